@@ -58,8 +58,8 @@ lock: $(VENV)/.installed ## pin the newest dependencies that pyproject.toml allo
 		--no-header --no-annotate -c requirements.lock -c requirements-dev.lock -o requirements-all.lock --extra all \
 		pyproject.toml -
 	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
-		--no-header --no-annotate --override tests/publish/validators-overrides.txt \
-		-o tests/publish/validators.lock tests/publish/validators.in
+		--no-header --no-annotate --override tests/datasets/validators-overrides.txt \
+		-o tests/datasets/validators.lock tests/datasets/validators.in
 	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-annotate -o tests/fleet/s3.lock tests/fleet/s3.in
 
@@ -99,7 +99,7 @@ $(VENV)/.checked: requirements-dev.lock $(VENV)/.installed
 
 # What tests set beside the program, each in an environment of its own: what datasets are validated and read with (half a
 # gigabyte), and a server of an object storage.
-$(VENV)/validators/.installed: tests/publish/validators.lock | $(VENV)/bin/python
+$(VENV)/validators/.installed: tests/datasets/validators.lock | $(VENV)/bin/python
 $(VENV)/s3/.installed: tests/fleet/s3.lock | $(VENV)/bin/python
 $(VENV)/validators/.installed $(VENV)/s3/.installed:
 	@$(BIN)/python -m venv $(@D)

@@ -1,5 +1,5 @@
 """`python -m archiver` is the command `archiver`."""
 
-from archiver.commands.main import cli
+from archiver.cli.main import cli
 
 cli(prog_name="archiver")

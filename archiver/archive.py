@@ -8,15 +8,13 @@ from dataclasses import fields
 from types import TracebackType
 from typing import Any
 
-from archiver.extraction.explain import Explained, explain
+from archiver.extraction.explain import FieldExplanation, explain
 from archiver.fields import OPTIONS
+from archiver.search.aggregations import Histogram, Trend, histogram, trend
 from archiver.search.concordance import WIDTH, Concordance, concordance
-from archiver.search.filters import Query
-from archiver.search.histogram import Histogram, histogram
-from archiver.search.run import Results, facets, matching_ids, run
-from archiver.search.trend import Trend, trend
-from archiver.store.connect import open_archive
-from archiver.store.records import (
+from archiver.search.engine import Results, facets, matching_ids, run
+from archiver.search.query import Query
+from archiver.storage.article_tables.records import (
     Record,
     evidence,
     find_article,
@@ -27,6 +25,7 @@ from archiver.store.records import (
     revision_record,
     revisions,
 )
+from archiver.storage.connection import open_archive
 
 _KNOWN = tuple(f.name for f in fields(Query) if f.name != "text")
 
@@ -63,8 +62,8 @@ class Archive:
     def search(self, query: str = "", **filters: Any) -> list[Record]:
         """Records that match, best first: at most `limit` (20), each with `score` and `snippet` beside its fields.
 
-        `query` is in the language of `archiver.search.grammar`; `filters` are the other attributes of
-        `archiver.search.filters.Query` (site, author, category, tag and language take one name or
+        `query` is in the language of `archiver.search.query_parser`; `filters` are the other attributes of
+        `archiver.search.query.Query` (site, author, category, tag and language take one name or
         several). Raises BadQuery, SiteNotFound, and TypeError for a filter that does not exist.
         """
         found = self.results(query, **filters)
@@ -107,7 +106,7 @@ class Archive:
         number = find_article(self.db, id_or_url)
         return record(self.db, number) if revision is None else revision_record(self.db, number, revision)
 
-    def explain(self, id_or_url: int | str, revision: int | None = None) -> tuple[Explained, ...]:
+    def explain(self, id_or_url: int | str, revision: int | None = None) -> tuple[FieldExplanation, ...]:
         """Why each field of an article (or of a version of it) has its value: the candidates that its page had, and
         which of them won. An earlier version has them where it was superseded or read again by this release or later.
 
@@ -123,7 +122,7 @@ class Archive:
 
     def revisions(self, id_or_url: int | str) -> list[Record]:
         """The versions of an article, oldest first: revision, observed_at, changed, title, previous, same_as,
-        seen_again, seen_again_at, extractor (`archiver.store.records.revisions` says what they are)."""
+        seen_again, seen_again_at, extractor (`archiver.storage.article_tables.records.revisions` says what they are)."""
         return revisions(self.db, find_article(self.db, id_or_url))
 
     def headlines(self, site: str | None = None, *, changed: bool = False) -> list[Record]:

@@ -32,8 +32,7 @@ class ArchiveNotFound(ArchiverError):
     def __init__(self, path: str) -> None:
         super().__init__(
             path,
-            f"There is no archive at {path}: run 'archiver crawl URL' first, "
-            "or name another file with --archive.",
+            f"There is no archive at {path}: run 'archiver crawl URL' first, or name another file with --archive.",
         )
 
 
@@ -136,6 +135,7 @@ class NoRoom(ArchiverError):
             "write the database anew: make room first; nothing was changed.",
         )
 
+
 class MergeRefused(ArchiverError):
     def __init__(self, path: str, why: str) -> None:
         super().__init__(path, f"{path} cannot be merged: {why}; name another archive. Nothing was changed.")
@@ -148,9 +148,7 @@ class BadAddress(ArchiverError):
 
 class HostNotFound(ArchiverError):
     def __init__(self, host: str) -> None:
-        super().__init__(
-            host, f"There is no host named {host}: check the spelling of the address and the network."
-        )
+        super().__init__(host, f"There is no host named {host}: check the spelling of the address and the network.")
 
 
 class ContactMissing(ArchiverError):
@@ -158,7 +156,7 @@ class ContactMissing(ArchiverError):
         super().__init__(
             host,
             f"Before {host} is crawled its owner must be able to reach you: give a mail address or a page with "
-            "--contact, in ARCHIVER_CONTACT, or as contact = \"...\" in archiver.toml.",
+            '--contact, in ARCHIVER_CONTACT, or as contact = "..." in archiver.toml.',
         )
 
 
@@ -187,8 +185,11 @@ class SiteNotFound(ArchiverError):
 
 class SiteTakenOut(ArchiverError):
     def __init__(self, site: str) -> None:
-        super().__init__(site, f"{site} was taken out of the archive while it was crawled: its crawl has ended, "
-                               "and what it found after that is not stored.")
+        super().__init__(
+            site,
+            f"{site} was taken out of the archive while it was crawled: its crawl has ended, "
+            "and what it found after that is not stored.",
+        )
 
 
 class ArticleNotFound(ArchiverError):
@@ -204,17 +205,18 @@ class ArticleRemoved(ArchiverError):
     def __init__(self, what: str, told: str, *, allowed: bool = False) -> None:
         super().__init__(
             what,
-            f"Article {what} was {told}. " + ("It may come back with the next crawl of its site, under another number."
-                                              if allowed else "It is not stored again; "
-                                              f"'archiver remove --allow {what}' takes that back."),
+            f"Article {what} was {told}. "
+            + (
+                "It may come back with the next crawl of its site, under another number."
+                if allowed
+                else f"It is not stored again; 'archiver remove --allow {what}' takes that back."
+            ),
         )
 
 
 class RevisionNotFound(ArchiverError):
     def __init__(self, what: str, revision: int, last: int) -> None:
-        super().__init__(
-            what, f"Article {what} has no revision {revision}: it has the revisions 1 to {last}."
-        )
+        super().__init__(what, f"Article {what} has no revision {revision}: it has the revisions 1 to {last}.")
 
 
 class ClusterNotFound(ArchiverError):
@@ -245,7 +247,7 @@ class BadQuery(ArchiverError):
     def __init__(self, query: str, why: str, at: int | None = None) -> None:
         self.why, self.at = why, at
         start = 0 if len(query) <= self._SHOWN else max(0, min(at or 0, len(query)) - self._SHOWN // 2)
-        shown = ("…" if start else "") + query[start:start + self._SHOWN]
+        shown = ("…" if start else "") + query[start : start + self._SHOWN]
         shown += "…" if start + self._SHOWN < len(query) else ""
         where = "" if at is None else f"at character {at + 1}, "
         super().__init__(query, f"The search {shown!r} cannot be run: {where}{why}.")
@@ -264,13 +266,17 @@ class BadName(ArchiverError):
 class SavedSearchUnreadable(ArchiverError):
     def __init__(self, name: str, why: str) -> None:
         super().__init__(
-            name, f"The saved search {name!r} cannot be run: {why}. 'archiver searches remove' takes it away.")
+            name, f"The saved search {name!r} cannot be run: {why}. 'archiver searches remove' takes it away."
+        )
 
 
 class IndexMissing(ArchiverError):
     def __init__(self, archive: str, damaged: str = "") -> None:
-        what = f"the search index of {archive} is damaged ({damaged})" if damaged else \
-            f"{archive} has no search index that is up to date"
+        what = (
+            f"the search index of {archive} is damaged ({damaged})"
+            if damaged
+            else f"{archive} has no search index that is up to date"
+        )
         super().__init__(
             archive,
             f"{what[0].upper()}{what[1:]}, and none can be written beside it: run 'archiver index "
@@ -325,3 +331,180 @@ class AddressInUse(ArchiverError):
 class BadPublicURL(ArchiverError):
     def __init__(self, url: str, why: str) -> None:
         super().__init__(url, f"Readers cannot reach the archive at {url!r}: {why}.")
+
+
+# Why a dataset is not built or not read, as errors like those of `archiver.errors`.
+
+
+class SnapshotRefused(ArchiverError):
+    """A dataset that is not built: nothing of it is written, and nothing that was there is changed."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(path, f"No dataset is written to {path}: {why}.")
+
+
+class NothingToPublish(ArchiverError):
+    def __init__(self, path: str, asked: str, cutoff: str, *, holds: bool = False) -> None:
+        """`asked` are the query and its options, "" for the whole archive; `cutoff` is "" where none was named.
+        `holds`: an earlier build is there."""
+        then = f" as it was at {cutoff} UTC" if cutoff else ""
+        why = (
+            f"nothing in the archive{then} matches {asked}; 'archiver search' with the same words and options shows "
+            "what does"
+            if asked
+            else f"the archive{then} has no articles"
+        )
+        left = " What the folder has is no longer in the archive: take the folder away." if holds else ""
+        super().__init__(path, f"No dataset is written to {path}: {why}.{left}")
+
+
+class NotASnapshot(ArchiverError):
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(path, f"{path} is not a dataset of this program ({why}); name the folder of one.")
+
+
+class BadPublishRules(ArchiverError):
+    def __init__(self, file: str, why: str) -> None:
+        super().__init__(file, f"The rules in {file} cannot be used: {why}. docs/publish.md shows what they may hold.")
+
+
+class BadSplits(ArchiverError):
+    def __init__(self, text: str, why: str) -> None:
+        super().__init__(text, f"The dataset cannot be split into {text!r}: {why}.")
+
+
+# What is wrong with archiver.toml.
+
+
+class BadConfig(ArchiverError):
+    def __init__(self, path: str, where: str, why: str) -> None:
+        super().__init__(path, f"{path} cannot be used: {where}: {why}.")
+
+
+# What can keep a fleet from working, in a sentence each.
+
+
+class QueueAway(ArchiverError):
+    """`why` is what PostgreSQL or the network says, without the password."""
+
+    def __init__(self, where: str, why: str) -> None:
+        super().__init__(
+            where,
+            f"The queue at {where} cannot be used ({why}): see that PostgreSQL runs and that the "
+            "address, user and password in --jobs or ARCHIVER_JOBS are right; nothing was lost.",
+        )
+
+
+class BadQueueAddress(ArchiverError):
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            "--jobs",
+            f"The address of the queue cannot be read ({why}): write "
+            "postgresql://USER@HOST:PORT/DATABASE, and the password into ARCHIVER_JOBS or "
+            "PGPASSWORD.",
+        )
+
+
+class NotAllowed(ArchiverError):
+    def __init__(self, where: str, why: str) -> None:
+        super().__init__(
+            where,
+            f"The user in --jobs or ARCHIVER_JOBS may not do this at {where} ({why}): let it own a "
+            "database (create database NAME owner USER), or grant it create and usage on the "
+            "schema; nothing was changed.",
+        )
+
+
+class NoFleet(ArchiverError):
+    def __init__(self, where: str) -> None:
+        super().__init__(where, f"There is no fleet at {where} yet: 'archiver fleet init' makes one.")
+
+
+class OtherTables(ArchiverError):
+    """Tables of another program that have the same names, or a part of a fleet's."""
+
+    def __init__(self, where: str, why: str) -> None:
+        super().__init__(
+            where,
+            f"The tables at {where} are not those of a fleet ({why}): name a database of its own "
+            "in --jobs or ARCHIVER_JOBS, or restore this one from a backup. Nothing was changed.",
+        )
+
+
+class OtherVersion(ArchiverError):
+    def __init__(self, where: str, theirs: str, ours: str) -> None:
+        super().__init__(
+            where,
+            f"The queue at {where} is of archiver {theirs}, and this is {ours}: two versions do not work on one queue. "
+            "Install the same one here, or drain the workers ('archiver fleet drain --wait 600') and run 'archiver "
+            "fleet init' with the new one. Nothing was changed.",
+        )
+
+
+class WorkersRun(ArchiverError):
+    def __init__(self, where: str, names: str) -> None:
+        super().__init__(
+            where,
+            f"Workers are at the queue at {where} ({names}): 'archiver fleet drain --wait 600' "
+            "ends them first. Nothing was changed.",
+        )
+
+
+class StorageRefused(ArchiverError):
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(
+            url,
+            f"The storage {url} cannot be used ({why}): see that it exists, and that this machine "
+            "may read and write there.",
+        )
+
+
+class OtherFleet(ArchiverError):
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            url,
+            f"The storage {url} holds the shards of another fleet: name another place with "
+            "--storage. Nothing was changed.",
+        )
+
+
+class WrongClock(ArchiverError):
+    def __init__(self, seconds: float) -> None:
+        what = "ahead of" if seconds > 0 else "behind"
+        super().__init__(
+            "clock",
+            f"This machine's clock is {abs(seconds):,.0f} seconds {what} PostgreSQL's: set it "
+            "(NTP does that), or times in the archive would be wrong; no site was taken.",
+        )
+
+
+class Fenced(ArchiverError):
+    """What this worker wrote is not taken: another one has the site since, or its lease ran out."""
+
+    def __init__(self, site: str, token: int) -> None:
+        super().__init__(site, f"{site} is another worker's by now (this one had token {token}): nothing was stored.")
+
+
+class ShardDamaged(ArchiverError):
+    def __init__(self, key: str, why: str) -> None:
+        super().__init__(key, f"{key} in the storage is damaged ({why}): restore it from a copy of the storage.")
+
+
+# Why a capture that somebody asks for cannot be shown.
+
+
+class CaptureNotFound(ArchiverError):
+    def __init__(self, what: str) -> None:
+        super().__init__(what, f"The archive has no capture {what!r}: the table 'captures' has those that there are.")
+
+
+class NotCaptured(ArchiverError):
+    def __init__(self, url: str, sentence: str = "") -> None:
+        super().__init__(
+            url, sentence or f"There is no capture of {url}: 'archiver why {url}' tells whether it was ever found."
+        )
+
+
+class CaptureUnreadable(ArchiverError):
+    def __init__(self, capture: int, why: str) -> None:
+        super().__init__(str(capture), f"Capture {capture} cannot be shown: {why}. 'archiver verify' tells what to do.")

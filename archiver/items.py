@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Generic, TypeVar
 
 
-class Source(StrEnum):
+class DiscoverySource(StrEnum):
     """Who told of an address. Stored in `page_sources.source`."""
 
     SEED = "seed"
@@ -108,7 +109,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Lead:
+class SourceHint:
     """What a feed item or an API answer says of a post before (or beside) its page.
 
     `guid` is the feed's guid or Atom id; `post_id` the platform's own number of the post
@@ -135,7 +136,7 @@ class Lead:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class DiscoveredURL:
     """An address that something told of: the only thing discovery produces.
 
     `trap` names the rule by which it is not asked for ("" for nearly all). `captured`: when a web archive captured it
@@ -143,11 +144,11 @@ class Target:
     """
 
     url: str
-    source: Source
+    source: DiscoverySource
     kind: PageKind = PageKind.UNKNOWN
     found_on: str = ""
     lastmod: datetime | None = None
-    lead: Lead | None = None
+    lead: SourceHint | None = None
     trap: str = ""
     captured: tuple[datetime, datetime | None] | None = None
 
@@ -216,7 +217,7 @@ class Capture:
 
 
 @dataclass(frozen=True, slots=True)
-class Right:
+class UsageStatement:
     """One statement of a response on its own use.
 
     `source` is where it stands: header, meta, link (an element with rel=license) or file (the host's tdmrep.json).
@@ -231,7 +232,7 @@ class Right:
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class PageResult:
     """One attempt at one address, and all that came of it: what the spider hands to the pipelines.
 
     `url` is the address as asked for, `final_url` the one that answered after `redirects`.
@@ -260,12 +261,37 @@ class Visit:
     last_modified: str = ""
     capture: Capture | None = None
     article: Article | None = None
-    targets: tuple[Target, ...] = ()
+    targets: tuple[DiscoveredURL, ...] = ()
     next_pages: tuple[str, ...] = ()
     part_of: str = ""
     part: int = 1
     parts: tuple[tuple[int, str], ...] = ()
     same_validator: bool = False
-    rights: tuple[Right, ...] = ()
+    rights: tuple[UsageStatement, ...] = ()
     shown: str = ""
     requisites: tuple[Requisite, ...] = ()
+
+
+# A candidate for a field: its value and its evidence.
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate(Generic[T]):
+    """`visible`: a reader of the page sees it in the post's own lines."""
+
+    value: T
+    source: str
+    locator: str
+    confidence: float
+    visible: bool = False
+
+    def evidence(self, field: str) -> Evidence:
+        value = ", ".join(self.value) if isinstance(self.value, tuple) else str(self.value)
+        return Evidence(field, value[:300], self.source, self.locator[:120], round(self.confidence, 2))
+
+
+def is_from_api(lead: SourceHint | None) -> bool:
+    """Whether a lead comes from a platform's own interface, which knows what it says."""
+    return lead is not None and lead.from_api

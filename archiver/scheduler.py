@@ -11,10 +11,10 @@ from scrapy.core.scheduler import Scheduler
 
 from archiver.extensions.crawl_archive import ArchiveExtension
 from archiver.items import PageKind
-from archiver.spiders.ending import broken
 from archiver.spiders.page_request import RequisiteRequest, purpose_of, request_for
-from archiver.spiders.requisite_fetcher import RequisiteFetcher
-from archiver.spiders.sources import api_address
+from archiver.spiders.parse_response import api_address
+from archiver.spiders.run_ending import broken
+from archiver.spiders.site_spider import RequisiteFetcher
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
@@ -108,8 +108,10 @@ class FrontierScheduler(Scheduler):
         room = archive.room
         most = _BATCH if room is None else min(_BATCH, room)
         pages = archive.pages.take(most) if most > 0 else []
-        return [request_for(page, api_address(page) if page.kind is PageKind.API else page.url, self.spider)
-                for page in pages]
+        return [
+            request_for(page, api_address(page) if page.kind is PageKind.API else page.url, self.spider)
+            for page in pages
+        ]
 
     def _is_idle(self) -> bool:
         """Whether no request is under way and no response is being processed."""

@@ -7,8 +7,8 @@ from typing import Any
 from scrapy.settings import default_settings
 
 from archiver import __version__
-from archiver.frontier.pace import LONGEST_PAUSE, MOST_STRIKES
-from archiver.frontier.robots import PRODUCT_TOKEN
+from archiver.politeness.robots import PRODUCT_TOKEN
+from archiver.politeness.throttle import LONGEST_PAUSE, MOST_STRIKES
 
 BOT_NAME = "archiver"
 SPIDER_MODULES = ["archiver.spiders"]
@@ -75,27 +75,30 @@ SPIDER_MIDDLEWARES: dict[str, Any] = {
 }
 # Nothing but the web: no redirect can lead to a file of this machine.
 DOWNLOAD_HANDLERS: dict[str, Any] = {
-    "http": "archiver.handlers.http.GuardedHTTPHandler",
-    "https": "archiver.handlers.http.GuardedHTTPHandler",
-    "data": None, "file": None, "ftp": None, "s3": None,
+    "http": "archiver.handlers.http_handler.GuardedHTTPHandler",
+    "https": "archiver.handlers.http_handler.GuardedHTTPHandler",
+    "data": None,
+    "file": None,
+    "ftp": None,
+    "s3": None,
 }
 DOWNLOADER_MIDDLEWARES: dict[str, Any] = {
     "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
     "scrapy.downloadermiddlewares.httpauth.HttpAuthMiddleware": None,
     "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
-    "archiver.middlewares.addresses.AddressMiddleware": 50,
-    "archiver.middlewares.hostfiles.RobotsMiddleware": 100,
+    "archiver.middlewares.address_filter.AddressMiddleware": 50,
+    "archiver.middlewares.host_files.RobotsMiddleware": 100,
     "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
-    "archiver.middlewares.busy.BusyMiddleware": 550,
-    "archiver.middlewares.hostfiles.TdmRepMiddleware": 110,
+    "archiver.middlewares.retry.BusyMiddleware": 550,
+    "archiver.middlewares.host_files.TdmRepMiddleware": 110,
     "scrapy.downloadermiddlewares.redirect.RedirectMiddleware": None,
-    "archiver.middlewares.redirect.PlainRedirectMiddleware": 600,
+    "archiver.middlewares.host_files.PlainRedirectMiddleware": 600,
     # The spider reads meta refreshes itself: like any redirect, each is a row of the pages table.
     "scrapy.downloadermiddlewares.redirect.MetaRefreshMiddleware": None,
     "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
-    "archiver.middlewares.unpacking.UnpackingMiddleware": 590,
-    "archiver.middlewares.limits.LimitsMiddleware": 595,
-    "archiver.middlewares.capture.CaptureMiddleware": 605,
+    "archiver.middlewares.response_body.UnpackingMiddleware": 590,
+    "archiver.middlewares.response_body.LimitsMiddleware": 595,
+    "archiver.middlewares.warc_capture.CaptureMiddleware": 605,
 }
 ITEM_PIPELINES: dict[str, Any] = {
     "archiver.pipelines.store.ValidatePipeline": 100,
@@ -106,6 +109,6 @@ ITEM_PIPELINES: dict[str, Any] = {
 EXTENSIONS: dict[str, Any] = {
     "scrapy.extensions.logstats.LogStats": None,
     "archiver.extensions.crawl_archive.ArchiveExtension": 300,
-    "archiver.extensions.manners.Manners": 400,
+    "archiver.extensions.throttle_slots.ThrottleExtension": 400,
     "archiver.extensions.progress.Progress": 500,
 }

@@ -34,19 +34,29 @@ SAME_PAGE = re.compile(
 # ?m=1 is Blogger's page for telephones; elsewhere it is January. Blogger has no scripts, and no other parameters.
 _BLOGGER = frozenset({"m", "updated-max", "max-results", "start", "by-date", "showcomment"})
 _SCRIPT = re.compile(r"\.(?:php\d?|aspx?|cgi|jsp|pl|cfm|do)/?$", re.IGNORECASE)
-_SAME_PAGE_VALUE = {"m": re.compile(r"[01]"), "output": re.compile(r"(amp|1)"), "format": re.compile(r"amp"),
-                    "sid": re.compile(r"[0-9a-f]{16,}", re.IGNORECASE), "print": re.compile(r"(1|true|print|pdf|)"),
-                    "amp": re.compile(r"(1|true|)")}
+_SAME_PAGE_VALUE = {
+    "m": re.compile(r"[01]"),
+    "output": re.compile(r"(amp|1)"),
+    "format": re.compile(r"amp"),
+    "sid": re.compile(r"[0-9a-f]{16,}", re.IGNORECASE),
+    "print": re.compile(r"(1|true|print|pdf|)"),
+    "amp": re.compile(r"(1|true|)"),
+}
 # Session ids that servers put into the path for visitors without cookies: Java's and PHP's, ASP.NET's.
 _SESSION = re.compile(r";\w*(?:session|sid|sess)\w*=[^/;?]*|/\((?:[A-Z]\([0-9A-Za-z]{10,}\))+\)", re.IGNORECASE)
 _INDEX = re.compile(r"/(index|default)\.(html?|php|aspx?|jsp)$", re.IGNORECASE)
 # Programs without addresses for posts name one by its number or its path. This may name one of many things:
-_MAY_NAME = re.compile(r"(?:p|id|\w+id|post|article|story|news|nr|no|num|item|entry|topic|t|a|n|title|slug|name|url|"
-                       r"path|file|artikel|noticia|nota)", re.IGNORECASE)
+_MAY_NAME = re.compile(
+    r"(?:p|id|\w+id|post|article|story|news|nr|no|num|item|entry|topic|t|a|n|title|slug|name|url|"
+    r"path|file|artikel|noticia|nota)",
+    re.IGNORECASE,
+)
 # and this a post, even where a category or a year stands beside it: ?cat=3&nid=12.
 _NAMES = re.compile(
     r"(?:p|(?:n|a|s|p|art|article|news|story|post|entry|content|doc|text|node|nota|noticia|artikel|beitrag)?_?id|"
-    r"post|article|story|news|entry|slug|no|nr|artikel|noticia|nota)", re.IGNORECASE)
+    r"post|article|story|news|entry|slug|no|nr|artikel|noticia|nota)",
+    re.IGNORECASE,
+)
 # ?q=node/12 (Drupal), ?s=/news/read/12 (ThinkPHP), ?/archives/12-a-title.html (Serendipity).
 PATH_VALUE = r"/?[\w.,:~-]+(?:/[\w.,:~-]+)+/?"
 _PATH_VALUE = re.compile(PATH_VALUE)
@@ -93,8 +103,9 @@ def _kept(key: str, value: str, has_months: bool) -> bool:
 
 def _has_months(path: str, keys: Iterable[str]) -> bool:
     """Whether `m` may be the number of a month, or anything but Blogger's sign for telephones."""
-    return bool(_SCRIPT.search(path)) or any(k not in _BLOGGER and not TRACKING.fullmatch(k) and not (
-        SAME_PAGE.fullmatch(k)) for k in map(str.lower, keys))
+    return bool(_SCRIPT.search(path)) or any(
+        k not in _BLOGGER and not TRACKING.fullmatch(k) and not (SAME_PAGE.fullmatch(k)) for k in map(str.lower, keys)
+    )
 
 
 def normalize(url: str, base: str = "") -> str | None:

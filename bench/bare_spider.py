@@ -37,19 +37,29 @@ class BareSpider(scrapy.Spider):
 
 
 def main() -> None:
-    process = AsyncCrawlerProcess({
-        "LOG_ENABLED": False, "TELNETCONSOLE_ENABLED": False, "CONCURRENT_REQUESTS_PER_DOMAIN": 4,
-        "CONCURRENT_ITEMS": 1, "HTTPERROR_ALLOW_ALL": True,
-        "DOWNLOAD_DELAY": 0, "RETRY_ENABLED": False, "ROBOTSTXT_OBEY": False,
-    })
+    process = AsyncCrawlerProcess(
+        {
+            "LOG_ENABLED": False,
+            "TELNETCONSOLE_ENABLED": False,
+            "CONCURRENT_REQUESTS_PER_DOMAIN": 4,
+            "CONCURRENT_ITEMS": 1,
+            "HTTPERROR_ALLOW_ALL": True,
+            "DOWNLOAD_DELAY": 0,
+            "RETRY_ENABLED": False,
+            "ROBOTSTXT_OBEY": False,
+        }
+    )
     crawler = process.create_crawler(BareSpider)
     process.crawl(crawler, addresses=Path(sys.argv[1]).read_text(encoding="utf-8").split())
     process.start()
     spider = crawler.spider
     assert isinstance(spider, BareSpider)
     seconds = max(spider.ended - spider.began, 1e-9)
-    print(json.dumps({"pages": spider.pages, "seconds": round(seconds, 3),
-                      "pages_per_second": round(spider.pages / seconds, 1)}))
+    print(
+        json.dumps(
+            {"pages": spider.pages, "seconds": round(seconds, 3), "pages_per_second": round(spider.pages / seconds, 1)}
+        )
+    )
 
 
 main()

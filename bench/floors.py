@@ -41,7 +41,8 @@ def fallen(columns: Sequence[Column], row: Mapping[str, Any], floors: Mapping[st
     """The figures of one row that are below their floors, in words. A figure without a floor is free."""
     return [
         f"{name}: {c.title} {c.cell(row.get(c.key), judged=False)}, floor {c.form(floors[c.key])}"
-        for c in columns if c.slack and c.key in floors and c.slack.broken(row.get(c.key), floors[c.key])
+        for c in columns
+        if c.slack and c.key in floors and c.slack.broken(row.get(c.key), floors[c.key])
     ]
 
 

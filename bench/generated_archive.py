@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from archiver.fields import LINKS, STORED
-from archiver.store.connect import open_archive
+from archiver.storage.connection import open_archive
 
 FREQUENT = "report"
 """Stands in 14 % of the articles."""
@@ -18,8 +18,9 @@ NEIGHBOURS = ("harbour", "bridge")
 """Stand near each other in 2 %."""
 CJK = "深度学习"
 """Stands in half of those in Chinese, which are 5 %."""
-CITIES = tuple((f"City {n}", random.Random(n).uniform(-55, 65), random.Random(-n - 1).uniform(-179, 179))
-               for n in range(500))
+CITIES = tuple(
+    (f"City {n}", random.Random(n).uniform(-55, 65), random.Random(-n - 1).uniform(-179, 179)) for n in range(500)
+)
 _WORDS = 50_000
 _BATCH = 2_000
 _NOW = "2025-01-01T00:00:00.000000+00:00"
@@ -50,22 +51,37 @@ def articles(count: int) -> Iterator[dict[str, Any]]:
             tokens[100:104] = [NEIGHBOURS[0], tokens[0], tokens[1], NEIGHBOURS[1]]
         chinese = choice.random() < 0.05
         if chinese:
-            tokens = ["".join(chr(0x4E00 + min(int(choice.expovariate(0.003)), 8000)) for _ in range(100))
-                      for _ in range(10)]
+            tokens = [
+                "".join(chr(0x4E00 + min(int(choice.expovariate(0.003)), 8000)) for _ in range(100)) for _ in range(10)
+            ]
             tokens[3] += CJK * (choice.random() < 0.5)
         body = " ".join(tokens)
         place = CITIES[min(int(choice.expovariate(0.02)), 499)] if choice.random() < 0.2 else None
         copied = earlier if earlier and choice.random() < 0.02 else None
         row: dict[str, Any] = {
-            "id": number, "site": f"site{number % 40}.example", "title": " ".join(choice.choices(tokens, k=6))[:120],
-            "body": copied["body"] if copied else body, "duplicate_of": copied["id"] if copied else None,
+            "id": number,
+            "site": f"site{number % 40}.example",
+            "title": " ".join(choice.choices(tokens, k=6))[:120],
+            "body": copied["body"] if copied else body,
+            "duplicate_of": copied["id"] if copied else None,
             "authors": [f"Author {min(int(choice.expovariate(0.002)), 5000)}"],
             "published": f"{choice.randrange(2005, 2025)}-{choice.randrange(1, 13):02}-{choice.randrange(1, 29):02}",
             "categories": [f"Category {min(int(choice.expovariate(0.1)), 60)}"],
             "tags": list({f"Tag {min(int(choice.expovariate(0.0002)), 60_000)}" for _ in range(3)}),
-            "geotags": [{"latitude": place[1], "longitude": place[2], "placename": place[0], "region": None,
-                         "role": "content", "source": "geo.position"}] if place else [],
-            "language": "zh" if chinese else "en", "credits": ["Agency"] if choice.random() < 0.1 else [],
+            "geotags": [
+                {
+                    "latitude": place[1],
+                    "longitude": place[2],
+                    "placename": place[0],
+                    "region": None,
+                    "role": "content",
+                    "source": "geo.position",
+                }
+            ]
+            if place
+            else [],
+            "language": "zh" if chinese else "en",
+            "credits": ["Agency"] if choice.random() < 0.1 else [],
         }
         if not copied and number % 50 == 1:
             earlier = row
@@ -85,22 +101,36 @@ def write(file: Path, count: int) -> None:
                 ids = known[link.table]
                 new = dict.fromkeys(name for row in batch for name in row[link.table] if name not in ids)
                 ids |= {name: len(ids) + place for place, name in enumerate(new, start=1)}
-                db.conn.executemany(f"insert into {link.table} (id, name, slug) values (?, ?, ?)",
-                                    ((ids[name], name, name) for name in new))
+                db.conn.executemany(
+                    f"insert into {link.table} (id, name, slug) values (?, ?, ?)",
+                    ((ids[name], name, name) for name in new),
+                )
                 db.conn.executemany(
                     f"insert into {link.table_of_links} (article_id, {link.key}, position) values (?, ?, ?)",
-                    ((row["id"], ids[name], place) for row in batch for place, name in enumerate(row[link.table])))
+                    ((row["id"], ids[name], place) for row in batch for place, name in enumerate(row[link.table])),
+                )
             db.conn.executemany(
                 "insert into geotags (article_id, latitude, longitude, placename, role, source) values "
                 "(?, ?, ?, ?, 'content', 'geo.position')",
-                ((row["id"], tag["latitude"], tag["longitude"], tag["placename"])
-                 for row in batch for tag in row["geotags"]))
+                (
+                    (row["id"], tag["latitude"], tag["longitude"], tag["placename"])
+                    for row in batch
+                    for tag in row["geotags"]
+                ),
+            )
     db.close()
 
 
 def _row(row: dict[str, Any]) -> list[Any]:
     url = f"https://{row['site']}/{row['id']}"
     whole: dict[str, Any] = dict.fromkeys(_COLUMNS) | {
-        "url": url, "urlkey": url, "published_precision": "day", "description": None, "revision": 1,
-        "first_seen": _NOW, "last_seen": _NOW, **row}
+        "url": url,
+        "urlkey": url,
+        "published_precision": "day",
+        "description": None,
+        "revision": 1,
+        "first_seen": _NOW,
+        "last_seen": _NOW,
+        **row,
+    }
     return [json.dumps(whole[name]) if isinstance(whole[name], list) else whole[name] for name in _COLUMNS]

@@ -64,8 +64,12 @@ def languages(seed: int = 0) -> dict[str, Language]:
     """Those of `LANGUAGES`: a small vocabulary of 60 words, a Zipfian one of 50,000, Chinese characters, Thai words
     without spaces."""
     rng = random.Random(seed)
-    thai = tuple(dict.fromkeys("".join(rng.choice("กขคงจชซดตถทนบปผพมยรลวสหอ") + rng.choice("ะาิีุูเแโ")
-                                       for _ in range(rng.randint(1, 3))) for _ in range(9_000)))
+    thai = tuple(
+        dict.fromkeys(
+            "".join(rng.choice("กขคงจชซดตถทนบปผพมยรลวสหอ") + rng.choice("ะาิีุูเแโ") for _ in range(rng.randint(1, 3)))
+            for _ in range(9_000)
+        )
+    )
     return {
         "60 words": Language("60 words", _syllables(rng, 60), tuple(accumulate([1.0] * 60))),
         "50,000 words": Language("50,000 words", _syllables(rng, 50_000), _zipf(50_000)),
@@ -95,8 +99,10 @@ def deleted(language: Language, rng: random.Random, story: list[list[str]], shar
 
 
 def inserted(language: Language, rng: random.Random, story: list[list[str]], share: float) -> list[list[str]]:
-    return [[w for word in words for w in ((word, *language.some(rng, 1)) if rng.random() < share else (word,))]
-            for words in story]
+    return [
+        [w for word in words for w in ((word, *language.some(rng, 1)) if rng.random() < share else (word,))]
+        for words in story
+    ]
 
 
 def mixed(language: Language, rng: random.Random, story: list[list[str]], share: float) -> list[list[str]]:
@@ -146,16 +152,26 @@ def posts(language: Language, distinct: int, copies: int, seed: int = 1, *, one_
     out += list(_lookalikes(language, rng, distinct // 5))
     lone = distinct - stories - (len(out) - copies - stories)
     for number in range(lone):
-        out.append(_post(rng, f"blog{number % 200}.example", "post", language.text(paragraphs(language, rng, 40)),
-                         how="lone"))
+        out.append(
+            _post(rng, f"blog{number % 200}.example", "post", language.text(paragraphs(language, rng, 40)), how="lone")
+        )
     if one_site:
         out = [Post("all.example", p.title, p.body, p.published, p.story, p.edited, p.how) for p in out]
     rng.shuffle(out)
     return out
 
 
-def _post(rng: random.Random, site: str, title: str, body: str, *, day: int | None = None, story: int | None = None,
-          edited: float = 0.0, how: str = "") -> Post:
+def _post(
+    rng: random.Random,
+    site: str,
+    title: str,
+    body: str,
+    *,
+    day: int | None = None,
+    story: int | None = None,
+    edited: float = 0.0,
+    how: str = "",
+) -> Post:
     at = START + timedelta(days=rng.randrange(365) if day is None else day, minutes=rng.randrange(1440))
     return Post(site, title, body, at, story, edited, how)
 
@@ -165,13 +181,21 @@ def _stories(language: Language, rng: random.Random, copies: int) -> Iterator[Po
     while copies > 0:
         text = paragraphs(language, rng)
         day = rng.randrange(365)
-        yield _post(rng, "agency.example", f"story {number}", language.text(text), day=day, story=number,
-                    how="original")
+        yield _post(
+            rng, "agency.example", f"story {number}", language.text(text), day=day, story=number, how="original"
+        )
         for place in range(min(copies, rng.choice((1, 1, 1, 2, 2, 3, 4, 6, 12)))):
             edit, share = rng.choice(EDITS), rng.uniform(0, 0.3)
-            yield _post(rng, f"outlet{rng.randrange(40) * 12 + place}.example", f"story {number}, told again",
-                        language.text(edit(language, rng, text, share)), day=day + rng.randrange(3), story=number,
-                        edited=share, how=edit.__name__)
+            yield _post(
+                rng,
+                f"outlet{rng.randrange(40) * 12 + place}.example",
+                f"story {number}, told again",
+                language.text(edit(language, rng, text, share)),
+                day=day + rng.randrange(3),
+                story=number,
+                edited=share,
+                how=edit.__name__,
+            )
             copies -= 1
         number += 1
 
@@ -198,8 +222,14 @@ def _weekly(language: Language, rng: random.Random, count: int) -> Iterator[Post
             template = [word if rng.random() < 0.67 else None for word in language.some(rng, rng.randint(80, 200))]
             few = language.some(rng, 12)
         day = [word or (str(rng.randint(0, 40)) if rng.random() < 0.4 else rng.choice(few)) for word in template]
-        yield _post(rng, f"weekly{number // 40}.example", f"Weather for day {number % 40}", language.text([day]),
-                    day=7 * (number % 40), how="weekly")
+        yield _post(
+            rng,
+            f"weekly{number // 40}.example",
+            f"Weather for day {number % 40}",
+            language.text([day]),
+            day=7 * (number % 40),
+            how="weekly",
+        )
 
 
 def _lists(language: Language, rng: random.Random, count: int) -> Iterator[Post]:
@@ -215,16 +245,23 @@ def _quoting(language: Language, rng: random.Random, count: int) -> Iterator[Pos
     for number in range(count // 2):
         one, other = language.some(rng, 360), language.some(rng, 240)
         yield _post(rng, f"quoted{number % 9}.example", "post", language.text([one[:180], one[180:]]), how="quoted")
-        yield _post(rng, f"quotes{number % 9}.example", "post",
-                    language.text([other[:120], one[100:220], other[120:]]), how="quoting")
+        yield _post(
+            rng,
+            f"quotes{number % 9}.example",
+            "post",
+            language.text([other[:120], one[100:220], other[120:]]),
+            how="quoting",
+        )
 
 
 def _translated(language: Language, rng: random.Random, count: int) -> Iterator[Post]:
     """Pairs in which each word is another, but for numbers and some names."""
     other = dict(zip(language.words, language.words[::-1], strict=True))
     for number in range(count // 2):
-        text = [[str(rng.randint(1, 3_000)) if rng.random() < 0.04 else word for word in words]
-                for words in paragraphs(language, rng)]
+        text = [
+            [str(rng.randint(1, 3_000)) if rng.random() < 0.04 else word for word in words]
+            for words in paragraphs(language, rng)
+        ]
         kept = set(rng.sample(language.words, len(language.words) // 20))
         there = [[word if word in kept else other.get(word, word) for word in words] for words in text]
         yield _post(rng, f"one{number % 9}.example", "post", language.text(text), how="translated")

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from generated_copies import Language, languages
 
-from archiver.items import Article, Capture, Evidence, Outcome, PageKind, Source, Target, Visit
+from archiver.items import Article, Capture, DiscoveredURL, DiscoverySource, Evidence, Outcome, PageKind, PageResult
 
 A_SITE, A_SITEMAP, LETTERS = 5_000, 1_000, 3_000
 AT = datetime(2024, 6, 1, tzinfo=UTC)
@@ -53,7 +53,7 @@ class Posts:
         if number % A_SITE and rng.random() < 0.05:
             words = self.body(number - number % A_SITE + rng.randrange(number % A_SITE)).split(" ")
             at = rng.randrange(max(len(words) - 12, 1))
-            return " ".join([*words[:at], *self._language.some(rng, 8), *words[at + 8:]])
+            return " ".join([*words[:at], *self._language.some(rng, 8), *words[at + 8 :]])
         paragraphs: list[str] = []
         while (left := self.letters - sum(map(len, paragraphs))) > 40:
             words = self._language.some(rng, rng.randint(40, 80))
@@ -68,41 +68,91 @@ class Posts:
         category = f"Category {rng.randrange(12)}"
         published, url, body = self.published(number), self.url(number), self.body(number)
         description = f"{body[:140]}…"
-        said = (("encoding", "utf-8", "utf-8", ""), ("title", title, "learned", "h1.entry-title"),
-                ("body", f"{len(body)} characters", "learned", "div.entry-content"),
-                ("authors", author, "learned", "a[rel~=author]"),
-                ("published", published.isoformat(), "learned", "time.entry-date"),
-                ("categories", category, "learned", "span.cat-links a"),
-                ("tags", ", ".join(tags), "learned", "a[rel~=tag]"), ("language", "en", "head", "html[lang]"),
-                ("description", description, "head", "meta[name=description]"),
-                ("canonical_url", url, "head", "link[rel~=canonical], og:url"))
+        said = (
+            ("encoding", "utf-8", "utf-8", ""),
+            ("title", title, "learned", "h1.entry-title"),
+            ("body", f"{len(body)} characters", "learned", "div.entry-content"),
+            ("authors", author, "learned", "a[rel~=author]"),
+            ("published", published.isoformat(), "learned", "time.entry-date"),
+            ("categories", category, "learned", "span.cat-links a"),
+            ("tags", ", ".join(tags), "learned", "a[rel~=tag]"),
+            ("language", "en", "head", "html[lang]"),
+            ("description", description, "head", "meta[name=description]"),
+            ("canonical_url", url, "head", "link[rel~=canonical], og:url"),
+        )
         return Article(
-            url=url, title=title, body=body, authors=(author,), published=published, published_precision="second",
-            modified=published + timedelta(hours=2), categories=(category,), tags=tags, language="en",
-            description=description, canonical_url=url, platform="wordpress",
+            url=url,
+            title=title,
+            body=body,
+            authors=(author,),
+            published=published,
+            published_precision="second",
+            modified=published + timedelta(hours=2),
+            categories=(category,),
+            tags=tags,
+            language="en",
+            description=description,
+            canonical_url=url,
+            platform="wordpress",
             guid=f"https://{self.host(number // A_SITE)}/?p={number % A_SITE}",
-            kind_rule="learned", read_by="rules-1",
-            evidence=tuple(Evidence(*one, 1.0 if one[2] == "learned" else 0.9) for one in said))
+            kind_rule="learned",
+            read_by="rules-1",
+            evidence=tuple(Evidence(*one, 1.0 if one[2] == "learned" else 0.9) for one in said),
+        )
 
-    def visits(self, site: int) -> Iterator[Visit]:
+    def visits(self, site: int) -> Iterator[PageResult]:
         """What a first crawl of a site brings: its sitemaps, which robots.txt names, then its posts, each linking to
         the one before it."""
         host, numbers = self.host(site), self.of_site(site)
         robots = f"https://{host}/robots.txt"
         parts = -(-len(numbers) // A_SITEMAP)
-        yield Visit(f"https://{host}/", f"https://{host}/", AT, Outcome.NOT_ARTICLE, PageKind.LISTING, status=200,
-                    targets=tuple(Target(f"https://{host}/sitemap-{n}.xml", Source.LINK, PageKind.SITEMAP, robots)
-                                  for n in range(parts)))
+        yield PageResult(
+            f"https://{host}/",
+            f"https://{host}/",
+            AT,
+            Outcome.NOT_ARTICLE,
+            PageKind.LISTING,
+            status=200,
+            targets=tuple(
+                DiscoveredURL(f"https://{host}/sitemap-{n}.xml", DiscoverySource.LINK, PageKind.SITEMAP, robots)
+                for n in range(parts)
+            ),
+        )
         for n, first in enumerate(range(numbers.start, numbers.stop, A_SITEMAP)):
             url = f"https://{host}/sitemap-{n}.xml"
-            targets = tuple(Target(self.url(k), Source.SITEMAP, PageKind.POST, url, self.published(k))
-                            for k in range(first, min(first + A_SITEMAP, numbers.stop)))
-            yield Visit(url, url, AT, Outcome.NOT_ARTICLE, PageKind.SITEMAP, status=200, targets=targets)
+            targets = tuple(
+                DiscoveredURL(self.url(k), DiscoverySource.SITEMAP, PageKind.POST, url, self.published(k))
+                for k in range(first, min(first + A_SITEMAP, numbers.stop))
+            )
+            yield PageResult(url, url, AT, Outcome.NOT_ARTICLE, PageKind.SITEMAP, status=200, targets=targets)
         for k in numbers:
             article = self.article(k)
             at = AT + timedelta(seconds=k % A_SITE)
-            capture = Capture(article.url, at, 200, "text/html", f"sha1:{random.Random(k).getrandbits(160):040X}"[:37],
-                              f"warc/{host}-20240601000000-{k % A_SITE // 2000:05}.warc.gz", k % 2000 * 9_000, 8_911)
-            before = (Target(self.url(k - 1), Source.LINK, PageKind.POST, article.url),) if k > numbers.start else ()
-            yield Visit(article.url, article.url, at, Outcome.ARCHIVED, PageKind.POST, rule="learned", status=200,
-                        etag=f'"{k:016x}"', capture=capture, article=article, targets=before)
+            capture = Capture(
+                article.url,
+                at,
+                200,
+                "text/html",
+                f"sha1:{random.Random(k).getrandbits(160):040X}"[:37],
+                f"warc/{host}-20240601000000-{k % A_SITE // 2000:05}.warc.gz",
+                k % 2000 * 9_000,
+                8_911,
+            )
+            before = (
+                (DiscoveredURL(self.url(k - 1), DiscoverySource.LINK, PageKind.POST, article.url),)
+                if k > numbers.start
+                else ()
+            )
+            yield PageResult(
+                article.url,
+                article.url,
+                at,
+                Outcome.ARCHIVED,
+                PageKind.POST,
+                rule="learned",
+                status=200,
+                etag=f'"{k:016x}"',
+                capture=capture,
+                article=article,
+                targets=before,
+            )

@@ -60,7 +60,7 @@ class Site:
         """The answer to a path; 404 for what is not there."""
         for start, answer in self._routes:
             if path.startswith(start):
-                return answer(path[len(start):].strip("/")) or Served(404, b"Nothing is here.", "text/plain")
+                return answer(path[len(start) :].strip("/")) or Served(404, b"Nothing is here.", "text/plain")
         return Served(404, b"Nothing is here.", "text/plain")
 
     def path_of(self, number: int) -> str:
@@ -85,8 +85,12 @@ class Site:
     @cached_property
     def _routes(self) -> tuple[tuple[str, Callable[[str], Served | None]], ...]:
         return (
-            ("/robots.txt", self._robots), ("/sitemap.xml", self._index), ("/sitemap-posts-", self._sitemap),
-            ("/feed/", self._feed), ("/page/", self._listing), ("/category/", self._category),
+            ("/robots.txt", self._robots),
+            ("/sitemap.xml", self._index),
+            ("/sitemap-posts-", self._sitemap),
+            ("/feed/", self._feed),
+            ("/page/", self._listing),
+            ("/category/", self._category),
             ("/", self._home_or_post),
         )
 
@@ -107,8 +111,9 @@ class Site:
     def _sitemap(self, rest: str) -> Served | None:
         n = int(rest.removesuffix(".xml")) - 1 if rest.removesuffix(".xml").isdigit() else -1
         numbers = range(n * _A_SITEMAP, min((n + 1) * _A_SITEMAP, self.posts)) if n >= 0 and self.sitemap else ()
-        entries = [f"<url><loc>{self.origin}{self.path_of(i)}</loc>{self._lastmod(self.changed(i))}</url>"
-                   for i in numbers]
+        entries = [
+            f"<url><loc>{self.origin}{self.path_of(i)}</loc>{self._lastmod(self.changed(i))}</url>" for i in numbers
+        ]
         return _xml("urlset", entries) if entries else None
 
     def _lastmod(self, at: datetime) -> str:
@@ -142,7 +147,8 @@ class Site:
             return None
         items = "".join(
             f"<article class='post'><h2><a href='{self.path_of(n)}'>{self._title_of(n)}</a></h2>"
-            f"<p>{_text(self.first + n, 1, False)[0][:160]}</p></article>" for n in here
+            f"<p>{_text(self.first + n, 1, False)[0][:160]}</p></article>"
+            for n in here
         )
         older = f"<a class='next' rel='next' href='{base}page/{page + 1}/'>Older posts</a>"
         nav = f"<nav class='pagination'>{older if page * _A_PAGE < len(numbers) else ''}</nav>"
@@ -160,19 +166,25 @@ class Site:
     def _post(self, n: int) -> str:
         at, changed, who = self.published(n), self.changed(n), _PEOPLE[n % len(_PEOPLE)]
         paragraphs = "".join(f"<p>{p}</p>" for p in _text(self.first + n, 12, n in self.edited))
-        others = "".join(f"<li><a href='{self.path_of(o)}'>{self._title_of(o)}</a></li>"
-                         for o in ((n * 7 + k) % self.posts for k in range(1, 6)))
-        head = (f"<link rel='canonical' href='{self.origin}{self.path_of(n)}'>"
-                f"<meta property='article:published_time' content='{at.isoformat()}'>"
-                f"<meta property='article:modified_time' content='{changed.isoformat()}'>"
-                f"<meta property='og:title' content='{self._title_of(n)}'>")
+        others = "".join(
+            f"<li><a href='{self.path_of(o)}'>{self._title_of(o)}</a></li>"
+            for o in ((n * 7 + k) % self.posts for k in range(1, 6))
+        )
+        head = (
+            f"<link rel='canonical' href='{self.origin}{self.path_of(n)}'>"
+            f"<meta property='article:published_time' content='{at.isoformat()}'>"
+            f"<meta property='article:modified_time' content='{changed.isoformat()}'>"
+            f"<meta property='og:title' content='{self._title_of(n)}'>"
+        )
         category = _CATEGORIES[n % len(_CATEGORIES)]
-        post = (f"<main><article class='post single'><header><h1 class='entry-title'>{self._title_of(n)}</h1>"
-                f"<p class='meta'>By <a rel='author' href='/about/#{n % len(_PEOPLE)}'>{who}</a> on "
-                f"<time class='entry-date' datetime='{at.isoformat()}'>{at:%d %B %Y}</time></p></header>"
-                f"<div class='entry-content'>{paragraphs}</div>"
-                f"<footer>In <a rel='category tag' href='/category/{category.lower()}/'>{category}</a></footer>"
-                f"</article><aside class='related'><h2>Related posts</h2><ul>{others}</ul></aside></main>")
+        post = (
+            f"<main><article class='post single'><header><h1 class='entry-title'>{self._title_of(n)}</h1>"
+            f"<p class='meta'>By <a rel='author' href='/about/#{n % len(_PEOPLE)}'>{who}</a> on "
+            f"<time class='entry-date' datetime='{at.isoformat()}'>{at:%d %B %Y}</time></p></header>"
+            f"<div class='entry-content'>{paragraphs}</div>"
+            f"<footer>In <a rel='category tag' href='/category/{category.lower()}/'>{category}</a></footer>"
+            f"</article><aside class='related'><h2>Related posts</h2><ul>{others}</ul></aside></main>"
+        )
         return self._around(self._title_of(n), post, head)
 
     def _around(self, title: str, main: str, head: str = "") -> str:
@@ -182,8 +194,10 @@ class Site:
     @cached_property
     def _template(self) -> tuple[str, str]:
         """What stands on every page, filled up with menus, styles and scripts to the size of real ones."""
-        menu = "".join(f"<li class='menu-item'><a href='/category/{c.lower()}/#{w}'><span>{w.title()}</span></a></li>"
-                       for w, c in zip(_WORDS, _CATEGORIES * len(_WORDS), strict=False))
+        menu = "".join(
+            f"<li class='menu-item'><a href='/category/{c.lower()}/#{w}'><span>{w.title()}</span></a></li>"
+            for w, c in zip(_WORDS, _CATEGORIES * len(_WORDS), strict=False)
+        )
         filler = max(0, self.kilobytes * 1024 - 16_000)
         style = "".join(f".w{i}{{margin:{i % 9}px;color:#{i % 4096:03x}}}" for i in range(filler // 2 // 30))
         script = "".join(f"var v{i}={{'a':{i},'b':'x{i}'}};" for i in range(filler // 2 // 32))
@@ -198,7 +212,9 @@ class Site:
 
 
 def _xml(root: str, entries: list[str]) -> Served:
-    body = f"<?xml version='1.0'?><{root} xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'>{''.join(entries)}</{root}>"
+    body = (
+        f"<?xml version='1.0'?><{root} xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'>{''.join(entries)}</{root}>"
+    )
     return Served(200, body.encode(), "application/xml")
 
 

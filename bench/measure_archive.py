@@ -18,22 +18,25 @@ from progress import told
 from sqlite_utils import Database
 from table import Column, hundredths, tenths, whole
 
-from archiver.store.connect import open_archive
-from archiver.store.result_stages import StoringRun
-from archiver.store.runs import begin_run, ensure_site
-from archiver.store.transaction import writing
-from archiver.store.vacuum import vacuum
-from archiver.store.writer import VisitWriter
+from archiver.maintenance.vacuum import vacuum
+from archiver.storage.connection import open_archive, writing
+from archiver.storage.page_writer import PageWriter, StoringRun
+from archiver.storage.runs import begin_run, ensure_site
 
 _STEP = 2_000
 """Posts that are made before they are written: what is timed is the writing alone."""
 COLUMNS = (
-    Column("articles", "articles"), Column("gigabytes_a_million", "GB a million", at_most=8.0, form=hundredths),
-    Column("bytes", "bytes each", form=whole), Column("articles_per_second", "articles/s", at_least=1_000, form=whole),
-    Column("last_per_second", "at the end", form=whole), Column("cpu_ms", "CPU ms each", form=hundredths),
+    Column("articles", "articles"),
+    Column("gigabytes_a_million", "GB a million", at_most=8.0, form=hundredths),
+    Column("bytes", "bytes each", form=whole),
+    Column("articles_per_second", "articles/s", at_least=1_000, form=whole),
+    Column("last_per_second", "at the end", form=whole),
+    Column("cpu_ms", "CPU ms each", form=hundredths),
     Column("open_ms", "open ms", at_most=100, form=whole),
-    Column("backup_seconds", "backup s", form=tenths), Column("waited_ms", "writer waited ms", form=whole),
-    Column("vacuum_seconds", "vacuum s", form=tenths), Column("vacuumed_gigabytes_a_million", "then", form=hundredths),
+    Column("backup_seconds", "backup s", form=tenths),
+    Column("waited_ms", "writer waited ms", form=whole),
+    Column("vacuum_seconds", "vacuum s", form=tenths),
+    Column("vacuumed_gigabytes_a_million", "then", form=hundredths),
 )
 
 
@@ -54,8 +57,11 @@ def measure(articles: int, work: Path) -> dict[str, Any]:
 def _backup(archive: Path, target: Path) -> dict[str, Any]:
     """Seconds that a copy takes while this process commits all the time, and the longest that a commit took."""
     db = open_archive(archive)
-    child = subprocess.Popen([sys.executable, "-m", "archiver", "backup", str(target), "--archive", str(archive)],
-                             cwd=ROOT, stdout=subprocess.DEVNULL)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "archiver", "backup", str(target), "--archive", str(archive)],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+    )
     began, longest, number = time.perf_counter(), 0.0, 0
     while child.poll() is None:
         one = time.perf_counter()
@@ -84,7 +90,7 @@ def ingest(archive: Path, posts: Posts) -> dict[str, Any]:
         for site in told(range(posts.sites), "sites"):
             row = ensure_site(db, f"https://{posts.host(site)}/", AT)
             run_id = begin_run(db, row["id"], "full", "0.3.0", AT)
-            writer = VisitWriter(StoringRun(db, row, run_id, AT, version="0.3.0"))
+            writer = PageWriter(StoringRun(db, row, run_id, AT, version="0.3.0"))
             waiting: list[Any] = []
             took = 0.0
             for visit in posts.visits(site):
@@ -98,11 +104,15 @@ def ingest(archive: Path, posts: Posts) -> dict[str, Any]:
             last = len(posts.of_site(site)) / took
     finally:
         db.close()
-    return {"ingest_seconds": spent, "articles_per_second": posts.total / spent, "last_per_second": last,
-            "cpu_ms": worked * 1000 / posts.total}
+    return {
+        "ingest_seconds": spent,
+        "articles_per_second": posts.total / spent,
+        "last_per_second": last,
+        "cpu_ms": worked * 1000 / posts.total,
+    }
 
 
-def _written(writer: VisitWriter, visits: list[Any]) -> tuple[float, float]:
+def _written(writer: PageWriter, visits: list[Any]) -> tuple[float, float]:
     """Seconds on the clock, and of this process's own work."""
     began, cpu = time.perf_counter(), time.process_time()
     for visit in visits:
@@ -128,15 +138,23 @@ def sizes(archive: Path, articles: int) -> dict[str, Any]:
                     tables[f"  {name}"] += held / articles
         except sqlite3.OperationalError as error:  # a build without it
             print(f"No sizes by table: {error}", file=sys.stderr)
-        return {"bytes": size / articles, "gigabytes_a_million": size / articles * 1e6 / 1e9,
-                "tables": {name: round(held) for name, held in sorted(tables.items(), key=lambda t: -t[1])}}
+        return {
+            "bytes": size / articles,
+            "gigabytes_a_million": size / articles * 1e6 / 1e9,
+            "tables": {name: round(held) for name, held in sorted(tables.items(), key=lambda t: -t[1])},
+        }
     finally:
         db.close()
 
 
 def opened(archive: Path) -> float:
     """Milliseconds until an archive that nothing has opened in this process can be read, and its first article is."""
-    code = ("import sys, time; from archiver.archive import Archive; began = time.perf_counter(); "
-            "archive = Archive(sys.argv[1]); archive.article(1); print((time.perf_counter() - began) * 1000)")
-    return float(subprocess.run([sys.executable, "-c", code, str(archive)], cwd=ROOT, check=True, capture_output=True,
-                                text=True).stdout)
+    code = (
+        "import sys, time; from archiver.archive import Archive; began = time.perf_counter(); "
+        "archive = Archive(sys.argv[1]); archive.article(1); print((time.perf_counter() - began) * 1000)"
+    )
+    return float(
+        subprocess.run(
+            [sys.executable, "-c", code, str(archive)], cwd=ROOT, check=True, capture_output=True, text=True
+        ).stdout
+    )

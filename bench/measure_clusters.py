@@ -15,27 +15,30 @@ from generated_copies import START, Language, Post, languages, paragraphs, posts
 from sqlite_utils import Database
 from table import Column, hundredths, rate, whole
 
-from archiver.record.identity import content_digest
-from archiver.record.sketch import SKETCH_VERSION, SLOTS, sketch
-from archiver.record.wording import wording
-from archiver.store import clusters
-from archiver.store.connect import open_archive
-from archiver.store.ledger import stamp
-from archiver.store.sketches import COMMON, candidates
+from archiver.articles.identity import content_digest
+from archiver.articles.near_duplicates import SKETCH_VERSION, SLOTS, minhash, wording_of
+from archiver.storage.article_tables import clusters
+from archiver.storage.article_tables.near_duplicate_links import COMMON, lsh_candidates
+from archiver.storage.connection import open_archive
+from archiver.storage.pages import stamp
 from archiver.urls import urlkey
 
 QUALITY = (
-    Column("posts", "posts"), Column("pairs", "pairs"),
+    Column("posts", "posts"),
+    Column("pairs", "pairs"),
     Column("precision", "precision", at_least=0.99, form=rate),
     Column("recall", "recall to 20 %", at_least=0.97, form=rate),
     Column("all_recall", "to 30 %", form=rate),
-    Column("mean_ms", "ms a post", at_most=5, form=hundredths), Column("p95_ms", "p95", form=hundredths),
+    Column("mean_ms", "ms a post", at_most=5, form=hundredths),
+    Column("p95_ms", "p95", form=hundredths),
 )
 SCALE = (
-    Column("articles", "articles"), Column("p50_ms", "ms to add one", at_most=5, form=hundredths),
+    Column("articles", "articles"),
+    Column("p50_ms", "ms to add one", at_most=5, form=hundredths),
     Column("p95_ms", "p95", at_most=5, form=hundredths),
     Column("committed_ms", "wall, with row and commit", form=hundredths),
-    Column("candidates", "candidates", form=hundredths), Column("candidates_most", "at most"),
+    Column("candidates", "candidates", form=hundredths),
+    Column("candidates_most", "at most"),
     Column("bytes", "bytes an article", at_most=600, form=whole),
 )
 CRAWL = (Column("kilobytes", "KB of text", form=hundredths), Column("ms", "ms a page", at_most=0.5, form=hundredths))
@@ -48,13 +51,24 @@ def insert(db: Database, post: Post, number: int) -> int:
     row = db.execute(
         "insert into articles (url, urlkey, site, title, body, published, published_precision, revision, first_seen, "
         "last_seen, content_digest) values (?, ?, ?, ?, ?, ?, 'minute', 1, ?, ?, ?) returning id",
-        [url, urlkey(url), post.site, post.title, post.body, post.published.isoformat(), at, at,
-         content_digest(post.body) or None]).fetchone()
+        [
+            url,
+            urlkey(url),
+            post.site,
+            post.title,
+            post.body,
+            post.published.isoformat(),
+            at,
+            at,
+            content_digest(post.body) or None,
+        ],
+    ).fetchone()
     return int(row[0])
 
 
-def quality(language: Language, distinct: int, copies: int, folder: Path, seed: int = 1, *, one_site: bool = False
-            ) -> tuple[dict[str, Any], dict[str, float]]:
+def quality(
+    language: Language, distinct: int, copies: int, folder: Path, seed: int = 1, *, one_site: bool = False
+) -> tuple[dict[str, Any], dict[str, float]]:
     """One row of QUALITY, and by kind of edit or look-alike the recall, or the share that was taken for copies."""
     made = posts(language, distinct, copies, seed, one_site=one_site)
     db = open_archive(folder / f"{language.name}-{one_site}.db", create=True)
@@ -62,16 +76,20 @@ def quality(language: Language, distinct: int, copies: int, folder: Path, seed: 
     took: list[float] = []
     for begin in range(0, len(made), 500):
         with db.atomic():
-            for post in made[begin:begin + 500]:
+            for post in made[begin : begin + 500]:
                 ids.append(insert(db, post, len(ids)))
                 start = time.thread_time()
-                clusters.place(db, ids[-1])
+                clusters.assign_cluster(db, ids[-1])
                 took.append((time.thread_time() - start) * 1000)
     found = dict(db.execute("select id, cluster_id from articles where cluster_id is not null").fetchall())
     db.close()
     by_id = dict(zip(ids, made, strict=True))
-    return {"posts": len(made), **_rates(by_id, found), "mean_ms": sum(took) / len(took),
-            "p95_ms": percentile(took, 95)}, _by_kind(by_id, found)
+    return {
+        "posts": len(made),
+        **_rates(by_id, found),
+        "mean_ms": sum(took) / len(took),
+        "p95_ms": percentile(took, 95),
+    }, _by_kind(by_id, found)
 
 
 def _pairs(groups: Iterable[Sequence[int]]) -> set[tuple[int, int]]:
@@ -88,8 +106,12 @@ def _rates(by_id: dict[int, Post], found: dict[int, int]) -> dict[str, Any]:
         clusters_found[cluster].append(number)
     true, said = _pairs(stories.values()), _pairs(clusters_found.values())
     near = {pair for pair in true if max(by_id[n].edited for n in pair) <= 0.2}
-    return {"pairs": len(said), "precision": len(said & true) / max(1, len(said)),
-            "recall": len(near & said) / max(1, len(near)), "all_recall": len(true & said) / max(1, len(true))}
+    return {
+        "pairs": len(said),
+        "precision": len(said & true) / max(1, len(said)),
+        "recall": len(near & said) / max(1, len(near)),
+        "all_recall": len(true & said) / max(1, len(true)),
+    }
 
 
 def _by_kind(by_id: dict[int, Post], found: dict[int, int]) -> dict[str, float]:
@@ -111,8 +133,6 @@ def percentile(values: Sequence[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * share / 100))]
 
 
-
-
 def scale(articles: int, folder: Path, seed: int = 1, added: int = 2_000) -> dict[str, Any]:
     """One row of SCALE: so many sketches as texts of 500 words of 50,000 have them, and then posts added one by one.
 
@@ -129,8 +149,9 @@ def scale(articles: int, folder: Path, seed: int = 1, added: int = 2_000) -> dic
         entries, rows = [], []
         for number in range(begin + 1, begin + count + 1):
             # The value of a slot is one of a text's shingles: three words, hashed together with the slot's number.
-            keys = [(hash((slot, next(drawn), next(drawn), next(drawn))) & 0xFFFFFFFF) - (1 << 31)
-                    for slot in range(SLOTS)]
+            keys = [
+                (hash((slot, next(drawn), next(drawn), next(drawn))) & 0xFFFFFFFF) - (1 << 31) for slot in range(SLOTS)
+            ]
             entries += [(key, number) for key in keys]
             rows.append((number, SKETCH_VERSION))
         entries.sort()
@@ -138,9 +159,12 @@ def scale(articles: int, folder: Path, seed: int = 1, added: int = 2_000) -> dic
             db.conn.executemany("insert or ignore into lsh_bands values (?, ?)", entries)
             db.conn.executemany("insert into minhash_signatures values (?, ?)", rows)
     with db.atomic():
-        db.execute("delete from lsh_bands where (key, article_id) in (select key, article_id from (select key, "
-                   "article_id, row_number() over (partition by key order by article_id) as nth from lsh_bands) "
-                   "where nth > ?)", [COMMON])
+        db.execute(
+            "delete from lsh_bands where (key, article_id) in (select key, article_id from (select key, "
+            "article_id, row_number() over (partition by key order by article_id) as nth from lsh_bands) "
+            "where nth > ?)",
+            [COMMON],
+        )
     db.execute("pragma wal_checkpoint(truncate)")
     after = db.execute("select page_count - freelist_count from pragma_page_count, pragma_freelist_count").fetchone()[0]
     size = (after - before) * db.execute("pragma page_size").fetchone()[0]
@@ -157,7 +181,9 @@ def _empty_articles(db: Database, articles: int) -> None:
     with db.atomic():
         db.conn.executemany(
             "insert into articles (id, url, urlkey, site, title, body, revision, first_seen, last_seen) "
-            "values (?, '', '', 'stored.example', '', '', 1, ?, ?)", ((n, at, at) for n in range(1, articles + 1)))
+            "values (?, '', '', 'stored.example', '', '', 1, ?, ?)",
+            ((n, at, at) for n in range(1, articles + 1)),
+        )
 
 
 def _adding(db: Database, made: list[Post]) -> dict[str, Any]:
@@ -165,16 +191,21 @@ def _adding(db: Database, made: list[Post]) -> dict[str, Any]:
     for begin in range(0, len(made), 100):
         start = time.perf_counter()
         with db.atomic():
-            for number, post in enumerate(made[begin:begin + 100], begin):
+            for number, post in enumerate(made[begin : begin + 100], begin):
                 article = insert(db, post, number)
                 one = time.thread_time()
-                clusters.place(db, article)
+                clusters.assign_cluster(db, article)
                 took.append((time.thread_time() - one) * 1000)
         spent += time.perf_counter() - start
     for article, body in db.execute("select id, body from articles order by id desc limit 500").fetchall():
-        looked.append(len(candidates(db, article, sketch(wording(body)), 1_000)[0]))
-    return {"p50_ms": percentile(took, 50), "p95_ms": percentile(took, 95), "committed_ms": spent * 1000 / len(made),
-            "candidates": sum(looked) / len(looked), "candidates_most": max(looked)}
+        looked.append(len(lsh_candidates(db, article, minhash(wording_of(body)), 1_000)[0]))
+    return {
+        "p50_ms": percentile(took, 50),
+        "p95_ms": percentile(took, 95),
+        "committed_ms": spent * 1000 / len(made),
+        "candidates": sum(looked) / len(looked),
+        "candidates_most": max(looked),
+    }
 
 
 def crawl_cost(posts_each: int, folder: Path) -> dict[str, dict[str, Any]]:
@@ -189,7 +220,7 @@ def crawl_cost(posts_each: int, folder: Path) -> dict[str, dict[str, Any]]:
                 text = language.text(paragraphs(language, rng, words, words))
                 article = insert(db, Post("blog.example", "post", text, START + timedelta(days=number)), number)
                 start = time.thread_time()
-                clusters.place(db, article)
+                clusters.assign_cluster(db, article)
                 spent += time.thread_time() - start
                 size += len(text)
         db.close()
@@ -197,9 +228,11 @@ def crawl_cost(posts_each: int, folder: Path) -> dict[str, dict[str, Any]]:
     return out
 
 
-def measure(distinct: int, copies: int, articles: int, folder: Path, names: Sequence[str] = ()
-            ) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, float]], dict[str, dict[str, Any]],
-                       dict[str, dict[str, Any]]]:
+def measure(
+    distinct: int, copies: int, articles: int, folder: Path, names: Sequence[str] = ()
+) -> tuple[
+    dict[str, dict[str, Any]], dict[str, dict[str, float]], dict[str, dict[str, Any]], dict[str, dict[str, Any]]
+]:
     """Rows of QUALITY, the shares by kind for each of them, rows of SCALE and of CRAWL."""
     rows, kinds = {}, {}
     for name, language in languages().items():

@@ -22,13 +22,21 @@ from progress import told
 from table import Column, hundredths, tenths, whole
 
 ONE = (
-    Column("posts", "posts"), Column("pages", "pages"), Column("pages_per_second", "pages/s", form=tenths),
-    Column("bare", "bare", form=tenths), Column("ratio", "of bare", 0.45, form=hundredths),
-    Column("worst", "worst", form=hundredths), Column("best", "best", form=hundredths),
-    Column("cpu_ms", "CPU ms a page", form=hundredths), Column("peak_mb", "peak MB", at_most=300, form=whole),
+    Column("posts", "posts"),
+    Column("pages", "pages"),
+    Column("pages_per_second", "pages/s", form=tenths),
+    Column("bare", "bare", form=tenths),
+    Column("ratio", "of bare", 0.45, form=hundredths),
+    Column("worst", "worst", form=hundredths),
+    Column("best", "best", form=hundredths),
+    Column("cpu_ms", "CPU ms a page", form=hundredths),
+    Column("peak_mb", "peak MB", at_most=300, form=whole),
 )
-SEVERAL = (*(Column("ratio", "of bare", 0.8, form=hundredths) if c.key == "ratio" else c for c in ONE),
-           Column("one_core", "pages/s, one core", form=tenths), Column("gain", "gain", form=hundredths))
+SEVERAL = (
+    *(Column("ratio", "of bare", 0.8, form=hundredths) if c.key == "ratio" else c for c in ONE),
+    Column("one_core", "pages/s, one core", form=tenths),
+    Column("gain", "gain", form=hundredths),
+)
 _NGINX = """daemon off; worker_processes 1; pid {work}/nginx.pid; error_log {work}/error.log;
 events {{ worker_connections 512; }}
 http {{ access_log {log}; types {{ text/html html; application/xml xml; text/plain txt; application/rss+xml rss; }}
@@ -58,7 +66,7 @@ def _row(starts: Sequence[str], rounds: int, work: Path, what: str) -> dict[str,
         archive = work / f"{len(starts)}-{number}" / "archive.db"
         archive.parent.mkdir()
         last = _crawled(starts, archive)
-        alone = bare(_urls(archive)[: 4_000], archive.parent)
+        alone = bare(_urls(archive)[:4_000], archive.parent)
         ratios.append(last["pages_per_second"] / alone)
         if len(starts) > 1:
             with _one_core():
@@ -80,9 +88,14 @@ def _crawled(starts: Sequence[str], archive: Path) -> dict[str, Any]:
     runs = _summaries(ran)
     pages = sum(r["requests"] for r in runs)
     cpu = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
-    return {"posts": sum(r["new"] for r in runs), "pages": pages, "cpu_ms": 1000 * cpu / max(pages, 1),
-            # One run says itself how long it took; of several, the start of the program counts with them.
-            "pages_per_second": pages / (runs[0]["seconds"] if len(runs) == 1 else wall), "peak_mb": ran.peak_mb}
+    return {
+        "posts": sum(r["new"] for r in runs),
+        "pages": pages,
+        "cpu_ms": 1000 * cpu / max(pages, 1),
+        # One run says itself how long it took; of several, the start of the program counts with them.
+        "pages_per_second": pages / (runs[0]["seconds"] if len(runs) == 1 else wall),
+        "peak_mb": ran.peak_mb,
+    }
 
 
 @contextmanager
@@ -117,8 +130,9 @@ def _urls(archive: Path) -> list[str]:
 
 
 @contextmanager
-def served(posts: int, kilobytes: int, sites: int, work: Path, name: str = "",
-           log: Path | None = None) -> Iterator[list[str]]:
+def served(
+    posts: int, kilobytes: int, sites: int, work: Path, name: str = "", log: Path | None = None
+) -> Iterator[list[str]]:
     """So many generated sites, by nginx where it is installed, else by a server in Python; their start addresses.
 
     `name`: the host that their pages name, without a port; they are reached by it through their address as a proxy.
@@ -138,10 +152,27 @@ def served(posts: int, kilobytes: int, sites: int, work: Path, name: str = "",
                 conf.write_text(_NGINX.format(work=work, port=port, root=folder, log=log or "off"), encoding="utf-8")
                 command = [nginx, "-c", str(conf), "-p", str(work), "-g", f"user root; lock_file {work}/{n}.lock;"]
             else:
-                command = [sys.executable, str(ROOT / "bench" / "serve_generated.py"), str(posts), "--port", str(port),
-                           "--kilobytes", str(kilobytes), "--name", name or here, *(["--log", str(log)] if log else [])]
-            servers.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                            stderr=subprocess.DEVNULL, cwd=ROOT / "bench"))
+                command = [
+                    sys.executable,
+                    str(ROOT / "bench" / "serve_generated.py"),
+                    str(posts),
+                    "--port",
+                    str(port),
+                    "--kilobytes",
+                    str(kilobytes),
+                    "--name",
+                    name or here,
+                    *(["--log", str(log)] if log else []),
+                ]
+            servers.append(
+                subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    cwd=ROOT / "bench",
+                )
+            )
             starts.append(f"http://{here}/")
             _wait(port, servers[-1])
         yield starts

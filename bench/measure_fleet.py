@@ -19,11 +19,11 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE)]
 
-from archiver.fleet.board import Board  # noqa: E402
-from archiver.fleet.claims import Claim, Ended, claim, finish  # noqa: E402
-from archiver.fleet.enter import enter, entry  # noqa: E402
-from archiver.fleet.queue import PatientConnector, defer_due, queue_of  # noqa: E402
-from archiver.store.runs import Counts  # noqa: E402
+from archiver.fleet.enrolment import enter_sites, fleet_site  # noqa: E402
+from archiver.fleet.job_queue import PatientConnector, defer_due, make_queue  # noqa: E402
+from archiver.fleet.leases import EndedRun, SiteLease, release_lease, take_lease  # noqa: E402
+from archiver.fleet.postgres import QueueDatabase  # noqa: E402
+from archiver.storage.runs import Counts  # noqa: E402
 from tests.fleet import hosts, postgres  # noqa: E402
 from tests.fleet.fleets import Fleet  # noqa: E402
 
@@ -31,23 +31,23 @@ from tests.fleet.fleets import Fleet  # noqa: E402
 def queue(server: postgres.Postgres, jobs: int, threads: int) -> dict[str, Any]:
     """Jobs a second through defer, fetch, claim, finish."""
     address = server.database("speed")
-    board = Board(address, threads + 4)
-    app = queue_of(board, size=threads + 4)
+    board = QueueDatabase(address, threads + 4)
+    app = make_queue(board, size=threads + 4)
     with app.open():
         app.schema_manager.apply_schema()
     board.make("nowhere", None, None)
-    enter(board, [entry(f"https://site-{n}.example/", {}) for n in range(jobs)])
+    enter_sites(board, [fleet_site(f"https://site-{n}.example/", {}) for n in range(jobs)])
 
     async def run() -> tuple[float, float, float]:
-        made = queue_of(board, size=threads + 4)
+        made = make_queue(board, size=threads + 4)
         fast = type(made)(connector=PatientConnector(conninfo=address, min_size=threads, max_size=threads + 4))
 
         @fast.task(name="crawl-site", queue="sites")
         def crawl(site: str, url: str, settings: dict[str, Any]) -> None:
-            held = claim(board, site, "w", 0.0)
-            assert isinstance(held, Claim)
+            held = take_lease(board, site, "w", 0.0)
+            assert isinstance(held, SiteLease)
             tomorrow = datetime.now(UTC) + timedelta(days=1)
-            finish(board, held, Ended("finished", "", Counts(), tomorrow, 86400.0, "", None, 0.0))
+            release_lease(board, held, EndedRun("finished", "", Counts(), tomorrow, 86400.0, "", None, 0.0))
 
         async with fast.open_async():
             begun = time.monotonic()
@@ -55,14 +55,24 @@ def queue(server: postgres.Postgres, jobs: int, threads: int) -> dict[str, Any]:
                 pass
             deferred = time.monotonic() - begun
             begun, cpu = time.monotonic(), time.process_time()
-            await fast.run_worker_async(queues=["sites"], wait=False, concurrency=threads, delete_jobs="always",
-                                        install_signal_handlers=False, listen_notify=False)
+            await fast.run_worker_async(
+                queues=["sites"],
+                wait=False,
+                concurrency=threads,
+                delete_jobs="always",
+                install_signal_handlers=False,
+                listen_notify=False,
+            )
             return deferred, time.monotonic() - begun, time.process_time() - cpu
 
     deferred, done, worked = asyncio.run(run())
     board.close()
-    return {"jobs": jobs, "deferred_per_second": round(jobs / deferred, 1), "done_per_second": round(jobs / done, 1),
-            "worker_cpu_ms_per_job": round(worked / jobs * 1000, 2)}
+    return {
+        "jobs": jobs,
+        "deferred_per_second": round(jobs / deferred, 1),
+        "done_per_second": round(jobs / done, 1),
+        "worker_cpu_ms_per_job": round(worked / jobs * 1000, 2),
+    }
 
 
 def pages(server: postgres.Postgres, workers: int, sites: int, posts: int) -> dict[str, Any]:
@@ -78,8 +88,12 @@ def pages(server: postgres.Postgres, workers: int, sites: int, posts: int) -> di
         finally:
             fleet.end()
         seconds = max(a.ended for a in served.log) - min(a.began for a in served.log)
-        return {"workers": workers, "sites": sites, "posts": posts,
-                "pages_per_second": round(len(served.log) / seconds, 1)}
+        return {
+            "workers": workers,
+            "sites": sites,
+            "posts": posts,
+            "pages_per_second": round(len(served.log) / seconds, 1),
+        }
 
 
 def main() -> None:

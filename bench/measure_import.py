@@ -19,9 +19,13 @@ _CAPTURED = datetime(2025, 1, 1, tzinfo=UTC)
 _OTHERS = 4
 """Of so many posts each is followed by one page that is none, and one image."""
 COLUMNS = (
-    Column("megabytes", "MB", form=whole), Column("records", "records"), Column("articles", "articles"),
-    Column("records_s", "records/s", form=whole), Column("articles_s", "articles/s", form=tenths),
-    Column("core_s", "articles/s a core", at_least=80, form=tenths), Column("known_s", "known records/s", form=whole),
+    Column("megabytes", "MB", form=whole),
+    Column("records", "records"),
+    Column("articles", "articles"),
+    Column("records_s", "records/s", form=whole),
+    Column("articles_s", "articles/s", form=tenths),
+    Column("core_s", "articles/s a core", at_least=80, form=tenths),
+    Column("known_s", "known records/s", form=whole),
     Column("peak_mb", "peak MB", at_most=400, form=whole),
 )
 
@@ -40,9 +44,14 @@ def measure(posts: int, kilobytes: int, work: Path) -> dict[str, dict[str, Any]]
         assert summary["new"] == posts, (summary, again)
         assert again["new"] == 0, (summary, again)
         out["one process" if workers == 1 else f"{workers} cores"] = {
-            "megabytes": file.stat().st_size / 1e6, "records": records, "articles": summary["new"],
-            "records_s": records / ran.seconds, "articles_s": posts / ran.seconds, "core_s": posts / computed,
-            "known_s": records / again["seconds"], "peak_mb": ran.peak_mb,
+            "megabytes": file.stat().st_size / 1e6,
+            "records": records,
+            "articles": summary["new"],
+            "records_s": records / ran.seconds,
+            "articles_s": posts / ran.seconds,
+            "core_s": posts / computed,
+            "known_s": records / again["seconds"],
+            "peak_mb": ran.peak_mb,
         }
     return out
 
@@ -69,8 +78,14 @@ def write(file: Path, posts: int, kilobytes: int, these: range | None = None) ->
             handle.write(_record(f"http://blog.example{path}", n, site.get(path).body, "text/html; charset=utf-8"))
             records += 1
             if n % _OTHERS == 1:
-                handle.write(_record(f"http://blog.example/page/{n // _OTHERS}/", n,
-                                     site.get(f"/page/{n // _OTHERS}/").body or b"<p>nothing", "text/html"))
+                handle.write(
+                    _record(
+                        f"http://blog.example/page/{n // _OTHERS}/",
+                        n,
+                        site.get(f"/page/{n // _OTHERS}/").body or b"<p>nothing",
+                        "text/html",
+                    )
+                )
                 handle.write(_record(f"http://blog.example/{n}.png", n, b"\x89PNG" + os.urandom(30_000), "image/png"))
                 records += 2
     return records
@@ -79,10 +94,10 @@ def write(file: Path, posts: int, kilobytes: int, these: range | None = None) ->
 def _record(url: str, n: int, body: bytes, kind: str) -> bytes:
     block = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
     at = (_CAPTURED + timedelta(seconds=n)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    head = (f"WARC/1.0\r\nWARC-Type: response\r\nWARC-Record-ID: <urn:uuid:{n}-{len(url)}>\r\nWARC-Date: {at}\r\n"
-            f"WARC-Target-URI: {url}\r\nContent-Type: application/http; msgtype=response\r\n"
-            f"WARC-Payload-Digest: sha1:{sha1(body, usedforsecurity=False).hexdigest()}\r\n"
-            f"Content-Length: {len(block)}\r\n\r\n")
+    head = (
+        f"WARC/1.0\r\nWARC-Type: response\r\nWARC-Record-ID: <urn:uuid:{n}-{len(url)}>\r\nWARC-Date: {at}\r\n"
+        f"WARC-Target-URI: {url}\r\nContent-Type: application/http; msgtype=response\r\n"
+        f"WARC-Payload-Digest: sha1:{sha1(body, usedforsecurity=False).hexdigest()}\r\n"
+        f"Content-Length: {len(block)}\r\n\r\n"
+    )
     return igzip.compress(head.encode() + block + b"\r\n\r\n", 1, mtime=0)
-
-

@@ -24,9 +24,9 @@ from read_pages import reader
 from table import Column, Slack, hundredths, rate
 
 from archiver.extraction.article import extract_page
-from archiver.extraction.learn import Sample, learn
-from archiver.extraction.page import parse
-from archiver.extraction.rules import SiteRules
+from archiver.extraction.page import parse_page
+from archiver.extraction.template.induction import Sample, learn_rules
+from archiver.extraction.template.site_rule import SiteRules
 from archiver.items import Article, PageKind
 
 LEARNED_FROM = 25
@@ -47,12 +47,15 @@ QUALITY = (
 COST = (Column("ms", "ms", form=hundredths), Column("traf_ms", "traf. ms", form=hundredths))
 PLAIN = (*QUALITY, *COST, Column("ratio", "of traf.", 3, form=hundredths, slack=RATIO))
 RULED = (
-    *QUALITY, Column("by_rules", "by rules", form=rate, slack=SHARE), *COST,
+    *QUALITY,
+    Column("by_rules", "by rules", form=rate, slack=SHARE),
+    *COST,
     Column("ratio", "of traf.", 10, form=hundredths, slack=RATIO),
 )
 TABLES = {"plain": PLAIN, "unseen": RULED, "all": RULED}
 HEADINGS = {
-    "plain": "Six sites, read as any site", "unseen": f"By rules learned from {LEARNED_FROM} posts: the other posts",
+    "plain": "Six sites, read as any site",
+    "unseen": f"By rules learned from {LEARNED_FROM} posts: the other posts",
     "all": "By the same rules: all posts",
 }
 Call = Callable[[bytes, str], Any]
@@ -100,17 +103,19 @@ def _sites(shared: Path) -> list[dict[str, Any]]:
     return sites
 
 
-def _one(shared: Path, site: dict[str, Any], opener: OpenerDirector, work: Path,
-         limit: int | None) -> dict[str, dict[str, Any]]:
+def _one(
+    shared: Path, site: dict[str, Any], opener: OpenerDirector, work: Path, limit: int | None
+) -> dict[str, dict[str, Any]]:
     name = site["name"]
     truth = shared / "sites" / f"{name}.truth.jsonl"
     paths = [t["url"] for t in map(json.loads, truth.read_text(encoding="utf-8").splitlines()) if t.get("public", True)]
     random.Random(1).shuffle(paths)  # the same order in every run, and no year before another
     posts = _posts(opener, site, told(paths[:limit], f"{name}, fetching"))
-    plain, theirs = _in_turns(posts, [lambda h, u: extract_page(parse(h, u)), reader("trafilatura")], name)
+    plain, theirs = _in_turns(posts, [lambda h, u: extract_page(parse_page(h, u)), reader("trafilatura")], name)
     rules = _learned(opener, site, posts[:LEARNED_FROM], plain.articles)
-    ruled, again = _in_turns(posts, [lambda h, u: extract_page(parse(h, u), rules=rules), reader("trafilatura")],
-                             f"{name}, by rules")
+    ruled, again = _in_turns(
+        posts, [lambda h, u: extract_page(parse_page(h, u), rules=rules), reader("trafilatura")], f"{name}, by rules"
+    )
     unseen = slice(LEARNED_FROM, None)
     out = work / f"{name}.jsonl"
     return {
@@ -152,11 +157,15 @@ def _in_turns(posts: Sequence[Post], calls: Sequence[Call], what: str) -> list[R
     return out
 
 
-def _learned(opener: OpenerDirector, site: dict[str, Any], posts: Sequence[Post],
-             articles: Sequence[Article]) -> SiteRules | None:
-    samples = [Sample(parse(p.html, p.url), a) for p, a in zip(posts, articles, strict=False)
-               if a.kind is PageKind.POST and a.body]
-    rules = learn(samples, [parse(p.html, p.url) for p in _no_posts(opener, site)])
+def _learned(
+    opener: OpenerDirector, site: dict[str, Any], posts: Sequence[Post], articles: Sequence[Article]
+) -> SiteRules | None:
+    samples = [
+        Sample(parse_page(p.html, p.url), a)
+        for p, a in zip(posts, articles, strict=False)
+        if a.kind is PageKind.POST and a.body
+    ]
+    rules = learn_rules(samples, [parse_page(p.html, p.url) for p in _no_posts(opener, site)])
     return replace(rules, version="rules-1") if rules is not None else None
 
 
@@ -168,8 +177,11 @@ def _no_posts(opener: OpenerDirector, site: dict[str, Any]) -> list[Post]:
     links = [urljoin(home.url, h) for h in re.findall(r'href="([^"#]+)"', home.html.decode("utf-8", errors="replace"))]
     out = [home]
     for url in dict.fromkeys(u for u in links if urlsplit(u).hostname in site["hosts"]):
-        if len(out) < OTHERS and (page := _get(opener, quote(url, safe="/:?=&%"))) is not None and extract_page(
-                parse(page.html, page.url), posts_only=True).kind in (PageKind.LISTING, PageKind.PAGE):
+        if (
+            len(out) < OTHERS
+            and (page := _get(opener, quote(url, safe="/:?=&%"))) is not None
+            and extract_page(parse_page(page.html, page.url), posts_only=True).kind in (PageKind.LISTING, PageKind.PAGE)
+        ):
             out.append(page)
     return out
 
@@ -187,13 +199,21 @@ def _row(shared: Path, truth: Path, out: Path, ours: Reading, theirs: Reading) -
     figures = score(shared, out, truth)
     return figures | {
         "by_rules": sum(bool(a.read_by) for a in ours.articles) / len(ours.articles),
-        "ms": 1000 * own / len(ours.articles), "traf_ms": 1000 * other / len(ours.articles), "ratio": other / own,
+        "ms": 1000 * own / len(ours.articles),
+        "traf_ms": 1000 * other / len(ours.articles),
+        "ratio": other / own,
     }
 
 
 def _record(article: Article) -> dict[str, Any]:
     return {
-        "url": article.url, "canonical_url": article.canonical_url, "title": article.title, "body": article.body,
-        "authors": article.authors, "published": article.published.isoformat() if article.published else None,
-        "published_precision": article.published_precision, "categories": article.categories, "tags": article.tags,
+        "url": article.url,
+        "canonical_url": article.canonical_url,
+        "title": article.title,
+        "body": article.body,
+        "authors": article.authors,
+        "published": article.published.isoformat() if article.published else None,
+        "published_precision": article.published_precision,
+        "categories": article.categories,
+        "tags": article.tags,
     }

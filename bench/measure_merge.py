@@ -11,8 +11,10 @@ from process import Ran, archiver
 from table import Column, tenths, whole
 
 COLUMNS = (
-    Column("articles", "articles"), Column("seconds", "seconds", form=tenths),
-    Column("articles_s", "articles/s", form=whole), Column("peak_mb", "peak MB", at_most=400, form=whole),
+    Column("articles", "articles"),
+    Column("seconds", "seconds", form=tenths),
+    Column("articles_s", "articles/s", form=whole),
+    Column("peak_mb", "peak MB", at_most=400, form=whole),
 )
 
 
@@ -28,8 +30,11 @@ def measure(posts: int, kilobytes: int, work: Path) -> dict[str, dict[str, Any]]
         file.unlink()
     into = work / "c" / "archive.db"
     out = {}
-    for name, other, number in (("into an empty archive", a, 2 * third), ("half of it known", b, 2 * third),
-                                ("once more", b, 2 * third)):
+    for name, other, number in (
+        ("into an empty archive", a, 2 * third),
+        ("half of it known", b, 2 * third),
+        ("once more", b, 2 * third),
+    ):
         ran = _done(archiver("merge", str(other), "--archive", str(into), "--json"))
         [told] = json.loads(ran.out)
         assert told["articles"] + told["joined"] == number, told

@@ -27,11 +27,15 @@ OURS, NAME = "archiver", "news.example.org"
 LIMIT = 900
 """Seconds after which a peer is ended and counts as not run."""
 COLUMNS = (
-    Column("asked", "requests", form=whole), Column("articles", "articles", form=whole),
+    Column("asked", "requests", form=whole),
+    Column("articles", "articles", form=whole),
     Column("recall", "recall", form=hundredths),
-    Column("seconds", "seconds", form=tenths), Column("pages_per_second", "pages/s", form=tenths),
-    Column("articles_per_second", "articles/s", form=tenths), Column("ratio", "ours/theirs", 10, form=hundredths),
-    Column("cpu_ms", "CPU ms an article", form=tenths), Column("cpu_ratio", "theirs/ours", form=hundredths),
+    Column("seconds", "seconds", form=tenths),
+    Column("pages_per_second", "pages/s", form=tenths),
+    Column("articles_per_second", "articles/s", form=tenths),
+    Column("ratio", "ours/theirs", 10, form=hundredths),
+    Column("cpu_ms", "CPU ms an article", form=tenths),
+    Column("cpu_ratio", "theirs/ours", form=hundredths),
     Column("cores", "cores", form=hundredths),
     Column("peak_mb", "peak MB", form=whole),
 )
@@ -84,8 +88,9 @@ def real(shared: Path, name: str, work: Path) -> Iterator[Target]:
     log = work / f"{name}.access.jsonl"
     with process.served(shared, None, log) as proxy:
         start = start_of(site)
-        yield Target(start, proxy, tuple(urljoin(start, quote(json.loads(line)["url"], safe="/:%")) for line in truth),
-                     log)
+        yield Target(
+            start, proxy, tuple(urljoin(start, quote(json.loads(line)["url"], safe="/:%")) for line in truth), log
+        )
 
 
 def environments(peers: Sequence[Peer], folder: Path) -> dict[tuple[str, ...], Path | str]:
@@ -97,9 +102,10 @@ def environments(peers: Sequence[Peer], folder: Path) -> dict[tuple[str, ...], P
         made[packages] = python
         if done.exists() and done.read_text(encoding="utf-8") == LOCK.read_text(encoding="utf-8"):
             continue
-        for command in ([sys.executable, "-m", "venv", "--clear", str(home)],
-                        [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", "-c", str(LOCK),
-                         *packages]):
+        for command in (
+            [sys.executable, "-m", "venv", "--clear", str(home)],
+            [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", "-c", str(LOCK), *packages],
+        ):
             ran = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
             if ran.returncode:
                 made[packages] = f"cannot be installed: {_last(ran.stderr)}"
@@ -109,8 +115,14 @@ def environments(peers: Sequence[Peer], folder: Path) -> dict[tuple[str, ...], P
     return made
 
 
-def measure(target: Target, rounds: int, threads: int, work: Path, peers: Sequence[Peer],
-            pythons: dict[tuple[str, ...], Path | str]) -> tuple[dict[str, dict[str, Any]], list[str]]:
+def measure(
+    target: Target,
+    rounds: int,
+    threads: int,
+    work: Path,
+    peers: Sequence[Peer],
+    pythons: dict[tuple[str, ...], Path | str],
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """A row of figures for each, ours first, and what could not be measured, in words."""
     found: dict[str, dict[int, dict[str, Any]]] = {name: {} for name in (OURS, *(p.title for p in peers))}
     notes: list[str] = []
@@ -134,8 +146,10 @@ def measure(target: Target, rounds: int, threads: int, work: Path, peers: Sequen
         rows[title] = {kind: median(f[kind] for f in each.values()) for kind in kinds}
         pairs = [(found[OURS][n], theirs) for n, theirs in each.items() if n in found[OURS] and title != OURS]
         if pairs:
-            rows[title] |= {"ratio": median(o["articles_per_second"] / t["articles_per_second"] for o, t in pairs),
-                            "cpu_ratio": median(t["cpu_ms"] / o["cpu_ms"] for o, t in pairs)}
+            rows[title] |= {
+                "ratio": median(o["articles_per_second"] / t["articles_per_second"] for o, t in pairs),
+                "cpu_ratio": median(t["cpu_ms"] / o["cpu_ms"] for o, t in pairs),
+            }
     return rows, notes
 
 
@@ -154,22 +168,57 @@ def _once(target: Target, folder: Path, peer: Peer | None, python: str, threads:
     if not stored:
         return f"it stored none of the posts ({asked} requests). {_last(ran.err)}"
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {"asked": asked, "articles": stored, "recall": stored / len(target.urls), "seconds": ran.seconds,
-            "pages_per_second": asked / ran.seconds, "articles_per_second": stored / ran.seconds,
-            "cpu_ms": 1000 * cpu / stored, "cores": cpu / ran.seconds, "peak_mb": ran.peak_mb}
+    return {
+        "asked": asked,
+        "articles": stored,
+        "recall": stored / len(target.urls),
+        "seconds": ran.seconds,
+        "pages_per_second": asked / ran.seconds,
+        "articles_per_second": stored / ran.seconds,
+        "cpu_ms": 1000 * cpu / stored,
+        "cores": cpu / ran.seconds,
+        "peak_mb": ran.peak_mb,
+    }
 
 
 def _ours(target: Target, archive: Path) -> Ran:
-    return archiver("crawl", target.start, "--archive", str(archive), "--delay", "0", "--contact", CONTACT, "--json",
-                    "--requisites", "none", http_proxy=target.proxy, https_proxy=target.proxy)
+    return archiver(
+        "crawl",
+        target.start,
+        "--archive",
+        str(archive),
+        "--delay",
+        "0",
+        "--contact",
+        CONTACT,
+        "--json",
+        "--requisites",
+        "none",
+        http_proxy=target.proxy,
+        https_proxy=target.proxy,
+    )
 
 
 def _theirs(target: Target, out: Path, way: str, python: str, threads: int) -> Ran:
     """Its home is its own folder, so that what it caches is gone with it; none of our modules is in its way."""
     script = Path(__file__).with_name("run_peer.py")
-    return run([python, "-P", str(script), way, target.start, target.proxy, str(out.parent.parent / "urls.txt"),
-                str(out), str(threads)], LIMIT,
-               PYTHONPATH="", HOME=str(out.parent), XDG_CACHE_HOME=str(out.parent / "cache"))
+    return run(
+        [
+            python,
+            "-P",
+            str(script),
+            way,
+            target.start,
+            target.proxy,
+            str(out.parent.parent / "urls.txt"),
+            str(out),
+            str(threads),
+        ],
+        LIMIT,
+        PYTHONPATH="",
+        HOME=str(out.parent),
+        XDG_CACHE_HOME=str(out.parent / "cache"),
+    )
 
 
 def _stored(articles: Path, urls: Sequence[str]) -> set[str]:

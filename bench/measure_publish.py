@@ -11,21 +11,24 @@ import generated_archive
 from process import archiver
 from table import Column, whole
 
-from archiver.publish.formats.columns import ParquetTable
-from archiver.publish.rules import parse
-from archiver.publish.snapshot import rows
-from archiver.publish.snapshot.choose import choose, order
-from archiver.publish.snapshot.evidence import settle
-from archiver.publish.snapshot.tables import ARTICLES
-from archiver.store.connect import open_archive
+from archiver.datasets import snapshot_rows
+from archiver.datasets.parquet import ParquetTable
+from archiver.datasets.publication_rules import parse_publication_rules
+from archiver.datasets.selection import choose_articles, decide_tiers, order
+from archiver.datasets.snapshot_rows import ARTICLES
+from archiver.storage.connection import open_archive
 
 PARQUET = (
-    Column("articles", "articles", form=whole), Column("per_second", "articles/s", at_least=20_000, form=whole),
-    Column("chosen_per_second", "chosen and judged/s", form=whole), Column("bytes", "bytes each", form=whole),
+    Column("articles", "articles", form=whole),
+    Column("per_second", "articles/s", at_least=20_000, form=whole),
+    Column("chosen_per_second", "chosen and judged/s", form=whole),
+    Column("bytes", "bytes each", form=whole),
 )
 WAYS = (
-    Column("per_second", "articles/s", form=whole), Column("clock_per_second", "by the clock", form=whole),
-    Column("peak_mb", "MB at most", at_most=500, form=whole), Column("bytes", "bytes each", form=whole),
+    Column("per_second", "articles/s", form=whole),
+    Column("clock_per_second", "by the clock", form=whole),
+    Column("peak_mb", "MB at most", at_most=500, form=whole),
+    Column("bytes", "bytes each", form=whole),
 )
 FREE = '[[rule]]\nsite = "*"\ntier = "full"\n'
 _WAYS: dict[str, tuple[str, ...]] = {
@@ -47,21 +50,25 @@ def parquet(archive: Path, work: Path) -> dict[str, Any]:
     """The articles of an archive, all with their texts, into one file: articles a second of CPU time."""
     db = open_archive(archive, read_only=True)
     began = time.process_time()
-    count = choose(db, None)
-    settle(db, parse(FREE, "rules"), "2100")
+    count = choose_articles(db, None)
+    decide_tiers(db, parse_publication_rules(FREE, "rules"), "2100")
     order(db, "none")
     chosen = time.process_time()
     file = work / "articles.parquet"
     table = ParquetTable(file, [(column.name, column.kind) for column in ARTICLES.columns])
-    for read in rows.articles(db, "", lambda record: record, counted=False):
+    for read in snapshot_rows.article_rows(db, "", lambda record: record, counted=False):
         table.add(read.record)
     table.close()
     seconds = time.process_time() - chosen
     size = file.stat().st_size
     file.unlink()
     db.close()
-    return {"articles": count, "per_second": count / seconds, "chosen_per_second": count / (chosen - began),
-            "bytes": size / count}
+    return {
+        "articles": count,
+        "per_second": count / seconds,
+        "chosen_per_second": count / (chosen - began),
+        "bytes": size / count,
+    }
 
 
 def ways(archive: Path, work: Path, only: list[str]) -> dict[str, dict[str, Any]]:
@@ -73,8 +80,15 @@ def ways(archive: Path, work: Path, only: list[str]) -> dict[str, dict[str, Any]
         if only and name not in only:
             continue
         folder = work / "dataset"
-        ran = archiver("publish", str(folder), "--version", "1.0.0", "--archive", str(archive),
-                       *(word.format(rules=rules) for word in words))
+        ran = archiver(
+            "publish",
+            str(folder),
+            "--version",
+            "1.0.0",
+            "--archive",
+            str(archive),
+            *(word.format(rules=rules) for word in words),
+        )
         if ran.code:
             raise SystemExit(ran.err)
         db = open_archive(archive, read_only=True)
@@ -82,6 +96,10 @@ def ways(archive: Path, work: Path, only: list[str]) -> dict[str, dict[str, Any]
         db.close()
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         shutil.rmtree(folder)
-        out[name] = {"per_second": count / ran.cpu_seconds, "clock_per_second": count / ran.seconds,
-                     "peak_mb": ran.peak_mb, "bytes": size / count}
+        out[name] = {
+            "per_second": count / ran.cpu_seconds,
+            "clock_per_second": count / ran.seconds,
+            "peak_mb": ran.peak_mb,
+            "bytes": size / count,
+        }
     return out

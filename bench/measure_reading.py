@@ -16,11 +16,11 @@ from pathlib import Path
 from generated_archive import write
 from sqlite_utils import Database
 
-from archiver.commands.index import up_to_date
-from archiver.search.index.opened import leave_as_it_is
-from archiver.store.connect import open_archive
-from archiver.web.answer import Asked
-from archiver.web.rendered import rendered
+from archiver.cli.commands.index import up_to_date
+from archiver.search.open_index import leave_as_it_is
+from archiver.storage.connection import open_archive
+from archiver.web.query_arguments import PageRequest
+from archiver.web.rendering import render_page
 
 _ROUNDS = 20
 _PAGES = ("article", "evidence", "versions", "captures", "sites", "site")
@@ -38,7 +38,7 @@ _LEDGER = (
     "insert into pages (site_id, url, urlkey, kind, outcome, found_at) select site_id, url || '/x', urlkey || '/x', "
     "'listing', 'not-article', found_at from pages where id % 2 = 0",
     "insert into page_sources (page_id, source, first_seen, last_seen) select p.id, s.value, '2024', '2024' "
-    "from pages p, json_each('[\"sitemap\", \"feed\", \"link\"]') s",
+    'from pages p, json_each(\'["sitemap", "feed", "link"]\') s',
     "insert or ignore into revisions (article_id, revision, observed_at, changed, title, content, capture_id) "
     "select id, revision, first_seen, '[]', title, '{}', id from articles",
 )
@@ -67,12 +67,12 @@ def main() -> None:
 
 def _asked(db: Database, folder: Path, page: str, count: int) -> Iterator[tuple[float, int]]:
     """Of each round the time and the size of the page."""
-    answer = importlib.import_module(f"archiver.web.pages.{page}").page
+    answer = importlib.import_module(f"archiver.web.dispatch.{page}").page
     for n in range(_ROUNDS):
         named = {"id": str(1 + n * (count // _ROUNDS)), "name": "large.example"}
-        asked = Asked("/", named, (), "html", "/", "http://localhost", folder, {}, "", db)
+        asked = PageRequest("/", named, (), "html", "/", "http://localhost", folder, {}, "", db)
         started = time.thread_time()
-        text = rendered(answer(asked), asked, (), lambda name: f"/{name}")
+        text = render_page(answer(asked), asked, (), lambda name: f"/{name}")
         yield (time.thread_time() - started) * 1000, len(text.encode())
 
 

@@ -16,10 +16,13 @@ from process import ROOT, crawl, free_port, requests
 from table import Column, hundredths, whole
 
 COLUMNS = (
-    Column("posts", "posts"), Column("first", "first crawl"),
+    Column("posts", "posts"),
+    Column("first", "first crawl"),
     Column("per_post", "a post, listings aside", at_most=1.3, form=hundredths),
-    Column("unchanged", "unchanged", at_most=10), Column("edited", "one edited", at_most=12),
-    Column("revised", "edits found", 1), Column("peak_mb", "peak MB", at_most=300, form=whole),
+    Column("unchanged", "unchanged", at_most=10),
+    Column("edited", "one edited", at_most=12),
+    Column("revised", "edits found", 1),
+    Column("peak_mb", "peak MB", at_most=300, form=whole),
 )
 
 
@@ -42,16 +45,36 @@ def _one(posts: int, kilobytes: int, work: Path, options: tuple[str, ...]) -> di
         found.append((summary, len(requests(log)) - before))
     (first, asked), (_, unchanged), (last, after) = found
     pages = sum(1 for line in requests(log)[:asked] if "/page/" not in line["path"])
-    return {"posts": first["new"], "first": asked, "per_post": pages / max(first["new"], 1), "unchanged": unchanged,
-            "edited": after, "revised": last["revised"], "peak_mb": peak}
+    return {
+        "posts": first["new"],
+        "first": asked,
+        "per_post": pages / max(first["new"], 1),
+        "unchanged": unchanged,
+        "edited": after,
+        "revised": last["revised"],
+        "peak_mb": peak,
+    }
 
 
 @contextmanager
-def served(posts: int, kilobytes: int, port: int, log: Path, edited: tuple[int, ...],
-           options: tuple[str, ...]) -> Iterator[str]:
+def served(
+    posts: int, kilobytes: int, port: int, log: Path, edited: tuple[int, ...], options: tuple[str, ...]
+) -> Iterator[str]:
     """A generated site on this port, as it stands after these posts were edited; its start address."""
-    command = [sys.executable, str(ROOT / "bench" / "serve_generated.py"), str(posts), "--port", str(port),
-               "--kilobytes", str(kilobytes), "--log", str(log), *options, "--edited", *map(str, edited)]
+    command = [
+        sys.executable,
+        str(ROOT / "bench" / "serve_generated.py"),
+        str(posts),
+        "--port",
+        str(port),
+        "--kilobytes",
+        str(kilobytes),
+        "--log",
+        str(log),
+        *options,
+        "--edited",
+        *map(str, edited),
+    ]
     server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=ROOT / "bench")
     try:
         for _ in range(300):

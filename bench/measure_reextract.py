@@ -13,9 +13,12 @@ from progress import told
 from table import Column, hundredths, tenths, whole
 
 COLUMNS = (
-    Column("articles", "articles"), Column("a_core", "pages/s a core (CPU)", 150, form=tenths),
-    Column("pages_per_second", "pages/s", form=tenths), Column("cpu_ms", "CPU ms a page", form=hundredths),
-    Column("changed", "changed"), Column("peak_mb", "peak MB", at_most=300, form=whole),
+    Column("articles", "articles"),
+    Column("a_core", "pages/s a core (CPU)", 150, form=tenths),
+    Column("pages_per_second", "pages/s", form=tenths),
+    Column("cpu_ms", "CPU ms a page", form=hundredths),
+    Column("changed", "changed"),
+    Column("peak_mb", "peak MB", at_most=300, form=whole),
 )
 
 
@@ -44,8 +47,14 @@ def _row(archive: Path, workers: int) -> dict[str, Any]:
         raise SystemExit(f"The captures could not be read (exit code {ran.code}): {ran.err[-2000:]}")
     found = json.loads(ran.out)
     articles = found["articles"]
-    return {"articles": articles, "pages_per_second": articles / ran.seconds, "a_core": articles / ran.cpu_seconds,
-            "cpu_ms": 1_000 * ran.cpu_seconds / articles, "changed": found["changed"], "peak_mb": ran.peak_mb}
+    return {
+        "articles": articles,
+        "pages_per_second": articles / ran.seconds,
+        "a_core": articles / ran.cpu_seconds,
+        "cpu_ms": 1_000 * ran.cpu_seconds / articles,
+        "changed": found["changed"],
+        "peak_mb": ran.peak_mb,
+    }
 
 
 def as_json(rows: dict[str, dict[str, Any]]) -> str:

@@ -15,16 +15,29 @@ from time import process_time
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
 
-from archiver.sites.config import Config  # noqa: E402
-from archiver.sites.effective import settings_in  # noqa: E402
-from archiver.store.connect import open_archive  # noqa: E402
-from archiver.store.health.metrics import metrics  # noqa: E402
-from archiver.store.health.overall import overall  # noqa: E402
-from archiver.store.sites_in_bulk import Wanted, enter_sites  # noqa: E402
-from archiver.store.turns import Turns  # noqa: E402
+from archiver.health.health_report import (
+    metrics,  # noqa: E402
+    overall,  # noqa: E402
+)
+from archiver.sites.config import (
+    Config,  # noqa: E402
+    effective_settings,  # noqa: E402
+)
+from archiver.storage.connection import open_archive  # noqa: E402
+from archiver.storage.runs import DueSites  # noqa: E402
+from archiver.storage.sites import SiteToEnter, enter_sites  # noqa: E402
 
-MEASURES = json.dumps({"articles": 3, "fields": {"title": 3, "body": 3, "published": 3}, "length": 2000, "listed": 10,
-                       "outcomes": {"archived": 3, "not-article": 5}, "statuses": {"200": 8}, "latency": 0.2})
+MEASURES = json.dumps(
+    {
+        "articles": 3,
+        "fields": {"title": 3, "body": 3, "published": 3},
+        "length": 2000,
+        "listed": 10,
+        "outcomes": {"archived": 3, "not-article": 5},
+        "statuses": {"200": 8},
+        "latency": 0.2,
+    }
+)
 
 
 def timed(what: Callable[[], object]) -> float:
@@ -42,28 +55,37 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "archive.db"
         db = open_archive(path, create=True)
-        wanted = [Wanted(f"https://blog-{n}.example/", "", ("bench",), {}) for n in range(asked.sites)]
+        wanted = [SiteToEnter(f"https://blog-{n}.example/", "", ("bench",), {}) for n in range(asked.sites)]
         entering = timed(lambda: enter_sites(db, wanted, now))
         fill(db.conn, asked.sites, asked.runs, now)
-        settings = settings_in(db, Config())
-        turns = Turns()
+        settings = effective_settings(db, Config())
+        turns = DueSites()
         looking = timed(lambda: turns.due(db, now, settings))
         again = timed(lambda: turns.due(db, now + timedelta(seconds=20), settings))
         judging = timed(lambda: metrics(db, overall(db, path, "", now, settings), "bench"))
         db.close()
     print(f"{asked.sites:,} sites of {asked.runs} past runs; CPU milliseconds a site")
-    for name, seconds in (("to enter it from a list", entering), ("to look whether it is due, at first", looking),
-                          ("to look again, 20 s later", again),
-                          ("to judge its health and write its metrics", judging)):
+    for name, seconds in (
+        ("to enter it from a list", entering),
+        ("to look whether it is due, at first", looking),
+        ("to look again, 20 s later", again),
+        ("to judge its health and write its metrics", judging),
+    ):
         print(f"  {name:<44}{seconds * 1000 / asked.sites:8.3f}")
 
 
 def fill(conn: sqlite3.Connection, sites: int, runs: int, now: datetime) -> None:
-    rows = ((site, (now - timedelta(hours=12 * (runs - run))).isoformat(timespec="microseconds"), run % 3, MEASURES)
-            for run in range(runs) for site in range(1, sites + 1))
+    rows = (
+        (site, (now - timedelta(hours=12 * (runs - run))).isoformat(timespec="microseconds"), run % 3, MEASURES)
+        for run in range(runs)
+        for site in range(1, sites + 1)
+    )
     conn.execute("begin")
-    conn.executemany("insert into runs (site_id, mode, started_at, outcome, new, requests, bytes, statistics) "
-                     "values (?, 'incremental', ?, 'finished', ?, 9, 40000, ?)", rows)
+    conn.executemany(
+        "insert into runs (site_id, mode, started_at, outcome, new, requests, bytes, statistics) "
+        "values (?, 'incremental', ?, 'finished', ?, 9, 40000, ?)",
+        rows,
+    )
     conn.execute("commit")
 
 

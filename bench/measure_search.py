@@ -17,22 +17,24 @@ from search_peers import Asked, Times, measured
 from table import Column, tenths, whole
 
 from archiver.archive import Archive
-from archiver.search.index.opened import searcher
-from archiver.search.index.refresh import refresh
-from archiver.search.periods import UNITS
-from archiver.store.connect import open_archive
-from archiver.store.search_folder import folder_of
+from archiver.search.aggregations import UNITS
+from archiver.search.open_index import open_searcher, refresh_index
+from archiver.storage.connection import open_archive
+from archiver.storage.full_text import index_folder
 
 COLUMNS = (
-    Column("queries", "queries", form=whole), Column("hits", "hits, median", form=whole),
-    Column("p50", "p50 ms", form=tenths), Column("p95", "p95 ms", at_most=50, form=tenths),
+    Column("queries", "queries", form=whole),
+    Column("hits", "hits, median", form=whole),
+    Column("p50", "p50 ms", form=tenths),
+    Column("p95", "p95 ms", at_most=50, form=tenths),
     Column("cpu", "CPU p95 ms", form=tenths),
     Column("facets", "with facets, p95 ms", at_most=150, form=tenths),
 )
 MAKING = (
     Column("index_ms", "index ms an article", at_most=2, form=lambda value: f"{value:.2f}"),
     Column("index_cpu", "CPU ms", form=lambda value: f"{value:.2f}"),
-    Column("bytes", "index bytes an article", form=whole), Column("cold_s", "first query s", at_most=1, form=tenths),
+    Column("bytes", "index bytes an article", form=whole),
+    Column("cold_s", "first query s", at_most=1, form=tenths),
     Column("cold_cpu", "CPU s", form=tenths),
 )
 _OTHER = "quay"
@@ -51,7 +53,7 @@ QUERIES: dict[str, Callable[[random.Random], tuple[str, dict[str, Any]]]] = {
     "two words": lambda c: (f"{_some(c)} {_some(c)}", {}),
     "phrase": lambda c: (f'"{word(c.randrange(60))} {word(c.randrange(60))}"', {}),
     "prefix": lambda c: (f"{_some(c)[:3]}*", {}),
-    "Chinese": lambda c: (CJK[:c.randrange(2, 5)], {}),
+    "Chinese": lambda c: (CJK[: c.randrange(2, 5)], {}),
     "NEAR": lambda c: (f"{NEIGHBOURS[0]} NEAR/{c.randrange(3, 9)} {NEIGHBOURS[1]}", {}),
     "all forms of a word": lambda c: (f"stem:{_some(c)}", {}),
     "like an article": lambda c: ("", {"like": c.randrange(1, 50)}),
@@ -62,31 +64,40 @@ QUERIES: dict[str, Callable[[random.Random], tuple[str, dict[str, Any]]]] = {
 
 ANSWERS: dict[str, Callable[[Archive, random.Random], int]] = {
     "recency": lambda a, c: a.results(FREQUENT if c.random() < 0.5 else _some(c), recent=365).total,
-    "histogram": lambda a, c: a.histogram(FREQUENT if c.random() < 0.5 else _some(c),
-                                          unit=c.choice(("", "year", "month", "day"))).total,
+    "histogram": lambda a, c: (
+        a.histogram(FREQUENT if c.random() < 0.5 else _some(c), unit=c.choice(("", "year", "month", "day"))).total
+    ),
     "trend of three": lambda a, c: a.trend(FREQUENT, _some(c), f'"{_some(c)} {_some(c)}"').series[0].total,
     "concordance": lambda a, c: a.concordance(FREQUENT if c.random() < 0.5 else _some(c)).articles,
 }
 """What is answered beside hits; half of the queries are of the frequent word."""
 
 
-def measure(count: int, each: int, work: Path, cache: Path
-            ) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+def measure(
+    count: int, each: int, work: Path, cache: Path
+) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
     """A row for each class of queries and for each other way to search; and one for the index."""
     file = work / "archive.db"
     if not file.exists():
         generated_archive.write(file, count)
     db = open_archive(file)
     began, worked = time.perf_counter(), time.process_time()
-    refresh(db, file, anew=True)
+    refresh_index(db, file, anew=True)
     passed, busy = _since(began, worked)
     db.close()
-    size = sum(part.stat().st_size for part in folder_of(file).iterdir())
+    size = sum(part.stat().st_size for part in index_folder(file).iterdir())
     ran = run([sys.executable, "-m", "archiver", "search", FREQUENT, "--archive", str(file)])
     if ran.code:
         raise SystemExit(f"The first query failed: {ran.err[-2000:]}")
-    making = {"index": {"index_ms": passed / count, "index_cpu": busy / count, "bytes": size / count,
-                        "cold_s": ran.seconds, "cold_cpu": ran.cpu_seconds}}
+    making = {
+        "index": {
+            "index_ms": passed / count,
+            "index_cpu": busy / count,
+            "bytes": size / count,
+            "cold_s": ran.seconds,
+            "cold_cpu": ran.cpu_seconds,
+        }
+    }
     with Archive(file) as archive:
         rows = {name: _row(archive, make, each) for name, make in told(QUERIES.items(), "queries", len(QUERIES))}
         rows |= {name: _answered(archive, ask, each) for name, ask in told(ANSWERS.items(), "answers", len(ANSWERS))}
@@ -117,7 +128,7 @@ def _row(archive: Archive, make: Callable[[random.Random], tuple[str, dict[str, 
 def _forget(archive: Archive) -> None:
     """What was remembered of an earlier query of the same words: each is measured as the first of its words, but not
     as the first of all, which counts what is archived in each period."""
-    searcher(archive.db).forget()
+    open_searcher(archive.db).forget()
     for unit in UNITS:
         archive.histogram(_OTHER, unit=unit)
 
@@ -144,17 +155,27 @@ def _share(values: list[Any], share: float) -> Any:
 def _beside(file: Path, each: int, work: Path, cache: Path) -> dict[str, dict[str, Any]]:
     """The other ways to search, for the classes that all of them have."""
     choice = random.Random(11)
-    asked: Asked = {name: [(text.replace('"', ""), '"' in text) for text, _ in (QUERIES[name](choice)
-                                                                               for _ in range(min(each, _BESIDE_EACH)))]
-                    for name in ("rare word", "frequent word", "two words", "phrase")}
+    asked: Asked = {
+        name: [
+            (text.replace('"', ""), '"' in text)
+            for text, _ in (QUERIES[name](choice) for _ in range(min(each, _BESIDE_EACH)))
+        ]
+        for name in ("rare word", "frequent word", "two words", "phrase")
+    }
     return {f"{peer}: {name}": _figures(times) for peer, name, times in measured(file, asked, work, cache)}
 
 
 def _figures(times: Times) -> dict[str, Any]:
     """Of milliseconds passed and worked."""
     passed, worked = [one for one, _ in times], [one for _, one in times]
-    return {"queries": len(times), "hits": None, "p50": _share(passed, 0.5), "p95": _share(passed, 0.95),
-            "cpu": _share(worked, 0.95), "facets": None}
+    return {
+        "queries": len(times),
+        "hits": None,
+        "p50": _share(passed, 0.5),
+        "p95": _share(passed, 0.95),
+        "cpu": _share(worked, 0.95),
+        "facets": None,
+    }
 
 
 def beside(rows: dict[str, Any]) -> set[str]:

@@ -14,17 +14,31 @@ from lxml.etree import _Element as Element
 from parsel import Selector
 from scrapy.http import HtmlResponse
 
-from archiver.extraction.page import Page, parse
-from archiver.platforms import Index, Platform, by_name, tables
-from archiver.platforms.expressions import bare, is_xpath
+from archiver.extraction.page import Page, parse_page
+from archiver.platforms.platform_table import Platform, by_name, tables
+from archiver.platforms.selectors import Index, bare, is_xpath
 
 URL = "https://example.org/2020/01/02/a-post/"
 ENDINGS = (".html", ".htm", ".xhtml")
 BY_HAND = (
-    "title::text", "h1 ::text", "h1::text", "article p:first-of-type::text", "time::attr(datetime)", "a::attr(href)",
-    "meta[property='og:title']::attr(content)", "link[rel=canonical]::attr(href)", "div:not([class]) > p",
-    "main :is(h1, h2)", "ul > li + li", "//h1//text()", "//meta[@name='author']/@content", "normalize-space(//title)",
-    "count(//p)", "//a[contains(@href, '/tag/')]/text()", "//p[re:test(., '\\d{4}')]", "(//p)[last()]",
+    "title::text",
+    "h1 ::text",
+    "h1::text",
+    "article p:first-of-type::text",
+    "time::attr(datetime)",
+    "a::attr(href)",
+    "meta[property='og:title']::attr(content)",
+    "link[rel=canonical]::attr(href)",
+    "div:not([class]) > p",
+    "main :is(h1, h2)",
+    "ul > li + li",
+    "//h1//text()",
+    "//meta[@name='author']/@content",
+    "normalize-space(//title)",
+    "count(//p)",
+    "//a[contains(@href, '/tag/')]/text()",
+    "//p[re:test(., '\\d{4}')]",
+    "(//p)[last()]",
 )
 """Selectors as people write them in `scrapy shell`, in both languages."""
 
@@ -56,16 +70,22 @@ class Figures:
 
     def as_json(self) -> dict[str, Any]:
         return {
-            "pages": self.pages, "selectors": self.selectors, "answers": self.answers, "differing": self.differing,
-            "other_on_scrapys_response": dict(self.other), "examples": self.examples,
-            "asked_of_a_page": self.asked / self.pages, "index_ms": self._ms(self.index_seconds),
+            "pages": self.pages,
+            "selectors": self.selectors,
+            "answers": self.answers,
+            "differing": self.differing,
+            "other_on_scrapys_response": dict(self.other),
+            "examples": self.examples,
+            "asked_of_a_page": self.asked / self.pages,
+            "index_ms": self._ms(self.index_seconds),
             "parsel_ms": self._ms(self.parsel_seconds),
         }
 
     def as_text(self) -> str:
         lines = [
             f"{self.pages} pages, {self.selectors} selectors of the tables, {self.answers} elements found",
-            f"Index and parsel differ: {len(self.differing)}", *(f"    {line}" for line in self.differing[:20]),
+            f"Index and parsel differ: {len(self.differing)}",
+            *(f"    {line}" for line in self.differing[:20]),
             f"Pages on which response.css() gives other texts: {sum(self.other.values())}",
             *(f"    {cause}: {n} (for example {self.examples[cause]})" for cause, n in self.other.most_common()),
             f"The {self.asked / self.pages:.0f} selectors that a page is asked take {self._ms(self.index_seconds):.2f} "
@@ -82,11 +102,15 @@ def pages(folder: Path, limit: int | None = None) -> list[File]:
     archive = folder / "html.tar.xz"
     if archive.is_file():
         with tarfile.open(archive) as opened:
-            found = [File(m.name, opened.extractfile(m).read()) for m in opened  # type: ignore[union-attr]
-                     if m.isfile() and m.name.endswith(ENDINGS)]
+            found = [
+                File(m.name, opened.extractfile(m).read())
+                for m in opened  # type: ignore[union-attr]
+                if m.isfile() and m.name.endswith(ENDINGS)
+            ]
     else:
-        found = [File(str(p.relative_to(folder)), p.read_bytes())
-                 for p in sorted(folder.rglob("*")) if p.suffix in ENDINGS]
+        found = [
+            File(str(p.relative_to(folder)), p.read_bytes()) for p in sorted(folder.rglob("*")) if p.suffix in ENDINGS
+        ]
     return found[:: max(1, -(-len(found) // limit))] if limit else found
 
 
@@ -95,7 +119,7 @@ def measure(files: Sequence[File]) -> Figures:
     table = tuple(dict.fromkeys(s for platform in tables() for s in _selectors(platform)))
     figures.selectors = len(table)
     for file in files:
-        page = parse(file.html, URL)
+        page = parse_page(file.html, URL)
         _judge(figures, file, page, table)
         _beside_scrapy(figures, file, page, table)
         _cost(figures, page)
@@ -119,8 +143,9 @@ def _judge(figures: Figures, file: File, page: Page, table: Sequence[str]) -> No
         if page.index.select(selector) != expected or (expected and selector not in present):
             figures.differing.append(f"{file.name}: {selector}")
     for selector in BY_HAND:
-        if page.index.answer(selector) != [one if isinstance(one, (str, Element)) else str(one)
-                                           for one in roots(page.selector, selector)]:
+        if page.index.answer(selector) != [
+            one if isinstance(one, (str, Element)) else str(one) for one in roots(page.selector, selector)
+        ]:
             figures.differing.append(f"{file.name}: {selector}")
 
 
@@ -160,8 +185,11 @@ def _cause(file: File, page: Page, response: HtmlResponse, differing: Sequence[s
     """Why two trees of the same bytes answer differently: tried out, one cause after the other."""
     bare_response = HtmlResponse(URL, body=page.text.encode(), encoding="utf-8")
     if all(texts(bare_response.selector, s) == texts(page.selector, s) for s in differing):
-        return f"another encoding ({response.encoding} there, {page.encoding} here)" if (
-            response.text != page.text) else "bytes that are not in the encoding"
+        return (
+            f"another encoding ({response.encoding} there, {page.encoding} here)"
+            if (response.text != page.text)
+            else "bytes that are not in the encoding"
+        )
     if all(_stripped(bare_response, s) == _stripped(page, s) for s in differing):
         return "white space at the end of a page that does not close its tags"
     for node in bare_response.selector.xpath("//comment() | //processing-instruction()"):

@@ -25,8 +25,14 @@ COST = (
     Column("ratio", "of bare", form=hundredths),
     Column("peak_mb", "peak MB", at_most=300, form=whole),
 )
-SITES = (Column("truth_posts", "posts"), Column("articles", "articles"), *QUALITY, Column("tag_f1", "tags", form=rate),
-         Column("body_nonempty", "body", form=rate), *COST)
+SITES = (
+    Column("truth_posts", "posts"),
+    Column("articles", "articles"),
+    *QUALITY,
+    Column("tag_f1", "tags", form=rate),
+    Column("body_nonempty", "body", form=rate),
+    *COST,
+)
 
 
 def start_of(site: dict[str, Any]) -> str:
@@ -53,12 +59,24 @@ def _one(shared: Path, site: dict[str, Any], work: Path, log: Path, proxy: str, 
     summary, ran = crawl(start_of(site), archive, http_proxy=proxy, https_proxy=proxy)
     asked = requests(log)[before:]
     articles = export(archive, archive.parent / "articles.jsonl")
-    figures = score(shared, articles, shared / "sites" / f"{name}.truth.jsonl", "--host", ",".join(site["hosts"]),
-                    "--show", str(show))
+    figures = score(
+        shared,
+        articles,
+        shared / "sites" / f"{name}.truth.jsonl",
+        "--host",
+        ",".join(site["hosts"]),
+        "--show",
+        str(show),
+    )
     for line in figures["examples"] if show else ():
         print(line)
     urls = [f"http://{a['host']}{a['path']}" for a in asked if a["status"] == 200]
     speed = len(urls) / max(summary["seconds"], 1e-9)
     alone = bare(urls, archive.parent, http_proxy=proxy)
-    return figures | {"requests": len(asked), "pages_per_second": speed, "ratio": speed / alone,
-                      "peak_mb": ran.peak_mb, "bare": alone}
+    return figures | {
+        "requests": len(asked),
+        "pages_per_second": speed,
+        "ratio": speed / alone,
+        "peak_mb": ran.peak_mb,
+        "bare": alone,
+    }

@@ -17,10 +17,11 @@ from table import Column, tenths, whole
 _LIST = "/cdx/search/cdx"
 _AT = "20100502100000"
 COLUMNS = (
-    Column("captures", "captures"), Column("articles", "articles"), Column("captures_s", "captures/s", at_least=8,
-                                                                           form=whole),
-    Column("cpu_ms", "CPU ms a capture", at_most=100, form=tenths), Column("again_s", "seconds of a second run",
-                                                                          form=tenths),
+    Column("captures", "captures"),
+    Column("articles", "articles"),
+    Column("captures_s", "captures/s", at_least=8, form=whole),
+    Column("cpu_ms", "CPU ms a capture", at_most=100, form=tenths),
+    Column("again_s", "seconds of a second run", form=tenths),
     Column("peak_mb", "peak MB", at_most=400, form=whole),
 )
 
@@ -30,8 +31,16 @@ def measure(posts: int, kilobytes: int, work: Path) -> dict[str, dict[str, Any]]
     server = Process(target=_serve, args=(posts, kilobytes, told), daemon=True)
     server.start()
     try:
-        words = ("import", "--wayback", "http://blog.example/", "--service", told.get() + _LIST, "--archive",
-                 str(work / "archive.db"), "--json")
+        words = (
+            "import",
+            "--wayback",
+            "http://blog.example/",
+            "--service",
+            told.get() + _LIST,
+            "--archive",
+            str(work / "archive.db"),
+            "--json",
+        )
         ran, again = archiver(*words), archiver(*words)
     finally:
         server.terminate()
@@ -39,9 +48,16 @@ def measure(posts: int, kilobytes: int, work: Path) -> dict[str, dict[str, Any]]
         raise SystemExit(f"The import failed: {(ran.out + ran.err + again.err)[-2000:]}")
     first, second = json.loads(ran.out), json.loads(again.out)
     assert (first["new"], second["fetched"]) == (posts, 0), (first, second)
-    return {"one process": {
-        "captures": first["fetched"], "articles": first["new"], "captures_s": first["fetched"] / ran.seconds,
-        "cpu_ms": 1000 * ran.cpu_seconds / first["fetched"], "again_s": again.seconds, "peak_mb": ran.peak_mb}}
+    return {
+        "one process": {
+            "captures": first["fetched"],
+            "articles": first["new"],
+            "captures_s": first["fetched"] / ran.seconds,
+            "cpu_ms": 1000 * ran.cpu_seconds / first["fetched"],
+            "again_s": again.seconds,
+            "peak_mb": ran.peak_mb,
+        }
+    }
 
 
 def _serve(posts: int, kilobytes: int, told: Queue[str]) -> None:

@@ -21,9 +21,12 @@ from progress import told
 from table import Column, tenths, whole
 
 COLUMNS = (
-    Column("requests", "requests", form=whole), Column("p50", "p50 ms", form=tenths),
-    Column("p95", "p95 ms", at_most=100, form=tenths), Column("cpu", "processor ms", form=tenths),
-    Column("page", "page KB", form=tenths), Column("weight", "with all it loads KB", at_most=150, form=tenths),
+    Column("requests", "requests", form=whole),
+    Column("p50", "p50 ms", form=tenths),
+    Column("p95", "p95 ms", at_most=100, form=tenths),
+    Column("cpu", "processor ms", form=tenths),
+    Column("page", "page KB", form=tenths),
+    Column("weight", "with all it loads KB", at_most=150, form=tenths),
 )
 BESIDE = ("Datasette's database", "Datasette's table")
 """Pages that are not ours."""
@@ -74,8 +77,12 @@ def measure(archive: Path, each: int) -> dict[str, dict[str, Any]]:
         ran = run([sys.executable, "-m", "archiver", "search", query, "--save", name, "--archive", str(archive)])
         if ran.code and "there is one of this name" not in ran.err:
             raise SystemExit(f"The search was not saved: {ran.err[-2000:]}")
-    server = subprocess.Popen([sys.executable, "-m", "archiver", "serve", "--archive", str(archive), "--port", "0"],
-                              stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    server = subprocess.Popen(
+        [sys.executable, "-m", "archiver", "serve", "--archive", str(archive), "--port", "0"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
     try:
         assert server.stdout
         found = re.search(r":(\d+)/", server.stdout.readline())
@@ -101,8 +108,14 @@ def _row(client: HTTPConnection, pid: int, make: Callable[[random.Random], str],
     loaded = set(re.findall(rb'"(/-/[^"#]+)', body)) if body.startswith(b"<!DOCTYPE") else set()
     weight = len(body) + sum(len(_asked(client, path.decode().replace("&amp;", "&"))) for path in loaded)
     times.sort()
-    return {"requests": each, "p50": times[len(times) // 2], "p95": times[min(int(each * 0.95), each - 1)], "cpu": cpu,
-            "page": len(body) / 1000, "weight": weight / 1000}
+    return {
+        "requests": each,
+        "p50": times[len(times) // 2],
+        "p95": times[min(int(each * 0.95), each - 1)],
+        "cpu": cpu,
+        "page": len(body) / 1000,
+        "weight": weight / 1000,
+    }
 
 
 def _asked(client: HTTPConnection, path: str) -> bytes:

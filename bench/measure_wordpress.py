@@ -16,12 +16,25 @@ from process import bare, crawl, export, free_port, requests, score
 from table import Column, rate
 
 THEMES = ("archivelab", "twentytwentyfive")
-FIRST = (Column("truth_posts", "posts"), Column("articles", "articles"), *QUALITY, Column("tag_f1", "tags", form=rate),
-         Column("geo_accuracy", "geo", 1, form=rate), Column("geo_false", "geo false", at_most=0),
-         Column("leaked", "leaked", at_most=0), Column("protected", "protected", at_most=0), *COST)
-SECOND = (Column("revisions", "revisions", 1, 1), Column("new", "new", 1, 1), Column("aliases", "aliases", 1, 1),
-          Column("tombstones", "tombstones", 1, 1), Column("asked", "requests"),
-          Column("beside", "beside the changed", at_most=12))
+FIRST = (
+    Column("truth_posts", "posts"),
+    Column("articles", "articles"),
+    *QUALITY,
+    Column("tag_f1", "tags", form=rate),
+    Column("geo_accuracy", "geo", 1, form=rate),
+    Column("geo_false", "geo false", at_most=0),
+    Column("leaked", "leaked", at_most=0),
+    Column("protected", "protected", at_most=0),
+    *COST,
+)
+SECOND = (
+    Column("revisions", "revisions", 1, 1),
+    Column("new", "new", 1, 1),
+    Column("aliases", "aliases", 1, 1),
+    Column("tombstones", "tombstones", 1, 1),
+    Column("asked", "requests"),
+    Column("beside", "beside the changed", at_most=12),
+)
 
 
 class Shared:
@@ -36,8 +49,13 @@ class Shared:
         self.url = f"http://127.0.0.1:{self.port}/"
 
     def call(self, script: str, *words: str) -> str:
-        done = subprocess.run([str(self.folder / script), *words], env=self.environment, capture_output=True, text=True,
-                              stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            [str(self.folder / script), *words],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+        )
         if done.returncode:
             raise SystemExit(f"{script} {' '.join(words)} failed: {done.stdout[-1000:]}{done.stderr[-1000:]}")
         return done.stdout
@@ -77,8 +95,14 @@ def _second(site: Shared, archive: Path, show: int) -> dict[str, Any]:
     edited, moved, deleted = (public[len(public) * n // 5] for n in (1, 2, 3))
     before = _state(archive)
     site.call("wpctl", "edit", str(edited["id"]), "--append=<p>This paragraph was added by the measurement.</p>")
-    added = site.call("wpctl", "add", "A post that was not there before", "<p>It has a text of its own, one that no "
-                      "other post of this site has.</p>", "--author=New Writer", "--geo=1.5,-2.25,Somewhere")
+    added = site.call(
+        "wpctl",
+        "add",
+        "A post that was not there before",
+        "<p>It has a text of its own, one that no other post of this site has.</p>",
+        "--author=New Writer",
+        "--geo=1.5,-2.25,Somewhere",
+    )
     old, _, new = site.call("wpctl", "slug", str(moved["id"]), "a-slug-that-moved").strip().partition(" -> ")
     site.call("wpctl", "delete", str(deleted["id"]))
     changed = {edited["url"], old, new, deleted["url"], added.split()[-1]}
@@ -88,7 +112,7 @@ def _second(site: Shared, archive: Path, show: int) -> dict[str, Any]:
     after = _state(archive)
     beside = [a for a in asked if a["path"] not in changed]
     print(f"The second crawl asked {len(beside)} times beside the changed posts" + (":" if show else "."))
-    for line in beside[:show * 5]:
+    for line in beside[: show * 5]:
         print(f"  {line['status']} {unquote(line['path'])}")
     return {key: after[key] - before[key] for key in before} | {"asked": len(asked), "beside": len(beside)}
 

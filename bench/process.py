@@ -37,17 +37,32 @@ def run(command: Sequence[str], limit: float | None = None, **environment: str) 
     """Run to the end, or for `limit` seconds (code -9). `environment` is added to this process's own, less proxies."""
     env = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
     env |= {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"} | environment
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as out, tempfile.TemporaryFile("w+", encoding="utf-8") as err, \
-            tempfile.NamedTemporaryFile("r", encoding="ascii") as told:
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8") as out,
+        tempfile.TemporaryFile("w+", encoding="utf-8") as err,
+        tempfile.NamedTemporaryFile("r", encoding="ascii") as told,
+    ):
         began = time.monotonic()
-        subprocess.run([sys.executable, "-IS", _WATCHED, told.name, str(limit or 0), *command],
-                       stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=env, check=True)
+        subprocess.run(
+            [sys.executable, "-IS", _WATCHED, told.name, str(limit or 0), *command],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            env=env,
+            check=True,
+        )
         seconds = time.monotonic() - began
         status, peak, *worked = told.read().split()
         out.seek(0)
         err.seek(0)
-        return Ran(os.waitstatus_to_exitcode(int(status)), out.read(), err.read(), seconds, int(peak) / 1024,
-                   sum(map(float, worked)))
+        return Ran(
+            os.waitstatus_to_exitcode(int(status)),
+            out.read(),
+            err.read(),
+            seconds,
+            int(peak) / 1024,
+            sum(map(float, worked)),
+        )
 
 
 def archiver(*words: str, **environment: str) -> Ran:
@@ -56,8 +71,20 @@ def archiver(*words: str, **environment: str) -> Ran:
 
 def crawl(start: str, archive: Path, **environment: str) -> tuple[dict[str, Any], Ran]:
     """Crawl without delay or images; the run's summary as `archiver crawl --json` prints it, and the process."""
-    ran = archiver("crawl", start, "--archive", str(archive), "--delay", "0", "--contact", CONTACT, "--json",
-                   "--requisites", "none", **environment)
+    ran = archiver(
+        "crawl",
+        start,
+        "--archive",
+        str(archive),
+        "--delay",
+        "0",
+        "--contact",
+        CONTACT,
+        "--json",
+        "--requisites",
+        "none",
+        **environment,
+    )
     try:
         [summary] = json.loads(ran.out)
     except ValueError:

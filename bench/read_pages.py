@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Read every page of a list with one extractor and keep nothing; print the process's peak memory in MB.
 
-    bench/read_pages.py archiver|trafilatura LIST      LIST: JSON, [[file, address], ...]
+bench/read_pages.py archiver|trafilatura LIST      LIST: JSON, [[file, address], ...]
 """
 
 import json
@@ -13,13 +13,14 @@ from typing import Any
 def reader(name: str) -> Any:
     """An extractor as it is called on the corpus: whole article with all fields, comments aside."""
     if name == "archiver":
-        from archiver import extract
+        from archiver.extraction import extract
 
         return extract
     from trafilatura import bare_extraction
 
-    return lambda html, url: bare_extraction(html, url=url or None, include_comments=False, include_tables=True,
-                                             with_metadata=True)
+    return lambda html, url: bare_extraction(
+        html, url=url or None, include_comments=False, include_tables=True, with_metadata=True
+    )
 
 
 def peak_mb() -> float:

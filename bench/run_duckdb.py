@@ -28,9 +28,12 @@ def main() -> None:
         rows = []
         for words, _ in asked:
             began, worked = time.perf_counter(), time.process_time()
-            db.execute("select id, title, substr(body, 1, 240), score from (select *, fts_main_articles.match_bm25("
-                       "id, ?, conjunctive := 1) as score from articles) where score is not null "
-                       "order by score desc limit 20", [words]).fetchall()
+            db.execute(
+                "select id, title, substr(body, 1, 240), score from (select *, fts_main_articles.match_bm25("
+                "id, ?, conjunctive := 1) as score from articles) where score is not null "
+                "order by score desc limit 20",
+                [words],
+            ).fetchall()
             rows.append(((time.perf_counter() - began) * 1000, (time.process_time() - worked) * 1000))
         out["classes"][name] = rows
     print(json.dumps(out))

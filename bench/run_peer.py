@@ -45,9 +45,15 @@ def newspaper_addresses(start: str, urls: list[str], threads: int, work: Path) -
 
 def _newspaper(threads: int) -> dict[str, Any]:
     """`allow_binary_content` spares it a HEAD and a ranged request before each page, which look for binary files."""
-    return {"memorize_articles": False, "disable_category_cache": True, "fetch_images": False,
-            "number_threads": threads, "request_timeout": SECONDS, "thread_timeout_seconds": SECONDS,
-            "allow_binary_content": True}
+    return {
+        "memorize_articles": False,
+        "disable_category_cache": True,
+        "fetch_images": False,
+        "number_threads": threads,
+        "request_timeout": SECONDS,
+        "thread_timeout_seconds": SECONDS,
+        "allow_binary_content": True,
+    }
 
 
 def _of_newspaper(a: Any) -> Article:
@@ -103,8 +109,13 @@ def newsplease_urls(start: str, urls: list[str], threads: int, work: Path) -> It
         found = NewsPlease.from_urls(urls[at : at + 500], request_args={"timeout": SECONDS}, fetch_images=False)
         for url, article in found.items():
             if article:
-                yield {"url": url, "title": article.title, "text": article.maintext, "authors": article.authors,
-                       "date": article.date_publish}
+                yield {
+                    "url": url,
+                    "title": article.title,
+                    "text": article.maintext,
+                    "authors": article.authors,
+                    "date": article.date_publish,
+                }
 
 
 def newsplease_crawler(start: str, urls: list[str], threads: int, work: Path) -> Iterator[Article]:
@@ -122,14 +133,22 @@ def newsplease_crawler(start: str, urls: list[str], threads: int, work: Path) ->
 
     text = (Path(newsplease.__file__).parent / "config" / "config.cfg").read_text(encoding="utf-8")
     for key, value in {
-        "working_path": f"{work}/", "LOG_LEVEL": "ERROR", "CONCURRENT_REQUESTS_PER_DOMAIN": str(threads),
+        "working_path": f"{work}/",
+        "LOG_LEVEL": "ERROR",
+        "CONCURRENT_REQUESTS_PER_DOMAIN": str(threads),
         "sitemap_patterns": '["sitemap.xml"]',
         "enabled_heuristics": '{"crawler_contains_only_article_alikes": True}',
         "pass_heuristics_condition": '"crawler_contains_only_article_alikes"',
         "extractors": "[('newspaper_extractor_no_images', 'NewspaperExtractorNoImages'), 'readability_extractor', "
-                      "'date_extractor', 'lang_detect_extractor']",
-        "ITEM_PIPELINES": str({f"newsplease.pipeline.pipelines.{name}": at for at, name in enumerate(
-            ("ArticleMasterExtractor", "HtmlFileStorage", "JsonFileStorage", "InMemoryStorage"), start=1)}),
+        "'date_extractor', 'lang_detect_extractor']",
+        "ITEM_PIPELINES": str(
+            {
+                f"newsplease.pipeline.pipelines.{name}": at
+                for at, name in enumerate(
+                    ("ArticleMasterExtractor", "HtmlFileStorage", "JsonFileStorage", "InMemoryStorage"), start=1
+                )
+            }
+        ),
     }.items():
         text = re.sub(rf"(?m)^{key} ?=.*(\n[ \t]+\S.*)*$", lambda _, line=f"{key} = {value}": line, text)
     config, sites = work / "config.cfg", work / "sitelist.hjson"
@@ -137,8 +156,13 @@ def newsplease_crawler(start: str, urls: list[str], threads: int, work: Path) ->
     sites.write_text(json.dumps({"base_urls": [{"url": start, "crawler": "SitemapCrawler"}]}), encoding="utf-8")
     SingleCrawler(str(config), str(sites), 0, False, False)
     for url, a in InMemoryStorage.get_results().items():
-        yield {"url": url, "title": a["title"], "text": a["maintext"], "authors": a["authors"],
-               "date": a["date_publish"]}
+        yield {
+            "url": url,
+            "title": a["title"],
+            "text": a["maintext"],
+            "authors": a["authors"],
+            "date": a["date_publish"],
+        }
 
 
 def _only(name: str, port: int) -> None:
@@ -156,8 +180,16 @@ def _only(name: str, port: int) -> None:
 
 
 WAYS: dict[str, Callable[[str, list[str], int, Path], Iterator[Article]]] = {
-    f.__name__: f for f in (newspaper_build, newspaper_addresses, trafilatura_sitemap, trafilatura_spider,
-                            newsplease_urls, newsplease_crawler)}
+    f.__name__: f
+    for f in (
+        newspaper_build,
+        newspaper_addresses,
+        trafilatura_sitemap,
+        trafilatura_spider,
+        newsplease_urls,
+        newsplease_crawler,
+    )
+}
 
 
 def main() -> None:

@@ -19,9 +19,9 @@ from process import run
 from sqlite_utils import Database
 from tantivy import Query
 
-from archiver.search.index.schema import schema
-from archiver.search.words import words
-from archiver.store.search_folder import folder_of
+from archiver.search.index_document import index_schema
+from archiver.search.words import split_into_words
+from archiver.storage.full_text import index_folder
 
 Asked = dict[str, list[tuple[str, bool]]]
 """By class of queries the words of each, and whether they are a phrase."""
@@ -33,8 +33,12 @@ _LIMIT = 3_600
 
 def measured(file: Path, asked: Asked, work: Path, cache: Path) -> Iterator[tuple[str, str, Times]]:
     """Peer, class and times; a peer that cannot be run has one class "-" and no times."""
-    for peer, opened in (("Datasette's _search", _datasette), ("sqlite-utils search", _sqlite_utils),
-                         ("FTS5 by rank, snippet", _ranked), ("tantivy alone", _tantivy)):
+    for peer, opened in (
+        ("Datasette's _search", _datasette),
+        ("sqlite-utils search", _sqlite_utils),
+        ("FTS5 by rank, snippet", _ranked),
+        ("tantivy alone", _tantivy),
+    ):
         with closing(_connected(file)) as db:
             ask = opened(db, file)
             for name, queries in asked.items():
@@ -60,7 +64,9 @@ def _datasette(db: sqlite3.Connection, file: Path) -> Callable[[str, bool], Any]
     """The first page of a table with _search: a hundred rows by number, in no order of rank."""
     return lambda text, phrase: db.execute(
         "select id, url, site, title, body, published from articles where rowid in (select rowid from articles_fts "
-        "where articles_fts match ?) order by id limit 101", [_quoted(text, phrase)]).fetchall()
+        "where articles_fts match ?) order by id limit 101",
+        [_quoted(text, phrase)],
+    ).fetchall()
 
 
 def _sqlite_utils(db: sqlite3.Connection, file: Path) -> Callable[[str, bool], Any]:
@@ -72,17 +78,24 @@ def _sqlite_utils(db: sqlite3.Connection, file: Path) -> Callable[[str, bool], A
 def _ranked(db: sqlite3.Connection, file: Path) -> Callable[[str, bool], Any]:
     return lambda text, phrase: db.execute(
         "select rowid, snippet(articles_fts, 1, '', '', '', 30) from articles_fts where articles_fts match ? "
-        "order by rank limit 20", [_quoted(text, phrase)]).fetchall()
+        "order by rank limit 20",
+        [_quoted(text, phrase)],
+    ).fetchall()
 
 
 def _tantivy(db: sqlite3.Connection, file: Path) -> Callable[[str, bool], Any]:
     """Our own index asked for the first 20 in the body alone, by words and places."""
-    searcher = tantivy.Index.open(str(folder_of(file))).searcher()
+    searcher = tantivy.Index.open(str(index_folder(file))).searcher()
 
     def ask(text: str, phrase: bool) -> Any:
-        tokens = words(text)
-        query = Query.phrase_query(schema(), "body", list(tokens)) if phrase else Query.boolean_query(
-            [(tantivy.Occur.Must, Query.term_query(schema(), "body", token, "freq")) for token in tokens])
+        tokens = split_into_words(text)
+        query = (
+            Query.phrase_query(index_schema(), "body", list(tokens))
+            if phrase
+            else Query.boolean_query(
+                [(tantivy.Occur.Must, Query.term_query(index_schema(), "body", token, "freq")) for token in tokens]
+            )
+        )
         return searcher.search(query, limit=20, count=False).hits
 
     return ask
@@ -97,8 +110,17 @@ def _duckdb(file: Path, asked: Asked, work: Path, cache: Path) -> Iterator[tuple
         for row in db.execute("select id, title, body from articles"):
             out.write(json.dumps(dict(zip(("id", "title", "body"), row, strict=True)), ensure_ascii=False) + "\n")
     (work / "queries.json").write_text(json.dumps(asked), encoding="utf-8")
-    ran = run([str(python), "-P", str(Path(__file__).with_name(DUCKDB.way)), str(work / "articles.jsonl"),
-               str(work / "queries.json")], _LIMIT, PYTHONPATH="")
+    ran = run(
+        [
+            str(python),
+            "-P",
+            str(Path(__file__).with_name(DUCKDB.way)),
+            str(work / "articles.jsonl"),
+            str(work / "queries.json"),
+        ],
+        _LIMIT,
+        PYTHONPATH="",
+    )
     (work / "articles.jsonl").unlink()
     if ran.code:
         yield f"{DUCKDB.title} could not be run: {(ran.err.strip().splitlines() or ['it said nothing'])[-1]}", "-", []

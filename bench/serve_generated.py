@@ -45,8 +45,10 @@ class Http(asyncio.Protocol):
 
 def _head(answer: Served) -> bytes:
     etag = f"ETag: {answer.etag}\r\n" if answer.etag else ""
-    return (f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}\r\nContent-Type: {answer.kind}\r\n{etag}"
-            f"Content-Length: {len(answer.body)}\r\nConnection: keep-alive\r\n\r\n").encode()
+    return (
+        f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}\r\nContent-Type: {answer.kind}\r\n{etag}"
+        f"Content-Length: {len(answer.body)}\r\nConnection: keep-alive\r\n\r\n"
+    ).encode()
 
 
 async def serve(options: argparse.Namespace) -> None:
@@ -55,8 +57,14 @@ async def serve(options: argparse.Namespace) -> None:
     site: Site | None = None
     server = await loop.create_server(lambda: Http(site, log), "127.0.0.1", options.port)  # type: ignore[arg-type]
     origin = f"http://{options.name or f'127.0.0.1:{server.sockets[0].getsockname()[1]}'}"
-    site = Site(origin, options.posts, options.kilobytes, frozenset(options.edited), not options.no_lastmod,
-                not options.no_sitemap)
+    site = Site(
+        origin,
+        options.posts,
+        options.kilobytes,
+        frozenset(options.edited),
+        not options.no_lastmod,
+        not options.no_sitemap,
+    )
     print(origin, flush=True)
     await server.serve_forever()
 

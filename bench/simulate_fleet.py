@@ -17,8 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from archiver.frontier.cadence import Adaptive, Cadence, Every, read_cadence
-from archiver.frontier.turn import REMEMBERED, Past, next_turn
+from archiver.frontier.cadence import REMEMBERED, Adaptive, Cadence, Every, PastRun, next_crawl, read_cadence
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 _DAY = 86_400.0
@@ -36,8 +35,7 @@ _UNCHANGED = 0.7
 """Part of the pages that sitemap or API spare looking at again."""
 _BYTES_POST, _BYTES_RUN = 26_000, 9_000
 """What a new post adds to a shard (WARC record and rows, packed), and what a run adds."""
-_CADENCES: tuple[tuple[str, float], ...] = (
-    ("adaptive", 0.85), ("6h", 0.05), ("1d", 0.07), ("1h", 0.02), ("7d", 0.01))
+_CADENCES: tuple[tuple[str, float], ...] = (("adaptive", 0.85), ("6h", 0.05), ("1d", 0.07), ("1h", 0.02), ("7d", 0.01))
 
 
 _LINES = (("#d55e00", "6 3"), ("#0072b2", ""), ("#009e73", "2 3"), ("#cc79a7", "8 3 2 3"))
@@ -54,7 +52,7 @@ class Site:
     broken: float
     due: float = 0.0
     last: float = 0.0
-    past: deque[Past] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    past: deque[PastRun] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
 
 
 @dataclass
@@ -86,8 +84,9 @@ def made(count: int, dice: Random) -> list[Site]:
         site.last = -dice.random() * period
         site.due = site.last + period
         for back in range(6, -1, -1):
-            site.past.appendleft(Past(_at(site.last - back * period), "finished",
-                                      _poisson(dice, news * period / _DAY), 10))
+            site.past.appendleft(
+                PastRun(_at(site.last - back * period), "finished", _poisson(dice, news * period / _DAY), 10)
+            )
         out.append(site)
     return out
 
@@ -118,8 +117,13 @@ def simulate(sites: list[Site], slots: int, days: float, outage: tuple[float, fl
             hour.late = sum(now - due > _period(sites[index]) / 10 for due, index in ready)
             hour.latest = max((now - due for due, _ in ready), default=0.0)
             next_look += _HOUR
-        times = [next_look, *([running[0][0]] if running else []), *([waiting[0][0]] if waiting else []),
-                 *([outage[1]] if away else []), *([now + 0.01] if ready and len(running) < slots and not away else [])]
+        times = [
+            next_look,
+            *([running[0][0]] if running else []),
+            *([waiting[0][0]] if waiting else []),
+            *([outage[1]] if away else []),
+            *([now + 0.01] if ready and len(running) < slots and not away else []),
+        ]
         now = max(now, min(times))
     return hours
 
@@ -143,8 +147,8 @@ def _run(site: Site, now: float, due: float, hours: list[Hour], dice: Random) ->
     hour.requests += requests
     hour.new += new
     hour.bytes += new * _BYTES_POST + _BYTES_RUN
-    site.past.appendleft(Past(_at(now), outcome, new, 10))
-    turn = next_turn(site.cadence, site.past, site.name, _at(now + took))
+    site.past.appendleft(PastRun(_at(now), outcome, new, 10))
+    turn = next_crawl(site.cadence, site.past, site.name, _at(now + took))
     site.due = (turn.at - _START).total_seconds()
     return took
 
@@ -185,11 +189,16 @@ def summary(hours: list[Hour], count: int, slots: int, outage: tuple[float, floa
     runs, requests = sum(h.runs for h in calm), sum(h.requests for h in calm)
     after = [n for n, h in enumerate(hours) if n * _HOUR >= outage[1] and h.late > count / 100]
     return {
-        "sites": count, "slots": slots, "runs_per_second": runs / seconds, "requests_per_second": requests / seconds,
+        "sites": count,
+        "slots": slots,
+        "runs_per_second": runs / seconds,
+        "requests_per_second": requests / seconds,
         "slots_needed": (requests * _DELAY + runs * _AROUND) / seconds,
         "cores_needed": (runs * _CPU_RUN + requests * _CPU_PAGE) / seconds,
-        "busy": sum(h.busy for h in calm) / len(calm), "late_share": sum(h.late for h in calm) / len(calm) / count,
-        "latest_minutes": max(h.latest for h in calm) / 60, "failed_share": sum(h.failed for h in calm) / max(runs, 1),
+        "busy": sum(h.busy for h in calm) / len(calm),
+        "late_share": sum(h.late for h in calm) / len(calm) / count,
+        "latest_minutes": max(h.latest for h in calm) / 60,
+        "failed_share": sum(h.failed for h in calm) / max(runs, 1),
         "new_per_day": sum(h.new for h in calm) / seconds * _DAY,
         "gigabytes_per_day": sum(h.bytes for h in calm) / seconds * _DAY / 1e9,
         "most_waiting": max(h.waiting for h in hours),
@@ -208,19 +217,28 @@ def drawn(series: dict[int, list[Hour]], count: int, outage: tuple[float, float]
         return f"{x:.1f},{y:.1f}"
 
     x0, x1 = (at(t / _HOUR, 0).split(",")[0] for t in outage)
-    parts = [f'<rect x="{x0}" y="{top}" width="{float(x1) - float(x0):.1f}" height="{height - top - bottom}" '
-             'fill="#eeeeee"/>', f'<text x="{x0}" y="{top - 8}">no worker</text>',
-             f'<text x="4" y="{top + 4}">{most:.0%}</text><text x="4" y="{height - bottom}">0 %</text>']
-    parts += [f'<text x="{at(n, 0).split(",")[0]}" y="{height - bottom + 16}">{n // 24}</text>'
-              for n in range(0, hours + 1, 24)]
+    parts = [
+        f'<rect x="{x0}" y="{top}" width="{float(x1) - float(x0):.1f}" height="{height - top - bottom}" '
+        'fill="#eeeeee"/>',
+        f'<text x="{x0}" y="{top - 8}">no worker</text>',
+        f'<text x="4" y="{top + 4}">{most:.0%}</text><text x="4" y="{height - bottom}">0 %</text>',
+    ]
+    parts += [
+        f'<text x="{at(n, 0).split(",")[0]}" y="{height - bottom + 16}">{n // 24}</text>'
+        for n in range(0, hours + 1, 24)
+    ]
     for number, (slots, one) in enumerate(series.items()):
         colour, dash = _LINES[number % len(_LINES)]
-        parts.append(f'<polyline fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}" points="'
-                     f'{" ".join(at(n, h.waiting / count) for n, h in enumerate(one))}"/>')
+        parts.append(
+            f'<polyline fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}" points="'
+            f'{" ".join(at(n, h.waiting / count) for n, h in enumerate(one))}"/>'
+        )
         parts.append(f'<text x="{width - 150}" y="{top + 16 * number}" fill="{colour}">{slots:,} slots</text>')
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
-            f'font-size="12" role="img"><title>Of {count:,} sites, the share that waits for a worker, by day</title>'
-            f'<rect width="{width}" height="{height}" fill="white"/>{"".join(parts)}</svg>\n')
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
+        f'font-size="12" role="img"><title>Of {count:,} sites, the share that waits for a worker, by day</title>'
+        f'<rect width="{width}" height="{height}" fill="white"/>{"".join(parts)}</svg>\n'
+    )
 
 
 def main() -> None:
@@ -242,8 +260,10 @@ def main() -> None:
     series = {}
     for number in slots:
         series[number] = simulate(made(words.sites, Random(words.seed)), number, words.days, outage, Random(words.seed))
-        print(json.dumps({k: round(v, 4) for k, v in summary(series[number], words.sites, number, outage).items()}),
-              flush=True)
+        print(
+            json.dumps({k: round(v, 4) for k, v in summary(series[number], words.sites, number, outage).items()}),
+            flush=True,
+        )
     if words.plot:
         words.plot.write_text(drawn(series, words.sites, outage), encoding="utf-8")
 

@@ -68,7 +68,8 @@ class Column:
         if value is None:
             return False
         return (self.at_least is not None and value < self.at_least) or (
-            self.at_most is not None and value > self.at_most)
+            self.at_most is not None and value > self.at_most
+        )
 
     def cell(self, value: Any, *, judged: bool = True) -> str:
         if value is None:
@@ -86,20 +87,29 @@ class Column:
 
 def missed(columns: Sequence[Column], rows: Rows, beside: Collection[str] = ()) -> list[str]:
     """The bars that are missed, in words. Rows named in `beside` are there to compare with."""
-    return [f"{name}: {c.title} {c.form(row[c.key])}, bar {c.bar}"
-            for name, row in rows.items() if name not in beside for c in columns if c.missed(row.get(c.key))]
+    return [
+        f"{name}: {c.title} {c.form(row[c.key])}, bar {c.bar}"
+        for name, row in rows.items()
+        if name not in beside
+        for c in columns
+        if c.missed(row.get(c.key))
+    ]
 
 
 def show(columns: Sequence[Column], rows: Rows, beside: Collection[str] = ()) -> int:
     """Print a row for each name and a last one with the bars; how many bars were missed (`beside` as in `missed`)."""
     lines = [["", *(c.title for c in columns)]]
-    lines += [[name, *(c.cell(row.get(c.key), judged=name not in beside) for c in columns)]
-              for name, row in rows.items()]
+    lines += [
+        [name, *(c.cell(row.get(c.key), judged=name not in beside) for c in columns)] for name, row in rows.items()
+    ]
     lines += [["bar", *(c.bar for c in columns)]]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
-        print("  ".join(cell.ljust(w) if n == 0 else cell.rjust(w)
-                        for n, (cell, w) in enumerate(zip(line, widths, strict=True))).rstrip())
+        print(
+            "  ".join(
+                cell.ljust(w) if n == 0 else cell.rjust(w) for n, (cell, w) in enumerate(zip(line, widths, strict=True))
+            ).rstrip()
+        )
     below = missed(columns, rows, beside)
     print(f"Missed: {'; '.join(below)}" if below else "Every bar is met.")
     print()

@@ -1,7 +1,7 @@
 """Writes the parts of the documentation that the code already says: commands, fields, schema.
 
-    python docs/generate.py            writes docs/commands.md, fields.md, schema.md and archiver.1
-    python docs/generate.py --check    writes nothing; names what is stale and exits with 1
+python docs/generate.py            writes docs/commands.md, fields.md, schema.md and archiver.1
+python docs/generate.py --check    writes nothing; names what is stale and exits with 1
 """
 
 from __future__ import annotations
@@ -17,113 +17,119 @@ import click  # noqa: E402
 import manpage  # noqa: E402
 from sqlite_utils import Database  # noqa: E402
 
-from archiver.commands.main import COMMANDS, cli  # noqa: E402
+from archiver.cli.main import COMMANDS, cli  # noqa: E402
 from archiver.fields import CAPTURE_KEYS, FIELDS, GEOTAG_KEYS  # noqa: E402
-from archiver.store import fulltext  # noqa: E402
-from archiver.store.migrations import migrations  # noqa: E402
+from archiver.storage import full_text  # noqa: E402
+from archiver.storage.migrations import migrations  # noqa: E402
 
 WIDTH = 100
 NOTE = "<!-- Written by docs/generate.py; change the code it is taken from, then run `make docs`. -->\n"
 SHAPES = {
-    "text": "text", "integer": "integer", "time": "ISO 8601 with zone", "texts": "list of text",
-    "geotags": "list of objects", "capture": "object",
+    "text": "text",
+    "integer": "integer",
+    "time": "ISO 8601 with zone",
+    "texts": "list of text",
+    "geotags": "list of objects",
+    "capture": "object",
 }
 TABLES = {
     "sites": "The sites, with their settings (JSON). `soft_not_found` is what a site answers for a URL that does not "
-             "exist, `untrusted` which of its validators and dates have proved false (both JSON).",
+    "exist, `untrusted` which of its validators and dates have proved false (both JSON).",
     "site_tags": "Tags of sites, which group them.",
     "host_files": "robots.txt and tdmrep.json of each host, as last read.",
     "site_rules": "The extraction rules of a site, one row a version: TOML, and the captures it is for (`since`, "
-                  "`until`). "
-                  "Rules by hand are for all. See [learning.md](learning.md).",
+    "`until`). "
+    "Rules by hand are for all. See [learning.md](learning.md).",
     "runs": "One row a crawl of a site: what it did, and run statistics (`statistics`, JSON: "
-            "[operation.md](operation.md)). `outcome` is finished, waiting (the host asked for a pause, or its "
-            "robots.txt cannot be read), interrupted or failed.",
+    "[operation.md](operation.md)). `outcome` is finished, waiting (the host asked for a pause, or its "
+    "robots.txt cannot be read), interrupted or failed.",
     "site_health": "The health of each site as last judged, `since` when, and the findings (JSON); `accepted` are "
-                   "findings that a person acknowledged. See [operation.md](operation.md).",
+    "findings that a person acknowledged. See [operation.md](operation.md).",
     "notifications": "Messages about changes of health (JSON), one row for each channel; `outcome` is due, sent or "
-                     "failed, `reason` why.",
+    "failed, `reason` why.",
     "captures": "One row a stored response: where its WARC record is, `warc_file` relative to the archive's folder. "
-                "An imported one has the import (`import_id`) and the article that it shows (`article_id`); "
-                "`secondary` is 1 where that is a stub, or the same text at another URL.",
+    "An imported one has the import (`import_id`) and the article that it shows (`article_id`); "
+    "`secondary` is 1 where that is a stub, or the same text at another URL.",
     "usage_statements": "What a response said about its use (`archiver why URL` shows it): `source` is header, meta, "
-                        "link or file, `agent` the crawler it is for, if not all. See [politeness.md](politeness.md).",
+    "link or file, `agent` the crawler it is for, if not all. See [politeness.md](politeness.md).",
     "warc_rewrites": "WARC files that are being rewritten without some records; `done` once the rows point to the new "
-                     "file. Empty except after a kill.",
+    "file. Empty except after a kill.",
     "pages": "Every URL ever discovered, with its outcome: the memory of the crawl.",
     "page_discoveries": "Which discovery sources found a page. `found_on_page_id` is the page that it was found on, "
-                        "`found_on` the URL or file where that is no page; `last_seen` is empty where it is "
-                        "`first_seen`. Read the view [page_sources](#page_sources-view), which fills these in.",
+    "`found_on` the URL or file where that is no page; `last_seen` is empty where it is "
+    "`first_seen`. Read the view [page_sources](#page_sources-view), which fills these in.",
     "page_counts": "How many pages of a site have a kind and an outcome, kept by triggers: with an empty `source` all "
-                   "pages, each once, otherwise those that this discovery source found. `with_article`: an article was "
-                   "read from them.",
+    "pages, each once, otherwise those that this discovery source found. `with_article`: an article was "
+    "read from them.",
     "articles": "One row an article: its current revision, with the columns of the record. Lists are JSON.",
     "aliases": "URLs of articles beside their own: what redirects to them (redirect), another way to them (copy), "
-               "where they were (moved). Read the view [article_urls](#article_urls-view), which has all.",
+    "where they were (moved). Read the view [article_urls](#article_urls-view), which has all.",
     "article_parts": "The pages of a post that has several: `post_urlkey` is the urlkey of the first, `number` 0 a "
-                     "view "
-                     "of all on one page.",
-    "authors": "Names of authors.", "categories": "Names of categories.", "tags": "Names of tags.",
+    "view "
+    "of all on one page.",
+    "authors": "Names of authors.",
+    "categories": "Names of categories.",
+    "tags": "Names of tags.",
     "article_authors": "Who wrote an article, in the page's order.",
     "article_categories": "The categories of an article, in the page's order.",
     "article_tags": "The tags of an article, in the page's order.",
     "geotags": "One row a place that an article names (WGS 84).",
     "revisions": "One row a revision of an article, the current one too. `content` (JSON) has its fields; of the "
-                 "current one only those that differ from `articles`: the view "
-                 "[article_revisions](#article_revisions-view) has all. `previous` is the revision before it, "
-                 "`same_as` an earlier one that it repeats; `seen_again` counts reverts to it that made no "
-                 "revision. See [revisions.md](revisions.md).",
+    "current one only those that differ from `articles`: the view "
+    "[article_revisions](#article_revisions-view) has all. `previous` is the revision before it, "
+    "`same_as` an earlier one that it repeats; `seen_again` counts reverts to it that made no "
+    "revision. See [revisions.md](revisions.md).",
     "reextractions": "One row a run of `archiver reextract`: its request (JSON) and its result. An interrupted one has "
-                     "no `finished_at`; the same request continues it.",
+    "no `finished_at`; the same request continues it.",
     "evidence_kinds": "What candidates of many posts share: field, source, locator and confidence, each once. "
-                      "`articles.evidence` has their numbers; read the view [evidence](#evidence-view).",
+    "`articles.evidence` has their numbers; read the view [evidence](#evidence-view).",
     "clusters": "Clusters of near-duplicates ([copies.md](copies.md)), one row for every number that was ever given: "
-                "`source_id` is the member that the others come from and `reason` says why; one that was merged or "
-                "has no members has `size` 0.",
+    "`source_id` is the member that the others come from and `reason` says why; one that was merged or "
+    "has no members has `size` 0.",
     "near_duplicates": "Pairs of near-duplicates: the share of their words (0 to 1) that are in word sequences of "
-                       "both, "
-                       "and how they are alike. `article_id` is the greater number.",
+    "both, "
+    "and how they are alike. `article_id` is the greater number.",
     "minhash_signatures": "Which articles have a MinHash signature in `lsh_bands`, and by which version.",
     "lsh_bands": "The LSH index of the MinHash signatures (24 numbers of 32 bits a text; a short one has none): which "
-                 "articles have a number. It holds a bounded number of articles for each, so it does not count them.",
-    "articles_fts": f"The full-text index (FTS5, `{fulltext.TOKENIZER}`) over "
-                    f"{', '.join(fulltext.COLUMNS)} of `articles`.",
+    "articles have a number. It holds a bounded number of articles for each, so it does not count them.",
+    "articles_fts": f"The full-text index (FTS5, `{full_text.TOKENIZER}`) over "
+    f"{', '.join(full_text.COLUMNS)} of `articles`.",
     "fts_pending": "Articles that a batch has written and not yet indexed there: empty except within a transaction.",
     "search_index_pending": "Articles that the search index beside the archive has not read since they changed, noted "
-                            "by "
-                            "triggers. See [search.md](search.md).",
+    "by "
+    "triggers. See [search.md](search.md).",
     "search_index_state": "Which state of that index belongs to this database.",
     "saved_searches": "Saved searches ([collect.md](collect.md)): `query` is JSON, `key` the name as names are "
-                      "compared; `newest_article` and `newest_revision` are the greatest numbers when it was last run.",
+    "compared; `newest_article` and `newest_revision` are the greatest numbers when it was last run.",
     "saved_search_hits": "Articles that a saved search has reported, when (`found_at`; empty for those that it found "
-                         "when it was saved), and why: new, edited or changed (`reason`).",
+    "when it was saved), and why: new, edited or changed (`reason`).",
     "requisites": "Images, stylesheets and fonts that pages need, one row a URL of a site: its `outcome` (as of a "
-                  "page), its last capture, and when it is due. `wanted` is lead or page, `depth` counts the "
-                  "stylesheets between a page and it. They are not pages, and are not counted with them. See "
-                  "[captures.md](captures.md).",
+    "page), its last capture, and when it is due. `wanted` is lead or page, `depth` counts the "
+    "stylesheets between a page and it. They are not pages, and are not counted with them. See "
+    "[captures.md](captures.md).",
     "article_requisites": "Which article needs which of them, as its lead image or otherwise (`role`).",
     "requisite_parts": "What a stylesheet names, and where a redirect leads.",
     "imports": "One row a file that was imported, with its result (`counts`, and the first hundred `problems`, as "
-               "JSON). "
-               "An interrupted import continues at `member_offset` and `inner_offset`; `options` says which part of "
-               "the "
-               "file was requested. `outcome` is finished, limited or unreadable, and empty while the import is under "
-               "way or was interrupted. An import from a web archive has one row for each URL and time that was "
-               "requested: `name` is what the URLs of its captures begin with, `outcome` may be interrupted, waiting "
-               "or "
-               "failed, too. See [past.md](past.md).",
+    "JSON). "
+    "An interrupted import continues at `member_offset` and `inner_offset`; `options` says which part of "
+    "the "
+    "file was requested. `outcome` is finished, limited or unreadable, and empty while the import is under "
+    "way or was interrupted. An import from a web archive has one row for each URL and time that was "
+    "requested: `name` is what the URLs of its captures begin with, `outcome` may be interrupted, waiting "
+    "or "
+    "failed, too. See [past.md](past.md).",
     "historical_pages": "Historical captures that were read and show no article: `key` is a digest of URL and payload, "
-                        "`kind` says what the page is. Of captures from a web archive (`memento`) it is a digest of "
-                        "URL, "
-                        "time and payload.",
+    "`kind` says what the page is. Of captures from a web archive (`memento`) it is a digest of "
+    "URL, "
+    "time and payload.",
     "historical_responses": "What URLs answered in historical captures in place of a page: gone (`target` is the "
-                            "status), or a redirect to `target` (a urlkey).",
+    "status), or a redirect to `target` (a urlkey).",
     "unresolved_revisits": "Revisit records whose original has not been imported yet.",
     "tombstones": "What remains of posts that were removed ([upkeep.md](upkeep.md)): `article_id` is the number that a "
-                  "post had. It is recognized by `post_id`, `guid` and `content_digest`. `erased_at` is empty while a "
-                  "file may still hold something of it; since `allowed_at` it may be archived again. `record_id` is "
-                  "its "
-                  "ID in datasets.",
+    "post had. It is recognized by `post_id`, `guid` and `content_digest`. `erased_at` is empty while a "
+    "file may still hold something of it; since `allowed_at` it may be archived again. `record_id` is "
+    "its "
+    "ID in datasets.",
     "tombstone_urls": "The URLs of removed posts; two triggers on `pages` keep them from being requested.",
     "tombstone_payloads": "Digests of the payloads of removed posts.",
 }
@@ -199,9 +205,12 @@ def table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
 
 
 def commands() -> str:
-    out = [NOTE, "# Commands\n",
-           "Every command has `--help`. Errors are one sentence on the standard error. Exit codes: 0 done;\n"
-           "1 findings, a partial failure, or something that is not there; 2 wrong usage; 130 stopped by Ctrl-C.\n"]
+    out = [
+        NOTE,
+        "# Commands\n",
+        "Every command has `--help`. Errors are one sentence on the standard error. Exit codes: 0 done;\n"
+        "1 findings, a partial failure, or something that is not there; 2 wrong usage; 130 stopped by Ctrl-C.\n",
+    ]
     context = click.Context(cli, info_name="archiver", terminal_width=WIDTH, max_content_width=WIDTH)
     section = ""
     for entry in COMMANDS:
@@ -213,8 +222,14 @@ def commands() -> str:
 
 
 def _help(command: click.Command, name: str, parent: click.Context, level: str) -> Iterator[str]:
-    context = click.Context(command, info_name=name, parent=parent, terminal_width=WIDTH, max_content_width=WIDTH,
-                            **{"help_option_names": ["-h", "--help"], **command.context_settings})
+    context = click.Context(
+        command,
+        info_name=name,
+        parent=parent,
+        terminal_width=WIDTH,
+        max_content_width=WIDTH,
+        **{"help_option_names": ["-h", "--help"], **command.context_settings},
+    )
     yield f"{level} {context.command_path}\n"
     yield "```text\n" + command.get_help(context).rstrip() + "\n```\n"
     if isinstance(command, click.Group):
@@ -225,23 +240,49 @@ def _help(command: click.Command, name: str, parent: click.Context, level: str) 
 
 
 def fields() -> str:
-    rows = [(f"`{f.name}`", SHAPES[f.shape], f.doc, f"{f.weight:g}" if f.weight else "", "yes" if f.facet else "",
-             "yes" if f.meaning else "", "yes" if f.choice else "", f.published, f.schema_org, f.dublin_core)
-            for f in FIELDS]
-    heads = ("field", "form", "what it is", "search weight", "facet", "makes a revision", "evidence",
-             "in datasets from", "schema.org", "Dublin Core")
-    return "\n".join([
-        NOTE, "# Fields of a record\n",
-        "One record, as `archiver export` and `archiver show --json` print it, in this order. What is not known is\n"
-        "`null`, or an empty text or list.\n",
-        *table(heads, rows), "",
-        "*Evidence*: the candidates for its value are kept. *In datasets from*: the lowest tier of a dataset that\n"
-        "gives it ([publish.md](publish.md)); one of `excerpt` is shortened there.\n",
-        f"An object of `geotags` has {_names(GEOTAG_KEYS)}; degrees are WGS 84,\n"
-        "positive north and east, and `null` for a place that is only named. `role` is content, dateline, author or\n"
-        "publisher.\n",
-        f"`capture` has {_names(CAPTURE_KEYS)}: the WARC\nrecord that the article was last read from.\n",
-    ])
+    rows = [
+        (
+            f"`{f.name}`",
+            SHAPES[f.shape],
+            f.doc,
+            f"{f.weight:g}" if f.weight else "",
+            "yes" if f.facet else "",
+            "yes" if f.meaning else "",
+            "yes" if f.choice else "",
+            f.published,
+            f.schema_org,
+            f.dublin_core,
+        )
+        for f in FIELDS
+    ]
+    heads = (
+        "field",
+        "form",
+        "what it is",
+        "search weight",
+        "facet",
+        "makes a revision",
+        "evidence",
+        "in datasets from",
+        "schema.org",
+        "Dublin Core",
+    )
+    return "\n".join(
+        [
+            NOTE,
+            "# Fields of a record\n",
+            "One record, as `archiver export` and `archiver show --json` print it, in this order. What is not known is\n"
+            "`null`, or an empty text or list.\n",
+            *table(heads, rows),
+            "",
+            "*Evidence*: the candidates for its value are kept. *In datasets from*: the lowest tier of a dataset that\n"
+            "gives it ([publish.md](publish.md)); one of `excerpt` is shortened there.\n",
+            f"An object of `geotags` has {_names(GEOTAG_KEYS)}; degrees are WGS 84,\n"
+            "positive north and east, and `null` for a place that is only named. `role` is content, dateline, author or\n"
+            "publisher.\n",
+            f"`capture` has {_names(CAPTURE_KEYS)}: the WARC\nrecord that the article was last read from.\n",
+        ]
+    )
 
 
 def _names(names: tuple[str, ...]) -> str:
@@ -252,24 +293,43 @@ def schema() -> str:
     db = Database(memory=True)
     migrations.apply(db)
     ours = [name for name in db.table_names() if not name.startswith(("_", "sqlite_", "articles_fts_"))]
-    out = [NOTE, "# The archive's tables\n",
-           "An archive is one SQLite file. Times are ISO 8601 text; lists and objects are JSON text.\n"]
+    out = [
+        NOTE,
+        "# The archive's tables\n",
+        "An archive is one SQLite file. Times are ISO 8601 text; lists and objects are JSON text.\n",
+    ]
     for name in sorted(ours, key=list(TABLES).index):
         out += [f"## {name}\n", TABLES[name] + "\n"]
         if name == "articles_fts":
             continue
         keys = {key.column: f"{key.other_table}.{key.other_column}" for key in db[name].foreign_keys}
-        rows = [(f"`{c.name}`", c.type.lower(), "yes" if c.is_pk else "", keys.get(c.name, ""),
-                 "no" if c.notnull or c.is_pk else "") for c in db[name].columns]
+        rows = [
+            (
+                f"`{c.name}`",
+                c.type.lower(),
+                "yes" if c.is_pk else "",
+                keys.get(c.name, ""),
+                "no" if c.notnull or c.is_pk else "",
+            )
+            for c in db[name].columns
+        ]
         out += [*table(("column", "type", "key", "refers to", "may be empty"), rows), ""]
-        indexes = [f"{', '.join(i.columns)}{' (unique)' if i.unique else ''}" for i in db[name].indexes
-                   if not i.name.startswith("sqlite_")]
+        indexes = [
+            f"{', '.join(i.columns)}{' (unique)' if i.unique else ''}"
+            for i in db[name].indexes
+            if not i.name.startswith("sqlite_")
+        ]
         if indexes:
             out.append(f"Indexes: {'; '.join(indexes)}.\n")
     for name in sorted(db.view_names(), key=list(VIEWS).index):
         what, asks, query = VIEWS[name]
-        out += [f"## {name} (view)\n", what + "\n", f"Columns: {_names(tuple(c.name for c in db[name].columns))}.\n",
-                f"{asks}\n", f"```sql\n{query}\n```\n"]
+        out += [
+            f"## {name} (view)\n",
+            what + "\n",
+            f"Columns: {_names(tuple(c.name for c in db[name].columns))}.\n",
+            f"{asks}\n",
+            f"```sql\n{query}\n```\n",
+        ]
         db.execute(query)
     db.close()
     return "\n".join(out)
@@ -280,8 +340,11 @@ PAGES = {"commands.md": commands, "fields.md": fields, "schema.md": schema, "arc
 
 def stale() -> list[str]:
     """Names of the files that are not as the code says."""
-    return [name for name, make in PAGES.items()
-            if not (HERE / name).exists() or (HERE / name).read_text(encoding="utf-8") != make()]
+    return [
+        name
+        for name, make in PAGES.items()
+        if not (HERE / name).exists() or (HERE / name).read_text(encoding="utf-8") != make()
+    ]
 
 
 def main() -> None:

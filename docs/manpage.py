@@ -9,7 +9,7 @@ from inspect import cleandoc
 import click
 
 from archiver import __version__
-from archiver.commands.main import COMMANDS, cli
+from archiver.cli.main import COMMANDS, cli
 
 FILES = (
     ("output/archive.db", "The archive, an SQLite file; another one by --archive or ARCHIVER_ARCHIVE."),
@@ -28,17 +28,28 @@ EXITS = (
 
 def page() -> str:
     """archiver(1), with a section for each command and its subcommands."""
-    return "\n".join([
-        r'.\" Written by docs/generate.py from the commands; run `make docs`.',
-        f'.TH ARCHIVER 1 "" {_word(f"archiver {__version__}")}',
-        ".SH NAME", rf"archiver \- {_text('the complete, searchable and citable archive of news sites and blogs')}",
-        ".SH SYNOPSIS", r".B archiver", r"[\fB\-\-version\fR] \fICOMMAND\fR [\fIOPTIONS\fR] [\fIARGUMENTS\fR]",
-        ".SH DESCRIPTION", *_prose(cli.help or ""),
-        ".SH COMMANDS", *_commands(),
-        ".SH ENVIRONMENT", *_list(sorted(_environment().items())),
-        ".SH FILES", *_list(FILES),
-        ".SH EXIT STATUS", *_list(EXITS), "",
-    ])
+    return "\n".join(
+        [
+            r".\" Written by docs/generate.py from the commands; run `make docs`.",
+            f'.TH ARCHIVER 1 "" {_word(f"archiver {__version__}")}',
+            ".SH NAME",
+            rf"archiver \- {_text('the complete, searchable and citable archive of news sites and blogs')}",
+            ".SH SYNOPSIS",
+            r".B archiver",
+            r"[\fB\-\-version\fR] \fICOMMAND\fR [\fIOPTIONS\fR] [\fIARGUMENTS\fR]",
+            ".SH DESCRIPTION",
+            *_prose(cli.help or ""),
+            ".SH COMMANDS",
+            *_commands(),
+            ".SH ENVIRONMENT",
+            *_list(sorted(_environment().items())),
+            ".SH FILES",
+            *_list(FILES),
+            ".SH EXIT STATUS",
+            *_list(EXITS),
+            "",
+        ]
+    )
 
 
 def _every() -> Iterator[tuple[click.Context, click.Command]]:

@@ -28,14 +28,14 @@ def shapes(data: bytes) -> Iterator[list[Polygon]]:
     """The polygons of each record (ESRI Shapefile Technical Description, 1998: type 5), their holes left out."""
     at = 100
     while at < len(data):
-        length = struct.unpack(">i", data[at + 4:at + 8])[0] * 2
-        record = data[at + 8:at + 8 + length]
+        length = struct.unpack(">i", data[at + 4 : at + 8])[0] * 2
+        record = data[at + 8 : at + 8 + length]
         at += 8 + length
         if struct.unpack("<i", record[:4])[0] != 5:
             continue
         parts, points = struct.unpack("<2i", record[36:44])
-        starts = [*struct.unpack(f"<{parts}i", record[44:44 + 4 * parts]), points]
-        flat = struct.unpack(f"<{points * 2}d", record[44 + 4 * parts:44 + 4 * parts + 16 * points])
+        starts = [*struct.unpack(f"<{parts}i", record[44 : 44 + 4 * parts]), points]
+        flat = struct.unpack(f"<{points * 2}d", record[44 + 4 * parts : 44 + 4 * parts + 16 * points])
         rows = list(zip(flat[::2], flat[1::2], strict=True))
         yield [Polygon(rows[a:b]).buffer(0) for a, b in pairwise(starts)]
 
@@ -49,8 +49,11 @@ def path(rows: list[tuple[float, float]], end: str) -> str:
             x, y = point[0] - last[0], point[1] - last[1]
             steps.append(f"{x}{y if y < 0 else f' {y}'}")
             last = point
-    return (out + "".join(step if step.startswith("-") or not n else f" {step}" for n, step in enumerate(steps)) + end
-            if steps else "")
+    return (
+        out + "".join(step if step.startswith("-") or not n else f" {step}" for n, step in enumerate(steps)) + end
+        if steps
+        else ""
+    )
 
 
 def main(file: str) -> None:
@@ -58,14 +61,16 @@ def main(file: str) -> None:
     countries = list(coverage_simplify(countries, SIMPLER))
     land = unary_union([country.buffer(0.01) for country in countries])
     coast = [p for p in land.geoms if p.area > LEAST]
-    shared = [a.intersection(b) for n, a in enumerate(countries) for b in countries[n + 1:] if a.touches(b)]
+    shared = [a.intersection(b) for n, a in enumerate(countries) for b in countries[n + 1 :] if a.touches(b)]
     lines = [line for one in shared for line in getattr(one, "geoms", [one]) if isinstance(line, LineString)]
     merged = linemerge(lines)
     outline = "".join(path(list(ring.coords), "z") for p in coast for ring in (p.exterior, *p.interiors))
     borders = "".join(path(list(line.coords), "") for line in getattr(merged, "geoms", [merged]))
-    TO.write_text('<svg xmlns="http://www.w3.org/2000/svg" viewBox="-1800 -900 3600 1800">'
-                  f'<path id="land" d="{outline}"/><path id="borders" fill="none" d="{borders}"/></svg>\n',
-                  encoding="ascii")
+    TO.write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="-1800 -900 3600 1800">'
+        f'<path id="land" d="{outline}"/><path id="borders" fill="none" d="{borders}"/></svg>\n',
+        encoding="ascii",
+    )
     print(TO.stat().st_size)
 
 

@@ -13,13 +13,22 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m release", description=(
-        "Write wheel, source archive, CHANGES.md, bill of materials (CycloneDX) and SHA256SUMS. The same commit makes "
-        "the same bytes. It asks no network and publishes nothing."), epilog="Example: python -m release dist")
-    parser.add_argument("folder", metavar="DIR", nargs="?", default="dist", type=Path,
-                        help="must be empty, or not exist")
-    parser.add_argument("--trial", action="store_true",
-                        help="release uncommitted files, too, and take the changes that have no version yet")
+    parser = argparse.ArgumentParser(
+        prog="python -m release",
+        description=(
+            "Write wheel, source archive, CHANGES.md, bill of materials (CycloneDX) and SHA256SUMS. The same commit makes "
+            "the same bytes. It asks no network and publishes nothing."
+        ),
+        epilog="Example: python -m release dist",
+    )
+    parser.add_argument(
+        "folder", metavar="DIR", nargs="?", default="dist", type=Path, help="must be empty, or not exist"
+    )
+    parser.add_argument(
+        "--trial",
+        action="store_true",
+        help="release uncommitted files, too, and take the changes that have no version yet",
+    )
     asked = parser.parse_args()
     try:
         for file in write_release(ROOT, asked.folder, trial=asked.trial):

@@ -42,8 +42,10 @@ def installed_as_pinned(lock: str) -> dict[str, Distribution]:
     for requirement, _ in pinned(lock):
         for found in distributions(name=requirement.name):
             if not requirement.specifier.contains(found.version):
-                raise NotReleasable(f"{requirement.name} {found.version} is installed, and requirements.lock pins "
-                                    f"{requirement.specifier}: 'make release' installs what is pinned.")
+                raise NotReleasable(
+                    f"{requirement.name} {found.version} is installed, and requirements.lock pins "
+                    f"{requirement.specifier}: 'make release' installs what is pinned."
+                )
             out[canonicalize_name(requirement.name)] = found
     return out
 
@@ -56,9 +58,14 @@ def bill_of_materials(project: Mapping[str, Any], lock: str, installed: Mapping[
     name, version = project["name"], project["version"]
     licence = LicenseFactory()
     parts: dict[str, Component] = {canonicalize_name(r.name): _component(r, sums) for r, sums in pinned(lock)}
-    whole = Component(name=name, version=version, type=ComponentType.APPLICATION, bom_ref=f"{name}@{version}",
-                      licenses=[licence.make_from_string(project["license"])],
-                      purl=PackageURL("pypi", None, name, version))
+    whole = Component(
+        name=name,
+        version=version,
+        type=ComponentType.APPLICATION,
+        bom_ref=f"{name}@{version}",
+        licenses=[licence.make_from_string(project["license"])],
+        purl=PackageURL("pypi", None, name, version),
+    )
     bom = Bom(components=parts.values(), serial_number=uuid5(NAMESPACE_URL, f"{name}@{version}/{time}\n{lock}"))
     bom.metadata.component = whole
     bom.metadata.timestamp = datetime.fromtimestamp(time, UTC)
@@ -95,8 +102,11 @@ def _component(requirement: Requirement, sums: list[str]) -> Component:
     if requirement.marker:
         properties.append(Property(name="archiver:installed-where", value=str(requirement.marker)))
     return Component(
-        name=requirement.name, version=pin.version, type=ComponentType.LIBRARY,
+        name=requirement.name,
+        version=pin.version,
+        type=ComponentType.LIBRARY,
         bom_ref=f"{requirement.name}@{pin.version}",
-        purl=PackageURL("pypi", None, requirement.name, pin.version), properties=properties,
+        purl=PackageURL("pypi", None, requirement.name, pin.version),
+        properties=properties,
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=s) for s in sums] if len(sums) == 1 else [],
     )

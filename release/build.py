@@ -32,8 +32,14 @@ def build(source: Path, to: Path, time: int) -> tuple[Path, Path]:
 
 
 def _hook(name: str, source: Path, to: Path, time: int) -> Path:
-    done = subprocess.run([sys.executable, "-c", HOOKS, name, str(to.resolve())], cwd=source, capture_output=True,
-                          text=True, umask=0o022, env={**os.environ, "SOURCE_DATE_EPOCH": str(time)})
+    done = subprocess.run(
+        [sys.executable, "-c", HOOKS, name, str(to.resolve())],
+        cwd=source,
+        capture_output=True,
+        text=True,
+        umask=0o022,
+        env={**os.environ, "SOURCE_DATE_EPOCH": str(time)},
+    )
     if done.returncode:
         raise NotReleasable(f"setuptools cannot build it ({name}):\n{done.stderr[-2000:]}")
     return to / done.stdout.split()[-1]

@@ -15,8 +15,10 @@ def copy_sources(root: Path, to: Path, trial: bool) -> int:
     Uncommitted changes are refused unless it is a trial.
     """
     if not trial and (changed := _git(root, "status", "--porcelain").splitlines()):
-        raise NotReleasable(f"{len(changed)} files are changed and not committed ({changed[0][3:]} is one): commit or "
-                            "remove them, or try it with --trial.")
+        raise NotReleasable(
+            f"{len(changed)} files are changed and not committed ({changed[0][3:]} is one): commit or "
+            "remove them, or try it with --trial."
+        )
     names = _git(root, "ls-files", "-z", "--cached", *(["--others", "--exclude-standard"] if trial else []))
     for name in names.split("\0")[:-1]:
         if (root / name).is_file():

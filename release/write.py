@@ -39,14 +39,18 @@ def write_release(root: Path, folder: Path, trial: bool = False) -> list[Path]:
 
 def changes_of(changelog: str, version: str, trial: bool = False) -> str:
     """The section of a version, without its heading; in a trial that of what has no version yet."""
-    sections: dict[str, str] = {heading.split()[0]: text.strip() + "\n"
-                for heading, text in re.findall(r"^## (.+)\n((?:(?!## ).*\n?)*)", changelog, re.MULTILINE)}
+    sections: dict[str, str] = {
+        heading.split()[0]: text.strip() + "\n"
+        for heading, text in re.findall(r"^## (.+)\n((?:(?!## ).*\n?)*)", changelog, re.MULTILINE)
+    }
     unreleased = sections.get("Unreleased", "")
     if trial and unreleased.strip():
         return unreleased
     if unreleased.strip():
-        raise NotReleasable(f"CHANGELOG.md has changes under 'Unreleased': give them the heading '## {version}' of "
-                            "this version (it stands in pyproject.toml and archiver/__init__.py), or try --trial.")
+        raise NotReleasable(
+            f"CHANGELOG.md has changes under 'Unreleased': give them the heading '## {version}' of "
+            "this version (it stands in pyproject.toml and archiver/__init__.py), or try --trial."
+        )
     if not sections.get(version, "").strip():
         raise NotReleasable(f"CHANGELOG.md says nothing of version {version}: write the section '## {version}'.")
     return sections[version]

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from archiver.demo import Demo, serve
+from archiver.demo.demo_server import Demo, serve
 from tests import processes
 from tests.wordpress import site
 
@@ -32,14 +32,34 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 # The files that take longest, which begin first: at the end of a run all processes have something to do.
-LONG = ("traps/test_traps", "history/", "fleet/test_fleet", "web/test_browser", "publish/test_validators", "wordpress/",
-        "hostile/test_attacks", "faults/", "release/", "imports/test_wayback_service", "spiders/", "fleet/",
-        "requisites/", "web/", "merging/", "search/test_index", "imports/", "takedown/", "commands/", "extraction/")
+LONG = (
+    "traps/test_traps",
+    "history/",
+    "fleet/test_fleet",
+    "web/test_browser",
+    "datasets/test_validators",
+    "wordpress/",
+    "hostile/test_attacks",
+    "faults/",
+    "release/",
+    "importers/test_wayback_service",
+    "spiders/",
+    "fleet/",
+    "requisites/",
+    "web/",
+    "merging/",
+    "search/test_index",
+    "importers/",
+    "takedown/",
+    "cli/",
+    "extraction/",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: next((n for n, name in enumerate(LONG) if item.nodeid.startswith(f"tests/{name}")),
-                                     len(LONG)))
+    items.sort(
+        key=lambda item: next((n for n, name in enumerate(LONG) if item.nodeid.startswith(f"tests/{name}")), len(LONG))
+    )
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -37,8 +37,9 @@ def without_proxies() -> dict[str, str]:
 class Running:
     """`python -m module words`, begun. `environment` is the whole of it; without it `without_proxies()`."""
 
-    def __init__(self, module: str, *words: str, environment: Mapping[str, str] | None = None,
-                 folder: Path = ROOT) -> None:
+    def __init__(
+        self, module: str, *words: str, environment: Mapping[str, str] | None = None, folder: Path = ROOT
+    ) -> None:
         self._words = ["python", "-m", module, *words]
         self._told = tempfile.TemporaryDirectory(prefix="process-")
         self._out, self._err = (Path(self._told.name, name) for name in ("out", "err"))
@@ -88,14 +89,16 @@ class Running:
         return done
 
 
-def run(module: str, *words: str, environment: Mapping[str, str] | None = None, folder: Path = ROOT,
-        timeout: float = 120) -> subprocess.CompletedProcess[str]:
+def run(
+    module: str, *words: str, environment: Mapping[str, str] | None = None, folder: Path = ROOT, timeout: float = 120
+) -> subprocess.CompletedProcess[str]:
     """`python -m module words` to its end."""
     return Running(module, *words, environment=environment, folder=folder).end(timeout)
 
 
-def _main(module: str, words: Sequence[str], environment: dict[str, str], folder: Path,
-          told: tuple[Path, Path]) -> None:
+def _main(
+    module: str, words: Sequence[str], environment: dict[str, str], folder: Path, told: tuple[Path, Path]
+) -> None:
     """In the new process: what makes it one of its own, then the module."""
     for number, file in enumerate(told, start=1):
         handle = os.open(file, os.O_CREAT | os.O_WRONLY | os.O_APPEND)

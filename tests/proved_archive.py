@@ -11,18 +11,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from archiver.capture.exchange import Exchange, Original
-from archiver.capture.writer import WarcWriter
 from archiver.extraction.article import extract_page
-from archiver.extraction.page import parse
-from archiver.items import Article, Capture, Outcome, PageKind, Source, Target, Visit
-from archiver.spiders.recovery import warc_prefix
-from archiver.store.connect import open_archive
-from archiver.store.discovered_urls import record_targets
-from archiver.store.result_stages import StoringRun
-from archiver.store.runs import begin_run, end_run, ensure_site
-from archiver.store.transaction import writing
-from archiver.store.writer import VisitWriter
+from archiver.extraction.page import parse_page
+from archiver.items import Article, Capture, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
+from archiver.storage.capture_recovery import warc_prefix
+from archiver.storage.connection import open_archive, writing
+from archiver.storage.page_discoveries import record_targets
+from archiver.storage.page_writer import PageWriter, StoringRun
+from archiver.storage.runs import begin_run, end_run, ensure_site
+from archiver.warc.exchange import Exchange, Original
+from archiver.warc.writer import WarcWriter
 
 START = datetime(2024, 5, 1, 8, 0, 0, 123456, tzinfo=UTC)
 QUAY, HILL = "https://quay.example/", "https://hill.example/"
@@ -49,11 +47,13 @@ def text(seed: int, length: int = 6) -> list[str]:
 
 def page(title: str, paragraphs: list[str], day: int = 1, more: str = "") -> bytes:
     body = "".join(f"<p>{p}</p>" for p in paragraphs)
-    return (f'<html lang="en"><head><title>{title}</title><meta property="og:type" content="article">'
-            f'<meta property="article:published_time" content="2024-04-{day:02}T10:00:00+02:00">'
-            f'<meta name="author" content="Ada Berg"><meta name="geo.position" content="48.85;2.35">'
-            f'<meta property="article:tag" content="harbour"></head><body><article><h1>{title}</h1>{body}</article>'
-            f"{more}</body></html>").encode()
+    return (
+        f'<html lang="en"><head><title>{title}</title><meta property="og:type" content="article">'
+        f'<meta property="article:published_time" content="2024-04-{day:02}T10:00:00+02:00">'
+        f'<meta name="author" content="Ada Berg"><meta name="geo.position" content="48.85;2.35">'
+        f'<meta property="article:tag" content="harbour"></head><body><article><h1>{title}</h1>{body}</article>'
+        f"{more}</body></html>"
+    ).encode()
 
 
 class Run:
@@ -66,7 +66,7 @@ class Run:
             self.site: dict[str, Any] = ensure_site(self.db, start, at)
             self.run_id = begin_run(self.db, self.site["id"], "full", "1.0", at)
         self.warc = WarcWriter(archive.parent, warc_prefix(self.site["name"]), "archiver/test", "a test")
-        self.writer = VisitWriter(StoringRun(self.db, self.site, self.run_id, at, version="1.0"), self.warc.sync)
+        self.writer = PageWriter(StoringRun(self.db, self.site, self.run_id, at, version="1.0"), self.warc.sync)
 
     def __enter__(self) -> Run:
         return self
@@ -78,14 +78,31 @@ class Run:
             end_run(self.db, self.run_id, self.writer.counts, "finished", "", self.at)
         self.db.close()
 
-    def capture(self, url: str, body: bytes, status: int = 200, original: Capture | None = None,
-                *headers: tuple[bytes, bytes], kind: str = "text/html; charset=utf-8") -> Capture:
+    def capture(
+        self,
+        url: str,
+        body: bytes,
+        status: int = 200,
+        original: Capture | None = None,
+        *headers: tuple[bytes, bytes],
+        kind: str = "text/html; charset=utf-8",
+    ) -> Capture:
         self.at += timedelta(seconds=1.25)
         return self.warc.write(
-            Exchange(url, self.at, "GET", ((b"Host", b"x.example"), (b"Cookie", b"secret=1")), status, "OK",
-                     ((b"Content-Type", kind.encode()), *headers), body, ip="203.0.113.7",
-                     seconds=0.25),
-            Original(original.url, original.captured_at, original.digest) if original else None)
+            Exchange(
+                url,
+                self.at,
+                "GET",
+                ((b"Host", b"x.example"), (b"Cookie", b"secret=1")),
+                status,
+                "OK",
+                ((b"Content-Type", kind.encode()), *headers),
+                body,
+                ip="203.0.113.7",
+                seconds=0.25,
+            ),
+            Original(original.url, original.captured_at, original.digest) if original else None,
+        )
 
     def post(self, url: str, body: bytes, **more: Any) -> Capture:
         """A page that was read as a post."""
@@ -94,14 +111,18 @@ class Run:
         return capture
 
     def read(self, url: str, body: bytes) -> Article:
-        return extract_page(parse(body, url, "text/html; charset=utf-8", self.at), None, PageKind.POST)
+        return extract_page(parse_page(body, url, "text/html; charset=utf-8", self.at), None, PageKind.POST)
 
     def visit(self, url: str, outcome: Outcome, capture: Capture | None, **more: Any) -> None:
         with writing(self.db):
-            record_targets(self.db, self.site["id"], [Target(url, Source.LINK, PageKind.POST, found_on=QUAY)],
-                                  self.at)
+            record_targets(
+                self.db,
+                self.site["id"],
+                [DiscoveredURL(url, DiscoverySource.LINK, PageKind.POST, found_on=QUAY)],
+                self.at,
+            )
         values = {"final_url": url, "kind": PageKind.POST, "status": capture.status if capture else None, **more}
-        self.writer.add(Visit(url=url, at=self.at, outcome=outcome, capture=capture, **values))
+        self.writer.add(PageResult(url=url, at=self.at, outcome=outcome, capture=capture, **values))
 
 
 def make(folder: Path) -> Path:
@@ -127,8 +148,16 @@ def make_another(folder: Path) -> Path:
         seen = {n: run.post(f"{QUAY}{n}", page(f"Day {n}", text(n), n)) for n in (1, 2, 3, 4, 5, 6, 7)}
         second = run.capture(f"{QUAY}2/2", page("Day 2", text(22), 2))
         part = run.read(f"{QUAY}2/2", page("Day 2", text(22), 2))
-        run.visit(f"{QUAY}2/2", Outcome.PART, second, kind=PageKind.PART, part_of=f"{QUAY}2", part=2, article=part,
-                  rule="part")
+        run.visit(
+            f"{QUAY}2/2",
+            Outcome.PART,
+            second,
+            kind=PageKind.PART,
+            part_of=f"{QUAY}2",
+            part=2,
+            article=part,
+            rule="part",
+        )
     with Run(archive, HILL, START + timedelta(hours=1)) as run:
         run.post(f"{HILL}8", page("Day 8", text(8), 8))
         run.post(f"{HILL}9", page("From the quay", text(7), 9))

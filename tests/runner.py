@@ -11,7 +11,7 @@ from unittest import mock
 import click
 from click.testing import CliRunner, Result
 
-from archiver.commands.main import cli
+from archiver.cli.main import cli
 from archiver.errors import ArchiverError
 
 
@@ -68,6 +68,7 @@ def _errors_shown() -> Iterator[list[click.ClickException]]:
         def keep(error: click.ClickException, file: Any = None) -> None:
             shown.append(error)
             show(error, file)
+
         return mock.patch.object(kind, "show", keep)
 
     with keeping(click.ClickException), keeping(click.UsageError):

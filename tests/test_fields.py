@@ -13,17 +13,21 @@ import pytest
 from sqlite_utils import Database
 
 from archiver import fields
-from archiver.extraction.template.ruled import READERS
+from archiver.datasets.publication_rules import Tier
+from archiver.datasets.snapshot_rows import ARTICLES
+from archiver.extraction.template.field_reader import READERS
 from archiver.fields import BY_NAME, FIELDS, Field
-from archiver.items import Article, GeoTag, Lead
-from archiver.publish.rights import Tier
-from archiver.publish.snapshot.tables import ARTICLES
-from archiver.search.run import Hit
-from archiver.store.migrations import make_schema
+from archiver.items import Article, GeoTag, SourceHint
+from archiver.search.engine import Hit
+from archiver.storage.migrations import make_schema
 
 PACKAGE = Path(__file__).parents[1] / "archiver"
-TYPES = {"text": {str, str | None}, "time": {datetime | None}, "texts": {tuple[str, ...]},
-         "geotags": {tuple[GeoTag, ...]}}
+TYPES = {
+    "text": {str, str | None},
+    "time": {datetime | None},
+    "texts": {tuple[str, ...]},
+    "geotags": {tuple[GeoTag, ...]},
+}
 """By shape: what an attribute of `Article` may be."""
 MOST = 2
 """Names of fields that a literal may have before it counts as a list of fields."""
@@ -54,7 +58,7 @@ def test_an_attribute_of_article_has_the_field_s_shape(name: str) -> None:
 
 
 def test_a_source_hint_has_what_a_feed_or_an_api_may_say() -> None:
-    assert attributes(Lead) == set(fields.HINTED)
+    assert attributes(SourceHint) == set(fields.HINTED)
 
 
 def test_a_hit_has_what_results_show() -> None:
@@ -74,13 +78,14 @@ def columns() -> dict[str, tuple[str, bool]]:
 
 
 def test_stored_fields_are_the_first_columns_in_the_same_order(columns: dict[str, tuple[str, bool]]) -> None:
-    assert tuple(columns)[:len(fields.STORED)] == fields.STORED
+    assert tuple(columns)[: len(fields.STORED)] == fields.STORED
 
 
 def test_columns_have_the_types_of_the_table(columns: dict[str, tuple[str, bool]]) -> None:
     sql = {int: "INTEGER", str: "TEXT"}
     assert {name: columns[name][0] for name in fields.STORED} == {
-        name: sql[kind] for name, kind in fields.COLUMN_TYPES.items()}
+        name: sql[kind] for name, kind in fields.COLUMN_TYPES.items()
+    }
 
 
 def test_required_columns_are_never_null(columns: dict[str, tuple[str, bool]]) -> None:
@@ -133,16 +138,22 @@ def lists_of_fields(source: str) -> Iterator[tuple[int, tuple[str, ...]]]:
                 yield node.lineno, named
 
 
-@pytest.mark.parametrize("source", [
-    "A = ('title', 'body', 'tags')", "A = ['title', 'body', *more, 'tags']", "f({'title', 'other', 'body', 'tags'})",
-    "A = (('authors', 1), ('categories', 2), ('tags', 3))",
-])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "A = ('title', 'body', 'tags')",
+        "A = ['title', 'body', *more, 'tags']",
+        "f({'title', 'other', 'body', 'tags'})",
+        "A = (('authors', 1), ('categories', 2), ('tags', 3))",
+    ],
+)
 def test_a_list_of_fields_is_found(source: str) -> None:
     assert list(lists_of_fields(source))
 
 
-@pytest.mark.parametrize("source", ["A = ('title', 'body')", "A = ('names', 'of', 'others')",
-                                    "A = (title, body, tags)"])
+@pytest.mark.parametrize(
+    "source", ["A = ('title', 'body')", "A = ('names', 'of', 'others')", "A = (title, body, tags)"]
+)
 def test_two_fields_or_other_words_are_no_list_of_fields(source: str) -> None:
     assert not list(lists_of_fields(source))
 

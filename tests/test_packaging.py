@@ -21,7 +21,7 @@ def pins(lock: str) -> dict[str, str]:
     return {canonicalize_name(m[1]): m[2] for m in re.finditer(r"^([\w.-]+)==([^\s;\\]+)", text, re.MULTILINE)}
 
 
-@pytest.mark.parametrize("lock", (*LOCKS, "tests/publish/validators.lock", "tests/fleet/s3.lock"))
+@pytest.mark.parametrize("lock", (*LOCKS, "tests/datasets/validators.lock", "tests/fleet/s3.lock"))
 def test_a_lock_pins_exactly_with_hashes_and_names_no_host(lock: str) -> None:
     text = (ROOT / lock).read_text(encoding="utf-8")
     assert "://" not in text
@@ -39,8 +39,11 @@ def test_every_dependency_is_pinned_as_the_project_allows() -> None:
     further = [Requirement(text) for name in extras if name != "all" for text in extras[name]]
     assert not [str(r) for r in further if not r.specifier.contains(everything.get(canonicalize_name(r.name), "0"))]
     dev = locked | pins("requirements-dev.lock")
-    assert not [r for r in PROJECT["dependency-groups"]["dev"]
-                if not Requirement(r).specifier.contains(dev.get(canonicalize_name(Requirement(r).name), "0"))]
+    assert not [
+        r
+        for r in PROJECT["dependency-groups"]["dev"]
+        if not Requirement(r).specifier.contains(dev.get(canonicalize_name(Requirement(r).name), "0"))
+    ]
 
 
 def test_the_locks_agree() -> None:

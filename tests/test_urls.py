@@ -10,35 +10,41 @@ from archiver.errors import BadAddress
 from archiver.urls import Scope, normalize, start_address, urlkey
 
 
-@pytest.mark.parametrize(("a", "b"), [
-    ("http://example.org/a/", "https://www.example.org/a"),
-    ("https://example.org/a?utm_source=x&utm_medium=y", "https://example.org/a"),
-    ("https://example.org/a?x=1&y=2", "https://example.org/a?y=2&x=1"),
-    ("https://example.org/a/index.html", "https://example.org/a/"),
-    ("https://example.org:443/%7Eann/", "https://EXAMPLE.org/~ann/"),
-    ("https://example.org/post/?replytocom=5", "https://example.org/post/"),
-    ("https://example.org/post/?share=twitter", "https://example.org/post/"),
-    ("https://example.org/2024/05/post.html?m=1", "https://example.org/2024/05/post.html"),
-    ("https://example.org/?m=1&utm_source=x", "https://example.org/?m=0"),
-    ("https://example.org/search?updated-max=2010-01-01&m=1", "https://example.org/search?updated-max=2010-01-01"),
-    ("https://bücher.example/", "https://xn--bcher-kva.example/"),
-    ("https://example.org/caf%c3%a9", "https://example.org/café"),
-])
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("http://example.org/a/", "https://www.example.org/a"),
+        ("https://example.org/a?utm_source=x&utm_medium=y", "https://example.org/a"),
+        ("https://example.org/a?x=1&y=2", "https://example.org/a?y=2&x=1"),
+        ("https://example.org/a/index.html", "https://example.org/a/"),
+        ("https://example.org:443/%7Eann/", "https://EXAMPLE.org/~ann/"),
+        ("https://example.org/post/?replytocom=5", "https://example.org/post/"),
+        ("https://example.org/post/?share=twitter", "https://example.org/post/"),
+        ("https://example.org/2024/05/post.html?m=1", "https://example.org/2024/05/post.html"),
+        ("https://example.org/?m=1&utm_source=x", "https://example.org/?m=0"),
+        ("https://example.org/search?updated-max=2010-01-01&m=1", "https://example.org/search?updated-max=2010-01-01"),
+        ("https://bücher.example/", "https://xn--bcher-kva.example/"),
+        ("https://example.org/caf%c3%a9", "https://example.org/café"),
+    ],
+)
 def test_one_address(a: str, b: str) -> None:
     assert urlkey(a) == urlkey(b)
 
 
-@pytest.mark.parametrize(("a", "b"), [
-    ("https://example.org/?p=1", "https://example.org/?p=2"),
-    ("https://example.org/?page_id=1", "https://example.org/"),
-    ("https://example.org/Post", "https://example.org/post"),
-    ("https://example.org/a?id=7", "https://example.org/a"),
-    ("http://127.0.0.1:8080/", "http://127.0.0.1:8081/"),
-    ("https://blog.example.org/", "https://example.org/"),
-    ("https://example.org/archive.php?y=2021&m=1", "https://example.org/archive.php?y=2021"),
-    ("https://example.org/archive/?y=2021&m=1", "https://example.org/archive/?y=2021"),
-    ("https://example.org/show.php?m=1", "https://example.org/show.php?m=0"),
-])
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("https://example.org/?p=1", "https://example.org/?p=2"),
+        ("https://example.org/?page_id=1", "https://example.org/"),
+        ("https://example.org/Post", "https://example.org/post"),
+        ("https://example.org/a?id=7", "https://example.org/a"),
+        ("http://127.0.0.1:8080/", "http://127.0.0.1:8081/"),
+        ("https://blog.example.org/", "https://example.org/"),
+        ("https://example.org/archive.php?y=2021&m=1", "https://example.org/archive.php?y=2021"),
+        ("https://example.org/archive/?y=2021&m=1", "https://example.org/archive/?y=2021"),
+        ("https://example.org/show.php?m=1", "https://example.org/show.php?m=0"),
+    ],
+)
 def test_two_addresses(a: str, b: str) -> None:
     assert urlkey(a) != urlkey(b)
     assert urlkey(normalize(a) or "") == urlkey(a)

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import click
 
-from archiver.demo import PORT, serve
+from archiver.demo.demo_server import PORT, serve
 from archiver.errors import ArchiverError
 
 
 @click.command()
 @click.option("--port", default=PORT, show_default=True, help="0 takes a free one.")
-@click.option("--edition", type=click.IntRange(1, 2), default=1, show_default=True,
-              help="2: some days later, with a post edited, one new, one moved, one deleted.")
-@click.option("--theme", type=click.Choice(["classic", "block"]), default="classic", show_default=True,
-              help="Whose markup the pages have.")
+@click.option(
+    "--edition",
+    type=click.IntRange(1, 2),
+    default=1,
+    show_default=True,
+    help="2: some days later, with a post edited, one new, one moved, one deleted.",
+)
+@click.option(
+    "--theme",
+    type=click.Choice(["classic", "block"]),
+    default="classic",
+    show_default=True,
+    help="Whose markup the pages have.",
+)
 def main(port: int, edition: int, theme: str) -> None:
     """Serve the demonstration blog on loopback.
 

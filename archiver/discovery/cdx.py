@@ -8,11 +8,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
 
-from archiver.discovery.markup import MAX_TARGETS, decode, inflate, plain_text
+from archiver.discovery.documents import MAX_TARGETS, decode, inflate, plain_text
+from archiver.discovery.url_classifier import LinkFacts, link_facts, pattern_of
+from archiver.items import DiscoveredURL, DiscoverySource, PageKind
+from archiver.urls import Scope, normalize, urlkey
 
 HTML = ("text/html", "application/xhtml+xml")
 _LONGEST_ROW = 8_192
@@ -22,12 +26,26 @@ _FLAT = r'[^\[\]{}"]*+(?:"(?:[^"\\\n]|\\.)*+"[^\[\]{}"]*+)*+'
 _ROW = re.compile(rf"\[{_FLAT}\]|\{{{_FLAT}\}}")
 _MEANS = {"original": "url", "mimetype": "mime", "statuscode": "status", "file": "filename", "endtimestamp": "last"}
 # The letters of a CDX header (archive.org/web/researcher/cdx_legend.php) for the columns kept here.
-_LETTERS = {"N": "urlkey", "A": "urlkey", "b": "timestamp", "a": "url", "m": "mime", "s": "status", "k": "digest",
-            "r": "redirect", "S": "length", "V": "offset", "g": "filename"}
+_LETTERS = {
+    "N": "urlkey",
+    "A": "urlkey",
+    "b": "timestamp",
+    "a": "url",
+    "m": "mime",
+    "s": "status",
+    "k": "digest",
+    "r": "redirect",
+    "S": "length",
+    "V": "offset",
+    "g": "filename",
+}
 _SIX = ("urlkey", "timestamp", "url", "mime", "status", "digest")
-_COLUMNS = {7: (*_SIX, "length"), 9: (*_SIX, "redirect", "offset", "filename"),
-            10: (*_SIX, "redirect", "flags", "offset", "filename"),
-            11: (*_SIX, "redirect", "flags", "length", "offset", "filename")}
+_COLUMNS = {
+    7: (*_SIX, "length"),
+    9: (*_SIX, "redirect", "offset", "filename"),
+    10: (*_SIX, "redirect", "flags", "offset", "filename"),
+    11: (*_SIX, "redirect", "flags", "length", "offset", "filename"),
+}
 _START = re.compile(r"[\[{]")
 _START_OF_TIME = "00000101000000"
 
@@ -67,7 +85,7 @@ class CdxPage:
     is_cut: bool = False
 
 
-def parse(body: bytes, fields: Sequence[str] = (), limit: int = MAX_TARGETS) -> CdxPage:
+def parse_cdx(body: bytes, fields: Sequence[str] = (), limit: int = MAX_TARGETS) -> CdxPage:
     """The answer of a CDX server, or the content of a CDX file. Never raises; reads at most `limit` entries.
 
     `fields` names the columns of plain lines as they were requested; without it a header or their number determines
@@ -133,10 +151,20 @@ class _Reader:
         if at is None or not isinstance(url, str) or not url or url == "-":
             self._skip(source)
             return
-        self.entries.append(CdxEntry(
-            _text(told.get("urlkey")), at, url, _text(told.get("mime")).lower(), _number(told.get("status"), 999),
-            _text(told.get("digest")), _text(told.get("filename")), _number(told.get("offset")),
-            _number(told.get("length")), timestamp(told.get("last"))))
+        self.entries.append(
+            CdxEntry(
+                _text(told.get("urlkey")),
+                at,
+                url,
+                _text(told.get("mime")).lower(),
+                _number(told.get("status"), 999),
+                _text(told.get("digest")),
+                _text(told.get("filename")),
+                _number(told.get("offset")),
+                _number(told.get("length")),
+                timestamp(told.get("last")),
+            )
+        )
 
     def _skip(self, source: str) -> None:
         self.bad += 1
@@ -152,7 +180,7 @@ def _read_array(text: str, reader: _Reader) -> None:
         if at >= len(text) or text[at] == "]":
             return
         row = _ROW.match(text, at, at + _LONGEST_ROW)
-        source = row[0] if row else text[at:at + _LONGEST_ROW]
+        source = row[0] if row else text[at : at + _LONGEST_ROW]
         reader.value(_json(source) if row else None, source)
         start = None if row else _START.search(text, at + 1)
         at = row.end() if row else start.start() if start else len(text)
@@ -201,8 +229,8 @@ def timestamp(text: Any) -> datetime | None:
     text = str(text) if isinstance(text, (str, int)) else ""
     if not (text.isascii() and text.isdigit() and 4 <= len(text) <= 17) or (len(text) < 14 and len(text) % 2):
         return None
-    whole = text[:14] + _START_OF_TIME[len(text):]
-    month, day, hour, minute, second = (int(whole[n:n + 2]) for n in range(4, 14, 2))
+    whole = text[:14] + _START_OF_TIME[len(text) :]
+    month, day, hour, minute, second = (int(whole[n : n + 2]) for n in range(4, 14, 2))
     try:
         return datetime(int(whole[:4]), month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
@@ -232,3 +260,223 @@ def newest(entries: Iterable[CdxEntry]) -> tuple[CdxEntry, ...]:
         if key not in found or entry.timestamp > found[key].timestamp:
             found[key] = entry
     return tuple(found.values())
+
+
+# The requests to a web archive for its list of captures.
+
+SERVICES = {"internet-archive": "https://web.archive.org/cdx/search/cdx"}
+"""CDX servers by a short name."""
+A_PAGE = 5_000
+"""Captures per request. The Internet Archive reads 150,000 lines of its index for one answer and then stops silently,
+so an answer with few addresses leaves it room for their many captures."""
+UNPAGED = MAX_TARGETS
+"""Captures per request to a server without resume keys."""
+
+_FIELDS = ("urlkey", "timestamp", "original", "mimetype", "statuscode", "digest", "length")
+# For a prefix, and collapsed, its server also says when each address was captured last.
+_LAST_CAPTURE = ("endtimestamp", "groupcount")
+_PAGES = f"({'|'.join(HTML).replace('+', '.')})"
+# Captures that say something about a post: pages, redirects, 404 and 410, and revisit records, which have no status or
+# type.
+_STATUSES = "(200|30[12378]|404|410|-)"
+_TYPES = f"({'|'.join((*HTML, 'warc/revisit', 'unk', '-')).replace('+', '.')})"
+_ENCODED = re.compile(r"(?:[\w.*+-]|%[0-9A-Fa-f]{2})+", re.ASCII)
+
+
+def service_address(text: str) -> str:
+    """The address of the CDX server given as a short name in SERVICES or as an address.
+
+    Raises ValueError, with the reason, if it is neither.
+    """
+    address = SERVICES.get(text.lower(), text)
+    found = normalize(address)
+    if not found or "@" in address or urlsplit(found).query:
+        raise ValueError(f"give {', '.join(SERVICES)}, or a CDX server's address without user name and parameters")
+    return found
+
+
+def prefix_of(scope: Scope) -> str:
+    """The prefix of all addresses of a site in the form of CDX servers: "blog.example.org/" or "example.org/blog/"."""
+    return scope.host + scope.path
+
+
+@dataclass(frozen=True, slots=True)
+class CdxQuery:
+    """What a CDX server is asked for.
+
+    `pages_only`: only HTML answered with 200. `collapse`: only the first capture of each address; pywb cannot do this
+    and lists all. `fields` are named as the server names them. `since` and `until` are aware, and inclusive.
+    """
+
+    pages_only: bool = True
+    collapse: bool = True
+    fields: Sequence[str] = ()
+    limit: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+_EACH_PAGE = CdxQuery()
+
+
+def query_url(service: str, prefix: str, query: CdxQuery = _EACH_PAGE) -> str:
+    """The address that lists the captures of all addresses with a prefix ("blog.example.org/")."""
+    fields, collapse = query.fields, query.collapse
+    more = []
+    if speaks_wayback(service):
+        pairs = [
+            ("url", f"{prefix}*"),
+            ("output", "json"),
+            ("fl", ",".join(fields or (_FIELDS + _LAST_CAPTURE if collapse else _FIELDS))),
+        ]
+        filters = ["statuscode:200", f"mimetype:{_PAGES}"]
+        more = [("collapse", "urlkey")] if collapse else []
+    else:
+        pairs = [("url", f"http://{prefix}*"), ("output", "json")]
+        pairs += [("fl", ",".join(fields))] if fields else []
+        filters = ["=status:200", f"~mime:{_PAGES}"]
+    pairs += _filters(filters) if query.pages_only else []
+    return _address(service, [*pairs, *_period(query.since, query.until), *more], query.limit)
+
+
+def captures_url(service: str, address: str, since: datetime | None = None, until: datetime | None = None) -> str:
+    """The address that lists all captures that say something about posts. `address` ends with "*" if it is a prefix.
+
+    The server is not asked to fold equal neighbours: it would also fold those of two addresses (redirects without a
+    body have the same digest), and not say when a page was seen last.
+    """
+    if speaks_wayback(service):
+        pairs = [("url", address), ("output", "json"), ("fl", ",".join(_FIELDS))]
+        filters = [f"statuscode:{_STATUSES}", f"mimetype:{_TYPES}"]
+    else:
+        # An entry without a field is matched as one in which it is empty.
+        pairs = [("url", f"http://{address}"), ("output", "json")]
+        filters = [f"~status:{_STATUSES}?$", f"~mime:{_TYPES}?$"]
+    return _address(service, [*pairs, *_filters(filters), *_period(since, until)], None)
+
+
+_Pairs = list[tuple[str, str]]
+
+
+def _filters(expressions: Sequence[str]) -> _Pairs:
+    return [("filter", one) for one in expressions]
+
+
+def _period(since: datetime | None, until: datetime | None) -> _Pairs:
+    return [
+        (name, at.astimezone(UTC).strftime("%Y%m%d%H%M%S"))
+        for name, at in (("from", since), ("to", until))
+        if at is not None
+    ]
+
+
+def _address(service: str, pairs: _Pairs, limit: int | None) -> str:
+    wayback = speaks_wayback(service)
+    pairs = [*pairs, ("limit", str(limit or (A_PAGE if wayback else UNPAGED)))]
+    pairs += [("showResumeKey", "true")] if wayback else []
+    return f"{service}?{urlencode(pairs, quote_via=quote, safe='/*:,')}"
+
+
+def speaks_wayback(service: str) -> bool:
+    """Whether a server has the Internet Archive's parameters; only wayback-cdx-server has this path."""
+    return "/cdx/search" in urlsplit(service).path
+
+
+def limit_of(url: str) -> int:
+    """The number of captures that an address of `query_url` asks for."""
+    found = re.search(r"[?&]limit=(\d{1,9})", url)
+    return int(found[1]) if found else UNPAGED
+
+
+def resumed(url: str, key: str) -> str:
+    """The address of the next part after an answer to `url` that ended with this resume key.
+
+    Servers print the key as it is to be sent, percent-encoded; a key that is not is encoded here.
+    """
+    return f"{url}&resumeKey={key if _ENCODED.fullmatch(key) else quote(key, safe='')}"
+
+
+# Turns old captures into addresses worth requesting from a site, without the junk that web archives are full of.
+
+# Control characters, quotation marks, brackets, braces; an extra blank, full stop or comma at the end; escaped
+# entities; another address within the path.
+_SPOILT = re.compile(
+    r"%(?:[01][0-9A-F]|7F|22|3C|3E|5C|60|7B|7D)|(?:%20|%C2%A0|%E2%80%A6|%EF%BF%BD|\.\.\.|[,;'])+$|"
+    r"&(?:amp|quot|lt|gt|#\d+)(?:;|%3B)",
+    re.IGNORECASE,
+)
+_WITHIN = re.compile(r"/(?:https?|mailto|javascript):|/www\.[\w.-]+/", re.IGNORECASE)
+_LISTS = frozenset({"paging", "terms", "dates"})
+
+
+@dataclass(frozen=True, slots=True)
+class KnownURLs:
+    """`targets` have the times of their first and (if known) last capture; `left_out` counts captures."""
+
+    targets: tuple[DiscoveredURL, ...] = ()
+    left_out: int = 0
+
+
+def cdx_candidates(entries: Iterable[CdxEntry], scope: Scope, found_on: str, latest_year: int = 2100) -> KnownURLs:
+    """The addresses of a site that were captured as pages, each once. Traps are marked as such, as for links.
+
+    Leaves out other hosts, files, feeds, lists (the site itself links to those it still has), broken addresses, and
+    a page with parameters that name no post if it was also captured without them.
+    """
+    found: dict[str, DiscoveredURL] = {}
+    left_out = 0
+    for entry in entries:
+        target = _target(entry, scope, found_on, latest_year)
+        if target is None:
+            left_out += 1
+            continue
+        key = urlkey(target.url)
+        found[key] = _together(found[key], target) if key in found else target
+    views = [key for key, t in found.items() if key.partition("?")[0] in found and "?" in key and is_view(t.url, scope)]
+    for key in views:
+        del found[key]
+    return KnownURLs(tuple(found.values()), left_out + len(views))
+
+
+def is_spoilt(url: str) -> bool:
+    """Whether an address is plainly broken."""
+    parts = urlsplit(url)
+    return bool(_SPOILT.search(parts.path) or _SPOILT.search(parts.query) or _WITHIN.search(parts.path))
+
+
+def may_be_post(url: str, scope: Scope, latest_year: int = 2100) -> LinkFacts | None:
+    """The facts of an address that was captured; None for other hosts, files, feeds, lists and broken addresses.
+
+    Its `url` has http and no www, however it was captured.
+    """
+    found = normalize(url)
+    if found is None or is_spoilt(found):
+        return None
+    home = f"http://{scope.host}/"
+    known = link_facts(found, home, home, scope, latest_year)
+    if known is None or known.role not in ("page", "trap"):
+        return None
+    if known.kind is PageKind.LISTING or pattern_of(known.url, scope.path).family in _LISTS:
+        return None
+    return known
+
+
+def is_view(url: str, scope: Scope) -> bool:
+    """Whether its parameters name no post; if the page was captured without them, it is the same."""
+    return "?" in url and pattern_of(url, scope.path).family == "query"
+
+
+def _target(entry: CdxEntry, scope: Scope, found_on: str, latest_year: int) -> DiscoveredURL | None:
+    known = may_be_post(entry.url, scope, latest_year) if is_page(entry) else None
+    if known is None:
+        return None
+    return DiscoveredURL(
+        known.url, DiscoverySource.CDX, known.kind, found_on, trap=known.rule, captured=(entry.timestamp, entry.last)
+    )
+
+
+def _together(one: DiscoveredURL, other: DiscoveredURL) -> DiscoveredURL:
+    assert one.captured
+    assert other.captured
+    times: list[datetime] = [at for pair in (one.captured, other.captured) for at in pair if at is not None]
+    return replace(one, captured=(min(times), max(times)))

@@ -15,10 +15,8 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from lxml import etree
 
-from archiver.discovery.json_body import parse_json
-from archiver.discovery.markup import plain_text
-from archiver.discovery.when import parse_time
-from archiver.items import GeoTag, Lead, PageKind, Source, Target
+from archiver.discovery.documents import parse_json, parse_time, plain_text
+from archiver.items import DiscoveredURL, DiscoverySource, GeoTag, PageKind, SourceHint
 from archiver.urls import normalize
 
 PER_PAGE = 100
@@ -28,29 +26,31 @@ _LINK_HEADER = re.compile(r"<([^<>]{1,2000})>\s*;[^,]*?\brel\s*=\s*\"?https://ap
 _WORDPRESS_ASSET = re.compile(r"^((?:https?:)?//[^?#\s]*?|/[^?#\s/][^?#\s]*?|)/wp-(?:content|includes)/", re.IGNORECASE)
 _OEMBED = re.compile(r"^(.*?(?:/wp-json/|[?&]rest_route=/))oembed/1\.0/embed", re.IGNORECASE)
 # Named one by one, since what SEO plugins add otherwise (yoast_head) is larger than the posts.
-_FIELDS = ("id,date,date_gmt,modified,modified_gmt,guid,link,title,content,excerpt,lang,meta,geo,"
-           "_links.author,_links.wp:term,_links.wp:featuredmedia,_embedded")
+_FIELDS = (
+    "id,date,date_gmt,modified,modified_gmt,guid,link,title,content,excerpt,lang,meta,geo,"
+    "_links.author,_links.wp:term,_links.wp:featuredmedia,_embedded"
+)
 _EMBED = "author,wp:term,wp:featuredmedia"
 _DEGREES = (("geo_latitude", "geo_longitude"), ("latitude", "longitude"), ("lat", "lon"), ("lat", "lng"))
 _OFFSET_LIMIT = timedelta(hours=15)
 
 
 @dataclass(frozen=True, slots=True)
-class ApiPage:
+class APIPage:
     """One answer. `total` and `total_pages` are the server's own counts, None if not given.
 
     `error` is None, or what the API said instead of posts ("rest_post_invalid_page_number: ..."); `past_end`: it
     said so because there are no more pages.
     """
 
-    targets: tuple[Target, ...] = ()
+    targets: tuple[DiscoveredURL, ...] = ()
     total: int | None = None
     total_pages: int | None = None
     error: str | None = None
     past_end: bool = False
 
 
-def endpoint(html_root: etree._Element | None, link_header: str, home_url: str) -> str | None:
+def api_endpoint(html_root: etree._Element | None, link_header: str, home_url: str) -> str | None:
     """The API's root, as ".../wp-json/" or "...?rest_route=/", or None without a sign of WordPress.
 
     From the Link header or the page; else from its oEmbed link; else, if the page loads files of a WordPress on the
@@ -113,7 +113,7 @@ def _posts(endpoint: str, page: int, query: str, modified_after: datetime | None
     return f"{base}per_page={PER_PAGE}&page={page}&{order}&{query}"
 
 
-def parse_posts(body: bytes, headers: Mapping[str, str], url: str) -> ApiPage:
+def parse_posts(body: bytes, headers: Mapping[str, str], url: str) -> APIPage:
     """The answer to `posts_url` or `ids_url`. Never raises; what is no list of posts becomes `error`.
 
     `published` and `modified` have the site's own offset, computed as local time minus UTC, so that the calendar day
@@ -125,25 +125,25 @@ def parse_posts(body: bytes, headers: Mapping[str, str], url: str) -> ApiPage:
     if isinstance(data, dict) and "code" in data:
         code = str(data.get("code"))[:100]
         message = plain_text(str(data.get("message") or ""), 300)
-        return ApiPage((), total, pages, f"{code}: {message}", code == "rest_post_invalid_page_number")
+        return APIPage((), total, pages, f"{code}: {message}", code == "rest_post_invalid_page_number")
     if not isinstance(data, list):
-        return ApiPage((), total, pages, "the answer is not a list of posts")
+        return APIPage((), total, pages, "the answer is not a list of posts")
     rows = [row for row in data[:1_000] if isinstance(row, dict)]
     usual = Counter(o for row in rows if (o := _offset(row)) is not None).most_common(1)
     default = usual[0][0] if usual else timedelta(0)
-    found: dict[str, Target] = {}
+    found: dict[str, DiscoveredURL] = {}
     for row in rows:
         target = _target(row, default, url)
         if target:
             found.setdefault(target.url, target)
-    return ApiPage(tuple(found.values()), total, pages)
+    return APIPage(tuple(found.values()), total, pages)
 
 
 def _count(text: str | None) -> int | None:
     return int(text) if text and text.strip().isdecimal() and len(text) < 12 else None
 
 
-def _target(row: dict[str, Any], default: timedelta, url: str) -> Target | None:
+def _target(row: dict[str, Any], default: timedelta, url: str) -> DiscoveredURL | None:
     link = row.get("link")
     address = normalize(link, url) if isinstance(link, str) and link else None
     if not address:
@@ -156,7 +156,7 @@ def _target(row: dict[str, Any], default: timedelta, url: str) -> Target | None:
     embedded = row.get("_embedded")
     embedded = embedded if isinstance(embedded, dict) else {}
     number = row.get("id")
-    lead = Lead(
+    lead = SourceHint(
         title=plain_text(_rendered(row.get("title")), 1_000),
         authors=_names(_dicts(embedded.get("author"))),
         published=published,
@@ -173,7 +173,7 @@ def _target(row: dict[str, Any], default: timedelta, url: str) -> Target | None:
         language=_text(row.get("lang"))[:35],
         protected=protected,
     )
-    return Target(address, Source.API, PageKind.POST, url, modified or published, lead)
+    return DiscoveredURL(address, DiscoverySource.API, PageKind.POST, url, modified or published, lead)
 
 
 def _text(value: Any) -> str:
@@ -199,8 +199,14 @@ def _names(people: Iterable[dict[str, Any]]) -> tuple[str, ...]:
 
 
 def _image(embedded: dict[str, Any], url: str) -> str:
-    return next((a for m in _dicts(embedded.get("wp:featuredmedia"))
-                 if (source := _text(m.get("source_url"))) and (a := normalize(source, url))), "")
+    return next(
+        (
+            a
+            for m in _dicts(embedded.get("wp:featuredmedia"))
+            if (source := _text(m.get("source_url"))) and (a := normalize(source, url))
+        ),
+        "",
+    )
 
 
 def _pair(row: dict[str, Any], name: str) -> tuple[datetime | None, datetime | None]:

@@ -20,18 +20,16 @@ from scrapy.http import Response
 from twisted.internet.task import LoopingCall
 
 from archiver.errors import ArchiverError
-from archiver.extensions.manners import HOST_GIVEN_UP, Manners
-from archiver.extensions.turns import Turns
-from archiver.frontier.reach import permission
-from archiver.handlers.http import REQUEST_SENT
-from archiver.items import Outcome, PageKind, Visit
-from archiver.spiders.alarms import Alarms
-from archiver.spiders.contact import names_contact
+from archiver.extensions.throttle_slots import HOST_GIVEN_UP, SharedThrottle, ThrottleExtension
+from archiver.handlers.http_handler import REQUEST_SENT
+from archiver.items import Outcome, PageKind, PageResult
+from archiver.politeness.address_policy import permission
+from archiver.sites.crawler_identity import names_contact
 from archiver.spiders.crawl_run import CrawlOrder, CrawlRun
-from archiver.spiders.ending import Ending, at_bound, broken, host_busy, still_quiet, walled
 from archiver.spiders.page_queue import PageQueue
 from archiver.spiders.page_request import requisite_of
-from archiver.store.faults import fault_of
+from archiver.spiders.run_ending import OutageGuard, RunEnding, at_bound, broken, host_busy, still_quiet, walled
+from archiver.storage.connection import fault_of
 
 _TICK_SECONDS = 0.5
 _log = logging.getLogger(__name__)
@@ -52,7 +50,7 @@ class ArchiveExtension:
         self.fatal = ""
         self.wall = ""
         self.halted = False
-        self.ending: Ending | None = None
+        self.ending: RunEnding | None = None
         self.stopped_at: float | None = None
         self.posts = 0
         self.pages_answered = 0
@@ -76,26 +74,30 @@ class ArchiveExtension:
     def _begin(self) -> None:
         run, crawler = self.run, self._crawler
         run.enter_cdx(anonymous=not names_contact(crawler.settings["USER_AGENT"]))
-        self.outages = Alarms(run.site_name, self.order.start_url, self.stop, believes_gone=run.believes_gone)
+        self.outages = OutageGuard(run.site_name, self.order.start_url, self.stop, believes_gone=run.believes_gone)
         if self.order.only:  # then the home page is not requested
             self.base = run.home
         if run.quiet_until:
             self.ending = still_quiet(self.order.start_url, run.quiet_until)
         spider: Any = crawler.spider
         spider.permission = permission(self.order.start_url, private=bool(run.options.get("private")), service=run.cdx)
-        for receiver, signal in ((self._opened, signals.spider_opened), (self.ended, signals.spider_closed),
-                                 (self._downloaded, signals.response_downloaded), (self._sent, REQUEST_SENT),
-                                 (self._host_given_up, HOST_GIVEN_UP)):
+        for receiver, signal in (
+            (self._opened, signals.spider_opened),
+            (self.ended, signals.spider_closed),
+            (self._downloaded, signals.response_downloaded),
+            (self._sent, REQUEST_SENT),
+            (self._host_given_up, HOST_GIVEN_UP),
+        ):
             crawler.signals.connect(receiver, signal=signal)
 
     # What is stored
 
-    def store(self, visit: Visit) -> None:
+    def store(self, visit: PageResult) -> None:
         """Hand a result to the writer; its page is no longer under way."""
         self.run.writer.add(visit)
         self.pages.finished(visit)
 
-    def count_post(self, visit: Visit) -> None:
+    def count_post(self, visit: PageResult) -> None:
         self.posts += visit.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and visit.kind is PageKind.POST
 
     @property
@@ -128,7 +130,7 @@ class ArchiveExtension:
     def stop(self, sentence: str) -> None:
         """End the run before its end; `sentence` says why."""
         self.fatal = self.fatal or sentence
-        self.end(Ending("failed", sentence))
+        self.end(RunEnding("failed", sentence))
 
     def halt(self, fault: ArchiverError) -> None:
         """End the run, since the archive cannot be written: nothing more is, and all that was not is still due."""
@@ -136,13 +138,12 @@ class ArchiveExtension:
         self.stop(str(fault))
 
     def broke(self, error: Exception) -> None:
-        """A mistake of this program keeps the run from beginning: it is closed as failed, and its locks are released.
-        """
+        """A mistake of this program keeps the run from beginning: it is closed as failed, and its locks are released."""
         _log.error("The crawl of %s could not begin", self.order.start_url, exc_info=error)
         self.fatal = self.fatal or broken(self.order.start_url, error).reason
-        self.run.close(Ending("failed", self.fatal), at_fault=True)
+        self.run.close(RunEnding("failed", self.fatal), at_fault=True)
 
-    def end(self, ending: Ending) -> None:
+    def end(self, ending: RunEnding) -> None:
         """End the run: what is under way is finished, what waits is not requested and stays due."""
         engine = self._crawler.engine
         if self.ending is None and engine is not None:
@@ -167,12 +168,12 @@ class ArchiveExtension:
         if self.wall and not self.posts:
             self.fatal = self.fatal or walled(self.order.start_url, self.wall)
         if self.fatal:
-            ending = Ending("failed", self.fatal)
+            ending = RunEnding("failed", self.fatal)
         elif ending is None and reason == "finished":
             ending = self._at_end()
-        self.run.close(ending or Ending("interrupted", reason), at_fault=self.halted)
+        self.run.close(ending or RunEnding("interrupted", reason), at_fault=self.halted)
 
-    def _at_end(self) -> Ending | None:
+    def _at_end(self) -> RunEnding | None:
         """Nothing is left to request, or a bound on the number of posts or pages left something."""
         ending = None
         with self.guarded():
@@ -181,20 +182,20 @@ class ArchiveExtension:
             else:
                 spent = self.run.budget.spent(self.pages_answered, 0, 0)
                 ending = at_bound(spent if spent and self.pages.take(1) else "")
-        return ending if not self.halted else Ending("failed", self.fatal)
+        return ending if not self.halted else RunEnding("failed", self.fatal)
 
     def _drop_waiting(self) -> None:
-        if manners := self._crawler.get_extension(Manners):
+        if manners := self._crawler.get_extension(ThrottleExtension):
             manners.drop_waiting()
 
     # Signals
 
     def _opened(self) -> None:
         self._loop.start(_TICK_SECONDS, now=False)
-        manners, cdx_host = self._crawler.get_extension(Manners), urlsplit(self.run.cdx).hostname or ""
+        manners, cdx_host = self._crawler.get_extension(ThrottleExtension), urlsplit(self.run.cdx).hostname or ""
         # The site's own host has the site's own delay.
         if manners and cdx_host and cdx_host != urlsplit(self.order.start_url).hostname:
-            manners.spare(cdx_host, Turns(self.run.archive.parent))
+            manners.spare(cdx_host, SharedThrottle(self.run.archive.parent))
 
     def _sent(self, request: Request) -> None:
         """A request went out: its first try or another one, for a page, a file of a host or a redirect of it."""

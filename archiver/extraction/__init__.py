@@ -16,6 +16,6 @@ def extract(html: bytes | str, url: str, captured_at: datetime | None = None) ->
     page gives no zone.
     """
     from archiver.extraction.article import extract_page
-    from archiver.extraction.page import parse
+    from archiver.extraction.page import parse_page
 
-    return extract_page(parse(html, url, captured_at=captured_at))
+    return extract_page(parse_page(html, url, captured_at=captured_at))

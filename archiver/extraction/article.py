@@ -5,26 +5,35 @@ from __future__ import annotations
 import gc
 from urllib.parse import urlsplit
 
-from archiver.extraction import authors as _authors
 from archiver.extraction import categories as _categories
-from archiver.extraction import choose, credits, declared, learned
 from archiver.extraction import dates as _dates
 from archiver.extraction import geotags as _geotags
+from archiver.extraction import resolve
 from archiver.extraction import title as _title
-from archiver.extraction.body import body as read_body
-from archiver.extraction.days.moment import of_url
-from archiver.extraction.kind import classify
+from archiver.extraction.authors import author_candidates as _authors
+from archiver.extraction.authors import credits
+from archiver.extraction.authors.byline import byline_beside_heading
+from archiver.extraction.body import extract_body as read_body
+from archiver.extraction.date_text import url_date
 from archiver.extraction.page import Page
-from archiver.extraction.parts import Parts, parts
-from archiver.extraction.people.byline import beside_heading
-from archiver.extraction.rules import SiteRules
-from archiver.extraction.scope import find
-from archiver.extraction.text import folded
-from archiver.items import Article, Evidence, Lead, PageKind
+from archiver.extraction.page_classifier import classify_page
+from archiver.extraction.pagination import PostParts, find_parts
+from archiver.extraction.post_locator import locate_post
+from archiver.extraction.template import rule_reader
+from archiver.extraction.template.site_rule import SiteRules
+from archiver.extraction.text import fold_text
+from archiver.items import Article, Evidence, PageKind, SourceHint
 
 
-def extract_page(page: Page, lead: Lead | None = None, known_kind: PageKind = PageKind.UNKNOWN, *,
-                 posts_only: bool = False, part_of: str = "", rules: SiteRules | None = None) -> Article:
+def extract_page(
+    page: Page,
+    lead: SourceHint | None = None,
+    known_kind: PageKind = PageKind.UNKNOWN,
+    *,
+    posts_only: bool = False,
+    part_of: str = "",
+    rules: SiteRules | None = None,
+) -> Article:
     """All fields of a page, whether it is a post (`kind`, `kind_rule`), and the evidence for each field.
 
     `lead`: what a feed or an API said about this address, one more source beside the page. `known_kind` as in
@@ -42,28 +51,33 @@ def extract_page(page: Page, lead: Lead | None = None, known_kind: PageKind = Pa
             gc.enable()
 
 
-def _read(page: Page, lead: Lead | None, known_kind: PageKind, posts_only: bool, part_of: str,
-          rules: SiteRules | None) -> Article:
-    if rules is not None and not part_of and (article := learned.read(page, rules, lead, known_kind)) is not None:
+def _read(
+    page: Page, lead: SourceHint | None, known_kind: PageKind, posts_only: bool, part_of: str, rules: SiteRules | None
+) -> Article:
+    if (
+        rules is not None
+        and not part_of
+        and (article := rule_reader.read_by_rules(page, rules, lead, known_kind)) is not None
+    ):
         return article
     article = _as_any(page, lead, known_kind, posts_only=posts_only, part_of=part_of)
     by_hand = rules is not None and article.kind is PageKind.POST
-    return learned.overruled(article, page, rules) if by_hand and rules is not None else article
+    return rule_reader.apply_hand_rules(article, page, rules) if by_hand and rules is not None else article
 
 
-def _as_any(page: Page, lead: Lead | None, known_kind: PageKind, *, posts_only: bool, part_of: str) -> Article:
+def _as_any(page: Page, lead: SourceHint | None, known_kind: PageKind, *, posts_only: bool, part_of: str) -> Article:
     """The article of a page without any knowledge of its site."""
-    post = find(page)
-    beside = beside_heading(page, post)
-    kind, rule = classify(page, lead, known_kind, post, beside)
+    post = locate_post(page)
+    beside = byline_beside_heading(page, post)
+    kind, rule = classify_page(page, lead, known_kind, post, beside)
     if posts_only and kind is not PageKind.POST:
         return Article(url=page.url, kind=kind, kind_rule=rule, platform=page.platform.name)
     host = (urlsplit(page.url).hostname or "").lower()
-    site = {folded(n) for n in _title.site_names(page)}
+    site = {fold_text(n) for n in _title.site_names(page)}
     evidence = [page.decoded.evidence()]
 
-    titles = _title.candidates(page, post, lead, host)
-    title = choose.title(titles, site, page.path)
+    titles = _title.title_candidates(page, post, lead, host)
+    title = resolve.resolve_title(titles, site, page.path)
     evidence += [c.evidence("title") for c in titles]
     headline = title.value if title else ""
 
@@ -74,27 +88,27 @@ def _as_any(page: Page, lead: Lead | None, known_kind: PageKind, *, posts_only: 
         plain = "\n\n".join(plain.split("\n\n")[: -tail.paragraphs])
     evidence.append(Evidence("body", f"{len(plain)} characters", text.source, text.locator, text.confidence))
 
-    people = _authors.candidates(page, post, lead, site, beside, tail.authors, text.text)
-    author = choose.authors(people)
+    people = _authors.author_candidates(page, post, lead, site, beside, tail.authors, text.text)
+    author = resolve.resolve_authors(people)
     evidence += [c.evidence("authors") for c in people]
 
-    changed = _dates.modified(page, post, lead, beside)
-    times = _dates.published(page, post, lead, beside)
-    when = choose.published(times, changed, of_url(page.path), page.captured_at)
-    change = choose.best(changed)
+    changed = _dates.modified_candidates(page, post, lead, beside)
+    times = _dates.published_candidates(page, post, lead, beside)
+    when = resolve.resolve_published(times, changed, url_date(page.path), page.captured_at)
+    change = resolve.best_candidate(changed)
     evidence += [c.evidence("published") for c in times] + [c.evidence("modified") for c in changed]
 
-    cats, tags = _categories.candidates(page, post, lead)
-    category, tag = _categories.chosen(cats, tags)
+    cats, tags = _categories.term_candidates(page, post, lead)
+    category, tag = _categories.choose_terms(cats, tags)
     evidence += [c.evidence("categories") for c in cats] + [c.evidence("tags") for c in tags]
 
-    named = credits.of_post(page, post, text.text, tail, beside.lines)
+    named = credits.credits_of_post(page, post, text.text, tail, beside.lines)
     evidence += [Evidence("credits", one, "text", "", 0.7) for one in named]
     places = _geotags.geotags(page, post, lead, credits.dateline_place(text.text))
-    evidence += _geotags.evidence(page, post, places)
-    beside_text = declared.declarations(page, post.body, lead)
+    evidence += _geotags.geotag_evidence(page, post, places)
+    beside_text = resolve.declared_fields(page, post.body, lead)
     evidence += beside_text.evidence
-    pages = parts(page, part_of) if kind is PageKind.POST else Parts()
+    pages = find_parts(page, part_of) if kind is PageKind.POST else PostParts()
 
     return Article(
         url=page.url,
@@ -112,7 +126,7 @@ def _as_any(page: Page, lead: Lead | None, known_kind: PageKind, *, posts_only: 
         kind=kind,
         kind_rule=rule,
         platform=page.platform.name,
-        post_id=declared.post_id(page, lead),
+        post_id=resolve.post_id(page, lead),
         guid=lead.guid if lead else "",
         evidence=tuple(evidence),
         parts=pages.others,

@@ -1,23 +1,353 @@
-"""The body: chooses the reading of the page that is its text, and returns that text."""
+"""Removes from a post's container what is not the post's text."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.candidates import from_api
-from archiver.extraction.page import Page, parse
-from archiver.extraction.people.byline import Beside
-from archiver.extraction.prose import container
-from archiver.extraction.prose.layout import Layout, layout, written
-from archiver.extraction.prose.prune import Known, pruned
-from archiver.extraction.scope import Post, text_length
-from archiver.extraction.text import clean, folded, tidy
-from archiver.items import Lead
-from archiver.platforms import by_name, tables
-from archiver.platforms.selector import is_below
+from archiver.extraction.authors.byline import BylineBlock
+from archiver.extraction.body_blocks import BlockLayout, TextBlock, covered, lay_out, written_text
+from archiver.extraction.boilerplate import LONG, ends_the_post, is_notice, points_to_other_page
+from archiver.extraction.page import Page, parse_page
+from archiver.extraction.post_locator import Post, text_length
+from archiver.extraction.text import clean_text, fold_text, tidy_body
+from archiver.items import SourceHint, is_from_api
+from archiver.platforms.platform_table import by_name, tables
+from archiver.platforms.selectors import is_below
+
+_ASCII_SIGNS = bytes(n for n in range(128) if not chr(n).isalnum())
+HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
+_DROP_TAGS = frozenset({"nav", "footer", "form", "aside", "button", "figcaption"})
+_TEMPLATE = re.compile(r"\{\{.*\}\}|\{%.*%\}|\[/?[\w-]+(?:[ =\"'][^\[\]]*)?\]|<[\w-]+[^>]*>", re.DOTALL)
+# "Figure 3.", "Fig. 3", "Abb. 3", "图3": a caption that the text refers to.
+_FIGURE = re.compile(
+    r"(?:fig(?:ure|\.)?|table|chart|abb(?:ildung|\.)|tab(?:elle|\.)|рис(?:унок|\.)|hình|şekil|[图圖図表])\s*\d",
+    re.IGNORECASE,
+)
+_OWN_TEXT = frozenset({"code", "pre", "td", "th", "tr", "table", "tbody", "body", "main", "article", *HEADINGS})
+
+
+@dataclass(frozen=True, slots=True)
+class KnownBoilerplate:
+    """What other fields have found already: the title, the byline's lines and elements, the authors' names."""
+
+    title: str = ""
+    lines: tuple[str, ...] = ()
+    elements: tuple[Element, ...] = ()
+    people: tuple[str, ...] = ()
+
+
+def dead_elements(
+    layout: BlockLayout, lo: int, hi: int, size: list[float], share: float = 0.5
+) -> list[tuple[int, int]]:
+    """The spans of elements that are no text by tag, attribute or name, unless they contain most of the text."""
+    whole = size[hi] - size[lo]
+    found: dict[str, list[tuple[int, int]]] = {}
+    for el, (a, z) in layout.spans.items():
+        if a == z or a < lo or z > hi or (a == lo and z == hi) or el.tag in _OWN_TEXT:
+            continue
+        why = _why_no_text(layout, el)
+        if why and size[z] - size[a] <= share * whole and not _is_text(why, el, layout.blocks[a:z]):
+            found.setdefault(why, []).append((a, z))
+    # A name that most of the text has says nothing.
+    sound = [spans for why, spans in found.items() if why in LONG or covered(spans, size) <= share * whole]
+    return [span for spans in sound for span in spans]
+
+
+def _why_no_text(layout: BlockLayout, el: Element) -> str:
+    """The word or tag by which an element is no text, "" if none is."""
+    why = layout.noise(el) or (el.tag if el.tag in _DROP_TAGS else "")
+    return why or ("hidden" if el.get("aria-hidden") == "true" else "")
+
+
+def _is_text(why: str, el: Element, blocks: list[TextBlock]) -> bool:
+    """Whether an element that is seldom text is text here."""
+    if why == "button":
+        parent = el.getparent()
+        return parent is not None and parent.tag in (*HEADINGS, "dt", "summary", "li")
+    if why in ("figcaption", "caption"):
+        return _FIGURE.match(blocks[0].text) is not None
+    if why == "aside":
+        return sum(b.size for b in blocks) > 400 and sum(b.linked for b in blocks) < 40
+    return False
+
+
+def pruned_elements(
+    layout: BlockLayout, lo: int, hi: int, known: KnownBoilerplate, weights: list[float] | None = None
+) -> list[TextBlock]:
+    """The blocks in a container's span that are text of the post, in reading order.
+
+    With `weights` (from `container.weights`), prose between the title and the container is included.
+    """
+    blocks = layout.blocks
+    size = layout.sums([b.size for b in blocks])
+    intro = _intro(blocks, lo, known.title, weights) if weights else []
+    dead = bytearray(len(blocks))
+    for a, z in [*dead_elements(layout, lo, hi, size), *_byline_spans(layout, known, size, size[hi] - size[lo])]:
+        dead[a:z] = b"\1" * (z - a)
+    start = _start(blocks, lo, hi, dead, size, known.title)
+    end = _end(blocks, start, hi, dead, size)
+    by_paragraphs = _by_paragraphs(blocks, start, end, dead)
+    meta = {fold_text(one) for one in known.lines} - {""}
+    for i in range(start, end):
+        if not dead[i] and _is_nothing(blocks[i], by_paragraphs, meta if i < start + 8 else set()):
+            dead[i] = 1
+    _drop_repeated(blocks, start, end, dead)
+    _drop_people(blocks, start, end, dead, size, known.people)
+    _drop_empty_headings(blocks, start, end, dead)
+    return [*intro, *(blocks[i] for i in range(start, end) if not dead[i])]
+
+
+def _byline_spans(
+    layout: BlockLayout, known: KnownBoilerplate, size: list[float], whole: float
+) -> list[tuple[int, int]]:
+    """The spans of the byline's elements, unless they contain much of the text."""
+    spans = (layout.spans[el] for el in known.elements if el in layout.spans)
+    return [(a, z) for a, z in spans if size[z] - size[a] < 0.3 * whole]
+
+
+def _intro(blocks: list[TextBlock], lo: int, title: str, weights: list[float]) -> list[TextBlock]:
+    """Prose between the title and a container that begins below it, as the first paragraph is often set apart."""
+    known = fold_text(title)
+    if not known:
+        return []
+    for i in range(lo - 1, max(-1, lo - 25), -1):
+        if len(blocks[i].text) < 2 * len(title) + 20 and fold_text(blocks[i].text) == known:
+            return [
+                b
+                for b, w in zip(blocks[i + 1 : lo], weights[i + 1 : lo], strict=True)
+                if w >= 60 and b.element.tag in ("p", "div") and not is_notice(b.text)
+            ]
+    return []
+
+
+def _start(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float], title: str) -> int:
+    """Where the text begins: after the title, if that is near the beginning."""
+    known = fold_text(title)
+    if not known:
+        return lo
+    whole = size[hi] - size[lo]
+    for i in range(lo, hi):
+        if size[i] - size[lo] > 0.15 * whole + 300:
+            break
+        if not dead[i] and len(blocks[i].text) < 2 * len(title) + 20 and fold_text(blocks[i].text) == known:
+            if sum(b.size for b in blocks[lo:i] if b.size > 80) < 400:
+                return i + 1
+            dead[i] = 1
+    return lo
+
+
+def _end(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float]) -> int:
+    """Where the text ends: before a heading that introduces other posts, the author or comments."""
+    whole = size[hi] - size[lo]
+    for i in range(lo + 1, hi):
+        b = blocks[i]
+        if dead[i] or size[hi] - size[i] > 0.4 * whole or len(b.text) > 100:
+            continue
+        if (b.element.tag in HEADINGS or b.size < 60) and ends_the_post(b.text):
+            rest = sum(x.size - x.linked for x in blocks[i + 1 : hi] if x.size > 80 and x.linked < 0.3 * x.size)
+            if rest < 0.06 * whole + 200:
+                return i
+    return hi
+
+
+def _by_paragraphs(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> bool:
+    """Whether the text is in <p> and <li>, so that a <div> with a few words is not part of it."""
+    whole = p = 0.0
+    for i in range(lo, hi):
+        if not dead[i]:
+            whole += blocks[i].size
+            if blocks[i].element.tag in ("p", "li", "blockquote", "pre", "tr"):
+                p += blocks[i].size
+    return p > 0.7 * whole
+
+
+def _is_nothing(b: TextBlock, by_paragraphs: bool, meta: set[str]) -> bool:
+    """Whether a block is no text: signs, template code, a label, a lone link, a meta line or a notice."""
+    if b.element.tag == "pre":
+        return False
+    if not any(c.isalnum() for c in b.text) or _TEMPLATE.fullmatch(b.text):
+        return True
+    if _is_label(b, by_paragraphs) or (meta and len(b.text) < 260 and fold_text(b.text) in meta):
+        return True
+    return is_notice(b.text) or (b.linked > 0 and points_to_other_page(b.text))
+
+
+def _is_label(b: TextBlock, by_paragraphs: bool) -> bool:
+    """Whether a block is a short <div> between paragraphs, or a short <p> that is only a link."""
+    if b.element.tag == "div":
+        return by_paragraphs and (b.size < 60 or (b.size < 120 and b.linked > 0.6 * b.size))
+    return b.element.tag == "p" and b.size < 60 and b.linked > 0.8 * b.size and not _in_list(b.element)
+
+
+def _drop_repeated(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> None:
+    """Drops repeated sentences: an invitation between paragraphs, a pull quote."""
+    seen: set[str] = set()
+    quoted: list[tuple[int, str]] = []
+    for i in range(lo, hi):
+        b = blocks[i]
+        if dead[i] or b.size < 40 or b.element.tag in ("pre", "tr"):
+            continue
+        key = _letters(b.text)
+        if key in seen:
+            dead[i] = 1
+            continue
+        seen.add(key)
+        if b.size < 400 and any(e.tag in ("blockquote", "aside", "figure") for e in _above(b.element, 3)):
+            quoted.append((i, key))
+    if quoted:
+        whole = "\n".join(seen)
+        for i, key in quoted[:40]:
+            if whole.count(key) > 1:
+                dead[i] = 1
+
+
+def _letters(text: str) -> str:
+    """The letters and digits of a text in lower case."""
+    if text.isascii():  # translating bytes is about ten times as fast
+        return text.encode("ascii").translate(None, _ASCII_SIGNS).decode("ascii").lower()
+    return "".join(filter(str.isalnum, text)).lower()
+
+
+def _above(el: Element, levels: int) -> list[Element]:
+    found = [el]
+    while len(found) < levels and (parent := found[-1].getparent()) is not None:
+        found.append(parent)
+    return found
+
+
+def _drop_people(
+    blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float], people: tuple[str, ...]
+) -> None:
+    """Drops paragraphs at the end that begin with an author's name, which are about the author."""
+    if not people:
+        return
+    last = size[hi] - 0.12 * (size[hi] - size[lo]) - 300
+    for i in range(hi - 1, lo, -1):
+        if size[i] < last:
+            break
+        if not dead[i] and blocks[i].text.lstrip("*—–- ").startswith(people):
+            dead[i] = 1
+
+
+def _in_list(el: Element) -> bool:
+    parent = el.getparent()
+    return parent is not None and parent.tag in ("li", "td", "dd")
+
+
+def _drop_empty_headings(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> None:
+    """Drops headings at the end of the text whose whole section was dropped."""
+    i = hi - 1
+    while i > lo and (dead[i] or blocks[i].element.tag in HEADINGS):
+        dead[i] = 1
+        i -= 1
+
+
+# Finds the element that contains the text: the one with the heaviest blocks, where prose adds and links subtract.
+
+_SENTENCE_END = re.compile(r"[.!?…。！？؟۔।։።:;][\"'”’»)\]）」』]*\s*$")
+_NO_TEXT = frozenset({"nav", "aside", "footer", "form"})
+_WHOLE = frozenset({"body", "main", "article", *HEADINGS})
+_PART = frozenset({"p", "li", "ul", "ol", "dl", "table", "tbody", "tr", "blockquote", "figure", "pre", *HEADINGS})
+_LINKS, _LABEL, _HEAD = -10.0, -4.0, 5.0
+KEEP, NAMED = 0.9, 0.6
+_TEXT_NAME = re.compile(
+    r"(?:^|[\s_-])(?:article|post|entry|story|blog|news|content|detail|page)[\s_-]*(?:body|content|text|copy|main|"
+    r"detail|inner)"
+    r"(?:$|[\s_-])|(?:^|[\s_-])(?:rich-?text|prose|markdown(?:-body)?|wysiwyg|articlebody|w-richtext|rte|"
+    r"body-?(?:copy|text|content))(?:$|[\s_-])",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """The blocks of one element, from `lo` to `hi`, and their weight."""
+
+    weight: float
+    element: Element
+    lo: int
+    hi: int
+
+    def is_apart_from(self, lo: int, hi: int) -> bool:
+        return self.hi <= lo or self.lo >= hi
+
+
+def text_weights(layout: BlockLayout) -> list[float]:
+    """How much each block says that an element contains the text: the letters of prose, less for links and labels."""
+    blocks = layout.blocks
+    prose = layout.sums([b.size - b.linked if b.size > 80 and b.linked < 0.4 * b.size else 0.0 for b in blocks])
+    out = list(map(_block_weight, blocks))
+    for word, spans in _silent_spans(layout, prose).items():
+        # A name that most of the page has says nothing.
+        if word in LONG or covered(spans, prose) <= 0.6 * prose[-1]:
+            for a, z in spans:
+                out[a:z] = [0.0] * (z - a)
+    return out
+
+
+def _block_weight(b: TextBlock) -> float:
+    free = b.size - b.linked
+    if b.linked > 0.6 * b.size:
+        return _LINKS - 0.3 * min(b.linked, 60.0)
+    if b.element.tag in HEADINGS:
+        return _HEAD
+    is_prose = free >= 80 or (free >= 30 and _SENTENCE_END.search(b.text))
+    return free if is_prose else _LABEL
+
+
+def _silent_spans(layout: BlockLayout, prose: list[float]) -> dict[str, list[tuple[int, int]]]:
+    """By word, the spans of elements that are named as no text and contain neither an <h1> nor much of the prose."""
+    heads = layout.sums([float(b.element.tag == "h1") for b in layout.blocks])
+    found: dict[str, list[tuple[int, int]]] = {}
+    for el, (a, z) in layout.spans.items():
+        if a < z and el.tag not in _WHOLE and heads[a] == heads[z]:
+            word = layout.noise(el) or (el.tag if el.tag in _NO_TEXT else "")
+            if word and prose[z] - prose[a] <= (0.5 if word in LONG else 0.3) * prose[-1]:
+                found.setdefault(word, []).append((a, z))
+    return found
+
+
+def heaviest_container(layout: BlockLayout, sums: list[float]) -> Element:
+    """The smallest element with most of the weight of the heaviest one; less is enough if it is named as a text."""
+    found = [
+        _Span(sums[z] - sums[a], el, a, z)
+        for el, (a, z) in layout.spans.items()
+        if sums[z] > sums[a] and el.tag not in _PART
+    ]
+    if not found:
+        return layout.top
+    best = max(found, key=lambda one: one.weight)
+    inside = [one for one in found if one.lo >= best.lo and one.hi <= best.hi and one.weight >= NAMED * best.weight]
+    named = [one for one in inside if _is_named_text(one.element) and one.weight >= 0.9 * _of_its_kind(one, found)]
+    close = [one for one in inside if one.weight >= KEEP * best.weight]
+    return min([*close, *named], key=lambda one: one.hi - one.lo).element
+
+
+def _is_named_text(el: Element) -> bool:
+    """Whether an element has a name in common use for the text of an article."""
+    if el.tag == "article" or "articleBody" in (el.get("itemprop") or ""):
+        return True
+    names = f"{el.get('class') or ''} {el.get('id') or ''}"
+    return len(names) > 4 and _TEXT_NAME.search(names) is not None
+
+
+def _of_its_kind(one: _Span, found: list[_Span]) -> float:
+    """The weight of all elements with this one's tag and class, apart from those around it: a text may be split."""
+    tag, classes = one.element.tag, one.element.get("class")
+    return sum(
+        x.weight
+        for x in found
+        if x.element.tag == tag
+        and x.element.get("class") == classes
+        and (x.element is one.element or x.is_apart_from(one.lo, one.hi))
+    )
+
+
+# The body: chooses the reading of the page that is its text, and returns that text.
 
 _AUTHOR_METAS = ("author", "article:author", "parsely-author", "sailthru.author")
 
@@ -33,43 +363,45 @@ class Body:
     is_whole: bool = False
 
 
-def body(page: Page, post: Post, title: str, beside: Beside, lead: Lead | None = None) -> Body:
+def extract_body(page: Page, post: Post, title: str, beside: BylineBlock, lead: SourceHint | None = None) -> Body:
     """The post's text: paragraphs separated by a blank line, without title, byline, footer, share boxes, geo notice.
 
     If the page shows only a part of the post (one of several pages, the beginning with "read more") and its source gave
     the whole text, that is returned.
     """
     shown = _shown(page, post, title, beside)
-    if text := whole(shown.text, page.url, title, lead):
-        return Body(text, "api" if from_api(lead) else "feed", "whole text", 0.9, is_whole=True)
+    if text := hint_body(shown.text, page.url, title, lead):
+        return Body(text, "api" if is_from_api(lead) else "feed", "whole text", 0.9, is_whole=True)
     return shown
 
 
-def whole(shown: str, url: str, title: str, lead: Lead | None) -> str:
+def hint_body(shown: str, url: str, title: str, lead: SourceHint | None) -> str:
     """The whole text from the source, if the page shows only its beginning; else ""."""
-    text = of_html(lead.body_html, url, title) if lead is not None and lead.body_html else ""
+    text = body_of_html(lead.body_html, url, title) if lead is not None and lead.body_html else ""
     return text if len(text) > 1.15 * len(shown) + 20 and (not shown or _begins(shown, text)) else ""
 
 
-def of_html(fragment: str, url: str, title: str = "") -> str:
+def body_of_html(fragment: str, url: str, title: str = "") -> str:
     """The plain text of a post's HTML from a feed or an API."""
-    page = parse(f"<html><body><div class='archiver-whole'>{fragment}</div></body></html>", url)
+    page = parse_page(f"<html><body><div class='archiver-whole'>{fragment}</div></body></html>", url)
     top = page.index.first(".archiver-whole")
     if top is None:
         return ""
     index = page.index
     skip = {e for table in tables() for rule in index.present(table.drop) for e in index.select(rule) if e is not top}
-    return _text(layout(top, skip, page.index.texts), top, Known(title))
+    return _text(lay_out(top, skip, page.index.texts), top, KnownBoilerplate(title))
 
 
-def render(page: Page, post: Post, top: Element, title: str, beside: Beside, extra_drop: Iterable[str] = ()) -> str:
+def render_container(
+    page: Page, post: Post, top: Element, title: str, beside: BylineBlock, extra_drop: Iterable[str] = ()
+) -> str:
     """The text of a given container with the usual pruning. `extra_drop`: selectors of more elements to leave out."""
-    return _text(layout(top, _skipped(page, extra_drop)), top, _known(page, title, beside, top))
+    return _text(lay_out(top, _skipped(page, extra_drop)), top, _known(page, title, beside, top))
 
 
 def _begins(part: str, whole: str) -> bool:
-    start = folded(part[:400])[:120]
-    return start in folded(whole[: 4 * len(part[:400]) + 2_000])
+    start = fold_text(part[:400])[:120]
+    return start in fold_text(whole[: 4 * len(part[:400]) + 2_000])
 
 
 def _skipped(page: Page, extra: Iterable[str] = ()) -> set[Element]:
@@ -82,29 +414,29 @@ def _skipped(page: Page, extra: Iterable[str] = ()) -> set[Element]:
     return {*own, *(e for rule in rules for e in index.select(rule))}
 
 
-def _known(page: Page, title: str, beside: Beside, top: Element) -> Known:
+def _known(page: Page, title: str, beside: BylineBlock, top: Element) -> KnownBoilerplate:
     elements = tuple(e for e in beside.elements if e is not top and not is_below(top, e))
     authors = page.data.texts(page.data.article(page.addresses), "author")
     people = (*beside.names, *page.data.meta(*_AUTHOR_METAS), *authors)
-    return Known(title, beside.lines, elements, tuple(n for n in people if len(n) > 5))
+    return KnownBoilerplate(title, beside.lines, elements, tuple(n for n in people if len(n) > 5))
 
 
-def _text(plan: Layout, top: Element, known: Known, weights: list[float] | None = None) -> str:
+def _text(plan: BlockLayout, top: Element, known: KnownBoilerplate, weights: list[float] | None = None) -> str:
     lo, hi = plan.spans.get(top, (0, 0))
-    return tidy(written(pruned(plan, lo, hi, known, weights)))
+    return tidy_body(written_text(pruned_elements(plan, lo, hi, known, weights)))
 
 
-def _shown(page: Page, post: Post, title: str, beside: Beside) -> Body:
+def _shown(page: Page, post: Post, title: str, beside: BylineBlock) -> Body:
     is_known = post.body_rule in page.platform.body and page.platform.name != "generic"
     if post.body is not None and is_known and 3 * text_length(post.body) > page.text_length:
-        text = render(page, post, post.body, title, beside)
+        text = render_container(page, post, post.body, title, beside)
         if 3 * len(text) > page.text_length:  # nothing else on the page can be much longer
             return Body(text, "platform", post.body_rule, 0.95)
     everything = next(iter(page.index.tag("body")), page.root)
-    plan = layout(everything, _skipped(page), page.index.texts)
-    weights = container.weights(plan)
+    plan = lay_out(everything, _skipped(page), page.index.texts)
+    weights = text_weights(plan)
     sums = plan.sums(weights)
-    top = container.heaviest(plan, sums)
+    top = heaviest_container(plan, sums)
     source, locator, confidence = "density", f"<{top.tag}>", 0.7
     if post.body is not None:
         best, own = _weight(plan, sums, top), _weight(plan, sums, post.body)
@@ -114,14 +446,14 @@ def _shown(page: Page, post: Post, title: str, beside: Beside) -> Body:
             top, source, locator, confidence = post.body, "class", post.body_rule, 0.85
     known = _known(page, title, beside, top)
     text = _text(plan, top, known, weights if source != "platform" else None)
-    if not text and len(bare := _text(layout(top), top, known)) > 200:
+    if not text and len(bare := _text(lay_out(top), top, known)) > 200:
         text = bare  # a selector of what to drop matched the text itself
     if not text and source == "density":
         return _last_resort(page)
     return Body(text, source, locator, confidence)
 
 
-def _weight(plan: Layout, sums: list[float], el: Element) -> float:
+def _weight(plan: BlockLayout, sums: list[float], el: Element) -> float:
     a, z = plan.spans.get(el, (0, 0))
     return sums[z] - sums[a]
 
@@ -129,5 +461,5 @@ def _weight(plan: Layout, sums: list[float], el: Element) -> float:
 def _last_resort(page: Page) -> Body:
     said = next(iter(page.data.texts(page.data.article(page.addresses), "articleBody")), "")
     if said:
-        return Body(clean(said), "json-ld", "articleBody", 0.6)
+        return Body(clean_text(said), "json-ld", "articleBody", 0.6)
     return Body("", "", "", 0.0)

@@ -3,22 +3,154 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
+from urllib.parse import quote
 
 from lxml.etree import _Element as Element
+from slugify import slugify
 
-from archiver.extraction.candidates import Candidate, from_api
-from archiver.extraction.choose import terms
 from archiver.extraction.page import Page
-from archiver.extraction.scope import Post
-from archiver.extraction.terms.postclass import class_terms
-from archiver.extraction.terms.termlinks import in_prose, own_site, term_links
-from archiver.extraction.terms.terms import FOLDER_WORDS, Kind, Terms, is_term, kind_of_address, listed, term, unique
-from archiver.extraction.text import folded, line
-from archiver.items import Lead
-from archiver.platforms import by_name
+from archiver.extraction.post_locator import Post
+from archiver.extraction.resolve import resolve_terms
+from archiver.extraction.term_links import (
+    FOLDER_WORDS,
+    Kind,
+    Terms,
+    clean_term,
+    in_prose,
+    is_term,
+    kind_of_address,
+    own_site,
+    slug_of,
+    term_links,
+    terms_in_lists,
+    unique_terms,
+)
+from archiver.extraction.text import element_line, fold_text
+from archiver.items import Candidate, SourceHint, is_from_api
+from archiver.platforms.platform_table import by_name
+from archiver.platforms.selectors import is_below
+
+# category-SLUG and tag-SLUG of WordPress's post class: all terms of the post, with the names the page gives them.
+
+_KINDS: dict[str, Kind] = {"category": "category", "tag": "tag"}
+_CLASS_TERM = re.compile(r"^(category|tag)-(.+)$")
+_ESCAPED = re.compile(r"%[0-9a-f]{2}|[^a-z0-9_-]")
+_SIMPLE = re.compile(r"[a-z0-9_-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class ClassTerms:
+    """The terms of one kind: `slugs` as in the class; `names` as the page shows them, else the slug.
+
+    `whole`: the class has every term of the post. A slug without Latin letters is a number there, which only says
+    that there is such a term.
+    """
+
+    slugs: Terms
+    names: Terms
+    whole: bool
+
+
+def class_terms(page: Page, post: Post, declared: Mapping[Kind, Sequence[str]]) -> dict[Kind, ClassTerms]:
+    """The terms in the post's class by kind; empty if the post has no such class.
+
+    `declared`: names in JSON-LD and meta elements. They are matched by their slugs, or by order if there are as many
+    of both, since WordPress sorts both by name. A post class without any tag says that the post has none.
+    """
+    classes = _post_class(post)
+    terms = [(kind, m[2]) for name in classes if (m := _CLASS_TERM.match(name)) and (kind := _KINDS[m[1]])]
+    numbers = {kind for kind, slug in terms if slug.isdigit()}
+    found = {kind: [slug for one, slug in terms if one == kind and not slug.isdigit()] for kind in _KINDS.values()}
+    if not any(found.values()):
+        return {}
+    shown = _names(page, post, {s for slugs in found.values() for s in slugs})
+    # Every post of WordPress has a category: a class without one comes from a theme that leaves terms out.
+    complete = "type-post" in classes and any(kind == "category" for kind, _ in terms)
+    out: dict[Kind, ClassTerms] = {}
+    for kind, slugs in found.items():
+        by_slug = _declared_terms(slugs, declared[kind]) if kind not in numbers else {}
+        names = tuple(shown.get((kind, s)) or by_slug.get(s) or s for s in slugs)
+        out[kind] = ClassTerms(tuple(slugs), names, complete and kind not in numbers)
+    return out
+
+
+def _post_class(post: Post) -> list[str]:
+    at: Element | None = post.body if post.body is not None else post.holder
+    while at is not None:
+        have = (at.get("class") or "").split()
+        if any(c.startswith("post-") for c in have) and {"hentry", "type-post", "post"} & set(have):
+            return have
+        at = at.getparent()
+    return []
+
+
+def class_form(slug: str) -> str:
+    """A slug as WordPress writes it in a class: without percent-encoded characters."""
+    low = slug.lower()
+    return low if _SIMPLE.fullmatch(low) else _ESCAPED.sub("", quote(low, safe="").lower())
+
+
+@lru_cache(maxsize=4_096)
+def _slugs(name: str) -> frozenset[str]:
+    """The slugs that may have been made from a name."""
+    written = {name, re.sub(r"['’.&]", "", name), name.replace("&", " and ")}
+    return frozenset(map(slugify, written)) - {""}
+
+
+def _names(page: Page, post: Post, slugs: set[str]) -> dict[tuple[Kind, str], str]:
+    """Names by kind and slug, from links whose address ends in the slug.
+
+    The post's own links come first, then those of WordPress's lists and those whose text makes the slug; other links,
+    as in a menu, may call a category anything.
+    """
+    best: dict[tuple[Kind, str], str] = {}
+    other: dict[tuple[Kind, str], str] = {}
+    for a in page.index.tag("a"):
+        href = a.get("href") or ""
+        if not href or len(href) > 300 or (slug := class_form(slug_of(href))) not in slugs:
+            continue
+        kind: Kind | None = "category" if "category" in (a.get("rel") or "").split() else kind_of_address(href)
+        text = clean_term(element_line(a))
+        if kind is None or not is_term(text, sure=True):
+            continue
+        if _is_of_post(a, post):
+            best.setdefault((kind, slug), text)
+        elif _of_list(a) or _fits(text, slug):
+            other.setdefault((kind, slug), text)
+    return other | best
+
+
+def _is_of_post(a: Element, post: Post) -> bool:
+    """Whether a link is in the post's own meta lines."""
+    return post.holder is not None and not post.is_noise(a) and is_below(a, post.holder) and not post.in_body(a)
+
+
+def _fits(text: str, slug: str) -> bool:
+    """Whether a name contains all words of a slug: "Obras públicas" fits "obras"."""
+    words = set(slug.split("-"))
+    return any(words <= set(s.split("-")) for s in _slugs(text))
+
+
+def _of_list(a: Element) -> bool:
+    parent = a.getparent()
+    return "tag-cloud-link" in (a.get("class") or "") or (
+        parent is not None and "cat-item" in (parent.get("class") or "").split()
+    )
+
+
+def _declared_terms(slugs: Sequence[str], declared: Sequence[str]) -> dict[str, str]:
+    """Declared names by slug."""
+    names = [t for d in declared if (t := clean_term(d))]
+    out = {slug: name for name in names for slug in _slugs(name) & set(slugs)}
+    if len(names) == len(slugs):
+        rest = [n for n in names if n not in out.values()]
+        out |= dict(zip((s for s in slugs if s not in out), rest, strict=False))
+    return out
+
 
 Found = tuple[Kind, Candidate[Terms]]
 
@@ -53,7 +185,9 @@ _MOST_STEPS = 10
 _MOST = 60
 
 
-def candidates(page: Page, post: Post, lead: Lead | None) -> tuple[list[Candidate[Terms]], list[Candidate[Terms]]]:
+def term_candidates(
+    page: Page, post: Post, lead: SourceHint | None
+) -> tuple[list[Candidate[Terms]], list[Candidate[Terms]]]:
     """Category sets and tag sets with their sources."""
     cats: list[Candidate[Terms]] = []
     tags: list[Candidate[Terms]] = []
@@ -70,28 +204,26 @@ def candidates(page: Page, post: Post, lead: Lead | None) -> tuple[list[Candidat
     return cats, tags
 
 
-def chosen(
-    cats: list[Candidate[Terms]], tags: list[Candidate[Terms]]
-) -> tuple[Terms, Terms]:
+def choose_terms(cats: list[Candidate[Terms]], tags: list[Candidate[Terms]]) -> tuple[Terms, Terms]:
     """The categories and the tags chosen from these candidates."""
-    category, tag = terms(cats), terms([t for t in tags if t.confidence >= 0.5])
+    category, tag = resolve_terms(cats), resolve_terms([t for t in tags if t.confidence >= 0.5])
     tagged = tag.value if tag else ()
     if tag is not None and tag.source in ("link", "label") and category is not None:
         # rel="tag" says only that a link is a term; the platform's selector has found those that are categories.
-        tagged = tuple(t for t in tagged if folded(t) not in {folded(c) for c in category.value})
+        tagged = tuple(t for t in tagged if fold_text(t) not in {fold_text(c) for c in category.value})
     return category.value if category else (), tagged
 
 
 def _found(
     kind: Kind, texts: Iterable[str], source: str, locator: str, confidence: float, visible: bool = False
 ) -> Found:
-    return kind, Candidate(unique(texts)[:_MOST], source, locator, confidence, visible)
+    return kind, Candidate(unique_terms(texts)[:_MOST], source, locator, confidence, visible)
 
 
-def _of_source(lead: Lead | None) -> Iterator[Found]:
+def _of_source(lead: SourceHint | None) -> Iterator[Found]:
     if lead is None:
         return
-    source, confidence = ("api", 0.97) if from_api(lead) else ("feed", 0.5)
+    source, confidence = ("api", 0.97) if is_from_api(lead) else ("feed", 0.5)
     yield _found("category", lead.categories, source, "categories", confidence)
     yield _found("tag", lead.tags, source, "tags", confidence)
 
@@ -126,7 +258,7 @@ def _texts(page: Page, post: Post, rule: str, kind: Kind, both: bool) -> list[st
             continue
         if el.tag == "a" and not by_rel and in_prose(el, prose):
             continue
-        if is_term(text := term(line(el)), by_rel or kind_of_address(href) == kind):
+        if is_term(text := clean_term(element_line(el)), by_rel or kind_of_address(href) == kind):
             found.append(text)
     return found
 
@@ -150,17 +282,17 @@ def _declared(page: Page) -> Iterator[Found]:
     """The terms in JSON-LD, microdata, RDFa and meta elements."""
     data = page.data
     node = data.article(page.addresses)
-    headline = {folded(t) for t in [*data.texts(node, "headline"), *data.meta("og:title")]}
-    sections = [t for t in data.texts(node, "articleSection") if folded(t) not in headline]
+    headline = {fold_text(t) for t in [*data.texts(node, "headline"), *data.meta("og:title")]}
+    sections = [t for t in data.texts(node, "articleSection") if fold_text(t) not in headline]
     yield _found("category", [p for t in sections for p in _sections(page, t)], "json-ld", "articleSection", 0.82)
     # Rank Math writes search phrases there, not the post's tags.
     trust = 0.3 if _by_rank_math(page) else 0.78
-    yield _found("tag", listed(data.texts(node, "keywords")), "json-ld", "keywords", trust)
+    yield _found("tag", terms_in_lists(data.texts(node, "keywords")), "json-ld", "keywords", trust)
     for one in data.declared(page.addresses):
         if one.source != "json-ld":
             found = [p for t in data.texts(one.node, "articleSection") for p in _sections(page, t)]
             yield _found("category", found, one.source, "articleSection", 0.8)
-            yield _found("tag", listed(data.texts(one.node, "keywords")), one.source, "keywords", 0.7)
+            yield _found("tag", terms_in_lists(data.texts(one.node, "keywords")), one.source, "keywords", 0.7)
     for meta in _METAS:
         if meta.name != "article:section" or not page.platform.section_is_folder:
             yield _of_meta(page, meta, headline)
@@ -169,8 +301,8 @@ def _declared(page: Page) -> Iterator[Found]:
 def _of_meta(page: Page, meta: _Meta, headline: set[str]) -> Found:
     texts = page.data.meta(meta.name)[:1] if meta.name == "keywords" else page.data.meta(meta.name)
     if meta.kind == "category":
-        texts = [p for t in texts[:3] if folded(t) not in headline for p in _sections(page, t)]
-    return _found(meta.kind, listed(texts) if meta.is_list else texts, "meta", meta.name, meta.confidence)
+        texts = [p for t in texts[:3] if fold_text(t) not in headline for p in _sections(page, t)]
+    return _found(meta.kind, terms_in_lists(texts) if meta.is_list else texts, "meta", meta.name, meta.confidence)
 
 
 def _by_rank_math(page: Page) -> bool:
@@ -186,10 +318,10 @@ def _sections(page: Page, text: str) -> list[str]:
     if len(parts) == 1:
         return re.split(r"[,;](?=\S)", text)
     if re.search(r"[,;]\s[^,;]*(?:\s(?:&|and|und|y|et|e)\s)[^,;]*$", text):
-        linked = {folded(line(a)) for a in page.index.tag("a")[:600] if kind_of_address(a.get("href") or "")}
-        return parts if all(folded(p) in linked for p in parts) else [text]
-    whole = folded(text)
-    return [text] if any(folded(line(a)) == whole for a in page.index.tag("a")[:600]) else parts
+        linked = {fold_text(element_line(a)) for a in page.index.tag("a")[:600] if kind_of_address(a.get("href") or "")}
+        return parts if all(fold_text(p) in linked for p in parts) else [text]
+    whole = fold_text(text)
+    return [text] if any(fold_text(element_line(a)) == whole for a in page.index.tag("a")[:600]) else parts
 
 
 def _of_class(page: Page, post: Post) -> Iterator[Found]:
@@ -197,8 +329,8 @@ def _of_class(page: Page, post: Post) -> Iterator[Found]:
         return
     node = page.data.article(page.addresses)
     declared: dict[Kind, list[str]] = {
-        "category": listed(page.data.texts(node, "articleSection")) or page.data.meta("article:section"),
-        "tag": listed(page.data.texts(node, "keywords")) or page.data.meta("article:tag"),
+        "category": terms_in_lists(page.data.texts(node, "articleSection")) or page.data.meta("article:section"),
+        "tag": terms_in_lists(page.data.texts(node, "keywords")) or page.data.meta("article:tag"),
     }
     for kind, found in class_terms(page, post, declared).items():
         if found.names or found.whole:  # a post class without any tag: the post has none, unless a link shows one
@@ -210,8 +342,11 @@ def _breadcrumbs(page: Page, post: Post) -> Iterator[Found]:
     """The breadcrumbs without home, the post itself and folders that only say that it is a post: a last resort."""
     if page.platform.name in _FILED_OTHERWISE:
         return
-    own = {folded(line(post.title)) if post.title is not None else "", *map(folded, page.data.meta("og:title"))}
-    known = own | {folded(n) for n in page.data.names_of_site()} | FOLDER_WORDS
+    own = {
+        fold_text(element_line(post.title)) if post.title is not None else "",
+        *map(fold_text, page.data.meta("og:title")),
+    }
+    known = own | {fold_text(n) for n in page.data.names_of_site()} | FOLDER_WORDS
     steps = _declared_steps(page) or _shown_steps(page)
     names = [name for name, href in steps[1:] if href and _is_section(page, name, href, known)]
     yield _found("category", names[:4], "breadcrumb", "breadcrumb", 0.4)
@@ -220,7 +355,7 @@ def _breadcrumbs(page: Page, post: Post) -> Iterator[Found]:
 def _is_section(page: Page, name: str, href: str, known: set[str]) -> bool:
     if page.join(href).partition("#")[0].rstrip("/") in page.addresses:
         return False
-    return folded(name) not in known and len(name) <= 40 and is_term(term(name))
+    return fold_text(name) not in known and len(name) <= 40 and is_term(clean_term(name))
 
 
 def _declared_steps(page: Page) -> list[tuple[str, str]]:
@@ -240,6 +375,6 @@ def _shown_steps(page: Page) -> list[tuple[str, str]]:
     """The texts and addresses of the links in the first breadcrumbs that have any."""
     for rule in _BREADCRUMBS:
         for el in page.index.select(rule)[:1]:
-            if steps := [(line(a), a.get("href") or "") for a in islice(el.iter("a"), _MOST_STEPS)]:
+            if steps := [(element_line(a), a.get("href") or "") for a in islice(el.iter("a"), _MOST_STEPS)]:
                 return steps
     return []

@@ -3,23 +3,93 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from bisect import bisect
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from urllib.parse import unquote
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.candidates import Candidate, from_api
-from archiver.extraction.days.datetext import month_only, visible
-from archiver.extraction.days.datewords import MODIFIED
-from archiver.extraction.days.moment import Moment, machine, of_url
-from archiver.extraction.days.shown import Shown, dates_shown
-from archiver.extraction.markup.statedata import stated_date
+from archiver.extraction.authors.byline import BylineBlock
+from archiver.extraction.date_text import Moment, machine_date, month_only, url_date, visible_date
+from archiver.extraction.date_vocabulary import MODIFIED
+from archiver.extraction.metadata import is_article_item, item_of, types
 from archiver.extraction.page import Page
-from archiver.extraction.people.byline import Beside
-from archiver.extraction.scope import Post
-from archiver.extraction.structured import is_article_item, item_of, types
-from archiver.extraction.text import line
-from archiver.items import Lead
-from archiver.platforms import by_name
+from archiver.extraction.post_locator import Post
+from archiver.extraction.text import element_line
+from archiver.extraction.visible_dates import VisibleDate, visible_dates
+from archiver.items import Candidate, SourceHint, is_from_api
+from archiver.platforms.platform_table import by_name
+
+# Dates in the data of a page's scripts (a framework's state, a data layer): JSON, or JSON inside JSON strings.
+
+# Parts of names to search for, and the form of a property: "publishedAt":"2024-...", \"datePublished\":...,
+# publishDate: '...'.
+_FRAGMENTS = ("ublish", "ublication", "ubDate", "ub_date", "ostDate", "ost_date", "ostedAt")
+_STATE_PUBLISHED = re.compile(
+    r"(?<![A-Za-z])((?:[a-z]{1,12}_?)?(?:first_?|original_?|initial_?)?(?:date_?)?publi(?:sh(?:ed|ing)?|cation)_?"
+    r"(?:at|on|date|time(?:stamp)?|datetime)?|pub_?date|post_?date|posted_?at)(?:\\*[\"']|&quot;)?\s*[:=]\s*"
+    r"(?:\\*[\"']|&quot;)?(\d{4}-\d\d-\d\d[^\"'\\&<,}]{0,30}|1\d{9}(?:\d{3})?(?!\d)|\d{8}(?!\d))",
+    re.IGNORECASE,
+)
+_CHANGED = re.compile(r"updat|modif|unpublish", re.IGNORECASE)
+_MOST_SCRIPT_BYTES, _NEAR = 300, 4_000
+_SHORTEST_SLUG = 8
+
+
+@dataclass(frozen=True, slots=True)
+class StateDate:
+    """A date of publication. `sure`: it is the only day of publication in the data."""
+
+    moment: Moment
+    key: str
+    sure: bool
+
+
+def state_date(page: Page) -> StateDate | None:
+    """The date of publication in a page's data: the only day there, else the one nearest to the page's own slug.
+
+    The data contain other posts too, each beside its own address; a date far from this page's belongs to another.
+    """
+    found = _dates(page.text)
+    if not found:
+        return None
+    if len({one.moment.day for one in found.values()}) == 1:
+        return next(iter(found.values()))
+    slug = unquote(page.path.rstrip("/").rsplit("/", 1)[-1]).removesuffix(".html")
+    nearest = _nearest(page.text, slug, sorted(found)) if len(slug) >= _SHORTEST_SLUG else None
+    return replace(found[nearest], sure=False) if nearest is not None else None
+
+
+def _dates(text: str) -> dict[int, StateDate]:
+    """The dates of publication in a text, by their position."""
+    found: dict[int, StateDate] = {}
+    for fragment in _FRAGMENTS:
+        for at in _positions(text, fragment):
+            for m in _STATE_PUBLISHED.finditer(text, max(0, at - 24), at + 90):
+                if m.start() <= at and not _CHANGED.search(m[1]) and (moment := machine_date(m[2])):
+                    found[m.start(2)] = StateDate(moment, m[1], True)
+    return found
+
+
+def _positions(text: str, part: str) -> Iterator[int]:
+    """Where a text contains a part, at most _MOST times."""
+    at = text.find(part)
+    for _ in range(_MOST_SCRIPT_BYTES):
+        if at < 0:
+            return
+        yield at
+        at = text.find(part, at + len(part))
+
+
+def _nearest(text: str, slug: str, places: list[int]) -> int | None:
+    """The place that is nearest to an occurrence of the slug, None if all are far from it."""
+    near: list[tuple[int, int]] = []
+    for at in _positions(text, slug):
+        here = bisect(places, at)
+        near += [(abs(place - at), place) for place in places[max(0, here - 1) : here + 1]]
+    return min(near)[1] if near and min(near)[0] <= _NEAR else None
+
 
 When = Candidate[Moment]
 _PUBLISHED = (
@@ -52,7 +122,7 @@ _UNTRUSTED = 0.35
 """The date of a change is used for that of publication only where no candidate is trusted more than this."""
 
 
-def stated(moment: Moment, visible: bool) -> float:
+def stated_candidates(moment: Moment, visible: bool) -> float:
     """A little more trust for a more precise date, so that among equals the most precise wins."""
     return (0.01 if moment.precision != "day" else 0.0) + (0.01 if moment.zoned else 0.0) + (0.005 if visible else 0.0)
 
@@ -62,10 +132,10 @@ class _Found(list[When]):
 
     def add(self, moment: Moment | None, source: str, locator: str, confidence: float, seen: bool = False) -> None:
         if moment is not None:
-            self.append(Candidate(moment, source, locator, confidence + stated(moment, seen), seen))
+            self.append(Candidate(moment, source, locator, confidence + stated_candidates(moment, seen), seen))
 
 
-def published(page: Page, post: Post, lead: Lead | None, beside: Beside) -> list[When]:
+def published_candidates(page: Page, post: Post, lead: SourceHint | None, beside: BylineBlock) -> list[When]:
     """The date of publication by every source that gives one.
 
     What the page itself says is needed twice, to classify the page and for the date, and computed once.
@@ -79,36 +149,36 @@ def published(page: Page, post: Post, lead: Lead | None, beside: Beside) -> list
     return list(found)
 
 
-def _published(page: Page, post: Post, lead: Lead | None, beside: Beside) -> list[When]:
+def _published(page: Page, post: Post, lead: SourceHint | None, beside: BylineBlock) -> list[When]:
     out = _Found()
     language = page.date_language
     if lead is not None and lead.published is not None:
-        trusted = from_api(lead)
+        trusted = is_from_api(lead)
         moment = Moment(lead.published, "second", True)
         out.add(moment, "api" if trusted else "feed", "published", 0.97 if trusted else 0.79)
     _add_platform(page, post, out)
     _add_declared(page, post, out, language)
     out.add(beside.moment, "byline", "beside the heading", 0.8, True)
-    address = of_url(page.path)
+    address = url_date(page.path)
     if address is not None and address.day is not None:
-        out.add(machine(f"{address.year:04}-{address.month:02}-{address.day:02}"), "address", page.path, 0.55)
+        out.add(machine_date(f"{address.year:04}-{address.month:02}-{address.day:02}"), "address", page.path, 0.55)
     changed = _add_shown(page, post, out, language)
     if not any(c.confidence >= _SURE for c in out):
         # Scripts are read only where the page itself is unclear: that takes a walk over its whole source.
-        if (found := stated_date(page)) is not None:
+        if (found := state_date(page)) is not None:
             out.add(found.moment, "script", found.key, 0.62 if found.sure else 0.52)
         if not any(c.confidence >= _UNTRUSTED for c in out):
             _last_resort(page, post, out, changed, beside)
     return out
 
 
-def _add_shown(page: Page, post: Post, out: _Found, language: str) -> list[Shown]:
+def _add_shown(page: Page, post: Post, out: _Found, language: str) -> list[VisibleDate]:
     """Adds the visible dates of publication, unless the day is settled; returns the visible dates of a change."""
     if _settled(out):
         return []
-    changed: list[Shown] = []
+    changed: list[VisibleDate] = []
     declared = any(c.confidence >= _SURE and not c.visible for c in out)
-    for one in dates_shown(page, post, language, near=declared):
+    for one in visible_dates(page, post, language, near=declared):
         if one.says == "published":
             out.add(one.moment, "shown", f"{one.where} {_name(one.element)}", one.confidence, True)
         else:
@@ -125,21 +195,21 @@ def _settled(found: list[When]) -> bool:
     return bool(days[0] & days[1])
 
 
-def _last_resort(page: Page, post: Post, out: _Found, changed: list[Shown], beside: Beside) -> None:
+def _last_resort(page: Page, post: Post, out: _Found, changed: list[VisibleDate], beside: BylineBlock) -> None:
     """Adds the weakest sources: the date of a change, and a date in the address of an image."""
     out.add(beside.modified, "byline", "changed, beside the heading", 0.42, True)
     for one in changed[:1]:
         out.add(one.moment, "shown", f"changed, {one.where} {_name(one.element)}", 0.4, True)
     for key in _MODIFIED:
         for text in page.data.meta(key)[:1]:
-            out.add(machine(text), "meta", key, 0.3)
+            out.add(machine_date(text), "meta", key, 0.3)
     for text in page.data.texts(page.data.article(page.addresses), "dateModified")[:1]:
-        out.add(machine(text), "json-ld", "dateModified", 0.32)
+        out.add(machine_date(text), "json-ld", "dateModified", 0.32)
     images = page.data.meta("og:image", "twitter:image")[:1]
     if post.body is not None:
         images += [img.get("src") or img.get("data-src") or "" for img in post.body.iter("img")][:_IMAGES]
     if m := next(filter(None, map(_IMAGE_DAY.search, images)), None):
-        out.add(machine(f"{m[1]}-{m[3]}-{m[4]}"), "address", "image", 0.2)
+        out.add(machine_date(f"{m[1]}-{m[3]}-{m[4]}"), "address", "image", 0.2)
 
 
 def _name(el: Element) -> str:
@@ -148,7 +218,7 @@ def _name(el: Element) -> str:
 
 def _read(text: str, language: str) -> Moment | None:
     """A declared date, in a machine's notation or in a reader's."""
-    return machine(text) or visible(text, language)
+    return machine_date(text) or visible_date(text, language)
 
 
 def _add_declared(page: Page, post: Post, out: _Found, language: str) -> None:
@@ -175,16 +245,16 @@ def _add_other_nodes(page: Page, out: _Found) -> None:
     if other is not None:
         kinds, node = other
         for text in page.data.texts(node, "datePublished")[:1]:
-            out.add(machine(text), "json-ld", min(kinds), 0.62)
+            out.add(machine_date(text), "json-ld", min(kinds), 0.62)
     for web in page.data.of_type("webpage")[:1]:
         for text in page.data.texts(web, "datePublished")[:1]:
-            out.add(machine(text), "json-ld", "WebPage", 0.58)
+            out.add(machine_date(text), "json-ld", "WebPage", 0.58)
 
 
 def _add_microdata(page: Page, post: Post, out: _Found, language: str) -> None:
     for el in page.index.select("[itemprop~=datePublished]") + page.index.select("[itemprop~=dateCreated]"):
         if is_article_item(item_of(el)) and not post.is_noise(el):
-            moment, seen = of_element(el, language)
+            moment, seen = date_of_element(el, language)
             out.add(moment, "microdata", "datePublished", 0.86, seen)
             return
 
@@ -224,7 +294,7 @@ def _add_platform(page: Page, post: Post, out: _Found) -> None:
 def _first_dated(post: Post, rule: str, language: str) -> _Dated | None:
     """The first of three elements of a selector that has a date, and not that of a change."""
     for el, _ in post.select([rule])[:3]:
-        moment, in_text = of_element(el, language)
+        moment, in_text = date_of_element(el, language)
         if moment is not None and not _says_modified(el):
             return _Dated(el, moment, in_text)
     return None
@@ -233,10 +303,10 @@ def _first_dated(post: Post, rule: str, language: str) -> _Dated | None:
 def _add_dated(dated: _Dated, found: When, confidence: float, out: _Found, language: str) -> None:
     """Adds the date of an element, and beside it those of its tooltip and its visible text, which differ in zone."""
     el, moment, rule = dated.element, dated.moment, found.locator
-    text = visible(line(el), language)
+    text = visible_date(element_line(el), language)
     is_seen = el.tag != "meta" and (text is None or text.day == moment.day)
     out.add(moment, found.source, rule, found.confidence, is_seen)
-    tip = visible(el.get("title") or "", language)
+    tip = visible_date(el.get("title") or "", language)
     if tip is not None and not tip.zoned and moment.zoned and tip.precision != "day":
         out.add(tip, "text", f"{rule} title", confidence - 0.05, True)
     if not dated.in_text and text is not None and el.tag != "meta":
@@ -249,29 +319,29 @@ def _says_modified(el: Element) -> bool:
         return False
     previous, parent = el.getprevious(), el.getparent()
     before = (previous.tail or "") if previous is not None else (parent.text or "") if parent is not None else ""
-    return bool(MODIFIED.search(names) or MODIFIED.search(before[-40:]) or MODIFIED.search(line(el)[:60]))
+    return bool(MODIFIED.search(names) or MODIFIED.search(before[-40:]) or MODIFIED.search(element_line(el)[:60]))
 
 
-def of_element(el: Element, language: str) -> tuple[Moment | None, bool]:
+def date_of_element(el: Element, language: str) -> tuple[Moment | None, bool]:
     """The date of an element, and whether it was read from its visible text because no attribute had it."""
     for attr in ("datetime", "content", "title", "data-datetime", "data-time", "data-timestamp"):
         value = el.get(attr)
-        if value and (moment := machine(value) or (visible(value, language) if attr == "title" else None)):
+        if value and (moment := machine_date(value) or (visible_date(value, language) if attr == "title" else None)):
             timed = _time_in_text(el, moment, language)
             return (timed, True) if timed is not None else (moment, False)
     if (inner := _inner_date(el)) is not None:
         return inner, False
-    text = line(el)
+    text = element_line(el)
     if len(text) > 200:
         return None, False
-    return visible(text, language, True) or month_only(text), True
+    return visible_date(text, language, True) or month_only(text), True
 
 
 def _time_in_text(el: Element, moment: Moment, language: str) -> Moment | None:
     """The visible text's own moment where it adds the time to the day that an attribute gives."""
     if moment.precision != "day":
         return None
-    text = visible(line(el)[:120], language)
+    text = visible_date(element_line(el)[:120], language)
     return text if text and text.day == moment.day and text.precision != "day" else None
 
 
@@ -280,25 +350,25 @@ def _inner_date(el: Element) -> Moment | None:
     for inner in el.iter("time", "abbr", "meta"):
         if inner is not el:
             value = inner.get("datetime") or inner.get("title") or inner.get("content")
-            if value and (moment := machine(value)):
+            if value and (moment := machine_date(value)):
                 return moment
     return None
 
 
-def modified(page: Page, post: Post, lead: Lead | None, beside: Beside) -> list[When]:
+def modified_candidates(page: Page, post: Post, lead: SourceHint | None, beside: BylineBlock) -> list[When]:
     """The date of the last change by every source that gives one."""
     out = _Found()
     if lead is not None and lead.modified is not None:
-        trusted = from_api(lead)
+        trusted = is_from_api(lead)
         source, confidence = ("api", 0.97) if trusted else ("feed", 0.7)
         out.add(Moment(lead.modified, "second", True), source, "modified", confidence)
     for text in page.data.texts(page.data.article(page.addresses), "dateModified")[:1]:
-        out.add(machine(text), "json-ld", "dateModified", 0.86)
+        out.add(machine_date(text), "json-ld", "dateModified", 0.86)
     for text in page.data.texts(page.data.rdfa_article(page.addresses), "dateModified")[:1]:
-        out.add(machine(text), "rdfa", "dateModified", 0.84)
+        out.add(machine_date(text), "rdfa", "dateModified", 0.84)
     for rule in page.index.present(page.platform.modified + by_name("generic").modified):
         for el, _ in post.select([rule])[:1]:
-            moment, seen = of_element(el, page.date_language)
+            moment, seen = date_of_element(el, page.date_language)
             out.add(moment, "platform", rule, 0.84, seen)
     for key in _MODIFIED:
         for text in page.data.meta(key)[:1]:

@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from archiver.extraction.declared import MOST_SHOWN
-from archiver.extraction.likeness import in_address
-from archiver.extraction.people.byline_words import WEAK_ACCOUNTS
-from archiver.extraction.text import folded
+from archiver.extraction.authors.byline_vocabulary import WEAK_ACCOUNTS
+from archiver.extraction.post_locator import title_in_url
+from archiver.extraction.resolve import MOST_SHOWN
+from archiver.extraction.text import fold_text
 from archiver.fields import BY_NAME, PAGE_TIMES, WEIGHED, chosen
 from archiver.items import Evidence
 
@@ -38,9 +38,14 @@ _OF_BODY = {
     "json-ld": "the page shows no text; it is declared",
 }
 _OF_ENCODING = {
-    "text": "it was no bytes", "bom": "a byte order mark", "utf-8": "the bytes are valid in it",
-    "header": "the response's header declares it", "meta": "the page declares it", "xml": "the page declares it",
-    "language": "pages of this language were written in it", "zeros": "every other byte is zero",
+    "text": "it was no bytes",
+    "bom": "a byte order mark",
+    "utf-8": "the bytes are valid in it",
+    "header": "the response's header declares it",
+    "meta": "the page declares it",
+    "xml": "the page declares it",
+    "language": "pages of this language were written in it",
+    "zeros": "every other byte is zero",
     "detected": "the bytes look like it; what is declared does not fit, or nothing is",
 }
 _NOTHING, _NOT_KEPT = "nothing says it", "its candidates were not kept"
@@ -49,7 +54,7 @@ _EXACT, _SAME, _PARTLY = 3, 2, 1
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class FieldExplanation:
     """One field: its value in words, the reason, all candidates, and for each whether it won."""
 
     field: str
@@ -59,7 +64,7 @@ class Explained:
     won: tuple[bool, ...] = ()
 
 
-def explain(said: Mapping[str, Any], evidence: Iterable[Evidence]) -> tuple[Explained, ...]:
+def explain(said: Mapping[str, Any], evidence: Iterable[Evidence]) -> tuple[FieldExplanation, ...]:
     """Explains each of FIELDS. `said`: the article's fields by name, as in `Article` or a record."""
     by_field: dict[str, list[Evidence]] = {name: [] for name in FIELDS}
     for one in evidence:
@@ -68,33 +73,35 @@ def explain(said: Mapping[str, Any], evidence: Iterable[Evidence]) -> tuple[Expl
     return tuple(_field(name, said.get(name), found, path) for name, found in by_field.items())
 
 
-def _field(name: str, value: Any, found: Sequence[Evidence], path: str) -> Explained:
+def _field(name: str, value: Any, found: Sequence[Evidence], path: str) -> FieldExplanation:
     if name in _KEEPS_ALL:
         return _all_kept(name, value, found)
     if name == "encoding":
         value = found[0].value if found else ""
     chosen = _text(name, value)
     if not chosen and (none := next((n for n, c in enumerate(found) if not c.value), None)) is not None:
-        return Explained(name, "", f"{found[none].source} says that there is none", tuple(found), _only(none, found))
+        return FieldExplanation(
+            name, "", f"{found[none].source} says that there is none", tuple(found), _only(none, found)
+        )
     fits = [_fit(name, chosen, c) for c in found]
     best = max(range(len(found)), key=lambda n: (fits[n], found[n].confidence), default=None)
     if best is None or not fits[best]:
-        return Explained(name, chosen, _without_winner(chosen, found), tuple(found), (False,) * len(found))
+        return FieldExplanation(name, chosen, _without_winner(chosen, found), tuple(found), (False,) * len(found))
     why = _why(name, found[best], [c for n, c in enumerate(found) if n != best], path)
-    return Explained(name, chosen, why, tuple(found), _only(best, found))
+    return FieldExplanation(name, chosen, why, tuple(found), _only(best, found))
 
 
 def _only(winner: int, found: Sequence[Evidence]) -> tuple[bool, ...]:
     return tuple(n == winner for n in range(len(found)))
 
 
-def _all_kept(name: str, value: Any, found: Sequence[Evidence]) -> Explained:
+def _all_kept(name: str, value: Any, found: Sequence[Evidence]) -> FieldExplanation:
     kept = tuple(bool(value) and c.locator != _ONLY_NAMED for c in found)
     chosen = "; ".join(value) if name == "credits" and value else ""
     if name == "geotags" and value:
         chosen = "1 place" if len(value) == 1 else f"{len(value)} places"
     why = "all that are found are kept" if any(kept) else _without_winner(chosen, found)
-    return Explained(name, chosen, why, tuple(found), kept)
+    return FieldExplanation(name, chosen, why, tuple(found), kept)
 
 
 def _text(name: str, value: Any) -> str:
@@ -120,7 +127,7 @@ def _fit(name: str, chosen: str, one: Evidence) -> int:
     if name in _SETS:
         names, other = _names(chosen), _names(one.value)
         return _SAME if names == other else _PARTLY if names and names < other else 0
-    return _SAME if folded(one.value) == folded(chosen[:300]) else 0
+    return _SAME if fold_text(one.value) == fold_text(chosen[:300]) else 0
 
 
 def _fit_of_date(chosen: str, value: str) -> int:
@@ -144,7 +151,7 @@ def _moment(text: str) -> datetime | None:
 
 
 def _names(value: str) -> set[str]:
-    return {folded(name) for name in value.split(", ")}
+    return {fold_text(name) for name in value.split(", ")}
 
 
 def _without_winner(chosen: str, found: Sequence[Evidence]) -> str:
@@ -193,7 +200,7 @@ def _against(name: str, won: Evidence, rival: Evidence, path: str) -> str:
     if name == "title":
         if shown:
             return "the heading that readers see"
-        made = in_address(won.value, path) > in_address(rival.value, path)
+        made = title_in_url(won.value, path) > title_in_url(rival.value, path)
         return "the address of the page was made from it" if made else ""
     if name in PAGE_TIMES:
         return f"the day that readers see, before that from {rival.source}" if shown else ""
@@ -207,11 +214,16 @@ def _against(name: str, won: Evidence, rival: Evidence, path: str) -> str:
     return f"only what it declares of {rival.source}, which shows others' too" if mine < theirs else ""
 
 
-def as_data(explained: Iterable[Explained]) -> dict[str, Any]:
+def explanations_as_data(explained: Iterable[FieldExplanation]) -> dict[str, Any]:
     """For JSON: `{field: {chosen, why, candidates: [{value, source, locator, confidence, won}]}}`."""
     return {
-        e.field: {"chosen": e.chosen, "why": e.why, "candidates": [
-            {"value": c.value, "source": c.source, "locator": c.locator, "confidence": c.confidence, "won": won}
-            for c, won in zip(e.candidates, e.won, strict=True)]}
+        e.field: {
+            "chosen": e.chosen,
+            "why": e.why,
+            "candidates": [
+                {"value": c.value, "source": c.source, "locator": c.locator, "confidence": c.confidence, "won": won}
+                for c, won in zip(e.candidates, e.won, strict=True)
+            ],
+        }
         for e in explained
     }

@@ -2,16 +2,139 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
+from itertools import islice
 
+from lxml.etree import _Element as Element
+
+from archiver.extraction.coordinates import SIGNS
+from archiver.extraction.geo_markup import (
+    geo_custom_fields,
+    geo_json_ld,
+    geo_maps,
+    geo_metas,
+    geo_microformats,
+    geo_properties,
+    kml_links,
+)
 from archiver.extraction.page import Page
-from archiver.extraction.places.geomarkup import kml_links, of_maps, of_microformats, of_properties
-from archiver.extraction.places.geometa import of_custom_fields, of_metas
-from archiver.extraction.places.geoschema import of_json_ld
-from archiver.extraction.places.geosigns import may_tell
-from archiver.extraction.scope import Post
-from archiver.extraction.text import folded
-from archiver.items import Evidence, GeoTag, Lead
+from archiver.extraction.post_locator import Post
+from archiver.extraction.text import fold_text
+from archiver.items import Evidence, GeoTag, SourceHint
+
+# Whether a page can contain a place at all: a check that costs a tenth of a full reading, and misses none.
+
+# Parts of the names of meta elements and properties, regardless of case.
+_NAMES = ("geo", "icbm", "lat", "locality", "location", "coverage", "spatial", "country", "region", "place", "dateline")
+_CLASSES = (
+    ".geo",
+    ".h-geo",
+    ".p-geo",
+    ".u-geo",
+    ".h-card",
+    ".p-location",
+    ".adr",
+    ".h-adr",
+    ".p-adr",
+    ".latitude",
+    ".p-latitude",
+    ".post-meta-key",
+    ".post-location",
+    ".entry-location",
+    ".post-geo",
+    ".geo-location",
+)
+# For a subject, an author or a publisher only positions count, so these words cover them too.
+_JSON = ('"geo"', "latitude", "map", "contentlocation", "spatial", "locationcreated", "dateline", '"location"')
+_DATA = ("-lat", "data-coord", "data-center", "data-geo")
+_SCRIPT = re.compile(r"L\.(?:marker|circle)|setView|[lL]atLng|mapCenter|\blat\b")
+_MOST_LINKS = 2_000
+
+
+def may_have_geotags(page: Page, body: Element | None) -> bool:
+    """False if the page has no notation for places; what passes is then read carefully."""
+    index = page.index
+    names = [
+        *page.data.meta_names(),
+        *(el.get("itemprop") or "" for el in index.select("[itemprop]")),
+        *(el.get("property") or "" for el in index.select("[property]")),
+    ]
+    return bool(
+        _has(_NAMES, " ".join(names))
+        or index.present(_CLASSES)
+        or (page.data.nodes and _has(_JSON, _json_ld(page)))
+        or (body is not None and _in_text(page, body))
+    )
+
+
+def _has(words: tuple[str, ...], text: str) -> bool:
+    text = text.lower()
+    return any(word in text for word in words)
+
+
+def _json_ld(page: Page) -> str:
+    return " ".join(s.text or "" for s in page.index.tag("script") if "ld+json" in (s.get("type") or ""))
+
+
+def _in_text(page: Page, body: Element) -> bool:
+    """Map links, frames, elements with positions and scripts in the text."""
+    links = [el.get("href") or el.get("src") or "" for el in islice(body.iter("a", "img"), _MOST_LINKS)]
+    return (
+        _has(SIGNS, "\n" + "\n".join(links))
+        or next(body.iter("iframe"), None) is not None
+        or any(_SCRIPT.search((s.text or "")[:50_000]) for s in body.iter("script"))
+        or any(word in page.text for word in _DATA)
+    )
+
+
+# The places of a site: a place on most of its posts is the publisher's, not the posts'.
+
+PlaceKey = tuple[float, float] | str
+_FEWEST_POSTS = 5
+_SHARE = 0.6
+_OF_POST = frozenset(("content", "dateline"))
+
+
+def place_key(tag: GeoTag) -> PlaceKey:
+    """The key by which two tags are the same place of a template: the position to some 10 m, else the name."""
+    if tag.latitude is not None and tag.longitude is not None:
+        return round(tag.latitude, 4), round(tag.longitude, 4)
+    return fold_text(tag.placename)
+
+
+def place_name(key: PlaceKey) -> str:
+    """A place as site rules write it: "50.45,30.52" or its folded name."""
+    return key if isinstance(key, str) else f"{key[0]:g},{key[1]:g}"
+
+
+def site_place(name: str) -> PlaceKey:
+    """The inverse of `place_name`."""
+    latitude, comma, longitude = name.partition(",")
+    try:
+        return (float(latitude), float(longitude)) if comma else fold_text(name)
+    except ValueError:
+        return fold_text(name)
+
+
+def publisher_places(pages: Iterable[tuple[GeoTag, ...]], posts: int) -> frozenset[PlaceKey]:
+    """The places that a site's template puts on its posts, such as the capital of its country.
+
+    `pages`: the geo-tags of each post; `posts`: the number of posts, including those without a place. A place is the
+    template's if at least five posts and 60 % of all have it. Fewer posts prove nothing.
+    """
+    counts: Counter[PlaceKey] = Counter()
+    for tags in pages:
+        counts.update({key for t in tags if t.role in _OF_POST and (key := place_key(t))})
+    return frozenset(key for key, n in counts.items() if n >= _FEWEST_POSTS and n >= _SHARE * posts)
+
+
+def with_publisher_role(tags: tuple[GeoTag, ...], places: frozenset[PlaceKey]) -> tuple[GeoTag, ...]:
+    """The tags, with the role "publisher" for those among `places` (as returned by `publisher_places`)."""
+    return tuple(replace(t, role="publisher") if t.role in _OF_POST and place_key(t) in places else t for t in tags)
+
 
 _NEAR = 0.0005
 _MOST = 100
@@ -29,7 +152,7 @@ _SAMPLES = frozenset(
 """Positions of examples and default values, which nobody chose."""
 
 
-def geotags(page: Page, post: Post, lead: Lead | None, dateline: str = "") -> tuple[GeoTag, ...]:
+def geotags(page: Page, post: Post, lead: SourceHint | None, dateline: str = "") -> tuple[GeoTag, ...]:
     """Every place once, in order of trust: meta elements, microformats, schema.org, the source hint, maps in the text.
 
     Equal positions (within some 50 m) are one place; its name, region and precision come from whichever notation
@@ -37,26 +160,26 @@ def geotags(page: Page, post: Post, lead: Lead | None, dateline: str = "") -> tu
     since empty forms contain it. A position that the page also gives for its publisher is the publisher's, unless the
     text has it. `dateline`: the place in the dateline of the text.
     """
-    if dateline or (lead is not None and lead.geotags) or may_tell(page, post.body):
+    if dateline or (lead is not None and lead.geotags) or may_have_geotags(page, post.body):
         return _gathered(page, post, lead, dateline)
     return ()
 
 
-def _gathered(page: Page, post: Post, lead: Lead | None, dateline: str) -> tuple[GeoTag, ...]:
+def _gathered(page: Page, post: Post, lead: SourceHint | None, dateline: str) -> tuple[GeoTag, ...]:
     found = [
-        *of_metas(page),
-        *of_custom_fields(page, post),
-        *of_microformats(page, post),
-        *of_properties(page, post),
-        *of_json_ld(page),
+        *geo_metas(page),
+        *geo_custom_fields(page, post),
+        *geo_microformats(page, post),
+        *geo_properties(page, post),
+        *geo_json_ld(page),
         *(lead.geotags if lead else ()),
-        *of_maps(page, post),
+        *geo_maps(page, post),
         GeoTag(None, None, dateline, role="dateline", source="dateline"),
     ]
-    return merged([*found[:_MOST], *found[_MOST:][-1:]])
+    return merge_geotags([*found[:_MOST], *found[_MOST:][-1:]])
 
 
-def evidence(page: Page, post: Post, tags: tuple[GeoTag, ...]) -> list[Evidence]:
+def geotag_evidence(page: Page, post: Post, tags: tuple[GeoTag, ...]) -> list[Evidence]:
     """One row per place, and one per file of places that the post links to."""
     rows = []
     for t in tags:
@@ -66,7 +189,7 @@ def evidence(page: Page, post: Post, tags: tuple[GeoTag, ...]) -> list[Evidence]
     return rows + [Evidence("geotags", url[:300], "link", "file of places", 0.2) for url in kml_links(page, post)]
 
 
-def merged(found: list[GeoTag]) -> tuple[GeoTag, ...]:
+def merge_geotags(found: list[GeoTag]) -> tuple[GeoTag, ...]:
     """Each place once. A name that got a position may now equal another place, so merges until nothing changes."""
     before, out = tuple(found), _merged_once(found)
     while len(out) < len(before):
@@ -121,4 +244,4 @@ def _meant(tag: GeoTag) -> bool:
 def _same(a: GeoTag, b: GeoTag) -> bool:
     if a.latitude is not None and b.latitude is not None and a.longitude is not None and b.longitude is not None:
         return abs(a.latitude - b.latitude) < _NEAR and abs(a.longitude - b.longitude) < _NEAR
-    return bool(a.placename) and folded(a.placename) == folded(b.placename)
+    return bool(a.placename) and fold_text(a.placename) == fold_text(b.placename)

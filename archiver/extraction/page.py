@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from functools import cached_property
-from itertools import chain
+from itertools import chain, islice
 from urllib.parse import urljoin, urlsplit
 
 from lxml import etree
@@ -13,13 +14,123 @@ from lxml.etree import _Element as Element
 from parsel import Selector, SelectorList
 
 from archiver.errors import BadRules
-from archiver.extraction.source.bounds import LARGE, bound, cut, flatten
-from archiver.extraction.source.decode import Decoded, decode
-from archiver.extraction.structured import Structured
-from archiver.extraction.text import clean, line
-from archiver.platforms import Index, Platform, detect
-from archiver.platforms.expressions import Found
+from archiver.extraction.encoding import UNFIT, DecodedText, decode_page
+from archiver.extraction.metadata import PageMetadata
+from archiver.extraction.text import clean_text, element_line
+from archiver.platforms.platform_table import Platform, detect
+from archiver.platforms.selectors import Found, Index
 from archiver.urls import folder_path, normalize
+
+# Limits on how much of a page is read. Pages built to be slow, or badly broken, keep their beginning.
+
+LARGE = 400_000
+"""Characters of source from which a page is checked; in a smaller one no part can be too large."""
+MOST_TAGS = 40_000
+MOST_DEPTH = 120
+"""Levels of elements. Deeper text belongs to the last level, since rules ask elements for all their ancestors."""
+MOST_TEXT = 1_500_000
+MOST_RUN = 300_000
+"""Characters of one text node."""
+MOST_ATTRIBUTES = 500
+MOST_VALUE = 20_000
+"""Characters of an attribute. Longer ones are data (an image, a program's state), not a class or a name."""
+MOST_CLASSES, FEW = 500_000, 60
+"""Characters of all class attributes together; after that each one is cut to this."""
+
+_UNREAD = frozenset({"script", "style"})
+_QUOTED = """(?:"[^"]*+"|'[^']*+')"""
+# Tags and end tags of ordinary length, each read once from its name to its end (HTML, section 13.2.5): quotation
+# marks count after "=", scripts and comments are skipped. If this stops before the end of a source, a tag with very
+# many attributes may follow.
+_INSIDE = rf"(?:[^>=]{{1,20}}+|=\s*+{_QUOTED}?){{0,1500}}+(?:>|$)"
+_RAW_NAMES = ("script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes")
+_RAW = "|".join(rf"(?i:{name})\b{_INSIDE}(?:[^<]++|<(?!/(?i:{name})))*+" for name in _RAW_NAMES)
+# A comment ends at "-->" or "--!>"; "<!-->" and "<!--->" are complete comments.
+_COMMENT = r"!--(?!-?>)(?:[^-]++|-(?!-!?>))*+"
+_ORDINARY = re.compile(
+    rf"""(?:[^<]++|<(?:{_COMMENT}|(?=[sStTxXiInN])(?:{_RAW})|/?[a-zA-Z]{_INSIDE}|(?!/?[a-zA-Z])))*+"""
+)
+_ATTRIBUTE = rf"""[\s/]*+[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:{_QUOTED}|[^\s>"'][^\s>]*+)?)?"""
+# The same tags, slowly: with the attributes as a browser reads them.
+_TAG = re.compile(
+    rf"""<!--(?:-?>|.*?--!?>|.*+)|<(?:(?P<raw>{"|".join(_RAW_NAMES)})\b|/?[a-zA-Z][^\s/>]*+)(?P<all>(?:{_ATTRIBUTE})*+)"""
+    r"""(?P<after>(?(raw)[\s/]*+>(?:.*?</(?P=raw)|.*+)|))""",
+    re.DOTALL | re.IGNORECASE,
+)
+_ONE = re.compile(_ATTRIBUTE)
+
+
+def cut_source(text: str) -> str:
+    """The source up to the first tag above the limit, without tags that have more attributes than are read.
+
+    The parser takes quadratic time in the attributes of an element (minutes for 100,000), so it must not see them.
+    """
+    if (ordinary := _ORDINARY.match(text)) is None or ordinary.end() < len(text):
+        text = _TAG.sub(_short, text)
+    if len(text) < MOST_TAGS * 2 or text.count("<") <= MOST_TAGS:
+        return text
+    at = -1
+    for _ in range(MOST_TAGS):
+        at = text.find("<", at + 1)
+    return text[:at]
+
+
+def _short(tag: re.Match[str]) -> str:
+    given = tag["all"] or ""
+    if len(given) < MOST_ATTRIBUTES * 2:
+        return tag[0]
+    found = list(islice(_ONE.finditer(given), MOST_ATTRIBUTES + 1))
+    if len(found) <= MOST_ATTRIBUTES:
+        return tag[0]
+    return tag[0][: tag.start("all") - tag.start()] + given[: found[-1].start()] + tag["after"]
+
+
+_TOO_DEEP = etree.XPath("/*" * MOST_DEPTH)
+
+
+def flatten(root: Element) -> None:
+    """Turns elements that are nested too deeply into text, in place."""
+    found: list[Element] = _TOO_DEEP(root)  # type: ignore[assignment]
+    for el in found:
+        text = " ".join(str(t) for t in el.itertext() if t.strip())
+        del el[:]
+        el.text = _fit(text)
+
+
+_LONG_VALUES = etree.XPath(f"//*[@*[string-length() > {MOST_VALUE}]]")
+
+
+def bound_page(root: Element, size: int) -> None:
+    """Cuts what is too long or too many in a large page's tree, in place. `size`: characters of its source."""
+    few = size <= min(MOST_CLASSES, MOST_TEXT)  # only one value or one text can be too long
+    some: Iterable[Element] = _LONG_VALUES(root) if few else root.iter("*")  # type: ignore[assignment]
+    classes = MOST_CLASSES
+    for el in some:
+        for name, value in el.attrib.items():
+            most = FEW if name == "class" and classes <= 0 else MOST_VALUE
+            if len(value) > most:
+                el.set(name, _fit(value[:most]))
+            if name == "class":
+                classes -= min(len(value), most)
+    room = MOST_TEXT
+    for el in root.iter("*"):
+        if (text := el.text) and el.tag not in _UNREAD:
+            room = _cut(el, "text", text, room)
+        if tail := el.tail:
+            room = _cut(el, "tail", tail, room)
+
+
+def _cut(el: Element, where: str, value: str, room: int) -> int:
+    most = max(min(room, MOST_RUN), 0)
+    if len(value) > most:
+        setattr(el, where, _fit(value[:most]))
+    return room - min(len(value), most)
+
+
+def _fit(text: str | bytes) -> str:
+    """Removes characters that only entities can bring into a tree, and that may not be written to one."""
+    return UNFIT.sub("", str(text))
+
 
 # Top-level domains of two letters that sites anywhere take, and that of the country with the month first.
 _COUNTRIES_OF_ANYBODY = frozenset(("us", "io", "co", "ai", "tv", "me", "cc", "ly", "to", "gg", "fm", "so", "sh", "la"))
@@ -37,7 +148,7 @@ class Page:
     All attributes are computed at most once and never changed.
     """
 
-    def __init__(self, root: Element, decoded: Decoded, url: str, captured_at: datetime | None = None) -> None:
+    def __init__(self, root: Element, decoded: DecodedText, url: str, captured_at: datetime | None = None) -> None:
         self.root, self.decoded, self.url, self.captured_at = root, decoded, url, captured_at
         self.text, self.encoding = decoded.text, decoded.encoding
 
@@ -67,8 +178,8 @@ class Page:
             raise BadRules(self.hosts[0], f"on {self.url} parsel cannot evaluate {selector!r}: {error}") from None
 
     @cached_property
-    def data(self) -> Structured:
-        return Structured(self.index)
+    def data(self) -> PageMetadata:
+        return PageMetadata(self.index)
 
     @cached_property
     def platform(self) -> Platform:
@@ -122,8 +233,13 @@ class Page:
     def hosts(self) -> tuple[str, str, tuple[str, ...]]:
         """The page's host and that of its canonical address, without "www."; how addresses there begin."""
         own, canonical = (_host(url).removeprefix("www.") for url in (self.url, self.canonical or self.url))
-        beginnings = (f"{scheme}//{www}{host}/" for scheme in ("https:", "http:", "") for www in ("", "www.")
-                      for host in dict.fromkeys((own, canonical)) if host)
+        beginnings = (
+            f"{scheme}//{www}{host}/"
+            for scheme in ("https:", "http:", "")
+            for www in ("", "www.")
+            for host in dict.fromkeys((own, canonical))
+            if host
+        )
         return own, canonical, tuple(beginnings)
 
     @cached_property
@@ -144,7 +260,7 @@ class Page:
         for el in self.index.tag("title"):
             parent = el.getparent()
             if parent is None or parent.tag != "svg":
-                return line(el)
+                return element_line(el)
         return ""
 
     @property
@@ -158,10 +274,11 @@ class Page:
         given = [(self.root.get(name), "head", "html[lang]") for name in _LANG]
         given += [(e.get("lang"), "head", "body[lang]") for e in self.index.tag("body")[:1]]
         given += [(v, "meta", name) for name in _LANGUAGE_METAS for v in self.data.meta(name)]
-        given += [(t, "json-ld", "inLanguage") for n in self.data.articles()[:1]
-                  for t in self.data.texts(n, "inLanguage")]
+        given += [
+            (t, "json-ld", "inLanguage") for n in self.data.articles()[:1] for t in self.data.texts(n, "inLanguage")
+        ]
         for value, source, locator in given:
-            tag = clean(value).split(",")[0].split(".")[0].strip().replace("_", "-")
+            tag = clean_text(value).split(",")[0].split(".")[0].strip().replace("_", "-")
             parts = tag.split("-")
             if (
                 2 <= len(parts[0]) <= 3
@@ -196,19 +313,21 @@ class Page:
         return language
 
 
-def parse(body: bytes | str | Decoded, url: str, content_type: str = "", captured_at: datetime | None = None) -> Page:
+def parse_page(
+    body: bytes | str | DecodedText, url: str, content_type: str = "", captured_at: datetime | None = None
+) -> Page:
     """Decodes and parses a page; one that was decoded before is taken as it is. Never raises: what is no HTML gives an
     empty document.
 
     `content_type` is the response's header, for its charset; `captured_at` (aware) as in `Page`.
     An address that cannot be one is none.
     """
-    decoded = body if isinstance(body, Decoded) else decode(body, content_type)
+    decoded = body if isinstance(body, DecodedText) else decode_page(body, content_type)
     root: Element | None = None
     if decoded.text.strip():
         parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
         try:
-            root = etree.fromstring(cut(decoded.text).encode("utf-8", errors="replace"), parser)
+            root = etree.fromstring(cut_source(decoded.text).encode("utf-8", errors="replace"), parser)
         except (etree.XMLSyntaxError, ValueError, AssertionError):
             root = None
     if root is None or not isinstance(root.tag, str):
@@ -216,7 +335,7 @@ def parse(body: bytes | str | Decoded, url: str, content_type: str = "", capture
     else:
         flatten(root)
         if len(decoded.text) > LARGE:
-            bound(root, len(decoded.text))
+            bound_page(root, len(decoded.text))
     return Page(root, decoded, url if _is_address(url) else "", captured_at)
 
 

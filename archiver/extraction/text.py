@@ -14,16 +14,70 @@ _INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad\u200e\u200f\u202a-\u202e\u206
 _ENTITY = re.compile(r"&(#\d{1,7}|#x[0-9a-fA-F]{1,6}|[a-zA-Z]\w{1,31});")
 _SILENT = frozenset(
     [
-        "script", "style", "noscript", "template", "svg", "iframe", "object", "select", "textarea", "button",
-        "form", "input", "canvas", "audio", "video", "map", "head", "nav", "math-source",
+        "script",
+        "style",
+        "noscript",
+        "template",
+        "svg",
+        "iframe",
+        "object",
+        "select",
+        "textarea",
+        "button",
+        "form",
+        "input",
+        "canvas",
+        "audio",
+        "video",
+        "map",
+        "head",
+        "nav",
+        "math-source",
     ]
 )
 BREAK = frozenset(
     [
-        "p", "div", "section", "article", "header", "footer", "main", "aside", "blockquote", "figure", "details",
-        "figcaption", "table", "tbody", "thead", "tfoot", "ul", "ol", "dl", "pre", "h1", "h2", "h3", "h4", "h5",
-        "h6", "hr", "address", "center", "fieldset", "summary", "caption", "hgroup", "form", "nav", "body", "li",
-        "tr", "dt", "dd", "option",
+        "p",
+        "div",
+        "section",
+        "article",
+        "header",
+        "footer",
+        "main",
+        "aside",
+        "blockquote",
+        "figure",
+        "details",
+        "figcaption",
+        "table",
+        "tbody",
+        "thead",
+        "tfoot",
+        "ul",
+        "ol",
+        "dl",
+        "pre",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "hr",
+        "address",
+        "center",
+        "fieldset",
+        "summary",
+        "caption",
+        "hgroup",
+        "form",
+        "nav",
+        "body",
+        "li",
+        "tr",
+        "dt",
+        "dd",
+        "option",
     ]
 )
 """Elements that begin and end a line of their own."""
@@ -44,7 +98,7 @@ _KEPT = _Kept()
 _SHORT = 300  # characters of texts that are folded again and again: names, titles, lines
 
 
-def clean(text: str | None) -> str:
+def clean_text(text: str | None) -> str:
     """One line: NFC, with entities that were escaped twice decoded, white space collapsed, invisible marks removed."""
     if not text:
         return ""
@@ -58,14 +112,14 @@ def clean(text: str | None) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def line(el: Element | None) -> str:
+def element_line(el: Element | None) -> str:
     """All text of an element as one line, without scripts; blocks and line breaks become a space."""
     if el is None or el.tag in _SILENT:
         return ""
     if len(el) == 0:
-        return clean(el.text)
+        return clean_text(el.text)
     if all(below.tag not in _NOT_INLINE for below in el.iterdescendants()):
-        return clean("".join(el.itertext()))  # type: ignore[arg-type]
+        return clean_text("".join(el.itertext()))  # type: ignore[arg-type]
     parts: list[str] = []
     for event, at in (walker := etree.iterwalk(el, events=("start", "end"))):
         tag = at.tag
@@ -77,16 +131,16 @@ def line(el: Element | None) -> str:
             parts.append(" ")
         if text := at.text if event == "start" else at.tail if at is not el else None:
             parts.append(text)
-    return clean("".join(parts))
+    return clean_text("".join(parts))
 
 
-def folded(text: str) -> str:
+def fold_text(text: str) -> str:
     """Letters and digits only, in one case, to compare whether two texts say the same."""
     return _folded_once(text) if len(text) <= _SHORT else _folded(text)
 
 
 def _folded(text: str) -> str:
-    return unicodedata.normalize("NFKC", clean(text)).casefold().translate(_KEPT)
+    return unicodedata.normalize("NFKC", clean_text(text)).casefold().translate(_KEPT)
 
 
 _folded_once = lru_cache(maxsize=8_192)(_folded)
@@ -96,7 +150,7 @@ _folded_once = lru_cache(maxsize=8_192)(_folded)
 _BEFORE_BREAK = re.compile(r"(?<![ \t])[ \t]+\n")
 
 
-def tidy(text: str) -> str:
+def tidy_body(text: str) -> str:
     """At most one blank line in a row, none at the ends; NFC."""
     if " \n" in text or "\t\n" in text:
         text = _BEFORE_BREAK.sub("\n", text)

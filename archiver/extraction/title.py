@@ -6,13 +6,11 @@ import re
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.candidates import Candidate, from_api
-from archiver.extraction.likeness import in_address, likeness
+from archiver.extraction.metadata import is_article_item, item_of
 from archiver.extraction.page import Page
-from archiver.extraction.scope import Post
-from archiver.extraction.structured import is_article_item, item_of
-from archiver.extraction.text import clean, folded, line
-from archiver.items import Lead
+from archiver.extraction.post_locator import Post, title_in_url, title_similarity
+from archiver.extraction.text import clean_text, element_line, fold_text
+from archiver.items import Candidate, SourceHint, is_from_api
 
 _SEPARATOR = re.compile(r"\s+[|·•»«›‹–—:~/\\-]+\s+|\s*[｜|»«]\s*|(?<=\S)_(?=\S)|\s+::\s+|(?<=\S):\s+|\s*—\s*")
 _BAR = re.compile(r"\s+[|·•»]\s+|\s*｜\s*")
@@ -27,8 +25,16 @@ _SIGN_AT_END, _SIGNS_AT_END = re.compile(rf"{_SIGN}\s*$"), re.compile(r"[\s|·�
 _SIGN_AT_START, _SIGNS_AT_START = re.compile(rf"\s*{_SIGN}"), re.compile(r"^[\s|·•»«›‹–—:~_｜-]+")
 _HIDDEN = re.compile(r"screen-reader|sr-only|visually-hidden|headerlink|anchor-?link")
 _SITE_TITLES = (
-    "#site-title", ".site-title", ".site-name", ".wp-block-site-title", "a.navbar-brand", "h1.title a", ".blog-title",
-    "#blog-title", "#header h1", ".logo-text",
+    "#site-title",
+    ".site-title",
+    ".site-name",
+    ".wp-block-site-title",
+    "a.navbar-brand",
+    "h1.title a",
+    ".blog-title",
+    "#blog-title",
+    "#header h1",
+    ".logo-text",
 )
 _METAS = (
     ("citation_title", 0.85),
@@ -59,21 +65,24 @@ def site_names(page: Page) -> list[str]:
         names += [
             t
             for e in page.index.select(selector)[:1]
-            if (t := line(e)) and len(t) < 80 and _leads_home(page, e) and not _is_long_title(t, page.head_title)
+            if (t := element_line(e))
+            and len(t) < 80
+            and _leads_home(page, e)
+            and not _is_long_title(t, page.head_title)
         ]
     return list(dict.fromkeys(n for n in names if n))
 
 
 def _is_long_title(text: str, declared: str) -> bool:
     """Whether a text is too long for a name and like the page's title: the header may hold the post's own heading."""
-    return len(text.split()) >= _SENTENCE and likeness(text, declared) >= _ALIKE
+    return len(text.split()) >= _SENTENCE and title_similarity(text, declared) >= _ALIKE
 
 
 def _leads_home(page: Page, el: Element) -> bool:
     """Whether a name in the header links to a home page, or to nothing; a post's title links to the post."""
     link = el if el.tag == "a" else next(el.iter("a"), None)
     if link is None:
-        return el.tag != "h1" or not page.head_title.startswith(line(el)) or page.path == "/"
+        return el.tag != "h1" or not page.head_title.startswith(element_line(el)) or page.path == "/"
     url = page.join(link.get("href"))
     return not url or page.path == "/" or url.partition("#")[0].rstrip("/") not in page.addresses
 
@@ -86,20 +95,20 @@ def _named_like(part: str, separator: str, host: str, path: str) -> bool:
     words = part.split()
     if not 1 <= len(words) <= _MOST_WORDS:
         return False
-    label = folded(host.rpartition(".")[0] or host)
+    label = fold_text(host.rpartition(".")[0] or host)
     strong = any(c in separator for c in "|｜·•»«—–")
-    alike = [w for w in map(folded, words) if len(w) >= _LEAST_LETTERS and w in label]
+    alike = [w for w in map(fold_text, words) if len(w) >= _LEAST_LETTERS and w in label]
     if alike and (strong or len(alike) == len(words)):
         return True
-    folders = {folded(s) for s in path.split("/")[:-1]}
-    return strong and (folded(part) in folders or folded(part) in _SECTIONS)
+    folders = {fold_text(s) for s in path.split("/")[:-1]}
+    return strong and (fold_text(part) in folders or fold_text(part) in _SECTIONS)
 
 
 def _initials(name: str) -> str:
     return "".join(word[0] for word in name.split() if word[0].isalpha()).upper()
 
 
-def mended(text: str) -> str:
+def repair_mojibake_title(text: str) -> str:
     """Repairs a text whose UTF-8 was once read as Latin-1 or Windows-1252."""
     if not _MANGLED.search(text):
         return text
@@ -121,14 +130,14 @@ def without_site(title: str, names: list[str], host: str, path: str = "") -> str
             return without_site(cut, names, host, path)
         if cut := _without_name_before(title, name):
             return cut
-    known = ({folded(n) for n in names} | _host_labels(bare)) - {""}
+    known = ({fold_text(n) for n in names} | _host_labels(bare)) - {""}
     cuts = list(_SEPARATOR.finditer(title))
     for m in reversed(cuts):
         head, part = title[: m.start()].strip(), title[m.end() :]
-        if head and (folded(part) in known or _named_like(part, m[0], bare, path) or _is_initials(part, names)):
+        if head and (fold_text(part) in known or _named_like(part, m[0], bare, path) or _is_initials(part, names)):
             return without_site(head, names, host, path)
     for m in cuts:
-        if folded(title[: m.start()]) in known and title[m.end() :].strip():
+        if fold_text(title[: m.start()]) in known and title[m.end() :].strip():
             return title[m.end() :].strip()
     return _behind_name(title, [bare, *names], path)
 
@@ -136,7 +145,7 @@ def without_site(title: str, names: list[str], host: str, path: str = "") -> str
 def _host_labels(host: str) -> set[str]:
     """The parts of a host that may be the site's name, folded."""
     steps = host.split(".")
-    labels = {folded(part) for part in (host, ".".join(steps[:-1]), ".".join(steps[-2:]), steps[0])}
+    labels = {fold_text(part) for part in (host, ".".join(steps[:-1]), ".".join(steps[-2:]), steps[0])}
     return {label for label in labels if len(label) > 2}
 
 
@@ -165,19 +174,19 @@ def _behind_name(title: str, names: list[str], path: str) -> str:
     """A title that follows the site's name without a sign between them, if the address was made from it alone."""
     for name in names:
         rest = title[len(name) :].strip()
-        if rest and title.casefold().startswith(f"{name.casefold()} ") and in_address(rest, path) == 1.0:
+        if rest and title.casefold().startswith(f"{name.casefold()} ") and title_in_url(rest, path) == 1.0:
             return rest
     return title
 
 
-def heading(el: Element) -> str:
+def heading_text(el: Element) -> str:
     """The text of a heading, without a permalink sign and without text for screen readers."""
-    text = line(el)
+    text = element_line(el)
     for hidden in el.iter("*"):
         if hidden is not el and _HIDDEN.search(hidden.get("class") or ""):
-            word = line(hidden)
+            word = element_line(hidden)
             if word and word != text:
-                text = clean(text.replace(word, " ", 1))
+                text = clean_text(text.replace(word, " ", 1))
     return _PERMALINK.sub("", text)
 
 
@@ -186,15 +195,15 @@ def without_labels(el: Element, declared: set[str]) -> str:
 
     `declared`: the titles that the page declares, folded. Only an element of its own in the heading is removed.
     """
-    text = heading(el)
-    children = [t for child in el if isinstance(child.tag, str) and (t := line(child))]
-    if not children or folded(text) in declared:
+    text = heading_text(el)
+    children = [t for child in el if isinstance(child.tag, str) and (t := element_line(child))]
+    if not children or fold_text(text) in declared:
         return text
     first, last = children[0], children[-1]
     for before, after in ((first, ""), ("", last), (first, last)):
         if text.startswith(before) and text.endswith(after) and len(text) > len(before) + len(after):
             rest = text[len(before) : len(text) - len(after)].strip(" :|·•–—-")
-            if rest and folded(rest) in declared:
+            if rest and fold_text(rest) in declared:
                 return rest
     return text
 
@@ -206,10 +215,10 @@ def without_section(text: str, declared: set[str], bare: str) -> str:
     What precedes the title stays: "Lumo: a new lamp" of the site Lumo may be declared without its beginning only
     because we cut it.
     """
-    if folded(text) in declared:
+    if fold_text(text) in declared:
         return text
     for cut in (bare, *(text[: m.start()] for m in _BAR.finditer(text))):
-        if folded(cut) in declared and text.startswith(cut):
+        if fold_text(cut) in declared and text.startswith(cut):
             return cut
     return text
 
@@ -225,28 +234,28 @@ def restored(text: str, declared: list[str]) -> str:
     pattern = re.compile(".{0,3}".join(map(re.escape, parts)), re.IGNORECASE)
     sure = "\ufffd" in text or _LOST_IN_WORD.search(text)
     for one in declared:
-        if pattern.fullmatch(one) and not _LOST.search(one) and (sure or folded(one) != folded(text)):
+        if pattern.fullmatch(one) and not _LOST.search(one) and (sure or fold_text(one) != fold_text(text)):
             return one
     return text
 
 
-def candidates(page: Page, post: Post, lead: Lead | None, host: str) -> list[Candidate[str]]:
+def title_candidates(page: Page, post: Post, lead: SourceHint | None, host: str) -> list[Candidate[str]]:
     """Titles with their sources, without the site's name. A post that shows an empty title gives "" as one."""
     names = site_names(page)
     declared = _declared(page, post, names, host)
     out: list[Candidate[str]] = []
-    if lead is not None and from_api(lead):
+    if lead is not None and is_from_api(lead):
         out.append(Candidate(_written(lead.title), "api", "title", 0.93, True))
     if post.title is not None and (shown := _shown(post, post.title, names, host, declared)) is not None:
         out.append(shown)
     out += declared
-    if lead is not None and not from_api(lead) and (text := _written(lead.title)):
+    if lead is not None and not is_from_api(lead) and (text := _written(lead.title)):
         out.append(Candidate(text, "feed", "title", 0.75))
     return out
 
 
 def _written(text: str) -> str:
-    return mended(clean(text))
+    return repair_mojibake_title(clean_text(text))
 
 
 def _declared(page: Page, post: Post, names: list[str], host: str) -> list[Candidate[str]]:
@@ -258,14 +267,14 @@ def _declared(page: Page, post: Post, names: list[str], host: str) -> list[Candi
             out.append(Candidate(text, source, locator, confidence))
 
     def add_bare(text: str, source: str, locator: str, confidence: float) -> None:
-        add(without_site(mended(text), names, host, page.path), source, locator, confidence)
+        add(without_site(repair_mojibake_title(text), names, host, page.path), source, locator, confidence)
 
     data = page.data
     for text in data.texts(data.article(page.addresses), "headline", "name")[:1]:
         add_bare(text, "json-ld", "headline", 0.8)
     for el in page.index.select("[itemprop~=headline]"):
         if is_article_item(item_of(el)) and not post.is_noise(el):
-            add(el.get("content") or heading(el), "microdata", "headline", 0.8)
+            add(el.get("content") or heading_text(el), "microdata", "headline", 0.8)
             break
     for text in data.texts(data.rdfa_article(page.addresses), "headline", "name")[:1]:
         add_bare(text, "rdfa", "headline", 0.8)
@@ -281,10 +290,10 @@ def _shown(
 ) -> Candidate[str] | None:
     """The post's heading as a candidate, written as a declared title has it; None if it is only the host's name."""
     rule, platform = post.title_rule, post.page.platform
-    titles = {folded(c.value) for c in declared if c.source != "microdata"}
+    titles = {fold_text(c.value) for c in declared if c.source != "microdata"}
     text = without_labels(el, titles)
     text = without_section(text, titles, without_site(text, names, ""))
-    if text and folded(text) == folded(host.removeprefix("www.")):
+    if text and fold_text(text) == fold_text(host.removeprefix("www.")):
         return None
     text = _written(restored(text, [c.value for c in declared]))
     if rule in platform.title and platform.name != "generic":

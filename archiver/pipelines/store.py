@@ -12,20 +12,20 @@ from typing import Any, Self
 
 from scrapy.crawler import Crawler
 
+from archiver.articles.validation import validate_article
 from archiver.extensions.crawl_archive import ArchiveExtension
-from archiver.items import Visit
-from archiver.record.validate import validated
-from archiver.store import result_stages
-from archiver.store.result_stages import Storing, StoringRun
+from archiver.items import PageResult
+from archiver.storage import page_writer
+from archiver.storage.page_writer import Storing, StoringRun
 
 
 class ValidatePipeline:
     """Cleans the article of a visit by `record.validate`; the visit's reason says what was dropped."""
 
     def process_item(self, item: Any) -> Any:
-        if not isinstance(item, Visit) or item.article is None:
+        if not isinstance(item, PageResult) or item.article is None:
             return item
-        article, problems = validated(item.article, item.at)
+        article, problems = validate_article(item.article, item.at)
         return replace(item, article=article, reason="; ".join(filter(None, (item.reason, *problems))))
 
 
@@ -44,14 +44,14 @@ class IdentifyPipeline(BatchPipeline):
     """Finds out which post a page is (a page of another post, a removed one) and whether it redirects in a loop."""
 
     def stage(self, run: StoringRun, storing: Storing) -> None:
-        result_stages.identify(run, storing)
+        page_writer.identify(run, storing)
 
 
 class RevisePipeline(BatchPipeline):
     """Stores the article: a new one, a new revision, another address, a duplicate of its text, a post that is gone."""
 
     def stage(self, run: StoringRun, storing: Storing) -> None:
-        result_stages.revise(run, storing)
+        page_writer.revise(run, storing)
 
 
 class StorePipeline:
@@ -73,10 +73,10 @@ class StorePipeline:
         if self._archive is not None and self._crawler.engine is not None:
             pipelines = self._crawler.engine.scraper.itemproc.middlewares
             stages = (pipeline.stage for pipeline in pipelines if isinstance(pipeline, BatchPipeline))
-            self._archive.run.writer.stages = (result_stages.enter, *stages, result_stages.record)
+            self._archive.run.writer.stages = (page_writer.enter, *stages, page_writer.record)
 
     def process_item(self, item: Any) -> Any:
-        if self._archive is not None and isinstance(item, Visit) and not self._archive.halted:
+        if self._archive is not None and isinstance(item, PageResult) and not self._archive.halted:
             with self._archive.guarded():
                 self._archive.store(item)
         return item

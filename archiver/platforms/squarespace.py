@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archiver.items import PageKind
-from archiver.platforms.table import Platform
+from archiver.platforms.platform_table import Platform
 
 PLATFORM = Platform(
     name="squarespace",
@@ -11,8 +11,11 @@ PLATFORM = Platform(
     title=("h1.blog-item-title", "h1.entry-title", "h1.BlogItem-title", "h1.entry-title", "article h1"),
     body=(".blog-item-content", ".BlogItem .sqs-layout", ".entry-content", "article .sqs-layout"),
     authors=(
-        ".blog-author-name", ".blog-item-author-profile-wrapper .author-name", ".Blog-meta-item--author",
-        "a[rel~=author]", ".author",
+        ".blog-author-name",
+        ".blog-item-author-profile-wrapper .author-name",
+        ".Blog-meta-item--author",
+        "a[rel~=author]",
+        ".author",
     ),
     published=("time.blog-date", "time.dt-published", "time.published", "time.Blog-meta-item--date", "article time"),
     categories=(".blog-item-category", ".blog-categories a", "a.Blog-meta-item--categories", ".categories a"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archiver.items import PageKind
-from archiver.platforms.table import Platform
+from archiver.platforms.platform_table import Platform
 
 PLATFORM = Platform(
     name="substack",
@@ -14,8 +14,14 @@ PLATFORM = Platform(
     published=(".post-header time", ".post-date"),
     post=("article.newsletter-post", "article"),
     drop=(
-        ".subscription-widget-wrap", ".subscribe-widget", ".button-wrapper", ".captioned-button-wrap",
-        ".image-link-expand", ".embedded-publication-wrap", ".poll-embed", ".footnote-anchor",
+        ".subscription-widget-wrap",
+        ".subscribe-widget",
+        ".button-wrapper",
+        ".captioned-button-wrap",
+        ".image-link-expand",
+        ".embedded-publication-wrap",
+        ".poll-embed",
+        ".footnote-anchor",
     ),
     paths=((r"/p/[^/]+", PageKind.POST, "post-address"), (r"/archive|/|/about|/s/[^/]+", PageKind.LISTING, "listing")),
     feeds=("feed",),

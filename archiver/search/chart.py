@@ -15,8 +15,7 @@ from pathlib import PurePath
 from xml.sax.saxutils import escape
 
 from archiver.errors import BadQuery, ExtraMissing
-from archiver.search.histogram import STATES, Histogram
-from archiver.search.trend import Trend
+from archiver.search.aggregations import STATES, Histogram, Trend
 
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _DASHES = ("", "6 3", "2 3", "8 3 2 3", "12 4", "4 2")
@@ -24,8 +23,11 @@ _WIDTH, _HEIGHT = 760, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 16, 34, 30
 _LINE = 20
 _MOST_LABELS = 8
-_STEPS = {"year": (1, 2, 5, 10, 20, 50, 100, 500, 1_000), "month": (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1_200),
-          "day": (1, 2, 5, 10, 15, 30, 60, 90, 180, 365, 730, 3_650)}
+_STEPS = {
+    "year": (1, 2, 5, 10, 20, 50, 100, 500, 1_000),
+    "month": (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1_200),
+    "day": (1, 2, 5, 10, 15, 30, 60, 90, 180, 365, 730, 3_650),
+}
 # No letters of XML 1.0, section 2.2, and those that turn the direction of what follows.
 _NO_LETTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]")
 
@@ -62,8 +64,10 @@ def histogram_svg(found: Histogram) -> str:
         height = frame.y(0) - frame.y(period.articles) if period.articles else 1.5
         colour = _COLOURS[0] if period.articles else "#888888"
         said = f"{period.articles:,} of {period.archived:,}" if period.articles else STATES["none"]
-        parts.append(f'<rect x="{frame.x(number):.2f}" y="{frame.y(0) - height:.2f}" width="{frame.step * 0.86:.2f}" '
-                     f'height="{height:.2f}" fill="{colour}"><title>{period.period}: {said}</title></rect>')
+        parts.append(
+            f'<rect x="{frame.x(number):.2f}" y="{frame.y(0) - height:.2f}" width="{frame.step * 0.86:.2f}" '
+            f'height="{height:.2f}" fill="{colour}"><title>{period.period}: {said}</title></rect>'
+        )
     return frame.drawn(f"{found.total:,} articles by {found.unit}", parts)
 
 
@@ -108,32 +112,41 @@ class _Frame:
                 numbers = [number for number, _ in places]
                 first, last = numbers[0], numbers[-1]
                 said = self.periods[first] if first == last else f"{self.periods[first]} to {self.periods[last]}"
-                yield (f'<rect x="{self.x(first):.2f}" y="{_TOP}" width="{self.step * (last - first + 1):.2f}" '
-                       f'height="{_HEIGHT - _BOTTOM - _TOP}" fill="url(#nothing)"><title>{said}: {why}'
-                       '</title></rect>')
+                yield (
+                    f'<rect x="{self.x(first):.2f}" y="{_TOP}" width="{self.step * (last - first + 1):.2f}" '
+                    f'height="{_HEIGHT - _BOTTOM - _TOP}" fill="url(#nothing)"><title>{said}: {why}'
+                    "</title></rect>"
+                )
 
     def axes(self, label: Callable[[float], str]) -> Iterator[str]:
         for part in range(3):
             value = self.top * part / 2
             y = self.y(value)
-            yield (f'<line x1="{_LEFT}" y1="{y:.2f}" x2="{_WIDTH - _RIGHT}" y2="{y:.2f}" stroke="#888888" '
-                   f'stroke-width="{0.4 if part else 1}"/>')
+            yield (
+                f'<line x1="{_LEFT}" y1="{y:.2f}" x2="{_WIDTH - _RIGHT}" y2="{y:.2f}" stroke="#888888" '
+                f'stroke-width="{0.4 if part else 1}"/>'
+            )
             yield _text(_LEFT - 6, y + 4, label(value), "end")
         every = next((s for s in _STEPS[self.unit] if len(self.periods) / s <= _MOST_LABELS), len(self.periods) or 1)
         for number in range(0, len(self.periods), every):
-            yield _text(self.x(number + 0.5), _HEIGHT - _BOTTOM + 16, self.periods[number],
-                        "start" if number == 0 and self.step < 50 else "middle")
+            yield _text(
+                self.x(number + 0.5),
+                _HEIGHT - _BOTTOM + 16,
+                self.periods[number],
+                "start" if number == 0 and self.step < 50 else "middle",
+            )
 
     def drawn(self, title: str, parts: Iterable[str]) -> str:
         said = escape(title)
-        return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {self.height}" width="{_WIDTH}" '
-                f'height="{self.height}" role="img" font-family="DejaVu Sans, Noto Sans, sans-serif" font-size="12">\n'
-                f'<title>{said}</title>\n'
-                '<defs><pattern id="nothing" width="6" height="6" patternUnits="userSpaceOnUse">'
-                '<path d="M0 6 L6 0" stroke="#bbbbbb" stroke-width="1"/></pattern></defs>\n'
-                f'<rect width="{_WIDTH}" height="{self.height}" fill="#ffffff"/>\n'
-                f'{_text(_LEFT, 18, _short(title))}\n'
-                + "\n".join(parts) + "\n</svg>\n")
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {self.height}" width="{_WIDTH}" '
+            f'height="{self.height}" role="img" font-family="DejaVu Sans, Noto Sans, sans-serif" font-size="12">\n'
+            f"<title>{said}</title>\n"
+            '<defs><pattern id="nothing" width="6" height="6" patternUnits="userSpaceOnUse">'
+            '<path d="M0 6 L6 0" stroke="#bbbbbb" stroke-width="1"/></pattern></defs>\n'
+            f'<rect width="{_WIDTH}" height="{self.height}" fill="#ffffff"/>\n'
+            f"{_text(_LEFT, 18, _short(title))}\n" + "\n".join(parts) + "\n</svg>\n"
+        )
 
 
 def _line(frame: _Frame, shares: Sequence[float | None], stroke: str, radius: int) -> Iterator[str]:
@@ -148,7 +161,7 @@ def _line(frame: _Frame, shares: Sequence[float | None], stroke: str, radius: in
 
 
 def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
-    return (f'<text x="{x:.2f}" y="{y:.2f}" text-anchor="{anchor}" fill="#222222">{escape(text)}</text>')
+    return f'<text x="{x:.2f}" y="{y:.2f}" text-anchor="{anchor}" fill="#222222">{escape(text)}</text>'
 
 
 def _short(text: str) -> str:
@@ -164,7 +177,7 @@ def _isolated(term: str) -> str:
 
 def _round_up(value: float) -> float:
     """The next number that is 1, 2 or 5 times a power of ten."""
-    power = 10.0 ** -6
+    power = 10.0**-6
     while True:
         for times in (1, 2, 5):
             if power * times >= value * 0.999999:

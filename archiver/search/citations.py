@@ -18,15 +18,25 @@ from urllib.parse import urlsplit
 
 from slugify import slugify
 
-from archiver.extraction.agencies import KNOWN
-from archiver.extraction.people.names import is_full_name
-from archiver.search.names import folded
+from archiver.extraction.authors.credits import KNOWN
+from archiver.extraction.authors.person_names import is_full_name
+from archiver.search.index_document import fold_name
 from archiver.search.words import is_run
 
 Record = dict[str, Any]
 # A brace with a backslash before it is a brace to BibTeX, which counts them: these have names.
-_TEX = {"\\": r"\textbackslash{}", "{": r"\textbraceleft{}", "}": r"\textbraceright{}", "$": r"\$", "&": r"\&",
-        "#": r"\#", "%": r"\%", "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
+_TEX = {
+    "\\": r"\textbackslash{}",
+    "{": r"\textbraceleft{}",
+    "}": r"\textbraceright{}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "%": r"\%",
+    "_": r"\_",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+}
 # Signs that TeX joins into another one: -- is a dash, `` a quotation mark.
 _LIGATURES = re.compile(r"([-`',<>](?=[-`',<>])|[?!](?=`))")
 _IN_NAMES = " .'’·-"
@@ -65,19 +75,35 @@ def cited(record: Record, *, version: bool = False) -> Cited:
     captured = _utc(capture.get("captured_at"))
     read = captured or ("" if version else _utc(record["last_seen"]))
     url = _url(record)
-    proof = {"captured_at": captured, "digest": capture.get("digest") or "", "revision": record["revision"],
-             "captured_from": record["url"] if record["url"] != url else ""}
-    told = [f"Archived {captured}" if captured else "",
-            f"from {proof['captured_from']}" if captured and proof["captured_from"] else ""]
-    note = ", ".join(part for part in (" ".join(filter(None, told)), f"revision {record['revision']}", proof["digest"])
-                     if part)
+    proof = {
+        "captured_at": captured,
+        "digest": capture.get("digest") or "",
+        "revision": record["revision"],
+        "captured_from": record["url"] if record["url"] != url else "",
+    }
+    told = [
+        f"Archived {captured}" if captured else "",
+        f"from {proof['captured_from']}" if captured and proof["captured_from"] else "",
+    ]
+    note = ", ".join(
+        part for part in (" ".join(filter(None, told)), f"revision {record['revision']}", proof["digest"]) if part
+    )
     return Cited(
-        key=_key(record) + (f"-r{record['revision']}" if version else ""), title=_line(record["title"]),
-        authors=_lines(record["authors"]), site=_line(record["site"]), published=tuple(_date_parts(record)),
-        url=_line(url), read=tuple(read[:10].split("-")) if read else (), note=note, version=record["revision"],
-        language=_line(record["language"]), description=_line(record["description"]),
-        categories=_lines(record["categories"]), tags=_lines(record["tags"]),
-        proof={name: value for name, value in proof.items() if value})
+        key=_key(record) + (f"-r{record['revision']}" if version else ""),
+        title=_line(record["title"]),
+        authors=_lines(record["authors"]),
+        site=_line(record["site"]),
+        published=tuple(_date_parts(record)),
+        url=_line(url),
+        read=tuple(read[:10].split("-")) if read else (),
+        note=note,
+        version=record["revision"],
+        language=_line(record["language"]),
+        description=_line(record["description"]),
+        categories=_lines(record["categories"]),
+        tags=_lines(record["tags"]),
+        proof={name: value for name, value in proof.items() if value},
+    )
 
 
 def bibtex(one: Cited) -> str:
@@ -96,8 +122,9 @@ def bibtex(one: Cited) -> str:
         ("keywords", ", ".join(f"{{{_tex(tag)}}}" if "," in tag else _tex(tag) for tag in one.tags)),
         ("note", _tex(one.note)),
     ]
-    body = ",\n".join(f"  {name} = {value}" if name == "month" else f"  {name} = {{{value}}}"
-                      for name, value in fields if value)
+    body = ",\n".join(
+        f"  {name} = {value}" if name == "month" else f"  {name} = {{{value}}}" for name, value in fields if value
+    )
     return f"@misc{{{one.key},\n{body}\n}}\n"
 
 
@@ -105,10 +132,19 @@ def ris(one: Cited) -> str:
     """A RIS record of type ELEC (web page); lines end in CR LF, as the format has it."""
     parts = one.published
     rows: list[tuple[str, str]] = [
-        ("TY", "ELEC"), ("ID", one.key), ("TI", one.title), *(("AU", name) for name in one.authors), ("T2", one.site),
-        ("PY", parts[0] if parts else ""), ("DA", "/".join([*parts, "", ""][:3]) + "/" if parts else ""),
-        ("AB", one.description), *(("KW", name) for name in dict.fromkeys((*one.categories, *one.tags))),
-        ("LA", one.language), ("UR", one.url), ("Y2", "/".join(one.read) + "/" if one.read else ""), ("N1", one.note),
+        ("TY", "ELEC"),
+        ("ID", one.key),
+        ("TI", one.title),
+        *(("AU", name) for name in one.authors),
+        ("T2", one.site),
+        ("PY", parts[0] if parts else ""),
+        ("DA", "/".join([*parts, "", ""][:3]) + "/" if parts else ""),
+        ("AB", one.description),
+        *(("KW", name) for name in dict.fromkeys((*one.categories, *one.tags))),
+        ("LA", one.language),
+        ("UR", one.url),
+        ("Y2", "/".join(one.read) + "/" if one.read else ""),
+        ("N1", one.note),
     ]
     return "\r\n".join([*(f"{tag}  - {value}" for tag, value in rows if value), "ER  - "]) + "\r\n"
 
@@ -116,10 +152,20 @@ def ris(one: Cited) -> str:
 def csl(one: Cited) -> dict[str, Any]:
     """An item of CSL-JSON, type webpage (Citation Style Language 1.0.2); `custom` has what `note` says, apart."""
     item: dict[str, Any] = {
-        "id": one.key, "type": "webpage", "title": one.title, "author": [{"literal": name} for name in one.authors],
-        "issued": _csl_date(one.published), "accessed": _csl_date(one.read), "container-title": one.site,
-        "URL": one.url, "version": str(one.version), "language": one.language, "abstract": one.description,
-        "keyword": ", ".join(one.tags), "note": one.note, "custom": one.proof,
+        "id": one.key,
+        "type": "webpage",
+        "title": one.title,
+        "author": [{"literal": name} for name in one.authors],
+        "issued": _csl_date(one.published),
+        "accessed": _csl_date(one.read),
+        "container-title": one.site,
+        "URL": one.url,
+        "version": str(one.version),
+        "language": one.language,
+        "abstract": one.description,
+        "keyword": ", ".join(one.tags),
+        "note": one.note,
+        "custom": one.proof,
     }
     return {name: value for name, value in item.items() if value}
 
@@ -168,7 +214,7 @@ def _utc(moment: str | None) -> str:
 def _date_parts(record: Record) -> list[str]:
     """Year, month and day of publication, as many as the page gave."""
     found = _DAY.match(record["published"] or "")  # an archive of a stranger may have anything there
-    return list(found.groups())[:_DATE_PARTS.get(record["published_precision"] or "", 3)] if found else []
+    return list(found.groups())[: _DATE_PARTS.get(record["published_precision"] or "", 3)] if found else []
 
 
 def _csl_date(parts: tuple[str, ...]) -> dict[str, Any] | None:
@@ -194,6 +240,6 @@ def _bibtex_name(name: str) -> str:
     East Asia, in which that of the family comes first."""
     plain = " " in name and all(c.isalpha() or c in _IN_NAMES or unicodedata.category(c)[0] == "M" for c in name)
     plain = plain and not any(map(is_run, name))
-    known = any(folded(word) in KNOWN for word in (name, *name.split()))
+    known = any(fold_name(word) in KNOWN for word in (name, *name.split()))
     person = plain and not known and is_full_name(name) and not re.search(r"\band\b", name, re.IGNORECASE)
     return _tex(name) if person else f"{{{_tex(name)}}}"

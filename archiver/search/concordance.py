@@ -17,11 +17,10 @@ from sqlite_utils import Database
 
 from archiver.errors import BadQuery
 from archiver.fields import BY_NAME
-from archiver.search.filters import Query
-from archiver.search.occurrences import occurrences
-from archiver.search.plan import ordered, planned
-from archiver.search.snippet import wanted
-from archiver.search.words import words
+from archiver.search.engine import ordered, planned
+from archiver.search.query import Query
+from archiver.search.snippets import highlight_terms, occurrences
+from archiver.search.words import split_into_words
 
 WIDTH = 40
 MOST_WIDTH = 500
@@ -80,7 +79,7 @@ def concordance(db: Database, query: Query, width: int = WIDTH) -> Concordance:
         raise BadQuery(query.text, "limit and offset cannot be negative")
     by = query.sort.removeprefix("-") if query.sort.removeprefix("-") in BY_CONTEXT else ""
     plan = planned(db, replace(query, sort="-date" if by or not query.sort else query.sort))
-    rows = {field: wanted(plan.node, field) for field in _FIELDS}
+    rows = {field: highlight_terms(plan.node, field) for field in _FIELDS}
     if not any(rows.values()):
         raise BadQuery(query.text, "a concordance needs a word that stands in titles or texts")
     read = 0
@@ -91,7 +90,7 @@ def concordance(db: Database, query: Query, width: int = WIDTH) -> Concordance:
         for start, end in _parts(last):
             ids = [found.id for found in ordered(plan, start, end)]
             for at in range(0, len(ids), _BATCH):
-                for article in _articles(db, ids[at:at + _BATCH]):
+                for article in _articles(db, ids[at : at + _BATCH]):
                     read += 1
                     yield from _lines(article, rows, width)
 
@@ -99,7 +98,7 @@ def concordance(db: Database, query: Query, width: int = WIDTH) -> Concordance:
     every = iter(sorted(lines(), key=_key(by), reverse=query.sort.startswith("-"))) if by else lines()
     page = list(islice(every, query.offset, last))
     more = query.limit is not None and len(page) > query.limit
-    return Concordance(tuple(page[:query.limit]), more, plan.total, read)
+    return Concordance(tuple(page[: query.limit]), more, plan.total, read)
 
 
 def _parts(last: int) -> Iterator[tuple[int, int]]:
@@ -112,9 +111,13 @@ def _parts(last: int) -> Iterator[tuple[int, int]]:
 
 
 def _articles(db: Database, ids: list[int]) -> Iterator[dict[str, Any]]:
-    found = {row["id"]: row for row in db.query(
-        f"select {', '.join(_ABOUT)}, body, description from articles "
-        "where id in (select value from json_each(?))", [json.dumps(ids)])}
+    found = {
+        row["id"]: row
+        for row in db.query(
+            f"select {', '.join(_ABOUT)}, body, description from articles where id in (select value from json_each(?))",
+            [json.dumps(ids)],
+        )
+    }
     return (found[number] for number in ids if number in found)
 
 
@@ -124,8 +127,14 @@ def _lines(article: dict[str, Any], rows: dict[str, Any], width: int) -> Iterato
     for field, text in texts.items():
         flat = " ".join(unicodedata.normalize("NFC", text or "").split())
         for start, end, _ in occurrences(flat, rows[field]) if rows[field] else ():
-            yield Line(**about, field=field, before=_whole(flat[max(0, start - width):start]),
-                       keyword=flat[start:end], after=flat[end:end + width], direction=_direction(flat[start:end]))
+            yield Line(
+                **about,
+                field=field,
+                before=_whole(flat[max(0, start - width) : start]),
+                keyword=flat[start:end],
+                after=flat[end : end + width],
+                direction=_direction(flat[start:end]),
+            )
 
 
 def _whole(text: str) -> str:
@@ -146,5 +155,10 @@ def _direction(text: str) -> Literal["ltr", "rtl"]:
 
 def _key(by: str) -> Any:
     if by == "left":
-        return lambda line: (words(line.before)[::-1], words(line.keyword), line.published or "", line.id)
-    return lambda line: (words(line.after), words(line.keyword), line.published or "", line.id)
+        return lambda line: (
+            split_into_words(line.before)[::-1],
+            split_into_words(line.keyword),
+            line.published or "",
+            line.id,
+        )
+    return lambda line: (split_into_words(line.after), split_into_words(line.keyword), line.published or "", line.id)

@@ -23,11 +23,14 @@ from functools import lru_cache
 _IN_RUN = "\x01"
 _RUNS = re.compile(
     "[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u312f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
-    "\ua000-\ua4cf\uac00-\ud7a3\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]")
+    "\ua000-\ua4cf\uac00-\ud7a3\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
+)
 # Accents and points without which a word is written as well.
-_ACCENTS = re.compile("[\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc"
-                      "\u06df-\u06e8\u06ea-\u06ed\u0640\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff"
-                      "\ufe00-\ufe0f\ufe20-\ufe2f\u200b-\u200f\u00ad\u2060\ufeff\U000e0100-\U000e01ef]")
+_ACCENTS = re.compile(
+    "[\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc"
+    "\u06df-\u06e8\u06ea-\u06ed\u0640\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff"
+    "\ufe00-\ufe0f\ufe20-\ufe2f\u200b-\u200f\u00ad\u2060\ufeff\U000e0100-\U000e01ef]"
+)
 # Letters of their own that people also type as these.
 _PLAIN = {"đ": "d", "ð": "d", "ø": "o", "ł": "l", "ı": "i", "ħ": "h", "ŧ": "t", "æ": "ae", "œ": "oe", "þ": "th"}
 _KEPT = {"й": "й", "ї": "ї", "ў": "ў"}
@@ -97,12 +100,12 @@ def _pairs(token: str) -> Iterator[str]:
     for part in re.split(f"((?:{_IN_RUN}[^{_IN_RUN}])+)", token):
         if part.startswith(_IN_RUN):
             run = part.replace(_IN_RUN, "")
-            yield from (run[i:i + 2] for i in range(len(run)))
+            yield from (run[i : i + 2] for i in range(len(run)))
         elif part:
             yield part
 
 
-def words(text: str) -> list[str]:
+def split_into_words(text: str) -> list[str]:
     """The words of a text in their order; those of more than 80 letters are cut there."""
     if ("+" in text or "#" in text) and _SIGNED.search(text):
         text = _SIGNED.sub(lambda found: _SIGNS[found[0]], text)
@@ -114,7 +117,7 @@ def words(text: str) -> list[str]:
     return [token[:MAX_WORD] for token in tokens] if any(len(t) > MAX_WORD for t in tokens) else tokens
 
 
-def evened(text: str) -> str | None:
+def normalized_text(text: str) -> str | None:
     """A text letter by letter as the index has it, with a blank wherever words are parted: so that a place in it is the
     place in the text. None where there is a letter that has no such one, as those of a run or a combining accent."""
     if not text.isascii() and any(sign in text for sign in _PRIVATE):
@@ -142,7 +145,7 @@ def lookup(text: str) -> tuple[list[str], bool]:
 
     What is looked for may be a part of a run: the last letter of a run, which says that it ends there, is left out.
     """
-    tokens = words(text)
+    tokens = split_into_words(text)
     if not tokens or len(tokens[-1]) > 1 or not _RUNS.match(tokens[-1]):
         return tokens, False
     if len(tokens) > 1 and len(tokens[-2]) == 2 and tokens[-2][1] == tokens[-1] and _RUNS.match(tokens[-2]):
@@ -166,7 +169,7 @@ class Placed:
         return start + first, start + last
 
 
-def placed(text: str) -> Placed:
+def words_with_places(text: str) -> Placed:
     found: list[str] = []
     stretches: list[tuple[int, str, int]] = []
     for match in _STRETCH.finditer(text):
@@ -181,7 +184,7 @@ _STRETCH = re.compile(r"\S+")
 
 @lru_cache(maxsize=20_000)
 def _words_of(stretch: str) -> tuple[str, ...]:
-    return tuple(words(stretch))
+    return tuple(split_into_words(stretch))
 
 
 @lru_cache(maxsize=1_000)
@@ -242,5 +245,8 @@ def _told(stretch: str) -> Iterator[tuple[str, int, int]]:
 
 def _joins(before: str, letter: str) -> bool:
     """Whether a letter is normalised together with those before it (UAX #15)."""
-    return not letter.isascii() and (unicodedata.combining(letter) > 0 or unicodedata.normalize(
-        "NFKC", before + letter) != unicodedata.normalize("NFKC", before) + unicodedata.normalize("NFKC", letter))
+    return not letter.isascii() and (
+        unicodedata.combining(letter) > 0
+        or unicodedata.normalize("NFKC", before + letter)
+        != unicodedata.normalize("NFKC", before) + unicodedata.normalize("NFKC", letter)
+    )

@@ -9,17 +9,70 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from archiver.errors import BadSetting, UnreadableInput
-from archiver.sites.positions import mistake, position
-from archiver.sites.refusals import BadConfig
-from archiver.store.sites import read_setting
-from archiver.store.tags import read_tag
+from sqlite_utils import Database
+
+from archiver.errors import BadConfig, BadSetting, UnreadableInput
+from archiver.storage.column_values import settings_of
+from archiver.storage.sites import read_setting, read_tag, tags_of_sites
+
+# Where in a TOML text a key stands. Python's reader tells of mistakes in the form, not where a value came from.
+
+TOMLPath = tuple[str, ...]
+_HEADER = re.compile(r"\s*\[\[?(.+?)\]\]?\s*(?:#.*)?$")
+_WORD = r"""(?:[\w-]+|"(?:[^"\\]|\\.)*"|'[^']*')"""
+_KEY = re.compile(rf"(\s*)({_WORD}(?:\s*\.\s*{_WORD})*)\s*=")
+
+
+def toml_position(text: str, path: TOMLPath) -> tuple[int, int]:
+    """Line and column (from 1) of a key or table, or of the nearest thing that holds it. `text` is valid TOML."""
+    best, at = 0, (1, 1)
+    for found, line, column in _keys(text):
+        shared = next(
+            (n for n, (a, b) in enumerate(zip(found, path, strict=False)) if a != b), min(len(found), len(path))
+        )
+        if shared == len(found) and shared > best:
+            best, at = shared, (line, column)
+    return at
+
+
+def toml_mistake(error: tomllib.TOMLDecodeError, text: str) -> tuple[str, str]:
+    """Where a text is no TOML, and why, from Python's words."""
+    lines = text.splitlines() or [""]
+    match = re.fullmatch(r"(.*) \(at (line \d+, column \d+|end of document)\)", str(error), re.DOTALL)
+    where, why = (match[2], match[1]) if match else ("it is no TOML", str(error))
+    where = where.replace("end of document", f"line {len(lines)}, column {len(lines[-1]) + 1}")
+    return where, why[:1].lower() + why[1:]
+
+
+def _keys(text: str) -> Iterator[tuple[TOMLPath, int, int]]:
+    """Every header and key at the beginning of a line. A line inside of a string that looks like one may be among them."""
+    table: TOMLPath = ()
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := _HEADER.match(line):
+            table = _path(header[1]) or table
+            yield table, number, len(line) - len(line.lstrip()) + 1
+        elif key := _KEY.match(line):
+            yield (*table, *_path(key[2])), number, len(key[1]) + 1
+
+
+def _path(dotted: str) -> TOMLPath:
+    """A dotted key as its parts, read as TOML does it."""
+    try:
+        value: Any = tomllib.loads(f"{dotted} = 0")
+    except tomllib.TOMLDecodeError:
+        return ()
+    out = []
+    while isinstance(value, dict):
+        ((name, value),) = value.items()
+        out.append(name)
+    return tuple(out)
+
 
 FILE = "archiver.toml"
 SECRETS = {"password": "ARCHIVER_SMTP_PASSWORD", "token": "ARCHIVER_WEBHOOK_TOKEN"}
@@ -81,7 +134,7 @@ def load_config() -> Config:
     except OSError as error:
         raise UnreadableInput(str(file), error.strerror or str(error)) from error
     except UnicodeDecodeError as error:
-        before = error.object[:error.start].decode("utf-8")
+        before = error.object[: error.start].decode("utf-8")
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         raise BadConfig(str(file), f"line {line}, column {column}", "it is no UTF-8 there: save it as UTF-8") from error
     return parse_config(text, str(file))
@@ -92,11 +145,11 @@ def parse_config(text: str, name: str) -> Config:
     try:
         told = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise BadConfig(name, *mistake(error, text)) from error
+        raise BadConfig(name, *toml_mistake(error, text)) from error
     try:
         return _config(told)
     except _Wrong as wrong:
-        line, column = position(text, wrong.path)
+        line, column = toml_position(text, wrong.path)
         raise BadConfig(name, f"line {line}, column {column}", wrong.why) from wrong
 
 
@@ -114,8 +167,11 @@ def _config(told: dict[str, Any]) -> Config:
         if key not in known:
             raise _Wrong((key,), f"there is no {key!r} here; there are {', '.join(sorted(known))}")
     return Config(
-        _contact(told.get("contact", "")), _settings(("defaults",), _table(("defaults",), told.get("defaults", {}))),
-        _groups(_table(("groups",), told.get("groups", {}))), _notify(_table(("notify",), told.get("notify", {}))))
+        _contact(told.get("contact", "")),
+        _settings(("defaults",), _table(("defaults",), told.get("defaults", {}))),
+        _groups(_table(("groups",), told.get("groups", {}))),
+        _notify(_table(("notify",), told.get("notify", {}))),
+    )
 
 
 def _contact(value: Any) -> str:
@@ -166,8 +222,10 @@ def _notify(table: dict[str, Any]) -> Notify:
     except ValueError:  # brackets that do not fit, a port that is none
         fits = False
     if not fits or webhook != "".join(webhook.split()):
-        raise _Wrong((*path, "webhook"), "it is the address that is told (http or https); one that is a secret itself "
-                                         "goes into ARCHIVER_WEBHOOK")
+        raise _Wrong(
+            (*path, "webhook"),
+            "it is the address that is told (http or https); one that is a secret itself goes into ARCHIVER_WEBHOOK",
+        )
     if "@" in parts.netloc:
         raise _Wrong((*path, "webhook"), "it holds a password: put the whole address into ARCHIVER_WEBHOOK")
     return Notify(tuple(command), webhook, _mail(table["mail"]) if "mail" in table else None)
@@ -179,8 +237,11 @@ def _mail(value: Any) -> Mail:
     _only(path, table, {"to", "host", "port", "security", "user", "from"})
     to = table.get("to", [])
     to = [to] if isinstance(to, str) else to
-    if not isinstance(to, list) or not to or not all(isinstance(one, str) and "@" in one and one.isprintable()
-                                                     for one in to):
+    if (
+        not isinstance(to, list)
+        or not to
+        or not all(isinstance(one, str) and "@" in one and one.isprintable() for one in to)
+    ):
         raise _Wrong((*path, "to"), "it is the mail address that is told, or a list of them")
     port = table.get("port", 0)
     if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
@@ -191,16 +252,22 @@ def _mail(value: Any) -> Mail:
     host = _text((*path, "host"), table.get("host", "localhost"))
     if not host.strip():
         raise _Wrong((*path, "host"), "it is the name of the server that takes the mail")
-    return Mail(tuple(to), host, port, security,
-                _text((*path, "user"), table.get("user", "")),
-                _text((*path, "from"), table.get("from", "archiver@localhost")))
+    return Mail(
+        tuple(to),
+        host,
+        port,
+        security,
+        _text((*path, "user"), table.get("user", "")),
+        _text((*path, "from"), table.get("from", "archiver@localhost")),
+    )
 
 
 def _only(path: tuple[str, ...], table: dict[str, Any], known: set[str]) -> None:
     for key in table:
         if key in SECRETS:
-            raise _Wrong((*path, key), f"secrets do not stand in this file: give it as {SECRETS[key]} in the "
-                                       "environment")
+            raise _Wrong(
+                (*path, key), f"secrets do not stand in this file: give it as {SECRETS[key]} in the environment"
+            )
         if key not in known:
             raise _Wrong((*path, key), f"there is no {key!r} here; there are {', '.join(sorted(known))}")
 
@@ -215,3 +282,20 @@ def _text(path: tuple[str, ...], value: Any) -> str:
     if not isinstance(value, str) or not value.isprintable():
         raise _Wrong(path, f"{path[-1]!r} is a text of one line, in quotation marks")
     return value
+
+
+# What holds for a site in the end: its own settings, then those of its groups, then those of all sites.
+
+Settings = Callable[[dict[str, Any]], dict[str, Any]]
+"""From a row of `sites` to the settings that hold for it."""
+
+
+def effective_settings(db: Database, config: Config | None = None) -> Settings:
+    """For the sites of an archive, as `config` (without one: archiver.toml) says. Raises what `load_config` does."""
+    told = config or load_config()
+    tags = tags_of_sites(db) if told.groups else {}
+
+    def settings(site: dict[str, Any]) -> dict[str, Any]:
+        return told.settings(settings_of(site["settings"]), tags.get(site["id"], ()))
+
+    return settings

@@ -14,41 +14,37 @@ from typing import Any, BinaryIO, Literal
 from sqlite_utils import Database
 
 from archiver import __version__
-from archiver.capture.exchange import Exchange, Original
-from archiver.capture.writer import WarcWriter
-from archiver.discovery import nowhere
-from archiver.discovery.cdx_query import prefix_of, query_url, service_address
-from archiver.discovery.nowhere import Nowhere
+from archiver.discovery import soft404
+from archiver.discovery.cdx import prefix_of, query_url, service_address
+from archiver.discovery.soft404 import SoftNotFoundProfile
 from archiver.errors import ArchiverError, SiteTakenOut
-from archiver.extraction.rules import SiteRules
-from archiver.frontier.budget import Budget
-from archiver.frontier.pace import LONGEST_QUIET
-from archiver.items import Capture, Source, Target
-from archiver.sites.effective import settings_in
-from archiver.spiders.contact import needs_contact
-from archiver.spiders.ending import Ended, Ending, broken
-from archiver.spiders.recovery import Place, recover, warc_prefix
-from archiver.spiders.requisites import Requisites
-from archiver.spiders.teacher import Teacher
-from archiver.spiders.watch import Watch
-from archiver.store import ledger, missing
-from archiver.store.articles import read_anew
-from archiver.store.captured import readings
-from archiver.store.connect import open_archive
-from archiver.store.discovered_urls import record_targets
-from archiver.store.doubt import is_confirmed
-from archiver.store.faults import fault_of, is_fault
-from archiver.store.locks import lock_host, lock_site
-from archiver.store.requisites import DEFAULT_MODE, Mode
-from archiver.store.result_stages import StoringRun
-from archiver.store.rules import retire, rules_at, store_learned
-from archiver.store.runs import Counts, ask_again, begin_run, check_run, end_run, ensure_site, has_finished
-from archiver.store.sources import alive_sources, enter_cdx
-from archiver.store.takedown.named import Named
-from archiver.store.transaction import PATIENCE, writing
-from archiver.store.versions import extractor_of
-from archiver.store.writer import VisitWriter
+from archiver.extraction.template.site_rule import SiteRules
+from archiver.extraction.template.template_learner import TemplateLearner
+from archiver.items import Capture, DiscoveredURL, DiscoverySource
+from archiver.maintenance.reextraction import readings_of_capture
+from archiver.politeness.throttle import LONGEST_QUIET, RunLimits
+from archiver.sites.config import effective_settings
+from archiver.sites.crawler_identity import needs_contact
+from archiver.spiders.requisite_queue import Requisites
+from archiver.spiders.run_ending import RunEnding, RunResult, broken
+from archiver.spiders.trap_detector import TrapDetector
+from archiver.storage import completeness, pages
+from archiver.storage.article_tables.articles import replace_reading
+from archiver.storage.article_tables.revisions import extractor_of
+from archiver.storage.capture_recovery import Place, recover, warc_prefix
+from archiver.storage.completeness import alive_sources, enter_cdx
+from archiver.storage.connection import PATIENCE, fault_of, is_fault, open_archive, writing
+from archiver.storage.locks import lock_host, lock_site
+from archiver.storage.page_discoveries import record_targets
+from archiver.storage.page_writer import PageWriter, StoringRun
+from archiver.storage.pages import is_gone_confirmed
+from archiver.storage.requisites import DEFAULT_MODE, Mode
+from archiver.storage.runs import Counts, begin_run, check_run, end_run, ensure_site, has_finished, make_seed_due
+from archiver.storage.sites import retire_rules, rules_at, store_learned
+from archiver.storage.tombstones import RemovedURLs
 from archiver.urls import Scope, urlkey
+from archiver.warc.exchange import Exchange, Original
+from archiver.warc.writer import WarcWriter
 
 _log = logging.getLogger(__name__)
 Only = Literal["", "missing", "set-aside"]
@@ -89,7 +85,7 @@ class CrawlRun:
         self.started = datetime.now(UTC)
         self.start_url = order.start_url
         self.run_id = 0
-        self.result: Ended | None = None
+        self.result: RunResult | None = None
         self._locks: list[BinaryIO] = []
         with archive_faults(archive):
             self.db: Database = open_archive(archive, create=True)
@@ -107,28 +103,39 @@ class CrawlRun:
         """Mend what the last run left, enter this one, and set up what a run keeps in memory."""
         site_id, order = self.site["id"], self.order
         self.scope = Scope(self.site["host"], self.site["path"])
-        self.options: dict[str, Any] = settings_in(self.db)(self.site)
-        self.budget = Budget.of(self.options)
+        self.options: dict[str, Any] = effective_settings(self.db)(self.site)
+        self.budget = RunLimits.of(self.options)
         self.mode: Mode = order.mode or self.options.get("requisites") or DEFAULT_MODE
         self.revisit = timedelta(days=float(self.options.get("revisit_days", 30)))
         self.quiet_until = self._quiet_until()
-        self.seed_key = ledger.landing(self.db, urlkey(self.start_url))
+        self.seed_key = pages.resolve_redirects(self.db, urlkey(self.start_url))
         self._enter()
         self._place = Place(self.archive)
-        self._removed = Named(self.db, self.site_name)
-        self.warc = WarcWriter(self.archive.parent, warc_prefix(self.site_name), f"archiver/{__version__}",
-                               f"crawl of {self.site_name}")
+        self._removed = RemovedURLs(self.db, self.site_name)
+        self.warc = WarcWriter(
+            self.archive.parent, warc_prefix(self.site_name), f"archiver/{__version__}", f"crawl of {self.site_name}"
+        )
         # An API counts all posts of a site only once a crawl has read it to its end.
-        counted = not order.full and has_finished(self.db, site_id) and ledger.has_api(self.db, site_id)
-        self.writer = VisitWriter(
-            StoringRun(self.db, self.site, self.run_id, self.started, self.revisit, __version__,
-                       lambda row: readings(self.db, self.archive.parent, row, site_id), self.mode, counted),
-            self.before_commit)
-        self.teacher = Teacher(rules_at(self.db, site_id), self._learned, self._outdated)
-        self.watch = Watch(self.db, site_id, self.scope, self.writer.flush)
+        counted = not order.full and has_finished(self.db, site_id) and pages.has_api(self.db, site_id)
+        self.writer = PageWriter(
+            StoringRun(
+                self.db,
+                self.site,
+                self.run_id,
+                self.started,
+                self.revisit,
+                __version__,
+                lambda row: readings_of_capture(self.db, self.archive.parent, row, site_id),
+                self.mode,
+                counted,
+            ),
+            self.before_commit,
+        )
+        self.teacher = TemplateLearner(rules_at(self.db, site_id), self._learned, self._outdated)
+        self.watch = TrapDetector(self.db, site_id, self.scope, self.writer.flush)
         self.writer.on_written, self.writer.kept = self.watch.written, self.watch.kept
         self.requisites = Requisites(self, self.mode)
-        self.believes_gone = is_confirmed(self.db, site_id, self.started)
+        self.believes_gone = is_gone_confirmed(self.db, site_id, self.started)
         self.nowhere = None if order.full else self._remembered_nowhere()
         cdx = self.options.get("cdx")
         self.cdx = query_url(service_address(cdx), prefix_of(self.scope)) if cdx else ""
@@ -138,33 +145,34 @@ class CrawlRun:
         mended, mode = recover(self.db, self.archive.parent, self.site), "full" if order.full else "incremental"
         with writing(self.db):
             self.run_id = begin_run(self.db, site_id, order.only or mode, __version__, self.started, mended)
-            record_targets(self.db, site_id, [Target(self.start_url, Source.SEED)], self.started)
+            record_targets(self.db, site_id, [DiscoveredURL(self.start_url, DiscoverySource.SEED)], self.started)
             if order.only:
-                missing.make_due(self.db, site_id, with_aside=order.only == "set-aside")
+                completeness.make_due(self.db, site_id, with_aside=order.only == "set-aside")
             else:
-                ledger.make_due(self.db, site_id, self.started, everything=order.full)
+                pages.make_due(self.db, site_id, self.started, everything=order.full)
                 for key in {urlkey(self.start_url), self.seed_key}:
-                    ask_again(self.db, key)
+                    make_seed_due(self.db, key)
             if not self.quiet_until:
-                ledger.wait_no_more(self.db, site_id)
+                pages.wait_no_more(self.db, site_id)
 
     def _quiet_until(self) -> datetime | None:
         """Until when the host asked to be left alone. A time later than a server can ask for was written by a clock
         that was wrong."""
-        until = ledger.moment(self.site["quiet_until"])
+        until = pages.moment(self.site["quiet_until"])
         return until if until and self.started < until <= self.started + timedelta(seconds=LONGEST_QUIET) else None
 
-    def _remembered_nowhere(self) -> Nowhere | None:
+    def _remembered_nowhere(self) -> SoftNotFoundProfile | None:
         """What an earlier run learned of how the site answers for nothing, unless it is too long ago."""
-        long_ago = (self.site["soft_not_found_at"] or "") < ledger.stamp(self.started - self.revisit)
-        return None if long_ago else nowhere.from_json(self.site["soft_not_found"])
+        long_ago = (self.site["soft_not_found_at"] or "") < pages.stamp(self.started - self.revisit)
+        return None if long_ago else soft404.from_json(self.site["soft_not_found"])
 
     def _give_up(self, error: BaseException) -> None:
         """Close what was opened before `error`, and the run as failed where it was entered."""
         if self.run_id and isinstance(error, Exception) and not is_fault(error):
             with suppress(Exception), writing(self.db, 0.0):  # the first error is the one to report
-                end_run(self.db, self.run_id, Counts(), "failed", broken(self.start_url, error).reason,
-                        datetime.now(UTC))
+                end_run(
+                    self.db, self.run_id, Counts(), "failed", broken(self.start_url, error).reason, datetime.now(UTC)
+                )
         self.db.close()
         self._let_go()
 
@@ -179,7 +187,7 @@ class CrawlRun:
     @property
     def home(self) -> str:
         """The home page's own address, as far as an earlier run has met it."""
-        row = ledger.page_row(self.db, self.seed_key)
+        row = pages.page_row(self.db, self.seed_key)
         return str(row["url"]) if row else self.start_url
 
     @contextmanager
@@ -193,7 +201,8 @@ class CrawlRun:
         """Pages of this site that are known, and of these the ones that are not due."""
         known, due = self.db.execute(
             "select count(*), total(due_at <= ?) from pages where site_id = ?",
-            [ledger.stamp(self.started), self.site["id"]]).fetchone()
+            [pages.stamp(self.started), self.site["id"]],
+        ).fetchone()
         return int(known), int(known - due)
 
     def enter_cdx(self, *, anonymous: bool) -> None:
@@ -203,15 +212,22 @@ class CrawlRun:
         """
         objection = "its keepers should be able to reach you: name a contact (archiver crawl --contact)"
         with self.writing():
-            enter_cdx(self.db, self.site["id"], self.cdx, self.started,
-                      objection if anonymous and self.cdx and needs_contact(self.cdx) else "")
+            enter_cdx(
+                self.db,
+                self.site["id"],
+                self.cdx,
+                self.started,
+                objection if anonymous and self.cdx and needs_contact(self.cdx) else "",
+            )
 
-    def remember_nowhere(self, found: Nowhere) -> None:
+    def remember_nowhere(self, found: SoftNotFoundProfile) -> None:
         """Keep with the site how it answers for an address that does not exist."""
         self.nowhere = found
         with self.writing():
-            self.db.execute("update sites set soft_not_found = ?, soft_not_found_at = ? where id = ?",
-                            [nowhere.to_json(found), ledger.stamp(self.started), self.site["id"]])
+            self.db.execute(
+                "update sites set soft_not_found = ?, soft_not_found_at = ? where id = ?",
+                [soft404.to_json(found), pages.stamp(self.started), self.site["id"]],
+            )
 
     def remember_platform(self, name: str) -> None:
         if name and name != self.site["platform"]:
@@ -238,16 +254,16 @@ class CrawlRun:
     def reread_samples(self) -> None:
         """Read the posts by the site's template that the template was learned from, once they are written."""
         for sample in self.teacher.samples():
-            row = ledger.page_row(self.db, urlkey(sample.url))
-            if row is None or not row["fetched_at"] or row["fetched_at"] < ledger.stamp(self.started):
+            row = pages.page_row(self.db, urlkey(sample.url))
+            if row is None or not row["fetched_at"] or row["fetched_at"] < pages.stamp(self.started):
                 self.teacher.put_back(sample)
                 continue
             after = self.teacher.again(sample)
             if sample.article is not None and after is not None:
                 with self.writing():
-                    read_anew(self.db, sample.article, after, extractor_of(__version__, after))
+                    replace_reading(self.db, sample.article, after, extractor_of(__version__, after))
 
-    def close(self, ending: Ending, *, at_fault: bool = False) -> None:
+    def close(self, ending: RunEnding, *, at_fault: bool = False) -> None:
         """Write what waits and close the run; then there is a `result`.
 
         Where that is no longer possible, or after a fault (`at_fault`), what can be written is; the rest is still due,
@@ -255,7 +271,9 @@ class CrawlRun:
         """
         if not self._locks:
             return
-        self.result = Ended(ending.outcome, ending.reason, (datetime.now(UTC) - self.started).total_seconds(), (), 0)
+        self.result = RunResult(
+            ending.outcome, ending.reason, (datetime.now(UTC) - self.started).total_seconds(), (), 0
+        )
         try:
             with archive_faults(self.archive):
                 self.result = self._finish(ending, self.result, 0.0 if at_fault else PATIENCE)
@@ -273,7 +291,7 @@ class CrawlRun:
             self.db.close()
         self._let_go()
 
-    def _finish(self, ending: Ending, result: Ended, patience: float) -> Ended:
+    def _finish(self, ending: RunEnding, result: RunResult, patience: float) -> RunResult:
         if patience:
             self.teacher.finish()
         self.writer.flush(patience)
@@ -284,7 +302,7 @@ class CrawlRun:
         known, done = self.balance()
         return replace(result, failures=failures, due=known - done + self.requisites.count_due())
 
-    def _leave(self, ending: Ending, patience: float) -> tuple[tuple[str, int], ...]:
+    def _leave(self, ending: RunEnding, patience: float) -> tuple[tuple[str, int], ...]:
         """Finish the WARC file and close the run's row; what failed in it and how often.
 
         A WARC file that cannot be finished prevents nothing else: the next run finishes it.
@@ -299,12 +317,17 @@ class CrawlRun:
             measures = self.writer.measuring.as_json(alive_sources(self.db, site_id))
             end_run(self.db, self.run_id, self.counts, ending.outcome, ending.reason, datetime.now(UTC), measures)
             if ending.pages:
-                ledger.let_wait(self.db, site_id, ending.pages, ending.quiet_until)
+                pages.let_wait(self.db, site_id, ending.pages, ending.quiet_until)
         if unfinished:
             raise unfinished
-        return tuple((row[0], row[1]) for row in self.db.execute(
-            "select reason, count(*) from pages where site_id = ? and outcome = 'failed' and fetched_at >= ? "
-            "group by reason order by 2 desc", [site_id, ledger.stamp(self.started)]))
+        return tuple(
+            (row[0], row[1])
+            for row in self.db.execute(
+                "select reason, count(*) from pages where site_id = ? and outcome = 'failed' and fetched_at >= ? "
+                "group by reason order by 2 desc",
+                [site_id, pages.stamp(self.started)],
+            )
+        )
 
     def _let_go(self) -> None:
         while self._locks:
@@ -316,5 +339,5 @@ class CrawlRun:
 
     def _outdated(self, since: datetime) -> SiteRules | None:
         with self.writing():
-            retire(self.db, self.site["id"], since)
+            retire_rules(self.db, self.site["id"], since)
         return rules_at(self.db, self.site["id"])

@@ -3,21 +3,60 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, timedelta
 from typing import Any
 
-from archiver.discovery import nowhere
-from archiver.frontier.schedule import SIDE_WAY
-from archiver.items import Article, Outcome, PageKind, Source, Target, Visit
+from archiver.discovery import soft404
+from archiver.discovery.links import well_known_urls
+from archiver.frontier.revisit import SIDE_WAY
+from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.spiders.crawl_run import CrawlRun
-from archiver.spiders.page_request import MOST_REDIRECTS, PageRequest, page_request
-from archiver.store import aside, ledger, missing, parts
-from archiver.store.redirects import came_from
-from archiver.store.runs import check_run
-from archiver.store.sources import alive, sources_known
-from archiver.urls import urlkey
+from archiver.spiders.page_request import MOST_REDIRECTS, PageRequest, ParsedPage, page_request
+from archiver.storage import completeness, crawl_exclusions
+from archiver.storage import pages as page_table
+from archiver.storage.article_tables import article_parts
+from archiver.storage.completeness import count_alive, sources_known
+from archiver.storage.crawl_exclusions import redirected_from
+from archiver.storage.runs import check_run
+from archiver.urls import Scope, urlkey
+
+# Feeds and sitemaps that a site does not declare: requested where sites usually have them, one of a kind at a time.
+
+
+class SourceGuesses:
+    """Of one run."""
+
+    def __init__(self) -> None:
+        self._queues: dict[PageKind, list[DiscoveredURL]] = {}
+
+    def first(
+        self,
+        base: str,
+        scope: Scope,
+        *,
+        declared: Collection[PageKind],
+        waiting: Collection[str],
+        asked: Collection[str],
+    ) -> list[DiscoveredURL]:
+        """The first guess for each kind of source that is not `declared`, the addresses in `asked` left out. A kind in
+        `waiting` has a guess that was entered and not answered."""
+        for guess in well_known_urls(base, scope):
+            if guess.kind not in declared and urlkey(guess.url) not in asked:
+                self._queues.setdefault(guess.kind, []).append(guess)
+        return [queue.pop(0) for kind, queue in self._queues.items() if queue and kind not in waiting]
+
+    def next(self, page: PageRequest, parsed: ParsedPage) -> list[DiscoveredURL]:
+        """A guess that was no source makes way for the next one; one that was ends the guessing."""
+        queue = self._queues.get(page.kind)
+        if not queue or page.is_seed or parsed.visit.outcome in (Outcome.DUE, Outcome.DUPLICATE):
+            return []
+        if (parsed.is_feed and page.kind is PageKind.FEED) or (parsed.is_sitemap and page.kind is PageKind.SITEMAP):
+            queue.clear()
+            return []
+        return [queue.pop(0)]
+
 
 SOURCES_FIRST = 500
 """Sources that are read before the first post; a site with more (50,000 sitemaps) is asked for both in turn."""
@@ -37,7 +76,7 @@ class PageQueue:
         self._run = run
         self._under_way: dict[str, PageRequest] = {}
         self._sources = 0
-        self._reported: set[tuple[str, Source, PageKind]] = set()
+        self._reported: set[tuple[str, DiscoverySource, PageKind]] = set()
         self.changes = 0
 
     @property
@@ -69,7 +108,7 @@ class PageQueue:
                 verdict = run.watch.judge(row)
                 if verdict.what == "aside":
                     with run.writing():
-                        aside.set_aside(run.db, row["id"], verdict.rule, verdict.reason)
+                        crawl_exclusions.exclude_page(run.db, row["id"], verdict.rule, verdict.reason)
                     excluded += 1
                 elif verdict.what == "ask":
                     pages.append(self._hand_out(row))
@@ -84,20 +123,25 @@ class PageQueue:
         comes before its page. Listings of tags and months wait for all else: what they show is news or not by then."""
         run, most = self._run, limit + len(self._under_way)
         if run.order.only:
-            rows = missing.due_pages(run.db, run.site["id"], run.started, most)
+            rows = completeness.due_pages(run.db, run.site["id"], run.started, most)
         else:
-            rows = ledger.due_pages(run.db, run.site["id"], run.started, most, sources_only, mixed)
+            rows = page_table.due_pages(run.db, run.site["id"], run.started, most, sources_only, mixed)
         free = [row for row in rows if row["urlkey"] not in self._under_way]
         first = any(page.level < SIDE_WAY for page in self._under_way.values()) or any(
-            row["priority"] < SIDE_WAY for row in free)
+            row["priority"] < SIDE_WAY for row in free
+        )
         return [row for row in free if row["priority"] < SIDE_WAY or not first]
 
     def _hand_out(self, row: dict[str, Any]) -> PageRequest:
         run = self._run
-        known_parts = parts.parts_of(run.db, row["urlkey"]) if (
-            row["kind"] == PageKind.POST and row["fetched_at"]) else ()
-        page = replace(self._request(row), parts=known_parts,
-                       redirected_from=came_from(run.db, row["id"], MOST_REDIRECTS))
+        known_parts = (
+            article_parts.parts_of(run.db, row["urlkey"])
+            if (row["kind"] == PageKind.POST and row["fetched_at"])
+            else ()
+        )
+        page = replace(
+            self._request(row), parts=known_parts, redirected_from=redirected_from(run.db, row["id"], MOST_REDIRECTS)
+        )
         self._sources += page.is_source
         self._under_way[page.urlkey] = page
         return page
@@ -113,11 +157,10 @@ class PageQueue:
         return bool(since and published and published.astimezone(UTC) < since)
 
     def probe(self, *, again: bool = False) -> PageRequest | None:
-        """A request for an address that does not exist; None where the answer is known (unless `again`) or under way.
-        """
+        """A request for an address that does not exist; None where the answer is known (unless `again`) or under way."""
         if (self._run.nowhere is not None and not again) or any(p.is_probe for p in self._under_way.values()):
             return None
-        url = nowhere.address(self._run.start_url, self._run.scope, secrets.token_hex(10))
+        url = soft404.probe_url(self._run.start_url, self._run.scope, secrets.token_hex(10))
         page = PageRequest(page_id=0, url=url, urlkey=urlkey(url), kind=PageKind.OTHER, is_probe=True)
         self._under_way[page.urlkey] = page
         return page
@@ -126,12 +169,12 @@ class PageQueue:
         """The request for a further page of a post: conditional where what it showed is known."""
         self._run.writer.flush()
         key = urlkey(url)
-        row, text = ledger.page_row(self._run.db, key), parts.text_of(self._run.db, key)
+        row, text = page_table.page_row(self._run.db, key), article_parts.text_of(self._run.db, key)
         if row is None or text is None:
             return PageRequest(page_id=row["id"] if row else 0, url=url, urlkey=key, kind=PageKind.PART, part_of=post)
         return replace(self._request(row), url=url, kind=PageKind.PART, text=text, part_of=post)
 
-    def finished(self, visit: Visit) -> None:
+    def finished(self, visit: PageResult) -> None:
         """A result is with the writer: its page is no longer under way (unless its source goes on)."""
         self.changes += 1
         if visit.outcome is not Outcome.DUE:
@@ -144,14 +187,14 @@ class PageQueue:
 
     def put_off(self, pages: Sequence[PageRequest]) -> None:
         """Leave these pages alone in this run: they are due again at the next."""
-        until = ledger.stamp(self._run.started + timedelta(seconds=1))
+        until = page_table.stamp(self._run.started + timedelta(seconds=1))
         with self._run.writing():
             for page in pages:
                 self._under_way.pop(page.urlkey, None)
                 self._run.watch.leave(page.urlkey)
-                aside.put_off(self._run.db, page.page_id, until)
+                crawl_exclusions.postpone_page(self._run.db, page.page_id, until)
 
-    def is_news(self, target: Target) -> bool:
+    def is_news(self, target: DiscoveredURL) -> bool:
         """Whether this link was not reported before in this run in the same way. Forgets when it knows too many."""
         reported = (target.url, target.source, target.kind)
         if reported in self._reported or not self._run.watch.is_wanted(target):
@@ -164,14 +207,14 @@ class PageQueue:
     def stored_article(self, page: PageRequest) -> Article | None:
         """The article of this page, with all that waits written."""
         self._run.writer.flush()
-        return parts.article_at(self._run.db, page.urlkey)
+        return article_parts.article_at(self._run.db, page.urlkey)
 
     def sources_known(self) -> tuple[set[str], set[str], set[str]]:
         """As `store.sources.sources_known`, with all that waits written."""
         self._run.writer.flush()
         return sources_known(self._run.db, self._run.site["id"])
 
-    def posts_alive(self, source: Source, found_on: str) -> int:
+    def posts_alive(self, source: DiscoverySource, found_on: str) -> int:
         """How many posts a source should still list, with all that waits written."""
         self._run.writer.flush()
-        return alive(self._run.db, self._run.site["id"], source, found_on)
+        return count_alive(self._run.db, self._run.site["id"], source, found_on)

@@ -13,14 +13,12 @@ from typing import Any, Literal
 from scrapy import Request
 from scrapy.http import Response
 
-from archiver.capture.exchange import Original
-from archiver.capture.rights import TdmFile, of_headers
-from archiver.frontier.schedule import is_news
-from archiver.items import Capture, Lead, PageKind, RequisiteKind, Right, Visit
-from archiver.store.doubt import RULE
-from archiver.store.leads import lead_from
-from archiver.store.ledger import moment
-from archiver.store.parts import StoredPart
+from archiver.frontier.revisit import is_refetch_reason
+from archiver.items import Capture, PageKind, PageResult, RequisiteKind, SourceHint, UsageStatement
+from archiver.politeness.usage_statements import TDMFile, statements_of_headers
+from archiver.storage.article_tables.article_parts import StoredPart
+from archiver.storage.pages import RULE, lead_from, moment
+from archiver.warc.exchange import Original
 
 MOST_REDIRECTS = 10
 """Addresses that may redirect to one another. RFC 9110, section 15.4 asks for a limit and leaves the number open."""
@@ -63,7 +61,7 @@ class PageRequest:
     urlkey: str
     kind: PageKind
     is_seed: bool = False
-    lead: Lead | None = None
+    lead: SourceHint | None = None
     etag: str = ""
     last_modified: str = ""
     original: Original | None = None
@@ -146,11 +144,10 @@ class HostFileRequest:
 
 @dataclass(slots=True)
 class FetchNotes:
-    """What the middlewares add: where the response was captured, the host's tdmrep.json, and why a requisite is none.
-    """
+    """What the middlewares add: where the response was captured, the host's tdmrep.json, and why a requisite is none."""
 
     capture: Capture | None = None
-    tdm: TdmFile = field(default_factory=TdmFile)
+    tdm: TDMFile = field(default_factory=TDMFile)
     objection: str = ""
 
 
@@ -167,7 +164,7 @@ class FetchedPage:
     body: bytes
     at: datetime
     capture: Capture | None = None
-    rights: tuple[Right, ...] = ()
+    rights: tuple[UsageStatement, ...] = ()
 
     @property
     def content_type(self) -> str:
@@ -183,7 +180,7 @@ class FetchedPage:
 class ParsedPage:
     """What a response means. `follow` is the next request under the same row: its address and page request."""
 
-    visit: Visit
+    visit: PageResult
     follow: tuple[str, PageRequest] | None = None
     is_feed: bool = False
     is_sitemap: bool = False
@@ -215,8 +212,12 @@ def notes_of(request: Request) -> FetchNotes:
 
 def request_for(page: PageRequest, url: str, spider: Any) -> Request:
     """Scrapy's request for a page; every response is one for the spider, redirects and errors too."""
-    return Request(url, callback=spider.parse, errback=spider.failed, meta={
-        "page": page, "notes": FetchNotes(), "dont_redirect": True, "handle_httpstatus_all": True})
+    return Request(
+        url,
+        callback=spider.parse,
+        errback=spider.failed,
+        meta={"page": page, "notes": FetchNotes(), "dont_redirect": True, "handle_httpstatus_all": True},
+    )
 
 
 def fetched_page(response: Response) -> FetchedPage:
@@ -224,9 +225,15 @@ def fetched_page(response: Response) -> FetchedPage:
     headers = {k.decode("latin-1").lower(): b", ".join(v).decode("latin-1") for k, v in response.headers.items()}
     pairs = ((k.decode("latin-1"), v.decode("latin-1")) for k, values in response.headers.items() for v in values)
     notes = notes_of(response.request) if response.request is not None else FetchNotes()
-    return FetchedPage(url=response.url, status=response.status, headers=headers, body=response.body,
-                       at=datetime.now(UTC), capture=notes.capture,
-                       rights=(*of_headers(pairs, response.url), *notes.tdm.of(response.url)))
+    return FetchedPage(
+        url=response.url,
+        status=response.status,
+        headers=headers,
+        body=response.body,
+        at=datetime.now(UTC),
+        capture=notes.capture,
+        rights=(*statements_of_headers(pairs, response.url), *notes.tdm.of(response.url)),
+    )
 
 
 def page_request(row: dict[str, Any], seed_key: str, *, full: bool, unconditional: bool = False) -> PageRequest:
@@ -239,12 +246,22 @@ def page_request(row: dict[str, Any], seed_key: str, *, full: bool, unconditiona
     fetched_at = moment(row["fetched_at"])
     kind = PageKind(row["kind"])
     return PageRequest(
-        page_id=row["id"], url=row["url"], urlkey=row["urlkey"], kind=kind, is_seed=row["urlkey"] == seed_key,
-        lead=lead_from(row["source_hints"]), etag=row["etag"] or "", last_modified=row["last_modified"] or "",
-        original=original, fetched_at=fetched_at, level=row["priority"],
-        unconditional=unconditional or is_news(row["reason"] or ""),
-        was_there=row["outcome"] in _THERE or row["rule"] == RULE, doubted=row["rule"] == RULE,
-        worked=row["outcome"] == "not-article" or bool(row["has_told"]), attempts=row["attempts"] or 0,
+        page_id=row["id"],
+        url=row["url"],
+        urlkey=row["urlkey"],
+        kind=kind,
+        is_seed=row["urlkey"] == seed_key,
+        lead=lead_from(row["source_hints"]),
+        etag=row["etag"] or "",
+        last_modified=row["last_modified"] or "",
+        original=original,
+        fetched_at=fetched_at,
+        level=row["priority"],
+        unconditional=unconditional or is_refetch_reason(row["reason"] or ""),
+        was_there=row["outcome"] in _THERE or row["rule"] == RULE,
+        doubted=row["rule"] == RULE,
+        worked=row["outcome"] == "not-article" or bool(row["has_told"]),
+        attempts=row["attempts"] or 0,
         judged=_is_judged(row, kind),
         step="changes" if fetched_at and not full and row["outcome"] == "not-article" else "posts",
     )
@@ -260,6 +277,14 @@ def requisite_request(row: dict[str, Any]) -> RequisiteRequest:
     """The request for a row of `store.requisites.due`."""
     captured = moment(row["captured_at"])
     original = Original(row["capture_url"], captured, row["digest"]) if row["digest"] and captured else None
-    return RequisiteRequest(row["id"], row["url"], row["host"], RequisiteKind(row["kind"]), row["depth"], row["hops"],
-                            row["etag"] or "" if original else "", row["last_modified"] or "" if original else "",
-                            original)
+    return RequisiteRequest(
+        row["id"],
+        row["url"],
+        row["host"],
+        RequisiteKind(row["kind"]),
+        row["depth"],
+        row["hops"],
+        row["etag"] or "" if original else "",
+        row["last_modified"] or "" if original else "",
+        original,
+    )

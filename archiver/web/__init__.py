@@ -5,6 +5,6 @@
     pages/        one file a page, and the table of them: what was asked -> what is answered
     templates/    one a page, over layout.html; static/ has the style sheet and the scripts
 
-A page asks `archiver.search` and `archiver.store`, as the commands do: there is no second way to an answer. Nothing
+A page asks `archiver.search` and `archiver.storage`, as the commands do: there is no second way to an answer. Nothing
 here writes to an archive.
 """

@@ -12,25 +12,24 @@ from datasette import hookimpl
 from datasette.app import Datasette
 from datasette.utils.asgi import Forbidden, Request, Response
 
-from archiver.search.names import folded
-from archiver.search.places import distance_km
-from archiver.web import headers
-from archiver.web.answering import NAVIGATION, answering, failed, static_file
-from archiver.web.guard import Application, guarded
-from archiver.web.pages import PAGES
-from archiver.web.site import site_of
+from archiver.search.index_document import fold_name
+from archiver.search.query_tree import distance_km
+from archiver.web import request_guard
+from archiver.web.archive_access import served_archive
+from archiver.web.dispatch import NAVIGATION, PAGES, failed, page_view, static_file
+from archiver.web.request_guard import Application, guarded
 
-POLICIES = headers.policies(Path(package.__file__).parent / "templates")
+POLICIES = request_guard.policies(Path(package.__file__).parent / "templates")
 
 
 @hookimpl
 def register_routes() -> list[tuple[str, Callable[..., Any]]]:
-    return [*((page.address, answering(page)) for page in PAGES), (r"/-/archiver/(?P<name>[\w.-]+)$", static_file)]
+    return [*((page.address, page_view(page)) for page in PAGES), (r"/-/archiver/(?P<name>[\w.-]+)$", static_file)]
 
 
 @hookimpl
 def asgi_wrapper(datasette: Datasette) -> Callable[[Application], Application]:
-    return lambda application: guarded(application, lambda: site_of(datasette), POLICIES)
+    return lambda application: guarded(application, lambda: served_archive(datasette), POLICIES)
 
 
 @hookimpl
@@ -51,5 +50,5 @@ def menu_links(datasette: Datasette) -> list[dict[str, str]]:
 @hookimpl
 def prepare_connection(conn: sqlite3.Connection) -> None:
     """What the archive's own SQL uses, for the SQL that people write."""
-    conn.create_function("folded", 1, folded, deterministic=True)
+    conn.create_function("folded", 1, fold_name, deterministic=True)
     conn.create_function("distance_km", 4, distance_km, deterministic=True)

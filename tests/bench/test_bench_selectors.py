@@ -10,7 +10,7 @@ from pathlib import Path
 import measure_selectors
 import pytest
 
-from archiver.platforms import Index
+from archiver.platforms.selectors import Index
 
 PLAIN = b"<html><head><title>A</title></head><body class=wp-singular><h1 class=entry-title>A</h1><p>x</p></body></html>"
 SCRIPT = Path(measure_selectors.__file__).with_name("selectors")
@@ -38,12 +38,17 @@ def test_an_index_that_misses_an_element_is_found(tmp_path: Path, monkeypatch: p
     assert "0.html: h1.entry-title" in figures.differing
 
 
-@pytest.mark.parametrize(("source", "cause"), [
-    (b"<h1>A <!-- x -->title</h1>", "a comment within a text (one text here, two there)"),
-    (b"<body class=wp-singular><p>x</p>\n", "white space at the end of a page that does not close its tags"),
-    ("<h1>Un été à la plage : le café reste fermé</h1><p>L’hôtel, déjà complet, a été vendu.".encode("cp1252"),
-     "another encoding"),
-])
+@pytest.mark.parametrize(
+    ("source", "cause"),
+    [
+        (b"<h1>A <!-- x -->title</h1>", "a comment within a text (one text here, two there)"),
+        (b"<body class=wp-singular><p>x</p>\n", "white space at the end of a page that does not close its tags"),
+        (
+            "<h1>Un été à la plage : le café reste fermé</h1><p>L’hôtel, déjà complet, a été vendu.".encode("cp1252"),
+            "another encoding",
+        ),
+    ],
+)
 def test_why_scrapys_response_answers_differently(tmp_path: Path, source: bytes, cause: str) -> None:
     [(said, pages)] = measured(tmp_path, source).other.items()
     assert said.startswith(cause)

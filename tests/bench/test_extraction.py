@@ -88,11 +88,16 @@ def test_there_is_nothing_to_check_without_floors(report: Report, capsys: pytest
     assert not capsys.readouterr().err  # floors are of whole runs
 
 
-@pytest.mark.parametrize(("args", "says"), [
-    (["--shared", "/nowhere"], "name the folder with --shared"), (["--only", "posts"], "invalid choice"),
-    (["--limit", "0"], "a number from 1 on"), (["--limit", "9", "--check"], "no --check or --pin"),
-    (["--check", "--pin"], "not both"),
-])
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["--shared", "/nowhere"], "name the folder with --shared"),
+        (["--only", "posts"], "invalid choice"),
+        (["--limit", "0"], "a number from 1 on"),
+        (["--limit", "9", "--check"], "no --check or --pin"),
+        (["--check", "--pin"], "not both"),
+    ],
+)
 def test_wrong_usage(tmp_path: Path, args: list[str], says: str) -> None:
     (tmp_path / "corpus").mkdir()
     (tmp_path / "corpus" / "evaluate.py").touch()

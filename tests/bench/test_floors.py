@@ -9,7 +9,8 @@ import pytest
 from table import Column, Slack, missed
 
 COLUMNS = (
-    Column("pages", "pages"), Column("title", "title", 91, slack=Slack(0.3)),
+    Column("pages", "pages"),
+    Column("title", "title", 91, slack=Slack(0.3)),
     Column("false", "false", at_most=8, slack=Slack(0.3, less=True)),
     Column("ratio", "ratio", 3, slack=Slack(0.2, relative=True)),
 )
@@ -23,11 +24,19 @@ def test_a_floor_is_a_little_below_what_was_measured() -> None:
     assert floors.pinned(COLUMNS, {"title": None, "ratio": 5}) == {"ratio": 4.0}
 
 
-@pytest.mark.parametrize(("change", "below"), [
-    ({}, []), ({"title": 91.7, "false": 7.3, "ratio": 4.0}, []), ({"pages": 1}, []), ({"title": 99.0, "false": 0}, []),
-    ({"title": 91.69}, ["ours: title 91.69, floor 91.7"]), ({"false": 7.4}, ["ours: false 7.4, floor 7.3"]),
-    ({"ratio": 3.9}, ["ours: ratio 3.9, floor 4.0"]), ({"title": None}, ["ours: title -, floor 91.7"]),
-])
+@pytest.mark.parametrize(
+    ("change", "below"),
+    [
+        ({}, []),
+        ({"title": 91.7, "false": 7.3, "ratio": 4.0}, []),
+        ({"pages": 1}, []),
+        ({"title": 99.0, "false": 0}, []),
+        ({"title": 91.69}, ["ours: title 91.69, floor 91.7"]),
+        ({"false": 7.4}, ["ours: false 7.4, floor 7.3"]),
+        ({"ratio": 3.9}, ["ours: ratio 3.9, floor 4.0"]),
+        ({"title": None}, ["ours: title -, floor 91.7"]),
+    ],
+)
 def test_what_is_below_its_floor_is_said(change: dict[str, float], below: list[str]) -> None:
     part = floors.part_of(COLUMNS, {"ours": MEASURED}, "sha256:1")
     assert floors.check(part, COLUMNS, {"ours": MEASURED | change}, "sha256:1") == below

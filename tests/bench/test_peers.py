@@ -27,8 +27,10 @@ def test_posts_with_title_and_text_count_however_their_addresses_are_spelt(tmp_p
     site, file = "http://news.example.org", tmp_path / "articles.jsonl"
     posts = [f"{site}/1/", f"{site}/2/", f"{site}/3/", f"{site}/h%C3%A9/"]
     stored = [
-        {"url": f"{site}/1", "title": "One", "text": TEXT}, {"url": f"{site}/1/", "title": "One again", "text": TEXT},
-        {"url": f"{site}/2/", "title": "Two", "text": None}, {"url": f"{site}/3/", "title": "", "text": TEXT},
+        {"url": f"{site}/1", "title": "One", "text": TEXT},
+        {"url": f"{site}/1/", "title": "One again", "text": TEXT},
+        {"url": f"{site}/2/", "title": "Two", "text": None},
+        {"url": f"{site}/3/", "title": "", "text": TEXT},
         {"url": f"{site}/hé/", "title": "Four", "body": TEXT},
         {"url": f"{site}/page/2/", "title": "List", "text": TEXT},
     ]

@@ -15,7 +15,12 @@ def test_every_way_to_search_is_measured(tmp_path: Path, monkeypatch: pytest.Mon
     assert set(measure_search.QUERIES) | set(measure_search.ANSWERS) < set(rows)
     assert rows["frequent word"]["hits"] > 10
     assert all(row["p95"] is None or row["p95"] > 0 for row in rows.values())
-    assert {"Datasette's _search: phrase", "sqlite-utils search: phrase", "FTS5 by rank, snippet: two words",
-            "tantivy alone: rare word", "DuckDB fts is left out: -"} < measure_search.beside(rows)
+    assert {
+        "Datasette's _search: phrase",
+        "sqlite-utils search: phrase",
+        "FTS5 by rank, snippet: two words",
+        "tantivy alone: rare word",
+        "DuckDB fts is left out: -",
+    } < measure_search.beside(rows)
     assert making["index"]["index_ms"] < 50
     assert making["index"]["bytes"] > 500

@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 from lxml import etree, html
 
-from archiver.demo.blog import THEMES, Blog, Theme, http_date, not_modified
+from archiver.demo.demo_blog import THEMES, Blog, Theme, http_date, not_modified
 
 BASE = "http://127.0.0.1:1"
 SEED_BEGINS = "The US intelligence has made allegations"
@@ -126,10 +126,22 @@ def test_conditional_requests() -> None:
     assert not not_modified(Blog(BASE).get("/nothing/"), "*", "")
 
 
-@pytest.mark.parametrize(("path", "status"), [
-    ("/nothing/", 404), ("/page/9/", 404), ("/category/none/", 404), ("/2021/01/", 404), ("/about", 301),
-    ("/1999/01/slipway/", 301), ("/?p=12", 301), ("/?p=13", 404), ("/robots.txt", 200), ("/sitemap.xml", 200),
-    ("/2023/03/the-harbour-fair/stall/", 200), ("/wp-json/wp/v2/posts", 404),
-])
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/nothing/", 404),
+        ("/page/9/", 404),
+        ("/category/none/", 404),
+        ("/2021/01/", 404),
+        ("/about", 301),
+        ("/1999/01/slipway/", 301),
+        ("/?p=12", 301),
+        ("/?p=13", 404),
+        ("/robots.txt", 200),
+        ("/sitemap.xml", 200),
+        ("/2023/03/the-harbour-fair/stall/", 200),
+        ("/wp-json/wp/v2/posts", 404),
+    ],
+)
 def test_statuses(path: str, status: int) -> None:
     assert Blog(BASE).get(path).status == status

@@ -9,7 +9,7 @@ import urllib.request
 
 import pytest
 
-from archiver.demo import DemoPortTaken, serve
+from archiver.demo.demo_server import DemoPortTaken, serve
 
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -29,8 +29,7 @@ def test_it_serves_answers_conditional_requests_and_keeps_a_log() -> None:
 
 
 def test_a_taken_port_is_an_error_that_names_it() -> None:
-    with serve(0) as demo, pytest.raises(DemoPortTaken, match=f"127.0.0.1:{demo.port}"), \
-            serve(demo.port):
+    with serve(0) as demo, pytest.raises(DemoPortTaken, match=f"127.0.0.1:{demo.port}"), serve(demo.port):
         pass
 
 

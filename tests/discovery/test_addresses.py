@@ -5,8 +5,8 @@ from __future__ import annotations
 import lxml.html
 import pytest
 
-from archiver.discovery import addresses, sitemap, wordpress_api
-from archiver.discovery.traps import trap_rule
+from archiver.discovery import sitemaps, url_classifier, wordpress_api
+from archiver.discovery.url_classifier import trap_rule
 from archiver.items import PageKind
 
 LISTINGS = [
@@ -71,18 +71,18 @@ def test_trap(path: str) -> None:
 
 @pytest.mark.parametrize("path", LISTINGS)
 def test_listing(path: str) -> None:
-    assert addresses.kind_by_address("https://example.org" + path) is PageKind.LISTING
+    assert url_classifier.kind_by_address("https://example.org" + path) is PageKind.LISTING
     assert not trap_rule("https://example.org" + path)
 
 
 @pytest.mark.parametrize("path", NOT_LISTINGS)
 def test_not_listing(path: str) -> None:
-    assert addresses.kind_by_address("https://example.org" + path) is not PageKind.LISTING
+    assert url_classifier.kind_by_address("https://example.org" + path) is not PageKind.LISTING
     assert not trap_rule("https://example.org" + path)
 
 
 def test_the_folder_of_the_scope_is_no_listing() -> None:
-    assert addresses.kind_by_address("https://example.org/tag/a-post/", "/tag/") is PageKind.UNKNOWN
+    assert url_classifier.kind_by_address("https://example.org/tag/a-post/", "/tag/") is PageKind.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_the_folder_of_the_scope_is_no_listing() -> None:
     ],
 )
 def test_feed_addresses(path: str, feed: bool) -> None:
-    assert addresses.is_feed("https://example.org" + path) is feed
+    assert url_classifier.is_feed("https://example.org" + path) is feed
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_feed_addresses(path: str, feed: bool) -> None:
     ],
 )
 def test_comment_feeds(path: str, comments: bool) -> None:
-    assert addresses.is_comment_feed("https://example.org" + path) is comments
+    assert url_classifier.is_comment_feed("https://example.org" + path) is comments
 
 
 @pytest.mark.parametrize(
@@ -142,13 +142,15 @@ def test_comment_feeds(path: str, comments: bool) -> None:
     ],
 )
 def test_part_feeds(path: str, part: bool) -> None:
-    assert addresses.is_part_feed("https://example.org" + path) is part
+    assert url_classifier.is_part_feed("https://example.org" + path) is part
 
 
 def test_one_form_of_the_host() -> None:
-    assert addresses.at_origin("http://www.example.org/a?b=1", "https://example.org/") == "https://example.org/a?b=1"
-    assert addresses.at_origin("http://example.org:8080/a", "https://example.org/") == "http://example.org:8080/a"
-    assert addresses.at_origin("http://example.com/a", "https://example.org/") == "http://example.com/a"
+    assert (
+        url_classifier.at_origin("http://www.example.org/a?b=1", "https://example.org/") == "https://example.org/a?b=1"
+    )
+    assert url_classifier.at_origin("http://example.org:8080/a", "https://example.org/") == "http://example.org:8080/a"
+    assert url_classifier.at_origin("http://example.com/a", "https://example.org/") == "http://example.com/a"
 
 
 @pytest.mark.parametrize(
@@ -173,7 +175,7 @@ def test_one_form_of_the_host() -> None:
     ],
 )
 def test_kind_of_sitemap(name: str, kind: PageKind) -> None:
-    assert sitemap.kind_of_sitemap("https://example.org/" + name) is kind
+    assert sitemaps.kind_of_sitemap("https://example.org/" + name) is kind
 
 
 @pytest.mark.parametrize(
@@ -198,4 +200,4 @@ def test_kind_of_sitemap(name: str, kind: PageKind) -> None:
 )
 def test_where_the_api_is(head: str, header: str, expected: str | None) -> None:
     root = lxml.html.fromstring(f"<html><head>{head}<title>x</title></head><body></body></html>")
-    assert wordpress_api.endpoint(root, header, "https://example.org/") == expected
+    assert wordpress_api.api_endpoint(root, header, "https://example.org/") == expected

@@ -11,7 +11,7 @@ from typing import Any
 import lxml.html
 import pytest
 
-from archiver.discovery import cdx, cdx_targets, feed, listing, sitemap, wordpress_api
+from archiver.discovery import cdx, feeds, links, sitemaps, wordpress_api
 from archiver.urls import Scope
 
 CASES = Path(__file__).parent.parent / "cases" / "discovery"
@@ -22,18 +22,18 @@ def answer(folder: Path) -> Any:
     body = next(folder.glob("input.*")).read_bytes()
     url = case["url"]
     if case["parser"] == "feed":
-        assert feed.looks_like_feed(body) or case.get("odd") or "broken" in folder.name
-        return feed.parse_feed(body, url)
+        assert feeds.looks_like_feed(body) or case.get("odd") or "broken" in folder.name
+        return feeds.parse_feed(body, url)
     if case["parser"] == "sitemap":
-        return sitemap.parse_sitemap(body, url)
+        return sitemaps.parse_sitemap(body, url)
     if case["parser"] == "api":
         return wordpress_api.parse_posts(body, case.get("headers", {}), url)
     if case["parser"] == "cdx":
-        return cdx.parse(body, case.get("fields", ()))
+        return cdx.parse_cdx(body, case.get("fields", ()))
     if case["parser"] == "cdx-targets":
-        return cdx_targets.targets(cdx.parse(body).entries, Scope.of(case["scope"]), url, case["latest_year"])
+        return cdx.cdx_candidates(cdx.parse_cdx(body).entries, Scope.of(case["scope"]), url, case["latest_year"])
     root = lxml.html.fromstring(body.decode())
-    return listing.parse_page(root, url, Scope.of(case["scope"]), latest_year=case.get("latest_year", 2100))
+    return links.parse_links(root, url, Scope.of(case["scope"]), latest_year=case.get("latest_year", 2100))
 
 
 def plain(value: Any) -> Any:

@@ -11,10 +11,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from archiver.discovery.cdx import CdxEntry, is_page, newest, parse, timestamp
-from archiver.discovery.cdx_query import CdxQuery, prefix_of, query_url, resumed, service_address
-from archiver.discovery.cdx_targets import is_spoilt, targets
-from archiver.items import Source
+from archiver.discovery.cdx import (
+    CdxEntry,
+    CdxQuery,
+    cdx_candidates,
+    is_page,
+    is_spoilt,
+    newest,
+    parse_cdx,
+    prefix_of,
+    query_url,
+    resumed,
+    service_address,
+    timestamp,
+)
+from archiver.items import DiscoverySource
 from archiver.urls import Scope, normalize
 from tests.waiting import bounded_work
 
@@ -41,8 +52,13 @@ def test_the_internet_archive_is_asked_for_each_page_once_and_by_and_by() -> Non
 
 
 def test_all_captures_of_all_kinds_can_be_asked_for() -> None:
-    query = CdxQuery(pages_only=False, collapse=False, limit=7, fields=("timestamp", "original"),
-                     until=datetime(2010, 1, 2, tzinfo=UTC))
+    query = CdxQuery(
+        pages_only=False,
+        collapse=False,
+        limit=7,
+        fields=("timestamp", "original"),
+        until=datetime(2010, 1, 2, tzinfo=UTC),
+    )
     words = asked(query_url(WAYBACK, "example.org/blog/", query))
     assert words["url"] == ["example.org/blog/*"]
     assert words["fl"] == ["timestamp,original"]
@@ -59,19 +75,31 @@ def test_pywb_is_asked_in_its_own_words() -> None:
     assert not {"collapse", "showResumeKey", "fl"} & set(words)
 
 
-@pytest.mark.parametrize(("key", "sent"), [
-    ("org%2Cexample%29%2F+20240102030406", "org%2Cexample%29%2F+20240102030406"),
-    ("org,example)/ 20240102030406!", "org%2Cexample%29%2F%2020240102030406%21"),
-    ("a&url=http://other.example/*", "a%26url%3Dhttp%3A%2F%2Fother.example%2F%2A"),
-])
+@pytest.mark.parametrize(
+    ("key", "sent"),
+    [
+        ("org%2Cexample%29%2F+20240102030406", "org%2Cexample%29%2F+20240102030406"),
+        ("org,example)/ 20240102030406!", "org%2Cexample%29%2F%2020240102030406%21"),
+        ("a&url=http://other.example/*", "a%26url%3Dhttp%3A%2F%2Fother.example%2F%2A"),
+    ],
+)
 def test_a_resume_key_is_sent_as_it_was_printed(key: str, sent: str) -> None:
     assert resumed(f"{WAYBACK}?url=x", key) == f"{WAYBACK}?url=x&resumeKey={sent}"
 
 
-@pytest.mark.parametrize(("text", "address"), [
-    ("internet-archive", WAYBACK), ("Internet-Archive", WAYBACK), (PYWB, PYWB), ("example", ""), ("ftp://x.org/", ""),
-    ("https://me:secret@x.org/cdx", ""), ("https://x.org/cdx?url=y", ""), ("http://[", ""),
-])
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("internet-archive", WAYBACK),
+        ("Internet-Archive", WAYBACK),
+        (PYWB, PYWB),
+        ("example", ""),
+        ("ftp://x.org/", ""),
+        ("https://me:secret@x.org/cdx", ""),
+        ("https://x.org/cdx?url=y", ""),
+        ("http://[", ""),
+    ],
+)
 def test_which_service_is_meant(text: str, address: str) -> None:
     if address:
         assert service_address(text) == address
@@ -80,53 +108,117 @@ def test_which_service_is_meant(text: str, address: str) -> None:
             service_address(text)
 
 
-@pytest.mark.parametrize(("text", "at"), [
-    ("20090607080910", datetime(2009, 6, 7, 8, 9, 10, tzinfo=UTC)), ("2009", datetime(2009, 1, 1, tzinfo=UTC)),
-    ("200906", datetime(2009, 6, 1, tzinfo=UTC)), ("20090607080910123", datetime(2009, 6, 7, 8, 9, 10, tzinfo=UTC)),
-    (20090607, datetime(2009, 6, 7, tzinfo=UTC)), ("20091301", None), ("20090", None), ("-", None), ("", None),
-    ("٢٠٠٩", None), (None, None), (True, None), ("00000101", None),
-])
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("20090607080910", datetime(2009, 6, 7, 8, 9, 10, tzinfo=UTC)),
+        ("2009", datetime(2009, 1, 1, tzinfo=UTC)),
+        ("200906", datetime(2009, 6, 1, tzinfo=UTC)),
+        ("20090607080910123", datetime(2009, 6, 7, 8, 9, 10, tzinfo=UTC)),
+        (20090607, datetime(2009, 6, 7, tzinfo=UTC)),
+        ("20091301", None),
+        ("20090", None),
+        ("-", None),
+        ("", None),
+        ("٢٠٠٩", None),
+        (None, None),
+        (True, None),
+        ("00000101", None),
+    ],
+)
 def test_a_time_of_fewer_digits_is_its_first_moment(text: object, at: datetime | None) -> None:
     assert timestamp(text) == at
 
 
-VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(
-    ["20090607080910", "http://blog.example.org/a", "text/html", "200", "-", "timestamp", "original", "urlkey"])
-DEEP = st.recursive(VALUES, lambda c: st.lists(c, max_size=4) | st.dictionaries(
-    st.sampled_from(["timestamp", "url", "original", "mime", "status", "offset", "endtimestamp", "x"]), c),
-    max_leaves=30)
-PIECES = st.sampled_from(["[", "]", "[[", ",", "\n", "\n\n", "\r\n", "{", "}", " ", '"', '"timestamp"', '"original"',
-                          "org,example)/", "20090607080910", "http://blog.example.org/a", "text/html", "200", "-", "!",
-                          " CDX N b a m s k r M S V g", '{"url": "http://blog.example.org/a"}', "\x00", "é", "\ud800"])
+VALUES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(
+        ["20090607080910", "http://blog.example.org/a", "text/html", "200", "-", "timestamp", "original", "urlkey"]
+    )
+)
+DEEP = st.recursive(
+    VALUES,
+    lambda c: (
+        st.lists(c, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["timestamp", "url", "original", "mime", "status", "offset", "endtimestamp", "x"]), c
+        )
+    ),
+    max_leaves=30,
+)
+PIECES = st.sampled_from(
+    [
+        "[",
+        "]",
+        "[[",
+        ",",
+        "\n",
+        "\n\n",
+        "\r\n",
+        "{",
+        "}",
+        " ",
+        '"',
+        '"timestamp"',
+        '"original"',
+        "org,example)/",
+        "20090607080910",
+        "http://blog.example.org/a",
+        "text/html",
+        "200",
+        "-",
+        "!",
+        " CDX N b a m s k r M S V g",
+        '{"url": "http://blog.example.org/a"}',
+        "\x00",
+        "é",
+        "\ud800",
+    ]
+)
 SOUP = st.lists(PIECES | st.text(max_size=6), max_size=40).map("".join)
-BODIES = st.binary(max_size=200) | SOUP.map(lambda s: s.encode("utf-8", "surrogatepass")) | SOUP.map(
-    lambda s: gzip.compress(s.encode("utf-8", "surrogatepass"))[:-3]) | DEEP.map(
-    lambda v: json.dumps(v).encode()) | st.lists(DEEP, max_size=5).map(lambda v: "\n".join(map(json.dumps, v)).encode())
+BODIES = (
+    st.binary(max_size=200)
+    | SOUP.map(lambda s: s.encode("utf-8", "surrogatepass"))
+    | SOUP.map(lambda s: gzip.compress(s.encode("utf-8", "surrogatepass"))[:-3])
+    | DEEP.map(lambda v: json.dumps(v).encode())
+    | st.lists(DEEP, max_size=5).map(lambda v: "\n".join(map(json.dumps, v)).encode())
+)
 quick = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @quick
 @given(BODIES, st.sampled_from([(), ("timestamp", "original"), ("x",)]), st.integers(1, 5))
 def test_no_answer_raises_and_all_is_bounded(body: bytes, fields: tuple[str, ...], limit: int) -> None:
-    page = parse(body, fields, limit)
+    page = parse_cdx(body, fields, limit)
     assert len(page.entries) <= limit
     assert not (page.entries and page.error)
     assert all(e.timestamp.tzinfo is UTC and e.url and (e.last is None or e.last.tzinfo) for e in page.entries)
-    found = targets(page.entries, SCOPE, WAYBACK)
+    found = cdx_candidates(page.entries, SCOPE, WAYBACK)
     assert len({t.url for t in found.targets}) == len(found.targets) <= len(page.entries)
     for target in found.targets:
         assert normalize(target.url) == target.url
         assert SCOPE.contains(target.url)
         assert not is_spoilt(target.url)
-        assert target.source is Source.CDX
+        assert target.source is DiscoverySource.CDX
         assert target.captured
         assert target.lead is None
 
 
-ENTRIES = st.lists(st.tuples(
-    st.sampled_from(["http://blog.example.org/a", "https://www.blog.example.org:443/b?x=1", "http://x/\u00e9\u201d"]),
-    st.datetimes(datetime(1996, 1, 1), datetime(2030, 1, 1)).map(lambda at: at.replace(microsecond=0)),
-    st.sampled_from(["text/html", "warc/revisit"]), st.sampled_from(["200", "404", "-"])), max_size=8)
+ENTRIES = st.lists(
+    st.tuples(
+        st.sampled_from(
+            ["http://blog.example.org/a", "https://www.blog.example.org:443/b?x=1", "http://x/\u00e9\u201d"]
+        ),
+        st.datetimes(datetime(1996, 1, 1), datetime(2030, 1, 1)).map(lambda at: at.replace(microsecond=0)),
+        st.sampled_from(["text/html", "warc/revisit"]),
+        st.sampled_from(["200", "404", "-"]),
+    ),
+    max_size=8,
+)
 
 
 @quick
@@ -135,23 +227,38 @@ def test_every_form_tells_the_same(told: list[tuple[str, datetime, str, str]]) -
     plain = [("k", f"{at:%Y%m%d%H%M%S}".zfill(14), url, mime, status, "D", "7") for url, at, mime, status in told]
     names = ("urlkey", "timestamp", "original", "mimetype", "statuscode", "digest", "length")
     objects = [dict(zip(names, row, strict=True)) for row in plain]
-    forms = [json.dumps([names, *plain]), "\n".join(map(json.dumps, objects)), "\n".join(" ".join(r) for r in plain),
-             "\n".join(f"{o.pop('urlkey')} {o.pop('timestamp')} {json.dumps(o)}" for o in map(dict, objects))]
-    pages = [parse(form.encode()) for form in forms]
+    forms = [
+        json.dumps([names, *plain]),
+        "\n".join(map(json.dumps, objects)),
+        "\n".join(" ".join(r) for r in plain),
+        "\n".join(f"{o.pop('urlkey')} {o.pop('timestamp')} {json.dumps(o)}" for o in map(dict, objects)),
+    ]
+    pages = [parse_cdx(form.encode()) for form in forms]
     assert all(page == pages[0] for page in pages)
     assert not pages[0].bad
     assert [(e.url, e.timestamp.replace(tzinfo=None), e.media_type, e.length) for e in pages[0].entries] == [
-        (url, at, mime, 7) for url, at, mime, _ in told]
+        (url, at, mime, 7) for url, at, mime, _ in told
+    ]
 
 
-@pytest.mark.parametrize("row", [
-    '["k","20100101000000","http://blog.example.org/%d","text/html","200","D","1"],\n', "[1, [2,\n", '["never ends\n',
-    '{"a": [\n', "[" * 40 + "\n", 'k 20100101000000 {"url": "http://blog.example.org/%d"}\n', "\n", "k k k k\n", "[,",
-])
+@pytest.mark.parametrize(
+    "row",
+    [
+        '["k","20100101000000","http://blog.example.org/%d","text/html","200","D","1"],\n',
+        "[1, [2,\n",
+        '["never ends\n',
+        '{"a": [\n',
+        "[" * 40 + "\n",
+        'k 20100101000000 {"url": "http://blog.example.org/%d"}\n',
+        "\n",
+        "k k k k\n",
+        "[,",
+    ],
+)
 def test_a_list_of_a_million_rows_is_cut(row: str) -> None:
     body = ("[" * row.startswith("[") + row.replace("%d", "7") * (min(40_000_000 // len(row), 1_000_000))).encode()
     with bounded_work():
-        page = parse(body)
+        page = parse_cdx(body)
     assert len(page.entries) + page.bad <= 100_000
 
 
@@ -162,6 +269,12 @@ def test_pages_and_the_newest_capture_of_each() -> None:
     old, new, other = entry("a", 2009), entry("a", 2019), entry("b", 2014)
     assert newest([old, new, other]) == newest([new, old, other]) == (new, other)
     untold = CdxEntry("c", datetime(2009, 1, 1, tzinfo=UTC), "c")
-    kinds = [old, entry("d", 2009, 404), entry("e", 2009, None, "warc/revisit"), entry("f", 2009, 200, "image/png"),
-             entry("g", 2009, 200, "application/xhtml+xml"), untold]
+    kinds = [
+        old,
+        entry("d", 2009, 404),
+        entry("e", 2009, None, "warc/revisit"),
+        entry("f", 2009, 200, "image/png"),
+        entry("g", 2009, 200, "application/xhtml+xml"),
+        untold,
+    ]
     assert [e.url for e in kinds if is_page(e)] == ["a", "g", "c"]

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from archiver.discovery.feed import parse_feed
+from archiver.discovery.feeds import parse_feed
 
 SPACES = (
     'xmlns:georss="http://www.georss.org/georss" xmlns:gml="http://www.opengis.net/gml" '
@@ -25,8 +25,13 @@ HERE = (10.5, 106.25)
         ("<georss:box>10 106 11 106.5</georss:box>", HERE, "", None),
         ("<georss:line>10 106 10.2 106.1 11 106.5</georss:line>", HERE, "", None),
         ("<georss:where><gml:Point><gml:pos>10.5 106.25</gml:pos></gml:Point></georss:where>", HERE, "", 0.01),
-        ("<georss:where><gml:Envelope><gml:lowerCorner>10 106</gml:lowerCorner><gml:upperCorner>11 106.5"
-         "</gml:upperCorner></gml:Envelope></georss:where>", HERE, "", None),
+        (
+            "<georss:where><gml:Envelope><gml:lowerCorner>10 106</gml:lowerCorner><gml:upperCorner>11 106.5"
+            "</gml:upperCorner></gml:Envelope></georss:where>",
+            HERE,
+            "",
+            None,
+        ),
         ("<geo:lat>10.5</geo:lat><geo:long>106.25</geo:long>", HERE, "", 0.01),
         ("<geo:Point><geo:lat>10.5</geo:lat><geo:long>106.25</geo:long></geo:Point>", HERE, "", 0.01),
         ("<dcterms:spatial>name=Hill; east=106.25; north=10.5</dcterms:spatial>", HERE, "Hill", 0.01),
@@ -34,8 +39,10 @@ HERE = (10.5, 106.25)
     ],
 )
 def test_xml(inside: str, place: tuple[float | None, float | None], name: str, precision: float | None) -> None:
-    feed = (f'<rss version="2.0" {SPACES}><channel><title>T</title><item><title>A</title>'
-            f"<link>https://here.example/a</link>{inside}</item></channel></rss>")
+    feed = (
+        f'<rss version="2.0" {SPACES}><channel><title>T</title><item><title>A</title>'
+        f"<link>https://here.example/a</link>{inside}</item></channel></rss>"
+    )
     (target,) = parse_feed(feed.encode(), "https://here.example/feed").targets
     assert target.lead is not None
     (tag,) = target.lead.geotags
@@ -44,20 +51,31 @@ def test_xml(inside: str, place: tuple[float | None, float | None], name: str, p
 
 @pytest.mark.parametrize(
     "inside",
-    ["<georss:point>0 0</georss:point>", "<georss:point>95 200</georss:point>", "<geo:lat>10</geo:lat>",
-     "<georss:point>NaN NaN</georss:point>", "<dc:coverage>1990-2000</dc:coverage>"],
+    [
+        "<georss:point>0 0</georss:point>",
+        "<georss:point>95 200</georss:point>",
+        "<geo:lat>10</geo:lat>",
+        "<georss:point>NaN NaN</georss:point>",
+        "<dc:coverage>1990-2000</dc:coverage>",
+    ],
 )
 def test_what_is_no_place(inside: str) -> None:
-    feed = (f'<rss version="2.0" {SPACES}><channel><title>T</title><item><title>A</title>'
-            f"<link>https://here.example/a</link>{inside}</item></channel></rss>")
+    feed = (
+        f'<rss version="2.0" {SPACES}><channel><title>T</title><item><title>A</title>'
+        f"<link>https://here.example/a</link>{inside}</item></channel></rss>"
+    )
     (target,) = parse_feed(feed.encode(), "https://here.example/feed").targets
     assert target.lead is not None
     assert target.lead.geotags == ()
 
 
 def test_json() -> None:
-    item = {"id": "1", "url": "https://here.example/a", "title": "A",
-            "_geo": {"latitude": 10.5, "longitude": "106.25", "name": "Hill"}}
+    item = {
+        "id": "1",
+        "url": "https://here.example/a",
+        "title": "A",
+        "_geo": {"latitude": 10.5, "longitude": "106.25", "name": "Hill"},
+    }
     feed = {"version": "https://jsonfeed.org/version/1.1", "title": "T", "items": [item]}
     (target,) = parse_feed(json.dumps(feed).encode(), "https://here.example/feed.json").targets
     assert target.lead is not None

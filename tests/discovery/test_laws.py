@@ -13,11 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from archiver.discovery import addresses, guess, listing, markup, sitemap, wordpress_api
-from archiver.discovery.feed import looks_like_feed, parse_feed
-from archiver.discovery.json_body import parse_json
-from archiver.discovery.when import parse_time
-from archiver.items import Lead, Target
+from archiver.discovery import documents, sitemaps, url_classifier, wordpress_api
+from archiver.discovery import links as link_reader
+from archiver.discovery.documents import parse_json, parse_time
+from archiver.discovery.feeds import looks_like_feed, parse_feed
+from archiver.items import DiscoveredURL, SourceHint
 from archiver.urls import Scope, normalize
 from tests.waiting import bounded_work
 
@@ -117,11 +117,11 @@ JSON = st.recursive(
 quick = settings(suppress_health_check=[HealthCheck.too_slow])
 
 
-def sound(targets: tuple[Target, ...]) -> None:
-    assert len({t.url for t in targets}) == len(targets) <= markup.MAX_TARGETS
+def sound(targets: tuple[DiscoveredURL, ...]) -> None:
+    assert len({t.url for t in targets}) == len(targets) <= documents.MAX_TARGETS
     for target in targets:
         assert normalize(target.url) == target.url
-        lead = target.lead or Lead()
+        lead = target.lead or SourceHint()
         for moment in (target.lastmod, lead.published, lead.modified):
             assert moment is None or moment.tzinfo is not None
         for tag in lead.geotags:
@@ -132,9 +132,9 @@ def sound(targets: tuple[Target, ...]) -> None:
 @given(BODIES)
 def test_feeds_and_sitemaps_never_raise(body: bytes) -> None:
     looks_like_feed(body)
-    sitemap.looks_like_sitemap(body)
+    sitemaps.looks_like_sitemap(body)
     sound(parse_feed(body, URL).targets)
-    found = sitemap.parse_sitemap(body, URL)
+    found = sitemaps.parse_sitemap(body, URL)
     sound(found.targets)
     sound(found.children)
 
@@ -158,9 +158,9 @@ def test_the_api_never_raises(value: object, headers: dict[str, str]) -> None:
 @given(SOUP)
 def test_pages_never_raise(markup_soup: str) -> None:
     root = lxml.html.fromstring(
-        "<html><body>" + markup.decode(markup_soup.encode("utf-8", "replace")).replace("\x00", "") + "</body></html>"
+        "<html><body>" + documents.decode(markup_soup.encode("utf-8", "replace")).replace("\x00", "") + "</body></html>"
     )
-    links = listing.parse_page(root, "https://example.org/x/", SCOPE)
+    links = link_reader.parse_links(root, "https://example.org/x/", SCOPE)
     sound(links.all)
     assert all(SCOPE.contains(t.url) for t in links.links + links.next_pages)
 
@@ -172,10 +172,10 @@ def test_times_and_addresses_never_raise(text: str) -> None:
     assert moment is None or (moment.tzinfo and moment.year >= 1980)
     address = normalize(text, "https://example.org/a/")
     if address:
-        addresses.facts(text, "https://example.org/a/", "https://example.org/", SCOPE, 2100)
-    sitemap.kind_of_sitemap(text)
+        url_classifier.link_facts(text, "https://example.org/a/", "https://example.org/", SCOPE, 2100)
+    sitemaps.kind_of_sitemap(text)
     parse_json(text.encode("utf-8", "surrogatepass"))
-    markup.plain_text(text)
+    documents.plain_text(text)
 
 
 @quick
@@ -231,16 +231,16 @@ def test_external_entities_stay_outside() -> None:
 def test_a_gzip_bomb_is_cut() -> None:
     packer = zlib.compressobj(9, wbits=31)
     bomb = b"".join(packer.compress(b" " * 1_000_000) for _ in range(100)) + packer.flush()
-    assert len(markup.inflate(bomb, limit=1_000_000)) == 1_000_000
-    assert len(markup.inflate(gzip.compress(bomb), limit=1_000_000)) <= 1_000_000
+    assert len(documents.inflate(bomb, limit=1_000_000)) == 1_000_000
+    assert len(documents.inflate(gzip.compress(bomb), limit=1_000_000)) <= 1_000_000
 
 
 def test_a_sitemap_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sitemap, "MAX_TARGETS", 500)
+    monkeypatch.setattr(sitemaps, "MAX_TARGETS", 500)
     addresses_in = [f"https://example.org/{i}" for i in range(900)]
     rows = "".join(f"<url><loc>{a}</loc></url>" for a in addresses_in)
-    assert len(sitemap.parse_sitemap(gzip.compress(f"<urlset>{rows}</urlset>".encode()), URL).targets) == 500
-    assert len(sitemap.parse_sitemap("\n".join(addresses_in).encode(), URL).targets) == 500
+    assert len(sitemaps.parse_sitemap(gzip.compress(f"<urlset>{rows}</urlset>".encode()), URL).targets) == 500
+    assert len(sitemaps.parse_sitemap("\n".join(addresses_in).encode(), URL).targets) == 500
 
 
 def test_deep_json_and_xml_are_no_trouble() -> None:
@@ -261,7 +261,7 @@ def test_deep_json_and_xml_are_no_trouble() -> None:
     )
 )
 def test_guesses_are_few_and_on_the_host(start: str) -> None:
-    found = guess.guesses(start, Scope.of(start))
+    found = link_reader.well_known_urls(start, Scope.of(start))
     sound(found)
     assert 10 <= len(found) <= 20
     assert {urlsplit(t.url).netloc for t in found} == {urlsplit(start).netloc}

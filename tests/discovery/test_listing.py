@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import lxml.html
 
-from archiver.discovery.listing import parse_page
+from archiver.discovery.links import parse_links
 from archiver.urls import Scope
 
 
 def test_what_a_post_declares_as_its_amp_copy_is_not_followed_wherever_it_lies() -> None:
     html = """<html><head><base href="/Site/"><link rel="amphtml" href="Fast/News/Old-Pier.aspx"></head><body>
 <a href="Fast/News/Old-Pier.aspx">fast version</a> <a href="News/New-Pier.aspx">next</a></body></html>"""
-    links = parse_page(lxml.html.fromstring(html), "https://example.org/Site/News/Old-Pier.aspx", Scope("example.org"))
+    links = parse_links(lxml.html.fromstring(html), "https://example.org/Site/News/Old-Pier.aspx", Scope("example.org"))
     assert [t.url for t in links.links] == ["https://example.org/Site/News/New-Pier.aspx"]
     assert [(t.url, t.trap) for t in links.traps] == [("https://example.org/Site/Fast/News/Old-Pier.aspx", "amp")]

@@ -9,24 +9,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.discovery.cdx import CdxEntry
-from archiver.discovery.cdx_query import captures_url
-from archiver.discovery.mementos import original_of, parse_timemap, service_of
-from archiver.discovery.past_choice import Do, Listed, choose, tells
+from archiver.discovery.cdx import CdxEntry, captures_url
+from archiver.discovery.timemaps import (
+    Do,
+    Listed,
+    choose_captures,
+    original_of,
+    parse_timemap,
+    says_something,
+    service_of,
+)
 
 AT = datetime(2009, 5, 2, 10, 0, 0, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(("text", "replay"), [
-    ("internet-archive", "https://web.archive.org/web/"),
-    ("https://web.archive.org/cdx/search/cdx", "https://web.archive.org/web/"),
-    ("https://archive.example/wayback/cdx/search/cdx", "https://archive.example/wayback/"),
-    ("https://archive.example/coll/cdx", "https://archive.example/coll/"),
-    ("https://archive.example/coll/index", "https://archive.example/coll/"),
-    ("https://archive.example/coll-cdx", "https://archive.example/coll/"),
-    ("https://archive.example/coll/timemap/link/", "https://archive.example/coll/"),
-    ("https://web.archive.org/web/timemap/link/", "https://web.archive.org/web/"),
-])
+@pytest.mark.parametrize(
+    ("text", "replay"),
+    [
+        ("internet-archive", "https://web.archive.org/web/"),
+        ("https://web.archive.org/cdx/search/cdx", "https://web.archive.org/web/"),
+        ("https://archive.example/wayback/cdx/search/cdx", "https://archive.example/wayback/"),
+        ("https://archive.example/coll/cdx", "https://archive.example/coll/"),
+        ("https://archive.example/coll/index", "https://archive.example/coll/"),
+        ("https://archive.example/coll-cdx", "https://archive.example/coll/"),
+        ("https://archive.example/coll/timemap/link/", "https://archive.example/coll/"),
+        ("https://web.archive.org/web/timemap/link/", "https://web.archive.org/web/"),
+    ],
+)
 def test_where_captures_lie_follows_from_the_list(text: str, replay: str) -> None:
     service = service_of(text)
     assert service.replay == replay
@@ -36,20 +45,33 @@ def test_where_captures_lie_follows_from_the_list(text: str, replay: str) -> Non
 
 def test_what_does_not_follow_can_be_named_and_what_is_no_service_is_refused() -> None:
     assert service_of("https://a.example/list", "https://b.example/past").replay == "https://b.example/past/"
-    for text, replay in (("https://a.example/list", ""), ("nonsense", ""), ("https://me:pw@a.example/coll/cdx", ""),
-                         ("https://a.example/coll/cdx?url=x", ""), ("internet-archive", "ftp://a.example/")):
+    for text, replay in (
+        ("https://a.example/list", ""),
+        ("nonsense", ""),
+        ("https://me:pw@a.example/coll/cdx", ""),
+        ("https://a.example/coll/cdx?url=x", ""),
+        ("internet-archive", "ftp://a.example/"),
+    ):
         with pytest.raises(ValueError, match=r"give|--replay"):
             service_of(text, replay)
 
 
-@pytest.mark.parametrize(("location", "url"), [
-    ("https://web.archive.org/web/20100102030405id_/http://blog.example/a/", "http://blog.example/a/"),
-    ("/web/2010/http://blog.example/a/", None), ("/web/20100102030405/http:/blog.example/a/", "http://blog.example/a/"),
-    ("//web.archive.org/web/20100102030405mp_/https://blog.example/?u=http://x/", "https://blog.example/?u=http://x/"),
-    ("http://blog.example/a/", ""), ("https://web.archive.org/web/http://blog.example/a/", ""),
-    ("https://web.archive.org.example/web/20100102030405/http://blog.example/", ""),
-    ("/web/20101302030405/http://a/", ""),
-])
+@pytest.mark.parametrize(
+    ("location", "url"),
+    [
+        ("https://web.archive.org/web/20100102030405id_/http://blog.example/a/", "http://blog.example/a/"),
+        ("/web/2010/http://blog.example/a/", None),
+        ("/web/20100102030405/http:/blog.example/a/", "http://blog.example/a/"),
+        (
+            "//web.archive.org/web/20100102030405mp_/https://blog.example/?u=http://x/",
+            "https://blog.example/?u=http://x/",
+        ),
+        ("http://blog.example/a/", ""),
+        ("https://web.archive.org/web/http://blog.example/a/", ""),
+        ("https://web.archive.org.example/web/20100102030405/http://blog.example/", ""),
+        ("/web/20101302030405/http://a/", ""),
+    ],
+)
 def test_a_location_is_one_of_a_capture_or_is_not(location: str, url: str | None) -> None:
     base = "https://web.archive.org/web/2009id_/http://blog.example/"
     found = service_of("internet-archive").captured(location, base)
@@ -66,12 +88,16 @@ def test_a_timemap_is_read_whole_or_in_parts() -> None:
  <https://t.example/bad/http://a.example/>; rel="memento"; datetime="some day" """
     page, more = parse_timemap(body, "http://a.example/")
     assert [(e.timestamp.year, e.url, e.digest, e.status) for e in page.entries] == [
-        (2009, "http://a.example/", "", None), (2010, "http://a.example/", "", None)]
+        (2009, "http://a.example/", "", None),
+        (2010, "http://a.example/", "", None),
+    ]
     assert more == ("https://t.example/timemap/2/http://a.example/",)
     assert not page.error
     assert "Sorry" in parse_timemap(b"<html><p>Sorry</p>", "http://a.example/")[0].error
     assert not parse_timemap(b"", "http://a.example/")[0].error
-    assert original_of('<http://a.example/>; rel="original", <http://b.example/>; rel="timegate"') == "http://a.example/"
+    assert (
+        original_of('<http://a.example/>; rel="original", <http://b.example/>; rel="timegate"') == "http://a.example/"
+    )
     assert original_of('</x>; rel="next"') == ""
 
 
@@ -85,8 +111,10 @@ def test_the_whole_list_is_asked_for_in_each_ones_words() -> None:
     assert words["url"] == ["blog.example/*"]
     assert words["from"] == ["20090502100000"]
     assert "collapse" not in words
-    assert words["filter"] == ["statuscode:(200|30[12378]|404|410|-)",
-                               "mimetype:(text/html|application/xhtml.xml|warc/revisit|unk|-)"]
+    assert words["filter"] == [
+        "statuscode:(200|30[12378]|404|410|-)",
+        "mimetype:(text/html|application/xhtml.xml|warc/revisit|unk|-)",
+    ]
     words = parse_qs(urlsplit(captures_url("http://127.0.0.1:8080/old/cdx", "blog.example/a", None, AT)).query)
     assert words["url"] == ["http://blog.example/a"]
     assert words["to"] == ["20090502100000"]
@@ -99,42 +127,56 @@ def entry(status: int | None, mime: str = "text/html") -> CdxEntry:
 
 
 def test_which_captures_tell_of_posts() -> None:
-    told = [entry(200), entry(None, ""), entry(None, "warc/revisit"), entry(200, "unk"), entry(301, "unk"),
-            entry(404, "")]
-    assert all(map(tells, told))
+    told = [
+        entry(200),
+        entry(None, ""),
+        entry(None, "warc/revisit"),
+        entry(200, "unk"),
+        entry(301, "unk"),
+        entry(404, ""),
+    ]
+    assert all(map(says_something, told))
     told = [entry(200, "image/png"), entry(500), entry(403), entry(206), entry(304), entry(200, "text/xml")]
-    assert not any(map(tells, told))
+    assert not any(map(says_something, told))
 
 
 def listed(*words: str) -> list[Listed]:
-    """ "200A": a page with the payload A; days apart. """
+    """ "200A": a page with the payload A; days apart."""
     return [Listed(AT + timedelta(days=n), "http://blog.example/a", int(w[:3]), w[3:]) for n, w in enumerate(words)]
 
 
-@pytest.mark.parametrize(("words", "expected"), [
-    ("200A 200A 200A 200A", "fetch - - seen"), ("200A 200B 200A", "fetch fetch seen"),
-    ("200A 404x 404y 404x 200A 200A", "fetch gone - gone seen seen"), ("301X 301X 301Y", "fetch - fetch"),
-    ("200 200 200", "fetch fetch fetch"), ("404x", "gone"), ("200A 200B 200B 200A 200B", "fetch fetch seen seen seen"),
-])
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("200A 200A 200A 200A", "fetch - - seen"),
+        ("200A 200B 200A", "fetch fetch seen"),
+        ("200A 404x 404y 404x 200A 200A", "fetch gone - gone seen seen"),
+        ("301X 301X 301Y", "fetch - fetch"),
+        ("200 200 200", "fetch fetch fetch"),
+        ("404x", "gone"),
+        ("200A 200B 200B 200A 200B", "fetch fetch seen seen seen"),
+    ],
+)
 def test_a_payload_is_fetched_once(words: str, expected: str) -> None:
     captures = listed(*words.split())
-    found = {c: do.value for c, do in choose(captures)}
+    found = {c: do.value for c, do in choose_captures(captures)}
     assert [found.get(c, "-") for c in captures] == expected.split()
 
 
 def test_a_redirect_to_the_same_address_is_not_fetched() -> None:
     page, other = Listed(AT, "https://blog.example/a", 200, "A"), Listed(AT, "http://blog.example/b", 301, "X")
     near = [Listed(AT + timedelta(seconds=s), "http://blog.example/a", 301, f"X{s}") for s in (-90, -20, 3, 200)]
-    found = dict(choose(sorted([page, *near], key=lambda c: c.at)))
+    found = dict(choose_captures(sorted([page, *near], key=lambda c: c.at)))
     assert found == {near[0]: Do.FETCH, page: Do.FETCH, near[3]: Do.FETCH}
-    assert dict(choose([other])) == {other: Do.FETCH}
+    assert dict(choose_captures([other])) == {other: Do.FETCH}
 
 
-@given(st.lists(st.tuples(st.sampled_from([None, 200, 200, 200, 301, 404]), st.sampled_from(["A", "B", ""])),
-                max_size=30))
+@given(
+    st.lists(st.tuples(st.sampled_from([None, 200, 200, 200, 301, 404]), st.sampled_from(["A", "B", ""])), max_size=30)
+)
 def test_every_payload_and_its_first_and_last_time_is_told(words: list[tuple[int | None, str]]) -> None:
     captures = [Listed(AT + timedelta(days=n), "http://blog.example/a", *word) for n, word in enumerate(words)]
-    found = list(choose(captures))
+    found = list(choose_captures(captures))
     pages = [c for c in captures if c.is_page and c.digest]
     fetched = [c.digest for c, do in found if do is Do.FETCH and c.is_page and c.digest]
     assert len(fetched) == len(set(fetched))
@@ -148,4 +190,5 @@ def test_every_payload_and_its_first_and_last_time_is_told(words: list[tuple[int
     kept = [c.kind for c in chosen if c.is_page]
     runs = [c.kind for n, c in enumerate(captures) if c.is_page and (not n or captures[n - 1].kind != c.kind)]
     assert [k for n, k in enumerate(kept) if not n or kept[n - 1] != k] == [
-        k for n, k in enumerate(runs) if not n or runs[n - 1] != k]
+        k for n, k in enumerate(runs) if not n or runs[n - 1] != k
+    ]

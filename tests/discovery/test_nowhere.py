@@ -5,66 +5,78 @@ from __future__ import annotations
 import pytest
 from lxml import html
 
-from archiver.discovery.nowhere import Nowhere, address, from_json, look_of, to_json
-from archiver.discovery.wall import wall_of
+from archiver.discovery.soft404 import SoftNotFoundProfile, fingerprint_of, from_json, probe_url, to_json, wall_of
 from archiver.urls import Scope
 
 FRAME = "<p>" + " ".join(f"word{n}" for n in range(300)) + "</p>"
 
 
 def look(title: str, body: str, url: str = "https://example.org/x1y2/") -> object:
-    return look_of(html.document_fromstring(f"<html><body>{body}</body></html>"), title, url)
+    return fingerprint_of(html.document_fromstring(f"<html><body>{body}</body></html>"), title, url)
 
 
-NOTHING = Nowhere("https://example.org/x1y2/", 200, "", look("Ekki fannst", f"{FRAME}<h1>Ekki fannst</h1>"))  # type: ignore[arg-type]
+NOTHING = SoftNotFoundProfile("https://example.org/x1y2/", 200, "", look("Ekki fannst", f"{FRAME}<h1>Ekki fannst</h1>"))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("title", "body", "url", "is_like"), [
-    ("Ekki fannst", f"{FRAME}<h1>Ekki fannst</h1>", "https://example.org/lost/", True),
-    ("Ekki fannst: lost", f"{FRAME}<h1>Ekki fannst</h1><p>lost</p>", "https://example.org/lost/", True),
-    ("A post", f"{FRAME}<h1>A post</h1><p>One line.</p>", "https://example.org/other/", False),
-    ("Ekki fannst", f"{FRAME}<h1>A line of its own</h1><p>is enough for a post to be one, though it be short.</p>",
-     "https://example.org/p/", False),
-])
+@pytest.mark.parametrize(
+    ("title", "body", "url", "is_like"),
+    [
+        ("Ekki fannst", f"{FRAME}<h1>Ekki fannst</h1>", "https://example.org/lost/", True),
+        ("Ekki fannst: lost", f"{FRAME}<h1>Ekki fannst</h1><p>lost</p>", "https://example.org/lost/", True),
+        ("A post", f"{FRAME}<h1>A post</h1><p>One line.</p>", "https://example.org/other/", False),
+        (
+            "Ekki fannst",
+            f"{FRAME}<h1>A line of its own</h1><p>is enough for a post to be one, though it be short.</p>",
+            "https://example.org/p/",
+            False,
+        ),
+    ],
+)
 def test_like_nothing(title: str, body: str, url: str, is_like: bool) -> None:
     assert NOTHING.is_like(look(title, body, url)) is is_like  # type: ignore[arg-type]
 
 
 def test_a_shell_that_a_script_fills_says_nothing() -> None:
-    shell = Nowhere("https://example.org/x/", 200, "", look("App", "<div id=app></div>"))  # type: ignore[arg-type]
+    shell = SoftNotFoundProfile("https://example.org/x/", 200, "", look("App", "<div id=app></div>"))  # type: ignore[arg-type]
     assert not shell.is_like(look("App", "<div id=app></div>"))  # type: ignore[arg-type]
 
 
 def test_it_is_kept_as_json() -> None:
     assert from_json(to_json(NOTHING)) == NOTHING
-    moved = Nowhere("https://example.org/x/", 302, "org,example)/")
+    moved = SoftNotFoundProfile("https://example.org/x/", 302, "org,example)/")
     assert from_json(to_json(moved)) == moved
     assert moved.leads_to("https://www.example.org/")
     assert from_json(None) is None
     assert from_json("{") is None
-    plain = Nowhere("https://example.org/x/", 404)
+    plain = SoftNotFoundProfile("https://example.org/x/", 404)
     assert not plain.location
     assert moved.location
     assert plain.look is moved.look is None
 
 
 def test_the_address_lies_in_the_folder() -> None:
-    assert address("https://example.org/blog/", Scope("example.org", "/blog/"), "ab12") == "https://example.org/blog/ab12/"
+    assert (
+        probe_url("https://example.org/blog/", Scope("example.org", "/blog/"), "ab12")
+        == "https://example.org/blog/ab12/"
+    )
 
 
 BUTTON = "<form><button>Accept all cookies</button></form>"
 PASSWORD = "<form><input type=password></form>"
 
 
-@pytest.mark.parametrize(("title", "body", "wall"), [
-    ("Log in", f"<h1>Log in</h1>{PASSWORD}", "login wall"),
-    ("Anmelden", f"<h1>Bitte</h1>{PASSWORD}", "login wall"),
-    ("Before you continue", f"<p>We use cookies.</p>{BUTTON}", "consent wall"),
-    ("Datenschutz", "<p>Wir und 800 Partner nutzen Cookies.</p><button>Akzeptieren</button>", "consent wall"),
-    ("Log in to the machine", "<h1>Log in to the machine</h1><p>How I did it.</p>", ""),
-    ("A post", f"<h1>A post</h1><p>Its text.</p><div>We use cookies {BUTTON}</div>", ""),
-    ("Cookies for Christmas", f"<h1>Cookies for Christmas</h1><p>{'Flour and butter. ' * 200}</p>{BUTTON}", ""),
-    ("Privacy", "<h1>Privacy</h1><p>We keep nothing.</p>", ""),
-])
+@pytest.mark.parametrize(
+    ("title", "body", "wall"),
+    [
+        ("Log in", f"<h1>Log in</h1>{PASSWORD}", "login wall"),
+        ("Anmelden", f"<h1>Bitte</h1>{PASSWORD}", "login wall"),
+        ("Before you continue", f"<p>We use cookies.</p>{BUTTON}", "consent wall"),
+        ("Datenschutz", "<p>Wir und 800 Partner nutzen Cookies.</p><button>Akzeptieren</button>", "consent wall"),
+        ("Log in to the machine", "<h1>Log in to the machine</h1><p>How I did it.</p>", ""),
+        ("A post", f"<h1>A post</h1><p>Its text.</p><div>We use cookies {BUTTON}</div>", ""),
+        ("Cookies for Christmas", f"<h1>Cookies for Christmas</h1><p>{'Flour and butter. ' * 200}</p>{BUTTON}", ""),
+        ("Privacy", "<h1>Privacy</h1><p>We keep nothing.</p>", ""),
+    ],
+)
 def test_walls(title: str, body: str, wall: str) -> None:
     assert wall_of(html.document_fromstring(f"<html><body>{body}</body></html>"), title) == wall

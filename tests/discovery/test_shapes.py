@@ -4,40 +4,64 @@ from __future__ import annotations
 
 import pytest
 
-from archiver.discovery.shapes import is_side_way, series_of, shape_of
+from archiver.discovery.url_classifier import is_side_way, pattern_of, series_of
 
 A, B = "https://example.org", "https://example.org"
 
 
-@pytest.mark.parametrize(("one", "other", "family"), [
-    ("/2024/05/17/", "/2023/01/02/", "dates"),
-    ("/plan/2024-05/", "/plan/1998-11/", "dates"),
-    ("/?m=202405", "/?m=202306", "dates"),
-    ("/whats-on/?month=5&year=2024", "/whats-on/?year=2031&month=12", "dates"),
-    ("/tag/sea/", "/tag/sand/page/3/", "terms"),
-    ("/en/tag/sea/", "/en/tag/a+b/", "terms"),
-    ("/?cat=3", "/?cat=4&paged=2", "terms"),
-    ("/search/boats/", "/search/ferries/", "terms"),
-    ("/page/2/", "/page/30/", "paging"),
-    ("/?page=2", "/?page=3", "paging"),
-    ("/news?start=10", "/news?start=40", "paging"),
-    ("/p/2", "/p/14", "paging"),
-    ("/search?updated-max=2010-01-01T00:00:00Z&max-results=7", "/search?updated-max=2009-02-01T00:00:00Z&start=14",
-     "paging"),
-    ("/search%3Fupdated-max=2010-01-01&max-results=7.html", "/search%3Fupdated-max=2009-02-01&start=14.html", "paging"),
-    ("/archive/?view=grid", "/archive/?length=long&period=day", "query"),
-    ("/shelf/12/", "/shelf/13/", "numbers"),
-])
+@pytest.mark.parametrize(
+    ("one", "other", "family"),
+    [
+        ("/2024/05/17/", "/2023/01/02/", "dates"),
+        ("/plan/2024-05/", "/plan/1998-11/", "dates"),
+        ("/?m=202405", "/?m=202306", "dates"),
+        ("/whats-on/?month=5&year=2024", "/whats-on/?year=2031&month=12", "dates"),
+        ("/tag/sea/", "/tag/sand/page/3/", "terms"),
+        ("/en/tag/sea/", "/en/tag/a+b/", "terms"),
+        ("/?cat=3", "/?cat=4&paged=2", "terms"),
+        ("/search/boats/", "/search/ferries/", "terms"),
+        ("/page/2/", "/page/30/", "paging"),
+        ("/?page=2", "/?page=3", "paging"),
+        ("/news?start=10", "/news?start=40", "paging"),
+        ("/p/2", "/p/14", "paging"),
+        (
+            "/search?updated-max=2010-01-01T00:00:00Z&max-results=7",
+            "/search?updated-max=2009-02-01T00:00:00Z&start=14",
+            "paging",
+        ),
+        (
+            "/search%3Fupdated-max=2010-01-01&max-results=7.html",
+            "/search%3Fupdated-max=2009-02-01&start=14.html",
+            "paging",
+        ),
+        ("/archive/?view=grid", "/archive/?length=long&period=day", "query"),
+        ("/shelf/12/", "/shelf/13/", "numbers"),
+    ],
+)
 def test_two_of_one_shape(one: str, other: str, family: str) -> None:
-    assert shape_of(A + one) == shape_of(B + other)
-    assert shape_of(A + one).family == family
+    assert pattern_of(A + one) == pattern_of(B + other)
+    assert pattern_of(A + one).family == family
 
 
-@pytest.mark.parametrize("path", ["/", "/a-post/", "/2024/05/a-post/", "/?p=12", "/index.php?id=7&lang=en", "/about",
-                                  "/post.php?nr=4", "/blog/2024-review/", "/tag-and-label/", "/?q=node/12",
-                                  "/news.php?cat=2&nid=31", "/index.php?/archives/12-a-post.html"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/a-post/",
+        "/2024/05/a-post/",
+        "/?p=12",
+        "/index.php?id=7&lang=en",
+        "/about",
+        "/post.php?nr=4",
+        "/blog/2024-review/",
+        "/tag-and-label/",
+        "/?q=node/12",
+        "/news.php?cat=2&nid=31",
+        "/index.php?/archives/12-a-post.html",
+    ],
+)
 def test_what_a_person_named_has_no_shape(path: str) -> None:
-    assert shape_of(A + path).family == ""
+    assert pattern_of(A + path).family == ""
 
 
 def test_a_list_in_a_folder_and_its_pages() -> None:
@@ -46,7 +70,16 @@ def test_a_list_in_a_folder_and_its_pages() -> None:
     assert series_of(A + "/a-post/") == series_of(A + "/?p=7") == ""
 
 
-@pytest.mark.parametrize(("path", "side"), [("/tag/sea/", True), ("/2024/05/", True), ("/archive/?view=x", True),
-                                            ("/page/2/", False), ("/a-post/", False), ("/?p=3", False)])
+@pytest.mark.parametrize(
+    ("path", "side"),
+    [
+        ("/tag/sea/", True),
+        ("/2024/05/", True),
+        ("/archive/?view=x", True),
+        ("/page/2/", False),
+        ("/a-post/", False),
+        ("/?p=3", False),
+    ],
+)
 def test_side_ways(path: str, side: bool) -> None:
     assert is_side_way(A + path) is side

@@ -13,13 +13,13 @@ from click.testing import CliRunner
 from scrapy.http import HtmlResponse
 
 import archiver.platforms
-from archiver.commands.main import cli
-from archiver.demo.blog import Blog
+from archiver.cli.main import cli
+from archiver.demo.demo_blog import Blog
 from archiver.extraction.article import extract_page
-from archiver.extraction.page import parse
-from archiver.extraction.rules import from_toml
+from archiver.extraction.page import parse_page
+from archiver.extraction.template.site_rule import from_toml
 from archiver.items import PageKind
-from archiver.platforms.table import tables
+from archiver.platforms.platform_table import tables
 
 TEXT = (Path(__file__).parents[2] / "docs" / "extend.md").read_text(encoding="utf-8")
 BASE = "http://127.0.0.1:28080"
@@ -56,7 +56,9 @@ def test_the_shell_s_selectors_are_the_rules_word_for_word() -> None:
 
 
 def test_the_rules_read_what_the_shell_showed(html: bytes) -> None:
-    article = extract_page(parse(html, URL), rules=from_toml(block("toml"), "x", by_hand=True, version="harbour.toml"))
+    article = extract_page(
+        parse_page(html, URL), rules=from_toml(block("toml"), "x", by_hand=True, version="harbour.toml")
+    )
     assert article.title == "Winter timetable of the ferry"
     assert article.published is not None
     assert article.published.isoformat() == "2022-10-29T09:00:00+02:00"
@@ -77,13 +79,16 @@ def test_a_mistake_is_said_as_shown(html: bytes, tmp_path: Path, monkeypatch: py
     assert result.stderr.strip() == expected
 
 
-@pytest.mark.parametrize(("source", "there", "here"), [
-    ("<h1>A <!-- x -->title</h1>", ["A ", "title"], ["A title"]),
-    ("<h1>Title</h1>", ["Title"], ["Title"]),
-])
+@pytest.mark.parametrize(
+    ("source", "there", "here"),
+    [
+        ("<h1>A <!-- x -->title</h1>", ["A ", "title"], ["A title"]),
+        ("<h1>Title</h1>", ["Title"], ["Title"]),
+    ],
+)
 def test_a_comment_in_a_text_parts_it_there_and_not_here(source: str, there: list[str], here: list[str]) -> None:
     assert HtmlResponse(URL, body=source.encode(), encoding="utf-8").css("h1::text").getall() == there
-    assert parse(source, URL).css("h1::text").getall() == here
+    assert parse_page(source, URL).css("h1::text").getall() == here
 
 
 @pytest.fixture
@@ -105,7 +110,7 @@ LOG = """<html><body class="tidelog log-entry"><h2>Tides</h2><h2 class="log-titl
 
 @pytest.mark.usefixtures("tidelog")
 def test_a_platform_is_one_file() -> None:
-    article = extract_page(parse(LOG, "https://log.example.org/42"))
+    article = extract_page(parse_page(LOG, "https://log.example.org/42"))
     assert article.platform == "tidelog"
     assert article.kind is PageKind.POST
     assert article.title == "A calm night"

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 import pytest
 
-from archiver.commands.main import cli
-from tests.commands.test_main import every_command
+from archiver.cli.main import cli
+from tests.cli.test_main import every_command
 
 PAGE = Path(__file__).parents[2] / "docs" / "archiver.1"
 
@@ -24,8 +24,9 @@ def test_mandoc_has_nothing_against_it() -> None:
 
 @pytest.mark.needs("mandoc")
 def test_it_shows_every_command_with_its_options_and_examples() -> None:
-    shown = subprocess.run(["mandoc", "-T", "utf8", "-O", "width=200", PAGE], capture_output=True, text=True,
-                           check=True)
+    shown = subprocess.run(
+        ["mandoc", "-T", "utf8", "-O", "width=200", PAGE], capture_output=True, text=True, check=True
+    )
     text = re.sub(r".\x08", "", shown.stdout)
     for name, command in every_command():
         context = click.Context(command, info_name=name)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from archiver.extensions.turns import Turns
+from archiver.extensions.throttle_slots import SharedThrottle
 
 
 def test_crawls_of_one_folder_take_turns_at_a_host(tmp_path: Path) -> None:
-    one, other = Turns(tmp_path), Turns(tmp_path)
+    one, other = SharedThrottle(tmp_path), SharedThrottle(tmp_path)
     waits = [one.take("web.archive.org", 2.5), other.take("web.archive.org", 2.5), one.take("web.archive.org", 2.5)]
     assert waits[0] == 0
     assert 2.0 < waits[1] <= 2.5
@@ -18,11 +18,11 @@ def test_crawls_of_one_folder_take_turns_at_a_host(tmp_path: Path) -> None:
 
 
 def test_a_clock_that_was_set_back_and_a_file_that_is_none(tmp_path: Path) -> None:
-    turns = Turns(tmp_path)
+    turns = SharedThrottle(tmp_path)
     turns.take("a.example", 1)
     [file] = tmp_path.iterdir()
     file.write_text(str(time.time() + 1_000_000))
     assert turns.take("a.example", 1) == 0
     file.write_text("no number")
     assert turns.take("a.example", 1) == 0
-    assert Turns(tmp_path / "none").take("a.example", 1) == 0
+    assert SharedThrottle(tmp_path / "none").take("a.example", 1) == 0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from archiver.extraction.candidates import Candidate
-from archiver.extraction.page import parse
-from archiver.extraction.people.authordoubt import DOUBTFUL, doubted
+from archiver.extraction.authors.person_names import DOUBTFUL, doubtful_authors
+from archiver.extraction.page import parse_page
+from archiver.items import Candidate
 
-PAGE = parse("<body><h1>Bees</h1><p>Seen Person keeps bees.</p></body>", "https://hive.example/bees")
+PAGE = parse_page("<body><h1>Bees</h1><p>Seen Person keeps bees.</p></body>", "https://hive.example/bees")
 
 
 def one(name: str, source: str = "meta", locator: str = "author") -> Candidate[tuple[str, ...]]:
@@ -34,6 +34,6 @@ def one(name: str, source: str = "meta", locator: str = "author") -> Candidate[t
     ],
 )
 def test_doubted(found: list[Candidate[tuple[str, ...]]], believed: bool) -> None:
-    got = doubted(found, PAGE, {"honeynewsltd"})
+    got = doubtful_authors(found, PAGE, {"honeynewsltd"})
     assert all((c.confidence > DOUBTFUL) is believed for c in got)
     assert [c.value for c in got] == [c.value for c in found]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from lxml import html
 
-from archiver.extraction.people.authormarks import leads_to_person, leads_to_term, mark, pictured
+from archiver.extraction.authors.author_markup import author_mark, leads_to_person, leads_to_term, name_in_picture
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ from archiver.extraction.people.authormarks import leads_to_person, leads_to_ter
     ],
 )
 def test_mark(classes: str, expected: str) -> None:
-    assert mark(classes) == expected
+    assert author_mark(classes) == expected
 
 
 def test_addresses() -> None:
@@ -51,4 +51,4 @@ def test_addresses() -> None:
     ],
 )
 def test_pictured(alt: str, expected: str) -> None:
-    assert pictured(html.fromstring(f'<img alt="{alt}">')) == expected
+    assert name_in_picture(html.fromstring(f'<img alt="{alt}">')) == expected

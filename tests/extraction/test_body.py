@@ -5,38 +5,39 @@ from __future__ import annotations
 import pytest
 from lxml.etree import fromstring
 
-from archiver.extraction.body import body, of_html, render
-from archiver.extraction.page import parse
-from archiver.extraction.people.byline import Beside
-from archiver.extraction.prose.noise import said_by_names
-from archiver.extraction.prose.notices import ends_the_post, is_notice, points_elsewhere
-from archiver.extraction.scope import find
+from archiver.extraction.authors.byline import BylineBlock
+from archiver.extraction.body import body_of_html, extract_body, render_container
+from archiver.extraction.boilerplate import boilerplate_kind, ends_the_post, is_notice, points_to_other_page
+from archiver.extraction.page import parse_page
+from archiver.extraction.post_locator import locate_post
 
 URL = "https://example.org/a"
 PROSE = "The ferry did not sail on Monday, because the captain had lost his keys in the harbour."
 
 
 def read(html: str, title: str = "") -> str:
-    page = parse(html, URL)
-    return body(page, find(page), title, Beside()).text
+    page = parse_page(html, URL)
+    return extract_body(page, locate_post(page), title, BylineBlock()).text
 
 
 def test_a_given_container_is_rendered_with_the_usual_pruning_and_more_on_wish() -> None:
-    page = parse(f"<div id=t><p>{PROSE}</p><div class=share>Tweet</div><p class=x>Our shop is open.</p></div>", URL)
-    post = find(page)
+    page = parse_page(
+        f"<div id=t><p>{PROSE}</p><div class=share>Tweet</div><p class=x>Our shop is open.</p></div>", URL
+    )
+    post = locate_post(page)
     top = page.index.select("#t")[0]
-    assert render(page, post, top, "", Beside()) == f"{PROSE}\n\nOur shop is open."
-    assert render(page, post, top, "", Beside(), ["p.x"]) == PROSE
+    assert render_container(page, post, top, "", BylineBlock()) == f"{PROSE}\n\nOur shop is open."
+    assert render_container(page, post, top, "", BylineBlock(), ["p.x"]) == PROSE
 
 
 @pytest.mark.parametrize("names", ["share-bar", "ShareBar_bar__k2", "author_bio", "PostMeta", "post__meta"])
 def test_names_of_what_is_no_text_are_known_in_every_spelling(names: str) -> None:
-    assert said_by_names(fromstring(f'<div class="{names}"/>'))
+    assert boilerplate_kind(fromstring(f'<div class="{names}"/>'))
 
 
 @pytest.mark.parametrize("names", ["entry-content", "with-sidebar", "no-comments", "has-share", "adventure", "navy"])
 def test_names_that_only_sound_alike_say_nothing(names: str) -> None:
-    assert not said_by_names(fromstring(f'<div class="{names}"/>'))
+    assert not boilerplate_kind(fromstring(f'<div class="{names}"/>'))
 
 
 def test_a_name_that_most_of_the_text_bears_says_nothing() -> None:
@@ -71,7 +72,7 @@ def test_the_declared_text_is_the_last_resort() -> None:
 
 
 def test_a_feed_s_text_keeps_what_is_short() -> None:
-    assert of_html("<p>Hm.</p><ul><li>a</li></ul>", URL) == "Hm.\n\na"
+    assert body_of_html("<p>Hm.</p><ul><li>a</li></ul>", URL) == "Hm.\n\na"
 
 
 @pytest.mark.parametrize(
@@ -94,9 +95,9 @@ def test_sentences_are_no_notices(text: str) -> None:
 
 
 def test_what_points_elsewhere_and_what_ends_a_post() -> None:
-    assert points_elsewhere("Read also: Swifts in the bell tower")
-    assert points_elsewhere("Читайте также: Стрижи")
-    assert not points_elsewhere("Read also the small print, he said.")
+    assert points_to_other_page("Read also: Swifts in the bell tower")
+    assert points_to_other_page("Читайте также: Стрижи")
+    assert not points_to_other_page("Read also the small print, he said.")
     ends = ("Related posts", "You may also like", "Leave a comment", "关于作者", "相关阅读", "関連記事",
             "Похожие записи", "مقالات ذات صلة", "תגובות", "Über den Autor", "À lire aussi",
             "Artículos relacionados")  # fmt: skip

@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 
 from archiver.extraction.article import extract_page
-from archiver.extraction.page import parse
-from archiver.items import Article, GeoTag, Lead, PageKind
+from archiver.extraction.page import parse_page
+from archiver.items import Article, GeoTag, PageKind, SourceHint
 
 CASES = Path(__file__).parent.parent / "cases" / "extraction"
 FOLDERS = sorted(p.parent for p in CASES.glob("*/expected.json"))
 
 
-def lead_of(given: dict[str, Any] | None) -> Lead | None:
+def lead_of(given: dict[str, Any] | None) -> SourceHint | None:
     if given is None:
         return None
     values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
@@ -31,13 +31,13 @@ def lead_of(given: dict[str, Any] | None) -> Lead | None:
             values[key] = datetime.fromisoformat(values[key])
     if "geotags" in values:
         values["geotags"] = tuple(GeoTag(**g) for g in values["geotags"])
-    return Lead(**values)
+    return SourceHint(**values)
 
 
 def read(folder: Path) -> Article:
     case = json.loads((folder / "case.json").read_text(encoding="utf-8"))
     captured_at = datetime.fromisoformat(case["captured_at"]) if "captured_at" in case else None
-    page = parse((folder / "page.html").read_bytes(), case["url"], case.get("content_type", ""), captured_at)
+    page = parse_page((folder / "page.html").read_bytes(), case["url"], case.get("content_type", ""), captured_at)
     return extract_page(page, lead_of(case.get("lead")), PageKind(case.get("known_kind", "unknown")))
 
 

@@ -5,15 +5,22 @@ from __future__ import annotations
 import pytest
 
 from archiver.extraction.article import extract_page
-from archiver.extraction.page import parse
-from archiver.extraction.terms.terms import is_term, kind_of_address, kind_of_label, listed, term, unique
+from archiver.extraction.page import parse_page
+from archiver.extraction.term_links import (
+    clean_term,
+    is_term,
+    kind_of_address,
+    kind_of_label,
+    terms_in_lists,
+    unique_terms,
+)
 
 TEXT = "<p>The ferry was late again, and the bakery at the quay had sold every roll by eight.</p>" * 3
 NEXT = '<nav class="post-navigation"><a rel="prev" href="/b">The older post</a></nav>'
 CLOUD = (
     '<aside class="sidebar"><h2>Tags</h2><div class="tagcloud"><a href="/tag/cloud/">cloud</a> '
     '<a href="/tags/cloud2/">cloud2</a></div><h2>Categories</h2><ul><li><a href="/category/other/">Other</a>'
-    '</li></ul></aside>'
+    "</li></ul></aside>"
 )
 
 
@@ -87,7 +94,7 @@ ROWS = {
         after='<div class="post-metas"><div class="post-meta"><i class="iconfont icon-category"></i><span '
         'class="category-chains">'
         '<span class="category-chain"><a class="category-chain-item" href="/categories/Harbour/">Harbour</a>'
-        '</span></span></div>'
+        "</span></span></div>"
         '<div class="post-meta"><i class="iconfont icon-tags"></i><a href="/tags/late/">#late</a> '
         '<a href="/tags/rolls/">#rolls</a></div></div>',
         body="markdown-body",
@@ -174,7 +181,7 @@ ROWS = {
     ),
     "russian labels": page(
         after='<p>Рубрика: <a href="/r/1">Harbour</a></p><p>Метки: <a href="/m/1">late</a>, <a href="/m/2">rolls'
-        '</a></p>',
+        "</a></p>",
     ),
     "hebrew labels": page(
         after='<p dir=rtl>קטגוריות: <a href="/r/1">Harbour</a></p><p dir=rtl>תגיות: <a href="/m/1">late</a>, '
@@ -191,7 +198,7 @@ ROWS = {
     ),
     "icons, and links of sentences": page(
         before=f'<p>{"Much was said of it at the time, and more since. " * 3}See <a href="/tag/wrong/">this tag'
-        f'</a>.</p>',
+        f"</a>.</p>",
         after='<div><i class="bi bi-folder"></i> <a href="/harbour/">Harbour</a></div><div><i class="fa fa-tags"></i> '
         '<a href="/late/">late</a>, <a href="/rolls/">rolls</a></div>'
         '<div><a href="https://shop.example/dp/1?tag=us-20">Check price</a></div>',
@@ -210,7 +217,7 @@ ROWS["the last line of the text itself"] = page(
 
 @pytest.mark.parametrize("name", ROWS)
 def test_terms_of_the_post_itself(name: str) -> None:
-    article = extract_page(parse(ROWS[name], "https://here.example/late-ferry/"))
+    article = extract_page(parse_page(ROWS[name], "https://here.example/late-ferry/"))
     assert (article.categories, article.tags) == (("Harbour",), ("late", "rolls"))
 
 
@@ -220,9 +227,9 @@ def test_breadcrumbs_are_the_last_resort() -> None:
         '<li><a href="/harbour">Harbour</a></li><li>Late ferry</li></ol>'
     )
     html = page().replace("<main>", way + "<main>")
-    assert extract_page(parse(html, "https://here.example/late-ferry/")).categories == ("Harbour",)
+    assert extract_page(parse_page(html, "https://here.example/late-ferry/")).categories == ("Harbour",)
     declared = html.replace("</head>", '<meta property="article:section" content="Quays"></head>')
-    assert extract_page(parse(declared, "https://here.example/late-ferry/")).categories == ("Quays",)
+    assert extract_page(parse_page(declared, "https://here.example/late-ferry/")).categories == ("Quays",)
 
 
 def test_a_class_without_tags_says_that_there_are_none() -> None:
@@ -232,7 +239,7 @@ def test_a_class_without_tags_says_that_there_are_none() -> None:
         '"keywords":"ferry cheap tickets"}</script>',
         holder='article class="post-7 post type-post hentry category-harbour"',
     )
-    article = extract_page(parse(html, "https://here.example/late-ferry/"))
+    article = extract_page(parse_page(html, "https://here.example/late-ferry/"))
     assert article.categories == ("harbour",)
     assert article.tags == ()
 
@@ -253,12 +260,12 @@ def test_a_class_without_tags_says_that_there_are_none() -> None:
     ],
 )
 def test_term(text: str, expected: str) -> None:
-    assert term(text) == expected
+    assert clean_term(text) == expected
 
 
 def test_unique_and_listed() -> None:
-    assert unique(["Food", "food", "FOOD ", "Drink"]) == ("Food", "Drink")
-    assert listed(["a, b;c、d", "contentId: 7"]) == ["a", "b", "c", "d"]
+    assert unique_terms(["Food", "food", "FOOD ", "Drink"]) == ("Food", "Drink")
+    assert terms_in_lists(["a, b;c、d", "contentId: 7"]) == ["a", "b", "c", "d"]
     assert not is_term("Read more")
     assert not is_term("May 18, 2023")
     assert is_term("Blog", sure=True)

@@ -6,10 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.extraction.agencies import ROWS
 from archiver.extraction.article import extract_page
-from archiver.extraction.credits import Tail, agencies, credits, dateline, of_line, outlets, read_tail
-from archiver.extraction.page import parse
+from archiver.extraction.authors.credits import (
+    ROWS,
+    BodyTail,
+    agencies,
+    credits,
+    credits_of_line,
+    dateline,
+    outlets,
+    read_tail,
+)
+from archiver.extraction.page import parse_page
 
 SOURCES = [
     ("(Reuters)", ["Reuters"]),
@@ -103,12 +111,12 @@ DATELINES = [
 
 @pytest.mark.parametrize(("text", "expected"), SOURCES)
 def test_lines_that_name_a_source(text: str, expected: list[str]) -> None:
-    assert of_line(text) == expected
+    assert credits_of_line(text) == expected
 
 
 @pytest.mark.parametrize("text", NONE)
 def test_prose_and_pictures_name_none(text: str) -> None:
-    assert of_line(text) == []
+    assert credits_of_line(text) == []
 
 
 @pytest.mark.parametrize(("text", "place", "known"), DATELINES)
@@ -118,17 +126,17 @@ def test_datelines(text: str, place: str, known: list[str]) -> None:
 
 def test_meta_lines_captions_and_the_page_s_own_declarations() -> None:
     lines = ("来源：新华网 2020-01-01", "By Reuters", "Image source: AP", "Posted by Ann Sand")
-    assert credits("One.\n\nTwo.", Tail(), lines) == ("新华网", "Reuters")
+    assert credits("One.\n\nTwo.", BodyTail(), lines) == ("新华网", "Reuters")
     body = "The ferry was late.\n\nThe quay at dawn. (AP)"
-    assert credits(body, Tail()) == ("AP",)
-    assert credits(body, Tail(), captions=["The quay at dawn. (AP)"]) == ()
+    assert credits(body, BodyTail()) == ("AP",)
+    assert credits(body, BodyTail(), captions=["The quay at dawn. (AP)"]) == ()
     html = (
         "<html><head><title>Late ferry</title><meta name=ContentSource content='新华社'></head><body><article>"
         "<h1>Late ferry</h1><div class=meta><span class=source>来源：海港周刊</span></div><div class=entry-content>"
         "<p>LISBON (Reuters) - The ferry was late again, and nobody at the quay could say why.</p>"
         "<figure><img src=a.jpg><figcaption>The quay. (AFP)</figcaption></figure></div></article></body></html>"
     )
-    article = extract_page(parse(html, "https://here.example/late"))
+    article = extract_page(parse_page(html, "https://here.example/late"))
     assert set(article.credits) == {"Reuters", "海港周刊", "新华社"}
     assert [(t.placename, t.role) for t in article.geotags] == [("LISBON", "dateline")]
 
@@ -147,6 +155,6 @@ def test_every_language_has_a_label() -> None:
 
 @given(st.text(max_size=300))
 def test_names_are_short_and_nothing_raises(text: str) -> None:
-    for one in (*of_line(text), *outlets(text), *credits(text, read_tail(text)), *dateline(text)[1]):
+    for one in (*credits_of_line(text), *outlets(text), *credits(text, read_tail(text)), *dateline(text)[1]):
         assert 2 <= len(one) <= 60
         assert "\n" not in one

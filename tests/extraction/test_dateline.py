@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from archiver.extraction.days.dateline import label_of, read_dates
+from archiver.extraction.visible_dates import date_label, read_dates
 
 
 @pytest.mark.parametrize(
@@ -56,4 +56,4 @@ def test_each_date_has_its_own_time_of_day(text: str, language: str, published: 
     ],
 )  # fmt: skip
 def test_what_the_words_before_a_date_say(words: str, says: str) -> None:
-    assert label_of(words) == says
+    assert date_label(words) == says

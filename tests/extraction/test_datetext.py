@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.extraction.days.datetext import visible
-from archiver.extraction.days.moment import FIRST_YEAR, LAST_YEAR, AddressDate, machine, of_url
+from archiver.extraction.date_text import FIRST_YEAR, LAST_YEAR, AddressDate, machine_date, url_date, visible_date
 
 
 @pytest.mark.parametrize(
@@ -64,7 +63,7 @@ from archiver.extraction.days.moment import FIRST_YEAR, LAST_YEAR, AddressDate, 
     ],
 )
 def test_visible(text: str, language: str, iso: str, precision: str) -> None:
-    found = visible(text, language)
+    found = visible_date(text, language)
     assert found is not None
     assert (found.at.isoformat(), found.precision) == (iso, precision)
 
@@ -72,12 +71,23 @@ def test_visible(text: str, language: str, iso: str, precision: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "no date", "Aug 14", "14:05", "version 2.10.3", "99/99/2020", "1 of 12 2000 pages", "12 March 20:30",
-        "1445/08/12", "۳۰ اسفند ۱۴۰۰", "31 June 2020", "3 May 1874", "9.5/10 of 80 votes",
+        "",
+        "no date",
+        "Aug 14",
+        "14:05",
+        "version 2.10.3",
+        "99/99/2020",
+        "1 of 12 2000 pages",
+        "12 March 20:30",
+        "1445/08/12",
+        "۳۰ اسفند ۱۴۰۰",
+        "31 June 2020",
+        "3 May 1874",
+        "9.5/10 of 80 votes",
     ],
 )
 def test_what_is_no_date(text: str) -> None:
-    assert visible(text, "en") is None
+    assert visible_date(text, "en") is None
 
 
 @pytest.mark.parametrize(
@@ -95,29 +105,29 @@ def test_what_is_no_date(text: str) -> None:
     ],
 )
 def test_machine(text: str, iso: str, precision: str, zoned: bool) -> None:
-    found = machine(text)
+    found = machine_date(text)
     assert found is not None
     assert (found.at.isoformat(), found.precision, found.zoned) == (iso, precision, zoned)
 
 
 def test_address_dates() -> None:
-    assert of_url("/blog/2019/02/04/a-post/") == AddressDate(2019, 2, 4)
-    assert of_url("/2019/02/a-post") == AddressDate(2019, 2)
-    assert of_url("/a/20190204/1.html") == AddressDate(2019, 2, 4)
-    assert of_url("/2019/99/99/") is None
-    assert of_url("/item-12345678901") is None
+    assert url_date("/blog/2019/02/04/a-post/") == AddressDate(2019, 2, 4)
+    assert url_date("/2019/02/a-post") == AddressDate(2019, 2)
+    assert url_date("/a/20190204/1.html") == AddressDate(2019, 2, 4)
+    assert url_date("/2019/99/99/") is None
+    assert url_date("/item-12345678901") is None
 
 
 @given(st.text(max_size=80))
 def test_never_raises(text: str) -> None:
-    visible(text, "en")
-    machine(text)
-    of_url(text)
+    visible_date(text, "en")
+    machine_date(text)
+    url_date(text)
 
 
 @pytest.mark.parametrize("text", ["1970-01-01T00:00:00Z", "0001-01-01", "1900-01-01", "2020-02-30", "12 pages"])
 def test_what_databases_write_for_no_date(text: str) -> None:
-    assert machine(text) is None
+    assert machine_date(text) is None
 
 
 @given(
@@ -125,7 +135,7 @@ def test_what_databases_write_for_no_date(text: str) -> None:
     st.sampled_from(["%d.%m.%Y", "%Y/%m/%d", "%d %B %Y"]),
 )
 def test_a_day_is_read_as_a_day(day: date, form: str) -> None:
-    found = visible(day.strftime(form), "de")
+    found = visible_date(day.strftime(form), "de")
     assert found is not None
     assert (found.at.date(), found.precision, found.zoned) == (day, "day", False)
 
@@ -134,7 +144,7 @@ def test_a_day_is_read_as_a_day(day: date, form: str) -> None:
     st.text(alphabet="0123456789/.-: 年月日 MayJune،ago令和", max_size=40), st.sampled_from(["", "en-US", "ja", "fa"])
 )
 def test_what_is_read_is_possible(text: str, language: str) -> None:
-    found = visible(text, language)
+    found = visible_date(text, language)
     if found is not None:
         assert FIRST_YEAR <= found.at.year <= LAST_YEAR
         if found.precision == "day":
@@ -143,6 +153,6 @@ def test_what_is_read_is_possible(text: str, language: str) -> None:
 
 @given(st.datetimes(min_value=datetime(1990, 1, 1), max_value=datetime(2099, 12, 31)))
 def test_an_iso_time_is_read_as_written(at: datetime) -> None:
-    found = machine(at.strftime("%Y-%m-%dT%H:%M:%S+00:00"))
+    found = machine_date(at.strftime("%Y-%m-%dT%H:%M:%S+00:00"))
     assert found is not None
     assert found.at.replace(tzinfo=None) == at.replace(microsecond=0)

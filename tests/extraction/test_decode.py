@@ -10,8 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import archiver
-from archiver.extraction.source.decode import _codec, decode
-from archiver.extraction.source.mojibake import repaired
+from archiver.extraction.encoding import _codec, decode_page, repair_mojibake
 
 WORD = "Žluťoučký kůň"
 TEXTS = {
@@ -34,9 +33,24 @@ TEXTS = {
     "en": "It’s a “fine” day — don’t you think it’s so? We’ve been there. ",
 }
 LEGACY = [
-    ("ru", "cp1251"), ("ru", "koi8-r"), ("uk", "cp1251"), ("zh", "gb18030"), ("zh-TW", "big5hkscs"), ("ja", "cp932"),
-    ("ja", "euc_jp"), ("ko", "cp949"), ("cs", "cp1250"), ("cs", "iso8859-2"), ("pl", "iso8859-2"), ("el", "cp1253"),
-    ("tr", "cp1254"), ("he", "cp1255"), ("ar", "cp1256"), ("th", "cp874"), ("fr", "cp1252"), ("de", "cp1252"),
+    ("ru", "cp1251"),
+    ("ru", "koi8-r"),
+    ("uk", "cp1251"),
+    ("zh", "gb18030"),
+    ("zh-TW", "big5hkscs"),
+    ("ja", "cp932"),
+    ("ja", "euc_jp"),
+    ("ko", "cp949"),
+    ("cs", "cp1250"),
+    ("cs", "iso8859-2"),
+    ("pl", "iso8859-2"),
+    ("el", "cp1253"),
+    ("tr", "cp1254"),
+    ("he", "cp1255"),
+    ("ar", "cp1256"),
+    ("th", "cp874"),
+    ("fr", "cp1252"),
+    ("de", "cp1252"),
     ("pt", "cp1252"),
 ]
 
@@ -55,7 +69,9 @@ def html(text: str, head: str = "") -> str:
         (f"<p>{WORD}".encode("cp1250"), "text/html; charset=windows-1250", "cp1250", "header"),
         (
             f'<meta http-equiv="Content-Type" content="text/html; charset=windows-1250"><p>{WORD}'.encode("cp1250"),
-            "", "cp1250", "meta",
+            "",
+            "cp1250",
+            "meta",
         ),
         (f'<?xml version="1.0" encoding="windows-1250"?><p>{WORD}'.encode("cp1250"), "", "cp1250", "xml"),
         (f"<p>{WORD}".encode("utf-16"), "", "utf-16-le", "bom"),
@@ -65,7 +81,7 @@ def html(text: str, head: str = "") -> str:
     ],
 )
 def test_what_decides(body: bytes, header: str, encoding: str, how: str) -> None:
-    page = decode(body, header)
+    page = decode_page(body, header)
     assert WORD in page.text
     assert (page.encoding, page.how) == (encoding, how)
 
@@ -74,7 +90,7 @@ def test_what_decides(body: bytes, header: str, encoding: str, how: str) -> None
 @pytest.mark.parametrize("times", [2, 300])
 def test_an_undeclared_old_encoding_is_guessed(language: str, encoding: str, times: int) -> None:
     text = TEXTS[language] * times
-    page = decode(html(text).encode(encoding))
+    page = decode_page(html(text).encode(encoding))
     assert text in page.text
     assert page.how == "detected"
 
@@ -83,58 +99,82 @@ def test_an_undeclared_old_encoding_is_guessed(language: str, encoding: str, tim
 @pytest.mark.parametrize("declared", ["iso-8859-1", "utf-8"])
 def test_a_declaration_that_cannot_be_true_is_not_believed(language: str, encoding: str, declared: str) -> None:
     text = TEXTS[language] * 3
-    assert text in decode(html(text).encode(encoding), f"text/html; charset={declared}").text
+    assert text in decode_page(html(text).encode(encoding), f"text/html; charset={declared}").text
 
 
 @pytest.mark.parametrize(
     ("language", "encoding", "text"),
-    [("fr", "cp1252", "déjà vu à l'été"), ("ru", "cp1251", "Новости дня"), ("cs", "cp1250", WORD),
-     ("hu", "iso8859-2", "őszi árvíztűrő"), ("en", "cp1252", "Café déjà vu")],
+    [
+        ("fr", "cp1252", "déjà vu à l'été"),
+        ("ru", "cp1251", "Новости дня"),
+        ("cs", "cp1250", WORD),
+        ("hu", "iso8859-2", "őszi árvíztűrő"),
+        ("en", "cp1252", "Café déjà vu"),
+    ],
 )
 def test_the_page_s_language_tells_what_it_was_written_in(language: str, encoding: str, text: str) -> None:
     source = f'<html lang="{language}"><head><meta charset="utf-8"></head><body><p>{text}</p></body></html>'
-    page = decode(source.encode(encoding), "text/html; charset=utf-8")
+    page = decode_page(source.encode(encoding), "text/html; charset=utf-8")
     assert (text in page.text, page.encoding, page.how) == (True, encoding, "language")
 
 
 @pytest.mark.parametrize(
     ("label", "name"),
-    [("iso-8859-1", "cp1252"), ("latin1", "cp1252"), ("US-ASCII", "cp1252"), ("ISO-8859-9", "cp1254"),
-     ("gb2312", "gb18030"), ("GBK", "gb18030"), ("x-gbk", "gb18030"), ("Shift_JIS", "cp932"), ("x-sjis", "cp932"),
-     ("ks_c_5601-1987", "cp949"), ("EUC-KR", "cp949"), ("big5", "big5hkscs"), ("windows-874", "cp874"),
-     ("TIS-620", "cp874"), ("x-cp1251", "cp1251"), ("iso-8859-8-i", "iso8859-8"), ("utf8", "utf-8"),
-     ("UTF-16LE", "utf-8"), ("utf-7", ""), ("rot13", ""), ("base64", ""), ("nonsense", "")],
+    [
+        ("iso-8859-1", "cp1252"),
+        ("latin1", "cp1252"),
+        ("US-ASCII", "cp1252"),
+        ("ISO-8859-9", "cp1254"),
+        ("gb2312", "gb18030"),
+        ("GBK", "gb18030"),
+        ("x-gbk", "gb18030"),
+        ("Shift_JIS", "cp932"),
+        ("x-sjis", "cp932"),
+        ("ks_c_5601-1987", "cp949"),
+        ("EUC-KR", "cp949"),
+        ("big5", "big5hkscs"),
+        ("windows-874", "cp874"),
+        ("TIS-620", "cp874"),
+        ("x-cp1251", "cp1251"),
+        ("iso-8859-8-i", "iso8859-8"),
+        ("utf8", "utf-8"),
+        ("UTF-16LE", "utf-8"),
+        ("utf-7", ""),
+        ("rot13", ""),
+        ("base64", ""),
+        ("nonsense", ""),
+    ],
 )
 def test_labels_mean_what_browsers_take_them_for(label: str, name: str) -> None:
     assert _codec(label) == name
 
 
 def test_a_few_broken_bytes_do_not_change_the_encoding() -> None:
-    page = decode(("<p>" + WORD * 200).encode() + b"\xff\xfe<p>end")
+    page = decode_page(("<p>" + WORD * 200).encode() + b"\xff\xfe<p>end")
     assert page.encoding == "utf-8"
     assert WORD in page.text
     assert page.text.endswith("end")
 
 
 def test_a_character_that_the_end_cuts_is_left_out() -> None:
-    page = decode("<p>žž".encode()[:-1])
+    page = decode_page("<p>žž".encode()[:-1])
     assert (page.text, page.encoding) == ("<p>ž", "utf-8")
 
 
 def test_marks_pasted_from_windows_into_utf_8_are_read() -> None:
     body = ("<p>" + "Ärger " * 80).encode() + b"don\x92t \x93so\x94 caf\xc3 x</p>"
-    assert "don’t “so” caf\ufffd x" in decode(body).text
+    assert "don’t “so” caf\ufffd x" in decode_page(body).text
 
 
 def test_controls_are_the_windows_marks_they_came_from() -> None:
     for body in ("<p>We\x92re \x93so\x94\x85", "<p>We\x92re \x93so\x94\x85".encode()):
-        assert decode(body).text == "<p>We’re “so”…"
+        assert decode_page(body).text == "<p>We’re “so”…"
     twice = TEXTS["en"].encode().decode("latin-1") * 3
-    assert decode(f"<p>{twice}</p>".encode()).text == f"<p>{TEXTS['en'] * 3}</p>"
+    assert decode_page(f"<p>{twice}</p>".encode()).text == f"<p>{TEXTS['en'] * 3}</p>"
 
 
 def test_characters_that_no_tree_can_hold_are_removed() -> None:
-    assert decode("a\0b\x1b\ufffe\ud800c").text == decode(b"a\0b\x1b\xef\xbf\xbec").text == "abc"
+    assert decode_page("a\0b\x1b\ufffe\ud800c").text == decode_page(b"a\0b\x1b\xef\xbf\xbec").text == "abc"
 
 
 @given(st.sampled_from(LEGACY), st.data())
@@ -142,30 +182,35 @@ def test_what_is_declared_comes_back(row: tuple[str, str], data: st.DataObject) 
     encoding = row[1]
     text = data.draw(st.text(st.sampled_from(_characters(encoding)), max_size=40))
     body = f"<p>{text}".encode(encoding)
-    assume(body.decode(encoding) == f"<p>{text}" and not _is_utf8(body) and repaired(text)[0] == text)
-    page = decode(body, f"text/html; charset={encoding}")
+    assume(body.decode(encoding) == f"<p>{text}" and not _is_utf8(body) and repair_mojibake(text)[0] == text)
+    page = decode_page(body, f"text/html; charset={encoding}")
     # So much text outside ASCII is not what a western encoding is for.
     assert page.text == f"<p>{text}" or (encoding == "cp1252" and page.how != "header")
 
 
 @given(st.text(st.characters(exclude_categories=("Cc", "Cs", "Cn")), max_size=200))
 def test_utf_8_comes_back(text: str) -> None:
-    assume(repaired(text)[0] == text)
-    assert decode(text.encode()).text == text.removeprefix("\ufeff")
+    assume(repair_mojibake(text)[0] == text)
+    assert decode_page(text.encode()).text == text.removeprefix("\ufeff")
 
 
 @given(st.binary(max_size=300), st.text(max_size=40))
 def test_never_raises(body: bytes, header: str) -> None:
-    page = decode(body, header)
-    assert page == decode(body, header)
+    page = decode_page(body, header)
+    assert page == decode_page(body, header)
     page.text.encode("utf-8")
 
 
 @cache
 def _characters(encoding: str) -> list[str]:
     """Those that an encoding has, less what two tables of it read differently."""
-    return [c for c in map(chr, range(0x10000)) if unicodedata.category(c) not in ("Cc", "Cs", "Cn", "Co")
-            and c not in "¢£¬¥‖‾−〜" and c.encode(encoding, "ignore")]
+    return [
+        c
+        for c in map(chr, range(0x10000))
+        if unicodedata.category(c) not in ("Cc", "Cs", "Cn", "Co")
+        and c not in "¢£¬¥‖‾−〜"
+        and c.encode(encoding, "ignore")
+    ]
 
 
 def _is_utf8(body: bytes) -> bool:
@@ -184,22 +229,29 @@ def misread(text: str, codec: str) -> str:
 @pytest.mark.parametrize("language", TEXTS)
 def test_text_that_was_encoded_twice_is_repaired(codec: str, language: str) -> None:
     text = TEXTS[language] * 4
-    assert repaired(f"<p>{misread(text, codec)}</p>") == (f"<p>{text}</p>", 1)
+    assert repair_mojibake(f"<p>{misread(text, codec)}</p>") == (f"<p>{text}</p>", 1)
 
 
 @pytest.mark.parametrize("language", TEXTS)
 def test_good_text_is_left_alone(language: str) -> None:
     page = "".join(f"<p>{TEXTS[language] * 3}<b>{text}</b>" for text in TEXTS.values())
-    assert repaired(page) == (page, 0)
+    assert repair_mojibake(page) == (page, 0)
 
 
 @pytest.mark.parametrize(
     "text",
-    ["“IRMÔ e «CAFÉ» … MANHÔ É… Â»", "À «à»", "naïve façade", "A â€™ is what ’ became, and Ã© is é.",
-     "<code>Ã©</code> <code>Ã¨</code> <code>â€™</code> <code>Ã¼</code>", "СССР Р° Рё С‚", "10 × 20 ° ± ½"],
+    [
+        "“IRMÔ e «CAFÉ» … MANHÔ É… Â»",
+        "À «à»",
+        "naïve façade",
+        "A â€™ is what ’ became, and Ã© is é.",
+        "<code>Ã©</code> <code>Ã¨</code> <code>â€™</code> <code>Ã¼</code>",
+        "СССР Р° Рё С‚",
+        "10 × 20 ° ± ½",
+    ],
 )
 def test_what_is_not_certain_is_left_alone(text: str) -> None:
-    assert repaired(text * 3)[0] == text * 3
+    assert repair_mojibake(text * 3)[0] == text * 3
 
 
 WESTERN = st.text(
@@ -211,7 +263,7 @@ WESTERN = st.text(
 def test_a_page_keeps_its_good_runs_whatever_else_is_repaired(good: str, language: str) -> None:
     """A run with a letter that was not misread is left as it is, also in a page that is repaired elsewhere."""
     bad = misread(TEXTS["fr"] * 4, "cp1252")
-    text, count = repaired(f"<p>{bad}</p><p>é {good} é</p><p>{TEXTS[language]}</p>")
+    text, count = repair_mojibake(f"<p>{bad}</p><p>é {good} é</p><p>{TEXTS[language]}</p>")
     assert text == f"<p>{TEXTS['fr'] * 4}</p><p>é {good} é</p><p>{TEXTS[language]}</p>"
     assert count == 1
 

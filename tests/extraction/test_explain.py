@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 import archiver
 from archiver.extraction.article import extract_page
-from archiver.extraction.explain import FIELDS, Explained, as_data, explain
-from archiver.extraction.page import parse
-from archiver.extraction.rules import from_toml
+from archiver.extraction.explain import FIELDS, FieldExplanation, explain, explanations_as_data
+from archiver.extraction.page import parse_page
+from archiver.extraction.template.site_rule import from_toml
 from archiver.items import Evidence
 
 URL = "https://quay.example/2024/05/rope-and-chain"
@@ -28,7 +28,7 @@ PAGE = """<html lang="en"><head><title>Rope and chain - Quay notes</title><meta 
 </article></body></html>"""
 
 
-def one(field: str, said: Any, *rows: tuple[str, str, float], url: str = URL) -> Explained:
+def one(field: str, said: Any, *rows: tuple[str, str, float], url: str = URL) -> FieldExplanation:
     evidence = [Evidence(field, value, source, "", trust) for value, source, trust in rows]
     return next(e for e in explain({"url": url, field: said}, evidence) if e.field == field)
 
@@ -67,16 +67,19 @@ def one(field: str, said: Any, *rows: tuple[str, str, float], url: str = URL) ->
     ("tags", ["Knots"], [("Knots, Harbour", "link", 0.8)], 0, "the only candidate"),
     ("body", "x" * 40, [("40 characters", "platform", 0.9)], 0, "the platform's own place for the text"),
 ])  # fmt: skip
-def test_the_winner_and_why(field: str, said: Any, rows: list[tuple[str, str, float]], won: int | None,
-                            why: str) -> None:
+def test_the_winner_and_why(
+    field: str, said: Any, rows: list[tuple[str, str, float]], won: int | None, why: str
+) -> None:
     found = one(field, said, *rows)
     assert [n for n, yes in enumerate(found.won) if yes] == ([] if won is None else [won])
     assert found.why == why
 
 
 def test_places_and_credits_are_all_kept_but_not_what_is_only_linked() -> None:
-    rows = [Evidence("geotags", "1.0, 2.0 (content)", "ICBM"), Evidence("geotags", "https://a.example/way.kml", "link",
-                                                                       "file of places", 0.2)]
+    rows = [
+        Evidence("geotags", "1.0, 2.0 (content)", "ICBM"),
+        Evidence("geotags", "https://a.example/way.kml", "link", "file of places", 0.2),
+    ]
     found = next(e for e in explain({"geotags": [{}]}, rows) if e.field == "geotags")
     assert (found.chosen, found.won) == ("1 place", (True, False))
     assert one("credits", ("Reuters",), ("Reuters", "text", 0.7)).chosen == "Reuters"
@@ -90,17 +93,18 @@ def test_every_field_of_a_page_is_explained() -> None:
     assert len(found["published"].candidates) == 1
     assert found["title"].why not in ("", found["published"].why)
     assert {e.candidates[e.won.index(True)].source for e in found.values() if any(e.won)} >= {"heading", "density"}
-    data = json.loads(json.dumps(as_data(found.values())))
+    data = json.loads(json.dumps(explanations_as_data(found.values())))
     assert data["title"]["chosen"] == "Rope and chain"
     assert set(data["title"]["candidates"][0]) == {"value", "source", "locator", "confidence", "won"}
 
 
 def test_a_rule_is_named_as_the_reason() -> None:
     rules = from_toml('[title]\nselect = ["h1"]\n[body]\nselect = ["article"]', "quay", version="rules-1")
-    page = parse(PAGE, URL)
-    for used, why in ((rules, "a learned rule, agreement 1.00"),
-                      (replace(rules, fields={n: replace(r, by_hand=True) for n, r in rules.fields.items()}),
-                       "a rule by hand")):
+    page = parse_page(PAGE, URL)
+    for used, why in (
+        (rules, "a learned rule, agreement 1.00"),
+        (replace(rules, fields={n: replace(r, by_hand=True) for n, r in rules.fields.items()}), "a rule by hand"),
+    ):
         article = extract_page(page, rules=used)
         found = {e.field: e for e in explain(asdict(article), article.evidence)}
         assert found["title"].why == why

@@ -8,8 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.extraction.places.geolinks import of_map_link
-from archiver.extraction.places.geotext import Position, as_dms, checked, measured, middle, number, position
+from archiver.extraction.coordinates import (
+    Position,
+    as_dms,
+    map_link_position,
+    middle,
+    parse_degrees,
+    parse_position,
+    valid_position,
+    with_precision,
+)
 
 
 @pytest.mark.parametrize(
@@ -48,12 +56,12 @@ from archiver.extraction.places.geotext import Position, as_dms, checked, measur
     ],
 )
 def test_position(text: str, expected: tuple[float, float, float] | None) -> None:
-    found = position(text)
+    found = parse_position(text)
     assert (astuple(found) if found else None) == (pytest.approx(expected, abs=1e-6) if expected else None)
 
 
 def test_the_language_tells_what_o_means() -> None:
-    german, french = position("48° 12′ N, 16° 22′ O", "de-AT"), position("48° 12′ N, 16° 22′ O", "fr")
+    german, french = parse_position("48° 12′ N, 16° 22′ O", "de-AT"), parse_position("48° 12′ N, 16° 22′ O", "fr")
     assert german is not None
     assert french is not None
     assert german.longitude == pytest.approx(-french.longitude) == pytest.approx(16.3666667)
@@ -99,14 +107,14 @@ def test_middle_of_bounds() -> None:
     ],
 )
 def test_map_links(href: str, expected: tuple[float, float] | None) -> None:
-    found = of_map_link(href)
+    found = map_link_position(href)
     where = (found.latitude, found.longitude) if found else None
     assert where == (pytest.approx(expected, abs=1e-6) if expected else None)
 
 
 @given(st.floats(-90, 90), st.floats(-180, 180))
 def test_what_is_in_range_stays_where_it_is(lat: float, lon: float) -> None:
-    found = checked(lat, lon)
+    found = valid_position(lat, lon)
     assert found is not None
     assert abs(found.latitude - lat) < 1e-6
     assert abs(found.longitude - lon) < 1e-6
@@ -114,7 +122,7 @@ def test_what_is_in_range_stays_where_it_is(lat: float, lon: float) -> None:
 
 @given(st.floats(-90, 90), st.floats(-180, 180))
 def test_degrees_minutes_seconds_are_read_as_they_are_written(lat: float, lon: float) -> None:
-    found = position(f"{as_dms(lat, 'NS')} {as_dms(lon, 'EW')}")
+    found = parse_position(f"{as_dms(lat, 'NS')} {as_dms(lon, 'EW')}")
     assert found is not None
     assert abs(found.latitude - lat) < 1e-5
     assert abs(found.longitude - lon) < 1e-5
@@ -124,15 +132,19 @@ def test_degrees_minutes_seconds_are_read_as_they_are_written(lat: float, lon: f
 @given(st.floats(-90, 90), st.floats(-180, 180), st.integers(1, 6), st.sampled_from([";", ", ", " ", " / "]))
 def test_decimals_are_read_as_they_are_written(lat: float, lon: float, decimals: int, separator: str) -> None:
     texts = f"{lat:.{decimals}f}", f"{lon:.{decimals}f}"
-    found = position(separator.join(texts))
+    found = parse_position(separator.join(texts))
     assert found is not None
     assert astuple(found) == pytest.approx((float(texts[0]), float(texts[1]), 10**-decimals))
 
 
 @given(st.text(alphabet="0123456789.,;°'\"NSEWO -+:latondegш北纬", max_size=60) | st.text(max_size=60))
 def test_never_raises_and_never_out_of_range(text: str) -> None:
-    number(text)
-    measured(text)
+    parse_degrees(text)
+    with_precision(text)
     middle(text)
-    for found in (position(text), of_map_link(f"geo:{text}"), of_map_link(f"https://maps.google.com/?q={text}")):
+    for found in (
+        parse_position(text),
+        map_link_position(f"geo:{text}"),
+        map_link_position(f"https://maps.google.com/?q={text}"),
+    ):
         assert found is None or (abs(found.latitude) <= 90 and abs(found.longitude) <= 180)

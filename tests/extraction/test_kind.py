@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from archiver.extraction.article import extract_page
-from archiver.extraction.page import parse
+from archiver.extraction.page import parse_page
 from archiver.items import PageKind
 from tests.small_sites import classic, posts, silent
 
@@ -15,13 +15,23 @@ TOLD = posts(1)[0]
 
 
 def kind_of(path: str, html: str = "") -> tuple[PageKind, str]:
-    article = extract_page(parse(html or silent(TOLD), "https://low.example" + path))
+    article = extract_page(parse_page(html or silent(TOLD), "https://low.example" + path))
     return article.kind, article.kind_rule
 
 
-@pytest.mark.parametrize("path", [
-    "/?p=12", "/?nid=12", "/?q=node/12", "/index.php?id=12&L=1", "/index.php?view=article&id=3:a-post",
-    "/index.php?/archives/12-a-post.html", "/Default.aspx?tabid=9&ArticleID=12", "/?act=show&newsid=12"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/?p=12",
+        "/?nid=12",
+        "/?q=node/12",
+        "/index.php?id=12&L=1",
+        "/index.php?view=article&id=3:a-post",
+        "/index.php?/archives/12-a-post.html",
+        "/Default.aspx?tabid=9&ArticleID=12",
+        "/?act=show&newsid=12",
+    ],
+)
 def test_a_post_may_be_named_by_parameters_of_the_home_page(path: str) -> None:
     assert kind_of(path)[0] is PageKind.POST
 
@@ -37,17 +47,33 @@ def titled(title: str, text: str = "") -> str:
     return classic(told).replace(" single-post", "")
 
 
-@pytest.mark.parametrize("title", [
-    "404 new homes approved at the quay", "403 jobs lost at the mill", "Nothing found in search for missing ferry",
-    "Access denied: how the council shut the doors", "Just a moment with the harbour master",
-    "Sign in the window says closed", "Checking your browser history, says court"])
+@pytest.mark.parametrize(
+    "title",
+    [
+        "404 new homes approved at the quay",
+        "403 jobs lost at the mill",
+        "Nothing found in search for missing ferry",
+        "Access denied: how the council shut the doors",
+        "Just a moment with the harbour master",
+        "Sign in the window says closed",
+        "Checking your browser history, says court",
+    ],
+)
 def test_a_headline_may_begin_as_errors_do(title: str) -> None:
     assert kind_of("/news/12.html", titled(title))[0] is PageKind.POST
 
 
-@pytest.mark.parametrize(("title", "rule"), [
-    ("404", "not-found"), ("Error 404 - nothing here", "not-found"), ("Page not found", "not-found"),
-    ("404 Not Found", "not-found"), ("Sign in to continue", "wall"), ("Just a moment...", "wall")])
+@pytest.mark.parametrize(
+    ("title", "rule"),
+    [
+        ("404", "not-found"),
+        ("Error 404 - nothing here", "not-found"),
+        ("Page not found", "not-found"),
+        ("404 Not Found", "not-found"),
+        ("Sign in to continue", "wall"),
+        ("Just a moment...", "wall"),
+    ],
+)
 def test_errors_and_walls(title: str, rule: str) -> None:
     html = f"<html><head><title>{title}</title></head><body><h1>{title}</h1><p>Try the home page.</p></body></html>"
     assert kind_of("/news/12.html", html) == (PageKind.OTHER, rule)
@@ -58,8 +84,14 @@ def test_an_error_is_one_with_the_newest_posts_below_it() -> None:
     assert kind_of("/news/12.html", html)[1] == "not-found"
 
 
-@pytest.mark.parametrize(("path", "kind"), [
-    ("/topics/how-the-old-pier-was-saved/", PageKind.POST), ("/en/series/the-salt-road-part-four.html", PageKind.POST),
-    ("/topics/old-piers/", PageKind.LISTING), ("/tag/how-the-old-pier-was-saved/", PageKind.LISTING)])
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/topics/how-the-old-pier-was-saved/", PageKind.POST),
+        ("/en/series/the-salt-road-part-four.html", PageKind.POST),
+        ("/topics/old-piers/", PageKind.LISTING),
+        ("/tag/how-the-old-pier-was-saved/", PageKind.LISTING),
+    ],
+)
 def test_a_section_may_hold_posts_themselves(path: str, kind: PageKind) -> None:
     assert kind_of(path, titled(TOLD.title))[0] is kind

@@ -7,31 +7,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml.etree import _Element as Element
 
-from archiver.extraction.page import parse
-from archiver.extraction.prose.layout import Layout, covered, layout, width, written
+from archiver.extraction.body_blocks import BlockLayout, covered, lay_out, width, written_text
+from archiver.extraction.page import parse_page
 from tests.waiting import bounded_work
 
 URL = "https://example.org/"
 
 
 def top_of(html: str) -> Element:
-    page = parse(html, URL)
+    page = parse_page(html, URL)
     return next(iter(page.index.tag("body")), page.root)
 
 
-def read(html: str) -> Layout:
-    return layout(top_of(html))
+def read(html: str) -> BlockLayout:
+    return lay_out(top_of(html))
 
 
 def test_two_breaks_in_a_row_part_paragraphs_and_one_ends_a_line() -> None:
-    assert written(read("<div>a<br>b<br> <br/>\nc<br><br><br>d</div>").blocks) == "a\nb\n\nc\n\nd"
+    assert written_text(read("<div>a<br>b<br> <br/>\nc<br><br><br>d</div>").blocks) == "a\nb\n\nc\n\nd"
 
 
 def test_a_table_for_the_layout_is_no_table() -> None:
     html = "<table><tr><td>menu</td><td><h1>T</h1><p>One.</p><p>Two.</p></td></tr></table>"
-    assert written(read(html).blocks) == "menu\n\nT\n\nOne.\n\nTwo."
+    assert written_text(read(html).blocks) == "menu\n\nT\n\nOne.\n\nTwo."
     head, row = "<thead><tr><th>a</th><th>b</th></tr></thead>", "<tbody><tr><td>1</td><td>2<br>3</td></tr></tbody>"
-    assert written(read(f"<table>{head}{row}</table>").blocks) == "a | b\n1 | 2 3"
+    assert written_text(read(f"<table>{head}{row}</table>").blocks) == "a | b\n1 | 2 3"
 
 
 def test_links_and_wide_letters_are_measured() -> None:
@@ -43,13 +43,13 @@ def test_links_and_wide_letters_are_measured() -> None:
 
 
 def test_what_is_skipped_keeps_the_text_after_it() -> None:
-    page = parse("<p>a<span class='x'>gone</span>b</p><script>no()</script>c", URL)
+    page = parse_page("<p>a<span class='x'>gone</span>b</p><script>no()</script>c", URL)
     body = page.index.tag("body")[0]
-    assert written(layout(body, set(page.index.select(".x"))).blocks) == "ab\n\nc"
+    assert written_text(lay_out(body, set(page.index.select(".x"))).blocks) == "ab\n\nc"
 
 
 def test_code_keeps_its_lines_and_its_indent() -> None:
-    assert written(read("<p>x</p><pre>if a:\n    <b>b</b>()\n</pre>").blocks) == "x\n\nif a:\n    b()"
+    assert written_text(read("<p>x</p><pre>if a:\n    <b>b</b>()\n</pre>").blocks) == "x\n\nif a:\n    b()"
 
 
 def test_what_lies_in_spans_is_counted_once() -> None:
@@ -68,7 +68,7 @@ PIECES = st.sampled_from(
 @given(st.lists(PIECES, max_size=40))
 def test_spans_nest_and_no_figure_is_out_of_range(pieces: list[str]) -> None:
     top = top_of("".join(pieces) or "<p>")
-    plan = layout(top)
+    plan = lay_out(top)
     assert plan.spans[top] == (0, len(plan.blocks))
     for el, (lo, hi) in plan.spans.items():
         assert 0 <= lo <= hi <= len(plan.blocks)
@@ -97,4 +97,4 @@ def test_spans_nest_and_no_figure_is_out_of_range(pieces: list[str]) -> None:
 def test_pages_made_to_be_slow_are_not(html: str) -> None:
     top = top_of(html)
     with bounded_work():
-        layout(top)
+        lay_out(top)

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from archiver.extraction.article import extract_page
-from archiver.extraction.learn import FEWEST, learn
-from archiver.extraction.page import parse
-from archiver.extraction.rules import Rule, SiteRules, from_toml, to_toml
-from archiver.items import Article, Lead, PageKind
+from archiver.extraction.page import parse_page
+from archiver.extraction.template.induction import FEWEST, learn_rules
+from archiver.extraction.template.site_rule import Rule, SiteRules, from_toml, to_toml
+from archiver.items import Article, PageKind, SourceHint
 from tests.small_sites import (
     NEWSLETTER,
     PROMOTION,
@@ -35,13 +35,13 @@ READ = ("title", "body", "authors", "published", "categories", "tags")
 
 
 def learned(theme: Theme, told: list[Told]) -> SiteRules:
-    rules = learn(samples(theme, told))
+    rules = learn_rules(samples(theme, told))
     assert rules is not None
     return replace(rules, version="rules-1")
 
 
 def read(theme: Theme, told: Told, rules: SiteRules | None, others: list[Told] | None = None) -> Article:
-    page = parse(theme(told, others or []), f"https://low.example{told.path}")
+    page = parse_page(theme(told, others or []), f"https://low.example{told.path}")
     return extract_page(page, None, PageKind.POST, rules=rules)
 
 
@@ -54,7 +54,11 @@ def test_a_learned_page_says_what_the_post_says_and_what_general_reading_says(th
         assert by_rules.read_by == "rules-1"
         assert by_rules.published is not None
         assert (by_rules.title, by_rules.body, by_rules.authors, by_rules.published.date()) == (
-            post.title, post.body, (post.author,), post.at.date())
+            post.title,
+            post.body,
+            (post.author,),
+            post.at.date(),
+        )
         assert {name: getattr(by_rules, name) for name in READ} == {name: getattr(as_any, name) for name in READ}
         assert {e.source for e in by_rules.evidence if e.field in ("title", "body")} == {"learned"}
 
@@ -84,29 +88,51 @@ def test_what_repeats_from_post_to_post_is_no_text_but_headings_are() -> None:
     body = read(promoting, told[30], rules).body
     assert PROMOTION not in body
     assert NEWSLETTER not in body
-    for heading in ("Introduction and summary of this", "What we found on the way there",
-                    "More to look up in the library", "References"):
+    for heading in (
+        "Introduction and summary of this",
+        "What we found on the way there",
+        "More to look up in the library",
+        "References",
+    ):
         assert heading in body.split("\n\n")
     assert all(p in body for p in told[30].paragraphs)
 
 
 def test_a_sentence_that_the_source_tells_as_the_posts_own_is_kept() -> None:
     told = posts(30)
-    leads = [Lead(title=t.title, body_html=f"<p>{t.paragraphs[0]}</p><p>{PROMOTION}</p>" + "".join(
-        f"<p>{p}</p>" for p in t.paragraphs[1:]), published=t.at, from_api=True, post_id=str(t.number)) for t in told]
+    leads = [
+        SourceHint(
+            title=t.title,
+            body_html=f"<p>{t.paragraphs[0]}</p><p>{PROMOTION}</p>" + "".join(f"<p>{p}</p>" for p in t.paragraphs[1:]),
+            published=t.at,
+            from_api=True,
+            post_id=str(t.number),
+        )
+        for t in told
+    ]
     found = samples(promoting, told, leads)
     # The API's text is what is known of these posts: the sentence is theirs, whatever it looks like.
-    taught = [replace(s, article=replace(s.article, body="\n\n".join((*t.paragraphs, PROMOTION))))
-              for s, t in zip(found, told, strict=True)]
-    rules = learn(taught)
+    taught = [
+        replace(s, article=replace(s.article, body="\n\n".join((*t.paragraphs, PROMOTION))))
+        for s, t in zip(found, told, strict=True)
+    ]
+    rules = learn_rules(taught)
     assert rules is None or PROMOTION not in rules.fields["body"].lines
 
 
 def test_the_source_wins_over_general_reading_where_they_differ() -> None:
     told = posts(30)
-    leads = [Lead(title=t.title, published=t.at - timedelta(days=2), authors=("Vera Holm",), from_api=True,
-                  post_id=str(t.number)) for t in told]
-    rules = learn(samples(classic, told, leads))
+    leads = [
+        SourceHint(
+            title=t.title,
+            published=t.at - timedelta(days=2),
+            authors=("Vera Holm",),
+            from_api=True,
+            post_id=str(t.number),
+        )
+        for t in told
+    ]
+    rules = learn_rules(samples(classic, told, leads))
     assert rules is not None
     assert rules.teacher == "api"
     # The date stands nowhere on these pages as the API tells it: no rule is better than a wrong one. Of the author the
@@ -128,8 +154,10 @@ def test_the_source_wins_over_general_reading_where_they_differ() -> None:
 
 def test_a_full_text_feed_is_a_teacher_of_its_own_name() -> None:
     told = posts(30)
-    leads = [Lead(title=t.title, body_html="".join(f"<p>{p}</p>" for p in t.paragraphs), published=t.at) for t in told]
-    rules = learn(samples(classic, told, leads))
+    leads = [
+        SourceHint(title=t.title, body_html="".join(f"<p>{p}</p>" for p in t.paragraphs), published=t.at) for t in told
+    ]
+    rules = learn_rules(samples(classic, told, leads))
     assert rules is not None
     assert rules.teacher == "feed"
     assert rules.fields["title"].agreement == 1.0
@@ -140,7 +168,7 @@ def signed_inside(told: Told, others: object = ()) -> str:
     signed = f"<p>{told.day} - {told.author} (@{told.author.split()[0].lower()})</p>"
     page = classic(told, (), signed + "".join(f"<p>{p}</p>" for p in told.paragraphs))
     page = page.replace("</head>", f'<meta property="article:published_time" content="{told.at.isoformat()}"></head>')
-    return page[:page.index('<p class="entry-meta">')] + page[page.index('<div class="entry-content">'):]
+    return page[: page.index('<p class="entry-meta">')] + page[page.index('<div class="entry-content">') :]
 
 
 def test_a_byline_in_the_texts_own_element_is_no_text() -> None:
@@ -156,17 +184,20 @@ def test_a_byline_in_the_texts_own_element_is_no_text() -> None:
 
 
 def test_too_few_posts_or_no_common_template_teach_nothing() -> None:
-    assert learn(samples(classic, posts(FEWEST - 1))) is None
+    assert learn_rules(samples(classic, posts(FEWEST - 1))) is None
     mixed = [s for theme in (classic, silent) for s in samples(theme, posts(6))]
-    rules = learn(mixed)
+    rules = learn_rules(mixed)
     assert rules is None or rules.rule("body") is not None
 
 
 def test_pages_that_are_no_posts_tell_by_what_a_post_is_known() -> None:
     told = posts(30)
-    listing = parse("<html><head><title>Low Water</title></head><body class='home blog'><article><h1>Low Water</h1>"
-                    "</article></body></html>", "https://low.example/")
-    rules = learn(samples(classic, told), [listing])
+    listing = parse_page(
+        "<html><head><title>Low Water</title></head><body class='home blog'><article><h1>Low Water</h1>"
+        "</article></body></html>",
+        "https://low.example/",
+    )
+    rules = learn_rules(samples(classic, told), [listing])
     assert rules is not None
     assert rules.post
     assert listing.index.first(rules.post[0]) is None
@@ -180,7 +211,9 @@ def test_a_rule_does_not_speak_where_its_element_is_missing() -> None:
     assert redesigned.read_by == ""
     assert (redesigned.title, redesigned.published) == (told[30].title, told[30].at)
     nameless = classic(told[30]).replace('class="author" rel="author"', 'class="writer" itemprop="author"')
-    article = extract_page(parse(nameless, f"https://low.example{told[30].path}"), None, PageKind.POST, rules=rules)
+    article = extract_page(
+        parse_page(nameless, f"https://low.example{told[30].path}"), None, PageKind.POST, rules=rules
+    )
     assert article.read_by == ""
     assert article.authors == (told[30].author,)
     assert not [e for e in article.evidence if e.source == "learned"]
@@ -206,19 +239,29 @@ def test_the_same_posts_teach_the_same_rules(theme: Theme) -> None:
 
 
 def test_rules_do_not_depend_on_the_seed_of_hashes() -> None:
-    code = ("from archiver.extraction.learn import learn; from archiver.extraction.rules import to_toml; "
-            "from tests.small_sites import *; import sys; "
-            "sys.stdout.write(''.join(to_toml(learn(samples(t, posts(25)))) for t in (classic, silent, crowded)))")
-    said = {subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True,
-                           env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}).stdout
-            for seed in ("1", "4711")}
+    code = (
+        "from archiver.extraction.template.induction import learn; from archiver.extraction.template.site_rule import to_toml; "
+        "from tests.small_sites import *; import sys; "
+        "sys.stdout.write(''.join(to_toml(learn(samples(t, posts(25)))) for t in (classic, silent, crowded)))"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
+        ).stdout
+        for seed in ("1", "4711")
+    }
     assert len(said) == 1
     assert "[body]" in said.pop()
 
 
 def test_learning_never_raises_for_what_pages_hold() -> None:
-    odd = [parse(f"<html><body><h1>{n}</h1><p>{'x ' * n}", f"https://low.example/{n}") for n in range(FEWEST)]
-    assert learn([replace(s, page=p) for s, p in zip(samples(classic, posts(FEWEST)), odd, strict=True)]) is None
+    odd = [parse_page(f"<html><body><h1>{n}</h1><p>{'x ' * n}", f"https://low.example/{n}") for n in range(FEWEST)]
+    assert learn_rules([replace(s, page=p) for s, p in zip(samples(classic, posts(FEWEST)), odd, strict=True)]) is None
 
 
 def test_places_on_every_page_are_the_publishers() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.extraction.people.names import is_full_name, names, swapped
+from archiver.extraction.authors.person_names import is_full_name, split_names, swapped
 
 
 @pytest.mark.parametrize(
@@ -50,16 +50,16 @@ from archiver.extraction.people.names import is_full_name, names, swapped
     ],
 )
 def test_names(text: str, expected: list[str]) -> None:
-    assert names(text) == expected
+    assert split_names(text) == expected
 
 
 @pytest.mark.parametrize("text", ["Biển và Trời", "Science & Health", "Morgan and Sons"])
 def test_one_author_with_an_and_in_it_stays_whole(text: str) -> None:
-    assert names(text, one=True) == [text]
+    assert split_names(text, one=True) == [text]
 
 
 def test_two_people_in_one_author_field_are_two() -> None:
-    assert names("Jane Doe and John Roe", one=True) == ["Jane Doe", "John Roe"]
+    assert split_names("Jane Doe and John Roe", one=True) == ["Jane Doe", "John Roe"]
 
 
 def test_last_name_first() -> None:
@@ -69,26 +69,26 @@ def test_last_name_first() -> None:
 
 @given(st.text(max_size=120))
 def test_never_raises_and_never_repeats(text: str) -> None:
-    found = names(text)
+    found = split_names(text)
     assert len({n.casefold() for n in found}) == len(found)
 
 
 @given(st.text(max_size=120), st.booleans())
 def test_a_name_is_no_address_and_no_date(text: str, one: bool) -> None:
-    for name in names(text, one):
+    for name in split_names(text, one):
         assert "://" not in name
         assert "{" not in name
         assert " " not in name or not any(c.isdigit() for c in name)
 
 
 _WORD = st.text("abcdefghijklmnopqrstuvwxyzéüñ", min_size=3, max_size=8).map(str.capitalize)
-_PERSON = st.tuples(_WORD, _WORD).map(" ".join).filter(lambda n: names(n) == [n])
+_PERSON = st.tuples(_WORD, _WORD).map(" ".join).filter(lambda n: split_names(n) == [n])
 
 
 @given(st.lists(_PERSON, min_size=1, max_size=4, unique_by=str.casefold))
 def test_names_of_a_list_of_names_are_these(people: list[str]) -> None:
-    found = names(", ".join(people))
-    assert names(", ".join(found)) == found
+    found = split_names(", ".join(people))
+    assert split_names(", ".join(found)) == found
 
 
 @pytest.mark.parametrize(

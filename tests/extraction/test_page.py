@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import archiver
-from archiver.extraction.body import of_html
-from archiver.extraction.page import parse
-from archiver.extraction.prose.layout import layout, written
-from archiver.extraction.text import clean
+from archiver.extraction.body import body_of_html
+from archiver.extraction.body_blocks import lay_out, written_text
+from archiver.extraction.page import parse_page
+from archiver.extraction.text import clean_text
 
 
 @pytest.mark.parametrize(
@@ -67,26 +67,30 @@ def test_blocks() -> None:
     html = """<div>One <b>bold</b><br>two<h2>Head</h2><ul><li>a</li><li>b<ul><li>c</li></ul></li></ul>
     <table><tr><th>x</th><th>y</th></tr><tr><td>1</td><td><p>2</p></td></tr></table><pre>  k = 1
     v = 2</pre><blockquote><p>q</p></blockquote>tail</div>"""
-    top = parse(html, "https://example.org/").index.tag("div")[0]
-    assert written(layout(top).blocks) == (
+    top = parse_page(html, "https://example.org/").index.tag("div")[0]
+    assert written_text(lay_out(top).blocks) == (
         "One bold\ntwo\n\nHead\n\na\nb\n\nc\n\nx | y\n1 | 2\n\n  k = 1\n    v = 2\n\nq\n\ntail"
     )
 
 
 def test_clean() -> None:
-    assert clean(" a\u00a0 b\u200b &amp;amp; c\n") == "a b &amp; c"
-    assert clean(None) == ""
+    assert clean_text(" a\u00a0 b\u200b &amp;amp; c\n") == "a b &amp; c"
+    assert clean_text(None) == ""
 
 
 def test_text_of_a_feed_item() -> None:
-    assert of_html('<p>One</p><div class="sharedaddy">Share</div><p>Two</p>', "https://example.org/a") == "One\n\nTwo"
+    assert (
+        body_of_html('<p>One</p><div class="sharedaddy">Share</div><p>Two</p>', "https://example.org/a") == "One\n\nTwo"
+    )
 
 
 def test_hugo_s_section_is_the_folder_of_the_source_and_no_category() -> None:
-    html = ('<html><head><meta name="generator" content="{}"><meta property="og:type" content="article">'
-            '<meta property="article:section" content="yazilar">'
-            '<meta property="article:published_time" content="2024-05-01T08:00:00+03:00"></head>'
-            "<body><article><h1>Bir gün</h1><p>" + "Deniz bugün çok sakin. " * 20 + "</p></article></body></html>")
+    html = (
+        '<html><head><meta name="generator" content="{}"><meta property="og:type" content="article">'
+        '<meta property="article:section" content="yazilar">'
+        '<meta property="article:published_time" content="2024-05-01T08:00:00+03:00"></head>'
+        "<body><article><h1>Bir gün</h1><p>" + "Deniz bugün çok sakin. " * 20 + "</p></article></body></html>"
+    )
     url = "https://ornek.example/yazilar/bir-gun/"
     assert archiver.extract(html.format("Hugo 0.147.1"), url).categories == ()
     assert archiver.extract(html.format("Some CMS"), url).categories == ("yazilar",)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.extraction.days.relative import relative
+from archiver.extraction.date_text import relative_time
 
 NOW = datetime(2024, 5, 20, 13, 45, 30, tzinfo=UTC)
 
@@ -41,7 +41,7 @@ NOW = datetime(2024, 5, 20, 13, 45, 30, tzinfo=UTC)
     ],
 )
 def test_relative(text: str, iso: str, precision: str) -> None:
-    found = relative(text, NOW)
+    found = relative_time(text, NOW)
     assert found is not None
     assert (found.at.isoformat()[:16], found.precision) == (iso, precision)
 
@@ -51,10 +51,10 @@ def test_relative(text: str, iso: str, precision: str) -> None:
     ["", "5 min read", "3 days", "for 3 people", "3 May 2020", "Today is my birthday.", "today's offers in our shop"],
 )
 def test_what_is_no_time_from_now(text: str) -> None:
-    assert relative(text, NOW) is None
+    assert relative_time(text, NOW) is None
 
 
 @given(st.text(alphabet="0123456789 agohurdysminvTen日前일전", max_size=30))
 def test_never_later_than_now(text: str) -> None:
-    found = relative(text, NOW)
+    found = relative_time(text, NOW)
     assert found is None or found.at <= NOW

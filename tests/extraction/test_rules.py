@@ -7,13 +7,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.errors import BadRules
-from archiver.extraction.rules import Rule, SiteRules, from_toml, to_toml
+from archiver.extraction.template.site_rule import Rule, SiteRules, from_toml, to_toml
 from archiver.fields import LEARNABLE
 
-PLACES = ("h1", "h1.entry-title", "div#main > p", "time[datetime]", "a[rel~=author]", ".byline a",
-          "//article[h1]/p", "main:has(> h1)")
-TEXTS = ("h1::text", "meta[property='article:published_time']::attr(content)", "normalize-space(//h1)",
-         "//time/@datetime")
+PLACES = (
+    "h1",
+    "h1.entry-title",
+    "div#main > p",
+    "time[datetime]",
+    "a[rel~=author]",
+    ".byline a",
+    "//article[h1]/p",
+    "main:has(> h1)",
+)
+TEXTS = (
+    "h1::text",
+    "meta[property='article:published_time']::attr(content)",
+    "normalize-space(//h1)",
+    "//time/@datetime",
+)
 ELEMENTS = st.lists(st.sampled_from(PLACES), min_size=1, max_size=3)
 SELECTORS = st.lists(st.sampled_from((*PLACES, *TEXTS)), min_size=1, max_size=3)
 LINES = st.lists(st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1), max_size=3)
@@ -26,8 +38,12 @@ def rules_of(draw: st.DrawFn, name: str) -> Rule:
     if draw(st.booleans()):
         rule |= {"select": ("ld+json",), "attribute": draw(st.sampled_from(("headline", "author", "datePublished")))}
     if name == "body":
-        rule |= {"drop": tuple(draw(ELEMENTS)), "lines": tuple(draw(LINES)), "select": tuple(draw(ELEMENTS)),
-                 "attribute": ""}
+        rule |= {
+            "drop": tuple(draw(ELEMENTS)),
+            "lines": tuple(draw(LINES)),
+            "select": tuple(draw(ELEMENTS)),
+            "attribute": "",
+        }
     if name == "published":
         rule |= {"shown": tuple(draw(SELECTORS))}
     return Rule(**rule)
@@ -37,9 +53,14 @@ def rules_of(draw: st.DrawFn, name: str) -> Rule:
 def site_rules(draw: st.DrawFn) -> SiteRules:
     names = draw(st.lists(st.sampled_from(LEARNABLE), unique=True))
     pages = draw(st.integers(0, 50))
-    return SiteRules({n: draw(rules_of(n)) for n in names}, draw(st.sampled_from(("generic", "wordpress", "hugo"))),
-                     tuple(draw(st.lists(st.just("body.single-post"), max_size=1))), pages,
-                     draw(st.sampled_from(("api", "feed", "agreement"))) if pages else "", tuple(draw(LINES)))
+    return SiteRules(
+        {n: draw(rules_of(n)) for n in names},
+        draw(st.sampled_from(("generic", "wordpress", "hugo"))),
+        tuple(draw(st.lists(st.just("body.single-post"), max_size=1))),
+        pages,
+        draw(st.sampled_from(("api", "feed", "agreement"))) if pages else "",
+        tuple(draw(LINES)),
+    )
 
 
 @given(site_rules())
@@ -57,33 +78,45 @@ def test_any_text_is_rules_or_one_error(text: str) -> None:
         assert error.subject == "notes.toml"
 
 
-@pytest.mark.parametrize(("text", "place"), [
-    ("[title\nselect = 'h1'", "line 1"),
-    ("[title]\nselect = 'h1'\n[title]\nselect = 'h2'", "line 3"),
-    ("[headline]\nselect = 'h1'", "no field [headline]"),
-    ("[title]\nattribute = 'content'", "[title] has no select"),
-    ("[title]\nselect = 7", "[title] select is no list of texts"),
-    ("[title]\nselect = 'h1'\ndrop = 'b'", "[title] has 'drop'"),
-    ("[title]\nselect = 'ld+json'", "needs an attribute"),
-    ("[title]\nselect = 'h1:::x'", "[title] select (line 2): parsel cannot read the CSS selector 'h1:::x': Expected "),
-    ("[title]\nselect = [\n  'h1',\n  '//h1[',\n]", "(line 4): parsel cannot read the XPath selector '//h1[': Invalid"),
-    ("[body]\nselect = 'a'\n[tags]\nselect = 'a:nope'", "[tags] select (line 4): parsel cannot read the CSS selector"),
-    ("[tags]\nselect = 'a::nope'", "The pseudo-element ::nope is unknown"),
-    ("[tags]\nselect = '//a[nope()]'", "Unregistered function: nope()"),
-    ("[tags]\nselect = 're:test(//a)'", "cannot read the XPath selector"),
-    ("[tags]\nselect = 're:test(//body, \"(\")'", "missing ), unterminated subpattern"),
-    ("[tags]\nselect = '//a[$nope]'", "Undefined variable"),
-    ("[tags]\nselect = '//a[no:pe]'", "Undefined namespace prefix: no"),
-    ("[tags]\nselect = ''", "it is empty"),
-    ("[body]\nselect = 'main::text'", "selects text: name the element that holds it"),
-    ("[body]\nselect = 'main'\ndrop = ['//aside/text()']", "(line 3): '//aside/text()' selects text"),
-    ("[body]\nselect = 'h1'\ncoverage = 'all'", "coverage is no number"),
-    ("[site]\nplatform = 'myspace'", "'myspace' is not one of"),
-    ("[site]\npost = ['body..x']", "[site] post"),
-    ("[site]\nlearned_from = 'many'", "[site] learned_from"),
-    ("title = 'h1'", "[title]"),
-    ("site = 3", "[site]"),
-])
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("[title\nselect = 'h1'", "line 1"),
+        ("[title]\nselect = 'h1'\n[title]\nselect = 'h2'", "line 3"),
+        ("[headline]\nselect = 'h1'", "no field [headline]"),
+        ("[title]\nattribute = 'content'", "[title] has no select"),
+        ("[title]\nselect = 7", "[title] select is no list of texts"),
+        ("[title]\nselect = 'h1'\ndrop = 'b'", "[title] has 'drop'"),
+        ("[title]\nselect = 'ld+json'", "needs an attribute"),
+        (
+            "[title]\nselect = 'h1:::x'",
+            "[title] select (line 2): parsel cannot read the CSS selector 'h1:::x': Expected ",
+        ),
+        (
+            "[title]\nselect = [\n  'h1',\n  '//h1[',\n]",
+            "(line 4): parsel cannot read the XPath selector '//h1[': Invalid",
+        ),
+        (
+            "[body]\nselect = 'a'\n[tags]\nselect = 'a:nope'",
+            "[tags] select (line 4): parsel cannot read the CSS selector",
+        ),
+        ("[tags]\nselect = 'a::nope'", "The pseudo-element ::nope is unknown"),
+        ("[tags]\nselect = '//a[nope()]'", "Unregistered function: nope()"),
+        ("[tags]\nselect = 're:test(//a)'", "cannot read the XPath selector"),
+        ("[tags]\nselect = 're:test(//body, \"(\")'", "missing ), unterminated subpattern"),
+        ("[tags]\nselect = '//a[$nope]'", "Undefined variable"),
+        ("[tags]\nselect = '//a[no:pe]'", "Undefined namespace prefix: no"),
+        ("[tags]\nselect = ''", "it is empty"),
+        ("[body]\nselect = 'main::text'", "selects text: name the element that holds it"),
+        ("[body]\nselect = 'main'\ndrop = ['//aside/text()']", "(line 3): '//aside/text()' selects text"),
+        ("[body]\nselect = 'h1'\ncoverage = 'all'", "coverage is no number"),
+        ("[site]\nplatform = 'myspace'", "'myspace' is not one of"),
+        ("[site]\npost = ['body..x']", "[site] post"),
+        ("[site]\nlearned_from = 'many'", "[site] learned_from"),
+        ("title = 'h1'", "[title]"),
+        ("site = 3", "[site]"),
+    ],
+)
 def test_a_mistake_is_reported_with_its_place(text: str, place: str) -> None:
     with pytest.raises(BadRules) as caught:
         from_toml(text, "notes.toml")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 import archiver
-from archiver.extraction.page import parse
-from archiver.extraction.people.signed import signs, signs_of_text
-from archiver.extraction.scope import find
+from archiver.extraction.authors.signature import find_signatures, signatures_in_text
+from archiver.extraction.page import parse_page
+from archiver.extraction.post_locator import locate_post
 from tests.waiting import bounded_work
 
 DEEP, MANY = 40_000, 200_000
@@ -23,17 +23,17 @@ PAGES = {
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_of_any_size_is_read_in_time(name: str) -> None:
-    page = parse(f"<h1>Bees</h1>{PAGES[name]}", "https://big.example/bees")
-    post = find(page)
+    page = parse_page(f"<h1>Bees</h1>{PAGES[name]}", "https://big.example/bees")
+    post = locate_post(page)
     with bounded_work():
-        signs(page, post)
+        find_signatures(page, post)
 
 
 def test_a_closing_line_names_the_author_and_a_sentence_does_not() -> None:
     text = "Bees fly far.\n\n{}"
-    assert [s.names for s in signs_of_text(text.format("Written by Jane Doe, who keeps bees."))] == [("Jane Doe",)]
-    assert signs_of_text(text.format("By the end of May the hive was full.")) == []
-    assert signs_of_text(text.format("Edited by Jane Doe")) == []
+    assert [s.names for s in signatures_in_text(text.format("Written by Jane Doe, who keeps bees."))] == [("Jane Doe",)]
+    assert signatures_in_text(text.format("By the end of May the hive was full.")) == []
+    assert signatures_in_text(text.format("Edited by Jane Doe")) == []
 
 
 BOX = "<div class='author-box'><b class='author-name'>Ida Moe</b> keeps the shop.</div>"

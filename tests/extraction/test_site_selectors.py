@@ -5,16 +5,15 @@ from __future__ import annotations
 import pytest
 from scrapy.http import HtmlResponse
 
-from archiver.demo.blog import THEMES, Blog, Theme
+from archiver.demo.demo_blog import THEMES, Blog, Theme
 from archiver.errors import BadRules
 from archiver.extraction.article import extract_page
-from archiver.extraction.learn import Sample, learn
-from archiver.extraction.page import parse
-from archiver.extraction.rules import from_toml, to_toml
-from archiver.extraction.template.naming import names_for
+from archiver.extraction.page import parse_page
+from archiver.extraction.template.induction import Sample, learn_rules, selectors_for
+from archiver.extraction.template.site_rule import from_toml, to_toml
 from archiver.items import Article
-from archiver.platforms import Index, tables
-from archiver.platforms.expressions import error_of
+from archiver.platforms.platform_table import tables
+from archiver.platforms.selectors import Index, error_of
 
 URL = "https://blog.example.org/2024/05/fog-in-the-harbour/"
 PAGE = """<html lang="en"><head><title>Fog in the harbour | Blog</title>
@@ -30,42 +29,51 @@ BODY = '[body]\nselect = ["div.x1"]\ndrop = ["aside", "//ul"]\n'
 
 
 def read(rules: str) -> Article:
-    return extract_page(parse(PAGE, URL), rules=from_toml(BODY + rules, "rules.toml", by_hand=True, version="v"))
+    return extract_page(parse_page(PAGE, URL), rules=from_toml(BODY + rules, "rules.toml", by_hand=True, version="v"))
 
 
-@pytest.mark.parametrize(("selector", "title"), [
-    ("h2.x9", "Fog in the harbour"),
-    ("h2.x9::text", "Fog in the"),
-    ("h2 em::text", "harbour"),
-    ("div.top > :first-child", "Fog in the harbour"),
-    ("h2:has(em)", "Fog in the harbour"),
-    ("//h2", "Fog in the harbour"),
-    ("normalize-space(//h2)", "Fog in the harbour"),
-    ("xpath=body/div/h2", "Fog in the harbour"),
-    ("substring-before(//title, ' |')", "Fog in the harbour"),
-    ("h2.none, h2", "Fog in the harbour"),
-])
+@pytest.mark.parametrize(
+    ("selector", "title"),
+    [
+        ("h2.x9", "Fog in the harbour"),
+        ("h2.x9::text", "Fog in the"),
+        ("h2 em::text", "harbour"),
+        ("div.top > :first-child", "Fog in the harbour"),
+        ("h2:has(em)", "Fog in the harbour"),
+        ("//h2", "Fog in the harbour"),
+        ("normalize-space(//h2)", "Fog in the harbour"),
+        ("xpath=body/div/h2", "Fog in the harbour"),
+        ("substring-before(//title, ' |')", "Fog in the harbour"),
+        ("h2.none, h2", "Fog in the harbour"),
+    ],
+)
 def test_a_title_by_either_language(selector: str, title: str) -> None:
     assert read(f'[title]\nselect = ["{selector}"]\n').title == title
 
 
-@pytest.mark.parametrize(("selector", "tags"), [
-    (".x5 a[href^='/m/']", ("Fog", "Ferry")),
-    (".x5 a[href^='/m/']::text", ("Fog", "Ferry")),
-    (".x5 li:not(:last-child) a", ("Fog", "Ferry")),
-    ("//ul/li[position() < 3]/a/text()", ("Fog", "Ferry")),
-    ("//a[re:test(@href, '^/m/f')]", ("Fog", "Ferry")),
-    (".x5 li:first-child + li a", ("Ferry",)),
-])
+@pytest.mark.parametrize(
+    ("selector", "tags"),
+    [
+        (".x5 a[href^='/m/']", ("Fog", "Ferry")),
+        (".x5 a[href^='/m/']::text", ("Fog", "Ferry")),
+        (".x5 li:not(:last-child) a", ("Fog", "Ferry")),
+        ("//ul/li[position() < 3]/a/text()", ("Fog", "Ferry")),
+        ("//a[re:test(@href, '^/m/f')]", ("Fog", "Ferry")),
+        (".x5 li:first-child + li a", ("Ferry",)),
+    ],
+)
 def test_tags_by_either_language(selector: str, tags: tuple[str, ...]) -> None:
     assert read(f'[tags]\nselect = ["{selector}"]\n').tags == tags
 
 
-@pytest.mark.parametrize("rule", [
-    "select = [\"meta[property='article:published_time']::attr(content)\"]",
-    'select = ["//meta/@content"]',
-    "select = [\"meta[property='article:published_time']\"]\nattribute = \"content\"",
-])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "select = [\"meta[property='article:published_time']::attr(content)\"]",
+        'select = ["//meta/@content"]',
+        'select = ["meta[property=\'article:published_time\']"]\nattribute = "content"',
+    ],
+)
 def test_an_attribute_in_the_selector_or_beside_it(rule: str) -> None:
     published = read(f"[published]\n{rule}\n").published
     assert published is not None
@@ -99,13 +107,27 @@ def test_a_pattern_that_fails_on_a_page_names_it_too() -> None:
         read("[tags]\nselect = [\"//a[re:test(., '(')]\"]\n")
 
 
-@pytest.mark.parametrize("value", [
-    "a&#11;b", "a'b", "a\\b", "]", "a b", " a ", "a&#160;b", "og:title", "2x", "é", "-", "a&#1;",
-])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "a&#11;b",
+        "a'b",
+        "a\\b",
+        "]",
+        "a b",
+        " a ",
+        "a&#160;b",
+        "og:title",
+        "2x",
+        "é",
+        "-",
+        "a&#1;",
+    ],
+)
 def test_every_name_that_learning_gives_an_element_is_a_selector(value: str) -> None:
-    page = parse(f'<div class="k {value}"><p name="{value}" rel="{value}" id="{value}">text</p></div>', URL)
+    page = parse_page(f'<div class="k {value}"><p name="{value}" rel="{value}" id="{value}">text</p></div>', URL)
     [element] = page.index.tag("p")
-    for selector in names_for(element):
+    for selector in selectors_for(element):
         assert error_of(selector) == ""
         assert element in page.index.answer(selector)
 
@@ -118,15 +140,15 @@ def demo_pages(theme: Theme) -> list[tuple[str, bytes]]:
 @pytest.mark.parametrize("theme", THEMES)
 def test_learned_rules_are_selectors_of_parsel_that_find_the_same_on_scrapys_response(theme: Theme) -> None:
     pages = demo_pages(theme)
-    samples = [Sample(parse(body, url), extract_page(parse(body, url))) for url, body in pages]
-    rules = learn(samples)
+    samples = [Sample(parse_page(body, url), extract_page(parse_page(body, url))) for url, body in pages]
+    rules = learn_rules(samples)
     assert rules is not None
     assert to_toml(from_toml(to_toml(rules), "learned")) == to_toml(rules)
     selectors = {s for rule in rules.fields.values() for s in rule.select if s != "ld+json"}
     assert len(selectors) >= 4
     found = 0
     for url, body in pages:
-        there, here = HtmlResponse(url, body=body, encoding="utf-8"), parse(body, url)
+        there, here = HtmlResponse(url, body=body, encoding="utf-8"), parse_page(body, url)
         for selector in selectors:
             answers = here.css(selector).xpath("string()").getall()
             assert answers == there.css(selector).xpath("string()").getall()
@@ -140,7 +162,7 @@ def test_on_every_page_of_the_demonstration_blog_the_index_answers_the_tables_as
     table = {s for platform in tables() for name in names for s in getattr(platform, name)}
     found = 0
     for url, body in demo_pages(theme)[:8]:
-        page = parse(body, url)
+        page = parse_page(body, url)
         index = Index(page.root)
         for selector in table:
             expected = [one.root for one in page.css(selector)]
@@ -150,7 +172,7 @@ def test_on_every_page_of_the_demonstration_blog_the_index_answers_the_tables_as
 
 
 def test_a_page_is_asked_as_a_response_is() -> None:
-    page = parse(PAGE, URL)
+    page = parse_page(PAGE, URL)
     assert page.css("h2 em::text").get() == "harbour"
     assert page.xpath("//ul/li/a/@href").getall() == ["/m/fog/", "/m/ferry/", "/about/"]
     assert page.selector.css("h2").xpath("./em/text()").getall() == ["harbour"]

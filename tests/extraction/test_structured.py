@@ -9,15 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.extraction.markup.json_ld import Scripts, mended
-from archiver.extraction.page import parse
-from archiver.extraction.structured import Structured
+from archiver.extraction.metadata import PageMetadata, Scripts, repair_json
+from archiver.extraction.page import parse_page
 
 URL = "https://example.org/a"
 
 
-def data(html: str) -> Structured:
-    return parse(html, URL).data
+def data(html: str) -> PageMetadata:
+    return parse_page(html, URL).data
 
 
 @pytest.mark.parametrize(
@@ -41,7 +40,7 @@ def data(html: str) -> Structured:
         ('{"a":"\\ud83d\\ude00 \\ud83d x"}', {"a": "😀 \ufffd x"}),
         ('{"a":"x"}}', {"a": "x"}),
         ('{"u":"http://x/y","v":"z",}', {"u": "http://x/y", "v": "z"}),
-        ("\ufeff {\"a\":1}", {"a": 1}),
+        ('\ufeff {"a":1}', {"a": 1}),
     ],
 )
 def test_broken_json_is_mended(raw: str, first: dict[str, Any]) -> None:
@@ -67,12 +66,12 @@ JSON = st.recursive(
 
 @given(st.dictionaries(st.text(max_size=6), JSON, min_size=1, max_size=4))
 def test_mending_changes_nothing_that_is_whole(value: dict[str, Any]) -> None:
-    assert [json.loads(text) for text in mended(json.dumps(value))] == [value]
+    assert [json.loads(text) for text in repair_json(json.dumps(value))] == [value]
 
 
-@given(st.text('{}[]:,"\'\\/*ab1 \n', max_size=60))
+@given(st.text("{}[]:,\"'\\/*ab1 \n", max_size=60))
 def test_mended_texts_are_json(raw: str) -> None:
-    for text in mended(raw):
+    for text in repair_json(raw):
         json.loads(text, strict=False)
 
 
@@ -122,8 +121,12 @@ def test_markup_is_read_in_the_words_of_json_ld(html: str, source: str) -> None:
     [declared] = found.declared({URL})
     assert declared.source == source
     assert declared.element is not None
-    for name, text in (("headline", "A title"), ("author", "Jane Doe"), ("datePublished", "2024-01-02"),
-                       ("articleSection", "News")):
+    for name, text in (
+        ("headline", "A title"),
+        ("author", "Jane Doe"),
+        ("datePublished", "2024-01-02"),
+        ("articleSection", "News"),
+    ):
         assert found.texts(declared.node, name) == [text], name
 
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.extraction import choose
-from archiver.extraction.candidates import Candidate
-from archiver.extraction.likeness import in_address, likeness
-from archiver.extraction.title import mended, restored, without_section, without_site
+from archiver.extraction import resolve
+from archiver.extraction.post_locator import title_in_url, title_similarity
+from archiver.extraction.title import repair_mojibake_title, restored, without_section, without_site
+from archiver.items import Candidate
 
 
 @pytest.mark.parametrize(
@@ -37,8 +37,8 @@ def test_without_site(title: str, names: list[str], host: str, path: str, bare: 
 
 
 def test_text_that_was_decoded_wrongly_is_mended() -> None:
-    assert mended("The harbour\u00e2\u0080\u0099s ferry") == "The harbour\u2019s ferry"
-    assert mended("Caf\u00e9 \u00c2ge") == "Caf\u00e9 \u00c2ge"
+    assert repair_mojibake_title("The harbour\u00e2\u0080\u0099s ferry") == "The harbour\u2019s ferry"
+    assert repair_mojibake_title("Caf\u00e9 \u00c2ge") == "Caf\u00e9 \u00c2ge"
 
 
 @pytest.mark.parametrize(
@@ -76,48 +76,48 @@ def declared(value: str) -> Candidate[str]:
 
 def test_the_heading_wins_over_what_is_written_for_search_engines() -> None:
     found = [shown("The island ferry leaves from pier two"), declared("Island Ferry 2021: Pier Guide")]
-    assert choose.title(found, set(), "/news/8841") is found[0]
+    assert resolve.resolve_title(found, set(), "/news/8841") is found[0]
 
 
 def test_the_address_is_a_second_witness() -> None:
     found = [shown("Reach the island: our tips"), declared("Five ways to reach the island")]
-    assert choose.title(found, set(), "/five-ways-to-reach-the-island") is found[1]
+    assert resolve.resolve_title(found, set(), "/five-ways-to-reach-the-island") is found[1]
 
 
 @pytest.mark.parametrize("written", ["Ferry Moves | Pier Guide", "Ferry moves, pier guide ..."])
 def test_what_is_cut_or_has_more_behind_a_bar_was_not_the_title(written: str) -> None:
     found = [shown("The ferry moves to the second pier: what to know"), declared(written)]
-    assert choose.title(found, set(), "/ferry-moves-pier-guide") is found[0]
+    assert resolve.resolve_title(found, set(), "/ferry-moves-pier-guide") is found[0]
 
 
 def test_the_address_must_tell_plainly() -> None:
     found = [shown("The ferry moves to pier two until autumn"), declared("The ferry moves to pier two")]
-    assert choose.title(found, set(), "/the-ferry-moves-to-pier-two-in-may-2021") is found[0]
+    assert resolve.resolve_title(found, set(), "/the-ferry-moves-to-pier-two-in-may-2021") is found[0]
 
 
 def test_a_heading_that_says_nothing_of_the_declared_title_loses() -> None:
     found = [shown("Comments"), declared("Five ways to reach the island")]
-    assert choose.title(found, set(), "/1") is found[1]
+    assert resolve.resolve_title(found, set(), "/1") is found[1]
 
 
 def test_without_a_heading_the_headline_of_the_article_is_believed() -> None:
     headline = Candidate("Reach the island: our tips", "json-ld", "headline", 0.8)
     found = [headline, declared("Five ways to reach the island")]
     found.append(Candidate("Five ways to reach the island", "head", "title", 0.6))
-    assert choose.title(found, set(), "/1") is headline
+    assert resolve.resolve_title(found, set(), "/1") is headline
     cut = Candidate("Reach the island: our ...", "json-ld", "headline", 0.8)
-    assert choose.title([cut, *found[1:]], set(), "/1") is found[1]
+    assert resolve.resolve_title([cut, *found[1:]], set(), "/1") is found[1]
 
 
 def test_a_post_may_have_no_title() -> None:
     found = [shown("", "platform"), declared("A weblog")]
-    chosen = choose.title(found, set(), "/1")
+    chosen = resolve.resolve_title(found, set(), "/1")
     assert chosen is not None
     assert chosen.value == ""
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_likeness_is_a_share_and_the_same_both_ways(one: str, other: str) -> None:
-    assert 0.0 <= likeness(one, other) <= 1.0
-    assert likeness(one, other) == likeness(other, one)
-    assert 0.0 <= in_address(one, other) <= 1.0
+    assert 0.0 <= title_similarity(one, other) <= 1.0
+    assert title_similarity(one, other) == title_similarity(other, one)
+    assert 0.0 <= title_in_url(one, other) <= 1.0

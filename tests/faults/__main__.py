@@ -1,6 +1,6 @@
 """The soak: a crawl of 2,000 posts that is killed again and again must end as one that was left in peace.
 
-    python -m tests.faults --posts 2000 --kills 50 --seed 1
+python -m tests.faults --posts 2000 --kills 50 --seed 1
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ def main() -> int:
         pages = len(server.asked)
         print(f"undisturbed: {pages} requests, {time.monotonic() - begun:.1f} s")
         begun = time.monotonic()
-        tally = besiege(server, besieged, words.kills, words.seed, pages=pages,
-                        say=lambda line: print(line, flush=True))
+        tally = besiege(
+            server, besieged, words.kills, words.seed, pages=pages, say=lambda line: print(line, flush=True)
+        )
         last = crawl(server.url, besieged)
         seconds = time.monotonic() - begun
         asked = len(server.asked) - pages
@@ -43,8 +44,10 @@ def main() -> int:
     if last.returncode:
         found.append(f"the last crawl ended with {last.returncode}: {last.stderr[-500:]}")
     kills = ", ".join(f"{count} {moment}" for moment, count in sorted(tally.kills.items()))
-    print(f"seed {words.seed}: {sum(tally.kills.values())} kills ({kills}), {tally.cut} WARC tails cut off, "
-          f"{sum(tally.kills.values()) + tally.ended + 1} runs, {asked} requests, {seconds:.0f} s, in {folder}")
+    print(
+        f"seed {words.seed}: {sum(tally.kills.values())} kills ({kills}), {tally.cut} WARC tails cut off, "
+        f"{sum(tally.kills.values()) + tally.ended + 1} runs, {asked} requests, {seconds:.0f} s, in {folder}"
+    )
     print("\n".join(found[:50]) if found else "equal")
     return 1 if found else 0
 

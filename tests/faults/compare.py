@@ -7,11 +7,32 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from archiver.store.standing import WHOLE
+from archiver.storage.article_tables.revisions import WHOLE
 
-_FIELDS = ("url", "title", "body", "authors", "published", "published_precision", "modified", "categories", "tags",
-           "geotags", "language", "description", "image", "canonical_url", "credits", "revision", "content_digest",
-           "meaning_digest", "site", "platform", "guid", "post_id")
+_FIELDS = (
+    "url",
+    "title",
+    "body",
+    "authors",
+    "published",
+    "published_precision",
+    "modified",
+    "categories",
+    "tags",
+    "geotags",
+    "language",
+    "description",
+    "image",
+    "canonical_url",
+    "credits",
+    "revision",
+    "content_digest",
+    "meaning_digest",
+    "site",
+    "platform",
+    "guid",
+    "post_id",
+)
 # That a page was asked once more than in the other archive is no difference.
 _SAME = {"unchanged": "archived"}
 Records = dict[str, dict[str, Any]]
@@ -24,9 +45,12 @@ def differences(expected: Path, actual: Path) -> list[str]:
         old, new = read(expected), read(actual)
         out += [f"{what} {key} is missing" for key in old.keys() - new.keys()]
         out += [f"{what} {key} is too much" for key in new.keys() - old.keys()]
-        out += [f"{what} {key}: {name} is {new[key][name]!r} and should be {value!r}"
-                for key in sorted(old.keys() & new.keys()) for name, value in old[key].items()
-                if new[key][name] != value]
+        out += [
+            f"{what} {key}: {name} is {new[key][name]!r} and should be {value!r}"
+            for key in sorted(old.keys() & new.keys())
+            for name, value in old[key].items()
+            if new[key][name] != value
+        ]
     return out
 
 
@@ -40,13 +64,20 @@ def _articles(archive: Path) -> Records:
             key += " (again)"
         out[key] = {name: row[name] for name in _FIELDS}
         out[key]["gone"] = row["gone_at"] is not None
-        out[key]["duplicate_of"] = next((r[0] for r in db.execute(
-            "select urlkey from articles where id = ?", [row["duplicate_of"]])), None)
-        out[key]["aliases"] = sorted(r[0] for r in db.execute(
-            "select url from article_urls where article_id = ? and kind <> 'url'", [row["id"]]))
-        out[key]["revisions"] = [(r["revision"], r["changed"], r["meaning_digest"], json.loads(r["said"]))
-                                 for r in db.execute(f"select r.*, {WHOLE} as said from revisions r join articles a on "
-                                                     "a.id = r.article_id where a.id = ? order by 1", [row["id"]])]
+        out[key]["duplicate_of"] = next(
+            (r[0] for r in db.execute("select urlkey from articles where id = ?", [row["duplicate_of"]])), None
+        )
+        out[key]["aliases"] = sorted(
+            r[0] for r in db.execute("select url from article_urls where article_id = ? and kind <> 'url'", [row["id"]])
+        )
+        out[key]["revisions"] = [
+            (r["revision"], r["changed"], r["meaning_digest"], json.loads(r["said"]))
+            for r in db.execute(
+                f"select r.*, {WHOLE} as said from revisions r join articles a on "
+                "a.id = r.article_id where a.id = ? order by 1",
+                [row["id"]],
+            )
+        ]
         out[key]["captured"] = row["capture_id"] is not None
     db.close()
     return out
@@ -58,11 +89,16 @@ def _pages(archive: Path) -> Records:
     for row in db.execute("select p.*, a.urlkey as article from pages p left join articles a on a.id = p.article_id"):
         sources = sorted(r[0] for r in db.execute("select source from page_sources where page_id = ?", [row["id"]]))
         out[row["urlkey"]] = {
-            "url": row["url"], "kind": row["kind"], "outcome": _SAME.get(row["outcome"], row["outcome"]),
+            "url": row["url"],
+            "kind": row["kind"],
+            "outcome": _SAME.get(row["outcome"], row["outcome"]),
             # Which article a redirect leads to is told by its alias; its row says so only if the post came first.
-            "redirect": row["redirect_urlkey"], "article": row["redirect_urlkey"] or row["article"], "sources": sources,
+            "redirect": row["redirect_urlkey"],
+            "article": row["redirect_urlkey"] or row["article"],
+            "sources": sources,
             "lead": row["source_hints"],
-            "fetched": row["fetched_at"] is not None, "captured": row["capture_id"] is not None,
+            "fetched": row["fetched_at"] is not None,
+            "captured": row["capture_id"] is not None,
         }
     db.close()
     return out

@@ -41,8 +41,16 @@ class Tally:
     errors: list[str] = field(default_factory=list)
 
 
-def besiege(server: BlogServer, archive: Path, kills: int, seed: int, *, pages: int, cut: float = 0.3,
-            say: Callable[[str], None] = lambda line: None) -> Tally:
+def besiege(
+    server: BlogServer,
+    archive: Path,
+    kills: int,
+    seed: int,
+    *,
+    pages: int,
+    cut: float = 0.3,
+    say: Callable[[str], None] = lambda line: None,
+) -> Tally:
     """Crawl again and again, each time killed at a moment of its own, until so many are dead.
 
     Now and then the last WARC file loses its tail between two runs, as in a power cut on a disk that did not keep what
@@ -67,16 +75,20 @@ def besiege(server: BlogServer, archive: Path, kills: int, seed: int, *, pages: 
             tally.ended += 1
             if done.returncode:
                 tally.errors.append(done.stderr[-500:])
-        say(f"{sum(tally.kills.values()):3} {moment:8} {len(server.asked) - asked:5} requests "
-            f"{'killed' if done.returncode == -signal.SIGKILL else 'had ended'}")
+        say(
+            f"{sum(tally.kills.values()):3} {moment:8} {len(server.asked) - asked:5} requests "
+            f"{'killed' if done.returncode == -signal.SIGKILL else 'had ended'}"
+        )
         if dice.random() < cut and _cut_tail(archive, dice):
             tally.cut += 1
     return tally
 
 
-def _wait(moment: Moment, process: Running, server: BlogServer, archive: Path, dice: Random,
-          asked: int, share: float) -> None:
+def _wait(
+    moment: Moment, process: Running, server: BlogServer, archive: Path, dice: Random, asked: int, share: float
+) -> None:
     """Until the moment of the kill has come, or the crawl has ended."""
+
     def until(come: Callable[[], bool]) -> None:
         while process.lives and not come():
             time.sleep(0.002)
@@ -95,8 +107,9 @@ def _wait(moment: Moment, process: Running, server: BlogServer, archive: Path, d
         most = 8 if moment == "sources" else 4 * share
         target = asked + 1 + dice.randint(0, int(most))
         # Where little is left to ask for, a crawl ends before the moment comes: then a little after its last request.
-        until(lambda: len(server.asked) >= target or (len(server.asked) > asked and
-                                                      time.monotonic() - server.last > 0.7))
+        until(
+            lambda: len(server.asked) >= target or (len(server.asked) > asked and time.monotonic() - server.last > 0.7)
+        )
         time.sleep(dice.uniform(0, 0.03))
 
 

@@ -36,8 +36,10 @@ class BlogServer:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
-        self._answers = {path: _encoded(r if at % 2 else _coded(r)) for at, (path, r) in enumerate(
-            blog.pages(self.url.rstrip("/")).items())}
+        self._answers = {
+            path: _encoded(r if at % 2 else _coded(r))
+            for at, (path, r) in enumerate(blog.pages(self.url.rstrip("/")).items())
+        }
         self._etags = {path: etag for path, (_, etag) in self._answers.items() if etag}
         self._thread.start()
         self.come_back()
@@ -69,7 +71,7 @@ class BlogServer:
             return f"HTTP/1.1 304 Not Modified\r\nETag: {etag}\r\n\r\n".encode(), False
         data = self._answers.get(path, _NOT_FOUND)[0]
         if fault == "cut":
-            return data[:max(len(data) - 200, len(data) // 2)], True
+            return data[: max(len(data) - 200, len(data) // 2)], True
         if fault == "longer":
             head, _, body = data.partition(b"\r\n\r\n")
             return head.replace(b"Content-Length: ", b"Content-Length: 9") + b"\r\n\r\n" + body, True
@@ -132,8 +134,11 @@ def _coded(response: Response) -> Response:
 
 
 def _encoded(response: Response) -> tuple[bytes, str]:
-    lines = [f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}",
-             f"Content-Type: {response.content_type}", f"Content-Length: {len(response.body)}"]
+    lines = [
+        f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}",
+        f"Content-Type: {response.content_type}",
+        f"Content-Length: {len(response.body)}",
+    ]
     lines += [f"{name}: {value}" for name, value in response.headers]
     if response.etag:
         lines.append(f"ETag: {response.etag}")

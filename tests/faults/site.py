@@ -75,8 +75,9 @@ class Blog:
     def pages(self, base: str) -> dict[str, Response]:
         """Every answer of the site by its path; `base` is the site's address without the last slash."""
         newest = self.posts[::-1]
-        out: dict[str, Response] = {"/robots.txt": Response(body=b"User-agent: *\nDisallow: /private/\n",
-                                                            content_type="text/plain")}
+        out: dict[str, Response] = {
+            "/robots.txt": Response(body=b"User-agent: *\nDisallow: /private/\n", content_type="text/plain")
+        }
         head = ""
         if self.declared:
             rules = f"User-agent: *\nDisallow: /private/\nSitemap: {base}/map.xml\n"
@@ -92,7 +93,7 @@ class Blog:
             out |= _post(base, post, self.posts[index - 1] if index % 20 == 5 else None)
         out["/news.xml" if self.declared else "/rss.xml"] = _feed(base, newest)
         told = [p for p in self.posts if not p.only_listed]
-        chunks = [told[at:at + _IN_A_SITEMAP] for at in range(0, len(told), _IN_A_SITEMAP)]
+        chunks = [told[at : at + _IN_A_SITEMAP] for at in range(0, len(told), _IN_A_SITEMAP)]
         out["/map.xml" if self.declared else "/sitemap-index.xml"] = _sitemap_index(base, len(chunks))
         for number, chunk in enumerate(chunks, 1):
             extra = (f"{base}/2001/01/taken-down/", f"{base}/2001/01/never-was/") if number == 1 else ()
@@ -112,17 +113,27 @@ def _posts(count: int, seed: int) -> list[Post]:
         paragraphs = tuple(f"Entry {n} of the log, paragraph {k}. {made_paragraph(dice)}" for k in range(3 + n % 3))
         if n % 50 == 27:
             paragraphs = out[-1].paragraphs
-        out.append(Post(n, title, paragraphs, AUTHORS[n % 3],
-                        first + timedelta(hours=36 * n, minutes=n), CATEGORIES[n % 3],
-                        tuple(dice.sample(TAGS, 1 + n % 2))))
+        out.append(
+            Post(
+                n,
+                title,
+                paragraphs,
+                AUTHORS[n % 3],
+                first + timedelta(hours=36 * n, minutes=n),
+                CATEGORIES[n % 3],
+                tuple(dice.sample(TAGS, 1 + n % 2)),
+            )
+        )
     return out
 
 
 def _page(title: str, body: str, head: str = "") -> Response:
-    text = (f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)} | Low Water</title>'
-            f'{head}</head><body><header class="site-header"><a href="/">Low Water</a> <a href="/members/">Members</a> '
-            f'<a href="/shop/">Shop</a> <a href="/private/desk/">Desk</a></header>{body}'
-            '<footer class="site-footer">Low Water, since 2016</footer></body></html>')
+    text = (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)} | Low Water</title>'
+        f'{head}</head><body><header class="site-header"><a href="/">Low Water</a> <a href="/members/">Members</a> '
+        f'<a href="/shop/">Shop</a> <a href="/private/desk/">Desk</a></header>{body}'
+        '<footer class="site-footer">Low Water, since 2016</footer></body></html>'
+    )
     return Response(body=text.encode())
 
 
@@ -130,13 +141,17 @@ def _listing(base: str, name: str, posts: Sequence[Post], head: str = "") -> dic
     out = {}
     last = max(1, -(-len(posts) // _ON_A_PAGE))
     for number in range(1, last + 1):
-        shown = posts[(number - 1) * _ON_A_PAGE:number * _ON_A_PAGE]
-        rows = "".join(f'<article class="teaser"><h2><a href="{_told_at(p)}">{p.title}</a></h2></article>'
-                       for p in shown)
+        shown = posts[(number - 1) * _ON_A_PAGE : number * _ON_A_PAGE]
+        rows = "".join(
+            f'<article class="teaser"><h2><a href="{_told_at(p)}">{p.title}</a></h2></article>' for p in shown
+        )
         onward = f'<a class="next" rel="next" href="{base}page/{number + 1}/">Older</a>' if number < last else ""
         path = base if number == 1 else f"{base}page/{number}/"
-        out[path] = _page(f"{name}, page {number}", f"<main><h1>{name}</h1>{rows}</main><nav>{onward}</nav>",
-                          head if number == 1 else "")
+        out[path] = _page(
+            f"{name}, page {number}",
+            f"<main><h1>{name}</h1>{rows}</main><nav>{onward}</nav>",
+            head if number == 1 else "",
+        )
     return out
 
 
@@ -152,10 +167,16 @@ def _post(base: str, post: Post, linked: Post | None) -> dict[str, Response]:
     if post.is_split:
         addresses = [post.path, f"{post.path}2/", f"{post.path}3/"]
         for here, path in enumerate(addresses):
-            nav = " ".join(f'<span class="post-page-numbers current">{n}</span>' if n == here + 1 else
-                           f'<a href="{url}" class="post-page-numbers">{n}</a>' for n, url in enumerate(addresses, 1))
-            text = f'{paragraphs[here]}<p>Page {here} of log {post.number} goes on about the {post.category}, and ' \
-                   f'the water was low again that day.</p><div class="page-links">Pages: {nav}</div>'
+            nav = " ".join(
+                f'<span class="post-page-numbers current">{n}</span>'
+                if n == here + 1
+                else f'<a href="{url}" class="post-page-numbers">{n}</a>'
+                for n, url in enumerate(addresses, 1)
+            )
+            text = (
+                f"{paragraphs[here]}<p>Page {here} of log {post.number} goes on about the {post.category}, and "
+                f'the water was low again that day.</p><div class="page-links">Pages: {nav}</div>'
+            )
             out[path] = _single(base, post, text)
     else:
         out[post.path] = _single(base, post, "".join(paragraphs) + link)
@@ -174,21 +195,28 @@ def _single(base: str, post: Post, text: str) -> Response:
     head = f'<link rel="canonical" href="{base}{post.path}"><meta property="og:type" content="article">'
     if post.is_split:
         head = '<meta property="og:type" content="article">'
-    return _page(post.title, f"""<main><article class="hentry"><h1 class="entry-title">{post.title}</h1>
+    return _page(
+        post.title,
+        f"""<main><article class="hentry"><h1 class="entry-title">{post.title}</h1>
 <p class="entry-meta">By <a class="author" rel="author">{post.author}</a> on
 <time class="entry-date" datetime="{post.at.isoformat()}">{post.at:%B} {post.at.day}, {post.at.year}</time></p>
 <div class="entry-content">{text}</div>
 <footer class="entry-footer"><span class="cat-links"><a href="/category/{post.category.lower()}/" rel="category tag">
-{post.category}</a></span> <span class="tag-links">{tags}</span></footer></article>{printed}</main>""", head)
+{post.category}</a></span> <span class="tag-links">{tags}</span></footer></article>{printed}</main>""",
+        head,
+    )
 
 
 def _feed(base: str, newest: Sequence[Post]) -> Response:
     items = "".join(
-        f"<item><title>{p.title}</title><link>{base}{p.path}</link><guid isPermaLink=\"false\">post-{p.number}</guid>"
+        f'<item><title>{p.title}</title><link>{base}{p.path}</link><guid isPermaLink="false">post-{p.number}</guid>'
         f"<pubDate>{format_datetime(p.at)}</pubDate><description>{p.paragraphs[0]}</description></item>"
-        for p in [p for p in newest if not p.only_listed][:_IN_THE_FEED])
-    text = f'<?xml version="1.0"?><rss version="2.0"><channel><title>Low Water</title><link>{base}/</link>{items}' \
-           '</channel></rss>'
+        for p in [p for p in newest if not p.only_listed][:_IN_THE_FEED]
+    )
+    text = (
+        f'<?xml version="1.0"?><rss version="2.0"><channel><title>Low Water</title><link>{base}/</link>{items}'
+        "</channel></rss>"
+    )
     return Response(body=text.encode(), content_type="application/rss+xml")
 
 

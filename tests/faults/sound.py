@@ -28,24 +28,33 @@ def flaws(archive: Path) -> list[str]:
     except sqlite3.DatabaseError as error:
         out.append(f"articles_fts: {error}")
     db.rollback()
-    out += [f"{row[0]} is the address of {row[1]} articles"
-            for row in db.execute("select url, count(*) from articles group by urlkey having count(*) > 1")]
+    out += [
+        f"{row[0]} is the address of {row[1]} articles"
+        for row in db.execute("select url, count(*) from articles group by urlkey having count(*) > 1")
+    ]
     records: dict[Place, tuple[int, str, str]] = {}
     for file in sorted((archive.parent / "warc").glob("*.warc.gz")):
         found, wrong = _records(file)
         out += wrong + _index_flaws(file, found)
         records |= found
-    out += [f"no index belongs to {file.name}" for file in (archive.parent / "warc").iterdir()
-            if file.suffix not in (".gz", ".cdxj") or
-            (file.suffix == ".cdxj" and not file.with_suffix(".warc.gz").exists())]
+    out += [
+        f"no index belongs to {file.name}"
+        for file in (archive.parent / "warc").iterdir()
+        if file.suffix not in (".gz", ".cdxj") or (file.suffix == ".cdxj" and not file.with_suffix(".warc.gz").exists())
+    ]
     for row in db.execute("select id, url, warc_file, warc_offset, warc_length, digest from captures"):
         place = (row[2].removeprefix("warc/"), row[3])
         if records.get(place) != (row[4], row[1], row[5]):
             out.append(f"capture {row[0]} of {row[1]} points to {place}, where there is {records.get(place)}")
-    out += [f"capture {row[0]} is entered {row[1]} times" for row in db.execute(
-        "select warc_file || ':' || warc_offset, count(*) from captures group by 1 having count(*) > 1")]
-    out += [f"article {row[0]} has no capture" for row in db.execute(
-        "select url from articles where capture_id is null")]
+    out += [
+        f"capture {row[0]} is entered {row[1]} times"
+        for row in db.execute(
+            "select warc_file || ':' || warc_offset, count(*) from captures group by 1 having count(*) > 1"
+        )
+    ]
+    out += [
+        f"article {row[0]} has no capture" for row in db.execute("select url from articles where capture_id is null")
+    ]
     db.close()
     return out
 
@@ -61,9 +70,15 @@ def _records(file: Path) -> tuple[dict[Place, tuple[int, str, str]], list[str]]:
         records = []
         for record in ArchiveIterator(GzipReader(io.BytesIO(data)), strict_mode=True, parse_http=True):
             payload = record.reader.read()
-            records.append((record.stream_pos, record.headers.get("WARC-Type") or "",
-                            record.headers.get("WARC-Target-URI") or "",
-                            record.headers.get("WARC-Payload-Digest") or "", payload))
+            records.append(
+                (
+                    record.stream_pos,
+                    record.headers.get("WARC-Type") or "",
+                    record.headers.get("WARC-Target-URI") or "",
+                    record.headers.get("WARC-Payload-Digest") or "",
+                    payload,
+                )
+            )
     except Exception as error:
         return found, [f"{file.name} is not readable to its end: {error!r}"]
     records[0] = (0, *records[0][1:])  # FastWARC 2 gives the end of a short first record
@@ -97,8 +112,11 @@ def _index_flaws(file: Path, records: dict[Place, tuple[int, str, str]]) -> list
         fields = json.loads(line.split(b" ", 2)[2])
         told[fields["filename"], int(fields["offset"]), int(fields["length"]), fields["url"], fields["digest"]] += 1
     there = Counter((name, at, length, url, digest) for (name, at), (length, url, digest) in records.items())
-    return out + [f"{index.name} lacks {row}" for row in there - told] + [
-        f"{index.name} has {row}, which is no record" for row in told - there]
+    return (
+        out
+        + [f"{index.name} lacks {row}" for row in there - told]
+        + [f"{index.name} has {row}, which is no record" for row in told - there]
+    )
 
 
 def _digest(payload: bytes) -> str:

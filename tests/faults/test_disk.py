@@ -76,8 +76,7 @@ def test_a_crawl_waits_for_a_lock_and_says_so(reference: Reference, tmp_path: Pa
 
 def test_a_lock_that_stays_ends_the_crawl_with_a_sentence(tmp_path: Path) -> None:
     from archiver.errors import ArchiveLocked
-    from archiver.store.connect import open_archive
-    from archiver.store.transaction import writing
+    from archiver.storage.connection import open_archive, writing
 
     first, second = (open_archive(tmp_path / "a.db", create=True) for _ in range(2))
     clock = iter([100.0, 159.9, 160.0])  # begun, and after each look

@@ -1,5 +1,4 @@
-"""kill -9 at any moment: the archive becomes what it would have been anyway. `python -m tests.faults` is the long form.
-"""
+"""kill -9 at any moment: the archive becomes what it would have been anyway. `python -m tests.faults` is the long form."""
 
 from __future__ import annotations
 
@@ -55,8 +54,8 @@ def test_two_addresses_of_one_post_met_before_and_after_a_kill_are_no_move(tmp_p
     interrupted is one crawl."""
     from datetime import UTC, datetime, timedelta
 
-    from archiver.store.connect import open_archive
-    from archiver.store.runs import Counts, begin_run, crawl_started, end_run, ensure_site
+    from archiver.storage.connection import open_archive
+    from archiver.storage.runs import Counts, begin_run, crawl_started, end_run, ensure_site
 
     db = open_archive(tmp_path / "a.db", create=True)
     at = datetime(2024, 5, 1, tzinfo=UTC)

@@ -33,6 +33,7 @@ def rows(archive: Path, query: str) -> list[Any]:
 
 def when(server: BlogServer, asked: int, act: Callable[[], None]) -> None:
     """Act once the server has been asked so often."""
+
     def wait() -> None:
         while len(server.asked) < asked:
             time.sleep(0.002)
@@ -132,15 +133,19 @@ def test_a_home_page_that_was_gone_for_a_day_is_asked_for_again(tmp_path: Path) 
 def test_a_server_that_stalls_ends_the_crawl(tmp_path: Path) -> None:
     with serving(Blog(200)) as server:
         server.fault = lambda path: "stall" if len(server.asked) > 60 else ""
-        done = scrapy(server.url, tmp_path / "a.db", DOWNLOAD_TIMEOUT=0.3, RETRY_TIMES=1,
-                      CONCURRENT_REQUESTS_PER_DOMAIN=4)
+        done = scrapy(
+            server.url, tmp_path / "a.db", DOWNLOAD_TIMEOUT=0.3, RETRY_TIMES=1, CONCURRENT_REQUESTS_PER_DOMAIN=4
+        )
         assert done.returncode == 0, done.stderr
     assert rows(tmp_path / "a.db", "select outcome from runs") == [("failed",)]
     assert rows(tmp_path / "a.db", "select count(*) from pages where rule = 'timeout'") < [(110,)]
 
 
-@pytest.mark.parametrize(("signals", "code"), [
-    ((signal.SIGTERM,), 143), ((signal.SIGINT, signal.SIGINT), 130)], ids=["SIGTERM", "Ctrl-C twice"])
+@pytest.mark.parametrize(
+    ("signals", "code"),
+    [((signal.SIGTERM,), 143), ((signal.SIGINT, signal.SIGINT), 130)],
+    ids=["SIGTERM", "Ctrl-C twice"],
+)
 def test_a_crawl_that_is_stopped_does_not_wait_for_a_server_that_stalls(
     reference: Reference, tmp_path: Path, signals: tuple[signal.Signals, ...], code: int
 ) -> None:

@@ -1,6 +1,6 @@
 """The siege: workers that are killed again and again must leave what one machine in peace leaves.
 
-    python -m tests.fleet --sites 60 --posts 200 --workers 3 --kill-every 10
+python -m tests.fleet --sites 60 --posts 200 --workers 3 --kill-every 10
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from random import Random
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
 
-from archiver.store.connect import open_archive  # noqa: E402
-from archiver.store.sites import add_site, set_settings  # noqa: E402
+from archiver.storage.connection import open_archive  # noqa: E402
+from archiver.storage.sites import add_site, set_settings  # noqa: E402
 from tests.faults.compare import differences  # noqa: E402
 from tests.faults.sound import flaws  # noqa: E402
 from tests.fleet import hosts, postgres  # noqa: E402
@@ -61,8 +61,18 @@ def main() -> int:
         if paces[0] < words.delay * 0.6:
             found.append(f"a host was asked every {paces[0]:.4f} s")
         print("now on one machine ...", flush=True)
-        done = run("archiver", "crawl", *served.urls, "--archive", str(folder / "alone.db"), "--quiet", "--workers",
-                   "8", environment=without_proxies(), timeout=3600)
+        done = run(
+            "archiver",
+            "crawl",
+            *served.urls,
+            "--archive",
+            str(folder / "alone.db"),
+            "--quiet",
+            "--workers",
+            "8",
+            environment=without_proxies(),
+            timeout=3600,
+        )
         if done.returncode:
             found.append(f"crawl: {done.stderr[-500:]}")
     found += differences(folder / "alone.db", folder / "all.db") + flaws(folder / "all.db")
@@ -72,17 +82,20 @@ def main() -> int:
     if articles != words.sites * words.posts:
         found.append(f"{articles} articles")
     posts = len({(one.host, one.path) for one in asked})
-    print(f"{words.sites} sites of {words.posts} posts, {words.workers} workers of {words.slots}, {killed} kills, "
-          f"one restart of PostgreSQL, {seconds:.0f} s: {articles:,} articles, {captures:,} captures, {len(asked):,} "
-          f"requests for {posts:,} addresses ({len(asked) / posts:.2f} each), {status['last_hour']['lost']} runs lost, "
-          f"closest pace {paces[0]:.3f} s (set: {words.delay}), hosts with two workers at once: "
-          f"{sum(bool(hosts.overlaps(log)) for log in by_host.values())}; in {folder}")
+    print(
+        f"{words.sites} sites of {words.posts} posts, {words.workers} workers of {words.slots}, {killed} kills, "
+        f"one restart of PostgreSQL, {seconds:.0f} s: {articles:,} articles, {captures:,} captures, {len(asked):,} "
+        f"requests for {posts:,} addresses ({len(asked) / posts:.2f} each), {status['last_hour']['lost']} runs lost, "
+        f"closest pace {paces[0]:.3f} s (set: {words.delay}), hosts with two workers at once: "
+        f"{sum(bool(hosts.overlaps(log)) for log in by_host.values())}; in {folder}"
+    )
     print("\n".join(found[:40]) if found else "equal")
     return 1 if found else 0
 
 
-def besiege(fleet: Fleet, server: postgres.Postgres, served: hosts.Hosts, words: argparse.Namespace,
-            found: list[str]) -> tuple[float, int]:
+def besiege(
+    fleet: Fleet, server: postgres.Postgres, served: hosts.Hosts, words: argparse.Namespace, found: list[str]
+) -> tuple[float, int]:
     """Until nothing is due: seconds, and how many workers were killed. Each that is killed is followed by a new one."""
     catalogue, dice = fleet.folder / "catalogue.db", Random(words.seed)
     db = open_archive(catalogue, create=True)
@@ -90,8 +103,17 @@ def besiege(fleet: Fleet, server: postgres.Postgres, served: hosts.Hosts, words:
         site, _ = add_site(db, url, datetime.now(UTC))
         set_settings(db, site["name"], {"delay": words.delay})
     db.close()
-    made = fleet.do("init", "--storage", fleet.storage, "--archive", str(catalogue), "--lease", str(words.lease),
-                    "--checkpoint", str(words.checkpoint))
+    made = fleet.do(
+        "init",
+        "--storage",
+        fleet.storage,
+        "--archive",
+        str(catalogue),
+        "--lease",
+        str(words.lease),
+        "--checkpoint",
+        str(words.checkpoint),
+    )
     if made.returncode:
         raise RuntimeError(made.stderr)
     numbers = iter(range(1, 100_000))
@@ -113,8 +135,10 @@ def besiege(fleet: Fleet, server: postgres.Postgres, served: hosts.Hosts, words:
             killed += 1
             new = f"w{next(numbers)}"
             alive[new] = fleet.worker(new, words.slots)
-            print(f"{time.monotonic() - begun:5.0f} s: {name} killed, {new} begins; {len(served.log):,} requests",
-                  flush=True)
+            print(
+                f"{time.monotonic() - begun:5.0f} s: {name} killed, {new} begins; {len(served.log):,} requests",
+                flush=True,
+            )
             if killed == 3 and not restarted:
                 restarted = True
                 try:

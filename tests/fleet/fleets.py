@@ -25,9 +25,19 @@ class Fleet:
 
     def worker(self, name: str, slots: int = 2, *, work: bool = True) -> Running:
         """A worker begun, whose requests name it: its contact is NAME@example.org."""
-        begun = Running("archiver", "fleet", "worker", "--name", name, "--slots", str(slots), "--contact",
-                        f"{name}@example.org", *(("--work", str(self.folder / name)) if work else ()),
-                        environment=self.environment)
+        begun = Running(
+            "archiver",
+            "fleet",
+            "worker",
+            "--name",
+            name,
+            "--slots",
+            str(slots),
+            "--contact",
+            f"{name}@example.org",
+            *(("--work", str(self.folder / name)) if work else ()),
+            environment=self.environment,
+        )
         self.workers[name] = begun
         return begun
 
@@ -42,16 +52,18 @@ class Fleet:
 
     def wait(self, seconds: float = 180.0) -> dict[str, Any]:
         """Until no site is due or running; the state then."""
-        from archiver.fleet.board import Board
-        from archiver.fleet.refusals import QueueAway
+        from archiver.errors import QueueAway
+        from archiver.fleet.postgres import QueueDatabase
 
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             try:
-                board = Board(self.jobs, 2)
+                board = QueueDatabase(self.jobs, 2)
                 try:
-                    row = board.one("select count(*) as n from fleet_sites s join fleet_hosts h using (host) where "
-                                    "s.due_at <= now() or (h.site = s.name and h.lease_until > now())")
+                    row = board.one(
+                        "select count(*) as n from fleet_sites s join fleet_hosts h using (host) where "
+                        "s.due_at <= now() or (h.site = s.name and h.lease_until > now())"
+                    )
                 finally:
                     board.close()
                 if row and not row["n"]:

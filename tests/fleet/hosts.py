@@ -79,8 +79,11 @@ def serving(sites: int, posts: int, kilobytes: int = 20, answer_after: float = 0
         for number in range(sites):
             host = f"127.0.{1 + number // 250}.{1 + number % 250}"
             site: list[Site] = []
-            server = await loop.create_server(lambda h=host, s=site: _Http(h, s[0], found.log, answer_after),  # type: ignore[misc]
-                                              host, port)
+            server = await loop.create_server(
+                lambda h=host, s=site: _Http(h, s[0], found.log, answer_after),  # type: ignore[misc]
+                host,
+                port,
+            )
             port = port or server.sockets[0].getsockname()[1]
             site.append(Site(f"http://{host}:{port}", posts, kilobytes, first=number * posts))
             found.urls.append(f"http://{host}:{port}/")
@@ -121,5 +124,6 @@ def pace(log: list[Asked]) -> float:
     """Seconds between two requests to a host where they were closest, over ten of them: a busy machine takes up some
     late. robots.txt, which is asked apart, does not count."""
     began = sorted(one.began for one in log if one.path not in ("/robots.txt", "/.well-known/tdmrep.json"))
-    return min(((last - first) / _WINDOW for first, last in zip(began, began[_WINDOW:], strict=False)),
-               default=float("inf"))
+    return min(
+        ((last - first) / _WINDOW for first, last in zip(began, began[_WINDOW:], strict=False)), default=float("inf")
+    )

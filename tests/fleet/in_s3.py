@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 import s3fs
 
-from archiver.fleet.mark import check, mark
-from archiver.fleet.refusals import OtherFleet, StorageRefused
-from archiver.fleet.storage import Storage
+from archiver.errors import OtherFleet, StorageRefused
+from archiver.fleet.shard_storage import ShardStorage, check_storage, mark_storage
 from tests.fleet.postgres import wait_until
 from tests.fleet.test_claims import round_trip
 
@@ -27,11 +26,16 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         port = free.getsockname()[1]
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
         monkeypatch.delenv(name)
-    for name, value in (("ACCESS_KEY_ID", "key"), ("SECRET_ACCESS_KEY", "s3cret"), ("DEFAULT_REGION", "us-east-1"),
-                        ("ENDPOINT_URL", f"http://127.0.0.1:{port}")):
+    for name, value in (
+        ("ACCESS_KEY_ID", "key"),
+        ("SECRET_ACCESS_KEY", "s3cret"),
+        ("DEFAULT_REGION", "us-east-1"),
+        ("ENDPOINT_URL", f"http://127.0.0.1:{port}"),
+    ):
         monkeypatch.setenv(f"AWS_{name}", value)
-    process = subprocess.Popen([server, "-H", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [server, "-H", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         wait_until(lambda: not socket.socket().connect_ex(("127.0.0.1", port)), 60)
         s3fs.S3FileSystem(skip_instance_cache=True).mkdir("shards")
@@ -42,11 +46,11 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def test_a_shard_goes_to_a_bucket_and_comes_back(bucket: str, tmp_path: Path) -> None:
-    storage = Storage(bucket)
-    mark(storage, "ours")
-    check(storage, "ours")
+    storage = ShardStorage(bucket)
+    mark_storage(storage, "ours")
+    check_storage(storage, "ours")
     with pytest.raises(OtherFleet):
-        check(storage, "theirs")
+        check_storage(storage, "theirs")
     with pytest.raises(StorageRefused):
-        mark(Storage("s3://nowhere/news"), "ours")
+        mark_storage(ShardStorage("s3://nowhere/news"), "ours")
     round_trip(storage, tmp_path)

@@ -16,8 +16,18 @@ from pathlib import Path
 
 PACKAGE = "postgresql"
 _PROGRAMS = Path("/usr/lib/postgresql")
-_OPTIONS = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200", "-c",
-            "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=")
+_OPTIONS = (
+    "-c",
+    "fsync=off",
+    "-c",
+    "full_page_writes=off",
+    "-c",
+    "max_connections=200",
+    "-c",
+    "listen_addresses=127.0.0.1",
+    "-c",
+    "unix_socket_directories=",
+)
 
 
 class Postgres:
@@ -32,13 +42,35 @@ class Postgres:
         secret = folder / "secret"
         secret.write_text("s3cret")
         secret.chmod(0o644)
-        self._run("initdb", "-D", str(folder / "data"), "-U", "archiver", "-A", "scram-sha-256",
-                  "--pwfile", str(secret), "-N", "-E", "UTF8", "--locale=C")
+        self._run(
+            "initdb",
+            "-D",
+            str(folder / "data"),
+            "-U",
+            "archiver",
+            "-A",
+            "scram-sha-256",
+            "--pwfile",
+            str(secret),
+            "-N",
+            "-E",
+            "UTF8",
+            "--locale=C",
+        )
         self.begin()
 
     def begin(self) -> None:
-        self._run("pg_ctl", "-D", str(self._folder / "data"), "-w", "-l", str(self._folder / "log"), "-o",
-                  " ".join(f"'{word}'" if "=" in word else word for word in (*_OPTIONS, "-p", str(self.port))), "start")
+        self._run(
+            "pg_ctl",
+            "-D",
+            str(self._folder / "data"),
+            "-w",
+            "-l",
+            str(self._folder / "log"),
+            "-o",
+            " ".join(f"'{word}'" if "=" in word else word for word in (*_OPTIONS, "-p", str(self.port))),
+            "start",
+        )
 
     def end(self) -> None:
         self._run("pg_ctl", "-D", str(self._folder / "data"), "-w", "-m", "immediate", "stop")
@@ -56,8 +88,16 @@ class Postgres:
 
     def _run(self, program: str, *words: str) -> None:
         path = max(_PROGRAMS.glob(f"*/bin/{program}"), key=lambda p: int(p.parts[-3]))
-        done = subprocess.run([str(path), *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.PIPE, text=True, cwd="/", timeout=60, **self._who)  # type: ignore[call-overload]
+        done = subprocess.run(
+            [str(path), *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd="/",
+            timeout=60,
+            **self._who,
+        )  # type: ignore[call-overload]
         if done.returncode:
             raise RuntimeError(f"{program} failed: {done.stderr[-500:]}")
 

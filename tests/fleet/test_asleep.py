@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from archiver.commands.crawls.fork import fork_crawl
-from archiver.commands.crawls.log import log_file
-from archiver.fleet import crawling, leash
-from archiver.fleet.board import Board
-from archiver.fleet.clock import ticks
-from archiver.fleet.shard import ARCHIVE
-from archiver.fleet.storage import Storage
-from archiver.store.connect import open_archive
+from archiver.fleet import leashed_process
+from archiver.fleet.leases import monotonic_seconds
+from archiver.fleet.postgres import QueueDatabase
+from archiver.fleet.shard_storage import ShardStorage
+from archiver.fleet.shards import ARCHIVE
+from archiver.scheduling.crawl_plan import log_file
+from archiver.scheduling.fork_server import fork_crawl
+from archiver.storage.connection import open_archive
 from tests.fleet import hosts
 from tests.fleet.fleets import Fleet
 from tests.fleet.postgres import PACKAGE, wait_until
@@ -44,8 +44,8 @@ def send(pids: list[int], signum: int) -> None:
 
 def unwatched(link: Connection, archive: Path, url: str) -> None:
     """A crawl whose leash hears once until when it may go on, and which nobody watches then."""
-    leash.Leash.watch = lambda self: self._hear(60)  # type: ignore[method-assign]
-    crawling._work(link, archive, url, {}, None)
+    leashed_process.Leash.watch = lambda self: self._hear(60)  # type: ignore[method-assign]
+    leashed_process._work(link, archive, url, {}, None)
 
 
 def test_a_crawl_looks_at_its_lease_before_it_asks(tmp_path: Path) -> None:
@@ -53,9 +53,9 @@ def test_a_crawl_looks_at_its_lease_before_it_asks(tmp_path: Path) -> None:
     open_archive(archive, create=True).close()
     with hosts.serving(1, posts, answer_after=0.05) as slow:
         process, link = fork_crawl("unwatched", archive, unwatched, archive, slow.urls[0])
-        link.send(ticks() + 60)
+        link.send(monotonic_seconds() + 60)
         wait_until(lambda: len(slow.log) > 5)
-        link.send(ticks() + 1.0)
+        link.send(monotonic_seconds() + 1.0)
         process.join(PATIENCE)
         assert process.exitcode == -signal.SIGKILL
         assert 5 < len(slow.log) < posts
@@ -83,14 +83,14 @@ def test_who_wakes_up_too_late_asks_nothing_and_overwrites_nothing(fleet: Fleet,
         by = [(one.by, one.began - since) for one in slow.log]
         assert max(at for name, at in by if name == "w1@example.org") < LEASE
         assert not hosts.overlaps(slow.log)
-    storage = Storage(fleet.storage)
+    storage = ShardStorage(fleet.storage)
     assert state(fleet) == before
     assert len([key for key in storage.keys("shards") if key.endswith("manifest.json")]) <= 2
     assert fleet.do("drain", "--wait", "30").returncode == 0
 
 
 def state(fleet: Fleet) -> tuple[object, ...]:
-    board = Board(fleet.jobs, 1)
+    board = QueueDatabase(fleet.jobs, 1)
     try:
         row = board.one("select token, manifest, articles, outcome from fleet_sites")
     finally:

@@ -8,21 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from archiver.fleet.board import Board
-from archiver.fleet.claims import Claim, Wait, claim, commit, renew
-from archiver.fleet.clock import ticks
-from archiver.fleet.collect import shards
-from archiver.fleet.crawling import begin
-from archiver.fleet.enter import enter, entry
-from archiver.fleet.job import Place, crawl_site
-from archiver.fleet.manifest import Manifest, read_manifest
-from archiver.fleet.mark import mark
-from archiver.fleet.queue import make_tables, queue_of
-from archiver.fleet.refusals import Fenced, QueueAway, ShardDamaged, StorageRefused
-from archiver.fleet.shard import ARCHIVE, checkpoint, left_clean, restore, sweep
-from archiver.fleet.storage import Storage
-from archiver.fleet.worker import Worker
-from archiver.store.connect import open_archive
+from archiver.errors import Fenced, QueueAway, ShardDamaged, StorageRefused
+from archiver.fleet.crawl_job import WorkerContext, crawl_site
+from archiver.fleet.enrolment import enter_sites, fleet_site
+from archiver.fleet.fleet_worker import Worker
+from archiver.fleet.job_queue import make_queue, make_tables
+from archiver.fleet.leases import LeaseWait, SiteLease, commit_manifest, monotonic_seconds, renew_lease, take_lease
+from archiver.fleet.leashed_process import begin_leashed_crawl
+from archiver.fleet.postgres import QueueDatabase
+from archiver.fleet.shard_storage import Manifest, ShardStorage, mark_storage, read_manifest
+from archiver.fleet.shards import ARCHIVE, checkpoint, delete_old_objects, mark_clean, restore, shards
+from archiver.storage.connection import open_archive
 from tests.fleet import hosts
 from tests.fleet.postgres import PACKAGE
 from tests.processes import run, without_proxies
@@ -33,24 +29,24 @@ SITE = "blog.example.org"
 
 
 @pytest.fixture
-def board(jobs: str) -> Iterator[Board]:
-    made = Board(jobs)
+def board(jobs: str) -> Iterator[QueueDatabase]:
+    made = QueueDatabase(jobs)
     made.make("memory", 30.0, 300.0)
-    enter(made, [entry(f"https://{SITE}/", {}), entry(f"https://{SITE}/notes/", {})])
+    enter_sites(made, [fleet_site(f"https://{SITE}/", {}), fleet_site(f"https://{SITE}/notes/", {})])
     yield made
     made.close()
 
 
 @pytest.fixture
-def storage(tmp_path: Path) -> Storage:
-    made = Storage(str(tmp_path / "storage"))
-    mark(made, "memory")
+def storage(tmp_path: Path) -> ShardStorage:
+    made = ShardStorage(str(tmp_path / "storage"))
+    mark_storage(made, "memory")
     return made
 
 
-def taken(board: Board, worker: str, site: str = SITE) -> Claim:
-    held = claim(board, site, worker, 0.5)
-    assert isinstance(held, Claim)
+def taken(board: QueueDatabase, worker: str, site: str = SITE) -> SiteLease:
+    held = take_lease(board, site, worker, 0.5)
+    assert isinstance(held, SiteLease)
     return held
 
 
@@ -59,9 +55,11 @@ def shard(folder: Path) -> Path:
     return folder
 
 
-def test_who_sleeps_in_the_midst_of_a_transaction_keeps_no_row(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("archiver.fleet.board._IDLE", 0.3)
-    sleeper = Board(board.jobs, 1)
+def test_who_sleeps_in_the_midst_of_a_transaction_keeps_no_row(
+    board: QueueDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archiver.fleet.postgres._IDLE", 0.3)
+    sleeper = QueueDatabase(board.jobs, 1)
     with pytest.raises(QueueAway), sleeper.transaction() as conn:
         conn.execute("update fleet_hosts set token = 1")
         assert board.do("update fleet_hosts set token = 2") == 1
@@ -70,24 +68,28 @@ def test_who_sleeps_in_the_midst_of_a_transaction_keeps_no_row(board: Board, mon
     sleeper.close()
 
 
-def test_a_host_is_one_workers_whatever_its_sites(board: Board) -> None:
+def test_a_host_is_one_workers_whatever_its_sites(board: QueueDatabase) -> None:
     held = taken(board, "w1")
     for site in (SITE, f"{SITE}/notes"):
-        other = claim(board, site, "w2", 0.5)
-        assert isinstance(other, Wait)
+        other = take_lease(board, site, "w2", 0.5)
+        assert isinstance(other, LeaseWait)
         assert 0 < other.seconds <= 32.5
-    assert renew(board, held, 0.5)
+    assert renew_lease(board, held, 0.5)
 
 
-def test_a_write_with_an_older_token_is_refused(board: Board, storage: Storage, tmp_path: Path) -> None:
+def test_a_write_with_an_older_token_is_refused(board: QueueDatabase, storage: ShardStorage, tmp_path: Path) -> None:
     slow = taken(board, "w1")
     board.do("update fleet_hosts set lease_until = now()")  # as when it was silent for a lease
     quick = taken(board, "w2")
     assert quick.token == slow.token + 1
-    assert renew(board, slow, 0.5) is None
-    new = checkpoint(storage, shard(tmp_path / "w2"), SITE, quick.token, 1, None, lambda m: commit(board, quick, m))
+    assert renew_lease(board, slow, 0.5) is None
+    new = checkpoint(
+        storage, shard(tmp_path / "w2"), SITE, quick.token, 1, None, lambda m: commit_manifest(board, quick, m)
+    )
     with pytest.raises(Fenced):
-        checkpoint(storage, shard(tmp_path / "w1"), SITE, slow.token, 7, None, lambda m: commit(board, slow, m))
+        checkpoint(
+            storage, shard(tmp_path / "w1"), SITE, slow.token, 7, None, lambda m: commit_manifest(board, slow, m)
+        )
     assert set(storage.keys("shards")) == new.keys
     assert list(shards(storage)) == [new]
     row = board.one("select manifest from fleet_sites where name = %s", [SITE])
@@ -95,12 +97,14 @@ def test_a_write_with_an_older_token_is_refused(board: Board, storage: Storage, 
     assert row["manifest"] == new.key
 
 
-def test_a_write_whose_answer_is_lost_stays(board: Board, storage: Storage, tmp_path: Path) -> None:
+def test_a_write_whose_answer_is_lost_stays(board: QueueDatabase, storage: ShardStorage, tmp_path: Path) -> None:
     held = taken(board, "w1")
-    before = checkpoint(storage, shard(tmp_path / "w1"), SITE, held.token, 1, None, lambda m: commit(board, held, m))
+    before = checkpoint(
+        storage, shard(tmp_path / "w1"), SITE, held.token, 1, None, lambda m: commit_manifest(board, held, m)
+    )
 
     def lost(manifest: Manifest) -> bool:
-        assert commit(board, held, manifest)
+        assert commit_manifest(board, held, manifest)
         raise QueueAway(board.where, "the connection was cut off")
 
     with pytest.raises(QueueAway):
@@ -118,18 +122,19 @@ def test_a_crawl_ends_with_its_lease(tmp_path: Path) -> None:
     posts = 1_000  # more than any machine is given in three seconds
     with hosts.serving(1, posts, answer_after=0.05) as slow:
         (url,) = slow.urls
-        crawl = begin(shard(tmp_path) / ARCHIVE, "slow", url, {}, None)
-        crawl.lengthen(ticks() + 60.0)
+        crawl = begin_leashed_crawl(shard(tmp_path) / ARCHIVE, "slow", url, {}, None)
+        crawl.lengthen(monotonic_seconds() + 60.0)
         until(lambda: len(slow.log) > 5)
-        crawl.lengthen(ticks() + 1.0)
+        crawl.lengthen(monotonic_seconds() + 1.0)
         until(lambda: crawl.over(1.0))
         assert 5 < len(slow.log) < posts
     assert "signal 9" in str(crawl.result)
 
 
 def crawled(folder: Path, url: str, *words: str) -> None:
-    done = run("archiver", "crawl", url, "--archive", str(folder / ARCHIVE), "--quiet", *words,
-               environment=without_proxies())
+    done = run(
+        "archiver", "crawl", url, "--archive", str(folder / ARCHIVE), "--quiet", *words, environment=without_proxies()
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -137,7 +142,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in sorted(folder.glob("warc/*"))}
 
 
-def round_trip(storage: Storage, tmp_path: Path) -> None:
+def round_trip(storage: ShardStorage, tmp_path: Path) -> None:
     """A shard goes to the storage in two steps, and comes back whole; what has not changed is not sent again."""
     here, there = tmp_path / "here", tmp_path / "there"
 
@@ -159,26 +164,28 @@ def round_trip(storage: Storage, tmp_path: Path) -> None:
     db = open_archive(there / ARCHIVE, read_only=True)
     assert db.table("articles").count == 8 == three.articles
     db.close()
-    left_clean(there, three)
+    mark_clean(there, three)
     storage.delete([three.files[0].parts[0].key])
     restore(storage, there, three)  # what is on the disk already is not fetched
     restore(storage, there, two)
-    sweep(storage, three, two)
+    delete_old_objects(storage, three, two)
     assert set(storage.keys("shards")) == (three.keys | two.keys) - {three.files[0].parts[0].key}
 
 
-def test_a_shard_goes_to_a_folder_and_comes_back(storage: Storage, tmp_path: Path) -> None:
+def test_a_shard_goes_to_a_folder_and_comes_back(storage: ShardStorage, tmp_path: Path) -> None:
     round_trip(storage, tmp_path)
 
 
-def test_a_storage_that_is_not_there_any_more_is_not_made_anew(board: Board, storage: Storage, tmp_path: Path) -> None:
+def test_a_storage_that_is_not_there_any_more_is_not_made_anew(
+    board: QueueDatabase, storage: ShardStorage, tmp_path: Path
+) -> None:
     here = shard(tmp_path / "a")
     state = checkpoint(storage, here, SITE, 1, 1, None, lambda manifest: True)
     (tmp_path / "storage").rename(tmp_path / "unmounted")
     (tmp_path / "storage").mkdir()  # the folder that it was mounted on
     with pytest.raises(StorageRefused, match=r"fleet\.json"):
         checkpoint(storage, here, SITE, 1, 2, state, lambda manifest: True)
-    place = Place(board, storage, tmp_path / "work", "w", "w@example.org")
+    place = WorkerContext(board, storage, tmp_path / "work", "w", "w@example.org")
     assert crawl_site(place, SITE, {}, f"https://{SITE}/") == 0.0
     row = board.one("select outcome, reason from fleet_sites where name = %s", [SITE])
     assert row
@@ -187,7 +194,7 @@ def test_a_storage_that_is_not_there_any_more_is_not_made_anew(board: Board, sto
     assert not list((tmp_path / "storage").iterdir())
 
 
-def test_a_damaged_object_is_named(storage: Storage, tmp_path: Path) -> None:
+def test_a_damaged_object_is_named(storage: ShardStorage, tmp_path: Path) -> None:
     state = checkpoint(storage, shard(tmp_path / "a"), SITE, 1, 1, None, lambda manifest: True)
     key = state.files[0].parts[0].key
     file = tmp_path / "storage" / key
@@ -196,13 +203,14 @@ def test_a_damaged_object_is_named(storage: Storage, tmp_path: Path) -> None:
         restore(storage, tmp_path / "b", state)
 
 
-def test_when_one_half_of_a_worker_gives_up_the_other_ends_with_it(board: Board, storage: Storage, tmp_path: Path
-                                                                   ) -> None:
+def test_when_one_half_of_a_worker_gives_up_the_other_ends_with_it(
+    board: QueueDatabase, storage: ShardStorage, tmp_path: Path
+) -> None:
     make_tables(board)
-    place = Place(board, storage, tmp_path, "w", None)
+    place = WorkerContext(board, storage, tmp_path, "w", None)
 
     async def left() -> list[str]:
-        app = queue_of(board, place)
+        app = make_queue(board, place)
         async with app.open_async():
             with pytest.raises(ValueError, match="Semaphore"):
                 await Worker(place, -1, print)._work(app, asyncio.Event())

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from archiver.fleet.enter import of_addresses, of_archive
-from archiver.store.connect import open_archive
-from archiver.store.sites import add_site, set_settings
-from archiver.store.tags import add_tags
+from archiver.fleet.enrolment import sites_of_archive, sites_of_urls
+from archiver.storage.connection import open_archive
+from archiver.storage.sites import add_site, add_tags, set_settings
 
 _CONFIG = """
 [defaults]
@@ -36,8 +35,11 @@ def test_what_archiver_toml_says_of_sites_holds_in_a_fleet(tmp_path: Path, monke
                 add_tags(db, site["id"], [tag])
     set_settings(db, "d.example", {"delay": 3.0})
     db.close()
-    found = {one.name: one.settings for one in of_archive(tmp_path / "archive.db")}
+    found = {one.name: one.settings for one in sites_of_archive(tmp_path / "archive.db")}
     assert {name: settings["delay"] for name, settings in found.items()} == {
-        "a.example": 7.0, "b.example": 30.0, "d.example": 3.0}
-    (one,) = of_addresses(["https://e.example/"])
+        "a.example": 7.0,
+        "b.example": 30.0,
+        "d.example": 3.0,
+    }
+    (one,) = sites_of_urls(["https://e.example/"])
     assert one.settings == {"delay": 7.0}

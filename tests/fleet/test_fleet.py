@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from archiver.store.connect import open_archive
-from archiver.store.sites import add_site, set_settings
+from archiver.storage.connection import open_archive
+from archiver.storage.sites import add_site, set_settings
 from tests.faults.compare import differences
 from tests.faults.sound import flaws
 from tests.fleet import hosts
@@ -37,8 +37,9 @@ def test_a_killed_workers_sites_are_crawled_on_by_another_one(fleet: Fleet, site
         site, _ = add_site(db, url, datetime.now(UTC))
         set_settings(db, site["name"], {"delay": _DELAY})
     db.close()
-    made = fleet.do("init", "--storage", fleet.storage, "--archive", str(catalogue), "--lease", "3", "--checkpoint",
-                    "1")
+    made = fleet.do(
+        "init", "--storage", fleet.storage, "--archive", str(catalogue), "--lease", "3", "--checkpoint", "1"
+    )
     assert made.returncode == 0, made.stderr
     begun = len(sites.log)
     first = fleet.worker("w1")

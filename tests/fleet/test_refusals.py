@@ -7,18 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from archiver.fleet.board import Board
-from archiver.fleet.mark import check, mark
-from archiver.fleet.refusals import (
-    BadQueueAddress,
-    OtherFleet,
-    OtherVersion,
-    QueueAway,
-    StorageRefused,
-    WorkersRun,
-    WrongClock,
-)
-from archiver.fleet.storage import Storage
+from archiver.errors import BadQueueAddress, OtherFleet, OtherVersion, QueueAway, StorageRefused, WorkersRun, WrongClock
+from archiver.fleet.postgres import QueueDatabase
+from archiver.fleet.shard_storage import ShardStorage, check_storage, mark_storage
 from tests.fleet.fleets import Fleet
 from tests.fleet.postgres import PACKAGE, Postgres
 
@@ -38,24 +29,35 @@ def test_a_database_that_cannot_be_reached(postgres: Postgres, tmp_path: Path) -
     away = Fleet("postgresql://archiver:s3cret@127.0.0.1:1/queue", tmp_path)
     assert "127.0.0.1:1/queue" in (text := said(away, "status"))
     assert "refused" in text
-    for address, why in ((postgres.url("postgres", "wrong"), "password authentication failed"),
-                         (postgres.url("nowhere"), '"nowhere" does not exist')):
+    for address, why in (
+        (postgres.url("postgres", "wrong"), "password authentication failed"),
+        (postgres.url("nowhere"), '"nowhere" does not exist'),
+    ):
         with pytest.raises(QueueAway, match=why):
-            Board(address)
+            QueueDatabase(address)
     with pytest.raises(BadQueueAddress, match="postgresql://USER@HOST:PORT/DATABASE"):
-        Board("mysql://x")
+        QueueDatabase("mysql://x")
 
 
-@pytest.mark.parametrize("address", [
-    "postgresql://u:%s3cret@h/db", "postgresql://u:p@s3cret@h/db", "postgresql://u:/s3cret@h/db", "host=h s3cret",
-    "dbname=postgresql://u:s3cret@h/db", "postgresql://u:s3cret", "postgresql://h/db?password=x&s3cret=1"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://u:%s3cret@h/db",
+        "postgresql://u:p@s3cret@h/db",
+        "postgresql://u:/s3cret@h/db",
+        "host=h s3cret",
+        "dbname=postgresql://u:s3cret@h/db",
+        "postgresql://u:s3cret",
+        "postgresql://h/db?password=x&s3cret=1",
+    ],
+)
 def test_no_message_repeats_a_password(address: str, tmp_path: Path) -> None:
     assert "%40" in (text := said(Fleet(address, tmp_path), "status")) or "libpq" in text
 
 
 def test_a_storage_with_a_password(tmp_path: Path) -> None:
     with pytest.raises(StorageRefused, match=r"s3://key:\*\*\*@news") as refused:
-        Storage("s3://key:s3c/r@et@news/x")
+        ShardStorage("s3://key:s3c/r@et@news/x")
     assert "s3c" not in str(refused.value)
     assert "r@et" not in str(refused.value)
 
@@ -84,18 +86,18 @@ def test_a_storage_that_is_none_or_anothers(jobs: str, tmp_path: Path) -> None:
     assert str(tmp_path / "file" / "x") in said(fleet, "init", "--storage", str(tmp_path / "file" / "x"))
     assert "archiver fleet init" in said(fleet, "worker"), "a fleet was made whose shards have no place"
     with pytest.raises(StorageRefused, match="Protocol not known"):
-        Storage("floppy://a")
+        ShardStorage("floppy://a")
     assert fleet.do("init", "--storage", fleet.storage).returncode == 0
     with pytest.raises(OtherFleet):
-        mark(Storage(fleet.storage), "another")
+        mark_storage(ShardStorage(fleet.storage), "another")
     with pytest.raises(StorageRefused) as refused:
-        check(Storage(str(tmp_path / "empty")), "another")
+        check_storage(ShardStorage(str(tmp_path / "empty")), "another")
     assert refused.value.subject == str(tmp_path / "empty")
 
 
 def test_another_version(jobs: str, tmp_path: Path) -> None:
     fleet = Fleet(jobs, tmp_path)
-    board = Board(jobs)
+    board = QueueDatabase(jobs)
     try:
         board.make(fleet.storage, None, None)
         board.do("update fleet set version = '9.9'")
@@ -116,7 +118,7 @@ def test_another_version(jobs: str, tmp_path: Path) -> None:
 
 
 def test_tables_that_are_no_fleets(jobs: str, tmp_path: Path) -> None:
-    fleet, board = Fleet(jobs, tmp_path), Board(jobs)
+    fleet, board = Fleet(jobs, tmp_path), QueueDatabase(jobs)
     try:
         board.do("create table fleet_sites (vessel text)")
         assert '"fleet_sites" already exists' in said(fleet, "init", "--storage", fleet.storage)
@@ -129,7 +131,7 @@ def test_tables_that_are_no_fleets(jobs: str, tmp_path: Path) -> None:
 
 
 def test_a_wrong_clock(jobs: str) -> None:
-    board = Board(jobs)
+    board = QueueDatabase(jobs)
     try:
         board.check_clock(datetime.now(UTC))
         with pytest.raises(WrongClock, match=r"3,600 seconds ahead"):

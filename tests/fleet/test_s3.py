@@ -13,13 +13,20 @@ from tests.processes import without_proxies
 
 ROOT = Path(__file__).parents[2]
 PYTHON = Path(sys.prefix) / "s3" / "bin" / "python"
-_RUN = ("import site, sys; site.addsitedir(sys.argv[1]); import pytest; "
-        "sys.exit(pytest.main(['-q', '-o', 'addopts=--import-mode=importlib', '-p', 'no:cacheprovider', sys.argv[2]]))")
+_RUN = (
+    "import site, sys; site.addsitedir(sys.argv[1]); import pytest; "
+    "sys.exit(pytest.main(['-q', '-o', 'addopts=--import-mode=importlib', '-p', 'no:cacheprovider', sys.argv[2]]))"
+)
 
 
 @pytest.mark.skipif(not PYTHON.exists(), reason=f"not installed: {PYTHON} (make test installs it)")
 def test_shards_in_a_bucket() -> None:
-    done = subprocess.run([PYTHON, "-c", _RUN, get_path("purelib"), "tests/fleet/in_s3.py"], cwd=ROOT,
-                          env=without_proxies(), capture_output=True, text=True)
+    done = subprocess.run(
+        [PYTHON, "-c", _RUN, get_path("purelib"), "tests/fleet/in_s3.py"],
+        cwd=ROOT,
+        env=without_proxies(),
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed" in done.stdout

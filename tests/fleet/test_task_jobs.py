@@ -13,20 +13,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from archiver.commands.main import cli
+from archiver.cli.main import cli
 from archiver.errors import UnreadableInput
-from archiver.fleet.board import Board
-from archiver.fleet.claims import Claim, claim, commit
-from archiver.fleet.enter import enter, entry
-from archiver.fleet.job import Place, crawl_site
-from archiver.fleet.manifest import read_manifest
-from archiver.fleet.mark import mark
-from archiver.fleet.queue import defer_due, make_tables, queue_of
-from archiver.fleet.shard import ARCHIVE, checkpoint, restore
-from archiver.fleet.standing import standing
-from archiver.fleet.storage import Storage
-from archiver.fleet.task_job import do_task
-from archiver.fleet.tasks import (
+from archiver.fleet.crawl_job import WorkerContext, crawl_site
+from archiver.fleet.enrolment import enter_sites, fleet_site, fleet_status
+from archiver.fleet.fleet_tasks import (
     FAILED,
     FINISHED,
     IMPORT,
@@ -44,13 +35,18 @@ from archiver.fleet.tasks import (
     shards_named,
     sites_named,
 )
-from archiver.fleet.warc_files import files_named, on_this_disk
-from archiver.imports.choice import Choice
-from archiver.store.connect import open_archive
-from archiver.store.sites import add_site
+from archiver.fleet.job_queue import defer_due, make_queue, make_tables
+from archiver.fleet.leases import SiteLease, commit_manifest, take_lease
+from archiver.fleet.postgres import QueueDatabase
+from archiver.fleet.shard_storage import ShardStorage, mark_storage, read_manifest
+from archiver.fleet.shards import ARCHIVE, checkpoint, restore
+from archiver.fleet.task_job import do_task, files_named, on_this_disk
+from archiver.importers.import_inputs import RecordFilter
+from archiver.storage.connection import open_archive
+from archiver.storage.sites import add_site
 from tests.fleet.postgres import PACKAGE
-from tests.imports.files import Rec, http, listing, page, post, sha1, wacz, warc, whole
-from tests.imports.importing import rows, run, state
+from tests.importers.files import Rec, http, listing, page, post, sha1, wacz, warc, whole
+from tests.importers.importing import rows, run, state
 
 pytestmark = pytest.mark.needs(PACKAGE)
 POSTS = 30
@@ -62,20 +58,20 @@ FIELDS = {"fields": [], "since": "", "until": ""}
 
 
 @pytest.fixture
-def board(jobs: str, tmp_path: Path) -> Iterator[Board]:
-    made = Board(jobs)
+def board(jobs: str, tmp_path: Path) -> Iterator[QueueDatabase]:
+    made = QueueDatabase(jobs)
     make_tables(made)
     made.make(str(tmp_path / "storage"), 30.0, 300.0)
-    enter(made, [entry(f"http://{site}/", {}) for site in (*SITES, NOTES)])
+    enter_sites(made, [fleet_site(f"http://{site}/", {}) for site in (*SITES, NOTES)])
     yield made
     made.close()
 
 
 @pytest.fixture
-def place(board: Board, tmp_path: Path) -> Place:
-    storage = Storage(str(tmp_path / "storage"))
-    mark(storage, "ours")
-    return Place(board, storage, tmp_path / "work" / "shards", "w", None)
+def place(board: QueueDatabase, tmp_path: Path) -> WorkerContext:
+    storage = ShardStorage(str(tmp_path / "storage"))
+    mark_storage(storage, "ours")
+    return WorkerContext(board, storage, tmp_path / "work" / "shards", "w", None)
 
 
 @pytest.fixture(scope="module")
@@ -87,8 +83,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for n in range(POSTS):
         url = f"http://{(*SITES, NOTES)[n % 4]}/{n}/"
         parts[n % 3].append(post(url, "2010-05-02T10:00:00Z", title=f"Boats {n}", extra="x" * 500))
-        parts[(n + 1) % 3].append(post(url, "2014-05-02T10:00:00Z", title=f"Boats {n}",
-                                       text="It was added later." if n % 2 else ""))
+        parts[(n + 1) % 3].append(
+            post(url, "2014-05-02T10:00:00Z", title=f"Boats {n}", text="It was added later." if n % 2 else "")
+        )
         parts[(n + 2) % 3].append(Rec(http(listing(n % 20)), f"http://{SITES[n % 3]}/list/{n}/"))
         if n % 10 == 0:
             parts[n % 3].append(Rec(http(page(), length=99_999), url))
@@ -98,18 +95,30 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (made / "b2.warc.gz").write_bytes((made / "b.warc.gz").read_bytes())
     cut = warc(made / "c.warc.gz", *parts[2])
     cut.write_bytes(cut.read_bytes()[:-40])
-    repeated = [Rec(b"", f"http://{(*SITES, NOTES)[n % 4]}/{n}/", "2016-05-02T10:00:00Z", "revisit", fields={
-        "WARC-Payload-Digest": sha1(page(title=f"Boats {n}", extra="x" * 500))}) for n in range(POSTS)]
+    repeated = [
+        Rec(
+            b"",
+            f"http://{(*SITES, NOTES)[n % 4]}/{n}/",
+            "2016-05-02T10:00:00Z",
+            "revisit",
+            fields={"WARC-Payload-Digest": sha1(page(title=f"Boats {n}", extra="x" * 500))},
+        )
+        for n in range(POSTS)
+    ]
     wacz(made / "e.wacz", {"archive/e.warc.gz": b"".join(one.packed() for one in repeated)})
     return made
 
 
-def numbers(board: Board, kind: str) -> list[int]:
-    return [row["id"] for row in board.all(
-        "select id from fleet_tasks where kind = %s and ended_at is null and due_at <= now() order by id", [kind])]
+def numbers(board: QueueDatabase, kind: str) -> list[int]:
+    return [
+        row["id"]
+        for row in board.all(
+            "select id from fleet_tasks where kind = %s and ended_at is null and due_at <= now() order by id", [kind]
+        )
+    ]
 
 
-def imported(place: Place, *files: Path | str, **options: Any) -> None:
+def imported(place: WorkerContext, *files: Path | str, **options: Any) -> None:
     """Scan and import files, one job after the other."""
     enter_tasks(place.board, (NewTask(SCAN, file=str(file), options={**OPTIONS, **options}) for file in files))
     for kind in (SCAN, IMPORT):
@@ -117,11 +126,11 @@ def imported(place: Place, *files: Path | str, **options: Any) -> None:
             assert do_task(place, number) == 0.0
 
 
-def shard(place: Place, site: str, into: Path) -> Path:
+def shard(place: WorkerContext, site: str, into: Path) -> Path:
     return shard_at(place.board, place.storage, site, into)
 
 
-def shard_at(board: Board, storage: Storage, site: str, into: Path) -> Path:
+def shard_at(board: QueueDatabase, storage: ShardStorage, site: str, into: Path) -> Path:
     """The stored state of a shard, in a folder of its own."""
     row = board.one("select manifest from fleet_sites where name = %s", [site])
     data = storage.read(row["manifest"]) if row and row["manifest"] else None
@@ -130,18 +139,18 @@ def shard_at(board: Board, storage: Storage, site: str, into: Path) -> Path:
     return into / ARCHIVE
 
 
-def stored(board: Board, storage: Storage, folder: Path, site: str) -> None:
+def stored(board: QueueDatabase, storage: ShardStorage, folder: Path, site: str) -> None:
     """Make the archive in a folder the state of a shard."""
     board.do("update fleet_sites set due_at = now() where name = %s", [site])
-    held = claim(board, site, "before", 0.0)
-    assert isinstance(held, Claim)
-    checkpoint(storage, folder, site, held.token, 1, None, lambda manifest: commit(board, held, manifest))
+    held = take_lease(board, site, "before", 0.0)
+    assert isinstance(held, SiteLease)
+    checkpoint(storage, folder, site, held.token, 1, None, lambda manifest: commit_manifest(board, held, manifest))
     board.do("update fleet_hosts set lease_until = now(), site = null, token = null, worker = null")
     board.do("delete from fleet_runs")
     board.do("update fleet_sites set due_at = now() + interval '1 day' where name = %s", [site])
 
 
-def alone(archive: Path, site: str, *files: Path, choice: Choice) -> Path:
+def alone(archive: Path, site: str, *files: Path, choice: RecordFilter) -> Path:
     """The archive that one machine makes of the same files."""
     open_archive(archive, create=True).close()
     db = open_archive(archive)
@@ -151,51 +160,54 @@ def alone(archive: Path, site: str, *files: Path, choice: Choice) -> Path:
     return archive
 
 
-def task_of(board: Board, kind: str) -> dict[str, Any]:
+def task_of(board: QueueDatabase, kind: str) -> dict[str, Any]:
     row = board.one("select * from fleet_tasks where kind = %s order by id limit 1", [kind])
     assert row is not None
     return row
 
 
-def test_an_import_makes_the_shards_that_one_machine_would_make(place: Place, folder: Path, tmp_path: Path) -> None:
+def test_an_import_makes_the_shards_that_one_machine_would_make(
+    place: WorkerContext, folder: Path, tmp_path: Path
+) -> None:
     files = sorted(folder.iterdir())
     imported(place, *files)
     for number, site in enumerate((*SITES, NOTES)):
         apart = (NOTES,) if number == 0 else ()
-        expected = alone(tmp_path / f"alone-{number}" / ARCHIVE, site, *files,
-                         choice=Choice(known_sites=True, apart=apart))
+        expected = alone(
+            tmp_path / f"alone-{number}" / ARCHIVE, site, *files, choice=RecordFilter(known_sites=True, apart=apart)
+        )
         found = shard(place, site, tmp_path / f"shard-{number}")
         assert state(found) == state(expected)
         assert len(state(found)["captures"]) > POSTS / 4
         query = "select name, options, outcome, counts from imports order by name"
         assert rows(found, query) == rows(expected, query)
-    tasks = standing(place.board)["tasks"]
+    tasks = fleet_status(place.board)["tasks"]
     assert (tasks["scan"]["finished"], tasks["scan"]["failed"]) == (5, 0)
     assert (tasks["import"]["finished"], tasks["import"]["entered"]) == (20, 20)
     assert tasks["import"]["problems"] > 0
     assert not place.board.all("select 1 from fleet_hosts where lease_until > now()")
 
 
-def test_a_file_that_is_imported_twice_changes_nothing(place: Place, folder: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_imported_twice_changes_nothing(place: WorkerContext, folder: Path, tmp_path: Path) -> None:
     imported(place, folder / "a.warc.gz")
     before = state(shard(place, SITES[1], tmp_path / "before"))
     imported(place, folder / "a.warc.gz")
     assert state(shard(place, SITES[1], tmp_path / "after")) == before
-    assert standing(place.board)["tasks"]["import"]["entered"] == 4
+    assert fleet_status(place.board)["tasks"]["import"]["entered"] == 4
     assert rows(tmp_path / "after" / ARCHIVE, "select count(*) from imports") == [(1,)]
 
 
-def test_only_some_sites_are_imported(place: Place, folder: Path) -> None:
+def test_only_some_sites_are_imported(place: WorkerContext, folder: Path) -> None:
     imported(place, folder / "a.warc.gz", only=[NOTES])
     assert [row["site"] for row in place.board.all("select site from fleet_tasks where kind = 'import'")] == [NOTES]
 
 
-def test_hosts_that_no_site_has_are_counted(place: Place, folder: Path) -> None:
+def test_hosts_that_no_site_has_are_counted(place: WorkerContext, folder: Path) -> None:
     imported(place, folder / "a.warc.gz")
     assert task_of(place.board, SCAN)["result"] == {"sites": 4, "other_hosts": 1, "listed": ["other.example"]}
 
 
-def test_a_new_site_gets_a_shard_and_is_not_crawled(place: Place, folder: Path, tmp_path: Path) -> None:
+def test_a_new_site_gets_a_shard_and_is_not_crawled(place: WorkerContext, folder: Path, tmp_path: Path) -> None:
     imported(place, folder / "a.warc.gz", new_sites=True)
     found = shard(place, "other.example", tmp_path / "other")
     assert rows(found, "select name, json_extract(settings, '$.crawl') from sites") == [("other.example", 0)]
@@ -204,7 +216,7 @@ def test_a_new_site_gets_a_shard_and_is_not_crawled(place: Place, folder: Path, 
     assert not place.board.all("select 1 from fleet_runs where site = 'other.example' and task is null")
 
 
-def test_a_file_in_the_storage_of_the_fleet(place: Place, folder: Path, tmp_path: Path) -> None:
+def test_a_file_in_the_storage_of_the_fleet(place: WorkerContext, folder: Path, tmp_path: Path) -> None:
     data = (folder / "a.warc.gz").read_bytes()
     place.storage.put("dumps/a.warc.gz", io.BytesIO(data), len(data))
     imported(place, "dumps/a.warc.gz", only=[SITES[1]])
@@ -213,44 +225,46 @@ def test_a_file_in_the_storage_of_the_fleet(place: Place, folder: Path, tmp_path
 
 
 def test_a_file_at_a_url_is_fetched_for_as_long_as_it_is_read(tmp_path: Path) -> None:
-    far = Storage("memory://dumps")
+    far = ShardStorage("memory://dumps")
     far.put("2009/a.warc.gz", io.BytesIO(b"records"), 7)
     far.put("2009/readme.txt", io.BytesIO(b"no records"), 10)
     assert files_named(far, ["memory://dumps/2009/"]) == ["memory://dumps/2009/a.warc.gz"]
-    with on_this_disk(Storage(str(tmp_path)), "memory://dumps/2009/a.warc.gz", tmp_path / "here") as path:
+    with on_this_disk(ShardStorage(str(tmp_path)), "memory://dumps/2009/a.warc.gz", tmp_path / "here") as path:
         assert (path.name, path.read_bytes()) == ("a.warc.gz", b"records")
     assert not (tmp_path / "here").exists()
 
 
 def test_files_by_name(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    storage = Storage(str(tmp_path / "storage"))
+    storage = ShardStorage(str(tmp_path / "storage"))
     storage.put("dumps/b.warc.gz", io.BytesIO(b"records"), 7)
     monkeypatch.chdir(folder)
-    assert files_named(storage, ["dumps", "a.warc.gz", "dumps/b.warc.gz"]) == ["dumps/b.warc.gz",
-                                                                              str(folder / "a.warc.gz")]
+    assert files_named(storage, ["dumps", "a.warc.gz", "dumps/b.warc.gz"]) == [
+        "dumps/b.warc.gz",
+        str(folder / "a.warc.gz"),
+    ]
     assert files_named(storage, [str(folder)]) == [str(file) for file in sorted(folder.iterdir())]
     with pytest.raises(UnreadableInput, match=r"gone\.warc\.gz cannot be read"):
         files_named(storage, ["gone.warc.gz"])
 
 
 @pytest.mark.parametrize("file", ["gone.warc.gz", "/nowhere/gone.warc.gz"])
-def test_a_file_that_is_not_there_is_named(place: Place, file: str) -> None:
+def test_a_file_that_is_not_there_is_named(place: WorkerContext, file: str) -> None:
     imported(place, file)
-    (failed,) = standing(place.board)["failed_tasks"]
+    (failed,) = fleet_status(place.board)["failed_tasks"]
     assert (failed["kind"], failed["file"], failed["given_up"]) == (SCAN, file, False)
     assert f"{file} cannot be read" in failed["reason"]
 
 
-def test_a_file_of_no_records_is_named(place: Place, tmp_path: Path) -> None:
+def test_a_file_of_no_records_is_named(place: WorkerContext, tmp_path: Path) -> None:
     file = tmp_path / "d.warc.gz"
     file.write_bytes(b"no archive at all")
     imported(place, file)
-    (failed,) = standing(place.board)["failed_tasks"]
+    (failed,) = fleet_status(place.board)["failed_tasks"]
     assert failed["file"] == str(file)
     assert failed["reason"].startswith("d.warc.gz cannot be read")
 
 
-def test_a_shard_that_cannot_be_read_is_named(place: Place, tmp_path: Path, folder: Path) -> None:
+def test_a_shard_that_cannot_be_read_is_named(place: WorkerContext, tmp_path: Path, folder: Path) -> None:
     imported(place, folder / "a.warc.gz", only=[SITES[1]])
     key = next(key for key in place.storage.keys("shards") if key.endswith("archive.db.gz"))
     (tmp_path / "storage" / key).write_bytes(b"torn")
@@ -258,19 +272,19 @@ def test_a_shard_that_cannot_be_read_is_named(place: Place, tmp_path: Path, fold
         (found / "shard.json").unlink()
     enter_tasks(place.board, [NewTask(REEXTRACT, SITES[1], options=FIELDS)])
     assert do_task(place, *numbers(place.board, REEXTRACT)) == 0.0
-    (failed,) = standing(place.board)["failed_tasks"]
+    (failed,) = fleet_status(place.board)["failed_tasks"]
     assert (failed["kind"], failed["site"]) == (REEXTRACT, SITES[1])
     assert key in failed["reason"]
 
 
-def test_a_task_that_fails_is_tried_again_and_then_given_up(place: Place) -> None:
+def test_a_task_that_fails_is_tried_again_and_then_given_up(place: WorkerContext) -> None:
     imported(place, "gone.warc.gz")
     (number,) = (task_of(place.board, SCAN)["id"],)
     assert not numbers(place.board, SCAN), "it is not due at once"
     for _ in range(TRIES - 1):
         place.board.do("update fleet_tasks set due_at = now()")
         do_task(place, number)
-    (failed,) = standing(place.board)["failed_tasks"]
+    (failed,) = fleet_status(place.board)["failed_tasks"]
     assert (failed["failures"], failed["given_up"], failed["due_at"]) == (TRIES, True, None)
     assert enter_tasks(place.board, [NewTask(SCAN, file="gone.warc.gz", options=OPTIONS)]) == 1
     assert numbers(place.board, SCAN) == [number]
@@ -285,8 +299,8 @@ def spoiled(archive: Path) -> Path:
     return archive
 
 
-def test_a_shard_is_re_extracted_as_on_one_machine(place: Place, folder: Path, tmp_path: Path) -> None:
-    one = alone(tmp_path / "alone" / ARCHIVE, SITES[1], folder / "a.warc.gz", choice=Choice(known_sites=True))
+def test_a_shard_is_re_extracted_as_on_one_machine(place: WorkerContext, folder: Path, tmp_path: Path) -> None:
+    one = alone(tmp_path / "alone" / ARCHIVE, SITES[1], folder / "a.warc.gz", choice=RecordFilter(known_sites=True))
     stored(place.board, place.storage, spoiled(one).parent, SITES[1])
     done = CliRunner().invoke(cli, ["reextract", "--archive", str(one), "--quiet"])
     assert done.exit_code == 0, done.output
@@ -299,8 +313,8 @@ def test_a_shard_is_re_extracted_as_on_one_machine(place: Place, folder: Path, t
     assert result["articles"] == result["changed"] == rows(found, "select count(*) from articles")[0][0]
 
 
-def test_only_the_fields_that_are_named_are_re_extracted(place: Place, folder: Path, tmp_path: Path) -> None:
-    one = alone(tmp_path / "alone" / ARCHIVE, SITES[1], folder / "a.warc.gz", choice=Choice(known_sites=True))
+def test_only_the_fields_that_are_named_are_re_extracted(place: WorkerContext, folder: Path, tmp_path: Path) -> None:
+    one = alone(tmp_path / "alone" / ARCHIVE, SITES[1], folder / "a.warc.gz", choice=RecordFilter(known_sites=True))
     stored(place.board, place.storage, spoiled(one).parent, SITES[1])
     enter_tasks(place.board, [NewTask(REEXTRACT, SITES[1], options={**FIELDS, "fields": ["authors"]})])
     do_task(place, *numbers(place.board, REEXTRACT))
@@ -308,24 +322,24 @@ def test_only_the_fields_that_are_named_are_re_extracted(place: Place, folder: P
     assert not rows(found, "select 1 from articles where title not like 'Wrong%' or authors = '[]'")
 
 
-def test_a_shard_has_one_writer(place: Place, folder: Path) -> None:
+def test_a_shard_has_one_writer(place: WorkerContext, folder: Path) -> None:
     imported(place, folder / "a.warc.gz", only=[SITES[1]])
     enter_tasks(place.board, [NewTask(REEXTRACT, SITES[1], options=FIELDS)])
-    assert isinstance(claim(place.board, SITES[1], "crawler", 0.0), Claim)
+    assert isinstance(take_lease(place.board, SITES[1], "crawler", 0.0), SiteLease)
     assert 25 < do_task(place, *numbers(place.board, REEXTRACT)) <= 32.0
     assert task_of(place.board, REEXTRACT)["outcome"] is None
 
 
-def test_the_result_of_a_stale_worker_is_not_accepted(board: Board) -> None:
+def test_the_result_of_a_stale_worker_is_not_accepted(board: QueueDatabase) -> None:
     enter_tasks(board, [NewTask(REEXTRACT, SITES[1], options=FIELDS)])
     (number,) = numbers(board, REEXTRACT)
     task = open_task(board, number)
-    slow = claim(board, SITES[1], "w1", 0.0, number)
+    slow = take_lease(board, SITES[1], "w1", 0.0, number)
     board.do("update fleet_hosts set lease_until = now()")
-    quick = claim(board, SITES[1], "w2", 0.0, number)
+    quick = take_lease(board, SITES[1], "w2", 0.0, number)
     assert isinstance(task, Task)
-    assert isinstance(slow, Claim)
-    assert isinstance(quick, Claim)
+    assert isinstance(slow, SiteLease)
+    assert isinstance(quick, SiteLease)
     assert not end_run(board, slow, task, TaskEnd(FINISHED, result={"articles": 1}))
     assert task_of(board, REEXTRACT)["ended_at"] is None
     assert end_run(board, quick, task, TaskEnd(FINISHED, result={"articles": 2}))
@@ -334,7 +348,7 @@ def test_the_result_of_a_stale_worker_is_not_accepted(board: Board) -> None:
     assert outcomes == [{"token": 1, "outcome": "lost"}, {"token": 2, "outcome": FINISHED}]
 
 
-def test_a_scan_counts_once(board: Board) -> None:
+def test_a_scan_counts_once(board: QueueDatabase) -> None:
     enter_tasks(board, [NewTask(SCAN, file="a.warc.gz", options=OPTIONS)])
     task = open_task(board, *numbers(board, SCAN))
     assert task is not None
@@ -346,13 +360,13 @@ def test_a_scan_counts_once(board: Board) -> None:
     assert task_of(board, SCAN)["outcome"] == FINISHED
 
 
-def test_what_waits_is_not_entered_twice(board: Board) -> None:
+def test_what_waits_is_not_entered_twice(board: QueueDatabase) -> None:
     tasks = [NewTask(REEXTRACT, site, options=FIELDS) for site in SITES]
     assert enter_tasks(board, tasks) == 3
     assert enter_tasks(board, [*tasks, NewTask(REEXTRACT, SITES[0], options={**FIELDS, "fields": ["title"]})]) == 1
 
 
-def test_sites_by_name(board: Board, place: Place, folder: Path) -> None:
+def test_sites_by_name(board: QueueDatabase, place: WorkerContext, folder: Path) -> None:
     assert sites_named(board, []) == sorted([*SITES, NOTES])
     with pytest.raises(NoSuchSite, match=r"no site nowhere\.example"):
         sites_named(board, ["nowhere.example"])
@@ -360,19 +374,19 @@ def test_sites_by_name(board: Board, place: Place, folder: Path) -> None:
     assert shards_named(board, []) == [NOTES]
 
 
-def test_the_status_is_plain_data(place: Place, folder: Path) -> None:
+def test_the_status_is_plain_data(place: WorkerContext, folder: Path) -> None:
     imported(place, folder / "c.warc.gz", "gone.warc.gz")
-    found = json.loads(json.dumps(standing(place.board)))
+    found = json.loads(json.dumps(fleet_status(place.board)))
     assert [row["file"] for row in found["failed_tasks"]] == ["gone.warc.gz"]
     assert {row["file"] for row in found["tasks_with_problems"]} == {str(folder / "c.warc.gz")}
 
 
-def said(board: Board, *words: str) -> tuple[int, str]:
+def said(board: QueueDatabase, *words: str) -> tuple[int, str]:
     done = CliRunner().invoke(cli, ["fleet", *words, "--jobs", board.jobs])
     return done.exit_code, done.output
 
 
-def test_the_status_ends_with_1_where_a_task_failed(place: Place, folder: Path) -> None:
+def test_the_status_ends_with_1_where_a_task_failed(place: WorkerContext, folder: Path) -> None:
     place.board.do("update fleet_sites set due_at = now() + interval '1 day'")
     imported(place, folder / "a.warc.gz", only=[SITES[1]])
     assert said(place.board, "status")[0] == 0
@@ -382,32 +396,39 @@ def test_the_status_ends_with_1_where_a_task_failed(place: Place, folder: Path) 
     assert "scan gone.warc.gz failed 1 time: gone.warc.gz cannot be read" in text
 
 
-def test_the_status_ends_with_1_where_tasks_wait_and_no_worker_lives(place: Place) -> None:
+def test_the_status_ends_with_1_where_tasks_wait_and_no_worker_lives(place: WorkerContext) -> None:
     place.board.do("update fleet_sites set due_at = now() + interval '1 day'")
     enter_tasks(place.board, [NewTask(SCAN, file="a.warc.gz", options=OPTIONS)])
     assert said(place.board, "status")[0] == 1
 
 
-def test_what_cannot_be_entered_is_named(place: Place, folder: Path) -> None:
-    for words, subject in ((("import", "gone.warc.gz"), "gone.warc.gz"),
-                           (("import", str(folder), "--only", "nowhere.example"), "nowhere.example"),
-                           (("reextract", "nowhere.example"), "nowhere.example")):
+def test_what_cannot_be_entered_is_named(place: WorkerContext, folder: Path) -> None:
+    for words, subject in (
+        (("import", "gone.warc.gz"), "gone.warc.gz"),
+        (("import", str(folder), "--only", "nowhere.example"), "nowhere.example"),
+        (("reextract", "nowhere.example"), "nowhere.example"),
+    ):
         done = CliRunner().invoke(cli, ["fleet", *words, "--jobs", place.board.jobs])
         assert done.exit_code == 1
         assert subject in done.output
     assert not place.board.all("select 1 from fleet_tasks")
 
 
-def test_tasks_wait_behind_crawls_and_keep_one_job_a_host(board: Board) -> None:
+def test_tasks_wait_behind_crawls_and_keep_one_job_a_host(board: QueueDatabase) -> None:
     enter_tasks(board, [NewTask(REEXTRACT, SITES[1], options=FIELDS), NewTask(SCAN, file="a.warc.gz", options=OPTIONS)])
 
     async def defer() -> tuple[int, int]:
-        app = queue_of(board)
+        app = make_queue(board)
         async with app.open_async():
             return await defer_due(app, board), await defer_due(app, board)
 
     assert asyncio.run(defer()) == (6, 0)
-    found = board.all("select task_name, lock, priority from procrastinate_jobs "
-                      "where task_name = 'do-task' or lock = %s order by id", [SITES[1]])
+    found = board.all(
+        "select task_name, lock, priority from procrastinate_jobs where task_name = 'do-task' or lock = %s order by id",
+        [SITES[1]],
+    )
     assert [tuple(row.values()) for row in found] == [
-        ("crawl-site", SITES[1], 0), ("do-task", SITES[1], -1), ("do-task", None, -1)]
+        ("crawl-site", SITES[1], 0),
+        ("do-task", SITES[1], -1),
+        ("do-task", None, -1),
+    ]

@@ -12,17 +12,17 @@ from typing import Any
 
 import pytest
 
-from archiver.fleet.board import Board
-from archiver.fleet.standing import standing
-from archiver.fleet.storage import Storage
-from archiver.store.connect import open_archive
-from archiver.store.sites import add_site
+from archiver.fleet.enrolment import fleet_status
+from archiver.fleet.postgres import QueueDatabase
+from archiver.fleet.shard_storage import ShardStorage
+from archiver.storage.connection import open_archive
+from archiver.storage.sites import add_site
 from tests.faults.sound import flaws
 from tests.fleet.fleets import Fleet
 from tests.fleet.postgres import PACKAGE, wait_until
 from tests.fleet.test_task_jobs import shard_at, spoiled, stored
-from tests.imports.files import Rec, http, listing, post, warc
-from tests.imports.importing import state
+from tests.importers.files import Rec, http, listing, post, warc
+from tests.importers.importing import state
 from tests.processes import run
 
 pytestmark = pytest.mark.needs(PACKAGE)
@@ -37,9 +37,11 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for n in range(POSTS):
         site = SITES[n % 3 == 0]
         url = f"http://{site}/{n}/"
-        records += [post(url, "2010-05-02T10:00:00Z", title=f"Boats {n}", extra="x" * 500),
-                    Rec(http(listing(n % 20)), f"http://{site}/list/{n}/"),
-                    post(url, "2014-05-02T10:00:00Z", title=f"Boats {n}", text="It was added later.")]
+        records += [
+            post(url, "2010-05-02T10:00:00Z", title=f"Boats {n}", extra="x" * 500),
+            Rec(http(listing(n % 20)), f"http://{site}/list/{n}/"),
+            post(url, "2014-05-02T10:00:00Z", title=f"Boats {n}", text="It was added later."),
+        ]
     return warc(tmp_path_factory.mktemp("dump") / "a.warc.gz", *records)
 
 
@@ -57,12 +59,13 @@ def alone(file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def board(fleet: Fleet) -> Iterator[Board]:
+def board(fleet: Fleet) -> Iterator[QueueDatabase]:
     """A fleet of the two sites, of which none is due."""
-    made = fleet.do("init", "--storage", fleet.storage, *(f"http://{site}/" for site in SITES), "--lease", "3",
-                    "--checkpoint", "1")
+    made = fleet.do(
+        "init", "--storage", fleet.storage, *(f"http://{site}/" for site in SITES), "--lease", "3", "--checkpoint", "1"
+    )
     assert made.returncode == 0, made.stderr
-    board = Board(fleet.jobs, 2)
+    board = QueueDatabase(fleet.jobs, 2)
     board.do("update fleet_sites set due_at = now() + interval '1 day'")
     yield board
     board.close()
@@ -81,11 +84,13 @@ def count(folder: Path, query: str) -> int:
     return found
 
 
-def done(board: Board, kind: str, number: int) -> dict[str, Any]:
+def done(board: QueueDatabase, kind: str, number: int) -> dict[str, Any]:
     """The status, once so many tasks of a kind are finished."""
-    wait_until(lambda: len(board.all("select 1 from fleet_tasks where kind = %s and outcome = 'finished'",
-                                     [kind])) == number, 300)
-    return standing(board)
+    wait_until(
+        lambda: len(board.all("select 1 from fleet_tasks where kind = %s and outcome = 'finished'", [kind])) == number,
+        300,
+    )
+    return fleet_status(board)
 
 
 def stopped_in_the_midst(fleet: Fleet, name: str, signum: int, query: str, least: int) -> None:
@@ -97,7 +102,7 @@ def stopped_in_the_midst(fleet: Fleet, name: str, signum: int, query: str, least
         assert worker.end(120).returncode == 128 + signum
 
 
-def test_an_import(fleet: Fleet, board: Board, file: Path, alone: Path, tmp_path: Path) -> None:
+def test_an_import(fleet: Fleet, board: QueueDatabase, file: Path, alone: Path, tmp_path: Path) -> None:
     entered = fleet.do("import", str(file), "--json")
     assert (entered.returncode, json.loads(entered.stdout)["new"]) == (0, 1), entered.stderr
     stopped_in_the_midst(fleet, "w1", signal.SIGTERM, "select count(*) from articles", 40)
@@ -114,13 +119,13 @@ def test_an_import(fleet: Fleet, board: Board, file: Path, alone: Path, tmp_path
     assert not flaws(together)
 
 
-def test_a_re_extraction(fleet: Fleet, board: Board, file: Path, tmp_path: Path) -> None:
+def test_a_re_extraction(fleet: Fleet, board: QueueDatabase, file: Path, tmp_path: Path) -> None:
     one, site = tmp_path / "one" / "archive.db", SITES[0]
     db = open_archive(one, create=True)
     add_site(db, f"http://{site}/", datetime.now(UTC))
     db.close()
     run("archiver", "import", str(file), "--known-sites", "--archive", str(one), "--quiet", "--workers", "1")
-    stored(board, Storage(fleet.storage), spoiled(one).parent, site)
+    stored(board, ShardStorage(fleet.storage), spoiled(one).parent, site)
     again = run("archiver", "reextract", "--archive", str(one), "--quiet", "--workers", "1")
     assert again.returncode == 0, again.stderr
     entered = fleet.do("reextract", "--json")
@@ -131,6 +136,6 @@ def test_a_re_extraction(fleet: Fleet, board: Board, file: Path, tmp_path: Path)
     status = done(board, "reextract", 1)
     assert status["failed_tasks"] == []
     assert board.all("select 1 from fleet_runs where outcome = 'lost' and worker = 'w1'")
-    found = shard_at(board, Storage(fleet.storage), site, tmp_path / "shard")
+    found = shard_at(board, ShardStorage(fleet.storage), site, tmp_path / "shard")
     assert state(found) == state(one)
     assert not flaws(found)

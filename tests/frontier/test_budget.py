@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from archiver.discovery.shapes import NONE, Shape
-from archiver.frontier.allowance import Allowances, is_promised
-from archiver.frontier.twins import ENOUGH, Twins, ways
-from archiver.items import Source
+from archiver.discovery.url_classifier import NONE, URLPattern
+from archiver.frontier.url_patterns import ENOUGH, EquivalentURLs, PatternBudgets, is_promised, plainer_urls
+from archiver.items import DiscoverySource
 
-TAGS, MONTHS, PAGES = Shape("terms", "/tag/*"), Shape("dates", "/9/9"), Shape("paging", "/page/#?")
+TAGS, MONTHS, PAGES = URLPattern("terms", "/tag/*"), URLPattern("dates", "/9/9"), URLPattern("paging", "/page/#?")
 
 
-def idle(budget: Allowances, shape: Shape, times: int) -> None:
+def idle(budget: PatternBudgets, shape: URLPattern, times: int) -> None:
     for _ in range(times):
         budget.note(shape, is_post=False, has_news=False)
 
 
 def test_a_shape_without_news_comes_to_its_end() -> None:
-    budget = Allowances(lambda: 100)
+    budget = PatternBudgets(lambda: 100)
     idle(budget, TAGS, 19)
     assert budget.left(TAGS) == 1
     budget.note(TAGS, is_post=False, has_news=True)
@@ -26,13 +25,13 @@ def test_a_shape_without_news_comes_to_its_end() -> None:
 
 
 def test_lists_may_show_all_that_is_known_before_they_end() -> None:
-    budget = Allowances(lambda: 100)
+    budget = PatternBudgets(lambda: 100)
     idle(budget, PAGES, 20)
     assert budget.left(PAGES) == 100
 
 
 def test_a_shape_that_held_a_post_is_never_ended() -> None:
-    budget = Allowances(lambda: 0)
+    budget = PatternBudgets(lambda: 0)
     budget.note(MONTHS, is_post=True, has_news=False)
     idle(budget, MONTHS, 500)
     assert budget.left(MONTHS) > 1_000
@@ -40,25 +39,27 @@ def test_a_shape_that_held_a_post_is_never_ended() -> None:
 
 
 def test_what_is_promised() -> None:
-    elsewhere = Shape("", "")
-    assert is_promised(MONTHS, [(Source.LINK, elsewhere)])
-    assert not is_promised(MONTHS, [(Source.LINK, MONTHS)])
-    assert is_promised(MONTHS, [(Source.LINK, MONTHS), (Source.SITEMAP, elsewhere)])
-    assert not is_promised(TAGS, [(Source.SITEMAP, elsewhere), (Source.LINK, elsewhere)])
+    elsewhere = URLPattern("", "")
+    assert is_promised(MONTHS, [(DiscoverySource.LINK, elsewhere)])
+    assert not is_promised(MONTHS, [(DiscoverySource.LINK, MONTHS)])
+    assert is_promised(MONTHS, [(DiscoverySource.LINK, MONTHS), (DiscoverySource.SITEMAP, elsewhere)])
+    assert not is_promised(TAGS, [(DiscoverySource.SITEMAP, elsewhere), (DiscoverySource.LINK, elsewhere)])
 
 
 def test_ways() -> None:
-    assert ways("org,example)/Print/A-Post.html?lang=de&x=1") == {
-        "?lang=": "org,example)/Print/A-Post.html?x=1", "?x=": "org,example)/Print/A-Post.html?lang=de",
+    assert plainer_urls("org,example)/Print/A-Post.html?lang=de&x=1") == {
+        "?lang=": "org,example)/Print/A-Post.html?x=1",
+        "?x=": "org,example)/Print/A-Post.html?lang=de",
         "letter case": "org,example)/print/a-post.html?lang=de&x=1",
         "file ending": "org,example)/Print/A-Post?lang=de&x=1",
         "first step /print/": "org,example)/A-Post.html?lang=de&x=1",
-        "relative link 1": "org,example)/A-Post.html?lang=de&x=1"}
-    assert ways("org,example)/a-post") == ways("org,example)/") == {}
+        "relative link 1": "org,example)/A-Post.html?lang=de&x=1",
+    }
+    assert plainer_urls("org,example)/a-post") == plainer_urls("org,example)/") == {}
 
 
 def test_a_way_is_believed_when_enough_posts_bear_it_out_and_none_speaks_against_it() -> None:
-    twins = Twins()
+    twins = EquivalentURLs()
     for n in range(ENOUGH):
         assert not twins.believed
         twins.same(f"org,example)/post-{n}?lang=de", [f"org,example)/post-{n}"])
@@ -69,7 +70,7 @@ def test_a_way_is_believed_when_enough_posts_bear_it_out_and_none_speaks_against
 
 
 def test_a_session_is_known_by_two_addresses_that_differ_in_it() -> None:
-    twins = Twins()
+    twins = EquivalentURLs()
     for n in range(ENOUGH):
         twins.same(f"org,example)/post-{n}?xq=1", [f"org,example)/post-{n}?xq=2"])
     assert twins.believed == {"?xq="}

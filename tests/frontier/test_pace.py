@@ -7,14 +7,13 @@ from itertools import pairwise
 
 import pytest
 
-from archiver.frontier.budget import Budget
-from archiver.frontier.pace import LONGEST_DELAY, LONGEST_QUIET, MOST_STRIKES, Pace, retry_after
+from archiver.politeness.throttle import LONGEST_DELAY, LONGEST_QUIET, MOST_STRIKES, RunLimits, Throttle, retry_after
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
-POLITE = Pace(floor=0.5)
+POLITE = Throttle(floor=0.5)
 
 
-def after(pace: Pace, *answers: tuple[int, float], at: float = 100.0) -> Pace:
+def after(pace: Throttle, *answers: tuple[int, float], at: float = 100.0) -> Throttle:
     """Answers one after the other, each asked for when the pause and the delay before it were over."""
     for status, seconds in answers:
         at += pace.pause(at) + pace.delay + seconds
@@ -22,11 +21,23 @@ def after(pace: Pace, *answers: tuple[int, float], at: float = 100.0) -> Pace:
     return pace
 
 
-@pytest.mark.parametrize(("value", "seconds"), [
-    ("120", 120.0), (" 0 ", 0.0), ("Fri, 01 May 2026 12:01:30 GMT", 90.0), ("Friday, 01-May-26 12:01:30 GMT", 90.0),
-    ("Fri, 01 May 2026 11:00:00 GMT", 0.0), ("soon", None), ("", None), ("-5", None), ("1.5", None), ("٣", None),
-    ("9" * 40, 1e9), ("Fri, 32 May 2026 12:00:00 GMT", None),
-])
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("120", 120.0),
+        (" 0 ", 0.0),
+        ("Fri, 01 May 2026 12:01:30 GMT", 90.0),
+        ("Friday, 01-May-26 12:01:30 GMT", 90.0),
+        ("Fri, 01 May 2026 11:00:00 GMT", 0.0),
+        ("soon", None),
+        ("", None),
+        ("-5", None),
+        ("1.5", None),
+        ("٣", None),
+        ("9" * 40, 1e9),
+        ("Fri, 32 May 2026 12:00:00 GMT", None),
+    ],
+)
 def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> None:
     assert retry_after(value, NOW) == seconds
 
@@ -44,10 +55,10 @@ def test_a_slow_host_rests_as_long_as_it_worked() -> None:
 
 
 def test_a_host_of_ones_own_is_not_spared_unless_it_asks() -> None:
-    assert after(Pace(), (200, 2.0)).delay == 0
-    assert Pace().at_least(10).delay == 0
-    assert after(Pace(), (503, 0.1)).delay == 1.0
-    assert after(Pace(), (503, 0.1), *[(200, 0.1)] * 20).delay == 0
+    assert after(Throttle(), (200, 2.0)).delay == 0
+    assert Throttle().at_least(10).delay == 0
+    assert after(Throttle(), (503, 0.1)).delay == 1.0
+    assert after(Throttle(), (503, 0.1), *[(200, 0.1)] * 20).delay == 0
 
 
 def test_each_busy_answer_doubles_the_delay_and_good_ones_take_it_back_slowly() -> None:
@@ -76,7 +87,7 @@ def test_answers_to_what_was_asked_at_the_same_time_are_one_strike() -> None:
 
 
 def test_a_host_with_several_lanes_is_slowed_by_its_word_alone() -> None:
-    pace = Pace(0.125, lanes=8)
+    pace = Throttle(0.125, lanes=8)
     assert pace.answered(200, 5.0, 100.0).delay == 0.125
     assert pace.answered(429, 5.0, 100.0).delay == 1.0
     assert pace.answered(429, 0.5, 100.0, 30.0).pause(110.0) == 20.0
@@ -87,16 +98,20 @@ def test_what_robots_txt_asks_for_is_a_floor(asked: float, delay: float) -> None
     assert POLITE.at_least(asked).delay == delay
 
 
-@pytest.mark.parametrize(("settings", "used", "reached"), [
-    ({}, (10**9, 10**15, 1e9), ""),
-    ({"max_pages": 10}, (9, 0, 0), ""),
-    ({"max_pages": 1000}, (1000, 0, 0), "max_pages"),
-    ({"max_megabytes": 0.5}, (0, 499_999, 0), ""),
-    ({"max_megabytes": 0.5}, (0, 500_000, 0), "max_megabytes"),
-    ({"max_minutes": 30}, (0, 0, 1800), "max_minutes"),
-])
-def test_a_budget_says_which_bound_is_reached(settings: dict[str, float], used: tuple[int, int, float],
-                                              reached: str) -> None:
-    reason = Budget.of(settings).spent(*used)
+@pytest.mark.parametrize(
+    ("settings", "used", "reached"),
+    [
+        ({}, (10**9, 10**15, 1e9), ""),
+        ({"max_pages": 10}, (9, 0, 0), ""),
+        ({"max_pages": 1000}, (1000, 0, 0), "max_pages"),
+        ({"max_megabytes": 0.5}, (0, 499_999, 0), ""),
+        ({"max_megabytes": 0.5}, (0, 500_000, 0), "max_megabytes"),
+        ({"max_minutes": 30}, (0, 0, 1800), "max_minutes"),
+    ],
+)
+def test_a_budget_says_which_bound_is_reached(
+    settings: dict[str, float], used: tuple[int, int, float], reached: str
+) -> None:
+    reason = RunLimits.of(settings).spent(*used)
     assert bool(reason) == bool(reached)
     assert reached in reason

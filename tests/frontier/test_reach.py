@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.frontier.reach import (
-    Zone,
+from archiver.politeness.address_policy import (
+    AddressZone,
     literal,
     objection_to_address,
     objection_to_url,
@@ -19,34 +19,81 @@ from archiver.frontier.reach import (
     zone_of_host,
 )
 
-HOSTS: tuple[tuple[str, Zone | None], ...] = (
-    ("8.8.8.8", Zone.PUBLIC), ("2606:4700::1111", Zone.PUBLIC), ("example.org", None), ("127.0.0.1.nip.io", None),
-    ("127.0.0.1", Zone.LOOPBACK), ("127.0.0.1.", Zone.LOOPBACK), ("127.1", Zone.LOOPBACK), ("0x7f.1", Zone.LOOPBACK),
-    ("0X7F.0x0.0x0.0x1", Zone.LOOPBACK), ("0177.0.0.1", Zone.LOOPBACK), ("017700000001", Zone.LOOPBACK),
-    ("2130706433", Zone.LOOPBACK), ("0x7f000001", Zone.LOOPBACK), ("127%2e0.0.1", Zone.LOOPBACK),
-    ("127.255.255.254", Zone.LOOPBACK), ("localhost", Zone.LOOPBACK), ("localhost.", Zone.LOOPBACK),
-    ("LOCALHOST", Zone.LOOPBACK), ("db.localhost", Zone.LOOPBACK), ("localhost.localdomain", Zone.LOOPBACK),
-    ("::1", Zone.LOOPBACK), ("[::1]", Zone.LOOPBACK), ("0:0:0:0:0:0:0:1", Zone.LOOPBACK),
-    ("::ffff:127.0.0.1", Zone.LOOPBACK), ("::ffff:7f00:1", Zone.LOOPBACK), ("::127.0.0.1", Zone.LOOPBACK),
-    ("64:ff9b::7f00:1", Zone.LOOPBACK), ("2002:7f00:1::", Zone.LOOPBACK), ("2002:a00:1::1", Zone.PRIVATE),
-    ("2002:808:808::1", Zone.PUBLIC), ("64:ff9b::808:808", Zone.PUBLIC), ("64:ff9b:1::808:808", Zone.PRIVATE),
-    ("10.0.0.1", Zone.PRIVATE), ("172.16.0.1", Zone.PRIVATE), ("172.32.0.1", Zone.PUBLIC),
-    ("192.168.1.1", Zone.PRIVATE), ("192.168.257", Zone.PRIVATE), ("fd12:3456::1", Zone.PRIVATE),
-    ("fec0::1", Zone.PRIVATE), ("nas.local", Zone.PRIVATE), ("router.home.arpa", Zone.PRIVATE),
-    ("wiki.internal", Zone.PRIVATE), ("169.254.1.1", Zone.LINK_LOCAL), ("fe80::1%eth0", Zone.LINK_LOCAL),
-    ("169.254.169.254", Zone.METADATA), ("0xa9fea9fe", Zone.METADATA), ("::ffff:169.254.169.254", Zone.METADATA),
-    ("fd00:ec2::254", Zone.METADATA), ("168.63.129.16", Zone.METADATA), ("metadata.google.internal", Zone.METADATA),
-    ("100.64.0.1", Zone.SHARED), ("100.128.0.1", Zone.PUBLIC), ("0.0.0.0", Zone.UNSPECIFIED),
-    ("0", Zone.UNSPECIFIED), ("::", Zone.UNSPECIFIED), ("192.0.2.1", Zone.DOCUMENTATION),
-    ("2001:db8::1", Zone.DOCUMENTATION), ("3fff::1", Zone.DOCUMENTATION), ("224.0.0.1", Zone.MULTICAST),
-    ("ff02::1", Zone.MULTICAST), ("198.18.0.1", Zone.RESERVED), ("255.255.255.255", Zone.RESERVED),
-    ("240.0.0.1", Zone.RESERVED), ("2001:0:4136:e378::1", Zone.RESERVED), ("100::1", Zone.RESERVED),
-    ("4000::1", Zone.RESERVED), ("1.2.3.4.5", None), ("256.1.1.1", None), ("127.0.0.1.example.org", None),
+HOSTS: tuple[tuple[str, AddressZone | None], ...] = (
+    ("8.8.8.8", AddressZone.PUBLIC),
+    ("2606:4700::1111", AddressZone.PUBLIC),
+    ("example.org", None),
+    ("127.0.0.1.nip.io", None),
+    ("127.0.0.1", AddressZone.LOOPBACK),
+    ("127.0.0.1.", AddressZone.LOOPBACK),
+    ("127.1", AddressZone.LOOPBACK),
+    ("0x7f.1", AddressZone.LOOPBACK),
+    ("0X7F.0x0.0x0.0x1", AddressZone.LOOPBACK),
+    ("0177.0.0.1", AddressZone.LOOPBACK),
+    ("017700000001", AddressZone.LOOPBACK),
+    ("2130706433", AddressZone.LOOPBACK),
+    ("0x7f000001", AddressZone.LOOPBACK),
+    ("127%2e0.0.1", AddressZone.LOOPBACK),
+    ("127.255.255.254", AddressZone.LOOPBACK),
+    ("localhost", AddressZone.LOOPBACK),
+    ("localhost.", AddressZone.LOOPBACK),
+    ("LOCALHOST", AddressZone.LOOPBACK),
+    ("db.localhost", AddressZone.LOOPBACK),
+    ("localhost.localdomain", AddressZone.LOOPBACK),
+    ("::1", AddressZone.LOOPBACK),
+    ("[::1]", AddressZone.LOOPBACK),
+    ("0:0:0:0:0:0:0:1", AddressZone.LOOPBACK),
+    ("::ffff:127.0.0.1", AddressZone.LOOPBACK),
+    ("::ffff:7f00:1", AddressZone.LOOPBACK),
+    ("::127.0.0.1", AddressZone.LOOPBACK),
+    ("64:ff9b::7f00:1", AddressZone.LOOPBACK),
+    ("2002:7f00:1::", AddressZone.LOOPBACK),
+    ("2002:a00:1::1", AddressZone.PRIVATE),
+    ("2002:808:808::1", AddressZone.PUBLIC),
+    ("64:ff9b::808:808", AddressZone.PUBLIC),
+    ("64:ff9b:1::808:808", AddressZone.PRIVATE),
+    ("10.0.0.1", AddressZone.PRIVATE),
+    ("172.16.0.1", AddressZone.PRIVATE),
+    ("172.32.0.1", AddressZone.PUBLIC),
+    ("192.168.1.1", AddressZone.PRIVATE),
+    ("192.168.257", AddressZone.PRIVATE),
+    ("fd12:3456::1", AddressZone.PRIVATE),
+    ("fec0::1", AddressZone.PRIVATE),
+    ("nas.local", AddressZone.PRIVATE),
+    ("router.home.arpa", AddressZone.PRIVATE),
+    ("wiki.internal", AddressZone.PRIVATE),
+    ("169.254.1.1", AddressZone.LINK_LOCAL),
+    ("fe80::1%eth0", AddressZone.LINK_LOCAL),
+    ("169.254.169.254", AddressZone.METADATA),
+    ("0xa9fea9fe", AddressZone.METADATA),
+    ("::ffff:169.254.169.254", AddressZone.METADATA),
+    ("fd00:ec2::254", AddressZone.METADATA),
+    ("168.63.129.16", AddressZone.METADATA),
+    ("metadata.google.internal", AddressZone.METADATA),
+    ("100.64.0.1", AddressZone.SHARED),
+    ("100.128.0.1", AddressZone.PUBLIC),
+    ("0.0.0.0", AddressZone.UNSPECIFIED),
+    ("0", AddressZone.UNSPECIFIED),
+    ("::", AddressZone.UNSPECIFIED),
+    ("192.0.2.1", AddressZone.DOCUMENTATION),
+    ("2001:db8::1", AddressZone.DOCUMENTATION),
+    ("3fff::1", AddressZone.DOCUMENTATION),
+    ("224.0.0.1", AddressZone.MULTICAST),
+    ("ff02::1", AddressZone.MULTICAST),
+    ("198.18.0.1", AddressZone.RESERVED),
+    ("255.255.255.255", AddressZone.RESERVED),
+    ("240.0.0.1", AddressZone.RESERVED),
+    ("2001:0:4136:e378::1", AddressZone.RESERVED),
+    ("100::1", AddressZone.RESERVED),
+    ("4000::1", AddressZone.RESERVED),
+    ("1.2.3.4.5", None),
+    ("256.1.1.1", None),
+    ("127.0.0.1.example.org", None),
 )
 
 
 @pytest.mark.parametrize(("host", "zone"), HOSTS, ids=[h for h, _ in HOSTS])
-def test_a_host_is_told_by_its_spelling(host: str, zone: Zone | None) -> None:
+def test_a_host_is_told_by_its_spelling(host: str, zone: AddressZone | None) -> None:
     assert zone_of_host(host) is zone
 
 
@@ -55,9 +102,15 @@ def test_what_python_calls_not_global_is_never_public(address: IPv4Address | IPv
     plain = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None) or address
     if plain in IPv6Network("64:ff9b::/96"):  # Python takes it for reserved; it is as public as what it carries
         plain = IPv4Address(int(plain) & 0xFFFFFFFF)
-    if plain.is_loopback or plain.is_link_local or plain.is_multicast or plain.is_unspecified or plain.is_reserved or (
-            plain.is_private and plain not in (ip_address("192.0.0.9"), ip_address("192.0.0.10"))):
-        assert zone_of(address) is not Zone.PUBLIC
+    if (
+        plain.is_loopback
+        or plain.is_link_local
+        or plain.is_multicast
+        or plain.is_unspecified
+        or plain.is_reserved
+        or (plain.is_private and plain not in (ip_address("192.0.0.9"), ip_address("192.0.0.10")))
+    ):
+        assert zone_of(address) is not AddressZone.PUBLIC
 
 
 @given(st.ip_addresses(v=4), st.sampled_from(["::ffff:{}", "::{}", "64:ff9b::{}"]))
@@ -70,7 +123,7 @@ def test_an_address_within_another_is_as_good_as_itself(address: IPv4Address, fo
 @given(st.ip_addresses(v=4), st.sampled_from(["d", "x", "o"]), st.integers(1, 4))
 def test_what_the_system_takes_for_an_address_is_one(address: IPv4Address, base: str, parts: int) -> None:
     octets = list(address.packed)
-    numbers = [*octets[:parts - 1], int.from_bytes(bytes(octets[parts - 1:]))]
+    numbers = [*octets[: parts - 1], int.from_bytes(bytes(octets[parts - 1 :]))]
     host = ".".join({"d": str(n), "x": hex(n), "o": f"0{n:o}" if n else "0"}[base] for n in numbers)
     assert IPv4Address(socket.inet_aton(host)) == address
     assert literal(host) == address
@@ -81,21 +134,24 @@ def test_no_host_breaks_it(host: str) -> None:
     zone_of_host(host)
 
 
-@pytest.mark.parametrize(("start", "private", "url", "address", "refused"), [
-    ("https://example.org/", False, "https://example.org/a", "93.184.216.34", False),
-    ("https://example.org/", False, "https://example.org/a", "10.0.0.1", True),
-    ("https://example.org/", True, "https://example.org/a", "10.0.0.1", False),
-    ("https://example.org/", True, "https://www.example.org/a", "10.0.0.1", False),
-    ("https://example.org/", True, "https://feeds.example.org/a", "10.0.0.1", True),
-    ("https://example.org/", True, "https://example.org:6379/a", "10.0.0.1", True),
-    ("https://example.org/", True, "https://example.org/a", "169.254.169.254", True),
-    ("http://127.0.0.1:8000/", False, "http://127.0.0.1:8000/a", "127.0.0.1", False),
-    ("http://127.0.0.1:8000/", False, "http://127.0.0.1:6379/a", "127.0.0.1", True),
-    ("http://localhost:8000/", False, "http://localhost:8000/a", "127.0.0.1", False),
-    ("http://localhost:8000/", False, "http://localhost:8000/a", "10.0.0.1", True),
-    ("http://nas.local/", False, "http://nas.local/", "192.168.1.9", False),
-    ("http://169.254.169.254/", False, "http://169.254.169.254/", "169.254.169.254", True),
-])
+@pytest.mark.parametrize(
+    ("start", "private", "url", "address", "refused"),
+    [
+        ("https://example.org/", False, "https://example.org/a", "93.184.216.34", False),
+        ("https://example.org/", False, "https://example.org/a", "10.0.0.1", True),
+        ("https://example.org/", True, "https://example.org/a", "10.0.0.1", False),
+        ("https://example.org/", True, "https://www.example.org/a", "10.0.0.1", False),
+        ("https://example.org/", True, "https://feeds.example.org/a", "10.0.0.1", True),
+        ("https://example.org/", True, "https://example.org:6379/a", "10.0.0.1", True),
+        ("https://example.org/", True, "https://example.org/a", "169.254.169.254", True),
+        ("http://127.0.0.1:8000/", False, "http://127.0.0.1:8000/a", "127.0.0.1", False),
+        ("http://127.0.0.1:8000/", False, "http://127.0.0.1:6379/a", "127.0.0.1", True),
+        ("http://localhost:8000/", False, "http://localhost:8000/a", "127.0.0.1", False),
+        ("http://localhost:8000/", False, "http://localhost:8000/a", "10.0.0.1", True),
+        ("http://nas.local/", False, "http://nas.local/", "192.168.1.9", False),
+        ("http://169.254.169.254/", False, "http://169.254.169.254/", "169.254.169.254", True),
+    ],
+)
 def test_a_permission_holds_for_what_was_named(
     start: str, private: bool, url: str, address: str, refused: bool
 ) -> None:
@@ -113,16 +169,19 @@ def test_the_sentence_says_what_to_do() -> None:
     assert not objection_to_url("https://intranet.example/", given_to)
 
 
-@pytest.mark.parametrize(("service", "url", "address", "refused"), [
-    ("http://127.0.0.1:81/old/cdx?url=x*", "http://127.0.0.1:81/old/cdx?url=x*&resumeKey=y", "127.0.0.1", False),
-    ("http://127.0.0.1:81/old/cdx?url=x*", "http://127.0.0.1:81/robots.txt", "127.0.0.1", False),
-    ("http://127.0.0.1:81/old/cdx?url=x*", "http://127.0.0.1:81/old/cdx?url=secret", "127.0.0.1", True),
-    ("http://127.0.0.1:81/old/cdx?url=x*", "http://127.0.0.1:81/admin", "127.0.0.1", True),
-    ("http://127.0.0.1:81/old/cdx?url=x*", "http://example.org/a", "127.0.0.1", True),
-    ("http://archive.local/cdx?url=x*", "http://archive.local/cdx?url=x*", "192.168.1.9", False),
-    ("https://archive.example/cdx?url=x*", "https://archive.example/cdx?url=x*", "192.168.1.9", True),
-    ("http://169.254.169.254/cdx?url=x*", "http://169.254.169.254/cdx?url=x*", "169.254.169.254", True),
-])
+@pytest.mark.parametrize(
+    ("service", "url", "address", "refused"),
+    [
+        ("http://127.0.0.1:81/old/cdx?url=x*", "http://127.0.0.1:81/old/cdx?url=x*&resumeKey=y", "127.0.0.1", False),
+        ("http://127.0.0.1:81/old/cdx?url=x*", "http://127.0.0.1:81/robots.txt", "127.0.0.1", False),
+        ("http://127.0.0.1:81/old/cdx?url=x*", "http://127.0.0.1:81/old/cdx?url=secret", "127.0.0.1", True),
+        ("http://127.0.0.1:81/old/cdx?url=x*", "http://127.0.0.1:81/admin", "127.0.0.1", True),
+        ("http://127.0.0.1:81/old/cdx?url=x*", "http://example.org/a", "127.0.0.1", True),
+        ("http://archive.local/cdx?url=x*", "http://archive.local/cdx?url=x*", "192.168.1.9", False),
+        ("https://archive.example/cdx?url=x*", "https://archive.example/cdx?url=x*", "192.168.1.9", True),
+        ("http://169.254.169.254/cdx?url=x*", "http://169.254.169.254/cdx?url=x*", "169.254.169.254", True),
+    ],
+)
 def test_a_web_archive_that_a_person_named_may_be_asked_and_nothing_else_there(
     service: str, url: str, address: str, refused: bool
 ) -> None:

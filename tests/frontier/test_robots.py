@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.frontier.hostfile import HostFile
-from archiver.frontier.robots import LARGEST, parse_robots, readable
+from archiver.politeness.robots import LARGEST, HostFile, is_robots_answer, parse_robots
 
 TABLE: dict[str, tuple[str | bytes, str, bool]] = {
     "no file": ("", "/x", True),
@@ -25,8 +24,11 @@ TABLE: dict[str, tuple[str | bytes, str, bool]] = {
     "a token that ends with ours": ("User-agent: old-archiver\nDisallow: /\n", "/x", True),
     "with a version": ("User-agent: archiver/2.0\nDisallow: /\n", "/x", False),
     "with words": ("User-agent: archiver (any version)\nDisallow: /\n", "/x", False),
-    "groups are merged": ("User-agent: archiver\nDisallow: /a\n\nUser-agent: b\nDisallow: /\n\n"
-                          "User-agent: archiver\nDisallow: /x\n", "/x", False),
+    "groups are merged": (
+        "User-agent: archiver\nDisallow: /a\n\nUser-agent: b\nDisallow: /\n\nUser-agent: archiver\nDisallow: /x\n",
+        "/x",
+        False,
+    ),
     "several agents of one group": ("User-agent: b\nUser-agent: archiver\nDisallow: /x\n", "/x", False),
     "rules before any agent": ("Disallow: /\nUser-agent: b\nDisallow: /\n", "/x", True),
     # 2.2.4: other records do not interfere.
@@ -35,8 +37,11 @@ TABLE: dict[str, tuple[str | bytes, str, bool]] = {
     "content signal within a group": ("User-agent: *\nContent-Signal: ai-train=no\nDisallow: /x\n", "/x", False),
     # 2.2.2: the longest match, allow where they are equal, case matters.
     "longest allow": ("User-agent: *\nDisallow: /\nAllow: /p\n", "/page", True),
-    "longest disallow (5.2)": ("User-agent: *\nAllow: /example/page/\nDisallow: /example/page/disallowed.gif\n",
-                               "/example/page/disallowed.gif", False),
+    "longest disallow (5.2)": (
+        "User-agent: *\nAllow: /example/page/\nDisallow: /example/page/disallowed.gif\n",
+        "/example/page/disallowed.gif",
+        False,
+    ),
     "equally long": ("User-agent: *\nDisallow: /x\nAllow: /x\n", "/x", True),
     "case of the path": ("User-agent: *\nDisallow: /X\n", "/x", True),
     "query": ("User-agent: *\nDisallow: /*?replytocom=\n", "/x?replytocom=7", False),
@@ -77,21 +82,43 @@ def test_the_rule_that_forbids_is_told() -> None:
     assert robots.refusal("https://e.test/wp-admin") == "Disallow: /wp-"
 
 
-@pytest.mark.parametrize(("file", "delay"), [
-    ("User-agent: archiver\nCrawl-delay: 2.5\n\nUser-agent: *\nCrawl-delay: 10\n", 2.5),
-    ("User-agent: b\nCrawl-delay: 9\n\nUser-agent: *\nCrawl-delay: 10\n", 10.0),
-    ("User-agent: b\nCrawl-delay: 9\n", None),
-    ("User-agent: *\nCrawl-delay: 1\nCrawl-delay: 3\n", 3.0),
-    ("User-agent: *\nCrawl-delay: -1\n", None), ("User-agent: *\nCrawl-delay: inf\n", None),
-    ("User-agent: *\nCrawl-delay: soon\n", None),
-])
+@pytest.mark.parametrize(
+    ("file", "delay"),
+    [
+        ("User-agent: archiver\nCrawl-delay: 2.5\n\nUser-agent: *\nCrawl-delay: 10\n", 2.5),
+        ("User-agent: b\nCrawl-delay: 9\n\nUser-agent: *\nCrawl-delay: 10\n", 10.0),
+        ("User-agent: b\nCrawl-delay: 9\n", None),
+        ("User-agent: *\nCrawl-delay: 1\nCrawl-delay: 3\n", 3.0),
+        ("User-agent: *\nCrawl-delay: -1\n", None),
+        ("User-agent: *\nCrawl-delay: inf\n", None),
+        ("User-agent: *\nCrawl-delay: soon\n", None),
+    ],
+)
 def test_the_crawl_delay_is_that_of_the_own_group(file: str, delay: float | None) -> None:
     assert parse_robots(file.encode()).crawl_delay == delay
 
 
-@given(st.binary(max_size=300) | st.lists(st.sampled_from(
-    (b"User-agent: ", b"archiver", b"*", b"\n", b"Disallow: ", b"/", b"%", b"$", b"Crawl-delay: 9", b"\xff", b":")),
-    max_size=40).map(b"".join))
+@given(
+    st.binary(max_size=300)
+    | st.lists(
+        st.sampled_from(
+            (
+                b"User-agent: ",
+                b"archiver",
+                b"*",
+                b"\n",
+                b"Disallow: ",
+                b"/",
+                b"%",
+                b"$",
+                b"Crawl-delay: 9",
+                b"\xff",
+                b":",
+            )
+        ),
+        max_size=40,
+    ).map(b"".join)
+)
 def test_any_file_is_read_without_an_error(body: bytes) -> None:
     parse_robots(body).refusal("https://e.test/a%2Fb?c=ü")
 
@@ -115,10 +142,12 @@ def test_a_line_that_is_cut_is_not_read() -> None:
     assert parse_robots(file).refusal("https://e.test/a/c")
 
 
-@pytest.mark.parametrize(("status", "known"), [(200, True), (301, True), (401, True), (404, True), (410, True),
-                                               (429, False), (500, False), (503, False)])
+@pytest.mark.parametrize(
+    ("status", "known"),
+    [(200, True), (301, True), (401, True), (404, True), (410, True), (429, False), (500, False), (503, False)],
+)
 def test_an_answer_says_what_is_allowed_or_nobody_knows(status: int, known: bool) -> None:
-    assert readable(status) is known
+    assert is_robots_answer(status) is known
 
 
 def test_a_copy_stands_for_the_file_for_a_day() -> None:

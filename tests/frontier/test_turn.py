@@ -10,46 +10,74 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.frontier.cadence import Adaptive, Cadence, Cron, Every, read_cadence, share
-from archiver.frontier.turn import Past, Turn, next_turn, pause
+from archiver.frontier.cadence import (
+    Adaptive,
+    Cadence,
+    Cron,
+    Every,
+    PastRun,
+    RecrawlTime,
+    next_crawl,
+    read_cadence,
+    share,
+    start_interval,
+)
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 SIX = Every(6 * HOUR)
 
 
-def ran(hours_ago: float, outcome: str = "finished", new: int = 0, listed: int = 0) -> Past:
-    return Past(NOW - hours_ago * HOUR, outcome, new, listed)
+def ran(hours_ago: float, outcome: str = "finished", new: int = 0, listed: int = 0) -> PastRun:
+    return PastRun(NOW - hours_ago * HOUR, outcome, new, listed)
 
 
-def lived(cadence: Cadence, news: list[int], name: str = "a.example", listed: int = 10) -> list[Turn]:
+def lived(cadence: Cadence, news: list[int], name: str = "a.example", listed: int = 10) -> list[RecrawlTime]:
     """The turns of a site that is crawled whenever it is due, and finds so many new posts each time."""
-    runs, now, turns = [Past(NOW, "finished", 100, listed)], NOW, []
+    runs, now, turns = [PastRun(NOW, "finished", 100, listed)], NOW, []
     for new in news:
-        turns.append(next_turn(cadence, runs, name, now))
+        turns.append(next_crawl(cadence, runs, name, now))
         now = turns[-1].at
-        runs.insert(0, Past(now, "finished", new, listed))
+        runs.insert(0, PastRun(now, "finished", new, listed))
     return turns
 
 
-@pytest.mark.parametrize(("text", "cadence", "again"), [
-    ("6h", SIX, "6h"), (" 90m", Every(90 * timedelta(minutes=1)), "90m"), ("1w", Every(timedelta(days=7)), "7d"),
-    ("1.5h", Every(1.5 * HOUR), "90m"), ("cron:0 */4 * * *", Cron("0 */4 * * *"), "cron:0 */4 * * *"),
-    ("cron: H  6 * * MON-FRI", Cron("H 6 * * MON-FRI"), "cron:H 6 * * MON-FRI"),
-    ("cron:0 0 28 H *", Cron("0 0 28 H *"), "cron:0 0 28 H *"), ("adaptive", Adaptive(), "adaptive:1h..7d"),
-    ("adaptive:30m..2d", Adaptive(HOUR / 2, 48 * HOUR), "adaptive:30m..2d"),
-])
+@pytest.mark.parametrize(
+    ("text", "cadence", "again"),
+    [
+        ("6h", SIX, "6h"),
+        (" 90m", Every(90 * timedelta(minutes=1)), "90m"),
+        ("1w", Every(timedelta(days=7)), "7d"),
+        ("1.5h", Every(1.5 * HOUR), "90m"),
+        ("cron:0 */4 * * *", Cron("0 */4 * * *"), "cron:0 */4 * * *"),
+        ("cron: H  6 * * MON-FRI", Cron("H 6 * * MON-FRI"), "cron:H 6 * * MON-FRI"),
+        ("cron:0 0 28 H *", Cron("0 0 28 H *"), "cron:0 0 28 H *"),
+        ("adaptive", Adaptive(), "adaptive:1h..7d"),
+        ("adaptive:30m..2d", Adaptive(HOUR / 2, 48 * HOUR), "adaptive:30m..2d"),
+    ],
+)
 def test_a_cadence_is_read_and_written(text: str, cadence: Cadence, again: str) -> None:
     assert read_cadence(text) == cadence
     assert str(cadence) == again
     assert read_cadence(again) == cadence
 
 
-@pytest.mark.parametrize(("text", "names"), [
-    ("often", ""), ("", ""), ("4m", "5 minutes"), ("400d", "366 days"), ("cron:0 0 * *", "five"),
-    ("cron:99 * * * *", "cron"), ("cron:0 0 31 2 *", "day-of-month"), ("cron:0 0 30 H *", "February"),
-    ("adaptive:1h", ""), ("adaptive:2d..1h", ""), ("adaptive:x..1h", ""),
-])
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("often", ""),
+        ("", ""),
+        ("4m", "5 minutes"),
+        ("400d", "366 days"),
+        ("cron:0 0 * *", "five"),
+        ("cron:99 * * * *", "cron"),
+        ("cron:0 0 31 2 *", "day-of-month"),
+        ("cron:0 0 30 H *", "February"),
+        ("adaptive:1h", ""),
+        ("adaptive:2d..1h", ""),
+        ("adaptive:x..1h", ""),
+    ],
+)
 def test_what_is_no_cadence_is_refused(text: str, names: str) -> None:
     with pytest.raises(ValueError) as refused:
         read_cadence(text)
@@ -57,37 +85,37 @@ def test_what_is_no_cadence_is_refused(text: str, names: str) -> None:
 
 
 def test_a_site_that_was_never_crawled_is_due_now() -> None:
-    assert next_turn(SIX, [], "a.example", NOW) == Turn(NOW, 6 * HOUR, "never crawled")
+    assert next_crawl(SIX, [], "a.example", NOW) == RecrawlTime(NOW, 6 * HOUR, "never crawled")
 
 
 def test_turns_of_a_period_are_a_period_apart_whenever_a_run_began() -> None:
     at = [turn.at for turn in lived(SIX, [0] * 6)]
     assert {b - a for a, b in pairwise(at)} == {6 * HOUR}
-    late = [Past(at[0] + 2 * HOUR, "finished"), Past(at[0] - 6 * HOUR, "finished")]
-    assert next_turn(SIX, late, "a.example", at[0] + 3 * HOUR).at == at[1]
+    late = [PastRun(at[0] + 2 * HOUR, "finished"), PastRun(at[0] - 6 * HOUR, "finished")]
+    assert next_crawl(SIX, late, "a.example", at[0] + 3 * HOUR).at == at[1]
 
 
 def test_what_was_missed_counts_once() -> None:
     """A month away: one run is due, and the next a period later."""
-    away = next_turn(SIX, [ran(30 * 24)], "a.example", NOW)
+    away = next_crawl(SIX, [ran(30 * 24)], "a.example", NOW)
     assert away.at < NOW
-    assert NOW + 3 * HOUR <= next_turn(SIX, [ran(0), ran(30 * 24)], "a.example", NOW).at <= NOW + 9 * HOUR
+    assert NOW + 3 * HOUR <= next_crawl(SIX, [ran(0), ran(30 * 24)], "a.example", NOW).at <= NOW + 9 * HOUR
 
 
 def test_thousands_of_sites_do_not_fall_on_one_minute() -> None:
     names = [f"blog-{n}.example" for n in range(900)]
     for cadence in (SIX, Adaptive(6 * HOUR, 6 * HOUR), Cron("H H * * *")):
-        turns = [next_turn(cadence, [ran(0)], name, NOW).at for name in names]
+        turns = [next_crawl(cadence, [ran(0)], name, NOW).at for name in names]
         assert max(Counter(turn.replace(second=0, microsecond=0) for turn in turns).values()) < 45
-        assert turns == [next_turn(cadence, [ran(0)], name, NOW).at for name in names]
-    together = {next_turn(Cron("0 4 * * *"), [ran(0)], name, NOW).at for name in names}
+        assert turns == [next_crawl(cadence, [ran(0)], name, NOW).at for name in names]
+    together = {next_crawl(Cron("0 4 * * *"), [ran(0)], name, NOW).at for name in names}
     assert together == {datetime(2026, 3, 3, 4, 0, tzinfo=UTC)}  # that is what was asked for
 
 
 def test_a_cron_expression_is_of_utc() -> None:
-    assert next_turn(Cron("30 6 * * MON-FRI"), [ran(1)], "a", NOW).at == datetime(2026, 3, 3, 6, 30, tzinfo=UTC)
-    before = [Past(datetime(2026, 2, 27, 9, tzinfo=UTC), "finished")]
-    assert next_turn(Cron("30 6 * * MON-FRI"), before, "a", NOW).at == datetime(2026, 3, 2, 6, 30, tzinfo=UTC)
+    assert next_crawl(Cron("30 6 * * MON-FRI"), [ran(1)], "a", NOW).at == datetime(2026, 3, 3, 6, 30, tzinfo=UTC)
+    before = [PastRun(datetime(2026, 2, 27, 9, tzinfo=UTC), "finished")]
+    assert next_crawl(Cron("30 6 * * MON-FRI"), before, "a", NOW).at == datetime(2026, 3, 2, 6, 30, tzinfo=UTC)
 
 
 def test_an_adaptive_site_comes_to_its_bounds_and_stays() -> None:
@@ -95,8 +123,7 @@ def test_an_adaptive_site_comes_to_its_bounds_and_stays() -> None:
     assert [turn.period / HOUR for turn in busy] == [12, 6, 3, 1.5, 1, 1, 1, 1]
     asleep = lived(Adaptive(), [0] * 12)
     assert asleep[-1].period == timedelta(days=7)
-    assert all(
-a.period <= b.period for a, b in pairwise(asleep))
+    assert all(a.period <= b.period for a, b in pairwise(asleep))
     steady = lived(Adaptive(), [1] * 10)
     assert {turn.period for turn in steady} == {12 * HOUR}
 
@@ -109,32 +136,43 @@ def test_the_share_of_what_a_feed_lists_decides() -> None:
 
 def test_crawls_by_hand_in_a_row_say_nothing_of_a_sites_rhythm() -> None:
     runs = [ran(0.1 * n) for n in range(6)]
-    assert next_turn(Adaptive(), runs, "a.example", NOW).period == 12 * HOUR
+    assert next_crawl(Adaptive(), runs, "a.example", NOW).period == 12 * HOUR
 
 
 def test_a_run_that_was_stopped_goes_on_soon_and_not_again_and_again() -> None:
-    waits = [next_turn(Every(24 * HOUR), [ran(0, "interrupted")] * n + [ran(20)], "a", NOW).at - NOW for n in (1, 2, 3)]
+    waits = [
+        next_crawl(Every(24 * HOUR), [ran(0, "interrupted")] * n + [ran(20)], "a", NOW).at - NOW for n in (1, 2, 3)
+    ]
     assert [wait / timedelta(minutes=1) for wait in waits] == [10, 20, 40]
-    many = next_turn(Every(24 * HOUR), [ran(0, "")] * 24, "a", NOW)
+    many = next_crawl(Every(24 * HOUR), [ran(0, "")] * 24, "a", NOW)
     assert timedelta(0) < many.at - NOW <= 36 * HOUR
 
 
 def test_a_host_that_asked_for_a_pause_gets_it_but_not_for_years() -> None:
     later = NOW + 20 * HOUR
-    assert next_turn(SIX, [ran(1, "waiting")], "a", NOW, quiet_until=later).at == later
-    assert next_turn(SIX, [ran(1, "waiting")], "a", NOW, quiet_until=NOW + timedelta(days=700)).at < NOW + 9 * HOUR
+    assert next_crawl(SIX, [ran(1, "waiting")], "a", NOW, quiet_until=later).at == later
+    assert next_crawl(SIX, [ran(1, "waiting")], "a", NOW, quiet_until=NOW + timedelta(days=700)).at < NOW + 9 * HOUR
 
 
-@given(st.lists(st.tuples(st.integers(-40_000, 40_000), st.sampled_from(["finished", "failed", "interrupted", "",
-                                                                         "waiting"]), st.integers(0, 50)), max_size=24),
-       st.sampled_from([SIX, Cron("0 */4 * * *"), Adaptive()]))
-def test_whatever_the_clock_was_a_site_is_due_within_its_period(runs: list[tuple[int, str, int]], cadence: Cadence
-                                                                ) -> None:
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(-40_000, 40_000),
+            st.sampled_from(["finished", "failed", "interrupted", "", "waiting"]),
+            st.integers(0, 50),
+        ),
+        max_size=24,
+    ),
+    st.sampled_from([SIX, Cron("0 */4 * * *"), Adaptive()]),
+)
+def test_whatever_the_clock_was_a_site_is_due_within_its_period(
+    runs: list[tuple[int, str, int]], cadence: Cadence
+) -> None:
     """Runs of all times, from years ago to years ahead, as a clock that jumps leaves them."""
-    past = [Past(NOW + hours * HOUR, outcome, new) for hours, outcome, new in runs]
-    turn = next_turn(cadence, past, "a.example", NOW)
+    past = [PastRun(NOW + hours * HOUR, outcome, new) for hours, outcome, new in runs]
+    turn = next_crawl(cadence, past, "a.example", NOW)
     assert turn.at <= NOW + 1.5 * turn.period + timedelta(minutes=10)
-    assert next_turn(cadence, past, "a.example", NOW) == turn
+    assert next_crawl(cadence, past, "a.example", NOW) == turn
 
 
 @given(st.text())
@@ -143,5 +181,5 @@ def test_a_share_is_of_one(name: str) -> None:
 
 
 def test_starts_are_spread_and_a_long_list_is_got_through() -> None:
-    assert pause(3) == 0.5
-    assert pause(100_000) * 100_000 == pytest.approx(1800)
+    assert start_interval(3) == 0.5
+    assert start_interval(100_000) * 100_000 == pytest.approx(1800)

@@ -14,66 +14,81 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.fields import MEASURED
-from archiver.frontier.cadence import Every
-from archiver.frontier.turn import Past, Turn
-from archiver.items import Outcome, PageKind, Target, Visit
-from archiver.items import Source as Source_
-from archiver.store.connect import open_archive
-from archiver.store.health.judge import Finding, Known, Run, Source, judge
-from archiver.store.health.kept import without
-from archiver.store.health.known import growth
-from archiver.store.health.likely import chance_of_so_few, chance_of_so_many, is_far
-from archiver.store.health.place import judge_place
-from archiver.store.ledger import stamp
-from archiver.store.run_measures import Measured, Measuring
-from archiver.store.turns import Scheduled
+from archiver.frontier.cadence import Every, PastRun, RecrawlTime
+from archiver.health.health_report import judge_place
+from archiver.health.health_rules import (
+    HealthFinding,
+    HealthInputs,
+    JudgedRun,
+    SilentSource,
+    chance_of_so_few,
+    chance_of_so_many,
+    is_far,
+    judge_site,
+)
+from archiver.health.health_state import growth, without_accepted
+from archiver.items import DiscoveredURL, Outcome, PageKind, PageResult
+from archiver.items import DiscoverySource as Source_
+from archiver.storage.connection import open_archive
+from archiver.storage.pages import stamp
+from archiver.storage.runs import MeasuredRun, RunStatistics, Scheduled
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 ALL = dict.fromkeys(MEASURED, 10)
 
 
-def measured(articles: int = 10, length: float = 2000, latency: float = 0.2, outcomes: Mapping[str, int] | None = None,
-             **fields: int) -> Measured:
+def measured(
+    articles: int = 10,
+    length: float = 2000,
+    latency: float = 0.2,
+    outcomes: Mapping[str, int] | None = None,
+    **fields: int,
+) -> MeasuredRun:
     have = {name: min(number, articles) for name, number in (ALL | fields).items()}
-    return Measured(articles, have, length, outcomes or {"archived": articles, "not-article": 5}, {"200": 15}, latency,
-                    latency * 3)
+    return MeasuredRun(
+        articles, have, length, outcomes or {"archived": articles, "not-article": 5}, {"200": 15}, latency, latency * 3
+    )
 
 
-def site(*runs: Measured | str, past: int = 10, **known: object) -> Known:
+def site(*runs: MeasuredRun | str, past: int = 10, **known: object) -> HealthInputs:
     """A site with so many good runs, a day apart, and then these: what they measured, or how they ended."""
     told = [measured()] * past + list(runs)
-    listed = [Run(NOW - (len(told) - 1 - n) * DAY, *(
-        ("finished", "", one) if isinstance(one, Measured) else (one, f"it {one}", Measured())))
-        for n, one in enumerate(told)]
-    return Known("a.example", listed[::-1], **known)  # type: ignore[arg-type]
+    listed = [
+        JudgedRun(
+            NOW - (len(told) - 1 - n) * DAY,
+            *(("finished", "", one) if isinstance(one, MeasuredRun) else (one, f"it {one}", MeasuredRun())),
+        )
+        for n, one in enumerate(told)
+    ]
+    return HealthInputs("a.example", listed[::-1], **known)  # type: ignore[arg-type]
 
 
-def found(known: Known) -> list[Finding]:
-    return list(judge(known, NOW).findings)
+def found(known: HealthInputs) -> list[HealthFinding]:
+    return list(judge_site(known, NOW).findings)
 
 
-def figures(finding: Finding) -> list[str]:
+def figures(finding: HealthFinding) -> list[str]:
     """The numbers, dates and times in its sentence."""
     return re.findall(r"(?<![\w.])\d[\d:-]*%?", finding.sentence)
 
 
-def codes(known: Known) -> list[tuple[str, str, str]]:
+def codes(known: HealthInputs) -> list[tuple[str, str, str]]:
     return [(one.code, one.about, one.level) for one in found(known)]
 
 
 def test_a_site_as_it_ever_was_is_green_and_one_without_a_run_unknown() -> None:
-    assert judge(site(), NOW).state == "green"
-    assert judge(site(measured(9), measured(1)), NOW).state == "green"
-    assert judge(Known("a.example"), NOW).state == judge(site(past=0), NOW).state == "unknown"
+    assert judge_site(site(), NOW).state == "green"
+    assert judge_site(site(measured(9), measured(1)), NOW).state == "green"
+    assert judge_site(HealthInputs("a.example"), NOW).state == judge_site(site(past=0), NOW).state == "unknown"
 
 
 def test_a_field_that_is_gone_is_told_with_its_first_run() -> None:
-    fall, = found(site(measured(5, published=0)))
+    (fall,) = found(site(measured(5, published=0)))
     assert (fall.code, fall.about, fall.level, fall.since) == ("coverage", "published", "red", NOW)
     assert figures(fall) == ["0", "5", "2026-03-02", "12:00", "100%"]
     assert "archiver sites rules a.example --learn" in fall.sentence
-    later, = found(site(measured(5, published=0), *[measured(2, published=0)] * 4))
+    (later,) = found(site(measured(5, published=0), *[measured(2, published=0)] * 4))
     assert later.since == NOW - 4 * DAY
     assert figures(later)[:2] == ["0", "13"]
 
@@ -85,12 +100,12 @@ def test_one_new_post_a_run_is_enough_after_some_runs() -> None:
 
 
 def test_posts_that_come_to_nothing_are_told_one_by_one_until_one_is_got() -> None:
-    def asked(told: int, got: int) -> Measured:
+    def asked(told: int, got: int) -> MeasuredRun:
         return replace(measured(0, outcomes={"not-article": 3}), told=told, got=got)
 
     sound = [asked(10, 10), asked(1, 1), asked(1, 1)]
     assert codes(site(*sound, asked(1, 0), asked(0, 0), asked(1, 0))) == codes(site(asked(9, 9), asked(9, 0))) == []
-    told, = found(site(*sound, asked(1, 0), asked(0, 0), asked(1, 0), asked(1, 0)))
+    (told,) = found(site(*sound, asked(1, 0), asked(0, 0), asked(1, 0), asked(1, 0)))
     assert (told.code, told.about, told.level, told.since) == ("posts", "told", "red", NOW - 3 * DAY)
     assert sorted(figures(told)) == sorted(["3", "2026-02-27", "12:00", "0", "100%"])
     assert codes(site(*sound, *[asked(1, 0)] * 5, asked(5, 5))) == []
@@ -101,23 +116,25 @@ def test_posts_that_come_to_nothing_are_told_one_by_one_until_one_is_got() -> No
 
 def test_a_first_crawl_in_pieces_is_one() -> None:
     """Its old posts, which came last, are not like the new ones, and the old addresses are gone."""
-    new, old = measured(20, **dict.fromkeys(MEASURED, 20)), measured(
-        200, outcomes={"archived": 200, "gone": 90}, **(dict.fromkeys(MEASURED, 200) | {"authors": 20}))
+    new, old = (
+        measured(20, **dict.fromkeys(MEASURED, 20)),
+        measured(200, outcomes={"archived": 200, "gone": 90}, **(dict.fromkeys(MEASURED, 200) | {"authors": 20})),
+    )
     known = site(new, old, past=0)
     assert codes(known) == [("coverage", "authors", "amber")]
     for outcome, reason in (("finished", "the limit of 20 posts"), ("interrupted", "shutdown")):
         first = replace(known.runs[-1], outcome=outcome, reason=reason)
         assert codes(replace(known, runs=[*known.runs[:-1], first])) == []
     in_pieces = [replace(run, reason="the limit of 20 posts") for run in site(past=8).runs]  # each of its runs is
-    after = Run(NOW + DAY, "finished", "the limit of 20 posts", measured(10, title=0))
-    assert codes(Known("a.example", [after, *in_pieces])) == [("coverage", "title", "red")]
+    after = JudgedRun(NOW + DAY, "finished", "the limit of 20 posts", measured(10, title=0))
+    assert codes(HealthInputs("a.example", [after, *in_pieces])) == [("coverage", "title", "red")]
 
 
 def test_new_pages_that_are_no_posts_any_more_are_told() -> None:
-    def met(met: int, posts: int) -> Measured:
+    def met(met: int, posts: int) -> MeasuredRun:
         return replace(measured(0, outcomes={"not-article": 3}), met=met, posts=posts)
 
-    told, = found(site(met(24, 23), met(1, 1), met(2, 0), met(2, 0), past=1))
+    (told,) = found(site(met(24, 23), met(1, 1), met(2, 0), met(2, 0), past=1))
     assert (told.code, told.about, told.level, told.since) == ("posts", "pages", "amber", NOW - DAY)
     assert sorted(figures(told)) == sorted(["4", "2026-03-01", "12:00", "0", "96%"])
     assert codes(site(met(24, 23), met(2, 0), met(2, 2))) == codes(site(met(24, 12), met(4, 0))) == []
@@ -128,32 +145,52 @@ def test_new_pages_that_are_no_posts_any_more_are_told() -> None:
 
 
 def test_what_a_run_measures_of_posts_that_it_was_told_of_and_of_its_feeds() -> None:
-    def run(*visits: Any) -> Measured:
-        measuring = Measuring()
+    def run(*visits: Any) -> MeasuredRun:
+        measuring = RunStatistics()
         for kind, outcome, before, was, listed, *rule in visits:
             url = "https://a.example/x"
-            targets = tuple(Target(f"{url}{n}", Source_.FEED) for n in range(listed))
+            targets = tuple(DiscoveredURL(f"{url}{n}", Source_.FEED) for n in range(listed))
             same = kind is PageKind.FEED and outcome is Outcome.UNCHANGED
-            visit = Visit(url, url, NOW, outcome, kind, rule="".join(rule), targets=targets,
-                          status=304 if same else 200)
+            visit = PageResult(
+                url, url, NOW, outcome, kind, rule="".join(rule), targets=targets, status=304 if same else 200
+            )
             outcome = Outcome.NOT_ARTICLE if same else outcome  # as it is written: it is what it was
             measuring.visited(visit, outcome, before, was)
-        return Measured.from_json(measuring.as_json({}))
+        return MeasuredRun.from_json(measuring.as_json({}))
 
     post, page, due = PageKind.POST, PageKind.OTHER, "due"
-    one = run((post, Outcome.ARCHIVED, due, "post", 0), (page, Outcome.NOT_ARTICLE, due, "post", 0),
-              (post, Outcome.REFUSED, due, "post", 0), (post, Outcome.ARCHIVED, "failed", "post", 0))
+    one = run(
+        (post, Outcome.ARCHIVED, due, "post", 0),
+        (page, Outcome.NOT_ARTICLE, due, "post", 0),
+        (post, Outcome.REFUSED, due, "post", 0),
+        (post, Outcome.ARCHIVED, "failed", "post", 0),
+    )
     assert (one.told, one.got) == (4, 2)
-    one = run((post, Outcome.ARCHIVED, due, "unknown", 0), (page, Outcome.NOT_ARTICLE, due, "unknown", 0),
-              (post, Outcome.ARCHIVED, "archived", "post", 0), (post, Outcome.FAILED, "failed", "post", 0))
+    one = run(
+        (post, Outcome.ARCHIVED, due, "unknown", 0),
+        (page, Outcome.NOT_ARTICLE, due, "unknown", 0),
+        (post, Outcome.ARCHIVED, "archived", "post", 0),
+        (post, Outcome.FAILED, "failed", "post", 0),
+    )
     assert (one.told, one.got, one.listed) == (0, 0, None)
-    one = run((post, Outcome.ARCHIVED, due, "unknown", 0), (page, Outcome.NOT_ARTICLE, due, "unknown", 0, "undated"),
-              (page, Outcome.NOT_ARTICLE, due, "unknown", 0, "page address"), (post, Outcome.ARCHIVED, due, "post", 0))
+    one = run(
+        (post, Outcome.ARCHIVED, due, "unknown", 0),
+        (page, Outcome.NOT_ARTICLE, due, "unknown", 0, "undated"),
+        (page, Outcome.NOT_ARTICLE, due, "unknown", 0, "page address"),
+        (post, Outcome.ARCHIVED, due, "post", 0),
+    )
     assert (one.met, one.posts) == (2, 1)
-    full, empty, same = ((PageKind.FEED, outcome, due, "feed", listed) for outcome, listed in (
-        (Outcome.NOT_ARTICLE, 3), (Outcome.NOT_ARTICLE, 0), (Outcome.UNCHANGED, 0)))
+    full, empty, same = (
+        (PageKind.FEED, outcome, due, "feed", listed)
+        for outcome, listed in ((Outcome.NOT_ARTICLE, 3), (Outcome.NOT_ARTICLE, 0), (Outcome.UNCHANGED, 0))
+    )
     assert [run(*feeds).listed for feeds in ((full, empty), (empty,), (same, empty), (full, same), (same,))] == [
-        3, 0, None, 3, None]
+        3,
+        0,
+        None,
+        3,
+        None,
+    ]
 
 
 def test_a_field_that_comes_back_is_well_and_one_that_few_had_is_no_matter() -> None:
@@ -166,20 +203,28 @@ def test_a_field_that_comes_back_is_well_and_one_that_few_had_is_no_matter() -> 
 def test_it_is_told_until_it_is_well_again_or_accepted() -> None:
     long = site(*[measured(3, authors=0)] * 30, past=6)
     assert codes(long) == [("coverage", "authors", "amber")]
-    health = judge(long, NOW)
-    assert without(health, {"coverage authors": NOW}).state == "green"
-    assert without(health, {"coverage tags": NOW, "coverage authors": NOW - 40 * DAY}) == health
+    health = judge_site(long, NOW)
+    assert without_accepted(health, {"coverage authors": NOW}).state == "green"
+    assert without_accepted(health, {"coverage tags": NOW, "coverage authors": NOW - 40 * DAY}) == health
 
 
-@pytest.mark.parametrize("bad", [
-    measured(length=300), measured(latency=4.0), measured(outcomes={"archived": 9, "refused": 9}),
-    measured(outcomes={"archived": 9, "failed": 9})])
-def test_what_was_accepted_is_not_told_again_by_the_next_run(bad: Measured) -> None:
+@pytest.mark.parametrize(
+    "bad",
+    [
+        measured(length=300),
+        measured(latency=4.0),
+        measured(outcomes={"archived": 9, "refused": 9}),
+        measured(outcomes={"archived": 9, "failed": 9}),
+    ],
+)
+def test_what_was_accepted_is_not_told_again_by_the_next_run(bad: MeasuredRun) -> None:
     first, second = site(bad, measured(), bad), site(bad, bad)
     for known, since in ((first, NOW), (second, NOW - DAY)):
-        told, = found(known)
+        (told,) = found(known)
         assert told.since == since
-    assert without(judge(second, NOW), {f"{told.code} {told.about}".strip(): NOW - DAY / 2}).state == "green"
+    assert (
+        without_accepted(judge_site(second, NOW), {f"{told.code} {told.about}".strip(): NOW - DAY / 2}).state == "green"
+    )
 
 
 def test_how_the_last_runs_ended() -> None:
@@ -187,13 +232,15 @@ def test_how_the_last_runs_ended() -> None:
     assert codes(site(*["failed"] * 2)) == [("failed", "", "red")]
     assert figures(found(site(*["failed"] * 2))[0]) == ["2", "2026-03-01"]
     assert codes(site("failed", past=0)) == [("failed", "", "red")]
-    reasons = {"https://a.example/ cannot be crawled: it redirects to https://b.example/.": "It has moved",
-               "https://a.example/ cannot be crawled: there is no such host.": "Its domain has no address any more",
-               "https://a.example/ cannot be crawled: the server answers 404.": "Look at its home page",
-               "https://a.example/ cannot be crawled: the server is busy (it answers 429).": "It is asked too often",
-               "It does not answer any more: the next crawl goes on where it stopped.": ""}
+    reasons = {
+        "https://a.example/ cannot be crawled: it redirects to https://b.example/.": "It has moved",
+        "https://a.example/ cannot be crawled: there is no such host.": "Its domain has no address any more",
+        "https://a.example/ cannot be crawled: the server answers 404.": "Look at its home page",
+        "https://a.example/ cannot be crawled: the server is busy (it answers 429).": "It is asked too often",
+        "It does not answer any more: the next crawl goes on where it stopped.": "",
+    }
     for reason, advice in reasons.items():
-        told, = found(Known("a.example", [Run(NOW, "failed", reason, Measured())]))
+        (told,) = found(HealthInputs("a.example", [JudgedRun(NOW, "failed", reason, MeasuredRun())]))
         assert told.sentence.removeprefix(f"Its last run failed: {reason}").strip().startswith(advice)
     assert codes(site("interrupted")) == codes(site("waiting")) == codes(site("")) == []
     assert codes(site(*["waiting"] * 3)) == [("waiting", "", "amber")]
@@ -203,15 +250,15 @@ def test_how_the_last_runs_ended() -> None:
 
 def test_more_pages_fail_than_ever() -> None:
     bad = replace(measured(10, outcomes={"archived": 10, "failed": 10}), statuses={"200": 10, "503": 9, "404": 1})
-    told, = found(site(bad))
+    (told,) = found(site(bad))
     assert (told.code, told.about) == ("statuses", "failed")
     assert figures(told)[:2] == ["10", "20"]
     assert {"2026-03-02", "12:00", "503", "9", "404", "1"} <= set(figures(told))
-    told, = found(site(replace(measured(outcomes={"archived": 9, "refused": 9}), statuses={"200": 9, "403": 9})))
+    (told,) = found(site(replace(measured(outcomes={"archived": 9, "refused": 9}), statuses={"200": 9, "403": 9})))
     assert (told.code, told.about) == ("statuses", "refused")
     assert {"403", "9"} <= set(figures(told))
     assert codes(site(measured(outcomes={"archived": 10, "failed": 1}))) == []
-    assert codes(site(Measured(outcomes={"archived": 2, "failed again": 9}))) == []
+    assert codes(site(MeasuredRun(outcomes={"archived": 2, "failed again": 9}))) == []
     for outcome in ("gone", "duplicate"):
         nothing = measured(0, outcomes={"not-article": 3, outcome: 4})
         assert codes(site(nothing)) == [("statuses", outcome, "amber")]
@@ -246,26 +293,26 @@ def test_silence_is_judged_by_the_sites_own_rhythm(silent: int, told: bool) -> N
 
 
 def test_dead_sources_and_robots() -> None:
-    dead = Source("feed", "https://a.example/feed", "the server answers 404", NOW)
-    told, = found(site(dead=[dead]))
+    dead = SilentSource("feed", "https://a.example/feed", "the server answers 404", NOW)
+    (told,) = found(site(dead=[dead]))
     assert (told.code, told.about, told.level) == ("source", "feed", "amber")
     assert dead.url in told.sentence
     assert codes(site(forbids=3, forbidden="https://a.example/x")) == [("robots", "posts", "amber")]
     assert codes(site(closed="robots.txt forbids it (/)", forbids=9)) == [("robots", "home", "red")]
     assert codes(site("failed", closed="x", dead=[dead])) == [("robots", "home", "red")]
-    site_map = Source("sitemap", "", "it answers no more", NOW)
+    site_map = SilentSource("sitemap", "", "it answers no more", NOW)
     nothing = measured(0, outcomes={"not-article": 3})
-    told, = found(site(nothing, dead=[dead, site_map]))
+    (told,) = found(site(nothing, dead=[dead, site_map]))
     assert (told.code, told.about, told.level) == ("source", "all", "red")
     assert all(part in told.sentence for part in ("https://a.example/feed", dead.why, site_map.why))
     assert [one.level for one in found(site(nothing, dead=[dead, site_map], alive=True))] == ["amber"] * 2
-    both = judge(site(measured(length=300), closed="x", dead=[dead]), NOW)
+    both = judge_site(site(measured(length=300), closed="x", dead=[dead]), NOW)
     assert both.state == "red"
     assert [one.level for one in both.findings] == ["red", "amber", "amber"]
 
 
 def test_the_archive_itself() -> None:
-    late = Scheduled({}, Every(6 * DAY / 24), Past(NOW - 2 * DAY, "finished"), Turn(NOW - DAY, DAY / 4, ""))
+    late = Scheduled({}, Every(6 * DAY / 24), PastRun(NOW - 2 * DAY, "finished"), RecrawlTime(NOW - DAY, DAY / 4, ""))
 
     def state(free: int, daily: float, sites: list[Scheduled], scheduler: str | None) -> list[tuple[str, str]]:
         health = judge_place("a.db", free, daily, sites, scheduler, NOW)
@@ -277,12 +324,14 @@ def test_the_archive_itself() -> None:
     assert state(10**11, 0.0, [late], "") == [("late", "red")]
     assert state(10**11, 0.0, [late], "7") == [("late", "amber")]
     for span, told in ((DAY / 16, "2 hours"), (DAY, "24 hours"), (7 * DAY, "7 days")):
-        one, = judge_place("a.db", 10**11, 0.0, [replace(late, turn=Turn(NOW - span, DAY / 96, ""))], "7", NOW).findings
+        (one,) = judge_place(
+            "a.db", 10**11, 0.0, [replace(late, turn=RecrawlTime(NOW - span, DAY / 96, ""))], "7", NOW
+        ).findings
         assert f" {told}" in one.sentence
-    new = replace(late, site={"added_at": (NOW - 2 * DAY).isoformat()}, last=None, turn=Turn(NOW, DAY / 2, ""))
+    new = replace(late, site={"added_at": (NOW - 2 * DAY).isoformat()}, last=None, turn=RecrawlTime(NOW, DAY / 2, ""))
     assert state(10**11, 0.0, [new], "7") == [("late", "amber")]
     assert state(10**11, 0.0, [replace(new, site={"added_at": (NOW - DAY / 2).isoformat()})], "7") == []
-    fresh = replace(late, turn=Turn(NOW - DAY / 48, DAY / 4, ""))
+    fresh = replace(late, turn=RecrawlTime(NOW - DAY / 48, DAY / 4, ""))
     assert state(10**11, 0.0, [fresh, replace(late, last=None)], "") == []
 
 
@@ -290,11 +339,17 @@ def test_the_past_that_a_first_crawl_brings_is_no_growth(tmp_path: Path) -> None
     db = open_archive(tmp_path / "a.db", create=True)
 
     def ran(site: int, days: float, size: int, outcome: str = "finished", reason: str = "") -> float:
-        db.execute("insert or ignore into sites (id, name, start_url, host, path, settings, added_at) values "
-                   "(?, ?, '', '', '/', '{}', '')", [site, str(site)])
+        db.execute(
+            "insert or ignore into sites (id, name, start_url, host, path, settings, added_at) values "
+            "(?, ?, '', '', '/', '{}', '')",
+            [site, str(site)],
+        )
         if size:
-            db.execute("insert into runs (site_id, mode, started_at, outcome, reason, bytes) values "
-                       "(?, 'incremental', ?, ?, ?, ?)", [site, stamp(NOW - days * DAY), outcome, reason, size])
+            db.execute(
+                "insert into runs (site_id, mode, started_at, outcome, reason, bytes) values "
+                "(?, 'incremental', ?, ?, ?, ?)",
+                [site, stamp(NOW - days * DAY), outcome, reason, size],
+            )
         return growth(db, NOW)
 
     assert ran(1, 4, 4_000, "interrupted", "It was stopped.") == 1_000  # a past that is still to be brought
@@ -322,5 +377,5 @@ def test_what_is_told_of_many_is_told_of_very_many() -> None:
 
 
 @given(st.lists(st.builds(measured, st.integers(0, 3), published=st.integers(0, 3)), max_size=40))
-def test_any_past_is_judged(runs: list[Measured]) -> None:
-    assert judge(site(*runs, past=0), NOW).state in ("green", "amber", "red", "unknown")
+def test_any_past_is_judged(runs: list[MeasuredRun]) -> None:
+    assert judge_site(site(*runs, past=0), NOW).state in ("green", "amber", "red", "unknown")

@@ -26,8 +26,9 @@ class Blog:
         pages: Pages = self.server.pages
         for post in range(self.posts, self.posts + number):
             title = f"Story number {post}"
-            pages[f"/story-{post}/"] = page(title, title + _SOUND, date=f"2024-03-{post % 28 + 1:02}") if dated else (
-                undated(title))
+            pages[f"/story-{post}/"] = (
+                page(title, title + _SOUND, date=f"2024-03-{post % 28 + 1:02}") if dated else (undated(title))
+            )
         self.posts += number
         pages |= beside or {}
         links = [*(f"/story-{post}/" for post in range(self.posts)), *(beside or {})]
@@ -44,16 +45,20 @@ class Blog:
 
 def undated(title: str) -> Answer:
     """The new theme: all that the old one has, but for the date."""
-    return Answer(f"""<!doctype html><html lang="en"><head><title>{title} – The Test Blog</title>
+    return Answer(
+        f"""<!doctype html><html lang="en"><head><title>{title} – The Test Blog</title>
 <meta property="og:type" content="article"></head><body><header><a href="/">The Test Blog</a></header>
 <main><article class="story"><h1>{title}</h1><p class="by">By <span class="author">Ann Rowe</span></p>
-<div class="story-text"><p>{title}{_SOUND}</p></div></article></main></body></html>""".encode())
+<div class="story-text"><p>{title}{_SOUND}</p></div></article></main></body></html>""".encode()
+    )
 
 
 def feed(*links: str) -> Answer:
     items = "".join(f"<item><title>Story</title><link>{link}</link></item>" for link in links)
-    return Answer(f'<rss version="2.0"><channel><title>The Test Blog</title>{items}</channel></rss>'.encode(),
-                  headers={"Content-Type": "application/rss+xml"})
+    return Answer(
+        f'<rss version="2.0"><channel><title>The Test Blog</title>{items}</channel></rss>'.encode(),
+        headers={"Content-Type": "application/rss+xml"},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -148,8 +153,11 @@ def test_a_site_that_is_parked_is_told_with_the_sources_that_it_lost(tmp_path: P
         server.pages["/"] = text("", 302, Location="/en/")
         links = [f"{server.url}story-{post}/" for post in range(6)]
         server.pages["/feed.xml"] = feed(*links)
-        server.pages["/sitemap.xml"] = text("<urlset xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'>" + "".join(
-            f"<url><loc>{link}</loc></url>" for link in links) + "</urlset>")
+        server.pages["/sitemap.xml"] = text(
+            "<urlset xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'>"
+            + "".join(f"<url><loc>{link}</loc></url>" for link in links)
+            + "</urlset>"
+        )
         crawl(server.url, archive=blog.archive)
         parked = Answer(b"<html><head><title>For sale</title></head><body><p>This domain is for sale.</p></body>")
         server.pages.update(dict.fromkeys(server.pages.keys() - {"/robots.txt"}, parked))

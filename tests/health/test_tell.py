@@ -20,13 +20,12 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from archiver.commands.health import ways as ways_module
-from archiver.commands.health.tell import tell
-from archiver.commands.health.ways import Message, ways_of
-from archiver.commands.main import cli
+from archiver.cli.main import cli
+from archiver.health import notifications as ways_module
+from archiver.health.notifications import HealthMessage, channels_of, notify
 from archiver.sites.config import Mail, Notify
-from archiver.store.connect import open_archive
-from archiver.store.locks import lock_schedule
+from archiver.storage.connection import open_archive
+from archiver.storage.locks import lock_schedule
 from tests.archive_fixture import make_archive
 from tests.runner import Runner, fault
 from tests.spiders.crawling import rows
@@ -128,16 +127,20 @@ def call(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call
 def fail(archive: Path, site: int = 2) -> None:
     db = open_archive(archive)
     with db.atomic():
-        db.execute("insert into runs (site_id, mode, started_at, finished_at, outcome, reason) values "
-                   "(?, 'full', '2024-06-02T00:00:00+00:00', '2024-06-02T00:00:01+00:00', 'failed', 'It fell over.')",
-                   [site])
+        db.execute(
+            "insert into runs (site_id, mode, started_at, finished_at, outcome, reason) values "
+            "(?, 'full', '2024-06-02T00:00:00+00:00', '2024-06-02T00:00:01+00:00', 'failed', 'It fell over.')",
+            [site],
+        )
     db.close()
 
 
 def test_a_change_is_told_once_by_each_way_and_so_is_its_end(archive: Path, call: Call, tmp_path: Path) -> None:
     heard = tmp_path / "heard.json"
-    script = ("import os, pathlib, sys\n"
-              f"pathlib.Path({str(heard)!r}).write_text(os.environ['ARCHIVER_STATE'] + sys.stdin.read())")
+    script = (
+        "import os, pathlib, sys\n"
+        f"pathlib.Path({str(heard)!r}).write_text(os.environ['ARCHIVER_STATE'] + sys.stdin.read())"
+    )
     with serving(Hook()) as hook, serving(Postmaster()) as post:
         toml = f"""[notify]
 command = {json.dumps([sys.executable, "-c", script])}
@@ -160,7 +163,7 @@ port = {post.server_address[1]}
         assert token == "Bearer s3cret"
         assert told["state"] == "amber"
         assert "It fell over." in told["text"]
-        change, = told["changes"]
+        (change,) = told["changes"]
         assert (change["site"], change["before"], change["state"]) == ("notes.example/blog", "green", "amber")
         assert json.loads(heard.read_text().removeprefix("amber")) == told
         letter = message_from_string(post.letters[0])
@@ -180,10 +183,10 @@ port = {post.server_address[1]}
 
 
 def test_a_way_says_what_came_of_it() -> None:
-    message = Message("archiver: a trial", "A trial.", "green", {"text": "A trial."})
+    message = HealthMessage("archiver: a trial", "A trial.", "green", {"text": "A trial."})
 
     def told(**named: Any) -> str:
-        (way,) = ways_of(Notify(**named)).values()
+        (way,) = channels_of(Notify(**named)).values()
         return way(message)
 
     assert told(command=("sh", "-c", "sleep 40 & exit 0")) == ""
@@ -200,10 +203,10 @@ def test_a_way_says_what_came_of_it() -> None:
 def test_a_server_that_is_slow_byte_by_byte_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ways_module, "_SECONDS", 0.2)
     monkeypatch.setenv("no_proxy", "*")
-    message = Message("archiver: a trial", "A trial.", "green", {"text": "A trial."})
+    message = HealthMessage("archiver: a trial", "A trial.", "green", {"text": "A trial."})
     with serving(Trickle(b"HTTP/1.1 200 OK\r\n")) as hook, serving(Trickle(b"220-here\r\n")) as post:
         mail = Mail(("a@b.example",), "127.0.0.1", post.server_address[1])
-        found = ways_of(Notify(webhook=f"http://127.0.0.1:{hook.server_address[1]}/", mail=mail))
+        found = channels_of(Notify(webhook=f"http://127.0.0.1:{hook.server_address[1]}/", mail=mail))
         assert ["0.2 seconds" in way(message) for way in found.values()] == [True, True]
 
 
@@ -220,7 +223,9 @@ def test_what_cannot_be_sent_is_kept_tried_again_and_given_up(archive: Path, cal
         assert "/none/such" in errors["command"]
         assert os.strerror(errno.ENOENT) in errors["command"]
         assert rows(archive, "select channel, outcome, attempts from notifications order by 1") == [
-            ("command", "failed", 1), ("webhook", "failed", 1)]
+            ("command", "failed", 1),
+            ("webhook", "failed", 1),
+        ]
         hook.status = 200
         call("status", "--notify")
         assert rows(archive, "select outcome, attempts from notifications where channel = 'webhook'") == [("sent", 2)]
@@ -251,9 +256,9 @@ def test_what_else_is_wrong_is_told_though_the_state_stays(archive: Path, call: 
 def test_turns_that_an_outage_has_missed_are_not_told_at_once_by_the_scheduler(archive: Path, call: Call) -> None:
     with lock_schedule(archive), serving(Hook()) as hook:
         call("status", toml=f'[notify]\nwebhook = "http://127.0.0.1:{hook.server_address[1]}/"\n')
-        assert tell(archive, place=False) == [] == hook.posted
-        assert tell(archive) == [("webhook", "")]
-        change, = hook.posted[0][0]["changes"]
+        assert notify(archive, place=False) == [] == hook.posted
+        assert notify(archive) == [("webhook", "")]
+        (change,) = hook.posted[0][0]["changes"]
     assert change["site"] == ""
     assert change["state"] == "amber"
     assert change["sentence"].startswith("3 "), "how many sites are late"
@@ -269,14 +274,18 @@ def test_numbers_for_prometheus(archive: Path, call: Call, tmp_path: Path) -> No
 
     fail(archive)
     db = open_archive(archive)
-    db.execute("update runs set statistics = ? where id = 4",
-               ['{"articles": 4, "fields": {"title": 3}, "latency": 0.25}'])
+    db.execute(
+        "update runs set statistics = ? where id = 4", ['{"articles": 4, "fields": {"title": 3}, "latency": 0.25}']
+    )
     db.execute("""update sites set name = 'odd "\\ name' where id = 3""")
     db.close()
     file = tmp_path / "archiver.prom"
     assert call("status", "--prometheus", str(file)).exit_code == 0
-    values = {(sample.name, tuple(sorted(sample.labels.items()))): sample.value
-              for family in text_string_to_metric_families(file.read_text()) for sample in family.samples}
+    values = {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(file.read_text())
+        for sample in family.samples
+    }
     site = ("site", "notes.example/blog")
     assert values["archiver_site_articles", (site,)] == 2
     assert values["archiver_requests_total", ()] == 27
@@ -291,31 +300,35 @@ def test_numbers_for_prometheus(archive: Path, call: Call, tmp_path: Path) -> No
     assert call("status", "--prometheus", "-", "--health").exit_code == 2
 
 
-@pytest.mark.parametrize(("toml", "says"), [
-    ("[notify]\nwebhok = 1\n", "line 2, column 1"),
-    ("contact = 'a@b.example'\n[notify.mail]\nto = 'a@b.example'\n  password = 'x'\n", "line 4, column 3"),
-    ("[notify]\ncommand = 'beep'\n", "line 2, column 1"),
-    ("[notify]\nwebhook = 'https://me:pw@x.example/'\n", "line 2, column 1"),
-    ("[notify.mail]\nto = 'a@b.example'\nsecurity = 'ssl'\n", "line 3, column 1"),
-    ("[notify.mail]\nto = 'a@b.example'\nhost = ''\n", "line 3, column 1"),
-    ("[notify.mail]\nport = 25\n", "line 1, column 1"),
-    ("[groups.news]\ncadence = '6h'\n[groups.'slow ones']\ndelay = 'often'\n", "line 4, column 1"),
-    ("[defaults]\ndelay = [1]\n", "line 2, column 1"),
-    ("[notify]\nwebhook = 'http://['\n", "line 2, column 1"),
-    ("[notify]\nwebhook = 'http://x.example:99999/'\n", "line 2, column 1"),
-    ("[notify.mail]\nto = 'a@b.example'\nfrom = \"x@y.example\\n\"\n",
-     "line 3, column 1"),
-    ("[notify.mail]\nto = [\"a@b.example\\r\"]\n", "line 2, column 1"),
-    ("[groups.News]\ndelay = 1\n[groups.news]\ndelay = 2\n", "line 3, column 1"),
-    ("[groups.'a,b']\ndelay = 1\n", "line 1, column 1"),
-    ("contact = 'me'\n", "line 1, column 1"),
-    ("contact = 'a@b.example\n", "line 1, column 23"), ("groups = 3\n", "line 1, column 1"),
-    ("\ufeffcontact = 'me'\n", "line 1, column 1"),
-    (b"contact = 'a@b.example'\n# caf\xe9\n", "line 2, column 6"),
-    ("colour = 'red'\n", "line 1, column 1"),
-])
+@pytest.mark.parametrize(
+    ("toml", "says"),
+    [
+        ("[notify]\nwebhok = 1\n", "line 2, column 1"),
+        ("contact = 'a@b.example'\n[notify.mail]\nto = 'a@b.example'\n  password = 'x'\n", "line 4, column 3"),
+        ("[notify]\ncommand = 'beep'\n", "line 2, column 1"),
+        ("[notify]\nwebhook = 'https://me:pw@x.example/'\n", "line 2, column 1"),
+        ("[notify.mail]\nto = 'a@b.example'\nsecurity = 'ssl'\n", "line 3, column 1"),
+        ("[notify.mail]\nto = 'a@b.example'\nhost = ''\n", "line 3, column 1"),
+        ("[notify.mail]\nport = 25\n", "line 1, column 1"),
+        ("[groups.news]\ncadence = '6h'\n[groups.'slow ones']\ndelay = 'often'\n", "line 4, column 1"),
+        ("[defaults]\ndelay = [1]\n", "line 2, column 1"),
+        ("[notify]\nwebhook = 'http://['\n", "line 2, column 1"),
+        ("[notify]\nwebhook = 'http://x.example:99999/'\n", "line 2, column 1"),
+        ("[notify.mail]\nto = 'a@b.example'\nfrom = \"x@y.example\\n\"\n", "line 3, column 1"),
+        ('[notify.mail]\nto = ["a@b.example\\r"]\n', "line 2, column 1"),
+        ("[groups.News]\ndelay = 1\n[groups.news]\ndelay = 2\n", "line 3, column 1"),
+        ("[groups.'a,b']\ndelay = 1\n", "line 1, column 1"),
+        ("contact = 'me'\n", "line 1, column 1"),
+        ("contact = 'a@b.example\n", "line 1, column 23"),
+        ("groups = 3\n", "line 1, column 1"),
+        ("\ufeffcontact = 'me'\n", "line 1, column 1"),
+        (b"contact = 'a@b.example'\n# caf\xe9\n", "line 2, column 6"),
+        ("colour = 'red'\n", "line 1, column 1"),
+    ],
+)
 def test_a_mistake_in_archiver_toml_is_told_with_line_and_column(
-        call: Call, tmp_path: Path, toml: str | bytes, says: str) -> None:
+    call: Call, tmp_path: Path, toml: str | bytes, says: str
+) -> None:
     (tmp_path / "archiver.toml").write_bytes(toml.encode() if isinstance(toml, str) else toml)
     done = call("status", "--notify")
     assert (done.exit_code, fault(done)) == (2, f"BadConfig {tmp_path / 'archiver.toml'}")

@@ -64,8 +64,12 @@ class LiveBlog:
         number = len(self.posts)
         one, two = self._dice.sample(WORDS, 2)
         version = like or Version(
-            f"Of {one} and {two}, number {number} of {self.name}", tuple(self._paragraph() for _ in range(4)),
-            (AUTHORS[number % 3],), (CATEGORIES[number % 3],), tuple(self._dice.sample(TAGS, 2)))
+            f"Of {one} and {two}, number {number} of {self.name}",
+            tuple(self._paragraph() for _ in range(4)),
+            (AUTHORS[number % 3],),
+            (CATEGORIES[number % 3],),
+            tuple(self._dice.sample(TAGS, 2)),
+        )
         path = f"/{self.name}-{number}-{one}/"
         post = Post(number, _FIRST + timedelta(days=3 * number), version, [path])
         self.posts.append(post)
@@ -101,9 +105,11 @@ class LiveBlog:
 
     def answers(self, base: str) -> Pages:
         """What the blog answers from now on; `base` ends in a slash."""
-        pages: Pages = {"/": self._home(), "/sitemap.xml": self._sitemap(base),
-                        "/robots.txt": Answer(f"Sitemap: {base}sitemap.xml\n".encode(), headers={
-                            "Content-Type": "text/plain"})}
+        pages: Pages = {
+            "/": self._home(),
+            "/sitemap.xml": self._sitemap(base),
+            "/robots.txt": Answer(f"Sitemap: {base}sitemap.xml\n".encode(), headers={"Content-Type": "text/plain"}),
+        }
         for post in self.posts:
             for old, new in zip(post.paths, post.paths[1:], strict=False):
                 pages[old] = Answer(status=301, headers={"Location": new})
@@ -122,14 +128,20 @@ class LiveBlog:
 
     def _home(self) -> Answer:
         rows = "".join(f'<li><h2><a href="{p.path}">{escape(p.now.title)}</a></h2></li>' for p in self.alive())
-        return Answer(f"""<!doctype html><html lang="en"><head><title>{self.name}</title></head><body>
-<h1>{self.name}</h1><ul>{rows}</ul></body></html>""".encode())
+        return Answer(
+            f"""<!doctype html><html lang="en"><head><title>{self.name}</title></head><body>
+<h1>{self.name}</h1><ul>{rows}</ul></body></html>""".encode()
+        )
 
     def _sitemap(self, base: str) -> Answer:
-        rows = "".join(f"<url><loc>{base.rstrip('/')}{p.path}</loc><lastmod>{p.changed:%FT%TZ}</lastmod></url>"
-                       for p in self.alive())
-        return Answer(f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{rows}</urlset>'.encode(),
-                      headers={"Content-Type": "application/xml"})
+        rows = "".join(
+            f"<url><loc>{base.rstrip('/')}{p.path}</loc><lastmod>{p.changed:%FT%TZ}</lastmod></url>"
+            for p in self.alive()
+        )
+        return Answer(
+            f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{rows}</urlset>'.encode(),
+            headers={"Content-Type": "application/xml"},
+        )
 
     def _page(self, post: Post, base: str) -> Answer:
         said = post.now
@@ -138,8 +150,9 @@ class LiveBlog:
         authors = " and ".join(f'<a rel="author" href="/author/{a.split()[0].lower()}/">{a}</a>' for a in said.authors)
         text = "".join(f"<p>{p}</p>" for p in said.paragraphs)
         other = self.posts[(post.number + self.teaser) % len(self.posts)]
-        return Answer(f"""<!doctype html><html lang="en"><head><meta charset="utf-8">
-<title>{said.title} | {self.name}</title><link rel="canonical" href="{base.rstrip('/')}{post.path}">
+        return Answer(
+            f"""<!doctype html><html lang="en"><head><meta charset="utf-8">
+<title>{said.title} | {self.name}</title><link rel="canonical" href="{base.rstrip("/")}{post.path}">
 <meta property="og:type" content="article">
 <meta property="article:published_time" content="{post.published.isoformat()}"></head>
 <body class="single single-post postid-{post.number + 1}"><header><a href="/">{self.name}</a></header>
@@ -148,4 +161,5 @@ class LiveBlog:
 <div class="entry-content">{text}<div class="advertisement">Offer number {self.teaser}: buy two, get one.</div></div>
 <footer>Filed under {terms}; tagged {tags}</footer></article>
 <aside class="related"><h2>Read on</h2><a href="{other.path}">{other.now.title}</a></aside></main></body>
-</html>""".encode())
+</html>""".encode()
+        )

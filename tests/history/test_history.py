@@ -96,8 +96,12 @@ def _live(lived: Lived, day: int, dice: Random) -> None:
     if day in (3, 7):
         original = one.posts[day + 6]
         first, *rest = original.now.paragraphs
-        retold = replace(original.now, title=f"Seen from the hills: {original.now.title}", authors=("Ida Brandt",),
-                         paragraphs=(f"From the coast we hear this. {first}", *rest))
+        retold = replace(
+            original.now,
+            title=f"Seen from the hills: {original.now.title}",
+            authors=("Ida Brandt",),
+            paragraphs=(f"From the coast we hear this. {first}", *rest),
+        )
         lived.retold.append((original, two.publish(like=retold)))
 
 
@@ -123,8 +127,9 @@ def test_the_present_state_is_that_of_the_blog(lived: Lived, which: int) -> None
 def test_every_version_is_kept_and_no_other(lived: Lived, which: int) -> None:
     found = lived.articles(which)
     for post in lived.blogs[which].posts:
-        kept = lived.rows("select * from article_revisions where article_id = ? order by revision",
-                          found[post.path]["id"])
+        kept = lived.rows(
+            "select * from article_revisions where article_id = ? order by revision", found[post.path]["id"]
+        )
         assert len(kept) == len(post.shown), post.path
         for version, row in zip(post.shown, kept, strict=True):
             assert row["title"] == version.title, post.path
@@ -137,8 +142,9 @@ def test_every_version_is_kept_and_no_other(lived: Lived, which: int) -> None:
 def test_a_version_says_which_fields_changed(lived: Lived, which: int) -> None:
     found = lived.articles(which)
     for post in lived.blogs[which].posts:
-        kept = lived.rows("select changed from revisions where article_id = ? order by revision",
-                          found[post.path]["id"])
+        kept = lived.rows(
+            "select changed from revisions where article_id = ? order by revision", found[post.path]["id"]
+        )
         for (before, after), row in zip(pairwise(post.shown), kept[1:], strict=True):
             changed = {n for n in (*_FIELDS, "body") if getattr(before, n) != getattr(after, n)}
             assert set(json.loads(row["changed"])) == changed, post.path
@@ -158,21 +164,26 @@ def test_a_post_with_the_text_of_another_is_an_article_of_its_own_and_says_so(li
     for original, copy in lived.copies:
         first, second = lived.articles(0)[original.path], lived.articles(1)[copy.path]
         assert first["id"] != second["id"]
-        assert {first["duplicate_of"], second["duplicate_of"]} == {None, min(
-            (first, second), key=lambda row: (row["published"], row["id"]))["id"]}
+        assert {first["duplicate_of"], second["duplicate_of"]} == {
+            None,
+            min((first, second), key=lambda row: (row["published"], row["id"]))["id"],
+        }
 
 
 def test_posts_that_another_blog_retold_stand_together_and_no_others(lived: Lived) -> None:
-    together = {frozenset((lived.articles(0)[a.path]["id"], lived.articles(1)[b.path]["id"]))
-                for a, b in lived.retold}
-    found = lived.rows("select cluster_id, group_concat(id) as ids from articles where cluster_id is not null "
-                       "and duplicate_of is null group by cluster_id having count(*) > 1")
+    together = {frozenset((lived.articles(0)[a.path]["id"], lived.articles(1)[b.path]["id"])) for a, b in lived.retold}
+    found = lived.rows(
+        "select cluster_id, group_concat(id) as ids from articles where cluster_id is not null "
+        "and duplicate_of is null group by cluster_id having count(*) > 1"
+    )
     assert {frozenset(map(int, row["ids"].split(","))) for row in found} == together
 
 
 def test_every_version_is_proved_by_a_capture_of_its_time(lived: Lived) -> None:
-    rows = lived.rows("select r.article_id, r.revision, r.observed_at, c.captured_at, c.status from revisions r "
-                      "left join captures c on c.id = r.capture_id")
+    rows = lived.rows(
+        "select r.article_id, r.revision, r.observed_at, c.captured_at, c.status from revisions r "
+        "left join captures c on c.id = r.capture_id"
+    )
     assert rows
     assert all(row["captured_at"] and row["captured_at"] <= row["observed_at"] for row in rows)
     assert {row["status"] for row in rows} == {200}
@@ -192,7 +203,6 @@ def test_the_archive_proves_itself_after_ten_crawls_and_reads_the_same_again(liv
     told = json.loads(verified.stdout)
     assert verified.returncode == 0, verified.stdout
     assert told["findings"] == [], verified.stdout
-    assert told["articles"] == len(lived.rows(
-"select id from articles")), verified.stdout
+    assert told["articles"] == len(lived.rows("select id from articles")), verified.stdout
     again = archiver("reextract", "--dry-run", "--json", archive=lived.archive)
     assert json.loads(again.stdout)["changed"] == 0, again.stdout

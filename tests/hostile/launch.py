@@ -51,8 +51,15 @@ def getaddrinfo(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
     rows = []
     for address in found:
         six = ":" in address
-        rows.append((socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_STREAM, 6, "",
-                     (address, port or 0, 0, 0) if six else (address, port or 0)))
+        rows.append(
+            (
+                socket.AF_INET6 if six else socket.AF_INET,
+                socket.SOCK_STREAM,
+                6,
+                "",
+                (address, port or 0, 0, 0) if six else (address, port or 0),
+            )
+        )
     return rows
 
 
@@ -76,12 +83,12 @@ def main() -> None:
         socket.gethostbyname, socket.getaddrinfo = gethostbyname, getaddrinfo  # type: ignore[assignment]
         # Twisted keeps the function that it found when it was imported.
         GAIResolver.__init__.__defaults__ = (None, getaddrinfo)  # type: ignore[attr-defined]
-    import archiver.commands.crawls.run_plans
+    import archiver.scheduling.process_pool
     import archiver.settings
-    from archiver.commands.main import cli
+    from archiver.cli.main import cli
 
     # As on one core all is crawled in this process, which alone is in this world.
-    archiver.commands.crawls.run_plans.cores = lambda: 1  # type: ignore[attr-defined]
+    archiver.scheduling.process_pool.cores = lambda: 1  # type: ignore[attr-defined]
 
     for name, value in WORLD.get("settings", {}).items():
         setattr(archiver.settings, name, value)

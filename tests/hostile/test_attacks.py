@@ -13,8 +13,13 @@ import pytest
 from tests.hostile.attacks import ATTACKS, MB, Attack, Site, attacking
 from tests.hostile.world import Crawled, World
 
-LIMITS = {"DOWNLOAD_TIMEOUT": 10, "RETRY_TIMES": 0, "PAGE_MAXSIZE": 2 * MB, "DOWNLOAD_MAXSIZE": 8 * MB,
-          "DOWNLOAD_HEADER_MAXSIZE": 64 * 1024}
+LIMITS = {
+    "DOWNLOAD_TIMEOUT": 10,
+    "RETRY_TIMES": 0,
+    "PAGE_MAXSIZE": 2 * MB,
+    "DOWNLOAD_MAXSIZE": 8 * MB,
+    "DOWNLOAD_HEADER_MAXSIZE": 64 * 1024,
+}
 
 
 @dataclass(frozen=True)
@@ -29,8 +34,9 @@ def fight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fight]:
     folder = tmp_path_factory.mktemp("fight")
     with ExitStack() as stack:
         sites = {attack.name: stack.enter_context(attacking(attack)) for attack in ATTACKS}
-        crawled = World(settings=LIMITS).crawl(folder, *(site.url for site in sites.values()), "--workers", "12",
-                                               "--json")
+        crawled = World(settings=LIMITS).crawl(
+            folder, *(site.url for site in sites.values()), "--workers", "12", "--json"
+        )
         results = {row["url"]: row for row in json.loads(crawled.out)}
         yield Fight(crawled, sites, results)
 

@@ -38,8 +38,8 @@ SIZE = 2 * MB
 _MEASURE = """
 import json, sys
 from tests.hostile import memory
-from archiver.discovery.feed import looks_like_feed, parse_feed
-from archiver.discovery.sitemap import looks_like_sitemap, parse_sitemap
+from archiver.discovery.feeds import looks_like_feed, parse_feed
+from archiver.discovery.sitemaps import looks_like_sitemap, parse_sitemap
 from tests.hostile.test_bulk import DOCUMENTS, SITEMAPS, SIZE
 from tests.waiting import bounded_work
 out = {}
@@ -55,8 +55,14 @@ print(json.dumps(out))
 
 
 def test_what_is_read_of_a_document_is_bounded() -> None:
-    done = subprocess.run([sys.executable, "-c", _MEASURE], capture_output=True, text=True, timeout=600,
-                          env={**os.environ, "PYTHONPATH": str(ROOT)}, cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-c", _MEASURE],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=ROOT,
+    )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["peak"] < 250 * MB
 

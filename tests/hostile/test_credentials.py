@@ -8,38 +8,55 @@ from pathlib import Path
 
 import pytest
 
-from archiver.capture.read import decoded
 from archiver.urls import normalize
+from archiver.warc.gzip_records import decoded_payload
 from tests.hostile.test_addresses import NEWS, OTHER, PUBLIC, _port, feeds
 from tests.hostile.world import World
 from tests.spiders.site_server import Answer, home, page, serving
 
 SECRET = ("cookie", "authorization", "referer", "proxy-authorization")
-COOKIE = {"Content-Type": "text/html; charset=utf-8", "Set-Cookie": "id=42; Path=/; Domain=example; Max-Age=99999",
-          "Referrer-Policy": "unsafe-url", "WWW-Authenticate": 'Basic realm="news"'}
+COOKIE = {
+    "Content-Type": "text/html; charset=utf-8",
+    "Set-Cookie": "id=42; Path=/; Domain=example; Max-Age=99999",
+    "Referrer-Policy": "unsafe-url",
+    "WWW-Authenticate": 'Basic realm="news"',
+}
 
 
 def stored(folder: Path) -> bytes:
     """Every byte that a crawl has stored, unpacked."""
     records = b"".join(gzip.decompress(f.read_bytes()) for f in folder.glob("warc/*.gz"))
-    return records + b"".join(f.read_bytes() for f in (*folder.glob("**/*"),)
-                              if f.is_file() and f.suffix != ".gz")
+    return records + b"".join(f.read_bytes() for f in (*folder.glob("**/*"),) if f.is_file() and f.suffix != ".gz")
 
 
 def test_no_request_carries_cookies_credentials_or_referrers(tmp_path: Path) -> None:
-    far_pages = {"/feed.xml": Answer(b'<rss version="2.0"><channel><title>x</title><item><title>a</title>'
-                                     b"<link>http://ann:geheim@news.example/one/</link></item></channel></rss>",
-                                     headers={"Content-Type": "application/rss+xml"})}
+    far_pages = {
+        "/feed.xml": Answer(
+            b'<rss version="2.0"><channel><title>x</title><item><title>a</title>'
+            b"<link>http://ann:geheim@news.example/one/</link></item></channel></rss>",
+            headers={"Content-Type": "application/rss+xml"},
+        )
+    }
     with serving(far_pages) as far:  # type: ignore[arg-type]
         pages = {
-            "/": Answer(home("/two/", "http://ann:geheim@news.example/three/", "/four/",
-                             head=feeds("http://ann:geheim@far.example/feed.xml")).body, headers=COOKIE),
+            "/": Answer(
+                home(
+                    "/two/",
+                    "http://ann:geheim@news.example/three/",
+                    "/four/",
+                    head=feeds("http://ann:geheim@far.example/feed.xml"),
+                ).body,
+                headers=COOKIE,
+            ),
             "/four/": Answer(status=302, headers={"Location": "http://ann:geheim@news.example/five/", **COOKIE}),
             "/private/": Answer(b"", 401, COOKIE),
-            **{f"/{n}/": Answer(page(f"Post {n}").body, headers=COOKIE) for n in ("one", "two", "three", "five")}}
+            **{f"/{n}/": Answer(page(f"Post {n}").body, headers=COOKIE) for n in ("one", "two", "three", "five")},
+        }
         with serving(pages) as news:  # type: ignore[arg-type]
-            world = World(names={"news.example": [[PUBLIC]], "far.example": [[OTHER]]},
-                          routes={f"{PUBLIC}:80": _port(news.url), f"{OTHER}:80": _port(far.url)})
+            world = World(
+                names={"news.example": [[PUBLIC]], "far.example": [[OTHER]]},
+                routes={f"{PUBLIC}:80": _port(news.url), f"{OTHER}:80": _port(far.url)},
+            )
             done = world.crawl(tmp_path, NEWS)
             asked = [*news.asked, *far.asked]
     assert done.titles == ["Post five", "Post one", "Post three", "Post two"]
@@ -76,5 +93,5 @@ def test_an_address_is_kept_without_its_user(url: str) -> None:
 
 def test_a_stored_bomb_is_not_unpacked() -> None:
     bomb = gzip.compress(bytes(10_000_000))
-    assert decoded(bomb, "gzip", limit=1_000_000) is bomb
-    assert len(decoded(bomb, "gzip")) == 10_000_000
+    assert decoded_payload(bomb, "gzip", limit=1_000_000) is bomb
+    assert len(decoded_payload(bomb, "gzip")) == 10_000_000

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from archiver.items import Outcome, PageKind, Source, Target, Visit
+from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.spiders import page_queue
 from archiver.spiders.crawl_run import CrawlOrder, CrawlRun
-from archiver.spiders.ending import Ending
 from archiver.spiders.page_queue import PageQueue
 from archiver.spiders.page_request import FetchedPage, PageRequest
-from archiver.spiders.parse import SiteContext, parse_page
+from archiver.spiders.parse_response import SiteContext, parse_page
+from archiver.spiders.run_ending import RunEnding
 from archiver.urls import Scope, urlkey
 
 START = "http://a.example/"
@@ -23,8 +23,10 @@ def test_sources_without_end_leave_room_for_posts(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(page_queue, "SOURCES_FIRST", 20)
     run = CrawlRun(tmp_path / "a.db", CrawlOrder(START))
     queue = PageQueue(run)
-    told = (*(Target(f"{START}{n}.xml", Source.SITEMAP, PageKind.SITEMAP) for n in range(1_000)),
-            *(Target(f"{START}post-{n}/", Source.LINK, PageKind.POST) for n in range(30)))
+    told = (
+        *(DiscoveredURL(f"{START}{n}.xml", DiscoverySource.SITEMAP, PageKind.SITEMAP) for n in range(1_000)),
+        *(DiscoveredURL(f"{START}post-{n}/", DiscoverySource.LINK, PageKind.POST) for n in range(30)),
+    )
     asked: list[PageRequest] = []
     while len([job for job in asked if job.kind is PageKind.POST]) < 30:
         jobs = queue.take(8)
@@ -32,11 +34,18 @@ def test_sources_without_end_leave_room_for_posts(tmp_path: Path, monkeypatch: p
         assert len(asked) < 200
         asked += jobs
         for job in jobs:
-            visit = Visit(job.url, job.url, datetime.now(UTC), Outcome.GONE, job.kind, status=404,
-                          targets=told if job.is_seed else ())
+            visit = PageResult(
+                job.url,
+                job.url,
+                datetime.now(UTC),
+                Outcome.GONE,
+                job.kind,
+                status=404,
+                targets=told if job.is_seed else (),
+            )
             run.writer.add(visit)
             queue.finished(visit)
-    run.close(Ending("finished", ""))
+    run.close(RunEnding("finished", ""))
     assert asked[0].is_seed
     assert all(job.is_source for job in asked[:20])
 

@@ -36,8 +36,10 @@ class Crawled:
 
     @property
     def rows(self) -> dict[str, tuple[str, str, str]]:
-        return {url: (outcome, rule, reason)
-                for url, outcome, rule, reason in self.query("select url, outcome, rule, reason from pages")}
+        return {
+            url: (outcome, rule, reason)
+            for url, outcome, rule, reason in self.query("select url, outcome, rule, reason from pages")
+        }
 
     @property
     def titles(self) -> list[str]:
@@ -55,16 +57,33 @@ class World:
         """`archiver` with these words, in this world, on the archive in `folder`."""
         log, peak = folder / "connections", folder / "peak"
         log.write_text("")
-        world = {"names": self.names, "routes": self.routes, "settings": self.settings, "log": str(log),
-                 "peak": str(peak)}
-        environment = without_proxies() | {"HOSTILE_WORLD": json.dumps(world), "PYTHONPATH": str(ROOT),
-                                           **self.environment}
+        world = {
+            "names": self.names,
+            "routes": self.routes,
+            "settings": self.settings,
+            "log": str(log),
+            "peak": str(peak),
+        }
+        environment = without_proxies() | {
+            "HOSTILE_WORLD": json.dumps(world),
+            "PYTHONPATH": str(ROOT),
+            **self.environment,
+        }
         begun = time.monotonic()
-        done = run("tests.hostile.launch", *words, "--archive", str(folder / archive), environment=environment,
-                   folder=folder)
+        done = run(
+            "tests.hostile.launch", *words, "--archive", str(folder / archive), environment=environment, folder=folder
+        )
         most, busy = peak.read_text().split() if peak.exists() else ("0", "0")
-        return Crawled(folder / archive, done.returncode, done.stdout, done.stderr, time.monotonic() - begun,
-                       int(most), float(busy), tuple(log.read_text().split()))
+        return Crawled(
+            folder / archive,
+            done.returncode,
+            done.stdout,
+            done.stderr,
+            time.monotonic() - begun,
+            int(most),
+            float(busy),
+            tuple(log.read_text().split()),
+        )
 
     def crawl(self, folder: Path, *words: str) -> Crawled:
         return self.run(folder, "crawl", *words, "--delay", "0", "--contact", "me@example.org")
@@ -73,8 +92,10 @@ class World:
 def two_hosts(site: SiteServer, other: SiteServer) -> World:
     """A world with two servers: site.example and other.example, each at a public address of its own."""
     own, far = "93.184.216.34", "93.184.216.35"
-    return World(names={"site.example": [[own]], "other.example": [[far]]},
-                 routes={f"{own}:80": _port(site), f"{far}:80": _port(other)})
+    return World(
+        names={"site.example": [[own]], "other.example": [[far]]},
+        routes={f"{own}:80": _port(site), f"{far}:80": _port(other)},
+    )
 
 
 def _port(server: SiteServer) -> int:

@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
-from archiver.commands.takedowns import alone
 from archiver.items import Capture, Outcome
-from archiver.store.connect import open_archive
-from archiver.store.merging.run import Merged
-from archiver.store.merging.run import merge as merge_into
+from archiver.maintenance.merge import Merged
+from archiver.maintenance.merge import merge as merge_into
+from archiver.maintenance.takedown import archive_without_writers
+from archiver.storage.connection import open_archive
 from tests.proved_archive import QUAY, START, Run, page, text
 
 
@@ -61,8 +61,9 @@ def _visit(run: Run, visit: Seen, shown: dict[int, Capture]) -> None:
         if visit.number in shown:
             run.visit(url, Outcome.UNCHANGED, run.capture(url, b"", 304, shown[visit.number]))
     else:
-        body = page(f"Day {visit.number}", [*text(visit.number), f"Wording {visit.wording} of the keeper."],
-                    visit.number)
+        body = page(
+            f"Day {visit.number}", [*text(visit.number), f"Wording {visit.wording} of the keeper."], visit.number
+        )
         shown[visit.number] = run.post(url, body)
 
 
@@ -73,7 +74,7 @@ def copy(archive: Path, folder: Path) -> Path:
 
 def merge(into: Path, other: Path) -> Merged:
     open_archive(into, create=True).close()
-    with alone(into, "merge") as db:
+    with archive_without_writers(into, "merge") as db:
         return merge_into(db, into, other)
 
 

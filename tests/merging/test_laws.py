@@ -9,24 +9,31 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from archiver.archive import Archive
-from archiver.store.checks.run import verify
-from tests.imports.importing import rows, state
+from archiver.maintenance.verify import verify
+from tests.importers.importing import rows, state
 from tests.merging.merging import Seen, copy, make, merge
 
-VISITS = st.lists(st.builds(Seen, st.integers(0, 5), st.integers(1, 2), st.sampled_from([1, 1, 2, 2, 3, 0, -1])),
-                  min_size=1, max_size=6, unique_by=lambda seen: (seen.day, seen.number))
+VISITS = st.lists(
+    st.builds(Seen, st.integers(0, 5), st.integers(1, 2), st.sampled_from([1, 1, 2, 2, 3, 0, -1])),
+    min_size=1,
+    max_size=6,
+    unique_by=lambda seen: (seen.day, seen.number),
+)
 
 
 def meanings(archive: Path) -> set[tuple[str, str]]:
-    return set(rows(archive, "select a.urlkey, r.meaning_digest from revisions r join articles a "
-                    "on a.id = r.article_id"))
+    return set(
+        rows(archive, "select a.urlkey, r.meaning_digest from revisions r join articles a on a.id = r.article_id")
+    )
 
 
 def records(archive: Path) -> list[dict[str, object]]:
     """What is exported, without numbers and places in files."""
     with Archive(archive) as opened:
-        found = [{k: v for k, v in one.items() if k not in ("id", "revision", "duplicate_of", "cluster_id", "capture")}
-                 for one in opened.articles()]
+        found = [
+            {k: v for k, v in one.items() if k not in ("id", "revision", "duplicate_of", "cluster_id", "capture")}
+            for one in opened.articles()
+        ]
     return sorted(found, key=lambda one: str(one["url"]))
 
 
@@ -38,8 +45,10 @@ def in_turns(archive: Path) -> bool:
 @settings(max_examples=int(settings.default.max_examples / 10))
 @given(VISITS, VISITS)
 @example([Seen(0, 1, 1), Seen(4, 1, 1)], [Seen(2, 1, 2)])
-@example([Seen(0, 2, 1), Seen(1, 2, 1), Seen(4, 2, 1)],
-         [Seen(0, 2, 3), Seen(1, 2, 1), Seen(2, 2, 2), Seen(3, 2, 1), Seen(5, 2, 2)])
+@example(
+    [Seen(0, 2, 1), Seen(1, 2, 1), Seen(4, 2, 1)],
+    [Seen(0, 2, 3), Seen(1, 2, 1), Seen(2, 2, 2), Seen(3, 2, 1), Seen(5, 2, 2)],
+)
 def test_merging_is_a_union(left: list[Seen], right: list[Seen]) -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)

@@ -13,19 +13,19 @@ from typing import Any
 
 import pytest
 
-from archiver.demo import Demo
-from archiver.store.checks.run import verify
-from archiver.store.connect import open_archive
-from archiver.store.locks import lock_site
-from tests.imports import files, importing
-from tests.imports.importing import state
+from archiver.demo.demo_server import Demo
+from archiver.maintenance.verify import verify
+from archiver.storage.connection import open_archive
+from archiver.storage.locks import lock_site
+from tests.importers import files, importing
+from tests.importers.importing import state
 from tests.merging.merging import Seen, copy, make, merge
 from tests.processes import SERVER
 from tests.proved_archive import QUAY, START, Run, page, text
 from tests.proved_archive import make as make_all
 from tests.runner import fault
 from tests.spiders.crawling import archiver, crawl
-from tests.store.later_step import add_step
+from tests.storage.later_step import add_step
 from tests.takedown.removing import command, holds, remove, rows
 
 A, B = [Seen(0, 1, 1), Seen(3, 1, 1), Seen(0, 2, 1)], [Seen(1, 1, 2), Seen(4, 1, 3), Seen(1, 3, 1)]
@@ -55,7 +55,7 @@ def test_two_machines_with_files_of_one_name(tmp_path: Path) -> None:
     assert {file: file.read_bytes() for file in before} == before
     for index in (a.parent / "warc").glob("*.cdxj"):
         for line in index.read_text().splitlines():
-            assert json.loads(line[line.index("{"):])["filename"] == f"{index.stem}.warc.gz"
+            assert json.loads(line[line.index("{") :])["filename"] == f"{index.stem}.warc.gz"
 
 
 def test_what_one_removed_is_removed_in_the_other(tmp_path: Path) -> None:
@@ -83,8 +83,10 @@ def test_an_archive_of_an_earlier_release_is_not_changed(tmp_path: Path, monkeyp
     old = tmp_path / "old" / "archive.db"
     db = open_archive(old, create=True)
     db.execute("pragma journal_mode = delete").fetchone()
-    db.execute("insert into sites (name, start_url, host, path, added_at) values ('old.example', "
-               "'https://old.example/', 'old.example', '/', '2020-01-01T00:00:00+00:00')")
+    db.execute(
+        "insert into sites (name, start_url, host, path, added_at) values ('old.example', "
+        "'https://old.example/', 'old.example', '/', '2020-01-01T00:00:00+00:00')"
+    )
     db.close()
     before = old.read_bytes()
     add_step(monkeypatch)
@@ -102,8 +104,13 @@ def test_what_cannot_be_merged_is_refused_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "text.db").write_text("no database at all, but a text that is long enough to look at " * 40)
     link = tmp_path / "link.db"
     link.symlink_to(into)
-    for name, kind in (("text.db", "NotAnArchive"), ("none.db", "ArchiveNotFound"), ("link.db", "MergeRefused"),
-                       ("a/archive.db", "MergeRefused"), ("a", "NotAnArchive")):
+    for name, kind in (
+        ("text.db", "NotAnArchive"),
+        ("none.db", "ArchiveNotFound"),
+        ("link.db", "MergeRefused"),
+        ("a/archive.db", "MergeRefused"),
+        ("a", "NotAnArchive"),
+    ):
         refused = command(into, "merge", str(tmp_path / name))
         assert (refused.exit_code, fault(refused)) == (1, f"{kind} {tmp_path / name}")
     for written in (other, into):
@@ -140,10 +147,16 @@ def test_what_a_crawl_left_unfinished_comes_to_its_last_whole_record(tmp_path: P
 
 
 def test_merged_imports_are_as_imported_together(tmp_path: Path) -> None:
-    one = files.warc(tmp_path / "one.warc.gz", files.post(), files.post(at="2011-05-02T10:00:00Z", text="Later, a line "
-                     "was added to it."))
-    two = files.warc(tmp_path / "two.warc.gz", files.post(at="2010-05-02T10:00:00Z", title="Boats"),
-                     files.post("http://other.example/x/", title="Elsewhere", text="Another post of another site."))
+    one = files.warc(
+        tmp_path / "one.warc.gz",
+        files.post(),
+        files.post(at="2011-05-02T10:00:00Z", text="Later, a line was added to it."),
+    )
+    two = files.warc(
+        tmp_path / "two.warc.gz",
+        files.post(at="2010-05-02T10:00:00Z", title="Boats"),
+        files.post("http://other.example/x/", title="Elsewhere", text="Another post of another site."),
+    )
     both, a, b = (tmp_path / name / "archive.db" for name in ("both", "a", "b"))
     importing.run(both, one, two)
     importing.run(a, one)
@@ -175,13 +188,18 @@ def test_a_blog_that_two_machines_crawled_is_crawled_on(demo: Demo, tmp_path: Pa
     assert len(demo.requests) < 30
 
 
-MOMENTS = [("files", "bring", 1, True), ("files", "bring", 2, False), ("run", "take_over", 1, True),
-           ("run", "weave_in", 1, True), ("run", "merge_page", 1, True)]
+MOMENTS = [
+    ("files", "bring", 1, True),
+    ("files", "bring", 2, False),
+    ("run", "take_over", 1, True),
+    ("run", "weave_in", 1, True),
+    ("run", "merge_page", 1, True),
+]
 
 
 def die(into: Path, other: Path, module: str, name: str, nth: int, after: bool) -> None:
     """Merge, and be killed at the nth call of a function."""
-    place = importlib.import_module(f"archiver.store.merging.{module}")
+    place = importlib.import_module(f"archiver.maintenance.{module}")
     real, calls = getattr(place, name), [0]
 
     def killed(*words: Any, **more: Any) -> Any:

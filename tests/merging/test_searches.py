@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from archiver.archive import Archive
-from archiver.search import saved
-from archiver.search.filters import Query
-from archiver.store.connect import open_archive
+from archiver.search import saved_search
+from archiver.search.query import Query
+from archiver.storage.connection import open_archive
 from tests.merging.merging import Seen, make, merge
 from tests.takedown.removing import command
 
@@ -18,12 +18,12 @@ AUGUST = datetime(2026, 8, 1, tzinfo=UTC)
 
 def keep(archive: Path, name: str, text: str) -> None:
     with closing(open_archive(archive)) as db:
-        saved.save(db, name, Query(text), AUGUST)
+        saved_search.save_search(db, name, Query(text), AUGUST)
 
 
 def told(archive: Path, name: str) -> dict[str, str]:
     with closing(open_archive(archive)) as db:
-        return {one.hit.url.rpartition("/")[2]: one.why for one in saved.report(db, name).new}
+        return {one.hit.url.rpartition("/")[2]: one.why for one in saved_search.run_saved_search(db, name).new}
 
 
 def test_those_whose_name_is_free_come_with_what_they_told(tmp_path: Path) -> None:
@@ -35,8 +35,10 @@ def test_those_whose_name_is_free_come_with_what_they_told(tmp_path: Path) -> No
     done = command(ours, "merge", str(theirs))
     assert ": Both" in done.output
     with Archive(ours) as archive:
-        assert [(one.name, one.query.text) for one in saved.saved_searches(archive.db)] == [
-            ("both", "keeper"), ("theirs", "keeper")]
+        assert [(one.name, one.query.text) for one in saved_search.saved_searches(archive.db)] == [
+            ("both", "keeper"),
+            ("theirs", "keeper"),
+        ]
     assert told(ours, "theirs") == {"4": "new"}  # it never told of that one
     assert told(ours, "both") == {"2": "new"}
     again = merge(ours, theirs)
@@ -49,8 +51,8 @@ def test_what_was_removed_is_told_by_no_search(tmp_path: Path) -> None:
     keep(archive, "keepers", "keeper")
     with closing(open_archive(archive)) as db:
         db.execute("delete from saved_search_hits")
-        assert len(saved.report(db, "keepers").new) == 2
+        assert len(saved_search.run_saved_search(db, "keepers").new) == 2
     assert command(archive, "remove", "1", "--reason", "asked for", "--yes").exit_code == 0
     with closing(open_archive(archive)) as db:
-        assert [one.hit.id for one in saved.last(db, "keepers")] == [2]
+        assert [one.hit.id for one in saved_search.last_reported(db, "keepers")] == [2]
         assert db.execute("select article_id from saved_search_hits").fetchall() == [(2,)]

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from archiver.middlewares import hostfiles
-from archiver.middlewares.hostfiles import OncePerOrigin
+from archiver.middlewares import host_files
+from archiver.middlewares.host_files import OncePerOrigin
 
 
 def test_many_wait_for_one_reading(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,7 +24,7 @@ def test_many_wait_for_one_reading(monkeypatch: pytest.MonkeyPatch) -> None:
         assert await asyncio.gather(*(files.get("a") for _ in range(5))) == ["a 1"] * 5
         assert await files.get("b") == "b 2"
         assert await files.get("a") == "a 1"
-        monkeypatch.setattr(hostfiles, "FRESH", timedelta(0))
+        monkeypatch.setattr(host_files, "FRESH", timedelta(0))
         assert await files.get("a") == "a 3"
 
     asyncio.run(everything())

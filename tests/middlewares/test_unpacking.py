@@ -7,16 +7,26 @@ import zlib
 
 import pytest
 
-from archiver.middlewares.unpacking import is_cut_off
+from archiver.middlewares.response_body import is_cut_off
 
 TEXT = b"".join(b"%d boats before dawn, " % n for n in range(400))
 MEMBERS = gzip.compress(TEXT[:900]) + gzip.compress(TEXT[900:])
 
 
-@pytest.mark.parametrize(("packed", "coding"), [
-    (gzip.compress(TEXT), "gzip"), (gzip.compress(TEXT) + b"padding", "x-gzip"), (MEMBERS, "gzip"),
-    (gzip.compress(TEXT)[:-8], "gzip"), (gzip.compress(TEXT)[:-3], "gzip"), (zlib.compress(TEXT), "deflate"),
-    (zlib.compress(TEXT)[2:-4], "deflate"), (TEXT, "identity"), (TEXT, "a coding of its own")])
+@pytest.mark.parametrize(
+    ("packed", "coding"),
+    [
+        (gzip.compress(TEXT), "gzip"),
+        (gzip.compress(TEXT) + b"padding", "x-gzip"),
+        (MEMBERS, "gzip"),
+        (gzip.compress(TEXT)[:-8], "gzip"),
+        (gzip.compress(TEXT)[:-3], "gzip"),
+        (zlib.compress(TEXT), "deflate"),
+        (zlib.compress(TEXT)[2:-4], "deflate"),
+        (TEXT, "identity"),
+        (TEXT, "a coding of its own"),
+    ],
+)
 def test_whole(packed: bytes, coding: str) -> None:
     assert not is_cut_off(packed, coding, len(TEXT))
 

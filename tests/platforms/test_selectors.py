@@ -12,9 +12,7 @@ from hypothesis import strategies as st
 from lxml import etree
 from parsel import Selector
 
-from archiver.platforms import Index
-from archiver.platforms.css import plan
-from archiver.platforms.expressions import is_xpath, without_text
+from archiver.platforms.selectors import Index, is_xpath, plan, without_text
 
 TAGS = ("div", "p", "a", "h1", "time", "meta", "svg", "o:p")
 WORDS = ("k", "m", "K", "k-m", "é", "2x", "tag")
@@ -38,14 +36,25 @@ names = st.sampled_from((*TAGS[:-1], "DIV", "*", ""))
 classes = st.sampled_from((".k", ".m", ".K", ".k-m", ".é", "#k", "#m", r".\32 x", r".k\20 m", r"#\6b"))
 attribute_names = st.sampled_from((*ATTRIBUTES[:7], "Class", "datetime"))
 quoted = st.lists(st.sampled_from((*WORDS, " ", "/", "\t", "\\'", "\\a0 ")), max_size=3).map(
-    lambda some: f"'{''.join(some)}'")
+    lambda some: f"'{''.join(some)}'"
+)
 supported_tests = st.one_of(
     attribute_names.map("[{}]".format),
     st.tuples(attribute_names, st.sampled_from(("=", "~=", "^=", "*=")), quoted).map(lambda t: f"[{''.join(t)}]"),
 )
 other_tests = st.one_of(
-    st.sampled_from((":first-child", ":not(.k)", ":has(> p)", ":is(.k, .m)", ":last-of-type", ":contains('x')",
-                     ":empty", "[*|class]")),
+    st.sampled_from(
+        (
+            ":first-child",
+            ":not(.k)",
+            ":has(> p)",
+            ":is(.k, .m)",
+            ":last-of-type",
+            ":contains('x')",
+            ":empty",
+            "[*|class]",
+        )
+    ),
     st.tuples(attribute_names, st.sampled_from(("$=", "|=", "!=")), quoted).map(lambda t: f"[{''.join(t)}]"),
     st.tuples(attribute_names, quoted).map(lambda t: f"[{t[0]}={t[1]} i]"),
 )
@@ -63,10 +72,27 @@ def selectors(draw: st.DrawFn, tests: st.SearchStrategy[str], joins: tuple[str, 
 supported = selectors(classes | supported_tests, (" ", " > ", ">", "  "), ("", "", "", "::attr(class)", "::attr(href)"))
 anything = st.one_of(
     supported,
-    selectors(classes | supported_tests | other_tests, (" ", " > ", " + ", " ~ ", ", "),
-              ("", "::text", " ::text", "::attr('id')", "::attr(ID)", " *::attr(class)")),
-    st.sampled_from(("//p", "//*[@class]/text()", ".//a/@href", "(//p)[last()]", "//p | //a", "*[@id]", "count(//p)",
-                     "string(//p)", "boolean(//p)", "xpath=body/div", "css=body > div", "//a[has-class('k')]")),
+    selectors(
+        classes | supported_tests | other_tests,
+        (" ", " > ", " + ", " ~ ", ", "),
+        ("", "::text", " ::text", "::attr('id')", "::attr(ID)", " *::attr(class)"),
+    ),
+    st.sampled_from(
+        (
+            "//p",
+            "//*[@class]/text()",
+            ".//a/@href",
+            "(//p)[last()]",
+            "//p | //a",
+            "*[@id]",
+            "count(//p)",
+            "string(//p)",
+            "boolean(//p)",
+            "xpath=body/div",
+            "css=body > div",
+            "//a[has-class('k')]",
+        )
+    ),
 )
 
 
@@ -87,8 +113,14 @@ def by_parsel(root: etree._Element, selector: str) -> list[object]:
 
 def answered(values_: list[object]) -> list[object]:
     """Numbers and truths as parsel's `.get()` writes them."""
-    return [value if isinstance(value, (str, etree._Element)) else Selector(root=value).get() if isinstance(
-        value, bool) else str(value) for value in values_]
+    return [
+        value
+        if isinstance(value, (str, etree._Element))
+        else Selector(root=value).get()
+        if isinstance(value, bool)
+        else str(value)
+        for value in values_
+    ]
 
 
 @given(pages, supported)
@@ -117,40 +149,109 @@ def test_a_selector_that_finds_something_is_present(html: str, table: tuple[str,
     assert {s for s in table if index.answer(s)} <= set(index.present(table))
 
 
-@pytest.mark.parametrize("selector", [
-    "h1", "*", ".k", "#k", "p.k.m", "h1.k#m", "a[rel]", "a[rel=tag]", "a[rel~=tag]", "a[href^='/c']", "a[href*='/c']",
-    ".k p", ".k > p", ".k > *", "time::attr(datetime)", "css=h1",
-])
+@pytest.mark.parametrize(
+    "selector",
+    [
+        "h1",
+        "*",
+        ".k",
+        "#k",
+        "p.k.m",
+        "h1.k#m",
+        "a[rel]",
+        "a[rel=tag]",
+        "a[rel~=tag]",
+        "a[href^='/c']",
+        "a[href*='/c']",
+        ".k p",
+        ".k > p",
+        ".k > *",
+        "time::attr(datetime)",
+        "css=h1",
+    ],
+)
 def test_these_forms_are_answered_by_the_index(selector: str) -> None:
     assert plan(selector) is not None
 
 
-@pytest.mark.parametrize("selector", [
-    "//h1", "xpath=h1", "h1, h2", "h1 + p", "h1 ~ p", "p:first-child", "p:not(.k)", "p:has(a)", "h1::text",
-    "*::attr(id)",
-    "[class$=k]", "[class|=k]", "[class!=k]", "[class=k i]", "[class='']~p", "[class~='k m']", "[href^='']", "*|p",
-    r".k\20 m", "h1[", "",
-])
+@pytest.mark.parametrize(
+    "selector",
+    [
+        "//h1",
+        "xpath=h1",
+        "h1, h2",
+        "h1 + p",
+        "h1 ~ p",
+        "p:first-child",
+        "p:not(.k)",
+        "p:has(a)",
+        "h1::text",
+        "*::attr(id)",
+        "[class$=k]",
+        "[class|=k]",
+        "[class!=k]",
+        "[class=k i]",
+        "[class='']~p",
+        "[class~='k m']",
+        "[href^='']",
+        "*|p",
+        r".k\20 m",
+        "h1[",
+        "",
+    ],
+)
 def test_these_forms_are_left_to_parsel(selector: str) -> None:
     assert plan(selector) is None
 
 
-@pytest.mark.parametrize(("selector", "xpath"), [
-    ("h1", False), ("h1::text", False), (".a > b", False), ("*", False), ("* > p", False), ("a:not(.b)", False),
-    ("self::text", False), ("[href]", False), ("css=//h1", False),
-    ("//h1", True), ("/html/body", True), ("./h1", True), (".//h1", True), ("..", True), (".", True),
-    ("(//h1)[1]", True),
-    ("@class", True), ("*[@id='x']", True), ("*/p", True), ("descendant::h1", True), ("string(//h1)", True),
-    ("normalize-space(//h1)", True), ("re:test(//h1, 'x')", True), ("id('x')/p", True), ("xpath=body/h1", True),
-])
+@pytest.mark.parametrize(
+    ("selector", "xpath"),
+    [
+        ("h1", False),
+        ("h1::text", False),
+        (".a > b", False),
+        ("*", False),
+        ("* > p", False),
+        ("a:not(.b)", False),
+        ("self::text", False),
+        ("[href]", False),
+        ("css=//h1", False),
+        ("//h1", True),
+        ("/html/body", True),
+        ("./h1", True),
+        (".//h1", True),
+        ("..", True),
+        (".", True),
+        ("(//h1)[1]", True),
+        ("@class", True),
+        ("*[@id='x']", True),
+        ("*/p", True),
+        ("descendant::h1", True),
+        ("string(//h1)", True),
+        ("normalize-space(//h1)", True),
+        ("re:test(//h1, 'x')", True),
+        ("id('x')/p", True),
+        ("xpath=body/h1", True),
+    ],
+)
 def test_the_two_languages_are_told_apart(selector: str, xpath: bool) -> None:
     assert is_xpath(selector) is xpath
 
 
-@pytest.mark.parametrize(("selector", "elements_of"), [
-    ("h1::text", "h1"), ("h1 ::text", "h1"), ("h1::text, h2::text", "h1, h2"), ("h1", "h1"), ("//h1/text()", "//h1"),
-    ("//h1//text()", "//h1"), ("//h1", "//h1"), ("time::attr(datetime)", ""), ("//time/@datetime", ""),
-])
+@pytest.mark.parametrize(
+    ("selector", "elements_of"),
+    [
+        ("h1::text", "h1"),
+        ("h1 ::text", "h1"),
+        ("h1::text, h2::text", "h1, h2"),
+        ("h1", "h1"),
+        ("//h1/text()", "//h1"),
+        ("//h1//text()", "//h1"),
+        ("//h1", "//h1"),
+        ("time::attr(datetime)", ""),
+        ("//time/@datetime", ""),
+    ],
+)
 def test_the_elements_whose_text_a_selector_asks_for(selector: str, elements_of: str) -> None:
     assert without_text(selector) == elements_of
 

@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from archiver.platforms import Index, Platform, by_name, detect, tables
-from archiver.platforms.css import plan
-from archiver.platforms.expressions import error_of, without_text
+from archiver.platforms.platform_table import Platform, by_name, detect, tables
+from archiver.platforms.selectors import Index, error_of, plan, without_text
 
 
 def index(html: str) -> Index:

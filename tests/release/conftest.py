@@ -23,9 +23,17 @@ def releases(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     for umask, zone in ((0o022, "UTC"), (0o077, "Asia/Tokyo")):
         folder = tmp_path_factory.mktemp("release") / "dist"
         folders.append(folder)
-        running.append(subprocess.Popen(
-            [sys.executable, "-m", "release", "--trial", str(folder)], cwd=ROOT, umask=umask,
-            env={**os.environ, "TZ": zone}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True))
+        running.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "release", "--trial", str(folder)],
+                cwd=ROOT,
+                umask=umask,
+                env={**os.environ, "TZ": zone},
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
     for process in running:
         _, said = process.communicate()
         assert process.returncode == 0, said
@@ -43,8 +51,22 @@ def installed(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("installed")
     venv.create(folder, symlinks=True)
     [wheel] = release.glob("*.whl")
-    subprocess.run([sys.executable, "-m", "pip", "--python", folder / "bin" / "python", "install", "-qq", "--no-deps",
-                    "--no-index", "--disable-pip-version-check", wheel], check=True)
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "--python",
+            folder / "bin" / "python",
+            "install",
+            "-qq",
+            "--no-deps",
+            "--no-index",
+            "--disable-pip-version-check",
+            wheel,
+        ],
+        check=True,
+    )
     [packages] = folder.glob("lib/python*/site-packages")
     # Its own package comes first: this folder is put behind, and none of its .pth files (the tree under test) is read.
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")

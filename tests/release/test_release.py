@@ -32,15 +32,25 @@ VERSION = PROJECT["version"]
 
 def known_files() -> set[str]:
     """What git knows or would add."""
-    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT,
-                            capture_output=True, check=True, text=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
     return {name for name in listed.stdout.split("\0")[:-1] if (ROOT / name).is_file()}
 
 
 def test_the_same_tree_makes_the_same_bytes(releases: tuple[Path, Path]) -> None:
     one, other = ({f.name: f.read_bytes() for f in folder.iterdir()} for folder in releases)
-    assert one.keys() == {f"archiver-{VERSION}-py3-none-any.whl", f"archiver-{VERSION}.tar.gz",
-                          f"archiver-{VERSION}.cdx.json", "CHANGES.md", "SHA256SUMS"}
+    assert one.keys() == {
+        f"archiver-{VERSION}-py3-none-any.whl",
+        f"archiver-{VERSION}.tar.gz",
+        f"archiver-{VERSION}.cdx.json",
+        "CHANGES.md",
+        "SHA256SUMS",
+    }
     assert [name for name in one if one[name] != other[name]] == []
 
 
@@ -56,8 +66,10 @@ def test_the_wheel_holds_the_code_its_data_and_the_manual_page(release: Path) ->
     names = set(held.namelist())
     package = {name for name in known_files() if name.startswith("archiver/")}
     assert package == {name for name in names if name.startswith("archiver/")}
-    assert {f"archiver-{VERSION}.data/data/share/man/man1/archiver.1",
-            f"archiver-{VERSION}.dist-info/licenses/LICENSE"} <= names
+    assert {
+        f"archiver-{VERSION}.data/data/share/man/man1/archiver.1",
+        f"archiver-{VERSION}.dist-info/licenses/LICENSE",
+    } <= names
     assert all(held.read(name) == (ROOT / name).read_bytes() for name in package)
 
 
@@ -65,15 +77,33 @@ def test_the_files_of_the_image_make_the_same_wheel(release: Path, tmp_path: Pat
     """What the Dockerfile copies is what .dockerignore lets through, and all that a wheel is built of."""
     source = tmp_path / "source"
     let_through = {line[1:] for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").split() if line[0] == "!"}
-    copied = [word for line in (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
-              if line.startswith("COPY ") and "--from" not in line for word in line.split()[1:-1]]
+    copied = [
+        word
+        for line in (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
+        if line.startswith("COPY ") and "--from" not in line
+        for word in line.split()[1:-1]
+    ]
     assert set(copied) == let_through
     for name in known_files():
         if name.startswith("archiver/") or name in copied:
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, source / name)
-    subprocess.run([sys.executable, "-m", "pip", "wheel", "-qq", "--no-deps", "--no-build-isolation",
-                    "--disable-pip-version-check", "-w", tmp_path, source], check=True)
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "-qq",
+            "--no-deps",
+            "--no-build-isolation",
+            "--disable-pip-version-check",
+            "-w",
+            tmp_path,
+            source,
+        ],
+        check=True,
+    )
     [one], [other] = tmp_path.glob("*.whl"), release.glob("*.whl")
     assert sorted(zipfile.ZipFile(one).namelist()) == sorted(zipfile.ZipFile(other).namelist())
 
@@ -96,14 +126,19 @@ def test_the_bill_of_materials_names_what_is_pinned(release: Path) -> None:
     bill = json.loads(text)
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     assert {c["purl"] for c in bill["components"]} == {
-        f"pkg:pypi/{name}@{version}" for name, version in re.findall(r"^([\w-]+)==([\w.]+)", lock, re.MULTILINE)}
+        f"pkg:pypi/{name}@{version}" for name, version in re.findall(r"^([\w-]+)==([\w.]+)", lock, re.MULTILINE)
+    }
     sums = [p["value"] for c in bill["components"] for p in c.get("properties", ()) if p["name"].endswith("sha256")]
     sums += [h["content"] for c in bill["components"] for h in c.get("hashes", ())]
     assert sorted(sums) == sorted(re.findall(r"sha256:([0-9a-f]{64})", lock))
-    needs = {d["ref"].partition("@")[0]: {n.partition("@")[0] for n in d.get("dependsOn", ())}
-             for d in bill["dependencies"]}
-    assert needs["archiver"] == {re.split(r"[<>=; ]", d)[0] for d in PROJECT["dependencies"]
-                                 if sys.version_info < (3, 14) or not d.startswith("backports-zstd")}
+    needs = {
+        d["ref"].partition("@")[0]: {n.partition("@")[0] for n in d.get("dependsOn", ())} for d in bill["dependencies"]
+    }
+    assert needs["archiver"] == {
+        re.split(r"[<>=; ]", d)[0]
+        for d in PROJECT["dependencies"]
+        if sys.version_info < (3, 14) or not d.startswith("backports-zstd")
+    }
     assert {"twisted", "lxml", "parsel", "w3lib"} <= needs["scrapy"]
     assert "scrapy" not in needs["parsel"]
     licences = {c["name"]: c.get("licenses") for c in bill["components"]}
@@ -114,13 +149,15 @@ def test_the_bill_of_materials_names_what_is_pinned(release: Path) -> None:
 
 def test_what_is_installed_is_what_was_released(installed: Path, tmp_path: Path) -> None:
     def said(*words: str) -> str:
-        return subprocess.run([installed / "bin" / words[0], *words[1:]], cwd=tmp_path, check=True, capture_output=True,
-                              text=True).stdout
+        return subprocess.run(
+            [installed / "bin" / words[0], *words[1:]], cwd=tmp_path, check=True, capture_output=True, text=True
+        ).stdout
 
     assert said("archiver", "--version") == f"archiver {VERSION}\n"
     assert said("python", "-c", "import archiver; print(archiver.__file__)").startswith(str(installed))
     assert (installed / "share/man/man1/archiver.1").read_text(encoding="utf-8") == (
-        ROOT / "docs/archiver.1").read_text(encoding="utf-8")
+        ROOT / "docs/archiver.1"
+    ).read_text(encoding="utf-8")
 
 
 def steps(page: str) -> list[tuple[str, str]]:
@@ -143,13 +180,21 @@ def test_the_tutorial_does_what_it_shows(installed: Path, tmp_path: Path) -> Non
     # The demonstration blog has one port on a machine, and another tree's tests may be running.
     with Path(tempfile.gettempdir(), "archiver-demonstration.lock").open("w") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
-        done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment, text=True, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT)
+        done = subprocess.run(
+            ["bash", "-c", script],
+            cwd=tmp_path,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
     said = re.findall(rf"(.*?)^{end} (\d+)\n", done.stdout, re.MULTILINE | re.DOTALL)
     checker = OutputChecker()
-    wrong = [f"$ {command} (exit code {code})\n" + "\n".join(difflib.ndiff(shown.splitlines(), output.splitlines()))
-             for (command, shown), (output, code) in zip(asked, said, strict=True)
-             if code != "0" or not checker.check_output(shown, output, ELLIPSIS)]
+    wrong = [
+        f"$ {command} (exit code {code})\n" + "\n".join(difflib.ndiff(shown.splitlines(), output.splitlines()))
+        for (command, shown), (output, code) in zip(asked, said, strict=True)
+        if code != "0" or not checker.check_output(shown, output, ELLIPSIS)
+    ]
     assert not wrong, "\n\n".join(wrong)
 
 
@@ -157,17 +202,29 @@ def test_what_is_not_ready_is_not_released(tmp_path: Path) -> None:
     for words in ("init -q", "-c user.name=a -c user.email=a@example.org commit -q --allow-empty -m First"):
         subprocess.run(["git", *words.split()], cwd=tmp_path, check=True)
     (tmp_path / "new.txt").touch()
-    told = subprocess.run([sys.executable, "-c", "import sys; from pathlib import Path; from release.write import *\n"
-                           "try: write_release(Path(sys.argv[1]), Path(sys.argv[1], 'dist'))\n"
-                           "except NotReleasable as error: print(error)", tmp_path], cwd=ROOT, capture_output=True,
-                          text=True, check=True).stdout
+    told = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys; from pathlib import Path; from release.write import *\n"
+            "try: write_release(Path(sys.argv[1]), Path(sys.argv[1], 'dist'))\n"
+            "except NotReleasable as error: print(error)",
+            tmp_path,
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     assert "1 files are changed" in told
     assert "new.txt" in told
     assert not (tmp_path / "dist").exists()
 
 
-CHANGELOG = ("# Changelog\n\nFor you.\n\n## Unreleased\n\n- New.\n\n## 1.1.0\n\n- Better.\n\n"
-             "### Fixed\n\n- It.\n\n## 1.0.0\n\n- First.\n")
+CHANGELOG = (
+    "# Changelog\n\nFor you.\n\n## Unreleased\n\n- New.\n\n## 1.1.0\n\n- Better.\n\n"
+    "### Fixed\n\n- It.\n\n## 1.0.0\n\n- First.\n"
+)
 
 
 def test_the_changes_are_those_of_the_version() -> None:
@@ -177,10 +234,13 @@ def test_the_changes_are_those_of_the_version() -> None:
     assert changes_of(CHANGELOG, "1.1.0", trial=True) == "- New.\n"
 
 
-@pytest.mark.parametrize(("changelog", "version", "says"), [
-    (CHANGELOG, "1.1.0", "under 'Unreleased'"),
-    (CHANGELOG.replace("- New.\n\n", ""), "1.2.0", "says nothing of version 1.2.0"),
-])
+@pytest.mark.parametrize(
+    ("changelog", "version", "says"),
+    [
+        (CHANGELOG, "1.1.0", "under 'Unreleased'"),
+        (CHANGELOG.replace("- New.\n\n", ""), "1.2.0", "says nothing of version 1.2.0"),
+    ],
+)
 def test_changes_without_their_version_are_not_released(changelog: str, version: str, says: str) -> None:
     with pytest.raises(NotReleasable, match=says):
         changes_of(changelog, version)

@@ -35,16 +35,22 @@ def test_each_post_s_lead_image_is_captured_once(tmp_path: Path) -> None:
     pages: dict[str, Any] = {
         "/": home("/one/", "/two/", "/three/"),
         "/one/": page("The first", head=lead("/1.png"), tail="<img src=/no.png>"),
-        "/two/": page("The second", head=lead("/2.png")), "/three/": page("The third", head=lead("/1.png")),
-        "/1.png": picture(ETag='"one"'), "/2.png": picture()}
+        "/two/": page("The second", head=lead("/2.png")),
+        "/three/": page("The third", head=lead("/1.png")),
+        "/1.png": picture(ETag='"one"'),
+        "/2.png": picture(),
+    }
     with serving(pages) as site:
         first = counted(site.url, archive=archive)
         assert sorted(asked(site)) == ["/1.png", "/2.png"]
         site.requests.clear()
         again = counted(site.url, "--full", archive=archive)
         assert asked(site) == []
-        pages |= {"/one/": page("The first", "Another text of it. " * 9, head=lead("/1.png")),
-                  "/two/": page("The second, edited", head=lead("/new.png")), "/new.png": picture(png(30, 20))}
+        pages |= {
+            "/one/": page("The first", "Another text of it. " * 9, head=lead("/1.png")),
+            "/two/": page("The second, edited", head=lead("/new.png")),
+            "/new.png": picture(png(30, 20)),
+        }
         third = counted(site.url, "--full", archive=archive)
         assert sorted(asked(site)) == ["/1.png", "/new.png"]
         assert [a.get("if-none-match") for a in site.asked if a["path"] == "/1.png"] == [None, '"one"']
@@ -53,14 +59,23 @@ def test_each_post_s_lead_image_is_captured_once(tmp_path: Path) -> None:
     assert [[run[key] for key in keys] for run in (first, again, third)] == [[2, 2, 0], [0, 0, 0], [2, 2, 0]]
     assert first["requests"] == again["requests"]
     assert rows(archive, "select c.record_type, c.status from captures c where c.url like '%.png' order by 1, 2") == [
-        ("response", 200), ("response", 200), ("revisit", 200), ("revisit", 304)]
+        ("response", 200),
+        ("response", 200),
+        ("revisit", 200),
+        ("revisit", 304),
+    ]
     assert rows(archive, "select count(*) from pages where url like '%.png'") == [(0,)]
     state = json.loads(archiver("status", "--json", archive=archive).stdout)[0]
     assert (state["complete"], state["posts"]["missing"], state["requisites"]["captured"]) == (True, 0, {"image": 3})
     shown = json.loads(archiver("show", f"{site.url}two/", "--json", "--evidence", archive=archive).stdout)[
-        "image_capture"]
+        "image_capture"
+    ]
     assert (shown["url"], shown["media_type"], shown["width"], shown["height"]) == (
-        f"{site.url}new.png", "image/png", 30, 20)
+        f"{site.url}new.png",
+        "image/png",
+        30,
+        20,
+    )
     assert shown["capture"]["digest"].startswith("sha1:")
     assert "30 x 20" in archiver("show", f"{site.url}two/", archive=archive).stdout
     why = json.loads(archiver("why", f"{site.url}1.png", "--json", archive=archive).stdout)
@@ -72,12 +87,17 @@ def test_each_post_s_lead_image_is_captured_once(tmp_path: Path) -> None:
 def test_none_asks_for_nothing_and_all_for_what_is_lacking(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     pages: dict[str, Any] = {
-        "/": home("/one/"), "/one/": page("The first", head=lead("/1.png") + "<link rel=stylesheet href=/s.css>",
-                                          tail="<img src=/2.png srcset='/3.png 2x'>"),
+        "/": home("/one/"),
+        "/one/": page(
+            "The first",
+            head=lead("/1.png") + "<link rel=stylesheet href=/s.css>",
+            tail="<img src=/2.png srcset='/3.png 2x'>",
+        ),
         "/s.css": css("@import 't.css'; @font-face { src: url(f.woff2) }"),
         "/t.css": css("a { background: url(4.png) }"),
         "/f.woff2": Answer(b"wOF2", headers={"Content-Type": "font/woff2"}),
-        **{f"/{n}.png": picture(png(n, n)) for n in range(1, 5)}}
+        **{f"/{n}.png": picture(png(n, n)) for n in range(1, 5)},
+    }
     with serving(pages) as site:
         assert archiver("sites", "add", site.url, archive=archive).returncode == 0
         name = site.url.split("/")[2]
@@ -96,30 +116,51 @@ def test_none_asks_for_nothing_and_all_for_what_is_lacking(tmp_path: Path) -> No
         assert "needed by" in archiver("why", f"{site.url}4.png", archive=archive).stdout
         assert archiver("sites", "remove", name, "--with-articles", archive=archive).returncode == 0
     assert rows(archive, "select count(*) from requisites union all select count(*) from article_requisites") == [
-        (0,), (0,)]
+        (0,),
+        (0,),
+    ]
 
 
 def test_what_is_no_picture_is_an_outcome_and_no_capture(tmp_path: Path) -> None:
-    leads = {"page": Answer(b"<!doctype html><p>Welcome"), "gone": Answer(b"", 404), "shut": Answer(b"", 403),
-             "broken": Answer(b"", 500), "large": picture(b"\x89PNG\r\n" + bytes(40_000)),
-             "secret": Answer(b"", 302, {"Location": "http://127.0.0.1:1/x.png"}),
-             "circle": Answer(b"", 302, {"Location": f"{PICTURES}circle.png"}), "forbidden": picture(),
-             "good": picture()}
-    blog = {"/": home(*(f"/{name}/" for name in leads)),
-            **{f"/{name}/": page(f"A post on {name}", head=lead(f"{PICTURES}{name}.png")) for name in leads}}
-    pictures = {"/robots.txt": Answer(b"User-agent: *\nDisallow: /forbidden", headers={"Content-Type": "text/plain"}),
-                **{f"/{name}.png": answer for name, answer in leads.items()}}
+    leads = {
+        "page": Answer(b"<!doctype html><p>Welcome"),
+        "gone": Answer(b"", 404),
+        "shut": Answer(b"", 403),
+        "broken": Answer(b"", 500),
+        "large": picture(b"\x89PNG\r\n" + bytes(40_000)),
+        "secret": Answer(b"", 302, {"Location": "http://127.0.0.1:1/x.png"}),
+        "circle": Answer(b"", 302, {"Location": f"{PICTURES}circle.png"}),
+        "forbidden": picture(),
+        "good": picture(),
+    }
+    blog = {
+        "/": home(*(f"/{name}/" for name in leads)),
+        **{f"/{name}/": page(f"A post on {name}", head=lead(f"{PICTURES}{name}.png")) for name in leads},
+    }
+    pictures = {
+        "/robots.txt": Answer(b"User-agent: *\nDisallow: /forbidden", headers={"Content-Type": "text/plain"}),
+        **{f"/{name}.png": answer for name, answer in leads.items()},
+    }
     with blog_and_pictures(blog, pictures) as (world, _, far):
         world.settings = {"REQUISITE_MAXSIZE": 30_000, "RETRY_TIMES": 0}
         crawled = world.crawl(tmp_path, BLOG, "--json")
         assert crawled.code == 0, crawled.err
-        told = {url.removeprefix(PICTURES).removesuffix(".png"): (outcome, rule)
-                for url, outcome, rule in crawled.query("select url, outcome, rule from requisites")}
+        told = {
+            url.removeprefix(PICTURES).removesuffix(".png"): (outcome, rule)
+            for url, outcome, rule in crawled.query("select url, outcome, rule from requisites")
+        }
         assert told == {
-            "page": ("gone", "wrong-type"), "gone": ("gone", "http-404"), "shut": ("refused", "http-403"),
-            "broken": ("failed", "http-500"), "large": ("failed", "too-large"), "secret": ("duplicate", "http-302"),
-            "circle": ("failed", "redirect-loop"), "forbidden": ("refused", "robots"), "good": ("archived", ""),
-            "http://127.0.0.1:1/x": ("refused", "private-address")}
+            "page": ("gone", "wrong-type"),
+            "gone": ("gone", "http-404"),
+            "shut": ("refused", "http-403"),
+            "broken": ("failed", "http-500"),
+            "large": ("failed", "too-large"),
+            "secret": ("duplicate", "http-302"),
+            "circle": ("failed", "redirect-loop"),
+            "forbidden": ("refused", "robots"),
+            "good": ("archived", ""),
+            "http://127.0.0.1:1/x": ("refused", "private-address"),
+        }
         assert "/forbidden.png" not in far.requests
         assert "127.0.0.1:1" not in crawled.connections
         asked_before = len(far.requests)
@@ -131,13 +172,15 @@ def test_what_is_no_picture_is_an_outcome_and_no_capture(tmp_path: Path) -> None
         missing = world.crawl(tmp_path, BLOG, "--missing", "--json")
         assert set(far.requests[asked_before:]) == {"/robots.txt", "/broken.png", "/circle.png", "/large.png"}
     assert missing.query(_TOLD.format(f"{PICTURES}broken.png")) == [("failed", "http-500", 1)]
-    kept = {url for url, in crawled.query("select url from captures where url like '%png'")}
+    kept = {url for (url,) in crawled.query("select url from captures where url like '%png'")}
     assert sorted(kept) == [f"{PICTURES}{name}.png" for name in ("circle", "good", "secret")]
 
 
 def test_a_host_that_does_not_answer_is_left_alone(tmp_path: Path) -> None:
-    blog = {"/": home(*(f"/post-{n}/" for n in range(12))),
-            **{f"/post-{n}/": page(f"Post {n}", head=lead(f"{PICTURES}{n}.png")) for n in range(12)}}
+    blog = {
+        "/": home(*(f"/post-{n}/" for n in range(12))),
+        **{f"/post-{n}/": page(f"Post {n}", head=lead(f"{PICTURES}{n}.png")) for n in range(12)},
+    }
     with blog_and_pictures(blog, {f"/{n}.png": Answer(drop=True) for n in range(12)}) as (world, _, far):
         world.settings = {"RETRY_TIMES": 0}
         crawled = world.crawl(tmp_path, BLOG)
@@ -146,14 +189,16 @@ def test_a_host_that_does_not_answer_is_left_alone(tmp_path: Path) -> None:
         before = len(far.requests)
         assert world.crawl(tmp_path, BLOG).code == 0
         assert len(far.requests) == before
-    assert {o for o, in crawled.query("select outcome from requisites")} == {"failed", "due"}
+    assert {o for (o,) in crawled.query("select outcome from requisites")} == {"failed", "due"}
     assert crawled.query("select count(*) from requisites where due_at < datetime('now')") == [(0,)]
 
 
 def test_bounds_on_posts_end_no_picture_and_those_on_bytes_do(tmp_path: Path) -> None:
-    pages = {"/": home(*(f"/post-{n}/" for n in range(9))),
-             **{f"/post-{n}/": page(f"Post {n}", head=lead(f"/{n}.png")) for n in range(9)},
-             **{f"/{n}.png": picture(png(1, 1, (n, 0, 0)) + bytes(200_000)) for n in range(9)}}
+    pages = {
+        "/": home(*(f"/post-{n}/" for n in range(9))),
+        **{f"/post-{n}/": page(f"Post {n}", head=lead(f"/{n}.png")) for n in range(9)},
+        **{f"/{n}.png": picture(png(1, 1, (n, 0, 0)) + bytes(200_000)) for n in range(9)},
+    }
     with serving(pages) as site:
         few = counted(site.url, "--limit", "4", archive=tmp_path / "few.db")
         assert (few["new"], few["requisites"]) == (4, 4)
@@ -172,12 +217,14 @@ def test_no_kill_loses_a_picture_or_stores_one_twice(tmp_path: Path) -> None:
     archive, count = tmp_path / "a.db", 60
     pages: dict[str, Any] = {
         "/": home(*(f"/post-{n}/" for n in range(count))),
-        **{f"/post-{n}/": page(f"Post {n}", head=lead(f"/{n}.png")) for n in range(count)}}
+        **{f"/post-{n}/": page(f"Post {n}", head=lead(f"/{n}.png")) for n in range(count)},
+    }
 
     def slow(n: int) -> Any:
         def answer() -> Answer:
             time.sleep(0.02)
             return picture(png(4 + n, 4))
+
         return answer
 
     pages |= {f"/{n}.png": slow(n) for n in range(count)}
@@ -191,15 +238,17 @@ def test_no_kill_loses_a_picture_or_stores_one_twice(tmp_path: Path) -> None:
         assert rows(archive, "select count(*) from requisites where due_at is not null")[0][0] > 0
         counted(site.url, archive=archive)
     assert rows(archive, "select count(*), count(distinct capture_id), sum(outcome = 'archived') from requisites") == [
-        (count, count, count)]
+        (count, count, count)
+    ]
     assert rows(archive, "select count(*) from captures where url like '%png'") == [(count,)]
     assert archiver("verify", archive=archive).returncode == 0
 
 
 def test_a_picture_whose_record_is_lost_is_asked_for_again(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
-    with serving({"/": home("/one/"), "/one/": page("The first", head=lead("/1.png")),
-                  "/1.png": picture(ETag='"one"')}) as site:
+    with serving(
+        {"/": home("/one/"), "/one/": page("The first", head=lead("/1.png")), "/1.png": picture(ETag='"one"')}
+    ) as site:
         counted(site.url, archive=archive)
         file = next((tmp_path / "warc").glob("*.warc.gz"))
         offset = rows(archive, "select warc_offset from captures where url like '%png'")[0][0]
@@ -219,9 +268,12 @@ def test_a_picture_whose_record_is_lost_is_asked_for_again(tmp_path: Path) -> No
 def test_a_removed_post_takes_its_own_pictures_along(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     pages: dict[str, Any] = {
-        "/": home("/one/", "/two/", "/three/"), "/own.png": picture(png(7, 7)), "/logo.png": picture(png(8, 8)),
+        "/": home("/one/", "/two/", "/three/"),
+        "/own.png": picture(png(7, 7)),
+        "/logo.png": picture(png(8, 8)),
         "/one/": page("The ferry at dawn", head=lead("/own.png")),
-        **{f"/{name}/": page(f"A walk to {name}", head=lead("/logo.png")) for name in ("two", "three")}}
+        **{f"/{name}/": page(f"A walk to {name}", head=lead("/logo.png")) for name in ("two", "three")},
+    }
     with serving(pages) as site:
         counted(site.url, archive=archive)
         for name in ("one", "two"):
@@ -240,10 +292,15 @@ def test_merged_archives_have_the_pictures_of_both(tmp_path: Path) -> None:
         (tmp_path / folder).mkdir()
     one, two = tmp_path / "one" / "a.db", tmp_path / "two" / "a.db"
     pages: dict[str, Any] = {
-        "/": home("/first/"), "/first/": page("The first", head=lead("/1.png")), "/1.png": picture(),
+        "/": home("/first/"),
+        "/first/": page("The first", head=lead("/1.png")),
+        "/1.png": picture(),
         "/second/": page("The second", head=lead("/2.png") + "<link rel=stylesheet href=/s.css>"),
-        "/2.png": Answer(b"", 302, {"Location": "/3.png"}), "/3.png": picture(png(9, 9)),
-        "/s.css": css("a { background: url(4.png) }"), "/4.png": picture(png(5, 5))}
+        "/2.png": Answer(b"", 302, {"Location": "/3.png"}),
+        "/3.png": picture(png(9, 9)),
+        "/s.css": css("a { background: url(4.png) }"),
+        "/4.png": picture(png(5, 5)),
+    }
     with serving(pages) as site:
         counted(site.url, archive=one)
         pages["/"] = home("/first/", "/second/")
@@ -251,11 +308,13 @@ def test_merged_archives_have_the_pictures_of_both(tmp_path: Path) -> None:
         for _ in range(2):
             done = archiver("merge", str(two), archive=one)
             assert done.returncode == 0, done.stderr
-            for query in ("select url, outcome, wanted, capture_id is null from requisites order by url",
-                          "select a.url, r.url, l.role from article_requisites l join articles a "
-                          "on a.id = l.article_id join requisites r on r.id = l.requisite_id order by 1, 2, 3",
-                          "select t.url, r.url from requisite_parts p join requisites r on r.id = p.requisite_id "
-                          "join requisites t on t.id = p.parent_id order by 1, 2"):
+            for query in (
+                "select url, outcome, wanted, capture_id is null from requisites order by url",
+                "select a.url, r.url, l.role from article_requisites l join articles a "
+                "on a.id = l.article_id join requisites r on r.id = l.requisite_id order by 1, 2, 3",
+                "select t.url, r.url from requisite_parts p join requisites r on r.id = p.requisite_id "
+                "join requisites t on t.id = p.parent_id order by 1, 2",
+            ):
                 assert rows(one, query) == rows(two, query)
         site.requests.clear()
         counted(site.url, "--full", "--requisites", "all", archive=one)

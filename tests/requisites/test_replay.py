@@ -13,23 +13,33 @@ from tests.webarchive.browser import browsing
 from tests.webarchive.wayback import serving_warcs
 
 _HEAD = '<link rel="stylesheet" href="/theme/style.css"><meta property="og:image" content="/lead.png">'
-_TAIL = (f'<img id="far" src="{PICTURES}far.png?w=300&utm_source=blog"><img id="own" src="own.png">'
-         '<img id="moved" src="/old.png"><img id="twin" src="/twin.png">'
-         '<picture id="set"><source srcset="/small.png 1x, /large.png 2x"><img src="/plain.png"></picture>')
-_STYLE = '@import "more.css"; h1 { color: rgb(12, 34, 56); border-bottom: 3px solid; } ' \
-         'nav { background: url(tile.png); height: 40px }'
+_TAIL = (
+    f'<img id="far" src="{PICTURES}far.png?w=300&utm_source=blog"><img id="own" src="own.png">'
+    '<img id="moved" src="/old.png"><img id="twin" src="/twin.png">'
+    '<picture id="set"><source srcset="/small.png 1x, /large.png 2x"><img src="/plain.png"></picture>'
+)
+_STYLE = (
+    '@import "more.css"; h1 { color: rgb(12, 34, 56); border-bottom: 3px solid; } '
+    "nav { background: url(tile.png); height: 40px }"
+)
 
 
 @pytest.mark.needs("chromium", "chromium-driver")
 def test_a_post_looks_as_it_did(tmp_path: Path) -> None:
     pytest.importorskip("pywb", reason="pywb is not installed (it needs a Python before 3.13)")
-    own = {"/": home("/one/"), "/one/": page("The ferry", head=_HEAD, tail=_TAIL),
-           "/theme/style.css": css(_STYLE), "/theme/more.css": css(".byline { color: rgb(200, 1, 2) }"),
-           "/theme/tile.png": picture(png(8, 8, (210, 230, 250))), "/lead.png": picture(png(600, 300)),
-           "/one/own.png": picture(png(120, 80, (20, 120, 60))), "/twin.png": picture(png(120, 80, (20, 120, 60))),
-           "/old.png": Answer(b"", 301, {"Location": "/new.png"}), "/new.png": picture(png(90, 60, (90, 20, 120))),
-           **{f"/{name}.png": picture(png(50, 40, (7, n * 40, 90))) for n, name in enumerate(("small", "large",
-                                                                                             "plain"))}}
+    own = {
+        "/": home("/one/"),
+        "/one/": page("The ferry", head=_HEAD, tail=_TAIL),
+        "/theme/style.css": css(_STYLE),
+        "/theme/more.css": css(".byline { color: rgb(200, 1, 2) }"),
+        "/theme/tile.png": picture(png(8, 8, (210, 230, 250))),
+        "/lead.png": picture(png(600, 300)),
+        "/one/own.png": picture(png(120, 80, (20, 120, 60))),
+        "/twin.png": picture(png(120, 80, (20, 120, 60))),
+        "/old.png": Answer(b"", 301, {"Location": "/new.png"}),
+        "/new.png": picture(png(90, 60, (90, 20, 120))),
+        **{f"/{name}.png": picture(png(50, 40, (7, n * 40, 90))) for n, name in enumerate(("small", "large", "plain"))},
+    }
     far = {"/far.png?w=300&utm_source=blog": picture(png(160, 90, (240, 180, 0)))}
     with blog_and_pictures(own, far) as (world, _, pictures):
         crawled = world.crawl(tmp_path, BLOG, "--requisites", "all")
@@ -42,8 +52,10 @@ def test_a_post_looks_as_it_did(tmp_path: Path) -> None:
         package.extractall(tmp_path / "x")
     (tmp_path / "web").mkdir()
     (tmp_path / "web" / "config.yaml").write_text("framed_replay: false\n")
-    with serving_warcs(tmp_path / "web", sorted((tmp_path / "x" / "archive").glob("*.warc.gz"))) as wayback, \
-            browsing(tmp_path) as browser:
+    with (
+        serving_warcs(tmp_path / "web", sorted((tmp_path / "x" / "archive").glob("*.warc.gz"))) as wayback,
+        browsing(tmp_path) as browser,
+    ):
         browser.open(f"{wayback}2030/{BLOG}one/")
         assert browser.run("return document.querySelector('h1').textContent") == "The ferry"
         style = "return getComputedStyle(document.querySelector('{}')).{}"

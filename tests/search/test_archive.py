@@ -25,21 +25,44 @@ def test_a_record_has_the_fields_in_order(archive: Archive) -> None:
     assert record["tags"] == ["tides", "maths"]
     assert record["credits"] == []
     assert record["aliases"] == ["https://harbour.example/2024/03/tides", "https://harbour.example/?p=7"]
-    assert record["geotags"] == [{"latitude": 48.8566, "longitude": 2.3522, "placename": "Paris", "region": "FR-75",
-                                  "role": "content", "source": "geo.position", "precision": None}]
-    assert record["capture"] == {"captured_at": "2024-05-01T12:00:00.000000+00:00", "digest": f"sha1:{'A' * 31}1",
-                                 "warc_file": "warc/harbour-1.warc.gz", "warc_offset": 1000, "warc_length": 900}
+    assert record["geotags"] == [
+        {
+            "latitude": 48.8566,
+            "longitude": 2.3522,
+            "placename": "Paris",
+            "region": "FR-75",
+            "role": "content",
+            "source": "geo.position",
+            "precision": None,
+        }
+    ]
+    assert record["capture"] == {
+        "captured_at": "2024-05-01T12:00:00.000000+00:00",
+        "digest": f"sha1:{'A' * 31}1",
+        "warc_file": "warc/harbour-1.warc.gz",
+        "warc_offset": 1000,
+        "warc_length": 900,
+    }
 
 
-@pytest.mark.parametrize("what", [
-    1, "1", "https://harbour.example/2024/03/tide-tables", "http://www.harbour.example/2024/03/tide-tables/?utm_source=x",
-    "harbour.example/2024/03/tides", "https://harbour.example/?p=7",
-])
+@pytest.mark.parametrize(
+    "what",
+    [
+        1,
+        "1",
+        "https://harbour.example/2024/03/tide-tables",
+        "http://www.harbour.example/2024/03/tide-tables/?utm_source=x",
+        "harbour.example/2024/03/tides",
+        "https://harbour.example/?p=7",
+    ],
+)
 def test_an_article_is_found_by_number_and_any_address(archive: Archive, what: str | int) -> None:
     assert archive.article(what)["id"] == 1
 
 
-@pytest.mark.parametrize("what", [0, 99, "99", "9" * 40, "https://harbour.example/none", "nonsense", "", "-1", "ftp://x.y"])
+@pytest.mark.parametrize(
+    "what", [0, 99, "99", "9" * 40, "https://harbour.example/none", "nonsense", "", "-1", "ftp://x.y"]
+)
 def test_what_is_not_there_is_named(archive: Archive, what: str | int) -> None:
     with pytest.raises(ArticleNotFound):
         archive.article(what)

@@ -28,28 +28,60 @@ from archiver.archive import Archive
 from archiver.search.citations import STYLES, Cited, bibtex, cited, csl, ris
 
 HOSTILE = {
-    "braces": "a { b } c } {{ d", "one brace": "only { this", "closing": "only } this",
-    "TeX": r"50 % of \TeX & $x_1^2$ ~ #1", "backslash at the end": "C:\\", "quotes": 'He said "no", twice',
-    "at": "@misc{x, title = {y}}", "emoji": "Storm 🎉🇫🇷 over", "RTL": "عبّارة \u202eجانحة\u202c على الرمال",
-    "newlines": "two\r\nlines\u2028and\x85more\n\nTY  - JOUR", "empty": "", "controls": "a\x00b\x1b[31mc\x7f",
-    "half a letter": "a\ud800b", "Vietnamese": "Lê Đức, người gác đèn", "Chinese": "深度学习笔记",
-    "markup": "<b>x</b> &amp; <script>", "and": "this and that", "entity": "&lt;i&gt;",
+    "braces": "a { b } c } {{ d",
+    "one brace": "only { this",
+    "closing": "only } this",
+    "TeX": r"50 % of \TeX & $x_1^2$ ~ #1",
+    "backslash at the end": "C:\\",
+    "quotes": 'He said "no", twice',
+    "at": "@misc{x, title = {y}}",
+    "emoji": "Storm 🎉🇫🇷 over",
+    "RTL": "عبّارة \u202eجانحة\u202c على الرمال",
+    "newlines": "two\r\nlines\u2028and\x85more\n\nTY  - JOUR",
+    "empty": "",
+    "controls": "a\x00b\x1b[31mc\x7f",
+    "half a letter": "a\ud800b",
+    "Vietnamese": "Lê Đức, người gác đèn",
+    "Chinese": "深度学习笔记",
+    "markup": "<b>x</b> &amp; <script>",
+    "and": "this and that",
+    "entity": "&lt;i&gt;",
     "ligatures": "``a'' --- b -- ?` !`",
 }
-OF_LATEX = {"\ue000": r"\textbraceleft{}", "\ue001": r"\textbraceright{}", "\ue002": r"\textasciicircum{}",
-            "\ue003": r"\$"}
+OF_LATEX = {
+    "\ue000": r"\textbraceleft{}",
+    "\ue001": r"\textbraceright{}",
+    "\ue002": r"\textasciicircum{}",
+    "\ue003": r"\$",
+}
 AUTHORS = {
-    "nobody": [], "a person": ["Ada Lovelace"], "two": ["Zoë Krüger", "Lê Đức"], "an agency": ["The Associated Press"],
-    "a desk": ["Reuters Staff"], "a firm": ["Barnes and Noble, Inc."], "a handle": ["timsaucer"], "Chinese": ["王小明"],
+    "nobody": [],
+    "a person": ["Ada Lovelace"],
+    "two": ["Zoë Krüger", "Lê Đức"],
+    "an agency": ["The Associated Press"],
+    "a desk": ["Reuters Staff"],
+    "a firm": ["Barnes and Noble, Inc."],
+    "a handle": ["timsaucer"],
+    "Chinese": ["王小明"],
     "family first": ["山田 太郎", "김 철수"],
-    "TeX": ["A_B {C} & D"], "blank": [" ", "Ada Berg"],
+    "TeX": ["A_B {C} & D"],
+    "blank": [" ", "Ada Berg"],
 }
 RECORD: dict[str, Any] = {
-    "id": 7, "url": "https://blog.example.org/2024/05/a-post?x=1",
-    "canonical_url": "https://blog.example.org/2024/05/a-post", "site": "blog.example.org", "title": "A post",
-    "authors": ["Ada Lovelace"], "published": "2024-04-11T00:00:00+02:00", "published_precision": "day",
-    "categories": ["News"], "tags": ["fog", "sea, deep"], "language": "en-GB", "description": "About it.",
-    "revision": 2, "last_seen": "2024-07-01T12:00:00+00:00",
+    "id": 7,
+    "url": "https://blog.example.org/2024/05/a-post?x=1",
+    "canonical_url": "https://blog.example.org/2024/05/a-post",
+    "site": "blog.example.org",
+    "title": "A post",
+    "authors": ["Ada Lovelace"],
+    "published": "2024-04-11T00:00:00+02:00",
+    "published_precision": "day",
+    "categories": ["News"],
+    "tags": ["fog", "sea, deep"],
+    "language": "en-GB",
+    "description": "About it.",
+    "revision": 2,
+    "last_seen": "2024-07-01T12:00:00+00:00",
     "capture": {"captured_at": "2024-06-01T01:30:00.250000+02:00", "digest": "sha1:ABC_D"},
 }
 NOTE = "Archived 2024-05-31T23:30:00Z from https://blog.example.org/2024/05/a-post?x=1, revision 2, sha1:ABC_D"
@@ -109,8 +141,10 @@ def same(one: Cited, wanted: dict[str, Any]) -> None:
     title, authors = plain(wanted["title"]), [plain(name) for name in wanted["authors"] if plain(name)]
     entry, found, item = read_bibtex(one), read_ris(one), csl(one)
     assert tex(entry, "title") == title
-    assert [tex_of(" ".join((*p.first_names, *p.middle_names, *p.prelast_names, *p.last_names)))
-            for p in entry.persons.get("author", [])] == authors
+    assert [
+        tex_of(" ".join((*p.first_names, *p.middle_names, *p.prelast_names, *p.last_names)))
+        for p in entry.persons.get("author", [])
+    ] == authors
     assert (found.get("title", ""), found.get("authors", [])) == (title, authors)
     assert (item.get("title", ""), [name["literal"] for name in item.get("author", [])]) == (title, authors)
     assert tex(entry, "note") == found["notes"][0] == item["note"]
@@ -160,36 +194,54 @@ def test_what_was_read_is_told_in_every_form() -> None:
     assert tex(entry, "note") == found["notes"][0] == item["note"] == NOTE
     assert item["accessed"] == {"date-parts": [[2024, 5, 31]]}
     assert found["access_date"] == "2024/05/31/"
-    assert item["custom"] == {"captured_at": "2024-05-31T23:30:00Z", "digest": "sha1:ABC_D", "revision": 2,
-                              "captured_from": "https://blog.example.org/2024/05/a-post?x=1"}
+    assert item["custom"] == {
+        "captured_at": "2024-05-31T23:30:00Z",
+        "digest": "sha1:ABC_D",
+        "revision": 2,
+        "captured_from": "https://blog.example.org/2024/05/a-post?x=1",
+    }
     assert "2024" in printed(one)
     assert "https://blog.example.org/2024/05/a-post" in printed(one)
 
 
-@pytest.mark.parametrize(("published", "precision", "parts"), [
-    ("2024-04-11T00:00:00+02:00", "day", ["2024", "04", "11"]), ("2024-04-01T00:00:00+02:00", "month", ["2024", "04"]),
-    ("2024-01-01T00:00:00Z", "year", ["2024"]), (None, None, []),
-    ("2024-04-11T23:30:00-05:00", "minute", ["2024", "04", "11"]),  # by the clock of the page
-    ("not a date", None, []), ("2024-13-45", "day", []), ("２０２４-01-01", None, []),
-])
+@pytest.mark.parametrize(
+    ("published", "precision", "parts"),
+    [
+        ("2024-04-11T00:00:00+02:00", "day", ["2024", "04", "11"]),
+        ("2024-04-01T00:00:00+02:00", "month", ["2024", "04"]),
+        ("2024-01-01T00:00:00Z", "year", ["2024"]),
+        (None, None, []),
+        ("2024-04-11T23:30:00-05:00", "minute", ["2024", "04", "11"]),  # by the clock of the page
+        ("not a date", None, []),
+        ("2024-13-45", "day", []),
+        ("２０２４-01-01", None, []),
+    ],
+)
 def test_dates_are_as_exact_as_the_page(published: str | None, precision: str | None, parts: list[str]) -> None:
     one = cited(record(published=published, published_precision=precision))
     entry, found, item = read_bibtex(one), read_ris(one), csl(one)
     months = ("jan", "feb", "mar", "apr")
     month = entry.fields.get("month", "")
-    assert [entry.fields.get("year"), entry.fields.get("day")] == [parts[0] if parts else None,
-                                                                  str(int(parts[2])) if len(parts) > 2 else None]
+    assert [entry.fields.get("year"), entry.fields.get("day")] == [
+        parts[0] if parts else None,
+        str(int(parts[2])) if len(parts) > 2 else None,
+    ]
     assert bool(month) == (len(parts) > 1)
     assert not month or month[:3].lower() in months
     assert found.get("year") == (parts[0] if parts else None)
     assert item.get("issued", {}).get("date-parts") == ([[int(part) for part in parts]] if parts else None)
 
 
-@pytest.mark.parametrize(("canonical", "cites"), [
-    ("https://blog.example.org/b", "https://blog.example.org/b"), ("https://www.blog.example.org/b",
-                                                                   "https://www.blog.example.org/b"),
-    ("https://elsewhere.example/source", RECORD["url"]), (None, RECORD["url"]), ("https://[broken", RECORD["url"]),
-])
+@pytest.mark.parametrize(
+    ("canonical", "cites"),
+    [
+        ("https://blog.example.org/b", "https://blog.example.org/b"),
+        ("https://www.blog.example.org/b", "https://www.blog.example.org/b"),
+        ("https://elsewhere.example/source", RECORD["url"]),
+        (None, RECORD["url"]),
+        ("https://[broken", RECORD["url"]),
+    ],
+)
 def test_the_canonical_address_is_cited_where_it_is_the_posts_own(canonical: str | None, cites: str) -> None:
     assert cited(record(canonical_url=canonical)).url == cites
 
@@ -211,7 +263,10 @@ def test_versions_have_keys_of_their_own_and_their_own_words(archive: Archive) -
 @pytest.mark.parametrize("name", STYLES)
 def test_several_are_one_file(archive: Archive, name: str) -> None:
     text = STYLES[name]([cited(one) for one in archive.articles()])
-    count = {"bibtex": lambda: len(parse_string(text, "bibtex").entries), "ris": lambda: len(rispy.loads(text)),
-             "csl-json": lambda: len(json.loads(text))}[name]()
+    count = {
+        "bibtex": lambda: len(parse_string(text, "bibtex").entries),
+        "ris": lambda: len(rispy.loads(text)),
+        "csl-json": lambda: len(json.loads(text)),
+    }[name]()
     assert count == 6
     assert STYLES[name]([]) in ("", "[]\n")

@@ -11,19 +11,34 @@ import pytest
 from sqlite_utils import Database
 
 from archiver.archive import Archive, make_query
-from archiver.search.index import commonest, state
-from archiver.search.index.commonest import common_words, has_outgrown
-from archiver.search.index.refresh import refresh
-from archiver.search.run import run
-from archiver.store.connect import open_archive
-from archiver.store.search_folder import folder_of
+from archiver.search import index_searcher
+from archiver.search.engine import run
+from archiver.search.index_searcher import common_words, has_outgrown
+from archiver.search.open_index import refresh_index
+from archiver.storage.connection import open_archive
+from archiver.storage.full_text import index_folder
 from tests.archive_fixture import make_archive
 from tests.search.writing import write
 
 WORDS = ("of", "the", "tide", "学习", "quay", "rare")
-PHRASES = ('"of the"', '"the of the"', '"of the tide"', '"the tide"', '"quay of"', '"tide the quay of"',
-           '"rare of the"', '"学习 of"', 'body:"of the"', 'title:"of the"', 'description:"the of"',
-           '"of the" -"the tide"', '"of the" NEAR "tide quay"', '"of the"*', '"the rare"', '"of of of"')
+PHRASES = (
+    '"of the"',
+    '"the of the"',
+    '"of the tide"',
+    '"the tide"',
+    '"quay of"',
+    '"tide the quay of"',
+    '"rare of the"',
+    '"学习 of"',
+    'body:"of the"',
+    'title:"of the"',
+    'description:"the of"',
+    '"of the" -"the tide"',
+    '"of the" NEAR "tide quay"',
+    '"of the"*',
+    '"the rare"',
+    '"of of of"',
+)
 
 
 @pytest.fixture(scope="module")
@@ -40,25 +55,28 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(commonest, "FEWEST", 10)
-    monkeypatch.setattr(commonest, "SHARE", 0.3)
+    monkeypatch.setattr(index_searcher, "FEWEST", 10)
+    monkeypatch.setattr(index_searcher, "SHARE", 0.3)
     yield
 
 
 def answers(db: Database) -> dict[str, list[tuple[int, str]]]:
-    return {text: [(hit.id, hit.snippet) for hit in run(db, make_query(text, limit=None, sort="added")).hits]
-            for text in PHRASES}
+    return {
+        text: [(hit.id, hit.snippet) for hit in run(db, make_query(text, limit=None, sort="added")).hits]
+        for text in PHRASES
+    }
 
 
-def test_what_is_found_is_the_same_with_pairs_and_without(file: Path, few: None, monkeypatch: pytest.MonkeyPatch
-                                                          ) -> None:
+def test_what_is_found_is_the_same_with_pairs_and_without(
+    file: Path, few: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with Archive(file) as archive, monkeypatch.context() as patched:
-        patched.setattr(commonest, "FEWEST", 10**6)
+        patched.setattr(index_searcher, "FEWEST", 10**6)
         expected = answers(archive.db)
-        assert state.told(folder_of(file))["common"] == []
+        assert index_searcher.pending_changes(index_folder(file))["common"] == []
     with closing(open_archive(file)) as db:
-        refresh(db, file, anew=True)
-    assert state.told(folder_of(file))["common"] == ["of", "quay", "the", "tide", "习", "学习"]
+        refresh_index(db, file, anew=True)
+    assert index_searcher.pending_changes(index_folder(file))["common"] == ["of", "quay", "the", "tide", "习", "学习"]
     with Archive(file) as archive:
         assert answers(archive.db) == expected
         assert len(expected['"of the"']) > 30
@@ -70,12 +88,12 @@ def test_what_is_found_is_the_same_with_pairs_and_without(file: Path, few: None,
 
 def test_articles_that_come_later_have_their_pairs_too(file: Path, few: None) -> None:
     with closing(open_archive(file)) as db:
-        refresh(db, file, anew=True)
+        refresh_index(db, file, anew=True)
         write(db, 1_000, "Later", "said of the harbour")
         with Archive(file) as archive:
             found = [hit.id for hit in run(archive.db, make_query('"of the"', limit=1, sort="-added")).hits]
         assert found == [1_000]
-        assert "the" in state.told(folder_of(file))["common"]
+        assert "the" in index_searcher.pending_changes(index_folder(file))["common"]
         with db.atomic():
             for table, column in (("revisions", "article_id"), ("article_urls", "article_id"), ("articles", "id")):
                 db.execute(f"delete from {table} where {column} = 1000")
@@ -86,20 +104,29 @@ def test_few_articles_have_no_common_words(file: Path) -> None:
         assert common_words(db, range(1, 307)) == frozenset()
 
 
-@pytest.mark.parametrize(("articles", "found_in", "changed", "expected"), [
-    (999, 0, 999, False), (1_000, 0, 5, True), (9_999, 1_000, 5, False), (10_000, 1_000, 5, True),
-    (200_000, 1_000, 5, False), (200_000, 1_000, 150_000, True), (200_000, 30_000, 190_000, False)])
+@pytest.mark.parametrize(
+    ("articles", "found_in", "changed", "expected"),
+    [
+        (999, 0, 999, False),
+        (1_000, 0, 5, True),
+        (9_999, 1_000, 5, False),
+        (10_000, 1_000, 5, True),
+        (200_000, 1_000, 5, False),
+        (200_000, 1_000, 150_000, True),
+        (200_000, 30_000, 190_000, False),
+    ],
+)
 def test_an_index_of_few_articles_is_outgrown(articles: int, found_in: int, changed: int, expected: bool) -> None:
     assert has_outgrown(articles, found_in, changed) is expected
 
 
 def test_an_outgrown_index_is_made_anew(file: Path, few: None) -> None:
     with closing(open_archive(file)) as db:
-        refresh(db, file, anew=True)
-        said = state.told(folder_of(file))
-        state.written(folder_of(file), said["token"], [], 20)
-        assert not refresh(db, file).anew
+        refresh_index(db, file, anew=True)
+        said = index_searcher.pending_changes(index_folder(file))
+        index_searcher.written(index_folder(file), said["token"], [], 20)
+        assert not refresh_index(db, file).anew
         with db.atomic():
             db.execute("update articles set title = title || '.' where id = 7")
-        assert refresh(db, file).anew
-        assert state.told(folder_of(file))["common"]
+        assert refresh_index(db, file).anew
+        assert index_searcher.pending_changes(index_folder(file))["common"]

@@ -10,7 +10,7 @@ from archiver.archive import Archive
 from archiver.errors import BadQuery
 from archiver.search import concordance as module
 from archiver.search.concordance import Line
-from archiver.store.connect import open_archive
+from archiver.storage.connection import open_archive
 from tests.archive_fixture import make_archive
 
 ARABIC = "قال الوزير إن الميناء مغلق، ثم فتح الميناء."
@@ -36,7 +36,10 @@ def test_each_place_has_its_line_newest_first(archive: Archive) -> None:
     found = archive.concordance("tide", width=12)
     assert parts(found.lines)[0] == (2, "e days. The ", "tide", " came and we")
     assert [(line.id, line.field, line.before[-4:], line.keyword) for line in found.lines] == [
-        (2, "body", "The ", "tide"), (1, "title", "", "Tide"), (1, "body", "new ", "tide")]
+        (2, "body", "The ", "tide"),
+        (1, "title", "", "Tide"),
+        (1, "body", "new ", "tide"),
+    ]
     assert all(len(line.before) <= 12 and len(line.after) <= 12 for line in found.lines)
     assert (found.articles, found.read, found.more) == (2, 2, False)
 
@@ -44,11 +47,21 @@ def test_each_place_has_its_line_newest_first(archive: Archive) -> None:
 def test_lines_are_sorted_by_what_stands_around(archive: Archive) -> None:
     right = archive.concordance("lamp OR tide", sort="right").lines
     assert [line.after.split()[:2] for line in right] == [
-        [",", "and"], ["came", "and"], ["stayed", "dark."], ["tables", "for"], ["tables.", "O'Brien"]]
+        [",", "and"],
+        ["came", "and"],
+        ["stayed", "dark."],
+        ["tables", "for"],
+        ["tables.", "O'Brien"],
+    ]
     assert archive.concordance("lamp OR tide", sort="-right").lines == right[::-1]
     left = archive.concordance("lamp OR tide", sort="left").lines
     assert [line.before.split()[-2:] for line in left] == [
-        [], ["printed", "new"], ["and", "the"], ["days.", "The"], ["lit", "the"]]
+        [],
+        ["printed", "new"],
+        ["and", "the"],
+        ["days.", "The"],
+        ["lit", "the"],
+    ]
 
 
 def test_limit_and_offset_are_of_lines(archive: Archive) -> None:

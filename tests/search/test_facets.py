@@ -8,13 +8,21 @@ from pathlib import Path
 import pytest
 
 from archiver.archive import Archive, make_query
-from archiver.search.run import facets, run
-from archiver.store.connect import open_archive
+from archiver.search.engine import facets, run
+from archiver.storage.connection import open_archive
 from tests.archive_fixture import make_archive
 from tests.search.writing import write
 
-TAGS = [*([["Ferry"]] * 9), ["ferry", "Ferry"], ["FERRY"], ["férry"], *([["Boat"]] * 8), ["boat"], ["BOAT"],
-        *([["Quay"]] * 6)]
+TAGS = [
+    *([["Ferry"]] * 9),
+    ["ferry", "Ferry"],
+    ["FERRY"],
+    ["férry"],
+    *([["Boat"]] * 8),
+    ["boat"],
+    ["BOAT"],
+    *([["Quay"]] * 6),
+]
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from sqlite_utils import Database
 
 from archiver.archive import Archive, make_query
-from archiver.search.fold import FOLDS
-from archiver.search.run import matching_ids, run
-from archiver.store.connect import open_archive
+from archiver.search.engine import matching_ids, run
+from archiver.search.ranking import FOLDS
+from archiver.storage.connection import open_archive
 from tests.search.writing import beside, write
 
 STORY = "The ferry ran aground at low water off the mole."
@@ -55,7 +55,9 @@ def test_a_cluster_is_shown_by_its_source_with_the_others_beneath(db: Database) 
     assert folded(db, "ferry -9", fold="cluster") == {7: [8], 10: [], 11: []}
     hit = run(db, make_query("ferry", fold="cluster", limit=1, sort="added")).hits[0]
     assert [(one.id, one.site, one.title) for one in hit.folded] == [
-        (7, "harbour.example", "Ferry 7"), (8, "harbour.example", "Ferry 8")]
+        (7, "harbour.example", "Ferry 7"),
+        (8, "harbour.example", "Ferry 8"),
+    ]
 
 
 def test_one_text_in_two_clusters_makes_them_one(db: Database) -> None:
@@ -77,20 +79,31 @@ def test_a_cluster_whose_source_nobody_knows_is_shown_by_its_first_original(db: 
 
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(st.integers(0, 3), min_size=8, max_size=8), st.lists(st.integers(0, 4), min_size=8, max_size=8),
-       st.sets(st.integers(7, 14)))
-def test_every_count_agrees(tmp_path_factory: pytest.TempPathFactory, archive_file: Path, groups: list[int],
-                            texts: list[int], sources: set[int]) -> None:
+@given(
+    st.lists(st.integers(0, 3), min_size=8, max_size=8),
+    st.lists(st.integers(0, 4), min_size=8, max_size=8),
+    st.sets(st.integers(7, 14)),
+)
+def test_every_count_agrees(
+    tmp_path_factory: pytest.TempPathFactory, archive_file: Path, groups: list[int], texts: list[int], sources: set[int]
+) -> None:
     file = Path(shutil.copy(archive_file, tmp_path_factory.mktemp("law") / "archive.db"))
     with closing(open_archive(file)) as db:
         stories(db, 8)
         members = {7 + index: group for index, group in enumerate(groups) if group}
-        clusters(db, {group: min((n for n in sources if members.get(n) == group), default=None)
-                      for group in set(members.values())}, members)
+        clusters(
+            db,
+            {
+                group: min((n for n in sources if members.get(n) == group), default=None)
+                for group in set(members.values())
+            },
+            members,
+        )
         with beside(db) as other:
             for index, text in enumerate(texts):
-                other.execute("update articles set duplicate_of = nullif(?, id) where id = ?",
-                              [7 + texts.index(text), 7 + index])
+                other.execute(
+                    "update articles set duplicate_of = nullif(?, id) where id = ?", [7 + texts.index(text), 7 + index]
+                )
     with Archive(file) as archive:
         every = set(folded(archive.db, fold="none"))
         assert every == set(range(7, 15))

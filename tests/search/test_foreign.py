@@ -8,10 +8,9 @@ import pytest
 
 from archiver.archive import Archive
 from archiver.errors import BadQuery
-from archiver.search.index.check import checked
-from archiver.search.index.refresh import refresh
-from archiver.store.connect import open_archive
-from archiver.store.search_folder import folder_of
+from archiver.search.open_index import check_index, refresh_index
+from archiver.storage.connection import open_archive
+from archiver.storage.full_text import index_folder
 from tests.archive_fixture import make_archive
 
 
@@ -34,21 +33,44 @@ def write(file: Path, sql: str, *values: object) -> None:
 
 
 @pytest.mark.parametrize("column", ["authors", "categories", "tags", "geotags", "credits"])
-@pytest.mark.parametrize("value", ["[", "null", '"Ada"', '{"a": 1}', "[null, 1, [], {}]", '["\\ud800"]', "7",
-                                   '[{"placename": 5, "region": []}]', '[{"placename": "\\udfff"}]', "[" * 5_000,
-                                   f'["{"x" * 70_000}"]'],
-                         ids=lambda value: repr(value)[:20])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "[",
+        "null",
+        '"Ada"',
+        '{"a": 1}',
+        "[null, 1, [], {}]",
+        '["\\ud800"]',
+        "7",
+        '[{"placename": 5, "region": []}]',
+        '[{"placename": "\\udfff"}]',
+        "[" * 5_000,
+        f'["{"x" * 70_000}"]',
+    ],
+    ids=lambda value: repr(value)[:20],
+)
 def test_a_list_that_is_none_hides_no_other_article(file: Path, column: str, value: object) -> None:
     write(file, f"update articles set {column} = ? where id = 2", value)
     assert ids(file, "tide") == [1, 2]
     assert ids(file, "author:berg") == ([] if column == "authors" else [2])
 
 
-@pytest.mark.parametrize(("value", "year"), [
-    ("0000-00-00", None), ("soon", None), ("", None), ("2024-02-30", None), ("20240411T000000Z", "2024"),
-    ("0001-01-01T00:00:00+14:00", "0001"), ("9999-12-31T23:59:59-12:00", "9999"), ("1875-05-01", "1875"),
-    ("2024-04-11T10:00", "2024"), ("10000-01-01", None),
-])
+@pytest.mark.parametrize(
+    ("value", "year"),
+    [
+        ("0000-00-00", None),
+        ("soon", None),
+        ("", None),
+        ("2024-02-30", None),
+        ("20240411T000000Z", "2024"),
+        ("0001-01-01T00:00:00+14:00", "0001"),
+        ("9999-12-31T23:59:59-12:00", "9999"),
+        ("1875-05-01", "1875"),
+        ("2024-04-11T10:00", "2024"),
+        ("10000-01-01", None),
+    ],
+)
 def test_any_date_is_a_date_or_none(file: Path, value: object, year: str | None) -> None:
     for column in ("published", "modified", "gone_at", "first_seen"):
         write(file, f"update articles set {column} = ? where id = 2", value)
@@ -67,14 +89,14 @@ def test_a_value_of_another_kind_is_none(file: Path) -> None:
     assert ids(file, "tide") == [1, 2]
     assert ids(file, "changed:title") == [1]
     db = open_archive(file, read_only=True)
-    assert list(checked(db, file)) == []
+    assert list(check_index(db, file)) == []
     db.close()
 
 
 def test_a_half_deleted_index_is_made_anew(file: Path) -> None:
     assert ids(file, "tide") == [1, 2]
     for ending in (".json", ".term", ".fast", ".pos"):
-        gone = [part for part in folder_of(file).iterdir() if part.name.endswith(ending) and part.stem != "archiver"]
+        gone = [part for part in index_folder(file).iterdir() if part.name.endswith(ending) and part.stem != "archiver"]
         assert gone
         for part in gone:
             part.unlink()
@@ -82,19 +104,19 @@ def test_a_half_deleted_index_is_made_anew(file: Path) -> None:
         assert ids(file, "tide") == [1, 2]
         assert ids(file, "zeppelin") == [3]
         db = open_archive(file)
-        assert not refresh(db, file).anew
+        assert not refresh_index(db, file).anew
         db.close()
 
 
 def test_what_somebody_else_put_into_the_folder_stays(file: Path) -> None:
-    folder = folder_of(file)
+    folder = index_folder(file)
     (folder / "mine").mkdir(parents=True)
     (folder / "mine" / "thesis.txt").write_text("x")
     (folder / "notes.txt").write_text("x")
     assert ids(file, "tide") == [1, 2]
     assert (folder / "meta.json").exists()
     db = open_archive(file)
-    assert refresh(db, file, anew=True).anew
+    assert refresh_index(db, file, anew=True).anew
     db.close()
     assert (folder / "mine" / "thesis.txt").exists()
     assert (folder / "notes.txt").exists()

@@ -20,16 +20,15 @@ import tantivy
 from sqlite_utils import Database
 
 from archiver.archive import Archive
-from archiver.commands.main import cli
+from archiver.cli.main import cli
 from archiver.errors import IndexMissing
-from archiver.search.index import opened, refresh, state
-from archiver.search.index.check import checked
-from archiver.store.connect import open_archive
-from archiver.store.search_folder import folder_of
-from archiver.store.transaction import writing
+from archiver.search import index_searcher, open_index
+from archiver.search.open_index import check_index
+from archiver.storage.connection import open_archive, writing
+from archiver.storage.full_text import index_folder
 from tests.archive_fixture import make_archive
 from tests.runner import Runner, fault
-from tests.store.test_connect import without_write_access
+from tests.storage.test_connect import without_write_access
 
 
 @pytest.fixture
@@ -45,7 +44,7 @@ def ids(file: Path, query: str, **filters: object) -> list[int]:
 def findings(file: Path) -> list[str]:
     db = open_archive(file, read_only=True)
     try:
-        return [f"{f.kind} {f.subject}" for f in checked(db, file)]
+        return [f"{f.kind} {f.subject}" for f in check_index(db, file)]
     finally:
         db.close()
 
@@ -60,16 +59,20 @@ def write(file: Path, sql: str, *values: object) -> None:
 CHANGES = (
     ("update articles set title = 'Zeppelin' where id = 2", {"title:zeppelin": [2], "title:fog": []}),
     ("update articles set body = body || ' zeppelin' where id in (1, 2)", {"zeppelin": [1, 2]}),
-    ("update articles set gone_at = '2024-06-02T00:00:00+00:00' where id = 1",
-     {"is:gone": [1, 3], "gone:2024-06-02": [1]}),
+    (
+        "update articles set gone_at = '2024-06-02T00:00:00+00:00' where id = 1",
+        {"is:gone": [1, 3], "gone:2024-06-02": [1]},
+    ),
     ("update articles set gone_at = null where id = 3", {"is:gone": [1]}),
     ("update articles set duplicate_of = null where id = 4", {"is:duplicate": [], "has:copy": []}),
     ("update articles set duplicate_of = 2 where id = 1", {"is:duplicate": [1], "has:copy": [1, 2]}),
     ("update articles set authors = '[\"Zoe\"]' where id = 5", {"author:zoe": [1, 2, 5]}),
     ("update articles set published = '1999-01-01' where id = 6", {"date:1999": [6]}),
     ("update articles set language = 'vi-VN', revision = 2 where id = 6", {"language:vi": [6], "is:edited": [1, 6]}),
-    ("update revisions set changed = '[\"authors\"]' where article_id = 1 and revision = 2",
-     {"changed:author": [1], "changed:title": []}),
+    (
+        "update revisions set changed = '[\"authors\"]' where article_id = 1 and revision = 2",
+        {"changed:author": [1], "changed:title": []},
+    ),
     ("insert into clusters (id, source_id, size, since) values (1, 2, 2, '2024')", {"is:source": []}),
     ("update articles set cluster_id = 1 where id in (1, 2)", {"is:source": [2], "is:copy": [1], "cluster:1": [1, 2]}),
     ("update clusters set source_id = 1 where id = 1", {"is:source": [1], "is:copy": [2]}),
@@ -90,7 +93,7 @@ def test_what_changes_nothing_that_is_searched_is_no_change(file: Path) -> None:
     write(file, "update articles set last_seen = '2030', url = url || '#'")
     write(file, "update articles set title = title")
     db = open_archive(file)
-    assert not state.is_behind(db)
+    assert not index_searcher.is_behind(db)
     db.close()
 
 
@@ -113,14 +116,18 @@ def test_any_way_to_a_state_makes_the_same_answers_as_making_the_index_anew(tmp_
     words = ("tide", "fog", "lamp", "学习", "new", "quay")
     for _ in range(25):
         for _ in range(choice.randrange(4)):
-            write(file, f"update articles set {choice.choice(('title', 'body', 'description'))} = ? where id = ?",
-                  " ".join(choice.choices(words, k=4)), choice.randrange(1, 7))
+            write(
+                file,
+                f"update articles set {choice.choice(('title', 'body', 'description'))} = ? where id = ?",
+                " ".join(choice.choices(words, k=4)),
+                choice.randrange(1, 7),
+            )
         if choice.random() < 0.4:
             ids(file, "tide")
     found = {word: ids(file, word) for word in words}
     with Archive(file) as archive:
         ordered = [hit.id for hit in archive.results("tide OR fog OR lamp").hits]
-    shutil.rmtree(folder_of(file))
+    shutil.rmtree(index_folder(file))
     assert found == {word: ids(file, word) for word in words}
     with Archive(file) as archive:
         assert ordered == [hit.id for hit in archive.results("tide OR fog OR lamp").hits]
@@ -152,10 +159,10 @@ def test_a_refresh_that_is_killed_is_done_again(file: Path, moment: str, anew: b
         code = f"""
 import os, signal, sys
 from pathlib import Path
-from archiver.search.index import refresh, state
-from archiver.store.connect import open_archive
-from archiver.store.search_folder import folder_of
-from archiver.store.transaction import writing
+from archiver.search import refresh, state
+from archiver.storage.connection import open_archive
+from archiver.storage.full_text import folder_of
+from archiver.storage.connection import writing
 where = refresh if {moment!r} == "fill" else state
 step = getattr(where, {moment!r})
 def die(*args, **kw):
@@ -175,14 +182,14 @@ refresh.refresh(open_archive(file), file, anew={anew})
 def test_what_changes_while_the_index_is_refreshed_is_not_lost(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ids(file, "tide")
     write(file, "update articles set title = 'First' where id = 2")
-    fill = refresh.fill
+    fill = open_index.fill_index
 
     def changing(*args: object, **more: object) -> None:
         fill(*args, **more)  # type: ignore[arg-type]
         write(file, "update articles set title = 'Second' where id = 2")
 
     with monkeypatch.context() as patched:
-        patched.setattr(refresh, "fill", changing)
+        patched.setattr(open_index, "fill", changing)
         ids(file, "first")
     assert ids(file, "second") == [2]
     assert ids(file, "first") == []
@@ -190,10 +197,13 @@ def test_what_changes_while_the_index_is_refreshed_is_not_lost(file: Path, monke
 
 def test_two_at_once(file: Path) -> None:
     """Several processes search an archive that has no index yet, while one writes."""
-    code = ("import sys; from archiver.archive import Archive\n"
-            "for _ in range(5):\n    with Archive(sys.argv[1]) as a: print(a.results('tide', duplicates=True).total)")
-    started = [subprocess.Popen([sys.executable, "-c", code, str(file)], stdout=subprocess.PIPE, text=True)
-               for _ in range(3)]
+    code = (
+        "import sys; from archiver.archive import Archive\n"
+        "for _ in range(5):\n    with Archive(sys.argv[1]) as a: print(a.results('tide', duplicates=True).total)"
+    )
+    started = [
+        subprocess.Popen([sys.executable, "-c", code, str(file)], stdout=subprocess.PIPE, text=True) for _ in range(3)
+    ]
     for number in range(20):
         write(file, "update articles set title = ? where id = 3", f"Zeppelin {number}")
         time.sleep(0.02)
@@ -207,8 +217,8 @@ def test_an_archive_that_cannot_be_written_is_searched_in_memory(file: Path, mon
     real = os.access
     monkeypatch.setattr(os, "access", lambda path, mode, **kw: mode != os.W_OK and real(path, mode, **kw))
     assert ids(file, "tide") == [1, 2]
-    assert not folder_of(file).exists()
-    monkeypatch.setattr(opened, "IN_MEMORY", 5)
+    assert not index_folder(file).exists()
+    monkeypatch.setattr(open_index, "IN_MEMORY", 5)
     with pytest.raises(IndexMissing, match="'archiver index --archive"):
         ids(file, "tide")
 
@@ -216,7 +226,7 @@ def test_an_archive_that_cannot_be_written_is_searched_in_memory(file: Path, mon
 def test_a_read_only_folder_is_searched_by_its_index(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ids(file, "title:fog") == [2]
     with without_write_access(file.parent), monkeypatch.context() as patched:
-        patched.setattr(opened, "IN_MEMORY", 0)
+        patched.setattr(open_index, "IN_MEMORY", 0)
         assert findings(file) == []
         assert ids(file, "title:fog") == [2]
         done = Runner().invoke(cli, ["search", "fog", "--save", "fog", "--archive", str(file)])
@@ -230,8 +240,10 @@ def test_a_damaged_archive_is_told_in_a_sentence_by_its_name(file: Path, tmp_pat
     whole = make_archive(tmp_path / "whole" / "archive.db")
     assert ids(file, "fog") == [2]
     with closing(sqlite3.connect(file)) as db:
-        root, size = (db.execute(sql).fetchone()[0] for sql in (
-            "select rootpage from sqlite_master where name = 'articles'", "pragma page_size"))
+        root, size = (
+            db.execute(sql).fetchone()[0]
+            for sql in ("select rootpage from sqlite_master where name = 'articles'", "pragma page_size")
+        )
     with file.open("r+b") as out:
         out.seek((root - 1) * size)
         out.write(bytes([7]) * size)
@@ -258,7 +270,7 @@ def test_verify_finds_and_repairs_a_wrong_index(file: Path) -> None:
 
 def test_verify_names_articles_that_no_search_finds(file: Path) -> None:
     ids(file, "tide")
-    writer = tantivy.Index.open(str(folder_of(file))).writer(heap_size=15_000_000, num_threads=1)
+    writer = tantivy.Index.open(str(index_folder(file))).writer(heap_size=15_000_000, num_threads=1)
     writer.delete_documents_by_term("id", 2)
     writer.add_document(tantivy.Document(id=99, group=99, turn=99, stamp=1))
     writer.commit()
@@ -273,12 +285,17 @@ def test_verify_names_articles_that_no_search_finds(file: Path) -> None:
 
 def damage(file: Path, how: str) -> None:
     """Every file of the index cut in two, emptied, or with other bytes in its middle; `still` leaves its time."""
-    for part in folder_of(file).iterdir():
+    for part in index_folder(file).iterdir():
         if len(part.stem) != 32 or (how != "cut" and not part.name.endswith(".term")):
             continue  # not of a part of the index
         data, at = part.read_bytes(), part.stat()
-        bad = data[:len(data) // 2] if how == "cut" else bytes(len(data)) if how == "zero" else \
-            data[:20] + bytes(len(data) - 120) + data[-100:]
+        bad = (
+            data[: len(data) // 2]
+            if how == "cut"
+            else bytes(len(data))
+            if how == "zero"
+            else data[:20] + bytes(len(data) - 120) + data[-100:]
+        )
         (part.parent / "bad").write_bytes(bad)
         (part.parent / "bad").replace(part)  # what is open keeps its file: to cut that ends a process by SIGBUS
         if how == "still":
@@ -306,7 +323,7 @@ def test_damage_that_shows_in_the_midst_of_a_search_is_one_sentence(file: Path) 
     ids(file, "tide")
     damage(file, "still")
     done = Runner().invoke(cli, ["search", "tide", "--archive", str(file)])
-    assert (done.exit_code, fault(done)) == (1, f"IndexDamaged {folder_of(file)}")
+    assert (done.exit_code, fault(done)) == (1, f"IndexDamaged {index_folder(file)}")
     assert ids(file, "tide") == [1, 2]
     assert findings(file) == []
 
@@ -314,12 +331,12 @@ def test_damage_that_shows_in_the_midst_of_a_search_is_one_sentence(file: Path) 
 def test_a_copied_index_is_whole(file: Path) -> None:
     """Its files have other times: they are proved by their digests, once."""
     ids(file, "tide")
-    for part in folder_of(file).iterdir():
+    for part in index_folder(file).iterdir():
         os.utime(part, (5, 5))
     db = open_archive(file)
-    assert refresh.refresh(db, file) == refresh.Refreshed(0, anew=False)
-    assert state.known(folder_of(file))
-    assert all(time == 5 * 10**9 for _, time in state.known(folder_of(file)).values())
+    assert open_index.refresh_index(db, file) == open_index.Refreshed(0, anew=False)
+    assert index_searcher.recorded_state(index_folder(file))
+    assert all(time == 5 * 10**9 for _, time in index_searcher.recorded_state(index_folder(file)).values())
     db.close()
 
 
@@ -329,7 +346,7 @@ def test_a_damaged_index_that_cannot_be_made_anew_is_named(file: Path, monkeypat
     real = os.access
     monkeypatch.setattr(os, "access", lambda path, mode, **kw: mode != os.W_OK and real(path, mode, **kw))
     assert ids(file, "tide") == [1, 2]  # in memory
-    monkeypatch.setattr(opened, "IN_MEMORY", 5)
+    monkeypatch.setattr(open_index, "IN_MEMORY", 5)
     with pytest.raises(IndexMissing, match=r"\(.*term\)"):
         ids(file, "tide")
 
@@ -348,6 +365,6 @@ def test_the_command_says_what_it_did(file: Path) -> None:
 def test_a_removed_post_leaves_nothing_in_the_index(file: Path) -> None:
     ids(file, "tide")
     done = Runner().invoke(cli, ["remove", "2", "--reason", "asked for", "--yes", "--archive", str(file)])
-    assert [part.name for part in folder_of(file).iterdir()] == ["archiver.lock"], (done.output, done.exception)
+    assert [part.name for part in index_folder(file).iterdir()] == ["archiver.lock"], (done.output, done.exception)
     assert ids(file, "tide") == [1]
     assert findings(file) == []

@@ -14,18 +14,78 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from archiver.archive import Archive, make_query
-from archiver.commands.main import cli
+from archiver.cli.main import cli
 from archiver.errors import BadQuery
-from archiver.search.run import listing, matching_ids
+from archiver.search.engine import listing, matching_ids
 
-EDGES = ("O'Brien", "AT&T", "c++", '"tide', 'tide"', "🙂", "NOT", "-", "AND", "OR", "NEAR", "NEAR(", "NEAR/3", "()",
-         "*", "title:", "title:*", ":", "(" * 31, "(" * 29 + "tide" + ")" * 29, "tide)", "\x00tide\x1b[31m", "\ud800",
-         "tide\udfff", "x" * 10_000, "tide " * 201, "%", "';--", "near:", "near:91,0", "box:1,2", "date:2023-14", "is:",
-         "is:no", "like:0", "like:" + "9" * 18, "id:" + "9" * 18, "stem:", "a" * 300 + "*", "\u202etide", "\ufdfa",
-         "\ufeff", "{", "[", "^", "~", "\\")
-PARTS = st.sampled_from((*EDGES[:30], "tide", "lamp", '"tide tables"', "学习", "author:berg", "is:gone", "date:2024",
-                         "has:geo", "-tide", "tid*", "near:54,10~900km", "stem:tables", "site:harbour.example",
-                         "tide OR lamp"))
+EDGES = (
+    "O'Brien",
+    "AT&T",
+    "c++",
+    '"tide',
+    'tide"',
+    "🙂",
+    "NOT",
+    "-",
+    "AND",
+    "OR",
+    "NEAR",
+    "NEAR(",
+    "NEAR/3",
+    "()",
+    "*",
+    "title:",
+    "title:*",
+    ":",
+    "(" * 31,
+    "(" * 29 + "tide" + ")" * 29,
+    "tide)",
+    "\x00tide\x1b[31m",
+    "\ud800",
+    "tide\udfff",
+    "x" * 10_000,
+    "tide " * 201,
+    "%",
+    "';--",
+    "near:",
+    "near:91,0",
+    "box:1,2",
+    "date:2023-14",
+    "is:",
+    "is:no",
+    "like:0",
+    "like:" + "9" * 18,
+    "id:" + "9" * 18,
+    "stem:",
+    "a" * 300 + "*",
+    "\u202etide",
+    "\ufdfa",
+    "\ufeff",
+    "{",
+    "[",
+    "^",
+    "~",
+    "\\",
+)
+PARTS = st.sampled_from(
+    (
+        *EDGES[:30],
+        "tide",
+        "lamp",
+        '"tide tables"',
+        "学习",
+        "author:berg",
+        "is:gone",
+        "date:2024",
+        "has:geo",
+        "-tide",
+        "tid*",
+        "near:54,10~900km",
+        "stem:tables",
+        "site:harbour.example",
+        "tide OR lamp",
+    )
+)
 QUERIES = st.lists(PARTS | st.text(max_size=6), max_size=5).map(" ".join)
 
 

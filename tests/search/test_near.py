@@ -11,14 +11,24 @@ import pytest
 
 from archiver.archive import Archive
 from archiver.errors import BadQuery
-from archiver.store.connect import open_archive
+from archiver.storage.connection import open_archive
 from tests.archive_fixture import make_archive
 from tests.search.writing import write
 
 # Each twice as rare as the one before it.
 WORDS = ("a", "b", "c", "d", "e", "f")
-QUERIES = (("a", "b"), ("f", "a"), ("a", "c", "e"), ("e", "b", "d"), ("f", "a", "d"), ("c", "d", "e", "f"),
-           ("a b", "d c"), ("d a", "f b"), ("a e", "c"), ("b a", "d", "f"))
+QUERIES = (
+    ("a", "b"),
+    ("f", "a"),
+    ("a", "c", "e"),
+    ("e", "b", "d"),
+    ("f", "a", "d"),
+    ("c", "d", "e", "f"),
+    ("a b", "d c"),
+    ("d a", "f b"),
+    ("a e", "c"),
+    ("b a", "d", "f"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +44,7 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[int, lis
 
 def stand(text: list[str], terms: tuple[str, ...], distance: int) -> bool:
     rows = [term.split() for term in terms]
-    places = [[at for at in range(len(text)) if text[at:at + len(row)] == row] for row in rows]
+    places = [[at for at in range(len(text)) if text[at : at + len(row)] == row] for row in rows]
     for starts in product(*places):
         spans = sorted((start, start + len(row)) for start, row in zip(starts, rows, strict=True))
         between = [after - before for (_, before), (after, _) in pairwise(spans)]
@@ -53,8 +63,9 @@ def test_what_stands_near_is_found(texts: tuple[Path, dict[int, list[str]]], ter
             expected = {number for number, text in all_texts.items() if stand(text, terms, distance)}
             assert found >= expected
             # How often it stands there is counted only where it decides the order.
-            assert found == {hit["id"] for hit in archive.search(f"NEAR({query}, {distance})", fold="none", limit=None,
-                                                                 sort="date")}
+            assert found == {
+                hit["id"] for hit in archive.search(f"NEAR({query}, {distance})", fold="none", limit=None, sort="date")
+            }
             # Three words and more may each be near enough to the others in other places, too.
             assert len(found - expected) <= (len(terms) > 2 or " " in query) * len(all_texts) // 8
 
@@ -62,7 +73,7 @@ def test_what_stands_near_is_found(texts: tuple[Path, dict[int, list[str]]], ter
 def test_beginnings_that_stand_everywhere_are_refused_where_places_count(
     texts: tuple[Path, dict[int, list[str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("archiver.search.match._MOST_BEGUN", 100)
+    monkeypatch.setattr("archiver.search.query_compiler._MOST_BEGUN", 100)
     with Archive(texts[0]) as archive:
         for query in ("a* NEAR b", '"b a"*', "NEAR(c b a*)"):
             with pytest.raises(BadQuery):

@@ -8,15 +8,51 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from archiver.search import occurrences as module
-from archiver.search.occurrences import Place, Row, in_words, occurrences
-from archiver.search.words import MAX_WORD, evened, words
+from archiver.search import snippets as module
+from archiver.search.snippets import Place, Row, in_words, occurrences
+from archiver.search.words import MAX_WORD, normalized_text, split_into_words
 
-PIECES = ("tide", "Tide", "fog", "t", "café", "cafe\u0301", "Đức", "ß", "æ", "½", "…", "深度学习", "学", "서울에서",
-          "\u1112\u1161\u11ab", "\u3131\u314f", "नदी", "اَلميناء", "c++", "C#", "++", "#", "🙂", "O'Brien", "AT&T",
-          "\u200b", "\ue0fd", "\ue0fe", "x" * (MAX_WORD + 5), "\ufb01sh", "\uff21", "°C", "\u00b4", "-", ".", ",")
+PIECES = (
+    "tide",
+    "Tide",
+    "fog",
+    "t",
+    "café",
+    "cafe\u0301",
+    "Đức",
+    "ß",
+    "æ",
+    "½",
+    "…",
+    "深度学习",
+    "学",
+    "서울에서",
+    "\u1112\u1161\u11ab",
+    "\u3131\u314f",
+    "नदी",
+    "اَلميناء",
+    "c++",
+    "C#",
+    "++",
+    "#",
+    "🙂",
+    "O'Brien",
+    "AT&T",
+    "\u200b",
+    "\ue0fd",
+    "\ue0fe",
+    "x" * (MAX_WORD + 5),
+    "\ufb01sh",
+    "\uff21",
+    "°C",
+    "\u00b4",
+    "-",
+    ".",
+    ",",
+)
 TEXTS = st.lists(st.tuples(st.sampled_from(PIECES), st.sampled_from((" ", " ", "", "-", ", "))), max_size=40).map(
-    lambda parts: " ".join(unicodedata.normalize("NFC", "".join(a + b for a, b in parts)).split()))
+    lambda parts: " ".join(unicodedata.normalize("NFC", "".join(a + b for a, b in parts)).split())
+)
 
 
 def by_cutting(text: str, rows: list[Row]) -> list[Place]:
@@ -28,13 +64,20 @@ def by_cutting(text: str, rows: list[Row]) -> list[Place]:
 
 
 @settings(max_examples=300, deadline=None)
-@given(TEXTS, st.lists(st.tuples(st.sampled_from(PIECES), st.integers(1, 3), st.booleans()), min_size=1, max_size=3),
-       st.integers(1, 12))
+@given(
+    TEXTS,
+    st.lists(st.tuples(st.sampled_from(PIECES), st.integers(1, 3), st.booleans()), min_size=1, max_size=3),
+    st.integers(1, 12),
+)
 @example("c++ c", [("c++", 1, False)], 5)
 @example("\ue0fd c++", [("c++", 1, False)], 5)
 def test_what_is_found_is_what_cutting_finds(text: str, asked: list[tuple[str, int, bool]], stretch: int) -> None:
-    rows = [(tuple(tokens[:count]), begun) for word, count, begun in asked
-            for tokens in (words(word) + words(text)[3:5],) if tokens]
+    rows = [
+        (tuple(tokens[:count]), begun)
+        for word, count, begun in asked
+        for tokens in (split_into_words(word) + split_into_words(text)[3:5],)
+        if tokens
+    ]
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(module, "_STRETCH", stretch)
         assert occurrences(text, rows) == by_cutting(text, rows)
@@ -43,11 +86,11 @@ def test_what_is_found_is_what_cutting_finds(text: str, asked: list[tuple[str, i
 @settings(max_examples=200, deadline=None)
 @given(TEXTS | st.text(max_size=60))
 def test_an_evened_text_has_the_words_in_their_places(text: str) -> None:
-    even = evened(text)
+    even = normalized_text(text)
     if even is not None:
         assert len(even) == len(text)
-        assert [word[:MAX_WORD] for word in even.split()] == words(text)
+        assert [word[:MAX_WORD] for word in even.split()] == split_into_words(text)
 
 
 def test_most_texts_in_letters_with_accents_are_evened() -> None:
-    assert evened("“Été” – l’Ötztal, Đà Nẵng: 25 %…") == " ete    l otztal  da nang  25   "
+    assert normalized_text("“Été” – l’Ötztal, Đà Nẵng: 25 %…") == " ete    l otztal  da nang  25   "

@@ -10,10 +10,10 @@ import tantivy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archiver.search import order
-from archiver.search.index.schema import schema
-from archiver.search.index.searcher import Searcher
-from archiver.search.order import Sort, in_order
+from archiver.search import ranking
+from archiver.search.index_document import index_schema
+from archiver.search.index_searcher import Searcher
+from archiver.search.ranking import Sort, in_order
 
 COUNT = 400
 
@@ -22,15 +22,21 @@ COUNT = 400
 def many() -> tuple[Searcher, list[dict[str, Any]]]:
     """Articles of few ranks, sites and times, and in several parts of an index, written in no order."""
     choice = random.Random(3)
-    rows = [{"id": number, "group": choice.choice((number, 1)),
-             "body": " ".join(["tide"] * choice.choice((1, 1, 1, 2))),
-             "site": choice.choice(("a", "b")), "published_at": choice.choice((None, 5, 5, -7))}
-            for number in range(1, COUNT + 1)]
+    rows = [
+        {
+            "id": number,
+            "group": choice.choice((number, 1)),
+            "body": " ".join(["tide"] * choice.choice((1, 1, 1, 2))),
+            "site": choice.choice(("a", "b")),
+            "published_at": choice.choice((None, 5, 5, -7)),
+        }
+        for number in range(1, COUNT + 1)
+    ]
     choice.shuffle(rows)
-    index = tantivy.Index(schema())
+    index = tantivy.Index(index_schema())
     writer = index.writer(heap_size=15_000_000, num_threads=1)
     for start in range(0, COUNT, 90):
-        for row in rows[start:start + 90]:
+        for row in rows[start : start + 90]:
             turn = row["id"] + (1 << 40) * (row["group"] != row["id"])
             writer.add_document(tantivy.Document(turn=turn, **{k: v for k, v in row.items() if v is not None}))
         writer.commit()
@@ -39,7 +45,7 @@ def many() -> tuple[Searcher, list[dict[str, Any]]]:
     return Searcher(index), rows
 
 
-WORD = tantivy.Query.term_query(schema(), "body", "tide", "freq")
+WORD = tantivy.Query.term_query(index_schema(), "body", "tide", "freq")
 
 
 def key_of(field: str, down: bool) -> Any:
@@ -55,19 +61,23 @@ def key_of(field: str, down: bool) -> Any:
 @pytest.mark.parametrize("spare", [(0, 1), (3, 40), (180, 3_000)])
 @settings(max_examples=25, deadline=None)
 @given(st.sampled_from(("", "site", "published_at", "id")), st.booleans(), st.integers(0, COUNT), st.integers(1, 120))
-def test_pages_are_stretches_of_one_order(many: tuple[Searcher, list[dict[str, Any]]], spare: tuple[int, int],
-                                          field: str, down: bool, first: int, length: int) -> None:
+def test_pages_are_stretches_of_one_order(
+    many: tuple[Searcher, list[dict[str, Any]]], spare: tuple[int, int], field: str, down: bool, first: int, length: int
+) -> None:
     searcher, rows = many
     expected = [row["id"] for row in sorted(rows, key=key_of(field, down))]
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(order, "_SPARE", spare)
+        patched.setattr(ranking, "_SPARE", spare)
         found = in_order(searcher, WORD, Sort(field, down), first=first, last=first + length)
-    assert [entry.id for entry in found] == expected[first:first + length]
+    assert [entry.id for entry in found] == expected[first : first + length]
 
 
 def test_no_page_repeats_another_where_most_have_one_rank(many: tuple[Searcher, list[dict[str, Any]]]) -> None:
     searcher, rows = many
-    pages = [entry.id for first in range(0, COUNT, 20)
-             for entry in in_order(searcher, WORD, Sort("", down=True), first=first, last=first + 20)]
+    pages = [
+        entry.id
+        for first in range(0, COUNT, 20)
+        for entry in in_order(searcher, WORD, Sort("", down=True), first=first, last=first + 20)
+    ]
     assert len(pages) == len(set(pages)) == COUNT
     assert set(pages) == {row["id"] for row in rows}

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 
 from archiver.archive import Archive
 from archiver.errors import BadQuery, SiteNotFound
-from archiver.search.histogram import Histogram
-from archiver.search.periods import MOST, UNITS, day_of, row
-from archiver.store.connect import open_archive
+from archiver.search.aggregations import MOST, UNITS, Histogram, day_of, row
+from archiver.storage.connection import open_archive
 from tests.archive_fixture import make_archive
 
 SOME = ("", "tide", "lamp", "quay OR 学习", "-fog", "is:gone", "site:harbour.example tide", "date:2024", "untimely")
@@ -38,25 +37,40 @@ def shown(found: Histogram) -> list[tuple[str, int, str]]:
 def test_none_is_not_nothing_archived(read: Archive) -> None:
     found = read.histogram("tide", site="harbour.example", unit="month")
     assert shown(found) == [
-        ("2023-12", 0, "none"), ("2024-01", 0, "unarchived"), ("2024-02", 0, "unarchived"), ("2024-03", 1, "matched"),
-        ("2024-04", 1, "matched"), ("2024-05", 0, "none")]
+        ("2023-12", 0, "none"),
+        ("2024-01", 0, "unarchived"),
+        ("2024-02", 0, "unarchived"),
+        ("2024-03", 1, "matched"),
+        ("2024-04", 1, "matched"),
+        ("2024-05", 0, "none"),
+    ]
     assert (found.total, found.undated, found.looked_until) == (2, 0, "2024-06-01")
 
 
 def test_the_time_asked_for_is_shown_and_what_comes_after_the_last_look(read: Archive) -> None:
     found = shown(read.histogram("tide", since="2024-02", until="2024-08-15", unit="month"))
     assert found == [
-        ("2024-02", 0, "unarchived"), ("2024-03", 1, "matched"), ("2024-04", 1, "matched"), ("2024-05", 0, "none"),
-        ("2024-06", 0, "unarchived"), ("2024-07", 0, "ahead"), ("2024-08", 0, "ahead")]
+        ("2024-02", 0, "unarchived"),
+        ("2024-03", 1, "matched"),
+        ("2024-04", 1, "matched"),
+        ("2024-05", 0, "none"),
+        ("2024-06", 0, "unarchived"),
+        ("2024-07", 0, "ahead"),
+        ("2024-08", 0, "ahead"),
+    ]
     assert shown(read.histogram("tide date:2024-02..2024-08", unit="month")) == found
 
 
 def test_what_another_site_has_does_not_count_as_archived(read: Archive) -> None:
     asked = {"unit": "year", "since": "2021", "until": "2023"}
     assert shown(read.histogram("tide", site="notes.example/blog", **asked)) == [
-        ("2021", 0, "unarchived"), ("2022", 0, "none"), ("2023", 0, "unarchived")]
-    assert shown(read.histogram("tide site:notes.example", **asked)) == \
-        shown(read.histogram("tide", site="notes.example/blog", **asked))
+        ("2021", 0, "unarchived"),
+        ("2022", 0, "none"),
+        ("2023", 0, "unarchived"),
+    ]
+    assert shown(read.histogram("tide site:notes.example", **asked)) == shown(
+        read.histogram("tide", site="notes.example/blog", **asked)
+    )
     assert shown(read.histogram("tide", **asked))[2] == ("2023", 0, "none")
 
 
@@ -74,7 +88,10 @@ def test_a_site_that_was_never_crawled_was_never_looked_at(read: Archive) -> Non
 
 def test_copies_are_folded_as_in_hits(read: Archive) -> None:
     assert shown(read.histogram("lamp", unit="year")) == [
-        ("2022", 0, "none"), ("2023", 1, "matched"), ("2024", 0, "none")]
+        ("2022", 0, "none"),
+        ("2023", 1, "matched"),
+        ("2024", 0, "none"),
+    ]
     assert [p.articles for p in read.histogram("lamp", unit="year", duplicates=True).periods] == [0, 1, 1]
 
 
@@ -86,8 +103,10 @@ def test_a_histogram_counts_what_a_search_finds(read: Archive, text: str, unit: 
     assert all(p.articles <= p.archived for p in found.periods)
     if fold == "none":
         for p in found.periods[:3] + found.periods[-3:]:
-            assert read.results(f"({text}) date:{p.period}" if text else f"date:{p.period}",
-                                duplicates=True).total == p.articles
+            assert (
+                read.results(f"({text}) date:{p.period}" if text else f"date:{p.period}", duplicates=True).total
+                == p.articles
+            )
 
 
 def test_the_unit_suits_what_is_archived(read: Archive, tmp_path: Path) -> None:
@@ -104,9 +123,14 @@ def test_the_unit_suits_what_is_archived(read: Archive, tmp_path: Path) -> None:
             archive.histogram(unit="day")
 
 
-@pytest.mark.parametrize(("more", "error"), [
-    ({"unit": "week"}, BadQuery), ({"site": "nowhere.example"}, SiteNotFound), ({"since": "soon"}, BadQuery),
-])
+@pytest.mark.parametrize(
+    ("more", "error"),
+    [
+        ({"unit": "week"}, BadQuery),
+        ({"site": "nowhere.example"}, SiteNotFound),
+        ({"since": "soon"}, BadQuery),
+    ],
+)
 def test_what_cannot_be_counted_is_told(read: Archive, more: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error):
         read.histogram("tide", **more)
@@ -124,7 +148,7 @@ def test_periods_are_all_there_and_hold_their_days(days: list[date], unit: str) 
         assert list(row(unit, (), days)) == list(range(min(numbers), max(numbers) + 1))
 
 
-@given(st.integers(-2**62, 2**62))
+@given(st.integers(-(2**62), 2**62))
 def test_any_number_of_seconds_is_of_a_day(seconds: int) -> None:
     assert date.min <= day_of(seconds) <= date.max
 
@@ -173,8 +197,9 @@ def test_a_trend_counts_as_the_histogram_of_all_copies(read: Archive, text: str,
     found = read.trend(text, within=within, unit=unit)
     both = f"({text}) ({within})" if within else text
     counted = {p.period: p.articles for p in read.histogram(both, unit=unit, duplicates=True).periods}
-    assert {p: n for p, n in zip(found.periods, found.series[0].articles, strict=True) if n} == \
-        {p: n for p, n in counted.items() if n}
+    assert {p: n for p, n in zip(found.periods, found.series[0].articles, strict=True) if n} == {
+        p: n for p, n in counted.items() if n
+    }
     assert all(share is None or 0 <= share <= 1 for share in found.series[0].shares)
 
 

@@ -14,13 +14,12 @@ from hypothesis import strategies as st
 
 from archiver.archive import Archive
 from archiver.errors import BadQuery
-from archiver.search import recency
-from archiver.search.index.opened import searcher
-from archiver.search.match import compiled
-from archiver.search.order import count, numbered
-from archiver.search.recency import by_recency
-from archiver.search.terms import Term
-from archiver.store.connect import open_archive
+from archiver.search import ranking
+from archiver.search.open_index import open_searcher
+from archiver.search.query_compiler import compile_query
+from archiver.search.query_tree import Term
+from archiver.search.ranking import by_recency, count_hits, numbered
+from archiver.storage.connection import open_archive
 
 NOW = int(datetime(2025, 1, 1, tzinfo=UTC).timestamp())
 COUNT = 300
@@ -36,13 +35,27 @@ def dated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
     with db.atomic():
         for number in range(1, COUNT + 1):
             day = datetime(2025, 3, 1, tzinfo=UTC) - timedelta(days=choice.randrange(120) * 30)
-            db["articles"].insert({
-                "id": number, "url": f"https://a.example/{number}", "urlkey": str(number), "site": "a.example",
-                "title": "", "body": "tide " * choice.randrange(1, 7) + "sea " * choice.randrange(12) +
-                "calm " * (number % 17 == 0 or number % 60 == 1), "revision": 1,
-                "published": None if number % 17 == 0 else day.isoformat(), "first_seen": "2025-01-01",
-                "last_seen": "2025-01-01", "geotags": "[]", "credits": "[]", "authors": "[]", "categories": "[]",
-                "tags": json.dumps(["odd"] if number % 2 else [])})
+            db["articles"].insert(
+                {
+                    "id": number,
+                    "url": f"https://a.example/{number}",
+                    "urlkey": str(number),
+                    "site": "a.example",
+                    "title": "",
+                    "body": "tide " * choice.randrange(1, 7)
+                    + "sea " * choice.randrange(12)
+                    + "calm " * (number % 17 == 0 or number % 60 == 1),
+                    "revision": 1,
+                    "published": None if number % 17 == 0 else day.isoformat(),
+                    "first_seen": "2025-01-01",
+                    "last_seen": "2025-01-01",
+                    "geotags": "[]",
+                    "credits": "[]",
+                    "authors": "[]",
+                    "categories": "[]",
+                    "tags": json.dumps(["odd"] if number % 2 else []),
+                }
+            )
     db.close()
     with Archive(file) as archive:
         yield archive
@@ -62,31 +75,37 @@ def by_hand(archive: Archive, half_life: float, word: str = "tide") -> list[int]
     return sorted(scores, key=key)
 
 
-@given(half_life=st.sampled_from((0.01, 1, 30, 365, 100_000, 1e306)), first=st.integers(0, COUNT),
-       length=st.integers(0, 40), reach=st.sampled_from((1, 3, 20, 500)))
-def test_the_order_is_that_of_all_that_match(dated: Archive, half_life: float, first: int, length: int, reach: int
-                                             ) -> None:
+@given(
+    half_life=st.sampled_from((0.01, 1, 30, 365, 100_000, 1e306)),
+    first=st.integers(0, COUNT),
+    length=st.integers(0, 40),
+    reach=st.sampled_from((1, 3, 20, 500)),
+)
+def test_the_order_is_that_of_all_that_match(
+    dated: Archive, half_life: float, first: int, length: int, reach: int
+) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recency, "_FIRST", reach)
-        patch.setattr(recency, "_SPARE", reach)
-        asked = searcher(dated.db)
-        found = by_recency(asked, compiled(Term("tide"), dated.db, asked), half_life, NOW, first=first,
-                           last=first + length)
-    assert [entry.id for entry in found] == by_hand(dated, half_life)[first:first + length]
+        patch.setattr(ranking, "_FIRST", reach)
+        patch.setattr(ranking, "_SPARE", reach)
+        asked = open_searcher(dated.db)
+        found = by_recency(
+            asked, compile_query(Term("tide"), dated.db, asked), half_life, NOW, first=first, last=first + length
+        )
+    assert [entry.id for entry in found] == by_hand(dated, half_life)[first : first + length]
 
 
 @given(last=st.integers(1, 22), reach=st.sampled_from((1, 3)))
 def test_those_without_a_date_come_after_the_others(dated: Archive, last: int, reach: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recency, "_FIRST", reach)
-        asked = searcher(dated.db)
-        found = by_recency(asked, compiled(Term("calm"), dated.db, asked), 30, NOW, first=0, last=last)
+        patch.setattr(ranking, "_FIRST", reach)
+        asked = open_searcher(dated.db)
+        found = by_recency(asked, compile_query(Term("calm"), dated.db, asked), 30, NOW, first=0, last=last)
     assert [entry.id for entry in found] == by_hand(dated, 30, "calm")[:last]
 
 
 @given(later=st.integers(0, 10**9), half_life=st.sampled_from((30, 365)))
 def test_the_order_is_the_same_on_any_day(dated: Archive, later: int, half_life: float) -> None:
-    asked, query = searcher(dated.db), compiled(Term("tide"), dated.db, searcher(dated.db))
+    asked, query = open_searcher(dated.db), compile_query(Term("tide"), dated.db, open_searcher(dated.db))
     start = NOW + 100 * 86_400  # after the last of them was published
     one, other = (by_recency(asked, query, half_life, now, first=0, last=30) for now in (start, start + later))
     assert [entry.id for entry in one] == [entry.id for entry in other]
@@ -103,13 +122,19 @@ def test_pages_meet_and_a_score_has_its_age_in_it(dated: Archive) -> None:
 
 def test_recent_is_for_ranking(dated: Archive) -> None:
     assert dated.results(recent=365).hits == dated.results().hits  # without words the newest come first anyway
-    for more in ({"recent": 0}, {"recent": -1}, {"recent": inf}, {"recent": float("nan")},
-                 {"recent": 30, "sort": "date"}, {"recent": 30, "sort": "-relevance"}):
+    for more in (
+        {"recent": 0},
+        {"recent": -1},
+        {"recent": inf},
+        {"recent": float("nan")},
+        {"recent": 30, "sort": "date"},
+        {"recent": 30, "sort": "-relevance"},
+    ):
         with pytest.raises(BadQuery):
             dated.results("tide", **more)
 
 
 @pytest.mark.parametrize("many", [0, 1, 3, 290])
 def test_numbers_are_found_few_or_many(dated: Archive, many: int) -> None:
-    asked = searcher(dated.db)
-    assert count(asked, numbered(asked, [*range(5, 5 + many), 10**6])) == many
+    asked = open_searcher(dated.db)
+    assert count_hits(asked, numbered(asked, [*range(5, 5 + many), 10**6])) == many

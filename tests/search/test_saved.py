@@ -19,11 +19,10 @@ from lxml import etree
 from sqlite_utils import Database
 
 from archiver.errors import BadName, BadQuery, SavedSearchUnreadable, SearchNotFound
-from archiver.search import saved
-from archiver.search.asked import as_options
-from archiver.search.atom import ATOM, feed
-from archiver.search.filters import Query
-from archiver.store.connect import open_archive
+from archiver.search import saved_search
+from archiver.search.query import Query, query_as_options
+from archiver.search.saved_search import ATOM, feed
+from archiver.storage.connection import open_archive
 from tests.archive_fixture import NOW, make_archive
 from tests.processes import SERVER
 from tests.search.writing import beside, delete, edit, write
@@ -37,75 +36,76 @@ def db(tmp_path: Path) -> Iterator[Database]:
         yield opened
 
 
-def told(news: saved.News) -> list[tuple[int, str]]:
+def told(news: saved_search.NewHits) -> list[tuple[int, str]]:
     return [(one.hit.id, one.why) for one in news.new]
 
 
 def test_what_is_found_when_it_is_saved_is_not_new(db: Database) -> None:
-    saved.save(db, "tides", Query("tide"))
-    assert told(saved.report(db, "tides")) == []
-    assert saved.report(db, "tides").total == 2
+    saved_search.save_search(db, "tides", Query("tide"))
+    assert told(saved_search.run_saved_search(db, "tides")) == []
+    assert saved_search.run_saved_search(db, "tides").total == 2
 
 
 def test_an_article_is_told_once_and_why(db: Database) -> None:
-    saved.save(db, "tides", Query("tide"))
+    saved_search.save_search(db, "tides", Query("tide"))
     write(db, 7, "A spring tide", "High water at noon.")
     edit(db, 3, title="The lighthouse is dark at low tide")
     with beside(db) as other:
         other.execute("update articles set description = 'The tide, unseen' where id = 6")
-    assert told(saved.peek(db, "TIDES")) == told(saved.peek(db, "tides"))
-    news = saved.report(db, "tides")
+    assert told(saved_search.peek_saved_search(db, "TIDES")) == told(saved_search.peek_saved_search(db, "tides"))
+    news = saved_search.run_saved_search(db, "tides")
     assert sorted(told(news)) == [(3, "edited"), (6, "changed"), (7, "new")]
     assert news.total == 5
-    assert told(saved.report(db, "tides")) == []
+    assert told(saved_search.run_saved_search(db, "tides")) == []
     edit(db, 7, title="A spring tide, measured")
     edit(db, 3, title="The lighthouse is dark")
     edit(db, 3, title="The lighthouse is dark at high tide", revision=3)
-    assert told(saved.report(db, "tides")) == []
+    assert told(saved_search.run_saved_search(db, "tides")) == []
 
 
 def test_times_are_utc_and_move_on(db: Database) -> None:
-    first = saved.save(db, "tides", Query("tide"), datetime(2024, 7, 1, 2, tzinfo=UTC))
+    first = saved_search.save_search(db, "tides", Query("tide"), datetime(2024, 7, 1, 2, tzinfo=UTC))
     assert (first.saved_at, first.ran_at) == ("2024-07-01T02:00:00.000000+00:00",) * 2
-    news = saved.report(db, "tides", datetime.fromisoformat("2024-07-02T05:00+05:00"))
+    news = saved_search.run_saved_search(db, "tides", datetime.fromisoformat("2024-07-02T05:00+05:00"))
     assert (news.since, news.saved.ran_at) == (first.saved_at, "2024-07-02T00:00:00.000000+00:00")
-    saved.report(db, "tides", datetime(2024, 6, 1, tzinfo=UTC))  # by a clock that was set back
-    assert saved.find(db, "tides").ran_at == "2024-07-02T00:00:00.000000+00:00"
+    saved_search.run_saved_search(db, "tides", datetime(2024, 6, 1, tzinfo=UTC))  # by a clock that was set back
+    assert saved_search.find_saved_search(db, "tides").ran_at == "2024-07-02T00:00:00.000000+00:00"
 
 
 def test_what_an_import_brings_is_new_however_old_it_is(db: Database) -> None:
-    saved.save(db, "tides", Query("tide"))
+    saved_search.save_search(db, "tides", Query("tide"))
     write(db, 7, "Neap tide", "Of old.", first_seen="2001-01-01T00:00:00+00:00")
-    assert told(saved.report(db, "tides")) == [(7, "new")]
+    assert told(saved_search.run_saved_search(db, "tides")) == [(7, "new")]
 
 
 def test_a_copy_of_what_was_told_is_no_news(db: Database) -> None:
-    saved.save(db, "lamp", Query("lamp"))
-    saved.save(db, "every lamp", Query("lamp", fold="none"))
+    saved_search.save_search(db, "lamp", Query("lamp"))
+    saved_search.save_search(db, "every lamp", Query("lamp", fold="none"))
     write(db, 7, "Dark", "Nobody lit the lamp, and the lamp stayed dark. A keeper is sought.", duplicate_of=3)
-    assert told(saved.report(db, "lamp")) == []
-    assert told(saved.report(db, "every lamp")) == [(7, "new")]
+    assert told(saved_search.run_saved_search(db, "lamp")) == []
+    assert told(saved_search.run_saved_search(db, "every lamp")) == [(7, "new")]
     with beside(db) as other:  # another is the original now
         other.execute("update articles set duplicate_of = nullif(4, id) where id in (3, 4, 7)")
-    assert told(saved.report(db, "lamp")) == []
+    assert told(saved_search.run_saved_search(db, "lamp")) == []
 
 
 def test_a_number_that_is_given_again_is_that_of_another_article(db: Database) -> None:
     write(db, 7, "Ebb tide", "Low.")
-    saved.save(db, "tides", Query("tide"))
+    saved_search.save_search(db, "tides", Query("tide"))
     delete(db, 7)
-    assert told(saved.report(db, "tides")) == []
+    assert told(saved_search.run_saved_search(db, "tides")) == []
     write(db, 7, "Flood tide", "High.")
-    assert told(saved.report(db, "tides")) == [(7, "new")]
+    assert told(saved_search.run_saved_search(db, "tides")) == [(7, "new")]
 
 
 @settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.lists(st.sampled_from(["write", "edit in", "edit out", "run", "run", "peek"]), max_size=10))
-def test_exactly_once_whatever_comes_between(tmp_path_factory: pytest.TempPathFactory, archive_file: Path,
-                                             steps: list[str]) -> None:
+def test_exactly_once_whatever_comes_between(
+    tmp_path_factory: pytest.TempPathFactory, archive_file: Path, steps: list[str]
+) -> None:
     file = Path(shutil.copy(archive_file, tmp_path_factory.mktemp("law") / "archive.db"))
     with closing(open_archive(file)) as db:
-        saved.save(db, "tides", Query("tide"))
+        saved_search.save_search(db, "tides", Query("tide"))
         seen: list[int] = []
         ever = {1, 2}
         number = 6
@@ -116,11 +116,11 @@ def test_exactly_once_whatever_comes_between(tmp_path_factory: pytest.TempPathFa
             elif step.startswith("edit"):
                 edit(db, 3, title="At low tide" if step == "edit in" else "Dark", revision=2)
             elif step == "run":
-                news = saved.report(db, "tides")
+                news = saved_search.run_saved_search(db, "tides")
                 seen += [one.hit.id for one in news.new]
                 ever |= {row[0] for row in db.execute("select id from articles where title like '%tide%'")}
             else:
-                saved.peek(db, "tides")
+                saved_search.peek_saved_search(db, "tides")
         assert sorted(seen) == sorted(ever - {1, 2})
         assert len(seen) == len(set(seen))
 
@@ -128,7 +128,7 @@ def test_exactly_once_whatever_comes_between(tmp_path_factory: pytest.TempPathFa
 def test_runs_beside_a_writer_and_each_other_tell_all_and_each_once(db: Database, tmp_path: Path) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    saved.save(db, "tides", Query("tide"))
+    saved_search.save_search(db, "tides", Query("tide"))
     file = tmp_path / "archive.db"
 
     def writer() -> list[int]:
@@ -139,19 +139,22 @@ def test_runs_beside_a_writer_and_each_other_tell_all_and_each_once(db: Database
 
     def runner() -> list[int]:
         with closing(open_archive(file)) as own:
-            return [one.hit.id for _ in range(6) for one in saved.report(own, "tides").new]
+            return [one.hit.id for _ in range(6) for one in saved_search.run_saved_search(own, "tides").new]
 
     with ThreadPoolExecutor(3) as pool:
-        found = [number for future in [pool.submit(writer), pool.submit(runner), pool.submit(runner)]
-                 for number in future.result()]
-    found += [one.hit.id for one in saved.report(db, "tides").new]
+        found = [
+            number
+            for future in [pool.submit(writer), pool.submit(runner), pool.submit(runner)]
+            for number in future.result()
+        ]
+    found += [one.hit.id for one in saved_search.run_saved_search(db, "tides").new]
     assert sorted(found) == list(range(7, 47))
 
 
 def die(file: Path, name: str, after: bool) -> None:
     """Run the search, and be killed before or after this step of it is done."""
-    real = getattr(saved.stored, name, None) or getattr(saved, name)
-    place = saved.stored if hasattr(saved.stored, name) else saved
+    real = getattr(saved_search.stored, name, None) or getattr(saved_search, name)
+    place = saved_search.stored if hasattr(saved_search.stored, name) else saved_search
 
     def killed(*words: Any, **more: Any) -> Any:
         if after:
@@ -160,128 +163,164 @@ def die(file: Path, name: str, after: bool) -> None:
 
     setattr(place, name, killed)
     with closing(open_archive(file)) as own:
-        saved.report(own, "tides")
+        saved_search.run_saved_search(own, "tides")
 
 
-@pytest.mark.parametrize(("name", "after", "noted"), [
-    ("add", True, False), ("move", False, False), ("move", True, False), ("_news", False, True)])
-def test_a_killed_run_has_told_of_all_or_nothing(db: Database, tmp_path: Path, name: str, after: bool, noted: bool
-                                                 ) -> None:
-    saved.save(db, "tides", Query("tide"))
+@pytest.mark.parametrize(
+    ("name", "after", "noted"),
+    [("add", True, False), ("move", False, False), ("move", True, False), ("_news", False, True)],
+)
+def test_a_killed_run_has_told_of_all_or_nothing(
+    db: Database, tmp_path: Path, name: str, after: bool, noted: bool
+) -> None:
+    saved_search.save_search(db, "tides", Query("tide"))
     for number in (7, 8):
         write(db, number, f"Tide {number}", "Water.")
     process = SERVER.Process(target=die, args=(tmp_path / "archive.db", name, after))
     process.start()
     process.join(60)
     assert process.exitcode == -signal.SIGKILL
-    assert {one.hit.id for one in saved.last(db, "tides")} == ({7, 8} if noted else set())
-    assert {one.hit.id for one in saved.report(db, "tides").new} == (set() if noted else {7, 8})
+    assert {one.hit.id for one in saved_search.last_reported(db, "tides")} == ({7, 8} if noted else set())
+    assert {one.hit.id for one in saved_search.run_saved_search(db, "tides").new} == (set() if noted else {7, 8})
 
 
 def test_what_a_run_told_can_be_told_again(db: Database) -> None:
-    saved.save(db, "tides", Query("tide"), datetime(2024, 8, 1, tzinfo=UTC))
+    saved_search.save_search(db, "tides", Query("tide"), datetime(2024, 8, 1, tzinfo=UTC))
     for number in (7, 8):
         write(db, number, f"Tide {number}", "Water.")
-        saved.report(db, "tides", datetime(2024, 8, number, tzinfo=UTC))
-    saved.report(db, "tides", datetime(2024, 8, 9, tzinfo=UTC))
-    assert [(one.hit.id, one.found_at[:10]) for one in saved.last(db, "tides")] == [
-        (8, "2024-08-08"), (7, "2024-08-07")]
-    assert [one.hit.id for one in saved.last(db, "tides", 1)] == [8]
+        saved_search.run_saved_search(db, "tides", datetime(2024, 8, number, tzinfo=UTC))
+    saved_search.run_saved_search(db, "tides", datetime(2024, 8, 9, tzinfo=UTC))
+    assert [(one.hit.id, one.found_at[:10]) for one in saved_search.last_reported(db, "tides")] == [
+        (8, "2024-08-08"),
+        (7, "2024-08-07"),
+    ]
+    assert [one.hit.id for one in saved_search.last_reported(db, "tides", 1)] == [8]
     edit(db, 8, title="Dry")
-    assert [one.hit.id for one in saved.last(db, "tides")] == [7]
+    assert [one.hit.id for one in saved_search.last_reported(db, "tides")] == [7]
 
 
 QUERIES = st.builds(
-    Query, text=st.sampled_from(["", "tide", "it's \"so\"", "title:a -b"]), site=st.sampled_from([(), ("a.example",)]),
-    author=st.sampled_from([(), ("Lê Đức", "O'Brien")]), since=st.sampled_from([None, "2024"]),
-    near=st.sampled_from([None, (48.5, -2.25)]), within=st.sampled_from([None, 0.5]),
-    sort=st.sampled_from(["", "-date"]), bbox=st.sampled_from([None, (170.0, -20.0, -170.0, 0.0)]),
-    fold=st.sampled_from(["", "cluster"]), duplicates=st.booleans(), stem=st.booleans(),
-    like=st.sampled_from([None, 7]), limit=st.just(20))
+    Query,
+    text=st.sampled_from(["", "tide", 'it\'s "so"', "title:a -b"]),
+    site=st.sampled_from([(), ("a.example",)]),
+    author=st.sampled_from([(), ("Lê Đức", "O'Brien")]),
+    since=st.sampled_from([None, "2024"]),
+    near=st.sampled_from([None, (48.5, -2.25)]),
+    within=st.sampled_from([None, 0.5]),
+    sort=st.sampled_from(["", "-date"]),
+    bbox=st.sampled_from([None, (170.0, -20.0, -170.0, 0.0)]),
+    fold=st.sampled_from(["", "cluster"]),
+    duplicates=st.booleans(),
+    stem=st.booleans(),
+    like=st.sampled_from([None, 7]),
+    limit=st.just(20),
+)
 
 
 @given(QUERIES)
 def test_a_query_is_kept_whole(query: Query) -> None:
-    row = saved.stored.Row(1, "n", "n", "u", saved._as_json(query), NOW, NOW, 0, 0)
-    assert saved._saved(row).query == query
+    row = saved_search.stored.Row(1, "n", "n", "u", saved_search._as_json(query), NOW, NOW, 0, 0)
+    assert saved_search._saved(row).query == query
 
 
 @pytest.mark.parametrize("name", ["floods", "Überschwemmung 2024", "c++", "हिन्दी समाचार", "a.b_c-d", "洪水", "x" * 80])
 def test_names(db: Database, name: str) -> None:
-    saved.save(db, name, Query("tide"))
-    assert saved.find(db, name.upper()).name == name
+    saved_search.save_search(db, name, Query("tide"))
+    assert saved_search.find_saved_search(db, name.upper()).name == name
     with pytest.raises(BadName):
-        saved.save(db, name.swapcase(), Query("fog"))
-    saved.remove(db, name)
+        saved_search.save_search(db, name.swapcase(), Query("fog"))
+    saved_search.remove_saved_search(db, name)
     with pytest.raises(SearchNotFound, match="'archiver searches'"):
-        saved.find(db, name)
-    assert saved.standings(db) == []
+        saved_search.find_saved_search(db, name)
+    assert saved_search.saved_search_states(db) == []
     assert not db.execute("select count(*) from saved_search_hits").fetchone()[0]
 
 
-@pytest.mark.parametrize("name", ["", " ", "a ", " a", "-a", "../a", "a/b", "a\nb", "a\x1b[31m", "\ud800", "🎉",
-                                  "x" * 81, "a\u202eb", "<b>"])
+@pytest.mark.parametrize(
+    "name", ["", " ", "a ", " a", "-a", "../a", "a/b", "a\nb", "a\x1b[31m", "\ud800", "🎉", "x" * 81, "a\u202eb", "<b>"]
+)
 def test_no_names(db: Database, name: str) -> None:
     with pytest.raises(BadName):
-        saved.save(db, name, Query("tide"))
+        saved_search.save_search(db, name, Query("tide"))
 
 
 def test_a_query_that_cannot_be_run_is_not_saved(db: Database) -> None:
     with pytest.raises(BadQuery):
-        saved.save(db, "bad", Query("date:never"))
+        saved_search.save_search(db, "bad", Query("date:never"))
     with pytest.raises(BadQuery, match="text, cluster, none"):
-        saved.save(db, "bad", Query("tide", fold="all"))
-    assert saved.saved_searches(db) == []
+        saved_search.save_search(db, "bad", Query("tide", fold="all"))
+    assert saved_search.saved_searches(db) == []
 
 
 def test_one_that_cannot_be_run_any_more_does_not_keep_the_others(db: Database) -> None:
-    saved.save(db, "a", Query("tide", site=("notes.example/blog",)))
-    saved.save(db, "b", Query("tide"))
-    saved.save(db, "c", Query("fog"))
+    saved_search.save_search(db, "a", Query("tide", site=("notes.example/blog",)))
+    saved_search.save_search(db, "b", Query("tide"))
+    saved_search.save_search(db, "c", Query("fog"))
     with beside(db) as other:
         other.execute("update sites set name = 'other.example' where name = 'notes.example/blog'")
     db.execute("update saved_searches set query = '{\"mood\": \"blue\"}' where name = 'b'")
-    a, b, c = saved.standings(db)
+    a, b, c = saved_search.saved_search_states(db)
     assert "notes.example/blog" in a.error
     assert " mood" in b.error
     assert c.total == 1
     with pytest.raises(SavedSearchUnreadable):
-        saved.report(db, "b")
+        saved_search.run_saved_search(db, "b")
 
 
 def test_a_query_is_shown_as_it_is_asked() -> None:
-    query = Query('flood "city hall"', site=("a.example",), author=("O'Brien",), near=(48.5, -2.0), within=2.0,
-                  since="2023", fold="cluster", stem=True, like=7, limit=3)
-    assert as_options(query) == ("'flood \"city hall\"' --site a.example --author 'O'\"'\"'Brien' --since 2023 "
-                                 "--near 48.5,-2 --within 2 --fold cluster --stem --like 7")
-    assert as_options(Query(duplicates=True)) == "--all"
+    query = Query(
+        'flood "city hall"',
+        site=("a.example",),
+        author=("O'Brien",),
+        near=(48.5, -2.0),
+        within=2.0,
+        since="2023",
+        fold="cluster",
+        stem=True,
+        like=7,
+        limit=3,
+    )
+    assert query_as_options(query) == (
+        "'flood \"city hall\"' --site a.example --author 'O'\"'\"'Brien' --since 2023 "
+        "--near 48.5,-2 --within 2 --fold cluster --stem --like 7"
+    )
+    assert query_as_options(Query(duplicates=True)) == "--all"
 
 
 # -- the feed ---------------------------------------------------------------------------------
 
 
 def parsed(db: Database, **more: Any) -> etree._Element:
-    return etree.fromstring(feed(saved.find(db, "tides"), saved.last(db, "tides"), **more))
+    return etree.fromstring(
+        feed(saved_search.find_saved_search(db, "tides"), saved_search.last_reported(db, "tides"), **more)
+    )
 
 
 def test_the_feed_is_valid_and_its_ids_stay(db: Database) -> None:
-    saved.save(db, "tides", Query("tide OR fog OR 学习", fold="none"))
+    saved_search.save_search(db, "tides", Query("tide OR fog OR 学习", fold="none"))
     empty = parsed(db)
     assert empty.findtext(f"{{{ATOM}}}updated")
     assert not empty.findall(f"{{{ATOM}}}entry")
     write(db, 7, "Tide <b>\x1b&amp; \x00 \uffff 潮", "Water & \x0b<script>tide</script>", authors=[], language="x<y")
-    write(db, 8, "", "Tide of nobody", authors=["Zoë"], language="ar", published="2024-03-05T09:30:00+01:00",
-          published_precision="minute")
+    write(
+        db,
+        8,
+        "",
+        "Tide of nobody",
+        authors=["Zoë"],
+        language="ar",
+        published="2024-03-05T09:30:00+01:00",
+        published_precision="minute",
+    )
     write(db, 9, "Tide by day", "x", published="2024-03-05T00:00:00+01:00", published_precision="day")
-    saved.report(db, "tides")
+    saved_search.run_saved_search(db, "tides")
     root = parsed(db, own_url="https://archive.example/feed?a=1&b=2")
     ids = _checked(root)
     edit(db, 7, title="Tide, told anew")
     assert _checked(parsed(db)) == ids
     entries = root.findall(f"{{{ATOM}}}entry")
     assert [entry.findtext(f"{{{ATOM}}}published") for entry in entries] == [None, "2024-03-05T08:30:00Z", None]
-    assert [entry.findtext(f"{{{ATOM}}}author/{{{ATOM}}}name") for entry in entries] == [
-        "A", "Zoë", "harbour.example"]
+    assert [entry.findtext(f"{{{ATOM}}}author/{{{ATOM}}}name") for entry in entries] == ["A", "Zoë", "harbour.example"]
     assert [entry.find(f"{{{ATOM}}}category").get("term") for entry in entries] == ["new"] * 3  # type: ignore[union-attr]
 
 

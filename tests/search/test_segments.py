@@ -12,14 +12,14 @@ import pytest
 
 from archiver.archive import Archive
 from archiver.errors import BadQuery
-from archiver.search.index import files, refresh, state
-from archiver.store.connect import open_archive
-from archiver.store.search_folder import folder_of
+from archiver.search import index_searcher, open_index
+from archiver.storage.connection import open_archive
+from archiver.storage.full_text import index_folder
 from tests.archive_fixture import make_archive
 
 UNFINISHED = """
 import os, signal, sys, tantivy
-from archiver.search.index.schema import schema
+from archiver.search.index_document import schema
 writer = tantivy.Index(schema(), path=sys.argv[1]).writer(heap_size=15_000_000, num_threads=1)
 for number in range(4_000):
     writer.add_document(tantivy.Document(id=number, body=" ".join(str(number * n) for n in range(99))))
@@ -33,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
     file = make_archive(tmp_path / "archive.db")
     with Archive(file) as archive:
         archive.results("tide")
-    folder = folder_of(file)
+    folder = index_folder(file)
     for _ in range(10):
         killed = subprocess.run([sys.executable, "-c", UNFINISHED, str(folder)], check=False)
         assert killed.returncode == -signal.SIGKILL
@@ -44,41 +44,42 @@ def folder(tmp_path: Path) -> Path:
 
 def test_segments_that_were_not_finished_are_no_damage(folder: Path) -> None:
     """Neither to who only reads, nor to who brings the index up to date: it is not made anew."""
-    assert files.damaged(folder) == ""
-    entered = files.stamps(folder)
+    assert index_searcher.damaged_file(folder) == ""
+    entered = index_searcher.file_stamps(folder)
     assert {name.partition(".")[0] for name in entered} < {part.stem for part in folder.glob("*.term")}
     file = folder.with_name("archive.db")
     with closing(open_archive(file)) as db:
-        assert refresh.refresh(db, file) == refresh.Refreshed(0, anew=False)
+        assert open_index.refresh_index(db, file) == open_index.Refreshed(0, anew=False)
         with db.atomic():
             db.execute("update articles set title = 'Zeppelin' where id = 2")
-        assert refresh.refresh(db, file) == refresh.Refreshed(1, anew=False)
+        assert open_index.refresh_index(db, file) == open_index.Refreshed(1, anew=False)
     for part in entered:
         (folder / part).write_bytes(b"")
-    assert files.damaged(folder) in entered
+    assert index_searcher.damaged_file(folder) in entered
 
 
-def test_a_segment_that_is_taken_away_in_the_midst_of_a_look_is_no_damage(folder: Path, monkeypatch: pytest.MonkeyPatch
-                                                                            ) -> None:
+def test_a_segment_that_is_taken_away_in_the_midst_of_a_look_is_no_damage(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As a merge does it, between the reading of the list and of the files in it."""
-    listed, looks = files._parts, []
+    listed, looks = index_searcher._parts, []
 
     def slow(where: Path) -> list[Path]:
         looks.append(1)
         return [*listed(where), *([where / "taken-away.idx"] if len(looks) == 1 else [])]
 
     with monkeypatch.context() as patched:
-        patched.setattr(files, "_parts", slow)
-        assert files.damaged(folder) == ""
+        patched.setattr(index_searcher, "_parts", slow)
+        assert index_searcher.damaged_file(folder) == ""
         assert len(looks) == 2
 
 
 def test_an_index_without_a_list_that_can_be_read_is_damaged(folder: Path) -> None:
     (folder / "meta.json").write_text('{"segments": 7}')
-    assert files.damaged(folder) == "meta.json"
+    assert index_searcher.damaged_file(folder) == "meta.json"
     with Archive(folder.with_name("archive.db")) as archive:
         assert archive.results("tide").total == 2
-    assert files.damaged(folder) == ""
+    assert index_searcher.damaged_file(folder) == ""
 
 
 def test_a_query_that_is_too_wide_is_told_as_what_it_is(tmp_path: Path) -> None:
@@ -89,11 +90,11 @@ def test_a_query_that_is_too_wide_is_told_as_what_it_is(tmp_path: Path) -> None:
     with Archive(file) as archive:
         assert archive.results('"old w1"*').total == 1
         (tmp_path / "bad").write_bytes(b"")
-        (tmp_path / "bad").replace(folder_of(file) / min(files.stamps(folder_of(file))))
+        (tmp_path / "bad").replace(index_folder(file) / min(index_searcher.file_stamps(index_folder(file))))
         with pytest.raises(BadQuery):
             archive.results('"old w"*')
-    assert files.damaged(folder_of(file))
-    assert state.told(folder_of(file))
+    assert index_searcher.damaged_file(index_folder(file))
+    assert index_searcher.pending_changes(index_folder(file))
 
 
 def test_what_is_told_of_common_words_counts_articles_as_it_is_asked_later(tmp_path: Path) -> None:
@@ -103,8 +104,8 @@ def test_what_is_told_of_common_words_counts_articles_as_it_is_asked_later(tmp_p
         db.execute("pragma foreign_keys = off")
         with db.atomic():
             db.execute("update articles set id = 5000 where id = 6")
-        assert refresh.refresh(db, file).anew
+        assert open_index.refresh_index(db, file).anew
         for title in ("Zeppelin", "Balloon"):
             with db.atomic():
                 db.execute("update articles set title = ? where id = 2", [title])
-            assert refresh.refresh(db, file) == refresh.Refreshed(1, anew=False)
+            assert open_index.refresh_index(db, file) == open_index.Refreshed(1, anew=False)

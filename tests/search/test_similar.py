@@ -13,12 +13,14 @@ from sqlite_utils import Database
 
 from archiver.archive import make_query
 from archiver.errors import ArticleNotFound, BadQuery
-from archiver.search.run import facets, run
-from archiver.store.connect import open_archive
+from archiver.search.engine import facets, run
+from archiver.storage.connection import open_archive
 from tests.search.writing import beside, write
 
-FERRY = ("The ferry {0} ran aground on the sandbank near the mole; its captain blamed the missing buoy and the pilots "
-         "of the harbour. Salvage tugs came with the {1} tide.")
+FERRY = (
+    "The ferry {0} ran aground on the sandbank near the mole; its captain blamed the missing buoy and the pilots "
+    "of the harbour. Salvage tugs came with the {1} tide."
+)
 STORIES: dict[int, tuple[str, str]] = {
     7: ("Ferry aground on the sandbank", FERRY.format("Aurora", "evening")),
     8: ("Salvage of the ferry", "Tugs pulled the ferry from the sandbank. The captain and the pilots were heard."),
@@ -40,8 +42,14 @@ def db(tmp_path_factory: pytest.TempPathFactory, archive_file: Path) -> Iterator
     file = Path(shutil.copy(archive_file, tmp_path_factory.mktemp("like") / "archive.db"))
     with closing(open_archive(file)) as opened:
         for number, (title, body) in STORIES.items():
-            write(opened, number, title, body, published=f"2024-01-{number:02}T00:00:00+00:00",
-                  site="harbour.example" if number % 2 else "notes.example/blog")
+            write(
+                opened,
+                number,
+                title,
+                body,
+                published=f"2024-01-{number:02}T00:00:00+00:00",
+                site="harbour.example" if number % 2 else "notes.example/blog",
+            )
         with beside(opened) as other:
             other.execute("update articles set duplicate_of = 7 where id = 16")
             other.execute("insert into clusters (id, source_id, size, since) values (1, 7, 2, '')")

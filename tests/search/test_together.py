@@ -14,17 +14,15 @@ import pytest
 from click.testing import CliRunner
 
 from archiver.archive import make_query
-from archiver.commands.main import cli
+from archiver.cli.main import cli
 from archiver.errors import BadQuery, SiteNotFound
-from archiver.search.histogram import histogram, histogram_of
-from archiver.search.index.opened import searcher
-from archiver.search.run import facets, facets_of, run
-from archiver.search.together import Shard, Together, placed, together
-from archiver.search.trend import trend, trend_of
-from archiver.store.connect import open_archive
-from archiver.store.transaction import writing
-from tests.imports.files import page, post, warc
-from tests.imports.importing import run as import_
+from archiver.search.aggregations import histogram, histogram_of, trend, trend_of
+from archiver.search.engine import facets, facets_of, run
+from archiver.search.federated import FederatedPage, Shard, federate, federated_page
+from archiver.search.open_index import open_searcher
+from archiver.storage.connection import open_archive, writing
+from tests.importers.files import page, post, warc
+from tests.importers.importing import run as import_
 from tests.runner import fault, in_process
 
 WORDS = [f"word{n}" for n in range(60)]
@@ -52,8 +50,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             if n == 11:
                 told = SHARED if name != "c" else SHARED.replace("by night", "in the night")
                 body = f"<p>{told} The copy of it is flood{'ed' if name == 'c' else ''}.</p>"
-            posts.append(post(f"http://{name}.example/{n}/", f"2020-0{1 + 'abc'.index(name)}-02T10:00:00Z",
-                              html[:start] + body.encode() + html[end:]))
+            posts.append(
+                post(
+                    f"http://{name}.example/{n}/",
+                    f"2020-0{1 + 'abc'.index(name)}-02T10:00:00Z",
+                    html[:start] + body.encode() + html[end:],
+                )
+            )
         files.append(warc(made / f"{name}.warc.gz", *posts))
         import_(made / name / "archive.db", files[-1])
     import_(made / "all.db", *files)
@@ -61,21 +64,33 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def asked(folder: Path, words: str, **more: Any) -> Iterator[Together]:
+def asked(folder: Path, words: str, **more: Any) -> Iterator[FederatedPage]:
     with ExitStack() as stack:
-        shards = [Shard(name, stack.enter_context(closing(open_archive(folder / name / "archive.db", read_only=True))))
-                  for name in "abc"]
-        yield stack.enter_context(together(shards, make_query(words, **more)))
+        shards = [
+            Shard(name, stack.enter_context(closing(open_archive(folder / name / "archive.db", read_only=True))))
+            for name in "abc"
+        ]
+        yield stack.enter_context(federate(shards, make_query(words, **more)))
 
 
 @pytest.mark.parametrize("words", ["flood", "flood bridge", "word1 OR flood", '"word1 word2" OR flood', "floo*", ""])
-@pytest.mark.parametrize("more", [
-    {}, {"recent": 0.5}, {"fold": "none"}, {"sort": "-title"}, {"sort": "date", "offset": 3, "limit": 5},
-    {"sort": "-relevance"}, {"stem": True}, {"site": ("a.example", "b.example")}])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"recent": 0.5},
+        {"fold": "none"},
+        {"sort": "-title"},
+        {"sort": "date", "offset": 3, "limit": 5},
+        {"sort": "-relevance"},
+        {"stem": True},
+        {"site": ("a.example", "b.example")},
+    ],
+)
 def test_it_says_what_a_merged_archive_says(folder: Path, words: str, more: dict[str, Any]) -> None:
     query = make_query(words, **more)
     with closing(open_archive(folder / "all.db", read_only=True)) as db, asked(folder, words, **more) as several:
-        whole, found = run(db, query), placed(several)
+        whole, found = run(db, query), federated_page(several)
         assert several.total == whole.total
         assert facets_of(several.plans) == facets(db, query)
         assert histogram_of(several.plans) == histogram(db, query)
@@ -95,22 +110,24 @@ def test_what_is_written_meanwhile_changes_no_rank(folder: Path, tmp_path: Path)
     for name in ("a", "b"):
         shutil.copytree(folder / name, tmp_path / name)
     with ExitStack() as opened:
-        shards = [Shard(name, opened.enter_context(closing(open_archive(tmp_path / name / "archive.db"))))
-                  for name in ("a", "b")]
-        with together(shards, make_query("flood")) as before:
+        shards = [
+            Shard(name, opened.enter_context(closing(open_archive(tmp_path / name / "archive.db"))))
+            for name in ("a", "b")
+        ]
+        with federate(shards, make_query("flood")) as before:
             first = before.plans[0].searcher
             db = opened.enter_context(closing(open_archive(tmp_path / "a" / "archive.db")))
             with writing(db):
                 db.execute("update articles set title = 'flood' where id = 1")
-            assert searcher(shards[0].db) is first
-        assert searcher(shards[0].db) is not first
+            assert open_searcher(shards[0].db) is first
+        assert open_searcher(shards[0].db) is not first
 
 
 def test_copies_in_other_archives(folder: Path) -> None:
     words = '"carried the stones"'
     for fold, total, beneath in (("none", 3, []), ("text", 2, ["b"]), ("cluster", 1, ["b", "c"])):
         with asked(folder, words, fold=fold) as several:
-            found = placed(several)
+            found = federated_page(several)
         assert several.total == total == len(found)
         (first,) = [one for one in found if one.archive == "a"]
         assert [copy.archive for copy in first.elsewhere] == beneath
@@ -145,9 +162,11 @@ def test_on_the_command_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert "2012" in said("flood", "--histogram", "year", *named)
     monkeypatch.setenv("ARCHIVER_ARCHIVE", str(folder / "all.db"))
     assert len(json.loads(said("flood", "--json"))) == len(hits)
-    for words, options in ((("x", *named, "--concordance"), "--concordance"),
-                           (("x", *named, "--shards", "y"), "--archive --shards"),
-                           (("x", "--shards", f"{folder}/none*"), "--shards"),
-                           (("x", *(f"--archive={number}.db" for number in range(251))), "--archive")):
+    for words, options in (
+        (("x", *named, "--concordance"), "--concordance"),
+        (("x", *named, "--shards", "y"), "--archive --shards"),
+        (("x", "--shards", f"{folder}/none*"), "--shards"),
+        (("x", *(f"--archive={number}.db" for number in range(251))), "--archive"),
+    ):
         done = in_process("search", *words)
         assert (done.exit_code, fault(done)) == (2, f"UsageError {options}")

@@ -30,15 +30,32 @@ def beside(db: Database) -> Iterator[sqlite3.Connection]:
 def write(db: Database, number: int, title: str, body: str, **more: Any) -> None:
     url = f"https://harbour.example/post-{number}"
     row: dict[str, Any] = {
-        "id": number, "title": title, "body": body, "url": url, "urlkey": urlkey(url), "site": "harbour.example",
-        "revision": 1, "first_seen": NOW, "last_seen": NOW, "authors": ["A"], "language": "en", **more}
+        "id": number,
+        "title": title,
+        "body": body,
+        "url": url,
+        "urlkey": urlkey(url),
+        "site": "harbour.example",
+        "revision": 1,
+        "first_seen": NOW,
+        "last_seen": NOW,
+        "authors": ["A"],
+        "language": "en",
+        **more,
+    }
     row |= {name: json.dumps(row.get(name, [])) for name in _LISTS}
     with beside(db) as other:
         _insert(other, "articles", row)
-        _insert(other, "article_urls", {"urlkey": row["urlkey"], "url": url, "article_id": number, "kind": "url",
-                                     "first_seen": NOW})
-        _insert(other, "revisions", {"article_id": number, "revision": 1, "observed_at": NOW, "changed": "[]",
-                                     "title": title, "content": "{}"})
+        _insert(
+            other,
+            "article_urls",
+            {"urlkey": row["urlkey"], "url": url, "article_id": number, "kind": "url", "first_seen": NOW},
+        )
+        _insert(
+            other,
+            "revisions",
+            {"article_id": number, "revision": 1, "observed_at": NOW, "changed": "[]", "title": title, "content": "{}"},
+        )
 
 
 def edit(db: Database, number: int, *, revision: int | None = None, **values: Any) -> None:
@@ -48,11 +65,22 @@ def edit(db: Database, number: int, *, revision: int | None = None, **values: An
         version = revision or last + 1
         other.execute("delete from revisions where article_id = ? and revision = ?", [number, version])
         said = {**values, "revision": version}
-        other.execute(f"update articles set {', '.join(f'{name} = :{name}' for name in said)} where id = :id",
-                      {**said, "id": number})
-        _insert(other, "revisions", {"article_id": number, "revision": version, "observed_at": NOW,
-                                     "changed": json.dumps(list(values)), "title": values.get("title", ""),
-                                     "content": "{}"})
+        other.execute(
+            f"update articles set {', '.join(f'{name} = :{name}' for name in said)} where id = :id",
+            {**said, "id": number},
+        )
+        _insert(
+            other,
+            "revisions",
+            {
+                "article_id": number,
+                "revision": version,
+                "observed_at": NOW,
+                "changed": json.dumps(list(values)),
+                "title": values.get("title", ""),
+                "content": "{}",
+            },
+        )
 
 
 def delete(db: Database, number: int) -> None:

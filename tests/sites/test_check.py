@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from archiver.commands.bulk.check import _print
+from archiver.cli.site_batches import _print
 from tests.processes import run
 from tests.spiders.crawling import text
 from tests.spiders.site_server import Pages, home, page, serving
@@ -15,20 +15,41 @@ from tests.spiders.site_server import Pages, home, page, serving
 
 def blog(posts: int) -> Pages:
     paths = [f"/post-{n}/" for n in range(posts)]
-    pages: Pages = {path: page(f"Number {n}", f"Words of {n} stand here for a while. " * 9)
-                    for n, path in enumerate(paths)}
-    return pages | {"/": home(*paths), "/robots.txt": text("User-agent: *\nCrawl-delay: 7\n"), "/sitemap.xml": text(
-        "<urlset>" + "".join(f"<url><loc>{{base}}{path[1:]}</loc></url>" for path in paths) + "</urlset>",
-        Content_Type="application/xml")}
+    pages: Pages = {
+        path: page(f"Number {n}", f"Words of {n} stand here for a while. " * 9) for n, path in enumerate(paths)
+    }
+    return pages | {
+        "/": home(*paths),
+        "/robots.txt": text("User-agent: *\nCrawl-delay: 7\n"),
+        "/sitemap.xml": text(
+            "<urlset>" + "".join(f"<url><loc>{{base}}{path[1:]}</loc></url>" for path in paths) + "</urlset>",
+            Content_Type="application/xml",
+        ),
+    }
 
 
 def test_a_blog_a_closed_one_and_one_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with serving(blog(200)) as open_, serving({"/robots.txt": text("User-agent: *\nDisallow: /\n")}) as closed, serving(
-            {"/robots.txt": text("", 500)}) as broken:
+    with (
+        serving(blog(200)) as open_,
+        serving({"/robots.txt": text("User-agent: *\nDisallow: /\n")}) as closed,
+        serving({"/robots.txt": text("", 500)}) as broken,
+    ):
         sitemap = open_.pages["/sitemap.xml"]
         sitemap.body = sitemap.body.replace(b"{base}", open_.url.encode())  # type: ignore[union-attr]
-        done = run("archiver", "sites", "check", open_.url, closed.url, "http://127.0.0.1:9/", broken.url, "--json",
-                   "--workers", "1", "--archive", str(tmp_path / "none.db"))
+        done = run(
+            "archiver",
+            "sites",
+            "check",
+            open_.url,
+            closed.url,
+            "http://127.0.0.1:9/",
+            broken.url,
+            "--json",
+            "--workers",
+            "1",
+            "--archive",
+            str(tmp_path / "none.db"),
+        )
         good, shut, none, later = json.loads(done.stdout)
         assert done.returncode == 1
         assert list(tmp_path.iterdir()) == []

@@ -14,9 +14,9 @@ from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.commands.main import cli
+from archiver.cli.main import cli
 from archiver.errors import UnreadableInput
-from archiver.sites.lists import Entry, Problem, read_list
+from archiver.sites.site_lists import ListProblem, SiteEntry, read_site_list
 from tests.runner import Runner, fault
 from tests.spiders.crawling import rows
 
@@ -32,26 +32,30 @@ OPML = b"""<?xml version="1.0"?>
 </body></opml>"""
 
 
-def read(data: bytes) -> tuple[list[Entry], list[Problem]]:
-    told = list(read_list(data, "list"))
-    return [one for one in told if isinstance(one, Entry)], [one for one in told if isinstance(one, Problem)]
+def read(data: bytes) -> tuple[list[SiteEntry], list[ListProblem]]:
+    told = list(read_site_list(data, "list"))
+    return [one for one in told if isinstance(one, SiteEntry)], [one for one in told if isinstance(one, ListProblem)]
 
 
 def test_opml() -> None:
     entries, problems = read(OPML)
     assert [(e.line, e.url, e.feed, e.tags) for e in entries] == [
         (5, "https://a.example/", "https://a.example/feed.xml", ("news",)),
-        (6, "https://b.example/", "https://b.example/blog/rss", ("far away", "news", "tech", "web", "old"))]
+        (6, "https://b.example/", "https://b.example/blog/rss", ("far away", "news", "tech", "web", "old")),
+    ]
     assert [p.line for p in problems] == [9, 8, 9]
 
 
 @pytest.mark.parametrize("mark", [",", ";", "\t"])
 def test_csv(mark: str) -> None:
-    text = "Name,URL,tags,delay,colour\n\"One,\nline\",a.example,\"news, local\",2,red\n,,x,,\nB,b.example,,soon,\n"
-    entries, problems = read(b"\xef\xbb\xbf" + text.replace(",", mark).replace(f"One{mark}", "One,").replace(
-        f"news{mark}", "news,").encode())
+    text = 'Name,URL,tags,delay,colour\n"One,\nline",a.example,"news, local",2,red\n,,x,,\nB,b.example,,soon,\n'
+    entries, problems = read(
+        b"\xef\xbb\xbf" + text.replace(",", mark).replace(f"One{mark}", "One,").replace(f"news{mark}", "news,").encode()
+    )
     assert [(e.line, e.url, e.tags, e.settings) for e in entries] == [
-        (3, "https://a.example/", ("news", "local"), {"delay": 2.0}), (5, "https://b.example/", (), {})]
+        (3, "https://a.example/", ("news", "local"), {"delay": 2.0}),
+        (5, "https://b.example/", (), {}),
+    ]
     assert [p.line for p in problems] == [1, 4, 5]
     assert "'colour'" in problems[0].why
     assert "'delay=soon'" in problems[2].why
@@ -66,32 +70,49 @@ def test_a_table_of_one_column_or_without_a_head() -> None:
 
 def test_text() -> None:
     entries, problems = read("# mine\nhttps://a.example/blog/  news  # good\n\nhttp://\nbücher.example\n".encode())
-    assert [(e.line, e.url, e.tags) for e in entries] == [(2, "https://a.example/blog/", ("news",)),
-                                                          (5, "https://xn--bcher-kva.example/", ())]
+    assert [(e.line, e.url, e.tags) for e in entries] == [
+        (2, "https://a.example/blog/", ("news",)),
+        (5, "https://xn--bcher-kva.example/", ()),
+    ]
     assert [p.line for p in problems] == [4]
 
 
-@pytest.mark.parametrize("data", [
-    b"""<opml><body><outline xmlUrl="http://[::1"/><outline xmlUrl="https://a.example/feed"/></body></opml>""",
-    b"url,feed\n,http://[::1\n,https://a.example/feed\n",
-])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"""<opml><body><outline xmlUrl="http://[::1"/><outline xmlUrl="https://a.example/feed"/></body></opml>""",
+        b"url,feed\n,http://[::1\n,https://a.example/feed\n",
+    ],
+)
 def test_a_feed_whose_address_is_none_costs_its_line_alone(data: bytes) -> None:
     entries, problems = read(data)
     assert [(e.url, e.feed) for e in entries] == [("https://a.example/", "https://a.example/feed")]
     assert ["'http://[::1'" in p.why for p in problems] == [True]
 
 
-@pytest.mark.parametrize(("data", "names"), [
-    (b"<html><body>", " html"), (b"<rss></rss>", " rss"), (b"<", "OPML"), (b"a\xff.example", "line 1"), (b"a\0b", ""),
-])
+@pytest.mark.parametrize(
+    ("data", "names"),
+    [
+        (b"<html><body>", " html"),
+        (b"<rss></rss>", " rss"),
+        (b"<", "OPML"),
+        (b"a\xff.example", "line 1"),
+        (b"a\0b", ""),
+    ],
+)
 def test_what_is_no_list(data: bytes, names: str) -> None:
     with pytest.raises(UnreadableInput) as error:
         read(data)
     assert names in str(error.value)
 
 
-@given(st.one_of(st.binary(max_size=300), st.text(max_size=300).map(str.encode),
-                 st.text(max_size=99).map(lambda text: f'url,tags\n"{text}'.encode())))
+@given(
+    st.one_of(
+        st.binary(max_size=300),
+        st.text(max_size=300).map(str.encode),
+        st.text(max_size=99).map(lambda text: f'url,tags\n"{text}'.encode()),
+    )
+)
 def test_any_bytes_are_a_list_or_none(data: bytes) -> None:
     try:
         entries, _ = read(data)
@@ -130,7 +151,9 @@ def test_what_is_entered_is_written_and_read_again(tmp_path: Path) -> None:
     call(archive, "sites", "import", str(file), "--set", "cadence=2d")
     call(archive, "sites", "set", "b.example", "crawl=no")
     assert rows(archive, "select url, kind, outcome from pages") == [
-        ("https://a.example/feed.xml", "feed", "due"), ("https://b.example/blog/rss", "feed", "due")]
+        ("https://a.example/feed.xml", "feed", "due"),
+        ("https://b.example/blog/rss", "feed", "due"),
+    ]
     first = {name: (row["tags"], row["settings"]) for name, row in listed(archive).items()}
     for form in ("csv", "opml"):
         told = call(archive, "sites", "export", "-f", form).stdout
@@ -145,7 +168,8 @@ def test_tags_make_groups_with_settings(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("ARCHIVER_CONFIG", str(tmp_path / "archiver.toml"))
     (tmp_path / "archiver.toml").write_text(
         "[defaults]\ncadence = '3d'\ndelay = 1\n[groups.News]\ncadence = '1h'\n"
-        "[groups.slow]\ndelay = 9\ncadence = '9d'\n")
+        "[groups.slow]\ndelay = 9\ncadence = '9d'\n"
+    )
     for name in ("a.example", "b.example", "c.example"):
         call(archive, "sites", "add", name)
     assert call(archive, "sites", "tag", "News", "a.example", "b.example").exit_code == 0
@@ -154,8 +178,9 @@ def test_tags_make_groups_with_settings(tmp_path: Path, monkeypatch: pytest.Monk
     call(archive, "sites", "set", "a.example", "delay=4")
     due = {row["site"]: row["cadence"] for row in json.loads(call(archive, "schedule", "--list", "--json").stdout)}
     assert due == {"a.example": "1h", "b.example": "1h", "c.example": "3d"}
-    holds = {name: json.loads(call(archive, "sites", "show", name, "--json").stdout)["settings_in_force"]
-             for name in due}
+    holds = {
+        name: json.loads(call(archive, "sites", "show", name, "--json").stdout)["settings_in_force"] for name in due
+    }
     assert [holds[name]["delay"] for name in sorted(holds)] == [4, 9, 1]
     assert "1h (archiver.toml)" in call(archive, "sites", "show", "b.example").stdout
     assert set(listed(archive, "--tag", "Slow ")) == {"b.example"}
@@ -176,8 +201,9 @@ def test_a_fault_of_the_archives_place_is_a_sentence_whatever_the_command_was_at
     done = call(archive, "schedule", "--once")
     assert done.exit_code == 1
     assert all(part in done.stderr for part in (".archive.db.scheduler", os.strerror(errno.EISDIR)))
-    (size, root), = rows(archive, "select page_size, rootpage from pragma_page_size, sqlite_master "
-                                  "where name = 'site_tags'")
+    ((size, root),) = rows(
+        archive, "select page_size, rootpage from pragma_page_size, sqlite_master where name = 'site_tags'"
+    )
     with archive.open("r+b") as file:
         file.seek((root - 1) * size)
         file.write(b"\xff" * size)

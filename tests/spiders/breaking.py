@@ -6,8 +6,8 @@ import importlib
 import sys
 from typing import Any
 
-import archiver.commands.crawls.run_plans
-from archiver.commands.main import cli
+import archiver.scheduling.process_pool
+from archiver.cli.main import cli
 
 
 def burst(*args: Any, **kwargs: Any) -> Any:
@@ -21,5 +21,5 @@ if __name__ == "__main__":
         holder = getattr(holder, name)
     setattr(holder, last, burst)
     # As on one core all is crawled in this process, which alone has the mistake.
-    archiver.commands.crawls.run_plans.cores = lambda: 1  # type: ignore[attr-defined]
+    archiver.scheduling.process_pool.cores = lambda: 1  # type: ignore[attr-defined]
     cli(prog_name="archiver")

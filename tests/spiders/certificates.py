@@ -29,19 +29,29 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         issuer = _name(name) if self_signed else self._name
         builder = _builder(_name(name), issuer, key, days_ago).add_extension(
-            x509.SubjectAlternativeName([_host(host) for host in hosts]), False)
+            x509.SubjectAlternativeName([_host(host) for host in hosts]), False
+        )
         signed = builder.sign(key if self_signed else self._key, hashes.SHA256())
         file = self._folder / f"{name}.pem"
-        file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-                         + signed.public_bytes(Encoding.PEM))
+        file.write_bytes(
+            key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + signed.public_bytes(Encoding.PEM)
+        )
         return file
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey,
-             days_ago: int) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, days_ago: int
+) -> x509.CertificateBuilder:
     end = datetime.now(UTC) + timedelta(days=-days_ago if days_ago else 30)
-    return (x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
-            .serial_number(x509.random_serial_number()).not_valid_before(end - timedelta(days=60)).not_valid_after(end))
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(end - timedelta(days=60))
+        .not_valid_after(end)
+    )
 
 
 def _name(text: str) -> x509.Name:

@@ -73,8 +73,9 @@ class SiteServer:
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate)
-            self._server.socket = context.wrap_socket(self._server.socket, server_side=True,
-                                                      do_handshake_on_connect=False)
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         scheme = "https" if certificate else "http"
         self.url = f"{scheme}://127.0.0.1:{self._server.server_address[1]}/"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -96,13 +97,17 @@ def serving(pages: Pages, certificate: Path | None = None) -> Iterator[SiteServe
 def page(title: str, text: str = "", *, date: str = "2024-05-01", head: str = "", tail: str = "") -> Answer:
     """A post as a plain generator writes it."""
     body = text or f"{title} is told here at some length. " * 8
-    return Answer(f"""<!doctype html><html lang="en"><head><title>{title} | The Test Blog</title>
+    return Answer(
+        f"""<!doctype html><html lang="en"><head><title>{title} | The Test Blog</title>
 <meta property="og:type" content="article"><meta property="article:published_time" content="{date}T08:00:00+00:00">
 {head}</head><body><nav><a href="/">Home</a></nav><article><h1>{title}</h1>
-<p class="byline">By <span class="author">Ann Rowe</span></p><p>{body}</p></article>{tail}</body></html>""".encode())
+<p class="byline">By <span class="author">Ann Rowe</span></p><p>{body}</p></article>{tail}</body></html>""".encode()
+    )
 
 
 def home(*links: str, head: str = "") -> Answer:
     rows = "".join(f'<li><h2><a href="{link}">{link.strip("/")}</a></h2></li>' for link in links)
-    return Answer(f"""<!doctype html><html lang="en"><head><title>The Test Blog</title>{head}</head>
-<body><h1>The Test Blog</h1><ul>{rows}</ul></body></html>""".encode())
+    return Answer(
+        f"""<!doctype html><html lang="en"><head><title>The Test Blog</title>{head}</head>
+<body><h1>The Test Blog</h1><ul>{rows}</ul></body></html>""".encode()
+    )

@@ -25,12 +25,18 @@ def slow(title: str) -> Any:
     def answer() -> Answer:
         time.sleep(0.35)
         return page(title)
+
     return answer
 
 
-@pytest.mark.parametrize(("setting", "least", "most"), [
-    ("max_pages=25", 1, 25), ("max_megabytes=0.05", 1, 25), ("max_minutes=0.04", 0, 35),
-])
+@pytest.mark.parametrize(
+    ("setting", "least", "most"),
+    [
+        ("max_pages=25", 1, 25),
+        ("max_megabytes=0.05", 1, 25),
+        ("max_minutes=0.04", 0, 35),
+    ],
+)
 def test_a_run_ends_at_its_budget_and_the_next_goes_on(tmp_path: Path, setting: str, least: int, most: int) -> None:
     archive = tmp_path / "a.db"
     make: Any = slow if "minutes" in setting else lambda title: page(title, "Five thousand letters of it. " * 170)

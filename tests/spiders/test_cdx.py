@@ -40,9 +40,20 @@ def test_a_post_that_only_a_web_archive_knows_is_found_and_one_that_is_gone_is_g
         captures.add(*(at + n for n in (*linked, *orphaned, "/gone-1/", "/gone-2/", "/old-name/")))
         captures.add(f"{at}/orphan-1/", at="20150607080910")
         captures.add(f"{at}/gone-1/", at="20190101000000", status=404)
-        captures.add("http://elsewhere.example/x/", f"{at}/photo.jpg", f"{at}/post-1/feed/", f"{at}/post-2/%0A",
-                     f"{at}/tag/sea/", f"{at}/page/7/", f"{at}/?s=words", f"{at}/post-1/?replytocom=3",
-                     f"{at}/post-1/?ref=x", f"{at}/wp-login.php", f'{at}/post-3/">more', f"{at}/2009/05/")
+        captures.add(
+            "http://elsewhere.example/x/",
+            f"{at}/photo.jpg",
+            f"{at}/post-1/feed/",
+            f"{at}/post-2/%0A",
+            f"{at}/tag/sea/",
+            f"{at}/page/7/",
+            f"{at}/?s=words",
+            f"{at}/post-1/?replytocom=3",
+            f"{at}/post-1/?ref=x",
+            f"{at}/wp-login.php",
+            f'{at}/post-3/">more',
+            f"{at}/2009/05/",
+        )
         captures.add(f"{at}/picture", mime="image/png")
         ask(site, service.url.rstrip("/") + PATH, archive)
         done = crawl(site.url, archive=archive)
@@ -63,7 +74,10 @@ def test_a_post_that_only_a_web_archive_knows_is_found_and_one_that_is_gone_is_g
         [state] = json.loads(archiver("status", site.url, "--json", archive=archive).stdout)
         assert {row["source"]: row["found"] for row in state["sources"]}["cdx"] == 11
         assert {key: state["posts"][key] for key in ("archived", "gone", "missing")} == {
-            "archived": 9, "gone": 2, "missing": 0}
+            "archived": 9,
+            "gone": 2,
+            "missing": 0,
+        }
         why = json.loads(archiver("why", f"{site.url}orphan-1/", "--json", archive=archive).stdout)
         assert [(s["source"], s["found_on"].startswith(service.url)) for s in why["sources"]] == [("cdx", True)]
         shown = archiver("why", f"{site.url}orphan-1/", archive=archive).stdout
@@ -78,12 +92,18 @@ def test_a_post_that_only_a_web_archive_knows_is_found_and_one_that_is_gone_is_g
         assert not service.requests
         assert len(site.requests) <= 10
     # What was never here is looked for in a year, what is here within the month.
-    due = dict(rows(archive, "select outcome, max(julianday(due_at) - julianday(fetched_at)) from pages "
-                             "where outcome in ('gone', 'archived') group by 1"))
+    due = dict(
+        rows(
+            archive,
+            "select outcome, max(julianday(due_at) - julianday(fetched_at)) from pages "
+            "where outcome in ('gone', 'archived') group by 1",
+        )
+    )
     assert due["gone"] > 360
     assert due["archived"] < 31
-    [(outcome, days)] = rows(archive, "select outcome, julianday(due_at) - julianday(fetched_at) from pages "
-                                      "where kind = 'cdx'")
+    [(outcome, days)] = rows(
+        archive, "select outcome, julianday(due_at) - julianday(fetched_at) from pages where kind = 'cdx'"
+    )
     assert outcome == "not-article"
     assert 29 < days < 31
 
@@ -91,8 +111,10 @@ def test_a_post_that_only_a_web_archive_knows_is_found_and_one_that_is_gone_is_g
 def test_a_long_list_is_read_page_by_page_and_asked_for_again_when_it_is_due(tmp_path: Path) -> None:
     archive, captures = tmp_path / "a.db", Captures(most=10)
     names = [f"/post-{n}/" for n in range(35)]
-    with serving({"/": home("/post-0/"), **{n: page(f"Title {n}") for n in names}}) as site, (
-            serving(captures)) as service:
+    with (
+        serving({"/": home("/post-0/"), **{n: page(f"Title {n}") for n in names}}) as site,
+        serving(captures) as service,
+    ):
         captures.add(*(site.url.rstrip("/") + n for n in names))
         ask(site, service.url.rstrip("/") + PATH, archive)
         crawl(site.url, archive=archive)
@@ -117,17 +139,26 @@ def db_due(archive: Path) -> None:
     db.close()
 
 
-@pytest.mark.parametrize(("answer", "cause"), [
-    (Answer(b"", 500), "500"), (Answer(drop=True), ""), (text("", 429, Retry_After="7200"), "429"),
-    (Answer(b"<html><title>Maintenance</title><p>Back soon</p></html>"), "Maintenance"),
-    (Answer(status=302, headers={"Location": "/elsewhere"}), "/elsewhere"), (Answer(b"blocked", 403), "403"),
-], ids=["error", "dropped", "busy", "no-list", "moved", "refused"])
+@pytest.mark.parametrize(
+    ("answer", "cause"),
+    [
+        (Answer(b"", 500), "500"),
+        (Answer(drop=True), ""),
+        (text("", 429, Retry_After="7200"), "429"),
+        (Answer(b"<html><title>Maintenance</title><p>Back soon</p></html>"), "Maintenance"),
+        (Answer(status=302, headers={"Location": "/elsewhere"}), "/elsewhere"),
+        (Answer(b"blocked", 403), "403"),
+    ],
+    ids=["error", "dropped", "busy", "no-list", "moved", "refused"],
+)
 def test_a_service_that_does_not_answer_fails_alone_and_is_asked_again(
     tmp_path: Path, answer: Answer, cause: str
 ) -> None:
     archive, captures = tmp_path / "a.db", Captures(before=lambda asked: answer)
-    with serving({"/": home("/one/"), "/one/": page("One"), "/two/": page("Two")}) as site, (
-            serving(captures)) as service:
+    with (
+        serving({"/": home("/one/"), "/one/": page("One"), "/two/": page("Two")}) as site,
+        serving(captures) as service,
+    ):
         captures.add(f"{site.url}two/")
         ask(site, service.url.replace("127.0.0.1", "localhost").rstrip("/") + PATH, archive)
         done = crawl(site.url, archive=archive)
@@ -183,8 +214,10 @@ def test_a_service_that_says_nothing_is_given_up(tmp_path: Path) -> None:
 def test_traps_stay_traps_and_spam_that_is_gone_has_an_end(tmp_path: Path) -> None:
     archive, captures = tmp_path / "a.db", Captures()
     names = [f"/post-{n}/" for n in range(5)]
-    with serving({"/": home(*names, "/orders/?sort=1"), **{n: page(f"Title {n}") for n in names}}) as site, (
-            serving(captures)) as service:
+    with (
+        serving({"/": home(*names, "/orders/?sort=1"), **{n: page(f"Title {n}") for n in names}}) as site,
+        serving(captures) as service,
+    ):
         at = site.url.rstrip("/")
         captures.add(*(at + n for n in names), f"{at}/orders/?sort=1", f"{at}/orders/?sort=2")
         captures.add(*(f"{at}/cheap-watches-{n}/" for n in range(600)), *(f"{at}/story/{n}" for n in range(100, 200)))
@@ -267,7 +300,10 @@ def test_a_real_web_archive_over_what_was_written_here(tmp_path: Path) -> None:
             assert done.returncode == 0, done.stderr
     found = outcomes(second / "a.db", site)
     assert {n: found[f"{n}/"] for n in ("kept", "unlinked", "taken-down")} == {
-        "kept": "archived", "unlinked": "archived", "taken-down": "gone"}
+        "kept": "archived",
+        "unlinked": "archived",
+        "taken-down": "gone",
+    }
     told = rows(second / "a.db", "select first_capture from page_sources where source = 'cdx'")
     assert len(told) == 4
-    assert all(first > "2024" for first, in told)
+    assert all(first > "2024" for (first,) in told)

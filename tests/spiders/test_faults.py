@@ -35,16 +35,31 @@ def test_each_fault_is_an_outcome_and_the_good_posts_are_stored(tmp_path: Path) 
     archive = tmp_path / "a.db"
     latin = page("Fermé", "Le café était fermé, déjà. " * 12).body.decode().encode("latin-1")
     pages = {
-        "/": home("/good/", "/broken/", "/cut/", "/latin/", "/dropped/", "/image/", "/private/x/", "/away/", "/pdf/",
-                  "/loop/", "/empty/"),
+        "/": home(
+            "/good/",
+            "/broken/",
+            "/cut/",
+            "/latin/",
+            "/dropped/",
+            "/image/",
+            "/private/x/",
+            "/away/",
+            "/pdf/",
+            "/loop/",
+            "/empty/",
+        ),
         "/robots.txt": Answer(b"User-agent: *\nDisallow: /private/\n", headers={"Content-Type": "text/plain"}),
-        "/good/": page("A good post"), "/broken/": Answer(b"no", 500),
-        "/cut/": Answer(page("A post cut off").body, cut=150), "/latin/": Answer(latin),
+        "/good/": page("A good post"),
+        "/broken/": Answer(b"no", 500),
+        "/cut/": Answer(page("A post cut off").body, cut=150),
+        "/latin/": Answer(latin),
         "/dropped/": Answer(drop=True),
         "/image/": Answer(b"\x89PNG\r\n\x1a\n\0\0", headers={"Content-Type": "text/html"}),
-        "/private/x/": page("Not for robots"), "/away/": Answer(status=301, headers={"Location": "http://other.test/"}),
+        "/private/x/": page("Not for robots"),
+        "/away/": Answer(status=301, headers={"Location": "http://other.test/"}),
         "/pdf/": Answer(b"%PDF-1.4", headers={"Content-Type": "application/pdf"}),
-        "/loop/": Answer(status=302, headers={"Location": "/loop/"}), "/empty/": Answer(b""),
+        "/loop/": Answer(status=302, headers={"Location": "/loop/"}),
+        "/empty/": Answer(b""),
     }
     with serving(pages) as site:  # type: ignore[arg-type]
         done = crawl(site.url, archive=archive)
@@ -76,14 +91,17 @@ def test_what_failed_is_tried_again_by_the_next_crawl(tmp_path: Path) -> None:
     assert (second["new"], second["failed"], second["outcome"]) == (1, 0, "finished")
 
 
-@pytest.mark.parametrize(("home_page", "cause"), [
-    (Answer(b"%PDF-1.4", headers={"Content-Type": "application/pdf"}), "application/pdf"),
-    (Answer(b"", 500), "500"),
-    (Answer(b"", 503), "503"),
-    (Answer(b"", 404), "404"),
-    (Answer(b"", 403), "403"),
-    (Answer(b"", 301, {"Location": "http://elsewhere.test/"}), "http://elsewhere.test/"),
-])
+@pytest.mark.parametrize(
+    ("home_page", "cause"),
+    [
+        (Answer(b"%PDF-1.4", headers={"Content-Type": "application/pdf"}), "application/pdf"),
+        (Answer(b"", 500), "500"),
+        (Answer(b"", 503), "503"),
+        (Answer(b"", 404), "404"),
+        (Answer(b"", 403), "403"),
+        (Answer(b"", 301, {"Location": "http://elsewhere.test/"}), "http://elsewhere.test/"),
+    ],
+)
 def test_a_site_that_cannot_be_crawled_is_an_error_with_its_cause(
     tmp_path: Path, home_page: Answer, cause: str
 ) -> None:
@@ -97,12 +115,15 @@ def test_a_site_that_cannot_be_crawled_is_an_error_with_its_cause(
     assert last_run(tmp_path / "a.db")[0] == "failed"
 
 
-@pytest.mark.parametrize(("word", "code", "error"), [
-    ("http://no-such-host.invalid/", 1, "HostNotFound no-such-host.invalid"),
-    ("ftp://example.org/", 2, "BadAddress ftp://example.org/"),
-    ("example", 2, "BadAddress example"),
-    ("http://127.0.0.1:99999/", 2, "BadAddress http://127.0.0.1:99999/"),
-])
+@pytest.mark.parametrize(
+    ("word", "code", "error"),
+    [
+        ("http://no-such-host.invalid/", 1, "HostNotFound no-such-host.invalid"),
+        ("ftp://example.org/", 2, "BadAddress ftp://example.org/"),
+        ("example", 2, "BadAddress example"),
+        ("http://127.0.0.1:99999/", 2, "BadAddress http://127.0.0.1:99999/"),
+    ],
+)
 def test_an_address_that_is_none(tmp_path: Path, word: str, code: int, error: str) -> None:
     done = in_process("crawl", word, "--archive", str(tmp_path / "a.db"))
     assert (done.exit_code, fault(done)) == (code, error)
@@ -125,8 +146,10 @@ def test_an_archive_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     with serving({"/": home("/one/"), "/one/": page("The first")}) as site:
         crawl(site.url, archive=archive)
         db = sqlite3.connect(archive)
-        db.execute("insert into _sqlite_migrations (migration_set, name, applied_at) values "
-                   "('archiver', 'm999_from_the_future', 'now')")
+        db.execute(
+            "insert into _sqlite_migrations (migration_set, name, applied_at) values "
+            "('archiver', 'm999_from_the_future', 'now')"
+        )
         db.commit()
         db.close()
         asked = len(site.requests)
@@ -145,6 +168,7 @@ def test_ctrl_c_stops_cleanly_and_the_next_crawl_goes_on(tmp_path: Path) -> None
         def answer() -> Answer:
             time.sleep(0.1)
             return page(title)
+
         return answer
 
     pages: dict[str, Any] = {"/": home(*names), **{name: slow(f"Post {name}") for name in names}}
@@ -202,19 +226,26 @@ def test_a_name_that_is_lost_in_the_midst_of_a_crawl_ends_it_and_the_next_goes_o
     pages: dict[str, Any] = {"/": Answer(home(*names).body, headers=close), "/robots.txt": Answer(b"", headers=close)}
     pages |= {name: Answer(page(f"Post {name}").body, headers=close) for name in names}
     with serving(pages) as site:
-        world = World(names={"news.example": [[address]] * 35 + [[]]}, settings={"DNSCACHE_ENABLED": False},
-                      routes={f"{address}:80": int(site.url.rstrip("/").rpartition(":")[2])})
+        world = World(
+            names={"news.example": [[address]] * 35 + [[]]},
+            settings={"DNSCACHE_ENABLED": False},
+            routes={f"{address}:80": int(site.url.rstrip("/").rpartition(":")[2])},
+        )
         cut_off = world.crawl(tmp_path, "http://news.example/")
         assert cut_off.code == 1
         assert "Traceback" not in cut_off.err
-        told = ("news.example does not answer any more (there is no such host), neither does its home page: the crawl "
-                "was ended; the next one goes on where it stopped.")
+        told = (
+            "news.example does not answer any more (there is no such host), neither does its home page: the crawl "
+            "was ended; the next one goes on where it stopped."
+        )
         assert cut_off.err.splitlines()[-1] == f"Error: {told}"
         assert cut_off.query("select outcome, reason from runs") == [("failed", told)]
         stored = len(cut_off.titles)
         assert 0 < stored < 40
-        left = cut_off.query("select outcome, rule, count(*) from pages where url like '%/post-%/' and outcome <> "
-                             "'archived' group by 1, 2 order by 1")
+        left = cut_off.query(
+            "select outcome, rule, count(*) from pages where url like '%/post-%/' and outcome <> "
+            "'archived' group by 1, 2 order by 1"
+        )
         assert [row[:2] for row in left] == [("due", None), ("failed", "no-host")]
         assert sum(row[2] for row in left) == 60 - stored
         world.names = {"news.example": [[address]]}

@@ -9,12 +9,21 @@ from typing import BinaryIO
 import pytest
 
 from archiver.errors import ArchiveInUse
-from archiver.store.locks import HostInUse, hold_still, lock_all, lock_host, lock_site
-from archiver.store.vacuum import holder
+from archiver.maintenance.vacuum import holder
+from archiver.storage.locks import HostInUse, lock_all, lock_host, lock_site, lock_whole_archive
 
 Lock = Callable[[Path, str], BinaryIO]
-NAMES = ("a.example", "host.a.example", "host-a-example", "a-example", "a.example/b", "a.example:80", "[::1]:80",
-         "a.example/" + "long/" * 60, "a.example/" + "long/" * 60 + "er")
+NAMES = (
+    "a.example",
+    "host.a.example",
+    "host-a-example",
+    "a-example",
+    "a.example/b",
+    "a.example:80",
+    "[::1]:80",
+    "a.example/" + "long/" * 60,
+    "a.example/" + "long/" * 60 + "er",
+)
 
 
 @pytest.fixture
@@ -40,7 +49,7 @@ def test_whoever_takes_all_locks_is_kept_out_by_each_and_keeps_each_out(archive:
             with pytest.raises(ArchiveInUse):
                 lock_all(archive, "takedown")
             with pytest.raises(ArchiveInUse):
-                hold_still(archive)
+                lock_whole_archive(archive)
             assert holder(archive)
         held = lock_all(archive, "takedown")
         with pytest.raises((ArchiveInUse, HostInUse)):

@@ -13,8 +13,8 @@ from archiver.extensions import crawl_archive
 from archiver.extensions.crawl_archive import ArchiveExtension
 from archiver.spiders import crawl_run
 from archiver.spiders.crawl_run import CrawlOrder, CrawlRun
-from archiver.spiders.site import SiteSpider
-from archiver.store.locks import lock_site
+from archiver.spiders.site_spider import SiteSpider
+from archiver.storage.locks import lock_site
 from tests.processes import run
 from tests.spiders.breaking import burst
 from tests.spiders.crawling import crawl, last_run, rows
@@ -23,28 +23,43 @@ from tests.spiders.site_server import home, page, serving
 PAGES: dict[str, Any] = {"/": home("/one/"), "/one/": page("The first")}
 
 
-@pytest.mark.parametrize(("module", "attribute"), [
-    ("archiver.commands.crawls.here", "Crawler"),
-    ("archiver.spiders.crawl_run", "CrawlRun.__init__"),
-    ("archiver.spiders.crawl_run", "Watch"),
-    ("archiver.extensions.crawl_archive", "Alarms"),
-    ("archiver.middlewares.limits", "LimitsMiddleware.from_crawler"),
-    ("archiver.spiders.page_queue", "PageQueue.take"),
-])
-def test_each_run_has_failed_with_one_sentence_and_the_next_goes_on(tmp_path: Path, module: str,
-                                                                     attribute: str) -> None:
+@pytest.mark.parametrize(
+    ("module", "attribute"),
+    [
+        ("archiver.scheduling.crawler_process", "Crawler"),
+        ("archiver.spiders.crawl_run", "CrawlRun.__init__"),
+        ("archiver.spiders.crawl_run", "Watch"),
+        ("archiver.extensions.crawl_archive", "Alarms"),
+        ("archiver.middlewares.response_body", "LimitsMiddleware.from_crawler"),
+        ("archiver.spiders.page_queue", "PageQueue.take"),
+    ],
+)
+def test_each_run_has_failed_with_one_sentence_and_the_next_goes_on(
+    tmp_path: Path, module: str, attribute: str
+) -> None:
     archive = tmp_path / "a.db"
     with serving(PAGES) as one, serving(PAGES) as other:
-        done = run("tests.spiders.breaking", module, attribute, "crawl", one.url, other.url, "--quiet", "--archive",
-                   str(archive))
+        done = run(
+            "tests.spiders.breaking",
+            module,
+            attribute,
+            "crawl",
+            one.url,
+            other.url,
+            "--quiet",
+            "--archive",
+            str(archive),
+        )
         assert done.returncode == 1
         assert len(done.stderr.splitlines()) == 2
         for url in (one.url, other.url):
             [error] = [line for line in done.stderr.splitlines() if f" {url} " in line]
             assert all(part in error for part in ("(RuntimeError: it burst)", "log/crawl.log"))
         if attribute not in ("Crawler", "CrawlRun.__init__"):  # before that there is no run
-            assert rows(archive, "select outcome, reason like '%(RuntimeError: it burst)%' from runs") == [
-                ("failed", 1)] * 2
+            assert (
+                rows(archive, "select outcome, reason like '%(RuntimeError: it burst)%' from runs")
+                == [("failed", 1)] * 2
+            )
         assert "Traceback" in (tmp_path / "log" / "crawl.log").read_text()
         assert crawl(one.url, archive=archive).returncode == 0
     assert last_run(archive) == ("finished", "")
@@ -63,12 +78,12 @@ def test_the_lock_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mod
 
 
 def test_a_run_that_cannot_be_closed_as_it_should_has_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from archiver.spiders.ending import Ending
+    from archiver.spiders.run_ending import RunEnding
 
     archive = tmp_path / "a.db"
     opened = CrawlRun(archive, CrawlOrder("http://127.0.0.1:9/"))
     monkeypatch.setattr(opened.teacher, "finish", burst)
-    opened.close(Ending("finished", ""))
+    opened.close(RunEnding("finished", ""))
     assert opened.result is not None
     assert opened.result.outcome == "failed"
     assert "RuntimeError: it burst" in opened.result.reason

@@ -42,6 +42,7 @@ def test_a_slow_host_rests_as_long_as_it_worked(tmp_path: Path) -> None:
         def answer() -> Answer:
             time.sleep(0.4)
             return page(title)
+
         return answer
 
     names = [f"/{n}/" for n in range(4)]
@@ -59,8 +60,11 @@ def test_retry_after_is_obeyed_and_the_page_asked_for_again(tmp_path: Path, stat
 
     state = iter([busy])
     others = [f"/other-{n}/" for n in range(12)]
-    pages: dict[str, Any] = {"/": home("/one/", *others), **{path: page(path) for path in others},
-                             "/one/": lambda: next(state, lambda: page("One"))()}
+    pages: dict[str, Any] = {
+        "/": home("/one/", *others),
+        **{path: page(path) for path in others},
+        "/one/": lambda: next(state, lambda: page("One"))(),
+    }
     with serving(pages) as site:
         assert crawl(site.url, archive=tmp_path / "a.db").returncode == 0
         first, again = asked_at(site, "/one/")
@@ -79,7 +83,8 @@ def test_without_retry_after_the_delay_doubles_and_a_page_is_given_three_tries(t
     assert gaps[0] >= 0.9
     assert gaps[1] >= 1.9
     assert rows(tmp_path / "a.db", "select outcome, status, due_at > fetched_at from pages where url like '%two/'") == [
-        ("failed", 503, 1)]
+        ("failed", 503, 1)
+    ]
 
 
 def test_a_host_that_stays_busy_ends_the_run_and_its_pages_stay_due(tmp_path: Path) -> None:
@@ -174,6 +179,7 @@ def test_no_more_connections_at_once_than_are_promised(tmp_path: Path, words: tu
             time.sleep(0.1)
             now.pop()
             return page(title)
+
         return answer
 
     names = [f"/{n}/" for n in range(20)]
@@ -185,8 +191,10 @@ def test_no_more_connections_at_once_than_are_promised(tmp_path: Path, words: tu
 
 def test_another_host_that_is_busy_fails_alone(tmp_path: Path) -> None:
     head = '<link rel="alternate" type="application/rss+xml" href="http://other.example/feed">'
-    with serving({"/feed": text("", 429, Retry_After="7200")}) as other, serving(
-            {"/": home("/one/", head=head), "/one/": page("One")}) as site:
+    with (
+        serving({"/feed": text("", 429, Retry_After="7200")}) as other,
+        serving({"/": home("/one/", head=head), "/one/": page("One")}) as site,
+    ):
         done = two_hosts(site, other).crawl(tmp_path, "http://site.example/")
     assert done.code == 1
     assert done.rows["http://other.example/feed"][0] == "failed"

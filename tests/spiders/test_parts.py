@@ -30,13 +30,25 @@ def body_of(*numbers: int, word: str = "rowed") -> str:
 
 def links(here: int, addresses: dict[int, str]) -> str:
     """The page links as WordPress writes them: the page one is on is no link."""
-    numbers = " ".join(f'<span class="post-page-numbers current">{n}</span>' if n == here else
-                       f'<a href="{url}" class="post-page-numbers">{n}</a>' for n, url in addresses.items())
+    numbers = " ".join(
+        f'<span class="post-page-numbers current">{n}</span>'
+        if n == here
+        else f'<a href="{url}" class="post-page-numbers">{n}</a>'
+        for n, url in addresses.items()
+    )
     return f'<div class="page-links">Pages: {numbers}</div>'
 
 
-def part(number: int, nav: str, *, title: str = TITLE, word: str = "rowed", etag: str = "", head: str = "",
-         intro: str = INTRO) -> Answer:
+def part(
+    number: int,
+    nav: str,
+    *,
+    title: str = TITLE,
+    word: str = "rowed",
+    etag: str = "",
+    head: str = "",
+    intro: str = INTRO,
+) -> Answer:
     answer = page(title, f"{intro}</p><p>{told(number, word)}</p>{nav}<p hidden>", head=head)
     answer.headers["ETag"] = f'"{etag or f"part-{number}"}"'
     return answer
@@ -61,7 +73,8 @@ def test_a_post_of_three_pages_is_one_article_with_the_whole_text(tmp_path: Path
         assert bodies(archive)[TITLE] == body_of(1, 2, 3)
         assert found["river/2/"] == found["river/3/"] == ("part", "part")
         assert rows(archive, "select d.url from article_urls d where kind = 'part' order by 1") == [
-            (f"{site.url}river/{n}/",) for n in (2, 3)]
+            (f"{site.url}river/{n}/",) for n in (2, 3)
+        ]
         assert rows(archive, "select count(*) from captures where url like '%river%'") == [(3,)]
         site.requests.clear()
         again = counts(site.url, "--full", archive=archive)
@@ -164,8 +177,9 @@ def test_pages_that_are_told_by_rel_next_alone(tmp_path: Path) -> None:
         back = f'<link rel="prev" href="/tour?page={number - 1}">' if number > 1 else ""
         return back + (f'<link rel="next" href="/tour?page={number + 1}">' if number < 4 else "")
 
-    pages: dict[str, Any] = {f"/tour?page={n}": part(n, "", head=head(n), title=f"{TITLE} - Page {n} of 4")
-                             for n in range(2, 5)}
+    pages: dict[str, Any] = {
+        f"/tour?page={n}": part(n, "", head=head(n), title=f"{TITLE} - Page {n} of 4") for n in range(2, 5)
+    }
     pages |= {"/": home("/tour"), "/tour": part(1, "", head=head(1))}
     with serving(pages) as site:
         result = counts(site.url, archive=archive)
@@ -179,8 +193,9 @@ def test_the_view_that_has_all_pages_is_read_instead_of_them(tmp_path: Path) -> 
     archive = tmp_path / "a.db"
     addresses = {1: "/news/river.html", 2: "/news/river-2.html", 3: "/news/river-3.html"}
     single = '<a href="/news/river.html?pagewanted=all">View as single page</a>'
-    pages: dict[str, Any] = {url: part(n, f'<div class="pagination">{links(n, addresses)} {single}</div>')
-                             for n, url in addresses.items()}
+    pages: dict[str, Any] = {
+        url: part(n, f'<div class="pagination">{links(n, addresses)} {single}</div>') for n, url in addresses.items()
+    }
     pages["/"] = home("/news/river.html")
     pages["/news/river.html?pagewanted=all"] = page(TITLE, f"{INTRO}</p><p>{'</p><p>'.join(map(told, (1, 2, 3)))}")
     with serving(pages) as site:
@@ -211,17 +226,21 @@ def test_pages_whose_text_a_feed_told_whole_are_not_asked_for(tmp_path: Path) ->
     head = '<link rel="alternate" type="application/rss+xml" href="/feed/">'
     pages: dict[str, Any] = {"/": home(head=head), **post()}
     with serving(pages) as site:
-        pages["/feed/"] = Answer(f"""<rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/content/"><channel>
+        pages["/feed/"] = Answer(
+            f"""<rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/content/"><channel>
 <title>The Test Blog</title><link>{site.url}</link><item><title>{TITLE}</title><link>{site.url}river/</link>
 <pubDate>Wed, 01 May 2024 08:00:00 +0000</pubDate><content:encoded><![CDATA[{whole}]]></content:encoded></item>
-</channel></rss>""".encode(), headers={"Content-Type": "application/rss+xml"})
+</channel></rss>""".encode(),
+            headers={"Content-Type": "application/rss+xml"},
+        )
         counts(site.url, archive=archive)
         counts(site.url, "--full", archive=archive)
         assert {r for r in site.requests if r.startswith("/river")} == {"/river/"}
         found = outcomes(archive, site.url)
         assert found["river/2/"][0] == found["river/3/"][0] == "part"
         assert rows(archive, "select url from article_urls where kind = 'part' order by 1") == [
-            (f"{site.url}river/{n}/",) for n in (2, 3)]
+            (f"{site.url}river/{n}/",) for n in (2, 3)
+        ]
     assert bodies(archive) == {TITLE: body_of(1, 2, 3)}
 
 
@@ -258,8 +277,11 @@ def test_a_page_that_is_met_before_its_post_is_no_article(tmp_path: Path) -> Non
 def test_a_page_whose_post_does_not_know_it_is_an_article_after_all(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     nav = links(2, {1: "/river/", 2: "/river/2/"})
-    pages: dict[str, Any] = {"/": home("/river/2/", "/river/"), "/river/": page("Rivers of the north"),
-                             "/river/2/": part(2, nav)}
+    pages: dict[str, Any] = {
+        "/": home("/river/2/", "/river/"),
+        "/river/": page("Rivers of the north"),
+        "/river/2/": part(2, nav),
+    }
     with serving(pages) as site:
         counts(site.url, archive=archive)
         again = counts(site.url, "--full", archive=archive)
@@ -274,8 +296,10 @@ def test_a_page_that_shows_something_else_for_a_while_keeps_its_text(tmp_path: P
     good = pages["/river/2/"]
     with serving(pages) as site:
         counts(site.url, archive=archive)
-        for bad in (page("Before you go on", "We and our partners store things on your device. " * 9),
-                    Answer(status=302, headers={"Location": "/welcome/"})):
+        for bad in (
+            page("Before you go on", "We and our partners store things on your device. " * 9),
+            Answer(status=302, headers={"Location": "/welcome/"}),
+        ):
             pages["/river/2/"] = bad
             result = counts(site.url, "--full", archive=archive)
             assert (result["new"], result["revised"], result["failed"]) == (0, 0, 1)

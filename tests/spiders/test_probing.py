@@ -12,8 +12,10 @@ import pytest
 from tests.spiders.crawling import crawl, last_run, rows, text
 from tests.spiders.site_server import Answer, Pages, home, page, serving
 
-PARKED = Answer(b"<html><head><title>For sale</title></head><body><h1>This domain is for sale</h1><p>Buy it now. "
-                b"Related searches: insurance, loans, hosting and much more.</p></body></html>")
+PARKED = Answer(
+    b"<html><head><title>For sale</title></head><body><h1>This domain is for sale</h1><p>Buy it now. "
+    b"Related searches: insurance, loans, hosting and much more.</p></body></html>"
+)
 POSTS = [f"/story-{number}/" for number in range(6)]
 
 
@@ -27,8 +29,12 @@ class Everywhere(dict[str, "Answer | Callable[[], Answer]"]):
 def blog(address: str, *, with_feed: bool) -> Pages:
     items = "".join(f"<item><title>{path.strip('/')}</title><link>{address[:-1]}{path}</link></item>" for path in POSTS)
     feed = f'<rss version="2.0"><channel><title>The Test Blog</title>{items}</channel></rss>'
-    return {"/robots.txt": text("", 404), "/": home(*POSTS), **{path: page(path.strip("/")) for path in POSTS},
-            **({"/feed.xml": text(feed, **{"Content-Type": "application/rss+xml"})} if with_feed else {})}
+    return {
+        "/robots.txt": text("", 404),
+        "/": home(*POSTS),
+        **{path: page(path.strip("/")) for path in POSTS},
+        **({"/feed.xml": text(feed, **{"Content-Type": "application/rss+xml"})} if with_feed else {}),
+    }
 
 
 @pytest.mark.parametrize("with_feed", [True, False])
@@ -68,12 +74,18 @@ class WithApi(Pages):
 def test_a_site_that_is_known_by_its_api_alone_is_doubted_as_well(tmp_path: Path) -> None:
     archive = tmp_path / "archive.db"
     with serving({}) as server:
-        told = [{"id": number, "link": f"{server.url[:-1]}{path}", "title": {"rendered": path.strip("/")}}
-                for number, path in enumerate(POSTS, start=1)]
+        told = [
+            {"id": number, "link": f"{server.url[:-1]}{path}", "title": {"rendered": path.strip("/")}}
+            for number, path in enumerate(POSTS, start=1)
+        ]
         count = {"Content-Type": "application/json", "X-WP-Total": "6", "X-WP-TotalPages": "1"}
-        server.pages = WithApi({
-            **blog(server.url, with_feed=False), "/wp-json/wp/v2/posts": text(json.dumps(told), **count),
-            "/": home(*POSTS, head='<link rel="https://api.w.org/" href="/wp-json/">')})
+        server.pages = WithApi(
+            {
+                **blog(server.url, with_feed=False),
+                "/wp-json/wp/v2/posts": text(json.dumps(told), **count),
+                "/": home(*POSTS, head='<link rel="https://api.w.org/" href="/wp-json/">'),
+            }
+        )
         assert crawl(server.url, archive=archive).returncode == 0
         [(counted,)] = rows(archive, "select reason from pages where kind = 'api'")
         assert " 6 " in counted
@@ -89,8 +101,10 @@ class Redesigned(Pages):
     """Its home page is filled by a script now, and every address that there is not shows another page."""
 
     def get(self, path: str, default: Any = None) -> Any:
-        return super().get(path) or text("<html><head><title>Not here</title></head><body><p>There is nothing to be "
-                                         "read at this address, look elsewhere.</p></body></html>")
+        return super().get(path) or text(
+            "<html><head><title>Not here</title></head><body><p>There is nothing to be "
+            "read at this address, look elsewhere.</p></body></html>"
+        )
 
 
 def test_a_site_whose_home_page_is_its_own_is_believed(tmp_path: Path) -> None:
@@ -98,8 +112,10 @@ def test_a_site_whose_home_page_is_its_own_is_believed(tmp_path: Path) -> None:
     with serving({}) as server:
         server.pages = sound = blog(server.url, with_feed=True)
         assert crawl(server.url, archive=archive).returncode == 0
-        script = text("<html><head><title>The Test Blog</title></head><body><p>Please wait until the stories are "
-                      "loaded, or switch scripts on.</p></body></html>")
+        script = text(
+            "<html><head><title>The Test Blog</title></head><body><p>Please wait until the stories are "
+            "loaded, or switch scripts on.</p></body></html>"
+        )
         server.pages = Redesigned({**{path: sound[path] for path in (*POSTS, "/robots.txt")}, "/": script})
         crawl(server.url, archive=archive)
     assert last_run(archive)[0] == "finished"

@@ -7,8 +7,10 @@ from pathlib import Path
 from tests.spiders.crawling import crawl, rows
 from tests.spiders.site_server import Answer, Pages, home, page, serving
 
-NOTICE = Answer(b"<html><head><title>The Test Blog</title></head><body><h1>Sorry</h1>"
-                b"<p>This story is no longer online. Read something else.</p></body></html>")
+NOTICE = Answer(
+    b"<html><head><title>The Test Blog</title></head><body><h1>Sorry</h1>"
+    b"<p>This story is no longer online. Read something else.</p></body></html>"
+)
 
 
 def test_a_notice_in_the_place_of_a_post_is_a_tombstone(tmp_path: Path) -> None:

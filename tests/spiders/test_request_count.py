@@ -9,8 +9,10 @@ from typing import Any
 from tests.spiders.crawling import crawl, in_turn, rows, text
 from tests.spiders.site_server import Answer, home, page, serving
 
-_PNG = (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\6\0\0\0\x1f\x15\xc4\x89\0\0\0\rIDATx\x9cc\xf8\xff\xff?\0"
-        b"\5\xfe\2\xfe\xa75\x81\x84\0\0\0\0IEND\xaeB`\x82")
+_PNG = (
+    b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\6\0\0\0\x1f\x15\xc4\x89\0\0\0\rIDATx\x9cc\xf8\xff\xff?\0"
+    b"\5\xfe\2\xfe\xa75\x81\x84\0\0\0\0IEND\xaeB`\x82"
+)
 
 
 def test_every_request_is_counted(tmp_path: Path) -> None:
@@ -18,11 +20,16 @@ def test_every_request_is_counted(tmp_path: Path) -> None:
     busy, broken = text("", 503, Retry_After="1"), Answer(drop=True)
     pages: dict[str, Any] = {
         "/": home("/one/", "/busy/", "/broken/", "/moved/", "/gone/", "/always-busy/"),
-        "/robots.txt": text("", 301, Location="/rules.txt"), "/rules.txt": text("User-agent: *\nDisallow:"),
-        "/one/": page("One", head=picture), "/one.png": Answer(_PNG, headers={"Content-Type": "image/png"}),
-        "/busy/": in_turn(busy, page("Busy")), "/broken/": in_turn(broken, broken, page("Broken")),
-        "/moved/": text("", 301, Location="/new/"), "/new/": page("New"),
-        "/always-busy/": text("", 500), "/sitemap.xml": in_turn(broken, text("", 404)),
+        "/robots.txt": text("", 301, Location="/rules.txt"),
+        "/rules.txt": text("User-agent: *\nDisallow:"),
+        "/one/": page("One", head=picture),
+        "/one.png": Answer(_PNG, headers={"Content-Type": "image/png"}),
+        "/busy/": in_turn(busy, page("Busy")),
+        "/broken/": in_turn(broken, broken, page("Broken")),
+        "/moved/": text("", 301, Location="/new/"),
+        "/new/": page("New"),
+        "/always-busy/": text("", 500),
+        "/sitemap.xml": in_turn(broken, text("", 404)),
     }
     with serving(pages) as site:
         done = crawl(site.url, "--json", archive=tmp_path / "a.db")
@@ -33,4 +40,5 @@ def test_every_request_is_counted(tmp_path: Path) -> None:
     assert {"/rules.txt", "/.well-known/tdmrep.json", "/new/", "/one.png"} <= set(site.requests)
     assert told["requisite_requests"] == site.requests.count("/one.png")
     assert rows(tmp_path / "a.db", "select requests, requisite_requests from runs") == [
-        (told["requests"], told["requisite_requests"])]
+        (told["requests"], told["requisite_requests"])
+    ]

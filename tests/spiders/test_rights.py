@@ -9,8 +9,10 @@ from typing import Any
 from tests.spiders.crawling import archiver, crawl, rows, text
 from tests.spiders.site_server import Answer, home, page, serving
 
-QUERY = ("select r.source, r.agent, r.name, r.value from usage_statements r join captures c on c.id = r.capture_id "
-         "where c.url like '%{}' order by r.id")
+QUERY = (
+    "select r.source, r.agent, r.name, r.value from usage_statements r join captures c on c.id = r.capture_id "
+    "where c.url like '%{}' order by r.id"
+)
 
 
 def rights(archive: Path, path: str) -> list[tuple[Any, ...]]:
@@ -22,14 +24,18 @@ def test_headers_page_and_file_are_kept_with_the_capture(tmp_path: Path) -> None
     one = page("One", head='<meta name="robots" content="noarchive"><link rel="license" href="https://cc.test/by/">')
     one.headers |= {"X-Robots-Tag": "googlebot: nosnippet", "TDM-Reservation": "1"}
     file = text('[{"location": "/one", "tdm-reservation": 0}, {"location": "/", "tdm-reservation": 1}]', ETag='"t"')
-    with serving({"/": home("/one/", "/two/"), "/one/": one, "/two/": page("Two"),
-                  "/.well-known/tdmrep.json": file}) as site:
+    with serving(
+        {"/": home("/one/", "/two/"), "/one/": one, "/two/": page("Two"), "/.well-known/tdmrep.json": file}
+    ) as site:
         assert crawl(site.url, archive=archive).returncode == 0
         assert site.requests[:3] == ["/robots.txt", "/.well-known/tdmrep.json", "/"]
         assert rights(archive, "/one/") == [
-            ("header", "googlebot", "robots", "nosnippet"), ("header", "", "tdm-reservation", "1"),
-            ("file", "", "tdm-reservation", "0"), ("meta", "", "robots", "noarchive"),
-            ("link", "", "license", "https://cc.test/by/")]
+            ("header", "googlebot", "robots", "nosnippet"),
+            ("header", "", "tdm-reservation", "1"),
+            ("file", "", "tdm-reservation", "0"),
+            ("meta", "", "robots", "noarchive"),
+            ("link", "", "license", "https://cc.test/by/"),
+        ]
         assert rights(archive, "/two/") == [("file", "", "tdm-reservation", "1")]
         assert rows(archive, "select count(*) from articles") == [(2,)]
         command = ("why", f"{site.url}one/")
@@ -48,8 +54,9 @@ def test_headers_page_and_file_are_kept_with_the_capture(tmp_path: Path) -> None
 
 
 def test_robots_txt_is_obeyed_for_the_file_too(tmp_path: Path) -> None:
-    with serving({"/": home("/one/"), "/one/": page("One"),
-                  "/robots.txt": text("User-agent: *\nDisallow: /.well-known/\n")}) as site:
+    with serving(
+        {"/": home("/one/"), "/one/": page("One"), "/robots.txt": text("User-agent: *\nDisallow: /.well-known/\n")}
+    ) as site:
         assert crawl(site.url, archive=tmp_path / "a.db").returncode == 0
         assert "/.well-known/tdmrep.json" not in site.requests
 

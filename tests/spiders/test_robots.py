@@ -21,10 +21,16 @@ def site_of(robots: Any, *names: str) -> dict[str, Any]:
     return {"/": home(*names), "/robots.txt": robots, **{name: page(f"Post {name}") for name in names}}
 
 
-@pytest.mark.parametrize("robots", [
-    text("", 500), Answer(drop=True), text("no gzip", Content_Encoding="gzip"),
-    text("a", Content_Encoding="gzip, gzip, gzip"),
-], ids=["500", "no answer", "not packed as it says", "packed too often"])
+@pytest.mark.parametrize(
+    "robots",
+    [
+        text("", 500),
+        Answer(drop=True),
+        text("no gzip", Content_Encoding="gzip"),
+        text("a", Content_Encoding="gzip, gzip, gzip"),
+    ],
+    ids=["500", "no answer", "not packed as it says", "packed too often"],
+)
 def test_a_robots_txt_that_cannot_be_read_means_wait(tmp_path: Path, robots: Answer) -> None:
     archive = tmp_path / "a.db"
     with serving(site_of(robots, "/one/")) as site:
@@ -81,8 +87,9 @@ def test_it_is_asked_for_once_a_run_and_conditionally_in_the_next(tmp_path: Path
 def test_what_it_forbids_is_refused_by_the_rule_as_it_is_written(tmp_path: Path) -> None:
     with serving(site_of(text("User-agent: archiver\nDisallow: /no\n"), "/one/", "/no/")) as site:
         assert crawl(site.url, archive=tmp_path / "a.db").returncode == 0
-        found = rows(tmp_path / "a.db", "select outcome, rule, reason like '%(Disallow: /no)' from pages "
-                                        "where url like '%/no/'")
+        found = rows(
+            tmp_path / "a.db", "select outcome, rule, reason like '%(Disallow: /no)' from pages where url like '%/no/'"
+        )
     assert found == [("refused", "robots", 1)]
 
 
@@ -110,7 +117,9 @@ def test_crawl_delay_is_a_floor(tmp_path: Path) -> None:
 
 def test_a_robots_txt_of_another_host_keeps_only_that_host_waiting(tmp_path: Path) -> None:
     pages = site_of(text(""), "/one/")
-    pages["/"] = home("/one/", head='<link rel="alternate" type="application/rss+xml" href="http://other.example/feed">')
+    pages["/"] = home(
+        "/one/", head='<link rel="alternate" type="application/rss+xml" href="http://other.example/feed">'
+    )
     with serving({"/robots.txt": text("", 500), "/feed": text("no")}) as other, serving(pages) as site:
         done = two_hosts(site, other).crawl(tmp_path, "http://site.example/")
     assert last_run(done.archive) == ("finished", "")
@@ -128,13 +137,17 @@ def long() -> bytes:
     return RULES + b"# more of it\n" * 5_000_000
 
 
-@pytest.mark.parametrize(("send", "cut"), [
-    (forever(PLAIN + b"\r\n" + RULES, b"# more\n" * 10_000), True),
-    (forever(PLAIN + b"Content-Length: 1099511627776\r\n\r\n" + RULES, b"# more\n" * 10_000), True),
-    (later(lambda: gzip.compress(long()), BOMB + b"gzip\r\n", b"text/plain"), False),
-    (later(lambda: zlib.compress(long()), BOMB + b"deflate\r\n", b"text/plain"), False),
-    (later(lambda: gzip.compress(gzip.compress(long())), BOMB + b"gzip, gzip\r\n", b"text/plain"), False),
-], ids=["without end", "a terabyte", "gzip bomb", "deflate bomb", "bomb in a bomb"])
+@pytest.mark.parametrize(
+    ("send", "cut"),
+    [
+        (forever(PLAIN + b"\r\n" + RULES, b"# more\n" * 10_000), True),
+        (forever(PLAIN + b"Content-Length: 1099511627776\r\n\r\n" + RULES, b"# more\n" * 10_000), True),
+        (later(lambda: gzip.compress(long()), BOMB + b"gzip\r\n", b"text/plain"), False),
+        (later(lambda: zlib.compress(long()), BOMB + b"deflate\r\n", b"text/plain"), False),
+        (later(lambda: gzip.compress(gzip.compress(long())), BOMB + b"gzip, gzip\r\n", b"text/plain"), False),
+    ],
+    ids=["without end", "a terabyte", "gzip bomb", "deflate bomb", "bomb in a bomb"],
+)
 def test_of_a_file_that_is_too_large_the_beginning_is_obeyed(tmp_path: Path, send: Send, cut: bool) -> None:
     """RFC 9309, section 2.5."""
     archive = tmp_path / "a.db"
@@ -143,8 +156,9 @@ def test_of_a_file_that_is_too_large_the_beginning_is_obeyed(tmp_path: Path, sen
         assert "/good-1/" in site.asked, done.stderr
         assert "/good-2/" not in site.asked, done.stderr
     assert last_run(archive) == ("finished", "")
-    assert rows(archive, "select outcome, rule, reason like '%(Disallow: /good-2/)' from pages "
-                         "where url like '%good-2/'") == [("refused", "robots", 1)]
+    assert rows(
+        archive, "select outcome, rule, reason like '%(Disallow: /good-2/)' from pages where url like '%good-2/'"
+    ) == [("refused", "robots", 1)]
     assert rows(archive, "select length(body) <= 1024 * 1024 from host_files where name = 'robots.txt'") == [(1,)]
     records = b"".join(gzip.decompress(file.read_bytes()) for file in tmp_path.glob("warc/*.gz"))
     assert (b"WARC-Truncated: length" in records) is cut

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from archiver.demo import Demo
-from archiver.demo.server import serve
+from archiver.demo.demo_server import Demo, serve
 from tests.processes import ROOT, without_proxies
 from tests.spiders.crawling import last_run, rows, text
 from tests.spiders.site_server import SiteServer, home, page, serving
@@ -30,8 +29,14 @@ def post(demo: Demo) -> str:
 
 def scrapy(*words: str, archive: Path) -> subprocess.CompletedProcess[str]:
     """`scrapy words` from the project's folder; the process is killed after two minutes."""
-    return subprocess.run([sys.executable, "-m", "scrapy", *words, "-s", f"ARCHIVE_PATH={archive}"], cwd=ROOT,
-                          env=without_proxies(), capture_output=True, text=True, timeout=120)
+    return subprocess.run(
+        [sys.executable, "-m", "scrapy", *words, "-s", f"ARCHIVE_PATH={archive}"],
+        cwd=ROOT,
+        env=without_proxies(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
 
 
 def test_list_names_the_spider(tmp_path: Path) -> None:
@@ -46,8 +51,9 @@ def test_check_passes(tmp_path: Path) -> None:
 
 
 def test_shell_has_the_response_and_writes_no_archive(tmp_path: Path, demo: Demo) -> None:
-    done = scrapy("shell", demo.url, "-c", "(response.status, response.css('title::text').get())",
-                  archive=tmp_path / "a.db")
+    done = scrapy(
+        "shell", demo.url, "-c", "(response.status, response.css('title::text').get())", archive=tmp_path / "a.db"
+    )
     assert done.stdout.strip().startswith("(200, '"), done.stderr
     assert list(tmp_path.iterdir()) == []
 
@@ -81,15 +87,17 @@ def test_parse_prints_the_item_and_the_requests(tmp_path: Path, demo: Demo, post
 
 
 def test_parse_with_pipelines_stores_nothing(tmp_path: Path, post: str) -> None:
-    done = scrapy("parse", "--spider=site", "--pipelines", "--nocolour", "-a", f"url={post}", post,
-                  archive=tmp_path / "a.db")
+    done = scrapy(
+        "parse", "--spider=site", "--pipelines", "--nocolour", "-a", f"url={post}", post, archive=tmp_path / "a.db"
+    )
     assert "'article': {" in done.stdout, done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
 def test_crawl_archives_the_site(tmp_path: Path, demo: Demo) -> None:
-    done = scrapy("crawl", "site", "-a", f"url={demo.url}", "-a", "limit=3", "-s", "DOWNLOAD_DELAY=0",
-                  archive=tmp_path / "a.db")
+    done = scrapy(
+        "crawl", "site", "-a", f"url={demo.url}", "-a", "limit=3", "-s", "DOWNLOAD_DELAY=0", archive=tmp_path / "a.db"
+    )
     assert done.returncode == 0, done.stderr
     assert last_run(tmp_path / "a.db") == ("finished", "the limit of 3 posts")
     assert rows(tmp_path / "a.db", "select count(*) from articles") == [(3,)]

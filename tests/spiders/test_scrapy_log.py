@@ -11,8 +11,19 @@ from tests.spiders.site_server import home, page, serving
 
 def test_a_crawl_logs_no_warning(tmp_path: Path) -> None:
     with serving({"/": home("/one/"), "/one/": page("The first")}) as site:
-        done = run("scrapy", "crawl", "site", "-a", f"url={site.url}", "-s", f"ARCHIVE_PATH={tmp_path / 'a.db'}",
-                   "-s", "DOWNLOAD_DELAY=0", "-s", "LOG_LEVEL=INFO")
+        done = run(
+            "scrapy",
+            "crawl",
+            "site",
+            "-a",
+            f"url={site.url}",
+            "-s",
+            f"ARCHIVE_PATH={tmp_path / 'a.db'}",
+            "-s",
+            "DOWNLOAD_DELAY=0",
+            "-s",
+            "LOG_LEVEL=INFO",
+        )
     assert "Spider closed (finished)" in done.stderr
     assert re.findall(r".*\b(?:WARNING|ERROR|CRITICAL)\b.*", done.stderr) == []
     assert "Warning" not in done.stderr

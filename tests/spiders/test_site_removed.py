@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from archiver.errors import SiteTakenOut
-from archiver.store.connect import open_archive
-from archiver.store.sites import remove_site
+from archiver.storage.connection import open_archive
+from archiver.storage.sites import remove_site
 from tests.spiders.crawling import archiver, crawl, rows
 from tests.spiders.site_server import Answer, Pages, home, page, serving
 

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from archiver import __version__
-from archiver.extraction.page import parse
-from archiver.extraction.rules import SiteRules
+from archiver.extraction.page import parse_page
+from archiver.extraction.template.site_rule import SiteRules
+from archiver.extraction.template.template_learner import ENOUGH, TemplateLearner
 from archiver.items import Article, PageKind
-from archiver.spiders.teacher import ENOUGH, Teacher
-from archiver.store.captured import readings
-from archiver.store.connect import open_archive
-from archiver.store.rules import rules_at
+from archiver.maintenance.reextraction import readings_of_capture
+from archiver.storage.connection import open_archive
+from archiver.storage.sites import rules_at
 from tests.processes import Running
 from tests.small_sites import NEWSLETTER, PROMOTION, Theme, Told, classic, posts, promoting, silent
 from tests.spiders.site_server import Answer, home, serving
@@ -36,7 +36,7 @@ class School:
     def __init__(self) -> None:
         self.learned: list[SiteRules] = []
         self.retired: list[datetime] = []
-        self.teacher = Teacher(None, self._learned, self._outdated)
+        self.teacher = TemplateLearner(None, self._learned, self._outdated)
         self.read_pages = 0
 
     def _learned(self, rules: SiteRules) -> SiteRules:
@@ -50,8 +50,11 @@ class School:
     def read(self, theme: Theme, told: list[Told]) -> list[Article]:
         out = []
         for post in told:
-            page = parse(theme(post, []), f"https://low.example{post.path}",
-                         captured_at=START + timedelta(minutes=self.read_pages))
+            page = parse_page(
+                theme(post, []),
+                f"https://low.example{post.path}",
+                captured_at=START + timedelta(minutes=self.read_pages),
+            )
             self.read_pages += 1
             out.append(self.teacher.read(page, None, PageKind.UNKNOWN))
         return out
@@ -104,8 +107,11 @@ def test_rules_that_say_otherwise_than_the_pages_are_retired() -> None:
     def misleading(told: Told, others: Any) -> str:
         moved = classic(told).replace('<h1 class="entry-title">', '<p class="entry-title">Read this</p><h1 class="x">')
         moved = moved.replace("entry-meta", "was-meta").replace("entry-date", "was-date")
-        return moved.replace('<div class="entry-content">', '<div class="entry-content"><p>A note of the house, long '
-                             'enough to be taken for a text.</p></div><div class="new-text">')
+        return moved.replace(
+            '<div class="entry-content">',
+            '<div class="entry-content"><p>A note of the house, long '
+            'enough to be taken for a text.</p></div><div class="new-text">',
+        )
 
     school = School()
     school.read(classic, posts(ENOUGH))
@@ -122,8 +128,11 @@ def site(theme: Theme, told: list[Told], advertisement: str = "") -> dict[str, A
 
 
 def empties(archive: Path) -> list[tuple[Any, ...]]:
-    return rows(archive, "select url from articles where title = '' or body = '' or authors = '[]' "
-                         "or published is null or categories = '[]' or tags = '[]'")
+    return rows(
+        archive,
+        "select url from articles where title = '' or body = '' or authors = '[]' "
+        "or published is null or categories = '[]' or tags = '[]'",
+    )
 
 
 def test_a_crawl_stores_what_it_learned_and_reads_every_post_by_it(tmp_path: Path) -> None:
@@ -138,8 +147,11 @@ def test_a_crawl_stores_what_it_learned_and_reads_every_post_by_it(tmp_path: Pat
     assert rows(archive, "select count(*) from evidence where field = 'body' and source = 'learned'") == [(40,)]
     assert not rows(archive, f"select 1 from articles where body like '%{PROMOTION}%' or body like '%{NEWSLETTER}%'")
     assert rows(archive, "select count(*), max(revision) from revisions") == [(40, 1)]
-    assert not rows(archive, "select 1 from articles a join revisions r on r.article_id = a.id where "
-                             "r.content <> '{}' or r.meaning_digest <> a.meaning_digest")
+    assert not rows(
+        archive,
+        "select 1 from articles a join revisions r on r.article_id = a.id where "
+        "r.content <> '{}' or r.meaning_digest <> a.meaning_digest",
+    )
     assert not empties(archive)
 
 
@@ -167,9 +179,15 @@ def test_a_redesign_between_two_crawls_keeps_every_field_and_the_old_rules(tmp_p
         assert now is not None
         assert (then.version, now.version) == ("rules-1", "rules-2")
         assert then.fields["title"].select == ("h1.entry-title",)
-        row = next(iter(db.query("select a.*, min(c.id) as first from articles a join captures c on c.url = a.url "
-                                 "group by a.id order by a.id limit 1")))
-        old = readings(db, tmp_path, {**row, "capture_id": row["first"]}, 1)
+        row = next(
+            iter(
+                db.query(
+                    "select a.*, min(c.id) as first from articles a join captures c on c.url = a.url "
+                    "group by a.id order by a.id limit 1"
+                )
+            )
+        )
+        old = readings_of_capture(db, tmp_path, {**row, "capture_id": row["first"]}, 1)
     finally:
         db.close()
     assert [a.read_by for a in old] == ["rules-1", "", ""]
@@ -177,13 +195,14 @@ def test_a_redesign_between_two_crawls_keeps_every_field_and_the_old_rules(tmp_p
 
 
 def as_read_before(archive: Path, base: str, told: list[Told]) -> None:
-    """Puts posts back to what an earlier program made of them: with the promotion, and the author's name in capitals.
-    """
+    """Puts posts back to what an earlier program made of them: with the promotion, and the author's name in capitals."""
     db = sqlite3.connect(archive)
     for t in told:
         body = f"{t.paragraphs[0]}\n\n{PROMOTION}\n\n" + "\n\n".join(t.paragraphs[1:])
-        db.execute("update articles set body = ?, authors = ?, extractor = '0.0.9' where url = ?",
-                   [body, f'["{t.author.upper()}"]', f"{base}{t.path}"])
+        db.execute(
+            "update articles set body = ?, authors = ?, extractor = '0.0.9' where url = ?",
+            [body, f'["{t.author.upper()}"]', f"{base}{t.path}"],
+        )
     db.commit()
     db.close()
 
@@ -198,16 +217,21 @@ def test_another_reader_is_no_edit_and_an_edit_names_only_what_was_edited(tmp_pa
         edited = replace(told[1], title="Quite another name for it")
         server.pages[told[1].path] = Answer(promoting(edited, []).encode())
         second = counts(server.url, "--full", archive=archive)
-        assert rows(archive, "select count(*) from pages where outcome = 'unchanged' "
-                             f"and reason = 'read anew by {__version__} rules-1'") == [(3,)]
+        assert rows(
+            archive,
+            f"select count(*) from pages where outcome = 'unchanged' and reason = 'read anew by {__version__} rules-1'",
+        ) == [(3,)]
         third = counts(server.url, "--full", archive=archive)
     assert (second["revised"], second["unchanged"], third["revised"]) == (1, 11, 0)
-    assert rows(archive, "select r.changed, a.title from revisions r join articles a on a.id = r.article_id "
-                         "where r.revision > 1") == [('["title"]', edited.title)]
+    assert rows(
+        archive,
+        "select r.changed, a.title from revisions r join articles a on a.id = r.article_id where r.revision > 1",
+    ) == [('["title"]', edited.title)]
     assert rows(archive, "select distinct extractor from articles") == [(f"{__version__} rules-1",)]
     assert not rows(archive, f"select 1 from articles where body like '%{PROMOTION}%'")
     assert sorted(rows(archive, "select name from authors join article_authors on author_id = id group by 1")) == [
-        (name,) for name in sorted({t.author for t in told})]
+        (name,) for name in sorted({t.author for t in told})
+    ]
     assert not rows(archive, "select 1 from pages where reason like 'read anew%'")  # the third found nothing to do
 
 
@@ -216,8 +240,10 @@ def test_a_post_of_several_pages_is_read_alike_before_and_after_learning(tmp_pat
     told = posts(16)
     whole, further = told[2], told[9].paragraphs
     pages = site(promoting, told)
-    links = [f'<div class="page-links">Pages: <a class="post-page-numbers" href="{whole.path}{end}">{n}</a></div>'
-             for n, end in ((2, "2/"), (1, ""))]
+    links = [
+        f'<div class="page-links">Pages: <a class="post-page-numbers" href="{whole.path}{end}">{n}</a></div>'
+        for n, end in ((2, "2/"), (1, ""))
+    ]
     first, second = (promoting(replace(whole, paragraphs=p), []) for p in (whole.paragraphs, further))
     pages[whole.path] = Answer(first.replace("<p>References</p>", f"<p>References</p>{links[0]}").encode())
     pages[f"{whole.path}2/"] = Answer(second.replace("<p>References</p>", f"<p>References</p>{links[1]}").encode())
@@ -252,6 +278,7 @@ def test_rules_outlive_a_kill(tmp_path: Path) -> None:
         def later() -> Answer:
             time.sleep(1)
             return answer
+
         return later
 
     pages = site(classic, told)

@@ -11,13 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.frontier.schedule import next_visit
-from archiver.frontier.trust import AGAIN, FEWEST, Tally, believed, claimant
-from archiver.items import Outcome, PageKind, Source
-from archiver.store.connect import open_archive
-from archiver.store.runs import ensure_site
-from archiver.store.transaction import writing
-from archiver.store.trust import Trust
+from archiver.frontier.revisit import AGAIN, FEWEST, ClaimTally, believed, claiming_source, next_fetch
+from archiver.items import DiscoverySource, Outcome, PageKind
+from archiver.storage.connection import open_archive, writing
+from archiver.storage.crawl_exclusions import Trust
+from archiver.storage.runs import ensure_site
 from tests.spiders.site_server import Answer, SiteServer, home, page, serving
 from tests.spiders.test_faults import counts, rows
 from tests.spiders.test_incremental import XML, placed, sitemap
@@ -118,7 +116,7 @@ def test_of_many_sitemaps_without_dates_a_few_are_asked_in_each_run_and_all_in_t
 
 @given(st.integers(0, 500), st.integers(0, 500))
 def test_a_source_is_doubted_only_when_it_called_many_changed_and_hardly_any_was(called: int, true: int) -> None:
-    lies = Tally(called, min(true, called)).lies
+    lies = ClaimTally(called, min(true, called)).lies
     assert lies == (called >= FEWEST and 20 * min(true, called) < called)
 
 
@@ -126,14 +124,14 @@ def test_a_claim_that_proved_false_is_believed_again_after_some_time() -> None:
     assert believed(None, NOW)
     assert not believed(NOW, NOW)
     assert believed(NOW, NOW + AGAIN + timedelta(days=1))
-    assert claimant("sitemap says it changed at 2024-06-01T00:00:00+00:00") == "sitemap"
-    assert claimant("sitemap lists it no more") == claimant("") == ""
+    assert claiming_source("sitemap says it changed at 2024-06-01T00:00:00+00:00") == "sitemap"
+    assert claiming_source("sitemap lists it no more") == claiming_source("") == ""
 
 
 def test_a_post_that_was_edited_is_looked_at_sooner() -> None:
     old = datetime(2016, 5, 1, tzinfo=UTC)
-    plain = next_visit(Outcome.UNCHANGED, PageKind.POST, NOW, old)
-    edited = next_visit(Outcome.UNCHANGED, PageKind.POST, NOW, old, edited=NOW - timedelta(days=20))
+    plain = next_fetch(Outcome.UNCHANGED, PageKind.POST, NOW, old)
+    edited = next_fetch(Outcome.UNCHANGED, PageKind.POST, NOW, old, edited=NOW - timedelta(days=20))
     assert plain == NOW + timedelta(days=30)
     assert edited == NOW + timedelta(days=2)
 
@@ -147,9 +145,9 @@ def test_what_was_found_out_in_a_batch_that_is_undone_was_not_found_out(tmp_path
     with pytest.raises(KeyError), trust.kept(), writing(db):
         trust.hold(reason, changed=False)
         raise KeyError
-    assert trust.in_dates(Source.SITEMAP)
+    assert trust.in_dates(DiscoverySource.SITEMAP)
     with trust.kept(), writing(db):
         trust.hold(reason, changed=False)
-    assert not trust.in_dates(Source.SITEMAP)
+    assert not trust.in_dates(DiscoverySource.SITEMAP)
     assert untrusted(tmp_path / "a.db") == ["sitemap dates"]
     db.close()

@@ -9,24 +9,32 @@ from typing import Any
 
 import pytest
 
-from archiver.frontier.twins import ENOUGH
-from archiver.items import Article, Outcome, PageKind, Source, Target, Visit
+from archiver.frontier.url_patterns import ENOUGH
+from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.spiders.crawl_run import CrawlOrder, CrawlRun
-from archiver.spiders.ending import Ending
 from archiver.spiders.page_queue import PageQueue
 from archiver.spiders.page_request import page_request
-from archiver.store import ledger
+from archiver.spiders.run_ending import RunEnding
+from archiver.storage import pages
 from archiver.urls import urlkey
 
 START = "http://a.example/"
 POSTS = [f"{START}post-{n}/" for n in range(9)]
 
 
-def visit(url: str, outcome: Outcome, *told: str, to: str = "") -> Visit:
-    targets = tuple(Target(other, Source.LINK, PageKind.UNKNOWN) for other in told)
+def visit(url: str, outcome: Outcome, *told: str, to: str = "") -> PageResult:
+    targets = tuple(DiscoveredURL(other, DiscoverySource.LINK, PageKind.UNKNOWN) for other in told)
     article = Article(url=url, title=f"Title {url}", body=f"What stands at {url} and nowhere else. " * 9)
-    return Visit(url, to or url, datetime.now(UTC), outcome, PageKind.POST, status=200, targets=targets,
-                 article=article if outcome is Outcome.ARCHIVED else None)
+    return PageResult(
+        url,
+        to or url,
+        datetime.now(UTC),
+        outcome,
+        PageKind.POST,
+        status=200,
+        targets=targets,
+        article=article if outcome is Outcome.ARCHIVED else None,
+    )
 
 
 class Crawl:
@@ -37,7 +45,7 @@ class Crawl:
         self.queue = PageQueue(self.run)
         self.due = self.queue.take
 
-    def done(self, visit: Visit) -> None:
+    def done(self, visit: PageResult) -> None:
         self.run.writer.add(visit)
         self.queue.finished(visit)
 
@@ -45,14 +53,14 @@ class Crawl:
 def test_what_a_batch_taught_that_was_undone_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three pages show that ?lang= makes no difference, in a batch with one that cannot be stored: that are three."""
     crawl = Crawl(tmp_path / "a.db")
-    write: Any = ledger.record_visit
+    write: Any = pages.record_visit
 
-    def record_visit(db: Any, visit: Visit, **rest: Any) -> None:
+    def record_visit(db: Any, visit: PageResult, **rest: Any) -> None:
         if visit.outcome is Outcome.OUT_OF_SCOPE:
             raise ValueError("it cannot be stored")
         write(db, visit, **rest)
 
-    monkeypatch.setattr(ledger, "record_visit", record_visit)
+    monkeypatch.setattr(pages, "record_visit", record_visit)
     [home] = crawl.due(60)
     crawl.done(visit(home.url, Outcome.NOT_ARTICLE, *POSTS))
     for job in crawl.due(60):
@@ -65,7 +73,7 @@ def test_what_a_batch_taught_that_was_undone_counts_once(tmp_path: Path, monkeyp
     # One of those asked for is still to come: with one more it would be enough.
     assert len(crawl.due(60)) == 1
     assert (crawl.run.counts.failed, crawl.run.counts.trapped) == (1, 0)
-    crawl.run.close(Ending("finished", ""))
+    crawl.run.close(RunEnding("finished", ""))
 
 
 @pytest.mark.parametrize("has_told", [True, False])
@@ -74,13 +82,13 @@ def test_a_source_that_failed_worked_before_where_it_told_of_something(has_told:
     sitemap = f"{START}sitemap.xml"
     crawl = Crawl(tmp_path / "a.db")
     [home] = crawl.due(60)
-    there = Target(sitemap, Source.SEED, PageKind.SITEMAP)
+    there = DiscoveredURL(sitemap, DiscoverySource.SEED, PageKind.SITEMAP)
     crawl.done(replace(visit(home.url, Outcome.NOT_ARTICLE), targets=(there,)))
     [job] = crawl.due(60)
-    posts = tuple(Target(post, Source.SITEMAP, found_on=sitemap) for post in POSTS if has_told)
+    posts = tuple(DiscoveredURL(post, DiscoverySource.SITEMAP, found_on=sitemap) for post in POSTS if has_told)
     crawl.done(replace(visit(job.url, Outcome.FAILED), kind=PageKind.SITEMAP, status=503, targets=posts))
     crawl.run.writer.flush()
-    row = ledger.page_row(crawl.run.db, urlkey(sitemap))
+    row = pages.page_row(crawl.run.db, urlkey(sitemap))
     assert row is not None
     assert row["attempts"] == 1
     assert page_request(row, "", full=False).worked is has_told

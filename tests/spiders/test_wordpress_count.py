@@ -34,11 +34,26 @@ class WordPress(dict[str, Any]):
         since = query.get("modified_after", "")
         told = [n for n in sorted(self.posts) if self.posts[n] > since]
         at = 100 * (int(query["page"]) - 1)
-        listed = [{"id": n, "link": f"/{n}/", **{f"{when}{zone}": f"{self.posts[n]}T08:00:00"
-                   for when in ("date", "modified") for zone in ("", "_gmt")}} for n in told[at : at + 100]]
-        return Answer(json.dumps(listed).encode(), headers={
-            "Content-Type": "application/json", "X-WP-Total": str(len(told)),
-            "X-WP-TotalPages": str((len(told) + 99) // 100)})
+        listed = [
+            {
+                "id": n,
+                "link": f"/{n}/",
+                **{
+                    f"{when}{zone}": f"{self.posts[n]}T08:00:00"
+                    for when in ("date", "modified")
+                    for zone in ("", "_gmt")
+                },
+            }
+            for n in told[at : at + 100]
+        ]
+        return Answer(
+            json.dumps(listed).encode(),
+            headers={
+                "Content-Type": "application/json",
+                "X-WP-Total": str(len(told)),
+                "X-WP-TotalPages": str((len(told) + 99) // 100),
+            },
+        )
 
 
 def test_a_post_that_went_is_noticed_though_another_came(tmp_path: Path) -> None:

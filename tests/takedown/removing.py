@@ -9,7 +9,7 @@ from typing import Any
 
 from click.testing import Result
 
-from archiver.commands.main import cli
+from archiver.cli.main import cli
 from tests.runner import Runner
 
 REASON = "its author asked for it"

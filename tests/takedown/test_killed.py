@@ -10,23 +10,28 @@ from typing import Any
 
 import pytest
 
-from archiver.demo import Demo
-from archiver.store.checks.run import verify
+from archiver.demo.demo_server import Demo
+from archiver.maintenance.verify import verify
 from tests.processes import SERVER
 from tests.proved_archive import make
 from tests.spiders.crawling import archiver, crawl
 from tests.takedown.removing import command, holds, remove, rows
 
 MOMENTS = [
-    ("warcs", "erase", 1, False), ("warcs", "write_anew", 1, True), ("warcs", "_move_rows", 1, True),
-    ("warcs", "settle", 1, False), ("warcs", "delete", 1, True), ("warcs", "write_anew", 2, True),
-    ("finish", "purge", 1, True), ("finish", "clear", 1, False),
+    ("warcs", "erase", 1, False),
+    ("warcs", "write_anew", 1, True),
+    ("warcs", "_move_rows", 1, True),
+    ("warcs", "settle", 1, False),
+    ("warcs", "delete", 1, True),
+    ("warcs", "write_anew", 2, True),
+    ("finish", "purge", 1, True),
+    ("finish", "clear", 1, False),
 ]
 
 
 def die(archive: Path, module: str, name: str, nth: int, after: bool) -> None:
     """Remove article 1, and be killed at the nth call of a function: before it, or behind it."""
-    place = importlib.import_module(f"archiver.store.takedown.{module}")
+    place = importlib.import_module(f"archiver.maintenance.{module}")
     real, calls = getattr(place, name), [0]
 
     def killed(*words: Any, **more: Any) -> Any:
@@ -40,7 +45,7 @@ def die(archive: Path, module: str, name: str, nth: int, after: bool) -> None:
 
     setattr(place, name, killed)
     if name == "erase":
-        importlib.import_module("archiver.store.takedown.finish").erase = killed  # type: ignore[attr-defined]
+        importlib.import_module("archiver.maintenance.takedown").erase = killed  # type: ignore[attr-defined]
     remove(archive, "1")
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from archiver.items import Outcome
-from archiver.store import requisites
-from archiver.store.checks.run import verify
-from archiver.store.locks import lock_site
-from archiver.store.runs import Counts
-from archiver.store.transaction import writing
+from archiver.maintenance.verify import verify
+from archiver.storage import requisites
+from archiver.storage.connection import writing
+from archiver.storage.locks import lock_site
+from archiver.storage.runs import Counts
 from tests.proved_archive import QUAY, START, Run, make, page
 from tests.runner import fault
 from tests.takedown.removing import REASON, command, holds, remove, rows
@@ -37,7 +37,8 @@ def test_nothing_of_a_removed_post_is_left_and_all_else_is_proved(archive: Path,
     assert not verify(archive).findings
     assert rows(archive, others, number) == before
     assert rows(archive, "select article_id, reason, erased_at > removed_at, allowed_at from tombstones") == [
-        (number, REASON, 1, None)]
+        (number, REASON, 1, None)
+    ]
 
 
 def test_what_other_articles_rest_on_stays(archive: Path) -> None:
@@ -62,8 +63,13 @@ def test_words_of_a_removed_post_are_in_no_index_and_in_no_unused_page(archive: 
 
 
 def test_a_payload_that_another_article_repeats_goes_over_to_it(archive: Path) -> None:
-    same = page("Twice", ["The lighthouse was painted white and red by two brothers in a single week of May.",
-                          "Nobody had asked them to, and nobody thanked them for it until the first of the storms."])
+    same = page(
+        "Twice",
+        [
+            "The lighthouse was painted white and red by two brothers in a single week of May.",
+            "Nobody had asked them to, and nobody thanked them for it until the first of the storms.",
+        ],
+    )
     at = START + timedelta(days=5)
     with Run(archive, QUAY, at) as run:
         first = run.post(f"{QUAY}twice", same)
@@ -132,13 +138,24 @@ def test_its_own_images_go_and_those_that_others_need_stay(archive: Path) -> Non
         for url, articles in ((f"{QUAY}own.png", (1,)), (f"{QUAY}both.png", (1, 5))):
             with writing(run.db):
                 for article in articles:
-                    requisites.enter(run.db, requisites.NeededBy(run.site["id"], article, f"{QUAY}1", at),
-                                     requisites.lead_image(url), changed=True, crawl_started=at,
-                                     revisit=timedelta(days=30))
+                    requisites.enter_requisites(
+                        run.db,
+                        requisites.NeededBy(run.site["id"], article, f"{QUAY}1", at),
+                        requisites.lead_image(url),
+                        changed=True,
+                        crawl_started=at,
+                        revisit=timedelta(days=30),
+                    )
                 number = run.db.execute("select id from requisites where url = ?", [url]).fetchone()[0]
                 capture = run.capture(url, f"picture {url}".encode())
-                requisites.record(run.db, run.site["id"], run.run_id, requisites.Fetched(
-                    number, at, Outcome.ARCHIVED, status=200, capture=capture), Counts(), timedelta(days=30))
+                requisites.record_requisite(
+                    run.db,
+                    run.site["id"],
+                    run.run_id,
+                    requisites.FetchedRequisite(number, at, Outcome.ARCHIVED, status=200, capture=capture),
+                    Counts(),
+                    timedelta(days=30),
+                )
     into = archive.parent.parent / "merged" / "archive.db"
     assert command(into, "merge", str(archive)).exit_code == 0
     for one in (archive, into):

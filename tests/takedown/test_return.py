@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from archiver.demo import Demo
-from archiver.store.checks.run import verify
-from tests.imports import files, importing
+from archiver.demo.demo_server import Demo
+from archiver.maintenance.verify import verify
+from tests.importers import files, importing
 from tests.proved_archive import QUAY, START, Run, make, page
 from tests.spiders.crawling import archiver, crawl
 from tests.takedown.removing import command, holds, remove, rows
@@ -50,6 +50,7 @@ def test_a_removed_post_under_another_address_is_not_stored(tmp_path: Path) -> N
     assert remove(archive, "1").exit_code == 0
     with Run(archive, QUAY, START + timedelta(days=9)) as run:
         from tests.proved_archive import text
+
         run.post(f"{QUAY}one-again", page("Day 1, corrected", [*text(1), "The mate was not on board."], 1))
     assert not rows(archive, "select 1 from articles where url like '%one-again'")
     assert rows(archive, "select outcome, rule from pages where url like '%one-again'") == [("refused", "removed")]
@@ -63,18 +64,37 @@ def test_a_removed_post_under_another_address_is_not_stored(tmp_path: Path) -> N
 @pytest.mark.parametrize("all_captures", [False, True])
 def test_an_import_leaves_a_removed_post_out(tmp_path: Path, all_captures: bool) -> None:
     archive = tmp_path / "mine" / "archive.db"
-    source = files.warc(tmp_path / "old.warc.gz", files.post(), files.post("http://blog.example/2009/tar/", title="Tar",
-                        text="Of the tar works nothing is left but a wall and a rusty kettle."))
+    source = files.warc(
+        tmp_path / "old.warc.gz",
+        files.post(),
+        files.post(
+            "http://blog.example/2009/tar/",
+            title="Tar",
+            text="Of the tar works nothing is left but a wall and a rusty kettle.",
+        ),
+    )
     importing.run(archive, source)
     assert len(rows(archive, "select 1 from articles")) == 2
     number = rows(archive, "select id from articles where title = 'Tar'")[0][0]
     assert remove(archive, str(number)).exit_code == 0
     assert not holds(archive, "rusty kettle")
     assert not verify(archive).findings
-    elsewhere = files.post("http://blog.example/tar-again/", at="2010-01-01T00:00:00Z", title="Tar",
-                           text="Of the tar works nothing is left but a wall and a rusty kettle.", extra="other bytes")
-    again = files.warc(tmp_path / "again.warc.gz", files.post("http://blog.example/2009/tar/", title="Tar", text="Of "
-                       "the tar works nothing is left but a wall and a rusty kettle."), elsewhere)
+    elsewhere = files.post(
+        "http://blog.example/tar-again/",
+        at="2010-01-01T00:00:00Z",
+        title="Tar",
+        text="Of the tar works nothing is left but a wall and a rusty kettle.",
+        extra="other bytes",
+    )
+    again = files.warc(
+        tmp_path / "again.warc.gz",
+        files.post(
+            "http://blog.example/2009/tar/",
+            title="Tar",
+            text="Of the tar works nothing is left but a wall and a rusty kettle.",
+        ),
+        elsewhere,
+    )
     choice = importing.Choice(all_captures=all_captures)
     done = [*importing.run(archive, source, again=True, choice=choice), *importing.run(archive, again, choice=choice)]
     assert [one.tally.removed for one in done] == [1, 2]

@@ -22,11 +22,21 @@ def _again(told: list[Told], plain: Find) -> Respond:
     def respond(ask: Ask) -> Reply | None:
         path = plain(ask)
         return article(at[path]) if path in at and (ask.query or path != ask.path) else None
+
     return respond
 
 
-def _copies(name: str, seed: int, beside: Beside, plain: Find, outcome: tuple[str, str] | None = None, *,
-            spare: int = 0, head: Callable[[Told], str] = lambda t: "", n: int = N) -> Trap:
+def _copies(
+    name: str,
+    seed: int,
+    beside: Beside,
+    plain: Find,
+    outcome: tuple[str, str] | None = None,
+    *,
+    spare: int = 0,
+    head: Callable[[Told], str] = lambda t: "",
+    n: int = N,
+) -> Trap:
     """A blog whose posts link, each, to copies of themselves. `outcome` is that of the last copy of the last post."""
     told = telling(seed, n)
     own = blog(told, f"{name}.test", tail=lambda t: links(*beside(t)), head=head)
@@ -42,6 +52,7 @@ def _without_step(*names: str) -> Find:
     def plain(ask: Ask) -> str:
         kept = [p for p in ask.parts if p not in names]
         return f"/{'/'.join(kept)}/" if len(kept) < len(ask.parts) else ""
+
     return plain
 
 
@@ -59,26 +70,36 @@ def _attachments(told: list[Told]) -> Respond:
             return None
         name = f"{ask.parts[-1]} of a post" if post else "A picture"
         when = f'<time datetime="{post.at.isoformat()}">{post.day}</time>' if post else ""
-        return document(name, f'<article><h1>{name}</h1><p class="byline">{when}</p><p><a href="/files/x.jpg">'
-                              f'<img src="/files/x.jpg" alt=""></a></p></article>{links(post.path if post else "/")}')
+        return document(
+            name,
+            f'<article><h1>{name}</h1><p class="byline">{when}</p><p><a href="/files/x.jpg">'
+            f'<img src="/files/x.jpg" alt=""></a></p></article>{links(post.path if post else "/")}',
+        )
+
     return respond
 
 
 def _comment_feed(ask: Ask) -> Reply | None:
     if not ask.path.endswith("/feed/") or len(ask.parts) != 2:
         return None
-    return xml(f"<rss version='2.0'><channel><title>Comments on {ask.parts[0]}</title><item><title>By: Ann</title>"
-               f"<link>http://{ask.host}/{ask.parts[0]}/#comment-1</link></item></channel></rss>")
+    return xml(
+        f"<rss version='2.0'><channel><title>Comments on {ask.parts[0]}</title><item><title>By: Ann</title>"
+        f"<link>http://{ask.host}/{ask.parts[0]}/#comment-1</link></item></channel></rss>"
+    )
 
 
 def _www(told: list[Told], host: str, *, redirects: bool) -> tuple[Respond, Respond]:
     """Two names of one site: the bare one redirects, or every page declares https and www as its own address."""
-    own = blog(told, f"www.{host}", tail=lambda t: links(f"http://www.{host}{t.path}", f"http://{host}{t.path}",
-                                                         f"https://www.{host}{t.path}"),
-               head=lambda t: f'<link rel="canonical" href="https://www.{host}{t.path}">')
+    own = blog(
+        told,
+        f"www.{host}",
+        tail=lambda t: links(f"http://www.{host}{t.path}", f"http://{host}{t.path}", f"https://www.{host}{t.path}"),
+        head=lambda t: f'<link rel="canonical" href="https://www.{host}{t.path}">',
+    )
 
     def bare(ask: Ask) -> Reply | None:
         return moved(f"http://www.{host}{ask.path}", 301) if redirects else own(ask)
+
     return own, bare
 
 
@@ -90,45 +111,112 @@ def traps() -> list[Trap]:
     phone = blog(mobile, "m.phone-host.test")
     dead = telling(95, N)
     return [
-        _copies("share", 61, lambda t: [f"{t.path}?share={s}&nb=1" for s in ("facebook", "x", "email")],
-                _with("share"), ("unchanged", ""), n=FEW),
-        _copies("replytocom", 62, lambda t: [f"{t.path}?replytocom={n}#respond" for n in range(4)],
-                _with("replytocom"), n=FEW),
+        _copies(
+            "share",
+            61,
+            lambda t: [f"{t.path}?share={s}&nb=1" for s in ("facebook", "x", "email")],
+            _with("share"),
+            ("unchanged", ""),
+            n=FEW,
+        ),
+        _copies(
+            "replytocom",
+            62,
+            lambda t: [f"{t.path}?replytocom={n}#respond" for n in range(4)],
+            _with("replytocom"),
+            n=FEW,
+        ),
         _copies("print-query", 63, lambda t: [f"{t.path}?print=1", f"{t.path}?print=print"], _with("print"), n=FEW),
         _copies("print-value", 64, lambda t: [f"{t.path}?print=page"], _with("print"), ("trap", "print"), n=FEW),
         _copies("print-step", 65, lambda t: [f"{t.path}print/"], _without_step("print"), ("trap", "print"), n=FEW),
         _copies("print-folder", 66, lambda t: [f"/print{t.path}"], _without_step("print"), spare=12),
-        _copies("comment-page", 67, lambda t: [f"{t.path}comment-page-{n}/#comments" for n in (1, 2)], _comment_pages,
-                ("trap", "comments"), n=FEW),
+        _copies(
+            "comment-page",
+            67,
+            lambda t: [f"{t.path}comment-page-{n}/#comments" for n in (1, 2)],
+            _comment_pages,
+            ("trap", "comments"),
+            n=FEW,
+        ),
         _copies("cpage", 68, lambda t: [f"{t.path}?cpage={n}#comments" for n in (1, 2)], _with("cpage"), n=FEW),
         _copies("amp-step", 69, lambda t: [f"{t.path}amp/"], _without_step("amp"), ("trap", "amp"), n=FEW),
         _copies("amp-query", 70, lambda t: [f"{t.path}?amp=1", f"{t.path}?amp"], _with("amp"), n=FEW),
-        _copies("amp-folder", 71, lambda t: [f"/amp{t.path}"], _without_step("amp"), spare=12,
-                head=lambda t: f'<link rel="amphtml" href="/amp{t.path}">'),
+        _copies(
+            "amp-folder",
+            71,
+            lambda t: [f"/amp{t.path}"],
+            _without_step("amp"),
+            spare=12,
+            head=lambda t: f'<link rel="amphtml" href="/amp{t.path}">',
+        ),
         _copies("phone-query", 72, lambda t: [f"{t.path}?m=1"], _with("m"), n=FEW),
         _copies("slash", 73, lambda t: [t.path.rstrip("/"), t.path], lambda ask: ask.path + "/", n=FEW),
         _copies("case", 74, lambda t: [t.path.upper(), t.path.title()], lambda ask: ask.path.lower(), spare=12),
-        _copies("index-file", 75, lambda t: [f"{t.path}index.html"], lambda ask: ask.path.removesuffix("index.html"),
-                n=FEW),
-        _copies("two-slashes", 76, lambda t: [f"http://two-slashes.test/{t.path}"],
-                lambda ask: ask.path.replace("//", "/"), n=FEW),
-        _copies("language", 77, lambda t: [f"{t.path}?lang={code}" for code in ("de", "fr", "pt")], _with("lang"),
-                spare=20),
-        _copies("reference", 78, lambda t: [f"{t.path}?from=related", f"{t.path}?ref=home"], _with("from", "ref"),
-                spare=20),
-        Trap("attachments", first_of(_attachments(pictures), blog(
-            pictures, "attachments.test", tail=lambda t: links(*(f"{t.path}image-{n}/" for n in (1, 2, 3)),
-                                                               f"/?attachment_id={t.number + 500}"))),
-             tuple(pictures), 3, {f"/?attachment_id={pictures[0].number + 500}": ("trap", "attachment")}, spare=25),
-        Trap("comment-feeds", first_of(_comment_feed, blog(
-            commented, "comment-feeds.test", tail=lambda t: links(f"{t.path}feed/", "/comments/feed/"))),
-             tuple(commented), 3),
+        _copies(
+            "index-file", 75, lambda t: [f"{t.path}index.html"], lambda ask: ask.path.removesuffix("index.html"), n=FEW
+        ),
+        _copies(
+            "two-slashes",
+            76,
+            lambda t: [f"http://two-slashes.test/{t.path}"],
+            lambda ask: ask.path.replace("//", "/"),
+            n=FEW,
+        ),
+        _copies(
+            "language", 77, lambda t: [f"{t.path}?lang={code}" for code in ("de", "fr", "pt")], _with("lang"), spare=20
+        ),
+        _copies(
+            "reference", 78, lambda t: [f"{t.path}?from=related", f"{t.path}?ref=home"], _with("from", "ref"), spare=20
+        ),
+        Trap(
+            "attachments",
+            first_of(
+                _attachments(pictures),
+                blog(
+                    pictures,
+                    "attachments.test",
+                    tail=lambda t: links(
+                        *(f"{t.path}image-{n}/" for n in (1, 2, 3)), f"/?attachment_id={t.number + 500}"
+                    ),
+                ),
+            ),
+            tuple(pictures),
+            3,
+            {f"/?attachment_id={pictures[0].number + 500}": ("trap", "attachment")},
+            spare=25,
+        ),
+        Trap(
+            "comment-feeds",
+            first_of(
+                _comment_feed,
+                blog(commented, "comment-feeds.test", tail=lambda t: links(f"{t.path}feed/", "/comments/feed/")),
+            ),
+            tuple(commented),
+            3,
+        ),
         Trap("www-redirect", bare, tuple(redirected), 3, more={"www.www-redirect.test": www}),
         Trap("www-canonical", same, tuple(declared), 3, more={"www.www-canonical.test": own}),
-        Trap("phone-host", blog(mobile, "phone-host.test", tail=lambda t: links(f"http://m.phone-host.test{t.path}")),
-             tuple(mobile), 3, more={"m.phone-host.test": phone}),
-        Trap("dead-ends", blog(dead, "dead-ends.test", tail=lambda t: links(
-            "mailto:x@y.test", "javascript:void(0)", "/wp-login.php?redirect_to=%2F",
-            f"/cart/?add-to-cart={t.number}")),
-             tuple(dead), 3, {"/wp-login.php?redirect_to=%2F": ("trap", "account")}),
+        Trap(
+            "phone-host",
+            blog(mobile, "phone-host.test", tail=lambda t: links(f"http://m.phone-host.test{t.path}")),
+            tuple(mobile),
+            3,
+            more={"m.phone-host.test": phone},
+        ),
+        Trap(
+            "dead-ends",
+            blog(
+                dead,
+                "dead-ends.test",
+                tail=lambda t: links(
+                    "mailto:x@y.test",
+                    "javascript:void(0)",
+                    "/wp-login.php?redirect_to=%2F",
+                    f"/cart/?add-to-cart={t.number}",
+                ),
+            ),
+            tuple(dead),
+            3,
+            {"/wp-login.php?redirect_to=%2F": ("trap", "account")},
+        ),
     ]

@@ -17,8 +17,16 @@ def _month(at: date, by: int) -> date:
     return date(number // 12, number % 12 + 1, 1)
 
 
-def _made(name: str, seed: int, space: Respond, menu: str, listings: int = 3, n: int = N,
-          outcomes: dict[str, tuple[str, str]] | None = None, spare: int = 0) -> Trap:
+def _made(
+    name: str,
+    seed: int,
+    space: Respond,
+    menu: str,
+    listings: int = 3,
+    n: int = N,
+    outcomes: dict[str, tuple[str, str]] | None = None,
+    spare: int = 0,
+) -> Trap:
     told = telling(seed, n)
     host = f"{name}.test"
     own = blog(told, host, menu=lambda t: menu)
@@ -39,8 +47,9 @@ def _plan(ask: Ask) -> Reply | None:
     year, month = ask.parts[1].split("-")
     at = date(int(year), int(month), 1)
     around = [f"/plan/{m:%Y-%m}/" for m in (_month(at, -1), _month(at, 1))]
-    return document(f"Plan of {at:%B %Y}", f"<h1>{at:%B %Y}</h1><table><tr><td>1</td><td>2</td></tr></table>"
-                                           f"{links(*around)}")
+    return document(
+        f"Plan of {at:%B %Y}", f"<h1>{at:%B %Y}</h1><table><tr><td>1</td><td>2</td></tr></table>{links(*around)}"
+    )
 
 
 def _by_query(ask: Ask) -> Reply | None:
@@ -69,6 +78,7 @@ def _session_path(told: list[Told]) -> Respond:
         if path == "/":
             return listing(told, address=lambda t: t.path + sid, menu=menu)
         return article(at[path], menu=menu) if path in at else None
+
     return respond
 
 
@@ -81,21 +91,32 @@ def _session_query(told: list[Told], key: str, form: str) -> Respond:
         if ask.path == "/":
             return listing(told, address=lambda t: t.path + sid, menu=menu)
         return article(at[ask.path], menu=menu) if ask.path in at else None
+
     return respond
 
 
-_CHOICES = {"sort": "date title author", "order": "asc desc", "view": "grid list full", "filter[]": "coast trades",
-            "period": "day week year", "length": "short long"}
+_CHOICES = {
+    "sort": "date title author",
+    "order": "asc desc",
+    "view": "grid list full",
+    "filter[]": "coast trades",
+    "period": "day week year",
+    "length": "short long",
+}
 
 
 def _facets(told: list[Told]) -> Respond:
     def respond(ask: Ask) -> Reply | None:
         if ask.path != "/archive/":
             return None
-        more = ["/archive/?" + "&".join(f"{k}={v}" for k, v in {**ask.values, key: value}.items())
-                for key, values in _CHOICES.items() for value in values.split()]
+        more = [
+            "/archive/?" + "&".join(f"{k}={v}" for k, v in {**ask.values, key: value}.items())
+            for key, values in _CHOICES.items()
+            for value in values.split()
+        ]
         shown = sorted(told, key=lambda t: (len(ask.query) * t.number) % 97)[:8]
         return listing(shown, title="Archive", pager=links(*more))
+
     return respond
 
 
@@ -109,6 +130,7 @@ def _combined(told: list[Told]) -> Respond:
         more = [f"/tag/{'+'.join(sorted({*chosen, t}))}/" for t in tags]
         shown = [t for t in told if all((t.number * 7 + int(c[1:])) % 3 == 0 for c in chosen)]
         return listing(shown, title=f"Tagged {' and '.join(chosen)}", pager=links(*more))
+
     return respond
 
 
@@ -118,6 +140,7 @@ def _cloud(told: list[Told]) -> Respond:
             return None
         number = int(ask.parts[1].removeprefix("word-"))
         return listing([told[number % len(told)]], title=f"Tagged {ask.parts[1]}")
+
     return respond
 
 
@@ -127,6 +150,7 @@ def _authors(told: list[Told]) -> Respond:
             return None
         number = int(ask.parts[1].removeprefix("guest-"))
         return listing([told[number % len(told)]], title=f"Posts by guest {number}")
+
     return respond
 
 
@@ -137,6 +161,7 @@ def _searches(told: list[Told]) -> Respond:
         word = ask.parts[1] if len(ask.parts) > 1 else ask.values.get("s", "x")
         more = [f"/search/{word}-{n}/" for n in range(6)] + [f"/?s={word}+{n}" for n in range(6)]
         return listing(told[:4], title=f"Search: {word}", pager=links(*more))
+
     return respond
 
 
@@ -150,6 +175,7 @@ def _growing(told: list[Told]) -> Respond:
             return None
         around = [t.path.strip("/") + "/" for t in told[:3]]
         return article(at[last], menu=links(*around))
+
     return respond
 
 
@@ -160,8 +186,9 @@ def traps() -> list[Trap]:
     guests, searched, growing = telling(27, N), telling(28, N), telling(29, N)
     cloud = "".join(f'<a href="/tag/word-{n}/" rel="tag">word {n}</a> ' for n in range(900))
     return [
-        _made("calendar", 1, _calendar, links("/calendar/2024/05/"),
-              outcomes={"/calendar/2024/05/": ("trap", "calendar")}),
+        _made(
+            "calendar", 1, _calendar, links("/calendar/2024/05/"), outcomes={"/calendar/2024/05/": ("trap", "calendar")}
+        ),
         _made("plan", 2, _plan, links("/plan/2024-05/"), spare=25),
         _made("whatson", 3, _by_query, links("/whats-on/"), spare=25),
         _made("days", 4, _days, links("/2024/05/17/"), spare=25),
@@ -169,19 +196,57 @@ def traps() -> list[Trap]:
         Trap("session-php", _session_query(by_query, "PHPSESSID", "{:026x}"), tuple(by_query), 1),
         Trap("session-sid", _session_query(short, "sid", "{:024x}"), tuple(short), 1),
         Trap("session-odd", _session_query(odd, "xq", "v{:08x}"), tuple(odd), 1, spare=30),
-        Trap("facets", first_of(_facets(faceted), blog(faceted, "facets.test", menu=lambda t: links("/archive/"))),
-             tuple(faceted), 4, spare=25),
-        Trap("combined", first_of(_combined(combined), blog(
-            combined, "combined.test", menu=lambda t: links("/tag/t1/"))),
-             tuple(combined), 4, spare=25),
-        Trap("cloud", first_of(_cloud(clouded), blog(clouded, "cloud.test", menu=lambda t: "" if t else cloud)),
-             tuple(clouded), 5, spare=25),
-        Trap("authors", first_of(_authors(guests), blog(
-            guests, "authors.test", menu=lambda t: links(*(f"/author/guest-{n}/" for n in range(200))))),
-            tuple(guests), 3, spare=25),
-        Trap("searches", first_of(_searches(searched), blog(
-            searched, "searches.test", menu=lambda t: links("/?s=sea", "/search/sea/", f"/search/{quote('größe')}/"))),
-            tuple(searched), 3, {"/?s=sea": ("trap", "search")}, spare=25),
-        Trap("growing", first_of(lambda ask: listing(growing) if ask.path == "/" else None, _growing(growing)),
-             tuple(growing), 1, spare=20),
+        Trap(
+            "facets",
+            first_of(_facets(faceted), blog(faceted, "facets.test", menu=lambda t: links("/archive/"))),
+            tuple(faceted),
+            4,
+            spare=25,
+        ),
+        Trap(
+            "combined",
+            first_of(_combined(combined), blog(combined, "combined.test", menu=lambda t: links("/tag/t1/"))),
+            tuple(combined),
+            4,
+            spare=25,
+        ),
+        Trap(
+            "cloud",
+            first_of(_cloud(clouded), blog(clouded, "cloud.test", menu=lambda t: "" if t else cloud)),
+            tuple(clouded),
+            5,
+            spare=25,
+        ),
+        Trap(
+            "authors",
+            first_of(
+                _authors(guests),
+                blog(guests, "authors.test", menu=lambda t: links(*(f"/author/guest-{n}/" for n in range(200)))),
+            ),
+            tuple(guests),
+            3,
+            spare=25,
+        ),
+        Trap(
+            "searches",
+            first_of(
+                _searches(searched),
+                blog(
+                    searched,
+                    "searches.test",
+                    menu=lambda t: links("/?s=sea", "/search/sea/", f"/search/{quote('größe')}/"),
+                ),
+            ),
+            tuple(searched),
+            3,
+            {"/?s=sea": ("trap", "search")},
+            spare=25,
+        ),
+        Trap(
+            "growing",
+            first_of(lambda ask: listing(growing) if ask.path == "/" else None, _growing(growing)),
+            tuple(growing),
+            1,
+            spare=20,
+        ),
     ]

@@ -17,14 +17,20 @@ def status(archive: Path, *words: str) -> Any:
 
 def test_only_what_is_missing_is_asked_for(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
-    pages: dict[str, Any] = {"/": home("/one/", "/two/", "/tag/sea/"), "/one/": page("The first"),
-                             "/two/": Answer(b"", 502), "/tag/sea/": Answer(b"", 500), "/deep/": page("The third")}
+    pages: dict[str, Any] = {
+        "/": home("/one/", "/two/", "/tag/sea/"),
+        "/one/": page("The first"),
+        "/two/": Answer(b"", 502),
+        "/tag/sea/": Answer(b"", 500),
+        "/deep/": page("The third"),
+    }
     with serving(pages) as site:
         assert counts(site.url, archive=archive)["failed"] == 2
         [told] = status(archive, "--missing")
-        assert [(row["url"].removeprefix(site.url), row["outcome"], row["status"], row["sources"])
-                for row in told["missing"]] == [("two/", "failed", 502, ["listing"]),
-                                                ("tag/sea/", "failed", 500, ["link"])]
+        assert [
+            (row["url"].removeprefix(site.url), row["outcome"], row["status"], row["sources"])
+            for row in told["missing"]
+        ] == [("two/", "failed", 502, ["listing"]), ("tag/sea/", "failed", 500, ["link"])]
         pages |= {"/two/": page("The second"), "/tag/sea/": home("/deep/")}
         site.requests.clear()
         again = counts(site.url, "--missing", archive=archive)
@@ -42,8 +48,13 @@ def test_only_what_is_missing_is_asked_for(tmp_path: Path) -> None:
 def test_what_was_set_aside_is_asked_for_on_wish(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     tags = [f"/tag/word-{n}/" for n in range(60)]
-    pages: dict[str, Any] = {"/": home("/one/", *tags), "/one/": page("The first"), "/hidden/": page("The second"),
-                             **{tag: home("/one/") for tag in tags[:-1]}, tags[-1]: home("/hidden/")}
+    pages: dict[str, Any] = {
+        "/": home("/one/", *tags),
+        "/one/": page("The first"),
+        "/hidden/": page("The second"),
+        **{tag: home("/one/") for tag in tags[:-1]},
+        tags[-1]: home("/hidden/"),
+    }
     with serving(pages) as site:
         first = counts(site.url, archive=archive)
         assert (first["new"], len([r for r in site.requests if r.startswith("/tag/")]), first["trapped"]) == (1, 20, 40)
@@ -65,12 +76,20 @@ def test_missing_and_full_exclude_each_other(tmp_path: Path) -> None:
 
 def test_since_leaves_old_posts_alone_and_finds_the_new_ones_behind_them(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
-    entries = "".join(f"<entry><title>Post {n}</title><link href='/post-{n}/'/><id>tag:x:{n}</id><published>"
-                      f"{2023 + n // 100}-05-01T00:00:00Z</published></entry>" for n in range(103))
-    feed = Answer(f"<feed xmlns='http://www.w3.org/2005/Atom'>{entries}</feed>".encode(),
-                  headers={"Content-Type": "application/atom+xml"})
-    pages: dict[str, Any] = {"/": home(head='<link rel="alternate" type="application/atom+xml" href="/atom.xml">'),
-                             "/atom.xml": feed, **{f"/post-{n}/": page(f"Post {n}") for n in range(103)}}
+    entries = "".join(
+        f"<entry><title>Post {n}</title><link href='/post-{n}/'/><id>tag:x:{n}</id><published>"
+        f"{2023 + n // 100}-05-01T00:00:00Z</published></entry>"
+        for n in range(103)
+    )
+    feed = Answer(
+        f"<feed xmlns='http://www.w3.org/2005/Atom'>{entries}</feed>".encode(),
+        headers={"Content-Type": "application/atom+xml"},
+    )
+    pages: dict[str, Any] = {
+        "/": home(head='<link rel="alternate" type="application/atom+xml" href="/atom.xml">'),
+        "/atom.xml": feed,
+        **{f"/post-{n}/": page(f"Post {n}") for n in range(103)},
+    }
     with serving(pages) as site:
         assert counts(site.url, "--since", "2024-01-01", archive=archive)["new"] == 3
         assert sorted(r for r in site.requests if r.startswith("/post-1")) == [f"/post-{n}/" for n in (100, 101, 102)]

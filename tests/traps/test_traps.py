@@ -52,8 +52,17 @@ def crawled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crawled]:
     archive = tmp_path_factory.mktemp("traps") / "archive.db"
     sites = {host: respond for trap in TRAPS for host, respond in ((trap.host, trap.respond), *trap.more.items())}
     with web(sites) as served:
-        done = run(archive, served.address, "crawl", *(f"http://{t.host}/" for t in TRAPS), "--delay", "0", "--json",
-                   "--workers", "6")
+        done = run(
+            archive,
+            served.address,
+            "crawl",
+            *(f"http://{t.host}/" for t in TRAPS),
+            "--delay",
+            "0",
+            "--json",
+            "--workers",
+            "6",
+        )
         assert done.stdout, done.stderr
         states = json.loads(run(archive, served.address, "status", "--json").stdout)
         yield Crawled(served, archive, {r["site"]: r for r in json.loads(done.stdout)}, {s["site"]: s for s in states})
@@ -76,8 +85,10 @@ def test_what_it_costs(crawled: Crawled, trap: Trap) -> None:
 
 
 def test_every_address_has_one_outcome_with_its_rule(crawled: Crawled, trap: Trap) -> None:
-    rows = crawled.rows("select p.url, p.outcome, p.reason, p.rule from pages p join sites s on s.id = p.site_id "
-                        "where s.name = ?", trap.host)
+    rows = crawled.rows(
+        "select p.url, p.outcome, p.reason, p.rule from pages p join sites s on s.id = p.site_id where s.name = ?",
+        trap.host,
+    )
     assert {row[1] for row in rows} <= set(Outcome) - {Outcome.DUE}
     assert [row for row in rows if not (row[2] or row[3])] == []
     by_key = {urlkey(row[0]): (row[1], row[3]) for row in rows}

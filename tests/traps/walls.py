@@ -27,8 +27,13 @@ N = 16
 DEAD = tuple(f"/a-lost-post-{n}/" for n in range(8))
 
 
-def _dead(name: str, seed: int, missing: Callable[[list[Told], Ask], Reply], rule: tuple[str, str],
-          told_by_sitemap: bool = False) -> Trap:
+def _dead(
+    name: str,
+    seed: int,
+    missing: Callable[[list[Told], Ask], Reply],
+    rule: tuple[str, str],
+    told_by_sitemap: bool = False,
+) -> Trap:
     """A blog with links to posts that are no more, and its own way of saying so."""
     told = telling(seed, N)
     host = f"{name}.test"
@@ -42,19 +47,23 @@ def _dead(name: str, seed: int, missing: Callable[[list[Told], Ask], Reply], rul
         return None
 
     own = blog(told, host, tail=lambda t: links(DEAD[t.number % len(DEAD)]))
-    return Trap(name, first_of(sources, own, lambda ask: missing(told, ask)), tuple(told), 3,
-                dict.fromkeys(DEAD, rule), spare=8)
+    return Trap(
+        name, first_of(sources, own, lambda ask: missing(told, ask)), tuple(told), 3, dict.fromkeys(DEAD, rule), spare=8
+    )
 
 
 def _themed(told: list[Told], ask: Ask) -> Reply:
     """In a language that no table of ours has, with a date and the newest posts beside it."""
     newest = "".join(f'<li><a href="{t.path}">{t.title}</a></li>' for t in told[:5])
-    return document("Ekki fannst | Low Water", f"""<article><h1>Ekki fannst</h1><p class="byline">By
+    return document(
+        "Ekki fannst | Low Water",
+        f"""<article><h1>Ekki fannst</h1><p class="byline">By
 <span class="author">Low Water</span>, <time datetime="2024-05-01">May 1, 2024</time></p>
 <div class="text"><p>Því miður er síðan {ask.path} ekki lengur til. Hún kann að
 hafa verið flutt, eða henni hefur verið eytt fyrir löngu, og enginn veit lengur hvert.</p>
 <p>Reyndu að leita að henni, eða farðu aftur á forsíðuna þar sem nýjustu færslurnar eru.</p></div></article>
-<ul>{newest}</ul>""")
+<ul>{newest}</ul>""",
+    )
 
 
 def _home_again(told: list[Told], ask: Ask) -> Reply:
@@ -62,8 +71,11 @@ def _home_again(told: list[Told], ask: Ask) -> Reply:
 
 
 def _search_page(told: list[Told], ask: Ask) -> Reply:
-    return document("Low Water", f"<h1>Search</h1><p>No results for {ask.path}.</p><form><input name='q'></form>"
-                                 f"<h2>Popular posts</h2>{links(*(t.path for t in told[:5]))}")
+    return document(
+        "Low Water",
+        f"<h1>Search</h1><p>No results for {ask.path}.</p><form><input name='q'></form>"
+        f"<h2>Popular posts</h2>{links(*(t.path for t in told[:5]))}",
+    )
 
 
 def _anything(told: list[Told], ask: Ask) -> Reply:
@@ -83,8 +95,12 @@ def _members(told: list[Told]) -> Respond:
         post = at.get(ask.path)
         if post is None or post.number % 3:
             return None
-        return document("Log in | Low Water", "<h1>Log in</h1><form method='post'><input name='user'><input "
-                                              "type='password' name='pass'></form><p>Members read more.</p>")
+        return document(
+            "Log in | Low Water",
+            "<h1>Log in</h1><form method='post'><input name='user'><input "
+            "type='password' name='pass'></form><p>Members read more.</p>",
+        )
+
     return respond
 
 
@@ -100,6 +116,7 @@ def _consent(told: list[Told], host: str) -> Respond:
             return None
         head = '<link rel="alternate" type="application/atom+xml" href="/atom.xml">'
         return document("Low Water", CONSENT, head=head)
+
     return respond
 
 
@@ -109,6 +126,7 @@ def _circles(told: list[Told], host: str) -> Respond:
             return Reply("", 302, {"Location": "/cookie/", "Set-Cookie": f"seen={ask.number}"})
         to = {"/a/": "/b/", "/b/": "/a/", "/x/": "/y/", "/y/": "/z/", "/z/": "/x/"}.get(ask.path)
         return moved(to) if to else None
+
     return first_of(respond, blog(told, host, menu=lambda t: links("/a/", "/cookie/", "/x/")))
 
 
@@ -122,6 +140,7 @@ def _shut(told: list[Told], host: str) -> Respond:
         if ask.path == "/sitemap.xml":
             return sitemap([f"http://{host}{t.path}" for t in told])
         return Reply("", 404) if ask.path == "/robots.txt" else None
+
     return respond
 
 
@@ -138,8 +157,11 @@ def traps() -> list[Trap]:
         frame = f"<p>{words(5, 400)}</p>"
         if ask.path in at:
             return article(at[ask.path], text=f"<p>{at[ask.path].paragraphs[0][:70]}.</p>", foot=frame)
-        if ask.path.strip("/") and not ask.path.endswith((".xml", ".txt", ".gz", ".json", ".html")) \
-                and ask.parts[0] not in ("page", "feed", "rss", "feeds"):
+        if (
+            ask.path.strip("/")
+            and not ask.path.endswith((".xml", ".txt", ".gz", ".json", ".html"))
+            and ask.parts[0] not in ("page", "feed", "rss", "feeds")
+        ):
             return document("Nichts da | Low Water", "<h1>Nichts da</h1><p>Leider nein.</p>", foot=frame)
         return None
 
@@ -151,13 +173,36 @@ def traps() -> list[Trap]:
         _dead("search-page", 104, _search_page, soft, told_by_sitemap=True),
         _dead("to-home", 105, _to_home, soft, told_by_sitemap=True),
         _dead("anything", 106, _anything, ("not-article", "")),
-        Trap("outage", first_of(_shut(told_of, "outage.test"), lambda ask: document("Closed", "<p>Back soon.</p>")),
-             tuple(told_of), 0),
+        Trap(
+            "outage",
+            first_of(_shut(told_of, "outage.test"), lambda ask: document("Closed", "<p>Back soon.</p>")),
+            tuple(told_of),
+            0,
+        ),
         Trap("brief", first_of(terse, brief), tuple(short), 3),
-        Trap("members", first_of(_members(mixed), blog(mixed, "members.test")), open_posts, 3,
-             {shut.path: ("refused", "login wall")}, spare=len(mixed) // 3),
-        Trap("consent", _consent(walled, "consent.test"), (), 0, {walled[0].path: ("refused", "consent wall")},
-             says="consent wall", spare=20),
-        Trap("circles", _circles(circled, "circles.test"), tuple(circled), 3,
-             dict.fromkeys(("/a/", "/b/", "/x/", "/cookie/"), ("failed", "redirect-loop")), spare=8),
+        Trap(
+            "members",
+            first_of(_members(mixed), blog(mixed, "members.test")),
+            open_posts,
+            3,
+            {shut.path: ("refused", "login wall")},
+            spare=len(mixed) // 3,
+        ),
+        Trap(
+            "consent",
+            _consent(walled, "consent.test"),
+            (),
+            0,
+            {walled[0].path: ("refused", "consent wall")},
+            says="consent wall",
+            spare=20,
+        ),
+        Trap(
+            "circles",
+            _circles(circled, "circles.test"),
+            tuple(circled),
+            3,
+            dict.fromkeys(("/a/", "/b/", "/x/", "/cookie/"), ("failed", "redirect-loop")),
+            spare=8,
+        ),
     ]

@@ -67,27 +67,42 @@ def document(title: str, main: str, *, head: str = "", menu: str = "", foot: str
 
 def article(told: Told, *, head: str = "", menu: str = "", foot: str = "", tail: str = "", text: str = "") -> Reply:
     body = text or "".join(f"<p>{p}</p>" for p in told.paragraphs)
-    return document(f"{told.title} | Low Water", f"""<article><h1>{told.title}</h1>
+    return document(
+        f"{told.title} | Low Water",
+        f"""<article><h1>{told.title}</h1>
 <p class="byline">By <span class="author">{told.author}</span>,
 <time datetime="{told.at.isoformat()}">{told.day}</time></p><div class="text">{body}</div></article>{tail}""",
-                    head=head, menu=menu, foot=foot)
+        head=head,
+        menu=menu,
+        foot=foot,
+    )
 
 
 def links(*addresses: str) -> str:
     return " ".join(f'<a href="{a}">{unquote(a).strip("/") or "home"}</a>' for a in addresses)
 
 
-def listing(told: list[Told], *, title: str = "Low Water", older: str = "", head: str = "", menu: str = "",
-            address: Callable[[Told], str] = lambda t: t.path, pager: str = "") -> Reply:
+def listing(
+    told: list[Told],
+    *,
+    title: str = "Low Water",
+    older: str = "",
+    head: str = "",
+    menu: str = "",
+    address: Callable[[Told], str] = lambda t: t.path,
+    pager: str = "",
+) -> Reply:
     rows = "".join(f'<article><h2><a href="{address(t)}">{t.title}</a></h2><p>{t.day}</p></article>' for t in told)
     more = f'<div class="pagination"><a class="older" href="{older}">Older posts</a></div>' if older else ""
     return document(title, f"<h1>{title}</h1>{rows}{more}{pager}", head=head, menu=menu)
 
 
 def feed(told: list[Told], base: str, following: str = "") -> Reply:
-    items = "".join(f"<entry><title>{t.title}</title><link href='{base}{t.path}'/><id>tag:low,{base}:{t.number}</id>"
-                    f"<updated>{t.at.isoformat()}</updated><published>{t.at.isoformat()}</published></entry>"
-                    for t in told)
+    items = "".join(
+        f"<entry><title>{t.title}</title><link href='{base}{t.path}'/><id>tag:low,{base}:{t.number}</id>"
+        f"<updated>{t.at.isoformat()}</updated><published>{t.at.isoformat()}</published></entry>"
+        for t in told
+    )
     more = f"<link rel='next' href='{base}{following}'/>" if following else ""
     return xml(f"<feed xmlns='http://www.w3.org/2005/Atom'><title>Low Water</title>{more}{items}</feed>")
 
@@ -98,7 +113,7 @@ def sitemap(addresses: list[str]) -> Reply:
 
 
 def paged(told: list[Told], number: int, size: int = PER_PAGE) -> list[Told]:
-    return told[(number - 1) * size: number * size]
+    return told[(number - 1) * size : number * size]
 
 
 def last_page(told: list[Told], size: int = PER_PAGE) -> int:
@@ -110,9 +125,15 @@ def telling(seed: int, count: int) -> list[Told]:
     return posts(count, seed=1_000 + seed)[::-1]
 
 
-def blog(told: list[Told], host: str, *, menu: Callable[[Told | None], str] = lambda t: "",
-         tail: Callable[[Told], str] = lambda t: "", head: Callable[[Told], str] = lambda t: "",
-         home_head: str = '<link rel="alternate" type="application/atom+xml" href="/atom.xml">') -> Respond:
+def blog(
+    told: list[Told],
+    host: str,
+    *,
+    menu: Callable[[Told | None], str] = lambda t: "",
+    tail: Callable[[Told], str] = lambda t: "",
+    head: Callable[[Told], str] = lambda t: "",
+    home_head: str = '<link rel="alternate" type="application/atom+xml" href="/atom.xml">',
+) -> Respond:
     """A plain blog: the newest posts on the home page and in a feed, older ones at /page/N/; its sitemap is empty.
 
     `menu`, `tail` and `head` say what stands on each post (None: on each listing) beside it.
@@ -136,8 +157,10 @@ def blog(told: list[Told], host: str, *, menu: Callable[[Told | None], str] = la
 
 def first_of(*answers: Respond) -> Respond:
     """The first answer that is one."""
+
     def respond(ask: Ask) -> Reply | None:
         return next((reply for answer in answers if (reply := answer(ask)) is not None), None)
+
     return respond
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from archiver.commands.main import cli
+from archiver.cli.main import cli
 from tests.archive_fixture import make_archive
 from tests.processes import Running
 

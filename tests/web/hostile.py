@@ -6,27 +6,33 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from archiver.store.capture_rows import enter_capture
-from archiver.store.connect import open_archive
-from archiver.store.evidence_form import packed
-from archiver.store.transaction import writing
+from archiver.storage.article_tables.captures import enter_capture
+from archiver.storage.article_tables.evidence import pack_evidence
+from archiver.storage.connection import open_archive, writing
 from archiver.urls import urlkey
 from tests.proved_archive import Run
 
 BAD = "https://bad.example/"
 FAR = "http://far.example/"
-POST, STYLE, IMAGE, DRAWING, NOTE, FEED = (f"{BAD}{name}" for name in (
-    "post?a=1&b=2", "style.css", "dot.png", "drawing.svg", "note.txt", "feed.xml"))
+POST, STYLE, IMAGE, DRAWING, NOTE, FEED = (
+    f"{BAD}{name}" for name in ("post?a=1&b=2", "style.css", "dot.png", "drawing.svg", "note.txt", "feed.xml")
+)
 SHOT = "\"'><img src=x onerror=alert(1)><script>alert(2)</script><svg onload=alert(3)>{{7*7}}\u202e"
-PNG = bytes.fromhex("89504e470d0a1a0a0000000d49484452000000010000000108020000009077"
-                    "53de0000000c49444154789c63f8cfc0000003010100c9fe92ef0000000049454e44ae426082")
-CSS = (f"@import '{FAR}more.css'; body {{ background: url({FAR}css.png); color: rgb(1, 2, 3) }}"
-       f" p {{ width: expression(alert(4)); behavior: url({FAR}x.htc); -moz-binding: url({FAR}x.xml#a) }}"
-       " i { background: url(dot.png) } </style><script>alert(5)</script>")
-SVG = (f'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(6)"><script>alert(7)</script>'
-       f'<image href="{FAR}svg.png"/>'
-       '<foreignObject><body xmlns="http://www.w3.org/1999/xhtml"><iframe src="javascript:alert(8)"/></body>'
-       '</foreignObject><rect width="9" height="9"/></svg>')
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108020000009077"
+    "53de0000000c49444154789c63f8cfc0000003010100c9fe92ef0000000049454e44ae426082"
+)
+CSS = (
+    f"@import '{FAR}more.css'; body {{ background: url({FAR}css.png); color: rgb(1, 2, 3) }}"
+    f" p {{ width: expression(alert(4)); behavior: url({FAR}x.htc); -moz-binding: url({FAR}x.xml#a) }}"
+    " i { background: url(dot.png) } </style><script>alert(5)</script>"
+)
+SVG = (
+    f'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(6)"><script>alert(7)</script>'
+    f'<image href="{FAR}svg.png"/>'
+    '<foreignObject><body xmlns="http://www.w3.org/1999/xhtml"><iframe src="javascript:alert(8)"/></body>'
+    '</foreignObject><rect width="9" height="9"/></svg>'
+)
 PAGE = f"""<!DOCTYPE html><html lang="en" class="x" onclick="alert(10)"><head><title>A post</title>
 <base href="{BAD}"><base href="{FAR}base/">
 <meta http-equiv="refresh" content="0;url={FAR}refreshed"><meta http-equiv="Content-Security-Policy" content="">
@@ -64,11 +70,17 @@ def make(folder: Path) -> Path:
     archive = folder / "hostile.db"
     with Run(archive, BAD, datetime(2024, 5, 1, 8, tzinfo=UTC)) as run:
         run.post(POST, PAGE.encode())
-        evil = ((b"X-Evil", b"a\r\nSet-Cookie: mine=1\r\nRefresh: 0;url=" + FAR.encode()),
-                (b"X-Tag", b"<script>alert(1)"))
-        for url, kind, body in ((STYLE, "text/css", CSS), (IMAGE, "image/png", PNG), (DRAWING, "image/svg+xml", SVG),
-                                (NOTE, "text/plain; x=\"<script>\"", SHOT),
-                                (FEED, "text/xml", f"<?xml-stylesheet href='{FAR}x.xsl'?><x>{SHOT}</x>")):
+        evil = (
+            (b"X-Evil", b"a\r\nSet-Cookie: mine=1\r\nRefresh: 0;url=" + FAR.encode()),
+            (b"X-Tag", b"<script>alert(1)"),
+        )
+        for url, kind, body in (
+            (STYLE, "text/css", CSS),
+            (IMAGE, "image/png", PNG),
+            (DRAWING, "image/svg+xml", SVG),
+            (NOTE, 'text/plain; x="<script>"', SHOT),
+            (FEED, "text/xml", f"<?xml-stylesheet href='{FAR}x.xsl'?><x>{SHOT}</x>"),
+        ):
             data = body if isinstance(body, bytes) else body.encode()
             capture = run.capture(url, data, 200, None, *evil, kind=kind)
             run.writer.flush()
@@ -80,28 +92,72 @@ def make(folder: Path) -> Path:
 
 def _overwrite(archive: Path) -> None:
     db = open_archive(archive)
-    texts = ("title", "description", "published_precision", "language", "image", "canonical_url", "platform",
-             "extractor")
+    texts = (
+        "title",
+        "description",
+        "published_precision",
+        "language",
+        "image",
+        "canonical_url",
+        "platform",
+        "extractor",
+    )
     with db.atomic():
-        db.execute(f"update articles set {', '.join(f'{name} = ?' for name in texts)}, body = ?, authors = ?, "
-                   "categories = ?, tags = ?, credits = ?, geotags = ?, evidence = ?",
-                   [SHOT] * len(texts) + [f"{SHOT}\n\nA line.\n\n{SHOT} one\n{SHOT} two"] + [_json([SHOT])] * 4 + [
-                       _json([{"latitude": 1.5, "longitude": 2.5, "placename": SHOT, "region": SHOT, "role": SHOT,
-                               "source": SHOT}]),
-                       packed([{"field": "title", "value": SHOT, "source": SHOT, "locator": SHOT, "confidence": 0.5,
-                                "won": 1, "extractor": SHOT}])])
+        db.execute(
+            f"update articles set {', '.join(f'{name} = ?' for name in texts)}, body = ?, authors = ?, "
+            "categories = ?, tags = ?, credits = ?, geotags = ?, evidence = ?",
+            [SHOT] * len(texts)
+            + [f"{SHOT}\n\nA line.\n\n{SHOT} one\n{SHOT} two"]
+            + [_json([SHOT])] * 4
+            + [
+                _json(
+                    [
+                        {
+                            "latitude": 1.5,
+                            "longitude": 2.5,
+                            "placename": SHOT,
+                            "region": SHOT,
+                            "role": SHOT,
+                            "source": SHOT,
+                        }
+                    ]
+                ),
+                pack_evidence(
+                    [
+                        {
+                            "field": "title",
+                            "value": SHOT,
+                            "source": SHOT,
+                            "locator": SHOT,
+                            "confidence": 0.5,
+                            "won": 1,
+                            "extractor": SHOT,
+                        }
+                    ]
+                ),
+            ],
+        )
         db.execute("update revisions set title = ?, changed = ?", [SHOT, _json([SHOT])])
-        db.execute("insert into revisions (article_id, revision, observed_at, changed, title, content, previous) "
-                   "select 1, 2, '2024-05-02T00:00:00+00:00', '[\"title\"]', ?, json_set(content, '$.title', ?), 1 "
-                   "from revisions where article_id = 1", [SHOT, f"x {SHOT}"])
-        db.execute("insert into article_urls (urlkey, url, article_id, kind) values (?, ?, 1, ?)",
-                   [urlkey(f"{BAD}2"), f"javascript:alert(40)//{SHOT}", SHOT])
-        db.execute("insert into pages (site_id, url, urlkey, kind, outcome, reason, rule, found_at) values "
-                   "(1, ?, 'x', 'post', 'failed', ?, ?, ?)", [f"javascript:alert(41)//{SHOT}", SHOT, SHOT, SHOT])
+        db.execute(
+            "insert into revisions (article_id, revision, observed_at, changed, title, content, previous) "
+            "select 1, 2, '2024-05-02T00:00:00+00:00', '[\"title\"]', ?, json_set(content, '$.title', ?), 1 "
+            "from revisions where article_id = 1",
+            [SHOT, f"x {SHOT}"],
+        )
+        db.execute(
+            "insert into article_urls (urlkey, url, article_id, kind) values (?, ?, 1, ?)",
+            [urlkey(f"{BAD}2"), f"javascript:alert(40)//{SHOT}", SHOT],
+        )
+        db.execute(
+            "insert into pages (site_id, url, urlkey, kind, outcome, reason, rule, found_at) values "
+            "(1, ?, 'x', 'post', 'failed', ?, ?, ?)",
+            [f"javascript:alert(41)//{SHOT}", SHOT, SHOT, SHOT],
+        )
         db.execute("update runs set reason = ?, mode = ?", [SHOT, SHOT])
         db.execute("update sites set platform = ?, start_url = ?", [SHOT, f"javascript:alert(42)//{SHOT}"])
-        db.execute("insert into usage_statements (capture_id, source, agent, name, value) values (1, ?, ?, ?, "
-                   "?)", [SHOT] * 4)
+        db.execute(
+            "insert into usage_statements (capture_id, source, agent, name, value) values (1, ?, ?, ?, ?)", [SHOT] * 4
+        )
 
 
 def _json(value: object) -> str:

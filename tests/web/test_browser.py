@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import expect
 
-from archiver.store.connect import open_archive
+from archiver.storage.connection import open_archive
 from tests.archive_fixture import make_archive
 from tests.web.browsing import Watch, browser, watching
 from tests.web.conftest import Served, serving, told
@@ -21,12 +21,21 @@ pytestmark = pytest.mark.needs("chromium")
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 ARABIC = ("عاصفة قوية تضرب الميناء", "ضربت عاصفة قوية الميناء القديم صباح اليوم، وقال الصيادون إن tide المد كان عاليا.")
 PAGES = {
-    "search": "/search?q=tide", "everything": "/", "trends": "/trends?term=tide&term=lamp&by=month",
-    "context": "/concordance?q=tide", "searches": "/searches", "saved": "/searches/tides",
-    "collection": "/collection?id=1&id=6&style=bibtex&name=Quay", "sites": "/sites", "failure": "/search?q=is:new",
+    "search": "/search?q=tide",
+    "everything": "/",
+    "trends": "/trends?term=tide&term=lamp&by=month",
+    "context": "/concordance?q=tide",
+    "searches": "/searches",
+    "saved": "/searches/tides",
+    "collection": "/collection?id=1&id=6&style=bibtex&name=Quay",
+    "sites": "/sites",
+    "failure": "/search?q=is:new",
 }
-SCREENS = [(name, DESKTOP, False) for name in PAGES] + [(name, PHONE, True) for name in PAGES] + [
-    ("search", DESKTOP, True), ("search", PHONE, False)]
+SCREENS = (
+    [(name, DESKTOP, False) for name in PAGES]
+    + [(name, PHONE, True) for name in PAGES]
+    + [("search", DESKTOP, True), ("search", PHONE, False)]
+)
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +97,9 @@ def test_to_search_narrow_and_widen(page: Any) -> None:
 
 def test_to_draw_a_period_on_the_chart(page: Any) -> None:
     page.goto("/search?q=-is:gone")
-    first, last = (page.locator(f'.chart a[data-period="{month}"] .area').bounding_box()
-                   for month in ("2023-12", "2024-04"))
+    first, last = (
+        page.locator(f'.chart a[data-period="{month}"] .area').bounding_box() for month in ("2023-12", "2024-04")
+    )
     page.mouse.move(first["x"] + 3, first["y"] + 30)
     page.mouse.down()
     page.mouse.move(last["x"] + 4, last["y"] + 30, steps=4)
@@ -169,8 +179,10 @@ def test_by_keyboard_alone(page: Any) -> None:
     page.wait_for_url("**/search?q=fog")
     for _ in range(60):
         page.keyboard.press("Tab")
-        focused = page.evaluate("[document.activeElement.closest('.hits h2')?.innerText, "
-                                "getComputedStyle(document.activeElement).outlineStyle]")
+        focused = page.evaluate(
+            "[document.activeElement.closest('.hits h2')?.innerText, "
+            "getComputedStyle(document.activeElement).outlineStyle]"
+        )
         if focused[0]:
             break
         assert focused[1] != "none" or page.evaluate("document.activeElement.closest('.map') !== null")
@@ -187,8 +199,15 @@ def test_a_map_is_one_stop_for_the_tabulator(page: Any) -> None:
     for key in ("Tab", "Tab", "ArrowRight", "ArrowDown", "Home", "Shift+Tab", "Tab", "Tab"):
         page.keyboard.press(key)
         said.append(page.evaluate(focused))
-    assert said[1:] == [["1 article: Paris", True], ["1 article: Taveuni", True], ["1 article: Taveuni", True],
-                        ["1 article: Paris", True], said[0], ["1 article: Paris", True], [None, False]]
+    assert said[1:] == [
+        ["1 article: Paris", True],
+        ["1 article: Taveuni", True],
+        ["1 article: Taveuni", True],
+        ["1 article: Paris", True],
+        said[0],
+        ["1 article: Paris", True],
+        [None, False],
+    ]
     page.locator(".map .skip").focus()
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "found"
@@ -288,5 +307,8 @@ def test_nothing_keeps_people_out(window: Watch, name: str, size: dict[str, int]
         return  # what axe looks at is the same as on a desktop
     page.evaluate(axe)
     found = page.evaluate("axe.run({resultTypes: ['violations'], elementRef: false}).then(r => r.violations)")
-    assert not [(one["id"], one["help"], [node["target"] for node in one["nodes"]]) for one in found
-                if one["impact"] in ("serious", "critical")]
+    assert not [
+        (one["id"], one["help"], [node["target"] for node in one["nodes"]])
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]

@@ -9,12 +9,19 @@ from typing import Any
 import pytest
 
 from archiver.errors import ArchiveNotFound
-from archiver.store.connect import open_archive
+from archiver.storage.connection import open_archive
 from archiver.web.server import application
 from tests.archive_fixture import make_archive
 
-PAGES = ("/search?q=tide", "/article/1.json", "/nothing", "/archive/articles", "/archive/articles.json",
-         "/export?as=csv", "/-/metrics")
+PAGES = (
+    "/search?q=tide",
+    "/article/1.json",
+    "/nothing",
+    "/archive/articles",
+    "/archive/articles.json",
+    "/export?as=csv",
+    "/-/metrics",
+)
 
 
 def test_what_lies_in_the_place_of_the_archive_is_served(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -32,8 +39,10 @@ def test_what_lies_in_the_place_of_the_archive_is_served(tmp_path: Path, caplog:
         return asyncio.run(asked())
 
     def titles() -> set[str]:
-        return {get("/article/1.json").json()["title"],
-                get("/archive/articles.json?id=1&_shape=array&_col=title").json()[0]["title"]}
+        return {
+            get("/article/1.json").json()["title"],
+            get("/archive/articles.json?id=1&_shape=array&_col=title").json()[0]["title"],
+        }
 
     def told() -> set[int]:
         answers = [get(path) for path in PAGES]

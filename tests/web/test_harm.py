@@ -13,12 +13,35 @@ from tests.web.conftest import Served, serving
 from tests.web.hostile import BAD, DRAWING, FEED, IMAGE, NOTE, POST, SHOT, STYLE, make
 
 pytestmark = pytest.mark.needs("chromium")
-PAGES = ("/search?q=tide", "/article/1", "/article/1?revision=1", "/article/1/evidence", "/article/1/versions",
-         "/article/1/diff?from=1&to=2", "/article/1/captures", "/sites", "/site/bad.example", "/capture/1",
-         f"/captures/{POST}", f"/view/2024/{POST}", f"/view/2024/{IMAGE}", f"/view/2024/{NOTE}", f"/web/2024/{POST}",
-         f"/view/2024/{DRAWING}", f"/web/2024/{STYLE}", f"/web/timemap/json/{POST}")
-NOT_SHOWN = (f"/web/20240501080001id_/{POST}", f"/web/2024/{NOTE}", f"/web/2024/{FEED}", f"/web/2024/{DRAWING}",
-             "/capture/1/payload", "/capture/5/payload", "/capture/1/record")
+PAGES = (
+    "/search?q=tide",
+    "/article/1",
+    "/article/1?revision=1",
+    "/article/1/evidence",
+    "/article/1/versions",
+    "/article/1/diff?from=1&to=2",
+    "/article/1/captures",
+    "/sites",
+    "/site/bad.example",
+    "/capture/1",
+    f"/captures/{POST}",
+    f"/view/2024/{POST}",
+    f"/view/2024/{IMAGE}",
+    f"/view/2024/{NOTE}",
+    f"/web/2024/{POST}",
+    f"/view/2024/{DRAWING}",
+    f"/web/2024/{STYLE}",
+    f"/web/timemap/json/{POST}",
+)
+NOT_SHOWN = (
+    f"/web/20240501080001id_/{POST}",
+    f"/web/2024/{NOTE}",
+    f"/web/2024/{FEED}",
+    f"/web/2024/{DRAWING}",
+    "/capture/1/payload",
+    "/capture/5/payload",
+    "/capture/1/record",
+)
 
 
 @pytest.fixture(scope="module")
@@ -40,26 +63,51 @@ def test_nothing_that_is_archived_acts(watch: Watch, served: Served) -> None:
         assert (answer.status, watch.acted) == (200, []), path
         assert "49" not in watch.page.title(), path
         links = watch.page.eval_on_selector_all(
-            "a[href]", "all => all.map(a => new URL(a.getAttribute('href'), location).protocol)")
+            "a[href]", "all => all.map(a => new URL(a.getAttribute('href'), location).protocol)"
+        )
         assert set(links) <= {"http:", "https:"}, path
     assert watch.page.context.cookies() == []
     watch.open(f"/view/2024/{POST}")
     watch.shot("capture-hostile")
 
 
-@pytest.mark.parametrize("page", [
-    "/", "/search?q={}", "/search?q=tide&author={}&site=bad.example&tag={}", "/search?q=tide&since={}",
-    "/search?sort={}", "/search?near={}", "/search?q=tide&like={}", "/trends?term=tide&term={}",
-    "/trends?q={}&term=tide&by={}",
-    "/concordance?q=tide", "/concordance?q={}&width={}", "/searches", "/searches/{}", "/site/{}", "/article/{}",
-    "/collection?id=1&name={}&style=bibtex", "/collection?id={}", "/export?as={}", "/archive/articles",
-    "/archive?sql={}", "/archive/articles/1", "/nothing/{}"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "/",
+        "/search?q={}",
+        "/search?q=tide&author={}&site=bad.example&tag={}",
+        "/search?q=tide&since={}",
+        "/search?sort={}",
+        "/search?near={}",
+        "/search?q=tide&like={}",
+        "/trends?term=tide&term={}",
+        "/trends?q={}&term=tide&by={}",
+        "/concordance?q=tide",
+        "/concordance?q={}&width={}",
+        "/searches",
+        "/searches/{}",
+        "/site/{}",
+        "/article/{}",
+        "/collection?id=1&name={}&style=bibtex",
+        "/collection?id={}",
+        "/export?as={}",
+        "/archive/articles",
+        "/archive?sql={}",
+        "/archive/articles/1",
+        "/nothing/{}",
+    ],
+)
 def test_nothing_that_is_asked_acts(watch: Watch, page: str) -> None:
     watch.open(page.replace("{}", quote(SHOT, safe="")))
     watch.page.wait_for_timeout(20)
     assert watch.acted == []
-    assert watch.page.eval_on_selector_all(
-        "*", "all => all.flatMap(e => [...e.attributes]).filter(a => a.name.startsWith('on')).length") == 0
+    assert (
+        watch.page.eval_on_selector_all(
+            "*", "all => all.flatMap(e => [...e.attributes]).filter(a => a.name.startsWith('on')).length"
+        )
+        == 0
+    )
 
 
 def test_a_captured_page_is_shown_as_it_looked(watch: Watch) -> None:
@@ -72,10 +120,19 @@ def test_a_captured_page_is_shown_as_it_looked(watch: Watch) -> None:
     assert shown.eval_on_selector("#own", "e => e.naturalWidth") == 1
     assert shown.eval_on_selector("#drawing", "e => e.complete && e.naturalWidth > 0")
     assert shown.eval_on_selector("html", "e => [e.lang, e.className, document.body.className].join()") == "en,x,post"
-    assert shown.eval_on_selector_all("script, iframe, form, input, object, embed, base, meta[http-equiv], link:not("
-                                      "[rel=stylesheet])", "all => all.length") == 0
-    assert shown.eval_on_selector_all("*", "all => all.flatMap(e => [...e.attributes]).filter(a => "
-                                           "a.name.startsWith('on')).length") == 0
+    assert (
+        shown.eval_on_selector_all(
+            "script, iframe, form, input, object, embed, base, meta[http-equiv], link:not([rel=stylesheet])",
+            "all => all.length",
+        )
+        == 0
+    )
+    assert (
+        shown.eval_on_selector_all(
+            "*", "all => all.flatMap(e => [...e.attributes]).filter(a => a.name.startsWith('on')).length"
+        )
+        == 0
+    )
 
 
 def test_a_link_leads_to_what_the_archive_has_of_it(watch: Watch) -> None:
@@ -105,11 +162,21 @@ def test_no_answer_carries_fields_of_the_capture_as_its_own(served: Served) -> N
     assert got.headers["x-archive-orig-x-tag"] == "<script>alert(1)"
 
 
-@pytest.mark.parametrize("path", [
-    f"/web/2024/{quote('https://bad.example/%0d%0aSet-Cookie:x=1', safe='')}", "/web/2024/javascript:alert(1)",
-    "/web/99999999999999/https://bad.example/", "/view/2024/https://", "/captures/https://%00", "/web/x",
-    "/web/timemap/link/https://bad.example/<script>", "/capture/..%2f..%2fetc%2fpasswd", "/capture/-1",
-    "/web/2024/https://bad.example:99999/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/web/2024/{quote('https://bad.example/%0d%0aSet-Cookie:x=1', safe='')}",
+        "/web/2024/javascript:alert(1)",
+        "/web/99999999999999/https://bad.example/",
+        "/view/2024/https://",
+        "/captures/https://%00",
+        "/web/x",
+        "/web/timemap/link/https://bad.example/<script>",
+        "/capture/..%2f..%2fetc%2fpasswd",
+        "/capture/-1",
+        "/web/2024/https://bad.example:99999/",
+    ],
+)
 def test_addresses_that_mean_harm_are_refused(served: Served, path: str) -> None:
     got = served.get(path)
     assert got.status in (400, 404)
@@ -118,15 +185,26 @@ def test_addresses_that_mean_harm_are_refused(served: Served, path: str) -> None
 
 
 def test_a_warc_file_lies_in_the_folder_of_the_archive(served: Served) -> None:
-    from archiver.store.connect import open_archive
+    from archiver.storage.connection import open_archive
 
     (served.archive.parent.parent / "secret.warc.gz").write_bytes(b"\x1f\x8b secret")
     db = open_archive(served.archive)
     names = ("../secret.warc.gz", "/etc/passwd", "warc/../../secret.warc.gz", "", "warc/none.warc.gz")
     for number, name in enumerate(names, start=50):
-        db["captures"].insert({"id": number, "url": f"{BAD}{number}", "captured_at": "2024-05-01T08:00:00+00:00",
-                               "status": 200, "digest": "", "warc_file": name, "warc_offset": 0, "warc_length": 9,
-                               "record_type": "response", "media_type": "text/html"})
+        db["captures"].insert(
+            {
+                "id": number,
+                "url": f"{BAD}{number}",
+                "captured_at": "2024-05-01T08:00:00+00:00",
+                "status": 200,
+                "digest": "",
+                "warc_file": name,
+                "warc_offset": 0,
+                "warc_length": 9,
+                "record_type": "response",
+                "media_type": "text/html",
+            }
+        )
     db.close()
     for number in range(50, 50 + len(names)):
         for what in ("record", "payload"):

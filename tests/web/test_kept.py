@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from archiver.store.connect import open_archive
-from archiver.web.kept import kept
+from archiver.storage.connection import open_archive
+from archiver.web.archive_access import cached
 from tests.archive_fixture import make_archive
 
 
@@ -21,13 +21,13 @@ def test_an_answer_is_kept_until_somebody_writes(tmp_path: Path) -> None:
         asked.append(1)
         return int(reading.execute("select count(*) from articles where gone_at is null").fetchone()[0])
 
-    assert [kept(reading, "articles", None, count) for _ in range(3)] == [5, 5, 5]
+    assert [cached(reading, "articles", None, count) for _ in range(3)] == [5, 5, 5]
     assert len(asked) == 1
     with writing.atomic():
         writing.execute("update articles set gone_at = '2025-01-01' where id = 6")
-    assert [kept(reading, "articles", None, count) for _ in range(3)] == [4, 4, 4]
+    assert [cached(reading, "articles", None, count) for _ in range(3)] == [4, 4, 4]
     assert len(asked) == 2
-    assert kept(reading, "articles", "else", count) == 4
+    assert cached(reading, "articles", "else", count) == 4
     assert len(asked) == 3
     reading.close()
     writing.close()
@@ -37,7 +37,7 @@ def test_what_fails_is_not_kept(tmp_path: Path) -> None:
     reading = open_archive(make_archive(tmp_path / "small.db"), read_only=True)
     answers = iter([1])
     with pytest.raises(ZeroDivisionError):
-        kept(reading, "x", None, lambda: 1 // len(()))
-    assert kept(reading, "x", None, lambda: next(answers)) == 1
-    assert [kept(reading, "n", number, partial(int, number)) for number in range(200)] == list(range(200))
+        cached(reading, "x", None, lambda: 1 // len(()))
+    assert cached(reading, "x", None, lambda: next(answers)) == 1
+    assert [cached(reading, "n", number, partial(int, number)) for number in range(200)] == list(range(200))
     reading.close()

@@ -14,9 +14,9 @@ import pytest
 from click.testing import CliRunner
 from fastwarc import ArchiveIterator
 
-from archiver.commands.main import cli
-from archiver.discovery.mementos import parse_timemap
-from archiver.store.connect import open_archive
+from archiver.cli.main import cli
+from archiver.discovery.timemaps import parse_timemap
+from archiver.storage.connection import open_archive
 from tests.proved_archive import HILL, QUAY, make
 from tests.web.conftest import Got, Served, serving
 
@@ -55,21 +55,36 @@ def test_a_client_walks_from_the_original_to_a_memento(served: Served) -> None:
     told = served.get(where.removeprefix(served.address))
     assert told.headers["content-type"].startswith("application/link-format")
     read, _ = parse_timemap(told.body, f"{QUAY}1")
-    assert [entry.timestamp.replace(microsecond=0) for entry in read.entries] == \
-        [parsedate_to_datetime(one) for one in (FIRST, SECOND)]
+    assert [entry.timestamp.replace(microsecond=0) for entry in read.entries] == [
+        parsedate_to_datetime(one) for one in (FIRST, SECOND)
+    ]
 
 
-@pytest.mark.parametrize(("at", "shown"), [
-    ("", SECOND), ("Mon, 01 Jan 1990 00:00:00 GMT", FIRST), ("Sat, 01 Jan 2050 00:00:00 GMT", SECOND),
-    (SECOND, SECOND), (FIRST, FIRST)])
+@pytest.mark.parametrize(
+    ("at", "shown"),
+    [
+        ("", SECOND),
+        ("Mon, 01 Jan 1990 00:00:00 GMT", FIRST),
+        ("Sat, 01 Jan 2050 00:00:00 GMT", SECOND),
+        (SECOND, SECOND),
+        (FIRST, FIRST),
+    ],
+)
 def test_the_nearest_is_given(served: Served, at: str, shown: str) -> None:
     headers = {"Accept-Datetime": at} if at else {}
     assert follow(served, f"/web/{QUAY}1", **headers).headers["memento-datetime"] == shown
 
 
-@pytest.mark.parametrize("path", [f"/web/2024/{QUAY}1", f"/web/20240501/{QUAY}1/", "/web/20240501/http:/quay.example/1",
-                                  f"/web/20240501/{QUAY.replace('https', 'HTTP').replace('quay', 'www.quay')}1",
-                                  "/web/20240501/https%3A%2F%2Fquay.example%2F1"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/web/2024/{QUAY}1",
+        f"/web/20240501/{QUAY}1/",
+        "/web/20240501/http:/quay.example/1",
+        f"/web/20240501/{QUAY.replace('https', 'HTTP').replace('quay', 'www.quay')}1",
+        "/web/20240501/https%3A%2F%2Fquay.example%2F1",
+    ],
+)
 def test_an_address_is_found_however_it_is_written(served: Served, path: str) -> None:
     assert follow(served, path).headers["memento-datetime"] == FIRST
 
@@ -107,16 +122,30 @@ def follow_path(served: Served, path: str) -> str:
 def test_another_archive_fetches_its_captures_from_here(served: Served, tmp_path: Path) -> None:
     """`archiver import --wayback`, which knows nothing of this server but what Memento says."""
     run = subprocess.run(
-        [sys.executable, "-m", "archiver", "import", "--wayback", f"{QUAY}1", "--exact", "--service",
-         f"{served.address}/web/timemap/link/", "--json", "--quiet", "--archive", str(tmp_path / "other.db")],
-        capture_output=True, text=True)
+        [
+            sys.executable,
+            "-m",
+            "archiver",
+            "import",
+            "--wayback",
+            f"{QUAY}1",
+            "--exact",
+            "--service",
+            f"{served.address}/web/timemap/link/",
+            "--json",
+            "--quiet",
+            "--archive",
+            str(tmp_path / "other.db"),
+        ],
+        capture_output=True,
+        text=True,
+    )
     assert run.returncode == 0, run.stderr
     db = open_archive(tmp_path / "other.db", read_only=True)
     own = open_archive(served.archive, read_only=True)
     digests = "select digest from captures where url = ? and record_type = 'response' order by captured_at"
     assert db.execute(digests, [f"{QUAY}1"]).fetchall() == own.execute(digests, [f"{QUAY}1"]).fetchall()
-    assert db.execute("select title from revisions order by revision").fetchall() == \
-        [("Day 1",), ("Day 1, corrected",)]
+    assert db.execute("select title from revisions order by revision").fetchall() == [("Day 1",), ("Day 1, corrected",)]
 
 
 def test_a_record_is_downloaded_as_it_is_stored(served: Served) -> None:
@@ -124,13 +153,16 @@ def test_a_record_is_downloaded_as_it_is_stored(served: Served) -> None:
     row = next(db.query("select * from captures where url = ? order by id", [f"{QUAY}1"]))
     got = served.get(f"/capture/{row['id']}/record")
     stored = (served.archive.parent / row["warc_file"]).read_bytes()
-    assert got.body == stored[row["warc_offset"]:row["warc_offset"] + row["warc_length"]]
+    assert got.body == stored[row["warc_offset"] : row["warc_offset"] + row["warc_length"]]
     record = next(iter(ArchiveIterator(io.BytesIO(got.body))))
     assert record.headers["WARC-Target-URI"] == f"{QUAY}1"
     assert served.get(f"/capture/{row['id']}/payload").text.startswith("<html")
     told = served.get(f"/capture/{row['id']}.json").json
-    assert (told["sound"], told["wrong"], dict(told["headers"])["Content-Type"]) == \
-        (True, "", "text/html; charset=utf-8")
+    assert (told["sound"], told["wrong"], dict(told["headers"])["Content-Type"]) == (
+        True,
+        "",
+        "text/html; charset=utf-8",
+    )
     listed = served.get("/article/1/captures.json").json
     assert [one["captured_at"][:10] for one in listed] == ["2024-05-01", "2024-05-02"]
 
@@ -139,11 +171,13 @@ def test_what_is_damaged_is_told_in_a_sentence(tmp_path: Path) -> None:
     """A file is missing, a record is torn, another is changed; the articles are read all the same."""
     archive = make(tmp_path)
     db = open_archive(archive, read_only=True)
-    missing, torn, changed = (next(db.query("select * from captures where url = ? order by id desc", [url]))
-                              for url in (f"{HILL}9", f"{QUAY}three", f"{QUAY}7"))
+    missing, torn, changed = (
+        next(db.query("select * from captures where url = ? order by id desc", [url]))
+        for url in (f"{HILL}9", f"{QUAY}three", f"{QUAY}7")
+    )
     (tmp_path / missing["warc_file"]).unlink()
     file, start = tmp_path / torn["warc_file"], torn["warc_offset"]
-    file.write_bytes(file.read_bytes()[:start + 200])
+    file.write_bytes(file.read_bytes()[: start + 200])
     file, start = tmp_path / changed["warc_file"], changed["warc_offset"]
     end = start + changed["warc_length"]
     data = file.read_bytes()
@@ -166,13 +200,24 @@ def test_what_is_damaged_is_told_in_a_sentence(tmp_path: Path) -> None:
 
 def test_what_was_taken_out_is_shown_nowhere(tmp_path: Path) -> None:
     archive = make(tmp_path)
-    number = open_archive(archive, read_only=True).execute("select id from captures where url = ?",
-                                                           [f"{QUAY}7"]).fetchone()[0]
+    number = (
+        open_archive(archive, read_only=True)
+        .execute("select id from captures where url = ?", [f"{QUAY}7"])
+        .fetchone()[0]
+    )
     run = CliRunner().invoke(cli, ["remove", "7", "--reason", "the author asked", "--yes", "--archive", str(archive)])
     assert run.exit_code == 0, run.output
     with serving(archive) as served:
-        for path in (f"/web/{QUAY}7", f"/web/2024/{QUAY}7", f"/web/2024id_/{QUAY}7", f"/web/timemap/link/{QUAY}7",
-                     f"/web/timemap/json/{QUAY}7", f"/view/2024/{QUAY}7", f"/captures/{QUAY}7", "/article/7"):
+        for path in (
+            f"/web/{QUAY}7",
+            f"/web/2024/{QUAY}7",
+            f"/web/2024id_/{QUAY}7",
+            f"/web/timemap/link/{QUAY}7",
+            f"/web/timemap/json/{QUAY}7",
+            f"/view/2024/{QUAY}7",
+            f"/captures/{QUAY}7",
+            "/article/7",
+        ):
             got = served.get(path)
             assert got.status == 410, path
             assert "the author asked" in got.text, path

@@ -14,9 +14,9 @@ from lxml import html
 
 from archiver.archive import Archive
 from archiver.errors import BadQuery
-from archiver.store.connect import open_archive
-from archiver.store.runs import ensure_site
-from archiver.web.window import densest
+from archiver.storage.connection import open_archive
+from archiver.storage.runs import ensure_site
+from archiver.web.views import densest_window
 from tests.archive_fixture import make_archive
 from tests.web.conftest import Served, serving
 
@@ -32,19 +32,25 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             ensure_site(db, f"https://site{number}.example/", datetime(2024, 1, 1, tzinfo=UTC))
         db.execute("update articles set published = '1802-01-01' where id = 5")
         db.execute("update articles set published = '2290-01-01' where id = 6")
-        db.execute("insert into revisions (article_id, revision, observed_at, changed, title, content, previous) "
-                   "with recursive n(i) as (select 2 union all select i + 1 from n where i < 120) select 2, i, "
-                   "'2024-06-01T12:00:00+00:00', '[\"title\"]', 'Fog ' || i, content, i - 1 from n, revisions "
-                   "where article_id = 2 and revision = 1")
+        db.execute(
+            "insert into revisions (article_id, revision, observed_at, changed, title, content, previous) "
+            "with recursive n(i) as (select 2 union all select i + 1 from n where i < 120) select 2, i, "
+            "'2024-06-01T12:00:00+00:00', '[\"title\"]', 'Fog ' || i, content, i - 1 from n, revisions "
+            "where article_id = 2 and revision = 1"
+        )
         db.execute("update articles set revision = 120 where id = 2")
-        db.execute("insert into captures (url, captured_at, status, warc_file, record_type) with recursive n(i) as "
-                   "(select 1 union all select i + 1 from n where i < 250) select url, "
-                   "strftime('%Y-%m-%dT%H:%M:%S.500000+00:00', '2020-01-01', '+' || i || ' days'), 200, 'x', "
-                   "'response' from captures, n where captures.id = 2")
-        db.execute("insert into articles (id, url, urlkey, site, title, body, revision, first_seen, last_seen) "
-                   "with recursive n(i) as (select 101 union all select i + 1 from n where i < 250) "
-                   "select i, url || i, urlkey || i, site, title || i, '', 1, first_seen, last_seen "
-                   "from articles, n where articles.id = 3")
+        db.execute(
+            "insert into captures (url, captured_at, status, warc_file, record_type) with recursive n(i) as "
+            "(select 1 union all select i + 1 from n where i < 250) select url, "
+            "strftime('%Y-%m-%dT%H:%M:%S.500000+00:00', '2020-01-01', '+' || i || ' days'), 200, 'x', "
+            "'response' from captures, n where captures.id = 2"
+        )
+        db.execute(
+            "insert into articles (id, url, urlkey, site, title, body, revision, first_seen, last_seen) "
+            "with recursive n(i) as (select 101 union all select i + 1 from n where i < 250) "
+            "select i, url || i, urlkey || i, site, title || i, '', 1, first_seen, last_seen "
+            "from articles, n where articles.id = 3"
+        )
         db.execute("update articles set tags = ? where id = 1", [json.dumps([f"tag {n}" for n in range(40)])])
     db.close()
     with serving(file) as running:
@@ -55,14 +61,22 @@ def tree(served: Served, path: str) -> Any:
     return html.document_fromstring(served.get(path).text)
 
 
-@pytest.mark.parametrize(("found", "archived", "most", "shown"), [
-    ([], [], 5, (0, 0)), ([1, 0], [1, 0], 5, (0, 2)), ([0, 1, 0, 0], [0, 1, 0, 1], 2, (1, 2)),
-    ([0, 0, 0, 0, 0, 0], [1, 0, 2, 3, 0, 1], 3, (2, 4)), ([1, 0, 0, 0, 0, 0], [1, 0, 9, 9, 0, 9], 3, (0, 3)),
-    ([0, 0, 0], [0, 0, 0], 2, (1, 3)), ([1, 0, 0, 1], [1, 1, 1, 1], 2, (2, 4)),
-])
-def test_the_periods_that_are_shown_are_those_with_most(found: list[int], archived: list[int], most: int,
-                                                        shown: tuple[int, int]) -> None:
-    assert densest(found, archived, most) == shown
+@pytest.mark.parametrize(
+    ("found", "archived", "most", "shown"),
+    [
+        ([], [], 5, (0, 0)),
+        ([1, 0], [1, 0], 5, (0, 2)),
+        ([0, 1, 0, 0], [0, 1, 0, 1], 2, (1, 2)),
+        ([0, 0, 0, 0, 0, 0], [1, 0, 2, 3, 0, 1], 3, (2, 4)),
+        ([1, 0, 0, 0, 0, 0], [1, 0, 9, 9, 0, 9], 3, (0, 3)),
+        ([0, 0, 0], [0, 0, 0], 2, (1, 3)),
+        ([1, 0, 0, 1], [1, 1, 1, 1], 2, (2, 4)),
+    ],
+)
+def test_the_periods_that_are_shown_are_those_with_most(
+    found: list[int], archived: list[int], most: int, shown: tuple[int, int]
+) -> None:
+    assert densest_window(found, archived, most) == shown
 
 
 def test_a_wrong_year_does_not_make_a_line_of_all_others(served: Served) -> None:
@@ -75,10 +89,20 @@ def test_a_wrong_year_does_not_make_a_line_of_all_others(served: Served) -> None
     assert 200 < len(trend.xpath("//tbody/tr")) <= 400
 
 
-@pytest.mark.parametrize(("query", "marked"), [
-    ("flood date:2023-14 tide", "date:2023-14"), ('is:new "a b"', "is:new"), ("()", ""),
-    ('x near:"950, 30" y', 'near:"950, 30"'), ("tide (is:new) fog", "is:new"), ("-is:new", "is:new"),
-    ("tide (fog is:new)", "is:new"), ("a NEAR(b OR c)", "OR"), ("(" * 31 + "x", "(")])
+@pytest.mark.parametrize(
+    ("query", "marked"),
+    [
+        ("flood date:2023-14 tide", "date:2023-14"),
+        ('is:new "a b"', "is:new"),
+        ("()", ""),
+        ('x near:"950, 30" y', 'near:"950, 30"'),
+        ("tide (is:new) fog", "is:new"),
+        ("-is:new", "is:new"),
+        ("tide (fog is:new)", "is:new"),
+        ("a NEAR(b OR c)", "OR"),
+        ("(" * 31 + "x", "("),
+    ],
+)
 def test_a_mistake_is_shown_where_it_is_and_can_be_put_right(served: Served, query: str, marked: str) -> None:
     for path in ("/search", "/concordance", "/"):
         answer = served.get(f"{path}?since=2024&q=" + query.replace(" ", "+").replace('"', "%22"))
@@ -184,14 +208,22 @@ def test_a_collection_is_a_hundred_a_page_and_acts_as_a_whole(served: Served) ->
     assert len(served.get(address.replace("?", ".json?")).json["articles"]) == 150
 
 
-@pytest.mark.parametrize(("address", "offered"), [
-    ("/search?q=tide+zeppelin&site=harbour.example", {
-        "any of these words": "/search?q=tide%20OR%20zeppelin&site=harbour.example",
-        "the same in all of the archive": "/search?q=tide%20zeppelin",
-        "English words in all their forms": "/search?q=tide%20zeppelin&site=harbour.example&stem=1"}),
-    ('/search?q=%22tide+zeppelin%22&stem=1', {}), ("/search?q=tide", {}),
-    ("/search?q=zeppelin+NOT+tide", {"English words in all their forms": "/search?q=zeppelin%20NOT%20tide&stem=1"}),
-])
+@pytest.mark.parametrize(
+    ("address", "offered"),
+    [
+        (
+            "/search?q=tide+zeppelin&site=harbour.example",
+            {
+                "any of these words": "/search?q=tide%20OR%20zeppelin&site=harbour.example",
+                "the same in all of the archive": "/search?q=tide%20zeppelin",
+                "English words in all their forms": "/search?q=tide%20zeppelin&site=harbour.example&stem=1",
+            },
+        ),
+        ("/search?q=%22tide+zeppelin%22&stem=1", {}),
+        ("/search?q=tide", {}),
+        ("/search?q=zeppelin+NOT+tide", {"English words in all their forms": "/search?q=zeppelin%20NOT%20tide&stem=1"}),
+    ],
+)
 def test_where_nothing_matches_something_else_is_offered(served: Served, address: str, offered: dict[str, str]) -> None:
     page = tree(served, address)
     links = {link.text: link.get("href") for link in page.xpath("//p[span='Search for']/a")}
@@ -218,13 +250,65 @@ def test_sites_are_a_hundred_a_page_and_found_by_letters(served: Served) -> None
     assert served.get("/sites?offset=-1").status == 400
 
 
-ODD = ("O'Brien", "AT&T", "c++", "c#", '"unbalanced', "😀", "👩‍👩‍👧", "NOT", "NOT NOT", "()", "(", "((tide", "tide OR",
-       "OR tide", "*", "a*",
-       "-tide", "--tide", "tide -fog", "tide | lamp", "title:", 'title:"', '""', "%", "_", "\\", "\0", "\t", "10:30",
-       "foo:bar", "مرحبا", "شَمْس", "שלום", "学习", "机器学习", "lê đức", "LE DUC",
-       "서울", "울", "ประเทศ", "機械", "ｔｉｄｅ", "İstanbul", "ß", "tide NEAR fog", "NEAR(tide fog, 5)", "url:%",
-       "url:/2024/", "id:1", "like:1", "has:geo -is:gone",
-       "<script>", "1;drop table articles", "tide\u00a0tables", "x" * 10_000, "tide " * 199, "tide " * 201)
+ODD = (
+    "O'Brien",
+    "AT&T",
+    "c++",
+    "c#",
+    '"unbalanced',
+    "😀",
+    "👩‍👩‍👧",
+    "NOT",
+    "NOT NOT",
+    "()",
+    "(",
+    "((tide",
+    "tide OR",
+    "OR tide",
+    "*",
+    "a*",
+    "-tide",
+    "--tide",
+    "tide -fog",
+    "tide | lamp",
+    "title:",
+    'title:"',
+    '""',
+    "%",
+    "_",
+    "\\",
+    "\0",
+    "\t",
+    "10:30",
+    "foo:bar",
+    "مرحبا",
+    "شَمْس",
+    "שלום",
+    "学习",
+    "机器学习",
+    "lê đức",
+    "LE DUC",
+    "서울",
+    "울",
+    "ประเทศ",
+    "機械",
+    "ｔｉｄｅ",
+    "İstanbul",
+    "ß",
+    "tide NEAR fog",
+    "NEAR(tide fog, 5)",
+    "url:%",
+    "url:/2024/",
+    "id:1",
+    "like:1",
+    "has:geo -is:gone",
+    "<script>",
+    "1;drop table articles",
+    "tide\u00a0tables",
+    "x" * 10_000,
+    "tide " * 199,
+    "tide " * 201,
+)
 
 
 def test_odd_queries_count_the_same_everywhere(served: Served) -> None:
@@ -244,10 +328,16 @@ def test_odd_queries_count_the_same_everywhere(served: Served) -> None:
             exported = served.get(f"/export?as=jsonl&{args}").text.splitlines()
             ids = [hit.id for hit in found.hits]
             bars = told.json["histogram"]
-            if not (told.status == page.status == 200 and [hit["id"] for hit in told.json["hits"]] == ids
-                    and {json.loads(line)["id"] for line in exported} >= set(ids)
-                    and found.total == told.json["total"] == len(exported) == sum(told.json["facets"]["site"].values())
-                    == bars["undated"] + sum(one["articles"] for one in bars["periods"])):
+            if not (
+                told.status == page.status == 200
+                and [hit["id"] for hit in told.json["hits"]] == ids
+                and {json.loads(line)["id"] for line in exported} >= set(ids)
+                and found.total
+                == told.json["total"]
+                == len(exported)
+                == sum(told.json["facets"]["site"].values())
+                == bars["undated"] + sum(one["articles"] for one in bars["periods"])
+            ):
                 wrong.append(query)
     assert not wrong
     assert 3 < mistakes < 12

@@ -35,9 +35,16 @@ def tree(served: Served, path: str) -> Any:
 
 
 QUERIES = [
-    ("tide", []), ("", []), ("", ["--author", "Zoë Krüger"]), ("lamp", []), ("lamp", ["--fold", "none"]),
-    ("", ["--since", "2024", "--until", "2024-04"]), ("", ["--near", "48.8,2.3", "--within", "30"]),
-    ("", ["--bbox", "170,-20,-170,0"]), ("学习", []), ("has:geo -title:fog", []),
+    ("tide", []),
+    ("", []),
+    ("", ["--author", "Zoë Krüger"]),
+    ("lamp", []),
+    ("lamp", ["--fold", "none"]),
+    ("", ["--since", "2024", "--until", "2024-04"]),
+    ("", ["--near", "48.8,2.3", "--within", "30"]),
+    ("", ["--bbox", "170,-20,-170,0"]),
+    ("学习", []),
+    ("has:geo -title:fog", []),
     ("", ["--site", "notes.example/blog"]),
     ("", ["--category", "harbour", "--language", "en", "--sort", "title"]),
 ]
@@ -110,8 +117,9 @@ def test_copies_unfold_and_pages_turn(served: Served) -> None:
 
 def test_trends_and_their_table(served: Served) -> None:
     found = served.get("/news/trends.json?term=tide&term=lamp&by=month").json
-    assert found == json.loads(told(served.archive, "search", "--trend", "tide", "--trend", "lamp", "--by", "month",
-                                    "--json"))
+    assert found == json.loads(
+        told(served.archive, "search", "--trend", "tide", "--trend", "lamp", "--by", "month", "--json")
+    )
     page = tree(served, "/trends?term=tide&term=lamp&by=month")
     rows = {row.xpath("string(th)"): [cell.text for cell in row.findall("td")] for row in page.cssselect("tbody tr")}
     assert rows["2024-03"] == ["1", "1", "100 %", "0", "0 %"]
@@ -123,8 +131,9 @@ def test_trends_and_their_table(served: Served) -> None:
 
 def test_words_in_context(served: Served) -> None:
     lines = served.get("/news/concordance.json?q=lamp&sort=left").json
-    assert lines == json.loads(told(served.archive, "search", "lamp", "--concordance", "--sort", "left", "--json",
-                                    "--limit", "100"))
+    assert lines == json.loads(
+        told(served.archive, "search", "lamp", "--concordance", "--sort", "left", "--json", "--limit", "100")
+    )
     page = tree(served, "/concordance?q=lamp&sort=left")
     assert [mark.text for mark in page.cssselect(".kwic mark")] == [line["keyword"] for line in lines]
     assert served.get("/news/concordance?q=lamp&width=-1").status == 400
@@ -146,8 +155,10 @@ def test_saved_searches_are_looked_at_and_not_run(served: Served) -> None:
 
 
 def test_a_saved_search_may_be_named_as_a_twin_is(served: Served) -> None:
-    names = [tree(served, link.removeprefix("/news")).xpath("string(//h1)")
-             for link in tree(served, "/searches").xpath("//th[@scope='row']/a/@href")]
+    names = [
+        tree(served, link.removeprefix("/news")).xpath("string(//h1)")
+        for link in tree(served, "/searches").xpath("//th[@scope='row']/a/@href")
+    ]
     assert names == ["tides", "tides.json"]
     assert [served.get(f"/news/searches/{name}.json").json["name"] for name in names] == names
 
@@ -160,7 +171,9 @@ def test_a_collection_is_an_address(served: Served) -> None:
     page = html.document_fromstring(served.get(address).text)
     (taking,) = page.xpath("//form[@id='taking']")
     assert [(one.get("form"), one.get("name"), one.get("value")) for one in page.xpath("//button[@class='away']")] == [
-        ("taking", "without", "2"), ("taking", "without", "1")]
+        ("taking", "without", "2"),
+        ("taking", "without", "1"),
+    ]
     out = served.get(f"{taking.get('action')}?{urlencode(taking.form_values())}&without=2")
     assert (out.status, out.headers["location"]) == (302, "/news/collection?name=Quay&id=1")
     lists = "//a[contains(@href, 'id=2,1')]"
@@ -176,13 +189,14 @@ def test_a_collection_is_an_address(served: Served) -> None:
     assert served.get("/news/collection?" + "&".join(f"id={n}" for n in range(501))).status == 400
 
 
-@pytest.mark.parametrize(("name", "command"), [
-    ("csv", "export"), ("jsonl", "export"), ("geojson", "export"), ("bibtex", "cite"), ("csl-json", "cite")])
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [("csv", "export"), ("jsonl", "export"), ("geojson", "export"), ("bibtex", "cite"), ("csl-json", "cite")],
+)
 def test_what_is_on_the_screen_is_exported_as_by_the_command(served: Served, name: str, command: str) -> None:
     answer = served.get(f"/news/export?as={name}&q=tide+OR+lamp")
     assert answer.headers["content-disposition"].startswith("attachment; ")
-    assert "sandbox" in \
-answer.headers["content-security-policy"]
+    assert "sandbox" in answer.headers["content-security-policy"]
     if command == "export":
         printed = told(served.archive, "export", "tide OR lamp", "--fold", "text", "--sort", "relevance", "-f", name)
         assert answer.body.decode() == printed

@@ -8,21 +8,32 @@ from typing import Any
 
 import pytest
 
-from archiver.store.connect import open_archive
+from archiver.storage.connection import open_archive
 from tests.proved_archive import QUAY, make
 from tests.web.browsing import Watch, browser, watching
 from tests.web.conftest import Served, serving
 
 pytestmark = pytest.mark.needs("chromium")
-PAGES = {"article": "/article/1", "evidence": "/article/1/evidence", "versions": "/article/1/versions",
-         "diff": "/article/1/diff", "captures": "/article/1/captures", "capture": "/capture/2",
-         "view": f"/view/20240502080001/{QUAY}1", "gone": "/article/4", "copies": "/article/9", "rtl": "/article/5",
-         "sites": "/sites", "site": "/site/quay.example"}
+PAGES = {
+    "article": "/article/1",
+    "evidence": "/article/1/evidence",
+    "versions": "/article/1/versions",
+    "diff": "/article/1/diff",
+    "captures": "/article/1/captures",
+    "capture": "/capture/2",
+    "view": f"/view/20240502080001/{QUAY}1",
+    "gone": "/article/4",
+    "copies": "/article/9",
+    "rtl": "/article/5",
+    "sites": "/sites",
+    "site": "/site/quay.example",
+}
 _ARABIC = (
     "عاد القارب إلى الميناء عند السادسة",
     "غادر القارب الرصيف في الصباح الباكر ولم يكن على متنه أحد سوى الربان. اجتمع المجلس مرتين بشأن المنارة ثم أجّل الأمر."
     "\n\nساعات العمل\n\nيفتح المكتب أبوابه من العاشرة حتى الرابعة، كل يوم عدا الجمعة، ويمكن للزوار الصعود إلى أعلى "
-    "المنارة ثمانية في كل مرة.")
+    "المنارة ثمانية في كل مرة.",
+)
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +41,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     archive = make(tmp_path_factory.mktemp("reading"))
     db = open_archive(archive)
     with db.atomic():
-        db.execute("update articles set title = ?, body = ?, language = 'ar', authors = ? where id = 5",
-                   [*_ARABIC, json.dumps(["ليلى حداد"], ensure_ascii=False)])
+        db.execute(
+            "update articles set title = ?, body = ?, language = 'ar', authors = ? where id = 5",
+            [*_ARABIC, json.dumps(["ليلى حداد"], ensure_ascii=False)],
+        )
     db.close()
     with serving(archive) as running:
         yield running
@@ -52,8 +65,9 @@ def wide(served: Served, running: Any) -> Iterator[Watch]:
 @pytest.fixture(scope="module")
 def narrow(served: Served, running: Any) -> Iterator[Watch]:
     """A telephone in the dark, without scripts."""
-    with watching(running, served.address, viewport={"width": 390, "height": 844}, color_scheme="dark",
-                  java_script_enabled=False) as watch:
+    with watching(
+        running, served.address, viewport={"width": 390, "height": 844}, color_scheme="dark", java_script_enabled=False
+    ) as watch:
         yield watch
 
 
@@ -65,8 +79,11 @@ def test_nobody_is_kept_out(wide: Watch, name: str) -> None:
     assert len(answer.body()) < 150_000
     wide.shot(f"{name}-desktop")
     found = axe.run(wide.page, options={"resultTypes": ["violations"]}).response["violations"]
-    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found
-            if one["impact"] in ("serious", "critical", "moderate")] == []
+    assert [
+        (one["id"], [node["html"] for node in one["nodes"]])
+        for one in found
+        if one["impact"] in ("serious", "critical", "moderate")
+    ] == []
     assert wide.acted == []
 
 
@@ -88,8 +105,9 @@ def test_text_from_the_right_is_set_from_the_right(wide: Watch) -> None:
 
 def test_lines_have_a_measure(wide: Watch) -> None:
     wide.open("/article/7")
-    size = wide.page.eval_on_selector("article p:nth-of-type(2)", "e => e.clientWidth / parseFloat(getComputedStyle("
-                                                                  "e).fontSize)")
+    size = wide.page.eval_on_selector(
+        "article p:nth-of-type(2)", "e => e.clientWidth / parseFloat(getComputedStyle(e).fontSize)"
+    )
     assert 24 < size < 40  # in ems: 50 to 80 letters
 
 

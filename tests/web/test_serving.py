@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from archiver.commands.main import cli
+from archiver.cli.main import cli
 from archiver.errors import ArchiveNotFound
-from archiver.search.index.refresh import refresh
-from archiver.store.connect import open_archive
-from archiver.store.search_folder import folder_of
-from archiver.web.opened import Archive
+from archiver.search.open_index import refresh_index
+from archiver.storage.connection import open_archive
+from archiver.storage.full_text import index_folder
+from archiver.web.archive_access import ArchivePool
 from tests.archive_fixture import make_archive
 from tests.runner import Runner, fault
 from tests.web.conftest import Served, serving
@@ -24,8 +24,19 @@ from tests.web.conftest import Served, serving
 PATHS = ("/", "/search?q=tide", "/sites", "/site/notes.example/blog", "/article/1")
 
 
-@pytest.mark.parametrize("path", [*PATHS, "/article/99", "/search.json?q=tide", "/archive", "/archive/articles",
-                                  "/-/archiver/style.css?v=1", "/archive/articles.json", "/nothing/there"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *PATHS,
+        "/article/99",
+        "/search.json?q=tide",
+        "/archive",
+        "/archive/articles",
+        "/-/archiver/style.css?v=1",
+        "/archive/articles.json",
+        "/nothing/there",
+    ],
+)
 def test_every_answer_says_what_a_browser_may_do_with_it(served: Served, path: str) -> None:
     told = served.get(path).headers
     policy = told["content-security-policy"]
@@ -50,19 +61,22 @@ def test_pages_run_no_script_of_their_own(served: Served, path: str) -> None:
     assert "javascript:" not in answer.text
 
 
-@pytest.mark.parametrize(("path", "status", "names"), [
-    ("/article/99", 404, "&#39;99&#39;"),
-    ("/article/x%3Cscript%3E", 404, "x&lt;script&gt;"),
-    ("/site/other.example", 404, "other.example"),
-    ("/search?near=950,1", 400, "950,1"),
-    ("/search?q=is:new", 400, "is:new"),
-    ("/search?limit=few", 400, "few"),
-    ("/article/1?revision=x", 400, "revision=x"),
-    ("/article/1/cite/word", 400, "word"),
-    ("/article/1/image", 404, "1"),
-    ("/sites?offset=-1", 400, "-1"),
-    ("/web/20240231000000/https://a.example/", 400, "20240231000000"),
-])
+@pytest.mark.parametrize(
+    ("path", "status", "names"),
+    [
+        ("/article/99", 404, "&#39;99&#39;"),
+        ("/article/x%3Cscript%3E", 404, "x&lt;script&gt;"),
+        ("/site/other.example", 404, "other.example"),
+        ("/search?near=950,1", 400, "950,1"),
+        ("/search?q=is:new", 400, "is:new"),
+        ("/search?limit=few", 400, "few"),
+        ("/article/1?revision=x", 400, "revision=x"),
+        ("/article/1/cite/word", 400, "word"),
+        ("/article/1/image", 404, "1"),
+        ("/sites?offset=-1", 400, "-1"),
+        ("/web/20240231000000/https://a.example/", 400, "20240231000000"),
+    ],
+)
 def test_what_cannot_be_answered_is_an_error_that_names_it(served: Served, path: str, status: int, names: str) -> None:
     answer = served.get(path)
     assert (answer.status, names in answer.text, "<script>" in answer.text) == (status, True, False)
@@ -74,15 +88,25 @@ def test_what_cannot_be_answered_is_an_error_that_names_it(served: Served, path:
 def test_only_names_of_this_server_are_answered(served: Served) -> None:
     assert served.get("/", Host="rebound.example").status == 421
     assert served.get("/archive/articles.json", Host="rebound.example:80").status == 421
-    assert [served.get("/", Host=host).status for host in ("localhost:1", "127.0.0.1", "[::1]:80", "LOCALHOST")] == \
-        [200] * 4
+    assert [served.get("/", Host=host).status for host in ("localhost:1", "127.0.0.1", "[::1]:80", "LOCALHOST")] == [
+        200
+    ] * 4
 
 
-@pytest.mark.parametrize(("site", "wanted", "status"), [
-    ("cross-site", "image", 403), ("cross-site", "iframe", 403), ("cross-site", "empty", 403),
-    ("cross-site", "document", 200), ("same-origin", "image", 200), ("none", "document", 200)])
-def test_a_page_of_another_site_asks_for_nothing_but_by_a_link(served: Served, site: str, wanted: str, status: int
-                                                               ) -> None:
+@pytest.mark.parametrize(
+    ("site", "wanted", "status"),
+    [
+        ("cross-site", "image", 403),
+        ("cross-site", "iframe", 403),
+        ("cross-site", "empty", 403),
+        ("cross-site", "document", 200),
+        ("same-origin", "image", 200),
+        ("none", "document", 200),
+    ],
+)
+def test_a_page_of_another_site_asks_for_nothing_but_by_a_link(
+    served: Served, site: str, wanted: str, status: int
+) -> None:
     sent = {"Sec-Fetch-Site": site, "Sec-Fetch-Dest": wanted}
     for path in ("/search?q=tide", "/archive.json?sql=select+1", "/-/archiver/style.css"):
         assert served.get(path, **sent).status == status
@@ -137,30 +161,42 @@ def test_static_files_have_the_version_in_their_address(served: Served) -> None:
 
 
 def test_a_page_and_its_twin_count_as_the_command_does(served: Served) -> None:
-    printed = subprocess.run([sys.executable, "-m", "archiver", "search", "tide", "--json", "--archive",
-                              str(served.archive)], capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run(
+        [sys.executable, "-m", "archiver", "search", "tide", "--json", "--archive", str(served.archive)],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     assert served.get("/search.json?q=tide").json["hits"] == json.loads(printed)
 
 
 def test_a_missing_archive_is_told(tmp_path: Path) -> None:
-    told = subprocess.run([sys.executable, "-m", "archiver", "serve", "--archive", str(tmp_path / "none.db")],
-                          capture_output=True, text=True, check=False)
+    told = subprocess.run(
+        [sys.executable, "-m", "archiver", "serve", "--archive", str(tmp_path / "none.db")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (told.returncode, told.stdout) == (1, "")
     assert str(ArchiveNotFound(str(tmp_path / "none.db"))) in told.stderr
 
 
-@pytest.mark.parametrize(("option", "value", "code", "error"), [
-    ("--port", "TAKEN", 1, "AddressInUse"),
-    ("--host", "192.0.2.7", 1, "AddressInUse"),  # of no machine: RFC 5737
-    ("--host", "a" * 300, 1, "AddressInUse"),
-    ("--host", "..a", 1, "AddressInUse"),
-    ("--public-url", "http://[", 2, "BadPublicURL"),
-    ("--public-url", "http://a.example:99999/", 2, "BadPublicURL"),
-    ("--public-url", "ftp://a.example/", 2, "BadPublicURL"),
-    ("--public-url", "https://name:word@a.example/", 2, "BadPublicURL"),
-])
-def test_a_place_where_nothing_can_be_served_is_an_error(served: Served, option: str, value: str, code: int,
-                                                         error: str) -> None:
+@pytest.mark.parametrize(
+    ("option", "value", "code", "error"),
+    [
+        ("--port", "TAKEN", 1, "AddressInUse"),
+        ("--host", "192.0.2.7", 1, "AddressInUse"),  # of no machine: RFC 5737
+        ("--host", "a" * 300, 1, "AddressInUse"),
+        ("--host", "..a", 1, "AddressInUse"),
+        ("--public-url", "http://[", 2, "BadPublicURL"),
+        ("--public-url", "http://a.example:99999/", 2, "BadPublicURL"),
+        ("--public-url", "ftp://a.example/", 2, "BadPublicURL"),
+        ("--public-url", "https://name:word@a.example/", 2, "BadPublicURL"),
+    ],
+)
+def test_a_place_where_nothing_can_be_served_is_an_error(
+    served: Served, option: str, value: str, code: int, error: str
+) -> None:
     value = served.address.rpartition(":")[2] if value == "TAKEN" else value
     run = Runner().invoke(cli, ["serve", option, value, "--archive", str(served.archive)])
     assert run.exit_code == code, (run.output, run.exception)
@@ -170,19 +206,24 @@ def test_a_place_where_nothing_can_be_served_is_an_error(served: Served, option:
     assert value in run.stderr
 
 
-@pytest.mark.parametrize(("path", "status", "says"), [
-    ("/nothing", 404, " /nothing."),
-    ("/nothing/a/b/c/d/e", 404, " /nothing/a/b/c/d/e."),
-    # Datasette's own sentences.
-    ("/archive/nothing", 404, "Table not found."), ("/archive/articles/99", 404, "Record not found."),
-    ("/archive/articles?_sort=nothing", 400, "Cannot sort table by nothing."),
-    ("/archive/articles?_search=%22", 400, "'\"'"),
-    ("/archive/articles?_search=", 400, "/search"),
-    ("/archive/articles?_search_title=(&_searchmode=raw", 400, "'('"),
-    ("/archive/articles?_search=tide&_where=titel=1", 400, "No such column: titel."),
-    ("/archive?sql=nonsense", 400, "Statement must be a SELECT."), ("/_memory", 404, " /_memory."),
-    ("/archive.db", 403, "Database download is forbidden."),
-])
+@pytest.mark.parametrize(
+    ("path", "status", "says"),
+    [
+        ("/nothing", 404, " /nothing."),
+        ("/nothing/a/b/c/d/e", 404, " /nothing/a/b/c/d/e."),
+        # Datasette's own sentences.
+        ("/archive/nothing", 404, "Table not found."),
+        ("/archive/articles/99", 404, "Record not found."),
+        ("/archive/articles?_sort=nothing", 400, "Cannot sort table by nothing."),
+        ("/archive/articles?_search=%22", 400, "'\"'"),
+        ("/archive/articles?_search=", 400, "/search"),
+        ("/archive/articles?_search_title=(&_searchmode=raw", 400, "'('"),
+        ("/archive/articles?_search=tide&_where=titel=1", 400, "No such column: titel."),
+        ("/archive?sql=nonsense", 400, "Statement must be a SELECT."),
+        ("/_memory", 404, " /_memory."),
+        ("/archive.db", 403, "Database download is forbidden."),
+    ],
+)
 def test_an_address_that_is_none_is_an_error_in_a_page(served: Served, path: str, status: int, says: str) -> None:
     answer = served.get(path)
     assert answer.status == status
@@ -195,8 +236,12 @@ def test_an_address_that_is_none_is_an_error_in_a_page(served: Served, path: str
 def test_a_fault_is_told_without_what_it_was_about(tmp_path: Path) -> None:
     """The log has where it was, and no values: neither texts of the archive nor what was searched for."""
     archive = make_archive(tmp_path / "small.db")
-    process = subprocess.Popen([sys.executable, "-m", "archiver", "serve", "--port", "0", "--archive", str(archive)],
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "archiver", "serve", "--port", "0", "--archive", str(archive)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert process.stdout
     running = Served(process.stdout.readline().split()[4].rstrip("/"), archive)
     db = open_archive(archive)
@@ -220,16 +265,16 @@ def test_what_a_crawl_brings_is_found_when_the_index_has_it(tmp_path: Path) -> N
         db = open_archive(archive)
         with db.atomic():
             db.execute("update articles set title = 'Zeppelin' where id = 2")
-        state = sorted(file.stat().st_mtime_ns for file in folder_of(archive).iterdir())
+        state = sorted(file.stat().st_mtime_ns for file in index_folder(archive).iterdir())
         assert running.get("/search.json?q=zeppelin").json["total"] == 0
-        assert state == sorted(file.stat().st_mtime_ns for file in folder_of(archive).iterdir())
-        refresh(db, archive)
+        assert state == sorted(file.stat().st_mtime_ns for file in index_folder(archive).iterdir())
+        refresh_index(db, archive)
         db.close()
         assert running.get("/search.json?q=zeppelin").json["total"] == 1
 
 
 def test_a_page_ends_after_its_time(tmp_path: Path) -> None:
-    archive = Archive(make_archive(tmp_path / "small.db"), seconds=0.05)
+    archive = ArchivePool(make_archive(tmp_path / "small.db"), seconds=0.05)
     endless = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n"
     with pytest.raises(sqlite3.OperationalError, match="interrupted"):
         archive.asked(lambda db: db.execute(endless).fetchone())
@@ -237,9 +282,23 @@ def test_a_page_ends_after_its_time(tmp_path: Path) -> None:
 
 
 def test_who_listens_for_others_is_told_that_there_is_no_login(tmp_path: Path) -> None:
-    process = subprocess.Popen([sys.executable, "-m", "archiver", "serve", "--host", "0.0.0.0", "--port", "0",
-                                "--archive", str(make_archive(tmp_path / "small.db"))], stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "archiver",
+            "serve",
+            "--host",
+            "0.0.0.0",
+            "--port",
+            "0",
+            "--archive",
+            str(make_archive(tmp_path / "small.db")),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert process.stdout
     assert "http://0.0.0.0:" in process.stdout.readline()
     process.terminate()
@@ -247,8 +306,7 @@ def test_who_listens_for_others_is_told_that_there_is_no_login(tmp_path: Path) -
 
 
 def test_without_its_packages_the_command_says_what_to_install() -> None:
-    code = ("import sys; sys.modules['datasette'] = None\n"
-            "from archiver.commands.main import cli; cli(['serve'])")
+    code = "import sys; sys.modules['datasette'] = None\nfrom archiver.cli.main import cli; cli(['serve'])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert run.returncode == 1
     assert "archiver[web]" in run.stderr

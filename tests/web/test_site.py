@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 from lxml import html
 
-from archiver.commands.main import cli
-from archiver.store.connect import open_archive
+from archiver.cli.main import cli
+from archiver.storage.connection import open_archive
 from tests.web.conftest import Served
 
 NAMES = ("harbour.example", "notes.example/blog", "quiet.example")
@@ -32,8 +32,17 @@ def test_a_twin_has_the_numbers_of_status(served: Served) -> None:
 def test_what_is_written_meanwhile_is_counted(served: Served) -> None:
     before = served.get("/site/notes.example/blog.json").json
     db = open_archive(served.archive)
-    db["pages"].insert({"site_id": 2, "url": "https://notes.example/blog/new", "urlkey": "new", "kind": "post",
-                        "outcome": "failed", "reason": "HTTP 500", "found_at": "2024-06-02T00:00:00+00:00"})
+    db["pages"].insert(
+        {
+            "site_id": 2,
+            "url": "https://notes.example/blog/new",
+            "urlkey": "new",
+            "kind": "post",
+            "outcome": "failed",
+            "reason": "HTTP 500",
+            "found_at": "2024-06-02T00:00:00+00:00",
+        }
+    )
     db.close()
     after = served.get("/site/notes.example/blog.json").json
     assert after["posts"]["missing"] == before["posts"]["missing"] + 1
@@ -42,8 +51,16 @@ def test_what_is_written_meanwhile_is_counted(served: Served) -> None:
 
 def test_what_is_lacking_is_told(served: Served) -> None:
     page = served.get("/site/harbour.example").text
-    for said in ("2 addresses are missing", "harbour.example/2024/05/broken", "HTTP 503", "no article",
-                 "archiver crawl harbour.example --missing", "interrupted", "stopped by Ctrl-C", "Nothing yet"):
+    for said in (
+        "2 addresses are missing",
+        "harbour.example/2024/05/broken",
+        "HTTP 503",
+        "no article",
+        "archiver crawl harbour.example --missing",
+        "interrupted",
+        "stopped by Ctrl-C",
+        "Nothing yet",
+    ):
         assert said in page, said
     assert "never crawled" in served.get("/site/quiet.example").text
 
@@ -62,8 +79,10 @@ def test_rules_and_settings_are_shown(served: Served) -> None:
     assert "by hand" in page
     assert "h1.entry-title &gt; b" in page
     assert "<td>2.0</td>" in page
-    assert served.get("/site/harbour.example.json").json["rules"] == command(
-        served, "sites", "rules", "harbour.example")["rules"]
+    assert (
+        served.get("/site/harbour.example.json").json["rules"]
+        == command(served, "sites", "rules", "harbour.example")["rules"]
+    )
 
 
 @pytest.mark.parametrize("path", ["/site/harbour.example", "/search", "/article/1"])

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import pytest
 
-from archiver.web.streamed import Streaming
+from archiver.web.dispatch import StreamingResponse
 
 
 @pytest.mark.parametrize("read", [0, 1, 20])
@@ -43,7 +43,7 @@ def test_a_reader_who_goes_away_ends_the_request_and_the_writing(read: int) -> N
             await asyncio.sleep(0.2 if left.is_set() else 0)
 
         with ThreadPoolExecutor(1) as pool:
-            await asyncio.wait_for(Streaming(make, pool, {}, receive).asgi_send(send), 120)
+            await asyncio.wait_for(StreamingResponse(make, pool, {}, receive).asgi_send(send), 120)
         return sent
 
     sent = asyncio.run(asked())
@@ -66,7 +66,7 @@ def test_what_fails_before_a_word_is_written_sends_nothing() -> None:
 
     async def asked() -> None:
         with ThreadPoolExecutor(1) as pool:
-            await asyncio.wait_for(Streaming(make, pool, {}, receive).asgi_send(send), 120)
+            await asyncio.wait_for(StreamingResponse(make, pool, {}, receive).asgi_send(send), 120)
 
     with pytest.raises(ValueError, match="no date"):
         asyncio.run(asked())

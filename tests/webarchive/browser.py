@@ -19,8 +19,15 @@ from typing import Any
 
 from tests.processes import without_proxies
 
-_ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-proxy-server",
-              "--window-size=1000,700", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
+_ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--no-proxy-server",
+    "--window-size=1000,700",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -47,8 +54,12 @@ def browsing(folder: Path) -> Iterator[Browser]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    driver = subprocess.Popen(["chromedriver", f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                              env=without_proxies() | {"HOME": str(folder)})
+    driver = subprocess.Popen(
+        ["chromedriver", f"--port={port}"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=without_proxies() | {"HOME": str(folder)},
+    )
     try:
         base = f"http://127.0.0.1:{port}/session"
         options = {"args": [*_ARGUMENTS, f"--user-data-dir={folder / 'profile'}"]}
@@ -75,7 +86,11 @@ def _begun(base: str, wanted: dict[str, Any]) -> Any:
 
 
 def _ask(method: str, url: str, value: dict[str, Any] | None = None) -> Any:
-    request = urllib.request.Request(url, json.dumps(value).encode() if value is not None else None, method=method,
-                                     headers={"Content-Type": "application/json"})
+    request = urllib.request.Request(
+        url,
+        json.dumps(value).encode() if value is not None else None,
+        method=method,
+        headers={"Content-Type": "application/json"},
+    )
     with _OPENER.open(request, timeout=120) as answer:
         return json.loads(answer.read())["value"]

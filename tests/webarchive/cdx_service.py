@@ -51,8 +51,10 @@ class Captures(dict[str, Any]):
             told = [row for n, row in enumerate(told) if not n or told[n - 1]["urlkey"] != row["urlkey"]]
         told = [row for row in told if f"{row['urlkey']} {row['timestamp']}" >= end]
         limit = min(int(asked["limit"][0]), self.most)
-        out = [fields, *([{**row, "endtimestamp": last[row["urlkey"]]}.get(name, "-") for name in fields]
-                         for row in told[:limit])]
+        out = [
+            fields,
+            *([{**row, "endtimestamp": last[row["urlkey"]]}.get(name, "-") for name in fields] for row in told[:limit]),
+        ]
         if len(told) > limit and asked.get("showResumeKey") == ["true"]:
             key = f"{told[limit - 1]['urlkey']} {told[limit - 1]['timestamp']}!"
             out += [[], [quote_plus(key)]]

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote_plus, urlsplit
 
 from archiver.urls import urlkey
-from tests.imports.files import sha1
+from tests.importers.files import sha1
 from tests.spiders.site_server import Answer
 
 LIST = "/cdx/search/cdx"
@@ -67,12 +67,21 @@ class WebArchive(dict[str, Any]):
         rows = []
         for one in self.kept:
             bare = re.sub(r"^https?://(www\.)?", "", one.url)
-            values = {"urlkey": urlkey(one.url).lower(), "timestamp": one.at, "original": one.url, "mimetype": one.mime,
-                      "statuscode": str(one.status) if one.status else "-", "digest": one.digest, "length": "1"}
+            values = {
+                "urlkey": urlkey(one.url).lower(),
+                "timestamp": one.at,
+                "original": one.url,
+                "mimetype": one.mime,
+                "statuscode": str(one.status) if one.status else "-",
+                "digest": one.digest,
+                "length": "1",
+            }
             is_prefix = wanted.endswith("*")
             fits = bare.startswith(wanted[:-1]) if is_prefix else urlkey(f"http://{wanted}") == urlkey(one.url)
-            if fits and all(re.fullmatch(pattern, values[name]) for name, pattern in (
-                    words.split(":", 1) for words in asked.get("filter", ()))):
+            if fits and all(
+                re.fullmatch(pattern, values[name])
+                for name, pattern in (words.split(":", 1) for words in asked.get("filter", ()))
+            ):
                 rows.append(values)
         rows.sort(key=lambda row: (row["urlkey"], row["timestamp"]))
         since, until = asked.get("from", ["0"])[0], asked.get("to", ["9"])[0]
@@ -103,9 +112,12 @@ def memento(one: Kept, *, packed: bool = False, at: str = "", body: bytes | None
         headers["Location"] = f"/web/{one.at}id_/{location}"
     if coding := one.headers.get("Content-Encoding"):
         headers["Content-Encoding"] = coding
-    headers |= {"Content-Type": one.headers.get("Content-Type", "text/plain"), "Server": "the archive's",
-                "Memento-Datetime": format_datetime(when, usegmt=True),
-                "Link": f'<{one.url}>; rel="original", </web/timemap/link/{one.url}>; rel="timemap"'}
+    headers |= {
+        "Content-Type": one.headers.get("Content-Type", "text/plain"),
+        "Server": "the archive's",
+        "Memento-Datetime": format_datetime(when, usegmt=True),
+        "Link": f'<{one.url}>; rel="original", </web/timemap/link/{one.url}>; rel="timemap"',
+    }
     body = one.body if body is None else body
     if packed and not coding:
         headers["Content-Encoding"], body = "gzip", gzip.compress(body)

@@ -26,8 +26,13 @@ def serving_warcs(folder: Path, warcs: Iterable[Path]) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with (folder / "pywb.log").open("wb") as log:
-        server = subprocess.Popen(_command("apps.cli", "wayback", "-p", str(port), "-b", "127.0.0.1"), cwd=folder,
-                                  env=_environment(), stdout=log, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(
+            _command("apps.cli", "wayback", "-p", str(port), "-b", "127.0.0.1"),
+            cwd=folder,
+            env=_environment(),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
     try:
         address = f"http://127.0.0.1:{port}/{COLLECTION}/"
         _wait(f"{address}cdx?url=http://127.0.0.1/", server, folder / "pywb.log")
@@ -38,8 +43,15 @@ def serving_warcs(folder: Path, warcs: Iterable[Path]) -> Iterator[str]:
 
 
 def _pywb(module: str, function: str, folder: Path, *words: str) -> None:
-    done = subprocess.run(_command(module, function, *words), cwd=folder, env=_environment(), capture_output=True,
-                          text=True, timeout=60, check=False)
+    done = subprocess.run(
+        _command(module, function, *words),
+        cwd=folder,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
 
 

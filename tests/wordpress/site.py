@@ -21,12 +21,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from archiver.demo.posts import load, paragraphs
+from archiver.demo.theme_markup import load, paragraphs
 
 HERE = Path(__file__).parent
 CODE = Path("/usr/share/wordpress")
-PACKAGES = ("wordpress", "wordpress-theme-twentytwentyfive", "php-cli", "php-mysql", "php-xml", "php-mbstring",
-            "mariadb-server")
+PACKAGES = (
+    "wordpress",
+    "wordpress-theme-twentytwentyfive",
+    "php-cli",
+    "php-mysql",
+    "php-xml",
+    "php-mbstring",
+    "mariadb-server",
+)
 ZONE = "Africa/Cairo"
 _CONFIG = """<?php
 define('DB_NAME', 'wordpress'); define('DB_USER', 'root'); define('DB_PASSWORD', '');
@@ -64,8 +71,12 @@ class WordPress:
 
     def do(self, command: str, **values: Any) -> Any:
         """Run one command of control.php; what it answers."""
-        done = subprocess.run(["php", "-d", "display_errors=stderr", str(HERE / "control.php"), str(self.folder)],
-                              input=json.dumps({"do": command, **values}), capture_output=True, text=True)
+        done = subprocess.run(
+            ["php", "-d", "display_errors=stderr", str(HERE / "control.php"), str(self.folder)],
+            input=json.dumps({"do": command, **values}),
+            capture_output=True,
+            text=True,
+        )
         if done.returncode:
             raise RuntimeError(f"WordPress could not {command}: {done.stderr[-500:]}{done.stdout[-500:]}")
         return json.loads(done.stdout.splitlines()[-1])
@@ -94,16 +105,27 @@ class WordPress:
 def posts() -> list[dict[str, Any]]:
     """The demonstration blog's posts, and one of each kind that a visitor must not see."""
     out: list[dict[str, Any]] = [
-        {"slug": p.slug, "title": p.title, "content": "\n\n".join(paragraphs(p)), "author": p.author,
-         "date": f"{p.published:%Y-%m-%d %H:%M:%S}", "categories": p.categories, "tags": p.tags,
-         "excerpt": p.description, "password": "secret" if p.protected else "",
-         "place": asdict(p.places[0]) if p.places else None}
-        for p in reversed(load(1))]
+        {
+            "slug": p.slug,
+            "title": p.title,
+            "content": "\n\n".join(paragraphs(p)),
+            "author": p.author,
+            "date": f"{p.published:%Y-%m-%d %H:%M:%S}",
+            "categories": p.categories,
+            "tags": p.tags,
+            "excerpt": p.description,
+            "password": "secret" if p.protected else "",
+            "place": asdict(p.places[0]) if p.places else None,
+        }
+        for p in reversed(load(1))
+    ]
     hidden = {"author": "Tom Ashdown", "categories": ["Harbour"], "content": "<p>Nobody may read this yet.</p>"}
-    return [*out,
-            {**hidden, "title": "A draft", "status": "draft", "date": "2024-05-01 10:00:00"},
-            {**hidden, "title": "For members", "status": "private", "date": "2024-05-02 10:00:00"},
-            {**hidden, "title": "From the future", "status": "future", "date": "2094-05-03 10:00:00"}]
+    return [
+        *out,
+        {**hidden, "title": "A draft", "status": "draft", "date": "2024-05-01 10:00:00"},
+        {**hidden, "title": "For members", "status": "private", "date": "2024-05-02 10:00:00"},
+        {**hidden, "title": "From the future", "status": "future", "date": "2094-05-03 10:00:00"},
+    ]
 
 
 @contextmanager
@@ -123,8 +145,12 @@ def running(folder: Path) -> Iterator[WordPress]:
         site = WordPress(www, base, log)
         site.do("install", zone=ZONE, url=base)
         site.do("seed", posts=posts())
-        with _process(["php", "-S", base.removeprefix("http://"), "-t", str(www), str(HERE / "router.php")],
-                      folder / "php.log", PHP_CLI_SERVER_WORKERS="4", ACCESS_LOG=str(log)):
+        with _process(
+            ["php", "-S", base.removeprefix("http://"), "-t", str(www), str(HERE / "router.php")],
+            folder / "php.log",
+            PHP_CLI_SERVER_WORKERS="4",
+            ACCESS_LOG=str(log),
+        ):
             _wait_for(site.url)
             yield site
 
@@ -132,13 +158,45 @@ def running(folder: Path) -> Iterator[WordPress]:
 @contextmanager
 def _mariadb(folder: Path) -> Iterator[Path]:
     data, server_socket, user = folder / "db", folder / "db.sock", f"--user={_user()}"
-    subprocess.run(["mariadb-install-db", "--no-defaults", f"--datadir={data}", user, "--skip-test-db",
-                    "--auth-root-authentication-method=normal"], check=True, capture_output=True)
-    with _process(["mariadbd", "--no-defaults", f"--datadir={data}", f"--socket={server_socket}", user,
-                   "--skip-networking", "--skip-log-bin", "--innodb-flush-log-at-trx-commit=0"], folder / "db.log"):
+    subprocess.run(
+        [
+            "mariadb-install-db",
+            "--no-defaults",
+            f"--datadir={data}",
+            user,
+            "--skip-test-db",
+            "--auth-root-authentication-method=normal",
+        ],
+        check=True,
+        capture_output=True,
+    )
+    with _process(
+        [
+            "mariadbd",
+            "--no-defaults",
+            f"--datadir={data}",
+            f"--socket={server_socket}",
+            user,
+            "--skip-networking",
+            "--skip-log-bin",
+            "--innodb-flush-log-at-trx-commit=0",
+        ],
+        folder / "db.log",
+    ):
         for _ in range(120):
-            made = subprocess.run(["mariadb", "--no-defaults", "-u", "root", "-S", str(server_socket), "-e",
-                                   "CREATE DATABASE wordpress CHARACTER SET utf8mb4"], capture_output=True)
+            made = subprocess.run(
+                [
+                    "mariadb",
+                    "--no-defaults",
+                    "-u",
+                    "root",
+                    "-S",
+                    str(server_socket),
+                    "-e",
+                    "CREATE DATABASE wordpress CHARACTER SET utf8mb4",
+                ],
+                capture_output=True,
+            )
             if not made.returncode:
                 break
             time.sleep(0.25)
@@ -151,8 +209,14 @@ def _mariadb(folder: Path) -> Iterator[Path]:
 def _process(command: list[str], log: Path, **environment: str) -> Iterator[None]:
     """Runs in a process group of its own, which is ended as a whole: PHP's server has workers."""
     with log.open("wb") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, start_new_session=True,
-                                   env=os.environ | environment)
+        process = subprocess.Popen(
+            command,
+            stdout=out,
+            stderr=out,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            env=os.environ | environment,
+        )
     try:
         yield
     finally:

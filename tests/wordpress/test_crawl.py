@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from archiver.demo.posts import load
+from archiver.demo.theme_markup import load
 from tests.test_demo_crawl import crawl, records
 from tests.wordpress.site import PACKAGES, WordPress
 
@@ -15,7 +15,8 @@ pytestmark = pytest.mark.needs(*PACKAGES)
 
 @pytest.mark.parametrize("theme", ["classic", "twentytwentyfive"])
 def test_every_public_post_is_archived_and_no_hidden_one(
-        wordpress_server: WordPress, theme: str, tmp_path: Path) -> None:
+    wordpress_server: WordPress, theme: str, tmp_path: Path
+) -> None:
     wordpress_server.theme(theme)
     archive = tmp_path / "archive.db"
     crawl(wordpress_server.url, archive)
@@ -35,13 +36,19 @@ def test_every_public_post_is_archived_and_no_hidden_one(
 
 
 def test_a_second_crawl_finds_an_edit_a_new_post_a_moved_slug_and_a_deletion(
-        wordpress_server: WordPress, tmp_path: Path) -> None:
+    wordpress_server: WordPress, tmp_path: Path
+) -> None:
     archive = tmp_path / "archive.db"
     crawl(wordpress_server.url, archive)
     edited, moved, deleted = [row for row in wordpress_server.rows() if row.public][5:20:5]
     wordpress_server.edit(edited.id, post_content="<p>An entirely other text, about the same harbour.</p>")
-    new = wordpress_server.add(title="One more", content="<p>A post of its own.</p>", date="2024-08-01 10:00:00",
-                               author="Tom Ashdown", categories=["Harbour"])
+    new = wordpress_server.add(
+        title="One more",
+        content="<p>A post of its own.</p>",
+        date="2024-08-01 10:00:00",
+        author="Tom Ashdown",
+        categories=["Harbour"],
+    )
     now_at = wordpress_server.edit(moved.id, post_name="a-slug-that-moved")
     wordpress_server.delete(deleted.id)
     start = len(wordpress_server.requests())

@@ -1,0 +1,206 @@
+"""Compares two texts word by word: which words were removed, and which were added.
+
+Anchors are words that occur once in both texts (the patience method of Bram Cohen, as in bzr): they are found in
+n log n for any texts, and keep a moved sentence whole where a shortest edit script would tear it into letters and
+"the"s. Only the short stretches between them are compared in full.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from enum import StrEnum
+
+# Scripts without spaces between words: a word is one letter with its combining signs.
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uf900-\ufaff\U00020000-\U0003134f"
+)
+_SIGNS = (
+    "\u0300-\u036f\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ece\u102b-\u103e"
+    "\u17b4-\u17d3\u3099\u309a"
+)
+_WORD = re.compile(
+    rf"[{_UNSPACED}][{_SIGNS}]*"
+    rf"|(?:(?![{_UNSPACED}])[\w{_SIGNS}])+(?:['’.,](?:(?![{_UNSPACED}])\w)+)*"  # it's, 4,500, U.S
+    r"|\s+|.",
+    re.DOTALL,
+)
+_COSTLY = 4_000
+"""Steps (`_cost`) up to which a stretch is compared in full."""
+_RUN = 4
+_DEEPEST = 12
+_MOST_WORDS = 200_000
+"""Words beyond which a text is compared only by paragraph."""
+
+
+class DiffOp(StrEnum):
+    EQUAL = "equal"
+    DELETE = "delete"
+    INSERT = "insert"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of text that both texts have, that only the old one has, or that only the new one has."""
+
+    op: DiffOp
+    text: str
+
+
+def split_words(text: str) -> list[str]:
+    """The words of a text, and the spaces and signs between them, in order; joined they are the text."""
+    return _WORD.findall(text)
+
+
+def word_diff(old: str, new: str) -> tuple[Piece, ...]:
+    """The edit between two texts. The pieces that are not `insert` are the old text, those not `delete` the new.
+
+    What is removed precedes what replaces it. Bounded in time: some tenths of a second for texts of 10,000 words
+    that have nothing in common. Never raises.
+    """
+    if old == new:
+        return (Piece(DiffOp.EQUAL, old),) if old else ()
+    paragraphs = re.compile(r"\n+|[^\n]+").findall if len(old) + len(new) > _MOST_WORDS * 5 else split_words
+    return tuple(_pieces(_readable(_script(paragraphs(old), paragraphs(new)))))
+
+
+def is_equal(pieces: Iterable[Piece]) -> bool:
+    """Whether nothing was edited."""
+    return all(piece.op is DiffOp.EQUAL for piece in pieces)
+
+
+def set_diff(old: Sequence[str], new: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What was added to and removed from a list of names (authors, tags), each in its list's order."""
+    return tuple(n for n in new if n not in old), tuple(n for n in old if n not in new)
+
+
+_Step = tuple[DiffOp, Sequence[str]]
+
+
+def _script(old: Sequence[str], new: Sequence[str]) -> Iterator[_Step]:
+    """First the equal ends, then from anchor to anchor."""
+    start = _common(old, new)
+    end = min(_common(old[::-1], new[::-1]), len(old) - start, len(new) - start)
+    if start:
+        yield DiffOp.EQUAL, old[:start]
+    yield from _middle(old[start : len(old) - end], new[start : len(new) - end])
+    if end:
+        yield DiffOp.EQUAL, old[len(old) - end :]
+
+
+def _middle(old: Sequence[str], new: Sequence[str], depth: int = 0) -> Iterator[_Step]:
+    """Compares a cheap stretch in full; cuts any other at its anchors, of single words or of four."""
+    if not (old and new) or _cost(old, new) <= _COSTLY:
+        yield from _in_full(old, new)
+        return
+    anchors = (_anchors(old, new, 1) or _anchors(old, new, _RUN)) if depth < _DEEPEST else []
+    if not anchors:
+        yield DiffOp.DELETE, old
+        yield DiffOp.INSERT, new
+        return
+    a = b = 0
+    for i, j in anchors:
+        if i < a or j < b:
+            continue  # part of the anchor before it
+        back = _common(old[a:i][::-1], new[b:j][::-1])
+        yield from _middle(old[a : i - back], new[b : j - back], depth + 1)
+        length = 1
+        while i + length < len(old) and j + length < len(new) and old[i + length] == new[j + length]:
+            length += 1
+        yield DiffOp.EQUAL, old[i - back : i + length]
+        a, b = i + length, j + length
+    yield from _middle(old[a:], new[b:], depth + 1)
+
+
+def _cost(old: Sequence[str], new: Sequence[str]) -> int:
+    """The steps that difflib takes to find one longest match."""
+    counts = Counter(new)
+    return len(old) + sum(counts[word] for word in old)
+
+
+def _in_full(old: Sequence[str], new: Sequence[str]) -> Iterator[_Step]:
+    for tag, a, z, b, y in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag == "equal":
+            yield DiffOp.EQUAL, old[a:z]
+            continue
+        yield DiffOp.DELETE, old[a:z]
+        yield DiffOp.INSERT, new[b:y]
+
+
+def _anchors(old: Sequence[str], new: Sequence[str], length: int) -> list[tuple[int, int]]:
+    """Positions of runs of `length` words that occur once in both texts, in the same order: the longest such
+    sequence."""
+    a, b = _runs(old, length), _runs(new, length)
+    once = {run for run, n in Counter(a).items() if n == 1} & {run for run, n in Counter(b).items() if n == 1}
+    place = {run: n for n, run in enumerate(b) if run in once}
+    pairs = [(n, place[run]) for n, run in enumerate(a) if run in once]
+    tails: list[int] = []
+    ends: list[int] = []
+    before: list[int] = []
+    for n, (_, j) in enumerate(pairs):
+        at = bisect_left(tails, j)
+        before.append(ends[at - 1] if at else -1)
+        if at == len(tails):
+            tails.append(j)
+            ends.append(n)
+        else:
+            tails[at], ends[at] = j, n
+    out: list[tuple[int, int]] = []
+    n = ends[-1] if ends else -1
+    while n >= 0:
+        out.append(pairs[n])
+        n = before[n]
+    return out[::-1]
+
+
+def _runs(text: Sequence[str], length: int) -> Sequence[Hashable]:
+    return text if length == 1 else list(zip(*(text[n:] for n in range(length)), strict=False))
+
+
+def _common(old: Sequence[str], new: Sequence[str]) -> int:
+    return next((n for n, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
+
+
+def _readable(steps: Iterable[_Step]) -> Iterator[tuple[DiffOp, str]]:
+    """Joins runs of one kind; equal stretches between two changes that contain no word count as changed with them."""
+    out = ins = ""
+    gap: str | None = None
+    for op, part in steps:
+        text = "".join(part)
+        if not text:
+            continue
+        if op is DiffOp.EQUAL:
+            gap = (gap or "") + text
+            continue
+        if gap is not None:
+            if (out or ins) and "\n" not in gap and not any(c.isalnum() for c in gap):
+                out, ins = out + gap, ins + gap
+            else:
+                yield from _change(out, ins)
+                yield DiffOp.EQUAL, gap
+                out = ins = ""
+            gap = None
+        if op is DiffOp.DELETE:
+            out += text
+        else:
+            ins += text
+    yield from _change(out, ins)
+    if gap is not None:
+        yield DiffOp.EQUAL, gap
+
+
+def _change(out: str, ins: str) -> Iterator[tuple[DiffOp, str]]:
+    if out:
+        yield DiffOp.DELETE, out
+    if ins:
+        yield DiffOp.INSERT, ins
+
+
+def _pieces(steps: Iterable[tuple[DiffOp, str]]) -> Iterator[Piece]:
+    for op, text in steps:
+        yield Piece(op, text)

@@ -1,0 +1,80 @@
+"""`archiver extract`: one page to its fields, without an archive."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archiver.cli.options import read_bytes
+from archiver.cli.terminal import print_json, print_line, print_lines
+from archiver.fields import FIELDS
+from archiver.search.engine import published
+
+if TYPE_CHECKING:
+    from archiver.extraction.template.site_rule import SiteRules
+
+
+@click.command(short_help="Read one page and print what it says, without an archive.")
+@click.argument("file", metavar="FILE|-", type=click.Path())
+@click.option("--url", required=True, metavar="URL", help="The address the page was served at.")
+@click.option("--json", "form", flag_value="json", default="json", help="Print JSON (the default).")
+@click.option("--text", "form", flag_value="text", help="Print title, date, authors and text for reading.")
+@click.option("--evidence", is_flag=True, help="Tell for each field all candidates, and why one of them won.")
+@click.option(
+    "--rules",
+    metavar="FILE",
+    type=click.Path(),
+    help="Read the page by the rules (TOML) that this file has for its site.",
+)
+def extract(file: str, url: str, form: str, evidence: bool, rules: str | None) -> None:
+    """Read one page from FILE (- is the standard input) and print what it says. Nothing is fetched or stored.
+
+    Rules are those that 'archiver sites rules SITE' prints, or your own: what they say wins.
+
+    \b
+    Examples:
+      archiver extract page.html --url https://blog.example.org/a-post
+      archiver extract page.html --url https://blog.example.org/a-post --text --evidence
+      curl -s https://blog.example.org/a-post | archiver extract - --url https://blog.example.org/a-post --text
+    """
+    from archiver.extraction.article import extract_page
+    from archiver.extraction.explain import explain, explanations_as_data
+    from archiver.extraction.page import parse_page
+    from archiver.urls import start_address
+
+    page = parse_page(read_bytes(file), start_address(url))
+    found = extract_page(page, rules=_rules(rules) if rules else None)
+    article = asdict(found)
+    if form == "text":
+        _print(article)
+        if evidence:
+            from archiver.cli.article_output import print_explanations
+
+            print_lines("")
+            print_explanations(explain(article, found.evidence))
+        return
+    shown = [f.name for f in FIELDS if f.name in article]
+    shown += [name for name in article if name not in shown and name != "evidence"]
+    out = {name: _plain(article[name]) for name in shown}
+    print_json({**out, "evidence": explanations_as_data(explain(article, found.evidence))} if evidence else out)
+
+
+def _rules(file: str) -> SiteRules:
+    from archiver.extraction.template.site_rule import from_toml
+
+    text = read_bytes(file).decode("utf-8", errors="replace")
+    return from_toml(text, file, by_hand=True, version=Path(file).name)
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def _print(article: dict[str, Any]) -> None:
+    print_lines(print_line((article["title"] or "(without title)", "bold")))
+    when = published(_plain(article["published"]), article["published_precision"])
+    print_lines(print_line((" · ".join(part for part in (when, ", ".join(article["authors"])) if part), "dim")), "")
+    print_lines(*(print_line(text) for text in article["body"].split("\n")))

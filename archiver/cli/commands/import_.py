@@ -1,0 +1,602 @@
+"""`archiver import --wayback`: the past of a site from a web archive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from archiver.cli.terminal import count_noun
+
+if TYPE_CHECKING:
+    from archiver.warc.problems import Problem
+import calendar
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
+
+import click
+
+from archiver.cli.terminal import clean, print_json
+
+if TYPE_CHECKING:
+    pass
+    from archiver.importers.capture_lists import WaybackOutcome, WaybackPlan
+import os
+import re
+import signal
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from archiver.cli.commands.index import after_writing
+from archiver.cli.options import archive_option, json_option, takes
+
+if TYPE_CHECKING:
+    from archiver.importers.import_inputs import RecordFilter
+    from archiver.importers.import_run import FileResult
+
+# What an import did, in words: from files and from web archives alike.
+
+_SHOWN = 20
+
+
+def problems_as_data(problems: Iterable[Problem]) -> list[dict[str, Any]]:
+    """Problems as JSON has them."""
+    return [{"kind": p.kind.value, "offset": p.offset, "url": p.url, "what": p.sentence} for p in problems]
+
+
+def problem_lines(problems: Sequence[tuple[str, Mapping[str, Any]]], kinds: Mapping[str, int]) -> list[str]:
+    """The first problems, a line each with the name that each is of, and how many there are of each kind."""
+    lines = []
+    for name, problem in problems[:_SHOWN]:
+        where = f"{name} at {problem['offset']}" if name and problem["offset"] else name or problem["offset"]
+        url = f", {problem['url'][:200]}" if name and problem["url"] else ""
+        lines.append(f"  {where}{url}: {problem['what']}")
+    if sum(kinds.values()) > min(_SHOWN, len(problems)):
+        lines.append("  in all: " + ", ".join(f"{number:,} {kind}" for kind, number in kinds.items()))
+    return lines
+
+
+def new_rows_phrase(counts: Mapping[str, Any]) -> list[str]:
+    """ "1 new site", "3 new aliases", "1 tombstone", "12 responses copied"."""
+    new = [
+        count_noun(counts[key], one, many)
+        for key, one, many in (
+            ("sites", "new site", "new sites"),
+            ("aliases", "new alias", "new aliases"),
+            ("tombstones", "tombstone", "tombstones"),
+        )
+        if counts[key]
+    ]
+    return [*new, f"{count_noun(counts['captures'], 'response')} copied"]
+
+
+def import_summary(counts: dict[str, Any]) -> str:
+    """ "12,345 records: 4,321 posts (4,000 new, 120 revisions, 201 known), 3,000 other pages, 12 damaged"."""
+    of_posts = ", ".join(
+        f"{counts[key]:,} {word}"
+        for key, word in (
+            ("new", "new"),
+            ("revised", "revision" if counts["revised"] == 1 else "revisions"),
+            ("known", "known"),
+        )
+        if counts[key]
+    )
+    parts = [count_noun(counts["posts"], "post") + (f" ({of_posts})" if of_posts else "")]
+    parts += [
+        count_noun(counts[key], one, many)
+        for key, one, many in (
+            ("pages", "other page", "other pages"),
+            ("not_html", "not HTML", "not HTML"),
+            ("gone", "gone", "gone"),
+            ("redirects", "redirect", "redirects"),
+            ("status", "other answer", "other answers"),
+            ("revisits", "revisit", "revisits"),
+            ("about", "about others", "about others"),
+            ("skipped", "not asked for", "not asked for"),
+            ("removed", "of removed posts", "of removed posts"),
+            ("mended", "odd", "odd"),
+            ("damaged", "damaged", "damaged"),
+        )
+        if counts[key]
+    ]
+    return f"{count_noun(counts['records'], 'record')}: {', '.join(parts)}"
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+_OPTIONS = (
+    click.option(
+        "--wayback",
+        metavar="SITE|URL",
+        help="In the place of FILE: fetch old captures of this site from a web archive.",
+    ),
+    click.option(
+        "--service",
+        metavar="URL",
+        help="The web archive: the address of its CDX server, or of its TimeMaps "
+        "[default: the site's setting cdx, else internet-archive]",
+    ),
+    click.option(
+        "--replay",
+        default="",
+        metavar="URL",
+        help="What the addresses of its captures begin with, where --service does not tell.",
+    ),
+    click.option("--exact", is_flag=True, help="Only the page at this address, and not all below it."),
+    click.option("--dry-run", is_flag=True, help="Read the list alone: how much there is, and how long it takes."),
+    click.option(
+        "--delay",
+        type=click.FloatRange(min=0),
+        metavar="SECONDS",
+        help="Seconds between two requests to the web archive, where that is more than its bounds.",
+    ),
+    click.option(
+        "--contact",
+        envvar="ARCHIVER_CONTACT",
+        show_envvar=True,
+        metavar="MAIL|URL",
+        help="How the web archive reaches you; goes into the User-Agent.",
+    ),
+)
+
+
+def wayback_options(function: F) -> F:
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+@dataclass(frozen=True, slots=True)
+class WaybackOptions:
+    """The options of `archiver import` that go with --wayback only; None where the site's settings hold."""
+
+    service: str | None
+    replay: str
+    exact: bool
+    dry_run: bool
+    delay: float | None
+    contact: str | None
+
+
+def import_wayback(options: ImportOptions) -> None:
+    """Run the import, print what it did, and exit."""
+    from archiver.importers.wayback_import import WaybackImport
+    from archiver.scheduling.crawl_plan import log_file
+    from archiver.sites.crawler_identity import contact_of, user_agent
+
+    until = _end_of(options.last_day)
+    site, url = _site(options.archive, options.wayback or "")
+    settings = json.loads(site["settings"] or "{}") if site else {}
+    plan = _plan(options, url, until, settings.get("cdx"))
+    agent = user_agent(contact_of(plan.service.asks, options.of_wayback.contact or settings.get("contact")))
+    run, begun = WaybackImport(plan), time.monotonic()
+    try:
+        signum = _fetch(run, agent, log_file(plan.archive) if plan.archive.exists() else None, shown=not options.silent)
+    finally:
+        run.close()
+    summary = _wayback_summary(plan, run.result, time.monotonic() - begun)
+    if options.as_json:
+        print_json(summary)
+    elif not options.quiet:
+        for line in _wayback_lines(plan, summary):
+            click.echo(clean(line))
+    if signum:
+        click.echo("Stopped; the same command goes on from there.", err=True)
+        sys.exit(128 + signum)
+    if run.result.outcome in ("waiting", "failed"):
+        click.echo(f"Error: {clean(run.result.reason)}. The same command goes on from there.", err=True)
+    if run.result.failed or run.result.outcome in ("waiting", "failed"):
+        sys.exit(1)
+
+
+def _plan(options: ImportOptions, url: str, until: datetime | None, service: str | None) -> WaybackPlan:
+    """`service` is that of the site's settings. Raises UsageError for what a TimeMap cannot list."""
+    from archiver.importers.capture_lists import WaybackPlan
+
+    own = options.of_wayback
+    plan = WaybackPlan(
+        Path(options.archive),
+        _service(own.service or service or "internet-archive", own.replay),
+        url,
+        own.exact,
+        options.since.replace(tzinfo=UTC) if options.since else None,
+        until,
+        options.limit or 0,
+        own.delay or 0.0,
+        options.all_captures,
+        options.again,
+        own.dry_run,
+    )
+    if plan.service.is_timemap and not own.exact:
+        raise click.UsageError("A TimeMap tells of one address alone: name it with --exact, or give a CDX server.")
+    return plan
+
+
+def _site(archive: str, word: str) -> tuple[dict[str, Any] | None, str]:
+    """The archive's site that a word means, if it means one, and the address that it stands for."""
+    from archiver.storage.connection import opened
+    from archiver.urls import start_address
+
+    if Path(archive).exists():
+        with opened(Path(archive), read_only=True) as db:
+            rows = {row["name"]: row for row in db.table("sites").rows}
+        if row := rows.get(word.removeprefix("www.").rstrip("/")):
+            return row, str(row["start_url"])
+    return None, start_address(word)
+
+
+def _service(text: str, replay: str) -> Any:
+    from archiver.discovery.timemaps import service_of
+
+    try:
+        return service_of(text, replay)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} names no web archive: {error}.", param_hint="--service") from error
+
+
+def _end_of(day: str) -> datetime | None:
+    if not day:
+        return None
+    year, month, date = (int(part) for part in day.split("-"))
+    return datetime(year, month, min(date, calendar.monthrange(year, month)[1]), 23, 59, 59, tzinfo=UTC)
+
+
+def _fetch(run: Any, agent: str, log: Path | None, *, shown: bool) -> int:
+    """Fetch all; the signal that ended it, 0 without one. Raises what ended it otherwise."""
+    from scrapy.crawler import Crawler
+    from scrapy.settings import Settings
+
+    from archiver.extensions.progress import Leave, Terminal
+    from archiver.importers.wayback_spider import WaybackSpider, settings_for
+    from archiver.scheduling.crawl_plan import GRACE
+    from archiver.scheduling.crawler_process import CrawlProcess
+
+    settings = Settings()
+    settings.setmodule("archiver.settings", priority="project")
+    settings.setdict(settings_for(run.plan, agent, log), priority="cmdline")
+    process = CrawlProcess(settings, GRACE)
+    crawler = Crawler(WaybackSpider, settings)
+    terminal = Terminal() if shown else None
+    if terminal is not None:
+        _show(run, terminal)
+    process.crawl(crawler, run=run)
+    process.start()
+    if terminal is not None:
+        terminal.draw(Leave(run.plan.url))
+    spider: Any = crawler.spider
+    if spider is None:
+        raise RuntimeError(f"{run.plan.url} was not asked for: the log tells why")
+    spider.closed("")
+    if spider.error is not None:
+        raise spider.error
+    return int(process.signum) if run.result.outcome == "interrupted" else 0
+
+
+def _show(run: Any, terminal: Any) -> None:
+    """Draw how far it is, now and then."""
+    from twisted.internet.task import LoopingCall
+
+    from archiver.extensions.progress import Line
+
+    def draw() -> None:
+        result = run.result
+        text = f"captures listed {run.listing.total:,}"
+        if result.chosen:
+            text = (
+                f"fetched {result.fetched:,} of {result.chosen:,}  posts {result.tally.posts:,}  "
+                f"failed {result.failed:,}"
+            )
+        terminal.draw(Line(run.plan.url, text, result.chosen or None, min(result.fetched, result.chosen)))
+
+    LoopingCall(draw).start(terminal.every, now=False)
+
+
+def _wayback_summary(plan: WaybackPlan, result: WaybackOutcome, seconds: float) -> dict[str, Any]:
+    from archiver.importers.capture_lists import CAPTURE_SECONDS
+    from archiver.politeness.address_policy import AddressZone, zone_of_host
+
+    spared = zone_of_host(urlsplit(plan.service.replay).hostname or "") is not AddressZone.LOOPBACK
+    needs = result.chosen * max(plan.delay, CAPTURE_SECONDS if spared else 0.0)
+    counts = {key: value for key, value in asdict(result.tally).items() if key not in ("captures", "records")}
+    return {
+        "url": plan.url,
+        "service": plan.service.asks,
+        "replay": plan.service.replay,
+        "from": plan.since.date().isoformat() if plan.since else None,
+        "to": plan.until.date().isoformat() if plan.until else None,
+        "outcome": result.outcome,
+        "reason": result.reason,
+        "addresses": result.addresses,
+        "listed": result.listed,
+        "left_out": result.left_out,
+        "here": result.here,
+        "to_fetch": result.chosen,
+        "needs_seconds": round(needs, 1),
+        "fetched": result.fetched,
+        "seen": result.seen,
+        "failed": result.failed,
+        "requests": result.requests,
+        **counts,
+        "captures": result.tally.captures,
+        "records": result.tally.records,
+        "problems": dict(sorted(result.kinds.items())),
+        "problems_listed": problems_as_data(result.problems),
+        "seconds": round(seconds, 2),
+        "dry_run": plan.dry_run,
+        "archive": str(plan.archive),
+    }
+
+
+def _wayback_lines(plan: WaybackPlan, summary: dict[str, Any]) -> list[str]:
+    lines = [
+        f"{plan.url} in {summary['replay']}: {count_noun(summary['listed'], 'capture')} listed "
+        f"({summary['left_out']:,} not of posts), of {count_noun(summary['addresses'], 'address', 'addresses')}: "
+        f"{summary['here']:,} here already, {summary['to_fetch']:,} to fetch"
+    ]
+    if plan.dry_run:
+        lines.append(f"  fetching them takes at least {_duration(summary['needs_seconds'])}; nothing was fetched")
+        return lines + problem_lines([("", p) for p in summary["problems_listed"]], summary["problems"])
+    lines.append(
+        f"  {summary['fetched']:,} fetched, {summary['seen']:,} told by the list alone, {summary['failed']:,} failed"
+    )
+    if summary["records"] or summary["seen"]:
+        lines.append(f"  {import_summary(summary)}")
+    lines += problem_lines([("", p) for p in summary["problems_listed"]], summary["problems"])
+    lines.append("  " + ", ".join([*new_rows_phrase(summary), f"{summary['seconds']:.1f} s"]))
+    lines.append(f"  archive: {summary['archive']}")
+    return lines
+
+
+def _duration(seconds: float) -> str:
+    """ "45 s", "12 min", "3 h 20 min"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+# `archiver import`: the past of sites, from files of captures that others made.
+
+DAY = click.DateTime(["%Y-%m-%d", "%Y-%m", "%Y"])
+
+
+class _Stopped(KeyboardInterrupt):
+    """SIGTERM, taken as Ctrl-C is."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """The options of `archiver import`. `wayback` names the site where the captures come from a web archive, and
+    `of_wayback` are the options that go with that."""
+
+    files: tuple[str, ...]
+    archive: str
+    only: tuple[str, ...]
+    known_sites: bool
+    since: datetime | None
+    until: str | None
+    limit: int | None
+    all_captures: bool
+    again: bool
+    workers: int | None
+    quiet: bool
+    as_json: bool
+    wayback: str | None
+    of_wayback: WaybackOptions
+
+    @property
+    def silent(self) -> bool:
+        return self.quiet or self.as_json
+
+    @property
+    def last_day(self) -> str:
+        return last_day(self.until)
+
+    def choice(self) -> RecordFilter:
+        """Which captures are imported. Raises BadAddress for what is no site or host."""
+        from archiver.importers.import_inputs import RecordFilter
+        from archiver.urls import Scope, start_address
+
+        names = tuple(Scope.of(start_address(word)).name for word in self.only)
+        return RecordFilter(
+            names,
+            self.known_sites,
+            self.since.date().isoformat() if self.since else "",
+            self.last_day,
+            self.all_captures,
+        )
+
+
+def last_day(text: str | None) -> str:
+    """The last day of a year or month, or the day itself; "" for no date."""
+    if not text:
+        return ""
+    if not re.fullmatch(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?", text):
+        raise click.BadParameter(f"{text!r} is no date: write it as 2012, 2012-05 or 2012-05-31.", param_hint="--until")
+    return text + {4: "-12-31", 7: "-31", 10: ""}[len(text)]
+
+
+@click.command(name="import", short_help="Read captures that others made: WARC, ARC and WACZ files, web archives.")
+@click.argument("files", nargs=-1, metavar="[FILE]...")
+@wayback_options
+@click.option(
+    "--only", multiple=True, metavar="SITE|HOST", help="Only addresses of this site or host; may be repeated."
+)
+@click.option("--known-sites", is_flag=True, help="Only addresses of sites that the archive has.")
+@click.option(
+    "--since",
+    "--from",
+    "since",
+    type=DAY,
+    metavar="DATE",
+    help="Captured on or after: 2009, 2009-05 or 2009-05-31 (UTC).",
+)
+@click.option(
+    "--until", "--to", "until", metavar="DATE", help="Captured on or before, to the end of that year, month or day."
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Read N pages of each file (fetch N captures) and end; the same command goes on behind them.",
+)
+@click.option(
+    "--all-captures", is_flag=True, help="Copy every response into the archive's WARC files, not only those of posts."
+)
+@click.option("--again", is_flag=True, help="Read files, or fetch captures, once more that were imported before.")
+@click.option("--workers", type=click.IntRange(1, 256), metavar="N", help="Processes that read  [default: one a core]")
+@click.option("--quiet", is_flag=True, help="No progress and no summary; only errors.")
+@json_option
+@archive_option
+@takes(ImportOptions, of_wayback=WaybackOptions)
+def import_(options: ImportOptions) -> None:
+    """Read captures that others made into the archive: WARC (also .gz and .zst), ARC (also .gz) and WACZ files of any
+    size, a folder or pattern of them, or - for the standard input.
+
+    Posts become articles at the time of their capture: an older capture of a post that the archive has becomes an
+    earlier version of it. A site that the archive lacks is made for each host that has a post; crawl leaves it alone
+    unless it is named. The responses of posts are copied into the archive's own WARC files, those of other pages are
+    only counted. What is imported twice is there once, and an import that was broken off goes on where it was.
+
+    With --wayback the captures come from a web archive on the web, the Internet Archive's Wayback Machine by default,
+    at 0.4 questions for its list and 8 captures a second at most.
+
+    \b
+    Examples:
+      archiver import old-crawl.warc.gz
+      archiver import collection.wacz dumps/ --only blog.example.org --since 2008 --until 2012
+      curl -s https://data.example.org/CC-NEWS-20240101.warc.gz | archiver import -
+      archiver import --wayback https://blog.example.org/ --from 2009 --to 2015-06 --dry-run
+      archiver import --wayback blog.example.org --contact me@example.org
+
+    \b
+    Exit code: 0 all was read; 1 something was wrong with a record or a file (it is named, the rest went in), or a web
+    archive did not answer; 2 wrong usage; 130 or 143 stopped by Ctrl-C or SIGTERM.
+    """
+    if options.wayback:
+        _refuse(files=options.files, only=options.only, known_sites=options.known_sites, workers=options.workers)
+        import_wayback(options)
+        after_writing(options.archive, quiet=options.silent)
+        return
+    if not options.files:
+        raise click.UsageError("Name files to read, or a site with --wayback.")
+    _refuse(
+        **{name: value for name, value in asdict(options.of_wayback).items() if name != "contact"}, needs="--wayback"
+    )
+    begun = time.monotonic()
+    results, signum = _read(options)
+    if not signum:
+        after_writing(options.archive, quiet=options.silent)
+    summary = _summary(results, time.monotonic() - begun, options.archive)
+    if options.as_json:
+        print_json(summary)
+    elif not options.quiet:
+        for line in _lines(summary):
+            click.echo(line)
+    if signum:
+        click.echo("Stopped; the same command goes on from there.", err=True)
+        sys.exit(128 + signum)
+    if summary["problems"]:
+        sys.exit(1)
+
+
+def _read(options: ImportOptions) -> tuple[list[FileResult], int]:
+    """Import the files. Returns a result for each, and the signal that ended the import (0: none)."""
+    from archiver.importers.import_run import ImportProgress, ImportRun
+    from archiver.maintenance.takedown import finish_pending_takedowns
+    from archiver.scheduling.crawl_plan import on_screen
+
+    choice, archive = options.choice(), Path(options.archive)
+    shown = None if options.silent else ImportProgress()
+    if archive.exists():
+        finish_pending_takedowns(archive, on_screen)
+    signum = 0
+    before = signal.signal(signal.SIGTERM, _stop)
+    run: ImportRun | None = None
+    try:
+        run = ImportRun(
+            archive,
+            choice,
+            workers=options.workers or len(os.sched_getaffinity(0)),
+            limit=options.limit or 0,
+            again=options.again,
+            told=shown or (lambda result, read, size: None),
+        )
+        run.run(options.files)
+    except _Stopped:
+        signum = signal.SIGTERM
+    except KeyboardInterrupt:
+        signum = signal.SIGINT
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        if shown:
+            shown.close()
+        if run:
+            run.close()
+    return run.results if run else [], signum
+
+
+def _refuse(needs: str = "", **options: Any) -> None:
+    """Options that do not go with what was asked for are wrong usage."""
+    for name, value in options.items():
+        if value:
+            what = "FILE" if name == "files" else f"--{name.replace('_', '-')}"
+            why = f"{what} goes with {needs} only." if needs else f"{what} does not go with --wayback."
+            raise click.UsageError(why)
+
+
+def _stop(signum: int, frame: Any) -> None:
+    raise _Stopped
+
+
+def _summary(results: list[FileResult], seconds: float, archive: str) -> dict[str, Any]:
+    from archiver.storage.article_tables.historical_captures import Tally
+
+    total, kinds = Tally(), Counter[str]()
+    for result in results:
+        kinds += result.kinds
+        if result.outcome != "known":
+            total.add(result.tally)
+    files = [
+        {
+            "file": r.name,
+            "outcome": r.outcome,
+            **asdict(r.tally),
+            "problems": dict(sorted(r.kinds.items())),
+            "listed": problems_as_data(r.problems),
+        }
+        for r in results
+    ]
+    return {
+        **asdict(total),
+        "problems": dict(sorted(kinds.items())),
+        "seconds": round(seconds, 2),
+        "archive": archive,
+        "files": files,
+    }
+
+
+def _lines(summary: dict[str, Any]) -> list[str]:
+    """A run in a few lines, with the problems that are listed."""
+    lines = []
+    for file in summary["files"]:
+        what = {
+            "known": "was imported before (--again reads it once more)",
+            "unreadable": "could not be read",
+            "interrupted": f"{import_summary(file)}; it was not read to its end",
+            "limited": f"{import_summary(file)}; the same command goes on",
+        }.get(file["outcome"], import_summary(file))
+        lines.append(f"{file['file']}: {what}")
+    if len(summary["files"]) > 1:
+        lines.append(f"all files: {import_summary(summary)}")
+    named = [(file["file"], p) for file in summary["files"] for p in file["listed"]]
+    lines += problem_lines(named, summary["problems"])
+    rate = summary["records"] / summary["seconds"] if summary["seconds"] else 0.0
+    lines.append("  " + ", ".join([*new_rows_phrase(summary), f"{summary['seconds']:.1f} s, {rate:,.0f} records/s"]))
+    lines.append(f"  archive: {summary['archive']}")
+    return [clean(line) for line in lines]

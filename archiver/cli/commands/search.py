@@ -1,0 +1,204 @@
+"""`archiver search`: find articles."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import click
+
+from archiver.cli.options import (
+    OptionalValues,
+    QueryOptions,
+    Takes,
+    archives_option,
+    query_options,
+    refuse_unknown_options,
+    takes,
+)
+
+if TYPE_CHECKING:
+    from archiver.cli.search_output import Asked
+    from archiver.search.query import Query
+
+FOLDS = ("text", "cluster", "none")
+MODES = ("facets", "histogram", "trend", "concordance")
+"""The options that ask for another answer than hits."""
+_UNITS = ("year", "month", "day")
+
+
+class _Search(OptionalValues):
+    optional: ClassVar[dict[str, Takes]] = {
+        "--histogram": (lambda value: value in _UNITS, "auto"),
+        "--recent": (lambda value: value.replace(".", "", 1).isdecimal(), "365"),
+    }
+
+
+# A word may begin with "-" ("-rain"), also one that begins like an option ("-house").
+_WORDS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """The options of `archiver search`. `form` is json, jsonl or csv, or None for text."""
+
+    query: QueryOptions
+    limit: int
+    duplicates: bool
+    fold: str | None
+    facets: bool
+    recent: float | None
+    histogram: str | None
+    trend: tuple[str, ...]
+    by: str | None
+    plot: str | None
+    concordance: bool
+    width: int
+    save: str | None
+    form: str | None
+    archives: list[str]
+
+    @property
+    def mode(self) -> str:
+        """What is asked for, as the name of the option that asks for it: hits without one. Raises UsageError where two
+        are given."""
+        given = [name for name in MODES if getattr(self, name)]
+        if len(given) > 1:
+            raise click.UsageError(f"--{given[0]} and --{given[1]} are two answers: ask for one of them.")
+        return given[0] if given else "hits"
+
+    def as_query(self) -> Query:
+        """Raises BadQuery, and UsageError for options that do not go together."""
+        if self.fold and self.duplicates:
+            raise click.UsageError("--all is --fold none: leave out one of them.")
+        query = self.query.as_query(
+            limit=self.limit, duplicates=self.duplicates, fold=self.fold or "", recent=self.recent
+        )
+        refuse_unknown_options(self.query.query)
+        return query
+
+
+@click.command(short_help="Search the archive.", context_settings=_WORDS, cls=_Search)
+@query_options
+@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, metavar="N", help="At most N.")
+@click.option("--all", "duplicates", is_flag=True, help="Show articles with the same text one by one.")
+@click.option(
+    "--fold",
+    type=click.Choice(FOLDS),
+    help="Show one for all articles with the same text, one for all near "
+    "copies (cluster), or each (none, as --all)  [default: text]",
+)
+@click.option("--facets", is_flag=True, help="Count what matches by site, author, category, tag, language and year.")
+@click.option(
+    "--recent",
+    type=float,
+    metavar="[DAYS]",
+    help="Rank newer articles higher: a score halves with every so many days  [without DAYS: 365]",
+)
+@click.option(
+    "--histogram",
+    "histogram",
+    type=click.Choice((*_UNITS, "auto")),
+    metavar="[year|month|day]",
+    help="Count what matches by time, and show for which time nothing is archived.",
+)
+@click.option(
+    "--trend",
+    "trend",
+    multiple=True,
+    metavar="TERM",
+    help="Which share of the archived articles (of those that QUERY and the options leave) has this word, "
+    "phrase or query, by time; several are compared.",
+)
+@click.option("--by", type=click.Choice(_UNITS), help="Of --trend: by year, month or day.")
+@click.option(
+    "--plot",
+    metavar="FILE",
+    type=click.Path(),
+    help="Draw the --trend or --histogram into a file, too: .svg, or .png, which needs archiver[plot].",
+)
+@click.option(
+    "--concordance",
+    is_flag=True,
+    help="Print each place where QUERY stands, with what is around it; --sort left or right is by the words "
+    "before or after it.",
+)
+@click.option(
+    "--width",
+    type=click.IntRange(0, 500),
+    default=40,
+    show_default=True,
+    metavar="N",
+    help="Of --concordance: so many characters before and after.",
+)
+@click.option("--save", metavar="NAME", help="Save the search; 'archiver searches' tells what it finds anew.")
+@click.option("--json", "form", flag_value="json", help="Print a JSON array.")
+@click.option("--jsonl", "form", flag_value="jsonl", help="Print one JSON object a line.")
+@click.option("--csv", "form", flag_value="csv", help="Print CSV.")
+@archives_option
+@takes(SearchOptions, query=QueryOptions)
+def search(options: SearchOptions) -> None:
+    """Search the archive.
+
+    QUERY: words that must all occur; "a phrase"; this OR that; -without; begin*; flood NEAR/5 bridge;
+    title:word (also body:, author:, category:, tag:, description:); facts: date:2023-07..2023-08, site:,
+    language:, place:, credit:, near:50.45,30.52~100km, changed:title, is:gone, has:geo and others
+    (docs/search.md has them all). Anything else is text: O'Brien, AT&T and c++ need no quoting. Case and
+    accents make no difference. Without QUERY, everything that the options leave is listed, newest first.
+
+    \b
+    Examples:
+      archiver search "climate report" --since 2023 --until 2024-06
+      archiver search 'title:storm -forecast' --author "Ada Lovelace" --sort -date
+      archiver search --near 48.85,2.35 --within 50 --json
+      archiver search flood --facets
+      archiver search 'flood NEAR bridge changed:title -is:gone'
+      archiver search flood --histogram month --site blog.example.org
+      archiver search --trend flood --trend '"high water"' --since 2015 --plot floods.svg
+      archiver search flood --concordance --sort left
+      archiver search --like 12 --since 2024
+      archiver search "flood OR storm" --stem --fold cluster --save floods
+      archiver search flood --shards /mnt/shards --facets
+    """
+    query, mode = options.as_query(), options.mode
+    if options.plot and mode not in ("histogram", "trend"):
+        raise click.UsageError("--plot draws a --trend or a --histogram: ask for one of them.")
+    if len(options.archives) > 1:
+        if refused := "--save" if options.save else "--concordance" if options.concordance else "":
+            raise click.UsageError(f"{refused} is of one archive: name only one.")
+        from archiver.cli.search_output import several
+
+        asking: AbstractContextManager[Asked] = several(options.archives, query)
+    else:
+        asking = _one(options.archives[0], query, options.save)
+    from archiver.cli.search_output import RENDERERS
+
+    with asking as asked:
+        RENDERERS[mode](asked, options)
+
+
+@contextmanager
+def _one(archive: str, query: Query, save: str | None) -> Iterator[Asked]:
+    """The query over one archive, whose index is brought up to date where it can be; it is saved first under the name
+    `save`, where there is one."""
+    from archiver.cli.commands.index import after_writing
+    from archiver.cli.search_output import OneArchive
+    from archiver.search import index_searcher
+    from archiver.search.saved_search import save_search, valid_name
+    from archiver.storage.connection import is_writable, opened
+
+    if save:
+        valid_name(save)
+    with opened(archive, read_only=not save) as db:
+        if index_searcher.is_migrated(db) and is_writable(Path(archive).parent):
+            after_writing(archive)
+        if save:
+            saved = save_search(db, save, query)
+            click.echo(
+                f"Saved as {saved.name}. What it finds anew: archiver searches run {shlex.quote(saved.name)}", err=True
+            )
+        yield OneArchive(db, query)

@@ -1,0 +1,151 @@
+"""`archiver show`: one article, whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from archiver.cli.options import archive_option, json_option
+from archiver.cli.terminal import count_noun, format_time, percent, print_details, print_json, print_line, print_lines
+from archiver.search.engine import published
+
+_NAMED = 8
+
+
+@click.command(short_help="Show one article.")
+@click.argument("article", metavar="ID|URL")
+@click.option("--revision", type=click.IntRange(min=1), metavar="N", help="As version N said it.")
+@click.option("--evidence", is_flag=True, help="Tell for each field all candidates, and why one of them won.")
+@json_option
+@archive_option
+def show(article: str, revision: int | None, evidence: bool, as_json: bool, archive: str) -> None:
+    """Show one article, by its number or by any address it was ever seen at.
+
+    \b
+    Examples:
+      archiver show 12
+      archiver show https://blog.example.org/?p=7 --json
+      archiver show 12 --revision 1
+      archiver show 12 --evidence
+      archiver show 12 --revision 1 --evidence
+    """
+    from archiver.archive import Archive
+    from archiver.extraction.explain import explanations_as_data
+    from archiver.storage.article_tables.records import cluster_of
+    from archiver.storage.requisites import captured_lead_image
+
+    with Archive(archive) as opened:
+        record = opened.article(article, revision)
+        why = opened.explain(record["id"], revision) if evidence else ()
+        readers = opened.readers(record["id"], revision) if evidence else {}
+        image = captured_lead_image(opened.db, record["id"])
+        if as_json:
+            more = {"image_capture": image, "evidence": _with_readers(explanations_as_data(why), readers)}
+            print_json(record | more if evidence else record)
+            return
+        _print(record, opened.revisions(record["id"]), cluster_of(opened.db, record["id"]), image)
+        if evidence:
+            from archiver.cli.article_output import print_explanations
+
+            print_lines("")
+            print_explanations(why, {name: _reader(one) for name, one in readers.items()})
+
+
+def _with_readers(told: dict[str, Any], readers: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return {name: {**one, **readers.get(name, {})} for name, one in told.items()}
+
+
+def _reader(one: dict[str, Any]) -> str:
+    when = f" on {one['read_at'][:10]}" if one["read_at"] else ""
+    capture = f" from capture {one['capture_id']}" if one["capture_id"] else ""
+    return f"read by {one['extractor']}{capture}{when}" if one["extractor"] else ""
+
+
+def _print(
+    record: dict[str, Any], versions: list[dict[str, Any]], cluster: dict[str, Any] | None, image: dict[str, Any] | None
+) -> None:
+    print_lines(print_line((record["title"] or "(without title)", "bold")))
+    about = [
+        published(record["published"], record["published_precision"]),
+        ", ".join(record["authors"]),
+        record["site"],
+    ]
+    print_lines(
+        print_line((" · ".join(part for part in about if part), "dim")), print_line((record["url"], "blue")), ""
+    )
+    if record["body"]:
+        print_lines(*(print_line(text) for text in record["body"].split("\n")), "")
+    print_details([*_rows(record, versions), ("lead image", _image(image, record["image"])), *_copies(record, cluster)])
+
+
+def _rows(record: dict[str, Any], versions: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    capture = record["capture"]
+    places = [_place(tag) for tag in record["geotags"]]
+    changes = [_version(v) for v in versions]
+    return [
+        ("number", str(record["id"])),
+        ("categories", ", ".join(record["categories"])),
+        ("tags", ", ".join(record["tags"])),
+        ("places", "; ".join(places)),
+        ("language", record["language"]),
+        ("sources", ", ".join(record["credits"])),
+        ("modified", record["modified"]),
+        ("aliases", " ".join(record["aliases"])),
+        ("version", f"{record['revision']} of {count_noun(len(versions), 'version')}"),
+        ("versions", "; ".join(changes) if len(changes) > 1 else ""),
+        ("seen", f"{format_time(record['first_seen'])} to {format_time(record['last_seen'])}"),
+        ("gone", f"since {format_time(record['gone_at'])}" if record["gone_at"] else ""),
+        ("same text as", str(record["duplicate_of"] or "")),
+        (
+            "capture",
+            f"{capture['warc_file']} at {capture['warc_offset']} ({capture['warc_length']} bytes, {capture['digest']})"
+            if capture
+            else "",
+        ),
+    ]
+
+
+def _version(version: dict[str, Any]) -> str:
+    notes = [", ".join(version["changed"])]
+    notes += [f"as {version['same_as']}"] if version["same_as"] else []
+    notes += [f"seen again {count_noun(version['seen_again'], 'time')}"] if version["seen_again"] else []
+    said = "; ".join(filter(None, notes))
+    return f"{version['revision']} ({version['observed_at'][:10]}{': ' + said if said else ''})"
+
+
+def _image(image: dict[str, Any] | None, address: str | None) -> str:
+    """The lead image and what was captured of it."""
+    if image is None:
+        return address or ""
+    capture = image["capture"]
+    if capture is None:
+        return f"{image['url']} (not captured: {image['reason'] or image['outcome']})"
+    size = f", {image['width']} x {image['height']}" if image["width"] else ""
+    return (
+        f"{image['url']} ({image['media_type']}{size}; {capture['warc_file']} at {capture['warc_offset']}, "
+        f"{capture['digest']})"
+    )
+
+
+def _copies(record: dict[str, Any], cluster: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """What its cluster makes of an article: a near copy of another, or the source of others."""
+    if cluster is None:
+        return []
+    source, own = cluster["members"][0], next(m for m in cluster["members"] if m["id"] == record["id"])
+    number = f"cluster {cluster['id']} of {count_noun(cluster['size'], 'article')}"
+    if own is source:
+        copies = ", ".join(f"{m['id']} ({m['site']}, {percent(m['similarity'])})" for m in cluster["members"][1:_NAMED])
+        more = f" and {cluster['size'] - _NAMED + 1} more" if cluster["size"] > _NAMED else ""
+        return [("near copies", f"{copies}{more}; this one is the source: {cluster['reason']} ({number})")]
+    near = next((m for m in cluster["members"] if m["id"] == own["near"]), source)
+    return [
+        ("near copy of", f"{near['id']} {near['url']} ({percent(own['similarity'])}: {own['how']})"),
+        ("source", f"{source['id']} {source['url']}: {cluster['reason']} ({number})"),
+    ]
+
+
+def _place(tag: dict[str, Any]) -> str:
+    name = ", ".join(part for part in (tag["placename"], tag["region"]) if part)
+    position = f"{tag['latitude']:g},{tag['longitude']:g}" if tag["latitude"] is not None else ""
+    return f"{name} ({position})" if name and position else name or position

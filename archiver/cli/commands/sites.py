@@ -1,0 +1,266 @@
+"""`archiver sites`: what is crawled, and with which settings."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from archiver.cli.options import archive_option, json_option, read_bytes, tag_option
+from archiver.cli.site_batches import check, export, import_, tag
+from archiver.cli.terminal import count_noun, format_time, print_json, print_line, print_lines, print_table
+from archiver.errors import NothingLearned
+from archiver.storage.connection import writing
+
+_LEARNED_FROM = 50
+
+
+@click.group(short_help="List and change the sites of the archive.")
+def sites() -> None:
+    """List and change the sites of the archive.
+
+    \b
+    Examples:
+      archiver sites add https://blog.example.org
+      archiver sites set blog.example.org delay=2 revisit_days=14
+      archiver sites import feeds.opml
+      archiver sites list
+    """
+
+
+for command in (check, import_, export, tag):
+    sites.add_command(command)
+
+
+@sites.command()
+@click.argument("url")
+@json_option
+@archive_option
+def add(url: str, as_json: bool, archive: str) -> None:
+    """Enter a site without crawling it yet. An archive that does not exist is made.
+
+    A path in the address confines the site to it: https://example.org/blog/.
+
+    \b
+    Example:
+      archiver sites add https://blog.example.org
+    """
+    from archiver.storage.connection import opened
+    from archiver.storage.sites import add_site
+    from archiver.urls import start_address
+
+    start_address(url)  # Before a file is made for an address that is none.
+    with opened(archive, create=True) as db:
+        site, new = add_site(db, url, datetime.now(UTC))
+    if as_json:
+        print_json(site)
+    else:
+        click.echo(
+            f"{site['name']} {'added' if new else 'is there already'}; 'archiver crawl {site['name']}' crawls it."
+        )
+
+
+@sites.command("list")
+@tag_option("wanted", help="Only the sites with this tag.")
+@json_option
+@archive_option
+def list_(wanted: str | None, as_json: bool, archive: str) -> None:
+    """List all sites.
+
+    \b
+    Example:
+      archiver sites list --tag news --json
+    """
+    from archiver.storage.connection import opened
+    from archiver.storage.sites import list_sites, tags_of_sites
+
+    with opened(archive, read_only=True) as db:
+        tags = tags_of_sites(db)
+        rows = [{**row, "tags": list(tags.get(row["id"], ()))} for row in list_sites(db)]
+    rows = [row for row in rows if wanted is None or wanted in row["tags"]]
+    if as_json:
+        print_json(rows)
+    elif not rows:
+        click.echo(
+            "No site has this tag." if wanted else "The archive has no sites yet: 'archiver sites add URL' enters one.",
+            err=True,
+        )
+    else:
+        print_table(
+            ("site", "articles", "platform", "last run", "outcome"),
+            [(row["name"], row["articles"], row["platform"], *_last(row)) for row in rows],
+            numbers=(1,),
+        )
+
+
+def _last(site: dict[str, Any]) -> tuple[str, str]:
+    run = site["last_run"]
+    return (format_time(run["started_at"]), run["outcome"] or "under way") if run else ("never", "")
+
+
+@sites.command()
+@click.argument("site")
+@json_option
+@archive_option
+def show(site: str, as_json: bool, archive: str) -> None:
+    """Show one site and its settings.
+
+    \b
+    Example:
+      archiver sites show blog.example.org
+    """
+    from archiver.sites.config import effective_settings
+    from archiver.storage.connection import opened
+    from archiver.storage.sites import SETTINGS, find_site, rule_versions, tags_of_sites
+
+    with opened(archive, read_only=True) as db:
+        row = find_site(db, site)
+        history = rule_versions(db, row["id"])
+        tags = list(tags_of_sites(db).get(row["id"], ()))
+        holds = effective_settings(db)(row)
+    if as_json:
+        print_json({**row, "tags": tags, "settings_in_force": holds, "rules": history})
+        return
+    print_lines(print_line((row["name"], "bold"), "  ", (row["start_url"], "blue")))
+    moment, outcome = _last(row)
+    print_lines(
+        print_line(
+            f"{count_noun(row['articles'], 'article')}; added {format_time(row['added_at'])}; "
+            f"last run {moment}{' ' + outcome if outcome else ''}",
+            indent=2,
+        )
+    )
+    if tags:
+        print_lines(print_line(f"tags: {', '.join(tags)}", indent=2))
+    if (until := row.get("quiet_until") or "") > datetime.now(UTC).isoformat():
+        print_lines(print_line(f"it asked to be left alone until {format_time(until)}", indent=2))
+    print_lines(*(print_line(text, indent=2) for text in _known_rules(history, row["name"])), "")
+    print_table(
+        ("setting", "value", "meaning"), [(s.name, _value(s.name, row["settings"], holds), s.doc) for s in SETTINGS]
+    )
+
+
+def _value(name: str, own: dict[str, Any], holds: dict[str, Any]) -> str:
+    """What a setting is, and that archiver.toml says so where it does."""
+    return str(own[name]) if name in own else f"{holds[name]} (archiver.toml)" if name in holds else "default"
+
+
+def _known_rules(history: list[dict[str, Any]], name: str) -> list[str]:
+    """What is known of the template, in a line each for the learned rules and those by hand."""
+    learned = next((v for v in history if not v["by_hand"] and not v["until"]), None)
+    hand = next((v for v in history if v["by_hand"]), None)
+    out = []
+    if learned:
+        out.append(
+            f"template learned from {learned['pages']} posts on {format_time(learned['learned_at'])}; "
+            f"'archiver sites rules {name}' shows it"
+        )
+    if hand:
+        out.append(f"rules by hand since {format_time(hand['learned_at'])}")
+    return out or ["template not learned yet"]
+
+
+@sites.command()
+@click.argument("site")
+@click.option(
+    "--set", "file", metavar="FILE|-", type=click.Path(), help="Take these rules (TOML) before those that were learned."
+)
+@click.option("--forget", is_flag=True, help="Take back the rules that a person wrote.")
+@click.option("--learn", "anew", is_flag=True, help="Learn the template anew from the stored captures.")
+@json_option
+@archive_option
+def rules(site: str, file: str | None, forget: bool, anew: bool, as_json: bool, archive: str) -> None:
+    """Show what was learned of a site's template: where its posts have title, body, authors, dates and terms.
+
+    Without an option the rules in use are printed as TOML, to be edited and given back with --set. A rule that a
+    person wrote wins over the learned one of its field.
+
+    \b
+    Examples:
+      archiver sites rules blog.example.org
+      archiver sites rules blog.example.org > rules.toml; archiver sites rules blog.example.org --set rules.toml
+      archiver sites rules blog.example.org --learn
+    """
+    from archiver.extraction.template.site_rule import to_toml
+    from archiver.storage.connection import opened
+    from archiver.storage.sites import find_site, forget_rules, rule_versions, rules_at, store_by_hand, store_learned
+
+    if sum((file is not None, forget, anew)) > 1:
+        raise click.UsageError("Use one of --set, --forget and --learn.")
+    text = read_bytes(file).decode("utf-8", errors="replace") if file is not None else ""
+    now = datetime.now(UTC)
+    with opened(archive, read_only=not (file or forget or anew)) as db:
+        row = find_site(db, site)
+        if file is not None:
+            store_by_hand(db, row["id"], text, row["name"] if file == "-" else f"{row['name']} in {file}", now)
+        elif forget:
+            with writing(db):
+                forget_rules(db, row["id"], by_hand=True)
+        elif anew:
+            from archiver.maintenance.reextraction import relearn_rules
+
+            found = relearn_rules(db, Path(archive).parent, row, _LEARNED_FROM)
+            if found is None:
+                raise NothingLearned(row["name"])
+            with writing(db):
+                store_learned(db, row["id"], found, now)
+        used = rules_at(db, row["id"])
+        history = rule_versions(db, row["id"])
+    if as_json:
+        print_json({"site": row["name"], "rules": to_toml(used) if used else None, "versions": history})
+    elif used is None:
+        click.echo(
+            f"Nothing is known of {row['name']}'s template yet: a crawl learns it from 25 posts, or at its end "
+            "from at least 8.",
+            err=True,
+        )
+    else:
+        click.echo(to_toml(used), nl=False)
+
+
+@sites.command("set")
+@click.argument("site")
+@click.argument("settings", metavar="KEY=VALUE...", nargs=-1, required=True)
+@json_option
+@archive_option
+def set_(site: str, settings: tuple[str, ...], as_json: bool, archive: str) -> None:
+    """Change a site's settings; an empty VALUE takes one back. 'sites show' lists them.
+
+    \b
+    Examples:
+      archiver sites set blog.example.org delay=2 revisit_days=14
+      archiver sites set blog.example.org delay=
+    """
+    from archiver.storage.connection import opened
+    from archiver.storage.sites import read_setting, set_settings
+
+    changes = dict(read_setting(text) for text in settings)
+    with opened(archive) as db:
+        row = set_settings(db, site, changes)
+    if as_json:
+        print_json(row)
+    else:
+        shown = ", ".join(f"{name}={value}" for name, value in row["settings"].items())
+        click.echo(f"{row['name']}: {shown or 'all settings at their default'}")
+
+
+@sites.command()
+@click.argument("site")
+@click.option("--with-articles", is_flag=True, help="Take out its articles too. The WARC files stay.")
+@archive_option
+def remove(site: str, with_articles: bool, archive: str) -> None:
+    """Take a site out of the archive, with its ledger and runs.
+
+    \b
+    Examples:
+      archiver sites remove blog.example.org
+      archiver sites remove blog.example.org --with-articles
+    """
+    from archiver.storage.connection import opened
+    from archiver.storage.sites import remove_site
+
+    with opened(archive) as db:
+        articles = remove_site(db, site, with_articles=with_articles)
+    click.echo(f"{site} removed" + (f" with {count_noun(articles, 'article')}" if articles else ""))

@@ -1,0 +1,352 @@
+"""`archiver status`: is it all there?"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archiver.cli.options import archive_option, json_option, takes
+from archiver.cli.terminal import count_noun, format_time, print_json, print_line, print_lines, print_table
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from archiver.health.health_rules import Health
+
+_TOLD = ("new", "revised", "unchanged", "aliased", "gone", "refused", "failed")
+
+_COUNTED = {
+    "api": "API",
+    "cdx": "CDX",
+    "listing": "listings",
+    "link": "links",
+    "redirect": "redirects",
+    "import": "imports",
+}
+_OUTCOMES = {
+    "found": "found",
+    "archived": "archived",
+    "duplicate": "duplicate",
+    "part": "part",
+    "not-article": "no article",
+    "gone": "gone",
+    "refused": "refused",
+    "out-of-scope": "outside",
+    "trap": "set aside",
+    "failed": "failed",
+    "due": "due",
+}
+_AMONG = {"revised": "revised", "duplicates": "with the text of another", "gone": "gone"}
+
+
+@dataclass(frozen=True, slots=True)
+class StatusOptions:
+    """The options of `archiver status`."""
+
+    site: str | None
+    missing: bool
+    health_only: bool
+    prometheus: str | None
+    notify: bool
+    try_notify: bool
+    accept: bool
+    as_json: bool
+    archive: str
+
+
+@click.command(short_help="Show what was found, archived, refused, and what is missing.")
+@click.argument("site", required=False)
+@click.option("--missing", is_flag=True, help="List all that is missing, and nothing else.")
+@click.option(
+    "--health", "health_only", is_flag=True, help="Tell what is wrong, and nothing else; with exit codes for monitors."
+)
+@click.option(
+    "--prometheus",
+    metavar="FILE|-",
+    type=click.Path(),
+    help="Write numbers for Prometheus, to a file that node_exporter reads.",
+)
+@click.option("--notify", is_flag=True, help="Tell those whom archiver.toml names of what has changed since last time.")
+@click.option("--try-notify", is_flag=True, help="Send them a message that is only a trial.")
+@click.option(
+    "--accept",
+    is_flag=True,
+    help="Take note of what is wrong with SITE now: it is told no more, unless it passes and comes again.",
+)
+@json_option
+@archive_option
+@takes(StatusOptions)
+def status(options: StatusOptions) -> None:
+    """Show whether the archive is complete: what each source told of against what is archived; and what is wrong.
+
+    A post is missing when a feed, sitemap, API or page told of it and its text is not stored, nor is it
+    known to be gone or refused. Without SITE, all sites are shown. 'archiver crawl SITE --missing' fetches
+    what is missing and nothing else.
+
+    Each site is green, amber or red, judged by its own past; each finding says what to do. docs/operation.md tells
+    what is looked at.
+
+    \b
+    Examples:
+      archiver status
+      archiver status --health
+      archiver status --prometheus /var/lib/node_exporter/archiver.prom
+      archiver status blog.example.org --json
+      archiver status blog.example.org --missing --json
+
+    \b
+    Exit code: 0 complete; 1 posts are missing, or a site's last run did not end by itself; 2 wrong usage. With
+    --health: 0 green; 1 amber; 2 red, or the archive cannot be read.
+    """
+    _refuse(options)
+    if options.prometheus is not None:
+        from archiver.cli.run_output import write_metrics
+
+        write_metrics(options.archive, options.prometheus)
+    elif options.notify or options.try_notify:
+        from archiver.cli.run_output import show_deliveries
+
+        sys.exit(show_deliveries(options.archive, trial=options.try_notify))
+    elif options.health_only:
+        from archiver.cli.run_output import show_health
+
+        sys.exit(show_health(options.archive, options.site, options.as_json))
+    elif options.missing:
+        _show_missing(options)
+    elif options.accept:
+        _accept(options)
+    else:
+        _show(options)
+
+
+def _refuse(options: StatusOptions) -> None:
+    if (
+        sum(
+            (
+                options.missing,
+                options.health_only,
+                options.accept,
+                options.prometheus is not None,
+                options.notify,
+                options.try_notify,
+            )
+        )
+        > 1
+    ):
+        raise click.UsageError("Use one of --missing, --health, --prometheus, --notify, --try-notify and --accept.")
+    if options.accept and not options.site:
+        raise click.UsageError("--accept needs a SITE.")
+
+
+@contextmanager
+def _opened(options: StatusOptions) -> Iterator[tuple[Database, list[dict[str, Any]]]]:
+    """The archive, and the rows of the sites that are asked about."""
+    from archiver.storage.connection import opened
+    from archiver.storage.sites import find_site, list_sites
+
+    with opened(options.archive, read_only=True) as db:
+        yield db, [find_site(db, options.site)] if options.site else list_sites(db)
+
+
+def _accept(options: StatusOptions) -> None:
+    from archiver.cli.run_output import accept_findings
+    from archiver.health.health_state import health_of
+
+    with _opened(options) as (db, (site,)):
+        health = health_of(db, site, datetime.now(UTC))
+    accept_findings(options.archive, site["name"], health, datetime.now(UTC))
+
+
+def _show(options: StatusOptions) -> None:
+    """Everything about the sites; exit code 1 where one is not complete."""
+    from archiver.health.health_report import health_json
+    from archiver.health.health_state import health_of
+    from archiver.storage.completeness import site_completeness
+
+    with _opened(options) as (db, sites):
+        healths = [health_of(db, row, datetime.now(UTC)) for row in sites]
+        states = [
+            {**site_completeness(db, row), "health": health_json(health)}
+            for row, health in zip(sites, healths, strict=True)
+        ]
+    if options.as_json:
+        print_json(states)
+    elif not states:
+        click.echo("The archive has no sites yet: run 'archiver crawl URL'.", err=True)
+    for index, state in enumerate([] if options.as_json else states):
+        if index:
+            print_lines("")
+        _print(state, healths[index])
+    if any(state["runs"] and not state["complete"] for state in states):
+        sys.exit(1)
+
+
+def _print(state: dict[str, Any], health: Health) -> None:
+    from archiver.cli.run_output import finding_lines
+
+    platform = f" ({state['platform']})" if state["platform"] else ""
+    print_lines(print_line((state["site"], "bold"), platform, "  ", (state["start_url"], "blue")))
+    if not state["runs"]:
+        print_lines(print_line("never crawled", indent=2))
+        return
+    print_lines(
+        *finding_lines(health),
+        print_line(_verdict(state), indent=2),
+        print_line(_articles(state["articles"], state["removed"]), indent=2),
+    )
+    for section, key in _SECTIONS:
+        if state[key]:
+            section(state)
+    print_lines("", print_line(("runs", "bold")), *(print_line(_run(run), indent=2) for run in state["runs"]))
+
+
+def _print_sources(state: dict[str, Any]) -> None:
+    print_lines("", print_line(("every address", "bold"), " by who told of it and what came of it"))
+    _table(state)
+
+
+def _print_traps(state: dict[str, Any]) -> None:
+    print_lines("", print_line(("leads nowhere, or on and on", "bold")))
+    print_table(
+        ("rule", "addresses", "fetched", "for example"),
+        [(row["rule"], row["pages"], "yes" if row["asked"] else "no", row["example"]) for row in state["traps"]],
+        numbers=(1,),
+    )
+
+
+def _print_missing(state: dict[str, Any]) -> None:
+    more = "" if state["missing_total"] <= len(state["missing"]) else f", the first {len(state['missing'])}"
+    print_lines(
+        "",
+        print_line(
+            ("missing", "bold red"),
+            f" ({count_noun(state['missing_total'], 'address', 'addresses')}{more}; "
+            f"'archiver crawl {state['site']} --missing' fetches them)",
+        ),
+    )
+    print_lines(
+        *(print_line(f"{row['url']}  {row['reason'] or 'not fetched yet'}", indent=2) for row in state["missing"])
+    )
+
+
+def _print_failures(state: dict[str, Any]) -> None:
+    print_lines("", print_line(("failures", "bold red")))
+    print_lines(
+        *(
+            print_line(f"{count_noun(row['pages'], 'page')}: {row['reason']}, for example {row['example']}", indent=2)
+            for row in state["failures"]
+        )
+    )
+
+
+def _print_distrusted(state: dict[str, Any]) -> None:
+    print_lines("", print_line(("not believed", "bold"), " (docs/completeness.md tells more)"))
+    print_lines(
+        *(
+            print_line(f"{claim}: proved false at {format_time(since)}", indent=2)
+            for claim, since in state["untrusted"].items()
+        )
+    )
+
+
+def _print_requisites(state: dict[str, Any]) -> None:
+    """Images, stylesheets and fonts: what is captured of them, and what could not be."""
+    told = state["requisites"]
+    if not told["outcomes"]:
+        return
+    captured = ", ".join(count_noun(number, kind) for kind, number in told["captured"].items()) or "nothing"
+    due = told["outcomes"].get("due", 0)
+    print_lines(
+        "",
+        print_line(
+            ("beside the posts", "bold"),
+            f" (requisites={told['mode']}): {captured} captured{f', {due:,} to be asked for' if due else ''}",
+        ),
+    )
+    print_lines(
+        *(
+            print_line(f"{row['number']:,} {row['outcome']}: {row['reason']}, for example {row['example']}", indent=2)
+            for row in told["lacking"]
+        )
+    )
+
+
+_SECTIONS: tuple[tuple[Callable[[dict[str, Any]], None], str], ...] = (
+    (_print_sources, "sources"),
+    (_print_traps, "traps"),
+    (_print_missing, "missing"),
+    (_print_failures, "failures"),
+    (_print_requisites, "requisites"),
+    (_print_distrusted, "untrusted"),
+)
+"""The sections of a site in their order, each printed where the key of the state is not empty."""
+
+
+def _verdict(state: dict[str, Any]) -> str:
+    """In one line, as in "sitemap 691, API 690, listings 690: archived 690, missing 0"."""
+    told = [
+        f"{_COUNTED.get(row['source'], row['source'])} {row['found']:,}" for row in state["sources"] if row["found"]
+    ]
+    posts = state["posts"]
+    rest = [f"{name} {posts[name]:,}" for name in ("gone", "refused") if posts[name]]
+    came = [f"archived {posts['archived']:,}", *rest, f"missing {posts['missing']:,}"]
+    return ": ".join(part for part in (", ".join(told), ", ".join(came)) if part)
+
+
+def _table(state: dict[str, Any]) -> None:
+    """Sources against outcomes; columns without a number are left out."""
+    shown = [name for name in _OUTCOMES if state["balance"][name]]
+    rows = [
+        [_COUNTED.get(row["source"], row["source"]), *(row["balance"][name] for name in shown)]
+        for row in state["sources"]
+    ]
+    together = ["together", *(state["balance"][name] for name in shown)]
+    print_table(("source", *(_OUTCOMES[name] for name in shown)), [*rows, together], numbers=range(1, len(shown) + 1))
+
+
+def _show_missing(options: StatusOptions) -> None:
+    """All that is missing, site by site; exit code 1 where there is any."""
+    from archiver.storage.completeness import listed
+
+    with _opened(options) as (db, sites):
+        lists = [{"site": row["name"], "missing": listed(db, row["id"])} for row in sites]
+    if options.as_json:
+        print_json(lists)
+    for one in [] if options.as_json else lists:
+        print_lines(
+            print_line((one["site"], "bold"), f": {count_noun(len(one['missing']), 'address', 'addresses')} missing")
+        )
+        print_lines(
+            *(
+                print_line(
+                    f"{row['url']}  {row['reason'] or 'not fetched yet'} ({', '.join(row['sources'])})", indent=2
+                )
+                for row in one["missing"]
+            )
+        )
+    if any(one["missing"] for one in lists):
+        sys.exit(1)
+
+
+def _articles(articles: dict[str, int], removed: int) -> str:
+    parts = [f"{articles[name]:,} {what}" for name, what in _AMONG.items() if articles[name]]
+    among = f" ({', '.join(parts)})" if parts else ""
+    return count_noun(articles["all"], "article") + among + (f"; {removed:,} removed" if removed else "")
+
+
+def _run(run: dict[str, Any]) -> str:
+    told = ", ".join(f"{run[name]:,} {name}" for name in _TOLD if run[name])
+    outcome = run["outcome"] or "under way"
+    reason = f" ({run['reason']})" if run["reason"] else ""
+    beside = run.get("requisite_requests") or 0
+    more = f" and {beside:,} beside the posts" if beside else ""
+    return (
+        f"{format_time(run['started_at'])}  {outcome}{reason}: {told or 'nothing new'}; "
+        f"{count_noun(run['requests'] or 0, 'request')}{more}"
+    )

@@ -1,0 +1,131 @@
+"""`archiver verify`: whether the archive is what it says it is."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from archiver.cli.options import archive_option, json_option
+from archiver.cli.terminal import count_noun, print_json, print_line, print_lines, stage_progress
+
+if TYPE_CHECKING:
+    from archiver.maintenance.verify import Verified
+    from archiver.maintenance.verify_database import VerifyFinding
+
+
+@click.command(short_help="Prove every article against its capture, and the archive against itself.")
+@click.argument("what", nargs=-1, metavar="[SITE|ID|URL]...")
+@click.option("--quick", is_flag=True, help="Look at the database alone, at no WARC file.")
+@click.option("--reread", is_flag=True, help="Also tell where today's extraction reads another title or text.")
+@click.option(
+    "--repair",
+    "mend",
+    is_flag=True,
+    help="Make anew what can be made from what is there: the search index, indexes, triggers, views, facets, "
+    "clusters, CDXJ files. Nothing that proves anything is deleted.",
+)
+@json_option
+@archive_option
+def verify(what: tuple[str, ...], quick: bool, reread: bool, mend: bool, as_json: bool, archive: str) -> None:
+    """Prove every article against its capture, and the archive against itself; name what is damaged and what to do.
+
+    With SITE, ID or URL, only these articles and their captures. A crawl may be writing meanwhile. Exit code 1 where
+    something is found.
+
+    \b
+    Examples:
+      archiver verify
+      archiver verify blog.example.org --reread
+      archiver verify 12 --json
+      archiver verify --repair
+    """
+    from archiver.maintenance.verify import repair
+    from archiver.maintenance.verify import verify as run
+    from archiver.search.open_index import refresh_archive
+
+    if mend and what:
+        raise click.UsageError("--repair mends the whole archive: leave SITE, ID and URL out.")
+    file = Path(archive)
+    ids = _ids(archive, what) if what else None
+    done: list[str] = []
+    with stage_progress(as_json) as progress:
+        found = run(file, ids=ids, quick=quick, reread=reread, progress=progress)
+        if not what:
+            found.findings += _search_index(file, quick=quick)
+        if mend and any(finding.mend for finding in found.findings):
+            done = repair(file, found.findings)
+            if any(finding.mend == "search" for finding in found.findings):
+                refresh_archive(file, anew=True)
+                done.append("the search index was made anew")
+            found = run(file, quick=quick, reread=reread, progress=progress)
+            found.findings += _search_index(file, quick=quick)
+    if as_json:
+        print_json(
+            {
+                "articles": found.articles,
+                "files": found.files,
+                "records": found.records,
+                "repaired": done,
+                "findings": [asdict(finding) for finding in found.findings],
+            }
+        )
+    else:
+        _print(found, done, quick=quick)
+    if found.findings:
+        click.get_current_context().exit(1)
+
+
+def _search_index(archive: Path, *, quick: bool) -> list[VerifyFinding]:
+    from archiver.search.open_index import check_index
+    from archiver.storage.connection import open_archive
+
+    db = open_archive(archive, read_only=True)
+    try:
+        return list(check_index(db, archive, quick=quick))
+    except sqlite3.Error:
+        return []  # what is wrong with the database is told by its own checks
+    finally:
+        db.close()
+
+
+def _ids(archive: str, what: tuple[str, ...]) -> list[int]:
+    """The numbers of the articles that are meant. Raises ArticleNotFound, SiteNotFound."""
+    from archiver.errors import ArticleNotFound
+    from archiver.storage.article_tables.records import find_article
+    from archiver.storage.connection import opened
+
+    with opened(archive, read_only=True) as db:
+        out: dict[int, None] = {}
+        for word in what:
+            of_site = [row[0] for row in db.execute("select id from articles where site = ? order by id", [word])]
+            if of_site or db.execute("select 1 from sites where name = ?", [word]).fetchone():
+                out.update(dict.fromkeys(of_site))
+                continue
+            try:
+                out[find_article(db, word)] = None
+            except ArticleNotFound:
+                from archiver.storage.sites import find_site
+
+                name = find_site(db, word)["name"]
+                out.update(
+                    (row[0], None) for row in db.execute("select id from articles where site = ? order by id", [name])
+                )
+        return list(out)
+
+
+def _print(found: Verified, done: list[str], *, quick: bool) -> None:
+    for phrase in done:
+        print_lines(print_line(("Mended: ", "bold"), phrase))
+    for finding in found.findings:
+        print_lines(print_line((finding.sentence, "bold"), f" [{finding.kind}]"), print_line(finding.remedy, indent=2))
+    seen = [count_noun(found.articles, "article")]
+    if not quick:
+        seen += [count_noun(found.records, "record"), count_noun(found.files, "WARC file")]
+    click.echo(
+        f"{', '.join(seen)}: {count_noun(len(found.findings), 'finding') if found.findings else 'all is sound'}",
+        err=bool(found.findings),
+    )

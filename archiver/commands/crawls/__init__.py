@@ -1,1 +1,0 @@
-"""How `archiver crawl` gets its sites crawled: in its own process, or in several."""

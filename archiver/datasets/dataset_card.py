@@ -1,0 +1,596 @@
+"""README.md: a dataset card as the `datasets` library reads it, and a datasheet (Gebru et al., "Datasheets for
+Datasets", 2021) of which every figure is counted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sqlite3
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from slugify import slugify
+
+from archiver.datasets.ngrams import FEWEST
+from archiver.datasets.parquet import arrow
+from archiver.datasets.publication_rules import DOCS, Tier, licence_url, spdx
+from archiver.datasets.snapshot_request import SnapshotFacts
+from archiver.datasets.snapshot_rows import ARTICLES, TABLES, DatasetTable, read_table, table_files
+from archiver.errors import NotASnapshot
+from archiver.search.aggregations import Histogram, Period
+from archiver.search.chart import histogram_svg
+
+# What a dataset is called, by whom it is and under what licence: of the operator's `[dataset]`, else of its facts.
+
+UNKNOWN_LICENCE = "http://rightsstatements.org/vocab/CNE/1.0/"
+"""RightsStatements.org's "Copyright Not Evaluated": of a dataset whose records have each a licence, or none."""
+_NOBODY = "The operator of the archive"
+MEDIA = {
+    ".parquet": "application/vnd.apache.parquet",
+    ".gz": "application/gzip",
+    ".geojson": "application/geo+json",
+    ".json": "application/json",
+    ".md": "text/markdown",
+    ".cff": "application/yaml",
+    ".svg": "image/svg+xml",
+    ".py": "text/x-python",
+    ".wacz": "application/wacz",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetFile:
+    """A file of the dataset: its path in it, size in bytes, SHA-256 and media type."""
+
+    path: str
+    bytes: int
+    sha256: str
+    media: str
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetAbout:
+    """`licences` are addresses, of the dataset where that has one, else of all its records; `spdx` is the identifier of
+    a single one. `identifier` is the DOI's address, the dataset's own, or a URN made of its content.
+    """
+
+    name: str
+    title: str
+    description: str
+    creators: tuple[dict[str, str], ...]
+    licences: tuple[str, ...]
+    spdx: str
+    identifier: str
+    doi: str
+    publisher: str
+    keywords: tuple[str, ...]
+    motivation: str
+    contact: str
+    asked: str
+
+
+def dataset_about(facts: SnapshotFacts) -> DatasetAbout:
+    """What the rules say of the dataset, and what follows from its articles where they say nothing."""
+    said = facts.dataset
+    sites = sorted(facts.sites)
+    asked = facts.request.words
+    name = slugify(said.get("name") or said.get("title") or "-".join(sites[:3]))[:60] or "archive"
+    own = [said["licence"]] if said.get("licence") else sorted({one for one in facts.licences if one})
+    publisher = said.get("publisher") or _NOBODY
+    creators = tuple(said.get("creators") or ({"name": publisher},))
+    return DatasetAbout(
+        name,
+        said.get("title") or _title(sites),
+        said.get("description") or _description(facts, sites, asked),
+        creators,
+        tuple(dict.fromkeys(licence_url(one) or UNKNOWN_LICENCE for one in own)) or (UNKNOWN_LICENCE,),
+        _spdx(facts, own),
+        _identifier(facts, name),
+        said.get("doi", ""),
+        said.get("publisher") or creators[0]["name"],
+        tuple(said.get("keywords") or ("news", "blogs", "web archive")),
+        said.get("motivation", ""),
+        said.get("contact", ""),
+        asked,
+    )
+
+
+def _title(sites: list[str]) -> str:
+    return f"Articles of {sites[0]}" if len(sites) == 1 else f"Articles of {len(sites)} sites"
+
+
+def _spdx(facts: SnapshotFacts, licences: list[str]) -> str:
+    """The SPDX identifier of the licence that the whole dataset has, "" where there is no such one."""
+    whole = bool(facts.dataset.get("licence")) or (len(licences) == 1 and not facts.licences[""])
+    return spdx(licences[0]) if whole else ""
+
+
+def _identifier(facts: SnapshotFacts, name: str) -> str:
+    """The dataset's DOI or URL; else a URN that follows from its content."""
+    if doi := facts.dataset.get("doi"):
+        return f"https://doi.org/{doi}"
+    urn = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'{name} {facts.request.version} {facts.digest}')}"
+    return facts.dataset.get("url") or urn
+
+
+def _description(facts: SnapshotFacts, sites: list[str], asked: str) -> str:
+    of = ", ".join(sites[:5]) + (f" and {len(sites) - 5} other sites" if len(sites) > 5 else "")
+    found = f" that match {asked}" if asked else ""
+    return (
+        f"{facts.rows['articles']:,} articles of {of}{found}, as a web archive had them at {facts.cutoff} UTC: "
+        "their facts, versions, captures and places, and what is known to be missing. Of each article there is "
+        "what may be published of it."
+    )
+
+
+def listed(folder: Path, before: Iterable[DatasetFile] = ()) -> list[DatasetFile]:
+    """The files that there are so far, by path; those that were listed before are not read again."""
+    known = {file.path: file for file in before}
+    return [
+        known.get(path.relative_to(folder).as_posix()) or _file(folder, path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    ]
+
+
+def _file(folder: Path, path: Path) -> DatasetFile:
+    with path.open("rb") as handle:
+        digest = hashlib.file_digest(handle, "sha256").hexdigest()
+    return DatasetFile(
+        path.relative_to(folder).as_posix(), path.stat().st_size, digest, MEDIA.get(path.suffix, "text/plain")
+    )
+
+
+def tables(facts: SnapshotFacts) -> list[DatasetTable]:
+    """The tables that the dataset has."""
+    return [table for table in TABLES if table.name in facts.files]
+
+
+def creator(one: dict[str, str]) -> dict[str, Any]:
+    """A creator as schema.org has it: with an ORCID a person, else an organisation."""
+    out: dict[str, Any] = {"@type": "Person" if one.get("orcid") else "Organization", "name": one["name"]}
+    if one.get("orcid"):
+        out["@id"] = orcid(one["orcid"])
+    if one.get("affiliation"):
+        out["affiliation"] = {"@type": "Organization", "name": one["affiliation"]}
+    return out
+
+
+def orcid(text: str) -> str:
+    return f"https://orcid.org/{text}"
+
+
+# CHANGES.md: which articles were added, changed and withdrawn since the version before, by their identifiers.
+
+_COMPARED = ("id", "revision", "content_digest", "tier", "split")
+_LISTED = 1_000
+"""So many identifiers of a kind are listed; all are in the tables of the two versions."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetChanges:
+    """`gone` are no longer in the dataset and were not withdrawn: the query, the rules or the archive changed. `moved`
+    are in another split, as when clusters prove to be one."""
+
+    since: str
+    added: list[str]
+    changed: list[str]
+    withdrawn: list[tuple[str, str]]
+    gone: list[str]
+    moved: list[str]
+
+
+def compare_snapshots(folder: Path, facts: SnapshotFacts, previous: Path, since: str) -> DatasetChanges:
+    """Compare a snapshot with that of the version before, by identifier, content and tier. Raises NotASnapshot."""
+    reasons = _withdrawn(folder, facts)
+    with closing(sqlite3.connect("")) as db:  # on the disk, where a million articles are too many for memory
+        for name, place in (("before", previous), ("now", folder)):
+            db.execute(f"create table {name} (id text primary key, said text, split text) without rowid")
+            db.executemany(f"insert or replace into {name} values (?, ?, ?)", _rows(place))
+
+        def ids(query: str) -> list[str]:
+            return [row[0] for row in db.execute(f"{query} order by 1")]
+
+        lost = ids("select id from before where id not in (select id from now)")
+        return DatasetChanges(
+            since,
+            ids("select id from now where id not in (select id from before)"),
+            ids("select id from now join before using (id) where now.said <> before.said"),
+            [(one, reasons[one]) for one in lost if one in reasons],
+            [one for one in lost if one not in reasons],
+            ids("select id from now join before using (id) where now.split is not before.split"),
+        )
+
+
+def _rows(folder: Path) -> Iterator[tuple[str, str, str]]:
+    pa, _ = arrow()
+    try:
+        for row in read_table(table_files(folder, ARTICLES), _COMPARED):
+            yield row["id"], f"{row['revision']} {row['content_digest']} {row['tier']}", row["split"]
+    except (pa.ArrowException, OSError, KeyError) as error:
+        why = " ".join(str(error).split())[:120]
+        raise NotASnapshot(str(folder), f"its table of articles cannot be read: {why}") from error
+
+
+def _withdrawn(folder: Path, facts: SnapshotFacts) -> dict[str, str]:
+    files = [folder / name for name in facts.files.get("withdrawn", ())]
+    return {row["id"]: row["reason"] for row in read_table(files, ("id", "reason"))}
+
+
+def changes_text(facts: SnapshotFacts, changes: DatasetChanges | None, since: str = "") -> str:
+    """`since` is the version before; `changes` is None where there is none, or it was not at hand."""
+    version = facts.request.version
+    if changes is None and since:
+        return (
+            f"# Changes\n\n## {version} ({facts.day}), since {since}\n\nThis build did not have version {since} to "
+            "compare with; the one that was published first tells what changed.\n"
+        )
+    if changes is None:
+        return f"# Changes\n\n## {version} ({facts.day})\n\nThe first version that is told of here.\n"
+    parts = [f"# Changes\n\n## {version} ({facts.day}), since {changes.since}\n"]
+    for title, found in (
+        ("Added", changes.added),
+        ("Changed", changes.changed),
+        ("Withdrawn", [f"{name}: {reason}" for name, reason in changes.withdrawn]),
+        ("No longer in it", changes.gone),
+        ("In another split", changes.moved),
+    ):
+        parts.append(f"### {title}: {len(found):,}\n")
+        if found:
+            parts.append("".join(f"- {one}\n" for one in found[:_LISTED]))
+        if len(found) > _LISTED:
+            parts.append(f"- and {len(found) - _LISTED:,} more\n")
+    return "\n".join(parts)
+
+
+# Pictures of a dataset as SVG: articles over time with the gaps, languages, and a map of its places.
+
+_MONTHS = 360
+"""More months than that are counted by the year."""
+_YEARS = 400
+_MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
+_BAR, _WIDE = 20, 760
+_MOST = 15
+_INK, _BLUE = "#222222", "#0072b2"
+
+
+def plots(facts: SnapshotFacts) -> dict[str, str]:
+    """The pictures by their file; a map only where there are places."""
+    out = {"plots/time.svg": histogram_svg(over_time(facts)), "plots/languages.svg": _bars(facts)}
+    if facts.squares:
+        out["plots/map.svg"] = _map(facts)
+    return out
+
+
+def over_time(facts: SnapshotFacts) -> Histogram:
+    """How many articles each month (or year) has; one that has none between the first and the last is a gap."""
+    months = {name: count for name, count in facts.months.items() if _MONTH.fullmatch(name)}
+    numbers = {int(name[:4]) * 12 + int(name[5:]) - 1: count for name, count in months.items()}
+    unit = "month" if numbers and max(numbers) - min(numbers) < _MONTHS else "year"
+    if unit == "year":
+        years: dict[int, int] = {}
+        for number, count in numbers.items():
+            years[number // 12] = years.get(number // 12, 0) + count
+        numbers = years
+    there = range(min(numbers), max(numbers) + 1) if numbers else range(0)
+    periods = tuple(
+        Period(
+            f"{n // 12:04}-{n % 12 + 1:02}" if unit == "month" else f"{n:04}",
+            numbers.get(n, 0),
+            numbers.get(n, 0),
+            "matched" if n in numbers else "unarchived",
+        )
+        for n in (there if len(there) <= max(_YEARS, _MONTHS) else sorted(numbers))
+    )
+    total = sum(facts.months.values())
+    return Histogram(unit, periods, total, total - sum(numbers.values()), facts.day)
+
+
+def _bars(facts: SnapshotFacts) -> str:
+    rows = sorted(facts.languages.items(), key=lambda pair: (-pair[1], pair[0]))
+    shown = rows[:_MOST] + ([("others", sum(count for _, count in rows[_MOST:]))] if len(rows) > _MOST else [])
+    most = max((count for _, count in shown), default=1)
+    parts = []
+    for number, (name, count) in enumerate(shown):
+        y, width = 34 + number * _BAR, 560 * count / most
+        parts.append(_svg_text(100, y + 13, _plain(name) or "not known", "end"))
+        parts.append(f'<rect x="106" y="{y + 2}" width="{width:.2f}" height="{_BAR - 5}" fill="{_BLUE}"/>')
+        parts.append(_svg_text(112 + width, y + 13, f"{count:,}"))
+    return _drawn("Articles by language", _WIDE, 44 + len(shown) * _BAR, parts)
+
+
+def _map(facts: SnapshotFacts) -> str:
+    """Places by squares of a degree, on plate carrée, two units a degree; circles by the root of their number."""
+    most = max(facts.squares.values())
+    parts = list(_graticule())
+    for (latitude, longitude), count in sorted(facts.squares.items()):
+        x, y = 20 + 2 * (longitude + 180), 34 + 2 * (90 - latitude)
+        parts.append(
+            f'<circle cx="{x:.2f}" cy="{y:.2f}" r="{2 + 8 * (count / most) ** 0.5:.2f}" fill="{_BLUE}" '
+            f'fill-opacity="0.6"><title>{count:,} near {latitude:g}, {longitude:g}</title></circle>'
+        )
+    return _drawn("Places that articles name of themselves", _WIDE, 414, parts)
+
+
+def _graticule() -> Iterator[str]:
+    for longitude in range(-180, 181, 30):
+        x = 20 + 2 * (longitude + 180)
+        yield _rule(x, 34, x, 394, bold=not longitude)
+    for latitude in range(-90, 91, 30):
+        y = 34 + 2 * (90 - latitude)
+        yield _rule(20, y, 740, y, bold=not latitude)
+
+
+def _rule(x: int, y: int, to_x: int, to_y: int, *, bold: bool) -> str:
+    return f'<line x1="{x}" y1="{y}" x2="{to_x}" y2="{to_y}" stroke="#cccccc" stroke-width="{1 if bold else 0.5}"/>'
+
+
+def _drawn(title: str, width: int, height: int, parts: list[str]) -> str:
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
+        f'height="{height}" role="img" font-family="DejaVu Sans, Noto Sans, sans-serif" font-size="12">\n'
+        f"<title>{title}</title>\n"
+        f'<rect width="{width}" height="{height}" fill="#ffffff"/>\n{_svg_text(20, 18, title)}\n'
+        + "\n".join(parts)
+        + "\n</svg>\n"
+    )
+
+
+def _svg_text(x: float, y: float, text: str, anchor: str = "start") -> str:
+    return f'<text x="{x:.2f}" y="{y:.2f}" text-anchor="{anchor}" fill="{_INK}">{text}</text>'
+
+
+def _plain(text: str) -> str:
+    """A language tag has letters, digits and hyphens alone (BCP 47); a page may say something else."""
+    return re.sub(r"[^A-Za-z0-9-]", "", text)[:12]
+
+
+_SIZES = (
+    (1_000, "n<1K"),
+    (10_000, "1K<n<10K"),
+    (100_000, "10K<n<100K"),
+    (1_000_000, "100K<n<1M"),
+    (10_000_000, "1M<n<10M"),
+    (100_000_000, "10M<n<100M"),
+)
+_SITES = 50
+_LOAD = """```python
+from datasets import load_dataset
+articles = load_dataset("./", "articles")["train"]
+```
+"""
+_HUB = {
+    "cc0-1.0",
+    "cc-by-2.0",
+    "cc-by-2.5",
+    "cc-by-3.0",
+    "cc-by-4.0",
+    "cc-by-sa-3.0",
+    "cc-by-sa-4.0",
+    "cc-by-nc-2.0",
+    "cc-by-nc-3.0",
+    "cc-by-nc-4.0",
+    "cc-by-nd-4.0",
+    "cc-by-nc-nd-3.0",
+    "cc-by-nc-nd-4.0",
+    "cc-by-nc-sa-2.0",
+    "cc-by-nc-sa-3.0",
+    "cc-by-nc-sa-4.0",
+    "pddl",
+    "odc-by",
+    "odbl",
+}
+
+
+_REHYDRATE = """Texts that are not here can be fetched by whoever may: `rehydrate.py` asks the sites, or a web archive,
+politely and one at a time, and says of each whether it is exact, changed or gone, by the digests and hashes of
+`data/references.csv.gz`.
+
+    python3 rehydrate.py --contact you@example.org
+"""
+
+
+def card(facts: SnapshotFacts, about: DatasetAbout, files: list[DatasetFile], citation: str) -> str:
+    return "\n".join((_front(facts, about), *_text(facts, about, files, citation))) + "\n"
+
+
+def _front(facts: SnapshotFacts, about: DatasetAbout) -> str:
+    licence = about.spdx.lower()
+    number_of = facts.rows
+    number = number_of["articles"]
+    told: dict[str, Any] = {
+        "pretty_name": about.title,
+        "license": licence if licence in _HUB else "other",
+        "language": sorted({name.split("-")[0].lower() for name in facts.languages if name}) or ["und"],
+        "size_categories": [next((label for most, label in _SIZES if number < most), "n>1T")],
+        "tags": sorted({*about.keywords, "archiver"}),
+        "configs": [
+            {
+                "config_name": table.name,
+                "data_files": [{"split": "train", "path": facts.files[table.name]}],
+                **({"default": True} if table.name == "articles" else {}),
+            }
+            for table in tables(facts)
+            if number_of[table.name]
+        ],
+    }  # the library fails at one without rows
+    if told["license"] == "other":
+        told |= {"license_name": "per-record", "license_link": "README.md"}
+    return "---\n" + "".join(f"{k}: {json.dumps(v, ensure_ascii=False)}\n" for k, v in told.items()) + "---\n"
+
+
+def _text(facts: SnapshotFacts, about: DatasetAbout, files: list[DatasetFile], citation: str) -> Iterator[str]:
+    rows = facts.rows
+    yield f"# {_line(about.title)}\n\n{_line(about.description)}\n"
+    yield f"Version {facts.request.version}, as the archive was at {facts.cutoff} UTC.\n"
+    yield _LOAD
+    yield "![Articles over time](plots/time.svg)\n"
+    yield f"## Motivation\n\n{about.motivation or 'The operator states no purpose beyond keeping and counting.'}\n"
+    yield "## Composition\n"
+    yield _table(("table", "rows", "what it is"), [(t.name, f"{rows[t.name]:,}", t.doc) for t in tables(facts)])
+    yield (
+        f"Edited after they were first seen: {facts.revised:,}; gone from their sites: {facts.gone:,}; with the "
+        f"text of another: {facts.duplicates:,}. Texts in full: {facts.words:,} words.\n"
+    )
+    yield _table(
+        ("site", "articles", "first", "last", "missing"),
+        [
+            (
+                site,
+                f"{count:,}",
+                *facts.spans.get(site, ("", "")),
+                f"{sum(n for (name, _), n in facts.missing.items() if name == site):,}",
+            )
+            for site, count in facts.sites.most_common(_SITES)
+        ],
+    )
+    if len(facts.sites) > _SITES:
+        yield f"And {len(facts.sites) - _SITES:,} further sites.\n"
+    yield "![Languages](plots/languages.svg)\n"
+    if facts.squares:
+        yield "![Places](plots/map.svg)\n"
+    yield "## What of each article is here, and why\n"
+    yield _table(
+        ("tier", "articles", "what it gives"),
+        [(tier.label, f"{facts.tiers[tier.label]:,}", DOCS[tier]) for tier in reversed(Tier)],
+    )
+    yield _table(
+        ("tier", "because", "articles"),
+        [
+            (tier, _line(why), f"{count:,}")
+            for (tier, why), count in sorted(facts.reasons.items(), key=lambda pair: (-pair[1], pair[0]))[:40]
+        ],
+    )
+    yield _licences(facts)
+    if facts.tiers["full"] < rows["articles"]:
+        yield _REHYDRATE
+    yield _collection(facts, about)
+    yield _coverage(facts)
+    yield _limits(facts)
+    if facts.splits:
+        yield (
+            "## Splits\n\nThe column `split`. "
+            + ", ".join(f"{name} {count:,}" for name, count in sorted(facts.splits.items()))
+            + (
+                ". It follows from the member of a cluster of copies that the archive saw first: no cluster is divided, "
+                "and what is added later moves nothing. Where two clusters prove to be one, the later goes to the split of "
+                "the earlier; CHANGES.md names what moved.\n"
+            )
+        )
+    yield "## Personal data\n\n" + _personal(facts)
+    yield "## Fields\n"
+    for table in tables(facts):
+        yield f"### {table.name}\n"
+        filled = facts.filled if table.name == "articles" else {}
+        yield _table(
+            ("field", "type", "what it is", *(("filled",) if filled else ())),
+            [
+                (
+                    f"`{c.name}`",
+                    c.kind,
+                    c.doc,
+                    *((f"{100 * filled.get(c.name, 0) / max(rows['articles'], 1):.0f} %",) if filled else ()),
+                )
+                for c in table.columns
+            ],
+        )
+    yield f"## Citation\n\n{_line(citation)}\n"
+    yield "## Files\n"
+    yield _table(("file", "bytes"), [(f"`{one.path}`", f"{one.bytes:,}") for one in files])
+
+
+def _licences(facts: SnapshotFacts) -> str:
+    known = _table(
+        ("licence of the records", "articles"),
+        [(_line(name) or "none known", f"{count:,}") for name, count in facts.licences.most_common(20)],
+    )
+    return known + "\nA record's own licence is in its column `licence`. Where there is none, the text is its site's.\n"
+
+
+def _collection(facts: SnapshotFacts, about: DatasetAbout) -> str:
+    asked = f"The dataset has what `{about.asked}` finds." if about.asked else "The dataset has the whole archive."
+    return (
+        "## Collection\n\nArticles were found by the union of the sites' feeds, sitemaps, APIs and archive pages, "
+        "fetched politely, and kept as they came (WARC); each value was read from such a capture. "
+        f"{_line(asked)} It is built by `archiver publish`; `rebuild.json` holds all that decides its bytes, but "
+        "for the version that CHANGES.md compares it with, `SHA256SUMS` their sums, `archiver publish --check` "
+        "proves them.\n"
+    )
+
+
+def _coverage(facts: SnapshotFacts) -> str:
+    found = over_time(facts)
+    gaps = [
+        f"{run[0]} to {run[-1]}" if len(run) > 1 else run[0]
+        for empty, group in groupby(found.periods, key=lambda one: not one.articles)
+        if empty
+        for run in [[one.period for one in group]]
+    ]
+    missing = _table(
+        ("site", "outcome", "addresses"),
+        [(site, outcome, f"{count:,}") for (site, outcome), count in sorted(facts.missing.items())[:200]],
+    )
+    told = ", ".join(gaps[:60]) + (f" and {len(gaps) - 60} more" if len(gaps) > 60 else "")
+    return (
+        "## Coverage and gaps\n\n"
+        + (
+            f"No article of these: {told}. "
+            if gaps
+            else f"Every {found.unit} from the first to the last has articles. "
+        )
+        + f"{found.undated:,} articles have no date. A gap is no proof that nothing was published.\n\n"
+        "Addresses that are known and of which no article is here (table `missing`):\n\n"
+        + (missing if facts.missing else "None.\n")
+    )
+
+
+def _limits(facts: SnapshotFacts) -> str:
+    return (
+        "## Known limits\n\n- What no feed, sitemap, API or link of a site told of was not found.\n"
+        "- Versions are those that the archive saw; an edit between two visits is not among them.\n"
+        "- Authors, dates, categories and places are as the page gives them; what it does not give is empty.\n"
+        "- A query is answered by the archive as it stood when the dataset was built.\n"
+        f"- n-grams that fewer than {FEWEST} articles of a year have are left out; texts of tier `reference` are "
+        "not counted, and of a text and its copies one.\n"
+    )
+
+
+def _personal(facts: SnapshotFacts) -> str:
+    told = [
+        "Authors are named as their pages name them."
+        if not facts.request.pseudonymised
+        else "Names of authors are replaced by keyed hashes (HMAC-SHA-256): the same name has the same hash, and the "
+        "key is not in the dataset. Texts of others, and addresses, may still name them."
+    ]
+    if facts.request.drop_contacts:
+        told.append(
+            "E-mail addresses and telephone numbers were taken out of titles, texts and other fields as far as "
+            "they were recognised."
+        )
+    told.append(
+        "Texts tell of people. A person or site may ask for a withdrawal; it reaches every version that is "
+        "built afterwards."
+    )
+    return " ".join(told) + "\n"
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return _line(text).replace("|", "\\|")
+
+
+def _line(text: str) -> str:
+    """In one line, and no markup of HTML."""
+    return " ".join(text.split()).replace("<", "&lt;")

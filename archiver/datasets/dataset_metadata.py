@@ -1,0 +1,499 @@
+"""croissant.json: Croissant 1.1 (https://docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html), metadata for
+machine learning: the files, and the record sets that are in them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from archiver.datasets import dataset_card
+from archiver.datasets.dataset_card import DatasetAbout, DatasetFile, card, creator, listed, orcid, plots, tables
+from archiver.datasets.dataset_card import dataset_about as named
+from archiver.datasets.publication_rules import is_listed, spdx
+from archiver.datasets.snapshot_request import SnapshotFacts
+from archiver.datasets.snapshot_rows import ARTICLES, Column, DatasetTable
+
+# How a dataset is cited: CITATION.cff (Citation File Format 1.2.0), DataCite's JSON (schema 4), and a line of text.
+
+_DOI = re.compile(r"10\.\d{4,9}(\.\d+)?/[A-Za-z0-9:/_;\-.()\[\]\\]+")
+"""What the format takes for one; a DOI may have other signs, and is given by its address then."""
+
+
+def citation_line(facts: SnapshotFacts, about: DatasetAbout) -> str:
+    """The citation in one line, as DataCite recommends it: creators (year): title. Version. Publisher. Identifier."""
+    names = "; ".join(one["name"] for one in about.creators)
+    return (
+        f"{names} ({facts.day[:4]}): {about.title}. Version {facts.request.version}. {about.publisher}. "
+        f"{about.identifier}"
+    )
+
+
+def cff(facts: SnapshotFacts, about: DatasetAbout) -> str:
+    """YAML, of which JSON's values are a part."""
+    told: dict[str, Any] = {
+        "cff-version": "1.2.0",
+        "message": "If you use this dataset, please cite it as below.",
+        "type": "dataset",
+        "title": about.title,
+        "abstract": about.description,
+        "version": facts.request.version,
+        "date-released": facts.day,
+        "keywords": list(about.keywords),
+        "authors": [_author(one) for one in about.creators],
+    }
+    if is_listed(about.spdx):  # of others the format's own list may know nothing
+        told["license"] = about.spdx
+    else:
+        told["license-url"] = about.licences[0]
+    if _DOI.fullmatch(about.doi):
+        told["doi"] = about.doi
+    if about.identifier.startswith("http"):
+        told["url"] = about.identifier
+    else:
+        told["identifiers"] = [{"type": "other", "value": about.identifier, "description": "made of the content"}]
+    return "".join(f"{name}: {json.dumps(value, ensure_ascii=False)}\n" for name, value in told.items())
+
+
+def _author(one: dict[str, str]) -> dict[str, str]:
+    """With an ORCID a person; the last word of the name is the family's."""
+    if not one.get("orcid"):
+        return {"name": one["name"]}
+    given, _, family = one["name"].rpartition(" ")
+    out = {
+        "family-names": family,
+        "given-names": given,
+        "orcid": orcid(one["orcid"]),
+        "affiliation": one.get("affiliation", ""),
+    }
+    return {name: value for name, value in out.items() if value}
+
+
+def datacite(facts: SnapshotFacts, about: DatasetAbout, size: int) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "schemaVersion": "http://datacite.org/schema/kernel-4",
+        "types": {"resourceType": "Web archive", "resourceTypeGeneral": "Dataset"},
+        "doi": about.doi,
+        "alternateIdentifiers": []
+        if about.doi
+        else [
+            {
+                "alternateIdentifier": about.identifier,
+                "alternateIdentifierType": "URL" if "://" in about.identifier else "URN",
+            }
+        ],
+        "creators": [_creator(one) for one in about.creators],
+        "titles": [{"title": about.title}],
+        "publisher": {"name": about.publisher},
+        "publicationYear": facts.day[:4],
+        "subjects": [{"subject": one} for one in about.keywords],
+        "dates": [{"date": facts.day, "dateType": "Issued"}, *_covered(facts)],
+        "version": facts.request.version,
+        "rightsList": [
+            {"rightsUri": one, **({"rightsIdentifier": spdx(one)} if spdx(one) else {})} for one in about.licences
+        ],
+        "descriptions": [{"description": about.description, "descriptionType": "Abstract"}],
+        "sizes": [f"{facts.rows['articles']} articles", f"{size} bytes"],
+        "formats": sorted(
+            {"application/vnd.apache.parquet"}
+            | {
+                {"csv": "text/csv", "jsonl": "application/jsonl", "geojson": "application/geo+json"}[form]
+                for form in facts.request.formats
+                if form != "parquet"
+            }
+        ),
+    }
+    if facts.squares:
+        lat, lon = zip(*facts.squares, strict=True)
+        out["geoLocations"] = [
+            {
+                "geoLocationBox": {
+                    "westBoundLongitude": max(min(lon) - 0.5, -180),
+                    "eastBoundLongitude": min(max(lon) + 0.5, 180),
+                    "southBoundLatitude": max(min(lat) - 0.5, -90),
+                    "northBoundLatitude": min(max(lat) + 0.5, 90),
+                }
+            }
+        ]
+    return {name: value for name, value in out.items() if value}
+
+
+def _creator(one: dict[str, str]) -> dict[str, Any]:
+    out: dict[str, Any] = {"name": one["name"], "nameType": "Personal" if one.get("orcid") else "Organizational"}
+    if one.get("orcid"):
+        out["nameIdentifiers"] = [
+            {"nameIdentifier": orcid(one["orcid"]), "nameIdentifierScheme": "ORCID", "schemeUri": "https://orcid.org"}
+        ]
+    if one.get("affiliation"):
+        out["affiliation"] = [{"name": one["affiliation"]}]
+    return out
+
+
+def _covered(facts: SnapshotFacts) -> list[dict[str, str]]:
+    if not facts.spans:
+        return []
+    first, last = min(one for one, _ in facts.spans.values()), max(one for _, one in facts.spans.values())
+    return [{"date": f"{first}/{last}", "dateType": "Other", "dateInformation": "publication of the articles"}]
+
+
+CONFORMS = "http://mlcommons.org/croissant/1.1"
+_TYPES = {"text": "sc:Text", "integer": "cr:Int64", "number": "cr:Float64", "texts": "sc:Text"}
+CONTEXT: dict[str, Any] = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "arrayShape": "cr:arrayShape",
+    "citeAs": "cr:citeAs",
+    "column": "cr:column",
+    "conformsTo": "dct:conformsTo",
+    "containedIn": "cr:containedIn",
+    "cr": "http://mlcommons.org/croissant/",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataBiases": "cr:dataBiases",
+    "dataCollection": "cr:dataCollection",
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "dct": "http://purl.org/dc/terms/",
+    "equivalentProperty": "cr:equivalentProperty",
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    "extract": "cr:extract",
+    "field": "cr:field",
+    "fileProperty": "cr:fileProperty",
+    "fileObject": "cr:fileObject",
+    "fileSet": "cr:fileSet",
+    "format": "cr:format",
+    "includes": "cr:includes",
+    "excludes": "cr:excludes",
+    "isArray": "cr:isArray",
+    "isLiveDataset": "cr:isLiveDataset",
+    "jsonPath": "cr:jsonPath",
+    "key": "cr:key",
+    "md5": "cr:md5",
+    "parentField": "cr:parentField",
+    "path": "cr:path",
+    "personalSensitiveInformation": "cr:personalSensitiveInformation",
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "recordSet": "cr:recordSet",
+    "references": "cr:references",
+    "regex": "cr:regex",
+    "repeated": "cr:repeated",
+    "replace": "cr:replace",
+    "samplingRate": "cr:samplingRate",
+    "sc": "https://schema.org/",
+    "separator": "cr:separator",
+    "source": "cr:source",
+    "subField": "cr:subField",
+    "transform": "cr:transform",
+    "value": "cr:value",
+}
+REQUIRED: dict[str, tuple[str, ...]] = {
+    "sc:Dataset": (
+        "@context",
+        "@type",
+        "conformsTo",
+        "description",
+        "license",
+        "name",
+        "url",
+        "creator",
+        "datePublished",
+    ),
+    "cr:FileObject": ("@id", "@type", "name", "contentUrl", "encodingFormat", "sha256"),
+    "cr:FileSet": ("@id", "@type", "encodingFormat", "includes"),
+    "cr:RecordSet": ("@id", "@type", "field"),
+    "cr:Field": ("@id", "@type", "source", "dataType"),
+}
+"""What a document must have, by the type of its nodes: the reference validator lets some of it pass as a warning."""
+
+
+def croissant(facts: SnapshotFacts, about: DatasetAbout, files: Iterable[DatasetFile], citation: str) -> dict[str, Any]:
+    data = [file for file in files if file.path.startswith("data/")]
+    found = tables(facts)
+    distribution: list[dict[str, Any]] = [
+        {
+            "@type": "cr:FileObject",
+            "@id": file.path,
+            "name": file.path,
+            "contentUrl": file.path,
+            "contentSize": f"{file.bytes} B",
+            "encodingFormat": _media(file.media),
+            "sha256": file.sha256,
+        }
+        for file in data
+    ]
+    distribution += [
+        {
+            "@type": "cr:FileSet",
+            "@id": f"{table.name}-files",
+            "name": f"{table.name}-files",
+            "description": f"The files of {table.name}.",
+            "encodingFormat": _media("application/vnd.apache.parquet"),
+            "includes": f"data/{table.name}/*.parquet",
+        }
+        for table in found
+        if len(facts.files[table.name]) > 1
+    ]
+    return {
+        "@context": CONTEXT,
+        "@type": "sc:Dataset",
+        "conformsTo": CONFORMS,
+        "name": about.name,
+        "alternateName": about.title,
+        "description": about.description,
+        "license": list(about.licences),
+        "url": about.identifier,
+        "identifier": about.identifier,
+        "version": facts.request.version,
+        "datePublished": facts.day,
+        "citeAs": citation,
+        "keywords": list(about.keywords),
+        "isLiveDataset": False,
+        "creator": [creator(one) for one in about.creators],
+        "publisher": {"@type": "Organization", "name": about.publisher},
+        "inLanguage": sorted(filter(None, facts.languages)),
+        "isAccessibleForFree": True,
+        "rai:dataCollection": "Crawled from the sites' own feeds, sitemaps, APIs and archives; each response is kept.",
+        "rai:personalSensitiveInformation": "Names of authors"
+        + (", replaced by keyed hashes" if facts.request.pseudonymised else "")
+        + ", and whatever texts say of people.",
+        "distribution": distribution,
+        "recordSet": [_record_set(table, facts) for table in found],
+    }
+
+
+def _media(name: str) -> str | list[str]:
+    """Parquet has a media type of its own since 2024; the reference implementation reads it by the one before."""
+    return [name, "application/x-parquet"] if name.endswith(".parquet") else name
+
+
+def _record_set(table: DatasetTable, facts: SnapshotFacts) -> dict[str, Any]:
+    files = facts.files[table.name]
+    source = {"fileObject": {"@id": files[0]}} if len(files) == 1 else {"fileSet": {"@id": f"{table.name}-files"}}
+    return {
+        "@type": "cr:RecordSet",
+        "@id": table.name,
+        "name": table.name,
+        "description": table.doc,
+        "key": [{"@id": f"{table.name}/{name}"} for name in table.key],
+        "field": [_field(table, column, source) for column in table.columns],
+    }
+
+
+def _field(table: DatasetTable, column: Column, source: dict[str, Any]) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "@type": "cr:Field",
+        "@id": f"{table.name}/{column.name}",
+        "name": column.name,
+        "description": column.doc,
+        "dataType": _TYPES[column.kind],
+        "source": {**source, "extract": {"column": column.name}},
+    }
+    if column.kind == "texts":
+        out |= {"isArray": True, "arrayShape": "-1"}
+    if column.schema_org:
+        out["equivalentProperty"] = f"sc:{column.schema_org}"
+    if column.name == "id" and table.of_article and table is not ARTICLES:
+        out["references"] = {"field": {"@id": "articles/id"}}
+    return out
+
+
+def lacks(document: dict[str, Any]) -> list[str]:
+    """What a document lacks of REQUIRED, as "node: property"."""
+    nodes = [
+        document,
+        *document.get("distribution", ()),
+        *document.get("recordSet", ()),
+        *(field for one in document.get("recordSet", ()) for field in one.get("field", ())),
+    ]
+    return [
+        f"{node.get('@id', 'the dataset')}: {name}"
+        for node in nodes
+        for name in REQUIRED.get(node.get("@type", ""), ())
+        if not node.get(name)
+    ]
+
+
+# datapackage.json: Data Package v2 (https://datapackage.org/standard/data-package/), a resource for each table.
+
+_PROFILE = "https://datapackage.org/profiles/2.0"
+_FRICTIONLESS_TYPES = {"text": "string", "integer": "integer", "number": "number", "texts": "array"}
+
+
+def datapackage(
+    facts: SnapshotFacts, about: DatasetAbout, files: Iterable[DatasetFile], software: str
+) -> dict[str, Any]:
+    by_path = {file.path: file for file in files}
+    resources = []
+    for table in tables(facts):
+        resources += [_parquet(table, by_path[path], number) for number, path in enumerate(facts.files[table.name])]
+        for form in ("csv", "jsonl"):
+            if file := by_path.get(f"data/{table.name}.{form}.gz"):
+                resources.append(_text(table, file, form))
+    resources += [
+        _file("places-geojson", file, "geojson") for path, file in by_path.items() if path.endswith(".geojson")
+    ]
+    return {
+        "$schema": f"{_PROFILE}/datapackage.json",
+        "name": about.name,
+        "id": about.identifier,
+        "title": about.title,
+        "description": about.description,
+        "version": facts.request.version,
+        "created": f"{facts.cutoff}Z",
+        "licenses": [_licence(one) for one in about.licences],
+        "keywords": list(about.keywords),
+        "contributors": [{"title": one["name"], "roles": ["creator"]} for one in about.creators],
+        "sources": [{"title": site, "path": f"https://{site}/"} for site in sorted(facts.sites)],
+        "software": software,
+        "resources": resources,
+    }
+
+
+def _licence(licence: str) -> dict[str, str]:
+    name = spdx(licence)
+    return {"name": name, "path": licence} if name else {"path": licence, "title": licence}
+
+
+def _parquet(table: DatasetTable, file: DatasetFile, number: int) -> dict[str, Any]:
+    """A table in Parquet is a file to frictionless, which makes no table of lists; it has its schema all the same."""
+    told = _file(table.name if not number else f"{table.name}-{number + 1}", file, "parquet")
+    return {**told, "type": "file", "description": table.doc, "schema": _schema(table)}
+
+
+def _text(table: DatasetTable, file: DatasetFile, form: str) -> dict[str, Any]:
+    told = {**_file(f"{table.name}-{form}", file, form), "compression": "gz", "description": table.doc}
+    if form == "jsonl":
+        return {**told, "type": "file"}
+    return {**told, "type": "table", "encoding": "utf-8", "schema": _schema(table)}
+
+
+def _file(name: str, file: DatasetFile, form: str) -> dict[str, Any]:
+    return {
+        "name": name.lower(),
+        "path": file.path,
+        "format": form,
+        "mediatype": file.media,
+        "bytes": file.bytes,
+        "hash": f"sha256:{file.sha256}",
+    }
+
+
+def _schema(table: DatasetTable) -> dict[str, Any]:
+    fields: list[dict[str, Any]] = []
+    for column in table.columns:
+        field: dict[str, Any] = {
+            "name": column.name,
+            "type": _FRICTIONLESS_TYPES[column.kind],
+            "description": column.doc,
+        }
+        if column.schema_org:
+            field["rdfType"] = f"https://schema.org/{column.schema_org}"
+        fields.append(field)
+    return {"$schema": f"{_PROFILE}/tableschema.json", "fields": fields}
+
+
+# ro-crate-metadata.json: RO-Crate 1.2 (https://w3id.org/ro/crate/1.2), the dataset, its files, and what made it.
+
+_CONTEXT = "https://w3id.org/ro/crate/1.2/context"
+_RO_CRATE_PROFILE = "https://w3id.org/ro/crate/1.2"
+
+
+def ro_crate(
+    facts: SnapshotFacts, about: DatasetAbout, files: Iterable[DatasetFile], software: str, citation: str
+) -> dict[str, Any]:
+    people = [{"@id": f"#creator-{number}", **creator(one)} for number, one in enumerate(about.creators, start=1)]
+    for one in people:
+        if isinstance(held := one.get("affiliation"), dict):
+            one["affiliation"] = held["name"]
+    program, _, version = software.partition("/")
+    found = list(files)
+    return {
+        "@context": _CONTEXT,
+        "@graph": [
+            {
+                "@id": "ro-crate-metadata.json",
+                "@type": "CreativeWork",
+                "conformsTo": {"@id": _RO_CRATE_PROFILE},
+                "about": {"@id": "./"},
+            },
+            {
+                "@id": "./",
+                "@type": "Dataset",
+                "name": about.title,
+                "alternateName": about.name,
+                "description": about.description,
+                "datePublished": facts.day,
+                "version": facts.request.version,
+                "identifier": about.identifier,
+                "license": [{"@id": one} for one in about.licences],
+                "keywords": list(about.keywords),
+                "creator": [{"@id": one["@id"]} for one in people],
+                "publisher": {"@id": "#publisher"},
+                "creditText": citation,
+                "hasPart": [{"@id": file.path} for file in found],
+            },
+            *people,
+            {"@id": "#publisher", "@type": "Organization", "name": about.publisher},
+            *(
+                {"@id": one, "@type": "CreativeWork", "name": one, "description": "licence of what is in the dataset"}
+                for one in about.licences
+            ),
+            {"@id": "#software", "@type": "CreativeWork", "name": program, "version": version},
+            {
+                "@id": "#build",
+                "@type": "CreateAction",
+                "name": "publish",
+                "instrument": {"@id": "#software"},
+                "description": "The archive as it was at the cut-off, by rebuild.json",
+                "endTime": f"{facts.cutoff}Z",
+                "object": [{"@id": "rebuild.json"}],
+                "result": {"@id": "./"},
+            },
+            *(
+                {
+                    "@id": file.path,
+                    "@type": "File",
+                    "name": file.path,
+                    "encodingFormat": file.media,
+                    "contentSize": str(file.bytes),
+                    "sha256": file.sha256,
+                }
+                for file in found
+            ),
+        ],
+    }
+
+
+# What is said of a snapshot: one file each, all made of the same facts.
+
+
+def describe(folder: Path, facts: SnapshotFacts, software: str, previous: Path | None, since: str) -> list[DatasetFile]:
+    """Write every description into the folder; `previous` is that of the version `since`, None where it
+    is not at hand. All files that are in it then. Raises OSError."""
+    about = named(facts)
+    cited = citation_line(facts, about)
+    (folder / "plots").mkdir()
+    for name, drawing in plots(facts).items():
+        _write(folder / name, drawing)
+    compared = dataset_card.compare_snapshots(folder, facts, previous, since) if previous else None
+    _write(folder / "CHANGES.md", dataset_card.changes_text(facts, compared, since))
+    _write(folder / "CITATION.cff", cff(facts, about))
+    files = listed(folder)
+    size = sum(file.bytes for file in files if file.path.startswith("data/"))
+    _json(folder / "datacite.json", datacite(facts, about, size))
+    _json(folder / "datapackage.json", datapackage(facts, about, files, software))
+    _json(folder / "croissant.json", croissant(facts, about, files, cited))
+    files = listed(folder, files)
+    _write(folder / "README.md", card(facts, about, files, cited))
+    files = listed(folder, files)
+    _json(folder / "ro-crate-metadata.json", ro_crate(facts, about, files, software, cited))
+    return listed(folder, files)
+
+
+def _json(file: Path, told: dict[str, Any]) -> None:
+    _write(file, json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+
+
+def _write(file: Path, text: str) -> None:
+    file.write_bytes(text.encode("utf-8", "replace"))

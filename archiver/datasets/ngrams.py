@@ -1,0 +1,474 @@
+"""Counts of words in a row over all articles of a year and language, in bounded memory.
+
+What few articles have is left out: a passage cannot be put together from words that many texts share, and names that
+stand in one or two of them do not appear.
+
+They are counted by hashes of 64 bits, which year, language and number of words are part of: two are the same in one of
+some hundred datasets of a million articles. Texts and hashes lie in files meanwhile; the words of those that stay are
+looked up in the texts at the end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import re
+import tempfile
+import unicodedata
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from itertools import accumulate, chain
+from pathlib import Path
+from typing import IO, Any
+
+from archiver.datasets.parquet import arrow
+
+# Words in a row: how texts are compared, and by which passages a text is known again without being shown.
+
+RUN = 8
+"""Words in a row that two texts share by no chance."""
+PASSAGES = 12
+SIGNS = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+_SIGN_RUN = re.compile(f"[{SIGNS}]+")
+_WORD = re.compile(f"[{SIGNS}]|[^ {SIGNS}]+")
+_NONE = re.compile(r"[\W_]+")
+_ASCII = bytes(range(128))
+_SPACES = bytes(n if n > 127 or chr(n).isalnum() else 32 for n in range(256))
+_EDGES = bytes(32 if n == 32 else 97 for n in range(256))
+_OF_ASCII = _SPACES.translate(_EDGES)
+
+
+def words_of_text(text: str) -> list[str]:
+    """The words of a text as compared: NFKC, no case, letters and digits alone."""
+    found = _spaced(text)
+    return found.decode("utf-8").split() if isinstance(found, bytes) else _WORD.findall(found)
+
+
+def count(text: str) -> int:
+    """How many words a text has: how often a letter or digit comes after what is none."""
+    if text.isascii():
+        return b" ".join((b"", text.encode("ascii"))).translate(_OF_ASCII).count(b" a")
+    found = _spaced(text)
+    if isinstance(found, bytes):
+        return b" ".join((b"", found)).translate(_EDGES).count(b" a")
+    others = _SIGN_RUN.split(found)
+    return len(found) - sum(map(len, others)) + len(" ".join(others).split())
+
+
+def plain(text: str) -> bytes:
+    """The words of a text with one space between them, in UTF-8."""
+    found = _spaced(text)
+    return b" ".join(found.split()) if isinstance(found, bytes) else " ".join(_WORD.findall(found)).encode("utf-8")
+
+
+def _spaced(text: str) -> bytes | str:
+    """A text as compared, with a space for each sign that is no letter or digit: as UTF-8, and as text where some of
+    its signs stand for words. ASCII goes by bytes; of what else there is, each different sign is looked at once."""
+    if text.isascii():
+        return text.lower().encode("ascii").translate(_SPACES)
+    told = unicodedata.normalize("NFKC", text).casefold()
+    data = told.encode("utf-8", "replace").translate(_SPACES)
+    others = data.translate(None, _ASCII).decode("utf-8")
+    if _SIGN_RUN.search(others):
+        return _NONE.sub(" ", told)
+    for sign in set(others):
+        if not sign.isalnum():
+            data = data.replace(sign.encode("utf-8"), b" ")
+    return data
+
+
+def runs(tokens: list[str]) -> Iterator[str]:
+    return (" ".join(tokens[at : at + RUN]) for at in range(len(tokens) - RUN + 1))
+
+
+def sketch(tokens: list[str]) -> str:
+    """Hashes (64 bits, hexadecimal) of up to twelve passages of eight words, spread evenly from the first to the last.
+
+    "" where a text is shorter than one. `rehydrate.py` looks for the same in what it fetches.
+    """
+    last = len(tokens) - RUN
+    if last < 0:
+        return ""
+    places = sorted({last * number // (PASSAGES - 1) for number in range(PASSAGES)})
+    return " ".join(
+        hashlib.sha256(" ".join(tokens[at : at + RUN]).encode("utf-8", "replace")).hexdigest()[:16] for at in places
+    )
+
+
+# Hashes of words in a row, of many texts at a time.
+
+BATCH = 1 << 17
+"""Bytes of text that are best hashed at a time."""
+_BASE = 6364136223846793005
+_INVERSE = pow(_BASE, -1, 1 << 64)
+_MASK = (1 << 64) - 1
+_VALUES = tuple(int.from_bytes(sha256(bytes([byte])).digest()[:8], "big") for byte in range(256))
+_SPACE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Runs of words, as columns (arrays of Arrow): the hash of each, the number of its text, and the places in `data`
+    of the spaces before and after it."""
+
+    hashes: Any
+    texts: Any
+    starts: Any
+    ends: Any
+
+
+class HashedTexts:
+    """Some texts, as `spans.plain` makes them, none of them empty. `data` has them with a NUL for a word between."""
+
+    def __init__(self, texts: Sequence[bytes]) -> None:
+        pa, _ = arrow()
+        import pyarrow.compute as pc
+
+        self.data = b" %b " % b" \0 ".join(texts)
+        powers, self._inverses = _powers(max(BATCH, 1 << len(self.data).bit_length()))
+        signs = pa.Array.from_buffers(pa.uint8(), len(self.data), [None, pa.py_buffer(self.data)])
+        self._spaces = pc.indices_nonzero(pc.equal(signs, pa.scalar(_SPACE, pa.uint8())))
+        values = pa.array(_VALUES, pa.uint64()).take(signs)
+        self._sums = pc.cumulative_sum(pc.multiply(values, powers.slice(0, len(self.data)))).take(self._spaces)
+        borders = pc.cumulative_sum(pc.cast(pc.equal(signs, pa.scalar(0, pa.uint8())), pa.uint32()))
+        self._numbers = borders.take(self._spaces)
+
+    def runs(self, words: int) -> Runs:
+        """Every so many words in a row of one text."""
+        import pyarrow.compute as pc
+
+        count = max(len(self._spaces) - words, 0)
+        first, last = (slice(0, count), slice(len(self._spaces) - count, None))
+        starts, ends, number = self._spaces[first], self._spaces[last], self._numbers[first]
+        hashes = pc.multiply(pc.subtract(self._sums[last], self._sums[first]), self._inverses.take(starts))
+        within = pc.equal(number, self._numbers[last])
+        return Runs(hashes.filter(within), number.filter(within), starts.filter(within), ends.filter(within))
+
+
+def of_text(text: str, words: int) -> list[int]:
+    """The hashes of the runs of a short text."""
+    data = plain(text)
+    if data.count(b" ") + 1 < words:
+        return []
+    total, power, inverse = 0, 1, 1
+    sums: list[tuple[int, int]] = []
+    for byte in b" %b " % data:
+        total += _VALUES[byte] * power
+        if byte == _SPACE:
+            sums.append((total, inverse))
+        power, inverse = power * _BASE & _MASK, inverse * _INVERSE & _MASK
+    return [(sums[at + words][0] - sums[at][0]) * sums[at][1] & _MASK for at in range(len(sums) - words)]
+
+
+class Bitmap:
+    """Which 64-bit hashes may be among some: all of these are, and few others."""
+
+    _MOST_BITS = 27
+
+    def __init__(self, hashes: Any) -> None:
+        pa, _ = arrow()
+        import pyarrow.compute as pc
+
+        self._count = len(hashes)
+        order = min(self._MOST_BITS, max(10, len(hashes).bit_length() + 6))
+        self._shift = pa.scalar(64 - order, pa.uint64())
+        bits = bytearray(1 << order - 3)
+        for at in range(0, len(hashes), BATCH):
+            for bit in pc.shift_right(hashes[at : at + BATCH], self._shift).to_pylist():
+                bits[bit >> 3] |= 1 << (bit & 7)
+        self._bits = pa.Array.from_buffers(pa.bool_(), 1 << order, [None, pa.py_buffer(bits)])
+
+    def __len__(self) -> int:
+        return self._count
+
+    def may_have(self, hashes: Any) -> Any:
+        """By hash whether it may be one, as an array of booleans."""
+        import pyarrow.compute as pc
+
+        return self._bits.take(pc.shift_right(hashes, self._shift))
+
+
+@cache
+def _powers(count: int) -> tuple[Any, Any]:
+    """The powers of the base and of its inverse, for so many places."""
+    pa, _ = arrow()
+    import pyarrow.compute as pc
+
+    out = []
+    for base in (_BASE, _INVERSE):
+        found = pa.array([1], pa.uint64())
+        while len(found) < count:
+            further = pa.scalar(pow(base, len(found), 1 << 64), pa.uint64())
+            found = pa.concat_arrays([found, pc.multiply(found, further)])
+        out.append(found)
+    return out[0], out[1]
+
+
+LONGEST = 5
+DEFAULT = 2
+FEWEST = 5
+"""Articles that must have it."""
+_HELD = 1_000_000
+"""Rows, one an n-gram of an article, that are held in memory at a time, of some 24 bytes."""
+_PARTS = 256
+"""They are added up by the first byte of their hashes, one part after another."""
+_SOUGHT = 2_000_000
+"""N-grams whose words are looked for in one reading of the texts."""
+_BATCHES = 128
+_LOW = (1 << 32) - 1
+_MOST_BYTES = 1 << 22
+"""Of a longer text these are counted."""
+
+
+class Ngrams:
+    """Fed with the words of articles, it gives the rows of the table in their order. `folder` takes what does not fit
+    into memory, in files that have no name."""
+
+    def __init__(self, longest: int, folder: Path, held: int = _HELD) -> None:
+        self._longest, self._folder, self._most = longest, folder, held
+        self._groups: dict[tuple[str, str], int] = {}
+        self._salts: list[list[int]] = []
+        self._batch: list[bytes] = []
+        self._of: list[int] = []
+        self._size = 0
+        self._texts = _Kept(folder)
+        self._counts = _Counts(folder)
+        self._held: list[Any] = []
+        self._rows = 0
+
+    def add(self, year: str, language: str, tokens: Sequence[str]) -> None:
+        group = self._groups.setdefault((year, language), len(self._groups))
+        if group == len(self._salts):
+            self._salts.append(
+                [
+                    int.from_bytes(sha256(f"{year}\t{language}\t{n}".encode()).digest()[:8], "big")
+                    for n in range(self._longest + 1)
+                ]
+            )
+        text = " ".join(tokens).encode()
+        if len(text) > _MOST_BYTES:
+            text = text[: text.rfind(b" ", 0, _MOST_BYTES)]
+        if not text:
+            return
+        if self._batch and self._size + len(text) > BATCH - 8:
+            self._count()
+        self._batch.append(text)
+        self._of.append(group)
+        self._size += len(text) + 3
+
+    def _count(self) -> None:
+        """Of the batch, in how many articles each stands and how often; the batch is kept."""
+        pa, _ = arrow()
+        texts = HashedTexts(self._batch)
+        number, key = [], []
+        for n in range(1, self._longest + 1):
+            runs = texts.runs(n)
+            number.append(runs.texts)
+            key.append(self._keyed(runs.hashes, runs.texts, self._of, n))
+        table = pa.table({"text": pa.chunked_array(number), "key": pa.chunked_array(key)})
+        table = table.group_by(["text", "key"], use_threads=False).aggregate([([], "count_all")])
+        self._held.append(table.select(["key", "count_all"]).rename_columns(["key", "times"]))
+        self._rows += len(table)
+        self._texts.add(self._batch, self._of)
+        self._batch, self._of, self._size = [], [], 0
+        if self._rows > self._most:
+            self._spill()
+
+    def _keyed(self, hashes: Any, number: Any, of: Sequence[int], n: int) -> Any:
+        """Hashes by year, language and number of words; `number` is that of the text, `of` has the groups of these."""
+        pa, _ = arrow()
+        import pyarrow.compute as pc
+
+        salts = pa.array([self._salts[group][n] for group in of], pa.uint64())
+        return pc.add(hashes, salts.take(number))
+
+    def _spill(self) -> None:
+        pa, _ = arrow()
+        self._counts.add(pa.concat_tables(self._held))
+        self._held, self._rows = [], 0
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """The rows, by year, language, n and words."""
+        if self._batch:
+            self._count()
+        if self._held:
+            self._spill()
+        names = dict(enumerate(sorted(self._groups)))
+        ranks = {self._groups[group]: rank for rank, group in names.items()}
+        runs, lines = [], list[str]()
+        for kept in self._counts.kept(_SOUGHT):
+            for found in self._told(kept, ranks):
+                lines += found
+                if len(lines) > self._most // 4:  # in one file, for so many cannot be open as there are batches
+                    runs.append(_Lines(self._folder, lines))
+                    lines = []
+        runs.append(_Lines(self._folder, lines))
+        for line in heapq.merge(*runs, key=lambda line: line.rsplit("\t", 2)[0]):
+            rank, n, ngram, articles, times = line.rstrip("\n").split("\t")
+            year, language = names[int(rank)]
+            yield {
+                "year": year,
+                "language": language,
+                "n": int(n),
+                "ngram": ngram,
+                "articles": int(articles),
+                "occurrences": int(times),
+            }
+
+    def _told(self, kept: Any, ranks: dict[int, int]) -> Iterator[list[str]]:
+        """The words of some n-grams, with their counts, out of the texts, some at a time. What was found is looked for
+        no more."""
+        pa, _ = arrow()
+        import pyarrow.compute as pc
+
+        left = kept["key"].combine_chunks()
+        bitmap = Bitmap(left)
+        batches: list[bytes] = []
+        seen: list[Any] = []
+        for last, data, of in self._texts:
+            texts = HashedTexts(data)
+            rank = pa.array([ranks[group] for group in of], pa.uint32())
+            for n in range(1, self._longest + 1):
+                runs = texts.runs(n)
+                key = self._keyed(runs.hashes, runs.texts, of, n)
+                here = pa.scalar(len(batches) << 32, pa.uint64())
+                found = pa.table(
+                    {
+                        "key": key,
+                        "start": pc.add(runs.starts, here),
+                        "end": pc.add(runs.ends, here),
+                        "rank": rank.take(runs.texts),
+                        "n": pa.repeat(pa.scalar(n, pa.uint8()), len(key)),
+                    }
+                )
+                seen.append(found.filter(bitmap.may_have(key)))
+            batches.append(texts.data)
+            if last or len(batches) == _BATCHES or sum(map(len, seen)) > _HELD // 2:
+                lines, left = self._lines(pa.concat_tables(seen), batches, kept, left)
+                if lines:
+                    yield lines
+                if not len(left):
+                    return
+                if len(left) < 0.8 * len(bitmap):
+                    bitmap = Bitmap(left)
+                batches, seen = [], []
+
+    def _lines(self, seen: Any, batches: Sequence[bytes], kept: Any, left: Any) -> tuple[list[str], Any]:
+        """The lines of those that are sought and were seen, and what is left to seek."""
+        import pyarrow.compute as pc
+
+        found = seen.group_by("key", use_threads=False).aggregate(
+            [("start", "min"), ("end", "min"), ("rank", "min"), ("n", "min")]
+        )
+        found = found.filter(pc.is_in(found["key"], value_set=left))
+        if not len(found):
+            return [], left
+        keys = found["key"].combine_chunks()
+        counts = kept.take(pc.index_in(keys, value_set=kept["key"].combine_chunks()))
+        lines = [
+            f"{rank:06}\t{n}\t{batches[start >> 32][(start & _LOW) + 1 : end & _LOW].decode()}\t{articles}\t{times}\n"
+            for start, end, rank, n, articles, times in zip(
+                *(found[f"{name}_min"].to_pylist() for name in ("start", "end", "rank", "n")),
+                *(counts[name].to_pylist() for name in ("articles", "times")),
+                strict=True,
+            )
+        ]
+        return lines, left.filter(pc.invert(pc.is_in(left, value_set=keys)))
+
+
+class _Kept:
+    """Batches of texts in a file, with the groups of each."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file: IO[bytes] | None = None
+        self._sizes: list[tuple[array[int], array[int]]] = []
+
+    def add(self, batch: list[bytes], of: list[int]) -> None:
+        self._file = self._file or tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115
+        self._file.writelines(batch)
+        self._sizes.append((array("L", map(len, batch)), array("L", of)))
+
+    def __iter__(self) -> Iterator[tuple[bool, list[bytes], Sequence[int]]]:
+        """The batches as they were added; with each whether it is the last."""
+        if self._file is not None:
+            self._file.seek(0)
+            for left, (sizes, of) in zip(range(len(self._sizes))[::-1], self._sizes, strict=True):
+                yield not left, [self._file.read(size) for size in sizes], of
+
+
+class _Counts:
+    """How often each article has each n-gram, by hash, in a file; in parts by the first byte of these."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file: IO[bytes] | None = None
+        self._spilled: list[tuple[int, array[int]]] = []
+
+    def add(self, table: Any) -> None:
+        """`key` is a hash, `times` how often an article has it."""
+        pa, _ = arrow()
+        import pyarrow.compute as pc
+
+        self._file = self._file or tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115
+        part = pc.cast(pc.shift_right(table["key"], pa.scalar(56, pa.uint64())), pa.uint8()).combine_chunks()
+        order = pc.sort_indices(part)
+        counts = {one["values"]: one["counts"] for one in pc.value_counts(part).to_pylist()}
+        bounds = array("Q", accumulate((counts.get(number, 0) for number in range(_PARTS)), initial=0))
+        self._spilled.append((self._file.seek(0, 2), bounds))
+        for name, kind in (("key", pa.uint64()), ("times", pa.uint32())):
+            self._file.write(pc.cast(table[name], kind).combine_chunks().take(order).buffers()[1])
+
+    def kept(self, most: int) -> Iterator[Any]:
+        """The counts of what enough articles have, in tables of about so many rows."""
+        pa, _ = arrow()
+        import pyarrow.compute as pc
+
+        parts: list[Any] = []
+        for part in range(_PARTS):
+            found = [one for spilled in self._spilled if (one := self._read(*spilled, part)) is not None]
+            if not found:
+                continue
+            table = (
+                pa.concat_tables(found)
+                .group_by("key", use_threads=False)
+                .aggregate([([], "count_all"), ("times", "sum")])
+                .rename_columns(["key", "articles", "times"])
+            )
+            parts.append(table.filter(pc.greater_equal(table["articles"], FEWEST)))
+            if sum(map(len, parts)) > most:
+                yield pa.concat_tables(parts)
+                parts = []
+        if any(map(len, parts)):
+            yield pa.concat_tables(parts)
+
+    def _read(self, start: int, bounds: array[int], part: int) -> Any | None:
+        pa, _ = arrow()
+        assert self._file is not None
+        first, last = bounds[part], bounds[part + 1]
+        if first == last:
+            return None
+        columns = []
+        for kind, width in ((pa.uint64(), 8), (pa.uint32(), 4)):
+            self._file.seek(start + first * width)
+            data = self._file.read((last - first) * width)
+            columns.append(pa.Array.from_buffers(kind, last - first, [None, pa.py_buffer(data)]))
+            start += bounds[-1] * width
+        return pa.table(columns, ["key", "times"])
+
+
+class _Lines:
+    """Lines in a file, in order."""
+
+    def __init__(self, folder: Path, lines: Sequence[str]) -> None:
+        self._file = tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n", dir=folder)  # noqa: SIM115
+        self._file.writelines(sorted(lines))
+        self._file.seek(0)
+
+    def __iter__(self) -> Iterator[str]:
+        return chain(self._file)

@@ -1,0 +1,114 @@
+"""GeoJSON (RFC 7946): a FeatureCollection, one Feature an article that names a position.
+
+One place makes a Point, several a MultiPoint; `properties` is the whole record, its `geotags` in
+the order of the points. Articles without a position are left out.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import io
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import IO, Any
+
+from archiver.fields import FIELDS
+
+# CSV (RFC 4180, with line feeds): a header and one row a record, whatever lists it has in it.
+
+_COLUMNS: tuple[str, ...] = tuple(field.name for field in FIELDS)
+
+
+def write_csv(records: Iterable[dict[str, Any]], out: IO[bytes], columns: tuple[str, ...] = _COLUMNS) -> int:
+    text = io.TextIOWrapper(out, encoding="utf-8", errors="replace", newline="", write_through=True)
+    try:
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(columns)
+        count = 0
+        for record in records:
+            table.writerow([_cell(record[name]) for name in columns])
+            count += 1
+        return count
+    finally:
+        text.detach()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, list | tuple | dict):
+        return json.dumps(value, ensure_ascii=False)
+    # A NUL ends a cell in many readers and is no text.
+    return value.replace("\0", "") if isinstance(value, str) else value
+
+
+def write_geojson(records: Iterable[dict[str, Any]], out: IO[bytes]) -> int:
+    out.write(b'{"type": "FeatureCollection", "features": [')
+    count = 0
+    for record in records:
+        geometry = geometry_of(record["geotags"])
+        if geometry is None:
+            continue
+        feature = {"type": "Feature", "id": record["id"], "geometry": geometry, "properties": record}
+        out.write(b",\n" if count else b"\n")
+        out.write(json.dumps(feature, ensure_ascii=False).encode("utf-8", "replace"))
+        count += 1
+    out.write(b"\n]}\n")
+    return count
+
+
+def geometry_of(geotags: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
+    """The positions as a geometry, longitude first (section 3.1.1); None where there is none."""
+    points = [
+        [tag["longitude"], tag["latitude"]]
+        for tag in geotags
+        if tag["longitude"] is not None and tag["latitude"] is not None
+    ]
+    if not points:
+        return None
+    return (
+        {"type": "Point", "coordinates": points[0]}
+        if len(points) == 1
+        else {"type": "MultiPoint", "coordinates": points}
+    )
+
+
+# JSON Lines: one object a line, UTF-8, the keys of the record in its order.
+
+
+def write_jsonl(records: Iterable[dict[str, Any]], out: IO[bytes]) -> int:
+    count = 0
+    for record in records:
+        out.write(json.dumps(record, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+        count += 1
+    return count
+
+
+# Forms in which records leave the archive: one file each, this table over them.
+
+Writer = Callable[[Iterable[dict[str, Any]], IO[bytes]], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One form. `module` is loaded when it is used; it has a function `write`."""
+
+    name: str
+    module: str
+    doc: str
+
+    @property
+    def write(self) -> Writer:
+        writer: Writer = importlib.import_module(f"archiver.datasets.record_formats.{self.module}").write
+        return writer
+
+
+FORMATS: dict[str, Format] = {
+    f.name: f
+    for f in (
+        Format("jsonl", "jsonl", "one JSON object a line"),
+        Format("csv", "csv_table", "a header and one row a record; lists and objects as JSON in their cell"),
+        Format("geojson", "geojson", "one Feature an article that has a position; the others are left out"),
+        Format("parquet", "parquet", "columns with their types, Zstandard; needs the extra archiver[parquet]"),
+    )
+}

@@ -1,0 +1,308 @@
+"""Which articles a snapshot has, in its order, with identifiers that no order of storing them makes a difference to.
+
+All is entered into temporary tables of the connection: `temp.considered` has the articles and every copy of theirs,
+`temp.ordered` the articles alone, by their place in the files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.articles.near_duplicates import UnionFind
+from archiver.datasets.publication_rules import (
+    TIERS,
+    Decision,
+    PublicationRule,
+    PublicationRules,
+    UsageFacts,
+    capped,
+    decide_tier,
+)
+from archiver.items import UsageStatement
+from archiver.storage.article_tables.records import FIRST_ADDRESS, of_first
+
+# Parts of a dataset for machine learning: which one an article is in follows from the first of its cluster alone.
+
+
+def split_of(key: str, splits: Sequence[tuple[str, int]]) -> str:
+    """The part of a key, by names and shares that add up to 100."""
+    place = int.from_bytes(hashlib.sha256(f"split {key}".encode()).digest()[:8], "big") * 100 >> 64
+    for name, share in splits:
+        place -= share
+        if place < 0:
+            return name
+    raise ValueError(f"the shares of {splits} do not add up to 100")
+
+
+NEWEST = "9999"
+_ENTER = f"""insert or ignore into temp.considered
+    (article_id, id, chosen, first_seen, published, site, url, root, cluster, revision, gone_at)
+    select a.id, record_id({FIRST_ADDRESS}), a.id in (select article_id from temp.chosen), a.first_seen, a.published,
+        a.site, a.url, coalesce(a.duplicate_of, a.id), a.cluster_id, a.revision, a.gone_at from articles a
+    where {{source}} and substr(coalesce(a.first_seen, ''), 1, 19) <= ?"""
+_SHARED = (
+    "select article_id, root, cluster from temp.considered where root in (select root from temp.considered "
+    "group by 1 having count(*) > 1) or cluster is not null"
+)
+LARGE = 250_000
+"""Rows from which on a table is several files."""
+
+
+def choose_articles(db: Database, ids: Iterable[int] | None, cutoff: str = "", beside: Iterable[int] = ()) -> int:
+    """Enter the articles of these numbers (None is all), as far as they were there at the cut-off; how many it is.
+    What is `beside` them is considered with its own copies, as copies are, and not chosen."""
+    db.conn.create_function("record_id", 1, of_first, deterministic=True)
+    for table in ("chosen", "considered", "ordered"):
+        db.execute(f"drop table if exists temp.{table}")
+    db.execute("create temp table chosen (article_id integer primary key)")
+    if ids is None:
+        db.execute("insert into temp.chosen select id from articles")
+    else:
+        db.conn.executemany("insert or ignore into temp.chosen values (?)", ((number,) for number in ids))
+    db.execute("""create temp table considered (article_id integer primary key, id text not null, chosen integer,
+        first_seen text, published text, site text, url text, root integer, cluster integer, revision integer,
+        duplicate_of text, cluster_id text, split_key text, tier integer, licence text, geo integer, gone_at text)""")
+    ours = "(select article_id from temp.chosen)"
+    db.execute(_ENTER.format(source=f"a.id in {ours}"), [cutoff or NEWEST])
+    for number in beside:
+        db.execute(_ENTER.format(source=f"a.id = {int(number)}"), [cutoff or NEWEST])
+    # Copies of copies, too: what is near to what is equal.
+    have = "(select article_id from temp.considered)"
+    before = -1
+    while before != (before := _count(db, "temp.considered")):
+        for source in (
+            "a.cluster_id in (select cluster from temp.considered)",
+            "a.duplicate_of in (select root from temp.considered)",
+            "a.id in (select root from temp.considered where root <> article_id)",
+        ):
+            db.execute(_ENTER.format(source=f"{source} and a.id not in {have}"), [cutoff or NEWEST])
+    if cutoff:
+        _back_to(db, cutoff)
+    _name_groups(db)
+    return _count(db, "temp.considered where chosen")
+
+
+def _count(db: Database, rows: str) -> int:
+    return int(db.execute(f"select count(*) from {rows}").fetchone()[0])
+
+
+def _back_to(db: Database, cutoff: str) -> None:
+    """What stood at the cut-off: the last version that had been seen, and no end that came later."""
+    db.execute(
+        "update temp.considered set revision = coalesce((select max(r.revision) from revisions r where r.article_id = "
+        "considered.article_id and substr(r.observed_at, 1, 19) <= ?), revision)",
+        [cutoff],
+    )
+    db.execute(
+        "update temp.considered as c set published = (select json_extract(r.content, '$.published') from revisions r "
+        "where r.article_id = c.article_id and r.revision = c.revision) where revision <> (select a.revision from "
+        "articles a where a.id = c.article_id)"
+    )
+    db.execute("update temp.considered set gone_at = null where substr(gone_at, 1, 19) > ?", [cutoff])
+    _unjoin(db)
+
+
+def _unjoin(db: Database) -> None:
+    """What a text that came later has joined into one cluster, as the links of those that were there had it: numbered
+    below nought, where no cluster is."""
+    had = dict(
+        db.execute(
+            "select article_id, cluster from temp.considered where cluster in (select a.cluster_id from articles a where "
+            "a.cluster_id in (select cluster from temp.considered) and a.id not in (select article_id from "
+            "temp.considered))"
+        )
+    )
+    if not had:
+        return
+    links = [
+        (number, other)
+        for number in had
+        for (other,) in db.execute("select other_id from near_duplicates where article_id = ?", [number])
+        if other in had
+    ]
+    find = UnionFind(links).top
+    linked = {number for link in links for number in link}
+    db.conn.executemany(
+        "update temp.considered set cluster = ? where article_id = ?",
+        ((-find(number) if number in linked else None, number) for number in had),
+    )
+
+
+def _name_groups(db: Database) -> None:
+    """Equal texts are named by the one that was published first, clusters by the member that was seen first: neither
+    depends on the numbers that an archive has given. What joins a cluster later is never its first."""
+    for column, among, order, where in (
+        ("duplicate_of", "root", "published is null, published, first_seen, id", "chosen"),
+        ("cluster_id", "cluster", "substr(first_seen, 1, 19), id", "1"),
+    ):
+        rows = db.execute(
+            f"select {among}, article_id, id from temp.considered where {among} is not null and {where} and {among} in "
+            f"(select {among} from temp.considered where {where} group by 1 having count(*) > 1) "
+            f"order by {among}, {order}"
+        )
+        values = list(_named(rows, first_too=column == "cluster_id"))
+        db.conn.executemany(f"update temp.considered set {column} = ? where article_id = ?", values)
+
+    firsts = dict(
+        db.execute(
+            "select article_id, substr(first_seen, 1, 19) || ' ' || id from temp.considered "
+            f"where article_id in (select article_id from ({_SHARED}))"
+        )
+    )
+    db.conn.executemany(
+        "update temp.considered set split_key = ? where article_id = ?",
+        ((min(firsts[number] for number in group)[20:], number) for group in groups(db) for number in group),
+    )
+
+
+def _named(rows: Iterable[tuple[int, int, str]], first_too: bool) -> Iterator[tuple[str, int]]:
+    for _, group in groupby(rows, key=lambda row: row[0]):
+        members = list(group)
+        yield from ((members[0][2], number) for _, number, _ in members[0 if first_too else 1 :])
+
+
+def groups(db: Database) -> Iterator[list[int]]:
+    """The considered articles that share a text, or most of one: joined where a duplicate is in a cluster."""
+    rows = db.execute(_SHARED).fetchall()
+    find = UnionFind((("root", root), ("cluster", cluster)) for _, root, cluster in rows if cluster is not None).top
+    keyed = sorted((find(("root", root)), number) for number, root, _ in rows)
+    for _, group in groupby(keyed, key=lambda pair: pair[0]):
+        members = [number for _, number in group]
+        if len(members) > 1:
+            yield members
+
+
+def order(db: Database, partition: str) -> list[str]:
+    """Put the articles in their order, by partition, site, date and identifier; the partitions there are, in order.
+
+    `partition` is none, year or site; that of an article without a date is "undated".
+    """
+    part = {"none": "''", "site": "c.site", "year": "coalesce(nullif(substr(c.published, 1, 4), ''), 'undated')"}[
+        partition
+    ]
+    db.execute("create temp table ordered (position integer primary key, article_id integer not null, part text)")
+    db.execute(
+        f"insert into temp.ordered (article_id, part) select c.article_id, {part} from temp.considered c "
+        "where c.chosen order by 2, c.site, coalesce(c.published, ''), c.id"
+    )
+    return [row[0] for row in db.execute("select part from temp.ordered group by part order by part")]
+
+
+def newest(db: Database) -> str:
+    """The moment up to which the archive tells, in UTC to the second: the cut-off of a snapshot that names none."""
+    found = [
+        db.execute(sql).fetchone()[0]
+        for sql in (
+            "select max(substr(first_seen, 1, 19)) from temp.considered",
+            "select max(substr(gone_at, 1, 19)) from temp.considered",
+            "select max(substr(captured_at, 1, 19)) from captures",
+            "select max(substr(observed_at, 1, 19)) from revisions",
+        )
+    ]
+    return max((text for text in found if text), default="1970-01-01T00:00:00")
+
+
+# What of each chosen article may be published: its decision, entered beside it.
+
+
+def decide_tiers(
+    db: Database, rules: PublicationRules, cutoff: str, keep: Container[int] = ()
+) -> tuple[Counter[tuple[str, str]], dict[int, Decision]]:
+    """Decide on all articles of `temp.considered`; counts the chosen by the label of their tier and what decided, and
+    gives the decisions on those to `keep`."""
+    own = dict(_decisions(db, rules, cutoff))
+    bound = _copies(db, own)
+    beside = {row[0] for row in db.execute("select article_id from temp.considered where not chosen")}
+    decided: Counter[Decision] = Counter()
+    kept: dict[int, Decision] = {}
+
+    def rows() -> Iterator[tuple[int, str, bool, int]]:
+        for number, first in own.items():
+            decision = bound.get(number, first)
+            decided[decision] += number not in beside
+            if number in keep:
+                kept[number] = decision
+            yield int(decision.tier), decision.licence, decision.geo, number
+
+    db.conn.executemany("update temp.considered set tier = ?, licence = ?, geo = ? where article_id = ?", rows())
+    told: Counter[tuple[str, str]] = Counter()
+    for decision, count in decided.items():
+        told[decision.label] += count
+    return +told, kept
+
+
+def _copies(db: Database, own: dict[int, Decision]) -> dict[int, Decision]:
+    """A text that may not leave the archive as the post of one site does not leave it as that of another."""
+    sites = dict(db.execute("select article_id, site from temp.considered"))
+    out: dict[int, Decision] = {}
+    for group in groups(db):
+        least = min(own[number].tier for number in group)
+        site = min(sites[number] for number in group if own[number].tier == least)
+        for number in group:
+            decision = capped(own[number], least, f"its copy on {site} gives {least.label}")
+            if decision is not own[number]:
+                out[number] = decision
+    return out
+
+
+def _decisions(db: Database, rules: PublicationRules, cutoff: str) -> Iterator[tuple[int, Decision]]:
+    sites = {
+        name: _definition(name, json.loads(settings or "{}"))
+        for name, settings in db.execute("select name, settings from sites")
+    }
+    statements = _statements(db, cutoff)
+    told_of, told = next(statements, (0, ()))
+    known: dict[Any, Decision] = {}
+    by_site: dict[str, tuple[PublicationRule, ...]] = {}
+    simple = all(name == "site" for rule in rules.rules for name, _ in rule.of)
+    wide = any(not rule.is_of_site for rule in rules.rules)
+    names = ", a.authors, a.categories" if wide else ""
+    beside = "join articles a on a.id = c.article_id" if wide else ""
+    for number, site, url, *lists in db.execute(
+        f"select c.article_id, c.site, c.url {names} from temp.considered c {beside} order by c.article_id"
+    ):
+        authors, categories = (tuple(json.loads(text or "[]")) for text in lists) if wide else ((), ())
+        while told_of and told_of < number:
+            told_of, told = next(statements, (0, ()))
+        rights = told if told_of == number else ()
+        spoken = by_site.get(site)
+        if spoken is None:
+            spoken = tuple(rule for rule in rules.rules if rule.speaks_of(site, url, authors, categories))
+            if simple:
+                by_site[site] = spoken
+        key = (site, tuple(rule.number for rule in spoken), rights)
+        if key not in known:
+            said = [*(rule.said for rule in spoken), *((sites[site],) if site in sites else ())]
+            known[key] = decide_tier(said, rights, cutoff)
+        yield number, known[key]
+
+
+def _definition(name: str, settings: dict[str, Any]) -> UsageFacts:
+    return UsageFacts(
+        f"the definition of {name}", TIERS.get(settings.get("publish", "")), settings.get("licence") or ""
+    )
+
+
+def _statements(db: Database, cutoff: str) -> Iterator[tuple[int, tuple[UsageStatement, ...]]]:
+    """By article what its page said of its use: when it was read, and when it was last captured up to the cut-off."""
+    rows = db.execute(
+        """
+        with read_from as materialized (
+            select c.article_id, coalesce((select r.capture_id from revisions r where r.article_id = c.article_id and
+                r.revision = c.revision), a.capture_id) as capture_id
+            from temp.considered c join articles a on a.id = c.article_id
+            union select c.article_id, (select x.id from captures x where x.url = c.url and x.status = 200 and
+                substr(x.captured_at, 1, 19) <= ? order by x.captured_at desc limit 1) from temp.considered c)
+        select distinct f.article_id, r.source, r.name, r.value, r.agent from read_from f
+        join usage_statements r on r.capture_id = f.capture_id order by 1, 2, 3, 4, 5""",
+        [cutoff or NEWEST],
+    )
+    for number, group in groupby(rows, key=lambda row: row[0]):
+        yield number, tuple(UsageStatement(*row[1:]) for row in group)

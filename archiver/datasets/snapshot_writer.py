@@ -1,0 +1,275 @@
+"""Writing the tables of a snapshot into a folder: Parquet in one pass over the archives, other forms out of that."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import heapq
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import chain, groupby
+from pathlib import Path
+from typing import IO, Any
+
+from slugify import slugify
+from sqlite_utils import Database
+
+from archiver import datasets
+from archiver.datasets import leak_check, record_formats, snapshot_rows
+from archiver.datasets.ngrams import Ngrams
+from archiver.datasets.parquet import ParquetTable
+from archiver.datasets.publication_rules import Tier
+from archiver.datasets.selection import split_of
+from archiver.datasets.snapshot_request import SnapshotFacts
+from archiver.datasets.snapshot_rows import (
+    ARTICLES,
+    CAPTURES,
+    MISSING,
+    NGRAMS,
+    PLACES,
+    REVISIONS,
+    TABLES,
+    WITHDRAWN,
+    DatasetTable,
+    read_table,
+)
+
+Told = Callable[[str, int], None]
+"""Told which table is written, and its rows so far."""
+_EVERY = 5_000
+
+
+class _Writing:
+    """The Parquet files of one table: one, or one for each partition."""
+
+    def __init__(
+        self, table: DatasetTable, folder: Path, facts: SnapshotFacts, told: Told, parts: Sequence[str] = ("",)
+    ) -> None:
+        self._table, self._folder, self._facts, self._told = table, folder, facts, told
+        self._names = _file_names(parts)
+        self._open: ParquetTable | None = None
+        self._part: str | None = None
+        facts.files[table.name] = []
+        if not any(parts):
+            self._turn_to("")
+
+    def _turn_to(self, part: str) -> None:
+        self.close()
+        path = (
+            Path("data", f"{self._table.name}.parquet")
+            if not self._names[part]
+            else Path("data", self._table.name, f"{self._names[part]}.parquet")
+        )
+        (self._folder / path).parent.mkdir(parents=True, exist_ok=True)
+        self._facts.files[self._table.name].append(path.as_posix())
+        self._open = ParquetTable(self._folder / path, [(c.name, c.kind) for c in self._table.columns])
+        self._part = part
+
+    def add(self, row: dict[str, Any], part: str = "") -> None:
+        if part != self._part or self._open is None:
+            self._turn_to(part)
+        assert self._open is not None
+        self._open.add(row)
+        self._facts.rows[self._table.name] += 1
+        if self._facts.rows[self._table.name] % _EVERY == 0:
+            self._told(self._table.name, self._facts.rows[self._table.name])
+
+    def close(self) -> None:
+        if self._open is not None:
+            opened, self._open = self._open, None
+            opened.close()
+            if self._table is ARTICLES:
+                self._facts.filled += opened.filled
+
+
+def _file_names(parts: Iterable[str]) -> dict[str, str]:
+    """A name for the file of each partition; two that would have the same are told apart by a digest."""
+    named = {part: slugify(part) for part in parts}
+    count: dict[str, int] = {}
+    for name in named.values():
+        count[name] = count.get(name, 0) + 1
+    return {
+        part: name
+        if count[name] == 1 and (name or not part)
+        else f"{name}-{hashlib.sha256(part.encode()).hexdigest()[:8]}".lstrip("-")
+        for part, name in named.items()
+    }
+
+
+def write_tables(
+    dbs: Sequence[Database],
+    folder: Path,
+    facts: SnapshotFacts,
+    change: snapshot_rows.Change,
+    parts: Sequence[str],
+    told: Told,
+) -> None:
+    """All tables, as Parquet under `data/`. Raises OSError."""
+    request = facts.request
+    tiers = "select coalesce(min(tier), 3) from temp.considered where chosen"
+    least = min(db.execute(tiers).fetchone()[0] for db in dbs)
+    longest = (2 if least < Tier.FULL else 0) if request.ngrams is None else request.ngrams
+    shown = (
+        leak_check.shown(  # only what is below an excerpt is withheld whole
+            chain.from_iterable(snapshot_rows.told(db, facts.cutoff, change) for db in dbs),
+            lambda: chain.from_iterable(snapshot_rows.hidden(db, facts.cutoff) for db in dbs),
+        )
+        if least < Tier.EXCERPT
+        else snapshot_rows.NOTHING
+    )
+    counting, copied = Ngrams(longest, folder), set[str]()
+    digest = hashlib.sha256()
+    with (
+        _opened(_Writing(ARTICLES, folder, facts, told, parts)) as articles,
+        _opened(_Writing(PLACES, folder, facts, told)) as places,
+    ):
+        streams = [snapshot_rows.article_rows(db, facts.cutoff, change, longest > 0, shown) for db in dbs]
+        for one in _merged(
+            streams, lambda one: (one.part, one.record["site"], one.record["published"] or "", one.record["id"])
+        ):
+            record = one.record
+            if request.splits:
+                record["split"] = split_of(one.group or record["id"], request.splits)
+            digest.update(f"{record['id']} {record['revision']} {record['content_digest']}\n".encode())
+            articles.add(record, one.part)
+            facts.article(record)
+            for place in one.places:
+                places.add(place)
+                facts.place(place)
+            if one.tokens and one.group not in copied:
+                counting.add((record["published"] or "")[:4], (record["language"] or "").split("-")[0], one.tokens)
+                if one.group:  # of a text and its copies one is counted, or five copies would give it back
+                    copied.add(one.group)
+    facts.digest = digest.hexdigest()
+    _write(
+        REVISIONS,
+        folder,
+        facts,
+        told,
+        _merged(
+            [snapshot_rows.revision_rows(db, facts.cutoff, change, shown) for db in dbs],
+            lambda row: (row["id"], row["revision"]),
+        ),
+    )
+    _write(
+        CAPTURES,
+        folder,
+        facts,
+        told,
+        _merged(
+            [snapshot_rows.capture_rows(db, facts.cutoff) for db in dbs], lambda row: (row["id"], row["captured_at"])
+        ),
+    )
+    _write(
+        MISSING,
+        folder,
+        facts,
+        told,
+        _counted(
+            facts,
+            _merged(
+                [snapshot_rows.missing_rows(db, facts.cutoff) for db in dbs], lambda row: (row["site"], row["url"])
+            ),
+        ),
+    )
+    _write(NGRAMS, folder, facts, told, counting.rows())
+    _write(
+        WITHDRAWN, folder, facts, told, _merged([snapshot_rows.withdrawn_rows(db) for db in dbs], lambda row: row["id"])
+    )
+
+
+def _merged(streams: list[Iterator[Any]], key: Callable[[Any], Any]) -> Iterator[Any]:
+    return streams[0] if len(streams) == 1 else heapq.merge(*streams, key=key)
+
+
+def _counted(facts: SnapshotFacts, found: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for row in found:
+        facts.missing[row["site"], row["outcome"]] += 1
+        yield row
+
+
+def _write(
+    table: DatasetTable, folder: Path, facts: SnapshotFacts, told: Told, found: Iterator[dict[str, Any]]
+) -> None:
+    first = next(found, None)
+    if first is None and table.optional:
+        return
+    with _opened(_Writing(table, folder, facts, told)) as out:
+        if first is not None:
+            out.add(first)
+        for row in found:
+            out.add(row)
+
+
+@contextmanager
+def _opened(writing: _Writing) -> Iterator[_Writing]:
+    try:
+        yield writing
+    finally:
+        writing.close()
+
+
+def derive(folder: Path, facts: SnapshotFacts) -> None:
+    """The forms beside Parquet that are asked for, with the same rows in the same order. Raises OSError."""
+    forms: dict[str, Callable[[Iterable[dict[str, Any]], IO[bytes], tuple[str, ...]], int]] = {
+        "csv": record_formats.write_csv,
+        "jsonl": lambda found, out, _: record_formats.write_jsonl(found, out),
+    }
+    for table in TABLES:
+        if table.name not in facts.files:
+            continue
+        for form, write in forms.items():
+            if form in facts.request.formats:
+                with _gzip(folder / "data" / f"{table.name}.{form}.gz") as out:
+                    write(read_table(_paths(folder, facts, table)), out, tuple(column.name for column in table.columns))
+    if "geojson" in facts.request.formats:
+        with (folder / "data" / "places.geojson").open("wb") as out:
+            record_formats.write_geojson(_features(folder, facts), out)
+
+
+def _paths(folder: Path, facts: SnapshotFacts, table: DatasetTable) -> list[Path]:
+    """The Parquet files of a table in the order in which they were written, which is that of its rows."""
+    return [folder / name for name in facts.files[table.name]]
+
+
+_REFERENCES = ("id", "url", "site", "captured_at", "payload_digest", "words", "sketch")
+
+
+def refer(folder: Path, facts: SnapshotFacts) -> None:
+    """What it takes to fetch the texts that are not in the dataset, and the program that does. Raises OSError."""
+    if facts.tiers["full"] == facts.rows["articles"]:
+        return
+    with _gzip(folder / "data" / "references.csv.gz") as out:
+        record_formats.write_csv(
+            (
+                row
+                for row in read_table(_paths(folder, facts, ARTICLES), (*_REFERENCES, "tier"))
+                if row["tier"] != "full"
+            ),
+            out,
+            _REFERENCES,
+        )
+    shutil.copyfile(Path(datasets.__file__).with_name("rehydrate.py"), folder / "rehydrate.py")
+
+
+_PROPERTIES = ("id", "url", "site", "title", "published", "language", "tier")
+
+
+def _features(folder: Path, facts: SnapshotFacts) -> Iterator[dict[str, Any]]:
+    """Articles with their places, which lie in the same order."""
+    places = groupby(read_table(_paths(folder, facts, PLACES)), key=lambda row: row["id"])
+    identifier, found = next(places, ("", iter(())))
+    for record in read_table(_paths(folder, facts, ARTICLES), _PROPERTIES):
+        if record["id"] == identifier:
+            tags = [{name: value for name, value in tag.items() if name not in ("id", "place")} for tag in found]
+            yield {**record, "geotags": tags}
+            identifier, found = next(places, ("", iter(())))
+
+
+@contextmanager
+def _gzip(file: Path) -> Iterator[IO[bytes]]:
+    """Compressed without a time or a name, which would be other bytes each time (RFC 1952, section 2.3)."""
+    with ExitStack() as stack:
+        raw = stack.enter_context(file.open("wb"))
+        yield stack.enter_context(gzip.GzipFile("", "wb", 6, raw, mtime=0))  # type: ignore[arg-type]

@@ -1,0 +1,117 @@
+"""The demonstration blog as a real HTTP server on loopback."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from archiver.demo.demo_blog import Blog, Theme, http_date, not_modified
+from archiver.errors import ArchiverError
+
+HOST = "127.0.0.1"
+PORT = 28080
+"""Fixed, since an article's identity has the port in it; below the range that systems give out on their own."""
+
+
+class DemoPortTaken(ArchiverError):
+    def __init__(self, port: int, why: str) -> None:
+        super().__init__(
+            f"{HOST}:{port}",
+            f"The demonstration blog cannot be served at {HOST}:{port} ({why}): stop the program that uses this port "
+            "(another demonstration crawl?), or name a site of your own to crawl.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One line of the access log. `conditional`: it had If-None-Match or If-Modified-Since."""
+
+    method: str
+    target: str
+    status: int
+    conditional: bool
+    user_agent: str
+
+
+class Demo:
+    """A running demonstration blog: its address, what it shows, and what was asked of it."""
+
+    def __init__(self, server: ThreadingHTTPServer, edition: int, theme: Theme) -> None:
+        self._server = server
+        self.port: int = server.server_address[1]
+        self.base = f"http://{HOST}:{self.port}"
+        self.url = f"{self.base}/"
+        self.requests: list[Request] = []
+        self.blog = Blog(self.base, edition, theme)
+
+    def show(self, edition: int, theme: Theme | None = None) -> None:
+        """Show another edition (1 or 2) from the next request on."""
+        self.blog = Blog(self.base, edition, theme or self.blog.theme)
+
+    def wait(self) -> None:
+        """Serve until interrupted."""
+        threading.Event().wait()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    timeout = 60
+    wbufsize = 1 << 16  # headers and body leave in one packet
+    demo: Demo
+
+    def do_GET(self) -> None:
+        response = self.demo.blog.get(self.path)
+        since = self.headers.get("If-Modified-Since", "")
+        match = self.headers.get("If-None-Match", "")
+        status = HTTPStatus.NOT_MODIFIED if not_modified(response, match, since) else HTTPStatus(response.status)
+        self.demo.requests.append(
+            Request(self.command, self.path, status, bool(since or match), self.headers.get("User-Agent", ""))
+        )
+        self.send_response(status)
+        if response.status == HTTPStatus.OK:
+            self.send_header("ETag", response.etag)
+            if response.changed:
+                self.send_header("Last-Modified", http_date(response.changed))
+        if response.location:
+            self.send_header("Location", response.location)
+        if status != HTTPStatus.NOT_MODIFIED:
+            self.send_header("Content-Type", response.media_type)
+            self.send_header("Content-Length", str(len(response.body)))
+        self.end_headers()
+        if status != HTTPStatus.NOT_MODIFIED and self.command != "HEAD":
+            self.wfile.write(response.body)
+
+    do_HEAD = do_GET
+
+    def log_message(self, format: str, *args: object) -> None:
+        """The access log is `Demo.requests`; nothing is printed."""
+
+
+@contextmanager
+def serve(port: int = PORT, *, edition: int = 1, theme: Theme = "classic") -> Iterator[Demo]:
+    """The demonstration blog, served on loopback while the context lasts.
+
+    `port` 0 takes a free one. Edition 1 is the blog as first seen, edition 2 the blog some days
+    later (one post edited, one new, one moved, one deleted). Raises DemoPortTaken.
+    """
+    handler = type("Handler", (_Handler,), {})
+    try:
+        server = ThreadingHTTPServer((HOST, port), handler)
+    except OSError as error:
+        raise DemoPortTaken(port, error.strerror or str(error)) from error
+    server.daemon_threads = True
+    demo = Demo(server, edition, theme)
+    handler.demo = demo  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, name="demo", daemon=True)
+    thread.start()
+    try:
+        yield demo
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

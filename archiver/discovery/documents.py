@@ -1,0 +1,353 @@
+"""Bytes to an XML tree, and fragments of HTML to plain text: never raises, never fetches, bounded.
+
+No entity of a document is ever expanded (parsing begins after its DOCTYPE), so "billion laughs" and external entities
+have no effect.
+"""
+
+from __future__ import annotations
+
+import codecs
+import html
+import json
+import re
+import zlib
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
+from html.entities import html5
+from typing import Any
+
+from lxml import etree
+
+# The source of an XML document before parsing: where its root begins, its CDATA, how much of it is read.
+
+MOST_TAGS = 2_000_000
+"""Tags that are read of one document, including end tags. A full sitemap (50,000 addresses), each in ten languages, has
+1,500,000. An element takes some 200 bytes of memory, whatever its size on the wire."""
+
+_SPACE = re.compile(r"\s*")
+_DOCTYPE = "<!doctype"
+_MOST_DOCTYPES = 1  # XML 1.0, section 2.8
+_IN_DOCTYPE = re.compile(r"""["'\[\]>]|<!--|<\?""")
+_CLOSES = {'"': '"', "'": "'", "<!--": "-->", "<?": "?>"}
+_CDATA, _CDATA_END = "<![CDATA[", "]]>"
+
+
+def root_at(text: str) -> int:
+    """Where the root element begins: after white space, comments, processing instructions and the DOCTYPE.
+
+    -1 if one of these has no end. So the parser never sees an entity that a document declares (XML 1.0, section 4):
+    none is expanded, none is fetched.
+    """
+    at, doctypes = 0, 0
+    while True:
+        space = _SPACE.match(text, at)
+        assert space is not None
+        at = space.end()
+        if text.startswith("<!--", at):
+            end = text.find("-->", at + 4)
+            at = end + 3
+        elif text.startswith("<?", at):
+            end = text.find("?>", at + 2)
+            at = end + 2
+        elif text[at : at + len(_DOCTYPE)].lower() == _DOCTYPE and doctypes < _MOST_DOCTYPES:
+            doctypes += 1
+            at = end = _end_of_doctype(text, at + len(_DOCTYPE))
+        else:
+            return -1 if text[at : at + 2] in ("<!", "<?") else at
+        if end < 0:
+            return -1
+
+
+def _end_of_doctype(text: str, at: int) -> int:
+    """The end of a DOCTYPE. Quotation marks, comments and the internal subset may contain ">"; one without an end
+    ends at its first ">"."""
+    start, inside = at, False
+    while match := _IN_DOCTYPE.search(text, at):
+        token, at = match.group(), match.end()
+        if token in _CLOSES:
+            end = text.find(_CLOSES[token], at)
+            if end < 0:
+                break
+            at = end + len(_CLOSES[token])
+        elif token == ">" and not inside:
+            return at
+        else:
+            inside = token == "[" or (token != "]" and inside)
+    first = text.find(">", start)
+    return first + 1 if first >= 0 else -1
+
+
+def cdata_pieces(text: str) -> Iterator[tuple[str, bool]]:
+    """The text in pieces, and whether each is a CDATA section (including its marks; one without an end is text)."""
+    at = 0
+    while (start := text.find(_CDATA, at)) >= 0:
+        end = text.find(_CDATA_END, start)
+        if end < 0:
+            break
+        yield text[at:start], False
+        at = end + len(_CDATA_END)
+        yield text[start:at], True
+    yield text[at:], False
+
+
+def cut_document(text: str, most: int = MOST_TAGS) -> str:
+    """The text up to the first tag above the limit."""
+    if len(text) <= most or text.count("<") <= most:
+        return text
+    at = -1
+    for _ in range(most + 1):
+        at = text.find("<", at + 1)
+    return text[:at]
+
+
+MAX_BYTES = 64 * 1024 * 1024
+"""What is read of one document, after decompression. The sitemap protocol allows 50 MB."""
+MAX_TARGETS = 100_000
+"""The addresses that are read of one document. The sitemap protocol allows 50,000."""
+
+_GZIP = b"\x1f\x8b"
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_DECLARATION = re.compile(r"<\?xml\s[^>]{0,200}\?>")
+_MOST_BEFORE = 16_384
+_MOST_MENDED = 1_000_000  # ampersands; each is an element of a list during repair
+_DECLARED = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})")
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_AMPERSAND = re.compile(r"&(?!(?:#\d{1,8}|#[xX][0-9a-fA-F]{1,7}|[A-Za-z][A-Za-z0-9]{0,31});)")
+_NAMED = re.compile(r"&([A-Za-z][A-Za-z0-9]{0,31});")
+_XML_NAMED = frozenset({"amp", "lt", "gt", "quot", "apos"})
+_TAG = re.compile(r"</?[A-Za-z][^<>]*>|<![^<>]*>")
+_BLOCK = re.compile(r"<(?:p|br|div|li|h[1-6]|tr|td|script|style)\b|<!--", re.IGNORECASE)
+_UNSHOWN = re.compile(r"<(script|style|head|template)\b|<!--", re.IGNORECASE)
+_SHOWN_AGAIN = {"": re.compile("-->")} | {
+    name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in ("script", "style", "head", "template")
+}
+
+
+def inflate(body: bytes, limit: int = MAX_BYTES) -> bytes:
+    """Decompresses gzip, recognised by its first bytes (RFC 1952), up to `limit` bytes; returns anything else as it is.
+
+    Of a broken or truncated file, returns what can still be read.
+    """
+    for _ in range(2):  # a server may compress a .gz file again
+        if not body.startswith(_GZIP):
+            break
+        parts: list[bytes] = []
+        room, rest = limit, body
+        try:
+            while rest.startswith(_GZIP) and room > 0:
+                member = zlib.decompressobj(wbits=31)
+                parts.append(member.decompress(rest, room))
+                room -= len(parts[-1])
+                rest = member.unused_data
+        except zlib.error:
+            pass
+        body = b"".join(parts)
+    return body[:limit]
+
+
+def decode(body: bytes) -> str:
+    """The text of an XML or JSON document: by its byte order mark, its declaration, as UTF-8, else as windows-1252."""
+    for mark, encoding in _BOMS:
+        if body.startswith(mark):
+            return body.decode(encoding, errors="replace").lstrip("\ufeff")
+    if body[:4].replace(b"\x00", b"") in (b"<?", b"<r", b"<f", b"<u", b"<s") and b"\x00" in body[:4]:
+        return body.decode("utf-16-be" if body[0] == 0 else "utf-16-le", errors="replace")
+    declared = _DECLARED.search(body[:1000])
+    names = [declared.group(1).decode("ascii")] if declared else []
+    for name in [*names, "utf-8"]:
+        try:
+            if codecs.lookup(name)._is_text_encoding:  # type: ignore[attr-defined,unused-ignore]
+                return body.decode(name)
+        except (LookupError, ValueError):
+            continue
+    # One bad byte in a UTF-8 document is an error; bytes that are mostly bad are another encoding.
+    text = body.decode("utf-8", errors="replace")
+    bad = text.count("\ufffd")
+    return text if bad * 20 < sum(c > "\x7f" for c in text) else body.decode("windows-1252", errors="replace")
+
+
+def parse_document(body: bytes) -> tuple[etree._Element | None, bool]:
+    """The root of an XML document, repaired if broken, and whether it has more than is read of one.
+
+    The root is None if nothing can be read. Repairs text before the first tag, control characters, bare ampersands,
+    HTML's named entities, missing end tags, and whatever libxml2 recovers from. Reads at most MOST_TAGS.
+    """
+    text = _CONTROL.sub("", document_text(body))
+    start = root_at(text)
+    if not text or start < 0:
+        return None, False
+    whole = len(text)
+    text = cut_document(text)
+    is_cut = len(text) < whole
+    text = text[start:]
+    root = None if is_cut else _tree(text, recover=False)
+    if root is None:
+        root = _tree("".join(p if is_cdata else _mended(p) for p, is_cdata in cdata_pieces(text)), recover=True)
+    return root, is_cut
+
+
+def document_text(body: bytes) -> str:
+    """The text of an XML document from its first tag on, without its declaration and what was printed before it."""
+    text = decode(inflate(body))
+    declaration = _DECLARATION.search(text[:_MOST_BEFORE])
+    text = text[declaration.end() :] if declaration else text
+    start = text.find("<")
+    return text[start:] if start >= 0 else ""
+
+
+def _tree(text: str, recover: bool) -> etree._Element | None:
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        huge_tree=False,
+        recover=recover,
+        load_dtd=False,
+        remove_comments=True,
+        remove_pis=True,
+        strip_cdata=True,
+        encoding="utf-8",
+    )
+    try:
+        root = etree.fromstring(text.encode("utf-8", errors="replace"), parser)
+    except (etree.LxmlError, ValueError):
+        return None
+    return root if isinstance(getattr(root, "tag", None), str) else None
+
+
+def _mended(text: str) -> str:
+    if text.count("&") > _MOST_MENDED:
+        return text
+    return _NAMED.sub(_named, _AMPERSAND.sub("&amp;", text))
+
+
+def _named(match: re.Match[str]) -> str:
+    name = match.group(1)
+    if name in _XML_NAMED:
+        return match.group(0)
+    known = html5.get(name + ";")
+    return html.escape(known) if known else "&amp;" + match.group(0)[1:]
+
+
+def _shown(markup: str) -> str:
+    """Removes scripts, styles and comments. One without an end is left as it is, and searched for once."""
+    out, done, at = [], 0, 0
+    endless: set[str] = set()
+    while match := _UNSHOWN.search(markup, at):
+        name, at = (match.group(1) or "").lower(), match.end()
+        end = None if name in endless else _SHOWN_AGAIN[name].search(markup, at)
+        if end is None:
+            endless.add(name)
+            continue
+        out += [markup[done : match.start()], " "]
+        done = at = end.end()
+    return "".join(out) + markup[done:]
+
+
+def plain_text(markup: str, limit: int = 10_000) -> str:
+    """A fragment of HTML (a headline, a summary) as one line of text: without tags, entities decoded, spaces collapsed.
+
+    Decodes entities that were escaped twice, as in many feeds.
+    """
+    text = markup[: limit * 8]
+    if "<" in text:
+        text = _TAG.sub(" ", _shown(text)) if _BLOCK.search(text) else _TAG.sub("", text)
+    text = html.unescape(text)
+    if "&" in text:
+        text = html.unescape(text)
+    return " ".join(text.split())[:limit]
+
+
+# Reads JSON from a server's answer, even with other text around it.
+
+_MOST_VALUES = 3_000_000
+"""Brackets and commas that are read of one body: a value takes some 60 bytes of memory and two on the wire."""
+
+
+def parse_json(body: bytes) -> Any:
+    """The JSON value in a body, or None. Text before it (a notice that PHP printed) and after it is ignored.
+
+    Also None if it has more values than are read of one body.
+    """
+    text = decode(inflate(body)).strip()
+    if len(text) > _MOST_VALUES and sum(map(text.count, "[{,")) > _MOST_VALUES:
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    decoder = json.JSONDecoder(strict=False)
+    tries = 0
+    for start in (i for i, c in enumerate(text[:65_536]) if c in "[{"):
+        tries += 1
+        if tries > 200:
+            break
+        try:
+            value, end = decoder.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, (dict, list)) and (end - start) * 2 > len(text) - start:
+            return value
+    return None
+
+
+# Times as feeds, sitemaps and APIs write them.
+
+_ISO = re.compile(
+    r"(\d{4})-?(\d\d)?-?(\d\d)?"
+    r"(?:[T ]+(\d\d?):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?)?\s*(Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?\s*",
+    re.IGNORECASE,
+)
+_YEAR_ONE = re.compile(r"(?<![+\d-])000\d\b")  # email.utils takes these for the year 2001; "+0000" is a zone
+_EARLIEST = 1980
+
+
+def parse_time(text: str) -> datetime | None:
+    """RFC 3339 / W3C-DTF ("2024-05-01T10:00:00+02:00", "2024-05-01") or RFC 822 as an aware datetime.
+
+    A time without a zone is in UTC, a day is its 00:00. None if it is no time, and for the placeholders of programs for
+    "no date" (years before 1980, as in "0001-01-01").
+    """
+    text = " ".join(text[:100].split())
+    if not text:
+        return None
+    try:
+        found = _iso(text) or (None if _YEAR_ONE.search(text) else parsedate_to_datetime(text))
+        if found is None:
+            return None
+        if found.tzinfo is None:
+            found = found.replace(tzinfo=UTC)
+        found.astimezone(UTC)
+    except (ValueError, TypeError, OverflowError, IndexError, AttributeError):
+        return None
+    return found if found.year >= _EARLIEST else None
+
+
+def _iso(text: str) -> datetime | None:
+    match = _ISO.fullmatch(text)
+    if not match:
+        return None
+    year, month, day, hour, minute, second, zone = match.groups()
+    return datetime(
+        int(year),
+        int(month or 1),
+        int(day or 1),
+        int(hour or 0),
+        int(minute or 0),
+        min(int(second or 0), 59),
+        tzinfo=_zone(zone or "Z"),
+    )
+
+
+def _zone(text: str) -> timezone:
+    if text[0] not in "+-":
+        return UTC
+    digits = text[1:].replace(":", "").ljust(4, "0")
+    offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+    return timezone(-offset if text[0] == "-" else offset)

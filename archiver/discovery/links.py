@@ -1,0 +1,383 @@
+"""The links of a page: feeds, sitemaps, the platform's API, further pages of a listing, and all addresses in scope."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import urljoin, urlsplit
+
+from lxml import etree
+
+from archiver.discovery.documents import MAX_TARGETS
+from archiver.discovery.url_classifier import (
+    LinkFacts,
+    at_origin,
+    is_asset,
+    is_comment_feed,
+    is_feed,
+    is_part_feed,
+    kind_by_address,
+    link_facts,
+    origin_of,
+)
+from archiver.discovery.wordpress_api import api_endpoint
+from archiver.items import DiscoveredURL, DiscoverySource, PageKind
+from archiver.platforms.selectors import evaluate, selector_of
+from archiver.urls import Scope, normalize, urlkey
+
+# The usual addresses of feeds and sitemaps, for sites that declare none. Each guess costs a request.
+
+_SITEMAPS = (
+    "sitemap.xml",
+    "sitemap_index.xml",
+    "wp-sitemap.xml",
+    "sitemap-index.xml",
+    "post-sitemap.xml",
+    "sitemap.xml.gz",
+    "sitemap.txt",
+)
+_FEEDS = (
+    "feed/",
+    "feed.xml",
+    "atom.xml",
+    "rss.xml",
+    "index.xml",
+    "feeds/posts/default",
+    "rss/",
+    "feed.json",
+    "feed/index.html",
+)
+_ROOT_SITEMAPS = _SITEMAPS[:3]
+_BLOGGER_FIRST = ("feeds/posts/default",)
+
+
+def well_known_urls(start_url: str, scope: Scope) -> tuple[DiscoveredURL, ...]:
+    """Well-known addresses, likeliest first: sitemaps and feeds of the site's folder, then sitemaps of the host's root.
+
+    Sitemaps of the root may list pages outside the scope. `source` is SEED, as no page linked to them.
+    """
+    parts = urlsplit(start_url)
+    root = f"{parts.scheme}://{parts.netloc}/"
+    folder = urljoin(root, scope.path)
+    feeds: tuple[str, ...] = _FEEDS
+    if scope.host.partition(":")[0].endswith(".blogspot.com"):
+        feeds = _BLOGGER_FIRST + tuple(f for f in _FEEDS if f not in _BLOGGER_FIRST)
+    rows: list[tuple[str, PageKind]] = []
+    for sitemap, feed in zip(_SITEMAPS, feeds, strict=False):
+        rows += [(urljoin(folder, sitemap), PageKind.SITEMAP), (urljoin(folder, feed), PageKind.FEED)]
+    rows += [(urljoin(folder, feed), PageKind.FEED) for feed in feeds[len(_SITEMAPS) :]]
+    if folder != root:
+        rows += [(urljoin(root, name), PageKind.SITEMAP) for name in _ROOT_SITEMAPS]
+    found: dict[str, DiscoveredURL] = {}
+    for url, kind in rows:
+        address = normalize(url)
+        if address:
+            found.setdefault(address, DiscoveredURL(address, DiscoverySource.SEED, kind))
+    return tuple(found.values())
+
+
+_FEED_TYPES = re.compile(
+    r"application/(?:rss|atom|rdf|feed)\+(?:xml|json)|(?:application|text)/(?:rss|atom|x-rss)\b", re.IGNORECASE
+)
+_FEED_TEXT = re.compile(r"\s*(?:rss|atom|rss[ -]?feed|xml|feed)\s*", re.IGNORECASE)
+_REFRESH = re.compile(r"\s*\d*\.?\d*\s*[;,]?\s*(?:url\s*=\s*)?[\"']?([^\"'\s]+)", re.IGNORECASE)
+_HEADINGS = frozenset({"h1", "h2", "h3", "h4"})
+_ENTRY_CLASS = re.compile(
+    r"(?:^|[\s_-])(?:(?:entry|post|article|story|news|item|card|teaser|blog)[\w-]*?[-_]*"
+    r"(?:title|headline|heading|link|name)|"
+    r"u-url|p-name|headline|permalink|read-?more|more-link|timestamp-link)(?:$|[\s_-])",
+    re.IGNORECASE,
+)
+_PAGER_CLASS = re.compile(
+    r"pagination|paginator|page-numbers|pagenavi|page-nav|pager|nav-links|nav-previous|nav-next|older|newer|load-?more|"
+    r"next-?page|infinite|prevnext|page-link|extend",
+    re.IGNORECASE,
+)
+_FEED_HOSTS = frozenset({"feeds.feedburner.com", "feedpress.me", "rss.app", "feeds2.feedburner.com"})
+_REDIRECTORS = _FEED_HOSTS | {"feedproxy.google.com", "rss.feedsportal.com", "feedads.g.doubleclick.net"}
+_LISTING_RELS = frozenset({"tag", "category", "author", "archives", "archive"})
+_NEXT_RELS = frozenset({"next", "prev", "previous"})
+_NEXT_DATA = "//@data-next-url | //@data-next-page-url | //@data-next-page | //@data-load-more-url"
+_LISTING_ENTRIES = 3
+_LONGEST = 4_000  # characters of an address as written, since facts about it are cached
+_MOST_TRAPS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class PageLinks:
+    """What one page links to, each address once, in the page's order.
+
+    `next_pages`: further pages of this listing. `links`: everything else in scope, with kind LISTING by address or
+    rel, else UNKNOWN, and with source LISTING if the link is the title of an entry, else LINK. `refresh` and
+    `canonical` are absolute and may be out of scope. `nofollow`: the page asks (meta robots) not to follow its links.
+    `is_listing`: the page itself lists posts. `traps`: addresses in scope that are crawl traps or not worth fetching;
+    they are recorded and not fetched.
+    """
+
+    feeds: tuple[DiscoveredURL, ...] = ()
+    sitemaps: tuple[DiscoveredURL, ...] = ()
+    api: str | None = None
+    next_pages: tuple[DiscoveredURL, ...] = ()
+    links: tuple[DiscoveredURL, ...] = ()
+    refresh: str | None = None
+    canonical: str | None = None
+    nofollow: bool = False
+    is_listing: bool = False
+    traps: tuple[DiscoveredURL, ...] = ()
+
+    @property
+    def all(self) -> tuple[DiscoveredURL, ...]:
+        return self.feeds + self.sitemaps + self.next_pages + self.links
+
+
+def parse_links(
+    root: etree._Element, url: str, scope: Scope, link_header: str = "", latest_year: int = 2100
+) -> PageLinks:
+    """The links of the page at `url` (its final address). `root` is its lxml.html tree.
+
+    Addresses out of scope, assets, comment feeds and AMP copies are left out, and so are the feeds of single
+    categories, tags and authors except on the home page, since their listings contain more. Feeds and sitemaps may be
+    anywhere on the host, declared feeds anywhere. Links that differ from the page only in http/https or www get the
+    page's own form. rel=nofollow on a link within the site is about ranking and is ignored.
+    """
+    return _Page(root, url, scope, latest_year).links(link_header)
+
+
+def is_redirector(url: str) -> bool:
+    """Whether a host only redirects to the site's own pages, as FeedBurner's does."""
+    return (urlsplit(url).hostname or "") in _REDIRECTORS
+
+
+class _Page:
+    def __init__(self, root: etree._Element, url: str, scope: Scope, latest_year: int) -> None:
+        self.root, self.url, self.scope, self.latest_year = root, url, scope, latest_year
+        element = next(iter(root.iter("base")), None)
+        self.base = (normalize(element.get("href") or "", url) if element is not None else None) or url
+        self.origin = origin_of(url)
+        self.root_of_base = origin_of(self.base)
+        self.here = urlkey(url)
+        self.is_home = self.here == urlkey(f"http://{scope.host}{scope.path}")
+        self.kind = kind_by_address(url, scope.path)
+        self.feeds: dict[str, DiscoveredURL] = {}
+        self.sitemaps: dict[str, DiscoveredURL] = {}
+        self.pagers: dict[str, DiscoveredURL] = {}
+        self.found: dict[str, DiscoveredURL] = {}
+        self.traps: dict[str, DiscoveredURL] = {}
+        self.amp: set[str] = set()
+        self.canonical: str | None = None
+        self.refresh: str | None = None
+        self.nofollow = False
+        self.entries = 0
+
+    def links(self, link_header: str) -> PageLinks:
+        for element in self.root.iter("a", "area", "link", "option", "meta", "frame"):
+            _HANDLERS[element.tag](self, element)
+            if len(self.found) + len(self.pagers) >= MAX_TARGETS:
+                break
+        self._next_data()
+        for address in self.amp & self.found.keys():
+            self.traps[address] = DiscoveredURL(address, DiscoverySource.LINK, found_on=self.url, trap="amp")
+            del self.found[address]
+        is_listing = self.entries >= _LISTING_ENTRIES or self.is_home or self.kind is PageKind.LISTING
+        following: dict[str, DiscoveredURL] = {}
+        for address, target in self.pagers.items():
+            # On a post, "next" is the next post.
+            if target.kind is PageKind.LISTING or is_listing:
+                following[address] = DiscoveredURL(address, DiscoverySource.LISTING, PageKind.LISTING, self.url)
+            else:
+                self.found.setdefault(address, target)
+        rest = tuple(t for a, t in self.found.items() if a not in following)
+        return PageLinks(
+            tuple(self.feeds.values()),
+            tuple(self.sitemaps.values()),
+            api_endpoint(self.root, link_header, self.url),
+            tuple(following.values()),
+            rest,
+            self.refresh,
+            self.canonical,
+            self.nofollow,
+            is_listing,
+            tuple(self.traps.values()),
+        )
+
+    def _facts(self, href: str | None) -> LinkFacts | None:
+        """Records feeds, sitemaps and traps; returns what is known of an address if it is another page in scope."""
+        if not href or href.startswith("#") or len(href) > _LONGEST:
+            return None
+        base = self.root_of_base if href.startswith(("http://", "https://", "/")) else self.base
+        known = link_facts(href, base, self.origin, self.scope, self.latest_year)
+        if known is None:
+            return None
+        if known.role == "sitemap":
+            self._sitemap(known.url)
+        elif known.role == "feed":
+            self._feed(known.url, declared=False)
+        elif known.role == "trap" and len(self.traps) < _MOST_TRAPS:
+            self.traps.setdefault(
+                known.url, DiscoveredURL(known.url, DiscoverySource.LINK, found_on=self.url, trap=known.rule)
+            )
+        return known if known.role == "page" and known.url != self.url else None
+
+    def _anchor(self, element: etree._Element) -> None:
+        known = self._facts(element.get("href"))
+        if known is None:
+            return
+        address, kind = known.url, known.kind
+        if _FEED_TEXT.fullmatch(element.text or ""):
+            self._feed(address, declared=False)
+        rels = (element.get("rel") or "").lower().split()
+        if "amphtml" in rels:
+            return
+        if not _NEXT_RELS.isdisjoint(rels):
+            self._pager(address)
+        elif kind is PageKind.UNKNOWN and ("bookmark" in rels or _is_entry(element)):
+            self._add(address, DiscoverySource.LISTING, kind)
+        elif _in_pager(element):
+            self._pager(address)
+        else:
+            is_listing = kind is PageKind.UNKNOWN and not _LISTING_RELS.isdisjoint(rels)
+            self._add(address, DiscoverySource.LINK, PageKind.LISTING if is_listing else kind)
+
+    def _add(self, address: str, source: DiscoverySource, kind: PageKind) -> None:
+        known = self.found.get(address)
+        if known is None or (
+            known.source is DiscoverySource.LINK and source is DiscoverySource.LISTING and known.kind is kind
+        ):
+            if source is DiscoverySource.LISTING:
+                self.entries += 1
+            self.found[address] = DiscoveredURL(address, source, kind, self.url)
+
+    def _pager(self, address: str) -> None:
+        kind = kind_by_address(address, self.scope.path)
+        self.pagers.setdefault(address, DiscoveredURL(address, DiscoverySource.LINK, kind, self.url))
+
+    def _link(self, element: etree._Element) -> None:
+        href = element.get("href") or ""
+        rels = (element.get("rel") or "").lower().split()
+        address = normalize(href, self.base) if href else None
+        if not address or not rels:
+            return
+        if "canonical" in rels:
+            self.canonical = self.canonical or address
+        elif "alternate" in rels and _FEED_TYPES.search(element.get("type") or ""):
+            self._feed(address, declared=True)
+        elif "sitemap" in rels:
+            self._sitemap(address)
+        elif "amphtml" in rels:
+            self.amp.add(at_origin(address, self.origin))
+        else:
+            self._related_page(element, href, rels)
+
+    def _related_page(self, element: etree._Element, href: str, rels: list[str]) -> None:
+        """Records the next or previous page of a listing, or the same page in another language."""
+        is_next = not _NEXT_RELS.isdisjoint(rels)
+        is_translation = "alternate" in rels and element.get("hreflang")
+        known = self._facts(href) if is_next or is_translation else None
+        if known and is_next:
+            self._pager(known.url)
+        elif known:
+            self._add(known.url, DiscoverySource.LINK, known.kind)
+
+    def _meta(self, element: etree._Element) -> None:
+        content = element.get("content") or ""
+        if (element.get("http-equiv") or "").lower() == "refresh":
+            _, separator, rest = content.partition(";")
+            match = _REFRESH.match(f"0;{rest}") if separator else None
+            address = normalize(match.group(1), self.base) if match else None
+            if address and urlkey(address) != self.here:
+                self.refresh = self.refresh or address
+        elif (element.get("name") or "").lower() == "robots" and re.search(r"\b(?:nofollow|none)\b", content.lower()):
+            self.nofollow = True
+
+    def _option(self, element: etree._Element) -> None:
+        """Addresses in a drop-down list, as in WordPress's archives and categories widgets."""
+        value = element.get("value") or ""
+        if "/" in value and (known := self._facts(value)):
+            self._add(known.url, DiscoverySource.LINK, known.kind)
+
+    def _frame(self, element: etree._Element) -> None:
+        if known := self._facts(element.get("src")):
+            self._add(known.url, DiscoverySource.LINK, known.kind)
+
+    def _next_data(self) -> None:
+        """ "Load more" buttons that keep the address of the next page in a data attribute."""
+        for value in evaluate(selector_of(self.root), _NEXT_DATA)[:20]:
+            if isinstance(value, str) and "/" in value and (known := self._facts(value)):
+                self._pager(known.url)
+
+    def _feed(self, address: str, declared: bool) -> None:
+        host = urlsplit(address).hostname or ""
+        if is_comment_feed(address) or self._is_own_comments(address):
+            return
+        if is_asset(address) and not (declared or is_feed(address)):
+            return
+        if not self.is_home and is_part_feed(address, self.scope.path):
+            return
+        if declared or host in _FEED_HOSTS or self._on_host(address):
+            self.feeds.setdefault(address, DiscoveredURL(address, DiscoverySource.LINK, PageKind.FEED, self.url))
+
+    def _is_own_comments(self, address: str) -> bool:
+        """Whether this is the page's own address + "feed/", where WordPress has the comments of a post."""
+        head, _, last = address.rstrip("/").rpartition("/")
+        return (
+            last == "feed"
+            and urlkey(head + "/") == self.here
+            and not self.is_home
+            and self.kind is not PageKind.LISTING
+        )
+
+    def _sitemap(self, address: str) -> None:
+        if self._on_host(address):
+            self.sitemaps.setdefault(address, DiscoveredURL(address, DiscoverySource.LINK, PageKind.SITEMAP, self.url))
+
+    def _on_host(self, address: str) -> bool:
+        return Scope(self.scope.host).contains(address)
+
+
+_HANDLERS = {
+    "a": _Page._anchor,
+    "area": _Page._anchor,
+    "link": _Page._link,
+    "meta": _Page._meta,
+    "option": _Page._option,
+    "frame": _Page._frame,
+}
+
+
+@lru_cache(maxsize=4_096)
+def _is_pager_class(names: str) -> bool:
+    return bool(_PAGER_CLASS.search(names))
+
+
+@lru_cache(maxsize=4_096)
+def _is_entry_class(names: str) -> bool:
+    return bool(_ENTRY_CLASS.search(names))
+
+
+def _in_pager(element: etree._Element) -> bool:
+    node: etree._Element | None = element
+    for _ in range(4):
+        if node is None:
+            return False
+        for names in (node.get("class"), node.get("id")):
+            if names and _is_pager_class(names[:_LONGEST]):
+                return True
+        node = node.getparent()
+    return False
+
+
+def _is_entry(element: etree._Element) -> bool:
+    """Whether a link is where listings have the title of an entry."""
+    if (names := element.get("class")) and _is_entry_class(names[:_LONGEST]):
+        return True
+    if any(child.tag in _HEADINGS for child in element):  # a card that is one link around its heading
+        return True
+    node = element.getparent()
+    for _ in range(3):
+        if node is None:
+            return False
+        if node.tag in _HEADINGS or ((names := node.get("class")) and _is_entry_class(names[:_LONGEST])):
+            return True
+        node = node.getparent()
+    return False

@@ -1,0 +1,264 @@
+"""The requisites of a page: images, stylesheets, and what these refer to. Pure; scripts and media are not included."""
+
+from __future__ import annotations
+
+import io
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+
+import imagesize
+from lxml import etree
+
+from archiver.items import Requisite, RequisiteKind
+from archiver.urls import asset_address
+
+MOST = 400
+"""Addresses that are read of one page or stylesheet."""
+_MOST_CSS = 2_000_000  # characters
+_LONGEST = 2_000
+# Attributes that name images: those of HTML, and those of lazy loading, since the scripts that would move them are
+# not replayed but their images are content.
+_SOURCES = ("src", "data-src", "data-lazy-src", "data-original")
+_SETS = ("srcset", "data-srcset", "data-lazy-srcset", "imagesrcset")
+_ICONS = frozenset({"icon", "apple-touch-icon"})
+_FONT = re.compile(r"\.(?:woff2?|ttf|otf|eot)$", re.IGNORECASE)
+# Formats of a font that only old browsers request.
+_OLD_FONT = re.compile(r"\.(?:eot|svg)$", re.IGNORECASE)
+_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
+# CSS Syntax Module 3, section 4.3.6, and CSS Cascade, section 2: url(...) plain or quoted, @import with either form.
+_NAMED = re.compile(
+    r"""(@import\s+)?url\(\s*(?:"([^"\n]{1,2000})"|'([^'\n]{1,2000})'|([^\s"'()]{1,2000}))\s*\)"""
+    r"""|@import\s+(?:"([^"\n]{1,2000})"|'([^'\n]{1,2000})')""",
+    re.IGNORECASE,
+)
+_FONT_FACE = re.compile(r"@font-face\s*\{([^{}]*)\}", re.IGNORECASE)
+_ESCAPE = re.compile(r"\\([^0-9a-fA-F\n])")
+
+
+def requisites_of_page(root: etree._Element, url: str) -> tuple[Requisite, ...]:
+    """The images and stylesheets of a page, in its order, each once and at most MOST.
+
+    Takes every candidate of a `srcset`: which one a browser shows depends on the screen at replay, and a missing one
+    is a hole in the page. Leaves out data: and other addresses that are not http(s).
+    """
+    return _first(_of_page(root, _base(root, url)))
+
+
+def requisites_of_stylesheet(css: str, url: str) -> tuple[Requisite, ...]:
+    """The addresses that a stylesheet imports or uses in url(...), in its order. Of a font in several formats, those
+    that current browsers request."""
+    return _first(_of_css(css, url))
+
+
+def renamed(css: str, base: str, put: Callable[[str], str]) -> str:
+    """A stylesheet without its comments, with the addresses that it imports or uses in url(...) replaced by `put`.
+    If `put` returns "", the address is removed. data: addresses stay; `put` returns no quotes, backslashes or line
+    ends."""
+
+    def name(match: re.Match[str]) -> str:
+        plain = _ESCAPE.sub(r"\1", next(value for value in match.groups()[1:] if value))
+        if plain.startswith(("data:", "#")):
+            return match[0]
+        url = asset_address(plain, base)
+        here = put(url) if url else ""
+        if match[0][:1] == "@":
+            return f'@import url("{here}")' if here else "@nothing"  # an unknown rule is ignored
+        return f'url("{here or "data:,"}")'
+
+    return _NAMED.sub(name, _COMMENT.sub(" ", css[:_MOST_CSS]))
+
+
+def _first(found: Iterable[Requisite]) -> tuple[Requisite, ...]:
+    out: dict[str, Requisite] = {}
+    for one in found:
+        out.setdefault(one.url, one)
+        if len(out) >= MOST:
+            break
+    return tuple(out.values())
+
+
+def _base(root: etree._Element, url: str) -> str:
+    element = next(iter(root.iter("base")), None)
+    return (asset_address(element.get("href") or "", url) if element is not None else None) or url
+
+
+def _of_page(root: etree._Element, base: str) -> Iterator[Requisite]:
+    for element in root.iter("link", "style", "img", "source", "video", "input", "image", "body", "table", "td"):
+        yield from _of_element(element, base)
+    for element in root.iter(etree.Element):
+        if "url(" in (style := element.get("style") or ""):
+            yield from _of_css(style, base)
+
+
+def _of_element(element: etree._Element, base: str) -> Iterator[Requisite]:
+    tag = element.tag
+    if tag == "link":
+        yield from _of_link(element, base)
+    elif tag == "style":
+        yield from _of_css(element.text or "", base)
+    elif tag == "video":
+        yield from _images((element.get("poster"),), base)
+    elif tag == "image":
+        yield from _images((element.get("href"), element.get("xlink:href")), base)
+    elif tag in ("body", "table", "td"):
+        yield from _images((element.get("background"),), base)
+    elif tag == "img" or (tag == "input" and (element.get("type") or "").lower() == "image"):
+        yield from _images((element.get(name) for name in _SOURCES), base)
+        yield from _images(_candidates(element), base)
+    elif tag == "source" and _parent(element) == "picture":
+        yield from _images(_candidates(element), base)
+
+
+def _of_link(element: etree._Element, base: str) -> Iterator[Requisite]:
+    rel = set((element.get("rel") or "").lower().split())
+    href, as_what = element.get("href"), (element.get("as") or "").lower()
+    if ("stylesheet" in rel and "alternate" not in rel) or ("preload" in rel and as_what == "style"):
+        yield from _one(href, base, RequisiteKind.STYLESHEET)
+    elif "preload" in rel and as_what == "font":
+        yield from _one(href, base, RequisiteKind.FONT)
+    elif rel & _ICONS or ("preload" in rel and as_what == "image"):
+        yield from _images((href, *_candidates(element)), base)
+
+
+def _parent(element: etree._Element) -> object:
+    parent = element.getparent()
+    return parent.tag if parent is not None else None
+
+
+def _images(values: Iterable[str | None], base: str) -> Iterator[Requisite]:
+    for value in values:
+        yield from _one(value, base, RequisiteKind.IMAGE)
+
+
+def _one(value: str | None, base: str, kind: RequisiteKind) -> Iterator[Requisite]:
+    text = (value or "").strip()
+    if text and len(text) <= _LONGEST and not text.startswith(("data:", "#")) and (url := asset_address(text, base)):
+        yield Requisite(url, kind)
+
+
+def _candidates(element: etree._Element) -> Iterator[str]:
+    for name in _SETS:
+        yield from srcset(element.get(name) or "")
+
+
+def srcset(text: str) -> Iterator[str]:
+    """The addresses of a srcset (HTML Standard, "parse a srcset attribute"): an address may contain commas, except
+    at its end; a descriptor may contain some in parentheses."""
+    at, size = 0, len(text)
+    while at < size:
+        while at < size and (text[at].isspace() or text[at] == ","):
+            at += 1
+        start = at
+        while at < size and not text[at].isspace():
+            at += 1
+        url = text[start:at]
+        if url.endswith(","):
+            url = url.rstrip(",")
+        else:
+            depth = 0
+            while at < size and (text[at] != "," or depth):
+                depth += (text[at] == "(") - (text[at] == ")" and depth > 0)
+                at += 1
+        if url:
+            yield url
+
+
+def _of_css(css: str, base: str) -> Iterator[Requisite]:
+    text = _COMMENT.sub(" ", css[:_MOST_CSS])
+    old = {name for face in _FONT_FACE.finditer(text) for name in _passed_over(face[1])}
+    for match in _NAMED.finditer(text):
+        importing, *values = match.groups()
+        name = next((value for value in values if value), "")
+        if name in old:
+            continue
+        imported = importing is not None or match[0][:1] == "@"
+        plain = _ESCAPE.sub(r"\1", name)
+        path = plain.partition("?")[0].partition("#")[0]
+        kind = (
+            RequisiteKind.STYLESHEET
+            if imported
+            else (RequisiteKind.FONT if _FONT.search(path) else RequisiteKind.IMAGE)
+        )
+        yield from _one(plain, base, kind)
+
+
+def _passed_over(face: str) -> Iterator[str]:
+    """Formats of one font that are not needed: old ones, and all others if there is a WOFF 2."""
+    names = [next(v for v in match.groups()[1:] if v) for match in _NAMED.finditer(face)]
+    paths = {name: name.partition("?")[0].partition("#")[0].lower() for name in names}
+    best = any(path.endswith(".woff2") for path in paths.values())
+    for name, path in paths.items():
+        if (_OLD_FONT.search(path) and len(paths) > 1) or (best and _FONT.search(path) and not path.endswith(".woff2")):
+            yield name
+
+
+# Whether an answer is what a page needs at that place: an image, a stylesheet, a font, and no page of excuses.
+
+KEPT_STATUSES = frozenset({200, 301, 302, 303, 304, 307, 308})
+"""Answers that are written: the thing itself, that it is as before, and redirects, which a replayed page follows."""
+ACCEPT = {
+    RequisiteKind.IMAGE: "image/*,*/*;q=0.5",
+    RequisiteKind.STYLESHEET: "text/css,*/*;q=0.1",
+    RequisiteKind.FONT: "font/*,*/*;q=0.5",
+}
+"""No format is asked for before another: what a server sends then is most often the original."""
+_HEAD = 1_024
+_TYPES = {
+    RequisiteKind.IMAGE: re.compile(r"image/.+"),
+    RequisiteKind.STYLESHEET: re.compile(r"text/css"),
+    RequisiteKind.FONT: re.compile(r"(?:font/.+|application/(?:x-)?(?:font-?|vnd\.ms-font).*|image/svg\+xml)"),
+}
+# What servers say that do not know what they send. Its first bytes then tell (WHATWG MIME Sniffing, section 6.1, 6.2).
+_UNSTATED = frozenset({"", "application/octet-stream", "binary/octet-stream", "text/plain", "application/unknown"})
+_MAGIC = {
+    RequisiteKind.IMAGE: re.compile(
+        rb"\x89PNG\r\n|GIF8[79]a|\xff\xd8\xff|RIFF....WEBP|BM|\x00\x00\x01\x00|II\*\x00|MM\x00\*|"
+        rb"....ftyp(?:avif|avis|heic|mif1)|\x00\x00\x00\x0cJXL |\s*(?:<\?xml[^>]*>\s*)?<svg",
+        re.DOTALL,
+    ),
+    RequisiteKind.STYLESHEET: re.compile(rb"[^\x00<]*\{|\s*(?:/\*|@)"),
+    RequisiteKind.FONT: re.compile(rb"wOFF|wOF2|OTTO|true|\x00\x01\x00\x00|ttcf"),
+}
+_PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!doctype\s+html|<html|<head|<body|<script|<title)", re.IGNORECASE)
+
+
+def type_mismatch(kind: RequisiteKind, content_type: str, body: bytes, content_coding: str = "") -> str:
+    """Why this answer (of status 200) is none of this kind, a phrase; "" where it is one.
+
+    `body` is as on the wire. A page is none, whatever its type says: hosts answer so for what is not there.
+    """
+    if not body:
+        return "its answer is empty"
+    said = content_type.partition(";")[0].strip().lower()
+    head = body_prefix(body, content_coding)
+    if head is not None and _PAGE.match(head):
+        return f"it is no {kind} but a page"
+    if _TYPES[kind].fullmatch(said):
+        return ""
+    if said in _UNSTATED and head is not None and _MAGIC[kind].match(head):
+        return ""
+    return f"it is no {kind} ({said or 'of no stated type'})"
+
+
+def body_prefix(body: bytes, content_coding: str) -> bytes | None:
+    """The first bytes of a body without its content coding; None where that cannot be undone here."""
+    coding = content_coding.strip().lower()
+    if coding in ("", "identity"):
+        return body[:_HEAD]
+    if coding in ("gzip", "x-gzip", "deflate"):
+        wbits = 31 if coding != "deflate" else (15 if body[:1] == b"\x78" else -15)
+        try:
+            return zlib.decompressobj(wbits).decompress(body, _HEAD)
+        except zlib.error:
+            return None
+    return None
+
+
+def image_size(body: bytes) -> tuple[int, int] | None:
+    """Width and height of an image in pixels, as it is shown (turned as its EXIF says); None where its header does not
+    tell. A drawing (SVG) has none of its own, and is not parsed for it."""
+    if body.lstrip()[:1] == b"<":
+        return None
+    width, height = imagesize.get(io.BytesIO(body))
+    return (width, height) if width > 0 and height > 0 else None

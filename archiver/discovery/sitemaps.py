@@ -1,0 +1,177 @@
+"""Sitemaps (sitemaps.org 0.9): index, urlset, text, gzip, the news namespace, and feeds used as sitemaps."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from urllib.parse import unquote, urlsplit
+
+from lxml import etree
+
+from archiver.discovery.documents import MAX_TARGETS, decode, inflate, parse_document, parse_time, plain_text
+from archiver.discovery.feeds import looks_like_feed, parse_feed
+from archiver.discovery.url_classifier import kind_by_address
+from archiver.items import DiscoveredURL, DiscoverySource, GeoTag, PageKind, SourceHint
+from archiver.urls import normalize
+
+_ROOT = re.compile(rb"<(?:\w+:)?(urlset|sitemapindex)\b", re.IGNORECASE)
+_ENTRIES = tuple(f"{{*}}{form(name)}" for name in ("url", "sitemap") for form in (str, str.title, str.upper))
+# The first row that matches the file name decides. Names as in Yoast, Rank Math, WordPress core, Jetpack, Ghost,
+# Squarespace and on news sites.
+_KINDS: tuple[tuple[re.Pattern[str], PageKind], ...] = tuple(
+    (re.compile(pattern), kind)
+    for pattern, kind in (
+        (
+            r"taxonom|categor|(?:^|[-_.])tags?(?:[-_.\d]|$)|post_tag|product_|author|(?:^|[-_.])users?(?:[-_.\d]|$)|"
+            r"archive|rubri|sections?(?:[-_.]|$)|topics?(?:[-_.]|$)",
+            PageKind.LISTING,
+        ),
+        (r"image|video", PageKind.UNKNOWN),
+        (r"posts?-page|(?:^|[-_.])pages?(?:[-_.\d]|$)|static|misc", PageKind.PAGE),
+        (r"posts?-post|(?:^|[-_.])posts?(?:[-_.\d]|$)|news|article|blog|stories|story", PageKind.POST),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sitemap:
+    """The content of one sitemap: addresses of pages, and further sitemaps (kind SITEMAP) of an index.
+
+    Only news sitemaps have leads. `is_sitemap` is False if the body is none. `is_cut`: it has more than is read of one
+    document (MAX_TARGETS, MOST_TAGS).
+    """
+
+    targets: tuple[DiscoveredURL, ...] = ()
+    children: tuple[DiscoveredURL, ...] = ()
+    is_sitemap: bool = False
+    is_cut: bool = False
+
+
+def kind_of_sitemap(url: str) -> PageKind:
+    """What a sitemap lists, by its file name: "post-sitemap2.xml" posts, "wp-sitemap-users-1.xml" listings ..."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return PageKind.UNKNOWN
+    name = unquote(parts.path).rsplit("/", 1)[-1].lower()
+    name = re.sub(r"\.(?:xml|txt|php)?(?:\.gz)?$", "", re.sub(r"\.(?:xml|txt|php)", "", name))
+    for pattern, kind in _KINDS:
+        if pattern.search(name.replace("sitemap", "-")):
+            return kind
+    return PageKind.UNKNOWN
+
+
+def looks_like_sitemap(body: bytes) -> bool:
+    """Whether the body is an XML sitemap, whatever its address or content type; text sitemaps are not recognised."""
+    start = inflate(body[:65_536], limit=4_096)[:4_096].replace(b"\x00", b"")
+    return bool(_ROOT.search(start)) and b"<html" not in start.lower()
+
+
+def parse_sitemap(body: bytes, url: str) -> Sitemap:
+    """The sitemap at `url`. Never raises; of broken XML returns what is readable; gzip is bounded to 64 MB.
+
+    Targets have the kind by the sitemap's name (POST for an entry in the news namespace), and an aware `lastmod`
+    (UTC if no zone is given). At most 100,000 addresses.
+    """
+    body = inflate(body)
+    if looks_like_feed(body):
+        feed = parse_feed(body, url)
+        return Sitemap(
+            tuple(replace(t, source=DiscoverySource.SITEMAP) for t in feed.targets),
+            is_sitemap=bool(feed.targets),
+            is_cut=feed.is_cut,
+        )
+    if b"<" not in body[:1_000].replace(b"\x00", b""):
+        return _text_sitemap(body, url)
+    root, is_cut = parse_document(body)
+    if root is None:
+        return Sitemap()
+    found = _xml_sitemap(root, url)
+    return replace(found, is_cut=is_cut or len(found.targets) + len(found.children) >= MAX_TARGETS)
+
+
+def _xml_sitemap(root: etree._Element, url: str) -> Sitemap:
+    kind = kind_of_sitemap(url)
+    pages: dict[str, DiscoveredURL] = {}
+    children: dict[str, DiscoveredURL] = {}
+    known = _local(root) in ("urlset", "sitemapindex")
+    for element in root.iter(*_ENTRIES):
+        name = _local(element)
+        if name not in ("url", "sitemap"):
+            continue
+        known = True
+        fields: dict[str, str] = {}
+        news: etree._Element | None = None
+        for child in element:
+            local = _local(child)
+            if local in ("loc", "lastmod"):
+                fields.setdefault(local, "".join(str(t) for t in child.itertext()).strip())
+            elif local == "news":
+                news = child
+        address = normalize(fields.get("loc", ""), url)
+        if not address:
+            continue
+        lastmod = parse_time(fields.get("lastmod", ""))
+        if name == "sitemap":
+            if address != url:
+                children.setdefault(
+                    address, DiscoveredURL(address, DiscoverySource.SITEMAP, PageKind.SITEMAP, url, lastmod)
+                )
+        else:
+            lead = _news_lead(news) if news is not None else None
+            own = PageKind.POST if lead else _kind_of(address, kind)
+            pages.setdefault(address, DiscoveredURL(address, DiscoverySource.SITEMAP, own, url, lastmod, lead))
+        if len(pages) + len(children) >= MAX_TARGETS:
+            break
+    return Sitemap(tuple(pages.values()), tuple(children.values()), known)
+
+
+def _kind_of(address: str, kind: PageKind) -> PageKind:
+    """The sitemap's kind, else that by the address. The home page is the first entry even in a sitemap of posts."""
+    if kind is PageKind.UNKNOWN:
+        return kind_by_address(address)
+    parts = urlsplit(address)
+    return kind if parts.query or parts.path != "/" else PageKind.UNKNOWN
+
+
+def _local(element: etree._Element) -> str:
+    """The local name in the sitemap's own namespace or the news one; those of others (image:loc) get a prefix."""
+    tag = element.tag
+    if not isinstance(tag, str):
+        return ""
+    space, _, local = tag[1:].rpartition("}") if tag.startswith("{") else ("", "", tag)
+    prefix, _, name = local.lower().rpartition(":")
+    if (space and "/schemas/sitemap-" in space and "sitemap-news" not in space) or (prefix and prefix != "news"):
+        return f"other:{name}"
+    return name
+
+
+def _news_lead(news: etree._Element) -> SourceHint:
+    """Google's news sitemap: title, publication_date, language, keywords, geo_locations."""
+    fields: dict[str, str] = {}
+    for element in news.iter(etree.Element):
+        fields.setdefault(_local(element), "".join(str(t) for t in element.itertext()).strip())
+    place = plain_text(fields.get("geo_locations", ""), 300)
+    return SourceHint(
+        title=plain_text(fields.get("title", ""), 1_000),
+        published=parse_time(fields.get("publication_date", "")),
+        tags=tuple(dict.fromkeys(t for k in fields.get("keywords", "").split(",")[:100] if (t := plain_text(k, 200)))),
+        geotags=(GeoTag(None, None, place, source="news-sitemap"),) if place else (),
+        language=fields.get("language", "")[:35],
+    )
+
+
+def _text_sitemap(body: bytes, url: str) -> Sitemap:
+    """One address per line. A sitemap only if at least half of the lines are addresses."""
+    lines = [line.strip() for line in decode(body).splitlines() if line.strip()]
+    kind = kind_of_sitemap(url)
+    found: dict[str, DiscoveredURL] = {}
+    good = 0
+    for line in lines[:MAX_TARGETS]:
+        address = normalize(line) if line.lower().startswith(("http://", "https://")) else None
+        if address:
+            good += 1
+            found.setdefault(address, DiscoveredURL(address, DiscoverySource.SITEMAP, _kind_of(address, kind), url))
+    if not good or good * 2 < len(lines[:MAX_TARGETS]):
+        return Sitemap()
+    return Sitemap(tuple(found.values()), is_sitemap=True, is_cut=len(lines) > MAX_TARGETS)

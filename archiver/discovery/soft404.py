@@ -1,0 +1,186 @@
+"""What a site answers for an address that does not exist: a real 404, or an ordinary page (a soft 404).
+
+An address that no site has is requested, and the answer is stored with the site. A page that looks like it does not
+exist either, whatever its status and language.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from urllib.parse import unquote, urljoin, urlsplit
+
+from lxml import etree
+
+from archiver.urls import Scope, urlkey
+
+_SHINGLE = 3
+_MOST_WORDS = 4_000
+# A page that is only the site's frame has at most this many word sequences of its own: the time of day, a count of
+# visitors. Even a post of one line and a date has more.
+_MOST_OWN = 8
+_FEWEST = 5
+"""A shell without words, to be filled by a script, is the same for every page and does not prove that one is gone."""
+_UNSHOWN = frozenset({"script", "style", "noscript", "template", "head"})
+_WORD = re.compile(r"[^\W_]+")
+
+
+def probe_url(start_url: str, scope: Scope, token: str) -> str:
+    """An address in the site's folder that no site has; `token` is random."""
+    parts = urlsplit(start_url)
+    return urljoin(f"{parts.scheme}://{parts.netloc}/", f"{scope.path}{token}/")
+
+
+@dataclass(frozen=True)
+class PageFingerprint:
+    """How a page looks: its title and first 4,000 words, without the words of its address, which pages echo."""
+
+    title: str
+    words: tuple[str, ...]
+
+    @cached_property
+    def shingles(self) -> frozenset[tuple[str, ...]]:
+        """The sequences of three words."""
+        return frozenset(self.words[i : i + _SHINGLE] for i in range(max(len(self.words) - _SHINGLE + 1, 1)))
+
+
+def fingerprint_of(root: etree._Element | None, title: str, url: str) -> PageFingerprint:
+    """The look of the page at `url`."""
+    echoed = frozenset(_words([unquote(url)]))
+    said = _words(_texts(root)) if root is not None else []
+    return PageFingerprint(
+        " ".join(w for w in _words([title]) if w not in echoed), tuple(w for w in said[:_MOST_WORDS] if w not in echoed)
+    )
+
+
+def _texts(root: etree._Element) -> Iterable[str]:
+    for element in root.iter():
+        if isinstance(element.tag, str) and element.tag not in _UNSHOWN and element.text:
+            yield element.text
+        if element.tail and element.tag != "title":
+            yield element.tail
+
+
+def _words(texts: Iterable[str]) -> list[str]:
+    return [w for text in texts for w in _WORD.findall(unicodedata.normalize("NFKC", text).casefold())]
+
+
+@dataclass(frozen=True, slots=True)
+class SoftNotFoundProfile:
+    """The answer for an address that does not exist. `location`: the urlkey it redirects to, "" if it does not; `look`:
+    None if the status says that there is nothing.
+    """
+
+    url: str
+    status: int
+    location: str = ""
+    look: PageFingerprint | None = None
+
+    @property
+    def says_something(self) -> bool:
+        """Whether it is a page of words, and not a shell to be filled by a script."""
+        return self.look is not None and len(self.look.words) >= _FEWEST
+
+    def is_like(self, look: PageFingerprint) -> bool:
+        """Whether a page looks like the soft 404: it has the same title and no text of its own."""
+        if self.look is None or not self.says_something or look.title != self.look.title:
+            return False
+        return len(look.shingles - self.look.shingles) <= _MOST_OWN
+
+    def leads_to(self, target: str) -> bool:
+        """Whether a redirect to this address is how the site says that there is nothing."""
+        return bool(self.location) and urlkey(target) == self.location
+
+    @property
+    def reason(self) -> str:
+        return f"the site answers so for what does not exist, as for {self.url}"
+
+
+def to_json(nowhere: SoftNotFoundProfile) -> str:
+    return json.dumps({**asdict(nowhere), "look": asdict(nowhere.look) if nowhere.look else None}, ensure_ascii=False)
+
+
+def from_json(text: str | None) -> SoftNotFoundProfile | None:
+    """Reads what `to_json` wrote; None if there is nothing, or nothing readable."""
+    try:
+        values = json.loads(text) if text else None
+    except ValueError:
+        return None
+    if not isinstance(values, dict):
+        return None
+    look = values.get("look")
+    return SoftNotFoundProfile(
+        values["url"],
+        values["status"],
+        values["location"],
+        PageFingerprint(look["title"], tuple(look["words"])) if look else None,
+    )
+
+
+# Walls: a login or consent form with status 200 in place of a page.
+
+_LOGIN = re.compile(
+    r"(?:please )?(?:log ?in|sign ?in|anmelden|anmeldung|einloggen|connexion|se connecter|iniciar sesión|"
+    r"inicia sesión|accedi|entrar|inloggen|logga in|logg inn|log ind|zaloguj|đăng nhập|"
+    r"登录|登入|ログイン|로그인|войти|вход|giriş yap|members? only|"
+    r"subscribers? only|nur für (?:mitglieder|abonnenten))\b",
+    re.IGNORECASE,
+)
+_CONSENT_HEADING = re.compile(
+    r"(?:before you continue|(?:your|about your) privacy|we (?:value|respect|care about) your privacy|privacy|"
+    r"(?:this site|we) uses? cookies|cookies?\b|cookie (?:consent|settings|notice)|consent\b|datenschutz|"
+    r"(?:ihre )?privatsphäre|zustimm|votre vie privée|vos données|tu privacidad|su privacidad|la tua privacy|"
+    r"jouw privacy|uw privacy|sua privacidade|din integritet|twoja prywatność)",
+    re.IGNORECASE,
+)
+_CONSENT = re.compile(
+    r"(?:accept|agree|consent|allow)\b[^.]{0,40}|akzeptier|zustimmen|einverstanden|j'accepte|tout accepter|accepter|"
+    r"aceptar|acepto|accetta|akkoord|aceitar|acceptera|zgadzam|同意|동의|принять|согласен|kabul et",
+    re.IGNORECASE,
+)
+_COOKIES = re.compile(
+    r"cookie|partner|privacy|gdpr|dsgvo|rgpd|privatsphäre|datenschutz|vie privée|privacidad", re.IGNORECASE
+)
+_MOST_TEXT = 2_500
+_MOST_LINKS = 30
+
+
+def wall_of(root: etree._Element | None, title: str) -> str:
+    """ "login wall", "consent wall", or "" for a page that shows something of its own."""
+    if root is None:
+        return ""
+    heads = [title, *("".join(map(str, h.itertext())).strip() for h in list(root.iter("h1", "h2"))[:3])]
+    login = any(_LOGIN.match(h) for h in heads) and _has_password(root)
+    consent = not login and any(_CONSENT_HEADING.match(h) for h in heads) and _has_button(root)
+    if not (login or consent) or len(list(root.iter("a"))) > _MOST_LINKS:
+        return ""
+    text = " ".join(_form_texts(root))
+    if len(text) > _MOST_TEXT:
+        return ""
+    return "login wall" if login else "consent wall" if _COOKIES.search(text) else ""
+
+
+def _has_password(root: etree._Element) -> bool:
+    return any((field.get("type") or "").lower() == "password" for field in root.iter("input"))
+
+
+def _has_button(root: etree._Element) -> bool:
+    for element in root.iter("button", "input", "a"):
+        said = " ".join(map(str, element.itertext())) or element.get("value") or ""
+        if (element.tag != "a" or (element.get("role") or "") == "button") and _CONSENT.match(said.strip()):
+            return True
+    return False
+
+
+def _form_texts(root: etree._Element) -> list[str]:
+    return [
+        text.strip()
+        for element in root.iter()
+        if isinstance(element.tag, str)
+        for text in ((element.text or "") if element.tag not in _UNSHOWN else "", element.tail or "")
+        if text.strip()
+    ]

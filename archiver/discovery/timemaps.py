@@ -1,0 +1,201 @@
+"""The captures of a web archive by address: where its list is, where a capture is, what a TimeMap contains.
+
+A capture is requested as it was taken: with the flag `id_` after its time, the archive leaves out its own markup and
+does not rewrite links (the same for the Internet Archive, OpenWayback and pywb). A TimeMap is a list of the captures of
+one address (RFC 7089, section 5; application/link-format, RFC 6690).
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from urllib.parse import urljoin, urlsplit
+
+from archiver.discovery.cdx import HTML, CdxEntry, CdxPage, service_address, speaks_wayback
+from archiver.discovery.cdx import timestamp as moment_of
+from archiver.discovery.documents import MAX_TARGETS, decode, inflate, plain_text
+
+_TIMEMAP = re.compile(r"(.*/)timemap/[\w*-]+/$")
+# The prefix of the addresses of captures by the path of the list. The first row that matches decides.
+_REPLAY = (
+    (re.compile(r"(https?://[^/]+/)cdx/search(?:/cdx)?/?"), r"\1web/"),  # the Internet Archive
+    (re.compile(r"(.*/)cdx/search(?:/cdx)?/?"), r"\1"),
+    (re.compile(r"(.*/)(?:cdx|index)/?"), r"\1"),  # pywb: COLLECTION/cdx
+    (re.compile(r"(.*)-(?:cdx|index)/?"), r"\1/"),  # older pywb: COLLECTION-cdx
+    (_TIMEMAP, r"\1"),
+)
+_CAPTURE = re.compile(r"(\d{4,14})(?:[a-z]{2}_)?/(https?:/.*)", re.IGNORECASE | re.DOTALL)
+_LINK = re.compile(r"<([^<>\s]{1,4000})>((?:\s*;\s*[\w!*-]{1,40}(?:\s*=\s*(?:\"[^\"]{0,500}\"|[^\s\",;<>]{0,200}))?)*)")
+_ATTRIBUTE = re.compile(r"([\w!*-]+)\s*=\s*(?:\"([^\"]*)\"|([^\s\",;<>]*))")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """`asks`: its CDX server, or the prefix of the addresses of its TimeMaps (`is_timemap`); `replay`: the prefix of
+    the addresses of its captures, up to the time."""
+
+    asks: str
+    replay: str
+
+    @property
+    def is_timemap(self) -> bool:
+        return bool(_TIMEMAP.fullmatch(self.asks))
+
+    def memento(self, at: datetime, url: str) -> str:
+        """The address of a capture as it was taken. `at` is aware."""
+        return f"{self.replay}{at.astimezone(UTC):%Y%m%d%H%M%S}id_/{url}"
+
+    def timemap(self, url: str) -> str:
+        return self.asks + url
+
+    def captured(self, location: str, base: str) -> tuple[datetime, str] | None:
+        """Time and address of the capture at `location` (relative to `base`), by http or https; None if it is not
+        one of this service's."""
+        here = re.sub(r"^https?:", "", urljoin(base, location.strip()))
+        prefix = re.sub(r"^https?:", "", self.replay)
+        found = _CAPTURE.fullmatch(here[len(prefix) :]) if here.startswith(prefix) else None
+        at = moment_of(found[1]) if found else None
+        return (at, re.sub(r"^(https?:)/+", r"\1//", found[2])) if found and at else None
+
+
+def service_of(text: str, replay: str = "") -> Service:
+    """The service given as a short name, or as the address of a CDX server or of TimeMaps, with the prefix of the
+    addresses of its captures if that does not follow from it.
+
+    Raises ValueError, with the reason, if it is none.
+    """
+    asks = service_address(text)
+    if not replay:
+        replay = next((found.expand(form) for rule, form in _REPLAY if (found := rule.fullmatch(asks))), "")
+    if not replay:
+        raise ValueError(
+            "where its captures lie does not follow from its address: give what theirs begin with "
+            "(--replay https://archive.example/coll/)"
+        )
+    if not replay.startswith(("http://", "https://")) or not urlsplit(replay).hostname or "@" in replay:
+        raise ValueError("--replay is what the addresses of captures begin with, like https://archive.example/coll/")
+    return Service(asks, replay.rstrip("/") + "/")
+
+
+def has_resume_keys(service: Service) -> bool:
+    return not service.is_timemap and speaks_wayback(service.asks)
+
+
+def parse_timemap(body: bytes, url: str) -> tuple[CdxPage, tuple[str, ...]]:
+    """The captures of `url` in a TimeMap, without status and digest, and the further TimeMaps that it names (section
+    5.1.3). Never raises; gzip is decompressed."""
+    text = decode(inflate(body))
+    entries: list[CdxEntry] = []
+    more: list[str] = []
+    is_cut = is_one = False
+    for found in _LINK.finditer(text):
+        told = {name.lower(): quoted or plain for name, quoted, plain in _ATTRIBUTE.findall(found[2])}
+        rels = told.get("rel", "").lower().split()
+        is_one = is_one or bool(rels)
+        if "memento" in rels and (at := http_date(told.get("datetime", ""))):
+            is_cut = len(entries) >= MAX_TARGETS
+            if is_cut:
+                break
+            entries.append(CdxEntry("", at, url))
+        elif "timemap" in rels and "self" not in rels:
+            more.append(found[1])
+    error = "" if is_one or not text.strip() else plain_text(text[:1_000], 200) or "it has no links"
+    return CdxPage(tuple(entries), error=error, is_cut=is_cut), tuple(dict.fromkeys(more))
+
+
+def original_of(link: str) -> str:
+    """The original address of a memento in a Link field (section 2.2.1: rel="original"), "" if there is none."""
+    for found in _LINK.finditer(link):
+        told = {name.lower(): quoted or plain for name, quoted, plain in _ATTRIBUTE.findall(found[2])}
+        if "original" in told.get("rel", "").lower().split():
+            return found[1]
+    return ""
+
+
+def http_date(text: str) -> datetime | None:
+    """An HTTP-date (RFC 9110, section 5.6.7), such as Memento-Datetime; None if it is none."""
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+# Chooses which captures of one address to fetch, and what the list alone says about the others. Pure.
+
+GONE = frozenset({404, 410})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# A revisit record does not say what it repeats; old indexes write "unk" for a type that is missing.
+_PAGE_TYPES = frozenset({"", *HTML, "warc/revisit", "unk"})
+_ITSELF = timedelta(minutes=1)
+
+
+class Do(StrEnum):
+    """What to do with a capture: FETCH it, record that a payload was SEEN again, or record that a page was GONE."""
+
+    FETCH = "fetch"
+    SEEN = "seen"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One capture of the list, with what the choice needs. `at` is aware; `digest` is "" if unknown. `asked` is the
+    address as captured, with all of its parameters, if that is not `url`."""
+
+    at: datetime
+    url: str
+    status: int | None = None
+    digest: str = ""
+    asked: str = ""
+
+    @property
+    def is_page(self) -> bool:
+        return self.status in (None, 200)
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """Adjacent captures of the same kind are one run."""
+        if self.status in GONE:
+            return ("gone",)
+        return ("page", self.digest) if self.is_page else (self.status, self.digest)
+
+
+def says_something(entry: CdxEntry) -> bool:
+    """Whether a capture can say anything about a post."""
+    if entry.status in (None, 200):
+        return entry.media_type in _PAGE_TYPES
+    return entry.status in GONE or entry.status in _REDIRECTS
+
+
+def choose_captures(captures: Sequence[Listed]) -> Iterator[tuple[Listed, Do]]:
+    """What to do with the captures of one address, given in order of time. The others add nothing.
+
+    A payload (by its digest) is fetched once, at its first capture. The first and the last capture of each run of it
+    say from when to when it was seen, and those of a run of 404 when the page was gone. A redirect within a minute of
+    a page of the same address leads to that page (http to https, to www, to a slash), and is not fetched.
+    """
+    pages = [c.at for c in captures if c.is_page]
+    fetched: set[str] = set()
+    for n, one in enumerate(captures):
+        first = n == 0 or captures[n - 1].kind != one.kind
+        at_edge = first or n == len(captures) - 1 or captures[n + 1].kind != one.kind
+        if one.is_page and (not one.digest or one.digest not in fetched):
+            fetched.add(one.digest)
+            yield one, Do.FETCH
+        elif one.is_page or one.status in GONE:
+            if at_edge:
+                yield one, Do.SEEN if one.is_page else Do.GONE
+        elif (first or not one.digest) and not _has_near(pages, one.at):
+            yield one, Do.FETCH
+
+
+def _has_near(times: Sequence[datetime], at: datetime) -> bool:
+    """Whether one of some ordered times is within a minute of this one."""
+    next_ = bisect_left(times, at - _ITSELF)
+    return next_ < len(times) and times[next_] <= at + _ITSELF

@@ -1,0 +1,471 @@
+"""What the address of a link says by itself: a listing, a feed, a sitemap, a trap, or a file that is no page.
+
+Only forms that are valid on the web in general; the words of listings are those that blog and news programs put in
+addresses, in the languages they are translated into.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from functools import lru_cache
+from typing import Literal, NamedTuple
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from archiver.items import Outcome, PageKind
+from archiver.urls import PATH_VALUE, Scope, may_name_post, names_post, normalize
+
+# Crawl traps and addresses that an archive does not want: one table, each rule with its name and its reason.
+
+
+class TrapRule(NamedTuple):
+    """One rule: `path` is searched in the unescaped path, `key` must match a whole parameter name, `value` its
+    value."""
+
+    name: str
+    says: str
+    path: re.Pattern[str] | None = None
+    key: re.Pattern[str] | None = None
+    value: re.Pattern[str] | None = None
+
+
+def _row(name: str, says: str, path: str = "", key: str = "", value: str = "") -> TrapRule:
+    one, two, three = (re.compile(p, re.IGNORECASE) if p else None for p in (path, key, value))
+    return TrapRule(name, says, one, two, three)
+
+
+_WHOLE_STEP = r"(?:/|$)"
+TRAPS: tuple[TrapRule, ...] = (
+    _row(
+        "account",
+        "it leads to a log-in or an account",
+        r"/(?:wp-login\.php|wp-signup\.php|wp-register\.php|my-account|login|log-in|signin|sign-in|logout|register|"
+        rf"signup|sign-up|user/login|password){_WHOLE_STEP}",
+        r"redirect_to|redirect|returnurl|return_to|login|logout|unsubscribe",
+    ),
+    _row(
+        "shop",
+        "it leads into a shop",
+        rf"/(?:cart|basket|checkout|wishlist){_WHOLE_STEP}",
+        r"add-to-cart|remove_item|min_price|max_price",
+    ),
+    _row(
+        "machine",
+        "it is for programs and editors, not for readers",
+        r"/(?:wp-admin|wp-json|wp-content|wp-includes|wp-trackback\.php|wp-comments-post\.php|xmlrpc\.php|cgi-bin|"
+        r"cdn-cgi|mailto:|javascript:|b/post-preview|share-post\.g|comment\.g|post-edit\.g|email-post\.g|"
+        rf"delete-comment\.g){_WHOLE_STEP}|/(?:trackback|embed|oembed)/?$",
+        r"doing_wp_cron|preview|preview_id|rest_route|oldid|diff|vote|like|rate|bloguid",
+    ),
+    _row("amp", "it shows the same post for telephones (AMP)", r"/amp/?$"),
+    _row("print", "it shows the same post for printing", r"/(?:print|printable)/?$", r"print"),
+    _row(
+        "comments",
+        "it shows comments of a post",
+        rf"/feed/comments{_WHOLE_STEP}|/comments?/\d+/?$|/comment-page-\d+/?$|#comment",
+        r"replytocom|showcomment|reverse-paginate",
+    ),
+    _row("attachment", "it shows a picture of a post", key=r"attachment_id"),
+    _row("share", "it opens a window to share a post", key=r"share"),
+    _row(
+        "search",
+        "it is a search on the site",
+        key=r"s|q|query|search|search_query|suche|buscar",
+        value=rf"(?!{PATH_VALUE}$).*",
+    ),
+    _row(
+        "sorting",
+        "it shows a list sorted or filtered",
+        key=r"orderby|order|sort|sortby|filter(?:_\w+|\[.*\])|facets?(?:\[.*\])?",
+    ),
+    _row(
+        "calendar",
+        "it is a page of a calendar, which has no end",
+        r"/calendar/|/kalender/\d",
+        r"ical|outlook-ical|tribe[-_][\w-]+|eventdisplay|calendar|cal-?date",
+    ),
+    # Old programs also show their posts by ?action=, so the value decides.
+    _row(
+        "action",
+        "it does something instead of showing something",
+        key=r"action|do|act|mode|op|task",
+        value=r"edit|login|logout|register|lostpassword|reply|print|printable|vote|delete|history|raw|submit|search|"
+        r"compare|e?mail|send|report|add|new|post",
+    ),
+)
+_SEARCH_PATH = re.compile(r"/search/?$", re.IGNORECASE)
+_EVENTS = re.compile(
+    r"/(?:events?|calendar|kalender|agenda|termine|veranstaltungen|calendario|eventos)(?:/|$)", re.IGNORECASE
+)
+_EVENT_KEYS = frozenset({"date", "month", "year", "day", "week", "view"})
+_DATE_STEPS = re.compile(r"/(?:19|20)\d\d(?:[/_-]\d{1,2}){0,2}/?$")  # with a segment after it, it is a dated post
+_YEAR_IN_PATH = re.compile(r"/((?:1[0-9]|2[0-9])\d\d)/(?:\d\d?)(?:/|$)")
+_MOST_STEPS = 14
+_MOST_ALIKE = 4
+_EARLIEST = 1990
+SCOPE = "scope"
+_OWN_SAYS = {
+    SCOPE: "it lies outside the site",
+    "growing path": "its path repeats itself, as wrong relative links make it do",
+    "impossible year": "its path names a year in which there was no web, or one to come",
+}
+_SAYS = {row.name: row.says for row in TRAPS} | _OWN_SAYS
+
+
+def trap_reason(rule: str) -> str:
+    """The reason of a rule, as half a sentence; "" without a rule."""
+    return _SAYS[rule] if rule else ""
+
+
+def outcome_of(rule: str) -> Outcome:
+    """The outcome of an address that is not fetched by this rule; DUE without a rule."""
+    return Outcome.DUE if not rule else Outcome.OUT_OF_SCOPE if rule == SCOPE else Outcome.TRAP
+
+
+def trap_rule(url: str, latest_year: int = 2100) -> str:
+    """The name of the rule by which an address is a trap, "" if it is none."""
+    path, query = path_and_query(url)
+    by_path = next((row.name for row in TRAPS if row.path and row.path.search(path)), "")
+    if by_path:
+        return by_path
+    if _SEARCH_PATH.search(path) and "updated-max" not in query:
+        return "search"
+    steps = [s for s in path.split("/") if s]
+    if len(steps) > _MOST_STEPS or (steps and max(Counter(steps).values()) >= _MOST_ALIKE):
+        return "growing path"
+    year = _YEAR_IN_PATH.search(path)
+    if year and not _EARLIEST <= int(year.group(1)) <= latest_year:
+        return "impossible year"
+    return _by_query(path, query)
+
+
+def _by_query(path: str, query: str) -> str:
+    events = bool(_EVENTS.search(path))
+    if not query:
+        return "calendar" if events and _DATE_STEPS.search(path) else ""
+    pairs = parse_qsl(query, keep_blank_values=True)
+    for row in TRAPS:
+        if row.key and any(row.key.fullmatch(k) and (row.value is None or row.value.fullmatch(v)) for k, v in pairs):
+            return row.name
+    return "calendar" if events and any(k.lower() in _EVENT_KEYS for k, _ in pairs) else ""
+
+
+def path_and_query(url: str) -> tuple[str, str]:
+    """Path (unescaped) and query. A static copy of a site has the query in the file name, as "%3F...html"."""
+    parts = urlsplit(url)
+    path, separator, kept = unquote(parts.path).partition("?")
+    return path, f"{parts.query}&{kept.removesuffix('.html')}".strip("&") if separator else parts.query
+
+
+_WORDS = {
+    "category": "category categories cat kategorie kategorien kategori kategoriat kategoria kategorije kategorija "
+    "categoria categorias categoría categorías catégorie catégories categorie rubrik rubriken rubrique "
+    "rubriques rubrica rubricas rubryka section sections seccion secciones sección secao secoes seção "
+    "sezione chuyen-muc danh-muc luokka kategoriya kategoriia rubrika topic topics thema themen theme "
+    "themes tema temas sujet sujets dossier dossiers series serie категория категории рубрика рубрики "
+    "분류 카테고리 分类 分類 カテゴリー カテゴリ تصنيف קטגוריה หมวดหมู่ κατηγορια",
+    "tag": "tag tags tagged etiqueta etiquetas label labels schlagwort schlagworte schlagwoerter stichwort "
+    "stichworte etiquette etiquettes mot-cle mots-cles motcle keyword keywords tu-khoa trefwoord etikett "
+    "nyckelord avainsana stitek oznaka тег теги метка метки 标签 標籤 タグ 태그 وسم תגית",
+    "author": "author authors autor autores autoren auteur auteurs autore autori verfasser byline tac-gia "
+    "forfatter forfattare kirjoittaja автор авторы 作者 投稿者 글쓴이 كاتب contributor contributors",
+    "archive": "archive archives archiv archivo archivos archivio arquivo arquivos archief arkiv arkisto arhiv "
+    "arhiva archiwum luu-tru arsip arşiv архив архивы 归档 歸檔 アーカイブ 보관함 أرشيف",
+}
+_LISTING_WORD = {word: kind for kind, words in _WORDS.items() for word in words.split()}
+_PAGE_WORDS = "page|pagina|página|pag|seite|trang|strona|strana|stranica|sivu|side|sida|sayfa|halaman|страница|stranitsa|ページ|頁"
+_PAGED = re.compile(
+    rf"/(?:{_PAGE_WORDS})[/_-]?\d{{1,5}}(?:\.\w{{3,5}})?/?$|/index[_-]?\d{{1,4}}\.\w{{3,5}}$|"
+    r"-page-\d{1,5}/?$",
+    re.IGNORECASE,
+)
+_MONTH, _DAY = "(?:0?[1-9]|1[0-2])", "(?:0?[1-9]|[12]\\d|3[01])"
+_DATED = re.compile(
+    rf"(?<!/\d)(?<!/\d\d)/(?:19|20)\d\d(?:/{_MONTH}(?:/{_DAY})?)?/?$|"
+    r"/(?:19|20)\d\d[-_](?:0[1-9]|1[0-2])(?:[-_]\d\d)?(?:[-_]archive\.html)?/?$|/(?:19|20)\d\d[-_]archive\.html$"
+)
+_LISTING_QUERY = re.compile(r"(?:cat|category|category_name|tag|author|author_name|updated-max)", re.IGNORECASE)
+_LISTING_NUMBER = re.compile(r"(?:paged|page|pg|pagina|seite|year|monthnum|start-index|offset|start)", re.IGNORECASE)
+
+_ASSET = re.compile(
+    r"\.(?:pdf|docx?|xlsx?|pptx?|od[tsp]|rtf|epub|mobi|ps|eps|csv|tsv|jpe?g|png|gif|webp|avif|svgz?|bmp|tiff?|ico|heic|psd|"
+    r"mp[34]|m4[av]|og[gva]|opus|wav|flac|aac|avi|mov|wm[av]|mkv|webm|flv|swf|css|m?js|map|json|geojson|woff2?|ttf|otf|eot|"
+    r"zip|gz|tgz|bz2|xz|rar|7z|tar|exe|msi|dmg|apk|iso|deb|rpm|jar|bin|sig|asc|sha\d*|md5|ics|vcf|torrent|kmz?|gpx|"
+    r"txt|xml|xsl|xsd|rss|atom|rdf|wasm|ipynb|patch|diff|log|yaml|yml|toml|ini|sql|db)$",
+    re.IGNORECASE,
+)
+_FEED_PATH = re.compile(
+    r"/(?:feed|rss|atom|rdf|feed/(?:rss2?|atom|rdf)|rss2|rss/feed)/?$|/(?:feed|rss)/index\.(?:xml|html)$|"
+    r"/index\.(?:xml|rss|rdf|atom)$|\.(?:rss|atom|rdf)(?:\.xml)?$|/[\w.-]*(?:feed|rss|atom)[\w.-]*\.(?:xml|json|php)$|"
+    r"/feeds/(?:posts/(?:default|summary)(?:/-/[^/]+)?|[\w.-]+\.xml)/?$",
+    re.IGNORECASE,
+)
+_FEED_QUERY = re.compile(r"(?:^|&)(?:feed=(?:rss2?|atom|rdf|json)|format=feed|alt=rss)", re.IGNORECASE)
+_COMMENT_FEED = re.compile(
+    r"/comments/(?:feed|rss|atom|default|summary)\b|/feeds/(?:\d+/)*comments/|/comments?[-_.](?:feed|rss|atom)|"
+    r"(?:feed|type)=comments|/comments\.(?:rss|atom|xml)$|/feed/comments\b|[?&]withcomments=|"
+    r"[?&]feed=[\w-]+&(?:[^#]*&)?(?:p|page_id|attachment_id)=\d|"
+    r"[?&](?:p|page_id|attachment_id)=\d+&(?:[^#]*&)?feed=",
+    re.IGNORECASE,
+)
+_SITEMAP_PATH = re.compile(r"/[\w.-]*site-?map[\w.-]*\.(?:xml|txt|xml\.gz|gz)$|/wp-sitemap[\w-]*\.xml$", re.IGNORECASE)
+_INDEX = re.compile(r"/(?:index|default)\.(?:html?|php|aspx?)$", re.IGNORECASE)
+_LONG_SLUG = re.compile(r"(?:[^-_]+[-_]){4,}")
+
+
+Role = Literal["page", "feed", "sitemap", "comments", "trap", "unwanted"]
+
+
+class LinkFacts(NamedTuple):
+    """What is known of a link before it is followed. `kind` is set only if `role` is page, `rule` only if it is
+    trap."""
+
+    url: str
+    role: Role
+    kind: PageKind
+    rule: str = ""
+
+
+@lru_cache(maxsize=16_384)  # a site's menu is on each of its pages
+def link_facts(href: str, base: str, origin: str, scope: Scope, latest_year: int) -> LinkFacts | None:
+    """The facts of a link, or None if it is no web address. `unwanted`: out of scope, or an asset.
+
+    `origin` ("https://example.org/") is the preferred form of the site's address.
+    """
+    url = normalize(href, base)
+    if url is None:
+        return None
+    url = at_origin(url, origin)
+    role: Role = "page"
+    rule = ""
+    if is_sitemap(url):
+        role = "sitemap"
+    elif is_comment_feed(url):
+        role = "comments"
+    elif is_feed(url):
+        role = "feed"
+    elif not scope.contains(url) or is_asset(url):
+        role = "unwanted"
+    elif rule := trap_rule(url, latest_year):
+        role = "trap"
+    return LinkFacts(url, role, kind_by_address(url, scope.path) if role == "page" else PageKind.UNKNOWN, rule)
+
+
+def origin_of(url: str) -> str:
+    """Scheme and host: "https://example.org/"."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}/"
+
+
+def at_origin(url: str, origin: str) -> str:
+    """`url` with the scheme and host of `origin`, if it differs from it only in http/https or www."""
+    own = origin_of(url)
+    if own != origin and _bare(own) == _bare(origin):
+        return origin + url[len(own) :]
+    return url
+
+
+@lru_cache(maxsize=1_024)
+def _bare(origin: str) -> str:
+    return re.sub(r"^https?://(?:www\d?\.)?", "", origin)
+
+
+def is_feed(url: str) -> bool:
+    """Whether an address has the form of a feed's (RSS, Atom, JSON Feed; WordPress, Blogger, static generators)."""
+    parts = urlsplit(url)
+    return bool(_FEED_PATH.search(unquote(parts.path)) or _FEED_QUERY.search(parts.query))
+
+
+def is_part_feed(url: str, folder: str = "/") -> bool:
+    """Whether a feed is that of one category, tag, author or month, by its address."""
+    query = urlsplit(url).query
+    if _FEED_QUERY.search(query) and _kind_by_query(query) is PageKind.LISTING:
+        return True
+    head = re.sub(
+        r"/(?:feed|rss2?|atom|index\.xml|feed\.xml|rss\.xml|atom\.xml)(?:/(?:rss2?|atom|rdf))?/?$",
+        "/",
+        url.partition("?")[0],
+    )
+    return (head != url and kind_by_address(head, folder) is PageKind.LISTING) or "/feeds/posts/default/-/" in url
+
+
+def is_comment_feed(url: str) -> bool:
+    """Whether an address has the form of a feed of comments (WordPress, Blogger and similar programs)."""
+    return bool(_COMMENT_FEED.search(url[len(origin_of(url)) - 1 :]))
+
+
+def is_sitemap(url: str) -> bool:
+    """Whether an address has the form of an XML or text sitemap's."""
+    return bool(_SITEMAP_PATH.search(urlsplit(url).path))
+
+
+def is_asset(url: str) -> bool:
+    """Whether an address ends like a file that is no page: documents, media, scripts, data."""
+    return bool(_ASSET.search(urlsplit(url).path))
+
+
+def kind_by_address(url: str, folder: str = "/") -> PageKind:
+    """LISTING, PAGE (WordPress's ?page_id=), or UNKNOWN. `folder` is the scope's path."""
+    path, query = path_and_query(url)
+    if query and (kind := _kind_by_query(query)):
+        return kind
+    if folder != "/" and path.startswith(folder):
+        path = "/" + path[len(folder) :]
+    path = _INDEX.sub("/", path)
+    if _PAGED.search(path) or _DATED.search(path):
+        return PageKind.LISTING
+    return PageKind.LISTING if _is_listing_path([s for s in path.lower().split("/") if s]) else PageKind.UNKNOWN
+
+
+def _kind_by_query(query: str) -> PageKind | None:
+    values = dict(parse_qsl(query, keep_blank_values=True))
+    if "page_id" in values:
+        return PageKind.PAGE
+    if "p" in values or "id" in values or names_post(values.items()):
+        return PageKind.UNKNOWN
+    if re.fullmatch(r"\d{4}(?:\d\d){0,2}", values.get("m", "")):
+        return PageKind.LISTING
+    listing = any(
+        v and (_LISTING_QUERY.fullmatch(k) or (v.isdecimal() and _LISTING_NUMBER.fullmatch(k)))
+        for k, v in values.items()
+    )
+    return PageKind.LISTING if listing else None
+
+
+def _is_listing_path(segments: list[str]) -> bool:
+    return bool(listing_word(segments)) or segments[:2] == ["search", "label"] or _is_overview(segments)
+
+
+def _is_overview(segments: list[str]) -> bool:
+    """A listing's word with nothing after it: /tags/, /en/archive.html."""
+    first = next((at for at, s in enumerate(segments[:3]) if _bare_word(s) in _LISTING_WORD), -1)
+    return first >= 0 and not segments[first + 1 :]
+
+
+def listing_word(segments: list[str]) -> str:
+    """The word by which a path lists the posts of one term ("tag" of /en/tag/sea/), "" for other paths."""
+    for at, segment in enumerate(segments[:3]):
+        kind, rest = _LISTING_WORD.get(_bare_word(segment)), segments[at + 1 :]
+        if kind is None or not rest:
+            continue
+        last = _bare_word(rest[-1])
+        if kind == "archive":  # many sites have the posts themselves under /archives/
+            return ""
+        is_post = _LONG_SLUG.match(last) or (last.isdecimal() and len(last) > 4) or len(rest) > 3
+        return "" if is_post else segment
+    return ""
+
+
+def _bare_word(segment: str) -> str:
+    return re.sub(r"\.(?:html?|php|aspx?)$", "", segment)
+
+
+# The shape of an address: what it has in common with others that a program made in the same way.
+
+_NUMBER = re.compile(r"\d+")
+_DATED_PATH = re.compile(r"/(?:19|20)\d\d(?:[/_-]\d{1,2}){0,2}(?:[-_]archive\.html)?/?$")
+_PAGE_STEP = re.compile(
+    r"/(?:page|pagina|página|pag|p|seite|trang|strona|strana|side|sida|sayfa|halaman)[/_-]?\d{1,5}"
+    r"(?:\.\w{3,5})?/?$|/index[_-]?\d{1,4}\.\w{3,5}$|-page-\d{1,5}/?$",
+    re.IGNORECASE,
+)
+_PAGE_KEY = re.compile(r"(?:paged?|pg|pagina|seite|start|start-index|offset|skip|from|chunk|p)", re.IGNORECASE)
+# Parameters that name the next page by the end of this one: Blogger's updated-max, cursors.
+_CHAIN_KEY = re.compile(
+    r"updated-max|max-results|before|after|cursor|max_id|page_?token|start-?after|older-?than", re.IGNORECASE
+)
+_DATE_KEYS = frozenset({"m", "year", "monthnum"})
+_SEARCH = re.compile(r"/(?:search|suche|buscar|recherche|cerca|busca)/[^/]+/?$", re.IGNORECASE)
+
+
+class URLPattern(NamedTuple):
+    """`family`: paging, dates, terms (tags, categories, authors, searches), query, numbers, or "" for no shape.
+    The frontier adds two that it alone can know: below (below a post), captures (only listed by a web archive).
+
+    `key`: for paging the list itself; for the others what all addresses of this shape share.
+    """
+
+    family: str
+    key: str
+
+
+NONE = URLPattern("", "")
+
+
+@lru_cache(maxsize=16_384)
+def pattern_of(url: str, folder: str = "/") -> URLPattern:
+    """The shape of an address. `folder` is the scope's path."""
+    path, query = path_and_query(url)
+    pairs = parse_qsl(query, keep_blank_values=True)
+    if term := _term(path, folder) or _term_query(pairs):
+        return URLPattern("terms", term)
+    if series := _series(path, pairs):
+        return URLPattern("paging", series)
+    is_listing = kind_by_address(url, folder) is PageKind.LISTING
+    return _shape_by_query(path, pairs, is_listing) if pairs else _shape_by_path(path, is_listing)
+
+
+def _shape_by_query(path: str, pairs: list[tuple[str, str]], is_listing: bool) -> URLPattern:
+    if is_listing and any(k in _DATE_KEYS for k, _ in pairs):
+        return URLPattern("dates", f"{_digitless(path)}?{'&'.join(sorted(k for k, _ in pairs))}")
+    return NONE if may_name_post(pairs) else URLPattern("query", f"{_digitless(path)}?")
+
+
+def _shape_by_path(path: str, is_listing: bool) -> URLPattern:
+    if _DATED_PATH.search(path) or (is_listing and _NUMBER.search(path)):
+        return URLPattern("dates", _digitless(path))
+    steps = [s for s in path.split("/") if s]
+    is_numbered = len(steps) > 1 and re.fullmatch(r"[\d._-]+", steps[-1])
+    return URLPattern("numbers", _digitless(path)) if is_numbered else NONE
+
+
+def series_of(url: str) -> str:
+    """The list that this address is a page of, i.e. the address without the page's number; "" if it is no page."""
+    path, query = path_and_query(url)
+    return _series(path, parse_qsl(query, keep_blank_values=True))
+
+
+def captures(url: str) -> URLPattern:
+    """The shape of an address that only a web archive lists, if it has none of its own: that of its folder."""
+    return URLPattern("captures", _digitless(path_and_query(url)[0].rstrip("/").rpartition("/")[0]))
+
+
+def is_side_way(url: str, folder: str = "/") -> bool:
+    """Whether a page lists what other pages list too: posts by tag, author, category, date or a parameter."""
+    return pattern_of(url, folder).family in ("terms", "dates", "query")
+
+
+def _series(path: str, pairs: list[tuple[str, str]]) -> str:
+    if paged := _PAGE_STEP.search(path):
+        return f"{path[: paged.start()]}/#?{_rest(pairs, set())}"
+    keys = {k for k, v in pairs if (v.isdecimal() and _PAGE_KEY.fullmatch(k)) or (v and _CHAIN_KEY.fullmatch(k))}
+    if keys == {"p"} and path in ("", "/", "/index.php"):
+        return ""  # WordPress's number of a post
+    return f"{path}?{_rest(pairs, keys)}#" if keys else ""
+
+
+def _rest(pairs: list[tuple[str, str]], without: set[str]) -> str:
+    return "&".join(sorted(f"{k}={v}" for k, v in pairs if k not in without))
+
+
+def _term(path: str, folder: str) -> str:
+    if _SEARCH.search(path):
+        return "search"
+    bare = _PAGE_STEP.sub("", path)
+    if folder != "/" and bare.startswith(folder):
+        bare = "/" + bare[len(folder) :]
+    word = listing_word([s for s in bare.lower().split("/") if s])
+    return f"/{word}/*" if word else ""
+
+
+def _term_query(pairs: list[tuple[str, str]]) -> str:
+    if names_post(pairs):
+        return ""
+    return next(
+        (f"?{k}" for k, v in pairs if v and k in ("cat", "category", "category_name", "tag", "author", "author_name")),
+        "",
+    )
+
+
+def _digitless(path: str) -> str:
+    return _NUMBER.sub("9", path.rstrip("/"))

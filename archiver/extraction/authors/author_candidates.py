@@ -1,0 +1,242 @@
+"""Author candidates: the platform's bylines, declared authors, lines beside the heading, a byline at the end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from lxml.etree import _Element as Element
+
+from archiver.extraction.authors import author_markup as marks
+from archiver.extraction.authors.byline import BylineBlock
+from archiver.extraction.authors.person_names import doubtful_authors, is_name, split_names, swapped
+from archiver.extraction.authors.signature import find_signatures, signatures_in_text
+from archiver.extraction.metadata import Node, is_article_item, item_of, types
+from archiver.extraction.page import Page
+from archiver.extraction.post_locator import Post
+from archiver.extraction.text import clean_text, element_line, fold_text
+from archiver.items import Candidate, SourceHint, is_from_api
+from archiver.platforms.platform_table import by_name
+
+Names = tuple[str, ...]
+_MOST = 12
+_WRITTEN_BY = re.compile(
+    r"writ|author|por$|par$|von$|verfasst|écrit|escrito|autor|作者|著者|執筆|автор|написано|viết bởi|bởi|بقلم|كتب|נכתב|"
+    r"yazan|scritto|geschreven|napisane|oleh",
+    re.IGNORECASE,
+)
+
+
+class Add(Protocol):
+    def __call__(
+        self, found: list[str], source: str, locator: str, confidence: float, visible: bool = False
+    ) -> None: ...
+
+
+_PERSON_PAGE = re.compile(
+    r"/(?:author|authors|profile|people|staff|by|contributors?|users?|writers?|autor|auteur|tac-gia)/", re.IGNORECASE
+)
+_META = (
+    (("citation_author", "citation_authors"), 0.86),
+    (("parsely-author",), 0.72),
+    (("sailthru.author",), 0.68),
+    (("dc.creator", "dcterms.creator", "dc.creator.personalname"), 0.68),
+    (("author",), 0.62),
+    (("article:author", "og:article:author"), 0.62),
+    (
+        (
+            "byl",
+            "byline",
+            "article:author_name",
+            "article.author",
+            "authors",
+            "cxense:author",
+            "rbauthors",
+            "shareaholic:article_author_name",
+        ),
+        0.62,
+    ),
+)
+
+
+def _unique(found: list[str]) -> Names:
+    out: dict[str, str] = {}
+    for name in found:
+        out.setdefault(fold_text(name), name)
+    return tuple(out.values())
+
+
+_DESK = re.compile(
+    r".*\b(?:desk|team|staff|bureau|newsroom|editors?|editorial|agency|agencies|service|redaktion|rédaction|redacción|"
+    r"redazione|editorial board|wire)$|.*(?:编辑部|編集部|记者|本报讯)$",
+    re.IGNORECASE,
+)
+
+
+def _persons_of(found: Names, site: set[str]) -> Names:
+    """The people in a byline, without an outlet or a desk beside them."""
+    if len(found) < 2:
+        return found
+    people = tuple(n for n in found if fold_text(n) not in site and not _DESK.match(n))
+    return people or found
+
+
+def author_candidates(
+    page: Page,
+    post: Post,
+    lead: SourceHint | None,
+    site: set[str],
+    beside: BylineBlock,
+    end: Names = (),
+    text: str = "",
+) -> list[Candidate[Names]]:
+    """Sets of authors with their sources. `site`: the site's own names, folded; `end`: the byline at the end of the
+    body; `text`: the body."""
+    out: list[Candidate[Names]] = []
+    node = page.data.article(page.addresses)
+
+    def add(found: list[str], source: str, locator: str, confidence: float, visible: bool = False) -> None:
+        value = _persons_of(_unique(found), site)
+        if value:
+            out.append(Candidate(value, source, locator, confidence, visible))
+
+    if lead is not None and lead.authors:
+        trusted = is_from_api(lead)
+        add(list(lead.authors), "api" if trusted else "feed", "author", 0.97 if trusted else 0.5)
+    if end:
+        add(list(end), "byline", "end of the post", 0.96, visible=True)
+    _visible(page, post, add)
+    seen = len(out)
+    add(_of_node(page, node), "json-ld", "author", 0.85)
+    _microdata(page, post, add)
+    add(_of_node(page, page.data.rdfa_article(page.addresses)), "rdfa", "author", 0.84)
+    _metas(page, add)
+    declared = out[seen:]
+    del out[seen:]
+    named = {frozenset(map(fold_text, c.value)) for c in declared}
+    agreed = any(c.visible and frozenset(map(fold_text, c.value)) in named for c in out)
+    signed, many = find_signatures(page, post, named, agreed=agreed)
+    for sign in [*signed, *signatures_in_text(text)]:
+        add(list(sign.names), "signed", f"{sign.kind} {sign.place} the text: {sign.raw}", sign.confidence, True)
+    out += declared
+    if beside.names and not many:
+        add(list(beside.names), "byline", "beside the heading", 0.84 if beside.sure else 0.6, visible=True)
+    return doubtful_authors(out, page, site)
+
+
+def _visible(page: Page, post: Post, add: Add) -> None:
+    """Adds the authors of the first selector that has any, for the platform and for names in common use."""
+    generic = by_name("generic")
+    if page.platform is not generic:
+        _add_first(post, page.index.present(page.platform.authors), "platform", 0.86, add)
+    _add_first(post, page.index.present(generic.authors), "class", 0.7, add)
+
+
+def _add_first(post: Post, rules: Iterable[str], source: str, confidence: float, add: Add) -> None:
+    for rule in rules:
+        found = [el for el, _ in post.select([rule]) if not _is_other(el)]
+        if value := [name for el in found[:_MOST] for name in names_of_element(el)]:
+            inside = post.holder is not None and any(_below(el, post.holder) for el in found)
+            sure = inside or any(_is_marked(el) for el in found)
+            add(value, source, rule, confidence if sure else min(confidence, 0.66), True)
+            return
+
+
+def _is_marked(el: Element) -> bool:
+    """Whether an element is a link or has a rel or the class of a name."""
+    return bool(el.get("rel") or "fn" in (el.get("class") or "") or el.tag == "a")
+
+
+def _is_other(el: Element) -> bool:
+    """Whether an element is something else by its class or link: a category in a byline, a link to a topic."""
+    outer = el.getparent()
+    classes = f"{el.get('class') or ''} {(outer.get('class') or '') if outer is not None else ''}"
+    return marks.author_mark(classes) == marks.NOT or marks.leads_to_term(el.get("href") or "")
+
+
+def _below(el: Element, top: Element) -> bool:
+    return any(a is top for a in el.iterancestors()) or el is top
+
+
+def names_of_element(el: Element) -> list[str]:
+    """The names in an author element: those of the profile links in it, else those in its own text."""
+    if el.tag == "meta":
+        return split_names(el.get("content") or "", one=True)
+    if el.tag == "a" or "fn" in (el.get("class") or "").split() or "name" in (el.get("itemprop") or "").split():
+        return split_names(element_line(el), one=True)
+    return [
+        n for a in el.iter("a") if _leads_to_author(a) for n in split_names(element_line(a), one=True)
+    ] or split_names(element_line(el))
+
+
+def _leads_to_author(a: Element) -> bool:
+    return "author" in (a.get("rel") or "").split() or bool(_PERSON_PAGE.search(urlsplit_path(a.get("href"))))
+
+
+def urlsplit_path(href: str | None) -> str:
+    """The path of an address, "" if it is malformed."""
+    try:
+        return urlsplit(href or "").path
+    except ValueError:
+        return ""
+
+
+def _of_node(page: Page, node: Node | None) -> list[str]:
+    """The names of a JSON-LD or RDFa node's authors."""
+    found: list[str] = []
+    if node is None:
+        return found
+    for value in page.data.resolve(node.get("author") or node.get("creator")):
+        if isinstance(value, dict):
+            found += _of_person(page, value)
+        elif isinstance(value, str) and not value.startswith(("http:", "https:", "#", "/")):
+            found += split_names(value)
+    return found
+
+
+def _of_person(page: Page, person: Node) -> list[str]:
+    found: list[str] = []
+    for name in page.data.texts(person, "name"):
+        if not name.startswith(("http:", "https:")):
+            found += split_names(name, one=not (types(person) <= {"person"} and "," in name))
+    if not person.get("name") and person.get("givenName"):
+        found.append(clean_text(f"{person.get('givenName')} {person.get('familyName') or ''}"))
+    return found
+
+
+def _microdata(page: Page, post: Post, add: Add) -> None:
+    found: list[str] = []
+    for el in page.index.select("[itemprop~=author]") or page.index.select("[itemprop~=creator]"):
+        if not post.is_noise(el) and is_article_item(item_of(el)):
+            found += split_names(el.get("content") or element_line(el)) if el.get("itemscope") is None else _of_item(el)
+    add(found, "microdata", "author", 0.84)
+
+
+def _of_item(el: Element) -> list[str]:
+    """The names in a microdata item of an author."""
+    inner = [e for e in el.iter("*") if "name" in (e.get("itemprop") or "").split()]
+    return [n for e in inner[:3] for n in split_names(e.get("content") or element_line(e), one=True)] or split_names(
+        element_line(el), one=True
+    )
+
+
+def _metas(page: Page, add: Add) -> None:
+    for keys, confidence in _META:
+        for key in keys:
+            found: list[str] = []
+            for value in page.data.meta(key):
+                if not value.startswith(("http", "//", "www.")) and "facebook.com" not in value:
+                    found += split_names(swapped(value) if "citation" in key or "dc" in key else value)
+            add(found, "meta", key, confidence)
+    _twitter_labels(page, add)
+
+
+def _twitter_labels(page: Page, add: Add) -> None:
+    """Adds the author in Twitter's card: twitter:label1 "Written by", twitter:data1 "Jane Doe"."""
+    for n in ("1", "2"):
+        label = page.data.meta_first(f"twitter:label{n}")
+        value = page.data.meta_first(f"twitter:data{n}")
+        if value and _WRITTEN_BY.search(label) and is_name(value):
+            add(split_names(value, one=True), "meta", f"twitter:data{n}", 0.72)

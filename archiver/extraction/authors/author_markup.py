@@ -1,0 +1,342 @@
+"""How an element is marked as an author's: by the words in its class, by its link, by its picture's alternative
+text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice
+from urllib.parse import urlsplit
+
+from lxml.etree import _Element as Element
+
+from archiver.extraction.authors.byline_vocabulary import word_set
+from archiver.extraction.text import clean_text
+
+NAME, AUTHOR, BOX, NOT = "name", "author", "box", "not"
+"""What a class says: the element is the name itself, something about the author, a box about the author, or something
+else beside an author (a picture, a job title)."""
+
+_AUTHOR_WORDS = word_set(
+    "author authors authored byline bylines writer writers contributor contributors autor autores autoren auteur "
+    "auteurs autore "
+    "autori verfasser redakteur redacteur journalist reporter columnist yazar yazarlar penulis tacgia writtenby "
+    "postedby "
+    "byauthor forfatter skribent avtor"
+)
+_NAME_WORDS = word_set("name names fn fullname username displayname link")
+_BOX_WORDS = word_set("bio biography about box card info profile description desc details content block panel")
+_NOT_WORDS = word_set(
+    "social share follow comment comments commenter commentator related image images img photo avatar picture thumb "
+    "thumbnail icon email mail twitter title job role position occupation date time datetime category categories "
+    "cat tag "
+    "tags section topic topics count quote testimonial cite tooltip popover popup modal reviewer reviewers editor fact "
+    "checker newsletter sidebar cta sep separator divider label prefix designation company org organization location "
+    "read reading views website stats credentials headline tagline subtitle excerpt posts archive filter search hidden "
+    "designer translator photographer product rating date published updated text-by"
+)
+_PAIRS = re.compile(
+    r"(?:^|[\s_-])(?:(?:posted|written|published|article|post|story)[_-]+by|by[_-]line|tac[_-]gia)(?=$|[\s_-])"
+)
+_NAMED = re.compile(r"(?:author|byline|writer|contributor|autor|auteur)s?[_-]*(?:full|display|box__)?[_-]*name")
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+
+
+_BESIDE_WORDS = word_set("date time datetime published updated and")
+# Parts of all author words, for a quick check, since most classes have none.
+_HINTS = (
+    "auth", "line", "by", "writ", "contribut", "autor", "auteur", "verfass", "redak", "redac", "journalis", "reporter",
+    "columnist", "yazar", "penulis", "gia", "forfatter", "skribent", "avtor",
+)  # fmt: skip
+_ASIDE = re.compile(rf"(?:^|[^a-z])(?:{'|'.join(sorted(_NOT_WORDS))})(?![a-z])", re.IGNORECASE)
+
+
+@lru_cache(maxsize=16_384)
+def author_mark(names: str) -> str:
+    """The author mark in an element's classes: NAME, AUTHOR, BOX, NOT, or ""."""
+    low = names.lower()
+    for hint in _HINTS:
+        if hint in low:
+            return _mark(names)
+    return ""
+
+
+def _mark(names: str) -> str:
+    if len(names) > 600:
+        return ""
+    said = {_one(name) for name in names.split()}
+    return next((m for m in (NOT, NAME, AUTHOR, BOX) if m in said), "")
+
+
+@lru_cache(maxsize=4096)
+def is_beside_name(names: str) -> bool:
+    """Whether classes name something beside an author's name: a job title, a picture, a date."""
+    return len(names) < 600 and bool(_ASIDE.search(names))
+
+
+def _one(name: str) -> str:
+    words = [w.lower() for w in _WORD.findall(name)]
+    have = set(words)
+    author = bool(have & _AUTHOR_WORDS) or any(map(_compound, have)) or bool(_PAIRS.search(name.lower()))
+    if not author:
+        return ""
+    if have & _BESIDE_WORDS:
+        return BOX  # a line with both: "dateAndAuthor"
+    if have & _NOT_WORDS:
+        return NOT
+    if words[-1].endswith("name") or words[-1] == "fn" or _NAMED.search(name.lower()):
+        return NAME
+    return BOX if have & _BOX_WORDS else NAME if have & _NAME_WORDS else AUTHOR
+
+
+def _compound(word: str) -> bool:
+    """Whether a compound word contains author: "authorname", "postauthor"."""
+    return (word.startswith("author") and not word.startswith(("authori", "authore"))) or word.endswith(
+        ("author", "authors", "byline")
+    )
+
+
+_PERSON_PAGE = re.compile(
+    r"/(?:author|authors|autor|autores|auteur|auteurs|autori|autore|profile|profiles|profil|people|person|staff|by|"
+    r"contributor|contributors|user|users|member|members|writer|writers|columnist|columnists|expert|experts|journalist|"
+    r"journalists|reporter|reporters|yazar|yazarlar|penulis|tac-gia|team|our-team|bio|bios|u|u/\d+|bloggers?|redakteur|"
+    r"redaktion|redaction|zuozhe)/[^/]+/?$|/@[\w.-]+/?$|/(?:author|profile|user)s?-[\w-]+/?$",
+    re.IGNORECASE,
+)
+_TERM_PAGE = re.compile(
+    r"/(?:category|categories|tag|tags|topic|topics|section|label|kategorie|categoria|categorie|rubrik|tema|temas|"
+    r"chu-de|chuyen-muc|archive|archives|\d{4}/\d\d?)(?:/|$)",
+    re.IGNORECASE,
+)
+
+
+@lru_cache(maxsize=8192)
+def leads_to_person(href: str) -> bool:
+    """Whether an address has the form of an author's page."""
+    try:
+        parts = urlsplit(href)
+    except ValueError:
+        return False
+    return bool(_PERSON_PAGE.search(parts.path) or re.search(r"(?:^|&)author(?:_name)?=", parts.query))
+
+
+@lru_cache(maxsize=8192)
+def leads_to_term(href: str) -> bool:
+    """Whether an address has the form of a category's, a tag's or an archive's page."""
+    try:
+        return bool(_TERM_PAGE.search(urlsplit(href).path))
+    except ValueError:
+        return False
+
+
+_FOREIGN = re.compile(
+    r"(?:^|[\s_-])(?:comments?|comment-?list|commentlist|respond|disqus|sidebar\d*|widget-area|related\w*|recommend\w*|"
+    r"popular|trending|most-?read|latest|recent|recents|more-?(?:posts|articles|stories)|also-?like|you-?may|navbar|"
+    r"nav|"
+    r"navigation|menu|megamenu|pagination|pager|breadcrumbs?|newsletter|subscribe|promo|advert\w*|ads?|blogroll|"
+    r"colophon|cookie\w*|modal|popup|popover|tooltip|testimonials?|quote|toc|tag-?cloud|"
+    r"carousel|slider|swiper|teasers?|up-?next|suggest\w*|read-?next|next-?post|prev(?:ious)?-?post|post-?navigation|"
+    r"site-?footer|page-?footer|site-?header|masthead|screen-reader-text|sr-only|visually-hidden)(?=$|[\s_-])",
+    re.IGNORECASE,
+)
+_FOOTER = re.compile(r"(?:^|[\s_-])footer(?:$|[\s_-])", re.IGNORECASE)
+_POST_FOOTER = re.compile(r"entry|post|article|story|blog|content", re.IGNORECASE)
+_DEPTH = 40
+_WHOLE = frozenset({"html", "body", "main", "article"})
+_FOREIGN_TAGS = frozenset({"nav", "blockquote", "figure", "form"})
+
+
+@lru_cache(maxsize=16384)
+def _foreign_names(names: str) -> bool:
+    return bool(_FOREIGN.search(names)) or bool(_FOOTER.search(names) and not _POST_FOOTER.search(names))
+
+
+def ancestors_of(el: Element) -> Iterator[Element]:
+    """The ancestors of an element, nearest first, up to a limit, since some pages nest thousands deep."""
+    return islice(el.iterancestors(), _DEPTH)
+
+
+def is_foreign(el: Element) -> bool:
+    """Whether an element contains something other than the post: comments, other posts, menus, quotations ..."""
+    if el.tag in _FOREIGN_TAGS:
+        return True
+    if el.tag == "footer" and not any(a.tag in ("article", "main") for a in ancestors_of(el)):
+        return True
+    names, ident = el.get("class") or "", el.get("id")
+    if ident:
+        names = f"{names} {ident}"
+    return 1 < len(names) < 600 and el.tag not in _WHOLE and _foreign_names(names)
+
+
+_ALT = re.compile(
+    r"^(?:(?:a\s+)?(?:picture|photo|photograph|portrait|headshot|avatar|profile\s+(?:picture|photo|image)|image|"
+    r"foto|bild)"
+    r"\s+(?:of|for|de|von)|author|by|author:|profile:)\s+|"
+    r"(?:'s|’s)?\s*[-–|]?\s*\b(?:profile\s+)?(?:avatar|picture|photo|portrait|headshot|image|bio|profile|author)\b.*$",
+    re.IGNORECASE,
+)
+
+
+def name_in_picture(el: Element) -> str:
+    """The person named in a picture's alternative text: Jane Doe for "Headshot of Jane Doe"."""
+    alt = clean_text(el.get("alt"))
+    return clean_text(_ALT.sub("", alt)).split(",")[0] if 3 < len(alt) < 120 else ""
+
+
+# The lines of a page around its post, each piece with what marks it as an author's name.
+
+_BLOCK = word_set(
+    "p div ul ol li h1 h2 h3 h4 h5 h6 pre table tr td blockquote section header figure article footer aside nav hr "
+    "main dl "
+    "dt dd address br"
+)
+_SILENT = word_set(
+    "script style noscript template svg iframe select textarea object video audio canvas head button input"
+)
+
+
+_MOST = 4000  # characters of one text that are read: no byline is longer
+_PICTURES = 8  # in one line: a gallery shows no author
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedText:
+    """A text without elements in it. `mark`: the innermost author mark around it; `href`: that of the link around it;
+    `head`: whether it is in a heading."""
+
+    text: str
+    el: Element
+    mark: str
+    href: str
+    head: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What the elements around a text say of it, as in `Chunk`."""
+
+    mark: str = ""
+    href: str = ""
+    head: bool = False
+
+    def inside(self, el: Element) -> _Around:
+        """The same inside one more element."""
+        mark = _own_mark(el) or (NOT if self.mark and is_beside_name(el.get("class") or "") else self.mark)
+        tag = el.tag
+        href = (el.get("href") or "#") if tag == "a" else self.href
+        head = self.head or tag in ("h1", "h2")
+        if mark == self.mark and href == self.href and head == self.head:
+            return self
+        return _Around(mark, href, head)
+
+
+_NOTHING_AROUND = _Around()
+
+
+@dataclass(slots=True)
+class MarkedLine:
+    chunks: list[MarkedText] = field(default_factory=list)
+    pictures: list[str] = field(default_factory=list)
+
+    text: str = ""
+
+
+def after(el: Element) -> Iterator[tuple[Element, bool]]:
+    """What follows an element in the document: (element, False) is to be read whole, (element, True) only its tail."""
+    at: Element | None = el
+    while at is not None and at.tag not in ("body", "html"):
+        yield at, True
+        for sibling in at.itersiblings():
+            yield sibling, False
+            yield sibling, True
+        at = at.getparent()
+
+
+def before(el: Element) -> Iterator[tuple[Element, bool]]:
+    """What precedes an element, nearest first: the siblings before it and before its nearest ancestors."""
+    at: Element | None = el
+    for _ in range(5):
+        if at is None or at.tag in ("body", "html", "main"):
+            return
+        for sibling in at.itersiblings(preceding=True):
+            yield sibling, False
+        at = at.getparent()
+
+
+class LineReader:
+    """Reads elements into lines; a line ends where a block begins or ends.
+
+    Menus, comments, lists of other posts, quotations and forms are left out. `room`: the characters left to read.
+    """
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self._at = MarkedLine()
+
+    def _close(self) -> Iterator[MarkedLine]:
+        one = self._at
+        one.text = clean_text(" ".join(c.text for c in one.chunks))
+        yield one
+        self._at = MarkedLine()
+
+    def _take(self, text: str | None, el: Element | None, around: _Around) -> None:
+        if text and el is not None and not text.isspace() and (text := clean_text(text[:_MOST])):
+            self.room -= len(text)
+            self._at.chunks.append(MarkedText(text, el, around.mark, around.href, around.head))
+
+    def lines(self, roots: Iterable[tuple[Element, bool]]) -> Iterator[MarkedLine]:
+        for root, tail_only in roots:
+            if self.room <= 0:
+                break
+            if tail_only:
+                self._take(root.tail, root.getparent(), _NOTHING_AROUND)
+            else:
+                yield from self._read(root)
+        yield from self._end_line()
+
+    def _end_line(self) -> Iterator[MarkedLine]:
+        if self._at.chunks or self._at.pictures:
+            yield from self._close()
+
+    def _read(self, root: Element) -> Iterator[MarkedLine]:
+        stack = [(root, _NOTHING_AROUND)]
+        entered: list[Element] = []  # an element is on the stack twice: to be entered, and to be left
+        while stack and self.room > 0:
+            el, around = stack.pop()
+            if entered and entered[-1] is el:
+                entered.pop()
+                if el.tag in _BLOCK:
+                    yield from self._end_line()
+            elif isinstance(el.tag, str) and el.tag not in _SILENT and not is_foreign(el):
+                if el.tag in _BLOCK:
+                    yield from self._end_line()
+                entered.append(el)
+                stack.append((el, around))
+                inside = self._enter(el, around)
+                if len(el):
+                    stack += [(child, inside) for child in reversed(el)]
+                continue
+            if el is not root and (text := el.tail):
+                self._take(text, el.getparent(), around)
+
+    def _enter(self, el: Element, around: _Around) -> _Around:
+        """Reads an element's picture and the text before its first child."""
+        if el.tag == "img" and len(self._at.pictures) < _PICTURES and (who := name_in_picture(el)):
+            self._at.pictures.append(who)
+        inside = around.inside(el)
+        if text := el.text:
+            self._take(text, el, inside)
+        return inside
+
+
+def _own_mark(el: Element) -> str:
+    own = author_mark(classes) if (classes := el.get("class")) else ""
+    if own == NOT:
+        return own
+    for value in (el.get("rel"), el.get("itemprop")):
+        if value and "author" in value.split():
+            return own or AUTHOR
+    return own

@@ -1,0 +1,361 @@
+"""The meta lines around a heading: "Posted on: Sat 20 June 2026 by NAME", "May 6, 2022 - NAME (@handle) NAME"."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from lxml.etree import _Element as Element
+
+from archiver.extraction.authors.byline_vocabulary import BY
+from archiver.extraction.authors.person_names import looks_personal, split_names
+from archiver.extraction.boilerplate import names_footer
+from archiver.extraction.date_text import Moment
+from archiver.extraction.page import Page
+from archiver.extraction.post_locator import Post
+from archiver.extraction.text import clean_text, element_line
+from archiver.extraction.visible_dates import read_dates
+
+# The text right above and below the heading of a post, line by line.
+
+_BLANK_LINE = re.compile(r"\n\s*\n")
+_BLOCK = frozenset(
+    {
+        "p",
+        "div",
+        "ul",
+        "ol",
+        "li",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "pre",
+        "table",
+        "blockquote",
+        "section",
+        "header",
+        "figure",
+        "article",
+        "footer",
+        "aside",
+        "nav",
+        "hr",
+        "main",
+        "dl",
+        "address",
+    }
+)
+_SILENT = frozenset({"script", "style", "noscript", "svg", "button", "form", "nav", "aside"})
+_MOST_LINES, _ROOM = 10, 900  # lines and characters that are read after the heading
+
+
+@dataclass(slots=True)
+class Line:
+    text: str
+    chunks: list[str]
+    elements: list[Element]
+
+
+def lines_before(post: Post) -> list[Line]:
+    """Short blocks right above the heading, nearest first; some themes put the date there."""
+    out: list[Line] = []
+    at: Element | None = post.title
+    for _ in range(3):
+        if at is None or at.tag in ("body", "html", "main") or at is post.holder:
+            break
+        previous = at.getprevious()
+        while previous is not None and len(out) < 3:
+            text = element_line(previous)
+            if len(text) > 160:
+                return out
+            if text:
+                out.append(Line(text, [text], [previous]))
+            previous = previous.getprevious()
+        at = at.getparent()
+    return out
+
+
+def lines_after(post: Post) -> list[Line]:
+    """The text after the heading, line by line: a line ends where a block element begins or ends."""
+    reader = _LineReader(post)
+    reader.read_after()
+    return reader.lines
+
+
+class _LineReader:
+    """Reads what follows the heading of a post, up to its body, into lines. `room`: the characters left to read."""
+
+    def __init__(self, post: Post) -> None:
+        self.post = post
+        self.lines: list[Line] = []
+        self.room = _ROOM
+        self._chunks: list[str] = []
+        self._elements: list[Element] = []
+
+    @property
+    def is_full(self) -> bool:
+        return self.room <= 0 or len(self.lines) > _MOST_LINES
+
+    def read_after(self) -> None:
+        at = self.post.title
+        for _ in range(4):
+            if at is None or self.room <= 0 or at.tag in ("body", "html") or at is self.post.body:
+                break
+            self._take(at.tail)
+            is_at_body = self._read_siblings(at)
+            self._close()
+            at = at.getparent()
+            if is_at_body or at is self.post.holder:
+                break
+        self._close()
+
+    def _read_siblings(self, el: Element) -> bool:
+        """Reads the siblings after an element; whether the post's body is one of them."""
+        sibling = el.getnext()
+        while sibling is not None and not self.is_full:
+            if sibling is self.post.body:
+                return True
+            self._read(sibling, 0)
+            self._take(sibling.tail)
+            sibling = sibling.getnext()
+        return False
+
+    def _read(self, el: Element, depth: int) -> None:
+        if not isinstance(el.tag, str) or el.tag in _SILENT:
+            return
+        if names_footer(f"{el.get('class') or ''} {el.get('id') or ''}"):
+            return
+        is_block = el.tag in _BLOCK
+        if is_block:
+            self._close()
+        self._take(el.text)
+        if is_block:
+            self._elements.append(el)
+        for child in el:
+            if self.is_full:
+                return
+            if depth < 40:
+                self._read(child, depth + 1)
+            self._take(child.tail)
+        if is_block:
+            self._close()
+
+    def _take(self, text: str | None) -> None:
+        if text and text.strip():
+            self.room -= len(text.strip())
+            self._chunks.extend(part for part in _BLANK_LINE.split(text) if part.strip())
+
+    def _close(self) -> None:
+        """Ends the line that is being read."""
+        text = clean_text(" ".join(self._chunks))
+        if text:
+            self.lines.append(Line(text, [c for c in map(clean_text, self._chunks) if c], list(self._elements)))
+        self._chunks.clear()
+        self._elements.clear()
+
+
+_DASH = re.compile(r"^\s*[-–—|·•,:]\s*|\s*[-–—|·•,:]\s*$")
+_DOTS = re.compile(r"\s*[·|•]\s*")
+_HANDLE = re.compile(r"[\(\[]?\s*@[\w.]+\s*[\)\]]?")
+_SENTENCE_END = re.compile(r"[.!?…।。][\"'”’»)]*\s*$")
+_LABEL_LENGTH = 40  # "Last updated:" on a line of its own
+_DATELINE_WORDS = 2  # "NEW YORK, May 3, 2020 - ..." is the start of a text
+_LINES, _LONGEST, _LONGEST_DATED = 8, 240, 200
+_FAR, _LONGEST_OTHER = 3, 120  # after these a line without date and name is the start of the text
+_LABEL = re.compile(
+    r"^(?:posted|published|written|date|last updated|updated|on|veröffentlicht|publié|publicado|pubblicato|"
+    r"опубликовано|đăng|发布于|发表于|"
+    r"投稿日|公開日|更新日|작성일|نشر|פורסם)\b",
+    re.IGNORECASE,
+)
+_BEFORE_BY = 3  # words before a "by" that do not make a sentence yet: "A guest post by"
+_SEARCH_BY = re.compile(
+    r"(?:^|[\s|·•,–—-])((?:by|por|par|von|da|di|door|przez|bởi|oleh|av|af|автор|作者|記者|记者|文|בקלם|מאת|بقلم)[:：]?\s+\S.*)$",
+    re.IGNORECASE,
+)
+
+
+_LABELLED = re.compile(
+    r"(?:作者|记者|記者|撰文|著者|執筆者?|글쓴이|기자|tác giả|author|autor(?:a)?|auteur|автор)\s*[:：]\s*"
+    r"([^\s|·:：/]{2,20}(?:[、,，\s][^\s|·:：/]{2,20}(?![^\s]*[:：])){0,4})",
+    re.IGNORECASE,
+)
+_HAN_NAME = re.compile(r"[\u4e00-\u9fff]{2,4}|[\u3040-\u30ff\u4e00-\u9fff]{2,8}")
+_CJK_LABEL = re.compile(
+    r"[于於在日期时時更新发發布表类類签標阅閱读讀分钟鐘前后後评評论論次数數字首页頁档檔]|カテゴリ|タグ|投稿|公開|更新|コメント"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BylineBlock:
+    """What the lines right below (or above) the heading say. `lines`: the meta lines, without those of the text.
+
+    `sure`: the names are introduced as the author's, by a word or by handles beside them.
+    """
+
+    names: tuple[str, ...] = ()
+    moment: Moment | None = None
+    modified: Moment | None = None
+    sure: bool = False
+    lines: tuple[str, ...] = ()
+    elements: tuple[Element, ...] = ()
+
+
+def byline_beside_heading(page: Page, post: Post) -> BylineBlock:
+    """Reads up to a dozen short lines after the title and, if they say nothing, the lines before it."""
+    if post.title is None:
+        return BylineBlock()
+    above = lines_before(post)
+    meta = _MetaLines(page)
+    for number, one in enumerate(lines_after(post)[: _LINES + len(above)]):
+        if len(one.text) > _LONGEST:
+            break
+        if not meta.read(one) and (number > _FAR or len(one.text) > _LONGEST_OTHER):
+            break
+    for one in above:
+        if meta.moment or meta.names or meta.modified:
+            break
+        meta.read_above(one)
+    return meta.result()
+
+
+class _MetaLines:
+    """Collects what the lines around a heading say, the first of each kind."""
+
+    def __init__(self, page: Page) -> None:
+        self.language, self.captured_at = page.date_language, page.captured_at
+        self.names: list[str] = []
+        self.sure = False
+        self.moment: Moment | None = None
+        self.modified: Moment | None = None
+        self.texts: list[str] = []
+        self.elements: list[Element] = []
+        self._label = ""
+
+    def result(self) -> BylineBlock:
+        found = tuple(dict.fromkeys(self.names))
+        return BylineBlock(found, self.moment, self.modified, self.sure, tuple(self.texts), tuple(self.elements))
+
+    def read(self, one: Line) -> bool:
+        """Reads a line below the heading; whether it has a date or a name."""
+        published, modified = self._dates(one, self._label)
+        dated = bool(published or modified)
+        self._label = one.text if not dated and len(one.text) < _LABEL_LENGTH else ""
+        rest = _without_date(one.text) if dated else one.text
+        return self._add(one, published, modified, _names_in(one, rest, dated))
+
+    def read_above(self, one: Line) -> None:
+        """Reads a line above the heading, where a name counts only after "by"."""
+        published, modified = self._dates(one, "")
+        dated = bool(published or modified)
+        rest = _without_date(one.text) if dated else one.text
+        self._add(one, published, modified, _names_in(one, rest, dated) if BY.match(one.text) else [])
+
+    def _dates(self, one: Line, label: str) -> tuple[Moment | None, Moment | None]:
+        if len(one.text) >= _LONGEST_DATED or _is_sentence(one.text):
+            return None, None
+        return read_dates(one.text, self.language, label, self.captured_at)
+
+    def _add(self, one: Line, published: Moment | None, modified: Moment | None, found: list[str]) -> bool:
+        if published is None and modified is None and not found:
+            return False
+        self.moment, self.modified = self.moment or published, self.modified or modified
+        if found and not self.names:
+            rest = _without_date(one.text) if published or modified else one.text
+            self.names, self.sure = found, _is_sure(one, rest)
+        self.texts.append(one.text)
+        self.elements += one.elements
+        return True
+
+
+def _is_sentence(text: str) -> bool:
+    """Whether a line is a sentence with its date as a part: "We opened the shop on 3 May 2010."."""
+    date = _DATE_PARTS.search(text)
+    if date is None or BY.match(text) or _LABEL.match(text) or not _SENTENCE_END.search(text):
+        return False
+    return len(text[: date.start()].split()) > _DATELINE_WORDS
+
+
+def _is_sure(one: Line, rest: str) -> bool:
+    """Whether a line introduces its names as the author's: by a word, or by handles beside them."""
+    return bool(
+        BY.match(one.text) or BY.match(rest) or _SEARCH_BY.search(rest) or _LABELLED.search(one.text) or "@" in one.text
+    )
+
+
+def names_of_line(el: Element) -> list[str]:
+    """The names in an element that is known to be a byline, without its date and handles."""
+    text = element_line(el)
+    if len(text) > _LONGEST:
+        return []
+    parts = [p for t in el.itertext() for p in re.split(r"\n\s*\n", str(t))]
+    dated = bool(_DATE_PARTS.search(text))
+    one = Line(text, [c for c in map(clean_text, parts) if c], [el])
+    return _names_in(one, _without_date(text) if dated else text, dated)
+
+
+def _names_in(one: Line, rest: str, dated: bool) -> list[str]:
+    """The names in a meta line: after "by" or a label; beside a date, also chunks that have the form of names.
+
+    `rest`: the line without its date.
+    """
+    if m := _LABELLED.search(one.text):
+        return [x for x in split_names(m[1]) if looks_personal(x)]
+    opening = BY.match(one.text)
+    if (m := opening or BY.match(rest)) and m.end() > 0:
+        text = one.text if opening else rest
+        return [x for x in split_names(text) if looks_personal(x)] if dated or len(text) <= 160 else []
+    return _names_after_by(rest, dated) or (_names_beside_date(one) if dated else [])
+
+
+def _names_after_by(rest: str, dated: bool) -> list[str]:
+    """The names after a "by" within a line; in a line without a date only after a few words."""
+    m = _SEARCH_BY.search(rest)
+    if not m or not (dated or len(rest[: m.start()].split()) <= _BEFORE_BY):
+        return []
+    found = split_names(m[1])
+    # "di", "por", "von" are common words too: only "by" may introduce a name in lower case.
+    plain = m[1][:3].lower() == "by "
+    return found if all(looks_personal(x) and (plain or not x[0].islower()) for x in found) else []
+
+
+def _names_beside_date(one: Line) -> list[str]:
+    """The chunks of a dated line, if all of them but labels and numbers have the form of names."""
+    out: list[str] = []
+    pieces = [p for c in one.chunks for p in _DOTS.split(c) if p]
+    for n, chunk in enumerate(pieces):
+        bare = _DASH.sub("", _DASH.sub("", clean_text(_HANDLE.sub(" ", _without_date(chunk)))))
+        if not bare or _LABEL.match(bare) or any(c.isdigit() for c in bare):
+            continue
+        found = split_names(bare)
+        handled = "@" in "".join(pieces[n : n + 2])
+        if not found or not all(looks_personal(x) and (handled or _full_name(x)) for x in found):
+            return []
+        out += found
+    return out
+
+
+def _full_name(text: str) -> bool:
+    """First and last name with capitals; in Han and kana, a word of a name's length that is no label."""
+    if _HAN_NAME.fullmatch(text):
+        return not _CJK_LABEL.search(text)
+    words = text.split()
+    return 2 <= len(words) <= 4 and words[0][0].isupper() and words[-1][0].isupper()
+
+
+_DATE_PARTS = re.compile(
+    r"(?:\w{2,12}\.?,?\s+)?(?:\d{1,2}(?:st|nd|rd|th|\.)?\s+(?:de\s+)?\w{3,12}\.?,?\s+(?:de\s+)?\d{4}|"
+    r"\w{3,12}\.?\s+\d{1,2}(?:st|nd|rd|th)?,?\s+\d{4}|"
+    r"\d{4}[-/.年]\s?\d{1,2}[-/.月]\s?\d{1,2}日?|"
+    r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})(?:[T,]?\s*(?:at\s+)?\d{1,2}:\d{2}(?::\d{2})?(?:\s*[ap]\.?m\.?)?(?:\s*[A-Z]{2,4}\b|Z|[+-]\d\d:?\d\d)?)?",
+    re.IGNORECASE,
+)
+
+
+def _without_date(text: str) -> str:
+    return _DASH.sub(
+        "", _DASH.sub("", _LABEL.sub("", _DATE_PARTS.sub(" ", text, count=1).strip())).lstrip(" :：")
+    ).strip()

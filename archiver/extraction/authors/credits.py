@@ -1,0 +1,517 @@
+"""The agencies and outlets that a post names as its sources, and the byline at its end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from archiver.extraction.authors.byline_vocabulary import BY
+from archiver.extraction.authors.person_names import looks_personal, split_names
+from archiver.extraction.page import Page
+from archiver.extraction.post_locator import Post
+from archiver.extraction.text import clean_text, element_line, fold_text
+
+# Agencies known by their name alone, and the words around a named source: one row per language and form.
+
+Form = Literal["label", "note", "origin"]
+
+
+class AgencyWords(NamedTuple):
+    """How a language names a source. `label`: "Source: X"; `note`: "with material from X"; `origin`: where the text
+    first appeared, "Originally published in X". `words` is a regular expression that precedes X."""
+
+    language: str
+    form: Form
+    words: str
+
+
+ROWS = (
+    AgencyWords(
+        "en", "label", r"(?:news |story |original |article )?sources?(?: of the (?:news|article))?|source article|via"
+    ),
+    AgencyWords(
+        "en",
+        "note",
+        r"(?:based|compiled)\s+(?:on|from)\s+(?:news\s+)?(?:reports?|reporting|information|material|"
+        r"coverage|dispatches|articles?)\s*(?:sourced|taken|obtained|gathered|compiled|published)?\s*"
+        r"(?:from|by|of|in)",
+    ),
+    AgencyWords(
+        "en",
+        "note",
+        r"(?:information|reports?|material)\s+(?:is\s+|was\s+|are\s+)?(?:sourced|taken|compiled|"
+        r"drawn)\s+from",
+    ),
+    AgencyWords("en", "note", r"(?:sourced|compiled|adapted|translated)\s+from"),
+    AgencyWords(
+        "en",
+        "note",
+        r"with\s+(?:additional\s+)?(?:reporting|information|material|files?|inputs?|agency\s+inputs?|"
+        r"reports?|contributions?)\s+from|(?:agency\s+)?inputs?\s+from",
+    ),
+    AgencyWords(
+        "en",
+        "origin",
+        r"(?:re-?(?:printed|published|posted)|syndicated|cross-?posted)\s+(?:here\s+)?(?:with\s+"
+        r"(?:the\s+)?(?:kind\s+)?permission\s+)?(?:from|of|by)",
+    ),
+    AgencyWords(
+        "en",
+        "origin",
+        r"(?:this|the)\s+(?:\w+\s+)?(?:article|story|post|piece|essay|report|column|interview|content)"
+        r"\s+(?:was\s+|has\s+been\s+|is\s+)?(?:(?:originally|first|previously|initially)\s+"
+        r"(?:appeared|published|posted|ran|produced)|(?:appeared|published|posted|ran)\s+"
+        r"(?:originally|first)|appeared|re-?published|re-?printed|re-?posted|syndicated|"
+        r"produced\s+in\s+(?:partnership|collaboration))\s+(?:here\s+)?(?:in|on|at|by|for|from|with)",
+    ),
+    AgencyWords("en", "origin", r"(?:originally|first|previously)\s+(?:appeared|published|posted)\s+(?:in|on|at|by)"),
+    AgencyWords("de", "label", r"quellen?"),
+    AgencyWords(
+        "de",
+        "note",
+        r"mit\s+(?:Material|Informationen|Agenturmaterial)\s+(?:von|der|des)|"
+        r"unter\s+Verwendung\s+von\s+(?:Material|Informationen)\s+(?:von|der|des)",
+    ),
+    AgencyWords(
+        "de",
+        "origin",
+        r"(?:dieser|der)\s+(?:Artikel|Beitrag|Text)\s+(?:erschien|ist|wurde)\s+(?:zuerst|zunächst|"
+        r"ursprünglich)\s+(?:(?:bei|in|im|auf)\s+)?(?:der\s+|dem\s+)?|"
+        r"zuerst\s+erschienen\s+(?:bei|in|auf)",
+    ),
+    AgencyWords("fr", "label", r"sources?"),
+    AgencyWords("fr", "note", r"avec"),
+    AgencyWords(
+        "fr",
+        "origin",
+        r"cet\s+article\s+(?:est\s+paru|a\s+été\s+publié|est\s+republié|est\s+initialement\s+paru)\s+"
+        r"(?:initialement\s+)?(?:dans|sur|par|à\s+partir\s+de)|"
+        r"(?:publié|paru)\s+initialement\s+(?:dans|sur|par)",
+    ),
+    AgencyWords("es", "label", r"fuentes?"),
+    AgencyWords("es", "note", r"con\s+informaci[oó]n(?:es)?\s+de(?:l)?|basado\s+en\s+informaci[oó]n\s+de"),
+    AgencyWords(
+        "es",
+        "origin",
+        r"(?:este\s+art[ií]culo\s+(?:fue\s+|se\s+)?)?(?:publicado|public[oó]|apareci[oó])\s+"
+        r"originalmente\s+(?:en|por)",
+    ),
+    AgencyWords("pt", "label", r"fontes?"),
+    AgencyWords("pt", "note", r"com\s+informaç(?:ão|ões)\s+d[aeo]s?"),
+    AgencyWords("pt", "origin", r"(?:este\s+artigo\s+foi\s+)?publicad[oa]\s+originalmente\s+(?:em|n[ao]|por)"),
+    AgencyWords("it", "label", r"font[ei]"),
+    AgencyWords(
+        "it",
+        "origin",
+        r"(?:questo\s+articolo\s+è\s+(?:stato\s+)?)?(?:pubblicato|apparso)\s+(?:originariamente|"
+        r"originalmente|per\s+la\s+prima\s+volta)\s+(?:su|in|da)",
+    ),
+    AgencyWords("nl", "label", r"bron(?:nen)?"),
+    AgencyWords(
+        "nl",
+        "origin",
+        r"(?:dit\s+artikel\s+)?(?:verscheen|is)\s+(?:eerder|oorspronkelijk)\s+"
+        r"(?:verschenen\s+)?(?:in|op|bij)",
+    ),
+    AgencyWords("pl", "label", r"źródł[oa]"),
+    AgencyWords("cs", "label", r"zdroj"),
+    AgencyWords("sv", "label", r"källa|källor"),
+    AgencyWords("da", "label", r"kilder?"),
+    AgencyWords("fi", "label", r"lähde|lähteet"),
+    AgencyWords("hu", "label", r"forrás(?:ok)?"),
+    AgencyWords("ro", "label", r"surs[ae]"),
+    AgencyWords("ru", "label", r"источник(?:и)?|первоисточник"),
+    AgencyWords("ru", "note", r"по\s+материалам|с\s+использованием\s+материалов"),
+    AgencyWords("ru", "origin", r"(?:впервые|первоначально)\s+опубликован[оа]?\s+(?:в|на)"),
+    AgencyWords("uk", "label", r"джерел[оа]"),
+    AgencyWords("uk", "note", r"за\s+матеріалами"),
+    AgencyWords("tr", "label", r"kaynak(?:lar)?"),
+    AgencyWords("id", "label", r"sumber"),
+    AgencyWords("vi", "label", r"nguồn(?:\s+(?:tin|bài(?:\s+viết)?))?|theo"),
+    AgencyWords(
+        "vi", "note", r"(?:dựa\s+(?:trên|theo)\s+(?:thông\s+tin|tin|nguồn)\s+(?:từ|của)|tổng\s+hợp\s+(?:từ|theo))"
+    ),
+    AgencyWords(
+        "zh",
+        "label",
+        r"(?:文章|新闻|新聞|消息|信息|稿件|资料|資料|本文|内容)?(?:来源|來源|出处|出處)|稿源|转自|轉自|"
+        r"(?:本文)?(?:转载|轉載|转自|摘自)(?:自|于)?",
+    ),
+    AgencyWords(
+        "zh", "origin", r"(?:本文)?(?:首发于|首發於|原载于?|原載於?|原文(?:发表|刊登|载)于|转载自|轉載自|转自|摘自)"
+    ),
+    AgencyWords("ja", "label", r"出典|出所|引用元|情報源|提供|ソース|配信"),
+    AgencyWords("ko", "label", r"출처|자료"),
+    AgencyWords("ar", "label", r"(?:ال)?مصادر|(?:ال)?مصدر|نقل[اً]*\s+عن"),
+    AgencyWords("he", "label", r"מקור(?:ות)?"),
+    AgencyWords("fa", "label", r"منبع"),
+)
+
+AGENCIES = """
+Reuters, Thomson Reuters, Associated Press, The Associated Press, AP, AFP, Agence France-Presse, AFP-JIJI, dpa, dpa-AFX,
+EFE, ANSA, AGI, Adnkronos, TASS, ITAR-TASS, RIA Novosti, Interfax, Interfax-Ukraine, Ukrinform, Xinhua, Kyodo,
+Kyodo News, JIJI, Jiji Press,
+Yonhap, Bloomberg, Bloomberg News, UPI, PTI, ANI, IANS, UNI, APA, ATS, SDA, Keystone-SDA, Belga, ANP,
+PAP, ČTK, TASR, MTI, AGERPRES, Tanjug, Hina, BTA, Anadolu, Anadolu Agency, Anadolu Ajansı, AA, DHA, İHA, IHA, ANKA, NTB,
+TT, STT, Ritzau, Lusa, Agência Brasil, Agência Lusa, Estadão Conteúdo, Folhapress, Europa Press, Notimex, Télam, Andina,
+KNA, epd, SID, CNN, BBC, CNBC, CNA, Central News Agency, TTXVN, VNA, VietnamPlus, Bernama, Antara, MENA, WAM, SPA, QNA,
+KUNA, IRNA, ISNA, PA Media, Press Association, PA, Canadian Press, The Canadian Press, AAP, NAN, GNA, APP, BSS, UNB,
+新华社, 新華社, 新华网, 中新社, 中新网, 中国新闻网, 人民网, 央视新闻, 央视网, 中央社, 法新社, 路透社, 路透,
+美联社, 美聯社, 塔斯社, 韩联社, 共同社, 共同, 共同通信, 時事, 時事通信, ロイター, AP通信, AFP時事,
+연합뉴스, 뉴시스, 뉴스1, 로이터, AP연합뉴스,
+ТАСС, ИТАР-ТАСС, Интерфакс, РИА Новости, РИА, Укринформ, Рейтер, УНИАН, УНН, БЕЛТА, Казинформ, Синьхуа,
+رويترز, أ ف ب, د ب أ, أ ب, وكالات, الأناضول, واس, وام, وفا, كونا, شينخوا, סוכנויות, רויטרס, agencies, agencias,
+agências, agenzie, Agenturen, agences, ajanslar
+"""
+KNOWN = {fold_text(a) for a in AGENCIES.replace("\n", " ").split(",")}
+_AMBIGUOUS = "AA, AP, TT, SID, ANI, APA, ATS, PAP, SDA, DHA, CNA, UNI, PA, SPA, VNA, APP, BTA, NAN, QNA, 共同, 時事"
+AMBIGUOUS = {fold_text(a) for a in _AMBIGUOUS.split(",")}
+"""Short names that also have other meanings in brackets."""
+
+NO_OUTLET = re.compile(
+    r"^(?:the\s+author|author|own|image|photo|internet|web|online|unknown|anonymous|this|that|these|it|he|she|they|here|"
+    r"there|various|many|several|others?|staff|editorial|company|official|press\s+release|"
+    r"(?:\w+\.)*(?:pixabay|unsplash|pexels|flickr|wikimedia|getty|gettyimages|shutterstock|i?stock|istockphoto|canva|"
+    r"freepik|youtube|facebook|instagram|twitter|x|t|midjourney|chatgpt)(?:\.(?:com|org|co|net))?(?:\s.*)?|wikipedia\s+commons|"
+    r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|january|february|march|april|may|june|july|august|september|october|"
+    r"november|december|\d+|\S+(?:\s+de)?\s+(?:19|20)\d\d|"
+    r"ảnh|hình|tổng\s*hợp|sưu\s*tầm|nhiều\s+nguồn|ngu[oồ]n\s+khác|mạng|eigene.*|redaktion|foto|propia|"
+    r"elaboración.*|divulgação|redazione|собственн.*|открытые\s+источники|интернет|网络|網路|網絡|互联网|互聯網|本站|"
+    r"原创|原創|整理|综合|綜合|未知|作者|网友|網友|自己|図|写真|저자|본인|الإنترنت|إنترنت|חדשות|אינטרנט|derleme|internet.*)$",
+    re.IGNORECASE,
+)
+PHOTO = re.compile(
+    r"photo|image|picture|graphic|chart|map\b|cover|illustration|foto|ảnh|hình|imagen|imagem|immagin|bild|grafik|"
+    r"görsel|图|圖|写真|画像|صورة|الصورة|фото|изображени|иллюстраци|צילום|תמונ|사진|video|видео|vidéo",
+    re.IGNORECASE,
+)
+
+
+def of_form(form: Form) -> str:
+    """All words of a form as one regular expression, longest rows first, since languages share beginnings."""
+    return "|".join(row.words for row in ROWS if row.form == form)
+
+
+_OPEN, _CLOSE = r"[\s(\[（【［「—–*/|«]*", r"[\s)\]）】］」*。.»]*"
+_LABEL = re.compile(
+    rf"^{_OPEN}(?:{of_form('label')})\s*[:：丨｜|/／]\s*(?P<who>[^()\[\]（）。]{{2,140}}?){_CLOSE}$", re.IGNORECASE
+)
+_BARE_LABEL = re.compile(
+    rf"^{_OPEN}(?P<word>(?:tổng\s+hợp\s+)?theo|nguồn|via|avec|mit|con|kaynak)\s+(?P<who>[^()\[\]。:]{{2,80}}?){_CLOSE}$",
+    re.IGNORECASE,
+)
+"""A line of its own or in brackets, without a colon: "(Theo VnExpress)", "(avec AFP)", "(mit dpa)"."""
+_PREPOSITIONS = frozenset(("avec", "mit", "con"))
+_NOTE = re.compile(rf"(?:^|[\s(\[（*—–-])(?:{of_form('note')})\s*:?\s+(?P<who>[^.()\[\]。]{{2,160}})", re.IGNORECASE)
+_MONTH = r"january|february|march|april|may|june|july|august|september|october|november|december|\d{4}"
+_ORIGIN = re.compile(
+    rf"^{_OPEN}(?:{of_form('origin')})\s*[:：]?\s*(?P<who>[^()\[\]。]{{2,160}}?)"
+    rf"(?=[.。，)\]）】»*]|上|的|\s+(?:on|under|and\s+is|at\s+http|in\s+(?:{_MONTH})|with\s+permission|unter|sous|bajo|sob|am|"
+    rf"il|le|el|em)\s|,\s*(?:{_MONTH})|$)",
+    re.IGNORECASE,
+)
+_IN_META = re.compile(
+    rf"(?:^|[\s|·•(（/])(?:{of_form('label')})\s*[:：丨｜]\s*(?P<who>[^\s|·•:：()（）]{{2,30}}(?:\s[A-Z][\w-]+){{0,3}})",
+    re.IGNORECASE,
+)
+_BRACKETS = re.compile(r"[(\[（【［]\s*(?P<who>[^()\[\]（）【】［］]{2,160})\s*[)\]）】］]\s*[.。]?\s*$")
+_ENDED = re.compile(r"(?:^|[.!?…。！？\"”’»)）\]】])\s*$")
+_DATELINES = tuple(
+    re.compile(p, re.IGNORECASE)
+    for p in (
+        r"^[^\n()（）]{2,60}?[(（](?P<who>[^()（）]{2,40})[)）]\s*[-–—―:：]",  # NEW YORK (AP) -
+        r"^[(（\[]\s*(?P<who>[^()（）\[\]]{2,30})\s*[)）\]]\s*[-–—―]",  # (ANSA) - ROMA,
+        r"^[^\n]{2,60}?[./]\s*/(?P<who>[^/\n]{2,20})/\s*[.-–—]",  # МОСКВА, 4 мая. /ТАСС/.
+        r"^[(（\[【［][^()（）\[\]【】［］=\n]{1,12}=\s*(?P<who>[^()（）\[\]【】［］=\n]{2,16})[)）\]】］]",
+        r"^[【［\[(（](?:[^【】［］\[\]()（）\n]{0,6})?(?P<who>新华社|新華社|中新社|中新网|共同|時事|ロイター|"
+        r"AFP時事|法新社|美联社)[^【】［］\[\]()（）\n]{0,16}[】］\])）]",  # 【東京共同】, （新华社北京5月4日电）
+        r"^(?P<who>新华社|新華社|中新社|中新网|人民网|中央社|韩联社|路透社|法新社)[^\n，。]{1,20}(?:电|電|讯|訊|报道)",
+    )
+)
+_COPYRIGHT = re.compile(
+    r"^[\s(*]*(?:copyright|©|\(c\)|\(с\))+\s*(?:\d{4})?\s*(?:by\s+)?(?:the\s+)?(?P<who>[^.,\d]{2,40}?)"
+    r"(?:[.,\d]|\s+all\s+rights|$)",
+    re.IGNORECASE,
+)
+_END_NOTE = re.compile(r"^(?P<name>[^()（）\[\]]{2,60}?)\s*[(（\[](?P<note>[^()（）]{5,300})[)）\]]\.?$")
+_SPLIT = re.compile(
+    r"\s*(?:[,;/|、，；;+]|\s+(?:and|und|et|та|và|ve|en|och|og|dan|(?-i:y|e|i|и))\s+|\s+و\s*|\s*&\s*|\s+[-–]\s+)\s*",
+    re.IGNORECASE,
+)
+_TRIM = re.compile(
+    r"^(?:(?-i:the)|news\s+agency|agencies\s+(?=\w)|agencia|agence|agentur|nachrichtenagentur|agenzia|"
+    r"hãng(?:\s+tin)?|báo(?:\s+điện\s+tử)?|tờ|trang(?:\s+tin)?|агентств[ао]|агенції|ТРК|газет[аы]|وكالة|صحيفة|موقع|"
+    r"reports?\s+(?:from|by)|by|from|của|từ)\s+",
+    re.IGNORECASE,
+)
+_STARTS_NOTE = re.compile(
+    r"^[\s(\[（*—–-]*(?:(?:the|this)\s+(?:\w+\s+)?(?:post|article|story|report|piece|text|entry|dispatch|news)|information|"
+    r"con|com|mit|unter|по|с|за|dựa|tổng|with|based|compiled|sourced|drawn|translated|adapted|inputs?|additional|agency|"
+    r"basado)\b",
+    re.IGNORECASE,
+)
+_DOMAIN, _INITIALS = re.compile(r"[\w-]+(?:\.[\w-]+)+"), re.compile(r"[a-zäöü]{2,4}")
+_BETWEEN_AGENCIES = re.compile(r"\s*[,/;&+–]\s*|\s+(?:-|and|und|y|et|e|và|и|و)\s+")
+_DATELINE_WORDS = 3
+_FIRST, _LAST = 3, 4
+_LONGEST, _LONGEST_LIST = 50, 80
+_MOST_WORDS = 5
+_LINE = 400
+_MOST_CAPTIONS = 60
+_PLACES = (
+    ".source",
+    "#source",
+    ".article-source",
+    ".post-source",
+    ".news-source",
+    ".info-source",
+    ".art-source",
+    ".article__source",
+    ".source-name",
+    ".nguon",
+    ".nguontin",
+    ".source_baidu",
+    "#source_baidu",
+    ".kaynak",
+    "[itemprop~=sourceOrganization]",
+)
+_METAS = ("contentsource", "source", "dc.source", "article:source", "mediaid", "source_name", "dable:author_source")
+
+
+@dataclass(frozen=True, slots=True)
+class BodyTail:
+    """What the last paragraphs of a body contain besides text: authors, sources, and how many paragraphs these are."""
+
+    authors: tuple[str, ...] = ()
+    credits: tuple[str, ...] = ()
+    paragraphs: int = 0
+
+
+def outlets(text: str) -> list[str]:
+    """The names of outlets in a phrase such as "Reuters and CNN"; for an address its host."""
+    text = clean_text(text).strip(" .:：–—-\"'“”*")
+    if m := re.match(r"(?:https?://|www\.)\S+$", text):
+        host = urlsplit(m[0] if "//" in m[0] else f"//{m[0]}").hostname or ""
+        return [host.removeprefix("www.")] if "." in host and not NO_OUTLET.match(host.removeprefix("www.")) else []
+    out: list[str] = []
+    for piece in _SPLIT.split(re.sub(r"https?://\S+", " ", text)):
+        piece = piece.strip(" .:：–—-\"'“”*«»《》「」()（）")
+        piece = _TRIM.sub("", piece).strip(" .\"'“”«»")
+        if fold_text(bare := re.sub(r"^The\s+", "", piece)) in KNOWN:
+            piece = bare
+        if is_outlet(piece):
+            out.append(piece)
+        elif piece and not NO_OUTLET.match(piece):
+            break
+    return out
+
+
+def is_outlet(text: str) -> bool:
+    """Whether a text can be an outlet's name: short, with a capital or in a script without capitals."""
+    if not 2 <= len(text) <= _LONGEST or len(text.split()) > _MOST_WORDS or not any(c.isalpha() for c in text):
+        return False
+    starts_like_name = text[0].isupper() or text[0].isdigit() or not text[0].isascii()
+    return (starts_like_name or fold_text(text) in KNOWN or bool(_DOMAIN.fullmatch(text))) and not NO_OUTLET.match(text)
+
+
+def agencies(text: str, sure: bool = True) -> list[str]:
+    """The agencies in a phrase that consists only of known ones: "Reuters", "dpa/AFP", "dpa/lni" (with an editor's
+    initials). Without `sure`, a short name with other meanings does not count alone."""
+    if len(text) > _LONGEST_LIST:
+        return []
+    pieces = list(filter(None, (p.strip(" .©*") for p in _BETWEEN_AGENCIES.split(clean_text(text)))))
+    found = [p for p in pieces if fold_text(p) in KNOWN]
+    if any(fold_text(p) not in KNOWN and not _INITIALS.fullmatch(p) for p in pieces):
+        return []
+    return found if sure or any(fold_text(p) not in AMBIGUOUS for p in found) else []
+
+
+def credits_of_line(text: str) -> list[str]:
+    """The sources named in one paragraph or note."""
+    if not text or len(text) > _LINE:
+        return _end_of(text[-_LINE:])
+    labelled = _LABEL.match(text)
+    if labelled and not PHOTO.search(text[: labelled.start("who")]) and not PHOTO.search(labelled["who"]):
+        return outlets(labelled["who"])
+    if (m := _BARE_LABEL.match(text)) and (found := _bare(m)):
+        return found
+    if m := _ORIGIN.match(text):
+        return outlets(m["who"])
+    if m := _COPYRIGHT.match(text):
+        return agencies(m["who"])
+    is_bracketed = text[0] in "([（【—–-"
+    return agencies(text.strip(" ()[]（）【】—–-*."), sure=is_bracketed) or _end_of(text) or _of_note(text)
+
+
+def _of_note(text: str) -> list[str]:
+    """The sources of a note like "This report is based on information from Reuters"."""
+    m = _NOTE.search(text) if len(text) < 300 else None
+    return outlets(m["who"]) if m and _STARTS_NOTE.match(text) else []
+
+
+def _end_of(text: str) -> list[str]:
+    """Sources in brackets at the end of a paragraph."""
+    m = _BRACKETS.search(text)
+    if m is None:
+        return []
+    inner = m["who"].strip()
+    before = text[: m.start()]
+    if (found := agencies(inner)) and _ENDED.search(before):
+        return found
+    if PHOTO.search(inner):
+        return []
+    if n := _LABEL.match(inner):
+        return outlets(n["who"])
+    if (n := _BARE_LABEL.match(inner)) and (found := _bare(n)):
+        return found
+    n = _NOTE.search(inner) or _ORIGIN.match(inner)
+    return outlets(n["who"]) if n else []
+
+
+def _bare(m: re.Match[str]) -> list[str]:
+    """The names after a label without a colon, if they are names and not a sentence. Anything may follow "mit" and
+    "avec", so only known agencies count there."""
+    who = m["who"]
+    if m["word"].lower() in _PREPOSITIONS:
+        return agencies(who)
+    if PHOTO.search(who) or (m["word"].lower() == "via" and any(w.islower() for w in who.split())):
+        return []
+    pieces = [_TRIM.sub("", p).strip(" .\"'“”") for p in _SPLIT.split(who) if p.strip()]
+    return outlets(who) if all(map(is_outlet, pieces)) else []
+
+
+def read_tail(body: str) -> BodyTail:
+    """Reads the byline and the notes on sources in the last paragraphs of a body.
+
+    A line "NAME (note that names the sources)" is both. Such lines are not part of the post's text.
+    """
+    paragraphs = body.split("\n\n")
+    authors: list[str] = []
+    credits: list[str] = []
+    taken = 0
+    for text in reversed(paragraphs[-3:]):
+        one = clean_text(text)
+        if "\n" in text.strip() or not one:
+            break
+        who, sources = _signed_note(one)
+        sources = sources or _lone_note(one)
+        if not sources:
+            break
+        authors, credits, taken = who + authors, sources + credits, taken + 1
+    if taken >= len(paragraphs):
+        taken = 0
+    return BodyTail(tuple(dict.fromkeys(authors)), tuple(dict.fromkeys(credits)), taken)
+
+
+def _signed_note(text: str) -> tuple[list[str], list[str]]:
+    """The authors and sources in a line "NAME (note that names the sources)"; ([], []) for another line."""
+    m = _END_NOTE.match(text)
+    sources = (credits_of_line(f"({m['note']})") or _note_sources(m["note"])) if m else []
+    if m is None or not sources or len(clean_text(m["name"])) > 60:
+        return [], []
+    who = [n for n in split_names(m["name"]) if looks_personal(n)]
+    return (who, sources) if who and _covers(m["name"], who) else ([], [])
+
+
+def _lone_note(text: str) -> list[str]:
+    """The sources in a line that is only a note: in brackets, or after a label."""
+    is_note = text[0] in "([（【*" or _LABEL.match(text) or _BARE_LABEL.match(text)
+    return credits_of_line(text) if is_note else []
+
+
+def _note_sources(note: str) -> list[str]:
+    m = _NOTE.search(note)
+    return outlets(m["who"]) if m else []
+
+
+def _covers(text: str, who: list[str]) -> bool:
+    """Whether a text is hardly more than the names found in it."""
+    return len(fold_text(text)) <= sum(len(fold_text(n)) for n in who) + 8
+
+
+def credits(
+    body: str, tail: BodyTail, lines: tuple[str, ...] = (), captions: Iterable[str] = (), beside: Iterable[str] = (),
+    own: Iterable[str] = (),
+) -> tuple[str, ...]:  # fmt: skip
+    """All sources that a post names: at its end, in a dateline "HANOI (Reuters) -", in separate notes, in its meta
+    lines, and `beside` its text (as `of_page` finds them). A source in a caption is the picture's; the site's `own`
+    names are not sources."""
+    found = list(tail.credits)
+    for one in lines:
+        if (m := _IN_META.search(one)) and not PHOTO.search(one[max(0, m.start() - 12) : m.start("who")]):
+            found += outlets(m["who"])
+        else:
+            found += agencies(BY.sub("", one, count=1))
+    pictured = set(captions)
+    paragraphs = body.split("\n\n")
+    first, last = _some(paragraphs, pictured, _FIRST), _some(reversed(paragraphs), pictured, _LAST)[::-1]
+    for text in first:
+        found += dateline(text)[1]
+    for text in dict.fromkeys([*first[:2], *last]):
+        found += credits_of_line(text)
+    site = {fold_text(n) for n in own}
+    return unique_credits(one for one in [*found, *beside] if fold_text(one) not in site)
+
+
+def _some(paragraphs: Iterable[str], left_out: set[str], most: int) -> list[str]:
+    texts = (clean_text(p) for p in paragraphs)
+    return list(islice((t for t in texts if t and t not in left_out), most))
+
+
+def unique_credits(found: Iterable[str]) -> tuple[str, ...]:
+    out: dict[str, str] = {}
+    for one in found:
+        out.setdefault(fold_text(one), one)
+    return tuple(out.values())
+
+
+def dateline(text: str) -> tuple[str, list[str]]:
+    """The place (in capitals, as agencies write it) and the agencies in the dateline at the start of a paragraph."""
+    for rule in _DATELINES:
+        m = rule.match(text[:160])
+        if m is None or not (known := agencies(m["who"])):
+            continue
+        head = text[: m.start("who")].strip(" (（【[/")
+        if not (head.isupper() or len(head.split()) <= _DATELINE_WORDS or any(c.isdigit() for c in head)):
+            continue  # "The British Broadcasting Corporation (BBC) - founded ..." is a sentence
+        place = re.split(r"[(（,，\d]", head)[0].strip(" -–—.")
+        return (place if place.isupper() and 2 < len(place) <= 40 and fold_text(place) not in KNOWN else ""), known
+    return "", []
+
+
+def dateline_place(body: str) -> str:
+    """The place in the dateline of a text, in capitals as written there; "" if there is none."""
+    return next((place for p in body[:2_000].split("\n\n")[:3] if (place := dateline(clean_text(p))[0])), "")
+
+
+def credits_on_page(page: Page, post: Post) -> list[str]:
+    """The sources beside the text: in elements named so, in meta elements, and in schema.org's sourceOrganization."""
+    shown = (element_line(el) for el, _ in post.select(_PLACES, anywhere=False)[:3])
+    texts = [text for text in shown if not PHOTO.search(text)] + page.data.meta(*_METAS)[:3]
+    found = [name for text in texts if len(text) <= 60 for name in outlets(_without_label(text))]
+    return found + page.data.texts(page.data.article(page.addresses), "sourceOrganization")[:3]
+
+
+def _without_label(text: str) -> str:
+    m = _LABEL.match(text)
+    return m["who"] if m else text
+
+
+def captions(post: Post) -> list[str]:
+    """The captions of a post's pictures."""
+    if post.body is None:
+        return []
+    index = post.page.index
+    return [element_line(e) for e in [*index.tag("figcaption"), *index.with_class("wp-caption-text")][:_MOST_CAPTIONS]]
+
+
+def credits_of_post(page: Page, post: Post, text: str, tail: BodyTail, lines: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """All sources that a post names, anywhere on its page, except the site itself."""
+    host = (urlsplit(page.url).hostname or "").lower().removeprefix("www.")
+    return credits(
+        text, tail, lines, captions(post), credits_on_page(page, post), own=(*page.data.names_of_site(), host)
+    )

@@ -1,0 +1,350 @@
+"""Splits a byline into names, without prefixes, job titles, handles and affiliations."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import replace
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from archiver.extraction.authors.byline_vocabulary import AND, BY, NOT_A_NAME, word_set
+from archiver.extraction.metadata import types
+from archiver.extraction.page import Page
+from archiver.extraction.text import clean_text, fold_text
+from archiver.items import Candidate
+
+# Text in brackets is part of the name as written ("Mei Tan (May)", "Jon Reed (Acme Labs)"), unless it is a handle, an
+# address, a job title or an agency.
+_PAREN = re.compile(
+    r"[\[【][^\]】]{0,80}[\]】]|[(（](?=[^)）]*(?:@|https?:|www\.|\d|\b(?:author|editor|writer|reporter|guest|staff|he|"
+    r"she|they|him|her|Reuters|AP|AFP|dpa|CNN|BBC)\b))[^)）]{0,80}[)）]|[(（]\s*[)）]",
+    re.IGNORECASE,
+)
+_HANDLE = re.compile(r"(?<!\w)@[\w.]+|\S+@\S+\.\w+|https?://\S+|www\.\S+")
+_ADJECTIVE = (
+    r"senior|junior|chief|deputy|managing|associate|assistant|contributing|guest|staff|executive|lead|principal|"
+    r"special|"
+    r"freelance|former|certified|licensed|registered|award-winning|political|business|science|health|technology|tech|"
+    r"national|foreign|news|sports?|world|features?|digital|data|investigative|medical|legal|opinion|content|web|"
+    r"global|"
+    r"social media|marketing|product|brand|software|creative|communications?|commerce|finance|financial|travel|food|"
+    r"wellness|fitness|culture|lifestyle|career|education|climate|environment|economics?|policy|research|technical|seo|"
+    r"b2b|growth|customer|community|editorial|copy|founding|our|the|a|an"
+)
+_OFFICE = (
+    r"writer|reporter|editor|correspondent|contributor|columnist|author|blogger|journalist|intern|producer|publisher|"
+    r"photographer|analyst|director|manager|president|founder|co-?founder|owner|partner|ceo|cto|coo|cmo|cfo|vp|"
+    r"vice president|professor|lecturer|fellow|researcher|scientist|strategist|specialist|consultant|advisor|adviser|"
+    r"attorney|lawyer|engineer|developer|designer|marketer|copywriter|expert|coach|therapist|dietitian|nutritionist|"
+    r"physician|nurse|teacher|instructor|executive|officer|coordinator|evangelist|advocate|architect|administrator|"
+    r"chair|chairman|head|editor[- ]in[- ]chief|staff|team|freelancer|critic|host|"
+    r"redakteur(?:in)?|redaktion|autorin|journalistin?|journaliste|rédacteur|rédactrice|rédaction|redactora?|redacción|"
+    r"periodista|giornalista|redattore|redazione|redacteur|redaktör|редактор|журналист|корреспондент|muhabir|yazar|"
+    r"phóng viên|biên tập viên|cộng tác viên|wartawan|记者|編集者|編集部|기자|선임기자"
+)
+# A piece of a byline that is a job title or a degree.
+ROLE = re.compile(
+    rf"^(?:(?:{_ADJECTIVE})(?:\s+(?:and|&)\s+(?:{_ADJECTIVE}))?\s+)*(?:{_OFFICE})s?"
+    r"(?:\s*(?:\bat\b|\bof\b|\bfor\b|\bin\b|\bund\b|\band\b|\bwith\b|@|,|&|/|-|–|\bbei\b|\bchez\b)\s*.*)?$|"
+    r"^(?:head|director|chief|vice president|vp|manager|professor|editor|founder)\s+(?:of|for|in)\b.*$|"
+    r"^(?:ph\.?\s?d\.?|m\.?d\.?|m\.?s\.?c?\.?|m\.?a\.?|b\.?a\.?|b\.?s\.?c?|r\.?d\.?n?\.?|r\.?n\.?|j\.?d\.?|"
+    r"m\.?b\.?a\.?|m\.?p\.?h\.?|esq\.?|cfa|cpa|cfp®?|d\.?o\.?|d\.?d\.?s\.?|l\.?d\.?n?|cpt|pharm\.?d\.?|lcsw|facs|faap|"
+    r"dpt|cissp|dvm|vmd|ll\.?m\.?|ed\.?d\.?|psy\.?d\.?|lmft|lpc|bcba|np|pa-c|fnp(?:-c)?|rdh|cscs|aprn|bsn|msn|dacvb|"
+    r"m\.?ed\.?|m\.?eng\.?|dipl\.?(?:-?ing\.?)?|dr\.?|prof\.?|(?-i:[A-Z]{2,6}(?:-[A-Z]{1,3})?))$",
+    re.IGNORECASE,
+)
+_CAPITALS = re.compile(r"[A-Z]{2,6}(?:-[A-Z]{1,3})?")
+_ROLE_END = re.compile(
+    rf"^(?P<name>.*?\S)\s*[,–—-]?\s+(?:(?:{_ADJECTIVE.removesuffix('|our|the|a|an')})\s+)*"
+    rf"(?:{_OFFICE.replace('head|', '').replace('team|', '').replace('staff|', '').replace('host|', '')})$",
+    re.IGNORECASE,
+)
+_TITLE = re.compile(r"^(?:mr|mrs|ms|dr|prof|rev|sir|dame|herr|frau|mme|m)\.?\s+", re.IGNORECASE)
+_PARTICLES = word_set(
+    "de del della di da dos das do van von der den zu zum la le les el al bin ibn ben bint binti y e du ter ten af "
+    "ap 't "
+    "of san st d' i"
+)
+# Words of headings, menus and topics that are in hardly any name.
+_COMMON = word_set(
+    "a an and are at be by for from has have how in is it its more new news not now of on or our out over read see "
+    "share "
+    "than that the their then this to top up us was we what when where which who why will with you your about all also "
+    "after before best better big blog books business buy career careers case center choose click college community "
+    "company contact content customer daily data day days design development digital download education email events "
+    "expert experts faq features finance find first fitness food free full get gear go guide guides health help "
+    "home hour "
+    "hours ideas industry insights international investing latest learn learning lifestyle link list live local love "
+    "make management market marketing media medicine minute minutes month months next nutrition online opinion part "
+    "people "
+    "podcast policy politics popular post posts press privacy product products program reading real recipes related "
+    "report reports research resources review reviews school science search security series service services shop "
+    "shopping site skip social software solutions special sports start startup stories story strategy subscribe "
+    "success support table team tech technology terms tips today tools topics training travel trends updated "
+    "updates use "
+    "video videos view watch week weekly welcome wellness work world year years yes joined article articles tags "
+    "tag date "
+    "last updated reviewed written loading player care vision estimated author editorial living healthy family kids "
+    "car cars "
+    "home house garden web site pages page number phone address department office city street road park south north "
+    "west "
+    "east new united states county state national american english group inc ltd llc corp university institute college "
+    "foundation association society council committee agency bank hotel hotels restaurant museum church press magazine "
+    "journal times post herald gazette tribune radio tv television studio studios labs lab partners capital ventures "
+    "january february march april june july august september october november december monday tuesday wednesday "
+    "thursday "
+    "friday saturday sunday artificial intelligence machine social cloud open source mobile app apps game games gaming "
+    "real estate personal financial health mental small large high low top ten one two three introduction overview "
+    "summary "
+    "contents conclusion key takeaways table quick links case studies white paper press release"
+)
+_DATEISH = re.compile(r"\d{4}|\d{1,2}[:/.]\d{2}|\b(?:min(?:ute)?s? read|ago)\b", re.IGNORECASE)
+_LEAK = re.compile(
+    r"[<>{}=\\$%#®©™]|\[object|^[\w-]+(?:\.[\w-]+){3,}$|^\w+_\w+\.\w+$|^\W|\w{4}[.!?]\s|[。！？:：]|[?!]$"
+)
+_HAN = re.compile(r"^[\u4e00-\u9fff·]{2,4}$")
+_SURNAMES = frozenset(
+    "王李张張刘劉陈陳杨楊黄黃赵趙吴吳周徐孙孫马馬朱胡郭何高林罗羅郑鄭梁谢謝宋唐许許韩韓冯馮邓鄧曹彭曾肖蕭田董袁潘于於蒋蔣"
+    "蔡余杜叶葉程苏蘇魏吕呂丁任沈姚卢盧姜崔钟鐘譚谭陆陸汪范范金石廖贾賈夏韦韋付方白邹鄒孟熊秦邱江尹薛闫閻段雷侯龙龍史陶黎贺賀"
+    "顾顧毛郝龚龔邵万萬钱錢严嚴覃武戴莫孔向汤湯"
+)
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff々・\s]{2,12}")
+_CJK_LABEL = re.compile(
+    r"[于於在日期时時更新发發布表类類签標阅閱读讀钟鐘前后後评評论論次数數字首页頁档檔的了是]|カテゴリ|タグ|投稿|公開|コメント|"
+    r"について|ブログ|ニュース|記事|新闻|新聞"
+)
+_HANGUL = re.compile(r"[가-힣]{2,4}")
+_KANA_OR_SPACE = re.compile(r"[\u3040-\u30ff\s]")
+_INNER_PARTICLES = _PARTICLES - {"de", "van", "von", "da", "di", "el", "al", "la", "le", "st", "san"}
+"""Particles that no name begins with."""
+_BEFORE_OFFICE = re.compile(r"(.{4,40}?)\s(?:[–—|•⋅-]|for|at)\s")
+_LONGEST, _MOST = 400, 25
+_TAIL = re.compile(
+    r"\s*(?:[|•⋅]|\s[–—-]\s|\s/\s|\son\s(?=\w+,? \d|\d)|\blast\s+(?:updated|modified|edited)\b|\bupdated\b|"
+    r"\bpublished\b|\bposted\b|\bfor\s+the\b|\bon\s+behalf\s+of\b|\bspecial\s+to\b|\breporting\s+from\b).*$",
+    re.IGNORECASE,
+)
+_SUFFIX = re.compile(r"\s*(?:,\s*)?(?:Ph\.?D|M\.?D|MBA|RD|Esq)\.?$")
+
+
+@lru_cache(maxsize=4096)
+def looks_personal(text: str) -> bool:
+    """Whether a text has the form of a person's name: a few words with capitals, or one handle."""
+    words = re.sub(r"\s*[(（][^)）]*[)）]", "", text).split()
+    if not 1 <= len(words) <= 5:
+        return False
+    if len(words) == 1:
+        return len(text) >= 2
+    return all(w.lower() in _PARTICLES or not w[0].islower() for w in words) and not any(c.isdigit() for c in text)
+
+
+@lru_cache(maxsize=4096)
+def is_full_name(text: str) -> bool:
+    """Whether a text can be recognised as a name without any mark: first and last name with capitals, and no word of
+    a heading among them; in scripts without capitals, a text of a name's length."""
+    if any(c.isdigit() for c in text) or len(text) > 50 or NOT_A_NAME.match(text) or ROLE.match(text):
+        return False
+    if _CJK.fullmatch(text):
+        return _is_cjk_name(text)
+    if _HANGUL.fullmatch(text):
+        return True
+    bare = _TITLE.sub("", text)
+    words = bare.split()
+    if not 2 <= len(words) <= 4 or not looks_personal(bare) or words[0].lower() in _INNER_PARTICLES:
+        return False
+    if any(w.strip(".,'’").lower() in _COMMON or len(w) > 18 for w in words):
+        return False
+    return not (text.isupper() and len(text) < 6)
+
+
+def _is_cjk_name(text: str) -> bool:
+    """Whether a text in Han or kana is no label and, in Han alone, begins with a Chinese surname."""
+    if _HAN.match(text.replace(" ", "")) and text[0] not in _SURNAMES and not _KANA_OR_SPACE.search(text):
+        return False
+    return not _CJK_LABEL.search(text)
+
+
+@lru_cache(maxsize=4096)
+def is_name(text: str) -> bool:
+    """Whether a text can be an author's name at all: a person, a desk, an account."""
+    if not 2 <= len(text) <= 70 or not any(c.isalpha() for c in text) or NOT_A_NAME.match(text):
+        return False
+    if _DATEISH.search(text) or text.startswith(("http", "//", "www.")) or len(text.split()) > 8:
+        return False
+    if " " in text and any(c.isdigit() for c in text):
+        return False
+    return not _LEAK.search(text)
+
+
+def split_names(text: str, one: bool = False) -> list[str]:
+    """The names in a byline, in order, each once.
+
+    `one`: the text is in a place meant for one author (a profile link, an author object), so that "Science and
+    Health" stays whole and only what is plainly two people is split.
+    """
+    text = clean_text(text)
+    if not text or len(text) > _LONGEST or "{{" in text or "${" in text:
+        return []
+    text = _strip_by(text)
+    text = clean_text(_HANDLE.sub(" , " if not one else " ", _PAREN.sub(" ", text)))
+    if not one:
+        text = _TAIL.sub("", text)
+    elif (m := _BEFORE_OFFICE.match(text)) and is_full_name(m[1]):
+        text = m[1]
+    out: dict[str, str] = {}
+    for piece in map(_bare, _divide(text, one)):
+        if piece and is_name(piece) and not _is_role(piece, follows=bool(out)):
+            name = _in_mixed_case(piece)
+            out.setdefault(name.casefold(), name)
+    return list(out.values())[:_MOST]
+
+
+def _is_role(piece: str, follows: bool) -> bool:
+    """Whether a piece is a job title or degree; capitals alone are one only if they follow a name."""
+    return bool(ROLE.match(piece)) and (follows or not _CAPITALS.fullmatch(piece))
+
+
+def _in_mixed_case(piece: str) -> str:
+    """A name that is written in capitals as it is usually written."""
+    if piece.isupper() and len(piece) > 5 and " " in piece and piece.isascii():
+        return " ".join(w.capitalize() if len(w) > 2 else w for w in piece.split())
+    return piece
+
+
+def _bare(piece: str) -> str:
+    """A piece of a byline without what is not the name: quotes, a degree, a job title after a full name."""
+    piece = _strip_by(piece).strip(" \t,;:.|/·•⋅–—-*\"“”'’") if piece.strip(" .") else ""
+    piece = _SUFFIX.sub("", piece)
+    if (m := _ROLE_END.match(piece)) and (is_full_name(m["name"]) or _HANGUL.fullmatch(m["name"])):
+        piece = m["name"].rstrip(" ,-–—")
+    return piece + "." if re.search(r"\b(?:Jr|Sr)$", piece) else piece
+
+
+def _strip_by(text: str) -> str:
+    for _ in range(2):
+        m = BY.match(text)
+        if not m or m.end() == len(text) or m.end() == 0:
+            break
+        text = text[m.end() :]
+    return text
+
+
+def _divide(text: str, one: bool) -> list[str]:
+    """The pieces of a byline that may be names."""
+    text = re.sub(r",\s*(Jr|Sr|II|III|IV)\b\.?", r" \1", text)
+    pieces = [p.strip() for p in AND.split(text) if p and p.strip()]
+    if len(pieces) == 1:
+        return _chinese_names(text) or pieces
+    kept = [p for p in pieces if not ROLE.match(p.strip(" ."))]
+    people = all(looks_personal(p) for p in kept)
+    if people and (not one or all(len(p.split()) > 1 or _HAN.match(p) for p in kept)):
+        return kept
+    if one:
+        return [kept[0]] if len(kept) == 1 else [text]
+    return kept if people else [p for p in re.split(r"\s*[,;、，|/]\s*", text) if p]
+
+
+def _chinese_names(text: str) -> list[str]:
+    """Chinese names separated by spaces; two words may be the family and given name of one Japanese person."""
+    words = text.split()
+    if len(words) < 2 or not all(_HAN.match(w) for w in words):
+        return []
+    return words if len(words) > 2 or all(w[0] in _SURNAMES for w in words) else []
+
+
+def swapped(text: str) -> str:
+    """ "Doe, Jane" as "Jane Doe": citation_author and dc.creator have the family name first."""
+    m = re.fullmatch(r"([^,\s]+(?:\s[^,\s]+)?),\s*([^,]+)", clean_text(text))
+    return f"{m[2]} {m[1]}" if m and not ROLE.match(m[2]) else clean_text(text)
+
+
+# Which declared authors are doubtful: the name of the site or the host, an account name not meant for readers.
+
+Names = tuple[str, ...]
+DOUBTFUL = 0.3
+"""The confidence of a candidate that is kept as evidence and never chosen."""
+_DECLARED = ("json-ld", "meta", "microdata", "rdfa")
+# Account names not meant for readers: with digits among the letters; with words joined by signs.
+_RUBBISH_ACCOUNT = re.compile(r"(?=[a-z]*\d)[a-z0-9]{9,}|\d+")
+_JOINED_ACCOUNT = re.compile(r"[a-z][a-z0-9]*(?:[._-][a-z0-9]+)+")
+
+
+def doubtful_authors(found: list[Candidate[Names]], page: Page, site: set[str]) -> list[Candidate[Names]]:
+    """The candidates, the doubtful ones with the confidence DOUBTFUL. Only what a page declares can be doubtful.
+
+    `site`: the site's own names, folded.
+    """
+    doubts = _Doubts(page, site, found)
+    return [
+        replace(c, confidence=min(c.confidence, DOUBTFUL)) if c.source in _DECLARED and doubts.has(c) else c
+        for c in found
+    ]
+
+
+class _Doubts:
+    """The reasons to doubt a declared author, with what they are checked against."""
+
+    def __init__(self, page: Page, site: set[str], found: list[Candidate[Names]]) -> None:
+        self.page, self.site = page, site
+        self.persons, self.hosts = _persons(page), _host_names(page)
+        self.declared = Counter(_keys(c) for c in found if c.source in _DECLARED)
+        self.is_only_source = len({c.source for c in found}) == 1
+
+    def has(self, one: Candidate[Names]) -> bool:
+        keys = _keys(one)
+        once = self.declared[keys] == 1
+        full = all(map(is_full_name, one.value))
+        if keys <= self.site and not (keys <= self.persons or (full and one.source == "meta")):
+            return True
+        if keys <= self.hosts and not full and once:
+            return True
+        if all(_RUBBISH_ACCOUNT.fullmatch(n) or (once and _JOINED_ACCOUNT.fullmatch(n)) for n in one.value):
+            return not page_shows(self.page, one.value)
+        is_phrase = one.source == "meta" and not full and once and " " in one.value[0]
+        return self._is_lone(one, is_phrase) and not page_shows(self.page, one.value)
+
+    def _is_lone(self, one: Candidate[Names], is_phrase: bool) -> bool:
+        """Whether a weak source is the only one, and has one name.
+
+        One name that only JSON-LD or Dublin Core gives is as often that of the person who entered the page as the
+        author's, and a phrase in a meta element as often a job title. WordPress gives the author there, whether its
+        theme shows it or not.
+        """
+        is_weak = one.source == "json-ld" or one.locator.startswith("dc") or is_phrase
+        is_single = len(_keys(one)) == 1
+        return self.is_only_source and is_weak and is_single and "single-post" not in self.page.body_classes
+
+
+def _keys(one: Candidate[Names]) -> frozenset[str]:
+    return frozenset(map(fold_text, one.value))
+
+
+def _persons(page: Page) -> set[str]:
+    """The authors that JSON-LD declares as persons, folded."""
+    node = page.data.article(page.addresses) or {}
+    return {
+        fold_text(name)
+        for value in page.data.resolve(node.get("author"))
+        if isinstance(value, dict) and "person" in types(value)
+        for name in page.data.texts(value, "name")
+    }
+
+
+def _host_names(page: Page) -> set[str]:
+    """The names in a host that may be the site's: "example" of www.example.co.uk."""
+    labels = (urlsplit(page.url).hostname or "").removeprefix("www.").split(".")
+    return {fold_text(label) for label in labels[:2] if len(label) > 3}
+
+
+def page_shows(page: Page, found: Names) -> bool:
+    """Whether one of some names is in the visible text of the page."""
+    wanted = [n.casefold() for n in found]
+    return any(
+        n in text.casefold()
+        for el in page.index.order
+        if el.tag not in ("script", "style", "head", "title", "meta", "link")
+        for text in (el.text, el.tail)
+        if text
+        for n in wanted
+    )

@@ -1,0 +1,450 @@
+"""Reads the bylines in some lines of a page: names, and the signs by which they are the author's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from lxml.etree import _Element as Element
+
+from archiver.extraction.authors import author_markup as marks
+from archiver.extraction.authors.author_markup import LineReader, MarkedLine, MarkedText, after, before
+from archiver.extraction.authors.byline_vocabulary import AND, BY, LABEL, NOT_A_NAME, OTHER_PART, SIGNED
+from archiver.extraction.authors.person_names import ROLE, is_full_name, looks_personal, split_names
+from archiver.extraction.page import Page
+from archiver.extraction.post_locator import Post
+from archiver.extraction.text import clean_text, element_line, fold_text
+
+# The boxes about the author that follow a post.
+
+_MOST = 2  # people in the boxes of one post
+_BOXES, _LINKS, _TITLE_LENGTH = 60, 13, 22
+_NO_BOX = frozenset({"html", "body", "main", "link", "meta"})
+_ABOUT = re.compile(
+    r"^(?:about|meet|über|à propos de|sobre|об авторе:?|hi,? i['’]?m)\s+(?!the\b|me\b|us\b)", re.IGNORECASE
+)
+
+
+def author_boxes(page: Page, end: int, top: Element | None) -> list[tuple[str, str]]:
+    """The people named by author boxes after the element at position `end`, each with the first line of the box.
+
+    `top`: the post's heading. A row of boxes with different people is a list of people, or of other posts.
+    """
+    out: list[tuple[str, str]] = []
+    last: Element | None = None
+    for el in _marked(page)[:_BOXES]:
+        if page.index.order[el] <= end or el.tag in _NO_BOX or _inside(el, last) or not _is_own(page, el, top):
+            continue
+        last = el
+        lines = list(islice(LineReader(600).lines([(el, False)]), 4))
+        if who := next((w for x in lines for w in _boxed(x)), None):
+            out.append((who, lines[0].text[:200]))
+    return out if len({who for who, _ in out}) <= _MOST else []
+
+
+def _marked(page: Page) -> list[Element]:
+    """The elements whose classes mark them as an author's, in document order."""
+    found: list[Element] = []
+    for classes in page.index.classes():
+        if marks.author_mark(classes) in (marks.BOX, marks.NAME, marks.AUTHOR):
+            found += page.index.with_class(classes)
+    return sorted(found, key=page.index.order.__getitem__)
+
+
+def _is_own(page: Page, el: Element, top: Element | None) -> bool:
+    """Whether an element belongs to the post itself, not to comments, a menu or the card of another post."""
+    if any(marks.is_foreign(a) for a in marks.ancestors_of(el)) or marks.is_foreign(el):
+        return False
+    return not _in_card(page, el, top)
+
+
+def _boxed(one: MarkedLine) -> Iterator[str]:
+    for chunk in one.chunks[:4]:
+        text = _ABOUT.sub("", chunk.text)
+        if len(text) > 70 or LABEL.fullmatch(text) or chunk.mark == marks.NOT:
+            continue
+        found = split_names(text, one=True)
+        if len(found) == 1 and looks_personal(found[0]) and (is_full_name(found[0]) or chunk.mark == marks.NAME):
+            yield found[0]
+
+
+def _inside(el: Element, top: Element | None) -> bool:
+    return top is not None and any(a is top for a in marks.ancestors_of(el))
+
+
+def _short(el: Element) -> str:
+    """The first texts of an element, enough to distinguish a label from a title."""
+    return clean_text(" ".join(islice(map(str, el.itertext()), 20)))
+
+
+def _in_card(page: Page, el: Element, top: Element | None) -> bool:
+    """Whether an element is in the card of another post: beside a link to another page that is as long as a title."""
+    at = el.getparent()
+    for _ in range(4):
+        if at is None or at.tag in ("body", "main", "html") or (top is not None and _inside(top, at)):
+            return False
+        if any(_is_title_link(page, a) for a in islice(at.iter("a"), _LINKS)):
+            return True
+        at = at.getparent()
+    return False
+
+
+def _is_title_link(page: Page, a: Element) -> bool:
+    """Whether a link to another page has the length of a title and is not part of a sentence."""
+    text = _short(a)
+    if len(text) < _TITLE_LENGTH or marks.leads_to_person(a.get("href") or ""):
+        return False
+    outer = a.getparent()
+    if outer is not None and outer.tag == "p" and len(_short(outer)) > len(text) + 20:
+        return False
+    url = page.join(a.get("href"))
+    return bool(url) and url.partition("#")[0].rstrip("/") not in page.addresses
+
+
+CONFIDENCE = {"by": 0.9, "mark": 0.88, "link": 0.87, "avatar": 0.8, "role": 0.7, "date": 0.62, "box": 0.72}
+"""The confidence of each kind of sign beside the heading."""
+SURE = ("by", "mark", "link")
+_AWAY = 0.14  # less confidence for a sign after the text
+_NEAR = 16  # lines below the heading that may hold an unmarked name
+_SHORT, MIDDLE = 80, 240  # characters of a line that can be a byline among the text, and before it
+LONG = 200  # characters that make a paragraph of text, not a meta line
+_DATE = re.compile(
+    r"\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|\b(?:19|20)\d\d\b|\b\d+\s*(?:min|minute|hour|day|week|month|year)s?\b|"
+    r"\b(?:19|20)\d\d[年./-]|\d\s*月\s*\d",
+    re.IGNORECASE,
+)
+_JOINT = re.compile(r"(?:[,，、;&+/·•⋅]|\b(?:and|und|et|y|e|и|và|ve|with)\b|\s)+", re.IGNORECASE)
+_GOES_ON = re.compile(r"(?:,|&|\band|\bund|\bet|\by|、)\s*$")
+_LONGEST_CHUNK, _LONGEST_NAMES = 160, 60
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """One byline: its names, the kind of sign (a key of CONFIDENCE), the place, and the number of its line there."""
+
+    names: tuple[str, ...]
+    kind: str
+    place: str
+    raw: str
+    line: int = 0
+
+    @property
+    def folded(self) -> frozenset[str]:
+        return frozenset(map(fold_text, self.names))
+
+    @property
+    def confidence(self) -> float:
+        return CONFIDENCE[self.kind] - (_AWAY if self.place == "after" and self.kind != "box" else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Spot:
+    """A chunk in its line: the line's number among the lines, and the chunk's in the line."""
+
+    lines: list[MarkedLine]
+    number: int
+    index: int
+
+    @property
+    def line(self) -> MarkedLine:
+        return self.lines[self.number]
+
+    @property
+    def chunk(self) -> MarkedText:
+        return self.line.chunks[self.index]
+
+    def signature(self) -> re.Match[str] | None:
+        """The words that introduce an author at the start of the chunk, unless they belong to a sentence."""
+        in_sentence = self.index and _is_prose(self.line.chunks[self.index - 1].text)
+        return None if in_sentence else SIGNED.match(self.chunk.text)
+
+    def is_before_role(self) -> bool:
+        """Whether a job title follows, in this line or at the start of the next."""
+        following = self.line.chunks[self.index + 1 : self.index + 2]
+        if not following:
+            following = [c for one in self.lines[self.number + 1 : self.number + 2] for c in one.chunks[:1]]
+        return bool(following and ROLE.match(following[0].text.strip(" -–—,·|")))
+
+    def is_beside_date(self) -> bool:
+        """Whether a date is in this line, or in the short line before or after it."""
+        beside = [self.line, *self.lines[max(self.number - 1, 0) : self.number]]
+        beside += self.lines[self.number + 1 : self.number + 2]
+        return any(len(x.text) < 60 and _DATE.search(x.text) for x in beside) and len(self.line.text) < 90
+
+
+def read_bylines(lines: list[MarkedLine], place: str) -> list[Sign]:
+    """The bylines of some lines, in reading order."""
+    return _BylineReader(lines, place).read()
+
+
+class _BylineReader:
+    """Collects the bylines of some lines. The names of one byline may be in several chunks.
+
+    `state` is "by" while names are expected or may continue, "other" while those that follow did something else than
+    write the post, else "".
+    """
+
+    def __init__(self, lines: list[MarkedLine], place: str) -> None:
+        self.lines, self.place = lines, place
+        self.signs: list[Sign] = []
+        self.state = ""
+        self.names: list[str] = []
+        self.kind, self.raw, self.began = "", "", 0
+        self.shape: tuple[object, ...] = ()
+        self.is_complete = True
+        self.pictures: set[str] = set()
+        self.paragraphs = 0
+
+    def read(self) -> list[Sign]:
+        for number, one in enumerate(self.lines):
+            self.paragraphs += len(one.text) >= LONG
+            self.pictures.update(fold_text(p) for p in one.pictures)
+            if len(one.text) > (_SHORT if self.paragraphs > 1 else MIDDLE):
+                self._stop()
+                continue
+            for index in range(len(one.chunks)):
+                self._read_chunk(_Spot(self.lines, number, index))
+        self._close()
+        return self.signs
+
+    def _close(self) -> None:
+        """Ends the byline that is being read."""
+        if self.names:
+            found = tuple(dict.fromkeys(self.names))
+            self.signs.append(Sign(found, self.kind, self.place, self.raw[:200], self.began))
+        self.names, self.kind = [], ""
+
+    def _stop(self) -> None:
+        """Ends the byline; no more names are expected."""
+        self._close()
+        self.state = ""
+
+    def _read_chunk(self, at: _Spot) -> None:
+        text = at.chunk.text
+        if self.names and _JOINT.fullmatch(text):
+            self.is_complete, self.state = False, "by" if self.kind == "by" else self.state
+            return
+        if OTHER_PART.match(text):
+            self._close()
+            self.state = "other"
+            return
+        signature = at.signature()
+        if LABEL.fullmatch(text) or ((m := signature or BY.match(text)) and m.end() == len(text)):
+            self._close()
+            self.state, self.raw, self.began = "by", at.line.text, at.number
+            return
+        kind = self._kind_of(at, signed=signature is not None)
+        if not kind:
+            self._pass_over(text)
+        elif self.state != "other" or signature:
+            self._take(at, text[signature.end() :] if signature else text, kind)
+
+    def _pass_over(self, text: str) -> None:
+        """Ends the byline at a text that is no name, unless it joins names or belongs to somebody else's part."""
+        if not (self.state == "other" and split_names(text)) and not _JOINT.fullmatch(text):
+            self._stop()
+
+    def _take(self, at: _Spot, text: str, kind: str) -> None:
+        """Adds the names of a text to the byline, or begins a new byline with them."""
+        chunk = at.chunk
+        found = split_names(text, one=bool(chunk.href) or chunk.mark == marks.NAME)
+        if not found or not all(_fits(x, kind) for x in found):
+            self._stop()
+            return
+        shape = (chunk.el.tag, chunk.el.get("class"))
+        if not self._continues(kind, shape, chunk.text):
+            self._close()
+            self.kind, self.shape, self.raw, self.began = kind, shape, at.line.text, at.number
+        self.names += found
+        self.is_complete = not _GOES_ON.search(chunk.text)
+        self.state = "by" if kind == "by" and not self.is_complete else ""
+
+    def _continues(self, kind: str, shape: tuple[object, ...], text: str) -> bool:
+        """Whether more names of the same byline follow: after a conjunction, or in an element of the same shape."""
+        if not self.names or (self.kind != kind and kind == "date"):
+            return False
+        return not self.is_complete or self.shape == shape or text[:1] in ",&"
+
+    def _kind_of(self, at: _Spot, signed: bool) -> str:
+        """The kind of sign that makes a chunk a name, "" if there is none. `signed`: a word introduces it."""
+        chunk, text = at.chunk, at.chunk.text
+        if len(text) > _LONGEST_CHUNK or NOT_A_NAME.match(text) or (chunk.href and marks.leads_to_term(chunk.href)):
+            return ""
+        if self.paragraphs > 1 and (at.index or not signed):
+            return ""
+        if signed or (self.state == "by" and (at.number == self.began or _stands_for_itself(chunk, at.line))):
+            return "by"
+        kind = _kind_by_markup(chunk)
+        if kind:
+            return kind if len(at.line.text) < LONG else ""
+        return self._kind_by_look(at) if self._may_be_unmarked(at) else ""
+
+    def _may_be_unmarked(self, at: _Spot) -> bool:
+        """Whether a name that nothing marks may be in this place: near the heading, in a line of names and dates."""
+        chunk, whole = at.chunk, at.line.text
+        if chunk.mark == marks.NOT or chunk.head or chunk.text.endswith(":"):
+            return False
+        if self.paragraphs or at.number > _NEAR or len(whole) > _LONGEST_CHUNK:
+            return False
+        return all(c is chunk or _is_beside_name(c.text) for c in at.line.chunks)
+
+    def _kind_by_look(self, at: _Spot) -> str:
+        text = at.chunk.text
+        if _with_degrees(text):
+            return "role"
+        if len(text) > _LONGEST_NAMES or not _full_names(text):
+            return ""
+        if at.chunk.mark == marks.BOX:
+            return "mark"
+        if fold_text(text) in self.pictures:
+            return "avatar"
+        if at.is_before_role():
+            return "role"
+        return "date" if at.is_beside_date() else ""
+
+
+def _kind_by_markup(chunk: MarkedText) -> str:
+    if chunk.mark in (marks.NAME, marks.AUTHOR):
+        return "mark"
+    return "link" if chunk.href and marks.leads_to_person(chunk.href) else ""
+
+
+def _is_beside_name(text: str) -> bool:
+    """Whether a text is one of those in a byline beside the name: a word or two, a date, a job title."""
+    return bool(len(text.split()) < 3 or _DATE.search(text) or ROLE.match(text))
+
+
+def _is_prose(text: str) -> bool:
+    """Whether the words before a "by" are a sentence: "the plugin that was written" by somebody."""
+    return len(text.split()) > 6 and not _DATE.search(text)
+
+
+def _stands_for_itself(chunk: MarkedText, one: MarkedLine) -> bool:
+    """Whether a text may be the name that a label in an earlier line introduces."""
+    return (
+        chunk.mark in (marks.NAME, marks.AUTHOR)
+        or marks.leads_to_person(chunk.href)
+        or _full_names(chunk.text)
+        or (one.text == chunk.text and " " not in chunk.text)
+    )
+
+
+def _full_names(text: str) -> bool:
+    """Whether a text consists of names that can be recognised without a mark."""
+    return is_full_name(text) or (
+        any(c in text for c in ",;&、") and len(found := split_names(text)) > 1 and all(is_full_name(x) for x in found)
+    )
+
+
+def _with_degrees(text: str) -> bool:
+    """Whether a text is full names with degrees or job titles: "Ann Poe, MD; Eva Roe, PhD"."""
+    pieces = [p.strip(" .") for p in AND.split(text) if p.strip(" .")]
+    people = [p for p in pieces if not ROLE.match(p)]
+    return len(people) < len(pieces) and bool(people) and all(is_full_name(p) for p in people)
+
+
+def _fits(name: str, kind: str) -> bool:
+    """Whether a name has the form that a sign of this kind requires."""
+    if kind in ("avatar", "role", "date"):
+        return is_full_name(name)
+    if kind == "link" and " " in name and not is_full_name(name) and name.isascii():
+        return False
+    return looks_personal(name) and not ROLE.match(name)
+
+
+# Who signed the post: reads the lines around its heading and after its text, without a table for the platform.
+
+_MANY = 3  # bylines of one post: more than these belong to several posts
+_TOP = 2  # lines below the heading that hold the post's own byline, whatever follows
+_LAST = 4  # paragraphs at the end of a body that may be its byline
+_NAME_ENDS = re.compile(r"[.,;(|–—]|\s(?:is|was|who|has|and\s+is)\s")
+
+
+def find_signatures(
+    page: Page, post: Post, declared: Collection[frozenset[str]] = (), *, agreed: bool = False
+) -> tuple[list[Sign], bool]:
+    """Every byline found, best first, and whether they belong to many posts or works, each with its own author.
+
+    `declared`: sets of names (folded) that the page declares as its authors. Where a byline beside the heading has
+    exactly one of these sets, or another visible one did (`agreed`), what follows the text is not read: two sources
+    of different kinds are enough.
+    """
+    top = _anchor(page, post)
+    out, end = _around_heading(page, top) if top is not None else (_at_start(page), -1)
+    sure = [s for s in out if s.kind in SURE]
+    many = len({s.names for s in sure if s.place == "below"}) > _MANY
+    if many or not (agreed or any(s.folded in declared for s in sure)):
+        out += _after(page, post, end, top)
+    return sorted((s for s in out if not many or s.line < _TOP), key=lambda s: -s.confidence), many
+
+
+def _around_heading(page: Page, top: Element) -> tuple[list[Sign], int]:
+    """The bylines below and above a heading, and the position of the last element that was read."""
+    above = [x for x in LineReader(700).lines(before(top)) if len(x.text) < LONG][:6]
+    below = list(_till_text(LineReader(3500).lines(after(top))))
+    end = page.index.order.get(below[-1].chunks[-1].el, -1) if below and below[-1].chunks else -1
+    out = read_bylines(below, "below")
+    # Right above a heading a plain name beside a date is a topic as often as a person.
+    return out + [s for s in read_bylines(above, "above") if s.kind != "date"], end
+
+
+def _at_start(page: Page) -> list[Sign]:
+    """The sure bylines at the start of a page without a heading."""
+    body = page.index.tag("body")[:1]
+    lines = list(_till_text(LineReader(3500).lines((child, False) for b in body for child in b)))
+    return [s for s in read_bylines(lines, "below") if s.kind in SURE]
+
+
+def _after(page: Page, post: Post, end: int, top: Element | None) -> list[Sign]:
+    """The bylines below the text, and the author boxes."""
+    out: list[Sign] = []
+    if post.body is not None:
+        rest = [x for _, x in zip(range(10), LineReader(900).lines(after(post.body)), strict=False)]
+        out += [s for s in read_bylines(list(_till_heading(rest)), "after") if s.kind in SURE]
+    out += [Sign((who,), "box", "after", raw) for who, raw in author_boxes(page, end, top)]
+    return out
+
+
+def signatures_in_text(text: str) -> list[Sign]:
+    """The bylines among the last paragraphs of a body: "This post was written by Jane Doe, who keeps bees.\""""
+    out: list[Sign] = []
+    for paragraph in text[-1500:].split("\n\n")[-_LAST:]:
+        one = clean_text(paragraph)
+        m = SIGNED.match(one) if len(one) < MIDDLE and not OTHER_PART.match(one) else None
+        if m and 3 < m.end() < len(one):
+            found = [n for n in split_names(_NAME_ENDS.split(one[m.end() :], maxsplit=1)[0]) if is_full_name(n)]
+            if found:
+                out.append(Sign(tuple(found), "by", "after", one[:200]))
+    return out
+
+
+def _till_text(lines: Iterator[MarkedLine]) -> Iterator[MarkedLine]:
+    """The lines up to the sixth paragraph of text, since a standfirst may precede the byline."""
+    long = 0
+    for n, one in enumerate(lines):
+        long += len(one.text) >= LONG
+        yield one
+        if long == 6 or n > 50:
+            return
+
+
+def _till_heading(lines: list[MarkedLine]) -> Iterator[MarkedLine]:
+    """The lines up to the next heading or paragraph."""
+    for one in lines:
+        if len(one.text) > LONG or any(c.head for c in one.chunks):
+            return
+        yield one
+
+
+def _anchor(page: Page, post: Post) -> Element | None:
+    """The post's heading; if unknown, the first <h1>, or <h2> that the page's <title> begins with."""
+    if post.title is not None and element_line(post.title):
+        return post.title
+    head = fold_text(page.head_title)
+    for el in page.index.tag("h1", "h2")[:20]:
+        text = fold_text(element_line(el))
+        if len(text) > 3 and (el.tag == "h1" or head.startswith(text)):
+            return el
+    return None

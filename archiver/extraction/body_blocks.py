@@ -1,0 +1,367 @@
+"""The text of an element as blocks in reading order, measured in one walk so that later questions are cheap."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from itertools import accumulate, islice
+
+from lxml.etree import _Element as Element
+
+from archiver.extraction.boilerplate import boilerplate_kind
+from archiver.extraction.text import BREAK, CELL, clean_text
+
+SILENT = frozenset(
+    [
+        "script",
+        "style",
+        "noscript",
+        "template",
+        "svg",
+        "iframe",
+        "object",
+        "select",
+        "textarea",
+        "input",
+        "canvas",
+        "audio",
+        "video",
+        "map",
+        "head",
+        "math-source",
+        "dialog",
+        "datalist",
+    ]
+)
+_LINE = frozenset(["li", "tr", "dt", "dd", "option", "tbody", "thead", "tfoot"])
+_INLINE = frozenset(
+    [
+        "a",
+        "span",
+        "b",
+        "i",
+        "em",
+        "strong",
+        "img",
+        "u",
+        "s",
+        "small",
+        "sub",
+        "sup",
+        "font",
+        "code",
+        "mark",
+        "abbr",
+        "time",
+        "cite",
+        "q",
+        "label",
+        "picture",
+        "source",
+        "wbr",
+        "del",
+        "ins",
+        "big",
+        "strike",
+        "tt",
+        "kbd",
+        "samp",
+        "var",
+        "dfn",
+        "bdi",
+        "bdo",
+        "ruby",
+        "rt",
+        "rp",
+        "rb",
+        "data",
+        "col",
+        "colgroup",
+        "path",
+        "use",
+        "g",
+    ]
+)
+# The kinds of elements in the walk; all others are divisions.
+_KINDS = {
+    **dict.fromkeys(BREAK, "break"), **dict.fromkeys(CELL, "cell"), **dict.fromkeys(_INLINE, "inline"),
+    **dict.fromkeys(SILENT, "silent"),
+}  # fmt: skip
+# Elements that mostly contain text and inline elements, and the elements that they must not contain to be read as one.
+_OFTEN_PLAIN = frozenset(["p", "li", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "dt", "dd", "figcaption"])
+_NOT_PLAIN = BREAK | CELL | SILENT | {"br", "button", "dialog"}
+_LISTS = frozenset(["ul", "ol", "dl", "table", "pre", "blockquote"])
+_WIDE = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+")
+_PARAGRAPHS = re.compile("\x1e\\s*\x1e[\\s\x1e]*")
+_NEWLINE, _BLANK = "\x1e", "\n\n"
+Texts = tuple[str, str]
+
+
+class TextBlock:
+    """A run of text between two breaks. `gap`: what precedes it, a blank line or a line end.
+
+    `size` counts letters in the width of Latin ones (a Han character counts as two and a half), `linked` those of
+    them in links. `element` is the block-level element that contains it.
+    """
+
+    __slots__ = ("element", "gap", "linked", "size", "text")
+
+    def __init__(self, text: str, gap: str, element: Element, size: float, linked: float) -> None:
+        self.text, self.gap, self.element, self.size, self.linked = text, gap, element, size, linked
+
+    def __repr__(self) -> str:
+        return f"Block({self.element.tag}, {self.text[:60]!r}, {self.size:.0f}, {self.linked:.0f})"
+
+
+class BlockLayout:
+    """The blocks in `top`, and for each block-level element the range of its blocks (`spans`)."""
+
+    __slots__ = ("blocks", "said", "spans", "top")
+
+    def __init__(self, top: Element, blocks: list[TextBlock], spans: dict[Element, tuple[int, int]]) -> None:
+        self.top, self.blocks, self.spans = top, blocks, spans
+        self.said: dict[Element, str] = {}
+
+    def noise(self, el: Element) -> str:
+        """The word in an element's names that marks it as no text (`noise.said_by_names`)."""
+        found = self.said.get(el)
+        if found is None:
+            found = self.said[el] = boilerplate_kind(el)
+        return found
+
+    def sums(self, of: list[float]) -> list[float]:
+        """Prefix sums of a figure per block, so that `s[hi] - s[lo]` is that of a span."""
+        return [0.0, *accumulate(of)]
+
+
+def covered(spans: list[tuple[int, int]], sums: list[float]) -> float:
+    """The total of a figure in several spans; nested ones count once."""
+    total, done = 0.0, 0
+    for lo, hi in sorted(spans):
+        if hi > done:
+            total += sums[hi] - sums[max(lo, done)]
+            done = hi
+    return total
+
+
+def width(text: str) -> float:
+    """The number of letters of a text, in the width of Latin ones."""
+    return float(len(text)) if text.isascii() else len(text) + 1.5 * sum(map(len, _WIDE.findall(text)))
+
+
+class _Reader:
+    """The state of the walk: finished blocks, the span of each element, and the run of text up to the next break.
+
+    `at` is the block-level element being read; `pre`, `links`, `in_cell` count open elements; `cells` has the cells
+    read of the current row.
+    """
+
+    __slots__ = (
+        "at", "blocks", "buffer", "cells", "gap", "in_cell", "linked", "links", "pre", "skip", "spans", "texts", "top",
+        "touched",
+    )  # fmt: skip
+
+    def __init__(self, top: Element, skip: Collection[Element], texts: Mapping[Element, Texts]) -> None:
+        self.top, self.skip, self.texts = top, skip, texts
+        self.touched = _above(skip)
+        self.blocks: list[TextBlock] = []
+        self.spans: dict[Element, tuple[int, int]] = {}
+        self.buffer: list[str] = []
+        self.cells: list[str] = []
+        self.at = top
+        self.gap, self.linked = "", 0.0
+        self.pre = self.links = self.in_cell = 0
+
+    def inside(self, el: Element) -> None:
+        """Reads the text of an element and of its descendants."""
+        texts, skip = self.texts, self.skip
+        if text := texts[el][0]:
+            self.take(text)
+        for child in el:
+            tag = child.tag
+            kind = _KINDS.get(tag, "")
+            if kind != "silent" and child not in skip:
+                if kind == "break" and not self.in_cell and not self.pre:
+                    self.block(child, tag)
+                elif kind == "inline":
+                    if tag == "a":
+                        self.links += 1
+                        self.inside(child)
+                        self.links -= 1
+                    else:
+                        self.inside(child)
+                else:
+                    self.other(child, tag, kind)
+            if text := texts[child][1]:
+                self.take(text)
+
+    def take(self, text: str) -> None:
+        if self.pre or not text.isspace():
+            self.buffer.append(text)
+            if self.links:
+                self.linked += width(text)
+        elif self.buffer:
+            self.buffer.append(" ")
+
+    def block(self, el: Element, tag: str) -> None:
+        """Reads an element that begins and ends a line."""
+        if tag == "tr":
+            self.end_row()
+        gap = ""
+        if self.buffer or self.gap != _BLANK:  # else it changes nothing
+            gap = _gap(el, tag, self.top)
+            self.end_line(gap)
+        outer, first = self.at, len(self.blocks)
+        self.at = el
+        if tag in _OFTEN_PLAIN and len(el) > 1 and not self.links and el not in self.touched and _is_plain(el):
+            self.buffer.append("".join(el.itertext()))  # type: ignore[arg-type]
+            for link in el.iter("a"):
+                self.linked += width("".join(link.itertext()))  # type: ignore[arg-type]
+            self.pre += tag == "pre"
+        else:
+            self.pre += tag == "pre"
+            self.inside(el)
+            if tag == "tr":
+                self.end_row()
+        if self.buffer or self.gap != _BLANK:
+            self.end_line(gap or _gap(el, tag, self.top))
+        self.pre -= tag == "pre"
+        self.spans[el] = (first, len(self.blocks))
+        self.at = outer
+
+    def cell(self, el: Element) -> None:
+        """Reads a table's cell: a part of its row's line, or a division of a page with a table layout."""
+        if self.in_cell or not _is_division(el):
+            self.in_cell += 1
+            self.inside(el)
+            self.in_cell -= 1
+            if not self.in_cell:
+                self.cells.append(clean_text("".join(self.buffer).replace(_NEWLINE, " ")))
+                self.buffer.clear()
+            return
+        self.end_row()
+        self.end_line(_BLANK)
+        outer, first = self.at, len(self.blocks)
+        self.at = el
+        self.inside(el)
+        self.end_line(_BLANK)
+        self.spans[el] = (first, len(self.blocks))
+        self.at = outer
+
+    def other(self, el: Element, tag: str, kind: str) -> None:
+        """Reads an element by its place and kind; `inside` itself handles the commonest cases."""
+        if kind == "inline":
+            self.links += tag == "a"
+            self.inside(el)
+            self.links -= tag == "a"
+        elif kind == "cell" and not self.pre:
+            self.cell(el)
+        elif self.in_cell and not self.pre:
+            self.buffer.append(" ")
+            self.inside(el)
+            self.buffer.append(" ")
+        elif tag == "br":
+            self.buffer.append("\n" if self.pre else _NEWLINE)
+            self.inside(el)
+        elif self.pre and tag != "pre":
+            self.inside(el)
+            if kind == "break" and self.buffer and not self.buffer[-1].endswith("\n"):
+                self.buffer.append("\n")
+        elif kind == "break":
+            self.block(el, tag)
+        else:
+            first = len(self.blocks)
+            self.inside(el)
+            self.spans[el] = (first, len(self.blocks))
+
+    def end_row(self) -> None:
+        """Writes the cells of a row as one line."""
+        if self.cells:
+            self.buffer.append(" | ".join(c for c in self.cells if c))
+            self.cells.clear()
+
+    def end_line(self, gap: str) -> None:
+        """Makes a block of the run, and leaves at least `gap` before the next one."""
+        if self.buffer:
+            text = "".join(self.buffer)
+            self.buffer.clear()
+            if text.isspace():
+                parts = []
+            elif self.pre:
+                parts = [text.expandtabs(4).strip("\n").rstrip()]
+            elif _NEWLINE in text:
+                parts = [
+                    "\n".join(line for line in map(clean_text, part.split(_NEWLINE)) if line)
+                    for part in _PARAGRAPHS.split(text)
+                ]
+            else:
+                parts = [clean_text(text)]
+            for part in parts:
+                if part and not part.isspace():
+                    size = width(part)
+                    self.blocks.append(TextBlock(part, self.gap, self.at, size, min(self.linked, size)))
+                    self.linked = max(0.0, self.linked - size)
+                    self.gap = _BLANK if len(parts) > 1 else ""
+            self.linked = 0.0
+        if gap > self.gap:
+            self.gap = gap
+
+
+def _above(skip: Collection[Element]) -> set[Element]:
+    """The ancestors of the elements that are left out."""
+    found: set[Element] = set()
+    for el in skip:
+        for at in el.iterancestors():
+            if at in found:
+                break
+            found.add(at)
+    return found
+
+
+def _is_plain(el: Element) -> bool:
+    """Whether an element contains only text and inline elements, all of which are to be read."""
+    return all(child.tag not in _NOT_PLAIN and (not len(child) or _is_plain(child)) for child in el)
+
+
+def lay_out(
+    top: Element, skip: Collection[Element] = frozenset(), texts: Mapping[Element, Texts] | None = None
+) -> BlockLayout:
+    """Reads the text of an element.
+
+    Paragraphs, headings and the like are blocks after a blank line; list items and table rows (cells joined by
+    " | ") after a line end; two <br> in a row separate paragraphs; `pre` keeps its lines. `skip`: elements left out;
+    `texts`: the text and the tail of each element, if already known. Time and memory are linear in the size of the
+    element. It recurses once or twice per level, and a `Page` is no deeper than `bounds.MOST_DEPTH`.
+    """
+    if texts is None:
+        texts = {e: (e.text or "", e.tail or "") for e in top.iter("*")}
+    reader = _Reader(top, skip, texts)
+    tag, kind = top.tag, _KINDS.get(top.tag, "")
+    if kind != "silent" and top not in skip:
+        reader.other(top, tag, kind)
+    reader.end_row()
+    reader.end_line("")
+    reader.spans[top] = (0, len(reader.blocks))
+    return BlockLayout(top, reader.blocks, reader.spans)
+
+
+def _is_division(cell: Element) -> bool:
+    """Whether a table is used for layout: the cell contains a table, headings or several paragraphs."""
+    if next(cell.iter("table", "h1", "h2", "h3", "article"), None) is not None:
+        return True
+    return len(list(islice(cell.iter("p"), 3))) > 2
+
+
+def _gap(el: Element, tag: str, top: Element) -> str:
+    if tag in _LINE:
+        return "\n"
+    if tag not in _LISTS and el is not top:
+        parent = el.getparent()
+        if parent is not None and parent is not top and parent.tag in ("li", "dd", "dt"):
+            return "\n"
+    return "\n\n"
+
+
+def written_text(blocks: list[TextBlock]) -> str:
+    """The blocks as plain text."""
+    return "".join(b.gap + b.text for b in blocks).strip("\n")

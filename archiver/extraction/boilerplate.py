@@ -1,0 +1,550 @@
+"""Sentences and headings in a text that are not part of it, in the languages of websites."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from lxml.etree import _Element as Element
+
+from archiver.extraction.text import clean_text
+
+# The names of an element (class, id, role) that mark it as no text: comments, share buttons, other posts ...
+
+# Words and pairs of words in names, as themes and systems write them: "author-bio", "AuthorBio", "author_bio".
+_NEVER = frozenset(
+    [
+        "share",
+        "sharing",
+        "shares",
+        "sharer",
+        "sharebar",
+        "sharebox",
+        "sharethis",
+        "sharedaddy",
+        "shareaholic",
+        "addtoany",
+        "addthis",
+        "social",
+        "socials",
+        "socialshare",
+        "sociallinks",
+        "socialicons",
+        "heateor",
+        "essb",
+        "shariff",
+        "related",
+        "relatedposts",
+        "relatedarticles",
+        "relatedcontent",
+        "yarpp",
+        "recirc",
+        "recirculation",
+        "recommended",
+        "recommend",
+        "recommendation",
+        "recommendations",
+        "outbrain",
+        "taboola",
+        "mgid",
+        "zergnet",
+        "nrelate",
+        "jp-relatedposts",
+        "readmore",
+        "seealso",
+        "newsletter",
+        "newsletters",
+        "subscribe",
+        "subscription",
+        "subscriptions",
+        "signup",
+        "optin",
+        "mailchimp",
+        "mailinglist",
+        "mc4wp",
+        "comments",
+        "commentlist",
+        "comment",
+        "respond",
+        "disqus",
+        "commenting",
+        "livefyre",
+        "commentform",
+        "replies",
+        "breadcrumb",
+        "breadcrumbs",
+        "sidebar",
+        "sidebars",
+        "nav",
+        "navbar",
+        "navigation",
+        "navigate",
+        "menu",
+        "menus",
+        "submenu",
+        "pagination",
+        "pager",
+        "paginator",
+        "postnav",
+        "advert",
+        "adverts",
+        "advertisement",
+        "advertisements",
+        "advertising",
+        "adslot",
+        "adsense",
+        "adsbygoogle",
+        "adunit",
+        "adbox",
+        "adcontainer",
+        "sponsor",
+        "sponsors",
+        "sponsored",
+        "promo",
+        "promos",
+        "promotion",
+        "promoted",
+        "promotional",
+        "cta",
+        "ctas",
+        "calltoaction",
+        "toc",
+        "tableofcontents",
+        "cookie",
+        "cookies",
+        "consent",
+        "gdpr",
+        "onetrust",
+        "modal",
+        "popup",
+        "popups",
+        "popover",
+        "lightbox",
+        "tooltip",
+        "tooltips",
+        "paywall",
+        "regwall",
+        "donate",
+        "donation",
+        "donations",
+        "print",
+        "printonly",
+        "rating",
+        "ratings",
+        "stars",
+        "copyright",
+        "colophon",
+        "masthead",
+        "blogroll",
+        "tagcloud",
+        "headerlink",
+        "anchorlink",
+        "permalink",
+        "byline",
+        "bylines",
+        "biography",
+        "authorbox",
+        "aboutauthor",
+        "authorinfo",
+        "authorbio",
+        "nocontent",
+        "login",
+        "signin",
+        "register",
+        "searchform",
+        "searchbox",
+        "trending",
+        "feedback",
+        "survey",
+        "noprint",
+        "offscreen",
+        "skiplink",
+        "caption",
+        "captions",
+        "disclaimer",
+        "disclaimers",
+        "disclosure",
+    ]
+)
+_PAIRS = frozenset(
+    [
+        "about author",
+        "about authors",
+        "ad banner",
+        "ad block",
+        "ad box",
+        "ad break",
+        "ad container",
+        "ad label",
+        "ad placeholder",
+        "ad slot",
+        "ad unit",
+        "ad wrapper",
+        "ad zone",
+        "ads container",
+        "also like",
+        "also read",
+        "article author",
+        "article date",
+        "article footer",
+        "article meta",
+        "article tags",
+        "author bio",
+        "author block",
+        "author box",
+        "author card",
+        "author content",
+        "author description",
+        "author details",
+        "author info",
+        "author meta",
+        "author name",
+        "author profile",
+        "author section",
+        "author wrapper",
+        "back top",
+        "call action",
+        "call to",
+        "cat links",
+        "contact form",
+        "copy link",
+        "email form",
+        "entry author",
+        "entry categories",
+        "entry date",
+        "entry footer",
+        "entry info",
+        "entry meta",
+        "entry tags",
+        "follow us",
+        "font size",
+        "footer widget",
+        "form container",
+        "global footer",
+        "global header",
+        "google ad",
+        "grid posts",
+        "image credit",
+        "image source",
+        "inline ad",
+        "jump links",
+        "jump to",
+        "latest news",
+        "latest posts",
+        "lead form",
+        "like box",
+        "like button",
+        "likes widget",
+        "loop item",
+        "media credit",
+        "meta author",
+        "meta data",
+        "more articles",
+        "more from",
+        "more news",
+        "more posts",
+        "more stories",
+        "most popular",
+        "most read",
+        "next post",
+        "next prev",
+        "next up",
+        "of contents",
+        "other news",
+        "other posts",
+        "page footer",
+        "photo credit",
+        "post author",
+        "post card",
+        "post cards",
+        "post categories",
+        "post category",
+        "post date",
+        "post footer",
+        "post grid",
+        "post info",
+        "post item",
+        "post items",
+        "post list",
+        "post meta",
+        "post nav",
+        "post navigation",
+        "post tags",
+        "post teaser",
+        "post views",
+        "posted on",
+        "posts grid",
+        "posts list",
+        "prev next",
+        "prev post",
+        "previous post",
+        "product card",
+        "publish date",
+        "published date",
+        "read also",
+        "read more",
+        "read next",
+        "read time",
+        "reader text",
+        "reading time",
+        "recent articles",
+        "recent posts",
+        "screen reader",
+        "search form",
+        "similar articles",
+        "similar posts",
+        "site footer",
+        "site header",
+        "skip link",
+        "social icon",
+        "sr only",
+        "table contents",
+        "tag cloud",
+        "tag links",
+        "tag list",
+        "tags links",
+        "text size",
+        "time read",
+        "to action",
+        "up next",
+        "view count",
+        "visually hidden",
+        "visuallyhidden",
+        "widget area",
+        "word count",
+        "wp ad",
+        "you may",
+        "you might",
+    ]
+)
+# Comments and other posts may well be longer than the post.
+LONG = frozenset(["comments", "comment", "commentlist", "disqus", "replies", "related", "relatedposts", "recommended"])
+_PIECES = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\d_a-zA-Z]+|\d+")
+# "with-sidebar", "no-comments", "sidebar-layout": about what is beside the element, not the element itself.
+_LAYOUT = frozenset(["with", "without", "no", "has", "js", "is", "layout"])
+_FOOTER = re.compile(r"(?:^|\s)(?:(?:page|site)?[_-]?footer|colophon|copyright)(?:$|\s)", re.IGNORECASE)
+
+
+@lru_cache(maxsize=8_192)
+def names_footer(names: str) -> bool:
+    """Whether classes and ids name the footer of a page."""
+    return bool(_FOOTER.search(names))
+
+
+@lru_cache(maxsize=20_000)
+def _verdict(names: str) -> str:
+    return next((word for name in names.split() if (word := _verdict_of_one(name))), "")
+
+
+@lru_cache(maxsize=20_000)
+def _verdict_of_one(name: str) -> str:
+    words: list[str] = [word.lower() for word in _PIECES.findall(name)]
+    if not _LAYOUT.isdisjoint(words):
+        return ""
+    if (low := name.lower()) in _NEVER:
+        return low
+    before = ""
+    for word in words:
+        if word in _NEVER:
+            return word
+        pair = f"{before} {word}"
+        if pair in _PAIRS:
+            return pair
+        before = word
+    return ""
+
+
+def boilerplate_kind(el: Element) -> str:
+    """The word in an element's class or id that marks it as no text of a post, "" if there is none."""
+    names = el.get("class") or ""
+    ident = el.get("id")
+    if ident:
+        names = f"{names} {ident}"
+    return _verdict(names) if names else ""
+
+
+def _any(*parts: str) -> re.Pattern[str]:
+    """For texts in lower case (`_low`): only case-sensitive patterns let the engine skip alternatives by first
+    letter."""
+    return re.compile(r"^[\W_]*(?:" + "|".join(parts).replace("ı", "i") + r")[\W_]*$", re.DOTALL)
+
+
+def _low(text: str) -> str:
+    """Lower case, the same for Turkish as for other languages."""
+    low = text.lower()
+    return low if low.isascii() else low.replace("i̇", "i").replace("ı", "i")
+
+
+# A block that is one of these, as a whole, is no text of the post.
+_LINE = _any(
+    r"this page (?:contains|has) geo-?tags?",
+    r"advert(?:isement|ising|s)?(?: ?[-–—] .{0,40})?|sponsored(?: content| links?)?|ads? by .{0,30}|anzeige|"
+    r"werbung|publicité|"
+    r"publicidad(?:e)?|pubblicità|реклама|quảng cáo|广告|廣告|広告|스폰서|광고|إعلان|פרסומת|reklam",
+    r"(?:article|story) continues (?:below|after) .{0,40}|continue reading(?: below)?.{0,30}|"
+    r"scroll (?:down )?to continue.{0,40}",
+    r"(?:click (?:here )?to )?(?:share|tweet|e-?mail|pin)(?: (?:this|on|via|with|to|it|now).{0,50})?|share .{0,20}|"
+    r"like this|"
+    r"like loading\.*|print(?: (?:this )?(?:page|article|recipe))?|pin (?:it|this).{0,40}|whatsapp|facebook|"
+    r"twitter|linkedin|"
+    r"pinterest|reddit|telegram|copy(?: link)?|link copied.{0,20}|save|bookmark|follow(?: us)?(?: on .{0,60})?|"
+    r"compartir|partager|teilen|condividi|paylaş|chia sẻ|поделиться|分享到?|シェア(?:する)?|공유하기|شارك|שתפו?",
+    r"(?:jump|skip) to .{0,40}|back to (?:the )?top|(?:top|open|close|menu|search|previous|next|prev|back|expand|"
+    r"collapse|"
+    r"show (?:more|less)|see (?:more|all)|view (?:more|all)|load more|read more|learn more|more|loading\.*|play|"
+    r"watch now)",
+    r"(?:read|see|view|learn|find out|discover|check out) (?:the )?(?:more|full (?:story|article|post|bio|profile|"
+    r"answer))",
+    r"(?:table of contents|contents|in this (?:article|post|story|guide|section)|on this page|jump to section)",
+    r"(?:get started|sign ?up|log ?in|sign in|register|subscribe|buy now|shop now|download(?: now)?|contact us|"
+    r"book (?:a )?"
+    r"(?:demo|call|now)|(?:request|get|schedule|book) a (?:free )?(?:demo|quote|trial|consultation)|"
+    r"start (?:your )?(?:a )?free trial|"
+    r"try (?:it )?(?:for )?free|join now|apply now|learn more here)",
+    r"\d{1,3}\s*(?:-|–)?\s*(?:min(?:ute)?s?)\.?(?: (?:of )?read(?:ing)?(?: time)?)?|(?:estimated )?(?:reading|"
+    r"read) time:? .{0,20}|"
+    r"\d{1,3} (?:min|хв|мин)(?:\.|ut\w*)? .{0,14}|阅读.{0,10}分钟|\d+ ?分で読めます",
+    r"(?:published|posted|updated|last updated|last modified|last reviewed|date)(?: on)?:?",
+    r"(?:last |originally )?(?:updated|modified|reviewed|published)(?: on| at)?:? [^.]{0,40}\d{4}[^.]{0,20}",
+    r"(?:photo(?:graph)?s?|image|picture|photo credits?|image credits?|credits?|image source|source|courtesy|foto|"
+    r"bild|crédit photo|"
+    r"фото|图片?来源|照片|写真)\s*(?:/|:|by|of|©|：) ?.{1,80}",
+    r"(?:listen|watch|play) (?:to )?(?:this )?(?:article|story|audio|video|now)",
+    r"(?:please )?enable javascript.{0,80}|javascript (?:is|must be) .{0,80}",
+)
+_LONGEST_LINE = 160
+"""The most letters that any of these has, with the signs around it."""
+_LONG_LINE = _any(
+    r"(?:©|\(c\)|copyright).{0,160}|all rights reserved.{0,40}",
+    r"filed under.{0,200}|tagged (?:with|as|in)?:? .{0,200}|posted (?:in|on|by) .{0,200}|this entry was posted .*|"
+    r"bookmark the permalink|leave a (?:comment|reply)|(?:\d+ )?comments?|no comments|add (?:a )?comment|"
+    r"(?:tags?|topics?|categor(?:y|ies)|keywords?|etiquetas|mots-clés|schlagwörter|schlagworte|теги|метки|标签|"
+    r"標籤|タグ|từ khóa|"
+    r"tag correlati|etiketler|תגיות|الوسوم)\s*[:：].{0,300}",
+    r"(?:please )?(?:sign up|subscribe|register|join).{0,80}(?:newsletter|mailing list|e-?mail|inbox|updates).{0,120}",
+    r"thank(?:s| you) for (?:subscribing|signing up|completing|your submission).{0,120}|"
+    r"your submission has been received.{0,40}|"
+    r"(?:something|oops).{0,20} went wrong.{0,80}|(?:enter|your) e-?mail(?: address)?|"
+    r"(?:we|by (?:sub|sign)).{0,60}(?:privacy policy|unsubscribe).{0,120}",
+    r"follow (?:us|me|him|her|them|@?\w+(?: \w+)?) (?:on|at) .{0,100}",
+)
+
+# The same for phrases with the telling words in the middle; these words are searched first, which is cheap.
+_WITHIN = _any(
+    r".{0,60}(?:getty images|shutterstock|istock|unsplash|alamy)",
+    r".{0,60}\bthis (?:post|article|page|blog|site|website|story) (?:may |might )?contains? .{0,40}(?:affiliate|"
+    r"sponsored).{0,400}",
+    r".{0,160}\b(?:affiliate (?:links?|commission|disclosure)|(?:may )?earn (?:a|an)?\s?(?:small |"
+    r"affiliate )?commissions?).{0,260}",
+    r".{0,20}your browser does not support .{0,80}",
+)
+_WITHIN_WORDS = (
+    "getty images", "shutterstock", "istock", "unsplash", "alamy", "affiliate", "sponsored", "commission",
+    "your browser",
+)  # fmt: skip
+
+# "Read also: ..." and the like, followed by another post's title.
+_ALSO = re.compile(
+    r"^[\W_]*(?:(?:also|further) (?:read|see|check)|read (?:also|more|next|this)|see also|related(?: (?:article|"
+    r"story|post|reading|content|"
+    r"video|link|coverage)s?)?|more(?: (?:on this|from|reading|stories))|recommended(?: (?:reading|article|for you))?|"
+    r"you (?:may|might) (?:also )?(?:like|enjoy)|don'?t miss|check out|watch|must[- ]read|keep reading|"
+    r"lesen sie auch|mehr zum thema|lire aussi|à lire(?: aussi)?|lee también|te puede interesar|leer también|"
+    r"leia (?:também|mais)|"
+    r"leggi anche|lees ook|czytaj (?:też|także)|читайте также|читать также|смотрите также|читайте також|xem thêm|"
+    r"đọc thêm|"
+    r"延伸阅读|相关阅读|推荐阅读|延伸閱讀|あわせて読みたい|関連記事|관련 ?기사|اقرأ أيضا?ً?|קראו (?:גם|עוד)|"
+    r"ayrıca (?:oku|bak).{0,8})"
+    r"\s*(?:[:：»>→|]|[-–—] )",
+    re.IGNORECASE,
+)
+
+# A heading that introduces other posts, the author or the comments; nothing of the post follows it.
+_END = _any(
+    r"(?:you (?:may|might|ll|will|would)(?: also)? (?:like|love|enjoy|be interested).{0,40})",
+    r"(?:related|similar|recommended|further|recent|popular|latest|trending|featured|more|other|explore|keep) "
+    r"(?:posts?|articles?|stor(?:y|ies)|reading|news|content|resources?|insights?|topics?|blogs?|links?|pages?|"
+    r"products?|videos?|"
+    r"coverage|guides?|recipes?|publications?|exploring|from (?:the )?(?:blog|author|us|our blog|.{1,30})|"
+    r"like this|to explore[r]?|on this topic|"
+    r"in .{1,30}|by .{1,30}|stories from .{1,30}|you (?:may|might) like.{0,20})",
+    r"related|recommended(?: for you)?|see also|read (?:next|also)|up next|what to read next|next (?:up|"
+    r"article|post|story)|"
+    r"most (?:read|popular|viewed)|trending(?: now)?|keep reading|continue reading|more (?:stories|news|posts)|"
+    r"show me more|"
+    r"discover more.{0,30}|explore more.{0,30}|you are here|latest(?: news| posts)?|"
+    r"editor'?s? picks?",
+    r"(?:about|meet|written by|reviewed by)(?: the)? (?:author|writer|reviewer|contributor|expert)s?.{0,40}|"
+    r"author(?:s| bio| information)?|"
+    r"written by|our (?:authors?|experts?)|contributors?",
+    r"(?:leave|post|write|add|submit) (?:a|your) (?:comment|reply|response|review)s?.{0,30}|(?:\d+ )?(?:comments?|"
+    r"responses|replies|thoughts? on)"
+    r"(?: .{0,80}| ?\(\d+\))?|join the (?:conversation|discussion).{0,20}|discussion|reader interactions|"
+    r"what do you think.{0,10}",
+    r"share (?:this|on|via|with)\b.{0,40}|spread the .{0,20}|share your .{0,20}|follow us.{0,30}|stay (?:connected|"
+    r"in touch|up to date|"
+    r"informed|updated|ahead).{0,60}|"
+    r"(?:subscribe|sign up)(?: (?:to|for|now|today|here).{0,60})?|(?:our |free |get (?:the|our) )?(?:weekly |"
+    r"daily )?newsletters?.{0,40}|"
+    r"get (?:the latest|updates|in touch|email).{0,60}|join (?:our|the|us|over).{0,60}|contact (?:us|"
+    r"information)|"
+    r"request a (?:demo|quote).{0,40}|tags?|topics?|categor(?:y|ies)|filed under|share|print|feedback|"
+    r"was this (?:page|article|content|post|information)? ?(?:helpful|useful).{0,40}|rate this.{0,30}|media contacts?",
+    r"artículos relacionados|entradas relacionadas|noticias relacionadas|también te puede (?:interesar|gustar)|"
+    r"sobre (?:el autor|la autora)|"
+    r"deja (?:un comentario|una respuesta).{0,10}|comentarios|posts? relacionados|artigos relacionados|leia também|"
+    r"veja também|sobre o autor",
+    r"(?:articles?|sujets) (?:similaires|liés|connexes)|à lire (?:aussi|également)|sur le même (?:sujet|thème)|"
+    r"à propos de l['’]auteur|"
+    r"laisser un commentaire|commentaires?|articoli (?:correlati|simili)|leggi anche|"
+    r"potrebbe(?:ro)? interessarti.{0,20}|lascia un commento|"
+    r"commenti|l['’]autore|gerelateerde (?:berichten|artikelen)|lees ook|reacties|powiązane (?:artykuły|wpisy)|"
+    r"komentarze|dodaj komentarz",
+    r"ähnliche (?:beiträge|artikel|themen)|das könnte (?:sie|dich|euch) auch.{0,20}|weitere (?:beiträge|artikel|"
+    r"themen|nachrichten)|mehr zum thema|"
+    r"über (?:den autor|die autorin)|schreibe? einen kommentar|kommentare?|kommentar verfassen|"
+    r"verwandte (?:beiträge|artikel)|mehr (?:von|aus) .{1,40}",
+    r"bài viết (?:liên quan|cùng chủ đề|khác|mới)|tin (?:liên quan|cùng chuyên mục|khác|mới)|xem thêm|"
+    r"có thể bạn quan tâm|bình luận|"
+    r"(?:viết|để lại|gửi) bình luận|về tác giả|ý kiến.{0,12}",
+    r"похожие.{0,20}|читайте также|смотрите также|рекомендуем.{0,12}|комментарии(?: .{0,12})?|(?:добавить|"
+    r"оставить) комментарий|об авторе|"
+    r"материалы по теме|другие (?:новости|статьи)|схожі.{0,20}|коментарі|по теме",
+    r"(?:相关|相關|推荐|推薦|热门|熱門|最新|更多)(?:文章|阅读|閱讀|推荐|推薦|新闻|新聞|资讯|内容|報導|报道)|"
+    r"延伸阅读|延伸閱讀|猜你喜欢|上一篇.{0,60}|下一篇.{0,60}|"
+    r"(?:发表|發表|添加|最新|全部)?(?:评论|評論|留言|回复|回覆)(?:[（(]\d+[)）])?|关于作者|作者简介|版权声明.{0,80}",
+    r"関連(?:記事|リンク|キーワード|投稿)|あわせて読みたい|(?:おすすめ|人気|新着|最新|最近)の?(?:記事|投稿)|"
+    r"コメント(?:する|を残す|を書く)?|この記事を(?:書いた人|シェア).{0,10}|"
+    r"この記事の(?:著者|執筆者)|前の記事|次の記事|トラックバック|관련 ?(?:글|기사|뉴스)|댓글.{0,10}|다른 글|"
+    r"인기 ?기사|최신 ?기사",
+    r"مقالات (?:ذات صلة|مشابهة|أخرى)|مواضيع ذات صلة|اقرأ أيضا.?|قد يعجبك.{0,12}|التعليقات|تعليقات|"
+    r"اترك (?:تعليقا?ً?|ردا?ً?)|عن الكاتب|المزيد من .{0,30}|"
+    r"(?:כתבות|פוסטים|מאמרים) (?:נוספות|נוספים|קשורים|קשורות|דומים)|קראו? עוד|אולי (?:יעניין|תאהבו).{0,20}|תגובות|"
+    r"(?:כתיבת|הוספת|השאר[ת]?) תגובה|על (?:המחבר|הכותב).{0,4}",
+    r"benzer (?:yazılar|haberler|içerikler)|ilgili (?:yazılar|haberler|içerikler)|bunlar da ilginizi çekebilir|"
+    r"yorumlar|yorum (?:yap|yaz|bırak).{0,12}|"
+    r"yazar hakkında|bir (?:yanıt|cevap) (?:yazın|bırakın).{0,10}|diğer (?:yazılar|haberler)",
+)
+
+
+def is_notice(text: str) -> bool:
+    """Whether a whole block, with clean lines, is a label, a credit, an invitation or a disclosure."""
+    if len(text) >= 420:
+        return False
+    low = _low(text.replace("\n", " "))
+    if _LONG_LINE.match(low) or (len(low) <= _LONGEST_LINE and _LINE.match(low)):
+        return True
+    for word in _WITHIN_WORDS:
+        if word in low:
+            return _WITHIN.match(low) is not None
+    return False
+
+
+def points_to_other_page(text: str) -> bool:
+    """Whether a block names another post to read ("Read also: ...")."""
+    return len(text) < 260 and _ALSO.match(text) is not None
+
+
+def ends_the_post(text: str) -> bool:
+    """Whether a heading or label introduces other posts, the author or the comments."""
+    return len(text) < 100 and _END.match(_low(clean_text(text))) is not None

@@ -1,0 +1,561 @@
+"""Dates as people write them, in many languages, never more precise than written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, timezone
+from functools import lru_cache
+
+from archiver.extraction.date_vocabulary import (
+    MONTHS,
+    THAI_SHORT,
+    month_number,
+    solar_month_number,
+    vietnamese_month_number,
+)
+from archiver.extraction.text import clean_text
+
+# Years of other calendars: Buddhist, Japanese, of the Republic of China, and the Persian solar year.
+
+# The year before the first of each era, so that year n of the era is n years later.
+ERAS = {"令和": 2018, "平成": 1988, "昭和": 1925, "大正": 1911, "明治": 1867, "民國": 1911, "民国": 1911}
+_BUDDHIST, _BUDDHIST_YEARS = 543, range(2_440, 2_650)
+# Higher numbers are years of the Islamic lunar calendar, whose days cannot be computed.
+_SOLAR_YEARS = range(1_300, 1_430)
+# Years in which the 33-year cycle of leap years is broken (after Borkowski, The Persian calendar for 3000 years).
+_BREAKS = (1_210, 1_635)
+_HAN_DIGITS = {c: n for n, c in enumerate("〇一二三四五六七八九")} | {"○": 0, "零": 0, "元": 1}
+
+
+def civil_year(year: int) -> int:
+    """The year of the common era; a Buddhist year, as written in Thailand, is 543 ahead."""
+    return year - _BUDDHIST if year in _BUDDHIST_YEARS else year
+
+
+def is_solar(year: int) -> bool:
+    """Whether a number can be a year of the Persian solar calendar."""
+    return year in _SOLAR_YEARS
+
+
+def from_solar(year: int, month: int, day: int) -> date | None:
+    """The Gregorian day of a day in the Persian solar calendar; None if there is no such day.
+
+    The first of Farvardin is 21 March or the day before or after; leap years follow the 33-year cycle, which agrees
+    with the observed calendar from 1210 to 1634.
+    """
+    if not (_BREAKS[0] <= year < _BREAKS[1] and 1 <= month <= 12 and 1 <= day <= _length(year, month)):
+        return None
+    before = 31 * (month - 1) if month <= 7 else 186 + 30 * (month - 7)
+    cycles, rest = divmod(year - _BREAKS[0], 33)
+    # 1210/1/1 was 21 March 1831.
+    days = cycles * 12_053 + rest * 365 + _leaps(rest) + before + day - 1
+    return date(1_831, 3, 21) + timedelta(days=days)
+
+
+def _leaps(years: int) -> int:
+    """The number of leap years among the first `years` of a cycle that began with year 1210."""
+    return sum(_is_leap(_BREAKS[0] + n) for n in range(years))
+
+
+def _is_leap(year: int) -> bool:
+    return year % 33 in (1, 5, 9, 13, 17, 22, 26, 30)
+
+
+def _length(year: int, month: int) -> int:
+    return 31 if month <= 6 else 30 if month < 12 or _is_leap(year) else 29
+
+
+def han_number(text: str) -> int | None:
+    """A number in Han digits, positional (二〇二四) or with tens (二十一); None if it is neither."""
+    if text.isdigit():
+        return int(text)
+    if any(c not in _HAN_DIGITS and c != "十" for c in text) or not text:
+        return None
+    if "十" not in text:
+        return int("".join(str(_HAN_DIGITS[c]) for c in text)) if len(text) > 1 else _HAN_DIGITS[text]
+    tens, _, ones = text.partition("十")
+    if len(tens) > 1 or len(ones) > 1:
+        return None
+    return 10 * (_HAN_DIGITS[tens] if tens else 1) + (_HAN_DIGITS[ones] if ones else 0)
+
+
+# A moment as written, and how machines write one: ISO 8601, RFC 5322, JavaScript, epoch seconds, dates in URLs.
+
+FIRST_YEAR, LAST_YEAR = 1970, 2100
+"""The years believed in visible text; a declared date may be older, as in a newspaper's own archive."""
+_FIRST_DECLARED = 1800
+# What databases store instead of "no date".
+_EMPTY_DAYS = {(1970, 1, 1), (1969, 12, 31), (1900, 1, 1), (1899, 12, 30), (1899, 12, 31)}
+
+
+@dataclass(frozen=True, slots=True)
+class DateParts:
+    """The numbers of a date as written. `hour` and `second` are None where not given; `zone` is the text."""
+
+    year: int
+    month: int
+    day: int
+    hour: int | None = None
+    minute: int = 0
+    second: int | None = None
+    zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AddressDate:
+    """The date in the path of an address; `day` is None if there is only a month."""
+
+    year: int
+    month: int
+    day: int | None = None
+
+    @property
+    def date(self) -> date | None:
+        """The calendar day; None where the address has only a month, or a day that does not exist."""
+        if self.day is None:
+            return None
+        try:
+            return date(self.year, self.month, self.day)
+        except ValueError:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A point in time as written. `zoned`: a time zone was given; without one, `at` is in UTC by convention."""
+
+    at: datetime
+    precision: str
+    zoned: bool
+
+    @property
+    def day(self) -> date:
+        """The calendar day in the moment's own zone."""
+        return self.at.date()
+
+    def __str__(self) -> str:
+        """ISO 8601."""
+        return self.at.isoformat()
+
+
+ISO = re.compile(
+    r"(?<!\d)(\d{4})-(\d{1,2})-(\d{1,2})(?:[T_ ]{1,2}(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?\s*(Z|UTC|GMT|"
+    r"[+-]\d{2}:?\d{2}|[+-]\d{2})?(?!\d))?",
+    re.IGNORECASE,
+)
+_COMPACT = re.compile(r"^(\d{4})(\d{2})(\d{2})(?:T?(\d{2})(\d{2})(\d{2})?(Z)?)?$")
+_RFC822 = re.compile(
+    r"(\d{1,2})\s+([A-Za-z]{3})[a-z]*\s+(\d{4})\s+(\d{2}):(\d{2})(?::(\d{2}))?\s*(GMT|UTC|Z|[A-Z]{3,4}|[+-]\d{4})?"
+)
+_JAVASCRIPT = re.compile(
+    r"^[A-Z][a-z]{2} ([A-Z][a-z]{2}) (\d{1,2}) (\d{4}) (\d{2}):(\d{2}):(\d{2}) (?:GMT|UTC)?([+-]\d{4})?"
+)
+_ZONES = {
+    "est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7, "cet": 1, "cest": 2,
+    "msk": 3, "jst": 9, "kst": 9, "bst": 1,
+}  # fmt: skip
+DIGITS = {
+    zero + n: str(n)
+    for zero in map(ord, "٠۰०০੦૦୦௦౦೦൦๐໐༠၀០᠐０")
+    for n in range(10)
+}  # fmt: skip
+
+
+def _zone(text: str | None) -> timezone | None:
+    if not text:
+        return None
+    t = text.strip("() ").upper()
+    if t.lower() in _ZONES:
+        return timezone(timedelta(hours=_ZONES[t.lower()]))
+    m = re.fullmatch(r"(?:GMT|UTC)?\s?([+-])\s?(\d{1,2}):?(\d{2})?", t)
+    if m:
+        minutes = int(m[2]) * 60 + int(m[3] or 0)
+        return timezone(timedelta(minutes=minutes if m[1] == "+" else -minutes)) if minutes < 1_440 else None
+    return UTC if t in ("Z", "UTC", "GMT") else None
+
+
+def make_moment(parts: DateParts, *, first: int = FIRST_YEAR) -> Moment | None:
+    """A moment from its numbers; None if there is no such day or its year is before `first`.
+
+    Buddhist and Persian solar years are converted.
+    """
+    year, month_number, day = parts.year, parts.month, parts.day
+    if is_solar(year):
+        if (civil := from_solar(year, month_number, day)) is None:
+            return None
+        year, month_number, day = civil.year, civil.month, civil.day
+    year = civil_year(year)
+    is_midnight = not parts.hour and not parts.minute
+    if not first <= year <= LAST_YEAR or (is_midnight and (year, month_number, day) in _EMPTY_DAYS):
+        return None
+    tz = _zone(parts.zone)
+    try:
+        at = datetime(year, month_number, day, parts.hour or 0, parts.minute, parts.second or 0, tzinfo=tz or UTC)
+    except ValueError:
+        return None
+    precision = "day" if parts.hour is None else "minute" if parts.second is None else "second"
+    return Moment(at, precision, tz is not None)
+
+
+def machine_date(text: str | None) -> Moment | None:
+    """A date as a machine writes it: ISO 8601 (also with a space), 20240131, RFC 5322, JavaScript, epoch seconds.
+
+    The epoch may be in milliseconds too. What databases write for "no date" (1970-01-01, 0001-01-01) gives None.
+    """
+    text = clean_text(text).translate(DIGITS)
+    if (m := ISO.match(text)) or (m := _COMPACT.match(text)):
+        y, mo, d, h, mi, s, zone = m.groups()
+        parts = DateParts(int(y), int(mo), int(d), int(h) if h else None, int(mi or 0), int(s) if s else None, zone)
+        return make_moment(parts, first=_FIRST_DECLARED)
+    if m := _RFC822.search(text):
+        day, name, year, hour, minute, second, zone = m.groups()
+    elif m := _JAVASCRIPT.match(text):
+        name, day, year, hour, minute, second, zone = m.groups()
+    elif re.fullmatch(r"1\d{9}(\d{3})?", text):
+        return Moment(datetime.fromtimestamp(int(text[:10]), UTC), "second", True)
+    else:
+        return None
+    number = month_number(name)
+    if number is None:
+        return None
+    seconds = int(second) if second else None
+    parts = DateParts(int(year), number, int(day), int(hour), int(minute), seconds, zone)
+    return make_moment(parts, first=_FIRST_DECLARED)
+
+
+_URL_DAY = re.compile(
+    r"/((?:19|20)\d{2})[/-](\d{1,2})[/-](\d{1,2})(?=[/._-]|$)|/((?:19|20)\d{2})(\d{2})(\d{2})(?=[/._-]|$)"
+)
+_URL_MONTH = re.compile(r"/((?:19|20)\d{2})[/-](\d{1,2})(?=/)")
+
+
+def url_date(path: str) -> AddressDate | None:
+    """The date in the path of an address, if there is one."""
+    if m := _URL_DAY.search(path):
+        y, mo, d = (int(g) for g in m.groups() if g)
+        if 1 <= mo <= 12 and 1 <= d <= 31:
+            return AddressDate(y, mo, d)
+    if (m := _URL_MONTH.search(path)) and 1 <= int(m[2]) <= 12:
+        return AddressDate(int(m[1]), int(m[2]))
+    return None
+
+
+_HAN = "0-9〇○零一二三四五六七八九十廿卅"
+_CJK = re.compile(
+    rf"({'|'.join(ERAS)})?\s*(元|[{_HAN}]{{1,4}})\s*[年년]\s*([{_HAN}]{{1,3}})\s*[月월]\s*([{_HAN}]{{1,3}})\s*[日号號일]?"
+)
+_YMD = re.compile(r"(?<![\d/.])(\d{4})\s?[/.]\s?(\d{1,2})\s?[/.]\s?(\d{1,2})(?![\d])")
+# No point before a slash: 9.5/10 is a rating.
+_DMY = re.compile(
+    r"(?<![\d/.])(\d{1,2})(?:\s?/\s?|(?:\.\s?|-)(?!\d{1,2}\s?/))(\d{1,2})(?:\s?/\s?|\.\s?|-)(\d{4}|\d{2})(?![\d/])"
+)
+_VI_MONTH = r"(\d{1,2}|mười hai|mười một|một|hai|ba|tư|năm|sáu|bảy|tám|chín|mười|giêng|chạp)"
+_VI = re.compile(rf"(?:ngày\s+)?(\d{{1,2}})\s*(?:,\s*)?tháng\s+{_VI_MONTH}\s*(?:,|năm)*\s*(\d{{4}})", re.IGNORECASE)
+_VI_MONTH_FIRST = re.compile(rf"tháng\s+{_VI_MONTH}\s+(\d{{1,2}})\s*,\s*(\d{{4}})", re.IGNORECASE)
+_WORD = r"([^\s\d,،.;:/|()\[\]{}<>\"–—-]{2,20}(?:\s(?:الثاني|الأول|الاول))?)"
+_DAY_FIRST = re.compile(
+    r"(?<![\d:.])(\d{1,2})(?:st|nd|rd|th|er|ère|º|ª|°|\.|\s?-?(?:ое|го|е|а)(?!\w))?(?:\s*[,،]?\s+|[-/. ]?)"
+    r"(?:de\s+|of\s+|den\s+|d['’]\s?|ב)?"
+    + _WORD
+    + r"\.?[\s,،]*(?:de\s+|del\s+|do\s+|พ\.ศ\.\s*)?[-/., ]?\s*"
+    + r"(?:(\d{4})(?!\d)|['’](\d{2})(?!\d)|(?<=[-/])(\d{2})(?![\d:.]))",
+    re.IGNORECASE,
+)
+_DAY_YEAR = re.compile(
+    r"[\s.,/-](\d{1,2})(?:st|nd|rd|th|º|er)?(?:\s*[,،]\s*|\s+|[-/])(?:de\s+)?(?:(\d{4})(?!\d)|['’](\d{2})(?!\d))",
+    re.IGNORECASE,
+)
+_WORD_BEFORE = re.compile(r"(?<![^\W\d_])" + _WORD + r"[\s.,/-]*$")
+_YEAR_FIRST = re.compile(
+    r"(?<!\d)(\d{4})[\s.,/-]+(?:m\.\s*)?" + _WORD + r"\.?[\s.,/-]+(\d{1,2})(?![\d:])", re.IGNORECASE
+)
+_LATVIAN = re.compile(r"(?<!\d)(\d{4})\.?\s*gada\s+(\d{1,2})\.?\s*" + _WORD, re.IGNORECASE)
+_MONTH_YEAR = re.compile(r"^(?:de\s+)?" + _WORD + r"\.?,?\s+(?:de\s+)?(\d{4})$", re.IGNORECASE)
+_CLOCK = re.compile(
+    r"(?P<part>上午|下午|午前|午後|오전|오후|晚上|凌晨|早上)?\s*(?<![\d:.])(?P<h>\d{1,2})"
+    # "12.30" is a time only where a word says so.
+    r"(?:\s?[:hH点點時时시]\s?|(?<=\b(?:kl|om|um)\s\d\d)\.|(?<=\b(?:ore|klo|kl\.)\s\d\d)\.|(?<=\balle\s\d\d)\.|"
+    r"\.(?=\d\d\s?(?:Uhr|uur|WIB)\b))(?P<m>\d{2})(?!\d)"
+    r"(?:[:分]\s?(?P<s>\d{2}))?\s*(?P<half>a\.?m\.?|p\.?m\.?|ص|م|SA|CH)?(?!\w)\s*"
+    r"(?P<zone>\(?(?:GMT|UTC)\s?[+-]?\s?\d{0,2}:?\d{0,2}\)?|Z(?!\w)|[+-]\d{2}:?\d{2}(?!\d)|E[SD]T|C[SE]?[SD]?T|P[SD]T|"
+    r"M[SD]T|CEST|CET|MSK|JST|KST|IST|BST)?",
+    re.IGNORECASE,
+)
+_AFTERNOON = frozenset(("pm", "ch", "م", "下午", "午後", "오후", "晚上"))
+_MORNING = frozenset(("am", "sa", "ص", "上午", "午前", "오전", "凌晨", "早上"))
+# Languages whose months the tables have: in these, a date that is not found is not there.
+_KNOWN = frozenset(re.split(
+    r"\s+",
+    "en es fr de pt it ca nl ru uk be bg sr pl cs sk sl hr bs tr az sv da no nb nn is fi et lt lv id ms ar fa ur he ro "
+    "hu el th hi bn ta ka hy zh ja ko vi",
+))  # fmt: skip
+_WITH_YEAR = re.compile(r"(?<!\d)\d{4}(?!\d)")
+# Languages whose all-number dates put the month first.
+_MONTH_FIRST_LANGS = ("en-US", "en-PH", "fil", "tl")
+
+
+@lru_cache(maxsize=4_096)
+def visible_date(text: str, language: str = "", loose: bool = False) -> Moment | None:
+    """The first date in a short visible text, with the time of day beside it.
+
+    `language` (BCP 47) decides the order of 3/4/2021. `loose` also asks dateparser where no rule here knows the
+    notation and the language of the page is not one of the tables'.
+    """
+    text = plain_date_text(text)
+    if "年" not in text and not any(c.isdigit() for c in text):
+        return None
+    found = _first(text, language)
+    if found is None:
+        known = language[:2].lower() in _KNOWN or not _WITH_YEAR.search(text)
+        return None if known or not loose or len(text) > 60 else _by_dateparser(text, language)
+    end = found.end
+    if m := ISO.match(text, found.start):
+        if m[4]:
+            return make_moment(DateParts(*found.numbers, int(m[4]), int(m[5]), int(m[6]) if m[6] else None, m[7]))
+        end = m.end()
+    clock = _clock(text, found.start, end, language)
+    timed = make_moment(_with_clock(found, clock)) if clock else None
+    return timed or make_moment(DateParts(*found.numbers))
+
+
+def _with_clock(found: _Written, clock: re.Match[str]) -> DateParts:
+    """A date with the time of day beside it, on the 24-hour clock."""
+    hour = int(clock["h"])
+    half = (clock["half"] or clock["part"] or "").lower().replace(".", "")
+    if half in _AFTERNOON and hour < 12:
+        hour += 12
+    elif half in _MORNING and hour == 12:
+        hour = 0
+    return DateParts(*found.numbers, hour, int(clock["m"]), int(clock["s"]) if clock["s"] else None, clock["zone"])
+
+
+def _clock(text: str, start: int, end: int, language: str) -> re.Match[str] | None:
+    """The time of day beside the date at `start` to `end`, unless it belongs to the next date."""
+    after = _CLOCK.search(text, end, end + 40)
+    between = text[end : after.start()] if after else ""
+    if after and not (any(c.isdigit() for c in between) and _first(between, language)):
+        return after
+    return _CLOCK.search(text, max(0, start - 25), start)
+
+
+def date_span(text: str, language: str = "") -> tuple[str, str] | None:
+    """The text before its first date, and that after the date and its time of day; None if there is no date.
+
+    Both have European digits.
+    """
+    text = plain_date_text(text)
+    found = _first(text, language)
+    if found is None:
+        return None
+    end = found.end
+    if m := ISO.match(text, found.start):
+        end = max(end, m.end())
+    clock = _clock(text, found.start, end, language)
+    return text[: found.start], text[max(end, clock.end() if clock else end) :]
+
+
+def plain_date_text(text: str) -> str:
+    """A text on one line, cut at 300 characters, with European digits and Thai month names written out."""
+    text = clean_text(text).translate(DIGITS)[:300]
+    if "ค." in text or "ย." in text or "พ." in text:
+        for name, number in THAI_SHORT.items():
+            text = text.replace(name, f" {_THAI[number]} ")
+    return text
+
+
+_THAI = {n: name for name, n in MONTHS.items() if "\u0e00" <= name[0] <= "\u0e7f"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A date found in a text: year, month and day as written, and where it starts and ends."""
+
+    numbers: tuple[int, int, int]
+    start: int
+    end: int
+
+
+def _first(text: str, language: str) -> _Written | None:
+    """The first date; one with the month spelled out before one of numbers only, whose order may be in doubt."""
+    spelled = min(_spelled(text, language), key=lambda f: f.start, default=None)
+    return spelled or _numeric(text, language)
+
+
+def _year(text: str | None, short: str | None = None) -> int:
+    return int(text) if text else 2000 + int(short or 0)
+
+
+def _spelled(text: str, language: str) -> Iterator[_Written]:
+    """The dates whose month is a word or a sign, one notation after another."""
+    yield from _east_asian(text)
+    if "th" in text or "Th" in text or "TH" in text:
+        yield from _vietnamese(text)
+    for m in _DAY_FIRST.finditer(text):
+        year = _year(m[3], m[4] or m[5])
+        number = solar_month_number(m[2]) if is_solar(year) else month_number(m[2], language)
+        yield from _possible(year, number, int(m[1]), m)
+    for m in _DAY_YEAR.finditer(text):
+        if before := _WORD_BEFORE.search(text, max(0, m.start() - 25), m.start() + 1):
+            number = month_number(before[1], language)
+            yield from _possible(_year(m[2], m[3]), number, int(m[1]), m, before.start())
+    for m in _YEAR_FIRST.finditer(text):
+        yield from _possible(int(m[1]), month_number(m[2], language), int(m[3]), m)
+    for m in _LATVIAN.finditer(text):
+        yield from _possible(int(m[1]), month_number(m[3], language), int(m[2]), m)
+
+
+def _possible(
+    year: int, number: int | None, day: int, m: re.Match[str], start: int | None = None
+) -> Iterator[_Written]:
+    """The date at a match, if its month and day can be such."""
+    if number and 1 <= number <= 12 and 1 <= day <= 31:
+        yield _Written((year, number, day), m.start() if start is None else start, m.end())
+
+
+def _east_asian(text: str) -> Iterator[_Written]:
+    for m in _CJK.finditer(text):
+        written, number, day = (han_number(g) or 0 for g in m.groups()[1:])
+        base = ERAS.get(m[1] or "", ERAS["民國"] if 80 <= written <= 199 else 0)
+        yield from _possible(base + written if base or written > 1_900 else 0, number, day, m)
+
+
+def _vietnamese(text: str) -> Iterator[_Written]:
+    for m in _VI.finditer(text):
+        yield from _possible(int(m[3]), vietnamese_month_number(m[2]), int(m[1]), m)
+    for m in _VI_MONTH_FIRST.finditer(text):
+        yield from _possible(int(m[3]), vietnamese_month_number(m[1]), int(m[2]), m)
+
+
+def _numeric(text: str, language: str) -> _Written | None:
+    for pattern in (ISO, _YMD):
+        m = pattern.search(text)
+        if m and (written := next(_possible(int(m[1]), int(m[2]), int(m[3]), m), None)):
+            return written
+    for m in _DMY.finditer(text):
+        first, second, year = int(m[1]), int(m[2]), int(m[3])
+        year += 2000 if year < 70 else 1900 if year < 100 else 0
+        month_first = "." not in m[0] and language in _MONTH_FIRST_LANGS and first <= 12
+        day, number = (second, first) if month_first or second > 12 else (first, second)
+        if written := next(_possible(year, number, day, m), None):
+            return written
+    return None
+
+
+def _by_dateparser(text: str, language: str) -> Moment | None:
+    import dateparser
+
+    settings = {
+        "STRICT_PARSING": True,
+        "RETURN_AS_TIMEZONE_AWARE": True,
+        "TIMEZONE": "UTC",
+        "RELATIVE_BASE": datetime(2000, 1, 1),
+        "PARSERS": ["absolute-time"],
+    }
+    languages = [language.split("-")[0].lower()] if language else None
+    try:
+        at = dateparser.parse(text, languages=languages, settings=settings)
+    except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError):
+        # An unknown language, or a text that breaks dateparser's locale tables: no date either way.
+        return None
+    if at is None or not FIRST_YEAR <= at.year <= LAST_YEAR:
+        return None
+    return Moment(at.replace(hour=0, minute=0, second=0, microsecond=0), "day", False)
+
+
+def month_only(text: str, language: str = "") -> Moment | None:
+    """ "May 2019" and nothing else."""
+    m = _MONTH_YEAR.match(plain_date_text(text))
+    number = month_number(m[1], language) if m else None
+    made = make_moment(DateParts(int(m[2]), number, 1)) if m and number else None
+    return Moment(made.at, "month", False) if made else None
+
+
+# Times relative to the capture: "3 hours ago", "hace 2 días", "vor 3 Tagen", "2日前".
+
+# The stems of the words for each unit, all languages in one row; longer words with such a beginning mean the same.
+_UNITS = {
+    "minute": r"min\w*|λεπτ\w*|минут\w*|мин|хвилин\w*|phút|menit|dakika|dk|دقيق\w*|دقائق|دقیقه|דקות|דקה|perc\w*|"
+              r"मिनट|นาที|分钟|分鐘|分|분",
+    "hour": r"hours?|hrs?|h|std\.?|stunden?|heures?|horas?|or[ae]|uur|uren|годин\w*|час\w*|ч|godzin\w*|hodin\w*|"
+            r"saat|sa|giờ|tiếng|jam|ساع\w*|שעות|שעה|שעתיים|timm\w*|time[rn]?|tunti\w*|tuntia|ώρ\w*|óra|órája|ore|घंटे|घंटा|"
+            r"ชั่วโมง|小时|小時|時間|时间|시간",
+    "day": r"days?|d|tag(?:en?)?|jours?|días?|dias?|giorn[oi]|dag(?:en|ar|er)?|дн(?:я|ей|і|ів)|день|dni|dny|dnem|dzień|"
+           r"gün|ngày|hari|أيام|يوما?|يومين|روز|ימים|יום|יומיים|päivää|ημέρ\w*|μέρ\w*|napja|nappal|zile|दिन|วัน|天|日|일",
+    "week": r"weeks?|w|wochen?|semaines?|semanas?|settiman[ae]|we(?:ek|ken)|недел\w*|тиж\w*|tygod\w*|týdn\w*|hafta|"
+            r"tuần|minggu|أسابيع|أسبوع\w*|هفته|שבועות|שבוע|veck\w*|uker?|uger?|viikko\w*|εβδομάδ\w*|hete|săptămân\w*|"
+            r"हफ़्ते|हफ्ते|सप्ताह|สัปดาห์|周|週間?|星期|주일?",
+    "month": r"months?|mos?|monat(?:en?)?|mois|mes(?:es)?|m[eê]s(?:es)?|mes[ei]|maand(?:en)?|месяц\w*|місяц\w*|"
+             r"miesi\w*|měsíc\w*|ay|tháng|bulan|أشهر|شهر\w*|ماه|חודשים|חודש|månad\w*|måned\w*|kuukau\w*|μήν\w*|hónap\w*|"
+             r"lun[iă]\w*|महीने|เดือน|个月|個月|か月|ヶ月|カ月|개월|달",
+    "year": r"years?|yrs?|y|jahr(?:en?)?|ans?|années?|años?|anos?|ann[oi]|jaar|года?|лет|рок\w*|lata?|rok\w*|let|yıl|"
+            r"năm|tahun|سنوات|سنة|عام\w*|سال|שנים|שנה|år|vuotta|χρόνια|έτη|éve|ani|साल|ปี|年|년",
+}  # fmt: skip
+_UNIT = "|".join(f"(?P<{name}>{words})" for name, words in _UNITS.items())
+_ONE = (r"an?|one|ein(?:e[rmn]?)?|une?|un[ao]?|uma?|een|один|одну|jeden|jedn[uo]|bir|một|satu|se(?=jam|hari)|en|et|ett|"
+        r"μία|ένα|egy")  # fmt: skip
+_BEFORE = r"vor|il\s+y\s+a|hace|há|fa|منذ|قبل|לפני|för|for|siden|πριν(?:\s+από)?|před|acum|pred"
+_AFTER = (r"ago|atrás|atras|fa|geleden|назад|тому|temu|önce|trước|(?:yang\s+)?lalu|پیش|قبل|पहले|ที่แล้ว|前|以前|전|sitten|"
+          r"sedan|siden|ezelőtt")  # fmt: skip
+_AGO = re.compile(
+    rf"(?<!\w)(?:(?P<before>{_BEFORE})\s+)?(?:(?P<number>\d{{1,3}})\s*|(?P<one>{_ONE})\s+)(?:{_UNIT})"
+    rf"(?:\s*(?P<after>{_AFTER}))?(?!\w)",
+    re.IGNORECASE,
+)
+_DAYS = (
+    (0, re.compile(r"^\W*(?:just now|today|heute|aujourd['’]hui|hoy|hoje|oggi|vandaag|сегодня|сьогодні|dzisiaj|dziś|"
+                   r"dnes|bugün|hôm nay|hari ini|اليوم|امروز|היום|idag|i dag|tänään|σήμερα|आज|วันนี้|今天|今日|本日|"
+                   r"오늘|刚刚|剛剛|방금|たった今|vừa xong)(?!\w)", re.IGNORECASE)),
+    (1, re.compile(r"^\W*(?:yesterday|gestern|hier|ayer|ontem|ieri|gisteren|вчера|вчора|wczoraj|včera|dün|hôm qua|"
+                   r"kemarin|أمس|دیروز|אתמול|igår|i går|eilen|χθες|χτες|tegnap|कल|เมื่อวาน|昨天|昨日|어제)(?!\w)",
+                   re.IGNORECASE)),
+)  # fmt: skip
+_MINUTES = {"minute": 1, "hour": 60, "day": 1_440, "week": 10_080, "month": 43_830, "year": 525_960}
+# "A week ago" is any of several days, possibly in two months.
+_PRECISION = {"week": "month"}
+# Letters beside a relative time ("at 14:05 Uhr", "Posted ... by Ada Byrne"); with more it is part of a sentence.
+_LONGEST, _CLOCK_LETTERS, _BESIDE = 80, 8, 40
+_MONTH_OR_YEAR = ("month", "year")
+
+
+def relative_time(text: str, captured_at: datetime) -> Moment | None:
+    """The moment of a relative time in a short text, counted back from the capture (aware).
+
+    Its precision is its unit: "3 hours ago" is an hour, "2 days ago" a day, "2 weeks ago" only a month. None if the
+    text has no such time; a bare "3 days" is a duration.
+    """
+    text = plain_date_text(text)
+    if not text or len(text) > _LONGEST:
+        return None
+    for days, pattern in _DAYS:
+        m = pattern.match(text)
+        if m and sum(c.isalpha() for c in text[m.end() :]) <= _CLOCK_LETTERS:
+            return _cut(captured_at - timedelta(days=days), "day")
+    for m in _AGO.finditer(text):
+        unit = next((name for name in _UNITS if m[name]), None)
+        if unit and (m["before"] or m["after"]) and len(text) - len(m[0]) <= _BESIDE:
+            return _before(captured_at, int(m["number"] or 1), unit)
+    return None
+
+
+def _before(at: datetime, number: int, unit: str) -> Moment | None:
+    """A time that is some units before another, with the precision of the unit; None before the year 1."""
+    try:
+        return _cut(at - timedelta(minutes=number * _MINUTES[unit]), _PRECISION.get(unit, unit))
+    except OverflowError:
+        return None
+
+
+def _cut(at: datetime, precision: str) -> Moment:
+    """The start of a time's minute, hour, day, month or year."""
+    at = at.replace(second=0, microsecond=0)
+    if precision != "minute":
+        at = at.replace(minute=0)
+    if precision not in ("minute", "hour"):
+        at = at.replace(hour=0)
+    if precision in _MONTH_OR_YEAR:
+        at = at.replace(day=1)
+    if precision == "year":
+        at = at.replace(month=1)
+    return Moment(at, precision, True)

@@ -1,1 +1,0 @@
-"""Dates as pages write them, and where a reader sees them."""

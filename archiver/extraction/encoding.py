@@ -1,0 +1,565 @@
+"""Decodes the bytes of a page to text, whatever encoding they declare. Never raises."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass
+
+from w3lib.encoding import http_content_type_encoding, read_bom, resolve_encoding
+
+from archiver.items import Evidence
+
+# Repairs text that was encoded as UTF-8 twice ("cafÃ©", "donâ€™t"), where that is certain.
+
+_MANY, _MOST = 3, 20_000
+"""The certain sequences that a page must have (fewer may be a text about such errors), and the runs that are read."""
+
+
+def _table(codec: str) -> dict[int, int]:
+    """The bytes that characters of a single-byte encoding came from; undefined bytes represent themselves, as do, in
+    windows-1252, the control characters that ISO 8859-1 has in place of its marks."""
+    out: dict[int, int] = {}
+    for byte in range(0x80, 0x100):
+        char = bytes([byte]).decode(codec, errors="ignore") or chr(byte)
+        out[ord(char)] = byte
+    return out | ({byte: byte for byte in range(0x80, 0xA0)} if codec == "cp1252" else {})
+
+
+def _class(table: dict[int, int], first: int, last: int) -> str:
+    return "[" + "".join(re.escape(chr(c)) for c, byte in table.items() if first <= byte <= last) + "]"
+
+
+class _Reading:
+    """One way in which UTF-8 was misread: every such text has one of `marks`, and `sure` matches what proves it."""
+
+    def __init__(self, codec: str, marks: str) -> None:
+        self.table, self.marks = _table(codec), tuple(marks.split())
+        self.leads = sorted({mark.encode("utf-8")[:1] for mark in self.marks})
+        tail = _class(self.table, 0x80, 0xBF)
+        two, three = _class(self.table, 0xC3, 0xDF), _class(self.table, 0xE0, 0xEF)
+        letter = r"[A-Za-z]"
+        quote = f"{_class(self.table, 0xE2, 0xE2)}{_class(self.table, 0x80, 0x80)}{tail}"
+        pair = f"{_class(self.table, 0xC3, 0xC3)}{tail}"
+        self.sure = re.compile(
+            f"(?<={letter})(?:{pair}|{quote})(?={letter})|(?:{two}{tail}){{4}}|(?:{three}{tail}{tail}){{3}}|"
+            f"(?<={letter})(?:{pair})(?=\\s)|(?<={letter}){quote}\\s|\\s{quote}(?={letter})"
+        )
+
+    def hits(self, text: str, beyond: set[str]) -> bool:
+        """Whether a text has a mark and `_MANY` certain sequences; `beyond`: its characters outside ASCII."""
+        if not any(beyond.issuperset(mark) and mark in text for mark in self.marks):
+            return False
+        count = last = 0
+        # The proof is in a stretch outside ASCII, with at most one character on either side.
+        for m in _SEVERAL.finditer(text):
+            at = max(m.start() - 1, last)
+            while hit := self.sure.search(text, at, m.end() + 1):
+                at = last = hit.end()
+                count += 1
+                if count == _MANY:
+                    return True
+        return False
+
+    def read(self, stretch: str) -> str:
+        """What a stretch outside ASCII was before it was misread, "" if it was not."""
+        try:
+            return bytes(self.table[ord(c)] for c in stretch).decode("utf-8")
+        except (KeyError, UnicodeDecodeError):
+            return ""
+
+
+# The marks are the commonest letters (Latin, Cyrillic, Greek, Hebrew, Arabic, Thai, CJK) as they look when misread.
+_READINGS = (
+    _Reading("cp1252", "Ã â€ â\x80 Ð Ñ Î± ×™ ×\x99 Ø§ à¸ ï¼ ã€ ã\x80 ã\x81 ì´ ì— ì\x97 ä¸"),
+    _Reading("cp1251", "Г© Гј ГЎ ГЈ Г¤ Г¶ Г¨ Гі вЂ Р° Рѕ Рё О± Ч™ Ш§ аё пј гЂ гЃ мќґ мќ„ дё"),
+)
+_RUN = re.compile('[^<>"]+')
+_STRETCH = re.compile("[^\x00-\x7f]+")
+_SEVERAL = re.compile("[^\x00-\x7f]{2,}")
+_ASCII = bytes(range(128))
+
+
+def repair_mojibake(text: str, source: bytes = b"") -> tuple[str, int]:
+    """The text with double encoding repaired, and the number of repaired runs. Good text is not changed.
+
+    `source`: the text as UTF-8, if it came as such, since bytes are searched faster.
+    """
+    if text.isascii():
+        return text, 0
+    count = 0
+    beyond: set[str] | None = None
+    for reading in _READINGS:
+        if source and not count and not any(lead in source for lead in reading.leads):
+            continue
+        for _ in range(2):  # some texts were misread twice
+            if beyond is None:
+                beyond = _beyond(text.encode("utf-8", errors="ignore") if count or not source else source)
+            if not reading.hits(text, beyond):
+                break
+            text, more = _mend(text, reading)
+            count += more
+            if not more:
+                break
+            beyond = None
+    return text, count
+
+
+def _beyond(source: bytes) -> set[str]:
+    """The characters of a text outside ASCII."""
+    return set(source.translate(None, _ASCII).decode("utf-8", errors="ignore"))
+
+
+def _mend(text: str, reading: _Reading) -> tuple[str, int]:
+    count = tried = 0
+
+    def mend(m: re.Match[str]) -> str:
+        nonlocal count, tried
+        run = m[0]
+        if run.isascii() or tried >= _MOST:
+            return run
+        tried += 1
+        known: dict[str, str] = {}
+        for stretch in _STRETCH.findall(run):
+            was = known.setdefault(stretch, reading.read(stretch))
+            if not _is_plausible(was) and any(c.isalpha() for c in stretch):
+                return run
+        if not any(_is_plausible(was) for was in known.values()):
+            return run
+        count += 1
+        return _STRETCH.sub(lambda s: known[s[0]] if _is_plausible(known[s[0]]) else s[0], run)
+
+    return _RUN.sub(mend, text), count
+
+
+def _is_plausible(was: str) -> bool:
+    """Letters and marks that are in use, unlike the phonetic signs that result from a letter before a quotation
+    mark."""
+    return bool(was) and not any("\u0180" <= c <= "\u02ff" or "\u0080" <= c <= "\u009f" for c in was)
+
+
+# Guesses the encoding of bytes that declare none (or a false one), by the letters they would spell.
+
+_LETTER_RUN = re.compile(rb"[^<>]+")
+_SAMPLE = 16_000
+_LETTERS = re.compile(rb"[A-Za-z]")
+# The letters and marks that texts in these encodings actually use.
+_ALPHABETS = (
+    ("cp1252", "àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿßÀÁÂÄÅÆÇÈÉÊËÍÎÓÔÖØÚÜÑœŒ€«»“”„‘’…–—·º°ª¿¡§ \u00a0"),
+    ("cp1250", "áäčďéěíĺľňóôŕřšťúůýžąćęłńśźżőűđăâîşţöüßÁČĎÉĚÍĽŇÓŘŠŤÚŮÝŽĄĆĘŁŃŚŹŻŐŰĐĂÂÎŞŢÖÜ„“”‘’«»…–—§° \u00a0"),
+    ("iso8859-2", "áäčďéěíĺľňóôŕřšťúůýžąćęłńśźżőűđăâîşţöüßÁČĎÉĚÍĽŇÓŘŠŤÚŮÝŽĄĆĘŁŃŚŹŻŐŰĐĂÂÎŞŢÖÜ§° \u00a0"),
+    ("cp1254", "ığşçöüâîûİĞŞÇÖÜ“”‘’…–—«»éè \u00a0"),
+    ("cp1257", "ąčęėįšųūžāēģīķļņõäöüĄČĘĖĮŠŲŪŽĀĒĢĪĶĻŅÕÄÖÜ„“”‘’…–—«» \u00a0"),
+)
+
+
+def text_bytes(body: bytes) -> bytes:
+    """The text between tags that has bytes outside ASCII: markup says nothing about a text's encoding."""
+    out: list[bytes] = []
+    room = _SAMPLE
+    for m in _LETTER_RUN.finditer(body[:400_000]):
+        run = m[0]
+        if run.isascii():
+            continue
+        if len(run) > room:
+            # Not inside a character: no trailing byte of a legacy encoding looks like a space.
+            run = run[: max(run.rfind(b" ", 0, room), run.rfind(b"\n", 0, room)) if b" " in run[:room] else room]
+        out.append(run)
+        room -= len(run)
+        if room < 200:
+            break
+    return b" ".join(out)
+
+
+def high_share(body: bytes) -> float:
+    """The share, 0 to 1, of letters outside ASCII; every byte outside ASCII counts as one."""
+    sample = text_bytes(body)
+    high = len(sample.translate(None, _ASCII))
+    return high / max(high + len(_LETTERS.findall(sample)), 1)
+
+
+def guess_encoding(body: bytes) -> str:
+    """A name of the encoding, "" if it cannot be determined."""
+    sample = text_bytes(body)
+    if not sample:
+        return ""
+    return _japanese(sample) or (_latin(sample) if high_share(body) < 0.5 else "") or _detected(sample)
+
+
+def _japanese(sample: bytes) -> str:
+    """Japanese is never written without hiragana, and no other language uses it."""
+    for name in ("cp932", "euc_jp"):
+        text = sample.decode(name, errors="replace")
+        wide = [c for c in text if c > "\u00ff"]
+        kana = sum("\u3041" <= c <= "\u3093" for c in wide)
+        if kana > 0.15 * len(wide) and text.count("\ufffd") <= len(wide) / 50:
+            return name
+    return ""
+
+
+def _latin(sample: bytes) -> str:
+    best, most = "", 0
+    for name, alphabet in _ALPHABETS:
+        high = [c for c in sample.decode(name, errors="replace") if c > "\x7f"]
+        score = sum(1 if c in alphabet else -3 for c in high)
+        if score > most:
+            best, most = name, score
+    return best
+
+
+def _detected(sample: bytes) -> str:
+    try:
+        from charset_normalizer import from_bytes
+
+        found = from_bytes(sample).best()
+    except (ValueError, LookupError, UnicodeError):
+        return ""
+    return found.encoding if found else ""
+
+
+MAX_BYTES = 12_000_000
+"""The rest of a page is not read: no post is longer, and the parser must not be given a video."""
+
+_HEAD = 16_384
+_META = re.compile(rb"""<meta[^>]{0,300}?charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
+_XML = re.compile(rb"""^\s{0,99}<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.:-]{2,40})["']""", re.IGNORECASE)
+# Labels that browsers know (WHATWG Encoding, section 4.2) and Python does not.
+_LABELS = {
+    "x-gbk": "gb18030",
+    "chinese": "gb18030",
+    "csgb2312": "gb18030",
+    "iso-ir-58": "gb18030",
+    "gb_2312": "gb18030",
+    "cn-big5": "big5hkscs",
+    "x-x-big5": "big5hkscs",
+    "ms932": "cp932",
+    "x-euc-jp": "euc_jp",
+    "korean": "cp949",
+    "ks_c_5601-1987": "cp949",
+    "ks_c_5601-1989": "cp949",
+    "ksc_5601": "cp949",
+    "csksc56011987": "cp949",
+    "windows-949": "cp949",
+    "cseuckr": "cp949",
+    "iso-ir-149": "cp949",
+    "koi": "koi8_r",
+    "koi8-ru": "koi8_u",
+    "koi8": "koi8_r",
+    "cskoi8r": "koi8_r",
+    "x-cp1250": "cp1250",
+    "x-cp1251": "cp1251",
+    "x-cp1252": "cp1252",
+    "x-cp1253": "cp1253",
+    "x-cp1254": "cp1254",
+    "x-cp1255": "cp1255",
+    "x-cp1256": "cp1256",
+    "x-cp1257": "cp1257",
+    "x-cp1258": "cp1258",
+    "win-1250": "cp1250",
+    "win1251": "cp1251",
+    "dos-874": "cp874",
+    "iso-8859-8-i": "iso8859-8",
+    "logical": "iso8859-8",
+    "visual": "iso8859-8",
+    "x-mac-cyrillic": "mac_cyrillic",
+    "x-mac-roman": "mac_roman",
+    "x-mac-ukrainian": "mac_cyrillic",
+    "iso88591": "cp1252",
+    "iso885915": "iso8859-15",
+    "unicode-1-1-utf-8": "utf-8",
+    "x-unicode20utf8": "utf-8",
+    "unicode11utf8": "utf-8",
+    "unicode20utf8": "utf-8",
+    "utf8mb4": "utf-8",
+    "utf-8-sig": "utf-8",
+}
+# The encodings that browsers use for the labels of their subsets.
+_WIDER = {
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+    "johab": "cp949",
+    "big5": "big5hkscs",
+    "iso8859-1": "cp1252",
+    "latin-1": "cp1252",
+    "ascii": "cp1252",
+    "iso8859-9": "cp1254",
+    "tis-620": "cp874",
+    "iso8859-11": "cp874",
+}
+_WESTERN = frozenset({"cp1252", "iso8859-15", "mac-roman"})
+# The default encodings of browsers by language (HTML, section 13.2.3.2, the table of suggested default encodings).
+_LEGACY = {
+    "ar": "cp1256",
+    "ba": "cp1251",
+    "be": "cp1251",
+    "bg": "cp1251",
+    "cs": "cp1250",
+    "el": "iso8859-7",
+    "et": "cp1257",
+    "fa": "cp1256",
+    "he": "cp1255",
+    "hr": "cp1250",
+    "hu": "iso8859-2",
+    "ja": "cp932",
+    "kk": "cp1251",
+    "ko": "cp949",
+    "ku": "cp1254",
+    "ky": "cp1251",
+    "lt": "cp1257",
+    "lv": "cp1257",
+    "mk": "cp1251",
+    "pl": "iso8859-2",
+    "ru": "cp1251",
+    "sk": "cp1250",
+    "sl": "iso8859-2",
+    "sr": "cp1251",
+    "tg": "cp1251",
+    "th": "cp874",
+    "tr": "cp1254",
+    "tt": "cp1251",
+    "uk": "cp1251",
+    "vi": "cp1258",
+    "zh": "gb18030",
+    "zh-tw": "big5hkscs",
+    "zh-hk": "big5hkscs",
+    "zh-hant": "big5hkscs",
+}
+_LANGUAGE = re.compile(rb"""<html[^>]{0,500}?\slang\s*=\s*["']?([a-z-]{2,15})""", re.IGNORECASE)
+_CONTROL = bytes([*range(9), 11, 12, *range(14, 32)])
+UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+
+
+# Controls of ISO 6429 have no use on pages: they are windows-1252 that was read as latin-1 before it became UTF-8.
+_CONTROLS = {b: bytes([b]).decode("cp1252") for b in range(0x80, 0xA0) if b not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)}
+_HAS_CONTROLS = re.compile("[\x80-\x9f]")
+_HAS_CONTROLS_UTF_8 = re.compile(rb"\xc2[\x80-\x9f]")
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedText:
+    """The text of a page, the encoding it was read in (Python's name) and what determined that encoding.
+
+    `how`: "text" (it was text already), "bom", "utf-8" (the bytes are valid UTF-8), "header", "meta", "xml",
+    "language" (of <html lang>), "zeros" (UTF-16 without a byte order mark) or "detected". `repaired`: the number of
+    runs of text that had been encoded twice and were repaired.
+    """
+
+    text: str
+    encoding: str
+    how: str
+    repaired: int = 0
+
+    def evidence(self) -> Evidence:
+        locator = f"{self.repaired} runs of text were encoded twice" if self.repaired else ""
+        sure = self.how not in ("language", "detected")
+        return Evidence("encoding", self.encoding, self.how, locator, 0.95 if sure else 0.7)
+
+
+def decode_page(body: bytes | str, content_type: str = "") -> DecodedText:
+    """The text of a page, its bytes read in their actual encoding.
+
+    That is determined, in this order, by: a byte order mark; the zero bytes of UTF-16; whether the bytes are valid
+    UTF-8 and more than ASCII, whatever is declared; the Content-Type header; the document's own declaration; the
+    encoding used for its language before UTF-8; a guess; else windows-1252. A declared western encoding is ignored
+    if most letters are outside ASCII, since servers declare latin-1 for everything. Broken bytes become U+FFFD;
+    characters that an XML tree cannot hold are removed; UTF-8 that was plainly read as something else is repaired.
+    """
+    body = body[:MAX_BYTES]
+    source = b""
+    if isinstance(body, str):
+        read = DecodedText(body.lstrip("\ufeff"), "utf-8", "text")
+        fit = False
+        controls = _HAS_CONTROLS.search(read.text) is not None
+    else:
+        read = _decode(body, content_type)
+        fit = len(body.translate(None, _CONTROL)) == len(body) and not _has_noncharacter(read.text)
+        controls = read.encoding == "utf-8" and _HAS_CONTROLS_UTF_8.search(body) is not None
+        if read.how == "utf-8" and fit and not controls:
+            source = body
+    text = read.text.translate(_CONTROLS) if controls else read.text
+    text, count = repair_mojibake(text if fit else UNFIT.sub("", text), source)
+    return DecodedText(text, read.encoding, read.how, count)
+
+
+def _has_noncharacter(text: str) -> bool:
+    return "\ufffe" in text or "\uffff" in text
+
+
+def _decode(body: bytes, content_type: str) -> DecodedText:
+    if found := _by_mark(body) or _by_zeros(body):
+        return found
+    if body.isascii():
+        return _seven_bit(body, content_type)
+    try:
+        text, used = codecs.utf_8_decode(body, "strict", False)
+    except UnicodeDecodeError:
+        text, used = "", 0
+    if text and used == len(body):
+        return _utf8(text)
+    declared = _declared(body, content_type)
+    return (
+        _damaged_utf8(body, text, [name for name, _ in declared])
+        or _as_declared(body, declared)
+        or _by_language(body)
+        or _guessed(body)
+    )
+
+
+def _utf8(text: str) -> DecodedText:
+    return DecodedText(text, "utf-8", "utf-8")
+
+
+def _by_mark(body: bytes) -> DecodedText | None:
+    name, mark = read_bom(body)
+    if not name or not mark:
+        return None
+    return DecodedText(body[len(mark) :].decode(name, errors="replace"), name, "bom")
+
+
+def _by_zeros(body: bytes) -> DecodedText | None:
+    wide = _wide(body)
+    return DecodedText(body.decode(wide, errors="replace"), wide, "zeros") if wide else None
+
+
+def _seven_bit(body: bytes, content_type: str) -> DecodedText:
+    """ASCII, or a declared encoding that switches between sets of letters by escape sequences."""
+    if b"\x1b" in body or b"~{" in body:
+        for name, how in _declared(body, content_type):
+            if name.startswith(("iso2022", "hz")) and (text := _strict(body, name)):
+                return DecodedText(text, name, how)
+    return _utf8(body.decode("ascii"))
+
+
+def _damaged_utf8(body: bytes, text: str, declared: list[str]) -> DecodedText | None:
+    """UTF-8 that is cut within its last character, or has a few broken bytes. `text`: what was valid, if it is cut.
+
+    A character cut by the end is no error, unless it is the only reason to assume UTF-8.
+    """
+    if text and (not declared or "utf-8" in declared or len(text) - len(text.encode("ascii", errors="ignore")) > 3):
+        return _utf8(text)
+    if (not declared or "utf-8" in declared) and _broken_utf8(body) < 0.1:
+        return _utf8(body.decode("utf-8", errors="archiver-stray"))
+    return None
+
+
+def _as_declared(body: bytes, declared: list[tuple[str, str]]) -> DecodedText | None:
+    """The text in the first declared encoding that fits all bytes, else in the first that fits nearly all."""
+    usable = [(name, how) for name, how in declared if name != "utf-8"]
+    if any(name in _WESTERN for name, _ in usable) and high_share(body) > 0.5:
+        usable = [(name, how) for name, how in usable if name not in _WESTERN]
+    for name, how in usable:
+        if text := _strict(body, name):
+            return DecodedText(text, name, how)
+    for name, how in usable:
+        text = body.decode(name, errors="replace")
+        if text.count("\ufffd") < len(text) / 200:
+            return DecodedText(text, name, how)
+    return None
+
+
+def _by_language(body: bytes) -> DecodedText | None:
+    legacy = _legacy_encoding(body)
+    text = _strict(body, legacy)
+    return DecodedText(text, legacy, "language") if text else None
+
+
+def _guessed(body: bytes) -> DecodedText:
+    name = _codec(guess_encoding(body)) or "cp1252"
+    return DecodedText(body.decode(name, errors="replace"), name, "detected")
+
+
+def _wide(body: bytes) -> str:
+    """UTF-16 by the place of its zero bytes: markup is ASCII, so every other byte of it is zero."""
+    head = body[:2_000]
+    half = len(head) // 2
+    if half < 4 or b"\0" not in head:
+        return ""
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    if odd > 0.4 * half and even < 0.05 * half:
+        return "utf-16-le"
+    return "utf-16-be" if even > 0.4 * half and odd < 0.05 * half else ""
+
+
+def _legacy_encoding(body: bytes) -> str:
+    """The legacy encoding of the page's declared language, windows-1252 for a western European one, "" if unknown.
+
+    If most letters of a western page are outside ASCII, its language was declared wrongly.
+    """
+    match = _LANGUAGE.search(body[:_HEAD])
+    if not match:
+        return ""
+    language = match.group(1).decode("ascii").lower()
+    name = _LEGACY.get(language) or _LEGACY.get(language.split("-")[0], "cp1252")
+    return "" if name in _WESTERN and high_share(body) > 0.5 else name
+
+
+def _codec(label: str) -> str:
+    """Python's name of a declared encoding, "" for one that is unknown or not used on the web."""
+    label = label.strip().lower()
+    name = _LABELS.get(label) or resolve_encoding(label) or ""
+    try:
+        info = codecs.lookup(name) if name else None
+    except (LookupError, ValueError):
+        return ""
+    if info is None or not getattr(info, "_is_text_encoding", True) or info.name in ("utf-7", "idna", "punycode"):
+        return ""
+    if info.name.startswith(("utf-16", "utf-32")):
+        # A declaration that can be read as ASCII is not in a wide encoding (HTML, section 13.2.3.2).
+        return "utf-8"
+    if info.name.startswith(("unicode", "raw-unicode", "undefined", "mbcs", "oem")):
+        return ""
+    return _WIDER.get(info.name, info.name)
+
+
+def _declared(body: bytes, content_type: str) -> list[tuple[str, str]]:
+    """Pairs of encoding and where it is declared, the strongest first, each encoding once."""
+    head = body[:_HEAD]
+    out: dict[str, str] = {}
+    labels = [(http_content_type_encoding(content_type) or _loose_charset(content_type), "header")]
+    labels += [
+        (m.group(1).decode("ascii", "ignore"), how)
+        for pattern, how in ((_XML, "xml"), (_META, "meta"))
+        if (m := pattern.search(head))
+    ]
+    for label, how in labels:
+        if label and (name := _codec(label)):
+            out.setdefault(name, how)
+    return list(out.items())
+
+
+def _loose_charset(content_type: str) -> str:
+    """A label that Python has no name for, or one outside a well-formed parameter."""
+    m = re.search(r"charset\s*=\s*[\"']?\s*([\w.:-]{2,40})", content_type[:1_000], re.IGNORECASE)
+    return m[1] if m else ""
+
+
+def _strict(body: bytes, name: str) -> str:
+    if not name:
+        return ""
+    try:
+        return body.decode(name)
+    except (UnicodeError, LookupError, ValueError):
+        return ""
+
+
+def _broken_utf8(body: bytes) -> float:
+    """The share of invalid UTF-8 in what is outside ASCII; in another encoding it is nearly all."""
+    text = body[:400_000].decode("utf-8", errors="replace")
+    return text.count("\ufffd") / max(len(text) - len(text.encode("ascii", errors="ignore")), 1)
+
+
+# Quotation marks, dashes and spaces of word processors, in windows-1252.
+_STRAY = {b: bytes([b]).decode("cp1252") for b in (*range(0x91, 0x98), 0x85, 0xA0, 0xAB, 0xBB)}
+
+
+def _stray(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Reads a single invalid byte between ASCII ones, in a page of UTF-8, as a windows-1252 sign that was pasted in."""
+    assert isinstance(error, UnicodeDecodeError)
+    at, data = error.start, error.object
+    alone = error.end - at == 1 and data[at - 1 : at].isascii() and data[at + 1 : at + 2].isascii()
+    return (_STRAY.get(data[at], "\ufffd") if alone else "\ufffd"), error.end
+
+
+codecs.register_error("archiver-stray", _stray)

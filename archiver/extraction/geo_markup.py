@@ -1,0 +1,548 @@
+"""Places in a page's elements: microformats, microdata and RDFa, and maps and map links in the post."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+from lxml.etree import XPath
+from lxml.etree import _Element as Element
+
+from archiver.extraction.coordinates import (
+    Position,
+    is_swapped,
+    map_link_position,
+    middle,
+    parse_position,
+    valid_position,
+    with_precision,
+)
+from archiver.extraction.metadata import Node, is_article_item, item_of, types
+from archiver.extraction.page import Page
+from archiver.extraction.post_locator import Post
+from archiver.extraction.text import clean_text, element_line, fold_text
+from archiver.items import GeoTag
+
+# Places in <meta> elements and in custom fields that a theme shows.
+
+_WHOLE = ("geo.position", "icbm", "geo.point", "geo:position", "dc.coverage.x-geo", "geo.coordinates", "geo")
+_HALVES = (
+    ("place:location:latitude", "place:location:longitude"),
+    ("og:latitude", "og:longitude"),
+    ("og:location:latitude", "og:location:longitude"),
+    ("geo_latitude", "geo_longitude"),
+    ("geo.latitude", "geo.longitude"),
+    ("geo:lat", "geo:long"),
+    ("geo:latitude", "geo:longitude"),
+    ("geo.lat", "geo.long"),
+    ("geo.lat", "geo.lon"),
+    ("latitude", "longitude"),
+)
+_NAMES = (
+    "geo.placename",
+    "geo.place",
+    "geo.locality",
+    "geo_address",
+    "og:locality",
+    "place:location:name",
+    "dc.coverage.placename",
+)
+_REGIONS = ("geo.region", "geo.country", "og:region", "og:country-name")
+_DUBLIN_CORE = ("dcterms.spatial", "dc.coverage.spatial", "dc.coverage", "dcterms.coverage", "dc.spatial")
+_OF_BUSINESS = ("og:phone_number", "og:street-address", "business:contact_data:street_address", "og:postal-code")
+_BUSINESS_TYPES = re.compile(r"^(?:business|restaurant|company|place|hotel|website|organization)\b", re.IGNORECASE)
+_OPEN_GRAPH = frozenset(("place:location:latitude", "og:latitude", "og:location:latitude"))
+_BOX = ("southlimit", "westlimit", "northlimit", "eastlimit")
+_DCMI = re.compile(r"(\w+)\s*=\s*([^;]+)")
+_NOWHERE = re.compile(
+    r"^(?:world(?:wide)?|global|international|earth|internet|n/?a|none|null|all|everywhere|weltweit|mondial|[\W\d_]+)$",
+    re.IGNORECASE,
+)
+
+
+def geo_metas(page: Page) -> Iterator[GeoTag]:
+    """Places in meta elements, positions first. `geo_public` = 0 hides all, as WordPress's geodata standard says.
+
+    OpenGraph's position is the publisher's if the page also gives the address of the business. Numbers that fit the
+    named region only if swapped are swapped.
+    """
+    data = page.data
+    if data.meta_first("geo_public", "geo.public") == "0":
+        return
+    name = next((n for n in data.meta(*_NAMES) if not _NOWHERE.match(n)), "")
+    region = data.meta_first(*_REGIONS)
+    of_business = _is_of_business(page)
+    places = _positions(page)
+    for p, source in places:
+        if is_swapped(p.latitude, p.longitude, region):
+            p = replace(p, latitude=p.longitude, longitude=p.latitude)
+        role = "publisher" if of_business and source in _OPEN_GRAPH else "content"
+        yield make_geotag(p, name if role == "content" or not data.meta("geo.placename") else "", region, role, source)
+    if not places and name and not of_business:
+        yield GeoTag(None, None, name, region, "content", "geo.placename")
+    for key in _DUBLIN_CORE:
+        for value in data.meta(key):
+            if (found := dublin_core(value, key)) is not None:
+                yield found
+
+
+def _positions(page: Page) -> list[tuple[Position, str]]:
+    """Each position in a meta element, or in a pair of them, with its source."""
+    data = page.data
+    language = page.language or ""
+    whole = [
+        (p, "ICBM" if key == "icbm" else key)
+        for key in _WHOLE
+        for v in data.meta(key)
+        if (p := parse_position(v, language))
+    ]
+    return whole + [
+        (p, lat_key)
+        for lat_key, lon_key in _HALVES
+        for lat, lon in zip(data.meta(lat_key), data.meta(lon_key), strict=False)
+        if (p := split_position(lat, lon))
+    ]
+
+
+def _is_of_business(page: Page) -> bool:
+    """Whether OpenGraph describes a business: where Squarespace puts the site's owner, or beside an address."""
+    data = page.data
+    return page.platform.name == "squarespace" or bool(
+        data.meta(*_OF_BUSINESS) or _BUSINESS_TYPES.match(data.meta_first("og:type"))
+    )
+
+
+def make_geotag(p: Position, name: str, region: str, role: str, source: str) -> GeoTag:
+    return GeoTag(p.latitude, p.longitude, name, region, role, source, p.precision)
+
+
+def split_position(lat: str | None, lon: str | None) -> Position | None:
+    """A position given as two separate numbers."""
+    a, b = with_precision(lat), with_precision(lon)
+    return valid_position(a[0], b[0], min(a[1], b[1])) if a and b else None
+
+
+def dublin_core(text: str, source: str) -> GeoTag | None:
+    """A spatial coverage: DCMI Point ("east=..; north=..; name=.."), DCMI Box, a bare position, or a place's name."""
+    given = {k.lower(): v.strip() for k, v in _DCMI.findall(text)}
+    name = given.get("name", "")
+    if "east" in given and "north" in given:
+        p = split_position(given["north"], given["east"])
+        return make_geotag(p, name, "", "content", source) if p else None
+    if set(_BOX) <= set(given):
+        p = middle(" ".join(given[k] for k in _BOX))
+        return make_geotag(p, name, "", "content", source) if p else None
+    if p := parse_position(text):
+        return make_geotag(p, "", "", "content", source)
+    text = name or clean_text(text)
+    return GeoTag(None, None, text, "", "content", source) if _is_place_name(text) else None
+
+
+def _is_place_name(text: str) -> bool:
+    return "=" not in text and 1 < len(text) <= 80 and not _NOWHERE.match(text) and not text.startswith("http")
+
+
+_FIELD = re.compile(r"^(geo_latitude|geo_longitude|geo_address|geo_public|latitude|longitude)\s*:?$", re.IGNORECASE)
+
+
+def geo_custom_fields(page: Page, post: Post) -> Iterator[GeoTag]:
+    """A place in WordPress's list of custom fields: "geo_latitude: 10.5"."""
+    fields: dict[str, str] = {}
+    for key in page.index.with_class("post-meta-key"):
+        if post.is_noise(key) or not (m := _FIELD.match(element_line(key))):
+            continue
+        fields.setdefault(m[1].lower().removeprefix("geo_"), clean_text(key.tail))
+    if fields.get("public") == "0":
+        return
+    if p := split_position(fields.get("latitude"), fields.get("longitude")):
+        yield make_geotag(p, fields.get("address", ""), "", "content", "geo_latitude")
+
+
+_FORMATS = (
+    ("latitude", "longitude", ("geo",), "geo-microformat"),
+    ("p-latitude", "p-longitude", ("h-geo", "p-geo", "u-geo", "h-card", "h-adr", "p-location"), "h-geo"),
+)
+_ADDRESS_PARTS = frozenset(("locality", "p-locality", "region", "p-region", "country-name", "p-country-name"))
+_DATA = (
+    ("data-lat", "data-lng"),
+    ("data-lat", "data-lon"),
+    ("data-lat", "data-long"),
+    ("data-latitude", "data-longitude"),
+    ("data-map-lat", "data-map-lng"),
+    ("data-center-lat", "data-center-lng"),
+)
+_DATA_WHOLE = ("data-latlng", "data-coordinates", "data-center", "data-latlon", "data-geo")
+_WITH_DATA = XPath(
+    "descendant-or-self::*["
+    + " or ".join(f"@{name}" for name in dict.fromkeys([*(a for a, _ in _DATA), *_DATA_WHOLE]))
+    + "]"
+)
+_NUM = r"(-?\d{1,3}\.\d{2,15})"
+_SCRIPT = re.compile(
+    rf"(?:L\.(?:marker|circle)|setView|LatLng|latLng|mapCenter)\s*\(\s*\[?\s*{_NUM}\s*,\s*{_NUM}|"
+    rf"\blat['\"]?\s*:\s*['\"]?{_NUM}['\"]?\s*,\s*['\"]?(?:lng|lon)['\"]?\s*:\s*['\"]?{_NUM}"
+)
+_AUTHOR = frozenset(("author", "p-author", "byline", "author-box", "post-author", "vcard-author"))
+_CONTACT = re.compile(
+    r"(?:^|[\s_-])(?:contact|address|impressum|imprint|store|office|organi[sz]ation|publisher)"
+    r"(?:$|[\s_-])",
+    re.IGNORECASE,
+)
+_LOCATION = (".post-location a", ".entry-location a", ".post-geo a", ".geo-location a")
+_MOST_LINKS = 2_000
+_MOST = 50
+_INSIDE = 60
+"""Elements of a card that are read."""
+_NAME_CLASSES = frozenset(("fn", "p-name", "org", "locality"))
+_CARDS = frozenset(("vcard", "h-card", "location", "p-location", "vevent"))
+_LONGITUDES = frozenset(("longitude", "geo:long", "schema:longitude"))
+_FRAME_SOURCES = ("src", "data-src", "data-lazy-src", "data-litespeed-src")
+_TRACKS = re.compile(r"\.(?:kml|kmz|gpx|geojson)(?:$|[?#])", re.IGNORECASE)
+
+
+def role_of(post: Post, el: Element) -> str | None:
+    """Whose place an element gives: the post's ("content"), the author's or the publisher's.
+
+    None for comments, sidebars and other posts.
+    """
+    in_footer = False
+    for at in (el, *el.iterancestors()):
+        if at is post.holder or at is post.body:
+            break
+        if owner := _owner(at):
+            return owner
+        if at.tag == "footer":
+            in_footer = True
+        elif at.tag == "address" or _CONTACT.search(f"{at.get('class') or ''} {at.get('id') or ''}"):
+            in_footer = in_footer or not _is_in_holder(post, at)
+        if at.tag in ("aside", "nav"):
+            return None
+    if in_footer:
+        return "publisher"
+    return None if post.is_noise(el) else "content"
+
+
+def _owner(el: Element) -> str:
+    """Whom an element describes by its class or its microdata: "author", "publisher" or "" for neither."""
+    item = f"{el.get('itemprop') or ''} {el.get('itemtype') or ''}".lower()
+    kinds = item.split()
+    if "author" in kinds or item.endswith("/person") or not _AUTHOR.isdisjoint((el.get("class") or "").lower().split()):
+        return "author"
+    return "publisher" if "publisher" in kinds or item.endswith(("localbusiness", "organization")) else ""
+
+
+def _is_in_holder(post: Post, el: Element) -> bool:
+    return post.holder is not None and any(a is post.holder for a in el.iterancestors())
+
+
+def geo_microformats(page: Page, post: Post) -> Iterator[GeoTag]:
+    """geo, h-geo and the formats that contain them, and the post's own adr."""
+    language = page.language or ""
+    for lat_class, lon_class, holders, source in _FORMATS:
+        for el in (e for name in holders for e in page.index.with_class(name)[:_MOST]):
+            if (place := _of_card(el, lat_class, lon_class, language)) and (role := role_of(post, el)):
+                yield make_geotag(place, _around(el), "", role, source)
+    for el in (e for name in ("adr", "h-adr", "p-adr") for e in page.index.with_class(name)[:_MOST]):
+        if _is_in_holder(post, el) and (parts := _address(el)) and role_of(post, el) == "content":
+            yield GeoTag(None, None, ", ".join(parts), "", "content", "adr")
+
+
+def _address(el: Element) -> list[str]:
+    """Town, region and country of an address, each once."""
+    parts = [
+        element_line(e) for e in islice(el.iter("*"), _INSIDE) if _ADDRESS_PARTS & set((e.get("class") or "").split())
+    ]
+    return list(dict.fromkeys(filter(None, parts)))
+
+
+def _of_card(el: Element, lat_class: str, lon_class: str, language: str) -> Position | None:
+    """The position in a card: of its latitude and longitude, else in a title or a text of a card that holds no more."""
+    inner = list(islice(el.iter("*"), _INSIDE))
+    lat, lon = _first_of_class(inner, lat_class), _first_of_class(inner, lon_class)
+    if lat is not None and lon is not None:
+        return split_position(lat, lon)
+    classes = el.get("class") or ""
+    if "card" in classes or "location" in classes:
+        return None
+    texts = [
+        el.get("title"),
+        *(e.get("title") or e.get("value") for e in inner if e.tag in ("abbr", "data")),
+        element_line(el),
+    ]
+    return next((p for t in texts if (p := parse_position(t, language))), None)
+
+
+def _first_of_class(elements: list[Element], name: str) -> str | None:
+    return next((_value(e) for e in elements if name in (e.get("class") or "").split()), None)
+
+
+def geo_properties(page: Page, post: Post) -> Iterator[GeoTag]:
+    """Microdata and RDFa: latitude and longitude of one item, and places with only a name."""
+    for attribute, source in (("itemprop", "microdata"), ("property", "rdfa")):
+        for el in _having(page, attribute, "latitude", "geo:lat", "schema:latitude"):
+            longitude = _longitude_beside(el, attribute)
+            role = role_of(post, el) if longitude is not None else None
+            if role == "content" and attribute == "itemprop" and not _in_article(el):
+                role = "publisher"
+            if role and longitude is not None and (p := split_position(_value(el), _value(longitude))):
+                yield make_geotag(p, _around(el), "", role, source)
+    for el in _having(page, "itemprop", "contentLocation", "locationCreated", "spatialCoverage", "dateline"):
+        name = clean_text(el.get("content")) or _name_in(el)
+        if 1 < len(name) <= 80 and not post.is_noise(el):
+            kinds = (el.get("itemprop") or "").split()
+            role = "content" if "contentLocation" in kinds or "spatialCoverage" in kinds else "dateline"
+            yield GeoTag(None, None, name, "", role, "microdata")
+
+
+def _longitude_beside(el: Element, attribute: str) -> Element | None:
+    """The element with the longitude that belongs to a latitude; <head> may have those of several things."""
+    holder = el.getparent()
+    if holder is None or (el.tag == "meta" and holder.tag == "head"):
+        return None
+    inner = islice(holder.iter("*"), _INSIDE)
+    return next((e for e in inner if not _LONGITUDES.isdisjoint((e.get(attribute) or "").split())), None)
+
+
+def _having(page: Page, attribute: str, *names: str) -> list[Element]:
+    return [e for n in names for e in page.index.select(f"[{attribute}~='{n}']")][:_MOST]
+
+
+def _name_in(el: Element) -> str:
+    inner = list(islice(el.iter("*"), _INSIDE))
+    for e in inner:
+        if {"name", "addressLocality"} & set((e.get("itemprop") or "").split()):
+            return clean_text(e.get("content")) or element_line(e)
+    return "" if any(e.get("itemprop") for e in inner[1:]) else element_line(el)
+
+
+def _in_article(el: Element) -> bool:
+    """Whether a property's item, or one around it, is an article, or at least no business and no person."""
+    at = item_of(el)
+    outermost: Element | None = None
+    while at is not None:
+        outermost = at
+        if is_article_item(at):
+            return True
+        kind = (at.get("itemtype") or "").rsplit("/", 1)[-1].lower()
+        if kind in ("localbusiness", "organization", "person"):
+            return False
+        at = item_of(at)
+    return outermost is not None
+
+
+def _value(el: Element) -> str:
+    for inner in islice(el.iter("*"), _INSIDE):
+        if "value-title" in (inner.get("class") or "").split() and inner.get("title"):
+            return clean_text(inner.get("title"))
+    return clean_text(el.get("content") or el.get("title") or el.get("value") or el.get("data-value")) or element_line(
+        el
+    )
+
+
+def _around(el: Element) -> str:
+    """The name of the place whose card contains a position."""
+    for at in islice(el.iterancestors(), 4):
+        if at.get("itemscope") is None and _CARDS.isdisjoint((at.get("class") or "").split()):
+            continue
+        for e in islice(at.iter("*"), _INSIDE):
+            classes, kinds = (e.get("class") or "").split(), (e.get("itemprop") or "").split()
+            if "name" in kinds or not _NAME_CLASSES.isdisjoint(classes):
+                return clean_text(e.get("content")) or element_line(e)
+    return ""
+
+
+def geo_maps(page: Page, post: Post) -> Iterator[GeoTag]:
+    """The map link in the post's location line, and maps in its text: links, frames, elements and scripts."""
+    for a, _ in post.select(_LOCATION, anywhere=False)[:1]:
+        if p := map_link_position(a.get("href") or ""):
+            yield make_geotag(p, element_line(a)[:200], "", "content", "map link")
+    if post.body is None:
+        return
+    links, is_cut = _map_links(post, post.body)
+    yield from links
+    if not is_cut:
+        yield from _map_elements(post, post.body)
+        yield from _map_scripts(post.body)
+
+
+def _map_links(post: Post, body: Element) -> tuple[list[GeoTag], bool]:
+    """The positions of map links and frames, and whether there are more than are read."""
+    found: list[GeoTag] = []
+    for el in islice(body.iter("a", "iframe", "img"), _MOST_LINKS):
+        href = _frame_source(el) if el.tag == "iframe" else el.get("href") or el.get("src") or ""
+        if href and (p := map_link_position(href)) and not post.is_noise(el):
+            found.append(make_geotag(p, "", "", "content", "map link"))
+            if len(found) >= _MOST:
+                return found, True
+    return found, False
+
+
+def _frame_source(el: Element) -> str:
+    return next((v for k in _FRAME_SOURCES if (v := el.get(k)) and v != "about:blank"), "")
+
+
+def _map_elements(post: Post, body: Element) -> Iterator[GeoTag]:
+    for el in _with_data(body):
+        pairs = [split_position(el.get(a), el.get(b)) for a, b in _DATA] + [
+            parse_position(el.get(k)) for k in _DATA_WHOLE
+        ]
+        if (p := next(filter(None, pairs), None)) and not post.is_noise(el):
+            yield make_geotag(p, clean_text(el.get("data-title") or el.get("data-name")), "", "content", "map element")
+
+
+def _map_scripts(body: Element) -> Iterator[GeoTag]:
+    for script in islice(body.iter("script"), _MOST):
+        for m in islice(_SCRIPT.finditer((script.text or "")[:50_000]), _MOST):
+            if p := parse_position(f"{m[1] or m[3]};{m[2] or m[4]}"):
+                yield make_geotag(p, "", "", "content", "map script")
+
+
+def _with_data(body: Element) -> list[Element]:
+    found = _WITH_DATA(body)
+    return [e for e in found[:_MOST] if isinstance(e, Element)] if isinstance(found, list) else []
+
+
+def kml_links(page: Page, post: Post) -> list[str]:
+    """The post's links to files of places and tracks (KML, KMZ, GPX, GeoJSON): evidence, which is not fetched."""
+    if post.body is None:
+        return []
+    found = [
+        page.join(a.get("href"))
+        for a in islice(post.body.iter("a"), _MOST_LINKS)
+        if _TRACKS.search(a.get("href") or "")
+    ]
+    return list(dict.fromkeys(u for u in found if u))[:_MOST]
+
+
+# Places in JSON-LD: what an article is about, where it was written, and where its publisher is.
+
+_OWN = (
+    ("contentLocation", "content", True),
+    ("spatialCoverage", "content", True),
+    ("spatial", "content", True),
+    ("locationCreated", "dateline", True),
+    ("dateline", "dateline", True),
+    ("location", "content", True),
+    ("about", "content", False),
+    ("itemReviewed", "content", False),
+    ("mainEntity", "content", False),
+)
+"""Property, role, and whether a place without a position counts too."""
+_PEOPLE = (("author", "author"), ("creator", "author"), ("publisher", "publisher"), ("sourceOrganization", "publisher"))
+_ADDRESSES = ("location", "homeLocation", "workLocation", "areaServed")
+_PLACES = re.compile(r"(?:place|landmark|attraction|landform|city|country|park|beach|museum|mountain|river|lake)", re.I)
+_SHAPES = ("box", "polygon", "line", "circle")
+_NO_PLACES = frozenset(("geocoordinates", "geoshape", "person"))
+_MOST_NODES = 300
+_MOST_BESIDE = 5
+"""More organisations with positions are those of a directory, not the publisher."""
+
+
+def geo_json_ld(page: Page) -> Iterator[GeoTag]:
+    """Places of the article first, then of its author and publisher, then of the organisations beside it."""
+    data = page.data
+    node = data.article(page.addresses)
+    if node is None:
+        pages = data.of_type("webpage", "blogposting", "article", "event")
+        node = pages[0] if len(pages) == 1 else None
+    given: Node = node or {}
+    for key, role, named in _OWN:
+        for value in data.resolve(given.get(key)):
+            yield from _place(page, value, role, f"schema.org {key}", named)
+    for key, role in _PEOPLE:
+        for someone in data.resolve(given.get(key)):
+            for value in _addresses_of(page, someone):
+                yield from _place(page, value, role, f"schema.org {key}", False)
+    for other, kinds in _organisations(page, node):
+        role = "content" if node is None and _is_subject(page, other, kinds) else "publisher"
+        yield from _place(page, other, role, "schema.org " + min(kinds), False)
+
+
+def _addresses_of(page: Page, someone: Any) -> list[Any]:
+    """What may hold the place of a person or an organisation: they themselves, and their addresses."""
+    if not isinstance(someone, dict):
+        return []
+    return [someone, *(v for key in _ADDRESSES for v in page.data.resolve(someone.get(key)))]
+
+
+def _organisations(page: Page, article: Node | None) -> list[tuple[Node, set[str]]]:
+    """The other nodes with a position, and their types; none if there are as many as in a directory."""
+    found = [
+        (other, kinds)
+        for other in page.data.nodes[:_MOST_NODES]
+        if other is not article and "geo" in other and (kinds := types(other)) and not kinds & _NO_PLACES
+    ]
+    return found if len(found) <= _MOST_BESIDE else []
+
+
+def _is_subject(page: Page, node: Node, kinds: set[str]) -> bool:
+    """Whether a page that declares no article is about a place: its title names the place, which is not the site."""
+    names = {fold_text(n) for n in page.data.texts(node, "name")} - {""}
+    title = fold_text(page.head_title)
+    return (
+        any(_PLACES.search(k) for k in kinds)
+        and any(n in title for n in names)
+        and not names & {fold_text(n) for n in page.data.names_of_site()}
+    )
+
+
+def _place(page: Page, value: Any, role: str, source: str, named: bool) -> Iterator[GeoTag]:
+    """A place from an object or a text; `named`: a name without a position is enough."""
+    if isinstance(value, str):
+        if (p := parse_position(value)) is not None:
+            yield make_geotag(p, "", "", role, source)
+        elif named and (name := _name(value)):
+            yield GeoTag(None, None, name, "", role, source)
+    elif isinstance(value, dict):
+        name, region = _name_and_region(page, value)
+        if p := _position(page, value):
+            yield make_geotag(p, name[:200], region[:80], role, source)
+        elif named and 1 < len(name) < 200:
+            yield GeoTag(None, None, name, region[:80], role, source)
+
+
+def _name_and_region(page: Page, place: Node) -> tuple[str, str]:
+    data = page.data
+    name, region = next(iter(data.texts(place, "name")), ""), ""
+    for address in data.resolve(place.get("address")):
+        if isinstance(address, dict):
+            region = next(iter(data.texts(address, "addressRegion", "addressCountry")), "")
+            name = name or next(iter(data.texts(address, "addressLocality")), "")
+        elif isinstance(address, str):
+            name = name or clean_text(address)
+    return name, region
+
+
+def _name(text: str) -> str:
+    """A place's name: "NEW JERSEY (WABC)" without the station; a text with numbers or many words is a remark."""
+    text = clean_text(text).partition("(")[0].strip(" ,-–—:")
+    return text if 1 < len(text) < 80 and len(text.split()) <= 7 and not re.search(r"\d|https?:", text) else ""
+
+
+def _position(page: Page, place: Node) -> Position | None:
+    """The position of a place: its own, that of its shape, or that of its map."""
+    data = page.data
+    for geo in [*data.resolve(place.get("geo")), place]:
+        if isinstance(geo, str):
+            found = parse_position(geo)
+        elif isinstance(geo, dict):
+            lat, lon = (next(iter(data.texts(geo, k)), "") for k in ("latitude", "longitude"))
+            found = split_position(lat, lon) or _middle_of_shape(page, geo)
+        else:
+            continue
+        if found:
+            return found
+    return next((p for u in data.texts(place, "hasMap", "map") if (p := map_link_position(u))), None)
+
+
+def _middle_of_shape(page: Page, geo: Node) -> Position | None:
+    for key in _SHAPES:
+        text = " ".join(page.data.texts(geo, key))
+        if key == "circle":  # a middle and a radius
+            text = " ".join(re.split(r"[\s,]+", text)[:2])
+        if text and (found := middle(text)):
+            return found
+    return None

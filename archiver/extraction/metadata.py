@@ -1,0 +1,625 @@
+"""What a page declares, read once: JSON-LD, meta elements (OpenGraph, Dublin Core, ...), microdata, RDFa."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from html import unescape
+from typing import Any
+from urllib.parse import urlsplit
+
+from lxml.etree import _Element as Element
+
+from archiver.extraction.text import clean_text, element_line
+from archiver.platforms.selectors import Index
+
+# JSON-LD as pages contain it: mostly well formed, else repaired if the meaning is plain, else left out.
+
+Node = dict[str, Any]
+MOST_NODES = 4_000
+_MOST_SCRIPT, _MOST_MENDED, _MOST_DEPTH = 2_000_000, 300_000, 200
+_BEFORE = re.compile(r"(?:\s|\ufeff|<!--|//\s?<!\[CDATA\[|/\*\s?<!\[CDATA\[\s?\*/|<!\[CDATA\[)*+")
+_AFTER = re.compile(r"(?:\s|;|//\s?-->|-->|//\s?\]\]>|/\*\s?\]\]>\s?\*/|\]\]>)+$")
+# Surrogates without their other half, which no text can contain.
+_HALF = re.compile(r"(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+
+
+class Scripts:
+    """Reads one page's scripts in order; the limit for broken ones applies to all of them together."""
+
+    def __init__(self) -> None:
+        self.room, self.broken = MOST_NODES, _MOST_MENDED
+
+    def nodes(self, raw: str) -> list[Node]:
+        """The nodes of a script, flattened (@graph, lists, nested values), in document order."""
+        if self.room <= 0 or len(raw) > _MOST_SCRIPT:
+            return []
+        found = [node for value in self._values(raw) for node in flatten_nodes(value, self.room)][: self.room]
+        self.room -= len(found)
+        return found
+
+    def _values(self, raw: str) -> list[Any]:
+        if "\\ud" in raw or "\\uD" in raw:
+            raw = _HALF.sub(lambda m: m[1] or "\\ufffd", raw)
+        try:
+            return [json.loads(raw, strict=False)]
+        except (ValueError, RecursionError):
+            pass
+        start = _BEFORE.match(raw)
+        raw = raw[start.end() if start else 0 :]
+        raw = raw[:-200] + _AFTER.sub("", raw[-200:])
+        try:
+            return [json.loads(raw, strict=False)]
+        except (ValueError, RecursionError):
+            pass
+        if not raw or len(raw) > self.broken:
+            return []
+        self.broken -= len(raw)
+        if "&quot;" in raw and '"' not in raw:
+            raw = unescape(raw)
+        found: list[Any] = []
+        for text in repair_json(raw):
+            try:
+                found.append(json.loads(text, strict=False))
+            except (ValueError, RecursionError):
+                continue
+        return found
+
+
+def flatten_nodes(value: Any, room: int) -> Iterator[Node]:
+    stack = [value]
+    while stack and room > 0:
+        at = stack.pop()
+        if isinstance(at, dict):
+            room -= 1
+            yield at
+            stack.extend(v for v in reversed(list(at.values())) if isinstance(v, (dict, list)))
+        elif isinstance(at, list):
+            stack.extend(reversed(at))
+
+
+# A quotation mark ends a string only if JSON continues after it; others are in the text and were not escaped.
+_GOES_ON = r"""\s*+(?:[:}\]]|/[/*]|,\s*+(?:["'{\[\d}\],/-]|true|false|null)|$)"""
+_TOKEN = re.compile(
+    rf'"(?P<double>(?:[^"\\]++|\\.|"(?!{_GOES_ON}))*+)"?|'
+    rf"'(?P<single>(?:[^'\\]++|\\.|'(?!{_GOES_ON}))*+)'?|"
+    r"/\*(?:[^*]++|\*(?!/))*+(?:\*/)?|//[^\n]*+|"
+    r"(?P<mark>[{}\[\]:,])|"
+    r"(?P<word>[^\s\"'{}\[\]:,/]++)|\s++|.",
+    re.DOTALL,
+)
+_IN_STRING = re.compile(r'\\(["\\/bfnrt]|u[0-9a-fA-F]{4})|\\(.?)|"', re.DOTALL)
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,30})(?:\.\d{1,30})?(?:[eE][+-]?\d{1,3})?")
+_WORDS = {"true": "true", "false": "false", "null": "null", "True": "true", "False": "false"}
+_CLOSING = {"{": "}", "[": "]"}
+
+
+class _Writer:
+    """Writes the tokens it is given as well-formed JSON, one text for each top-level value."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self._out: list[str] = []
+        self._open: list[str] = []
+        self._last = ""  # "", "value", "key", ":", ","
+        self.lost = False
+
+    def value(self, text: str) -> None:
+        """A value in JSON notation; in an object that expects a key, the key."""
+        if not self._open:
+            return  # words between values
+        if self._last == "value":
+            self._out.append(",")  # a comma was missing
+        if self._open[-1] == "{" and self._last != ":":
+            if self._last == "key":
+                self._out.append(":null,")
+            self._out.append(text if text[0] == '"' else json.dumps(text))
+            self._last = "key"
+        else:
+            self._out.append(text)
+            self._last = "value"
+
+    def open(self, mark: str) -> None:
+        if self._last == "value" and self._open:
+            self._out.append(",")
+        if self._open and self._open[-1] == "{" and self._last != ":":
+            self._out.append(":" if self._last == "key" else '"":')
+        self.lost = len(self._open) >= _MOST_DEPTH
+        self._open.append(mark)
+        self._out.append(mark)
+        self._last = ""
+
+    def close(self, mark: str) -> None:
+        if mark not in [_CLOSING[m] for m in self._open]:
+            return
+        done = False
+        while not done:
+            done = _CLOSING[self._open[-1]] == mark
+            self._end()
+
+    def _end(self) -> None:
+        if self._last == "key":
+            self._out.append(":null")
+        elif self._last == ":":
+            self._out.append("null")
+        self._out.append(_CLOSING[self._open.pop()])
+        self._last = "value"
+        if not self._open:
+            self.texts.append("".join(self._out))
+            self._out.clear()
+            self._last = ""
+
+    def comma(self) -> None:
+        """A comma is written with the value that follows, so a trailing one is dropped."""
+        if self._last == "key":
+            self._out.append(":null")
+        elif self._last == ":":
+            self._out.append("null")
+        if self._last in ("key", ":"):
+            self._last = "value"
+
+    def colon(self) -> None:
+        if self._last == "key":
+            self._out.append(":")
+            self._last = ":"
+
+    def finish(self) -> list[str]:
+        while self._open:
+            self._end()
+        return self.texts
+
+
+def repair_json(raw: str) -> list[str]:
+    """JSON texts made from a broken one: extra or missing commas, comments, control characters, unescaped or single
+    quotation marks, bare keys, several values in a row, a missing end."""
+    to = _Writer()
+    for m in _TOKEN.finditer(raw):
+        kind = m.lastgroup
+        if kind in ("double", "single"):
+            to.value(_quoted(m[kind]))
+        elif kind == "word":
+            to.value(_word(m[0]))
+        elif kind == "mark":
+            mark = m[0]
+            if mark in "{[":
+                to.open(mark)
+                if to.lost:
+                    break
+            elif mark in "}]":
+                to.close(mark)
+            elif mark == ",":
+                to.comma()
+            else:
+                to.colon()
+        if len(to.texts) >= 50:
+            break
+    return to.finish()
+
+
+def _word(word: str) -> str:
+    """A number or a constant as it is, a bare key as a string, anything else as null."""
+    if word in _WORDS or _NUMBER.fullmatch(word):
+        return _WORDS.get(word, word)
+    if word in ("undefined", "NaN", "None") or not (word[0].isalpha() or word[0] in "@_$"):
+        return "null"
+    return _quoted(word)
+
+
+def _quoted(text: str) -> str:
+    def fix(m: re.Match[str]) -> str:
+        return m[0] if m[1] else '\\"' if m[0] == '"' else m[2]
+
+    return '"' + _IN_STRING.sub(fix, text) + '"'
+
+
+# Microdata (HTML, section 5) and RDFa Lite as nodes of the same form as JSON-LD's: {"@type": ..., "headline": ...}.
+
+_MOST = 3_000
+_ADDRESSES = frozenset({"url", "image", "thumbnailUrl", "contentUrl", "mainEntityOfPage", "sameAs", "logo", "@id"})
+_LONG = frozenset({"articleBody", "text", "reviewBody", "commentText"})
+# Terms of older vocabularies, used by Drupal 7 and Dublin Core sites, and those of schema.org with that meaning.
+_SAME = {
+    "sioc:Item": "Article",
+    "sioc:Post": "Article",
+    "sioc:BlogPost": "BlogPosting",
+    "sioctypes:BlogPost": "BlogPosting",
+    "foaf:Person": "Person",
+    "sioc:UserAccount": "Person",
+    "foaf:name": "name",
+    "sioc:has_creator": "author",
+    "dc:title": "headline",
+    "dcterms:title": "headline",
+    "dc:creator": "author",
+    "dcterms:creator": "author",
+    "dc:date": "datePublished",
+    "dc:created": "datePublished",
+    "dcterms:created": "datePublished",
+    "dcterms:issued": "datePublished",
+    "dc:modified": "dateModified",
+    "dcterms:modified": "dateModified",
+    "dc:subject": "keywords",
+    "dcterms:subject": "keywords",
+    "rdfs:label": "name",
+    "foaf:page": "url",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedItem:
+    """A thing that the markup describes. `element` contains it; `top`: it is not a property of another thing."""
+
+    node: Node
+    element: Element
+    top: bool
+
+
+def microdata(index: Index) -> list[EmbeddedItem]:
+    """The items of a page that have a type, in document order."""
+    scopes = [e for e in index.select("[itemtype]") if e.get("itemscope") is not None][:_MOST]
+    if not scopes:
+        return []
+    wanted = {ref: e for e in scopes for ref in (e.get("itemref") or "").split()[:20]}
+    properties = index.select("[itemprop]")
+    referred = {e: wanted[ident] for e in (properties if wanted else ()) if (ident := e.get("id") or "") in wanted}
+    return _Reader(_MICRODATA, scopes, referred).items(properties)
+
+
+def rdfa(index: Index) -> list[EmbeddedItem]:
+    """The things of a page that have a `typeof`, in document order, in schema.org's terms."""
+    scopes = index.select("[typeof]")[:_MOST]
+    if not scopes:
+        return []
+    related = [e for e in index.select("[rel]") if ":" in (e.get("rel") or "")]
+    properties = [e for e in index.select("[property]") if e.tag != "meta" or e.get("typeof") is None]
+    return _Reader(_RDFA, scopes, {}).items(sorted({*properties, *related}, key=index.order.__getitem__))
+
+
+def _property_word(word: str) -> str:
+    return _SAME.get(word) or word.removeprefix("schema:").rsplit("schema.org/", 1)[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class _Syntax:
+    """How a markup language is written: what begins a thing, and the names of properties and types."""
+
+    is_scope: Callable[[Element], bool]
+    names: Callable[[Element], list[str]]
+    types: Callable[[Element], list[str]]
+
+
+_MICRODATA = _Syntax(
+    lambda e: e.get("itemscope") is not None,
+    lambda e: (e.get("itemprop") or "").split(),
+    lambda e: (e.get("itemtype") or "").split(),
+)
+_RDFA = _Syntax(
+    lambda e: e.get("typeof") is not None,
+    lambda e: [_property_word(w) for w in (e.get("property") or "").split()],
+    lambda e: [_property_word(w) for w in (e.get("typeof") or "").split()],
+)
+
+
+class _Reader:
+    """Collects the things of a page and their properties. `referred`: the things that elements are assigned to by
+    itemref."""
+
+    def __init__(self, syntax: _Syntax, scopes: list[Element], referred: dict[Element, Element]) -> None:
+        self.syntax, self.referred = syntax, referred
+        self.nodes: dict[Element, Node] = {el: self._node(el) for el in scopes}
+        self._owners: dict[Element, Element | None] = {}
+
+    def _node(self, el: Element) -> Node:
+        node: Node = {"@type": self.syntax.types(el)}
+        if ident := el.get("itemid") or el.get("resource") or el.get("about"):
+            node["@id"] = ident
+        return node
+
+    def items(self, properties: list[Element]) -> list[EmbeddedItem]:
+        owned: set[Element] = set()
+        for el in properties[:_MOST]:
+            owner = self.referred.get(el)
+            if owner is None:
+                owner = _owner(el, self.syntax.is_scope, self._owners)
+            if owner is None or owner not in self.nodes or owner is el:
+                continue
+            self._add_relations(el, self.nodes[owner])
+            self._add_values(el, self.nodes[owner])
+            if el in self.nodes:
+                owned.add(el)
+        return [EmbeddedItem(node, el, el not in owned) for el, node in self.nodes.items()]
+
+    def _add_relations(self, el: Element, node: Node) -> None:
+        """Adds RDFa's relations: the thing is the element itself or inside it."""
+        for word in (el.get("rel") or "").split():
+            if word in _SAME and (thing := next((self.nodes[e] for e in el.iter("*") if e in self.nodes), None)):
+                node.setdefault(_SAME[word], []).append(thing)
+
+    def _add_values(self, el: Element, node: Node) -> None:
+        thing = self.nodes.get(el)
+        for name in dict.fromkeys(self.syntax.names(el)):
+            if ":" in name or name in _LONG:
+                continue
+            if name == "name" and thing is not None:
+                # In RDFa 1.0, which Drupal 7 writes, this is the name of the thing on the element itself.
+                thing.setdefault(name, []).append(_value(el, name))
+            elif given := thing or _value(el, name):
+                node.setdefault(name, []).append(given)
+
+
+def _owner(el: Element, is_scope: Callable[[Element], bool], known: dict[Element, Element | None]) -> Element | None:
+    """The nearest thing above an element."""
+    seen: list[Element] = []
+    at = el.getparent()
+    while at is not None and at not in known and not is_scope(at):
+        seen.append(at)
+        at = at.getparent()
+    owner = None if at is None else known.get(at, at)
+    for one in seen:
+        known[one] = owner
+    return owner
+
+
+def _value(el: Element, name: str) -> str:
+    if (content := el.get("content")) is not None:
+        return clean_text(content[:5_000])
+    if name in _ADDRESSES and (address := el.get("href") or el.get("src") or el.get("resource")):
+        return clean_text(address)
+    if (moment := el.get("datetime")) is not None:
+        return clean_text(moment[:100])
+    return element_line(el)[:2_000] or clean_text(el.get("href") or el.get("src"))
+
+
+ARTICLE_TYPES = frozenset(
+    {
+        "article",
+        "newsarticle",
+        "blogposting",
+        "reportagenewsarticle",
+        "analysisnewsarticle",
+        "opinionnewsarticle",
+        "backgroundnewsarticle",
+        "reviewnewsarticle",
+        "askpublicnewsarticle",
+        "techarticle",
+        "scholarlyarticle",
+        "report",
+        "liveblogposting",
+        "socialmediaposting",
+        "satiricalarticle",
+        "advertisercontentarticle",
+        "medicalscholarlyarticle",
+    }
+)
+_TELLING = ("headline", "datePublished", "author", "name", "articleBody")
+_MOST_META, _MOST_OF_ONE, _MOST_CONTENT = 4_000, 100, 20_000
+_DUBLIN = {"dc": "dc", "dcterms": "dcterms", "dct": "dcterms"}
+# Keys of <meta name="parsely-page">, a JSON object, and the meta elements with the same meaning.
+_PARSELY = {
+    "title": "parsely-title",
+    "link": "parsely-link",
+    "pub_date": "parsely-pub-date",
+    "author": "parsely-author",
+    "authors": "parsely-author",
+    "section": "parsely-section",
+    "tags": "parsely-tags",
+    "image_url": "parsely-image-url",
+}
+
+
+def json_ld(index: Index) -> list[Node]:
+    """All JSON-LD nodes of a page, flattened, in document order. Broken JSON is repaired or left out."""
+    scripts = Scripts()
+    nodes: list[Node] = []
+    for script in index.tag("script"):
+        if script.text and "ld+json" in (script.get("type") or "").lower():
+            nodes += scripts.nodes(script.text)
+    return nodes
+
+
+def types(node: Node) -> set[str]:
+    """The node's types in lower case, without the vocabulary's address."""
+    given = node.get("@type") or node.get("type") or ()
+    names = [given] if isinstance(given, str) else given if isinstance(given, list) else ()
+    return {n.rsplit("/", 1)[-1].rsplit("#", 1)[-1].rsplit(":", 1)[-1].lower() for n in names if isinstance(n, str)}
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredArticle:
+    """An article as one kind of markup describes it. `source`: "json-ld", "microdata" or "rdfa"; `element`: the
+    element that contains it, None for JSON-LD."""
+
+    source: str
+    node: Node
+    element: Element | None = None
+
+
+class PageMetadata:
+    """What one page declares. All texts are cleaned; the order is the page's own."""
+
+    def __init__(self, index: Index) -> None:
+        self.index = index
+        self.nodes = json_ld(index)
+        self._by_id: dict[str, Node] = {}
+        for node in self.nodes:
+            ident = node.get("@id")
+            if isinstance(ident, str) and len(node) > len(self._by_id.get(ident, ())):
+                self._by_id[ident] = node
+        self._article: dict[frozenset[str], Node | None] = {}
+        self._declared: dict[frozenset[str], list[DeclaredArticle]] = {}
+        self._meta: dict[str, list[str]] = {}
+        for el in index.tag("meta")[:_MOST_META]:
+            if content := clean_text((el.get("content") or "")[:_MOST_CONTENT]):
+                given = " ".join(filter(None, (el.get("name"), el.get("property"), el.get("http-equiv"))))
+                for key in dict.fromkeys(_keys(given)):
+                    self._add(key, content)
+        for text in self._meta.get("parsely-page", ())[:1]:
+            self._parsely(text)
+
+    def _add(self, key: str, content: str) -> None:
+        values = self._meta.setdefault(key, [])
+        if len(values) < _MOST_OF_ONE:
+            values.append(content)
+
+    def _parsely(self, text: str) -> None:
+        for node in Scripts().nodes(text)[:1]:
+            for word, key in _PARSELY.items():
+                values = node.get(word) if key not in self._meta else None
+                for value in values if isinstance(values, list) else [values]:
+                    if isinstance(value, str) and (content := clean_text(value)):
+                        self._add(key, content)
+
+    def meta(self, *names: str) -> list[str]:
+        """The contents of all meta elements of these names (lower case), in the order of the names."""
+        return [v for n in names for v in self._meta.get(n, ())]
+
+    def meta_first(self, *names: str) -> str:
+        return next((v for n in names for v in self._meta.get(n, ())), "")
+
+    def meta_names(self) -> list[str]:
+        return list(self._meta)
+
+    def resolve(self, value: Any) -> list[Any]:
+        """A property's values as a list, with references by @id resolved."""
+        many = value if isinstance(value, list) else [value]
+        out: list[Any] = []
+        for one in many[:200]:
+            if isinstance(one, dict) and isinstance(ident := one.get("@id"), str) and len(one) <= 2:
+                out.append(self._by_id.get(ident, one))
+            elif isinstance(one, list):
+                out += self.resolve([v for v in one if not isinstance(v, list)])
+            elif one is not None:
+                out.append(one)
+        return out
+
+    def texts(self, node: Node | None, *names: str) -> list[str]:
+        """The texts of some properties; of an object its name, headline or value."""
+        found: list[str] = []
+        for name in names:
+            for value in self.resolve((node or {}).get(name)):
+                if isinstance(value, dict):
+                    value = next((t for k in ("name", "headline", "@value", "url") if (t := _text(value.get(k)))), "")
+                if (
+                    isinstance(value, (str, int, float))
+                    and not isinstance(value, bool)
+                    and (text := clean_text(str(value)))
+                ):
+                    found.append(text)
+        return found
+
+    @cached_property
+    def _types(self) -> list[set[str]]:
+        return [types(node) for node in self.nodes]
+
+    def of_type(self, *names: str) -> list[Node]:
+        return [node for node, kinds in zip(self.nodes, self._types, strict=True) if not kinds.isdisjoint(names)]
+
+    @cached_property
+    def items(self) -> list[EmbeddedItem]:
+        """The typed microdata items, in document order."""
+        return microdata(self.index)
+
+    @cached_property
+    def things(self) -> list[EmbeddedItem]:
+        """What RDFa describes, in document order."""
+        return rdfa(self.index)
+
+    def articles(self) -> list[Node]:
+        """JSON-LD nodes that describe an article and are not mere references."""
+        return self._articles
+
+    @cached_property
+    def _articles(self) -> list[Node]:
+        return _articles(self.nodes)
+
+    def article(self, urls: set[str]) -> Node | None:
+        """The JSON-LD node of the page's own article: the one with one of its addresses, else the first complete one
+        of at most three."""
+        key = frozenset(urls)
+        if key not in self._article:
+            self._article[key] = self._own(self.articles(), urls)
+        return self._article[key]
+
+    def declared(self, urls: set[str]) -> list[DeclaredArticle]:
+        """The page's own article as each kind of markup describes it, surest first; properties have the same names.
+
+        An item of microdata or RDFa counts if it is the only one or has one of the page's addresses; others are
+        teasers.
+        """
+        key = frozenset(urls)
+        if key in self._declared:
+            return self._declared[key]
+        out = self._declared[key] = []
+        if (node := self.article(urls)) is not None:
+            out.append(DeclaredArticle("json-ld", node))
+        for source, items in (("microdata", self.items), ("rdfa", self.things)):
+            found = _articles(i.node for i in items if i.top) or _articles(i.node for i in items)
+            own = self._naming(found, urls) or (found[0] if len(found) == 1 else None)
+            if own is not None:
+                out.append(DeclaredArticle(source, own, next(i.element for i in items if i.node is own)))
+        return out
+
+    def rdfa_article(self, urls: set[str]) -> Node | None:
+        """The RDFa node of the page's own article."""
+        return next((one.node for one in self.declared(urls) if one.source == "rdfa"), None)
+
+    def _naming(self, found: list[Node], urls: set[str]) -> Node | None:
+        own = urls | {urlsplit(u).path for u in urls if u}
+        for node in found:
+            about = [*self.texts(node, "url", "mainEntityOfPage"), str(node.get("@id") or "")]
+            about += [
+                str(v.get("@id") or "") for v in self.resolve(node.get("mainEntityOfPage")) if isinstance(v, dict)
+            ]
+            if any(a.partition("#")[0].rstrip("/") in own for a in about if a.rstrip("/")):
+                return node
+        return None
+
+    def _own(self, found: list[Node], urls: set[str]) -> Node | None:
+        if (named := self._naming(found, urls)) is not None:
+            return named
+        own = [n for n in found if "author" in n or "datePublished" in n]
+        return own[0] if own and len(own) <= 3 else None
+
+    def names_of_site(self) -> list[str]:
+        """The names that the page gives its site, surest first."""
+        out = self.meta("og:site_name", "application-name", "apple-mobile-web-app-title", "al:ios:app_name")
+        for node in self.of_type("website"):
+            out += self.texts(node, "name", "alternateName")
+        for node in self.articles()[:3]:
+            out += self.texts(node, "publisher")
+        for node in self.of_type("organization", "newsmediaorganization"):
+            out += self.texts(node, "name")
+        return list(dict.fromkeys(t for t in out if not t.startswith(("http:", "https:")) and len(t) < 100))
+
+
+def _keys(given: str) -> Iterable[str]:
+    """The names of a meta element in lower case; Dublin Core's always with a dot, however they are written."""
+    for key in given.lower().split():
+        prefix, colon, word = key.partition(":")
+        yield f"{_DUBLIN[prefix]}.{word}" if colon and prefix in _DUBLIN else key
+
+
+def _articles(nodes: Iterable[Node]) -> list[Node]:
+    return [n for n in nodes if types(n) & ARTICLE_TYPES and any(k in n for k in _TELLING)]
+
+
+def _text(value: Any) -> str:
+    """A text, or the first one of a list."""
+    if isinstance(value, list):
+        value = next((v for v in value if isinstance(v, str)), "")
+    return value if isinstance(value, str) else ""
+
+
+def item_of(el: Element) -> Element | None:
+    """The microdata item a property belongs to: the nearest itemscope above it (HTML, section 5.2.5)."""
+    at = el.getparent()
+    while at is not None and at.get("itemscope") is None:
+        at = at.getparent()
+    return at
+
+
+def is_article_item(el: Element | None) -> bool:
+    kind = (el.get("itemtype") or "") if el is not None else ""
+    return any(word.rsplit("/", 1)[-1].lower() in ARTICLE_TYPES for word in kind.split())

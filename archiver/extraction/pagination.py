@@ -1,0 +1,410 @@
+"""Posts that are split over several pages: the number of this page, and the addresses of the others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain, islice
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from lxml.etree import _Element as Element
+
+from archiver.extraction.page import Page
+from archiver.extraction.text import clean_text
+from archiver.urls import urlkey
+
+# The words of the links between the pages of one post, in the languages that programs are translated into.
+
+
+def _any(*rows: str) -> str:
+    """The alternatives in several rows; "_" in a row is a space."""
+    return "|".join(word for row in rows for word in row.replace("_", " ").split("|"))
+
+
+PAGE_WORDS = r"pages?|seiten?|trang|página|pagina|strona|strana|sivu|side|sida|sayfa|halaman|страница|стр\.?|part|teil"
+_OF = r"of|/|von|de|di|sur|trên|из|van|z"
+_NEXT = _any(
+    "next(?:_page|_part)?|(?:go_to_|continue_(?:reading_|to_)?(?:on_)?(?:the_)?)next_page",
+    "nächste_seite|weiter(?:_zur_nächsten_seite)?|(?:la_)?page_suivante|suivante?|siguiente|seguinte|successiva",
+    "(?:la_)?p[áa]gina_(?:siguiente|seguinte|successiva)|trang_(?:sau|tiếp(?:_theo)?|kế)|tiếp_theo",
+    "следующая(?:_страница)?|дальше|далее|sonraki(?:_sayfa)?|następna(?:_strona)?|volgende(?:_pagina)?",
+    "下一?[页頁]|次の?ページ(?:へ)?|次へ|다음(?:_페이지)?|הבא|לעמוד_הבא|الصفحة_التالية|التالي",
+)
+_BACK = _any(
+    "(?:prev(?:ious)?|first|last)(?:_page)?|zurück|vorherige_seite|(?:page_)?précédente|(?:p[áa]gina_)?anterior",
+    "trang_(?:trước|đầu|cuối)|предыдущая(?:_страница)?|önceki(?:_sayfa)?|上一?[页頁]|[首尾末][页頁]",
+    "前の?ページ(?:へ)?|前へ|이전(?:_페이지)?",
+)
+_CONTINUED = _any(
+    "(?:continued|more)_on_(?:the_)?next_page", "fortsetzung_auf_der_nächsten_seite", "suite_(?:à|en)_la_page_suivante"
+)
+_PAGE_OF = (
+    rf"(?:{PAGE_WORDS})\s*\d{{1,3}}(?:\s*(?:{_OF})\s*\d{{1,3}})?|\d{{1,3}}\s*/\s*\d{{1,3}}|"
+    r"第\s*\d{1,3}\s*[页頁]|\d{1,3}\s*(?:/\s*\d{1,3}\s*)?ページ目?|ページ\s*\d{1,3}"
+)
+
+_WHOLE = _any(
+    "(?:single|one)[_-]page|view_(?:as_)?(?:all|full|entire)|show_(?:all|full)|all_pages|(?:entire|full)_(?:article|story)",
+    "auf_einer_seite|sur_une_(?:seule_)?page|en_una_(?:sola_)?p[áa]gina|su_una_(?:sola_)?pagina|(?:só|única)_página",
+    "op_één_pagina|xem_(?:toàn_bộ|tất_cả|toàn_văn)|trên_một_trang|на_одной_странице|одной_страницей|tek_sayfa",
+    "一[页頁](?:显示|顯示|阅读)|(?:单|單)[页頁]|(?:显示|顯示|阅读|閱讀|浏览|余下)全文",
+    "1ページで|全文を?(?:表示|読む)|(?:すべて|全て)表示|한_?페이지|전체_?보기",
+)
+_VIEW = _any("(?:view|read|show)_(?:this_(?:article|story)_)?(?:as|on|in)(?:_an?)?")
+
+NUMBER = re.compile(
+    rf"[\W_]*(?:{PAGE_WORDS}|第)?[\s:.-]*(\d{{1,3}})\s*(?:页|頁|ページ目?|쪽|페이지)?[\W_]*", re.IGNORECASE
+)
+"""A link that shows only a page's number (group 1)."""
+
+NEXT = re.compile(rf"[\W_]*(?:{_NEXT})[\W_]*", re.IGNORECASE)
+BACK = re.compile(rf"[\W_]*(?:{_BACK})[\W_]*", re.IGNORECASE)
+
+WHOLE = re.compile(rf"{_WHOLE}|^全文$", re.IGNORECASE)
+"""A link to a view with everything on one page."""
+
+OF_SEVERAL = re.compile(
+    rf"(?:{PAGE_WORDS}|第)\s*\d{{1,3}}\s*(?:{_OF})\s*[2-9]|共\s*[2-9]\d?\s*[页頁]|"
+    r"\d{1,2}\s*/\s*[2-9]\d?\s*(?:ページ|页|頁|페이지)",
+    re.IGNORECASE,
+)
+"""A page that says it is one of several."""
+
+MARK = re.compile(rf"[\s\-–—|:,·»(\[（【]*(?:{_PAGE_OF})[)\]）】\s]*$", re.IGNORECASE)
+"""The page's number after a title, in words."""
+
+BARE_MARK = re.compile(r"\s*[(\[（【]\d{1,2}[)\]）】]\s*$")
+"""The page's number after a title, only in brackets."""
+
+# Possessive, so that a paragraph of many numbers is not tried in every way.
+PAGER = re.compile(
+    rf"(?:[\W_]|{_CONTINUED}|{_VIEW}|{_WHOLE}|{_NEXT}|{_BACK}|(?:{PAGE_WORDS}|of|von|de|из|van)\b|\d{{1,3}}(?!\d)|"
+    r"[第共页頁]|ページ目?)++",
+    re.IGNORECASE,
+)
+"""A paragraph that consists of page links."""
+
+
+# The addresses of a post that is split over several pages: what they add to the post's own address.
+
+# The words for "page" that programs put in addresses; "part 2" is usually a post of its own.
+_LONG_WORD = "page|pagina|página|seite|trang|strona|strana|stranica|stranitsa|sivu|sayfa|halaman|страница|ページ"
+_URL_PART_WORD = f"{_LONG_WORD}|pag|pg|p|str|side|sida|стр|頁|页"
+PAGE_WORD = re.compile(_URL_PART_WORD, re.IGNORECASE)
+_WORD_FOLDER = re.compile(rf"(?P<stem>.*[^/])/(?:{_URL_PART_WORD})/?", re.IGNORECASE)
+_FOLDER = re.compile(rf"(?P<stem>.*[^/])/(?:(?:{_URL_PART_WORD})[_-]?)?(?P<number>0|[1-9]\d{{0,2}})/?", re.IGNORECASE)
+_FILE = re.compile(
+    rf"(?P<stem>.*[^/_.,-])(?P<sep>[/_.,-]{{1,2}})(?:(?:{_URL_PART_WORD})[_-]?)?(?P<number>0|[1-9]\d{{0,2}})"
+    r"(?P<ending>\.[a-z]{3,5})",
+    re.IGNORECASE,
+)
+_TAIL = re.compile(rf"(?P<stem>.*[^/_,-])[-_,](?:{_LONG_WORD})[-_]?(?P<number>0|[1-9]\d{{0,2}})/?", re.IGNORECASE)
+_QUERY = re.compile(
+    r"(?:page|pg|p|paged|pagina|page_?num(?:ber)?|page_?no|cur(?:rent)?_?page|seite|trang|sayfa|strona|str|part|pn|"
+    r"_page)=(\d{1,3})",
+    re.IGNORECASE,
+)
+# What a link must look like at its end to be worth parsing, since most links of a page are not.
+MAYBE = re.compile(r"(?<!\d)\d{1,3}(?:\.[a-z]{3,5})?/?(?:[?#]|$)|=\d{1,3}&", re.IGNORECASE)
+
+
+class PartURL(NamedTuple):
+    """One way to read an address as a page of a post: the post's own address and urlkey, and the page's number."""
+
+    stem: str
+    key: str
+    number: int
+    in_query: bool
+
+
+def part_urls(url: str) -> list[PartURL]:
+    """Every way to read an address as page N of something other than a site's root, with the number as written.
+
+    "/a/2/", "/a/page/2", "/a-2.html", "/a/2.html", "/a-page-2", "/a?page=2". A number with a leading zero is a month
+    or a day.
+    """
+    parts = urlsplit(url)
+    found: list[PartURL] = []
+
+    def add(path: str, query: str, number: str, in_query: bool) -> None:
+        if not in_query and (word := _WORD_FOLDER.fullmatch(path)):
+            path = word["stem"] + ("/" if path.endswith("/") else "")
+        stem = urlunsplit((parts.scheme, parts.netloc, path, query, ""))
+        if path.strip("/") or query:
+            found.append(PartURL(stem, urlkey(stem), int(number), in_query))
+
+    pieces = parts.query.split("&") if parts.query else []
+    for at, piece in enumerate(pieces):
+        if m := _QUERY.fullmatch(piece):
+            add(parts.path, "&".join(pieces[:at] + pieces[at + 1 :]), m[1], True)
+    path = unquote(parts.path) if "%" in parts.path else parts.path
+    if (m := _FOLDER.fullmatch(path)) or (m := _TAIL.fullmatch(path)):
+        add(m["stem"] + ("/" if path.endswith("/") else ""), parts.query, m["number"], False)
+    elif m := _FILE.fullmatch(path):
+        add(m["stem"] + m["ending"], parts.query, m["number"], False)
+        if m["sep"] == "/":
+            add(m["stem"] + "/", parts.query, m["number"], False)
+    return found
+
+
+MOST_PARTS = 50
+_MOST_LINKS = 1_000
+_WORD = re.compile(r"[a-zA-Z]{3,}")
+# Class names that platforms use around the links to a post's own pages only.
+_OWN_BLOCK = re.compile(
+    r"(?:^|[\s_-])(?:page-?links?|post-page-numbers|wp-?link-?pages|link-?pages|post-nav-links|content-page-links|"
+    r"(?:post|entry|article|story)-?(?:pages|pagination|paging|pager))(?=$|[\s_-])",
+    re.IGNORECASE,
+)
+_PAGERS = (
+    ".pagination",
+    ".pager",
+    ".paging",
+    ".pages",
+    ".page-links",
+    ".page-numbers",
+    ".page-nav",
+    ".pagenav",
+    ".pagenavi",
+    ".pagebar",
+    ".post-pagination",
+    ".article-pagination",
+    ".article-pages",
+    ".multipage",
+    ".fenye",
+)
+# Class names around links to pages of something else: the comments, a list of other posts.
+_FOREIGN = re.compile(
+    r"comment|respond|disqus|discussion|related|sidebar|widget|recommend|popular|latest|blog-pager|post-navigation|"
+    r"posts-navigation|gallery|slideshow",
+    re.IGNORECASE,
+)
+_WHOLE_ADDRESS = re.compile(
+    r"[?&](?:pagewanted|page|pg|view|show|mode|seite|p)=(?:all|full|single\w*|complete|alle)(?:&|$)|"
+    r"[?&](?:show_?all|view_?all|all|full|single_?page|one_?page|full_?page)=(?:1|true|all|yes)(?:&|$)|"
+    r"/(?:all|full|single-?page|one-?page|all-?pages|view-all|page-all|komplettansicht|seite-komplett)(?:\.\w{3,5})?/?$|"
+    r"[-_](?:all|full)\.\w{3,5}$",
+    re.IGNORECASE,
+)
+_PRINT = re.compile(
+    r"/(?:print|printable|print-?view|drucken|imprimer|imprimir)/?$|[?&]view=print(?:&|$)|"
+    r"[-_.](?:print|printable)(?:\.\w{3,5})?$|[?&]printable=",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PostParts:
+    """The pages of one post, as one of them links to them.
+
+    `others`: absolute addresses of its further pages (from the second), in order, as far as this page has them;
+    `number`: the number of this page; `first`: the address of the first page, if that is another one; `whole`: the
+    address of a view with everything on one page, "" if there is none.
+    """
+
+    others: tuple[str, ...] = ()
+    number: int = 1
+    first: str = ""
+    whole: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """A link that may lead to another page of this post.
+
+    `text`: the number it shows; `onward`: it says only "next"; `sure`: it is a number or in a block of page links.
+    """
+
+    url: str
+    ways: tuple[PartURL, ...]
+    text: int | None
+    onward: bool
+    sure: bool
+
+
+def find_parts(page: Page, of: str = "") -> PostParts:
+    """The other pages of the post on this page; empty for a post on one page, as nearly all are.
+
+    A page of the post has the post's own address followed by a number, and a link that looks like one to a page: in a
+    platform's block of page links, rel=next, a bare number, "next page". That excludes the next post, the pages of
+    its comments and of a listing, pictures, and chapters with names of their own. `of`: the address of the post, if
+    this is known to be one of its pages; a page in the middle need not link to the first.
+    """
+    links = list(_links(page, "" if of else _own_word(page.url)))
+    if of:
+        keys = [urlkey(of), *(split.key for split in part_urls(of) if split.number <= 1)]
+        known = {n: url for key in keys for n, url in _numbered(links, key, zero=False).items()}
+        return PostParts(_in_order(known, urlkey(of)), first=of)
+    own = urlkey(page.url)
+    found = _numbered(links, own, zero=any(k.onward and _at(k, own) == 1 for k in links))
+    if 2 not in found:  # a first page links to the second
+        found = {}
+    here = part_urls(page.url)
+    if not found and here:
+        return _further(page, links, own, here)
+    whole = _whole(page, page.url, bool(found)) if found or _says_several(page) else ""
+    return PostParts(_in_order(found, own), whole=whole)
+
+
+def _further(page: Page, links: list[_Link], own: str, here: list[PartURL]) -> PostParts:
+    """The pages of a post on a page whose own address has a number: a further page, or a first one with a number."""
+    for split in here:
+        if found := _by_split(page, links, own, split):
+            return found
+    return PostParts()
+
+
+def _by_split(page: Page, links: list[_Link], own: str, split: PartURL) -> PostParts | None:
+    """The pages of a post if the page's own number is the one in this part of the address."""
+    first = _first_page(page, split)
+    zero = split.in_query and any(k.text == n + 1 for k in links if (n := _at(k, split.key)) is not None)
+    number = split.number + zero
+    if 1 < number <= MOST_PARTS and first:
+        found = _numbered(links, split.key, zero)
+        return PostParts(_in_order({**found, number: page.url}, split.key), number, first)
+    if split.in_query:
+        is_first = number <= 1 and (first or urlkey(page.canonical or page.url) == split.key)
+        return PostParts(number=1, first=first or split.stem) if is_first else None
+    if split.number <= 1:
+        found = _numbered([k for k in links if k.sure], split.key, zero=split.number == 0)
+        return PostParts(_in_order(found, own), whole=_whole(page, page.url, True)) if found else None
+    return None
+
+
+def _own_word(url: str) -> str:
+    """A word of a page's address that is also in the addresses of its further pages, unless those are relative;
+    "" if no word is certain."""
+    pieces = [p for p in urlsplit(url).path.split("/") if p and not p.isdigit()]
+    word = _WORD.match(pieces[-1]) if pieces and "?" not in url and "%" not in url else None
+    return word[0] if word and not PAGE_WORD.fullmatch(word[0]) else ""
+
+
+def _links(page: Page, word: str) -> Iterator[_Link]:
+    """The links that may lead to other pages of the post. `word`: one that absolute addresses must contain."""
+    possible = (el for el in page.index.tag("a", "link", "option") if _may_be_page(el, _href(el), word))
+    for el in islice(possible, _MOST_LINKS):
+        text = _text(el)
+        number = NUMBER.fullmatch(text)
+        onward = "next" in _rels(el) or bool(NEXT.fullmatch(text))
+        within = _names_above(el)
+        in_block = bool(_OWN_BLOCK.search(within))
+        if not (number or onward or in_block) or _FOREIGN.search(within):
+            continue
+        url = page.join(_href(el))
+        if url and (ways := part_urls(url)):
+            yield _Link(url, tuple(ways), int(number[1]) if number else None, onward, bool(number or in_block))
+
+
+def _href(el: Element) -> str:
+    return el.get("value" if el.tag == "option" else "href") or ""
+
+
+def _rels(el: Element) -> list[str]:
+    return (el.get("rel") or "").lower().split()
+
+
+def _may_be_page(el: Element, href: str, word: str) -> bool:
+    """Whether an address has a number where pages have it, and is no fragment and no link of another kind."""
+    if word and word not in href and href.startswith(("/", "http")):
+        return False
+    if not MAYBE.search(href) or href.startswith("#") or href.isdigit() or "#comment" in href or len(href) > 500:
+        return False
+    return el.tag != "link" or "next" in _rels(el)
+
+
+def _names_above(el: Element) -> str:
+    """Classes and ids of an element and of those around it, up to the one that contains the post."""
+    names: list[str] = []
+    at: Element | None = el
+    for _ in range(6):
+        if at is None or at.tag in ("article", "main", "body", "html"):
+            break
+        names += [(at.get("class") or "")[:200], (at.get("id") or "")[:200]]
+        at = at.getparent()
+    return " ".join(n for n in names if n)
+
+
+def _text(el: Element) -> str:
+    """The first words of an element, since a link between pages has few."""
+    return clean_text("".join(str(text) for text in islice(el.itertext(), 12)))[:80]
+
+
+def _at(link: _Link, key: str) -> int | None:
+    return next((w.number for w in link.ways if w.key == key), None)
+
+
+def _numbered(links: list[_Link], key: str, zero: bool) -> dict[int, str]:
+    """The addresses of the further pages by number. `zero`: the addresses count from 0, the links from 1."""
+    at = [(n, k) for k in links if (n := _at(k, key)) is not None]
+    shown = [(n, k.text) for n, k in at if k.text is not None]
+    zero = (zero or any(t == n + 1 for n, t in shown)) and not any(t == n for n, t in shown)
+    found: dict[int, str] = {}
+    for n, k in at:
+        if n + zero > 1 and not (k.text is not None and k.text != n + zero):
+            found.setdefault(n + zero, k.url)
+    return found
+
+
+def _in_order(found: dict[int, str], own: str) -> tuple[str, ...]:
+    return tuple(found[n] for n in sorted(found) if urlkey(found[n]) != own)[:MOST_PARTS]
+
+
+def _first_page(page: Page, split: PartURL) -> str:
+    """The address of the first page, if the page links to it as such; a link to the home page or archive is not one."""
+    for el in page.index.tag("a", "link"):
+        rels = _rels(el)
+        back = "prev" in rels or "previous" in rels or "first" in rels
+        if el.tag == "link" and not back:
+            continue
+        text = _text(el)
+        number = NUMBER.fullmatch(text)
+        one = bool(number and int(number[1]) == 1)
+        if not one and not (split.number <= 2 and (back or BACK.fullmatch(text))):
+            continue
+        url = page.join(el.get("href"))
+        if url and not _FOREIGN.search(_names_above(el)) and (first := _first_of(url, split, one)):
+            return first
+    return ""
+
+
+def _first_of(url: str, split: PartURL, one: bool) -> str:
+    """The address of the first page, if a link leads to it. `one`: the link shows the number 1."""
+    if urlkey(url) == split.key:
+        return url
+    if (one or split.in_query) and any(w.key == split.key and w.number <= 1 for w in part_urls(url)):
+        return split.stem if split.in_query else url
+    return ""
+
+
+def _whole(page: Page, own: str, numbered: bool) -> str:
+    """The view with everything on one page; one for printing only if the pages themselves are not found."""
+    host, stem = urlsplit(own).netloc, re.sub(r"\.\w{3,5}$", "", urlsplit(own).path.rstrip("/"))
+    key, printed = urlkey(own), ""
+    for el in page.index.tag("a"):
+        href = el.get("href") or ""
+        if not href or href.startswith("#") or _is_foreign_host(href, host):
+            continue
+        by_address = bool(_WHOLE_ADDRESS.search(href))
+        if not by_address and not _PRINT.search(href) and not WHOLE.search(_text(el)):
+            continue
+        url = page.join(href)
+        if not url or urlkey(url) == key or urlsplit(url).netloc != host or not urlsplit(url).path.startswith(stem):
+            continue
+        if by_address or not _PRINT.search(href):
+            return url
+        printed = printed or url
+    return "" if numbered else printed
+
+
+@lru_cache(maxsize=4_096)
+def _is_foreign_host(href: str, host: str) -> bool:
+    return href.startswith(("http://", "https://", "//")) and host not in href
+
+
+def _says_several(page: Page) -> bool:
+    """Whether a block of page links says "page 1 of 4", even if none of its links can be followed."""
+    elements = chain.from_iterable(page.index.select(rule)[:3] for rule in page.index.present(_PAGERS))
+    return any(OF_SEVERAL.search(_text(el)) for el in elements)

@@ -1,1 +1,0 @@
-"""Positions and places in every form they are written in."""

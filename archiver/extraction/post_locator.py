@@ -1,0 +1,413 @@
+"""Locates the post on its page: its title, its body, the element that holds both, and what belongs to neither."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+from urllib.parse import unquote
+
+from lxml.etree import _Element as Element
+
+from archiver.extraction.page import Page
+from archiver.extraction.text import element_line, fold_text
+from archiver.platforms.platform_table import by_name
+from archiver.platforms.selectors import is_below
+
+# How similar two titles are.
+
+# A word, or one sign of a script without spaces between words.
+_TOKEN = re.compile(
+    r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+"
+)
+_FEWEST = 3
+"""With fewer words than this, one word in common means little."""
+
+
+@lru_cache(maxsize=512)
+def title_words(text: str) -> frozenset[str]:
+    """The words of a text in lower case; for scripts without word spaces its signs."""
+    return frozenset(_TOKEN.findall(text.casefold()))
+
+
+def title_similarity(one: str, other: str) -> float:
+    """From 0 (nothing in common) to 1: the share of the shorter title's words that the other has too.
+
+    Also 1 if the longer title begins with the shorter. A single common word counts little, however short a title is.
+    """
+    if not one or not other:
+        return 0.0
+    a, b = fold_text(one), fold_text(other)
+    if a == b:
+        return 1.0
+    if min(len(a), len(b)) >= 4 and (a.startswith(b) or b.startswith(a)):
+        return 1.0
+    left, right = title_words(one), title_words(other)
+    return min(1.0, len(left & right) / max(_FEWEST, min(len(left), len(right))))
+
+
+def title_in_url(text: str, path: str) -> float:
+    """From 0 to 1: how many words a title shares with the name in an address's path (its longest segment).
+
+    Systems make that name from the first version of the title.
+    """
+    name = max(unquote(path).split("/"), key=len).rpartition(".html")
+    there = title_words(re.sub(r"[-_+.]", " ", name[0] or name[2]))
+    here = title_words(text)
+    return len(here & there) / len(here | there) if here and there else 0.0
+
+
+# The headings of a page: how they compare with the titles that it declares, and which of them are the site's.
+
+TITLE_PARTS = re.compile(r"\s+[|·•»«›‹–—:/-]+\s+|\s*[｜|]\s*")
+_SITE_HEADER = re.compile(
+    r"[\s_-](site-?(title|header|branding|logo|name)|branding|masthead|logo|navbar\S*|blog-?(title|name))[\s_-]",
+    re.IGNORECASE,
+)
+_TOP = frozenset({"html", "body", "main"})
+_UNLIKE = 0.4
+ALIKE = 0.6
+"""From this likeness on, a heading says what a declared title says."""
+
+
+def declared_titles(page: Page) -> list[str]:
+    """The titles that a page declares: of each the longest part, since the others name site and section."""
+    data = page.data
+    given = data.texts(data.article(page.addresses), "headline")[:1]
+    given += [*data.meta("og:title")[:1], *data.meta("twitter:title")[:1], page.head_title]
+    return [max(TITLE_PARTS.split(t), key=len) for t in given if t]
+
+
+def likest(declared: list[str], headings: list[Element]) -> Element:
+    """The first heading, unless it is unlike every declared title and a later one is like one of them."""
+    if len(headings) == 1:
+        return headings[0]
+    alike = [max((title_similarity(element_line(el), t) for t in declared), default=0.0) for el in headings]
+    if alike[0] >= _UNLIKE or max(alike) < ALIKE:
+        return headings[0]
+    return headings[alike.index(max(alike))]
+
+
+def opens(body: Element, el: Element) -> bool:
+    """Whether hardly any text precedes an element in the body that contains it."""
+    before = 0
+    for at in body.iter("*"):
+        if at is el:
+            return before < 200
+        before += len((at.text or "").strip())
+    return False
+
+
+def in_site_header(el: Element) -> bool:
+    at: Element | None = el
+    while at is not None and at.tag not in _TOP:
+        if _SITE_HEADER.search(f" {at.get('class') or ''} {at.get('id') or ''}  "):
+            return True
+        at = at.getparent()
+    return any(a.get("rel") == "home" for a in el.iter("a"))
+
+
+_NOISE = re.compile(
+    r"(?:^|[\s_-])(?:comments?|commentlist|comment-?form|respond|disqus|sidebar\d*|widgets?|widget-area|"
+    r"related(?:-?posts?|-?articles?)?|relatedposts|"
+    r"recommend(?:ed|ations?)?|popular|trending|most-?read|latest|recent|more-?posts|read-?more|also-?like|you-?may|"
+    r"navbar|nav|navigation|navigate|menu|"
+    r"pagination|pager|breadcrumbs?|newsletter|subscribe|promo|advert\w*|ads?|banner|blogroll|same-?cat\w*|"
+    r"site-?footer|colophon|wp-block-query|"
+    r"site-?header|masthead|branding|cookie\w*|modal|popup|author-?(?:bio|box|info|description|card)|about-?author|"
+    r"jp-relatedposts|prev(?:ious)?|next|"
+    r"toc|tag-?cloud|search|carousel|slider|swiper|teasers?|up-?next|suggest\w*)(?=$|[\s_-])",
+    re.IGNORECASE,
+)
+_NOISE_TAGS = frozenset({"aside", "nav"})
+_TITLE_NAME = re.compile(r"(?:^|[_-]|(?<=[a-z]))(?:title|tit|headline|subject|titulo|titre|titel)(?:$|[_-])", re.I)
+_PLAIN = frozenset({"div", "p", "span", "strong", "b", "td", "h2", "h3", "h4", "font", "header"})
+_HEADINGS = 20
+_KEEP = frozenset({"html", "body", "main"})
+_LAYOUT_TAGS = frozenset({"div", "section", "table", "form", "aside"})
+_CONTENT_TAGS = frozenset({"article", "time", "a", "h1"})
+
+
+@lru_cache(maxsize=16_384)
+def _names_noise(names: str) -> bool:
+    return bool(_NOISE.search(names.replace("elementor-widget", "")))
+
+
+@dataclass(slots=True)
+class Post:
+    """Where the post is on its page. `holder` is the element that contains title, body and meta lines."""
+
+    page: Page
+    title: Element | None = None
+    title_rule: str = ""
+    body: Element | None = None
+    body_rule: str = ""
+    holder: Element | None = None
+    answers: dict[str, Any] = field(default_factory=dict)
+    """Results that several stages need, computed once."""
+    _noise: dict[Element, bool] = field(default_factory=dict)
+    _main: set[Element] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        for rule in self.page.platform.main:
+            self._main.update(self.page.index.select(rule))
+
+    def is_noise(self, el: Element) -> bool:
+        """Whether an element is in a comment list, a sidebar, navigation, a list of other posts or the like."""
+        seen: list[Element] = []
+        at: Element | None = el
+        answer = False
+        while at is not None:
+            known = self._noise.get(at)
+            if known is not None:
+                answer = known
+                break
+            seen.append(at)
+            if self._is_noise_itself(at):
+                answer = True
+                break
+            at = at.getparent()
+        for one in seen:
+            self._noise[one] = answer
+        return answer
+
+    def _is_noise_itself(self, el: Element) -> bool:
+        if el.tag in _KEEP or el in self._main or el is self.body or el is self.title or el is self.holder:
+            return False
+        noisy = self._looks_like_noise(el)
+        if noisy and self.body is None and el.tag in _LAYOUT_TAGS:
+            # While the body is unknown, half of the page's text is never noise.
+            noisy = 2 * self.page.index.text_length(el) < self.page.text_length
+        return noisy and not self._contains_post(el)
+
+    def _looks_like_noise(self, el: Element) -> bool:
+        """Whether tag, class or id say that an element holds something other than the post."""
+        if el.tag in _NOISE_TAGS or (el.tag == "footer" and self._outside_posts(el)):
+            return True
+        names = f"{el.get('class') or ''} {el.get('id') or ''}"
+        return len(names) > 2 and el.tag not in _CONTENT_TAGS and _names_noise(names)
+
+    def _contains_post(self, el: Element) -> bool:
+        return any(known is not None and known is not el and is_below(known, el) for known in (self.body, self.title))
+
+    @staticmethod
+    def _outside_posts(el: Element) -> bool:
+        at = el.getparent()
+        while at is not None:
+            if at.tag in ("article", "main") or "entry" in (at.get("class") or "") or "post" in (at.get("class") or ""):
+                return False
+            at = at.getparent()
+        return True
+
+    def select(self, selectors: Iterable[str], anywhere: bool = True) -> list[tuple[Element, str]]:
+        """The elements of the first selector that matches within the holder, each with that selector.
+
+        Noise and the body's own elements are left out. With `anywhere`, the first selector that matches outside the
+        holder is the fallback.
+        """
+        outside: list[tuple[Element, str]] = []
+        for selector in selectors:
+            if not (met := self.page.index.select(selector)):
+                continue
+            found = [e for e in met if not self.is_noise(e) and not self.in_body(e)]
+            inside = [e for e in found if self.holder is None or is_below(e, self.holder)]
+            if inside:
+                return [(e, selector) for e in inside]
+            if found and not outside:
+                outside = [(e, selector) for e in found]
+        return outside if anywhere else []
+
+    def in_body(self, el: Element) -> bool:
+        """Whether an element is part of the post's text."""
+        body = self.body
+        return body is not None and el is not body and body is not self.holder and is_below(el, body)
+
+
+def text_length(el: Element) -> int:
+    return sum(len(t.strip()) for t in el.itertext())
+
+
+def locate_post(page: Page) -> Post:
+    """Locates the post on a page: by the platform's selectors, then by names in common use."""
+    post = Post(page)
+    generic = by_name("generic")
+    rules = page.platform.body if page.platform is generic else (*page.platform.body, *generic.body)
+    _find_body(post, page.index.present(rules))
+    titles = page.platform.title if page.platform is generic else (*page.platform.title, *generic.title)
+    _find_title(post, page.index.present(titles))
+    _find_holder(post)
+    post._noise.clear()
+    return post
+
+
+def _find_body(post: Post, rules: Iterable[str]) -> None:
+    fallback: tuple[Element, str] | None = None
+    for rule in rules:
+        found = [e for e in post.page.index.select(rule) if not post.is_noise(e) and e.tag not in ("meta", "span", "a")]
+        if not found:
+            continue
+        best = _longest_of_first_post(post, found)
+        length = post.page.index.text_length(best)
+        if length >= 25 or best.find(".//img") is not None or best.find(".//iframe") is not None:
+            post.body, post.body_rule = best, rule
+            return
+        fallback = fallback or (best, rule)
+    if fallback:
+        post.body, post.body_rule = fallback
+
+
+def _post_of(el: Element) -> Element | None:
+    """The nearest element around this one that is marked as a post."""
+    at = el.getparent()
+    while at is not None and at.tag not in _KEEP:
+        names = (at.get("class") or "").split()
+        if at.tag == "article" or "hentry" in names or "h-entry" in names or "type-post" in names:
+            return at
+        at = at.getparent()
+    return None
+
+
+def _longest_of_first_post(post: Post, found: list[Element]) -> Element:
+    """The longest of the elements that belong to the same post as the first one."""
+    home = _post_of(found[0])
+    length = post.page.index.text_length
+    if home is None:
+        return found[0] if len(found) == 1 or len({e.getparent() for e in found}) > 1 else max(found, key=length)
+    return max((e for e in found if _post_of(e) is home), key=length)
+
+
+def _find_title(post: Post, rules: Iterable[str]) -> None:
+    """Sets the post's title: the heading of a selector, unless another heading is what the page declares."""
+    search = _TitleSearch(post)
+    if search.settle_by_selectors(rules) or search.has_declared_title():
+        return
+    headings = search.headings("h1")
+    clear = [e for e in headings if search.is_clear(e)]
+    if same := [e for e in clear if fold_text(element_line(e)) in search.names]:
+        post.title, post.title_rule = same[0], "h1"
+    elif post.title is None:
+        search.settle_by_look(headings, clear)
+
+
+class _TitleSearch:
+    """The search for a post's title, with what headings are compared with: the site's names, the declared titles."""
+
+    def __init__(self, post: Post) -> None:
+        self.post, self.index = post, post.page.index
+        self.site = {fold_text(n) for n in post.page.data.names_of_site()}
+        self.entry = _post_of(post.body) if post.body is not None else None
+        self.declared = declared_titles(post.page)
+        self.names = {fold_text(t) for t in self.declared}
+
+    def take(self, headings: list[Element], rule: str) -> None:
+        self.post.title, self.post.title_rule = likest(self.declared, headings), rule
+
+    def is_clear(self, el: Element) -> bool:
+        return not self.post.is_noise(el) and not in_site_header(el)
+
+    def settle_by_selectors(self, rules: Iterable[str]) -> bool:
+        """Takes a heading of the first selector that has one; True where no other heading can be better.
+
+        That is so for the platform's own selector, and where the title's place is there but empty.
+        """
+        empty: tuple[Element, str] | None = None
+        for rule in rules:
+            texts = [(el, fold_text(element_line(el))) for el in self._candidates(rule)[:_HEADINGS]]
+            usable = [el for el, text in texts if text and self._may_be_title(text, rule)]
+            empty = empty or next(((el, rule) for el, text in texts if not text), None)
+            if usable:
+                self.take(usable, rule)
+                platform = self.post.page.platform
+                return rule in platform.title and platform.name != "generic"
+        if empty:
+            self.post.title, self.post.title_rule = empty
+        return empty is not None
+
+    def _may_be_title(self, text: str, rule: str) -> bool:
+        """The site's name is a title only where the selector is about a post."""
+        return text not in self.site or "post" in rule or "entry" in rule
+
+    def _candidates(self, rule: str) -> list[Element]:
+        """What a selector finds: above the body or opening it, and in the body's own entry or in none."""
+        body, entry = self.post.body, self.entry
+        found = [e for e in self.index.select(rule) if self.is_clear(e)]
+        if body is not None:
+            found = [e for e in found if not is_below(e, body)] or [
+                e for e in found if e.tag == "h1" and opens(body, e)
+            ]
+        if entry is not None:
+            found = [e for e in found if is_below(e, entry)] or [
+                e for e in found if e.tag in ("h1", "h2") and _post_of(e) is None
+            ]
+        return found
+
+    def has_declared_title(self) -> bool:
+        """Whether the title found is one that the page declares, or none is declared that it could differ from."""
+        title = self.post.title
+        return title is not None and (fold_text(element_line(title)) in self.names or not self.names)
+
+    def headings(self, tag: str) -> list[Element]:
+        """The page's first headings of this level that have a text other than the site's name."""
+        return [
+            e for e in self.index.tag(tag)[:_HEADINGS] if (text := fold_text(element_line(e))) and text not in self.site
+        ]
+
+    def settle_by_look(self, headings: list[Element], clear: list[Element]) -> None:
+        """Takes an <h1>, else an <h2> that is like a declared title, else an element that is named a title."""
+        # A large heading with a picture is called "masthead" too: it is the post's where it says its title.
+        if usable := clear or self._like_declared(headings) or [e for e in headings if not in_site_header(e)]:
+            self.take(usable, "h1")
+        elif alike := self._like_declared(self._second_headings()):
+            self.take(alike, "h2")
+        elif (named := _named_title(self.post)) is not None:
+            self.post.title, self.post.title_rule = named, "title by name"
+
+    def _like_declared(self, headings: list[Element]) -> list[Element]:
+        return [e for e in headings if any(title_similarity(element_line(e), t) >= ALIKE for t in self.declared)]
+
+    def _second_headings(self) -> list[Element]:
+        body = self.post.body
+        clear = [e for e in self.index.tag("h2")[:_HEADINGS] if self.is_clear(e)]
+        return [e for e in clear if body is None or not is_below(e, body) or opens(body, e)]
+
+
+def _named_title(post: Post) -> Element | None:
+    """An element that is no heading but is named a title, and has the text that the page's <title> begins with.
+
+    Chinese systems separate the parts of a <title> with "_": "post_section_site".
+    """
+    page = post.page
+    whole = [*page.data.meta("og:title")[:1], page.head_title]
+    begins = {fold_text(part) for t in whole if t for part in (t, TITLE_PARTS.split(t)[0], t.split("_")[0])} - {""}
+    named = (e for n in page.index.classes() if _TITLE_NAME.search(n) for e in page.index.with_class(n)[:_HEADINGS])
+    for el in islice(named, 3 * _HEADINGS):
+        if el.tag in _PLAIN and fold_text(element_line(el)[:300]) in begins and not post.is_noise(el):
+            return el
+    return None
+
+
+def with_title(page: Page, title: Element | None, body: Element) -> Post:
+    """The post on a page whose title and body are already known."""
+    post = Post(page, title=title, body=body)
+    _find_holder(post)
+    post._noise.clear()
+    return post
+
+
+def _find_holder(post: Post) -> None:
+    start = post.body if post.body is not None else post.title
+    if start is None:
+        return
+    at: Element | None = _post_of(start)
+    if at is None:
+        outer = start if post.body is not None else start.getparent()
+        at = outer.getparent() if outer is not None else None
+    while at is not None and post.title is not None and not is_below(post.title, at):
+        at = at.getparent()
+    if at is None or at.tag == "html":
+        # Pages written by hand often hang all they have right below <body>.
+        at = next((e for e in post.page.index.tag("body") if post.body is None and is_below(start, e)), start)
+    post.holder = at

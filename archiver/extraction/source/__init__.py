@@ -1,1 +1,0 @@
-"""How bytes become text that can be parsed: encodings, double encoding, limits."""

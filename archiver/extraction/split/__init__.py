@@ -1,1 +1,0 @@
-"""Addresses and words of posts that are split over several pages."""

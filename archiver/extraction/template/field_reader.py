@@ -1,0 +1,311 @@
+"""A page and the rules of its site: what they say, and how a field without a rule is read as on any site."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from lxml.etree import _Element as Element
+
+from archiver.extraction import categories as _categories
+from archiver.extraction import dates as _dates
+from archiver.extraction import resolve
+from archiver.extraction.authors import author_candidates as _authors
+from archiver.extraction.authors.author_candidates import names_of_element
+from archiver.extraction.authors.byline import BylineBlock, byline_beside_heading, names_of_line
+from archiver.extraction.authors.person_names import split_names
+from archiver.extraction.date_text import Moment, machine_date, url_date, visible_date
+from archiver.extraction.dates import date_of_element
+from archiver.extraction.page import Page
+from archiver.extraction.post_locator import Post, locate_post, text_length, with_title
+from archiver.extraction.resolve import resolve_published
+from archiver.extraction.template.site_rule import JSON_LD, Rule, SiteRules
+from archiver.extraction.term_links import terms_in_lists, unique_terms
+from archiver.extraction.text import clean_text, element_line, fold_text
+from archiver.extraction.title import heading_text, site_names, without_site
+from archiver.items import Candidate, Evidence, SourceHint, is_from_api
+from archiver.platforms.selectors import Found, without_text
+
+# One field read by one rule: what learning tries out and what a learned page is read with.
+
+Value = str | tuple[str, ...] | Moment | None
+Ask = Callable[[Page, str], list[Found]]
+"""How the elements and texts that a selector means are found on a page."""
+_MOST = 40
+_FEWEST_LETTERS = 25
+_LONGEST_RULED_BYLINE = 240
+
+
+def by_parsel(page: Page, selector: str) -> list[Found]:
+    """What parsel answers: how a site's rules are read."""
+    return page.ask(selector)
+
+
+def by_index(page: Page, selector: str) -> list[Found]:
+    """The same, found by the index where it can: how learning tries out hundreds of selectors."""
+    return page.index.answer(selector)
+
+
+def read_field(page: Page, name: str, rule: Rule, ask: Ask = by_parsel) -> Value:
+    """What a rule says on a page: a text (title), a tuple of texts (authors, categories, tags), a moment (dates).
+
+    Empty, or None for a date, where its selectors find nothing that reads as this field. `container` reads the body.
+    """
+    value = _first(page, name, rule, ask)
+    if isinstance(value, Moment) and rule.shown and value.zoned and not value.at.utcoffset():
+        day = _first(page, name, Rule(rule.shown), ask)
+        if isinstance(day, Moment):
+            pair = [
+                Candidate(value, "learned", rule.select[0], 0.9),
+                Candidate(day, "learned", rule.shown[0], 0.7, True),
+            ]
+            chosen = resolve_published(pair, [], url_date(page.path), page.captured_at)
+            return chosen.value if chosen else value
+    return value
+
+
+def _first(page: Page, name: str, rule: Rule, ask: Ask) -> Value:
+    read, empty = READERS[name]
+    for selector in rule.select:
+        found = _found(page, selector, rule.attribute, ask)
+        if found and (value := read(page, found)):
+            return value
+    return empty
+
+
+def _found(page: Page, selector: str, attribute: str, ask: Ask) -> Sequence[Found]:
+    """What one selector finds, without blank texts."""
+    if selector == JSON_LD:
+        return page.data.texts(page.data.article(page.addresses), attribute)
+    found = ask(page, selector)
+    if attribute:
+        found = [one.get(attribute) or "" if not isinstance(one, str) else one for one in found]
+    return [one for one in found if not isinstance(one, str) or one.strip()][:_MOST]
+
+
+def _title(page: Page, found: Sequence[Found]) -> str:
+    for one in found:
+        if isinstance(one, str):
+            if text := without_site(clean_text(one), site_names(page), urlsplit(page.url).hostname or ""):
+                return text
+        elif text := heading_text(one):
+            return text
+    return ""
+
+
+def _authors_by_rule(page: Page, found: Sequence[Found]) -> tuple[str, ...]:
+    out: dict[str, str] = {}
+    for one in found:
+        if not isinstance(one, str) and len(text := element_line(one)) > _LONGEST_RULED_BYLINE:
+            if out:
+                break  # a rule for the first line meets the text here
+            continue
+        if isinstance(one, str):
+            found_here: Sequence[str] = _names(one)
+        elif any(c.isdigit() or c == "@" for c in text):
+            if whole := names_of_line(one):
+                return tuple(dict.fromkeys(whole))  # a line with a date or handles names all of them
+            continue
+        else:
+            found_here = names_of_element(one)
+        for name in found_here:
+            out.setdefault(name.casefold(), name)
+    return tuple(out.values())
+
+
+@lru_cache(maxsize=4_096)
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(split_names(text))
+
+
+def _moment(page: Page, found: Sequence[Found]) -> Moment | None:
+    language = page.language or ""
+    for one in found[:3]:
+        moment = (
+            machine_date(one) or visible_date(one, language)
+            if isinstance(one, str)
+            else date_of_element(one, language)[0]
+        )
+        if moment is not None:
+            return moment
+    return None
+
+
+def read_date_element(page: Page, el: Element) -> Moment | None:
+    """The date that a reader sees in an element, whatever its attributes say."""
+    text = element_line(el)
+    return visible_date(text, page.language or "") if len(text) < 80 else None
+
+
+def body_container(page: Page, rule: Rule, ask: Ask = by_parsel) -> Element | None:
+    """The element that holds the body: the first with some text in it, or a picture."""
+    for selector in rule.select:
+        for el in ask(page, selector):
+            if isinstance(el, str):
+                continue
+            if next(el.iter("img"), None) is not None or text_length(el) >= _FEWEST_LETTERS:
+                return el
+    return None
+
+
+def _terms_by_rule(page: Page, found: Sequence[Found]) -> tuple[str, ...]:
+    return unique_terms(
+        t for one in found for t in (terms_in_lists([one]) if isinstance(one, str) else (element_line(one),))
+    )
+
+
+READERS: dict[str, tuple[Callable[[Page, Sequence[Found]], Value], Value]] = {
+    "title": (_title, ""),
+    "authors": (_authors_by_rule, ()),
+    "published": (_moment, None),
+    "modified": (_moment, None),
+    "categories": (_terms_by_rule, ()),
+    "tags": (_terms_by_rule, ()),
+}
+
+
+_ALWAYS = 0.999  # a rule that found something on every page it was learned from
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    published: Moment | None
+    modified: Moment | None
+
+    @property
+    def given(self) -> list[Moment]:
+        return [t for t in (self.published, self.modified) if t is not None]
+
+
+class SiteReader:
+    """One page and its rules. A field without a rule is read as on any site, from a post located at first need."""
+
+    def __init__(self, page: Page, rules: SiteRules, lead: SourceHint | None) -> None:
+        self.page, self.rules, self.lead = page, rules, lead
+        self.api = lead if lead is not None and is_from_api(lead) else None
+        self.evidence: list[Evidence] = []
+        self.strange = self.is_whole = False
+        self.top: Element | None = None
+
+    @cached_property
+    def post(self) -> Post:
+        """The post on the page: around the title and the body that the rules found, else as on any site."""
+        return with_title(self.page, self._title(), self.top) if self.top is not None else locate_post(self.page)
+
+    @cached_property
+    def beside(self) -> BylineBlock:
+        return byline_beside_heading(self.page, self.post)
+
+    def _title(self) -> Element | None:
+        rule = self.rules.rule("title")
+        return place(self.page, rule) if rule is not None else None
+
+    def by_rule(self, name: str) -> Value:
+        """What the field's rule says. The page is strange where a rule that always found something finds nothing."""
+        rule = self.rules.rule(name)
+        if rule is None:
+            return None
+        value = read_field(self.page, name, rule)
+        if value:
+            self.note_rule(name, value, rule)
+        elif rule.coverage >= _ALWAYS and not rule.by_hand:
+            self.strange = True
+        return value
+
+    def knows(self, name: str) -> bool:
+        """Whether a field is empty where its rule finds nothing: the rule was learned, and some posts lack the field."""
+        rule = self.rules.rule(name)
+        return rule is not None and not rule.by_hand
+
+    def by_hand(self, name: str) -> bool:
+        """Whether a person wrote the field's rule: it wins over the site's API."""
+        rule = self.rules.rule(name)
+        return rule is not None and rule.by_hand
+
+    def note_rule(self, name: str, value: Value, rule: Rule) -> None:
+        """Notes a value that a rule gives."""
+        shown = ", ".join(value) if isinstance(value, tuple) else str(value)
+        source = "rule by hand" if rule.by_hand else "learned"
+        where = " | ".join(rule.select)[:120]
+        self.evidence.append(Evidence(name, shown[:300], source, where, round(rule.agreement, 2)))
+
+    def note_api(self, name: str, value: Value) -> None:
+        """Notes a value that the site's API gives."""
+        shown = ", ".join(value) if isinstance(value, tuple) else str(value)
+        self.evidence.append(Evidence(name, shown[:300], "api", name, 0.97))
+
+    def note_candidates(self, name: str, found: Sequence[Candidate[Any]]) -> None:
+        """Notes the candidates of a field without a rule."""
+        self.evidence += [c.evidence(name) for c in found]
+
+
+def place(page: Page, rule: Rule) -> Element | None:
+    """The first element whose text a rule reads; None where it reads attributes or the page's JSON-LD."""
+    if rule.attribute:
+        return None
+    shown = (without_text(selector) for selector in rule.select if selector != JSON_LD)
+    return next((e for selector in shown if selector for e in page.ask(selector) if not isinstance(e, str)), None)
+
+
+def people(reader: SiteReader) -> tuple[str, ...]:
+    value = reader.by_rule("authors")
+    if isinstance(value, tuple) and value:
+        return value  # before the API's: that names the account that posted
+    if reader.api is not None and reader.api.authors:
+        reader.note_api("authors", reader.api.authors)
+        return reader.api.authors
+    if isinstance(value, tuple) and reader.knows("authors"):
+        return value
+    site = {fold_text(n) for n in site_names(reader.page)}
+    candidates = _authors.author_candidates(reader.page, reader.post, reader.lead, site, reader.beside)
+    reader.note_candidates("authors", candidates)
+    found = resolve.resolve_authors(candidates)
+    return found.value if found else ()
+
+
+def times(reader: SiteReader) -> Times:
+    page, api = reader.page, reader.api
+    changed = reader.by_rule("modified")
+    when = reader.by_rule("published")
+    modified = changed if isinstance(changed, Moment) else None
+    published = when if isinstance(when, Moment) else None
+    if api is not None and api.modified and not (modified and reader.by_hand("modified")):
+        modified = Moment(api.modified, "second", True)
+        reader.note_api("modified", api.modified.isoformat())
+    if api is not None and api.published and not (published and reader.by_hand("published")):
+        published = Moment(api.published, "second", True)
+        reader.note_api("published", api.published.isoformat())
+    if (published is None and not reader.knows("published")) or (modified is None and not reader.knows("modified")):
+        # A last change that none of the learned posts has is looked for in declarations only.
+        lines = published is None and not reader.knows("published")
+        post, beside = (reader.post, reader.beside) if lines else (Post(page, body=reader.top), BylineBlock())
+        changes = _dates.modified_candidates(page, post, reader.lead, beside)
+        if lines:
+            times = _dates.published_candidates(page, post, reader.lead, beside)
+            reader.note_candidates("published", times)
+            found = resolve.resolve_published(times, changes, url_date(page.path), page.captured_at)
+            published = found.value if found else None
+        if modified is None and (last := resolve.best_candidate(changes)) is not None:
+            reader.note_candidates("modified", changes)
+            modified = last.value
+    return Times(published, modified)
+
+
+def terms(reader: SiteReader) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    out: list[tuple[str, ...]] = []
+    general: tuple[list[Candidate[tuple[str, ...]]], list[Candidate[tuple[str, ...]]]] | None = None
+    for n, name in enumerate(("categories", "tags")):
+        told = getattr(reader.api, name) if reader.api is not None else ()
+        value = reader.by_rule(name) if reader.by_hand(name) or not told else None
+        if told and not value:
+            value = told
+            reader.note_api(name, told)
+        if not value and not reader.knows(name):
+            general = general or _categories.term_candidates(reader.page, reader.post, reader.lead)
+            reader.note_candidates(name, general[n])
+            value = _categories.choose_terms(*general)[n]
+        out.append(value if isinstance(value, tuple) else ())
+    return out[0], out[1]

@@ -1,0 +1,226 @@
+"""A page of a site whose rules are known: one parse and a few selectors instead of all candidates of all fields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from lxml.etree import _Element as Element
+
+from archiver.extraction import resolve
+from archiver.extraction.authors import credits
+from archiver.extraction.authors.byline import BylineBlock
+from archiver.extraction.body import hint_body, render_container
+from archiver.extraction.date_text import Moment, visible_date
+from archiver.extraction.geotags import geotag_evidence as geo_evidence
+from archiver.extraction.geotags import geotags, site_place, with_publisher_role
+from archiver.extraction.page import Page
+from archiver.extraction.page_classifier import classify_at_a_glance, classify_page
+from archiver.extraction.pagination import find_parts
+from archiver.extraction.post_locator import Post, text_length
+from archiver.extraction.template.field_reader import SiteReader, Times, body_container, people, place, terms, times
+from archiver.extraction.template.site_rule import Rule, SiteRules
+from archiver.fields import WEIGHED
+from archiver.items import Article, Evidence, PageKind, SourceHint
+from archiver.platforms.platform_table import by_name
+from archiver.platforms.selectors import is_below
+
+_LONGEST_META = 300
+_LONGEST_BYLINE = 120
+_SENTENCE_END = tuple(".!?…。！？")
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """The post's text. `plain` is without the tail that signs it and without a byline."""
+
+    whole: str
+    tail: credits.BodyTail
+    plain: str
+
+
+def read_by_rules(
+    page: Page, rules: SiteRules, lead: SourceHint | None = None, known: PageKind = PageKind.UNKNOWN
+) -> Article | None:
+    """The article of a page as the site's rules read it; None where they do not fit and the page must be read as
+    that of any site: another kind of page, a part of the template missing, a template that has changed.
+    """
+    if rules.rule("title") is None or rules.rule("body") is None:
+        return None
+    page.assume(by_name(rules.platform))
+    reader = SiteReader(page, rules, lead)
+    kind = _kind(reader, known)
+    title = _title(reader) if kind is not None else ""
+    if kind is None or not title or reader.top is None:
+        return None
+    text = _text(reader, title)
+    authors = _authors_of(reader, text.tail)
+    when = times(reader)
+    text = replace(text, plain=_without_byline(text.plain, when.given, page.language or ""))
+    categories, tags = terms(reader)
+    if reader.strange or not text.plain:
+        return None
+    article = Article(
+        url=page.url,
+        title=title,
+        body=text.plain,
+        authors=authors,
+        categories=categories,
+        tags=tags,
+        kind=PageKind.POST,
+        kind_rule=kind,
+        platform=page.platform.name,
+        read_by=rules.version,
+    )
+    return _with_rest(_dated(article, when), reader, text)
+
+
+def _title(reader: SiteReader) -> str:
+    """The title, "" where the rules find no title or no body. The body's element is kept as the reader's `top`."""
+    title = reader.by_rule("title")
+    reader.top = body_container(reader.page, reader.rules.fields["body"])
+    if not isinstance(title, str) or not title or reader.top is None:
+        return ""
+    if reader.api is not None and reader.api.title and not reader.by_hand("title"):
+        title = reader.api.title
+        reader.note_api("title", title)
+    return title
+
+
+def _text(reader: SiteReader, title: str) -> _Text:
+    assert reader.top is not None
+    whole_text = _body(reader, reader.top, title)
+    tail = credits.read_tail(whole_text)
+    paragraphs = whole_text.split("\n\n")
+    plain = "\n\n".join(paragraphs[: -tail.paragraphs]) if tail.paragraphs else whole_text
+    return _Text(whole_text, tail, plain)
+
+
+def _authors_of(reader: SiteReader, tail: credits.BodyTail) -> tuple[str, ...]:
+    """Who signed the text, else what the page says; a rule by hand goes before the signature."""
+    signed = () if reader.by_hand("authors") else tail.authors
+    authors = signed or people(reader) or tail.authors
+    if tail.authors and authors == tail.authors:
+        reader.evidence.append(Evidence("authors", ", ".join(authors)[:300], "signed", "the end of the text", 0.85))
+    return authors
+
+
+def _dated(article: Article, when: Times) -> Article:
+    published, modified = when.published, when.modified
+    return replace(
+        article,
+        published=published.at if published else None,
+        published_precision=published.precision if published else None,
+        modified=modified.at if modified else None,
+    )
+
+
+def _with_rest(article: Article, reader: SiteReader, text: _Text) -> Article:
+    """The fields that no rule reads: places, credits, declarations, and the parts of a post over several pages."""
+    page, lead, top = reader.page, reader.lead, reader.top
+    assert top is not None
+    pages = find_parts(page)
+    post = Post(page, body=top, holder=top)
+    named = credits.credits_of_post(page, post, text.whole, text.tail)
+    places = with_publisher_role(
+        geotags(page, post, lead, credits.dateline_place(text.whole)),
+        frozenset(site_place(p) for p in reader.rules.places),
+    )
+    others = [Evidence("credits", one, "text", "", 0.7) for one in named]
+    others += geo_evidence(page, post, places) if places else []
+    told = resolve.declared_fields(page, top, lead)
+    return replace(
+        article,
+        geotags=places,
+        credits=named,
+        **told.values,
+        post_id=resolve.post_id(page, lead),
+        guid=lead.guid if lead else "",
+        evidence=(page.decoded.evidence(), *reader.evidence, *others, *told.evidence),
+        parts=pages.others,
+        part=pages.number,
+        part_of=pages.first,
+        whole_at=page.url if reader.is_whole else pages.whole,
+    )
+
+
+def apply_hand_rules(article: Article, page: Page, rules: SiteRules) -> Article:
+    """An article read as on any site, with the values of a person's own rules in place of those found."""
+    reader = SiteReader(page, rules, None)
+    for name, rule in rules.fields.items():
+        if rule.by_hand:
+            article = _replaced(article, reader, name, rule)
+    if not reader.evidence:
+        return article
+    return replace(article, evidence=(*reader.evidence, *article.evidence), read_by=f"{rules.version} in part")
+
+
+def _replaced(article: Article, reader: SiteReader, name: str, rule: Rule) -> Article:
+    """The article with one field as a rule reads it; as it was where the rule finds nothing."""
+    if name == "body":
+        top = body_container(reader.page, rule)
+        text = _body(reader, top, article.title) if top is not None else ""
+        return replace(article, body=text) if text else article
+    value = reader.by_rule(name)
+    if not value:
+        return article
+    if not isinstance(value, Moment):
+        return replace(article, **{name: value})  # type: ignore[arg-type]
+    if name == "published":
+        return replace(article, published=value.at, published_precision=value.precision)
+    return replace(article, modified=value.at)
+
+
+def _kind(reader: SiteReader, known: PageKind) -> str | None:
+    """The rule by which the page is a post; None where that is not certain."""
+    page, rules = reader.page, reader.rules
+    answer = classify_at_a_glance(page, Post(page), reader.lead, known)
+    if answer is not None:
+        return answer[1] if answer[0] is PageKind.POST else None
+    if rules.post:
+        return "learned" if all(page.ask(mark) for mark in rules.post) else None
+    kind, rule = classify_page(page, reader.lead, known, reader.post, reader.beside)
+    return rule if kind is PageKind.POST else None
+
+
+def _body(reader: SiteReader, top: Element, title: str) -> str:
+    page, rule = reader.page, reader.rules.fields["body"]
+    told = [one for name in WEIGHED if (one := reader.rules.rule(name)) is not None]
+    meta = [e for one in told if (e := _inside(page, one, top)) is not None]
+    post = Post(page, body=top, holder=top)
+    text = render_container(page, post, top, title, BylineBlock(elements=tuple(meta)), rule.drop)
+    if rule.lines:
+        text = "\n\n".join(p for p in text.split("\n\n") if p not in rule.lines)
+    reader.evidence.append(
+        Evidence(
+            "body",
+            f"{len(text)} characters",
+            "rule by hand" if rule.by_hand else "learned",
+            rule.select[0],
+            round(rule.agreement, 2),
+        )
+    )
+    all_of_it = hint_body(text, page.url, title, reader.lead)
+    reader.is_whole = bool(all_of_it)
+    if all_of_it:
+        source = "api" if reader.api is not None else "feed"
+        reader.evidence[-1] = Evidence("body", f"{len(all_of_it)} characters", source, "whole text", 0.9)
+    return all_of_it or text
+
+
+def _without_byline(text: str, times: list[Moment], language: str) -> str:
+    """A text without a first line that says no more than when (and by whom) it was published."""
+    first, _, rest = text.partition("\n\n")
+    if not rest or not times or len(first) > _LONGEST_BYLINE or first.endswith(_SENTENCE_END):
+        return text
+    said = visible_date(first, language)
+    return rest if said is not None and said.at.date() in {t.at.date() for t in times} else text
+
+
+def _inside(page: Page, rule: Rule, top: Element) -> Element | None:
+    """The element that a rule of another field reads, where it is a short one in the body: a byline, no text."""
+    found = place(page, rule)
+    return (
+        found
+        if found is not None and found is not top and is_below(found, top) and (text_length(found) <= _LONGEST_META)
+        else None
+    )

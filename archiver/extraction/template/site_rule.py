@@ -1,0 +1,222 @@
+"""What was learned of one site's template, as a small table that a person can read and edit (TOML 1.0).
+
+    [site]
+    platform = "wordpress"
+    post = ["body.single-post"]       # what is on every post and on no other page
+
+    [title]
+    select = ["h1.entry-title"]
+
+    [published]
+    select = ["time.entry-date::attr(datetime)"]
+
+    [body]
+    select = ["div.entry-content"]
+    drop = [".sharedaddy"]            # blocks that are no text of the post
+    lines = ["Follow us on Mastodon."]   # paragraphs that repeat from post to post
+
+Selectors are parsel's, tried in order: CSS with `::text` and `::attr(name)`, or XPath. What `response.css()` and
+`response.xpath()` answer in `scrapy shell`, they answer here. "ld+json" in their place asks the page's JSON-LD for the
+property named by `attribute`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import tomli_w
+
+from archiver.errors import BadRules
+from archiver.fields import LEARNABLE
+from archiver.platforms.platform_table import tables
+from archiver.platforms.selectors import error_of, is_xpath, without_text
+
+JSON_LD = "ld+json"
+_OF_FIELD = {"body": ("drop", "lines"), "published": ("shown",)}
+_FIGURES = ("coverage", "agreement")
+_NUMBERS = (*_FIGURES, "learned_from")
+_HEADER = re.compile(r"""\s*\[\s*["']?(\w+)["']?\s*\]""")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Where a field is on the page: `select`, and the `attribute` of the selected elements (or the property of the
+    JSON-LD) that holds it; "" means their text.
+
+    `coverage` is the share of the pages learned from on which the rule finds something, `agreement` the share
+    on which it says what was known of the page. `drop` and `lines` are the body's alone; `shown`, the date's, is
+    where the page shows the day of an instant that it declares in UTC: the day is kept where the two disagree.
+    """
+
+    select: tuple[str, ...] = ()
+    attribute: str = ""
+    shown: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
+    coverage: float = 1.0
+    agreement: float = 1.0
+    by_hand: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRules:
+    """The rules of one site. `pages`: how many posts they were learned from; `teacher`: what those were held against
+    ("api", "feed" or "agreement" of a page's own sources); `places`: the publisher's place, on every page alike.
+    `version` names the rules in the evidence of what they read.
+    """
+
+    fields: Mapping[str, Rule] = field(default_factory=dict)
+    platform: str = "generic"
+    post: tuple[str, ...] = ()
+    pages: int = 0
+    teacher: str = ""
+    places: tuple[str, ...] = ()
+    version: str = ""
+
+    def rule(self, name: str) -> Rule | None:
+        return self.fields.get(name)
+
+    def overruled(self, hand: SiteRules) -> SiteRules:
+        """These rules with those of a person in their place, field by field."""
+        own = {name: replace(rule, by_hand=True) for name, rule in hand.fields.items()}
+        return replace(
+            self,
+            fields={**self.fields, **own},
+            post=hand.post or self.post,
+            platform=hand.platform if hand.platform != "generic" else self.platform,
+            places=hand.places or self.places,
+            version=f"{self.version}+{hand.version}".strip("+"),
+        )
+
+    def by_hand(self) -> SiteRules | None:
+        """Only what a person wrote; None where that is nothing."""
+        own = {name: rule for name, rule in self.fields.items() if rule.by_hand}
+        return replace(self, fields=own, pages=0) if own else None
+
+
+def to_toml(rules: SiteRules) -> str:
+    """The rules as TOML; `from_toml` reads them back."""
+    site: dict[str, Any] = {"platform": rules.platform, "post": list(rules.post)}
+    if rules.pages:
+        site |= {"learned_from": rules.pages, "teacher": rules.teacher}
+    if rules.places:
+        site["places"] = list(rules.places)
+    out: dict[str, Any] = {"site": site}
+    for name in LEARNABLE:
+        if (rule := rules.rule(name)) is not None:
+            out[name] = _table(rule)
+    return tomli_w.dumps(out, multiline_strings=False)
+
+
+def _table(rule: Rule) -> dict[str, Any]:
+    row: dict[str, Any] = {"select": list(rule.select)}
+    if rule.attribute:
+        row["attribute"] = rule.attribute
+    for name in ("shown", "drop", "lines"):
+        if value := getattr(rule, name):
+            row[name] = list(value)
+    if not rule.by_hand:
+        row |= {name: round(getattr(rule, name), 3) for name in _FIGURES}
+    return row
+
+
+def from_toml(text: str, subject: str, *, by_hand: bool = False, version: str = "") -> SiteRules:
+    """Rules from TOML. Raises BadRules, which names the subject (a file, a site), the line or table, and what is wrong."""
+    source = _Source(subject, text)
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadRules(subject, str(error)) from None
+    site = data.pop("site", {})
+    _only(subject, "site", site, ("platform", "post", "learned_from", "teacher", "places"))
+    platform = site.get("platform", "generic")
+    names = [p.name for p in tables()]
+    if platform not in names:
+        raise BadRules(subject, f"[site] platform {platform!r} is not one of {', '.join(names)}")
+    fields: dict[str, Rule] = {}
+    for name, row in data.items():
+        if name not in LEARNABLE:
+            raise BadRules(subject, f"there is no field [{name}]; there are {', '.join(LEARNABLE)}")
+        _only(subject, name, row, ("select", "attribute", *_OF_FIELD.get(name, ()), *_FIGURES))
+        fields[name] = Rule(
+            select=_selectors(source, name, "select", row),
+            attribute=str(row.get("attribute", "")),
+            shown=_selectors(source, name, "shown", row),
+            drop=_selectors(source, name, "drop", row),
+            lines=_strings(subject, name, "lines", row),
+            coverage=float(row.get("coverage", 1)),
+            agreement=float(row.get("agreement", 1)),
+            by_hand=by_hand,
+        )
+    return SiteRules(
+        fields,
+        platform,
+        _selectors(source, "site", "post", site),
+        int(site.get("learned_from", 0)),
+        str(site.get("teacher", "")),
+        _strings(subject, "site", "places", site),
+        version,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A text of rules and what it is called."""
+
+    subject: str
+    text: str
+
+    def wrong(self, table: str, name: str, selector: str, why: str) -> BadRules:
+        """The error that a selector is, with the line it is in where that can be found."""
+        line = self._line(table, selector)
+        return BadRules(self.subject, f"[{table}] {name}{f' (line {line})' if line else ''}: {why}")
+
+    def _line(self, table: str, selector: str) -> int | None:
+        written = (selector, json.dumps(selector, ensure_ascii=False)[1:-1])
+        at = ""
+        for number, line in enumerate(self.text.splitlines(), 1):
+            if header := _HEADER.match(line):
+                at = header[1]
+            if at == table and selector.strip() and any(form in line for form in written):
+                return number
+        return None
+
+
+def _only(subject: str, table: str, row: object, known: Iterable[str]) -> None:
+    if not isinstance(row, dict):
+        raise BadRules(subject, f"[{table}] is no table")
+    if unknown := sorted(set(row) - set(known)):
+        raise BadRules(subject, f"[{table}] has {unknown[0]!r}; known there are {', '.join(known)}")
+    for name in _NUMBERS:
+        if not isinstance(row.get(name, 1.0), (int, float)):
+            raise BadRules(subject, f"[{table}] {name} is no number")
+
+
+def _strings(subject: str, table: str, name: str, row: dict[str, Any]) -> tuple[str, ...]:
+    value = row.get(name, [])
+    if isinstance(value, str):
+        value = [value]
+    if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+        raise BadRules(subject, f"[{table}] {name} is no list of texts")
+    return tuple(value)
+
+
+def _selectors(source: _Source, table: str, name: str, row: dict[str, Any]) -> tuple[str, ...]:
+    found = _strings(source.subject, table, name, row)
+    if name == "select" and not found:
+        raise BadRules(source.subject, f"[{table}] has no {name}")
+    for selector in found:
+        if selector == JSON_LD and name == "select":
+            if not row.get("attribute"):
+                raise BadRules(source.subject, f'[{table}] select "{JSON_LD}" needs an attribute: the property to read')
+        elif why := error_of(selector):
+            language = "XPath" if is_xpath(selector) else "CSS"
+            raise source.wrong(table, name, selector, f"parsel cannot read the {language} selector {selector!r}: {why}")
+        elif table == "body" and without_text(selector) != selector:
+            raise source.wrong(table, name, selector, f"{selector!r} selects text: name the element that holds it")
+    return found

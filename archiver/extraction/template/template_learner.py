@@ -1,0 +1,187 @@
+"""What a crawl learns of its site's template while it goes, and how it watches that the site still keeps to it."""
+
+from __future__ import annotations
+
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from archiver.extraction.article import extract_page
+from archiver.extraction.encoding import DecodedText
+from archiver.extraction.page import Page, parse_page
+from archiver.extraction.template.induction import FEWEST, Sample, is_taught, learn_rules, text_f1
+from archiver.extraction.template.site_rule import SiteRules
+from archiver.items import Article, PageKind, SourceHint
+
+ENOUGH = 25
+"""Posts after which a site's template is learned; a run that ends with fewer learns from `FEWEST` or more."""
+_OTHERS = 15  # pages that are no posts, to tell posts from
+_WATCHED = 20  # the last posts, over which it is judged whether the rules still fit
+_MOST_STRANGE = 0.5
+_AUDIT_EACH = 25  # posts read by rules, of which one is read as on any site too
+_AUDITS = 4
+_MOST_WRONG = 3
+_ALIKE = 0.9
+_LARGEST = 3_000_000  # characters of a page that is worth learning from
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A page put by, compressed: trees of 25 pages would take more memory than the crawl."""
+
+    text: bytes
+    decoded: DecodedText  # without its text
+    url: str
+    captured_at: datetime | None
+    article: Article | None = None
+    lead: SourceHint | None = None
+
+    def page(self) -> Page:
+        decoded = replace(self.decoded, text=zlib.decompress(self.text).decode("utf-8"))
+        return parse_page(decoded, self.url, captured_at=self.captured_at)
+
+    def sample(self) -> Sample:
+        assert self.article is not None
+        by_api = self.lead is not None and self.lead.from_api
+        return Sample(self.page(), self.article, is_taught(self.lead), by_api)
+
+
+class TemplateLearner:
+    """Reads the posts of one site: as any site's until their template is known, then by its rules.
+
+    `learned` is told of new rules and gives them back as they are stored; `outdated`, since when the template is
+    another one, and gives what is left of the rules.
+    """
+
+    def __init__(
+        self,
+        rules: SiteRules | None,
+        learned: Callable[[SiteRules], SiteRules],
+        outdated: Callable[[datetime], SiteRules | None],
+    ) -> None:
+        self.rules = rules
+        self._learned, self._outdated = learned, outdated
+        self._posts: list[_Kept] = []
+        self._others: list[_Kept] = []
+        self._taught_by: list[_Kept] = []
+        self._strange: deque[_Kept | None] = deque(maxlen=_WATCHED)  # of the last posts those that do not fit
+        self._agrees: deque[bool] = deque(maxlen=_AUDITS)
+        self._read = 0
+
+    @property
+    def knows(self) -> bool:
+        """Whether title and body are read by rules that were learned."""
+        return self.rules is not None and bool(self.rules.pages)
+
+    def read(self, page: Page, lead: SourceHint | None, known: PageKind, part_of: str = "") -> Article:
+        """The article of a page, by the site's rules where they fit. What it is learned from is put by."""
+        article = extract_page(page, lead, known, posts_only=True, part_of=part_of, rules=self.rules)
+        split = bool(article.parts) or article.part > 1
+        if split and article.read_by:
+            # Its further pages are not laid out as a post is: all of its pages are read alike, as those of any site.
+            hand = self.rules.by_hand() if self.rules is not None else None
+            article = extract_page(
+                parse_page(page.text, page.url, captured_at=page.captured_at), lead, known, posts_only=True, rules=hand
+            )
+        if part_of or article.part > 1:
+            return article
+        if article.kind is not PageKind.POST:
+            self._keep_other(page, article)
+        elif self.knows and split:
+            pass
+        elif self.knows:
+            self._watch(page, article, lead, known)
+        else:
+            self._keep(page, article, lead)
+            if self.knows and self.rules is not None:
+                # This was the last page that was needed: it is read by what it taught.
+                self._taught_by = [k for k in self._taught_by if k.url != page.url]
+                return extract_page(
+                    parse_page(page.decoded, page.url, captured_at=page.captured_at),
+                    lead,
+                    known,
+                    posts_only=True,
+                    rules=self.rules,
+                )
+        return article
+
+    def samples(self) -> Iterator[_Kept]:
+        """The posts that the rules were learned from in this run; they were read without them. Each is given once."""
+        kept, self._taught_by = self._taught_by, []
+        yield from kept
+
+    def put_back(self, sample: _Kept) -> None:
+        """The sample is to be given once more."""
+        self._taught_by.append(sample)
+
+    def again(self, sample: _Kept) -> Article | None:
+        """A post that the rules were learned from, as they read it; None where they do not fit it."""
+        article = extract_page(sample.page(), sample.lead, PageKind.POST, rules=self.rules)
+        return article if self.rules is not None and article.read_by == self.rules.version else None
+
+    def finish(self) -> None:
+        """The run is over: learn from what was seen, where that was not done before."""
+        if not self.knows and len(self._posts) >= FEWEST:
+            self._learn()
+
+    def _keep(self, page: Page, article: Article, lead: SourceHint | None) -> None:
+        if len(page.text) > _LARGEST or not article.body:
+            return
+        self._posts.append(_kept(page, article, lead))
+        if len(self._posts) >= ENOUGH:
+            self._learn()
+
+    def _keep_other(self, page: Page, article: Article) -> None:
+        if (
+            len(self._others) < _OTHERS
+            and not self.knows
+            and len(page.text) <= _LARGEST
+            and (article.kind in (PageKind.LISTING, PageKind.PAGE))
+        ):
+            self._others.append(_kept(page))
+
+    def _learn(self) -> None:
+        rules = learn_rules([k.sample() for k in self._posts], [k.page() for k in self._others])
+        kept, self._posts = self._posts, []
+        if rules is not None:
+            self.rules = self._learned(rules)
+            self._taught_by = [
+                k for k in kept if k.article is not None and not k.article.parts and k.article.whole_at in ("", k.url)
+            ]
+            self._strange.clear()
+            self._others.clear()
+            self._agrees.clear()
+
+    def _watch(self, page: Page, article: Article, lead: SourceHint | None, known: PageKind) -> None:
+        """Retire rules that half of the last posts do not fit, or that say otherwise than the pages themselves do."""
+        fits = self.rules is not None and article.read_by == self.rules.version
+        self._strange.append(None if fits else _kept(page, article, lead))
+        if fits:
+            self._read += 1
+            if self._read % _AUDIT_EACH == 1:
+                plain = extract_page(
+                    parse_page(page.decoded, page.url, captured_at=page.captured_at), lead, known, posts_only=True
+                )
+                self._agrees.append(_same(article, plain))
+        strange = [kept for kept in self._strange if kept is not None]
+        changed = len(self._strange) == _WATCHED and len(strange) >= _MOST_STRANGE * _WATCHED
+        if changed or self._agrees.count(False) >= _MOST_WRONG:
+            first = strange[0].captured_at if changed else page.captured_at
+            self.rules = self._outdated(first or datetime.now(UTC))
+            self._posts = [k for k in strange if k.article and k.article.body and len(k.text) <= _LARGEST // 4]
+            self._strange.clear()
+            self._agrees.clear()
+
+
+def _kept(page: Page, article: Article | None = None, lead: SourceHint | None = None) -> _Kept:
+    packed = zlib.compress(page.text.encode("utf-8", errors="replace"), 1)
+    return _Kept(packed, replace(page.decoded, text=""), page.url, page.captured_at, article, lead)
+
+
+def _same(ruled: Article, plain: Article) -> bool:
+    """Whether two readings of one page agree in what matters: the title or the day, and most of the text."""
+    day = ruled.published.date() if ruled.published else None
+    plain_day = plain.published.date() if plain.published else None
+    return (ruled.title == plain.title or day == plain_day) and text_f1(ruled.body, plain.body) >= _ALIKE

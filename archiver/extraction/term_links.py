@@ -1,0 +1,467 @@
+"""The links in a post's meta lines to listings of its terms, recognised by address, rel, label or icon."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice, pairwise
+from typing import Literal
+from urllib.parse import unquote, urlsplit
+
+from lxml.etree import _Element as Element
+
+from archiver.extraction.page import Page
+from archiver.extraction.post_locator import Post
+from archiver.extraction.text import clean_text, element_line, fold_text
+from archiver.platforms.selectors import Index
+
+# A category or a tag as text: the words in an address or a label that give its kind, and what is no term.
+
+Terms = tuple[str, ...]
+Kind = Literal["category", "tag"]
+
+# Folders and query keys of term listings, by kind.
+_FOLDERS: dict[Kind, str] = {
+    "category": (
+        r"category|categories|cat|section|sections|topics?|channel|rubrik|rubriken|rubrique|rubriques|rubrica|rubric|"
+        r"rubrics|rubrika|rubriki|rubrics?|razdel|categoria|categorias|categorie|categor[ií]as?|cat[ée]gories?|"
+        r"secciones|seccion|sezione|sezioni|editoria|editorias|kategorie|kategorien|kategoriler|kategori|kategoria|"
+        r"kategoriya|kategorii|ressort|dzial|chuyen-muc|danh-muc|sujet|fenlei|"
+        r"קטגוריה|קטגוריות|תחום|تصنيف|التصنيف|قسم|القسم|أقسام|دسته|рубрика|рубрики|категория|категории|раздел|"
+        r"分类|分類|カテゴリ|カテゴリー|카테고리"
+    ),
+    "tag": (
+        r"tag|tags|label|labels|etiqueta|etiquetas|etiquette|etiquettes|etichetta|schlagwort|schlagworte|"
+        r"schlagwoerter|stichwort|thema|themen|etiket|etiketler|mot-cle|mots-cles|keyword|keywords|hashtag|hashtags|"
+        r"trefwoord|tagi|metka|metki|tegi?|the|tu-khoa|chu-de|biaoqian|argomento|argomenti|"
+        r"תגית|תגיות|תג|וסמ?|وسم|الوسم|برچسب|метка|метки|тег|теги|标签|標籤|タグ|태그"
+    ),
+}
+_QUERY: dict[Kind, str] = {"category": r"cat|category_name|category", "tag": r"tag|tag_id"}
+_FOLDER = {kind: re.compile(names, re.IGNORECASE) for kind, names in _FOLDERS.items()}
+_ADDRESS = {
+    kind: re.compile(rf"/(?:{_FOLDERS[kind]})/[^/?]|[?&](?:{_QUERY[kind]})=[^&]", re.IGNORECASE) for kind in _FOLDERS
+}
+_ANCHOR = {kind: re.compile(rf"/(?:{_FOLDERS[kind]})(?:/|\.html?)?#.", re.IGNORECASE) for kind in _FOLDERS}
+
+# What precedes terms, as a label or as the end of a sentence ("This entry was posted in").
+_LABELS: dict[Kind, str] = {
+    "category": (
+        r"categor(?:y|ies)|(?:filed|posted|published|included) (?:in|under)|sections?|kategori(?:e|en|a|er|ler)?|"
+        r"rubri(?:k|ken|c)|abgelegt (?:in|unter)|veröffentlicht (?:in|unter)|(?:dieser )?beitrag wurde unter|"
+        r"cat[ée]gories?|rubriques?|class[ée] (?:dans|sous)|publi[ée] dans|categor[ií]as?|archivado en|publicado en|"
+        r"publicad[ao] em|arquivado em|categori[ae]|pubblicato in|archiviato in|categorie[ëe]n|geplaatst in|"
+        r"opublikowano w|zamieszczono w|рубрик[аи]|в рубрике|категори[яи]|разделы?|опубликовано в|рубрики|"
+        r"chuyên mục|danh mục|đăng trong|thể loại|分类(?:于|目录)?|分類|栏目|所属(?:分类|栏目)|发表在|归档于|"
+        r"カテゴリ(?:ー)?|카테고리|분류|(?:ال)?تصنيف(?:ات)?|(?:ال)?أقسام|القسم|نُ?شرت? في|קטגורי(?:ה|ות)|פורסם ב"
+    ),
+    "tag": (
+        r"(?:and )?tagged(?: with| as)?|tags?|keywords?|hashtags?|labels?|topics?|related topics|"
+        r"schlag(?:wort|worte|wörter)|stichw(?:ort|orte|örter)|themen|(?:und )?(?:verschlagwortet|getaggt) mit|"
+        r"[ée]tiquettes?|mots[- ]cl[ée]s?|"
+        r"(?:et )?(?:marqu[ée]|tagg?u?[ée]) (?:avec|comme)|etiquetas?|(?:y )?etiquetad[ao](?: como| con)?|"
+        r"palabras clave|temas|palavras[- ]chave|(?:e )?marcad[ao] (?:com|como)?|assuntos|etichett[ae]|"
+        r"(?:e )?(?:taggato|contrassegnato)(?: con| da)?|parole chiave|argomenti|trefwoord(?:en)?|"
+        r"(?:en )?getagd(?: met)?|onderwerpen|tagi|słowa kluczowe|(?:i )?oznaczon[oy](?: jako)?|"
+        r"(?:с )?метк(?:а|и|ами|ой)|тег(?:и|ами)?|ключевые слова|темы|etiket(?:ler)?(?:i)?|anahtar kelimeler|"
+        r"từ khóa|thẻ|nhãn|chủ đề|标签(?:为)?|標籤|关键[词字]|關鍵字|タグ|キーワード|태그|키워드|(?:ال)?وسوم|"
+        r"(?:ال)?كلمات (?:ال)?(?:مفتاحية|دلالية|دليلية)|مواضيع|תגי(?:ות|ם|ת)|תגים|מילות מפתח|נושאים|برچسب(?:‌?ها)?"
+    ),
+}
+_LABEL_END = {
+    kind: re.compile(
+        rf"(?:^|(?P<gap>\s)|[|·•()\[\]（【/,，.。;:：—–-])(?P<label>{words})\s*(?P<colon>[:：])?\s*$", re.I
+    )
+    for kind, words in _LABELS.items()
+}
+_LABEL = re.compile(rf"^(?:{_LABELS['category']}|{_LABELS['tag']}|in|under|about)\s*[:：]?\s*$", re.IGNORECASE)
+
+_COUNT = re.compile(r"\s*(?:[\(（\[]\s*\d[\d.,]*\s*[\)）\]]|[×x]\s*\d+)$")
+_SIGN = re.compile(r"^[#＃]+\s*(?=\w)|^(?:tags?|标签|分类)\s*[:：]\s*(?=\S)", re.IGNORECASE)
+_LEFT_OUT = " \t,;、·|/•，；›»«→←↑→▸–—"
+_PLACE = re.compile(
+    r"^(?:home|blog|all|all (?:posts|articles|news|topics|tags|categories)|news feed|archives?|startseite|accueil|"
+    r"inicio|início|strona główna|главная|ana ?sayfa|trang chủ|首页|首頁|ホーム|トップ|홈|الرئيسية|דף הבית|ראשי)$",
+    re.IGNORECASE,
+)
+_NOT_TERM = re.compile(
+    r"^(?:edit|share|(?:see|view|show|browse)\s+all\b.*|"
+    r"(?:read|learn|see|view|show|load|find out|discover|explore|shop|check|get|buy|click|continue|back|"
+    r"return|browse|go|sign|log|subscribe|follow)\b(?:\s+(?:\S+\s+){0,3})?"
+    r"(?:all|more\W*|now|here|less|price.*|deal|reviews?|tags?|categor\w+|reading|to .*|in|up|us|out)|"
+    r"weiterlesen|mehr|alle (?:themen|beiträge)|lire la suite|voir (?:plus|tout(?:es)?)|"
+    r"leer más|ver (?:más|todo[s]?)|leia mais|ver mais|leggi (?:tutto|di più)|"
+    r"lees (?:meer|verder)|czytaj (?:więcej|dalej)|читать (?:далее|ещё|еще)|подробнее|"
+    r"все (?:новости|записи|теги)|devamı(?:nı oku)?|tümü|xem thêm|đọc tiếp|tất cả|"
+    r"阅读(?:全文|更多)|閱讀更多|更多|全部|続きを読む|もっと見る|一覧|더 ?보기|전체|"
+    r"المزيد|اقرأ المزيد|الكل|עוד|קרא עוד|לכל הכתבות|"
+    r"none|null|undefined|nan|n/a|\[?object object\]?|[\W_]+)$",
+    re.IGNORECASE,
+)
+_MACHINE = re.compile(r"^(?:[a-z][a-z]*(?:[A-Z]\w*)+|[a-z][\w-]*[a-z])(?::\s+|=)\S")
+_DAY = re.compile(
+    r"^\W*(?:\w+\.?,?\s+)?(?:\d{1,2}(?:st|nd|rd|th)?\.?\s+(?:de\s+)?\w{3,}\.?,?\s+(?:de\s+)?\d{4}|"
+    r"\w{3,}\.?\s+\d{1,2}(?:st|nd|rd|th)?,?\s+\d{4})\W*$"
+)
+_LONGEST = 80
+_FOLDER_WORDS = """
+post posts blog blogs blogpost article articles news page pages home story stories entry entries content archive
+archives nachrichten noticias actualités actualites notizie artikel artikelen artigos новости статьи haberler
+tin-tức bài-viết 文章 博客 首页 ブログ 블로그 أخبار الأخبار חדשות
+"""
+FOLDER_WORDS = frozenset(fold_text(w) for w in _FOLDER_WORDS.split())
+"""Sections that only say that a page is a post."""
+
+
+def clean_term(text: str | None) -> str:
+    """A term as shown, without its count, its "#" and separators; "" if the text is no term."""
+    text = clean_text(text)
+    if len(text) > 200:
+        return ""
+    text = _SIGN.sub("", _COUNT.sub("", text).strip(_LEFT_OUT)).strip(_LEFT_OUT)
+    if not 0 < len(text) <= _LONGEST or _LABEL.match(text):
+        return ""
+    return "" if text.startswith(("http:", "https:", "www.")) else text
+
+
+def is_term(text: str, sure: bool = False) -> bool:
+    """Whether a text in the place of a term is one, and not a button or a day. A place of the site ("Home", "Blog")
+    is a term only if it is `sure`ly used as one."""
+    return bool(text) and not _NOT_TERM.match(text) and not _DAY.match(text) and (sure or not _PLACE.match(text))
+
+
+def unique_terms(found: Iterable[str]) -> Terms:
+    """The terms among some texts, each once regardless of case and spacing, as first written."""
+    out: dict[str, str] = {}
+    for one in found:
+        if text := clean_term(one):
+            out.setdefault(fold_text(text) or text, text)
+    return tuple(out.values())
+
+
+def terms_in_lists(texts: Iterable[str]) -> list[str]:
+    """The terms in texts that are lists: "a, b; c" and "a、b", without machine-readable keys ("contentId: 12")."""
+    return [p for t in texts for p in re.split(r"\s*[,;，、；|]\s*", t) if not _MACHINE.match(p) and len(p) <= _LONGEST]
+
+
+@lru_cache(maxsize=8_192)
+def kind_of_address(href: str) -> Kind | None:
+    """The kind of term listing that an address leads to, by a folder or a query key."""
+    if len(href) > 500:
+        return None
+    path = unquote(href)
+    found: dict[Kind, None] = {}
+    for piece, after in pairwise(path.split("/")[1:]):
+        if after and after[0] != "?":
+            found.update(dict.fromkeys(_kinds_of_folder(piece)))
+    if "=" in path or "#" in path:
+        found.update((k, None) for k in _ADDRESS if _ADDRESS[k].search(path) or _ANCHOR[k].search(path))
+    if len(found) == 2:  # "/category/tags/x": the last word decides
+        return max(found, key=lambda k: max(m.start() for p in (_ADDRESS[k], _ANCHOR[k]) for m in p.finditer(path)))
+    return next(iter(found), None)
+
+
+@lru_cache(maxsize=8_192)
+def _kinds_of_folder(name: str) -> tuple[Kind, ...]:
+    return tuple(kind for kind, names in _FOLDER.items() if names.fullmatch(name))
+
+
+def kind_of_label(text: str) -> Kind | None:
+    """The kind of terms that the last words of a text introduce: "Filed under:", "This entry was posted in", "标签"."""
+    text = clean_text(text)[-60:]
+    for kind, words in _LABEL_END.items():
+        # Within a line, a single word is a label only with a colon: "I like tags" introduces nothing.
+        if (m := words.search(text)) and (not m["gap"] or m["colon"] or " " in m["label"] or m["label"] == "tagged"):
+            return kind
+    return None
+
+
+@lru_cache(maxsize=8_192)
+def slug_of(href: str) -> str:
+    """The last folder of an address, decoded, which is a term's slug."""
+    try:
+        parts = urlsplit(href)
+    except ValueError:
+        return ""
+    return unquote(parts.path.rstrip("/").rsplit("/", 1)[-1]).removesuffix(".html").lower()
+
+
+_BLOCKS = frozenset(
+    (
+        "p",
+        "div",
+        "li",
+        "ul",
+        "ol",
+        "td",
+        "tr",
+        "section",
+        "article",
+        "header",
+        "footer",
+        "dd",
+        "dt",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "blockquote",
+        "main",
+        "body",
+        "figure",
+        "figcaption",
+        "aside",
+        "nav",
+        "pre",
+    )
+)
+_HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6", "summary", "legend"))
+_BETWEEN = re.compile(r"[\s,;、，/|·•&+>»#›:：()\[\]（）-]*|\s*(?:and|und|y|e|et|en|i|и|ve|và|と|و|ו)\s*", re.I)
+_ICON: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+    ("category", re.compile(r"(?:^|[\s_-])(?:folder|folders|category|categories|categor\w+)(?:$|[\s_-])", re.I)),
+    ("tag", re.compile(r"(?:^|[\s_-])(?:tag|tags|hashtag|label|labels|price-?tags?|keyword)(?:$|[\s_-])", re.I)),
+)
+_PAGED = re.compile(r"/page/?\d+|[?&]paged?=\d+|/feed/?$", re.IGNORECASE)
+_MOST_LINKS = 400
+_WORDS_AROUND = 110
+"""Letters beside the links in a line with a post's terms; a paragraph of the text has more."""
+_CLIMB = 3
+_BELOW, _MOST_LAST = 200, 30
+"""Elements after the post, and last elements of its text, in which its tags may be."""
+_TERM_RELS = frozenset(("tag", "category"))
+_ICON_TAGS = ("i", "svg", "span", "img")
+
+
+@dataclass(frozen=True, slots=True)
+class TermLink:
+    """A link to a term's listing. `sure`: its rel or its address says the kind; else a label or an icon before it."""
+
+    text: str
+    href: str
+    kind: Kind
+    sure: bool
+
+
+def term_links(page: Page, post: Post) -> list[TermLink]:
+    """The term links of the post itself, in document order, without those in its text and in the noise around it.
+
+    Tags are often right below the element that contains the post, or in the last line of its text: if the post has
+    none itself, these are used, those of the text only with a label or rel="tag".
+    """
+    found = _Links(page, post).terms(_links(page, post))
+    for links, strict in ((_links_below(page, post), False), (_last_links(page, post), True)):
+        if any(x.kind == "tag" for x in found):
+            break
+        found += [x for x in _Links(page, post, strict).terms(links) if x.kind == "tag"]
+    return found
+
+
+class _Links:
+    """Decides for one link after another whether it is a term, and its kind.
+
+    `strict`: an address alone does not make a term.
+    """
+
+    def __init__(self, page: Page, post: Post, strict: bool = False) -> None:
+        self.page, self.post, self.strict = page, post, strict
+        self.own_kind = kind_of_address(urlsplit(page.url).path)
+        self.previous: tuple[Element, Kind] | None = None
+        self.prose: dict[Element, bool] = {}
+
+    def terms(self, links: Iterable[Element]) -> list[TermLink]:
+        return [found for a in links if (found := self._term(a)) is not None]
+
+    def _term(self, a: Element) -> TermLink | None:
+        href = a.get("href") or ""
+        rel = frozenset((a.get("rel") or "").lower().split())
+        if len(href) > 500 or ("tag" not in rel and not own_site(self.page, href)) or _PAGED.search(href):
+            return None
+        if not self.strict and self.post.body is self.post.holder and "tag" not in rel:
+            return None
+        kind = self._declared_kind(href, rel)
+        sure = kind is not None
+        if (kind is None or (self.strict and "tag" not in rel)) and not _is_address_of_author(href):
+            kind = _kind_before(a, self.previous)
+        if kind is None or self.post.is_noise(a):
+            self.previous = None
+            return None
+        if _TERM_RELS.isdisjoint(rel) and in_prose(a, self.prose):
+            return None
+        if not is_term(text := clean_term(element_line(a)), sure):
+            return None
+        self.previous = (a, kind)
+        return TermLink(text, href, kind, sure)
+
+    def _declared_kind(self, href: str, rel: frozenset[str]) -> Kind | None:
+        """The kind by rel or by address; not by a folder in which the site also keeps its posts."""
+        if "category" in rel:
+            return "category"
+        kind = kind_of_address(href)
+        if kind == self.own_kind and "tag" not in rel:
+            kind = None
+        return kind or ("tag" if "tag" in rel else None)
+
+
+def _kind_before(a: Element, previous: tuple[Element, Kind] | None) -> Kind | None:
+    """The kind by what precedes a link: a label, an icon, or a link of known kind."""
+    before = text_before(a, previous[0] if previous else None)
+    if before is None:
+        return previous[1] if previous is not None else None
+    return kind_of_label(before) if isinstance(before, str) else _kind_of_icon(before)
+
+
+def _links(page: Page, post: Post) -> Iterator[Element]:
+    """The first links in the holder and outside the body.
+
+    Found by their position in the document, where an element and its descendants are one range.
+    """
+    if post.holder is None:
+        return
+    order = page.index.order
+    first, last = _run(page.index, post.holder)
+    begin, end = _run(page.index, post.body) if post.body is not None and post.body is not post.holder else (0, 0)
+    count = 0
+    for a in page.index.tag("a"):
+        at = order[a]
+        if at > last or count > _MOST_LINKS:
+            return
+        if at >= first and not begin <= at < end and a.get("href"):
+            count += 1
+            yield a
+
+
+def _links_below(page: Page, post: Post) -> Iterator[Element]:
+    """The links that follow the holder under the same parent or its parent, up to the next post's heading."""
+    if post.holder is None or post.holder.tag in ("body", "main", "html"):
+        return
+    order = page.index.order
+    _, first = _run(page.index, post.holder)
+    around = post.holder.getparent()
+    above = around.getparent() if around is not None else None
+    top = above if above is not None and above.tag not in ("body", "html") else around
+    if top is None:
+        return
+    last = min(_run(page.index, top)[1], first + _BELOW)
+    for a in page.index.tag("a"):
+        if order[a] >= last:
+            return
+        if order[a] >= first and a.get("href"):
+            if any(p.tag in _HEADINGS for p in islice(a.iterancestors(), 3)):
+                return
+            yield a
+
+
+def _last_links(page: Page, post: Post) -> list[Element]:
+    """The links of the last elements of the text."""
+    if post.body is None:
+        return []
+    order = page.index.order
+    begin, end = _run(page.index, post.body)
+    begin = max(begin, end - _BELOW)
+    return [a for a in page.index.tag("a") if begin <= order[a] < end and a.get("href")][-_MOST_LAST:]
+
+
+def _run(index: Index, el: Element) -> tuple[int, int]:
+    """The range of positions of an element and its descendants."""
+    return index.order[el], index.end(el)
+
+
+def own_site(page: Page, href: str) -> bool:
+    """Whether an address belongs to the page's own site: relative, on the same host, or on a subdomain or parent."""
+    if "//" not in href[:10]:
+        return not href.startswith(("#", "mailto:", "javascript:", "tel:"))
+    own, canonical, beginnings = page.hosts
+    if href.startswith(beginnings):
+        return True
+    try:
+        host = (urlsplit(href).hostname or "").removeprefix("www.")
+    except ValueError:
+        return False
+    return host in (own, canonical) or (host.count(".") >= 1 and own.endswith("." + host)) or host.endswith("." + own)
+
+
+def _is_address_of_author(href: str) -> bool:
+    return "/author/" in href or "/user" in href or "#comment" in href or "#respond" in href
+
+
+def text_before(a: Element, previous: Element | None) -> str | Element | None:
+    """What directly precedes a link in its line, apart from separators.
+
+    A text, an element without text (an icon), or None for the link `previous`.
+    """
+    at = a
+    for _ in range(_CLIMB):
+        if found := _among_siblings(at, previous):
+            return found.what
+        parent = at.getparent()
+        if parent is None or not isinstance(parent.tag, str):
+            return ""
+        if text := _words(parent.text):
+            return text
+        at = parent
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What precedes a link, as `text_before` returns it."""
+
+    what: str | Element | None
+
+
+def _words(text: str | None) -> str:
+    """A text, "" if it is only a separator."""
+    text = clean_text(text)
+    return "" if _BETWEEN.fullmatch(text) else text
+
+
+def _among_siblings(at: Element, previous: Element | None) -> _Before | None:
+    """What the nearest siblings before an element hold, None if they are empty."""
+    sibling = at.getprevious()
+    for _ in range(_CLIMB):
+        if sibling is None:
+            break
+        if tail := _words(sibling.tail):
+            return _Before(tail)
+        inside = _first_of(sibling)
+        if previous is not None and (sibling is previous or any(e is previous for e in inside)):
+            return _Before(None)
+        if not isinstance(sibling.tag, str) or any(e.tag == "a" for e in inside):
+            return _Before("")
+        whole = clean_text(" ".join(t for e in inside for t in (e.text, e.tail if e is not sibling else "") if t))
+        if text := _words(whole):
+            # Below a heading "Categories" is the list of all of them.
+            return _Before(text if sibling.tag not in _HEADINGS or kind_of_label(text) == "tag" else "")
+        if not whole and sibling.tag in _ICON_TAGS:
+            return _Before(sibling)
+        sibling = sibling.getprevious()
+    return None
+
+
+def _first_of(el: Element) -> list[Element]:
+    """An element and its first descendants, as many as a label or an icon has."""
+    return list(islice(el.iter("*"), 12))
+
+
+def _kind_of_icon(el: Element) -> Kind | None:
+    names = " ".join(v for e in islice(el.iter("*"), 4) for v in map(str, e.attrib.values()))[:300]
+    return next((kind for kind, words in _ICON if words.search(names.replace("#", " "))), None)
+
+
+def in_prose(el: Element, known: dict[Element, bool]) -> bool:
+    """Whether a link is in a sentence of the text: its block has much text besides links."""
+    at = el
+    while at.tag not in _BLOCKS and (parent := at.getparent()) is not None:
+        at = parent
+    if at not in known:
+        said = len((at.text or "").strip())
+        for child in islice(at, 200):
+            said += len((child.tail or "").strip())
+            if child.tag not in _BLOCKS and child.tag != "a" and next(child.iter("a"), None) is None:
+                said += sum(len(t.strip()) for t in islice(child.itertext(), 50))
+        known[at] = said > _WORDS_AROUND
+    return known[at]

@@ -1,1 +1,0 @@
-"""Categories and tags: words, links and classes that file a post."""

@@ -1,0 +1,379 @@
+"""The visible dates of a page, wherever they are: beside the heading, above it, below the text, or elsewhere."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from functools import lru_cache
+from itertools import islice
+
+from lxml.etree import _Element as Element
+
+from archiver.extraction.boilerplate import names_footer
+from archiver.extraction.date_text import Moment, date_span, machine_date, relative_time, visible_date
+from archiver.extraction.date_vocabulary import FIRST, MODIFIED, PUBLISHED, SENT
+from archiver.extraction.page import Page
+from archiver.extraction.post_locator import Post
+from archiver.extraction.text import element_line
+
+# A line with dates: which one is the day of publication, which one that of the last change.
+
+_DATES = 4  # of a line: a paper has those of its submission, revision, acceptance and publication
+_RIGHTS = re.compile(r"©|\(c\)|copyright|all rights reserved|alle rechte|tous droits|版权|著作権", re.IGNORECASE)
+
+
+def read_dates(
+    text: str, language: str, before: str = "", captured_at: datetime | None = None
+) -> tuple[Moment | None, Moment | None]:
+    """The date of publication and that of the last change in a line, each None where the line has none.
+
+    `before`: the words before the line, for a label in an element of its own. A date without a label is the day of
+    publication. A year in a copyright notice is no date, nor is the day on which a paper was submitted or accepted.
+    """
+    if _RIGHTS.search(text):
+        return None, None
+    published: Moment | None = None
+    modified: Moment | None = None
+    rest, label = text, before
+    for _ in range(_DATES):
+        moment = visible_date(rest, language)
+        around = date_span(rest, language) if moment is not None else None
+        if moment is None or around is None:
+            break
+        head, rest = around
+        meaning = date_label(head) or date_label(label)
+        if not meaning and modified is None and not visible_date(rest, language) and _is_called_change(rest):
+            meaning = "modified"
+        if meaning == "modified":
+            modified = modified or moment
+        elif meaning != "sent":
+            published = published or moment
+        label = ""
+        if published and modified:
+            break
+    if published is None and modified is None and captured_at is not None:
+        return _relative_date(text, before, captured_at)
+    return published, modified
+
+
+def _relative_date(text: str, before: str, captured_at: datetime) -> tuple[Moment | None, Moment | None]:
+    """A date like "3 hours ago", as that of publication or of the last change."""
+    moment = relative_time(text, captured_at)
+    return (None, moment) if (date_label(text) or date_label(before)) == "modified" else (moment, None)
+
+
+@lru_cache(maxsize=4_096)
+def date_label(text: str) -> str:
+    """What the words before a date call it: "published", "modified", "sent" or ""; the last such word decides."""
+    of = {name: max((m.end() for m in pattern.finditer(text)), default=-1) for name, pattern in _LABELS}
+    name = max(of, key=lambda n: of[n])
+    return name if of[name] >= 0 else ""
+
+
+_LABELS = (("published", PUBLISHED), ("modified", MODIFIED), ("sent", SENT))
+
+
+def _is_called_change(tail: str) -> bool:
+    """Whether the words right after a date make it that of a change: "12 May 2020 (updated)", "2020-05-12 更新"."""
+    return bool(MODIFIED.match(tail.lstrip(" ()[]|·–—-,:.")))
+
+
+# Class names and ids of dates in many themes, but not those of an event or a form.
+_NAMED = re.compile(
+    r"(?:^|[_-]|(?<=[a-z]))(?:date(?:line|time)?|time(?:stamp)?|publish(?:ed)?|pub-?date|posted(?:-?on)?|fecha|datum|"
+    r"data|ngay|thoi-?gian|tarih|tanggal|waktu|dato|datum|tempo|hora|jour|shijian|riqi|zeit)(?=$|[_-]|(?<=[a-z])[A-Z])|"
+    r"(?<=[a-z])(?:Date|Time|Published|Posted)(?=$|[_A-Z-])",
+)
+_OTHER_TIME = re.compile(
+    r"read|event|countdown|picker|calend|expir|delivery|opening|schedule|duration|-to-", re.IGNORECASE
+)
+_DIGIT = re.compile(r"[\d年]")
+_LOOKS = re.compile(r"(?<!\d)\d{4}(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2}(?!\d)|[〇一二三四五六七八九]年")
+_SILENT = frozenset(("script", "style", "noscript", "template", "option", "select", "textarea", "title", "meta", "code",
+                     "pre", "button", "head", "html"))  # fmt: skip
+_ATTRIBUTES = ("datetime", "data-datetime", "data-date", "data-time", "data-timestamp", "data-published", "content")
+_LONGEST, _ALONE = 160, 24
+_NEAR, _ABOVE, _EDGE, _CLOSE, _FARTHEST = 90, 45, 14, 12, 400
+_TEXT, _MOST, _HOLDERS, _LISTED = 400, 80, 300, 3
+
+# The confidence of a date by its place: (in <time>, in an element named a date's, or labelled; alone on its line).
+_TRUST = {
+    "near": (0.74, 0.7),
+    "above": (0.66, 0.62),
+    "edge": (0.52, 0.42),
+    "after": (0.52, 0.4),
+    "far": (0.4, 0.3),
+}
+
+
+_ASIDE = 0.36
+"""The confidence of a date in a sidebar, which counts only if it is labelled as the day of publication."""
+_SURER_IF_LABELLED, _SURER_IF_FIRST, _LESS_IF_LINKED = 0.06, 0.02, 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class VisibleDate:
+    """A visible date. `says`: "published" or "modified"; `labelled`: by a word beside it; `where`: as in `_TRUST`."""
+
+    moment: Moment
+    element: Element
+    where: str
+    says: str
+    labelled: bool
+    confidence: float
+
+
+@lru_cache(maxsize=8_192)
+def names_a_date(name: str) -> bool:
+    """Whether a class or id is named like a date's."""
+    return len(name) < 60 and bool(_NAMED.search(name)) and not _OTHER_TIME.search(name)
+
+
+class _Places:
+    """The places of elements relative to the post's heading and body, by their position in the document."""
+
+    def __init__(self, page: Page, post: Post) -> None:
+        order = page.index.order
+        self.order = order
+        self.title = order.get(post.title, -1) if post.title is not None else -1
+        heads = page.index.tag("h1")
+        if self.title < 0 and heads:
+            self.title = order[heads[0]]
+        title = element_line(post.title) if len(heads) > 1 else ""
+        # Some pages repeat the heading for each width of the screen.
+        self.copies = [order[h] for h in heads if title and h is not post.title and element_line(h) == title]
+        self.body = order.get(post.body, -1) if post.body is not None else -1
+        self.end = self.body
+        if post.body is not None:
+            last = post.body
+            while len(last):
+                last = last[-1]
+            self.end = order.get(last, self.body)
+
+    def close(self, el: Element) -> bool:
+        """Whether an element is so near the heading that its date is the post's, whatever the element is named."""
+        n = self.order.get(el, 0)
+        return any(at >= 0 and -_CLOSE <= n - at <= _CLOSE for at in (self.title, *self.copies))
+
+    def of(self, el: Element) -> str:
+        """The place of an element: near, above, edge, in, after or far."""
+        n = self.order.get(el, 0)
+        inside = self.body >= 0 and self.body < n <= self.end
+        if self.title >= 0 and not (inside and self.body > self.title) and (place := self._by_heading(n)):
+            return place
+        if any(0 <= n - at <= _CLOSE for at in self.copies):
+            return "near"
+        if inside:
+            return "edge" if n - self.body <= _EDGE or self.end - n <= _EDGE else "in"
+        return "after" if 0 <= self.body <= n <= self.end + _NEAR else "far"
+
+    def around_heading(self, length: int) -> tuple[int, int]:
+        """The positions between which elements are around the heading; (0, 0) without a heading."""
+        if self.title < 0:
+            return 0, 0
+        last = max(self.title + _NEAR, min(self.body, self.title + _FARTHEST))
+        return max(0, self.title - _ABOVE), min(last + 1, length)
+
+    def _by_heading(self, n: int) -> str:
+        ahead = n - self.title
+        if ahead >= 0 and (ahead <= _NEAR or n < self.body):
+            return "near"
+        return "above" if -_ABOVE <= ahead < 0 else ""
+
+
+def visible_dates(page: Page, post: Post, language: str, *, near: bool = False) -> list[VisibleDate]:
+    """The visible dates, likeliest first, without those of comments, sidebars and other posts.
+
+    `near`: reads only what is around the heading.
+    """
+    places = _Places(page, post)
+    found: list[VisibleDate] = []
+    taken: set[Element] = set()
+    days: dict[tuple[str, str], set[date]] = defaultdict(set)
+    read = 0
+    for el in _holders(page, places, near):
+        holder = _holder(el, places, post) if el not in taken else None
+        if holder is None:
+            continue
+        read += 1
+        for one in _read(page, holder, language):
+            found.append(one)
+            days[_signature(el)].add(one.moment.day)
+            taken.update(el.iter("*"))
+        if read >= _MOST:
+            break
+    listed = {signature for signature, different in days.items() if len(different) >= _LISTED}
+    kept = (_weighed(page, one) for one in found if one.where == "near" or _signature(one.element) not in listed)
+    return sorted(kept, key=lambda s: -s.confidence)
+
+
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """An element with a date in its text. `named`: its name or tag says so; `aside`: it is in a sidebar."""
+
+    element: Element
+    text: str
+    where: str
+    named: bool
+    aside: bool
+
+
+def _holder(el: Element, places: _Places, post: Post) -> _Holder | None:
+    """What is known of an element that may hold a date; None if its date cannot be the post's."""
+    where = places.of(el)
+    aside = not places.close(el) and post.is_noise(el) and not (where == "near" and _small_aside(el))
+    if _in_footer(el):
+        return None
+    text = _short(el)
+    if text is None or (len(text) > _LONGEST and (where == "in" or not date_label(text[:40]))):
+        return None
+    if aside and date_label(_before(el) + " " + text[:30]) != "published":
+        return None
+    return _Holder(el, text, where, el.tag == "time" or any(map(names_a_date, _names(el))), aside)
+
+
+def _weighed(page: Page, one: VisibleDate) -> VisibleDate:
+    """A date with less confidence if it is part of a link to another page, away from the heading."""
+    if one.where != "near" and _links_elsewhere(page, one.element):
+        return replace(one, confidence=one.confidence - _LESS_IF_LINKED)
+    return one
+
+
+def _holders(page: Page, places: _Places, near: bool) -> list[Element]:
+    """Elements that may hold a date, outermost first: by their name, by <time>, by what their own text looks like."""
+    index = page.index
+    begin, end = places.around_heading(len(index.elements)) if near else (0, len(index.elements))
+    if near:
+        around = index.elements[begin:end]
+        found = {e: index.order[e] for e in around if e.tag == "time" or any(map(names_a_date, _names(e)))}
+    else:
+        found = {
+            e: index.order[e] for name in index.classes() if names_a_date(name) for e in index.with_class(name)[:40]
+        }
+        found.update((e, index.order[e]) for e in index.tag("time")[:60])
+    for n, (text, tail) in enumerate(islice(index.texts.values(), begin, end), begin):
+        if text and _looks_dated(text):
+            found.setdefault(index.elements[n], n)
+        if tail and _looks_dated(tail) and (holder := index.elements[n].getparent()) is not None:
+            found.setdefault(holder, index.order.get(holder, 0))
+    many = sorted(found.items(), key=lambda p: p[1])
+    if len(many) > _HOLDERS:
+        many = sorted(sorted(many, key=lambda p: abs(p[1] - places.title))[:_HOLDERS], key=lambda p: p[1])
+    return [e for e, _ in many if e.tag not in _SILENT and e.tag != "body"]
+
+
+def _looks_dated(text: str) -> bool:
+    return 5 < len(text) <= _LONGEST and _DIGIT.search(text) is not None and _LOOKS.search(text) is not None
+
+
+def _names(el: Element) -> list[str]:
+    return f"{el.get('class') or ''} {el.get('id') or ''}".split()
+
+
+def _short(el: Element) -> str | None:
+    """The line of an element, None where it is a long text; stops reading at the limit, since elements are nested."""
+    length = 0
+    for text in el.itertext():
+        length += len(text.strip())
+        if length > _TEXT:
+            return None
+    return element_line(el)
+
+
+def _read(page: Page, holder: _Holder, language: str) -> list[VisibleDate]:
+    """The dates in an element, if its name, a label or its place on the page makes them the post's."""
+    el, text = holder.element, holder.text
+    before = _before(el)
+    published, modified = read_dates(text, language, before, page.captured_at if holder.named else None)
+    if published is None and modified is None:
+        published, modified = _by_attribute(el, date_label(text) or date_label(before))
+    label = date_label(before) or date_label(text)
+    if not _is_of_post(holder, label, language):
+        return []
+    strong, weak = _TRUST.get(holder.where, (0.5, 0.4))
+    trust = strong if holder.named or label else weak
+    out = []
+    if published is not None:
+        confidence = trust + (_SURER_IF_LABELLED if label == "published" else 0.0)
+        confidence += _SURER_IF_FIRST if FIRST.search(f"{before} {text}") else 0.0
+        out.append(VisibleDate(published, el, holder.where, "published", bool(label), confidence))
+    if modified is not None:
+        confidence = trust + (_SURER_IF_LABELLED if label == "modified" else 0.0)
+        out.append(VisibleDate(modified, el, holder.where, "modified", bool(label), confidence))
+    return [replace(one, confidence=_ASIDE) for one in out] if holder.aside else out
+
+
+def _by_attribute(el: Element, label: str) -> tuple[Moment | None, Moment | None]:
+    """The date in an attribute, as that of publication or of a change."""
+    moment = next((m for a in _ATTRIBUTES if (v := el.get(a)) and (m := machine_date(v))), None)
+    if label == "sent":
+        return None, None
+    return (None, moment) if label == "modified" else (moment, None)
+
+
+def _is_of_post(holder: _Holder, label: str, language: str) -> bool:
+    """Whether a date is named, labelled or alone on its line; within the text only if labelled in a short line."""
+    if holder.where == "in" and not (label and len(holder.text) < 100):
+        return False
+    if holder.named or label:
+        return True
+    around = date_span(holder.text, language)
+    return around is None or len(around[0]) + len(around[1]) <= _ALONE
+
+
+def _before(el: Element) -> str:
+    """The last words right before an element, which may be a label in an element of its own."""
+    at = el
+    for _ in range(6):
+        previous = at.getprevious()
+        if previous is not None:
+            text = (previous.tail or "").strip() or _short(previous)
+            if text is None or len(text) >= 80:
+                return ""
+            if text:
+                return text[-40:]
+            at = previous
+            continue
+        parent = at.getparent()
+        if parent is None or parent.tag in ("body", "main", "article"):
+            return ""
+        if text := (parent.text or "").strip():
+            return text[-40:]
+        at = parent
+    return ""
+
+
+def _small_aside(el: Element) -> bool:
+    """Whether the <aside> around an element is only a line of the post's own header."""
+    aside = next(el.iterancestors("aside"), None)
+    return aside is not None and not aside.get("class") and len(_short(aside) or "x" * _TEXT) < 2 * _LONGEST
+
+
+def _in_footer(el: Element) -> bool:
+    """Whether an element is in what is named a page's footer, where "last changed" is about the site."""
+    at: Element | None = el
+    while at is not None:
+        if names_footer(f"{at.get('class') or ''} {at.get('id') or ''}"):
+            return True
+        at = at.getparent()
+    return False
+
+
+def _signature(el: Element) -> tuple[str, str]:
+    """Tag and class of an element and of its parent: the same for the entries of one list."""
+    parent = el.getparent()
+    return f"{el.tag}.{el.get('class') or ''}", (parent.get("class") or parent.tag) if parent is not None else ""
+
+
+def _links_elsewhere(page: Page, el: Element) -> bool:
+    """Whether an element is part of a link to another page, as on a card for another post."""
+    at: Element | None = el
+    for _ in range(6):
+        if at is None:
+            return False
+        if at.tag == "a" and (url := page.join(at.get("href"))):
+            return url.partition("#")[0].rstrip("/") not in page.addresses
+        at = at.getparent()
+    return False

@@ -1,0 +1,196 @@
+"""The status of a fleet: sites due, running, late and failed, tasks, workers, and throughput."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from archiver.errors import BadAddress
+from archiver.fleet.postgres import QueueDatabase
+from archiver.scheduling.crawl_plan import CrawlPlan, host_of
+from archiver.sites.config import effective_settings, load_config
+from archiver.sites.crawler_identity import delay_for
+from archiver.storage.connection import opened
+from archiver.urls import Scope, start_address
+
+# Sites into the fleet: by their addresses, or all of an archive with their settings.
+
+
+@dataclass(frozen=True, slots=True)
+class FleetSite:
+    """A site as the fleet keeps it. `host`: what only one crawl asks at a time."""
+
+    name: str
+    host: str
+    url: str
+    settings: dict[str, Any]
+
+
+def fleet_site(url: str, settings: dict[str, Any]) -> FleetSite:
+    """Raises BadAddress."""
+    url = start_address(url)
+    return FleetSite(
+        Scope.of(url).name, host_of(CrawlPlan(url, delay_for(url, settings.get("delay")), "")), url, settings
+    )
+
+
+def sites_of_urls(urls: Iterable[str]) -> list[FleetSite]:
+    """New sites, with what archiver.toml says of all. Raises BadAddress, and what `load_config` does."""
+    told = load_config()
+    return [fleet_site(url, told.settings({}, ())) for url in urls]
+
+
+def sites_of_archive(archive: Path) -> list[FleetSite]:
+    """The sites of an archive, with the settings that hold for them (archiver.toml's too), but for those that are
+    crawled only where they are named. Raises what `open_archive` and `load_config` do."""
+    with opened(archive, read_only=True) as db:
+        settings_of = effective_settings(db)
+        rows = [(row["start_url"], settings_of(row)) for row in db.table("sites").rows]
+    return [fleet_site(url, settings) for url, settings in rows if settings.get("crawl") is not False]
+
+
+def enter_sites(board: QueueDatabase, entries: Iterable[FleetSite]) -> tuple[int, int]:
+    """Enter sites, or give those that are there their settings of now; how many are new, and how many there are."""
+    rows: Sequence[FleetSite] = list({one.name: one for one in entries}.values())
+    with board.transaction() as conn:
+        before = _count(conn)
+        cursor = conn.cursor()
+        cursor.executemany(
+            "insert into fleet_hosts (host) values (%s) on conflict do nothing",
+            [(host,) for host in {one.host for one in rows}],
+        )
+        cursor.executemany(
+            "insert into fleet_sites (name, host, start_url, settings) values (%s, %s, %s, %s) on conflict (name) do "
+            "update set start_url = excluded.start_url, settings = excluded.settings, host = excluded.host, "
+            "active = true",
+            [(one.name, one.host, one.url, json.dumps(one.settings)) for one in rows],
+        )
+        after = _count(conn)
+    return after - before, after
+
+
+def _count(conn: Any) -> int:
+    row = conn.execute("select count(*) as n from fleet_sites where active").fetchone()
+    return int(row["n"])
+
+
+def enter_hosts(board: QueueDatabase, starts: Iterable[str]) -> list[str]:
+    """Enter hosts that an import has captures of, each as a site that is not crawled until `init` names it; the names
+    of all that are sites now. One that no crawl could ask (a host without a domain) is left out."""
+    rows = []
+    for url in starts:
+        with suppress(BadAddress):
+            rows.append(fleet_site(url, {"crawl": False}))
+    with board.transaction() as conn:
+        cursor = conn.cursor()
+        cursor.executemany(
+            "insert into fleet_hosts (host) values (%s) on conflict do nothing",
+            [(host,) for host in sorted({one.host for one in rows})],
+        )
+        cursor.executemany(
+            "insert into fleet_sites (name, host, start_url, settings, active, why) values (%s, %s, %s, %s, false, "
+            "'not crawled') on conflict do nothing",
+            [(one.name, one.host, one.url, json.dumps(one.settings)) for one in rows],
+        )
+    return [one.name for one in rows]
+
+
+_HOUR = 3600
+_LISTED = 20
+"""Tasks that are listed; all are counted."""
+
+
+def fleet_status(board: QueueDatabase) -> dict[str, Any]:
+    """Plain values, as `fleet status --json` prints them. `late` sites have been due for longer than a tenth of their
+    period; throughput is that of crawls in the last hour."""
+    fleet = board.fleet("layout")
+    sites = (
+        board.one(
+            "select count(*) as sites, count(*) filter (where s.due_at <= now() and r.site is null) as due, "
+            "count(r.site) as running, count(*) filter (where r.site is null and "
+            "s.due_at + make_interval(secs => s.period_seconds / 10) < now()) as late, "
+            "count(*) filter (where s.outcome = 'failed') as failed, "
+            "(select coalesce(sum(s.articles), 0)::bigint from fleet_sites s) as articles, "
+            "(select coalesce(sum(s.bytes), 0)::bigint from fleet_sites s) as bytes, "
+            "coalesce(max(extract(epoch from now() - s.due_at)) filter (where r.site is null and s.due_at < now()), 0)"
+            "::float as latest_by_seconds from fleet_sites s "
+            "left join (fleet_hosts r join fleet_runs u on u.site = r.site and u.token = r.token and u.task is null) "
+            "on r.site = s.name and r.lease_until > now() where s.active"
+        )
+        or {}
+    )
+    done = (
+        board.one(
+            "select count(*) as runs, count(*) filter (where outcome = 'failed') as failed, "
+            "count(*) filter (where outcome = 'lost') as lost, coalesce(sum(requests), 0)::bigint as requests, "
+            "coalesce(sum(fetched), 0)::bigint as pages, coalesce(sum(new), 0)::bigint as new, "
+            "coalesce(sum(bytes), 0)::bigint as bytes, greatest(1, extract(epoch from now() - min(began_at)))::float "
+            "as seconds from fleet_runs where task is null and ended_at > now() - make_interval(secs => %s)",
+            [_HOUR],
+        )
+        or {}
+    )
+    workers = board.all(
+        "select name, w.version, slots, running, began_at, seen_at, ended_at, "
+        "extract(epoch from now() - seen_at)::float as silent, "
+        "ended_at is null and seen_at > now() - make_interval(secs => lease_seconds) as alive "
+        "from fleet_workers w, fleet where ended_at is null or ended_at > now() - interval '1 hour' order by name"
+    )
+    failed = board.all(
+        "select name, reason, failures, due_at from fleet_sites where active and outcome = 'failed' "
+        "order by failures desc, name limit 10"
+    )
+    seconds = min(_HOUR, done.get("seconds") or 1)
+    return {
+        "queue": board.where,
+        "storage": fleet.storage,
+        "draining": fleet.draining,
+        "sites": sites,
+        "last_hour": {
+            **done,
+            "pages_per_second": round(done.get("pages", 0) / seconds, 3),
+            "runs_per_hour": round(done.get("runs", 0) / seconds * _HOUR, 1),
+        },
+        "workers": [
+            {
+                **row,
+                **{name: row[name].isoformat() if row[name] else None for name in ("began_at", "seen_at", "ended_at")},
+            }
+            for row in workers
+        ],
+        "failed_sites": [{**row, "due_at": row["due_at"].isoformat()} for row in failed],
+        **_tasks(board),
+    }
+
+
+def _tasks(board: QueueDatabase) -> dict[str, Any]:
+    """Tasks by kind, and those that have failed or met problems: of which shard and file, and why."""
+    kinds = board.all(
+        "with running as (select queueing_lock from procrastinate_jobs where status = 'doing') "
+        "select kind, count(*) as entered, "
+        "count(*) filter (where ended_at is null and r.queueing_lock is null) as waiting, "
+        "count(r.queueing_lock) as running, count(*) filter (where outcome = 'finished') as finished, "
+        "count(*) filter (where outcome = 'failed') as failed, "
+        "count(*) filter (where ended_at is not null and outcome = 'failed') as given_up, "
+        "coalesce(sum((result ->> 'problems')::bigint), 0)::bigint as problems from fleet_tasks t "
+        "left join running r on r.queueing_lock = 'task ' || t.id group by kind order by kind"
+    )
+    failed = board.all(
+        "select id, kind, site, file, reason, failures, due_at, ended_at is not null as given_up from fleet_tasks "
+        "where outcome = 'failed' order by id limit %s",
+        [_LISTED],
+    )
+    problems = board.all(
+        "select id, kind, site, file, (result ->> 'problems')::bigint as problems, result -> 'listed' as listed "
+        "from fleet_tasks where (result ->> 'problems')::bigint > 0 order by id limit %s",
+        [_LISTED],
+    )
+    return {
+        "tasks": {row.pop("kind"): row for row in kinds},
+        "tasks_with_problems": problems,
+        "failed_tasks": [{**row, "due_at": None if row["given_up"] else row["due_at"].isoformat()} for row in failed],
+    }

@@ -1,0 +1,157 @@
+"""What a fleet is to do once, beside its crawls: table `fleet_tasks`.
+
+A task is to re-extract a shard ("reextract"), to find the sites that a WARC file has captures of ("scan"), or to import
+the captures of one site from such a file ("import").
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from archiver.errors import ArchiverError
+from archiver.fleet.leases import RunEnd, SiteLease, let_go
+from archiver.fleet.postgres import QueueDatabase, Row
+from archiver.storage.runs import Counts
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+REEXTRACT, SCAN, IMPORT = "reextract", "scan", "import"
+FINISHED, FAILED, INTERRUPTED = "finished", "failed", "interrupted"
+TRIES = 5
+"""A task that has failed so often is given up, until it is entered again."""
+_AGAIN = 60.0
+"""Seconds after which a failed task is tried again; doubled each time."""
+
+
+class NoSuchSite(ArchiverError):
+    def __init__(self, name: str) -> None:
+        super().__init__(name, f"The fleet has no site {name}: 'archiver fleet init URL' enters it.")
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """A task to be entered. `file` is a WARC file as `warc_files` names it, "" for a re-extraction."""
+
+    kind: str
+    site: str | None = None
+    file: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Task(NewTask):
+    """A task of the fleet that is not done yet."""
+
+    id: int = 0
+
+    @property
+    def name(self) -> str:
+        """For logs and messages."""
+        of = [self.kind, *([self.file] if self.file else []), *([f"for {self.site}"] if self.site else [])]
+        return " ".join(of)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEnd:
+    """How an attempt ended: finished, failed (`reason` says why) or interrupted. `result` has the figures; `new` of
+    them are articles that were not in the shard before."""
+
+    outcome: str
+    reason: str = ""
+    result: dict[str, Any] | None = None
+    new: int = 0
+
+
+def sites_named(board: QueueDatabase, words: Iterable[str]) -> list[str]:
+    """The fleet's sites of these names, all where none is given. Raises NoSuchSite."""
+    known = [row["name"] for row in board.all("select name from fleet_sites order by name")]
+    names = list(dict.fromkeys(words))
+    missing = set(names).difference(known)
+    if missing:
+        raise NoSuchSite(min(missing))
+    return names or known
+
+
+def shards_named(board: QueueDatabase, words: Iterable[str]) -> list[str]:
+    """The same, of those whose shard lies in the storage. Raises NoSuchSite."""
+    stored = {row["name"] for row in board.all("select name from fleet_sites where manifest is not null")}
+    return [name for name in sites_named(board, words) if name in stored]
+
+
+def enter_tasks(board: QueueDatabase, tasks: Iterable[NewTask]) -> int:
+    """Enter tasks; how many wait now that did not wait or run before. A task that is over or has failed is done again,
+    one that is open stays as it is."""
+    with board.transaction() as conn:
+        return _enter(conn, tasks)
+
+
+def _enter(conn: Connection[Row], tasks: Iterable[NewTask]) -> int:
+    rows = [(one.kind, one.site, one.file, json.dumps(one.options)) for one in tasks]
+    if not rows:
+        return 0
+    cursor = conn.cursor()
+    cursor.executemany(
+        "insert into fleet_tasks as t (kind, site, file, options) values (%s, %s, %s, %s) "
+        "on conflict (kind, coalesce(site, ''), file, options) do update set entered_at = now(), due_at = now(), "
+        "ended_at = null, outcome = null, reason = null, failures = 0, result = null "
+        "where t.ended_at is not null or t.outcome = 'failed'",
+        rows,
+    )
+    return max(0, cursor.rowcount)
+
+
+def open_task(board: QueueDatabase, number: int) -> Task | None:
+    row = board.one(
+        "select id, kind, site, file, options from fleet_tasks where id = %s and ended_at is null", [number]
+    )
+    return Task(**row) if row else None
+
+
+def end_run(board: QueueDatabase, held: SiteLease, task: Task, end: TaskEnd) -> bool:
+    """Enter the end of an attempt at a shard and release it; False where the shard is another worker's by now, whose
+    result alone counts."""
+    with board.transaction() as conn:
+        ours = conn.execute(
+            "select 1 from fleet_sites where name = %s and token = %s for update", [held.site, held.token]
+        ).fetchone()
+        if ours is None:
+            return False
+        _end(conn, task, end)
+        let_go(conn, held, RunEnd(end.outcome, end.reason, Counts(new=end.new)))
+    return True
+
+
+def end_scan(board: QueueDatabase, task: Task, end: TaskEnd, found: Iterable[str] = ()) -> int:
+    """Enter the end of a scan, and an import for each site that it has `found`; how many. One that another worker has
+    finished meanwhile changes nothing."""
+    with board.transaction() as conn:
+        ours = conn.execute(
+            "select 1 from fleet_tasks where id = %s and ended_at is null for update", [task.id]
+        ).fetchone()
+        if ours is None:
+            return 0
+        _end(conn, task, end)
+        return _enter(conn, (NewTask(IMPORT, site, task.file, task.options) for site in found))
+
+
+def _end(conn: Connection[Row], task: Task, end: TaskEnd) -> None:
+    values = {
+        **asdict(end),
+        "result": None if end.result is None else json.dumps(end.result),
+        "id": task.id,
+        "failed": int(end.outcome == FAILED),
+        "tries": TRIES,
+        "again": _AGAIN,
+    }
+    conn.execute(
+        "update fleet_tasks set outcome = %(outcome)s, reason = nullif(%(reason)s, ''), "
+        "result = coalesce(%(result)s::jsonb, result), failures = failures + %(failed)s, "
+        "due_at = now() + make_interval(secs => %(failed)s * %(again)s * power(2, failures)), "
+        "ended_at = case when %(outcome)s = 'finished' or failures + %(failed)s >= %(tries)s then now() end "
+        "where id = %(id)s",
+        values,
+    )

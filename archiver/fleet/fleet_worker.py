@@ -1,0 +1,135 @@
+"""A worker: takes jobs as long as it is not told to end, some at a time, and says that it lives."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+
+from procrastinate import App
+from procrastinate.exceptions import ConnectorException
+
+from archiver import __version__
+from archiver.errors import ArchiverError, OtherVersion, QueueAway
+from archiver.fleet.crawl_job import WorkerContext
+from archiver.fleet.job_queue import CARE, SITES, make_queue
+from archiver.scheduling.fork_server import start_fork_server
+
+_log = logging.getLogger(__name__)
+_BEAT = 2.0
+_POLL = 1.0
+
+
+@dataclass(eq=False)
+class Worker:
+    """`run` returns the signal that ended it, 0 where the fleet was drained. Raises OtherVersion when the fleet went on
+    to another version meanwhile."""
+
+    place: WorkerContext
+    slots: int
+    say: Callable[[str], None]
+    signum: int = 0
+    _refused: ArchiverError | None = None
+
+    def run(self) -> int:
+        start_fork_server()
+        asyncio.run(self._main())
+        with suppress(QueueAway):
+            self.place.board.do(
+                "update fleet_workers set ended_at = now(), running = 0 where name = %s", [self.place.name]
+            )
+        if self._refused:
+            raise self._refused
+        return self.signum
+
+    async def _main(self) -> None:
+        loop, ending = asyncio.get_running_loop(), asyncio.Event()
+
+        def told(signum: int) -> None:
+            self.signum = self.signum or signum
+            self.place.stopping.set()
+            ending.set()
+
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(signum, told, signum)
+        self._enter()
+        over = threading.Event()
+        loop.set_default_executor(ThreadPoolExecutor(self.slots + 8))  # a thread a crawl
+        beat = threading.Thread(
+            target=self._beat, daemon=True, args=(over, lambda: loop.call_soon_threadsafe(ending.set))
+        )
+        beat.start()
+        try:
+            app = make_queue(self.place.board, self.place, size=self.slots + 4)
+            async with app.open_async():
+                while not ending.is_set():
+                    await self._work(app, ending)
+        finally:
+            over.set()
+            beat.join()
+
+    async def _work(self, app: App, ending: asyncio.Event) -> None:
+        """Until the end, or until Procrastinate gives up, as it does when PostgreSQL was away for long."""
+        try:
+            lease = self.place.board.fleet().lease
+        except QueueAway as error:
+            _log.warning("%s", error)
+            await asyncio.sleep(_BEAT)
+            return
+        both = [
+            asyncio.create_task(
+                app.run_worker_async(
+                    queues=[queue],
+                    concurrency=slots,
+                    name=self.place.name,
+                    fetch_job_polling_interval=_POLL,
+                    install_signal_handlers=False,
+                    listen_notify=False,
+                    delete_jobs="always",
+                    update_heartbeat_interval=lease / 6,
+                    stalled_worker_timeout=lease * 4,
+                )
+            )
+            for queue, slots in ((SITES, self.slots), (CARE, 1))
+        ]
+        waiting = asyncio.create_task(ending.wait())
+        await asyncio.wait([*both, waiting], return_when=asyncio.FIRST_COMPLETED)
+        # Where one has given up the other ends as well: it would take jobs beside the one that is begun next.
+        for task in (*both, waiting):
+            task.cancel()
+        for came in await asyncio.gather(*both, return_exceptions=True):
+            if isinstance(came, ConnectorException | QueueAway):
+                _log.warning("the queue was away: %s", came)
+                await asyncio.sleep(2)
+            elif isinstance(came, Exception):
+                raise came
+
+    def _enter(self) -> None:
+        self.place.board.do(
+            "insert into fleet_workers (name, version, slots) values (%s, %s, %s) on conflict (name) do update set "
+            "version = excluded.version, slots = excluded.slots, began_at = now(), seen_at = now(), ended_at = null",
+            [self.place.name, __version__, self.slots],
+        )
+
+    def _beat(self, over: threading.Event, end: Callable[[], object]) -> None:
+        """Tell that this worker lives, and hear whether the fleet drains or has another version."""
+        board = self.place.board
+        while not over.wait(_BEAT):
+            try:
+                board.do(
+                    "update fleet_workers set seen_at = now(), running = "
+                    "(select count(*) from fleet_hosts where worker = %s and lease_until > now()) where name = %s",
+                    [self.place.name, self.place.name],
+                )
+                if board.fleet().draining:
+                    end()
+            except OtherVersion as error:
+                self._refused = error
+                end()
+            except ArchiverError as error:
+                _log.warning("%s", error)

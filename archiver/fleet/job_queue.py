@@ -1,0 +1,229 @@
+"""The jobs in Procrastinate: what is due is put into the queue, what stalled goes back into it, sites are crawled and
+tasks done."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any, ParamSpec, TypeVar
+
+from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, NoResult
+from procrastinate.jobs import Job
+
+from archiver.errors import NotAllowed, QueueAway
+from archiver.fleet.crawl_job import WorkerContext, crawl_site
+from archiver.fleet.postgres import QueueDatabase, postgres_message
+from archiver.fleet.task_job import do_task
+
+_log = logging.getLogger(__name__)
+SITES, CARE = "sites", "care"
+"""The queues: crawls and tasks, and what keeps them going, which has a place of its own in each worker."""
+_CRAWL, _TASK = "crawl-site", "do-task"
+_AFTER_CRAWLS = -1
+"""The priority of tasks: they can wait, a crawl that is due is late."""
+_TOGETHER = 500
+_AWAY, _BROKEN = 5.0, 60.0
+"""Seconds after which a job is tried again that could not reach PostgreSQL, or met what nobody expected."""
+_PATIENCE = 60.0
+"""Seconds for which a statement is tried again while PostgreSQL is restarted."""
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class NotYet(Exception):
+    """The site cannot be taken before so many seconds have gone by."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"in {seconds:.0f} s")
+        self.seconds = seconds
+
+
+class Later(BaseRetryStrategy):
+    """A job that must wait stays the same job, with its lock."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        return (
+            RetryDecision(retry_in={"seconds": max(1, math.ceil(exception.seconds))})
+            if isinstance(exception, NotYet)
+            else None
+        )
+
+
+class PatientConnector(PsycopgConnector):
+    """A connection that was cut off is no reason to end a worker: its crawls go on as long as their leases."""
+
+    async def execute_query_async(self, query: Any, **values: Any) -> None:
+        await _again(super().execute_query_async, query, **values)
+
+    async def execute_query_one_async(self, query: Any, **values: Any) -> dict[str, Any]:
+        return await _again(super().execute_query_one_async, query, **values)
+
+    async def execute_query_all_async(self, query: Any, **values: Any) -> list[dict[str, Any]]:
+        return await _again(super().execute_query_all_async, query, **values)
+
+
+async def _again(call: Callable[P, Awaitable[R]], *args: P.args, **values: P.kwargs) -> R:
+    import psycopg
+
+    end = monotonic() + _PATIENCE
+    while True:
+        try:
+            return await call(*args, **values)
+        except (AlreadyEnqueued, NoResult):
+            raise
+        except ConnectorException as error:
+            # Only what the network or a restart does; a statement that is wrong is wrong the next time, too.
+            if not isinstance(error.__cause__, psycopg.OperationalError) or monotonic() > end:
+                raise
+            await asyncio.sleep(0.5)
+
+
+def make_queue(board: QueueDatabase, place: WorkerContext | None = None, size: int = 4) -> App:
+    """The queue with its tasks; without a `place` it can be looked at and filled, and does no work."""
+    app = App(connector=PatientConnector(conninfo=board.jobs, min_size=1, max_size=size, timeout=10))
+
+    def attempt(name: str, job: Callable[[WorkerContext], float]) -> None:
+        assert place is not None
+        try:
+            wait = job(place)
+        except QueueAway as error:
+            _log.warning("%s: %s", name, error)
+            wait = _AWAY
+        except Exception:
+            _log.exception("%s", name)
+            wait = _BROKEN
+        if wait:
+            raise NotYet(wait)
+
+    @app.task(name=_CRAWL, queue=SITES, retry=Later(), pass_context=True)
+    def crawl(context: JobContext, site: str, url: str, settings: dict[str, Any]) -> None:
+        attempt(site, lambda place: crawl_site(place, site, settings, url))
+
+    @app.task(name=_TASK, queue=SITES, retry=Later(), pass_context=True)
+    def do(context: JobContext, task: int) -> None:
+        attempt(f"task {task}", lambda place: do_task(place, task))
+
+    # Without locks of their own: one that its worker died with would keep everybody from taking over.
+    @app.periodic(cron="* * * * * */2", periodic_id="plan")
+    @app.task(name="plan", queue=CARE, queueing_lock="plan")
+    async def plan(timestamp: int) -> None:
+        await defer_due(app, board)
+
+    @app.periodic(cron="* * * * * */5", periodic_id="take-over")
+    @app.task(name="take-over", queue=CARE, queueing_lock="take-over")
+    async def take_over(timestamp: int) -> None:
+        await retry_stalled(app, board)
+
+    return app
+
+
+def make_tables(board: QueueDatabase) -> None:
+    """Procrastinate's, where they are not there yet. Raises NotAllowed, QueueAway."""
+    import psycopg
+
+    found = board.one("select to_regclass('procrastinate_jobs') is not null as found")
+    if found and found["found"]:
+        return
+    app = make_queue(board)
+    try:
+        with app.open():
+            app.schema_manager.apply_schema()
+    except ConnectorException as error:
+        cause = error.__cause__
+        if isinstance(cause, psycopg.errors.InsufficientPrivilege):
+            raise NotAllowed(board.where, postgres_message(cause)) from error
+        if isinstance(cause, psycopg.OperationalError):
+            raise QueueAway(board.where, postgres_message(cause)) from error
+        raise
+
+
+async def defer_due(app: App, board: QueueDatabase) -> int:
+    """Put the sites and tasks that are due into the queue, the longest due first, one job each; how many."""
+    return await _defer(app, [*await _sites_due(board), *await _tasks_due(board)])
+
+
+async def _sites_due(board: QueueDatabase) -> list[Job]:
+    rows = await asyncio.to_thread(
+        board.all,
+        "select s.name, s.host, s.start_url, s.settings from fleet_sites s join fleet_hosts h using (host), fleet f "
+        "where s.active and s.due_at <= now() and f.draining = '' and (h.quiet_until is null or "
+        "h.quiet_until <= now()) and not exists (select 1 from procrastinate_jobs j where j.queueing_lock = s.name "
+        "and j.status in ('todo', 'doing')) order by s.due_at limit %s",
+        [_TOGETHER],
+    )
+    return [
+        Job(
+            queue=SITES,
+            lock=row["host"],
+            queueing_lock=row["name"],
+            task_name=_CRAWL,
+            task_kwargs={"site": row["name"], "url": row["start_url"], "settings": row["settings"]},
+        )
+        for row in rows
+    ]
+
+
+async def _tasks_due(board: QueueDatabase) -> list[Job]:
+    rows = await asyncio.to_thread(
+        board.all,
+        "select t.id, s.host from fleet_tasks t left join fleet_sites s on s.name = t.site, fleet f "
+        "where t.ended_at is null and t.due_at <= now() and f.draining = '' and not exists (select 1 from "
+        "procrastinate_jobs j where j.queueing_lock = 'task ' || t.id and j.status in ('todo', 'doing')) "
+        "order by t.due_at, t.id limit %s",
+        [_TOGETHER],
+    )
+    return [
+        Job(
+            queue=SITES,
+            lock=row["host"],
+            queueing_lock=f"task {row['id']}",
+            task_name=_TASK,
+            priority=_AFTER_CRAWLS,
+            task_kwargs={"task": row["id"]},
+        )
+        for row in rows
+    ]
+
+
+async def _defer(app: App, made: list[Job]) -> int:
+    if not made:
+        return 0
+    try:
+        return len(await app.job_manager.batch_defer_jobs_async(made))
+    except AlreadyEnqueued:  # another worker was quicker with some of them
+        done = 0
+        for one in made:
+            try:
+                await app.job_manager.defer_job_async(one)
+                done += 1
+            except AlreadyEnqueued:
+                continue
+        return done
+
+
+async def retry_stalled(app: App, board: QueueDatabase) -> int:
+    """Put jobs back whose worker is gone: it has had no heartbeat for a lease, or nobody holds the host although the
+    job was taken long ago (a worker that died between two statements). How many."""
+    fleet = await asyncio.to_thread(board.fleet, "layout")
+    stalled = {job.id: job for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=fleet.lease)}
+    orphans = await asyncio.to_thread(
+        board.all,
+        "select j.id from procrastinate_jobs j join fleet_hosts h on h.host = j.lock "
+        "where j.status = 'doing' and j.queue_name = %s and "
+        "h.lease_until < now() - make_interval(secs => %s) and not exists (select 1 from procrastinate_events e "
+        "where e.job_id = j.id and e.type = 'started' and e.at > now() - make_interval(secs => %s))",
+        [SITES, 2 * fleet.lease, 2 * fleet.lease],
+    )
+    for number in {*stalled, *(row["id"] for row in orphans)}:
+        if number is not None:
+            try:
+                await app.job_manager.retry_job_by_id_async(number, retry_at=datetime.now(UTC))
+            except ConnectorException as error:  # another worker was quicker
+                _log.info("job %d: %s", number, error.__cause__ or error)
+    await app.job_manager.prune_stalled_workers(fleet.lease * 4)
+    return len(stalled) + len(orphans)

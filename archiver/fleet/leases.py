@@ -1,0 +1,189 @@
+"""Who has a host, and whose write counts: a lease on the host, and a fencing token of the site.
+
+A lease ends by PostgreSQL's clock, and at a worker's own ticks earlier than that: counted from before it asked. So a
+worker that was cut off or asleep has ended its crawl before another one begins, without looking at anybody's clock.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from archiver import __version__
+from archiver.fleet.postgres import QueueDatabase, Row
+from archiver.fleet.shard_storage import Manifest
+from archiver.storage.runs import Counts
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+# A clock for leases: it goes on while the machine sleeps, and nobody can set it.
+
+
+def monotonic_seconds() -> float:
+    """Seconds since the machine was started, the same in all of its processes."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+_MARGIN = 2.0
+"""Seconds that a host stays a worker's beyond what that worker believes: for killing a crawl."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteLease:
+    """A site that is this worker's, until `until` (of `clock.ticks`) if it is not renewed."""
+
+    site: str
+    host: str
+    start_url: str
+    settings: dict[str, Any]
+    token: int
+    manifest: str | None
+    lease: float
+    every: float
+    draining: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseWait:
+    """It cannot be taken before so many seconds have gone by; 0: not at all, it is not due any more."""
+
+    seconds: float
+
+
+def take_lease(
+    board: QueueDatabase, site: str, worker: str, delay: float, task: int | None = None
+) -> SiteLease | LeaseWait:
+    """Take a site and its host, for a crawl that is due, or for a `task` that is not done yet. `delay`: seconds that
+    the host is left alone between two requests."""
+    asked = monotonic_seconds()
+    with board.transaction() as conn:
+        row = conn.execute(
+            "select s.*, f.lease_seconds, f.checkpoint_seconds, f.draining, f.version, "
+            "extract(epoch from h.lease_until - clock_timestamp()) as taken, "
+            "s.due_at > now() or h.quiet_until > now() as early, t.due_at as task_due from fleet_sites s "
+            "join fleet_hosts h using (host) cross join fleet f "
+            "left join fleet_tasks t on t.id = %s and t.ended_at is null "
+            "where s.name = %s and (s.active or t.id is not null) for update of h, s",
+            [task, site],
+        ).fetchone()
+        if row is None or (row["early"] if task is None else row["task_due"] is None):
+            return LeaseWait(0)
+        if row["taken"] > 0:
+            return LeaseWait(float(row["taken"]))
+        if row["version"] != __version__ or row["draining"]:
+            return LeaseWait(max(5.0, row["lease_seconds"]))
+        conn.execute(
+            "update fleet_hosts set lease_until = clock_timestamp() + make_interval(secs => %s), site = %s, "
+            "token = %s, worker = %s where host = %s",
+            [row["lease_seconds"] + _MARGIN + delay, site, row["token"] + 1, worker, row["host"]],
+        )
+        conn.execute("update fleet_sites set token = token + 1 where name = %s", [site])
+        conn.execute(
+            "update fleet_runs set ended_at = now(), outcome = 'lost', reason = 'its worker was gone' "
+            "where site = %s and ended_at is null",
+            [site],
+        )
+        conn.execute(
+            "insert into fleet_runs (site, token, task, worker, due_at) values (%s, %s, %s, %s, %s)",
+            [site, row["token"] + 1, task, worker, row["due_at"] if task is None else row["task_due"]],
+        )
+    return SiteLease(
+        site,
+        row["host"],
+        row["start_url"],
+        row["settings"],
+        row["token"] + 1,
+        row["manifest"],
+        row["lease_seconds"],
+        row["checkpoint_seconds"],
+        row["draining"],
+        asked + row["lease_seconds"],
+    )
+
+
+def renew_lease(board: QueueDatabase, held: SiteLease, delay: float) -> tuple[float, str] | None:
+    """Until when the site is this worker's now, and whether the fleet drains; None where it is another one's."""
+    asked = monotonic_seconds()
+    row = board.one(
+        "update fleet_hosts set lease_until = clock_timestamp() + make_interval(secs => %s) from fleet "
+        "where host = %s and site = %s and token = %s returning draining",
+        [held.lease + _MARGIN + delay, held.host, held.site, held.token],
+    )
+    return (asked + held.lease, row["draining"]) if row else None
+
+
+def commit_manifest(board: QueueDatabase, held: SiteLease, manifest: Manifest) -> bool:
+    """Make this the state of the shard, if the token is still the site's; in one statement, so that of two writers the
+    one with the older token is refused, however late it comes."""
+    with board.transaction() as conn:
+        done = conn.execute(
+            "update fleet_sites set manifest = %s, articles = %s, bytes = %s where name = %s and token = %s",
+            [manifest.key, manifest.articles, manifest.bytes, held.site, held.token],
+        )
+        if done.rowcount:
+            conn.execute(
+                "update fleet_runs set checkpoints = checkpoints + 1 where site = %s and token = %s",
+                [held.site, held.token],
+            )
+        return bool(done.rowcount)
+
+
+@dataclass(frozen=True, slots=True)
+class EndedRun:
+    """What came of a run, and when the site is due again; `rest` are seconds in which its host is left alone."""
+
+    outcome: str
+    reason: str
+    counts: Counts
+    due_at: datetime
+    period: float
+    why: str
+    quiet_until: datetime | None
+    rest: float
+
+
+def release_lease(board: QueueDatabase, held: SiteLease, ended: EndedRun) -> bool:
+    """Enter the end of a run, and let go of the host; False where the site is another worker's."""
+    with board.transaction() as conn:
+        failed = ended.outcome == "failed"
+        done = conn.execute(
+            "update fleet_sites set due_at = %s, period_seconds = %s, why = %s, outcome = %s, reason = %s, "
+            "failures = case when %s then failures + 1 else 0 end where name = %s and token = %s",
+            [ended.due_at, ended.period, ended.why, ended.outcome, ended.reason, failed, held.site, held.token],
+        )
+        if not done.rowcount:
+            return False
+        let_go(conn, held, RunEnd(ended.outcome, ended.reason, ended.counts), ended.rest, ended.quiet_until)
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """How a run ended, as `fleet_runs` keeps it."""
+
+    outcome: str
+    reason: str
+    counts: Counts
+
+
+def let_go(
+    conn: Connection[Row], held: SiteLease, end: RunEnd, rest: float = 0.0, quiet_until: datetime | None = None
+) -> None:
+    """Enter the end of a run, and release its host `rest` seconds from now, in the transaction that has seen that the
+    site's token is still this claim's."""
+    c = end.counts
+    conn.execute(
+        "update fleet_runs set ended_at = now(), outcome = %s, reason = %s, requests = %s, fetched = %s, "
+        "new = %s, bytes = %s where site = %s and token = %s",
+        [end.outcome, end.reason, c.requests, c.fetched, c.new, c.bytes, held.site, held.token],
+    )
+    conn.execute(
+        "update fleet_hosts set lease_until = clock_timestamp() + make_interval(secs => %s), site = null, "
+        "token = null, worker = null, quiet_until = greatest(quiet_until, %s) where host = %s and "
+        "site = %s and token = %s",
+        [rest, quiet_until, held.host, held.site, held.token],
+    )

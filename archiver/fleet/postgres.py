@@ -1,0 +1,302 @@
+"""PostgreSQL as commands and workers use it: one place that connects, and says what is wrong in a sentence."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from archiver import __version__
+from archiver.errors import (
+    BadQueueAddress,
+    ExtraMissing,
+    NoFleet,
+    NotAllowed,
+    OtherTables,
+    OtherVersion,
+    QueueAway,
+    WorkersRun,
+    WrongClock,
+)
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+    from psycopg_pool import ConnectionPool
+
+# The fleet's tables in PostgreSQL, beside those of Procrastinate.
+
+LAYOUT = 2
+"""Of these tables; another one is another version of the program."""
+
+TABLES = """
+create table fleet (
+    id int primary key check (id = 1),
+    fleet_id uuid not null,
+    layout int not null,
+    version text not null,
+    storage text not null,
+    lease_seconds double precision not null,
+    checkpoint_seconds double precision not null,
+    draining text not null default '',
+    made_at timestamptz not null default now()
+);
+create table fleet_hosts (
+    host text primary key,
+    lease_until timestamptz not null default 'epoch',
+    site text,
+    token bigint,
+    worker text,
+    quiet_until timestamptz
+);
+create table fleet_sites (
+    name text primary key,
+    host text not null references fleet_hosts,
+    start_url text not null,
+    settings jsonb not null,
+    due_at timestamptz not null default now(),
+    period_seconds double precision not null default 43200,
+    why text not null default 'never crawled',
+    token bigint not null default 0,
+    manifest text,
+    outcome text,
+    reason text,
+    failures int not null default 0,
+    articles bigint not null default 0,
+    bytes bigint not null default 0,
+    active boolean not null default true
+);
+create index fleet_sites_due on fleet_sites (due_at) where active;
+create index fleet_sites_host on fleet_sites (host);
+create table fleet_tasks (
+    id bigint primary key generated always as identity,
+    kind text not null check (kind in ('reextract', 'scan', 'import')),
+    site text references fleet_sites on delete cascade check ((site is null) = (kind = 'scan')),
+    file text not null default '',
+    options jsonb not null default '{}',
+    entered_at timestamptz not null default now(),
+    due_at timestamptz not null default now(),
+    ended_at timestamptz,
+    outcome text,
+    reason text,
+    failures int not null default 0,
+    result jsonb
+);
+create unique index fleet_tasks_same on fleet_tasks (kind, coalesce(site, ''), file, options);
+create index fleet_tasks_due on fleet_tasks (due_at) where ended_at is null;
+create table fleet_runs (
+    site text not null references fleet_sites on delete cascade,
+    token bigint not null,
+    task bigint references fleet_tasks on delete set null,
+    worker text not null,
+    due_at timestamptz not null,
+    began_at timestamptz not null default now(),
+    ended_at timestamptz,
+    outcome text,
+    reason text,
+    checkpoints int not null default 0,
+    requests bigint not null default 0,
+    fetched bigint not null default 0,
+    new bigint not null default 0,
+    bytes bigint not null default 0,
+    primary key (site, token)
+);
+create index fleet_runs_ended on fleet_runs (ended_at);
+create table fleet_workers (
+    name text primary key,
+    version text not null,
+    slots int not null,
+    running int not null default 0,
+    began_at timestamptz not null default now(),
+    seen_at timestamptz not null default now(),
+    ended_at timestamptz
+);
+"""
+"""`fleet_hosts.lease_until`: until then (by PostgreSQL's clock) the host is one worker's, for `site` with `token`.
+`fleet_sites.token` grows by one with each run, and is what a write to the storage must have; `manifest` is the key of
+the shard's current state. `fleet.draining` is '', 'drain' (what runs is finished) or 'now' (it is interrupted).
+`fleet_tasks` has what is to be done once: to re-extract a shard, to scan a WARC file for the sites that it has captures
+of, to import those of one site. `ended_at` is set when it is finished, or has failed too often; `fleet_runs.task` is
+the task of a run, null for a crawl."""
+
+
+_SECONDS = 10
+_IDLE = 5.0
+"""Seconds that a transaction may rest between two statements: a process that is suspended in the midst of one would
+keep its rows from all other workers for as long as it sleeps."""
+_CLOCK = 60.0
+"""Seconds by which clocks may differ. Leases do not rest on that: they go by PostgreSQL's clock and ticks."""
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """What holds for all workers; `lease` and `every` in seconds: how long a host stays a silent worker's, and how long
+    a crawl goes on between two checkpoints at least."""
+
+    fleet_id: str
+    storage: str
+    lease: float
+    every: float
+    draining: str
+
+
+class QueueDatabase:
+    """A pool of connections to the queue's database. Each call is one transaction. Raises QueueAway, NotAllowed and
+    OtherTables."""
+
+    def __init__(self, jobs: str, size: int = 4) -> None:
+        self.jobs = jobs
+        self.where = public_address(jobs)
+        self._pool: ConnectionPool[Connection[Row]] = _pool(jobs, size)
+        try:
+            import psycopg
+
+            # Asked once without the pool, which would try again for long and not say why.
+            psycopg.connect(jobs, connect_timeout=_SECONDS).close()
+        except psycopg.Error as error:
+            raise QueueAway(self.where, postgres_message(error)) from error
+        self._pool.open()
+
+    def close(self) -> None:
+        self._pool.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection[Row]]:
+        import psycopg
+
+        try:
+            with self._pool.connection(timeout=_SECONDS) as conn:
+                yield conn
+        except (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout) as error:
+            raise QueueAway(self.where, postgres_message(error)) from error
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise NotAllowed(self.where, postgres_message(error)) from error
+        except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.DuplicateTable) as error:
+            raise OtherTables(self.where, postgres_message(error)) from error
+
+    def all(self, query: str, values: Sequence[Any] = ()) -> list[Row]:
+        with self.transaction() as conn:
+            return conn.execute(query, values).fetchall()
+
+    def one(self, query: str, values: Sequence[Any] = ()) -> Row | None:
+        with self.transaction() as conn:
+            return conn.execute(query, values).fetchone()
+
+    def do(self, query: str, values: Sequence[Any] = ()) -> int:
+        """How many rows it concerned."""
+        with self.transaction() as conn:
+            return conn.execute(query, values).rowcount
+
+    def exists(self) -> bool:
+        found = self.one("select to_regclass('fleet') is not null as found")
+        return bool(found and found["found"])
+
+    def fleet(self, same: Literal["version", "layout", "nothing"] = "version") -> Fleet:
+        """Raises NoFleet, and OtherVersion where the queue is another version's: one of the same `layout` can read its
+        tables, and none that is there keeps it from being drained."""
+        if not self.exists():
+            raise NoFleet(self.where)
+        row = self.one("select * from fleet")
+        if row is None:
+            raise NoFleet(self.where)
+        if (same != "nothing" and row["layout"] != LAYOUT) or (same == "version" and row["version"] != __version__):
+            raise OtherVersion(self.where, row["version"], __version__)
+        return Fleet(
+            str(row["fleet_id"]), row["storage"], row["lease_seconds"], row["checkpoint_seconds"], row["draining"]
+        )
+
+    def make(self, storage: str, lease: float | None, every: float | None) -> Fleet:
+        """Make the tables, or bring an existing fleet to this version, its workers all gone; a drained one works again.
+        Raises WorkersRun, OtherVersion for tables of another layout."""
+        if not self.exists():
+            with self.transaction() as conn:
+                conn.execute(TABLES)
+                conn.execute(
+                    "insert into fleet values (1, %s, %s, %s, %s, %s, %s)",
+                    [uuid.uuid4(), LAYOUT, __version__, storage, lease or 30.0, every or 300.0],
+                )
+            return self.fleet()
+        row = self.one("select layout, version from fleet")
+        if row and row["layout"] != LAYOUT:
+            raise OtherVersion(self.where, row["version"], __version__)
+        if row and row["version"] != __version__ and (alive := self.workers_alive()):
+            raise WorkersRun(self.where, ", ".join(alive[:3]))
+        self.do(
+            "update fleet set version = %s, draining = '', lease_seconds = coalesce(%s, lease_seconds), "
+            "checkpoint_seconds = coalesce(%s, checkpoint_seconds)",
+            [__version__, lease, every],
+        )
+        return self.fleet()
+
+    def workers_alive(self) -> list[str]:
+        """The workers that were seen within their lease."""
+        return [
+            row["name"]
+            for row in self.all(
+                "select name from fleet_workers, fleet where ended_at is null and "
+                "seen_at > now() - make_interval(secs => lease_seconds) order by name"
+            )
+        ]
+
+    def check_clock(self, now: datetime) -> None:
+        """`now` is this machine's time. Raises WrongClock."""
+        row = self.one("select now() as now")
+        assert row is not None
+        ahead = (now - row["now"]).total_seconds()
+        if abs(ahead) > _CLOCK:
+            raise WrongClock(ahead)
+
+
+def public_address(jobs: str) -> str:
+    """The address of a queue without user and password. Raises BadQueueAddress."""
+    try:
+        from psycopg import ProgrammingError
+        from psycopg.conninfo import conninfo_to_dict
+    except ImportError as error:
+        raise ExtraMissing("A fleet", "fleet") from error
+    if not jobs:
+        raise BadQueueAddress("it is empty")
+    try:
+        parts = conninfo_to_dict(jobs)
+    except ProgrammingError as error:
+        # libpq's own words repeat the part that it cannot read, which may be the password.
+        raise BadQueueAddress("it is no URL and no list of KEY=VALUE that libpq reads") from error
+    host, port, name = (
+        str(parts.get(key, default)) for key, default in (("host", "localhost"), ("port", "5432"), ("dbname", ""))
+    )
+    # What follows a sign that ends the password too early is read as part of these, and they are shown.
+    if "@" in host + name or "=" in name or ("/" in name) or not port.replace(",", "").isdecimal():
+        raise BadQueueAddress(
+            "a sign in the user or the password cuts it into the wrong parts; write @ as %40, / as %2F, % as %25"
+        )
+    return f"{host}:{port}/{name}"
+
+
+def _pool(jobs: str, size: int) -> ConnectionPool[Connection[Row]]:
+    from psycopg.rows import dict_row
+    from psycopg_pool import ConnectionPool
+
+    return ConnectionPool(
+        jobs,
+        min_size=1,
+        max_size=size,
+        open=False,
+        timeout=_SECONDS,
+        check=ConnectionPool.check_connection,
+        configure=_configure,
+        kwargs={"row_factory": dict_row, "connect_timeout": _SECONDS},
+    )
+
+
+def _configure(conn: Connection[Row]) -> None:
+    conn.execute("select set_config('idle_in_transaction_session_timeout', %s, false)", [f"{_IDLE * 1000:.0f}ms"])
+    conn.commit()
+
+
+def postgres_message(error: BaseException) -> str:
+    """The first of what PostgreSQL or the network said, without where that was and the word FATAL."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return line.rpartition("failed: ")[2].rpartition("FATAL:")[2].strip().rstrip(".?")

@@ -1,0 +1,423 @@
+"""Writing what was read of foreign captures: records into the archive's own WARC files, rows into its tables."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver import __version__
+from archiver.errors import ArchiverError
+from archiver.importers.record_batches import ReadRecord, RecordKind
+from archiver.maintenance.reextraction import readings_without_hints
+from archiver.storage import tombstones
+from archiver.storage.article_tables import historical_captures
+from archiver.storage.article_tables import historical_captures as captures
+from archiver.storage.article_tables.articles import Change, Stored
+from archiver.storage.article_tables.backfill import Reading, absorb, enter, version_at
+from archiver.storage.article_tables.captures import store_usage_statements
+from archiver.storage.article_tables.historical_captures import (
+    Tally,
+    Way,
+    keep_gone,
+    keep_redirect,
+    landing,
+    last_gone,
+    settle_gone,
+    ways_to,
+)
+from archiver.storage.article_tables.identification import claim
+from archiver.storage.capture_recovery import forget_lost
+from archiver.storage.connection import is_fault, open_archive, writing
+from archiver.storage.locks import lock_site
+from archiver.storage.pages import moment, stamp
+from archiver.storage.sites import SiteLookup, SiteScope
+from archiver.urls import urlkey
+from archiver.warc.exchange import Exchange, ForeignOrigin, Original, copied_records
+from archiver.warc.foreign_captures import ForeignCapture
+from archiver.warc.problems import Problem, ProblemKind
+from archiver.warc.warc_files import RepairedFile, repair_warc, unfinished_files
+from archiver.warc.writer import WarcWriter
+
+_log = logging.getLogger(__name__)
+_COUNTED = {
+    RecordKind.PAGE: "pages",
+    RecordKind.NOT_HTML: "not_html",
+    RecordKind.GONE: "gone",
+    RecordKind.REDIRECT: "redirects",
+    RecordKind.STATUS: "status",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ImportSource:
+    """The import that captures belong to: its number and the file's name."""
+
+    import_id: int | None
+    name: str
+
+
+class ImportWriter:
+    """Enters what was read, in order, inside the caller's transaction. `now` is when sites are made that are new.
+
+    A capture that is in the archive already, whichever way it came, changes nothing. With `known_sites` no site is
+    made.
+    """
+
+    def __init__(
+        self, db: Database, folder: Path, warc: WarcWriter, now: datetime, *, known_sites: bool = False
+    ) -> None:
+        self.db, self.warc = db, warc
+        self._folder, self._now, self._known_sites = folder, now, known_sites
+        self.sites = SiteLookup(db)
+        self._bare = readings_without_hints(db, folder, self.sites, now)
+
+    def write(self, read: ReadRecord, source: ImportSource, tally: Tally) -> Problem | None:
+        """Enter one record. What cannot be stored for what it says is a problem, and keeps no other from being stored.
+        Raises a fault of the archive's place."""
+        try:
+            with writing(self.db):
+                counted = Tally()
+                self._write(read, source, counted)
+        except Exception as error:
+            if is_fault(error):
+                raise
+            _log.exception("%s could not be stored", read.found.url)
+            self.sites.forget()
+            tally.damaged += 1
+            return Problem(
+                ProblemKind.READER, read.found.place, read.found.url, f"{type(error).__name__}: {str(error)[:200]}"
+            )
+        tally.add(counted)
+        return None
+
+    def _write(self, read: ReadRecord, source: ImportSource, tally: Tally) -> None:
+        db, found = self.db, read.found
+        if self._is_removed(read):
+            tally.removed += 1
+            return
+        if read.kind is RecordKind.REVISIT:
+            self._revisit(found, source, tally, keep=True)
+            return
+        before = (
+            captures.known(db, found.url, found.at, read.digest)
+            if read.exchange or (read.kind is RecordKind.KNOWN)
+            else None
+        )
+        if before is not None and captures.is_done(db, before):
+            if captures.article_shown(db, before) is not None:
+                tally.posts += 1
+                tally.known += 1
+            else:
+                tally.pages += 1
+            return
+        if read.kind is RecordKind.POST:
+            self._post(read, before["id"] if before else None, source, tally)
+            return
+        setattr(tally, _COUNTED[read.kind], getattr(tally, _COUNTED[read.kind]) + 1)
+        if read.kind is RecordKind.GONE:
+            self._gone(found, source, tally)
+        elif read.kind is RecordKind.REDIRECT:
+            self._redirect(found, read.target, source, tally)
+        if read.rule and found.status == 200:
+            captures.keep_kind(db, found.url, read.digest, read.rule)
+        if read.exchange is not None:
+            self._copy(read.exchange, found, source, tally)
+
+    def _is_removed(self, read: ReadRecord) -> bool:
+        """Whether this shows a post that was taken out of the archive: nothing of it comes back."""
+        url, site = read.found.url, self.sites.of(read.found.url) if read.article else None
+        if tombstones.tombstone_at(self.db, urlkey(url)) or (
+            read.digest and tombstones.payload_removed(self.db, read.digest)
+        ):
+            return True
+        removal = tombstones.tombstone_of(self.db, site.name, read.article) if site and read.article else None
+        if removal is not None:
+            tombstones.keep_out(self.db, removal, url, captured=False)
+        return removal is not None
+
+    def _post(self, read: ReadRecord, capture_id: int | None, source: ImportSource, tally: Tally) -> None:
+        """Enter a post; `capture_id` is that of its capture where the archive has it."""
+        assert read.article is not None
+        assert read.exchange is not None
+        site = self._site(read.found.url, tally)
+        if site is None:
+            tally.skipped += 1
+            return
+        if capture_id is None:
+            capture_id = self._copy(read.exchange, read.found, source, tally)
+            store_usage_statements(self.db, capture_id, read.rights)
+        tally.posts += 1
+        self._enter(
+            site,
+            Reading(read.article, read.found.at, capture_id, read.digest, read.extractor),
+            read.rule,
+            source,
+            tally,
+        )
+
+    def _enter(self, site: SiteScope, reading: Reading, rule: str, source: ImportSource, tally: Tally) -> None:
+        db, url = self.db, reading.article.url
+        stored = enter(db, site.name, reading, self._bare)
+        if reading.capture_id is not None:
+            captures.shows(db, reading.capture_id, stored.article_id, aside=stored.change in (Change.STUB, Change.COPY))
+        tally.new += stored.change is Change.NEW
+        tally.revised += stored.change is Change.REVISED
+        tally.known += stored.change not in (Change.NEW, Change.REVISED)
+        tally.aliases += len(stored.aliases)
+        if reading.capture_id is not None:
+            captures.enter_page(
+                db,
+                captures.ImportedPage(
+                    site.id,
+                    url,
+                    stored.article_id,
+                    reading.capture_id,
+                    reading.at,
+                    rule,
+                    source.name,
+                    reading.article.published,
+                ),
+            )
+        self._settle(stored, site, source, tally)
+
+    def _settle(self, stored: Stored, site: SiteScope, source: ImportSource, tally: Tally) -> None:
+        """What was answered elsewhere and at other times, for the article as it is now."""
+        db, article_id = self.db, stored.article_id
+        key = db.execute("select urlkey from articles where id = ?", [article_id]).fetchone()[0]
+        for way in ways_to(db, key):
+            self._alias(article_id, way, site, tally)
+        self._bury(article_id, source, tally)
+
+    def _bury(self, article_id: int, source: ImportSource, tally: Tally) -> None:
+        """A tombstone for an article that was gone when its address was last asked for."""
+        tally.tombstones += settle_gone(self.db, article_id)
+        url, key, gone_at = self.db.execute(
+            "select url, urlkey, gone_at from articles where id = ?", [article_id]
+        ).fetchone()
+        if gone_at and (last := last_gone(self.db, key)):
+            captures.enter_gone(self.db, url, *last, source.name)
+
+    def _alias(self, article_id: int, way: Way, site: SiteScope, tally: Tally) -> None:
+        """An address that once led to an article: its alias; where it was a post before, that post has moved."""
+        owner = self.db.execute(
+            "select d.article_id, a.last_seen, a.site, a.post_id, b.post_id from article_urls d join articles a on "
+            "a.id = d.article_id join articles b on b.id = ? where d.urlkey = ?",
+            [article_id, urlkey(way.url)],
+        ).fetchone()
+        if owner is None:
+            tally.aliases += len(claim(self.db, article_id, [way.url], "redirect", way.first))
+            return
+        other, last_seen, name, theirs, ours = owner
+        is_another = theirs and ours and theirs != ours
+        if other == article_id:
+            self.db.execute(
+                "update article_urls set first_seen = min(first_seen, ?) where urlkey = ? and kind = 'redirect'",
+                [stamp(way.first), urlkey(way.url)],
+            )
+        elif name == site.name and last_seen <= stamp(way.last) and not is_another:
+            absorb(self.db, article_id, other, self._bare)
+
+    def _redirect(self, found: ForeignCapture, target: str, source: ImportSource, tally: Tally) -> None:
+        keep_redirect(self.db, found.url, target, found.at, source.import_id)
+        end = landing(self.db, urlkey(target))
+        row = self.db.execute("select article_id from article_urls where urlkey = ?", [end]).fetchone()
+        site = self.sites.of(found.url)
+        if row and site:
+            self._alias(row[0], Way(found.url, found.at, found.at), site, tally)
+
+    def _gone(self, found: ForeignCapture, source: ImportSource, tally: Tally) -> None:
+        keep_gone(self.db, found.url, found.status, found.at, source.import_id)
+        row = self.db.execute("select id from articles where urlkey = ?", [urlkey(found.url)]).fetchone()
+        if row:
+            self._bury(row[0], source, tally)
+
+    def _revisit(self, found: ForeignCapture, source: ImportSource, tally: Tally, *, keep: bool) -> bool:
+        """A record that says that a payload came once more: the post of it was seen. False where the payload is not
+        known; it is kept then (`keep`) until it comes to light."""
+        db = self.db
+        original = captures.repeated_by(db, found)
+        if original is None and not self._is_known_page(found):
+            if keep and source.import_id is not None:
+                captures.keep_revisit(db, found, source.import_id)
+            return False
+        tally.revisits += 1
+        if original is not None and not captures.known(db, found.url, found.at, original["digest"]):
+            self._enter_revisit(found, original, source, tally)
+        return True
+
+    def _is_known_page(self, found: ForeignCapture) -> bool:
+        """Whether the payload is that of a page that was read and is no post."""
+        urls = (found.refers_url or found.url, found.url)
+        return any(captures.kind_read(self.db, url, found.digest) for url in urls)
+
+    def _enter_revisit(
+        self, found: ForeignCapture, original: dict[str, Any], source: ImportSource, tally: Tally
+    ) -> None:
+        """The post that the original shows was seen once more, as it was then."""
+        db, digest = self.db, original["digest"]
+        shown = captures.article_shown(db, original)
+        row = next(iter(db.query("select * from articles where id = ?", [shown])), None)
+        told_at = moment(original["captured_at"]) or found.at
+        article = version_at(db, row, told_at) if row else None
+        site = self._site(found.url, tally) if article else None
+        if row is None or article is None or site is None:
+            return
+        answer = found.answer
+        exchange = Exchange(
+            url=found.url,
+            at=found.at,
+            method="GET",
+            request_headers=(),
+            status=found.status,
+            reason=answer.reason if answer else "",
+            protocol="HTTP/1.1",
+            response_headers=answer.headers if answer else (),
+            body=b"",
+        )
+        capture_id = self._append(exchange, found, source, Original(original["url"], told_at, digest), tally)
+        reading = Reading(replace(article, url=found.url), found.at, capture_id, digest, row["extractor"] or "")
+        self._enter(site, reading, "revisit", source, Tally())
+
+    def resolve(self, source: ImportSource, tally: Tally) -> list[Problem]:
+        """Try the revisit records once more whose original was not known; a problem for each of this import's that
+        still waits."""
+        problems = []
+        for row, found in captures.open_revisits(self.db, source.import_id or 0):
+            own = row["import_id"] == source.import_id
+            if self._revisit(
+                found,
+                source if own else ImportSource(row["import_id"], source.name),
+                tally if own else Tally(),
+                keep=False,
+            ):
+                captures.resolved(self.db, row)
+            elif own:
+                tally.damaged += 1
+                problems.append(Problem(ProblemKind.REVISIT, found.place, found.url, found.digest or found.refers_url))
+        return problems
+
+    def _copy(self, exchange: Exchange, found: ForeignCapture, source: ImportSource, tally: Tally) -> int:
+        """Write the response into our own WARC; where its payload is in the archive, as a revisit of that."""
+        row = captures.original_of(self.db, exchange.digest) if exchange.body else None
+        original = Original(row["url"], moment(row["captured_at"]) or found.at, row["digest"]) if row else None
+        return self._append(exchange, found, source, original, tally)
+
+    def _append(
+        self, exchange: Exchange, found: ForeignCapture, source: ImportSource, original: Original | None, tally: Tally
+    ) -> int:
+        was = found.was or (
+            "ARC document"
+            if found.is_arc
+            else "WARC resource"
+            if found.made
+            else "WARC revisit"
+            if (found.is_revisit)
+            else "memento"
+            if found.source_uri == found.place
+            else "WARC response"
+        )
+        notes = "; ".join(f"{kind}: {detail}" for kind, detail in found.odd)
+        declared = found.declared if found.declared and found.declared.upper() != exchange.digest.upper() else ""
+        origin = ForeignOrigin(
+            source.name, found.place, was, found.original_url, declared, notes, found.source_uri, found.fetched_at
+        )
+        records, capture = copied_records(exchange, origin, original, asked=found.asked)
+        capture = self.warc.append(capture, records, self._now)
+        tally.captures += 1
+        return captures.store_capture(self.db, capture, source.import_id)
+
+    def _site(self, url: str, tally: Tally) -> SiteScope | None:
+        site = self.sites.of(url)
+        if site is None and not self._known_sites:
+            site = self.sites.make(url, self._now)
+            tally.sites += 1
+        return site
+
+
+# The archive, opened for captures of others: its WARC file, its tables, and what one batch is.
+
+
+class ImportTarget:
+    """Opens the archive (it is made where there is none) for one writer of this `prefix` at a time, by which its WARC
+    files are named. Raises what `open_archive` raises, and ArchiveInUse where another is running."""
+
+    def __init__(self, archive: Path, prefix: str, description: str, now: datetime, *, known_sites: bool) -> None:
+        self.archive, self._prefix = archive, prefix
+        self.db = open_archive(archive, create=True)
+        try:
+            self._lock = lock_site(archive, prefix)
+        except ArchiverError:
+            self.db.close()
+            raise
+        self.warc = WarcWriter(archive.parent, prefix, f"archiver {__version__}", description)
+        self.writer = ImportWriter(self.db, archive.parent, self.warc, now, known_sites=known_sites)
+        self._sealed = False
+
+    def mend(self) -> None:
+        """Cut back what a run that died had copied and not entered, and finish its files."""
+        ends = historical_captures.ends(self.db)
+        folder = self.archive.parent
+        for file in unfinished_files(folder / "warc", self._prefix):
+            with file.open("r+b") as handle:
+                handle.truncate(min(ends.get(f"warc/{file.name}", 0), file.stat().st_size))
+            repair_warc(file, self._forget)
+
+    def _forget(self, mended: RepairedFile) -> None:
+        with writing(self.db):
+            forget_lost(self.db, mended.file, mended.records)
+
+    def enter(
+        self,
+        results: Iterable[ReadRecord | Problem],
+        source: ImportSource,
+        tally: Tally,
+        problems: list[Problem],
+        before: Tally,
+        place: tuple[int, int] | None,
+    ) -> Tally:
+        """Write a batch inside the caller's transaction: the captures, what they came to, and how far the import is.
+
+        `tally` and `problems` of the batch are added to. Returns `before` with the batch.
+        """
+        for one in results:
+            if isinstance(one, Problem):
+                tally.mended += one.kept
+                tally.damaged += not one.kept
+                problems.append(one)
+            elif (problem := self.writer.write(one, source, tally)) is not None:
+                problems.append(problem)
+        total = Tally(**asdict(before))
+        total.add(tally)
+        assert source.import_id is not None
+        historical_captures.reach(
+            self.db, source.import_id, place, total, map(problem_as_json, problems), self.warc.end
+        )
+        self.warc.sync()
+        return total
+
+    def seal(self) -> None:
+        """All is written: finish the WARC file. Raises OSError."""
+        self.warc.close()
+        self._sealed = True
+
+    def close(self) -> None:
+        """Let go of all. What was not written is read again by the next run."""
+        self.warc.abandon()
+        if not self._sealed:
+            with suppress(ArchiverError, OSError, sqlite3.Error):
+                self.mend()
+        self.db.close()
+        self._lock.close()
+
+
+def problem_as_json(problem: Problem) -> dict[str, Any]:
+    """A problem as the table `imports` keeps it."""
+    return {"kind": problem.kind.value, "offset": problem.offset, "url": problem.url, "detail": problem.detail}

@@ -1,0 +1,419 @@
+"""From the records of a batch to what each came to: the work that is done on all cores."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Generic, TypeVar
+from urllib.parse import urljoin, urlsplit
+
+from sqlite_utils import Database
+
+from archiver.articles.validation import validate_article
+from archiver.extraction.article import extract_page
+from archiver.extraction.page import parse_page
+from archiver.extraction.template.site_rule import SiteRules
+from archiver.importers.import_inputs import RecordSelector
+from archiver.items import Article, PageKind, UsageStatement
+from archiver.politeness.usage_statements import statements_of_headers, statements_of_page
+from archiver.storage.article_tables.historical_captures import Tally, is_done, kind_read, known
+from archiver.storage.article_tables.revisions import extractor_of
+from archiver.storage.connection import open_archive
+from archiver.storage.sites import SiteLookup, rules_at
+from archiver.urls import normalize, urlkey
+from archiver.warc.byte_stream import ByteStream, StreamPosition
+from archiver.warc.exchange import Exchange
+from archiver.warc.foreign_captures import ForeignCapture, Pair, Pairing, foreign_capture_in
+from archiver.warc.foreign_reader import ForeignRecords
+from archiver.warc.http_response import HTTPResponse
+from archiver.warc.problems import Problem, ProblemKind
+
+# From a stream of records to batches: what needs no reading is counted, what does is put together.
+
+_PAGES, _BYTES, _RECORDS = 48, 4 << 20, 5_000  # of one batch at most
+
+
+@dataclass
+class RecordBatch:
+    """What was framed together. `place`: all before it is in this batch or an earlier one. `read`: bytes of the file
+    so far. `end` is "" where more comes, else finished, or limited where the pages that were asked for are there."""
+
+    pairs: list[Pair] = field(default_factory=list)
+    size: int = 0
+    tally: Tally = field(default_factory=Tally)
+    problems: list[Problem] = field(default_factory=list)
+    place: StreamPosition = field(default_factory=StreamPosition)
+    read: int = 0
+    end: str = ""
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.pairs) >= _PAGES or self.size >= _BYTES or self.tally.records >= _RECORDS
+
+
+def record_batches(
+    unpacked: ByteStream, wanted: RecordSelector, *, limit: int = 0, begun: bool = False
+) -> Iterator[RecordBatch]:
+    """All of a stream, or its first `limit` pages (0: all); the last batch says how it ended, and may be empty.
+
+    `begun`: the stream begins at a place that was reached before, so that nothing more need be there.
+    """
+    pairing = Pairing(ForeignRecords(unpacked, wanted))
+    batch, pages = RecordBatch(), 0
+
+    def closed(end: str = "") -> RecordBatch:
+        batch.place, batch.read, batch.end = pairing.place, unpacked.read, end
+        return batch
+
+    for group in pairing:
+        for item in group:
+            if not (begun and isinstance(item, Problem) and item.kind is ProblemKind.NOT_AN_ARCHIVE):
+                _sort(item, batch, wanted)
+        if 0 < limit <= pages + len(batch.pairs):
+            yield closed("limited")
+            return
+        if batch.is_full:
+            pages += len(batch.pairs)
+            yield closed()
+            batch = RecordBatch()
+    yield closed("finished")
+
+
+def _sort(item: Pair | Problem, batch: RecordBatch, wanted: RecordSelector) -> None:
+    tally = batch.tally
+    tally.records += 1
+    if isinstance(item, Problem):
+        batch.problems.append(item)
+        tally.damaged += 1
+        return
+    record = item.record
+    if not item.is_answer:
+        tally.about += 1
+    elif record.block is not None:
+        batch.pairs.append(item)
+        batch.size += len(record.block)
+    elif (why := wanted.why(record.fields)) == "skipped":
+        tally.skipped += 1
+    elif why:
+        tally.about += 1
+    else:
+        tally.not_html += 1
+
+
+_NOT_FOUND = "not-found"
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# Revisit records seldom say of which type their payload was; of these names none is a page.
+_NO_PAGE = (
+    ".jpg",
+    ".jpeg",
+    ".png",
+    ".gif",
+    ".webp",
+    ".svg",
+    ".ico",
+    ".css",
+    ".js",
+    ".pdf",
+    ".woff",
+    ".woff2",
+    ".ttf",
+    ".mp3",
+    ".mp4",
+    ".webm",
+    ".zip",
+    ".json",
+    ".xml",
+    ".rss",
+    ".txt",
+    ".swf",
+    ".avif",
+)
+
+
+class RecordKind(StrEnum):
+    """What a record came to."""
+
+    POST = "post"
+    PAGE = "page"
+    NOT_HTML = "not-html"
+    GONE = "gone"
+    REDIRECT = "redirect"
+    STATUS = "status"
+    REVISIT = "revisit"
+    KNOWN = "known"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRecord:
+    """One record read. `rule` says by what it is (or is no) post, `target` where a redirect leads, `digest` is that of
+    the payload as the archive writes it. `exchange` is there where it may be copied."""
+
+    kind: RecordKind
+    found: ForeignCapture
+    digest: str = ""
+    rule: str = ""
+    article: Article | None = None
+    extractor: str = ""
+    rights: tuple[UsageStatement, ...] = ()
+    target: str = ""
+    exchange: Exchange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordReader:
+    """Reads records against an archive that it never writes. `version` is the program's, `now` bounds their dates."""
+
+    db: Database
+    version: str
+    now: datetime
+    all_captures: bool = False
+
+    def read(self, pairs: Iterable[Pair]) -> Iterator[ReadRecord | Problem]:
+        sites = SiteLookup(self.db)
+        ruled = {row[0] for row in self.db.execute("select distinct site_id from site_rules")}
+
+        def rules(url: str, at: datetime) -> SiteRules | None:
+            site = sites.of(url) if ruled else None
+            return rules_at(self.db, site.id, at) if site and site.id in ruled else None
+
+        for pair in pairs:
+            try:
+                found = foreign_capture_in(pair.record, pair.request, self.now)
+                one = found if isinstance(found, Problem) else self._one(found, sites, rules)
+            except Exception as error:
+                # One record that nobody foresaw must not keep the others out.
+                yield Problem(
+                    ProblemKind.READER,
+                    str(pair.record.place),
+                    pair.record.url[:2000],
+                    f"{type(error).__name__}: {str(error)[:200]}",
+                )
+                continue
+            yield one
+            if isinstance(found, ForeignCapture):
+                yield from (Problem(kind, found.place, found.url, detail) for kind, detail in found.odd)
+
+    def _one(
+        self, found: ForeignCapture, sites: SiteLookup, rules: Callable[[str, datetime], SiteRules | None]
+    ) -> ReadRecord:
+        answer = found.answer
+        if found.is_revisit:
+            kind = RecordKind.NOT_HTML if _is_no_page(found, answer) else RecordKind.REVISIT
+            return ReadRecord(kind, _slim(found), found.digest)
+        assert answer is not None
+        assert found.exchange is not None
+        digest = found.exchange.digest
+        copied = found.exchange if self.all_captures else None
+        before = known(self.db, found.url, found.at, digest)
+        if before is not None and is_done(self.db, before):
+            return ReadRecord(RecordKind.KNOWN, _slim(found), digest)
+        base = ReadRecord(RecordKind.STATUS, _slim(found), digest, f"http-{found.status}", exchange=copied)
+        if found.status != 200:
+            return _no_page(base, found, answer)
+        if not answer.is_html:
+            return replace(base, kind=RecordKind.NOT_HTML, rule="not-html")
+        if (rule := kind_read(self.db, found.url, digest)) is not None:
+            return replace(base, kind=RecordKind.GONE if rule == _NOT_FOUND else RecordKind.PAGE, rule=rule)
+        site = sites.of(found.url)
+        home = urlkey(site.start_url) if site else urlkey(urljoin(found.url, "/"))
+        return _page(
+            replace(base, exchange=found.exchange),
+            answer,
+            rules(found.url, found.at),
+            self.version,
+            is_home=urlkey(found.url) == home,
+            copied=copied,
+        )
+
+
+def _no_page(base: ReadRecord, found: ForeignCapture, answer: HTTPResponse) -> ReadRecord:
+    """What an answer is that is no page: that there is none any more, a redirect, or another status."""
+    if found.status in (404, 410):
+        return replace(base, kind=RecordKind.GONE)
+    location = answer.header("location") if found.status in _REDIRECTS else ""
+    target = normalize(urljoin(found.url, location)) if location else None
+    if target and urlkey(target) != urlkey(found.url):
+        return replace(base, kind=RecordKind.REDIRECT, target=target)
+    return base
+
+
+def _page(
+    base: ReadRecord,
+    answer: HTTPResponse,
+    rules: SiteRules | None,
+    version: str,
+    *,
+    is_home: bool,
+    copied: Exchange | None,
+) -> ReadRecord:
+    """What a page of HTML is: a post with its article, or another page with the rule that says so."""
+    found = base.found
+    page = parse_page(answer.body, found.url, answer.content_type, found.at)
+    article = extract_page(page, None, PageKind.UNKNOWN, posts_only=True, rules=rules)
+    if is_home or article.kind is not PageKind.POST or article.part_of:
+        rule = "the home page" if is_home else "a part" if article.part_of else article.kind_rule
+        kind = RecordKind.GONE if rule == _NOT_FOUND else RecordKind.PAGE
+        return replace(base, kind=kind, rule=rule, exchange=copied)
+    headers = [(n.decode("latin-1"), v.decode("latin-1")) for n, v in answer.headers]
+    rights = (
+        *statements_of_headers(headers, found.url),
+        *(statements_of_page(page.root, found.url) if page.root is not None else ()),
+    )
+    article, _ = validate_article(article, found.at)
+    return replace(
+        base,
+        kind=RecordKind.POST,
+        rule=article.kind_rule,
+        article=article,
+        rights=rights,
+        extractor=extractor_of(version, article),
+    )
+
+
+def _slim(found: ForeignCapture) -> ForeignCapture:
+    """Without the bodies, which need not travel once they are read."""
+    answer = found.answer
+    if found.is_revisit and answer is not None:
+        return replace(found, answer=replace(answer, payload=b"", body=b""))
+    return replace(found, answer=None, exchange=None)
+
+
+def _is_no_page(found: ForeignCapture, answer: HTTPResponse | None) -> bool:
+    media = answer.media_type if answer else ""
+    if media:
+        return media not in ("text/html", "application/xhtml+xml")
+    return urlsplit(found.url).path.lower().endswith(_NO_PAGE)
+
+
+def open_reader(archive: Path, version: str, now: datetime, *, all_captures: bool) -> RecordReader:
+    return RecordReader(open_archive(archive, read_only=True), version, now, all_captures)
+
+
+# Readers on all cores: batches of records go out, what they came to comes back in the same order.
+
+_MOST_BYTES = 96 << 20
+_AHEAD = 3  # batches that wait for each process
+Results = list[ReadRecord | Problem]
+B = TypeVar("B")
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderPlan:
+    """What a reader has to know: the archive it reads, the program's version, the latest time of a capture."""
+
+    archive: Path
+    version: str
+    now: datetime
+    all_captures: bool = False
+
+
+_reader: RecordReader | None = None
+
+
+def _start(plan: ReaderPlan) -> None:
+    """Make a process a reader. It ends with the one that started it, and leaves signals to that."""
+    global _reader
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    _reader = open_reader(plan.archive, plan.version, plan.now, all_captures=plan.all_captures)
+
+
+def _end_with(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)
+
+
+def _read(pairs: Sequence[Pair]) -> Results:
+    assert _reader is not None
+    return list(_reader.read(pairs))
+
+
+class ReaderPool(Generic[B]):
+    """Takes batches with what belongs to them, gives them back in order. With one worker this process reads itself.
+
+    A record that ends the process that reads it is named, and the others are read.
+    """
+
+    def __init__(self, plan: ReaderPlan, workers: int) -> None:
+        self._plan, self._workers = plan, workers
+        self._own = (
+            open_reader(plan.archive, plan.version, plan.now, all_captures=plan.all_captures) if (workers < 2) else None
+        )
+        self._executor = self._processes() if workers > 1 else None
+        self._waiting: deque[tuple[B, Sequence[Pair], int, Future[Results] | None]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def reads_here(self) -> bool:
+        """Whether this process does the reading."""
+        return self._own is not None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a batch is to be taken before another is put in: memory is bounded so."""
+        return len(self._waiting) >= (1 if self._own else _AHEAD * self._workers) or (
+            sum(size for _, _, size, _ in self._waiting) > _MOST_BYTES
+        )
+
+    def put(self, batch: B, pairs: Sequence[Pair], size: int) -> None:
+        future = self._executor.submit(_read, pairs) if self._executor and pairs else None
+        self._waiting.append((batch, pairs, size, future))
+
+    def take(self) -> tuple[B, Results]:
+        """The oldest batch, once it is read."""
+        batch, pairs, _, future = self._waiting.popleft()
+        if self._own is not None or future is None:
+            return batch, list(self._own.read(pairs)) if self._own is not None else []
+        try:
+            return batch, future.result()
+        except BrokenProcessPool:
+            return batch, self._one_by_one(pairs)
+
+    def close(self) -> None:
+        if self._executor is not None:
+            self._executor.shutdown(wait=False, cancel_futures=True)
+        if self._own is not None:
+            self._own.db.close()
+
+    def _one_by_one(self, pairs: Sequence[Pair]) -> Results:
+        """A process has died: read its records each for itself, and hand out once more what else was under way."""
+        self._executor = self._processes()
+        out: Results = []
+        for pair in pairs:
+            try:
+                out += self._executor.submit(_read, [pair]).result()
+            except BrokenProcessPool:
+                out.append(
+                    Problem(
+                        ProblemKind.READER,
+                        str(pair.record.place),
+                        pair.record.url[:2000],
+                        "reading it ended the process",
+                    )
+                )
+                self._executor = self._processes()
+        again = list(self._waiting)
+        self._waiting.clear()
+        for batch, others, size, _ in again:
+            self.put(batch, others, size)
+        return out
+
+    def _processes(self) -> ProcessPoolExecutor:
+        # Started anew and not forked: a copy of this process would hold its locks and its database.
+        return ProcessPoolExecutor(self._workers, multiprocessing.get_context("spawn"), _start, (self._plan,))

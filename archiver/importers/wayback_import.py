@@ -1,0 +1,251 @@
+"""One import from a web archive: what is to be fetched, and what was fetched into the archive. Who fetches is
+`spiders.wayback`."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from sqlite_utils import Database
+
+from archiver import __version__
+from archiver.discovery.timemaps import Do, Listed
+from archiver.importers.capture_lists import CaptureList, ListedCapture, WaybackOutcome, WaybackPlan
+from archiver.importers.import_writer import ImportSource, ImportTarget
+from archiver.importers.memento_response import RequestedCapture, digest_field
+from archiver.importers.record_batches import ReadRecord, RecordKind, RecordReader
+from archiver.storage import tombstones
+from archiver.storage.article_tables import historical_captures
+from archiver.storage.article_tables.historical_captures import Tally
+from archiver.storage.connection import open_archive, writing
+from archiver.storage.full_text import entered_together
+from archiver.urls import urlkey
+from archiver.warc.foreign_captures import ForeignCapture, Pair, sha1_of, warc_date
+from archiver.warc.foreign_reader import ForeignRecord
+from archiver.warc.problems import Problem
+
+_PREFIX = "wayback"
+_BATCH, _BATCH_SECONDS = 16, 2.0
+_LISTED_BATCH = 200
+
+
+class WaybackImport:
+    """Opens the archive for one import from a web archive at a time. Raises what `Opened` raises.
+
+    First the list is told to `listing`, then `settle` says what is to be fetched, `rows` gives it, `enter` takes what
+    came. What was entered and not written yet when the process dies is fetched again.
+    """
+
+    def __init__(self, plan: WaybackPlan) -> None:
+        self.plan, self.result = plan, WaybackOutcome()
+        self.listing = CaptureList(plan)
+        self._now = datetime.now(UTC)
+        self._open: ImportTarget | None = None
+        self._waiting: list[tuple[ListedCapture, ReadRecord | Problem | None]] = []
+        self._written = time.monotonic()
+        if plan.dry_run:
+            self._db = open_archive(plan.archive, read_only=True) if plan.archive.exists() else None
+            return
+        self._open = ImportTarget(
+            plan.archive,
+            _PREFIX,
+            "Captures that were made by others, fetched from a web archive",
+            self._now,
+            known_sites=False,
+        )
+        self._db = self._open.db
+        self._open.mend()
+        self._reader = RecordReader(self._db, __version__, self._now, plan.all_captures)
+        self._counted = Tally()
+        self._source = ImportSource(self._begin(), plan.service.replay)
+
+    def _begin(self) -> int:
+        """The import's number: that of the same one before, where there was one; what that did is counted with this."""
+        assert self._db is not None
+        before = historical_captures.begun(self._db, self.plan.digest, self.plan.options)
+        if before is not None:
+            self._counted = Tally(**json.loads(before["counts"]))
+            return int(before["id"])
+        with writing(self._db):
+            return historical_captures.begin(
+                self._db, self.plan.service.replay, self.plan.digest, 0, self.plan.options, self._now
+            )
+
+    def settle(self) -> None:
+        """The list is whole: take out of it what the archive has, and what it had and must not have again."""
+        listing, result = self.listing, self.result
+        listing.settle()
+        if self._db is not None:
+            self._drop_removed(self._db)
+            if not self.plan.again:
+                self._drop_known(self._db)
+        result.listed, result.left_out, result.addresses = listing.total, listing.left_out, listing.addresses
+        result.chosen = listing.count(Do.FETCH)
+        if self.plan.limit:
+            result.chosen = min(result.chosen, self.plan.limit)
+
+    def _drop_removed(self, db: Database) -> None:
+        for row in self.listing.rows(*Do):
+            if tombstones.tombstone_at(db, urlkey(row.listed.url)):
+                self.result.tally.removed += 1
+                self.listing.drop(row)
+
+    def _drop_known(self, db: Database) -> None:
+        """Take out what the archive has. Of a payload that it has, only the time is wanted at which it was seen."""
+        listing, result = self.listing, self.result
+        for row in listing.rows(Do.FETCH):
+            if self._is_here(row.listed):
+                result.here += 1
+                listing.drop(row)
+            elif row.listed.is_page and historical_captures.payload_here(db, row.listed.url, _sha1(row.listed)):
+                listing.turn(row, Do.SEEN)
+        for row in listing.rows(Do.GONE):
+            if historical_captures.answered_here(db, row.listed.url, row.listed.at):
+                result.here += 1
+                listing.drop(row)
+        for row in listing.rows(Do.SEEN):
+            if historical_captures.is_here(db, row.listed.url, row.listed.at, _sha1(row.listed)):
+                listing.drop(row)
+
+    def _is_here(self, one: Listed) -> bool:
+        assert self._db is not None
+        if not one.is_page and historical_captures.answered_here(self._db, one.url, one.at):
+            return True
+        return historical_captures.is_here(self._db, one.url, one.at, _sha1(one))
+
+    def rows(self) -> Iterator[ListedCapture]:
+        """What is to be fetched, `limit` at most."""
+        for n, row in enumerate(self.listing.rows(Do.FETCH)):
+            if self.plan.limit and n >= self.plan.limit:
+                return
+            yield row
+
+    def enter(self, row: ListedCapture, came: ForeignRecord | Problem) -> ListedCapture | None:
+        """Take what came for a row of `rows`. Where it was nothing, another capture to fetch in its place, if there is
+        one. Raises a fault of the archive's place."""
+        self.result.fetched += 1
+        other = None
+        if isinstance(came, Problem):
+            other = self.listing.instead(row)
+            self._waiting.append((row, came))
+        elif not self._in_time(came):
+            self._waiting.append((row, None))
+        else:
+            # One record comes to one reading, and what was odd about it.
+            self._waiting += [(row, one) for one in self._reader.read([Pair(came)])]
+        if len(self._waiting) >= _BATCH or time.monotonic() - self._written > _BATCH_SECONDS:
+            self.flush()
+        return other
+
+    def _in_time(self, record: ForeignRecord) -> bool:
+        at = warc_date(record.fields.get("warc-date", ""))
+        return at is None or self.plan.holds(at)
+
+    def flush(self) -> None:
+        """Write what was entered, in one transaction."""
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            self._write([one for _, one in waiting if one is not None], waiting)
+        self._written = time.monotonic()
+
+    def _write(
+        self, results: list[ReadRecord | Problem], waiting: list[tuple[ListedCapture, ReadRecord | Problem | None]]
+    ) -> None:
+        assert self._open is not None
+        tally, problems = Tally(), list[Problem]()
+        tally.records = len({row.n for row, _ in waiting})
+        tally.skipped = sum(one is None for _, one in waiting)
+        with writing(self._open.db), entered_together(self._open.db):
+            total = self._open.enter(results, self._source, tally, problems, self._counted, None)
+            for row, one in waiting:
+                if not isinstance(one, Problem) and not _proves_itself(row, one):
+                    historical_captures.keep_fetched(self._open.db, row.key, row.listed.at, _sha1(row.listed))
+        self._counted = total
+        self.result.tally.add(tally)
+        for problem in problems:
+            self.result.tell(problem)
+
+    def listed(self) -> Iterator[int]:
+        """Enter what the list alone tells, batch by batch: how many captures each had. What could not be fetched tells
+        nothing of its payload."""
+        batch: list[ReadRecord] = []
+        for row in self.listing.rows(Do.SEEN, Do.GONE):
+            one = self._gone(row.listed) if row.do is Do.GONE else self._seen(row.listed)
+            if one is not None:
+                batch.append(one)
+            if len(batch) >= _LISTED_BATCH:
+                yield self._write_listed(batch)
+                batch = []
+        yield self._write_listed(batch)
+
+    def _write_listed(self, batch: list[ReadRecord]) -> int:
+        if batch:
+            self._write(list(batch), [])
+            self.result.seen += len(batch)
+        return len(batch)
+
+    def _gone(self, one: Listed) -> ReadRecord:
+        found = ForeignCapture(
+            self.plan.service.memento(one.at, one.asked or one.url), one.url, one.at, one.status or 404
+        )
+        return ReadRecord(RecordKind.GONE, found, rule=f"http-{one.status}")
+
+    def _seen(self, one: Listed) -> ReadRecord | None:
+        digest = _sha1(one)
+        if (
+            self._db is None
+            or not historical_captures.payload_here(self._db, one.url, digest)
+            or (historical_captures.is_no_post(self._db, one.url, digest))
+        ):
+            return None
+        found = ForeignCapture(
+            self.plan.service.memento(one.at, one.asked or one.url),
+            one.url,
+            one.at,
+            200,
+            digest=digest,
+            is_revisit=True,
+            was="line of a list of captures",
+        )
+        return ReadRecord(RecordKind.REVISIT, found, digest)
+
+    def finish(self, outcome: str, reason: str = "") -> None:
+        """Write the rest, and how it ended. Raises OSError and sqlite3.Error."""
+        self.result.outcome, self.result.reason = outcome, reason
+        if self._open is None:
+            return
+        self.flush()
+        with writing(self._open.db):
+            historical_captures.finish(
+                self._open.db, self._source.import_id or 0, outcome, self._counted, datetime.now(UTC)
+            )
+        self._open.seal()
+
+    def close(self) -> None:
+        self.listing.close()
+        if self._open is not None:
+            self._open.close()
+        elif self._db is not None:
+            self._db.close()
+
+
+def requested_capture(row: ListedCapture) -> RequestedCapture:
+    one = row.listed
+    return RequestedCapture(one.at, one.asked or one.url, one.digest, one.status)
+
+
+def _sha1(one: Listed) -> str:
+    """The digest of a line of the list as the archive writes it; as it stands where it is of another kind."""
+    return sha1_of(digest_field(one.digest) or one.digest)
+
+
+def _proves_itself(row: ListedCapture, one: ReadRecord | None) -> bool:
+    """Whether a row of `captures` says that it was fetched: of a post, at the time and with the digest of the list."""
+    return (
+        one is not None
+        and one.kind in (RecordKind.POST, RecordKind.KNOWN)
+        and one.digest == _sha1(row.listed)
+        and (one.found.at == row.listed.at and urlkey(one.found.url) == row.key)
+    )

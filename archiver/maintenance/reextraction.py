@@ -1,0 +1,536 @@
+"""Reading stored articles once more, each version from its own capture. Nothing here writes, nothing asks the network."""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.articles.identity import is_further_part, join_parts
+from archiver.articles.revision_history import differing_fields, lasting_fields, merge_reading, reread_edits
+from archiver.articles.validation import validate_article
+from archiver.errors import ArticleNotFound, SiteNotFound, UnreadableInput
+from archiver.extraction.article import extract_page
+from archiver.extraction.page import Page, parse_page
+from archiver.extraction.template.induction import Sample, is_taught, learn_rules
+from archiver.extraction.template.site_rule import SiteRules
+from archiver.fields import EVIDENCE, LATEST
+from archiver.items import Article, PageKind, SourceHint
+from archiver.storage.article_tables.article_parts import StoredPart, parts_of
+from archiver.storage.article_tables.backfill import Bare
+from archiver.storage.article_tables.evidence import (
+    Entry,
+    decode_evidence,
+    entries,
+    mixed,
+    pack_evidence,
+    readers,
+    unpack_evidence,
+)
+from archiver.storage.article_tables.records import find_article
+from archiver.storage.article_tables.revisions import (
+    article_from_revision,
+    article_from_row,
+    extractor_of,
+    revision_rows,
+)
+from archiver.storage.pages import lead_from, moment
+from archiver.storage.sites import SiteLookup, find_site, rules_at
+from archiver.urls import urlkey
+from archiver.warc.exchange import payload_digest
+from archiver.warc.gzip_records import StoredResponse, read_record
+
+# Pages read once more from the bytes that the archive holds of them, without the network.
+
+_OTHERS = 15
+
+
+def capture_row(db: Database, capture_id: int | None) -> dict[str, Any] | None:
+    """The row of the capture that has the bytes: of a revisit record the response that it repeats."""
+    row = next(iter(db.query("select * from captures where id = ?", [capture_id])), None)
+    if row is not None and row["record_type"] == "revisit":
+        row = next(
+            iter(
+                db.query(
+                    "select * from captures where digest = ? and record_type = 'response' order by id desc limit 1",
+                    [row["digest"]],
+                )
+            ),
+            None,
+        )
+    return row
+
+
+def response_of(db: Database, folder: Path, capture_id: int | None) -> tuple[StoredResponse, dict[str, Any]] | None:
+    """The response of a capture and its row; of a revisit record the response that it repeats (WARC/1.1, 6.7).
+
+    None where there is none to be read. `folder` is the archive's own.
+    """
+    row = capture_row(db, capture_id)
+    if row is None:
+        return None
+    try:
+        return read_record(folder / row["warc_file"], row["warc_offset"], row["warc_length"]), row
+    except UnreadableInput:
+        return None
+
+
+def proven_response(db: Database, folder: Path, capture_id: int) -> tuple[StoredResponse, dict[str, Any]]:
+    """As `response_of`, for who must know why not: raises UnreadableInput, also where the payload is not the one that
+    the capture's digest was made of."""
+    row = capture_row(db, capture_id)
+    if row is None:
+        raise UnreadableInput(f"Capture {capture_id}", "the response that it repeats is not in the archive")
+    response = read_record(folder / row["warc_file"], row["warc_offset"], row["warc_length"])
+    digest = row["digest"] or ""
+    if digest.startswith("sha1:") and payload_digest(response.payload) != digest:
+        raise UnreadableInput(
+            f"{folder / row['warc_file']} at {row['warc_offset']}", "its payload is not what its digest says"
+        )
+    return response, row
+
+
+def captured_page(db: Database, folder: Path, capture_id: int | None, url: str) -> Page | None:
+    """A captured page, parsed as it was when it came."""
+    found = response_of(db, folder, capture_id)
+    if found is None:
+        return None
+    response, row = found
+    return parse_page(response.body, url, response.content_type, moment(row["captured_at"]))
+
+
+def source_hint_of(db: Database, url: str) -> SourceHint | None:
+    """What the sources of an address last said of it."""
+    row = db.execute("select source_hints from pages where urlkey = ?", [urlkey(url)]).fetchone()
+    return lead_from(row[0]) if row else None
+
+
+def readings_of_capture(db: Database, folder: Path, row: dict[str, Any], site_id: int) -> list[Article]:
+    """A stored article (a row of `articles`) as today's extraction reads its capture: by the rules of that day, by
+    those of today, and as on any site. [] where the capture cannot be read.
+
+    Of a post of several pages the capture shows one: its text is left as it is stored.
+    """
+    found = response_of(db, folder, row["capture_id"])
+    if found is None:
+        return []
+    response, capture = found
+    at = moment(capture["captured_at"])
+    known = [rules_at(db, site_id, at), rules_at(db, site_id)]
+    rules = list({r.version: r for r in known if r is not None}.values())
+    lead, in_parts = source_hint_of(db, row["url"]), bool(parts_of(db, row["urlkey"]))
+    out = []
+    for one in (*rules, None):
+        page = parse_page(response.body, row["url"], response.content_type, at)
+        article = extract_page(page, lead, PageKind.POST, rules=one)
+        out.append(replace(article, body=row["body"]) if in_parts else article)
+    return out
+
+
+def relearn_rules(db: Database, folder: Path, site: dict[str, Any], most: int) -> SiteRules | None:
+    """The rules that the newest captures of a site's posts teach; None where they show no common template."""
+    return learn_rules(list(_samples(db, folder, site["name"], most)), list(_others(db, folder, site["id"])))
+
+
+def _samples(db: Database, folder: Path, name: str, most: int) -> Iterator[Sample]:
+    rows = db.query(
+        "select url, capture_id from articles where site = ? and gone_at is null "
+        "and capture_id is not null order by last_seen desc, id desc limit ?",
+        [name, most],
+    )
+    for row in list(rows):
+        if (page := captured_page(db, folder, row["capture_id"], row["url"])) is not None:
+            lead = source_hint_of(db, row["url"])
+            by_api = lead is not None and lead.from_api
+            yield Sample(page, extract_page(page, lead, PageKind.POST), is_taught(lead), by_api)
+
+
+def _others(db: Database, folder: Path, site_id: int) -> Iterator[Page]:
+    rows = db.query(
+        "select url, capture_id from pages where site_id = ? and outcome = 'not-article' and kind in "
+        "('listing', 'page') and capture_id is not null order by id limit ?",
+        [site_id, _OTHERS],
+    )
+    for row in list(rows):
+        if (page := captured_page(db, folder, row["capture_id"], row["url"])) is not None:
+            yield page
+
+
+# What today's ways of reading make of a stored capture, without what feeds and APIs told of its post.
+
+
+def readings_without_hints(db: Database, folder: Path, sites: SiteLookup, now: datetime) -> Bare:
+    """Reads captures by the rules of their day, by those of today, and as any site's; () of one that cannot be read."""
+
+    def bare(capture_id: int | None, url: str) -> Sequence[Article]:
+        site = sites.of(url)
+        first = captured_page(db, folder, capture_id, url)
+        if first is None:
+            return ()
+        known = [rules_at(db, site.id, first.captured_at), rules_at(db, site.id)] if site else []
+        rules = list({r.version: r for r in known if r is not None}.values())
+        out = []
+        for one in (*rules, None):
+            page = captured_page(db, folder, capture_id, url)
+            if page is not None:
+                article = extract_page(page, None, PageKind.POST, rules=one)
+                out.append(validate_article(article, page.captured_at or now)[0])
+        return out
+
+    return bare
+
+
+# What reading an article once more came to, as it goes from the process that reads to the one that writes.
+
+SEEN = ("revision", "meaning_digest", "capture_id", "extractor", "read_at", *LATEST)
+"""The columns of an article by which it is seen that a crawl has written it meanwhile."""
+
+
+def seen_values(row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(row.get(name) for name in SEEN)
+
+
+@dataclass(frozen=True, slots=True)
+class ReextractedRevision:
+    """A version that was read. `article` is what it says now, None where that is what is stored, to the letter.
+
+    `before`: what is stored; `differs`: the fields whose values differ. `evidence` and `extractor` are to be stored
+    beside it; `extractor` is None where the row keeps its own, since only some fields were read.
+    `changed`: what the edit that made it is held to have changed, None where that stays.
+    """
+
+    revision: int
+    is_current: bool
+    capture_id: int
+    extractor: str | None
+    evidence: str | None
+    article: Article | None = None
+    before: Article | None = None
+    differs: tuple[str, ...] = ()
+    changed: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReextractedArticle:
+    """One article. `unreadable`: a sentence for each capture that could not be read; `left`: why a version was left as
+    it is, though it was read; `seen` as the function makes it. `parts`: urlkey and text of the further pages of a
+    split post whose texts differ now."""
+
+    article_id: int
+    url: str = ""
+    seen: tuple[Any, ...] = ()
+    versions: tuple[ReextractedRevision, ...] = ()
+    parts: tuple[tuple[str, str], ...] = ()
+    unreadable: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    without_capture: bool = False
+
+    @property
+    def differs(self) -> bool:
+        return any(version.differs for version in self.versions)
+
+
+# What is to be read once more: of which sites and articles, from captures of which time, and which fields.
+
+
+@dataclass(frozen=True, slots=True)
+class ReextractionRequest:
+    """Empty tuples mean all. `since` (inclusive) and `until` (exclusive) are times of capture, ISO 8601 in UTC."""
+
+    sites: tuple[str, ...] = ()
+    articles: tuple[int, ...] = ()
+    fields: tuple[str, ...] = ()
+    since: str = ""
+    until: str = ""
+
+    def covers(self, captured_at: str) -> bool:
+        """Whether a capture of this time is to be read."""
+        return (not self.since or captured_at >= self.since) and (not self.until or captured_at < self.until)
+
+
+def request_for(db: Database, words: tuple[str, ...], **rest: Any) -> ReextractionRequest:
+    """The request that names of sites, numbers of articles and addresses make. Raises ArticleNotFound for what is none
+    of them."""
+    sites: list[str] = []
+    articles: list[int] = []
+    for word in words:
+        try:
+            articles.append(find_article(db, word))
+            continue
+        except ArticleNotFound as unknown:
+            error = unknown
+        try:
+            sites.append(find_site(db, word)["name"])
+        except SiteNotFound as none:
+            raise none if "/" not in word and not word.isdigit() else error from none
+    return ReextractionRequest(tuple(dict.fromkeys(sites)), tuple(dict.fromkeys(articles)), **rest)
+
+
+def request_key(db: Database, request: ReextractionRequest) -> str:
+    """What tells a request from any other: also the rules that are known of the sites, which a reading follows."""
+    rules = db.execute("select count(*), max(id) from site_rules").fetchone()
+    return json.dumps({**asdict(request), "rules": list(rules)}, ensure_ascii=False)
+
+
+def selected_articles(db: Database, request: ReextractionRequest, done_by: int | None = None) -> list[int]:
+    """The numbers of the articles to read, in the order in which their captures lie in the WARC files; without those
+    that re-extraction `done_by` has looked at.
+
+    Of a million articles these are 8 MB.
+    """
+    where, values = ["1"], []
+    for column, given in (("a.site", request.sites), ("a.id", request.articles)):
+        if given:
+            where.append(f"{column} in (select value from json_each(?))")
+            values.append(json.dumps(given))
+    if len(where) == 3:  # a site and an article of another one
+        where = [f"({where[1]} or {where[2]})"]
+    if request.since or request.until:
+        where.append(
+            "exists (select 1 from captures k where k.id in (select a.capture_id union all select r.capture_id "
+            "from revisions r where r.article_id = a.id) and k.captured_at >= ? and k.captured_at < ?)"
+        )
+        values += [request.since, request.until or "~"]
+    if done_by is not None:
+        where.append("a.reextraction_id is not ?")
+        values.append(str(done_by))
+    return [
+        row[0]
+        for row in db.execute(
+            f"select a.id from articles a left join captures c on c.id = a.capture_id where {' and '.join(where)} "
+            "order by c.warc_file, c.warc_offset, a.id",
+            values,
+        )
+    ]
+
+
+_OF_LATER_READINGS = frozenset(LATEST) - {"url"}
+"""Fields that are taken from any later capture of a version, for a change of them makes none."""
+
+
+class RulesByTime:
+    """The rules of sites at any time, each set parsed once."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._turns: dict[int, list[datetime]] = {}
+        self._known: dict[tuple[int, int], SiteRules | None] = {}
+
+    def at(self, site_id: int, at: datetime) -> SiteRules | None:
+        if site_id not in self._turns:
+            times = self._db.execute(
+                "select since from site_rules where site_id = :site union "
+                "select until from site_rules where site_id = :site",
+                {"site": site_id},
+            )
+            self._turns[site_id] = sorted(t for (text,) in times if (t := moment(text)) is not None)
+        key = site_id, bisect_right(self._turns[site_id], at)
+        if key not in self._known:
+            self._known[key] = rules_at(self._db, site_id, at)
+        return self._known[key]
+
+
+class ReextractionReader:
+    """Reads articles of the archive `db` as `version` of this program, at the time `at` (ISO 8601 in UTC); `folder` is
+    the archive's own."""
+
+    def __init__(self, db: Database, folder: Path, version: str, at: str, request: ReextractionRequest) -> None:
+        self.db, self.version, self.at, self.request = db, version, at, request
+        self.fields = frozenset(request.fields or EVIDENCE)
+        self._folder = folder
+        self._rules = RulesByTime(db)
+        self._sites = {row["name"]: row["id"] for row in db.query("select id, name from sites")}
+
+    def read(self, article_id: int) -> ReextractedArticle:
+        """One article. Never raises for what a capture holds; faults of the database do."""
+        row = next(iter(self.db.query("select * from articles where id = ?", [article_id])), None)
+        return ReextractedArticle(article_id) if row is None else _Article(self, row).outcome()
+
+    def page(self, site: str, capture_id: int, url: str, lead: SourceHint | None, part_of: str = "") -> Article:
+        """A capture as today's extraction reads it, by the rules of its day. Raises UnreadableInput."""
+        response, capture = proven_response(self.db, self._folder, capture_id)
+        at = moment(capture["captured_at"])
+        assert at is not None
+        rules = self._rules.at(self._sites[site], at) if site in self._sites else None
+        kind = PageKind.PART if part_of else PageKind.POST
+
+        def read(by: SiteRules | None) -> Article:
+            return extract_page(
+                parse_page(response.body, url, response.content_type, at), lead, kind, part_of=part_of, rules=by
+            )
+
+        article = read(rules)
+        if article.read_by and rules is not None and (article.parts or article.part > 1):
+            article = read(rules.by_hand())  # all pages of a split post are read alike, as a crawl does
+        return validate_article(article, at)[0]
+
+
+class _Article:
+    """One article while it is read: its row of `articles`, and what came of it so far."""
+
+    def __init__(self, reader: ReextractionReader, row: dict[str, Any]) -> None:
+        self._reader, self._row = reader, row
+        self._unreadable: list[str] = []
+        self._left: list[str] = []
+        self._texts: list[tuple[str, str]] = []
+        self._pages = parts_of(reader.db, row["urlkey"])
+        self._lead = source_hint_of(reader.db, row["url"])
+
+    def outcome(self) -> ReextractedArticle:
+        rows = list(revision_rows(self._reader.db, "r.article_id = ? order by r.revision", [self._row["id"]]))
+        now = self._row["revision"]
+        stands = {
+            r["revision"]: article_from_row(self._row) if r["revision"] == now else article_from_revision(r)
+            for r in rows
+        }
+        found = [
+            v
+            for r in rows
+            if (v := self._version(self._row if r["revision"] == now else r, stands[r["revision"]])) is not None
+        ]
+        return ReextractedArticle(
+            self._row["id"],
+            self._row["url"],
+            seen_values(self._row),
+            self._with_edits(found, rows, stands),
+            tuple(self._texts),
+            tuple(self._unreadable),
+            tuple(self._left),
+            self._row["capture_id"] is None,
+        )
+
+    def _version(self, row: dict[str, Any], stored: Article) -> ReextractedRevision | None:
+        """One version; `row` is that of `articles` for the current one, that of `revisions` for any other."""
+        capture_id, is_current = row["capture_id"], row is self._row
+        if capture_id is None or not self._is_covered(capture_id):
+            return None
+        reading = self._read(row["revision"], capture_id, stored.url)
+        if reading is None:
+            return None
+        if is_current and self._pages:
+            reading = replace(reading, body=self._joined(reading))
+        then, own = self._entries(row, stored), (row.get("extractor"), capture_id, row.get("read_at"))
+        fresh = self._fresh(then, stored, reading, is_current=is_current)
+        later = self._later(then, own, stored, reading, fresh) if is_current else {}
+        fresh = [name for name in fresh if name not in later]
+        after = merge_reading(stored, reading, fresh)
+        reader = extractor_of(self._reader.version, reading)
+        whole = self._reader.fields.issuperset(EVIDENCE)
+        evidence = mixed(
+            then,
+            reading,
+            [*fresh, "encoding"],
+            own=own if whole else None,
+            other=None if whole else (reader, capture_id, self._reader.at),
+        )
+        for name, (other, of) in later.items():
+            if other is not None:
+                after = merge_reading(after, other, [name])
+                evidence = mixed(
+                    evidence, other, [name], other=(extractor_of(self._reader.version, other), of, self._reader.at)
+                )
+        differs = differing_fields(stored, after)
+        after = replace(after, post_id=reading.post_id, guid=reading.guid)
+        return ReextractedRevision(
+            row["revision"],
+            is_current,
+            capture_id,
+            reader if whole else None,
+            pack_evidence(evidence),
+            after if differs else None,
+            stored if differs else None,
+            differs,
+        )
+
+    def _fresh(self, then: list[Entry], stored: Article, reading: Article, *, is_current: bool) -> list[str]:
+        """The fields that are taken from the new reading of a capture."""
+        kept = lasting_fields(stored, then, reading, entries(reading), is_past=not is_current)
+        if self._pages and not is_current:
+            kept |= {"body", "credits"}  # which captures its further pages had is not known any more
+        return [name for name in EVIDENCE if name in self._reader.fields and name not in kept]
+
+    def _is_covered(self, capture_id: int) -> bool:
+        row = self._reader.db.execute("select captured_at from captures where id = ?", [capture_id]).fetchone()
+        return row is None or self._reader.request.covers(row[0])
+
+    def _read(self, number: int, capture_id: int, url: str) -> Article | None:
+        try:
+            reading = self._reader.page(self._row["site"], capture_id, url, self._lead)
+        except UnreadableInput as error:
+            self._unreadable.append(f"article {self._row['id']}, version {number}: {error}")
+            return None
+        if reading.kind is not PageKind.POST:
+            self._left.append(
+                f"article {self._row['id']}, version {number}: its capture is read as no post "
+                f"({reading.kind}: {reading.kind_rule})"
+            )
+            return None
+        return reading
+
+    def _entries(self, row: dict[str, Any], stored: Article) -> list[Entry]:
+        """The stored evidence; where none is stored, the stored values without a source."""
+        found = decode_evidence(self._reader.db, row) if row is self._row else unpack_evidence(row.get("evidence"))
+        return found or entries(replace(stored, evidence=()))
+
+    def _later(
+        self, then: list[Entry], own: tuple[Any, ...], stored: Article, reading: Article, fresh: list[str]
+    ) -> dict[str, tuple[Article | None, int]]:
+        """The fields that a later capture of the same version told: that capture read anew, and its number; None
+        where the stored value stays."""
+        out: dict[str, tuple[Article | None, int]] = {}
+        by = readers(then, own)
+        for name in set(fresh) & _OF_LATER_READINGS:
+            number = by.get(name, own)[1]
+            if number not in (None, own[1]):
+                out[name] = self._read(self._row["revision"], number, self._row["url"]), number
+        return out
+
+    def _joined(self, reading: Article) -> str:
+        """The text of a split post of today's readings of its pages; of one that cannot be read the text it had."""
+        texts: dict[int, str] = {}
+        for part in self._pages:
+            text = reading.body if part.number == 1 else self._part(part, reading)
+            if text is None:
+                continue
+            texts[part.number] = text
+            if text != part.text:
+                self._texts.append((urlkey(part.url), text))
+        return texts[0] if 0 in texts else join_parts([texts[n] for n in sorted(texts)])
+
+    def _part(self, part: StoredPart, first: Article) -> str | None:
+        row = self._reader.db.execute("select capture_id from pages where urlkey = ?", [urlkey(part.url)]).fetchone()
+        if part.text is None or row is None or row[0] is None:
+            return part.text
+        try:
+            lead = source_hint_of(self._reader.db, part.url)
+            shown = self._reader.page(self._row["site"], row[0], part.url, lead, self._row["url"])
+        except UnreadableInput as error:
+            self._unreadable.append(f"article {self._row['id']}, page {part.number}: {error}")
+            return part.text
+        return shown.body if shown.body and is_further_part(first, shown) else part.text
+
+    def _with_edits(
+        self, found: list[ReextractedRevision], rows: list[dict[str, Any]], stands: dict[int, Article]
+    ) -> tuple[ReextractedRevision, ...]:
+        """The versions with what their edits changed in today's words, where both sides of an edit were read anew."""
+        if not any(version.differs for version in found):
+            return tuple(found)
+        read = {v.revision: v.article or stands[v.revision] for v in found}
+        said = {
+            r["revision"]: (r.get("previous") or r["revision"] - 1, tuple(json.loads(r["changed"] or "[]")))
+            for r in rows
+        }
+        out = []
+        for version in found:
+            before, was = said[version.revision]
+            if before in read and version.revision > 1:
+                is_now = reread_edits(read[before], read[version.revision], was, self._reader.fields)
+                version = replace(version, changed=is_now if is_now != was else None)
+            out.append(version)
+        return tuple(out)

@@ -1,0 +1,262 @@
+"""What was read once more, put in the place of what is stored; and the record of each re-extraction."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from multiprocessing import connection, get_context, parent_process
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.maintenance.reextraction import (
+    ReextractedArticle,
+    ReextractedRevision,
+    ReextractionReader,
+    ReextractionRequest,
+    request_key,
+    seen_values,
+)
+from archiver.storage.article_tables.articles import overwrite
+from archiver.storage.article_tables.evidence import encode_evidence, unpack_evidence
+from archiver.storage.article_tables.revisions import rewrite_revision
+from archiver.storage.connection import open_archive, writing
+from archiver.storage.pages import last_rowid, stamp
+
+
+@dataclass(slots=True)
+class ReextractionTally:
+    """What a re-extraction came to so far. `fields`: by field the number of versions whose value differs."""
+
+    articles: int = 0
+    versions: int = 0
+    changed: int = 0
+    without_capture: int = 0
+    unreadable: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    fields: dict[str, int] = field(default_factory=dict)
+
+    def add(self, outcome: ReextractedArticle) -> None:
+        self.articles += 1
+        self.versions += len(outcome.versions)
+        self.changed += outcome.differs
+        self.without_capture += outcome.without_capture
+        self.unreadable += outcome.unreadable
+        self.left += outcome.left
+        for version in outcome.versions:
+            for name in version.differs:
+                self.fields[name] = self.fields.get(name, 0) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A re-extraction: its number, when it began, and how many articles it had looked at when it was stopped."""
+
+    id: int
+    started_at: str
+    done: int
+
+
+def begin_reextraction(db: Database, request: ReextractionRequest, version: str, at: datetime) -> Begun:
+    """Enter a re-extraction, or take up the last one where that was stopped and asked for the same."""
+    key = request_key(db, request)
+    with writing(db):
+        last = next(iter(db.query("select * from reextractions order by id desc limit 1")), None)
+        if last and not last["finished_at"] and (last["request"], last["version"]) == (key, version):
+            done = db.execute("select count(*) from articles where reextraction_id = ?", [last["id"]]).fetchone()[0]
+            return Begun(last["id"], last["started_at"], done)
+        db.table("reextractions").insert({"started_at": stamp(at), "version": version, "request": key})
+        return Begun(last_rowid(db), stamp(at), 0)
+
+
+def finish_reextraction(db: Database, number: int, tally: ReextractionTally, at: datetime) -> None:
+    with writing(db):
+        db.table("reextractions").update(
+            number,
+            {
+                "finished_at": stamp(at),
+                "changed": tally.changed,
+                "unreadable": len(tally.unreadable),
+                "articles": db.execute("select count(*) from articles where reextraction_id = ?", [number]).fetchone()[
+                    0
+                ],
+            },
+        )
+
+
+def write_reextraction(db: Database, outcomes: Sequence[ReextractedArticle], begun: Begun) -> list[ReextractedArticle]:
+    """Write these in one transaction. Returns those that were not written, since the article has been written by a
+    crawl after it was read: they are to be read again."""
+    stale = []
+    with writing(db):
+        for outcome in outcomes:
+            row = next(iter(db.query("select * from articles where id = ?", [outcome.article_id])), None)
+            if row is None:
+                continue
+            if seen_values(row) != outcome.seen:
+                stale.append(outcome)
+                continue
+            for version in outcome.versions:
+                (_write_current if version.is_current else _write_past)(db, row, version, begun)
+            for key, text in outcome.parts:
+                db.execute("update article_parts set text = ? where urlkey = ?", [text, key])
+            db.execute("update articles set reextraction_id = ? where id = ?", [begun.id, row["id"]])
+    return stale
+
+
+def _write_current(db: Database, row: dict[str, Any], version: ReextractedRevision, begun: Begun) -> None:
+    whole = version.extractor is not None
+    read_at = begun.started_at if whole else row["read_at"]
+    evidence = unpack_evidence(version.evidence)
+    if version.article is not None:
+        overwrite(db, row, version.article, version.extractor, evidence=evidence, read_at=read_at)
+        rewrite_revision(db, row["id"], version.revision, version.article)
+    else:
+        db.table("articles").update(
+            row["id"],
+            {
+                "evidence": encode_evidence(db, evidence, row),
+                "read_at": read_at,
+                "extractor": version.extractor if whole else row["extractor"],
+            },
+        )
+    _write_edit(db, row["id"], version)
+
+
+def _write_past(db: Database, row: dict[str, Any], version: ReextractedRevision, begun: Begun) -> None:
+    if version.article is not None:
+        rewrite_revision(db, row["id"], version.revision, version.article)
+    extractor, read_at = ("", "") if version.extractor is None else (version.extractor, begun.started_at)
+    db.execute(
+        "update revisions set evidence = ?, extractor = coalesce(nullif(?, ''), extractor), "
+        "read_at = coalesce(nullif(?, ''), read_at) where article_id = ? and revision = ?",
+        [version.evidence, extractor, read_at, row["id"], version.revision],
+    )
+    _write_edit(db, row["id"], version)
+
+
+def _write_edit(db: Database, article_id: int, version: ReextractedRevision) -> None:
+    if version.changed is not None:
+        db.execute(
+            "update revisions set changed = ? where article_id = ? and revision = ?",
+            [json.dumps(list(version.changed)), article_id, version.revision],
+        )
+
+
+# One re-extraction: articles are read, by whichever processes, and written in batches by this one.
+
+_BATCH = 200
+Read = Callable[[list[int]], Iterable[list[ReextractedArticle]]]
+"""Reads these articles once more, and yields the outcomes in any order."""
+
+
+def reextract(
+    db: Database,
+    begun: Begun | None,
+    ids: list[int],
+    read: Read,
+    take: Callable[[ReextractedArticle], None] = lambda outcome: None,
+) -> ReextractionTally:
+    """Read the articles `ids` and write what differs; without `begun` nothing is written. `take` gets each outcome once
+    it is settled. An article that a crawl has written since it was read is read again."""
+    tally, waiting = ReextractionTally(), list[ReextractedArticle]()
+
+    def settle() -> list[int]:
+        stale = write_reextraction(db, waiting, begun) if begun else []
+        for outcome in waiting:
+            if outcome not in stale:
+                tally.add(outcome)
+                take(outcome)
+        waiting.clear()
+        return [outcome.article_id for outcome in stale]
+
+    todo = ids
+    while todo:
+        again: list[int] = []
+        for outcomes in read(todo):
+            waiting += outcomes
+            if len(waiting) >= _BATCH:
+                again += settle()
+        todo = again + settle()
+    if begun:
+        finish_reextraction(db, begun.id, tally, datetime.now(UTC))
+    return tally
+
+
+# Articles read once more by several processes: each opens the archive for itself and reads; one process writes.
+
+_CHUNK = 40
+"""Articles that go to a process at a time: captures that lie beside one another."""
+_FEW = 4 * _CHUNK
+"""Articles that are read before other processes have started."""
+_reader: ReextractionReader | None = None
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def reextract_all(
+    archive: Path, version: str, at: str, request: ReextractionRequest, ids: list[int], workers: int
+) -> Iterator[list[ReextractedArticle]]:
+    """Every article of `ids` read once more, in chunks, in no certain order."""
+    if workers <= 1 or len(ids) <= _FEW:
+        _open(archive, version, at, request)
+        yield from map(_read, _chunks(ids))
+        _close()
+        return
+    # A forked process would share the open database, which SQLite forbids (howtocorrupt, section 2.6).
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin, (archive, version, at, request, list(sys.path)))
+    chunks = _chunks(ids)
+    try:
+        waiting: set[Future[list[ReextractedArticle]]] = {
+            pool.submit(_read, one) for one in islice(chunks, 3 * workers)
+        }
+        while waiting:
+            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            waiting |= {pool.submit(_read, one) for one in islice(chunks, len(done))}
+            for future in done:
+                yield future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _chunks(ids: list[int]) -> Iterator[tuple[int, ...]]:
+    return (tuple(ids[n : n + _CHUNK]) for n in range(0, len(ids), _CHUNK))
+
+
+def _begin(archive: Path, version: str, at: str, request: ReextractionRequest, path: list[str]) -> None:
+    """In a process of its own: Ctrl-C is for the one that writes, and a killed parent is not outlived."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=lambda: (connection.wait([parent.sentinel]), os._exit(1)), daemon=True).start()
+    sys.path[:] = path
+    _open(archive, version, at, request)
+
+
+def _open(archive: Path, version: str, at: str, request: ReextractionRequest) -> None:
+    global _reader
+    _reader = ReextractionReader(open_archive(archive, read_only=True), archive.parent, version, at, request)
+
+
+def _close() -> None:
+    global _reader
+    if _reader is not None:
+        _reader.db.close()
+    _reader = None
+
+
+def _read(ids: tuple[int, ...]) -> list[ReextractedArticle]:
+    assert _reader is not None
+    return [_reader.read(number) for number in ids]

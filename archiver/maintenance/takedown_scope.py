@@ -1,0 +1,234 @@
+"""What of an archive shows a post: its rows, its addresses, its captures, and the words by which the rest is found."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.articles.identity import folded
+from archiver.storage.article_tables.revisions import article_from_revision, revision_rows
+from archiver.urls import urlkey
+
+# Whether a page, feed or API answer shows a text: the same words one after the other, whatever stands between them.
+
+_RUN = 8
+"""Words in a row that two texts share by no chance."""
+_FEWEST = 4
+"""Words of a title, or of a text shorter than a run, below which it is no sign."""
+_TAG = re.compile(r"<!\[CDATA\[|<[^<>]*>")
+_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)")
+_CHARSET = re.compile(r"charset=[\"']?([\w.:-]+)", re.IGNORECASE)
+_NO_TEXT = ("image/", "audio/", "video/", "font/")
+
+
+class QuoteDetector:
+    """The words of some texts, given as pairs of title and text."""
+
+    def __init__(self, texts: Iterable[tuple[str, str]]) -> None:
+        self._runs: set[str] = set()
+        self._phrases: set[str] = set()
+        for title, text in texts:
+            words = folded(text).split()
+            self._runs.update(_runs(words))
+            for few in (folded(title).split(), words if len(words) < _RUN else []):
+                if len(few) >= _FEWEST:
+                    self._phrases.add(f" {' '.join(few)} ")
+
+    def __bool__(self) -> bool:
+        return bool(self._runs or self._phrases)
+
+    def shown_in(self, body: bytes, content_type: str) -> bool:
+        """Whether a body (its content coding undone) shows eight words in a row of a text, or a whole title."""
+        if content_type.lower().startswith(_NO_TEXT):
+            return False
+        words = _plain(body, content_type).split()
+        if any(run in self._runs for run in _runs(words)):
+            return True
+        whole = f" {' '.join(words)} "
+        return any(phrase in whole for phrase in self._phrases)
+
+
+def _runs(words: list[str]) -> Iterator[str]:
+    return (" ".join(words[at : at + _RUN]) for at in range(len(words) - _RUN + 1))
+
+
+def _plain(body: bytes, content_type: str) -> str:
+    """Words alone: of markup, of markup that is escaped in a feed, and of texts in JSON."""
+    found = _CHARSET.search(content_type)
+    try:
+        text = body.decode(found[1] if found else "utf-8", "replace")
+    except LookupError:
+        text = body.decode("utf-8", "replace")
+    if "json" in content_type.lower() or text.lstrip()[:1] in ("{", "["):
+        text = _ESCAPE.sub(_unescaped, text)
+    for _ in range(2):
+        text = _TAG.sub(" ", html.unescape(text))
+    return folded(text)
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    sign = match[1]
+    return chr(int(sign[1:], 16)) if len(sign) > 1 else sign if sign in '"/\\' else " "
+
+
+_EMPTY = "sha1:3I42H3S6NNFQ2MSVX7XZKYAYSCX5QBYJ"
+"""The digest of no payload at all: redirects and the like share it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Another article (by its number) with the text of one, or nearly that; `how` they are alike."""
+
+    article: int
+    url: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakedownScope:
+    """What a removal takes out. `captures` are numbers of rows, `copies` other articles with the same or nearly the
+    same text, which stay."""
+
+    article_id: int
+    url: str
+    site: str
+    title: str
+    versions: int
+    addresses: tuple[str, ...]
+    captures: tuple[int, ...]
+    copies: tuple[Copy, ...]
+
+
+def takedown_scope(db: Database, article_id: int) -> TakedownScope:
+    """What goes with the article of this number, which is there."""
+    row = next(iter(db.query("select * from articles where id = ?", [article_id])))
+    urls = addresses_of(db, row)
+    many = db.execute("select count(*) from revisions where article_id = ?", [article_id]).fetchone()[0]
+    return TakedownScope(
+        article_id,
+        row["url"],
+        row["site"],
+        row["title"],
+        many,
+        tuple(urls),
+        tuple(sorted(own_captures(db, article_id, urls))),
+        tuple(Copy(*row) for row in _copies(db, article_id)),
+    )
+
+
+def addresses_of(db: Database, row: dict[str, Any]) -> list[str]:
+    """Every address at which the post was seen; never its site's home page, which may have led to it."""
+    homes = {
+        urlkey(url)
+        for start, host, path in db.execute("select start_url, host, path from sites where name = ?", [row["site"]])
+        for url in (start, f"http://{host}{path}")
+    }
+    found = [
+        row["url"],
+        *(
+            url
+            for (url,) in db.execute(
+                "select url from article_urls where article_id = ? union select url from pages where article_id = ? union "
+                "select url from article_parts where post_urlkey = ?",
+                [row["id"], row["id"], row["urlkey"]],
+            )
+        ),
+    ]
+    own = {urlkey(url): url for url in reversed(found)}
+    return [url for key, url in own.items() if key not in homes and not _of_another(db, key, row["id"])]
+
+
+def _of_another(db: Database, key: str, article_id: int) -> bool:
+    return (
+        db.execute("select 1 from article_urls where urlkey = ? and article_id <> ?", [key, article_id]).fetchone()
+        is not None
+    )
+
+
+def own_requisites(db: Database, article_id: int | None) -> list[tuple[int, str]]:
+    """Images and the like that no page but those of this post needs: their numbers and addresses."""
+    return db.execute(
+        "select r.id, r.url from requisites r where id in (select requisite_id from article_requisites "
+        "where article_id = :id) and not exists (select 1 from article_requisites l where l.requisite_id = r.id and "
+        "l.article_id <> :id) and not exists (select 1 from requisite_parts p where p.requisite_id = r.id) and "
+        "not exists (select 1 from requisites o where o.url = r.url and o.id <> r.id)",
+        {"id": article_id},
+    ).fetchall()
+
+
+def own_captures(db: Database, article_id: int | None, urls: list[str]) -> set[int]:
+    """The captures of a post: those that prove a version of it, all at its addresses that prove no other article, and
+    those of images and the like that it alone needs.
+
+    Those of another article that stood at one of its addresses stay.
+    """
+    urls = [*urls, *(url for _, url in own_requisites(db, article_id))]
+    both = json.dumps([f"{scheme}://{url.partition('://')[2]}" for url in urls for scheme in ("http", "https")])
+    found = {
+        row[0]
+        for row in db.execute(
+            "select capture_id from revisions where article_id = :id and capture_id is not null union "
+            "select capture_id from articles where id = :id and capture_id is not null union "
+            "select id from captures where article_id = :id union "
+            "select id from captures where url in (select value from json_each(:urls))",
+            {"id": article_id, "urls": both},
+        )
+    }
+    numbers = json.dumps(sorted(found))
+    others = {
+        row[0]
+        for row in db.execute(
+            "select capture_id from articles where id is not :id and capture_id in (select value from json_each(:n)) union "
+            "select capture_id from revisions where article_id is not :id and capture_id in "
+            "(select value from json_each(:n))",
+            {"id": article_id, "n": numbers},
+        )
+    }
+    return found - others
+
+
+def payloads_of(db: Database, captures: set[int], *, shared: bool = False) -> set[str]:
+    """The digests of what these captures show and no other does; with `shared` those that others show, too."""
+    numbers = json.dumps(sorted(captures))
+    return {
+        row[0]
+        for row in db.execute(
+            "select distinct digest from captures c where status = 200 and digest <> :empty and digest <> '' and id in "
+            "(select value from json_each(:n)) and :shared = exists (select 1 from captures o where o.digest = c.digest "
+            "and o.id not in (select value from json_each(:n)))",
+            {"empty": _EMPTY, "n": numbers, "shared": shared},
+        )
+    }
+
+
+def texts_of(db: Database, article_id: int) -> Iterator[tuple[str, str]]:
+    """Each title and text that a post had, and those of its further pages."""
+    for row in revision_rows(db, "article_id = ?", [article_id]):
+        said = article_from_revision(row)
+        yield said.title or "", said.body or ""
+        yield "", said.description or ""
+    yield from db.execute("select title, body from articles where id = ?", [article_id])
+    yield from (
+        ("", text)
+        for (text,) in db.execute(
+            "select text from article_parts where post_urlkey = (select urlkey from articles where id = ?) and text is "
+            "not null",
+            [article_id],
+        )
+    )
+
+
+def _copies(db: Database, article_id: int) -> Iterator[tuple[int, str, str]]:
+    yield from db.execute(
+        "select id, url, 'the same text' from articles where id <> :id and content_digest = "
+        "(select content_digest from articles where id = :id) union "
+        "select a.id, a.url, n.reason from near_duplicates n join articles a on a.id = n.article_id + n.other_id - :id "
+        "where n.article_id = :id or n.other_id = :id order by 1",
+        {"id": article_id},
+    )

@@ -1,0 +1,170 @@
+"""Articles against their own digests, facets and versions; and, on wish, against what today reads in their captures."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.articles.identity import content_digest, meaning_digest
+from archiver.fields import LATEST, LINKS, PAGE_FIELDS
+from archiver.items import Article
+from archiver.maintenance import reextraction
+from archiver.maintenance.verify_database import VerifyFinding
+from archiver.storage.article_tables.revisions import article_from_revision, article_from_row, revision_rows
+from archiver.urls import urlkey
+
+_COMPARE = "Compare it with 'archiver show {0} --revision {1}' and its capture, and write back what it was."
+_REPAIR = "Run 'archiver verify --repair': it makes them anew from the article."
+Row = dict[str, Any]
+
+
+def check_articles(db: Database, ids: Sequence[int]) -> Iterator[VerifyFinding]:
+    """These articles, in one snapshot that the caller holds: their text as it was stored, facets, versions 1 to n."""
+    marks = ",".join("?" * len(ids))
+    kept: dict[int, list[Row]] = defaultdict(list)
+    for row in revision_rows(db, f"r.article_id in ({marks}) order by r.article_id, r.revision", ids):
+        kept[row["article_id"]].append(row)
+    facets = _facets(db, ids, marks)
+    for row in db.query(f"select * from articles where id in ({marks}) order by id", ids):
+        own = kept[row["id"]]
+        try:
+            article = article_from_row(row)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            continue  # which column it is, the check of all values says
+        yield from _text(row, article, own)
+        yield from _numbers(row, own)
+        yield from _facet_findings(row, article, facets)
+
+
+def _text(row: Row, article: Article, versions: list[Row]) -> Iterator[VerifyFinding]:
+    """One finding an article, whatever of it is another than when it was stored."""
+    differing = []
+    if (content_digest(article.body) or None) != row["content_digest"]:
+        differing.append("its text has another digest (content_digest)")
+    if row["meaning_digest"] != meaning_digest(article):
+        differing.append("its fields have another digest (meaning_digest)")
+    if _key(article.url) != row["urlkey"]:
+        differing.append("its address has another urlkey")
+    current = next((v for v in versions if v["revision"] == row["revision"]), None)
+    if current is not None and (names := _unlike(article, _version(current))):
+        differing.append(f"version {row['revision']}, the current one, has another {', '.join(names)}")
+    if differing:
+        yield VerifyFinding(
+            "article-altered",
+            f"article {row['id']}",
+            f"Article {row['id']} ({row['url']}) was changed by another program: {'; '.join(differing)}",
+            _COMPARE.format(row["id"], row["revision"]),
+        )
+    for version in versions:
+        told = _version(version)
+        if told is not None and version["meaning_digest"] != meaning_digest(told):
+            yield VerifyFinding(
+                "version-altered",
+                f"article {row['id']} version {version['revision']}",
+                f"Version {version['revision']} of article {row['id']} was changed by another program: its "
+                "fields have another digest",
+                "Take the row of 'revisions' back from a backup.",
+            )
+
+
+def _unlike(article: Article, version: Article | None) -> list[str]:
+    """The fields that an article and its current version do not share; some follow the page without a new version."""
+    return (
+        []
+        if version is None
+        else [name for name in PAGE_FIELDS if name not in LATEST and getattr(article, name) != getattr(version, name)]
+    )
+
+
+def _key(url: str) -> str:
+    try:
+        return urlkey(url)
+    except ValueError:
+        return ""
+
+
+def _version(row: Row) -> Article | None:
+    try:
+        return article_from_revision(row)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None  # another check reports that it is no JSON
+
+
+def _numbers(row: Row, versions: list[Row]) -> Iterator[VerifyFinding]:
+    numbers = [version["revision"] for version in versions]
+    last = max([row["revision"], *numbers])
+    if numbers and (lacking := sorted(set(range(1, last + 1)) - set(numbers))):
+        yield VerifyFinding(
+            "versions-missing",
+            f"article {row['id']}",
+            f"Of the {last} versions of article {row['id']} there is no {', '.join(map(str, lacking))}",
+            "Take the rows of 'revisions' back from a backup.",
+        )
+
+
+def _facets(db: Database, ids: Sequence[int], marks: str) -> dict[str, dict[int, list[Any]]]:
+    out: dict[str, dict[int, list[Any]]] = {}
+    for link in LINKS:
+        found = out[link.table] = defaultdict(list)
+        for article_id, name in db.execute(
+            f"select l.article_id, t.name from {link.table_of_links} l left join {link.table} t "
+            f"on t.id = l.{link.key} where l.article_id in ({marks}) order by l.article_id, l.position",
+            ids,
+        ):
+            found[article_id].append(name)
+    out["geotags"] = defaultdict(list)
+    for row in db.query(f"select * from geotags where article_id in ({marks})", ids):
+        out["geotags"][row["article_id"]].append(row)
+    return out
+
+
+def _facet_findings(row: Row, article: Article, facets: dict[str, dict[int, list[Any]]]) -> Iterator[VerifyFinding]:
+    differing = [
+        link.table
+        for link in LINKS
+        if facets[link.table][row["id"]] != list(dict.fromkeys(getattr(article, link.table)))
+    ]
+    tags = [asdict(tag) for tag in article.geotags]
+    there = facets["geotags"][row["id"]]
+    if Counter(_place(tag) for tag in tags) != Counter(_place(tag) for tag in there):
+        differing.append("geotags")
+    if differing:
+        yield VerifyFinding(
+            "facets-differ",
+            f"article {row['id']}",
+            f"The tables of {', '.join(differing)} say otherwise than article {row['id']}",
+            _REPAIR,
+            "facets",
+        )
+
+
+def _place(tag: Row) -> tuple[Any, ...]:
+    return tuple(tag.get(name) for name in ("latitude", "longitude", "placename", "region", "role", "source"))
+
+
+def check_rereading(db: Database, folder: Path, ids: Sequence[int]) -> Iterator[VerifyFinding]:
+    """Titles and texts that today's extraction reads otherwise in the capture than they are stored."""
+    sites = {row[0]: row[1] for row in db.execute("select name, id from sites")}
+    marks = ",".join("?" * len(ids))
+    for row in db.query(f"select * from articles where id in ({marks}) and capture_id is not null order by id", ids):
+        readings = reextraction.readings_of_capture(db, folder, row, sites.get(row["site"], 0))
+        said = [{name for name in ("title", "body") if getattr(one, name) != row[name]} for one in readings]
+        if said and all(said):
+            fewest = min(said, key=len)
+            yield VerifyFinding(
+                "reads-otherwise",
+                f"article {row['id']}",
+                f"Today's extraction reads another {' and '.join(sorted(fewest, reverse=True))} in the "
+                f"capture of article {row['id']} ({row['url']})",
+                "It may be told by the site's API or feed, or be read better now: look at 'archiver show "
+                f"{row['id']} --evidence'.",
+            )
+
+
+def ids_of(db: Database) -> list[int]:
+    return [row[0] for row in db.execute("select id from articles order by id")]

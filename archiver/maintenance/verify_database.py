@@ -1,0 +1,600 @@
+"""What points to what, where SQLite does not watch it; and the clusters against their members."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from sqlite_utils import Database
+
+from archiver.fields import STORED_LISTS, STORED_TIMES
+from archiver.storage.article_tables import evidence
+from archiver.storage.column_values import stored_time
+from archiver.storage.full_text import TOKENIZER
+from archiver.storage.migrations import migrations
+from archiver.storage.page_discoveries import COUNTED
+from archiver.urls import urlkey
+
+# What a check found.
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyFinding:
+    """One thing that is not as it should be. `kind` is a word for programs, `subject` the article, file and offset,
+    table or row; `remedy` a sentence that says what to do. `mend` names the repair that can put it right (`repair`).
+    """
+
+    kind: str
+    subject: str
+    sentence: str
+    remedy: str
+    mend: str = ""
+
+
+def first_of(findings: Iterable[VerifyFinding], most: int = 50) -> Iterator[VerifyFinding]:
+    """The first of many like findings; the last one given out counts the others."""
+    more, last = 0, None
+    for number, finding in enumerate(findings):
+        if number < most:
+            yield finding
+        else:
+            more, last = more + 1, finding
+    if last is not None:
+        yield VerifyFinding(
+            last.kind,
+            last.subject,
+            f"{more:,} more like the one before, the last of them {last.subject}",
+            last.remedy,
+            last.mend,
+        )
+
+
+def counted_noun(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+# What stands in the columns: types, what must not be empty, times, JSON. Another program may write anything.
+
+REQUIRED = {
+    "captures": ("url", "captured_at", "status", "digest", "warc_file", "warc_offset", "warc_length", "record_type"),
+    "revisions": ("article_id", "revision", "observed_at", "content", "title"),
+    "aliases": ("urlkey", "url", "article_id", "kind"),
+    "article_urls": ("urlkey", "url", "article_id", "kind"),
+    "page_discoveries": ("page_id", "source", "first_seen"),
+    "page_sources": ("page_id", "source", "first_seen", "last_seen"),
+}
+"""Columns that are never empty, though the table would take it."""
+TIMES = {
+    "sites": ("added_at", "quiet_until", "soft_not_found_at"),
+    "runs": ("started_at", "finished_at"),
+    "captures": ("captured_at",),
+    "pages": ("lastmod", "found_at", "fetched_at", "changed_at", "due_at"),
+    "page_discoveries": ("first_seen", "last_seen", "first_capture", "last_capture"),
+    "page_sources": ("first_seen", "last_seen", "first_capture", "last_capture"),
+    "articles": (*STORED_TIMES, "read_at"),
+    "aliases": ("first_seen",),
+    "article_urls": ("first_seen",),
+    "revisions": ("observed_at", "seen_again_at", "read_at"),
+    "site_rules": ("learned_at", "since", "until"),
+    "host_files": ("fetched_at",),
+    "clusters": ("since",),
+    "requisites": ("found_at", "fetched_at", "due_at"),
+    "reextractions": ("started_at", "finished_at"),
+}
+JSON = {
+    "sites": ("settings", "soft_not_found", "untrusted"),
+    "pages": ("source_hints",),
+    "revisions": ("changed", "content", "evidence"),
+    "articles": (*STORED_LISTS, "evidence"),
+}
+_TYPES = {
+    "INTEGER": ("integer",),
+    "TEXT": ("text",),
+    "FLOAT": ("real", "integer"),
+    "REAL": ("real", "integer"),
+    "BLOB": ("blob",),
+}
+_REMEDY = "Another program wrote it: write back what it was, from a backup or from the article's versions."
+
+
+def check_values(db: Database) -> Iterator[VerifyFinding]:
+    """Every column of every table that the archive knows."""
+    db.register_function(lambda text: stored_time(text) is not None, name="is_time", deterministic=True, replace=True)
+    tables = {
+        name: sql
+        for name, sql in db.execute("select name, sql from sqlite_master where type = 'table'")
+        if not name.startswith(("articles_fts", "sqlite_", "_"))
+    }
+    for table, sql in sorted(tables.items()):
+        info = db.execute(f'pragma table_info("{table}")').fetchall()
+        columns = {row[1]: row[2].upper() for row in info}
+        keys = ["rowid"]
+        if "without rowid" in (sql or "").lower():
+            keys = [f'"{row[1]}"' for row in sorted(info, key=lambda row: row[5]) if row[5]]
+        tests: list[tuple[str, str, str]] = []
+        for name, declared in columns.items():
+            if kinds := _TYPES.get(declared):
+                listed = ", ".join(f"'{kind}'" for kind in (*kinds, "null"))
+                tests.append((name, "wrong-type", f'typeof("{name}") not in ({listed})'))
+        tests += [(name, "empty", f'"{name}" is null') for name in REQUIRED.get(table, ()) if name in columns]
+        tests += [
+            (name, "no-time", f'typeof("{name}") = \'text\' and not is_time("{name}")')
+            for name in TIMES.get(table, ())
+            if name in columns
+        ]
+        tests += [
+            (name, "no-json", f'typeof("{name}") = \'text\' and not json_valid("{name}")')
+            for name in JSON.get(table, ())
+            if name in columns
+        ]
+        yield from first_of(_failing(db, table, keys, tests))
+
+
+_SAYS = {
+    "wrong-type": "of another type than the column",
+    "empty": "empty, and must not be",
+    "no-time": "no time in ISO 8601",
+    "no-json": "no JSON",
+}
+
+
+def _failing(db: Database, table: str, keys: list[str], tests: list[tuple[str, str, str]]) -> Iterator[VerifyFinding]:
+    if not tests:
+        return
+    flags = ", ".join(f"({test})" for _, _, test in tests)
+    where = " or ".join(f"({test})" for _, _, test in tests)
+    named, same = ", ".join(keys), " and ".join(f"{key} is ?" for key in keys)
+    for row in db.execute(f'select {named}, {flags} from "{table}" where {where}'):
+        key, failed = row[: len(keys)], row[len(keys) :]
+        for (name, kind, _), wrong in zip(tests, failed, strict=True):
+            if wrong:
+                value = db.execute(f'select "{name}" from "{table}" where {same}', key).fetchone()[0]
+                number = " ".join(map(str, key))
+                yield VerifyFinding(
+                    kind,
+                    f"{table} row {number}",
+                    f"{name} in row {number} of {table} is {_SAYS[kind]} ({str(value)[:60]!r})",
+                    _REMEDY,
+                )
+
+
+_REBUILD = "Run 'archiver verify --repair': it makes the clusters anew from the links."
+_SKETCH = "Run 'archiver clusters --rebuild': it makes the index of near copies anew."
+_LOST = (
+    "Article {0} was deleted by another program: take it back from a backup, or crawl the site again with "
+    "'archiver crawl SITE --full'."
+)
+
+
+def check_references(db: Database) -> Iterator[VerifyFinding]:
+    """References that are no foreign keys, and articles that nothing leads to."""
+    yield from first_of(
+        VerifyFinding(
+            "row-dangling",
+            f"page {url}",
+            f"The page {url} belongs to article {number}, which is not there",
+            _LOST.format(number),
+        )
+        for url, number in db.execute(
+            "select url, article_id from pages p where article_id is not null "
+            "and not exists (select 1 from articles a where a.id = p.article_id)"
+        )
+    )
+    yield from first_of(
+        VerifyFinding(
+            "page-unproved",
+            f"page {url}",
+            f"The page {url} is said to be archived, and belongs to no article",
+            "Run 'archiver verify --repair': it follows the page's address to its article.",
+            "pages",
+        )
+        for (url,) in db.execute(
+            "select url from pages where article_id is null and kind = 'post' and outcome in ('archived', 'unchanged')"
+        )
+    )
+    yield from first_of(
+        VerifyFinding(
+            "gone-before-seen",
+            f"article {number}",
+            f"Article {number} ({url}) is said to be gone since {gone}, and was first seen at {seen}",
+            "Another program wrote it: crawl the site again with 'archiver crawl "
+            "SITE --full', which finds out whether the post is there.",
+        )
+        for number, url, gone, seen in db.execute(
+            "select id, url, gone_at, first_seen from articles where gone_at < first_seen"
+        )
+    )
+    yield from first_of(
+        VerifyFinding(
+            "versions-missing",
+            f"article {number}",
+            f"Article {number} has no versions",
+            "Take the rows of 'revisions' back from a backup.",
+        )
+        for (number,) in db.execute(
+            "select id from articles a where not exists (select 1 from revisions r where r.article_id = a.id)"
+        )
+    )
+    yield from first_of(
+        VerifyFinding(
+            "address-missing",
+            f"article {number}",
+            f"No address leads to article {number} ({url})",
+            "Take the rows of 'aliases' back from a backup, or crawl the site again.",
+        )
+        for number, url in db.execute(
+            "select id, url from articles a where not exists (select 1 from article_urls d where d.article_id = a.id)"
+        )
+    )
+    yield from first_of(
+        VerifyFinding(
+            "row-dangling",
+            f"article {number}",
+            f"Who told a value of article {number} ({url}) is not known any more: {kind} is not in evidence_kinds",
+            "Take the rows of 'evidence_kinds' back from a backup, or run 'archiver reextract'.",
+        )
+        for number, url, kind in db.execute(
+            f"select a.id, a.url, {evidence.NUMBER} as kind from articles a, "
+            "json_each(iif(json_valid(a.evidence), a.evidence, '[]')) e "
+            "where kind not in (select id from evidence_kinds)"
+        )
+    )
+
+
+def check_captures_of_articles(db: Database) -> Iterator[VerifyFinding]:
+    """Articles whose capture is of another page: of an address that leads nowhere, or is another article's and proves
+    that one. An address that a site gave to another post later is none of these."""
+    db.register_function(_key, deterministic=True, replace=True)
+    yield from first_of(
+        VerifyFinding(
+            "capture-strange",
+            f"article {number}",
+            f"The capture of article {number} ({url}) is of {captured}, which is no address of it",
+            "Another program changed capture_id: write back that of its version.",
+        )
+        for number, url, captured in db.execute(
+            "select a.id, a.url, c.url from articles a join captures c on c.id = a.capture_id where c.url <> a.url "
+            "and not exists (select 1 from article_urls d where d.article_id = a.id and d.urlkey = _key(c.url)) "
+            "and (not exists (select 1 from article_urls d where d.urlkey = _key(c.url)) or exists (select 1 from "
+            "article_urls d join revisions r on r.article_id = d.article_id where d.urlkey = _key(c.url) "
+            "and r.capture_id = c.id))"
+        )
+    )
+
+
+def _key(url: object) -> str:
+    try:
+        return urlkey(str(url))
+    except ValueError:
+        return ""
+
+
+def check_tombstones(db: Database) -> Iterator[VerifyFinding]:
+    """Removals that were stopped half-way, and removed posts that are there again."""
+    for (url,) in db.execute("select url from tombstones where erased_at is null and allowed_at is null"):
+        yield VerifyFinding(
+            "removal-unfinished",
+            f"article {url}",
+            f"Of {url}, which was removed, something may still be in a file of the archive",
+            "Run 'archiver remove --finish'.",
+        )
+    yield from first_of(
+        VerifyFinding(
+            "removed-again",
+            f"article {number}",
+            f"Article {number} has the address {url} of a post that was removed",
+            f"Run 'archiver remove {number}', or 'archiver remove --allow {url}' to keep it.",
+        )
+        for number, url in db.execute(
+            "select d.article_id, d.url from article_urls d join tombstone_urls r on r.urlkey = d.urlkey join "
+            "tombstones m on m.id = r.tombstone_id where m.erased_at is not null"
+        )
+    )
+
+
+def check_clusters(db: Database) -> Iterator[VerifyFinding]:
+    """Sizes and sources of the clusters, members without a cluster, links across clusters, entries without a sketch."""
+    yield from first_of(
+        VerifyFinding(
+            "cluster-differs",
+            f"cluster {number}",
+            f"Cluster {number} is said to have {counted_noun(size, 'member')} and has {members}",
+            _REBUILD,
+            "clusters",
+        )
+        for number, size, members in db.execute(
+            "select c.id, c.size, count(a.id) from clusters c left join articles a on a.cluster_id = c.id "
+            "group by c.id having c.size <> count(a.id)"
+        )
+    )
+    yield from first_of(
+        VerifyFinding(
+            "cluster-differs",
+            f"article {number}",
+            f"Article {number} is in cluster {cluster}, which is not there",
+            _REBUILD,
+            "clusters",
+        )
+        for number, cluster in db.execute(
+            "select id, cluster_id from articles where cluster_id is not null "
+            "and cluster_id not in (select id from clusters)"
+        )
+    )
+    yield from first_of(
+        VerifyFinding(
+            "cluster-differs",
+            f"cluster {number}",
+            f"The source of cluster {number}, article {source}, is no member of it",
+            _REBUILD,
+            "clusters",
+        )
+        for number, source in db.execute(
+            "select c.id, c.source_id from clusters c join articles a on a.id = "
+            "c.source_id where a.cluster_id is not c.id"
+        )
+    )
+    yield from first_of(
+        VerifyFinding(
+            "cluster-differs",
+            f"article {one}",
+            f"Articles {one} and {other} are near copies and not in one cluster",
+            _REBUILD,
+            "clusters",
+        )
+        for one, other in db.execute(
+            "select n.article_id, n.other_id from near_duplicates n join articles a on a.id = n.article_id "
+            "join articles b on b.id = n.other_id where a.cluster_id is not b.cluster_id or a.cluster_id is null"
+        )
+    )
+    yield from first_of(
+        VerifyFinding(
+            "sketch-missing",
+            f"article {number}",
+            f"Article {number} is in the index of near copies without its sketch",
+            _SKETCH,
+        )
+        for (number,) in db.execute(
+            "select distinct b.article_id from lsh_bands b join articles a on a.id = b.article_id "
+            "where not exists (select 1 from minhash_signatures s where s.article_id = b.article_id)"
+        )
+    )
+
+
+# What the database counts as it is written, against what there is to count.
+
+_REPAIR = "Run 'archiver verify --repair': the pages are counted anew."
+
+
+def check_page_counts(db: Database) -> Iterator[VerifyFinding]:
+    """The pages of each site by kind and outcome, which `archiver status` and the pages of sites are made of."""
+    names = dict(db.execute("select id, name from sites").fetchall())
+    wrong = [
+        row[0]
+        for row in db.execute(
+            "select site_id from (select site_id, source, kind, outcome, with_article, pages from page_counts "
+            f"where pages <> 0 except {_flat()}) union select site_id from ({_flat()} except select site_id, source, kind, "
+            "outcome, with_article, pages from page_counts) order by 1"
+        )
+    ]
+    yield from first_of(
+        VerifyFinding(
+            "counts-differ",
+            f"site {names.get(number, number)}",
+            f"The pages of {names.get(number, number)} are miscounted: it has {counted_noun(pages, 'page')}",
+            _REPAIR,
+            "counts",
+        )
+        for number in wrong
+        for pages in db.execute("select count(*) from pages where site_id = ?", [number]).fetchone()
+    )
+
+
+def _flat() -> str:
+    return f"select site_id, source, kind, outcome, with_article, pages from ({COUNTED.format('')})"
+
+
+# The database itself: SQLite's own checks, and its schema against the one that the migrations make.
+
+_BACKUP = "Put a backup in its place, or save what is readable with 'sqlite3 FILE .recover'."
+_MENDED = "Run 'archiver verify --repair': it makes it anew."
+_OBJECTS = ("index", "trigger", "view")
+FTS = "articles_fts"
+MADE_ANEW = (FTS, "fts_pending")
+"""Tables that hold nothing of their own."""
+
+
+def as_migrated(db: Database) -> Database:
+    """An empty archive, in memory, with the steps of the schema that this one has."""
+    fresh = Database(memory=True)
+    pending = migrations.pending(db)
+    migrations.apply(fresh, **({"stop_before": pending[0].name} if pending else {}))
+    return fresh
+
+
+def schema_objects(db: Database, kind: str) -> dict[str, tuple[str, str]]:
+    """The tables, indexes, triggers or views of a database: name to table and SQL."""
+    return {
+        name: (table, sql)
+        for name, table, sql in db.execute(
+            "select name, tbl_name, sql from sqlite_master where type = ? and sql is not null", [kind]
+        )
+    }
+
+
+def check_integrity(db: Database) -> Iterator[VerifyFinding]:
+    """`PRAGMA integrity_check`: pages, records, NOT NULL and UNIQUE, indexes against their tables."""
+    for (told,) in db.execute("pragma integrity_check(50)"):
+        if told != "ok":
+            yield VerifyFinding("database-damaged", "the database", f"SQLite says: {told}", _BACKUP)
+
+
+def check_schema(db: Database) -> Iterator[VerifyFinding]:
+    """Tables and their columns, indexes, triggers and views: which are missing, changed, or strange and active."""
+    fresh = as_migrated(db)
+    try:
+        own = schema_objects(db, "table")
+        for name in schema_objects(fresh, "table"):
+            if name not in own:
+                if not name.startswith(f"{FTS}_"):
+                    yield VerifyFinding(
+                        "table-missing",
+                        f"table {name}",
+                        f"The table {name} is missing",
+                        _MENDED if name in MADE_ANEW else _BACKUP,
+                        "schema" if name in MADE_ANEW else "",
+                    )
+            elif name != FTS:
+                yield from _columns(db, fresh, name)
+        own |= schema_objects(db, "view")
+        for kind in _OBJECTS:
+            wanted = {
+                name: (table, sql)
+                for name, (table, sql) in schema_objects(fresh, kind).items()
+                if kind == "view" or table in own
+            }  # those of a missing table are missing with it
+            yield from _compared(kind, schema_objects(db, kind), wanted)
+    finally:
+        fresh.close()
+
+
+def _columns(db: Database, fresh: Database, table: str) -> Iterator[VerifyFinding]:
+    there = {row[1]: row[2:4] for row in db.execute(f'pragma table_info("{table}")')}
+    for _, name, kind, required, *_ in fresh.execute(f'pragma table_info("{table}")'):
+        if name not in there:
+            yield VerifyFinding("column-missing", f"table {table}", f"The table {table} has no column {name}", _BACKUP)
+        elif (there[name][0].upper(), there[name][1]) != (kind.upper(), required):
+            yield VerifyFinding(
+                "column-changed",
+                f"table {table}",
+                f"The column {name} of {table} is {_said(*there[name])}, no longer {_said(kind, required)}",
+                _BACKUP,
+            )
+
+
+def _said(kind: str, required: int) -> str:
+    return f"{kind}{' NOT NULL' if required else ''}"
+
+
+def _compared(
+    kind: str, there: dict[str, tuple[str, str]], wanted: dict[str, tuple[str, str]]
+) -> Iterator[VerifyFinding]:
+    for name, (table, sql) in wanted.items():
+        if name not in there:
+            yield VerifyFinding(
+                f"{kind}-missing",
+                f"{kind} {name}",
+                f"The {kind} {name}{_of(kind, table)} is missing",
+                _MENDED,
+                "schema",
+            )
+        elif plain_sql(there[name][1]) != plain_sql(sql):
+            yield VerifyFinding(
+                f"{kind}-changed",
+                f"{kind} {name}",
+                f"The {kind} {name}{_of(kind, table)} is another than archiver makes",
+                _MENDED,
+                "schema",
+            )
+    for name in sorted(set(there) - set(wanted)) if kind == "trigger" else ():
+        yield VerifyFinding(
+            "trigger-strange",
+            f"trigger {name}",
+            f"The trigger {name} on {there[name][0]} is not archiver's: it may change what is written",
+            f"If you do not know it, take it out: drop trigger {name}",
+        )
+
+
+def _of(kind: str, table: str) -> str:
+    return "" if kind == "view" else f" on {table}"
+
+
+def plain_sql(sql: str) -> str:
+    """SQL as compared: quotation of names, case of words and white space aside."""
+    return re.sub(r"\s+", " ", re.sub(r'["\[\]`]', "", sql)).strip().lower()
+
+
+def check_foreign_keys(db: Database) -> Iterator[VerifyFinding]:
+    """`PRAGMA foreign_key_check`: rows that point to a row that is not there."""
+    columns: dict[tuple[str, int], str] = {}
+
+    def found() -> Iterator[VerifyFinding]:
+        for table, rowid, parent, number in db.execute("pragma foreign_key_check"):
+            if (table, number) not in columns:
+                columns.update({(table, row[0]): row[3] for row in db.execute(f'pragma foreign_key_list("{table}")')})
+            column = columns[table, number]
+            yield VerifyFinding(
+                "row-dangling",
+                f"{table} row {rowid}",
+                f"Row {rowid} of {table} points to a row of {parent} that is not there ({column})",
+                f"Take back what deleted rows of {parent}, from a backup; or crawl the site again.",
+            )
+
+    yield from first_of(found())
+
+
+# The full-text index against the articles, by FTS5's own check, on a read-only database.
+
+_REBUILD_INDEX = "Run 'archiver verify --repair': it makes the index anew from the articles."
+_PARTS = ("data", "idx", "docsize", "config")
+
+
+def check_full_text(db: Database) -> Iterator[VerifyFinding]:
+    """Articles that the index lacks, entries of no article, and words that differ.
+
+    FTS5's integrity-check is a write and would keep a crawl from writing, for minutes in a large archive: the index is
+    copied into the temporary database, and checked there against the articles of this connection's snapshot.
+    """
+    found = list(first_of(_entries(db), 20))
+    yield from found
+    if not found and not _matches(db):
+        yield VerifyFinding(
+            "index-differs",
+            "articles_fts",
+            "The full-text index does not have the words of the articles",
+            _REBUILD_INDEX,
+            "fts",
+        )
+
+
+def _entries(db: Database) -> Iterator[VerifyFinding]:
+    for (number,) in db.execute("select id from articles except select id from articles_fts_docsize order by 1"):
+        yield VerifyFinding(
+            "index-lacks",
+            f"article {number}",
+            f"Article {number} is not in the full-text index: no search for its words finds it",
+            _REBUILD_INDEX,
+            "fts",
+        )
+    for (number,) in db.execute("select id from articles_fts_docsize except select id from articles order by 1"):
+        yield VerifyFinding(
+            "index-strange",
+            f"article {number}",
+            f"The full-text index has an article {number} that is not there",
+            _REBUILD_INDEX,
+            "fts",
+        )
+
+
+def _matches(db: Database) -> bool:
+    columns = ", ".join(f'"{row[1]}"' for row in db.execute("pragma table_info(articles_fts)"))
+    try:
+        db.execute(f"create temp view checked_articles as select id, {columns} from main.articles")
+        db.execute(
+            f"create virtual table temp.checked using fts5({columns}, tokenize='{TOKENIZER}', "
+            "content='checked_articles', content_rowid='id')"
+        )
+        for part in _PARTS:
+            db.execute(f"delete from temp.checked_{part}")
+            db.execute(f"insert into temp.checked_{part} select * from main.articles_fts_{part}")
+        try:
+            db.execute("insert into temp.checked (checked, rank) values ('integrity-check', 1)")
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
+                raise
+            return False
+        return True
+    finally:
+        db.execute("drop table if exists temp.checked")
+        db.execute("drop view if exists temp.checked_articles")

@@ -1,0 +1,50 @@
+"""What is asked again after a failure: at once after a fault, after the host's pause where it said that it is busy."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from scrapy.crawler import Crawler
+from scrapy.downloadermiddlewares.retry import RetryMiddleware
+from scrapy.http import Request, Response
+
+from archiver.extensions.crawl_archive import ArchiveExtension
+from archiver.extensions.throttle_slots import ThrottleExtension, host_of
+from archiver.handlers.http_handler import HostBusy, RunEnded, tls_problem
+from archiver.politeness.throttle import BUSY
+
+
+class BusyMiddleware(RetryMiddleware):
+    """Scrapy's retries, but none to a host that was given up (HostBusy), nor in a run that ends (RunEnded).
+
+    A page that is requested again comes after those that are ready, behind its host's pause (`Manners` keeps it).
+    """
+
+    _archive: ArchiveExtension | None = None
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        middleware = super().from_crawler(crawler)
+        middleware._archive = crawler.get_extension(ArchiveExtension)
+        return middleware
+
+    def process_request(self, request: Request) -> None:
+        if self._archive is not None and self._archive.ending is not None:
+            raise RunEnded("the run ended")
+        if why := self._given_up(request):
+            raise HostBusy(why)
+
+    def process_response(self, request: Request, response: Response, spider: object = None) -> Request | Response:
+        if response.status in BUSY and (why := self._given_up(request)):
+            raise HostBusy(why)
+        return super().process_response(request, response)
+
+    def process_exception(
+        self, request: Request, exception: Exception, spider: object = None
+    ) -> Request | Response | None:
+        # A certificate does not get better by asking again.
+        return None if tls_problem(exception) else super().process_exception(request, exception)
+
+    def _given_up(self, request: Request) -> str:
+        manners = self.crawler.get_extension(ThrottleExtension)
+        return manners.given_up(host_of(request)) if manners else ""

@@ -1,0 +1,126 @@
+"""Requests only what changed, and writes every response to WARC as it came off the wire.
+
+Stands between the redirect middleware (600) and the cookies (700), so that it sees redirects and
+bodies that are still content-encoded; the decoded body would be another payload than the server sent.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Self
+
+from scrapy.crawler import Crawler
+from scrapy.http import Request, Response
+
+from archiver.discovery.page_requisites import type_mismatch
+from archiver.errors import ArchiverError
+from archiver.extensions.crawl_archive import ArchiveExtension
+from archiver.items import Capture, PageKind
+from archiver.spiders.page_request import FetchNotes, PageRequest, RequisiteRequest, notes_of, purpose_of
+from archiver.storage.connection import fault_of
+from archiver.warc.exchange import Exchange, Headers
+
+_PAGES = (PageKind.POST, PageKind.PART, PageKind.UNKNOWN)
+
+
+class CaptureMiddleware:
+    """Sends the validators that are stored of a page (RFC 9110, section 13.1) and notes where its response is captured.
+
+    A 304, or a payload with the digest of the last one, makes a revisit record. What is no post and names a post that
+    was removed from the archive is not captured, nor is anything in a crawl without an archive.
+    """
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._archive = crawler.get_extension(ArchiveExtension)
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        return cls(crawler)
+
+    def process_request(self, request: Request) -> None:
+        purpose = purpose_of(request)
+        if purpose is None:
+            return
+        conditions = purpose.conditions(request.url)
+        if conditions.etag:
+            request.headers["If-None-Match"] = conditions.etag
+        if conditions.last_modified:
+            request.headers["If-Modified-Since"] = conditions.last_modified
+
+    def process_response(self, request: Request, response: Response) -> Response:
+        archive = self._archive
+        if archive is None or "cached" in response.flags:
+            return response
+        notes = notes_of(request)
+        notes.capture, notes.objection = None, ""
+        try:
+            notes.capture = self._captured(archive, request, response, notes)
+        except sqlite3.Error as error:
+            fault = fault_of(error, archive.run.archive)
+            archive.halt(fault)
+            raise fault from error
+        except ArchiverError as fault:
+            # What cannot be kept as evidence is not read: its page is still due.
+            archive.halt(fault)
+            raise
+        return response
+
+    def _captured(
+        self, archive: ArchiveExtension, request: Request, response: Response, notes: FetchNotes
+    ) -> Capture | None:
+        purpose, exchange = purpose_of(request), _exchange(request, response)
+        if isinstance(purpose, RequisiteRequest):
+            return self._requisite(archive, response, exchange, purpose, notes)
+        original = purpose.conditions(request.url).original if purpose is not None else None
+        if original and exchange.status != 304 and exchange.digest != original.digest:
+            original = None
+        if exchange.status == 304 and original is None:
+            return None
+        if isinstance(purpose, PageRequest) and purpose.kind not in _PAGES and archive.run.names_removed(exchange):
+            return None
+        return archive.run.capture(exchange, original)
+
+    def _requisite(
+        self,
+        archive: ArchiveExtension,
+        response: Response,
+        exchange: Exchange,
+        requisite: RequisiteRequest,
+        notes: FetchNotes,
+    ) -> Capture | None:
+        """An image, stylesheet or font: written only where it is one, and once whatever address it has."""
+        if exchange.status == 200:
+            coding = b",".join(response.headers.getlist("Content-Encoding")).decode("latin-1")
+            notes.objection = type_mismatch(requisite.kind, exchange.media_type, exchange.body, coding)
+        return None if notes.objection else archive.run.requisites.capture(exchange, requisite)
+
+
+def _exchange(request: Request, response: Response) -> Exchange:
+    return Exchange(
+        url=response.url,
+        at=datetime.now(UTC),
+        method=request.method,
+        request_headers=_pairs(request.headers),
+        status=response.status,
+        reason=_reason(response),
+        response_headers=_pairs(response.headers),
+        body=response.body,
+        protocol=response.protocol or "HTTP/1.1",
+        ip=str(response.ip_address or ""),
+        cut="download_stopped" in response.flags,
+        via=next(reversed(request.meta.get("redirect_urls") or ()), ""),
+        seconds=request.meta.get("download_latency"),
+    )
+
+
+def _pairs(headers: object) -> Headers:
+    return tuple((name, value) for name, values in headers.items() for value in values)  # type: ignore[attr-defined]
+
+
+def _reason(response: Response) -> str:
+    try:
+        return HTTPStatus(response.status).phrase
+    except ValueError:
+        return ""

@@ -1,0 +1,601 @@
+"""The selectors of the platform tables on one page: an index answers what it can, parsel the rest.
+
+Elements are sorted by class, id and attribute once. A selector then costs a dictionary look-up instead of a walk of
+the tree, so that hundreds of them can be asked of every page. `css.plan` says which selectors the index answers; what
+they mean is what parsel answers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
+from itertools import accumulate
+
+from cssselect import SelectorError, parser
+from lxml.etree import _Element as Element
+from parsel import Selector
+from parsel.csstranslator import css2xpath
+
+# Selectors in parsel's language: CSS with `::text` and `::attr(name)`, or XPath. Told apart, checked, evaluated.
+
+Found = Element | str
+"""One thing that a selector answers: an element, or a text (of `::text`, `::attr()`, an XPath of strings)."""
+
+_PREFIX = re.compile(r"\s*(css|xpath)=(.*)", re.DOTALL)
+_AXES = (
+    "ancestor|ancestor-or-self|attribute|child|descendant|descendant-or-self|following|following-sibling|parent|"
+    "preceding|preceding-sibling|self"
+)
+_XPATH_START = re.compile(
+    rf"\s*(?:/|\./|\.\.|\.\s*$|\(|@|\*\s*(?:/|\[\s*@)|(?:{_AXES})::(?!text\s*$|attr\()|(?:(?:re|set):)?[a-zA-Z][\w-]*\()"
+)
+_PSEUDO_TEXT = re.compile(r"\s*::text\s*(?=,|$)", re.IGNORECASE)
+_PSEUDO_ATTRIBUTE = re.compile(r"::attr\([^()]*\)\s*(?:,|$)", re.IGNORECASE)
+_XPATH_TEXT = re.compile(r"/{1,2}(?:child::)?text\(\)\s*$")
+_XPATH_ATTRIBUTE = re.compile(r"(?:@|attribute::)[\w:.*-]+\s*$")
+_XPATH_LITERAL = re.compile(r"'[^']*'|\"[^\"]*\"")
+_XPATH_CALL = re.compile(r"(?<![\w:-])((?:[\w-]+:)?[a-zA-Z][\w.-]*)\s*\(")
+_XPATH_VARIABLE = re.compile(r"\$([\w:.-]+)")
+_XPATH_NAMESPACE = re.compile(r"(?<![\w:.-])([a-zA-Z_][\w.-]*):(?!:)")
+_NODE_TESTS = frozenset(("comment", "node", "processing-instruction", "text"))
+_XPATH_OPERATORS = frozenset(("and", "or", "div", "mod"))
+
+
+def selector_of(root: Element) -> Selector:
+    """What parsel makes of a tree that is already parsed."""
+    return Selector(root=root, type="html")
+
+
+def is_xpath(selector: str) -> bool:
+    prefix = _PREFIX.match(selector)
+    return prefix[1] == "xpath" if prefix else _XPATH_START.match(selector) is not None
+
+
+def bare(selector: str) -> str:
+    """A selector without its prefix, as `response.css()` or `response.xpath()` takes it."""
+    prefix = _PREFIX.match(selector)
+    return prefix[2] if prefix else selector
+
+
+@lru_cache(maxsize=4_096)
+def as_xpath(selector: str) -> str:
+    """The XPath that parsel evaluates. Raises `cssselect.SelectorError` for CSS that it cannot parse."""
+    return bare(selector) if is_xpath(selector) else css2xpath(bare(selector))
+
+
+def evaluate(page: Selector, selector: str) -> list[Found]:
+    """What parsel answers, in its order. Numbers and truths are texts, as `.get()` gives them.
+
+    Raises ValueError where parsel cannot evaluate the selector on this page, `cssselect.SelectorError` where it cannot
+    parse it.
+    """
+    try:
+        found = page.xpath(as_xpath(selector))
+    except (TypeError, re.error) as error:  # of functions that are written in Python, as re:test()
+        raise ValueError(f"{error} in {selector}") from error
+    return [one.root if isinstance(one.root, (str, Element)) else str(one.get()) for one in found]
+
+
+@lru_cache(maxsize=4_096)
+def without_text(selector: str) -> str:
+    """The selector of the elements whose text a selector asks for; "" where it asks for an attribute."""
+    if is_xpath(selector):
+        return "" if _XPATH_ATTRIBUTE.search(selector) else _XPATH_TEXT.sub("", selector)
+    return "" if _PSEUDO_ATTRIBUTE.search(selector) else _PSEUDO_TEXT.sub("", selector)
+
+
+def error_of(selector: str) -> str:
+    """Why parsel cannot evaluate a selector, in its own words; "" where it can."""
+    if not bare(selector).strip():
+        return "it is empty"
+    try:
+        evaluate(_probe(), selector)
+    except (SelectorError, ValueError) as error:  # cssselect's for CSS, parsel's for XPath
+        return " ".join(str(error).split()).removeprefix("XPath error: ")
+    return next(_missing(bare(selector)), "") if is_xpath(selector) else ""
+
+
+@cache
+def _probe() -> Selector:
+    return Selector(text="<html><body></body></html>", type="html")
+
+
+def _missing(xpath: str) -> Iterator[str]:
+    """Functions, variables and prefixes that parsel does not have: XPath asks for them only where a node is met."""
+    code = _XPATH_LITERAL.sub("''", xpath)
+    for name in _XPATH_VARIABLE.findall(code):
+        yield f"Undefined variable: there is no ${name}"
+    for name in _XPATH_NAMESPACE.findall(code):
+        if name not in _probe().namespaces:
+            yield f"Undefined namespace prefix: {name}"
+    for name in _XPATH_CALL.findall(code):
+        if name not in _NODE_TESTS | _XPATH_OPERATORS and not _has_function(name):
+            yield f"Unregistered function: {name}()"
+
+
+@cache
+def _has_function(name: str) -> bool:
+    try:
+        _probe().xpath(f"{name}()")
+    except ValueError as error:
+        return "Unregistered function" not in str(error)
+    except TypeError:  # it is there, and is written in Python: it wants arguments
+        return True
+    return True
+
+
+# The CSS selectors that a page's index answers itself, compiled from cssselect's parsed tree.
+
+INDEXED = frozenset(
+    (
+        "itemprop",
+        "rel",
+        "property",
+        "name",
+        "itemtype",
+        "role",
+        "datetime",
+        "data-hook",
+        "typeof",
+        "data-drupal-selector",
+    )
+)
+_OPERATORS = frozenset(("exists", "=", "~=", "^=", "*="))
+_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.-]*")
+_WORD = re.compile(r"[^ \t\r\n]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Compound:
+    """What one element must be. `child`: a child of what the compound before it means, not just below it."""
+
+    tag: str
+    classes: tuple[str, ...]
+    ids: tuple[str, ...]
+    attrs: tuple[tuple[str, str, str], ...]
+    child: bool
+
+    @property
+    def single(self) -> bool:
+        """Whether it is one class or one id, so that whatever is looked up by it fits."""
+        return not self.tag and not self.attrs and len(self.classes) + len(self.ids) == 1
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How the index finds a selector. `keys`: for each part what elements are looked up by; `needs`: all of these,
+    without which it finds nothing. A key is ".class", "#id", "[attribute" or "=attribute=word". `attribute`: the
+    attribute whose values are asked for, "" for the elements.
+    """
+
+    parts: tuple[Compound, ...]
+    needs: frozenset[str]
+    keys: tuple[tuple[str, ...], ...]
+    attribute: str
+
+
+def words(value: str) -> list[str]:
+    """The words of an attribute as XPath separates them: at space, tab and line ends, and at no other character."""
+    if value.isascii() and value.isprintable():
+        return value.split()
+    return _WORD.findall(value)
+
+
+@lru_cache(maxsize=16_384)
+def plan(selector: str) -> Plan | None:
+    """How the index finds a selector, None where parsel has to."""
+    if is_xpath(selector):
+        return None
+    try:
+        found = parser.parse(bare(selector))
+    except SelectorError:
+        return None  # parsel says what is wrong
+    if len(found) != 1:
+        return None
+    parts = _parts(found[0].parsed_tree)
+    attribute = _attribute(found[0].pseudo_element)
+    if parts is None or attribute is None or (attribute and _is_any(parts[-1])):
+        return None
+    keys = tuple(_keys(part) for part in parts)
+    return Plan(parts, frozenset(k for some in keys for k in some), keys, attribute)
+
+
+@cache
+def by_need(selectors: tuple[str, ...]) -> tuple[frozenset[str], dict[str, list[int]], list[int]]:
+    """A table of selectors, for asking which of them can find something on a page: the first key that each needs, the
+    positions of the selectors by that key, and the positions of those that need no key or have no plan."""
+    first: dict[str, list[int]] = {}
+    free: list[int] = []
+    for n, selector in enumerate(selectors):
+        known = plan(selector)
+        needs = sorted(known.needs) if known is not None else ()
+        (first.setdefault(needs[0], []) if needs else free).append(n)
+    return frozenset(first), first, free
+
+
+def _attribute(pseudo: parser.PseudoElement | None) -> str | None:
+    """The name in ::attr(name), "" without a pseudo-element, None for what the index does not answer."""
+    if pseudo is None:
+        return ""
+    if not isinstance(pseudo, parser.FunctionalPseudoElement) or pseudo.name != "attr":
+        return None
+    if pseudo.argument_types() not in (["STRING"], ["IDENT"]):
+        return None
+    name = pseudo.arguments[0].value or ""
+    return name if _NAME.fullmatch(name) else None
+
+
+def _parts(tree: parser.Tree) -> tuple[Compound, ...] | None:
+    parts: list[Compound] = []
+    while isinstance(tree, parser.CombinedSelector):
+        if tree.combinator not in (" ", ">"):
+            return None
+        part = _compound(tree.subselector, child=tree.combinator == ">")
+        if part is None:
+            return None
+        parts.append(part)
+        tree = tree.selector
+    first = _compound(tree, child=False)
+    return None if first is None else (first, *reversed(parts))
+
+
+def _compound(tree: parser.Tree, *, child: bool) -> Compound | None:
+    classes: list[str] = []
+    ids: list[str] = []
+    attrs: list[tuple[str, str, str]] = []
+    while not isinstance(tree, parser.Element):
+        if isinstance(tree, parser.Class):
+            classes.append(tree.class_name)
+        elif isinstance(tree, parser.Hash):
+            ids.append(tree.id)
+        elif isinstance(tree, parser.Attrib) and (attr := _attrib(tree)) is not None:
+            attrs.append(attr)
+        else:
+            return None
+        tree = tree.selector
+    if tree.namespace or (tree.element and not _NAME.fullmatch(tree.element)):
+        return None
+    if not all(name.isprintable() and words(name) == [name] for name in (*classes, *ids)):
+        return None
+    return Compound((tree.element or "").lower(), tuple(classes[::-1]), tuple(ids[::-1]), tuple(attrs[::-1]), child)
+
+
+def _attrib(tree: parser.Attrib) -> tuple[str, str, str] | None:
+    """Name, operator ("" where the attribute only has to be there) and value of an attribute test."""
+    if tree.namespace or tree.flag or tree.operator not in _OPERATORS or not _NAME.fullmatch(tree.attrib):
+        return None
+    if tree.operator == "exists":
+        return tree.attrib.lower(), "", ""
+    value = (tree.value.value if tree.value is not None else None) or ""
+    # Of an empty value or word CSS says that nothing has it.
+    if (
+        not value.isprintable()
+        or (tree.operator != "=" and not value)
+        or (tree.operator == "~=" and words(value) != [value])
+    ):
+        return None
+    return tree.attrib.lower(), tree.operator, value
+
+
+def _is_any(part: Compound) -> bool:
+    return not (part.tag or part.classes or part.ids or part.attrs)
+
+
+def _keys(part: Compound) -> tuple[str, ...]:
+    """What an element is looked up by: its id, else its classes, else an attribute; nothing where only a tag is given."""
+    if part.ids:
+        return (f"#{part.ids[0]}",)
+    if part.classes:
+        return tuple(f".{name}" for name in part.classes)
+    for name, op, want in part.attrs:
+        if name in INDEXED:
+            # A word of the value, where the selector asks for one: few elements have it.
+            whole = op in ("=", "~=") and words(want) == [want]
+            return (f"={name}={want}" if whole else f"[{name}",)
+    return ()
+
+
+_Map = dict[str, list[Element]]
+
+
+class Index:
+    """The elements of one document by tag, class, id and the attributes that carry meaning, in document order.
+
+    Each map is made at its first use, so that a page read by a site's learned rules pays for what they ask only.
+    """
+
+    def __init__(self, root: Element) -> None:
+        self.root = root
+        self._tags: dict[str, list[Element]] = {}
+        self._found: dict[str, list[Element]] = {}
+        self._with: dict[str, list[Element]] = {}
+        self._joined: dict[tuple[str, str], str] = {}
+        self._answers: dict[str, list[Found]] = {}
+
+    @cached_property
+    def selector(self) -> Selector:
+        """The document as parsel has it: `.css()` and `.xpath()` as on Scrapy's responses."""
+        return selector_of(self.root)
+
+    @cached_property
+    def elements(self) -> list[Element]:
+        """Every element in document order. While this is kept, lxml need not make an element anew at each walk."""
+        return list(self.root.iter("*"))
+
+    @cached_property
+    def order(self) -> dict[Element, int]:
+        """Every element with its place in the document."""
+        return {el: n for n, el in enumerate(self.elements)}
+
+    @cached_property
+    def texts(self) -> dict[Element, tuple[str, str]]:
+        """The text and the tail of every element in document order, "" where there is none."""
+        return {el: (el.text or "", el.tail or "") for el in self.elements}
+
+    @cached_property
+    def _letters(self) -> tuple[list[int], list[int]]:
+        """How many characters stand in the texts and in the tails of the elements before each, space around aside."""
+        texts, tails = zip(*self.texts.values(), strict=True)
+        return (
+            list(accumulate(map(len, map(str.strip, texts)), initial=0)),
+            list(accumulate(map(len, map(str.strip, tails)), initial=0)),
+        )
+
+    def end(self, el: Element) -> int:
+        """The place after an element and all that is below it."""
+        last = el
+        while len(last):
+            last = last[-1]
+        return self.order[last] + 1
+
+    def text_length(self, el: Element) -> int:
+        """Characters of the texts in an element, white space around each aside."""
+        texts, tails = self._letters
+        start, end = self.order[el], self.end(el)
+        return texts[end] - texts[start] + tails[end] - tails[start + 1]
+
+    @cached_property
+    def _maps(self) -> tuple[_Map, _Map, _Map]:
+        """Elements by all of their class attribute (one is often that of many), by id, by each attribute of INDEXED."""
+        by_names: _Map = {}
+        ids: _Map = {}
+        attrs: _Map = {}
+        of = {"class": by_names, "id": ids}
+        pairs: Iterable[tuple[str, str]]
+        for el in self.elements:
+            pairs = el.items()  # type: ignore[assignment]
+            for name, value in pairs:
+                key = value
+                found = of.get(name)
+                if found is None:
+                    if name not in INDEXED:
+                        continue
+                    found, key = attrs, name
+                elif not value:
+                    continue
+                have = found.get(key)
+                if have is None:
+                    found[key] = [el]
+                else:
+                    have.append(el)
+        return by_names, ids, attrs
+
+    @property
+    def _by_names(self) -> _Map:
+        return self._maps[0]
+
+    @property
+    def _ids(self) -> _Map:
+        return self._maps[1]
+
+    @property
+    def _attrs(self) -> _Map:
+        return self._maps[2]
+
+    @cached_property
+    def _names(self) -> dict[str, list[str]]:
+        """The class attributes that hold a class."""
+        found: dict[str, list[str]] = {}
+        for names in self._by_names:
+            for name in set(words(names)):
+                have = found.get(name)
+                if have is None:
+                    found[name] = [names]
+                else:
+                    have.append(names)
+        return found
+
+    @cached_property
+    def _words(self) -> dict[str, list[Element]]:
+        """Elements by attribute and each word of its value: "rel=tag"."""
+        found: dict[str, list[Element]] = {}
+        for attr, elements in self._attrs.items():
+            for el in elements:
+                for word in set(words(el.get(attr) or "")):
+                    found.setdefault(f"{attr}={word}", []).append(el)
+        return found
+
+    @cached_property
+    def _keys(self) -> set[str]:
+        """All that elements are looked up by, as `css.Plan.needs` has it."""
+        return {
+            *(f".{name}" for name in self._names), *(f"#{ident}" for ident in self._ids),
+            *(f"[{attr}" for attr in self._attrs), *(f"={word}" for word in self._words),
+        }  # fmt: skip
+
+    def _of(self, key: str) -> list[Element]:
+        sign, name = key[0], key[1:]
+        if sign == ".":
+            return self.with_class(name)
+        return (self._ids if sign == "#" else self._attrs if sign == "[" else self._words)[name]
+
+    def tag(self, *names: str) -> list[Element]:
+        """All elements of these tags, in document order."""
+        if len(names) > 1:
+            return list(self.root.iter(*names))
+        name = names[0]
+        if name == "*":
+            return self.elements
+        if "elements" in self.__dict__:
+            return self._by_tag.get(name, [])
+        found = self._tags.get(name)
+        if found is None:
+            found = self._tags[name] = list(self.root.iter(name))
+        return found
+
+    @cached_property
+    def _by_tag(self) -> dict[str, list[Element]]:
+        found: dict[str, list[Element]] = defaultdict(list)
+        for el in self.elements:
+            found[el.tag].append(el)
+        return found
+
+    def classes(self) -> Iterable[str]:
+        return self._names
+
+    def with_class(self, name: str) -> list[Element]:
+        found = self._with.get(name)
+        if found is None:
+            found = [el for names in self._names.get(name, ()) for el in self._by_names[names]]
+            if len(self._names.get(name, ())) > 1:
+                found.sort(key=self.order.__getitem__)
+            self._with[name] = found
+        return found
+
+    def by_parsel(self, selector: str) -> list[Found]:
+        """What parsel itself answers: for a site's own rules and for whatever else a person writes."""
+        found = self._answers.get(selector)
+        if found is None:
+            found = self._answers[selector] = evaluate(self.selector, selector)
+        return found[:]
+
+    def answer(self, selector: str) -> list[Found]:
+        """What parsel would answer, by the index where it can: for trying out hundreds of selectors."""
+        known = plan(selector)
+        if known is None:
+            return self.by_parsel(selector)
+        if not known.attribute:
+            return [*self._planned(selector, known)]
+        values = (el.get(known.attribute) for el in self._planned(selector, known))
+        return [value for value in values if value is not None]
+
+    def select(self, selector: str, within: Element | None = None) -> list[Element]:
+        """The elements that a selector means, in document order; `within` leaves those below one element."""
+        known = plan(selector)
+        found = (
+            self._planned(selector, known)
+            if known is not None
+            else [one for one in self.by_parsel(selector) if not isinstance(one, str)]
+        )
+        if within is not None and within is not self.root:
+            return [e for e in found if is_below(e, within)]
+        return found[:]
+
+    def _planned(self, selector: str, known: Plan) -> list[Element]:
+        found = self._found.get(selector)
+        if found is None:
+            # Most rules name a class that the page does not have at all.
+            if not known.needs <= self._keys:
+                return []
+            found = self._found[selector] = self._match(known)
+        return found
+
+    def present(self, selectors: tuple[str, ...]) -> list[str]:
+        """The selectors of a table that can find something here, in their order: most name what the page does not have."""
+        needed, first, free = by_need(selectors)
+        places = sorted([*free, *(n for key in needed & self._keys for n in first[key])])
+        return [selectors[n] for n in places]
+
+    def first(self, selector: str, within: Element | None = None) -> Element | None:
+        found = self.select(selector, within)
+        return found[0] if found else None
+
+    def _match(self, known: Plan) -> list[Element]:
+        found: list[Element] = []
+        for n, (part, keys) in enumerate(zip(known.parts, known.keys, strict=True)):
+            if not n:
+                found = self._fitting(part, keys)
+            elif keys:
+                inside = _child_of if part.child else _below_any
+                tops = set(found)
+                found = [e for e in self._fitting(part, keys) if inside(e, tops)]
+            else:
+                found = self._descend(found, part)
+            if not found:
+                return []
+        return found
+
+    def _fitting(self, part: Compound, keys: tuple[str, ...]) -> list[Element]:
+        if keys:
+            start = min(map(self._of, keys), key=len)
+            if part.single:
+                return start
+        else:
+            start = self.tag(part.tag or "*")
+            # Few pages hold the piece of an address that a rule asks for at all.
+            if any(op == "*=" and want not in self._values(part.tag, name) for name, op, want in part.attrs):
+                return []
+        return [e for e in start if _fits(e, part)]
+
+    def _values(self, tag: str, attr: str) -> str:
+        """All values of an attribute of the elements of a tag, one a line."""
+        found = self._joined.get((tag, attr))
+        if found is None:
+            found = self._joined[tag, attr] = "\n".join(v for el in self.tag(tag or "*") if (v := el.get(attr)))
+        return found
+
+    def _descend(self, tops: list[Element], part: Compound) -> list[Element]:
+        tag = part.tag or "*"
+        found: dict[Element, None] = {}
+        for top in tops:
+            below = top.iterchildren(tag) if part.child else top.iterdescendants(tag)
+            found.update((e, None) for e in below if _fits(e, part))
+        return list(found) if len(tops) == 1 else sorted(found, key=self.order.__getitem__)
+
+
+def _child_of(el: Element, tops: set[Element]) -> bool:
+    return el.getparent() in tops
+
+
+def _below_any(el: Element, tops: set[Element]) -> bool:
+    at = el.getparent()
+    while at is not None:
+        if at in tops:
+            return True
+        at = at.getparent()
+    return False
+
+
+def is_below(el: Element, top: Element) -> bool:
+    """Whether `el` is `top` or stands below it."""
+    at: Element | None = el
+    while at is not None:
+        if at is top:
+            return True
+        at = at.getparent()
+    return False
+
+
+def _fits(el: Element, part: Compound) -> bool:
+    if part.tag and el.tag != part.tag:
+        return False
+    if part.ids and any(el.get("id") != ident for ident in part.ids):
+        return False
+    if part.classes:
+        have = words(el.get("class") or "")
+        if any(c not in have for c in part.classes):
+            return False
+    return all((value := el.get(name)) is not None and _holds(value, op, want) for name, op, want in part.attrs)
+
+
+def _holds(value: str, op: str, want: str) -> bool:
+    if op == "=":
+        return value == want
+    if op == "~=":
+        return want in words(value)
+    if op == "^=":
+        return value.startswith(want)
+    return not op or want in value

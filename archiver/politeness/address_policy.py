@@ -1,0 +1,224 @@
+"""Which network addresses a crawl may reach: those of the public internet, and what a person named of the others.
+
+Pure. What an address is for stands in IANA's registries of special-purpose addresses (RFC 6890, sections 2.2.2 and
+2.2.3, as amended since). The tables are kept here and not taken from `ipaddress`, whose own change from one release of
+Python to the next.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from urllib.parse import unquote, urlsplit
+
+from archiver.urls import Scope
+
+Address = IPv4Address | IPv6Address
+
+
+class AddressZone(StrEnum):
+    """What an address is for; the value is how a sentence calls it."""
+
+    PUBLIC = "public"
+    LOOPBACK = "loopback"
+    PRIVATE = "private"
+    LINK_LOCAL = "link-local"
+    SHARED = "shared"
+    DOCUMENTATION = "documentation"
+    MULTICAST = "multicast"
+    UNSPECIFIED = "unspecified"
+    RESERVED = "reserved"
+    METADATA = "cloud metadata"
+
+
+PERMITTABLE = frozenset(
+    {AddressZone.LOOPBACK, AddressZone.PRIVATE, AddressZone.LINK_LOCAL, AddressZone.SHARED, AddressZone.UNSPECIFIED}
+)
+"""What a person may allow for a site of theirs: the addresses that hosts of one's own have."""
+
+# The first row that an address lies in decides.
+_ZONES: tuple[tuple[IPv4Network | IPv6Network, AddressZone], ...] = tuple(
+    (ip_network(net), zone)
+    for zone, nets in (
+        # What answers there gives out the keys of the machine that asks: AWS, Azure, Google, Alibaba, Oracle.
+        (
+            AddressZone.METADATA,
+            "169.254.169.254/32 169.254.170.2/32 168.63.129.16/32 100.100.100.200/32 192.0.0.192/32 "
+            "fd00:ec2::254/128 fd20:ce::254/128",
+        ),
+        (AddressZone.UNSPECIFIED, "0.0.0.0/8 ::/128"),
+        (AddressZone.LOOPBACK, "127.0.0.0/8 ::1/128"),
+        (AddressZone.PRIVATE, "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 fc00::/7 fec0::/10 64:ff9b:1::/48"),
+        (AddressZone.LINK_LOCAL, "169.254.0.0/16 fe80::/10"),
+        (AddressZone.SHARED, "100.64.0.0/10"),
+        (AddressZone.DOCUMENTATION, "192.0.2.0/24 198.51.100.0/24 203.0.113.0/24 2001:db8::/32 3fff::/20"),
+        (AddressZone.MULTICAST, "224.0.0.0/4 ff00::/8"),
+        (AddressZone.RESERVED, "192.0.0.0/24 192.88.99.0/24 198.18.0.0/15 240.0.0.0/4 2001::/23 100::/64"),
+    )
+    for net in nets.split()
+)
+_UNICAST = IPv6Network("2000::/3")  # RFC 4291, section 2.4: the rest is not given out
+
+# Addresses of IPv6 that a network turns into one of IPv4, and how many bits stand behind that: IPv4-mapped and
+# -compatible (RFC 4291, section 2.5.5), IPv4-translated (RFC 2765), NAT64 (RFC 6052), 6to4 (RFC 3056).
+_EMBEDDING = tuple(
+    (IPv6Network(net), shift)
+    for net, shift in (
+        ("::ffff:0:0/96", 0),
+        ("::ffff:0:0:0/96", 0),
+        ("::/96", 0),
+        ("64:ff9b::/96", 0),
+        ("2002::/16", 80),
+    )
+)
+
+# Names that mean the own machine or the own network wherever they are asked for: RFC 6761 (section 6.3), RFC 6762
+# (section 3), RFC 8375, ICANN's board on .internal (2024-07-29).
+_OWN_NAMES = re.compile(r"(?:.+\.)?(localhost|localhost\.localdomain|ip6-localhost|ip6-loopback)")
+_LOCAL_NAMES = re.compile(r".+\.(?:local|internal|home\.arpa|localdomain)")
+_METADATA_NAMES = frozenset({"metadata.google.internal", "instance-data.ec2.internal"})
+_NUMBER = re.compile(r"(?:0[xX][0-9a-fA-F]*|[0-9]+)")
+
+
+def zone_of(address: Address) -> AddressZone:
+    """What an address is for; one that carries an address of IPv4 is for what that one is for."""
+    for net, zone in _ZONES:
+        if address.version == net.version and address in net:
+            return zone
+    if isinstance(address, IPv4Address):
+        return AddressZone.PUBLIC
+    for net, shift in _EMBEDDING:
+        if address in net:
+            return zone_of(IPv4Address((int(address) >> shift) & 0xFFFFFFFF))
+    return AddressZone.PUBLIC if address in _UNICAST else AddressZone.RESERVED
+
+
+def literal(host: str) -> Address | None:
+    """The address that a host is, in every spelling that a resolver takes for one; None where it is a name.
+
+    IPv4 as inet_aton reads it: one to four numbers, decimal, octal or hexadecimal, the last one filling what is left
+    (also URL Standard, section 3.5, "IPv4 parser"). IPv6 with or without brackets and zone.
+    """
+    text = unquote(host).strip("[]").rstrip(".")
+    if ":" in text:
+        try:
+            return IPv6Address(text.partition("%")[0])
+        except ValueError:
+            return None
+    parts = text.split(".")
+    if len(parts) > 4 or not all(_NUMBER.fullmatch(p) for p in parts):
+        return None
+    try:
+        *high, last = [_number(p) for p in parts]
+    except ValueError:
+        return None
+    room = 8 * (4 - len(high))
+    if any(n > 255 for n in high) or last >= 1 << room:
+        return None
+    return IPv4Address(sum(n << 8 * (3 - at) for at, n in enumerate(high)) + last)
+
+
+def _number(text: str) -> int:
+    if len(text) > 40:
+        raise ValueError(text)
+    if text[:2].lower() == "0x":
+        return int(text[2:] or "0", 16)
+    return int(text, 8) if len(text) > 1 and text.startswith("0") else int(text)
+
+
+def zone_of_host(host: str) -> AddressZone | None:
+    """The zone of a host by its spelling alone; None for a name that only a resolver can tell of."""
+    if (address := literal(host)) is not None:
+        return zone_of(address)
+    name = unquote(host).lower().rstrip(".")
+    if name in _METADATA_NAMES:
+        return AddressZone.METADATA
+    if _OWN_NAMES.fullmatch(name):
+        return AddressZone.LOOPBACK
+    return AddressZone.PRIVATE if _LOCAL_NAMES.fullmatch(name) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What one crawl may reach beside the public internet: these zones, at this host (and port) alone.
+
+    And `service_zones` at the addresses that begin with one of `service`: a web archive that the site's settings name.
+    """
+
+    site: str = ""
+    host: str = ""
+    zones: frozenset[AddressZone] = frozenset()
+    service: tuple[str, ...] = ()
+    service_zones: frozenset[AddressZone] = frozenset()
+
+    def covers(self, url: str) -> bool:
+        return bool(self.host) and Scope(self.host).contains(url)
+
+    def allows(self, zone: AddressZone, url: str) -> bool:
+        return (zone in self.zones and self.covers(url)) or (
+            zone in self.service_zones and url.startswith(self.service)
+        )
+
+
+def permission(start_url: str, *, private: bool = False, service: str = "") -> Permission:
+    """The permission that a person gave with a start address, or with the site's setting `private`.
+
+    An address typed as such is meant: http://127.0.0.1:8000/ allows loopback at 127.0.0.1:8000. A name allows what it
+    means by its own nature (localhost, nas.local); another one that leads into a private network needs the setting.
+    The same holds for the address at which a `service` is asked, and for its host's robots.txt, and for nothing else
+    of that host: a site may not lead the crawl into it.
+    """
+    scope = Scope.of(start_url)
+    asked = (service, f"{urlsplit(service).scheme}://{urlsplit(service).netloc}/robots.txt") if service else ()
+    return Permission(scope.name, scope.host, _meant(start_url, private), asked, _meant(service, private))
+
+
+def _meant(url: str, private: bool) -> frozenset[AddressZone]:
+    """The zones that a person means who names this address."""
+    host = urlsplit(url).hostname or ""
+    zone = zone_of_host(host)
+    if private or (zone is AddressZone.PRIVATE and literal(host) is None):
+        return PERMITTABLE
+    return frozenset({zone}) & PERMITTABLE if zone else frozenset()
+
+
+def objection_to_url(url: str, given: Permission) -> str:
+    """Why an address may not be asked for, told without a resolver; "" where nothing speaks against it."""
+    host = urlsplit(url).hostname or ""
+    zone = zone_of_host(host)
+    return _objection(host, zone, url, given) if zone else ""
+
+
+def objection_to_address(address: Address, url: str, given: Permission) -> str:
+    """Why no connection to `address` may be made for `url`; "" where it may."""
+    return _objection(str(address), zone_of(address), url, given)
+
+
+def _objection(what: str, zone: AddressZone, url: str, given: Permission) -> str:
+    if zone is AddressZone.PUBLIC or given.allows(zone, url):
+        return ""
+    article = "an" if zone is AddressZone.UNSPECIFIED else "a"
+    reason = f"it leads to {what}, {article} {zone} address"
+    return (
+        f"{reason}; 'archiver sites set {given.site} private=yes' allows that"
+        if (given.covers(url) and zone in PERMITTABLE)
+        else reason
+    )
+
+
+# What is looked at before anything is sent to a host: whether this process may still ask at all.
+
+_looks: list[Callable[[], None]] = []
+
+
+def check_before_requests(look: Callable[[], None]) -> None:
+    """From now on this process calls `look` before each word to a host, and it returns where that may be said."""
+    _looks.append(look)
+
+
+def check_may_request() -> None:
+    for look in _looks:
+        look()

@@ -1,0 +1,215 @@
+"""What a response says of its use: robots directives, TDM reservations, licences. Read and kept, never acted on here.
+
+X-Robots-Tag and the robots meta element say what may be shown of a page; their words are not standardised, so all that
+have the form of a directive are kept. TDMRep is the "TDM Reservation Protocol" (W3C Community Group Final Report,
+10 May 2024), cited by its sections' titles. What is published of a record is decided from these when it is published.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from urllib.parse import urljoin
+
+from lxml import etree
+
+from archiver.items import UsageStatement
+from archiver.politeness.robots import path_matcher
+
+MOST = 100
+"""Statements that are kept of one response: a real one makes a handful."""
+_LONGEST = 500
+_LONGEST_FILE = 500 * 1024
+_MOST_RULES = 2_000
+
+# Directives with a value after a colon; any other word before a colon is the name of a crawler.
+_VALUED = frozenset({"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"})
+_WORDS = frozenset(
+    {
+        "all",
+        "none",
+        "index",
+        "noindex",
+        "follow",
+        "nofollow",
+        "archive",
+        "noarchive",
+        "snippet",
+        "nosnippet",
+        "nocache",
+        "noimageindex",
+        "notranslate",
+        "noodp",
+        "noydir",
+        "indexifembedded",
+        "nositelinkssearchbox",
+        "nopagereadaloud",
+        "noai",
+        "noimageai",
+        "noml",
+        "norobots",
+    }
+)
+_DIRECTIVE = re.compile(r"[a-z][a-z0-9_-]{1,39}")
+_AGENT = re.compile(r"\s*([A-Za-z0-9_.*-]{1,60})\s*:(.*)", re.DOTALL)
+# Crawlers have a robots meta element of their own by their name; other meta elements are of no concern.
+_ROBOT_NAME = re.compile(r"bot|crawler|spider|archiver|extended|slurp|teoma")
+_LONGEST_NAME = 60
+_TDM = ("tdm-reservation", "tdm-policy")
+_LICENCE_META = frozenset({"dcterms.license", "dc.rights.license", "dcterms.rights", "dc.rights"})
+_LINK = re.compile(r"<([^<>]{1,500})>((?:\s*;[^,<]*)*)")
+_PRIORITY = ("file", "header", "meta")
+
+
+def statements_of_headers(headers: Iterable[tuple[str, str]], url: str) -> tuple[UsageStatement, ...]:
+    """The statements of a response's header fields, as names and values in any case, each occurrence by itself.
+
+    X-Robots-Tag; `tdm-reservation` and `tdm-policy` (TDMRep, "TDM Header Field in HTTP Responses"); `Link` with
+    rel=license (RFC 8288 and RFC 4946); `Content-Usage` (IETF draft-ietf-aipref-attach). Addresses are made absolute.
+    """
+    return _kept(right for name, value in headers for right in _of_header(name.lower(), value[:4_000], url))
+
+
+def _of_header(name: str, value: str, url: str) -> Iterator[UsageStatement]:
+    if name == "x-robots-tag":
+        yield from _directives(value, "header")
+    elif name in _TDM:
+        yield from _tdm(name, value, "header", url)
+    elif name == "link":
+        for target, parameters in _LINK.findall(value):
+            if re.search(r";\s*rel\s*=\s*(?:\"[^\"]*\blicense\b[^\"]*\"|license\b)", parameters, re.IGNORECASE):
+                yield UsageStatement("header", "license", urljoin(url, target.strip()))
+    elif name == "content-usage" and value.strip():
+        yield UsageStatement("header", "content-usage", value.strip())
+
+
+def statements_of_page(root: etree._Element, url: str) -> tuple[UsageStatement, ...]:
+    """The statements in a page's own elements: meta robots and those of single crawlers, TDM metadata (TDMRep, "TDM
+    Metadata in HTML Content"), and links with rel=license, wherever they stand.
+    """
+    return _kept(_of_page(root, url))
+
+
+def _of_page(root: etree._Element, url: str) -> Iterator[UsageStatement]:
+    for element in root.iter("meta", "link", "a"):
+        if element.tag == "meta":
+            yield from _of_meta(
+                (element.get("name") or "").strip().lower(), (element.get("content") or "").strip(), url
+            )
+        elif "license" in (element.get("rel") or "").lower().split() and (href := element.get("href")):
+            yield UsageStatement("link", "license", _absolute(url, href))
+
+
+def _of_meta(name: str, content: str, url: str) -> Iterator[UsageStatement]:
+    if name == "robots":
+        yield from _directives(content, "meta")
+    elif name in _TDM:
+        yield from _tdm(name, content, "meta", url)
+    elif name in _LICENCE_META and content:
+        yield UsageStatement("meta", name, content)
+    elif len(name) <= _LONGEST_NAME and _ROBOT_NAME.search(name):
+        found = tuple(_directives(content, "meta", name))
+        if found and all(right.value.partition(":")[0] in _WORDS | _VALUED for right in found):
+            yield from found
+
+
+def _directives(text: str, source: str, agent: str = "") -> Iterator[UsageStatement]:
+    """ "noarchive, nosnippet", "googlebot: noindex" or "unavailable_after: 25 Jun 2026 15:00:00 GMT"."""
+    dated = False
+    value = ""
+    for piece in text.split(","):
+        if dated and re.match(r"\s*\d", piece):
+            # The date of unavailable_after may have a comma after its weekday.
+            yield UsageStatement(source, "robots", f"{value}, {piece.strip()}", agent)
+            dated = False
+            continue
+        if dated:
+            yield UsageStatement(source, "robots", value, agent)
+            dated = False
+        named = _AGENT.match(piece)
+        if named and named[1].lower() not in _VALUED:
+            agent, piece = named[1].lower(), named[2]
+            named = _AGENT.match(piece)
+        if named:
+            value, dated = f"{named[1].lower()}: {named[2].strip()}", named[1].lower() == "unavailable_after"
+            if not dated:
+                yield UsageStatement(source, "robots", value, agent)
+        elif _DIRECTIVE.fullmatch(word := piece.strip().lower()):
+            yield UsageStatement(source, "robots", word, agent)
+    if dated:
+        yield UsageStatement(source, "robots", value, agent)
+
+
+def _tdm(name: str, value: str, source: str, url: str) -> Iterator[UsageStatement]:
+    """A reservation is 0 or 1, anything else is as if it were not there (TDMRep, "tdm-reservation")."""
+    value = value.strip()
+    if name == "tdm-policy":
+        if value:
+            yield UsageStatement(source, name, _absolute(url, value))
+    elif value in ("0", "1"):
+        yield UsageStatement(source, name, value)
+
+
+@dataclass(frozen=True, slots=True)
+class TDMFile:
+    """/.well-known/tdmrep.json of a host (TDMRep, "TDM File on the Origin Server"): rules, in their order."""
+
+    rules: tuple[tuple[Callable[[str], bool], tuple[UsageStatement, ...]], ...] = ()
+
+    def of(self, url: str) -> tuple[UsageStatement, ...]:
+        """What the first rule that matches says of this address."""
+        return next((rights for matches, rights in self.rules if matches(url)), ())
+
+
+def parse_tdm_file(body: bytes, url: str) -> TDMFile:
+    """The rules of a tdmrep.json read from `url`; none where it is no such file. Never raises.
+
+    A location is matched as a robots.txt path is, with `*` and `$`; a rule without a valid reservation counts as none.
+    """
+    try:
+        told = json.loads(body[:_LONGEST_FILE].decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return TDMFile()
+    rules = []
+    for rule in told[:_MOST_RULES] if isinstance(told, list) else ():
+        location = rule.get("location") if isinstance(rule, dict) else None
+        if not isinstance(location, str) or not location.strip():
+            continue
+        rights = tuple(
+            right
+            for name in _TDM
+            if isinstance(rule.get(name), (str, int))
+            for right in _tdm(name, str(rule[name]), "file", url)
+        )
+        if any(right.name == "tdm-reservation" for right in rights):
+            rules.append((path_matcher(location.strip()), rights))
+    return TDMFile(tuple(rules))
+
+
+def tdm_of(rights: Sequence[UsageStatement]) -> tuple[bool | None, str]:
+    """Whether text and data mining is reserved, and the address of the policy ("" where none is named).
+
+    None where nothing is said. The file of the host says it first, the header field instead of it, the page's own
+    metadata instead of both (TDMRep, "Processing priority").
+    """
+    reserved: bool | None = None
+    policy = ""
+    for source in _PRIORITY:
+        told = {right.name: right.value for right in rights if right.source == source and not right.agent}
+        if "tdm-reservation" in told:
+            reserved, policy = told["tdm-reservation"] == "1", ""
+        policy = told.get("tdm-policy", policy)
+    return reserved, policy if reserved else ""
+
+
+def _absolute(base: str, url: str) -> str:
+    try:
+        return urljoin(base, url.strip())
+    except ValueError:
+        return url.strip()
+
+
+def _kept(rights: Iterable[UsageStatement]) -> tuple[UsageStatement, ...]:
+    return tuple(dict.fromkeys(right for right in rights if len(right.value) <= _LONGEST))[:MOST]

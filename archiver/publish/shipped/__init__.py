@@ -1,1 +1,0 @@
-"""What a dataset takes along: programs that run without this one."""

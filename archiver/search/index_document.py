@@ -1,0 +1,320 @@
+"""An article as the index has it."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+import zlib
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import datetime
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+import tantivy
+from sqlite_utils import Database
+
+from archiver.fields import ASKED_FOR, BY_NAME, INDEXED, LINKS, LIST_WORDS, LONG_TEXTS, MEANING, PAGE_LISTS, WEIGHTS
+from archiver.search.query_tree import HAS, IS, key_of, local_seconds, utc_seconds
+from archiver.search.words import split_into_words
+
+# Names as they are compared: how somebody types a name decides nothing.
+
+# Letters that are letters of their own and not a base letter with a mark, as people type them without one.
+_PLAIN = str.maketrans(
+    {
+        "đ": "d",
+        "ð": "d",
+        "ø": "o",
+        "ł": "l",
+        "ı": "i",
+        "ħ": "h",
+        "ŧ": "t",
+        "æ": "ae",
+        "œ": "oe",
+        "þ": "th",
+        "’": "'",
+        "`": "'",
+    }
+)
+
+
+_BEHIND = "\t"
+
+
+def fold_name(name: str) -> str:
+    """A name as compared: no case, no diacritics, single spaces."""
+    plain = unicodedata.normalize("NFKD", name.casefold().translate(_PLAIN))
+    return " ".join("".join(c for c in plain if not unicodedata.combining(c)).translate(_PLAIN).split())
+
+
+def facet_key(names: Iterable[str]) -> dict[str, str]:
+    """Names of an article as they are counted: each once, however often and in which ways it is written, by its form as
+    compared; with how it is written (first)."""
+    ways: dict[str, str] = {}
+    for name in names:
+        ways.setdefault(fold_name(name), name)
+    return ways
+
+
+def way(field: str, form: str, name: str = "") -> str:
+    """The entry of a name that is compared as this form; without it what all entries of the form begin with."""
+    return _BEHIND.join((field, form, name))
+
+
+def written(entry: str) -> str:
+    """How the name of an entry is written: a form as compared has no tab in it."""
+    return entry.split(_BEHIND, 2)[2]
+
+
+# Values of a database that any program may have written to: what cannot be read is as if it were not there.
+
+MOST_LETTERS = 5_000
+"""So much of a name is kept: the index takes none of more than 65,530 bytes."""
+
+
+def index_text(value: Any) -> str:
+    """A text of letters that there are: half a surrogate pair (`\\ud800` in JSON) is none."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
+
+
+def index_number(value: Any) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def index_texts(value: Any) -> list[str]:
+    """The texts of a JSON array."""
+    return [index_text(one)[:MOST_LETTERS] for one in _array(value) if isinstance(one, str) and one]
+
+
+def index_objects(value: Any) -> list[dict[str, Any]]:
+    """The objects of a JSON array."""
+    return [one for one in _array(value) if isinstance(one, dict)]
+
+
+def _array(value: Any) -> list[Any]:
+    try:
+        found = json.loads(value or "[]")
+    except (TypeError, ValueError, RecursionError):
+        return []
+    return found if isinstance(found, list) else []
+
+
+# What the index holds of an article: texts to look for words in, keys, numbers, and names to count by.
+
+TEXTS: tuple[str, ...] = (*WEIGHTS, "places", *(name for name in PAGE_LISTS if name not in WEIGHTS))
+TIMES: tuple[str, ...] = ("published", "modified", "seen", "gone")
+"""Each as seconds by its own clock, and with _at in Unix seconds."""
+TURN = "turn"
+NUMBERS: tuple[str, ...] = (
+    "id",
+    "group",
+    TURN,
+    "cluster",
+    "year",
+    "month",
+    "stamp",
+    *(name for time in TIMES for name in (time, f"{time}_at")),
+)
+"""`group` is the number of the article that has the text first; `turn` the place among those of the same rank; `stamp`
+a digest of what the entry was made from."""
+WRITTEN: tuple[str, ...] = tuple(LIST_WORDS)
+"""Names that are the same however they are written, and are kept as compared (`archiver.search.index_document.facet_key`)."""
+FORMAT = " ".join(("6", *TEXTS, *WRITTEN))
+WAYS = "ways"
+"""How those are written: of the few that are shown it is looked up, as to count by longer names takes longer."""
+NAMES: tuple[str, ...] = ("site", "language", *WRITTEN)
+PAIRED: dict[str, str] = {name: f"{name}_pairs" for name in LONG_TEXTS}
+"""Texts of which the pairs of common words are kept too, and where: phrases of them need no look at each place."""
+KEYS = "keys"
+COPY, FIRST = "text:copy", "text:first"
+"""Keys of an article whose text another has first, and of one that has first what others have."""
+SORTED_TITLE = "sorted_title"
+
+
+@cache
+def index_schema() -> tantivy.Schema:
+    builder = tantivy.SchemaBuilder()
+    for name in TEXTS:
+        builder.add_text_field(name, tokenizer_name="whitespace", index_option="position")
+    for name in PAIRED.values():
+        builder.add_text_field(name, tokenizer_name="whitespace", index_option="freq")
+    builder.add_text_field(KEYS, tokenizer_name="raw", index_option="basic")
+    builder.add_text_field(WAYS, tokenizer_name="raw", index_option="basic")
+    builder.add_text_field(SORTED_TITLE, tokenizer_name="raw", index_option="basic", fast=True)
+    for name in NAMES:
+        builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
+    for name in NUMBERS:
+        builder.add_integer_field(name, indexed=True, fast=True)
+    return builder.build()
+
+
+Row = dict[str, Any]
+
+COLUMNS = ("id", *INDEXED)
+_NUMBERS = ("duplicate_of", "cluster_id", "source_id")
+_TIMES = {"published": "published", "modified": "modified", "seen": "first_seen", "gone": "gone_at"}
+_TEXTS = tuple(name for name in WEIGHTS if BY_NAME[name].shape == "text" and name not in PAIRED)
+_TITLE_LETTERS = 60
+_COPIES_FROM = (1 << 62) - 1
+"""Added to the number of a copy, which so has its turn after all originals."""
+
+
+def _has(name: str) -> Callable[[Row], bool]:
+    return lambda row: bool(row[name])
+
+
+_FLAGS: dict[str, Callable[[Row], bool]] = {
+    "is:gone": lambda row: bool(row["gone_at"]),
+    "is:duplicate": lambda row: bool(row["duplicate_of"]),
+    "is:copy": lambda row: bool(row["source_id"]) and row["source_id"] != row["id"],
+    "is:source": lambda row: row["source_id"] == row["id"],
+    "is:edited": lambda row: row["revision"] > 1,
+    "has:geo": lambda row: bool(row["geotags"]),
+    "has:place": lambda row: any(tag.get("placename") for tag in row["geotags"]),
+    "has:date": lambda row: bool(row["published"]),
+    **{f"has:{word}": _has(name) for word, name in ASKED_FOR.items()},
+    "has:copy": lambda row: bool(row["cluster_id"] or row["duplicate_of"] or row["duplicated"]),
+}
+assert set(_FLAGS) == {f"is:{name}" for name in IS} | {f"has:{name}" for name in HAS}
+
+
+def document_rows(db: Database, ids: Sequence[int]) -> Iterator[Row]:
+    """The articles of these numbers that there are, each with its `changed` fields, whether it is `duplicated`, and
+    the `source_id` of its cluster; `stamp` is a digest of all of it.
+
+    One at a time: a text may have megabytes. What another program wrote there and no reader understands counts as not
+    there.
+    """
+    wanted = json.dumps(ids)
+    among = "in (select value from json_each(?))"
+    changed: dict[int, set[str]] = {}
+    for article, name in db.execute(
+        "select distinct r.article_id, e.value from revisions r, "
+        "json_each(case when json_valid(r.changed) then r.changed else '[]' end) e "
+        f"where r.revision > 1 and r.article_id {among}",
+        [wanted],
+    ):
+        if isinstance(name, str):
+            changed.setdefault(article, set()).add(name)
+    duplicated = {
+        row[0] for row in db.execute(f"select distinct duplicate_of from articles where duplicate_of {among}", [wanted])
+    }
+    for row in db.query(
+        f"select {', '.join('a.' + name for name in COLUMNS)}, (select source_id "
+        "from clusters where id = a.cluster_id) as source_id from articles a "
+        f"where a.id {among} order by a.id",
+        [wanted],
+    ):
+        row |= {"changed": sorted(changed.get(row["id"], ())), "duplicated": row["id"] in duplicated}
+        row["stamp"] = zlib.crc32(repr([row[name] for name in sorted(row)]).encode("utf-8", "surrogatepass"))
+        yield _readable(row)
+
+
+def _readable(row: Row) -> Row:
+    plain = {
+        name: index_text(row[name]) for name in INDEXED if name not in (*PAGE_LISTS, "geotags", *_NUMBERS, "revision")
+    }
+    return {
+        **row,
+        **plain,
+        **{name: index_texts(row[name]) for name in PAGE_LISTS},
+        **{n: index_number(row[n]) for n in _NUMBERS},
+        "revision": index_number(row["revision"]) or 1,
+        "geotags": [tag for tag in index_objects(row["geotags"]) if tag.get("role") != "publisher"],
+    }
+
+
+def index_document(row: Row, common: Collection[str] = ()) -> tantivy.Document:
+    """The entry of a row that `rows` made; pairs are those of the `common` words."""
+    fields: dict[str, Any] = {name: _words(row[name]) for name in _TEXTS}
+    for name, pairs in PAIRED.items():
+        tokens = split_into_words(row[name]) if row[name] else []
+        fields |= {name: " ".join(tokens), pairs: paired(tokens, common) if common else ""}
+    for name in PAGE_LISTS:
+        fields[name] = [_words(value) for value in row[name]]
+    places = list(
+        dict.fromkeys(
+            place for tag in row["geotags"] for name in ("placename", "region") if (place := index_text(tag.get(name)))
+        )
+    )
+    named = {word: row[name] for word, name in LIST_WORDS.items()}
+    named["place"] = [place for tag in row["geotags"] if (place := index_text(tag.get("placename")))]
+    counted = {name: facet_key(values) for name, values in named.items()}
+    fields |= {
+        "places": [_words(place) for place in places],
+        KEYS: sorted(set(keys(row))),
+        SORTED_TITLE: fold_name(row["title"])[:_TITLE_LETTERS],
+        "site": row["site"],
+        "language": row["language"] or None,
+        **numbers(row),
+        **{name: list(ways) for name, ways in counted.items()},
+        WAYS: [way(name, form, value) for name, ways in counted.items() for form, value in ways.items()],
+    }
+    return tantivy.Document(**{name: value for name, value in fields.items() if value not in (None, [], "")})
+
+
+def paired(tokens: Sequence[str], common: Collection[str]) -> str:
+    """The pairs of common words that stand in a row, with a sign between the two that no word has."""
+    return " ".join(f"{one}_{next_one}" for one, next_one in pairwise(tokens) if one in common and next_one in common)
+
+
+def _words(text: str | None) -> str:
+    return " ".join(split_into_words(text)) if text else ""
+
+
+def numbers(row: Row) -> dict[str, int]:
+    group = row["duplicate_of"] or row["id"]
+    turn = row["id"] if group == row["id"] else min(row["id"], _COPIES_FROM) + _COPIES_FROM
+    out = {"id": row["id"], "group": group, TURN: turn, "stamp": row["stamp"]}
+    if row["cluster_id"]:
+        out["cluster"] = row["cluster_id"]
+    for name, column in _TIMES.items():
+        try:
+            out[name], out[f"{name}_at"] = local_seconds(row[column]), utc_seconds(row[column])
+        except ValueError:
+            continue  # none, or none that there is: 0000-00-00
+        if name == "published":
+            day = datetime.fromisoformat(row[column])
+            out["year"], out["month"] = day.year, day.year * 100 + day.month
+    return out
+
+
+def keys(row: Row) -> Iterator[str]:
+    """What is so of an article, as `archiver.search.query_tree` and `filters` ask for it."""
+    yield from (name for name, so in _FLAGS.items() if so(row))
+    if (row["duplicate_of"] or row["id"]) != row["id"]:
+        yield COPY
+    elif row["duplicated"]:
+        yield FIRST
+    for link in LINKS:
+        yield from (f"{link.word}:{fold_name(value)}" for value in row[link.table])
+    tag = (row["language"] or "none").lower().replace("_", "-")
+    yield from (f"language:{start}" for start in _heads(tag.split("-"), "-"))
+    yield f"at:{row['site']}"
+    yield from (f"site:{name}" for name in sites(row["site"].lower()))
+    yield from (f"changed:{name}" for name in row["changed"] if name in MEANING)
+    if row["revision"] > 1:
+        yield "changed:any"
+    for place in row["geotags"]:
+        latitude, longitude = place.get("latitude"), place.get("longitude")
+        if isinstance(latitude, int | float) and isinstance(longitude, int | float):
+            yield key_of(latitude, longitude)
+
+
+def sites(name: str) -> Iterator[str]:
+    """A site and those it lies below: blog.example.org/news, blog.example.org, example.org/news, example.org, ..."""
+    host, *path = name.split("/")
+    labels = host.split(".")
+    for start in range(len(labels)):
+        yield from _heads([".".join(labels[start:]), *path], "/")
+
+
+def _heads(parts: Iterable[str], sign: str) -> Iterator[str]:
+    """a-b-c as a, a-b, a-b-c."""
+    whole = ""
+    for part in parts:
+        whole = f"{whole}{sign}{part}" if whole else part
+        yield whole

@@ -1,0 +1,312 @@
+"""The query language: what a person types becomes a tree (`archiver.search.query_tree`). docs/search.md tells it to people.
+
+    climate report          both words, anywhere in the article
+    "climate report"        this phrase
+    climate OR weather      either; OR binds more tightly than the blank
+    climate -report         without that word (also: climate NOT report)
+    (flood OR storm) -rain  groups
+    clim*                   words that begin so
+    flood NEAR/5 bridge     with at most five other words between them (10 where no number is said);
+                            NEAR(flood bridge "city hall", 5) for more than two
+    title:climate           in one field: title, body, author, category, tag, description
+    author:"Ada Lovelace"   a phrase in one field
+    title:(flood OR storm)  a group of which each word is looked for there; facts and stem: stand before groups, too
+    stem:reporting          an English word in all its forms: report, reports, reported
+    date:2023-07..2023-08   a fact about the article: the names are those of `archiver.search.query_tree`
+
+Everything else is text: O'Brien, AT&T, c++, a-b, 10:30, a name before a colon that is none of these, or an unclosed
+quotation mark are never syntax errors.
+Case and accents make no difference. Scripts without spaces between words, and Korean, are found by any part of a word;
+an emoji, `c++` and `c#` are words (`archiver.search.words`).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import permutations
+from typing import Literal
+
+from archiver.errors import BadQuery
+from archiver.fields import BY_NAME, WEIGHTS
+from archiver.search.query_tree import FACTS, And, Near, Node, Not, Or, Term
+from archiver.search.words import lookup, split_into_words
+
+COLUMN_OF: dict[str, str] = {word: name for name in WEIGHTS for word in (BY_NAME[name].query_name, name)} | {
+    "text": "body"
+}
+MAX_TERMS = 200
+MAX_DEPTH = 30
+NEAR_WORDS = 10
+MOST_NEAR = 4
+"""So many words and phrases can stand in one NEAR: each two of them are asked for."""
+_STEM = "stem"
+
+# Quotation marks as they are printed, and the wide signs and letters that keyboards of East Asia write.
+_PLAIN = {**str.maketrans("“”„‟", '""""'), **{0xFEE0 + sign: sign for sign in range(0x21, 0x7F)}}
+_ENDS = re.compile(r"\s*(?:\)|$)")
+_BETWEEN = re.compile(r"NEAR(?:/(\d{1,3}))?$")
+_TOKEN = re.compile(
+    r"""\s*(?:
+        (?P<close>\)) |
+        (?P<minus>-(?=[^\s)-]))?
+        (?: (?:(?P<of>(?i:NAMES)):)?(?P<open>(?:NEAR)?\() |
+            (?:(?P<field>[A-Za-z]+):(?=[^\s()]))?
+            (?: "(?P<phrase>[^"]*)(?:"|$)(?P<star>\*)? | (?P<word>[^\s()"]+) )? )
+    )""".replace("NAMES", "|".join((*COLUMN_OF, *FACTS, _STEM))),
+    re.VERBOSE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    """A piece of the query: `node` where it is a term, None where there was nothing in it to look for."""
+
+    kind: Literal["term", "near", "distance", "(", ")", "AND", "OR", "NOT", "NEAR"]
+    at: int
+    node: Node | None = None
+    distance: int = NEAR_WORDS
+
+
+def parse_query(text: str, *, stem: bool = False) -> Node | None:
+    """The query as a tree; None for an empty one, which means everything. With `stem` each word outside quotation marks
+    is looked for in all its forms.
+
+    Raises BadQuery, with the position in the query: where something was typed and no word is in it, where it is too
+    long or too deep, where a fact has a value that it cannot have, where NEAR stands beside what is no word.
+    """
+    # Half a surrogate pair, as a shell hands on what is no UTF-8, is no letter of anything.
+    whole = text.encode("utf-8", "replace").decode()
+    clean = unicodedata.normalize("NFC", whole.replace("\0", " ")).translate(_PLAIN).strip()
+    if not clean:
+        return None
+    parser = _Parser(clean, list(_tokens(clean, stem)))
+    node = parser.every(0)
+    while not parser.ended():  # what follows a closing parenthesis too many
+        parser.position += 1
+        more = parser.every(0)
+        node = _join(And, [n for n in (node, more) if n])
+    if node is None:
+        raise BadQuery(clean, "there is no word in it to look for")
+    return node
+
+
+def ends(text: str, at: int) -> int:
+    """Where the piece of a query ends that begins at a place, the `at` of a BadQuery."""
+    found = _TOKEN.match(text, at)
+    return max(found.end() if found else 0, at + 1)
+
+
+# -- from text to tokens ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """What stands before the parentheses that a word is in: the `name` of a field or a fact, whether it is to be
+    found in all its forms, whether they are those of NEAR( )."""
+
+    name: str = ""
+    stem: bool = False
+    near: bool = False
+
+    def of(self, name: str) -> _Group:
+        return replace(self, stem=True) if name == _STEM else replace(self, name=name or self.name)
+
+
+def _tokens(text: str, stem: bool) -> Iterator[_Token]:
+    position, terms = 0, 0
+    groups = [_Group()]
+    while position < len(text):
+        found = _TOKEN.match(text, position)
+        if found is None or found.end() == position:
+            position += 1
+            continue
+        at = position + len(found[0]) - len(found[0].lstrip())
+        position = found.end()
+        if found["close"]:
+            del groups[max(1, len(groups) - 1) :]
+            yield _Token(")", at)
+            continue
+        if found["minus"]:
+            yield _Token("NOT", at)
+            at += 1
+        if found["open"]:
+            groups.append(replace(groups[-1].of((found["of"] or "").lower()), near=found["open"] != "("))
+            yield _Token("(" if found["open"] == "(" else "near", at)
+            continue
+        for token in _words(text, found, at, stem, groups[-1]):
+            terms += token.kind == "term"
+            if terms > MAX_TERMS:
+                raise BadQuery(text, f"it has more than {MAX_TERMS} words", at)
+            yield token
+
+
+def _words(text: str, found: re.Match[str], at: int, stem: bool, group: _Group) -> Iterator[_Token]:
+    """What a word or phrase is: an operator, the distance of a NEAR( ), or a term."""
+    value = found["word"] if found["phrase"] is None else found["phrase"]
+    if value is None:
+        return
+    operator = None if found["field"] or found["phrase"] is not None else _operator(value, at)
+    if operator:
+        yield operator
+        return
+    if group.near and found["word"] and (told := _distance(text, found)):
+        value, distance = told
+        yield _Token("distance", at, distance=distance)
+        if not value:
+            return
+    yield _Token("term", at, _leaf(text, found, at, value, stem, group))
+
+
+def _operator(word: str, at: int) -> _Token | None:
+    if word in ("AND", "OR", "|", "NOT"):
+        return _Token("AND" if word == "AND" else "NOT" if word == "NOT" else "OR", at)
+    if found := _BETWEEN.match(word):
+        return _Token("NEAR", at, distance=int(found[1] or NEAR_WORDS))
+    return None
+
+
+def _distance(text: str, found: re.Match[str]) -> tuple[str, int] | None:
+    """Of the last word in `NEAR( )` what stands before the comma, and the number behind it."""
+    word, comma, number = found["word"].rpartition(",")
+    if not _ENDS.match(text, found.end()) or not re.fullmatch("[0-9]{1,3}", number):
+        return None
+    return (word, int(number)) if comma or text[: found.start("word")].rstrip().endswith(",") else None
+
+
+def _leaf(text: str, found: re.Match[str], at: int, value: str, stem: bool, group: _Group) -> Node | None:
+    own = (found["field"] or "").lower()
+    known = own in FACTS or own in COLUMN_OF or own == _STEM
+    group = group.of(own) if known else group
+    value = value if known or not own else f"{found['field']}:{value}"
+    if group.name in FACTS:
+        try:
+            return FACTS[group.name](value)
+        except BadQuery as error:
+            raise BadQuery(text, f"{found[0].strip().lstrip('-')}: {error.why}", at) from None
+    column = COLUMN_OF.get(group.name, "")
+    if found["phrase"] is not None:
+        return _term(value, column, prefix=bool(found["star"]), stem=group.stem)
+    word = value.rstrip(",;")  # between words, as in a list
+    return _term(word.rstrip("*"), column, prefix=word.endswith("*"), stem=stem or group.stem)
+
+
+def _term(text: str, column: str, *, prefix: bool, stem: bool) -> Node | None:
+    return Term(text, column, prefix, stem and not prefix) if split_into_words(text) else None
+
+
+# -- from tokens to a tree --------------------------------------------------------------------
+
+
+class _Parser:
+    def __init__(self, text: str, tokens: list[_Token]) -> None:
+        self.text, self.tokens, self.position = text, tokens, 0
+
+    def ended(self) -> bool:
+        return self.position >= len(self.tokens)
+
+    def _kind(self) -> str:
+        return "" if self.ended() else self.tokens[self.position].kind
+
+    def every(self, depth: int) -> Node | None:
+        if depth > MAX_DEPTH:
+            raise BadQuery(
+                self.text, f"it has more than {MAX_DEPTH} parentheses in each other", self.tokens[self.position - 1].at
+            )
+        items: list[Node] = []
+        while self._kind() not in ("", ")"):
+            item = self.either(depth)
+            if item is not None:
+                items.append(item)
+        return _join(And, items)
+
+    def either(self, depth: int) -> Node | None:
+        items = [self.near(depth)]
+        while self._kind() == "OR":
+            self.position += 1
+            if self._kind() not in ("", ")"):
+                items.append(self.near(depth))
+        return _join(Or, [item for item in items if item])
+
+    def near(self, depth: int) -> Node | None:
+        """One item, or several with NEAR between them."""
+        first = self.position
+        item = self.one(depth)
+        terms, distance = [item], 0
+        while self._kind() == "NEAR":
+            operator = self.tokens[self.position]
+            self.position += 1
+            if self._kind() in ("", ")", "OR"):
+                break
+            distance = max(distance, operator.distance)
+            terms.append(self.one(depth))
+        return self._neighbours(terms, distance, self.tokens[first].at) if len(terms) > 1 else item
+
+    def _neighbours(self, items: list[Node | None], distance: int, at: int) -> Node | None:
+        terms = tuple(item for item in items if isinstance(item, Term))
+        if len(terms) < len(items):
+            raise BadQuery(self.text, "NEAR takes words and phrases", at)
+        columns = {term.column for term in terms if term.column}
+        if len(columns) > 1:
+            raise BadQuery(self.text, f"NEAR takes words of one field, not of {' and '.join(sorted(columns))}", at)
+        if len(terms) > MOST_NEAR:
+            raise BadQuery(self.text, f"NEAR takes at most {MOST_NEAR} words or phrases", at)
+        for one, other in permutations(terms, 2):
+            if _holds(one, other):
+                raise BadQuery(
+                    self.text, f"NEAR takes different words, and where {one.text} stands, {other.text} does", at
+                )
+        return Near(tuple(replace(term, column="") for term in terms), distance, next(iter(columns), ""))
+
+    def _near_group(self, at: int) -> Node | None:
+        """What follows `NEAR(`: terms, and after a comma the distance."""
+        items: list[Node | None] = []
+        distance = NEAR_WORDS
+        while self._kind() not in ("", ")"):
+            token = self.tokens[self.position]
+            self.position += 1
+            if token.kind == "distance":
+                distance = token.distance
+            elif token.kind != "term":
+                raise BadQuery(self.text, "NEAR( ) holds words and phrases alone", token.at)
+            elif token.node is not None:
+                items.append(token.node)
+        self.position += 1
+        if len(items) == 1:
+            return items[0]
+        return self._neighbours(items, distance, at) if items else None
+
+    def one(self, depth: int) -> Node | None:
+        token = self.tokens[self.position]
+        self.position += 1
+        if token.kind == "NOT":
+            if self._kind() in ("", ")", "OR"):
+                return None
+            item = self.one(depth + 1) if depth <= MAX_DEPTH else None
+            return Not(item) if item else None
+        if token.kind == "near":
+            return self._near_group(token.at)
+        if token.kind == "(":
+            inner = self.every(depth + 1)
+            self.position += 1
+            return inner
+        return token.node
+
+
+def _holds(one: Term, other: Term) -> bool:
+    """Whether a term has the words of another in it, so that one place in a text would be both."""
+    there, (row, begun) = split_into_words(one.text), lookup(other.text)
+    *whole, last = row
+    return any(
+        there[at : at + len(whole)] == whole and (token.startswith(last) if begun or other.prefix else token == last)
+        for at, token in enumerate(there[len(whole) :])
+    )
+
+
+def _join(kind: type[And] | type[Or], items: list[Node]) -> Node | None:
+    flat: list[Node] = []
+    for item in items:
+        flat.extend(item.items if isinstance(item, kind) else (item,))
+    return kind(tuple(flat)) if len(flat) > 1 else flat[0] if flat else None

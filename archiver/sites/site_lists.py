@@ -1,0 +1,176 @@
+"""Lists of sites as people keep them (OPML, CSV, text) -> entries, each with the line it stands in. Pure."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urljoin
+
+from lxml import etree
+
+from archiver.errors import ArchiverError, BadSetting, UnreadableInput
+from archiver.storage.sites import SETTINGS, read_setting, read_tag
+from archiver.urls import start_address
+
+_ADDRESS = ("url", "site", "address", "website", "homepage", "start_url", "htmlurl", "link")
+"""Names of the column that holds the address, in small letters."""
+_FEED = ("feed", "feed_url", "xmlurl", "rss")
+_TAGS = ("tags", "tag", "group", "groups", "category")
+_PASSED_OVER = ("name", "title", "description", "text", "type")
+_MOST_COLUMNS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class SiteEntry:
+    """A site of a list: its start address, a feed that is told of it, tags, settings as they are stored."""
+
+    line: int
+    url: str
+    feed: str = ""
+    tags: tuple[str, ...] = ()
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ListProblem:
+    """A line that was not understood, in part or at all."""
+
+    line: int
+    why: str
+
+
+def read_site_list(data: bytes, name: str) -> Iterator[SiteEntry | ListProblem]:
+    """A list in whatever of the forms it is. Raises UnreadableInput where it is none."""
+    if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return _opml(data, name)
+    try:
+        text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UnreadableInput(name, f"it is no UTF-8 (line {line})") from error
+    if "\0" in text:
+        raise UnreadableInput(name, "it is no text")
+    header = next((line for line in text.splitlines() if line.strip()), "")
+    names = [cell.strip().strip('"').lower() for cell in _cells(header)]
+    return _csv(text, name) if set(names) & {*_ADDRESS, *_FEED} else _lines(text)
+
+
+def _lines(text: str) -> Iterator[SiteEntry | ListProblem]:
+    """One address a line; what stands behind # is a comment, further words are tags. A table without a head is read so,
+    too: no site begins at an address with a comma."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        words = [word for word in re.split(r"[\s,;\"]+", line.split(" #")[0]) if word]
+        if not words or words[0].startswith("#"):
+            continue
+        yield from (
+            ListProblem(number, f"{word!r} is a second address: write one a line")
+            for word in words[1:]
+            if "://" in word
+        )
+        yield from _entry(number, words[0], "", [word for word in words[1:] if "://" not in word], {})
+
+
+def _csv(text: str, name: str) -> Iterator[SiteEntry | ListProblem]:
+    """A table with a head: an address, a feed, tags (with commas, semicolons or blanks between), settings by name."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
+    heads: list[str] = []
+    known = {*_ADDRESS, *_FEED, *_TAGS, *_PASSED_OVER, *(one.name for one in SETTINGS)}
+    try:
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            if not heads:
+                heads = [cell.strip().lower() for cell in cells]
+                yield from (
+                    ListProblem(reader.line_num, f"nothing is known of a column {head!r}: it is passed over")
+                    for head in heads
+                    if head and head not in known
+                )
+                continue
+            row = {head: cell.strip() for head, cell in zip(heads, cells, strict=False) if cell.strip()}
+            settings = {one.name: row[one.name] for one in SETTINGS if one.name in row}
+            tags = [tag for column in _TAGS for tag in row.get(column, "").replace(";", ",").split(",")]
+            yield from _entry(reader.line_num, _first(row, _ADDRESS), _first(row, _FEED), tags, settings)
+    except csv.Error as error:
+        yield ListProblem(reader.line_num, f"from here on it is no CSV ({error})")
+
+
+def _opml(data: bytes, name: str) -> Iterator[SiteEntry | ListProblem]:
+    """Outlines with htmlUrl or xmlUrl; the titles of those around them are tags (OPML 2.0).
+
+    Many are no XML to the letter (a bare & in a title): what is wrong is told, and the rest is read.
+    """
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=True)
+    try:
+        root = etree.fromstring(data, parser)
+    except etree.XMLSyntaxError as error:
+        raise UnreadableInput(name, f"it is no XML (line {error.lineno}: {error.msg})") from error
+    if root is None or etree.QName(root).localname.lower() != "opml":
+        first = "" if root is None else f": its first element is {etree.QName(root).localname}"
+        raise UnreadableInput(name, f"it is no OPML{first}")
+    for line, why in {error.line: error.message for error in reversed(parser.error_log)}.items():
+        yield ListProblem(line, f"it is no XML there ({why})")
+    for outline in root.iter("outline"):
+        told = {str(key).lower(): str(value) for key, value in outline.attrib.items()}
+        if not told.get("xmlurl") and not told.get("htmlurl"):
+            continue
+        folders = [around.get("title") or around.get("text") or "" for around in outline.iterancestors("outline")]
+        more = told.get("category", "").replace("/", ",").split(",")
+        settings = {one.name: told[one.name] for one in SETTINGS if one.name in told}
+        yield from _entry(
+            _line(outline.sourceline),
+            told.get("htmlurl", ""),
+            told.get("xmlurl", ""),
+            [tag.replace(",", " ") for tag in (*folders, *more)],
+            settings,
+        )
+
+
+def _entry(
+    line: int, address: str, feed: str, tags: list[str], settings: dict[str, str]
+) -> Iterator[SiteEntry | ListProblem]:
+    """The entry of a line, after what is wrong with its settings; they are left out, the site is not."""
+    if not address and not feed:
+        yield ListProblem(line, "it has no address")
+        return
+    kept: dict[str, Any] = {}
+    named: list[str] = []
+    try:
+        feed = start_address(feed) if feed else ""
+        url = start_address(address or urljoin(feed, "/"))
+    except ArchiverError as error:
+        yield ListProblem(line, str(error).rstrip("."))
+        return
+    for key, value in settings.items():
+        try:
+            kept[key] = read_setting(f"{key}={value}")[1]
+        except BadSetting as error:
+            yield ListProblem(line, str(error).rstrip("."))
+    for tag in filter(str.strip, tags):
+        try:
+            named.append(read_tag(tag))
+        except BadSetting as error:
+            yield ListProblem(line, str(error).rstrip("."))
+    yield SiteEntry(line, url, feed, tuple(dict.fromkeys(named)), kept)
+
+
+def _first(row: dict[str, str], names: tuple[str, ...]) -> str:
+    return next((row[name] for name in names if name in row), "")
+
+
+def _delimiter(text: str) -> str:
+    head = next((line for line in text.splitlines() if line.strip()), "")
+    return max(",;\t", key=head.count)
+
+
+def _cells(line: str) -> list[str]:
+    return line.split(_delimiter(line))[:_MOST_COLUMNS]
+
+
+def _line(number: Any) -> int:
+    """As lxml counts it, which is not known of every element."""
+    return number if isinstance(number, int) else 0

@@ -1,0 +1,203 @@
+"""What pages need to be shown, in one run: which is due, what is under way, what came of it; written in batches."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin
+
+from archiver.discovery.documents import decode
+from archiver.discovery.page_requisites import KEPT_STATUSES, image_size, requisites_of_stylesheet
+from archiver.items import Capture, Outcome, Requisite, RequisiteKind
+from archiver.spiders.page_request import FetchedPage, RequisiteRequest, requisite_request
+from archiver.spiders.parse_response import REDIRECTS
+from archiver.storage import requisites
+from archiver.storage.connection import PATIENCE, writing
+from archiver.storage.pages import moment
+from archiver.storage.requisites import FetchedRequisite, Mode
+from archiver.storage.runs import Counts
+from archiver.urls import asset_address
+from archiver.warc.exchange import Exchange, Original
+
+if TYPE_CHECKING:
+    from archiver.spiders.crawl_run import CrawlRun
+
+WINDOW = 32
+"""Requisites under way at most."""
+_UNTRIED = 4
+"""Requisites under way to a host that has not answered yet: each may wait for half a minute, twice."""
+_BATCH = 50
+_MOST_PAYLOADS = 1_000
+_MOST_FAILURES = 3
+_LEFT_ALONE = timedelta(days=1)
+# Rules of failures that are the host's and not those of one address; so are answers from 500 on.
+_HOST_S = frozenset({"no-host", "timeout", "no-connection", "broken-connection", "too-slow", "tls", "truncated"})
+
+
+class Requisites:
+    """Of one run. After some failures in a row a host is left alone until the next day, with all that is due there."""
+
+    def __init__(self, run: CrawlRun, mode: Mode) -> None:
+        self.mode = mode
+        self._run = run
+        self._waiting: list[FetchedRequisite] = []
+        self._under_way: dict[int, str] = {}
+        self._enough = 0
+        self._failures: dict[str, int] = {}
+        self._answering: set[str] = set()
+        self._payloads: dict[str, Original] = {}
+        if mode != "none" and (run.order.full or run.order.only):
+            with writing(run.db):
+                requisites.retry_requisites(run.db, run.site["id"], everything=run.order.full)
+                requisites.enter_known(run.db, run.site["id"], run.site_name, run.started, run.revisit)
+
+    def due(self) -> list[RequisiteRequest]:
+        """The next to ask for: under way from now on. What waits is written first, of pages too."""
+        if self.mode == "none" or len(self._under_way) > self._enough:
+            return []
+        self._run.writer.flush()
+        self.flush()
+        rows = requisites.due_requisites(self._run.db, self._run.site["id"], self._run.started, 4 * WINDOW, self.mode)
+        begun = Counter(self._under_way.values())
+        wanted: list[RequisiteRequest] = []
+        for row in rows:
+            most = WINDOW if row["host"] in self._answering else _UNTRIED
+            if row["id"] not in self._under_way and begun[row["host"]] < most and begun.total() < WINDOW:
+                begun[row["host"]] += 1
+                wanted.append(requisite_request(row))
+        self._under_way |= {one.id: one.host for one in wanted}
+        self._enough = len(self._under_way) // 2
+        return wanted
+
+    def count_due(self) -> int:
+        return requisites.count_due_requisites(self._run.db, self._run.site["id"], self._run.started, self.mode)
+
+    def capture(self, exchange: Exchange, requisite: RequisiteRequest) -> Capture | None:
+        """Write an answer; None where it is none of those that are kept. A payload that any address had before is
+        written as a revisit of it (WARC/1.1, section 6.7.2)."""
+        if exchange.status not in KEPT_STATUSES or (exchange.status == 304 and requisite.original is None):
+            return None
+        original = requisite.original if exchange.status == 304 else None
+        if exchange.status == 200:
+            original = self._payloads.get(exchange.digest) or self._stored(exchange.digest)
+        capture = self._run.capture(exchange, original)
+        if exchange.status == 200 and original is None:
+            if len(self._payloads) >= _MOST_PAYLOADS:
+                self._payloads.clear()  # by now all but the last of them are in the archive
+            self._payloads[exchange.digest] = Original(exchange.url, capture.captured_at, exchange.digest)
+        return capture
+
+    def _stored(self, digest: str) -> Original | None:
+        row = self._run.db.execute(
+            "select url, captured_at from captures where digest = ? and record_type = 'response' and status = 200 "
+            "order by id limit 1",
+            [digest],
+        ).fetchone()
+        at = moment(row[1]) if row else None
+        return Original(row[0], at, digest) if at else None
+
+    def done(self, requisite: RequisiteRequest, fetched: FetchedRequisite) -> bool:
+        """Keep a result for the next batch; False where its host is to be left alone from now on."""
+        self._under_way.pop(requisite.id, None)
+        self._waiting.append(fetched)
+        if len(self._waiting) >= _BATCH:
+            self.flush()
+        is_host_s = fetched.outcome is Outcome.FAILED and (fetched.rule in _HOST_S or fetched.rule.startswith("http-5"))
+        if fetched.status is not None:
+            self._answering.add(requisite.host)
+        self._failures[requisite.host] = self._failures.get(requisite.host, 0) + 1 if is_host_s else 0
+        if self._failures[requisite.host] < _MOST_FAILURES:
+            return True
+        self.leave(requisite.host)
+        return False
+
+    def leave(self, host: str) -> None:
+        """This host is not asked for anything that is due there before tomorrow."""
+        with writing(self._run.db):
+            requisites.postpone_requisites(self._run.db, self._run.site["id"], host, datetime.now(UTC) + _LEFT_ALONE)
+
+    def drop(self, requisite: RequisiteRequest) -> None:
+        """It was not fetched, and is due as before."""
+        self._under_way.pop(requisite.id, None)
+
+    def flush(self, patience: float = PATIENCE) -> None:
+        """Write what waits, in one transaction, once the records that it points to are on the disk."""
+        if not self._waiting:
+            return
+        counts, run = Counts(), self._run
+        run.before_commit()
+        with run.writing(patience):
+            for fetched in self._waiting:
+                requisites.record_requisite(run.db, run.site["id"], run.run_id, fetched, counts, run.revisit)
+        run.counts.add(counts)
+        self._waiting.clear()
+
+
+def unanswered(requisite: RequisiteRequest, outcome: Outcome, rule: str, reason: str) -> FetchedRequisite:
+    """No answer came."""
+    return replace(FetchedRequisite(requisite.id, datetime.now(UTC), outcome), rule=rule, reason=reason)
+
+
+_MOST_HOPS = 5
+_DEEPEST = 1
+"""A stylesheet of a page, and one that it imports, are read for what they name; one that that imports is not."""
+
+
+def parse_requisite(fetched: FetchedPage, requisite: RequisiteRequest, objection: str) -> FetchedRequisite:
+    """What a response means. `objection` is why one of status 200 is not what was requested, "" where it is."""
+    status = fetched.status
+    result = FetchedRequisite(requisite.id, fetched.at, Outcome.FAILED, status=status, capture=fetched.capture)
+    if status in REDIRECTS:
+        return _redirect(result, fetched.headers.get("location", ""), requisite)
+    if status != 200:
+        outcome, reason = _OF_STATUS.get(status, (Outcome.FAILED, f"the server answers {status}"))
+        return replace(result, outcome=outcome, rule=f"http-{status}", reason=reason)
+    if objection:
+        return replace(result, outcome=Outcome.GONE, rule="wrong-type", reason=objection)
+    names: tuple[Requisite, ...] = ()
+    if requisite.kind is RequisiteKind.STYLESHEET and requisite.depth <= _DEEPEST:
+        names = requisites_of_stylesheet(decode(fetched.body), fetched.url)
+    width, height = (requisite.kind is RequisiteKind.IMAGE and image_size(fetched.body)) or (None, None)
+    return FetchedRequisite(
+        requisite.id,
+        fetched.at,
+        Outcome.ARCHIVED,
+        status=200,
+        capture=fetched.capture,
+        rights=fetched.rights,
+        names=names,
+        media_type=fetched.content_type.partition(";")[0].strip().lower(),
+        size=len(fetched.body),
+        width=width,
+        height=height,
+        etag=fetched.validator("etag"),
+        last_modified=fetched.validator("last-modified"),
+    )
+
+
+_OF_STATUS = {
+    304: (Outcome.UNCHANGED, "the server says it is unchanged"),
+    **{status: (Outcome.GONE, f"the server answers {status}") for status in (404, 410)},
+    **{status: (Outcome.REFUSED, f"the server refuses it ({status})") for status in (401, 403, 407, 451)},
+}
+
+
+def _redirect(result: FetchedRequisite, location: str, requisite: RequisiteRequest) -> FetchedRequisite:
+    try:
+        target = asset_address(urljoin(requisite.url, location)) if location else None
+    except ValueError:
+        target = None
+    if target is None:
+        return replace(result, rule="no-location", reason=f"it redirects to no usable address ({location[:100]!r})")
+    if target == requisite.url or requisite.hops >= _MOST_HOPS:
+        return replace(result, rule="redirect-loop", reason="it redirects in a circle, or on and on")
+    return replace(
+        result,
+        outcome=Outcome.DUPLICATE,
+        rule=f"http-{result.status}",
+        reason=f"it redirects to {target}",
+        names=(Requisite(target, requisite.kind),),
+        hops=1,
+    )

@@ -1,0 +1,281 @@
+"""Clusters of near copies: the articles that links hold together, one number each, and where each comes from.
+
+A cluster is a connected part of the graph of `near_duplicates`, so that it does not depend on the order in which its
+members came. Numbers are given once and stay: where two clusters become one, the older number does.
+All functions that write expect to run inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import UTC
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.articles.near_duplicates import ClusterMember, UnionFind, find_source
+from archiver.storage.article_tables import near_duplicate_links
+from archiver.storage.connection import writing
+from archiver.storage.pages import last_rowid, moment
+from archiver.urls import urlkey
+
+_MOST_WEIGHED = 64
+_MOST_ADDRESSES = 20
+_ADDRESS = re.compile(r"https?://[^\s<>\"'()\[\]]+[\w/]")
+
+
+def assign_cluster(db: Database, article_id: int, was: str | None = None) -> None:
+    """An article is new, or its text has changed (it `was` this): put it into the cluster of its near copies, if there
+    are any.
+
+    Costs the same however large the archive is. A cluster that the article held together may fall apart.
+    """
+    before = None
+    if was is not None:
+        before = db.execute("select cluster_id from articles where id = ?", [article_id]).fetchone()[0]
+        near_duplicate_links.remove_minhash(db, article_id, was)
+    if before is None:
+        linked, unlinked = near_duplicate_links.link(db, article_id)
+        if unlinked:
+            _regroup(db, _clusters_of(db, {article_id, *linked, *unlinked}), {article_id, *linked})
+        elif linked:
+            _join(db, article_id, linked)
+        return
+    lost = near_duplicate_links.linked_with(db, [article_id])
+    near_duplicate_links.unlink(db, [article_id])
+    linked, unlinked = near_duplicate_links.link(db, article_id)
+    touched = {article_id, *linked, *unlinked, *_relink(db, lost - linked)}
+    _regroup(db, {before, *_clusters_of(db, touched)}, touched)
+
+
+def update_cluster(db: Database, article_id: int, *, was: str | None) -> None:
+    """An article was changed: find its near copies anew where its text `was` another, else whether it is the source."""
+    if was is not None:
+        assign_cluster(db, article_id, was)
+        return
+    for cluster in _clusters_of(db, [article_id]):
+        source = db.execute("select source_id from clusters where id = ?", [cluster]).fetchone()[0]
+        _weigh(db, cluster, {article_id, *([source] if source else ()), *_oldest(db, cluster)})
+
+
+def leave_clusters(db: Database, article_ids: Collection[int]) -> None:
+    """Articles are about to be deleted: nothing is compared with them any more, and no cluster has them."""
+    ids = set(article_ids)
+    clusters = _clusters_of(db, ids)
+    lost = near_duplicate_links.linked_with(db, ids)
+    for number in ids:
+        row = db.execute("select body from articles where id = ?", [number]).fetchone()
+        if row:
+            near_duplicate_links.remove_minhash(db, number, row[0])
+    near_duplicate_links.unlink(db, ids)
+    db.conn.executemany("update articles set cluster_id = null where id = ?", [(number,) for number in ids])
+    db.conn.executemany("update clusters set source_id = null where source_id = ?", [(number,) for number in ids])
+    touched = _relink(db, lost)
+    _regroup(db, clusters | _clusters_of(db, touched), touched)
+
+
+def regroup_all(db: Database) -> None:
+    """Make all clusters anew from the links that there are."""
+    ids = {
+        row[0]
+        for row in db.execute("select article_id from near_duplicates union select other_id from near_duplicates")
+    }
+    clusters = {row[0] for row in db.execute("select id from clusters where merged_into is null and size > 0")}
+    _regroup(db, clusters, ids)
+
+
+def _relink(db: Database, ids: Iterable[int]) -> set[int]:
+    """Look once more for the near copies of articles that lost one, and let them stand for it in the index."""
+    touched: set[int] = set()
+    for number in sorted(ids):
+        linked, unlinked = near_duplicate_links.link(db, number)
+        touched |= {number, *linked, *unlinked}
+    return touched
+
+
+def _join(db: Database, article_id: int, linked: Collection[int]) -> None:
+    """A new member: what it links becomes one cluster."""
+    clusters = sorted(_clusters_of(db, linked))
+    cluster = clusters[0] if clusters else _new(db, article_id)
+    for other in clusters[1:]:
+        _merge(db, other, cluster)
+    grown = sum(
+        db.execute("update articles set cluster_id = ? where id = ? and cluster_id is null", [cluster, number]).rowcount
+        for number in (article_id, *linked)
+    )
+    size, source = db.execute(
+        "update clusters set size = size + ? where id = ? returning size, source_id", [grown, cluster]
+    ).fetchone()
+    _weigh(db, cluster, [source, article_id] if source and size > _MOST_WEIGHED else _oldest(db, cluster))
+
+
+def _merge(db: Database, cluster: int, into: int) -> None:
+    db.execute("update articles set cluster_id = ? where cluster_id = ?", [into, cluster])
+    db.execute(
+        "update clusters set size = size + (select size from clusters where id = ?), source_id = null where id = ?",
+        [cluster, into],
+    )
+    db.execute(
+        "update clusters set merged_into = ?, size = 0, source_id = null, reason = null where id = ?", [into, cluster]
+    )
+
+
+def _regroup(db: Database, clusters: Collection[int], more: Iterable[int]) -> None:
+    """Set the members of these clusters, and more articles, into clusters as their links have it."""
+    had: dict[int, int | None] = dict.fromkeys(more)
+    for number in sorted(had):
+        had[number] = db.execute("select cluster_id from articles where id = ?", [number]).fetchone()[0]
+    for cluster in clusters:
+        had.update((row[0], cluster) for row in db.execute("select id from articles where cluster_id = ?", [cluster]))
+    parts = _parts(db, had)
+    part_of = {number: index for index, part in enumerate(parts) for number in part}
+    claims: dict[int, list[int]] = defaultdict(list)
+    for cluster in sorted(clusters):
+        heir = _heir(db, cluster, part_of, had)
+        if heir is None:
+            db.execute("update clusters set size = 0, source_id = null, reason = null where id = ?", [cluster])
+        else:
+            claims[heir].append(cluster)
+    whole = []
+    for number, part in enumerate(parts):
+        own = claims[number]
+        kept = (own[0] if own else _new(db, part[-1])) if len(part) > 1 else None
+        for cluster in own if kept is None else own[1:]:
+            db.execute(
+                "update clusters set merged_into = ?, size = 0, source_id = null, reason = null where id = ?",
+                [kept, cluster],
+            )
+        db.conn.executemany(
+            "update articles set cluster_id = ? where id = ? and cluster_id is not ?",
+            [(kept, member, kept) for member in part],
+        )
+        if kept is not None:
+            whole.append(kept)
+    for cluster in whole:
+        _settle(db, cluster)
+
+
+def _heir(db: Database, cluster: int, part_of: dict[int, int], had: dict[int, int | None]) -> int | None:
+    """Which part keeps the number of a cluster that fell apart: that of its source, else of its oldest member among
+    the parts that are clusters; None where it has no member left."""
+    members = [number for number, before in had.items() if before == cluster]
+    if not members:
+        return None
+    source = db.execute("select source_id from clusters where id = ?", [cluster]).fetchone()[0]
+    sizes: dict[int, int] = defaultdict(int)
+    for part in part_of.values():
+        sizes[part] += 1
+    best = min(members, key=lambda number: (sizes[part_of[number]] < 2, number != source, number))
+    return part_of[best]
+
+
+def _parts(db: Database, ids: Collection[int]) -> list[list[int]]:
+    """Articles as their links connect them, each part and all parts by number."""
+    links = UnionFind(
+        (number, other)
+        for number in ids
+        for (other,) in db.execute("select other_id from near_duplicates where article_id = ?", [number])
+        if other in ids
+    )
+    return links.groups(sorted(ids))
+
+
+def _new(db: Database, article_id: int) -> int:
+    """A number for a cluster that came to light when this article was seen."""
+    db.execute("insert into clusters (size, since) select 0, last_seen from articles where id = ?", [article_id])
+    return last_rowid(db)
+
+
+def _clusters_of(db: Database, ids: Iterable[int]) -> set[int]:
+    rows = (db.execute("select cluster_id from articles where id = ?", [number]).fetchone() for number in ids)
+    return {row[0] for row in rows if row and row[0]}
+
+
+def _settle(db: Database, cluster: int) -> None:
+    """Count a cluster, and find out where it comes from."""
+    db.execute(
+        "update clusters set merged_into = null, size = (select count(*) from articles where cluster_id = ?) "
+        "where id = ?",
+        [cluster, cluster],
+    )
+    _weigh(db, cluster, _oldest(db, cluster))
+
+
+def _oldest(db: Database, cluster: int) -> list[int]:
+    return [
+        row[0]
+        for row in db.execute(
+            "select id from articles where cluster_id = ? order by id limit ?", [cluster, _MOST_WEIGHED]
+        )
+    ]
+
+
+def _weigh(db: Database, cluster: int, ids: Iterable[int]) -> None:
+    """Name the member that the others come from. Of more than 64 not all are asked."""
+    source, reason = find_source([_member(db, number) for number in sorted(ids)])
+    db.execute("update clusters set source_id = ?, reason = ? where id = ?", [source, reason, cluster])
+
+
+def _member(db: Database, number: int) -> ClusterMember:
+    row: Sequence[Any] = db.execute(
+        "select site, first_seen, published, published_precision, canonical_url, credits, "
+        "case when instr(body, '://') then body end from articles where id = ?",
+        [number],
+    ).fetchone()
+    keys = frozenset(r[0] for r in db.execute("select urlkey from article_urls where article_id = ?", [number]))
+    names = frozenset(filter(None, map(_key, _ADDRESS.findall(row[6])[:_MOST_ADDRESSES]))) if row[6] else frozenset()
+    published = moment(row[2])
+    if published is not None and published.tzinfo is None:
+        published = published.replace(tzinfo=UTC)
+    first_seen = moment(row[1])
+    assert first_seen is not None
+    return ClusterMember(
+        number,
+        row[0],
+        keys,
+        first_seen,
+        published,
+        row[3],
+        _key(row[4] or ""),
+        names,
+        tuple(json.loads(row[5] or "[]")),
+    )
+
+
+def _key(url: str) -> str:
+    try:
+        return urlkey(url) if url else ""
+    except ValueError:  # what a text shows need not be an address
+        return ""
+
+
+# All clusters of an archive made anew: for one that has none, or whose sketches are of another version.
+
+_BATCH = 200
+
+
+def rebuild(db: Database, progress: Callable[[int], None] = lambda done: None) -> None:
+    """Compare every article with the others once more, and set them into clusters; a cluster that is still there
+    keeps its number.
+
+    Works in short transactions, so that a crawl may write meanwhile. Where it is interrupted the clusters are as they
+    were; those articles that were compared need not be again. `progress` is told how many are done.
+    """
+    with writing(db):
+        near_duplicate_links.remove_all_minhashes(db)
+    done, last = 0, 0
+    while ids := [
+        row[0] for row in db.execute("select id from articles where id > ? order by id limit ?", [last, _BATCH])
+    ]:
+        with writing(db):
+            for number in ids:
+                if db.execute("select 1 from articles where id = ?", [number]).fetchone():
+                    near_duplicate_links.unlink_compared(db, number)
+                    near_duplicate_links.link(db, number)
+        done, last = done + len(ids), ids[-1]
+        progress(done)
+    with writing(db):
+        regroup_all(db)

@@ -1,0 +1,501 @@
+"""Captures of the past as rows: which are known, what revisit records repeat, and the ledger's word of an address.
+
+All functions expect to run inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.frontier.revisit import next_fetch, priority
+from archiver.items import Capture, DiscoverySource, Outcome, PageKind
+from archiver.storage.pages import last_rowid, moment, stamp
+from archiver.urls import urlkey
+from archiver.warc.foreign_captures import ForeignCapture
+
+# What addresses answered in the past in place of a page: that they are gone, or that they lead elsewhere.
+
+_MOST_HOPS = 10
+_MOST_WAYS = 200
+
+
+def keep_gone(db: Database, url: str, status: int, at: datetime, import_id: int | None) -> None:
+    """At that time there was no such page: the server said so, or (status 200) what it showed."""
+    _keep(db, url, "gone", str(status), at, import_id)
+
+
+def last_gone(db: Database, key: str) -> tuple[int, datetime] | None:
+    """With which status, and when, an address was last seen to be gone."""
+    row = db.execute(
+        "select target, captured_at from historical_responses where urlkey = ? and kind = 'gone' order "
+        "by captured_at desc, target "
+        "limit 1",
+        [key],
+    ).fetchone()
+    return (int(row[0]), datetime.fromisoformat(row[1])) if row else None
+
+
+def keep_redirect(db: Database, url: str, target: str, at: datetime, import_id: int | None) -> None:
+    """At that time the address led to another."""
+    _keep(db, url, "redirect", urlkey(target), at, import_id)
+
+
+def _keep(db: Database, url: str, kind: str, target: str, at: datetime, import_id: int | None) -> None:
+    db.execute(
+        "insert into historical_responses (urlkey, kind, target, captured_at, url, import_id) values (?, ?, ?, "
+        "?, ?, ?) "
+        "on conflict do nothing",
+        [urlkey(url), kind, target, stamp(at), url, import_id],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """An address that led to another, and when it was first and last seen to."""
+
+    url: str
+    first: datetime
+    last: datetime
+
+
+def ways_to(db: Database, key: str) -> list[Way]:
+    """The addresses that once led to this one, over others too; nearest first."""
+    found: dict[str, Way] = {}
+    wave, seen = [key], {key}
+    for _ in range(_MOST_HOPS):
+        reached: list[str] = []
+        for target in wave:
+            for source, url, first, last in db.execute(
+                "select urlkey, min(url), min(captured_at), max(captured_at) from historical_responses where "
+                "target = ? group by urlkey "
+                "order by urlkey limit ?",
+                [target, _MOST_WAYS],
+            ):
+                if source not in seen and len(found) < _MOST_WAYS:
+                    seen.add(source)
+                    found[source] = Way(url, datetime.fromisoformat(first), datetime.fromisoformat(last))
+                    reached.append(source)
+        wave = reached
+        if not wave:
+            break
+    return list(found.values())
+
+
+def landing(db: Database, key: str) -> str:
+    """Where an address led to last, over others too."""
+    seen = {key}
+    for _ in range(_MOST_HOPS):
+        row = db.execute(
+            "select target from historical_responses where urlkey = ? and kind = 'redirect' "
+            "order by captured_at desc, target limit 1",
+            [key],
+        ).fetchone()
+        if row is None or row[0] in seen:
+            break
+        key = row[0]
+        seen.add(key)
+    return key
+
+
+def settle_gone(db: Database, article_id: int) -> bool:
+    """A post whose own address said later than it was last seen that it is gone has a tombstone of that time.
+
+    Returns whether it has one that it did not have.
+    """
+    row = db.execute("select urlkey, last_seen, gone_at from articles where id = ?", [article_id]).fetchone()
+    if row is None:
+        return False
+    key, last_seen, gone_at = row
+    first = db.execute(
+        "select min(captured_at) from historical_responses where urlkey = ? and kind = 'gone' and captured_at > ?",
+        [key, last_seen],
+    ).fetchone()[0]
+    if first is None or (gone_at and gone_at <= first):
+        return False
+    db.execute("update articles set gone_at = ? where id = ?", [first, article_id])
+    return gone_at is None
+
+
+_SECOND = timedelta(seconds=1)
+
+
+def known(db: Database, url: str, at: datetime, digest: str) -> dict[str, Any] | None:
+    """This very capture, by whatever way it came into the archive: the row of `captures`; None where it did not."""
+    return _one(db, "url = ? and captured_at = ? and digest = ?", [url, stamp(at), digest])
+
+
+def is_done(db: Database, capture: dict[str, Any]) -> bool:
+    """Whether nothing is left to read of a capture. Its site may have been taken out of the archive since, with what
+    was read of it: then it is read once more."""
+    if capture["article_id"] or capture["run_id"] or capture["status"] != 200:
+        return True
+    return kind_read(db, capture["url"], capture["digest"]) is not None
+
+
+def page_key(url: str, digest: str) -> int:
+    """A number for an address and its payload: 63 bits, so that hundreds of millions hardly ever share one."""
+    return int.from_bytes(hashlib.blake2b(f"{url} {digest}".encode(), digest_size=8).digest(), "big") >> 1
+
+
+def kind_read(db: Database, url: str, digest: str) -> str | None:
+    """What a page with this payload was found to be, where it was read before and is no post."""
+    row = db.execute("select kind from historical_pages where key = ?", [page_key(url, digest)]).fetchone()
+    return row[0] if row else None
+
+
+def keep_kind(db: Database, url: str, digest: str, kind: str) -> None:
+    db.execute(
+        "insert into historical_pages (key, kind) values (?, ?) on conflict do nothing", [page_key(url, digest), kind]
+    )
+
+
+def keep_fetched(db: Database, key: str, at: datetime, digest: str) -> None:
+    """A capture of a web archive was fetched and read; no row of `captures` says so. `key` is its urlkey."""
+    keep_kind(db, _fetched(key, at), digest, "memento")
+
+
+def is_here(db: Database, url: str, at: datetime, digest: str) -> bool:
+    """Whether a capture that a web archive's list tells of is known, to the second and by the list's digest ("sha1:"
+    and base 32): fetched before, or in the archive by another way."""
+    if kind_read(db, _fetched(urlkey(url), at), digest) is not None:
+        return True
+    second = [stamp(at), stamp(at + _SECOND)]
+    for one in schemes(url):
+        row = _one(db, "url = ? and captured_at >= ? and captured_at < ? and digest = ?", [one, *second, digest])
+        if row and is_done(db, row):
+            return True
+    return False
+
+
+def payload_here(db: Database, url: str, digest: str) -> bool:
+    """Whether this payload of this address was read, whenever it was captured."""
+    return bool(digest) and (
+        is_no_post(db, url, digest)
+        or any(
+            (row := _one(db, "url = ? and digest = ?", [one, digest])) is not None and is_done(db, row)
+            for one in schemes(url)
+        )
+    )
+
+
+def is_no_post(db: Database, url: str, digest: str) -> bool:
+    """Whether this payload of this address was read and found to be no post."""
+    return any(kind_read(db, one, digest) is not None for one in schemes(url))
+
+
+def answered_here(db: Database, url: str, at: datetime) -> bool:
+    """Whether it is known what an address answered in place of a page, at this very time."""
+    return (
+        db.execute(
+            "select 1 from historical_responses where urlkey = ? and captured_at = ?", [urlkey(url), stamp(at)]
+        ).fetchone()
+        is not None
+    )
+
+
+def schemes(url: str) -> tuple[str, str]:
+    """An address by http and by https."""
+    scheme, _, rest = url.partition("://")
+    return url, f"{'http' if scheme == 'https' else 'https'}://{rest}"
+
+
+def _fetched(key: str, at: datetime) -> str:
+    return f"memento {key} {at:%Y%m%d%H%M%S}"
+
+
+def original_of(db: Database, digest: str) -> dict[str, Any] | None:
+    """The response of the archive that has this payload."""
+    return _one(db, "digest = ? and record_type = 'response' order by id", [digest])
+
+
+def store_capture(db: Database, capture: Capture, import_id: int | None) -> int:
+    db.table("captures").insert({**asdict(capture), "captured_at": stamp(capture.captured_at), "import_id": import_id})
+    return last_rowid(db)
+
+
+def shows(db: Database, capture_id: int, article_id: int, *, aside: bool) -> None:
+    """The capture is one of this article; `aside`: of a stub or another address of it, which proves no version."""
+    db.execute(
+        "update captures set article_id = ?, secondary = ? where id = ?", [article_id, aside or None, capture_id]
+    )
+
+
+def repeated_by(db: Database, found: ForeignCapture) -> dict[str, Any] | None:
+    """The capture that a revisit record repeats (WARC/1.1, section 6.7): by address and time, by the payload's digest,
+    or, of a server's word that nothing has changed, the last one before of the same address."""
+    url = found.refers_url or found.url
+    if found.refers_at is not None:
+        row = _one(
+            db,
+            "url = ? and captured_at >= ? and captured_at < ? order by captured_at",
+            [url, stamp(found.refers_at), stamp(found.refers_at + _SECOND)],
+        )
+        if row:
+            return row
+    if found.digest:
+        row = _one(db, "digest = ? order by url = ? desc, captured_at", [found.digest, url])
+        if row:
+            return row
+    if found.not_modified and not found.digest:
+        return _one(
+            db,
+            "url = ? and captured_at <= ? and status in (200, 304) order by captured_at desc",
+            [url, stamp(found.at)],
+        )
+    return None
+
+
+def _one(db: Database, where: str, values: list[Any]) -> dict[str, Any] | None:
+    return next(iter(db.query(f"select * from captures where {where} limit 1", values)), None)
+
+
+def keep_revisit(db: Database, found: ForeignCapture, import_id: int) -> None:
+    """The original may come to light later."""
+    db.execute(
+        "insert into unresolved_revisits (url, captured_at, digest, refers_to_url, refers_to_date, not_modified, "
+        "import_id, place) "
+        "values (?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing",
+        [
+            found.url,
+            stamp(found.at),
+            found.digest,
+            found.refers_url,
+            stamp(found.refers_at) if found.refers_at else None,
+            found.not_modified,
+            import_id,
+            found.place,
+        ],
+    )
+
+
+def open_revisits(db: Database, import_id: int) -> Iterator[tuple[dict[str, Any], ForeignCapture]]:
+    """The revisit records that may be resolved now, and all of this import; in the order of their times."""
+    rows = db.query(
+        "select r.* from unresolved_revisits r where r.import_id = ? or exists (select 1 from captures c where "
+        "c.digest = r.digest and r.digest <> '') or exists (select 1 from captures c where "
+        "c.url = coalesce(nullif(r.refers_to_url, ''), r.url)) order by r.captured_at, r.id",
+        [import_id],
+    )
+    for row in list(rows):
+        at = moment(row["captured_at"])
+        assert at is not None
+        yield (
+            row,
+            ForeignCapture(
+                row["place"] or "",
+                row["url"],
+                at,
+                304 if row["not_modified"] else 200,
+                digest=row["digest"],
+                refers_url=row["refers_to_url"] or "",
+                refers_at=moment(row["refers_to_date"]),
+                not_modified=bool(row["not_modified"]),
+                is_revisit=True,
+            ),
+        )
+
+
+def resolved(db: Database, row: dict[str, Any]) -> None:
+    db.execute("delete from unresolved_revisits where id = ?", [row["id"]])
+
+
+def article_shown(db: Database, capture: dict[str, Any]) -> int | None:
+    """The article that a capture shows."""
+    if capture["article_id"]:
+        return int(capture["article_id"])
+    row = db.execute("select article_id from article_urls where urlkey = ?", [urlkey(capture["url"])]).fetchone()
+    return int(row[0]) if row and row[0] else None
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedPage:
+    """The page of a post, as an import (`told`) captured it. `rule` is how it was found to be a post."""
+
+    site_id: int
+    url: str
+    article_id: int
+    capture_id: int
+    at: datetime
+    rule: str
+    told: str
+    published: datetime | None
+
+
+def enter_page(db: Database, imported: ImportedPage) -> None:
+    """A row of the pages table for the address of a post, and that an import reported it.
+
+    What a crawl knows of an address stays; where it never asked for it, the capture stands for a visit.
+    """
+    key, seen = urlkey(imported.url), stamp(imported.at)
+    due = stamp(next_fetch(Outcome.ARCHIVED, PageKind.POST, imported.at, imported.published))
+    visit = {
+        "kind": "post",
+        "outcome": "archived",
+        "reason": f"imported from {imported.told}",
+        "rule": imported.rule,
+        "status": 200,
+        "article_id": imported.article_id,
+        "capture_id": imported.capture_id,
+        "fetched_at": seen,
+        "due_at": due,
+    }
+    page = db.execute(
+        "select id, fetched_at, etag, last_modified, found_at from pages where urlkey = ?", [key]
+    ).fetchone()
+    if page is None:
+        db.table("pages").insert(
+            {
+                "site_id": imported.site_id,
+                "url": imported.url,
+                "urlkey": key,
+                "found_at": seen,
+                "priority": priority(PageKind.POST, DiscoverySource.IMPORT),
+                **visit,
+            }
+        )
+        page_id = last_rowid(db)
+    else:
+        page_id = page[0]
+        if page[1] is None or (page[1] < seen and not page[2] and not page[3]):
+            db.table("pages").update(page_id, {**visit, "url": imported.url})
+        db.execute(
+            "update pages set article_id = coalesce(article_id, ?), found_at = min(found_at, ?) where id = ?",
+            [imported.article_id, seen, page_id],
+        )
+    _told(db, page_id, imported.told, seen)
+
+
+def _told(db: Database, page_id: int, told: str, seen: str) -> None:
+    db.execute(
+        "insert into page_discoveries (page_id, source, found_on, first_seen) values (?, 'import', ?, ?) "
+        "on conflict (page_id, source) do update set "
+        "last_seen = max(coalesce(last_seen, first_seen), excluded.first_seen), found_on = "
+        "case when (excluded.first_seen, excluded.found_on) < (first_seen, found_on) then excluded.found_on "
+        "else found_on end, first_seen = min(first_seen, excluded.first_seen)",
+        [page_id, told, seen],
+    )
+
+
+def enter_gone(db: Database, url: str, status: int, at: datetime, told: str) -> None:
+    """The ledger's word of an address that was gone, where nothing newer is known of it. `status` 200: the page itself
+    said so."""
+    answer = f"the server answered {status}" if status != 200 else "it said that it does not exist"
+    db.execute(
+        "update pages set outcome = 'gone', status = ?, reason = ?, rule = ?, fetched_at = ? where urlkey = ? "
+        "and article_id is not null and (fetched_at is null or fetched_at < ?)",
+        [
+            status,
+            f"{answer}, imported from {told}",
+            f"http-{status}" if status != 200 else "not-found",
+            stamp(at),
+            urlkey(url),
+            stamp(at),
+        ],
+    )
+
+
+# Files of records that were read in: table `imports`, from which a broken import goes on.
+
+MOST_PROBLEMS = 100
+"""Problems that are kept of a file by themselves; all are counted."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What an import did. `records` are all of the file; of them `posts` were read as posts, which were `new`,
+    `revised` (another version came to light) or `known`; the rest are `pages` that are no posts, `not_html`, answers
+    with another status (`gone`, `redirects`, `status`), `revisits`, records about records (`about`), `skipped` as not
+    asked for, of posts that were `removed`, and `damaged`. Of some a thing was wrong and they were read
+    all the same (`mended`). `captures` were copied; `aliases`, `tombstones` and `sites` are new ones."""
+
+    records: int = 0
+    posts: int = 0
+    new: int = 0
+    revised: int = 0
+    known: int = 0
+    pages: int = 0
+    not_html: int = 0
+    gone: int = 0
+    redirects: int = 0
+    status: int = 0
+    revisits: int = 0
+    about: int = 0
+    skipped: int = 0
+    damaged: int = 0
+    removed: int = 0
+    mended: int = 0
+    captures: int = 0
+    aliases: int = 0
+    tombstones: int = 0
+    sites: int = 0
+
+    def add(self, other: Tally) -> None:
+        for field in fields(self):
+            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
+
+
+def begun(db: Database, digest: str, options: str) -> dict[str, Any] | None:
+    """The import of this file by this choice, if there was one: the row of `imports`."""
+    return next(
+        iter(
+            db.query(
+                "select * from imports where digest = ? and options = ? order by id desc limit 1", [digest, options]
+            )
+        ),
+        None,
+    )
+
+
+def begin(db: Database, name: str, digest: str, size: int, options: str, now: datetime) -> int:
+    db.table("imports").insert(
+        {"name": name, "digest": digest, "size": size, "options": options, "started_at": stamp(now)}
+    )
+    return last_rowid(db)
+
+
+def reach(
+    db: Database,
+    import_id: int,
+    place: tuple[int, int] | None,
+    tally: Tally,
+    problems: Iterable[dict[str, Any]],
+    warc: tuple[str, int],
+) -> None:
+    """All up to `place` (None: as far as before) is in the archive; `problems` are added to those that are listed."""
+    db.execute(
+        "update imports set member_offset = coalesce(?, member_offset), inner_offset = coalesce(?, "
+        "inner_offset), counts = ?, "
+        "warc_file = coalesce(nullif(?, ''), warc_file), warc_end = case when ? <> '' then ? else warc_end end "
+        "where id = ?",
+        [*(place or (None, None)), json.dumps(asdict(tally)), warc[0], warc[0], warc[1], import_id],
+    )
+    add_problems(db, import_id, problems)
+
+
+def add_problems(db: Database, import_id: int, problems: Iterable[dict[str, Any]]) -> None:
+    for problem in problems:
+        db.execute(
+            "update imports set problems = json_insert(problems, '$[#]', json(?)) where id = ? "
+            "and json_array_length(problems) < ?",
+            [json.dumps(problem, ensure_ascii=False), import_id, MOST_PROBLEMS],
+        )
+
+
+def finish(db: Database, import_id: int, outcome: str, tally: Tally, now: datetime) -> None:
+    """`outcome` is finished, or limited where the person asked for a part."""
+    db.execute(
+        "update imports set outcome = ?, finished_at = ?, counts = ? where id = ?",
+        [outcome, stamp(now), json.dumps(asdict(tally)), import_id],
+    )
+
+
+def ends(db: Database) -> dict[str, int]:
+    """Up to where each WARC file of imports holds records that rows point to."""
+    return dict(db.execute("select warc_file, max(warc_end) from imports where warc_file is not null group by 1"))

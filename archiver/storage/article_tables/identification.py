@@ -1,0 +1,145 @@
+"""The addresses of articles: each has one of its own, and aliases that lead to it.
+
+All functions expect to run inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.articles.identity import content_digest, same_post
+from archiver.items import Article
+from archiver.storage.article_tables.revisions import article_from_row
+from archiver.storage.pages import stamp
+from archiver.urls import urlkey
+
+
+def add_alias(db: Database, target_key: str, alias: str, at: datetime) -> tuple[int | None, bool]:
+    """An address that redirects to `target_key`: the article there (if any), and whether the alias is news."""
+    row = db.execute("select article_id from article_urls where urlkey = ?", [target_key]).fetchone()
+    if not row:
+        return None, False
+    own = db.execute("select urlkey from articles where id = ?", [row[0]]).fetchone()[0]
+    if own == urlkey(alias):
+        # Where the post has moved to was entered as its alias already: the two change places.
+        promote(db, row[0], target_key)
+        return int(row[0]), False
+    return int(row[0]), bool(claim(db, row[0], [alias], "redirect", at))
+
+
+def promote(db: Database, article_id: int, key: str) -> None:
+    """Make one of an article's addresses its own; the one it had becomes an alias."""
+    db.execute("update article_urls set kind = 'moved' where article_id = ? and kind = 'url'", [article_id])
+    db.execute("update article_urls set kind = 'url' where urlkey = ?", [key])
+    db.execute(
+        "update articles set urlkey = ?, url = (select url from article_urls where urlkey = ?) where id = ?",
+        [key, key, article_id],
+    )
+
+
+def redirecting(db: Database, key: str) -> list[str]:
+    """The addresses that are known to redirect to this one."""
+    return [row[0] for row in db.execute("select url from pages where redirect_urlkey = ?", [key])]
+
+
+def enter_addresses(
+    db: Database, article_id: int, article: Article, redirects: Iterable[str], at: datetime, *, new: bool = False
+) -> list[str]:
+    """Make this reading's address the article's own, and its redirects (also those met earlier) aliases; `new`: the
+    article has no address yet."""
+    key = urlkey(article.url)
+    if not new:
+        db.execute(
+            "update article_urls set kind = 'moved' where article_id = ? and kind = 'url' and urlkey <> ?",
+            [article_id, key],
+        )
+    if not db.execute(
+        "update aliases set kind = 'url', url = ?, article_id = ? where urlkey = ?", [article.url, article_id, key]
+    ).rowcount:
+        # Its row of `articles` says it all, but where another article has the address too, or this one another so far.
+        db.execute(
+            "insert into aliases (urlkey, url, article_id, kind, first_seen) select ?, ?, ?, 'url', ? "
+            "where exists (select 1 from articles where urlkey = ? and id <> ?) "
+            "or not exists (select 1 from articles where id = ? and urlkey = ?)",
+            [key, article.url, article_id, stamp(at), key, article_id, article_id, key],
+        )
+    return claim(db, article_id, [*redirects, *redirecting(db, key)], "redirect", at)
+
+
+def claim(db: Database, article_id: int, urls: Iterable[str], kind: str, at: datetime) -> list[str]:
+    """Enter addresses as aliases where nothing owns them; returns those that were new."""
+    return [
+        url
+        for url in urls
+        if db.execute(
+            "insert into aliases (urlkey, url, article_id, kind, first_seen) select ?1, ?2, ?3, ?4, ?5 "
+            "where not exists (select 1 from article_urls where urlkey = ?1)",
+            [urlkey(url), url, article_id, kind, stamp(at)],
+        ).rowcount
+    ]
+
+
+# Which article a reading is of: one post is one article, whatever it is called.
+
+
+def find_article_of(db: Database, site: str, article: Article, redirects: Iterable[str]) -> dict[str, Any] | None:
+    """The article that this reading is of: by the platform's number or guid, by address, by title, time and text."""
+    for where, value in (("site = ? and post_id = ?", article.post_id), ("site = ? and guid = ?", article.guid)):
+        if value and (row := article_where(db, where, [site, value])):
+            return row
+    for key in _keys(db, article, redirects):
+        row = _at_address(db, key)
+        if row and not _another_post(row, article):
+            return row
+    return _at_canonical(db, article) or _with_text(db, site, article)
+
+
+def _keys(db: Database, article: Article, redirects: Iterable[str]) -> Iterator[str]:
+    """The keys of the addresses of a reading: its own first, then those that lead to it."""
+    own = urlkey(article.url)
+    yield own
+    yield from map(urlkey, (*redirects, *redirecting(db, own)))
+
+
+def _at_canonical(db: Database, article: Article) -> dict[str, Any] | None:
+    key = urlkey(article.canonical_url) if article.canonical_url else ""
+    row = _at_address(db, key) if key and key != urlkey(article.url) else None
+    if row and not _another_post(row, article) and same_post_or_text(article_from_row(row), article):
+        return row
+    return None
+
+
+def _with_text(db: Database, site: str, article: Article) -> dict[str, Any] | None:
+    digest = content_digest(article.body)
+    same = _articles_where(db, "content_digest = ? and site = ? order by id", [digest, site]) if digest else ()
+    return next((row for row in same if same_post(article_from_row(row), article)), None)
+
+
+def same_post_or_text(a: Article, b: Article) -> bool:
+    """A declared canonical is believed only where the content agrees: the same post, or the same text or title."""
+    digest = content_digest(a.body)
+    same_text = bool(digest) and digest == content_digest(b.body)
+    return same_text or same_post(a, b) or (bool(a.title) and a.title == b.title)
+
+
+def _another_post(row: dict[str, Any], article: Article) -> bool:
+    """An address that a platform gave to another post: both have numbers, and the numbers differ."""
+    return bool(article.post_id and row["post_id"] and article.post_id != row["post_id"])
+
+
+def article_where(db: Database, where: str, values: list[Any]) -> dict[str, Any] | None:
+    return next(_articles_where(db, f"{where} order by id limit 1", values), None)
+
+
+def _articles_where(db: Database, where: str, values: list[Any]) -> Iterator[dict[str, Any]]:
+    cursor = db.execute(f"select * from articles where {where}", values)
+    for row in cursor:
+        yield dict(zip((column[0] for column in cursor.description), row, strict=True))
+
+
+def _at_address(db: Database, key: str) -> dict[str, Any] | None:
+    return article_where(db, "id = (select article_id from article_urls where urlkey = ?)", [key])

@@ -1,0 +1,327 @@
+"""Records: articles as the contract's plain dicts, in the field table's names and order.
+
+`show --json`, `export`, search results and the Python facade all hand out what is made here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.errors import ArticleNotFound, ArticleRemoved, BadAddress, ClusterNotFound, RevisionNotFound
+from archiver.fields import CAPTURE_KEYS, FIELDS, STORED
+from archiver.items import Evidence
+from archiver.storage.article_tables.evidence import READING, Entry, decode_evidence, evidence_from, unpack_evidence
+from archiver.storage.article_tables.evidence import readers as readers_of
+from archiver.storage.article_tables.revisions import WHOLE
+from archiver.storage.column_values import SHAPED, stored_object, stored_texts
+from archiver.storage.sites import find_site
+from archiver.storage.tombstones import tombstone_named
+from archiver.urls import start_address, urlkey
+
+# The identifier of a post outside its archive: it depends on no number of that, and stays when the post moves.
+
+_LENGTH = 20
+_NEVER = "9999-99-99T99:99:99"
+_FIRST = f"""coalesce((select min(coalesce(substr(d.first_seen, 1, 19), '{_NEVER}') || ' ' || d.urlkey)
+    from article_urls d where d.article_id = {{0}}), '{_NEVER} ' || a.urlkey)"""
+FIRST_ADDRESS = _FIRST.format("a.id")
+"""SQL: when and at which address (urlkey) an article `a` was met first."""
+
+
+def record_id(urlkey: str) -> str:
+    """The identifier of the post that was first seen at this address: 80 bits of its SHA-256, in hexadecimal.
+
+    Two archives that met a post at the same address name it alike.
+    """
+    return hashlib.sha256(urlkey.encode("utf-8", "surrogatepass")).hexdigest()[:_LENGTH]
+
+
+def of_first(first: str) -> str:
+    """The identifier that follows from FIRST_ADDRESS."""
+    return record_id(first[len(_NEVER) + 1 :])
+
+
+def identifier(db: Database, article_id: int) -> str:
+    """The identifier of one article, which is there."""
+    # By a number that is given, addresses are looked up; by that of a row, SQLite makes all of them first.
+    row = db.execute(f"select {_FIRST.format(':id')} from articles a where a.id = :id", {"id": article_id}).fetchone()
+    return of_first(str(row[0]))
+
+
+Record = dict[str, Any]
+_SHAPED = {f.name: SHAPED[f.shape] for f in FIELDS if f.shape in SHAPED}
+# SQLite takes at least 999 values a statement in every build.
+_BATCH = 500
+
+
+def record(db: Database, article_id: int) -> Record:
+    """The article with this number. Raises ArticleNotFound."""
+    found = next(records(db, [article_id]), None)
+    if found is None:
+        raise ArticleNotFound(str(article_id))
+    return found
+
+
+def records(db: Database, ids: Iterable[int] | None = None) -> Iterator[Record]:
+    """Records in the order of `ids` (all articles by number without them), read in batches of 500.
+
+    Numbers that are not there are left out. Each batch costs two statements, whatever it holds.
+    """
+    numbers = iter(_all_ids(db)) if ids is None else iter(ids)
+    while batch := list(islice(numbers, _BATCH)):
+        found = _batch(db, batch)
+        yield from (found[number] for number in batch if number in found)
+
+
+def _all_ids(db: Database) -> Iterator[int]:
+    last = 0
+    while rows := db.execute("select id from articles where id > ? order by id limit ?", [last, _BATCH]).fetchall():
+        last = rows[-1][0]
+        yield from (row[0] for row in rows)
+
+
+def _batch(db: Database, ids: list[int]) -> dict[int, Record]:
+    marks = ",".join("?" * len(ids))
+    columns = ", ".join(f"a.{name}" for name in STORED)
+    capture = ", ".join(f"c.{name}" for name in CAPTURE_KEYS)
+    aliases: dict[int, list[str]] = {}
+    # The article's own address has its own urlkey; all others are aliases, whatever made them so.
+    for article_id, url in db.execute(
+        f"select d.article_id, d.url from article_urls d join articles a on a.id = d.article_id "
+        f"where d.article_id in ({marks}) and d.urlkey <> a.urlkey order by d.url",
+        ids,
+    ):
+        aliases.setdefault(article_id, []).append(url)
+    out: dict[int, Record] = {}
+    for row in db.execute(
+        f"select {columns}, {capture} from articles a left join captures c on c.id = a.capture_id "
+        f"where a.id in ({marks})",
+        ids,
+    ):
+        stored = dict(zip(STORED, row, strict=False))
+        captured = dict(zip(CAPTURE_KEYS, row[len(STORED) :], strict=True))
+        out[stored["id"]] = _record(stored, aliases.get(stored["id"], []), captured)
+    return out
+
+
+def _record(stored: Record, aliases: list[str], captured: Record) -> Record:
+    extra: Record = {"aliases": aliases, "capture": _capture(captured)}
+    return {f.name: _SHAPED[f.name](stored[f.name]) if f.stored else extra[f.name] for f in FIELDS}
+
+
+def _capture(captured: Record) -> Record | None:
+    """What is known of the bytes; None for an article that has none."""
+    return {**captured, "captured_at": SHAPED["time"](captured["captured_at"])} if captured["digest"] else None
+
+
+def revision_record(db: Database, article_id: int, number: int) -> Record:
+    """The article as version `number` (from 1) said it, with that version's capture.
+
+    What is no part of a version (site, aliases, times of seeing, duplicates) is as it is now.
+    Raises ArticleNotFound or RevisionNotFound.
+    """
+    now = record(db, article_id)
+    capture = ", ".join(f"c.{name}" for name in CAPTURE_KEYS)
+    row = db.execute(
+        f"select {WHOLE}, {capture} from revisions r join articles a on a.id = r.article_id "
+        "left join captures c on c.id = r.capture_id where r.article_id = ? and r.revision = ?",
+        [article_id, number],
+    ).fetchone()
+    if row is None:
+        raise RevisionNotFound(str(article_id), number, now["revision"])
+    content = stored_object(row[0])
+    captured = dict(zip(CAPTURE_KEYS, row[1:], strict=True))
+    then = {name: _SHAPED[name](content[name]) for name in now if name in content and name in _SHAPED}
+    return {**now, **then, "revision": number, "capture": _capture(captured)}
+
+
+def revisions(db: Database, article_id: int) -> list[Record]:
+    """The article's versions, oldest first: revision, observed_at, changed (names of fields), title; `previous`, the
+    version that stood before it; `same_as`, an earlier one that it repeats; `seen_again` and `seen_again_at`: how often
+    the post came back to it without making a version, and when last; `extractor`, who read it.
+    """
+    rows = db.query(
+        "select r.*, a.revision as now, a.extractor as reader from revisions r join articles a "
+        "on a.id = r.article_id where r.article_id = ? order by r.revision",
+        [article_id],
+    )
+    return [_version(row) for row in rows]
+
+
+def headlines(db: Database, site: str | None = None, *, changed: bool = False) -> list[Record]:
+    """Every headline of every article, of one site or all, by article and version: article_id, site, revision,
+    observed_at, title, `previous` (None for the first), same_as, seen_again; with `changed` only those that took the
+    place of another. The view `headlines` is the same. Raises SiteNotFound.
+    """
+    name = find_site(db, site)["name"] if site is not None else None
+    out: list[Record] = []
+    titles: dict[int, str] = {}
+    for row in db.query(
+        "select r.*, a.site, a.revision as now, a.extractor as reader from revisions r join articles a "
+        "on a.id = r.article_id where ? is null or a.site = ? order by r.article_id, r.revision",
+        [name, name],
+    ):
+        version = _version(row)
+        if version["revision"] == 1:
+            titles = {}
+        titles[version["revision"]] = version["title"]
+        if (version["previous"] is None and not changed) or "title" in version["changed"]:
+            out.append(
+                {
+                    "article_id": row["article_id"],
+                    "site": row["site"],
+                    "revision": version["revision"],
+                    "observed_at": version["observed_at"],
+                    "title": version["title"],
+                    "previous": titles.get(version["previous"] or 0),
+                    "same_as": version["same_as"],
+                    "seen_again": version["seen_again"],
+                }
+            )
+    return out
+
+
+def _version(row: Record) -> Record:
+    number = row["revision"]
+    return {
+        "revision": number,
+        "observed_at": row["observed_at"],
+        "changed": stored_texts(row["changed"]),
+        "title": row["title"],
+        "previous": SHAPED["integer"](row["previous"]) or number - 1 or None,
+        "same_as": row["same_as"],
+        "seen_again": row["seen_again"],
+        "seen_again_at": row["seen_again_at"],
+        "extractor": row["reader"] if number == row["now"] else row["extractor"],
+    }
+
+
+def evidence(db: Database, article_id: int, revision: int | None = None) -> tuple[Evidence, ...]:
+    """The candidates of every field, as the page had them when the article (or this version of it) was last read; ()
+    where none were kept."""
+    return evidence_from(_told(db, article_id, revision)[1])
+
+
+def readers(db: Database, article_id: int, revision: int | None = None) -> dict[str, Record]:
+    """Who read each field's value: by field `{extractor, capture_id, read_at}`; fields without evidence have none."""
+    row, entries = _told(db, article_id, revision)
+    own = tuple(row.get(name) for name in READING)
+    return {name: dict(zip(READING, one, strict=True)) for name, one in readers_of(entries, own).items()}
+
+
+def _told(db: Database, article_id: int, revision: int | None) -> tuple[Record, list[Entry]]:
+    """The row that has the evidence of a version, that of `articles` for the current one; and what it has of it."""
+    now: Record = next(iter(db.query("select * from articles where id = ?", [article_id])), {})
+    if revision is None or revision == now.get("revision"):
+        return now, decode_evidence(db, now)
+    then: Record = next(
+        iter(db.query("select * from revisions where article_id = ? and revision = ?", [article_id, revision])), {}
+    )
+    return then, unpack_evidence(then.get("evidence"))
+
+
+def find_article(db: Database, what: str | int) -> int:
+    """The number of an article named by its number or by any address it was seen at.
+
+    An address may lack its scheme and may have tracking parameters. Raises ArticleNotFound, and ArticleRemoved where
+    it was taken out.
+    """
+    text = str(what).strip()
+    if text.isascii() and text.isdigit():
+        row = db.execute("select id from articles where id = ?", [int(text[:18])]).fetchone()
+    else:
+        try:
+            key = urlkey(start_address(text))
+        except BadAddress as error:
+            raise ArticleNotFound(text) from error
+        row = db.execute(
+            "select article_id from article_urls where urlkey = ? "
+            "union all select id from articles where urlkey = ? "
+            "union all select article_id from pages where urlkey = ? and article_id is not null limit 1",
+            [key, key, key],
+        ).fetchone()
+    if row is None:
+        if removal := tombstone_named(db, text):
+            raise ArticleRemoved(text, removal.told, allowed=removal.allowed_at is not None)
+        raise ArticleNotFound(text)
+    return int(row[0])
+
+
+# Clusters as they are read: a cluster with its members, the clusters there are, and what one article is in them.
+
+Cluster = dict[str, Any]
+_COLUMNS = "id, source_id, reason, size, since"
+_MEMBERS = """
+    select id, site, url, title, published, published_precision, gone_at from articles where cluster_id = ?
+    order by id = ? desc, published is null, datetime(published), id"""
+_LINKS = """
+    select article_id, other_id, similarity, reason from near_duplicates
+    where article_id in (select id from articles where cluster_id = ?) order by similarity desc, other_id"""
+
+
+def cluster_by_number(db: Database, number: int) -> Cluster:
+    """The cluster with this number, or that into which it was merged: id, source_id, reason, size, since, members.
+
+    A member has id, site, url, title, published, published_precision, gone_at; `similarity` (0 to 1) to `near`, which
+    is the source where it was compared with that, else the member that it is most like, and `how` it is like that.
+    The source comes first.
+    Raises ClusterNotFound.
+    """
+    asked = number
+    while (row := db.execute("select merged_into, size from clusters where id = ?", [number]).fetchone()) and row[0]:
+        number = row[0]
+    if row is None or not row[1]:
+        raise ClusterNotFound(str(asked), dissolved=row is not None)
+    return _whole(db, next(iter(db.query(f"select {_COLUMNS} from clusters where id = ?", [number]))))
+
+
+def _whole(db: Database, found: Cluster) -> Cluster:
+    source = found["source_id"]
+    near: dict[int, tuple[int, float, str]] = {}
+    for one, other, similarity, reason in db.execute(_LINKS, [found["id"]]):
+        for own, there in ((one, other), (other, one)):
+            if own not in near or (there == source and near[own][0] != source):
+                near[own] = there, similarity, reason
+    members = [
+        {**row, **dict(zip(("near", "similarity", "how"), near.get(row["id"], (None, None, None)), strict=True))}
+        for row in db.query(_MEMBERS, [found["id"], source])
+    ]
+    return {**found, "members": members}
+
+
+def cluster_of(db: Database, article_id: int) -> Cluster | None:
+    """The cluster that an article is in, as `cluster` gives it."""
+    row = db.execute("select cluster_id from articles where id = ?", [article_id]).fetchone()
+    return cluster_by_number(db, row[0]) if row and row[0] else None
+
+
+def find_cluster(db: Database, what: str) -> Cluster:
+    """A cluster by its number, or by any address of one of its members. Raises ClusterNotFound, ArticleNotFound."""
+    text = what.strip()
+    if text.isascii() and text.isdigit():
+        return cluster_by_number(db, int(text[:18]))
+    found = cluster_of(db, find_article(db, text))
+    if found is None:
+        raise ClusterNotFound(text)
+    return found
+
+
+def clusters(db: Database, site: str | None = None, limit: int | None = None) -> list[Cluster]:
+    """The clusters, the largest first: id, source_id, reason, size, since, and the source's site, url and title.
+
+    With `site` only those that have a member of it.
+    """
+    where = "and exists (select 1 from articles m where m.cluster_id = c.id and m.site = ?)" if site else ""
+    return list(
+        db.query(
+            f"select c.id, c.source_id, c.reason, c.size, c.since, a.site, a.url, a.title from clusters c "
+            f"left join articles a on a.id = c.source_id where c.merged_into is null and c.size > 1 {where} "
+            "order by c.size desc, c.id limit ?",
+            [*([site] if site else []), -1 if limit is None else limit],
+        )
+    )

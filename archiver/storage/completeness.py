@@ -1,0 +1,471 @@
+"""How complete an archive is: every source set against the others, every address in one outcome.
+
+A post counts as archived once its text is stored, whatever a later visit met; as missing while something told of it
+and no visit has settled what it is. An address whose kind is not known yet may be a post, and counts as one there; so
+does one that a web archive has seen and that is gone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.discovery.url_classifier import trap_reason, trap_rule
+from archiver.errors import ArticleRemoved, PageUnknown
+from archiver.frontier.revisit import next_fetch
+from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
+from archiver.storage import crawl_exclusions, requisites
+from archiver.storage.article_tables.captures import usage_statements_of
+from archiver.storage.column_values import stored_object
+from archiver.storage.page_discoveries import Count, counts, record_targets
+from archiver.storage.pages import EPOCH, JOB, stamp
+from archiver.storage.requisites import requisite_at
+from archiver.storage.tombstones import tombstone_at, tombstones
+from archiver.urls import Scope, normalize, start_address, urlkey
+
+# The documents that tell of a site's pages: which it has, what they count, and the one that its settings name.
+
+_UNSET = "settings"
+
+
+def sources_known(db: Database, site_id: int) -> tuple[set[str], set[str], set[str]]:
+    """Of feeds, sitemaps and the API: the kinds that the site has, the kinds that are guessed at, the urlkeys of all.
+
+    It has what was read or what it declares, whatever that answers today. What a run that died had guessed is not
+    guessed again.
+    """
+    rows = db.execute(
+        "select kind, urlkey, outcome, outcome = 'not-article' or outcome in ('due', 'failed') and exists "
+        "(select 1 from page_sources s where s.page_id = p.id and s.source <> 'seed') or outcome = 'failed' and exists "
+        "(select 1 from page_discoveries s where s.found_on_page_id = p.id or s.found_on = p.url) from pages p where "
+        "site_id = ? "
+        "and kind in ('feed', 'sitemap', 'api')",
+        [site_id],
+    ).fetchall()
+    return (
+        {row[0] for row in rows if row[3]},
+        {row[0] for row in rows if row[2] in ("due", "failed") and not row[3]},
+        {row[1] for row in rows},
+    )
+
+
+def count_alive(db: Database, site_id: int, source: DiscoverySource, found_on: str) -> int:
+    """How many pages of this source document are, as far as is known, still there."""
+    return int(
+        db.execute(
+            "select count(*) from pages p join page_sources s on s.page_id = p.id where p.site_id = ? and s.source = ? "
+            "and s.found_on = ? and p.outcome not in ('gone', 'duplicate')",
+            [site_id, source, found_on],
+        ).fetchone()[0]
+    )
+
+
+def enter_cdx(db: Database, site_id: int, url: str, now: datetime, objection: str = "") -> None:
+    """`url` is the list that a web archive is to be asked for, as the site's settings name it; "" for none.
+
+    One that they named before is not asked for any more. With an `objection` it fails, for that reason, unasked.
+    """
+    key = urlkey(url) if url else ""
+    db.execute(
+        "update pages set due_at = null, rule = case when outcome in ('due', 'failed') then ? else rule end, "
+        "reason = case when outcome in ('due', 'failed') then ? else reason end, "
+        "outcome = case when outcome in ('due', 'failed') then 'trap' else outcome end "
+        "where site_id = ? and kind = 'cdx' and urlkey <> ?",
+        [_UNSET, "the site's settings do not name it (cdx)", site_id, key],
+    )
+    if not url:
+        return
+    record_targets(db, site_id, [DiscoveredURL(url, DiscoverySource.SEED, PageKind.CDX)], now)
+    db.execute(
+        "update pages set outcome = case when outcome = 'trap' then 'due' else outcome end, due_at = ? "
+        "where urlkey = ? and due_at is null",
+        [EPOCH, key],
+    )
+    if objection:
+        db.execute(
+            "update pages set outcome = 'failed', rule = 'contact', reason = ?, due_at = ? where urlkey = ? "
+            "and due_at <= ?",
+            [objection, stamp(next_fetch(Outcome.FAILED, PageKind.CDX, now, None)), key, stamp(now)],
+        )
+
+
+def alive_sources(db: Database, site_id: int) -> dict[str, int]:
+    """How many feeds, sitemaps and APIs answered when they were asked last."""
+    return dict(
+        db.execute(
+            "select kind, count(*) from pages where site_id = ? and priority = 0 and kind in ('feed', 'sitemap', 'api') "
+            "and outcome = 'not-article' group by 1 order by 1",
+            [site_id],
+        ).fetchall()
+    )
+
+
+# What a site lacks: pages that were found and not settled, and how they are asked for by themselves.
+
+# Outcomes that are none yet. Once it is fetched a page has another; one that fails again is due an hour later.
+_MISSING_OUTCOMES = (
+    "p.site_id = ? and p.kind <> 'part' and (p.outcome in ('due', 'failed') or p.urlkey in ("
+    "select t.post_urlkey from article_parts t join pages f on f.urlkey = t.urlkey where f.site_id = p.site_id "
+    "and f.outcome = 'failed'))"
+)
+# A list that is put off because an API counts the posts is not missing: it waits for its time. Each part is read from
+# the index of sites and outcomes, without the rows of pages.
+_LACKING = (
+    "select id, priority from pages where site_id = ?1 and outcome = 'failed' union all "
+    "select id, priority from pages where site_id = ?1 and outcome = 'due' and kind <> 'listing' union all "
+    "select id, priority from pages where site_id = ?1 and outcome = 'due' and kind = 'listing' and due_at <= ?2"
+)
+_EPOCH = "1970-01-01T00:00:00+00:00"
+
+
+def make_due(db: Database, site_id: int, *, with_aside: bool) -> None:
+    """What is missing is due now, whenever it was to be tried again; `with_aside`: what a run set aside, too."""
+    db.execute(f"update pages as p set due_at = ? where {_MISSING_OUTCOMES}", [_EPOCH, site_id])
+    if with_aside:
+        crawl_exclusions.include_again(db, site_id, _EPOCH)
+
+
+def due_pages(db: Database, site_id: int, now: datetime, limit: int) -> list[dict[str, Any]]:
+    """The next pages of a run for what is missing, with what such pages newly told of; as `ledger.due_pages`."""
+    return list(
+        db.query(
+            f"{JOB} where {_MISSING_OUTCOMES} and p.due_at <= ? order by p.priority, p.due_at, p.id limit ?",
+            [site_id, stamp(now), limit],
+        )
+    )
+
+
+def count(db: Database, site_id: int) -> int:
+    """How many pages are missing, of whatever kind."""
+    row = db.execute(f"select count(*) from ({_LACKING})", [site_id, stamp(datetime.now(UTC))]).fetchone()
+    return int(row[0])
+
+
+def listed(db: Database, site_id: int, limit: int = -1) -> list[dict[str, Any]]:
+    """What is missing, ready for JSON: url, kind, outcome, reason, rule, status, attempts, due_at, sources.
+
+    A part of a post that could not be read stands for itself. `limit` -1 is all.
+    """
+    rows = list(
+        db.query(
+            "select p.id, p.url, p.kind, p.outcome, p.reason, p.rule, p.status, p.attempts, p.due_at from "
+            f"(select id, priority from ({_LACKING}) order by priority, id limit ?3) f join pages p on p.id = f.id "
+            "order by f.priority, f.id",
+            [site_id, stamp(datetime.now(UTC)), limit],
+        )
+    )
+    for row in rows:
+        row["sources"] = sorted({str(source) for source, _ in crawl_exclusions.discovered_by(db, row.pop("id"))})
+    return rows
+
+
+STATES = ("archived", "missing", "gone", "refused")
+_STORED = (Outcome.ARCHIVED, Outcome.UNCHANGED, Outcome.DUPLICATE)
+_OPEN = (Outcome.DUE, Outcome.FAILED)
+BALANCE = (
+    *(o for o in Outcome if o not in (Outcome.UNCHANGED, Outcome.DUE, Outcome.FAILED)),
+    Outcome.FAILED,
+    Outcome.DUE,
+)
+"""The outcomes that a balance adds up; an unchanged page counts as archived."""
+_LISTED = 20
+# The sources that tell of posts, in the order of how much they know of a site.
+_SOURCES = (
+    DiscoverySource.API,
+    DiscoverySource.CDX,
+    DiscoverySource.SITEMAP,
+    DiscoverySource.FEED,
+    DiscoverySource.LISTING,
+    DiscoverySource.LINK,
+    DiscoverySource.IMPORT,
+    DiscoverySource.REDIRECT,
+)
+# Pages that were fetched and showed nothing of their own; the others were set aside before.
+_EMPTY_HANDED = "rule in ('soft-404', 'repeated listing', 'attachment', 'redirect-loop', 'login wall', 'consent wall')"
+"""As the condition of `idx_pages_site_id_rule` has it, to the letter: or that index is not read."""
+
+
+def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict[str, Any]:
+    """One site's state, ready for JSON.
+
+    Keys: site, start_url, platform, articles (rows, and how many of them are gone, duplicates, revised), removed (how
+    many were taken out, docs/upkeep.md), posts
+    (addresses of posts by state, `found` in all), sources (the same per source, those that know most first, each with
+    the `balance` of all that it told of), balance (all addresses by outcome, `found` in all), pages (the same without
+    the outcomes that none has), traps (rule, pages, example, and whether they were `asked` for), missing (up to 20
+    addresses with their reason), missing_total, failures (reason, pages, example), untrusted (what the site's
+    server says and is not believed, and since when), requisites (`requisite_reports.state`), runs (the newest first,
+    with `measures` as `store.run_measures` has them), complete (nothing is missing and the last run ended by itself).
+    """
+    site_id = site["id"]
+    newest = [
+        {**row, "statistics": stored_object(row.get("statistics"))}
+        for row in db.query("select * from runs where site_id = ? order by id desc limit ?", [site_id, runs])
+    ]
+    counted = counts(db, site_id)
+    captured = _captured_before(db, site_id, counted)
+    everything = [count for count in counted if not count.source]
+    posts = _by_state(everything, captured.get(str(DiscoverySource.CDX), 0))
+    articles = [
+        db.execute(f"select count(*) from articles where site = ? {condition}", [site["name"]]).fetchone()[0]
+        for condition in ("", "and gone_at is not null", "and duplicate_of is not null", "and revision > 1")
+    ]
+    outcomes = _by_outcome(everything)
+    lacking = count(db, site_id)
+    return {
+        "site": site["name"],
+        "start_url": site["start_url"],
+        "platform": site["platform"],
+        "articles": dict(zip(("all", "gone", "duplicates", "revised"), articles, strict=True)),
+        "removed": len(tombstones(db, "site = ? and allowed_at is null", [site["name"]])),
+        "posts": posts,
+        "sources": _sources(counted, captured),
+        "balance": _balance(outcomes),
+        "pages": dict(sorted(outcomes.items(), key=lambda one: (-one[1], one[0]))),
+        "traps": _traps(db, site_id),
+        "missing": listed(db, site_id, _LISTED),
+        "missing_total": lacking,
+        "failures": _failures(db, site_id),
+        "untrusted": stored_object(site.get("untrusted")),
+        "requisites": requisites.requisite_state(db, site),
+        "runs": newest,
+        "complete": bool(newest) and newest[0]["outcome"] == "finished" and not lacking and not posts["missing"],
+    }
+
+
+def _state(count: Count) -> str:
+    if count.kind == PageKind.PART:
+        return "missing"
+    if count.outcome == Outcome.GONE:
+        return "gone"
+    if count.with_article or count.outcome in _STORED:
+        return "archived"
+    return "refused" if count.outcome == Outcome.REFUSED else "missing" if count.outcome in _OPEN else "other"
+
+
+def _posts(count: Count) -> bool:
+    """Whether these are posts. A further page of a post is none; one that could not be read is missing."""
+    if count.kind == PageKind.PART:
+        return count.outcome == Outcome.FAILED
+    return (
+        count.kind == PageKind.POST or count.with_article or (count.kind == PageKind.UNKNOWN and count.outcome in _OPEN)
+    )
+
+
+def _captured_before(db: Database, site_id: int, counted: Iterable[Count]) -> dict[str, int]:
+    """What was gone before it was ever read may have been a post, where a web archive has seen it: how many such pages
+    there are, by each source that told of them."""
+    if not any(_lost(count) and count.source == DiscoverySource.CDX for count in counted):
+        return {}
+    return dict(
+        db.execute(
+            "select s.source, count(*) from pages p join page_sources s on s.page_id = p.id where p.site_id = ? "
+            "and p.outcome = ? and p.kind = ? and p.article_id is null and exists "
+            "(select 1 from page_sources o where o.page_id = p.id and o.source = ?) group by 1",
+            [site_id, Outcome.GONE, PageKind.UNKNOWN, DiscoverySource.CDX],
+        ).fetchall()
+    )
+
+
+def _lost(count: Count) -> bool:
+    return count.kind == PageKind.UNKNOWN and count.outcome == Outcome.GONE and not count.with_article
+
+
+def _by_state(counted: Iterable[Count], captured: int) -> dict[str, int]:
+    known = dict.fromkeys(STATES, 0)
+    for count in counted:
+        if _posts(count) and (state := _state(count)) in known:
+            known[state] += count.pages
+    known["gone"] += captured
+    return {"found": sum(known.values()), **known}
+
+
+def _by_outcome(counted: Iterable[Count]) -> dict[str, int]:
+    out: Counter[str] = Counter()
+    for count in counted:
+        out[count.outcome] += count.pages
+    return dict(out)
+
+
+def _balance(outcomes: dict[str, int]) -> dict[str, int]:
+    out = dict.fromkeys(map(str, BALANCE), 0)
+    for outcome, number in outcomes.items():
+        out["archived" if outcome == Outcome.UNCHANGED else outcome] += number
+    return {"found": sum(out.values()), **out}
+
+
+def _sources(counted: list[Count], captured: dict[str, int]) -> list[dict[str, Any]]:
+    told = {source: [count for count in counted if count.source == source] for source in _SOURCES}
+    return [
+        {
+            "source": str(source),
+            **_by_state(those, captured.get(str(source), 0)),
+            "balance": _balance(_by_outcome(those)),
+        }
+        for source, those in told.items()
+        if those
+    ]
+
+
+def _traps(db: Database, site_id: int) -> list[dict[str, Any]]:
+    rows = db.query(
+        f"select rule, count(*) as pages, min(url) as example, max(outcome <> 'trap') as asked from pages "
+        f"where id in (select id from pages where site_id = ?1 and outcome = 'trap' union "
+        f"select id from pages where site_id = ?1 and {_EMPTY_HANDED}) group by rule order by 2 desc, 1",
+        [site_id],
+    )
+    return [{**row, "asked": bool(row["asked"])} for row in rows]
+
+
+def _failures(db: Database, site_id: int) -> list[dict[str, Any]]:
+    return list(
+        db.query(
+            "select case when reason <> '' then reason when status is not null then 'HTTP ' || status else 'unknown' end "
+            "as reason, count(*) as pages, min(url) as example from pages where site_id = ? and outcome = ? "
+            "group by 1 order by 2 desc, 1",
+            [site_id, Outcome.FAILED],
+        )
+    )
+
+
+# What became of one address: the ledger's answer to "why".
+
+
+def url_history(db: Database, address: str) -> dict[str, Any]:
+    """All that is known of one address, ready for JSON. Raises BadAddress, PageUnknown or ArticleRemoved.
+
+    Keys: asked, typed (the address as it was given, where it has parameters that say nothing of the page), url, urlkey,
+    site, kind, outcome, reason, rule, status, redirects_to, found_at, fetched_at, changed_at, due_at, attempts,
+    sources, lead, article, parts, captures, requisite (what is known of it as an image, stylesheet or font that pages
+    need: see `requisite_reports.requisite_at`; an address that is nothing else is told of by that). An address that was
+    never fetched itself, but that an article is known by, has outcome None and `article.address_kind`. `parts` are the
+    pages of the post at this address (number, url, outcome), where it has several.
+    """
+    asked = start_address(address)
+    key = urlkey(asked)
+    typed = address.strip().partition("#")[0]
+    page = next(
+        iter(
+            db.query(
+                "select p.*, s.name as site from pages p join sites s on s.id = p.site_id where p.urlkey = ?", [key]
+            )
+        ),
+        None,
+    )
+    known = next(iter(db.query("select * from article_urls where urlkey = ?", [key])), None)
+    requisite = requisite_at(db, typed)
+    own = page or (dict(requisite) if requisite and not known else _never_entered(db, asked))
+    if not own and known is None:
+        if removal := tombstone_at(db, key):
+            raise ArticleRemoved(asked, removal.told)
+        raise PageUnknown(asked)
+    url = own.get("url") or (known["url"] if known else asked)
+    article_id = own.get("article_id") or (known["article_id"] if known else None)
+    names = (
+        "kind",
+        "outcome",
+        "reason",
+        "rule",
+        "status",
+        "found_at",
+        "fetched_at",
+        "changed_at",
+        "due_at",
+        "attempts",
+    )
+    return {
+        "asked": asked,
+        "typed": _dropped(typed),
+        "url": url,
+        "urlkey": key,
+        "site": own.get("site"),
+        **{name: own.get(name) for name in names},
+        "redirects_to": _led_to(db, own.get("redirect_urlkey")),
+        "sources": _sources_of_page(db, page["id"] if page else None),
+        "source_hints": json.loads(own["source_hints"]) if own.get("source_hints") else None,
+        "article": _article(db, article_id, known["kind"] if known else None),
+        "parts": list(
+            db.query(
+                "select t.number, t.url, p.outcome from article_parts t join pages p on p.urlkey = t.urlkey "
+                "where t.post_urlkey = ? and t.number <> 1 order by t.number",
+                [key],
+            )
+        ),
+        "captures": _captures(db, url, own.get("capture_id")),
+        "requisite": requisite,
+    }
+
+
+def _dropped(typed: str) -> str:
+    """The address as it was typed, where parameters were left out of it that say nothing of the page."""
+    return typed if "://" in typed and normalize(typed) != typed and "?" in typed else ""
+
+
+def _led_to(db: Database, key: str | None) -> str | None:
+    """The address that a redirect leads to; its key where that is all that is known."""
+    row = db.execute(
+        "select url from pages where urlkey = ? union all select url from article_urls where urlkey = ? limit 1",
+        [key, key],
+    ).fetchone()
+    return row[0] if row else key
+
+
+def _sources_of_page(db: Database, page_id: int | None) -> list[dict[str, Any]]:
+    """Who told of a page. Only a web archive tells when it was captured; archives of a version before hold no times."""
+    return [
+        {k: v for k, v in row.items() if k != "page_id" and (v or not k.endswith("_capture"))}
+        for row in db.query("select * from page_sources where page_id = ? order by first_seen, source", [page_id])
+    ]
+
+
+def _never_entered(db: Database, asked: str) -> dict[str, Any]:
+    """The row that a trap's address would have: of some there are too many to enter each."""
+    rule = trap_rule(asked)
+    site = next(
+        (
+            row["name"]
+            for row in db.query("select name, host, path from sites order by length(path) desc")
+            if Scope(row["host"], row["path"]).contains(asked)
+        ),
+        "",
+    )
+    if not (rule and site):
+        return {}
+    return {
+        "url": asked,
+        "site": site,
+        "kind": "unknown",
+        "outcome": str(Outcome.TRAP),
+        "rule": rule,
+        "reason": trap_reason(rule),
+    }
+
+
+def _captures(db: Database, url: str, capture_id: int | None) -> list[dict[str, Any]]:
+    """The captures of an address, oldest first, each with what it said of its use."""
+    found = list(
+        db.query(
+            "select id, captured_at, status, media_type, record_type, digest, warc_file, warc_offset, warc_length "
+            "from captures where url = ? or id = ? order by captured_at",
+            [url, capture_id],
+        )
+    )
+    return [{**row, "usage_statements": usage_statements_of(db, row.pop("id"))} for row in found]
+
+
+def _article(db: Database, article_id: int | None, address_kind: str | None) -> dict[str, Any] | None:
+    row = next(
+        iter(
+            db.query(
+                "select id, url, title, published, revision, gone_at, duplicate_of from articles where id = ?",
+                [article_id],
+            )
+        ),
+        None,
+    )
+    return {**row, "address_kind": address_kind} if row else None

@@ -1,0 +1,255 @@
+"""Entering discovered URLs into the pages table, with who reported them.
+
+All functions expect to run inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlite_utils import Database
+
+from archiver.discovery.url_classifier import outcome_of, trap_reason
+from archiver.frontier.revisit import VOUCHING, KnownPage, priority, refetch_reason
+from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
+from archiver.storage.pages import EPOCH, known_page, lead_digest, lead_json, lead_of, make_due_again, stamp
+from archiver.storage.tombstones import tombstone_at
+from archiver.urls import urlkey
+
+# Which discovery sources found a page, as `page_discoveries` stores it.
+
+Place = tuple[str | None, int | None]
+"""`found_on` and `found_on_page_id`: one of the two."""
+
+
+def discovery_place(db: Database, url: str) -> Place:
+    """What was found at this address was found there."""
+    try:
+        key = urlkey(url)
+    except ValueError:  # a file's name
+        return url, None
+    row = db.execute("select id from pages where urlkey = ? and url = ?", [key, url]).fetchone()
+    return (None, row[0]) if row else (url, None)
+
+
+def record_discovery(
+    db: Database, page_id: int, source: str, found: Place, now: str, first: str | None, last: str | None
+) -> None:
+    """Enter that this source told of a page now; `first` and `last`: when a web archive captured it, if it says so."""
+    db.execute(
+        "insert into page_discoveries (page_id, source, found_on, found_on_page_id, first_seen, last_seen, "
+        "first_capture, "
+        "last_capture) values (?, ?, ?, ?, ?, null, ?, ?) on conflict (page_id, source) do update set "
+        "last_seen = excluded.first_seen, found_on = excluded.found_on, found_on_page_id = excluded.found_on_page_id, "
+        "first_capture = min(coalesce(first_capture, excluded.first_capture), "
+        "coalesce(excluded.first_capture, first_capture)), "
+        "last_capture = max(coalesce(last_capture, excluded.last_capture), "
+        "coalesce(excluded.last_capture, last_capture))",
+        [page_id, source, *found, now, first, last],
+    )
+
+
+def keep_places(db: Database, pages: str, values: dict[str, object]) -> None:
+    """Pages (a statement that selects their numbers) are about to be deleted: what was found there says where in words."""
+    db.execute(
+        "update page_discoveries set found_on = (select url from pages f where f.id = found_on_page_id), "
+        f"found_on_page_id = null where found_on_page_id in {pages} and page_id not in {pages}",
+        values,
+    )
+
+
+# How many pages of a site have which kind and outcome, in all and by discovery source: kept by triggers, so that a
+# site of a hundred thousand pages is shown as fast as one of ten.
+
+_KEY = "site_id, source, kind, outcome, with_article"
+_COLUMNS = f"{_KEY}, pages"
+_CLASS = "{0}.kind, {0}.outcome, {0}.article_id is not null"
+COUNTED = f"""select p.site_id, '' as source, {_CLASS.format("p")} as with_article, count(*) as pages
+    from pages p {{0}} group by 1, 3, 4, 5
+    union all select p.site_id, s.source, {_CLASS.format("p")}, count(*)
+    from pages p join page_sources s on s.page_id = p.id {{0}} group by 1, 2, 3, 4, 5"""
+"""SQL: the same, counted from the pages; {0} is a condition on `p`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """So many pages that `source` told of ("": all) are of one kind and came to one outcome."""
+
+    source: str
+    kind: str
+    outcome: str
+    with_article: bool
+    pages: int
+
+
+def counts(db: Database, site_id: int) -> list[Count]:
+    """All counts of a site."""
+    rows = db.execute(
+        "select source, kind, outcome, with_article, pages from page_counts where site_id = ? and pages <> 0", [site_id]
+    )
+    return [Count(source, kind, outcome, bool(read), pages) for source, kind, outcome, read, pages in rows]
+
+
+def fill(db: Database) -> None:
+    """Count all pages anew. Expects to run inside the caller's transaction."""
+    db.execute("delete from page_counts")
+    db.execute(f"insert into page_counts ({_COLUMNS}) {COUNTED.format('')}")
+
+
+def record_targets(
+    db: Database,
+    site_id: int,
+    targets: Iterable[DiscoveredURL],
+    now: datetime,
+    listings_due: datetime | None = None,
+    folder: str = "/",
+    by_dates: Callable[[DiscoverySource], bool] = lambda source: True,
+) -> list[DiscoveredURL]:
+    """Enter what was found; returns what nothing had told of before. `folder` is the scope's path, `by_dates` says
+    whether a source's dates are believed.
+
+    A new page is due at once, a listing at `listings_due` where that is given; a known page becomes
+    due again only where the target brings news of it (see `news_of`).
+    """
+    later = stamp(listings_due) if listings_due else EPOCH
+    places: dict[str, Place] = {}  # all that a page tells of was found in one place
+    for target in (targets := list(targets)):
+        if target.found_on not in places:
+            places[target.found_on] = discovery_place(db, target.found_on)
+    return [
+        target
+        for target in targets
+        if _record_target(
+            db,
+            site_id,
+            _Found(
+                target,
+                places[target.found_on],
+                stamp(now),
+                later if target.kind is PageKind.LISTING else EPOCH,
+                folder,
+                by_dates(target.source),
+            ),
+        )
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A URL as it was discovered: where and when, when it is due if it is new, the path of its site's scope, and
+    whether the dates of its source are believed."""
+
+    target: DiscoveredURL
+    place: Place
+    now: str
+    due: str
+    folder: str
+    by_dates: bool
+
+
+def _record_target(db: Database, site_id: int, found: _Found) -> bool:
+    target = found.target
+    key = urlkey(target.url)
+    if target.lead and tombstone_at(db, key):
+        target = replace(target, lead=None)  # it may have the whole text
+    lead = lead_json(target.lead, {target.source: lead_digest(target.lead)}) if target.lead else None
+    lastmod = stamp(target.lastmod) if target.lastmod else None
+    inserted = db.execute(
+        "insert into pages (site_id, url, urlkey, kind, outcome, reason, rule, lastmod, source_hints, priority, "
+        "found_at, "
+        "due_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (urlkey) do nothing returning id",
+        [
+            site_id,
+            target.url,
+            key,
+            target.kind,
+            outcome_of(target.trap),
+            trap_reason(target.trap),
+            target.trap or None,
+            lastmod,
+            lead,
+            priority(target.kind, target.source, target.url, found.folder),
+            found.now,
+            None if target.trap else found.due,
+        ],
+    ).fetchone()
+    if inserted:
+        page_id = inserted[0]
+    else:
+        known = known_page(db, key)
+        assert known is not None
+        page_id = known.id
+        if not target.trap:
+            _update_known(db, known, replace(found, target=target), lastmod)
+    first, last = target.captured or (None, None)
+    record_discovery(
+        db,
+        page_id,
+        target.source,
+        found.place,
+        found.now,
+        stamp(first) if first else None,
+        stamp(last) if last else None,
+    )
+    return bool(inserted)
+
+
+def _update_known(db: Database, known: KnownPage, found: _Found, lastmod: str | None) -> None:
+    target = found.target
+    vouched = known.outcome is Outcome.TRAP and target.kind is not PageKind.LISTING and target.source in VOUCHING
+    news = (
+        f"{target.source} vouches for it"
+        if vouched
+        else refetch_reason(
+            known,
+            target,
+            lead_digest(target.lead) if target.lead else "",
+            by_dates=found.by_dates or known.kind is PageKind.SITEMAP,
+        )
+    )
+    if news and known.kind is PageKind.PART:
+        # A page of a post comes with its post.
+        post = db.execute("select post_urlkey from article_parts where urlkey = ?", [known.urlkey]).fetchone()
+        make_due_again(db, post[0] if post else "", news)
+        news = ""
+    kind = _surer_kind(known, target)
+    db.execute(
+        "update pages set lastmod = nullif(max(coalesce(lastmod, ''), coalesce(?, '')), ''), "
+        "source_hints = coalesce(?, source_hints), kind = ?, priority = min(priority, ?), "
+        "due_at = case when ? then ? else due_at end, reason = case when ? then ? else reason end, "
+        "outcome = case when ? then 'due' else outcome end where id = ?",
+        [
+            lastmod,
+            _better_lead(db, known, target),
+            kind,
+            priority(kind, target.source, target.url, found.folder),
+            bool(news),
+            EPOCH,
+            bool(news),
+            news,
+            vouched,
+            known.id,
+        ],
+    )
+
+
+def _better_lead(db: Database, known: KnownPage, target: DiscoveredURL) -> str | None:
+    """What a source says of a page, for the pages table; None where it says nothing new. What an API says is better
+    than what a feed says, which only fills what no API has said."""
+    digest = lead_digest(target.lead) if target.lead else ""
+    if not target.lead or digest == known.digests.get(target.source):
+        return None
+    better = target.source is DiscoverySource.API or DiscoverySource.API not in known.digests
+    kept = target.lead if better else lead_of(db, known.id) or target.lead
+    return lead_json(kept, {**known.digests, target.source: digest})
+
+
+def _surer_kind(known: KnownPage, target: DiscoveredURL) -> PageKind:
+    """The kind of a known page after a source has told its own."""
+    surer = target.kind is not PageKind.UNKNOWN and (
+        known.kind is PageKind.UNKNOWN
+        or (known.fetched_at is None and target.source in (DiscoverySource.API, DiscoverySource.FEED))
+    )
+    return target.kind if surer else known.kind

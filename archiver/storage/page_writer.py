@@ -1,0 +1,440 @@
+"""The stages in which a page result becomes rows: enter, identify, revise, record.
+
+Each is a function of the run and of one result under way, and expects to run inside the batch's transaction
+(`store.writer`): what a stage decides depends on the rows that the results before it have just written.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.frontier.revisit import DEFAULT_REVISIT, SOURCE_KINDS, next_fetch
+from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
+from archiver.storage import crawl_exclusions, pages, requisites, tombstones
+from archiver.storage.article_tables import article_parts
+from archiver.storage.article_tables.articles import (
+    Change,
+    Observation,
+    Stored,
+    edited_at,
+    mark_gone,
+    mark_seen,
+    store_article,
+)
+from archiver.storage.article_tables.captures import enter_capture, store_usage_statements
+from archiver.storage.article_tables.identification import add_alias
+from archiver.storage.article_tables.revisions import Reread, extractor_of
+from archiver.storage.connection import PATIENCE, is_fault, writing
+from archiver.storage.crawl_exclusions import Trust
+from archiver.storage.full_text import entered_together
+from archiver.storage.page_discoveries import record_targets
+from archiver.storage.runs import Counts, RunStatistics, check_run, crawl_started
+from archiver.urls import urlkey
+
+
+@dataclass(slots=True)
+class StoringRun:
+    """What all results of one run have in common.
+
+    `crawl_started` is when the crawl began that this run continues. `version` is that of the program that read the
+    pages, `reread` reads a stored article's capture again. `mode`: which of a page's requisites are captured.
+    `listings_wait`: an API counts the site's posts, so that a new listing waits for the revisit period.
+    """
+
+    db: Database
+    site: dict[str, Any]
+    run_id: int
+    started: datetime
+    revisit: timedelta = DEFAULT_REVISIT
+    version: str = ""
+    reread: Reread = lambda row: ()
+    mode: requisites.Mode = "none"
+    listings_wait: bool = False
+    crawl_started: datetime = field(init=False)
+    trust: Trust = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.crawl_started = pages.moment(crawl_started(self.db, self.site["id"], self.run_id)) or self.started
+        self.trust = Trust(self.db, self.site, self.started, self.revisit)
+
+    @property
+    def site_id(self) -> int:
+        return int(self.site["id"])
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a result does to the archive: the page's outcome and reason, its article, and whether that changed."""
+
+    outcome: Outcome
+    reason: str
+    article_id: int | None = None
+    changed: bool = False
+
+
+@dataclass(slots=True)
+class Storing:
+    """One result on its way through the stages. `counts` are those of its batch.
+
+    `found` are the discovered URLs that are new, `due_for`, `was` and `known_kind` the page's reason, outcome and kind
+    until now. `removal` is the tombstone that keeps its post out.
+    """
+
+    result: PageResult
+    counts: Counts
+    capture_id: int | None = None
+    found: list[DiscoveredURL] = field(default_factory=list)
+    due_for: str = ""
+    was: str = ""
+    known_kind: str = ""
+    removal: tombstones.Tombstone | None = None
+    effect: Effect | None = None
+
+    @property
+    def key(self) -> str:
+        return urlkey(self.result.url)
+
+
+Stage = Callable[[StoringRun, Storing], None]
+
+
+def enter(run: StoringRun, storing: Storing) -> None:
+    """Enter the capture, what the response says of its use, and the URLs that the page names."""
+    db, result, counts = run.db, storing.result, storing.counts
+    if result.capture:
+        storing.capture_id = enter_capture(db, run.run_id, result.capture)
+        store_usage_statements(db, storing.capture_id, result.rights)
+    later = result.at + run.revisit if run.listings_wait else None
+    storing.found = record_targets(
+        db, run.site_id, result.targets, result.at, later, run.site["path"], run.trust.in_dates
+    )
+    counts.found += len(storing.found)
+    counts.trapped += sum(bool(target.trap) for target in storing.found)
+    if result.kind is PageKind.API and result.outcome not in (Outcome.DUE, Outcome.NOT_ARTICLE):
+        run.listings_wait = False
+        pages.make_new_due(db, run.site_id)
+    if storing.found and result.next_pages and not run.listings_wait:
+        pages.make_due_now(db, result.next_pages, run.started)
+
+
+def identify(run: StoringRun, storing: Storing) -> None:
+    """Find out what the page is: a page of another post, a whole post, part of a redirect loop, a removed post."""
+    db, result = run.db, storing.result
+    storing.counts.fetched += result.status is not None
+    if result.article and result.rule == article_parts.CLAIM and article_parts.is_own_post(db, result):
+        result = replace(result, outcome=Outcome.ARCHIVED, kind=PageKind.POST, rule=result.article.kind_rule, reason="")
+    if result.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED):
+        result = article_parts.join(db, result)
+    known = pages.page_state(db, storing.key)
+    storing.due_for, storing.was, storing.known_kind = known.reason, known.outcome, known.kind
+    if result.outcome is Outcome.DUPLICATE and crawl_exclusions.closes_redirect_loop(
+        db, storing.key, urlkey(result.final_url)
+    ):
+        result = replace(result, outcome=Outcome.FAILED, rule=crawl_exclusions.RULE, reason=crawl_exclusions.REASON)
+    if result.article is not None:
+        storing.removal = tombstones.tombstone_of(db, run.site["name"], result.article)
+    storing.result = result
+
+
+def revise(run: StoringRun, storing: Storing) -> None:
+    """Do to the articles what the result's outcome means: `_EFFECTS` is the table."""
+    result = storing.result
+    if storing.removal is not None:
+        # Under an address that nobody knew of: what was captured of it goes before the next crawl begins.
+        tombstones.keep_out(run.db, storing.removal, result.url)
+        storing.effect = Effect(Outcome.REFUSED, storing.removal.told)
+        return
+    storing.effect = _EFFECTS.get(result.outcome, _none)(run, storing)
+
+
+def record(run: StoringRun, storing: Storing) -> None:
+    """Write the page's row, and what follows from its outcome: when it is due again, and which other pages are."""
+    assert storing.effect is not None
+    db, result, effect = run.db, storing.result, storing.effect
+    if run.mode != "none" and effect.article_id is not None and effect.outcome is not Outcome.DUPLICATE:
+        _enter_requisites(run, storing, effect.article_id, changed=effect.changed)
+    _judge_claims(run, storing, effect)
+    storing.counts.refused += effect.outcome is Outcome.REFUSED
+    storing.counts.failed += effect.outcome is Outcome.FAILED
+    reason = effect.reason
+    if result.kind is not PageKind.PART:
+        reason = "; ".join(filter(None, (reason, article_parts.settle(db, run.site_id, result, effect.article_id))))
+    rule = tombstones.RULE if effect.outcome is Outcome.REFUSED and result.article else result.rule
+    storing.result = replace(result, outcome=effect.outcome, reason=reason, rule=rule)
+    pages.record_visit(
+        db,
+        storing.result,
+        article_id=effect.article_id,
+        changed=effect.changed or bool(storing.found and result.kind in SOURCE_KINDS),
+        capture_id=storing.capture_id if result.capture and result.capture.record_type == "response" else None,
+        due_at=_due_again(run, storing, effect),
+    )
+    if rule == crawl_exclusions.RULE:
+        storing.counts.failed += crawl_exclusions.fail_redirect_loop(db, storing.key)
+    _recheck_vanished(run, storing.result)
+
+
+STAGES: tuple[Stage, ...] = (enter, identify, revise, record)
+"""In the order in which a result passes them. One whose outcome is DUE is only entered: its source goes on."""
+
+
+def _archived(run: StoringRun, storing: Storing) -> Effect:
+    result, db = storing.result, run.db
+    if result.article is None:
+        return _none(run, storing)
+    extractor: str | None = extractor_of(run.version, result.article)
+    capture_id = storing.capture_id
+    if result.status == 304:
+        # The page has not changed: what did is a further page, whose capture proves it.
+        capture_id = extractor = None
+    stored = store_article(
+        db,
+        run.site["name"],
+        result.article,
+        Observation(result.at, run.crawl_started, capture_id, run.run_id, result.redirects, extractor),
+        reread=run.reread,
+        completes=article_parts.was_incomplete(db, storing.key),
+    )
+    if result.parts and stored.change is not Change.GONE:
+        article_parts.prove(db, stored.article_id, storing.key)
+    _count(storing.counts, stored)
+    outcome, changed = _CHANGES.get(stored.change, (Outcome.UNCHANGED, False))
+    if stored.change is Change.GONE:
+        changed = bool(stored.changed)
+    return Effect(outcome, _reason(run, result, stored, extractor), stored.article_id, changed)
+
+
+_CHANGES = {
+    Change.NEW: (Outcome.ARCHIVED, True),
+    Change.REVISED: (Outcome.ARCHIVED, True),
+    Change.REVERTED: (Outcome.ARCHIVED, True),
+    Change.COPY: (Outcome.DUPLICATE, False),
+    Change.GONE: (Outcome.GONE, False),
+}
+"""What a change of an article makes of its page, and whether the page counts as changed; else it is unchanged."""
+
+
+def _count(counts: Counts, stored: Stored) -> None:
+    if stored.change is Change.GONE:
+        counts.gone += bool(stored.changed)
+        return
+    counts.new += stored.change is Change.NEW
+    counts.revised += stored.change is Change.REVISED
+    counts.unchanged += stored.change in (Change.UNCHANGED, Change.REEXTRACTED, Change.REVERTED, Change.STUB)
+    counts.duplicate += stored.shares_text
+    counts.aliased += len(stored.aliases)
+
+
+def _reason(run: StoringRun, result: PageResult, stored: Stored, extractor: str | None) -> str:
+    if stored.change is Change.COPY:
+        own = run.db.execute("select url from articles where id = ?", [stored.article_id]).fetchone()
+        return f"another address of {own[0]}"
+    return {
+        Change.GONE: "it shows nothing any more of the post that stood there",
+        Change.REVISED: f"revised: {', '.join(stored.changed)}",
+        Change.REVERTED: f"says again what version {stored.back} said",
+        Change.REEXTRACTED: f"read anew by {extractor}",
+        Change.STUB: "shows only a stub of the stored text",
+    }.get(stored.change, result.reason)
+
+
+def _part(run: StoringRun, storing: Storing) -> Effect:
+    return Effect(Outcome.PART, storing.result.reason, article_parts.enter_part(run.db, storing.result))
+
+
+def _gone(run: StoringRun, storing: Storing) -> Effect:
+    article_id = mark_gone(run.db, storing.key, storing.result.at)
+    storing.counts.gone += article_id is not None
+    return Effect(Outcome.GONE, storing.result.reason, article_id, article_id is not None)
+
+
+def _duplicate(run: StoringRun, storing: Storing) -> Effect:
+    result = storing.result
+    article_id, is_new = add_alias(run.db, urlkey(result.final_url), result.url, result.at)
+    storing.counts.aliased += is_new
+    return Effect(Outcome.DUPLICATE, result.reason, article_id)
+
+
+def _unchanged(run: StoringRun, storing: Storing) -> Effect:
+    result = storing.result
+    row = run.db.execute("select article_id from pages where urlkey = ?", [storing.key]).fetchone()
+    if row is None or not row[0]:
+        return Effect(Outcome.NOT_ARTICLE, result.reason)
+    mark_seen(run.db, row[0], result.at)
+    storing.counts.unchanged += 1
+    return Effect(Outcome.UNCHANGED, result.reason, row[0])
+
+
+def _none(run: StoringRun, storing: Storing) -> Effect:
+    """No article changes: the page's own outcome is all."""
+    return Effect(storing.result.outcome, storing.result.reason)
+
+
+_EFFECTS: dict[Outcome, Callable[[StoringRun, Storing], Effect]] = {
+    Outcome.ARCHIVED: _archived,
+    Outcome.PART: _part,
+    Outcome.GONE: _gone,
+    Outcome.DUPLICATE: _duplicate,
+    Outcome.UNCHANGED: _unchanged,
+}
+
+
+def _judge_claims(run: StoringRun, storing: Storing, effect: Effect) -> None:
+    """Compare what a source and the server said of the page with what it is: who is wrong too often is not believed."""
+    result = storing.result
+    if result.kind is PageKind.POST and effect.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED):
+        run.trust.hold(storing.due_for, changed=effect.changed)
+    if result.same_validator and (
+        storing.found if result.kind in SOURCE_KINDS else effect.changed and effect.outcome is Outcome.ARCHIVED
+    ):
+        run.trust.validators_lied()
+
+
+def _due_again(run: StoringRun, storing: Storing, effect: Effect) -> datetime | None:
+    result = storing.result
+    if result.kind is PageKind.PART:
+        return None
+    published = result.article.published if result.article else None
+    hearsay = (
+        effect.outcome is Outcome.GONE
+        and effect.article_id is None
+        and crawl_exclusions.is_only_from_cdx(run.db, storing.key)
+    )
+    return next_fetch(
+        effect.outcome,
+        result.kind,
+        result.at,
+        published,
+        run.revisit,
+        edited_at(run.db, effect.article_id),
+        hearsay=hearsay,
+    )
+
+
+def _recheck_vanished(run: StoringRun, result: PageResult) -> None:
+    """Make posts due that a sitemap or API no longer lists, where it was read to its end: they may be gone."""
+    source = {PageKind.SITEMAP: DiscoverySource.SITEMAP, PageKind.API: DiscoverySource.API}.get(result.kind)
+    if source is None or result.status != 200 or result.rule in ("api changes", "api count"):
+        return
+    missing = pages.vanished(run.db, run.site_id, source, result.url, run.started)
+    pages.recheck(run.db, missing, f"{source} lists it no more")
+
+
+def _enter_requisites(run: StoringRun, storing: Storing, article_id: int, *, changed: bool) -> None:
+    """Enter what the page needs to be shown, in the same transaction as its article."""
+    result = storing.result
+    if result.article is None:
+        return
+    lead = requisites.lead_image(result.article.image) if result.kind is not PageKind.PART else ()
+    needed_by = requisites.NeededBy(run.site_id, article_id, result.final_url, result.at)
+    requisites.enter_requisites(
+        run.db,
+        needed_by,
+        (*lead, *result.requisites),
+        changed=changed,
+        crawl_started=run.crawl_started,
+        revisit=run.revisit,
+    )
+
+
+# Writing what a crawl brings: page results in batches, one transaction a batch.
+
+_BATCH = 100
+_log = logging.getLogger(__name__)
+
+
+class PageWriter:
+    """Collects page results and writes them in the order they came, each with all its rows or not at all.
+
+    `counts` is what was written so far. `before_commit` syncs to disk what the rows of a batch point to. `stages` are
+    the functions that a result passes in the batch's transaction. `kept` surrounds each batch and undoes what
+    `on_written` did in one that is rolled back.
+    """
+
+    def __init__(self, run: StoringRun, before_commit: Callable[[], None] = lambda: None) -> None:
+        self.counts = Counts()
+        self.measuring = RunStatistics()
+        self.stages: tuple[Stage, ...] = STAGES
+        self.on_written: Callable[[PageResult, int | None, list[DiscoveredURL]], None] | None = None
+        self.kept: Callable[[], AbstractContextManager[None]] = nullcontext
+        self._run = run
+        self._before_commit = before_commit
+        self._waiting: list[PageResult] = []
+
+    @property
+    def trust(self) -> Trust:
+        """Which claims of the site's server and sources are believed."""
+        return self._run.trust
+
+    def add(self, visit: PageResult) -> None:
+        self._waiting.append(visit)
+        if len(self._waiting) >= _BATCH:
+            self.flush()
+
+    def flush(self, patience: float = PATIENCE) -> None:
+        """Write what waits. Raises a fault of the archive's place, with nothing of the batch written, and keeps it.
+
+        A result that cannot be stored for what it says is a failed page, and keeps no other from being stored.
+        """
+        if not self._waiting:
+            return
+        self._before_commit()
+        try:
+            self._commit(self._waiting, patience)
+        except Exception as error:
+            if is_fault(error):
+                raise
+            while self._waiting:
+                self._commit_alone(self._waiting[0], patience)
+                del self._waiting[0]
+        self._waiting.clear()
+
+    def _commit(self, visits: list[PageResult], patience: float) -> None:
+        counts, run = Counts(), self._run
+        with run.trust.kept(), self.kept(), writing(run.db, patience), entered_together(run.db):
+            check_run(run.db, run.run_id, run.site)
+            written = [self._write(Storing(visit, counts)) for visit in visits]
+        self.counts.add(counts)
+        for storing in written:
+            if storing.effect is not None:
+                self.measuring.visited(storing.result, storing.effect.outcome, storing.was, storing.known_kind)
+
+    def _commit_alone(self, visit: PageResult, patience: float) -> None:
+        try:
+            self._commit([visit], patience)
+        except Exception as error:
+            if is_fault(error):
+                raise
+            _log.exception("%s could not be stored", visit.url)
+            reason = f"it could not be stored ({type(error).__name__}: {str(error)[:200]})"
+            self._commit(
+                [
+                    PageResult(
+                        url=visit.url,
+                        final_url=visit.url,
+                        at=visit.at,
+                        outcome=Outcome.FAILED,
+                        kind=visit.kind,
+                        status=visit.status,
+                        reason=reason,
+                        rule="not-stored",
+                    )
+                ],
+                patience,
+            )
+
+    def _write(self, storing: Storing) -> Storing:
+        for stage in self.stages:
+            stage(self._run, storing)
+            if storing.result.outcome is Outcome.DUE:
+                return storing
+        if self.on_written and storing.effect is not None:
+            self.on_written(storing.result, storing.effect.article_id, storing.found)
+        return storing

@@ -1,0 +1,411 @@
+"""What pages need to be shown, as a queue that no kill empties: what is due, what came of it, and who needs it.
+
+All functions expect to run inside the caller's transaction. An address is a row for each site that needs it; it is no
+page of the ledger and counts in no balance.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from sqlite_utils import Database
+
+from archiver.items import Capture, Outcome, Requisite, RequisiteKind, UsageStatement
+from archiver.storage.article_tables.captures import enter_capture, store_usage_statements
+from archiver.storage.pages import EPOCH, stamp
+from archiver.storage.runs import Counts
+from archiver.urls import asset_address
+
+Mode = Literal["none", "lead", "all"]
+MODES: tuple[Mode, ...] = ("none", "lead", "all")
+"""What of a post's page is captured beside it: nothing, its lead image, or all its images, stylesheets and fonts."""
+DEFAULT_MODE: Mode = "lead"
+_AGAIN = (timedelta(hours=1), timedelta(days=1))
+"""When a failed one is asked for again, after its first failure and its second; after the third it is left alone."""
+_HOPELESS = frozenset({"too-large", "bad-http", "header-flood", "bad-coding", "redirect-loop", "no-location"})
+_KEPT = frozenset({Outcome.ARCHIVED, Outcome.UNCHANGED, Outcome.DUPLICATE})
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedRequisite:
+    """What came of one: `outcome` as of a page (archived, unchanged, duplicate: it redirects, gone, refused, failed).
+
+    `names` are the addresses that a stylesheet or a redirect leads to, `hops` is 1 of a redirect. `size` is in bytes,
+    unpacked; `width` and `height` are in pixels.
+    """
+
+    id: int
+    at: datetime
+    outcome: Outcome
+    rule: str = ""
+    reason: str = ""
+    status: int | None = None
+    capture: Capture | None = None
+    rights: tuple[UsageStatement, ...] = ()
+    media_type: str | None = None
+    size: int | None = None
+    width: int | None = None
+    height: int | None = None
+    etag: str = ""
+    last_modified: str = ""
+    names: tuple[Requisite, ...] = ()
+    hops: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NeededBy:
+    """An article that needs requisites: `found_on` is the address of its page, `at` when that was read."""
+
+    site_id: int
+    article_id: int
+    found_on: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """For what an address is asked for: `wanted` is lead or page. It is due where it was last asked for before
+    `before`; a stylesheet or a redirect led to it where `depth` or `hops` is not 0."""
+
+    site_id: int
+    wanted: str
+    found_on: str
+    at: datetime
+    before: datetime
+    depth: int = 0
+    hops: int = 0
+
+
+def enter_requisites(
+    db: Database,
+    needed_by: NeededBy,
+    wanted: Iterable[Requisite],
+    *,
+    changed: bool,
+    crawl_started: datetime,
+    revisit: timedelta,
+) -> None:
+    """What an article needs: what is not known is due at once. `changed`: the article is new, or says something new.
+
+    What is known is asked for again, conditionally, where it was last asked for more than `revisit` ago; the lead image
+    of a post that has changed once in that crawl. An article that is as before and has its requisites keeps them:
+    addresses that are written in another way each time bring nothing new.
+    """
+    for role in ("lead", "page"):
+        found = [one for one in wanted if one.lead == (role == "lead")]
+        if not found or (not changed and _has(db, needed_by.article_id, role)):
+            continue
+        before = crawl_started if role == "lead" and changed else needed_by.at - revisit
+        due_for = _Due(needed_by.site_id, role, needed_by.found_on, needed_by.at, before)
+        for one in found:
+            db.execute(
+                "insert or ignore into article_requisites (article_id, requisite_id, role) values (?, ?, ?)",
+                [needed_by.article_id, _put(db, one, due_for), role],
+            )
+
+
+def lead_image(address: str | None) -> tuple[Requisite, ...]:
+    """The lead image of an article as something to ask for; () where it has none that can be."""
+    url = asset_address(address) if address else None
+    return (Requisite(url, RequisiteKind.IMAGE, lead=True),) if url else ()
+
+
+def _has(db: Database, article_id: int, role: str) -> bool:
+    return (
+        db.execute(
+            "select 1 from article_requisites where article_id = ? and role = ? limit 1", [article_id, role]
+        ).fetchone()
+        is not None
+    )
+
+
+def _put(db: Database, one: Requisite, due_for: _Due) -> int:
+    """The number of an address, which is due where it is new or was asked for long ago."""
+    row = db.execute(
+        "insert into requisites (site_id, url, host, kind, wanted, depth, hops, outcome, found_on, found_at, due_at) "
+        "values (?, ?, ?, ?, ?, ?, ?, 'due', ?, ?, ?) on conflict (site_id, url) do update set "
+        "wanted = min(wanted, excluded.wanted), depth = min(depth, excluded.depth), "
+        "due_at = case when fetched_at < ? then excluded.due_at else due_at end returning id",
+        [
+            due_for.site_id,
+            one.url,
+            urlsplit(one.url).hostname or "",
+            one.kind,
+            due_for.wanted,
+            due_for.depth,
+            due_for.hops,
+            due_for.found_on,
+            stamp(due_for.at),
+            EPOCH,
+            stamp(due_for.before),
+        ],
+    ).fetchone()
+    return int(row[0])
+
+
+def due_requisites(db: Database, site_id: int, now: datetime, limit: int, mode: Mode) -> list[dict[str, Any]]:
+    """What is to be asked for, at most `limit`, the longest known first, with its last whole capture."""
+    if mode == "none":
+        return []
+    return list(
+        db.query(
+            "select r.*, c.url as capture_url, c.captured_at, c.digest from requisites r "
+            "left join captures c on c.id = r.capture_id where r.site_id = ? and r.due_at <= ? "
+            "and (? or r.wanted = 'lead') order by r.due_at, r.id limit ?",
+            [site_id, stamp(now), mode == "all", limit],
+        )
+    )
+
+
+def record_requisite(
+    db: Database, site_id: int, run_id: int, fetched: FetchedRequisite, counts: Counts, revisit: timedelta
+) -> None:
+    """Enter what came of one, and what it leads to, and count it."""
+    row = next(db.query("select url, wanted, depth, hops, attempts from requisites where id = ?", [fetched.id]))
+    capture_id = enter_capture(db, run_id, fetched.capture) if fetched.capture else None
+    if capture_id is not None:
+        store_usage_statements(db, capture_id, fetched.rights)
+    same = fetched.outcome is Outcome.UNCHANGED
+    failed = fetched.outcome is Outcome.FAILED
+    attempts = row["attempts"] + 1 if failed else 0
+    db.execute(
+        "update requisites set outcome = ?, rule = ?, reason = ?, status = ?, attempts = ?, fetched_at = ?, "
+        "due_at = ?, media_type = coalesce(?, media_type), bytes = coalesce(?, bytes), width = coalesce(?, width), "
+        "height = coalesce(?, height), capture_id = coalesce(?, capture_id), "
+        "etag = case when ? then etag else ? end, last_modified = case when ? then last_modified else ? end "
+        "where id = ?",
+        [
+            fetched.outcome,
+            fetched.rule,
+            fetched.reason,
+            fetched.status,
+            attempts,
+            stamp(fetched.at),
+            _due_again(fetched, attempts),
+            fetched.media_type,
+            fetched.size,
+            fetched.width,
+            fetched.height,
+            None if same else capture_id,
+            same,
+            fetched.etag or None,
+            same,
+            fetched.last_modified or None,
+            fetched.id,
+        ],
+    )
+    due_for = _Due(
+        site_id,
+        row["wanted"],
+        row["url"],
+        fetched.at,
+        fetched.at - revisit,
+        row["depth"] + (0 if fetched.hops else 1),
+        row["hops"] + fetched.hops,
+    )
+    for one in fetched.names:
+        number = _put(db, one, due_for)
+        db.execute(
+            "insert or ignore into requisite_parts (parent_id, requisite_id) values (?, ?)", [fetched.id, number]
+        )
+    counts.requisites += fetched.outcome in _KEPT
+    counts.requisites_failed += fetched.outcome not in _KEPT
+
+
+def _due_again(fetched: FetchedRequisite, attempts: int) -> str | None:
+    if fetched.outcome is not Outcome.FAILED or fetched.rule in _HOPELESS or attempts > len(_AGAIN):
+        return None
+    return stamp(fetched.at + _AGAIN[attempts - 1])
+
+
+def postpone_requisites(db: Database, site_id: int, host: str, until: datetime) -> None:
+    """A host is not asked any more for now: what is due there is due then."""
+    db.execute(
+        "update requisites set due_at = ? where site_id = ? and host = ? and due_at < ?",
+        [stamp(until), site_id, host, stamp(until)],
+    )
+
+
+def retry_requisites(db: Database, site_id: int, *, everything: bool) -> None:
+    """What failed is due once more, however often it was tried; with `everything` what was gone or refused, too."""
+    db.execute(
+        "update requisites set due_at = ?, attempts = 0 where site_id = ? and (outcome in ('failed', 'due') "
+        "or (? and outcome in ('refused', 'gone')))",
+        [EPOCH, site_id, everything],
+    )
+
+
+def enter_known(db: Database, site_id: int, site: str, at: datetime, revisit: timedelta) -> None:
+    """The lead images of articles that were stored while none was asked for."""
+    rows = db.execute(
+        "select id, image, url from articles a where site = ? and image is not null and not exists "
+        "(select 1 from article_requisites l where l.article_id = a.id and l.role = 'lead')",
+        [site],
+    ).fetchall()
+    for number, image, url in rows:
+        enter_requisites(
+            db, NeededBy(site_id, number, url, at), lead_image(image), changed=False, crawl_started=at, revisit=revisit
+        )
+
+
+def forget_capture(db: Database, capture_id: int) -> None:
+    """A capture was lost: what it was of is asked for once more, whether it has changed or not."""
+    db.execute(
+        "update requisites set capture_id = null, etag = null, last_modified = null, outcome = 'due', "
+        "due_at = ? where capture_id = ?",
+        [EPOCH, capture_id],
+    )
+
+
+def count_due_requisites(db: Database, site_id: int, now: datetime, mode: Mode) -> int:
+    """How many are to be asked for."""
+    if mode == "none":
+        return 0
+    return int(
+        db.execute(
+            "select count(*) from requisites where site_id = ? and due_at <= ? and (? or wanted = 'lead')",
+            [site_id, stamp(now), mode == "all"],
+        ).fetchone()[0]
+    )
+
+
+# What is known of images, stylesheets and fonts: of one address, one article, one site. Reads only.
+
+NEEDED = (
+    "with recursive needed (id) as (select requisite_id from article_requisites where article_id in ({articles}) "
+    "union select p.requisite_id from requisite_parts p join needed n on n.id = p.parent_id) "
+    "select c.id from needed n join requisites r on r.id = n.id join captures c on c.url = r.url"
+)
+"""The captures of all that some articles (a query for their numbers) need to be shown, by way of stylesheets too."""
+_NAMED = 5
+_REASONS = 10
+_CAPTURED = "capture_id is not null"
+
+
+def requisite_captures(db: Database, articles: Sequence[int]) -> list[int]:
+    """The numbers of the captures of all that these articles need to be shown."""
+    query = NEEDED.format(articles="select value from json_each(?)")
+    return [row[0] for row in db.execute(query, [json.dumps(list(articles))])]
+
+
+def captured_lead_image(db: Database, article_id: int) -> dict[str, Any] | None:
+    """What was captured as an article's lead image; None where it has none that is known of.
+
+    Keys: url, outcome, reason, media_type, bytes, width, height, capture (as in a record, None where there is none).
+    Of one that redirects, media type, size and capture are those of where it leads.
+    """
+    row = next(
+        iter(
+            db.query(
+                "select r.* from article_requisites l join requisites r on r.id = l.requisite_id join articles a "
+                "on a.id = l.article_id where l.article_id = ? and l.role = 'lead' order by r.url = a.image desc, r.id desc "
+                "limit 1",
+                [article_id],
+            )
+        ),
+        None,
+    )
+    if row is None:
+        return None
+    seen, shown = {row["id"]}, row
+    while shown["outcome"] == "duplicate" and (onward := _leads_to(db, shown["id"])) and onward["id"] not in seen:
+        seen.add(onward["id"])
+        shown = onward
+    names = ("outcome", "reason", "media_type", "bytes", "width", "height")
+    capture = next(
+        iter(
+            db.query(
+                "select captured_at, digest, warc_file, warc_offset, warc_length from captures where id = ?",
+                [shown["capture_id"]],
+            )
+        ),
+        None,
+    )
+    return {"url": row["url"], **{name: shown[name] for name in names}, "capture": capture}
+
+
+def _leads_to(db: Database, number: int) -> dict[str, Any] | None:
+    return next(
+        iter(
+            db.query(
+                "select r.* from requisite_parts p join requisites r on r.id = p.requisite_id where p.parent_id = ?",
+                [number],
+            )
+        ),
+        None,
+    )
+
+
+def requisite_at(db: Database, address: str) -> dict[str, Any] | None:
+    """What is known of an address as an image, stylesheet or font; None where it is none.
+
+    The columns of its row, the site's name as `site`, `needed_by` (id, url and role of the first articles that need it,
+    by way of stylesheets and redirects too) and `needed_by_total`.
+    """
+    url = asset_address(address if "://" in address else f"https://{address}")
+    if url is None:
+        return None
+    row = next(
+        iter(
+            db.query(
+                "select r.*, s.name as site from requisites r join sites s on s.id = r.site_id "
+                "where r.url = ? order by r.capture_id is null, r.id",
+                [url],
+            )
+        ),
+        None,
+    )
+    if row is None:
+        return None
+    above = (
+        "with recursive above (id) as (select ? union select p.parent_id from requisite_parts p join above a "
+        "on a.id = p.requisite_id) "
+    )
+    users = list(
+        db.query(
+            f"{above} select distinct t.id, t.url, l.role from above a join article_requisites l on l.requisite_id = a.id "
+            "join articles t on t.id = l.article_id order by t.id limit ?",
+            [row["id"], _NAMED],
+        )
+    )
+    total = db.execute(
+        f"{above} select count(distinct l.article_id) from above a join article_requisites l on l.requisite_id = a.id",
+        [row["id"]],
+    ).fetchone()[0]
+    return {**row, "needed_by": users, "needed_by_total": total}
+
+
+def requisite_state(db: Database, site: dict[str, Any]) -> dict[str, Any]:
+    """What of a site's requisites is captured, ready for JSON.
+
+    Keys: mode (none, lead, all), captured (kind to number), outcomes (what came of all addresses), lacking (those that
+    were asked for and are not captured: outcome, reason, number, example; the most frequent first).
+    """
+    mode = json.loads(site["settings"] or "{}") if isinstance(site["settings"], str) else site["settings"]
+    out: dict[str, Any] = {"mode": mode.get("requisites", DEFAULT_MODE), "captured": {}, "outcomes": {}, "lacking": []}
+    number = [site["id"]]
+    out["captured"] = dict(
+        db.execute(
+            f"select kind, count(*) from requisites where site_id = ? and {_CAPTURED} and "
+            "outcome <> 'duplicate' group by 1 order by 2 desc, 1",
+            number,
+        ).fetchall()
+    )
+    out["outcomes"] = dict(
+        db.execute(
+            "select outcome, count(*) from requisites where site_id = ? group by 1 order by 2 desc, 1", number
+        ).fetchall()
+    )
+    out["lacking"] = list(
+        db.query(
+            "select outcome, reason, count(*) as number, min(url) as example from requisites where site_id = ? and "
+            "outcome in ('failed', 'gone', 'refused') group by 1, 2 order by 3 desc, 1, 2 limit ?",
+            [site["id"], _REASONS],
+        )
+    )
+    return out

@@ -1,0 +1,162 @@
+"""Saved searches as they are stored: the query of each, and which articles it has told of.
+
+What a search found when it was saved or run is kept by article, and not by time: an article that a crawl writes while
+the search is run, and one that an import brings with a date long past, is told of once and not missed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from sqlite_utils import Database
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveMark:
+    """How far the archive went before a search was run: the greatest number of an article and of a row of revisions."""
+
+    article: int
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class SavedSearchRow:
+    """A saved search. `key` is its name as names are compared; times are ISO 8601 in UTC."""
+
+    id: int
+    name: str
+    key: str
+    uuid: str
+    query: str
+    saved_at: str
+    ran_at: str
+    newest_article: int
+    newest_revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewSearch:
+    """A search to be saved. `before`: what was in the archive when it ran last; `ran_at` "": when it is saved."""
+
+    name: str
+    key: str
+    uuid: str
+    query: str
+    saved_at: str
+    before: ArchiveMark
+    ran_at: str = ""
+
+
+def saved_search_rows(db: Database, key: str | None = None) -> list[SavedSearchRow]:
+    """The saved searches by name, or the one of this key."""
+    where = "" if key is None else "where key = :key"
+    return [
+        SavedSearchRow(**row) for row in db.query(f"select * from saved_searches {where} order by key", {"key": key})
+    ]
+
+
+def archive_mark(db: Database) -> ArchiveMark:
+    return ArchiveMark(
+        *db.execute(
+            "select (select ifnull(max(id), 0) from articles), (select ifnull(max(id), 0) from revisions)"
+        ).fetchone()
+    )
+
+
+def insert_saved_search(db: Database, search: NewSearch) -> int:
+    """Enter a search. Returns its number; nothing is noted of what it finds."""
+    return int(
+        db.execute(
+            "insert into saved_searches (name, key, uuid, query, saved_at, ran_at, newest_article, newest_revision) "
+            "values (?, ?, ?, ?, ?, ?, ?, ?) returning id",
+            [
+                search.name,
+                search.key,
+                search.uuid,
+                search.query,
+                search.saved_at,
+                search.ran_at or search.saved_at,
+                search.before.article,
+                search.before.revision,
+            ],
+        ).fetchone()[0]
+    )
+
+
+def delete_saved_search(db: Database, number: int) -> None:
+    db.execute("delete from saved_search_hits where search_id = ?", [number])
+    db.execute("delete from saved_searches where id = ?", [number])
+
+
+def known_hits(db: Database, number: int, ids: Iterable[int]) -> set[int]:
+    """Those of these articles that a search has told of."""
+    return {
+        row[0]
+        for row in db.execute(
+            "select h.article_id from json_each(?) j join saved_search_hits h on h.article_id = j.value "
+            "where h.search_id = ?",
+            [json.dumps(list(ids)), number],
+        )
+    }
+
+
+def new_hit_reasons(db: Database, row: SavedSearchRow, ids: Collection[int]) -> dict[int, str]:
+    """Why a search finds articles that it did not find before: they are "new" in the archive since its last run; a
+    version since then made them match ("edited"); or something else that is told of them did ("changed": that they are
+    gone, that others are copies of them, another reading)."""
+    wanted = json.dumps(list(ids))
+    edited = {
+        number
+        for (number,) in db.execute(
+            "select article_id from revisions where id > ? and revision > 1 and article_id in "
+            "(select value from json_each(?))",
+            [row.newest_revision, wanted],
+        )
+    }
+    return {
+        number: "new" if number > row.newest_article else "edited" if number in edited else "changed" for number in ids
+    }
+
+
+def add_hits(
+    db: Database, number: int, ids: Iterable[int], at: str | None = None, why: Mapping[int, str] | None = None
+) -> None:
+    """Note what a search told of; articles that have been taken out since are left out."""
+    because = why or {}
+    db.conn.executemany(
+        "insert or ignore into saved_search_hits (article_id, search_id, found_at, reason) "
+        "select id, ?, ?, ? from articles where id = ?",
+        ((number, at, because.get(article), article) for article in sorted(ids)),
+    )
+
+
+def mark_saved_search_run(db: Database, number: int, at: str, before: ArchiveMark) -> None:
+    """A search was run."""
+    db.execute(
+        "update saved_searches set ran_at = max(ran_at, ?), newest_article = max(newest_article, ?), "
+        "newest_revision = max(newest_revision, ?) where id = ?",
+        [at, before.article, before.revision, number],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An article that a run of a search reported, when (ISO 8601, UTC) and why."""
+
+    article: int
+    at: str
+    why: str
+
+
+def reported_hits(db: Database, number: int, limit: int, at: str | None = None) -> list[Told]:
+    """What runs of a search reported, the last first; with `at` of that run."""
+    return [
+        Told(*row)
+        for row in db.execute(
+            "select article_id, found_at, reason from saved_search_hits where search_id = ? and found_at is not null "
+            "and (? is null or found_at = ?) order by found_at desc, article_id desc limit ?",
+            [number, at, at, limit],
+        )
+    ]

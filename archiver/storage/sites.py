@@ -1,0 +1,489 @@
+"""The sites of an archive and the settings a person may give each."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlite_utils import Database
+
+from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound
+from archiver.extraction.template.site_rule import SiteRules, from_toml, to_toml
+from archiver.fields import LINKS
+from archiver.frontier.cadence import DEFAULT, read_cadence
+from archiver.items import DiscoveredURL, DiscoverySource, PageKind
+from archiver.storage.article_tables import clusters
+from archiver.storage.column_values import settings_of
+from archiver.storage.connection import writing
+from archiver.storage.page_discoveries import keep_places, record_targets
+from archiver.storage.pages import stamp
+from archiver.storage.requisites import MODES
+from archiver.storage.runs import ensure_site
+from archiver.urls import Scope, start_address
+
+_NAMED_IN_ERROR = 8
+PUBLISHED = ("reference", "features", "excerpt", "full")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting of a site: how it is read from text (raises ValueError with a reason) and what it means."""
+
+    name: str
+    read: Callable[[str], Any]
+    doc: str
+
+
+def _number(low: float) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise ValueError(f"{text!r} is no number") from None
+        if not low <= value <= 1e6:
+            raise ValueError(f"it must be between {low:g} and 1,000,000")
+        return value
+
+    return read
+
+
+def _count(text: str) -> int:
+    value = _number(1)(text)
+    if value != int(value):
+        raise ValueError(f"{text!r} is no whole number")
+    return int(value)
+
+
+def _yes(text: str) -> bool:
+    if text.lower() not in ("yes", "no"):
+        raise ValueError("it is yes or no")
+    return text.lower() == "yes"
+
+
+def _contact(text: str) -> str:
+    if "@" not in text and not text.startswith(("http://", "https://")):
+        raise ValueError("give a mail address or the address of a page")
+    return text
+
+
+def _cdx(text: str) -> str | None:
+    from archiver.discovery.cdx import SERVICES, service_address  # loads lxml, which a search need not wait for
+
+    if text.lower() == "no":
+        return None
+    service_address(text)
+    return text.lower() if text.lower() in SERVICES else text
+
+
+def _requisites(text: str) -> str:
+    if text.lower() not in MODES:
+        raise ValueError(f"it is one of {', '.join(MODES)}")
+    return text.lower()
+
+
+def _tier(text: str) -> str:
+    if text.lower() not in PUBLISHED:
+        raise ValueError(f"it is one of {', '.join(PUBLISHED)}")
+    return text.lower()
+
+
+def _cadence(text: str) -> str:
+    return str(read_cadence(text))
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("delay", _number(0), "seconds between two requests to its host"),
+    Setting("revisit_days", _count, "days within which every known page is looked at again"),
+    Setting("max_pages", _count, "pages fetched in one run at most"),
+    Setting("max_megabytes", _number(0.001), "megabytes (1,000,000 bytes) received in one run at most"),
+    Setting("max_minutes", _number(0.001), "minutes that one run takes at most"),
+    Setting("contact", _contact, "mail address or page named in the User-Agent to this site"),
+    Setting(
+        "cdx",
+        _cdx,
+        "internet-archive, or the address of another web archive's CDX server, which is asked for "
+        "addresses that the site had; no: none",
+    ),
+    Setting(
+        "requisites",
+        _requisites,
+        "what is captured beside a post's page: lead (its lead image, the default), all "
+        "(all images, stylesheets and fonts of the page) or none",
+    ),
+    Setting(
+        "publish",
+        _tier,
+        "what of its posts may be published at most: reference, features, excerpt or full (docs/publish.md)",
+    ),
+    Setting("licence", str, "the licence that its posts are under: its address, or its SPDX identifier"),
+    Setting("crawl", _yes, "no: it is crawled only where it is named, as sites are that an import brought"),
+    Setting("private", _yes, "yes: its host may have a private address, in a network of your own"),
+    Setting(
+        "cadence",
+        _cadence,
+        "how often 'archiver schedule' crawls it: a period (6h, 2d), cron:MINUTE HOUR DAY "
+        "MONTH WEEKDAY in UTC, or adaptive:1h..7d, as often as it has news "
+        f"({DEFAULT} is the default)",
+    ),
+)
+
+
+def list_sites(db: Database, only: Collection[str] | None = None) -> list[dict[str, Any]]:
+    """All sites (or those of these names) by name: the row of `sites` with settings decoded, the number of articles,
+    the last run's row."""
+    return [
+        _site(db, row)
+        for row in list(db.query("select * from sites order by name"))
+        if only is None or row["name"] in only
+    ]
+
+
+def _site(db: Database, row: dict[str, Any]) -> dict[str, Any]:
+    articles = db.execute("select count(*) from articles where site = ?", [row["name"]]).fetchone()[0]
+    last = next(iter(db.query("select * from runs where site_id = ? order by id desc limit 1", [row["id"]])), None)
+    return {**row, "settings": settings_of(row["settings"]), "articles": articles, "last_run": last}
+
+
+def find_site(db: Database, text: str) -> dict[str, Any]:
+    """The site a person means, by its name or by an address in it. Raises SiteNotFound, which names those there are."""
+    row = next(iter(db.query("select * from sites where name = ?", [text.strip().rstrip("/")])), None)
+    if row is None:
+        try:
+            scope: Scope | None = Scope.of(start_address(text))
+        except BadAddress:
+            scope = None
+        row = next(iter(db.query("select * from sites where name = ?", [scope.name])), None) if scope else None
+    if row is None:
+        names = [r["name"] for r in db.query("select name from sites order by name")]
+        more = len(names) - _NAMED_IN_ERROR
+        raise SiteNotFound(text, ", ".join(names[:_NAMED_IN_ERROR]) + (f" and {more} more" if more > 0 else ""))
+    return _site(db, row)
+
+
+def add_site(db: Database, text: str, now: datetime) -> tuple[dict[str, Any], bool]:
+    """The site that starts at this address, and whether it is new. Raises BadAddress."""
+    before = db.execute("select count(*) from sites").fetchone()[0]
+    with writing(db):
+        row = ensure_site(db, start_address(text), now)
+    return _site(db, row), db.execute("select count(*) from sites").fetchone()[0] > before
+
+
+def read_setting(text: str) -> tuple[str, Any]:
+    """KEY=VALUE as a setting; an empty VALUE is None, which takes the setting back. Raises BadSetting."""
+    key, equals, value = text.partition("=")
+    key, value = key.strip(), value.strip()
+    if not equals:
+        raise BadSetting(text, "write it as KEY=VALUE, for example delay=2")
+    known = {s.name: s for s in SETTINGS}
+    if key not in known:
+        raise BadSetting(text, f"there is no setting {key!r}; there are {', '.join(known)}")
+    try:
+        return key, known[key].read(value) if value else None
+    except ValueError as error:
+        raise BadSetting(text, str(error)) from error
+
+
+def set_settings(db: Database, name: str, changes: dict[str, Any]) -> dict[str, Any]:
+    """Change a site's settings; None takes one back. Returns the site. Raises SiteNotFound."""
+    site = find_site(db, name)
+    settings = {k: v for k, v in {**site["settings"], **changes}.items() if v is not None}
+    with writing(db):
+        db.execute("update sites set settings = ? where id = ?", [json.dumps(settings, ensure_ascii=False), site["id"]])
+    return {**site, "settings": settings}
+
+
+def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
+    """Take a site out of the archive, with its ledger and runs; returns how many articles went with it.
+
+    Captures stay, for the WARC files do. Raises SiteNotFound, and SiteNotEmpty where it has
+    articles and `with_articles` is not given.
+    """
+    site = find_site(db, name)
+    if site["articles"] and not with_articles:
+        raise SiteNotEmpty(site["name"], site["articles"])
+    # Each statement names its articles or pages by the site, so that foreign keys hold after every step.
+    ours = "(select id from articles where site = :name)"
+    pages = "(select id from pages where site_id = :id)"
+    runs = "(select id from runs where site_id = :id)"
+    values = {"name": site["name"], "id": site["id"]}
+    with writing(db):
+        _rehome_duplicates(db, site["name"])
+        # What is known of its addresses by these alone: pages of split posts, and what old captures answered there.
+        ways = (
+            "(select urlkey from pages where site_id = :id union "
+            f"select urlkey from article_urls where article_id in {ours})"
+        )
+        db.execute(f"delete from article_parts where urlkey in {ways} or post_urlkey in {ways}", values)
+        db.execute(f"delete from historical_responses where urlkey in {ways}", values)
+        clusters.leave_clusters(
+            db, [row[0] for row in db.execute("select id from articles where site = :name", values)]
+        )
+        for table in (*(link.table_of_links for link in LINKS), "geotags", "article_urls", "revisions"):
+            db.execute(f"delete from {table} where article_id in {ours}", values)
+        db.execute(f"update articles set duplicate_of = null where duplicate_of in {ours}", values)
+        db.execute(f"update captures set article_id = null, secondary = null where article_id in {ours}", values)
+        db.execute("delete from articles where site = :name", values)
+        keep_places(db, pages, values)
+        db.execute(f"delete from page_discoveries where page_id in {pages}", values)
+        db.execute("delete from pages where site_id = :id", values)
+        db.execute(f"update captures set run_id = null where run_id in {runs}", values)
+        db.execute(f"update revisions set run_id = null where run_id in {runs}", values)
+        db.execute("delete from site_rules where site_id = :id", values)
+        for table in ("site_health", "site_tags", "runs"):
+            db.execute(f"delete from {table} where site_id = :id", values)
+        db.execute("delete from sites where id = :id", values)
+        for link in LINKS:
+            db.execute(f"delete from {link.table} where id not in (select {link.key} from {link.table_of_links})")
+    return int(site["articles"])
+
+
+def _rehome_duplicates(db: Database, name: str) -> None:
+    """Where an original leaves, the earliest of its duplicates elsewhere is the original of the others."""
+    heirs = db.execute(
+        "select d.duplicate_of, min(d.id) from articles d join articles o on o.id = d.duplicate_of "
+        "where o.site = ? and d.site <> ? group by 1",
+        [name, name],
+    ).fetchall()
+    for original, heir in heirs:
+        db.execute(
+            "update articles set duplicate_of = ? where duplicate_of = ? and id <> ? and site <> ?",
+            [heir, original, heir, name],
+        )
+        db.execute("update articles set duplicate_of = null where id = ?", [heir])
+
+
+# Tags of sites, which make groups of them. Functions that write expect to run inside the caller's transaction.
+
+_LONGEST = 60
+
+
+def read_tag(text: str) -> str:
+    """A tag as it is stored: small letters, single blanks. Raises BadSetting."""
+    tag = " ".join(text.lower().split())
+    if not tag or len(tag) > _LONGEST or "," in tag or not tag.isprintable():
+        raise BadSetting(text, f"a tag has 1 to {_LONGEST} characters and no comma")
+    return tag
+
+
+def tags_of_sites(db: Database) -> dict[int, tuple[str, ...]]:
+    """The tags of all sites that have some, by the site's number."""
+    out: dict[int, tuple[str, ...]] = {}
+    for site, tag in db.execute("select site_id, tag from site_tags order by site_id, tag"):
+        out[site] = (*out.get(site, ()), tag)
+    return out
+
+
+def add_tags(db: Database, site_id: int, tags: Iterable[str]) -> int:
+    """Give a site these tags; how many it did not have."""
+    return sum(
+        db.conn.execute("insert or ignore into site_tags (site_id, tag) values (?, ?)", [site_id, tag]).rowcount
+        for tag in tags
+    )
+
+
+def remove_tags(db: Database, site_id: int, tags: Iterable[str]) -> int:
+    return sum(
+        db.conn.execute("delete from site_tags where site_id = ? and tag = ?", [site_id, tag]).rowcount for tag in tags
+    )
+
+
+# Thousands of sites at a time: entered in batches, each a transaction.
+
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class SiteToEnter:
+    """A site to enter: a feed that was told of it, its tags and settings."""
+
+    url: str
+    feed: str
+    tags: tuple[str, ...]
+    settings: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class EnteredSites:
+    """How many sites are new, how many were there, and of these how many got further tags or settings."""
+
+    added: int = 0
+    known: int = 0
+    changed: int = 0
+
+
+def enter_sites(db: Database, wanted: Iterable[SiteToEnter], now: datetime) -> EnteredSites:
+    """Enter sites; what a person has set of one that is there stays, but for what the list sets. A feed of the site's
+    own host is asked for by its first crawl, like any that a page names."""
+    done = EnteredSites()
+    rest = iter(wanted)
+    while batch := list(islice(rest, _BATCH)):
+        with writing(db):
+            for one in batch:
+                _enter(db, one, now, done)
+    return done
+
+
+def _enter(db: Database, one: SiteToEnter, now: datetime, done: EnteredSites) -> None:
+    new = db.execute("select 1 from sites where name = ?", [Scope.of(one.url).name]).fetchone() is None
+    site = ensure_site(db, one.url, now)
+    before = json.loads(site["settings"] or "{}")
+    settings = before | {key: value for key, value in one.settings.items() if value is not None}
+    if settings != before:
+        db.execute("update sites set settings = ? where id = ?", [json.dumps(settings, ensure_ascii=False), site["id"]])
+    tagged = add_tags(db, site["id"], one.tags)
+    if one.feed and urlsplit(one.feed).hostname in (site["host"], f"www.{site['host']}"):
+        record_targets(db, site["id"], [DiscoveredURL(one.feed, DiscoverySource.SEED, PageKind.FEED)], now)
+    done.added += new
+    done.known += not new
+    done.changed += not new and (bool(tagged) or settings != before)
+
+
+# Which site of the archive an address belongs to.
+
+_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class SiteScope:
+    id: int
+    name: str
+    scope: Scope
+    start_url: str
+
+
+class SiteLookup:
+    """The archive's sites by address, as they are asked for: an archive may have many thousands."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._known: OrderedDict[str, tuple[SiteScope, ...]] = OrderedDict()
+
+    def of(self, url: str) -> SiteScope | None:
+        """The site whose scope has this address, the one confined to the longest path where there are several."""
+        return next((site for site in self._at(_host(url)) if site.scope.contains(url)), None)
+
+    def make(self, url: str, now: datetime) -> SiteScope:
+        """The site of an address that no site has: its whole host. It is crawled only where it is named."""
+        parts = urlsplit(url)
+        row = ensure_site(self._db, f"{parts.scheme}://{parts.netloc}/", now)
+        self._db.execute(
+            "update sites set settings = '{\"crawl\": false}' where id = ? and settings = '{}' and added_at = ?",
+            [row["id"], row["added_at"]],
+        )
+        self._known.pop(row["host"], None)
+        return SiteScope(row["id"], row["name"], Scope(row["host"], row["path"]), row["start_url"])
+
+    def forget(self) -> None:
+        """What was made in a transaction that failed is not there."""
+        self._known.clear()
+
+    def _at(self, host: str) -> tuple[SiteScope, ...]:
+        found = self._known.get(host)
+        if found is None:
+            found = tuple(
+                SiteScope(row[0], row[1], Scope(row[2], row[3]), row[4])
+                for row in self._db.execute(
+                    "select id, name, host, path, start_url from sites where host = ? order by length(path) desc",
+                    [host],
+                )
+            )
+            self._known[host] = found
+            if len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        return found
+
+
+def _host(url: str) -> str:
+    """The host (and port) as `Scope` has it."""
+    return re.sub(r"^www\d?\.", "", urlsplit(url).netloc.rpartition("@")[2].lower())
+
+
+# What was learned of a site's template, and what a person wrote: one row a version, with the time it holds for.
+
+
+def rules_at(db: Database, site_id: int, at: datetime | None = None) -> SiteRules | None:
+    """The rules for a page of this site captured `at` (None: now), those by hand in their place; None without any."""
+    when = stamp(at) if at else None
+    learned = _one(
+        db,
+        "site_id = :site and not by_hand and (since is null or :at >= since) and (until is null or :at < until)"
+        if when
+        else "site_id = :site and not by_hand and until is null",
+        {"site": site_id, "at": when},
+    )
+    hand = _one(db, "site_id = :site and by_hand", {"site": site_id})
+    if learned is None or hand is None:
+        return learned or (SiteRules().overruled(hand) if hand else None)
+    return learned.overruled(hand)
+
+
+def rule_versions(db: Database, site_id: int) -> list[dict[str, Any]]:
+    """Every version of a site's rules, newest first: the row of `site_rules`."""
+    return list(db.query("select * from site_rules where site_id = ? order by by_hand desc, id desc", [site_id]))
+
+
+def store_learned(db: Database, site_id: int, rules: SiteRules, at: datetime) -> SiteRules:
+    """Enter what was learned; it takes the place of the rules before it, which keep their time. The rules as stored."""
+    retire_rules(db, site_id, at)
+    before = db.execute("select max(until) from site_rules where site_id = ? and not by_hand", [site_id]).fetchone()[0]
+    db.table("site_rules").insert(
+        {
+            "site_id": site_id,
+            "toml": to_toml(rules),
+            "by_hand": 0,
+            "pages": rules.pages,
+            "learned_at": stamp(at),
+            "since": before,
+        }
+    )
+    stored = rules_at(db, site_id)
+    assert stored is not None
+    return stored
+
+
+def retire_rules(db: Database, site_id: int, at: datetime) -> None:
+    """The site's template has changed: what was learned holds for captures until now."""
+    db.execute(
+        "update site_rules set until = ? where site_id = ? and not by_hand and until is null", [stamp(at), site_id]
+    )
+
+
+def store_by_hand(db: Database, site_id: int, text: str, subject: str, at: datetime) -> SiteRules:
+    """A person's rules take the place of those they wrote before. Raises BadRules."""
+    rules = from_toml(text, subject, by_hand=True)
+    with writing(db):
+        forget_rules(db, site_id, by_hand=True)
+        db.table("site_rules").insert(
+            {"site_id": site_id, "toml": text, "by_hand": 1, "pages": 0, "learned_at": stamp(at)}
+        )
+    return rules
+
+
+def forget_rules(db: Database, site_id: int, *, by_hand: bool) -> int:
+    """Take away the rules of a site, those by hand or those learned; returns how many versions there were.
+
+    What was read by them is nobody's reading any more: any other that comes may take its place.
+    """
+    db.execute(
+        "update articles set extractor = null where extractor like '% rules-%' "
+        "and site = (select name from sites where id = ?)",
+        [site_id],
+    )
+    return int(db.execute("delete from site_rules where site_id = ? and by_hand = ?", [site_id, int(by_hand)]).rowcount)
+
+
+def _one(db: Database, where: str, values: dict[str, Any]) -> SiteRules | None:
+    row = db.execute(
+        f"select id, toml, by_hand from site_rules where {where} order by id desc limit 1", values
+    ).fetchone()
+    if row is None:
+        return None
+    number, text, by_hand = row
+    return from_toml(text, f"version {number}", by_hand=bool(by_hand), version=f"rules-{number}")

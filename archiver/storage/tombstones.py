@@ -1,0 +1,162 @@
+"""Tombstones: what was removed from the archive and must not come back, in whatever way and under whatever address.
+
+All functions that write expect to run inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from sqlite_utils import Database
+
+from archiver.articles.identity import content_digest
+from archiver.errors import BadAddress
+from archiver.items import Article
+from archiver.urls import start_address, urlkey
+from archiver.warc.gzip_records import decoded_payload
+
+RULE = "removed"
+"""The rule of the pages table for addresses of posts that were removed from the archive."""
+_COLUMNS = "id, article_id, site, url, reason, requested_by, removed_at, erased_at, allowed_at"
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """The tombstone of a removed post. `article_id` is the number it had, which is given to no other; times are ISO
+    8601 in UTC. `erased_at` is None while something of it may still be in a file; `allowed_at`: since then it may come
+    back.
+    """
+
+    id: int
+    article_id: int | None
+    site: str
+    url: str
+    reason: str
+    requested_by: str | None
+    removed_at: str
+    erased_at: str | None
+    allowed_at: str | None
+
+    @property
+    def told(self) -> str:
+        """ "removed from this archive on 2024-05-01: its author asked for it"."""
+        return f"removed from this archive on {self.removed_at[:10]}: {self.reason}"
+
+
+def tombstones(db: Database, where: str = "1", values: Iterable[object] = ()) -> list[Tombstone]:
+    """Those for which an SQL condition holds."""
+    return [
+        Tombstone(*row)
+        for row in db.execute(f"select {_COLUMNS} from tombstones where {where} order by id", list(values))
+    ]
+
+
+def tombstone_at(db: Database, key: str) -> Tombstone | None:
+    """The removal that keeps this address (urlkey) out; None where it may be asked for."""
+    found = tombstones(db, "id = (select tombstone_id from tombstone_urls where urlkey = ?)", [key])
+    return found[0] if found else None
+
+
+def tombstone_named(db: Database, what: str | int) -> Tombstone | None:
+    """The last removal of a post, by the number it had or an address; of an address only while it is kept out."""
+    text = str(what).strip()
+    if text.isascii() and text.isdigit():
+        found = tombstones(db, "article_id = ?", [int(text[:18])])
+        return found[-1] if found else None
+    try:
+        return tombstone_at(db, urlkey(start_address(text)))
+    except BadAddress:
+        return None
+
+
+def pending_takedowns(db: Database) -> list[Tombstone]:
+    """Removals of which something may still be in the database or in a WARC file."""
+    return tombstones(db, "erased_at is null and allowed_at is null")
+
+
+def payload_removed(db: Database, digest: str) -> bool:
+    """Whether this is the payload of a removed post."""
+    return db.execute("select 1 from tombstone_payloads where digest = ?", [digest]).fetchone() is not None
+
+
+def tombstone_of(db: Database, site: str, article: Article) -> Tombstone | None:
+    """The removal of the post that a reading is of: by its address, the platform's number, the guid, or the text."""
+    key = urlkey(article.url)
+    here, of_site = db.execute(
+        "select exists (select 1 from tombstone_urls where urlkey = ?), "
+        "exists (select 1 from tombstones where site = ? and allowed_at is null)",
+        [key, site],
+    ).fetchone()
+    if here or not of_site:
+        return tombstone_at(db, key) if here else None
+    values = [site, article.post_id or None, article.guid or None, content_digest(article.body) or None]
+    same = tombstones(db, "site = ? and allowed_at is null and (post_id = ? or guid = ? or content_digest = ?)", values)
+    return same[0] if same else None
+
+
+def keep_out(db: Database, removal: Tombstone, url: str, *, captured: bool = True) -> None:
+    """A removed post was met at this address. What was `captured` of it there is yet to be erased."""
+    db.execute(
+        "insert into tombstone_urls (urlkey, url, tombstone_id) values (?, ?, ?) on conflict do nothing",
+        [urlkey(url), url, removal.id],
+    )
+    if captured:
+        db.execute("update tombstones set erased_at = null where id = ?", [removal.id])
+
+
+def allow_again(db: Database, removal: Tombstone, at: str, due_at: str) -> None:
+    """A removed post may come back: its addresses are due at `due_at`, and nothing of it is kept out any more."""
+    keys = [
+        row[0] for row in db.execute("delete from tombstone_urls where tombstone_id = ? returning urlkey", [removal.id])
+    ]
+    db.execute("delete from tombstone_payloads where tombstone_id = ?", [removal.id])
+    db.execute("update tombstones set allowed_at = ? where id = ?", [at, removal.id])
+    for key in keys:
+        db.execute(
+            "update pages set outcome = 'due', rule = null, reason = 'its removal was taken back', due_at = ? "
+            "where urlkey = ? and rule = 'removed'",
+            [due_at, key],
+        )
+
+
+def next_article_id(db: Database) -> int:
+    """A number for a new article, which no other has or had."""
+    row = db.execute(
+        "select max(coalesce((select max(id) from articles), 0), "
+        "coalesce((select max(article_id) from tombstones), 0)) + 1"
+    ).fetchone()
+    return int(row[0])
+
+
+# Whether a list, feed or API answer names a removed post: then it may show its text, and is not captured.
+
+
+class RemovedURLs:
+    """The addresses of a site's removed posts, as its own pages may write them."""
+
+    def __init__(self, db: Database, site: str) -> None:
+        urls = [
+            row[0]
+            for row in db.execute(
+                "select a.url from tombstone_urls a join tombstones m on m.id = a.tombstone_id where m.site = ?", [site]
+            )
+        ]
+        paths = {_path(url) for url in urls} - {""}
+        joined = b"|".join(re.escape(path.encode()) for path in sorted(paths))
+        self._pattern = re.compile(b"(?:" + joined + rb")(?![\w-])") if paths else None
+
+    def is_in(self, payload: bytes, coding: str) -> bool:
+        """Whether a payload (with this Content-Encoding) has one of the addresses, whole or from its path on."""
+        if self._pattern is None:
+            return False
+        body = decoded_payload(payload, coding)
+        return self._pattern.search(body.replace(b"\\/", b"/").replace(b"&amp;", b"&")) is not None
+
+
+def _path(url: str) -> str:
+    """What stands in every form of an address: path and query, without a slash at the end."""
+    parts = urlsplit(url)
+    return (parts.path.rstrip("/") + (f"?{parts.query}" if parts.query else "")).strip()

@@ -1,0 +1,292 @@
+"""The bytes of a foreign file, unpacked as a stream: plain, gzip (a member a record, or one for all), or Zstandard.
+
+A place in the file is told by the member that it lies in and the bytes before it in what that member unpacks to, so
+that reading can go on there in any packing. Damage ends a member and not the file: reading goes on at the next one.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Protocol
+
+from isal import igzip_lib
+
+from archiver.warc.problems import ProblemKind
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+_BROKEN: Any = (igzip_lib.IsalError, zstd.ZstdError, ValueError)  # isal's stubs call the first no class
+
+_READ = 1 << 16
+_GIVE = 1 << 17
+_GZIP = b"\x1f\x8b\x08"
+_ZSTD = b"\x28\xb5\x2f\xfd"
+# Zstandard Compression for WARC Files 1.0: a dictionary is in a skippable frame of this number, before all others.
+_ZSTD_DICTIONARY = b"\x5d\x2a\x4d\x18"
+_PADDING = b"\0\r\n"
+_SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
+_BEGINS = re.compile(rb"\s*(WARC/\d|filedesc:|[a-z][a-z0-9+.-]{1,20}:\S+ [\d.]{7,15} \d{8})")
+_LARGEST_DICTIONARY = 1 << 24
+# Text packs to a tenth of its size, rarely to a fiftieth; gzip can do a thousandth.
+_BOMB_RATIO, _BOMB_BYTES = 200, 1 << 28
+# What is read again to find the next whole member behind damage, as a multiple of the file.
+_MOST_AGAIN = 8
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class StreamPosition:
+    """`member` is the offset of a gzip member or Zstandard frame in the file (0 where nothing is packed), `inner` the
+    number of bytes before the place in what it unpacks to."""
+
+    member: int = 0
+    inner: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.member + self.inner}" if not self.member or not self.inner else f"{self.member}+{self.inner}"
+
+
+class BrokenStream(Exception):
+    """The stream is broken at `place`, and goes on behind it; for `capture.foreign` alone."""
+
+    def __init__(self, kind: ProblemKind, place: StreamPosition, detail: str = "") -> None:
+        super().__init__(kind)
+        self.kind, self.place, self.detail = kind, place, detail
+
+
+class _Unpacker(Protocol):
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, max_length: int) -> bytes: ...
+
+
+def _gunzip() -> _Unpacker:
+    return igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
+
+
+class ByteStream:
+    """A file's bytes from `start` on, a chunk at a time.
+
+    A chunk never holds bytes of two members. `fill` raises Torn where the file is damaged; the next call goes on with
+    the next member that can be read. A file that cannot be sought in (a pipe) is read from where it stands.
+    """
+
+    def __init__(self, handle: BinaryIO, start: StreamPosition = StreamPosition(), size: int = 0) -> None:
+        self._handle = handle
+        self._seeks = handle.seekable()
+        self._again = _MOST_AGAIN * max(size, 1 << 24)
+        self._pending = b""
+        self._offset = 0  # of what comes behind `_pending` in the file
+        self._ended = False
+        self._unpacker: _Unpacker | None = None
+        self._member = self._inner = self._fed = self._given = 0
+        self._skip = 0
+        self._make: Callable[[], _Unpacker] | None = self._packing()
+        self.at_boundary = self._make is not None
+        if start != StreamPosition():
+            self._go(start.member)
+            self._skip = start.inner
+            self._member, self._inner = start.member, 0
+            if self._make is None:
+                self._go(start.member + start.inner)
+                self._skip, self._inner = 0, start.inner
+
+    @property
+    def read(self) -> int:
+        """Bytes of the file that have been read so far."""
+        return self._offset - len(self._pending)
+
+    @property
+    def seeks(self) -> bool:
+        return self._seeks
+
+    @property
+    def is_packed(self) -> bool:
+        return self._make is not None
+
+    def fill(self) -> tuple[StreamPosition, bytes] | None:
+        """The next bytes and where they begin; None at the end of the file. b"" where a member ended. Raises Torn."""
+        found = self._next()
+        while found is not None and self._skip:
+            place, data = found
+            dropped = min(self._skip, len(data))
+            self._skip -= dropped
+            if self._skip and self.at_boundary and self._make is not None:
+                self._skip = 0  # the file is another than it was
+            if dropped < len(data):
+                return StreamPosition(place.member, place.inner + dropped), data[dropped:]
+            found = self._next()
+        return found
+
+    def _next(self) -> tuple[StreamPosition, bytes] | None:
+        if self._make is None:
+            if not self._more():
+                return None
+            data, self._pending = self._pending, b""
+            place = StreamPosition(self._member, self._inner)
+            self._inner += len(data)
+            return place, data
+        if self._unpacker is None and not self._begin():
+            return None
+        unpacker = self._unpacker
+        assert unpacker is not None
+        place = StreamPosition(self._member, self._inner)
+        try:
+            data = unpacker.decompress(self._pending, _GIVE)
+            if not data and not unpacker.eof and not self._feed():
+                raise self._torn(ProblemKind.TRUNCATED)
+            if not data and not unpacker.eof:
+                data = unpacker.decompress(self._pending, _GIVE)
+        except _BROKEN as error:
+            raise self._torn(ProblemKind.DAMAGED, str(error)[:120]) from None
+        self._fed += len(self._pending)
+        self._given += len(data)
+        self._inner += len(data)
+        self._pending = b""
+        if unpacker.eof:
+            self._pending, self._unpacker, self.at_boundary = unpacker.unused_data, None, True
+            self._fed -= len(self._pending)
+        elif self._given > _BOMB_BYTES and self._given > _BOMB_RATIO * self._fed:
+            raise self._torn(ProblemKind.BOMB, f"{self._given >> 20} MB from {self._fed >> 10} KB")
+        return place, data
+
+    def _feed(self) -> bool:
+        self._fed += len(self._pending)
+        self._pending = b""
+        return self._more()
+
+    def _more(self) -> bool:
+        """Read on, behind what is pending; False at the end of the file."""
+        if self._ended:
+            return False
+        data = self._handle.read(_READ)
+        self._offset += len(data)
+        self._pending += data
+        self._ended = not data
+        return bool(data)
+
+    def _begin(self) -> bool:
+        """Make ready for the next member; False at the end of the file. Raises Torn for bytes that begin none."""
+        while True:
+            # Padding may stand between members and behind the last.
+            while not (rest := self._pending.lstrip(_PADDING)):
+                self._pending = b""
+                if not self._more():
+                    return False
+            self._pending = rest
+            while len(self._pending) < 8 and self._more():
+                pass
+            self._member, self._inner = self._offset - len(self._pending), 0
+            self._fed = self._given = 0
+            if not _SKIPPABLE.match(self._pending):
+                break
+            self._pass_by(8 + int.from_bytes(self._pending[4:8], "little"))
+        if not self._pending.startswith((_GZIP, _ZSTD)):
+            raise self._torn(ProblemKind.NO_RECORD)
+        assert self._make is not None
+        self._unpacker = self._make()
+        self.at_boundary = False
+        return True
+
+    def _pass_by(self, count: int) -> None:
+        while len(self._pending) < count:
+            count -= len(self._pending)
+            self._pending = b""
+            if not self._more():
+                return
+        self._pending = self._pending[count:]
+
+    def _torn(self, kind: ProblemKind, detail: str = "") -> BrokenStream:
+        """The error to raise, with the stream set to the next member that begins like a record."""
+        place = StreamPosition(self._member, self._inner)
+        self._unpacker, self.at_boundary = None, True
+        self._skip = 0
+        self._find_next()
+        return BrokenStream(kind, place, detail)
+
+    def _find_next(self) -> None:
+        if self._seeks:
+            self._again -= self._offset - self._member
+            if self._again < 0:
+                self._pending, self._ended = b"", True
+                return
+            self._go(self._member + 1)
+        else:
+            self._pending = self._pending[1:]
+        while True:
+            found = min((n for n in (self._pending.find(_GZIP), self._pending.find(_ZSTD)) if n >= 0), default=-1)
+            if found < 0:
+                self._pending = self._pending[-3:]
+                if not self._more():
+                    self._pending = b""
+                    return
+                continue
+            self._pending = self._pending[found:]
+            while len(self._pending) < _READ and self._more():
+                pass
+            if self._begins_record():
+                return
+            self._pending = self._pending[1:]
+
+    def _begins_record(self) -> bool:
+        assert self._make is not None
+        try:
+            return bool(_BEGINS.match(self._make().decompress(self._pending[:_READ], 512)))
+        except _BROKEN:
+            return False
+
+    def restart(self, place: StreamPosition) -> bool:
+        """Go back to a place that was passed; False where the file cannot, or has been gone back in too often."""
+        if not self._seeks or self._again < 0:
+            return False
+        self._again -= max(0, self._offset - place.member)
+        self._unpacker, self.at_boundary = None, self._make is not None
+        if self._make is None:
+            self._go(place.member + place.inner)
+            self._member, self._inner, self._skip = place.member, place.inner, 0
+        else:
+            self._go(place.member)
+            self._skip = place.inner
+        return True
+
+    def _go(self, offset: int) -> None:
+        self._pending, self._ended = b"", False
+        if self._seeks:
+            self._handle.seek(offset)
+            self._offset = offset
+            return
+        while self._offset < offset and (data := self._handle.read(min(_READ, offset - self._offset))):
+            self._offset += len(data)
+
+    def _packing(self) -> Callable[[], _Unpacker] | None:
+        """How the file is packed, by its first bytes; None where it is not."""
+        peek: Any = self._handle
+        first = peek.peek(8)[:8]
+        if first.startswith(_GZIP[:2]):
+            return _gunzip
+        if first.startswith(_ZSTD) or _SKIPPABLE.match(first):
+            words = self._dictionary() if first.startswith(_ZSTD_DICTIONARY) else None
+            return lambda: zstd.ZstdDecompressor(words)
+        return None
+
+    def _dictionary(self) -> Any:
+        """The dictionary in the file's first frame, which may itself be compressed."""
+        head = self._handle.read(8)
+        length = int.from_bytes(head[4:8], "little")
+        data = self._handle.read(min(length, _LARGEST_DICTIONARY))
+        self._offset = 8 + len(data)
+        try:
+            if data.startswith(_ZSTD):
+                data = zstd.ZstdDecompressor().decompress(data, _LARGEST_DICTIONARY)
+            return zstd.ZstdDict(data, is_raw=not data.startswith(b"\x37\xa4\x30\xec"))
+        except (zstd.ZstdError, ValueError):
+            return None

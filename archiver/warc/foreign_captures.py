@@ -1,0 +1,310 @@
+"""One capture of a foreign file as a value: where, when, what was answered. Or a name for what is wrong with it."""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from archiver.urls import normalize
+from archiver.warc.byte_stream import StreamPosition
+from archiver.warc.exchange import Exchange, Headers
+from archiver.warc.foreign_reader import ForeignRecord, ForeignRecords, arc_date
+from archiver.warc.gzip_records import MAX_BODY
+from archiver.warc.http_response import HTTPResponse, Odd, header_fields, parse_http_response
+from archiver.warc.payload import Digests, matches_digest, parse_digest
+from archiver.warc.problems import KEPT, Problem, ProblemKind
+
+_DATE = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)[T ]?(\d\d):?(\d\d):?(\d\d)(?:[.,](\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)?")
+_DAY = re.compile(r"\d{4}(-\d\d){0,2}")
+_EARLIEST = 1991  # the first web server
+_CLOCKS_DIFFER = timedelta(days=2)
+_REQUEST = re.compile(rb"\s*([A-Z]{1,20})[ \t]+\S")
+_NOT_MODIFIED = "server-not-modified"
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignCapture:
+    """A response, or a revisit record (which has no exchange): `place` is where it begins, `url` as the archive has it.
+
+    `odd` are the things that are wrong with it and did not keep it from being read. Of a revisit record, `digest` is
+    that of the payload it repeats, "" where none is told; `refers_url` and `refers_at` name the record of it, as far as
+    it says. `original_url`: the address as the file has it, where that differs. `made`: the header was made for a
+    record without one. `asked`: the file has the request. `declared`: the payload digest that the record says it has.
+    `source_uri` and `fetched_at` say from where it was fetched and when, of a record that was made of a web archive's
+    answer (WARC-Source-URI and WARC-Creation-Date, as pywb writes them). `was`: what it was there, where that is no
+    record.
+    """
+
+    place: str
+    url: str
+    at: datetime
+    status: int
+    exchange: Exchange | None = None
+    answer: HTTPResponse | None = None
+    odd: tuple[Odd, ...] = ()
+    digest: str = ""
+    refers_url: str = ""
+    refers_at: datetime | None = None
+    not_modified: bool = False
+    asked: bool = False
+    original_url: str = ""
+    declared: str = ""
+    made: bool = False
+    is_arc: bool = False
+    is_revisit: bool = False
+    source_uri: str = ""
+    fetched_at: datetime | None = None
+    was: str = ""
+
+
+def warc_date(text: str) -> datetime | None:
+    """A WARC-Date (WARC/1.1, section 5.4: W3C's profile of ISO 8601), or the 14 digits of older writers; UTC where no
+    zone is told. None where it is no date."""
+    text = text.strip()
+    if _DAY.fullmatch(text):
+        return arc_date(text.replace("-", "").ljust(8, "?").replace("??", "01"))
+    if text.isdigit():
+        return arc_date(text) if 8 <= len(text) <= 14 else None
+    found = _DATE.fullmatch(text)
+    if found is None:
+        return None
+    year, month, day, hour, minute, second = (int(n) for n in found.groups()[:6])
+    zone = (found[8] or "Z").replace(":", "")
+    try:
+        at = datetime(year, month, day, hour, minute, min(second, 59), int((found[7] or "0")[:6].ljust(6, "0")), UTC)
+        if zone != "Z":
+            shift = timedelta(hours=int(zone[1:3]), minutes=int(zone[3:5]))
+            at = at - shift if zone[0] == "+" else at + shift
+    except (ValueError, OverflowError):
+        return None
+    return at
+
+
+def foreign_capture_in(record: ForeignRecord, request: ForeignRecord | None, now: datetime) -> ForeignCapture | Problem:
+    """What a response, resource or revisit record holds. `request` is the one that was sent for it, where the file has
+    it. `now` bounds the date: no capture was made later."""
+    at = record.fields.get("warc-date", "")
+    when = warc_date(at)
+    if when is None or when.year < _EARLIEST or when > now + _CLOCKS_DIFFER:
+        return _problem(record, ProblemKind.DATE if at else ProblemKind.NO_DATE, at[:40])
+    url = normalize(record.url)
+    if url is None:
+        return _problem(record, ProblemKind.ADDRESS, record.url[:100])
+    assert record.block is not None
+    digests = Digests(record.fields)
+    digests.feed(record.block)
+    if (wrong := digests.wrong()) and wrong[0] is ProblemKind.BLOCK_DIGEST:
+        return _problem(record, *wrong)
+    if record.kind == "revisit":
+        return _revisit(record, url, when)
+    declared = record.fields.get("warc-payload-digest", "")
+    made = record.kind == "resource" and not record.fields.get("content-type", "").startswith("application/http")
+    answer = _as_answer(record, declared) if made else parse_http_response(record.block, declared)
+    if answer is None:
+        return _problem(record, ProblemKind.HTTP_HEADER, repr(record.block[:40])[2:-1])
+    if truncated := record.fields.get("warc-truncated", ""):
+        return _problem(record, ProblemKind.CUT_OFF, f"WARC-Truncated: {truncated[:40]}")
+    lost = next((one for one in answer.odd if one[0] not in KEPT), None)
+    if lost is not None:
+        return _problem(record, *lost)
+    method, asked = _request(request)
+    exchange = Exchange(
+        url=url,
+        at=when,
+        method=method,
+        request_headers=asked,
+        status=answer.status,
+        reason=answer.reason,
+        response_headers=answer.headers,
+        body=answer.payload,
+        protocol=_protocol(answer.protocol),
+        ip=record.fields.get("warc-ip-address", "")[:45],
+    )
+    return ForeignCapture(
+        str(record.place),
+        url,
+        when,
+        answer.status,
+        exchange,
+        answer,
+        answer.odd,
+        asked=request is not None,
+        original_url=record.url if record.url != url else "",
+        declared=declared[:200],
+        made=made,
+        is_arc=record.is_arc,
+        source_uri=record.fields.get("warc-source-uri", "")[:2000],
+        fetched_at=warc_date(record.fields.get("warc-creation-date", "")),
+    )
+
+
+def _revisit(record: ForeignRecord, url: str, at: datetime) -> ForeignCapture:
+    fields = record.fields
+    answer = parse_http_response(record.block) if record.block else None
+    refers = fields.get("warc-refers-to-target-uri", "").strip().strip("<>")
+    not_modified = _NOT_MODIFIED in fields.get("warc-profile", "") or (answer is not None and answer.status == 304)
+    return ForeignCapture(
+        str(record.place),
+        url,
+        at,
+        answer.status if answer else 304 if not_modified else 200,
+        answer=answer,
+        digest=sha1_of(fields.get("warc-payload-digest", "")),
+        refers_url=normalize(refers) or "",
+        refers_at=warc_date(fields.get("warc-refers-to-date", "")),
+        not_modified=not_modified,
+        is_revisit=True,
+    )
+
+
+def sha1_of(field: str) -> str:
+    """A declared digest as the archive writes it ("sha1:" and base 32); as it stands where it is of another kind."""
+    import base64
+
+    known = parse_digest(field)
+    if known is None or known[0] != "sha1":
+        return field.strip()[:200]
+    return "sha1:" + base64.b32encode(known[1]).decode("ascii")
+
+
+def _as_answer(record: ForeignRecord, declared: str) -> HTTPResponse:
+    """A resource record (WARC/1.1, section 6.4) has no HTTP header: what it says of its content stands for one."""
+    assert record.block is not None
+    kind = record.fields.get("content-type", "").encode("latin-1", "replace")
+    headers: Headers = ((b"Content-Type", kind),) if kind else ()
+    odd = () if matches_digest(declared, (record.block,)) else ((ProblemKind.PAYLOAD_DIGEST, declared[:100]),)
+    return HTTPResponse(200, "OK", "HTTP/1.1", headers, record.block, record.block, odd)
+
+
+def _request(record: ForeignRecord | None) -> tuple[str, Headers]:
+    if record is None or not record.block:
+        return "GET", ()
+    line, _, rest = record.block.partition(b"\n")
+    found = _REQUEST.match(line)
+    return found[1].decode("ascii") if found else "GET", header_fields(rest.split(b"\r\n\r\n")[0])
+
+
+def _protocol(told: str) -> str:
+    """The status line that is written has a version of two digits (RFC 9112, section 4), as readers expect."""
+    return {"HTTP/2": "HTTP/2.0", "HTTP/3": "HTTP/3.0", "HTTP/0.9": "HTTP/1.0"}.get(told, told)
+
+
+def _problem(record: ForeignRecord, kind: ProblemKind, detail: str = "") -> Problem:
+    return Problem(kind, str(record.place), record.url[:2000], detail)
+
+
+# Which records of a file belong together: a request and its response, the segments of one record.
+
+_ANSWERS = frozenset({"response", "resource", "revisit"})
+_MOST_OPEN = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A response, resource or revisit record with its request; or another record by itself."""
+
+    record: ForeignRecord
+    request: ForeignRecord | None = None
+
+    @property
+    def is_answer(self) -> bool:
+        return self.record.kind in _ANSWERS
+
+
+class Pairing:
+    """Iterates over what `records` gives, by groups of what came to hand together.
+
+    Between two groups `place` is where reading has to go on for what was not given yet.
+    """
+
+    def __init__(self, records: ForeignRecords) -> None:
+        self._records = records
+        self._answer: ForeignRecord | None = None
+        self._request: ForeignRecord | None = None
+        self._open: OrderedDict[str, list[ForeignRecord]] = OrderedDict()
+
+    @property
+    def place(self) -> StreamPosition:
+        waiting = [r.place for r in (self._answer, self._request) if r is not None]
+        waiting += [parts[0].place for parts in self._open.values()]
+        return min([*waiting, self._records.place])
+
+    def __iter__(self) -> Iterator[list[Pair | Problem]]:
+        for one in self._records:
+            if isinstance(one, Problem):
+                yield [one]
+            elif "warc-segment-number" in one.fields:
+                yield self._segment(one)
+            else:
+                yield self._record(one)
+        rest: list[Pair | Problem] = [*self._let_go()]
+        rest += map(_unfinished, self._open.values())
+        self._open.clear()
+        yield rest
+
+    def _record(self, record: ForeignRecord) -> list[Pair | Problem]:
+        if record.kind == "request":
+            if self._answer is not None and _belongs(record, self._answer):
+                answer, self._answer = self._answer, None
+                return [Pair(answer, record), Pair(record)]
+            out: list[Pair | Problem] = [*self._let_go()]
+            self._request = record
+            return out
+        if record.kind not in _ANSWERS:
+            return [Pair(record)]
+        if self._request is not None and _belongs(self._request, record):
+            request, self._request = self._request, None
+            return [*self._let_go(), Pair(request), Pair(record, request)]
+        out = [*self._let_go()]
+        self._answer = record
+        return out
+
+    def _let_go(self) -> Iterator[Pair]:
+        answer, request, self._answer, self._request = self._answer, self._request, None, None
+        yield from (Pair(r) for r in (answer, request) if r is not None)
+
+    def _segment(self, record: ForeignRecord) -> list[Pair | Problem]:
+        """WARC/1.1, section 7: the first segment has the number 1 and the fields, each other one names it."""
+        origin = record.fields.get("warc-segment-origin-id") or record.fields.get("warc-record-id", "")
+        if record.kind != "continuation":
+            self._open[origin] = [record]
+            if len(self._open) > _MOST_OPEN:
+                return [_unfinished(self._open.popitem(last=False)[1])]
+            return []
+        parts = self._open.get(origin)
+        number = record.fields.get("warc-segment-number", "")
+        if parts is None or number != str(len(parts) + 1) or record.block is None or parts[0].block is None:
+            return [_unfinished([record, *(self._open.pop(origin, None) or [])])]
+        parts.append(record)
+        if sum(len(p.block or b"") for p in parts) > MAX_BODY:
+            del self._open[origin]
+            return [Problem(ProblemKind.TOO_LARGE, str(parts[0].place), parts[0].url)]
+        if "warc-segment-total-length" not in record.fields:
+            return []
+        del self._open[origin]
+        fields = {
+            name: value
+            for name, value in parts[0].fields.items()
+            if name not in ("warc-segment-number", "warc-block-digest")
+        }
+        whole = b"".join(p.block or b"" for p in parts)
+        if record.fields["warc-segment-total-length"].strip() != str(len(whole)):
+            return [_unfinished(parts)]
+        return self._record(replace(parts[0], fields=fields, block=whole))
+
+
+def _unfinished(parts: list[ForeignRecord]) -> Problem:
+    number = parts[0].fields.get("warc-segment-number", "")
+    return Problem(ProblemKind.SEGMENT, str(parts[0].place), parts[0].url, f"segment {number[:10]}")
+
+
+def _belongs(request: ForeignRecord, answer: ForeignRecord) -> bool:
+    """Whether a request was sent for this answer: one names the other, or both are of one address and time."""
+    ids = {r.fields.get("warc-record-id", "") for r in (request, answer)} - {""}
+    named = {r.fields.get("warc-concurrent-to", "") for r in (request, answer)} - {""}
+    if named:
+        return bool(ids & named)
+    return request.url == answer.url and request.fields.get("warc-date") == answer.fields.get("warc-date")

@@ -1,0 +1,385 @@
+"""The records of WARC and ARC files that others wrote, one after the other, whole or with a name for what is wrong.
+
+WARC 0.17 to 1.1 (ISO 28500:2017) and ARC 1 and 2 (Burner and Kahle, "Arc File Format", 1996). Files are taken as they
+are found: line ends of one byte, folded fields, several records in a gzip member, a record in several. Behind damage
+reading goes on with the next thing that begins like a record. Pure but for the handle that is read from.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from archiver.warc.byte_stream import BrokenStream, ByteStream, StreamPosition
+from archiver.warc.gzip_records import MAX_BODY
+from archiver.warc.payload import Digests
+from archiver.warc.problems import Problem, ProblemKind
+
+# The line before each document of an ARC file, by "Arc File Format" (Burner and Kahle, Internet Archive, 1996).
+
+_LINE = re.compile(
+    rb"([a-zA-Z][a-zA-Z0-9+.-]{0,20}:[^\r\n]{0,8000}?) ((?:\d{1,3}\.){3}\d{1,3}|[0-9a-fA-F:]{2,39}|-) "
+    rb"(\d{8,14}) ([^ \r\n]*) ((?:[^\r\n]{0,4000} )?)(\d{1,15}) *\r?\n"
+)
+_ARC_VERSION = re.compile(rb"\s*([12])[ \t]+\d+[ \t]+[^\n]*\n([^\n]*)")
+_DIGITS = "19700101000000"
+
+
+@dataclass(frozen=True, slots=True)
+class ARCLayout:
+    """How many fields stand between the content type and the length."""
+
+    between: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ARCRecordLine:
+    """`fields` are named as those of a WARC record; a date that is none is left out."""
+
+    fields: dict[str, str]
+    length: int
+
+    @property
+    def is_version_block(self) -> bool:
+        return self.fields["warc-type"] == "warcinfo"
+
+
+def arc_layout(block: bytes) -> ARCLayout | None:
+    """The layout that a version block names; None where it names none."""
+    found = _ARC_VERSION.search(block)
+    if found is None:
+        return None
+    return ARCLayout(max(0, len(found[2].split()) - 5) if found[2].strip() else 5 * (found[1] == b"2"))
+
+
+def arc_record_line(line: bytes, layout: ARCLayout) -> ARCRecordLine | None:
+    """What the line before a document says; None where it is no such line."""
+    found = _LINE.match(line)
+    if found is None or len(found[5].split()) not in (layout.between, 0, 5):
+        return None
+    url = found[1].decode("utf-8", "replace").strip()
+    fields = {"warc-target-uri": url, "warc-type": "response", "arc-type": found[4].decode("latin-1").lower()}
+    if url.startswith("filedesc:"):
+        fields["warc-type"] = "warcinfo"
+    elif not url.lower().startswith(("http:", "https:")):
+        fields["warc-type"] = "other"
+    if (ip := found[2].decode("ascii")) not in ("0.0.0.0", "-"):
+        fields["warc-ip-address"] = ip
+    if (at := arc_date(found[3].decode("ascii"))) is not None:
+        fields["warc-date"] = at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    else:
+        fields["warc-date"] = found[3].decode("ascii")
+    return ARCRecordLine(fields, int(found[6]))
+
+
+def arc_date(digits: str) -> datetime | None:
+    """YYYYMMDDhhmmss in UTC; what is missing at the end is as early as can be. None where it is no date."""
+    try:
+        return datetime.strptime(digits + _DIGITS[len(digits) :], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+_LONGEST_HEAD = 1 << 18
+_LARGEST = MAX_BODY + _LONGEST_HEAD
+_VERSION = re.compile(rb"WARC/\d\.\d+[ \t]*\r?\n")
+_NEXT = re.compile(
+    rb"(?:^|(?<=\n))(?:WARC/\d\.\d+[ \t]*\r?\n(?=[A-Za-z-]+[ \t]*:)|"
+    rb"[a-z][a-z0-9+.-]{1,20}:\S{1,2000} [\d.]{7,15} \d{8,14} \S+ (?:[^\n]{0,2000} )?\d{1,15}\n)"
+)
+_HEAD_END = re.compile(rb"\r?\n\r?\n")
+_FOLD = re.compile(r"\r?\n[ \t]+")
+_PADDING = b"\r\n\0 "
+_PEEK = 2048
+_LONGEST_VERSION = 12
+_LONGEST_LINE = 8 * _PEEK
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignRecord:
+    """One record. Field names are in lower case; of those that are there twice the first counts.
+
+    `block` is None where the record was not asked for, and its bytes were only checked. `is_arc`: from an ARC file; its
+    fields are those that the WARC record would have.
+    """
+
+    place: StreamPosition
+    fields: dict[str, str]
+    block: bytes | None
+    is_arc: bool = False
+
+    @property
+    def kind(self) -> str:
+        return self.fields.get("warc-type", "").lower()
+
+    @property
+    def url(self) -> str:
+        """The address, without the angle brackets that some writers put around it."""
+        return self.fields.get("warc-target-uri", "").strip().strip("<>")
+
+
+Wanted = Callable[[dict[str, str], bytes], bool]
+"""Whether the block of a record is to be held: its fields and the first bytes of the block."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """A block as it was read: its bytes where they are held, its last bytes in any case, where another record begins
+    within it, and how many bytes are missing."""
+
+    block: bytearray
+    tail: bytes
+    within: StreamPosition | None
+    left: int
+
+
+class ForeignRecords:
+    """Iterates over the records of a stream. `place` is where the next one is looked for: reading can go on there."""
+
+    def __init__(self, source: ByteStream, wanted: Wanted) -> None:
+        self._source = source
+        self._wanted = wanted
+        self._buffer = bytearray()
+        self._places: deque[tuple[int, StreamPosition]] = (
+            deque()
+        )  # since the record began: where chunks begin, and their places
+        self._base = 0  # the number of bytes that were taken out of the buffer
+        self._layout = ARCLayout()
+        self._torn: BrokenStream | None = None  # damage that lies behind what is in the buffer
+
+    @property
+    def place(self) -> StreamPosition:
+        return self._place(0)
+
+    def __iter__(self) -> Iterator[ForeignRecord | Problem]:
+        """Raises nothing but what the handle does. A file without any record has one problem, NOT_AN_ARCHIVE."""
+        found, before = False, deque[Problem](maxlen=100)
+        while True:
+            begin = self.place
+            try:
+                one = self._one()
+            except BrokenStream as torn:
+                self._forget()
+                here = begin if begin.member == torn.place.member else StreamPosition(torn.place.member)
+                one = Problem(torn.kind, str(here), detail=torn.detail)
+            if one is None:
+                if not found:
+                    yield Problem(ProblemKind.NOT_AN_ARCHIVE, "0", detail="" if self._source.read else "it is empty")
+                return
+            if not found and isinstance(one, Problem) and one.kind is ProblemKind.NO_RECORD:
+                before.append(one)
+                continue
+            found = True
+            yield from before
+            before.clear()
+            yield one
+
+    def _one(self) -> ForeignRecord | Problem | None:
+        """The next record; None at the end. Raises Torn."""
+        while not (rest := self._buffer.lstrip(_PADDING)):
+            self._drop(len(self._buffer))
+            if not self._fill():
+                return None
+        self._drop(len(self._buffer) - len(rest))
+        while len(self._places) > 1 and self._places[1][0] <= self._base:
+            self._places.popleft()
+        self._have(_PEEK)
+        if _VERSION.match(self._buffer):
+            return self._warc()
+        line = self._line()
+        if (address := arc_record_line(line, self._layout)) is not None:
+            return self._arc(address, len(line))
+        begin = self.place
+        self._drop(1)
+        self._to_next()
+        return Problem(ProblemKind.NO_RECORD, str(begin))
+
+    def _warc(self) -> ForeignRecord | Problem:
+        begin = self.place
+        end = self._find(_HEAD_END)
+        if end is None:
+            kind = ProblemKind.HEADER if len(self._buffer) > _LONGEST_HEAD else ProblemKind.TRUNCATED
+            self._drop(1)
+            self._to_next()
+            return Problem(kind, str(begin), detail="its header has no end")
+        fields = warc_fields(bytes(self._buffer[:end]))
+        self._drop(end)
+        length = fields.get("content-length", "").strip()
+        if not length.isascii() or not length.isdigit() or len(length) > 15:
+            self._to_next()
+            return Problem(
+                ProblemKind.LENGTH,
+                str(begin),
+                fields.get("warc-target-uri", ""),
+                f"it says {length[:40]!r}" if length else "it says none",
+            )
+        return self._block(begin, fields, int(length), is_arc=False)
+
+    def _arc(self, address: ARCRecordLine, line: int) -> ForeignRecord | Problem:
+        begin = self.place
+        self._drop(line)
+        if address.is_version_block:
+            self._have(min(address.length, _PEEK))
+            self._layout = arc_layout(bytes(self._buffer[:_PEEK])) or self._layout
+        return self._block(begin, address.fields, address.length, is_arc=True)
+
+    def _block(
+        self, begin: StreamPosition, fields: dict[str, str], length: int, *, is_arc: bool
+    ) -> ForeignRecord | Problem:
+        """The record whose block of `length` bytes comes next."""
+        self._have(min(length, _PEEK))
+        url = fields.get("warc-target-uri", "").strip("<>")
+        asked = self._wanted(fields, bytes(self._buffer[: min(length, _PEEK)]))
+        holds = asked and length <= _LARGEST
+        digests = Digests(fields)
+        read = self._read_block(length, None if holds else digests, 4 * _PEEK if is_arc else _LONGEST_VERSION)
+        block, left = read.block, read.left
+        if left or not self._ends_well(is_arc):
+            if not left and holds:
+                digests.feed(block)
+            if left or not digests.proven:
+                # The first bytes of the next record may be among the last that were taken.
+                self._buffer[:0] = read.tail
+                self._base -= len(read.tail)
+                return self._misled(begin, url, length, left, bytes(block[: len(block) - len(read.tail)]), read.within)
+        elif not holds and (wrong := digests.wrong()):
+            return self._settled(begin, Problem(wrong[0], str(begin), url, wrong[1]))
+        if asked and not holds:
+            return self._settled(begin, Problem(ProblemKind.TOO_LARGE, str(begin), url, f"{length:,} bytes"))
+        return self._settled(begin, ForeignRecord(begin, fields, bytes(block) if holds else None, is_arc))
+
+    def _read_block(self, length: int, digests: Digests | None, most: int) -> _Block:
+        """Take a block of `length` bytes: it is held, or only fed to `digests`. `most`: so many of its last bytes are
+        kept in either case."""
+        block, tail, within, left = bytearray(), b"", None, length
+        while left and (self._buffer or self._fill()):
+            taken = self._buffer[:left]
+            if digests is None:
+                block += taken
+            else:
+                digests.feed(taken)
+                if within is None and (at := taken.find(b"\nWARC/")) >= 0:
+                    within = self._place(at + 1)
+            left -= len(taken)
+            tail = bytes(taken[-most:])
+            self._drop(len(taken))
+        return _Block(block, tail, within, left)
+
+    def _ends_well(self, is_arc: bool) -> bool:
+        """Whether what stands behind a block ends a record (WARC/1.1, section 4: two line ends), or begins the next."""
+        self._have(4)
+        behind = bytes(self._buffer[:4])
+        if behind.startswith((b"\r\n\r\n", b"\n\n")) or (is_arc and behind[:1] in b"\n"):
+            return True
+        if not behind.strip(_PADDING) and len(behind) < 4:
+            return True
+        self._have(_PEEK)
+        rest = bytes(self._buffer[:_PEEK]).lstrip(b"\r\n")
+        return bool(_VERSION.match(rest)) or (is_arc and arc_record_line(rest, self._layout) is not None)
+
+    def _misled(
+        self, begin: StreamPosition, url: str, length: int, left: int, block: bytes, within: StreamPosition | None
+    ) -> Problem:
+        """A record that is shorter or longer than it says. Reading goes on with the record that begins inside of what
+        was taken for its block, else behind it."""
+        if block and (hit := next((m for m in _NEXT.finditer(block) if m.start()), None)):
+            self._buffer[:0] = block[hit.start() :]
+            self._base -= len(block) - hit.start()
+        elif within is not None and self._source.restart(within):
+            self._forget()
+        elif left:
+            self._forget()
+            return Problem(ProblemKind.TRUNCATED, str(begin), url, f"{left:,} of {length:,} bytes are missing")
+        else:
+            self._to_next()
+            return Problem(ProblemKind.LENGTH, str(begin), url, f"it does not end after {length:,} bytes")
+        return Problem(ProblemKind.LENGTH, str(begin), url, f"another record begins before its {length:,} bytes end")
+
+    def _settled(self, begin: StreamPosition, found: ForeignRecord | Problem) -> ForeignRecord | Problem:
+        """The same, once the member that it lies in has proven whole. Raises Torn."""
+        if self._torn is not None and self._torn.place.member == self.place.member:
+            self._fill()
+        while (
+            not self._buffer.strip(_PADDING)
+            and not self._source.at_boundary
+            and self._torn is None
+            and (self._source.is_packed)
+            and self._fill()
+        ):
+            pass
+        return found
+
+    def _to_next(self) -> None:
+        """Drop bytes up to what begins like a record. Raises Torn."""
+        while True:
+            if hit := _NEXT.search(self._buffer):
+                self._drop(hit.start())
+                return
+            self._drop(max(self._buffer.rfind(b"\n"), len(self._buffer) - 2 * _PEEK, 0))
+            if not self._fill():
+                self._drop(len(self._buffer))
+                return
+
+    def _line(self) -> bytes:
+        end = self._buffer.find(b"\n", 0, _LONGEST_LINE)
+        while end < 0 and len(self._buffer) < _LONGEST_LINE and self._buffer and self._fill():
+            end = self._buffer.find(b"\n", 0, _LONGEST_LINE)
+        return bytes(self._buffer[: end + 1]) if end >= 0 else b""
+
+    def _find(self, pattern: re.Pattern[bytes]) -> int | None:
+        at = 0
+        while not (hit := pattern.search(self._buffer, at)):
+            at = max(0, len(self._buffer) - 4)
+            if len(self._buffer) > _LONGEST_HEAD or not self._fill():
+                return None
+        return hit.end()
+
+    def _have(self, count: int) -> None:
+        """At least so many bytes, as far as they are there. Damage behind what is there is told when it is needed."""
+        try:
+            while len(self._buffer) < count and self._fill():
+                pass
+        except BrokenStream as torn:
+            self._torn = torn
+
+    def _fill(self) -> bool:
+        if self._torn is not None:
+            torn, self._torn = self._torn, None
+            raise torn
+        found = self._source.fill()
+        if found is None:
+            return False
+        place, data = found
+        if data:
+            self._places.append((self._base + len(self._buffer), place))
+            self._buffer += data
+        return True
+
+    def _drop(self, count: int) -> None:
+        del self._buffer[:count]
+        self._base += count
+
+    def _place(self, index: int) -> StreamPosition:
+        at = self._base + index
+        for start, place in reversed(self._places):
+            if start <= at:
+                return StreamPosition(place.member, place.inner + at - start)
+        return StreamPosition()
+
+    def _forget(self) -> None:
+        self._base += len(self._buffer)
+        self._buffer.clear()
+
+
+def warc_fields(head: bytes) -> dict[str, str]:
+    """The named fields of a record's header (WARC/1.1, section 4): UTF-8, folded lines joined."""
+    text = _FOLD.sub(" ", head.decode("utf-8", "replace"))
+    out: dict[str, str] = {}
+    for line in text.split("\n")[1:]:
+        name, colon, value = line.partition(":")
+        if colon:
+            out.setdefault(name.strip().lower(), value.strip())
+    return out

@@ -1,0 +1,204 @@
+"""The records of a WARC file as they lie on the disk: a gzip member each (WARC/1.1, annex D.2), whole or torn."""
+
+from __future__ import annotations
+
+import io
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from fastwarc import ArchiveIterator
+from fastwarc.stream_io import GzipReader
+
+from archiver.errors import UnreadableInput
+from archiver.items import Capture
+from archiver.warc.exchange import payload_digest
+from archiver.warc.payload import decode_content
+
+_CHUNK = 1 << 20
+_FIRST = 1 << 15
+_HEAD = 1 << 16
+_MAGIC = b"\x1f\x8b\x08"
+_VERSION = re.compile(rb"WARC/1\.[01]\r\n")
+_HEAD_END = b"\r\n\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class GzipRecord:
+    """One whole record: its place in the file, and the beginning of what it unpacks to."""
+
+    offset: int
+    length: int
+    head: bytes
+
+
+class RecordSink(Protocol):
+    """Sees what a record unpacks to, piece by piece."""
+
+    def begin(self) -> None: ...
+
+    def feed(self, data: bytes) -> None: ...
+
+
+def whole_records(handle: BinaryIO, watch: RecordSink | None = None) -> Iterator[GzipRecord]:
+    """Every whole record of the file, in order; what lies between two of them or behind the last is none.
+
+    `watch` has seen all of a record when it is given out.
+    """
+    offset: int | None = 0
+    while offset is not None:
+        member = record_at(handle, offset, watch)
+        if member is not None:
+            yield member
+        offset = member.offset + member.length if member else _next_start(handle, offset + 1)
+
+
+def record_at(handle: BinaryIO, offset: int, watch: RecordSink | None = None) -> GzipRecord | None:
+    """The record that begins at `offset`; None where no whole one does."""
+    handle.seek(offset)
+    if watch is not None:
+        watch.begin()
+    unpack = zlib.decompressobj(wbits=31)
+    head, size, read = b"", 0, 0
+    try:
+        while not unpack.eof:
+            # Most records are small: what is read behind their end is read once more.
+            chunk = handle.read(_CHUNK if read else _FIRST)
+            if not chunk:
+                return None
+            read += len(chunk)
+            while chunk and not unpack.eof:
+                # A small file can unpack to a huge one: it is never held as a whole.
+                data = unpack.decompress(chunk, _CHUNK)
+                head += data[: _HEAD - len(head)]
+                if watch is not None:
+                    watch.feed(data)
+                size += len(data)
+                chunk = unpack.unconsumed_tail
+    except zlib.error:
+        return None
+    length = read - len(unpack.unused_data)
+    start = head.find(_HEAD_END)
+    declared = re.search(rb"\r\nContent-Length: *(\d+)\r\n", head[: start + 2], re.IGNORECASE)
+    if start < 0 or declared is None or not _VERSION.match(head):
+        return None
+    # A record is its header, a blank line, its block, and two line ends (section 4).
+    return GzipRecord(offset, length, head) if size == start + 4 + int(declared[1]) + 4 else None
+
+
+def _next_start(handle: BinaryIO, offset: int) -> int | None:
+    """Where the next gzip member may begin, from `offset` on; None at the end of the file."""
+    handle.seek(offset)
+    tail = b""
+    while chunk := handle.read(_CHUNK):
+        found = (tail + chunk).find(_MAGIC)
+        if found >= 0:
+            return offset - len(tail) + found
+        offset += len(chunk)
+        tail = (tail + chunk)[-2:]
+    return None
+
+
+def capture_of(member: GzipRecord, warc_file: str) -> Capture | None:
+    """The capture that a response or revisit record is; None for a record of another type."""
+    block = member.head.find(_HEAD_END)
+    warc = header_fields_of(member.head[:block])
+    kind = warc.get("warc-type", "")
+    if kind not in ("response", "revisit"):
+        return None
+    http = member.head[block + 4 :]
+    http = http[: http.find(_HEAD_END)] if _HEAD_END in http else http
+    status = re.match(rb"HTTP/\d(?:\.\d)? (\d{3})", http)
+    return Capture(
+        url=warc.get("warc-target-uri", ""),
+        captured_at=datetime.fromisoformat(warc["warc-date"]),
+        status=int(status[1]) if status else 0,
+        media_type=header_fields_of(http).get("content-type", "").split(";")[0].strip().lower(),
+        digest=warc.get("warc-payload-digest", ""),
+        warc_file=warc_file,
+        warc_offset=member.offset,
+        warc_length=member.length,
+        record_type=kind,
+    )
+
+
+def header_fields_of(head: bytes) -> dict[str, str]:
+    """Named fields; of those that are there twice the first, as `Exchange.media_type` takes it."""
+    out: dict[str, str] = {}
+    for line in head.split(b"\r\n")[1:]:
+        name, colon, value = line.partition(b":")
+        if colon:
+            encoding = "utf-8" if name.lower().startswith(b"warc-") else "latin-1"
+            out.setdefault(name.decode("latin-1").lower(), value.strip().decode(encoding, "replace"))
+    return out
+
+
+# Reading one stored record again: the bytes an article was made from.
+
+MAX_BODY = 64 * 1024 * 1024
+"""Bytes that are read of one body once it is unpacked: as many as a crawl takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResponse:
+    """A response as stored: `payload` is as on the wire, `body` with its content coding undone."""
+
+    url: str
+    record_type: str
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    payload: bytes
+    body: bytes
+    digest: str
+
+    @property
+    def content_type(self) -> str:
+        return next((v for k, v in self.headers if k.lower() == "content-type"), "")
+
+
+def read_record(file: Path, offset: int, length: int) -> StoredResponse:
+    """The record at `offset` (bytes) of a WARC file. Raises UnreadableInput where none can be read there."""
+    subject = f"{file} at {offset}"
+    try:
+        with file.open("rb") as handle:
+            handle.seek(offset)
+            data = handle.read(length)
+    except OSError as error:
+        raise UnreadableInput(subject, error.strerror or str(error)) from error
+    try:
+        record = next(iter(ArchiveIterator(GzipReader(io.BytesIO(data)), parse_http=True)), None)
+        payload = record.reader.read() if record else b""
+    except (OSError, ValueError) as error:
+        raise UnreadableInput(subject, f"no WARC record begins there ({error})") from error
+    if record is None:
+        raise UnreadableInput(subject, "no WARC record begins there")
+    if record.http_headers is None:
+        raise UnreadableInput(subject, "what stands there is no whole HTTP response")
+    headers = tuple(record.http_headers.to_tuples())
+    coding = next((v for k, v in headers if k.lower() == "content-encoding"), "")
+    return StoredResponse(
+        url=record.headers.get("WARC-Target-URI") or "",
+        record_type=record.headers.get("WARC-Type") or "",
+        status=record.http_headers.status_code or 0,
+        headers=headers,
+        payload=payload,
+        body=decoded_payload(payload, coding),
+        digest=record.headers.get("WARC-Payload-Digest") or "",
+    )
+
+
+def payload_matches(stored: StoredResponse) -> bool:
+    """Whether the payload still has the digest it was stored with (a revisit record has no payload of its own)."""
+    return stored.record_type == "revisit" or payload_digest(stored.payload) == stored.digest
+
+
+def decoded_payload(payload: bytes, coding: str, limit: int = MAX_BODY) -> bytes:
+    """A payload without its Content-Encoding (RFC 9110, section 8.4.1).
+
+    One that cannot be undone, or not within `limit` bytes, is left as it is.
+    """
+    return decode_content(payload, coding, limit)[0]

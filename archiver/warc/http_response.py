@@ -1,0 +1,262 @@
+"""What a foreign record says was answered: its HTTP response taken apart, codings undone, oddities named.
+
+Pure: bytes in, values out (RFC 9112 for the form of a message; RFC 9110, section 8 for what it says of its content).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from archiver.warc.exchange import Headers
+from archiver.warc.gzip_records import MAX_BODY
+from archiver.warc.payload import Decoding, decode_content, matches_digest
+from archiver.warc.problems import ProblemKind
+
+_STATUS = re.compile(rb"\s*(HTTP/\d(?:\.\d)?)[ \t]+(\d{3})(?:[ \t]+([^\r\n]*))?\r?\n?", re.IGNORECASE)
+_HEAD_END = re.compile(rb"\r?\n\r?\n")
+_FOLD = re.compile(rb"\r?\n[ \t]+")
+_CHUNK = re.compile(rb"[ \t]*([0-9a-fA-F]{1,8})[ \t]*(?:;[^\r\n]{0,1000})?\r?\n")
+_HTML = re.compile(
+    rb"(?:\xef\xbb\xbf|\s)*(?:<!--.{0,2000}?-->\s*|<\?xml[^>]{0,200}>\s*)*"
+    rb"<(?:!doctype\s+html|html|head|body|meta|title|article|div)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+# Types that say nothing of the content: servers give them to what they do not know.
+_UNSAID = frozenset(
+    {
+        "",
+        "text/plain",
+        "application/octet-stream",
+        "text/xml",
+        "application/xml",
+        "unk",
+        "application/unknown",
+        "no-type",
+        "unknown",
+    }
+)
+HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
+_BINARY = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF", b"PK\x03\x04", b"RIFF", b"\x00\x00\x01\x00", b"wOF", b"BM")
+Odd = tuple[ProblemKind, str]
+
+
+@dataclass(frozen=True, slots=True)
+class HTTPResponse:
+    """A response. `payload` is without transfer coding, `body` without content coding as well; `odd` names what is
+    wrong with it. Where one of these is of a kind that is not kept, the rest is not to be trusted.
+
+    `headers` fit the payload: fields that it does not obey keep their value under another name.
+    """
+
+    status: int
+    reason: str
+    protocol: str
+    headers: Headers
+    payload: bytes
+    body: bytes
+    odd: tuple[Odd, ...] = ()
+
+    def header(self, name: str) -> str:
+        """The first field of this name (in lower case), "" where there is none."""
+        wanted = name.encode()
+        return next((v.decode("latin-1").strip() for n, v in self.headers if n.lower() == wanted), "")
+
+    @property
+    def content_type(self) -> str:
+        return self.header("content-type")
+
+    @property
+    def media_type(self) -> str:
+        return self.content_type.split(";")[0].strip().lower()
+
+    @property
+    def is_html(self) -> bool:
+        """Whether it is a page: by what it holds, where that and its type do not agree."""
+        head = self.body[:1024]
+        if self.media_type in HTML_TYPES:
+            return not is_binary(head)
+        return bool(_HTML.match(head)) or (self.media_type in _UNSAID and b"<html" in head.lower())
+
+    @property
+    def mislabelled(self) -> str:
+        """A phrase where the content plainly is of another type than is said; "" elsewhere."""
+        head = self.body[:1024]
+        if self.media_type in HTML_TYPES:
+            return f"it says {self.media_type} and is none" if is_binary(head) else ""
+        if self.media_type in _UNSAID or not _HTML.match(head):
+            return ""
+        return f"it says {self.media_type[:60]} and is HTML"
+
+
+def is_binary(head: bytes) -> bool:
+    """Whether these first bytes are those of an image, a PDF or another file that is no text."""
+    return head.startswith(_BINARY) or (
+        b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")) and (head.count(b"\0") < len(head) // 4)
+    )
+
+
+def may_be_page(block: bytes) -> bool:
+    """Whether the response that begins so may be a page, so that its body is worth holding; a redirect is, too."""
+    found = _STATUS.match(block)
+    if found is None:
+        return True
+    end = _HEAD_END.search(block)
+    head = block[: end.start()] if end else block
+    kind = re.search(rb"\ncontent-type[ \t]*:[ \t]*([^\r\n;]*)", head, re.IGNORECASE)
+    if found[2] != b"200" or kind is None or end is None:
+        return True
+    media = kind[1].strip().lower().decode("latin-1")
+    body = block[end.end() :]
+    return (
+        media in HTML_TYPES
+        or media in _UNSAID
+        or bool(_HTML.match(body))
+        or (bool(_CHUNK.match(body)) and (b"<" in body))
+    )
+
+
+def parse_http_response(block: bytes, payload_digest: str = "", limit: int = MAX_BODY) -> HTTPResponse | None:
+    """The response that a record's block holds; None where it is none.
+
+    What has neither status line nor header fields and begins like HTML is a response of HTTP/0.9. `payload_digest` is
+    as the record declares it: writers take it of the payload with or without its codings, and each is accepted.
+    """
+    found = _STATUS.match(block)
+    if found is None:
+        if not _HTML.match(block):
+            return None
+        wrong = (
+            () if matches_digest(payload_digest, (block,)) else ((ProblemKind.PAYLOAD_DIGEST, payload_digest[:100]),)
+        )
+        return HTTPResponse(200, "", "HTTP/0.9", (), block, block, wrong)
+    end = _HEAD_END.search(block, max(0, found.end() - 2))
+    head = (
+        block[found.end() : end.start()] if end and end.start() > found.end() else b"" if end else block[found.end() :]
+    )
+    raw = block[end.end() :] if end else b""
+    headers = header_fields(head)
+    odd: list[Odd] = []
+    payload, headers = _dechunked(raw, headers, odd)
+    body, headers = _decoded(payload, headers, limit, odd)
+    if found[2] == b"200":
+        _check_length(raw, payload, headers, odd)
+    else:
+        odd.clear()
+    if not matches_digest(payload_digest, (raw, payload, body)) and not _lost(odd):
+        odd.append((ProblemKind.PAYLOAD_DIGEST, payload_digest[:100]))
+    answer = HTTPResponse(
+        int(found[2]),
+        (found[3] or b"").decode("latin-1").strip(),
+        found[1].decode("ascii").upper(),
+        headers,
+        payload,
+        body,
+        tuple(odd),
+    )
+    if answer.status == 200 and not _lost(odd) and (phrase := answer.mislabelled):
+        answer = HTTPResponse(
+            answer.status,
+            answer.reason,
+            answer.protocol,
+            headers,
+            payload,
+            body,
+            (*odd, (ProblemKind.MISLABELLED, phrase)),
+        )
+    return answer
+
+
+def header_fields(head: bytes) -> Headers:
+    """The fields of a header: folded lines joined (RFC 9112, section 5.2), lines that are no field left out."""
+    out = []
+    for line in _FOLD.sub(b" ", head).split(b"\n"):
+        name, colon, value = line.strip().partition(b":")
+        if colon and name.strip() and b" " not in name.strip():
+            out.append((name.strip(), value.strip()))
+    return tuple(out)
+
+
+def _lost(odd: list[Odd]) -> bool:
+    return any(kind in (ProblemKind.CUT_OFF, ProblemKind.CODING, ProblemKind.BOMB) for kind, _ in odd)
+
+
+def _value(headers: Headers, name: bytes) -> str:
+    return b", ".join(v for n, v in headers if n.lower() == name).decode("latin-1").strip().lower()
+
+
+def _renamed(headers: Headers, name: bytes) -> Headers:
+    return tuple((b"X-Archive-Orig-" + n if n.lower() == name else n, v) for n, v in headers)
+
+
+def _dechunked(raw: bytes, headers: Headers, odd: list[Odd]) -> tuple[bytes, Headers]:
+    """The body without "chunked" (RFC 9112, section 7.1), whether the header and the body agree on it or not."""
+    says = "chunked" in _value(headers, b"transfer-encoding")
+    if not says and not _CHUNK.match(raw):
+        return raw, headers
+    payload, whole = dechunk(raw)
+    if says:
+        if payload is None:
+            odd.append(
+                (ProblemKind.CHUNKING, "it says chunked and is not") if raw else (ProblemKind.CUT_OFF, "no body")
+            )
+            return raw, headers
+        if not whole:
+            odd.append((ProblemKind.CUT_OFF, f"the last chunk is missing after {len(payload):,} bytes"))
+        return payload, headers
+    if payload and whole:
+        odd.append((ProblemKind.CHUNKING, "it is chunked and does not say so"))
+        return payload, headers
+    return raw, headers
+
+
+def dechunk(raw: bytes) -> tuple[bytes | None, bool]:
+    """The chunks of a body joined, and whether the last one is there; None where it does not begin with a chunk."""
+    parts: list[bytes] = []
+    at = 0
+    while found := _CHUNK.match(raw, at):
+        size = int(found[1], 16)
+        if size == 0:
+            return b"".join(parts), True
+        end = found.end() + size
+        if end > len(raw):
+            # A number that only happens to stand at the beginning announces more than there is.
+            return (b"".join(parts) + raw[found.end() :], False) if parts else (None, False)
+        parts.append(raw[found.end() : end])
+        at = end + (2 if raw[end : end + 2] == b"\r\n" else 1 if raw[end : end + 1] == b"\n" else 0)
+    return (b"".join(parts), False) if parts else (None, False)
+
+
+def _decoded(payload: bytes, headers: Headers, limit: int, odd: list[Odd]) -> tuple[bytes, Headers]:
+    coding = _value(headers, b"content-encoding")
+    if not coding:
+        if payload.startswith(b"\x1f\x8b\x08"):
+            body, how = decode_content(payload, "gzip", limit)
+            if how is Decoding.WELL and _HTML.match(body[:4096]):
+                odd.append((ProblemKind.MISCODED, "it is packed by gzip and does not say so"))
+                return body, (*headers, (b"Content-Encoding", b"gzip"))
+        return payload, headers
+    if not payload:
+        return payload, headers
+    body, how = decode_content(payload, coding, limit)
+    if how is Decoding.PLAIN or (how is Decoding.UNKNOWN and _HTML.match(payload[:4096])):
+        odd.append((ProblemKind.MISCODED, f"it says {coding[:40]} and is not"))
+        return payload, _renamed(headers, b"content-encoding")
+    if how is Decoding.LARGE:
+        odd.append((ProblemKind.BOMB, f"its {len(payload):,} bytes are more than {limit:,} unpacked"))
+    elif how is not Decoding.WELL:
+        odd.append((ProblemKind.CODING, coding[:40]))
+    return body, headers
+
+
+def _check_length(raw: bytes, payload: bytes, headers: Headers, odd: list[Odd]) -> None:
+    """Hold the body against the Content-Length. Behind codings that were undone before it was stored none can fit."""
+    text = _value(headers, b"content-length").split(",")[0].strip()
+    if not text.isdigit() or len(text) > 15 or payload is not raw or _lost(odd):
+        return
+    if any(kind in (ProblemKind.MISCODED, ProblemKind.CHUNKING) for kind, _ in odd):
+        return
+    if len(raw) < int(text):
+        odd.append((ProblemKind.CUT_OFF, f"{len(raw):,} of {int(text):,} bytes"))
+    elif len(raw) > int(text):
+        odd.append((ProblemKind.HTTP_LENGTH, f"{len(raw):,} bytes for {int(text):,}"))

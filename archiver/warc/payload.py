@@ -1,0 +1,252 @@
+"""Checking the digests that a record declares (WARC/1.1, sections 5.8 and 5.9), as its bytes go by."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import io
+import re
+import sys
+import zlib
+from collections.abc import Callable, Iterable
+from enum import Enum
+from typing import Any
+
+from fastwarc.stream_io import BrotliReader
+
+from archiver.warc.problems import ProblemKind
+
+# Undoing content codings (RFC 9110, section 8.4.1; br: RFC 7932; zstd: RFC 8878), never beyond a limit.
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+_DECODED_CHUNK = 1 << 16
+
+
+class Decoding(Enum):
+    """How undoing went. PLAIN: the payload was not coded at all; CUT: it ends too early or is damaged."""
+
+    WELL = "well"
+    PLAIN = "plain"
+    CUT = "cut"
+    LARGE = "large"
+    UNKNOWN = "unknown"
+
+
+class _Failed(Exception):
+    def __init__(self, how: Decoding) -> None:
+        super().__init__(how)
+        self.how = how
+
+
+def decode_content(payload: bytes, coding: str, limit: int) -> tuple[bytes, Decoding]:
+    """A payload without the codings that a Content-Encoding field names, the last first, and how that went.
+
+    Where it did not go well the payload comes back as it is. At most `limit` bytes are made.
+    """
+    body = payload
+    for name in reversed([c.strip().lower() for c in coding.split(",") if c.strip()]):
+        if name == "identity":
+            continue
+        reader = _READERS.get(name)
+        if reader is None:
+            return payload, Decoding.UNKNOWN
+        try:
+            body = reader(body, limit)
+        except _Failed as failed:
+            return payload, failed.how
+    return body, Decoding.WELL
+
+
+def _gzip(data: bytes, limit: int) -> bytes:
+    if not data.startswith(b"\x1f\x8b"):
+        raise _Failed(Decoding.PLAIN)
+    return _inflated(data, 31, limit)
+
+
+def _deflate(data: bytes, limit: int) -> bytes:
+    """With or without the zlib header: servers send both."""
+    if data[:1] == b"\x78":
+        try:
+            return _inflated(data, 15, limit)
+        except _Failed as failed:
+            if failed.how is Decoding.LARGE:
+                raise
+    try:
+        return _inflated(data, -15, limit)
+    except _Failed as failed:
+        raise _Failed(Decoding.PLAIN if _is_text(data) else failed.how) from None
+
+
+def _inflated(data: bytes, wbits: int, limit: int) -> bytes:
+    unpacker = zlib.decompressobj(wbits)
+    try:
+        body = unpacker.decompress(data, limit)
+    except zlib.error:
+        raise _Failed(Decoding.CUT) from None
+    if not unpacker.eof:
+        raise _Failed(Decoding.LARGE if unpacker.unconsumed_tail or len(body) >= limit else Decoding.CUT)
+    return body
+
+
+def _brotli(data: bytes, limit: int) -> bytes:
+    reader, out, size = BrotliReader(io.BytesIO(data)), [], 0
+    try:
+        while chunk := reader.read(_DECODED_CHUNK):
+            out.append(chunk)
+            size += len(chunk)
+            if size > limit:
+                raise _Failed(Decoding.LARGE)
+    except (OSError, ValueError):
+        raise _Failed(Decoding.PLAIN if _is_text(data) else Decoding.CUT) from None
+    return b"".join(out)
+
+
+def _zstandard(data: bytes, limit: int) -> bytes:
+    unpacker = zstd.ZstdDecompressor()
+    try:
+        body: bytes = unpacker.decompress(data, limit)
+    except (zstd.ZstdError, ValueError):
+        raise _Failed(Decoding.PLAIN if _is_text(data) else Decoding.CUT) from None
+    if not unpacker.eof:
+        raise _Failed(Decoding.LARGE if len(body) >= limit else Decoding.CUT)
+    return body
+
+
+def _is_text(data: bytes) -> bool:
+    head = data[:512].lstrip()
+    return bool(head) and b"\0" not in head and head[:1] in b"<{[" and sum(b < 9 for b in head) == 0
+
+
+_READERS: dict[str, Callable[[bytes, int], bytes]] = {
+    "gzip": _gzip,
+    "x-gzip": _gzip,
+    "deflate": _deflate,
+    "br": _brotli,
+    "zstd": _zstandard,
+}
+
+
+_NAMES = {
+    "sha1": "sha1",
+    "sha-1": "sha1",
+    "sha256": "sha256",
+    "sha-256": "sha256",
+    "sha512": "sha512",
+    "sha-512": "sha512",
+    "sha384": "sha384",
+    "sha-384": "sha384",
+    "md5": "md5",
+}
+_HEADER_END = re.compile(rb"\r?\n\r?\n")
+_LONGEST_HEAD = 1 << 18
+
+
+def parse_digest(field: str) -> tuple[str, bytes] | None:
+    """The algorithm (as hashlib names it) and the digest of "sha1:BASE32", "md5:hex" and the like.
+
+    None where there is none, or one of an algorithm or spelling that is not known: it then proves nothing.
+    """
+    name, colon, value = field.strip().partition(":")
+    algorithm = _NAMES.get(name.strip().lower())
+    if not colon or algorithm is None:
+        return None
+    size = hashlib.new(algorithm, usedforsecurity=False).digest_size
+    value = value.strip()
+    for read in (_hex, _base32, _base64):
+        digest = read(value)
+        if digest is not None and len(digest) == size:
+            return algorithm, digest
+    return None
+
+
+def _hex(value: str) -> bytes | None:
+    try:
+        return bytes.fromhex(value)
+    except ValueError:
+        return None
+
+
+def _base32(value: str) -> bytes | None:
+    try:
+        return base64.b32decode(value.upper() + "=" * (-len(value) % 8))
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _base64(value: str) -> bytes | None:
+    try:
+        other = b"-_" if "-" in value or "_" in value else None
+        return base64.b64decode(value + "=" * (-len(value) % 4), altchars=other, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def matches_digest(field: str, payloads: Iterable[bytes]) -> bool:
+    """Whether the digest is that of one of these; so too where it says nothing that can be checked."""
+    wanted = parse_digest(field)
+    return wanted is None or any(
+        hashlib.new(wanted[0], one, usedforsecurity=False).digest() == wanted[1] for one in payloads
+    )
+
+
+class Digests:
+    """The declared digests of one record, held against its bytes as they are fed.
+
+    What stands behind the HTTP header is taken for the payload. Where a coding was undone before the digest was made
+    this cannot be judged, and is not.
+    """
+
+    def __init__(self, fields: dict[str, str]) -> None:
+        self._block = _Running(fields.get("warc-block-digest", ""))
+        self._payload = _Running(fields.get("warc-payload-digest", ""))
+        self._head: bytearray | None = bytearray()
+        self._is_http = fields.get("content-type", "").lower().startswith("application/http")
+        self._kind = fields.get("warc-type", "").lower()
+        self._coded = False
+
+    def feed(self, data: bytes | bytearray) -> None:
+        self._block.feed(data)
+        if self._payload.wanted is None or self._kind == "revisit":
+            return
+        if not self._is_http or self._head is None:
+            self._payload.feed(data)
+        else:
+            self._head += data
+            end = _HEADER_END.search(self._head)
+            if end or len(self._head) > _LONGEST_HEAD:
+                head = bytes(self._head[: end.start()] if end else self._head).lower()
+                self._coded = b"transfer-encoding" in head or b"content-encoding" in head
+                self._payload.feed(self._head[end.end() :] if end else b"")
+                self._head = None
+
+    @property
+    def proven(self) -> bool:
+        """Whether the block is what it says it is; False too where it says nothing."""
+        return self._block.wanted is not None and self._block.fits
+
+    def wrong(self) -> tuple[ProblemKind, str] | None:
+        if self._block.wanted is not None and not self._block.fits:
+            return ProblemKind.BLOCK_DIGEST, self._block.field
+        if self._payload.wanted is not None and self._kind != "revisit" and not self._coded and not self._payload.fits:
+            return ProblemKind.PAYLOAD_DIGEST, self._payload.field
+        return None
+
+
+class _Running:
+    def __init__(self, field: str) -> None:
+        self.field = field[:100]
+        self.wanted = parse_digest(field)
+        self._hash: Any = hashlib.new(self.wanted[0], usedforsecurity=False) if self.wanted else None
+
+    def feed(self, data: bytes | bytearray) -> None:
+        if self._hash is not None:
+            self._hash.update(data)
+
+    @property
+    def fits(self) -> bool:
+        return self.wanted is not None and self._hash.digest() == self.wanted[1]

@@ -1,0 +1,395 @@
+"""The records of a WARC file held against the digests that they carry, in one pass and bounded memory."""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from fastwarc import WarcRecord, WarcRecordType
+
+from archiver.items import Capture
+from archiver.warc.exchange import fields_record, serialize_record
+from archiver.warc.gzip_records import GzipRecord, capture_of, header_fields_of, record_at, whole_records
+from archiver.warc.writer import cdxj_line, index_of, open_index_of, seal, sync_folder
+
+# Finishing WARC files that a crawl left when it died: a torn last record is cut off, the index is made.
+
+NAME = re.compile(r"(.+)-(\d{14})-(\d{5,})\.warc\.gz")
+"""How the archiver names a WARC file: site, time, number."""
+
+
+@dataclass(frozen=True, slots=True)
+class RepairedFile:
+    """`records` are the places (offset, length) of the whole records; `torn` the bytes that were cut off.
+
+    `gap` is the offset of bytes that are no record and have whole records behind them: no crawl leaves that, a disk
+    does. They are left as they are.
+    """
+
+    file: str
+    records: frozenset[tuple[int, int]]
+    torn: int = 0
+    gap: int | None = None
+
+    @property
+    def sentence(self) -> str:
+        """What was done, for a person; "" where the file only wanted its index."""
+        if self.gap is not None:
+            return f"{self.file} is damaged at byte {self.gap:,}; the records before and behind it are readable"
+        if not self.torn:
+            return ""
+        what = "its last whole record" if self.records else "nothing: it held no whole record"
+        return f"{self.file} was cut back by {self.torn:,} bytes to {what}"
+
+
+def unfinished_files(folder: Path, prefix: str) -> list[Path]:
+    """The WARC files of this prefix that have no index yet."""
+    return sorted(
+        file
+        for file in folder.glob(f"{prefix}-*.warc.gz")
+        if (name := NAME.fullmatch(file.name)) and name[1] == prefix and not index_of(file).exists()
+    )
+
+
+def repair_warc(file: Path, told: Callable[[RepairedFile], None]) -> RepairedFile | None:
+    """Cut a file back to its last whole record, tell of it, and put its index in place; None where a crawl writes it.
+
+    `told` is called before the index says that all is well: if it does not come to that, the next crawl mends anew.
+    Raises OSError.
+    """
+    with file.open("r+b") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return None
+        lines, places, end, gap = [], set(), 0, None
+        for member in whole_records(handle):
+            if member.offset != end and gap is None:
+                gap = end
+            end = member.offset + member.length
+            places.add((member.offset, member.length))
+            capture = capture_of(member, f"warc/{file.name}")
+            if capture is not None:
+                lines.append(cdxj_line(capture))
+        torn = os.fstat(handle.fileno()).st_size - end
+        if torn:
+            handle.truncate(end)
+        os.fsync(handle.fileno())
+        mended = RepairedFile(f"warc/{file.name}", frozenset(places), torn, gap)
+        told(mended)
+        if places:
+            seal(file, lines)
+        else:
+            index_of(file).unlink(missing_ok=True)
+            open_index_of(file).unlink(missing_ok=True)
+            file.unlink()
+    return mended
+
+
+# A WARC file written anew under another name, with some of its records left out or put in place of others.
+
+_NOT_COPIED = (
+    "warc-type",
+    "content-length",
+    "warc-block-digest",
+    "warc-profile",
+    "warc-refers-to",
+    "warc-refers-to-target-uri",
+    "warc-refers-to-date",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MovedRecord:
+    """A record that is still there: its offset in the old file, its offset and length in the new one."""
+
+    before: int
+    offset: int
+    length: int
+
+
+def free_name(file: Path) -> Path:
+    """A name beside a WARC file that no file has, and that sorts it under the same site and time."""
+    found = NAME.fullmatch(file.name)
+    prefix, stamp, number = (
+        (found[1], found[2], int(found[3])) if found else (file.name.removesuffix(".warc.gz"), "19700101000000", 0)
+    )
+    while True:
+        number += 1
+        new = file.with_name(f"{prefix}-{stamp}-{number:05}.warc.gz")
+        if not new.exists() and not index_of(new).exists():
+            return new
+
+
+def rewrite_warc(source: Path, new: Path, changes: Mapping[int, bytes]) -> list[MovedRecord]:
+    """Copy the whole records of `source` into the file `new`, with its index, both on the disk when this returns.
+
+    `changes` has for the offset of a record what stands in its place, b"" for nothing. The first record names the new
+    file; what is no whole record is not copied. Raises OSError.
+    """
+    moved: list[MovedRecord] = []
+    lines: list[bytes] = []
+    with source.open("rb") as handle, source.open("rb") as raw, new.open("xb") as out:
+        for member in whole_records(handle):
+            raw.seek(member.offset)
+            data = changes.get(member.offset)
+            if data is None:
+                data = _named(member, new.name) or raw.read(member.length)
+            if not data:
+                continue
+            place = MovedRecord(member.offset, out.tell(), len(data))
+            moved.append(place)
+            told = record_at(io.BytesIO(data), 0) if member.offset in changes else member
+            capture = capture_of(told, f"warc/{new.name}") if told else None
+            if capture is not None:
+                lines.append(cdxj_line(replace(capture, warc_offset=place.offset, warc_length=place.length)))
+            out.write(data)
+        out.flush()
+        os.fsync(out.fileno())
+    seal(new, lines)
+    return moved
+
+
+def delete_warc(file: Path) -> None:
+    """Take away a WARC file, if it is there, and all that stands beside it."""
+    for one in (index_of(file), open_index_of(file), file):
+        one.unlink(missing_ok=True)
+
+
+def records_with_fields(file: Path) -> Iterator[tuple[GzipRecord, dict[str, str]]]:
+    """Every whole record of a file with its WARC header fields, whose names are in small letters."""
+    with file.open("rb") as handle:
+        for member in whole_records(handle):
+            yield member, header_fields_of(member.head[: member.head.find(_HEAD_END)])
+
+
+def revisit_as_response(file: Path, offset: int, payload: bytes) -> bytes:
+    """The revisit record at `offset` as a response record that has the payload itself (WARC/1.1, 6.3). Raises OSError,
+    and ValueError where no revisit record is there."""
+    with file.open("rb") as handle:
+        member = record_at(handle, offset)
+    end = member.head.find(_HEAD_END) if member else -1
+    if member is None or header_fields_of(member.head[:end]).get("warc-type") != "revisit":
+        raise ValueError(f"no revisit record begins at byte {offset} of {file}")
+    record = WarcRecord()
+    record.init_headers(WarcRecordType.response)
+    for line in member.head[:end].decode("utf-8", "replace").split("\r\n")[1:]:
+        name, _, value = line.partition(":")
+        if name.lower() not in _NOT_COPIED:
+            record.headers[name] = value.strip()
+    http = member.head[end + 4 :]
+    return serialize_record(record, http[: http.find(_HEAD_END) + 4] + payload)
+
+
+def _named(member: GzipRecord, name: str) -> bytes:
+    """The warcinfo record of the new file, made from that of the old; b"" for any other record."""
+    head, _, block = member.head.partition(_HEAD_END)
+    told = header_fields_of(head)
+    if told.get("warc-type") != "warcinfo":
+        return b""
+    said = (line.partition(":") for line in block.decode("utf-8", "replace").split("\r\n"))
+    return fields_record(
+        WarcRecordType.warcinfo,
+        {"WARC-Date": told.get("warc-date", ""), "WARC-Filename": name},
+        {key: value.strip() for key, colon, value in said if colon},
+    )
+
+
+# A WARC file of another archive brought into this one: linked or copied, with its index, whole or not at all.
+
+_CHUNK = 1 << 20
+
+
+def file_digest(file: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with file.open("rb") as handle:
+        while chunk := handle.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def transfer_warc(source: Path, folder: Path) -> Path:
+    """Put a WARC file into `folder`, under its own name where that is free; returns where it is. Raises OSError.
+
+    A finished file is linked where both lie on one disk (it is never written to again), else copied. One whose writer
+    died is copied up to its last whole record.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    own = folder / source.name
+    new = free_name(own) if own.exists() or index_of(own).exists() else own
+    if not index_of(source).exists():
+        _copy(source, new)
+        repair_warc(new, lambda mended: None)
+        return new
+    try:
+        os.link(source, new)
+        sync_folder(folder)
+    except OSError:
+        _copy(source, new)
+    finish_transfer(new, index_of(source))
+    return new
+
+
+def finish_transfer(new: Path, index: Path) -> None:
+    """Put the index of a file that was brought in its place: that of the other archive, with the file's name of now."""
+    lines = (
+        [_has_name(line, new.name) for line in index.read_bytes().splitlines()]
+        if index.exists()
+        else [
+            cdxj_line(capture)
+            for member, _ in records_with_fields(new)
+            if (capture := capture_of(member, f"warc/{new.name}"))
+        ]
+    )
+    seal(new, lines)
+
+
+def _has_name(line: bytes, name: str) -> bytes:
+    head, brace, fields = line.partition(b"{")
+    told = json.loads(brace + fields)
+    return head + json.dumps({**told, "filename": name}, ensure_ascii=False).encode() + b"\n"
+
+
+def _copy(source: Path, new: Path) -> None:
+    part = new.with_name(new.name + ".part")
+    with source.open("rb") as handle, part.open("wb") as out:
+        shutil.copyfileobj(handle, out, _CHUNK)
+        out.flush()
+        os.fsync(out.fileno())
+    part.replace(new)
+    sync_folder(new.parent)
+
+
+_HEAD_END = b"\r\n\r\n"
+_MOST_HEAD = 1 << 20
+_ALGORITHMS = {"sha1": hashlib.sha1, "sha256": hashlib.sha256, "sha512": hashlib.sha512, "md5": hashlib.md5}
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedRecord:
+    """One whole record. `capture` is what a response or revisit record says of itself, None for one of another type.
+
+    `wrong` is what does not agree with its digests, a phrase; "" where all does. `written_as` is the name that the file
+    had when its warcinfo record was written ("" for other records); `frame` its gzip header, which no checksum covers.
+    """
+
+    offset: int
+    length: int
+    kind: str
+    capture: Capture | None
+    wrong: str = ""
+    written_as: str = ""
+    frame: bytes = b""
+
+
+def check_records(handle: BinaryIO, warc_file: str) -> Iterator[CheckedRecord]:
+    """Every whole record of a file, in order, with its digests computed anew (WARC/1.1, sections 5.8 and 5.9)."""
+    digests = _Digests()
+    for member in whole_records(handle, digests):
+        yield _proved(handle, member, warc_file, digests)
+
+
+def check_record_at(handle: BinaryIO, offset: int, warc_file: str) -> CheckedRecord | None:
+    """The record that begins at `offset`; None where no whole one does."""
+    digests = _Digests()
+    member = record_at(handle, offset, digests)
+    return _proved(handle, member, warc_file, digests) if member else None
+
+
+def _proved(handle: BinaryIO, member: Any, warc_file: str, digests: _Digests) -> CheckedRecord:
+    head = digests.head
+    handle.seek(member.offset)
+    frame = handle.read(10)
+    try:
+        capture = capture_of(member, warc_file)
+        wrong = digests.wrong()
+    except (KeyError, ValueError) as error:
+        capture, wrong = None, f"its header cannot be read ({type(error).__name__}: {error})"
+    return CheckedRecord(
+        member.offset, member.length, head.get("warc-type", ""), capture, wrong, head.get("warc-filename", ""), frame
+    )
+
+
+class _Digests:
+    """Hashes the block and the payload of a record while it is unpacked."""
+
+    def begin(self) -> None:
+        self.head: dict[str, str] = {}
+        self._gathered: bytes | None = b""
+        self._http: bytes | None = None
+        self._left = 0
+        self._block: tuple[str, Any] | None = None
+        self._payload: tuple[str, Any] | None = None
+
+    def feed(self, data: bytes) -> None:
+        if self._gathered is not None:
+            self._gathered += data
+            end = self._gathered.find(_HEAD_END)
+            if end < 0:
+                if len(self._gathered) > _MOST_HEAD:
+                    self._gathered = None
+                return
+            self.head = header_fields_of(self._gathered[:end])
+            data, self._gathered = self._gathered[end + 4 :], None
+            self._start()
+        data = data[: self._left]
+        self._left -= len(data)
+        if self._block is not None:
+            self._block[1].update(data)
+        if self._payload is not None:
+            self._feed_payload(data)
+
+    def _start(self) -> None:
+        declared = self.head.get("content-length", "0")
+        self._left = int(declared) if declared.isdigit() else 0
+        self._block = _hasher(self.head.get("warc-block-digest", ""))
+        if self.head.get("warc-type") in ("response", "request", "resource", "conversion"):
+            self._payload = _hasher(self.head.get("warc-payload-digest", ""))
+        if self.head.get("content-type", "").startswith("application/http"):
+            self._http = b""
+
+    def _feed_payload(self, data: bytes) -> None:
+        assert self._payload is not None
+        if self._http is not None:
+            self._http += data
+            end = self._http.find(_HEAD_END)
+            if end < 0:
+                if len(self._http) > _MOST_HEAD:
+                    self._payload = None
+                return
+            if "chunked" in header_fields_of(self._http[:end]).get("transfer-encoding", "").lower():
+                # Programs differ in whether the digest is of the chunks or of what they carry.
+                self._payload = None
+                return
+            data, self._http = self._http[end + 4 :], None
+        self._payload[1].update(data)
+
+    def wrong(self) -> str:
+        for what, held in (("block", self._block), ("payload", self._payload)):
+            if held is not None and not _agrees(*held):
+                return f"its {what} has not the digest {held[0]}"
+        return ""
+
+
+def _hasher(label: str) -> tuple[str, Any] | None:
+    """The hash that a labelled digest is made with; None where there is none, or it is made in another way."""
+    algorithm = _ALGORITHMS.get(label.partition(":")[0].strip().lower().replace("-", ""))
+    return (label, algorithm(usedforsecurity=False)) if algorithm else None
+
+
+def _agrees(label: str, hasher: Any) -> bool:
+    """Base 32 is what WARC's own examples use, others write base 16."""
+    value = label.partition(":")[2].strip()
+    raw: bytes = hasher.digest()
+    return value.upper() == base64.b32encode(raw).decode() or value.lower() == raw.hex()

@@ -1,0 +1,436 @@
+"""From a request to what is sent: the page is asked in a thread that has the archive open."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import importlib
+import io
+import json
+import logging
+import mimetypes
+import re
+import sqlite3
+import threading
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import IO, Any, cast
+from urllib.parse import parse_qsl, unquote
+
+from datasette.app import Datasette
+from datasette.utils.asgi import Base400, Forbidden, NotFound, Request, Response
+from datasette.views.base import DatasetteError
+
+from archiver.errors import (
+    ArchiveDamaged,
+    ArchiveLocked,
+    ArchiveNotFound,
+    ArchiveNotWritable,
+    ArchiverError,
+    ArchiveTooNew,
+    ArticleNotFound,
+    ArticleRemoved,
+    BadQuery,
+    CaptureNotFound,
+    CaptureUnreadable,
+    ClusterNotFound,
+    DiskFull,
+    IndexMissing,
+    NotAnArchive,
+    NotCaptured,
+    RevisionNotFound,
+    SearchNotFound,
+    SiteNotFound,
+)
+from archiver.search.query_parser import ends
+from archiver.storage.connection import fault_of, is_fault
+from archiver.web import request_guard
+from archiver.web.archive_access import DATABASE, ServedArchive, served_archive
+from archiver.web.query_arguments import (
+    ASKED,
+    LABELS,
+    Answering,
+    Download,
+    PageRequest,
+    PageResponse,
+    RawResponse,
+    WebRequest,
+    address,
+)
+from archiver.web.rendering import render_page
+
+# The pages: one file each, this table of them.
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page: `path` is its address, in which "{name}" is anything without a slash and "{name*}" anything; the
+    function `page` of the module answers it. `label` is its name in the navigation, "" where it has none there.
+
+    Each has a twin as JSON, at the same address with .json behind it or with ?_format=json (where a name ends so
+    itself, ?_format=html says that it is no twin); but for those that name an address of the web at their end
+    (`names_address`), which is anything, and is given as it was sent.
+    """
+
+    path: str
+    module: str
+    label: str = ""
+    names_address: bool = False
+
+    @property
+    def address(self) -> str:
+        """The path as a regular expression, of the address as it was sent (percent-encoded)."""
+        pattern = re.sub(
+            r"\\\{(\w+)(\\\*)?\\\}", lambda m: f"(?P<{m[1]}>{'.+?' if m[2] else '[^/]+?'})", re.escape(self.path)
+        )
+        return f"{pattern}$" if self.names_address else f"{pattern}(?P<twin>\\.json)?$"
+
+    def answer(self, asked: PageRequest) -> PageResponse | RawResponse | Download:
+        answering: Answering = importlib.import_module(f"archiver.web.dispatch.{self.module}").page
+        return answering(asked)
+
+
+PAGES: tuple[Page, ...] = (
+    Page("/", "search"),
+    Page("/search", "search", "Search"),
+    Page("/trends", "trends", "Trends"),
+    Page("/concordance", "concordance", "In context"),
+    Page("/searches", "searches", "Saved searches"),
+    Page("/searches/{name}", "saved_search"),
+    Page("/searches/{name}/feed", "feed"),
+    Page("/collection", "collection", "Collection"),
+    Page("/export", "export"),
+    Page("/sites", "sites", "Sites"),
+    Page("/site/{name*}", "site"),
+    Page("/article/{id}", "article"),
+    Page("/-/metrics", "metrics"),
+    Page("/article/{id}/evidence", "evidence"),
+    Page("/article/{id}/versions", "versions"),
+    Page("/article/{id}/diff", "diff"),
+    Page("/article/{id}/cite/{style}", "cite"),
+    Page("/article/{id}/image", "image"),
+    Page("/article/{id}/captures", "captures"),
+    Page("/capture/{number}", "capture"),
+    Page("/capture/{number}/record", "record"),
+    Page("/capture/{number}/payload", "payload"),
+    Page("/captures/{place*}", "address", names_address=True),
+    Page("/view/{place*}", "view", names_address=True),
+    Page("/web/{place*}", "web", names_address=True),
+)
+
+
+# An answer that is sent while it is made: an export of any size takes little memory.
+
+Message = MutableMapping[str, Any]
+_CHUNK = 64_000
+_AHEAD = 8
+
+
+class StreamingResponse:
+    """What Datasette sends as a response: `make` writes it, in a thread of `pool`, and is held back while the reader is
+    slower; a reader who goes away ends it, with a BrokenPipeError in `make`."""
+
+    def __init__(
+        self,
+        make: Callable[[IO[bytes]], None],
+        pool: Executor,
+        headers: dict[str, str],
+        receive: Callable[[], Awaitable[Message]],
+    ) -> None:
+        self.make, self.pool, self.headers, self.receive = make, pool, headers, receive
+
+    async def asgi_send(self, send: Callable[[Message], Awaitable[None]]) -> None:
+        """What fails before anything was written is raised before anything is sent: it is answered as a page is."""
+        loop = asyncio.get_running_loop()
+        out = _Pipe(loop)
+        gone = asyncio.create_task(self._gone(out))
+        making = loop.run_in_executor(self.pool, self._made, out)
+        try:
+            chunk = await out.chunks.get()
+            if chunk is None:
+                await making
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": 200,
+                    "headers": [(name.encode(), value.encode()) for name, value in self.headers.items()],
+                }
+            )
+            while chunk is not None:
+                out.room.release()
+                if not out.broken:
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                chunk = await out.chunks.get()
+            await making  # an error in the middle breaks the connection off: half a file is not taken for a whole one
+            await send({"type": "http.response.body", "body": b""})
+        except BrokenPipeError:
+            pass
+        finally:
+            out.close_by_reader()
+            gone.cancel()
+
+    def _made(self, out: _Pipe) -> None:
+        try:
+            self.make(cast(IO[bytes], out))
+            out.flush()
+        finally:
+            out.end()
+
+    async def _gone(self, out: _Pipe) -> None:
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+        out.close_by_reader()
+
+
+class _Pipe(io.RawIOBase):
+    """A file in a thread, a queue of chunks in the loop, which ends with None; `room` is for as many more of them."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self.loop, self.broken = loop, False
+        self.chunks: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self.room = threading.Semaphore(_AHEAD)
+        self._held = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._held += data
+        if len(self._held) >= _CHUNK:
+            self.flush()
+        return len(data)
+
+    def flush(self) -> None:
+        if self._held and not self.closed:
+            chunk = bytes(self._held)
+            self._held.clear()
+            self._put(chunk)
+
+    def end(self) -> None:
+        """Said whatever came of it, or who reads the chunks would wait for the next one forever."""
+        self.loop.call_soon_threadsafe(self.chunks.put_nowait, None)
+
+    def close_by_reader(self) -> None:
+        """Nobody reads it any more: who writes is woken, and told so."""
+        self.broken = True
+        self.room.release()
+
+    def _put(self, chunk: bytes) -> None:
+        if not self.broken:
+            self.room.acquire()
+        if self.broken:
+            raise BrokenPipeError
+        self.loop.call_soon_threadsafe(self.chunks.put_nowait, chunk)
+
+
+# What Datasette could not answer, and what nobody foresaw, as a page of ours; the rest is in the log.
+
+_LOG = logging.getLogger(__name__)
+_TIMED_OUT = "This SQL takes longer than a page may take: narrow it, or ask it with sqlite3, which has no limit."
+_UNREAD = "The archive cannot be read at present: what is wrong stands in the log of the server."
+_LOCKED = "Another program has locked the archive: ask again when it has ended."
+# What SQLite says of a query for its full-text index.
+_NO_QUERY = re.compile("fts5: |unterminated string|unknown special query")
+UNREADABLE = (ArchiveNotFound, NotAnArchive, ArchiveTooNew, ArchiveLocked, ArchiveDamaged, ArchiveNotWritable, DiskFull)
+"""What `open_archive` says of the place an archive lies in. It names folders, which are nothing to readers."""
+OWN = "datasette.handle_exception"
+"""The name of Datasette's own handler among its plugins."""
+
+
+def failure(path: str, error: Exception, archive: Path, searched: str | None = None) -> tuple[int, str]:
+    """The status and the sentence for what came of an address; a fault of the program, or of the place that
+    the archive lies in, is written into the log. `searched` is what a table was to be searched for."""
+    if isinstance(error, NotFound) and path.split("/")[1:2] != [DATABASE]:
+        return 404, f"There is no page at {path}."
+    if isinstance(error, Forbidden):
+        return 403, _sentence(str(error))
+    if isinstance(error, Base400):
+        return error.status, _sentence(str(error.args[0]) if error.args else "404")
+    if isinstance(error, DatasetteError):
+        if searched is not None and _NO_QUERY.match(str(error.message)):
+            shown = searched[:80] + "…" * (len(searched) > 80)
+            return 400, f"The search of a table cannot read '{shown}': ask it of /search, which says what is wrong."
+        # Datasette answers 500 where a column to sort by is not there; what it says in HTML is that SQL took too long.
+        return (
+            400 if error.status == 500 else error.status,
+            _TIMED_OUT if error.message_is_html else _sentence(str(error.message)),
+        )
+    if isinstance(error, sqlite3.Error) and is_fault(error):
+        error = fault_of(error, archive)
+    if isinstance(error, UNREADABLE):
+        _LOG.error("%s", error)
+        return 503, _LOCKED if isinstance(error, ArchiveLocked) else _UNREAD
+    _LOG.error("The page %s could not be made.", path, exc_info=error)
+    return 500, "This page could not be made: what went wrong stands in the log of the server."
+
+
+def _sentence(said: str) -> str:
+    return "There is no such page." if said == "404" else said[:1].upper() + said[1:].rstrip(".") + "."
+
+
+NAVIGATION = tuple((page.label, page.path) for page in PAGES if page.label)
+_STATIC = {file.name: file.read_bytes() for file in (files("archiver.web") / "static").iterdir() if file.is_file()}
+_VERSIONS = {name: hashlib.sha256(data).hexdigest()[:12] for name, data in _STATIC.items()}
+_STATUS: dict[type[Exception], int] = {
+    ArticleNotFound: 404,
+    SiteNotFound: 404,
+    SearchNotFound: 404,
+    ClusterNotFound: 404,
+    RevisionNotFound: 404,
+    CaptureNotFound: 404,
+    NotCaptured: 404,
+    ArticleRemoved: 410,
+    CaptureUnreadable: 502,
+    IndexMissing: 503,
+}
+_POLICIES = {"own": request_guard.OWN, "inert": request_guard.INERT}
+_TOO_LONG = (
+    "This takes longer than a page may take: narrow it by site or time, or ask it of the command line, "
+    "which has no limit."
+)
+
+
+def page_view(page: Page) -> Callable[..., Awaitable[Response | StreamingResponse]]:
+    """The view of a page, as Datasette calls it."""
+
+    async def view(request: Request, datasette: Datasette) -> Response | StreamingResponse:
+        site = served_archive(datasette)
+        loop = asyncio.get_running_loop()
+        made = await loop.run_in_executor(site.archive.pool, _answer, page, request, site)
+        return _streaming(made, site, request) if isinstance(made, Download) else made
+
+    return view
+
+
+async def failed(request: Request, datasette: Datasette, error: Exception) -> Response:
+    """The page for what came of an address that none of our pages answers."""
+    site = served_archive(datasette)
+    path = unquote(request.path.partition("?")[0])
+    searched = next((request.args[name] for name in request.args if name.startswith("_search")), None)
+    status, sentence = failure(path, error, site.archive.path, searched)
+    form = "json" if path.endswith(".json") or request.args.get("_format") == "json" else "html"
+    return _failed(_wanted(request, site, path, {}, form), sentence, status)
+
+
+async def static_file(request: Request) -> Response:
+    """A file that is shipped; its address has its version, so that it never changes."""
+    name = request.url_vars["name"]
+    if name not in _STATIC:
+        return Response("There is no such file.\n", status=404, content_type="text/plain; charset=utf-8")
+    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return Response(
+        _STATIC[name],
+        200,
+        {"cache-control": "public, max-age=31536000, immutable", "content-security-policy": request_guard.INERT},
+        f"{kind}; charset=utf-8" if kind.startswith("text/") else kind,
+    )
+
+
+def _answer(page: Page, request: Request, site: ServedArchive) -> Response | Download:
+    """Raises what `failed` answers: a fault of the program, or of the place the archive lies in."""
+    sent = {name: value for name, value in request.url_vars.items() if value is not None}
+    named = sent if page.names_address else {name: unquote(value) for name, value in sent.items()}
+    twin, form = named.pop("twin", ""), request.args.get("_format")
+    if twin and form == "html" and page.path.endswith("}"):
+        named[[*named][-1]] += twin
+    elif twin or not form:
+        form = twin or "html"
+    wanted = _wanted(request, site, page.path, named, form.lstrip("."))
+    try:
+        return site.archive.asked(lambda db: _made(page, wanted.asked(db)))
+    except ArchiverError as error:
+        if isinstance(error, UNREADABLE):
+            raise
+        status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
+        # The mistake may stand in another field, or in what the field comes to once it is read (NFC).
+        at = error.at if isinstance(error, BadQuery) and error.subject == wanted.one("q") else None
+        return _failed(wanted, str(error), status, at)
+    except sqlite3.OperationalError as error:
+        if str(error) != "interrupted":
+            raise
+        return _failed(wanted, _TOO_LONG, 503)
+
+
+def _made(page: Page, asked: PageRequest) -> Response | Download:
+    answer = page.answer(asked)
+    return answer if isinstance(answer, Download) else _sent(answer, asked)
+
+
+def _wanted(request: Request, site: ServedArchive, path: str, named: dict[str, str], form: str) -> WebRequest:
+    args = parse_qsl(request.query_string, keep_blank_values=True, errors="replace")
+    return WebRequest(
+        path,
+        named,
+        tuple(pair for pair in args if pair[0] != "_format"),
+        form,
+        site.base,
+        site.origin or f"{request.scheme}://{request.host}",
+        site.archive.path.parent,
+        {name.lower(): value for name, value in request.headers.items()},
+        request.query_string,
+    )
+
+
+def _streaming(made: Download, site: ServedArchive, request: Request) -> StreamingResponse:
+    return StreamingResponse(
+        lambda out: site.archive.without_limit(lambda db: made.write(db, out)),
+        site.archive.downloads,
+        {
+            "content-type": made.content_type,
+            "content-disposition": f'attachment; filename="{made.name}"',
+            **_headers("inert"),
+        },
+        request.receive,
+    )
+
+
+def _failed(asked: WebRequest, sentence: str, status: int, at: int | None = None) -> Response:
+    """A page with what was asked, to be put right; `at` is where in the query the mistake is."""
+    fields = [(name, LABELS.get(name, name), value) for name, value in asked.args if value]
+    query = asked.one("q")
+    marks = ((at, ends(query, at)),) if at is not None and at < len(query) else ()
+    return _sent(
+        PageResponse(
+            "failure.html",
+            {
+                "sentence": sentence,
+                "status": status,
+                "query": query,
+                "marks": marks,
+                "fields": fields if status < 500 and asked.path in ASKED else [],
+            },
+            {"ok": False, "error": sentence, "status": status, "at": at},
+            status,
+        ),
+        asked,
+    )
+
+
+def _sent(answer: PageResponse | RawResponse, asked: WebRequest) -> Response:
+    if isinstance(answer, RawResponse):
+        return Response(
+            answer.body,
+            answer.status,
+            {
+                "content-security-policy": answer.policy or _POLICIES["inert"],
+                "cache-control": "private, no-cache",
+                **answer.headers,
+            },
+            answer.content_type,
+        )
+    if asked.form == "json" and answer.data is not None:
+        text = json.dumps(answer.data, ensure_ascii=False).encode("utf-8", "replace")
+        return Response(text, answer.status, _headers("inert") | answer.headers, "application/json; charset=utf-8")
+    text = render_page(
+        answer, asked, NAVIGATION, lambda name: address(asked.base, f"/-/archiver/{name}", [("v", _VERSIONS[name])])
+    ).encode("utf-8", "replace")
+    policy = {"content-security-policy": answer.policy} if answer.policy else {}
+    return Response(text, answer.status, _headers("own") | policy | answer.headers, "text/html; charset=utf-8")
+
+
+def _headers(policy: str) -> dict[str, Any]:
+    return {"content-security-policy": _POLICIES[policy], "cache-control": "private, no-cache"}

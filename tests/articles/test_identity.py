@@ -1,0 +1,128 @@
+"""When two readings are one post, and when a new reading is an edit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archiver.articles.identity import (
+    changed_fields,
+    content_digest,
+    folded,
+    is_part,
+    is_stub,
+    same_post,
+    shows_nothing_of,
+)
+from archiver.articles.validation import validate_article
+from archiver.items import Article, Evidence, GeoTag
+
+TEXT = "The ferry runs again since Monday, twice a day, and the winch at the slipway has been mended at last. " * 3
+POST = Article(
+    url="https://example.org/ferry/",
+    title="The ferry",
+    body=TEXT,
+    authors=("Ann Rowe",),
+    published=datetime(2024, 5, 1, 8, tzinfo=UTC),
+    published_precision="second",
+    categories=("News",),
+    geotags=(GeoTag(53.1, -9.0, "Inver", source="ICBM"),),
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "fields"),
+    [
+        ({"title": "The ferry runs"}, ("title",)),
+        ({"body": TEXT + " Correction."}, ("body",)),
+        ({"body": TEXT.replace(" ", "  ")}, ()),
+        ({"authors": ("Ann Rowe", "Tom Hale")}, ("authors",)),
+        ({"categories": ()}, ("categories",)),
+        ({"geotags": (GeoTag(53.1, -9.0, "Inver", source="geo.position"),)}, ()),
+        ({"geotags": (GeoTag(53.2, -9.0, "Inver"),)}, ("geotags",)),
+        ({"modified": datetime(2024, 6, 1, tzinfo=UTC)}, ()),
+        ({"image": "https://example.org/a.jpg", "description": "Another"}, ()),
+        ({"published": datetime(2024, 5, 2, 8, tzinfo=UTC)}, ("published",)),
+        ({"published": datetime(2024, 5, 1, 10, tzinfo=timezone(timedelta(hours=2)))}, ()),
+        ({"published": datetime(2024, 5, 1, tzinfo=UTC), "published_precision": "day"}, ()),
+    ],
+)
+def test_an_edit_is_a_change_of_meaning(change: dict[str, object], fields: tuple[str, ...]) -> None:
+    assert changed_fields(POST, replace(POST, **change)) == fields  # type: ignore[arg-type]
+
+
+def test_one_post_at_two_addresses() -> None:
+    twin = replace(POST, url="https://example.org/news/ferry/")
+    assert same_post(POST, twin)
+    assert not same_post(replace(POST, post_id="wordpress:1"), replace(twin, post_id="wordpress:2"))
+    assert same_post(replace(POST, post_id="wordpress:1", title="A"), replace(twin, post_id="wordpress:1"))
+    assert not same_post(POST, replace(twin, published=datetime(2025, 1, 1, tzinfo=UTC)))
+    assert not same_post(replace(POST, body="Short."), replace(twin, body="Short."))
+
+
+def test_a_further_page_is_a_part() -> None:
+    assert is_part("org,example)/ferry/2", "org,example)/ferry")
+    assert is_part("org,example)/ferry?page=3", "org,example)/ferry")
+    assert not is_part("org,example)/ferry-2", "org,example)/ferry")
+    assert not is_part("org,example)/ferry/2024-report", "org,example)/ferry")
+
+
+NOTICE = Article(url=POST.url, title="Sorry", body="This story is no longer online. Read something else.")
+
+
+def test_a_page_that_shows_another_thing_in_the_place_of_a_post() -> None:
+    assert shows_nothing_of(POST, NOTICE)
+    told = (Evidence("published", "2024-05-01", "feed"), Evidence("published", "2024-05-01", "address"))
+    assert shows_nothing_of(POST, replace(NOTICE, published=POST.published, evidence=told))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"title": POST.title},
+        {"post_id": "wordpress:3"},
+        {"body": "Corrected: the winch at the slipway has been mended."},
+        {"evidence": (Evidence("published", "2024-05-01", "visible"),)},
+        {"body": "Another text altogether. " * 30},
+        {"evidence": (Evidence("authors", "Ann Rowe", "visible"),)},
+    ],
+)
+def test_what_is_left_of_a_post_is_an_edit(change: dict[str, object]) -> None:
+    assert not shows_nothing_of(POST, replace(NOTICE, **change))  # type: ignore[arg-type]
+
+
+def test_a_wall_is_no_edit() -> None:
+    assert is_stub(TEXT, "Subscribe to read the full story.")
+    assert is_stub(TEXT, "")
+    assert not is_stub(TEXT, "The post was withdrawn by its author.")
+    assert not is_stub("", "Subscribe to read")
+
+
+@given(st.text(max_size=300))
+def test_the_digest_of_a_text_does_not_see_spacing_or_case(text: str) -> None:
+    assert content_digest(text) == content_digest("  " + text.replace(" ", "\n ") + "\n")
+
+
+def test_what_cannot_be_true_is_dropped() -> None:
+    at = datetime(2024, 5, 3, tzinfo=UTC)
+    wrong = replace(
+        POST,
+        title="The\x00 ferry\n ",
+        published=datetime(2031, 1, 1, tzinfo=UTC),
+        geotags=(GeoTag(95.0, 10.0), GeoTag(1.0, 2.0)),
+        tags=("a", " a ", "--", ""),
+    )
+    article, problems = validate_article(wrong, at)
+    assert (article.title, article.published, article.published_precision) == ("The ferry", None, None)
+    assert article.geotags == (GeoTag(1.0, 2.0),)
+    assert article.tags == ("a",)
+    assert len(problems) == 2
+
+
+@given(st.text(max_size=80) | st.text(st.characters(max_codepoint=127), max_size=120))
+def test_texts_of_ascii_are_folded_like_all_others(text: str) -> None:
+    assert folded(text) == " ".join(folded(f"{text}é").removesuffix("é").split())

@@ -1,0 +1,103 @@
+"""Two readings of one capture: which values hold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archiver.articles.revision_history import (
+    differing_fields,
+    lasting_fields,
+    merge_reading,
+    reread_edits,
+    told_otherwise,
+)
+from archiver.fields import EVIDENCE
+from archiver.items import Article
+
+TEXT = "The ferry runs again since Monday, and the winch at the slipway has been mended at last. "
+STORED = Article(
+    "https://low.example/a/",
+    title="The ferry",
+    body=TEXT * 6,
+    authors=("Ann Rowe",),
+    tags=("boats",),
+    published=datetime(2024, 5, 1, tzinfo=UTC),
+    published_precision="day",
+    post_id="wordpress:7",
+)
+READ = replace(STORED, body=TEXT * 5 + "Write to us.", authors=("Tom Hale",), post_id="")
+
+
+def entry(name: str, value: str, source: str, won: int = 1) -> dict[str, Any]:
+    return {"field": name, "value": value, "source": source, "locator": "", "confidence": 0.9, "won": won}
+
+
+def kept(reading: Article, then: list[dict[str, Any]], now: list[dict[str, Any]], *, is_past: bool = False) -> set[str]:
+    return set(lasting_fields(STORED, then, reading, now, is_past=is_past))
+
+
+def test_what_the_page_says_is_read_anew() -> None:
+    assert kept(READ, [entry("body", "x", "class")], [entry("body", "x", "learned")]) == set()
+    shorter = replace(READ, body=TEXT * 4)
+    assert kept(shorter, [entry("body", "x", "class")], []) == set()  # an earlier reading took too much
+
+
+def test_a_text_that_a_source_told_and_nobody_kept_stays() -> None:
+    assert kept(replace(READ, body=TEXT * 3), [entry("body", "x", "feed")], []) == {"body", "credits"}
+    assert kept(replace(READ, body="Another text altogether. " * 30), [entry("body", "x", "feed")], []) == set()
+
+
+@pytest.mark.parametrize("body", ["", "Subscribe to read the full story."])
+def test_a_capture_that_shows_no_text_takes_none_away(body: str) -> None:
+    assert kept(replace(READ, body=body, title="", authors=()), [], []) == {"body", "credits", "title", "authors"}
+
+
+def test_what_a_source_tells_now_is_for_the_next_crawl() -> None:
+    then, now = [entry("title", "The ferry", "api")], [entry("title", "The boat", "api")]
+    assert kept(replace(READ, title="The boat"), then, now) == {"title"}
+    assert kept(READ, then, then) == set()
+    assert told_otherwise("title", [], now)
+    assert not told_otherwise("title", [], [entry("title", "x", "feed")])
+
+
+def test_of_a_past_version_nobody_knows_what_sources_told() -> None:
+    now = [entry("title", "The boat", "feed")]
+    assert kept(READ, [], now, is_past=True) == {"title"}
+    assert kept(READ, now, now, is_past=True) == set()
+
+
+@given(st.sets(st.sampled_from(EVIDENCE)))
+def test_only_the_fields_that_are_asked_for_change(fields: set[str]) -> None:
+    reading = Article(
+        "https://low.example/b/",
+        "New",
+        "Other",
+        ("Tom",),
+        datetime(2020, 1, 1, tzinfo=UTC),
+        "second",
+        datetime(2021, 1, 1, tzinfo=UTC),
+        ("C",),
+        ("T",),
+        language="de",
+        description="D",
+        image="I",
+        canonical_url="U",
+        credits=("AP",),
+    )
+    after = merge_reading(STORED, reading, fields)
+    assert set(differing_fields(STORED, after)) == fields - {"geotags"}
+    assert (after.url, after.post_id) == (STORED.url, STORED.post_id)
+    assert (after.published_precision == "second") == ("published" in fields)
+    assert merge_reading(STORED, STORED, fields) == STORED
+
+
+def test_an_edit_is_told_in_the_words_of_both_readings() -> None:
+    new = replace(STORED, title="The boat", tags=("boats", "ropes"))
+    assert reread_edits(STORED, new, ("body", "title"), EVIDENCE) == ("title", "tags")
+    assert reread_edits(STORED, new, ("body", "title"), ("tags",)) == ("title", "body", "tags")

@@ -1,0 +1,124 @@
+"""`archiver clusters`, and what `show`, `search` and `export` tell of near copies."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from sqlite_utils import Database
+
+from archiver.cli.main import cli
+from archiver.items import Article
+from archiver.storage.article_tables.articles import Observation, store_article
+from archiver.storage.connection import open_archive
+from tests.runner import Runner, fault
+
+AT = datetime(2024, 5, 1, 9, tzinfo=UTC)
+COLOURS = ("red", "white", "blue", "green", "yellow", "grey", "black", "brown", "silver", "golden")
+STORY = " ".join(
+    f"On day {n} the harbour master counted the {w} boats and noted the tide at {n} past {w}."
+    for n, w in enumerate(COLOURS, 11)
+)
+INTRO = "Our reporter writes from the quay that this is what the agency said about it earlier today, as far as we know."
+POSTS = (("agency.example", STORY, 0), ("daily.example", f"{INTRO}\n\n{STORY}", 1), ("other.example", STORY[::-1], 2))
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """The agency's story, a copy of it with another intro, and a post that has nothing to do with them."""
+    path = tmp_path / "a.db"
+    db = open_archive(path, create=True)
+    for number, (site, body, days) in enumerate(POSTS, 1):
+        db.table("sites").insert(
+            {
+                "id": number,
+                "name": site,
+                "start_url": f"https://{site}/",
+                "host": site,
+                "path": "/",
+                "settings": "{}",
+                "added_at": AT.isoformat(),
+            }
+        )
+        db.table("runs").insert({"id": number, "site_id": number, "mode": "full", "started_at": AT.isoformat()})
+        with db.atomic():
+            store_article(
+                db,
+                site,
+                Article(
+                    url=f"https://{site}/boats",
+                    title=f"Boats of {site}",
+                    body=body,
+                    published=AT + timedelta(days=days),
+                    published_precision="minute",
+                ),
+                Observation(AT + timedelta(days=9), AT, run_id=number),
+            )
+    db.close()
+    return path
+
+
+def run(archive: Path, *args: str) -> Result:
+    return Runner().invoke(cli, [*args, "--archive", str(archive)])
+
+
+def test_the_list_and_one_cluster(archive: Path) -> None:
+    shown = run(archive, "clusters")
+    assert shown.exit_code == 0
+    assert "agency.example" in shown.stdout
+    [row] = json.loads(run(archive, "clusters", "--json").stdout)
+    assert (row["id"], row["size"], row["source_id"], row["site"]) == (1, 2, 1, "agency.example")
+    for what in ("1", "https://daily.example/boats"):
+        found = json.loads(run(archive, "clusters", what, "--json").stdout)
+        assert [member["id"] for member in found["members"]] == [1, 2]
+        assert (found["members"][1]["near"], found["members"][1]["similarity"] > 0.8) == (1, True)
+    text = run(archive, "clusters", "1").stdout
+    assert all(f"https://{name}.example/boats" in text for name in ("agency", "daily"))
+    assert json.loads(run(archive, "clusters", "--site", "other.example", "--json").stdout) == []
+    assert run(archive, "clusters", "--site", "other.example").stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "error"),
+    [
+        (("7",), 1, "ClusterNotFound 7"),
+        (("https://other.example/boats",), 1, "ClusterNotFound https://other.example/boats"),
+        (("https://nowhere.example/",), 1, "ArticleNotFound https://nowhere.example/"),
+        (("1", "--rebuild"), 2, "UsageError --rebuild --site"),
+        (("--site", "unknown.example"), 1, "SiteNotFound unknown.example"),
+    ],
+)
+def test_what_is_not_there(archive: Path, args: tuple[str, ...], code: int, error: str) -> None:
+    shown = run(archive, "clusters", *args)
+    assert (shown.exit_code, fault(shown)) == (code, error)
+
+
+def test_show_search_and_export_tell_of_it(archive: Path) -> None:
+    copy, source, lone = (run(archive, "show", number).stdout for number in "213")
+    assert copy.count("https://agency.example/boats") == 2, "what it is a copy of, and where that is from"
+    assert "2 (daily.example, 9" in source
+    assert "cluster" not in lone
+    assert [json.loads(line)["cluster_id"] for line in run(archive, "export").stdout.splitlines()] == [1, 1, None]
+    assert {hit["id"]: hit["cluster_id"] for hit in json.loads(run(archive, "search", "boats", "--json").stdout)} == {
+        1: 1,
+        2: 1,
+        3: None,
+    }
+
+
+def test_articles_that_were_never_compared(archive: Path) -> None:
+    db = Database(archive)
+    for table in ("near_duplicates", "lsh_bands", "minhash_signatures", "clusters"):
+        db.execute(f"delete from {table}")
+    db.execute("update articles set cluster_id = null")
+    db.close()
+    told = run(archive, "clusters")
+    assert told.exit_code == 0
+    assert "3 " in told.stderr
+    assert "archiver clusters --rebuild" in told.stderr
+    shown = run(archive, "clusters", "--rebuild", "--json")
+    assert [row["size"] for row in json.loads(shown.stdout)] == [2]
+    assert shown.stderr == ""

@@ -1,0 +1,138 @@
+"""diff: word by word on the screen, as HTML, as data; and headlines that were changed."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from archiver.search.revision_diff import diff_page_html, direction
+from tests.cli.conftest import Run
+
+BASE: dict[str, Any] = {
+    "url": "https://low.example/a/",
+    "canonical_url": None,
+    "title": "Ferry <sinks>",
+    "body": "One.\n\nTwo 4,500.\n\nThree.",
+    "authors": ["Ann"],
+    "published": None,
+    "modified": None,
+    "categories": [],
+    "tags": ["a", "b"],
+    "geotags": [],
+    "language": "en",
+    "description": "",
+    "image": None,
+    "credits": [],
+    "revision": 1,
+}
+
+
+def compared(**after: Any) -> str:
+    return diff_page_html(BASE, {**BASE, "revision": 2, **after}, ("2024-05-01", "2024-05-02"))
+
+
+class Nesting(HTMLParser):
+    """Whether every element is closed where it must be, and which there are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        assert not any(name.startswith("on") or (name == "src") for name, _ in attrs)
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_words_in_a_pipe_stand_between_marks(run: Run) -> None:
+    shown = run("diff", "1").stdout
+    assert "title: Tide tables{+ for the café quay+}\n" in shown
+    assert "tags: tides -> tides, maths ({+maths+})" in shown
+    assert "{+O'Brien of AT&T said that C++ had computed them.+}" in shown
+    assert "(1 " in shown, "how many paragraphs are left out"
+    assert "\x1b" not in shown
+
+
+def test_operations_are_the_texts(run: Run) -> None:
+    found = json.loads(run("diff", "1", "--json").stdout)
+    title = found["operations"]["title"]
+    assert "".join(p["text"] for p in title if p["op"] != "insert") == found["changed"]["title"]["before"]
+    assert "".join(p["text"] for p in title if p["op"] != "delete") == found["changed"]["title"]["after"]
+    assert found["operations"]["tags"] == {"added": ["maths"], "removed": []}
+
+
+def test_a_page_of_html_is_whole_escaped_and_runs_nothing() -> None:
+    evil = 'Two <script>alert(1)</script> "4,600" & <b onclick="x">\n\nThree.\x1b[31m\u202e'
+    html = compared(title="Ferry <saved>", body=f"One.\n\n{evil}", url='javascript:alert("x")', tags=["b", "<i>"])
+    nesting = Nesting()
+    nesting.feed(html)
+    assert not nesting.open
+    assert not nesting.tags & {"script", "img", "link", "b", "i", "iframe"}
+    assert "<del>" in html
+    assert "<ins>" in html
+    assert "\x1b" not in html
+    assert "\u202e" not in html
+    assert "javascript" not in re.sub(r">[^<]*<", "><", html)
+    assert 'class="said" lang="en">' in html, "a screen reader is told what was put in"
+    assert "default-src 'none'" in html
+    assert '<article lang="en" dir="ltr">' in html
+
+
+def test_marks_end_with_their_paragraph() -> None:
+    html = compared(body="One.\n\nNew here.\n\nAnd here.\n\nTwo 4,500.\n\nThree.")
+    assert html.count("<p>") >= 5
+    assert not re.search(
+        r"<ins>[^§]*?<p>[^§]*?</ins>", html.split("<article")[1].split("</article>")[0].replace("</ins>", "§</ins>")
+    )
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "way"),
+    [
+        ("ar", "", "rtl"),
+        ("fa-IR", "", "rtl"),
+        ("he", "", "rtl"),
+        ("ur", "", "rtl"),
+        ("en", "שלום", "ltr"),
+        (None, "123 שלום", "rtl"),
+        (None, "«كتب» A", "rtl"),
+        (None, "A كتب", "ltr"),
+        (None, "", "ltr"),
+        ("uz-Arab", "", "rtl"),
+        ("az", "", "ltr"),
+    ],
+)
+def test_what_is_written_from_the_right_is_set_from_the_right(language: str | None, text: str, way: str) -> None:
+    assert direction(language, text) == way
+
+
+def test_html_goes_to_a_file_or_the_output(run: Run, tmp_path: Any) -> None:
+    file = tmp_path / "edit.html"
+    assert run("diff", "1", "--html", str(file)).exit_code == 0
+    printed = run("diff", "1", "--html", "-")
+    assert file.read_text(encoding="utf-8") == printed.stdout
+    assert "2024-05-01" in printed.stdout
+    assert "<article" in run("diff", "5", "--html", "-").stdout  # the same version twice is a page too
+
+
+def test_headlines(run: Run) -> None:
+    shown = run("diff", "--titles", "harbour.example")
+    assert "Tide tables{+ for the café quay+}\n" in shown.stdout
+    [found] = json.loads(run("diff", "--titles", "--json").stdout)
+    assert (found["previous"], found["title"], found["site"]) == (
+        "Tide tables",
+        "Tide tables for the café quay",
+        "harbour.example",
+    )
+    nothing = run("diff", "--titles", "notes.example/blog")
+    assert (nothing.exit_code, nothing.stdout) == (0, "")
+    assert nothing.stderr.count("\n") == 1

@@ -1,0 +1,16 @@
+"""A process that is forked to crawl, and cannot begin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from archiver.errors import ArchiverError
+from archiver.scheduling.fork_server import fork_crawl
+
+
+def test_without_a_place_for_its_log_it_says_so_and_has_failed(tmp_path: Path) -> None:
+    process, link = fork_crawl("crawl", tmp_path / "none" / "a.db", print)
+    assert link.poll(20)
+    assert isinstance(link.recv(), ArchiverError)
+    process.join(20)
+    assert process.exitcode == 1, "who started it would hand out the same crawl again, for ever"

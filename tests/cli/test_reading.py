@@ -1,0 +1,347 @@
+"""search, show, diff, cite, export: what they print, and what they answer to wrong input."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import io
+import json
+import re
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archiver.datasets.record_formats import FORMATS
+from archiver.errors import ExtraMissing
+from archiver.fields import FIELDS
+from archiver.items import Evidence
+from archiver.storage.article_tables.evidence import pack_evidence
+from archiver.storage.connection import open_archive
+from tests.cli.conftest import Run
+from tests.runner import failure, fault
+
+KEYS = [field.name for field in FIELDS]
+
+
+# -- search -----------------------------------------------------------------------------------
+
+
+def test_search_prints_for_people(run: Run) -> None:
+    result = run("search", "harbour", "master")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[0] == "1 article"
+    assert lines[2].split() == ["1", "Tide", "tables", "for", "the", "café", "quay"]
+    assert [part.strip() for part in lines[3].split(" · ")] == [
+        "2024-03-05 09:30+01:00",
+        "Zoë Krüger",
+        "harbour.example",
+    ]
+    assert lines[5].strip() == "https://harbour.example/2024/03/tide-tables"
+    assert "\x1b" not in result.stdout
+
+
+def test_search_shows_no_more_of_a_date_than_its_page_said(run: Run) -> None:
+    assert "2024-04-11 · Ada Berg" in run("search", "fog").stdout
+    assert "       2022 · 王小明" in run("search", "学习").stdout
+    [undated] = json.loads(run("search", "untimely", "--json").stdout)
+    assert undated["published"] is None
+    assert not re.search(r"\d{4}", run("search", "untimely").stdout.splitlines()[3])
+
+
+def test_control_sequences_of_the_web_do_not_reach_the_terminal(run: Run) -> None:
+    for args in (("search", "untimely"), ("show", "6")):
+        assert "\x1b" not in run(*args).stdout
+
+
+def test_search_as_json_jsonl_and_csv_says_the_same(run: Run) -> None:
+    as_json = json.loads(run("search", "tide", "--json").stdout)
+    as_lines = [json.loads(row) for row in run("search", "tide", "--jsonl").stdout.splitlines()]
+    as_rows = list(csv.DictReader(io.StringIO(run("search", "tide", "--csv").stdout)))
+    assert as_json == as_lines
+    assert [r["id"] for r in as_json] == [1, 2]
+    assert [row["title"] for row in as_rows] == [r["title"] for r in as_json]
+    assert json.loads(as_rows[1]["authors"]) == ["Ada Berg", "Zoë Krüger"]
+
+
+def test_search_words_may_begin_with_a_minus(run: Run) -> None:
+    assert [r["id"] for r in json.loads(run("search", "tide", "-fog", "--json").stdout)] == [1]
+    assert [r["id"] for r in json.loads(run("search", "tide", "-house", "--json").stdout)] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (["--author", "zoe kruger", "--sort", "added"], [1, 2]),
+        (["--category", "Harbour", "--all", "--sort", "date"], [3, 1, 4]),
+        (["--site", "notes.example/blog"], [5, 6]),
+        (["--tag", "fog"], [2]),
+        (["--language", "en", "--until", "2023"], [3]),
+        (["--since", "2024-04", "--until", "2024-04"], [2]),
+        (["--near", "48.85,2.35", "--within", "5"], [1]),
+        (["--near", "-16.8,-179.9"], [2]),
+        (["--bbox", "179,-20,-179,-10"], [2]),
+        (["--limit", "1", "--offset", "1"], [1]),
+        (["--sort", "-date", "--limit", "2"], [2, 1]),
+        (["lamp", "--all", "--sort", "added"], [3, 4]),
+    ],
+)
+def test_search_options(run: Run, args: list[str], expected: list[int]) -> None:
+    result = run("search", *args, "--json")
+    assert result.exit_code == 0, result.stderr
+    assert [r["id"] for r in json.loads(result.stdout)] == expected
+
+
+def test_search_finding_nothing_is_no_error(run: Run) -> None:
+    result = run("search", "zebra")
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (0, "", 1)
+    assert json.loads(run("search", "zebra", "--json").stdout) == []
+    beyond = run("search", "tide", "--offset", "9")
+    assert (beyond.exit_code, beyond.stdout) == (0, "")
+    assert " 9" in beyond.stderr
+
+
+def test_search_facets(run: Run) -> None:
+    counts = json.loads(run("search", "tide", "--facets", "--json").stdout)
+    assert counts["author"] == {"Zoë Krüger": 2, "Ada Berg": 1}
+    rows = run("search", "tide", "--facets", "--csv").stdout
+    assert rows.startswith("facet,value,articles\nsite,harbour.example,2\n")
+    assert "Zoë Krüger" in run("search", "tide", "--facets").stdout
+
+
+# -- show, diff, cite -------------------------------------------------------------------------
+
+
+def test_show_as_json_is_the_record(run: Run) -> None:
+    record = json.loads(run("show", "1", "--json").stdout)
+    assert list(record) == KEYS
+    assert json.loads(run("show", "harbour.example/?p=7", "--json").stdout) == record
+    assert json.loads(run("show", "1", "--revision", "1", "--json").stdout)["title"] == "Tide tables"
+
+
+def test_show_tells_why_each_field_is_what_it_is(own_archive: Path, monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+    db = open_archive(own_archive)
+    kept = [
+        Evidence("title", "Tide tables for the café quay", "heading", "h1", 0.85),
+        Evidence("title", "Tide tables for the café quay", "meta", "og:title", 0.72),
+        Evidence("authors", "admin", "platform", "a.author", 0.9),
+        Evidence("authors", "Zoë Krüger", "byline", ".byline", 0.8),
+    ]
+    db["articles"].update(1, {"evidence": pack_evidence(asdict(e) for e in kept)})
+    views = (
+        db.execute("select count(*) from evidence").fetchone()[0],
+        [tuple(r) for r in db.execute("select article_id, field, answers, sources from source_disagreements")],
+    )
+    db.close()
+    assert views == (4, [(1, "authors", 2, "platform,byline")])
+    monkeypatch.setenv("ARCHIVER_ARCHIVE", str(own_archive))
+    evidence = json.loads(run("show", "1", "--evidence", "--json").stdout)["evidence"]
+    assert evidence["title"]["why"], "a reason that two declarations agree on"
+    assert evidence["authors"]["why"] not in ("", evidence["title"]["why"])
+    assert [c["won"] for c in evidence["authors"]["candidates"]] == [False, True]
+    text = run("show", "1", "--evidence").stdout
+    assert f"authors  Zoë Krüger\n  {evidence['authors']['why']}\n" in text
+    unexplained = json.loads(run("show", "2", "--evidence", "--json").stdout)["evidence"]
+    assert all(not field["candidates"] for field in unexplained.values())
+    assert "evidence" not in json.loads(run("show", "1", "--json").stdout)
+
+
+def test_show_prints_the_article(run: Run) -> None:
+    shown = run("show", "1").stdout
+    assert "The harbour master printed new tide tables.\n\nO'Brien of AT&T" in shown
+    assert "Paris, FR-75 (48.8566,2.3522)" in shown
+    assert "2024-06-01" in run("show", "3").stdout, "since when it is gone"
+
+
+def test_diff(run: Run) -> None:
+    plain = run("diff", "1")
+    assert plain.exit_code == 0
+    assert "tags: tides -> tides, maths" in plain.stdout
+    assert "+O'Brien of AT&T" in plain.stdout
+    found = json.loads(run("diff", "1", "2", "1", "--json").stdout)
+    assert (found["from"], found["to"]) == (2, 1)
+    assert found["changed"]["title"] == {"before": "Tide tables for the café quay", "after": "Tide tables"}
+    for args in (("2",), ("1", "1", "1")):
+        same = run("diff", *args)
+        assert (same.exit_code, same.stdout, same.stderr.count("\n")) == (0, "", 1)
+
+
+def test_cite_bibtex_says_no_more_than_the_page(run: Run) -> None:
+    assert "month = mar,\n  day = {5},\n" in run("cite", "1").stdout
+    only_year = run("cite", "5").stdout
+    assert "year = {2022}" in only_year
+    assert "month" not in only_year
+    assert "author = {{王小明}}" in only_year
+    assert "author" not in run("cite", "6").stdout
+    assert "year" not in run("cite", "6").stdout
+
+
+def test_cite_ris_and_csl(run: Run) -> None:
+    ris = run("cite", "2", "5", "--style", "ris").stdout_bytes.decode()
+    assert ris.count("TY  - ELEC\r\n") == 2
+    assert ris.endswith("ER  - \r\n")
+    assert "AU  - Ada Berg\r\nAU  - Zoë Krüger\r\n" in ris
+    assert "DA  - 2022///\r\n" in ris
+    items = json.loads(run("cite", "2", "5", "--style", "csl-json").stdout)
+    assert items[0]["issued"] == {"date-parts": [[2024, 4, 11]]}
+    assert items[1]["issued"] == {"date-parts": [[2022]]}
+    assert items[0]["author"][0] == {"literal": "Ada Berg"}
+
+
+# -- export -----------------------------------------------------------------------------------
+
+
+def lines(text: str) -> list[dict[str, Any]]:
+    return [json.loads(row) for row in text.splitlines()]
+
+
+def test_export_is_the_whole_archive_as_records(run: Run) -> None:
+    records = lines(run("export").stdout)
+    assert [r["id"] for r in records] == [1, 2, 3, 4, 5, 6]
+    assert all(list(r) == KEYS for r in records)
+    assert records[0] == json.loads(run("show", "1", "--json").stdout)
+
+
+def test_export_takes_the_options_of_search(run: Run) -> None:
+    assert [r["id"] for r in lines(run("export", "lamp", "--fold").stdout)] == [3]
+    newest_first = lines(run("export", "--site", "harbour.example", "--sort", "-date").stdout)
+    assert [r["id"] for r in newest_first] == [4, 2, 1, 3]
+    assert run("export", "zebra").stdout == ""
+
+
+def test_every_form_holds_the_same_records(run: Run, tmp_path: Path) -> None:
+    expected = lines(run("export").stdout)
+    rows = list(csv.DictReader(io.StringIO(run("export", "-f", "csv").stdout)))
+    assert list(rows[0]) == KEYS
+    assert [row["body"] for row in rows] == [r["body"] for r in expected]
+    assert [json.loads(row["geotags"]) for row in rows] == [r["geotags"] for r in expected]
+    placed = json.loads(run("export", "-f", "geojson").stdout)
+    assert placed["type"] == "FeatureCollection"
+    assert [f["id"] for f in placed["features"]] == [1, 2]
+    assert placed["features"][1]["geometry"] == {"type": "Point", "coordinates": [-179.9, -16.8]}
+    assert placed["features"][0]["properties"] == expected[0]
+    assert json.loads(run("export", "zebra", "-f", "geojson").stdout)["features"] == []
+    parquet = importlib.import_module("pyarrow.parquet")  # a package of the checks: no reason to skip
+    result = run("export", "-f", "parquet", "-o", str(tmp_path / "all.parquet"))
+    assert result.exit_code == 0, result.stderr
+    assert parquet.read_table(tmp_path / "all.parquet").to_pylist() == expected
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_export_twice_gives_the_same_bytes(run: Run, tmp_path: Path, form: str) -> None:
+    files = [tmp_path / name for name in ("one", "two")]
+    for file in files:
+        assert run("export", "-f", form, "-o", str(file)).exit_code == 0
+    assert files[0].read_bytes() == files[1].read_bytes() != b""
+
+
+def test_parquet_without_its_library_says_how_to_get_it(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    result = run("export", "-f", "parquet", "-o", str(tmp_path / "x.parquet"))
+    assert result.exit_code == 1
+    assert isinstance(failure(result), ExtraMissing)
+    assert "'archiver[parquet]'" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_export_to_a_file_leaves_nothing_half_done(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "out.jsonl"
+    result = run("export", "-o", str(file))
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr.startswith("6 ")
+    assert len(lines(file.read_text(encoding="utf-8"))) == 6
+    assert [f.name for f in tmp_path.iterdir()] == ["out.jsonl"]
+    assert run("export", "()", "-o", str(tmp_path / "no.jsonl")).exit_code == 2
+    assert not (tmp_path / "no.jsonl").exists()
+    for bad in (tmp_path / "none" / "x.jsonl", tmp_path):
+        result = run("export", "-o", str(bad))
+        assert (result.exit_code, fault(result)) == (1, f"OutputNotWritable {bad}")
+
+
+# -- wrong input ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "error"),
+    [
+        (["search", "()"], 2, "BadQuery ()"),
+        (["search", "--bogus", "x"], 2, "NoSuchOption --bogus"),
+        (["search", "--near", "here"], 2, "BadQuery here"),
+        (["search", "--bbox", "1,2,3"], 2, "BadQuery 1,2,3"),
+        (["search", "--within", "5"], 2, "BadQuery"),
+        (["search", "--since", "soon"], 2, "BadQuery soon"),
+        (["search", "--sort", "luck"], 2, "BadQuery"),
+        (["search", "--limit", "-1"], 2, "BadParameter --limit"),
+        (["search", "--limit", "x"], 2, "BadParameter --limit"),
+        (["search", "--site", "nowhere.example"], 1, "SiteNotFound nowhere.example"),
+        (["show"], 2, "MissingParameter ID|URL"),
+        (["show", "99"], 1, "ArticleNotFound 99"),
+        (["show", "https://x.example/"], 1, "ArticleNotFound https://x.example/"),
+        (["show", "1", "--revision", "9"], 1, "RevisionNotFound 1"),
+        (["show", "1", "--revision", "0"], 2, "BadParameter --revision"),
+        (["diff"], 2, "UsageError --titles"),
+        (["diff", "1", "--html", "-", "--json"], 2, "UsageError --html --json"),
+        (["diff", "--titles", "nowhere.example"], 1, "SiteNotFound nowhere.example"),
+        (["diff", "--titles", "1", "2"], 2, "UsageError --html --titles"),
+        (["diff", "1", "--html", "none/x.html"], 1, "OutputNotWritable none/x.html"),
+        (["diff", "1", "1", "9"], 1, "RevisionNotFound 1"),
+        (["diff", "99"], 1, "ArticleNotFound 99"),
+        (["diff", "1", "x"], 2, "BadParameter [A]"),
+        (["cite", "99"], 1, "ArticleNotFound 99"),
+        (["cite", "1", "--style", "mla"], 2, "BadParameter --style"),
+        (["cite"], 2, "UsageError --query"),
+        (["cite", "1", "2", "--revision", "1"], 2, "UsageError --revision"),
+        (["cite", "1", "--revision", "9"], 1, "RevisionNotFound 1"),
+        (["cite", "--query", "()"], 2, "BadQuery ()"),
+        (["search", "--fold", "words"], 2, "BadParameter --fold"),
+        (["search", "--all", "--fold", "text"], 2, "UsageError --all --fold"),
+        (["search", "--like", "99"], 1, "ArticleNotFound 99"),
+        (["search", "x", "--save", "a/b"], 2, "BadName a/b"),
+        (["searches", "run", "x"], 1, "SearchNotFound x"),
+        (["searches", "remove", "x"], 1, "SearchNotFound x"),
+        (["searches", "show", "x"], 1, "SearchNotFound x"),
+        (["searches", "run", "x", "--peek", "--again"], 2, "UsageError --again --peek"),
+        (["searches", "run", "x", "--json", "--atom", "-"], 2, "UsageError --atom"),
+        (["export", "-f", "xml"], 2, "BadParameter -f"),
+        (["export", "--bogus"], 2, "NoSuchOption --bogus"),
+        (["export", "--site", "nowhere.example"], 1, "SiteNotFound nowhere.example"),
+    ],
+)
+def test_wrong_input(run: Run, args: list[str], code: int, error: str) -> None:
+    result = run(*args)
+    assert result.exit_code == code
+    assert fault(result).startswith(error)
+    assert result.stdout == ""
+    assert result.stderr.count("Error: ") == 1
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["search", "x"],
+        ["show", "1"],
+        ["diff", "1"],
+        ["cite", "1"],
+        ["export"],
+        ["status"],
+        ["why", "https://a.example/"],
+        ["sites", "list"],
+        ["sites", "show", "a"],
+        ["sites", "set", "a", "delay=1"],
+        ["sites", "remove", "a"],
+    ],
+    ids=" ".join,
+)
+def test_without_an_archive_each_command_says_where_it_looked(run: Run, tmp_path: Path, args: list[str]) -> None:
+    missing = tmp_path / "none" / "archive.db"
+    result = run(*args, "--archive", str(missing))
+    assert (result.exit_code, fault(result)) == (1, f"ArchiveNotFound {missing}")
+    assert not missing.parent.exists()
+    (tmp_path / "text").write_text("hello")
+    result = run(*args, "--archive", str(tmp_path / "text"))
+    assert (result.exit_code, fault(result)) == (1, f"NotAnArchive {tmp_path / 'text'}")

@@ -1,0 +1,355 @@
+"""archiver schedule, as a process: what is due is crawled, one of a host at a time; it ends when it is told to."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from archiver.cli.main import cli
+from archiver.errors import ArchiverError, ContactMissing
+from archiver.scheduling import daemon
+from archiver.scheduling.crawl_plan import Came, CrawlOrder, CrawlResult
+from archiver.scheduling.scheduled_crawl import CrawlProcessHandle, SiteCrawl, begin_crawl
+from archiver.sites.config import Config, effective_settings
+from archiver.storage.connection import open_archive
+from archiver.storage.locks import lock_host, lock_schedule, scheduler
+from archiver.storage.runs import DueSites, scheduled_sites
+from tests.processes import Running, run, without_proxies
+from tests.runner import Runner, fault
+from tests.spiders.crawling import crawl, rows
+from tests.spiders.site_server import Answer, Pages, home, page, serving
+from tests.waiting import until
+
+
+def slow(answer: Answer, seconds: float) -> Callable[[], Answer]:
+    def wait() -> Answer:
+        time.sleep(seconds)
+        return answer
+
+    return wait
+
+
+def blog(*folders: str, posts: int = 3, seconds: float = 0.0) -> Pages:
+    pages: Pages = {"/robots.txt": Answer(b"", 404)}
+    for folder in folders or ("",):
+        paths = [f"{folder}/post-{n}/" for n in range(posts)]
+        pages[f"{folder}/"] = home(*paths)
+        for number, path in enumerate(paths):
+            answer = page(f"Number {number} of {folder or 'all'}", f"Words of {path} stand here. " * 9)
+            pages[path] = slow(answer, seconds)
+    return pages
+
+
+def on(archive: Path, *words: str) -> str:
+    done = CliRunner().invoke(cli, [*words, "--archive", str(archive)])
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def listed(archive: Path) -> dict[str, dict[str, object]]:
+    return {row["site"]: row for row in json.loads(on(archive, "schedule", "--list", "--json"))}
+
+
+def test_once_crawls_what_is_due_and_of_a_host_one_after_the_other(tmp_path: Path) -> None:
+    archive = tmp_path / "archive.db"
+    with serving(blog("/a", "/b", seconds=0.2)) as server, serving(blog()) as other:
+        for url in (f"{server.url}a/", f"{server.url}b/", other.url, "http://127.0.0.1:9/"):
+            on(archive, "sites", "add", url)
+        on(archive, "sites", "set", "127.0.0.1:9", "crawl=no")
+        assert {row["why"] for row in listed(archive).values()} == {"never crawled"}
+        assert len(listed(archive)) == 3
+        done = run("archiver", "schedule", "--once", "--json", "--archive", str(archive))
+        assert done.returncode == 0, done.stderr
+        told = [json.loads(line) for line in done.stdout.splitlines()]
+        assert sorted((row["outcome"], row["new"]) for row in told) == [("finished", 3)] * 3
+        asked = [path[:3] for path in server.requests if path.startswith(("/a/", "/b/"))]
+        assert asked == sorted(asked) or asked == sorted(asked, reverse=True)
+        spans = rows(
+            archive,
+            "select started_at, finished_at from runs join sites s on s.id = site_id "
+            f"where s.host = '{server.url[7:-1]}' order by 1",
+        )
+        assert spans[0][1] <= spans[1][0]
+        again = run("archiver", "schedule", "--once", "--archive", str(archive))
+        assert (again.returncode, again.stdout) == (0, "")
+        assert not any(row["due"] for row in listed(archive).values())
+
+
+def test_a_daemon_is_alone_survives_a_kill_and_ends_in_time(tmp_path: Path) -> None:
+    archive = tmp_path / "archive.db"
+    with serving(blog(posts=400, seconds=0.3)) as server:
+        on(archive, "sites", "add", server.url)
+        first = Running("archiver", "schedule", "--archive", str(archive))
+
+        def posts() -> int:
+            return sum(path.startswith("/post-") for path in server.requests)
+
+        until(lambda: posts() > 3)
+        second = run("archiver", "schedule", "--archive", str(archive))
+        assert second.returncode == 1
+        assert f"process {first.pid}" in second.stderr
+        assert scheduler(archive) == str(first.pid)
+        beside = run("archiver", "schedule", "--once", "--archive", str(archive))
+        assert beside.returncode == 0
+        assert "Another" in beside.stderr
+        first.send(signal.SIGKILL)
+        first.end()
+        # Its crawl ends by itself, and leaves the site to the next one.
+        until(lambda: rows(archive, "select outcome from runs where outcome = 'interrupted'"))
+        db = open_archive(archive)
+        db.execute("update runs set started_at = '2024-01-01T00:00:00+00:00', outcome = 'failed', reason = 'It fell.'")
+        db.close()
+        config, heard = tmp_path / "archiver.toml", tmp_path / "heard"
+        config.write_text(f'[notify]\ncommand = ["sh", "-c", "cat > {heard}"]\n')
+        third = Running(
+            "archiver",
+            "schedule",
+            "--archive",
+            str(archive),
+            environment=without_proxies() | {"ARCHIVER_CONFIG": str(config)},
+        )
+        asked = posts()
+        until(lambda: posts() > asked + 3)
+        until(lambda: heard.exists() and "It fell." in heard.read_text())
+        third.send(signal.SIGTERM)
+        done = third.end()
+        assert done.returncode == 128 + signal.SIGTERM, done.stderr
+        assert [row[0] for row in rows(archive, "select outcome from runs order by id")] == ["failed", "interrupted"]
+        stored = rows(archive, "select count(*) from articles")[0][0]
+        assert 0 < stored == rows(archive, "select count(*) from pages where outcome = 'archived'")[0][0]
+        with lock_schedule(archive):
+            pass
+
+
+def test_what_cannot_be_crawled_is_told_and_the_others_are_crawled(tmp_path: Path) -> None:
+    archive = tmp_path / "archive.db"
+    with serving(blog()) as server:
+        on(archive, "sites", "add", server.url)
+        on(archive, "sites", "add", "https://nowhere.invalid/")
+        on(archive, "sites", "add", "https://else.invalid/")
+        on(archive, "sites", "set", "else.invalid", "contact=a@b.example")
+        done = run("archiver", "schedule", "--once", "--archive", str(archive))
+        assert done.returncode == 1
+        # A host that is gone is known of the site from then on, and keeps no other from being crawled.
+        assert all(f" {name}: " in done.stderr for name in ("nowhere.invalid", "else.invalid"))
+        assert str(ContactMissing("nowhere.invalid")) in done.stderr
+        by_hand = crawl("--contact", "a@b.example", archive=archive)
+        assert by_hand.returncode == 1
+    runs = rows(archive, "select name, outcome, new from runs join sites on sites.id = site_id order by runs.id")
+    assert sorted(runs[:2]) == [(server.url[7:-1], "finished", 3), ("else.invalid", "failed", 0)]
+    assert sorted(runs[2:]) == [
+        (server.url[7:-1], "finished", 0),
+        ("else.invalid", "failed", 0),
+        ("nowhere.invalid", "failed", 0),
+    ]
+
+
+def test_a_crawl_that_dies_before_it_is_entered_is_tried_again_later_and_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = tmp_path / "archive.db"
+    on(archive, "sites", "add", "http://127.0.0.1:9/")
+    begun: list[float] = []
+    told: list[Came] = []
+
+    def killed(errand: SiteCrawl, order: CrawlOrder) -> CrawlProcessHandle:
+        child = begin_crawl(errand, order)
+        child.process.kill()
+        begun.append(time.monotonic())
+        return child
+
+    def later(self: daemon.Daemon, name: str, came: Came, why: str) -> None:
+        put_off(self, name, came, why)
+        if len(begun) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    put_off = daemon.Daemon._later
+    monkeypatch.setattr(daemon.Daemon, "_later", later)
+    monkeypatch.setattr(daemon, "begin", killed)
+    monkeypatch.setattr(daemon, "_LOOK_EVERY", 0.1)
+    monkeypatch.setattr(daemon, "_REFUSED", 0.6)
+    orders = daemon.DaemonOptions(
+        CrawlOrder(archive, quiet=True), 1, False, None, None, lambda _, came: told.append(came), print
+    )
+    assert daemon.Daemon(orders).run() == signal.SIGTERM
+    waits = [later - earlier for earlier, later in pairwise(begun)]
+    assert waits[0] >= 0.6
+    assert waits[1] >= 1.2
+    (result,) = told
+    assert isinstance(result, CrawlResult)
+    assert (result.outcome, "signal 9" in result.reason) == ("failed", True)
+
+
+def test_a_log_that_cannot_be_written_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("a file where a folder is needed")
+    child = begin_crawl(
+        SiteCrawl("a.example", "http://127.0.0.1:9/", {}, None, None), CrawlOrder(tmp_path / "archive.db")
+    )
+    while not child.hear():
+        pass
+    assert isinstance(child.result, ArchiverError)
+    assert child.result.subject == str(tmp_path / "log")
+    assert os.strerror(errno.EEXIST) in str(child.result)
+
+
+def test_a_full_disk_and_a_broken_config_hold_crawls_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive, config = tmp_path / "archive.db", tmp_path / "archiver.toml"
+    monkeypatch.setenv("ARCHIVER_CONFIG", str(config))
+    config.write_text("")
+    on(archive, "sites", "add", "http://127.0.0.1:9/")
+    monkeypatch.setattr("archiver.scheduling.daemon.RESERVE", 1 << 62)
+    full = CliRunner().invoke(cli, ["schedule", "--once", "--archive", str(archive)])
+    assert full.exit_code == 1
+    assert str(tmp_path) in full.stderr
+    assert rows(archive, "select count(*) from runs") == [(0,)]
+    config.write_text("delay = 3\n")
+    broken = CliRunner().invoke(cli, ["schedule", "--once", "--archive", str(archive)])
+    assert broken.exit_code == 2
+    assert "line 1, column 1" in broken.stderr
+
+
+def test_a_clock_that_was_years_ahead_keeps_no_page_from_being_looked_at(tmp_path: Path) -> None:
+    archive = tmp_path / "archive.db"
+    with serving(blog()) as server:
+        crawl(server.url, archive=archive)
+        db = open_archive(archive)
+        with db.atomic():
+            later = "2099-01-01T00:00:00+00:00"
+            db.execute("update runs set started_at = ?, finished_at = ?", [later, later])
+            db.execute("update pages set fetched_at = ?, due_at = ?", [later, later])
+            db.execute("update sites set quiet_until = ?", [later])
+        db.close()
+        assert [row["due"] for row in listed(archive).values()] == [True]
+        server.requests.clear()
+        assert run("archiver", "schedule", "--once", "--archive", str(archive)).returncode == 0
+        assert {"/post-0/", "/post-1/", "/post-2/"} <= set(server.requests)
+        assert rows(archive, "select count(*) from pages where fetched_at > '2098'") == [(0,)]
+        assert [row["due"] for row in listed(archive).values()] == [False]
+
+
+def test_a_host_is_not_asked_by_two_commands_at_a_time(tmp_path: Path) -> None:
+    archive = tmp_path / "archive.db"
+    with serving(blog("/a", "/b")) as server, serving(blog()) as other, lock_host(archive, server.url[7:-1]):
+        alone = crawl(f"{server.url}a/", archive=archive)
+        assert alone.returncode == 1
+        assert f" {server.url[7:-1]} (process {os.getpid()}" in alone.stderr
+        both = json.loads(crawl(f"{server.url}a/", other.url, "--json", "--workers", "1", archive=archive).stdout)
+        assert [(one["outcome"], one["new"]) for one in both] == [("waiting", 0), ("finished", 3)]
+        assert server.requests == []
+
+
+def test_a_scheduler_that_looks_again_sees_what_has_changed(tmp_path: Path) -> None:
+    archive = tmp_path / "archive.db"
+    for name in ("a.example", "b.example"):
+        on(archive, "sites", "add", name)
+    turns, now = DueSites(), datetime(2026, 3, 1, tzinfo=UTC)
+
+    def due(hours: float) -> list[str]:
+        db = open_archive(archive)
+        try:
+            found = turns.due(db, now + timedelta(hours=hours), effective_settings(db, Config()))
+            plain = [
+                one
+                for one in scheduled_sites(db, now + timedelta(hours=hours), effective_settings(db, Config()))
+                if one.turn.at <= now + timedelta(hours=hours)
+            ]
+            assert [one.site["name"] for one in found] == [one.site["name"] for one in plain]
+            return [one.site["name"] for one in found]
+        finally:
+            db.close()
+
+    def change(statement: str) -> None:
+        db = open_archive(archive)
+        db.execute(statement)
+        db.close()
+
+    assert due(0) == due(0.01) == ["a.example", "b.example"]
+    change(
+        "insert into runs (site_id, mode, started_at, outcome) values (1, 'full', '2026-03-01T00:00:00+00:00', "
+        "'failed')"
+    )
+    assert due(0.02) == ["b.example"]
+    change("""update sites set settings = '{"crawl": false}' where id = 2""")
+    assert due(0.03) == []
+    assert due(200) == ["a.example"]
+    assert due(-10) == ["a.example"]
+    change("update runs set outcome = 'interrupted'")
+    assert due(0.2) == ["a.example"]
+    assert due(0.05) == []
+
+
+def test_what_a_feed_lists_counts(tmp_path: Path) -> None:
+    archive = tmp_path / "archive.db"
+    on(archive, "sites", "add", "a.example")
+    db = open_archive(archive)
+    for day, listed_posts in enumerate((10, 10, 10)):
+        db.execute(
+            "insert into runs (site_id, mode, started_at, outcome, new, statistics) values (1, 'incremental', "
+            "?, "
+            "'finished', 5, ?)",
+            [f"2026-01-0{day + 1}T00:00:00+00:00", json.dumps({"listed": listed_posts})],
+        )
+    db.close()
+    assert listed(archive)["a.example"]["period_seconds"] == 3 * 3600
+
+
+def test_bad_calls_are_told_in_a_sentence(tmp_path: Path) -> None:
+    missing = Runner().invoke(cli, ["schedule", "--archive", str(tmp_path / "none.db")])
+    assert (missing.exit_code, fault(missing)) == (1, f"ArchiveNotFound {tmp_path / 'none.db'}")
+    (tmp_path / "no.db").write_text("no archive")
+    other = Runner().invoke(cli, ["schedule", "--archive", str(tmp_path / "no.db")])
+    assert fault(other) == f"NotAnArchive {tmp_path / 'no.db'}"
+    assert CliRunner().invoke(cli, ["schedule", "-o", str(tmp_path)]).exit_code == 2
+
+
+@pytest.mark.needs("systemd")
+def test_units_are_as_systemd_wants_them(tmp_path: Path) -> None:
+    odd = tmp_path / "an archive of 100 %" / "archive.db"
+    odd.parent.mkdir()
+    CliRunner().invoke(cli, ["schedule", "--systemd", "-o", str(tmp_path), "--archive", str(odd)])
+    units = sorted(path for path in tmp_path.iterdir() if path.suffix in (".service", ".timer"))
+    assert len(units) == 3
+    checked = subprocess.run(
+        ["systemd-analyze", "verify", "--recursive-errors=no", *units], capture_output=True, text=True
+    )
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_a_user_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 54_321)  # as a container is given one
+    assert "services:" in on(tmp_path / "a.db", "schedule", "--docker")
+    assert "User=54321\n" in on(tmp_path / "a.db", "schedule", "--systemd")
+
+
+def test_a_crontab_and_a_compose_file_run_the_scheduler(tmp_path: Path) -> None:
+    import yaml
+
+    root = Path(__file__).parents[2]
+    line = on(tmp_path / "a % b.db", "schedule", "--cron").splitlines()[-1]
+    assert line.startswith("*/10 * * * * cd ")
+    assert " schedule --once --quiet --archive " in line
+    assert line.endswith(r"a \% b.db'")
+    service = yaml.safe_load(on(tmp_path / "a.db", "schedule", "--docker"))["services"]["archiver"]
+    assert service["command"] == ["schedule"]
+    assert service["stop_grace_period"] == "30s"
+    copied = [
+        word
+        for line in (root / "Dockerfile").read_text().splitlines()
+        if line.startswith("COPY ") and "--" not in line
+        for word in line.split()[1:-1]
+    ]
+    assert copied
+    assert all((root / word).exists() for word in copied)

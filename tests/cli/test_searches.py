@@ -1,0 +1,134 @@
+"""`archiver searches`, and what of `search` belongs to it: saved, told once, as a feed, by exit code."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from lxml import etree
+from sqlite_utils import Database
+
+from archiver.search.saved_search import ATOM
+from archiver.storage.connection import open_archive
+from tests.cli.conftest import Run
+from tests.runner import fault
+from tests.search.writing import beside, edit, write
+
+
+@pytest.fixture
+def db(own_archive: Path, monkeypatch: pytest.MonkeyPatch, run: Run) -> Iterator[Database]:
+    """The archive that `run` then uses, open to be written to."""
+    monkeypatch.setenv("ARCHIVER_ARCHIVE", str(own_archive))
+    with closing(open_archive(own_archive)) as opened:
+        yield opened
+
+
+def entries(feed: bytes) -> list[str]:
+    return [entry.findtext(f"{{{ATOM}}}title") or "" for entry in etree.fromstring(feed).findall(f"{{{ATOM}}}entry")]
+
+
+def test_saved_listed_run_and_removed(db: Database, own_archive: Path, run: Run) -> None:
+    saved = run("search", "tide", "--site", "harbour.example", "--save", "Tides 2024")
+    assert saved.exit_code == 0
+    assert "archiver searches run 'Tides 2024'\n" in saved.stderr
+    nothing = run("searches", "run", "tides 2024")
+    assert (nothing.exit_code, nothing.stdout) == (0, "")
+    write(db, 7, "Spring tide", "High.")
+    edit(db, 2, title="Fog and tide")
+    edit(db, 3, title="Low tide at the light")
+    listed = json.loads(run("searches", "--json").stdout)
+    assert [(one["name"], one["total"], one["new"], one["query"]) for one in listed] == [
+        ("Tides 2024", 4, 2, "tide --site harbour.example")
+    ]
+    assert json.loads(run("searches", "list", "--json").stdout) == listed
+    text = run("searches").stdout.splitlines()
+    assert len(text) == 2
+    assert "tide --site" in text[1]
+    peeked = run("searches", "run", "tides 2024", "--peek", "--json")
+    assert peeked.exit_code == 1
+    told = run("searches", "run", "tides 2024")
+    assert told.exit_code == 1
+    assert all(title in told.stdout for title in ("Spring tide", "Low tide at the light"))
+    assert [(one["id"], one["reason"]) for one in json.loads(peeked.stdout)["new"]] == [(7, "new"), (3, "edited")]
+    assert run("searches", "run", "tides 2024").exit_code == 0
+    again = run("searches", "run", "tides 2024", "--again", "--json")
+    assert again.exit_code == 1
+    assert {one["id"] for one in json.loads(again.stdout)["new"]} == {3, 7}
+    copy = own_archive.with_name("copy.db")
+    assert run("backup", str(copy)).exit_code == 0
+    assert json.loads(run("searches", "--archive", str(copy), "--json").stdout)[0]["name"] == "Tides 2024"
+    shown = run("searches", "show", "tides 2024").stdout
+    assert "tide --site harbour.example" in shown
+    assert run("searches", "remove", "tides 2024").exit_code == 0
+    assert json.loads(run("searches", "--json").stdout) == []
+
+
+def test_a_feed_has_what_earlier_runs_told_too(db: Database, run: Run, tmp_path: Path) -> None:
+    run("search", "tide", "--save", "tides")
+    file = tmp_path / "feed.xml"
+    assert run("searches", "run", "tides", "--atom", str(file)).exit_code == 0
+    assert entries(file.read_bytes()) == []
+    write(db, 7, "Spring tide", "High.")
+    assert run("searches", "run", "tides", "--atom", str(file)).exit_code == 1
+    write(db, 8, "Neap tide", "Low.")
+    peeked = run("searches", "run", "tides", "--peek", "--atom", "-")
+    assert entries(peeked.stdout_bytes) == ["Neap tide", "Spring tide"]
+    assert entries(file.read_bytes()) == ["Spring tide"]
+    told = run("searches", "run", "tides", "--atom", "-")
+    assert entries(told.stdout_bytes) == ["Neap tide", "Spring tide"]
+    assert told.exit_code == 1
+    assert run("searches", "run", "tides", "--atom", str(file)).exit_code == 0
+    assert entries(file.read_bytes()) == ["Neap tide", "Spring tide"]
+    write(db, 9, "Ebb tide", "Low.")
+    refused = run("searches", "run", "tides", "--atom", str(tmp_path / "none" / "feed.xml"))
+    assert (refused.exit_code, fault(refused)) == (1, f"OutputNotWritable {tmp_path / 'none' / 'feed.xml'}")
+    assert [one["id"] for one in json.loads(run("searches", "run", "tides", "--json").stdout)["new"]] == [9]
+
+
+def test_near_copies_are_counted_and_named_beneath(db: Database, run: Run) -> None:
+    for number, site in ((7, "harbour.example"), (8, "notes.example/blog")):
+        write(db, number, f"Ferry {number}", "Aground.", site=site)
+    with beside(db) as other:
+        other.execute("insert into clusters (id, source_id, size, since) values (1, 7, 2, '')")
+        other.execute("update articles set cluster_id = 1 where id in (7, 8)")
+    shown = run("search", "ferry", "--fold", "cluster").stdout
+    assert shown.startswith("1 ")
+    assert "notes.example/blog (8)" in shown
+    hit = json.loads(run("search", "ferry", "--fold", "cluster", "--json").stdout)[0]
+    assert hit["folded"] == [{"id": 8, "site": "notes.example/blog", "title": "Ferry 8", "published": None}]
+    assert len(json.loads(run("search", "ferry", "--json").stdout)) == 2
+    rows = list(csv.DictReader(io.StringIO(run("search", "ferry", "--fold", "cluster", "--csv").stdout)))
+    assert json.loads(rows[0]["folded"])[0]["id"] == 8
+    counts = json.loads(run("search", "ferry", "--fold", "cluster", "--facets", "--json").stdout)
+    assert counts["site"] == {"harbour.example": 1}
+    for words, count in (((), 2), (("--fold", "cluster"), 1), (("--fold",), 2), (("--fold", "none"), 2)):
+        assert len(run("export", "ferry", *words).stdout.splitlines()) == count, words
+
+
+def test_stems_and_likeness_in_every_command(db: Database, run: Run) -> None:
+    write(db, 7, "Tidal tables", "The harbour master printed them, new, for the café quay.")
+    assert [one["id"] for one in json.loads(run("search", "print", "--stem", "--json").stdout)] == [1, 7]
+    assert [json.loads(one)["id"] for one in run("export", "stem:prints").stdout.splitlines()] == [1, 7]
+    assert [one["id"] for one in json.loads(run("search", "--like", "1", "--json").stdout)] == [7, 2]
+    assert [line for line in run("cite", "--query", "like:1").stdout.splitlines() if line.startswith("@")] == [
+        "@misc{a-7,",
+        "@misc{berg2024-2,",
+    ]
+
+
+def test_a_citation_of_several_and_of_a_version(db: Database, run: Run) -> None:
+    keys = [one["id"] for one in json.loads(run("cite", "2", "1", "2", "--style", "csl-json").stdout)]
+    assert keys == ["berg2024-2", "kruger2024-1"]
+    found = json.loads(run("cite", "2", "--query", "tide", "--style", "csl-json").stdout)
+    assert [one["id"] for one in found] == ["berg2024-2", "kruger2024-1"]
+    first = run("cite", "1", "--revision", "1").stdout
+    assert "@misc{kruger2024-1-r1," in first
+    assert "{{Tide tables}}" in first
+    assert all(part in first for part in ("2024-05-01T12:00:00Z", "sha1:AAA"))
+    nothing = run("cite", "--query", "zebra", "--style", "csl-json")
+    assert (nothing.exit_code, nothing.stdout) == (0, "[]\n")

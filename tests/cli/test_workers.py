@@ -1,0 +1,240 @@
+"""Several sites in several processes: what a person sees and what is stored is as from one, whatever dies meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import pty
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from archiver.errors import ArchiveInUse, BadSetting
+from archiver.scheduling import process_pool
+from archiver.scheduling.crawl_plan import CrawlOrder, CrawlPlan, by_host, cores
+from archiver.storage.locks import lock_site
+from tests.faults.sound import flaws
+from tests.spiders.crawling import rows
+from tests.spiders.site_server import Answer, Pages, SiteServer, home, page, serving
+from tests.waiting import PATIENCE, until
+
+several = pytest.mark.skipif(
+    cores() < 2 or not Path("/proc/self/fd").is_dir(), reason="takes two cores, and /proc to see who does what"
+)
+ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")} | {"NO_COLOR": "1"}
+
+
+def blog(name: str, posts: int, seconds: float = 0.0) -> Pages:
+    """A site whose posts each take so long to come."""
+
+    def post(number: int) -> Callable[[], Answer]:
+        def answer() -> Answer:
+            time.sleep(seconds)
+            return page(f"{name} {number}", f"What {name} has to tell about number {number}. " * 9)
+
+        return answer
+
+    names = [f"/post-{n}/" for n in range(posts)]
+    return {"/": home(*names), **{path: post(n) for n, path in enumerate(names)}}
+
+
+Serve = Callable[..., SiteServer]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    with ExitStack() as stack:
+        yield lambda *words, **more: stack.enter_context(serving(blog(*words, **more)))
+
+
+def begin(archive: Path, *sites: SiteServer, words: tuple[str, ...] = (), **options: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "archiver", "crawl", *(site.url for site in sites), "--archive", str(archive)]
+    given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, **options}
+    return subprocess.Popen([*command, *words], text=True, env=ENVIRONMENT, **given)  # type: ignore[call-overload]
+
+
+def under_way(*sites: SiteServer, posts: int = 5) -> Callable[[], bool]:
+    return lambda: all(sum(r.startswith("/post-") for r in site.requests) >= posts for site in sites)
+
+
+def processes_of(parent: int) -> list[int]:
+    """The processes that crawl for this one: its server has forked them."""
+    return [
+        pid
+        for server in children(parent)
+        if b"forkserver" in Path(f"/proc/{server}/cmdline").read_bytes()
+        for pid in children(server)
+    ]
+
+
+def children(parent: int) -> list[int]:
+    return [*map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split())]
+
+
+def writer_of(process: subprocess.Popen[str], site: SiteServer) -> int:
+    """Which of its processes writes this site's WARC file."""
+    name = f"-{name_of(site).rpartition(':')[2]}-"
+    return next(
+        pid
+        for pid in processes_of(process.pid)
+        for fd in Path(f"/proc/{pid}/fd").iterdir()
+        if fd.readlink().suffix == ".gz" and name in fd.readlink().name
+    )
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def name_of(site: SiteServer) -> str:
+    return site.url.split("/")[2]
+
+
+def in_order(archive: Path, *sites: SiteServer) -> list[int]:
+    """How many articles of each site are stored."""
+    counts = dict(rows(archive, "select site, count(*) from articles group by site"))
+    return [counts.get(name_of(site), 0) for site in sites]
+
+
+@several
+def test_a_killed_process_is_one_failed_result_and_keeps_no_other_site(serve: Serve, tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    long, none = serve("Long", 400, seconds=0.2), serve("None", 0)
+    other, later = serve("Other", 20, seconds=0.2), serve("Later", 5)
+    none.pages["/"] = Answer(b"", 404)
+    process = begin(archive, long, none, other, later, words=("--json", "--workers", "2"))
+    until(under_way(long, other))
+    until(under_way(long, posts=40))  # two seconds of its own: what a process has done is passed on once a second
+    os.kill(writer_of(process, long), signal.SIGKILL)
+    out, err = process.communicate(timeout=PATIENCE)
+    results = json.loads(out)
+    assert process.returncode == 1
+    assert [r["url"] for r in results] == [site.url for site in (long, none, other, later)]
+    assert [r["outcome"] for r in results] == ["failed", "failed", "finished", "finished"]
+    assert 0 < results[0]["requests"] < 400
+    assert [r["new"] for r in results[1:]] == [0, 20, 5]
+    killed, missing = err.splitlines()
+    assert long.url in killed
+    assert "signal 9" in killed
+    assert none.url in missing
+    assert "404" in missing
+    assert in_order(archive, other, later) == [20, 5]
+
+
+@several
+@pytest.mark.parametrize("terminal", [False, True], ids=["SIGTERM to the command", "Ctrl-C at a terminal"])
+def test_a_signal_ends_all_processes_and_what_they_have_is_kept(serve: Serve, tmp_path: Path, terminal: bool) -> None:
+    """A terminal and a service manager send it to every process, `kill` to the one that was started."""
+    archive = tmp_path / "a.db"
+    sites = [serve(name, 60, seconds=0.2) for name in ("One", "Two", "Three")]
+    leader, follower = pty.openpty()
+    process = begin(
+        archive,
+        *sites,
+        words=("--workers", "2"),
+        start_new_session=True,
+        stderr=follower if terminal else subprocess.PIPE,
+    )
+    os.close(follower)
+    until(under_way(*sites[:2]))
+    workers = processes_of(process.pid)
+    assert len(workers) == 2
+    assert {lock.read_text() for lock in tmp_path.glob(".*.lock")} == {str(process.pid)}
+    if terminal:
+        os.killpg(process.pid, signal.SIGINT)
+    else:
+        process.terminate()
+    out, err = process.communicate(timeout=PATIENCE)
+    screen = os.read(leader, 65536).decode() if terminal else ""
+    os.close(leader)
+    assert process.returncode == 128 + (signal.SIGINT if terminal else signal.SIGTERM)
+
+    assert not any(map(is_alive, workers))
+    summaries = [line.split(": ")[0] for line in out.splitlines() if not line.startswith(" ")]
+    assert summaries == [name_of(sites[0]), name_of(sites[1]), sites[2].url]
+    assert rows(archive, "select outcome from runs") == [("interrupted",), ("interrupted",)]
+    stored = in_order(archive, *sites)
+    assert all(0 < count < 60 for count in stored[:2])
+    assert stored[2] == 0
+    assert flaws(archive) == []
+    if terminal:
+        assert all(f"{name_of(site)} " in screen for site in sites[:2])
+        assert "Traceback" not in screen
+    else:
+        assert sorted(err.splitlines()) == sorted(f"{name_of(site)}: crawl begins" for site in sites[:2])
+
+
+@several
+def test_without_the_command_nobody_crawls_on_and_what_was_torn_is_mended(serve: Serve, tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    one, two = serve("One", 50, seconds=0.15), serve("Two", 50, seconds=0.15)
+    process = begin(archive, one, two)
+    until(under_way(one, two))
+    workers = processes_of(process.pid)
+    process.kill()
+    process.communicate()
+    until(lambda: not any(map(is_alive, workers)))
+    assert rows(archive, "select outcome from runs") == [("interrupted",), ("interrupted",)]
+    assert flaws(archive) == []
+
+    # And now all of them, in the midst of writing; what one has torn is mended while another writes.
+    asked = len(one.requests), len(two.requests)
+    process = begin(archive, one, two, start_new_session=True)
+    until(lambda: len(one.requests) > asked[0] + 8 and len(two.requests) > asked[1] + 8)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    files = (archive.parent / "warc").glob("*.warc.gz")
+    torn = [file for file in files if not file.with_name(file.name.replace(".warc.gz", ".cdxj")).exists()]
+    assert len(torn) == 2
+    os.truncate(torn[0], torn[0].stat().st_size - 99)
+    for site, name in ((one, "One"), (two, "Two")):
+        site.pages |= blog(name, 50)
+    last = begin(archive, one, two)
+    err = last.communicate(timeout=PATIENCE)[1]
+    assert last.returncode == 0, err
+    assert f"warc/{torn[0].name}" in err
+    assert in_order(archive, one, two) == [50, 50]
+    assert flaws(archive) == []
+
+
+def test_a_free_process_takes_the_next_host_and_sites_on_one_host_go_one_after_the_other(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a site that another command crawls is left alone, and told of when all else is done."""
+    archive = tmp_path / "a.db"
+    monkeypatch.setattr(process_pool, "cores", lambda: 2)
+    long, *short = serve("Long", 32, seconds=0.3), *(serve(f"Short {n}", 2) for n in range(3))
+    plans = [CrawlPlan(site.url, 0.0, "") for site in (long, *short)]
+    plans.insert(1, CrawlPlan(f"{long.url}post-3/", 0.0, ""))
+    assert [len(host) for host in by_host(plans)] == [2, 1, 1, 1]
+    with lock_site(archive, name_of(short[1])):
+        results, _ = process_pool.run_plans(plans, CrawlOrder(archive, quiet=True), workers=2)
+    (refused,) = (result for result in results if result.outcome != "finished")
+    assert (refused.site, refused.outcome) == (name_of(short[1]), "waiting")
+    assert f"process {os.getpid()}" in refused.reason
+    runs = {
+        url: times
+        for url, *times in rows(
+            archive, "select start_url, started_at, finished_at from runs join sites on sites.id = site_id"
+        )
+    }
+    assert set(runs) == {plan.url for plan in plans} - {short[1].url}
+    assert runs[plans[1].url][0] >= runs[long.url][1]
+    assert runs[short[2].url][1] < runs[long.url][1]
+    assert in_order(archive, long, *short) == [32, 2, 0, 2]
+
+
+def test_errors_are_handed_over_as_they_are() -> None:
+    for error in (ArchiveInUse("a.db", "process 7"), BadSetting("delay", "it is negative")):
+        other = pickle.loads(pickle.dumps(error))
+        assert (type(other), other.subject, str(other)) == (type(error), error.subject, str(error))

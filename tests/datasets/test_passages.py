@@ -1,0 +1,152 @@
+"""No passage of a text that is withheld stands in any file, whichever article, version or field it would be told by."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from archiver.datasets import leak_check
+from archiver.datasets.ngrams import RUN, of_text, runs, words_of_text
+from archiver.items import GeoTag, UsageStatement
+from tests.datasets.published import CC_BY, NEAR, Post, leaked, make, publish, rows, text, told
+
+OTHER = "https://notes.example/blog/"
+CHINESE = "深度学习笔记今天我们学习机器学习的基础知识模型使用技术。" * 4
+
+
+def passage(number: int, sentence: int = 0, count: int = 9) -> str:
+    """Some words out of a sentence of a text, in capitals and with other signs between."""
+    return " - ".join(text(number).replace("\n\n", " ").split(". ")[sentence].split()[2 : 2 + count]).upper()
+
+
+RESERVED = (UsageStatement("file", "tdm-reservation", "1"),)
+POSTS = (
+    Post(1, title=passage(2)),
+    Post(2, title="A headline of more than eight words that stands in no text at all"),
+    Post(
+        3,
+        tags=("tides", passage(2, 1)),
+        authors=("Ada Berg", passage(2, 2)),
+        language="en",
+        geotags=(GeoTag(50.0, 4.0, passage(6, 1), passage(6, 2), "content", "geo.position", 0.1),),
+    ),
+    Post(4, title=passage(50)),
+    Post(4, day=2, title="Day 4", body=text(40)),
+    Post(5, body=text(50)),
+    Post(5, day=3, body=text(51), title=passage(40, 3)),
+    Post(6, rights=RESERVED, title="Day 6"),
+    Post(7, title=passage(6, 3)),
+    Post(8, title=f"Day 8: {passage(8)}"),
+    Post(9, title="今天我们学习机器学习的基础", site=OTHER),
+    Post(10, body=CHINESE, language="zh", site=OTHER),
+    Post(
+        11,
+        body=f"{passage(2, 4, 12)} and so on. {text(11)}",
+        description=passage(6, 4),
+        site=OTHER,
+        rights=(CC_BY, UsageStatement("meta", "robots", "max-snippet: 99")),
+    ),
+    Post(12, body=f"He wrote: {passage(2, 5)}. {text(12)}", title=passage(6, 5), rights=(CC_BY,), site=OTHER),
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("datasets") / "d"
+    archive = make(tmp_path_factory.mktemp("archive") / "archive.db", POSTS, ["https://harbour.example/lost"])
+    done = publish(archive, str(out), "--version", "1.0.0", "--formats", "csv,jsonl,geojson", "--ngrams", "5")
+    assert done.exit_code == 0, done.output
+    return out
+
+
+def test_an_exhaustive_search_finds_no_passage_of_a_withheld_text(folder: Path) -> None:
+    """But for what a text that may be given in full has of it, which is that text's own."""
+    given = {run for own in (POSTS[-1].text, POSTS[-1].title) for run in runs(words_of_text(own))}
+    said = told(folder)
+    found = {(post.url, run) for post in POSTS if post.number < 11 for run in leaked(post.text, said)}
+    assert {run for _, run in found} - given == set()
+    assert {url for url, _ in found} == {POSTS[1].url, next(p.url for p in POSTS if p.number == 6)}, "it finds what is"
+
+
+def test_a_list_that_repeats_a_passage_word_by_word_is_left_out(tmp_path: Path) -> None:
+    """A text that ends with its tags, which stand in a row in JSON Lines, too."""
+    tags = tuple(text(70).split()[:9])
+    archive = make(
+        tmp_path / "archive.db",
+        [
+            Post(1, body=f"{text(1)} Tags: {', '.join(tags)}.", tags=tags),
+            Post(2, tags=tags[:7]),
+            Post(3, tags=tags[::-1]),
+        ],
+    )
+    assert publish(archive, str(tmp_path / "d"), "--version", "1.0.0", "--formats", "jsonl").exit_code == 0
+    found = {row["url"].rsplit("/", 1)[1]: row["tags"] for row in rows(tmp_path / "d", "articles")}
+    assert {name: len(one) for name, one in found.items()} == {"1": 0, "2": 7, "3": 9}
+
+
+def test_only_what_repeats_a_passage_is_left_out(folder: Path) -> None:
+    found = {int(row["url"].rsplit("/", 1)[1]): row for row in rows(folder, "articles")}
+    assert [number for number, row in found.items() if row["title"] is None and row["tier"] == "features"] == [
+        1,
+        5,
+        7,
+        8,
+        9,
+    ]
+    assert found[2]["title"] == POSTS[1].title
+    assert found[3]["tags"] == ["tides"]
+    assert found[3]["authors"] == ["Ada Berg"]
+    [place] = rows(folder, "places")
+    assert (place["latitude"], place["placename"], place["region"]) == (50.0, None, None)
+    assert found[11]["tier"] == "excerpt"
+    assert found[11]["excerpt"] is None
+    assert found[11]["description"] is None
+    assert found[12]["title"] == POSTS[-1].title
+    assert found[12]["body"] == POSTS[-1].text
+    versions = {(row["id"], row["revision"]): row["title"] for row in rows(folder, "revisions")}
+    assert versions[found[4]["id"], 1] is None
+    assert versions[found[4]["id"], 2] == "Day 4"
+
+
+@pytest.mark.parametrize("batch", [1 << 8, 1 << 17])
+def test_hashes_of_many_texts_are_those_of_each(batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leak_check, "BATCH", batch)
+    texts = [text(n, random.Random(n).choice((1, 2, 30))) for n in range(40)] + ["", "one two", CHINESE, "ÀÉ " * 20]
+    together = {one for part in leak_check.hashed(texts) for one in part.to_pylist()}
+    assert together == {one for whole in texts for one in of_text(whole, RUN)}
+    assert len(together) == len({run for whole in texts for run in runs(words_of_text(whole))})
+
+
+def test_passages_are_found_however_many_are_looked_for_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [text(n) for n in range(30)]
+    asked = [passage(n, n % 7) for n in range(0, 60, 2)]
+    found = []
+    for sought, held in ((1, 1), (20, 50), (1_000_000, 500_000)):
+        monkeypatch.setattr(leak_check, "_SOUGHT", sought)
+        monkeypatch.setattr(leak_check, "_HELD", held)
+        shown = leak_check.shown(iter(asked), lambda: iter(texts))
+        found.append([shown.repeats(one) for one in asked])
+        assert not leak_check.shown(iter(asked), lambda: iter([]))
+        assert not leak_check.shown(iter([]), lambda: iter(texts))
+    assert found[0] == found[1] == found[2] == [n < 30 for n in range(0, 60, 2)]
+
+
+def test_of_copies_equal_and_near_one_is_counted_so_that_they_do_not_give_their_text_back(tmp_path: Path) -> None:
+    """Seven sites have the text of the first, or most of it; seven others share a phrase with it."""
+    shared = " the keeper of the harbour light "
+    copies = [
+        Post(1, site=f"https://copy{n}.example/", day=n, body=text(1) + shared + (NEAR if n % 2 else ""))
+        for n in range(7)
+    ]
+    others = [Post(10 + n, body=text(10 + n) + shared, published="2024-03-01T09:00:00+01:00") for n in range(7)]
+    archive = make(tmp_path / "archive" / "archive.db", [*copies, *others])
+    done = publish(archive, str(tmp_path / "d"), "--version", "1.0.0", "--ngrams", "5")
+    assert done.exit_code == 0, done.output
+    found = {row["ngram"]: row["articles"] for row in rows(tmp_path / "d", "ngrams")}
+    assert found["the keeper of the harbour"] == found["keeper of the harbour light"] == 8
+    assert [ngram for ngram in found if len(ngram.split()) == 5] == [
+        "keeper of the harbour light",
+        "the keeper of the harbour",
+    ]

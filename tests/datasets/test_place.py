@@ -1,0 +1,128 @@
+"""Where a dataset is put, and what is told of a folder that is not as a build leaves it."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from archiver.errors import NotASnapshot, SnapshotRefused
+from tests.datasets.published import POSTS, contents, make, publish
+from tests.runner import failure, fault
+
+FIRST = ("--version", "1.0.0")
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(tmp_path_factory.mktemp("archive") / "archive.db", POSTS[:3])
+
+
+@pytest.fixture(scope="module")
+def built(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("datasets") / "d"
+    assert publish(archive, str(folder), *FIRST).exit_code == 0
+    return folder
+
+
+@pytest.fixture
+def copy(built: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(built, tmp_path / "d"))
+
+
+def test_where_a_link_leads_is_replaced_and_not_the_link(archive: Path, copy: Path, tmp_path: Path) -> None:
+    (tmp_path / "latest").symlink_to("d")
+    (tmp_path / "next").symlink_to("e")
+    before = contents(copy)
+    done = publish(archive, str(tmp_path / "latest"), *FIRST, "--ngrams", "0", "--replace")
+    assert done.exit_code == 0, done.output
+    assert contents(copy) != before
+    assert publish(archive, str(tmp_path / "next"), *FIRST).exit_code == 0
+    assert contents(tmp_path / "e") == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["d", "e", "latest", "next"]
+    assert (tmp_path / "latest").is_symlink()
+    assert (tmp_path / "next").is_symlink()
+
+
+def test_what_can_not_be_put_in_place_is_told_before_it_is_built(
+    archive: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(copy)
+    monkeypatch.chdir(copy / "data")
+    for name in (".", ".."):
+        done = publish(archive, name, *FIRST, "--replace")
+        assert done.exit_code == 1
+        assert isinstance(failure(done), SnapshotRefused)
+    mounted = publish(archive, "/proc", *FIRST)
+    assert mounted.exit_code == 1
+    assert isinstance(failure(mounted), SnapshotRefused)
+    assert contents(copy) == before
+    assert [p.name for p in copy.parent.iterdir()] == ["d"]
+
+
+def test_what_a_build_that_was_killed_had_put_aside_goes_back(archive: Path, copy: Path) -> None:
+    aside = copy.with_name(".d.unfinished.old")
+    before = contents(copy)
+    copy.rename(aside)
+    done = publish(archive, str(copy), *FIRST, "--ngrams", "0")
+    assert done.exit_code == 1
+    assert isinstance(failure(done), SnapshotRefused)
+    assert contents(copy) == before
+    shutil.copytree(copy, aside)
+    assert publish(archive, str(copy), *FIRST).exit_code == 0
+    assert [p.name for p in copy.parent.iterdir()] == ["d"]
+
+
+def test_a_build_that_is_told_to_end_leaves_nothing(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archiver.datasets.snapshot.describe", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    done = publish(archive, str(tmp_path / "d"), *FIRST)
+    assert done.exit_code == 143
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("told", [None, [1], {"articles": "x"}])
+def test_a_check_of_counts_that_were_changed_is_no_surprise(archive: Path, copy: Path, told: object) -> None:
+    said = json.loads((copy / "rebuild.json").read_text())
+    said["rows"] = told
+    (copy / "rebuild.json").write_text(json.dumps(said))
+    found = publish(archive, "--check", str(copy), "--json")
+    assert found.exit_code == 1, found.output
+    assert any("articles" in one and " 3 " in one for one in json.loads(found.stdout)["findings"])
+    del said["rows"]
+    (copy / "rebuild.json").write_text(json.dumps(said))
+    assert publish(archive, "--check", str(copy), "--json").exit_code == 1
+
+
+def test_a_file_that_can_not_be_read_is_found_and_told(archive: Path, copy: Path, tmp_path: Path) -> None:
+    unreadable = "/proc/self/mem"  # whoever asks
+    for name in ("README.md", "data/captures.parquet"):
+        (copy / name).unlink()
+        (copy / name).symlink_to(unreadable)
+    found = publish(archive, "--check", str(copy))
+    assert found.exit_code == 1
+    assert all(part in found.output for part in ("README.md", os.strerror(errno.EIO)))
+    (copy / "rebuild.json").unlink()
+    (copy / "rebuild.json").symlink_to(unreadable)
+    found = publish(archive, "--check", str(copy))
+    assert found.exit_code == 1
+    assert isinstance(failure(found), NotASnapshot)
+    assert "rebuild.json" in found.output
+
+
+@pytest.mark.parametrize("table", [b"PAR1", None], ids=["broken", "missing"])
+def test_a_version_before_that_is_damaged_is_named(
+    archive: Path, copy: Path, tmp_path: Path, table: bytes | None
+) -> None:
+    (copy / "data" / "articles.parquet").unlink()
+    if table:
+        (copy / "data" / "articles.parquet").write_bytes(table)
+    done = publish(archive, str(tmp_path / "e"), "--version", "1.1.0", "--previous", str(copy))
+    assert (done.exit_code, fault(done)) == (1, f"NotASnapshot {copy}")
+    assert [p.name for p in tmp_path.iterdir()] == ["d"]

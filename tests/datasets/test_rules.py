@@ -1,0 +1,75 @@
+"""The rule file: what is wrong in one is told, and what people write is understood as catalogues take it."""
+
+from __future__ import annotations
+
+import pytest
+
+from archiver.datasets.publication_rules import Tier, is_listed, licence_url, of_licence, parse_publication_rules, spdx
+from archiver.errors import BadPublishRules
+
+
+@pytest.mark.parametrize(
+    ("toml", "names"),
+    [
+        ("rule = 1", "[[rule]]"),
+        ("[[rule]]\nsite = 'a'", ""),
+        ("[[rule]]\ntier = 'most'", "reference, features"),
+        ("[[rule]]\nsit = 'a'\ntier = 'full'", "'sit'"),
+        ("[[rule]]\ngeo = 'no'", "geo"),
+        ("[[rule]]\npermission = 'x'", "tier"),
+        ("[dataset]\ntitel = 'x'", "'titel'"),
+        ("[dataset]\ncreators = ['me']", "{ name ="),
+        ("[dataset]\nkeywords = [1]", "keywords"),
+        ("[dataset]\ncreators = [{name = 'Ada', orcid = 5}]", "orcid"),
+        ("[dataset]\ncreators = [{name = 'Ada', orcid = '0000-0002-1825-0098'}]", "0000-0002-1825-0097"),
+        ("[dataset]\ncreators = [{name = ' '}]", "name"),
+        ("[dataset]\ndoi = 'soon'", "doi"),
+        ("[dataset]\nurl = 'harbour.example'", "https://"),
+        ("[dataset]\nlicence = 'All rights reserved'", "CC-BY-4.0"),
+    ],
+)
+def test_rules_that_are_none_are_refused_with_what_is_wrong(toml: str, names: str) -> None:
+    with pytest.raises(BadPublishRules) as error:
+        parse_publication_rules(toml, "r.toml")
+    assert error.value.subject == "r.toml"
+    assert names in str(error.value)
+
+
+def test_what_a_dataset_is_called_is_told_as_catalogues_take_it() -> None:
+    told = parse_publication_rules(
+        """[dataset]
+        title = " Harbour "
+        doi = "https://doi.org/10.1234/Harbour"
+        keywords = ["tides", " tides ", ""]
+        creators = [{ name = "Ada", orcid = "https://orcid.org/0000-0002-1694-233x/" }, { name = "B" }, { name = "B" }]
+        """,
+        "r.toml",
+    ).dataset
+    assert told["doi"] == "10.1234/Harbour"
+    assert told["keywords"] == ["tides"]
+    assert told["title"] == "Harbour"
+    assert told["creators"] == [{"name": "Ada", "orcid": "0000-0002-1694-233X"}, {"name": "B"}]
+    assert parse_publication_rules("[dataset]\ndoi = 'doi:10.1234/x'", "r.toml").dataset["doi"] == "10.1234/x"
+
+
+@pytest.mark.parametrize(
+    ("said", "identifier", "at", "tier"),
+    [
+        ("CC BY 4.0", "CC-BY-4.0", "https://spdx.org/licenses/CC-BY-4.0.html", Tier.FULL),
+        ("cc-by-nc-nd-3.0", "CC-BY-NC-ND-3.0", "https://spdx.org/licenses/CC-BY-NC-ND-3.0.html", Tier.EXCERPT),
+        (
+            "//creativecommons.org/licenses/by/4.0/",
+            "CC-BY-4.0",
+            "https://creativecommons.org/licenses/by/4.0/",
+            Tier.FULL,
+        ),
+        ("https://spdx.org/licenses/ODbL-1.0.html", "ODbL-1.0", "https://spdx.org/licenses/ODbL-1.0.html", Tier.FULL),
+        ("odbl-1.0", "ODbL-1.0", "https://spdx.org/licenses/ODbL-1.0.html", Tier.FULL),
+        ("https://x.example/a b", "", "https://x.example/a%20b", None),
+        ("All rights reserved", "", "", None),
+        ("Not CC BY 4.0", "", "", None),
+    ],
+)
+def test_licences_are_known_as_people_write_them(said: str, identifier: str, at: str, tier: Tier | None) -> None:
+    assert (spdx(said), licence_url(said), of_licence(said)) == (identifier, at, tier)
+    assert is_listed(identifier) is bool(identifier)

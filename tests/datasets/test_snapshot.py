@@ -1,0 +1,353 @@
+"""Snapshots: the same bytes whenever they are built, a folder that is whole or not there, and what checks it."""
+
+from __future__ import annotations
+
+import json
+import random
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from archiver.datasets.dataset_card import DatasetFile
+from archiver.datasets.dataset_metadata import describe
+from archiver.errors import SnapshotRefused
+from tests.datasets.published import FREE, POSTS, Post, contents, make, publish, rows
+from tests.runner import failure, fault
+
+ROOT = Path(__file__).parents[2]
+MISSING = ("https://harbour.example/lost", "https://harbour.example/lost-too")
+ALL = ("--formats", "csv,jsonl,geojson", "--splits", "train=80,validation=10,test=10")
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(tmp_path_factory.mktemp("archive") / "archive.db", POSTS, MISSING)
+
+
+@pytest.fixture(scope="module")
+def free(tmp_path_factory: pytest.TempPathFactory) -> str:
+    file = tmp_path_factory.mktemp("rules") / "rules.toml"
+    file.write_text(FREE)
+    return str(file)
+
+
+@pytest.fixture(scope="module")
+def built(archive: Path, free: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("datasets") / "one"
+    done = publish(archive, str(folder), "--version", "1.0.0", "--rules", free, *ALL)
+    assert done.exit_code == 0, done.output
+    return folder
+
+
+def other_order() -> list[Post]:
+    """The same visits, of each day in another order."""
+    days: dict[float, list[Post]] = {}
+    for post in POSTS:
+        days.setdefault(post.day, []).append(post)
+    for number, posts in enumerate(days.values()):
+        random.Random(number).shuffle(posts)
+    return [post for day in sorted(days) for post in days[day]]
+
+
+def test_two_builds_are_the_same_bytes_whatever_the_process_the_order_of_storing_zone_locale_and_cores(
+    built: Path, free: str, tmp_path: Path
+) -> None:
+    other = make(tmp_path / "other" / "archive.db", other_order(), reversed(MISSING))
+    code = (
+        "import os, sys; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+        "from archiver.cli.main import cli; cli(sys.argv[1:])"
+    )
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            code,
+            "publish",
+            str(tmp_path / "two"),
+            "--version",
+            "1.0.0",
+            "--rules",
+            free,
+            *ALL,
+            "--archive",
+            str(other),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={"PATH": "/usr/bin:/bin", "PYTHONHASHSEED": "7", "TZ": "Asia/Kathmandu", "LC_ALL": "tr_TR.UTF-8"},
+    )
+    assert done.returncode == 0, done.stderr
+    one, two = contents(built), contents(tmp_path / "two")
+    assert list(one) == list(two)
+    assert [name for name in one if one[name] != two[name]] == []
+
+
+def test_a_snapshot_says_what_was_found(built: Path) -> None:
+    articles = {row["url"]: row for row in rows(built, "articles")}
+    first, gone = articles["https://harbour.example/1"], articles["https://harbour.example/2"]
+    assert first["title"] == "Day 1, corrected"
+    assert first["revision"] == 2
+    assert first["body"].endswith("Corrected since.")
+    assert gone["gone_at"].startswith("2024-05-07")
+    assert [row["site"] for row in rows(built, "articles")] == sorted(row["site"] for row in articles.values())
+    assert articles["https://notes.example/blog/7"]["duplicate_of"] == gone["id"]
+    assert articles["https://notes.example/blog/6"]["cluster_id"] == first["cluster_id"] == first["id"]
+    versions = [row for row in rows(built, "revisions") if row["id"] == first["id"]]
+    assert [(row["revision"], row["title"], bool(row["body"])) for row in versions] == [
+        (1, "Day 1", True),
+        (2, "Day 1, corrected", False),
+    ]
+    assert len([row for row in rows(built, "captures") if row["id"] == first["id"]]) == 2
+    assert [row["url"] for row in rows(built, "missing")] == sorted(MISSING)
+    assert [(row["id"], row["placename"]) for row in rows(built, "places")] == [(first["id"], "Lighthouse")]
+    [feature] = json.loads((built / "data" / "places.geojson").read_text())["features"]
+    assert feature["id"] == first["id"]
+    assert feature["geometry"]["coordinates"] == [-5.5, 50.1]
+
+
+def test_an_earlier_cut_off_is_as_the_archive_was_then(archive: Path, free: str, tmp_path: Path) -> None:
+    early = make(tmp_path / "early" / "archive.db", [post for post in POSTS if post.day < 3], MISSING)
+    for name, source in (("then", early), ("now", archive)):
+        done = publish(source, str(tmp_path / name), "--version", "1.0.0", "--rules", free, "--cutoff", "2024-05-03")
+        assert done.exit_code == 0, done.output
+    then, now = contents(tmp_path / "then"), contents(tmp_path / "now")
+    assert [name for name in then if then[name] != now.get(name)] == []
+
+
+def test_a_snapshot_is_built_again_from_what_it_says_of_itself(archive: Path, built: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    for name, data in contents(built).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    before = contents(folder)
+    (folder / "data" / "articles.parquet").write_bytes(b"PAR1")
+    done = publish(archive, str(folder), "--rebuild")
+    assert done.exit_code == 0, done.output
+    assert contents(folder) == before
+
+
+def test_a_query_and_options_narrow_it(archive: Path, tmp_path: Path) -> None:
+    done = publish(archive, str(tmp_path / "d"), "day", "--site", "notes.example/blog", "--version", "0.1.0")
+    assert done.exit_code == 0, done.output
+    assert {row["site"] for row in rows(tmp_path / "d", "articles")} == {"notes.example/blog"}
+    assert json.loads((tmp_path / "d" / "rebuild.json").read_text())["request"]["query"] == {
+        "text": "day",
+        "site": ["notes.example/blog"],
+    }
+
+
+def test_partitions_hold_the_same_rows(archive: Path, built: Path, free: str, tmp_path: Path) -> None:
+    done = publish(
+        archive,
+        str(tmp_path / "d"),
+        "--version",
+        "1.0.0",
+        "--rules",
+        free,
+        "--partition",
+        "year",
+        "--splits",
+        "train=80,validation=10,test=10",
+    )
+    assert done.exit_code == 0, done.output
+    assert sorted(p.name for p in (tmp_path / "d/data/articles").iterdir()) == ["2023.parquet", "2024.parquet"]
+    assert sorted(map(str, rows(tmp_path / "d", "articles"))) == sorted(map(str, rows(built, "articles")))
+    assert publish(archive, "--check", str(tmp_path / "d")).exit_code == 0
+
+
+def test_archives_of_different_sites_make_one_dataset_without_being_merged(
+    built: Path, free: str, tmp_path: Path
+) -> None:
+    parts = [
+        make(tmp_path / str(n) / "archive.db", [p for p in POSTS if p.site == site], MISSING if not n else ())
+        for n, site in enumerate(dict.fromkeys(post.site for post in POSTS))
+    ]
+    done = publish(parts, str(tmp_path / "d"), "--version", "1.0.0", "--rules", free)
+    assert done.exit_code == 0, done.output
+    assert [r["id"] for r in rows(tmp_path / "d", "articles")] == [r["id"] for r in rows(built, "articles")]
+    assert [r["id"] for r in rows(tmp_path / "d", "revisions")] == [r["id"] for r in rows(built, "revisions")]
+    twice = publish([parts[0], parts[0]], str(tmp_path / "e"), "--version", "1.0.0")
+    assert twice.exit_code == 1
+    assert isinstance(failure(twice), SnapshotRefused)
+    assert "harbour.example" in twice.output
+
+
+def test_check_names_what_is_not_as_it_was_published(archive: Path, built: Path, tmp_path: Path) -> None:
+    assert publish(archive, "--check", str(built)).exit_code == 0
+    folder = tmp_path / "d"
+    for name, data in contents(built).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    (folder / "data" / "places.parquet").write_bytes((folder / "data" / "captures.parquet").read_bytes())
+    (folder / "data" / "missing.csv.gz").unlink()
+    (folder / "extra.txt").write_text("x")
+    found = publish(archive, "--check", str(folder), "--json")
+    assert found.exit_code == 1
+    findings = json.loads(found.stdout)["findings"]
+    named = {name: [one for one in findings if name in one] for name in ("missing.csv.gz", "extra.txt", "places")}
+    assert [len(named[name]) for name in ("missing.csv.gz", "extra.txt")] == [1, 1]
+    assert len(named["places"]) >= 2, "its digest and its columns"
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "error"),
+    [
+        (["{}/d", "--version", "1.0"], 2, "UsageError --version"),
+        (["{}/d", "--version", "1.0.0-01..x"], 2, "UsageError --version"),
+        (["{}/d", "nowhereword", "--version", "1.0.0"], 1, "NothingToPublish"),
+        (["{}/d", "--version", "1.0.0", "--cutoff", "1999"], 1, "NothingToPublish"),
+        (["{}/d", "--version", "1.0.0", "--formats", "xlsx"], 2, "UsageError"),
+        (["{}/d", "--version", "1.0.0", "--splits", "train=80"], 2, "BadSplits"),
+        (["{}/none/d", "--version", "1.0.0"], 1, "SnapshotRefused {}/none/d"),
+        (["{}/file", "--version", "1.0.0"], 1, "SnapshotRefused {}/file"),
+        (["{}/other", "--version", "1.0.0"], 1, "SnapshotRefused {}/other"),
+        (["{}/d", "--version", "1.0.0", "--rules", "{}/file"], 2, "BadPublishRules {}/file"),
+        (["--check", "{}/other"], 1, "NotASnapshot {}/other"),
+        (["--check", "{}/other", "--version", "1.0.0"], 2, "UsageError --check --version"),
+        (["--check", "--rebuild", "{}/other"], 2, "UsageError --check --rebuild"),
+        (["{}/d", "--explain", "1"], 2, "UsageError --explain"),
+        (["{}/d", "--chek"], 2, "NoSuchOption --chek"),
+    ],
+)
+def test_bad_input_is_an_error_and_leaves_nothing(
+    archive: Path, tmp_path: Path, args: list[str], code: int, error: str
+) -> None:
+    (tmp_path / "file").write_text("what = is = this")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.tex").write_text("mine")
+    done = publish(archive, *(arg.format(tmp_path) for arg in args))
+    assert done.exit_code == code, done.output
+    assert fault(done).startswith(error.format(tmp_path))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "other"]
+
+
+def test_a_folder_of_another_version_or_other_content_is_left_as_it_is(
+    archive: Path, built: Path, free: str, tmp_path: Path
+) -> None:
+    before = contents(built)
+    other = publish(archive, str(built), "--version", "1.1.0")
+    assert other.exit_code == 1
+    assert isinstance(failure(other), SnapshotRefused)
+    assert "1.0.0" in other.output
+    less = publish(archive, str(built), "--version", "1.0.0")
+    assert less.exit_code == 1
+    assert isinstance(failure(less), SnapshotRefused)
+    assert publish(archive, str(built), "--version", "1.0.0", "--rules", free, *ALL).exit_code == 0
+    assert contents(built) == before
+    assert [p.name for p in built.parent.iterdir()] == [built.name]
+
+
+def test_what_a_killed_build_left_is_taken_away(archive: Path, tmp_path: Path) -> None:
+    (tmp_path / ".d.unfinished" / "data").mkdir(parents=True)
+    (tmp_path / ".d.unfinished" / "data" / "articles.parquet").write_bytes(b"PAR1")
+    assert publish(archive, str(tmp_path / "d"), "--version", "1.0.0").exit_code == 0
+    assert [p.name for p in tmp_path.iterdir()] == ["d"]
+    assert publish(archive, "--check", str(tmp_path / "d")).exit_code == 0
+
+
+def test_a_second_build_is_refused_and_leaves_the_first_alone(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused: list[str] = []
+
+    def meanwhile(*args: Any) -> list[DatasetFile]:
+        for _ in range(2):
+            done = publish(archive, str(tmp_path / "d"), "--version", "1.0.0")
+            assert done.exit_code == 1, done.output
+            refused.append(done.output)
+        return describe(*args)
+
+    monkeypatch.setattr("archiver.datasets.snapshot.describe", meanwhile)
+    first = publish(archive, str(tmp_path / "d"), "--version", "1.0.0")
+    assert first.exit_code == 0, first.output
+    assert len(refused) == 2
+    assert all(refused)
+    assert publish(archive, "--check", str(tmp_path / "d")).exit_code == 0
+    assert [p.name for p in tmp_path.iterdir()] == ["d"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--rules", "{}/strict.toml"], "--rules"),
+        (["--version", "1.0.0"], "--version"),
+        (["--drop-contacts"], "--drop-contacts"),
+        (["day"], ""),
+        (["--site", "harbour.example"], "--site"),
+    ],
+)
+def test_what_a_rebuild_would_not_hear_is_refused(
+    archive: Path, built: Path, tmp_path: Path, words: list[str], told: str
+) -> None:
+    (tmp_path / "strict.toml").write_text('[[rule]]\nsite = "*"\ntier = "reference"\n')
+    before = contents(built)
+    done = publish(archive, str(built), "--rebuild", *(word.format(tmp_path) for word in words))
+    assert done.exit_code == 2
+    assert isinstance(failure(done), click.UsageError)
+    assert told in done.output
+    assert contents(built) == before
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"partition": "foo"},
+        {"cutoff": 5},
+        {"cutoff": "today"},
+        {"version": None},
+        {"formats": "parquet"},
+        {"ngrams": True},
+        {"splits": [["train", 80]]},
+        {"query": {"site": 5}},
+        {"query": {"near": [1]}},
+        {"rules": 3},
+    ],
+)
+def test_a_request_that_is_none_is_told_in_a_sentence(
+    archive: Path, built: Path, tmp_path: Path, asked: dict[str, Any]
+) -> None:
+    told = json.loads((built / "rebuild.json").read_text())
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "rebuild.json").write_text(json.dumps({**told, "request": {**told["request"], **asked}}))
+    done = publish(archive, str(tmp_path / "d"), "--rebuild")
+    assert (done.exit_code, fault(done)) == (1, f"NotASnapshot {tmp_path / 'd'}")
+    assert "rebuild.json" in done.output
+
+
+def test_a_disk_that_fills_up_leaves_what_was_there(free: str, tmp_path: Path) -> None:
+    noise = " ".join(random.Random(7).choices([f"{n:x}" for n in range(10_000)], k=40_000))
+    large = make(tmp_path / "archive" / "archive.db", [Post(1, body=noise)])
+    code = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, resource.RLIM_INFINITY))\n"
+        "from archiver.cli.main import cli; cli(sys.argv[1:])"
+    )
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[1] == resource.RLIM_INFINITY
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            code,
+            "publish",
+            str(tmp_path / "d"),
+            "--version",
+            "1.0.0",
+            "--rules",
+            free,
+            "--archive",
+            str(large),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
+    assert str(tmp_path / "d") in done.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["archive"]

@@ -1,0 +1,105 @@
+"""Splits: shares that hold, clusters that stay whole, and records that stay where they are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archiver.datasets.selection import split_of
+from archiver.datasets.snapshot_request import parse_splits
+from archiver.errors import BadSplits
+from tests.datasets.published import NEAR, Post, contents, make, publish, rows, text
+
+SPLITS = "train=80,validation=10,test=10"
+
+
+def test_the_shares_are_those_that_were_asked_for() -> None:
+    found = Counter(split_of(f"{n:020x}", parse_splits(SPLITS)) for n in range(20_000))
+    assert abs(found["train"] - 16_000) < 300
+    assert abs(found["test"] - 2_000) < 200
+
+
+@given(st.text(max_size=30), st.integers(1, 99))
+def test_a_key_is_in_one_split_and_a_greater_first_share_keeps_what_it_had(key: str, share: int) -> None:
+    narrow = split_of(key, (("a", share), ("b", 100 - share)))
+    wide = split_of(key, (("a", share + 1), ("b", 99 - share)))
+    assert narrow == wide or (narrow, wide) == ("b", "a")
+
+
+@pytest.mark.parametrize("said", ["train=80", "train=80,test=10", "train=50,train=50", "train", "Train=100", "a=101"])
+def test_splits_that_are_none_are_refused(said: str) -> None:
+    with pytest.raises(BadSplits):
+        parse_splits(said)
+
+
+def splits(archive: Path, folder: Path) -> dict[str, str]:
+    done = publish(archive, str(folder), "--version", "1.0.0", "--splits", SPLITS)
+    assert done.exit_code == 0, done.output
+    return {row["url"]: row["split"] for row in rows(folder, "articles")}
+
+
+def test_a_cluster_is_never_divided_and_what_is_added_moves_nothing(tmp_path: Path) -> None:
+    """Of thirty texts each has a near copy or an equal one on another site, added later, which a query finds alone."""
+    other = "https://notes.example/blog/"
+    first = [Post(n, day=n / 100) for n in range(1, 31)]
+    copies = [
+        Post(100 + n, body=text(n) + (NEAR if n % 2 else ""), site=other, day=2, published="2020-01-01T00:00:00+00:00")
+        for n in range(1, 31)
+    ]
+    before = splits(make(tmp_path / "1" / "archive.db", first), tmp_path / "a")
+    grown = make(tmp_path / "2" / "archive.db", [*first, *copies])
+    after = splits(grown, tmp_path / "b")
+    assert len(set(before.values())) > 1
+    assert len(after) == 60
+    assert {url: after[url] for url in before} == before
+    assert {url: after[f"{other}{100 + int(url.rsplit('/', 1)[1])}"] for url in before} == before
+    done = publish(grown, str(tmp_path / "c"), "--site", "notes.example/blog", "--version", "1.0.0", "--splits", SPLITS)
+    assert done.exit_code == 0, done.output
+    assert {row["url"]: row["split"] for row in rows(tmp_path / "c", "articles")} == {
+        url: split for url, split in after.items() if url.startswith(other)
+    }
+
+
+def test_where_two_clusters_prove_to_be_one_only_the_later_moves(tmp_path: Path) -> None:
+    """A text that has most of two others joins them: the cluster that was seen later follows the earlier."""
+    posts = [Post(n, day=n / 10) for n in range(1, 13)]
+    joins = [Post(50 + n, body=f"{text(n)}\n\n{text(n + 1)}", day=5) for n in range(1, 12, 2)]
+    before = splits(make(tmp_path / "1" / "archive.db", posts), tmp_path / "a")
+    joined = make(tmp_path / "2" / "archive.db", [*posts, *joins])
+    after = splits(joined, tmp_path / "b")
+    clusters = {row["url"]: row["cluster_id"] for row in rows(tmp_path / "b", "articles")}
+    for n in range(1, 12, 2):
+        one, two, both = (f"https://harbour.example/{m}" for m in (n, n + 1, 50 + n))
+        assert clusters[one] is not None
+        assert clusters[one] == clusters[two] == clusters[both]
+        assert after[two] == after[both] == after[one] == before[one]
+    moved = sorted(url for url in before if before[url] != after[url])
+    done = publish(
+        joined, str(tmp_path / "c"), "--version", "1.1.0", "--splits", SPLITS, "--previous", str(tmp_path / "a")
+    )
+    assert done.exit_code == 0, done.output
+    assert moved
+    headings = [line for line in (tmp_path / "c" / "CHANGES.md").read_text().splitlines() if line.startswith("### ")]
+    assert f": {len(moved)}" in "".join(line for line in headings if " split" in line)
+
+
+def test_what_joins_two_clusters_later_moves_nothing_in_a_version_of_before(tmp_path: Path) -> None:
+    """A version that is built again as of its cut-off has the clusters that there were then, and the splits."""
+    posts = [*(Post(n, day=n / 10) for n in range(1, 9)), Post(31, body=text(3) + NEAR, day=1)]
+    joins = [Post(50 + n, body=f"{text(n)}\n\n{text(n + 1)}", day=5) for n in range(1, 8, 2)]
+    found = []
+    for name, more in (("then", []), ("now", joins)):
+        archive = make(tmp_path / name / "archive.db", [*posts, *more])
+        done = publish(
+            archive, str(tmp_path / name / "d"), "--version", "1.0.0", "--splits", SPLITS, "--cutoff", "2024-05-03"
+        )
+        assert done.exit_code == 0, done.output
+        found.append(contents(tmp_path / name / "d"))
+    assert [name for name in found[0] if found[0][name] != found[1].get(name)] == []
+    clusters = [row["cluster_id"] for row in rows(tmp_path / "now" / "d", "articles") if row["cluster_id"]]
+    assert len(clusters) == 2
+    assert len(set(clusters)) == 1

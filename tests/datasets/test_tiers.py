@@ -1,0 +1,258 @@
+"""What of a record leaves the archive: which tier it has and why, and that nothing below full text shows the text."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from archiver.datasets.leak_check import first_words
+from archiver.datasets.ngrams import Ngrams, words_of_text
+from archiver.datasets.publication_rules import Tier, UsageFacts, decide_tier, parse_publication_rules
+from archiver.items import GeoTag, UsageStatement
+from tests.datasets.published import CC_BY, POSTS, Post, leaked, make, publish, rows, text, told
+
+DAY = "2024-06-01"
+
+
+def robots(value: str, agent: str = "", source: str = "header") -> UsageStatement:
+    return UsageStatement(source, "robots", value, agent)
+
+
+def licence(address: str) -> UsageStatement:
+    return UsageStatement("link", "license", address)
+
+
+OPERATOR = UsageFacts("rule 1", Tier.FULL)
+RESERVED = UsageStatement("file", "tdm-reservation", "1")
+
+
+@pytest.mark.parametrize(
+    ("said", "page", "tier"),
+    [
+        ((), (), Tier.FEATURES),
+        ((OPERATOR,), (), Tier.FULL),
+        ((OPERATOR, UsageFacts("the definition of x", Tier.EXCERPT)), (), Tier.EXCERPT),
+        ((UsageFacts("rule 1", Tier.REFERENCE),), (CC_BY,), Tier.REFERENCE),
+        ((), (CC_BY,), Tier.FULL),
+        ((), (licence("https://creativecommons.org/licenses/by-nc-sa/3.0/de/"),), Tier.FULL),
+        ((), (licence("https://creativecommons.org/licenses/by-nc-nd/4.0/"),), Tier.EXCERPT),
+        ((), (licence("http://creativecommons.org/publicdomain/zero/1.0/"),), Tier.FULL),
+        ((), (licence("https://example.org/terms"),), Tier.FEATURES),
+        ((), (licence("//www.creativecommons.org/licenses/by/4.0/deed.de?ref=chooser#top"),), Tier.FULL),
+        ((), (licence(" creativecommons.org/licenses/by-nd/4.0 "),), Tier.EXCERPT),
+        ((), (licence("Not under https://creativecommons.org/licenses/by/4.0/ like our photographs"),), Tier.FEATURES),
+        ((), (licence("https://example.org/terms?not=creativecommons.org/licenses/by/4.0/"),), Tier.FEATURES),
+        ((), (licence("https://creativecommons.org/licenses/by/4.0/ but for the pictures"),), Tier.FEATURES),
+        ((), (CC_BY, licence("https://creativecommons.org/licenses/by-nd/4.0/")), Tier.EXCERPT),
+        ((), (CC_BY, robots("noarchive")), Tier.FEATURES),
+        ((OPERATOR,), (robots("noarchive", source="meta"),), Tier.FEATURES),
+        ((OPERATOR,), (robots("nosnippet"),), Tier.FEATURES),
+        ((OPERATOR,), (robots("noindex"),), Tier.REFERENCE),
+        ((OPERATOR,), (robots("noai"),), Tier.REFERENCE),
+        ((OPERATOR,), (robots("max-snippet: 0"),), Tier.FEATURES),
+        ((OPERATOR,), (robots("max-snippet: 50"),), Tier.EXCERPT),
+        ((OPERATOR,), (robots("max-snippet: -1"), robots("max-image-preview: large"), robots("index")), Tier.FULL),
+        ((OPERATOR,), (robots("noarchive", agent="googlebot"),), Tier.FULL),
+        ((OPERATOR,), (robots("noarchive", agent="archiver"),), Tier.FEATURES),
+        ((OPERATOR,), (robots("unavailable_after: 25 Jun 2023 15:00:00 GMT"),), Tier.REFERENCE),
+        ((OPERATOR,), (robots("unavailable_after: 2030-01-01"),), Tier.FULL),
+        ((OPERATOR,), (RESERVED,), Tier.REFERENCE),
+        ((OPERATOR,), (RESERVED, UsageStatement("meta", "tdm-reservation", "0")), Tier.FULL),
+        ((OPERATOR,), (UsageStatement("header", "content-usage", "train-ai=n"),), Tier.REFERENCE),
+        ((UsageFacts("rule 1", Tier.FULL, permission="a contract"),), (RESERVED, robots("noarchive")), Tier.FULL),
+        (
+            (UsageFacts("rule 1", Tier.FULL, permission="a contract"), UsageFacts("rule 2", Tier.EXCERPT)),
+            (),
+            Tier.EXCERPT,
+        ),
+    ],
+)
+def test_the_strictest_wins(said: tuple[UsageFacts, ...], page: tuple[UsageStatement, ...], tier: Tier) -> None:
+    found = decide_tier(said, page, DAY)
+    assert found.tier is tier
+    assert found.deciding, "every decision has a reason"
+
+
+def test_a_licence_goes_with_the_record_where_there_is_one() -> None:
+    assert decide_tier((), (CC_BY,), DAY).licence == CC_BY.value
+    assert decide_tier((UsageFacts("rule 1", licence="CC-BY-SA-4.0"),), (CC_BY,), DAY).licence == "CC-BY-SA-4.0"
+    assert decide_tier((), (CC_BY, licence("https://creativecommons.org/licenses/by/2.0/")), DAY).licence == ""
+
+
+def test_rules_speak_of_sites_hosts_paths_authors_and_categories() -> None:
+    rules = parse_publication_rules(
+        '[[rule]]\nhost = ["a.example", "*.b.example"]\npath = "/news/*"\ntier = "full"\n'
+        '[[rule]]\nauthor = "Ada*"\ngeo = false\n',
+        "r.toml",
+    ).rules
+    spoken = [rule.speaks_of("x", "https://www.b.example/news/1", ("ada berg",), ()) for rule in rules]
+    assert spoken == [True, True]
+    assert not rules[0].speaks_of("x", "https://a.example/opinion/1", (), ())
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    hidden = Post(
+        20,
+        title="A place to be alone",
+        geotags=(GeoTag(1.0, 2.0, "Cove"),),
+        tags=("secret",),
+        description=text(20)[:120],
+    )
+    return make(tmp_path_factory.mktemp("archive") / "archive.db", [*POSTS, hidden])
+
+
+@pytest.fixture(scope="module")
+def folder(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All forms of a dataset, in which every tier has records."""
+    rules = tmp_path_factory.mktemp("rules") / "rules.toml"
+    rules.write_text('[[rule]]\nhost = "notes.example"\ntier = "excerpt"\n[[rule]]\npath = "/20"\ngeo = false\n')
+    out = tmp_path_factory.mktemp("datasets") / "d"
+    done = publish(
+        archive,
+        str(out),
+        "--version",
+        "1.0.0",
+        "--rules",
+        str(rules),
+        "--formats",
+        "csv,jsonl,geojson",
+        "--ngrams",
+        "5",
+    )
+    assert done.exit_code == 0, done.output
+    return out
+
+
+def test_each_record_has_what_its_tier_gives(folder: Path) -> None:
+    found = {row["url"].rsplit("/", 1)[1]: row for row in rows(folder, "articles")}
+    assert {name: row["tier"] for name, row in found.items()} == {
+        "1": "excerpt",
+        "2": "excerpt",
+        "3": "features",
+        "4": "reference",
+        "5": "features",
+        "6": "excerpt",
+        "7": "excerpt",
+        "8": "excerpt",
+        "9": "full",
+        "20": "features",
+    }
+    assert found["9"]["body"] == text(9)
+    assert found["9"]["licence"] == CC_BY.value
+    assert found["9"]["sketch"] is None
+    assert found["1"]["body"] is None
+    assert text(1).startswith(found["1"]["excerpt"].rstrip(" …"))
+    assert found["3"]["title"] == "Day 3"
+    assert found["3"]["description"] is None
+    assert found["3"]["tags"] == ["tides"]
+    assert found["4"]["title"] is None
+    assert found["4"]["authors"] == []
+    assert found["4"]["published"]
+    assert found["4"]["payload_digest"].startswith("sha1:")
+    assert found["4"]["sketch"]
+    assert {row["placename"] for row in rows(folder, "places")} == {"Lighthouse"}  # neither of 4 nor of 20
+
+
+@pytest.mark.parametrize("number", [3, 4, 5, 20])
+def test_no_passage_of_a_withheld_text_is_in_any_file(folder: Path, number: int) -> None:
+    said = told(folder)
+    assert leaked(text(9), said), "the search finds what is there"
+    bodies = [text(number)] + ([text(50)] if number == 5 else [])
+    assert [run for body in bodies for run in leaked(body, said)] == []
+
+
+def test_of_an_excerpt_no_more_than_the_excerpt_is_told(folder: Path) -> None:
+    given = {row["id"]: row["excerpt"] for row in rows(folder, "articles") if row["excerpt"]}
+    assert given
+    for number in (1, 2):
+        runs = leaked(text(number), told(folder))
+        excerpt = next(one for one in given.values() if text(number).startswith(one.rstrip(" …")))
+        assert 0 < len(runs) <= len(words_of_text(excerpt)) <= 25
+
+
+def test_a_script_without_spaces_is_withheld_sign_by_sign(tmp_path: Path) -> None:
+    archive = make(tmp_path / "a" / "archive.db", [post for post in POSTS if post.number == 8])
+    assert publish(archive, str(tmp_path / "d"), "--version", "1.0.0").exit_code == 0
+    [row] = rows(tmp_path / "d", "articles")
+    assert row["title"] is None
+    assert row["words"] > 80
+    assert leaked(POSTS[7].body, told(tmp_path / "d")) == []
+
+
+def test_rules_may_begin_with_a_byte_order_mark(archive: Path, tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text('[[rule]]\nsite = "*"\ntier = "reference"\n', encoding="utf-8-sig")
+    found = publish(archive, "--explain", "9", "--rules", str(tmp_path / "r.toml"), "--json")
+    assert found.exit_code == 0
+    assert any("1" in one["why"] and "reference" in one["why"] for one in json.loads(found.stdout)["reasons"])
+
+
+def test_explain_tells_every_statement_that_had_a_say(archive: Path, tmp_path: Path) -> None:
+    told = json.loads(publish(archive, "--explain", "https://harbour.example/3", "--json").stdout)
+    assert told["tier"] == "features"
+    reasons = [one["why"] for one in told["reasons"]]
+    assert any("header" in why and "noarchive" in why for why in reasons)
+    assert any("https://creativecommons.org/licenses/by/4.0/" in why for why in reasons)
+    (tmp_path / "r.toml").write_text('[[rule]]\nsite = "notes.example/blog"\ntier = "reference"\n')
+    told = json.loads(
+        publish(archive, "--explain", "https://harbour.example/1", "--rules", str(tmp_path / "r.toml"), "--json").stdout
+    )
+    assert told["tier"] == "reference"
+    assert any("notes.example/blog" in one["why"] for one in told["reasons"])
+
+
+def test_the_sites_definition_has_a_say(archive: Path, tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    from archiver.cli.main import cli
+
+    own = make(tmp_path / "a" / "archive.db", POSTS[:2])
+    done = CliRunner().invoke(
+        cli, ["sites", "set", "harbour.example", "publish=excerpt", "licence=CC-BY-4.0", "--archive", str(own)]
+    )
+    assert done.exit_code == 0, done.output
+    said = json.loads(publish(own, "--explain", "1", "--json").stdout)
+    assert said["tier"] == "excerpt"
+    assert said["licence"] == "CC-BY-4.0"
+    assert any("harbour.example" in one["why"] and "excerpt" in one["why"] for one in said["reasons"])
+
+
+def test_a_page_that_takes_its_permission_back_is_heard_at_its_next_capture(tmp_path: Path) -> None:
+    later = Post(1, day=2, body=POSTS[0].text, rights=(CC_BY, robots("noarchive")))
+    archive = make(tmp_path / "a" / "archive.db", [Post(1, rights=(CC_BY,)), later])
+    assert json.loads(publish(archive, "--explain", "1", "--json").stdout)["tier"] == "features"
+    assert json.loads(publish(archive, "--explain", "1", "--json", "--cutoff", "2024-05-02").stdout)["tier"] == "full"
+
+
+def test_ngrams_are_counted_exactly_whatever_is_held_in_memory_and_rare_ones_are_left_out(tmp_path: Path) -> None:
+    texts = [words_of_text(f"the lamp of the tower {'and the quay' * (n % 2)} {n}") for n in range(12)]
+    found = []
+    for held in (1, 7, 10_000):
+        counting = Ngrams(3, tmp_path, held)
+        for tokens in texts:
+            counting.add("2024", "en", tokens)
+        found.append(list(counting.rows()))
+    assert found[0] == found[1] == found[2]
+    assert list(tmp_path.iterdir()) == []
+    counts = {row["ngram"]: (row["articles"], row["occurrences"]) for row in found[0]}
+    assert counts["the"] == (12, 30)
+    assert counts["of the tower"] == (12, 12)
+    assert counts["and the quay"] == (6, 6)
+    assert "7" not in counts
+    assert "the tower 2" not in counts
+
+
+@pytest.mark.parametrize(
+    ("said", "first"),
+    [
+        ("One two three four five six seven eight nine ten.", "One two …"),
+        ("word " * 500, "word " * 24 + "word …"),
+        ("Short", None),
+        ("", None),
+        ("深" * 100, "深" * 20 + " …"),
+    ],
+)
+def test_an_excerpt_is_the_first_words_and_a_fifth_at_most(said: str, first: str | None) -> None:
+    assert first_words(said) == first

@@ -1,0 +1,207 @@
+"""What others' validators and readers say of a dataset, in an environment of their own and without a network."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlite_utils
+
+from archiver.datasets.dataset_metadata import lacks
+from archiver.datasets.snapshot_rows import TABLES
+from tests.datasets.published import CC_BY, FREE, POSTS, Post, contents, make, publish, rows
+
+ROOT = Path(__file__).parents[2]
+VALIDATORS = ROOT / ".venv" / "validators" / "bin" / "python"
+MADE = ROOT / ".venv" / "validators" / ".installed"
+RULES = (
+    FREE
+    + """
+[dataset]
+title = "Harbour, and what was said of it"
+creators = [{ name = "Ada Berg", orcid = "0000-0002-1825-0097", affiliation = "Harbour School" }, { name = "The Lab" }]
+licence = "CC-BY-4.0"
+doi = "10.1234/harbour"
+keywords = ["harbours"]
+"""
+)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A dataset with all that can be in one, and one of which nothing is told, in several files and with an
+    empty table."""
+    place = tmp_path_factory.mktemp("validated")
+    posts = [*POSTS, *(Post(n, body=f"{POSTS[0].text} More of number {n}.", rights=(CC_BY,)) for n in range(30, 36))]
+    archive = make(place / "archive" / "archive.db", posts, ["https://harbour.example/lost"])
+    (place / "rules.toml").write_text(RULES)
+    (place / "none.toml").write_text("[[rule]]\ngeo = false\nlicence = 'All rights reserved'\n")
+    whole = (
+        "--rules",
+        str(place / "rules.toml"),
+        "--formats",
+        "csv,jsonl,geojson",
+        "--ngrams",
+        "3",
+        "--splits",
+        "train=80,test=20",
+    )
+    parts = ("--partition", "year", "--rules", str(place / "none.toml"))
+    for name, words in (("whole", whole), ("parts", parts)):
+        done = publish(archive, str(place / name), "--version", "1.0.0", *words)
+        assert done.exit_code == 0, done.output
+    return place / "whole", place / "parts"
+
+
+@pytest.fixture(scope="module")
+def said(folders: tuple[Path, Path]) -> dict[str, dict[str, Any]]:
+    if not MADE.exists():
+        pytest.skip("needs the validators of tests/datasets/validators.lock (make test installs them)")
+    whole, parts = folders
+    broken = _broken(parts, parts.with_name("broken"))
+    asked = (
+        f"{whole}=frictionless,croissant,crate,citation,datacite,datasets,readers",
+        f"{parts}=frictionless,croissant,datasets,readers,citation,datacite",
+        f"{broken}=frictionless,crate,citation,datacite",
+    )
+    done = subprocess.run(
+        [VALIDATORS, ROOT / "tests/datasets/validate.py", *asked],
+        capture_output=True,
+        text=True,
+        cwd=whole.parent,
+        env={"PATH": os.environ["PATH"], "HOME": str(whole.parent)},
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _broken(folder: Path, copy: Path) -> Path:
+    """A dataset whose descriptions lack what they must have."""
+    shutil.copytree(folder, copy)
+    for name in ("datapackage.json", "ro-crate-metadata.json", "datacite.json"):
+        told = json.loads((copy / name).read_text())
+        if "@graph" in told:
+            del told["@graph"][1]["license"]
+        for key in ("resources", "titles"):
+            told.pop(key, None)
+        (copy / name).write_text(json.dumps(told))
+    (copy / "CITATION.cff").write_text("cff-version: 1.2.0\n")
+    return copy
+
+
+@pytest.mark.parametrize("name", ["whole", "parts"])
+def test_every_validator_finds_it_valid(said: dict[str, dict[str, Any]], name: str) -> None:
+    told = said[name]
+    assert told["frictionless"]["valid"], told["frictionless"]
+    assert told["frictionless"]["tasks"] > 5
+    assert told["croissant"]["errors"] == []
+    assert told["croissant"]["warnings"] == []
+    assert "croissant/1.1" in told["croissant"]["conforms"]
+    if name == "whole":
+        assert told["crate"] == {"passed": True, "issues": []}
+    assert told["datacite"] == []
+    assert "raised" not in told["citation"], told["citation"]
+
+
+@pytest.mark.parametrize("name", ["whole", "parts"])
+def test_every_reader_reads_all_rows(said: dict[str, dict[str, Any]], folders: tuple[Path, Path], name: str) -> None:
+    folder = next(one for one in folders if one.name == name)
+    counts = json.loads((folder / "rebuild.json").read_text())["rows"]
+    assert {table: count for table, count in said[name]["croissant"]["records"].items() if count} == counts
+    assert ("places" in counts) is (name == "whole"), "one of the tables has no rows"
+    assert said[name]["datasets"] == counts
+    assert set(said[name]["readers"].values()) == {counts["articles"]}
+    assert len(said[name]["readers"]) == 3
+
+
+def test_it_is_cited_as_the_operator_said(said: dict[str, dict[str, Any]], folders: tuple[Path, Path]) -> None:
+    cited = said["whole"]["citation"]
+    assert "Berg A., The Lab (2024). Harbour, and what was said of it (version 1.0.0)" in cited["apa"]
+    assert "10.1234/harbour" in cited["bibtex"]
+    assert "https://doi.org/10.1234/harbour" in (folders[0] / "README.md").read_text()
+
+
+def test_the_csv_is_read_by_sqlite_utils(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    import csv
+    import gzip
+
+    db = sqlite_utils.Database(tmp_path / "d.db")
+    with gzip.open(folders[0] / "data" / "articles.csv.gz", "rt", newline="") as file:
+        db.table("articles").insert_all(csv.DictReader(file), pk="id")
+    assert db.table("articles").count == len(rows(folders[0], "articles"))
+
+
+def test_the_croissant_has_what_the_specification_requires(folders: tuple[Path, Path]) -> None:
+    for folder in folders:
+        told = json.loads((folder / "croissant.json").read_text())
+        assert lacks(told) == []
+        del told["license"], told["recordSet"][0]["field"][0]["dataType"]
+        assert [one.split(": ")[1] for one in lacks(told)] == ["license", "dataType"]
+
+
+def test_a_licence_in_words_is_no_address_in_the_descriptions(folders: tuple[Path, Path]) -> None:
+    """A crate with one is refused by its validator, which takes seconds to say so."""
+    assert {row["licence"] for row in rows(folders[1], "articles")} == {"All rights reserved"}
+    crate = json.loads((folders[1] / "ro-crate-metadata.json").read_text())
+    [root] = [node for node in crate["@graph"] if node["@id"] == "./"]
+    assert root["license"] == [{"@id": "http://rightsstatements.org/vocab/CNE/1.0/"}]
+
+
+def test_the_card_tells_every_field_table_and_gap(folders: tuple[Path, Path]) -> None:
+    card = (folders[0] / "README.md").read_text()
+    for table in TABLES:
+        if table.optional and not (folders[0] / "data" / f"{table.name}.parquet").exists():
+            continue
+        assert f"### {table.name}" in card
+        assert not [column.name for column in table.columns if f"| `{column.name}` |" not in card]
+    assert [line for line in card.splitlines() if "2024-01" in line and "2024-02" in line], "months without an article"
+    assert "| harbour.example | failed | 1 |" in card
+
+
+def test_a_validator_notices_what_is_wrong(said: dict[str, dict[str, Any]]) -> None:
+    told = said["broken"]
+    assert not told["frictionless"]["valid"]
+    assert not told["crate"]["passed"]
+    assert "raised" in told["citation"]
+    assert told["datacite"]
+
+
+def test_changes_names_what_was_added_changed_and_lost(tmp_path: Path) -> None:
+    before = make(tmp_path / "before" / "archive.db", [post for post in POSTS if post.day < 3])
+    after = make(tmp_path / "after" / "archive.db", POSTS)
+    (tmp_path / "rules.toml").write_text(FREE)
+    first = ("--version", "1.0.0", "--rules", str(tmp_path / "rules.toml"))
+    assert publish(before, str(tmp_path / "1"), *first).exit_code == 0
+    done = publish(
+        after,
+        str(tmp_path / "2"),
+        "--version",
+        "1.1.0",
+        "--previous",
+        str(tmp_path / "1"),
+        "--rules",
+        str(tmp_path / "rules.toml"),
+    )
+    assert done.exit_code == 0, done.output
+    told = (tmp_path / "2" / "CHANGES.md").read_text()
+    ids = {row["url"]: row["id"] for row in rows(tmp_path / "2", "articles")}
+    assert "since 1.0.0" in told
+    assert f"### Added: 1\n\n- {ids['https://harbour.example/9']}\n" in told
+    changed = sorted(ids[f"https://harbour.example/{n}"] for n in (1, 5))
+    assert "### Changed: 2\n\n" + "".join(f"- {one}\n" for one in changed) in told
+    assert [line.rpartition(": ")[2] for line in told.splitlines() if line.startswith("### ")][-2:] == ["0", "0"]
+
+
+def test_pictures_are_well_formed(folders: tuple[Path, Path]) -> None:
+    from lxml import etree
+
+    drawn = {name: data for name, data in contents(folders[0]).items() if name.endswith(".svg")}
+    assert sorted(drawn) == ["plots/languages.svg", "plots/map.svg", "plots/time.svg"]
+    for data in drawn.values():
+        assert etree.fromstring(data).tag == "{http://www.w3.org/2000/svg}svg"

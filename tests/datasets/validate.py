@@ -1,0 +1,180 @@
+"""Run by the environment of validators (tests/datasets/validators.lock): what others' programs say of the datasets in
+some folders, as JSON. Nothing is fetched from anywhere. To import them takes longer than to ask them: all is asked in
+one process.
+
+    .venv/validators/bin/python tests/datasets/validate.py FOLDER=CHECK,CHECK ...
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+for offline in (
+    "HF_HUB_OFFLINE",
+    "HF_DATASETS_OFFLINE",
+    "HF_HUB_DISABLE_TELEMETRY",
+    "HF_DATASETS_DISABLE_PROGRESS_BARS",
+):
+    os.environ[offline] = "1"
+
+_CRATE = "https://w3id.org/ro/crate/1.2/context"
+# The terms that our crates use, as that context has them: those of schema.org, and Dublin Core's conformsTo.
+_TERMS = (
+    "about",
+    "affiliation",
+    "alternateName",
+    "contentSize",
+    "creator",
+    "creditText",
+    "CreateAction",
+    "CreativeWork",
+    "Dataset",
+    "datePublished",
+    "description",
+    "encodingFormat",
+    "endTime",
+    "hasPart",
+    "identifier",
+    "instrument",
+    "keywords",
+    "license",
+    "name",
+    "object",
+    "Organization",
+    "Person",
+    "publisher",
+    "result",
+    "sha256",
+    "SoftwareApplication",
+    "version",
+)
+_CONTEXT = {
+    "@context": {term: f"http://schema.org/{term}" for term in _TERMS}
+    | {"File": "http://schema.org/MediaObject", "conformsTo": "http://purl.org/dc/terms/conformsTo"}
+}
+
+
+def frictionless(folder: Path) -> Any:
+    import frictionless as library
+
+    report = library.validate(str(folder / "datapackage.json"))
+    errors = [e.note for task in report.tasks for e in task.errors] + [e.note for e in report.errors]
+    return {"valid": report.valid, "errors": errors, "tasks": len(report.tasks)}
+
+
+def croissant(folder: Path) -> Any:
+    import mlcroissant
+
+    dataset = mlcroissant.Dataset(str(folder / "croissant.json"))
+    issues = dataset.metadata.ctx.issues
+    return {
+        "errors": sorted(issues.errors),
+        "warnings": sorted(issues.warnings),
+        "conforms": str(dataset.metadata.conforms_to),
+        "records": {one.uuid: sum(1 for _ in dataset.records(one.uuid)) for one in dataset.metadata.record_sets},
+    }
+
+
+def crate(folder: Path) -> Any:
+    from rocrate_validator import services
+    from rocrate_validator.models import Severity, ValidationSettings
+    from rocrate_validator.utils.http import HttpRequester
+
+    used = {
+        name
+        for node in json.loads((folder / "ro-crate-metadata.json").read_text())["@graph"]
+        for name in (*node, *([node["@type"]]))
+        if not name.startswith("@")
+    }
+    assert used <= set(_CONTEXT["@context"]), used - set(_CONTEXT["@context"])
+    HttpRequester.get = HttpRequester.fetch_fresh = lambda self, url, **options: _answer(url)
+    result = services.validate(
+        ValidationSettings(
+            rocrate_uri=str(folder),
+            profile_identifier="ro-crate-1.2",
+            requirement_severity=Severity.REQUIRED,
+            skip_availability_check=True,
+        )
+    )
+    return {"passed": result.passed(), "issues": [str(one.message) for one in result.get_issues()]}
+
+
+def _answer(url: str) -> Any:
+    import requests
+
+    if url.rstrip("/") != _CRATE:
+        raise OSError(f"a crate asks for {url}")
+    response = requests.Response()
+    response.status_code, response.url, response.encoding = 200, url, "utf-8"
+    response.headers["Content-Type"] = "application/ld+json"
+    response._content = json.dumps(_CONTEXT).encode()
+    return response
+
+
+def citation(folder: Path) -> Any:
+    from cffconvert import Citation
+
+    cited = Citation((folder / "CITATION.cff").read_text(encoding="utf-8"))
+    cited.validate()
+    return {"apa": cited.as_apalike(), "bibtex": cited.as_bibtex()}
+
+
+def datacite(folder: Path) -> Any:
+    from datacite import schema45
+
+    told = json.loads((folder / "datacite.json").read_text(encoding="utf-8"))
+    return [error.message for error in schema45.validator.iter_errors(told)]
+
+
+def datasets(folder: Path) -> Any:
+    from datasets import get_dataset_config_names, load_dataset
+
+    with tempfile.TemporaryDirectory() as cache:
+        return {
+            name: load_dataset(str(folder), name, cache_dir=cache)["train"].num_rows
+            for name in get_dataset_config_names(str(folder))
+        }
+
+
+def readers(folder: Path) -> Any:
+    """Rows of the articles, as each reader counts them."""
+    import duckdb
+    import pandas
+    import polars
+
+    data = folder / "data"
+    files = sorted(map(str, (data / "articles").glob("*.parquet"))) or [str(data / "articles.parquet")]
+    return {
+        "pandas": sum(len(pandas.read_parquet(file)) for file in files),
+        "polars": len(polars.read_parquet(files)),
+        "duckdb": duckdb.read_parquet(files).aggregate("count(*)").fetchall()[0][0],
+    }
+
+
+CHECKS = {check.__name__: check for check in (frictionless, croissant, crate, citation, datacite, datasets, readers)}
+
+
+def main() -> None:
+    warnings.simplefilter("ignore")
+    logging.disable()
+    out: dict[str, Any] = {}
+    for word in sys.argv[1:]:
+        place, _, names = word.partition("=")
+        folder = Path(place)
+        for name in names.split(","):
+            try:
+                out.setdefault(folder.name, {})[name] = CHECKS[name](folder)
+            except Exception as error:
+                out[folder.name][name] = {"raised": f"{type(error).__name__}: {error}"}
+    print(json.dumps(out))
+
+
+if __name__ == "__main__":
+    main()

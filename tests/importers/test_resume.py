@@ -1,0 +1,273 @@
+"""An import that is killed (-9) at any moment goes on, and ends as one that was never disturbed, on any cores."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archiver.cli.main import cli
+from archiver.importers import import_run as runs
+from archiver.importers import record_batches
+from archiver.warc.gzip_records import payload_matches, read_record
+from archiver.warc.writer import index_of
+from tests.importers.files import Rec, http, listing, page, post, warc, whole
+from tests.importers.importing import kinds, rows, run, state
+from tests.processes import SERVER
+from tests.waiting import PATIENCE, until
+
+POSTS = 80
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The same records, a gzip member each and in one: posts with two versions and repetitions, lists, damage."""
+    folder = tmp_path_factory.mktemp("files")
+    records: list[Rec | bytes] = []
+    for n in range(POSTS):
+        url = f"http://blog-{n % 5}.example/{n}/"
+        records += [
+            post(url, f"20{10 + n % 3}-05-02T10:00:00Z", title=f"Boats {n}", extra="x" * 2_000),
+            post(
+                url, f"20{14 + n % 3}-05-02T10:00:00Z", title=f"Boats {n}", text="It was added later." if n % 2 else ""
+            ),
+            Rec(http(listing(n % 20)), f"http://blog-{n % 5}.example/list/{n}/"),
+        ]
+        if n % 10 == 0:
+            records += [Rec(http(page(), length=99_999), url), Rec(http(b"", "404 No"), url, "2020-01-01T00:00:00Z")]
+    one = folder / "whole.warc.gz"
+    one.write_bytes(whole(r for r in records if isinstance(r, Rec)))
+    return warc(folder / "members.warc.gz", *records), one
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    files: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    archive = tmp_path_factory.mktemp("undisturbed") / "a.db"
+    run(archive, files[0])
+    return state(archive), counts(archive)
+
+
+def counts(archive: Path) -> dict[str, Any]:
+    [(text, outcome)] = rows(archive, "select counts, outcome from imports")
+    assert outcome == "finished"
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def sound(archive: Path) -> None:
+    """Every capture is true, every file has its index, and no record is there that no row points to."""
+    places = rows(archive, "select warc_file, warc_offset, warc_length from captures")
+    for file, offset, length in places:
+        assert payload_matches(read_record(archive.parent / file, offset, length))
+    copied = 0
+    for file in (archive.parent / "warc").glob("*.warc.gz"):
+        assert index_of(file).exists()
+        copied += gzip.decompress(file.read_bytes()).count(b"WARC-Type: metadata\r\n")
+    assert copied == len(places) == len(set(places))
+    assert rows(archive, "pragma integrity_check") == [("ok",)]
+    assert rows(archive, "pragma foreign_key_check") == []
+
+
+def in_small_pieces(words: list[str]) -> None:
+    """A command in a process of its own, which writes after every five pages."""
+    record_batches._PAGES = 5
+    cli(words)
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["members", "whole"])
+def test_kills_leave_no_trace(files: tuple[Path, Path], undisturbed: Any, tmp_path: Path, which: int) -> None:
+    archive, dice = tmp_path / "a.db", random.Random(which)
+    words = ["import", str(files[which]), "--archive", str(archive), "--workers", "1", "--quiet"]
+    kills = 0
+    for _ in range(5):
+        process = SERVER.Process(target=in_small_pieces, args=(words,))
+        process.start()
+        warcs = archive.parent / "warc"
+        before = sum(f.stat().st_size for f in warcs.glob("*.gz")) if warcs.exists() else 0
+        target = before + dice.randint(1, 15_000)
+        while process.is_alive() and (
+            not warcs.exists() or sum(f.stat().st_size for f in warcs.glob("*.gz") if f.exists()) < target
+        ):
+            time.sleep(0.002)
+        process.kill()
+        process.join()
+        kills += process.exitcode == -signal.SIGKILL
+    assert kills >= 2
+    run(archive, files[which])
+    assert state(archive) == undisturbed[0]
+    assert counts(archive) == undisturbed[1]
+    sound(archive)
+
+
+def test_several_processes_make_what_one_makes(
+    files: tuple[Path, Path], undisturbed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "_SMALL", 0)
+    archive = tmp_path / "a.db"
+    found = run(archive, files[0], workers=2)
+    assert state(archive) == undisturbed[0]
+    assert counts(archive) == undisturbed[1]
+    assert kinds(found) == {"cut-off": POSTS // 10}
+    sound(archive)
+
+
+DEADLY = """
+import os, sys
+from archiver.importers import pool, run
+
+def read(pairs):
+    if any("deadly" in pair.record.url for pair in pairs):
+        os._exit(11)
+    return list(pool._reader.read(pairs))
+
+if __name__ == "__main__":
+    from archiver.cli.main import cli
+    run._SMALL, pool._read = 0, read
+    cli(sys.argv[1:])
+"""
+
+
+def test_a_record_that_ends_the_process_that_reads_it_is_named(tmp_path: Path) -> None:
+    """The readers are real processes, and the one that gets the record ends."""
+    (tmp_path / "deadly.py").write_text(DEADLY)
+    file = warc(
+        tmp_path / "a.warc.gz", *(post(f"http://blog.example/{n}/", title=f"Boats {n}") for n in ("a", "deadly", "c"))
+    )
+    done = subprocess.run(
+        [
+            sys.executable,
+            tmp_path / "deadly.py",
+            "import",
+            file,
+            "--archive",
+            tmp_path / "a.db",
+            "--workers",
+            "2",
+            "--json",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    found = json.loads(done.stdout)
+    assert found["problems"] == {"reader": 1}
+    assert found["new"] == 2
+    assert found["files"][0]["listed"][0]["url"] == "http://blog.example/deadly/"
+
+
+def test_readers_end_with_the_process_that_started_them(files: tuple[Path, Path], tmp_path: Path) -> None:
+    code = (
+        "import sys; from archiver.importers import framing, run; run._SMALL = 0; framing._PAGES = 2; "
+        "from archiver.cli.main import cli; cli(sys.argv[1:])"
+    )
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            code,
+            "import",
+            str(files[0]),
+            "--archive",
+            str(tmp_path / "a.db"),
+            "--workers",
+            "2",
+            "--quiet",
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    readers: list[int] = []
+    while process.poll() is None and len(readers) < 2:
+        readers = _children(process.pid)
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert readers
+    until(lambda: not any(_alive(pid) for pid in readers))
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except OSError:
+        return []
+    return [int(p) for p in text.split() if b"spawn_main" in _words(int(p))]
+
+
+def _words(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_sigterm_ends_an_import_cleanly(files: tuple[Path, Path], tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    code = "import sys; from archiver.importers import framing; framing._PAGES = 2; "
+    code += "from archiver.cli.main import cli; cli(sys.argv[1:])"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "import", str(files[0]), "--archive", str(archive), "--workers", "1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while process.poll() is None and not any(f.stat().st_size > 9_000 for f in (tmp_path / "warc").glob("*.warc.gz")):
+        time.sleep(0.005)
+    process.terminate()
+    out, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 143, (out, errors)
+    assert all(index_of(f).exists() for f in (tmp_path / "warc").glob("*.warc.gz"))
+    run(archive, files[0])
+    sound(archive)
+
+
+def test_memory_is_bounded_whatever_the_size(tmp_path: Path) -> None:
+    """A record of 400 MB, and lists and posts of a hundred hosts, within what the readers themselves take."""
+    file = tmp_path / "big.warc"
+    with file.open("wb") as handle:
+        handle.write(post().data())
+        size = 400 << 20
+        handle.write(
+            Rec(
+                b"", "http://blog.example/film", fields={"Content-Type": "video/mp4"}, kind="resource", declared=size
+            ).data()[:-4]
+        )
+        handle.truncate(handle.tell() + size)
+        handle.seek(0, os.SEEK_END)
+        handle.write(b"\r\n\r\n")
+        handle.write(b"".join(post(f"http://h{n}.example/", title=f"B {n}").data() for n in range(3)))
+    code = (
+        # The peak of this program alone: getrusage would count that of the process it was started by as well.
+        "import re, sys, pathlib; from archiver.cli.main import cli\n"
+        "try: cli(sys.argv[1:])\n"
+        "finally:\n    status = pathlib.Path('/proc/self/status').read_text()\n"
+        "    print(re.search('VmHWM:\\\\s+(.*) kB', status)[1], file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "import", str(file), "--archive", str(tmp_path / "a.db"), "--workers", "1"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "5 records: 1 post" in done.stdout
+    assert int(done.stderr.split()[-1]) < 200 * 1024

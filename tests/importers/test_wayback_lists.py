@@ -1,0 +1,87 @@
+"""A list without resume keys is told whole, however little of it a server tells at once."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from archiver.discovery import cdx
+from archiver.discovery.timemaps import Do, service_of
+from archiver.importers.capture_lists import CaptureList, ListRequests, NoCaptureList, WaybackPlan
+
+BEGIN = datetime(2001, 1, 1, tzinfo=UTC)
+PLAN = WaybackPlan(Path("none"), service_of("http://archive.example/coll/cdx"), "http://blog.example/")
+
+
+def ask(lists: ListRequests, times: list[datetime], limit: int) -> int:
+    """Answer as a server that has captures of these times, all of different addresses; how often it was asked."""
+    asked = 0
+    while (url := lists.next()) is not None:
+        words = parse_qs(urlsplit(url).query)
+        since, until = words.get("from", ["0"])[0], words.get("to", ["9"])[0]
+        rows = [
+            {
+                "urlkey": str(n),
+                "timestamp": f"{at:%Y%m%d%H%M%S}",
+                "url": f"http://blog.example/post-{n}",
+                "mime": "text/html",
+                "status": "200",
+                "digest": "A",
+            }
+            for n, at in enumerate(times)
+        ]
+        rows = [row for row in rows if since <= row["timestamp"] <= until][:limit]
+        lists.read(200, "", "\n".join(map(json.dumps, rows)).encode())
+        asked += 1
+    return asked
+
+
+@settings(max_examples=30)
+@given(st.lists(st.integers(0, 700_000_000), min_size=0, max_size=60, unique=True), st.integers(2, 9))
+@example([0, 1], 2)
+def test_halves_of_the_time_tell_everything_once(seconds: list[int], limit: int) -> None:
+    times = [BEGIN + timedelta(seconds=s) for s in seconds]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cdx, "UNPAGED", limit)
+        listing = CaptureList(PLAN)
+        lists = ListRequests(PLAN, listing)
+        ask(lists, times, limit)
+        listing.settle()
+        assert listing.total == len(times)
+        assert not lists.problems
+        assert sorted(row.listed.url for row in listing.rows(Do.FETCH)) == sorted(
+            f"http://blog.example/post-{n}" for n in range(len(times))
+        )
+        listing.close()
+
+
+def test_more_in_one_second_than_is_told_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cdx, "UNPAGED", 3)
+    listing = CaptureList(PLAN)
+    lists = ListRequests(PLAN, listing)
+    assert ask(lists, [BEGIN] * 5, 3) < 200
+    assert [p.kind.value for p in lists.problems] == ["cut-list"]
+
+
+def test_keys_that_lead_in_a_circle_and_services_without_captures_come_to_an_end() -> None:
+    plan = WaybackPlan(Path("none"), service_of("internet-archive"), "http://blog.example/")
+    listing = CaptureList(plan)
+    lists = ListRequests(plan, listing)
+    asked = 0
+    while lists.next() is not None:
+        asked += 1
+        found = ["20100101000000", f"http://blog.example/p{asked}"]
+        lists.read(200, "", json.dumps([["timestamp", "original"], found, [], ["ab"[asked % 2]]]).encode())
+    assert asked == 3
+    empty = ListRequests(plan, listing)
+    empty.next()
+    empty.read(404, "", b'{"message": "No Captures found for: blog.example/*"}')
+    assert empty.next() is None
+    with pytest.raises(NoCaptureList, match="it answers 404"):
+        ListRequests(plan, listing).read(404, "", b"not here")

@@ -1,0 +1,269 @@
+"""Backups: of one moment, whole, with captures that prove it, whatever is written meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from archiver.cli.main import cli
+from archiver.maintenance.backup import copy_captures, copying
+from archiver.maintenance.verify import verify
+from archiver.maintenance.verify_captures import files_at
+from tests.proved_archive import QUAY, START, Run, make, make_another, page, text
+from tests.runner import Runner, fault
+from tests.waiting import until
+
+_WRITER = """
+import sys
+from datetime import timedelta
+from pathlib import Path
+from tests.proved_archive import QUAY, START, Run, page, text
+with Run(Path(sys.argv[1]), QUAY, START + timedelta(days=9)) as run:
+    for n in range(100, 100000):
+        run.post(f"{QUAY}{n}", page(f"Day {n}", text(n), n % 28 + 1))
+        run.writer.flush()
+        print(n, flush=True)
+"""
+_BALLAST = 16 << 20
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(tmp_path_factory.mktemp("made"))
+
+
+@pytest.fixture
+def archive(made: Path, tmp_path: Path) -> Path:
+    shutil.copytree(made.parent, tmp_path / "own")
+    return tmp_path / "own" / made.name
+
+
+def backup(archive: Path, *words: str | Path) -> Result:
+    return Runner().invoke(cli, ["backup", *map(str, words), "--archive", str(archive)])
+
+
+def number(file: Path, query: str) -> int:
+    with closing(sqlite3.connect(file)) as db:
+        return int(db.execute(query).fetchone()[0])
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
+
+
+def swell(archive: Path) -> None:
+    """So large that it is copied in several steps."""
+    with closing(sqlite3.connect(archive)) as db:
+        db.execute("insert into host_files values ('x', 'y', '2024-05-01', 200, null, null, zeroblob(?))", [_BALLAST])
+        db.commit()
+
+
+@contextmanager
+def writing(archive: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that writes posts and their captures, each in a transaction, until it is killed."""
+    child = subprocess.Popen([sys.executable, "-c", _WRITER, str(archive)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert child.stdout is not None
+        assert child.stdout.readline()
+        yield child
+    finally:
+        child.kill()
+        child.wait()
+
+
+def sound(file: Path, *, quick: bool = False) -> None:
+    with closing(sqlite3.connect(file)) as db:
+        assert db.execute("pragma integrity_check").fetchone() == ("ok",)
+    assert [f.sentence for f in verify(file, quick=quick).findings] == []
+
+
+def test_while_a_process_writes_the_copy_is_of_one_moment_and_nobody_waits(archive: Path, tmp_path: Path) -> None:
+    swell(archive)
+    target = tmp_path / "copies" / "news.db"
+    steps: list[int] = []
+
+    with writing(archive) as child:
+
+        def progress(what: str, done: int, of: int) -> None:
+            """Between any two steps the writer commits."""
+            if what == "the database" and done < of:
+                steps.append(done)
+                before = number(archive, "select count(*) from articles")
+                until(lambda: number(archive, "select count(*) from articles") > before or child.poll() is not None)
+                assert child.poll() is None
+
+        finished = files_at(archive.parent)
+        begun = number(archive, "select count(*) from articles")
+        with copying(archive, target, progress) as db:
+            copied = db.execute("select count(*) from articles").fetchone()[0]
+            out = copy_captures(db, archive, target, finished, progress)
+    assert len(steps) > 3
+    assert steps == sorted(set(steps))
+    assert begun <= copied <= number(archive, "select count(*) from articles") - len(steps)
+    for table in ("revisions", "captures", "article_urls"):
+        assert (
+            number(
+                target,
+                f"select count(distinct article_id) from {table}"
+                if table != "captures"
+                else "select count(*) from articles a join captures c on c.id = a.capture_id",
+            )
+            == copied
+        )
+    assert out.files == len(list((target.parent / "warc").glob("*.warc.gz"))) == 5
+    sound(target)
+    sound(archive, quick=True)
+    assert sorted(p.name for p in target.parent.iterdir()) == ["news.db", "warc"]
+
+
+def test_again_copies_what_is_new_and_the_file_that_was_written(archive: Path, tmp_path: Path) -> None:
+    target = tmp_path / "copies" / "archive.db"
+    with Run(archive, QUAY, START + timedelta(days=5)) as run:
+        run.post(f"{QUAY}50", page("Day 50", text(50), 5))
+        run.writer.flush()
+        run.post(f"{QUAY}51", page("Day 51", text(51), 5))  # its record is on the disk, its rows are not
+        first = backup(archive, target, "--captures", "--json")
+        assert first.exit_code == 0, first.output
+        told = json.loads(first.stdout)
+        assert (told["articles"], told["warc_files"], told["warc_files_kept"]) == (10, 5, 0)
+        sound(target)
+        cut = {p: p.stat().st_size for p in (target.parent / "warc").glob("*.warc.gz")}
+    again = backup(archive, target, "--captures", "--json")
+    assert again.exit_code == 0
+    assert [json.loads(again.stdout)[name] for name in ("warc_files", "warc_files_kept")] == [1, 4]
+    sound(target)
+    grown = [p for p, size in cut.items() if p.stat().st_size > size]
+    assert len(grown) == 1
+    for file in (archive.parent / "warc").iterdir():
+        assert (target.parent / "warc" / file.name).read_bytes() == file.read_bytes()
+    for copy in (target, archive.with_name("beside.db")):
+        once_more = json.loads(backup(archive, copy, "--captures", "--json").stdout)
+        assert (once_more["warc_files"], once_more["warc_files_kept"]) == (0, 5)
+
+
+def test_only_an_earlier_backup_is_written_over(archive: Path, tmp_path: Path) -> None:
+    target = tmp_path / "b.db"
+    assert backup(archive, target).stdout.startswith(f"{target}: 9 articles")
+    assert backup(archive, target).exit_code == 0
+    other = make_another(tmp_path / "other")
+    notes = tmp_path / "notes.txt"
+    notes.write_text("mine")
+    with Run(archive, QUAY, START + timedelta(days=5)) as run:
+        run.post(f"{QUAY}50", page("Day 50", text(50), 5))
+    for file in (other, notes, archive, tmp_path, Path("/proc/backup.db")):
+        before = file.read_bytes() if file.is_file() else b""
+        refused = backup(archive, file)
+        assert (refused.exit_code, fault(refused).split()[0]) == (1, "BackupRefused")
+        assert not file.is_file() or file.read_bytes() == before
+    swapped = backup(target, archive)
+    assert (swapped.exit_code, fault(swapped)) == (1, f"BackupRefused {archive}")
+    assert backup(archive, target).exit_code == 0
+    assert backup(archive, notes, "--force").exit_code == 0
+    assert number(notes, "select count(*) from articles") == 10
+    assert backup(archive, archive, "--force").exit_code == 1
+
+
+def test_a_file_of_another_archive_is_left_alone(archive: Path, tmp_path: Path) -> None:
+    name = next((archive.parent / "warc").glob("*.warc.gz")).name
+    strange = tmp_path / "copies" / "warc" / name
+    strange.parent.mkdir(parents=True)
+    strange.write_bytes(b"of somebody else")
+    refused = backup(archive, tmp_path / "copies" / "a.db", "--captures")
+    assert refused.exit_code == 1
+    assert name in refused.output
+    assert strange.read_bytes() == b"of somebody else"
+    assert not (tmp_path / "copies" / "a.db").exists()
+
+
+def test_a_missing_warc_file_is_named(archive: Path, tmp_path: Path) -> None:
+    file = next((archive.parent / "warc").glob("*.warc.gz"))
+    file.unlink()
+    told = backup(archive, tmp_path / "copies" / "a.db", "--captures")
+    assert told.exit_code == 1
+    assert f"warc/{file.name}" in told.output
+    assert number(tmp_path / "copies" / "a.db", "select count(*) from articles") == 9
+
+
+_ENDED = """
+import os, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is started with it ignored
+from pathlib import Path
+import archiver.maintenance.backup as database
+from archiver.cli.main import cli
+database._PAGES = 50
+told = database._copy
+def copy(source, part, target, progress):
+    def tell(what, done, of):
+        print(done, flush=True)
+        time.sleep(0.05)
+    told(source, part, target, tell)
+database._copy = copy
+cli(["backup", sys.argv[1], "--archive", sys.argv[2]])
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_one_that_is_ended_leaves_the_last_as_it_was(how: signal.Signals, archive: Path, tmp_path: Path) -> None:
+    target = tmp_path / "copies" / "a.db"
+    assert backup(archive, target).exit_code == 0
+    before = target.read_bytes()
+    swell(archive)
+    child = subprocess.Popen(
+        [sys.executable, "-c", _ENDED, str(target), str(archive)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline()
+    assert child.stdout.readline()
+    busy = backup(archive, target)
+    assert (busy.exit_code, fault(busy)) == (1, f"BackupRefused {target}")
+    os.kill(child.pid, how)
+    assert child.wait(120) == {signal.SIGTERM: 143, signal.SIGINT: 130}.get(how, -how)
+    assert target.read_bytes() == before
+    assert how is signal.SIGKILL or names(target.parent) == ["a.db"]
+    assert backup(archive, target).exit_code == 0
+    assert names(target.parent) == ["a.db"]
+    assert target.stat().st_size > _BALLAST
+    sound(target, quick=True)
+
+
+def test_the_log_of_an_earlier_backup_is_not_taken_for_one_of_the_new(archive: Path, tmp_path: Path) -> None:
+    target = tmp_path / "a.db"
+    assert backup(archive, target).exit_code == 0
+    reader = sqlite3.connect(target)
+    reader.execute("pragma journal_mode = wal")
+    reader.execute("update articles set title = 'changed in the backup'")
+    reader.commit()
+    refused = backup(archive, target)
+    assert (refused.exit_code, fault(refused)) == (1, f"BackupRefused {target}")
+    assert reader.execute("select distinct title from articles").fetchall() == [("changed in the backup",)]
+    reader.close()
+    assert backup(archive, target).exit_code == 0
+    assert number(target, "select count(*) from articles where title like 'changed%'") == 0
+    sound(target, quick=True)
+
+
+def test_a_disk_without_room_is_a_sentence(archive: Path) -> None:
+    refused = backup(archive, Path("/proc/nowhere/a.db"))
+    assert refused.exit_code == 1, refused.output
+    assert isinstance(refused.exception, SystemExit), refused.output
+
+
+def test_json_of_a_plain_backup(archive: Path, tmp_path: Path) -> None:
+    told: dict[str, Any] = json.loads(backup(archive, tmp_path / "a.db", "--json").stdout)
+    assert told == {"file": str(tmp_path / "a.db"), "bytes": (tmp_path / "a.db").stat().st_size, "articles": 9}

@@ -1,0 +1,70 @@
+"""What a web archive's list of captures says of a URL, in the pages table."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from archiver.items import DiscoveredURL, DiscoverySource, PageKind
+from archiver.storage.completeness import site_completeness, url_history
+from archiver.storage.connection import open_archive
+from archiver.storage.page_discoveries import record_targets
+from archiver.storage.sites import find_site
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def years(first: int, last: int | None) -> tuple[datetime, datetime | None]:
+    return datetime(first, 1, 1, tzinfo=UTC), datetime(last, 1, 1, tzinfo=UTC) if last else None
+
+
+def test_the_first_and_the_last_capture_are_kept_whatever_order_they_come_in(tmp_path: Path) -> None:
+    db = open_archive(tmp_path / "a.db", create=True)
+    db.execute(
+        "insert into sites (id, name, start_url, host, path, added_at) values "
+        "(1, 'old.example', 'https://old.example/', 'old.example', '/', '2025')"
+    )
+    db.execute(
+        "insert into pages (id, site_id, url, urlkey, kind, outcome, found_at) values "
+        "(1, 1, 'https://old.example/a', 'example,old)/a', 'unknown', 'gone', '2025')"
+    )
+    for captured in (years(2012, None), years(2009, 2010), years(2011, 2015), years(2013, None)):
+        with db.atomic():
+            record_targets(
+                db,
+                1,
+                [
+                    DiscoveredURL(
+                        "https://old.example/a",
+                        DiscoverySource.CDX,
+                        found_on="https://w.example/cdx",
+                        captured=captured,
+                    )
+                ],
+                NOW,
+            )
+    told = next(s for s in url_history(db, "https://old.example/a")["sources"] if s["source"] == "cdx")
+    assert (told["first_capture"][:4], told["last_capture"][:4]) == ("2009", "2015")
+    # It was gone before it was read, and a web archive has seen it: it may have been a post. It is not asked for again.
+    state = site_completeness(db, find_site(db, "old.example"))
+    assert state["posts"] == {"found": 1, "archived": 0, "missing": 0, "gone": 1, "refused": 0}
+    assert db.execute("select outcome, due_at from pages").fetchall() == [("gone", None)]
+    db.close()
+
+
+def test_a_trap_is_not_opened_by_it(tmp_path: Path) -> None:
+    db = open_archive(tmp_path / "a.db", create=True)
+    db.execute(
+        "insert into sites (id, name, start_url, host, path, added_at) values "
+        "(1, 'old.example', 'https://old.example/', 'old.example', '/', '2025')"
+    )
+    url = "https://old.example/a"
+    for source, trap, outcome in (
+        (DiscoverySource.LINK, "sorting", "trap"),
+        (DiscoverySource.CDX, "", "trap"),
+        (DiscoverySource.FEED, "", "due"),
+    ):
+        with db.atomic():
+            record_targets(db, 1, [DiscoveredURL(url, source, PageKind.UNKNOWN, trap=trap)], NOW)
+        assert db.execute("select outcome from pages").fetchall() == [(outcome,)], source
+    db.close()

@@ -1,0 +1,76 @@
+"""Opening an archive where it may not be written, and where it is none."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from archiver.errors import ArchiveLocked, ArchiveNotFound, ArchiveNotWritable, NotAnArchive
+from archiver.storage.connection import open_archive
+
+NOBODY = 65534
+
+
+@contextmanager
+def without_write_access(folder: Path) -> Iterator[None]:
+    """The folder is read-only, and this process is not the one whom that does not stop (root)."""
+    folder.chmod(0o555)
+    for above in folder.parents:
+        if above.stat().st_uid == os.getuid() and len(above.parts) > 2:
+            above.chmod(above.stat().st_mode | 0o055)
+    was = os.geteuid()
+    if was == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(was)
+        folder.chmod(0o755)
+
+
+def test_an_archive_in_a_read_only_folder_is_read_and_not_written(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    open_archive(folder / "a.db", create=True).close()
+    (folder / "a.db").chmod(0o444)
+    with without_write_access(folder):
+        db = open_archive(folder / "a.db", read_only=True)
+        assert db.execute("select count(*) from articles").fetchone() == (0,)
+        db.close()
+        with pytest.raises(ArchiveNotWritable):
+            open_archive(folder / "a.db", create=True)
+        with pytest.raises(ArchiveNotWritable):
+            open_archive(folder / "new.db", create=True)
+        with pytest.raises(ArchiveNotWritable):
+            open_archive(folder / "deeper" / "new.db", create=True)
+
+
+def test_what_is_no_archive(tmp_path: Path) -> None:
+    with pytest.raises(ArchiveNotFound):
+        open_archive(tmp_path / "none.db")
+    assert not (tmp_path / "none.db").exists()
+    with pytest.raises(NotAnArchive):
+        open_archive(tmp_path)
+    (tmp_path / "text.db").write_bytes(b"words, words, words\n" * 100)
+    with pytest.raises(NotAnArchive):
+        open_archive(tmp_path / "text.db")
+    (tmp_path / "empty.db").touch()
+    with pytest.raises(NotAnArchive):
+        open_archive(tmp_path / "empty.db", read_only=True)
+    open_archive(tmp_path / "empty.db", create=True).close()
+    open_archive(tmp_path / "empty.db", read_only=True).close()
+
+
+def test_a_locked_archive_is_said_to_be_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("archiver.storage.connection._BUSY_SECONDS", 0.1)
+    file = tmp_path / "a.db"
+    other = sqlite3.connect(file)
+    other.execute("create table t (x)")
+    other.execute("begin exclusive")
+    with pytest.raises(ArchiveLocked, match="locked"):
+        open_archive(file, create=True)
+    other.close()

@@ -1,0 +1,35 @@
+"""Evidence as it is stored: every entry comes back."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archiver.storage.article_tables.evidence import FORM, READING, Entry, pack_evidence, unpack_evidence
+
+_TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
+_SHARE = st.integers(0, 100).map(lambda n: n / 100)
+_PLAIN = {"field": _TEXT, "source": _TEXT, "locator": _TEXT, "confidence": st.none() | _SHARE, "value": _TEXT}
+_ENTRIES = st.lists(
+    st.fixed_dictionaries(_PLAIN, optional={"won": st.just(1)})
+    | st.fixed_dictionaries(
+        {
+            **_PLAIN,
+            "won": st.just(1),
+            "extractor": _TEXT,
+            "capture_id": st.integers(1, 9) | st.just(""),
+            "read_at": _TEXT,
+        }
+    )
+)
+
+
+@given(_ENTRIES)
+def test_entries_come_back(entries: list[Entry]) -> None:
+    assert unpack_evidence(pack_evidence(entries)) == entries
+
+
+def test_the_form_is_short() -> None:
+    entry: Entry = {"field": "title", "source": "learned", "locator": "h1", "confidence": 1.0, "value": "A", "won": 1}
+    assert pack_evidence([entry]) == '[["title","learned","h1",1.0,1,"A"]]'
+    assert FORM[-3:] == READING

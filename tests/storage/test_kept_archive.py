@@ -1,0 +1,119 @@
+"""Archives that earlier versions wrote (tests/storage/archives, made by keep_archive.py) are read, and migrated, without
+a loss."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import tarfile
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from archiver.archive import Archive
+from archiver.cli.main import cli
+from archiver.maintenance.verify import verify
+from archiver.storage.connection import open_archive
+from archiver.storage.migrations import migrations
+from tests.storage.later_step import NAME, add_step
+
+KEPT = sorted((Path(__file__).parent / "archives").glob("*.tar.xz"))
+WORDS = ("soup", "the", "lighthouse OR bridge")
+READ = (
+    ("sites", "rules", "{name}"),
+    ("sites", "show", "{name}"),
+    ("sites", "list"),
+    ("status", "--missing"),
+    ("why", "{start_url}"),
+    ("search", "soup"),
+    ("show", "1"),
+    ("clusters",),
+    ("searches", "list"),
+)
+
+
+@pytest.fixture(params=KEPT, ids=lambda path: path.name.partition(".")[0])
+def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    with tarfile.open(request.param) as tar:
+        tar.extractall(tmp_path, filter="data")
+    return tmp_path / "archive.db"
+
+
+def test_one_is_kept() -> None:
+    assert KEPT
+
+
+def test_what_an_earlier_version_exported_is_read(archive: Path) -> None:
+    exported = [
+        json.loads(line) for line in archive.with_name("records.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
+    now = {record["id"]: record for record in said(archive)["records"]}
+    assert len(exported) == len(now) > 20
+    for record in exported:
+        assert {name: now[record["id"]][name] for name in record} == record
+
+
+def test_what_is_read_before_a_migration_is_read_after_it(archive: Path) -> None:
+    before = said(archive)
+    assert len(before["found"]["the"]) > 5
+    assert before["edits"]
+    assert all(before["evidence"])
+    db = open_archive(archive)
+    assert not migrations.pending(db)
+    db.close()
+    after = said(archive)
+    for name in before:
+        assert after[name] == before[name], name
+
+
+def test_the_schema_is_that_of_a_new_archive(archive: Path) -> None:
+    open_archive(archive).close()
+    assert [finding.sentence for finding in verify(archive).findings] == []
+
+
+@pytest.mark.parametrize("words", READ, ids=lambda words: " ".join(words[:2]))
+def test_a_command_that_reads_an_archive_of_an_earlier_version_does_not_write(
+    archive: Path, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_step(monkeypatch)
+    before = archive.read_bytes()
+    with closing(sqlite3.connect(archive)) as db:
+        name, start_url = db.execute("select name, start_url from sites").fetchone()
+    command = [word.format(name=name, start_url=start_url) for word in words]
+    run = CliRunner().invoke(cli, [*command, "--archive", str(archive)])
+    assert run.exception is None or isinstance(run.exception, SystemExit), run.output
+    assert run.exit_code in (0, 1)
+    assert archive.read_bytes() == before
+
+
+def test_a_later_step_loses_nothing(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = said(archive)
+    add_step(monkeypatch)
+    db = open_archive(archive)
+    assert [step.name for step in migrations.applied(db)][-1] == NAME
+    assert db.table("later").exists()
+    db.close()
+    assert said(archive) == before
+
+
+def said(archive: Path) -> dict[str, Any]:
+    """What today's program says of an archive, without writing to it."""
+    with Archive(archive) as opened:
+        ids = [record["id"] for record in opened.articles()]
+        versions = {number: [v["revision"] for v in opened.revisions(number)] for number in ids}
+        return {
+            "records": list(opened.articles()),
+            "versions": {number: opened.revisions(number) for number in ids},
+            "texts": [opened.article(number, n) for number in ids for n in versions[number]],
+            "evidence": [opened.explain(number) for number in ids],
+            "headlines": opened.headlines(),
+            "found": {words: sorted(hit["id"] for hit in opened.search(words, limit=100)) for words in WORDS},
+            "edits": [
+                CliRunner().invoke(cli, ["diff", str(number), "--json", "--archive", str(archive)]).stdout
+                for number in ids
+                if len(versions[number]) > 1
+            ],
+        }

@@ -1,0 +1,101 @@
+"""The schema of an archive: made in one transaction, brought up to date by steps, refused where it is another one."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlite_utils import Database
+
+from archiver.errors import ArchiveTooNew, ArchiveUnreleased
+from archiver.storage.connection import open_archive
+from archiver.storage.migrations import UNRELEASED, make_schema, migrations
+from tests.storage.later_step import NAME, add_step
+
+
+def held(db: Database) -> dict[str, Any]:
+    """All that the database remembers of its schema, and all rows but the times of the steps."""
+    schema = db.execute("select type, name, tbl_name, sql from sqlite_master").fetchall()
+    out: dict[str, Any] = {"schema": sorted(schema, key=repr)}
+    for name in (name for kind, name, *_ in schema if kind == "table"):
+        columns = [row[1] for row in db.execute(f'pragma table_info("{name}")') if row[1] != "applied_at"]
+        out[name] = sorted(db.execute(f'select {", ".join(columns)} from "{name}"').fetchall(), key=repr)
+    return out
+
+
+def test_a_new_archive_is_what_the_steps_make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_step(monkeypatch)
+    with closing(Database(tmp_path / "stepped.db")) as stepped:
+        migrations.apply(stepped)
+        with closing(open_archive(tmp_path / "made.db", create=True)) as made:
+            assert held(made) == held(stepped)
+            assert not migrations.pending(made)
+            assert made.table("later").exists()
+            assert made.execute("pragma integrity_check").fetchone() == ("ok",)
+
+
+def test_what_holds_something_is_left_as_it_is() -> None:
+    with closing(Database(memory=True)) as db:
+        db.execute("create table other (word text)")
+        before = held(db)
+        assert not make_schema(db)
+        assert held(db) == before
+
+
+def test_what_fails_on_the_way_leaves_nothing(tmp_path: Path) -> None:
+    with closing(Database(tmp_path / "a.db")) as db:
+        db.execute("pragma max_page_count = 40")
+        with pytest.raises(sqlite3.OperationalError, match="full"):
+            make_schema(db)
+        assert not db.conn.in_transaction
+        assert db.execute("select count(*) from sqlite_master").fetchone() == (0,)
+        assert not (tmp_path / "a.db").stat().st_size
+        db.execute("pragma max_page_count = 100000")
+        assert make_schema(db)
+
+
+def test_an_archive_that_is_only_read_has_the_tables_of_pending_steps_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_archive(tmp_path / "a.db", create=True).close()
+    add_step(monkeypatch)
+    before = (tmp_path / "a.db").read_bytes()
+    with closing(open_archive(tmp_path / "a.db", read_only=True)) as db:
+        assert db.execute("select count(*) from later").fetchone() == (0,)
+        assert "later" not in db.table_names()
+    assert (tmp_path / "a.db").read_bytes() == before
+
+
+def test_opening_an_archive_to_write_takes_the_pending_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_archive(tmp_path / "a.db", create=True).close()
+    add_step(monkeypatch)
+    with closing(open_archive(tmp_path / "a.db")) as db:
+        assert "later" in db.table_names()
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_an_archive_of_a_newer_version_is_refused(tmp_path: Path, read_only: bool) -> None:
+    applied(tmp_path / "a.db", f"insert into _sqlite_migrations (migration_set, name) values ('archiver', '{NAME}')")
+    before = (tmp_path / "a.db").read_bytes()
+    with pytest.raises(ArchiveTooNew, match=NAME):
+        open_archive(tmp_path / "a.db", read_only=read_only)
+    assert (tmp_path / "a.db").read_bytes() == before
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_an_archive_of_an_unreleased_version_is_refused_and_the_command_named(tmp_path: Path, read_only: bool) -> None:
+    applied(tmp_path / "a.db", f"update _sqlite_migrations set name = '{UNRELEASED}'")
+    before = (tmp_path / "a.db").read_bytes()
+    with pytest.raises(ArchiveUnreleased, match=r"archiver import .*/warc.* --archive NEW"):
+        open_archive(tmp_path / "a.db", read_only=read_only)
+    assert (tmp_path / "a.db").read_bytes() == before
+
+
+def applied(file: Path, statement: str) -> None:
+    """An archive of which the steps are changed by this statement."""
+    with closing(open_archive(file, create=True)) as db:
+        db.execute("pragma journal_mode = delete").fetchone()
+        db.execute(statement)

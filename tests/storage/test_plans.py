@@ -1,0 +1,69 @@
+"""Statements that are asked of archives of any size: things are looked up for them, and no table is read as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from sqlite_utils import Database
+
+from archiver.search.query_tree import FACTS, ByRows
+from archiver.storage import completeness
+from archiver.storage.article_tables import records
+from archiver.storage.completeness import site_completeness
+from archiver.storage.connection import open_archive
+from archiver.storage.sites import find_site
+from tests.archive_fixture import make_archive
+
+
+@pytest.fixture(scope="module")
+def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    with closing(open_archive(make_archive(tmp_path_factory.mktemp("plans") / "archive.db"))) as opened:
+        yield opened
+
+
+def plan(db: Database, sql: str, values: object) -> list[str]:
+    return [row[3] for row in db.conn.execute(f"explain query plan {sql}", values).fetchall()]
+
+
+def plans(db: Database, *, of: object) -> list[str]:
+    """How each statement is run that a function asks."""
+    asked: list[tuple[str, object]] = []
+    with db.tracer(lambda sql, values: asked.append((sql, values or ()))):
+        of()  # type: ignore[operator]
+    return [step for sql, values in asked if sql.lower().startswith("select") for step in plan(db, sql, values)]
+
+
+def test_addresses_are_read_from_an_index(db: Database) -> None:
+    fact = FACTS["url"]("/2024/")
+    assert isinstance(fact, ByRows)
+    assert "SCAN articles USING COVERING INDEX idx_articles_urlkey" in plan(db, fact.sql, fact.values)
+
+
+def test_letters_are_found_in_each_address_of_an_article(db: Database) -> None:
+    for url, number in db.execute("select url, article_id from article_urls").fetchall():
+        fact = FACTS["url"](url[10:])
+        assert isinstance(fact, ByRows)
+        assert number in {row[0] for row in db.execute(fact.sql, fact.values)}
+    for odd in ("%", "_", "\\", "no-such-letters"):
+        fact = FACTS["url"](odd)
+        assert isinstance(fact, ByRows)
+        expected = {row[0] for row in db.execute("select article_id, url from article_urls") if odd in row[1]}
+        assert {row[0] for row in db.execute(fact.sql, fact.values)} == expected
+
+
+def test_the_identifier_of_an_article_takes_no_look_at_others(db: Database) -> None:
+    assert not [step for step in plans(db, of=lambda: records.identifier(db, 1)) if step.startswith("SCAN a")]
+
+
+def test_a_site_is_told_of_without_reading_its_rows(db: Database) -> None:
+    site = find_site(db, "harbour.example")
+    steps = plans(db, of=lambda: site_completeness(db, site))
+    assert [step for step in steps if step.startswith("SEARCH page_counts")]
+    assert [step for step in steps if "INDEX idx_pages_site_id_rule" in step]
+    assert not [step for step in steps if step.startswith(("SCAN pages", "SCAN articles", "SCAN page_"))]
+    lacking = [step for step in plans(db, of=lambda: completeness.count(db, site["id"])) if " pages " in step]
+    assert len(lacking) == 3
+    assert all("INDEX idx_pages_site_id_outcome (site_id=? AND outcome=?" in step for step in lacking)
+    assert sum("COVERING" in step for step in lacking) == 2  # of lists alone the row says when they are due

@@ -1,0 +1,129 @@
+"""The rules of a site in the archive: a version for each time, and those that a person wrote before all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlite_utils import Database
+
+from archiver.errors import BadRules
+from archiver.extraction.template.site_rule import Rule, SiteRules
+from archiver.storage.connection import open_archive
+from archiver.storage.sites import forget_rules, retire_rules, rule_versions, rules_at, store_by_hand, store_learned
+
+AT = datetime(2024, 5, 1, tzinfo=UTC)
+HAND = '[title]\nselect = "h1.mine"\n'
+
+
+def rules(title: str) -> SiteRules:
+    return SiteRules({"title": Rule((title,)), "body": Rule(("div.text",))}, pages=25, teacher="agreement")
+
+
+def days(count: int) -> datetime:
+    return AT + timedelta(days=count)
+
+
+def title(found: SiteRules | None) -> str:
+    assert found is not None
+    return found.fields["title"].select[0]
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Database]:
+    db = open_archive(tmp_path / "a.db", create=True)
+    for number in (1, 2):
+        db.table("sites").insert(
+            {
+                "id": number,
+                "name": f"{number}.example",
+                "start_url": f"https://{number}.example/",
+                "host": f"{number}.example",
+                "path": "/",
+                "settings": "{}",
+                "added_at": AT.isoformat(),
+            }
+        )
+    yield db
+    db.close()
+
+
+def test_each_version_holds_for_the_captures_of_its_time(db: Database) -> None:
+    assert rules_at(db, 1) is None
+    with db.atomic():
+        stored = store_learned(db, 1, rules("h1.first"), days(0))
+        assert (stored.version, stored.pages) == ("rules-1", 25)
+        retire_rules(db, 1, days(10))
+        assert rules_at(db, 1) is None
+        store_learned(db, 1, rules("h1.second"), days(12))
+        store_learned(db, 1, rules("h1.third"), days(20))
+    assert title(rules_at(db, 1)) == "h1.third"
+    assert [title(rules_at(db, 1, days(n))) for n in (-500, 0, 9, 10, 11, 19, 20, 900)] == [
+        "h1.first",
+        "h1.first",
+        "h1.first",
+        "h1.second",
+        "h1.second",
+        "h1.second",
+        "h1.third",
+        "h1.third",
+    ]
+    assert rules_at(db, 2) is None
+    assert [v["id"] for v in rule_versions(db, 1)] == [3, 2, 1]
+
+
+def test_rules_by_hand_win_for_every_capture_until_they_are_forgotten(db: Database) -> None:
+    with db.atomic():
+        store_learned(db, 1, rules("h1.first"), days(0))
+    store_by_hand(db, 1, HAND, "mine.toml", days(1))
+    for found in (rules_at(db, 1), rules_at(db, 1, days(-9))):
+        assert title(found) == "h1.mine"
+        assert found is not None
+        assert found.fields["title"].by_hand
+        assert not found.fields["body"].by_hand
+        assert found.version == "rules-1+rules-2"
+    store_by_hand(db, 1, HAND.replace("mine", "other"), "mine.toml", days(2))
+    assert title(rules_at(db, 1)) == "h1.other"
+    with db.atomic():
+        store_learned(db, 1, rules("h1.second"), days(3))
+    assert title(rules_at(db, 1)) == "h1.other"
+    with db.atomic():
+        assert forget_rules(db, 1, by_hand=True) == 1
+    assert title(rules_at(db, 1)) == "h1.second"
+
+
+def test_rules_by_hand_hold_without_any_that_were_learned(db: Database) -> None:
+    store_by_hand(db, 1, HAND, "mine.toml", AT)
+    found = rules_at(db, 1)
+    assert found is not None
+    assert (found.pages, found.version) == (0, "rules-1")
+
+
+def test_bad_rules_leave_those_before_them(db: Database) -> None:
+    store_by_hand(db, 1, HAND, "mine.toml", AT)
+    with pytest.raises(BadRules, match=r"mine\.toml"):
+        store_by_hand(db, 1, "[title]\nselect = 'h1..'", "mine.toml", AT)
+    assert title(rules_at(db, 1)) == "h1.mine"
+
+
+def test_what_forgotten_rules_read_may_be_read_by_any_other(db: Database) -> None:
+    for number, extractor in enumerate(("0.1.0", "0.1.0 rules-1"), 1):
+        db.table("articles").insert(
+            {
+                "id": number,
+                "url": f"https://1.example/{number}",
+                "urlkey": f"{number}",
+                "site": "1.example",
+                "title": "",
+                "body": "",
+                "revision": 1,
+                "first_seen": "",
+                "last_seen": "",
+                "extractor": extractor,
+            }
+        )
+    with db.atomic():
+        forget_rules(db, 1, by_hand=True)
+    assert db.execute("select extractor from articles order by id").fetchall() == [("0.1.0",), (None,)]

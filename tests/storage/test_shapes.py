@@ -1,0 +1,121 @@
+"""Values that another program wrote, and that are of no use: what is beside them is read, shown and exported."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlite_utils import Database
+
+from archiver import __version__
+from archiver.datasets.record_formats import FORMATS
+from archiver.health.health_report import metrics, overall
+from archiver.search.citations import STYLES, cited
+from archiver.sites.config import effective_settings
+from archiver.storage.article_tables.records import records, revision_record, revisions
+from archiver.storage.completeness import site_completeness
+from archiver.storage.connection import open_archive
+from archiver.storage.sites import list_sites
+from tests.archive_fixture import make_archive
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_archive(tmp_path_factory.mktemp("shapes") / "small.db")
+
+
+@pytest.fixture
+def db(archive: Path) -> Iterator[Database]:
+    """What a test writes is undone."""
+    db = open_archive(archive)
+    db.execute("begin")
+    yield db
+    db.conn.rollback()
+    db.close()
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "read"),
+    [
+        ("authors", "Ada", []),
+        ("authors", '{"a": 1}', []),
+        ("authors", '[1, null, "Ada", {"b": 2}]', ["Ada"]),
+        ("tags", 7, []),
+        ("credits", "[", []),
+        ("title", b"Fog \xff", "Fog \ufffd"),
+        ("published", "2024-13-45", None),
+        ("published", "2024-05-01T12:00:00Z", "2024-05-01T12:00:00Z"),
+        ("modified", b"x", None),
+        ("cluster_id", "x", None),
+        ("geotags", "x", []),
+        (
+            "geotags",
+            '["x", {"latitude": "x", "longitude": 1, "placename": 5}]',
+            [
+                {
+                    "latitude": None,
+                    "longitude": 1,
+                    "placename": "5",
+                    "region": None,
+                    "role": None,
+                    "source": None,
+                    "precision": None,
+                }
+            ],
+        ),
+    ],
+)
+def test_a_wrong_value_is_blank_and_all_others_are_exported(
+    db: Database, column: str, value: object, read: object
+) -> None:
+    db.execute(f"update articles set {column} = ? where id = 1", [value])
+    found = list(records(db))
+    assert len(found) == 6
+    assert found[0][column] == read
+    for name in ("jsonl", "csv", "geojson", "parquet"):
+        FORMATS[name].write(records(db), io.BytesIO())
+    for style in STYLES.values():
+        assert style([cited(one) for one in found])
+
+
+def test_a_wrong_time_of_a_capture_is_blank_in_a_citation(db: Database) -> None:
+    db.execute("update captures set captured_at = 'yesterday'")
+    (one,) = records(db, [1])
+    assert one["capture"]["captured_at"] is None
+    assert one["capture"]["digest"]
+    assert "sha" in cited(one).note
+
+
+def test_a_wrong_version_is_read_as_far_as_it_can_be(db: Database) -> None:
+    db.execute("update revisions set changed = 'x', previous = 'x', content = '[' where article_id = 1")
+    assert next((one["changed"], one["previous"]) for one in revisions(db, 1)) == ([], None)
+    assert revision_record(db, 1, 1)["id"] == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        ("sites", "settings", "x"),
+        ("sites", "settings", "[]"),
+        ("sites", "quiet_until", "x"),
+        ("sites", "untrusted", "x"),
+        ("runs", "started_at", "x"),
+        ("runs", "started_at", "2024-05-01"),
+        ("runs", "statistics", "x"),
+        ("runs", "statistics", "[1]"),
+    ],
+)
+def test_a_wrong_value_of_a_site_hides_no_other_site(db: Database, table: str, column: str, value: str) -> None:
+    db.execute(f"update {table} set {column} = ? where id = 1", [value])
+    sites = list_sites(db)
+    found = overall(db, Path("archive.db").absolute(), None, datetime.now(UTC), effective_settings(db))
+    told = metrics(db, found, __version__)
+    if column == "settings":  # they may have said so
+        assert effective_settings(db)({"id": 1, column: value})["crawl"] is False is sites[0][column]["crawl"]
+    assert all(f'"{site["name"]}"' in told for site in sites)
+    assert json.dumps(found.as_json())
+    assert [site_completeness(db, site)["site"] for site in sites] == [site["name"] for site in sites]

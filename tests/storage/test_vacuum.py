@@ -1,0 +1,74 @@
+"""What vacuum gives back, and when it does not begin."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from archiver.cli.main import cli
+from archiver.maintenance import vacuum as vacuuming
+from archiver.maintenance.verify import verify
+from archiver.search.engine import run
+from archiver.search.query import Query
+from archiver.storage.connection import open_archive
+from archiver.storage.locks import lock_site
+from tests.proved_archive import make
+from tests.runner import Runner, fault
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    archive = make(tmp_path)
+    with closing(sqlite3.connect(archive)) as db:
+        db.execute("insert into host_files values ('x', 'y', '2024-05-01', 200, null, null, zeroblob(4000000))")
+        db.commit()
+        db.execute("delete from host_files where origin = 'x'")
+        db.commit()
+    return archive
+
+
+def vacuum(archive: Path, *words: str) -> Result:
+    return Runner().invoke(cli, ["vacuum", "--archive", str(archive), *words])
+
+
+def test_space_is_given_back_and_all_is_found_as_before(archive: Path) -> None:
+    told = json.loads(vacuum(archive, "--json").stdout)
+    assert told["before"] > 4_000_000 > 2_000_000 > told["after"] == archive.stat().st_size
+    assert told["freed"] == told["before"] - told["after"]
+    assert not archive.with_name("archive.db-wal").exists()
+    assert verify(archive).findings == []
+    db = open_archive(archive, read_only=True)
+    assert run(db, Query("mate")).total > 0
+    assert db.execute("select count(*) from sqlite_stat1").fetchone()[0] > 5
+    db.close()
+    assert "MB before" in vacuum(archive).stdout
+
+
+def test_not_while_a_crawl_writes(archive: Path) -> None:
+    held = lock_site(archive, "quay.example")
+    size = archive.stat().st_size
+    refused = vacuum(archive)
+    assert (refused.exit_code, fault(refused)) == (1, f"ArchiveBusy {archive}")
+    held.close()
+    other = sqlite3.connect(archive)
+    other.execute("begin immediate")
+    vacuuming.PATIENCE_MS = 50
+    refused = vacuum(archive)
+    assert refused.exit_code == 1
+    assert "Another program" in refused.output
+    assert archive.stat().st_size == size
+    other.rollback()
+    other.close()
+    assert vacuum(archive).exit_code == 0
+
+
+def test_not_where_the_disk_has_no_room(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vacuuming, "free_bytes", lambda path: 1_000_000)
+    refused = vacuum(archive)
+    assert (refused.exit_code, fault(refused)) == (1, f"NoRoom {archive.parent}")
+    assert "1.0 MB" in refused.output

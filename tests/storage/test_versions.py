@@ -1,0 +1,177 @@
+"""When another reading of a post is an edit of it, and when it only comes of another reader."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlite_utils import Database
+
+from archiver.items import Article, Evidence
+from archiver.storage.article_tables.articles import Change, Observation, Stored, replace_reading, store_article
+from archiver.storage.article_tables.revisions import article_from_row, article_row
+from archiver.storage.connection import open_archive
+
+AT = datetime(2024, 5, 1, tzinfo=UTC)
+TEXT = "A text of some length, so that it can be told from any other text there is. " * 3
+POST = Article(
+    url="https://low.example/a/",
+    title="A post",
+    body=TEXT,
+    authors=("Nora Lindqvist",),
+    published=AT,
+    published_precision="second",
+    categories=("Coast",),
+)
+NOTED = replace(POST, body=f"{TEXT}\n\nWrite to the editors.")
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Database]:
+    db = open_archive(tmp_path / "a.db", create=True)
+    db.table("sites").insert(
+        {
+            "id": 1,
+            "name": "low.example",
+            "start_url": "https://low.example/",
+            "host": "low.example",
+            "path": "/",
+            "settings": "{}",
+            "added_at": AT.isoformat(),
+        }
+    )
+    db.table("runs").insert({"id": 1, "site_id": 1, "mode": "full", "started_at": AT.isoformat()})
+    yield db
+    db.close()
+
+
+def store(db: Database, article: Article, extractor: str | None, old: Sequence[Article] = (), days: int = 0) -> Stored:
+    article = replace(article, read_by=(extractor or "").partition(" ")[2])
+    with db.atomic():
+        return store_article(
+            db,
+            "low.example",
+            article,
+            Observation(AT + timedelta(days=days), AT, run_id=1, extractor=extractor),
+            reread=lambda row: old,
+        )
+
+
+def state(db: Database) -> dict[str, Any]:
+    row = next(iter(db.query("select * from articles")))
+    last = next(
+        iter(
+            db.query(
+                "select r.*, v.body, v.is_current from revisions r join article_revisions v using (id) "
+                "order by r.revision desc limit 1"
+            )
+        )
+    )
+    assert last["body"] == row["body"]
+    assert last["meaning_digest"] == row["meaning_digest"]
+    assert row["body"] not in last["content"] or not last["is_current"]
+    names = [r[0] for r in db.execute("select name from authors join article_authors on author_id = id")]
+    assert names == json.loads(row["authors"])
+    return row | {"changed": json.loads(last["changed"])}
+
+
+def test_what_the_new_reader_finds_in_the_old_capture_too_is_no_edit(db: Database) -> None:
+    store(db, NOTED, "0.1.0")
+    stored = store(db, POST, "0.1.0 rules-1", [POST], days=3)
+    assert (stored.change, stored.changed) == (Change.REEXTRACTED, ("body",))
+    row = state(db)
+    assert (row["body"], row["revision"], row["extractor"], row["changed"]) == (TEXT, 1, "0.1.0 rules-1", [])
+    assert row["last_seen"] > row["first_seen"]
+    assert db.execute("select count(*) from articles_fts where articles_fts match 'editors'").fetchone() == (0,)
+
+
+def test_a_true_edit_names_only_what_was_edited(db: Database) -> None:
+    store(db, NOTED, "0.1.0")
+    stored = store(db, replace(POST, title="Another title", authors=("Ida Brandt",)), "0.1.0 rules-1", [POST])
+    assert (stored.change, stored.changed) == (Change.REVISED, ("title", "authors"))
+    row = state(db)
+    assert (row["title"], row["body"], row["revision"], row["changed"]) == (
+        "Another title",
+        TEXT,
+        2,
+        ["title", "authors"],
+    )
+
+
+def test_the_same_reader_or_no_old_capture_is_as_ever(db: Database) -> None:
+    store(db, NOTED, "0.1.0")
+    assert store(db, POST, "0.1.0", [POST]).change is Change.REVISED
+    assert store(db, NOTED, "0.2.0", []).change is Change.REVISED
+
+
+def test_an_unknown_reader_is_another_reader(db: Database) -> None:
+    store(db, NOTED, None)
+    assert store(db, POST, "0.1.0", [POST]).change is Change.REEXTRACTED
+
+
+def test_one_of_several_readings_of_the_old_capture_is_enough(db: Database) -> None:
+    store(db, replace(POST, title="A  post: by rules"), "0.1.0 rules-1")
+    assert store(db, NOTED, "0.1.0 rules-2", [POST, NOTED]).change is Change.REEXTRACTED
+
+
+def test_a_page_that_the_rules_do_not_fit_leaves_what_they_read(db: Database) -> None:
+    store(db, POST, "0.1.0 rules-1")
+    assert store(db, NOTED, "0.1.0", [POST, NOTED]).change is Change.UNCHANGED
+    row = state(db)
+    assert (row["body"], row["extractor"]) == (TEXT, "0.1.0 rules-1")
+    assert store(db, replace(NOTED, title="Edited"), "0.1.0", [POST, NOTED]).changed == ("title",)
+
+
+def said(title: str, source: str) -> Article:
+    return replace(POST, title=title, evidence=(Evidence("title", title, source, "title", 0.9),))
+
+
+@pytest.mark.parametrize("source", ["api", "feed"])
+def test_what_the_site_tells_in_other_words_is_an_edit_though_the_old_capture_never_had_it(
+    db: Database, source: str
+) -> None:
+    store(db, said("A post", source), "0.1.0")
+    new = said("A post, corrected", source)
+    assert store(db, new, "0.2.0", [new]).changed == ("title",)
+
+
+def test_what_the_site_tells_in_the_same_words_is_none(db: Database) -> None:
+    store(db, replace(said("A post", "api"), title="a post."), "0.1.0")
+    assert store(db, said("A post", "api"), "0.2.0", [POST]).change is Change.REEXTRACTED
+
+
+def test_a_text_put_together_from_what_is_stored_keeps_its_reader(db: Database) -> None:
+    store(db, POST, "0.1.0 rules-1")
+    assert store(db, NOTED, None, [NOTED]).change is Change.REVISED
+    assert state(db)["extractor"] == "0.1.0 rules-1"
+
+
+def test_reading_anew_replaces_only_what_is_stored_as_it_was_read(db: Database) -> None:
+    store(db, NOTED, "0.1.0")
+    with db.atomic():
+        assert not replace_reading(db, POST, POST, "0.1.0 rules-1")
+        assert replace_reading(db, NOTED, POST, "0.1.0 rules-1")
+        assert not replace_reading(db, replace(NOTED, url="https://low.example/b/"), POST, "0.1.0 rules-1")
+    row = state(db)
+    assert (row["body"], row["revision"], row["extractor"]) == (TEXT, 1, "0.1.0 rules-1")
+
+
+def test_duplicates_are_settled_anew_where_a_text_is_read_in_another_way(db: Database) -> None:
+    store(db, NOTED, "0.1.0")
+    twin = replace(POST, url="https://low.example/b/", title="Another", published=AT + timedelta(days=40))
+    store(db, twin, "0.1.0")
+    assert db.execute("select count(*) from articles where duplicate_of is not null").fetchone() == (0,)
+    store(db, POST, "0.1.0 rules-1", [POST])
+    assert db.execute("select id, duplicate_of from articles where duplicate_of is not null").fetchall() == [(2, 1)]
+
+
+@pytest.mark.parametrize("name", ["credits", "geotags", "description", "modified"])
+def test_a_revision_from_before_a_field_was_added_is_read_without_it(name: str) -> None:
+    row = article_row(POST)
+    del row[name]
+    assert article_from_row(row) == POST

@@ -1,0 +1,163 @@
+"""WARC files of crawls that died: cut back to their last whole record, indexed, and left alone while one is written."""
+
+from __future__ import annotations
+
+import errno
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from archiver.items import Capture
+from archiver.warc.exchange import Exchange
+from archiver.warc.gzip_records import whole_records
+from archiver.warc.warc_files import RepairedFile, repair_warc, unfinished_files
+from archiver.warc.writer import WarcWriter, index_of, open_index_of
+from tests.faults.sound import _index_flaws, _records
+
+AT = datetime(2024, 5, 1, 8, 30, 15, 123456, tzinfo=UTC)
+
+
+def exchange(number: int, size: int = 500) -> Exchange:
+    body = os.urandom(size).hex().encode()
+    return Exchange(
+        f"https://example.org/{9 - number}",
+        AT,
+        "GET",
+        ((b"Host", b"example.org"),),
+        200,
+        "OK",
+        ((b"Content-Type", b"Text/HTML; charset=utf-8"),),
+        body,
+    )
+
+
+def abandoned(root: Path, count: int = 4) -> tuple[Path, list[Capture]]:
+    """A file as a kill leaves it."""
+    writer = WarcWriter(root, "example-org", "archiver/test")
+    captures = [writer.write(exchange(n)) for n in range(count)]
+    writer.abandon()
+    return root / captures[0].warc_file, captures
+
+
+def sound(file: Path) -> bool:
+    found, wrong = _records(file)
+    return not wrong and not _index_flaws(file, found)
+
+
+def test_a_whole_file_gets_the_index_that_its_writer_would_have_made(tmp_path: Path) -> None:
+    with WarcWriter(tmp_path, "other", "archiver/test") as writer:
+        writer.write(exchange(1))
+    file, captures = abandoned(tmp_path)
+    assert unfinished_files(tmp_path / "warc", "example-org") == [file]
+    told: list[RepairedFile] = []
+    mended = repair_warc(file, told.append)
+    assert told == [mended]
+    assert mended is not None
+    assert (mended.torn, mended.gap, mended.sentence) == (0, None, "")
+    assert {(c.warc_offset, c.warc_length) for c in captures} <= mended.records
+    assert sound(file)
+    assert not open_index_of(file).exists()
+    assert unfinished_files(tmp_path / "warc", "example-org") == []
+
+
+@pytest.mark.parametrize("cut", [1, 7, 100, 400, 900, 2500])
+def test_a_torn_end_is_cut_off_wherever_it_tore(tmp_path: Path, cut: int) -> None:
+    file, captures = abandoned(tmp_path)
+    os.truncate(file, file.stat().st_size - cut)
+    mended = repair_warc(file, lambda m: None)
+    assert mended is not None
+    assert mended.torn > 0
+    assert file.name in mended.sentence
+    assert sound(file)
+    left = [c for c in captures if (c.warc_offset, c.warc_length) in mended.records]
+    assert left == captures[: len(left)]
+
+
+def test_zeros_behind_the_end_are_cut_off(tmp_path: Path) -> None:
+    file, _ = abandoned(tmp_path)
+    size = file.stat().st_size
+    os.truncate(file, size + 4096)
+    mended = repair_warc(file, lambda m: None)
+    assert mended is not None
+    assert (mended.torn, file.stat().st_size) == (4096, size)
+    assert sound(file)
+
+
+def test_whole_records_behind_a_damaged_one_are_kept(tmp_path: Path) -> None:
+    file, captures = abandoned(tmp_path)
+    data = bytearray(file.read_bytes())
+    at = captures[1].warc_offset
+    data[at : at + 60] = bytes(60)
+    file.write_bytes(data)
+    mended = repair_warc(file, lambda m: None)
+    assert mended is not None
+    assert (mended.torn, mended.gap) == (0, at)
+    assert f" {at:,}" in mended.sentence
+    assert (captures[3].warc_offset, captures[3].warc_length) in mended.records
+    assert (captures[1].warc_offset, captures[1].warc_length) not in mended.records
+    assert bytes(data) == file.read_bytes()
+
+
+def test_a_file_without_a_whole_record_is_taken_away(tmp_path: Path) -> None:
+    file, _ = abandoned(tmp_path, 1)
+    os.truncate(file, 20)
+    mended = repair_warc(file, lambda m: None)
+    assert mended is not None
+    assert file.name in mended.sentence
+    assert list(file.parent.iterdir()) == []
+
+
+def test_a_file_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
+    with WarcWriter(tmp_path, "example-org", "archiver/test") as writer:
+        file = tmp_path / writer.write(exchange(0)).warc_file
+        assert repair_warc(file, lambda m: None) is None
+        assert not index_of(file).exists()
+        writer.write(exchange(1))
+    assert sound(file)
+
+
+def test_a_mending_that_is_not_told_is_done_again(tmp_path: Path) -> None:
+    def dies(mended: RepairedFile) -> None:
+        raise KeyboardInterrupt
+
+    file, _ = abandoned(tmp_path)
+    os.truncate(file, file.stat().st_size - 5)
+    with pytest.raises(KeyboardInterrupt):
+        repair_warc(file, dies)
+    assert unfinished_files(tmp_path / "warc", "example-org") == [file]
+    assert repair_warc(file, lambda m: None)
+    assert sound(file)
+
+
+def test_a_disk_that_refuses_leaves_no_half_record(tmp_path: Path) -> None:
+    import resource
+    import signal
+
+    writer = WarcWriter(tmp_path, "example-org", "archiver/test")
+    file = tmp_path / writer.write(exchange(0)).warc_file
+    size = file.stat().st_size
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    was = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 700, limits[1]))
+    try:
+        with pytest.raises(OSError, match=os.strerror(errno.EFBIG)):
+            writer.write(exchange(1))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, was)
+    assert file.stat().st_size == size
+    writer.write(exchange(2))
+    writer.close()
+    assert sound(file)
+
+
+def test_a_record_is_whole_only_with_all_of_its_block(tmp_path: Path) -> None:
+    import gzip
+
+    whole = b"WARC/1.1\r\nWARC-Type: response\r\nContent-Length: 5\r\n\r\nhello\r\n\r\n"
+    file = tmp_path / "x.warc.gz"
+    file.write_bytes(gzip.compress(whole) + gzip.compress(whole.replace(b": 5", b": 6")) + gzip.compress(b"no record"))
+    with file.open("rb") as handle:
+        assert [m.offset for m in whole_records(handle)] == [0]
