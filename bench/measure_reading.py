@@ -19,11 +19,19 @@ from sqlite_utils import Database
 from archiver.cli.commands.index import up_to_date
 from archiver.search.open_index import leave_as_it_is
 from archiver.storage.connection import open_archive
+from archiver.web.dispatch import PAGES
 from archiver.web.query_arguments import PageRequest
 from archiver.web.rendering import render_page
 
 _ROUNDS = 20
-_PAGES = ("article", "evidence", "versions", "captures", "sites", "site")
+_PAGES = (
+    "/article/{id}",
+    "/article/{id}/evidence",
+    "/article/{id}/versions",
+    "/article/{id}/captures",
+    "/sites",
+    "/site/{name*}",
+)
 _LEDGER = (
     "insert or ignore into sites (name, start_url, host, path, added_at) select distinct site, 'https://' || site, "
     "site, '/', '2024-01-01T00:00:00+00:00' from articles",
@@ -58,16 +66,16 @@ def main() -> None:
         up_to_date(str(file), anew=True, quiet=True)
         db = open_archive(file, read_only=True)
         leave_as_it_is(db)
-        print(f"{count:,} articles; milliseconds of the processor\npage        first   median   worst   kilobytes")
+        print(f"{count:,} articles; milliseconds of the processor\npage                      first   median   worst   kilobytes")
         for page in _PAGES:
             times, size = zip(*_asked(db, file.parent, page, count), strict=True)
             rest = sorted(times[1:])
-            print(f"{page:10}{times[0]:7.0f}{rest[len(rest) // 2]:9.1f}{rest[-1]:8.1f}{max(size) / 1000:12.1f}")
+            print(f"{page:24}{times[0]:7.0f}{rest[len(rest) // 2]:9.1f}{rest[-1]:8.1f}{max(size) / 1000:12.1f}")
 
 
 def _asked(db: Database, folder: Path, page: str, count: int) -> Iterator[tuple[float, int]]:
     """Of each round the time and the size of the page."""
-    answer = importlib.import_module(f"archiver.web.dispatch.{page}").page
+    answer = next(one for one in PAGES if one.path == page).answer
     for n in range(_ROUNDS):
         named = {"id": str(1 + n * (count // _ROUNDS)), "name": "large.example"}
         asked = PageRequest("/", named, (), "html", "/", "http://localhost", folder, {}, "", db)

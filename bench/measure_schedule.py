@@ -16,12 +16,12 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
 
 from archiver.health.health_report import (
-    metrics,  # noqa: E402
-    overall,  # noqa: E402
+    metrics,
+    overall,
 )
 from archiver.sites.config import (
-    Config,  # noqa: E402
-    effective_settings,  # noqa: E402
+    Config,
+    effective_settings,
 )
 from archiver.storage.connection import open_archive  # noqa: E402
 from archiver.storage.runs import DueSites  # noqa: E402

@@ -32,14 +32,13 @@ TYPES = {
 MOST = 2
 """Names of fields that a literal may have before it counts as a list of fields."""
 EXCEPTIONS = {
-    "commands/show.py": "rows of one screen, each with a heading and a form of its own",
-    "extraction/choose/__init__.py": "names of functions",
-    "extraction/learn.py": "an order of preference",
-    "publish/snapshot/rows.py": "what tells the region of a telephone number",
-    "publish/snapshot/write.py": "columns of references.csv, and properties of a GeoJSON feature",
+    "cli/commands/show.py": "rows of one screen, each with a heading and a form of its own",
+    "extraction/template/induction.py": "an order of preference",
+    "datasets/snapshot_rows.py": "what tells the region of a telephone number",
+    "datasets/snapshot_writer.py": "columns of references.csv, and properties of a GeoJSON feature",
     "search/citations.py": "BibTeX's fields",
-    "store/merging/articles.py": "numbers that only one archive knows",
-    "web/pages/article.py": "what has a place of its own on one page",
+    "maintenance/merge_articles.py": "numbers that only one archive knows",
+    "web/article_pages.py": "what has a place of its own on one page",
 }
 """Files that name three fields or more in one literal, and what these are."""
 

@@ -50,15 +50,20 @@ USAGE_ERRORS = (
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One command: the file it stands in (which has a click command of the same name) and its line in the help."""
+    """One command: its name, its line in the help, and the module that defines a click command of its name.
+
+    `module` is `cli.commands.NAME` unless the command shares a file with another.
+    """
 
     name: str
     section: str
     summary: str
+    module: str = ""
 
     def load(self) -> click.Command:
         name = f"{self.name}_" if keyword.iskeyword(self.name) else self.name
-        command = getattr(importlib.import_module(f"archiver.cli.{name}"), name)
+        module = importlib.import_module(f"archiver.cli.{self.module or f'commands.{name}'}")
+        command = getattr(module, name)
         assert isinstance(command, click.Command)
         return command
 
@@ -73,7 +78,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("sites", "Gather", "List and change the sites of the archive."),
     Entry("reextract", "Gather", "Read stored captures again by today's extraction."),
     Entry("remove", "Gather", "Take a post out of the archive, text and captures, for good."),
-    Entry("withdraw", "Gather", "Take posts out of the archive and of every dataset that is built from now on."),
+    Entry("withdraw", "Gather", "Take posts out of the archive and of every dataset that is built from now on.", "commands.publish"),
     Entry("extract", "Gather", "Read one page and print what it says, without an archive."),
     Entry("status", "Trust", "Show what was found, archived, refused, and what is missing."),
     Entry("why", "Trust", "Tell what happened to one address, and why."),
@@ -90,7 +95,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("cite", "Read", "Print the citation of articles."),
     Entry("export", "Hand on", "Write articles as JSON Lines, CSV, GeoJSON or Parquet, or their captures as WACZ."),
     Entry("publish", "Hand on", "Publish a versioned dataset that can be cited, checked and built again."),
-    Entry("completion", "Set up", "Print what a shell needs to complete words with Tab."),
+    Entry("completion", "Set up", "Print what a shell needs to complete words with Tab.", "main"),
 )
 
 

@@ -91,24 +91,25 @@ Writer = Callable[[Iterable[dict[str, Any]], IO[bytes]], int]
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One form. `module` is loaded when it is used; it has a function `write`."""
+    """One format. `function` is MODULE.NAME within `datasets`; its module is imported when it is used."""
 
     name: str
-    module: str
+    function: str
     doc: str
 
     @property
     def write(self) -> Writer:
-        writer: Writer = importlib.import_module(f"archiver.datasets.record_formats.{self.module}").write
+        module, name = self.function.split(".")
+        writer: Writer = getattr(importlib.import_module(f"archiver.datasets.{module}"), name)
         return writer
 
 
 FORMATS: dict[str, Format] = {
     f.name: f
     for f in (
-        Format("jsonl", "jsonl", "one JSON object a line"),
-        Format("csv", "csv_table", "a header and one row a record; lists and objects as JSON in their cell"),
-        Format("geojson", "geojson", "one Feature an article that has a position; the others are left out"),
-        Format("parquet", "parquet", "columns with their types, Zstandard; needs the extra archiver[parquet]"),
+        Format("jsonl", "record_formats.write_jsonl", "one JSON object a line"),
+        Format("csv", "record_formats.write_csv", "a header and one row a record; lists and objects as JSON in their cell"),
+        Format("geojson", "record_formats.write_geojson", "one Feature an article that has a position; the others are left out"),
+        Format("parquet", "parquet.write_parquet", "columns with their types, Zstandard; needs the extra archiver[parquet]"),
     )
 }

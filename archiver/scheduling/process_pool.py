@@ -239,7 +239,6 @@ def run_plans(plans: list[CrawlPlan], order: CrawlOrder, workers: int) -> tuple[
 def _crawl(plans: list[CrawlPlan], order: CrawlOrder, workers: int) -> tuple[dict[int, Came], int]:
     processes = min(workers, cores(), len(by_host(plans)))
     if processes > 1:
-        pass
 
         return crawl_in_processes(plans, order, workers, processes)
     from archiver.scheduling.crawler_process import crawl_in_process

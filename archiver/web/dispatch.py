@@ -76,7 +76,7 @@ class Page:
     """
 
     path: str
-    module: str
+    function: str
     label: str = ""
     names_address: bool = False
 
@@ -89,36 +89,37 @@ class Page:
         return f"{pattern}$" if self.names_address else f"{pattern}(?P<twin>\\.json)?$"
 
     def answer(self, asked: PageRequest) -> PageResponse | RawResponse | Download:
-        answering: Answering = importlib.import_module(f"archiver.web.dispatch.{self.module}").page
+        module, name = self.function.split(".")
+        answering: Answering = getattr(importlib.import_module(f"archiver.web.{module}"), name)
         return answering(asked)
 
 
 PAGES: tuple[Page, ...] = (
-    Page("/", "search"),
-    Page("/search", "search", "Search"),
-    Page("/trends", "trends", "Trends"),
-    Page("/concordance", "concordance", "In context"),
-    Page("/searches", "searches", "Saved searches"),
-    Page("/searches/{name}", "saved_search"),
-    Page("/searches/{name}/feed", "feed"),
-    Page("/collection", "collection", "Collection"),
-    Page("/export", "export"),
-    Page("/sites", "sites", "Sites"),
-    Page("/site/{name*}", "site"),
-    Page("/article/{id}", "article"),
-    Page("/-/metrics", "metrics"),
-    Page("/article/{id}/evidence", "evidence"),
-    Page("/article/{id}/versions", "versions"),
-    Page("/article/{id}/diff", "diff"),
-    Page("/article/{id}/cite/{style}", "cite"),
-    Page("/article/{id}/image", "image"),
-    Page("/article/{id}/captures", "captures"),
-    Page("/capture/{number}", "capture"),
-    Page("/capture/{number}/record", "record"),
-    Page("/capture/{number}/payload", "payload"),
-    Page("/captures/{place*}", "address", names_address=True),
-    Page("/view/{place*}", "view", names_address=True),
-    Page("/web/{place*}", "web", names_address=True),
+    Page("/", "search_pages.search_page"),
+    Page("/search", "search_pages.search_page", "Search"),
+    Page("/trends", "search_pages.trends_page", "Trends"),
+    Page("/concordance", "search_pages.concordance_page", "In context"),
+    Page("/searches", "search_pages.searches_page", "Saved searches"),
+    Page("/searches/{name}", "search_pages.saved_search_page"),
+    Page("/searches/{name}/feed", "search_pages.feed_page"),
+    Page("/collection", "search_pages.collection_page", "Collection"),
+    Page("/export", "search_pages.export_page"),
+    Page("/sites", "site_pages.sites_page", "Sites"),
+    Page("/site/{name*}", "site_pages.site_page"),
+    Page("/article/{id}", "article_pages.article_page"),
+    Page("/-/metrics", "site_pages.metrics_page"),
+    Page("/article/{id}/evidence", "article_pages.evidence_page"),
+    Page("/article/{id}/versions", "article_pages.revisions_page"),
+    Page("/article/{id}/diff", "article_pages.diff_page"),
+    Page("/article/{id}/cite/{style}", "article_pages.cite_page"),
+    Page("/article/{id}/image", "article_pages.image_page"),
+    Page("/article/{id}/captures", "capture_pages.article_captures_page"),
+    Page("/capture/{number}", "capture_pages.capture_page"),
+    Page("/capture/{number}/record", "capture_pages.record_page"),
+    Page("/capture/{number}/payload", "capture_pages.payload_page"),
+    Page("/captures/{place*}", "capture_pages.url_captures_page", names_address=True),
+    Page("/view/{place*}", "capture_pages.view_page", names_address=True),
+    Page("/web/{place*}", "capture_pages.memento_page", names_address=True),
 )
 
 

@@ -189,11 +189,11 @@ def test_a_blog_that_two_machines_crawled_is_crawled_on(demo: Demo, tmp_path: Pa
 
 
 MOMENTS = [
-    ("files", "bring", 1, True),
-    ("files", "bring", 2, False),
-    ("run", "take_over", 1, True),
-    ("run", "weave_in", 1, True),
-    ("run", "merge_page", 1, True),
+    ("merge_pages", "transfer_warc", 1, True),
+    ("merge_pages", "transfer_warc", 2, False),
+    ("merge", "take_over", 1, True),
+    ("merge", "weave_in", 1, True),
+    ("merge", "merge_page", 1, True),
 ]
 
 

@@ -18,14 +18,14 @@ from tests.spiders.crawling import archiver, crawl
 from tests.takedown.removing import command, holds, remove, rows
 
 MOMENTS = [
-    ("warcs", "erase", 1, False),
-    ("warcs", "write_anew", 1, True),
-    ("warcs", "_move_rows", 1, True),
-    ("warcs", "settle", 1, False),
-    ("warcs", "delete", 1, True),
-    ("warcs", "write_anew", 2, True),
-    ("finish", "purge", 1, True),
-    ("finish", "clear", 1, False),
+    ("takedown", "erase_records", 1, False),
+    ("takedown", "rewrite_warc", 1, True),
+    ("takedown", "_move_rows", 1, True),
+    ("takedown", "delete_unfinished_rewrites", 1, False),
+    ("takedown", "delete_warc", 1, True),
+    ("takedown", "rewrite_warc", 2, True),
+    ("takedown", "purge_article", 1, True),
+    ("takedown", "overwrite_free_pages", 1, False),
 ]
 
 
@@ -44,8 +44,6 @@ def die(archive: Path, module: str, name: str, nth: int, after: bool) -> None:
         return out
 
     setattr(place, name, killed)
-    if name == "erase":
-        importlib.import_module("archiver.maintenance.takedown").erase = killed  # type: ignore[attr-defined]
     remove(archive, "1")
 
 
@@ -71,7 +69,7 @@ def test_the_next_crawl_finishes_it(demo: Demo, tmp_path: Path) -> None:
     assert crawl(demo.url, archive=archive).returncode == 0
     body = rows(archive, "select body from articles where id = 1")[0][0]
     sentence = max(body.split("\n"), key=len)[:60]
-    process = SERVER.Process(target=die, args=(archive, "warcs", "_move_rows", 1, True))
+    process = SERVER.Process(target=die, args=(archive, "takedown", "_move_rows", 1, True))
     process.start()
     process.join(60)
     assert process.exitcode == -signal.SIGKILL

@@ -25,7 +25,6 @@ import click
 from archiver.cli.terminal import clean, print_json
 
 if TYPE_CHECKING:
-    pass
     from archiver.importers.capture_lists import WaybackOutcome, WaybackPlan
 import os
 import re
