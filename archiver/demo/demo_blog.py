@@ -14,15 +14,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from html import escape
-from types import ModuleType
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
-from archiver.demo import theme_markup, themes
+from archiver.demo import theme_markup
 from archiver.demo.theme_markup import Listing, Plain, Post, Single, link, load, slug
+from archiver.demo.themes import THEMES
 
 Theme = Literal["classic", "block"]
-THEMES: dict[str, ModuleType] = {"classic": themes, "block": themes}
 PER_PAGE = 10
 HTML = "text/html; charset=UTF-8"
 _PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
