@@ -27,14 +27,37 @@ def test_every_command_has_an_example() -> None:
 def test_commands_in_the_readme_exist_with_their_options() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     context = click.Context(cli)
-    for line in re.findall(r"^    archiver (.+)$", text, re.MULTILINE):
-        name, *words = shlex.split(line)
+    lines = re.findall(r"^    (?:\$ )?archiver (.+)$", text, re.MULTILINE)
+    assert lines
+    for line in lines:
+        name, *words = shlex.split(line, comments=True)
         command = cli.get_command(context, name)
         assert command is not None, line
         known = {o for p in command.params for o in p.opts}
         if isinstance(command, click.Group):
             continue
         assert {w for w in words if re.match(r"--?[a-z]", w)} <= known, line
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
+
+
+def test_the_index_lists_every_page_once() -> None:
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^- \[[^]]+\]\(([^)]+)\)", index, re.MULTILINE)
+    assert sorted(listed) == sorted(p.name for p in (ROOT / "docs").glob("*.md") if p.name != "README.md")
+
+
+def test_the_readme_leads_to_the_index() -> None:
+    assert "(docs/README.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_pages_that_the_program_names_exist() -> None:
+    texts = [p.read_text(encoding="utf-8") for p in (ROOT / "archiver").rglob("*.py")]
+    named = {name for text in texts for name in re.findall(r"(?<![\w/])docs/[\w.-]+\.md", text)}
+    assert named
+    assert [name for name in named if not (ROOT / name).exists()] == []
 
 
 def test_every_dependency_is_explained() -> None:
@@ -52,9 +75,9 @@ def test_the_rules_shown_in_the_docs_are_rules_and_have_every_key() -> None:
     from archiver.extraction.template.site_rule import Rule, from_toml
     from archiver.fields import LEARNABLE
 
-    text = (ROOT / "docs" / "learning.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "extend.md").read_text(encoding="utf-8").partition("## Rules by hand")[2]
     shown = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)[0]
-    rules = from_toml(shown, "docs/learning.md", by_hand=True)
+    rules = from_toml(shown, "docs/extend.md", by_hand=True)
     assert set(rules.fields) == set(LEARNABLE)
     assert rules.post
     assert rules.places
