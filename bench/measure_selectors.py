@@ -185,10 +185,11 @@ def _cause(file: File, page: Page, response: HtmlResponse, differing: Sequence[s
     """Why two trees of the same bytes answer differently: tried out, one cause after the other."""
     bare_response = HtmlResponse(URL, body=page.text.encode(), encoding="utf-8")
     if all(texts(bare_response.selector, s) == texts(page.selector, s) for s in differing):
+        same = response.encoding == page.encoding
         return (
-            f"another encoding ({response.encoding} there, {page.encoding} here)"
-            if (response.text != page.text)
-            else "bytes that are not in the encoding"
+            "letters in the wrong encoding (repaired here)"
+            if same
+            else (f"another encoding ({response.encoding} there, {page.encoding} here)")
         )
     if all(_stripped(bare_response, s) == _stripped(page, s) for s in differing):
         return "white space at the end of a page that does not close its tags"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from html import escape
 
 from archiver.demo.theme_markup import (
@@ -268,3 +270,18 @@ def _summary(post: Post) -> str:
 {_meta(post)}
 <div class="entry-summary"><p>{escape(excerpt(post), quote=False)}</p></div>
 </div>"""
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """The functions that write the pages of one theme."""
+
+    single: Callable[[Single, str], str]
+    listing: Callable[[Listing, str], str]
+    plain: Callable[[Plain, str], str]
+
+
+THEMES: dict[str, Theme] = {
+    "classic": Theme(classic_single, classic_listing, classic_plain),
+    "block": Theme(block_single, block_listing, block_plain),
+}

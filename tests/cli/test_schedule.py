@@ -176,7 +176,7 @@ def test_a_crawl_that_dies_before_it_is_entered_is_tried_again_later_and_told_on
 
     put_off = daemon.Daemon._later
     monkeypatch.setattr(daemon.Daemon, "_later", later)
-    monkeypatch.setattr(daemon, "begin", killed)
+    monkeypatch.setattr(daemon, "begin_crawl", killed)
     monkeypatch.setattr(daemon, "_LOOK_EVERY", 0.1)
     monkeypatch.setattr(daemon, "_REFUSED", 0.6)
     orders = daemon.DaemonOptions(

@@ -240,9 +240,10 @@ def test_the_same_posts_teach_the_same_rules(theme: Theme) -> None:
 
 def test_rules_do_not_depend_on_the_seed_of_hashes() -> None:
     code = (
-        "from archiver.extraction.template.induction import learn; from archiver.extraction.template.site_rule import to_toml; "
+        "from archiver.extraction.template.induction import learn_rules; "
+        "from archiver.extraction.template.site_rule import to_toml; "
         "from tests.small_sites import *; import sys; "
-        "sys.stdout.write(''.join(to_toml(learn(samples(t, posts(25)))) for t in (classic, silent, crowded)))"
+        "sys.stdout.write(''.join(to_toml(learn_rules(samples(t, posts(25)))) for t in (classic, silent, crowded)))"
     )
     said = {
         subprocess.run(

@@ -156,7 +156,7 @@ port = {post.server_address[1]}
         fail(archive)
         assert call("status", "--notify").exit_code == 0
         sent = [("command", "sent"), ("mail", "sent"), ("webhook", "sent")]
-        assert rows(archive, "select channel, outcome from notices order by 1") == sent
+        assert rows(archive, "select channel, outcome from notifications order by 1") == sent
         assert call("status", "--notify").stdout == first.stdout
         assert (len(hook.posted), len(post.letters)) == (1, 1)
         told, token = hook.posted[0]

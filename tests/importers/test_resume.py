@@ -124,16 +124,16 @@ def test_several_processes_make_what_one_makes(
 
 DEADLY = """
 import os, sys
-from archiver.importers import pool, run
+from archiver.importers import import_run, record_batches
 
 def read(pairs):
     if any("deadly" in pair.record.url for pair in pairs):
         os._exit(11)
-    return list(pool._reader.read(pairs))
+    return list(record_batches._reader.read(pairs))
 
 if __name__ == "__main__":
     from archiver.cli.main import cli
-    run._SMALL, pool._read = 0, read
+    import_run._SMALL, record_batches._read = 0, read
     cli(sys.argv[1:])
 """
 
@@ -169,7 +169,7 @@ def test_a_record_that_ends_the_process_that_reads_it_is_named(tmp_path: Path) -
 
 def test_readers_end_with_the_process_that_started_them(files: tuple[Path, Path], tmp_path: Path) -> None:
     code = (
-        "import sys; from archiver.importers import framing, run; run._SMALL = 0; framing._PAGES = 2; "
+        "import sys; from archiver.importers import import_run, record_batches; import_run._SMALL = 0; record_batches._PAGES = 2; "
         "from archiver.cli.main import cli; cli(sys.argv[1:])"
     )
     process = subprocess.Popen(
@@ -222,7 +222,7 @@ def _alive(pid: int) -> bool:
 
 def test_sigterm_ends_an_import_cleanly(files: tuple[Path, Path], tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
-    code = "import sys; from archiver.importers import framing; framing._PAGES = 2; "
+    code = "import sys; from archiver.importers import record_batches; record_batches._PAGES = 2; "
     code += "from archiver.cli.main import cli; cli(sys.argv[1:])"
     process = subprocess.Popen(
         [sys.executable, "-c", code, "import", str(files[0]), "--archive", str(archive), "--workers", "1"],

@@ -148,7 +148,7 @@ def test_a_database_put_back_from_a_backup_gets_its_index_anew(file: Path, tmp_p
     assert findings(file) == []
 
 
-@pytest.mark.parametrize("moment", ["begin", "fill", "written", "finish"])
+@pytest.mark.parametrize("moment", ["begin", "fill_index", "written", "finish"])
 @pytest.mark.parametrize("anew", [True, False])
 def test_a_refresh_that_is_killed_is_done_again(file: Path, moment: str, anew: bool) -> None:
     """SIGKILL right before and right after each step."""
@@ -159,18 +159,16 @@ def test_a_refresh_that_is_killed_is_done_again(file: Path, moment: str, anew: b
         code = f"""
 import os, signal, sys
 from pathlib import Path
-from archiver.search import refresh, state
+from archiver.search import index_searcher, open_index
 from archiver.storage.connection import open_archive
-from archiver.storage.full_text import folder_of
-from archiver.storage.connection import writing
-where = refresh if {moment!r} == "fill" else state
+where = open_index if {moment!r} == "fill_index" else index_searcher
 step = getattr(where, {moment!r})
 def die(*args, **kw):
     if {after}: step(*args, **kw)
     os.kill(os.getpid(), signal.SIGKILL)
 setattr(where, {moment!r}, die)
 file = Path(sys.argv[1])
-refresh.refresh(open_archive(file), file, anew={anew})
+open_index.refresh_index(open_archive(file), file, anew={anew})
 """
         done = subprocess.run([sys.executable, "-c", code, str(file)], check=False, capture_output=True, text=True)
         assert done.returncode == -signal.SIGKILL, done.stderr
@@ -189,7 +187,7 @@ def test_what_changes_while_the_index_is_refreshed_is_not_lost(file: Path, monke
         write(file, "update articles set title = 'Second' where id = 2")
 
     with monkeypatch.context() as patched:
-        patched.setattr(open_index, "fill", changing)
+        patched.setattr(open_index, "fill_index", changing)
         ids(file, "first")
     assert ids(file, "second") == [2]
     assert ids(file, "first") == []

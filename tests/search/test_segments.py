@@ -19,8 +19,8 @@ from tests.archive_fixture import make_archive
 
 UNFINISHED = """
 import os, signal, sys, tantivy
-from archiver.search.index_document import schema
-writer = tantivy.Index(schema(), path=sys.argv[1]).writer(heap_size=15_000_000, num_threads=1)
+from archiver.search.index_document import index_schema
+writer = tantivy.Index(index_schema(), path=sys.argv[1]).writer(heap_size=15_000_000, num_threads=1)
 for number in range(4_000):
     writer.add_document(tantivy.Document(id=number, body=" ".join(str(number * n) for n in range(99))))
 os.kill(os.getpid(), signal.SIGKILL)

@@ -28,8 +28,8 @@ PAGES: dict[str, Any] = {"/": home("/one/"), "/one/": page("The first")}
     [
         ("archiver.scheduling.crawler_process", "Crawler"),
         ("archiver.spiders.crawl_run", "CrawlRun.__init__"),
-        ("archiver.spiders.crawl_run", "Watch"),
-        ("archiver.extensions.crawl_archive", "Alarms"),
+        ("archiver.spiders.crawl_run", "TrapDetector"),
+        ("archiver.extensions.crawl_archive", "OutageGuard"),
         ("archiver.middlewares.response_body", "LimitsMiddleware.from_crawler"),
         ("archiver.spiders.page_queue", "PageQueue.take"),
     ],
@@ -65,7 +65,7 @@ def test_each_run_has_failed_with_one_sentence_and_the_next_goes_on(
     assert last_run(archive) == ("finished", "")
 
 
-@pytest.mark.parametrize(("module", "name"), [(crawl_run, "Watch"), (crawl_archive, "Alarms")])
+@pytest.mark.parametrize(("module", "name"), [(crawl_run, "TrapDetector"), (crawl_archive, "OutageGuard")])
 def test_the_lock_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> None:
     archive = tmp_path / "a.db"
     monkeypatch.setattr(module, name, burst)

@@ -336,12 +336,12 @@ def test_a_run_that_is_killed_is_taken_up_again(archive: Path, tmp_path: Path) -
     whole = tmp_path / "whole" / "archive.db"
     assert reextract(whole).exit_code == 0
     kill = (
-        "import os, archiver.maintenance.reextraction_run as w, archiver.cli.commands.reextract as r\n"
-        "from archiver.cli import workers\nr._BATCH = workers._CHUNK = 4\nreal = w.write\n"
+        "import os, archiver.maintenance.reextraction_run as w\n"
+        "w._BATCH = w._CHUNK = 4\nreal = w.write_reextraction\n"
         "def write(db, outcomes, begun):\n    out = real(db, outcomes, begun)\n"
         "    if db.execute('select count(*) from articles where reextraction_id is not null').fetchone()[0] >= 7:\n"
         "        os.kill(os.getpid(), 9)\n    return out\n"
-        "w.write = write\nfrom archiver.cli.main import cli\ncli()\n"
+        "w.write_reextraction = write\nfrom archiver.cli.main import cli\ncli()\n"
     )
     ran = subprocess.run([sys.executable, "-c", kill, "reextract", "--archive", str(archive)], cwd=ROOT, check=False)
     assert ran.returncode == -signal.SIGKILL
@@ -359,7 +359,8 @@ def test_several_processes_do_the_same_and_end_with_the_one_that_writes(archive:
     alone = tmp_path / "alone" / "archive.db"
     assert reextract(alone, "--workers", "1").exit_code == 0
     start = (
-        "from archiver.cli import workers\nworkers._FEW = 1\nworkers._CHUNK = 4\n"
+        "from archiver.maintenance import reextraction_run\n"
+        "reextraction_run._FEW = 1\nreextraction_run._CHUNK = 4\n"
         "from archiver.cli.main import cli\ncli()\n"
     )
     script = tmp_path / "start.py"
@@ -388,9 +389,9 @@ def lives(pid: int) -> bool:
 def test_no_process_outlives_a_killed_one(archive: Path, tmp_path: Path) -> None:
     script = tmp_path / "start.py"
     script.write_text(
-        "if __name__ == '__main__':\n    from archiver.cli import workers\n    workers._FEW = 1\n"
-        "    workers._CHUNK = 1\n    import archiver.maintenance.reextraction_run as w\n    import time\n"
-        "    w.write = lambda *a: time.sleep(60)\n    from archiver.cli.main import cli\n"
+        "if __name__ == '__main__':\n    from archiver.maintenance import reextraction_run as w\n    w._FEW = 1\n"
+        "    w._CHUNK = 1\n    import time\n"
+        "    w.write_reextraction = lambda *a: time.sleep(60)\n    from archiver.cli.main import cli\n"
         "    cli()\n"
     )
     words = [sys.executable, str(script), "reextract", "--workers", "2", "--archive", str(archive)]

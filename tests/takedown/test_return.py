@@ -95,7 +95,7 @@ def test_an_import_leaves_a_removed_post_out(tmp_path: Path, all_captures: bool)
         ),
         elsewhere,
     )
-    choice = importing.Choice(all_captures=all_captures)
+    choice = importing.RecordFilter(all_captures=all_captures)
     done = [*importing.run(archive, source, again=True, choice=choice), *importing.run(archive, again, choice=choice)]
     assert [one.tally.removed for one in done] == [1, 2]
     assert not holds(archive, "rusty kettle")

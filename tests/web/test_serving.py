@@ -253,7 +253,7 @@ def test_a_fault_is_told_without_what_it_was_about(tmp_path: Path) -> None:
     assert answer.status == 500
     assert "sqlite" not in answer.text
     assert "no such table: runs" in log
-    assert "pages/site.py" in log
+    assert "site_pages.py" in log
     assert "quicksand" not in log
     assert "╭" not in log
 
