@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 import click
+import pytest
 
 from archiver.cli.main import cli
 
@@ -24,19 +25,34 @@ def test_every_command_has_an_example() -> None:
     assert not without
 
 
-def test_commands_in_the_readme_exist_with_their_options() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    context = click.Context(cli)
-    lines = re.findall(r"^    (?:\$ )?archiver (.+)$", text, re.MULTILINE)
-    assert lines
-    for line in lines:
-        name, *words = shlex.split(line, comments=True)
-        command = cli.get_command(context, name)
-        assert command is not None, line
-        known = {o for p in command.params for o in p.opts}
-        if isinstance(command, click.Group):
-            continue
-        assert {w for w in words if re.match(r"--?[a-z]", w)} <= known, line
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def commands_shown(page: Path) -> list[str]:
+    """The command lines of a page, each without its prompt, its explanation and what follows in a pipe."""
+    text = page.read_text(encoding="utf-8")
+    lines = re.findall(r"^(?:    )?(?:\$ )?archiver ([a-z-].*)$", text, re.MULTILINE)
+    return [re.split(r"\s{2,}| [|&>]+ ", line)[0] for line in lines]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_commands_in_the_docs_exist_with_their_options(page: Path) -> None:
+    for line in commands_shown(page):
+        words = shlex.split(line, comments=True)
+        command: click.Command = cli
+        while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+            found = command.get_command(click.Context(command), words[0])
+            if found is None:  # an argument of a group that is called without a subcommand
+                break
+            command, words = found, words[1:]
+        assert command is not cli or words in (["--version"], []), line
+        context = click.Context(command)
+        known = {o for p in command.get_params(context) for o in (*p.opts, *p.secondary_opts)}
+        assert {w.partition("=")[0] for w in words if re.match(r"--[a-z]|-[a-z]$", w)} <= known, line
+
+
+def test_the_readme_shows_commands() -> None:
+    assert len(commands_shown(ROOT / "README.md")) > 3
 
 
 def test_the_readme_is_short() -> None:
