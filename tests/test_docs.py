@@ -76,6 +76,19 @@ def test_pages_that_the_program_names_exist() -> None:
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
+def test_files_that_the_architecture_names_exist() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z0-9_/]+(?:\.py|/))`", text))
+    assert len(named) > 40
+    assert [name for name in named if not (ROOT / "archiver" / name).exists() and not (ROOT / name).exists()] == []
+
+
+def test_one_page_passes_at_most_twenty_files() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    steps = text.partition("## One page")[2].partition("\n## ")[0]
+    assert len(set(re.findall(r"`([a-z_/0-9]+\.py)`", steps))) <= 20
+
+
 def test_every_dependency_is_explained() -> None:
     import tomllib
 
