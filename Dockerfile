@@ -4,7 +4,6 @@ WORKDIR /src
 COPY requirements-all.lock pyproject.toml README.md LICENSE ./
 RUN python -m venv /opt/archiver && /opt/archiver/bin/pip install --no-cache-dir --require-hashes -r requirements-all.lock
 COPY archiver archiver
-COPY docs/archiver.1 docs/
 RUN /opt/archiver/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.11-slim

@@ -63,8 +63,9 @@ lock: $(VENV)/.installed ## pin the newest dependencies that pyproject.toml allo
 	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-annotate -o tests/fleet/s3.lock tests/fleet/s3.in
 
-docs: $(VENV)/.installed ## write the generated parts of docs/ anew
+docs: $(VENV)/.installed ## write the generated pages of docs/, and the manual page docs/archiver.1
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/manpage.py docs/archiver.1
 
 bench: $(VENV)/.installed ## measure quality and speed on the sites beside this project (ARGS go to bench/sites)
 	$(BIN)/python bench/sites $(ARGS)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from archiver.extraction import extract
     from archiver.items import Article
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 __all__ = ["Archive", "Article", "__version__", "extract"]
 
 _HOME = {

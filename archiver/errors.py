@@ -165,7 +165,7 @@ class BadRules(ArchiverError):
         super().__init__(
             subject,
             f"The rules of {subject} cannot be used: {why}. "
-            "docs/learning.md shows what they may hold; nothing was changed.",
+            "docs/extend.md shows what they may hold; nothing was changed.",
         )
 
 
@@ -174,7 +174,7 @@ class NothingLearned(ArchiverError):
         super().__init__(
             site,
             f"No template can be learned of {site}: it takes at least 8 stored posts that look alike; "
-            f"crawl more of it, or write the rules by hand (docs/learning.md) and give them with --set.",
+            f"crawl more of it, or write the rules by hand (docs/extend.md) and give them with --set.",
         )
 
 
@@ -365,7 +365,7 @@ class NotASnapshot(ArchiverError):
 
 class BadPublishRules(ArchiverError):
     def __init__(self, file: str, why: str) -> None:
-        super().__init__(file, f"The rules in {file} cannot be used: {why}. docs/publish.md shows what they may hold.")
+        super().__init__(file, f"The rules in {file} cannot be used: {why}. docs/datasets.md shows what they may hold.")
 
 
 class BadSplits(ArchiverError):

@@ -1,6 +1,6 @@
 """Writes the parts of the documentation that the code already says: commands, fields, schema.
 
-python docs/generate.py            writes docs/commands.md, fields.md, schema.md and archiver.1
+python docs/generate.py            writes docs/commands.md, fields.md and schema.md
 python docs/generate.py --check    writes nothing; names what is stale and exits with 1
 """
 
@@ -14,7 +14,6 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 import click  # noqa: E402
-import manpage  # noqa: E402
 from sqlite_utils import Database  # noqa: E402
 
 from archiver.cli.main import COMMANDS, cli  # noqa: E402
@@ -39,19 +38,19 @@ TABLES = {
     "host_files": "robots.txt and tdmrep.json of each host, as last read.",
     "site_rules": "The extraction rules of a site, one row a version: TOML, and the captures it is for (`since`, "
     "`until`). "
-    "Rules by hand are for all. See [learning.md](learning.md).",
+    "Rules by hand are for all. See [extend.md](extend.md#rules-by-hand).",
     "runs": "One row a crawl of a site: what it did, and run statistics (`statistics`, JSON: "
-    "[operation.md](operation.md)). `outcome` is finished, waiting (the host asked for a pause, or its "
+    "[operate.md](operate.md)). `outcome` is finished, waiting (the host asked for a pause, or its "
     "robots.txt cannot be read), interrupted or failed.",
     "site_health": "The health of each site as last judged, `since` when, and the findings (JSON); `accepted` are "
-    "findings that a person acknowledged. See [operation.md](operation.md).",
+    "findings that a person acknowledged. See [operate.md](operate.md).",
     "notifications": "Messages about changes of health (JSON), one row for each channel; `outcome` is due, sent or "
     "failed, `reason` why.",
     "captures": "One row a stored response: where its WARC record is, `warc_file` relative to the archive's folder. "
     "An imported one has the import (`import_id`) and the article that it shows (`article_id`); "
     "`secondary` is 1 where that is a stub, or the same text at another URL.",
     "usage_statements": "What a response said about its use (`archiver why URL` shows it): `source` is header, meta, "
-    "link or file, `agent` the crawler it is for, if not all. See [politeness.md](politeness.md).",
+    "link or file, `agent` the crawler it is for, if not all. See [crawl.md](crawl.md#usage-statements).",
     "warc_rewrites": "WARC files that are being rewritten without some records; `done` once the rows point to the new "
     "file. Empty except after a kill.",
     "pages": "Every URL ever discovered, with its outcome: the memory of the crawl.",
@@ -78,14 +77,14 @@ TABLES = {
     "current one only those that differ from `articles`: the view "
     "[article_revisions](#article_revisions-view) has all. `previous` is the revision before it, "
     "`same_as` an earlier one that it repeats; `seen_again` counts reverts to it that made no "
-    "revision. See [revisions.md](revisions.md).",
+    "revision. See [data.md](data.md#revisions).",
     "reextractions": "One row a run of `archiver reextract`: its request (JSON) and its result. An interrupted one has "
     "no `finished_at`; the same request continues it.",
     "evidence_kinds": "What candidates of many posts share: field, source, locator and confidence, each once. "
     "`articles.evidence` has their numbers; read the view [evidence](#evidence-view).",
-    "clusters": "Clusters of near-duplicates ([copies.md](copies.md)), one row for every number that was ever given: "
-    "`source_id` is the member that the others come from and `reason` says why; one that was merged or "
-    "has no members has `size` 0.",
+    "clusters": "Clusters of near-duplicates ([data.md](data.md#duplicates-and-near-duplicates)), one row for every "
+    "number that was ever given: `source_id` is the member that the others come from and `reason` says why; one that "
+    "was merged or has no members has `size` 0.",
     "near_duplicates": "Pairs of near-duplicates: the share of their words (0 to 1) that are in word sequences of "
     "both, "
     "and how they are alike. `article_id` is the greater number.",
@@ -99,14 +98,14 @@ TABLES = {
     "by "
     "triggers. See [search.md](search.md).",
     "search_index_state": "Which state of that index belongs to this database.",
-    "saved_searches": "Saved searches ([collect.md](collect.md)): `query` is JSON, `key` the name as names are "
-    "compared; `newest_article` and `newest_revision` are the greatest numbers when it was last run.",
+    "saved_searches": "Saved searches ([search.md](search.md#saved-searches)): `query` is JSON, `key` the name as "
+    "names are compared; `newest_article` and `newest_revision` are the greatest numbers when it was last run.",
     "saved_search_hits": "Articles that a saved search has reported, when (`found_at`; empty for those that it found "
     "when it was saved), and why: new, edited or changed (`reason`).",
     "requisites": "Images, stylesheets and fonts that pages need, one row a URL of a site: its `outcome` (as of a "
     "page), its last capture, and when it is due. `wanted` is lead or page, `depth` counts the "
     "stylesheets between a page and it. They are not pages, and are not counted with them. See "
-    "[captures.md](captures.md).",
+    "[data.md](data.md#captures).",
     "article_requisites": "Which article needs which of them, as its lead image or otherwise (`role`).",
     "requisite_parts": "What a stylesheet names, and where a redirect leads.",
     "imports": "One row a file that was imported, with its result (`counts`, and the first hundred `problems`, as "
@@ -117,7 +116,7 @@ TABLES = {
     "way or was interrupted. An import from a web archive has one row for each URL and time that was "
     "requested: `name` is what the URLs of its captures begin with, `outcome` may be interrupted, waiting "
     "or "
-    "failed, too. See [past.md](past.md).",
+    "failed, too. See [import.md](import.md).",
     "historical_pages": "Historical captures that were read and show no article: `key` is a digest of URL and payload, "
     "`kind` says what the page is. Of captures from a web archive (`memento`) it is a digest of "
     "URL, "
@@ -125,8 +124,8 @@ TABLES = {
     "historical_responses": "What URLs answered in historical captures in place of a page: gone (`target` is the "
     "status), or a redirect to `target` (a urlkey).",
     "unresolved_revisits": "Revisit records whose original has not been imported yet.",
-    "tombstones": "What remains of posts that were removed ([upkeep.md](upkeep.md)): `article_id` is the number that a "
-    "post had. It is recognized by `post_id`, `guid` and `content_digest`. `erased_at` is empty while a "
+    "tombstones": "What remains of posts that were removed ([operate.md](operate.md#takedown)): `article_id` is the "
+    "number that a post had. It is recognized by `post_id`, `guid` and `content_digest`. `erased_at` is empty while a "
     "file may still hold something of it; since `allowed_at` it may be archived again. `record_id` is "
     "its "
     "ID in datasets.",
@@ -159,7 +158,7 @@ VIEWS = {
     "provenance": (
         "One row a value of an article: the source it was taken from and where it stands there, which extractor read\n"
         "it, from which capture and when. A list of places or credits has a row for each source. See\n"
-        "[revisions.md](revisions.md).",
+        "[data.md](data.md#revisions).",
         "Values that were not read by the version that read the rest of their article:",
         "select p.article_id, p.field, p.extractor from provenance p join articles a on a.id = p.article_id "
         "where p.extractor <> a.extractor",
@@ -271,15 +270,15 @@ def fields() -> str:
         [
             NOTE,
             "# Fields of a record\n",
-            "One record, as `archiver export` and `archiver show --json` print it, in this order. What is not known is\n"
-            "`null`, or an empty text or list.\n",
+            "One record, as `archiver export` and `archiver show --json` print it, in this order. A value that is not\n"
+            "known is `null`, or an empty text or list.\n",
             *table(heads, rows),
             "",
             "*Evidence*: the candidates for its value are kept. *In datasets from*: the lowest tier of a dataset that\n"
-            "gives it ([publish.md](publish.md)); one of `excerpt` is shortened there.\n",
+            "gives it ([datasets.md](datasets.md)); one of `excerpt` is shortened there.\n",
             f"An object of `geotags` has {_names(GEOTAG_KEYS)}; degrees are WGS 84,\n"
-            "positive north and east, and `null` for a place that is only named. `role` is content, dateline, author or\n"
-            "publisher.\n",
+            "positive north and east, and `null` for a place that is only named. `role` is content, dateline, author\n"
+            "or publisher.\n",
             f"`capture` has {_names(CAPTURE_KEYS)}: the WARC\nrecord that the article was last read from.\n",
         ]
     )
@@ -335,7 +334,7 @@ def schema() -> str:
     return "\n".join(out)
 
 
-PAGES = {"commands.md": commands, "fields.md": fields, "schema.md": schema, "archiver.1": manpage.page}
+PAGES = {"commands.md": commands, "fields.md": fields, "schema.md": schema}
 
 
 def stale() -> list[str]:

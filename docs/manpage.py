@@ -1,10 +1,17 @@
-"""The manual page, written from the commands themselves, in the macros of man(7)."""
+"""The manual page archiver(1), made from the commands in the macros of man(7).
+
+python docs/manpage.py FILE        writes it to FILE, which is no part of the repository
+"""
 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from inspect import cleandoc
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import click
 
@@ -30,7 +37,7 @@ def page() -> str:
     """archiver(1), with a section for each command and its subcommands."""
     return "\n".join(
         [
-            r".\" Written by docs/generate.py from the commands; run `make docs`.",
+            r".\" Made by docs/manpage.py from the commands; do not edit.",
             f'.TH ARCHIVER 1 "" {_word(f"archiver {__version__}")}',
             ".SH NAME",
             rf"archiver \- {_text('the complete, searchable and citable archive of news sites and blogs')}",
@@ -114,3 +121,7 @@ def _text(text: str) -> str:
 
 def _word(text: str) -> str:
     return f'"{_text(text)}"'
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(page(), encoding="utf-8")

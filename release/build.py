@@ -18,9 +18,12 @@ HOOKS = "import sys; from setuptools import build_meta; print(getattr(build_meta
 def build(source: Path, to: Path, time: int) -> tuple[Path, Path]:
     """The wheel and the source archive of the project in `source`, written into `to`.
 
-    The wheel is built from the unpacked source archive, so that this has all that is needed. PEP 517; the time
-    of all files is `time` (SOURCE_DATE_EPOCH, seconds since 1970).
+    The manual page is made first, so that both have it. The wheel is built from the unpacked source archive, which
+    proves that the archive has all that is needed. PEP 517; the time of all files is `time` (SOURCE_DATE_EPOCH,
+    seconds since 1970).
     """
+    command = [sys.executable, "docs/manpage.py", "docs/archiver.1"]
+    _run(command, source, time, "docs/manpage.py cannot make the manual page")
     archive = _hook("build_sdist", source, to, time)
     unpacked = source.parent / "unpacked"
     with tarfile.open(archive) as tar:
@@ -32,17 +35,23 @@ def build(source: Path, to: Path, time: int) -> tuple[Path, Path]:
 
 
 def _hook(name: str, source: Path, to: Path, time: int) -> Path:
+    command = [sys.executable, "-c", HOOKS, name, str(to.resolve())]
+    return to / _run(command, source, time, f"setuptools cannot build it ({name})").split()[-1]
+
+
+def _run(command: list[str], source: Path, time: int, problem: str) -> str:
+    """The output of a command that is run in the sources and leaves no bytecode there."""
     done = subprocess.run(
-        [sys.executable, "-c", HOOKS, name, str(to.resolve())],
+        command,
         cwd=source,
         capture_output=True,
         text=True,
         umask=0o022,
-        env={**os.environ, "SOURCE_DATE_EPOCH": str(time)},
+        env={**os.environ, "SOURCE_DATE_EPOCH": str(time), "PYTHONDONTWRITEBYTECODE": "1"},
     )
     if done.returncode:
-        raise NotReleasable(f"setuptools cannot build it ({name}):\n{done.stderr[-2000:]}")
-    return to / done.stdout.split()[-1]
+        raise NotReleasable(f"{problem}:\n{done.stderr[-2000:]}")
+    return done.stdout
 
 
 def _settle(archive: Path, time: int) -> None:

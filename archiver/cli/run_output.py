@@ -73,7 +73,7 @@ def show_deliveries(archive: str, *, trial: bool) -> int:
     """`status --notify` and `--try-notify`: what came of each message; 1 where one was not sent, or nobody is named."""
     open_archive(archive, read_only=True).close()
     if not channels_of(load_config().notify):
-        click.echo(f"Nobody is to be told: {config_file()} names no one (docs/operation.md shows how).", err=True)
+        click.echo(f"Nobody is to be told: {config_file()} names no one (docs/operate.md shows how).", err=True)
         return 1
     sent = try_channels(archive) if trial else notify(Path(archive))
     for channel, failure in sent:

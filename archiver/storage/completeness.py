@@ -194,7 +194,7 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
     """One site's state, ready for JSON.
 
     Keys: site, start_url, platform, articles (rows, and how many of them are gone, duplicates, revised), removed (how
-    many were taken out, docs/upkeep.md), posts
+    many were taken out, docs/operate.md), posts
     (addresses of posts by state, `found` in all), sources (the same per source, those that know most first, each with
     the `balance` of all that it told of), balance (all addresses by outcome, `found` in all), pages (the same without
     the outcomes that none has), traps (rule, pages, example, and whether they were `asked` for), missing (up to 20

@@ -120,7 +120,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "publish",
         _tier,
-        "what of its posts may be published at most: reference, features, excerpt or full (docs/publish.md)",
+        "what of its posts may be published at most: reference, features, excerpt or full (docs/datasets.md)",
     ),
     Setting("licence", str, "the licence that its posts are under: its address, or its SPDX identifier"),
     Setting("crawl", _yes, "no: it is crawled only where it is named, as sites are that an import brought"),

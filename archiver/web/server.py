@@ -25,7 +25,7 @@ from archiver.web.archive_access import DATABASE, ArchivePool, PerThread, Served
 
 LONGEST = 64_000_000
 """So many bytes a text may have that SQL makes: the time limit of a query does not see into a function, and
-randomblob(1e9) takes half a minute and a gigabyte. An archived page is smaller (docs/safety.md)."""
+randomblob(1e9) takes half a minute and a gigabyte. An archived page is smaller (docs/security.md)."""
 
 
 class ArchiveTables(Database):  # type: ignore[misc]  # Datasette has no types

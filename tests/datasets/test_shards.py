@@ -1,4 +1,4 @@
-"""What docs/scale.md says of many archives that are not merged runs as it stands there."""
+"""What docs/many-machines.md says of many archives that are not merged runs as it stands there."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_duckdb_over_the_datasets_of_all_shards(tmp_path: Path) -> None:
     program.chmod(0o755)
     environment = without_proxies()
     environment["PATH"] = f"{program.parent}:{environment['PATH']}"
-    doc = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
+    doc = (ROOT / "docs" / "many-machines.md").read_text(encoding="utf-8")
     (shell,), (query,) = (re.findall(rf"```{kind}\n(.*?)```", doc, re.DOTALL) for kind in ("sh", "sql"))
     subprocess.run(
         ["sh", "-ec", shell.replace("/mnt/shards", str(tmp_path / "shards"))],

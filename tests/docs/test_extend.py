@@ -1,25 +1,31 @@
-"""Everything that docs/extend.md shows works as it is shown: rules, a platform in one file, a page object."""
+"""Everything that docs/extend.md shows works as it is shown: rules, a platform, a page object, a field, a command."""
 
 from __future__ import annotations
 
 import ast
 import doctest
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 from click.testing import CliRunner
 from scrapy.http import HtmlResponse
 
+import archiver.cli.commands
 import archiver.platforms
+from archiver.cli import main
 from archiver.cli.main import cli
 from archiver.demo.demo_blog import Blog
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.extraction.template.site_rule import from_toml
+from archiver.fields import FIELDS, Field
 from archiver.items import PageKind
 from archiver.platforms.platform_table import tables
+from tests.archive_fixture import make_archive
 
 TEXT = (Path(__file__).parents[2] / "docs" / "extend.md").read_text(encoding="utf-8")
 BASE = "http://127.0.0.1:28080"
@@ -125,3 +131,21 @@ def test_a_page_object(html: bytes) -> None:
     names: dict[str, object] = {"html": html}
     exec(compile(block("python", 1), "docs/extend.md", "exec"), names)
     run(block("pycon"), names)
+
+
+def test_a_field_is_one_row_like_those_of_the_table() -> None:
+    field = eval(dedent(block("python", 2)), {"Field": Field})
+    others = [f for f in FIELDS if f.choice == field.choice]
+    assert field.name not in {f.name for f in FIELDS}
+    assert {f.from_page for f in others} == {field.from_page}
+
+
+def test_a_command_is_one_file_and_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "count.py").write_text(block("python", 3), encoding="utf-8")
+    monkeypatch.setattr(archiver.cli.commands, "__path__", [*archiver.cli.commands.__path__, str(tmp_path)])
+    entry = eval(block("python", 4), {"Entry": main.Entry})
+    monkeypatch.setattr(main, "COMMANDS", (*main.COMMANDS, entry))
+    archive = make_archive(tmp_path / "archive.db")
+    result = CliRunner().invoke(cli, ["count", "--json", "--archive", str(archive)], catch_exceptions=False)
+    assert sum(json.loads(result.stdout).values()) == 6
+    assert entry.load().get_short_help_str(200) == entry.summary

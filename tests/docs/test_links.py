@@ -53,8 +53,3 @@ def test_links_lead_somewhere(page: Path) -> None:
         if anchor:
             assert target.suffix == ".md", f"{page.name}: {link} has no such heading"
             assert anchor in anchors(target), f"{page.name}: {link} has no such heading"
-
-
-def test_every_page_is_linked_from_the_readme() -> None:
-    linked = {link.partition("#")[0] for link in links(ROOT / "README.md")}
-    assert {f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md")} <= linked

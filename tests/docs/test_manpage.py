@@ -4,28 +4,37 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import click
 import pytest
 
+from archiver import __version__
 from archiver.cli.main import cli
 from tests.cli.test_main import every_command
 
-PAGE = Path(__file__).parents[2] / "docs" / "archiver.1"
+SCRIPT = Path(__file__).parents[2] / "docs" / "manpage.py"
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("man") / "archiver.1"
+    subprocess.run([sys.executable, SCRIPT, file], check=True)
+    return file
 
 
 @pytest.mark.needs("mandoc")
-def test_mandoc_has_nothing_against_it() -> None:
-    told = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", PAGE], capture_output=True, text=True).stdout
+def test_mandoc_has_nothing_against_it(page: Path) -> None:
+    told = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", page], capture_output=True, text=True).stdout
     # It has no date: it would change with each day on which it is written.
     assert [line for line in told.splitlines() if "missing date" not in line] == []
 
 
 @pytest.mark.needs("mandoc")
-def test_it_shows_every_command_with_its_options_and_examples() -> None:
+def test_it_shows_every_command_with_its_options_and_examples(page: Path) -> None:
     shown = subprocess.run(
-        ["mandoc", "-T", "utf8", "-O", "width=200", PAGE], capture_output=True, text=True, check=True
+        ["mandoc", "-T", "utf8", "-O", "width=200", page], capture_output=True, text=True, check=True
     )
     text = re.sub(r".\x08", "", shown.stdout)
     for name, command in every_command():
@@ -35,3 +44,8 @@ def test_it_shows_every_command_with_its_options_and_examples() -> None:
         for option in command.params:
             if command is not cli and (record := option.get_help_record(context)) and record[1]:
                 assert record[0] in text, f"{name}: {record[0]}"
+
+
+def test_a_program_name_and_its_version_are_in_the_heading(page: Path) -> None:
+    heading = next(line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith(".TH"))
+    assert heading.endswith(f'"archiver {__version__}"')

@@ -219,7 +219,7 @@ def fleet() -> None:
     same workers import WARC files and re-extract shards.
 
     The queue is PostgreSQL, the shards lie in a folder that all machines see or in an object storage (s3://, gs://,
-    az://). docs/fleet.md tells more.
+    az://). docs/many-machines.md tells more.
 
     \b
     Examples:

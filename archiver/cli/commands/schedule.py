@@ -60,7 +60,7 @@ def schedule(options: ScheduleOptions) -> None:
     """Crawl each site when it is due, until told to end by Ctrl-C or SIGTERM.
 
     How often a site is crawled is its setting 'cadence': a period (6h), a cron expression in UTC, or adaptive, which
-    is the default: as often as the site has news. docs/operation.md tells more. One scheduler runs for an archive.
+    is the default: as often as the site has news. docs/operate.md tells more. One scheduler runs for an archive.
 
     \b
     Examples:

@@ -38,7 +38,7 @@ def serve(archive: str, host: str, port: int, public_url: str, open_browser: boo
     """Show the archive in a browser: search, read, compare, collect, cite.
 
     The archive is only read, also while a crawl writes it. There is no login: whoever reaches the address
-    reads everything that is archived, so it listens on this machine alone unless --host says otherwise. docs/web.md
+    reads everything that is archived, so it listens on this machine alone unless --host says otherwise. docs/search.md
     tells how to put it behind a proxy that asks who somebody is.
 
     \b
@@ -63,7 +63,7 @@ def serve(archive: str, host: str, port: int, public_url: str, open_browser: boo
     def told(address: str) -> None:
         if not is_loopback(host):
             click.echo(
-                f"Whoever reaches {host} can read the whole archive: there is no login. docs/web.md tells how "
+                f"Whoever reaches {host} can read the whole archive: there is no login. docs/search.md tells how "
                 "to put one before it.",
                 err=True,
             )

@@ -89,7 +89,7 @@ def status(options: StatusOptions) -> None:
     known to be gone or refused. Without SITE, all sites are shown. 'archiver crawl SITE --missing' fetches
     what is missing and nothing else.
 
-    Each site is green, amber or red, judged by its own past; each finding says what to do. docs/operation.md tells
+    Each site is green, amber or red, judged by its own past; each finding says what to do. docs/operate.md tells
     what is looked at.
 
     \b
@@ -246,7 +246,7 @@ def _print_failures(state: dict[str, Any]) -> None:
 
 
 def _print_distrusted(state: dict[str, Any]) -> None:
-    print_lines("", print_line(("not believed", "bold"), " (docs/completeness.md tells more)"))
+    print_lines("", print_line(("not believed", "bold"), " (docs/crawl.md tells more)"))
     print_lines(
         *(
             print_line(f"{claim}: proved false at {format_time(since)}", indent=2)
