@@ -331,7 +331,7 @@ def lay_out(
     Paragraphs, headings and the like are blocks after a blank line; list items and table rows (cells joined by
     " | ") after a line end; two <br> in a row separate paragraphs; `pre` keeps its lines. `skip`: elements left out;
     `texts`: the text and the tail of each element, if already known. Time and memory are linear in the size of the
-    element. It recurses once or twice per level, and a `Page` is no deeper than `bounds.MOST_DEPTH`.
+    element. It recurses once or twice per level, and a `Page` is no deeper than `page.MAX_DEPTH`.
     """
     if texts is None:
         texts = {e: (e.text or "", e.tail or "") for e in top.iter("*")}

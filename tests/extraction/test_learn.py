@@ -13,7 +13,7 @@ import pytest
 
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
-from archiver.extraction.template.induction import FEWEST, learn_rules
+from archiver.extraction.template.induction import MIN_POSTS, learn_rules
 from archiver.extraction.template.site_rule import Rule, SiteRules, from_toml, to_toml
 from archiver.items import Article, PageKind, SourceHint
 from tests.small_sites import (
@@ -184,7 +184,7 @@ def test_a_byline_in_the_texts_own_element_is_no_text() -> None:
 
 
 def test_too_few_posts_or_no_common_template_teach_nothing() -> None:
-    assert learn_rules(samples(classic, posts(FEWEST - 1))) is None
+    assert learn_rules(samples(classic, posts(MIN_POSTS - 1))) is None
     mixed = [s for theme in (classic, silent) for s in samples(theme, posts(6))]
     rules = learn_rules(mixed)
     assert rules is None or rules.rule("body") is not None
@@ -240,9 +240,9 @@ def test_the_same_posts_teach_the_same_rules(theme: Theme) -> None:
 
 def test_rules_do_not_depend_on_the_seed_of_hashes() -> None:
     code = (
-        "from archiver.extraction.template.induction import learn; from archiver.extraction.template.site_rule import to_toml; "
-        "from tests.small_sites import *; import sys; "
-        "sys.stdout.write(''.join(to_toml(learn(samples(t, posts(25)))) for t in (classic, silent, crowded)))"
+        "from archiver.extraction.template.induction import learn_rules; "
+        "from archiver.extraction.template.site_rule import to_toml; from tests.small_sites import *; import sys; "
+        "sys.stdout.write(''.join(to_toml(learn_rules(samples(t, posts(25)))) for t in (classic, silent, crowded)))"
     )
     said = {
         subprocess.run(
@@ -260,8 +260,10 @@ def test_rules_do_not_depend_on_the_seed_of_hashes() -> None:
 
 
 def test_learning_never_raises_for_what_pages_hold() -> None:
-    odd = [parse_page(f"<html><body><h1>{n}</h1><p>{'x ' * n}", f"https://low.example/{n}") for n in range(FEWEST)]
-    assert learn_rules([replace(s, page=p) for s, p in zip(samples(classic, posts(FEWEST)), odd, strict=True)]) is None
+    odd = [parse_page(f"<html><body><h1>{n}</h1><p>{'x ' * n}", f"https://low.example/{n}") for n in range(MIN_POSTS)]
+    assert (
+        learn_rules([replace(s, page=p) for s, p in zip(samples(classic, posts(MIN_POSTS)), odd, strict=True)]) is None
+    )
 
 
 def test_places_on_every_page_are_the_publishers() -> None:

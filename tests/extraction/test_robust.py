@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import archiver
-from archiver.extraction.page import MOST_ATTRIBUTES, MOST_DEPTH, MOST_RUN, MOST_TAGS, cut_source, parse_page
+from archiver.extraction.page import MAX_ATTRIBUTES, MAX_DEPTH, MAX_RUN, MAX_TAGS, cut_source, parse_page
 from tests.waiting import bounded_work
 
 URL = "https://example.org/2020/01/02/a"
@@ -159,12 +159,12 @@ def test_text_that_patterns_could_choke_on(name: str) -> None:
 
 def test_what_is_too_much_keeps_its_beginning() -> None:
     page = parse_page(article("<p>x" * 200_000), URL)
-    assert len(page.index.order) <= MOST_TAGS + 10
+    assert len(page.index.order) <= MAX_TAGS + 10
     assert page.index.tag("h1")
     page = parse_page(article("<p>" + "x" * 900_000), URL)
-    assert max(len(p.text or "") for p in page.index.tag("p")) == MOST_RUN
+    assert max(len(p.text or "") for p in page.index.tag("p")) == MAX_RUN
     [div] = parse_page("<div " + " ".join(f"a{n}=1" for n in range(9_000)) + ">x</div>", URL).index.tag("div")
-    assert len(div.attrib) == MOST_ATTRIBUTES
+    assert len(div.attrib) == MAX_ATTRIBUTES
     assert div.text == "x"
 
 
@@ -255,7 +255,7 @@ def test_what_is_nested_too_deeply_is_text() -> None:
     )
     assert page.index.tag("p")[-1].text == "after"
     assert "deep down" in " ".join("".join(page.root.itertext()).split())
-    assert max(sum(1 for _ in e.iterancestors()) for e in page.index.tag("div")) < MOST_DEPTH
+    assert max(sum(1 for _ in e.iterancestors()) for e in page.index.tag("div")) < MAX_DEPTH
 
 
 def test_control_characters_that_entities_bring_are_no_error() -> None:
