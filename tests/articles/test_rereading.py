@@ -15,7 +15,7 @@ from archiver.articles.revision_history import (
     lasting_fields,
     merge_reading,
     reread_edits,
-    told_otherwise,
+    source_changed,
 )
 from archiver.fields import EVIDENCE
 from archiver.items import Article
@@ -62,8 +62,8 @@ def test_what_a_source_tells_now_is_for_the_next_crawl() -> None:
     then, now = [entry("title", "The ferry", "api")], [entry("title", "The boat", "api")]
     assert kept(replace(READ, title="The boat"), then, now) == {"title"}
     assert kept(READ, then, then) == set()
-    assert told_otherwise("title", [], now)
-    assert not told_otherwise("title", [], [entry("title", "x", "feed")])
+    assert source_changed("title", [], now)
+    assert not source_changed("title", [], [entry("title", "x", "feed")])
 
 
 def test_of_a_past_version_nobody_knows_what_sources_told() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.articles.revision_history import ALTERNATES, MOST_RETURNS, PastRevision, Revert, find_revert
+from archiver.articles.revision_history import ALTERNATION_PERIOD, MAX_REVERTS, PastRevision, Revert, find_revert
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -52,7 +52,7 @@ def test_an_edit_taken_back_a_year_later_is_a_version_again() -> None:
 
 def test_what_was_never_said_is_no_return() -> None:
     assert find_revert([PastRevision(1, START)], [], START) is None
-    assert find_revert([PastRevision(1, START), PastRevision(2, START)], [1], START + ALTERNATES) == Revert(
+    assert find_revert([PastRevision(1, START), PastRevision(2, START)], [1], START + ALTERNATION_PERIOD) == Revert(
         1, counted=False
     )
 
@@ -63,7 +63,7 @@ READINGS = st.lists(st.tuples(st.sampled_from("abcd"), st.floats(0.01, 400)), mi
 @given(READINGS)
 def test_no_history_grows_without_end(readings: list[tuple[str, float]]) -> None:
     versions, stood = kept(readings)
-    assert len(versions) <= len({text for text, _ in readings}) + MOST_RETURNS
+    assert len(versions) <= len({text for text, _ in readings}) + MAX_REVERTS
     assert stood == [text for text, _ in readings]
 
 

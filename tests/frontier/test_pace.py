@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from archiver.politeness.throttle import LONGEST_DELAY, LONGEST_QUIET, MOST_STRIKES, RunLimits, Throttle, retry_after
+from archiver.politeness.throttle import LONGEST_QUIET, MAX_DELAY, MOST_STRIKES, RunLimits, Throttle, retry_after
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 POLITE = Throttle(floor=0.5)
@@ -51,7 +51,7 @@ def test_a_slow_host_rests_as_long_as_it_worked() -> None:
     assert after(POLITE, (200, 2.0), (404, 0.01)).delay == 4.0
     assert after(POLITE, (200, 2.0), (200, 0.1)).delay == 2.1
     assert after(POLITE, (200, 2.0), *[(200, 0.1)] * 9).delay == 0.5
-    assert after(POLITE, (200, 90.0)).delay == LONGEST_DELAY
+    assert after(POLITE, (200, 90.0)).delay == MAX_DELAY
 
 
 def test_a_host_of_ones_own_is_not_spared_unless_it_asks() -> None:
@@ -93,7 +93,7 @@ def test_a_host_with_several_lanes_is_slowed_by_its_word_alone() -> None:
     assert pace.answered(429, 0.5, 100.0, 30.0).pause(110.0) == 20.0
 
 
-@pytest.mark.parametrize(("asked", "delay"), [(0.1, 0.5), (10.0, 10.0), (3600.0, LONGEST_DELAY)])
+@pytest.mark.parametrize(("asked", "delay"), [(0.1, 0.5), (10.0, 10.0), (3600.0, MAX_DELAY)])
 def test_what_robots_txt_asks_for_is_a_floor(asked: float, delay: float) -> None:
     assert POLITE.at_least(asked).delay == delay
 
