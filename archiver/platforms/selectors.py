@@ -150,7 +150,8 @@ _WORD = re.compile(r"[^ \t\r\n]+")
 
 @dataclass(frozen=True, slots=True)
 class Compound:
-    """The conditions for one element. `child`: it must be a child of what the compound before matches, not just below."""
+    """The conditions for one element. `child`: it must be a child of what the compound before matches, not just
+    below."""
 
     tag: str
     classes: tuple[str, ...]

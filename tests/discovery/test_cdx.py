@@ -15,8 +15,8 @@ from archiver.discovery.cdx import (
     CdxEntry,
     CdxQuery,
     cdx_candidates,
+    is_broken,
     is_page,
-    is_spoilt,
     newest,
     parse_cdx,
     prefix_of,
@@ -202,7 +202,7 @@ def test_no_answer_raises_and_all_is_bounded(body: bytes, fields: tuple[str, ...
     for target in found.targets:
         assert normalize(target.url) == target.url
         assert SCOPE.contains(target.url)
-        assert not is_spoilt(target.url)
+        assert not is_broken(target.url)
         assert target.source is DiscoverySource.CDX
         assert target.captured
         assert target.lead is None

@@ -126,7 +126,7 @@ def _table(rule: Rule) -> dict[str, Any]:
 
 
 def from_toml(text: str, subject: str, *, by_hand: bool = False, version: str = "") -> SiteRules:
-    """Rules from TOML. Raises BadRules, which names the subject (a file or site), the line or table, and the mistake."""
+    """Rules from TOML. Raises BadRules, which names the subject (a file or site), the line or table and the mistake."""
     source = _Source(subject, text)
     try:
         data = tomllib.loads(text)
