@@ -196,6 +196,6 @@ def choose_captures(captures: Sequence[Listed]) -> Iterator[tuple[Listed, Do]]:
 
 
 def _has_near(times: Sequence[datetime], at: datetime) -> bool:
-    """Whether one of some ordered times is within a minute of this one."""
+    """True if one of some ordered times is within a minute of this one."""
     next_ = bisect_left(times, at - _ITSELF)
     return next_ < len(times) and times[next_] <= at + _ITSELF

@@ -123,7 +123,7 @@ def outcome_of(rule: str) -> Outcome:
 
 
 def trap_rule(url: str, latest_year: int = 2100) -> str:
-    """The name of the rule by which an address is a trap, "" if it is none."""
+    """The name of the rule by which an address is a trap, "" if it is not one."""
     path, query = path_and_query(url)
     by_path = next((row.name for row in TRAPS if row.path and row.path.search(path)), "")
     if by_path:

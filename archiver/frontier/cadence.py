@@ -28,7 +28,7 @@ FIRST_PERIOD = timedelta(hours=12)
 _UNITS = {"m": 1, "min": 1, "h": 60, "d": 1440, "w": 10080}
 _FIELDS = ((0, 59), (0, 23), (1, 28), (1, 12), (0, 6))
 """The range of H in each field of a cron expression. Every month has a 28th."""
-_MONTH, _SHORTEST_MONTH = 3, 2
+_MONTH, _FEBRUARY = 3, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def _cron(expression: str) -> Cron:
     try:  # with February for an H in the month, since every value of H must give a valid date
         next(
             CronSim(
-                found.with_(lambda index, low, _: _SHORTEST_MONTH if index == _MONTH else low),
+                found.with_(lambda index, low, _: _FEBRUARY if index == _MONTH else low),
                 datetime(2000, 1, 1, tzinfo=UTC),
             )
         )
