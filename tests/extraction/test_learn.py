@@ -135,8 +135,8 @@ def test_the_source_wins_over_general_extraction() -> None:
     rules = learn_rules(samples(classic, told, leads))
     assert rules is not None
     assert rules.teacher == "api"
-    # No element has the API's date, and no rule is better than a wrong one. For the author the byline wins over the API,
-    # which names the account that posted.
+    # No element has the API's date, and no rule is better than a wrong one. For the author the byline wins over the
+    # API, which names the account that posted.
     assert rules.rule("published") is None
     assert rules.rule("authors") is not None
     page = pages(classic, told)[3]
