@@ -1,8 +1,8 @@
-"""Decides whether two readings are the same text, and whether two versions differ in meaning.
+"""Decides whether two readings are the same post, whether a reading is an edit, and which pages form one post.
 
-The content digest answers "is this the same post text?" (regardless of the title); the meaning digest answers "did
-anything change that a reader would call an edit?": the fields marked `meaning` in the field table, without white
-space, advertising or machine-generated dates.
+The content digest is equal for equal texts (regardless of the title). The meaning digest changes if a reader would call
+the change an edit: it is made from the fields marked `meaning` in the field table, without white space, advertising or
+machine-generated dates.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from archiver.extraction.pagination import BARE_MARK, MARK, PAGER
 from archiver.fields import ADDED, MEANING
 from archiver.items import Article, GeoTag
 
-# Text for comparing meaning: without typography and without what machines write between its lines.
+# Comparable text: without typography and without lines that programs insert.
 
 # Programs change quotation marks, dashes and dots (WordPress: wptexturize), in old posts too.
 _QUOTES = (
     '"`´\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u2032\u2033\u00ab\u00bb\u2039\u203a\u300c\u300d\u300e\u300f'
 )
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
-_UNSEEN = "\u00ad\u061c\u200b\u200c\u200d\u200e\u200f\u2060\ufe0e\ufe0f\ufeff"
-_SET = {
+_INVISIBLE = "\u00ad\u061c\u200b\u200c\u200d\u200e\u200f\u2060\ufe0e\ufe0f\ufeff"
+_PLAIN_SIGNS = {
     **dict.fromkeys(_QUOTES, "'"),
     **dict.fromkeys(_DASHES, "-"),
-    **dict.fromkeys(_UNSEEN, ""),
+    **dict.fromkeys(_INVISIBLE, ""),
     "\u2026": "...",
     "\ufb00": "ff",
     "\ufb01": "fi",
@@ -38,12 +38,12 @@ _SET = {
     "\ufb03": "ffi",
     "\ufb04": "ffl",
 }
-_SPECIAL = re.compile(f"[{re.escape(_QUOTES + _DASHES + _UNSEEN)}\u2026\ufb00-\ufb04]")
+_SPECIAL = re.compile(f"[{re.escape(_QUOTES + _DASHES + _INVISIBLE)}\u2026\ufb00-\ufb04]")
 # French has a no-break space inside its quotation marks.
 _INSIDE = re.compile("(?<=[\u00ab\u2039])[\u00a0\u202f]|[\u00a0\u202f](?=[\u00bb\u203a])")
 _RUN = re.compile("--+|''+")
 
-_LONGEST_LINE = 60
+_MAX_LINE_LENGTH = 60
 _NUMBER = r"\d[\d.,\u00a0\u202f ]*\s?[kKmM]?"
 _COUNTED = (
     r"views?|reads?|readers?|comments?|responses?|replies|shares?|likes?|claps?|followers?|reactions?|"
@@ -74,8 +74,8 @@ def plain_typography(text: str) -> str:
     """
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
-        # In a tenth of the time of str.translate.
-        text = _SPECIAL.sub(lambda sign: _SET[sign[0]], _INSIDE.sub("", text))
+        # Ten times as fast as str.translate.
+        text = _SPECIAL.sub(lambda sign: _PLAIN_SIGNS[sign[0]], _INSIDE.sub("", text))
     text = text.replace('"', "'").replace("`", "'")
     if "--" in text or "''" in text:
         text = _RUN.sub(lambda run: run[0][0], text)
@@ -84,19 +84,21 @@ def plain_typography(text: str) -> str:
 
 @lru_cache(maxsize=8)  # storing one reading needs it several times
 def lasting_text(body: str) -> str:
-    """The meaning of a body: as `plain`, without lines that are only about the moment and change with every visit: view
-    counts, "3 hours ago", the label of an advertisement."""
+    """A body in plain typography, without lines that change with every visit: view counts, "3 hours ago", the label of
+    an advertisement."""
     lines = body.split("\n")
-    kept = (line for line in lines if len(line) > _LONGEST_LINE or not _PASSING.fullmatch(line))
+    kept = (line for line in lines if len(line) > _MAX_LINE_LENGTH or not _PASSING.fullmatch(line))
     return plain_typography("\n".join(kept))
 
 
+# Digests and comparisons of articles.
+
 # Fewer letters than this do not prove that two posts are the same: "Hello!", or a picture without text.
 _MIN_SHARED_LETTERS = 80
-# Below this share of the old text, a text with a wall's words is a stub and not an edit.
+# A text with the words of a wall, and shorter than this share of the old text, is a stub and not an edit.
 _STUB_SHARE = 0.5
-# Sources of a value other than the page itself: such values are kept, whatever the page shows today.
-_TOLD = frozenset({"feed", "api", "address"})
+# Sources of a value other than the page itself.
+_OTHER_SOURCES = frozenset({"feed", "api", "address"})
 _PRECISIONS = ("second", "minute", "hour", "day", "month", "year")
 _WALL = re.compile(
     r"(subscribe to (read|continue)|subscribers? only|sign in to (read|continue)|log ?in to (read|continue)|"
@@ -107,14 +109,14 @@ _WALL = re.compile(
 )
 
 
-_sorted_json = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode  # json.dumps makes an encoder each time
+_sorted_json = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode  # json.dumps makes an encoder at each call
 _SIGNS = re.compile(r"[\W_]+")
 _ASCII_SIGNS = bytes(n if chr(n).isalnum() else 32 for n in range(256))
 
 
 def folded(text: str) -> str:
     """Text for comparison: NFKC, one case, only letters and digits, single spaces."""
-    if text.isascii():  # the same, ten times as fast
+    if text.isascii():  # the same result, ten times as fast
         return " ".join(text.lower().encode("ascii").translate(_ASCII_SIGNS).decode("ascii").split())
     return _SIGNS.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()
 
@@ -125,7 +127,7 @@ def _short(data: bytes) -> str:
 
 @lru_cache(maxsize=8)  # storing one reading needs it three times
 def content_digest(body: str) -> str:
-    """Digest of a post's text, "" if it is too short to distinguish posts."""
+    """The digest of a post's text; "" if the text is too short to distinguish posts."""
     text = folded(body)
     return _short(text.encode()) if len(text) - text.count(" ") >= _MIN_SHARED_LETTERS else ""
 
@@ -148,12 +150,12 @@ def _place(tag: GeoTag) -> str:
 
 def meaning_of(article: Article) -> dict[str, object]:
     """The meaning of an article: its `meaning` fields in comparable form. Order, spacing, quotation marks, the case of
-    names, and lines that tell of the moment alone ("1,203 views") are no part of it."""
+    names, and lines that change with every visit ("1,203 views") are left out."""
     return {name: _meaning(name, getattr(article, name)) for name in MEANING}
 
 
 def digested(article: Article) -> dict[str, object]:
-    """The meaning of which the digest is made: without fields that were added to the table later and are empty."""
+    """The part of the meaning that the digest is made from: without empty fields that were added to the table later."""
     return {name: value for name, value in meaning_of(article).items() if value or name not in ADDED}
 
 
@@ -165,7 +167,7 @@ def changed_fields(old: Article, new: Article) -> tuple[str, ...]:
     """The fields whose meaning differs, in the table's order."""
     before, after = meaning_of(old), meaning_of(new)
     if old.published and new.published and _same_time(old, new):
-        # Said once to the second and once to the day (by another source) is no edit.
+        # The same time, once to the second and once to the day (from another source), is not an edit.
         before["published"] = after["published"]
     if old.title.isupper() != new.title.isupper() and old.title.casefold() == new.title.casefold():
         before["title"] = after["title"]  # a template that sets its headings in capitals
@@ -173,16 +175,16 @@ def changed_fields(old: Article, new: Article) -> tuple[str, ...]:
 
 
 def is_stub(old_body: str, new_body: str) -> bool:
-    """Whether the new text is that of a paywall or a consent wall in place of the old, longer text."""
+    """True if the new text is that of a paywall or consent wall instead of the old, longer text."""
     if not old_body or len(new_body) >= len(old_body) * _STUB_SHARE:
         return False
     return not new_body.strip() or bool(_WALL.search(new_body))
 
 
 def shows_nothing_of(old: Article, new: Article) -> bool:
-    """Whether a page that had a post now has something else: "This story is no longer online", in any language.
+    """True if a page that had a post now has something else, such as "This story is no longer online" in any language.
 
-    It has another title, no date and no author of its own, no post's number, and less text, with no dozen consecutive
+    The new page has another title, no date, author or post number of its own, and less text, with no twelve consecutive
     letters from the post. A retraction that keeps the title, the date or the author's name is an edit.
     """
     if (
@@ -192,7 +194,7 @@ def shows_nothing_of(old: Article, new: Article) -> bool:
         or folded(old.title) == folded(new.title)
     ):
         return False
-    if any(e.field in ("published", "authors") and e.source not in _TOLD for e in new.evidence):
+    if any(e.field in ("published", "authors") and e.source not in _OTHER_SOURCES for e in new.evidence):
         return False
     return not _runs(old.body) & _runs(new.body)
 
@@ -203,16 +205,16 @@ def _runs(text: str) -> set[str]:
 
 
 def is_part(key: str, of: str) -> bool:
-    """Whether an address (urlkey) is a further page of the post at `of`: followed by /2, /page/2 or ?page=2."""
+    """True if an address (urlkey) is that of a further page of the post at `of`: followed by /2, /page/2 or ?page=2."""
     if not key.startswith(of):
         return False
     return bool(re.fullmatch(r"(/page)?/[1-9]\d{0,2}|[?&](page|paged|pg|seite)=\d{1,3}", key[len(of) :]))
 
 
 def same_post(a: Article, b: Article) -> bool:
-    """Whether two readings from different addresses of one site are one post.
+    """True if two readings from different addresses of one site are one post.
 
-    The platform's own number or guid decides; without it, the same title, day and text do.
+    The platform's number or the guid decides; without them, title, day and text must be the same.
     """
     if a.post_id and b.post_id:
         return a.post_id == b.post_id
@@ -233,17 +235,17 @@ def _same_time(a: Article, b: Article) -> bool:
     return abs((a.published - b.published).total_seconds()) < seconds
 
 
-# One post from several pages: whether a page belongs to it, and the text of all pages as one body.
+# Posts over several pages: which pages belong to one, and their texts joined as one body.
 
-_MOST_PAGER = 120
-_MOST_SEAM = 6
+_MAX_PAGER_LENGTH = 120
+_MAX_SEAM = 6
 
 
 def is_further_part(first: Article, part: Article) -> bool:
-    """Whether a page belongs to the post with the given first page: the same number, day and title, as far as both
+    """True if a page belongs to the post with the given first page: number, day and title are the same, as far as both
     have them.
 
-    The title may be followed by the page's number, and may be in any place where the page gives its title.
+    The title may be followed by the page's number, and may be any of the page's title candidates.
     """
     if first.post_id and part.post_id and first.post_id != part.post_id:
         return False
@@ -258,15 +260,15 @@ def _unpaged(title: str) -> str:
 
 
 def repeats_part(text: str, before: Sequence[str]) -> bool:
-    """Whether a page is the same as another: programs answer a number past the last page with the last or first."""
+    """True if a page repeats another one. For a number past the last page, programs send the last or first page."""
     return bool(text) and folded(text) in {folded(t) for t in before}
 
 
 def join_parts(texts: Sequence[str]) -> str:
-    """The texts of a post's pages, in order, as one body, without what each page repeats.
+    """The texts of a post's pages, in order, as one body, without repetitions.
 
-    Keeps the introduction above each page at the first, and the note below each at the last. Keeps a paragraph once
-    that ends one page and begins the next. Leaves out paragraphs that are only page links.
+    An introduction above each page is kept only on the first, a note below each only on the last. A paragraph that ends
+    one page and begins the next is kept once. Paragraphs of page links are left out.
     """
     pages = [_without_pager(text.split("\n\n")) for text in texts if text.strip()]
     if len(texts) < 2 or not pages:
@@ -290,7 +292,9 @@ def _without_pager(paragraphs: list[str]) -> list[str]:
 
 
 def _is_pager(paragraph: str) -> bool:
-    return len(paragraph) <= _MOST_PAGER and bool(re.search(r"\w", paragraph)) and bool(PAGER.fullmatch(paragraph))
+    return (
+        len(paragraph) <= _MAX_PAGER_LENGTH and bool(re.search(r"\w", paragraph)) and bool(PAGER.fullmatch(paragraph))
+    )
 
 
 def _common(a: list[str], b: list[str]) -> int:
@@ -305,8 +309,8 @@ def _common(a: list[str], b: list[str]) -> int:
 
 def _seam(before: list[str], after: list[str]) -> int:
     """How many paragraphs at the end of one page are repeated at the beginning of the next."""
-    ends = [folded(p) for p in before[-_MOST_SEAM:]]
-    begins = [folded(p) for p in after[:_MOST_SEAM]]
+    ends = [folded(p) for p in before[-_MAX_SEAM:]]
+    begins = [folded(p) for p in after[:_MAX_SEAM]]
     for n in range(min(len(ends), len(begins)), 0, -1):
         if all(begins[:n]) and ends[-n:] == begins[:n]:
             return n

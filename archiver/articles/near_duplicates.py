@@ -1,7 +1,7 @@
-"""Decides whether two texts are near-duplicates, and why, and whether three are a series from one template.
+"""Finds near-duplicates: compares texts by shared passages, makes MinHash signatures, and chooses a cluster's origin.
 
-The measure is how much of a text is in passages that the other also has. An edited copy shares passages throughout,
-with small gaps where words were changed; a text that quotes another shares some and continues with its own.
+The measure is how much of a text is in passages that the other text also has. An edited copy shares passages
+throughout, with small gaps where words were changed; a text that quotes another shares some and continues with its own.
 """
 
 from __future__ import annotations
@@ -21,32 +21,33 @@ from rensa import RMinHash
 
 from archiver.articles.identity import folded
 
-# A text in the form in which near-duplicates are compared: its words in order, and short sequences of them
-# (shingles).
+# Texts in the form that is compared: the words in order, and short sequences of them (shingles).
 
 _HAN = (
     "\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3040-\u30ff\u3105-\u312f\u31a0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uf900-\ufaff\U0001b000-\U0001b16f\U00020000-\U0003ffff"
 )
 _THAI = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\ua9e0-\ua9fe\uaa60-\uaadf"  # Thai, Lao, Burmese, Khmer
-# \w does not match vowel signs, without which no word of these scripts is whole.
+# Vowel signs, which \w does not match although they are parts of words.
 _MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0963\u0971-\u0dff\u0f71-\u0fbc\u200c\u200d"
 _WORDS = re.compile(r"\w+")
 _NOT_SIMPLE = re.compile(f"[{_HAN}{_THAI}{_MARKS}]")
 _UNSPACED = re.compile(f"[{_HAN}{_THAI}]")
 _PIECES = re.compile(rf"[{_HAN}{_THAI}]|(?:(?![{_HAN}{_THAI}])[\w{_MARKS}])+")
 _IS_HAN = re.compile(f"[{_HAN}]")
-_LEAST_LINES = 8
-_MOST_LETTERS = 120_000  # of a book, the beginning is enough
+_MIN_LINES = 8
+_MAX_LETTERS = 120_000  # the beginning of a book is enough
 _ASCII_SIGNS = bytes(n if chr(n).isalnum() else 32 for n in range(256))
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """How texts of a kind of script are compared, in words: `shingle` of them make a shingle; a shorter text than
-    `least` is not compared, and copies share at least `shared`; shared passages with at most `gap` between them are
-    one passage; a line of at most `line` is an entry of a list; posts of one site that share less than `habits` of
-    their words (0 to 1) need not be copies."""
+    """How texts in one kind of script are compared. All numbers but the last count words.
+
+    `shingle`: words in a shingle; `least`: a shorter text is not compared; `shared`: the least that copies share;
+    `gap`: two shared passages no further apart count as one; `line`: a line no longer than this is a list entry;
+    `habits`: posts of one site that share less than this part of their words (0 to 1) are not copies.
+    """
 
     name: str
     shingle: int
@@ -64,8 +65,8 @@ THAI = Script("thai", 9, 150, 100, 24, 30, 0.5)
 
 @dataclass(frozen=True)
 class Wording:
-    """The words of a text, its shingles in order (the n-th begins at the n-th word), and whether it is a list, i.e.
-    mostly short lines. What only comparisons need is computed when they need it."""
+    """The words of a text, its shingles in order (the n-th begins at the n-th word), and whether it is a list, that is,
+    consists mostly of short lines."""
 
     script: Script
     words: tuple[str, ...]
@@ -82,26 +83,26 @@ class Wording:
 
     @property
     def is_short(self) -> bool:
-        """Whether the text is too short to recognise a copy."""
+        """True if the text is too short to recognise a copy."""
         return len(self.words) < self.script.least
 
 
-@lru_cache(maxsize=64)  # a text is compared when it arrives, and again with those that arrive soon after it
+@lru_cache(maxsize=64)  # a new text is compared at once, and again with texts that arrive soon after it
 def wording_of(body: str) -> Wording:
     """The wording of a post's text, regardless of case, signs and the width of letters (NFKC)."""
-    script, words = _words(body[:_MOST_LETTERS])
+    script, words = _words(body[:_MAX_LETTERS])
     width = script.shingle
     shingles = tuple(map(" ".join, zip(*(words[n:] for n in range(width)), strict=False)))
     lines = [line for line in body.split("\n") if line.strip()]
-    short = len(lines) >= _LEAST_LINES and len(words) <= script.line * len(lines)
-    return Wording(script, tuple(words), shingles, short)
+    is_list = len(lines) >= _MIN_LINES and len(words) <= script.line * len(lines)
+    return Wording(script, tuple(words), shingles, is_list)
 
 
 def _words(body: str) -> tuple[Script, list[str]]:
     if body.isascii():
         return SPACED, body.lower().encode("ascii").translate(_ASCII_SIGNS).decode("ascii").split()
     text = unicodedata.normalize("NFKC", body).casefold().replace("_", " ")
-    if not _NOT_SIMPLE.search(text):  # the same, several times as fast
+    if not _NOT_SIMPLE.search(text):  # the same result, several times as fast
         return SPACED, _WORDS.findall(text)
     unspaced, words = _UNSPACED.findall(text), _PIECES.findall(text)
     if len(unspaced) * 2 < len(words):
@@ -110,36 +111,36 @@ def _words(body: str) -> tuple[Script, list[str]]:
     return (HAN if han * 2 >= len(unspaced) else THAI), words
 
 
-# The MinHash sketch (Broder 1997) of a text's shingles, by which its near-duplicates are found.
+# MinHash signatures (Broder 1997) of a text's shingles, by which its near-duplicates are found.
 
 SLOTS = 24
 SKETCH_VERSION = 1
-"""Increased when the same text would get another sketch (other words, another algorithm in rensa): sketches stored with
-another number are not compared, and `archiver clusters --rebuild` makes them again."""
-ALGORITHM = 2  # of rensa, whose releases may change it; a test pins the sketch of a text
+"""Increased when the same text would get another signature (other words, another algorithm in rensa). Stored signatures
+with another number are not compared; `archiver clusters --rebuild` makes them again."""
+ALGORITHM = 2  # of rensa, whose releases may change it; a test pins the signature of a text
 _SEED = 42
 _LOWEST = -(1 << 31)
-_draw = random.Random(_SEED)
-# Slots share one index: each has its own permutation of the values, and SQLite stores 32 signed bits in four bytes.
-_SALTS = tuple(_draw.getrandbits(32) for _ in range(SLOTS))
+_random = random.Random(_SEED)
+# All slots share one index, so each permutes the values in its own way. Signed 32-bit numbers take SQLite four bytes.
+_SALTS = tuple(_random.getrandbits(32) for _ in range(SLOTS))
 
 
 def minhash(text: Wording) -> tuple[int, ...]:
-    """The keys of a text in the index, one per slot, -2**31 to 2**31-1; () if it is too short."""
+    """The keys of a text in the index, one per slot, from -2**31 to 2**31-1; () if the text is too short."""
     if text.is_short:
         return ()
-    made = RMinHash(num_perm=SLOTS, seed=_SEED)
-    made.update(text.shingles)
-    return tuple([(value ^ salt) + _LOWEST for value, salt in zip(made.digest(), _SALTS, strict=True)])
+    signature = RMinHash(num_perm=SLOTS, seed=_SEED)
+    signature.update(text.shingles)
+    return tuple([(value ^ salt) + _LOWEST for value, salt in zip(signature.digest(), _SALTS, strict=True)])
 
 
-# Union-find over linked pairs: disjoint sets as trees (Galler and Fischer, 1964).
+# Union-find (Galler and Fischer, 1964): clusters from linked pairs.
 
 K = TypeVar("K", bound=Hashable)
 
 
 class UnionFind(Generic[K]):
-    """The sets that links form; an element without links is a set of its own."""
+    """Disjoint sets of linked elements. An element without links is a set of its own."""
 
     __slots__ = ("_above",)
 
@@ -152,34 +153,36 @@ class UnionFind(Generic[K]):
         self._above[self.top(one)] = self.top(other)
 
     def top(self, one: K) -> K:
-        """The representative of the set that an element is in."""
+        """The representative of an element's set."""
         above = self._above
         while above.setdefault(one, one) != one:
             above[one] = one = above[above[one]]
         return one
 
     def groups(self, each: Iterable[K]) -> list[list[K]]:
-        """The given elements by set: in the given order, sets by their first element."""
+        """The given elements by set, in the given order; sets are ordered by their first element."""
         found: dict[K, list[K]] = {}
         for one in each:
             found.setdefault(self.top(one), []).append(one)
         return list(found.values())
 
 
+# Comparison.
+
 # A gap this small between two shared passages is an edit within one passage.
 _GAPS = {script: re.compile(b"(?<=\1)\0{1,%d}(?=\1)" % script.gap) for script in (SPACED, HAN, THAI)}
 _SHORT_PASSAGES, _LONG_PASSAGES, _SHORT_SHARED = 0.6, 0.5, 0.35
 _WHOLE, _WHOLE_OF = 0.85, 0.25
 _LIST = 0.85
-_LEAST_NUMBERS, _OTHER_NUMBERS = 8, 0.6
-_SERIES_AT_MOST, _SERIES, _IN_GAPS = 0.85, 0.3, 0.7
+_MIN_NUMBERS, _OTHER_NUMBERS = 8, 0.6
+_MAX_SERIES, _SERIES, _IN_GAPS = 0.85, 0.3, 0.7
 _NUMBER = re.compile(r"\d+(?:[.:/-]\d+)*")
 
 
 @dataclass(frozen=True, slots=True)
 class NearDuplicate:
-    """Two near-duplicates: `similarity` is the share of their words (0 to 1) in word sequences of both; `reason`
-    says why in words."""
+    """Why two texts are near-duplicates: `similarity` is the share of their words (0 to 1) in word sequences that both
+    have; `reason` is a phrase for people."""
 
     similarity: float
     reason: str
@@ -201,7 +204,7 @@ def _cover(text: Wording, other: Wording) -> _Cover:
     width, there = text.script.shingle, other.unique
     begins = int.from_bytes(bytes(map(there.__contains__, text.shingles)), "little")
     shared = 0
-    for at in range(width):  # one byte per word: all words of a shared shingle are set at once
+    for at in range(width):  # one byte per word; sets all words of the shared shingles
         shared |= begins << 8 * at
     size = len(text.words)
     flags = shared.to_bytes(size, "little")
@@ -210,9 +213,9 @@ def _cover(text: Wording, other: Wording) -> _Cover:
 
 
 def near_duplicate(a: Wording, b: Wording, *, one_site: bool = False) -> NearDuplicate | None:
-    """What makes two texts near-duplicates; None if they are not. Their order makes no difference.
+    """Compares two texts, in any order. None if they are not near-duplicates.
 
-    Posts of one site have phrases in common, so they must share more.
+    Posts of one site (`one_site`) must share more, since they have phrases in common anyway.
     """
     if a.is_short or b.is_short or a.script is not b.script:
         return None
@@ -223,7 +226,7 @@ def near_duplicate(a: Wording, b: Wording, *, one_site: bool = False) -> NearDup
     if one_site and similarity < a.script.habits and not _is_contained(short, long):
         return None
     if a.is_list or b.is_list:
-        # Lists of the same things share most words without being copies.
+        # Lists of the same items share most of their words without being copies.
         if min(short.shared / short.size, long.shared / long.size) < _LIST:
             return None
     elif not _is_contained(short, long) and not _is_edited(short, long):
@@ -246,9 +249,9 @@ def _is_edited(short: _Cover, long: _Cover) -> bool:
 
 
 def _other_numbers(a: Wording, b: Wording) -> bool:
-    """Whether the same sentences report other figures: a weather report, a table of results, a price list."""
+    """True if most numbers differ, as in two weather reports, tables of results or price lists."""
     fewer, more = sorted((a.numbers, b.numbers), key=len)
-    if len(fewer) < _LEAST_NUMBERS:
+    if len(fewer) < _MIN_NUMBERS:
         return False
     same = (Counter(fewer) & Counter(more)).total()
     return len(fewer) - same >= _OTHER_NUMBERS * len(fewer)
@@ -271,12 +274,12 @@ def _reason(short: _Cover, long: _Cover, similarity: float, a: Wording, b: Wordi
 
 
 def are_numbered(a: tuple[str, str], b: tuple[str, str]) -> bool:
-    """Whether two posts (title and text) are issues of a series: their titles differ only in numbers ("Release 1.5.4",
+    """True if two posts (title, text) are issues of a series: their titles differ only in numbers ("Release 1.5.4",
     "Release 1.6.1"; "2017 in review", "2018 in review"), and these are in their texts too."""
     if _NUMBER.sub("0", a[0].casefold()) != _NUMBER.sub("0", b[0].casefold()):
         return False
-    there = [(x, y) for x, y in zip(_NUMBER.findall(a[0]), _NUMBER.findall(b[0]), strict=True) if x != y]
-    return bool(there) and all(_has(a[1], x) and _has(b[1], y) for x, y in there)
+    pairs = [(x, y) for x, y in zip(_NUMBER.findall(a[0]), _NUMBER.findall(b[0]), strict=True) if x != y]
+    return bool(pairs) and all(_has(a[1], x) and _has(b[1], y) for x, y in pairs)
 
 
 def _has(text: str, number: str) -> bool:
@@ -284,19 +287,19 @@ def _has(text: str, number: str) -> bool:
 
 
 def are_series(a: Wording, b: Wording, c: Wording, *, one_site: bool) -> bool:
-    """Whether three texts that look like near-duplicates were made from one template, or share boilerplate.
+    """True if three texts that look like near-duplicates were made from one template, or share boilerplate.
 
-    Edits of a story change each copy in other places, so three copies have less in common than two. The frame of a
-    template stays: the third has what two of them share, though much differs. If all differences are in one place
-    (another introduction to the same story), only posts of one site are a series.
+    Edits change each copy of a story in other places, so three copies have less in common than two. The frame of a
+    template does not change, so the third text has what the other two share, though much differs. If all differences
+    are in one place (another introduction to the same story), only posts of one site are a series.
     """
     pairs = [len(x.unique & y.unique) for x, y in ((a, b), (a, c), (b, c))]
-    least = min(len(a.unique), len(b.unique), len(c.unique))
-    most = max(pairs)
-    if not least or not min(pairs) or most > _SERIES_AT_MOST * least:
+    smallest = min(len(a.unique), len(b.unique), len(c.unique))
+    largest_pair = max(pairs)
+    if not smallest or not min(pairs) or largest_pair > _MAX_SERIES * smallest:
         return False
-    common = len(a.unique & b.unique & c.unique) / most
-    expected = sqrt(sum(pairs) / 3 / least)
+    common = len(a.unique & b.unique & c.unique) / largest_pair
+    expected = sqrt(sum(pairs) / 3 / smallest)
     if common < expected + _SERIES * (1 - expected):
         return False
     return one_site or _is_scattered(a, b)
@@ -307,7 +310,7 @@ def _is_scattered(a: Wording, b: Wording) -> bool:
     return cover.size - cover.passages < _IN_GAPS * (cover.size - cover.shared)
 
 
-# Which of several near-duplicates is the origin of the others, and how that is known.
+# The origin of a cluster.
 
 _LENGTHS = {
     "second": timedelta(seconds=1),
@@ -322,8 +325,8 @@ _LATEST = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class ClusterMember:
-    """One of several near-duplicates. `keys`: the urlkeys of its addresses; `canonical`: that of the address that
-    its page declares as its own; `names`: those of the addresses in its text; `credits` as in the record."""
+    """One article of a cluster. `keys`: the urlkeys of its addresses; `canonical`: the urlkey of its canonical URL;
+    `names`: the urlkeys of the addresses in its text; `credits` as in the record."""
 
     id: int
     site: str
@@ -337,11 +340,11 @@ class ClusterMember:
 
 
 def find_source(members: Sequence[ClusterMember]) -> tuple[int, str]:
-    """The number of the member that the others were made from, and the reason in words. `members` is not empty.
+    """The number of the member that the others were copied from, and the reason as a phrase. `members` is not empty.
 
-    What a copy says comes first: that another one is its canonical address (RFC 6596), that it was taken from
-    another one's address, or from its site. Else it is the earliest published, within the precision that the pages
-    give, and among those possible the one that was seen first.
+    First, what the copies say: another member is the canonical URL of one (RFC 6596), its address is in the text, or
+    its site is credited. Else the origin is the earliest published member, within the precision of the dates, and
+    among those that may be the earliest the one that was seen first.
     """
     for sign in _SIGNS:
         named = Counter(
@@ -374,8 +377,8 @@ def _credits(one: ClusterMember, other: ClusterMember) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Sign:
-    """A sign by which one member names another as the origin. `may_name`: whether it can name any, as most cannot and
-    need not be compared with all others."""
+    """A sign by which one member names another as the origin. `may_name`: a quick check whether it names any, since
+    most members do not and need not be compared with all others."""
 
     reason: str
     may_name: Callable[[ClusterMember], bool]
@@ -390,7 +393,7 @@ _SIGNS = (
 
 
 def _is_named(credit: str, site: str) -> bool:
-    """Whether a credit is the name of a site: "Reuters" for www.reuters.com, "AP" for apnews.com."""
+    """True if a credit is the name of a site, such as "Reuters" for www.reuters.com or "AP" for apnews.com."""
     host = site.partition("/")[0].partition(":")[0].removeprefix("www.")
     name = folded(credit).replace(" ", "")
     labels = {label.replace("-", "") for label in host.split(".")[:-1]}
@@ -401,7 +404,7 @@ def _is_named(credit: str, site: str) -> bool:
 
 
 def _earliest(members: Sequence[ClusterMember]) -> tuple[ClusterMember, str]:
-    """A member that was not surely published after another one, and how that is known."""
+    """The first seen of the members that may have been published first, and the reason as a phrase."""
     spans = [(_span(member), member) for member in members]
     ended = min(end for (_, end), _ in spans)
     possible = [member for (start, _), member in spans if start < ended]
@@ -414,7 +417,7 @@ def _earliest(members: Sequence[ClusterMember]) -> tuple[ClusterMember, str]:
 
 
 def _span(member: ClusterMember) -> tuple[datetime, datetime]:
-    """The period in which it may have been published; for a post without a date, the moment it was first seen."""
+    """The period in which a member may have been published; without a date, the moment when it was first seen."""
     if member.published is None:
         return member.first_seen, member.first_seen + timedelta(microseconds=1)
     length = _LENGTHS.get(member.precision or "second", _LENGTHS["second"])

@@ -1,7 +1,7 @@
-"""Places a reading of an old capture among the known versions of a post.
+"""Rules of an article's history: reverts, readings of old captures, and what re-extraction keeps.
 
-Pure. A post's versions are the runs of equal meaning in the order of its captures: each begins with its first capture
-and lasts until the next one begins. The runs are the same in whatever order captures arrive.
+All functions are pure. The revisions of a post are the runs of captures with equal meaning: each begins with its first
+capture and lasts until the next one begins. The runs are the same in any order in which captures arrive.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from archiver.articles.identity import changed_fields, folded, is_stub
 from archiver.fields import EVIDENCE, MEANING
 from archiver.items import Article
 
-# Reverts: a post that says again what an earlier version said, once by an editor or in turns forever.
+# Reverts: a post repeats an earlier revision, either because an editor restored it or because the server alternates.
 
-ALTERNATES = timedelta(days=90)
-"""A second revert within this time of the last is not an editor's decision: the post is served in turns."""
-MOST_RETURNS = 3
-"""Versions of an article that may repeat an earlier one, whatever the time between them."""
+ALTERNATION_PERIOD = timedelta(days=90)
+"""A second revert within this time of the last is not an editor's decision: the server alternates between texts."""
+MAX_REVERTS = 3
+"""Revisions of an article that may repeat an earlier one, in all."""
 
 
 @dataclass(frozen=True, slots=True)
 class PastRevision:
-    """A version in the history of an article. `same_as`: the number of the earlier version that it repeats.
+    """A revision in the history of an article. `same_as`: the number of the earlier revision that it repeats.
 
-    `seen_again`: how often a reading returned to it without becoming a version; `seen_again_at`: the last time.
+    `seen_again`: how often a reading reverted to it without becoming a revision; `seen_again_at`: the last time.
     """
 
     revision: int
@@ -40,33 +40,35 @@ class PastRevision:
 
 @dataclass(frozen=True, slots=True)
 class Revert:
-    """What to do with a reading that equals version `of`: make a version of its own, or count it."""
+    """A reading that equals the earlier revision `of`. It becomes a revision itself, unless it is only `counted`."""
 
     of: int
     counted: bool
 
 
-def find_revert(history: Sequence[PastRevision], said: Sequence[int], at: datetime) -> Revert | None:
-    """What to do with a reading, given the article's versions in order and the numbers of those equal to the reading
-    (`said`; the current one differs). None if no version equals it.
+def find_revert(history: Sequence[PastRevision], equal: Sequence[int], at: datetime) -> Revert | None:
+    """Decides about a reading, given the article's revisions in order and the numbers of those `equal` to it (the
+    current one is not). None if no revision is equal.
 
-    Laws: a history of readings with no more than n different meanings has at most n + MOST_RETURNS versions. What
-    was read last is current. A first revert is a version.
+    Readings with n different meanings make at most n + MAX_REVERTS revisions. The first revert is always a revision.
     """
-    if not said:
+    if not equal:
         return None
-    returns = [v for v in history if v.same_as is not None]
+    reverts = [v for v in history if v.same_as is not None]
     last = max((t for v in history for t in (v.seen_again_at, v.observed_at if v.same_as else None) if t), default=None)
-    alternates = last is not None and at - last <= ALTERNATES
-    return Revert(max(said), counted=alternates or len(returns) >= MOST_RETURNS)
+    alternates = last is not None and at - last <= ALTERNATION_PERIOD
+    return Revert(max(equal), counted=alternates or len(reverts) >= MAX_REVERTS)
+
+
+# Runs: a reading of an old capture among the known revisions of a post.
 
 
 @dataclass(frozen=True, slots=True)
 class RevisionRun:
-    """One run: `at` is the time of its first capture, `capture` that capture's number, `digest` that of its payload.
+    """One run: `at` is the time of its first capture, `capture` that capture's number, `digest` its payload digest.
 
-    `number` is the revision it is stored as, 0 if it is not stored. `changed`: the fields that differ from the version
-    before, () for the first. `extractor` is what read it, None if unknown.
+    `number` is that of the stored revision, 0 if it is not stored. `changed`: the fields that differ from the revision
+    before, () for the first. `extractor` is the version of the program that read it, None if unknown.
     """
 
     at: datetime
@@ -79,14 +81,14 @@ class RevisionRun:
 
     @property
     def order(self) -> tuple[datetime, str]:
-        """Captures of the same second are ordered by their payload, so that the order is unique."""
+        """A sort key. Captures of the same second are ordered by their digest, so that the order is unique."""
         return self.at, self.digest
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A later capture of a run with the same meaning, which proves that the run lasted until then. `article`: its own
-    reading, None if it is that of the run."""
+    """A later capture of a run with the same meaning, which proves that the run lasted until then. `article`: its
+    reading, None if it is the same as that of the run."""
 
     at: datetime
     capture: int | None = None
@@ -95,8 +97,10 @@ class Sighting:
 
 
 class Placement(Enum):
-    """The effect of a reading on the versions: it made a run, began one earlier, or added nothing. COUNTED: it would
-    add one more run of a post that is served in turns."""
+    """The effect of a reading on the revisions: it made a run, moved the beginning of one back, or added nothing.
+
+    COUNTED: it would add a further run to a post that alternates between texts.
+    """
 
     INSERTED = auto()
     EXTENDED = auto()
@@ -106,7 +110,7 @@ class Placement(Enum):
 
 
 Changed = Callable[[RevisionRun, RevisionRun], tuple[str, ...]]
-"""The fields that were edited between two versions; () if they are the same."""
+"""A function that gives the fields edited between two revisions; () if they are the same."""
 
 
 def differs_plainly(before: RevisionRun, after: RevisionRun) -> tuple[str, ...]:
@@ -114,19 +118,19 @@ def differs_plainly(before: RevisionRun, after: RevisionRun) -> tuple[str, ...]:
 
 
 def run_of(versions: Sequence[RevisionRun], reading: RevisionRun) -> int | None:
-    """The run during which a reading was taken; None if it is earlier than all."""
+    """The index of the run during which a reading was captured; None if it is earlier than all runs."""
     return next((n for n in range(len(versions) - 1, -1, -1) if versions[n].order <= reading.order), None)
 
 
 def insert_reading(
     versions: Sequence[RevisionRun], reading: RevisionRun, again: Sighting | None, changed: Changed = differs_plainly
 ) -> tuple[tuple[RevisionRun, ...], Placement]:
-    """The versions with a reading inserted at its time, and the effect.
+    """The revisions with a reading inserted at its time, and the effect.
 
-    `versions` are in order and not empty. `again`: the first later capture of the run that the reading is in, None
-    if that run was not seen again. A stub (the text of a paywall or consent wall) after a whole text is no version.
-    If a run now begins earlier, the earlier reading replaces the stored one, unless only another extractor makes
-    them differ (`changed` finds nothing, though their words differ): then the stored one stays.
+    `versions` are in order and not empty. `again`: the first capture of the surrounding run that is later than the
+    reading; None if that run was not seen again. A stub (the text of a paywall or consent wall) after a whole text is
+    not a revision. If a run now begins earlier, the earlier reading replaces the stored one, unless they differ only
+    because of the extractor (`changed` finds nothing although the words differ).
     """
     n = run_of(versions, reading)
     if n is not None:
@@ -153,8 +157,8 @@ def insert_reading(
 
 
 def _joined(versions: Sequence[RevisionRun], changed: Changed) -> tuple[RevisionRun, ...]:
-    """Merges adjacent versions that are equal, drops stubs after a whole text, and sets what changed in each. Two
-    versions that are both stored stay as they are."""
+    """Merges adjacent revisions that are equal, drops stubs after a whole text, and sets `changed` in each. Two
+    revisions that are both stored are left as they are."""
     out: list[RevisionRun] = []
     for version in versions:
         before = out[-1] if out else None
@@ -175,23 +179,23 @@ def _joined(versions: Sequence[RevisionRun], changed: Changed) -> tuple[Revision
     return tuple(out)
 
 
-# Compares a stored reading with another one of the same capture: which stored values to keep.
+# Re-extraction: which stored values to keep when a capture is read again.
 
-_TOLD = ("api", "feed")
+_REPORTING = ("api", "feed")
 _BEGINNING = 120  # letters by which a text is recognised
 
 Entries = Sequence[dict[str, Any]]
-"""Evidence as stored: field, value, source ...; `won` on those that a value was taken from."""
+"""Evidence as stored: field, value, source ...; `won` is set on those whose value was chosen."""
 
 
 def source_only_fields(entries: Entries) -> frozenset[str]:
     """The fields with a value from the site's API or feed, not from its page."""
-    return frozenset(one["field"] for one in entries if one.get("won") and one["source"] in _TOLD)
+    return frozenset(one["field"] for one in entries if one.get("won") and one["source"] in _REPORTING)
 
 
-def told_otherwise(name: str, then: Entries, now: Entries) -> bool:
-    """Whether a source of the site gives a field another value than when the page was read."""
-    for source in _TOLD:
+def source_changed(name: str, then: Entries, now: Entries) -> bool:
+    """True if the site's API or feed gives a field another value than at the time of the capture."""
+    for source in _REPORTING:
         new = {one["value"] for one in now if one["field"] == name and one["source"] == source}
         old = {one["value"] for one in then if one["field"] == name and one["source"] == source}
         if new and new != old and (old or source == "api"):
@@ -202,14 +206,14 @@ def told_otherwise(name: str, then: Entries, now: Entries) -> bool:
 def lasting_fields(stored: Article, then: Entries, reading: Article, now: Entries, *, is_past: bool) -> frozenset[str]:
     """The fields that keep their stored value, since the capture alone cannot give it.
 
-    A body that a source gave whole stays if the source's text is no longer stored. What a source has said differently
-    since then belongs to a later state of the page, which the next crawl will find. For a superseded version
-    (`is_past`) it is no longer known what the sources said.
+    A whole body from a source is kept if the source's text is no longer stored. If a source gives another value now,
+    that belongs to a later state of the page, which the next crawl will find. For a superseded revision (`is_past`) it
+    is no longer known what the sources gave.
     """
     kept = {
         name
         for name in source_only_fields(now)
-        if (is_past and not _same_words(name, then, now)) or told_otherwise(name, then, now)
+        if (is_past and not _source_is_same(name, then, now)) or source_changed(name, then, now)
     }
     if "body" in source_only_fields(then) and _is_beginning(reading.body, stored.body):
         kept |= {"body", "credits"}
@@ -222,8 +226,9 @@ def lasting_fields(stored: Article, then: Entries, reading: Article, now: Entrie
     return frozenset(kept)
 
 
-def _same_words(name: str, then: Entries, now: Entries) -> bool:
-    return any(one["field"] == name and one["source"] in _TOLD for one in then) and not told_otherwise(name, then, now)
+def _source_is_same(name: str, then: Entries, now: Entries) -> bool:
+    known = any(one["field"] == name and one["source"] in _REPORTING for one in then)
+    return known and not source_changed(name, then, now)
 
 
 def _is_beginning(part: str, whole: str) -> bool:
@@ -233,7 +238,7 @@ def _is_beginning(part: str, whole: str) -> bool:
 
 
 def merge_reading(stored: Article, reading: Article, fields: Collection[str]) -> Article:
-    """The stored article with these fields from the reading; its address and its numbers stay."""
+    """The stored article with these fields from the reading; its address and numbers are kept."""
     values: dict[str, Any] = {name: getattr(reading, name) for name in fields}
     if "published" in fields:
         values["published_precision"] = reading.published_precision
@@ -241,7 +246,7 @@ def merge_reading(stored: Article, reading: Article, fields: Collection[str]) ->
 
 
 def differing_fields(before: Article, after: Article) -> tuple[str, ...]:
-    """The fields whose values are not the same to the letter."""
+    """The fields whose values are not exactly the same."""
     return tuple(
         name
         for name in EVIDENCE
@@ -250,8 +255,10 @@ def differing_fields(before: Article, after: Article) -> tuple[str, ...]:
     )
 
 
-def reread_edits(before: Article, after: Article, said: Collection[str], fields: Collection[str]) -> tuple[str, ...]:
-    """What the edit between two versions changed, after these fields of both were extracted again; `said` is what it
-    was recorded to have changed."""
+def reread_edits(
+    before: Article, after: Article, recorded: Collection[str], fields: Collection[str]
+) -> tuple[str, ...]:
+    """The fields that the edit between two revisions changed, after `fields` of both were extracted again. `recorded`:
+    the fields that it was recorded to have changed."""
     found = changed_fields(before, after)
-    return tuple(name for name in MEANING if name in (found if name in fields else said))
+    return tuple(name for name in MEANING if name in (found if name in fields else recorded))

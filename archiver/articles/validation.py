@@ -15,10 +15,10 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff]|
 
 
 def validate_article(article: Article, at: datetime) -> tuple[Article, tuple[str, ...]]:
-    """The article without values that cannot be true at the time of its capture, and a phrase for each value dropped.
+    """The article without values that cannot be true at the time `at` of its capture, and a phrase for each of these.
 
-    A published date may be up to a day ahead (time zones); text loses control characters and lone surrogates, which no
-    database and no JSON can store.
+    A date may be up to a day ahead (time zones). Control characters and lone surrogates, which neither a database nor
+    JSON can store, are removed from texts.
     """
     problems: list[str] = []
     values: dict[str, object] = {name: _text(getattr(article, name)) for name in PROSE}
@@ -29,7 +29,7 @@ def validate_article(article: Article, at: datetime) -> tuple[Article, tuple[str
     for name in PAGE_TIMES:
         time: datetime | None = getattr(article, name)
         if time is not None and not _EARLIEST <= _aware(time) <= at + _TOMORROW:
-            problems.append(f"{name} {time.date()} dropped: not a day before the capture")
+            problems.append(f"{name} {time.date()} dropped: after the capture, or before {_EARLIEST.year}")
             time = None
         values[name] = _aware(time) if time else None
     if values["published"] is None:

@@ -1,8 +1,8 @@
 """Compares two texts word by word: which words were removed, and which were added.
 
-Anchors are words that occur once in both texts (the patience method of Bram Cohen, as in bzr): they are found in
-n log n for any texts, and keep a moved sentence whole where a shortest edit script would tear it into letters and
-"the"s. Only the short stretches between them are compared in full.
+Anchors are words that occur once in both texts (the patience method of Bram Cohen, as in bzr). They are found in
+O(n log n), and they keep a moved sentence whole, which a shortest edit script would split at common words. Only the
+short stretches between anchors are compared in full.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _WORD = re.compile(
 _COSTLY = 4_000
 """Steps (`_cost`) up to which a stretch is compared in full."""
 _RUN = 4
-_DEEPEST = 12
-_MOST_WORDS = 200_000
+_MAX_DEPTH = 12
+_MAX_WORDS = 200_000
 """Words beyond which a text is compared only by paragraph."""
 
 
@@ -46,36 +46,36 @@ class DiffOp(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of text that both texts have, that only the old one has, or that only the new one has."""
+    """A stretch of text that is in both texts (equal), only in the old one (delete) or only in the new one (insert)."""
 
     op: DiffOp
     text: str
 
 
 def split_words(text: str) -> list[str]:
-    """The words of a text, and the spaces and signs between them, in order; joined they are the text."""
+    """The words of a text, and the spaces and signs between them, in order. Joined, they are the text again."""
     return _WORD.findall(text)
 
 
 def word_diff(old: str, new: str) -> tuple[Piece, ...]:
-    """The edit between two texts. The pieces that are not `insert` are the old text, those not `delete` the new.
+    """The edit between two texts. The pieces that are not `insert` form the old text, those not `delete` the new one.
 
-    What is removed precedes what replaces it. Bounded in time: some tenths of a second for texts of 10,000 words
-    that have nothing in common. Never raises.
+    Removed text precedes its replacement. The time is bounded: some tenths of a second for texts of 10,000 words that
+    have nothing in common. Never raises.
     """
     if old == new:
         return (Piece(DiffOp.EQUAL, old),) if old else ()
-    paragraphs = re.compile(r"\n+|[^\n]+").findall if len(old) + len(new) > _MOST_WORDS * 5 else split_words
+    paragraphs = re.compile(r"\n+|[^\n]+").findall if len(old) + len(new) > _MAX_WORDS * 5 else split_words
     return tuple(_pieces(_readable(_script(paragraphs(old), paragraphs(new)))))
 
 
 def is_equal(pieces: Iterable[Piece]) -> bool:
-    """Whether nothing was edited."""
+    """True if nothing was edited."""
     return all(piece.op is DiffOp.EQUAL for piece in pieces)
 
 
 def set_diff(old: Sequence[str], new: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What was added to and removed from a list of names (authors, tags), each in its list's order."""
+    """The names added to and removed from a list (authors, tags), each in the order of its list."""
     return tuple(n for n in new if n not in old), tuple(n for n in old if n not in new)
 
 
@@ -83,7 +83,7 @@ _Step = tuple[DiffOp, Sequence[str]]
 
 
 def _script(old: Sequence[str], new: Sequence[str]) -> Iterator[_Step]:
-    """First the equal ends, then from anchor to anchor."""
+    """The steps from the old words to the new ones: equal beginnings and ends, and the middle between them."""
     start = _common(old, new)
     end = min(_common(old[::-1], new[::-1]), len(old) - start, len(new) - start)
     if start:
@@ -94,11 +94,11 @@ def _script(old: Sequence[str], new: Sequence[str]) -> Iterator[_Step]:
 
 
 def _middle(old: Sequence[str], new: Sequence[str], depth: int = 0) -> Iterator[_Step]:
-    """Compares a cheap stretch in full; cuts any other at its anchors, of single words or of four."""
+    """Compares a cheap stretch in full; cuts any other one at its anchors, of one word or of `_RUN` words."""
     if not (old and new) or _cost(old, new) <= _COSTLY:
         yield from _in_full(old, new)
         return
-    anchors = (_anchors(old, new, 1) or _anchors(old, new, _RUN)) if depth < _DEEPEST else []
+    anchors = (_anchors(old, new, 1) or _anchors(old, new, _RUN)) if depth < _MAX_DEPTH else []
     if not anchors:
         yield DiffOp.DELETE, old
         yield DiffOp.INSERT, new
@@ -118,7 +118,7 @@ def _middle(old: Sequence[str], new: Sequence[str], depth: int = 0) -> Iterator[
 
 
 def _cost(old: Sequence[str], new: Sequence[str]) -> int:
-    """The steps that difflib takes to find one longest match."""
+    """The number of steps that difflib takes to find one longest match."""
     counts = Counter(new)
     return len(old) + sum(counts[word] for word in old)
 
@@ -133,8 +133,8 @@ def _in_full(old: Sequence[str], new: Sequence[str]) -> Iterator[_Step]:
 
 
 def _anchors(old: Sequence[str], new: Sequence[str], length: int) -> list[tuple[int, int]]:
-    """Positions of runs of `length` words that occur once in both texts, in the same order: the longest such
-    sequence."""
+    """Positions in both texts of runs of `length` words that are unique in each: the longest sequence in equal
+    order."""
     a, b = _runs(old, length), _runs(new, length)
     once = {run for run, n in Counter(a).items() if n == 1} & {run for run, n in Counter(b).items() if n == 1}
     place = {run: n for n, run in enumerate(b) if run in once}
@@ -167,7 +167,7 @@ def _common(old: Sequence[str], new: Sequence[str]) -> int:
 
 
 def _readable(steps: Iterable[_Step]) -> Iterator[tuple[DiffOp, str]]:
-    """Joins runs of one kind; equal stretches between two changes that contain no word count as changed with them."""
+    """Joins steps of one kind. An equal stretch without a word between two changes is made part of them."""
     out = ins = ""
     gap: str | None = None
     for op, part in steps:

@@ -1,6 +1,6 @@
-"""CDX: parses a web archive's list of the captures of a site. `cdx_query` makes the address of the list.
+"""CDX, the lists of captures in web archives: parses and requests them, and selects addresses to fetch from the site.
 
-Reads all forms of CDX: JSON arrays, JSON lines, CDXJ, and plain lines with or without a header.
+All forms of CDX are read: JSON arrays, JSON lines, CDXJ, and plain lines with or without a header.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from archiver.items import DiscoveredURL, DiscoverySource, PageKind
 from archiver.urls import Scope, normalize, urlkey
 
 HTML = ("text/html", "application/xhtml+xml")
-_LONGEST_ROW = 8_192
-_MOST_BRACKETS = 100
-# A row or an object without nested ones: deeper nesting is no CDX, and a JSON parser is slow to find out.
+_MAX_ROW_LENGTH = 8_192
+_MAX_BRACKETS = 100
+# A row or an object without nested ones. Deeper nesting is not CDX, and a JSON parser would take long to reject it.
 _FLAT = r'[^\[\]{}"]*+(?:"(?:[^"\\\n]|\\.)*+"[^\[\]{}"]*+)*+'
 _ROW = re.compile(rf"\[{_FLAT}\]|\{{{_FLAT}\}}")
-_MEANS = {"original": "url", "mimetype": "mime", "statuscode": "status", "file": "filename", "endtimestamp": "last"}
+_OWN_NAMES = {"original": "url", "mimetype": "mime", "statuscode": "status", "file": "filename", "endtimestamp": "last"}
 # The letters of a CDX header (archive.org/web/researcher/cdx_legend.php) for the columns kept here.
 _LETTERS = {
     "N": "urlkey",
@@ -47,7 +47,7 @@ _COLUMNS = {
     11: (*_SIX, "redirect", "flags", "length", "offset", "filename"),
 }
 _START = re.compile(r"[\[{]")
-_START_OF_TIME = "00000101000000"
+_FIRST_MOMENT = "00000101000000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +72,10 @@ class CdxEntry:
 
 @dataclass(frozen=True, slots=True)
 class CdxPage:
-    """One answer. `resume_key` requests the next part, "" if there is none. `bad` counts unreadable rows.
+    """One response. `resume_key` requests the next part, "" if there is none. `bad` counts unreadable rows.
 
-    `error` is what the server said instead of a list, "" if it sent one (which may be empty). `is_cut`: the answer has
-    more than is read of one.
+    `error` is what the server sent instead of a list, "" if it sent one (which may be empty). `is_cut`: the response
+    has more entries than are read.
     """
 
     entries: tuple[CdxEntry, ...] = ()
@@ -86,7 +86,7 @@ class CdxPage:
 
 
 def parse_cdx(body: bytes, fields: Sequence[str] = (), limit: int = MAX_TARGETS) -> CdxPage:
-    """The answer of a CDX server, or the content of a CDX file. Never raises; reads at most `limit` entries.
+    """Parses the response of a CDX server, or a CDX file. Never raises; reads at most `limit` entries.
 
     `fields` names the columns of plain lines as they were requested; without it a header or their number determines
     them. gzip is decompressed up to 64 MB.
@@ -97,18 +97,18 @@ def parse_cdx(body: bytes, fields: Sequence[str] = (), limit: int = MAX_TARGETS)
         _read_array(text, reader)
     else:
         _read_lines(text, reader)
-    error = (reader.strange or "it holds nothing that can be read") if reader.bad and not reader.entries else ""
+    error = (reader.first_bad or "nothing in it can be read") if reader.bad and not reader.entries else ""
     return CdxPage(tuple(reader.entries), reader.resume_key, reader.bad, error, reader.is_cut)
 
 
 class _Reader:
-    """Takes rows in any form, and keeps those that are entries."""
+    """Collects the entries from rows in any form."""
 
     def __init__(self, fields: Sequence[str], limit: int) -> None:
-        self.names: tuple[str, ...] = tuple(_MEANS.get(f, f) for f in fields)
+        self.names: tuple[str, ...] = tuple(_OWN_NAMES.get(f, f) for f in fields)
         self.entries: list[CdxEntry] = []
         self.bad = 0
-        self.strange = ""
+        self.first_bad = ""
         self.resume_key = ""
         self.is_cut = False
         self._limit = limit
@@ -120,13 +120,13 @@ class _Reader:
         return self.is_cut
 
     def end(self) -> None:
-        """An empty row; what follows, if anything, is a resume key."""
+        """An empty row. If a row follows, it is a resume key."""
         self._at_end = True
 
     def value(self, value: Any, source: str) -> None:
         """A JSON value: an object, or a row of an array."""
         if isinstance(value, dict):
-            self._enter({_MEANS.get(str(k), str(k)): v for k, v in value.items()}, source)
+            self._enter({_OWN_NAMES.get(str(k), str(k)): v for k, v in value.items()}, source)
         elif isinstance(value, list) and all(isinstance(v, (str, int)) for v in value):
             self.row([str(v) for v in value], source)
         else:
@@ -137,38 +137,38 @@ class _Reader:
         if not values:
             self.end()
         elif self._at_end and len(values) == 1:
-            self.resume_key = values[0] if len(values[0]) <= _LONGEST_ROW else ""
+            self.resume_key = values[0] if len(values[0]) <= _MAX_ROW_LENGTH else ""
         elif not self.entries and "timestamp" in values:
-            self.names = tuple(_MEANS.get(v, v) for v in values)
+            self.names = tuple(_OWN_NAMES.get(v, v) for v in values)
         elif values[0] == "CDX":
             self.names = tuple(_LETTERS.get(letter, "") for letter in values[1:])
         else:
             names = self.names or _COLUMNS.get(len(values)) or _SIX
             self._enter(dict(zip(names, values, strict=False)), source)
 
-    def _enter(self, told: Mapping[str, Any], source: str) -> None:
-        at, url = timestamp(told.get("timestamp")), told.get("url")
+    def _enter(self, fields: Mapping[str, Any], source: str) -> None:
+        at, url = timestamp(fields.get("timestamp")), fields.get("url")
         if at is None or not isinstance(url, str) or not url or url == "-":
             self._skip(source)
             return
         self.entries.append(
             CdxEntry(
-                _text(told.get("urlkey")),
+                _text(fields.get("urlkey")),
                 at,
                 url,
-                _text(told.get("mime")).lower(),
-                _number(told.get("status"), 999),
-                _text(told.get("digest")),
-                _text(told.get("filename")),
-                _number(told.get("offset")),
-                _number(told.get("length")),
-                timestamp(told.get("last")),
+                _text(fields.get("mime")).lower(),
+                _number(fields.get("status"), 999),
+                _text(fields.get("digest")),
+                _text(fields.get("filename")),
+                _number(fields.get("offset")),
+                _number(fields.get("length")),
+                timestamp(fields.get("last")),
             )
         )
 
     def _skip(self, source: str) -> None:
         self.bad += 1
-        self.strange = self.strange or plain_text(source[:1_000], 200)
+        self.first_bad = self.first_bad or plain_text(source[:1_000], 200)
 
 
 def _read_array(text: str, reader: _Reader) -> None:
@@ -179,8 +179,8 @@ def _read_array(text: str, reader: _Reader) -> None:
             at += 1
         if at >= len(text) or text[at] == "]":
             return
-        row = _ROW.match(text, at, at + _LONGEST_ROW)
-        source = row[0] if row else text[at : at + _LONGEST_ROW]
+        row = _ROW.match(text, at, at + _MAX_ROW_LENGTH)
+        source = row[0] if row else text[at : at + _MAX_ROW_LENGTH]
         reader.value(_json(source) if row else None, source)
         start = None if row else _START.search(text, at + 1)
         at = row.end() if row else start.start() if start else len(text)
@@ -194,13 +194,13 @@ def _read_lines(text: str, reader: _Reader) -> None:
         moment, _, tail = rest.partition(" ")
         if not line:
             reader.end()
-        elif len(line) > _LONGEST_ROW:
+        elif len(line) > _MAX_ROW_LENGTH:
             reader.value(None, line[:1_000])
         elif line[0] in "{[":
             reader.value(_json(line), line)
         elif tail.lstrip().startswith("{"):
-            told = _json(tail)
-            reader.value({"urlkey": key, "timestamp": moment, **told} if isinstance(told, dict) else None, line)
+            fields = _json(tail)
+            reader.value({"urlkey": key, "timestamp": moment, **fields} if isinstance(fields, dict) else None, line)
         elif line[0] not in "!#":  # the header of a CDXJ file
             reader.row(line.split(), line)
 
@@ -216,7 +216,7 @@ def _lines(text: str) -> Iterator[str]:
 
 
 def _json(text: str) -> Any:
-    if text.count("[") + text.count("{") > _MOST_BRACKETS:
+    if text.count("[") + text.count("{") > _MAX_BRACKETS:
         return None
     try:
         return json.loads(text)
@@ -225,11 +225,11 @@ def _json(text: str) -> Any:
 
 
 def timestamp(text: Any) -> datetime | None:
-    """14 digits, in UTC, or fewer for the first moment they can mean ("2009" is 2009-01-01); else None."""
+    """Parses 14 digits, in UTC, or fewer, which mean the first such moment ("2009" is 2009-01-01); else None."""
     text = str(text) if isinstance(text, (str, int)) else ""
     if not (text.isascii() and text.isdigit() and 4 <= len(text) <= 17) or (len(text) < 14 and len(text) % 2):
         return None
-    whole = text[:14] + _START_OF_TIME[len(text) :]
+    whole = text[:14] + _FIRST_MOMENT[len(text) :]
     month, day, hour, minute, second = (int(whole[n : n + 2]) for n in range(4, 14, 2))
     try:
         return datetime(int(whole[:4]), month, day, hour, minute, second, tzinfo=UTC)
@@ -248,7 +248,7 @@ def _number(value: Any, most: int = 1 << 62) -> int | None:
 
 
 def is_page(entry: CdxEntry) -> bool:
-    """Whether a capture is HTML with status 200, as far as is known. A revisit does not say what it repeats."""
+    """True if a capture is HTML with status 200, as far as is known: a revisit record does not say what it repeats."""
     return entry.status in (None, 200) and entry.media_type in ("", *HTML)
 
 
@@ -262,22 +262,22 @@ def newest(entries: Iterable[CdxEntry]) -> tuple[CdxEntry, ...]:
     return tuple(found.values())
 
 
-# The requests to a web archive for its list of captures.
+# Requests to a web archive for its list of captures.
 
 SERVICES = {"internet-archive": "https://web.archive.org/cdx/search/cdx"}
 """CDX servers by a short name."""
 A_PAGE = 5_000
-"""Captures per request. The Internet Archive reads 150,000 lines of its index for one answer and then stops silently,
-so an answer with few addresses leaves it room for their many captures."""
+"""Captures per request. The Internet Archive reads 150,000 lines of its index for one response and then stops silently,
+so there must be room for many captures of each address."""
 UNPAGED = MAX_TARGETS
 """Captures per request to a server without resume keys."""
 
 _FIELDS = ("urlkey", "timestamp", "original", "mimetype", "statuscode", "digest", "length")
-# For a prefix, and collapsed, its server also says when each address was captured last.
+# For a prefix, and collapsed, its server also gives the time of each address's last capture.
 _LAST_CAPTURE = ("endtimestamp", "groupcount")
 _PAGES = f"({'|'.join(HTML).replace('+', '.')})"
-# Captures that say something about a post: pages, redirects, 404 and 410, and revisit records, which have no status or
-# type.
+# Captures that can say something about a post: pages, redirects, 404 and 410, and revisit records, which have no status
+# or type.
 _STATUSES = "(200|30[12378]|404|410|-)"
 _TYPES = f"({'|'.join((*HTML, 'warc/revisit', 'unk', '-')).replace('+', '.')})"
 _ENCODED = re.compile(r"(?:[\w.*+-]|%[0-9A-Fa-f]{2})+", re.ASCII)
@@ -302,10 +302,10 @@ def prefix_of(scope: Scope) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CdxQuery:
-    """What a CDX server is asked for.
+    """The parameters of a request to a CDX server.
 
-    `pages_only`: only HTML answered with 200. `collapse`: only the first capture of each address; pywb cannot do this
-    and lists all. `fields` are named as the server names them. `since` and `until` are aware, and inclusive.
+    `pages_only`: only HTML with status 200. `collapse`: only the first capture of each address; pywb cannot do this
+    and lists all. `fields` have the server's names. `since` and `until` are aware and inclusive.
     """
 
     pages_only: bool = True
@@ -342,14 +342,14 @@ def query_url(service: str, prefix: str, query: CdxQuery = _EACH_PAGE) -> str:
 def captures_url(service: str, address: str, since: datetime | None = None, until: datetime | None = None) -> str:
     """The address that lists all captures that say something about posts. `address` ends with "*" if it is a prefix.
 
-    The server is not asked to fold equal neighbours: it would also fold those of two addresses (redirects without a
-    body have the same digest), and not say when a page was seen last.
+    Adjacent equal captures are not collapsed: the server would also collapse those of two addresses (redirects without
+    a body have the same digest), and would not say when a page was seen last.
     """
     if speaks_wayback(service):
         pairs = [("url", address), ("output", "json"), ("fl", ",".join(_FIELDS))]
         filters = [f"statuscode:{_STATUSES}", f"mimetype:{_TYPES}"]
     else:
-        # An entry without a field is matched as one in which it is empty.
+        # An entry that lacks a field matches as if the field were empty.
         pairs = [("url", f"http://{address}"), ("output", "json")]
         filters = [f"~status:{_STATUSES}?$", f"~mime:{_TYPES}?$"]
     return _address(service, [*pairs, *_filters(filters), *_period(since, until)], None)
@@ -378,7 +378,7 @@ def _address(service: str, pairs: _Pairs, limit: int | None) -> str:
 
 
 def speaks_wayback(service: str) -> bool:
-    """Whether a server has the Internet Archive's parameters; only wayback-cdx-server has this path."""
+    """True if a server has the Internet Archive's parameters. Only wayback-cdx-server has this path."""
     return "/cdx/search" in urlsplit(service).path
 
 
@@ -396,11 +396,11 @@ def resumed(url: str, key: str) -> str:
     return f"{url}&resumeKey={key if _ENCODED.fullmatch(key) else quote(key, safe='')}"
 
 
-# Turns old captures into addresses worth requesting from a site, without the junk that web archives are full of.
+# Addresses worth requesting from a site, without the many broken ones in web archives.
 
 # Control characters, quotation marks, brackets, braces; an extra blank, full stop or comma at the end; escaped
 # entities; another address within the path.
-_SPOILT = re.compile(
+_BROKEN = re.compile(
     r"%(?:[01][0-9A-F]|7F|22|3C|3E|5C|60|7B|7D)|(?:%20|%C2%A0|%E2%80%A6|%EF%BF%BD|\.\.\.|[,;'])+$|"
     r"&(?:amp|quot|lt|gt|#\d+)(?:;|%3B)",
     re.IGNORECASE,
@@ -411,17 +411,18 @@ _LISTS = frozenset({"paging", "terms", "dates"})
 
 @dataclass(frozen=True, slots=True)
 class KnownURLs:
-    """`targets` have the times of their first and (if known) last capture; `left_out` counts captures."""
+    """The addresses found in a list of captures, with the times of their first and (if known) last capture. `left_out`
+    is the number of captures left out."""
 
     targets: tuple[DiscoveredURL, ...] = ()
     left_out: int = 0
 
 
 def cdx_candidates(entries: Iterable[CdxEntry], scope: Scope, found_on: str, latest_year: int = 2100) -> KnownURLs:
-    """The addresses of a site that were captured as pages, each once. Traps are marked as such, as for links.
+    """The addresses of a site that were captured as pages, each once. Crawl traps are marked, as for links.
 
-    Leaves out other hosts, files, feeds, lists (the site itself links to those it still has), broken addresses, and
-    a page with parameters that name no post if it was also captured without them.
+    Leaves out other hosts, files, feeds, listings (the site links to those that still exist), broken addresses, and
+    pages with parameters that name no post if they were also captured without them.
     """
     found: dict[str, DiscoveredURL] = {}
     left_out = 0
@@ -431,26 +432,26 @@ def cdx_candidates(entries: Iterable[CdxEntry], scope: Scope, found_on: str, lat
             left_out += 1
             continue
         key = urlkey(target.url)
-        found[key] = _together(found[key], target) if key in found else target
+        found[key] = _merged(found[key], target) if key in found else target
     views = [key for key, t in found.items() if key.partition("?")[0] in found and "?" in key and is_view(t.url, scope)]
     for key in views:
         del found[key]
     return KnownURLs(tuple(found.values()), left_out + len(views))
 
 
-def is_spoilt(url: str) -> bool:
-    """Whether an address is plainly broken."""
+def is_broken(url: str) -> bool:
+    """True if an address is clearly broken."""
     parts = urlsplit(url)
-    return bool(_SPOILT.search(parts.path) or _SPOILT.search(parts.query) or _WITHIN.search(parts.path))
+    return bool(_BROKEN.search(parts.path) or _BROKEN.search(parts.query) or _WITHIN.search(parts.path))
 
 
 def may_be_post(url: str, scope: Scope, latest_year: int = 2100) -> LinkFacts | None:
-    """The facts of an address that was captured; None for other hosts, files, feeds, lists and broken addresses.
+    """The facts of a captured address; None for other hosts, files, feeds, listings and broken addresses.
 
-    Its `url` has http and no www, however it was captured.
+    Its `url` always has http and no www.
     """
     found = normalize(url)
-    if found is None or is_spoilt(found):
+    if found is None or is_broken(found):
         return None
     home = f"http://{scope.host}/"
     known = link_facts(found, home, home, scope, latest_year)
@@ -462,7 +463,7 @@ def may_be_post(url: str, scope: Scope, latest_year: int = 2100) -> LinkFacts | 
 
 
 def is_view(url: str, scope: Scope) -> bool:
-    """Whether its parameters name no post; if the page was captured without them, it is the same."""
+    """True if an address has parameters that name no post, so that it shows the same page without them."""
     return "?" in url and pattern_of(url, scope.path).family == "query"
 
 
@@ -475,7 +476,7 @@ def _target(entry: CdxEntry, scope: Scope, found_on: str, latest_year: int) -> D
     )
 
 
-def _together(one: DiscoveredURL, other: DiscoveredURL) -> DiscoveredURL:
+def _merged(one: DiscoveredURL, other: DiscoveredURL) -> DiscoveredURL:
     assert one.captured
     assert other.captured
     times: list[datetime] = [at for pair in (one.captured, other.captured) for at in pair if at is not None]

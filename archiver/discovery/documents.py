@@ -1,7 +1,7 @@
-"""Bytes to an XML tree, and fragments of HTML to plain text: never raises, never fetches, bounded.
+"""Parses documents of discovery sources: XML, JSON, fragments of HTML as plain text, and times.
 
-No entity of a document is ever expanded (parsing begins after its DOCTYPE), so "billion laughs" and external entities
-have no effect.
+Nothing here raises for bad input, fetches anything, or reads more than its limits. Parsing begins after the DOCTYPE, so
+that no entity is ever expanded: "billion laughs" and external entities have no effect.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from typing import Any
 
 from lxml import etree
 
-# The source of an XML document before parsing: where its root begins, its CDATA, how much of it is read.
+# The source of an XML document before parsing.
 
-MOST_TAGS = 2_000_000
-"""Tags that are read of one document, including end tags. A full sitemap (50,000 addresses), each in ten languages, has
-1,500,000. An element takes some 200 bytes of memory, whatever its size on the wire."""
+MAX_TAGS = 2_000_000
+"""Tags that are read of one document, including end tags. A full sitemap (50,000 addresses, each in ten languages) has
+1,500,000. An element takes some 200 bytes of memory, regardless of its length in the source."""
 
 _SPACE = re.compile(r"\s*")
 _DOCTYPE = "<!doctype"
-_MOST_DOCTYPES = 1  # XML 1.0, section 2.8
+_MAX_DOCTYPES = 1  # XML 1.0, section 2.8
 _IN_DOCTYPE = re.compile(r"""["'\[\]>]|<!--|<\?""")
 _CLOSES = {'"': '"', "'": "'", "<!--": "-->", "<?": "?>"}
 _CDATA, _CDATA_END = "<![CDATA[", "]]>"
 
 
 def root_at(text: str) -> int:
-    """Where the root element begins: after white space, comments, processing instructions and the DOCTYPE.
+    """The position where the root element begins: after white space, comments, processing instructions and the DOCTYPE;
+    -1 if one of these has no end.
 
-    -1 if one of these has no end. So the parser never sees an entity that a document declares (XML 1.0, section 4):
-    none is expanded, none is fetched.
+    So the parser never sees an entity declaration (XML 1.0, section 4), and neither expands nor fetches entities.
     """
     at, doctypes = 0, 0
     while True:
@@ -50,7 +50,7 @@ def root_at(text: str) -> int:
         elif text.startswith("<?", at):
             end = text.find("?>", at + 2)
             at = end + 2
-        elif text[at : at + len(_DOCTYPE)].lower() == _DOCTYPE and doctypes < _MOST_DOCTYPES:
+        elif text[at : at + len(_DOCTYPE)].lower() == _DOCTYPE and doctypes < _MAX_DOCTYPES:
             doctypes += 1
             at = end = _end_of_doctype(text, at + len(_DOCTYPE))
         else:
@@ -79,7 +79,7 @@ def _end_of_doctype(text: str, at: int) -> int:
 
 
 def cdata_pieces(text: str) -> Iterator[tuple[str, bool]]:
-    """The text in pieces, and whether each is a CDATA section (including its marks; one without an end is text)."""
+    """The text in pieces, each with True if it is a CDATA section, including its marks. One without an end is text."""
     at = 0
     while (start := text.find(_CDATA, at)) >= 0:
         end = text.find(_CDATA_END, start)
@@ -91,7 +91,7 @@ def cdata_pieces(text: str) -> Iterator[tuple[str, bool]]:
     yield text[at:], False
 
 
-def cut_document(text: str, most: int = MOST_TAGS) -> str:
+def cut_document(text: str, most: int = MAX_TAGS) -> str:
     """The text up to the first tag above the limit."""
     if len(text) <= most or text.count("<") <= most:
         return text
@@ -101,10 +101,12 @@ def cut_document(text: str, most: int = MOST_TAGS) -> str:
     return text[:at]
 
 
+# Bytes, text and trees.
+
 MAX_BYTES = 64 * 1024 * 1024
-"""What is read of one document, after decompression. The sitemap protocol allows 50 MB."""
+"""Bytes that are read of one document, after decompression. The sitemap protocol allows 50 MB."""
 MAX_TARGETS = 100_000
-"""The addresses that are read of one document. The sitemap protocol allows 50,000."""
+"""Addresses that are read of one document. The sitemap protocol allows 50,000."""
 
 _GZIP = b"\x1f\x8b"
 _BOMS = (
@@ -115,8 +117,8 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _DECLARATION = re.compile(r"<\?xml\s[^>]{0,200}\?>")
-_MOST_BEFORE = 16_384
-_MOST_MENDED = 1_000_000  # ampersands; each is an element of a list during repair
+_MAX_BEFORE = 16_384
+_MAX_AMPERSANDS = 1_000_000  # each is an element of a list during repair
 _DECLARED = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _AMPERSAND = re.compile(r"&(?!(?:#\d{1,8}|#[xX][0-9a-fA-F]{1,7}|[A-Za-z][A-Za-z0-9]{0,31});)")
@@ -131,9 +133,9 @@ _SHOWN_AGAIN = {"": re.compile("-->")} | {
 
 
 def inflate(body: bytes, limit: int = MAX_BYTES) -> bytes:
-    """Decompresses gzip, recognised by its first bytes (RFC 1952), up to `limit` bytes; returns anything else as it is.
+    """Decompresses gzip, recognised by its first bytes (RFC 1952), up to `limit` bytes; returns other bytes unchanged.
 
-    Of a broken or truncated file, returns what can still be read.
+    Returns the readable part of a broken or truncated file.
     """
     for _ in range(2):  # a server may compress a .gz file again
         if not body.startswith(_GZIP):
@@ -153,7 +155,8 @@ def inflate(body: bytes, limit: int = MAX_BYTES) -> bytes:
 
 
 def decode(body: bytes) -> str:
-    """The text of an XML or JSON document: by its byte order mark, its declaration, as UTF-8, else as windows-1252."""
+    """The text of an XML or JSON document, decoded by its byte order mark, its declaration, as UTF-8, or as
+    windows-1252."""
     for mark, encoding in _BOMS:
         if body.startswith(mark):
             return body.decode(encoding, errors="replace").lstrip("\ufeff")
@@ -167,17 +170,17 @@ def decode(body: bytes) -> str:
                 return body.decode(name)
         except (LookupError, ValueError):
             continue
-    # One bad byte in a UTF-8 document is an error; bytes that are mostly bad are another encoding.
+    # A few bad bytes in a UTF-8 document are errors; if most bytes are bad, it has another encoding.
     text = body.decode("utf-8", errors="replace")
     bad = text.count("\ufffd")
     return text if bad * 20 < sum(c > "\x7f" for c in text) else body.decode("windows-1252", errors="replace")
 
 
 def parse_document(body: bytes) -> tuple[etree._Element | None, bool]:
-    """The root of an XML document, repaired if broken, and whether it has more than is read of one.
+    """The root of an XML document, repaired if broken, and True if the document was cut at MAX_TAGS.
 
     The root is None if nothing can be read. Repairs text before the first tag, control characters, bare ampersands,
-    HTML's named entities, missing end tags, and whatever libxml2 recovers from. Reads at most MOST_TAGS.
+    HTML's named entities, missing end tags, and all errors that libxml2 recovers from.
     """
     text = _CONTROL.sub("", document_text(body))
     start = root_at(text)
@@ -189,14 +192,14 @@ def parse_document(body: bytes) -> tuple[etree._Element | None, bool]:
     text = text[start:]
     root = None if is_cut else _tree(text, recover=False)
     if root is None:
-        root = _tree("".join(p if is_cdata else _mended(p) for p, is_cdata in cdata_pieces(text)), recover=True)
+        root = _tree("".join(p if is_cdata else _repaired(p) for p, is_cdata in cdata_pieces(text)), recover=True)
     return root, is_cut
 
 
 def document_text(body: bytes) -> str:
-    """The text of an XML document from its first tag on, without its declaration and what was printed before it."""
+    """The text of an XML document from its first tag on, without its declaration and anything before that."""
     text = decode(inflate(body))
-    declaration = _DECLARATION.search(text[:_MOST_BEFORE])
+    declaration = _DECLARATION.search(text[:_MAX_BEFORE])
     text = text[declaration.end() :] if declaration else text
     start = text.find("<")
     return text[start:] if start >= 0 else ""
@@ -221,8 +224,8 @@ def _tree(text: str, recover: bool) -> etree._Element | None:
     return root if isinstance(getattr(root, "tag", None), str) else None
 
 
-def _mended(text: str) -> str:
-    if text.count("&") > _MOST_MENDED:
+def _repaired(text: str) -> str:
+    if text.count("&") > _MAX_AMPERSANDS:
         return text
     return _NAMED.sub(_named, _AMPERSAND.sub("&amp;", text))
 
@@ -236,7 +239,7 @@ def _named(match: re.Match[str]) -> str:
 
 
 def _shown(markup: str) -> str:
-    """Removes scripts, styles and comments. One without an end is left as it is, and searched for once."""
+    """The markup without scripts, styles and comments. One without an end is left in place."""
     out, done, at = [], 0, 0
     endless: set[str] = set()
     while match := _UNSHOWN.search(markup, at):
@@ -264,19 +267,18 @@ def plain_text(markup: str, limit: int = 10_000) -> str:
     return " ".join(text.split())[:limit]
 
 
-# Reads JSON from a server's answer, even with other text around it.
+# JSON.
 
-_MOST_VALUES = 3_000_000
-"""Brackets and commas that are read of one body: a value takes some 60 bytes of memory and two on the wire."""
+_MAX_VALUES = 3_000_000
+"""Brackets and commas that are read of one body. A value may take two bytes in it, but some 60 bytes of memory."""
 
 
 def parse_json(body: bytes) -> Any:
-    """The JSON value in a body, or None. Text before it (a notice that PHP printed) and after it is ignored.
-
-    Also None if it has more values than are read of one body.
+    """The JSON value in a body; None if there is none, or if it has too many values. Text before the value (such as a
+    PHP notice) and after it is ignored.
     """
     text = decode(inflate(body)).strip()
-    if len(text) > _MOST_VALUES and sum(map(text.count, "[{,")) > _MOST_VALUES:
+    if len(text) > _MAX_VALUES and sum(map(text.count, "[{,")) > _MAX_VALUES:
         return None
     try:
         return json.loads(text)
@@ -297,22 +299,22 @@ def parse_json(body: bytes) -> Any:
     return None
 
 
-# Times as feeds, sitemaps and APIs write them.
+# Times in feeds, sitemaps and APIs.
 
 _ISO = re.compile(
     r"(\d{4})-?(\d\d)?-?(\d\d)?"
     r"(?:[T ]+(\d\d?):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?)?\s*(Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?\s*",
     re.IGNORECASE,
 )
-_YEAR_ONE = re.compile(r"(?<![+\d-])000\d\b")  # email.utils takes these for the year 2001; "+0000" is a zone
+_YEAR_ONE = re.compile(r"(?<![+\d-])000\d\b")  # which email.utils reads as the year 2001; "+0000" is a zone
 _EARLIEST = 1980
 
 
 def parse_time(text: str) -> datetime | None:
-    """RFC 3339 / W3C-DTF ("2024-05-01T10:00:00+02:00", "2024-05-01") or RFC 822 as an aware datetime.
+    """Parses RFC 3339 / W3C-DTF ("2024-05-01T10:00:00+02:00", "2024-05-01") or RFC 822 as an aware datetime.
 
-    A time without a zone is in UTC, a day is its 00:00. None if it is no time, and for the placeholders of programs for
-    "no date" (years before 1980, as in "0001-01-01").
+    A time without a zone is in UTC; a day without a time is its 00:00. None if it is not a time, or has a year before
+    1980, since programs write such placeholders for "no date" ("0001-01-01").
     """
     text = " ".join(text[:100].split())
     if not text:

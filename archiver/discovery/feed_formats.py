@@ -1,4 +1,4 @@
-"""The items of RSS and Atom feeds, read by namespace and name."""
+"""Reads the items of RSS, Atom and JSON feeds, and the places in them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lxml import etree
 from archiver.items import GeoTag
 from archiver.urls import normalize
 
-# Places in feeds: GeoRSS (simple, GML), W3C Basic Geo, Dublin Core, and JSON, all in WGS 84.
+# Places in feeds: GeoRSS (simple, GML), W3C Basic Geo, Dublin Core and JSON, all in WGS 84.
 
 _Children = dict[str, list[etree._Element]]
 _NUMBER = re.compile(r"[-+]?\d{1,3}(?:\.\d{1,15})?")
@@ -24,7 +24,8 @@ _JSON_DEGREES = (("latitude", "longitude"), ("lat", "lon"), ("lat", "lng"), ("la
 
 
 def feed_geotags(children: _Children) -> tuple[GeoTag, ...]:
-    """The places among an item's children, keyed as in `feed_item`. Out-of-range and 0,0 degrees are left out.
+    """The places among an item's children, which have the keys of `XmlItem.children`. Out-of-range and 0,0 degrees are
+    left out.
 
     A GeoRSS box, line or polygon gives the middle of its bounds, a circle its centre.
     """
@@ -38,7 +39,7 @@ def feed_geotags(children: _Children) -> tuple[GeoTag, ...]:
 
 
 def _georss(children: _Children, name: str) -> list[GeoTag]:
-    """The first kind of shape with a place, as Blogger writes a point and the box around it."""
+    """The places of the first kind of shape that has any. Blogger writes both a point and the box around it."""
     for key in _SHAPES:
         texts = [_text(e) for e in children.get(key, ())]
         if key == "georss:circle":
@@ -113,6 +114,8 @@ def _of(text: str, name: str, source: str) -> GeoTag | None:
     return GeoTag(round(lat, 7), round(lon, 7), name[:300], source=source, precision=precision)
 
 
+# Items of RSS and Atom feeds.
+
 _XML_BASE = "{http://www.w3.org/XML/1998/namespace}base"
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 NAMESPACES = {
@@ -137,12 +140,13 @@ NAMESPACES = {
     "http://channel.netscape.com/rdf/simple/0.9/": "rss",
     "http://backend.userland.com/rss2": "rss",
 }
-"""The prefix used here for each namespace (in lower case); elements in no known namespace have none."""
+"""The prefix used here for each namespace (in lower case). Elements in other namespaces have none."""
 _MEDIA = ("media:content", "media:thumbnail")
 
 
 class XmlItem:
-    """An <item> or <entry>, or the channel. Elements are named "prefix:local"; the feed's own have no prefix."""
+    """An <item>, an <entry> or the channel. Names of elements are "prefix:local"; those of the feed's own namespace
+    have no prefix."""
 
     def __init__(self, element: etree._Element, url: str, core: str) -> None:
         self.element = element
@@ -199,7 +203,7 @@ class XmlItem:
         return normalize(about) if about else normalize(self.text("id"))
 
     def _own_link(self) -> str | None:
-        """The first Atom link to an HTML page ("" if it is no address), or RSS link with an address."""
+        """The first Atom link to an HTML page ("" if its address is invalid) or RSS link with a valid address."""
         for e in self.all("link"):
             kind, rel = e.get("type") or "text/html", e.get("rel") or "alternate"
             if e.get("href") and rel == "alternate" and "html" in kind:

@@ -1,4 +1,4 @@
-"""Parses feeds into targets with leads: RSS 0.9x, 1.0 and 2.0, Atom 0.3 and 1.0 (RFC 4287), JSON Feed 1.1."""
+"""Parses feeds into discovered URLs with source hints: RSS 0.9x to 2.0, Atom 0.3 and 1.0 (RFC 4287), JSON Feed 1.1."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from archiver.discovery.url_classifier import is_comment_feed
 from archiver.items import DiscoveredURL, DiscoverySource, GeoTag, PageKind, SourceHint
 from archiver.urls import normalize
 
-# One item of a feed: one interface for RSS, Atom and JSON, and the lead made from it.
+# One item of a feed, through one interface for RSS, Atom and JSON.
 
 _BLOGGER_ID = re.compile(r"tag:blogger\.com,1999:blog-\d+\.post-(\d+)")
 _WORDPRESS_GUID = re.compile(r"[?&](?:p|page_id)=(\d+)(?:&|$|#)")
@@ -42,7 +42,7 @@ _FULL_TEXT = 600
 
 
 class Item(Protocol):
-    """What every item provides, whatever the format of its feed. Times as written, addresses absolute."""
+    """What every item provides, in any format. Times are as written, addresses absolute."""
 
     language: str
 
@@ -64,7 +64,7 @@ class Item(Protocol):
 
 
 def is_comment(item: Item) -> bool:
-    """Whether an item replies to a post (RFC 4685) or its address is a fragment among the comments."""
+    """True if an item replies to a post (RFC 4685), or its address is that of a comment on a page."""
     return (
         item.is_reply()
         or bool(_COMMENT_LINK.search(item.guid()))
@@ -124,7 +124,8 @@ def without_credit_line(markup: str, address: str) -> str:
 
 
 def _is_full(summary: str) -> bool:
-    """Whether RSS's one element for excerpts and whole posts has a whole post: by length, paragraphs and a cut end."""
+    """True if an RSS description, which may be an excerpt or a whole post, is a whole post, by length, paragraphs and
+    end."""
     if len(summary) < _FULL_TEXT or not re.search(r"<(?:p|br)\b", summary, re.IGNORECASE):
         return False
     text = plain_text(summary, 1_000_000)
@@ -149,8 +150,10 @@ def _later(*times: datetime | None) -> datetime | None:
     return max((t for t in times if t), default=None)
 
 
+# The whole feed.
+
 _ROOT = re.compile(r"<([A-Za-z:]+)[\s>/]")
-# Selected by the parser, which is ten times as fast as checking each element.
+# lxml selects these by name, which is ten times as fast as checking each element.
 _ITEMS = tuple(f"{{*}}{form(name)}" for name in ("item", "entry") for form in (str, str.title, str.upper))
 _KINDS = {"rss": "rss", "feed": "atom", "rdf": "rdf", "channel": "rss"}
 _JSON_VERSION = re.compile(r'"version"\s*:\s*"https?:\\?/\\?/jsonfeed\.org\\?/version')
@@ -160,10 +163,10 @@ _JSON_VERSION = re.compile(r'"version"\s*:\s*"https?:\\?/\\?/jsonfeed\.org\\?/ve
 class Feed:
     """The content of one feed document.
 
-    `kind`: rss, rdf, atom, json, comments (a feed of comments, without targets), or "" if the body is no feed.
-    `next_url`: the next page that the feed declares (RFC 5005, JSON Feed's next_url). `guessed_next`: the one that its
-    platform has without declaring it (WordPress); the last one is a 404, so it is to be fetched only if older posts
-    are missing. `is_cut`: the feed has more than is read of one document (MAX_TARGETS, MOST_TAGS).
+    `kind`: rss, rdf, atom, json, comments (a feed of comments, without targets), or "" if the body is not a feed.
+    `next_url`: the next page that the feed declares (RFC 5005, JSON Feed's next_url). `guessed_next`: the next page
+    that WordPress has without declaring it. Since it may be a 404, it is fetched only if older posts are missing.
+    `is_cut`: the feed has more than is read of one document (MAX_TARGETS, MAX_TAGS).
     """
 
     targets: tuple[DiscoveredURL, ...] = ()
@@ -178,7 +181,7 @@ class Feed:
 
 
 def looks_like_feed(body: bytes) -> bool:
-    """Whether the body is a feed, regardless of its address and content type. Reads the first 4 KB."""
+    """True if the body is a feed, regardless of its address and content type. Reads the first 4 KB."""
     head = inflate(body[:65_536], limit=4_096)[:4_096]
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return bool(_JSON_VERSION.search(decode(head)))
@@ -194,10 +197,10 @@ def looks_like_feed(body: bytes) -> bool:
 
 
 def parse_feed(body: bytes, url: str) -> Feed:
-    """The feed at `url`. Never raises: a body that is no feed gives an empty Feed of kind "".
+    """The feed at `url`. Never raises; a body that is not a feed gives an empty Feed of kind "".
 
-    Targets have kind POST if the item has a date (static pages in a feed often have none), a Lead, and the later of
-    the item's times as `lastmod`.
+    Targets have kind POST if the item has a date (static pages in a feed often have none), a source hint, and the later
+    of the item's times as `lastmod`.
     """
     if inflate(body[:65_536], limit=64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return _json_feed(body, url)
@@ -225,7 +228,7 @@ def _xml_feed(root: etree._Element, url: str, kind: str, is_cut: bool = False) -
     )
     if is_comment_feed(url):
         return about
-    # One by one: a feed may have more items than should be in memory at a time.
+    # One by one, since a feed may have more items than should be in memory at once.
     found: dict[str, DiscoveredURL] = {}
     items = posts = 0
     for element in _items(root, channel):

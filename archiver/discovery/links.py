@@ -1,4 +1,7 @@
-"""The links of a page: feeds, sitemaps, the platform's API, further pages of a listing, and all addresses in scope."""
+"""Finds the links of a page: feeds, sitemaps, the platform's API, further pages of a listing, and all URLs in scope.
+
+Also has the well-known addresses of feeds and sitemaps, for sites that declare none.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ from archiver.items import DiscoveredURL, DiscoverySource, PageKind
 from archiver.platforms.selectors import evaluate, selector_of
 from archiver.urls import Scope, normalize, urlkey
 
-# The usual addresses of feeds and sitemaps, for sites that declare none. Each guess costs a request.
+# Well-known addresses. Each guess costs a request.
 
 _SITEMAPS = (
     "sitemap.xml",
@@ -53,7 +56,8 @@ _BLOGGER_FIRST = ("feeds/posts/default",)
 
 
 def well_known_urls(start_url: str, scope: Scope) -> tuple[DiscoveredURL, ...]:
-    """Well-known addresses, likeliest first: sitemaps and feeds of the site's folder, then sitemaps of the host's root.
+    """Well-known addresses, most likely first: sitemaps and feeds of the site's folder, then sitemaps of the host's
+    root.
 
     Sitemaps of the root may list pages outside the scope. `source` is SEED, as no page linked to them.
     """
@@ -76,6 +80,8 @@ def well_known_urls(start_url: str, scope: Scope) -> tuple[DiscoveredURL, ...]:
             found.setdefault(address, DiscoveredURL(address, DiscoverySource.SEED, kind))
     return tuple(found.values())
 
+
+# Links on a page.
 
 _FEED_TYPES = re.compile(
     r"application/(?:rss|atom|rdf|feed)\+(?:xml|json)|(?:application|text)/(?:rss|atom|x-rss)\b", re.IGNORECASE
@@ -100,17 +106,17 @@ _LISTING_RELS = frozenset({"tag", "category", "author", "archives", "archive"})
 _NEXT_RELS = frozenset({"next", "prev", "previous"})
 _NEXT_DATA = "//@data-next-url | //@data-next-page-url | //@data-next-page | //@data-load-more-url"
 _LISTING_ENTRIES = 3
-_LONGEST = 4_000  # characters of an address as written, since facts about it are cached
-_MOST_TRAPS = 200
+_MAX_URL_LENGTH = 4_000  # characters of an address as written, since facts about it are cached
+_MAX_TRAPS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class PageLinks:
-    """What one page links to, each address once, in the page's order.
+    """What one page links to, each address once, in the order of the page.
 
     `next_pages`: further pages of this listing. `links`: everything else in scope, with kind LISTING by address or
     rel, else UNKNOWN, and with source LISTING if the link is the title of an entry, else LINK. `refresh` and
-    `canonical` are absolute and may be out of scope. `nofollow`: the page asks (meta robots) not to follow its links.
+    `canonical` are absolute and may be out of scope. `nofollow`: meta robots asks not to follow the page's links.
     `is_listing`: the page itself lists posts. `traps`: addresses in scope that are crawl traps or not worth fetching;
     they are recorded and not fetched.
     """
@@ -145,7 +151,7 @@ def parse_links(
 
 
 def is_redirector(url: str) -> bool:
-    """Whether a host only redirects to the site's own pages, as FeedBurner's does."""
+    """True if a host only redirects to the site's pages, like FeedBurner."""
     return (urlsplit(url).hostname or "") in _REDIRECTORS
 
 
@@ -202,8 +208,8 @@ class _Page:
         )
 
     def _facts(self, href: str | None) -> LinkFacts | None:
-        """Records feeds, sitemaps and traps; returns what is known of an address if it is another page in scope."""
-        if not href or href.startswith("#") or len(href) > _LONGEST:
+        """Records feeds, sitemaps and traps; returns the facts of an address if it is another page in scope."""
+        if not href or href.startswith("#") or len(href) > _MAX_URL_LENGTH:
             return None
         base = self.root_of_base if href.startswith(("http://", "https://", "/")) else self.base
         known = link_facts(href, base, self.origin, self.scope, self.latest_year)
@@ -213,7 +219,7 @@ class _Page:
             self._sitemap(known.url)
         elif known.role == "feed":
             self._feed(known.url, declared=False)
-        elif known.role == "trap" and len(self.traps) < _MOST_TRAPS:
+        elif known.role == "trap" and len(self.traps) < _MAX_TRAPS:
             self.traps.setdefault(
                 known.url, DiscoveredURL(known.url, DiscoverySource.LINK, found_on=self.url, trap=known.rule)
             )
@@ -318,7 +324,7 @@ class _Page:
             self.feeds.setdefault(address, DiscoveredURL(address, DiscoverySource.LINK, PageKind.FEED, self.url))
 
     def _is_own_comments(self, address: str) -> bool:
-        """Whether this is the page's own address + "feed/", where WordPress has the comments of a post."""
+        """True if this is the page's own address + "feed/", where WordPress has the comments of a post."""
         head, _, last = address.rstrip("/").rpartition("/")
         return (
             last == "feed"
@@ -361,15 +367,15 @@ def _in_pager(element: etree._Element) -> bool:
         if node is None:
             return False
         for names in (node.get("class"), node.get("id")):
-            if names and _is_pager_class(names[:_LONGEST]):
+            if names and _is_pager_class(names[:_MAX_URL_LENGTH]):
                 return True
         node = node.getparent()
     return False
 
 
 def _is_entry(element: etree._Element) -> bool:
-    """Whether a link is where listings have the title of an entry."""
-    if (names := element.get("class")) and _is_entry_class(names[:_LONGEST]):
+    """True if a link is where listings have the title of an entry."""
+    if (names := element.get("class")) and _is_entry_class(names[:_MAX_URL_LENGTH]):
         return True
     if any(child.tag in _HEADINGS for child in element):  # a card that is one link around its heading
         return True
@@ -377,7 +383,7 @@ def _is_entry(element: etree._Element) -> bool:
     for _ in range(3):
         if node is None:
             return False
-        if node.tag in _HEADINGS or ((names := node.get("class")) and _is_entry_class(names[:_LONGEST])):
+        if node.tag in _HEADINGS or ((names := node.get("class")) and _is_entry_class(names[:_MAX_URL_LENGTH])):
             return True
         node = node.getparent()
     return False

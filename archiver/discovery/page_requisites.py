@@ -1,4 +1,7 @@
-"""The requisites of a page: images, stylesheets, and what these refer to. Pure; scripts and media are not included."""
+"""Finds the requisites of pages and stylesheets (images, stylesheets, fonts), and checks responses for them.
+
+Scripts, video and audio are not included.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,12 @@ from lxml import etree
 from archiver.items import Requisite, RequisiteKind
 from archiver.urls import asset_address
 
-MOST = 400
+MAX_REQUISITES = 400
 """Addresses that are read of one page or stylesheet."""
-_MOST_CSS = 2_000_000  # characters
-_LONGEST = 2_000
-# Attributes that name images: those of HTML, and those of lazy loading, since the scripts that would move them are
-# not replayed but their images are content.
+_MAX_CSS = 2_000_000  # characters
+_MAX_URL_LENGTH = 2_000
+# Attributes with addresses of images: those of HTML, and those of lazy loading, because its scripts do not run in a
+# replayed page.
 _SOURCES = ("src", "data-src", "data-lazy-src", "data-original")
 _SETS = ("srcset", "data-srcset", "data-lazy-srcset", "imagesrcset")
 _ICONS = frozenset({"icon", "apple-touch-icon"})
@@ -37,24 +40,26 @@ _ESCAPE = re.compile(r"\\([^0-9a-fA-F\n])")
 
 
 def requisites_of_page(root: etree._Element, url: str) -> tuple[Requisite, ...]:
-    """The images and stylesheets of a page, in its order, each once and at most MOST.
+    """The images and stylesheets of a page, in its order, each once and at most MAX_REQUISITES.
 
-    Takes every candidate of a `srcset`: which one a browser shows depends on the screen at replay, and a missing one
-    is a hole in the page. Leaves out data: and other addresses that are not http(s).
+    Includes every candidate of a `srcset`: the one that a browser shows depends on the screen at replay, and would be
+    missing on the page. Leaves out data: and other addresses that are not http(s).
     """
     return _first(_of_page(root, _base(root, url)))
 
 
 def requisites_of_stylesheet(css: str, url: str) -> tuple[Requisite, ...]:
-    """The addresses that a stylesheet imports or uses in url(...), in its order. Of a font in several formats, those
-    that current browsers request."""
+    """The addresses that a stylesheet imports or uses in url(...), in its order. A font in several formats gives only
+    those that current browsers request."""
     return _first(_of_css(css, url))
 
 
 def renamed(css: str, base: str, put: Callable[[str], str]) -> str:
-    """A stylesheet without its comments, with the addresses that it imports or uses in url(...) replaced by `put`.
-    If `put` returns "", the address is removed. data: addresses stay; `put` returns no quotes, backslashes or line
-    ends."""
+    """A stylesheet without comments, in which `put` replaces the addresses that are imported or used in url(...).
+
+    If `put` returns "", the address is removed; it must not return quotation marks, backslashes or line ends. data:
+    addresses are kept.
+    """
 
     def name(match: re.Match[str]) -> str:
         plain = _ESCAPE.sub(r"\1", next(value for value in match.groups()[1:] if value))
@@ -66,14 +71,14 @@ def renamed(css: str, base: str, put: Callable[[str], str]) -> str:
             return f'@import url("{here}")' if here else "@nothing"  # an unknown rule is ignored
         return f'url("{here or "data:,"}")'
 
-    return _NAMED.sub(name, _COMMENT.sub(" ", css[:_MOST_CSS]))
+    return _NAMED.sub(name, _COMMENT.sub(" ", css[:_MAX_CSS]))
 
 
 def _first(found: Iterable[Requisite]) -> tuple[Requisite, ...]:
     out: dict[str, Requisite] = {}
     for one in found:
         out.setdefault(one.url, one)
-        if len(out) >= MOST:
+        if len(out) >= MAX_REQUISITES:
             break
     return tuple(out.values())
 
@@ -133,7 +138,12 @@ def _images(values: Iterable[str | None], base: str) -> Iterator[Requisite]:
 
 def _one(value: str | None, base: str, kind: RequisiteKind) -> Iterator[Requisite]:
     text = (value or "").strip()
-    if text and len(text) <= _LONGEST and not text.startswith(("data:", "#")) and (url := asset_address(text, base)):
+    if (
+        text
+        and len(text) <= _MAX_URL_LENGTH
+        and not text.startswith(("data:", "#"))
+        and (url := asset_address(text, base))
+    ):
         yield Requisite(url, kind)
 
 
@@ -143,8 +153,8 @@ def _candidates(element: etree._Element) -> Iterator[str]:
 
 
 def srcset(text: str) -> Iterator[str]:
-    """The addresses of a srcset (HTML Standard, "parse a srcset attribute"): an address may contain commas, except
-    at its end; a descriptor may contain some in parentheses."""
+    """The addresses in a srcset (HTML Standard, "parse a srcset attribute"). An address may contain commas, except at
+    its end; a descriptor may contain them in parentheses."""
     at, size = 0, len(text)
     while at < size:
         while at < size and (text[at].isspace() or text[at] == ","):
@@ -165,8 +175,8 @@ def srcset(text: str) -> Iterator[str]:
 
 
 def _of_css(css: str, base: str) -> Iterator[Requisite]:
-    text = _COMMENT.sub(" ", css[:_MOST_CSS])
-    old = {name for face in _FONT_FACE.finditer(text) for name in _passed_over(face[1])}
+    text = _COMMENT.sub(" ", css[:_MAX_CSS])
+    old = {name for face in _FONT_FACE.finditer(text) for name in _unneeded_formats(face[1])}
     for match in _NAMED.finditer(text):
         importing, *values = match.groups()
         name = next((value for value in values if value), "")
@@ -183,7 +193,7 @@ def _of_css(css: str, base: str) -> Iterator[Requisite]:
         yield from _one(plain, base, kind)
 
 
-def _passed_over(face: str) -> Iterator[str]:
+def _unneeded_formats(face: str) -> Iterator[str]:
     """Formats of one font that are not needed: old ones, and all others if there is a WOFF 2."""
     names = [next(v for v in match.groups()[1:] if v) for match in _NAMED.finditer(face)]
     paths = {name: name.partition("?")[0].partition("#")[0].lower() for name in names}
@@ -193,24 +203,25 @@ def _passed_over(face: str) -> Iterator[str]:
             yield name
 
 
-# Whether an answer is what a page needs at that place: an image, a stylesheet, a font, and no page of excuses.
+# Responses for requisites.
 
 KEPT_STATUSES = frozenset({200, 301, 302, 303, 304, 307, 308})
-"""Answers that are written: the thing itself, that it is as before, and redirects, which a replayed page follows."""
+"""Statuses of responses that are stored: the requisite itself, not modified, and redirects, which replay follows."""
 ACCEPT = {
     RequisiteKind.IMAGE: "image/*,*/*;q=0.5",
     RequisiteKind.STYLESHEET: "text/css,*/*;q=0.1",
     RequisiteKind.FONT: "font/*,*/*;q=0.5",
 }
-"""No format is asked for before another: what a server sends then is most often the original."""
+"""No format is preferred, since a server without a preference usually sends the original."""
+_ARTICLES = {kind: f"an {kind}" if kind is RequisiteKind.IMAGE else f"a {kind}" for kind in RequisiteKind}
 _HEAD = 1_024
 _TYPES = {
     RequisiteKind.IMAGE: re.compile(r"image/.+"),
     RequisiteKind.STYLESHEET: re.compile(r"text/css"),
     RequisiteKind.FONT: re.compile(r"(?:font/.+|application/(?:x-)?(?:font-?|vnd\.ms-font).*|image/svg\+xml)"),
 }
-# What servers say that do not know what they send. Its first bytes then tell (WHATWG MIME Sniffing, section 6.1, 6.2).
-_UNSTATED = frozenset({"", "application/octet-stream", "binary/octet-stream", "text/plain", "application/unknown"})
+# Types that servers send for unknown files. The first bytes then decide (WHATWG MIME Sniffing, sections 6.1 and 6.2).
+_UNKNOWN_TYPES = frozenset({"", "application/octet-stream", "binary/octet-stream", "text/plain", "application/unknown"})
 _MAGIC = {
     RequisiteKind.IMAGE: re.compile(
         rb"\x89PNG\r\n|GIF8[79]a|\xff\xd8\xff|RIFF....WEBP|BM|\x00\x00\x01\x00|II\*\x00|MM\x00\*|"
@@ -224,25 +235,26 @@ _PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!doctype\s+html|<html|<head|<body|
 
 
 def type_mismatch(kind: RequisiteKind, content_type: str, body: bytes, content_coding: str = "") -> str:
-    """Why this answer (of status 200) is none of this kind, a phrase; "" where it is one.
+    """Why a response with status 200 is not of this kind, as a phrase; "" if it is.
 
-    `body` is as on the wire. A page is none, whatever its type says: hosts answer so for what is not there.
+    `body` is as received, still encoded. An HTML page never counts, regardless of its declared type, because hosts send
+    one if a file does not exist.
     """
     if not body:
-        return "its answer is empty"
-    said = content_type.partition(";")[0].strip().lower()
+        return "the response is empty"
+    media_type = content_type.partition(";")[0].strip().lower()
     head = body_prefix(body, content_coding)
     if head is not None and _PAGE.match(head):
-        return f"it is no {kind} but a page"
-    if _TYPES[kind].fullmatch(said):
+        return f"a page instead of {_ARTICLES[kind]}"
+    if _TYPES[kind].fullmatch(media_type):
         return ""
-    if said in _UNSTATED and head is not None and _MAGIC[kind].match(head):
+    if media_type in _UNKNOWN_TYPES and head is not None and _MAGIC[kind].match(head):
         return ""
-    return f"it is no {kind} ({said or 'of no stated type'})"
+    return f"not {_ARTICLES[kind]} ({media_type or 'no content type'})"
 
 
 def body_prefix(body: bytes, content_coding: str) -> bytes | None:
-    """The first bytes of a body without its content coding; None where that cannot be undone here."""
+    """The first bytes of a body without its content coding; None if that cannot be decoded here."""
     coding = content_coding.strip().lower()
     if coding in ("", "identity"):
         return body[:_HEAD]
@@ -256,8 +268,8 @@ def body_prefix(body: bytes, content_coding: str) -> bytes | None:
 
 
 def image_size(body: bytes) -> tuple[int, int] | None:
-    """Width and height of an image in pixels, as it is shown (turned as its EXIF says); None where its header does not
-    tell. A drawing (SVG) has none of its own, and is not parsed for it."""
+    """Width and height of an image in pixels, as shown (after EXIF rotation); None if its header does not have them.
+    SVG always gives None, since it has no size in pixels."""
     if body.lstrip()[:1] == b"<":
         return None
     width, height = imagesize.get(io.BytesIO(body))

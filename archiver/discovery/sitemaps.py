@@ -1,4 +1,4 @@
-"""Sitemaps (sitemaps.org 0.9): index, urlset, text, gzip, the news namespace, and feeds used as sitemaps."""
+"""Parses sitemaps (sitemaps.org 0.9): index, urlset, text, gzip, the news namespace, and feeds used as sitemaps."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ _KINDS: tuple[tuple[re.Pattern[str], PageKind], ...] = tuple(
 class Sitemap:
     """The content of one sitemap: addresses of pages, and further sitemaps (kind SITEMAP) of an index.
 
-    Only news sitemaps have leads. `is_sitemap` is False if the body is none. `is_cut`: it has more than is read of one
-    document (MAX_TARGETS, MOST_TAGS).
+    Only news sitemaps have source hints. `is_sitemap` is False if the body is not a sitemap. `is_cut`: it has more than
+    is read of one document (MAX_TARGETS, MAX_TAGS).
     """
 
     targets: tuple[DiscoveredURL, ...] = ()
@@ -48,7 +48,8 @@ class Sitemap:
 
 
 def kind_of_sitemap(url: str) -> PageKind:
-    """What a sitemap lists, by its file name: "post-sitemap2.xml" posts, "wp-sitemap-users-1.xml" listings ..."""
+    """The kind of pages that a sitemap lists, by its file name: "post-sitemap2.xml" lists posts,
+    "wp-sitemap-users-1.xml" listings."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -62,16 +63,18 @@ def kind_of_sitemap(url: str) -> PageKind:
 
 
 def looks_like_sitemap(body: bytes) -> bool:
-    """Whether the body is an XML sitemap, whatever its address or content type; text sitemaps are not recognised."""
+    """True if the body is an XML sitemap, regardless of its address and content type. Text sitemaps are not
+    recognised."""
     start = inflate(body[:65_536], limit=4_096)[:4_096].replace(b"\x00", b"")
     return bool(_ROOT.search(start)) and b"<html" not in start.lower()
 
 
 def parse_sitemap(body: bytes, url: str) -> Sitemap:
-    """The sitemap at `url`. Never raises; of broken XML returns what is readable; gzip is bounded to 64 MB.
+    """The sitemap at `url`. Never raises. Returns the readable part of broken XML, up to 64 MB of decompressed gzip,
+    and at most 100,000 addresses.
 
-    Targets have the kind by the sitemap's name (POST for an entry in the news namespace), and an aware `lastmod`
-    (UTC if no zone is given). At most 100,000 addresses.
+    The kind of targets follows from the sitemap's name (POST for an entry in the news namespace). `lastmod` is aware,
+    in UTC if no zone is given.
     """
     body = inflate(body)
     if looks_like_feed(body):
@@ -118,7 +121,7 @@ def _xml_sitemap(root: etree._Element, url: str) -> Sitemap:
                     address, DiscoveredURL(address, DiscoverySource.SITEMAP, PageKind.SITEMAP, url, lastmod)
                 )
         else:
-            lead = _news_lead(news) if news is not None else None
+            lead = _news_hint(news) if news is not None else None
             own = PageKind.POST if lead else _kind_of(address, kind)
             pages.setdefault(address, DiscoveredURL(address, DiscoverySource.SITEMAP, own, url, lastmod, lead))
         if len(pages) + len(children) >= MAX_TARGETS:
@@ -135,7 +138,7 @@ def _kind_of(address: str, kind: PageKind) -> PageKind:
 
 
 def _local(element: etree._Element) -> str:
-    """The local name in the sitemap's own namespace or the news one; those of others (image:loc) get a prefix."""
+    """The local name in the sitemap or news namespace; names in other namespaces (image:loc) get a prefix."""
     tag = element.tag
     if not isinstance(tag, str):
         return ""
@@ -146,8 +149,8 @@ def _local(element: etree._Element) -> str:
     return name
 
 
-def _news_lead(news: etree._Element) -> SourceHint:
-    """Google's news sitemap: title, publication_date, language, keywords, geo_locations."""
+def _news_hint(news: etree._Element) -> SourceHint:
+    """The source hint in Google's news namespace: title, publication_date, language, keywords, geo_locations."""
     fields: dict[str, str] = {}
     for element in news.iter(etree.Element):
         fields.setdefault(_local(element), "".join(str(t) for t in element.itertext()).strip())
@@ -162,7 +165,7 @@ def _news_lead(news: etree._Element) -> SourceHint:
 
 
 def _text_sitemap(body: bytes, url: str) -> Sitemap:
-    """One address per line. A sitemap only if at least half of the lines are addresses."""
+    """A sitemap with one address per line, if at least half of the lines are addresses."""
     lines = [line.strip() for line in decode(body).splitlines() if line.strip()]
     kind = kind_of_sitemap(url)
     found: dict[str, DiscoveredURL] = {}

@@ -1,7 +1,7 @@
-"""What a site answers for an address that does not exist: a real 404, or an ordinary page (a soft 404).
+"""Recognises soft 404s and walls: pages with status 200 that say that there is no such page, or that ask for a login.
 
-An address that no site has is requested, and the answer is stored with the site. A page that looks like it does not
-exist either, whatever its status and language.
+An address that no site has is requested, and a profile of the response is stored with the site. A page that looks like
+it does not exist either, regardless of its status and language.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from lxml import etree
 from archiver.urls import Scope, urlkey
 
 _SHINGLE = 3
-_MOST_WORDS = 4_000
-# A page that is only the site's frame has at most this many word sequences of its own: the time of day, a count of
-# visitors. Even a post of one line and a date has more.
-_MOST_OWN = 8
-_FEWEST = 5
-"""A shell without words, to be filled by a script, is the same for every page and does not prove that one is gone."""
+_MAX_WORDS = 4_000
+# A page without content has at most this many word sequences of its own: the time of day, a count of visitors. Even a
+# post of one line and a date has more.
+_MAX_OWN_SHINGLES = 8
+_MIN_WORDS = 5
+"""A page with fewer words is filled by a script. It is the same for every address and does not prove that one is
+gone."""
 _UNSHOWN = frozenset({"script", "style", "noscript", "template", "head"})
 _WORD = re.compile(r"[^\W_]+")
 
@@ -37,7 +38,7 @@ def probe_url(start_url: str, scope: Scope, token: str) -> str:
 
 @dataclass(frozen=True)
 class PageFingerprint:
-    """How a page looks: its title and first 4,000 words, without the words of its address, which pages echo."""
+    """The title and the first 4,000 words of a page, without the words of its address, which error pages repeat."""
 
     title: str
     words: tuple[str, ...]
@@ -49,11 +50,11 @@ class PageFingerprint:
 
 
 def fingerprint_of(root: etree._Element | None, title: str, url: str) -> PageFingerprint:
-    """The look of the page at `url`."""
+    """The fingerprint of the page at `url`."""
     echoed = frozenset(_words([unquote(url)]))
-    said = _words(_texts(root)) if root is not None else []
+    words = _words(_texts(root)) if root is not None else []
     return PageFingerprint(
-        " ".join(w for w in _words([title]) if w not in echoed), tuple(w for w in said[:_MOST_WORDS] if w not in echoed)
+        " ".join(w for w in _words([title]) if w not in echoed), tuple(w for w in words[:_MAX_WORDS] if w not in echoed)
     )
 
 
@@ -71,8 +72,8 @@ def _words(texts: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class SoftNotFoundProfile:
-    """The answer for an address that does not exist. `location`: the urlkey it redirects to, "" if it does not; `look`:
-    None if the status says that there is nothing.
+    """The response for an address that does not exist. `location`: the urlkey that it redirects to, "" if it does not;
+    `look`: the page's fingerprint, None if the status is that of an error.
     """
 
     url: str
@@ -82,30 +83,30 @@ class SoftNotFoundProfile:
 
     @property
     def says_something(self) -> bool:
-        """Whether it is a page of words, and not a shell to be filled by a script."""
-        return self.look is not None and len(self.look.words) >= _FEWEST
+        """True if it is a page with words, and not one to be filled by a script."""
+        return self.look is not None and len(self.look.words) >= _MIN_WORDS
 
     def is_like(self, look: PageFingerprint) -> bool:
-        """Whether a page looks like the soft 404: it has the same title and no text of its own."""
+        """True if a page looks like the soft 404: it has the same title and no text of its own."""
         if self.look is None or not self.says_something or look.title != self.look.title:
             return False
-        return len(look.shingles - self.look.shingles) <= _MOST_OWN
+        return len(look.shingles - self.look.shingles) <= _MAX_OWN_SHINGLES
 
     def leads_to(self, target: str) -> bool:
-        """Whether a redirect to this address is how the site says that there is nothing."""
+        """True if a redirect to this address is the site's response for pages that do not exist."""
         return bool(self.location) and urlkey(target) == self.location
 
     @property
     def reason(self) -> str:
-        return f"the site answers so for what does not exist, as for {self.url}"
+        return f"the same response as for a page that does not exist ({self.url})"
 
 
-def to_json(nowhere: SoftNotFoundProfile) -> str:
-    return json.dumps({**asdict(nowhere), "look": asdict(nowhere.look) if nowhere.look else None}, ensure_ascii=False)
+def to_json(profile: SoftNotFoundProfile) -> str:
+    return json.dumps({**asdict(profile), "look": asdict(profile.look) if profile.look else None}, ensure_ascii=False)
 
 
 def from_json(text: str | None) -> SoftNotFoundProfile | None:
-    """Reads what `to_json` wrote; None if there is nothing, or nothing readable."""
+    """The profile that `to_json` wrote; None if there is none, or if it is not readable."""
     try:
         values = json.loads(text) if text else None
     except ValueError:
@@ -121,7 +122,7 @@ def from_json(text: str | None) -> SoftNotFoundProfile | None:
     )
 
 
-# Walls: a login or consent form with status 200 in place of a page.
+# Walls: login and consent forms with status 200.
 
 _LOGIN = re.compile(
     r"(?:please )?(?:log ?in|sign ?in|anmelden|anmeldung|einloggen|connexion|se connecter|iniciar sesión|"
@@ -145,21 +146,21 @@ _CONSENT = re.compile(
 _COOKIES = re.compile(
     r"cookie|partner|privacy|gdpr|dsgvo|rgpd|privatsphäre|datenschutz|vie privée|privacidad", re.IGNORECASE
 )
-_MOST_TEXT = 2_500
-_MOST_LINKS = 30
+_MAX_TEXT_LENGTH = 2_500
+_MAX_LINKS = 30
 
 
 def wall_of(root: etree._Element | None, title: str) -> str:
-    """ "login wall", "consent wall", or "" for a page that shows something of its own."""
+    """Returns "login wall", "consent wall", or "" for a page with content."""
     if root is None:
         return ""
     heads = [title, *("".join(map(str, h.itertext())).strip() for h in list(root.iter("h1", "h2"))[:3])]
     login = any(_LOGIN.match(h) for h in heads) and _has_password(root)
     consent = not login and any(_CONSENT_HEADING.match(h) for h in heads) and _has_button(root)
-    if not (login or consent) or len(list(root.iter("a"))) > _MOST_LINKS:
+    if not (login or consent) or len(list(root.iter("a"))) > _MAX_LINKS:
         return ""
     text = " ".join(_form_texts(root))
-    if len(text) > _MOST_TEXT:
+    if len(text) > _MAX_TEXT_LENGTH:
         return ""
     return "login wall" if login else "consent wall" if _COOKIES.search(text) else ""
 
@@ -170,8 +171,8 @@ def _has_password(root: etree._Element) -> bool:
 
 def _has_button(root: etree._Element) -> bool:
     for element in root.iter("button", "input", "a"):
-        said = " ".join(map(str, element.itertext())) or element.get("value") or ""
-        if (element.tag != "a" or (element.get("role") or "") == "button") and _CONSENT.match(said.strip()):
+        label = " ".join(map(str, element.itertext())) or element.get("value") or ""
+        if (element.tag != "a" or (element.get("role") or "") == "button") and _CONSENT.match(label.strip()):
             return True
     return False
 

@@ -1,8 +1,8 @@
-"""The captures of a web archive by address: where its list is, where a capture is, what a TimeMap contains.
+"""The captures in a web archive: the addresses of its lists and captures, TimeMaps, and which captures to fetch.
 
-A capture is requested as it was taken: with the flag `id_` after its time, the archive leaves out its own markup and
-does not rewrite links (the same for the Internet Archive, OpenWayback and pywb). A TimeMap is a list of the captures of
-one address (RFC 7089, section 5; application/link-format, RFC 6690).
+A capture is requested as it was taken: with the flag `id_` after its time, the archive (Internet Archive, OpenWayback,
+pywb) neither adds markup nor rewrites links. A TimeMap is a list of the captures of one address (RFC 7089, section 5;
+application/link-format, RFC 6690).
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ _ATTRIBUTE = re.compile(r"([\w!*-]+)\s*=\s*(?:\"([^\"]*)\"|([^\s\",;<>]*))")
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """`asks`: its CDX server, or the prefix of the addresses of its TimeMaps (`is_timemap`); `replay`: the prefix of
-    the addresses of its captures, up to the time."""
+    """A web archive. `asks`: the address of its CDX server, or the prefix of the addresses of its TimeMaps
+    (`is_timemap`); `replay`: the prefix of the addresses of its captures, up to the time."""
 
     asks: str
     replay: str
@@ -47,15 +47,15 @@ class Service:
         return bool(_TIMEMAP.fullmatch(self.asks))
 
     def memento(self, at: datetime, url: str) -> str:
-        """The address of a capture as it was taken. `at` is aware."""
+        """The address of a capture in its original form. `at` is aware."""
         return f"{self.replay}{at.astimezone(UTC):%Y%m%d%H%M%S}id_/{url}"
 
     def timemap(self, url: str) -> str:
         return self.asks + url
 
     def captured(self, location: str, base: str) -> tuple[datetime, str] | None:
-        """Time and address of the capture at `location` (relative to `base`), by http or https; None if it is not
-        one of this service's."""
+        """Time and original address of the capture at `location` (relative to `base`), by http or https; None if it is
+        not a capture of this service."""
         here = re.sub(r"^https?:", "", urljoin(base, location.strip()))
         prefix = re.sub(r"^https?:", "", self.replay)
         found = _CAPTURE.fullmatch(here[len(prefix) :]) if here.startswith(prefix) else None
@@ -64,21 +64,21 @@ class Service:
 
 
 def service_of(text: str, replay: str = "") -> Service:
-    """The service given as a short name, or as the address of a CDX server or of TimeMaps, with the prefix of the
-    addresses of its captures if that does not follow from it.
+    """The service with this short name, or with this address of a CDX server or of TimeMaps. `replay`: the prefix of
+    the addresses of its captures, if that does not follow from `text`.
 
-    Raises ValueError, with the reason, if it is none.
+    Raises ValueError, with the reason, if the text is neither.
     """
     asks = service_address(text)
     if not replay:
         replay = next((found.expand(form) for rule, form in _REPLAY if (found := rule.fullmatch(asks))), "")
     if not replay:
         raise ValueError(
-            "where its captures lie does not follow from its address: give what theirs begin with "
-            "(--replay https://archive.example/coll/)"
+            "the addresses of its captures do not follow from its own address; give their prefix with "
+            "--replay https://archive.example/coll/"
         )
     if not replay.startswith(("http://", "https://")) or not urlsplit(replay).hostname or "@" in replay:
-        raise ValueError("--replay is what the addresses of captures begin with, like https://archive.example/coll/")
+        raise ValueError("--replay must be the prefix of the addresses of captures, like https://archive.example/coll/")
     return Service(asks, replay.rstrip("/") + "/")
 
 
@@ -109,7 +109,7 @@ def parse_timemap(body: bytes, url: str) -> tuple[CdxPage, tuple[str, ...]]:
 
 
 def original_of(link: str) -> str:
-    """The original address of a memento in a Link field (section 2.2.1: rel="original"), "" if there is none."""
+    """The original address of a memento in a Link field (section 2.2.1: rel="original"); "" if there is none."""
     for found in _LINK.finditer(link):
         told = {name.lower(): quoted or plain for name, quoted, plain in _ATTRIBUTE.findall(found[2])}
         if "original" in told.get("rel", "").lower().split():
@@ -118,7 +118,7 @@ def original_of(link: str) -> str:
 
 
 def http_date(text: str) -> datetime | None:
-    """An HTTP-date (RFC 9110, section 5.6.7), such as Memento-Datetime; None if it is none."""
+    """Parses an HTTP-date (RFC 9110, section 5.6.7), such as Memento-Datetime; None if it is not one."""
     try:
         at = parsedate_to_datetime(text)
     except ValueError:
@@ -126,7 +126,7 @@ def http_date(text: str) -> datetime | None:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-# Chooses which captures of one address to fetch, and what the list alone says about the others. Pure.
+# The choice of captures of one address to fetch.
 
 GONE = frozenset({404, 410})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -136,7 +136,7 @@ _ITSELF = timedelta(minutes=1)
 
 
 class Do(StrEnum):
-    """What to do with a capture: FETCH it, record that a payload was SEEN again, or record that a page was GONE."""
+    """What to do with a capture: FETCH it, record that its payload was SEEN again, or record that the page was GONE."""
 
     FETCH = "fetch"
     SEEN = "seen"
@@ -145,8 +145,8 @@ class Do(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One capture of the list, with what the choice needs. `at` is aware; `digest` is "" if unknown. `asked` is the
-    address as captured, with all of its parameters, if that is not `url`."""
+    """One capture in a list. `at` is aware; `digest` is "" if unknown. `asked` is the address as captured, with all its
+    parameters, if that is not `url`."""
 
     at: datetime
     url: str
@@ -167,14 +167,14 @@ class Listed:
 
 
 def says_something(entry: CdxEntry) -> bool:
-    """Whether a capture can say anything about a post."""
+    """True if a capture can say something about a post."""
     if entry.status in (None, 200):
         return entry.media_type in _PAGE_TYPES
     return entry.status in GONE or entry.status in _REDIRECTS
 
 
 def choose_captures(captures: Sequence[Listed]) -> Iterator[tuple[Listed, Do]]:
-    """What to do with the captures of one address, given in order of time. The others add nothing.
+    """Yields what to do with the captures of one address, given in order of time. Captures not yielded add nothing.
 
     A payload (by its digest) is fetched once, at its first capture. The first and the last capture of each run of it
     say from when to when it was seen, and those of a run of 404 when the page was gone. A redirect within a minute of
@@ -196,6 +196,6 @@ def choose_captures(captures: Sequence[Listed]) -> Iterator[tuple[Listed, Do]]:
 
 
 def _has_near(times: Sequence[datetime], at: datetime) -> bool:
-    """Whether one of some ordered times is within a minute of this one."""
+    """True if one of some ordered times is within a minute of this one."""
     next_ = bisect_left(times, at - _ITSELF)
     return next_ < len(times) and times[next_] <= at + _ITSELF

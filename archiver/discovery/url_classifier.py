@@ -1,7 +1,7 @@
-"""What the address of a link says by itself: a listing, a feed, a sitemap, a trap, or a file that is no page.
+"""Classifies URLs by their form alone: crawl traps, feeds, sitemaps, listings, files, and URL patterns.
 
-Only forms that are valid on the web in general; the words of listings are those that blog and news programs put in
-addresses, in the languages they are translated into.
+Only forms that are common on the web in general are used. The words of listings are those that blog and news programs
+put in addresses, in the languages that they are translated into.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from archiver.items import Outcome, PageKind
 from archiver.urls import PATH_VALUE, Scope, may_name_post, names_post, normalize
 
-# Crawl traps and addresses that an archive does not want: one table, each rule with its name and its reason.
+# Crawl traps and addresses that are not worth fetching: one table, each rule with its name and its reason.
 
 
 class TrapRule(NamedTuple):
-    """One rule: `path` is searched in the unescaped path, `key` must match a whole parameter name, `value` its
-    value."""
+    """One rule. `path` is searched in the unescaped path; `key` must match a whole parameter name, and `value` its
+    value. `says`: the reason for people, as a phrase."""
 
     name: str
     says: str
@@ -38,56 +38,56 @@ _WHOLE_STEP = r"(?:/|$)"
 TRAPS: tuple[TrapRule, ...] = (
     _row(
         "account",
-        "it leads to a log-in or an account",
+        "a login or account page",
         r"/(?:wp-login\.php|wp-signup\.php|wp-register\.php|my-account|login|log-in|signin|sign-in|logout|register|"
         rf"signup|sign-up|user/login|password){_WHOLE_STEP}",
         r"redirect_to|redirect|returnurl|return_to|login|logout|unsubscribe",
     ),
     _row(
         "shop",
-        "it leads into a shop",
+        "a page of a shop",
         rf"/(?:cart|basket|checkout|wishlist){_WHOLE_STEP}",
         r"add-to-cart|remove_item|min_price|max_price",
     ),
     _row(
         "machine",
-        "it is for programs and editors, not for readers",
+        "for programs and editors, not for readers",
         r"/(?:wp-admin|wp-json|wp-content|wp-includes|wp-trackback\.php|wp-comments-post\.php|xmlrpc\.php|cgi-bin|"
         r"cdn-cgi|mailto:|javascript:|b/post-preview|share-post\.g|comment\.g|post-edit\.g|email-post\.g|"
         rf"delete-comment\.g){_WHOLE_STEP}|/(?:trackback|embed|oembed)/?$",
         r"doing_wp_cron|preview|preview_id|rest_route|oldid|diff|vote|like|rate|bloguid",
     ),
-    _row("amp", "it shows the same post for telephones (AMP)", r"/amp/?$"),
-    _row("print", "it shows the same post for printing", r"/(?:print|printable)/?$", r"print"),
+    _row("amp", "the AMP version of a post", r"/amp/?$"),
+    _row("print", "the print version of a post", r"/(?:print|printable)/?$", r"print"),
     _row(
         "comments",
-        "it shows comments of a post",
+        "comments on a post",
         rf"/feed/comments{_WHOLE_STEP}|/comments?/\d+/?$|/comment-page-\d+/?$|#comment",
         r"replytocom|showcomment|reverse-paginate",
     ),
-    _row("attachment", "it shows a picture of a post", key=r"attachment_id"),
-    _row("share", "it opens a window to share a post", key=r"share"),
+    _row("attachment", "a page for a picture of a post", key=r"attachment_id"),
+    _row("share", "a dialog to share a post", key=r"share"),
     _row(
         "search",
-        "it is a search on the site",
+        "search results of the site",
         key=r"s|q|query|search|search_query|suche|buscar",
         value=rf"(?!{PATH_VALUE}$).*",
     ),
     _row(
         "sorting",
-        "it shows a list sorted or filtered",
+        "a sorted or filtered list",
         key=r"orderby|order|sort|sortby|filter(?:_\w+|\[.*\])|facets?(?:\[.*\])?",
     ),
     _row(
         "calendar",
-        "it is a page of a calendar, which has no end",
+        "a page of an endless calendar",
         r"/calendar/|/kalender/\d",
         r"ical|outlook-ical|tribe[-_][\w-]+|eventdisplay|calendar|cal-?date",
     ),
-    # Old programs also show their posts by ?action=, so the value decides.
+    # The value decides, since old programs also show posts by ?action=.
     _row(
         "action",
-        "it does something instead of showing something",
+        "an action, not a page",
         key=r"action|do|act|mode|op|task",
         value=r"edit|login|logout|register|lostpassword|reply|print|printable|vote|delete|history|raw|submit|search|"
         r"compare|e?mail|send|report|add|new|post",
@@ -100,20 +100,20 @@ _EVENTS = re.compile(
 _EVENT_KEYS = frozenset({"date", "month", "year", "day", "week", "view"})
 _DATE_STEPS = re.compile(r"/(?:19|20)\d\d(?:[/_-]\d{1,2}){0,2}/?$")  # with a segment after it, it is a dated post
 _YEAR_IN_PATH = re.compile(r"/((?:1[0-9]|2[0-9])\d\d)/(?:\d\d?)(?:/|$)")
-_MOST_STEPS = 14
-_MOST_ALIKE = 4
+_MAX_STEPS = 14
+_MAX_REPEATS = 4
 _EARLIEST = 1990
 SCOPE = "scope"
 _OWN_SAYS = {
-    SCOPE: "it lies outside the site",
-    "growing path": "its path repeats itself, as wrong relative links make it do",
-    "impossible year": "its path names a year in which there was no web, or one to come",
+    SCOPE: "outside the site",
+    "growing path": "its path repeats itself, because of wrong relative links",
+    "impossible year": "its path has a year before the web or in the future",
 }
 _SAYS = {row.name: row.says for row in TRAPS} | _OWN_SAYS
 
 
 def trap_reason(rule: str) -> str:
-    """The reason of a rule, as half a sentence; "" without a rule."""
+    """The reason of a rule, as a phrase; "" without a rule."""
     return _SAYS[rule] if rule else ""
 
 
@@ -123,7 +123,7 @@ def outcome_of(rule: str) -> Outcome:
 
 
 def trap_rule(url: str, latest_year: int = 2100) -> str:
-    """The name of the rule by which an address is a trap, "" if it is none."""
+    """The name of the rule by which an address is a trap, "" if it is not one."""
     path, query = path_and_query(url)
     by_path = next((row.name for row in TRAPS if row.path and row.path.search(path)), "")
     if by_path:
@@ -131,7 +131,7 @@ def trap_rule(url: str, latest_year: int = 2100) -> str:
     if _SEARCH_PATH.search(path) and "updated-max" not in query:
         return "search"
     steps = [s for s in path.split("/") if s]
-    if len(steps) > _MOST_STEPS or (steps and max(Counter(steps).values()) >= _MOST_ALIKE):
+    if len(steps) > _MAX_STEPS or (steps and max(Counter(steps).values()) >= _MAX_REPEATS):
         return "growing path"
     year = _YEAR_IN_PATH.search(path)
     if year and not _EARLIEST <= int(year.group(1)) <= latest_year:
@@ -173,7 +173,10 @@ _WORDS = {
     "arhiva archiwum luu-tru arsip arşiv архив архивы 归档 歸檔 アーカイブ 보관함 أرشيف",
 }
 _LISTING_WORD = {word: kind for kind, words in _WORDS.items() for word in words.split()}
-_PAGE_WORDS = "page|pagina|página|pag|seite|trang|strona|strana|stranica|sivu|side|sida|sayfa|halaman|страница|stranitsa|ページ|頁"
+_PAGE_WORDS = (
+    "page|pagina|página|pag|seite|trang|strona|strana|stranica|sivu|side|sida|sayfa|halaman|страница|stranitsa|"
+    "ページ|頁"
+)
 _PAGED = re.compile(
     rf"/(?:{_PAGE_WORDS})[/_-]?\d{{1,5}}(?:\.\w{{3,5}})?/?$|/index[_-]?\d{{1,4}}\.\w{{3,5}}$|"
     r"-page-\d{1,5}/?$",
@@ -217,7 +220,7 @@ Role = Literal["page", "feed", "sitemap", "comments", "trap", "unwanted"]
 
 
 class LinkFacts(NamedTuple):
-    """What is known of a link before it is followed. `kind` is set only if `role` is page, `rule` only if it is
+    """What is known about a link before it is followed. `kind` is set only if `role` is page, `rule` only if it is
     trap."""
 
     url: str
@@ -228,7 +231,7 @@ class LinkFacts(NamedTuple):
 
 @lru_cache(maxsize=16_384)  # a site's menu is on each of its pages
 def link_facts(href: str, base: str, origin: str, scope: Scope, latest_year: int) -> LinkFacts | None:
-    """The facts of a link, or None if it is no web address. `unwanted`: out of scope, or an asset.
+    """The facts of a link; None if it is not a web address. `unwanted`: out of scope, or an asset.
 
     `origin` ("https://example.org/") is the preferred form of the site's address.
     """
@@ -271,13 +274,13 @@ def _bare(origin: str) -> str:
 
 
 def is_feed(url: str) -> bool:
-    """Whether an address has the form of a feed's (RSS, Atom, JSON Feed; WordPress, Blogger, static generators)."""
+    """True if an address has the form of a feed (RSS, Atom, JSON Feed; WordPress, Blogger, static site generators)."""
     parts = urlsplit(url)
     return bool(_FEED_PATH.search(unquote(parts.path)) or _FEED_QUERY.search(parts.query))
 
 
 def is_part_feed(url: str, folder: str = "/") -> bool:
-    """Whether a feed is that of one category, tag, author or month, by its address."""
+    """True if a feed is that of one category, tag, author or month, by its address."""
     query = urlsplit(url).query
     if _FEED_QUERY.search(query) and _kind_by_query(query) is PageKind.LISTING:
         return True
@@ -290,17 +293,17 @@ def is_part_feed(url: str, folder: str = "/") -> bool:
 
 
 def is_comment_feed(url: str) -> bool:
-    """Whether an address has the form of a feed of comments (WordPress, Blogger and similar programs)."""
+    """True if an address has the form of a comment feed (WordPress, Blogger and similar programs)."""
     return bool(_COMMENT_FEED.search(url[len(origin_of(url)) - 1 :]))
 
 
 def is_sitemap(url: str) -> bool:
-    """Whether an address has the form of an XML or text sitemap's."""
+    """True if an address has the form of an XML or text sitemap."""
     return bool(_SITEMAP_PATH.search(urlsplit(url).path))
 
 
 def is_asset(url: str) -> bool:
-    """Whether an address ends like a file that is no page: documents, media, scripts, data."""
+    """True if an address ends like a file that is not a page: documents, media, scripts, data."""
     return bool(_ASSET.search(urlsplit(url).path))
 
 
@@ -337,7 +340,7 @@ def _is_listing_path(segments: list[str]) -> bool:
 
 
 def _is_overview(segments: list[str]) -> bool:
-    """A listing's word with nothing after it: /tags/, /en/archive.html."""
+    """True for a listing word with nothing after it: /tags/, /en/archive.html."""
     first = next((at for at, s in enumerate(segments[:3]) if _bare_word(s) in _LISTING_WORD), -1)
     return first >= 0 and not segments[first + 1 :]
 
@@ -360,7 +363,7 @@ def _bare_word(segment: str) -> str:
     return re.sub(r"\.(?:html?|php|aspx?)$", "", segment)
 
 
-# The shape of an address: what it has in common with others that a program made in the same way.
+# URL patterns: what an address has in common with others that a program made in the same way.
 
 _NUMBER = re.compile(r"\d+")
 _DATED_PATH = re.compile(r"/(?:19|20)\d\d(?:[/_-]\d{1,2}){0,2}(?:[-_]archive\.html)?/?$")
@@ -370,7 +373,7 @@ _PAGE_STEP = re.compile(
     re.IGNORECASE,
 )
 _PAGE_KEY = re.compile(r"(?:paged?|pg|pagina|seite|start|start-index|offset|skip|from|chunk|p)", re.IGNORECASE)
-# Parameters that name the next page by the end of this one: Blogger's updated-max, cursors.
+# Parameters that give the next page by the end of this one: Blogger's updated-max, cursors.
 _CHAIN_KEY = re.compile(
     r"updated-max|max-results|before|after|cursor|max_id|page_?token|start-?after|older-?than", re.IGNORECASE
 )
@@ -379,10 +382,11 @@ _SEARCH = re.compile(r"/(?:search|suche|buscar|recherche|cerca|busca)/[^/]+/?$",
 
 
 class URLPattern(NamedTuple):
-    """`family`: paging, dates, terms (tags, categories, authors, searches), query, numbers, or "" for no shape.
-    The frontier adds two that it alone can know: below (below a post), captures (only listed by a web archive).
+    """The pattern of an address.
 
-    `key`: for paging the list itself; for the others what all addresses of this shape share.
+    `family`: paging, dates, terms (tags, categories, authors, searches), query, numbers, or "" for no pattern. The
+    frontier adds two: below (below a post) and captures (known only from a web archive). `key`: for paging the list
+    itself; for the others what all addresses of this pattern share.
     """
 
     family: str
@@ -394,7 +398,7 @@ NONE = URLPattern("", "")
 
 @lru_cache(maxsize=16_384)
 def pattern_of(url: str, folder: str = "/") -> URLPattern:
-    """The shape of an address. `folder` is the scope's path."""
+    """The pattern of an address. `folder` is the scope's path."""
     path, query = path_and_query(url)
     pairs = parse_qsl(query, keep_blank_values=True)
     if term := _term(path, folder) or _term_query(pairs):
@@ -402,16 +406,16 @@ def pattern_of(url: str, folder: str = "/") -> URLPattern:
     if series := _series(path, pairs):
         return URLPattern("paging", series)
     is_listing = kind_by_address(url, folder) is PageKind.LISTING
-    return _shape_by_query(path, pairs, is_listing) if pairs else _shape_by_path(path, is_listing)
+    return _pattern_by_query(path, pairs, is_listing) if pairs else _pattern_by_path(path, is_listing)
 
 
-def _shape_by_query(path: str, pairs: list[tuple[str, str]], is_listing: bool) -> URLPattern:
+def _pattern_by_query(path: str, pairs: list[tuple[str, str]], is_listing: bool) -> URLPattern:
     if is_listing and any(k in _DATE_KEYS for k, _ in pairs):
         return URLPattern("dates", f"{_digitless(path)}?{'&'.join(sorted(k for k, _ in pairs))}")
     return NONE if may_name_post(pairs) else URLPattern("query", f"{_digitless(path)}?")
 
 
-def _shape_by_path(path: str, is_listing: bool) -> URLPattern:
+def _pattern_by_path(path: str, is_listing: bool) -> URLPattern:
     if _DATED_PATH.search(path) or (is_listing and _NUMBER.search(path)):
         return URLPattern("dates", _digitless(path))
     steps = [s for s in path.split("/") if s]
@@ -420,18 +424,18 @@ def _shape_by_path(path: str, is_listing: bool) -> URLPattern:
 
 
 def series_of(url: str) -> str:
-    """The list that this address is a page of, i.e. the address without the page's number; "" if it is no page."""
+    """The list that this address is a page of: the address without the page number; "" if it has none."""
     path, query = path_and_query(url)
     return _series(path, parse_qsl(query, keep_blank_values=True))
 
 
 def captures(url: str) -> URLPattern:
-    """The shape of an address that only a web archive lists, if it has none of its own: that of its folder."""
+    """The pattern of an address that only a web archive lists and that has no other pattern: that of its folder."""
     return URLPattern("captures", _digitless(path_and_query(url)[0].rstrip("/").rpartition("/")[0]))
 
 
 def is_side_way(url: str, folder: str = "/") -> bool:
-    """Whether a page lists what other pages list too: posts by tag, author, category, date or a parameter."""
+    """True if a page lists posts that other pages list too, by tag, author, category, date or a parameter."""
     return pattern_of(url, folder).family in ("terms", "dates", "query")
 
 

@@ -1,4 +1,4 @@
-"""The WordPress REST API (wp/v2): its address, the addresses of its pages, and what they contain.
+"""The WordPress REST API (wp/v2): finds its address, makes the addresses of its pages, and parses them.
 
 https://developer.wordpress.org/rest-api/reference/posts/
 """
@@ -20,12 +20,12 @@ from archiver.items import DiscoveredURL, DiscoverySource, GeoTag, PageKind, Sou
 from archiver.urls import normalize
 
 PER_PAGE = 100
-"""Posts per answer: the most the API allows."""
+"""Posts per response, the maximum that the API allows."""
 _RELATION = "https://api.w.org/"
 _LINK_HEADER = re.compile(r"<([^<>]{1,2000})>\s*;[^,]*?\brel\s*=\s*\"?https://api\.w\.org/\"?", re.IGNORECASE)
 _WORDPRESS_ASSET = re.compile(r"^((?:https?:)?//[^?#\s]*?|/[^?#\s/][^?#\s]*?|)/wp-(?:content|includes)/", re.IGNORECASE)
 _OEMBED = re.compile(r"^(.*?(?:/wp-json/|[?&]rest_route=/))oembed/1\.0/embed", re.IGNORECASE)
-# Named one by one, since what SEO plugins add otherwise (yoast_head) is larger than the posts.
+# The fields are named, since those that SEO plugins add (yoast_head) are larger than the posts.
 _FIELDS = (
     "id,date,date_gmt,modified,modified_gmt,guid,link,title,content,excerpt,lang,meta,geo,"
     "_links.author,_links.wp:term,_links.wp:featuredmedia,_embedded"
@@ -37,10 +37,10 @@ _OFFSET_LIMIT = timedelta(hours=15)
 
 @dataclass(frozen=True, slots=True)
 class APIPage:
-    """One answer. `total` and `total_pages` are the server's own counts, None if not given.
+    """One response. `total` and `total_pages` are the server's counts, None if not given.
 
-    `error` is None, or what the API said instead of posts ("rest_post_invalid_page_number: ..."); `past_end`: it
-    said so because there are no more pages.
+    `error` is None, or what the API sent instead of posts ("rest_post_invalid_page_number: ..."); `past_end`: the error
+    is that there are no more pages.
     """
 
     targets: tuple[DiscoveredURL, ...] = ()
@@ -51,10 +51,10 @@ class APIPage:
 
 
 def api_endpoint(html_root: etree._Element | None, link_header: str, home_url: str) -> str | None:
-    """The API's root, as ".../wp-json/" or "...?rest_route=/", or None without a sign of WordPress.
+    """The API's root, as ".../wp-json/" or "...?rest_route=/"; None without a sign of WordPress.
 
-    From the Link header or the page; else from its oEmbed link; else, if the page loads files of a WordPress on the
-    same host, the usual place beside them.
+    From the Link header or the page; else from its oEmbed link; else, if the page loads files of WordPress from the
+    same host, the usual address next to them.
     """
     match = _LINK_HEADER.search(link_header)
     if match and (found := _root(match.group(1), home_url)):
@@ -86,14 +86,14 @@ def _root(address: str, home_url: str) -> str | None:
 def posts_url(endpoint: str, page: int, modified_after: datetime | None = None) -> str:
     """The address of one page of posts, with authors, terms and lead image embedded.
 
-    Ordered by number, so that posts added or changed during the paging do not shift the remaining ones; with
+    Ordered by number, so that posts added or changed in the meantime do not shift the remaining ones; with
     `modified_after` (aware) ordered by time of change, oldest first.
     """
     return _posts(endpoint, page, f"_embed={_EMBED}&_fields={_FIELDS}", modified_after)
 
 
 def ids_url(endpoint: str, page: int, modified_after: datetime | None = None) -> str:
-    """As `posts_url`, with only number, address and time of change of each: cheap enough to compare everything."""
+    """Like `posts_url`, but with only number, address and time of change of each post, to compare all posts cheaply."""
     return _posts(endpoint, page, "_fields=id,link,modified,modified_gmt", modified_after)
 
 
@@ -114,10 +114,10 @@ def _posts(endpoint: str, page: int, query: str, modified_after: datetime | None
 
 
 def parse_posts(body: bytes, headers: Mapping[str, str], url: str) -> APIPage:
-    """The answer to `posts_url` or `ids_url`. Never raises; what is no list of posts becomes `error`.
+    """Parses the response to `posts_url` or `ids_url`. Never raises; if it is not a list of posts, `error` is set.
 
-    `published` and `modified` have the site's own offset, computed as local time minus UTC, so that the calendar day
-    is the one that the site shows.
+    `published` and `modified` have the site's own offset, computed as local time minus UTC, so that the calendar day is
+    the one that the site shows.
     """
     counts = {k.lower(): v for k, v in headers.items()}
     total, pages = _count(counts.get("x-wp-total")), _count(counts.get("x-wp-totalpages"))
@@ -127,7 +127,7 @@ def parse_posts(body: bytes, headers: Mapping[str, str], url: str) -> APIPage:
         message = plain_text(str(data.get("message") or ""), 300)
         return APIPage((), total, pages, f"{code}: {message}", code == "rest_post_invalid_page_number")
     if not isinstance(data, list):
-        return APIPage((), total, pages, "the answer is not a list of posts")
+        return APIPage((), total, pages, "the response is not a list of posts")
     rows = [row for row in data[:1_000] if isinstance(row, dict)]
     usual = Counter(o for row in rows if (o := _offset(row)) is not None).most_common(1)
     default = usual[0][0] if usual else timedelta(0)

@@ -1,4 +1,7 @@
-"""Turns a page into an article: each field by its own module, the choice in one place."""
+"""Turns a page into an article: by the site's rules if it has any that fit, else by general extraction.
+
+General extraction has a module of candidates for each field; `resolve` chooses among them.
+"""
 
 from __future__ import annotations
 
@@ -34,16 +37,16 @@ def extract_page(
     part_of: str = "",
     rules: SiteRules | None = None,
 ) -> Article:
-    """All fields of a page, whether it is a post (`kind`, `kind_rule`), and the evidence for each field.
+    """The article of a page: all fields, its kind (`kind`, `kind_rule`), and the evidence for each field.
 
-    `lead`: what a feed or an API said about this address, one more source beside the page. `known_kind` as in
-    `kind.classify`. With `posts_only`, a page that is no post gives only its kind, which is all a crawl needs of a
-    listing. `part_of`: the post, if this was fetched as one of its further pages. `rules`: the learned template of
-    the site; a page that does not fit it is read as on an unknown site, with the rules that a person wrote. Never
-    raises for what a page contains; the same page gives the same article.
+    `lead`: what a feed or an API says about this address, used as a further source. `known_kind`: as in
+    `classify_page`. With `posts_only`, a page that is not a post gives only its kind, which is all a crawl needs of a
+    listing. `part_of`: the address of the post, if the page was fetched as one of its further pages. `rules`: the
+    rules of the site; a page that does not fit them is read as on an unknown site, but by the rules that a person
+    wrote. Never raises for what a page contains; the same page gives the same article.
     """
     collects = gc.isenabled()
-    gc.disable()  # the page's objects are freed with it, and looking for cycles takes a twentieth of the time
+    gc.disable()  # the page's objects are freed with it, and the search for cycles takes a twentieth of the time
     try:
         return _read(page, lead, known_kind, posts_only, part_of, rules)
     finally:
@@ -60,13 +63,15 @@ def _read(
         and (article := rule_reader.read_by_rules(page, rules, lead, known_kind)) is not None
     ):
         return article
-    article = _as_any(page, lead, known_kind, posts_only=posts_only, part_of=part_of)
+    article = _read_generally(page, lead, known_kind, posts_only=posts_only, part_of=part_of)
     by_hand = rules is not None and article.kind is PageKind.POST
     return rule_reader.apply_hand_rules(article, page, rules) if by_hand and rules is not None else article
 
 
-def _as_any(page: Page, lead: SourceHint | None, known_kind: PageKind, *, posts_only: bool, part_of: str) -> Article:
-    """The article of a page without any knowledge of its site."""
+def _read_generally(
+    page: Page, lead: SourceHint | None, known_kind: PageKind, *, posts_only: bool, part_of: str
+) -> Article:
+    """The article of a page, read without any knowledge of its site."""
     post = locate_post(page)
     beside = byline_beside_heading(page, post)
     kind, rule = classify_page(page, lead, known_kind, post, beside)
@@ -106,8 +111,8 @@ def _as_any(page: Page, lead: SourceHint | None, known_kind: PageKind, *, posts_
     evidence += [Evidence("credits", one, "text", "", 0.7) for one in named]
     places = _geotags.geotags(page, post, lead, credits.dateline_place(text.text))
     evidence += _geotags.geotag_evidence(page, post, places)
-    beside_text = resolve.declared_fields(page, post.body, lead)
-    evidence += beside_text.evidence
+    declared = resolve.declared_fields(page, post.body, lead)
+    evidence += declared.evidence
     pages = find_parts(page, part_of) if kind is PageKind.POST else PostParts()
 
     return Article(
@@ -122,7 +127,7 @@ def _as_any(page: Page, lead: SourceHint | None, known_kind: PageKind, *, posts_
         tags=tag,
         geotags=places,
         credits=named,
-        **beside_text.values,
+        **declared.values,
         kind=kind,
         kind_rule=rule,
         platform=page.platform.name,

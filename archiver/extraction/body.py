@@ -1,4 +1,4 @@
-"""Removes from a post's container what is not the post's text."""
+"""Extracts the body: finds the element that contains the text, and removes what is not the post's text."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class KnownBoilerplate:
 def dead_elements(
     layout: BlockLayout, lo: int, hi: int, size: list[float], share: float = 0.5
 ) -> list[tuple[int, int]]:
-    """The spans of elements that are no text by tag, attribute or name, unless they contain most of the text."""
+    """The spans of elements that are not text by tag, attribute or name, unless they contain most of the text."""
     whole = size[hi] - size[lo]
     found: dict[str, list[tuple[int, int]]] = {}
     for el, (a, z) in layout.spans.items():
@@ -52,19 +52,19 @@ def dead_elements(
         why = _why_no_text(layout, el)
         if why and size[z] - size[a] <= share * whole and not _is_text(why, el, layout.blocks[a:z]):
             found.setdefault(why, []).append((a, z))
-    # A name that most of the text has says nothing.
+    # A name that contains most of the text is ignored.
     sound = [spans for why, spans in found.items() if why in LONG or covered(spans, size) <= share * whole]
     return [span for spans in sound for span in spans]
 
 
 def _why_no_text(layout: BlockLayout, el: Element) -> str:
-    """The word or tag by which an element is no text, "" if none is."""
+    """The word or tag by which an element is not text, "" if none is."""
     why = layout.noise(el) or (el.tag if el.tag in _DROP_TAGS else "")
     return why or ("hidden" if el.get("aria-hidden") == "true" else "")
 
 
 def _is_text(why: str, el: Element, blocks: list[TextBlock]) -> bool:
-    """Whether an element that is seldom text is text here."""
+    """True if an element that is seldom text is text here."""
     if why == "button":
         parent = el.getparent()
         return parent is not None and parent.tag in (*HEADINGS, "dt", "summary", "li")
@@ -155,7 +155,7 @@ def _end(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[
 
 
 def _by_paragraphs(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> bool:
-    """Whether the text is in <p> and <li>, so that a <div> with a few words is not part of it."""
+    """True if the text is in <p> and <li>, so that a <div> with a few words is not part of it."""
     whole = p = 0.0
     for i in range(lo, hi):
         if not dead[i]:
@@ -166,7 +166,7 @@ def _by_paragraphs(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -
 
 
 def _is_nothing(b: TextBlock, by_paragraphs: bool, meta: set[str]) -> bool:
-    """Whether a block is no text: signs, template code, a label, a lone link, a meta line or a notice."""
+    """True if a block is not text: signs, template code, a label, a lone link, a meta line or a notice."""
     if b.element.tag == "pre":
         return False
     if not any(c.isalnum() for c in b.text) or _TEMPLATE.fullmatch(b.text):
@@ -177,7 +177,7 @@ def _is_nothing(b: TextBlock, by_paragraphs: bool, meta: set[str]) -> bool:
 
 
 def _is_label(b: TextBlock, by_paragraphs: bool) -> bool:
-    """Whether a block is a short <div> between paragraphs, or a short <p> that is only a link."""
+    """True if a block is a short <div> between paragraphs, or a short <p> that is only a link."""
     if b.element.tag == "div":
         return by_paragraphs and (b.size < 60 or (b.size < 120 and b.linked > 0.6 * b.size))
     return b.element.tag == "p" and b.size < 60 and b.linked > 0.8 * b.size and not _in_list(b.element)
@@ -282,7 +282,7 @@ def text_weights(layout: BlockLayout) -> list[float]:
     prose = layout.sums([b.size - b.linked if b.size > 80 and b.linked < 0.4 * b.size else 0.0 for b in blocks])
     out = list(map(_block_weight, blocks))
     for word, spans in _silent_spans(layout, prose).items():
-        # A name that most of the page has says nothing.
+        # A name that contains most of the page is ignored.
         if word in LONG or covered(spans, prose) <= 0.6 * prose[-1]:
             for a, z in spans:
                 out[a:z] = [0.0] * (z - a)
@@ -328,7 +328,7 @@ def heaviest_container(layout: BlockLayout, sums: list[float]) -> Element:
 
 
 def _is_named_text(el: Element) -> bool:
-    """Whether an element has a name in common use for the text of an article."""
+    """True if an element has a name in common use for the text of an article."""
     if el.tag == "article" or "articleBody" in (el.get("itemprop") or ""):
         return True
     names = f"{el.get('class') or ''} {el.get('id') or ''}"
@@ -459,7 +459,7 @@ def _weight(plan: BlockLayout, sums: list[float], el: Element) -> float:
 
 
 def _last_resort(page: Page) -> Body:
-    said = next(iter(page.data.texts(page.data.article(page.addresses), "articleBody")), "")
-    if said:
-        return Body(clean_text(said), "json-ld", "articleBody", 0.6)
+    declared = next(iter(page.data.texts(page.data.article(page.addresses), "articleBody")), "")
+    if declared:
+        return Body(clean_text(declared), "json-ld", "articleBody", 0.6)
     return Body("", "", "", 0.0)

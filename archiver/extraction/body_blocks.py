@@ -1,4 +1,4 @@
-"""The text of an element as blocks in reading order, measured in one walk so that later questions are cheap."""
+"""The text of an element as blocks in reading order, measured in one walk so that later look-ups are cheap."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ class BlockLayout:
         self.said: dict[Element, str] = {}
 
     def noise(self, el: Element) -> str:
-        """The word in an element's names that marks it as no text (`noise.said_by_names`)."""
+        """The word in an element's names that marks it as no text (`boilerplate_kind`)."""
         found = self.said.get(el)
         if found is None:
             found = self.said[el] = boilerplate_kind(el)
@@ -319,7 +319,7 @@ def _above(skip: Collection[Element]) -> set[Element]:
 
 
 def _is_plain(el: Element) -> bool:
-    """Whether an element contains only text and inline elements, all of which are to be read."""
+    """True if an element contains only text and inline elements, all of which are to be read."""
     return all(child.tag not in _NOT_PLAIN and (not len(child) or _is_plain(child)) for child in el)
 
 
@@ -331,7 +331,7 @@ def lay_out(
     Paragraphs, headings and the like are blocks after a blank line; list items and table rows (cells joined by
     " | ") after a line end; two <br> in a row separate paragraphs; `pre` keeps its lines. `skip`: elements left out;
     `texts`: the text and the tail of each element, if already known. Time and memory are linear in the size of the
-    element. It recurses once or twice per level, and a `Page` is no deeper than `bounds.MOST_DEPTH`.
+    element. It recurses once or twice per level, and a `Page` is no deeper than `page.MAX_DEPTH`.
     """
     if texts is None:
         texts = {e: (e.text or "", e.tail or "") for e in top.iter("*")}
@@ -346,7 +346,7 @@ def lay_out(
 
 
 def _is_division(cell: Element) -> bool:
-    """Whether a table is used for layout: the cell contains a table, headings or several paragraphs."""
+    """True if a table is used for layout: the cell contains a table, headings or several paragraphs."""
     if next(cell.iter("table", "h1", "h2", "h3", "article"), None) is not None:
         return True
     return len(list(islice(cell.iter("p"), 3))) > 2

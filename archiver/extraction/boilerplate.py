@@ -1,4 +1,5 @@
-"""Sentences and headings in a text that are not part of it, in the languages of websites."""
+"""Recognises boilerplate by names of elements (comments, share buttons) and by phrases, in the languages of
+websites."""
 
 from __future__ import annotations
 
@@ -327,7 +328,7 @@ _FOOTER = re.compile(r"(?:^|\s)(?:(?:page|site)?[_-]?footer|colophon|copyright)(
 
 @lru_cache(maxsize=8_192)
 def names_footer(names: str) -> bool:
-    """Whether classes and ids name the footer of a page."""
+    """True if classes and ids name the footer of a page."""
     return bool(_FOOTER.search(names))
 
 
@@ -375,7 +376,7 @@ def _low(text: str) -> str:
     return low if low.isascii() else low.replace("i̇", "i").replace("ı", "i")
 
 
-# A block that is one of these, as a whole, is no text of the post.
+# A block that is one of these, as a whole, is not text of the post.
 _LINE = _any(
     r"this page (?:contains|has) geo-?tags?",
     r"advert(?:isement|ising|s)?(?: ?[-–—] .{0,40})?|sponsored(?: content| links?)?|ads? by .{0,30}|anzeige|"
@@ -412,7 +413,7 @@ _LINE = _any(
     r"(?:listen|watch|play) (?:to )?(?:this )?(?:article|story|audio|video|now)",
     r"(?:please )?enable javascript.{0,80}|javascript (?:is|must be) .{0,80}",
 )
-_LONGEST_LINE = 160
+_MAX_LINE_LENGTH = 160
 """The most letters that any of these has, with the signs around it."""
 _LONG_LINE = _any(
     r"(?:©|\(c\)|copyright).{0,160}|all rights reserved.{0,40}",
@@ -429,7 +430,7 @@ _LONG_LINE = _any(
     r"follow (?:us|me|him|her|them|@?\w+(?: \w+)?) (?:on|at) .{0,100}",
 )
 
-# The same for phrases with the telling words in the middle; these words are searched first, which is cheap.
+# The same for phrases with the decisive words in the middle; these words are searched first, which is cheap.
 _WITHIN = _any(
     r".{0,60}(?:getty images|shutterstock|istock|unsplash|alamy)",
     r".{0,60}\bthis (?:post|article|page|blog|site|website|story) (?:may |might )?contains? .{0,40}(?:affiliate|"
@@ -528,11 +529,11 @@ _END = _any(
 
 
 def is_notice(text: str) -> bool:
-    """Whether a whole block, with clean lines, is a label, a credit, an invitation or a disclosure."""
+    """True if a whole block, with clean lines, is a label, a credit, an invitation or a disclosure."""
     if len(text) >= 420:
         return False
     low = _low(text.replace("\n", " "))
-    if _LONG_LINE.match(low) or (len(low) <= _LONGEST_LINE and _LINE.match(low)):
+    if _LONG_LINE.match(low) or (len(low) <= _MAX_LINE_LENGTH and _LINE.match(low)):
         return True
     for word in _WITHIN_WORDS:
         if word in low:
@@ -541,10 +542,10 @@ def is_notice(text: str) -> bool:
 
 
 def points_to_other_page(text: str) -> bool:
-    """Whether a block names another post to read ("Read also: ...")."""
+    """True if a block names another post to read ("Read also: ...")."""
     return len(text) < 260 and _ALSO.match(text) is not None
 
 
 def ends_the_post(text: str) -> bool:
-    """Whether a heading or label introduces other posts, the author or the comments."""
+    """True if a heading or label introduces other posts, the author or the comments."""
     return len(text) < 100 and _END.match(_low(clean_text(text))) is not None

@@ -1,4 +1,4 @@
-"""Categories and tags of a post: links in its meta lines, what the page declares, and the lists of a source hint."""
+"""Category and tag candidates: links in the meta lines, post classes, declarations, and the lists of a source hint."""
 
 from __future__ import annotations
 
@@ -125,12 +125,12 @@ def _names(page: Page, post: Post, slugs: set[str]) -> dict[tuple[Kind, str], st
 
 
 def _is_of_post(a: Element, post: Post) -> bool:
-    """Whether a link is in the post's own meta lines."""
+    """True if a link is in the post's own meta lines."""
     return post.holder is not None and not post.is_noise(a) and is_below(a, post.holder) and not post.in_body(a)
 
 
 def _fits(text: str, slug: str) -> bool:
-    """Whether a name contains all words of a slug: "Obras públicas" fits "obras"."""
+    """True if a name contains all words of a slug: "Obras públicas" fits "obras"."""
     words = set(slug.split("-"))
     return any(words <= set(s.split("-")) for s in _slugs(text))
 
@@ -181,8 +181,8 @@ _METAS = (
 _FILED_OTHERWISE = frozenset(("blogger", "ghost", "hexo", "hugo", "jekyll", "pelican", "substack"))
 """Platforms whose posts show their categories if they have any: breadcrumbs are only folders there."""
 _BREADCRUMBS = ("[itemtype*=BreadcrumbList]", ".breadcrumbs", ".breadcrumb", "#breadcrumbs")
-_MOST_STEPS = 10
-_MOST = 60
+_MAX_STEPS = 10
+_MAX_COUNT = 60
 
 
 def term_candidates(
@@ -217,7 +217,7 @@ def choose_terms(cats: list[Candidate[Terms]], tags: list[Candidate[Terms]]) -> 
 def _found(
     kind: Kind, texts: Iterable[str], source: str, locator: str, confidence: float, visible: bool = False
 ) -> Found:
-    return kind, Candidate(unique_terms(texts)[:_MOST], source, locator, confidence, visible)
+    return kind, Candidate(unique_terms(texts)[:_MAX_COUNT], source, locator, confidence, visible)
 
 
 def _of_source(lead: SourceHint | None) -> Iterator[Found]:
@@ -252,7 +252,7 @@ def _texts(page: Page, post: Post, rule: str, kind: Kind, both: bool) -> list[st
     found: list[str] = []
     prose: dict[Element, bool] = {}
     by_rel = "rel" in rule
-    for el, _ in post.select([rule], anywhere=False)[:_MOST]:
+    for el, _ in post.select([rule], anywhere=False)[:_MAX_COUNT]:
         href = el.get("href") or ""
         if href and ((both and kind_of_address(href) not in (None, kind)) or _is_foreign(page, el, href)):
             continue
@@ -312,7 +312,7 @@ def _by_rank_math(page: Page) -> bool:
 def _sections(page: Page, text: str) -> list[str]:
     """ "News,Health" are two sections; "Health, Wellness & Beauty" is one.
 
-    A text with spaces is a list if each part is a link of its own, or if the whole is no link and has no "and".
+    A text with spaces is a list if each part is a link of its own, or if the whole is not a link and has no "and".
     """
     parts = re.split(r"\s*[,;]\s+", text)
     if len(parts) == 1:
@@ -362,7 +362,7 @@ def _declared_steps(page: Page) -> list[tuple[str, str]]:
     """The names and addresses in JSON-LD's breadcrumbs."""
     steps: list[tuple[str, str]] = []
     for node in page.data.of_type("breadcrumblist")[:1]:
-        for item in page.data.resolve(node.get("itemListElement"))[:_MOST_STEPS]:
+        for item in page.data.resolve(node.get("itemListElement"))[:_MAX_STEPS]:
             if isinstance(item, dict):
                 at = item.get("item")
                 href = str(at.get("@id") or at.get("url") or "") if isinstance(at, dict) else str(at or "")
@@ -375,6 +375,6 @@ def _shown_steps(page: Page) -> list[tuple[str, str]]:
     """The texts and addresses of the links in the first breadcrumbs that have any."""
     for rule in _BREADCRUMBS:
         for el in page.index.select(rule)[:1]:
-            if steps := [(element_line(a), a.get("href") or "") for a in islice(el.iter("a"), _MOST_STEPS)]:
+            if steps := [(element_line(a), a.get("href") or "") for a in islice(el.iter("a"), _MAX_STEPS)]:
                 return steps
     return []

@@ -1,4 +1,4 @@
-"""Positions as people write them: decimal degrees (point or comma), degrees-minutes-seconds, in many languages."""
+"""Parses positions: decimal degrees and degrees-minutes-seconds in many languages, and addresses of map services."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ for _row in _BOUNDS.replace("\n", ";").split(";"):
 
 
 def is_swapped(latitude: float, longitude: float, region: str) -> bool:
-    """Whether a position is in the region's country only if its numbers are swapped. `region`: ISO 3166, "DE-BE"."""
+    """True if a position is in the region's country only if its numbers are swapped. `region`: ISO 3166, "DE-BE"."""
     bounds = BOUNDS.get(region[:2].upper()) if len(region) == 2 or region[2:3] in ("-", "_") else None
     return bounds is not None and not bounds.holds(latitude, longitude) and bounds.holds(longitude, latitude)
 
@@ -258,7 +258,7 @@ _METRES_A_DEGREE = 111_320.0
 
 @dataclass(frozen=True, slots=True)
 class MapService:
-    """How a service writes positions into addresses, surest notation first.
+    """How a service writes positions into addresses, most reliable notation first.
 
     `pairs`: two query parameters with one number each; `patterns`: searched in path, query and fragment, with True
     where the longitude comes first; `queries`: parameters with both numbers, with True likewise. `only`: a parameter
@@ -405,7 +405,7 @@ def _read(compiled: _Compiled, whole: str, query: Mapping[str, list[str]]) -> Po
 
 def _of(first: str, second: str, turned: bool) -> Position | None:
     found = parse_position(f"{second};{first}" if turned else f"{first};{second}")
-    # A service never swaps its numbers: a pair that fits only if swapped is no position.
+    # A service never swaps its numbers: a pair that fits only if swapped is not a position.
     return found if found and found.latitude == round(float(second if turned else first), 7) else None
 
 

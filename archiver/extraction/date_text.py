@@ -1,4 +1,7 @@
-"""Dates as people write them, in many languages, never more precise than written."""
+"""Parses dates: written by people in many languages, by machines, in addresses, and relative to the capture.
+
+A result is never more precise than the text.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ def civil_year(year: int) -> int:
 
 
 def is_solar(year: int) -> bool:
-    """Whether a number can be a year of the Persian solar calendar."""
+    """True if a number can be a year of the Persian solar calendar."""
     return year in _SOLAR_YEARS
 
 
@@ -515,7 +518,7 @@ _MINUTES = {"minute": 1, "hour": 60, "day": 1_440, "week": 10_080, "month": 43_8
 # "A week ago" is any of several days, possibly in two months.
 _PRECISION = {"week": "month"}
 # Letters beside a relative time ("at 14:05 Uhr", "Posted ... by Ada Byrne"); with more it is part of a sentence.
-_LONGEST, _CLOCK_LETTERS, _BESIDE = 80, 8, 40
+_MAX_LENGTH, _CLOCK_LETTERS, _BESIDE = 80, 8, 40
 _MONTH_OR_YEAR = ("month", "year")
 
 
@@ -526,7 +529,7 @@ def relative_time(text: str, captured_at: datetime) -> Moment | None:
     text has no such time; a bare "3 days" is a duration.
     """
     text = plain_date_text(text)
-    if not text or len(text) > _LONGEST:
+    if not text or len(text) > _MAX_LENGTH:
         return None
     for days, pattern in _DAYS:
         m = pattern.match(text)

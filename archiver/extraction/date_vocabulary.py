@@ -1,4 +1,4 @@
-"""The words of dates in many languages: months, labels, relative times. Tables for `datetext` and `dates`."""
+"""The words of dates in many languages: months, labels, relative times. Tables for `date_text` and `dates`."""
 
 from __future__ import annotations
 
@@ -122,7 +122,8 @@ VIETNAMESE_MONTHS = {_fold(k): v for k, v in _VIETNAMESE.items()}
 
 @lru_cache(maxsize=4_096)
 def month_number(name: str, language: str = "") -> int | None:
-    """The number of a month by its name or short name, in the page's language or any other; None if it is no month."""
+    """The number of a month by its name or short name, in the page's language or any other; None if it is not a
+    month."""
     folded = _fold(name).strip(" .")
     own = _OF_LANGUAGE.get(language[:2].lower())
     if own and folded in own:
@@ -131,7 +132,7 @@ def month_number(name: str, language: str = "") -> int | None:
 
 
 def solar_month_number(name: str) -> int | None:
-    """The number of a month of the Persian solar year by its name; None if it is no month."""
+    """The number of a month of the Persian solar year by its name; None if it is not a month."""
     return SOLAR_MONTHS.get(_fold(name))
 
 

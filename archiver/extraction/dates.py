@@ -1,4 +1,4 @@
-"""Candidates for the date of publication and for that of the last change."""
+"""Date candidates: publication and last change, from declarations, scripts, meta lines and visible dates."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _STATE_PUBLISHED = re.compile(
     re.IGNORECASE,
 )
 _CHANGED = re.compile(r"updat|modif|unpublish", re.IGNORECASE)
-_MOST_SCRIPT_BYTES, _NEAR = 300, 4_000
-_SHORTEST_SLUG = 8
+_MAX_SCRIPT_BYTES, _NEAR = 300, 4_000
+_MIN_SLUG_LENGTH = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def state_date(page: Page) -> StateDate | None:
     if len({one.moment.day for one in found.values()}) == 1:
         return next(iter(found.values()))
     slug = unquote(page.path.rstrip("/").rsplit("/", 1)[-1]).removesuffix(".html")
-    nearest = _nearest(page.text, slug, sorted(found)) if len(slug) >= _SHORTEST_SLUG else None
+    nearest = _nearest(page.text, slug, sorted(found)) if len(slug) >= _MIN_SLUG_LENGTH else None
     return replace(found[nearest], sure=False) if nearest is not None else None
 
 
@@ -73,9 +73,9 @@ def _dates(text: str) -> dict[int, StateDate]:
 
 
 def _positions(text: str, part: str) -> Iterator[int]:
-    """Where a text contains a part, at most _MOST times."""
+    """Where a text contains a part, at most _MAX_COUNT times."""
     at = text.find(part)
-    for _ in range(_MOST_SCRIPT_BYTES):
+    for _ in range(_MAX_SCRIPT_BYTES):
         if at < 0:
             return
         yield at
@@ -102,7 +102,7 @@ _PUBLISHED = (
     (("dc.date.issued", "dcterms.issued", "dcterms.created", "dc.date.created", "dcterms.date", "dc.date", "date",
       "bt:pubdate"), 0.68),
 )  # fmt: skip
-"""Names of meta elements with the date of publication, and how much they are believed."""
+"""Names of meta elements with the date of publication, and their confidence."""
 _MODIFIED = (
     "article:modified_time", "og:updated_time", "article:modified", "dcterms.modified", "dc.date.modified",
     "datemodified", "last-modified", "lastmod", "revised", "modified_time", "article.updated", "sailthru.lastmodified",
@@ -190,7 +190,7 @@ _SURE = 0.8
 
 
 def _settled(found: list[When]) -> bool:
-    """Whether a declaration and a visible line agree on one day: then the rest of the page is not searched."""
+    """True if a declaration and a visible line agree on one day: then the rest of the page is not searched."""
     days = [{c.value.day for c in found if c.visible is seen and c.confidence >= _SURE} for seen in (True, False)]
     return bool(days[0] & days[1])
 
@@ -239,7 +239,7 @@ def _add_json_ld(page: Page, out: _Found, language: str) -> None:
 
 
 def _add_other_nodes(page: Page, out: _Found) -> None:
-    """Adds the dates of nodes that are no article, for pages that declare none."""
+    """Adds the dates of nodes that are not an article, for pages that declare none."""
     dated = ((types(n), n) for n in page.data.nodes if "datePublished" in n)
     other = next(((kinds, n) for kinds, n in dated if kinds and not kinds & _NO_POSTS), None)
     if other is not None:

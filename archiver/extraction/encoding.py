@@ -1,4 +1,5 @@
-"""Decodes the bytes of a page to text, whatever encoding they declare. Never raises."""
+"""Decodes the bytes of a page to text, even if their declared encoding is wrong or missing, and repairs mojibake. Never
+raises."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from archiver.items import Evidence
 
 # Repairs text that was encoded as UTF-8 twice ("cafÃ©", "donâ€™t"), where that is certain.
 
-_MANY, _MOST = 3, 20_000
+_MANY, _MAX_COUNT = 3, 20_000
 """The certain sequences that a page must have (fewer may be a text about such errors), and the runs that are read."""
 
 
@@ -47,7 +48,7 @@ class _Reading:
         )
 
     def hits(self, text: str, beyond: set[str]) -> bool:
-        """Whether a text has a mark and `_MANY` certain sequences; `beyond`: its characters outside ASCII."""
+        """True if a text has a mark and `_MANY` certain sequences; `beyond`: its characters outside ASCII."""
         if not any(beyond.issuperset(mark) and mark in text for mark in self.marks):
             return False
         count = last = 0
@@ -116,7 +117,7 @@ def _mend(text: str, reading: _Reading) -> tuple[str, int]:
     def mend(m: re.Match[str]) -> str:
         nonlocal count, tried
         run = m[0]
-        if run.isascii() or tried >= _MOST:
+        if run.isascii() or tried >= _MAX_COUNT:
             return run
         tried += 1
         known: dict[str, str] = {}
@@ -364,7 +365,7 @@ def decode_page(body: bytes | str, content_type: str = "") -> DecodedText:
     UTF-8 and more than ASCII, whatever is declared; the Content-Type header; the document's own declaration; the
     encoding used for its language before UTF-8; a guess; else windows-1252. A declared western encoding is ignored
     if most letters are outside ASCII, since servers declare latin-1 for everything. Broken bytes become U+FFFD;
-    characters that an XML tree cannot hold are removed; UTF-8 that was plainly read as something else is repaired.
+    characters that an XML tree cannot hold are removed; UTF-8 that was clearly decoded as something else is repaired.
     """
     body = body[:MAX_BYTES]
     source = b""
@@ -435,7 +436,7 @@ def _seven_bit(body: bytes, content_type: str) -> DecodedText:
 def _damaged_utf8(body: bytes, text: str, declared: list[str]) -> DecodedText | None:
     """UTF-8 that is cut within its last character, or has a few broken bytes. `text`: what was valid, if it is cut.
 
-    A character cut by the end is no error, unless it is the only reason to assume UTF-8.
+    A character cut by the end is not an error, unless it is the only reason to assume UTF-8.
     """
     if text and (not declared or "utf-8" in declared or len(text) - len(text.encode("ascii", errors="ignore")) > 3):
         return _utf8(text)

@@ -1,4 +1,4 @@
-"""Places in a page's elements: microformats, microdata and RDFa, and maps and map links in the post."""
+"""Finds places in a page's markup: meta elements, microformats, microdata, RDFa, JSON-LD, maps and map links."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _positions(page: Page) -> list[tuple[Position, str]]:
 
 
 def _is_of_business(page: Page) -> bool:
-    """Whether OpenGraph describes a business: where Squarespace puts the site's owner, or beside an address."""
+    """True if OpenGraph describes a business: where Squarespace puts the site's owner, or beside an address."""
     data = page.data
     return page.platform.name == "squarespace" or bool(
         data.meta(*_OF_BUSINESS) or _BUSINESS_TYPES.match(data.meta_first("og:type"))
@@ -192,8 +192,8 @@ _CONTACT = re.compile(
     re.IGNORECASE,
 )
 _LOCATION = (".post-location a", ".entry-location a", ".post-geo a", ".geo-location a")
-_MOST_LINKS = 2_000
-_MOST = 50
+_MAX_LINKS = 2_000
+_MAX_COUNT = 50
 _INSIDE = 60
 """Elements of a card that are read."""
 _NAME_CLASSES = frozenset(("fn", "p-name", "org", "locality"))
@@ -242,10 +242,10 @@ def geo_microformats(page: Page, post: Post) -> Iterator[GeoTag]:
     """geo, h-geo and the formats that contain them, and the post's own adr."""
     language = page.language or ""
     for lat_class, lon_class, holders, source in _FORMATS:
-        for el in (e for name in holders for e in page.index.with_class(name)[:_MOST]):
+        for el in (e for name in holders for e in page.index.with_class(name)[:_MAX_COUNT]):
             if (place := _of_card(el, lat_class, lon_class, language)) and (role := role_of(post, el)):
                 yield make_geotag(place, _around(el), "", role, source)
-    for el in (e for name in ("adr", "h-adr", "p-adr") for e in page.index.with_class(name)[:_MOST]):
+    for el in (e for name in ("adr", "h-adr", "p-adr") for e in page.index.with_class(name)[:_MAX_COUNT]):
         if _is_in_holder(post, el) and (parts := _address(el)) and role_of(post, el) == "content":
             yield GeoTag(None, None, ", ".join(parts), "", "content", "adr")
 
@@ -307,7 +307,7 @@ def _longitude_beside(el: Element, attribute: str) -> Element | None:
 
 
 def _having(page: Page, attribute: str, *names: str) -> list[Element]:
-    return [e for n in names for e in page.index.select(f"[{attribute}~='{n}']")][:_MOST]
+    return [e for n in names for e in page.index.select(f"[{attribute}~='{n}']")][:_MAX_COUNT]
 
 
 def _name_in(el: Element) -> str:
@@ -319,7 +319,7 @@ def _name_in(el: Element) -> str:
 
 
 def _in_article(el: Element) -> bool:
-    """Whether a property's item, or one around it, is an article, or at least no business and no person."""
+    """True if a property's item, or one around it, is an article, or at least no business and no person."""
     at = item_of(el)
     outermost: Element | None = None
     while at is not None:
@@ -371,11 +371,11 @@ def geo_maps(page: Page, post: Post) -> Iterator[GeoTag]:
 def _map_links(post: Post, body: Element) -> tuple[list[GeoTag], bool]:
     """The positions of map links and frames, and whether there are more than are read."""
     found: list[GeoTag] = []
-    for el in islice(body.iter("a", "iframe", "img"), _MOST_LINKS):
+    for el in islice(body.iter("a", "iframe", "img"), _MAX_LINKS):
         href = _frame_source(el) if el.tag == "iframe" else el.get("href") or el.get("src") or ""
         if href and (p := map_link_position(href)) and not post.is_noise(el):
             found.append(make_geotag(p, "", "", "content", "map link"))
-            if len(found) >= _MOST:
+            if len(found) >= _MAX_COUNT:
                 return found, True
     return found, False
 
@@ -394,15 +394,15 @@ def _map_elements(post: Post, body: Element) -> Iterator[GeoTag]:
 
 
 def _map_scripts(body: Element) -> Iterator[GeoTag]:
-    for script in islice(body.iter("script"), _MOST):
-        for m in islice(_SCRIPT.finditer((script.text or "")[:50_000]), _MOST):
+    for script in islice(body.iter("script"), _MAX_COUNT):
+        for m in islice(_SCRIPT.finditer((script.text or "")[:50_000]), _MAX_COUNT):
             if p := parse_position(f"{m[1] or m[3]};{m[2] or m[4]}"):
                 yield make_geotag(p, "", "", "content", "map script")
 
 
 def _with_data(body: Element) -> list[Element]:
     found = _WITH_DATA(body)
-    return [e for e in found[:_MOST] if isinstance(e, Element)] if isinstance(found, list) else []
+    return [e for e in found[:_MAX_COUNT] if isinstance(e, Element)] if isinstance(found, list) else []
 
 
 def kml_links(page: Page, post: Post) -> list[str]:
@@ -410,11 +410,9 @@ def kml_links(page: Page, post: Post) -> list[str]:
     if post.body is None:
         return []
     found = [
-        page.join(a.get("href"))
-        for a in islice(post.body.iter("a"), _MOST_LINKS)
-        if _TRACKS.search(a.get("href") or "")
+        page.join(a.get("href")) for a in islice(post.body.iter("a"), _MAX_LINKS) if _TRACKS.search(a.get("href") or "")
     ]
-    return list(dict.fromkeys(u for u in found if u))[:_MOST]
+    return list(dict.fromkeys(u for u in found if u))[:_MAX_COUNT]
 
 
 # Places in JSON-LD: what an article is about, where it was written, and where its publisher is.
@@ -436,8 +434,8 @@ _ADDRESSES = ("location", "homeLocation", "workLocation", "areaServed")
 _PLACES = re.compile(r"(?:place|landmark|attraction|landform|city|country|park|beach|museum|mountain|river|lake)", re.I)
 _SHAPES = ("box", "polygon", "line", "circle")
 _NO_PLACES = frozenset(("geocoordinates", "geoshape", "person"))
-_MOST_NODES = 300
-_MOST_BESIDE = 5
+_MAX_NODES = 300
+_MAX_BESIDE = 5
 """More organisations with positions are those of a directory, not the publisher."""
 
 
@@ -472,14 +470,14 @@ def _organisations(page: Page, article: Node | None) -> list[tuple[Node, set[str
     """The other nodes with a position, and their types; none if there are as many as in a directory."""
     found = [
         (other, kinds)
-        for other in page.data.nodes[:_MOST_NODES]
+        for other in page.data.nodes[:_MAX_NODES]
         if other is not article and "geo" in other and (kinds := types(other)) and not kinds & _NO_PLACES
     ]
-    return found if len(found) <= _MOST_BESIDE else []
+    return found if len(found) <= _MAX_BESIDE else []
 
 
 def _is_subject(page: Page, node: Node, kinds: set[str]) -> bool:
-    """Whether a page that declares no article is about a place: its title names the place, which is not the site."""
+    """True if a page that declares no article is about a place: its title names the place, which is not the site."""
     names = {fold_text(n) for n in page.data.texts(node, "name")} - {""}
     title = fold_text(page.head_title)
     return (

@@ -1,4 +1,4 @@
-"""The places that a page gives for its post, in every notation, each place once."""
+"""Collects the geo-tags of a post from all notations, each place once, and finds the place of a site's publisher."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _CLASSES = (
 _JSON = ('"geo"', "latitude", "map", "contentlocation", "spatial", "locationcreated", "dateline", '"location"')
 _DATA = ("-lat", "data-coord", "data-center", "data-geo")
 _SCRIPT = re.compile(r"L\.(?:marker|circle)|setView|[lL]atLng|mapCenter|\blat\b")
-_MOST_LINKS = 2_000
+_MAX_LINKS = 2_000
 
 
 def may_have_geotags(page: Page, body: Element | None) -> bool:
@@ -81,7 +81,7 @@ def _json_ld(page: Page) -> str:
 
 def _in_text(page: Page, body: Element) -> bool:
     """Map links, frames, elements with positions and scripts in the text."""
-    links = [el.get("href") or el.get("src") or "" for el in islice(body.iter("a", "img"), _MOST_LINKS)]
+    links = [el.get("href") or el.get("src") or "" for el in islice(body.iter("a", "img"), _MAX_LINKS)]
     return (
         _has(SIGNS, "\n" + "\n".join(links))
         or next(body.iter("iframe"), None) is not None
@@ -93,7 +93,7 @@ def _in_text(page: Page, body: Element) -> bool:
 # The places of a site: a place on most of its posts is the publisher's, not the posts'.
 
 PlaceKey = tuple[float, float] | str
-_FEWEST_POSTS = 5
+_MIN_POSTS = 5
 _SHARE = 0.6
 _OF_POST = frozenset(("content", "dateline"))
 
@@ -128,7 +128,7 @@ def publisher_places(pages: Iterable[tuple[GeoTag, ...]], posts: int) -> frozens
     counts: Counter[PlaceKey] = Counter()
     for tags in pages:
         counts.update({key for t in tags if t.role in _OF_POST and (key := place_key(t))})
-    return frozenset(key for key, n in counts.items() if n >= _FEWEST_POSTS and n >= _SHARE * posts)
+    return frozenset(key for key, n in counts.items() if n >= _MIN_POSTS and n >= _SHARE * posts)
 
 
 def with_publisher_role(tags: tuple[GeoTag, ...], places: frozenset[PlaceKey]) -> tuple[GeoTag, ...]:
@@ -137,7 +137,7 @@ def with_publisher_role(tags: tuple[GeoTag, ...], places: frozenset[PlaceKey]) -
 
 
 _NEAR = 0.0005
-_MOST = 100
+_MAX_COUNT = 100
 _DECLARED = frozenset(("geo.position", "ICBM", "og:latitude", "place:location:latitude", "geo_latitude"))
 _SAMPLES = frozenset(
     (
@@ -176,7 +176,7 @@ def _gathered(page: Page, post: Post, lead: SourceHint | None, dateline: str) ->
         *geo_maps(page, post),
         GeoTag(None, None, dateline, role="dateline", source="dateline"),
     ]
-    return merge_geotags([*found[:_MOST], *found[_MOST:][-1:]])
+    return merge_geotags([*found[:_MAX_COUNT], *found[_MAX_COUNT:][-1:]])
 
 
 def geotag_evidence(page: Page, post: Post, tags: tuple[GeoTag, ...]) -> list[Evidence]:
@@ -232,7 +232,7 @@ def _named_position(tags: list[GeoTag]) -> tuple[GeoTag, ...]:
 
 
 def _meant(tag: GeoTag) -> bool:
-    """Whether somebody chose this position: it is no example, not twice the same number, and no corner of the map."""
+    """True if somebody chose this position: it is not an example, the same number twice, or a corner of the map."""
     lat, lon = tag.latitude, tag.longitude
     if lat is None or lon is None:
         return bool(tag.placename)

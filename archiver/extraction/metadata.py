@@ -1,4 +1,4 @@
-"""What a page declares, read once: JSON-LD, meta elements (OpenGraph, Dublin Core, ...), microdata, RDFa."""
+"""Reads what a page declares about itself: JSON-LD, meta elements (OpenGraph, Dublin Core, ...), microdata, RDFa."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from lxml.etree import _Element as Element
 from archiver.extraction.text import clean_text, element_line
 from archiver.platforms.selectors import Index
 
-# JSON-LD as pages contain it: mostly well formed, else repaired if the meaning is plain, else left out.
+# JSON-LD. Most of it is well formed; the rest is repaired if its meaning is clear, else left out.
 
 Node = dict[str, Any]
-MOST_NODES = 4_000
-_MOST_SCRIPT, _MOST_MENDED, _MOST_DEPTH = 2_000_000, 300_000, 200
+MAX_NODES = 4_000
+_MAX_SCRIPT, _MAX_REPAIRED, _MAX_DEPTH = 2_000_000, 300_000, 200
 _BEFORE = re.compile(r"(?:\s|\ufeff|<!--|//\s?<!\[CDATA\[|/\*\s?<!\[CDATA\[\s?\*/|<!\[CDATA\[)*+")
 _AFTER = re.compile(r"(?:\s|;|//\s?-->|-->|//\s?\]\]>|/\*\s?\]\]>\s?\*/|\]\]>)+$")
-# Surrogates without their other half, which no text can contain.
+# Surrogates without their other half, which are not valid in text.
 _HALF = re.compile(r"(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 
@@ -31,11 +31,11 @@ class Scripts:
     """Reads one page's scripts in order; the limit for broken ones applies to all of them together."""
 
     def __init__(self) -> None:
-        self.room, self.broken = MOST_NODES, _MOST_MENDED
+        self.room, self.broken = MAX_NODES, _MAX_REPAIRED
 
     def nodes(self, raw: str) -> list[Node]:
         """The nodes of a script, flattened (@graph, lists, nested values), in document order."""
-        if self.room <= 0 or len(raw) > _MOST_SCRIPT:
+        if self.room <= 0 or len(raw) > _MAX_SCRIPT:
             return []
         found = [node for value in self._values(raw) for node in flatten_nodes(value, self.room)][: self.room]
         self.room -= len(found)
@@ -70,6 +70,7 @@ class Scripts:
 
 
 def flatten_nodes(value: Any, room: int) -> Iterator[Node]:
+    """All objects in a JSON value, at most `room`, in document order."""
     stack = [value]
     while stack and room > 0:
         at = stack.pop()
@@ -81,11 +82,11 @@ def flatten_nodes(value: Any, room: int) -> Iterator[Node]:
             stack.extend(reversed(at))
 
 
-# A quotation mark ends a string only if JSON continues after it; others are in the text and were not escaped.
-_GOES_ON = r"""\s*+(?:[:}\]]|/[/*]|,\s*+(?:["'{\[\d}\],/-]|true|false|null)|$)"""
+# A quotation mark ends a string only if JSON continues after it; others belong to the text and were not escaped.
+_CONTINUES = r"""\s*+(?:[:}\]]|/[/*]|,\s*+(?:["'{\[\d}\],/-]|true|false|null)|$)"""
 _TOKEN = re.compile(
-    rf'"(?P<double>(?:[^"\\]++|\\.|"(?!{_GOES_ON}))*+)"?|'
-    rf"'(?P<single>(?:[^'\\]++|\\.|'(?!{_GOES_ON}))*+)'?|"
+    rf'"(?P<double>(?:[^"\\]++|\\.|"(?!{_CONTINUES}))*+)"?|'
+    rf"'(?P<single>(?:[^'\\]++|\\.|'(?!{_CONTINUES}))*+)'?|"
     r"/\*(?:[^*]++|\*(?!/))*+(?:\*/)?|//[^\n]*+|"
     r"(?P<mark>[{}\[\]:,])|"
     r"(?P<word>[^\s\"'{}\[\]:,/]++)|\s++|.",
@@ -98,14 +99,14 @@ _CLOSING = {"{": "}", "[": "]"}
 
 
 class _Writer:
-    """Writes the tokens it is given as well-formed JSON, one text for each top-level value."""
+    """Writes tokens as well-formed JSON, one text for each top-level value."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
         self._out: list[str] = []
         self._open: list[str] = []
         self._last = ""  # "", "value", "key", ":", ","
-        self.lost = False
+        self.too_deep = False
 
     def value(self, text: str) -> None:
         """A value in JSON notation; in an object that expects a key, the key."""
@@ -127,7 +128,7 @@ class _Writer:
             self._out.append(",")
         if self._open and self._open[-1] == "{" and self._last != ":":
             self._out.append(":" if self._last == "key" else '"":')
-        self.lost = len(self._open) >= _MOST_DEPTH
+        self.too_deep = len(self._open) >= _MAX_DEPTH
         self._open.append(mark)
         self._out.append(mark)
         self._last = ""
@@ -153,7 +154,8 @@ class _Writer:
             self._last = ""
 
     def comma(self) -> None:
-        """A comma is written with the value that follows, so a trailing one is dropped."""
+        """Completes a key that has no value. The comma itself is written with the next value, so that a trailing one is
+        dropped."""
         if self._last == "key":
             self._out.append(":null")
         elif self._last == ":":
@@ -175,28 +177,28 @@ class _Writer:
 def repair_json(raw: str) -> list[str]:
     """JSON texts made from a broken one: extra or missing commas, comments, control characters, unescaped or single
     quotation marks, bare keys, several values in a row, a missing end."""
-    to = _Writer()
+    writer = _Writer()
     for m in _TOKEN.finditer(raw):
         kind = m.lastgroup
         if kind in ("double", "single"):
-            to.value(_quoted(m[kind]))
+            writer.value(_quoted(m[kind]))
         elif kind == "word":
-            to.value(_word(m[0]))
+            writer.value(_word(m[0]))
         elif kind == "mark":
             mark = m[0]
             if mark in "{[":
-                to.open(mark)
-                if to.lost:
+                writer.open(mark)
+                if writer.too_deep:
                     break
             elif mark in "}]":
-                to.close(mark)
+                writer.close(mark)
             elif mark == ",":
-                to.comma()
+                writer.comma()
             else:
-                to.colon()
-        if len(to.texts) >= 50:
+                writer.colon()
+        if len(writer.texts) >= 50:
             break
-    return to.finish()
+    return writer.finish()
 
 
 def _word(word: str) -> str:
@@ -215,12 +217,12 @@ def _quoted(text: str) -> str:
     return '"' + _IN_STRING.sub(fix, text) + '"'
 
 
-# Microdata (HTML, section 5) and RDFa Lite as nodes of the same form as JSON-LD's: {"@type": ..., "headline": ...}.
+# Microdata (HTML, section 5) and RDFa Lite, as nodes of the same form as those of JSON-LD.
 
-_MOST = 3_000
+_MAX_ITEMS = 3_000
 _ADDRESSES = frozenset({"url", "image", "thumbnailUrl", "contentUrl", "mainEntityOfPage", "sameAs", "logo", "@id"})
 _LONG = frozenset({"articleBody", "text", "reviewBody", "commentText"})
-# Terms of older vocabularies, used by Drupal 7 and Dublin Core sites, and those of schema.org with that meaning.
+# Terms of older vocabularies, used by Drupal 7 and Dublin Core sites, and the terms of schema.org with that meaning.
 _SAME = {
     "sioc:Item": "Article",
     "sioc:Post": "Article",
@@ -249,7 +251,7 @@ _SAME = {
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedItem:
-    """A thing that the markup describes. `element` contains it; `top`: it is not a property of another thing."""
+    """An item that the markup describes. `element` contains it; `top`: it is not a property of another item."""
 
     node: Node
     element: Element
@@ -258,18 +260,18 @@ class EmbeddedItem:
 
 def microdata(index: Index) -> list[EmbeddedItem]:
     """The items of a page that have a type, in document order."""
-    scopes = [e for e in index.select("[itemtype]") if e.get("itemscope") is not None][:_MOST]
+    scopes = [e for e in index.select("[itemtype]") if e.get("itemscope") is not None][:_MAX_ITEMS]
     if not scopes:
         return []
-    wanted = {ref: e for e in scopes for ref in (e.get("itemref") or "").split()[:20]}
+    refs = {ref: e for e in scopes for ref in (e.get("itemref") or "").split()[:20]}
     properties = index.select("[itemprop]")
-    referred = {e: wanted[ident] for e in (properties if wanted else ()) if (ident := e.get("id") or "") in wanted}
+    referred = {e: refs[ident] for e in (properties if refs else ()) if (ident := e.get("id") or "") in refs}
     return _Reader(_MICRODATA, scopes, referred).items(properties)
 
 
 def rdfa(index: Index) -> list[EmbeddedItem]:
-    """The things of a page that have a `typeof`, in document order, in schema.org's terms."""
-    scopes = index.select("[typeof]")[:_MOST]
+    """The items of a page that have a `typeof`, in document order, in the terms of schema.org."""
+    scopes = index.select("[typeof]")[:_MAX_ITEMS]
     if not scopes:
         return []
     related = [e for e in index.select("[rel]") if ":" in (e.get("rel") or "")]
@@ -283,7 +285,7 @@ def _property_word(word: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Syntax:
-    """How a markup language is written: what begins a thing, and the names of properties and types."""
+    """How a markup language is written: what begins an item, and the names of properties and types."""
 
     is_scope: Callable[[Element], bool]
     names: Callable[[Element], list[str]]
@@ -303,7 +305,7 @@ _RDFA = _Syntax(
 
 
 class _Reader:
-    """Collects the things of a page and their properties. `referred`: the things that elements are assigned to by
+    """Collects the items of a page and their properties. `referred`: the items that elements are assigned to by
     itemref."""
 
     def __init__(self, syntax: _Syntax, scopes: list[Element], referred: dict[Element, Element]) -> None:
@@ -319,7 +321,7 @@ class _Reader:
 
     def items(self, properties: list[Element]) -> list[EmbeddedItem]:
         owned: set[Element] = set()
-        for el in properties[:_MOST]:
+        for el in properties[:_MAX_ITEMS]:
             owner = self.referred.get(el)
             if owner is None:
                 owner = _owner(el, self.syntax.is_scope, self._owners)
@@ -332,25 +334,25 @@ class _Reader:
         return [EmbeddedItem(node, el, el not in owned) for el, node in self.nodes.items()]
 
     def _add_relations(self, el: Element, node: Node) -> None:
-        """Adds RDFa's relations: the thing is the element itself or inside it."""
+        """Adds RDFa's relations. The related item is the element itself or inside it."""
         for word in (el.get("rel") or "").split():
-            if word in _SAME and (thing := next((self.nodes[e] for e in el.iter("*") if e in self.nodes), None)):
-                node.setdefault(_SAME[word], []).append(thing)
+            if word in _SAME and (item := next((self.nodes[e] for e in el.iter("*") if e in self.nodes), None)):
+                node.setdefault(_SAME[word], []).append(item)
 
     def _add_values(self, el: Element, node: Node) -> None:
-        thing = self.nodes.get(el)
+        item = self.nodes.get(el)
         for name in dict.fromkeys(self.syntax.names(el)):
             if ":" in name or name in _LONG:
                 continue
-            if name == "name" and thing is not None:
-                # In RDFa 1.0, which Drupal 7 writes, this is the name of the thing on the element itself.
-                thing.setdefault(name, []).append(_value(el, name))
-            elif given := thing or _value(el, name):
+            if name == "name" and item is not None:
+                # In RDFa 1.0, which Drupal 7 writes, this is the name of the item on the element itself.
+                item.setdefault(name, []).append(_value(el, name))
+            elif given := item or _value(el, name):
                 node.setdefault(name, []).append(given)
 
 
 def _owner(el: Element, is_scope: Callable[[Element], bool], known: dict[Element, Element | None]) -> Element | None:
-    """The nearest thing above an element."""
+    """The nearest item above an element."""
     seen: list[Element] = []
     at = el.getparent()
     while at is not None and at not in known and not is_scope(at):
@@ -371,6 +373,8 @@ def _value(el: Element, name: str) -> str:
         return clean_text(moment[:100])
     return element_line(el)[:2_000] or clean_text(el.get("href") or el.get("src"))
 
+
+# All declarations of a page.
 
 ARTICLE_TYPES = frozenset(
     {
@@ -393,8 +397,8 @@ ARTICLE_TYPES = frozenset(
         "medicalscholarlyarticle",
     }
 )
-_TELLING = ("headline", "datePublished", "author", "name", "articleBody")
-_MOST_META, _MOST_OF_ONE, _MOST_CONTENT = 4_000, 100, 20_000
+_DESCRIPTIVE = ("headline", "datePublished", "author", "name", "articleBody")
+_MAX_META, _MAX_PER_NAME, _MAX_CONTENT = 4_000, 100, 20_000
 _DUBLIN = {"dc": "dc", "dcterms": "dcterms", "dct": "dcterms"}
 # Keys of <meta name="parsely-page">, a JSON object, and the meta elements with the same meaning.
 _PARSELY = {
@@ -410,7 +414,7 @@ _PARSELY = {
 
 
 def json_ld(index: Index) -> list[Node]:
-    """All JSON-LD nodes of a page, flattened, in document order. Broken JSON is repaired or left out."""
+    """All JSON-LD nodes of a page, flattened, in document order. Broken JSON is repaired if possible, else left out."""
     scripts = Scripts()
     nodes: list[Node] = []
     for script in index.tag("script"):
@@ -437,7 +441,7 @@ class DeclaredArticle:
 
 
 class PageMetadata:
-    """What one page declares. All texts are cleaned; the order is the page's own."""
+    """All declarations of one page, with cleaned texts, in the order of the page."""
 
     def __init__(self, index: Index) -> None:
         self.index = index
@@ -450,8 +454,8 @@ class PageMetadata:
         self._article: dict[frozenset[str], Node | None] = {}
         self._declared: dict[frozenset[str], list[DeclaredArticle]] = {}
         self._meta: dict[str, list[str]] = {}
-        for el in index.tag("meta")[:_MOST_META]:
-            if content := clean_text((el.get("content") or "")[:_MOST_CONTENT]):
+        for el in index.tag("meta")[:_MAX_META]:
+            if content := clean_text((el.get("content") or "")[:_MAX_CONTENT]):
                 given = " ".join(filter(None, (el.get("name"), el.get("property"), el.get("http-equiv"))))
                 for key in dict.fromkeys(_keys(given)):
                     self._add(key, content)
@@ -460,7 +464,7 @@ class PageMetadata:
 
     def _add(self, key: str, content: str) -> None:
         values = self._meta.setdefault(key, [])
-        if len(values) < _MOST_OF_ONE:
+        if len(values) < _MAX_PER_NAME:
             values.append(content)
 
     def _parsely(self, text: str) -> None:
@@ -472,7 +476,7 @@ class PageMetadata:
                         self._add(key, content)
 
     def meta(self, *names: str) -> list[str]:
-        """The contents of all meta elements of these names (lower case), in the order of the names."""
+        """The contents of all meta elements with these names (lower case), in the order of the names."""
         return [v for n in names for v in self._meta.get(n, ())]
 
     def meta_first(self, *names: str) -> str:
@@ -495,7 +499,7 @@ class PageMetadata:
         return out
 
     def texts(self, node: Node | None, *names: str) -> list[str]:
-        """The texts of some properties; of an object its name, headline or value."""
+        """The texts of these properties; if a value is an object, its name, headline or value."""
         found: list[str] = []
         for name in names:
             for value in self.resolve((node or {}).get(name)):
@@ -523,11 +527,11 @@ class PageMetadata:
 
     @cached_property
     def things(self) -> list[EmbeddedItem]:
-        """What RDFa describes, in document order."""
+        """The typed RDFa items, in document order."""
         return rdfa(self.index)
 
     def articles(self) -> list[Node]:
-        """JSON-LD nodes that describe an article and are not mere references."""
+        """The JSON-LD nodes that describe an article; mere references are left out."""
         return self._articles
 
     @cached_property
@@ -535,18 +539,17 @@ class PageMetadata:
         return _articles(self.nodes)
 
     def article(self, urls: set[str]) -> Node | None:
-        """The JSON-LD node of the page's own article: the one with one of its addresses, else the first complete one
-        of at most three."""
+        """The JSON-LD node of the page's own article: the one with an address of the page, else the first complete one
+        if there are at most three."""
         key = frozenset(urls)
         if key not in self._article:
             self._article[key] = self._own(self.articles(), urls)
         return self._article[key]
 
     def declared(self, urls: set[str]) -> list[DeclaredArticle]:
-        """The page's own article as each kind of markup describes it, surest first; properties have the same names.
+        """The page's own article as each kind of markup describes it, most reliable first; property names are the same.
 
-        An item of microdata or RDFa counts if it is the only one or has one of the page's addresses; others are
-        teasers.
+        An item of microdata or RDFa counts if it is the only one or has an address of the page; others are teasers.
         """
         key = frozenset(urls)
         if key in self._declared:
@@ -583,7 +586,7 @@ class PageMetadata:
         return own[0] if own and len(own) <= 3 else None
 
     def names_of_site(self) -> list[str]:
-        """The names that the page gives its site, surest first."""
+        """The names that the page gives its site, most reliable first."""
         out = self.meta("og:site_name", "application-name", "apple-mobile-web-app-title", "al:ios:app_name")
         for node in self.of_type("website"):
             out += self.texts(node, "name", "alternateName")
@@ -595,25 +598,25 @@ class PageMetadata:
 
 
 def _keys(given: str) -> Iterable[str]:
-    """The names of a meta element in lower case; Dublin Core's always with a dot, however they are written."""
+    """The names of a meta element in lower case; those of Dublin Core always with a dot instead of a colon."""
     for key in given.lower().split():
         prefix, colon, word = key.partition(":")
         yield f"{_DUBLIN[prefix]}.{word}" if colon and prefix in _DUBLIN else key
 
 
 def _articles(nodes: Iterable[Node]) -> list[Node]:
-    return [n for n in nodes if types(n) & ARTICLE_TYPES and any(k in n for k in _TELLING)]
+    return [n for n in nodes if types(n) & ARTICLE_TYPES and any(k in n for k in _DESCRIPTIVE)]
 
 
 def _text(value: Any) -> str:
-    """A text, or the first one of a list."""
+    """The value if it is a text, the first text if it is a list, else ""."""
     if isinstance(value, list):
         value = next((v for v in value if isinstance(v, str)), "")
     return value if isinstance(value, str) else ""
 
 
 def item_of(el: Element) -> Element | None:
-    """The microdata item a property belongs to: the nearest itemscope above it (HTML, section 5.2.5)."""
+    """The microdata item that a property belongs to: the nearest itemscope above it (HTML, section 5.2.5)."""
     at = el.getparent()
     while at is not None and at.get("itemscope") is None:
         at = at.getparent()

@@ -1,4 +1,4 @@
-"""A page decoded and parsed once: what every field module works on."""
+"""A decoded and parsed page, which all modules of extraction read, and the limits on how much of one is parsed."""
 
 from __future__ import annotations
 
@@ -21,21 +21,22 @@ from archiver.platforms.platform_table import Platform, detect
 from archiver.platforms.selectors import Found, Index
 from archiver.urls import folder_path, normalize
 
-# Limits on how much of a page is read. Pages built to be slow, or badly broken, keep their beginning.
+# Limits. Of a page that is built to be slow, or badly broken, only the beginning is kept.
 
 LARGE = 400_000
-"""Characters of source from which a page is checked; in a smaller one no part can be too large."""
-MOST_TAGS = 40_000
-MOST_DEPTH = 120
-"""Levels of elements. Deeper text belongs to the last level, since rules ask elements for all their ancestors."""
-MOST_TEXT = 1_500_000
-MOST_RUN = 300_000
+"""Characters of source from which on a tree is checked; in a smaller one no part can be too large."""
+MAX_TAGS = 40_000
+MAX_DEPTH = 120
+"""Levels of elements. Deeper text becomes part of the last level, since selectors walk through all ancestors."""
+MAX_TEXT = 1_500_000
+"""Characters of all text nodes together."""
+MAX_RUN = 300_000
 """Characters of one text node."""
-MOST_ATTRIBUTES = 500
-MOST_VALUE = 20_000
+MAX_ATTRIBUTES = 500
+MAX_VALUE = 20_000
 """Characters of an attribute. Longer ones are data (an image, a program's state), not a class or a name."""
-MOST_CLASSES, FEW = 500_000, 60
-"""Characters of all class attributes together; after that each one is cut to this."""
+MAX_CLASSES, CUT_CLASS = 500_000, 60
+"""Characters of all class attributes together; after that, each one is cut to the second number."""
 
 _UNREAD = frozenset({"script", "style"})
 _QUOTED = """(?:"[^"]*+"|'[^']*+')"""
@@ -51,7 +52,7 @@ _ORDINARY = re.compile(
     rf"""(?:[^<]++|<(?:{_COMMENT}|(?=[sStTxXiInN])(?:{_RAW})|/?[a-zA-Z]{_INSIDE}|(?!/?[a-zA-Z])))*+"""
 )
 _ATTRIBUTE = rf"""[\s/]*+[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:{_QUOTED}|[^\s>"'][^\s>]*+)?)?"""
-# The same tags, slowly: with the attributes as a browser reads them.
+# The same tags, with attributes split as a browser does; slower.
 _TAG = re.compile(
     rf"""<!--(?:-?>|.*?--!?>|.*+)|<(?:(?P<raw>{"|".join(_RAW_NAMES)})\b|/?[a-zA-Z][^\s/>]*+)(?P<all>(?:{_ATTRIBUTE})*+)"""
     r"""(?P<after>(?(raw)[\s/]*+>(?:.*?</(?P=raw)|.*+)|))""",
@@ -67,25 +68,25 @@ def cut_source(text: str) -> str:
     """
     if (ordinary := _ORDINARY.match(text)) is None or ordinary.end() < len(text):
         text = _TAG.sub(_short, text)
-    if len(text) < MOST_TAGS * 2 or text.count("<") <= MOST_TAGS:
+    if len(text) < MAX_TAGS * 2 or text.count("<") <= MAX_TAGS:
         return text
     at = -1
-    for _ in range(MOST_TAGS):
+    for _ in range(MAX_TAGS):
         at = text.find("<", at + 1)
     return text[:at]
 
 
 def _short(tag: re.Match[str]) -> str:
     given = tag["all"] or ""
-    if len(given) < MOST_ATTRIBUTES * 2:
+    if len(given) < MAX_ATTRIBUTES * 2:
         return tag[0]
-    found = list(islice(_ONE.finditer(given), MOST_ATTRIBUTES + 1))
-    if len(found) <= MOST_ATTRIBUTES:
+    found = list(islice(_ONE.finditer(given), MAX_ATTRIBUTES + 1))
+    if len(found) <= MAX_ATTRIBUTES:
         return tag[0]
     return tag[0][: tag.start("all") - tag.start()] + given[: found[-1].start()] + tag["after"]
 
 
-_TOO_DEEP = etree.XPath("/*" * MOST_DEPTH)
+_TOO_DEEP = etree.XPath("/*" * MAX_DEPTH)
 
 
 def flatten(root: Element) -> None:
@@ -97,22 +98,22 @@ def flatten(root: Element) -> None:
         el.text = _fit(text)
 
 
-_LONG_VALUES = etree.XPath(f"//*[@*[string-length() > {MOST_VALUE}]]")
+_LONG_VALUES = etree.XPath(f"//*[@*[string-length() > {MAX_VALUE}]]")
 
 
 def bound_page(root: Element, size: int) -> None:
     """Cuts what is too long or too many in a large page's tree, in place. `size`: characters of its source."""
-    few = size <= min(MOST_CLASSES, MOST_TEXT)  # only one value or one text can be too long
+    few = size <= min(MAX_CLASSES, MAX_TEXT)  # only one value or one text can be too long
     some: Iterable[Element] = _LONG_VALUES(root) if few else root.iter("*")  # type: ignore[assignment]
-    classes = MOST_CLASSES
+    classes = MAX_CLASSES
     for el in some:
         for name, value in el.attrib.items():
-            most = FEW if name == "class" and classes <= 0 else MOST_VALUE
+            most = CUT_CLASS if name == "class" and classes <= 0 else MAX_VALUE
             if len(value) > most:
                 el.set(name, _fit(value[:most]))
             if name == "class":
                 classes -= min(len(value), most)
-    room = MOST_TEXT
+    room = MAX_TEXT
     for el in root.iter("*"):
         if (text := el.text) and el.tag not in _UNREAD:
             room = _cut(el, "text", text, room)
@@ -121,19 +122,21 @@ def bound_page(root: Element, size: int) -> None:
 
 
 def _cut(el: Element, where: str, value: str, room: int) -> int:
-    most = max(min(room, MOST_RUN), 0)
+    most = max(min(room, MAX_RUN), 0)
     if len(value) > most:
         setattr(el, where, _fit(value[:most]))
     return room - min(len(value), most)
 
 
 def _fit(text: str | bytes) -> str:
-    """Removes characters that only entities can bring into a tree, and that may not be written to one."""
+    """Removes characters that entities can bring into a tree but that lxml does not accept."""
     return UNFIT.sub("", str(text))
 
 
-# Top-level domains of two letters that sites anywhere take, and that of the country with the month first.
-_COUNTRIES_OF_ANYBODY = frozenset(("us", "io", "co", "ai", "tv", "me", "cc", "ly", "to", "gg", "fm", "so", "sh", "la"))
+# The page.
+
+# Two-letter top-level domains that sites anywhere use, and that of the country that writes the month first.
+_GENERIC_COUNTRY_CODES = frozenset(("us", "io", "co", "ai", "tv", "me", "cc", "ly", "to", "gg", "fm", "so", "sh", "la"))
 _NUMBERS = re.compile(r"(?<![\d/-])(\d{1,2})[/-](\d{1,2})[/-](?:19|20)\d{2}(?![\d/-])")
 _LANG = ("lang", "{http://www.w3.org/XML/1998/namespace}lang", "xml:lang")
 _LANGUAGE_METAS = ("og:locale", "content-language", "language", "dc.language")
@@ -143,9 +146,9 @@ _EMPTY = "<html><head></head><body></body></html>"
 class Page:
     """One page. `root` is its <html> element, `text` its source decoded, `url` the address it was read at.
 
-    `captured_at` (aware) is when it was fetched, None where that is not known: what "3 hours ago" is counted from.
+    `captured_at` (aware) is when it was fetched, None if unknown; "3 hours ago" is counted back from it.
 
-    All attributes are computed at most once and never changed.
+    Each attribute is computed at most once and never changes.
     """
 
     def __init__(self, root: Element, decoded: DecodedText, url: str, captured_at: datetime | None = None) -> None:
@@ -158,20 +161,22 @@ class Page:
 
     @property
     def selector(self) -> Selector:
-        """The page as parsel has it, as `response.selector` is in Scrapy."""
+        """parsel's selector of the page, like `response.selector` in Scrapy."""
         return self.index.selector
 
     def css(self, query: str) -> SelectorList[Selector]:
-        """What a CSS selector means here, as `response.css()` in `scrapy shell`."""
+        """Like `response.css()` in `scrapy shell`."""
         return self.selector.css(query)
 
     def xpath(self, query: str) -> SelectorList[Selector]:
-        """What an XPath means here, as `response.xpath()` in `scrapy shell`."""
+        """Like `response.xpath()` in `scrapy shell`."""
         return self.selector.xpath(query)
 
     def ask(self, selector: str) -> list[Found]:
-        """What parsel answers to a selector of the site's rules, in either language. Raises BadRules for an XPath that
-        fails only where it meets a node, as `//p[count('x')]` does."""
+        """What parsel finds for a CSS or XPath selector of the site's rules.
+
+        Raises BadRules for an XPath that fails only when it meets a node, such as `//p[count('x')]`.
+        """
         try:
             return self.index.by_parsel(selector)
         except ValueError as error:
@@ -186,12 +191,12 @@ class Page:
         return detect(self.index, self.data.meta_first("generator"))
 
     def assume(self, platform: Platform) -> None:
-        """Take the platform as known, where the site's learned rules tell it."""
+        """Sets the platform, if the site's rules name it, unless it was detected before."""
         self.__dict__.setdefault("platform", platform)
 
     @cached_property
     def body_classes(self) -> tuple[str, ...]:
-        """Classes of <body> and <html>: where platforms say what kind of page it is."""
+        """Classes of <body> and <html>, in which platforms name the kind of page."""
         found = [e.get("class") or "" for tag in ("body", "html") for e in self.index.tag(tag)[:1]]
         return tuple(" ".join(found).split())
 
@@ -209,12 +214,12 @@ class Page:
             return ""
 
     def join(self, href: str | None) -> str:
-        """An address of the page made absolute, "" where it is none."""
+        """An address on the page made absolute and normal; "" if it is not valid."""
         return (normalize(href, self.base) or "") if href else ""
 
     @cached_property
     def canonical(self) -> str:
-        """The address the page declares as its own: rel=canonical, else og:url; "" where none."""
+        """The address that the page declares as its own: rel=canonical, else og:url; "" if none."""
         for el in self.index.select("link[rel~=canonical]"):
             if url := self.join(el.get("href")):
                 return url
@@ -222,7 +227,7 @@ class Page:
 
     @cached_property
     def addresses(self) -> set[str]:
-        """The page's addresses without fragment and final slash, for recognising it in its own declarations."""
+        """The page's addresses without fragment and final slash, to recognise the page in its own declarations."""
         return {
             u.partition("#")[0].rstrip("/")
             for u in (self.url, self.canonical, self.join(self.data.meta_first("og:url")))
@@ -231,7 +236,7 @@ class Page:
 
     @cached_property
     def hosts(self) -> tuple[str, str, tuple[str, ...]]:
-        """The page's host and that of its canonical address, without "www."; how addresses there begin."""
+        """The page's host and that of its canonical address, without "www.", and all beginnings of addresses there."""
         own, canonical = (_host(url).removeprefix("www.") for url in (self.url, self.canonical or self.url))
         beginnings = (
             f"{scheme}//{www}{host}/"
@@ -244,12 +249,12 @@ class Page:
 
     @cached_property
     def path(self) -> str:
-        """The address's path; a folder's index file stands for the folder."""
+        """The path of the page's address; the index file of a folder is replaced by the folder."""
         return folder_path(urlsplit(self.url).path or "/")
 
     @cached_property
     def text_length(self) -> int:
-        """Characters of text in the body, scripts and styles aside."""
+        """Characters of text in the body, without scripts and styles."""
         silent = 0
         for el in chain.from_iterable(map(self.index.tag, ("script", "style", "noscript", "template"))):
             silent += len((el.text or "").strip()) + len((el.tail or "").strip())
@@ -265,12 +270,12 @@ class Page:
 
     @property
     def language(self) -> str | None:
-        """BCP 47 tag as declared: <html lang>, og:locale, content-language, inLanguage; None where nothing is."""
-        return self.language_told[0]
+        """The declared BCP 47 tag: <html lang>, og:locale, content-language, inLanguage; None if there is none."""
+        return self.declared_language[0]
 
     @cached_property
-    def language_told(self) -> tuple[str | None, str, str]:
-        """The language, the source that declares it and where; (None, "", "") where nothing does."""
+    def declared_language(self) -> tuple[str | None, str, str]:
+        """The declared language, the source that declares it, and its place there; (None, "", "") if there is none."""
         given = [(self.root.get(name), "head", "html[lang]") for name in _LANG]
         given += [(e.get("lang"), "head", "body[lang]") for e in self.index.tag("body")[:1]]
         given += [(v, "meta", name) for name in _LANGUAGE_METAS for v in self.data.meta(name)]
@@ -292,9 +297,9 @@ class Page:
 
     @cached_property
     def date_language(self) -> str:
-        """The page's language with the country whose order its all-number dates have, "" where no language is told.
+        """The page's language, with the country whose order its all-number dates have; "" if unknown.
 
-        "English" leaves 3/4/2021 open: other dates of the page tell, else the country of its address.
+        "en" does not say which of 3/4/2021 is the month. Other dates of the page do, else the country of its address.
         """
         language = self.language or ""
         if language and language != "en" and not language.startswith("en-"):
@@ -308,7 +313,7 @@ class Page:
                     return "en-GB"
         if language in ("", "en"):
             country = (urlsplit(self.url).hostname or "").rpartition(".")[2]
-            local = len(country) == 2 and country not in _COUNTRIES_OF_ANYBODY
+            local = len(country) == 2 and country not in _GENERIC_COUNTRY_CODES
             return "en-GB" if local else language and "en-US"
         return language
 
@@ -316,11 +321,10 @@ class Page:
 def parse_page(
     body: bytes | str | DecodedText, url: str, content_type: str = "", captured_at: datetime | None = None
 ) -> Page:
-    """Decodes and parses a page; one that was decoded before is taken as it is. Never raises: what is no HTML gives an
-    empty document.
+    """Decodes (unless that is done) and parses a page. Never raises; anything that is not HTML gives an empty document.
 
-    `content_type` is the response's header, for its charset; `captured_at` (aware) as in `Page`.
-    An address that cannot be one is none.
+    `content_type` is the response's header, for its charset; `captured_at` (aware) as in `Page`. An invalid address
+    becomes "".
     """
     decoded = body if isinstance(body, DecodedText) else decode_page(body, content_type)
     root: Element | None = None

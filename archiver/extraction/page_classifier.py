@@ -1,4 +1,4 @@
-"""Classifies a page: is it a post? One ordered list of rules; each answer names the rule that gave it."""
+"""Classifies a page as a post or something else, by an ordered list of rules; each result names its rule."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ PAGE_PATH = re.compile(
 
 
 def linked_heading(page: Page, el: Element) -> bool:
-    """Whether an element contains a heading that links to another page."""
+    """True if an element contains a heading that links to another page."""
     return any(heading_link(page, h) for h in el.iter("h1", "h2", "h3", "h4"))
 
 
@@ -112,7 +112,7 @@ def _own_hosts(page: Page) -> set[str]:
 
 
 def teasers_fill(page: Page, heads: list[Element]) -> bool:
-    """Whether the blocks around linked headings, each with one heading, make up most of the page's text."""
+    """True if the blocks around linked headings, each with one heading, make up most of the page's text."""
     if len(heads) >= _MANY:
         return True
     main = next((e for s in ("main", "[role=main]", "body") for e in page.index.select(s)), page.root)
@@ -150,7 +150,7 @@ def _up_to(el: Element, top: Element) -> Iterator[Element]:
 
 
 def linked_items_fill(page: Page, post: Post) -> bool:
-    """Whether list items and table rows that are little more than a link to this site make up most of the page."""
+    """True if list items and table rows that are little more than a link to this site make up most of the page."""
     main = post.body if post.body is not None else next(iter(page.index.tag("body")), page.root)
     whole = page.index.text_length(main)
     items = [(item, page.index.text_length(item)) for tag in ("li", "tr", "dt") for item in page.index.tag(tag)]
@@ -190,7 +190,7 @@ def main_types(page: Page) -> set[str]:
 
 
 def article_node(page: Page) -> bool:
-    """Whether JSON-LD declares the page as an article with a date or an author."""
+    """True if JSON-LD declares the page as an article with a date or an author."""
     node = page.data.article(page.addresses)
     return node is not None and ("datePublished" in node or "author" in node)
 
@@ -203,7 +203,8 @@ _REFRESH = re.compile(r"\s*(\d+)\s*[;,]\s*url\s*=\s*['\"]?(\S+?)['\"]?\s*$", re.
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What the rules look at: the page, the post located on it, the lines beside its heading, and what led here."""
+    """The facts that the rules use: the page, the post located on it, the lines beside its heading, and what led
+    here."""
 
     page: Page
     post: Post
@@ -217,7 +218,7 @@ class _Facts:
         return self.page.index.text_length(el) if el is not None else 0
 
     def has_body_below(self, length: int) -> bool:
-        """Whether the body is shorter than this, or there is none."""
+        """True if the body is shorter than this, or there is none."""
         return self.post.body is None or self.page.index.text_length(self.post.body) < length
 
 
@@ -289,7 +290,7 @@ def _in_list(post: Post, el: Element) -> bool:
 
 
 def _platform_classes(facts: _Facts) -> Answer | None:
-    """What the platform says in the classes of <body>."""
+    """The kind that the platform gives in the classes of <body>."""
     page, lead = facts.page, facts.lead
     classes = page.body_classes
     if page.platform.name == "wordpress" and (answer := _wordpress_single(facts, classes)):
@@ -382,7 +383,7 @@ def _many(facts: _Facts) -> Answer | None:
 
 
 def _has_several_entries(page: Page, post: Post) -> bool:
-    """Whether two or more elements are marked as posts and link to them, and hardly any <article> does not."""
+    """True if two or more elements are marked as posts and link to them, and hardly any <article> does not."""
     articles = [e for e in page.index.tag("article") if not post.is_noise(e)]
     groups = [
         [e for e in page.index.with_class(name) if e.tag not in ("body", "main") and not post.is_noise(e)]
@@ -428,7 +429,7 @@ def _dated(facts: _Facts) -> Answer | None:
 
 
 def _has_published_meta(page: Page, found: Sequence[Candidate[Moment]]) -> bool:
-    """Whether a meta element gives the time of publication, and OpenGraph, where present, the type of an article."""
+    """True if a meta element gives the time of publication, and OpenGraph, where present, the type of an article."""
     kinds = {t.lower() for t in page.data.meta("og:type")}
     return (not kinds or "article" in kinds) and any(c.source == "meta" and c.confidence > 0.8 for c in found)
 

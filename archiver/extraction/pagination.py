@@ -1,4 +1,4 @@
-"""Posts that are split over several pages: the number of this page, and the addresses of the others."""
+"""Finds the pages of a post that is split over several: the number of this page, and the addresses of the others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from archiver.extraction.page import Page
 from archiver.extraction.text import clean_text
 from archiver.urls import urlkey
 
-# The words of the links between the pages of one post, in the languages that programs are translated into.
+# The words of links between the pages of one post, in the languages that publishing programs are translated into.
 
 
 def _any(*rows: str) -> str:
@@ -24,7 +24,7 @@ def _any(*rows: str) -> str:
     return "|".join(word for row in rows for word in row.replace("_", " ").split("|"))
 
 
-PAGE_WORDS = r"pages?|seiten?|trang|página|pagina|strona|strana|sivu|side|sida|sayfa|halaman|страница|стр\.?|part|teil"
+_PAGE_WORDS = r"pages?|seiten?|trang|página|pagina|strona|strana|sivu|side|sida|sayfa|halaman|страница|стр\.?|part|teil"
 _OF = r"of|/|von|de|di|sur|trên|из|van|z"
 _NEXT = _any(
     "next(?:_page|_part)?|(?:go_to_|continue_(?:reading_|to_)?(?:on_)?(?:the_)?)next_page",
@@ -42,7 +42,7 @@ _CONTINUED = _any(
     "(?:continued|more)_on_(?:the_)?next_page", "fortsetzung_auf_der_nächsten_seite", "suite_(?:à|en)_la_page_suivante"
 )
 _PAGE_OF = (
-    rf"(?:{PAGE_WORDS})\s*\d{{1,3}}(?:\s*(?:{_OF})\s*\d{{1,3}})?|\d{{1,3}}\s*/\s*\d{{1,3}}|"
+    rf"(?:{_PAGE_WORDS})\s*\d{{1,3}}(?:\s*(?:{_OF})\s*\d{{1,3}})?|\d{{1,3}}\s*/\s*\d{{1,3}}|"
     r"第\s*\d{1,3}\s*[页頁]|\d{1,3}\s*(?:/\s*\d{1,3}\s*)?ページ目?|ページ\s*\d{1,3}"
 )
 
@@ -56,7 +56,7 @@ _WHOLE = _any(
 _VIEW = _any("(?:view|read|show)_(?:this_(?:article|story)_)?(?:as|on|in)(?:_an?)?")
 
 NUMBER = re.compile(
-    rf"[\W_]*(?:{PAGE_WORDS}|第)?[\s:.-]*(\d{{1,3}})\s*(?:页|頁|ページ目?|쪽|페이지)?[\W_]*", re.IGNORECASE
+    rf"[\W_]*(?:{_PAGE_WORDS}|第)?[\s:.-]*(\d{{1,3}})\s*(?:页|頁|ページ目?|쪽|페이지)?[\W_]*", re.IGNORECASE
 )
 """A link that shows only a page's number (group 1)."""
 
@@ -67,7 +67,7 @@ WHOLE = re.compile(rf"{_WHOLE}|^全文$", re.IGNORECASE)
 """A link to a view with everything on one page."""
 
 OF_SEVERAL = re.compile(
-    rf"(?:{PAGE_WORDS}|第)\s*\d{{1,3}}\s*(?:{_OF})\s*[2-9]|共\s*[2-9]\d?\s*[页頁]|"
+    rf"(?:{_PAGE_WORDS}|第)\s*\d{{1,3}}\s*(?:{_OF})\s*[2-9]|共\s*[2-9]\d?\s*[页頁]|"
     r"\d{1,2}\s*/\s*[2-9]\d?\s*(?:ページ|页|頁|페이지)",
     re.IGNORECASE,
 )
@@ -79,18 +79,18 @@ MARK = re.compile(rf"[\s\-–—|:,·»(\[（【]*(?:{_PAGE_OF})[)\]）】\s]*$"
 BARE_MARK = re.compile(r"\s*[(\[（【]\d{1,2}[)\]）】]\s*$")
 """The page's number after a title, only in brackets."""
 
-# Possessive, so that a paragraph of many numbers is not tried in every way.
+# Possessive, so that a paragraph of many numbers takes linear time.
 PAGER = re.compile(
-    rf"(?:[\W_]|{_CONTINUED}|{_VIEW}|{_WHOLE}|{_NEXT}|{_BACK}|(?:{PAGE_WORDS}|of|von|de|из|van)\b|\d{{1,3}}(?!\d)|"
+    rf"(?:[\W_]|{_CONTINUED}|{_VIEW}|{_WHOLE}|{_NEXT}|{_BACK}|(?:{_PAGE_WORDS}|of|von|de|из|van)\b|\d{{1,3}}(?!\d)|"
     r"[第共页頁]|ページ目?)++",
     re.IGNORECASE,
 )
 """A paragraph that consists of page links."""
 
 
-# The addresses of a post that is split over several pages: what they add to the post's own address.
+# Addresses of further pages: what they add to the post's own address.
 
-# The words for "page" that programs put in addresses; "part 2" is usually a post of its own.
+# The words for "page" that programs put in addresses. "part" is not one: "part 2" is usually a post of its own.
 _LONG_WORD = "page|pagina|página|seite|trang|strona|strana|stranica|stranitsa|sivu|sayfa|halaman|страница|ページ"
 _URL_PART_WORD = f"{_LONG_WORD}|pag|pg|p|str|side|sida|стр|頁|页"
 PAGE_WORD = re.compile(_URL_PART_WORD, re.IGNORECASE)
@@ -107,7 +107,7 @@ _QUERY = re.compile(
     r"_page)=(\d{1,3})",
     re.IGNORECASE,
 )
-# What a link must look like at its end to be worth parsing, since most links of a page are not.
+# The end of a link that is worth parsing, which saves most of a page's links.
 MAYBE = re.compile(r"(?<!\d)\d{1,3}(?:\.[a-z]{3,5})?/?(?:[?#]|$)|=\d{1,3}&", re.IGNORECASE)
 
 
@@ -150,10 +150,12 @@ def part_urls(url: str) -> list[PartURL]:
     return found
 
 
+# The pages of a post.
+
 MOST_PARTS = 50
-_MOST_LINKS = 1_000
+_MAX_LINKS = 1_000
 _WORD = re.compile(r"[a-zA-Z]{3,}")
-# Class names that platforms use around the links to a post's own pages only.
+# Class names that platforms use only around the links to a post's own pages.
 _OWN_BLOCK = re.compile(
     r"(?:^|[\s_-])(?:page-?links?|post-page-numbers|wp-?link-?pages|link-?pages|post-nav-links|content-page-links|"
     r"(?:post|entry|article|story)-?(?:pages|pagination|paging|pager))(?=$|[\s_-])",
@@ -200,9 +202,9 @@ _PRINT = re.compile(
 class PostParts:
     """The pages of one post, as one of them links to them.
 
-    `others`: absolute addresses of its further pages (from the second), in order, as far as this page has them;
-    `number`: the number of this page; `first`: the address of the first page, if that is another one; `whole`: the
-    address of a view with everything on one page, "" if there is none.
+    `others`: absolute addresses of the further pages (from the second on) that this page links to, in order;
+    `number`: the number of this page; `first`: the address of the first page, if this is not it; `whole`: the address
+    of a view with everything on one page, "" if there is none.
     """
 
     others: tuple[str, ...] = ()
@@ -215,7 +217,7 @@ class PostParts:
 class _Link:
     """A link that may lead to another page of this post.
 
-    `text`: the number it shows; `onward`: it says only "next"; `sure`: it is a number or in a block of page links.
+    `text`: the number it shows; `onward`: it only says "next"; `sure`: it is a number or in a block of page links.
     """
 
     url: str
@@ -228,10 +230,10 @@ class _Link:
 def find_parts(page: Page, of: str = "") -> PostParts:
     """The other pages of the post on this page; empty for a post on one page, as nearly all are.
 
-    A page of the post has the post's own address followed by a number, and a link that looks like one to a page: in a
-    platform's block of page links, rel=next, a bare number, "next page". That excludes the next post, the pages of
-    its comments and of a listing, pictures, and chapters with names of their own. `of`: the address of the post, if
-    this is known to be one of its pages; a page in the middle need not link to the first.
+    A further page has the post's own address followed by a number, and the link to it is in a platform's block of page
+    links, has rel=next, or shows a bare number or "next page". That excludes the next post, the pages of its comments
+    and of a listing, pictures, and chapters with names of their own. `of`: the address of the post, if this is known to
+    be one of its pages, since a page in the middle need not link to the first.
     """
     links = list(_links(page, "" if of else _own_word(page.url)))
     if of:
@@ -285,7 +287,7 @@ def _own_word(url: str) -> str:
 def _links(page: Page, word: str) -> Iterator[_Link]:
     """The links that may lead to other pages of the post. `word`: one that absolute addresses must contain."""
     possible = (el for el in page.index.tag("a", "link", "option") if _may_be_page(el, _href(el), word))
-    for el in islice(possible, _MOST_LINKS):
+    for el in islice(possible, _MAX_LINKS):
         text = _text(el)
         number = NUMBER.fullmatch(text)
         onward = "next" in _rels(el) or bool(NEXT.fullmatch(text))
@@ -307,7 +309,7 @@ def _rels(el: Element) -> list[str]:
 
 
 def _may_be_page(el: Element, href: str, word: str) -> bool:
-    """Whether an address has a number where pages have it, and is no fragment and no link of another kind."""
+    """True if an address has a number where pages have it, and is not a fragment or another kind of link."""
     if word and word not in href and href.startswith(("/", "http")):
         return False
     if not MAYBE.search(href) or href.startswith("#") or href.isdigit() or "#comment" in href or len(href) > 500:
@@ -328,7 +330,7 @@ def _names_above(el: Element) -> str:
 
 
 def _text(el: Element) -> str:
-    """The first words of an element, since a link between pages has few."""
+    """The first words of an element, which is enough for a link between pages."""
     return clean_text("".join(str(text) for text in islice(el.itertext(), 12)))[:80]
 
 
@@ -380,7 +382,7 @@ def _first_of(url: str, split: PartURL, one: bool) -> str:
 
 
 def _whole(page: Page, own: str, numbered: bool) -> str:
-    """The view with everything on one page; one for printing only if the pages themselves are not found."""
+    """The address of the view with everything on one page; a print view only if the pages themselves are not found."""
     host, stem = urlsplit(own).netloc, re.sub(r"\.\w{3,5}$", "", urlsplit(own).path.rstrip("/"))
     key, printed = urlkey(own), ""
     for el in page.index.tag("a"):
@@ -405,6 +407,6 @@ def _is_foreign_host(href: str, host: str) -> bool:
 
 
 def _says_several(page: Page) -> bool:
-    """Whether a block of page links says "page 1 of 4", even if none of its links can be followed."""
+    """True if a block of page links says "page 1 of 4", even if none of its links can be followed."""
     elements = chain.from_iterable(page.index.select(rule)[:3] for rule in page.index.present(_PAGERS))
     return any(OF_SEVERAL.search(_text(el)) for el in elements)

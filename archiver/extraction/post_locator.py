@@ -1,4 +1,4 @@
-"""Locates the post on its page: its title, its body, the element that holds both, and what belongs to neither."""
+"""Locates the post on its page: its title, its body, the element that contains both, and what belongs to neither."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from archiver.platforms.selectors import is_below
 _TOKEN = re.compile(
     r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+"
 )
-_FEWEST = 3
+_MIN_COUNT = 3
 """With fewer words than this, one word in common means little."""
 
 
@@ -46,7 +46,7 @@ def title_similarity(one: str, other: str) -> float:
     if min(len(a), len(b)) >= 4 and (a.startswith(b) or b.startswith(a)):
         return 1.0
     left, right = title_words(one), title_words(other)
-    return min(1.0, len(left & right) / max(_FEWEST, min(len(left), len(right))))
+    return min(1.0, len(left & right) / max(_MIN_COUNT, min(len(left), len(right))))
 
 
 def title_in_url(text: str, path: str) -> float:
@@ -70,7 +70,7 @@ _SITE_HEADER = re.compile(
 _TOP = frozenset({"html", "body", "main"})
 _UNLIKE = 0.4
 ALIKE = 0.6
-"""From this likeness on, a heading says what a declared title says."""
+"""The similarity from which on a heading counts as a declared title."""
 
 
 def declared_titles(page: Page) -> list[str]:
@@ -81,7 +81,7 @@ def declared_titles(page: Page) -> list[str]:
     return [max(TITLE_PARTS.split(t), key=len) for t in given if t]
 
 
-def likest(declared: list[str], headings: list[Element]) -> Element:
+def most_similar_heading(declared: list[str], headings: list[Element]) -> Element:
     """The first heading, unless it is unlike every declared title and a later one is like one of them."""
     if len(headings) == 1:
         return headings[0]
@@ -92,7 +92,7 @@ def likest(declared: list[str], headings: list[Element]) -> Element:
 
 
 def opens(body: Element, el: Element) -> bool:
-    """Whether hardly any text precedes an element in the body that contains it."""
+    """True if hardly any text precedes an element in the body that contains it."""
     before = 0
     for at in body.iter("*"):
         if at is el:
@@ -156,7 +156,7 @@ class Post:
             self._main.update(self.page.index.select(rule))
 
     def is_noise(self, el: Element) -> bool:
-        """Whether an element is in a comment list, a sidebar, navigation, a list of other posts or the like."""
+        """True if an element is in a comment list, a sidebar, navigation, a list of other posts or the like."""
         seen: list[Element] = []
         at: Element | None = el
         answer = False
@@ -184,7 +184,7 @@ class Post:
         return noisy and not self._contains_post(el)
 
     def _looks_like_noise(self, el: Element) -> bool:
-        """Whether tag, class or id say that an element holds something other than the post."""
+        """True if tag, class or id say that an element holds something other than the post."""
         if el.tag in _NOISE_TAGS or (el.tag == "footer" and self._outside_posts(el)):
             return True
         names = f"{el.get('class') or ''} {el.get('id') or ''}"
@@ -221,7 +221,7 @@ class Post:
         return outside if anywhere else []
 
     def in_body(self, el: Element) -> bool:
-        """Whether an element is part of the post's text."""
+        """True if an element is part of the post's text."""
         body = self.body
         return body is not None and el is not body and body is not self.holder and is_below(el, body)
 
@@ -303,7 +303,7 @@ class _TitleSearch:
         self.names = {fold_text(t) for t in self.declared}
 
     def take(self, headings: list[Element], rule: str) -> None:
-        self.post.title, self.post.title_rule = likest(self.declared, headings), rule
+        self.post.title, self.post.title_rule = most_similar_heading(self.declared, headings), rule
 
     def is_clear(self, el: Element) -> bool:
         return not self.post.is_noise(el) and not in_site_header(el)
@@ -345,7 +345,7 @@ class _TitleSearch:
         return found
 
     def has_declared_title(self) -> bool:
-        """Whether the title found is one that the page declares, or none is declared that it could differ from."""
+        """True if the title found is one that the page declares, or none is declared that it could differ from."""
         title = self.post.title
         return title is not None and (fold_text(element_line(title)) in self.names or not self.names)
 
@@ -357,7 +357,7 @@ class _TitleSearch:
 
     def settle_by_look(self, headings: list[Element], clear: list[Element]) -> None:
         """Takes an <h1>, else an <h2> that is like a declared title, else an element that is named a title."""
-        # A large heading with a picture is called "masthead" too: it is the post's where it says its title.
+        # A large heading with a picture is called "masthead" too: it belongs to the post if it has its title.
         if usable := clear or self._like_declared(headings) or [e for e in headings if not in_site_header(e)]:
             self.take(usable, "h1")
         elif alike := self._like_declared(self._second_headings()):
@@ -375,7 +375,7 @@ class _TitleSearch:
 
 
 def _named_title(post: Post) -> Element | None:
-    """An element that is no heading but is named a title, and has the text that the page's <title> begins with.
+    """An element that is not a heading but is named a title, and has the text that the page's <title> begins with.
 
     Chinese systems separate the parts of a <title> with "_": "post_section_site".
     """

@@ -1,4 +1,4 @@
-"""Chooses when the post was published."""
+"""Chooses each field's value from its candidates: declared fields, terms, authors, publication date, title."""
 
 from __future__ import annotations
 
@@ -18,10 +18,20 @@ from archiver.extraction.text import clean_text, fold_text
 from archiver.fields import BY_NAME, chosen
 from archiver.items import Candidate, Evidence, SourceHint, is_from_api
 
-# What a page declares beside its text: language, description, lead image, its own address, the platform's number.
+T = TypeVar("T")
+Names = tuple[str, ...]
+When = Candidate[Moment]
 
-MOST_SHOWN = 80
-"""Characters of a value that its evidence holds: there is one candidate, and none to compare it with."""
+
+def best_candidate(found: list[Candidate[T]]) -> Candidate[T] | None:
+    """The candidate with the highest confidence; the first of several."""
+    return max(found, key=lambda c: c.confidence) if found else None
+
+
+# Declared fields: language, description, lead image, canonical URL; and the platform's number of the post.
+
+MAX_SHOWN = 80
+"""Characters of a value that its evidence keeps. There is only one candidate, so nothing is compared with it."""
 _DESCRIPTIONS = ("description", "og:description", "twitter:description", "dc.description", "sailthru.description")
 _IMAGES = ("og:image", "og:image:url", "og:image:secure_url", "twitter:image", "twitter:image:src")
 _TRUST = {"meta": 0.9, "head": 0.9, "json-ld": 0.9, "api": 0.97, "text": 0.6}
@@ -31,31 +41,31 @@ _POST_ID = re.compile(r"^(?:postid|post)-(\d+)$")
 
 @dataclass(frozen=True, slots=True)
 class DeclaredFields:
-    """What a page declares of itself: `values` as attributes of `Article`, and the evidence for each that it has."""
+    """Declared fields of a page: `values` as attributes of `Article`, and evidence for each value that is not empty."""
 
     values: Mapping[str, Any]
     evidence: tuple[Evidence, ...]
 
 
 def declared_fields(page: Page, body: Element | None, lead: SourceHint | None) -> DeclaredFields:
-    """What stands beside the text. Each value is taken from the first source in a fixed order that has it."""
+    """The declared fields. Each value is taken from the first source, in a fixed order, that has it."""
     found = {name: read(page, body, lead) for name, read in _READERS.items()}
     return DeclaredFields(
         {name: value or ("" if BY_NAME[name].prose else None) for name, (value, _, _) in found.items()},
         tuple(
-            Evidence(name, value[:MOST_SHOWN], source, locator, _TRUST.get(source, 0.8))
+            Evidence(name, value[:MAX_SHOWN], source, locator, _TRUST.get(source, 0.8))
             for name, (value, source, locator) in found.items()
             if value
         ),
     )
 
 
-def _told(value: str, lead: SourceHint | None, name: str) -> _Found:
+def _from_hint(value: str, lead: SourceHint | None, name: str) -> _Found:
     return value, "api" if is_from_api(lead) else "feed", name
 
 
 def _language(page: Page, _: Element | None, lead: SourceHint | None) -> _Found:
-    return page.language_told if page.language else _told(lead.language if lead else "", lead, "language")
+    return page.declared_language if page.language else _from_hint(lead.language if lead else "", lead, "language")
 
 
 def _description(page: Page, _: Element | None, lead: SourceHint | None) -> _Found:
@@ -65,11 +75,11 @@ def _description(page: Page, _: Element | None, lead: SourceHint | None) -> _Fou
             return found, "meta", name
     if found := next(iter(data.texts(data.article(page.addresses), "description")), ""):
         return found, "json-ld", "description"
-    return _told(clean_text(lead.description if lead else ""), lead, "description")
+    return _from_hint(clean_text(lead.description if lead else ""), lead, "description")
 
 
 def _image(page: Page, body: Element | None, lead: SourceHint | None) -> _Found:
-    """The address of the lead image: declared, told by the source, or the first in the body."""
+    """The address of the lead image: declared by the page, given by the source, or the first image in the body."""
     data = page.data
     declared: list[_Found] = [(v, "meta", name) for name in _IMAGES for v in data.meta(name)]
     if not declared:
@@ -78,7 +88,7 @@ def _image(page: Page, body: Element | None, lead: SourceHint | None) -> _Found:
             (str(v.get("url") or v.get("contentUrl") or "") if isinstance(v, dict) else str(v), "json-ld", "image")
             for v in data.resolve((node or {}).get("image"))
         ]
-    declared += [_told(lead.image, lead, "image")] if lead else []
+    declared += [_from_hint(lead.image, lead, "image")] if lead else []
     for value, source, locator in declared:
         if url := page.join(value):
             return url, source, locator
@@ -101,7 +111,7 @@ assert tuple(_READERS) == chosen("first")
 
 
 def post_id(page: Page, lead: SourceHint | None) -> str:
-    """The platform's own number of the post: it stays when the address changes."""
+    """The platform's number of the post, which stays the same if the address changes; "" if unknown."""
     if is_from_api(lead) and lead is not None:
         return lead.post_id
     if page.platform.name == "wordpress":
@@ -118,47 +128,39 @@ def post_id(page: Page, lead: SourceHint | None) -> str:
     return lead.post_id if lead is not None else ""
 
 
-# Chooses the candidate with the most confidence.
-
-T = TypeVar("T")
-Names = tuple[str, ...]
-
-
-def best_candidate(found: list[Candidate[T]]) -> Candidate[T] | None:
-    """The candidate with the most confidence; among equals the first."""
-    return max(found, key=lambda c: c.confidence) if found else None
+# Categories and tags.
 
 
 def resolve_terms(found: list[Candidate[Names]]) -> Candidate[Names] | None:
     """Categories or tags: the most trusted source; a feed's list or bare keywords only if the page has none.
 
-    If links found by their look differ from what the page declares, the declared terms are chosen if they are all of
-    them and more (a theme shows some), or several and a part of them (the others belong to other posts).
+    If links that were found only by their form differ from the declared terms, the declared ones are chosen if they
+    contain all of the links (the theme shows some), or are several of them (the others belong to other posts).
     """
     first = best_candidate(found)
     if first is None or first.source not in ("class", "link", "label") or not first.visible:
         return first
     shown = {fold_text(n) for n in first.value}
     for c in sorted((c for c in found if c.source in ("json-ld", "meta")), key=lambda c: -c.confidence):
-        said = {fold_text(n) for n in c.value}
-        if c.confidence >= 0.6 and (shown < said or (len(said) > 1 and said < shown)):
+        declared = {fold_text(n) for n in c.value}
+        if c.confidence >= 0.6 and (shown < declared or (len(declared) > 1 and declared < shown)):
             return c
     return first
 
 
-# Chooses the authors.
+# Authors.
 
-# Sources that repeat one another: all that a page declares comes from one field in the editor.
+# Sources that repeat one another, since all declarations of a page come from one field in the editor.
 _FAMILY = {"json-ld": "declared", "meta": "declared", "microdata": "declared", "rdfa": "declared", "class": "platform"}
-_AGREED = 0.05  # added for each other family of sources with one of the same people
+_AGREED = 0.05  # added for each other family of sources that has one of the same people
 _COMPLETES = ("json-ld", "meta", "microdata", "rdfa", "signed", "api", "feed")
 
 
 def resolve_authors(found: list[Candidate[Names]]) -> Candidate[Names] | None:
-    """The authors: the most trusted source, more so if others of another family have one of the same people.
+    """The authors from the most trusted source; sources of other families that have one of the same people add trust.
 
-    Another source that has the same people and more replaces it. A generic account ("admin") gives way to any source
-    with a person. The site's own name counts only if a byline shows it or a declaration calls it a person.
+    A source that has the same people and more replaces it. A generic account ("admin") gives way to any source with a
+    person. The site's own name counts only if a byline shows it or a declaration calls it a person.
     """
     usable = [(c, _people(c)) for c in found if c.confidence > 0.35]
     if not usable:
@@ -184,7 +186,7 @@ def _people(one: Candidate[Names]) -> set[str]:
 
 
 def _completes(one: Candidate[Names], people: set[str]) -> bool:
-    """Whether a source may add people: it names authors in full, and is no list of a staff."""
+    """True if a source may add people: it lists all authors, and is not a list of the staff."""
     return one.source in _COMPLETES and one.confidence >= 0.6 and len(people) <= 12
 
 
@@ -192,14 +194,15 @@ def _family(one: Candidate[Names]) -> str:
     return _FAMILY.get(one.source, one.source)
 
 
-When = Candidate[Moment]
-_MOST_BEHIND, _MOST_AHEAD = -12 * 60, 14 * 60
+# Publication date.
+
+_MIN_OFFSET, _MAX_OFFSET = -12 * 60, 14 * 60
 """The offsets from UTC, in minutes, between which all time zones lie."""
 
 
 def _at_offset(instant: Moment, minutes: int) -> Moment | None:
-    """An instant written at an offset from UTC; None where no time zone has that offset."""
-    if minutes % 15 or not _MOST_BEHIND <= minutes <= _MOST_AHEAD:
+    """The instant at an offset from UTC; None if no time zone has that offset."""
+    if minutes % 15 or not _MIN_OFFSET <= minutes <= _MAX_OFFSET:
         return None
     return Moment(instant.at.astimezone(timezone(timedelta(minutes=minutes))), instant.precision, True)
 
@@ -209,7 +212,7 @@ def _minutes_between(later: datetime, earlier: datetime) -> int:
 
 
 def _local(moment: Moment, others: list[When]) -> Moment | None:
-    """The same instant in the page's own zone: as another source writes it, or as a clock on the page shows it."""
+    """The same instant in the page's own zone, as another source writes it or the page shows it; None if unknown."""
     for c in others:
         m = c.value
         if m.zoned and m.at.utcoffset() and abs((m.at - moment.at).total_seconds()) < 60:
@@ -224,7 +227,7 @@ def _local(moment: Moment, others: list[When]) -> Moment | None:
 
 
 def _zoned(moment: Moment, others: list[When]) -> Moment | None:
-    """A time of day without a zone, in the zone that follows from another source's instant."""
+    """A time of day without a zone, in the zone that follows from the instant of another source; None if unknown."""
     for c in others:
         if not c.value.zoned or c.confidence < 0.6 or c.value.precision == "day":
             continue
@@ -237,12 +240,12 @@ def _zoned(moment: Moment, others: list[When]) -> Moment | None:
 def resolve_published(
     found: list[When], changed: list[When], address: AddressDate | None, captured_at: datetime | None = None
 ) -> When | None:
-    """When it was published: one instant, on the day that the page itself shows.
+    """When the post was published: one instant, on the day that the page itself shows.
 
-    A time in UTC keeps its instant and is written in the page's own zone where another source gives it. Where the
-    day shown (or the one in the address) is next to the UTC day and no zone is known, the day shown is returned, as
-    a day. A source more than a day off loses to two that agree. Nothing is published later than the day after its
-    capture, where `captured_at` is known.
+    A time in UTC is written in the page's own zone if another source gives it. If the day shown (or the one in the
+    address) is next to the UTC day and no zone is known, the day shown is returned, as a day. Two sources that agree
+    win over one that is more than a day off. If `captured_at` is known, candidates later than the day after it are
+    ignored.
     """
     if captured_at is not None:
         latest = captured_at + timedelta(days=1)
@@ -266,7 +269,7 @@ def resolve_published(
 
 
 def _on_day_of_address(first: When, usable: list[When], url_day: date | None) -> When | None:
-    """A candidate on the day in the address, where `first` is on another day."""
+    """A candidate on the day in the address, if `first` is on another day."""
     if url_day is None or first.value.day == url_day:
         return None
     agreeing = [c for c in usable if c.value.day == url_day]
@@ -275,7 +278,7 @@ def _on_day_of_address(first: When, usable: list[When], url_day: date | None) ->
 
 
 def _on_day_shown(first: When, shown: list[When]) -> When | None:
-    """A candidate on the day that the page shows, where a declaration is on the day beside it."""
+    """A candidate on the day that the page shows, if `first` is declared and on the day before or after."""
     if first.visible or any(c.value.day == first.value.day for c in shown):
         return None
     neighbours = [c for c in shown if _days_apart(c.value, first.value) == 1]
@@ -283,7 +286,7 @@ def _on_day_shown(first: When, shown: list[When]) -> When | None:
 
 
 def _in_local_zone(first: When, usable: list[When], url_day: date | None) -> When | None:
-    """An instant in UTC in the page's own zone, unless that would move it away from the day in the address."""
+    """A UTC instant in the page's own zone, unless that would move it away from the day in the address."""
     local = _local(first.value, usable) if _is_utc(first.value) else None
     if local is None or (url_day is not None and first.value.day == url_day != local.day):
         return None
@@ -314,22 +317,22 @@ def _days_apart(one: Moment, other: Moment) -> int:
     return abs((one.day - other.day).days)
 
 
-# Sources that read the same lines or the same declaration count as one.
+# Groups of sources. Sources that read the same lines or the same declaration count as one.
 _WITNESS = {
     "platform": "markup", "class": "markup", "microdata": "markup", "rdfa": "markup",
     "text": "reader", "byline": "reader", "shown": "reader",
 }  # fmt: skip
-_ONE_HAND, _MARKED = {"json-ld", "meta"}, ("platform", "class", "microdata", "rdfa")
+_ONE_PROGRAM, _MARKED = {"json-ld", "meta"}, ("platform", "class", "microdata", "rdfa")
 _PER_WITNESS, _NEAR_HEADING, _DECLARED, _CHANGED = 0.1, 0.7, 0.84, 0.8
 
 
 def _agreed(found: list[When], changed: set[date]) -> When | None:
-    """The candidate with the most trust: its own, and that of each other kind of source for the same day.
+    """The candidate with the most support: its own confidence, and a bonus for each other kind of source on that day.
 
-    An instant with zone and time agrees with the days next to its own, since pages show the day in their own zone.
-    A declared date that nothing else confirms is that of a migration to another system where readers see an earlier
-    day. So are JSON-LD and meta elements, which the same program writes, where the byline has an earlier day in an
-    element made for a date.
+    An instant with zone and time agrees with the days next to its own, since pages show the day in their own zone. If
+    readers see an earlier day, a declared date that nothing else confirms is that of a migration to another system.
+    So is a date that only JSON-LD and meta elements have, which one program writes, if the byline has an earlier day
+    in an element made for dates.
     """
 
     def support(one: When) -> float:
@@ -341,7 +344,7 @@ def _agreed(found: list[When], changed: set[date]) -> When | None:
     if first is None or first.confidence > 0.95 or _witness(first) == "reader":
         return first
     kinds = {_witness(c) for c in found if _same_day(first.value, c.value)}
-    if len(kinds) > 1 and kinds - _ONE_HAND:
+    if len(kinds) > 1 and kinds - _ONE_PROGRAM:
         return first
     earlier = [c for c in found if _is_earlier_line(c, first, changed)]
     if len(kinds) > 1:
@@ -351,7 +354,7 @@ def _agreed(found: list[When], changed: set[date]) -> When | None:
 
 
 def _is_earlier_line(one: When, first: When, changed: set[date]) -> bool:
-    """Whether readers see, near the heading, a day well before that of `first`, and not as the day of a change."""
+    """True if readers see, near the heading, a day well before that of `first` which is not the day of a change."""
     return (
         _witness(one) == "reader"
         and one.confidence >= _NEAR_HEADING
@@ -361,10 +364,10 @@ def _is_earlier_line(one: When, first: When, changed: set[date]) -> bool:
 
 
 def _without_changes(found: list[When], changed: list[When]) -> list[When]:
-    """Leaves out what is shown for the day of the last change or later, if an earlier publication is declared.
+    """Removes shown dates on the day of the last change or later, if an earlier publication is declared.
 
-    Themes that show readers the last change often use the element, and the class, meant for the day of publication;
-    what is later than the last change belongs to another post.
+    Themes that show the last change often use the element and class meant for the day of publication. A date later
+    than the last change belongs to another post.
     """
     days = {c.value.day for c in changed}
     declared = [c.value for c in found if not c.visible and c.confidence >= _DECLARED and c.value.day not in days]
@@ -380,7 +383,7 @@ def _without_changes(found: list[When], changed: list[When]) -> list[When]:
 
 
 def _witness(one: When) -> str:
-    """The kind of source; markup that readers see counts as what they read."""
+    """The group that a source belongs to. Markup that readers see counts as text that they read."""
     kind = _WITNESS.get(one.source, one.source)
     return "reader" if kind == "markup" and one.visible else kind
 
@@ -392,7 +395,7 @@ def _same_day(one: Moment, other: Moment) -> bool:
 
 
 def _keep_day(first: When, agreeing: list[When]) -> When:
-    """The day that the page shows: with the instant of `first` where its zone can be told, else as a day."""
+    """The day that the page shows, with the instant of `first` if its zone can be determined, else as a day."""
     if _is_utc(first.value) and (local := _local(first.value, agreeing)) is not None:
         return replace(first, value=local)
     chosen = best_candidate(agreeing)
@@ -400,27 +403,27 @@ def _keep_day(first: When, agreeing: list[When]) -> When:
     return chosen
 
 
-# Chooses the title.
+# Title.
 
-_RELATED, _FAR_RELATED, _SENTENCE = 0.34, 0.28, 5
-"""From this likeness on, a heading says what the page declares, in other words; for a long one less is enough."""
-_PLAINLY = 0.15
+_SIMILAR, _SIMILAR_LONG, _LONG_WORDS = 0.34, 0.28, 5
+"""The similarity from which on a heading confirms a declared title; the second for one with at least so many words."""
+_CLEARLY = 0.15
 _OF_ARTICLE = frozenset({"json-ld", "microdata", "rdfa"})
-_CUT_OR_MORE = re.compile(r"\s\|\s|(?:\.\.\.|…)$")
-_LONGEST = 200
-"""A longer heading is a paragraph, and the title is a declared one."""
+_ALTERED = re.compile(r"\s\|\s|(?:\.\.\.|…)$")  # with a part after a bar, or cut
+_MAX_LENGTH = 200
+"""A longer heading is a paragraph, so that a declared title is chosen."""
 _VOTE, _VOTE_IF_PART, _PER_VOTE = 1.0, 0.6, 0.12
 
 
 def resolve_title(found: list[Candidate[str]], site: set[str], path: str = "") -> Candidate[str] | None:
-    """The title: the heading that readers see, if it confirms what the page declares; else what most sources agree on.
+    """The title: the heading that readers see, if it confirms a declared title; else what most sources agree on.
 
-    The platform's own heading is believed unless it is the site's name. A heading found by its look is believed if
-    it is like a title that the page declares, since declarations are written for search engines and cut, and the
-    heading is the author's. If the address (`path`) was plainly made from the declared title, that one was written
-    first. A heading unlike all of them (a logo, a section, "Comments") is one vote among others. Without a heading,
-    the headline that the article declares of itself comes before titles made for browsers and for sharing. A post
-    whose title's place is there but empty has no title: "" is chosen, never the site's name.
+    The platform's own heading is chosen unless it is the site's name. Another heading is chosen if it is similar to a
+    declared title, since declarations are written for search engines and may be cut, while the heading is the
+    author's. If the address (`path`) was clearly made from the declared title, that one is the original. A heading
+    unlike all declared titles (a logo, a section, "Comments") is one vote among others. Without a heading, the
+    headline that the article's markup declares is preferred to titles for browsers and for sharing. A post whose title
+    element is empty has no title: "" is chosen, never the site's name.
     """
     shown = next((c for c in found if c.visible and c.source in ("platform", "api")), None)
     if shown is not None and (not shown.value or fold_text(shown.value) not in site):
@@ -431,23 +434,23 @@ def resolve_title(found: list[Candidate[str]], site: set[str], path: str = "") -
     headings = [c for c in usable if c.visible]
     if heading := _confirmed(headings, [c.value for c in usable if not c.visible]):
         return _first_written(heading, usable, path)
-    own = [c for c in usable if c.source in _OF_ARTICLE and not _CUT_OR_MORE.search(c.value)]
+    own = [c for c in usable if c.source in _OF_ARTICLE and not _ALTERED.search(c.value)]
     if own and not headings:
         return max(own, key=lambda c: c.confidence)
     return _most_agreed(usable)
 
 
 def _confirmed(headings: list[Candidate[str]], declared: list[str]) -> Candidate[str] | None:
-    """The first heading that is like a declared title."""
+    """The first heading that is similar to a declared title."""
     for one in headings:
-        least = _RELATED if len(one.value.split()) < _SENTENCE else _FAR_RELATED
-        if len(one.value) <= _LONGEST and any(title_similarity(one.value, text) >= least for text in declared):
+        least = _SIMILAR if len(one.value.split()) < _LONG_WORDS else _SIMILAR_LONG
+        if len(one.value) <= _MAX_LENGTH and any(title_similarity(one.value, text) >= least for text in declared):
             return one
     return None
 
 
 def _most_agreed(usable: list[Candidate[str]]) -> Candidate[str]:
-    """The candidate with the most confidence, its own and that of the other sources with the same or a longer text."""
+    """The candidate with most support: its confidence, and votes of the sources with the same or a longer text."""
     texts = [(c, fold_text(c.value)) for c in usable]
 
     def support(one: Candidate[str], text: str) -> float:
@@ -458,7 +461,7 @@ def _most_agreed(usable: list[Candidate[str]]) -> Candidate[str]:
 
 
 def _vote(text: str, other: str) -> float:
-    """How much one folded title supports another: fully if equal, less if one is part of the other."""
+    """How much one folded title supports another, 0 to 1: fully if equal, less if one is part of the other."""
     if not text:
         return 0.0
     if other == text:
@@ -467,17 +470,14 @@ def _vote(text: str, other: str) -> float:
 
 
 def _first_written(heading: Candidate[str], found: list[Candidate[str]], path: str) -> Candidate[str]:
-    """The heading, unless the declared title is another and the address was plainly made from that one.
+    """The heading, unless the declared title is different and the address was clearly made from it.
 
     A title that is cut, or has a part after a bar, is not the original.
     """
     others = [c for c in found if not c.visible]
-    whole = [c for c in others if not _CUT_OR_MORE.search(c.value)]
+    whole = [c for c in others if not _ALTERED.search(c.value)]
     if not whole or any(fold_text(c.value) == fold_text(heading.value) for c in others):
         return heading
     declared = max(whole, key=lambda c: c.confidence)
-    plainly = title_in_url(declared.value, path) > title_in_url(heading.value, path) + _PLAINLY
-    return declared if plainly else heading
-
-
-# Chooses between candidates: a file for each field that needs more than the one with the most confidence.
+    clearly = title_in_url(declared.value, path) > title_in_url(heading.value, path) + _CLEARLY
+    return declared if clearly else heading

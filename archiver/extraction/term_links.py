@@ -1,4 +1,4 @@
-"""The links in a post's meta lines to listings of its terms, recognised by address, rel, label or icon."""
+"""Recognises the links in a post's meta lines to listings of its terms, by address, rel, label or icon."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from archiver.extraction.post_locator import Post
 from archiver.extraction.text import clean_text, element_line, fold_text
 from archiver.platforms.selectors import Index
 
-# A category or a tag as text: the words in an address or a label that give its kind, and what is no term.
+# A category or a tag as text: the words in an address or a label that give its kind, and what is not a term.
 
 Terms = tuple[str, ...]
 Kind = Literal["category", "tag"]
@@ -105,7 +105,7 @@ _DAY = re.compile(
     r"^\W*(?:\w+\.?,?\s+)?(?:\d{1,2}(?:st|nd|rd|th)?\.?\s+(?:de\s+)?\w{3,}\.?,?\s+(?:de\s+)?\d{4}|"
     r"\w{3,}\.?\s+\d{1,2}(?:st|nd|rd|th)?,?\s+\d{4})\W*$"
 )
-_LONGEST = 80
+_MAX_LENGTH = 80
 _FOLDER_WORDS = """
 post posts blog blogs blogpost article articles news page pages home story stories entry entries content archive
 archives nachrichten noticias actualités actualites notizie artikel artikelen artigos новости статьи haberler
@@ -116,18 +116,18 @@ FOLDER_WORDS = frozenset(fold_text(w) for w in _FOLDER_WORDS.split())
 
 
 def clean_term(text: str | None) -> str:
-    """A term as shown, without its count, its "#" and separators; "" if the text is no term."""
+    """A term as shown, without its count, its "#" and separators; "" if the text is not a term."""
     text = clean_text(text)
     if len(text) > 200:
         return ""
     text = _SIGN.sub("", _COUNT.sub("", text).strip(_LEFT_OUT)).strip(_LEFT_OUT)
-    if not 0 < len(text) <= _LONGEST or _LABEL.match(text):
+    if not 0 < len(text) <= _MAX_LENGTH or _LABEL.match(text):
         return ""
     return "" if text.startswith(("http:", "https:", "www.")) else text
 
 
 def is_term(text: str, sure: bool = False) -> bool:
-    """Whether a text in the place of a term is one, and not a button or a day. A place of the site ("Home", "Blog")
+    """True if a text in the place of a term is one, and not a button or a day. A place of the site ("Home", "Blog")
     is a term only if it is `sure`ly used as one."""
     return bool(text) and not _NOT_TERM.match(text) and not _DAY.match(text) and (sure or not _PLACE.match(text))
 
@@ -143,7 +143,9 @@ def unique_terms(found: Iterable[str]) -> Terms:
 
 def terms_in_lists(texts: Iterable[str]) -> list[str]:
     """The terms in texts that are lists: "a, b; c" and "a、b", without machine-readable keys ("contentId: 12")."""
-    return [p for t in texts for p in re.split(r"\s*[,;，、；|]\s*", t) if not _MACHINE.match(p) and len(p) <= _LONGEST]
+    return [
+        p for t in texts for p in re.split(r"\s*[,;，、；|]\s*", t) if not _MACHINE.match(p) and len(p) <= _MAX_LENGTH
+    ]
 
 
 @lru_cache(maxsize=8_192)
@@ -226,11 +228,11 @@ _ICON: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("tag", re.compile(r"(?:^|[\s_-])(?:tag|tags|hashtag|label|labels|price-?tags?|keyword)(?:$|[\s_-])", re.I)),
 )
 _PAGED = re.compile(r"/page/?\d+|[?&]paged?=\d+|/feed/?$", re.IGNORECASE)
-_MOST_LINKS = 400
+_MAX_LINKS = 400
 _WORDS_AROUND = 110
 """Letters beside the links in a line with a post's terms; a paragraph of the text has more."""
 _CLIMB = 3
-_BELOW, _MOST_LAST = 200, 30
+_BELOW, _MAX_LAST = 200, 30
 """Elements after the post, and last elements of its text, in which its tags may be."""
 _TERM_RELS = frozenset(("tag", "category"))
 _ICON_TAGS = ("i", "svg", "span", "img")
@@ -238,7 +240,8 @@ _ICON_TAGS = ("i", "svg", "span", "img")
 
 @dataclass(frozen=True, slots=True)
 class TermLink:
-    """A link to a term's listing. `sure`: its rel or its address says the kind; else a label or an icon before it."""
+    """A link to a term's listing. `sure`: its rel or its address gives the kind; else a label or an icon before it
+    does."""
 
     text: str
     href: str
@@ -327,7 +330,7 @@ def _links(page: Page, post: Post) -> Iterator[Element]:
     count = 0
     for a in page.index.tag("a"):
         at = order[a]
-        if at > last or count > _MOST_LINKS:
+        if at > last or count > _MAX_LINKS:
             return
         if at >= first and not begin <= at < end and a.get("href"):
             count += 1
@@ -362,7 +365,7 @@ def _last_links(page: Page, post: Post) -> list[Element]:
     order = page.index.order
     begin, end = _run(page.index, post.body)
     begin = max(begin, end - _BELOW)
-    return [a for a in page.index.tag("a") if begin <= order[a] < end and a.get("href")][-_MOST_LAST:]
+    return [a for a in page.index.tag("a") if begin <= order[a] < end and a.get("href")][-_MAX_LAST:]
 
 
 def _run(index: Index, el: Element) -> tuple[int, int]:
@@ -371,7 +374,7 @@ def _run(index: Index, el: Element) -> tuple[int, int]:
 
 
 def own_site(page: Page, href: str) -> bool:
-    """Whether an address belongs to the page's own site: relative, on the same host, or on a subdomain or parent."""
+    """True if an address belongs to the page's own site: relative, on the same host, or on a subdomain or parent."""
     if "//" not in href[:10]:
         return not href.startswith(("#", "mailto:", "javascript:", "tel:"))
     own, canonical, beginnings = page.hosts
@@ -453,7 +456,7 @@ def _kind_of_icon(el: Element) -> Kind | None:
 
 
 def in_prose(el: Element, known: dict[Element, bool]) -> bool:
-    """Whether a link is in a sentence of the text: its block has much text besides links."""
+    """True if a link is in a sentence of the text: its block has much text besides links."""
     at = el
     while at.tag not in _BLOCKS and (parent := at.getparent()) is not None:
         at = parent

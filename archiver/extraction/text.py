@@ -1,4 +1,4 @@
-"""Text of elements: one line, and the plain text of a body."""
+"""Text of elements as one line, text folded for comparison, and the white space of a body."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ _NOT_INLINE = BREAK | CELL | _SILENT | {"br"}
 
 
 class _Kept(dict[int, str | None]):
-    """What `folded` makes of each character, computed at its first use; letters, digits and marks stay."""
+    """A table for `str.translate`, filled as characters are met: keeps letters, digits and marks, removes the rest."""
 
     def __missing__(self, code: int) -> str | None:
         c = chr(code)
@@ -95,7 +95,7 @@ class _Kept(dict[int, str | None]):
 
 
 _KEPT = _Kept()
-_SHORT = 300  # characters of texts that are folded again and again: names, titles, lines
+_SHORT = 300  # characters; texts up to this length (names, titles, lines) are folded often, so results are cached
 
 
 def clean_text(text: str | None) -> str:
@@ -135,15 +135,15 @@ def element_line(el: Element | None) -> str:
 
 
 def fold_text(text: str) -> str:
-    """Letters and digits only, in one case, to compare whether two texts say the same."""
-    return _folded_once(text) if len(text) <= _SHORT else _folded(text)
+    """Only the letters and digits of a text, NFKC and casefolded, to compare two texts."""
+    return _folded_cached(text) if len(text) <= _SHORT else _folded(text)
 
 
 def _folded(text: str) -> str:
     return unicodedata.normalize("NFKC", clean_text(text)).casefold().translate(_KEPT)
 
 
-_folded_once = lru_cache(maxsize=8_192)(_folded)
+_folded_cached = lru_cache(maxsize=8_192)(_folded)
 
 
 # Matches only from the start of white space, else a long run of it without a line end takes quadratic time.
@@ -151,7 +151,7 @@ _BEFORE_BREAK = re.compile(r"(?<![ \t])[ \t]+\n")
 
 
 def tidy_body(text: str) -> str:
-    """At most one blank line in a row, none at the ends; NFC."""
+    """The text in NFC, with at most one blank line in a row and none at its ends."""
     if " \n" in text or "\t\n" in text:
         text = _BEFORE_BREAK.sub("\n", text)
     text = unicodedata.normalize("NFC", text)

@@ -14,7 +14,7 @@ from archiver.items import Candidate, SourceHint, is_from_api
 
 _SEPARATOR = re.compile(r"\s+[|·•»«›‹–—:~/\\-]+\s+|\s*[｜|»«]\s*|(?<=\S)_(?=\S)|\s+::\s+|(?<=\S):\s+|\s*—\s*")
 _BAR = re.compile(r"\s+[|·•»]\s+|\s*｜\s*")
-_MOST_LOST = 5
+_MAX_LOST = 5
 _LOST, _LOST_IN_WORD = re.compile("[?\ufffd]"), re.compile(r"\w\?\w")
 _PERMALINK = re.compile(r"\s*[#¶§🔗]\s*$")
 
@@ -47,8 +47,8 @@ _METAS = (
     ("title", 0.65),
     ("hdl", 0.65),
 )
-"""Names of meta elements that hold a title, and how much each is believed."""
-_MOST_WORDS, _LEAST_LETTERS = 5, 4
+"""Names of meta elements that hold a title, and the confidence of each."""
+_MAX_WORDS, _MIN_LETTERS = 5, 4
 _SENTENCE, _ALIKE = 5, 0.6
 _INITIALS = re.compile(r"[A-Z]{2,6}$")
 _SECTIONS = frozenset(
@@ -74,12 +74,12 @@ def site_names(page: Page) -> list[str]:
 
 
 def _is_long_title(text: str, declared: str) -> bool:
-    """Whether a text is too long for a name and like the page's title: the header may hold the post's own heading."""
+    """True if a text is too long for a name and like the page's title: the header may hold the post's own heading."""
     return len(text.split()) >= _SENTENCE and title_similarity(text, declared) >= _ALIKE
 
 
 def _leads_home(page: Page, el: Element) -> bool:
-    """Whether a name in the header links to a home page, or to nothing; a post's title links to the post."""
+    """True if a name in the header links to a home page, or to nothing; a post's title links to the post."""
     link = el if el.tag == "a" else next(el.iter("a"), None)
     if link is None:
         return el.tag != "h1" or not page.head_title.startswith(element_line(el)) or page.path == "/"
@@ -88,16 +88,16 @@ def _leads_home(page: Page, el: Element) -> bool:
 
 
 def _named_like(part: str, separator: str, host: str, path: str) -> bool:
-    """Whether the last part of a title is the site's name by its host ("Lumo" of drinklumo.example) or a section.
+    """True if the last part of a title is the site's name by its host ("Lumo" of drinklumo.example) or a section.
 
     A part is a section by the page's own address ("District" of /district/1), or by a common word.
     """
     words = part.split()
-    if not 1 <= len(words) <= _MOST_WORDS:
+    if not 1 <= len(words) <= _MAX_WORDS:
         return False
     label = fold_text(host.rpartition(".")[0] or host)
     strong = any(c in separator for c in "|｜·•»«—–")
-    alike = [w for w in map(fold_text, words) if len(w) >= _LEAST_LETTERS and w in label]
+    alike = [w for w in map(fold_text, words) if len(w) >= _MIN_LETTERS and w in label]
     if alike and (strong or len(alike) == len(words)):
         return True
     folders = {fold_text(s) for s in path.split("/")[:-1]}
@@ -150,7 +150,7 @@ def _host_labels(host: str) -> set[str]:
 
 
 def _is_initials(part: str, names: list[str]) -> bool:
-    """Whether the last part of a title is one of the site's names abbreviated to its initials."""
+    """True if the last part of a title is one of the site's names abbreviated to its initials."""
     return bool(_INITIALS.match(part)) and any(part == _initials(n) for n in names)
 
 
@@ -229,7 +229,7 @@ def restored(text: str, declared: list[str]) -> str:
     "The ferry?s pier" is "The ferry’s pier". If the declared title has the same letters, "?" is a question mark.
     """
     parts = _LOST.split(text)
-    if not 1 < len(parts) <= _MOST_LOST:
+    if not 1 < len(parts) <= _MAX_LOST:
         return text
     pattern = re.compile(".{0,3}".join(map(re.escape, parts)), re.IGNORECASE)
     sure = "\ufffd" in text or _LOST_IN_WORD.search(text)

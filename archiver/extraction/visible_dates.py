@@ -1,4 +1,4 @@
-"""The visible dates of a page, wherever they are: beside the heading, above it, below the text, or elsewhere."""
+"""Finds the visible dates of a page: beside the heading, above it, below the text, and elsewhere."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def read_dates(
     """The date of publication and that of the last change in a line, each None where the line has none.
 
     `before`: the words before the line, for a label in an element of its own. A date without a label is the day of
-    publication. A year in a copyright notice is no date, nor is the day on which a paper was submitted or accepted.
+    publication. A year in a copyright notice is not a date, nor is the day on which a paper was submitted or accepted.
     """
     if _RIGHTS.search(text):
         return None, None
@@ -76,7 +76,7 @@ _LABELS = (("published", PUBLISHED), ("modified", MODIFIED), ("sent", SENT))
 
 
 def _is_called_change(tail: str) -> bool:
-    """Whether the words right after a date make it that of a change: "12 May 2020 (updated)", "2020-05-12 更新"."""
+    """True if the words right after a date make it that of a change: "12 May 2020 (updated)", "2020-05-12 更新"."""
     return bool(MODIFIED.match(tail.lstrip(" ()[]|·–—-,:.")))
 
 
@@ -94,9 +94,9 @@ _LOOKS = re.compile(r"(?<!\d)\d{4}(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2}(?!\d)|[�
 _SILENT = frozenset(("script", "style", "noscript", "template", "option", "select", "textarea", "title", "meta", "code",
                      "pre", "button", "head", "html"))  # fmt: skip
 _ATTRIBUTES = ("datetime", "data-datetime", "data-date", "data-time", "data-timestamp", "data-published", "content")
-_LONGEST, _ALONE = 160, 24
+_MAX_LENGTH, _ALONE = 160, 24
 _NEAR, _ABOVE, _EDGE, _CLOSE, _FARTHEST = 90, 45, 14, 12, 400
-_TEXT, _MOST, _HOLDERS, _LISTED = 400, 80, 300, 3
+_TEXT, _MAX_COUNT, _HOLDERS, _LISTED = 400, 80, 300, 3
 
 # The confidence of a date by its place: (in <time>, in an element named a date's, or labelled; alone on its line).
 _TRUST = {
@@ -127,7 +127,7 @@ class VisibleDate:
 
 @lru_cache(maxsize=8_192)
 def names_a_date(name: str) -> bool:
-    """Whether a class or id is named like a date's."""
+    """True if a class or id is named like a date's."""
     return len(name) < 60 and bool(_NAMED.search(name)) and not _OTHER_TIME.search(name)
 
 
@@ -153,7 +153,7 @@ class _Places:
             self.end = order.get(last, self.body)
 
     def close(self, el: Element) -> bool:
-        """Whether an element is so near the heading that its date is the post's, whatever the element is named."""
+        """True if an element is so near the heading that its date is the post's, regardless of the element's name."""
         n = self.order.get(el, 0)
         return any(at >= 0 and -_CLOSE <= n - at <= _CLOSE for at in (self.title, *self.copies))
 
@@ -202,7 +202,7 @@ def visible_dates(page: Page, post: Post, language: str, *, near: bool = False) 
             found.append(one)
             days[_signature(el)].add(one.moment.day)
             taken.update(el.iter("*"))
-        if read >= _MOST:
+        if read >= _MAX_COUNT:
             break
     listed = {signature for signature, different in days.items() if len(different) >= _LISTED}
     kept = (_weighed(page, one) for one in found if one.where == "near" or _signature(one.element) not in listed)
@@ -211,7 +211,7 @@ def visible_dates(page: Page, post: Post, language: str, *, near: bool = False) 
 
 @dataclass(frozen=True, slots=True)
 class _Holder:
-    """An element with a date in its text. `named`: its name or tag says so; `aside`: it is in a sidebar."""
+    """An element with a date in its text. `named`: its name or tag is that of a date; `aside`: it is in a sidebar."""
 
     element: Element
     text: str
@@ -227,7 +227,7 @@ def _holder(el: Element, places: _Places, post: Post) -> _Holder | None:
     if _in_footer(el):
         return None
     text = _short(el)
-    if text is None or (len(text) > _LONGEST and (where == "in" or not date_label(text[:40]))):
+    if text is None or (len(text) > _MAX_LENGTH and (where == "in" or not date_label(text[:40]))):
         return None
     if aside and date_label(_before(el) + " " + text[:30]) != "published":
         return None
@@ -265,7 +265,7 @@ def _holders(page: Page, places: _Places, near: bool) -> list[Element]:
 
 
 def _looks_dated(text: str) -> bool:
-    return 5 < len(text) <= _LONGEST and _DIGIT.search(text) is not None and _LOOKS.search(text) is not None
+    return 5 < len(text) <= _MAX_LENGTH and _DIGIT.search(text) is not None and _LOOKS.search(text) is not None
 
 
 def _names(el: Element) -> list[str]:
@@ -314,7 +314,7 @@ def _by_attribute(el: Element, label: str) -> tuple[Moment | None, Moment | None
 
 
 def _is_of_post(holder: _Holder, label: str, language: str) -> bool:
-    """Whether a date is named, labelled or alone on its line; within the text only if labelled in a short line."""
+    """True if a date is named, labelled or alone on its line; within the text only if labelled in a short line."""
     if holder.where == "in" and not (label and len(holder.text) < 100):
         return False
     if holder.named or label:
@@ -346,13 +346,13 @@ def _before(el: Element) -> str:
 
 
 def _small_aside(el: Element) -> bool:
-    """Whether the <aside> around an element is only a line of the post's own header."""
+    """True if the <aside> around an element is only a line of the post's own header."""
     aside = next(el.iterancestors("aside"), None)
-    return aside is not None and not aside.get("class") and len(_short(aside) or "x" * _TEXT) < 2 * _LONGEST
+    return aside is not None and not aside.get("class") and len(_short(aside) or "x" * _TEXT) < 2 * _MAX_LENGTH
 
 
 def _in_footer(el: Element) -> bool:
-    """Whether an element is in what is named a page's footer, where "last changed" is about the site."""
+    """True if an element is in what is named a page's footer, where "last changed" is about the site."""
     at: Element | None = el
     while at is not None:
         if names_footer(f"{at.get('class') or ''} {at.get('id') or ''}"):
@@ -368,7 +368,7 @@ def _signature(el: Element) -> tuple[str, str]:
 
 
 def _links_elsewhere(page: Page, el: Element) -> bool:
-    """Whether an element is part of a link to another page, as on a card for another post."""
+    """True if an element is part of a link to another page, as on a card for another post."""
     at: Element | None = el
     for _ in range(6):
         if at is None:

@@ -1,7 +1,7 @@
-"""When a site's turn comes: a pure decision over its cadence and its past runs.
+"""Decides when a site is crawled next, from its cadence and its past runs.
 
-The past is what the ledger says, so nothing else has to be remembered: a scheduler that dies forgets nothing, a crawl
-that a person starts counts, and however many periods were missed, one run makes up for them.
+All functions are pure, and the past runs are those stored in the archive. So a scheduler that dies forgets nothing, a
+crawl that a person starts counts, and one run makes up for any number of missed periods.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from cronsim import CronSim, CronSimError
 
 from archiver.politeness.throttle import LONGEST_QUIET
 
-# How often a site is crawled, as a person says it: `6h`, `cron:0 */4 * * *`, `adaptive:1h..7d`.
+# Cadences as people write them: `6h`, `cron:0 */4 * * *`, `adaptive:1h..7d`.
 
-SHORTEST = timedelta(minutes=5)
-LONGEST = timedelta(days=366)
+SHORTEST_PERIOD = timedelta(minutes=5)
+LONGEST_PERIOD = timedelta(days=366)
 DEFAULT = "adaptive"
-BOUNDS = (timedelta(hours=1), timedelta(days=7))
-"""Of an adaptive cadence whose bounds nobody has set: news sites come to the first, blogs that sleep to the second."""
-BEGINNING = timedelta(hours=12)
-"""The period of a site of which nothing is known yet."""
+DEFAULT_BOUNDS = (timedelta(hours=1), timedelta(days=7))
+"""Of an adaptive cadence without bounds. News sites reach the first, dormant blogs the second."""
+FIRST_PERIOD = timedelta(hours=12)
+"""The period with which an adaptive site begins."""
 _UNITS = {"m": 1, "min": 1, "h": 60, "d": 1440, "w": 10080}
 _FIELDS = ((0, 59), (0, 23), (1, 28), (1, 12), (0, 6))
-"""The values that an H may stand for in each field of a cron expression; every month has a 28th."""
-_MONTH, _SHORTEST_MONTH = 3, 2
+"""The range of H in each field of a cron expression. Every month has a 28th."""
+_MONTH, _FEBRUARY = 3, 2
 
 
 @dataclass(frozen=True, slots=True)
 class Every:
-    """Once in each period, at a moment of it that is the site's own."""
+    """Once per period, at a moment within it that depends on the site's name."""
 
     period: timedelta
 
@@ -43,7 +43,7 @@ class Every:
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """At the times of a cron expression, in UTC. `H` is a value that is the site's own, as in Jenkins."""
+    """At the times of a cron expression, in UTC. `H` is a value that depends on the site's name, as in Jenkins."""
 
     expression: str
 
@@ -51,11 +51,11 @@ class Cron:
         return f"cron:{self.expression}"
 
     def of(self, name: str) -> str:
-        """The expression of the site of this name, without an H."""
+        """The expression for the site of this name, with values in place of each H."""
         return self.with_(lambda index, low, high: low + int(share(f"{name} {index}") * (high - low + 1)))
 
     def with_(self, value: Callable[[int, int, int], int]) -> str:
-        """The expression with a value for each H, of the number of its field and the bounds there."""
+        """The expression with `value(field index, lowest, highest)` in place of each H."""
         return " ".join(
             str(value(index, low, high)) if field == "H" else field
             for index, (field, (low, high)) in enumerate(zip(self.expression.split(), _FIELDS, strict=True))
@@ -64,10 +64,10 @@ class Cron:
 
 @dataclass(frozen=True, slots=True)
 class Adaptive:
-    """As often as the site's own news call for, between two bounds."""
+    """As often as the site's news require, between two bounds."""
 
-    shortest: timedelta = BOUNDS[0]
-    longest: timedelta = BOUNDS[1]
+    shortest: timedelta = DEFAULT_BOUNDS[0]
+    longest: timedelta = DEFAULT_BOUNDS[1]
 
     def __str__(self) -> str:
         return f"adaptive:{format_period(self.shortest)}..{format_period(self.longest)}"
@@ -77,7 +77,7 @@ Cadence = Every | Cron | Adaptive
 
 
 def read_cadence(text: str) -> Cadence:
-    """A cadence as it is written. Raises ValueError with a reason that a person can act on."""
+    """Parses a cadence. Raises ValueError with a reason that a person can act on."""
     words = text.strip()
     kind, _, rest = words.partition(":")
     if kind.lower() == "cron":
@@ -88,14 +88,14 @@ def read_cadence(text: str) -> Cadence:
 
 
 def format_period(period: timedelta) -> str:
-    """A period in its largest whole unit: 90m, 6h, 2d."""
+    """A period in the largest unit of which it is a whole number: 90m, 6h, 2d."""
     minutes = max(1, round(period.total_seconds() / 60))
     unit, size = next((u, s) for u, s in (("d", 1440), ("h", 60), ("m", 1)) if minutes % s == 0)
     return f"{minutes // size}{unit}"
 
 
 def share(name: str) -> float:
-    """A number from 0 to 1 that is always the same for a name, and spread evenly over names."""
+    """A number from 0 to 1 that is always the same for a name; over many names, the numbers are evenly distributed."""
     return int.from_bytes(blake2b(name.encode(), digest_size=6).digest(), "big") / (1 << 48)
 
 
@@ -103,18 +103,18 @@ def _cron(expression: str) -> Cron:
     found = Cron(expression)
     if len(expression.split()) != len(_FIELDS):
         raise ValueError("a cron expression has five fields: minute, hour, day, month, day of the week")
-    try:  # an H may be any month, also the one without a 30th
+    try:  # with February for an H in the month, since every value of H must give a valid date
         next(
             CronSim(
-                found.with_(lambda index, low, _: _SHORTEST_MONTH if index == _MONTH else low),
+                found.with_(lambda index, low, _: _FEBRUARY if index == _MONTH else low),
                 datetime(2000, 1, 1, tzinfo=UTC),
             )
         )
     except CronSimError as error:
-        tried = " with February for the H" if expression.split()[_MONTH] == "H" else ""
-        raise ValueError(f"it is no cron expression ({error}{tried})") from error
+        month = " with February for H" if expression.split()[_MONTH] == "H" else ""
+        raise ValueError(f"it is not a valid cron expression ({error}{month})") from error
     except StopIteration:
-        raise ValueError("there is no day on which it falls") from None
+        raise ValueError("it matches no date") from None
     return found
 
 
@@ -123,7 +123,7 @@ def _adaptive(bounds: str) -> Adaptive:
         return Adaptive()
     low, dots, high = bounds.partition("..")
     if not dots:
-        raise ValueError("bounds are two periods with two dots between them, as in adaptive:1h..7d")
+        raise ValueError("the bounds must be two periods with two dots between them, as in adaptive:1h..7d")
     shortest, longest = _parse_period(low), _parse_period(high)
     if shortest > longest:
         raise ValueError("its first bound is longer than its second")
@@ -134,34 +134,36 @@ def _parse_period(text: str) -> timedelta:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(m|min|h|d|w)", text.strip().lower())
     if not match:
         raise ValueError(
-            "it is a period (30m, 6h, 2d, 1w), cron:MINUTE HOUR DAY MONTH WEEKDAY, adaptive, or adaptive:1h..7d"
+            "use a period (30m, 6h, 2d, 1w), cron:MINUTE HOUR DAY MONTH WEEKDAY, adaptive, or adaptive:1h..7d"
         )
     minutes = float(match[1]) * _UNITS[match[2]]
-    if not SHORTEST.total_seconds() <= minutes * 60 <= LONGEST.total_seconds():
-        raise ValueError("a period is from 5 minutes to 366 days")
+    if not SHORTEST_PERIOD.total_seconds() <= minutes * 60 <= LONGEST_PERIOD.total_seconds():
+        raise ValueError("a period must be from 5 minutes to 366 days")
     return timedelta(minutes=minutes)
 
 
+# The next crawl.
+
 REMEMBERED = 24
-"""Past runs that decide; the period of an adaptive site can go from one of its bounds to the other within them."""
+"""Past runs that are considered. Within them, an adaptive period can go from one of its bounds to the other."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FAST = timedelta(minutes=5)
-"""A clock that is corrected goes back by less. A run that began later than this from now began by a wrong clock."""
-_AGAIN = timedelta(minutes=10)
-"""A run that was stopped goes on after this, then twice that, up to its period."""
-_FEED = 10
-"""Posts that a feed shows, where it is not known."""
+_CLOCK_TOLERANCE = timedelta(minutes=5)
+"""The most that the correction of a clock sets it back. A run that began later than this from now is ignored."""
+_RETRY = timedelta(minutes=10)
+"""The wait after a run that was stopped; it doubles each time, up to the period."""
+_FEED_LENGTH = 10
+"""The number of posts in a feed, if unknown."""
 _SPREAD = 0.05
-"""Part of an adaptive period by which sites of equal period lie apart."""
-_TIGHTER, _TIGHT, _NO_NEWS, _FAILED = 0.5, 0.75, 1.5, 2.0
-_OFTEN_MISSED = 0.5  # of what a feed shows is new: a post that came and went between two runs is soon missed
-_MUCH = 0.2
+"""The part of an adaptive period by which sites with equal periods are spread."""
+_MUCH_SHORTER, _SHORTER, _NO_NEWS, _FAILED = 0.5, 0.75, 1.5, 2.0
+_MANY_NEW = 0.5  # share of a feed that is new, from which on a post may enter and leave the feed between two runs
+_SOME_NEW = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class PastRun:
-    """One run: when it began, `outcome` as in `runs` ("" while it is under way or died), how many new posts it stored,
-    and how many the site's feeds listed then (0: not known)."""
+    """One run: when it began, its `outcome` as in `runs` ("" if it is running or died), the number of `new` posts that
+    it stored, and the number that the site's feeds listed then (0 if unknown)."""
 
     started: datetime
     outcome: str
@@ -171,7 +173,7 @@ class PastRun:
 
 @dataclass(frozen=True, slots=True)
 class RecrawlTime:
-    """When a site is due, `period` as it is now, and why, in a few words."""
+    """When a site is due, its current period, and the reason as a phrase."""
 
     at: datetime
     period: timedelta
@@ -181,37 +183,37 @@ class RecrawlTime:
 def next_crawl(
     cadence: Cadence, past: Sequence[PastRun], name: str, now: datetime, quiet_until: datetime | None = None
 ) -> RecrawlTime:
-    """When the site of this name is due again. `past` are its last runs (REMEMBERED of them), the newest first; until
-    `quiet_until` its host has asked to be left alone. All times are aware.
+    """When the site of this name is due again. `past`: its last runs (REMEMBERED of them), newest first. `quiet_until`:
+    the end of a pause that its host asked for. All times are aware.
 
-    What lies in the future was written by a clock that was wrong, and is not believed.
+    Runs in the future were written by a wrong clock and are ignored.
     """
-    runs = [run for run in past if run.started <= now + _FAST]
+    runs = [run for run in past if run.started <= now + _CLOCK_TOLERANCE]
     period = _period(cadence, runs, name, now)
     if not runs:
         return RecrawlTime(now, period, "never crawled")
     last = runs[0]
-    turn = RecrawlTime(_regular(cadence, period, last.started, name), period, _said(cadence, period))
-    broken = next((index for index, run in enumerate(runs) if run.outcome not in ("", "interrupted")), len(runs))
-    if broken:
-        again = last.started + _AGAIN * 2 ** (broken - 1)
-        if again < turn.at:
-            turn = RecrawlTime(again, period, "its last run was stopped")
-    if quiet_until and turn.at < quiet_until <= now + timedelta(seconds=LONGEST_QUIET):
-        turn = RecrawlTime(quiet_until, period, "its host asked to be left alone until then")
-    return turn
+    due = RecrawlTime(_regular(cadence, period, last.started, name), period, _reason(cadence, period))
+    stopped = next((index for index, run in enumerate(runs) if run.outcome not in ("", "interrupted")), len(runs))
+    if stopped:
+        retry = last.started + _RETRY * 2 ** (stopped - 1)
+        if retry < due.at:
+            due = RecrawlTime(retry, period, "its last run was stopped")
+    if quiet_until and due.at < quiet_until <= now + timedelta(seconds=LONGEST_QUIET):
+        due = RecrawlTime(quiet_until, period, "its host asked for a pause until then")
+    return due
 
 
 def start_interval(waiting: int) -> float:
-    """Seconds between two starts while so many sites are due: after an outage they do not begin all at once."""
+    """Seconds between two starts while this many sites are due, so that they do not all start at once."""
     return min(0.5, 1800 / max(waiting, 1))
 
 
 def _regular(cadence: Cadence, period: timedelta, last: datetime, name: str) -> datetime:
     match cadence:
         case Every():
-            # Slots that lie fast in time: a run that began late does not move those after it. The one before half of
-            # the period is over is passed by, which a run out of turn may have come before.
+            # The slots are fixed, so a late run does not move those after it. A slot less than half a period after the
+            # last run is skipped, for instance after a run that a person started.
             first = last + period / 2
             phase = period * share(name)
             return _EPOCH + phase + period * -((_EPOCH + phase - first) // period)
@@ -234,20 +236,20 @@ def _period(cadence: Cadence, runs: Sequence[PastRun], name: str, now: datetime)
 
 
 def _adapted(cadence: Adaptive, runs: Sequence[PastRun]) -> timedelta:
-    """The period that the runs lead to, one after the other; the oldest one is where it begins.
+    """The period after all runs, adapted after each one from the oldest on.
 
-    That a run found nothing tells only of the time since the one before: where that is short it tells nothing.
+    A run without news, or a failed one, counts only if it began long enough after the one before.
     """
-    period = _within(cadence, BEGINNING)
+    period = _within(cadence, FIRST_PERIOD)
     for before, run in zip(reversed(runs), list(reversed(runs))[1:], strict=False):
-        part = run.new / max(run.listed or _FEED, run.new)
+        share_new = run.new / max(run.listed or _FEED_LENGTH, run.new)
         waited = run.started - before.started >= period / 2
         if run.outcome == "failed":
             factor = _FAILED if waited else 1.0
         elif run.outcome != "finished":
             factor = 1.0
-        elif part >= _MUCH:
-            factor = _TIGHTER if part >= _OFTEN_MISSED else _TIGHT
+        elif share_new >= _SOME_NEW:
+            factor = _MUCH_SHORTER if share_new >= _MANY_NEW else _SHORTER
         else:
             factor = _NO_NEWS if not run.new and waited else 1.0
         period = _within(cadence, period * factor)
@@ -258,11 +260,11 @@ def _within(cadence: Adaptive, period: timedelta) -> timedelta:
     return min(max(period, cadence.shortest), cadence.longest)
 
 
-def _said(cadence: Cadence, period: timedelta) -> str:
+def _reason(cadence: Cadence, period: timedelta) -> str:
     match cadence:
         case Cron():
             return str(cadence)
         case Adaptive():
-            return f"every {format_period(period)}, by what it found"
+            return f"every {format_period(period)}, adapted to its news"
         case Every():
             return f"every {format_period(period)}"

@@ -1,7 +1,7 @@
-"""What is fetched, in which order, and when again: pure decisions over what the ledger knows.
+"""Decides the order in which pages are fetched, when they are fetched again, and which claims of change are believed.
 
-The ledger (table `pages`) is the frontier: a page is due while its `due_at` is not in the future.
-Nothing waits in memory but the few pages under way, so a kill loses nothing that was found.
+All functions are pure. The pages table is the frontier: a page is due if its `due_at` is not in the future. Only the
+few pages that are being fetched are kept in memory, so a killed crawl loses nothing that was found.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from archiver.discovery.url_classifier import is_side_way
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
 
-# Sources come before posts, so that what a feed or an API says of a post is known when its page is read. The list of a
-# web archive says nothing of them, and may take minutes: it is read beside the first posts.
+# Discovery sources come before posts, so that the hints of a feed or an API are known when a post's page is read. The
+# list of a web archive has no hints and may take minutes, so it is read together with the first posts.
 PRIORITY: dict[PageKind, int] = {
     PageKind.ROBOTS: 0,
     PageKind.API: 0,
@@ -30,23 +30,23 @@ PRIORITY: dict[PageKind, int] = {
     PageKind.OTHER: 4,
 }
 SIDE_WAY = 4
+"""The priority of listings by tag, author or month, and of other views of a page."""
 VOUCHING = frozenset({DiscoverySource.FEED, DiscoverySource.API, DiscoverySource.SITEMAP})
-"""Sources that speak of pages on purpose: what they name is fetched, whatever its address looks like."""
+"""Sources that list pages on purpose. The pages that they list are fetched even if their addresses look like traps."""
 SOURCE_KINDS = frozenset({*(k for k, p in PRIORITY.items() if p == 0), PageKind.CDX})
 
 _RETRY = timedelta(hours=1)
 _YOUNGEST = timedelta(days=1)
 DEFAULT_REVISIT = timedelta(days=30)
 CDX_REVISIT = timedelta(days=30)
-"""The list of a web archive is asked for once in so long at most: it is another's machine, and grows slowly."""
-_HEARSAY = timedelta(days=365)
+"""The shortest time between two requests for the list of a web archive, which is a third party's and grows slowly."""
+_HEARSAY_REVISIT = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
 class KnownPage:
-    """What the ledger holds of a page. Times are aware; `lastmod` is the newest a source told of
-    it, `digests` what each source's words of it amounted to (see `ledger.lead_digest`).
-    """
+    """A row of the pages table. Times are aware. `lastmod`: the newest date that a source gave for it; `digests`: the
+    digest of each source's hint."""
 
     id: int
     url: str
@@ -61,10 +61,10 @@ class KnownPage:
 
 
 def priority(kind: PageKind, source: DiscoverySource, url: str = "", folder: str = "/") -> int:
-    """0 is fetched first. The seed is a source: it names the feeds and the API.
+    """The priority of a page; 0 is fetched first. The seed is a discovery source, since it names the feeds and the API.
 
-    Lists of tags, authors and months and other views of a page come last: they show what the pages of posts show,
-    too, and once those are read it can be told whether they show more.
+    Listings by tag, author or month and other views of a page come last. They show what the pages of posts also show;
+    once these are read, it is known whether they show more.
     """
     if source is DiscoverySource.SEED and kind is not PageKind.CDX:
         return 0
@@ -73,25 +73,25 @@ def priority(kind: PageKind, source: DiscoverySource, url: str = "", folder: str
 
 
 def refetch_reason(known: KnownPage, target: DiscoveredURL, lead_digest: str, *, by_dates: bool = True) -> str:
-    """Why a page that was fetched before must be fetched again because of this target; "" where it need not.
+    """Why a page that was fetched before must be fetched again because of this discovered URL; "" if it need not be.
 
-    A source's own date for the page decides (unless not `by_dates`: they proved false), or the digest of what a feed or
-    API says of it; that it is still listed is no reason.
+    The source's date for the page decides (unless `by_dates` is false, because its dates proved false), or a changed
+    digest of its hint. That the page is still listed is not a reason.
     """
     if known.fetched_at is None:
         return ""
     if known.outcome is Outcome.GONE and target.source in VOUCHING:
         return "listed again after it was gone"
     if lead_digest and lead_digest != known.digests.get(target.source, lead_digest):
-        return f"{target.source} tells another text of it"
+        return f"{target.source} has another text for it"
     if by_dates and target.lastmod and target.lastmod > (known.lastmod or known.fetched_at):
         return f"{target.source} says it changed at {target.lastmod.isoformat()}"
     return ""
 
 
 def is_refetch_reason(reason: str) -> bool:
-    """Whether a page's reason is one that `news_of` gave: it is then asked for as if it were not known."""
-    return any(words in reason for words in ("says it changed at", "tells another text", "listed again"))
+    """True for a reason that `refetch_reason` gives. The page is then requested without validators."""
+    return any(words in reason for words in _REFETCH_PHRASES)
 
 
 def next_fetch(
@@ -104,34 +104,36 @@ def next_fetch(
     *,
     hearsay: bool = False,
 ) -> datetime:
-    """When a page is due again. Young posts are looked at often, old ones once in the site's revisit period; one that
-    was `edited` is young once more.
+    """When a page is due again. Young posts are fetched often, old ones once per revisit period of the site; a post
+    that was `edited` counts as young again.
 
-    What is gone, never was here and is known by `hearsay` alone (of a web archive) is looked for once a year.
-    A failure is tried again at the next run, an hour later at the earliest; sources are asked at every run,
-    whatever stands here.
+    A page that is gone, was never archived and is known by `hearsay` only (from a web archive) is tried once a year. A
+    failed page is tried again at the next run, at least an hour later. Discovery sources are fetched at every run,
+    regardless of this time.
     """
     if outcome is Outcome.FAILED:
         return now + _RETRY
     if kind is PageKind.CDX:
         return now + max(revisit, CDX_REVISIT)
     if hearsay and outcome is Outcome.GONE:
-        return now + max(revisit, _HEARSAY)
+        return now + max(revisit, _HEARSAY_REVISIT)
     if kind is PageKind.POST and outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and published is not None:
         age = max(now - max(published, edited or published), timedelta(0))
         return now + min(max(age / 10, _YOUNGEST), revisit)
     return now + revisit
 
 
-# Whether what a server says of change is true: what it called changed is held against what it then sent.
+# Claims of change: the pages that a source called changed are compared with what the server then sent.
 
 VALIDATORS = "validators"
-FEWEST = 20
-"""Pages that a source must have called changed before it is doubted."""
-_SELDOM = 0.05
-AGAIN = timedelta(days=90)
-"""Software is mended: after this time a claim is believed once more."""
+MIN_CLAIMS = 20
+"""The number of pages that a source must have called changed before its claims can prove false."""
+_RARELY = 0.05
+TRUST_AGAIN_AFTER = timedelta(days=90)
+"""The time after which a claim that proved false is believed again, since software is repaired."""
 _SAYS = re.compile(r"(\w+) says it changed at ")
+# "tells another text" was written before 0.3, and is in the reasons of existing archives.
+_REFETCH_PHRASES = ("says it changed at", "has another text for it", "tells another text", "listed again")
 
 
 @dataclass(slots=True)
@@ -143,20 +145,20 @@ class ClaimTally:
 
     @property
     def lies(self) -> bool:
-        return self.called >= FEWEST and self.true < _SELDOM * self.called
+        return self.called >= MIN_CLAIMS and self.true < _RARELY * self.called
 
 
 def dates_of(source: DiscoverySource | str) -> str:
-    """The name under which a source's dates are believed or not."""
+    """The name of the claims that a source makes by its dates."""
     return f"{source} dates"
 
 
 def claiming_source(reason: str) -> str:
-    """The source whose date made a page due, by the reason that `schedule.news_of` gave; "" where it was none's."""
+    """The source whose date made a page due, from the reason that `refetch_reason` gave; "" if there is none."""
     m = _SAYS.match(reason)
     return m[1] if m else ""
 
 
 def believed(since: datetime | None, now: datetime) -> bool:
-    """Whether a claim counts that was found false at `since`."""
-    return since is None or now - since > AGAIN
+    """True if claims are believed that proved false at `since` (None: never)."""
+    return since is None or now - since > TRUST_AGAIN_AFTER

@@ -1,4 +1,4 @@
-"""What is true of each platform: one table a module, found automatically."""
+"""Tables of what the sites of one platform have in common: one module each, found automatically."""
 
 from archiver.platforms.platform_table import Platform, by_name, detect, tables
 from archiver.platforms.selectors import Index

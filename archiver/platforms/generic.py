@@ -1,4 +1,6 @@
-"""Where no platform is known: names that many hand-made themes and news systems share, and h-entry (microformats2)."""
+"""The table for unknown platforms: names that many hand-made themes and news systems share, and h-entry
+(microformats2).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ghost: Casper and the themes derived from it. Ghost files by tags only."""
+"""Ghost: Casper and the themes derived from it. Ghost has tags and no categories."""
 
 from __future__ import annotations
 

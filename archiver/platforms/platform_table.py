@@ -1,4 +1,4 @@
-"""What a platform's table says, and how the tables are found and asked."""
+"""The type of a platform's table, the list of all tables, and the detection of a page's platform."""
 
 from __future__ import annotations
 
@@ -11,22 +11,21 @@ from functools import cache
 from archiver.items import PageKind
 from archiver.platforms.selectors import Index
 
-_NOT_TABLES = {"table", "selector", "css", "expressions"}
+_NOT_TABLES = {"platform_table", "selectors"}
 
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What is true of every site of one platform. Selectors are CSS or XPath as parsel takes them, best first. They
-    mean elements: `::text` and `::attr()` belong in the rules of a site.
+    """What all sites of one platform have in common. Selectors are CSS or XPath for parsel, best first, and select
+    elements; `::text` and `::attr()` are only for the rules of a site.
 
-    `generator` is a regular expression over <meta name="generator">; `marks` are selectors, one of
-    which is enough to know the platform where it does not name itself (`many_marks`: two are needed,
-    since the names are in use elsewhere too). `kinds` reads the classes of <html> and <body>: the
-    first row whose expression matches a whole class says what kind of page it is. `labels` says
-    whether the platform's only filing is a category or a tag. `drop` are blocks inside the body
-    that are no text of the post, `main` what holds the content, however its classes sound. Paths are
-    relative to the site's address. `section_is_folder`: its article:section names the folder that the
-    post's source lies in ("posts"), which is no category.
+    `generator` is a regular expression for <meta name="generator">. `marks` are selectors, any of which identifies the
+    platform if the page has no generator (with `many_marks`, two must match, because other platforms use the names
+    too). `kinds` has expressions for the classes of <html> and <body>, and `paths` for the path of the address: the
+    first row that matches as a whole gives the kind of page and the name of the rule. `drop` are blocks inside the body
+    that are not text of the post; `main` contains the content, even if its class names look like boilerplate. `feeds`,
+    `sitemaps` and `api` are relative to the site's address. `section_is_folder`: article:section is the folder of the
+    post's source file ("posts"), not a category.
     """
 
     name: str
@@ -51,21 +50,21 @@ class Platform:
     section_is_folder: bool = False
 
     def fits(self, index: Index, generator: str) -> bool:
-        """Whether a page of this platform lies before us."""
+        """True if a page is of this platform, by its generator or its marks."""
         if self.generator and generator and re.search(self.generator, generator, re.IGNORECASE):
             return True
-        met = 0
+        count = 0
         for mark in index.present(self.marks):
             if index.first(mark) is not None:
-                met += 1
-                if met > self.many_marks:
+                count += 1
+                if count > self.many_marks:
                     return True
         return False
 
 
 @cache
 def tables() -> tuple[Platform, ...]:
-    """Every platform in this folder: a module that has PLATFORM is a table; `generic` stands last."""
+    """The tables of all modules in this package that have a PLATFORM, `generic` last."""
     package = importlib.import_module("archiver.platforms")
     found: list[Platform] = []
     for module in pkgutil.iter_modules(package.__path__):
@@ -81,7 +80,7 @@ def by_name(name: str) -> Platform:
 
 
 def detect(index: Index, generator: str = "") -> Platform:
-    """The platform of a page: the one its generator names, else the one whose marks it bears, else generic."""
+    """The platform of a page: the one that its generator names, else the first whose marks it has, else generic."""
     if generator:
         for p in tables():
             if p.generator and re.search(p.generator, generator, re.IGNORECASE):

@@ -1,8 +1,8 @@
-"""The selectors of the platform tables on one page: an index answers what it can, parsel the rest.
+"""Evaluates CSS and XPath selectors on a page, with an index that makes most of them cheap.
 
-Elements are sorted by class, id and attribute once. A selector then costs a dictionary look-up instead of a walk of
-the tree, so that hundreds of them can be asked of every page. `css.plan` says which selectors the index answers; what
-they mean is what parsel answers.
+The index sorts a page's elements by class, id and attribute once. A selector then costs a dictionary look-up instead of
+a walk through the tree, so that hundreds of them can be tried on every page. `plan` decides which selectors the index
+can evaluate; parsel evaluates the others. The result is always what parsel would find.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from lxml.etree import _Element as Element
 from parsel import Selector
 from parsel.csstranslator import css2xpath
 
-# Selectors in parsel's language: CSS with `::text` and `::attr(name)`, or XPath. Told apart, checked, evaluated.
+# Selectors in parsel's language: CSS with `::text` and `::attr(name)`, or XPath.
 
 Found = Element | str
-"""One thing that a selector answers: an element, or a text (of `::text`, `::attr()`, an XPath of strings)."""
+"""One result of a selector: an element, or a text (of `::text`, `::attr()` or an XPath that gives strings)."""
 
 _PREFIX = re.compile(r"\s*(css|xpath)=(.*)", re.DOTALL)
 _AXES = (
@@ -45,7 +45,7 @@ _XPATH_OPERATORS = frozenset(("and", "or", "div", "mod"))
 
 
 def selector_of(root: Element) -> Selector:
-    """What parsel makes of a tree that is already parsed."""
+    """parsel's selector for a tree that is already parsed."""
     return Selector(root=root, type="html")
 
 
@@ -67,28 +67,28 @@ def as_xpath(selector: str) -> str:
 
 
 def evaluate(page: Selector, selector: str) -> list[Found]:
-    """What parsel answers, in its order. Numbers and truths are texts, as `.get()` gives them.
+    """What parsel finds, in its order. Numbers and booleans are texts, as in `.get()`.
 
-    Raises ValueError where parsel cannot evaluate the selector on this page, `cssselect.SelectorError` where it cannot
-    parse it.
+    Raises ValueError if parsel cannot evaluate the selector on this page, `cssselect.SelectorError` if it cannot parse
+    it.
     """
     try:
         found = page.xpath(as_xpath(selector))
-    except (TypeError, re.error) as error:  # of functions that are written in Python, as re:test()
+    except (TypeError, re.error) as error:  # from functions written in Python, such as re:test()
         raise ValueError(f"{error} in {selector}") from error
     return [one.root if isinstance(one.root, (str, Element)) else str(one.get()) for one in found]
 
 
 @lru_cache(maxsize=4_096)
 def without_text(selector: str) -> str:
-    """The selector of the elements whose text a selector asks for; "" where it asks for an attribute."""
+    """The selector of the elements whose text a selector gives; "" if it gives an attribute."""
     if is_xpath(selector):
         return "" if _XPATH_ATTRIBUTE.search(selector) else _XPATH_TEXT.sub("", selector)
     return "" if _PSEUDO_ATTRIBUTE.search(selector) else _PSEUDO_TEXT.sub("", selector)
 
 
 def error_of(selector: str) -> str:
-    """Why parsel cannot evaluate a selector, in its own words; "" where it can."""
+    """parsel's message if it cannot evaluate a selector, else ""."""
     if not bare(selector).strip():
         return "it is empty"
     try:
@@ -104,7 +104,7 @@ def _probe() -> Selector:
 
 
 def _missing(xpath: str) -> Iterator[str]:
-    """Functions, variables and prefixes that parsel does not have: XPath asks for them only where a node is met."""
+    """Messages for functions, variables and prefixes that parsel lacks. XPath reports them only at a node."""
     code = _XPATH_LITERAL.sub("''", xpath)
     for name in _XPATH_VARIABLE.findall(code):
         yield f"Undefined variable: there is no ${name}"
@@ -122,12 +122,12 @@ def _has_function(name: str) -> bool:
         _probe().xpath(f"{name}()")
     except ValueError as error:
         return "Unregistered function" not in str(error)
-    except TypeError:  # it is there, and is written in Python: it wants arguments
+    except TypeError:  # the function exists, is written in Python, and needs arguments
         return True
     return True
 
 
-# The CSS selectors that a page's index answers itself, compiled from cssselect's parsed tree.
+# CSS selectors that the index can evaluate, compiled from cssselect's parse tree.
 
 INDEXED = frozenset(
     (
@@ -150,7 +150,8 @@ _WORD = re.compile(r"[^ \t\r\n]+")
 
 @dataclass(frozen=True, slots=True)
 class Compound:
-    """What one element must be. `child`: a child of what the compound before it means, not just below it."""
+    """The conditions for one element. `child`: it must be a child of what the compound before matches, not just
+    below."""
 
     tag: str
     classes: tuple[str, ...]
@@ -160,15 +161,15 @@ class Compound:
 
     @property
     def single(self) -> bool:
-        """Whether it is one class or one id, so that whatever is looked up by it fits."""
+        """True if it is one class or one id, so that every element found by its key matches."""
         return not self.tag and not self.attrs and len(self.classes) + len(self.ids) == 1
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How the index finds a selector. `keys`: for each part what elements are looked up by; `needs`: all of these,
-    without which it finds nothing. A key is ".class", "#id", "[attribute" or "=attribute=word". `attribute`: the
-    attribute whose values are asked for, "" for the elements.
+    """How the index evaluates a selector. `keys`: for each part, the keys by which its elements are looked up; `needs`:
+    all of these, since without one of them on the page nothing matches. A key is ".class", "#id", "[attribute" or
+    "=attribute=word". `attribute`: the attribute whose values are the result, "" for the elements.
     """
 
     parts: tuple[Compound, ...]
@@ -178,7 +179,7 @@ class Plan:
 
 
 def words(value: str) -> list[str]:
-    """The words of an attribute as XPath separates them: at space, tab and line ends, and at no other character."""
+    """The words of an attribute, separated as in XPath: only at spaces, tabs and line ends."""
     if value.isascii() and value.isprintable():
         return value.split()
     return _WORD.findall(value)
@@ -186,13 +187,13 @@ def words(value: str) -> list[str]:
 
 @lru_cache(maxsize=16_384)
 def plan(selector: str) -> Plan | None:
-    """How the index finds a selector, None where parsel has to."""
+    """How the index evaluates a selector; None if parsel has to."""
     if is_xpath(selector):
         return None
     try:
         found = parser.parse(bare(selector))
     except SelectorError:
-        return None  # parsel says what is wrong
+        return None  # parsel reports the error
     if len(found) != 1:
         return None
     parts = _parts(found[0].parsed_tree)
@@ -205,8 +206,8 @@ def plan(selector: str) -> Plan | None:
 
 @cache
 def by_need(selectors: tuple[str, ...]) -> tuple[frozenset[str], dict[str, list[int]], list[int]]:
-    """A table of selectors, for asking which of them can find something on a page: the first key that each needs, the
-    positions of the selectors by that key, and the positions of those that need no key or have no plan."""
+    """A table of selectors, prepared to look up which of them can match on a page: the first keys that they need, their
+    positions by that key, and the positions of those that need no key or have no plan."""
     first: dict[str, list[int]] = {}
     free: list[int] = []
     for n, selector in enumerate(selectors):
@@ -217,7 +218,7 @@ def by_need(selectors: tuple[str, ...]) -> tuple[frozenset[str], dict[str, list[
 
 
 def _attribute(pseudo: parser.PseudoElement | None) -> str | None:
-    """The name in ::attr(name), "" without a pseudo-element, None for what the index does not answer."""
+    """The name in ::attr(name); "" without a pseudo-element; None for one that the index does not support."""
     if pseudo is None:
         return ""
     if not isinstance(pseudo, parser.FunctionalPseudoElement) or pseudo.name != "attr":
@@ -264,13 +265,13 @@ def _compound(tree: parser.Tree, *, child: bool) -> Compound | None:
 
 
 def _attrib(tree: parser.Attrib) -> tuple[str, str, str] | None:
-    """Name, operator ("" where the attribute only has to be there) and value of an attribute test."""
+    """Name, operator ("" if the attribute only has to exist) and value of an attribute test; None if unsupported."""
     if tree.namespace or tree.flag or tree.operator not in _OPERATORS or not _NAME.fullmatch(tree.attrib):
         return None
     if tree.operator == "exists":
         return tree.attrib.lower(), "", ""
     value = (tree.value.value if tree.value is not None else None) or ""
-    # Of an empty value or word CSS says that nothing has it.
+    # In CSS an empty value or word matches nothing.
     if (
         not value.isprintable()
         or (tree.operator != "=" and not value)
@@ -285,26 +286,29 @@ def _is_any(part: Compound) -> bool:
 
 
 def _keys(part: Compound) -> tuple[str, ...]:
-    """What an element is looked up by: its id, else its classes, else an attribute; nothing where only a tag is given."""
+    """The keys that elements are looked up by: the id, the classes or an attribute; () for a tag alone."""
     if part.ids:
         return (f"#{part.ids[0]}",)
     if part.classes:
         return tuple(f".{name}" for name in part.classes)
-    for name, op, want in part.attrs:
+    for name, op, value in part.attrs:
         if name in INDEXED:
-            # A word of the value, where the selector asks for one: few elements have it.
-            whole = op in ("=", "~=") and words(want) == [want]
-            return (f"={name}={want}" if whole else f"[{name}",)
+            # By a word of the value if possible, since fewer elements have it.
+            whole = op in ("=", "~=") and words(value) == [value]
+            return (f"={name}={value}" if whole else f"[{name}",)
     return ()
+
+
+# The index.
 
 
 _Map = dict[str, list[Element]]
 
 
 class Index:
-    """The elements of one document by tag, class, id and the attributes that carry meaning, in document order.
+    """The elements of one document by tag, class, id and the attributes in INDEXED, in document order.
 
-    Each map is made at its first use, so that a page read by a site's learned rules pays for what they ask only.
+    Each map is made at its first use, so that a page read by a site's rules pays only for the maps that these need.
     """
 
     def __init__(self, root: Element) -> None:
@@ -317,12 +321,12 @@ class Index:
 
     @cached_property
     def selector(self) -> Selector:
-        """The document as parsel has it: `.css()` and `.xpath()` as on Scrapy's responses."""
+        """parsel's selector of the document, with `.css()` and `.xpath()` as on Scrapy's responses."""
         return selector_of(self.root)
 
     @cached_property
     def elements(self) -> list[Element]:
-        """Every element in document order. While this is kept, lxml need not make an element anew at each walk."""
+        """Every element in document order. As long as this list exists, lxml reuses its proxy objects in each walk."""
         return list(self.root.iter("*"))
 
     @cached_property
@@ -337,7 +341,7 @@ class Index:
 
     @cached_property
     def _letters(self) -> tuple[list[int], list[int]]:
-        """How many characters stand in the texts and in the tails of the elements before each, space around aside."""
+        """Running sums over the elements: characters of texts and of tails, without surrounding white space."""
         texts, tails = zip(*self.texts.values(), strict=True)
         return (
             list(accumulate(map(len, map(str.strip, texts)), initial=0)),
@@ -352,14 +356,14 @@ class Index:
         return self.order[last] + 1
 
     def text_length(self, el: Element) -> int:
-        """Characters of the texts in an element, white space around each aside."""
+        """Characters of all texts in an element, each without surrounding white space."""
         texts, tails = self._letters
         start, end = self.order[el], self.end(el)
         return texts[end] - texts[start] + tails[end] - tails[start + 1]
 
     @cached_property
     def _maps(self) -> tuple[_Map, _Map, _Map]:
-        """Elements by all of their class attribute (one is often that of many), by id, by each attribute of INDEXED."""
+        """Elements by whole class attribute (which many elements share), by id, and by each attribute in INDEXED."""
         by_names: _Map = {}
         ids: _Map = {}
         attrs: _Map = {}
@@ -397,7 +401,7 @@ class Index:
 
     @cached_property
     def _names(self) -> dict[str, list[str]]:
-        """The class attributes that hold a class."""
+        """For each class, the class attributes that contain it."""
         found: dict[str, list[str]] = {}
         for names in self._by_names:
             for name in set(words(names)):
@@ -410,7 +414,7 @@ class Index:
 
     @cached_property
     def _words(self) -> dict[str, list[Element]]:
-        """Elements by attribute and each word of its value: "rel=tag"."""
+        """Elements by attribute and each word of its value, such as "rel=tag"."""
         found: dict[str, list[Element]] = {}
         for attr, elements in self._attrs.items():
             for el in elements:
@@ -420,7 +424,7 @@ class Index:
 
     @cached_property
     def _keys(self) -> set[str]:
-        """All that elements are looked up by, as `css.Plan.needs` has it."""
+        """All keys of this document, in the form of `Plan.needs`."""
         return {
             *(f".{name}" for name in self._names), *(f"#{ident}" for ident in self._ids),
             *(f"[{attr}" for attr in self._attrs), *(f"={word}" for word in self._words),
@@ -466,14 +470,14 @@ class Index:
         return found
 
     def by_parsel(self, selector: str) -> list[Found]:
-        """What parsel itself answers: for a site's own rules and for whatever else a person writes."""
+        """What parsel itself finds; for a site's rules and other selectors that people write."""
         found = self._answers.get(selector)
         if found is None:
             found = self._answers[selector] = evaluate(self.selector, selector)
         return found[:]
 
     def answer(self, selector: str) -> list[Found]:
-        """What parsel would answer, by the index where it can: for trying out hundreds of selectors."""
+        """What parsel would find, by the index if possible; for trying hundreds of selectors."""
         known = plan(selector)
         if known is None:
             return self.by_parsel(selector)
@@ -483,7 +487,7 @@ class Index:
         return [value for value in values if value is not None]
 
     def select(self, selector: str, within: Element | None = None) -> list[Element]:
-        """The elements that a selector means, in document order; `within` leaves those below one element."""
+        """The elements that a selector matches, in document order; with `within` only those inside that element."""
         known = plan(selector)
         found = (
             self._planned(selector, known)
@@ -504,7 +508,7 @@ class Index:
         return found
 
     def present(self, selectors: tuple[str, ...]) -> list[str]:
-        """The selectors of a table that can find something here, in their order: most name what the page does not have."""
+        """The selectors of a table that can match here, in their order. Most cannot, since their names are missing."""
         needed, first, free = by_need(selectors)
         places = sorted([*free, *(n for key in needed & self._keys for n in first[key])])
         return [selectors[n] for n in places]
@@ -535,13 +539,13 @@ class Index:
                 return start
         else:
             start = self.tag(part.tag or "*")
-            # Few pages hold the piece of an address that a rule asks for at all.
-            if any(op == "*=" and want not in self._values(part.tag, name) for name, op, want in part.attrs):
+            # A quick test: few pages have the substring of an address in any of these attributes.
+            if any(op == "*=" and value not in self._values(part.tag, name) for name, op, value in part.attrs):
                 return []
         return [e for e in start if _fits(e, part)]
 
     def _values(self, tag: str, attr: str) -> str:
-        """All values of an attribute of the elements of a tag, one a line."""
+        """All values of an attribute on the elements with a tag, one per line."""
         found = self._joined.get((tag, attr))
         if found is None:
             found = self._joined[tag, attr] = "\n".join(v for el in self.tag(tag or "*") if (v := el.get(attr)))
@@ -570,7 +574,7 @@ def _below_any(el: Element, tops: set[Element]) -> bool:
 
 
 def is_below(el: Element, top: Element) -> bool:
-    """Whether `el` is `top` or stands below it."""
+    """True if `el` is `top` or below it."""
     at: Element | None = el
     while at is not None:
         if at is top:
@@ -588,14 +592,14 @@ def _fits(el: Element, part: Compound) -> bool:
         have = words(el.get("class") or "")
         if any(c not in have for c in part.classes):
             return False
-    return all((value := el.get(name)) is not None and _holds(value, op, want) for name, op, want in part.attrs)
+    return all((has := el.get(name)) is not None and _matches(has, op, value) for name, op, value in part.attrs)
 
 
-def _holds(value: str, op: str, want: str) -> bool:
+def _matches(has: str, op: str, value: str) -> bool:
     if op == "=":
-        return value == want
+        return has == value
     if op == "~=":
-        return want in words(value)
+        return value in words(has)
     if op == "^=":
-        return value.startswith(want)
-    return not op or want in value
+        return has.startswith(value)
+    return not op or value in has

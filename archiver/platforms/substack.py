@@ -1,4 +1,4 @@
-"""Substack: newsletters at NAME.substack.com or an own domain; posts live under /p/."""
+"""Substack: newsletters at NAME.substack.com or at a domain of their own; posts are under /p/."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Which network addresses a crawl may reach: those of the public internet, and what a person named of the others.
+"""Decides which network addresses a crawl may reach: the public internet, and private addresses that a person allowed.
 
-Pure. What an address is for stands in IANA's registries of special-purpose addresses (RFC 6890, sections 2.2.2 and
-2.2.3, as amended since). The tables are kept here and not taken from `ipaddress`, whose own change from one release of
-Python to the next.
+Zones follow IANA's registries of special-purpose addresses (RFC 6890, sections 2.2.2 and 2.2.3, as amended since). The
+tables are kept here because those of `ipaddress` change between Python releases.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ Address = IPv4Address | IPv6Address
 
 
 class AddressZone(StrEnum):
-    """What an address is for; the value is how a sentence calls it."""
+    """The purpose of an address. The value is its name in messages."""
 
     PUBLIC = "public"
     LOOPBACK = "loopback"
@@ -37,13 +36,13 @@ class AddressZone(StrEnum):
 PERMITTABLE = frozenset(
     {AddressZone.LOOPBACK, AddressZone.PRIVATE, AddressZone.LINK_LOCAL, AddressZone.SHARED, AddressZone.UNSPECIFIED}
 )
-"""What a person may allow for a site of theirs: the addresses that hosts of one's own have."""
+"""The zones that a person may allow for a site: those of hosts that they may run themselves."""
 
-# The first row that an address lies in decides.
+# The first row that contains an address decides.
 _ZONES: tuple[tuple[IPv4Network | IPv6Network, AddressZone], ...] = tuple(
     (ip_network(net), zone)
     for zone, nets in (
-        # What answers there gives out the keys of the machine that asks: AWS, Azure, Google, Alibaba, Oracle.
+        # Metadata services, which give credentials to any program on the machine: AWS, Azure, Google, Alibaba, Oracle.
         (
             AddressZone.METADATA,
             "169.254.169.254/32 169.254.170.2/32 168.63.129.16/32 100.100.100.200/32 192.0.0.192/32 "
@@ -60,10 +59,10 @@ _ZONES: tuple[tuple[IPv4Network | IPv6Network, AddressZone], ...] = tuple(
     )
     for net in nets.split()
 )
-_UNICAST = IPv6Network("2000::/3")  # RFC 4291, section 2.4: the rest is not given out
+_UNICAST = IPv6Network("2000::/3")  # RFC 4291, section 2.4: other addresses are not assigned
 
-# Addresses of IPv6 that a network turns into one of IPv4, and how many bits stand behind that: IPv4-mapped and
-# -compatible (RFC 4291, section 2.5.5), IPv4-translated (RFC 2765), NAT64 (RFC 6052), 6to4 (RFC 3056).
+# IPv6 addresses that contain an IPv4 address, and the number of bits after it: IPv4-mapped and -compatible (RFC 4291,
+# section 2.5.5), IPv4-translated (RFC 2765), NAT64 (RFC 6052), 6to4 (RFC 3056).
 _EMBEDDING = tuple(
     (IPv6Network(net), shift)
     for net, shift in (
@@ -75,8 +74,8 @@ _EMBEDDING = tuple(
     )
 )
 
-# Names that mean the own machine or the own network wherever they are asked for: RFC 6761 (section 6.3), RFC 6762
-# (section 3), RFC 8375, ICANN's board on .internal (2024-07-29).
+# Names that always mean this machine or its network: RFC 6761 (section 6.3), RFC 6762 (section 3), RFC 8375, and the
+# resolution of ICANN's board on .internal (2024-07-29).
 _OWN_NAMES = re.compile(r"(?:.+\.)?(localhost|localhost\.localdomain|ip6-localhost|ip6-loopback)")
 _LOCAL_NAMES = re.compile(r".+\.(?:local|internal|home\.arpa|localdomain)")
 _METADATA_NAMES = frozenset({"metadata.google.internal", "instance-data.ec2.internal"})
@@ -84,7 +83,7 @@ _NUMBER = re.compile(r"(?:0[xX][0-9a-fA-F]*|[0-9]+)")
 
 
 def zone_of(address: Address) -> AddressZone:
-    """What an address is for; one that carries an address of IPv4 is for what that one is for."""
+    """The zone of an address; an IPv6 address that contains an IPv4 address has the zone of the latter."""
     for net, zone in _ZONES:
         if address.version == net.version and address in net:
             return zone
@@ -97,10 +96,10 @@ def zone_of(address: Address) -> AddressZone:
 
 
 def literal(host: str) -> Address | None:
-    """The address that a host is, in every spelling that a resolver takes for one; None where it is a name.
+    """The address that a host is, in any spelling that a resolver accepts; None if it is a name.
 
-    IPv4 as inet_aton reads it: one to four numbers, decimal, octal or hexadecimal, the last one filling what is left
-    (also URL Standard, section 3.5, "IPv4 parser"). IPv6 with or without brackets and zone.
+    IPv4 as in inet_aton: one to four numbers, decimal, octal or hexadecimal, the last of which fills the remaining
+    bytes (also URL Standard, section 3.5, "IPv4 parser"). IPv6 with or without brackets and zone.
     """
     text = unquote(host).strip("[]").rstrip(".")
     if ":" in text:
@@ -130,7 +129,7 @@ def _number(text: str) -> int:
 
 
 def zone_of_host(host: str) -> AddressZone | None:
-    """The zone of a host by its spelling alone; None for a name that only a resolver can tell of."""
+    """The zone of a host by its spelling alone; None for a name that must be resolved first."""
     if (address := literal(host)) is not None:
         return zone_of(address)
     name = unquote(host).lower().rstrip(".")
@@ -143,9 +142,8 @@ def zone_of_host(host: str) -> AddressZone | None:
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """What one crawl may reach beside the public internet: these zones, at this host (and port) alone.
-
-    And `service_zones` at the addresses that begin with one of `service`: a web archive that the site's settings name.
+    """What one crawl may reach besides the public internet: `zones` at `host` (with its port) only, and `service_zones`
+    at addresses that begin with one of `service`, the web archive that the site's settings name.
     """
 
     site: str = ""
@@ -164,20 +162,22 @@ class Permission:
 
 
 def permission(start_url: str, *, private: bool = False, service: str = "") -> Permission:
-    """The permission that a person gave with a start address, or with the site's setting `private`.
+    """The permission that a person gives with a start address, or with the site's setting `private`.
 
-    An address typed as such is meant: http://127.0.0.1:8000/ allows loopback at 127.0.0.1:8000. A name allows what it
-    means by its own nature (localhost, nas.local); another one that leads into a private network needs the setting.
-    The same holds for the address at which a `service` is asked, and for its host's robots.txt, and for nothing else
-    of that host: a site may not lead the crawl into it.
+    A typed address is intended: http://127.0.0.1:8000/ allows loopback at 127.0.0.1:8000. A name that is always local
+    (localhost, nas.local) allows its zone; any other name that leads into a private network needs the setting. The same
+    holds for the address of a `service` and its host's robots.txt, but for nothing else on that host, because a site
+    must not be able to lead the crawl into it.
     """
     scope = Scope.of(start_url)
-    asked = (service, f"{urlsplit(service).scheme}://{urlsplit(service).netloc}/robots.txt") if service else ()
-    return Permission(scope.name, scope.host, _meant(start_url, private), asked, _meant(service, private))
+    prefixes = (service, f"{urlsplit(service).scheme}://{urlsplit(service).netloc}/robots.txt") if service else ()
+    return Permission(
+        scope.name, scope.host, _intended_zones(start_url, private), prefixes, _intended_zones(service, private)
+    )
 
 
-def _meant(url: str, private: bool) -> frozenset[AddressZone]:
-    """The zones that a person means who names this address."""
+def _intended_zones(url: str, private: bool) -> frozenset[AddressZone]:
+    """The zones that a person allows by naming this address."""
     host = urlsplit(url).hostname or ""
     zone = zone_of_host(host)
     if private or (zone is AddressZone.PRIVATE and literal(host) is None):
@@ -186,14 +186,14 @@ def _meant(url: str, private: bool) -> frozenset[AddressZone]:
 
 
 def objection_to_url(url: str, given: Permission) -> str:
-    """Why an address may not be asked for, told without a resolver; "" where nothing speaks against it."""
+    """Why a URL may not be requested, by its spelling alone; "" if it may, as far as known without a resolver."""
     host = urlsplit(url).hostname or ""
     zone = zone_of_host(host)
     return _objection(host, zone, url, given) if zone else ""
 
 
 def objection_to_address(address: Address, url: str, given: Permission) -> str:
-    """Why no connection to `address` may be made for `url`; "" where it may."""
+    """Why no connection to `address` may be made for `url`; "" if it may."""
     return _objection(str(address), zone_of(address), url, given)
 
 
@@ -209,16 +209,17 @@ def _objection(what: str, zone: AddressZone, url: str, given: Permission) -> str
     )
 
 
-# What is looked at before anything is sent to a host: whether this process may still ask at all.
+# Checks before each request, for instance that this process still holds its lease.
 
-_looks: list[Callable[[], None]] = []
+_checks: list[Callable[[], None]] = []
 
 
-def check_before_requests(look: Callable[[], None]) -> None:
-    """From now on this process calls `look` before each word to a host, and it returns where that may be said."""
-    _looks.append(look)
+def check_before_requests(check: Callable[[], None]) -> None:
+    """Makes this process call `check` before each request. It raises if the request must not be sent."""
+    _checks.append(check)
 
 
 def check_may_request() -> None:
-    for look in _looks:
-        look()
+    """Runs all registered checks."""
+    for check in _checks:
+        check()

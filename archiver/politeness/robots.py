@@ -1,8 +1,8 @@
-"""robots.txt by RFC 9309: which group is ours, what it says, and what an answer for the file means.
+"""Parses robots.txt by RFC 9309: selects our group, and decides what a response for the file means.
 
-Protego matches addresses against rules as the RFC's section 2.2.2 wants it. Which group is meant it tells otherwise: a
-group of "arch" would be taken for one of "archiver", one of "archiver/2.0" for somebody else's, and a Crawl-delay
-between two User-agent lines would part them. So the group is picked here, and Protego gets only its rules.
+Protego matches addresses against rules as section 2.2.2 requires, but it selects groups differently: it would take a
+group for "arch" as ours, would not take one for "archiver/2.0", and would end a group at a Crawl-delay between two
+User-agent lines. So the group is selected here, and Protego gets only its rules.
 """
 
 from __future__ import annotations
@@ -14,17 +14,16 @@ from datetime import datetime, timedelta
 
 from protego import Protego
 
-# A file that speaks for its whole host (robots.txt, tdmrep.json), as it was last read.
+# Files that apply to a whole host (robots.txt, tdmrep.json).
 
 FRESH = timedelta(hours=24)
-"""For how long a copy may stand for the file (RFC 9309, section 2.4)."""
+"""For how long a stored copy may be used (RFC 9309, section 2.4)."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostFile:
-    """`status` is that of the answer, `body` what it had, empty where the host has no such file.
-
-    `fetched_at` is the last time that the host said so, be it by an answer 304.
+    """A stored response for such a file. `body` is empty if the host has no such file. `fetched_at` (aware) is the last
+    time that the host sent or confirmed it (304).
     """
 
     fetched_at: datetime
@@ -34,18 +33,20 @@ class HostFile:
     last_modified: str = ""
 
     def is_fresh(self, now: datetime) -> bool:
-        """Whether it may be used without asking, or while the host cannot be asked."""
+        """True if it may be used without a request, also while the host cannot be reached."""
         return timedelta(0) <= now - self.fetched_at < FRESH
 
 
+# robots.txt.
+
 PRODUCT_TOKEN = "archiver"
 LARGEST = 500 * 1024
-"""Bytes of the file that are read (section 2.5 asks for at least these)."""
+"""Bytes of the file that are read (the minimum in section 2.5)."""
 
-_MOST_TOLD = 2_000  # rules that are looked through to name the one that forbids
+_MAX_SEARCHED = 2_000  # rules that are searched for the one that forbids an address
 _LINE = re.compile(r"\r\n|\r|\n")
 _TOKEN = re.compile(r"[A-Za-z_-]+|\*")
-# The records as they are written; misspellings mean what their writer meant (section 2.2.4 lets a parser be lenient).
+# Records and their common misspellings (section 2.2.4 allows a lenient parser).
 _RECORDS = {
     "user-agent": "agent",
     "useragent": "agent",
@@ -67,10 +68,10 @@ _ANYBODY = "*"
 
 @dataclass(frozen=True, slots=True)
 class Robots:
-    """What a robots.txt says to one crawler. Without rules everything is allowed.
+    """The part of a robots.txt that applies to one crawler. Without rules everything is allowed.
 
-    `rules` are the lines of its group as they stand in the file, `crawl_delay` is in seconds (no part of the RFC,
-    but whoever writes it means it), `sitemaps` hold for everybody.
+    `rules` are the lines of its group as written in the file; `crawl_delay` is in seconds (not part of the RFC, but
+    followed); `sitemaps` are the same for all crawlers.
     """
 
     rules: tuple[str, ...] = ()
@@ -79,20 +80,20 @@ class Robots:
     _matcher: Protego = field(default_factory=Protego, compare=False, repr=False)
 
     def refusal(self, url: str) -> str:
-        """The rule that forbids this address, as it is written in the file; "" where it is allowed.
+        """The rule that forbids this address, as written in the file; "" if it is allowed.
 
-        The longest rule that matches decides, `allow` where two are equally long (section 2.2.2).
+        The longest rule that matches decides, or `allow` if two are equally long (section 2.2.2).
         """
         if self._matcher.can_fetch(url, PRODUCT_TOKEN):
             return ""
-        forbidding = (r for r in self.rules[:_MOST_TOLD] if not _matcher((r,)).can_fetch(url, PRODUCT_TOKEN))
+        forbidding = (r for r in self.rules[:_MAX_SEARCHED] if not _matcher((r,)).can_fetch(url, PRODUCT_TOKEN))
         return max(forbidding, key=len, default="Disallow")
 
 
 def parse_robots(body: bytes, token: str = PRODUCT_TOKEN) -> Robots:
-    """The groups of the product token, merged; those of `*` where it has none (section 2.2.1). Never raises.
+    """The merged groups of the product token, or of `*` if it has none (section 2.2.1). Never raises.
 
-    Records other than User-agent, Allow and Disallow do not part a group (section 2.2.4).
+    Records other than User-agent, Allow and Disallow do not end a group (section 2.2.4).
     """
     groups: dict[str, _Group] = {}
     ruled: list[_Group] = []
@@ -130,7 +131,7 @@ class _Group:
 
 
 def _records(body: bytes) -> Iterator[tuple[str, str]]:
-    """The records that are known here, with their values; comments and all others are left out."""
+    """The known records with their values, without comments and other records."""
     for line in _LINE.split(_parsed_part(body).decode("utf-8-sig", errors="ignore")):
         name, colon, value = line.partition("#")[0].partition(":")
         record = _RECORDS.get(name.strip().lower())
@@ -139,7 +140,7 @@ def _records(body: bytes) -> Iterator[tuple[str, str]]:
 
 
 def _parsed_part(body: bytes) -> bytes:
-    """What is parsed of a file: of a larger one whole lines alone, since half an "Allow: /a/b" would allow more."""
+    """The part of a file that is parsed. A large file is cut at a line end, since half of "Allow: /a/b" allows more."""
     if len(body) <= LARGEST:
         return body
     end = max(body.rfind(b"\n", 0, LARGEST), body.rfind(b"\r", 0, LARGEST))
@@ -147,7 +148,8 @@ def _parsed_part(body: bytes) -> bytes:
 
 
 def path_matcher(pattern: str) -> Callable[[str], bool]:
-    """Whether an address's path begins with this pattern, which may have `*` and `$` (sections 2.2.2 and 2.2.3)."""
+    """A function that is true for URLs whose path matches this pattern, which may have `*` and `$` (sections 2.2.2 and
+    2.2.3)."""
     matcher = _matcher((f"Disallow: {' '.join(pattern.split())}",))
     return lambda url: not matcher.can_fetch(url, PRODUCT_TOKEN)
 
@@ -161,9 +163,9 @@ def _seconds(text: str) -> list[float]:
 
 
 def is_robots_answer(status: int) -> bool:
-    """Whether an answer for robots.txt says what is allowed.
+    """True if a response for robots.txt decides what is allowed.
 
-    A client error means that there is none, so everything is (section 2.3.1.3). A server error means that nobody knows
-    (section 2.3.1.4); so does 429 (Too Many Requests), which is an answer to us and not to the file.
+    A client error means that there is no file, so everything is allowed (section 2.3.1.3). After a server error it is
+    unknown (section 2.3.1.4), and also after 429 (Too Many Requests), which says nothing about the file.
     """
     return status < 500 and status != 429

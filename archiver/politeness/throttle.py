@@ -1,6 +1,7 @@
-"""How fast a host is asked: never faster than its floor, slower when it works hard, a pause when it asks for one.
+"""Decides how fast a host is asked: never faster than its floor, more slowly if it is slow, with a pause if it asks.
 
-Pure: a `Pace` and what was answered give the next `Pace`. Times are seconds of one monotonic clock, dates aware.
+All functions are pure: a `Throttle` and a response give the next `Throttle`. Times are seconds of one monotonic clock;
+dates are aware.
 """
 
 from __future__ import annotations
@@ -12,29 +13,32 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 BUSY = frozenset({429, 503})
-"""Too Many Requests (RFC 6585, section 4) and Service Unavailable (RFC 9110, section 15.6.4): not now."""
-LONGEST_DELAY = 60.0
-"""A longer wait between two requests is a wish to be left alone, or a mistake; the host is then asked this slowly."""
+"""Too Many Requests (RFC 6585, section 4) and Service Unavailable (RFC 9110, section 15.6.4)."""
+MAX_DELAY = 60.0
+"""The longest delay between two requests, in seconds. If robots.txt or the host's slowness calls for more, this is
+used.
+"""
 LONGEST_PAUSE = 3600.0
-"""The longest pause that a run sits out; for a longer one it ends, and its pages are due later."""
+"""The longest pause, in seconds, that a run waits for. For a longer one it ends, and its pages are due later."""
 LONGEST_QUIET = 24 * 3600.0
-"""What a server may ask for at most: a Retry-After of years is a mistake, or meant to keep an archive away."""
+"""The longest Retry-After, in seconds, that is followed. One of years is a mistake, or meant to keep archives away."""
 MOST_STRIKES = 8
-"""Answers 429 or 503 in a row after which the run ends for this host."""
+"""The number of responses 429 or 503 in a row after which the run ends for this host."""
 SPARED = 2.5
-"""Seconds between two requests to a host that is asked for a favour (a web archive), whatever delay is set."""
+"""The shortest delay, in seconds, between two requests to a third party's host (a web archive)."""
 _FIRST_PENALTY = 1.0
-_FORGIVEN = 0.8  # of a penalty is left after each good answer
-_REST = 2.0  # a host that took a second is asked again two seconds after it was asked: it rests as long as it worked
+_PENALTY_LEFT = 0.8  # share of a penalty that is left after each good response
+_REST = 2.0  # a host that took one second gets the next request after two, so it is idle for as long as it worked
 
 
 @dataclass(frozen=True, slots=True)
 class Throttle:
-    """`floor` is the delay that was set, or that robots.txt asks for; 0 is a host of one's own, which is not spared.
+    """The state of one host's throttle.
 
-    `latency` is the delay that the host's own slowness calls for, `penalty` that of its answers 429 and 503, `strikes`
-    how many of these came in a row, `struck_at` when the last came, `until` when its pause ends. `lanes` are its
-    connections at a time: one that has several is made to serve many, and its slowness is no sign of hard work.
+    `floor` is the delay that is set or that robots.txt asks for; 0 means a host of the user's own, which is never
+    slowed down. `latency` is the delay for the host's slowness, `penalty` that for its responses 429 and 503, `strikes`
+    the number of these in a row, `struck_at` the time of the last, `until` the end of its pause. `lanes` is the number
+    of parallel connections: with several, slowness does not count, because such a host is made to serve many clients.
     """
 
     floor: float = 0.0
@@ -51,22 +55,23 @@ class Throttle:
         return max(self.floor, self.latency, self.penalty)
 
     def at_least(self, seconds: float) -> Throttle:
-        """With a floor that the host asks for (Crawl-delay), up to LONGEST_DELAY; a host of one's own keeps none."""
-        return replace(self, floor=max(self.floor, min(seconds, LONGEST_DELAY))) if self.floor > 0 else self
+        """With at least the floor that the host asks for (Crawl-delay), up to MAX_DELAY. A floor of 0 stays 0."""
+        return replace(self, floor=max(self.floor, min(seconds, MAX_DELAY))) if self.floor > 0 else self
 
     def no_faster(self, seconds: float) -> Throttle:
-        """With a floor that we set ourselves, whatever was asked for."""
+        """With at least this floor, also if it was 0."""
         return replace(self, floor=max(self.floor, seconds))
 
     def pause(self, now: float) -> float:
-        """Seconds that are left of its pause."""
+        """Seconds until its pause ends, 0 if there is none."""
         return max(0.0, self.until - now)
 
     def answered(self, status: int, seconds: float, now: float, wait: float | None = None) -> Throttle:
-        """After an answer that took this long to begin; `wait` is what its Retry-After says, in seconds."""
+        """After a response that took this many `seconds` to begin. `wait`: its Retry-After in seconds, if it has
+        one."""
         if status in BUSY:
             return self._struck(now - seconds, now, min(wait or 0.0, LONGEST_QUIET))
-        penalty = self.penalty * _FORGIVEN
+        penalty = self.penalty * _PENALTY_LEFT
         return replace(
             self,
             strikes=0,
@@ -76,9 +81,9 @@ class Throttle:
 
     def _struck(self, asked_at: float, now: float, wait: float) -> Throttle:
         if asked_at <= self.struck_at:
-            # It was asked before the host said so the first time: this is no other strike.
+            # This request was sent before the last strike, so it is not another one.
             return replace(self, until=max(self.until, now + wait))
-        penalty = min(max(_FIRST_PENALTY, self.floor, 2 * self.penalty), LONGEST_DELAY)
+        penalty = min(max(_FIRST_PENALTY, self.floor, 2 * self.penalty), MAX_DELAY)
         return replace(
             self,
             penalty=penalty,
@@ -88,18 +93,18 @@ class Throttle:
         )
 
     def _latency(self, status: int, seconds: float) -> float:
-        """Up at once, down by halves, and not by answers without a page: these are quick, however busy the host is."""
+        """Rises at once and falls by halves. Only responses 200 lower it: others are quick even if the host is busy."""
         if self.floor <= 0 or self.lanes > 1:
             return 0.0
-        wanted = min(_REST * seconds, LONGEST_DELAY)
-        found = max(wanted, (self.latency + wanted) / 2)
-        return found if status == 200 or found > self.latency else self.latency
+        target = min(_REST * seconds, MAX_DELAY)
+        latency = max(target, (self.latency + target) / 2)
+        return latency if status == 200 or latency > self.latency else self.latency
 
 
 def retry_after(value: str, now: datetime) -> float | None:
     """Seconds that a Retry-After asks to wait: a number of seconds or an HTTP-date (RFC 9110, section 10.2.3).
 
-    None for what is neither, 0 for a date that has passed.
+    None if it is neither, 0 for a date in the past.
     """
     text = value.strip()
     if text.isascii() and text.isdigit():
@@ -111,15 +116,13 @@ def retry_after(value: str, now: datetime) -> float | None:
     return max(0.0, ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds())
 
 
-# What one run may take of a host: pages, bytes, minutes.
+# Limits of one run.
 
 
 @dataclass(frozen=True, slots=True)
 class RunLimits:
-    """The most that one run takes, by the names of the site's settings; 0 is without bound.
-
-    A megabyte is 1,000,000 bytes, as they came over the wire.
-    """
+    """The limits of one run, named like the site's settings; 0 means no limit. A megabyte is 1,000,000 bytes as
+    received."""
 
     max_pages: int = 0
     max_megabytes: float = 0.0
@@ -127,7 +130,7 @@ class RunLimits:
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> RunLimits:
-        """The budget that a site's settings name."""
+        """The limits in a site's settings."""
         return cls(
             int(settings.get("max_pages") or 0),
             float(settings.get("max_megabytes") or 0),
@@ -135,7 +138,7 @@ class RunLimits:
         )
 
     def spent(self, pages: int, size: int, seconds: float) -> str:
-        """Which bound is reached, in words that name its setting; "" while there is none."""
+        """The limit that is reached, as a phrase that names its setting; "" if none is."""
         rows = (
             (pages, self.max_pages, f"{self.max_pages:,} pages (max_pages)"),
             (size / 1e6, self.max_megabytes, f"{self.max_megabytes:g} MB (max_megabytes)"),

@@ -1,8 +1,8 @@
-"""What a response says of its use: robots directives, TDM reservations, licences. Read and kept, never acted on here.
+"""Reads usage statements: what a response says about its use by robots directives, TDM reservations and licences.
 
-X-Robots-Tag and the robots meta element say what may be shown of a page; their words are not standardised, so all that
-have the form of a directive are kept. TDMRep is the "TDM Reservation Protocol" (W3C Community Group Final Report,
-10 May 2024), cited by its sections' titles. What is published of a record is decided from these when it is published.
+Statements are only recorded here; what may be published is decided from them when a dataset is built. The words of
+X-Robots-Tag and the robots meta element are not standardised, so everything in the form of a directive is kept. TDMRep
+is the "TDM Reservation Protocol" (W3C Community Group Final Report, 10 May 2024), cited by the titles of its sections.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from lxml import etree
 from archiver.items import UsageStatement
 from archiver.politeness.robots import path_matcher
 
-MOST = 100
-"""Statements that are kept of one response: a real one makes a handful."""
-_LONGEST = 500
-_LONGEST_FILE = 500 * 1024
-_MOST_RULES = 2_000
+MAX_STATEMENTS = 100
+"""Statements that are kept per response; real ones have a handful."""
+_MAX_LENGTH = 500
+_MAX_FILE_SIZE = 500 * 1024
+_MAX_RULES = 2_000
 
-# Directives with a value after a colon; any other word before a colon is the name of a crawler.
+# Directives with a value after a colon. Any other word before a colon is the name of a crawler.
 _VALUED = frozenset({"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"})
 _WORDS = frozenset(
     {
@@ -54,9 +54,9 @@ _WORDS = frozenset(
 )
 _DIRECTIVE = re.compile(r"[a-z][a-z0-9_-]{1,39}")
 _AGENT = re.compile(r"\s*([A-Za-z0-9_.*-]{1,60})\s*:(.*)", re.DOTALL)
-# Crawlers have a robots meta element of their own by their name; other meta elements are of no concern.
+# The name of a meta element for one crawler, instead of "robots".
 _ROBOT_NAME = re.compile(r"bot|crawler|spider|archiver|extended|slurp|teoma")
-_LONGEST_NAME = 60
+_MAX_NAME_LENGTH = 60
 _TDM = ("tdm-reservation", "tdm-policy")
 _LICENCE_META = frozenset({"dcterms.license", "dc.rights.license", "dcterms.rights", "dc.rights"})
 _LINK = re.compile(r"<([^<>]{1,500})>((?:\s*;[^,<]*)*)")
@@ -64,7 +64,7 @@ _PRIORITY = ("file", "header", "meta")
 
 
 def statements_of_headers(headers: Iterable[tuple[str, str]], url: str) -> tuple[UsageStatement, ...]:
-    """The statements of a response's header fields, as names and values in any case, each occurrence by itself.
+    """The statements in a response's header fields (names in any case; one pair for each occurrence).
 
     X-Robots-Tag; `tdm-reservation` and `tdm-policy` (TDMRep, "TDM Header Field in HTTP Responses"); `Link` with
     rel=license (RFC 8288 and RFC 4946); `Content-Usage` (IETF draft-ietf-aipref-attach). Addresses are made absolute.
@@ -86,8 +86,8 @@ def _of_header(name: str, value: str, url: str) -> Iterator[UsageStatement]:
 
 
 def statements_of_page(root: etree._Element, url: str) -> tuple[UsageStatement, ...]:
-    """The statements in a page's own elements: meta robots and those of single crawlers, TDM metadata (TDMRep, "TDM
-    Metadata in HTML Content"), and links with rel=license, wherever they stand.
+    """The statements in a page's elements: meta elements for all robots and for single crawlers, TDM metadata (TDMRep,
+    "TDM Metadata in HTML Content"), and links with rel=license anywhere on the page.
     """
     return _kept(_of_page(root, url))
 
@@ -109,14 +109,14 @@ def _of_meta(name: str, content: str, url: str) -> Iterator[UsageStatement]:
         yield from _tdm(name, content, "meta", url)
     elif name in _LICENCE_META and content:
         yield UsageStatement("meta", name, content)
-    elif len(name) <= _LONGEST_NAME and _ROBOT_NAME.search(name):
+    elif len(name) <= _MAX_NAME_LENGTH and _ROBOT_NAME.search(name):
         found = tuple(_directives(content, "meta", name))
         if found and all(right.value.partition(":")[0] in _WORDS | _VALUED for right in found):
             yield from found
 
 
 def _directives(text: str, source: str, agent: str = "") -> Iterator[UsageStatement]:
-    """ "noarchive, nosnippet", "googlebot: noindex" or "unavailable_after: 25 Jun 2026 15:00:00 GMT"."""
+    """Parses "noarchive, nosnippet", "googlebot: noindex" or "unavailable_after: 25 Jun 2026 15:00:00 GMT"."""
     dated = False
     value = ""
     for piece in text.split(","):
@@ -143,7 +143,7 @@ def _directives(text: str, source: str, agent: str = "") -> Iterator[UsageStatem
 
 
 def _tdm(name: str, value: str, source: str, url: str) -> Iterator[UsageStatement]:
-    """A reservation is 0 or 1, anything else is as if it were not there (TDMRep, "tdm-reservation")."""
+    """Parses a TDM property. A reservation is 0 or 1; anything else is ignored (TDMRep, "tdm-reservation")."""
     value = value.strip()
     if name == "tdm-policy":
         if value:
@@ -154,26 +154,26 @@ def _tdm(name: str, value: str, source: str, url: str) -> Iterator[UsageStatemen
 
 @dataclass(frozen=True, slots=True)
 class TDMFile:
-    """/.well-known/tdmrep.json of a host (TDMRep, "TDM File on the Origin Server"): rules, in their order."""
+    """The rules, in order, of a host's /.well-known/tdmrep.json (TDMRep, "TDM File on the Origin Server")."""
 
     rules: tuple[tuple[Callable[[str], bool], tuple[UsageStatement, ...]], ...] = ()
 
     def of(self, url: str) -> tuple[UsageStatement, ...]:
-        """What the first rule that matches says of this address."""
+        """The statements of the first rule that matches this address."""
         return next((rights for matches, rights in self.rules if matches(url)), ())
 
 
 def parse_tdm_file(body: bytes, url: str) -> TDMFile:
-    """The rules of a tdmrep.json read from `url`; none where it is no such file. Never raises.
+    """The rules of a tdmrep.json read from `url`; no rules if it is not such a file. Never raises.
 
-    A location is matched as a robots.txt path is, with `*` and `$`; a rule without a valid reservation counts as none.
+    A location is matched like a path in robots.txt, with `*` and `$`. A rule without a valid reservation is ignored.
     """
     try:
-        told = json.loads(body[:_LONGEST_FILE].decode("utf-8-sig"))
+        data = json.loads(body[:_MAX_FILE_SIZE].decode("utf-8-sig"))
     except (ValueError, RecursionError):
         return TDMFile()
     rules = []
-    for rule in told[:_MOST_RULES] if isinstance(told, list) else ():
+    for rule in data[:_MAX_RULES] if isinstance(data, list) else ():
         location = rule.get("location") if isinstance(rule, dict) else None
         if not isinstance(location, str) or not location.strip():
             continue
@@ -189,18 +189,17 @@ def parse_tdm_file(body: bytes, url: str) -> TDMFile:
 
 
 def tdm_of(rights: Sequence[UsageStatement]) -> tuple[bool | None, str]:
-    """Whether text and data mining is reserved, and the address of the policy ("" where none is named).
+    """True if text and data mining is reserved (None if nothing is stated), and the address of the policy ("" if none).
 
-    None where nothing is said. The file of the host says it first, the header field instead of it, the page's own
-    metadata instead of both (TDMRep, "Processing priority").
+    The header field overrides the host's file, and the page's metadata override both (TDMRep, "Processing priority").
     """
     reserved: bool | None = None
     policy = ""
     for source in _PRIORITY:
-        told = {right.name: right.value for right in rights if right.source == source and not right.agent}
-        if "tdm-reservation" in told:
-            reserved, policy = told["tdm-reservation"] == "1", ""
-        policy = told.get("tdm-policy", policy)
+        stated = {right.name: right.value for right in rights if right.source == source and not right.agent}
+        if "tdm-reservation" in stated:
+            reserved, policy = stated["tdm-reservation"] == "1", ""
+        policy = stated.get("tdm-policy", policy)
     return reserved, policy if reserved else ""
 
 
@@ -212,4 +211,4 @@ def _absolute(base: str, url: str) -> str:
 
 
 def _kept(rights: Iterable[UsageStatement]) -> tuple[UsageStatement, ...]:
-    return tuple(dict.fromkeys(right for right in rights if len(right.value) <= _LONGEST))[:MOST]
+    return tuple(dict.fromkeys(right for right in rights if len(right.value) <= _MAX_LENGTH))[:MAX_STATEMENTS]

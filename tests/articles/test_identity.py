@@ -1,4 +1,4 @@
-"""When two readings are one post, and when a new reading is an edit."""
+"""Which readings are one post, and which are edits."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_further_page_is_a_part() -> None:
 NOTICE = Article(url=POST.url, title="Sorry", body="This story is no longer online. Read something else.")
 
 
-def test_a_page_that_shows_another_thing_in_the_place_of_a_post() -> None:
+def test_a_page_that_no_longer_shows_the_post() -> None:
     assert shows_nothing_of(POST, NOTICE)
     told = (Evidence("published", "2024-05-01", "feed"), Evidence("published", "2024-05-01", "address"))
     assert shows_nothing_of(POST, replace(NOTICE, published=POST.published, evidence=told))
@@ -91,11 +91,11 @@ def test_a_page_that_shows_another_thing_in_the_place_of_a_post() -> None:
         {"evidence": (Evidence("authors", "Ann Rowe", "visible"),)},
     ],
 )
-def test_what_is_left_of_a_post_is_an_edit(change: dict[str, object]) -> None:
+def test_a_shortened_post_is_an_edit(change: dict[str, object]) -> None:
     assert not shows_nothing_of(POST, replace(NOTICE, **change))  # type: ignore[arg-type]
 
 
-def test_a_wall_is_no_edit() -> None:
+def test_a_wall_is_not_an_edit() -> None:
     assert is_stub(TEXT, "Subscribe to read the full story.")
     assert is_stub(TEXT, "")
     assert not is_stub(TEXT, "The post was withdrawn by its author.")
@@ -103,11 +103,11 @@ def test_a_wall_is_no_edit() -> None:
 
 
 @given(st.text(max_size=300))
-def test_the_digest_of_a_text_does_not_see_spacing_or_case(text: str) -> None:
+def test_the_content_digest_ignores_spacing_and_case(text: str) -> None:
     assert content_digest(text) == content_digest("  " + text.replace(" ", "\n ") + "\n")
 
 
-def test_what_cannot_be_true_is_dropped() -> None:
+def test_impossible_values_are_dropped() -> None:
     at = datetime(2024, 5, 3, tzinfo=UTC)
     wrong = replace(
         POST,
@@ -124,5 +124,5 @@ def test_what_cannot_be_true_is_dropped() -> None:
 
 
 @given(st.text(max_size=80) | st.text(st.characters(max_codepoint=127), max_size=120))
-def test_texts_of_ascii_are_folded_like_all_others(text: str) -> None:
+def test_ascii_texts_are_folded_like_others(text: str) -> None:
     assert folded(text) == " ".join(folded(f"{text}é").removesuffix("é").split())

@@ -1,4 +1,4 @@
-"""What links hold together."""
+"""Union-find: the clusters that links form."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LINKS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=15)
 
 
 @given(LINKS)
-def test_groups_are_those_that_walking_along_the_links_finds(links: list[tuple[int, int]]) -> None:
+def test_groups_are_connected_components(links: list[tuple[int, int]]) -> None:
     together = {number: {number} for number in range(10)}
     for one, other in links:
         whole = together[one] | together[other]

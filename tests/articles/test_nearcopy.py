@@ -1,4 +1,4 @@
-"""When two texts are near copies, by generated texts of several scripts, and when three are a series."""
+"""Near-duplicates in generated texts of several scripts, and series."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SENTENCE = "the council met on {} and heard that the bridge would stay closed fo
 
 @EVERY
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.__name__)
-def test_a_fifth_of_the_words_may_be_changed(name: str, edit: Edit) -> None:
+def test_copies_with_a_fifth_of_the_words_changed_are_found(name: str, edit: Edit) -> None:
     language, rng = languages()[name], random.Random(7)
     for _ in range(5):
         story = paragraphs(language, rng)
@@ -38,7 +38,7 @@ def test_a_fifth_of_the_words_may_be_changed(name: str, edit: Edit) -> None:
 
 
 @EVERY
-def test_other_texts_and_quotations_of_a_third_are_no_copies(name: str) -> None:
+def test_other_texts_and_long_quotations_are_not_copies(name: str) -> None:
     language, rng = languages()[name], random.Random(8)
     for _ in range(5):
         one, other = language.some(rng, 300), language.some(rng, 200)
@@ -47,7 +47,7 @@ def test_other_texts_and_quotations_of_a_third_are_no_copies(name: str) -> None:
         assert not near_duplicate(wording_of(language.text([one])), wording_of(language.text(quoting)))
 
 
-def test_the_reason_says_what_was_done() -> None:
+def test_the_reason_describes_the_difference() -> None:
     language, rng = languages()["50,000 words"], random.Random(9)
     story, own = paragraphs(language, rng, 200, 200), language.some(rng, 30)
 
@@ -85,7 +85,7 @@ def test_any_text_can_be_compared(one: str, other: str) -> None:
     assert len(minhash(wording_of(one * 3))) in (0, SLOTS)
 
 
-def test_a_roundup_of_briefs_is_no_copy_of_any() -> None:
+def test_a_roundup_is_not_a_copy_of_its_parts() -> None:
     language, rng = languages()["50,000 words"], random.Random(10)
     briefs = [language.some(rng, 60) for _ in range(10)]
     assert not near_duplicate(wording_of(language.text([briefs[0]])), wording_of(language.text(briefs)))
@@ -107,7 +107,7 @@ def test_other_figures_in_the_same_sentences_are_another_report() -> None:
     [
         (("Release 1.5.4", "We release 1.5.4 today."), ("Release 1.6.1", "We release 1.6.1."), True),
         (("2017 in review", "What 2017 was."), ("2018 in review", "What 2018 was."), True),
-        (("Post 17", "A text."), ("Post 18", "A text."), False),  # a number that only the title has says nothing
+        (("Post 17", "A text."), ("Post 18", "A text."), False),  # a number that only the title has does not count
         (("Release 1.5.4", "We release 1.5.4 today."), ("Release 1.5.4", "We release 1.5.4."), False),
         (("Release 1.5", "We release 1.5.4 today."), ("Release 1.6", "We release 1.6.1."), False),
         (("The bridge", "It was built in 1990."), ("The bridge is closed", "It was built in 1991."), False),
@@ -127,7 +127,7 @@ def test_posts_of_one_site_must_share_more() -> None:
     assert near_duplicate(*pair) == near_duplicate(*pair, one_site=True) is not None
 
 
-def test_lists_of_the_same_things_are_no_copies() -> None:
+def test_lists_of_the_same_items_are_not_copies() -> None:
     language, rng = languages()["50,000 words"], random.Random(12)
     things = sorted(" ".join(language.some(rng, 2)) for _ in range(60))
     assert not near_duplicate(wording_of("\n".join(things[:50])), wording_of("\n".join(things[10:])))
@@ -140,7 +140,7 @@ def _series(rng: random.Random, count: int) -> list[str]:
     return [" ".join(word or language.some(rng, 1)[0] for word in frame) for _ in range(count)]
 
 
-def test_posts_of_one_template_are_a_series_and_copies_of_a_story_are_none() -> None:
+def test_posts_from_one_template_are_a_series_but_copies_are_not() -> None:
     language, rng = languages()["50,000 words"], random.Random(13)
     for _ in range(10):
         a, b, c = map(wording_of, _series(rng, 3))
@@ -153,7 +153,7 @@ def test_posts_of_one_template_are_a_series_and_copies_of_a_story_are_none() -> 
             assert not are_series(wording_of(language.text(story)), *copies[:2], one_site=True)
 
 
-def test_one_boilerplate_is_a_series_on_one_site_and_a_story_with_other_intros_on_several() -> None:
+def test_shared_boilerplate_is_a_series_only_on_one_site() -> None:
     language, rng = languages()["50,000 words"], random.Random(14)
     shared = language.some(rng, 100)
     texts = [wording_of(language.text([language.some(rng, 40), shared])) for _ in range(3)]
@@ -179,7 +179,7 @@ def test_words_of_scripts_with_and_without_spaces(text: str, script: object, wor
     assert " ".join(found.words) == words
 
 
-def test_a_sketch_is_the_same_in_every_release() -> None:
+def test_a_signature_is_the_same_in_every_release() -> None:
     """What is stored was made by this very sketch: where this fails, SKETCH_VERSION must be raised."""
     from rensa import RMinHash
 

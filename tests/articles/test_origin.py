@@ -1,4 +1,4 @@
-"""Which of some near copies is named as the source, and with which reason."""
+"""Which member of a cluster is its origin, and why."""
 
 from __future__ import annotations
 
@@ -62,11 +62,11 @@ EARLY_UNDATED = replace(member(7), first_seen=DAY - timedelta(days=400))
         ),
     ],
 )
-def test_the_source(members: list[ClusterMember], expected: tuple[int, str]) -> None:
+def test_origin_of_a_cluster(members: list[ClusterMember], expected: tuple[int, str]) -> None:
     for order in permutations(members[:4]):
         assert find_source([*order, *members[4:]]) == expected
 
 
-def test_a_time_at_the_end_of_the_calendar_is_a_time() -> None:
+def test_the_last_representable_time_does_not_overflow() -> None:
     last = replace(NOON, published=datetime.max.replace(tzinfo=UTC), precision="year")
     assert find_source([last, UNDATED]) == (6, "first seen")

@@ -1,4 +1,4 @@
-"""Several pages to one body: in order, and what they repeat once."""
+"""Several pages joined as one body, without repetitions."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def text(*paragraphs: str) -> str:
     return "\n\n".join(paragraphs)
 
 
-def test_an_introduction_and_a_foot_on_every_page_stand_once() -> None:
+def test_repeated_introductions_and_footers_are_kept_once() -> None:
     pages = [text("Intro", "One", "Foot"), text("Intro", "Two", "Foot"), text("Intro", "Three", "Foot")]
     assert join_parts(pages) == text("Intro", "One", "Two", "Three", "Foot")
 
 
-def test_a_paragraph_at_the_seam_stands_once() -> None:
+def test_a_paragraph_repeated_across_pages_is_kept_once() -> None:
     assert join_parts([text("One", "Two"), text("Two", "Three")]) == text("One", "Two", "Three")
     assert join_parts([text("A", "B", "C"), text("B", "C", "D"), text("E")]) == text("A", "B", "C", "D", "E")
 
@@ -45,11 +45,11 @@ def test_a_paragraph_at_the_seam_stands_once() -> None:
         "1/3ページ",
     ],
 )
-def test_page_links_are_no_text(pager: str) -> None:
+def test_page_links_are_not_text(pager: str) -> None:
     assert join_parts([text("One", pager), text(pager, "Two", pager)]) == text("One", "Two")
 
 
-def test_what_a_page_says_itself_stays() -> None:
+def test_a_pages_own_text_is_kept() -> None:
     assert join_parts([text("One", "Next morning we left."), text("2024", "Two")]) == text(
         "One", "Next morning we left.", "2024", "Two"
     )
@@ -58,7 +58,7 @@ def test_what_a_page_says_itself_stays() -> None:
 
 
 @given(st.lists(WORDS, min_size=2, max_size=12, unique_by=lambda t: "".join(t.split())), st.data())
-def test_cut_anywhere_a_text_comes_together_again(paragraphs: list[str], data: st.DataObject) -> None:
+def test_a_text_split_anywhere_is_joined_again(paragraphs: list[str], data: st.DataObject) -> None:
     at = data.draw(st.integers(1, len(paragraphs) - 1))
     assert join_parts([text(*paragraphs[:at]), text(*paragraphs[at:])]) == text(*paragraphs)
 
@@ -102,6 +102,6 @@ def test_chapters_that_are_numbered_are_posts_of_their_own() -> None:
     assert not is_further_part(Article("", "Tides (1)"), Article("", "Tides (2)"))
 
 
-def test_a_page_that_shows_what_another_showed() -> None:
+def test_a_repeated_page_is_recognised() -> None:
     assert repeats_part("The sea  came in!", ["The ebb.", "The sea came in."])
     assert not repeats_part("", [""])

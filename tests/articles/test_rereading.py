@@ -1,4 +1,4 @@
-"""Two readings of one capture: which values hold."""
+"""Two readings of one capture: which values are kept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from archiver.articles.revision_history import (
     lasting_fields,
     merge_reading,
     reread_edits,
-    told_otherwise,
+    source_changed,
 )
 from archiver.fields import EVIDENCE
 from archiver.items import Article
@@ -42,38 +42,38 @@ def kept(reading: Article, then: list[dict[str, Any]], now: list[dict[str, Any]]
     return set(lasting_fields(STORED, then, reading, now, is_past=is_past))
 
 
-def test_what_the_page_says_is_read_anew() -> None:
+def test_fields_of_the_page_are_extracted_again() -> None:
     assert kept(READ, [entry("body", "x", "class")], [entry("body", "x", "learned")]) == set()
     shorter = replace(READ, body=TEXT * 4)
     assert kept(shorter, [entry("body", "x", "class")], []) == set()  # an earlier reading took too much
 
 
-def test_a_text_that_a_source_told_and_nobody_kept_stays() -> None:
+def test_a_source_text_that_is_no_longer_stored_is_kept() -> None:
     assert kept(replace(READ, body=TEXT * 3), [entry("body", "x", "feed")], []) == {"body", "credits"}
     assert kept(replace(READ, body="Another text altogether. " * 30), [entry("body", "x", "feed")], []) == set()
 
 
 @pytest.mark.parametrize("body", ["", "Subscribe to read the full story."])
-def test_a_capture_that_shows_no_text_takes_none_away(body: str) -> None:
+def test_a_capture_without_text_does_not_remove_the_body(body: str) -> None:
     assert kept(replace(READ, body=body, title="", authors=()), [], []) == {"body", "credits", "title", "authors"}
 
 
-def test_what_a_source_tells_now_is_for_the_next_crawl() -> None:
+def test_a_changed_source_value_is_left_to_the_next_crawl() -> None:
     then, now = [entry("title", "The ferry", "api")], [entry("title", "The boat", "api")]
     assert kept(replace(READ, title="The boat"), then, now) == {"title"}
     assert kept(READ, then, then) == set()
-    assert told_otherwise("title", [], now)
-    assert not told_otherwise("title", [], [entry("title", "x", "feed")])
+    assert source_changed("title", [], now)
+    assert not source_changed("title", [], [entry("title", "x", "feed")])
 
 
-def test_of_a_past_version_nobody_knows_what_sources_told() -> None:
+def test_source_values_of_past_revisions_are_kept() -> None:
     now = [entry("title", "The boat", "feed")]
     assert kept(READ, [], now, is_past=True) == {"title"}
     assert kept(READ, now, now, is_past=True) == set()
 
 
 @given(st.sets(st.sampled_from(EVIDENCE)))
-def test_only_the_fields_that_are_asked_for_change(fields: set[str]) -> None:
+def test_only_the_given_fields_change(fields: set[str]) -> None:
     reading = Article(
         "https://low.example/b/",
         "New",
@@ -97,7 +97,7 @@ def test_only_the_fields_that_are_asked_for_change(fields: set[str]) -> None:
     assert merge_reading(STORED, STORED, fields) == STORED
 
 
-def test_an_edit_is_told_in_the_words_of_both_readings() -> None:
+def test_an_edit_is_recomputed_from_both_readings() -> None:
     new = replace(STORED, title="The boat", tags=("boats", "ropes"))
     assert reread_edits(STORED, new, ("body", "title"), EVIDENCE) == ("title", "tags")
     assert reread_edits(STORED, new, ("body", "title"), ("tags",)) == ("title", "body", "tags")

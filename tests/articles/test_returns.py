@@ -1,4 +1,4 @@
-"""Posts that say again what they said before."""
+"""Reverts: posts that repeat an earlier revision."""
 
 from __future__ import annotations
 
@@ -9,50 +9,49 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.articles.revision_history import ALTERNATES, MOST_RETURNS, PastRevision, Revert, find_revert
+from archiver.articles.revision_history import ALTERNATION_PERIOD, MAX_REVERTS, PastRevision, Revert, find_revert
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 def kept(readings: list[tuple[str, float]]) -> tuple[list[tuple[str, PastRevision]], list[str]]:
-    """A history as the store keeps it, of readings (what is said, days since the one before), and what stood after
-    each."""
-    at, versions, stood = START, [(readings[0][0], PastRevision(1, START))], [readings[0][0]]
+    """The stored history of some readings (text, days since the one before), and the current text after each."""
+    at, versions, current = START, [(readings[0][0], PastRevision(1, START))], [readings[0][0]]
     for text, days in readings[1:]:
         at += timedelta(days=days)
-        if text != stood[-1]:
-            said = [v.revision for what, v in versions if what == text]
-            back = find_revert([v for _, v in versions], said, at)
+        if text != current[-1]:
+            equal = [v.revision for what, v in versions if what == text]
+            back = find_revert([v for _, v in versions], equal, at)
             if back is not None and back.counted:
                 what, v = versions[back.of - 1]
                 versions[back.of - 1] = what, replace(v, seen_again=v.seen_again + 1, seen_again_at=at)
                 text = what
             else:
                 versions.append((text, PastRevision(len(versions) + 1, at, back.of if back else None)))
-        stood.append(text)
-    return versions, stood
+        current.append(text)
+    return versions, current
 
 
-def test_an_edit_that_is_taken_back_is_a_version() -> None:
+def test_a_revert_is_a_revision() -> None:
     versions, _ = kept([("a", 0), ("b", 3), ("a", 1)])
     assert [(what, v.same_as) for what, v in versions] == [("a", None), ("b", None), ("a", 1)]
 
 
 def test_a_headline_that_alternates_is_counted() -> None:
-    versions, stood = kept([("ab"[n % 2], 1) for n in range(100)])
+    versions, current = kept([("ab"[n % 2], 1) for n in range(100)])
     assert [what for what, _ in versions] == ["a", "b", "a"]
     assert [v.seen_again for _, v in versions] == [0, 49, 48]
-    assert stood[-1] == "b"
+    assert current[-1] == "b"
 
 
-def test_an_edit_taken_back_a_year_later_is_a_version_again() -> None:
+def test_a_revert_a_year_later_is_a_revision() -> None:
     versions, _ = kept([("a", 0), ("b", 3), ("a", 1), ("b", 300)])
     assert [(what, v.same_as) for what, v in versions][-1] == ("b", 2)
 
 
-def test_what_was_never_said_is_no_return() -> None:
+def test_a_new_text_is_not_a_revert() -> None:
     assert find_revert([PastRevision(1, START)], [], START) is None
-    assert find_revert([PastRevision(1, START), PastRevision(2, START)], [1], START + ALTERNATES) == Revert(
+    assert find_revert([PastRevision(1, START), PastRevision(2, START)], [1], START + ALTERNATION_PERIOD) == Revert(
         1, counted=False
     )
 
@@ -61,14 +60,14 @@ READINGS = st.lists(st.tuples(st.sampled_from("abcd"), st.floats(0.01, 400)), mi
 
 
 @given(READINGS)
-def test_no_history_grows_without_end(readings: list[tuple[str, float]]) -> None:
-    versions, stood = kept(readings)
-    assert len(versions) <= len({text for text, _ in readings}) + MOST_RETURNS
-    assert stood == [text for text, _ in readings]
+def test_histories_are_bounded(readings: list[tuple[str, float]]) -> None:
+    versions, current = kept(readings)
+    assert len(versions) <= len({text for text, _ in readings}) + MAX_REVERTS
+    assert current == [text for text, _ in readings]
 
 
 @given(READINGS)
-def test_first_times_and_first_returns_are_versions_in_order(readings: list[tuple[str, float]]) -> None:
+def test_new_texts_and_first_reverts_are_revisions_in_order(readings: list[tuple[str, float]]) -> None:
     versions, _ = kept(readings)
     firsts = [what for what, v in versions if v.same_as is None]
     assert firsts == list(dict.fromkeys(text for text, _ in readings))
@@ -79,6 +78,6 @@ def test_first_times_and_first_returns_are_versions_in_order(readings: list[tupl
 
 
 @pytest.mark.parametrize("count", [2, 3, 7])
-def test_a_rotating_teaser_is_bounded_by_what_it_says(count: int) -> None:
+def test_a_rotating_teaser_is_bounded_by_its_texts(count: int) -> None:
     versions, _ = kept([(str(n * n % count), 0.1) for n in range(500)])
     assert len(versions) <= count + 1

@@ -1,4 +1,4 @@
-"""Where a reading of the past belongs: the laws of runs of equal meaning."""
+"""Runs of equal meaning: where a reading of an old capture belongs."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def runs(readings: list[tuple[int, str]]) -> list[tuple[int, str]]:
 @given(
     st.lists(st.tuples(st.integers(1, 40), st.sampled_from(TEXTS)), min_size=1, max_size=12, unique_by=lambda r: r[0])
 )
-def test_any_order_makes_the_runs_of_equal_meaning(readings: list[tuple[int, str]]) -> None:
+def test_any_order_of_readings_gives_the_same_runs(readings: list[tuple[int, str]]) -> None:
     assert entered(readings) == runs(readings)
 
 
@@ -61,14 +61,14 @@ def test_the_same_readings_again_change_nothing(readings: list[tuple[int, str]])
     assert entered(readings + readings) == runs(readings)
 
 
-def test_a_stub_between_whole_texts_is_no_version_from_either_side() -> None:
+def test_a_stub_between_whole_texts_is_not_a_revision() -> None:
     whole, stub = version(1, TEXTS[0] * 20), version(3, "Subscribe to read this.")
     assert insert_reading((replace(whole, number=1),), stub, None) == ((replace(whole, number=1),), Placement.STUB)
     woven, _ = insert_reading((replace(stub, number=1),), whole, None)
     assert [v.article.body for v in woven] == [whole.article.body]
 
 
-def test_what_only_another_reader_words_differently_keeps_the_stored_words() -> None:
+def test_a_reading_by_another_extractor_keeps_the_stored_words() -> None:
     stored, reading = replace(version(5, TEXTS[0]), number=1), version(2, TEXTS[1])
     (only,), placed = insert_reading((stored,), reading, None, lambda a, b: ())
     assert (only.article, only.at, only.number, placed) == (stored.article, reading.at, 1, Placement.EXTENDED)

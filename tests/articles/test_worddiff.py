@@ -1,4 +1,4 @@
-"""What is told of an edit, word by word."""
+"""Edits word by word."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_words_are_the_whole_text(text: str) -> None:
         ("", "", ""),
     ],
 )
-def test_what_a_reader_sees(old: str, new: str, shown: str) -> None:
+def test_diffs_for_readers(old: str, new: str, shown: str) -> None:
     assert marked(old, new) == shown
 
 
@@ -90,7 +90,7 @@ def test_long_texts_are_compared_in_bounded_time(kind: str) -> None:
         assert sum(len(p.text) for p in pieces if p.op is DiffOp.EQUAL) > 0.9 * len(old)
 
 
-def test_names_that_came_and_went() -> None:
+def test_added_and_removed_names() -> None:
     assert set_diff(("a", "b"), ("b", "c", "d")) == (("c", "d"), ("a",))
     assert set_diff((), ()) == ((), ())
 

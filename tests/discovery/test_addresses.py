@@ -1,4 +1,4 @@
-"""What bare addresses tell, as tables."""
+"""Classification of URLs by their form, as tables."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_not_listing(path: str) -> None:
     assert not trap_rule("https://example.org" + path)
 
 
-def test_the_folder_of_the_scope_is_no_listing() -> None:
+def test_the_scopes_folder_is_not_a_listing() -> None:
     assert url_classifier.kind_by_address("https://example.org/tag/a-post/", "/tag/") is PageKind.UNKNOWN
 
 
@@ -198,6 +198,6 @@ def test_kind_of_sitemap(name: str, kind: PageKind) -> None:
         ('<link rel="stylesheet" href="/style.css">', "", None),
     ],
 )
-def test_where_the_api_is(head: str, header: str, expected: str | None) -> None:
+def test_api_endpoint(head: str, header: str, expected: str | None) -> None:
     root = lxml.html.fromstring(f"<html><head>{head}<title>x</title></head><body></body></html>")
     assert wordpress_api.api_endpoint(root, header, "https://example.org/") == expected

@@ -1,4 +1,4 @@
-"""CDX: which address asks for what, laws over any answer, and what a list of old captures tells. Forms are cases."""
+"""CDX: addresses of queries, properties of any response, and candidates from old captures. Formats are cases."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from archiver.discovery.cdx import (
     CdxEntry,
     CdxQuery,
     cdx_candidates,
+    is_broken,
     is_page,
-    is_spoilt,
     newest,
     parse_cdx,
     prefix_of,
@@ -35,11 +35,11 @@ SCOPE = Scope.of("https://blog.example.org/")
 
 
 def asked(url: str) -> dict[str, list[str]]:
-    assert normalize(url) == url  # as the ledger keeps it
+    assert normalize(url) == url  # as in the pages table
     return parse_qs(urlsplit(url).query)
 
 
-def test_the_internet_archive_is_asked_for_each_page_once_and_by_and_by() -> None:
+def test_queries_to_the_internet_archive() -> None:
     words = asked(query_url(WAYBACK, prefix_of(SCOPE), CdxQuery(since=datetime(2009, 1, 2, tzinfo=UTC))))
     assert words["url"] == ["blog.example.org/*"]
     assert words["output"] == ["json"]
@@ -67,7 +67,7 @@ def test_all_captures_of_all_kinds_can_be_asked_for() -> None:
     assert not {"filter", "collapse"} & set(words)
 
 
-def test_pywb_is_asked_in_its_own_words() -> None:
+def test_queries_to_pywb() -> None:
     words = asked(query_url(PYWB, prefix_of(Scope.of("http://127.0.0.1:8000/blog/"))))
     assert words["url"] == ["http://127.0.0.1:8000/blog/*"]
     assert words["output"] == ["json"]
@@ -100,7 +100,7 @@ def test_a_resume_key_is_sent_as_it_was_printed(key: str, sent: str) -> None:
         ("http://[", ""),
     ],
 )
-def test_which_service_is_meant(text: str, address: str) -> None:
+def test_service_address(text: str, address: str) -> None:
     if address:
         assert service_address(text) == address
     else:
@@ -202,7 +202,7 @@ def test_no_answer_raises_and_all_is_bounded(body: bytes, fields: tuple[str, ...
     for target in found.targets:
         assert normalize(target.url) == target.url
         assert SCOPE.contains(target.url)
-        assert not is_spoilt(target.url)
+        assert not is_broken(target.url)
         assert target.source is DiscoverySource.CDX
         assert target.captured
         assert target.lead is None
@@ -223,7 +223,7 @@ ENTRIES = st.lists(
 
 @quick
 @given(ENTRIES)
-def test_every_form_tells_the_same(told: list[tuple[str, datetime, str, str]]) -> None:
+def test_every_form_gives_the_same_entries(told: list[tuple[str, datetime, str, str]]) -> None:
     plain = [("k", f"{at:%Y%m%d%H%M%S}".zfill(14), url, mime, status, "D", "7") for url, at, mime, status in told]
     names = ("urlkey", "timestamp", "original", "mimetype", "statuscode", "digest", "length")
     objects = [dict(zip(names, row, strict=True)) for row in plain]

@@ -1,4 +1,4 @@
-"""Places in feeds: every form, one row each."""
+"""Places in feeds: one row for each notation."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_xml(inside: str, place: tuple[float | None, float | None], name: str, p
         "<dc:coverage>1990-2000</dc:coverage>",
     ],
 )
-def test_what_is_no_place(inside: str) -> None:
+def test_texts_that_are_not_places(inside: str) -> None:
     feed = (
         f'<rss version="2.0" {SPACES}><channel><title>T</title><item><title>A</title>'
         f"<link>https://here.example/a</link>{inside}</item></channel></rss>"

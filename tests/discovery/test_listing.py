@@ -1,4 +1,4 @@
-"""What a page links to."""
+"""The links of a page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from archiver.discovery.links import parse_links
 from archiver.urls import Scope
 
 
-def test_what_a_post_declares_as_its_amp_copy_is_not_followed_wherever_it_lies() -> None:
+def test_declared_amp_copies_are_not_followed() -> None:
     html = """<html><head><base href="/Site/"><link rel="amphtml" href="Fast/News/Old-Pier.aspx"></head><body>
 <a href="Fast/News/Old-Pier.aspx">fast version</a> <a href="News/New-Pier.aspx">next</a></body></html>"""
     links = parse_links(lxml.html.fromstring(html), "https://example.org/Site/News/Old-Pier.aspx", Scope("example.org"))

@@ -1,4 +1,4 @@
-"""Where a web archive's captures lie, what TimeMaps tell, which captures are worth fetching."""
+"""Addresses of captures, TimeMaps, and which captures are fetched."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ AT = datetime(2009, 5, 2, 10, 0, 0, tzinfo=UTC)
         ("https://web.archive.org/web/timemap/link/", "https://web.archive.org/web/"),
     ],
 )
-def test_where_captures_lie_follows_from_the_list(text: str, replay: str) -> None:
+def test_the_replay_prefix_follows_from_the_list(text: str, replay: str) -> None:
     service = service_of(text)
     assert service.replay == replay
     assert service.is_timemap is ("timemap" in text)
     assert service.memento(AT, "http://blog.example/a/?b=1") == f"{replay}20090502100000id_/http://blog.example/a/?b=1"
 
 
-def test_what_does_not_follow_can_be_named_and_what_is_no_service_is_refused() -> None:
+def test_the_replay_prefix_can_be_given_and_invalid_services_are_refused() -> None:
     assert service_of("https://a.example/list", "https://b.example/past").replay == "https://b.example/past/"
     for text, replay in (
         ("https://a.example/list", ""),
@@ -72,7 +72,7 @@ def test_what_does_not_follow_can_be_named_and_what_is_no_service_is_refused() -
         ("/web/20101302030405/http://a/", ""),
     ],
 )
-def test_a_location_is_one_of_a_capture_or_is_not(location: str, url: str | None) -> None:
+def test_the_capture_at_a_location(location: str, url: str | None) -> None:
     base = "https://web.archive.org/web/2009id_/http://blog.example/"
     found = service_of("internet-archive").captured(location, base)
     assert (found[1] if found else "") == (url if url is not None else "http://blog.example/a/")
@@ -102,11 +102,11 @@ def test_a_timemap_is_read_whole_or_in_parts() -> None:
 
 
 @given(st.binary(max_size=300))
-def test_no_timemap_breaks_it(body: bytes) -> None:
+def test_parsing_a_timemap_never_raises(body: bytes) -> None:
     parse_timemap(body, "http://a.example/")
 
 
-def test_the_whole_list_is_asked_for_in_each_ones_words() -> None:
+def test_captures_url_for_each_kind_of_server() -> None:
     words = parse_qs(urlsplit(captures_url("https://web.archive.org/cdx/search/cdx", "blog.example/*", AT)).query)
     assert words["url"] == ["blog.example/*"]
     assert words["from"] == ["20090502100000"]
@@ -126,7 +126,7 @@ def entry(status: int | None, mime: str = "text/html") -> CdxEntry:
     return CdxEntry("", AT, "http://blog.example/", mime, status)
 
 
-def test_which_captures_tell_of_posts() -> None:
+def test_captures_that_say_something() -> None:
     told = [
         entry(200),
         entry(None, ""),
@@ -174,7 +174,7 @@ def test_a_redirect_to_the_same_address_is_not_fetched() -> None:
 @given(
     st.lists(st.tuples(st.sampled_from([None, 200, 200, 200, 301, 404]), st.sampled_from(["A", "B", ""])), max_size=30)
 )
-def test_every_payload_and_its_first_and_last_time_is_told(words: list[tuple[int | None, str]]) -> None:
+def test_every_payload_is_reported_with_its_first_and_last_time(words: list[tuple[int | None, str]]) -> None:
     captures = [Listed(AT + timedelta(days=n), "http://blog.example/a", *word) for n, word in enumerate(words)]
     found = list(choose_captures(captures))
     pages = [c for c in captures if c.is_page and c.digest]

@@ -1,4 +1,4 @@
-"""What looks like nothing, and what only stands in the same frame; walls, and pages with a notice."""
+"""Soft 404s and pages with the same frame; walls, and pages with a notice."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ NOTHING = SoftNotFoundProfile("https://example.org/x1y2/", 200, "", look("Ekki f
         ),
     ],
 )
-def test_like_nothing(title: str, body: str, url: str, is_like: bool) -> None:
+def test_pages_like_the_soft_404(title: str, body: str, url: str, is_like: bool) -> None:
     assert NOTHING.is_like(look(title, body, url)) is is_like  # type: ignore[arg-type]
 
 
-def test_a_shell_that_a_script_fills_says_nothing() -> None:
+def test_a_page_filled_by_a_script_proves_nothing() -> None:
     shell = SoftNotFoundProfile("https://example.org/x/", 200, "", look("App", "<div id=app></div>"))  # type: ignore[arg-type]
     assert not shell.is_like(look("App", "<div id=app></div>"))  # type: ignore[arg-type]
 
 
-def test_it_is_kept_as_json() -> None:
+def test_the_profile_round_trips_through_json() -> None:
     assert from_json(to_json(NOTHING)) == NOTHING
     moved = SoftNotFoundProfile("https://example.org/x/", 302, "org,example)/")
     assert from_json(to_json(moved)) == moved
@@ -54,7 +54,7 @@ def test_it_is_kept_as_json() -> None:
     assert plain.look is moved.look is None
 
 
-def test_the_address_lies_in_the_folder() -> None:
+def test_the_probe_is_in_the_sites_folder() -> None:
     assert (
         probe_url("https://example.org/blog/", Scope("example.org", "/blog/"), "ab12")
         == "https://example.org/blog/ab12/"

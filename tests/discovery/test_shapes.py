@@ -1,4 +1,4 @@
-"""Which addresses a machine made in one way, and which a person named."""
+"""URL patterns: addresses made by a program, and addresses named by a person."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ A, B = "https://example.org", "https://example.org"
         ("/shelf/12/", "/shelf/13/", "numbers"),
     ],
 )
-def test_two_of_one_shape(one: str, other: str, family: str) -> None:
+def test_addresses_of_one_pattern(one: str, other: str, family: str) -> None:
     assert pattern_of(A + one) == pattern_of(B + other)
     assert pattern_of(A + one).family == family
 
@@ -60,7 +60,7 @@ def test_two_of_one_shape(one: str, other: str, family: str) -> None:
         "/index.php?/archives/12-a-post.html",
     ],
 )
-def test_what_a_person_named_has_no_shape(path: str) -> None:
+def test_named_pages_have_no_pattern(path: str) -> None:
     assert pattern_of(A + path).family == ""
 
 

@@ -1,4 +1,4 @@
-"""Which declared authors are believed."""
+"""Which declared authors are doubtful."""
 
 from __future__ import annotations
 

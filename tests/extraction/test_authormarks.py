@@ -1,4 +1,4 @@
-"""What classes, addresses and pictures say of an author."""
+"""Author marks in classes, addresses and pictures."""
 
 from __future__ import annotations
 

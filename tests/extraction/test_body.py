@@ -1,4 +1,4 @@
-"""What is taken for the body, and what is left out of it."""
+"""What belongs to the body, and what does not."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def read(html: str, title: str = "") -> str:
     return extract_body(page, locate_post(page), title, BylineBlock()).text
 
 
-def test_a_given_container_is_rendered_with_the_usual_pruning_and_more_on_wish() -> None:
+def test_a_container_is_rendered_with_the_usual_and_extra_pruning() -> None:
     page = parse_page(
         f"<div id=t><p>{PROSE}</p><div class=share>Tweet</div><p class=x>Our shop is open.</p></div>", URL
     )
@@ -31,21 +31,21 @@ def test_a_given_container_is_rendered_with_the_usual_pruning_and_more_on_wish()
 
 
 @pytest.mark.parametrize("names", ["share-bar", "ShareBar_bar__k2", "author_bio", "PostMeta", "post__meta"])
-def test_names_of_what_is_no_text_are_known_in_every_spelling(names: str) -> None:
+def test_boilerplate_names_are_recognised_in_every_spelling(names: str) -> None:
     assert boilerplate_kind(fromstring(f'<div class="{names}"/>'))
 
 
 @pytest.mark.parametrize("names", ["entry-content", "with-sidebar", "no-comments", "has-share", "adventure", "navy"])
-def test_names_that_only_sound_alike_say_nothing(names: str) -> None:
+def test_similar_names_are_not_boilerplate(names: str) -> None:
     assert not boilerplate_kind(fromstring(f'<div class="{names}"/>'))
 
 
-def test_a_name_that_most_of_the_text_bears_says_nothing() -> None:
+def test_a_name_around_most_of_the_text_is_ignored() -> None:
     html = "<h1>T</h1>" + "".join(f'<div class="nav-section"><p>{PROSE} {n}.</p></div>' for n in range(6))
     assert read(html).count("The ferry did not sail") == 6
 
 
-def test_prose_between_title_and_container_is_taken_along() -> None:
+def test_prose_between_title_and_container_is_included() -> None:
     lead = "Four people waited on the quay from dawn, and nobody told them why."
     more = "In the end they walked around the bay, which takes three hours, and had soup on the other side."
     html = (
@@ -55,7 +55,7 @@ def test_prose_between_title_and_container_is_taken_along() -> None:
     assert read(html, "No ferry").startswith(f"{lead}\n\n{PROSE}")
 
 
-def test_a_sentence_set_out_again_is_there_once() -> None:
+def test_a_pull_quote_is_kept_once() -> None:
     pulled = "<blockquote><p>the captain had lost his keys in the harbour</p></blockquote>"
     html = f"<article><p>{PROSE}</p>{pulled}<p>{PROSE}</p></article>"
     assert read(html) == PROSE
@@ -71,7 +71,7 @@ def test_the_declared_text_is_the_last_resort() -> None:
     assert read(f'<script type="application/ld+json">{node}</script><body><div></div></body>') == PROSE
 
 
-def test_a_feed_s_text_keeps_what_is_short() -> None:
+def test_short_lines_of_a_feeds_text_are_kept() -> None:
     assert body_of_html("<p>Hm.</p><ul><li>a</li></ul>", URL) == "Hm.\n\na"
 
 
@@ -90,11 +90,11 @@ def test_notices(text: str) -> None:
     ["The share fell by four percent.", "Photographs fade when the sun falls on them.", "More than forty people came.",
      "Print is not dead, said the printer, and took off his apron.", "Tags are small pieces of cardboard.", "Read."],
 )  # fmt: skip
-def test_sentences_are_no_notices(text: str) -> None:
+def test_sentences_are_not_notices(text: str) -> None:
     assert not is_notice(text)
 
 
-def test_what_points_elsewhere_and_what_ends_a_post() -> None:
+def test_links_to_other_posts_and_headings_that_end_a_post() -> None:
     assert points_to_other_page("Read also: Swifts in the bell tower")
     assert points_to_other_page("Читайте также: Стрижи")
     assert not points_to_other_page("Read also the small print, he said.")

@@ -1,4 +1,4 @@
-"""Years counted from elsewhere."""
+"""Years of other calendars."""
 
 from __future__ import annotations
 

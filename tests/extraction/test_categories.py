@@ -1,4 +1,4 @@
-"""Categories and tags as many platforms show them: one row a theme, in markup of our own."""
+"""Categories and tags in the markup of many platforms: one row for each theme, in markup of our own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Agencies and outlets that a post names as its source, and sentences that name none: one row a case."""
+"""Agencies and outlets that a post names as its source, and sentences that name none: one row for each case."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_lines_that_name_a_source(text: str, expected: list[str]) -> None:
 
 
 @pytest.mark.parametrize("text", NONE)
-def test_prose_and_pictures_name_none(text: str) -> None:
+def test_prose_and_captions_name_no_source(text: str) -> None:
     assert credits_of_line(text) == []
 
 
@@ -141,7 +141,7 @@ def test_meta_lines_captions_and_the_page_s_own_declarations() -> None:
     assert [(t.placename, t.role) for t in article.geotags] == [("LISBON", "dateline")]
 
 
-def test_agencies_only_where_nothing_else_stands() -> None:
+def test_ambiguous_agencies_count_only_alone() -> None:
     assert agencies("dpa/AFP") == ["dpa", "AFP"]
     assert agencies("AP and friends") == []
     assert agencies("AP", sure=False) == []

@@ -55,5 +55,5 @@ def test_each_date_has_its_own_time_of_day(text: str, language: str, published: 
         ("Published, then updated", "modified"), ("Accepted:", "sent"), ("accepted by all", ""), ("Pier two", ""),
     ],
 )  # fmt: skip
-def test_what_the_words_before_a_date_say(words: str, says: str) -> None:
+def test_words_before_a_date_decide_its_kind(words: str, says: str) -> None:
     assert date_label(words) == says

@@ -86,7 +86,7 @@ def test_visible(text: str, language: str, iso: str, precision: str) -> None:
         "9.5/10 of 80 votes",
     ],
 )
-def test_what_is_no_date(text: str) -> None:
+def test_texts_that_are_not_dates(text: str) -> None:
     assert visible_date(text, "en") is None
 
 
@@ -126,7 +126,7 @@ def test_never_raises(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["1970-01-01T00:00:00Z", "0001-01-01", "1900-01-01", "2020-02-30", "12 pages"])
-def test_what_databases_write_for_no_date(text: str) -> None:
+def test_placeholders_of_databases_are_not_dates(text: str) -> None:
     assert machine_date(text) is None
 
 
@@ -143,7 +143,7 @@ def test_a_day_is_read_as_a_day(day: date, form: str) -> None:
 @given(
     st.text(alphabet="0123456789/.-: 年月日 MayJune،ago令和", max_size=40), st.sampled_from(["", "en-US", "ja", "fa"])
 )
-def test_what_is_read_is_possible(text: str, language: str) -> None:
+def test_results_are_possible_dates(text: str, language: str) -> None:
     found = visible_date(text, language)
     if found is not None:
         assert FIRST_YEAR <= found.at.year <= LAST_YEAR

@@ -1,4 +1,4 @@
-"""Decoding: what bytes say and are, what was declared wrongly, and text that was encoded twice."""
+"""Decoding: detected and declared encodings, wrong declarations, and mojibake."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def html(text: str, head: str = "") -> str:
         (f"<meta charset=utf-16><p>{WORD}".encode(), "", "utf-8", "utf-8"),
     ],
 )
-def test_what_decides(body: bytes, header: str, encoding: str, how: str) -> None:
+def test_declarations_decide_the_encoding(body: bytes, header: str, encoding: str, how: str) -> None:
     page = decode_page(body, header)
     assert WORD in page.text
     assert (page.encoding, page.how) == (encoding, how)
@@ -97,7 +97,7 @@ def test_an_undeclared_old_encoding_is_guessed(language: str, encoding: str, tim
 
 @pytest.mark.parametrize(("language", "encoding"), [row for row in LEGACY if row[0] in ("ru", "zh", "ja", "el", "ar")])
 @pytest.mark.parametrize("declared", ["iso-8859-1", "utf-8"])
-def test_a_declaration_that_cannot_be_true_is_not_believed(language: str, encoding: str, declared: str) -> None:
+def test_an_impossible_declaration_is_ignored(language: str, encoding: str, declared: str) -> None:
     text = TEXTS[language] * 3
     assert text in decode_page(html(text).encode(encoding), f"text/html; charset={declared}").text
 
@@ -112,7 +112,7 @@ def test_a_declaration_that_cannot_be_true_is_not_believed(language: str, encodi
         ("en", "cp1252", "Café déjà vu"),
     ],
 )
-def test_the_page_s_language_tells_what_it_was_written_in(language: str, encoding: str, text: str) -> None:
+def test_the_language_of_the_page_decides_the_encoding(language: str, encoding: str, text: str) -> None:
     source = f'<html lang="{language}"><head><meta charset="utf-8"></head><body><p>{text}</p></body></html>'
     page = decode_page(source.encode(encoding), "text/html; charset=utf-8")
     assert (text in page.text, page.encoding, page.how) == (True, encoding, "language")
@@ -145,7 +145,7 @@ def test_the_page_s_language_tells_what_it_was_written_in(language: str, encodin
         ("nonsense", ""),
     ],
 )
-def test_labels_mean_what_browsers_take_them_for(label: str, name: str) -> None:
+def test_encoding_labels_are_those_of_browsers(label: str, name: str) -> None:
     assert _codec(label) == name
 
 
@@ -156,7 +156,7 @@ def test_a_few_broken_bytes_do_not_change_the_encoding() -> None:
     assert page.text.endswith("end")
 
 
-def test_a_character_that_the_end_cuts_is_left_out() -> None:
+def test_a_character_cut_at_the_end_is_left_out() -> None:
     page = decode_page("<p>žž".encode()[:-1])
     assert (page.text, page.encoding) == ("<p>ž", "utf-8")
 
@@ -166,19 +166,19 @@ def test_marks_pasted_from_windows_into_utf_8_are_read() -> None:
     assert "don’t “so” caf\ufffd x" in decode_page(body).text
 
 
-def test_controls_are_the_windows_marks_they_came_from() -> None:
+def test_c1_controls_are_read_as_windows_1252() -> None:
     for body in ("<p>We\x92re \x93so\x94\x85", "<p>We\x92re \x93so\x94\x85".encode()):
         assert decode_page(body).text == "<p>We’re “so”…"
     twice = TEXTS["en"].encode().decode("latin-1") * 3
     assert decode_page(f"<p>{twice}</p>".encode()).text == f"<p>{TEXTS['en'] * 3}</p>"
 
 
-def test_characters_that_no_tree_can_hold_are_removed() -> None:
+def test_characters_invalid_in_xml_are_removed() -> None:
     assert decode_page("a\0b\x1b\ufffe\ud800c").text == decode_page(b"a\0b\x1b\xef\xbf\xbec").text == "abc"
 
 
 @given(st.sampled_from(LEGACY), st.data())
-def test_what_is_declared_comes_back(row: tuple[str, str], data: st.DataObject) -> None:
+def test_text_in_a_declared_encoding_round_trips(row: tuple[str, str], data: st.DataObject) -> None:
     encoding = row[1]
     text = data.draw(st.text(st.sampled_from(_characters(encoding)), max_size=40))
     body = f"<p>{text}".encode(encoding)
@@ -189,7 +189,7 @@ def test_what_is_declared_comes_back(row: tuple[str, str], data: st.DataObject) 
 
 
 @given(st.text(st.characters(exclude_categories=("Cc", "Cs", "Cn")), max_size=200))
-def test_utf_8_comes_back(text: str) -> None:
+def test_utf_8_round_trips(text: str) -> None:
     assume(repair_mojibake(text)[0] == text)
     assert decode_page(text.encode()).text == text.removeprefix("\ufeff")
 
@@ -233,7 +233,7 @@ def test_text_that_was_encoded_twice_is_repaired(codec: str, language: str) -> N
 
 
 @pytest.mark.parametrize("language", TEXTS)
-def test_good_text_is_left_alone(language: str) -> None:
+def test_correct_text_is_not_changed(language: str) -> None:
     page = "".join(f"<p>{TEXTS[language] * 3}<b>{text}</b>" for text in TEXTS.values())
     assert repair_mojibake(page) == (page, 0)
 
@@ -250,7 +250,7 @@ def test_good_text_is_left_alone(language: str) -> None:
         "10 × 20 ° ± ½",
     ],
 )
-def test_what_is_not_certain_is_left_alone(text: str) -> None:
+def test_uncertain_mojibake_is_not_changed(text: str) -> None:
     assert repair_mojibake(text * 3)[0] == text * 3
 
 
@@ -260,7 +260,7 @@ WESTERN = st.text(
 
 
 @given(WESTERN, st.sampled_from(sorted(TEXTS)))
-def test_a_page_keeps_its_good_runs_whatever_else_is_repaired(good: str, language: str) -> None:
+def test_correct_runs_are_kept_when_others_are_repaired(good: str, language: str) -> None:
     """A run with a letter that was not misread is left as it is, also in a page that is repaired elsewhere."""
     bad = misread(TEXTS["fr"] * 4, "cp1252")
     text, count = repair_mojibake(f"<p>{bad}</p><p>é {good} é</p><p>{TEXTS[language]}</p>")

@@ -1,4 +1,4 @@
-"""Why a field has its value: read back from what was chosen and what was kept as evidence."""
+"""Explanations of fields from an article and its stored evidence."""
 
 from __future__ import annotations
 
@@ -36,36 +36,36 @@ def one(field: str, said: Any, *rows: tuple[str, str, float], url: str = URL) ->
 @pytest.mark.parametrize(("field", "said", "rows", "won", "why"), [
     ("title", "Ropes", [("Ropes", "head", 0.6)], 0, "the only candidate"),
     ("title", "Ropes", [("Ropes", "heading", 0.8), ("Ropes", "meta", 0.7)], 0,
-     "shown on the page and declared; none says otherwise"),
+     "shown on the page and declared; no source disagrees"),
     ("title", "Ropes", [("Ropes", "meta", 0.7), ("Ropes", "head", 0.6), ("Quay", "heading", 0.5)], 0,
      "2 sources agree"),
     ("title", "Rope and chain", [("Quay notes", "heading", 0.85), ("Rope and chain", "meta", 0.7)], 1,
-     "the address of the page was made from it"),
+     "the page's address was made from it"),
     ("title", "Ropes!", [("Buy ropes", "meta", 0.8), ("Ropes!", "heading", 0.7)], 1, "the heading that readers see"),
-    ("title", "Ropes", [("Ropes", "rule by hand", 1.0), ("Quay", "heading", 0.8)], 0, "a rule by hand"),
+    ("title", "Ropes", [("Ropes", "rule by hand", 1.0), ("Quay", "heading", 0.8)], 0, "a rule written by hand"),
     ("title", "Ropes", [("Ropes", "learned", 0.98)], 0, "a learned rule, agreement 0.98"),
-    ("title", "Ropes", [("Ropes", "api", 0.97), ("Ropes!", "heading", 0.8)], 0, "the site's own interface tells it"),
-    ("title", "", [("", "platform", 0.9), ("Quay notes", "head", 0.6)], 0, "platform says that there is none"),
-    ("title", "", [], None, "nothing says it"), ("title", "Ropes", [], None, "its candidates were not kept"),
+    ("title", "Ropes", [("Ropes", "api", 0.97), ("Ropes!", "heading", 0.8)], 0, "from the site's own API"),
+    ("title", "", [("", "platform", 0.9), ("Quay notes", "head", 0.6)], 0, "none, according to platform"),
+    ("title", "", [], None, "no candidates"), ("title", "Ropes", [], None, "its candidates were not kept"),
     ("authors", ("Ada Berg", "Bo Lind"), [("Ada Berg", "signed", 0.9), ("Ada Berg, Bo Lind", "meta", 0.8)], 1,
-     "names the same people as signed and more"),
+     "has all the people from signed and more"),
     ("authors", ["Ada Berg"], [("admin", "platform", 0.9), ("Ada Berg", "byline", 0.8)], 1,
-     "a person, where platform names an account"),
-    ("authors", (), [("Quay", "json-ld", 0.3)], None, "none is believed enough"),
+     "names a person; platform names only an account"),
+    ("authors", (), [("Quay", "json-ld", 0.3)], None, "no candidate is trusted enough"),
     ("published", datetime(2024, 5, 1, 10, tzinfo=UTC),
      [("2024-05-01T12:00:00+02:00", "meta", 0.9), ("2024-05-01", "byline", 0.8)], 0,
-     "shown on the page and declared; none says otherwise"),
+     "shown on the page and declared; no source disagrees"),
     ("published", "2001-04-24T00:00:00+00:00",
      [("2025-12-01T05:10:15+00:00", "json-ld", 0.9), ("2001-04-24T00:00:00+00:00", "byline", 0.8)], 1,
-     "the day that readers see, before that from json-ld"),
+     "the day that readers see; json-ld has another"),
     ("tags", ["Knots"], [("Knots", "platform", 0.9), ("Rope, chain", "meta", 0.3)], 0,
-     "the platform's own place for it"),
+     "the platform's own element for it"),
     ("tags", ["Knots", "Rope"], [("Knots", "link", 0.8), ("Rope, Knots", "json-ld", 0.7)], 1,
-     "holds all of link and more"),
+     "has all the terms from link and more"),
     ("tags", ["Knots"], [("Knots, Boats", "link", 0.8), ("Knots", "json-ld", 0.7)], 1,
-     "only what it declares of link, which shows others' too"),
+     "the terms from link include those of other posts"),
     ("tags", ["Knots"], [("Knots, Harbour", "link", 0.8)], 0, "the only candidate"),
-    ("body", "x" * 40, [("40 characters", "platform", 0.9)], 0, "the platform's own place for the text"),
+    ("body", "x" * 40, [("40 characters", "platform", 0.9)], 0, "the platform's own element for the text"),
 ])  # fmt: skip
 def test_the_winner_and_why(
     field: str, said: Any, rows: list[tuple[str, str, float]], won: int | None, why: str
@@ -75,7 +75,7 @@ def test_the_winner_and_why(
     assert found.why == why
 
 
-def test_places_and_credits_are_all_kept_but_not_what_is_only_linked() -> None:
+def test_all_places_and_credits_win_but_linked_files() -> None:
     rows = [
         Evidence("geotags", "1.0, 2.0 (content)", "ICBM"),
         Evidence("geotags", "https://a.example/way.kml", "link", "file of places", 0.2),
@@ -103,13 +103,16 @@ def test_a_rule_is_named_as_the_reason() -> None:
     page = parse_page(PAGE, URL)
     for used, why in (
         (rules, "a learned rule, agreement 1.00"),
-        (replace(rules, fields={n: replace(r, by_hand=True) for n, r in rules.fields.items()}), "a rule by hand"),
+        (
+            replace(rules, fields={n: replace(r, by_hand=True) for n, r in rules.fields.items()}),
+            "a rule written by hand",
+        ),
     ):
         article = extract_page(page, rules=used)
         found = {e.field: e for e in explain(asdict(article), article.evidence)}
         assert found["title"].why == why
         assert found["body"].why == why
-        # What no rule tells was chosen from candidates, as on any site.
+        # Fields without a rule are chosen from candidates, as on any site.
         assert found["authors"].why not in ("", why)
         assert found["published"].why not in ("", why)
 
@@ -121,7 +124,7 @@ TEXTS = st.text(max_size=12)
     st.dictionaries(st.sampled_from(FIELDS), TEXTS | st.lists(TEXTS, max_size=3)),
     st.lists(st.builds(Evidence, st.sampled_from(FIELDS), TEXTS, TEXTS, TEXTS, st.floats(0, 1)), max_size=8),
 )
-def test_whatever_is_stored_can_be_explained(said: dict[str, Any], evidence: list[Evidence]) -> None:
+def test_any_stored_article_can_be_explained(said: dict[str, Any], evidence: list[Evidence]) -> None:
     for found in explain(said, evidence):
         assert found.why
         assert len(found.won) == len(found.candidates)

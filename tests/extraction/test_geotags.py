@@ -1,4 +1,4 @@
-"""Places of a page: every form, its role, and what is refused."""
+"""Geo-tags of a page: every notation, its role, and what is rejected."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def read(head: str = "", text: str = "", after: str = "", outside: str = "", lan
         parse_page(
             f"<!DOCTYPE html><html lang={language}><head><title>Up the hill</title>{head}</head><body><article>"
             f"<h1>Up the hill</h1><time datetime='2020-03-04'>4 March 2020</time><div class='entry-content'>"
-            f"<p>Four hundred steps lead from the quay to the small chapel at the top of the hill.</p>{text}</div>{after}"
+            "<p>Four hundred steps lead from the quay to the small chapel at the top of the hill.</p>"
+            f"{text}</div>{after}"
             f"</article>{outside}</body></html>",
             "https://here.example/2020/03/hill/",
         )
@@ -192,14 +193,14 @@ TAGS = st.builds(
 
 
 @given(st.lists(TAGS, max_size=8))
-def test_a_place_once_and_merging_twice_changes_nothing(found: list[GeoTag]) -> None:
+def test_merging_geotags_is_idempotent(found: list[GeoTag]) -> None:
     once = merge_geotags(found)
     assert merge_geotags(list(once)) == once
     assert len(once) <= len(found)
 
 
 @given(st.lists(TAGS, max_size=8), st.integers(0, 20))
-def test_as_publisher_changes_roles_only(tags: list[GeoTag], posts: int) -> None:
+def test_with_publisher_role_changes_only_roles(tags: list[GeoTag], posts: int) -> None:
     given_tags = tuple(tags)
     after = with_publisher_role(given_tags, publisher_places([given_tags] * 5, posts))
     assert [(t.latitude, t.longitude, t.placename) for t in after] == [

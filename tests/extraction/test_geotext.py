@@ -1,4 +1,4 @@
-"""Positions as they are written, and as map services write them into addresses."""
+"""Positions in text and in addresses of map services."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_position(text: str, expected: tuple[float, float, float] | None) -> Non
     assert (astuple(found) if found else None) == (pytest.approx(expected, abs=1e-6) if expected else None)
 
 
-def test_the_language_tells_what_o_means() -> None:
+def test_the_language_decides_what_o_means() -> None:
     german, french = parse_position("48° 12′ N, 16° 22′ O", "de-AT"), parse_position("48° 12′ N, 16° 22′ O", "fr")
     assert german is not None
     assert french is not None
@@ -113,7 +113,7 @@ def test_map_links(href: str, expected: tuple[float, float] | None) -> None:
 
 
 @given(st.floats(-90, 90), st.floats(-180, 180))
-def test_what_is_in_range_stays_where_it_is(lat: float, lon: float) -> None:
+def test_positions_in_range_are_not_changed(lat: float, lon: float) -> None:
     found = valid_position(lat, lon)
     assert found is not None
     assert abs(found.latitude - lat) < 1e-6

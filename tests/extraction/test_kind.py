@@ -1,4 +1,4 @@
-"""What is a post and what is none: one template under the addresses of many programs."""
+"""Posts and other pages: one template under the addresses of many programs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_post_may_be_named_by_parameters_of_the_home_page(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/index.html", "/index.php", "/?lang=de", "/index.php?theme=dark"])
-def test_the_home_page_is_none_whatever_stands_on_it(path: str) -> None:
+def test_the_home_page_is_never_a_post(path: str) -> None:
     assert kind_of(path) == (PageKind.LISTING, "home")
 
 
@@ -59,7 +59,7 @@ def titled(title: str, text: str = "") -> str:
         "Checking your browser history, says court",
     ],
 )
-def test_a_headline_may_begin_as_errors_do(title: str) -> None:
+def test_a_headline_may_begin_like_an_error(title: str) -> None:
     assert kind_of("/news/12.html", titled(title))[0] is PageKind.POST
 
 
@@ -79,7 +79,7 @@ def test_errors_and_walls(title: str, rule: str) -> None:
     assert kind_of("/news/12.html", html) == (PageKind.OTHER, rule)
 
 
-def test_an_error_is_one_with_the_newest_posts_below_it() -> None:
+def test_an_error_page_may_list_the_newest_posts() -> None:
     html = titled("Page not found").replace("By <a", "Our newest: <a")
     assert kind_of("/news/12.html", html)[1] == "not-found"
 
@@ -93,5 +93,5 @@ def test_an_error_is_one_with_the_newest_posts_below_it() -> None:
         ("/tag/how-the-old-pier-was-saved/", PageKind.LISTING),
     ],
 )
-def test_a_section_may_hold_posts_themselves(path: str, kind: PageKind) -> None:
+def test_a_section_path_may_contain_posts(path: str, kind: PageKind) -> None:
     assert kind_of(path, titled(TOLD.title))[0] is kind

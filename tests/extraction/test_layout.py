@@ -1,4 +1,4 @@
-"""The layout of a page: blocks in reading order, and spans that say which of them lie below an element."""
+"""The layout of a page: blocks in reading order, and the spans of elements."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def read(html: str) -> BlockLayout:
     return lay_out(top_of(html))
 
 
-def test_two_breaks_in_a_row_part_paragraphs_and_one_ends_a_line() -> None:
+def test_two_breaks_separate_paragraphs_and_one_ends_a_line() -> None:
     assert written_text(read("<div>a<br>b<br> <br/>\nc<br><br><br>d</div>").blocks) == "a\nb\n\nc\n\nd"
 
 
-def test_a_table_for_the_layout_is_no_table() -> None:
+def test_a_layout_table_is_not_read_as_a_table() -> None:
     html = "<table><tr><td>menu</td><td><h1>T</h1><p>One.</p><p>Two.</p></td></tr></table>"
     assert written_text(read(html).blocks) == "menu\n\nT\n\nOne.\n\nTwo."
     head, row = "<thead><tr><th>a</th><th>b</th></tr></thead>", "<tbody><tr><td>1</td><td>2<br>3</td></tr></tbody>"
@@ -42,7 +42,7 @@ def test_links_and_wide_letters_are_measured() -> None:
     assert width("кот") == 3.0
 
 
-def test_what_is_skipped_keeps_the_text_after_it() -> None:
+def test_text_after_a_skipped_element_is_kept() -> None:
     page = parse_page("<p>a<span class='x'>gone</span>b</p><script>no()</script>c", URL)
     body = page.index.tag("body")[0]
     assert written_text(lay_out(body, set(page.index.select(".x"))).blocks) == "ab\n\nc"
@@ -52,7 +52,7 @@ def test_code_keeps_its_lines_and_its_indent() -> None:
     assert written_text(read("<p>x</p><pre>if a:\n    <b>b</b>()\n</pre>").blocks) == "x\n\nif a:\n    b()"
 
 
-def test_what_lies_in_spans_is_counted_once() -> None:
+def test_nested_spans_are_counted_once() -> None:
     sums = [0.0, 1.0, 3.0, 6.0, 10.0]
     assert covered([(0, 2), (1, 2), (3, 4), (1, 3)], sums) == 10.0
     assert covered([], sums) == 0.0
@@ -66,7 +66,7 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(PIECES, max_size=40))
-def test_spans_nest_and_no_figure_is_out_of_range(pieces: list[str]) -> None:
+def test_spans_nest_and_numbers_are_in_range(pieces: list[str]) -> None:
     top = top_of("".join(pieces) or "<p>")
     plan = lay_out(top)
     assert plan.spans[top] == (0, len(plan.blocks))
@@ -94,7 +94,7 @@ def test_spans_nest_and_no_figure_is_out_of_range(pieces: list[str]) -> None:
         "<div>" + "a <a href=x>b</a> " * 100_000,
     ],
 )
-def test_pages_made_to_be_slow_are_not(html: str) -> None:
+def test_pages_built_to_be_slow_are_read_in_time(html: str) -> None:
     top = top_of(html)
     with bounded_work():
         lay_out(top)

@@ -1,4 +1,4 @@
-"""What a site teaches of its template, and what a page read by that says."""
+"""Learning a site's rules, and reading pages by them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
-from archiver.extraction.template.induction import FEWEST, learn_rules
+from archiver.extraction.template.induction import MIN_POSTS, learn_rules
 from archiver.extraction.template.site_rule import Rule, SiteRules, from_toml, to_toml
 from archiver.items import Article, PageKind, SourceHint
 from tests.small_sites import (
@@ -46,7 +46,7 @@ def read(theme: Theme, told: Told, rules: SiteRules | None, others: list[Told] |
 
 
 @pytest.mark.parametrize("theme", [classic, silent, crowded])
-def test_a_learned_page_says_what_the_post_says_and_what_general_reading_says(theme: Theme) -> None:
+def test_rules_give_the_known_values_and_those_of_general_extraction(theme: Theme) -> None:
     told = posts(40)
     rules = learned(theme, told[:25])
     for post in told[25:]:
@@ -63,7 +63,7 @@ def test_a_learned_page_says_what_the_post_says_and_what_general_reading_says(th
         assert {e.source for e in by_rules.evidence if e.field in ("title", "body")} == {"learned"}
 
 
-def test_the_lists_of_a_posts_terms_are_found_by_the_names_of_their_boxes() -> None:
+def test_term_lists_are_found_by_the_names_of_their_containers() -> None:
     told = posts(40)
     rules = learned(classic, told[:25])
     assert rules.fields["tags"].agreement == rules.fields["categories"].agreement == 1.0
@@ -71,7 +71,7 @@ def test_the_lists_of_a_posts_terms_are_found_by_the_names_of_their_boxes() -> N
     assert (article.categories, set(article.tags)) == ((told[30].category,), set(told[30].tags))
 
 
-def test_the_rules_name_the_posts_own_date_and_author_not_those_beside_it() -> None:
+def test_rules_select_the_posts_own_date_and_author() -> None:
     told = posts(40)
     rules = learned(crowded, told[:25])
     alone = read(crowded, told[30], rules)
@@ -81,7 +81,7 @@ def test_the_rules_name_the_posts_own_date_and_author_not_those_beside_it() -> N
     assert beside.authors == alone.authors == (told[30].author,)
 
 
-def test_what_repeats_from_post_to_post_is_no_text_but_headings_are() -> None:
+def test_repeated_paragraphs_are_dropped_but_headings_are_kept() -> None:
     told = posts(40)
     rules = learned(promoting, told[:25])
     assert set(rules.fields["body"].lines) == {PROMOTION, NEWSLETTER}
@@ -98,7 +98,7 @@ def test_what_repeats_from_post_to_post_is_no_text_but_headings_are() -> None:
     assert all(p in body for p in told[30].paragraphs)
 
 
-def test_a_sentence_that_the_source_tells_as_the_posts_own_is_kept() -> None:
+def test_a_repeated_sentence_that_the_source_reports_is_kept() -> None:
     told = posts(30)
     leads = [
         SourceHint(
@@ -111,7 +111,7 @@ def test_a_sentence_that_the_source_tells_as_the_posts_own_is_kept() -> None:
         for t in told
     ]
     found = samples(promoting, told, leads)
-    # The API's text is what is known of these posts: the sentence is theirs, whatever it looks like.
+    # The API's text is known to be that of the posts, so the sentence belongs to them.
     taught = [
         replace(s, article=replace(s.article, body="\n\n".join((*t.paragraphs, PROMOTION))))
         for s, t in zip(found, told, strict=True)
@@ -120,7 +120,7 @@ def test_a_sentence_that_the_source_tells_as_the_posts_own_is_kept() -> None:
     assert rules is None or PROMOTION not in rules.fields["body"].lines
 
 
-def test_the_source_wins_over_general_reading_where_they_differ() -> None:
+def test_the_source_wins_over_general_extraction() -> None:
     told = posts(30)
     leads = [
         SourceHint(
@@ -135,8 +135,8 @@ def test_the_source_wins_over_general_reading_where_they_differ() -> None:
     rules = learn_rules(samples(classic, told, leads))
     assert rules is not None
     assert rules.teacher == "api"
-    # The date stands nowhere on these pages as the API tells it: no rule is better than a wrong one. Of the author the
-    # byline is believed before the API, which tells whose account it was.
+    # No element has the API's date, and no rule is better than a wrong one. For the author the byline wins over the
+    # API, which names the account that posted.
     assert rules.rule("published") is None
     assert rules.rule("authors") is not None
     page = pages(classic, told)[3]
@@ -152,7 +152,7 @@ def test_the_source_wins_over_general_reading_where_they_differ() -> None:
     assert (article.title, article.published) == ("Low Water", told[3].at)
 
 
-def test_a_full_text_feed_is_a_teacher_of_its_own_name() -> None:
+def test_rules_learned_from_a_full_text_feed_say_so() -> None:
     told = posts(30)
     leads = [
         SourceHint(title=t.title, body_html="".join(f"<p>{p}</p>" for p in t.paragraphs), published=t.at) for t in told
@@ -164,14 +164,14 @@ def test_a_full_text_feed_is_a_teacher_of_its_own_name() -> None:
 
 
 def signed_inside(told: Told, others: object = ()) -> str:
-    """A template without names for the byline, which stands in the text's own element."""
+    """A template without names for the byline, which is inside the body's element."""
     signed = f"<p>{told.day} - {told.author} (@{told.author.split()[0].lower()})</p>"
     page = classic(told, (), signed + "".join(f"<p>{p}</p>" for p in told.paragraphs))
     page = page.replace("</head>", f'<meta property="article:published_time" content="{told.at.isoformat()}"></head>')
     return page[: page.index('<p class="entry-meta">')] + page[page.index('<div class="entry-content">') :]
 
 
-def test_a_byline_in_the_texts_own_element_is_no_text() -> None:
+def test_a_byline_inside_the_body_element_is_not_text() -> None:
     told = posts(40)
     rules = learned(signed_inside, told[:25])
     for post in told[25:]:
@@ -183,14 +183,14 @@ def test_a_byline_in_the_texts_own_element_is_no_text() -> None:
     assert read(classic, kept, learned(classic, told[:25])).body == kept.body
 
 
-def test_too_few_posts_or_no_common_template_teach_nothing() -> None:
-    assert learn_rules(samples(classic, posts(FEWEST - 1))) is None
+def test_too_few_posts_or_no_common_template_give_no_rules() -> None:
+    assert learn_rules(samples(classic, posts(MIN_POSTS - 1))) is None
     mixed = [s for theme in (classic, silent) for s in samples(theme, posts(6))]
     rules = learn_rules(mixed)
     assert rules is None or rules.rule("body") is not None
 
 
-def test_pages_that_are_no_posts_tell_by_what_a_post_is_known() -> None:
+def test_other_pages_determine_the_marks_of_a_post() -> None:
     told = posts(30)
     listing = parse_page(
         "<html><head><title>Low Water</title></head><body class='home blog'><article><h1>Low Water</h1>"
@@ -204,7 +204,7 @@ def test_pages_that_are_no_posts_tell_by_what_a_post_is_known() -> None:
     assert all(p.index.first(rules.post[0]) is not None for p in pages(classic, told))
 
 
-def test_a_rule_does_not_speak_where_its_element_is_missing() -> None:
+def test_a_rule_gives_nothing_if_its_element_is_missing() -> None:
     told = posts(40)
     rules = learned(classic, told[:25])
     redesigned = read(silent, told[30], rules)
@@ -219,7 +219,7 @@ def test_a_rule_does_not_speak_where_its_element_is_missing() -> None:
     assert not [e for e in article.evidence if e.source == "learned"]
 
 
-def test_a_rule_by_hand_wins_and_where_it_finds_nothing_the_page_is_read_as_any() -> None:
+def test_a_hand_rule_wins_and_general_extraction_fills_in() -> None:
     told = posts(40)
     rules = learned(classic, told[:25])
     text = '[title]\nselect = "header.site-header"\n[authors]\nselect = "span.nobody"\n'
@@ -233,7 +233,7 @@ def test_a_rule_by_hand_wins_and_where_it_finds_nothing_the_page_is_read_as_any(
 
 
 @pytest.mark.parametrize("theme", [classic, silent, promoting])
-def test_the_same_posts_teach_the_same_rules(theme: Theme) -> None:
+def test_the_same_posts_give_the_same_rules(theme: Theme) -> None:
     told = posts(25)
     assert to_toml(learned(theme, told)) == to_toml(learned(theme, told))
 
@@ -260,9 +260,11 @@ def test_rules_do_not_depend_on_the_seed_of_hashes() -> None:
     assert "[body]" in said.pop()
 
 
-def test_learning_never_raises_for_what_pages_hold() -> None:
-    odd = [parse_page(f"<html><body><h1>{n}</h1><p>{'x ' * n}", f"https://low.example/{n}") for n in range(FEWEST)]
-    assert learn_rules([replace(s, page=p) for s, p in zip(samples(classic, posts(FEWEST)), odd, strict=True)]) is None
+def test_learning_never_raises() -> None:
+    odd = [parse_page(f"<html><body><h1>{n}</h1><p>{'x ' * n}", f"https://low.example/{n}") for n in range(MIN_POSTS)]
+    assert (
+        learn_rules([replace(s, page=p) for s, p in zip(samples(classic, posts(MIN_POSTS)), odd, strict=True)]) is None
+    )
 
 
 def test_places_on_every_page_are_the_publishers() -> None:

@@ -1,4 +1,4 @@
-"""Bylines to names."""
+"""Names in bylines."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_names(text: str, expected: list[str]) -> None:
 
 
 @pytest.mark.parametrize("text", ["Biển và Trời", "Science & Health", "Morgan and Sons"])
-def test_one_author_with_an_and_in_it_stays_whole(text: str) -> None:
+def test_an_author_with_and_in_the_name_is_not_split(text: str) -> None:
     assert split_names(text, one=True) == [text]
 
 
@@ -74,7 +74,7 @@ def test_never_raises_and_never_repeats(text: str) -> None:
 
 
 @given(st.text(max_size=120), st.booleans())
-def test_a_name_is_no_address_and_no_date(text: str, one: bool) -> None:
+def test_a_name_is_not_an_address_or_a_date(text: str, one: bool) -> None:
     for name in split_names(text, one):
         assert "://" not in name
         assert "{" not in name
@@ -110,5 +110,5 @@ def test_names_of_a_list_of_names_are_these(people: list[str]) -> None:
         ("更新日", False),
     ],
 )
-def test_a_full_name_is_told_from_a_label(text: str, expected: bool) -> None:
+def test_a_full_name_is_distinguished_from_a_label(text: str, expected: bool) -> None:
     assert is_full_name(text) is expected

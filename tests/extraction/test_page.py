@@ -1,4 +1,4 @@
-"""Decoding, parsing and the laws of extraction: never raises, same page same article."""
+"""Decoding, parsing, and properties of extraction: it never raises, and the same page gives the same article."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from archiver.extraction.text import clean_text
         b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20,
     ],
 )
-def test_rubbish_is_no_article_and_no_error(body: bytes) -> None:
+def test_garbage_gives_no_article_and_does_not_raise(body: bytes) -> None:
     article = archiver.extract(body, "https://example.org/a")
     assert article.kind != "post"
 
@@ -84,7 +84,7 @@ def test_text_of_a_feed_item() -> None:
     )
 
 
-def test_hugo_s_section_is_the_folder_of_the_source_and_no_category() -> None:
+def test_hugos_section_is_a_folder_and_not_a_category() -> None:
     html = (
         '<html><head><meta name="generator" content="{}"><meta property="og:type" content="article">'
         '<meta property="article:section" content="yazilar">'

@@ -1,4 +1,4 @@
-"""Which links lead to the further pages of the same post, and which only look like it."""
+"""Which links lead to further pages of the same post, and which only look like it."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_pages_of_the_post(path: str, markup: str, expected: list[str]) -> None:
     assert (found.number, found.first) == (1, "")
 
 
-def test_rel_next_at_the_own_address_is_enough() -> None:
+def test_rel_next_below_the_pages_own_address_is_enough() -> None:
     assert paths(read("", "/tides", '<link rel="next" href="/tides?page=2">')) == ["/tides?page=2"]
     assert paths(read("", "/tides", '<link rel="next" href="/tides?page=1">')) == ["/tides?page=1"]
 
@@ -168,7 +168,7 @@ def test_rel_next_at_the_own_address_is_enough() -> None:
         ),
     ],
 )
-def test_what_is_no_page_of_the_post(path: str, markup: str) -> None:
+def test_links_that_are_not_pages_of_the_post(path: str, markup: str) -> None:
     assert read(markup, path) == PostParts()
 
 
@@ -193,7 +193,7 @@ def test_a_further_page_names_the_first(path: str, markup: str, first: str, numb
     assert (found.first, found.number) == (HOST + first, number)
 
 
-def test_a_page_in_the_middle_may_name_its_neighbours_alone() -> None:
+def test_a_page_in_the_middle_may_link_only_to_its_neighbours() -> None:
     markup = '<a rel="prev" href="/tides/3/">Previous</a> <a rel="next" href="/tides/5/">Next</a>'
     assert read(markup, "/tides/4/") == PostParts()
     assert paths(read(markup, "/tides/4/", of=HOST + "/tides/")) == ["/tides/5/"]
@@ -212,22 +212,22 @@ def test_a_page_in_the_middle_may_name_its_neighbours_alone() -> None:
         ("#more", "View all", ""),
     ],
 )
-def test_the_view_with_all_pages(href: str, text: str, expected: str) -> None:
+def test_the_single_page_view(href: str, text: str, expected: str) -> None:
     found = read(anchors(("/tides/2/", "2"), (href, text)), "/tides")
     assert found.whole.removeprefix(HOST) == expected
     assert read(anchors((href, text)), "/tides").whole == ""
 
 
-def test_the_view_for_printing_where_no_page_can_be_followed() -> None:
+def test_the_print_view_if_no_page_is_linked() -> None:
     pager = '<div class="pagination">Page 1 of 4 <button>Next</button></div>'
     assert read(pager + anchors(("/tides/print/", "Print")), "/tides").whole == f"{HOST}/tides/print/"
     assert read(pager, "/tides") == PostParts()
 
 
-def test_there_is_a_most() -> None:
+def test_the_number_of_parts_is_limited() -> None:
     assert len(read(anchors(*((f"/tides/{n}/", str(n)) for n in range(2, 200)))).others) == MOST_PARTS
 
 
-def test_a_month_or_a_root_is_no_page() -> None:
+def test_a_month_or_a_root_is_not_a_part() -> None:
     assert part_urls(f"{HOST}/2024/05/") == part_urls(f"{HOST}/2/") == part_urls(f"{HOST}/?page=2") == []
     assert [(w.stem, w.number) for w in part_urls(f"{HOST}/a/2.html")] == [(f"{HOST}/a.html", 2), (f"{HOST}/a/", 2)]

@@ -1,4 +1,4 @@
-"""Times told from now."""
+"""Relative times."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_relative(text: str, iso: str, precision: str) -> None:
     "text",
     ["", "5 min read", "3 days", "for 3 people", "3 May 2020", "Today is my birthday.", "today's offers in our shop"],
 )
-def test_what_is_no_time_from_now(text: str) -> None:
+def test_texts_that_are_not_relative_times(text: str) -> None:
     assert relative_time(text, NOW) is None
 
 

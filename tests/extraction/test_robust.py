@@ -1,4 +1,4 @@
-"""Pages made to be slow or to break: read in bounded time, without an error, the same each time."""
+"""Pages built to be slow or to break: read in bounded time, without an error, with the same result each time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import archiver
-from archiver.extraction.page import MOST_ATTRIBUTES, MOST_DEPTH, MOST_RUN, MOST_TAGS, cut_source, parse_page
+from archiver.extraction.page import MAX_ATTRIBUTES, MAX_DEPTH, MAX_RUN, MAX_TAGS, cut_source, parse_page
 from tests.waiting import bounded_work
 
 URL = "https://example.org/2020/01/02/a"
@@ -130,7 +130,7 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_text_that_patterns_could_choke_on(name: str) -> None:
+def test_patterns_take_linear_time(name: str) -> None:
     bomb = BOMBS[name] * (100_000 // len(BOMBS[name]))
     value = bomb.replace('"', "").replace("\n", " ")
     meta = "".join(
@@ -157,18 +157,18 @@ def test_text_that_patterns_could_choke_on(name: str) -> None:
     )
 
 
-def test_what_is_too_much_keeps_its_beginning() -> None:
+def test_oversized_pages_keep_their_beginning() -> None:
     page = parse_page(article("<p>x" * 200_000), URL)
-    assert len(page.index.order) <= MOST_TAGS + 10
+    assert len(page.index.order) <= MAX_TAGS + 10
     assert page.index.tag("h1")
     page = parse_page(article("<p>" + "x" * 900_000), URL)
-    assert max(len(p.text or "") for p in page.index.tag("p")) == MOST_RUN
+    assert max(len(p.text or "") for p in page.index.tag("p")) == MAX_RUN
     [div] = parse_page("<div " + " ".join(f"a{n}=1" for n in range(9_000)) + ">x</div>", URL).index.tag("div")
-    assert len(div.attrib) == MOST_ATTRIBUTES
+    assert len(div.attrib) == MAX_ATTRIBUTES
     assert div.text == "x"
 
 
-def test_scripts_that_write_markup_are_no_tags() -> None:
+def test_markup_in_scripts_is_not_counted_as_tags() -> None:
     script = "<script>var a = '<div class=\"x' + " + '" y=" + \'" z="\' + ' * 3_000 + "''</script>"
     page = article("<p>The end.</p>", head=script)
     assert cut_source(page) == page
@@ -249,23 +249,23 @@ def test_any_tree_is_read_the_same_each_time_and_its_body_is_text(trees: list[st
     (found.body + found.title + "".join(found.authors)).encode("utf-8")
 
 
-def test_what_is_nested_too_deeply_is_text() -> None:
+def test_elements_nested_too_deeply_become_text() -> None:
     page = parse_page(
         article("<div class='a'>" * 400 + "<p>deep <b>down</b></p>" + "</div>" * 400 + "<p>after</p>"), URL
     )
     assert page.index.tag("p")[-1].text == "after"
     assert "deep down" in " ".join("".join(page.root.itertext()).split())
-    assert max(sum(1 for _ in e.iterancestors()) for e in page.index.tag("div")) < MOST_DEPTH
+    assert max(sum(1 for _ in e.iterancestors()) for e in page.index.tag("div")) < MAX_DEPTH
 
 
-def test_control_characters_that_entities_bring_are_no_error() -> None:
+def test_control_characters_from_entities_do_not_raise() -> None:
     bounded(article("<div>" * 300 + "a&#1;b", body="<p>x&#2;" + "y" * 500_000))
 
 
 @pytest.mark.parametrize(
     "url", ["", "x", "//", "http://[", "http://[::1", "http://a:b/", "mailto:x", "\0", "http://\ud800/"]
 )
-def test_an_address_that_is_none_is_no_error(url: str) -> None:
+def test_an_invalid_address_does_not_raise(url: str) -> None:
     html = "<link rel=canonical href='http://['><base href='http://['><h1>x</h1><a href='http://[x'>y</a><p>text"
     assert archiver.extract(html, url).title == "x"
 
@@ -296,7 +296,7 @@ def test_a_stray_quotation_mark_does_not_hide_a_tag_with_too_many_attributes() -
     ],
 )
 @pytest.mark.parametrize("value", ["", "=1", "='x y'", '="a > b"', '="\'"', "='<b>'"])
-def test_no_tag_hides_its_attributes(before: str, value: str) -> None:
-    """Quotation marks that stand where none may are no beginning of a value."""
+def test_attributes_of_every_tag_are_counted(before: str, value: str) -> None:
+    """Misplaced quotation marks do not begin a value."""
     page = "<a href='/x'>y</a>" * 50 + before + " ".join(f"a{n}{value}" for n in range(9_000)) + "><p>x</p>"
     assert len(cut_source(page)) < 20_000

@@ -1,4 +1,4 @@
-"""Who signed a post: laws that hold for pages of any size."""
+"""Bylines at the beginning and end of a post, on pages of any size."""
 
 from __future__ import annotations
 
@@ -50,9 +50,7 @@ DECLARED = "<meta name='author' content='Jane Doe'>"
     ],
     ids=["agreed", "two-names", "declared-only", "byline-only"],
 )
-def test_what_stands_after_the_text_is_read_until_two_kinds_of_witness_agree(
-    declared: str, byline: str, read: bool
-) -> None:
+def test_dates_after_the_text_are_read_until_two_sources_agree(declared: str, byline: str, read: bool) -> None:
     text = "<p>Bees fly far, and come home with what they found on the way.</p>" * 99
     post = f"<article><h1>Bees</h1>{byline}<div class='entry-content'>{text}</div>{BOX}</article>"
     evidence = archiver.extract(f"<head>{declared}</head>{post}", "https://bees.example/far").evidence

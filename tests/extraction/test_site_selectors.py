@@ -1,4 +1,4 @@
-"""What a person writes as a site's rule means what Scrapy's response answers, and a rule that fails names itself."""
+"""Selectors in a site's rules find the same as in Scrapy, and a selector that fails is named."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def read(rules: str) -> Article:
         ("h2.none, h2", "Fog in the harbour"),
     ],
 )
-def test_a_title_by_either_language(selector: str, title: str) -> None:
+def test_a_title_by_css_or_xpath(selector: str, title: str) -> None:
     assert read(f'[title]\nselect = ["{selector}"]\n').title == title
 
 
@@ -62,7 +62,7 @@ def test_a_title_by_either_language(selector: str, title: str) -> None:
         (".x5 li:first-child + li a", ("Ferry",)),
     ],
 )
-def test_tags_by_either_language(selector: str, tags: tuple[str, ...]) -> None:
+def test_tags_by_css_or_xpath(selector: str, tags: tuple[str, ...]) -> None:
     assert read(f'[tags]\nselect = ["{selector}"]\n').tags == tags
 
 
@@ -74,20 +74,20 @@ def test_tags_by_either_language(selector: str, tags: tuple[str, ...]) -> None:
         'select = ["meta[property=\'article:published_time\']"]\nattribute = "content"',
     ],
 )
-def test_an_attribute_in_the_selector_or_beside_it(rule: str) -> None:
+def test_an_attribute_in_the_selector_or_as_its_own_key(rule: str) -> None:
     published = read(f"[published]\n{rule}\n").published
     assert published is not None
     assert published.isoformat() == "2024-05-06T07:08:09+02:00"
 
 
-def test_blocks_to_drop_by_either_language() -> None:
+def test_blocks_to_drop_by_css_or_xpath() -> None:
     body = read("").body
     assert "calendar of tides" not in body
     assert "Ferry" not in body
     assert "rang the bell" in body
 
 
-def test_the_line_whose_text_a_rule_reads_is_no_text_of_the_body() -> None:
+def test_a_line_read_by_another_rule_is_not_body_text() -> None:
     article = read('[authors]\nselect = [".x2 b::text", ".x2"]\n[title]\nselect = ["h2"]\n')
     assert article.authors == ("Anna Berg",)
     assert "Words" in read("").body
@@ -124,7 +124,7 @@ def test_a_pattern_that_fails_on_a_page_names_it_too() -> None:
         "a&#1;",
     ],
 )
-def test_every_name_that_learning_gives_an_element_is_a_selector(value: str) -> None:
+def test_every_learned_selector_is_valid(value: str) -> None:
     page = parse_page(f'<div class="k {value}"><p name="{value}" rel="{value}" id="{value}">text</p></div>', URL)
     [element] = page.index.tag("p")
     for selector in selectors_for(element):
@@ -157,7 +157,7 @@ def test_learned_rules_are_selectors_of_parsel_that_find_the_same_on_scrapys_res
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_on_every_page_of_the_demonstration_blog_the_index_answers_the_tables_as_parsel_does(theme: Theme) -> None:
+def test_index_and_parsel_agree_on_the_demonstration_blog(theme: Theme) -> None:
     names = ("marks", "title", "body", "authors", "published", "modified", "categories", "tags", "post", "drop", "main")
     table = {s for platform in tables() for name in names for s in getattr(platform, name)}
     found = 0
@@ -171,7 +171,7 @@ def test_on_every_page_of_the_demonstration_blog_the_index_answers_the_tables_as
     assert found > 100
 
 
-def test_a_page_is_asked_as_a_response_is() -> None:
+def test_css_and_xpath_work_as_on_a_response() -> None:
     page = parse_page(PAGE, URL)
     assert page.css("h2 em::text").get() == "harbour"
     assert page.xpath("//ul/li/a/@href").getall() == ["/m/fog/", "/m/ferry/", "/about/"]

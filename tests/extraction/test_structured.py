@@ -1,4 +1,4 @@
-"""What pages declare: JSON-LD however it is written, meta elements, microdata and RDFa in one form."""
+"""Declarations: JSON-LD in all its spellings, meta elements, microdata and RDFa in one form."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ def data(html: str) -> PageMetadata:
         ('\ufeff {"a":1}', {"a": 1}),
     ],
 )
-def test_broken_json_is_mended(raw: str, first: dict[str, Any]) -> None:
+def test_broken_json_is_repaired(raw: str, first: dict[str, Any]) -> None:
     assert Scripts().nodes(raw)[0] == first
 
 
-def test_values_that_follow_one_another_are_all_read() -> None:
+def test_several_values_in_a_row_are_read() -> None:
     for between in ("", ",", ";\n"):
         assert Scripts().nodes(f'{{"a":1}}{between}{{"b":2}}') == [{"a": 1}, {"b": 2}]
 
 
 @pytest.mark.parametrize("raw", ["", "nul", "{", "]", '"', "'", "\\", "{{{", "}{", "var x = 1;", "[" * 100_000])
-def test_what_is_no_json_gives_nothing_that_hurts(raw: str) -> None:
+def test_text_that_is_not_json_does_not_raise(raw: str) -> None:
     assert all(isinstance(node, dict) for node in Scripts().nodes(raw))
 
 
@@ -65,12 +65,12 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.text(max_size=6), JSON, min_size=1, max_size=4))
-def test_mending_changes_nothing_that_is_whole(value: dict[str, Any]) -> None:
+def test_repair_does_not_change_valid_json(value: dict[str, Any]) -> None:
     assert [json.loads(text) for text in repair_json(json.dumps(value))] == [value]
 
 
 @given(st.text("{}[]:,\"'\\/*ab1 \n", max_size=60))
-def test_mended_texts_are_json(raw: str) -> None:
+def test_repaired_texts_are_valid_json(raw: str) -> None:
     for text in repair_json(raw):
         json.loads(text, strict=False)
 
@@ -86,14 +86,14 @@ def test_graph_references_and_lists() -> None:
     assert found.texts(node, "author") == ["Jane Doe"]
 
 
-def test_meta_names_are_read_however_they_are_written() -> None:
+def test_meta_names_are_read_in_every_spelling() -> None:
     found = data("""<meta property="og:title twitter:title" content="T"><meta name="DC:Creator" content="C">
       <meta name="DCTERMS.issued" content="2024-01-02"><meta name="og:title" content="">""")
     assert (found.meta_first("twitter:title"), found.meta_first("dc.creator")) == ("T", "C")
     assert found.meta("dcterms.issued", "og:title") == ["2024-01-02", "T"]
 
 
-def test_parsely_page_says_what_its_single_elements_say() -> None:
+def test_parsely_page_equals_the_single_elements() -> None:
     found = data("""<meta name="parsely-page" content='{"title":"T","authors":["A B","C D"],"section":"S",
       "pub_date":"2024-01-02T03:04:05Z","tags":["x","y"],"link":"/a"}'><meta name="parsely-section" content="Own">""")
     assert found.meta("parsely-author") == ["A B", "C D"]
@@ -116,7 +116,7 @@ DRUPAL = """<div about="/a" typeof="sioc:Item foaf:Document"><span property="dc:
 
 
 @pytest.mark.parametrize(("html", "source"), [(MICRODATA, "microdata"), (RDFA, "rdfa"), (DRUPAL, "rdfa")])
-def test_markup_is_read_in_the_words_of_json_ld(html: str, source: str) -> None:
+def test_microdata_and_rdfa_are_read_as_json_ld(html: str, source: str) -> None:
     found = data(html)
     [declared] = found.declared({URL})
     assert declared.source == source
@@ -130,7 +130,7 @@ def test_markup_is_read_in_the_words_of_json_ld(html: str, source: str) -> None:
         assert found.texts(declared.node, name) == [text], name
 
 
-def test_teasers_are_not_the_page_s_article() -> None:
+def test_teasers_are_not_the_pages_article() -> None:
     one = '<div itemscope itemtype="http://schema.org/Article"><b itemprop="headline">T{0}</b>{1}</div>'
     assert data(one.format(1, "") + one.format(2, "")).declared({URL}) == []
     named = one.format(1, "") + one.format(2, f'<link itemprop="url" href="{URL}">')

@@ -1,4 +1,4 @@
-"""Titles: what the site adds to them, and which of several is the post's."""
+"""Titles: additions of the site, and the choice among several candidates."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_without_site(title: str, names: list[str], host: str, path: str, bare: 
     assert without_site(title, names, host, path) == bare
 
 
-def test_text_that_was_decoded_wrongly_is_mended() -> None:
+def test_mojibake_in_a_title_is_repaired() -> None:
     assert repair_mojibake_title("The harbour\u00e2\u0080\u0099s ferry") == "The harbour\u2019s ferry"
     assert repair_mojibake_title("Caf\u00e9 \u00c2ge") == "Caf\u00e9 \u00c2ge"
 
@@ -52,11 +52,11 @@ def test_text_that_was_decoded_wrongly_is_mended() -> None:
         ("?" * 300, "The ferry", "?" * 300),
     ],
 )
-def test_signs_that_a_heading_lost(text: str, declared: str, whole: str) -> None:
+def test_signs_lost_in_a_heading_are_restored(text: str, declared: str, whole: str) -> None:
     assert restored(text, [declared]) == whole
 
 
-def test_a_section_behind_a_heading_goes_where_a_declaration_has_none() -> None:
+def test_a_section_after_a_heading_is_removed_if_no_declaration_has_it() -> None:
     declared = {"theferrymoves"}
     assert without_section("The ferry moves | Comment", declared, "") == "The ferry moves"
     assert without_section("The ferry | moves", declared, "") == "The ferry | moves"
@@ -74,33 +74,33 @@ def declared(value: str) -> Candidate[str]:
     return Candidate(value, "meta", "og:title", 0.72)
 
 
-def test_the_heading_wins_over_what_is_written_for_search_engines() -> None:
+def test_the_heading_wins_over_titles_for_search_engines() -> None:
     found = [shown("The island ferry leaves from pier two"), declared("Island Ferry 2021: Pier Guide")]
     assert resolve.resolve_title(found, set(), "/news/8841") is found[0]
 
 
-def test_the_address_is_a_second_witness() -> None:
+def test_the_address_confirms_a_title() -> None:
     found = [shown("Reach the island: our tips"), declared("Five ways to reach the island")]
     assert resolve.resolve_title(found, set(), "/five-ways-to-reach-the-island") is found[1]
 
 
 @pytest.mark.parametrize("written", ["Ferry Moves | Pier Guide", "Ferry moves, pier guide ..."])
-def test_what_is_cut_or_has_more_behind_a_bar_was_not_the_title(written: str) -> None:
+def test_a_cut_or_extended_title_is_not_chosen(written: str) -> None:
     found = [shown("The ferry moves to the second pier: what to know"), declared(written)]
     assert resolve.resolve_title(found, set(), "/ferry-moves-pier-guide") is found[0]
 
 
-def test_the_address_must_tell_plainly() -> None:
+def test_the_address_must_clearly_match() -> None:
     found = [shown("The ferry moves to pier two until autumn"), declared("The ferry moves to pier two")]
     assert resolve.resolve_title(found, set(), "/the-ferry-moves-to-pier-two-in-may-2021") is found[0]
 
 
-def test_a_heading_that_says_nothing_of_the_declared_title_loses() -> None:
+def test_a_heading_unlike_the_declared_title_loses() -> None:
     found = [shown("Comments"), declared("Five ways to reach the island")]
     assert resolve.resolve_title(found, set(), "/1") is found[1]
 
 
-def test_without_a_heading_the_headline_of_the_article_is_believed() -> None:
+def test_without_a_heading_the_declared_headline_is_chosen() -> None:
     headline = Candidate("Reach the island: our tips", "json-ld", "headline", 0.8)
     found = [headline, declared("Five ways to reach the island")]
     found.append(Candidate("Five ways to reach the island", "head", "title", 0.6))
@@ -117,7 +117,7 @@ def test_a_post_may_have_no_title() -> None:
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
-def test_likeness_is_a_share_and_the_same_both_ways(one: str, other: str) -> None:
+def test_similarity_is_symmetric_and_between_0_and_1(one: str, other: str) -> None:
     assert 0.0 <= title_similarity(one, other) <= 1.0
     assert title_similarity(one, other) == title_similarity(other, one)
     assert 0.0 <= title_in_url(one, other) <= 1.0

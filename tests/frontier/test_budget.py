@@ -1,4 +1,4 @@
-"""Budgets and twins: what is believed of a site, and when."""
+"""Pattern budgets and equivalent URLs: what is learned about a site, and when."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def idle(budget: PatternBudgets, shape: URLPattern, times: int) -> None:
         budget.note(shape, is_post=False, has_news=False)
 
 
-def test_a_shape_without_news_comes_to_its_end() -> None:
+def test_a_pattern_without_news_is_ended() -> None:
     budget = PatternBudgets(lambda: 100)
     idle(budget, TAGS, 19)
     assert budget.left(TAGS) == 1
@@ -24,13 +24,13 @@ def test_a_shape_without_news_comes_to_its_end() -> None:
     assert budget.left(MONTHS) == 0
 
 
-def test_lists_may_show_all_that_is_known_before_they_end() -> None:
+def test_paging_may_show_all_known_posts() -> None:
     budget = PatternBudgets(lambda: 100)
     idle(budget, PAGES, 20)
     assert budget.left(PAGES) == 100
 
 
-def test_a_shape_that_held_a_post_is_never_ended() -> None:
+def test_a_pattern_with_a_post_is_never_ended() -> None:
     budget = PatternBudgets(lambda: 0)
     budget.note(MONTHS, is_post=True, has_news=False)
     idle(budget, MONTHS, 500)
@@ -38,7 +38,7 @@ def test_a_shape_that_held_a_post_is_never_ended() -> None:
     assert budget.left(NONE) > 1_000
 
 
-def test_what_is_promised() -> None:
+def test_promised_pages() -> None:
     elsewhere = URLPattern("", "")
     assert is_promised(MONTHS, [(DiscoverySource.LINK, elsewhere)])
     assert not is_promised(MONTHS, [(DiscoverySource.LINK, MONTHS)])
@@ -58,7 +58,7 @@ def test_ways() -> None:
     assert plainer_urls("org,example)/a-post") == plainer_urls("org,example)/") == {}
 
 
-def test_a_way_is_believed_when_enough_posts_bear_it_out_and_none_speaks_against_it() -> None:
+def test_a_way_is_believed_after_enough_confirmations_and_no_refutation() -> None:
     twins = EquivalentURLs()
     for n in range(ENOUGH):
         assert not twins.believed
@@ -69,7 +69,7 @@ def test_a_way_is_believed_when_enough_posts_bear_it_out_and_none_speaks_against
     assert not twins.open("org,example)/post-9?lang=fr")
 
 
-def test_a_session_is_known_by_two_addresses_that_differ_in_it() -> None:
+def test_a_session_parameter_is_recognised_from_two_addresses() -> None:
     twins = EquivalentURLs()
     for n in range(ENOUGH):
         twins.same(f"org,example)/post-{n}?xq=1", [f"org,example)/post-{n}?xq=2"])

@@ -1,4 +1,4 @@
-"""How a host's answers change the pace at which it is asked."""
+"""How a host's responses change its throttle."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from archiver.politeness.throttle import LONGEST_DELAY, LONGEST_QUIET, MOST_STRIKES, RunLimits, Throttle, retry_after
+from archiver.politeness.throttle import LONGEST_QUIET, MAX_DELAY, MOST_STRIKES, RunLimits, Throttle, retry_after
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 POLITE = Throttle(floor=0.5)
@@ -42,7 +42,7 @@ def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> 
     assert retry_after(value, NOW) == seconds
 
 
-def test_a_quick_host_is_asked_at_the_floor_and_never_faster() -> None:
+def test_a_fast_host_is_asked_at_the_floor_delay() -> None:
     assert after(POLITE, *[(200, 0.01)] * 20).delay == 0.5
 
 
@@ -51,17 +51,17 @@ def test_a_slow_host_rests_as_long_as_it_worked() -> None:
     assert after(POLITE, (200, 2.0), (404, 0.01)).delay == 4.0
     assert after(POLITE, (200, 2.0), (200, 0.1)).delay == 2.1
     assert after(POLITE, (200, 2.0), *[(200, 0.1)] * 9).delay == 0.5
-    assert after(POLITE, (200, 90.0)).delay == LONGEST_DELAY
+    assert after(POLITE, (200, 90.0)).delay == MAX_DELAY
 
 
-def test_a_host_of_ones_own_is_not_spared_unless_it_asks() -> None:
+def test_a_floor_of_zero_has_no_delay_unless_the_host_asks() -> None:
     assert after(Throttle(), (200, 2.0)).delay == 0
     assert Throttle().at_least(10).delay == 0
     assert after(Throttle(), (503, 0.1)).delay == 1.0
     assert after(Throttle(), (503, 0.1), *[(200, 0.1)] * 20).delay == 0
 
 
-def test_each_busy_answer_doubles_the_delay_and_good_ones_take_it_back_slowly() -> None:
+def test_busy_responses_double_the_delay_and_good_ones_reduce_it() -> None:
     delays = [after(POLITE, *[(429, 0.1)] * n).delay for n in range(1, MOST_STRIKES + 1)]
     assert delays == [1, 2, 4, 8, 16, 32, 60, 60]
     paces = [after(POLITE, *[(503, 0.1)] * 4, *[(200, 0.1)] * n) for n in range(15)]
@@ -79,22 +79,22 @@ def test_retry_after_is_a_pause_for_what_was_asked_up_to_a_day() -> None:
     assert POLITE.answered(200, 0.1, 100.0, 30.0).pause(100.0) == 0
 
 
-def test_answers_to_what_was_asked_at_the_same_time_are_one_strike() -> None:
+def test_responses_to_concurrent_requests_are_one_strike() -> None:
     pace = POLITE.answered(429, 0.5, 100.0)
     for at in (100.1, 100.2, 100.3):
         pace = pace.answered(429, 0.5, at, 7.0)
     assert (pace.strikes, pace.delay, pace.until) == (1, 1.0, 107.3)
 
 
-def test_a_host_with_several_lanes_is_slowed_by_its_word_alone() -> None:
+def test_slowness_does_not_count_with_several_lanes() -> None:
     pace = Throttle(0.125, lanes=8)
     assert pace.answered(200, 5.0, 100.0).delay == 0.125
     assert pace.answered(429, 5.0, 100.0).delay == 1.0
     assert pace.answered(429, 0.5, 100.0, 30.0).pause(110.0) == 20.0
 
 
-@pytest.mark.parametrize(("asked", "delay"), [(0.1, 0.5), (10.0, 10.0), (3600.0, LONGEST_DELAY)])
-def test_what_robots_txt_asks_for_is_a_floor(asked: float, delay: float) -> None:
+@pytest.mark.parametrize(("asked", "delay"), [(0.1, 0.5), (10.0, 10.0), (3600.0, MAX_DELAY)])
+def test_the_crawl_delay_is_a_floor(asked: float, delay: float) -> None:
     assert POLITE.at_least(asked).delay == delay
 
 
@@ -109,7 +109,7 @@ def test_what_robots_txt_asks_for_is_a_floor(asked: float, delay: float) -> None
         ({"max_minutes": 30}, (0, 0, 1800), "max_minutes"),
     ],
 )
-def test_a_budget_says_which_bound_is_reached(
+def test_spent_names_the_limit_that_is_reached(
     settings: dict[str, float], used: tuple[int, int, float], reached: str
 ) -> None:
     reason = RunLimits.of(settings).spent(*used)

@@ -1,4 +1,4 @@
-"""Which addresses a crawl may reach: a table of spellings, and laws over all addresses."""
+"""Which addresses a crawl may reach: a table of spellings, and properties of all addresses."""
 
 from __future__ import annotations
 
@@ -93,12 +93,12 @@ HOSTS: tuple[tuple[str, AddressZone | None], ...] = (
 
 
 @pytest.mark.parametrize(("host", "zone"), HOSTS, ids=[h for h, _ in HOSTS])
-def test_a_host_is_told_by_its_spelling(host: str, zone: AddressZone | None) -> None:
+def test_the_zone_of_a_host_by_its_spelling(host: str, zone: AddressZone | None) -> None:
     assert zone_of_host(host) is zone
 
 
 @given(st.ip_addresses())
-def test_what_python_calls_not_global_is_never_public(address: IPv4Address | IPv6Address) -> None:
+def test_addresses_that_python_calls_not_global_are_never_public(address: IPv4Address | IPv6Address) -> None:
     plain = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None) or address
     if plain in IPv6Network("64:ff9b::/96"):  # Python takes it for reserved; it is as public as what it carries
         plain = IPv4Address(int(plain) & 0xFFFFFFFF)
@@ -114,14 +114,14 @@ def test_what_python_calls_not_global_is_never_public(address: IPv4Address | IPv
 
 
 @given(st.ip_addresses(v=4), st.sampled_from(["::ffff:{}", "::{}", "64:ff9b::{}"]))
-def test_an_address_within_another_is_as_good_as_itself(address: IPv4Address, form: str) -> None:
+def test_an_embedded_ipv4_address_has_its_own_zone(address: IPv4Address, form: str) -> None:
     carrier = IPv6Address(form.format(address))
     if int(carrier) > 1:
         assert zone_of(carrier) is zone_of(address)
 
 
 @given(st.ip_addresses(v=4), st.sampled_from(["d", "x", "o"]), st.integers(1, 4))
-def test_what_the_system_takes_for_an_address_is_one(address: IPv4Address, base: str, parts: int) -> None:
+def test_every_spelling_that_the_system_accepts_is_an_address(address: IPv4Address, base: str, parts: int) -> None:
     octets = list(address.packed)
     numbers = [*octets[: parts - 1], int.from_bytes(bytes(octets[parts - 1 :]))]
     host = ".".join({"d": str(n), "x": hex(n), "o": f"0{n:o}" if n else "0"}[base] for n in numbers)
@@ -130,7 +130,7 @@ def test_what_the_system_takes_for_an_address_is_one(address: IPv4Address, base:
 
 
 @given(st.text(max_size=40))
-def test_no_host_breaks_it(host: str) -> None:
+def test_any_host_is_accepted_without_an_error(host: str) -> None:
     zone_of_host(host)
 
 
@@ -152,14 +152,14 @@ def test_no_host_breaks_it(host: str) -> None:
         ("http://169.254.169.254/", False, "http://169.254.169.254/", "169.254.169.254", True),
     ],
 )
-def test_a_permission_holds_for_what_was_named(
+def test_a_permission_covers_only_what_was_named(
     start: str, private: bool, url: str, address: str, refused: bool
 ) -> None:
     given_to = permission(start, private=private)
     assert bool(objection_to_address(ip_address(address), url, given_to)) is refused
 
 
-def test_the_sentence_says_what_to_do() -> None:
+def test_the_objection_names_the_setting() -> None:
     given_to = permission("https://intranet.example/")
     private = objection_to_address(ip_address("10.0.0.5"), "https://intranet.example/a", given_to)
     assert all(part in private for part in ("10.0.0.5", "'archiver sites set intranet.example private=yes'"))
@@ -182,8 +182,6 @@ def test_the_sentence_says_what_to_do() -> None:
         ("http://169.254.169.254/cdx?url=x*", "http://169.254.169.254/cdx?url=x*", "169.254.169.254", True),
     ],
 )
-def test_a_web_archive_that_a_person_named_may_be_asked_and_nothing_else_there(
-    service: str, url: str, address: str, refused: bool
-) -> None:
+def test_only_the_named_web_archive_is_permitted(service: str, url: str, address: str, refused: bool) -> None:
     given_to = permission("https://example.org/", service=service)
     assert bool(objection_to_address(ip_address(address), url, given_to)) is refused

@@ -1,4 +1,4 @@
-"""RFC 9309 as a table: file, address, whether it is allowed."""
+"""RFC 9309 as a table: file, address, and True if it is allowed."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_the_rules_of_the_rfc(case: str) -> None:
     assert (not robots.refusal(f"https://e.test{path}")) is allowed
 
 
-def test_the_rule_that_forbids_is_told() -> None:
+def test_refusal_gives_the_rule() -> None:
     robots = parse_robots(b"User-agent: *\nDisallow: /wp-\nAllow: /wp-content/\nDisallow: /wp-content/x/\n")
     assert robots.refusal("https://e.test/wp-content/x/1") == "Disallow: /wp-content/x/"
     assert robots.refusal("https://e.test/wp-admin") == "Disallow: /wp-"
@@ -94,7 +94,7 @@ def test_the_rule_that_forbids_is_told() -> None:
         ("User-agent: *\nCrawl-delay: soon\n", None),
     ],
 )
-def test_the_crawl_delay_is_that_of_the_own_group(file: str, delay: float | None) -> None:
+def test_the_crawl_delay_is_that_of_our_group(file: str, delay: float | None) -> None:
     assert parse_robots(file.encode()).crawl_delay == delay
 
 
@@ -119,11 +119,11 @@ def test_the_crawl_delay_is_that_of_the_own_group(file: str, delay: float | None
         max_size=40,
     ).map(b"".join)
 )
-def test_any_file_is_read_without_an_error(body: bytes) -> None:
+def test_parsing_never_raises(body: bytes) -> None:
     parse_robots(body).refusal("https://e.test/a%2Fb?c=ü")
 
 
-def test_sitemaps_hold_for_everybody() -> None:
+def test_sitemaps_apply_to_all_crawlers() -> None:
     file = b"User-agent: b\nDisallow: /\nSitemap: https://e.test/s.xml\n\nsitemap:https://e.test/t.xml\n"
     assert parse_robots(file).sitemaps == ("https://e.test/s.xml", "https://e.test/t.xml")
 
@@ -146,11 +146,11 @@ def test_a_line_that_is_cut_is_not_read() -> None:
     ("status", "known"),
     [(200, True), (301, True), (401, True), (404, True), (410, True), (429, False), (500, False), (503, False)],
 )
-def test_an_answer_says_what_is_allowed_or_nobody_knows(status: int, known: bool) -> None:
+def test_responses_that_decide_what_is_allowed(status: int, known: bool) -> None:
     assert is_robots_answer(status) is known
 
 
-def test_a_copy_stands_for_the_file_for_a_day() -> None:
+def test_a_copy_is_fresh_for_a_day() -> None:
     now = datetime(2026, 5, 1, tzinfo=UTC)
     assert HostFile(now - timedelta(hours=23), 200).is_fresh(now)
     assert not HostFile(now - timedelta(hours=25), 200).is_fresh(now)

@@ -1,4 +1,4 @@
-"""When a site's turn comes, on a clock that the tests set."""
+"""When a site is due, with a fixed clock."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_cadence_is_read_and_written(text: str, cadence: Cadence, again: str) 
         ("adaptive:x..1h", ""),
     ],
 )
-def test_what_is_no_cadence_is_refused(text: str, names: str) -> None:
+def test_invalid_cadences_are_refused(text: str, names: str) -> None:
     with pytest.raises(ValueError) as refused:
         read_cadence(text)
     assert names in str(refused.value)
@@ -88,21 +88,21 @@ def test_a_site_that_was_never_crawled_is_due_now() -> None:
     assert next_crawl(SIX, [], "a.example", NOW) == RecrawlTime(NOW, 6 * HOUR, "never crawled")
 
 
-def test_turns_of_a_period_are_a_period_apart_whenever_a_run_began() -> None:
+def test_slots_are_one_period_apart() -> None:
     at = [turn.at for turn in lived(SIX, [0] * 6)]
     assert {b - a for a, b in pairwise(at)} == {6 * HOUR}
     late = [PastRun(at[0] + 2 * HOUR, "finished"), PastRun(at[0] - 6 * HOUR, "finished")]
     assert next_crawl(SIX, late, "a.example", at[0] + 3 * HOUR).at == at[1]
 
 
-def test_what_was_missed_counts_once() -> None:
+def test_missed_periods_are_made_up_by_one_run() -> None:
     """A month away: one run is due, and the next a period later."""
     away = next_crawl(SIX, [ran(30 * 24)], "a.example", NOW)
     assert away.at < NOW
     assert NOW + 3 * HOUR <= next_crawl(SIX, [ran(0), ran(30 * 24)], "a.example", NOW).at <= NOW + 9 * HOUR
 
 
-def test_thousands_of_sites_do_not_fall_on_one_minute() -> None:
+def test_thousands_of_sites_are_spread_over_the_period() -> None:
     names = [f"blog-{n}.example" for n in range(900)]
     for cadence in (SIX, Adaptive(6 * HOUR, 6 * HOUR), Cron("H H * * *")):
         turns = [next_crawl(cadence, [ran(0)], name, NOW).at for name in names]
@@ -112,13 +112,13 @@ def test_thousands_of_sites_do_not_fall_on_one_minute() -> None:
     assert together == {datetime(2026, 3, 3, 4, 0, tzinfo=UTC)}  # that is what was asked for
 
 
-def test_a_cron_expression_is_of_utc() -> None:
+def test_a_cron_expression_is_in_utc() -> None:
     assert next_crawl(Cron("30 6 * * MON-FRI"), [ran(1)], "a", NOW).at == datetime(2026, 3, 3, 6, 30, tzinfo=UTC)
     before = [PastRun(datetime(2026, 2, 27, 9, tzinfo=UTC), "finished")]
     assert next_crawl(Cron("30 6 * * MON-FRI"), before, "a", NOW).at == datetime(2026, 3, 2, 6, 30, tzinfo=UTC)
 
 
-def test_an_adaptive_site_comes_to_its_bounds_and_stays() -> None:
+def test_an_adaptive_period_reaches_its_bounds() -> None:
     busy = lived(Adaptive(), [8] * 8)
     assert [turn.period / HOUR for turn in busy] == [12, 6, 3, 1.5, 1, 1, 1, 1]
     asleep = lived(Adaptive(), [0] * 12)
@@ -134,12 +134,12 @@ def test_the_share_of_what_a_feed_lists_decides() -> None:
     assert lived(Adaptive(), [10, 10], listed=15)[-1].period == 6 * HOUR
 
 
-def test_crawls_by_hand_in_a_row_say_nothing_of_a_sites_rhythm() -> None:
+def test_runs_in_quick_succession_do_not_change_the_period() -> None:
     runs = [ran(0.1 * n) for n in range(6)]
     assert next_crawl(Adaptive(), runs, "a.example", NOW).period == 12 * HOUR
 
 
-def test_a_run_that_was_stopped_goes_on_soon_and_not_again_and_again() -> None:
+def test_a_stopped_run_is_retried_with_increasing_waits() -> None:
     waits = [
         next_crawl(Every(24 * HOUR), [ran(0, "interrupted")] * n + [ran(20)], "a", NOW).at - NOW for n in (1, 2, 3)
     ]
@@ -165,9 +165,7 @@ def test_a_host_that_asked_for_a_pause_gets_it_but_not_for_years() -> None:
     ),
     st.sampled_from([SIX, Cron("0 */4 * * *"), Adaptive()]),
 )
-def test_whatever_the_clock_was_a_site_is_due_within_its_period(
-    runs: list[tuple[int, str, int]], cadence: Cadence
-) -> None:
+def test_with_any_clock_a_site_is_due_within_its_period(runs: list[tuple[int, str, int]], cadence: Cadence) -> None:
     """Runs of all times, from years ago to years ahead, as a clock that jumps leaves them."""
     past = [PastRun(NOW + hours * HOUR, outcome, new) for hours, outcome, new in runs]
     turn = next_crawl(cadence, past, "a.example", NOW)
@@ -176,10 +174,10 @@ def test_whatever_the_clock_was_a_site_is_due_within_its_period(
 
 
 @given(st.text())
-def test_a_share_is_of_one(name: str) -> None:
+def test_a_share_is_between_0_and_1(name: str) -> None:
     assert 0 <= share(name) < 1
 
 
-def test_starts_are_spread_and_a_long_list_is_got_through() -> None:
+def test_starts_are_spread_even_for_many_sites() -> None:
     assert start_interval(3) == 0.5
     assert start_interval(100_000) * 100_000 == pytest.approx(1800)

@@ -102,7 +102,7 @@ def root_of(html: str) -> etree._Element:
 
 
 def by_parsel(root: etree._Element, selector: str) -> list[object]:
-    """What `response.css()` and `response.xpath()` answer."""
+    """What `response.css()` and `response.xpath()` find."""
     page = Selector(root=root)
     if selector.startswith(("xpath=", "css=")):
         language, _, selector = selector.partition("=")
@@ -112,13 +112,9 @@ def by_parsel(root: etree._Element, selector: str) -> list[object]:
 
 
 def answered(values_: list[object]) -> list[object]:
-    """Numbers and truths as parsel's `.get()` writes them."""
+    """Numbers and booleans as texts, as the `.get()` of an XPath result gives them."""
     return [
-        value
-        if isinstance(value, (str, etree._Element))
-        else Selector(root=value).get()
-        if isinstance(value, bool)
-        else str(value)
+        value if isinstance(value, (str, etree._Element)) else str(int(value) if isinstance(value, bool) else value)
         for value in values_
     ]
 
@@ -134,7 +130,7 @@ def test_the_index_answers_as_parsel_does(html: str, selector: str) -> None:
 
 
 @given(pages, anything)
-def test_what_the_index_does_not_answer_is_left_to_parsel(html: str, selector: str) -> None:
+def test_parsel_evaluates_selectors_that_the_index_does_not_support(html: str, selector: str) -> None:
     root = root_of(html)
     expected = answered(by_parsel(root, selector))
     index = Index(root)
@@ -170,7 +166,7 @@ def test_a_selector_that_finds_something_is_present(html: str, table: tuple[str,
         "css=h1",
     ],
 )
-def test_these_forms_are_answered_by_the_index(selector: str) -> None:
+def test_the_index_supports_these_forms(selector: str) -> None:
     assert plan(selector) is not None
 
 
@@ -200,7 +196,7 @@ def test_these_forms_are_answered_by_the_index(selector: str) -> None:
         "",
     ],
 )
-def test_these_forms_are_left_to_parsel(selector: str) -> None:
+def test_the_index_does_not_support_these_forms(selector: str) -> None:
     assert plan(selector) is None
 
 
@@ -234,7 +230,7 @@ def test_these_forms_are_left_to_parsel(selector: str) -> None:
         ("xpath=body/h1", True),
     ],
 )
-def test_the_two_languages_are_told_apart(selector: str, xpath: bool) -> None:
+def test_css_and_xpath_are_distinguished(selector: str, xpath: bool) -> None:
     assert is_xpath(selector) is xpath
 
 
@@ -252,11 +248,11 @@ def test_the_two_languages_are_told_apart(selector: str, xpath: bool) -> None:
         ("//time/@datetime", ""),
     ],
 )
-def test_the_elements_whose_text_a_selector_asks_for(selector: str, elements_of: str) -> None:
+def test_without_text_selects_the_elements(selector: str, elements_of: str) -> None:
     assert without_text(selector) == elements_of
 
 
-def test_a_document_is_asked_the_same_once() -> None:
+def test_each_selector_is_evaluated_once_per_document() -> None:
     index = Index(root_of("<p>x</p>"))
     index.by_parsel("p").clear()
     assert len(index.by_parsel("p")) == 1

@@ -1,4 +1,4 @@
-"""The platform tables: found by themselves, every selector readable, each platform known by its marks."""
+"""The platform tables: all are found, every selector is valid, and each platform is detected by its marks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def index(html: str) -> Index:
     return Index(etree.fromstring(html, etree.HTMLParser()))
 
 
-def test_tables_are_found_and_generic_stands_last() -> None:
+def test_tables_are_found_and_generic_is_last() -> None:
     names = [p.name for p in tables()]
     assert {
         "wordpress",
@@ -36,7 +36,7 @@ def test_tables_are_found_and_generic_stands_last() -> None:
 
 
 @pytest.mark.parametrize("platform", tables(), ids=lambda p: p.name)
-def test_every_selector_and_expression_can_be_read(platform: Platform) -> None:
+def test_every_selector_and_expression_is_valid(platform: Platform) -> None:
     for field in (
         "marks",
         "title",
@@ -110,7 +110,7 @@ def test_select_within_an_element() -> None:
     assert [e.text for e in i.select("p", within=i.first("section"))] == ["2"]
 
 
-def test_what_is_found_may_be_changed() -> None:
+def test_results_are_copies() -> None:
     i = index(PAGE)
     i.select("p").clear()
     assert len(i.select("p")) == 3
@@ -122,7 +122,7 @@ def test_a_class_in_several_attributes_keeps_the_order_of_the_page() -> None:
     assert [e.text for e in i.select("b.kk")] == ["4"]
 
 
-def test_of_a_table_those_are_present_whose_classes_ids_and_attributes_a_page_has() -> None:
+def test_present_gives_the_selectors_that_can_match() -> None:
     page = index("<div class='b a'><a rel='tag nofollow' id=x>1</a></div>")
     table = ("p", ".c", ".a", ".a .c", "#x", "#y", "a[rel~=tag]", "[rel~=author]", ".a > #x")
     assert page.present(table) == ["p", ".a", ".a .c", "#x", "a[rel~=tag]", ".a > #x"]
@@ -137,7 +137,7 @@ def test_several_tags_keep_the_order_of_the_page() -> None:
     st.text(" ab\n", max_size=4),
     lambda inner: st.lists(inner, max_size=4).map(lambda x: f"<div> {'</i> b<i>'.join(x)} </div> c"), max_leaves=12,
 ))  # fmt: skip
-def test_the_length_of_an_element_is_that_of_its_texts(html: str) -> None:
+def test_text_length_is_that_of_all_texts(html: str) -> None:
     i = index(f"<i>{html}</i>")
     for el in i.elements:
         assert i.text_length(el) == sum(len(str(t).strip()) for t in el.itertext())

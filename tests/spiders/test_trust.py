@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.frontier.revisit import AGAIN, FEWEST, ClaimTally, believed, claiming_source, next_fetch
+from archiver.frontier.revisit import MIN_CLAIMS, TRUST_AGAIN_AFTER, ClaimTally, believed, claiming_source, next_fetch
 from archiver.items import DiscoverySource, Outcome, PageKind
 from archiver.storage.connection import open_archive, writing
 from archiver.storage.crawl_exclusions import Trust
@@ -35,7 +35,7 @@ def asked_for(site: SiteServer) -> list[str]:
 
 
 def test_dates_that_call_everything_changed_at_each_run_are_believed_once(tmp_path: Path) -> None:
-    archive, names = tmp_path / "a.db", [f"post_{n}" for n in range(3 * FEWEST)]
+    archive, names = tmp_path / "a.db", [f"post_{n}" for n in range(3 * MIN_CLAIMS)]
     paths = [f"/{n.replace('_', '-')}/" for n in names]
     pages: dict[str, Any] = {"/": home(*paths), **{p: page(f"Title {p.strip('/')}") for p in paths}}
     with serving(pages) as site:
@@ -47,13 +47,13 @@ def test_dates_that_call_everything_changed_at_each_run_are_believed_once(tmp_pa
         pages[paths[0]] = page("Title post-0", "An edit that no word but the date tells of. " * 9)
         assert counts(site.url, "--full", archive=archive)["revised"] == 1
     assert asked[0] == len(names)
-    assert asked[1] >= FEWEST
+    assert asked[1] >= MIN_CLAIMS
     assert asked[2:] == [0, 0]
     assert untrusted(archive) == ["sitemap dates"]
 
 
 def test_dates_that_are_true_stay_believed(tmp_path: Path) -> None:
-    archive, names = tmp_path / "a.db", [f"post_{n}" for n in range(FEWEST + 5)]
+    archive, names = tmp_path / "a.db", [f"post_{n}" for n in range(MIN_CLAIMS + 5)]
     paths = [f"/{n.replace('_', '-')}/" for n in names]
     pages: dict[str, Any] = {"/": home(*paths), **{p: page(f"Title {p.strip('/')}") for p in paths}}
     with serving(pages) as site:
@@ -117,13 +117,13 @@ def test_of_many_sitemaps_without_dates_a_few_are_asked_in_each_run_and_all_in_t
 @given(st.integers(0, 500), st.integers(0, 500))
 def test_a_source_is_doubted_only_when_it_called_many_changed_and_hardly_any_was(called: int, true: int) -> None:
     lies = ClaimTally(called, min(true, called)).lies
-    assert lies == (called >= FEWEST and 20 * min(true, called) < called)
+    assert lies == (called >= MIN_CLAIMS and 20 * min(true, called) < called)
 
 
 def test_a_claim_that_proved_false_is_believed_again_after_some_time() -> None:
     assert believed(None, NOW)
     assert not believed(NOW, NOW)
-    assert believed(NOW, NOW + AGAIN + timedelta(days=1))
+    assert believed(NOW, NOW + TRUST_AGAIN_AFTER + timedelta(days=1))
     assert claiming_source("sitemap says it changed at 2024-06-01T00:00:00+00:00") == "sitemap"
     assert claiming_source("sitemap lists it no more") == claiming_source("") == ""
 
@@ -140,7 +140,7 @@ def test_what_was_found_out_in_a_batch_that_is_undone_was_not_found_out(tmp_path
     db = open_archive(tmp_path / "a.db", create=True)
     trust = Trust(db, ensure_site(db, "https://a.example/", NOW), NOW, timedelta(days=30))
     reason = "sitemap says it changed at 2026-04-01T00:00:00+00:00"
-    for _ in range(FEWEST - 1):
+    for _ in range(MIN_CLAIMS - 1):
         trust.hold(reason, changed=False)
     with pytest.raises(KeyError), trust.kept(), writing(db):
         trust.hold(reason, changed=False)

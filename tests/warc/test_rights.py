@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from lxml import html
 
 from archiver.items import UsageStatement
-from archiver.politeness.usage_statements import MOST, parse_tdm_file, statements_of_headers, statements_of_page, tdm_of
+from archiver.politeness.usage_statements import (
+    MAX_STATEMENTS,
+    parse_tdm_file,
+    statements_of_headers,
+    statements_of_page,
+    tdm_of,
+)
 from tests.waiting import bounded_work
 
 URL = "https://e.test/a/post"
@@ -119,7 +125,7 @@ def test_as_much_as_a_page_may_say_and_no_more() -> None:
         ("X-Robots-Tag", ", ".join(f"word{n}x" for n in range(300)).replace("0", "o")),
         ("tdm-policy", "https://e.test/" + "p" * 1000),
     ]
-    assert len(statements_of_headers(fields, URL)) <= MOST
+    assert len(statements_of_headers(fields, URL)) <= MAX_STATEMENTS
 
 
 @given(

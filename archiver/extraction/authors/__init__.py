@@ -1,1 +1,1 @@
-"""Names of people and where pages sign with them."""
+"""Finds the authors of a post, and the outlets that it credits."""

@@ -21,7 +21,7 @@ from archiver.items import Candidate, SourceHint, is_from_api
 from archiver.platforms.platform_table import by_name
 
 Names = tuple[str, ...]
-_MOST = 12
+_MAX_COUNT = 12
 _WRITTEN_BY = re.compile(
     r"writ|author|por$|par$|von$|verfasst|écrit|escrito|autor|作者|著者|執筆|автор|написано|viết bởi|bởi|بقلم|كتب|נכתב|"
     r"yazan|scritto|geschreven|napisane|oleh",
@@ -137,7 +137,7 @@ def _visible(page: Page, post: Post, add: Add) -> None:
 def _add_first(post: Post, rules: Iterable[str], source: str, confidence: float, add: Add) -> None:
     for rule in rules:
         found = [el for el, _ in post.select([rule]) if not _is_other(el)]
-        if value := [name for el in found[:_MOST] for name in names_of_element(el)]:
+        if value := [name for el in found[:_MAX_COUNT] for name in names_of_element(el)]:
             inside = post.holder is not None and any(_below(el, post.holder) for el in found)
             sure = inside or any(_is_marked(el) for el in found)
             add(value, source, rule, confidence if sure else min(confidence, 0.66), True)
@@ -145,12 +145,12 @@ def _add_first(post: Post, rules: Iterable[str], source: str, confidence: float,
 
 
 def _is_marked(el: Element) -> bool:
-    """Whether an element is a link or has a rel or the class of a name."""
+    """True if an element is a link or has a rel or the class of a name."""
     return bool(el.get("rel") or "fn" in (el.get("class") or "") or el.tag == "a")
 
 
 def _is_other(el: Element) -> bool:
-    """Whether an element is something else by its class or link: a category in a byline, a link to a topic."""
+    """True if an element is something else by its class or link: a category in a byline, a link to a topic."""
     outer = el.getparent()
     classes = f"{el.get('class') or ''} {(outer.get('class') or '') if outer is not None else ''}"
     return marks.author_mark(classes) == marks.NOT or marks.leads_to_term(el.get("href") or "")

@@ -17,8 +17,8 @@ from archiver.extraction.authors.byline_vocabulary import word_set
 from archiver.extraction.text import clean_text
 
 NAME, AUTHOR, BOX, NOT = "name", "author", "box", "not"
-"""What a class says: the element is the name itself, something about the author, a box about the author, or something
-else beside an author (a picture, a job title)."""
+"""The meanings of a class: the element is the name itself, something about the author, a box about the author, or
+something else beside an author (a picture, a job title)."""
 
 _AUTHOR_WORDS = word_set(
     "author authors authored byline bylines writer writers contributor contributors autor autores autoren auteur "
@@ -67,13 +67,13 @@ def author_mark(names: str) -> str:
 def _mark(names: str) -> str:
     if len(names) > 600:
         return ""
-    said = {_one(name) for name in names.split()}
-    return next((m for m in (NOT, NAME, AUTHOR, BOX) if m in said), "")
+    meanings = {_one(name) for name in names.split()}
+    return next((m for m in (NOT, NAME, AUTHOR, BOX) if m in meanings), "")
 
 
 @lru_cache(maxsize=4096)
 def is_beside_name(names: str) -> bool:
-    """Whether classes name something beside an author's name: a job title, a picture, a date."""
+    """True if classes name something beside an author's name: a job title, a picture, a date."""
     return len(names) < 600 and bool(_ASIDE.search(names))
 
 
@@ -93,7 +93,7 @@ def _one(name: str) -> str:
 
 
 def _compound(word: str) -> bool:
-    """Whether a compound word contains author: "authorname", "postauthor"."""
+    """True if a compound word contains author: "authorname", "postauthor"."""
     return (word.startswith("author") and not word.startswith(("authori", "authore"))) or word.endswith(
         ("author", "authors", "byline")
     )
@@ -115,7 +115,7 @@ _TERM_PAGE = re.compile(
 
 @lru_cache(maxsize=8192)
 def leads_to_person(href: str) -> bool:
-    """Whether an address has the form of an author's page."""
+    """True if an address has the form of an author's page."""
     try:
         parts = urlsplit(href)
     except ValueError:
@@ -125,7 +125,7 @@ def leads_to_person(href: str) -> bool:
 
 @lru_cache(maxsize=8192)
 def leads_to_term(href: str) -> bool:
-    """Whether an address has the form of a category's, a tag's or an archive's page."""
+    """True if an address has the form of a category's, a tag's or an archive's page."""
     try:
         return bool(_TERM_PAGE.search(urlsplit(href).path))
     except ValueError:
@@ -160,7 +160,7 @@ def ancestors_of(el: Element) -> Iterator[Element]:
 
 
 def is_foreign(el: Element) -> bool:
-    """Whether an element contains something other than the post: comments, other posts, menus, quotations ..."""
+    """True if an element contains something other than the post: comments, other posts, menus, quotations ..."""
     if el.tag in _FOREIGN_TAGS:
         return True
     if el.tag == "footer" and not any(a.tag in ("article", "main") for a in ancestors_of(el)):
@@ -198,7 +198,7 @@ _SILENT = word_set(
 )
 
 
-_MOST = 4000  # characters of one text that are read: no byline is longer
+_MAX_COUNT = 4000  # characters of one text that are read: no byline is longer
 _PICTURES = 8  # in one line: a gallery shows no author
 
 
@@ -283,7 +283,7 @@ class LineReader:
         self._at = MarkedLine()
 
     def _take(self, text: str | None, el: Element | None, around: _Around) -> None:
-        if text and el is not None and not text.isspace() and (text := clean_text(text[:_MOST])):
+        if text and el is not None and not text.isspace() and (text := clean_text(text[:_MAX_COUNT])):
             self.room -= len(text)
             self._at.chunks.append(MarkedText(text, el, around.mark, around.href, around.head))
 

@@ -49,7 +49,7 @@ _BLOCK = frozenset(
     }
 )
 _SILENT = frozenset({"script", "style", "noscript", "svg", "button", "form", "nav", "aside"})
-_MOST_LINES, _ROOM = 10, 900  # lines and characters that are read after the heading
+_MAX_LINES, _ROOM = 10, 900  # lines and characters that are read after the heading
 
 
 @dataclass(slots=True)
@@ -97,7 +97,7 @@ class _LineReader:
 
     @property
     def is_full(self) -> bool:
-        return self.room <= 0 or len(self.lines) > _MOST_LINES
+        return self.room <= 0 or len(self.lines) > _MAX_LINES
 
     def read_after(self) -> None:
         at = self.post.title
@@ -163,8 +163,8 @@ _HANDLE = re.compile(r"[\(\[]?\s*@[\w.]+\s*[\)\]]?")
 _SENTENCE_END = re.compile(r"[.!?…।。][\"'”’»)]*\s*$")
 _LABEL_LENGTH = 40  # "Last updated:" on a line of its own
 _DATELINE_WORDS = 2  # "NEW YORK, May 3, 2020 - ..." is the start of a text
-_LINES, _LONGEST, _LONGEST_DATED = 8, 240, 200
-_FAR, _LONGEST_OTHER = 3, 120  # after these a line without date and name is the start of the text
+_LINES, _MAX_LENGTH, _MAX_DATED_LENGTH = 8, 240, 200
+_FAR, _MAX_OTHER_LENGTH = 3, 120  # after these a line without date and name is the start of the text
 _LABEL = re.compile(
     r"^(?:posted|published|written|date|last updated|updated|on|veröffentlicht|publié|publicado|pubblicato|"
     r"опубликовано|đăng|发布于|发表于|"
@@ -211,9 +211,9 @@ def byline_beside_heading(page: Page, post: Post) -> BylineBlock:
     above = lines_before(post)
     meta = _MetaLines(page)
     for number, one in enumerate(lines_after(post)[: _LINES + len(above)]):
-        if len(one.text) > _LONGEST:
+        if len(one.text) > _MAX_LENGTH:
             break
-        if not meta.read(one) and (number > _FAR or len(one.text) > _LONGEST_OTHER):
+        if not meta.read(one) and (number > _FAR or len(one.text) > _MAX_OTHER_LENGTH):
             break
     for one in above:
         if meta.moment or meta.names or meta.modified:
@@ -255,7 +255,7 @@ class _MetaLines:
         self._add(one, published, modified, _names_in(one, rest, dated) if BY.match(one.text) else [])
 
     def _dates(self, one: Line, label: str) -> tuple[Moment | None, Moment | None]:
-        if len(one.text) >= _LONGEST_DATED or _is_sentence(one.text):
+        if len(one.text) >= _MAX_DATED_LENGTH or _is_sentence(one.text):
             return None, None
         return read_dates(one.text, self.language, label, self.captured_at)
 
@@ -272,7 +272,7 @@ class _MetaLines:
 
 
 def _is_sentence(text: str) -> bool:
-    """Whether a line is a sentence with its date as a part: "We opened the shop on 3 May 2010."."""
+    """True if a line is a sentence with its date as a part: "We opened the shop on 3 May 2010."."""
     date = _DATE_PARTS.search(text)
     if date is None or BY.match(text) or _LABEL.match(text) or not _SENTENCE_END.search(text):
         return False
@@ -280,7 +280,7 @@ def _is_sentence(text: str) -> bool:
 
 
 def _is_sure(one: Line, rest: str) -> bool:
-    """Whether a line introduces its names as the author's: by a word, or by handles beside them."""
+    """True if a line introduces its names as the author's: by a word, or by handles beside them."""
     return bool(
         BY.match(one.text) or BY.match(rest) or _SEARCH_BY.search(rest) or _LABELLED.search(one.text) or "@" in one.text
     )
@@ -289,7 +289,7 @@ def _is_sure(one: Line, rest: str) -> bool:
 def names_of_line(el: Element) -> list[str]:
     """The names in an element that is known to be a byline, without its date and handles."""
     text = element_line(el)
-    if len(text) > _LONGEST:
+    if len(text) > _MAX_LENGTH:
         return []
     parts = [p for t in el.itertext() for p in re.split(r"\n\s*\n", str(t))]
     dated = bool(_DATE_PARTS.search(text))
@@ -339,7 +339,7 @@ def _names_beside_date(one: Line) -> list[str]:
 
 
 def _full_name(text: str) -> bool:
-    """First and last name with capitals; in Han and kana, a word of a name's length that is no label."""
+    """First and last name with capitals; in Han and kana, a word of a name's length that is not a label."""
     if _HAN_NAME.fullmatch(text):
         return not _CJK_LABEL.search(text)
     words = text.split()

@@ -258,10 +258,10 @@ _DOMAIN, _INITIALS = re.compile(r"[\w-]+(?:\.[\w-]+)+"), re.compile(r"[a-zäöü
 _BETWEEN_AGENCIES = re.compile(r"\s*[,/;&+–]\s*|\s+(?:-|and|und|y|et|e|và|и|و)\s+")
 _DATELINE_WORDS = 3
 _FIRST, _LAST = 3, 4
-_LONGEST, _LONGEST_LIST = 50, 80
-_MOST_WORDS = 5
+_MAX_LENGTH, _MAX_LIST_LENGTH = 50, 80
+_MAX_WORDS = 5
 _LINE = 400
-_MOST_CAPTIONS = 60
+_MAX_CAPTIONS = 60
 _PLACES = (
     ".source",
     "#source",
@@ -311,8 +311,8 @@ def outlets(text: str) -> list[str]:
 
 
 def is_outlet(text: str) -> bool:
-    """Whether a text can be an outlet's name: short, with a capital or in a script without capitals."""
-    if not 2 <= len(text) <= _LONGEST or len(text.split()) > _MOST_WORDS or not any(c.isalpha() for c in text):
+    """True if a text can be an outlet's name: short, with a capital or in a script without capitals."""
+    if not 2 <= len(text) <= _MAX_LENGTH or len(text.split()) > _MAX_WORDS or not any(c.isalpha() for c in text):
         return False
     starts_like_name = text[0].isupper() or text[0].isdigit() or not text[0].isascii()
     return (starts_like_name or fold_text(text) in KNOWN or bool(_DOMAIN.fullmatch(text))) and not NO_OUTLET.match(text)
@@ -321,7 +321,7 @@ def is_outlet(text: str) -> bool:
 def agencies(text: str, sure: bool = True) -> list[str]:
     """The agencies in a phrase that consists only of known ones: "Reuters", "dpa/AFP", "dpa/lni" (with an editor's
     initials). Without `sure`, a short name with other meanings does not count alone."""
-    if len(text) > _LONGEST_LIST:
+    if len(text) > _MAX_LIST_LENGTH:
         return []
     pieces = list(filter(None, (p.strip(" .©*") for p in _BETWEEN_AGENCIES.split(clean_text(text)))))
     found = [p for p in pieces if fold_text(p) in KNOWN]
@@ -429,7 +429,7 @@ def _note_sources(note: str) -> list[str]:
 
 
 def _covers(text: str, who: list[str]) -> bool:
-    """Whether a text is hardly more than the names found in it."""
+    """True if a text is hardly more than the names found in it."""
     return len(fold_text(text)) <= sum(len(fold_text(n)) for n in who) + 8
 
 
@@ -506,7 +506,7 @@ def captions(post: Post) -> list[str]:
     if post.body is None:
         return []
     index = post.page.index
-    return [element_line(e) for e in [*index.tag("figcaption"), *index.with_class("wp-caption-text")][:_MOST_CAPTIONS]]
+    return [element_line(e) for e in [*index.tag("figcaption"), *index.with_class("wp-caption-text")][:_MAX_CAPTIONS]]
 
 
 def credits_of_post(page: Page, post: Post, text: str, tail: BodyTail, lines: tuple[str, ...] = ()) -> tuple[str, ...]:

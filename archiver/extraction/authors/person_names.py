@@ -119,7 +119,7 @@ _KANA_OR_SPACE = re.compile(r"[\u3040-\u30ff\s]")
 _INNER_PARTICLES = _PARTICLES - {"de", "van", "von", "da", "di", "el", "al", "la", "le", "st", "san"}
 """Particles that no name begins with."""
 _BEFORE_OFFICE = re.compile(r"(.{4,40}?)\s(?:[–—|•⋅-]|for|at)\s")
-_LONGEST, _MOST = 400, 25
+_MAX_LENGTH, _MAX_COUNT = 400, 25
 _TAIL = re.compile(
     r"\s*(?:[|•⋅]|\s[–—-]\s|\s/\s|\son\s(?=\w+,? \d|\d)|\blast\s+(?:updated|modified|edited)\b|\bupdated\b|"
     r"\bpublished\b|\bposted\b|\bfor\s+the\b|\bon\s+behalf\s+of\b|\bspecial\s+to\b|\breporting\s+from\b).*$",
@@ -130,7 +130,7 @@ _SUFFIX = re.compile(r"\s*(?:,\s*)?(?:Ph\.?D|M\.?D|MBA|RD|Esq)\.?$")
 
 @lru_cache(maxsize=4096)
 def looks_personal(text: str) -> bool:
-    """Whether a text has the form of a person's name: a few words with capitals, or one handle."""
+    """True if a text has the form of a person's name: a few words with capitals, or one handle."""
     words = re.sub(r"\s*[(（][^)）]*[)）]", "", text).split()
     if not 1 <= len(words) <= 5:
         return False
@@ -141,7 +141,7 @@ def looks_personal(text: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def is_full_name(text: str) -> bool:
-    """Whether a text can be recognised as a name without any mark: first and last name with capitals, and no word of
+    """True if a text can be recognised as a name without any mark: first and last name with capitals, and no word of
     a heading among them; in scripts without capitals, a text of a name's length."""
     if any(c.isdigit() for c in text) or len(text) > 50 or NOT_A_NAME.match(text) or ROLE.match(text):
         return False
@@ -159,7 +159,7 @@ def is_full_name(text: str) -> bool:
 
 
 def _is_cjk_name(text: str) -> bool:
-    """Whether a text in Han or kana is no label and, in Han alone, begins with a Chinese surname."""
+    """True if a text in Han or kana is not a label and, in Han alone, begins with a Chinese surname."""
     if _HAN.match(text.replace(" ", "")) and text[0] not in _SURNAMES and not _KANA_OR_SPACE.search(text):
         return False
     return not _CJK_LABEL.search(text)
@@ -167,7 +167,7 @@ def _is_cjk_name(text: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def is_name(text: str) -> bool:
-    """Whether a text can be an author's name at all: a person, a desk, an account."""
+    """True if a text can be an author's name at all: a person, a desk, an account."""
     if not 2 <= len(text) <= 70 or not any(c.isalpha() for c in text) or NOT_A_NAME.match(text):
         return False
     if _DATEISH.search(text) or text.startswith(("http", "//", "www.")) or len(text.split()) > 8:
@@ -181,10 +181,10 @@ def split_names(text: str, one: bool = False) -> list[str]:
     """The names in a byline, in order, each once.
 
     `one`: the text is in a place meant for one author (a profile link, an author object), so that "Science and
-    Health" stays whole and only what is plainly two people is split.
+    Health" stays whole and only two obvious people are split.
     """
     text = clean_text(text)
-    if not text or len(text) > _LONGEST or "{{" in text or "${" in text:
+    if not text or len(text) > _MAX_LENGTH or "{{" in text or "${" in text:
         return []
     text = _strip_by(text)
     text = clean_text(_HANDLE.sub(" , " if not one else " ", _PAREN.sub(" ", text)))
@@ -197,11 +197,11 @@ def split_names(text: str, one: bool = False) -> list[str]:
         if piece and is_name(piece) and not _is_role(piece, follows=bool(out)):
             name = _in_mixed_case(piece)
             out.setdefault(name.casefold(), name)
-    return list(out.values())[:_MOST]
+    return list(out.values())[:_MAX_COUNT]
 
 
 def _is_role(piece: str, follows: bool) -> bool:
-    """Whether a piece is a job title or degree; capitals alone are one only if they follow a name."""
+    """True if a piece is a job title or degree; capitals alone are one only if they follow a name."""
     return bool(ROLE.match(piece)) and (follows or not _CAPITALS.fullmatch(piece))
 
 
@@ -305,7 +305,7 @@ class _Doubts:
         return self._is_lone(one, is_phrase) and not page_shows(self.page, one.value)
 
     def _is_lone(self, one: Candidate[Names], is_phrase: bool) -> bool:
-        """Whether a weak source is the only one, and has one name.
+        """True if a weak source is the only one, and has one name.
 
         One name that only JSON-LD or Dublin Core gives is as often that of the person who entered the page as the
         author's, and a phrase in a meta element as often a job title. WordPress gives the author there, whether its
@@ -338,13 +338,13 @@ def _host_names(page: Page) -> set[str]:
 
 
 def page_shows(page: Page, found: Names) -> bool:
-    """Whether one of some names is in the visible text of the page."""
-    wanted = [n.casefold() for n in found]
+    """True if one of some names is in the visible text of the page."""
+    folded = [n.casefold() for n in found]
     return any(
         n in text.casefold()
         for el in page.index.order
         if el.tag not in ("script", "style", "head", "title", "meta", "link")
         for text in (el.text, el.tail)
         if text
-        for n in wanted
+        for n in folded
     )

@@ -19,7 +19,7 @@ from archiver.extraction.text import clean_text, element_line, fold_text
 
 # The boxes about the author that follow a post.
 
-_MOST = 2  # people in the boxes of one post
+_MAX_COUNT = 2  # people in the boxes of one post
 _BOXES, _LINKS, _TITLE_LENGTH = 60, 13, 22
 _NO_BOX = frozenset({"html", "body", "main", "link", "meta"})
 _ABOUT = re.compile(
@@ -41,7 +41,7 @@ def author_boxes(page: Page, end: int, top: Element | None) -> list[tuple[str, s
         lines = list(islice(LineReader(600).lines([(el, False)]), 4))
         if who := next((w for x in lines for w in _boxed(x)), None):
             out.append((who, lines[0].text[:200]))
-    return out if len({who for who, _ in out}) <= _MOST else []
+    return out if len({who for who, _ in out}) <= _MAX_COUNT else []
 
 
 def _marked(page: Page) -> list[Element]:
@@ -54,7 +54,7 @@ def _marked(page: Page) -> list[Element]:
 
 
 def _is_own(page: Page, el: Element, top: Element | None) -> bool:
-    """Whether an element belongs to the post itself, not to comments, a menu or the card of another post."""
+    """True if an element belongs to the post itself, not to comments, a menu or the card of another post."""
     if any(marks.is_foreign(a) for a in marks.ancestors_of(el)) or marks.is_foreign(el):
         return False
     return not _in_card(page, el, top)
@@ -80,7 +80,7 @@ def _short(el: Element) -> str:
 
 
 def _in_card(page: Page, el: Element, top: Element | None) -> bool:
-    """Whether an element is in the card of another post: beside a link to another page that is as long as a title."""
+    """True if an element is in the card of another post: beside a link to another page that is as long as a title."""
     at = el.getparent()
     for _ in range(4):
         if at is None or at.tag in ("body", "main", "html") or (top is not None and _inside(top, at)):
@@ -92,7 +92,7 @@ def _in_card(page: Page, el: Element, top: Element | None) -> bool:
 
 
 def _is_title_link(page: Page, a: Element) -> bool:
-    """Whether a link to another page has the length of a title and is not part of a sentence."""
+    """True if a link to another page has the length of a title and is not part of a sentence."""
     text = _short(a)
     if len(text) < _TITLE_LENGTH or marks.leads_to_person(a.get("href") or ""):
         return False
@@ -117,7 +117,7 @@ _DATE = re.compile(
 )
 _JOINT = re.compile(r"(?:[,，、;&+/·•⋅]|\b(?:and|und|et|y|e|и|và|ve|with)\b|\s)+", re.IGNORECASE)
 _GOES_ON = re.compile(r"(?:,|&|\band|\bund|\bet|\by|、)\s*$")
-_LONGEST_CHUNK, _LONGEST_NAMES = 160, 60
+_MAX_CHUNK_LENGTH, _MAX_NAMES_LENGTH = 160, 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,14 +161,14 @@ class _Spot:
         return None if in_sentence else SIGNED.match(self.chunk.text)
 
     def is_before_role(self) -> bool:
-        """Whether a job title follows, in this line or at the start of the next."""
+        """True if a job title follows, in this line or at the start of the next."""
         following = self.line.chunks[self.index + 1 : self.index + 2]
         if not following:
             following = [c for one in self.lines[self.number + 1 : self.number + 2] for c in one.chunks[:1]]
         return bool(following and ROLE.match(following[0].text.strip(" -–—,·|")))
 
     def is_beside_date(self) -> bool:
-        """Whether a date is in this line, or in the short line before or after it."""
+        """True if a date is in this line, or in the short line before or after it."""
         beside = [self.line, *self.lines[max(self.number - 1, 0) : self.number]]
         beside += self.lines[self.number + 1 : self.number + 2]
         return any(len(x.text) < 60 and _DATE.search(x.text) for x in beside) and len(self.line.text) < 90
@@ -242,7 +242,7 @@ class _BylineReader:
             self._take(at, text[signature.end() :] if signature else text, kind)
 
     def _pass_over(self, text: str) -> None:
-        """Ends the byline at a text that is no name, unless it joins names or belongs to somebody else's part."""
+        """Ends the byline at a text that is not a name, unless it joins names or belongs to somebody else's part."""
         if not (self.state == "other" and split_names(text)) and not _JOINT.fullmatch(text):
             self._stop()
 
@@ -262,7 +262,7 @@ class _BylineReader:
         self.state = "by" if kind == "by" and not self.is_complete else ""
 
     def _continues(self, kind: str, shape: tuple[object, ...], text: str) -> bool:
-        """Whether more names of the same byline follow: after a conjunction, or in an element of the same shape."""
+        """True if more names of the same byline follow: after a conjunction, or in an element of the same shape."""
         if not self.names or (self.kind != kind and kind == "date"):
             return False
         return not self.is_complete or self.shape == shape or text[:1] in ",&"
@@ -270,7 +270,7 @@ class _BylineReader:
     def _kind_of(self, at: _Spot, signed: bool) -> str:
         """The kind of sign that makes a chunk a name, "" if there is none. `signed`: a word introduces it."""
         chunk, text = at.chunk, at.chunk.text
-        if len(text) > _LONGEST_CHUNK or NOT_A_NAME.match(text) or (chunk.href and marks.leads_to_term(chunk.href)):
+        if len(text) > _MAX_CHUNK_LENGTH or NOT_A_NAME.match(text) or (chunk.href and marks.leads_to_term(chunk.href)):
             return ""
         if self.paragraphs > 1 and (at.index or not signed):
             return ""
@@ -282,11 +282,11 @@ class _BylineReader:
         return self._kind_by_look(at) if self._may_be_unmarked(at) else ""
 
     def _may_be_unmarked(self, at: _Spot) -> bool:
-        """Whether a name that nothing marks may be in this place: near the heading, in a line of names and dates."""
+        """True if a name that nothing marks may be in this place: near the heading, in a line of names and dates."""
         chunk, whole = at.chunk, at.line.text
         if chunk.mark == marks.NOT or chunk.head or chunk.text.endswith(":"):
             return False
-        if self.paragraphs or at.number > _NEAR or len(whole) > _LONGEST_CHUNK:
+        if self.paragraphs or at.number > _NEAR or len(whole) > _MAX_CHUNK_LENGTH:
             return False
         return all(c is chunk or _is_beside_name(c.text) for c in at.line.chunks)
 
@@ -294,7 +294,7 @@ class _BylineReader:
         text = at.chunk.text
         if _with_degrees(text):
             return "role"
-        if len(text) > _LONGEST_NAMES or not _full_names(text):
+        if len(text) > _MAX_NAMES_LENGTH or not _full_names(text):
             return ""
         if at.chunk.mark == marks.BOX:
             return "mark"
@@ -312,17 +312,17 @@ def _kind_by_markup(chunk: MarkedText) -> str:
 
 
 def _is_beside_name(text: str) -> bool:
-    """Whether a text is one of those in a byline beside the name: a word or two, a date, a job title."""
+    """True if a text is one of those in a byline beside the name: a word or two, a date, a job title."""
     return bool(len(text.split()) < 3 or _DATE.search(text) or ROLE.match(text))
 
 
 def _is_prose(text: str) -> bool:
-    """Whether the words before a "by" are a sentence: "the plugin that was written" by somebody."""
+    """True if the words before a "by" are a sentence: "the plugin that was written" by somebody."""
     return len(text.split()) > 6 and not _DATE.search(text)
 
 
 def _stands_for_itself(chunk: MarkedText, one: MarkedLine) -> bool:
-    """Whether a text may be the name that a label in an earlier line introduces."""
+    """True if a text may be the name that a label in an earlier line introduces."""
     return (
         chunk.mark in (marks.NAME, marks.AUTHOR)
         or marks.leads_to_person(chunk.href)
@@ -332,21 +332,21 @@ def _stands_for_itself(chunk: MarkedText, one: MarkedLine) -> bool:
 
 
 def _full_names(text: str) -> bool:
-    """Whether a text consists of names that can be recognised without a mark."""
+    """True if a text consists of names that can be recognised without a mark."""
     return is_full_name(text) or (
         any(c in text for c in ",;&、") and len(found := split_names(text)) > 1 and all(is_full_name(x) for x in found)
     )
 
 
 def _with_degrees(text: str) -> bool:
-    """Whether a text is full names with degrees or job titles: "Ann Poe, MD; Eva Roe, PhD"."""
+    """True if a text is full names with degrees or job titles: "Ann Poe, MD; Eva Roe, PhD"."""
     pieces = [p.strip(" .") for p in AND.split(text) if p.strip(" .")]
     people = [p for p in pieces if not ROLE.match(p)]
     return len(people) < len(pieces) and bool(people) and all(is_full_name(p) for p in people)
 
 
 def _fits(name: str, kind: str) -> bool:
-    """Whether a name has the form that a sign of this kind requires."""
+    """True if a name has the form that a sign of this kind requires."""
     if kind in ("avatar", "role", "date"):
         return is_full_name(name)
     if kind == "link" and " " in name and not is_full_name(name) and name.isascii():

@@ -1,1 +1,1 @@
-"""What learning is made of: names for elements, fields read by a rule, the body's container."""
+"""Learns where a site's template holds each field, and reads the site's pages by these rules."""

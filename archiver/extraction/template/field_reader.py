@@ -1,4 +1,4 @@
-"""A page and the rules of its site: what they say, and how a field without a rule is read as on any site."""
+"""Reads the fields of one page by its site's rules. A field without a rule is read as on any other site."""
 
 from __future__ import annotations
 
@@ -29,34 +29,36 @@ from archiver.extraction.title import heading_text, site_names, without_site
 from archiver.items import Candidate, Evidence, SourceHint, is_from_api
 from archiver.platforms.selectors import Found, without_text
 
-# One field read by one rule: what learning tries out and what a learned page is read with.
+# One field by one rule: used both to learn rules and to read pages by them.
 
 Value = str | tuple[str, ...] | Moment | None
-Ask = Callable[[Page, str], list[Found]]
-"""How the elements and texts that a selector means are found on a page."""
-_MOST = 40
-_FEWEST_LETTERS = 25
-_LONGEST_RULED_BYLINE = 240
+Select = Callable[[Page, str], list[Found]]
+"""A function that finds the elements and texts that a selector matches on a page."""
+_MAX_FOUND = 40
+_MIN_BODY_LENGTH = 25
+_MAX_BYLINE_LENGTH = 240
 
 
 def by_parsel(page: Page, selector: str) -> list[Found]:
-    """What parsel answers: how a site's rules are read."""
+    """What parsel finds for a selector. Pages are read by rules in this way."""
     return page.ask(selector)
 
 
 def by_index(page: Page, selector: str) -> list[Found]:
-    """The same, found by the index where it can: how learning tries out hundreds of selectors."""
+    """The same, from the page's index where that is possible. Learning tries hundreds of selectors in this way."""
     return page.index.answer(selector)
 
 
-def read_field(page: Page, name: str, rule: Rule, ask: Ask = by_parsel) -> Value:
-    """What a rule says on a page: a text (title), a tuple of texts (authors, categories, tags), a moment (dates).
+def read_field(page: Page, name: str, rule: Rule, select: Select = by_parsel) -> Value:
+    """The value that a rule gives on a page: a text (title), a tuple of texts (authors, categories, tags), a moment
+    (dates).
 
-    Empty, or None for a date, where its selectors find nothing that reads as this field. `container` reads the body.
+    Empty, or None for a date, if its selectors find nothing that reads as this field. The body is read by
+    `body_container`.
     """
-    value = _first(page, name, rule, ask)
+    value = _first(page, name, rule, select)
     if isinstance(value, Moment) and rule.shown and value.zoned and not value.at.utcoffset():
-        day = _first(page, name, Rule(rule.shown), ask)
+        day = _first(page, name, Rule(rule.shown), select)
         if isinstance(day, Moment):
             pair = [
                 Candidate(value, "learned", rule.select[0], 0.9),
@@ -67,23 +69,23 @@ def read_field(page: Page, name: str, rule: Rule, ask: Ask = by_parsel) -> Value
     return value
 
 
-def _first(page: Page, name: str, rule: Rule, ask: Ask) -> Value:
+def _first(page: Page, name: str, rule: Rule, select: Select) -> Value:
     read, empty = READERS[name]
     for selector in rule.select:
-        found = _found(page, selector, rule.attribute, ask)
+        found = _found(page, selector, rule.attribute, select)
         if found and (value := read(page, found)):
             return value
     return empty
 
 
-def _found(page: Page, selector: str, attribute: str, ask: Ask) -> Sequence[Found]:
+def _found(page: Page, selector: str, attribute: str, select: Select) -> Sequence[Found]:
     """What one selector finds, without blank texts."""
     if selector == JSON_LD:
         return page.data.texts(page.data.article(page.addresses), attribute)
-    found = ask(page, selector)
+    found = select(page, selector)
     if attribute:
         found = [one.get(attribute) or "" if not isinstance(one, str) else one for one in found]
-    return [one for one in found if not isinstance(one, str) or one.strip()][:_MOST]
+    return [one for one in found if not isinstance(one, str) or one.strip()][:_MAX_FOUND]
 
 
 def _title(page: Page, found: Sequence[Found]) -> str:
@@ -99,19 +101,19 @@ def _title(page: Page, found: Sequence[Found]) -> str:
 def _authors_by_rule(page: Page, found: Sequence[Found]) -> tuple[str, ...]:
     out: dict[str, str] = {}
     for one in found:
-        if not isinstance(one, str) and len(text := element_line(one)) > _LONGEST_RULED_BYLINE:
+        if not isinstance(one, str) and len(text := element_line(one)) > _MAX_BYLINE_LENGTH:
             if out:
-                break  # a rule for the first line meets the text here
+                break  # a selector for the byline has reached the text of the post
             continue
         if isinstance(one, str):
-            found_here: Sequence[str] = _names(one)
+            names: Sequence[str] = _names(one)
         elif any(c.isdigit() or c == "@" for c in text):
             if whole := names_of_line(one):
-                return tuple(dict.fromkeys(whole))  # a line with a date or handles names all of them
+                return tuple(dict.fromkeys(whole))  # a line with a date or handles has all the names
             continue
         else:
-            found_here = names_of_element(one)
-        for name in found_here:
+            names = names_of_element(one)
+        for name in names:
             out.setdefault(name.casefold(), name)
     return tuple(out.values())
 
@@ -135,18 +137,18 @@ def _moment(page: Page, found: Sequence[Found]) -> Moment | None:
 
 
 def read_date_element(page: Page, el: Element) -> Moment | None:
-    """The date that a reader sees in an element, whatever its attributes say."""
+    """The date that a reader sees in an element; its attributes are ignored."""
     text = element_line(el)
     return visible_date(text, page.language or "") if len(text) < 80 else None
 
 
-def body_container(page: Page, rule: Rule, ask: Ask = by_parsel) -> Element | None:
-    """The element that holds the body: the first with some text in it, or a picture."""
+def body_container(page: Page, rule: Rule, select: Select = by_parsel) -> Element | None:
+    """The element that holds the body: the first with some text or a picture."""
     for selector in rule.select:
-        for el in ask(page, selector):
+        for el in select(page, selector):
             if isinstance(el, str):
                 continue
-            if next(el.iter("img"), None) is not None or text_length(el) >= _FEWEST_LETTERS:
+            if next(el.iter("img"), None) is not None or text_length(el) >= _MIN_BODY_LENGTH:
                 return el
     return None
 
@@ -165,13 +167,18 @@ READERS: dict[str, tuple[Callable[[Page, Sequence[Found]], Value], Value]] = {
     "categories": (_terms_by_rule, ()),
     "tags": (_terms_by_rule, ()),
 }
+"""For each field the function that reads it from what a selector found, and the field's empty value."""
 
 
-_ALWAYS = 0.999  # a rule that found something on every page it was learned from
+# A whole page.
+
+_ALWAYS = 0.999  # coverage of a rule that found something on every page it was learned from
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
+    """When a post was published and last modified, as far as known."""
+
     published: Moment | None
     modified: Moment | None
 
@@ -181,7 +188,11 @@ class Times:
 
 
 class SiteReader:
-    """One page and its rules. A field without a rule is read as on any site, from a post located at first need."""
+    """One page and its site's rules, with the evidence collected so far.
+
+    `strange`: a rule that always found something finds nothing here; `is_whole`: the body is the source's whole text;
+    `top`: the body's element, once known.
+    """
 
     def __init__(self, page: Page, rules: SiteRules, lead: SourceHint | None) -> None:
         self.page, self.rules, self.lead = page, rules, lead
@@ -192,7 +203,7 @@ class SiteReader:
 
     @cached_property
     def post(self) -> Post:
-        """The post on the page: around the title and the body that the rules found, else as on any site."""
+        """The post on the page: around the title and the body that the rules found, else located as on any site."""
         return with_title(self.page, self._title(), self.top) if self.top is not None else locate_post(self.page)
 
     @cached_property
@@ -204,7 +215,8 @@ class SiteReader:
         return place(self.page, rule) if rule is not None else None
 
     def by_rule(self, name: str) -> Value:
-        """What the field's rule says. The page is strange where a rule that always found something finds nothing."""
+        """The value that the field's rule gives. Marks the page as strange if a rule that always found something finds
+        nothing."""
         rule = self.rules.rule(name)
         if rule is None:
             return None
@@ -216,34 +228,34 @@ class SiteReader:
         return value
 
     def knows(self, name: str) -> bool:
-        """Whether a field is empty where its rule finds nothing: the rule was learned, and some posts lack the field."""
+        """True if the field's rule was learned: where it finds nothing, the field is empty, as on some of the posts."""
         rule = self.rules.rule(name)
         return rule is not None and not rule.by_hand
 
     def by_hand(self, name: str) -> bool:
-        """Whether a person wrote the field's rule: it wins over the site's API."""
+        """True if a person wrote the field's rule, which then takes precedence over the site's API."""
         rule = self.rules.rule(name)
         return rule is not None and rule.by_hand
 
     def note_rule(self, name: str, value: Value, rule: Rule) -> None:
-        """Notes a value that a rule gives."""
+        """Records a value that a rule gives as evidence."""
         shown = ", ".join(value) if isinstance(value, tuple) else str(value)
         source = "rule by hand" if rule.by_hand else "learned"
         where = " | ".join(rule.select)[:120]
         self.evidence.append(Evidence(name, shown[:300], source, where, round(rule.agreement, 2)))
 
     def note_api(self, name: str, value: Value) -> None:
-        """Notes a value that the site's API gives."""
+        """Records a value that the site's API gives as evidence."""
         shown = ", ".join(value) if isinstance(value, tuple) else str(value)
         self.evidence.append(Evidence(name, shown[:300], "api", name, 0.97))
 
     def note_candidates(self, name: str, found: Sequence[Candidate[Any]]) -> None:
-        """Notes the candidates of a field without a rule."""
+        """Records the candidates of a field without a rule as evidence."""
         self.evidence += [c.evidence(name) for c in found]
 
 
 def place(page: Page, rule: Rule) -> Element | None:
-    """The first element whose text a rule reads; None where it reads attributes or the page's JSON-LD."""
+    """The first element whose text a rule reads; None if it reads attributes or the page's JSON-LD."""
     if rule.attribute:
         return None
     shown = (without_text(selector) for selector in rule.select if selector != JSON_LD)
@@ -251,9 +263,10 @@ def place(page: Page, rule: Rule) -> Element | None:
 
 
 def people(reader: SiteReader) -> tuple[str, ...]:
+    """The authors by rule, else from the API, else as on any site."""
     value = reader.by_rule("authors")
     if isinstance(value, tuple) and value:
-        return value  # before the API's: that names the account that posted
+        return value  # rather than the API's author, which is the account that posted
     if reader.api is not None and reader.api.authors:
         reader.note_api("authors", reader.api.authors)
         return reader.api.authors
@@ -267,6 +280,7 @@ def people(reader: SiteReader) -> tuple[str, ...]:
 
 
 def times(reader: SiteReader) -> Times:
+    """The dates from the API unless a rule was written by a person, else by rule, else as on any site."""
     page, api = reader.page, reader.api
     changed = reader.by_rule("modified")
     when = reader.by_rule("published")
@@ -279,7 +293,7 @@ def times(reader: SiteReader) -> Times:
         published = Moment(api.published, "second", True)
         reader.note_api("published", api.published.isoformat())
     if (published is None and not reader.knows("published")) or (modified is None and not reader.knows("modified")):
-        # A last change that none of the learned posts has is looked for in declarations only.
+        # If only the last change is missing, it is looked for in declarations and not in the page's lines.
         lines = published is None and not reader.knows("published")
         post, beside = (reader.post, reader.beside) if lines else (Post(page, body=reader.top), BylineBlock())
         changes = _dates.modified_candidates(page, post, reader.lead, beside)
@@ -295,14 +309,15 @@ def times(reader: SiteReader) -> Times:
 
 
 def terms(reader: SiteReader) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Categories and tags: from the API unless a rule was written by a person, else by rule, else as on any site."""
     out: list[tuple[str, ...]] = []
     general: tuple[list[Candidate[tuple[str, ...]]], list[Candidate[tuple[str, ...]]]] | None = None
     for n, name in enumerate(("categories", "tags")):
-        told = getattr(reader.api, name) if reader.api is not None else ()
-        value = reader.by_rule(name) if reader.by_hand(name) or not told else None
-        if told and not value:
-            value = told
-            reader.note_api(name, told)
+        from_api = getattr(reader.api, name) if reader.api is not None else ()
+        value = reader.by_rule(name) if reader.by_hand(name) or not from_api else None
+        if from_api and not value:
+            value = from_api
+            reader.note_api(name, from_api)
         if not value and not reader.knows(name):
             general = general or _categories.term_candidates(reader.page, reader.post, reader.lead)
             reader.note_candidates(name, general[n])

@@ -1,7 +1,8 @@
-"""A site teaches its own template: from some of its posts to a small table of rules, checked before it is believed.
+"""Learns a site's rules from a sample of its posts, and checks them on the same posts.
 
-What a post says is known from its source (the REST API, a full-text feed), else from the agreement of the page's own
-declarations and lines. For each field the selector is looked for that says the same on the site's posts.
+The values of a post are known from its source (the REST API, a full-text feed), else from general extraction, where
+the page's declarations and its text agree. For each field, the selector is learned that gives these values on the
+site's posts.
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ from archiver.extraction.text import element_line, fold_text
 from archiver.items import Article, SourceHint
 from archiver.platforms.selectors import words
 
-# Names for an element that fit its like on the site's other pages: the selectors a rule may be made of.
+# Selectors for an element that also match its counterparts on the site's other pages.
 
-# What numbers one page among others ("post-123", "page-id-7", "comment_9"), or is made anew by each build.
-# A post's terms as well ("tag-maps"), but not the parts of a template that hold them ("tag-links", "author-name").
-_OF_ONE_PAGE = re.compile(
+# Names that belong to one page: numbered ones ("post-123", "page-id-7", "comment_9"), hashes that change with each
+# build, and a post's terms ("tag-maps"), but not the parts of a template that hold them ("tag-links", "author-name").
+_PAGE_SPECIFIC = re.compile(
     r"\d{2,}|[_-]\d+$|^\d|^(?:category|tag|author|term|label|status|format|type)-(?!(?:links?|lists?|names?|labels?|"
     r"titles?|box|info|meta|items?|wrap|wrapper|container|content|text|date|time|header|line|block|area|section|group|"
     r"bar|by|avatar|bio|card)\b)"
@@ -50,12 +51,11 @@ _ATTRIBUTE = re.compile(r"::attr\(([\w-]+)\)$")
 _UNQUOTABLE = frozenset("]\"'\\")
 _VALUES = (("itemprop", "~="), ("rel", "~="), ("property", "="), ("name", "="), ("role", "="))
 _NO_ANCHOR = frozenset(("html", "body"))
-_UP = 5
-_MOST_CLASSES = 6
+_MAX_ANCESTORS = 5
+_MAX_CLASSES = 6
 
-
-# Words by which template authors name the parts of a post: a name that has one outlives the next change of layout.
-_TELLING = re.compile(
+# Words that template authors use for the parts of a post. A name with one of them survives small redesigns.
+_PART_WORD = re.compile(
     r"title|headline|author|byline|vcard|date|time|publish|posted|categor|tag|label|topic|entry|post|article|story|"
     r"content|body|text",
     re.IGNORECASE,
@@ -63,25 +63,27 @@ _TELLING = re.compile(
 
 
 def selector_clarity(selector: str) -> tuple[int, int, int]:
-    """How well a selector would be remembered by a person, more is better: said by the element itself, in a word
-    that means a part of a post, briefly."""
+    """A sort key: how readable a selector is for a person, higher is better.
+
+    Best is a short selector that names the element itself, with a word for a part of a post.
+    """
     selector = _ATTRIBUTE.sub("", selector).replace("'", "")
     own = selector.rpartition(" ")[2]
     named = any(c in own for c in ".#[")
-    telling = named and bool(_TELLING.search(own.partition(".")[2] or own))
-    return 2 * named - selector.count(" "), telling, -len(selector)
+    has_part_word = named and bool(_PART_WORD.search(own.partition(".")[2] or own))
+    return 2 * named - selector.count(" "), has_part_word, -len(selector)
 
 
 def own_selectors(el: Element) -> list[str]:
-    """Selectors of one element by what it says of itself, most telling first; its bare tag is none of them."""
+    """Selectors of one element from its own attributes, most specific first; the bare tag is not among them."""
     tag = el.tag if isinstance(el.tag, str) and _TAG.match(el.tag) else ""
     out = [f"{tag}[{attr}{op}{v}]" for attr, op in _VALUES for v in _values(el, attr, op)]
-    classes = [c for c in words(el.get("class") or "") if _PLAIN.match(c) and not _OF_ONE_PAGE.search(c)]
-    out += [f"{tag}.{c}" for c in classes[:_MOST_CLASSES]]
+    classes = [c for c in words(el.get("class") or "") if _PLAIN.match(c) and not _PAGE_SPECIFIC.search(c)]
+    out += [f"{tag}.{c}" for c in classes[:_MAX_CLASSES]]
     if len(classes) > 1:
         out.append(tag + "".join(f".{c}" for c in classes[:3]))
     ident = el.get("id") or ""
-    if _PLAIN.match(ident) and not _OF_ONE_PAGE.search(ident):
+    if _PLAIN.match(ident) and not _PAGE_SPECIFIC.search(ident):
         out.append(f"{tag}#{ident}")
     return out
 
@@ -95,24 +97,24 @@ def _values(el: Element, attr: str, op: str) -> list[str]:
 
 
 def _quoted(value: str) -> str:
-    """A value as CSS takes it: what is no identifier stands in quotation marks."""
+    """A value in CSS notation: quoted unless it is an identifier."""
     return value if _IDENTIFIER.fullmatch(value) else f"'{value}'"
 
 
 def with_attribute(selector: str, attribute: str) -> str:
-    """A selector of elements as one of the values of an attribute; of the elements themselves where that is ""."""
+    """The selector with `::attr(attribute)`, so that it selects the attribute's values; unchanged for ""."""
     return f"{selector}::attr({attribute})" if attribute else selector
 
 
 def attribute_of(selector: str) -> str:
-    """The attribute that a selector made here asks for, "" where it asks for elements."""
+    """The attribute that a selector made by `with_attribute` selects; "" if it selects elements."""
     found = _ATTRIBUTE.search(selector)
     return found[1] if found else ""
 
 
 def selectors_for(el: Element) -> Iterator[str]:
-    """Selectors that mean this element: its own names, these or its tag below a named ancestor, a tag that is
-    hardly used twice (h1, time)."""
+    """Selectors that match this element: its own names, a tag that is rarely used twice (h1, time), and its names or
+    tag below a named ancestor."""
     own = own_selectors(el)
     yield from own
     tag = str(el.tag)
@@ -121,7 +123,7 @@ def selectors_for(el: Element) -> Iterator[str]:
     if tag in ("h1", "time", "main", "article"):
         yield tag
     parent, step = el.getparent(), 0
-    while parent is not None and step < _UP and parent.tag not in _NO_ANCHOR:
+    while parent is not None and step < _MAX_ANCESTORS and parent.tag not in _NO_ANCHOR:
         for anchor in own_selectors(parent)[:4]:
             if step == 0:
                 yield f"{anchor} > {tag}"
@@ -131,23 +133,24 @@ def selectors_for(el: Element) -> Iterator[str]:
         parent, step = parent.getparent(), step + 1
 
 
-# Learning where a site's posts have their text, and which of its paragraphs are the site's and not the post's.
+# The body: the element that holds it, and the paragraphs that repeat from post to post.
 
 Known = tuple[Page, Article, bool]
+"""A page, its known article, and True if the site's API or feed reported the article's values."""
 _ALIKE = 0.97
-_SHORTEST = 60  # letters of a body that can tell where bodies stand
-_REPEATED = 0.5  # of the posts have a paragraph that is the site's
-_FEWEST_REPEATS = 5
-_LONGEST_LINE = 600
-_SHORTEST_SENTENCE = 14.0  # letters as wide as Latin ones, of a line that ends as a sentence does
-_SHORTEST_LINE = 24.0
+_MIN_BODY_LENGTH = 60  # letters; the container of a shorter body is not certain
+_REPEATED = 0.5  # share of the posts that have a paragraph, from which on it belongs to the site
+_MIN_REPEATS = 5
+_MAX_LINE_LENGTH = 600
+_MIN_SENTENCE_WIDTH = 14.0  # in Latin letters, of a line that ends like a sentence
+_MIN_LINE_WIDTH = 24.0
 _SENTENCE_END = tuple(".!?…。！？؟۔")
-_MOST_CONTAINERS_TRIED = 30
+_MAX_CONTAINERS_TRIED = 30
 
 
 def learn_body(samples: Sequence[Known]) -> Rule | None:
-    """The rule of the body: the container whose text is the known one on nearly all posts, and repeated paragraphs."""
-    usable = [s for s in samples if len(s[1].body) >= _SHORTEST]
+    """The rule of the body: the container that has the known text on nearly all posts, and the repeated paragraphs."""
+    usable = [s for s in samples if len(s[1].body) >= _MIN_BODY_LENGTH]
     if 2 * len(usable) < len(samples) or not usable:
         return None
     seen: Counter[str] = Counter()
@@ -162,27 +165,27 @@ def learn_body(samples: Sequence[Known]) -> Rule | None:
         reverse=True,
     )
     memory: list[dict[Element, tuple[str, int]]] = [{} for _ in usable]
-    for selector in often[:_MOST_CONTAINERS_TRIED]:
-        read = [_text(page, article, selector, once) for (page, article, _), once in zip(usable, memory, strict=True)]
+    for selector in often[:_MAX_CONTAINERS_TRIED]:
+        read = [_text(page, article, selector, known) for (page, article, _), known in zip(usable, memory, strict=True)]
         texts = [text for text, _ in read]
         likeness = [text_f1(t, a.body) for t, (_, a, _) in zip(texts, usable, strict=True)]
         right = sum(one >= _ALIKE for one in likeness) / len(usable)
         mean = sum(likeness) / len(usable)
-        # The deepest of those that hold the same: what stands beside the text in a larger one changes.
-        worth = right, round(mean, 2), -sum(letters for _, letters in read) // len(read), selector_clarity(selector)
-        if right >= _ACCEPTED and (best is None or worth > best[0]):
+        # Of containers with the same text, take the deepest: a larger one holds other things that change.
+        rank = right, round(mean, 2), -sum(letters for _, letters in read) // len(read), selector_clarity(selector)
+        if right >= _ACCEPTED and (best is None or rank > best[0]):
             coverage = sum(bool(t) for t in texts) / len(usable)
-            best = worth, Rule((selector,), coverage=coverage, agreement=mean), texts
+            best = rank, Rule((selector,), coverage=coverage, agreement=mean), texts
     if best is None:
         return None
     _, rule, texts = best
-    taught = [a.body for _, a, told in usable if told]
-    lines = tuple(p for p in repeated_paragraphs(texts, taught) if p not in headings)
+    reported = [article.body for _, article, is_reported in usable if is_reported]
+    lines = tuple(p for p in repeated_paragraphs(texts, reported) if p not in headings)
     return Rule(rule.select, lines=lines, coverage=rule.coverage, agreement=rule.agreement)
 
 
 def _headings(page: Page) -> set[str]:
-    """The lines by which a page divides its text: headings, and paragraphs that are bold from end to end."""
+    """The lines that divide a page's text: headings, and paragraphs that are bold from end to end."""
     index = page.index
     found = {element_line(el) for tag in ("h1", "h2", "h3", "h4", "h5", "h6", "dt", "caption") for el in index.tag(tag)}
     for tag in ("strong", "b"):
@@ -193,17 +196,17 @@ def _headings(page: Page) -> set[str]:
     return found
 
 
-def _text(page: Page, article: Article, selector: str, once: dict[Element, tuple[str, int]]) -> tuple[str, int]:
-    """What the container reads as, and how many letters stand in it at all."""
+def _text(page: Page, article: Article, selector: str, known: dict[Element, tuple[str, int]]) -> tuple[str, int]:
+    """The body text of a container, and the number of all characters in it. `known`: results by container."""
     el = body_container(page, Rule((selector,)), by_index)
     if el is None:
         return "", 0
-    if el not in once:
-        once[el] = (
+    if el not in known:
+        known[el] = (
             render_container(page, Post(page, body=el, holder=el), el, article.title, BylineBlock()),
             text_length(el),
         )
-    return once[el]
+    return known[el]
 
 
 def _containers(page: Page, body: str) -> list[Element]:
@@ -225,39 +228,42 @@ def _holds(el: Element, marks: Sequence[str]) -> bool:
 
 
 def text_f1(a: str, b: str) -> float:
-    """How much two texts share: F1 of their words as multisets; letters where a script has no spaces."""
+    """How much two texts share, 0 to 1: F1 of their words as multisets, or of their letters without spaces."""
     one, two = (Counter(t.split()) if " " in t else Counter(t) for t in (a, b))
     total = sum(one.values()) + sum(two.values())
     return 2 * sum((one & two).values()) / total if total else 1.0
 
 
-def repeated_paragraphs(texts: Sequence[str], taught: Sequence[str]) -> tuple[str, ...]:
-    """Paragraphs that stand in at least half of the texts, but in none of those that the posts' own source told.
+def repeated_paragraphs(texts: Sequence[str], reported: Sequence[str]) -> tuple[str, ...]:
+    """Paragraphs that are in at least half of the texts, but in none of the bodies that the site's source reported.
 
-    A word or two ("References") head a section and are none.
+    One or two words ("References") do not count, because they are section headings.
     """
     counts: Counter[str] = Counter()
     for text in texts:
-        counts.update({p for p in text.split("\n\n") if _is_said(p)})
-    fewest = max(_FEWEST_REPEATS, _REPEATED * len(texts))
-    said = "\n\n".join(taught)
-    return tuple(p for p, n in counts.items() if n >= fewest and len(p) <= _LONGEST_LINE and p not in said)
+        counts.update({p for p in text.split("\n\n") if _is_statement(p)})
+    min_count = max(_MIN_REPEATS, _REPEATED * len(texts))
+    known = "\n\n".join(reported)
+    return tuple(p for p, n in counts.items() if n >= min_count and len(p) <= _MAX_LINE_LENGTH and p not in known)
 
 
-def _is_said(paragraph: str) -> bool:
-    """Whether a paragraph says something, and does not only name what follows it."""
+def _is_statement(paragraph: str) -> bool:
+    """True if a paragraph is long enough to be a sentence rather than a heading."""
     wide = width(paragraph)
     if paragraph.endswith(_SENTENCE_END):
-        return wide >= _SHORTEST_SENTENCE
-    return wide >= _SHORTEST_LINE and (" " not in paragraph or paragraph.count(" ") >= 3)
+        return wide >= _MIN_SENTENCE_WIDTH
+    return wide >= _MIN_LINE_WIDTH and (" " not in paragraph or paragraph.count(" ") >= 3)
 
 
-FEWEST = 8
-"""Posts that make a template: fewer tell what these posts have in common, not what the site's posts have."""
-# Of the pages whose own sources were held against each other: some of those are wrong where a rule is not.
+# All fields.
+
+MIN_POSTS = 8
+"""Posts needed to learn a template: fewer show what these posts have in common, not what the site's posts have."""
+# Shares of the pages on which a rule must give the known value. Where that comes from general extraction, it is wrong
+# on some pages on which the rule is right.
 _ACCEPTED = 0.9
-_ACCEPTED_TAUGHT = 0.98  # of the pages whose API or feed told the value
-_LONGEST = {"title": 500, "authors": 160, "published": 80, "modified": 80, "categories": 80, "tags": 80}
+_ACCEPTED_REPORTED = 0.98  # where the site's API or feed reported the value
+_MAX_LENGTH = {"title": 500, "authors": 160, "published": 80, "modified": 80, "categories": 80, "tags": 80}
 _PROPERTIES = {
     "title": ("headline", "name"),
     "authors": ("author",),
@@ -266,21 +272,21 @@ _PROPERTIES = {
     "categories": ("articleSection",),
     "tags": ("keywords",),
 }
-# A place that is called the other date's says the same only until a post is edited.
-_MISNAMED = {
+# Names of the other date: such an element has the same value only until the post is edited.
+_NAMES_OF_OTHER_DATE = {
     "published": re.compile(r"modif|updat|revis", re.IGNORECASE),
     "modified": re.compile(r"publish|creat", re.IGNORECASE),
 }
-_MOST_TRIED = 40
-_MOST_SELECTORS = 3
-_TAUGHT = 400  # characters of HTML in a feed that are a whole post and no summary
+_MAX_TRIED = 40
+_MAX_SELECTORS = 3
+_WHOLE_POST = 400  # characters of HTML in a feed from which on it is a whole post and not a summary
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A post of the site: its page and what general extraction, with its source's help, made of it.
+    """A post of the site: its page, and the article that general extraction made of it and its source hint.
 
-    `taught`: an API (`by_api`) or a full-text feed told the values, so that they are known and not guessed.
+    `taught`: an API (`by_api`) or a full-text feed reported the values, so they are known and not guessed.
     """
 
     page: Page
@@ -290,19 +296,21 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class _Tried:
+class _Trial:
+    """A rule tried on the samples: `right` for each sample, and the number of elements it matched on all of them."""
+
     rule: Rule
     right: tuple[bool, ...]
-    said: int
+    matched: int
 
 
 def learn_rules(samples: Sequence[Sample], others: Iterable[Page] = ()) -> SiteRules | None:
-    """The rules of the site that these posts are from, None where they show no common template.
+    """The rules of the site that these posts are from; None if they have no common template.
 
-    `others` are pages of the site that are no posts: what marks a post must not be on them. A field whose rule
-    does not say the same as is known of the posts gets none; without title and body there are no rules.
+    `others` are pages of the site that are not posts; the selectors that mark a post must not match on them. A field
+    gets a rule only if the rule gives the known values. Without rules for title and body there are no rules at all.
     """
-    if len(samples) < FEWEST:
+    if len(samples) < MIN_POSTS:
         return None
     fields = {name: rule for name in READERS if (rule := _learn_field(name, samples)) is not None}
     body = learn_body([(s.page, s.article, s.taught) for s in samples])
@@ -322,7 +330,7 @@ def learn_rules(samples: Sequence[Sample], others: Iterable[Page] = ()) -> SiteR
     )
 
 
-def _target(article: Article, name: str) -> Value:
+def _known_value(article: Article, name: str) -> Value:
     if name == "published":
         return Moment(article.published, article.published_precision or "day", True) if article.published else None
     if name == "modified":
@@ -331,90 +339,90 @@ def _target(article: Article, name: str) -> Value:
     return value
 
 
-def agrees_with(name: str, said: Value, known: Value) -> bool:
-    """Whether a rule's value is the known one: texts to the letter, sets of names without order, the same instant."""
-    if isinstance(said, Moment) and isinstance(known, Moment):
-        return said.at == known.at and known.precision in ("", said.precision)
-    if isinstance(said, tuple) and isinstance(known, tuple):
-        return set(said) == set(known)
-    return said == known
+def agrees_with(name: str, value: Value, known: Value) -> bool:
+    """True if a rule's value is the known one: texts to the letter, names in any order, dates as the same instant."""
+    if isinstance(value, Moment) and isinstance(known, Moment):
+        return value.at == known.at and known.precision in ("", value.precision)
+    if isinstance(value, tuple) and isinstance(known, tuple):
+        return set(value) == set(known)
+    return value == known
 
 
 def _learn_field(name: str, samples: Sequence[Sample]) -> Rule | None:
-    known = [_target(s.article, name) for s in samples]
+    known = [_known_value(s.article, name) for s in samples]
     filled = sum(bool(k) for k in known)
-    if filled < FEWEST // 2:
+    if filled < MIN_POSTS // 2:
         return None
     seen: Counter[tuple[str, str]] = Counter()
     for sample, value in zip(samples, known, strict=True):
         if value:
             seen.update(list(dict.fromkeys(_places(sample.page, name, value))))
-    misnamed = _MISNAMED.get(name)
+    misnamed = _NAMES_OF_OTHER_DATE.get(name)
     often = sorted(
         (
             p
             for p, n in seen.items()
-            if (3 * n >= filled or n >= FEWEST) and not (misnamed and misnamed.search(" ".join(p)))
+            if (3 * n >= filled or n >= MIN_POSTS) and not (misnamed and misnamed.search(" ".join(p)))
         ),
         key=lambda p: (seen[p], selector_clarity(p[0]), p),
         reverse=True,
     )
-    tried = [_try(_rule(selector, attribute), name, samples, known) for selector, attribute in often[:_MOST_TRIED]]
-    if not tried:
+    trials = [_try(_rule(selector, attribute), name, samples, known) for selector, attribute in often[:_MAX_TRIED]]
+    if not trials:
         return None
-    best = max(tried, key=_worth)
-    while not all(best.right) and len(best.rule.select) < _MOST_SELECTORS:
+    best = max(trials, key=_rank)
+    while not all(best.right) and len(best.rule.select) < _MAX_SELECTORS:
         longer = [
             _try(Rule((*best.rule.select, *t.rule.select), best.rule.attribute), name, samples, known)
-            for t in tried
-            if _asks(t.rule) == _asks(best.rule) and t.rule.select[0] not in best.rule.select
+            for t in trials
+            if _attribute_read(t.rule) == _attribute_read(best.rule) and t.rule.select[0] not in best.rule.select
         ]
-        better = max(longer, key=_worth, default=best)
+        better = max(longer, key=_rank, default=best)
         if sum(better.right) <= sum(best.right):
             break
         best = better
     if name == "published" and (shown := _shown_day(best, samples, known)):
         best = _try(replace(best.rule, shown=shown), name, samples, known)
-    return best.rule if _believed(best, samples) else None
+    return best.rule if _is_accepted(best, samples) else None
 
 
 def _rule(selector: str, attribute: str) -> Rule:
-    """The attribute of elements is written in the selector, the property of JSON-LD beside it."""
+    """A rule of one selector. An element's attribute is part of the selector; a JSON-LD property is kept apart."""
     return Rule((selector,), attribute) if selector == JSON_LD else Rule((with_attribute(selector, attribute),))
 
 
-def _asks(rule: Rule) -> str:
-    """The attribute or property that a rule reads: selectors of one rule read the same."""
+def _attribute_read(rule: Rule) -> str:
+    """The attribute or property that a rule reads. All selectors of one rule read the same."""
     return rule.attribute or attribute_of(rule.select[0])
 
 
-def _worth(tried: _Tried) -> tuple[object, ...]:
-    """Right on most pages; what the page shows before what it declares in its head; few matches; a clear name."""
-    selector = tried.rule.select[0]
+def _rank(trial: _Trial) -> tuple[object, ...]:
+    """A sort key: right on most pages; shown rather than declared in the page's head; few matches; a clear name."""
+    selector = trial.rule.select[0]
     declared = selector == JSON_LD or selector.startswith("meta")
-    return sum(tried.right), -declared, -tried.said, selector_clarity(selector)
+    return sum(trial.right), -declared, -trial.matched, selector_clarity(selector)
 
 
-def _believed(tried: _Tried, samples: Sequence[Sample]) -> bool:
-    taught = [right for right, s in zip(tried.right, samples, strict=True) if s.taught]
-    guessed = [right for right, s in zip(tried.right, samples, strict=True) if not s.taught]
-    return (sum(taught) >= _ACCEPTED_TAUGHT * len(taught)) and sum(guessed) >= _ACCEPTED * len(guessed)
+def _is_accepted(trial: _Trial, samples: Sequence[Sample]) -> bool:
+    reported = [right for right, s in zip(trial.right, samples, strict=True) if s.taught]
+    guessed = [right for right, s in zip(trial.right, samples, strict=True) if not s.taught]
+    return (sum(reported) >= _ACCEPTED_REPORTED * len(reported)) and sum(guessed) >= _ACCEPTED * len(guessed)
 
 
-def _try(rule: Rule, name: str, samples: Sequence[Sample], known: Sequence[Value]) -> _Tried:
-    said = [read_field(s.page, name, rule, by_index) for s in samples]
-    right = tuple(agrees_with(name, s, k) for s, k in zip(said, known, strict=True))
+def _try(rule: Rule, name: str, samples: Sequence[Sample], known: Sequence[Value]) -> _Trial:
+    values = [read_field(s.page, name, rule, by_index) for s in samples]
+    right = tuple(agrees_with(name, v, k) for v, k in zip(values, known, strict=True))
     matched = sum(len(by_index(s.page, rule.select[-1])) for s in samples if rule.select[-1] != JSON_LD)
     share = 1 / len(samples)
-    return _Tried(
-        replace(rule, coverage=sum(bool(s) for s in said) * share, agreement=sum(right) * share),
+    return _Trial(
+        replace(rule, coverage=sum(bool(v) for v in values) * share, agreement=sum(right) * share),
         right,
         matched,
     )
 
 
-def _shown_day(best: _Tried, samples: Sequence[Sample], known: Sequence[Value]) -> tuple[str, ...]:
-    """Where the pages show the day of the instant that they declare in UTC; () where they declare no such thing."""
+def _shown_day(best: _Trial, samples: Sequence[Sample], known: Sequence[Value]) -> tuple[str, ...]:
+    """A selector of the place that shows the day of an instant declared in UTC; () if the pages declare none."""
     times = [read_field(s.page, "published", best.rule, by_index) for s in samples]
     if not all(isinstance(t, Moment) and t.zoned and not t.at.utcoffset() and t.precision != "day" for t in times):
         return ()
@@ -429,7 +437,7 @@ def _shown_day(best: _Tried, samples: Sequence[Sample], known: Sequence[Value]) 
                     for el in sample.page.root.iter("*")
                     if isinstance(el.tag, str)
                     and el.tag not in _NEVER
-                    and _may_say(el, "published", set())
+                    and _may_hold(el, "published", set())
                     and (m := read_date_element(sample.page, el)) is not None
                     and m.at.date() in near
                     for name in selectors_for(el)
@@ -439,18 +447,19 @@ def _shown_day(best: _Tried, samples: Sequence[Sample], known: Sequence[Value]) 
     always = sorted((name for name, n in seen.items() if n == len(samples)), key=lambda n: (selector_clarity(n), n))[
         ::-1
     ]
-    rights = {n: _try(replace(best.rule, shown=(n,)), "published", samples, known) for n in always[:_MOST_TRIED]}
-    name = max(rights, key=lambda n: (sum(rights[n].right), selector_clarity(n)), default="")
-    return (name,) if name and sum(rights[name].right) >= sum(best.right) else ()
+    trials = {n: _try(replace(best.rule, shown=(n,)), "published", samples, known) for n in always[:_MAX_TRIED]}
+    name = max(trials, key=lambda n: (sum(trials[n].right), selector_clarity(n)), default="")
+    return (name,) if name and sum(trials[name].right) >= sum(best.right) else ()
 
 
 def _places(page: Page, name: str, value: Value) -> Iterable[tuple[str, str]]:
-    """Selectors, with the attribute where one holds it, of every place on the page that says this value or a part."""
+    """Selectors of every place on the page that has this value or a part of it, each with the attribute that holds it
+    ("" for the text)."""
     read, _ = READERS[name]
     exactly = set(value) if isinstance(value, tuple) else {str(value)}
-    wanted = {fold_text(v) for v in exactly}
+    folded = {fold_text(v) for v in exactly}
 
-    def says(one: object) -> bool:
+    def matches(one: object) -> bool:
         found = read(page, [one])  # type: ignore[list-item]
         if isinstance(found, tuple):
             return bool(found) and set(found) <= exactly
@@ -458,41 +467,41 @@ def _places(page: Page, name: str, value: Value) -> Iterable[tuple[str, str]]:
 
     for el in page.root.iter("*"):
         if el.tag == "meta":
-            if (content := el.get("content")) and len(content) < 600 and says(content):
+            if (content := el.get("content")) and len(content) < 600 and matches(content):
                 yield from ((selector, "content") for selector in selectors_for(el))
             continue
-        if not isinstance(el.tag, str) or el.tag in _NEVER or not _may_say(el, name, wanted):
+        if not isinstance(el.tag, str) or el.tag in _NEVER or not _may_hold(el, name, folded):
             continue
-        if says(el):
+        if matches(el):
             yield from ((selector, "") for selector in selectors_for(el))
     for attribute in _PROPERTIES[name]:
-        said = read_field(page, name, Rule((JSON_LD,), attribute), by_index)
-        if said and agrees_with(name, said, value):
+        declared = read_field(page, name, Rule((JSON_LD,), attribute), by_index)
+        if declared and agrees_with(name, declared, value):
             yield JSON_LD, attribute
 
 
 _NEVER = frozenset(("html", "head", "body", "script", "style", "noscript", "svg", "title", "link", "form", "img"))
 
 
-def _may_say(el: Element, name: str, wanted: set[str]) -> bool:
-    """Whether an element is worth reading as this field, by a glance at its text."""
+def _may_hold(el: Element, name: str, values: set[str]) -> bool:
+    """A quick check before an element is read as this field. `values`: the known values, folded."""
     if len(el) > 12:
         return False
     text = "".join(str(t) for t in el.itertext())[:600].strip()
-    if not 0 < len(text) <= _LONGEST[name]:
+    if not 0 < len(text) <= _MAX_LENGTH[name]:
         return bool((name in ("published", "modified") and el.get("datetime")) or el.get("title"))
     if name in ("published", "modified"):
         return any(c.isdigit() for c in text) or bool(el.get("datetime") or el.get("title"))
     if name in ("categories", "tags"):
-        return (el.tag in ("a", "span", "li", "div", "strong") and fold_text(element_line(el)) in wanted) or bool(
-            wanted & {fold_text(element_line(el).lstrip("#"))}
+        return (el.tag in ("a", "span", "li", "div", "strong") and fold_text(element_line(el)) in values) or bool(
+            values & {fold_text(element_line(el).lstrip("#"))}
         )
-    short = fold_text(text)
-    return any(w and (w in short) for w in wanted)
+    folded = fold_text(text)
+    return any(v and (v in folded) for v in values)
 
 
 def _post_marks(samples: Sequence[Sample], others: Sequence[Page], fields: dict[str, Rule]) -> tuple[str, ...]:
-    """Selectors that are on every post and on no other page seen, as few as will do; () where nothing tells them apart."""
+    """A selector that matches on every post and on none of the other pages; () if there is none."""
     first = samples[0].page.index
     options: list[str] = []
     for tag in ("body", "html", "article", "main"):
@@ -508,5 +517,5 @@ def _post_marks(samples: Sequence[Sample], others: Sequence[Page], fields: dict[
 
 
 def is_taught(lead: SourceHint | None) -> bool:
-    """True where the source reported the post itself: a platform's API, or a feed with whole texts."""
-    return lead is not None and (lead.from_api or len(lead.body_html) >= _TAUGHT)
+    """True if the source reported the post itself: a platform's API, or a feed with whole texts."""
+    return lead is not None and (lead.from_api or len(lead.body_html) >= _WHOLE_POST)

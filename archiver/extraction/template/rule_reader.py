@@ -1,4 +1,4 @@
-"""A page of a site whose rules are known: one parse and a few selectors instead of all candidates of all fields."""
+"""Reads a page by its site's rules: a few selectors instead of all candidates of all fields."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from archiver.items import Article, Evidence, PageKind, SourceHint
 from archiver.platforms.platform_table import by_name
 from archiver.platforms.selectors import is_below
 
-_LONGEST_META = 300
-_LONGEST_BYLINE = 120
+_MAX_META_LENGTH = 300
+_MAX_BYLINE_LENGTH = 120
 _SENTENCE_END = tuple(".!?…。！？")
 
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """The post's text. `plain` is without the tail that signs it and without a byline."""
+    """The post's text. `plain` lacks the signature at its end and a byline at its beginning."""
 
     whole: str
     tail: credits.BodyTail
@@ -41,8 +41,8 @@ class _Text:
 def read_by_rules(
     page: Page, rules: SiteRules, lead: SourceHint | None = None, known: PageKind = PageKind.UNKNOWN
 ) -> Article | None:
-    """The article of a page as the site's rules read it; None where they do not fit and the page must be read as
-    that of any site: another kind of page, a part of the template missing, a template that has changed.
+    """The article of a page, read by the site's rules; None if they do not fit and the page must be read as on any
+    site: it is another kind of page, a part of the template is missing, or the template has changed.
     """
     if rules.rule("title") is None or rules.rule("body") is None:
         return None
@@ -75,7 +75,7 @@ def read_by_rules(
 
 
 def _title(reader: SiteReader) -> str:
-    """The title, "" where the rules find no title or no body. The body's element is kept as the reader's `top`."""
+    """The title; "" if the rules find no title or no body. Sets the body's element as the reader's `top`."""
     title = reader.by_rule("title")
     reader.top = body_container(reader.page, reader.rules.fields["body"])
     if not isinstance(title, str) or not title or reader.top is None:
@@ -96,7 +96,7 @@ def _text(reader: SiteReader, title: str) -> _Text:
 
 
 def _authors_of(reader: SiteReader, tail: credits.BodyTail) -> tuple[str, ...]:
-    """Who signed the text, else what the page says; a rule by hand goes before the signature."""
+    """The names that sign the text, else the page's authors. A rule written by hand takes precedence."""
     signed = () if reader.by_hand("authors") else tail.authors
     authors = signed or people(reader) or tail.authors
     if tail.authors and authors == tail.authors:
@@ -115,7 +115,7 @@ def _dated(article: Article, when: Times) -> Article:
 
 
 def _with_rest(article: Article, reader: SiteReader, text: _Text) -> Article:
-    """The fields that no rule reads: places, credits, declarations, and the parts of a post over several pages."""
+    """The article with the fields that no rule reads: places, credits, declarations, and parts."""
     page, lead, top = reader.page, reader.lead, reader.top
     assert top is not None
     pages = find_parts(page)
@@ -127,15 +127,15 @@ def _with_rest(article: Article, reader: SiteReader, text: _Text) -> Article:
     )
     others = [Evidence("credits", one, "text", "", 0.7) for one in named]
     others += geo_evidence(page, post, places) if places else []
-    told = resolve.declared_fields(page, top, lead)
+    declared = resolve.declared_fields(page, top, lead)
     return replace(
         article,
         geotags=places,
         credits=named,
-        **told.values,
+        **declared.values,
         post_id=resolve.post_id(page, lead),
         guid=lead.guid if lead else "",
-        evidence=(page.decoded.evidence(), *reader.evidence, *others, *told.evidence),
+        evidence=(page.decoded.evidence(), *reader.evidence, *others, *declared.evidence),
         parts=pages.others,
         part=pages.number,
         part_of=pages.first,
@@ -144,7 +144,7 @@ def _with_rest(article: Article, reader: SiteReader, text: _Text) -> Article:
 
 
 def apply_hand_rules(article: Article, page: Page, rules: SiteRules) -> Article:
-    """An article read as on any site, with the values of a person's own rules in place of those found."""
+    """An article read as on any site, with the values of rules written by a person in place of those found."""
     reader = SiteReader(page, rules, None)
     for name, rule in rules.fields.items():
         if rule.by_hand:
@@ -155,7 +155,7 @@ def apply_hand_rules(article: Article, page: Page, rules: SiteRules) -> Article:
 
 
 def _replaced(article: Article, reader: SiteReader, name: str, rule: Rule) -> Article:
-    """The article with one field as a rule reads it; as it was where the rule finds nothing."""
+    """The article with one field as a rule reads it; unchanged if the rule finds nothing."""
     if name == "body":
         top = body_container(reader.page, rule)
         text = _body(reader, top, article.title) if top is not None else ""
@@ -171,7 +171,7 @@ def _replaced(article: Article, reader: SiteReader, name: str, rule: Rule) -> Ar
 
 
 def _kind(reader: SiteReader, known: PageKind) -> str | None:
-    """The rule by which the page is a post; None where that is not certain."""
+    """The rule by which the page is a post; None if that is not certain."""
     page, rules = reader.page, reader.rules
     answer = classify_at_a_glance(page, Post(page), reader.lead, known)
     if answer is not None:
@@ -184,8 +184,8 @@ def _kind(reader: SiteReader, known: PageKind) -> str | None:
 
 def _body(reader: SiteReader, top: Element, title: str) -> str:
     page, rule = reader.page, reader.rules.fields["body"]
-    told = [one for name in WEIGHED if (one := reader.rules.rule(name)) is not None]
-    meta = [e for one in told if (e := _inside(page, one, top)) is not None]
+    others = [one for name in WEIGHED if (one := reader.rules.rule(name)) is not None]
+    meta = [e for one in others if (e := _inside(page, one, top)) is not None]
     post = Post(page, body=top, holder=top)
     text = render_container(page, post, top, title, BylineBlock(elements=tuple(meta)), rule.drop)
     if rule.lines:
@@ -199,28 +199,28 @@ def _body(reader: SiteReader, top: Element, title: str) -> str:
             round(rule.agreement, 2),
         )
     )
-    all_of_it = hint_body(text, page.url, title, reader.lead)
-    reader.is_whole = bool(all_of_it)
-    if all_of_it:
+    whole = hint_body(text, page.url, title, reader.lead)
+    reader.is_whole = bool(whole)
+    if whole:
         source = "api" if reader.api is not None else "feed"
-        reader.evidence[-1] = Evidence("body", f"{len(all_of_it)} characters", source, "whole text", 0.9)
-    return all_of_it or text
+        reader.evidence[-1] = Evidence("body", f"{len(whole)} characters", source, "whole text", 0.9)
+    return whole or text
 
 
 def _without_byline(text: str, times: list[Moment], language: str) -> str:
-    """A text without a first line that says no more than when (and by whom) it was published."""
+    """A text without a first line that only says when (and by whom) it was published."""
     first, _, rest = text.partition("\n\n")
-    if not rest or not times or len(first) > _LONGEST_BYLINE or first.endswith(_SENTENCE_END):
+    if not rest or not times or len(first) > _MAX_BYLINE_LENGTH or first.endswith(_SENTENCE_END):
         return text
-    said = visible_date(first, language)
-    return rest if said is not None and said.at.date() in {t.at.date() for t in times} else text
+    shown = visible_date(first, language)
+    return rest if shown is not None and shown.at.date() in {t.at.date() for t in times} else text
 
 
 def _inside(page: Page, rule: Rule, top: Element) -> Element | None:
-    """The element that a rule of another field reads, where it is a short one in the body: a byline, no text."""
+    """The element that a rule of another field reads, if it is a short one inside the body, as a byline is."""
     found = place(page, rule)
     return (
         found
-        if found is not None and found is not top and is_below(found, top) and (text_length(found) <= _LONGEST_META)
+        if found is not None and found is not top and is_below(found, top) and (text_length(found) <= _MAX_META_LENGTH)
         else None
     )

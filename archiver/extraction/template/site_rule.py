@@ -1,8 +1,8 @@
-"""What was learned of one site's template, as a small table that a person can read and edit (TOML 1.0).
+"""The rules of one site: where its template holds each field. As TOML 1.0, people can read and edit them.
 
     [site]
     platform = "wordpress"
-    post = ["body.single-post"]       # what is on every post and on no other page
+    post = ["body.single-post"]       # matches on every post and on no other page
 
     [title]
     select = ["h1.entry-title"]
@@ -12,12 +12,12 @@
 
     [body]
     select = ["div.entry-content"]
-    drop = [".sharedaddy"]            # blocks that are no text of the post
+    drop = [".sharedaddy"]            # blocks that are not text of the post
     lines = ["Follow us on Mastodon."]   # paragraphs that repeat from post to post
 
-Selectors are parsel's, tried in order: CSS with `::text` and `::attr(name)`, or XPath. What `response.css()` and
-`response.xpath()` answer in `scrapy shell`, they answer here. "ld+json" in their place asks the page's JSON-LD for the
-property named by `attribute`.
+Selectors are parsel's and are tried in order: CSS with `::text` and `::attr(name)`, or XPath. They find the same as
+`response.css()` and `response.xpath()` in `scrapy shell`. "ld+json" instead of a selector reads the property named by
+`attribute` from the page's JSON-LD.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ class Rule:
     """Where a field is on the page: `select`, and the `attribute` of the selected elements (or the property of the
     JSON-LD) that holds it; "" means their text.
 
-    `coverage` is the share of the pages learned from on which the rule finds something, `agreement` the share
-    on which it says what was known of the page. `drop` and `lines` are the body's alone; `shown`, the date's, is
-    where the page shows the day of an instant that it declares in UTC: the day is kept where the two disagree.
+    `coverage` is the share of the sample pages on which the rule finds something, `agreement` the share on which it
+    gives the known value. `drop` and `lines` are only for the body. `shown` is only for the publication date: where
+    the page shows the day of an instant that it declares in UTC. If the two differ, the shown day is kept.
     """
 
     select: tuple[str, ...] = ()
@@ -65,9 +65,9 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class SiteRules:
-    """The rules of one site. `pages`: how many posts they were learned from; `teacher`: what those were held against
-    ("api", "feed" or "agreement" of a page's own sources); `places`: the publisher's place, on every page alike.
-    `version` names the rules in the evidence of what they read.
+    """The rules of one site. `pages`: how many posts they were learned from; `teacher`: where the known values came
+    from ("api", "feed" or "agreement" of a page's own sources); `places`: the publisher's places, the same on every
+    page. `version` names the rules in the evidence of what they read.
     """
 
     fields: Mapping[str, Rule] = field(default_factory=dict)
@@ -82,7 +82,7 @@ class SiteRules:
         return self.fields.get(name)
 
     def overruled(self, hand: SiteRules) -> SiteRules:
-        """These rules with those of a person in their place, field by field."""
+        """These rules with those of a person instead, field by field."""
         own = {name: replace(rule, by_hand=True) for name, rule in hand.fields.items()}
         return replace(
             self,
@@ -94,7 +94,7 @@ class SiteRules:
         )
 
     def by_hand(self) -> SiteRules | None:
-        """Only what a person wrote; None where that is nothing."""
+        """Only the rules that a person wrote; None if there are none."""
         own = {name: rule for name, rule in self.fields.items() if rule.by_hand}
         return replace(self, fields=own, pages=0) if own else None
 
@@ -126,7 +126,7 @@ def _table(rule: Rule) -> dict[str, Any]:
 
 
 def from_toml(text: str, subject: str, *, by_hand: bool = False, version: str = "") -> SiteRules:
-    """Rules from TOML. Raises BadRules, which names the subject (a file, a site), the line or table, and what is wrong."""
+    """Rules from TOML. Raises BadRules, which names the subject (a file or site), the line or table and the mistake."""
     source = _Source(subject, text)
     try:
         data = tomllib.loads(text)
@@ -141,7 +141,7 @@ def from_toml(text: str, subject: str, *, by_hand: bool = False, version: str = 
     fields: dict[str, Rule] = {}
     for name, row in data.items():
         if name not in LEARNABLE:
-            raise BadRules(subject, f"there is no field [{name}]; there are {', '.join(LEARNABLE)}")
+            raise BadRules(subject, f"unknown field [{name}]; use one of {', '.join(LEARNABLE)}")
         _only(subject, name, row, ("select", "attribute", *_OF_FIELD.get(name, ()), *_FIGURES))
         fields[name] = Rule(
             select=_selectors(source, name, "select", row),
@@ -166,13 +166,13 @@ def from_toml(text: str, subject: str, *, by_hand: bool = False, version: str = 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A text of rules and what it is called."""
+    """A text of rules, and the file or site that it is from."""
 
     subject: str
     text: str
 
     def wrong(self, table: str, name: str, selector: str, why: str) -> BadRules:
-        """The error that a selector is, with the line it is in where that can be found."""
+        """The error for a selector, with its line number if that can be found."""
         line = self._line(table, selector)
         return BadRules(self.subject, f"[{table}] {name}{f' (line {line})' if line else ''}: {why}")
 
@@ -189,12 +189,12 @@ class _Source:
 
 def _only(subject: str, table: str, row: object, known: Iterable[str]) -> None:
     if not isinstance(row, dict):
-        raise BadRules(subject, f"[{table}] is no table")
+        raise BadRules(subject, f"[{table}] is not a table")
     if unknown := sorted(set(row) - set(known)):
-        raise BadRules(subject, f"[{table}] has {unknown[0]!r}; known there are {', '.join(known)}")
+        raise BadRules(subject, f"[{table}] has an unknown key {unknown[0]!r}; use one of {', '.join(known)}")
     for name in _NUMBERS:
         if not isinstance(row.get(name, 1.0), (int, float)):
-            raise BadRules(subject, f"[{table}] {name} is no number")
+            raise BadRules(subject, f"[{table}] {name} is not a number")
 
 
 def _strings(subject: str, table: str, name: str, row: dict[str, Any]) -> tuple[str, ...]:
@@ -202,7 +202,7 @@ def _strings(subject: str, table: str, name: str, row: dict[str, Any]) -> tuple[
     if isinstance(value, str):
         value = [value]
     if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-        raise BadRules(subject, f"[{table}] {name} is no list of texts")
+        raise BadRules(subject, f"[{table}] {name} is not a list of strings")
     return tuple(value)
 
 
@@ -218,5 +218,5 @@ def _selectors(source: _Source, table: str, name: str, row: dict[str, Any]) -> t
             language = "XPath" if is_xpath(selector) else "CSS"
             raise source.wrong(table, name, selector, f"parsel cannot read the {language} selector {selector!r}: {why}")
         elif table == "body" and without_text(selector) != selector:
-            raise source.wrong(table, name, selector, f"{selector!r} selects text: name the element that holds it")
+            raise source.wrong(table, name, selector, f"{selector!r} selects text; select the element that holds it")
     return found

@@ -1,4 +1,4 @@
-"""What a crawl learns of its site's template while it goes, and how it watches that the site still keeps to it."""
+"""Learns a site's template during a crawl, and checks while it crawls on that the rules still fit."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from datetime import UTC, datetime
 from archiver.extraction.article import extract_page
 from archiver.extraction.encoding import DecodedText
 from archiver.extraction.page import Page, parse_page
-from archiver.extraction.template.induction import FEWEST, Sample, is_taught, learn_rules, text_f1
+from archiver.extraction.template.induction import MIN_POSTS, Sample, is_taught, learn_rules, text_f1
 from archiver.extraction.template.site_rule import SiteRules
 from archiver.items import Article, PageKind, SourceHint
 
 ENOUGH = 25
-"""Posts after which a site's template is learned; a run that ends with fewer learns from `FEWEST` or more."""
-_OTHERS = 15  # pages that are no posts, to tell posts from
-_WATCHED = 20  # the last posts, over which it is judged whether the rules still fit
-_MOST_STRANGE = 0.5
-_AUDIT_EACH = 25  # posts read by rules, of which one is read as on any site too
+"""Posts after which a site's template is learned; a run that ends with fewer learns from `MIN_POSTS` or more."""
+_OTHERS = 15  # pages that are not posts, kept to distinguish posts from them
+_WATCHED = 20  # how many of the last posts decide whether the rules still fit
+_MAX_STRANGE = 0.5  # share of them that may not fit
+_AUDIT_EACH = 25  # one of this many posts read by rules is also read as on any site
 _AUDITS = 4
-_MOST_WRONG = 3
+_MAX_WRONG = 3
 _ALIKE = 0.9
-_LARGEST = 3_000_000  # characters of a page that is worth learning from
+_MAX_PAGE_LENGTH = 3_000_000  # characters of a page that is worth learning from
 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A page put by, compressed: trees of 25 pages would take more memory than the crawl."""
+    """A page kept compressed, since the trees of 25 pages would take more memory than the crawl."""
 
     text: bytes
     decoded: DecodedText  # without its text
@@ -49,10 +49,10 @@ class _Kept:
 
 
 class TemplateLearner:
-    """Reads the posts of one site: as any site's until their template is known, then by its rules.
+    """Reads the posts of one site: as on any site until its template is known, then by its rules.
 
-    `learned` is told of new rules and gives them back as they are stored; `outdated`, since when the template is
-    another one, and gives what is left of the rules.
+    `learned` stores new rules and returns them as stored. `outdated` gets the time since which the site has another
+    template, and returns the rules that remain.
     """
 
     def __init__(
@@ -66,21 +66,21 @@ class TemplateLearner:
         self._posts: list[_Kept] = []
         self._others: list[_Kept] = []
         self._taught_by: list[_Kept] = []
-        self._strange: deque[_Kept | None] = deque(maxlen=_WATCHED)  # of the last posts those that do not fit
+        self._strange: deque[_Kept | None] = deque(maxlen=_WATCHED)  # the last posts: None for those that fit
         self._agrees: deque[bool] = deque(maxlen=_AUDITS)
         self._read = 0
 
     @property
     def knows(self) -> bool:
-        """Whether title and body are read by rules that were learned."""
+        """True if title and body are read by rules that were learned."""
         return self.rules is not None and bool(self.rules.pages)
 
     def read(self, page: Page, lead: SourceHint | None, known: PageKind, part_of: str = "") -> Article:
-        """The article of a page, by the site's rules where they fit. What it is learned from is put by."""
+        """The article of a page, read by the site's rules if they fit. Keeps pages to learn rules from."""
         article = extract_page(page, lead, known, posts_only=True, part_of=part_of, rules=self.rules)
         split = bool(article.parts) or article.part > 1
         if split and article.read_by:
-            # Its further pages are not laid out as a post is: all of its pages are read alike, as those of any site.
+            # Its further pages may be laid out differently, so all of its pages are read as on any site.
             hand = self.rules.by_hand() if self.rules is not None else None
             article = extract_page(
                 parse_page(page.text, page.url, captured_at=page.captured_at), lead, known, posts_only=True, rules=hand
@@ -96,7 +96,7 @@ class TemplateLearner:
         else:
             self._keep(page, article, lead)
             if self.knows and self.rules is not None:
-                # This was the last page that was needed: it is read by what it taught.
+                # This page completed the sample, so it can be read by the rules learned from it.
                 self._taught_by = [k for k in self._taught_by if k.url != page.url]
                 return extract_page(
                     parse_page(page.decoded, page.url, captured_at=page.captured_at),
@@ -108,26 +108,26 @@ class TemplateLearner:
         return article
 
     def samples(self) -> Iterator[_Kept]:
-        """The posts that the rules were learned from in this run; they were read without them. Each is given once."""
+        """Yields, once each, the posts that the rules were learned from in this run and that were read without them."""
         kept, self._taught_by = self._taught_by, []
         yield from kept
 
     def put_back(self, sample: _Kept) -> None:
-        """The sample is to be given once more."""
+        """Makes `samples` yield this sample once more."""
         self._taught_by.append(sample)
 
     def again(self, sample: _Kept) -> Article | None:
-        """A post that the rules were learned from, as they read it; None where they do not fit it."""
+        """A sample post as the rules read it; None if they do not fit it."""
         article = extract_page(sample.page(), sample.lead, PageKind.POST, rules=self.rules)
         return article if self.rules is not None and article.read_by == self.rules.version else None
 
     def finish(self) -> None:
-        """The run is over: learn from what was seen, where that was not done before."""
-        if not self.knows and len(self._posts) >= FEWEST:
+        """Learns at the end of the run from the posts seen, unless the rules are known already."""
+        if not self.knows and len(self._posts) >= MIN_POSTS:
             self._learn()
 
     def _keep(self, page: Page, article: Article, lead: SourceHint | None) -> None:
-        if len(page.text) > _LARGEST or not article.body:
+        if len(page.text) > _MAX_PAGE_LENGTH or not article.body:
             return
         self._posts.append(_kept(page, article, lead))
         if len(self._posts) >= ENOUGH:
@@ -137,7 +137,7 @@ class TemplateLearner:
         if (
             len(self._others) < _OTHERS
             and not self.knows
-            and len(page.text) <= _LARGEST
+            and len(page.text) <= _MAX_PAGE_LENGTH
             and (article.kind in (PageKind.LISTING, PageKind.PAGE))
         ):
             self._others.append(_kept(page))
@@ -155,7 +155,7 @@ class TemplateLearner:
             self._agrees.clear()
 
     def _watch(self, page: Page, article: Article, lead: SourceHint | None, known: PageKind) -> None:
-        """Retire rules that half of the last posts do not fit, or that say otherwise than the pages themselves do."""
+        """Retires rules that do not fit half of the last posts, or that disagree with general extraction."""
         fits = self.rules is not None and article.read_by == self.rules.version
         self._strange.append(None if fits else _kept(page, article, lead))
         if fits:
@@ -166,11 +166,11 @@ class TemplateLearner:
                 )
                 self._agrees.append(_same(article, plain))
         strange = [kept for kept in self._strange if kept is not None]
-        changed = len(self._strange) == _WATCHED and len(strange) >= _MOST_STRANGE * _WATCHED
-        if changed or self._agrees.count(False) >= _MOST_WRONG:
+        changed = len(self._strange) == _WATCHED and len(strange) >= _MAX_STRANGE * _WATCHED
+        if changed or self._agrees.count(False) >= _MAX_WRONG:
             first = strange[0].captured_at if changed else page.captured_at
             self.rules = self._outdated(first or datetime.now(UTC))
-            self._posts = [k for k in strange if k.article and k.article.body and len(k.text) <= _LARGEST // 4]
+            self._posts = [k for k in strange if k.article and k.article.body and len(k.text) <= _MAX_PAGE_LENGTH // 4]
             self._strange.clear()
             self._agrees.clear()
 
@@ -181,7 +181,7 @@ def _kept(page: Page, article: Article | None = None, lead: SourceHint | None = 
 
 
 def _same(ruled: Article, plain: Article) -> bool:
-    """Whether two readings of one page agree in what matters: the title or the day, and most of the text."""
+    """True if two readings of one page agree on the title or the day, and on most of the text."""
     day = ruled.published.date() if ruled.published else None
     plain_day = plain.published.date() if plain.published else None
     return (ruled.title == plain.title or day == plain_day) and text_f1(ruled.body, plain.body) >= _ALIKE
