@@ -45,7 +45,7 @@ from archiver.errors import (
     SearchNotFound,
     SiteNotFound,
 )
-from archiver.search.query_parser import ends
+from archiver.search.query_parser import token_end
 from archiver.storage.connection import fault_of, is_fault
 from archiver.web import request_guard
 from archiver.web.archive_access import DATABASE, ServedArchive, served_archive
@@ -393,7 +393,7 @@ def _failed(asked: WebRequest, sentence: str, status: int, at: int | None = None
     """A page with what was asked, to be put right; `at` is where in the query the mistake is."""
     fields = [(name, LABELS.get(name, name), value) for name, value in asked.args if value]
     query = asked.one("q")
-    marks = ((at, ends(query, at)),) if at is not None and at < len(query) else ()
+    marks = ((at, token_end(query, at)),) if at is not None and at < len(query) else ()
     return _sent(
         PageResponse(
             "failure.html",

@@ -10,10 +10,10 @@ from markupsafe import Markup
 from sqlite_utils import Database
 
 from archiver.errors import BadQuery
-from archiver.search.aggregations import MOST_TERMS, UNITS, Trend, trend
+from archiver.search.aggregations import MAX_TERMS, UNITS, Trend, trend
 from archiver.search.chart import trend_svg
 from archiver.search.citations import STYLES, cited
-from archiver.search.concordance import MOST_WIDTH, WIDTH, concordance
+from archiver.search.concordance import MAX_WIDTH, WIDTH, concordance
 from archiver.search.engine import as_values, planned, run
 from archiver.search.engine import facets as count_facets
 from archiver.search.query import Query, query_as_options
@@ -162,8 +162,8 @@ def concordance_page(asked: PageRequest) -> PageResponse:
     query = replace(query, limit=LINES if not asked.one("limit") else query.limit)
     text = asked.one("width", str(WIDTH))
     if not (text.isascii() and text.isdigit()):
-        raise BadQuery(f"width {text}", f"a width is a number of characters from 0 to {MOST_WIDTH}")
-    found = concordance(asked.db, query, min(int(text[:4]), MOST_WIDTH + 1)) if query.text else None
+        raise BadQuery(f"width {text}", f"a width is a number of characters from 0 to {MAX_WIDTH}")
+    found = concordance(asked.db, query, min(int(text[:4]), MAX_WIDTH + 1)) if query.text else None
     lines = [asdict(one) for one in found.lines] if found else []
     if asked.form == "json":
         return PageResponse("concordance.html", {}, lines)
@@ -209,7 +209,7 @@ def trends_page(asked: PageRequest) -> PageResponse:
     if asked.form == "json":
         return PageResponse("trends.html", {}, asdict(found) if found else {"series": []})
     shown = _shown(found) if found else None
-    empty = min(_EMPTY_FIELDS if not terms else 2, MOST_TERMS - len(terms))
+    empty = min(_EMPTY_FIELDS if not terms else 2, MAX_TERMS - len(terms))
     return PageResponse(
         "trends.html",
         {

@@ -76,7 +76,7 @@ def test_limit_and_offset_are_of_lines(archive: Archive) -> None:
 
 
 def test_of_too_many_articles_the_newest_are_sorted(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_READ", 1)
+    monkeypatch.setattr(module, "MAX_READ", 1)
     found = archive.concordance("tide", sort="left")
     assert {line.id for line in found.lines} == {2}
     assert (found.read, found.articles) == (1, 2)

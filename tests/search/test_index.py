@@ -148,29 +148,27 @@ def test_a_database_put_back_from_a_backup_gets_its_index_anew(file: Path, tmp_p
     assert findings(file) == []
 
 
-@pytest.mark.parametrize("moment", ["begin", "fill", "written", "finish"])
-@pytest.mark.parametrize("anew", [True, False])
-def test_a_refresh_that_is_killed_is_done_again(file: Path, moment: str, anew: bool) -> None:
+@pytest.mark.parametrize("step", ["begin_update", "fill_index", "write_state", "finish_update"])
+@pytest.mark.parametrize("rebuild", [True, False])
+def test_a_killed_refresh_is_repeated(file: Path, step: str, rebuild: bool) -> None:
     """SIGKILL right before and right after each step."""
     for after in (False, True):
-        if not anew:
+        if not rebuild:
             ids(file, "tide")
-        write(file, "update articles set title = ? where id = 2", f"Zeppelin {moment} {after}")
+        write(file, "update articles set title = ? where id = 2", f"Zeppelin {step} {after}")
         code = f"""
 import os, signal, sys
 from pathlib import Path
-from archiver.search import refresh, state
+from archiver.search import index_searcher, open_index
 from archiver.storage.connection import open_archive
-from archiver.storage.full_text import folder_of
-from archiver.storage.connection import writing
-where = refresh if {moment!r} == "fill" else state
-step = getattr(where, {moment!r})
+module = open_index if {step!r} == "fill_index" else index_searcher
+step = getattr(module, {step!r})
 def die(*args, **kw):
     if {after}: step(*args, **kw)
     os.kill(os.getpid(), signal.SIGKILL)
-setattr(where, {moment!r}, die)
+setattr(module, {step!r}, die)
 file = Path(sys.argv[1])
-refresh.refresh(open_archive(file), file, anew={anew})
+open_index.refresh_index(open_archive(file), file, anew={rebuild})
 """
         done = subprocess.run([sys.executable, "-c", code, str(file)], check=False, capture_output=True, text=True)
         assert done.returncode == -signal.SIGKILL, done.stderr
@@ -189,7 +187,7 @@ def test_what_changes_while_the_index_is_refreshed_is_not_lost(file: Path, monke
         write(file, "update articles set title = 'Second' where id = 2")
 
     with monkeypatch.context() as patched:
-        patched.setattr(open_index, "fill", changing)
+        patched.setattr(open_index, "fill_index", changing)
         ids(file, "first")
     assert ids(file, "second") == [2]
     assert ids(file, "first") == []
@@ -310,7 +308,7 @@ def test_a_damaged_index_is_told_of_and_made_anew(file: Path, how: str, caplog: 
     assert ids(file, "tide") == [1, 2]
     assert findings(file) == []
     assert "was damaged (" in caplog.text
-    assert "made anew" in caplog.text
+    assert "rebuilt" in caplog.text
     damage(file, how)
     done = Runner().invoke(cli, ["search", "tide", "--archive", str(file)])
     assert done.exit_code == 0, done.output

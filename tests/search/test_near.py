@@ -73,7 +73,7 @@ def test_what_stands_near_is_found(texts: tuple[Path, dict[int, list[str]]], ter
 def test_beginnings_that_stand_everywhere_are_refused_where_places_count(
     texts: tuple[Path, dict[int, list[str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("archiver.search.query_compiler._MOST_BEGUN", 100)
+    monkeypatch.setattr("archiver.search.query_compiler._MAX_PREFIX_MATCHES", 100)
     with Archive(texts[0]) as archive:
         for query in ("a* NEAR b", '"b a"*', "NEAR(c b a*)"):
             with pytest.raises(BadQuery):

@@ -79,7 +79,7 @@ def test_what_is_found_is_what_cutting_finds(text: str, asked: list[tuple[str, i
         if tokens
     ]
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(module, "_STRETCH", stretch)
+        patched.setattr(module, "_PIECE", stretch)
         assert occurrences(text, rows) == by_cutting(text, rows)
 
 

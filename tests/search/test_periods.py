@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from archiver.archive import Archive
 from archiver.errors import BadQuery, SiteNotFound
-from archiver.search.aggregations import MOST, UNITS, Histogram, day_of, row
+from archiver.search.aggregations import MAX_PERIODS, UNITS, Histogram, day_of, period_range
 from archiver.storage.connection import open_archive
 from tests.archive_fixture import make_archive
 
@@ -141,11 +141,11 @@ def test_periods_are_all_there_and_hold_their_days(days: list[date], unit: str) 
     made = UNITS[unit]
     numbers = [made.of_day(day) for day in days]
     assert all(day.isoformat().startswith(made.name(number)) for day, number in zip(days, numbers, strict=True))
-    if max(numbers) - min(numbers) >= MOST:
+    if max(numbers) - min(numbers) >= MAX_PERIODS:
         with pytest.raises(BadQuery):
-            row(unit, (), days)
+            period_range(unit, (), days)
     else:
-        assert list(row(unit, (), days)) == list(range(min(numbers), max(numbers) + 1))
+        assert list(period_range(unit, (), days)) == list(range(min(numbers), max(numbers) + 1))
 
 
 @given(st.integers(-(2**62), 2**62))

@@ -18,7 +18,7 @@ from archiver.search import ranking
 from archiver.search.open_index import open_searcher
 from archiver.search.query_compiler import compile_query
 from archiver.search.query_tree import Term
-from archiver.search.ranking import by_recency, count_hits, numbered
+from archiver.search.ranking import by_recency, count_hits, with_id
 from archiver.storage.connection import open_archive
 
 NOW = int(datetime(2025, 1, 1, tzinfo=UTC).timestamp())
@@ -137,4 +137,4 @@ def test_recent_is_for_ranking(dated: Archive) -> None:
 @pytest.mark.parametrize("many", [0, 1, 3, 290])
 def test_numbers_are_found_few_or_many(dated: Archive, many: int) -> None:
     asked = open_searcher(dated.db)
-    assert count_hits(asked, numbered(asked, [*range(5, 5 + many), 10**6])) == many
+    assert count_hits(asked, with_id(asked, [*range(5, 5 + many), 10**6])) == many

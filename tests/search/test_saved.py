@@ -168,7 +168,12 @@ def die(file: Path, name: str, after: bool) -> None:
 
 @pytest.mark.parametrize(
     ("name", "after", "noted"),
-    [("add", True, False), ("move", False, False), ("move", True, False), ("_news", False, True)],
+    [
+        ("add_hits", True, False),
+        ("mark_saved_search_run", False, False),
+        ("mark_saved_search_run", True, False),
+        ("_result", False, True),
+    ],
 )
 def test_a_killed_run_has_told_of_all_or_nothing(
     db: Database, tmp_path: Path, name: str, after: bool, noted: bool
@@ -219,7 +224,7 @@ QUERIES = st.builds(
 
 @given(QUERIES)
 def test_a_query_is_kept_whole(query: Query) -> None:
-    row = saved_search.stored.Row(1, "n", "n", "u", saved_search._as_json(query), NOW, NOW, 0, 0)
+    row = saved_search.stored.SavedSearchRow(1, "n", "n", "u", saved_search._as_json(query), NOW, NOW, 0, 0)
     assert saved_search._saved(row).query == query
 
 

@@ -19,8 +19,8 @@ from tests.archive_fixture import make_archive
 
 UNFINISHED = """
 import os, signal, sys, tantivy
-from archiver.search.index_document import schema
-writer = tantivy.Index(schema(), path=sys.argv[1]).writer(heap_size=15_000_000, num_threads=1)
+from archiver.search.index_document import index_schema
+writer = tantivy.Index(index_schema(), path=sys.argv[1]).writer(heap_size=15_000_000, num_threads=1)
 for number in range(4_000):
     writer.add_document(tantivy.Document(id=number, body=" ".join(str(number * n) for n in range(99))))
 os.kill(os.getpid(), signal.SIGKILL)
@@ -94,7 +94,7 @@ def test_a_query_that_is_too_wide_is_told_as_what_it_is(tmp_path: Path) -> None:
         with pytest.raises(BadQuery):
             archive.results('"old w"*')
     assert index_searcher.damaged_file(index_folder(file))
-    assert index_searcher.pending_changes(index_folder(file))
+    assert index_searcher.index_state(index_folder(file))
 
 
 def test_what_is_told_of_common_words_counts_articles_as_it_is_asked_later(tmp_path: Path) -> None:

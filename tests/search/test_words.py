@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.search.snippets import LETTERS, snippet
+from archiver.search.snippets import SNIPPET_LENGTH, snippet
 from archiver.search.words import lookup, split_into_words, words_with_places
 
 CASES = {
@@ -123,6 +123,6 @@ def test_a_snippet_marks_what_was_searched_for(text: str, query: str, expected: 
 def test_a_snippet_is_short_and_its_marks_are_right(text: str, word: str, at: int) -> None:
     whole = f"{text[:at]} {word} {text[at:]}"
     shown, marks = snippet(whole, (((word,), word == "学"),))
-    assert len(shown) <= LETTERS + len(word) + 42
+    assert len(shown) <= SNIPPET_LENGTH + len(word) + 42
     assert marks
     assert all(shown[start:end].casefold() == word for start, end in marks)
