@@ -152,7 +152,8 @@ ins { background: #d7f5dc; color: #0b4f1a; text-decoration: underline; text-deco
 del { background: #fbdcdc; color: #7a1212; text-decoration: line-through }
 ins, del { overflow-wrap: anywhere }
 .text p { white-space: pre-line }
-.said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap }
+.visually-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
+white-space: nowrap }
 @media (prefers-color-scheme: dark) { ins { background: #123d1c; color: #b9f0c4 } del { background: #4a1616;
 color: #ffc9c9 } }
 """
@@ -240,7 +241,7 @@ def _mark(op: DiffOp, text: str) -> str:
     if op is DiffOp.EQUAL or not text:
         return _text(text)
     tag, label = ("ins", "added: ") if op is DiffOp.INSERT else ("del", "removed: ")
-    return f'<{tag}><span class="said" lang="en">{label}</span>{_text(text)}</{tag}>'
+    return f'<{tag}><span class="visually-hidden" lang="en">{label}</span>{_text(text)}</{tag}>'
 
 
 def _text(text: str) -> str:

@@ -124,8 +124,8 @@ def test_a_program_is_told_where_the_mistake_is(served: Served) -> None:
 
 def test_facets_have_more_on_wish(served: Served) -> None:
     few, many = tree(served, "/search?q=tide"), tree(served, "/search?q=tide&values=50")
-    assert few.xpath("//a[text()='More of each']/@href") == ["/search?q=tide&values=50#narrow"]
-    assert not many.xpath("//a[text()='More of each']")
+    assert few.xpath("//a[text()='Show more']/@href") == ["/search?q=tide&values=50#narrow"]
+    assert not many.xpath("//a[text()='Show more']")
     tags = [{one.text_content() for one in page.xpath("//section[h2='Tag']//bdi")} for page in (few, many)]
     assert len(tags[0]) == 10
     assert len(tags[1]) == 41
@@ -215,13 +215,13 @@ def test_a_collection_is_a_hundred_a_page_and_acts_as_a_whole(served: Served) ->
             "/search?q=tide+zeppelin&site=harbour.example",
             {
                 "any of these words": "/search?q=tide%20OR%20zeppelin&site=harbour.example",
-                "the same in all of the archive": "/search?q=tide%20zeppelin",
-                "English words in all their forms": "/search?q=tide%20zeppelin&site=harbour.example&stem=1",
+                "the same without filters": "/search?q=tide%20zeppelin",
+                "all forms of English words": "/search?q=tide%20zeppelin&site=harbour.example&stem=1",
             },
         ),
         ("/search?q=%22tide+zeppelin%22&stem=1", {}),
         ("/search?q=tide", {}),
-        ("/search?q=zeppelin+NOT+tide", {"English words in all their forms": "/search?q=zeppelin%20NOT%20tide&stem=1"}),
+        ("/search?q=zeppelin+NOT+tide", {"all forms of English words": "/search?q=zeppelin%20NOT%20tide&stem=1"}),
     ],
 )
 def test_where_nothing_matches_something_else_is_offered(served: Served, address: str, offered: dict[str, str]) -> None:

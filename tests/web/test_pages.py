@@ -170,7 +170,7 @@ def test_a_collection_is_an_address(served: Served) -> None:
     assert "no article '99'" in whole["missing"][0]
     page = html.document_fromstring(served.get(address).text)
     (taking,) = page.xpath("//form[@id='taking']")
-    assert [(one.get("form"), one.get("name"), one.get("value")) for one in page.xpath("//button[@class='away']")] == [
+    assert [(one.get("form"), one.get("name"), one.get("value")) for one in page.xpath("//button[@class='remove-button']")] == [
         ("taking", "without", "2"),
         ("taking", "without", "1"),
     ]

@@ -115,7 +115,7 @@ def test_versions_are_compared_by_keyboard_alone(wide: Watch) -> None:
     wide.open("/article/1")
     for _ in range(40):
         wide.page.keyboard.press("Tab")
-        if wide.page.evaluate("document.activeElement.textContent").startswith("Versions"):
+        if wide.page.evaluate("document.activeElement.textContent").startswith("Revisions"):
             break
     assert wide.page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     wide.page.keyboard.press("Enter")

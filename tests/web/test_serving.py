@@ -253,7 +253,7 @@ def test_a_fault_is_told_without_what_it_was_about(tmp_path: Path) -> None:
     assert answer.status == 500
     assert "sqlite" not in answer.text
     assert "no such table: runs" in log
-    assert "pages/site.py" in log
+    assert "site_pages.py" in log
     assert "quicksand" not in log
     assert "╭" not in log
 
@@ -277,8 +277,8 @@ def test_a_page_ends_after_its_time(tmp_path: Path) -> None:
     archive = ArchivePool(make_archive(tmp_path / "small.db"), seconds=0.05)
     endless = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n"
     with pytest.raises(sqlite3.OperationalError, match="interrupted"):
-        archive.asked(lambda db: db.execute(endless).fetchone())
-    assert archive.asked(lambda db: db.execute("select count(*) from articles").fetchone()[0]) == 6
+        archive.with_limit(lambda db: db.execute(endless).fetchone())
+    assert archive.with_limit(lambda db: db.execute("select count(*) from articles").fetchone()[0]) == 6
 
 
 def test_who_listens_for_others_is_told_that_there_is_no_login(tmp_path: Path) -> None:

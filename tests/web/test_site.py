@@ -52,14 +52,14 @@ def test_what_is_written_meanwhile_is_counted(served: Served) -> None:
 def test_what_is_lacking_is_told(served: Served) -> None:
     page = served.get("/site/harbour.example").text
     for said in (
-        "2 addresses are missing",
+        "2 URLs are missing",
         "harbour.example/2024/05/broken",
         "HTTP 503",
-        "no article",
+        "not an article",
         "archiver crawl harbour.example --missing",
         "interrupted",
         "stopped by Ctrl-C",
-        "Nothing yet",
+        "No rules yet",
     ):
         assert said in page, said
     assert "never crawled" in served.get("/site/quiet.example").text
