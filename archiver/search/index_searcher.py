@@ -277,17 +277,17 @@ def place_of(folder: Path) -> Iterator[Path]:
 class Searcher:
     """A snapshot of an index.
 
-    `folder` is None for an index in memory. `common` are the words whose pairs it has. `beside` are the indexes of
-    other archives in a federated search: word frequencies are then counted over all of them. Every method may raise
+    `folder` is None for an index in memory. `common` are the words whose pairs it has. `federated_with` are the indexes
+    of other archives in a federated search: word frequencies are then counted over all of them. Every method may raise
     IndexDamaged; the index is then rebuilt before the next search."""
 
-    __slots__ = ("_folder", "_inner", "_remembered", "beside", "common", "is_whole")
+    __slots__ = ("_folder", "_inner", "_remembered", "common", "federated_with", "is_whole")
 
     def __init__(self, index: tantivy.Index, folder: Path | None = None, common: frozenset[str] = frozenset()) -> None:
         self._inner, self._folder = index.searcher(), folder
         self.is_whole, self.common = True, common
         self._remembered: dict[Hashable, Any] = {}
-        self.beside: tuple[Searcher, ...] = ()
+        self.federated_with: tuple[Searcher, ...] = ()
 
     @property
     def num_docs(self) -> int:
@@ -295,7 +295,7 @@ class Searcher:
 
     @property
     def all(self) -> tuple[Searcher, ...]:
-        return self, *self.beside
+        return self, *self.federated_with
 
     @property
     def num_segments(self) -> int:
@@ -336,7 +336,7 @@ class Searcher:
 
     def count_with(self, others: Sequence[Searcher]) -> None:
         """Counts word frequencies over these indexes, too, from now on."""
-        self.beside = tuple(other for other in others if other is not self)
+        self.federated_with = tuple(other for other in others if other is not self)
         self._remembered.clear()
 
     def forget(self) -> None:

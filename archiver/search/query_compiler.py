@@ -229,7 +229,7 @@ def _rarity(column: str, word: str, indexes: Iterable[Searcher]) -> float:
 def _federated_weight(query: Query, column: str, words: Iterable[str], searcher: Searcher) -> Query:
     """Corrects the weight of a query for a federated search: the index weighs its words by their frequency in itself,
     but the frequency in all indexes should count."""
-    if not searcher.beside:
+    if not searcher.federated_with:
         return query
     own, every = (sum(_rarity(column, word, indexes) for word in words) for indexes in ((searcher,), searcher.all))
     return Query.boost_query(query, every / own)

@@ -120,7 +120,7 @@ def test_an_index_of_few_articles_is_outgrown(articles: int, found_in: int, chan
     assert has_outgrown(articles, found_in, changed) is expected
 
 
-def test_an_outgrown_index_is_made_anew(file: Path, few: None) -> None:
+def test_an_outgrown_index_is_rebuilt(file: Path, few: None) -> None:
     with closing(open_archive(file)) as db:
         refresh_index(db, file, anew=True)
         said = index_searcher.index_state(index_folder(file))

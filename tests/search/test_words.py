@@ -51,7 +51,7 @@ LOOKED_UP = {
 
 
 @pytest.mark.parametrize(("text", "expected"), LOOKED_UP.items(), ids=repr)
-def test_what_is_looked_up_may_be_a_part_of_a_run(text: str, expected: tuple[list[str], bool]) -> None:
+def test_a_search_term_may_be_part_of_a_run(text: str, expected: tuple[list[str], bool]) -> None:
     assert lookup(text) == expected
 
 
@@ -76,7 +76,7 @@ def test_a_part_of_a_run_is_found_and_nothing_else(before: str, part: str, other
 
 
 @given(st.text(max_size=60))
-def test_words_are_cut_stretch_by_stretch_and_each_has_its_place(text: str) -> None:
+def test_words_of_each_chunk_have_their_places(text: str) -> None:
     there = words_with_places(text)
     assert there.words == split_into_words(text)
     for number in range(len(there.words)):
@@ -85,7 +85,7 @@ def test_words_are_cut_stretch_by_stretch_and_each_has_its_place(text: str) -> N
 
 
 @given(st.lists(st.sampled_from(["tide", "Fog,", "c++", "学习深度", "(Café)", "🎉", "O'Brien"]), max_size=20))
-def test_a_word_stands_where_it_is_told(parts: list[str]) -> None:
+def test_a_word_is_at_its_reported_place(parts: list[str]) -> None:
     text = " ".join(parts)
     there = words_with_places(text)
     for number, word in enumerate(there.words):

@@ -285,7 +285,7 @@ def window(chromium: Any, served: Served) -> Iterator[Watch]:
 
 
 @pytest.mark.parametrize(("name", "size", "dark"), SCREENS)
-def test_nothing_keeps_people_out(window: Watch, name: str, size: dict[str, int], dark: bool) -> None:
+def test_pages_are_accessible(window: Watch, name: str, size: dict[str, int], dark: bool) -> None:
     """axe-core finds nothing serious, nothing lies beyond the screen, and the whole page weighs little."""
     axe = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
     page, weights = window.page, []
