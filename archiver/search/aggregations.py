@@ -1,8 +1,8 @@
-"""Years, months and days that articles were published in, counted by the index.
+"""Aggregations over everything a query matches: histograms and trends over time, and a grid of places.
 
-A period is written as the query language takes it: 2023, 2023-07, 2023-07-14; an article is of the period that its page
-wrote, by its own clock. Inside, a period is a number, one more for the next: the year, the months or the days since the
-year 0 or 1970.
+A period is written as in the query language: 2023, 2023-07, 2023-07-14. An article belongs to the period of the date on
+its page, in the page's own time zone. Internally a period is a number that grows by one: the year, the months since the
+year 0, or the days since 1970.
 """
 
 from __future__ import annotations
@@ -28,20 +28,23 @@ from archiver.search.query_parser import parse_query
 from archiver.search.query_tree import And, Box, Key, Node, Or, Span
 from archiver.search.ranking import Sort, in_order
 
-MOST = 20_000
-"""So many periods one answer has at most."""
+MAX_PERIODS = 20_000
+"""The maximum number of periods in one result."""
 _DAY = 86_400
 _EPOCH = date(1970, 1, 1)
-_EVERY = 65_000
-_TERMS = {"size": _EVERY, "segment_size": _EVERY}
+_MAX_BUCKETS = 65_000
+_TERMS = {"size": _MAX_BUCKETS, "segment_size": _MAX_BUCKETS}
 _FEW_MONTHS, _MANY_MONTHS = 2, 60
 
 
 @dataclass(frozen=True, slots=True)
 class PeriodUnit:
-    """`asked` is the aggregation that counts by it, `number` makes a number of a key that it answers, or of a day."""
+    """A unit of time to count by.
 
-    asked: dict[str, Any]
+    `aggregation` is tantivy's. `of_key` turns a bucket's key into a period number, `of_day` does the same for a day,
+    and `name` formats a period number."""
+
+    aggregation: dict[str, Any]
     of_key: Callable[[float], int]
     of_day: Callable[[date], int]
     name: Callable[[int], str]
@@ -65,12 +68,12 @@ UNITS: dict[str, PeriodUnit] = {
 
 
 def count_periods(plan: Plan, unit: str) -> dict[int, int]:
-    """How many of the articles that a query finds are of each period that has any."""
+    """Number of matching articles by period. Periods without articles are left out."""
     return plan.searcher.remembered((unit, plan.key), lambda: _counted(plan.searcher, plan.found, UNITS[unit]))
 
 
 def counted_in(plans: Iterable[Plan], unit: str) -> Counter[int]:
-    """The same of several archives together."""
+    """Like `count_periods`, summed over several archives."""
     out = Counter[int]()
     for plan in plans:
         out.update(count_periods(plan, unit))
@@ -78,80 +81,80 @@ def counted_in(plans: Iterable[Plan], unit: str) -> Counter[int]:
 
 
 def _counted(searcher: Searcher, query: tantivy.Query, unit: PeriodUnit) -> dict[int, int]:
-    found = searcher.aggregate(query, {"by": unit.asked})["by"]["buckets"]
-    return {unit.of_key(bucket["key"]): int(bucket["doc_count"]) for bucket in found}
+    buckets = searcher.aggregate(query, {"by": unit.aggregation})["by"]["buckets"]
+    return {unit.of_key(bucket["key"]): int(bucket["doc_count"]) for bucket in buckets}
 
 
-def unit_for(plans: Iterable[Plan], asked: str = "", bounds: Collection[date] = ()) -> str:
-    """The unit that was asked for, or the one in which what was found is seen best: days where the articles are of
-    two months at most, months to sixty, years beyond.
+def unit_for(plans: Iterable[Plan], requested: str = "", bounds: Collection[date] = ()) -> str:
+    """Returns the requested unit, or chooses one: days for up to two months, months for up to sixty, else years.
 
-    Months without an article do not count, unless they lie within the `bounds` that were asked for: one article with a
-    date of 1970 leaves the others as they were. Raises BadQuery for a unit that there is not.
+    Without `bounds` only months that have articles count, so that one article dated 1970 does not change the unit.
+    Raises BadQuery for an unknown unit.
     """
-    if asked:
-        if asked not in UNITS:
-            raise BadQuery(f"by {asked}", f"articles are counted by {', '.join(UNITS)}")
-        return asked
-    there = counted_in(plans, "month")
-    numbers = [*there, *(UNITS["month"].of_day(day) for day in bounds)] or [0]
+    if requested:
+        if requested not in UNITS:
+            raise BadQuery(f"by {requested}", f"articles are counted by {', '.join(UNITS)}")
+        return requested
+    by_month = counted_in(plans, "month")
+    numbers = [*by_month, *(UNITS["month"].of_day(day) for day in bounds)] or [0]
     span = max(numbers) - min(numbers) + 1
-    many = span if bounds else len(there)
-    if many <= _FEW_MONTHS and span * 31 <= MOST:
+    months = span if bounds else len(by_month)
+    if months <= _FEW_MONTHS and span * 31 <= MAX_PERIODS:
         return "day"
-    return "month" if many <= _MANY_MONTHS and span <= MOST else "year"
+    return "month" if months <= _MANY_MONTHS and span <= MAX_PERIODS else "year"
 
 
-def row(unit: str, numbers: Collection[int], bounds: Iterable[date] = ()) -> range:
-    """Every period from the first to the last of `numbers` and of those that `bounds` lie in.
+def period_range(unit: str, numbers: Collection[int], bounds: Iterable[date] = ()) -> range:
+    """All periods from the first to the last of `numbers` and `bounds`.
 
-    Raises BadQuery where they are more than MOST."""
+    Raises BadQuery if there are more than MAX_PERIODS."""
     ends = [*numbers, *(UNITS[unit].of_day(day) for day in bounds)]
     out = range(min(ends), max(ends) + 1) if ends else range(0)
-    if len(out) > MOST:
+    if len(out) > MAX_PERIODS:
         raise BadQuery(
             f"by {unit}",
-            f"from {UNITS[unit].name(out[0])} to {UNITS[unit].name(out[-1])} there are "
-            f"{len(out):,} of them, more than {MOST:,}: count by a longer one, or narrow the "
-            "time",
+            f"from {UNITS[unit].name(out[0])} to {UNITS[unit].name(out[-1])} are {len(out):,} periods, and at most "
+            f"{MAX_PERIODS:,} can be shown; choose a longer unit or narrow the dates",
         )
     return out
 
 
 @lru_cache(maxsize=16)
-def names(unit: str, numbers: range) -> tuple[str, ...]:
-    """What each of a row of periods is called: twenty years have 7,305 days, which every histogram by day names."""
+def period_names(unit: str, numbers: range) -> tuple[str, ...]:
+    """The name of each period. Cached, because every histogram by day needs thousands of them."""
     return tuple(map(UNITS[unit].name, numbers))
 
 
 def day_of(seconds: int) -> date:
-    """The day of a time in seconds since 1970, before and after it. The first or last day there is for one beyond."""
+    """The day of a time in seconds since 1970 (may be negative), limited to the years 1 to 9999."""
     first, last = (int(datetime(*day, tzinfo=UTC).timestamp()) for day in ((1, 1, 1), (9999, 12, 31)))
     return _EPOCH + timedelta(days=max(first, min(seconds, last)) // _DAY)
 
 
-# What part of an archive a query asks about: the sites and the time that all its results are of.
+# The scope of a query: the sites and the time span to which it is limited.
 
 _SITE = ("at:", "site:")
 _PUBLISHED = ("published", "published_at")
 
 
 def scope_of_query(nodes: Iterable[Node | None]) -> tuple[Node, ...]:
-    """Those terms of a query that all its results meet and that are of sites and times of publication alone."""
-    return tuple(node for node in _all(nodes) if _is_site(node) or _is_time(node))
+    """The terms on sites and publication times that every result meets."""
+    return tuple(node for node in _conjuncts(nodes) if _is_site(node) or _is_time(node))
 
 
-def scope_dates(within: Iterable[Node]) -> list[date]:
-    """The days between which the times of a part lie, as far as it says them."""
-    spans = [node for node in _all(within) if isinstance(node, Span)]
+def scope_dates(scope: Iterable[Node]) -> list[date]:
+    """The first and last days that a scope names."""
+    spans = [node for node in _conjuncts(scope) if isinstance(node, Span)]
     return [day_of(end) for span in spans for end in (span.low, span.high) if end is not None]
 
 
-def looked_until(plan: Plan, within: Iterable[Node]) -> str | None:
-    """When the archive last took something in of the sites of a part, as a day (UTC): its last crawl, or the last time
-    that an article (`plan` finds them) was archived first. None where it never did."""
-    asked = [node for node in within if _is_site(node)]
-    names = [name for (name,) in plan.db.execute("select name from sites") if all(_has(node, name) for node in asked)]
+def looked_until(plan: Plan, scope: Iterable[Node]) -> str | None:
+    """The day (UTC) up to which the sites of a scope are archived: that of the last crawl, or of the newest article
+    that `plan` finds, whichever is later. None without either."""
+    site_nodes = [node for node in scope if _is_site(node)]
+    names = [
+        name for (name,) in plan.db.execute("select name from sites") if all(_has(node, name) for node in site_nodes)
+    ]
     crawled = plan.db.execute(
         "select max(coalesce(r.finished_at, r.started_at)) from runs r join sites s on s.id = r.site_id "
         "where s.name in (select value from json_each(?))",
@@ -166,10 +169,10 @@ def looked_until(plan: Plan, within: Iterable[Node]) -> str | None:
     return max(days, default=None)
 
 
-def _all(nodes: Iterable[Node | None]) -> Iterator[Node]:
+def _conjuncts(nodes: Iterable[Node | None]) -> Iterator[Node]:
     for node in nodes:
         if isinstance(node, And):
-            yield from _all(node.items)
+            yield from _conjuncts(node.items)
         elif node is not None:
             yield node
 
@@ -191,21 +194,24 @@ def _has(node: Node, name: str) -> bool:
     return node.value in (f"at:{name}", *(f"site:{one}" for one in sites(name.lower())))
 
 
-# How many articles a query finds in each year, month or day; and where the archive has none that it could find.
+# Histogram: the number of matches in each year, month or day, and the periods of which nothing is archived.
 
 State = Literal["matched", "none", "unarchived", "ahead"]
 STATES: dict[State, str] = {
     "matched": "articles match",
-    "none": "articles are archived, none matches",
+    "none": "articles archived, no match",
     "unarchived": "nothing archived",
-    "ahead": "not looked at yet",
+    "ahead": "not crawled yet",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """`period` is 2023, 2023-07 or 2023-07-14, as date: takes it; `articles` match (folded as the query says) of
-    `archived`, which are all that the archive has of these sites then, copies too."""
+    """One bar of a histogram.
+
+    `period` is 2023, 2023-07 or 2023-07-14, as the query term date: takes it. `articles` is the number of matches,
+    folded as the query says; `archived` the number of all articles of the sites in that period, duplicates included.
+    """
 
     period: str
     articles: int
@@ -215,10 +221,10 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Every period from the first to the last, of which the archive has an article or which the query names.
+    """All periods from the first to the last that has an archived article or that the query names.
 
-    `total` articles match, as `run` counts them, `undated` of them without a date and so in no period. `looked_until`
-    is the day (UTC) on which the archive last took something in of these sites, None where it never did.
+    `total` is the number of matches, as `run` counts them; `undated` of them have no date and are in no period.
+    `looked_until` is the day (UTC) up to which these sites are archived, None if they never were.
     """
 
     unit: str
@@ -229,26 +235,26 @@ class Histogram:
 
 
 def histogram(db: Database, query: Query, unit: str = "") -> Histogram:
-    """The histogram of all that a query finds, whatever its limit. `unit` is year, month or day; "" takes the one that
-    suits what is archived. Raises BadQuery, SiteNotFound or IndexMissing."""
+    """The histogram of everything a query matches; its limit is ignored. `unit` is year, month or day; "" chooses one
+    (`unit_for`). Raises BadQuery, SiteNotFound or IndexMissing."""
     return histogram_of([planned(db, query)], unit)
 
 
 def histogram_of(plans: Sequence[Plan], unit: str = "") -> Histogram:
-    """The same of one query over several archives. Raises what `histogram` does."""
-    everything, looked, days = [], set(), set[date]()
+    """The histogram of one query over several archives. Raises what `histogram` does."""
+    everything, last_days, days = [], set(), set[date]()
     for plan in plans:
-        within = scope_of_query((plan.node, *filter_terms(plan.db, plan.query)))
-        every = planned(plan.db, Query(fold="none"), And(within) if within else None)
-        everything.append(every)
-        looked.add(looked_until(every, within))
-        days.update(scope_dates(within))
+        scope = scope_of_query((plan.node, *filter_terms(plan.db, plan.query)))
+        in_scope = planned(plan.db, Query(fold="none"), And(scope) if scope else None)
+        everything.append(in_scope)
+        last_days.add(looked_until(in_scope, scope))
+        days.update(scope_dates(scope))
     unit = unit_for(everything, unit, days)
     archived, found = counted_in(everything, unit), counted_in(plans, unit)
-    last = max((day for day in looked if day), default=None)
-    numbers = row(unit, archived, days)
+    last = max((day for day in last_days if day), default=None)
+    numbers = period_range(unit, archived, days)
     periods = tuple(
-        _period(name, found[n], archived[n], last) for n, name in zip(numbers, names(unit, numbers), strict=True)
+        _period(name, found[n], archived[n], last) for n, name in zip(numbers, period_names(unit, numbers), strict=True)
     )
     total = sum(plan.total for plan in plans)
     return Histogram(unit, periods, total, total - found.total(), last)
@@ -267,15 +273,15 @@ def _period(name: str, articles: int, archived: int, last: str | None) -> Period
     return Period(name, articles, archived, state)
 
 
-# How large a share of what was archived says something, over time.
+# Trend: the share of archived articles that contain a term, over time.
 
-MOST_TERMS = 12
+MAX_TERMS = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One term: how many articles have it in each period, and which share of the archived that is; None in a period of
-    which none is archived. `total` counts those without a date, too."""
+    """One term of a trend: by period the number of articles that match it and their share of the archived ones (None if
+    none is archived). `total` includes articles without a date."""
 
     term: str
     articles: tuple[int, ...]
@@ -285,8 +291,8 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """The terms over the same periods; `archived` is what each is a share of, `undated` how many of these have no
-    date and are in no period."""
+    """Several terms over the same periods. The shares are of `archived`, the number of articles of each period;
+    `undated` articles have no date and are in no period."""
 
     unit: str
     periods: tuple[str, ...]
@@ -295,31 +301,30 @@ class Trend:
     undated: int
 
 
-def trend(db: Database, query: Query, asked: tuple[str, ...], unit: str = "") -> Trend:
-    """The share that each of the terms `asked` has, each a query by itself, of what `query` finds, whatever its limit.
+def trend(db: Database, query: Query, terms: tuple[str, ...], unit: str = "") -> Trend:
+    """The share of each term among the articles that `query` matches; the query's limit is ignored.
 
-    `unit` as for `archiver.search.aggregations.histogram`. Raises BadQuery (also for no term, an empty one, or more than
-    MOST_TERMS), SiteNotFound or IndexMissing.
-    """
-    return trend_of([(db, query)], asked, unit)
+    Each term is a query of its own. `unit` as for `histogram`. Raises BadQuery (also for no term, an empty term, or
+    more than MAX_TERMS), SiteNotFound or IndexMissing."""
+    return trend_of([(db, query)], terms, unit)
 
 
-def trend_of(archives: Sequence[tuple[Database, Query]], asked: tuple[str, ...], unit: str = "") -> Trend:
-    """The same over several archives, each with what is asked of it. Raises what `trend` does."""
-    if not 0 < len(asked) <= MOST_TERMS:
-        raise BadQuery(" ".join(asked), f"a trend has 1 to {MOST_TERMS} terms")
+def trend_of(archives: Sequence[tuple[Database, Query]], terms: tuple[str, ...], unit: str = "") -> Trend:
+    """The trend over several archives, each with its own query. Raises what `trend` does."""
+    if not 0 < len(terms) <= MAX_TERMS:
+        raise BadQuery(" ".join(terms), f"a trend has 1 to {MAX_TERMS} terms")
     whole = [planned(db, replace(query, fold="none")) for db, query in archives]
     days = {
         day for plan in whole for day in scope_dates(scope_of_query((plan.node, *filter_terms(plan.db, plan.query))))
     }
     unit = unit_for(whole, unit, days)
     archived = counted_in(whole, unit)
-    numbers = row(unit, archived, days)
+    numbers = period_range(unit, archived, days)
     series = []
-    for term in asked:
+    for term in terms:
         node = parse_query(term, stem=any(query.stem for _, query in archives))
         if node is None:
-            raise BadQuery(term, "a term of a trend is a word, a phrase or a fact")
+            raise BadQuery(term, "a trend term is a word, a phrase or a field such as author:name")
         found = [planned(plan.db, plan.query, node) for plan in whole]
         counts = counted_in(found, unit)
         series.append(
@@ -332,24 +337,24 @@ def trend_of(archives: Sequence[tuple[Database, Query]], asked: tuple[str, ...],
         )
     return Trend(
         unit,
-        names(unit, numbers),
+        period_names(unit, numbers),
         tuple(archived[n] for n in numbers),
         tuple(series),
         sum(plan.total for plan in whole) - archived.total(),
     )
 
 
-# Where on the Earth the places are of what a query finds: spots of a grid, with how many articles each has.
+# Map: the places of the matching articles, counted in the cells of a grid.
 
-MOST_NAMES = 3
-_LEAST_DEGREES = 24.0
-_AROUND = 0.08
+MAX_NAMES = 3
+_MIN_DEGREES = 24.0
+_MARGIN = 0.08
 
 
 @dataclass(frozen=True, slots=True)
 class GridCell:
-    """A cell of the grid, as a box, that has places: `latitude` and `longitude` are their mean, `names` the first
-    few of them."""
+    """A cell of the grid that has places. `latitude` and `longitude` are their mean, in degrees; `names` holds the
+    first few place names."""
 
     latitude: float
     longitude: float
@@ -360,8 +365,10 @@ class GridCell:
 
 @dataclass(frozen=True, slots=True)
 class GeoGrid:
-    """`located` articles match and have a place; of these the newest `shown` were looked at. `view` is a box (W, S, E,
-    N) twice as wide as high that has all spots; west greater than east crosses the antimeridian."""
+    """Matching articles on a map.
+
+    `located` of them have a place; the newest `shown` of these are counted. `view` is a box (W, S, E, N) twice as wide
+    as high that holds all spots; if west is greater than east, it crosses the antimeridian."""
 
     spots: tuple[GridCell, ...]
     located: int
@@ -370,7 +377,8 @@ class GeoGrid:
 
 
 def geo_grid(db: Database, query: Query, most: int, columns: int = 24) -> GeoGrid:
-    """The places of the newest `most` articles that a query finds, on a grid of so many columns over the view of them.
+    """The places of the newest `most` matching articles, on a grid with `columns` columns.
+
     Raises what `archiver.search.engine.run` does."""
     plan = planned(db, query, Key("has:geo"))
     newest = in_order(plan.searcher, plan.found, Sort("published_at", down=True), first=0, last=most)
@@ -394,7 +402,7 @@ def _spots(found: Iterable[tuple[int, float, float, str | None]], view: Box, siz
             (row[0], row[1], east_of, row[3])
         )
     for (column, line), rows in sorted(cells.items()):
-        names = tuple(dict.fromkeys(row[3] for row in rows if row[3]))[:MOST_NAMES]
+        names = tuple(dict.fromkeys(row[3] for row in rows if row[3]))[:MAX_NAMES]
         yield GridCell(
             round(sum(row[1] for row in rows) / len(rows), 4),
             round(_degrees(west + sum(row[2] for row in rows) / len(rows)), 4),
@@ -410,17 +418,18 @@ def _spots(found: Iterable[tuple[int, float, float, str | None]], view: Box, siz
 
 
 def _degrees(longitude: float) -> float:
-    """Between -180 and 180."""
+    """A longitude brought into the range -180 to 180."""
     return longitude if -180 <= longitude <= 180 else (longitude + 180) % 360 - 180
 
 
 def view_of(points: list[tuple[float, float]]) -> Box:
-    """The box around points, twice as wide as high, with some room; the whole Earth for none, or for much of it."""
+    """The box around (latitude, longitude) points, twice as wide as high, with a margin. The whole Earth if there are
+    no points or they are spread over most of it."""
     if not points:
         return -180.0, -90.0, 180.0, 90.0
     west, spread = _narrowest([longitude for _, longitude in points])
     low, high = min(p[0] for p in points), max(p[0] for p in points)
-    width = max(spread, 2 * (high - low), _LEAST_DEGREES) * (1 + 2 * _AROUND)
+    width = max(spread, 2 * (high - low), _MIN_DEGREES) * (1 + 2 * _MARGIN)
     if width > 240:
         return -180.0, -90.0, 180.0, 90.0
     middle, height = west + spread / 2, width / 2
@@ -429,8 +438,8 @@ def view_of(points: list[tuple[float, float]]) -> Box:
 
 
 def _narrowest(longitudes: list[float]) -> tuple[float, float]:
-    """Where the narrowest stretch begins that has all of them, eastwards, and how wide it is."""
-    there = sorted(set(longitudes))
-    gaps = [((there[(n + 1) % len(there)] - one) % 360, n) for n, one in enumerate(there)]
-    widest, after = max(gaps)
-    return (there[(after + 1) % len(there)], 360 - widest) if len(there) > 1 else (there[0], 0.0)
+    """The west end and the width of the narrowest range that holds all longitudes."""
+    ordered = sorted(set(longitudes))
+    gaps = [((ordered[(n + 1) % len(ordered)] - one) % 360, n) for n, one in enumerate(ordered)]
+    widest, before = max(gaps)
+    return (ordered[(before + 1) % len(ordered)], 360 - widest) if len(ordered) > 1 else (ordered[0], 0.0)

@@ -1,8 +1,8 @@
-"""Trends and histograms as pictures: SVG 1.1 without style sheets, scripts or sizes in anything but units of its own.
+"""Draws trends and histograms as SVG 1.1, without style sheets or scripts, and converts them to PNG.
 
-One drawing serves files and pages. Lines differ in their dashes as well as in their colours (Okabe and Ito's, which
-people tell apart however they see colours). What has no value is no zero: the line is broken there, and the time of
-which nothing is archived is hatched.
+Files and web pages use the same drawing. Lines differ in dashes as well as in colour (the palette of Okabe and Ito is
+safe for colour blindness). A missing value is not zero: the line is broken there, and periods of which nothing is
+archived are hatched.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _STEPS = {
     "month": (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1_200),
     "day": (1, 2, 5, 10, 15, 30, 60, 90, 180, 365, 730, 3_650),
 }
-# No letters of XML 1.0, section 2.2, and those that turn the direction of what follows.
-_NO_LETTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]")
+# Characters that XML 1.0 (section 2.2) does not allow, and those that change the direction of the text that follows.
+_UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]")
 
-Made = Callable[[str], bytes]
+Encoder = Callable[[str], bytes]
 
 
 def trend_svg(trend: Trend) -> str:
-    """The terms of a trend as lines over one time axis, with a legend."""
+    """A line chart of a trend, one line a term, with a legend."""
     top = _round_up(max((share for one in trend.series for share in one.shares if share), default=0.0) or 0.01)
     frame = _Frame(trend.unit, trend.periods, top, _HEIGHT + _LINE * len(trend.series))
     parts = list(frame.hatched("" if archived else STATES["unarchived"] for archived in trend.archived))
@@ -53,7 +53,7 @@ def trend_svg(trend: Trend) -> str:
 
 
 def histogram_svg(found: Histogram) -> str:
-    """The counts of a histogram as bars; a time of which articles are archived and none matches has a short mark."""
+    """A bar chart of a histogram. A period with archived articles but no match has a short grey mark."""
     top = _round_up(max((period.articles for period in found.periods), default=0) or 1)
     frame = _Frame(found.unit, [period.period for period in found.periods], top, _HEIGHT)
     parts = list(frame.hatched("" if period.archived else STATES[period.state] for period in found.periods))
@@ -63,24 +63,24 @@ def histogram_svg(found: Histogram) -> str:
             continue
         height = frame.y(0) - frame.y(period.articles) if period.articles else 1.5
         colour = _COLOURS[0] if period.articles else "#888888"
-        said = f"{period.articles:,} of {period.archived:,}" if period.articles else STATES["none"]
+        label = f"{period.articles:,} of {period.archived:,}" if period.articles else STATES["none"]
         parts.append(
             f'<rect x="{frame.x(number):.2f}" y="{frame.y(0) - height:.2f}" width="{frame.step * 0.86:.2f}" '
-            f'height="{height:.2f}" fill="{colour}"><title>{period.period}: {said}</title></rect>'
+            f'height="{height:.2f}" fill="{colour}"><title>{period.period}: {label}</title></rect>'
         )
     return frame.drawn(f"{found.total:,} articles by {found.unit}", parts)
 
 
-def kind(file: str) -> Made:
-    """What makes the bytes of a file of this name from a drawing: as it is, or as a picture of twice its size.
+def kind(file: str) -> Encoder:
+    """Returns a function that turns a drawing into the bytes of this file: SVG as it is, PNG at twice the size.
 
-    Raises BadQuery for another ending than .svg and .png, ExtraMissing where what draws PNG is not installed.
+    Raises BadQuery if the file does not end in .svg or .png, ExtraMissing if the PNG renderer is not installed.
     """
     ending = PurePath(file).suffix.lower()
     if ending == ".svg":
         return lambda svg: svg.encode()
     if ending != ".png":
-        raise BadQuery(f"plot {file}", "it can be drawn as .svg or .png")
+        raise BadQuery(f"plot {file}", "the file name must end in .svg or .png")
     try:
         import resvg_py
     except ImportError as error:
@@ -105,16 +105,16 @@ class _Frame:
     def y(self, value: float) -> float:
         return _HEIGHT - _BOTTOM - (_HEIGHT - _BOTTOM - _TOP) * value / self.top
 
-    def hatched(self, whys: Iterable[str]) -> Iterator[str]:
-        """The stretches of the time of which there is nothing, by why; "" is a period of which there is something."""
-        for why, places in groupby(enumerate(whys), key=lambda pair: pair[1]):
-            if why:
+    def hatched(self, reasons: Iterable[str]) -> Iterator[str]:
+        """Hatched areas for periods without data. `reasons` has an entry for each period; "" means that it has data."""
+        for reason, places in groupby(enumerate(reasons), key=lambda pair: pair[1]):
+            if reason:
                 numbers = [number for number, _ in places]
                 first, last = numbers[0], numbers[-1]
-                said = self.periods[first] if first == last else f"{self.periods[first]} to {self.periods[last]}"
+                label = self.periods[first] if first == last else f"{self.periods[first]} to {self.periods[last]}"
                 yield (
                     f'<rect x="{self.x(first):.2f}" y="{_TOP}" width="{self.step * (last - first + 1):.2f}" '
-                    f'height="{_HEIGHT - _BOTTOM - _TOP}" fill="url(#nothing)"><title>{said}: {why}'
+                    f'height="{_HEIGHT - _BOTTOM - _TOP}" fill="url(#nothing)"><title>{label}: {reason}'
                     "</title></rect>"
                 )
 
@@ -137,11 +137,10 @@ class _Frame:
             )
 
     def drawn(self, title: str, parts: Iterable[str]) -> str:
-        said = escape(title)
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {self.height}" width="{_WIDTH}" '
             f'height="{self.height}" role="img" font-family="DejaVu Sans, Noto Sans, sans-serif" font-size="12">\n'
-            f"<title>{said}</title>\n"
+            f"<title>{escape(title)}</title>\n"
             '<defs><pattern id="nothing" width="6" height="6" patternUnits="userSpaceOnUse">'
             '<path d="M0 6 L6 0" stroke="#bbbbbb" stroke-width="1"/></pattern></defs>\n'
             f'<rect width="{_WIDTH}" height="{self.height}" fill="#ffffff"/>\n'
@@ -150,8 +149,8 @@ class _Frame:
 
 
 def _line(frame: _Frame, shares: Sequence[float | None], stroke: str, radius: int) -> Iterator[str]:
-    """A line through the values, broken where there is none; a value alone is a ring, so that all are seen that lie
-    at one place."""
+    """A line through the values, broken where one is missing. A single value is a ring, so that rings of several terms
+    at the same point remain visible."""
     for is_gap, places in groupby(enumerate(shares), key=lambda pair: pair[1] is None):
         points = [] if is_gap else [(frame.x(n + 0.5), frame.y(share)) for n, share in places if share is not None]
         if len(points) == 1:
@@ -165,18 +164,18 @@ def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
 
 
 def _short(text: str) -> str:
-    """What has room in the width of a picture."""
+    """A text cut to the width of the picture."""
     return text if len(text) < 100 else text[:99] + "…"
 
 
 def _isolated(term: str) -> str:
-    """A term as it stands in a line of ours: its letters run as they do, and move nothing beside it (FIRST STRONG
-    ISOLATE, section 2.4.3 of Unicode Standard Annex 9)."""
-    return f"\u2068{_NO_LETTERS.sub('', term)}\u2069"
+    """A term that keeps its own text direction and does not affect the text around it (FIRST STRONG ISOLATE, section
+    2.4.3 of Unicode Standard Annex 9)."""
+    return f"\u2068{_UNSAFE.sub('', term)}\u2069"
 
 
 def _round_up(value: float) -> float:
-    """The next number that is 1, 2 or 5 times a power of ten."""
+    """Rounds up to 1, 2 or 5 times a power of ten."""
     power = 10.0**-6
     while True:
         for times in (1, 2, 5):

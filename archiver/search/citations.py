@@ -1,8 +1,8 @@
-"""An article as a reference: BibTeX, RIS and CSL-JSON.
+"""Citations of an article in BibTeX, RIS and CSL-JSON.
 
-A reference names what was read: the address of the post, the moment of the capture that the text was taken from (UTC),
-the digest of its payload, and the version. Names are given as the page has them: which part of a name is the family's
-differs from culture to culture, and a desk ("Staff") has none. Dates are never more exact than the page was.
+A citation identifies the text that was read: the URL of the post, the time of the capture the text was extracted from
+(UTC), its payload digest, and the revision. Names stay as the page has them, because the position of the family name
+differs between cultures and a desk ("Staff") has none. Dates are never more precise than the page's.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from archiver.search.index_document import fold_name
 from archiver.search.words import is_run
 
 Record = dict[str, Any]
-# A brace with a backslash before it is a brace to BibTeX, which counts them: these have names.
+# BibTeX counts braces, escaped or not, so they are written by name.
 _TEX = {
     "\\": r"\textbackslash{}",
     "{": r"\textbraceleft{}",
@@ -37,7 +37,7 @@ _TEX = {
     "^": r"\textasciicircum{}",
     "~": r"\textasciitilde{}",
 }
-# Signs that TeX joins into another one: -- is a dash, `` a quotation mark.
+# Characters that TeX joins into ligatures: -- is a dash, `` a quotation mark.
 _LIGATURES = re.compile(r"([-`',<>](?=[-`',<>])|[?!](?=`))")
 _IN_NAMES = " .'’·-"
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -47,7 +47,7 @@ _DATE_PARTS = {"year": 1, "month": 2}
 
 @dataclass(frozen=True, slots=True)
 class Cited:
-    """What a reference says. Texts are one line each; dates are year, month and day, as many as are known."""
+    """The content of a citation. Texts are single lines; dates are year, month and day, as many as are known."""
 
     key: str
     title: str
@@ -66,10 +66,11 @@ class Cited:
 
 
 def cited(record: Record, *, version: bool = False) -> Cited:
-    """What to say of a record; `version`: it is one that was asked for by its number, which its key then has.
+    """Builds the citation of a record. `version`: a revision was requested by number, which then becomes part of the
+    key.
 
-    The address is the one that the page declares as its own (`canonical_url`), if that is on the same host: another
-    may be that of the text's source, which is no copy of what was read.
+    The URL is the page's `canonical_url` if that is on the same host. On another host it may be the source of the text,
+    which need not equal the text that was read.
     """
     capture = record["capture"] or {}
     captured = _utc(capture.get("captured_at"))
@@ -81,12 +82,12 @@ def cited(record: Record, *, version: bool = False) -> Cited:
         "revision": record["revision"],
         "captured_from": record["url"] if record["url"] != url else "",
     }
-    told = [
+    archived = [
         f"Archived {captured}" if captured else "",
         f"from {proof['captured_from']}" if captured and proof["captured_from"] else "",
     ]
     note = ", ".join(
-        part for part in (" ".join(filter(None, told)), f"revision {record['revision']}", proof["digest"]) if part
+        part for part in (" ".join(filter(None, archived)), f"revision {record['revision']}", proof["digest"]) if part
     )
     return Cited(
         key=_key(record) + (f"-r{record['revision']}" if version else ""),
@@ -107,7 +108,7 @@ def cited(record: Record, *, version: bool = False) -> Cited:
 
 
 def bibtex(one: Cited) -> str:
-    """A @misc entry, which both BibTeX and biblatex print."""
+    """A @misc entry, which both BibTeX and biblatex support."""
     fields: list[tuple[str, str]] = [
         ("author", " and ".join(_bibtex_name(name) for name in one.authors)),
         ("title", f"{{{_tex(one.title)}}}" if one.title else ""),
@@ -129,7 +130,7 @@ def bibtex(one: Cited) -> str:
 
 
 def ris(one: Cited) -> str:
-    """A RIS record of type ELEC (web page); lines end in CR LF, as the format has it."""
+    """A RIS record of type ELEC (web page). Lines end in CR LF, as the format requires."""
     parts = one.published
     rows: list[tuple[str, str]] = [
         ("TY", "ELEC"),
@@ -150,7 +151,7 @@ def ris(one: Cited) -> str:
 
 
 def csl(one: Cited) -> dict[str, Any]:
-    """An item of CSL-JSON, type webpage (Citation Style Language 1.0.2); `custom` has what `note` says, apart."""
+    """A CSL-JSON item of type webpage (Citation Style Language 1.0.2). `custom` has the parts of `note` as fields."""
     item: dict[str, Any] = {
         "id": one.key,
         "type": "webpage",
@@ -179,11 +180,11 @@ STYLES: dict[str, Callable[[Iterable[Cited]], str]] = {
     "ris": lambda many: "".join(ris(one) for one in many),
     "csl-json": _all_csl,
 }
-"""By name: references as one text, as a file of that form has them."""
+"""By format name: a function that formats citations as the text of one file."""
 
 
 def _key(record: Record) -> str:
-    """A key that stays and is the article's own: author, year and number, "lovelace1843-12"."""
+    """A stable, unique key of author, year and article ID: "lovelace1843-12"."""
     authors = _lines(record["authors"])
     name = authors[0].split()[-1] if authors else record["site"]
     year = "".join(_date_parts(record)[:1])
@@ -191,7 +192,7 @@ def _key(record: Record) -> str:
 
 
 def _url(record: Record) -> str:
-    """The canonical address, where it is on the host that the post was read at."""
+    """The canonical URL if it is on the same host as the page that was read, else the page's URL."""
     url, canonical = str(record["url"]), str(record["canonical_url"] or "")
     return canonical if canonical and _host(canonical) == _host(url) else url
 
@@ -204,7 +205,7 @@ def _host(url: str) -> str:
 
 
 def _utc(moment: str | None) -> str:
-    """A time in UTC to the second, 2024-05-01T12:00:00Z; "" for none."""
+    """A time in UTC to the second, such as 2024-05-01T12:00:00Z; "" for None."""
     if not moment:
         return ""
     when = datetime.fromisoformat(moment)
@@ -212,8 +213,8 @@ def _utc(moment: str | None) -> str:
 
 
 def _date_parts(record: Record) -> list[str]:
-    """Year, month and day of publication, as many as the page gave."""
-    found = _DAY.match(record["published"] or "")  # an archive of a stranger may have anything there
+    """Year, month and day of publication, as many as the page has."""
+    found = _DAY.match(record["published"] or "")  # another program may have written anything there
     return list(found.groups())[: _DATE_PARTS.get(record["published_precision"] or "", 3)] if found else []
 
 
@@ -222,7 +223,7 @@ def _csl_date(parts: tuple[str, ...]) -> dict[str, Any] | None:
 
 
 def _line(text: str | None) -> str:
-    """A text of the web on one line: no control characters, no halves of letters."""
+    """A text as one line, without control characters and unpaired surrogates."""
     plain = unicodedata.normalize("NFC", (text or "").encode("utf-8", "replace").decode())
     return " ".join("".join(c for c in plain if c.isspace() or unicodedata.category(c) != "Cc").split())
 
@@ -236,8 +237,8 @@ def _tex(text: str) -> str:
 
 
 def _bibtex_name(name: str) -> str:
-    """Braces keep whole what BibTeX would take for the first and last name of a person: a desk, and a name of
-    East Asia, in which that of the family comes first."""
+    """A name for BibTeX. Braces keep it from splitting desks, and East Asian names, whose family name comes first, into
+    first and last names."""
     plain = " " in name and all(c.isalpha() or c in _IN_NAMES or unicodedata.category(c)[0] == "M" for c in name)
     plain = plain and not any(map(is_run, name))
     known = any(fold_name(word) in KNOWN for word in (name, *name.split()))

@@ -1,7 +1,7 @@
-"""Concordance (keyword in context): every place where what was searched for stands, with what is around it.
+"""Concordance (keyword in context): every occurrence of the search terms, with the text around it.
 
-One line for each place in a title or a body, in every script; the description stands for a body that is not there, as
-in snippets. Before and after are so in the order of reading: what is before a word of Arabic is set to its right.
+Each occurrence in a title or a body is one line, in every script. Without a body the description is used, as in
+snippets. "Before" and "after" follow the reading order: the text before an Arabic word is printed to its right.
 """
 
 from __future__ import annotations
@@ -23,21 +23,20 @@ from archiver.search.snippets import highlight_terms, occurrences
 from archiver.search.words import split_into_words
 
 WIDTH = 40
-MOST_WIDTH = 500
-MOST_READ = 2_000
-"""So many articles are read where all of their lines are to be sorted by what is around the word."""
-BY_CONTEXT: dict[str, str] = {"left": "by the words before, the nearest first", "right": "by the words after"}
+MAX_WIDTH = 500
+MAX_READ = 2_000
+"""The maximum number of articles that are read to sort all their lines by context."""
+BY_CONTEXT: dict[str, str] = {"left": "by the words before, nearest first", "right": "by the words after"}
 _FIELDS = ("title", "body")
-_FIRST_PART, _BATCH = 20, 500
+_FIRST_BATCH, _BATCH = 20, 500
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One place: `before` and `after` have at most `width` characters of the same text, white space as one blank.
+    """One occurrence. `before` and `after` have at most `width` characters of the text, with white space collapsed.
 
-    `direction` is that of the keyword's letters; `field` is title or body; `id` to `published_precision` are the
-    article's.
-    """
+    `direction` is the text direction of the keyword; `field` is title or body; `id` to `published_precision` are fields
+    of the article."""
 
     id: int
     url: str
@@ -52,13 +51,16 @@ class Line:
     direction: Literal["ltr", "rtl"]
 
 
-_ABOUT = tuple(f.name for f in fields(Line) if f.name in BY_NAME)
+_ARTICLE_FIELDS = tuple(f.name for f in fields(Line) if f.name in BY_NAME)
 
 
 @dataclass(frozen=True, slots=True)
 class Concordance:
-    """`more` tells that there are lines beyond the limit. `articles` match; of these `read` were gone through: all
-    where `more` is false, unless the lines are sorted by context and the articles are more than MOST_READ."""
+    """A page of lines. `more` is true if there are lines beyond the limit.
+
+    `articles` is the number of matching articles, `read` how many of them were read: all if `more` is false, unless the
+    lines are sorted by context and more than MAX_READ articles match.
+    """
 
     lines: tuple[Line, ...]
     more: bool
@@ -67,27 +69,27 @@ class Concordance:
 
 
 def concordance(db: Database, query: Query, width: int = WIDTH) -> Concordance:
-    """The lines from the query's offset to its limit, of articles folded as the query says.
+    """The lines of the matching articles, from the query's offset up to its limit, folded as the query says.
 
-    The query's `sort` orders the articles, newest first where it is ""; "left" or "right" (BY_CONTEXT, with "-" before
-    it backwards) orders the lines of the newest MOST_READ articles instead. Raises BadQuery, also for a query without
-    a word to look for, SiteNotFound or IndexMissing.
+    The query's `sort` orders the articles ("" is newest first). "left" or "right" (BY_CONTEXT; "-" reverses) instead
+    orders the lines of the newest MAX_READ articles by context. Raises BadQuery (also for a query without words),
+    SiteNotFound or IndexMissing.
     """
-    if not 0 <= width <= MOST_WIDTH:
-        raise BadQuery(f"width {width}", f"a width is a number of characters from 0 to {MOST_WIDTH}")
+    if not 0 <= width <= MAX_WIDTH:
+        raise BadQuery(f"width {width}", f"the width must be 0 to {MAX_WIDTH} characters")
     if query.offset < 0 or (query.limit is not None and query.limit < 0):
         raise BadQuery(query.text, "limit and offset cannot be negative")
     by = query.sort.removeprefix("-") if query.sort.removeprefix("-") in BY_CONTEXT else ""
     plan = planned(db, replace(query, sort="-date" if by or not query.sort else query.sort))
     rows = {field: highlight_terms(plan.node, field) for field in _FIELDS}
     if not any(rows.values()):
-        raise BadQuery(query.text, "a concordance needs a word that stands in titles or texts")
+        raise BadQuery(query.text, "a concordance needs a word to look for in titles or texts")
     read = 0
 
     def lines() -> Iterator[Line]:
         nonlocal read
-        last = min(plan.total, MOST_READ) if by else plan.total
-        for start, end in _parts(last):
+        last = min(plan.total, MAX_READ) if by else plan.total
+        for start, end in _batches(last):
             ids = [found.id for found in ordered(plan, start, end)]
             for at in range(0, len(ids), _BATCH):
                 for article in _articles(db, ids[at : at + _BATCH]):
@@ -95,16 +97,19 @@ def concordance(db: Database, query: Query, width: int = WIDTH) -> Concordance:
                     yield from _lines(article, rows, width)
 
     last = None if query.limit is None else query.offset + query.limit + 1
-    every = iter(sorted(lines(), key=_key(by), reverse=query.sort.startswith("-"))) if by else lines()
-    page = list(islice(every, query.offset, last))
+    in_order = iter(sorted(lines(), key=_key(by), reverse=query.sort.startswith("-"))) if by else lines()
+    page = list(islice(in_order, query.offset, last))
     more = query.limit is not None and len(page) > query.limit
     return Concordance(tuple(page[: query.limit]), more, plan.total, read)
 
 
-def _parts(last: int) -> Iterator[tuple[int, int]]:
-    """From 0 to `last` in parts, each four times as large as the one before it: a page needs few articles, and to order
-    all of them takes no more than to order them once and a third."""
-    start, size = 0, _FIRST_PART
+def _batches(last: int) -> Iterator[tuple[int, int]]:
+    """Ranges from 0 to `last`, each four times as large as the previous one.
+
+    Each batch orders all articles up to its end again. A page needs few articles, and with growing batches even reading
+    all of them costs only a third more than ordering them once.
+    """
+    start, size = 0, _FIRST_BATCH
     while start < last:
         yield start, min(start + size, last)
         start, size = start + size, size * 4
@@ -114,7 +119,8 @@ def _articles(db: Database, ids: list[int]) -> Iterator[dict[str, Any]]:
     found = {
         row["id"]: row
         for row in db.query(
-            f"select {', '.join(_ABOUT)}, body, description from articles where id in (select value from json_each(?))",
+            f"select {', '.join(_ARTICLE_FIELDS)}, body, description from articles "
+            "where id in (select value from json_each(?))",
             [json.dumps(ids)],
         )
     }
@@ -123,12 +129,12 @@ def _articles(db: Database, ids: list[int]) -> Iterator[dict[str, Any]]:
 
 def _lines(article: dict[str, Any], rows: dict[str, Any], width: int) -> Iterator[Line]:
     texts = {"title": article["title"], "body": article["body"] or article["description"]}
-    about = {name: article[name] for name in _ABOUT}
+    article_fields = {name: article[name] for name in _ARTICLE_FIELDS}
     for field, text in texts.items():
         flat = " ".join(unicodedata.normalize("NFC", text or "").split())
         for start, end, _ in occurrences(flat, rows[field]) if rows[field] else ():
             yield Line(
-                **about,
+                **article_fields,
                 field=field,
                 before=_whole(flat[max(0, start - width) : start]),
                 keyword=flat[start:end],
@@ -138,14 +144,14 @@ def _lines(article: dict[str, Any], rows: dict[str, Any], width: int) -> Iterato
 
 
 def _whole(text: str) -> str:
-    """A text cut at its beginning, without the marks of a letter that was cut off."""
+    """Removes combining marks at the start of a text whose base letter was cut off."""
     while text and unicodedata.category(text[0])[0] == "M":
         text = text[1:]
     return text
 
 
 def _direction(text: str) -> Literal["ltr", "rtl"]:
-    """Of the first letter that has one (Unicode's bidirectional algorithm, UAX #9, rules P2 and P3)."""
+    """The direction of the first letter that has one (UAX #9, rules P2 and P3)."""
     for letter in text:
         kind = unicodedata.bidirectional(letter)
         if kind in ("L", "R", "AL"):

@@ -1,4 +1,4 @@
-"""Running a search over an archive: hits in order, duplicates folded, and counts per facet."""
+"""Runs searches over one archive: ordered hits with duplicates folded, facet counts, and similar articles."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import tantivy
 from sqlite_utils import Database
@@ -18,36 +18,43 @@ from sqlite_utils import Database
 from archiver.errors import ArticleNotFound, BadQuery
 from archiver.fields import BY_NAME, HIT_FIELDS, WEIGHTS
 from archiver.fields import FACETS as FACETED
-from archiver.search.index_document import WAYS, WRITTEN, fold_name, index_schema, index_texts, way, written
+from archiver.search.index_document import (
+    FOLDED_NAMES,
+    SPELLINGS,
+    fold_name,
+    index_schema,
+    index_texts,
+    spelling_entry,
+    spelling_of,
+)
 from archiver.search.index_searcher import Searcher
 from archiver.search.open_index import open_searcher
 from archiver.search.query import SORTS, Query, filter_terms, filters_of
 from archiver.search.query_compiler import TooManyPrefixes, compile_query, ranks, stem_forms
 from archiver.search.query_tree import And, Form, Near, Node, Not, Or, SimilarTo, Span, Term, distance_km
-from archiver.search.ranking import Best, Fold, Match, Sort, by_recency, count_hits, in_order, top_hits
-from archiver.search.ranking import collapse as fold
+from archiver.search.ranking import Best, Fold, Match, Sort, by_recency, collapse, count_hits, in_order, top_hits
 from archiver.search.snippets import highlight_terms, snippet
 from archiver.search.words import lookup, split_into_words
 
-if TYPE_CHECKING:  # the names of the columns cost no index
-    pass
+# More like this: articles on the same topic, found by the words that distinguish an article from others.
 
-# More like this: what other articles are about the same thing, by the words that tell an article from others.
-
-MOST_WORDS = 25
-_MOST_LOOKED_UP = 600
-_IN_TITLE = 4
-"""A word of the title counts as one that stands so often in the text."""
-_SHARE = 0.1
-"""A word that more than a tenth of all articles have tells nothing of one; of few articles, a third of them."""
-_FEW = 40
-_NEEDED = 0.2
-"""Of the words of an article so many are in one that is about the same thing."""
+MAX_WORDS = 25
+_MAX_LOOKED_UP = 600
+_TITLE_BOOST = 4
+"""A word in the title counts as much as this many occurrences in the text."""
+_MAX_SHARE = 0.1
+"""Words in more than this share of all articles are ignored (a third in small archives)."""
+_SMALL_ARCHIVE = 40
+_MIN_SHARED = 0.2
+"""A similar article has at least this share of the words."""
 
 
 def similar_articles(db: Database, searcher: Searcher, number: int, *, near_copies: bool = False) -> Node:
-    """What is about the same thing as an article, without it, those with the same text and, unless `near_copies`, those
-    of its cluster. Raises ArticleNotFound."""
+    """A query for articles on the same topic as the article with ID `number`.
+
+    Excludes the article itself and, unless `near_copies`, its duplicates and the members of its cluster. Raises
+    ArticleNotFound.
+    """
     row = next(
         iter(
             db.query(
@@ -58,45 +65,46 @@ def similar_articles(db: Database, searcher: Searcher, number: int, *, near_copi
     )
     if row is None:
         raise ArticleNotFound(str(number))
-    telling = telling_words(searcher, row["title"] or "", row["body"] or row["description"] or "")
-    needed = max(min(2, len(telling)), round(len(telling) * _NEEDED))
+    words = distinctive_words(searcher, row["title"] or "", row["body"] or row["description"] or "")
+    needed = max(min(2, len(words)), round(len(words) * _MIN_SHARED))
     group = row["duplicate_of"] or number
-    apart = [Span("id", number, number)]
+    excluded = [Span("id", number, number)]
     if not near_copies:
-        apart += [
+        excluded += [
             Span("group", group, group),
             *([Span("cluster", row["cluster_id"], row["cluster_id"])] if row["cluster_id"] else []),
         ]
-    return And((SimilarTo(number, telling, needed), *(Not(span) for span in apart)))
+    return And((SimilarTo(number, words, needed), *(Not(span) for span in excluded)))
 
 
-def telling_words(searcher: Searcher, title: str, body: str) -> tuple[Form, ...]:
-    """The words that tell a text from others, those that tell most first; each as much as it stands out in it."""
-    counts = Counter(_plain(body))
-    for word in set(_plain(title)):
-        counts[word] += _IN_TITLE
-    every = searcher.num_docs
-    most = max(every * _SHARE, min(every / 3, _FEW))
+def distinctive_words(searcher: Searcher, title: str, body: str) -> tuple[Form, ...]:
+    """The words that distinguish a text from others (by tf-idf), best first. Their weight grows with their
+    frequency."""
+    counts = Counter(_content_words(body))
+    for word in set(_content_words(title)):
+        counts[word] += _TITLE_BOOST
+    total = searcher.num_docs
+    most = max(total * _MAX_SHARE, min(total / 3, _SMALL_ARCHIVE))
     rated = []
-    for word, count in counts.most_common(_MOST_LOOKED_UP):
-        others = max(searcher.doc_freq("body", word), searcher.doc_freq("title", word))
-        if 1 < others <= most:
-            much = 1 + math.log(count)
-            rated.append((much * math.log(1 + every / others), much, word))
+    for word, count in counts.most_common(_MAX_LOOKED_UP):
+        articles = max(searcher.doc_freq("body", word), searcher.doc_freq("title", word))
+        if 1 < articles <= most:
+            weight = 1 + math.log(count)
+            rated.append((weight * math.log(1 + total / articles), weight, word))
     rated.sort(key=lambda one: (-one[0], one[2]))
-    return tuple(Form(word, much) for _, much, word in rated[:MOST_WORDS])
+    return tuple(Form(word, weight) for _, weight, word in rated[:MAX_WORDS])
 
 
-def _plain(text: str) -> Iterator[str]:
-    """Without numbers and single letters, which tell little."""
+def _content_words(text: str) -> Iterator[str]:
+    """The words of a text without numbers and single letters, which distinguish little."""
     return (word for word in split_into_words(text) if len(word) > 1 and not word.isdigit())
 
 
-# What of a query depends on the words that an index has: the forms of a word, the words that tell an article.
+# Query expansion: the parts of a query that depend on the words of the index.
 
 
 def expand_query(node: Node, db: Database, searcher: Searcher, fold: Fold) -> Node:
-    """The tree with the forms of its words and the words of what is to be like an article. Raises ArticleNotFound."""
+    """Fills in the forms of stemmed terms and the words of SimilarTo. Raises ArticleNotFound."""
     if isinstance(node, And | Or):
         return replace(node, items=tuple(expand_query(item, db, searcher, fold) for item in node.items))
     if isinstance(node, Not):
@@ -114,20 +122,23 @@ def _in_all_forms(term: Term, column: str, searcher: Searcher) -> Term:
     if not term.stem:
         return term
     tokens, begun = lookup(term.text)
-    if begun:  # half of a run, in a script that has no such forms
+    if begun:  # part of a run: a script without such forms
         return term
     return replace(term, forms=tuple(stem_forms(searcher, token, (column,) if column else WEIGHTS) for token in tokens))
 
 
-# A query over an index: all that is to be shown, in which order, with what is folded beneath it.
+# The plan of a query: what it matches, how duplicates are folded, and the order.
 
 _MAX_LIMIT = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What is to be shown of a query: `node` is what was typed, `found` finds all that is shown, `beneath` is what is
-    folded beneath some of it. `best` are the first by score where the query ranks, and how many are shown."""
+    """The folded result of a query.
+
+    `node` is the typed query, `found` matches the articles that are shown, `beneath` has the IDs folded beneath each of
+    them. `best` holds the total, and the best hits by score if the query ranks.
+    """
 
     node: Node | None
     found: tantivy.Query
@@ -137,7 +148,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A query over the index of one archive. `key` tells it from others of its index."""
+    """A query, ready to run over the index of one archive. `key` identifies it in the searcher's cache."""
 
     db: Database
     searcher: Searcher
@@ -163,48 +174,49 @@ class Plan:
 
 
 def planned(db: Database, query: Query, more: Node | None = None) -> Plan:
-    """`more` narrows it further. Hits, facets and histogram of one query are made of one plan, which an index that is
-    open remembers. Raises BadQuery, SiteNotFound, ArticleNotFound, IndexMissing or IndexDamaged."""
+    """Plans a query, narrowed by `more`. Hits, facets and histogram of one query share one plan, which the open index
+    caches. Raises BadQuery, SiteNotFound, ArticleNotFound, IndexMissing or IndexDamaged."""
     filters = filter_terms(db, query)
     node = filters_of(db, query)
-    asked = open_searcher(db)
+    searcher = open_searcher(db)
     key = (node, more, tuple(filters), query.folding)
     try:
-        shown = asked.remembered(key, lambda: _shown(db, asked, query.folding, node, more, filters))
+        shown = searcher.remembered(key, lambda: _shown(db, searcher, query.folding, node, more, filters))
     except (TooManyPrefixes, ValueError) as error:
         if isinstance(error, ValueError) and "expansions" not in str(error):
             raise
-        raise BadQuery(query.text, "too many words begin so: write more of their beginning") from error
-    return Plan(db, asked, query, key, shown)
+        raise BadQuery(query.text, "too many words match the prefix; add more letters before the *") from error
+    return Plan(db, searcher, query, key, shown)
 
 
 def _shown(
-    db: Database, asked: Searcher, folding: Fold, node: Node | None, more: Node | None, filters: list[Node]
+    db: Database, searcher: Searcher, folding: Fold, node: Node | None, more: Node | None, filters: list[Node]
 ) -> Shown:
-    node, more = (expand_query(one, db, asked, folding) if one is not None else None for one in (node, more))
+    node, more = (expand_query(one, db, searcher, folding) if one is not None else None for one in (node, more))
     parts = tuple(part for part in (node, more, *filters) if part is not None)
     for function in (distance_km, fold_name):
         db.register_function(function, deterministic=True, replace=True)
-    every = compile_query(And(parts) if parts else None, db, asked)
-    shown = fold(asked, every, folding)
+    matching = compile_query(And(parts) if parts else None, db, searcher)
+    shown = collapse(searcher, matching, folding)
     best = (
-        top_hits(asked, shown.query) if ranks(node) else Best([], count_hits(asked, every) - shown.left_out)
-    )  # all articles are soon counted
+        top_hits(searcher, shown.query) if ranks(node) else Best([], count_hits(searcher, matching) - shown.left_out)
+    )  # counting all articles is cheap
     return Shown(node, shown.query, shown.beneath, best)
 
 
 def window(query: Query) -> tuple[int, int]:
+    """The range of results that a query asks for: (first, end), end excluded. Raises BadQuery."""
     if query.offset < 0 or (query.limit is not None and query.limit < 0):
         raise BadQuery(query.text, "limit and offset cannot be negative")
     return query.offset, query.offset + min(query.limit if query.limit is not None else _MAX_LIMIT, _MAX_LIMIT)
 
 
 def order_of(plan: Plan) -> Sort:
-    """By what (a key of SORTS) the matches of a plan are ordered. Raises BadQuery."""
+    """The order of a plan's matches; its field is a key of SORTS. Raises BadQuery."""
     name = plan.query.sort.removeprefix("-")
     if name and name not in SORTS:
         raise BadQuery(
-            f"sort by {plan.query.sort}", f"it can be sorted by {', '.join(SORTS)}, with - before it downwards"
+            f"sort by {plan.query.sort}", f"the sort keys are {', '.join(SORTS)}; put - before one for descending order"
         )
     down = plan.query.sort.startswith("-")
     if not name:
@@ -215,7 +227,7 @@ def order_of(plan: Plan) -> Sort:
 
 
 def ordered(plan: Plan, first: int, last: int) -> Iterator[Match]:
-    """The matches of a plan from `first` to before `last`, with their scores and distances. Raises BadQuery."""
+    """The matches of a plan from `first` up to (not including) `last`, with scores and distances. Raises BadQuery."""
     by = order_of(plan)
     if by.field == "distance":
         yield from _by_distance(plan, by, first, last)
@@ -255,13 +267,14 @@ def _distances(plan: Plan, ids: list[int]) -> dict[int, float]:
 
 
 FACETS = (*FACETED, "year")
-_EVERY = 65_000
-"""So many values of a part of the index are counted: with fewer, a total over several parts lacks some."""
+_MAX_BUCKETS = 65_000
+"""The number of values counted in each segment of the index. With fewer, totals over several segments would be too
+low."""
 
 
 @dataclass(frozen=True, slots=True)
 class Beneath:
-    """An article that a hit is shown for, too: a copy of it that matches as well."""
+    """An article folded beneath a hit: a copy of it that matches as well."""
 
     id: int
     site: str
@@ -273,11 +286,10 @@ class Beneath:
 class Hit:
     """One article that a search found.
 
-    `marks` are (start, end) in `snippet` of what was searched for. `score` is greater for better
-    hits, None where nothing in the query ranks; `distance_km` from the query's `near`. `copies` are the
-    numbers of other articles with the same text; `folded` are those that match and are not shown by themselves, by the
-    query's fold: hits and what is beneath them are all that matches.
-    """
+    `marks` are the (start, end) of the search terms in `snippet`. `score` is greater for better hits, None if nothing
+    in the query ranks; `distance_km` is the distance from the query's `near`. `copies` are the IDs of other articles
+    with the same text. `folded` are the matching articles that the query's fold shows beneath this one: the hits and
+    their folded articles together are all matches."""
 
     id: int
     url: str
@@ -302,7 +314,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """A page of hits; `total` counts all that match, folded as the query says."""
+    """A page of hits. `total` is the number of all matches, folded as the query says."""
 
     hits: tuple[Hit, ...]
     total: int
@@ -317,48 +329,49 @@ def run(db: Database, query: Query) -> Results:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All that a query finds, whatever its limit: in order, by number, with the numbers folded beneath each."""
+    """All matches of a query, regardless of its limit. `beneath` has their IDs in order, each with those folded
+    beneath."""
 
     beneath: dict[int, Sequence[int]]
     _plan: Plan
     _found: dict[int, Match]
 
     def hits(self, ids: Collection[int]) -> tuple[Hit, ...]:
-        """What is to be shown of some of them, in the query's order."""
-        wanted = set(ids)
-        return tuple(hits_of(self._plan, [found for number, found in self._found.items() if number in wanted]))
+        """The hits of some of the matches, in the query's order."""
+        selected = set(ids)
+        return tuple(hits_of(self._plan, [found for number, found in self._found.items() if number in selected]))
 
 
 def listing(db: Database, query: Query) -> Listing:
-    """Raises what `run` does."""
+    """Lists all matches of a query. Raises what `run` does."""
     plan = planned(db, query)
     found = {one.id: one for one in ordered(plan, 0, plan.total)}
     return Listing({number: plan.beneath.get(number, ()) for number in found}, plan, found)
 
 
 def matching_ids(db: Database, query: Query) -> Iterator[int]:
-    """The numbers of the articles that match, in order, within the query's offset and limit."""
+    """The IDs of the matching articles, in order, within the query's offset and limit."""
     first, last = window(query)
     return (found.id for found in ordered(planned(db, query), first, last))
 
 
 def facets(db: Database, query: Query, most: int = 10) -> dict[str, list[tuple[str, int]]]:
-    """How many matching articles each of FACETS has, most frequent first.
+    """The number of matching articles for each value of FACETS, most frequent first; years are newest first.
 
-    Counts over all that match, whatever the query's limit; years are in their own order, newest first.
+    Counts all matches, regardless of the query's limit.
     """
     return facets_of([planned(db, query)], most)
 
 
 def facets_of(plans: Sequence[Plan], most: int = 10) -> dict[str, list[tuple[str, int]]]:
-    """The same over several archives. All values are counted, so that sums over them lack none."""
-    size = most if len(plans) == 1 else _EVERY
-    asked = {
+    """The facets of several archives together. All values are counted, so that the sums are complete."""
+    size = most if len(plans) == 1 else _MAX_BUCKETS
+    aggregations = {
         name: {
             "terms": {
                 "field": name,
                 "size": size,
-                "segment_size": _EVERY,
+                "segment_size": _MAX_BUCKETS,
                 "order": {"_key": "desc"} if name == "year" else {"_count": "desc"},
             }
         }
@@ -366,7 +379,7 @@ def facets_of(plans: Sequence[Plan], most: int = 10) -> dict[str, list[tuple[str
     }
     sums: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
     for plan in plans:
-        for name, found in plan.searcher.aggregate(plan.found, asked).items():
+        for name, found in plan.searcher.aggregate(plan.found, aggregations).items():
             sums[name].update({_value(bucket["key"]): int(bucket["doc_count"]) for bucket in found["buckets"]})
     return {name: _first(plans, name, counts, most) for name, counts in sums.items()}
 
@@ -379,30 +392,35 @@ def _first(plans: Sequence[Plan], name: str, counts: Counter[str], most: int) ->
     if name == "year":
         return sorted(counts.items(), key=lambda pair: -int(pair[0]))[:most]
     shown = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:most]
-    if name not in WRITTEN:
+    if name not in FOLDED_NAMES:
         return shown
     return sorted(
-        ((_written(plans, name, form), number) for form, number in shown), key=lambda pair: (-pair[1], pair[0])
+        ((_usual_spelling(plans, name, form), number) for form, number in shown), key=lambda pair: (-pair[1], pair[0])
     )
 
 
-def _written(plans: Sequence[Plan], name: str, form: str) -> str:
-    """A value as most articles of the archives write it, found or not."""
-    ways: Counter[str] = Counter()
+def _usual_spelling(plans: Sequence[Plan], name: str, form: str) -> str:
+    """The most frequent spelling of a value over all articles of the archives, whether they match or not."""
+    spellings: Counter[str] = Counter()
     entries = [
-        (plan.searcher, entry) for plan in plans for entry, _ in plan.searcher.terms_with_prefix(WAYS, way(name, form))
+        (plan.searcher, entry)
+        for plan in plans
+        for entry, _ in plan.searcher.terms_with_prefix(SPELLINGS, spelling_entry(name, form))
     ]
     if len(entries) == 1:
-        return written(entries[0][1])
+        return spelling_of(entries[0][1])
     for searcher, entry in entries:
-        ways[written(entry)] += count_hits(searcher, tantivy.Query.term_query(index_schema(), WAYS, entry, "basic"))
-    return min(ways, key=lambda value: (-ways[value], value), default=form)
+        spellings[spelling_of(entry)] += count_hits(
+            searcher, tantivy.Query.term_query(index_schema(), SPELLINGS, entry, "basic")
+        )
+    return min(spellings, key=lambda value: (-spellings[value], value), default=form)
 
 
-# -- what a hit shows -------------------------------------------------------------------------
+# -- hits -------------------------------------------------------------------------------------
 
 
 def hits_of(plan: Plan, page: list[Match]) -> Iterator[Hit]:
+    """Loads the fields, copies and snippets of a page of matches."""
     db = plan.db
     ids = json.dumps([found.id for found in page])
     rows = {
@@ -413,7 +431,7 @@ def hits_of(plan: Plan, page: list[Match]) -> Iterator[Hit]:
             [ids],
         )
     }
-    rows_wanted = highlight_terms(plan.node)
+    highlighted = highlight_terms(plan.node)
     groups = json.dumps([found.group for found in page])
     copies: dict[int, list[int]] = {}
     for number, group in db.execute(
@@ -425,9 +443,9 @@ def hits_of(plan: Plan, page: list[Match]) -> Iterator[Hit]:
     beneath = _beneath(plan, page)
     for found in page:
         row = rows.get(found.id)
-        if row is None:  # taken out since it was looked up
+        if row is None:  # deleted since the search
             continue
-        shown, marks = snippet(unicodedata.normalize("NFC", row["body"] or row["description"] or ""), rows_wanted)
+        shown, marks = snippet(unicodedata.normalize("NFC", row["body"] or row["description"] or ""), highlighted)
         yield Hit(
             **_fields(row),
             copies=tuple(n for n in copies.get(found.group, []) if n != found.id),
@@ -440,7 +458,7 @@ def hits_of(plan: Plan, page: list[Match]) -> Iterator[Hit]:
 
 
 def _fields(row: dict[str, Any]) -> dict[str, Any]:
-    """The fields of the record that a hit has."""
+    """The article fields of a hit."""
     return {name: tuple(index_texts(row[name])) if BY_NAME[name].is_list else row[name] for name in HIT_FIELDS}
 
 
@@ -456,21 +474,21 @@ def _beneath(plan: Plan, page: list[Match]) -> dict[int, tuple[Beneath, ...]]:
     return {top: tuple(rows[number] for number in many if number in rows) for top, many in numbers.items()}
 
 
-# Hits as values: the same names and words in the commands, the web pages and what is exported.
+# Output: the names and words that commands, web pages and exports share.
 
 COLUMNS = (*HIT_FIELDS, "copies", "folded", "score", "distance_km", "snippet")
-_SHOWN = {"year": 4, "month": 7, "day": 10}
+_DATE_LENGTHS = {"year": 4, "month": 7, "day": 10}
 
 
 def as_values(hit: Hit) -> dict[str, Any]:
-    """A hit as a plain dict of COLUMNS."""
+    """A hit as a dict with the keys COLUMNS."""
     return {name: value for name, value in asdict(hit).items() if name in COLUMNS}
 
 
 def published(moment: str | None, precision: str | None = None) -> str:
-    """A date as exactly as its page said it, "undated" where it did not."""
+    """A publication date as precise as on its page; "undated" if there is none."""
     if not moment:
         return "undated"
-    if precision in _SHOWN:
-        return moment[: _SHOWN[precision]]
+    if precision in _DATE_LENGTHS:
+        return moment[: _DATE_LENGTHS[precision]]
     return moment[:16].replace("T", " ") + (moment[19:] if len(moment) > 19 and moment[19] in "+-" else "")

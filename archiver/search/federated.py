@@ -1,11 +1,11 @@
-"""One search over several archives, as shards are: each is asked, and what they find is one list.
+"""Federated search: one search over several archives, such as shards, with one list of results.
 
-Totals, facets and periods are exact sums, and orders by date, title and whatever else an article has are exact. In the
-order by relevance a word is as rare as it is in all archives together; only how long a text is, is held against the
-texts of its own archive (the average length in BM25), so that a score can differ from that in one merged archive.
+Totals, facets and periods are exact sums, and sorting by date, title or another field is exact. For relevance, word
+frequencies are counted over all archives together; only the average text length in BM25 is that of each archive, so a
+score can differ slightly from the one in a merged archive.
 
-Numbers of articles are those of their archives. What is folded in an archive is; texts that several archives have are
-folded, too, and with `cluster` near copies among what is left.
+Article IDs are those of each archive. Each archive folds its own duplicates; duplicates across archives are folded as
+well, and with `cluster` also near-duplicates across archives.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from dataclasses import dataclass, replace
 
 from sqlite_utils import Database
 from tantivy import Occur
-from tantivy import Query as Asked
+from tantivy import Query as TantivyQuery
 
 from archiver.articles.near_duplicates import UnionFind, are_numbered, minhash, near_duplicate, wording_of
 from archiver.errors import BadQuery, SiteNotFound
 from archiver.search.engine import Hit, Plan, hits_of, order_of, ordered, planned, window
-from archiver.search.open_index import held
+from archiver.search.open_index import hold_searchers
 from archiver.search.query import Query
-from archiver.search.ranking import Match, matches, numbered, top_hits
+from archiver.search.ranking import Match, matches, top_hits, with_id
 from archiver.storage.article_tables.near_duplicate_links import COMMON, LEAST_MET
 from archiver.storage.sites import find_site
 
-MOST_COMPARED = 5_000
-"""So many articles of several archives are compared with one another for near copies."""
+MAX_COMPARED = 5_000
+"""The maximum number of articles that are compared across archives to find near-duplicates."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """An archive that is asked together with others; `name` is its path as it was given."""
+    """One of the archives of a federated search. `name` is its path as given."""
 
     name: str
     db: Database
@@ -43,7 +43,7 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class CopyElsewhere:
-    """A copy in another archive, which is folded beneath a hit."""
+    """A copy in another archive, folded beneath a hit."""
 
     archive: str
     id: int
@@ -55,7 +55,7 @@ class CopyElsewhere:
 
 @dataclass(frozen=True, slots=True)
 class FederatedHit:
-    """A hit, which archive it is of, and its copies in others."""
+    """A hit, its archive, and its copies in other archives."""
 
     archive: str
     hit: Hit
@@ -64,12 +64,12 @@ class FederatedHit:
 
 @dataclass(frozen=True, slots=True)
 class FederatedPage:
-    """A query over all archives that have what it asks about: a plan of each, by name."""
+    """A query over the archives that have the requested sites, with a plan for each archive."""
 
     shards: tuple[Shard, ...]
     plans: tuple[Plan, ...]
     beneath: dict[tuple[int, int], tuple[tuple[int, int], ...]]
-    """By shard and number of an article that is shown: the same of its copies in other archives."""
+    """Maps (shard, ID) of a shown article to the (shard, ID) of its copies in other archives."""
 
     @property
     def total(self) -> int:
@@ -78,27 +78,29 @@ class FederatedPage:
 
 @contextmanager
 def federate(shards: Sequence[Shard], query: Query) -> Iterator[FederatedPage]:
-    """While the block lasts the archives' indexes count the words of all. Raises BadQuery, SiteNotFound where no
-    archive has the site, IndexMissing or IndexDamaged."""
+    """Plans a query over several archives. Within the block, their indexes count word frequencies over all of them.
+
+    Raises BadQuery, SiteNotFound if no archive has a requested site, IndexMissing or IndexDamaged."""
     if query.like is not None:
-        raise BadQuery(f"like {query.like}", "it names an article of one archive: ask that one alone")
-    with held([shard.db for shard in shards]) as asked:
-        for one in asked:
-            one.ask_beside(asked)
+        raise BadQuery(f"like {query.like}", "the ID belongs to one archive; search that archive alone")
+    with hold_searchers([shard.db for shard in shards]) as searchers:
+        for searcher in searchers:
+            searcher.count_with(searchers)
         try:
-            asks = list(shards_having(shards, query))
-            kept = tuple(shard for shard, _ in asks)
-            plans = tuple(planned(shard.db, own) for shard, own in asks)
+            selected = list(shards_having(shards, query))
+            kept = tuple(shard for shard, _ in selected)
+            plans = tuple(planned(shard.db, own) for shard, own in selected)
             yield FederatedPage(kept, *_folded(kept, plans, query))
         finally:
-            for one in asked:
-                one.ask_beside(())
+            for searcher in searchers:
+                searcher.count_with(())
 
 
 def shards_having(shards: Sequence[Shard], query: Query) -> Iterator[tuple[Shard, Query]]:
-    """Those that have one of the sites that are asked about, each asked about its own. Raises SiteNotFound where none
-    has one of them."""
-    refused: dict[str, SiteNotFound] = {}
+    """The archives that have at least one of the query's sites, each with the query limited to the sites it has.
+
+    Raises SiteNotFound for a site that no archive has."""
+    missing: dict[str, SiteNotFound] = {}
     known: set[str] = set()
     for shard in shards:
         own = []
@@ -107,15 +109,15 @@ def shards_having(shards: Sequence[Shard], query: Query) -> Iterator[tuple[Shard
                 own.append(find_site(shard.db, name)["name"])
                 known.add(name)
             except SiteNotFound as error:
-                refused.setdefault(name, error)
+                missing.setdefault(name, error)
         if own or not query.site:
             yield shard, replace(query, site=tuple(own))
-    if unknown := [error for name, error in refused.items() if name not in known]:
+    if unknown := [error for name, error in missing.items() if name not in known]:
         raise unknown[0]
 
 
 def federated_page(one: FederatedPage) -> tuple[FederatedHit, ...]:
-    """The page of hits that the query asks for, of all archives in one order; what is equal comes by archive."""
+    """The requested page of hits, of all archives in one order. Ties are ordered by archive."""
     if not one.plans:
         return ()
     first, last = window(one.plans[0].query)
@@ -144,12 +146,12 @@ def _elsewhere(one: FederatedPage, shard: int, number: int) -> tuple[CopyElsewhe
     )
 
 
-# -- copies in several archives ---------------------------------------------------------------
+# -- duplicates across archives ---------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class _Copy:
-    """An article that its archive shows. The one that was published first stands for the others."""
+    """An article that its archive shows. Of several copies the one published first is shown, the others beneath it."""
 
     shard: int
     id: int
@@ -173,7 +175,7 @@ def _folded(
             texts[copy.digest or f"{number} {copy.id}"].append(copy)
     groups = list(texts.values())
     if query.folding == "cluster":
-        groups = _near(shards, groups)
+        groups = _merge_near_duplicates(shards, groups)
     beneath: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {}
     left_out: dict[int, list[int]] = defaultdict(list)
     for group in groups:
@@ -192,7 +194,7 @@ def _folded(
 def _without(plan: Plan, ids: list[int]) -> Plan:
     if not ids:
         return plan
-    found = Asked.boolean_query([(Occur.Must, plan.found), (Occur.MustNot, numbered(plan.searcher, ids))])
+    found = TantivyQuery.boolean_query([(Occur.Must, plan.found), (Occur.MustNot, with_id(plan.searcher, ids))])
     shown = replace(plan.shown, found=found, best=top_hits(plan.searcher, found))
     return replace(plan, key=(plan.key, tuple(ids)), shown=shown)
 
@@ -215,30 +217,34 @@ class _Text:
     body: str
 
 
-def _near(shards: Sequence[Shard], groups: list[list[_Copy]]) -> list[list[_Copy]]:
-    """Groups of one text each, those that are near copies of one another and of different archives in one."""
-    if len(groups) > MOST_COMPARED:
+def _merge_near_duplicates(shards: Sequence[Shard], groups: list[list[_Copy]]) -> list[list[_Copy]]:
+    """Merges groups of equal texts whose texts are near-duplicates from different archives."""
+    if len(groups) > MAX_COMPARED:
         raise BadQuery(
             "fold cluster",
-            f"near copies in several archives are looked for among {MOST_COMPARED:,} "
-            f"articles at most, and this finds {len(groups):,}: narrow it, or fold by text",
+            f"near-duplicates across archives are compared for at most {MAX_COMPARED:,} articles, and this query finds "
+            f"{len(groups):,}; narrow it, or fold by text",
         )
-    joined = UnionFind[int]()
+    merged = UnionFind[int]()
     texts: list[_Text] = []
-    having: dict[int, list[int]] = defaultdict(list)
+    seen_in: dict[int, list[int]] = defaultdict(list)
     for number, group in enumerate(groups):
         text = _text(shards, group[0])
-        met: dict[int, int] = defaultdict(int)
+        shared: dict[int, int] = defaultdict(int)
         for key in minhash(wording_of(text.body)):
-            if len(having[key]) < COMMON:
-                for other in having[key]:
-                    met[other] += 1
-            having[key].append(number)
-        for other, times in met.items():
-            if times >= LEAST_MET and joined.top(other) != joined.top(number) and _alike(texts[other], text):
-                joined.join(number, other)
+            if len(seen_in[key]) < COMMON:
+                for other in seen_in[key]:
+                    shared[other] += 1
+            seen_in[key].append(number)
+        for other, times in shared.items():
+            if (
+                times >= LEAST_MET
+                and merged.top(other) != merged.top(number)
+                and _are_near_duplicates(texts[other], text)
+            ):
+                merged.join(number, other)
         texts.append(text)
-    return [[copy for number in together for copy in groups[number]] for together in joined.groups(range(len(groups)))]
+    return [[copy for number in together for copy in groups[number]] for together in merged.groups(range(len(groups)))]
 
 
 def _text(shards: Sequence[Shard], copy: _Copy) -> _Text:
@@ -246,8 +252,8 @@ def _text(shards: Sequence[Shard], copy: _Copy) -> _Text:
     return _Text(copy.shard, *(value or "" for value in row or ("", "", "")))
 
 
-def _alike(one: _Text, other: _Text) -> bool:
-    """As an archive judges its own, which has judged those that are both in it."""
+def _are_near_duplicates(one: _Text, other: _Text) -> bool:
+    """True if two texts of different archives are near-duplicates, by the same test as within one archive."""
     if one.shard == other.shard:
         return False
     one_site = one.site == other.site

@@ -1,4 +1,7 @@
-"""An article as the index has it."""
+"""The search index's schema, and the conversion of an article into an index document.
+
+Reads databases that any program may have written to, so unreadable values are treated as missing.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,9 @@ from archiver.fields import ASKED_FOR, BY_NAME, INDEXED, LINKS, LIST_WORDS, LONG
 from archiver.search.query_tree import HAS, IS, key_of, local_seconds, utc_seconds
 from archiver.search.words import split_into_words
 
-# Names as they are compared: how somebody types a name decides nothing.
+# Names are compared in folded form, so that spelling variants of a name are equal.
 
-# Letters that are letters of their own and not a base letter with a mark, as people type them without one.
+# Letters without a Unicode decomposition, and how people type them without diacritics.
 _PLAIN = str.maketrans(
     {
         "đ": "d",
@@ -39,42 +42,41 @@ _PLAIN = str.maketrans(
 )
 
 
-_BEHIND = "\t"
+_SEPARATOR = "\t"
 
 
 def fold_name(name: str) -> str:
-    """A name as compared: no case, no diacritics, single spaces."""
+    """The folded form of a name: no case, no diacritics, single spaces."""
     plain = unicodedata.normalize("NFKD", name.casefold().translate(_PLAIN))
     return " ".join("".join(c for c in plain if not unicodedata.combining(c)).translate(_PLAIN).split())
 
 
 def facet_key(names: Iterable[str]) -> dict[str, str]:
-    """Names of an article as they are counted: each once, however often and in which ways it is written, by its form as
-    compared; with how it is written (first)."""
-    ways: dict[str, str] = {}
+    """The names of an article for counting: each folded name once, with its first spelling."""
+    spellings: dict[str, str] = {}
     for name in names:
-        ways.setdefault(fold_name(name), name)
-    return ways
+        spellings.setdefault(fold_name(name), name)
+    return spellings
 
 
-def way(field: str, form: str, name: str = "") -> str:
-    """The entry of a name that is compared as this form; without it what all entries of the form begin with."""
-    return _BEHIND.join((field, form, name))
+def spelling_entry(field: str, folded: str, name: str = "") -> str:
+    """The index entry for one spelling of a folded name. Without `name`, the prefix of all its entries."""
+    return _SEPARATOR.join((field, folded, name))
 
 
-def written(entry: str) -> str:
-    """How the name of an entry is written: a form as compared has no tab in it."""
-    return entry.split(_BEHIND, 2)[2]
+def spelling_of(entry: str) -> str:
+    """The spelling in an entry. (A folded name contains no tab.)"""
+    return entry.split(_SEPARATOR, 2)[2]
 
 
-# Values of a database that any program may have written to: what cannot be read is as if it were not there.
+# Tolerant readers of database values.
 
-MOST_LETTERS = 5_000
-"""So much of a name is kept: the index takes none of more than 65,530 bytes."""
+MAX_NAME_LENGTH = 5_000
+"""Longer names are cut, because the index rejects terms of more than 65,530 bytes."""
 
 
 def index_text(value: Any) -> str:
-    """A text of letters that there are: half a surrogate pair (`\\ud800` in JSON) is none."""
+    """A value as valid Unicode text: unpaired surrogates (`\\ud800` in JSON) are replaced."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
@@ -85,8 +87,8 @@ def index_number(value: Any) -> int | None:
 
 
 def index_texts(value: Any) -> list[str]:
-    """The texts of a JSON array."""
-    return [index_text(one)[:MOST_LETTERS] for one in _array(value) if isinstance(one, str) and one]
+    """The strings of a JSON array."""
+    return [index_text(one)[:MAX_NAME_LENGTH] for one in _array(value) if isinstance(one, str) and one]
 
 
 def index_objects(value: Any) -> list[dict[str, Any]]:
@@ -102,11 +104,11 @@ def _array(value: Any) -> list[Any]:
     return found if isinstance(found, list) else []
 
 
-# What the index holds of an article: texts to look for words in, keys, numbers, and names to count by.
+# The schema: texts to search, exact keys, numbers, and names to count by.
 
 TEXTS: tuple[str, ...] = (*WEIGHTS, "places", *(name for name in PAGE_LISTS if name not in WEIGHTS))
 TIMES: tuple[str, ...] = ("published", "modified", "seen", "gone")
-"""Each as seconds by its own clock, and with _at in Unix seconds."""
+"""Each as seconds in local time, and with the suffix _at in Unix seconds."""
 TURN = "turn"
 NUMBERS: tuple[str, ...] = (
     "id",
@@ -118,19 +120,21 @@ NUMBERS: tuple[str, ...] = (
     "stamp",
     *(name for time in TIMES for name in (time, f"{time}_at")),
 )
-"""`group` is the number of the article that has the text first; `turn` the place among those of the same rank; `stamp`
-a digest of what the entry was made from."""
-WRITTEN: tuple[str, ...] = tuple(LIST_WORDS)
-"""Names that are the same however they are written, and are kept as compared (`archiver.search.index_document.facet_key`)."""
-FORMAT = " ".join(("6", *TEXTS, *WRITTEN))
-WAYS = "ways"
-"""How those are written: of the few that are shown it is looked up, as to count by longer names takes longer."""
-NAMES: tuple[str, ...] = ("site", "language", *WRITTEN)
+"""`group` is the ID of the original of a text; `turn` orders articles of equal rank; `stamp` is a digest of the data
+the document was made from."""
+FOLDED_NAMES: tuple[str, ...] = tuple(LIST_WORDS)
+"""Fields of names that are indexed in folded form (`facet_key`)."""
+FORMAT = " ".join(("6", *TEXTS, *FOLDED_NAMES))
+SPELLINGS = "ways"
+"""The field with the spellings of those names. Counting by folded names is faster; the spelling is looked up for the
+few that are shown."""
+NAMES: tuple[str, ...] = ("site", "language", *FOLDED_NAMES)
 PAIRED: dict[str, str] = {name: f"{name}_pairs" for name in LONG_TEXTS}
-"""Texts of which the pairs of common words are kept too, and where: phrases of them need no look at each place."""
+"""Texts of which pairs of common words are indexed too, and the field with the pairs. They make phrases of common words
+fast, because positions need not be compared."""
 KEYS = "keys"
 COPY, FIRST = "text:copy", "text:first"
-"""Keys of an article whose text another has first, and of one that has first what others have."""
+"""Keys of a duplicate, and of an original that has duplicates."""
 SORTED_TITLE = "sorted_title"
 
 
@@ -142,7 +146,7 @@ def index_schema() -> tantivy.Schema:
     for name in PAIRED.values():
         builder.add_text_field(name, tokenizer_name="whitespace", index_option="freq")
     builder.add_text_field(KEYS, tokenizer_name="raw", index_option="basic")
-    builder.add_text_field(WAYS, tokenizer_name="raw", index_option="basic")
+    builder.add_text_field(SPELLINGS, tokenizer_name="raw", index_option="basic")
     builder.add_text_field(SORTED_TITLE, tokenizer_name="raw", index_option="basic", fast=True)
     for name in NAMES:
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
@@ -158,8 +162,8 @@ _NUMBERS = ("duplicate_of", "cluster_id", "source_id")
 _TIMES = {"published": "published", "modified": "modified", "seen": "first_seen", "gone": "gone_at"}
 _TEXTS = tuple(name for name in WEIGHTS if BY_NAME[name].shape == "text" and name not in PAIRED)
 _TITLE_LETTERS = 60
-_COPIES_FROM = (1 << 62) - 1
-"""Added to the number of a copy, which so has its turn after all originals."""
+_COPY_OFFSET = (1 << 62) - 1
+"""Added to the ID of a duplicate, so that its turn comes after all originals."""
 
 
 def _has(name: str) -> Callable[[Row], bool]:
@@ -182,31 +186,31 @@ assert set(_FLAGS) == {f"is:{name}" for name in IS} | {f"has:{name}" for name in
 
 
 def document_rows(db: Database, ids: Sequence[int]) -> Iterator[Row]:
-    """The articles of these numbers that there are, each with its `changed` fields, whether it is `duplicated`, and
-    the `source_id` of its cluster; `stamp` is a digest of all of it.
+    """The existing articles with these IDs, one at a time because a text may have megabytes.
 
-    One at a time: a text may have megabytes. What another program wrote there and no reader understands counts as not
-    there.
+    Adds the `changed` fields, `duplicated` (whether it has duplicates), the `source_id` of its cluster, and `stamp`, a
+    digest of the whole row. Unreadable values are treated as missing.
     """
-    wanted = json.dumps(ids)
+    id_list = json.dumps(ids)
     among = "in (select value from json_each(?))"
     changed: dict[int, set[str]] = {}
     for article, name in db.execute(
         "select distinct r.article_id, e.value from revisions r, "
         "json_each(case when json_valid(r.changed) then r.changed else '[]' end) e "
         f"where r.revision > 1 and r.article_id {among}",
-        [wanted],
+        [id_list],
     ):
         if isinstance(name, str):
             changed.setdefault(article, set()).add(name)
     duplicated = {
-        row[0] for row in db.execute(f"select distinct duplicate_of from articles where duplicate_of {among}", [wanted])
+        row[0]
+        for row in db.execute(f"select distinct duplicate_of from articles where duplicate_of {among}", [id_list])
     }
     for row in db.query(
         f"select {', '.join('a.' + name for name in COLUMNS)}, (select source_id "
         "from clusters where id = a.cluster_id) as source_id from articles a "
         f"where a.id {among} order by a.id",
-        [wanted],
+        [id_list],
     ):
         row |= {"changed": sorted(changed.get(row["id"], ())), "duplicated": row["id"] in duplicated}
         row["stamp"] = zlib.crc32(repr([row[name] for name in sorted(row)]).encode("utf-8", "surrogatepass"))
@@ -228,7 +232,7 @@ def _readable(row: Row) -> Row:
 
 
 def index_document(row: Row, common: Collection[str] = ()) -> tantivy.Document:
-    """The entry of a row that `rows` made; pairs are those of the `common` words."""
+    """The index document of a row from `document_rows`, with the pairs of `common` words."""
     fields: dict[str, Any] = {name: _words(row[name]) for name in _TEXTS}
     for name, pairs in PAIRED.items():
         tokens = split_into_words(row[name]) if row[name] else []
@@ -250,14 +254,18 @@ def index_document(row: Row, common: Collection[str] = ()) -> tantivy.Document:
         "site": row["site"],
         "language": row["language"] or None,
         **numbers(row),
-        **{name: list(ways) for name, ways in counted.items()},
-        WAYS: [way(name, form, value) for name, ways in counted.items() for form, value in ways.items()],
+        **{name: list(spellings) for name, spellings in counted.items()},
+        SPELLINGS: [
+            spelling_entry(name, folded, value)
+            for name, spellings in counted.items()
+            for folded, value in spellings.items()
+        ],
     }
     return tantivy.Document(**{name: value for name, value in fields.items() if value not in (None, [], "")})
 
 
 def paired(tokens: Sequence[str], common: Collection[str]) -> str:
-    """The pairs of common words that stand in a row, with a sign between the two that no word has."""
+    """The pairs of adjacent common words, joined by a character that no word contains."""
     return " ".join(f"{one}_{next_one}" for one, next_one in pairwise(tokens) if one in common and next_one in common)
 
 
@@ -266,8 +274,9 @@ def _words(text: str | None) -> str:
 
 
 def numbers(row: Row) -> dict[str, int]:
+    """The values of the numeric fields (NUMBERS) that a row has."""
     group = row["duplicate_of"] or row["id"]
-    turn = row["id"] if group == row["id"] else min(row["id"], _COPIES_FROM) + _COPIES_FROM
+    turn = row["id"] if group == row["id"] else min(row["id"], _COPY_OFFSET) + _COPY_OFFSET
     out = {"id": row["id"], "group": group, TURN: turn, "stamp": row["stamp"]}
     if row["cluster_id"]:
         out["cluster"] = row["cluster_id"]
@@ -275,7 +284,7 @@ def numbers(row: Row) -> dict[str, int]:
         try:
             out[name], out[f"{name}_at"] = local_seconds(row[column]), utc_seconds(row[column])
         except ValueError:
-            continue  # none, or none that there is: 0000-00-00
+            continue  # missing or invalid, such as 0000-00-00
         if name == "published":
             day = datetime.fromisoformat(row[column])
             out["year"], out["month"] = day.year, day.year * 100 + day.month
@@ -283,7 +292,7 @@ def numbers(row: Row) -> dict[str, int]:
 
 
 def keys(row: Row) -> Iterator[str]:
-    """What is so of an article, as `archiver.search.query_tree` and `filters` ask for it."""
+    """The exact keys of an article, such as is:gone or language:en, as `archiver.search.query_tree` looks for them."""
     yield from (name for name, so in _FLAGS.items() if so(row))
     if (row["duplicate_of"] or row["id"]) != row["id"]:
         yield COPY
@@ -305,7 +314,7 @@ def keys(row: Row) -> Iterator[str]:
 
 
 def sites(name: str) -> Iterator[str]:
-    """A site and those it lies below: blog.example.org/news, blog.example.org, example.org/news, example.org, ..."""
+    """A site and its parents: blog.example.org/news, blog.example.org, example.org/news, example.org, ..."""
     host, *path = name.split("/")
     labels = host.split(".")
     for start in range(len(labels)):
@@ -313,7 +322,7 @@ def sites(name: str) -> Iterator[str]:
 
 
 def _heads(parts: Iterable[str], sign: str) -> Iterator[str]:
-    """a-b-c as a, a-b, a-b-c."""
+    """The prefixes of a-b-c: a, a-b, a-b-c."""
     whole = ""
     for part in parts:
         whole = f"{whole}{sign}{part}" if whole else part

@@ -1,4 +1,7 @@
-"""What answers of an index: tantivy's searcher, which names an index that turns out to be damaged."""
+"""Opens an index on disk, and wraps tantivy's searcher so that a damaged index is detected and named.
+
+Also tracks which database an index belongs to and which changes it lacks.
+"""
 
 from __future__ import annotations
 
@@ -25,18 +28,18 @@ from archiver.search.words import split_into_words
 from archiver.storage.connection import is_writable, writing
 from archiver.storage.migrations import migrations
 
-# The files of an index on the disk: whether they are as they were written.
+# Integrity of the index files.
 
 _META = "meta.json"
 LISTS = (_META, ".managed.json")
-"""What tells of the others."""
+"""The files that list the other ones."""
 _PART = re.compile(r"([0-9a-f]{32})\.(?:(\d+)\.)?(\w+)")
 _MAGIC = 1337
 _LOOKS = 3
 _TAIL, _PIECE = 8, 1 << 20
 
 Stamps = dict[str, tuple[int, int]]
-"""By the name of a file its size and the time of its last change, in nanoseconds."""
+"""File name to size in bytes and modification time in nanoseconds."""
 
 
 def file_stamps(folder: Path) -> Stamps:
@@ -44,13 +47,13 @@ def file_stamps(folder: Path) -> Stamps:
 
 
 def damaged_file(folder: Path, known: Stamps | None = None) -> str:
-    """The name of the first file that is not as it was written, "" where none is. Those that have their stamp are not
-    read, nor are any where `known` has none of it. Raises OSError."""
+    """The name of the first damaged file, "" if all are intact. Files whose stamp equals the `known` one are not read.
+    Raises OSError."""
     for _ in range(_LOOKS):
         try:
             return _first_damaged(folder, known or {})
         except FileNotFoundError:
-            continue  # another process has entered other segments meanwhile, and taken this one away
+            continue  # another process has merged segments and deleted this one
     return _first_damaged(folder, known or {})
 
 
@@ -68,8 +71,8 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 def _parts(folder: Path) -> list[Path]:
-    """The files of the segments that are entered in the index. What else lies there is being written by another
-    process, or was when that was killed: nothing is read from it. Raises ValueError where that cannot be read."""
+    """The files of the index's segments. Other files in the folder belong to a running or killed writer and are
+    ignored. Raises ValueError if the list of segments cannot be read."""
     meta = folder / _META
     if not meta.exists():
         return []
@@ -90,7 +93,8 @@ def _parts(folder: Path) -> list[Path]:
 
 
 def _is_whole(path: Path) -> bool:
-    """Read, not mapped: a mapped file that is cut meanwhile ends the process."""
+    """True if a file has the checksum in its footer. Reads instead of mapping: truncating a mapped file would crash the
+    process."""
     ends = path.stat().st_size - _TAIL
     with path.open("rb") as handle:
         handle.seek(max(0, ends))
@@ -100,62 +104,64 @@ def _is_whole(path: Path) -> bool:
             return False
         handle.seek(ends)
         try:
-            told = json.loads(handle.read()[:-_TAIL])["crc"]
+            expected = json.loads(handle.read()[:-_TAIL])["crc"]
         except (ValueError, KeyError, TypeError):
             return False
         handle.seek(0)
         found = 0
         while ends > 0 and (piece := handle.read(min(_PIECE, ends))):
             found, ends = zlib.crc32(piece, found), ends - len(piece)
-        return bool(ends == 0 and found == told)
+        return bool(ends == 0 and found == expected)
 
 
-# Whether an index and a database belong together, and what the one does not know of the other yet.
+# The state of an index: which database it belongs to, and which changes it lacks.
 
 _FILE = "archiver.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Articles that changed since, in their order, up to the note `last`."""
+    """IDs of the articles that changed since the last update, in order; `last` is the sequence number of the last
+    one."""
 
     ids: tuple[int, ...]
     last: int
 
 
 def is_migrated(db: Database) -> bool:
-    """False for an archive of an earlier release: writing its index would open the archive to write, and migrate it."""
+    """False for an archive of an earlier release. Updating its index would open it for writing and so migrate it."""
     return not migrations.pending(db)
 
 
 def belongs(db: Database, folder: Path) -> bool:
-    """Whether the index in a folder is one of this database and of today's format."""
-    said = pending_changes(folder)
-    return said.get("format") == FORMAT and said.get("token") in tokens(db).values()
+    """True if the index in a folder was made from this database and has the current format."""
+    state = index_state(folder)
+    return state.get("format") == FORMAT and state.get("token") in tokens(db).values()
 
 
-def pending_changes(folder: Path) -> dict[str, Any]:
-    """What stands in the file beside an index; {} where there is none, or none that can be read."""
+def index_state(folder: Path) -> dict[str, Any]:
+    """The content of the index's state file; {} if it is missing or unreadable."""
     try:
-        said = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+        state = json.loads((folder / _FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return state if isinstance(state, dict) else {}
 
 
 def recorded_state(folder: Path) -> Stamps:
-    """The files of an index as they were when it was last written."""
-    said = pending_changes(folder).get("files")
-    return {name: tuple(stamp) for name, stamp in said.items()} if isinstance(said, dict) else {}
+    """The stamps of the index files when it was last written."""
+    files = index_state(folder).get("files")
+    return {name: tuple(stamp) for name, stamp in files.items()} if isinstance(files, dict) else {}
 
 
 def disown(folder: Path) -> None:
-    """The index in a folder is no longer anybody's, so that it is made anew; where it cannot be written it stays."""
+    """Deletes the state file, so that the index is rebuilt. Does nothing if the folder is read-only."""
     with suppress(OSError):
         (folder / _FILE).unlink()
 
 
 def tokens(db: Database) -> dict[str, str]:
+    """The tokens of the finished update and of one under way."""
     return dict(db.execute("select key, value from search_index_state where key in ('token', 'under_way')").fetchall())
 
 
@@ -168,17 +174,19 @@ def changes(db: Database) -> Changes:
     return Changes(tuple(row[0] for row in rows), rows[-1][1] if rows else 0)
 
 
-def begin(db: Database) -> str:
-    """A new token; from now on an index that has it is one of this database."""
+def begin_update(db: Database) -> str:
+    """Starts an update: stores and returns a new token, by which the index is recognised as this database's."""
     token = secrets.token_hex(16)
     with writing(db):
         db.execute("insert or replace into search_index_state (key, value) values ('under_way', ?)", [token])
     return token
 
 
-def written(folder: Path, token: str, common: Collection[str], articles: int) -> None:
-    """The index in a folder is as the database was at this token: said there first, on the disk. It has the pairs of
-    these `common` words, which were found when so many `articles` were there."""
+def write_state(folder: Path, token: str, common: Collection[str], articles: int) -> None:
+    """Writes the state file of an index (and syncs it to disk) before the database records the update as finished.
+
+    `common` are the words whose pairs it has, `articles` the number of articles they were determined from.
+    """
     new = folder / f"{_FILE}.new"
     with new.open("w", encoding="utf-8") as out:
         json.dump(
@@ -194,34 +202,34 @@ def written(folder: Path, token: str, common: Collection[str], articles: int) ->
         )
         out.flush()
         os.fsync(out.fileno())
-    for name in LISTS:  # the index keeps these to its owner, whoever may read the others
+    for name in LISTS:  # tantivy makes these readable for their owner only
         with suppress(FileNotFoundError):
             (folder / name).chmod(new.stat().st_mode & 0o666)
     new.replace(folder / _FILE)
 
 
-def finish(db: Database, token: str, last: int) -> None:
-    """The changes up to `last` are in the index."""
+def finish_update(db: Database, token: str, last: int) -> None:
+    """Records that the changes up to `last` are in the index."""
     with writing(db):
         db.execute("delete from search_index_pending where seq <= ?", [last])
         db.execute("insert or replace into search_index_state (key, value) values ('token', ?)", [token])
         db.execute("delete from search_index_state where key = 'under_way'")
 
 
-# The common words of an archive: of a phrase of them each place of each in almost all articles would be looked at.
+# Common words. A phrase of them would compare positions in almost every article, so their pairs are indexed.
 
 SAMPLE = 2_000
 MOST = 500
 SHARE = 0.05
-"""A word is common that stands in so many of the articles."""
-FEWEST = 1_000
-"""In fewer articles all phrases are fast."""
+"""A word is common if at least this share of the articles contains it."""
+MIN_ARTICLES = 1_000
+"""With fewer articles all phrases are fast enough."""
 _GROWN, _QUICKLY = 10, 50_000
 
 
 def common_words(db: Database, ids: Sequence[int]) -> frozenset[str]:
-    """The most common words of texts, by a sample of the articles of these numbers."""
-    if len(ids) < FEWEST:
+    """The most common words, from a sample of the articles with these IDs."""
+    if len(ids) < MIN_ARTICLES:
         return frozenset()
     sample = ids[:: max(1, len(ids) // SAMPLE)][:SAMPLE]
     counts: Counter[str] = Counter()
@@ -231,19 +239,20 @@ def common_words(db: Database, ids: Sequence[int]) -> frozenset[str]:
 
 
 def has_outgrown(articles: int, found_in: int, changed: int) -> bool:
-    """Whether the common words of an index are to be found anew, of so many articles: there are ten times as many as
-    they were found in, and to make the index anew takes some seconds, or hardly longer than what is to be done anyway.
-    """
-    return articles >= max(FEWEST, _GROWN * found_in) and (articles <= _QUICKLY or 2 * changed >= articles)
+    """True if the index should be rebuilt with new common words: there are ten times as many articles as they were
+    determined from, and the rebuild takes seconds or little longer than the update itself."""
+    return articles >= max(MIN_ARTICLES, _GROWN * found_in) and (articles <= _QUICKLY or 2 * changed >= articles)
 
+
+# Opening and searching an index.
 
 _T = TypeVar("_T")
-_REMEMBERED = 16
+_CACHE_SIZE = 16
 
 
 def index_in(folder: Path) -> tantivy.Index:
-    """Without the thread that would read the index anew in the background whenever another process has written it.
-    Raises ValueError."""
+    """Opens an index without the background thread that reloads it after writes by other processes. Raises
+    ValueError."""
     index = tantivy.Index.open(str(folder))
     index.config_reader("manual", 0)
     return index
@@ -251,8 +260,10 @@ def index_in(folder: Path) -> tantivy.Index:
 
 @contextmanager
 def place_of(folder: Path) -> Iterator[Path]:
-    """Where the index in a folder can be opened: that is done under a lock, which is a file beside it. Where none can
-    be written it is a folder of links to its files, which are needed no more when they are open. Raises OSError."""
+    """A folder in which the index can be opened. Raises OSError.
+
+    Opening needs a lock file in the folder. If the folder is read-only, this is a temporary folder of links to its
+    files; once the files are open the links are no longer needed."""
     if is_writable(folder):
         yield folder
         return
@@ -264,17 +275,19 @@ def place_of(folder: Path) -> Iterator[Path]:
 
 
 class Searcher:
-    """An index as it was at one moment; `folder` is None of one in memory, `common` are the words of which it has the
-    pairs, `beside` are the indexes of other archives that are asked together with it: how rare a word is, is then
-    counted over all. Every method raises IndexDamaged, and the index is then made anew before it is asked again."""
+    """A snapshot of an index.
 
-    __slots__ = ("_folder", "_inner", "_remembered", "beside", "common", "is_whole")
+    `folder` is None for an index in memory. `common` are the words whose pairs it has. `federated_with` are the indexes
+    of other archives in a federated search: word frequencies are then counted over all of them. Every method may raise
+    IndexDamaged; the index is then rebuilt before the next search."""
+
+    __slots__ = ("_folder", "_inner", "_remembered", "common", "federated_with", "is_whole")
 
     def __init__(self, index: tantivy.Index, folder: Path | None = None, common: frozenset[str] = frozenset()) -> None:
         self._inner, self._folder = index.searcher(), folder
         self.is_whole, self.common = True, common
         self._remembered: dict[Hashable, Any] = {}
-        self.beside: tuple[Searcher, ...] = ()
+        self.federated_with: tuple[Searcher, ...] = ()
 
     @property
     def num_docs(self) -> int:
@@ -282,7 +295,7 @@ class Searcher:
 
     @property
     def all(self) -> tuple[Searcher, ...]:
-        return self, *self.beside
+        return self, *self.federated_with
 
     @property
     def num_segments(self) -> int:
@@ -297,51 +310,51 @@ class Searcher:
         order_by_field: str | None = None,
         order: Order = Order.Desc,
     ) -> Any:
-        return self._asked(
+        return self._checked(
             lambda: self._inner.search(query, limit=limit, count=count, order_by_field=order_by_field, order=order)
         )
 
     def aggregate(self, query: Query, asked: dict[str, Any]) -> dict[str, Any]:
-        return self._asked(lambda: self._inner.aggregate(query, asked))
+        return self._checked(lambda: self._inner.aggregate(query, asked))
 
     def fast_field_values(self, field: str, addresses: list[DocAddress]) -> Sequence[Any]:
-        return self._asked(lambda: self._inner.fast_field_values(field, addresses))
+        return self._checked(lambda: self._inner.fast_field_values(field, addresses))
 
     def doc_freq(self, field: str, value: str) -> int:
-        return self._asked(lambda: self._inner.doc_freq(field, value))
+        return self._checked(lambda: self._inner.doc_freq(field, value))
 
     def terms_with_prefix(self, field: str, prefix: str) -> list[tuple[str, int]]:
-        return self._asked(lambda: self._inner.terms_with_prefix(field, prefix))
+        return self._checked(lambda: self._inner.terms_with_prefix(field, prefix))
 
     def remembered(self, key: Hashable, make: Callable[[], _T]) -> _T:
-        """What was made for this key, if it was one of the last that were asked for; else it is made now."""
+        """Returns the cached value of a key, or makes and caches it. The most recently used values are kept."""
         found: _T = self._remembered.pop(key) if key in self._remembered else make()
         self._remembered[key] = found
-        if len(self._remembered) > _REMEMBERED:
+        if len(self._remembered) > _CACHE_SIZE:
             del self._remembered[next(iter(self._remembered))]
         return found
 
-    def ask_beside(self, others: Sequence[Searcher]) -> None:
-        """From now on it is asked together with these."""
-        self.beside = tuple(other for other in others if other is not self)
+    def count_with(self, others: Sequence[Searcher]) -> None:
+        """Counts word frequencies over these indexes, too, from now on."""
+        self.federated_with = tuple(other for other in others if other is not self)
         self._remembered.clear()
 
     def forget(self) -> None:
         self._remembered.clear()
 
-    def _asked(self, ask: Callable[[], _T]) -> _T:
+    def _checked(self, ask: Callable[[], _T]) -> _T:
         try:
             return ask()
-        except ValueError as error:  # tantivy's only kind; a panic of its is no Exception at all
-            if "expansions" not in str(error):  # of a phrase in which too many words begin so: the query's fault
-                self._tell_damage(error)
+        except ValueError as error:  # tantivy raises only this; its panics are not subclasses of Exception
+            if "expansions" not in str(error):  # a phrase whose prefix matches too many words is the query's fault
+                self._raise_if_damaged(error)
             raise
         except BaseException as error:
             if type(error).__name__ == "PanicException":
-                self._tell_damage(error)
+                self._raise_if_damaged(error)
             raise
 
-    def _tell_damage(self, error: BaseException) -> None:
+    def _raise_if_damaged(self, error: BaseException) -> None:
         if self._folder is not None and (name := damaged_file(self._folder)):
             self.is_whole = False
             disown(self._folder)

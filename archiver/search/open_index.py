@@ -1,6 +1,6 @@
-"""Bringing the index up to the database, or making it anew.
+"""Opens the search index of an archive, after updating or rebuilding it, and checks it against the archive.
 
-It may be killed at any moment: what was under way is then done again.
+An update may be killed at any moment: the next one repeats it.
 """
 
 from __future__ import annotations
@@ -29,12 +29,13 @@ _BATCH = 1_000
 _HEAP_BYTES = 128 << 20
 
 Progress = Callable[[int, int], None]
-"""Is told how many articles of how many are in the index."""
+"""Called with the number of indexed articles and the total."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """`damaged` tells what of the index that was there was not as it had been written."""
+    """The result of an update: how many articles were indexed, and whether the index was rebuilt (`anew`). `damaged`
+    names the damage that was found in the previous index, "" if there was none."""
 
     articles: int
     anew: bool
@@ -42,41 +43,42 @@ class Refreshed:
 
 
 def refresh_index(db: Database, archive: Path, *, anew: bool = False, progress: Progress | None = None) -> Refreshed:
-    """Put what changed in the archive into its index; all of it with `anew`, or where there is none of this archive.
+    """Adds the changes in the archive to its index. Rebuilds the index with `anew`, or if there is none of this
+    archive.
 
-    `db` is open for writing. One process at a time does this, others wait up to 30 s and then leave it to that one.
-    Raises OSError where the folder cannot be written.
+    `db` is open for writing. Only one process updates at a time; others wait up to 30 s and then leave it to that one.
+    Raises OSError if the folder cannot be written.
     """
     folder = index_folder(archive)
     folder.mkdir(exist_ok=True)
-    with index_locked(folder) as mine:
-        if not mine:
+    with index_locked(folder) as acquired:
+        if not acquired:
             return Refreshed(0, anew=False)
         damage = "" if anew or not index_searcher.belongs(db, folder) else _damage(folder)
         anew = anew or bool(damage) or not index_searcher.belongs(db, folder)
         if not anew and not index_searcher.is_behind(db):
             return Refreshed(0, anew=False)
         changed = index_searcher.changes(db)
-        said = index_searcher.pending_changes(folder)
-        there = _articles(db)
-        anew = anew or has_outgrown(there, said.get("articles", 0), len(changed.ids))
-        token = index_searcher.begin(db)
-        common, of = frozenset(said.get("common", ())), said.get("articles", 0)
-        done = None if anew else _filled(folder, db, changed.ids, common, anew=False, progress=progress)
+        state = index_searcher.index_state(folder)
+        articles = _approximate_count(db)
+        anew = anew or has_outgrown(articles, state.get("articles", 0), len(changed.ids))
+        token = index_searcher.begin_update(db)
+        common, determined_from = frozenset(state.get("common", ())), state.get("articles", 0)
+        done = None if anew else _filled(folder, db, changed.ids, common, rebuild=False, progress=progress)
         if done is None:
             damage = damage if anew else index_searcher.damaged_file(folder) or "it cannot be written to"
             clear_index_folder(folder)
             ids = [row[0] for row in db.execute("select id from articles order by id")]
-            common, of = common_words(db, ids), there
-            done = _filled(folder, db, ids, common, anew=True, progress=progress)
+            common, determined_from = common_words(db, ids), articles
+            done = _filled(folder, db, ids, common, rebuild=True, progress=progress)
             anew = True
-        index_searcher.written(folder, token, common, of)
-        index_searcher.finish(db, token, changed.last)
+        index_searcher.write_state(folder, token, common, determined_from)
+        index_searcher.finish_update(db, token, changed.last)
         return Refreshed(done or 0, anew, damage)
 
 
 def refresh_archive(archive: Path, *, anew: bool = False, progress: Progress | None = None) -> Refreshed:
-    """`refresh` for the archive at a path. Raises what `open_archive` does, and ArchiveNotWritable."""
+    """Calls `refresh_index` for the archive at a path. Raises what `open_archive` does, and ArchiveNotWritable."""
     db = open_archive(archive)
     try:
         return refresh_index(db, archive, anew=anew, progress=progress)
@@ -87,8 +89,8 @@ def refresh_archive(archive: Path, *, anew: bool = False, progress: Progress | N
 
 
 def refresh_after_writing(archive: Path, progress: Progress | None = None) -> str:
-    """`refresh_archive` after a crawl or an import, which does not fail where this does: the next search tries again.
-    Returns a sentence where the index was damaged or is not up to date, else ""."""
+    """Calls `refresh_archive` after a crawl or an import, which must not fail with it: the next search tries again.
+    Returns a sentence if the index was damaged or is not up to date, else ""."""
     try:
         return damage_sentence(refresh_archive(archive, progress=progress))
     except ArchiverError as error:
@@ -96,34 +98,35 @@ def refresh_after_writing(archive: Path, progress: Progress | None = None) -> st
 
 
 def damage_sentence(done: Refreshed) -> str:
+    """A sentence that reports a damaged index; "" if it was intact."""
     if not done.damaged:
         return ""
-    return f"The search index was damaged ({done.damaged}): it was made anew from the archive."
+    return f"The search index was damaged ({done.damaged}). It has been rebuilt from the archive."
 
 
-def _articles(db: Database) -> int:
-    """How many there are, or a little more: to count a million takes as long as to find in it."""
+def _approximate_count(db: Database) -> int:
+    """The highest article ID: close to the number of articles, and much faster than counting them."""
     return int(db.execute("select ifnull(max(id), 0) from articles").fetchone()[0])
 
 
 def _filled(
-    folder: Path, db: Database, ids: Sequence[int], common: Collection[str], *, anew: bool, progress: Progress | None
+    folder: Path, db: Database, ids: Sequence[int], common: Collection[str], *, rebuild: bool, progress: Progress | None
 ) -> int | None:
-    """How many articles were put into the index of a folder; None where what is there is damaged.
+    """Writes articles to the index in a folder and returns their number; None if the present index is damaged.
 
-    Raises OSError where a new one cannot be written.
+    Raises OSError if a new index cannot be written.
     """
     try:
-        fill_index(tantivy.Index(index_schema(), path=str(folder)), db, ids, common, anew=anew, progress=progress)
-    except ValueError as error:  # tantivy's only kind
-        if anew:
+        fill_index(tantivy.Index(index_schema(), path=str(folder)), db, ids, common, rebuild=rebuild, progress=progress)
+    except ValueError as error:  # the only exception that tantivy raises
+        if rebuild:
             raise OSError(str(error)) from error
         return None
     return len(ids)
 
 
 def _damage(folder: Path) -> str:
-    """What of an index is not as it was written; "" where nothing is that shows without reading all of it."""
+    """Describes the damage of an index, as far as it can be found without reading all files; "" if there is none."""
     known = index_searcher.recorded_state(folder)
     try:
         if name := index_searcher.damaged_file(folder, known):
@@ -131,11 +134,11 @@ def _damage(folder: Path) -> str:
         index_in(folder).searcher()
     except (ValueError, OSError) as error:
         return str(error)
-    if (
-        index_searcher.file_stamps(folder) != known
-    ):  # copied, or killed right before its last step: its files are not read again
-        said = index_searcher.pending_changes(folder)
-        index_searcher.written(folder, said["token"], said["common"], said["articles"])
+    if index_searcher.file_stamps(folder) != known:
+        # The index was copied, or its last update was killed at the end. With the new stamps its files are not read
+        # again.
+        state = index_searcher.index_state(folder)
+        index_searcher.write_state(folder, state["token"], state["common"], state["articles"])
     return ""
 
 
@@ -145,14 +148,15 @@ def fill_index(
     ids: Sequence[int],
     common: Collection[str] = (),
     *,
-    anew: bool,
+    rebuild: bool,
     progress: Progress | None = None,
 ) -> None:
-    """The entries of these articles in place of those they had, with their pairs of common words."""
+    """Adds or replaces the documents of these articles, with their pairs of common words. With `rebuild` the index must
+    be empty."""
     writer = index.writer(heap_size=_HEAP_BYTES, num_threads=1)
     for start in range(0, len(ids), _BATCH):
         batch = ids[start : start + _BATCH]
-        if not anew:
+        if not rebuild:
             for number in batch:
                 writer.delete_documents_by_term("id", number)
         for row in document_rows(db, batch):
@@ -163,29 +167,29 @@ def fill_index(
     writer.wait_merging_threads()
 
 
-# The index of an archive that is open, brought up to date before it is asked.
+# The index of an open archive, updated before each search.
 
 _LOG = logging.getLogger(__name__)
 
 IN_MEMORY = 50_000
-"""Of an archive that cannot be written beside, so many articles are indexed in memory, which takes some seconds."""
+"""If no index can be written, up to this many articles are indexed in memory, which takes some seconds."""
 
 _OPENED: WeakKeyDictionary[Database, tuple[int, Searcher]] = WeakKeyDictionary()
-"""With each the state of the database that the index was looked at in (SQLite's data_version)."""
+"""The searcher of each open archive, with the state of the database it was opened for (SQLite's data_version)."""
 _HELD: WeakKeyDictionary[Database, Searcher] = WeakKeyDictionary()
-_LEFT: WeakSet[Database] = WeakSet()
+_NOT_UPDATED: WeakSet[Database] = WeakSet()
 
 
 def leave_as_it_is(db: Database) -> None:
-    """From now on no search of this open archive writes, not even the index: it answers as the index is, if that is of
-    this database at all."""
-    _LEFT.add(db)
+    """From now on, searches of this open archive do not update the index. They use it as it is, if it belongs to this
+    database."""
+    _NOT_UPDATED.add(db)
 
 
 def open_searcher(db: Database, progress: Progress | None = None) -> Searcher:
-    """What answers of an open archive: as it was when it was last written to, if that can be had.
+    """The searcher of an open archive, with its latest changes if the index can be updated.
 
-    Raises IndexMissing where there is no index, none can be written and the archive is too large for one in memory.
+    Raises IndexMissing if there is no index, none can be written, and the archive is too large to index in memory.
     """
     archive = Path(db.execute("select file from pragma_database_list where name = 'main'").fetchone()[0])
     if db in _HELD:
@@ -198,10 +202,10 @@ def open_searcher(db: Database, progress: Progress | None = None) -> Searcher:
 
 
 @contextmanager
-def held(dbs: Sequence[Database]) -> Iterator[list[Searcher]]:
-    """What answers of some open archives; while the block lasts it is the same, whatever is written meanwhile.
+def hold_searchers(dbs: Sequence[Database]) -> Iterator[list[Searcher]]:
+    """The searchers of several open archives, which stay the same within the block even if the archives change.
 
-    Raises what `searcher` does."""
+    Raises what `open_searcher` does."""
     found = [open_searcher(db) for db in dbs]
     _HELD.update(zip(dbs, found, strict=True))
     try:
@@ -219,31 +223,31 @@ def _on_disk(db: Database, archive: Path, progress: Progress | None) -> Searcher
     folder = index_folder(archive)
     try:
         if not index_searcher.is_migrated(db):
-            return None  # to read an archive of an earlier release does not bring it up to date
-        if db not in _LEFT and is_writable(archive) and is_writable(archive.parent):
+            return None  # reading an archive of an earlier release must not migrate it
+        if db not in _NOT_UPDATED and is_writable(archive) and is_writable(archive.parent):
             writable = open_archive(archive)
             try:
                 done = refresh_index(writable, archive, progress=progress)
                 if done.damaged:
-                    _LOG.warning("The search index in %s was damaged (%s) and was made anew.", folder, done.damaged)
+                    _LOG.warning("The search index in %s was damaged (%s) and has been rebuilt.", folder, done.damaged)
             finally:
                 writable.close()
         elif index_searcher.damaged_file(folder, index_searcher.recorded_state(folder)) or (
-            db not in _LEFT and index_searcher.is_behind(db)
+            db not in _NOT_UPDATED and index_searcher.is_behind(db)
         ):
             return None
-        said = index_searcher.pending_changes(folder)
+        state = index_searcher.index_state(folder)
         with place_of(folder) as place:
-            found = Searcher(index_in(place), folder, frozenset(said.get("common", ())))
-        # Where another process has made it anew meanwhile, these are no longer its common words.
+            found = Searcher(index_in(place), folder, frozenset(state.get("common", ())))
+        # If another process has rebuilt the index in the meantime, these are no longer its common words.
         return (
             found
             if index_searcher.belongs(db, folder)
-            and index_searcher.pending_changes(folder).get("token") == said.get("token")
+            and index_searcher.index_state(folder).get("token") == state.get("token")
             else None
         )
     except (sqlite3.OperationalError, ArchiveLocked, OSError, ValueError):
-        return None  # a folder that cannot be written, or no whole index
+        return None  # the folder cannot be written, or the index is incomplete
 
 
 def _in_memory(db: Database, archive: Path) -> Searcher:
@@ -251,7 +255,7 @@ def _in_memory(db: Database, archive: Path) -> Searcher:
     if len(ids) > IN_MEMORY:
         raise IndexMissing(str(archive), _damaged(index_folder(archive)))
     index = tantivy.Index(index_schema())
-    fill_index(index, db, ids, anew=True)
+    fill_index(index, db, ids, rebuild=True)
     index.reload()
     return Searcher(index)
 
@@ -263,23 +267,23 @@ def _damaged(folder: Path) -> str:
         return ""
 
 
-# The index beside an archive against the archive: which articles it lacks, has too many of, or has as they were.
+# Verification: articles that are missing from the index, surplus or outdated.
 
-_REMEDY = "Run 'archiver verify --repair', or 'archiver index --rebuild': it is made anew from the archive."
+_REMEDY = "Run 'archiver verify --repair' or 'archiver index --rebuild' to rebuild it from the archive."
 
 
 def check_index(db: Database, archive: Path, *, quick: bool = False) -> Iterator[VerifyFinding]:
-    """What is wrong with the index of an archive. What it does not know yet, and an index that there is not, are no
-    findings: it is brought up to date before it is asked. Nor is one that this user may not read. `quick` compares the
-    numbers of the articles alone.
-    """
+    """Findings on the index of an archive. `quick` compares only the IDs of the articles.
+
+    A missing index and changes not indexed yet are no findings, because the next search updates it. Nor is an index
+    that this user may not read."""
     folder = index_folder(archive)
     if not index_searcher.is_migrated(db) or not index_searcher.belongs(db, folder):
         return
     try:
         damage = index_searcher.damaged_file(folder, index_searcher.recorded_state(folder) if quick else None)
         with place_of(folder) as place:
-            there = {} if damage else _entries(Searcher(index_in(place), folder))
+            indexed = {} if damage else _stamps(Searcher(index_in(place), folder))
     except PermissionError:
         return
     except (ValueError, OSError) as error:
@@ -288,20 +292,22 @@ def check_index(db: Database, archive: Path, *, quick: bool = False) -> Iterator
         yield VerifyFinding(
             "search-index-damaged",
             folder.name,
-            f"The search index is not as it was written: {damage}",
+            f"The search index is damaged: {damage}",
             _REMEDY,
             "search",
         )
         return
     behind = set(index_searcher.changes(db).ids)
     ids = [row[0] for row in db.execute("select id from articles order by id")]
-    yield from _told(
-        sorted(set(there) - set(ids) - behind), "strange", "The search index has an article {0} that is not there"
+    yield from _findings(
+        sorted(set(indexed) - set(ids) - behind),
+        "strange",
+        "The search index has article {0}, which is not in the archive",
     )
-    yield from _told(
-        (number for number in ids if number not in there and number not in behind),
+    yield from _findings(
+        (number for number in ids if number not in indexed and number not in behind),
         "lacks",
-        "Article {0} is not in the search index: no search finds it",
+        "Article {0} is missing from the search index",
     )
     if not quick:
         stamps = (
@@ -309,14 +315,14 @@ def check_index(db: Database, archive: Path, *, quick: bool = False) -> Iterator
             for start in range(0, len(ids), _BATCH)
             for row in document_rows(db, ids[start : start + _BATCH])
         )
-        yield from _told(
-            (number for number, stamp in stamps if number not in behind and there.get(number, stamp) != stamp),
+        yield from _findings(
+            (number for number, stamp in stamps if number not in behind and indexed.get(number, stamp) != stamp),
             "differs",
-            "The search index has article {0} as it was before",
+            "The search index has an outdated state of article {0}",
         )
 
 
-def _told(numbers: Iterable[int], kind: str, sentence: str) -> Iterator[VerifyFinding]:
+def _findings(numbers: Iterable[int], kind: str, sentence: str) -> Iterator[VerifyFinding]:
     return first_of(
         (
             VerifyFinding(f"search-index-{kind}", f"article {number}", sentence.format(number), _REMEDY, "search")
@@ -326,8 +332,8 @@ def _told(numbers: Iterable[int], kind: str, sentence: str) -> Iterator[VerifyFi
     )
 
 
-def _entries(searcher: Searcher) -> dict[int, int]:
-    """The stamp of each article that the index has."""
+def _stamps(searcher: Searcher) -> dict[int, int]:
+    """The stamp of each indexed article by its ID."""
     addresses = [address for _, address in searcher.search(Query.all_query(), limit=max(searcher.num_docs, 1)).hits]
     return dict(
         zip(searcher.fast_field_values("id", addresses), searcher.fast_field_values("stamp", addresses), strict=True)

@@ -1,6 +1,6 @@
-"""What narrows a search: who, where, when, in which section; and how it is ordered.
+"""A query with its text, filters and sort order, and its terms for the index.
 
-Filters of one kind widen each other (two authors: either), filters of different kinds narrow.
+Several values of one filter mean any of them (two authors: either); different filters must all match.
 """
 
 from __future__ import annotations
@@ -40,23 +40,22 @@ SORTS: dict[str, str] = {
     "added": "id",
     "distance": "",
 }
-"""What the results can be ordered by, and the field of the index that has it."""
+"""The sort keys, and the field of the index for each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One search. `text` is in the language of `archiver.search.query_parser`; empty means every article.
+    """One search. `text` is in the language of `archiver.search.query_parser`; "" matches every article.
 
-    `since` and `until` are a year, a month, a day (both ends included, by the page's own clock) or
-    a full ISO 8601 time. `near` is (latitude, longitude), `within` kilometres around it (25 where
-    it is None), `bbox` (west, south, east, north) in degrees; west greater than east crosses the
-    antimeridian. `sort` is a key of SORTS, with "-" before it downwards; "" is by relevance where
-    there is text and newest first where there is none. `recent` ranks newer articles higher: it is the
-    number of days in which a score halves (`archiver.search.ranking`). `fold` is a key of
-    `archiver.search.ranking.FOLDS`; "" is "none" with `duplicates`, else "text". `limit` None is no limit. `stem` finds
-    English words in their other forms too, but for those in quotation marks; `like` is an article, by its number or an
-    address of it, and leaves those that are about the same.
-    """
+    `since` and `until` are a year, a month or a day (inclusive, in the page's time zone) or a full ISO 8601 time.
+    `near` is (latitude, longitude) and `within` the radius in kilometres (None: 25). `bbox` is (west, south, east,
+    north) in degrees; if west is greater than east, it crosses the antimeridian.
+
+    `sort` is a key of SORTS, with "-" before it for descending order; "" sorts by relevance if there is text, else
+    newest first. `recent` ranks newer articles higher: it is the number of days in which a score halves
+    (`archiver.search.ranking`). `fold` is a key of `archiver.search.ranking.FOLDS`; "" means "none" with `duplicates`,
+    else "text". `limit` None means no limit. `stem` also finds other forms of English words that are not in quotation
+    marks. `like` is the ID or a URL of an article, and finds articles on the same topic."""
 
     text: str = ""
     site: tuple[str, ...] = ()
@@ -80,30 +79,29 @@ class Query:
 
     @property
     def folding(self) -> Fold:
-        """How it is folded. Raises BadQuery."""
+        """The effective fold. Raises BadQuery."""
         if self.fold and self.fold not in FOLDS:
-            raise BadQuery(f"fold {self.fold}", f"it can be folded by {', '.join(FOLDS)}")
+            raise BadQuery(f"fold {self.fold}", f"the possible values are {', '.join(FOLDS)}")
         return self.fold or ("none" if self.duplicates else "text")
 
 
 def filters_of(db: Database, query: Query) -> Node | None:
-    """What puts the results in an order, and what snippets show: the text, and what they are to be like.
+    """The terms that rank the results and are shown in snippets: the text, and the article of `like`.
 
     Raises BadQuery, ArticleNotFound and ArticleRemoved.
     """
     node = parse_query(query.text, stem=query.stem)
     if query.like is None:
         return node
-    from archiver.storage.article_tables.records import (
-        find_article,  # it loads what reads pages, which a search else does without
-    )
+    # Imported here because it loads the extraction code, which other searches do not need.
+    from archiver.storage.article_tables.records import find_article
 
     like = SimilarTo(find_article(db, query.like))
     return like if node is None else And((node, like))
 
 
 def filter_terms(db: Database, query: Query) -> list[Node]:
-    """What all results have in common. Raises BadQuery, and SiteNotFound for a site the archive does not have."""
+    """The terms of the filters, which all results must meet. Raises BadQuery, and SiteNotFound for an unknown site."""
     out: list[Node] = []
     if query.site:
         out.append(Or(tuple(Key(f"at:{find_site(db, name)['name']}") for name in query.site)))
@@ -118,31 +116,31 @@ def filter_terms(db: Database, query: Query) -> list[Node]:
         out.append(time_term("published", query.since, query.until))
     if query.near is None:
         if query.within is not None:
-            raise BadQuery(f"within {query.within:g} km", "it needs --near LAT,LON to say of what")
+            raise BadQuery(f"within {query.within:g} km", "it needs --near LAT,LON")
         if query.sort.lstrip("-") == "distance":
-            raise BadQuery("sort by distance", "it needs --near LAT,LON to say from where")
+            raise BadQuery("sort by distance", "it needs --near LAT,LON")
     else:
         out.append(in_circle(*query.near, DEFAULT_KM if query.within is None else query.within))
     if query.recent is not None:
         if not 0 < query.recent < inf:
-            raise BadQuery(f"recent {query.recent:g}", "it is a number of days, more than 0")
+            raise BadQuery(f"recent {query.recent:g}", "the number of days must be greater than 0")
         if query.sort not in ("", "relevance"):
-            raise BadQuery(f"sort by {query.sort}", "what is recent counts where it is sorted by relevance alone")
+            raise BadQuery(f"sort by {query.sort}", "--recent only works when sorting by relevance")
     if query.bbox is not None:
         out.append(InBox(query.bbox))
     return out
 
 
-# A query in words: as the command line asks for it, which is how a saved one is shown.
+# A query as command line options, which is how a saved search is shown.
 
 
 def query_as_options(query: Query) -> str:
-    """The query as `archiver search` takes it, quoted for a shell; what is as by default is left out, and so are
-    `limit` and `offset`, which say how much of it is shown."""
-    return " ".join(_words(query))
+    """The query as arguments of `archiver search`, quoted for a shell. Default values are left out, and so are `limit`
+    and `offset`, which only select the page."""
+    return " ".join(_options(query))
 
 
-def _words(query: Query) -> Iterator[str]:
+def _options(query: Query) -> Iterator[str]:
     if query.text:
         yield shlex.quote(query.text)
     for one in fields(Query):

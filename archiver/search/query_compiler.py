@@ -1,4 +1,4 @@
-"""The tree of a query as the index takes it."""
+"""Compiles a query tree into a query for the index, and expands English words into their forms."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from archiver.search.index_searcher import Searcher
 from archiver.search.query_tree import And, ByRows, Form, InBox, Key, Near, Node, Not, Or, SimilarTo, Span, Term, points
 from archiver.search.words import lookup
 
-# English words in all their forms: those of the index that have one stem.
+# Stemming: all English words of the index that have the same stem.
 
-MOST_FORMS = 60
+MAX_FORMS = 60
 _SHORTEST = 3
 
 
@@ -31,26 +31,26 @@ def stem(word: str) -> str:
 
 
 def stem_forms(searcher: Searcher, word: str, columns: Collection[str]) -> tuple[Form, ...]:
-    """The words of these columns that have the stem of this one, the word itself always among them, the most frequent
-    first. All count as one word would that stands wherever one of them does: a rare form is no better sign of what was
-    meant. A word in another script, or of one or two letters, has no other forms.
-    """
+    """The words in these columns with the same stem as `word`, most frequent first. Always includes the word itself.
+
+    The forms together weigh as much as one word with all their occurrences, so that a rare form does not rank higher
+    than a frequent one. Words in other scripts or of one or two letters have no other forms."""
     if not _is_english(word):
         return (Form(word),)
     own = stem(word)
     found: Counter[str] = Counter({word: 0})
     for column in columns:
-        for beginning in prefix_forms(own):
-            told = [
+        for prefix in prefix_forms(own):
+            terms = [
                 (term, count)
                 for one in searcher.all
-                for term, count in one.terms_with_prefix(column, beginning)
+                for term, count in one.terms_with_prefix(column, prefix)
                 if _is_english(term)
             ]
-            for (term, count), other in zip(told, _stems([term for term, _ in told]), strict=True):
+            for (term, count), other in zip(terms, _stems([term for term, _ in terms]), strict=True):
                 if other == own:
                     found[term] += count
-    best = dict(found.most_common(MOST_FORMS)) | {word: found[word]}
+    best = dict(found.most_common(MAX_FORMS)) | {word: found[word]}
     every = sum(one.num_docs for one in searcher.all)
     whole = rarity(min(sum(best.values()), every), every)
     return tuple(Form(term, min(1.0, whole / rarity(count, every))) for term, count in best.items())
@@ -61,7 +61,8 @@ def _is_english(word: str) -> bool:
 
 
 def prefix_forms(own: str) -> tuple[str, ...]:
-    """What the forms of a stem begin with: happi has happy, us- using where the stem is use, dy- dying where it is die."""
+    """The prefixes of all forms of a stem: happ- for happi (happy), us- for use (using), di- and dy- for die
+    (dying)."""
     if len(own) > _SHORTEST:
         return (own[:-1],)
     if own[1:] == "ie":
@@ -84,25 +85,25 @@ def _stems(words: list[str]) -> list[str]:
 
 
 _LIKE_WEIGHTS = (("title", 2.0), ("body", 1.0))
-_MOST_BEGUN = 2_000_000
-"""How often words that begin so may be counted in articles where their places are asked for, too: a second or so, which
-no limit of time would end."""
+_MAX_PREFIX_MATCHES = 2_000_000
+"""The maximum number of (word, article) pairs that a prefix within a phrase may match. It takes about a second, and
+tantivy cannot be interrupted."""
 
 
 class TooManyPrefixes(Exception):
-    """Of a phrase or NEAR with the beginning of so many words that nobody would wait for it."""
+    """A phrase or NEAR has a prefix that matches too many words to be searched in reasonable time."""
 
 
 def compile_query(node: Node | None, db: Database, searcher: Searcher) -> Query:
-    """A query for the index; None is every article. Facts do not change the rank. Raises TooManyBegin."""
+    """Compiles a query tree; None matches every article. Facts do not affect the score. Raises TooManyPrefixes."""
     if node is None:
         return Query.all_query()
     if isinstance(node, And):
-        return _every(node, db, searcher)
+        return _and(node, db, searcher)
     if isinstance(node, Or):
         return Query.boolean_query([(Occur.Should, compile_query(item, db, searcher)) for item in node.items])
     if isinstance(node, Not):
-        return _every(And((node,)), db, searcher)
+        return _and(And((node,)), db, searcher)
     if isinstance(node, Term):
         return _in_columns(node.column, lambda column: _term(column, node, searcher))
     if isinstance(node, Near):
@@ -124,18 +125,18 @@ def key_query(value: str) -> Query:
 
 
 def _one_of(field: str, values: Iterable[Any]) -> Query:
-    there = sorted(set(values))
-    return Query.term_set_query(index_schema(), field, there) if there else Query.empty_query()
+    terms = sorted(set(values))
+    return Query.term_set_query(index_schema(), field, terms) if terms else Query.empty_query()
 
 
 def ranks(node: Node | None) -> bool:
-    """Whether the words of a query put what they find in an order."""
+    """True if a query has words that rank its results."""
     if isinstance(node, And | Or):
         return any(ranks(item) for item in node.items)
     return isinstance(node, Term | Near | SimilarTo)
 
 
-def _every(node: And, db: Database, searcher: Searcher) -> Query:
+def _and(node: And, db: Database, searcher: Searcher) -> Query:
     parts = [
         (Occur.MustNot, compile_query(item.item, db, searcher))
         if isinstance(item, Not)
@@ -157,7 +158,7 @@ def _span(node: Span) -> Query:
 
 
 def _in_columns(column: str, query: Callable[[str], Query]) -> Query:
-    """What is asked of one column, or of all that have a weight."""
+    """A query over one column, or with "" over all columns that have a weight."""
     if column:
         assert column in TEXTS
         return query(column)
@@ -167,36 +168,36 @@ def _in_columns(column: str, query: Callable[[str], Query]) -> Query:
 
 
 Row = list[tuple[Form, ...]]
-"""Words in a row, for each the forms of which one is to stand there."""
+"""Adjacent words, each with its possible forms."""
 Place = tuple[int, tuple[Form, ...], bool]
-"""The number of a word in a row, its forms, and whether they are only the beginning of one."""
+"""The position of a word in a row, its forms, and whether they are prefixes."""
 
 
 def _row_of(term: Term) -> tuple[Row, bool]:
-    """Whether the last is only the beginning of a word stands with them."""
-    tokens, begun = lookup(term.text)
-    return list(term.forms) or [(Form(token),) for token in tokens], begun or term.prefix
+    """The words of a term, and whether the last one is a prefix."""
+    tokens, is_prefix = lookup(term.text)
+    return list(term.forms) or [(Form(token),) for token in tokens], is_prefix or term.prefix
 
 
-def _places(row: Row, begun: bool) -> list[Place]:
-    return [(at, forms, begun and at == len(row) - 1) for at, forms in enumerate(row)]
+def _places(row: Row, is_prefix: bool) -> list[Place]:
+    return [(at, forms, is_prefix and at == len(row) - 1) for at, forms in enumerate(row)]
 
 
 def _term(column: str, term: Term, searcher: Searcher) -> Query:
-    row, begun = _row_of(term)
+    row, is_prefix = _row_of(term)
     if not row:
         return Query.empty_query()
     if len(row) > 1:
-        return _in_a_row(column, row, begun, searcher)
-    if begun:
+        return _phrase(column, row, is_prefix, searcher)
+    if is_prefix:
         return Query.regex_query(index_schema(), column, re.escape(row[0][0].word) + ".*")
     return _either(column, row[0], searcher)
 
 
-def _in_a_row(column: str, row: Row, begun: bool, searcher: Searcher) -> Query:
-    phrase = _placed(column, _places(row, begun), 0, searcher)
+def _phrase(column: str, row: Row, is_prefix: bool, searcher: Searcher) -> Query:
+    phrase = _placed(column, _places(row, is_prefix), 0, searcher)
     tokens = [forms[0].word for forms in row]
-    plain = not begun and all(len(forms) == 1 for forms in row)
+    plain = not is_prefix and all(len(forms) == 1 for forms in row)
     pairs = paired(tokens, searcher.common).split() if plain and column in PAIRED else []
     if not pairs:
         return phrase
@@ -214,7 +215,7 @@ def _in_a_row(column: str, row: Row, begun: bool, searcher: Searcher) -> Query:
 
 
 def _pair(column: str, tokens: list[str], pair: str, searcher: Searcher) -> Query:
-    """Two common words in a row, which count as much as both do by themselves: as in a phrase of other words."""
+    """Two adjacent common words. They weigh as much as both words separately, as in a phrase of other words."""
     own = rarity(searcher.doc_freq(PAIRED[column], pair), searcher.num_docs)
     both = sum(_rarity(column, token, searcher.all) for token in tokens)
     return Query.boost_query(Query.term_query(index_schema(), PAIRED[column], pair, "freq"), both / own)
@@ -225,19 +226,24 @@ def _rarity(column: str, word: str, indexes: Iterable[Searcher]) -> float:
     return rarity(sum(count for count, _ in counts), sum(every for _, every in counts))
 
 
-def _over_all(query: Query, column: str, words: Iterable[str], searcher: Searcher) -> Query:
-    """A query of these words, of which an index counts itself how rare they are, by how rare they are in all indexes
-    that are asked together."""
-    if not searcher.beside:
+def _federated_weight(query: Query, column: str, words: Iterable[str], searcher: Searcher) -> Query:
+    """Corrects the weight of a query for a federated search: the index weighs its words by their frequency in itself,
+    but the frequency in all indexes should count."""
+    if not searcher.federated_with:
         return query
     own, every = (sum(_rarity(column, word, indexes) for word in words) for indexes in ((searcher,), searcher.all))
     return Query.boost_query(query, every / own)
 
 
 def _either(column: str, forms: Iterable[Form], searcher: Searcher) -> Query:
-    """One of these words, each by its weight."""
+    """Matches any of these words, each with its weight."""
     queries = [
-        (_over_all(Query.term_query(index_schema(), column, form.word, "freq"), column, [form.word], searcher), form)
+        (
+            _federated_weight(
+                Query.term_query(index_schema(), column, form.word, "freq"), column, [form.word], searcher
+            ),
+            form,
+        )
         for form in forms
     ]
     weighted = [query if form.weight == 1 else Query.boost_query(query, form.weight) for query, form in queries]
@@ -245,32 +251,32 @@ def _either(column: str, forms: Iterable[Form], searcher: Searcher) -> Query:
 
 
 def _near(column: str, node: Near, searcher: Searcher) -> Query:
-    """Between the first term and the last stand at most so many words beside the other terms: no two are farther apart.
+    """Terms with at most `distance` other words between the first and the last of them.
 
-    So each two are asked for that far, a phrase by one word of it. Words of more than two the index would compare in
-    one go by adding up how far each is from the next, in the order of their rarity: in a long text of few words that
-    takes seconds, finds other articles when it also counts how often, and leaves out hardly any.
-    """
+    Compiled as a query for every pair of terms, with a phrase represented by one of its words. A single phrase query
+    with slop over more than two words would take seconds in long texts with few distinct words, would match other
+    articles when it also counts occurrences, and would exclude hardly any."""
     found = [_row_of(term) for term in node.terms]
     every = sum(len(row) for row, _ in found)
-    telling = [(len(row), _rarest(column, row, begun, searcher)) for row, begun in found]
+    rarest = [(len(row), _rarest(column, row, is_prefix, searcher)) for row, is_prefix in found]
     pairs = [
         Query.boost_query(
-            _beside(column, one, other, node.distance + every - one[0] - other[0], searcher), 1 / (len(found) - 1)
+            _near_pair(column, one, other, node.distance + every - one[0] - other[0], searcher), 1 / (len(found) - 1)
         )
-        for one, other in combinations(telling, 2)
+        for one, other in combinations(rarest, 2)
     ]
-    phrases = [_in_a_row(column, row, begun, searcher) for row, begun in found if len(row) > 1]
+    phrases = [_phrase(column, row, is_prefix, searcher) for row, is_prefix in found if len(row) > 1]
     return Query.boolean_query([(Occur.Must, query) for query in (*pairs, *phrases)])
 
 
-def _beside(column: str, one: tuple[int, Place], other: tuple[int, Place], most: int, searcher: Searcher) -> Query:
-    """Two terms of so many words, each with a word of it, in either order and at most `most` words between them.
+def _near_pair(column: str, one: tuple[int, Place], other: tuple[int, Place], most: int, searcher: Searcher) -> Query:
+    """Two terms in either order with at most `most` words between them. Each is given as its length and one of its
+    words.
 
-    The second begins at most `most` words and the length of the first behind where the first does, or `most` words and
-    its own length before: as far to both sides of the middle of these, or of either of two.
-    """
-    (length, (at, forms, begun)), (length_2, (at_2, forms_2, begun_2)) = one, other
+    The second term starts at most `most` words plus the length of the first after the start of the first, or at most
+    `most` words plus its own length before it. This range is symmetric about its middle, and is queried as slop around
+    it (around two middles if the length is odd)."""
+    (length, (at, forms, is_prefix)), (length_2, (at_2, forms_2, is_prefix_2)) = one, other
     middles = {(length - length_2) // 2, (length - length_2 + 1) // 2}
     return Query.boolean_query(
         [
@@ -278,7 +284,7 @@ def _beside(column: str, one: tuple[int, Place], other: tuple[int, Place], most:
                 Occur.Should,
                 _placed(
                     column,
-                    [(length_2 + at, forms, begun), (length_2 + at_2 + middle, forms_2, begun_2)],
+                    [(length_2 + at, forms, is_prefix), (length_2 + at_2 + middle, forms_2, is_prefix_2)],
                     most + (length + length_2) // 2,
                     searcher,
                 ),
@@ -288,38 +294,39 @@ def _beside(column: str, one: tuple[int, Place], other: tuple[int, Place], most:
     )
 
 
-def _rarest(column: str, row: Row, begun: bool, searcher: Searcher) -> Place:
-    """The word of a row that tells most where it stands: how many begin so is not known."""
+def _rarest(column: str, row: Row, is_prefix: bool, searcher: Searcher) -> Place:
+    """The rarest word of a row. A prefix is only chosen if there is no other word, because its frequency is unknown."""
     return min(
-        _places(row, begun)[: len(row) - begun] or _places(row, begun),
+        _places(row, is_prefix)[: len(row) - is_prefix] or _places(row, is_prefix),
         key=lambda place: sum(searcher.doc_freq(column, form.word) for form in place[1]),
     )
 
 
 def _placed(column: str, places: Sequence[Place], slop: int, searcher: Searcher) -> Query:
-    """Words in their places, with at most `slop` words more. Where forms or beginnings are among them their rarity is
-    that of words which no article has."""
-    if all(len(forms) == 1 and not begun for _, forms, begun in places):
+    """Words at their positions with a slop of `slop` words. With several forms or a prefix the index scores them as
+    words that no article has."""
+    if all(len(forms) == 1 and not is_prefix for _, forms, is_prefix in places):
         tokens = [forms[0].word for _, forms, _ in places]
         words: list[str | tuple[int, str]] = [(at, forms[0].word) for at, forms, _ in places]
-        return _over_all(Query.phrase_query(index_schema(), column, words, slop), column, tokens, searcher)
+        return _federated_weight(Query.phrase_query(index_schema(), column, words, slop), column, tokens, searcher)
     if (
         sum(
             count
-            for _, forms, begun in places
-            if begun
+            for _, forms, is_prefix in places
+            if is_prefix
             for form in forms
             for _, count in searcher.terms_with_prefix(column, form.word)
         )
-        > _MOST_BEGUN
+        > _MAX_PREFIX_MATCHES
     ):
         raise TooManyPrefixes(column)
     patterns = [
-        (at, f"({'|'.join(re.escape(form.word) for form in forms)})" + ".*" * begun) for at, forms, begun in places
+        (at, f"({'|'.join(re.escape(form.word) for form in forms)})" + ".*" * is_prefix)
+        for at, forms, is_prefix in places
     ]
-    asked: list[str | tuple[int, str]] = [*patterns]
-    return _over_all(
-        Query.regex_phrase_query(index_schema(), column, asked, slop),
+    terms: list[str | tuple[int, str]] = [*patterns]
+    return _federated_weight(
+        Query.regex_phrase_query(index_schema(), column, terms, slop),
         column,
         [pattern for _, pattern in patterns],
         searcher,
@@ -327,7 +334,7 @@ def _placed(column: str, places: Sequence[Place], slop: int, searcher: Searcher)
 
 
 def _like(node: SimilarTo) -> Query:
-    """At least so many of the words, in the title or the text."""
+    """Articles that have at least `needed` of the words in the title or the text."""
     if not node.words:
         return Query.empty_query()
     return Query.boolean_query(

@@ -1,24 +1,22 @@
-"""The query language: what a person types becomes a tree (`archiver.search.query_tree`). docs/search.md tells it to people.
+"""Parses the query language into a tree (`archiver.search.query_tree`). docs/search.md is its manual.
 
     climate report          both words, anywhere in the article
     "climate report"        this phrase
-    climate OR weather      either; OR binds more tightly than the blank
+    climate OR weather      either; OR binds more tightly than a space
     climate -report         without that word (also: climate NOT report)
     (flood OR storm) -rain  groups
-    clim*                   words that begin so
-    flood NEAR/5 bridge     with at most five other words between them (10 where no number is said);
+    clim*                   words with this prefix
+    flood NEAR/5 bridge     with at most five other words between them (default: 10);
                             NEAR(flood bridge "city hall", 5) for more than two
     title:climate           in one field: title, body, author, category, tag, description
     author:"Ada Lovelace"   a phrase in one field
-    title:(flood OR storm)  a group of which each word is looked for there; facts and stem: stand before groups, too
+    title:(flood OR storm)  a group within one field; facts and stem: can also precede a group
     stem:reporting          an English word in all its forms: report, reports, reported
-    date:2023-07..2023-08   a fact about the article: the names are those of `archiver.search.query_tree`
+    date:2023-07..2023-08   a fact about the article (`archiver.search.query_tree` lists them)
 
-Everything else is text: O'Brien, AT&T, c++, a-b, 10:30, a name before a colon that is none of these, or an unclosed
-quotation mark are never syntax errors.
-Case and accents make no difference. Scripts without spaces between words, and Korean, are found by any part of a word;
-an emoji, `c++` and `c#` are words (`archiver.search.words`).
-"""
+Everything else is text: O'Brien, AT&T, c++, a-b, 10:30, an unknown name before a colon, or an unclosed quotation mark
+are never syntax errors. Case and accents are ignored. In Korean and in scripts without spaces between words, any part
+of a word matches. An emoji, `c++` and `c#` are words (`archiver.search.words`)."""
 
 from __future__ import annotations
 
@@ -40,11 +38,11 @@ COLUMN_OF: dict[str, str] = {word: name for name in WEIGHTS for word in (BY_NAME
 MAX_TERMS = 200
 MAX_DEPTH = 30
 NEAR_WORDS = 10
-MOST_NEAR = 4
-"""So many words and phrases can stand in one NEAR: each two of them are asked for."""
+MAX_NEAR = 4
+"""The maximum number of words and phrases in one NEAR, because every pair of them is a query of its own."""
 _STEM = "stem"
 
-# Quotation marks as they are printed, and the wide signs and letters that keyboards of East Asia write.
+# Typographic quotation marks, and the full-width characters of East Asian keyboards.
 _PLAIN = {**str.maketrans("“”„‟", '""""'), **{0xFEE0 + sign: sign for sign in range(0x21, 0x7F)}}
 _ENDS = re.compile(r"\s*(?:\)|$)")
 _BETWEEN = re.compile(r"NEAR(?:/(\d{1,3}))?$")
@@ -62,7 +60,7 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class _Token:
-    """A piece of the query: `node` where it is a term, None where there was nothing in it to look for."""
+    """A token of the query, at position `at`. `node` is the node of a term, None for a term without words."""
 
     kind: Literal["term", "near", "distance", "(", ")", "AND", "OR", "NOT", "NEAR"]
     at: int
@@ -71,30 +69,29 @@ class _Token:
 
 
 def parse_query(text: str, *, stem: bool = False) -> Node | None:
-    """The query as a tree; None for an empty one, which means everything. With `stem` each word outside quotation marks
-    is looked for in all its forms.
+    """Parses a query into a tree; None for an empty query, which matches everything. With `stem` words outside
+    quotation marks also match in their other forms.
 
-    Raises BadQuery, with the position in the query: where something was typed and no word is in it, where it is too
-    long or too deep, where a fact has a value that it cannot have, where NEAR stands beside what is no word.
-    """
-    # Half a surrogate pair, as a shell hands on what is no UTF-8, is no letter of anything.
+    Raises BadQuery with the position in the query: for a query without words, one that is too long or too deeply
+    nested, a fact with an invalid value, and NEAR next to something other than words."""
+    # A shell passes bytes that are not UTF-8 as unpaired surrogates.
     whole = text.encode("utf-8", "replace").decode()
     clean = unicodedata.normalize("NFC", whole.replace("\0", " ")).translate(_PLAIN).strip()
     if not clean:
         return None
     parser = _Parser(clean, list(_tokens(clean, stem)))
     node = parser.every(0)
-    while not parser.ended():  # what follows a closing parenthesis too many
+    while not parser.ended():  # the text after a surplus closing parenthesis
         parser.position += 1
         more = parser.every(0)
         node = _join(And, [n for n in (node, more) if n])
     if node is None:
-        raise BadQuery(clean, "there is no word in it to look for")
+        raise BadQuery(clean, "it contains no word to search for")
     return node
 
 
-def ends(text: str, at: int) -> int:
-    """Where the piece of a query ends that begins at a place, the `at` of a BadQuery."""
+def token_end(text: str, at: int) -> int:
+    """The end of the token that starts at `at`, the position in a BadQuery."""
     found = _TOKEN.match(text, at)
     return max(found.end() if found else 0, at + 1)
 
@@ -104,8 +101,8 @@ def ends(text: str, at: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """What stands before the parentheses that a word is in: the `name` of a field or a fact, whether it is to be
-    found in all its forms, whether they are those of NEAR( )."""
+    """The prefix of the enclosing parentheses: the `name` of a field or fact, whether words are stemmed, and whether
+    they belong to NEAR( )."""
 
     name: str = ""
     stem: bool = False
@@ -139,12 +136,12 @@ def _tokens(text: str, stem: bool) -> Iterator[_Token]:
         for token in _words(text, found, at, stem, groups[-1]):
             terms += token.kind == "term"
             if terms > MAX_TERMS:
-                raise BadQuery(text, f"it has more than {MAX_TERMS} words", at)
+                raise BadQuery(text, f"it has more than {MAX_TERMS} terms", at)
             yield token
 
 
 def _words(text: str, found: re.Match[str], at: int, stem: bool, group: _Group) -> Iterator[_Token]:
-    """What a word or phrase is: an operator, the distance of a NEAR( ), or a term."""
+    """The token of a word or phrase: an operator, the distance of a NEAR( ), or a term."""
     value = found["word"] if found["phrase"] is None else found["phrase"]
     if value is None:
         return
@@ -152,12 +149,12 @@ def _words(text: str, found: re.Match[str], at: int, stem: bool, group: _Group) 
     if operator:
         yield operator
         return
-    if group.near and found["word"] and (told := _distance(text, found)):
-        value, distance = told
+    if group.near and found["word"] and (split := _distance(text, found)):
+        value, distance = split
         yield _Token("distance", at, distance=distance)
         if not value:
             return
-    yield _Token("term", at, _leaf(text, found, at, value, stem, group))
+    yield _Token("term", at, _term_node(text, found, at, value, stem, group))
 
 
 def _operator(word: str, at: int) -> _Token | None:
@@ -169,14 +166,14 @@ def _operator(word: str, at: int) -> _Token | None:
 
 
 def _distance(text: str, found: re.Match[str]) -> tuple[str, int] | None:
-    """Of the last word in `NEAR( )` what stands before the comma, and the number behind it."""
+    """Splits the last word in `NEAR( )` into the text before the comma and the distance after it."""
     word, comma, number = found["word"].rpartition(",")
     if not _ENDS.match(text, found.end()) or not re.fullmatch("[0-9]{1,3}", number):
         return None
     return (word, int(number)) if comma or text[: found.start("word")].rstrip().endswith(",") else None
 
 
-def _leaf(text: str, found: re.Match[str], at: int, value: str, stem: bool, group: _Group) -> Node | None:
+def _term_node(text: str, found: re.Match[str], at: int, value: str, stem: bool, group: _Group) -> Node | None:
     own = (found["field"] or "").lower()
     known = own in FACTS or own in COLUMN_OF or own == _STEM
     group = group.of(own) if known else group
@@ -213,7 +210,7 @@ class _Parser:
     def every(self, depth: int) -> Node | None:
         if depth > MAX_DEPTH:
             raise BadQuery(
-                self.text, f"it has more than {MAX_DEPTH} parentheses in each other", self.tokens[self.position - 1].at
+                self.text, f"it has more than {MAX_DEPTH} nested parentheses", self.tokens[self.position - 1].at
             )
         items: list[Node] = []
         while self._kind() not in ("", ")"):
@@ -242,26 +239,26 @@ class _Parser:
                 break
             distance = max(distance, operator.distance)
             terms.append(self.one(depth))
-        return self._neighbours(terms, distance, self.tokens[first].at) if len(terms) > 1 else item
+        return self._near_node(terms, distance, self.tokens[first].at) if len(terms) > 1 else item
 
-    def _neighbours(self, items: list[Node | None], distance: int, at: int) -> Node | None:
+    def _near_node(self, items: list[Node | None], distance: int, at: int) -> Node | None:
         terms = tuple(item for item in items if isinstance(item, Term))
         if len(terms) < len(items):
-            raise BadQuery(self.text, "NEAR takes words and phrases", at)
+            raise BadQuery(self.text, "NEAR only takes words and phrases", at)
         columns = {term.column for term in terms if term.column}
         if len(columns) > 1:
-            raise BadQuery(self.text, f"NEAR takes words of one field, not of {' and '.join(sorted(columns))}", at)
-        if len(terms) > MOST_NEAR:
-            raise BadQuery(self.text, f"NEAR takes at most {MOST_NEAR} words or phrases", at)
+            raise BadQuery(self.text, f"NEAR takes words of one field, not {' and '.join(sorted(columns))}", at)
+        if len(terms) > MAX_NEAR:
+            raise BadQuery(self.text, f"NEAR takes at most {MAX_NEAR} words or phrases", at)
         for one, other in permutations(terms, 2):
-            if _holds(one, other):
+            if _contains(one, other):
                 raise BadQuery(
-                    self.text, f"NEAR takes different words, and where {one.text} stands, {other.text} does", at
+                    self.text, f"NEAR takes different words, but {one.text} already contains {other.text}", at
                 )
         return Near(tuple(replace(term, column="") for term in terms), distance, next(iter(columns), ""))
 
     def _near_group(self, at: int) -> Node | None:
-        """What follows `NEAR(`: terms, and after a comma the distance."""
+        """Parses what follows `NEAR(`: terms, then a comma and the distance."""
         items: list[Node | None] = []
         distance = NEAR_WORDS
         while self._kind() not in ("", ")"):
@@ -270,13 +267,13 @@ class _Parser:
             if token.kind == "distance":
                 distance = token.distance
             elif token.kind != "term":
-                raise BadQuery(self.text, "NEAR( ) holds words and phrases alone", token.at)
+                raise BadQuery(self.text, "NEAR( ) only takes words and phrases", token.at)
             elif token.node is not None:
                 items.append(token.node)
         self.position += 1
         if len(items) == 1:
             return items[0]
-        return self._neighbours(items, distance, at) if items else None
+        return self._near_node(items, distance, at) if items else None
 
     def one(self, depth: int) -> Node | None:
         token = self.tokens[self.position]
@@ -295,13 +292,14 @@ class _Parser:
         return token.node
 
 
-def _holds(one: Term, other: Term) -> bool:
-    """Whether a term has the words of another in it, so that one place in a text would be both."""
-    there, (row, begun) = split_into_words(one.text), lookup(other.text)
+def _contains(one: Term, other: Term) -> bool:
+    """True if a term contains another one, so that one place in a text could match both."""
+    words, (row, is_prefix) = split_into_words(one.text), lookup(other.text)
+    is_prefix = is_prefix or other.prefix
     *whole, last = row
     return any(
-        there[at : at + len(whole)] == whole and (token.startswith(last) if begun or other.prefix else token == last)
-        for at, token in enumerate(there[len(whole) :])
+        words[at : at + len(whole)] == whole and (token.startswith(last) if is_prefix else token == last)
+        for at, token in enumerate(words[len(whole) :])
     )
 
 

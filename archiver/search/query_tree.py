@@ -1,16 +1,16 @@
-"""Terms of a query that are no words: what is so of an article, by the name that stands before the colon.
+"""The nodes of a query tree, and the facts that a query can name with a colon.
 
-site:blog.example.org   of this site, or of one below it (example.org has blog.example.org and example.org/news too)
+site:blog.example.org   of this site or one below it (example.org includes blog.example.org and example.org/news)
 language:en             en includes en-GB; language:none has no language
 date:2023-07..2023-08   published in these months; date:2023, date:..2023-07-14, date:2023-07..; also
                         modified:, seen: (first archived) and gone:
-near:50.45,30.52~100km  with a place so near (25 km where none is said; mi for miles); box:W,S,E,N
-place:lisbon            with a place of this name, or in a region of this name
-credit:reuters          that names this agency or outlet as its source
-changed:title           with a version in which this was changed after publication; changed:any
+near:50.45,30.52~100km  with a place within this distance (default: 25 km; mi for miles); box:W,S,E,N
+place:lisbon            with a place or region of this name
+credit:reuters          names this agency or outlet as its source
+changed:title           with a revision that changed this field after publication; changed:any
 is:gone has:geo         see `IS` and `HAS`
-like:7                  about the same thing as article 7
-id:7 cluster:3          by number; url:/2024/05/ any of its addresses has these letters in it
+like:7                  on the same topic as article 7
+id:7 cluster:3          by ID; url:/2024/05/ one of its URLs contains this text
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from sqlite_utils import Database
 from archiver.errors import BadQuery
 from archiver.fields import ASKED_FOR, LINKS, MEANING
 
-# The tree of a query: what stands at its leaves, and how the leaves are joined.
+# The nodes of the tree.
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A word of the index, and how much it counts beside others that are looked for in its place."""
+    """A word of the index, and its weight relative to the other forms of a term."""
 
     word: str
     weight: float = 1.0
@@ -40,10 +40,10 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """Words in a row; `column` is "" for all columns of `archiver.fields` that have a weight.
+    """A word, or a phrase of adjacent words. `column` "" means all columns of `archiver.fields` that have a weight.
 
-    With `stem` each is looked for in all its forms. Which these are is found out of an index
-    (`archiver.search.engine`), and stands in `forms`: those of each word, in the order of the words.
+    With `stem` each word matches in all its forms. `archiver.search.engine` reads them from an index and puts the forms
+    of each word into `forms`, in the order of the words.
     """
 
     text: str
@@ -71,7 +71,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A number of an article lies between `low` and `high`, both included; None is open."""
+    """A numeric field lies between `low` and `high`, inclusive; None is unbounded."""
 
     field: str
     low: int | None
@@ -80,7 +80,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class ByRows:
-    """The articles whose numbers an SQL statement selects; it may use the functions `folded` and `distance_km`."""
+    """The articles whose IDs an SQL statement selects. It may use the functions `fold_name` and `distance_km`."""
 
     sql: str
     values: tuple[Any, ...] = ()
@@ -88,8 +88,8 @@ class ByRows:
 
 @dataclass(frozen=True, slots=True)
 class InBox:
-    """That an article has a place in a box (west, south, east, north; west greater than east crosses the antimeridian)
-    and, where there is a circle, within its kilometres (latitude, longitude, km)."""
+    """An article has a place in a box (west, south, east, north; if west is greater than east, it crosses the
+    antimeridian) and, if given, in a circle (latitude, longitude, radius in km)."""
 
     box: tuple[float, float, float, float]
     circle: tuple[float, float, float] | None = None
@@ -97,8 +97,9 @@ class InBox:
 
 @dataclass(frozen=True, slots=True)
 class SimilarTo:
-    """What has at least `needed` of the `words` that tell an article, by its number, from others; which these are is
-    found out of an index (`archiver.search.engine`)."""
+    """Articles with at least `needed` of the `words` that distinguish an article, given by its ID, from others.
+
+    `archiver.search.engine` reads the words from an index."""
 
     article: int
     words: tuple[Form, ...] = ()
@@ -123,15 +124,15 @@ class Not:
 Node = Term | Near | Key | Span | ByRows | InBox | SimilarTo | And | Or | Not
 
 
-# Dates as people write them, and the term that a time of an article lies between two of them.
+# Dates and periods.
 
 _LAST = datetime.max.isoformat()
-"""The end of the last day, which no day comes after."""
+"""The end of the last day that Python supports."""
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The days from `start` to before `end`; where it `is_moment`, both are that time."""
+    """The days from `start` up to (not including) `end`. If it `is_moment`, both are that time."""
 
     start: str
     end: str
@@ -139,19 +140,19 @@ class Period:
 
 
 def parse_period(text: str) -> Period:
-    """What a year, a month, a day or a full time in ISO 8601 stands for. Raises BadQuery."""
+    """Parses a year, a month, a day or a full ISO 8601 time. Raises BadQuery."""
     typed = text.strip()
     try:
         if found := re.fullmatch(r"(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?", typed):
             return _days(*(int(part) if part else None for part in found.groups()))
         moment = datetime.fromisoformat(typed).isoformat()
     except (ValueError, OverflowError):
-        raise BadQuery(text, "a date is written 2024, 2024-05, 2024-05-31 or 2024-05-31T18:00+02:00") from None
+        raise BadQuery(text, "use 2024, 2024-05, 2024-05-31 or 2024-05-31T18:00+02:00") from None
     return Period(moment, moment, is_moment=True)
 
 
 def _days(year: int | None, month: int | None, day: int | None) -> Period:
-    """Raises ValueError and OverflowError for what no calendar has."""
+    """Raises ValueError or OverflowError for a date that does not exist."""
     assert year is not None
     start = date(year, month or 1, day or 1)
     if year == MAXYEAR and (not month or (month, day or 31) == (12, 31)):
@@ -161,11 +162,10 @@ def _days(year: int | None, month: int | None, day: int | None) -> Period:
 
 
 def time_term(field: str, since: str | None, until: str | None) -> Node:
-    """That a time lies in the days from `since` to `until`, both included, None being open.
+    """The term that a time lies between `since` and `until`, inclusive; None is unbounded.
 
-    A year, month or day is compared as the page wrote it, by its own clock (the index's number `field`); a full time
-    as a moment (the number `field` with _at). Raises BadQuery.
-    """
+    A year, month or day is compared with the page's local time (index field `field`), a full time with the moment
+    (index field `field` with the suffix _at). Raises BadQuery."""
     spans: list[Node] = []
     first = parse_period(since) if since else None
     last = parse_period(until) if until else None
@@ -182,64 +182,65 @@ def time_term(field: str, since: str | None, until: str | None) -> Node:
             else Span(field, None, local_seconds(last.end) - (last.end != _LAST))
         )
     if first and last and (first.start > last.end or (first.start == last.end and not last.is_moment)):
-        raise BadQuery(f"{since} to {until}", "its end lies before its beginning")
+        raise BadQuery(f"{since} to {until}", "the end is before the start")
     return spans[0] if len(spans) == 1 else And(tuple(spans))
 
 
 def local_seconds(text: str) -> int:
-    """A date or time in ISO 8601 as seconds since 1970-01-01T00:00:00 by its own clock."""
+    """An ISO 8601 date or time as seconds since 1970-01-01T00:00:00 local time; its zone is ignored."""
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
 
 
 def utc_seconds(text: str) -> int:
-    """A date or time in ISO 8601 as a moment, in Unix seconds; without a zone it is UTC."""
+    """An ISO 8601 date or time in Unix seconds; without a zone it is taken as UTC."""
     moment = datetime.fromisoformat(text)
     return math.floor((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
-# Points, boxes and circles on the Earth as people write them, and the term that an article has a place there.
+# Points, boxes and circles.
 
 DEFAULT_KM = 25.0
 EARTH_KM = 6371.0088
 Box = tuple[float, float, float, float]
-"""West, south, east, north; west greater than east crosses the antimeridian."""
+"""West, south, east, north in degrees; if west is greater than east, it crosses the antimeridian."""
 
 
 def parse_point(text: str) -> tuple[float, float]:
-    """ "LAT,LON" in degrees. Raises BadQuery."""
-    latitude, longitude = _degrees(text, 2, "a place is written LAT,LON in degrees, for example 48.85,2.35")
+    """Parses "LAT,LON" in degrees. Raises BadQuery."""
+    latitude, longitude = _degrees(text, 2, "use LAT,LON in degrees, for example 48.85,2.35")
     if abs(latitude) > 90 or abs(longitude) > 180:
         swapped = abs(longitude) <= 90 and abs(latitude) <= 180
         raise BadQuery(
             text,
-            "latitudes lie between -90 and 90, longitudes between -180 and 180"
+            "the latitude must be -90 to 90 and the longitude -180 to 180"
             + ("; the latitude comes first" if swapped else ""),
         )
     return latitude, longitude
 
 
 def box(text: str) -> Box:
-    """ "W,S,E,N" in degrees, as GeoJSON orders it (RFC 7946, section 5). Raises BadQuery."""
-    west, south, east, north = _degrees(text, 4, "a box is written W,S,E,N in degrees, for example 5.9,45.8,10.5,47.8")
+    """Parses "W,S,E,N" in degrees, the order of GeoJSON (RFC 7946, section 5). Raises BadQuery."""
+    west, south, east, north = _degrees(text, 4, "use W,S,E,N in degrees, for example 5.9,45.8,10.5,47.8")
     if max(abs(west), abs(east)) > 180 or max(abs(south), abs(north)) > 90:
-        raise BadQuery(text, "west and east lie between -180 and 180, south and north between -90 and 90")
+        raise BadQuery(text, "west and east must be -180 to 180, south and north -90 to 90")
     if south > north:
-        raise BadQuery(text, "its south lies north of its north; the order is W,S,E,N")
+        raise BadQuery(text, "south is greater than north; the order is W,S,E,N")
     return west, south, east, north
 
 
-def _degrees(text: str, count: int, how: str) -> tuple[float, ...]:
+def _degrees(text: str, count: int, message: str) -> tuple[float, ...]:
     try:
         numbers = tuple(float(part) for part in text.split(","))
     except ValueError:
-        raise BadQuery(text, how) from None
+        raise BadQuery(text, message) from None
     if len(numbers) != count or not all(math.isfinite(n) for n in numbers):
-        raise BadQuery(text, how)
+        raise BadQuery(text, message)
     return numbers
 
 
 def distance_km(lat1: float | None, lon1: float | None, lat2: float, lon2: float) -> float | None:
-    """Great-circle distance by the haversine formula on a sphere of the Earth's mean radius; None without a place."""
+    """Great-circle distance in km by the haversine formula, with the Earth's mean radius; None if a coordinate is
+    None."""
     if lat1 is None or lon1 is None:
         return None
     a, b = math.radians(lat1), math.radians(lat2)
@@ -248,7 +249,7 @@ def distance_km(lat1: float | None, lon1: float | None, lat2: float, lon2: float
 
 
 def circle_term(latitude: float, longitude: float, km: float) -> Box:
-    """The box (W, S, E, N) that holds the circle; west greater than east where it crosses the antimeridian."""
+    """The bounding box (W, S, E, N) of a circle; west is greater than east if it crosses the antimeridian."""
     angle = km / EARTH_KM
     south, north = latitude - math.degrees(angle), latitude + math.degrees(angle)
     if south <= -90 or north >= 90 or angle >= math.pi / 2:
@@ -260,14 +261,14 @@ def circle_term(latitude: float, longitude: float, km: float) -> Box:
 
 
 def in_circle(latitude: float, longitude: float, km: float) -> InBox:
-    """That an article has a place within `km` kilometres. Raises BadQuery for a distance that is none."""
+    """The term that an article has a place within `km` kilometres. Raises BadQuery for an invalid distance."""
     if not km > 0 or not math.isfinite(km):
         raise BadQuery(f"within {km:g} km", "the distance must be greater than 0")
     return InBox(circle_term(latitude, longitude, km), (latitude, longitude, km))
 
 
 def points(db: Database, where: InBox) -> list[str]:
-    """The keys of the index for all places of an archive that lie there: many articles share a place."""
+    """The index keys of all places of an archive in an area. Many articles share a place."""
     west, south, east, north = where.box
     across = "longitude between ? and ?" if west <= east else "(longitude >= ? or longitude <= ?)"
     found = db.execute(
@@ -285,17 +286,18 @@ def points(db: Database, where: InBox) -> list[str]:
 
 
 def key_of(latitude: float, longitude: float) -> str:
-    """The key of the index that an article with a place there has."""
-    return f"point:{latitude + 0.0!r},{longitude + 0.0!r}"  # as floats, and no -0.0
+    """The index key of an article with a place at this point."""
+    return f"point:{latitude + 0.0!r},{longitude + 0.0!r}"  # adding 0.0 turns integers into floats and -0.0 into 0.0
 
 
 _MILE_KM = 1.609344
 
 IS = ("gone", "duplicate", "copy", "source", "edited")
-"""`is:copy` is a near copy of a text that is from elsewhere, `is:source` the one that near copies come from."""
+"""The values of `is:`. A `copy` is a near-duplicate of an earlier article, a `source` the original of
+near-duplicates."""
 
 HAS = ("geo", "place", "date", *ASKED_FOR, "copy")
-"""What `has:` may be followed by."""
+"""The values of `has:`."""
 
 SINGULAR: dict[str, str] = {
     **{link.word: link.table for link in LINKS},
@@ -306,7 +308,7 @@ SINGULAR: dict[str, str] = {
 
 
 def language_term(tag: str) -> Key:
-    """Basic filtering of RFC 4647, section 3.3.1: "en" also takes en-GB."""
+    """Basic filtering of RFC 4647, section 3.3.1: "en" also matches en-GB."""
     return Key(f"language:{tag.lower().replace('_', '-')}")
 
 
@@ -318,7 +320,7 @@ def _dated(field: str) -> Callable[[str], Node]:
     def fact(value: str) -> Node:
         since, dots, until = value.partition("..")
         if dots and not (since or until):
-            raise BadQuery(value, "a period has a beginning, an end or both: 2023-07.., ..2023-08 or 2023-07..2023-08")
+            raise BadQuery(value, "a period needs a start or an end: 2023-07.., ..2023-08 or 2023-07..2023-08")
         return time_term(field, since or None, (until if dots else since) or None)
 
     return fact
@@ -328,7 +330,7 @@ def _near(value: str) -> InBox:
     where, _, reach = value.partition("~")
     found = re.fullmatch(r"(\d+(?:\.\d+)?)(km|mi)?", reach.lower())
     if reach and not found:
-        raise BadQuery(value, "a distance is written ~100km or ~60mi")
+        raise BadQuery(value, "write the distance as ~100km or ~60mi")
     km = float(found[1]) * (_MILE_KM if found[2] == "mi" else 1) if found else DEFAULT_KM
     return in_circle(*parse_point(where), km)
 
@@ -336,14 +338,14 @@ def _near(value: str) -> InBox:
 def _changed(value: str) -> Key:
     name = SINGULAR.get(value.lower(), value.lower())
     if name not in (*MEANING, "any"):
-        raise BadQuery(value, f"what can change is any, {', '.join(MEANING)}")
+        raise BadQuery(value, f"the possible values are any, {', '.join(MEANING)}")
     return Key(f"changed:{name}")
 
 
 def _one_of(words: Collection[str], name: str) -> Callable[[str], Key]:
     def fact(value: str) -> Key:
         if value.lower() not in words:
-            raise BadQuery(value, f"{name}: is followed by {', '.join(words)}")
+            raise BadQuery(value, f"the values of {name}: are {', '.join(words)}")
         return Key(f"{name}:{value.lower()}")
 
     return fact
@@ -352,7 +354,7 @@ def _one_of(words: Collection[str], name: str) -> Callable[[str], Key]:
 def _numbered(field: str) -> Callable[[str], Span]:
     def fact(value: str) -> Span:
         if not re.fullmatch("[0-9]{1,18}", value):
-            raise BadQuery(value, "it is a number")
+            raise BadQuery(value, "it must be a number")
         return Span(field, int(value), int(value))
 
     return fact
@@ -360,7 +362,7 @@ def _numbered(field: str) -> Callable[[str], Span]:
 
 def _like(value: str) -> SimilarTo:
     if not re.fullmatch("[0-9]{1,18}", value):
-        raise BadQuery(value, "it is followed by the number of an article")
+        raise BadQuery(value, "it takes the ID of an article")
     return SimilarTo(int(value))
 
 
@@ -393,4 +395,4 @@ FACTS: dict[str, Callable[[str], Node]] = {
     "url": _url,
     "like": _like,
 }
-"""By name: a value as a term of the query. Each raises BadQuery for a value that it cannot read."""
+"""By fact name: a function that parses a value into a node. Each raises BadQuery for an invalid value."""

@@ -1,4 +1,7 @@
-"""What an index finds, in an order that is always and everywhere the same."""
+"""Orders the matches of a query, folds duplicates, and ranks by recency.
+
+The order is total and reproducible, so that the pages of a result never overlap.
+"""
 
 from __future__ import annotations
 
@@ -17,27 +20,27 @@ from archiver.search.index_searcher import Searcher
 from archiver.search.query_compiler import key_query
 
 Pair = tuple[Any, tantivy.DocAddress]
-"""What tantivy returns for an article: what it was ordered by, and where it is in the index. Thousands of them may be
-compared for a page of 20, so that only those that are left become a `Match`."""
+"""A hit as tantivy returns it: its sort key and its address in the index. A page of 20 may compare thousands of hits,
+so only those that remain become a `Match`."""
 
 BEST = 200
-"""So many of the best are looked up together with how many there are."""
+"""The number of best hits that are fetched together with the total."""
 _SPARE = (180, 3_000)
-"""So many more than are wanted are read at first, and then: most that have the rank of the last one are among them."""
-_SHARE = 64
-"""Among so many hits for one that is wanted those that have its rank are looked for, where most seem to have it."""
+"""How many hits beyond the requested ones are read, first and second try, to include all ties of the last one."""
+_TIE_SAMPLE = 64
+"""If most hits tie, this many hits are searched for each requested one."""
 _DIGITS = 4
-"""Of a score so many count: it is added up in the order that is fastest, and its last ones are not always the same."""
-_FEW = 50
-_FEW_NUMBERS = 300
-"""One number in so many articles is looked up as fast as it is found in a set, and no more than so many (measured at
-100,000 and at 200,000)."""
+"""Scores are rounded to this many digits, because tantivy does not always sum them in the same order."""
+_LOOKUP_RATIO = 50
+_MAX_LOOKUPS = 300
+"""Looking up single IDs is faster than comparing with a set for up to one in _LOOKUP_RATIO articles and _MAX_LOOKUPS in
+all (measured with 100,000 and 200,000 articles)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """An article that a query finds. `key` is what it is ordered by: a score (with its age as a logarithm), a distance,
-    a number, a text; None where it has none. `score` and `distance` (in km) are set where the query has them."""
+    """A matching article. `key` is its sort key: a score (for recency a pair), a distance, a number or a text; None if
+    it has none. `score` and `distance` (in km) are set if the query has them."""
 
     id: int
     group: int
@@ -48,13 +51,13 @@ class Match:
 
     @property
     def turn(self) -> tuple[bool, int]:
-        """Its place among those with the same key: originals first, then by number."""
+        """The order among matches with the same key: originals first, then by ID."""
         return self.group != self.id, self.id
 
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """By a field of the index, or where it is "" by score; `down`: the greatest value first."""
+    """A sort order by a field of the index, or by score if it is "". `down`: the greatest value first."""
 
     field: str
     down: bool
@@ -62,7 +65,7 @@ class Sort:
 
 @dataclass(frozen=True, slots=True)
 class Best:
-    """The first that a query finds by score, and how many it finds in all."""
+    """The best hits of a query by score, and the number of all hits."""
 
     first: list[Pair]
     total: int
@@ -73,14 +76,14 @@ def count_hits(searcher: Searcher, query: Query) -> int:
 
 
 def top_hits(searcher: Searcher, query: Query, most: int = BEST) -> Best:
-    found: Any = searcher.search(query, limit=most, count=True)  # its type does not tell of `count`
+    found: Any = searcher.search(query, limit=most, count=True)  # tantivy's type stubs lack `count`
     return Best(rounded(found.hits), int(found.count))
 
 
-def numbered(searcher: Searcher, ids: Sequence[int]) -> Query:
-    """The articles of these numbers. A set is compared with every article of the index; where the numbers are few it
-    takes less to look each of them up."""
-    if len(ids) > _FEW_NUMBERS or len(ids) * _FEW > searcher.num_docs:
+def with_id(searcher: Searcher, ids: Sequence[int]) -> Query:
+    """A query for the articles with these IDs. A set query compares every article of the index, so a few IDs are looked
+    up one by one."""
+    if len(ids) > _MAX_LOOKUPS or len(ids) * _LOOKUP_RATIO > searcher.num_docs:
         return Query.term_set_query(index_schema(), "id", ids)
     return Query.boolean_query(
         [(Occur.Should, Query.term_query(index_schema(), "id", number, "basic")) for number in ids]
@@ -90,25 +93,24 @@ def numbered(searcher: Searcher, ids: Sequence[int]) -> Query:
 def in_order(
     searcher: Searcher, query: Query, sort: Sort, *, first: int, last: int, known: Best | None = None
 ) -> list[Match]:
-    """The articles from `first` to before `last`. `known` is what `best_of` returned for this query.
+    """The matches from `first` up to (not including) `last`. `known` is the result of `top_hits` for this query.
 
-    Those without a value come last, upwards and downwards; those with the same come by number, originals first: also
-    where a hundred thousand have one rank, so that no page repeats what another has.
-    """
+    Articles without a value come last in both directions. Ties are ordered with originals first, then by ID, even among
+    a hundred thousand of them, so that no page repeats a match of another page."""
     last = min(last, searcher.num_docs)
     if last <= first:
         return []
-    if not sort.field and not sort.down:  # the worst first: the index cannot do that
-        every = with_numbers(searcher, _best(searcher, query, Sort("", down=True), searcher.num_docs))
-        return sorted(every, key=lambda match: (match.key, match.turn))[first:last]
-    if known is None:  # a count is needed for scores only
+    if not sort.field and not sort.down:  # tantivy cannot sort by ascending score
+        all_matches = with_ids(searcher, _best(searcher, query, Sort("", down=True), searcher.num_docs))
+        return sorted(all_matches, key=lambda match: (match.key, match.turn))[first:last]
+    if known is None:  # only scores need the count
         known = Best([], 0 if sort.field else count_hits(searcher, query))
-    return _first(_Wanted(searcher, query, sort, last, known))[first:last]
+    return _first(_SortRequest(searcher, query, sort, last, known))[first:last]
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
-    """The first `last` articles of a query are wanted in an order."""
+class _SortRequest:
+    """A request for the first `last` matches of a query in an order."""
 
     searcher: Searcher
     query: Query
@@ -117,32 +119,34 @@ class _Wanted:
     known: Best
 
     def read(self, most: int) -> list[Pair]:
-        """The first `most` in the order of the index, which leaves open which of those with equal keys comes first."""
+        """The first `most` hits in tantivy's order, which leaves ties unordered."""
         best = self.known
         if best.first and not self.sort.field and min(most, best.total) <= len(best.first):
             return best.first[:most]
         return _best(self.searcher, self.query, self.sort, most)
 
 
-def _first(wanted: _Wanted) -> list[Match]:
-    """What is wanted, and perhaps more of the last key. A few more are read than are wanted: mostly all that have the
-    key of the last one are among them. Where they are not, they are looked up by their key."""
-    searcher, last = wanted.searcher, wanted.last
+def _first(request: _SortRequest) -> list[Match]:
+    """The requested matches, possibly followed by ties of the last one.
+
+    Reads a few hits more than requested, which usually include all ties of the last one. Otherwise the ties are looked
+    up by their key."""
+    searcher, last = request.searcher, request.last
     hits: list[Pair] = []
-    for spare in _SPARE[:1] if wanted.sort.field else _SPARE:
-        hits = wanted.read(last + spare)
-        ends = _end(hits, last)
+    for spare in _SPARE[:1] if request.sort.field else _SPARE:
+        hits = request.read(last + spare)
+        ends = _ties_end(hits, last)
         if len(hits) < last + spare or ends < len(hits):
-            begins = _begin(hits[:ends])
+            begins = _ties_start(hits[:ends])
             same = _first_by_turn(searcher, hits[begins:ends], last - begins)
-            return _by_turn(with_numbers(searcher, hits[:begins] + same))
-        if spare == _SPARE[0] and not wanted.sort.field and not _begin(hits):  # all that were read have one rank
-            same = _of_score_soon(wanted, hits[0][0])
+            return _by_turn(with_ids(searcher, hits[:begins] + same))
+        if spare == _SPARE[0] and not request.sort.field and not _ties_start(hits):  # all hits read so far tie
+            same = _sample_with_score(request, hits[0][0])
             if same:
-                return _by_turn(with_numbers(searcher, _first_by_turn(searcher, same, last)))
-    begins = _begin(hits)
-    equals = _equals(wanted, hits[-1][0], hits[begins:], last - begins)
-    return _by_turn(with_numbers(searcher, hits[:begins]) + equals)
+                return _by_turn(with_ids(searcher, _first_by_turn(searcher, same, last)))
+    begins = _ties_start(hits)
+    equals = _ties(request, hits[-1][0], hits[begins:], last - begins)
+    return _by_turn(with_ids(searcher, hits[:begins]) + equals)
 
 
 def _best(searcher: Searcher, query: Query, sort: Sort, most: int) -> list[Pair]:
@@ -156,20 +160,20 @@ def _best(searcher: Searcher, query: Query, sort: Sort, most: int) -> list[Pair]
 
 
 def rounded(hits: Iterable[Pair]) -> list[Pair]:
-    """With scores of which only those digits are left that are the same at any time."""
+    """Rounds the scores to the digits that are reproducible."""
     return [(round(score, _DIGITS), address) for score, address in hits]
 
 
-def _end(hits: list[Pair], last: int) -> int:
-    """Where those end that have the key of the one before `last`."""
+def _ties_end(hits: list[Pair], last: int) -> int:
+    """The end of the ties of the hit before position `last`."""
     ends = min(last, len(hits))
     while 0 < ends < len(hits) and hits[ends][0] == hits[ends - 1][0]:
         ends += 1
     return ends
 
 
-def _begin(hits: list[Pair]) -> int:
-    """Where those begin that have the key of the last."""
+def _ties_start(hits: list[Pair]) -> int:
+    """The start of the ties of the last hit."""
     begins = len(hits)
     while begins and hits[begins - 1][0] == hits[-1][0]:
         begins -= 1
@@ -184,16 +188,16 @@ def _first_by_turn(searcher: Searcher, hits: list[Pair], most: int) -> list[Pair
 
 
 def _by_turn(matches: list[Match]) -> list[Match]:
-    """In the order of their keys, which they have already, and within one by their turn."""
+    """Orders ties by their turn; the order of the keys stays."""
     places: dict[Any, int] = {}
     return sorted(matches, key=lambda match: (places.setdefault(match.key, len(places)), match.turn))
 
 
-def _equals(wanted: _Wanted, key: Any, known: list[Pair], most: int) -> list[Match]:
-    """Of the articles with this key those whose turn is first; `known` are some of them, and at least `most`."""
-    searcher, query, field = wanted.searcher, wanted.query, wanted.sort.field
+def _ties(request: _SortRequest, key: Any, known: list[Pair], most: int) -> list[Match]:
+    """The first `most` matches with this key, by turn. `known` are some of the hits with this key, at least `most`."""
+    searcher, query, field = request.searcher, request.query, request.sort.field
     if not field:
-        return _of_score(wanted, key, known, most)
+        return _with_score(request, key, known, most)
     if key is None:
         equal = [(Occur.Must, query), (Occur.MustNot, Query.exists_query(field))]
     elif isinstance(key, str):
@@ -203,36 +207,35 @@ def _equals(wanted: _Wanted, key: Any, known: list[Pair], most: int) -> list[Mat
             (Occur.Must, query),
             (Occur.Must, Query.range_query(index_schema(), field, tantivy.FieldType.Integer, key, key)),
         ]
-    return [
-        replace(match, key=key) for match in with_numbers(searcher, _turns(searcher, Query.boolean_query(equal), most))
-    ]
+    return [replace(match, key=key) for match in with_ids(searcher, _turns(searcher, Query.boolean_query(equal), most))]
 
 
-def _of_score_soon(wanted: _Wanted, score: float) -> list[Pair]:
-    """All hits of this score up to some turn, which are enough; none where it would take longer to find them.
+def _sample_with_score(request: _SortRequest, score: float) -> list[Pair]:
+    """All hits with this score up to some turn, if that finds enough of them; otherwise an empty list.
 
-    A score cannot be asked for. Where hits are spread evenly over the turns, and most of them have it, a guess will do.
+    tantivy cannot query for a score. If the hits are spread evenly over the turns and most have this score, a sample of
+    the first turns is enough.
     """
-    searcher, most = wanted.searcher, wanted.last
-    reach = most * _SHARE
-    near = _up_to(wanted.query, searcher.num_docs * reach // max(wanted.known.total, 1))
+    searcher, most = request.searcher, request.last
+    reach = most * _TIE_SAMPLE
+    near = _up_to(request.query, searcher.num_docs * reach // max(request.known.total, 1))
     found = _best(searcher, near, Sort("", down=True), 2 * reach)
     same = [hit for hit in found if hit[0] == score]
     return same if len(same) >= most and (len(found) < 2 * reach or found[-1][0] < score) else []
 
 
-def _of_score(wanted: _Wanted, score: float, known: list[Pair], most: int) -> list[Match]:
-    """The articles whose turn is first are asked for, until enough of them have this score."""
-    searcher = wanted.searcher
-    reach = 2 * most * max(2, wanted.known.total // len(known))
+def _with_score(request: _SortRequest, score: float, known: list[Pair], most: int) -> list[Match]:
+    """The first `most` matches with this score, by turn. Reads hits in order of turn until enough have the score."""
+    searcher = request.searcher
+    reach = 2 * most * max(2, request.known.total // len(known))
     while True:
-        turns = _turns(searcher, wanted.query, reach)
-        found = _best(searcher, _up_to(wanted.query, turns[-1][0]), Sort("", down=True), len(turns))
+        turns = _turns(searcher, request.query, reach)
+        found = _best(searcher, _up_to(request.query, turns[-1][0]), Sort("", down=True), len(turns))
         same = [hit for hit in found if hit[0] == score]
-        if len(same) < most and len(turns) < reach:  # all of them: a last digit was another this time
+        if len(same) < most and len(turns) < reach:  # all hits were read: a last digit differed this time
             same = known
         if len(same) >= most:
-            return with_numbers(searcher, _first_by_turn(searcher, same, most))
+            return with_ids(searcher, _first_by_turn(searcher, same, most))
         reach *= 4
 
 
@@ -249,25 +252,25 @@ def _turns(searcher: Searcher, query: Query, most: int) -> list[Pair]:
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
-    """All that a query finds, by number: numbers, groups and addresses of articles, each a column of its own."""
+class MatchColumns:
+    """All matches of a query by ID: IDs, groups and addresses in parallel lists."""
 
     ids: list[int]
     groups: list[int]
     addresses: list[tantivy.DocAddress]
 
 
-def with_groups(searcher: Searcher, query: Query, most: int) -> Numbers:
-    """`most`: how many there are at most."""
+def with_groups(searcher: Searcher, query: Query, most: int) -> MatchColumns:
+    """All matches of a query with their groups. `most` is an upper bound of their number."""
     if not most:
-        return Numbers([], [], [])
+        return MatchColumns([], [], [])
     hits = searcher.search(query, limit=most, order_by_field="id", order=Order.Asc).hits
     addresses = [address for _, address in hits]
-    return Numbers([number for number, _ in hits], field_values(searcher, "group", addresses), addresses)
+    return MatchColumns([number for number, _ in hits], field_values(searcher, "group", addresses), addresses)
 
 
 def matches(searcher: Searcher, query: Query) -> list[Match]:
-    """All that a query finds, by number, which is the `key` too."""
+    """All matches of a query in order of their ID, which is also their `key`."""
     found = with_groups(searcher, query, count_hits(searcher, query))
     return [
         Match(number, group, number, address)
@@ -275,7 +278,7 @@ def matches(searcher: Searcher, query: Query) -> list[Match]:
     ]
 
 
-def with_numbers(searcher: Searcher, hits: Iterable[Pair]) -> list[Match]:
+def with_ids(searcher: Searcher, hits: Iterable[Pair]) -> list[Match]:
     keys, addresses = zip(*hits, strict=True) if hits else ((), ())
     return [
         Match(*row)
@@ -290,24 +293,24 @@ def with_numbers(searcher: Searcher, hits: Iterable[Pair]) -> list[Match]:
 
 
 def field_values(searcher: Searcher, field: str, addresses: Iterable[tantivy.DocAddress]) -> list[Any]:
-    """A number of each of these entries of the index; None where it has none."""
+    """The values of a numeric field for these documents; None for a missing value."""
     return list(searcher.fast_field_values(field, list(addresses)))
 
 
-# Folding: of articles that are copies of one another a search shows one, and tells which are beneath it.
+# Folding: of several copies a search shows one, and the others beneath it.
 
 Fold = Literal["text", "cluster", "none"]
 FOLDS: dict[Fold, str] = {
-    "text": "of articles with the same text one is shown, the original where it matches, else the first",
-    "cluster": "of near copies, too, one is shown: what they come from where it matches, else the first",
-    "none": "each is shown",
+    "text": "show one of several articles with the same text: the original if it matches, else the first",
+    "cluster": "also show one of several near-duplicates: their source if it matches, else the first",
+    "none": "show every article",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class CollapsedHits:
-    """`query` is what is left to be shown, `beneath` which of what matches was left out, by the article shown for it;
-    `left_out` is how many that are."""
+    """A folded result: `query` matches the articles that are shown, `beneath` has the IDs folded beneath each of them,
+    and `left_out` is the number of folded articles."""
 
     query: Query
     beneath: Mapping[int, Sequence[int]]
@@ -315,10 +318,10 @@ class CollapsedHits:
 
 
 def collapse(searcher: Searcher, query: Query, fold: Fold) -> CollapsedHits:
-    """What a query finds, folded: its total, its facets and its pages are all made from the query that comes back.
+    """Folds the matches of a query. Total, facets and pages are all computed from the returned query.
 
-    One that is shown stands for all that match and are of its text or (`cluster`) of its cluster; articles of one text
-    that are in different clusters make these one.
+    A shown article stands for all matches with its text or (`cluster`) in its cluster. Clusters that share a text are
+    merged.
     """
     if fold == "none":
         return CollapsedHits(query, {}, 0)
@@ -327,40 +330,41 @@ def collapse(searcher: Searcher, query: Query, fold: Fold) -> CollapsedHits:
 
 def _by_text(searcher: Searcher, query: Query) -> CollapsedHits:
     same = Query.term_set_query(index_schema(), KEYS, [COPY, FIRST])
-    # A frequent word has tens of thousands of copies: what is done for each of them is what a search of it takes.
+    # A frequent word matches tens of thousands of copies, so the work for each of them dominates the search.
     found = with_groups(searcher, _and(query, same), sum(searcher.doc_freq(KEYS, key) for key in (COPY, FIRST)))
     copies = [pair for pair in zip(found.ids, found.groups, strict=True) if pair[0] != pair[1]]
     if not copies:
         return CollapsedHits(query, {}, 0)
     originals = set(found.ids) - {number for number, _ in copies}
     beneath: dict[int, list[int]] = {}
-    alone: dict[int, list[int]] = {}
+    without_original: dict[int, list[int]] = {}
     for number, group in copies:
-        texts = beneath if group in originals else alone
+        texts = beneath if group in originals else without_original
         if group in texts:
             texts[group].append(number)
         else:
             texts[group] = [number]
-    for first, *others in alone.values():  # of copies alone the first
+    for first, *others in without_original.values():  # the original does not match: show the first copy
         if others:
             beneath[first] = others
-    shown = [alike[0] for alike in alone.values()]
+    shown = [alike[0] for alike in without_original.values()]
     return CollapsedHits(_without(searcher, query, beneath, shown), beneath, len(copies) - len(shown))
 
 
 def _without(searcher: Searcher, query: Query, beneath: Mapping[int, list[int]], shown: list[int]) -> Query:
-    """A query without some of its copies, or without all but those that are `shown`: whichever are fewer to name."""
+    """A query that excludes the folded copies: either by their IDs, or as all copies but the `shown` ones, whichever
+    list is shorter."""
     if not beneath:
         return query
     if len(beneath) <= len(shown) and len(left_out := [number for many in beneath.values() for number in many]) <= len(
         shown
     ):
-        apart = numbered(searcher, left_out)
+        excluded = with_id(searcher, left_out)
     elif not shown:
-        apart = key_query(COPY)
+        excluded = key_query(COPY)
     else:
-        apart = Query.boolean_query([(Occur.Must, key_query(COPY)), (Occur.MustNot, numbered(searcher, shown))])
-    return Query.boolean_query([(Occur.Must, query), (Occur.MustNot, apart)])
+        excluded = Query.boolean_query([(Occur.Must, key_query(COPY)), (Occur.MustNot, with_id(searcher, shown))])
+    return Query.boolean_query([(Occur.Must, query), (Occur.MustNot, excluded)])
 
 
 def _by_cluster(searcher: Searcher, query: Query) -> CollapsedHits:
@@ -382,7 +386,7 @@ def _by_cluster(searcher: Searcher, query: Query) -> CollapsedHits:
         return CollapsedHits(query, {}, 0)
     left_out = [number for numbers in beneath.values() for number in numbers]
     return CollapsedHits(
-        Query.boolean_query([(Occur.Must, query), (Occur.MustNot, numbered(searcher, left_out))]),
+        Query.boolean_query([(Occur.Must, query), (Occur.MustNot, with_id(searcher, left_out))]),
         beneath,
         len(left_out),
     )
@@ -397,7 +401,7 @@ def _and(query: Query, what: Query) -> Query:
 
 
 def _clusters(searcher: Searcher, members: list[Match]) -> dict[int, int]:
-    """The cluster of each of the entries, by its number."""
+    """The cluster of each match, by its ID."""
     return dict(
         zip(
             (entry.id for entry in members),
@@ -408,46 +412,48 @@ def _clusters(searcher: Searcher, members: list[Match]) -> dict[int, int]:
 
 
 def _together(alike: Iterable[Match], clusters: dict[int, int]) -> list[list[Match]]:
-    """The entries by text, and texts by cluster."""
+    """Groups the matches by text, and the texts by cluster."""
     texts: dict[int, list[Match]] = defaultdict(list)
     for entry in alike:
         texts[entry.group].append(entry)
-    joined = UnionFind[int]()
+    merged = UnionFind[int]()
     of_cluster: dict[int, int] = {}
     for group, same in texts.items():
         for entry in same:
             if (cluster := clusters.get(entry.id)) is not None:
-                joined.join(group, of_cluster.setdefault(cluster, group))
-    return [[entry for group in groups for entry in texts[group]] for groups in joined.groups(texts)]
+                merged.join(group, of_cluster.setdefault(cluster, group))
+    return [[entry for group in groups for entry in texts[group]] for groups in merged.groups(texts)]
 
 
-# Newer first among what is as good: a hit's score halves with each half-life that has passed since its publication.
+# Ranking by recency: the score of a hit halves with each half-life since its publication.
 
 HALF_LIFE_DAYS = 365.0
 _DAY = 86_400
 _FIELD = "published_at"
 _FIRST = 500
-"""Where no more are found they are all read: a band is a look at the whole index."""
+"""With fewer hits than this all of them are read, because each band costs a search of the whole index."""
 _BAND = 1 / 8
-"""The first band, in half-lives: what is as good at its two ends differs by a twelfth."""
+"""The width of the first band in half-lives: within it equal scores differ by a twelfth."""
 _SPARE_CANDIDATES = 180
-"""So many more than are wanted are read of a band."""
+"""How many hits of a band are read beyond the requested ones."""
 _WIDEST = 2**61
-"""In seconds: the index has numbers of 64 bits."""
+"""The maximum width of a band in seconds, limited by the index's 64-bit integers."""
 
 
 def by_recency(searcher: Searcher, query: Query, half_life: float, now: int, *, first: int, last: int) -> list[Match]:
-    """The articles from `first` to before `last`; their `key` is the logarithm of the score with its age (minus
-    infinity without a date) and the score itself, `half_life` is in days, `now` in Unix seconds. Those that are equal
-    come by score, then by number, originals first."""
+    """The matches from `first` up to (not including) `last`, ranked by score and age.
+
+    `half_life` is in days, `now` in Unix seconds. The `key` of a match is the pair of the base-2 logarithm of its aged
+    score (minus infinity without a date) and its score. Ties are ordered by score, then originals first, then by ID.
+    """
     if last <= first:
         return []
     reach = max(_FIRST, 2 * last)
     best = _scored(searcher, query, reach)
     if len(best) < reach:
         return _ranked(searcher, best, half_life, now)[first:last]
-    aged = _Aged(searcher, query, half_life, now)
-    dated = aged.dated(_rounded(best[0]), last)
+    search = _RecencySearch(searcher, query, half_life, now)
+    dated = search.dated(_rounded(best[0]), last)
     if len(dated) < last:
         no_date = Query.boolean_query([(Occur.Must, query), (Occur.MustNot, Query.exists_query(_FIELD))])
         dated += [
@@ -459,7 +465,7 @@ def by_recency(searcher: Searcher, query: Query, half_life: float, now: int, *, 
 
 @dataclass(frozen=True, slots=True)
 class _Band:
-    """A stretch of time that begins at `low`: how many of its articles were `read`, and the best so far."""
+    """A time span that starts at `low`: how many of its hits were `read`, and the best matches so far."""
 
     low: int
     read: int
@@ -467,14 +473,16 @@ class _Band:
 
 
 @dataclass(frozen=True, slots=True)
-class _Aged:
+class _RecencySearch:
+    """A search for the best matches by score and age, in bands of time from new to old."""
+
     searcher: Searcher
     query: Query
     half_life: float
     now: int
 
     def dated(self, best: float, last: int) -> list[Match]:
-        """The first `last` of those with a date, of which none has a better score than `best`."""
+        """The first `last` matches that have a date. `best` is the best score of any of them."""
         ranked: list[Match] = []
         high: int | None = None
         width = int(min(self.half_life * _DAY * _BAND, _WIDEST))
@@ -482,7 +490,7 @@ class _Aged:
             newest = self.now if high is None else high
             band = self._with_band(ranked, max(newest - width, -_WIDEST), high, last)
             ranked, high, width = band.ranked, band.low - 1, newest - band.low
-            beyond = self._worth(best, high) - ranked[-1].key[0] if len(ranked) == last else inf
+            beyond = self._aged_score(best, high) - ranked[-1].key[0] if len(ranked) == last else inf
             if beyond < 0:
                 return ranked
             if not band.read:
@@ -492,21 +500,24 @@ class _Aged:
                 if not older:
                     return ranked
                 high = int(older[0][0])
-            if beyond < inf:  # as far as one of the best score could be among them
+            if beyond < inf:  # back to where even a hit with the best score would no longer be among them
                 width = max(width, int(min(beyond * self.half_life * _DAY, _WIDEST)) + 1)
             elif band.read < _SPARE_CANDIDATES / 4:
                 width = max(width, _DAY) * 4
             width = min(width, _WIDEST)
 
     def _with_band(self, ranked: list[Match], low: int, high: int | None, last: int) -> _Band:
-        """The band up to `high` that begins at `low` or later, and the first `last` of it and of what was ranked
-        before: what was not read of the band is not among them."""
+        """Reads a band up to `high` that starts at `low` or later, and merges it with the matches ranked so far.
+
+        The unread part of the band cannot be among the first `last`."""
         most = last + _SPARE_CANDIDATES
         while True:
             some = _scored(self.searcher, self._between(low, high), most)
             both = sorted([*ranked, *_ranked(self.searcher, some, self.half_life, self.now)], key=_turn)[:last]
             newest = self.now if high is None else high
-            if len(some) < most or (len(both) == last and both[-1].key[0] > self._worth(_rounded(some[-1]), newest)):
+            if len(some) < most or (
+                len(both) == last and both[-1].key[0] > self._aged_score(_rounded(some[-1]), newest)
+            ):
                 return _Band(low, len(some), both)
             if newest - low > _DAY:
                 low = (low + newest) // 2
@@ -517,35 +528,35 @@ class _Aged:
         time = Query.range_query(index_schema(), _FIELD, FieldType.Integer, low, high)
         return Query.boolean_query([(Occur.Must, self.query), (Occur.Must, Query.const_score_query(time, 0.0))])
 
-    def _worth(self, score: float, published: int) -> float:
-        return _worth(score, published, self.half_life, self.now)
+    def _aged_score(self, score: float, published: int) -> float:
+        return _aged_score(score, published, self.half_life, self.now)
 
 
 def _scored(searcher: Searcher, query: Query, most: int) -> list[Match]:
-    return with_numbers(searcher, list(searcher.search(query, limit=min(most, searcher.num_docs)).hits))
+    return with_ids(searcher, list(searcher.search(query, limit=min(most, searcher.num_docs)).hits))
 
 
 def _ranked(searcher: Searcher, found: list[Match], half_life: float, now: int) -> list[Match]:
-    """With the logarithm of the score with its age as their key (no score is too small for it), and the score."""
+    """Sorts matches by their aged score. The key holds its logarithm, which does not underflow, and the score."""
     times: Any = searcher.fast_field_values("published_at", [match.address for match in found])
     out = [
-        Match(match.id, match.group, (_worth(score := _rounded(match), at, half_life, now), score), match.address)
+        Match(match.id, match.group, (_aged_score(score := _rounded(match), at, half_life, now), score), match.address)
         for match, at in zip(found, times, strict=True)
     ]
     return sorted(out, key=_turn)
 
 
 def _turn(match: Match) -> tuple[float, float, bool, int]:
-    worth, score = match.key
-    return (-worth, -score, *match.turn)
+    aged_score, score = match.key
+    return (-aged_score, -score, *match.turn)
 
 
 def _rounded(match: Match) -> float:
-    """The index adds up a score in the order that is fastest: its last digits are not always the same."""
+    """The reproducible part of a score (see _DIGITS)."""
     return round(float(match.key), 4)
 
 
-def _worth(score: float, published: int | None, half_life: float, now: int) -> float:
+def _aged_score(score: float, published: int | None, half_life: float, now: int) -> float:
     if published is None or score <= 0:
         return -inf
     return log2(score) - max(0, now - published) / _DAY / half_life

@@ -1,8 +1,7 @@
-"""Two versions of an article as one page of HTML that needs nothing else: to be mailed or printed.
+"""Compares two revisions of an article, as data or as a self-contained HTML page that can be mailed or printed.
 
-Everything that the web wrote is escaped; there is no script, and nothing is loaded. Edits are <ins> and <del>
-(HTML, section 4.7), marked by more than their colour, and said in words to who listens. Arabic, Hebrew and their like
-are set from the right.
+The page escapes all archived text, has no scripts and loads nothing. Edits are <ins> and <del> elements (HTML, section
+4.7), marked by more than their colour and labelled for screen readers. Right-to-left languages are set accordingly.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from typing import Any
 from archiver.articles.word_diff import DiffOp, Piece, set_diff, word_diff
 from archiver.fields import BY_NAME, COMPARED, PROSE
 
-# Two versions of an article side by side.
+# The differences as data.
 
 Record = dict[str, Any]
 
@@ -37,9 +36,9 @@ def edited_texts(before: Record, after: Record) -> dict[str, tuple[Piece, ...]]:
 
 
 def edited_lists(before: Record, after: Record) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
-    """The lists that differ (authors, categories, tags, geotags, credits): what came in, what was taken out.
+    """The lists that differ (authors, categories, tags, geotags, credits), each as (added, removed).
 
-    A list in another order has neither.
+    Both are empty if only the order differs.
     """
     out = {}
     for name, (old, new) in changed_values(before, after).items():
@@ -49,7 +48,7 @@ def edited_lists(before: Record, after: Record) -> dict[str, tuple[tuple[str, ..
 
 
 def as_text(value: Any) -> str:
-    """One entry of a list in words: a name, or a place with its position."""
+    """A list entry as text: a name, or a place with its coordinates."""
     if isinstance(value, str):
         return value
     name = ", ".join(part for part in (value.get("placename"), value.get("region")) if part)
@@ -60,21 +59,23 @@ def as_text(value: Any) -> str:
 
 
 def operations(before: Record, after: Record) -> dict[str, Any]:
-    """For programs: `{field: [{op, text}]}` of texts, `{field: {added, removed}}` of lists; op is equal, delete or
-    insert, and the pieces that are not inserted are the old text, those not deleted the new."""
+    """The differences for programs: `{field: [{op, text}]}` for texts, `{field: {added, removed}}` for lists.
+
+    `op` is equal, delete or insert. Without the inserted pieces the text is the old one, without the deleted ones the
+    new."""
     texts = {
         name: [{"op": str(piece.op), "text": piece.text} for piece in pieces]
         for name, pieces in edited_texts(before, after).items()
     }
     lists = {
-        name: {"added": list(came), "removed": list(went)} for name, (came, went) in edited_lists(before, after).items()
+        name: {"added": list(added), "removed": list(removed)}
+        for name, (added, removed) in edited_lists(before, after).items()
     }
     return {**texts, **lists}
 
 
 def diff_as_data(before: Record, after: Record) -> dict[str, Any]:
-    """The whole comparison of two versions of one article, ready for JSON: id, url, from, to, changed, operations,
-    diff."""
+    """The comparison of two revisions of an article for JSON: id, url, from, to, changed, operations, diff."""
     return {
         "id": after["id"],
         "url": after["url"],
@@ -86,14 +87,14 @@ def diff_as_data(before: Record, after: Record) -> dict[str, Any]:
     }
 
 
-def previous_revision(versions: Sequence[Record], number: int) -> int:
-    """The version that stood before this one (rows as `store.records.revisions` gives them); 1 for the first."""
-    previous = next((one["previous"] for one in versions if one["revision"] == number), None)
+def previous_revision(revisions: Sequence[Record], number: int) -> int:
+    """The number of the revision before this one; 1 for the first. `revisions` are rows of the revisions table."""
+    previous = next((one["previous"] for one in revisions if one["revision"] == number), None)
     return int(previous or max(1, number - 1))
 
 
 def unified_diff(before: Record, after: Record) -> list[str]:
-    """The texts as a unified diff, paragraph by paragraph; empty where they are equal."""
+    """A unified diff of title and body by paragraph; empty if they are equal."""
     return list(
         difflib.unified_diff(
             _lines(before),
@@ -109,7 +110,9 @@ def _lines(record: Record) -> list[str]:
     return [record["title"], "", *record["body"].split("\n")]
 
 
-_FROM_THE_RIGHT = frozenset(
+# The differences as a page.
+
+_RTL_LANGUAGES = frozenset(
     (
         "ar",
         "arc",
@@ -135,7 +138,7 @@ _FROM_THE_RIGHT = frozenset(
         "yi",
     )
 )
-_LOOKED_AT = 400
+_DIRECTION_SAMPLE = 400
 _CONTROL = dict.fromkeys(
     [*range(9), 11, 12, *range(14, 32), 127, *range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 )
@@ -149,31 +152,32 @@ ins { background: #d7f5dc; color: #0b4f1a; text-decoration: underline; text-deco
 del { background: #fbdcdc; color: #7a1212; text-decoration: line-through }
 ins, del { overflow-wrap: anywhere }
 .text p { white-space: pre-line }
-.said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap }
+.visually-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
+white-space: nowrap }
 @media (prefers-color-scheme: dark) { ins { background: #123d1c; color: #b9f0c4 } del { background: #4a1616;
 color: #ffc9c9 } }
 """
 
 
 def direction(language: str | None, text: str) -> str:
-    """ "rtl" or "ltr": as the language is written, else as the first letter that has a direction."""
+    """The text direction, "rtl" or "ltr": that of the language, or else of the first letter that has a direction."""
     tag = (language or "").lower()
-    if tag in _FROM_THE_RIGHT or tag.split("-")[0] in _FROM_THE_RIGHT or "-arab" in tag or "-hebr" in tag:
+    if tag in _RTL_LANGUAGES or tag.split("-")[0] in _RTL_LANGUAGES or "-arab" in tag or "-hebr" in tag:
         return "rtl"
     if tag:
         return "ltr"
-    strong = (unicodedata.bidirectional(c) for c in text[:_LOOKED_AT])
+    strong = (unicodedata.bidirectional(c) for c in text[:_DIRECTION_SAMPLE])
     return next(("ltr" if one == "L" else "rtl" for one in strong if one in ("L", "R", "AL")), "ltr")
 
 
 def diff_page_html(before: dict[str, Any], after: dict[str, Any], times: tuple[str, str]) -> str:
-    """The page for two records of one article; `times` are when each version was first seen."""
+    """The HTML page that compares two records of an article. `times` are when each revision was first seen."""
     texts = edited_texts(before, after)
     way = direction(after["language"], after["title"] + after["body"])
     lang = f' lang="{_attribute(after["language"])}"' if after["language"] else ""
     title = texts.get("title") or (Piece(DiffOp.EQUAL, after["title"]),)
     body = texts.get("body") or (Piece(DiffOp.EQUAL, after["body"]),)
-    heading = f"{after['title'] or after['url']}: version {before['revision']} and version {after['revision']}"
+    heading = f"{after['title'] or after['url']}: revisions {before['revision']} and {after['revision']}"
     return "\n".join(
         [
             "<!doctype html>",
@@ -183,8 +187,8 @@ def diff_page_html(before: dict[str, Any], after: dict[str, Any], times: tuple[s
             f"<title>{_text(heading)}</title><style>{_STYLE}</style></head><body>",
             "<header>",
             f'<p><a href="{_link(after["url"])}" rel="noreferrer">{_text(after["url"])}</a></p>',
-            f"<p>Version {before['revision']}, first seen {_text(times[0])}, and version {after['revision']}, first seen "
-            f"{_text(times[1])}. <del>Taken out</del> <ins>put in</ins></p>",
+            f"<p>Revision {before['revision']} (first seen {_text(times[0])}) and revision {after['revision']} "
+            f"(first seen {_text(times[1])}). <del>Removed</del> <ins>Added</ins></p>",
             "</header>",
             "<main>",
             f'<article{lang} dir="{way}"><h1>{marked(title)}</h1>',
@@ -203,7 +207,7 @@ def _fields(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
 
 
 def edited(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """The fields that differ, but for title and body: the name, and what was edited in it, as HTML."""
+    """The differing fields other than title and body, as (name, edits as HTML)."""
     texts, lists = edited_texts(before, after), edited_lists(before, after)
     for name, (old, new) in changed_values(before, after).items():
         if name in ("title", "body"):
@@ -211,9 +215,9 @@ def edited(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple[str,
         if name in texts:
             cell = marked(texts[name])
         elif name in lists:
-            came, went = lists[name]
-            pieces = [Piece(DiffOp.DELETE, one) for one in went] + [Piece(DiffOp.INSERT, one) for one in came]
-            cell = ", ".join(_marked(pieces)) or "in another order"
+            added, removed = lists[name]
+            pieces = [Piece(DiffOp.DELETE, one) for one in removed] + [Piece(DiffOp.INSERT, one) for one in added]
+            cell = ", ".join(_marked(pieces)) or "order changed"
         else:
             cell = " ".join(
                 _marked([Piece(DiffOp.DELETE, str(old or "none")), Piece(DiffOp.INSERT, str(new or "none"))])
@@ -222,13 +226,12 @@ def edited(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple[str,
 
 
 def marked(pieces: Iterable[Piece], *, paragraphs: bool = False) -> str:
-    """Pieces as HTML: what was taken out and put in as <del> and <ins>. With `paragraphs` it goes on from one <p> to
-    the next at each blank line."""
+    """Pieces as HTML with <del> and <ins>. With `paragraphs` a new <p> begins at each blank line."""
     return "".join(_marked(pieces, paragraphs=paragraphs))
 
 
 def _marked(pieces: Iterable[Piece], *, paragraphs: bool = False) -> Iterator[str]:
-    """Each piece as HTML. A mark does not reach over the end of a paragraph, which HTML does not allow."""
+    """Each piece as HTML. Marks are split at the end of a paragraph, because HTML does not allow them to span it."""
     for piece in pieces:
         parts = piece.text.split("\n\n") if paragraphs else [piece.text]
         yield "</p><p>".join(_mark(piece.op, part) for part in parts)
@@ -237,8 +240,8 @@ def _marked(pieces: Iterable[Piece], *, paragraphs: bool = False) -> Iterator[st
 def _mark(op: DiffOp, text: str) -> str:
     if op is DiffOp.EQUAL or not text:
         return _text(text)
-    tag, said = ("ins", "put in: ") if op is DiffOp.INSERT else ("del", "taken out: ")
-    return f'<{tag}><span class="said" lang="en">{said}</span>{_text(text)}</{tag}>'
+    tag, label = ("ins", "added: ") if op is DiffOp.INSERT else ("del", "removed: ")
+    return f'<{tag}><span class="visually-hidden" lang="en">{label}</span>{_text(text)}</{tag}>'
 
 
 def _text(text: str) -> str:

@@ -1,8 +1,8 @@
-"""Where in a text the words stand that a search looks for.
+"""Finds the search terms in a text, and cuts the snippet that shows them.
 
-To cut a whole text into words takes a millisecond, and a page of results has twenty. So it is looked where they can
-stand: in a text of which each letter is one in the index, too, by its letters; in others in the stretches that have the
-letters of a word somewhere.
+Splitting a whole text into words takes a millisecond, and a page has twenty hits. If every character of a text maps to
+one character in the index, terms are found by comparing characters; otherwise only the pieces of the text that may
+contain a term are split.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from archiver.search.words import (
     is_run,
     lookup,
     normalized_text,
+    searchable_text,
     split_into_words,
-    spotted,
     words_with_places,
 )
 
 Row = tuple[tuple[str, ...], bool]
-"""Words in a row; whether the last is only the beginning of one."""
+"""Adjacent words, and whether the last one is a prefix."""
 Place = tuple[int, int, int]
 """Start, end and the number of the row."""
 
-_STRETCH = 400
-"""So many letters are looked at together, and then up to the next blank."""
+_PIECE = 400
+"""The minimum length of a piece in characters. A piece ends at the next space."""
 _BLANK = re.compile(r"\s")
 
 
 def occurrences(text: str, rows: Sequence[Row]) -> list[Place]:
-    """Where the rows stand in a text of one line, by their beginnings; none within another."""
-    even = normalized_text(text)
-    found = list(_in_letters(even, rows) if even is not None else _in_stretches(text, rows))
+    """The places of the rows in a one-line text, in order and without overlaps."""
+    normalized = normalized_text(text)
+    found = list(_in_normalized(normalized, rows) if normalized is not None else _in_pieces(text, rows))
     found.sort(key=lambda place: (place[0], -place[1]))
     kept: list[Place] = []
     for one in found:
@@ -46,11 +46,11 @@ def occurrences(text: str, rows: Sequence[Row]) -> list[Place]:
     return kept
 
 
-def _in_letters(even: str, rows: Sequence[Row]) -> Iterator[Place]:
-    text = f" {even} "
-    for number, (row, begun) in enumerate(rows):
-        whole = _pattern(row, begun)
-        first = f" {row[0]}" if len(row) > 1 or begun or len(row[0]) >= MAX_WORD else f" {row[0]} "
+def _in_normalized(normalized: str, rows: Sequence[Row]) -> Iterator[Place]:
+    text = f" {normalized} "
+    for number, (row, is_prefix) in enumerate(rows):
+        whole = _pattern(row, is_prefix)
+        first = f" {row[0]}" if len(row) > 1 or is_prefix or len(row[0]) >= MAX_WORD else f" {row[0]} "
         at = text.find(first)
         while at >= 0:
             if match := whole.match(text, at + 1):
@@ -59,28 +59,30 @@ def _in_letters(even: str, rows: Sequence[Row]) -> Iterator[Place]:
 
 
 @lru_cache(maxsize=1_000)
-def _pattern(row: tuple[str, ...], begun: bool) -> re.Pattern[str]:
-    """A row in an evened text, from the first letter of its first word on."""
+def _pattern(row: tuple[str, ...], is_prefix: bool) -> re.Pattern[str]:
+    """A pattern that matches a row in a normalized text, from the first letter of its first word."""
     return re.compile(
         " +".join(
-            re.escape(word) + (r"\S*" if len(word) >= MAX_WORD or (begun and last) else r"(?!\S)")
+            re.escape(word) + (r"\S*" if len(word) >= MAX_WORD or (is_prefix and last) else r"(?!\S)")
             for word, last in zip(row, [False] * (len(row) - 1) + [True], strict=True)
         )
     )
 
 
-def _in_stretches(text: str, rows: Sequence[Row]) -> Iterator[Place]:
+def _in_pieces(text: str, rows: Sequence[Row]) -> Iterator[Place]:
     firsts = {row[0] for row, _ in rows}
     longest = max((len(row) for row, _ in rows), default=1)
     pieces = list(_pieces(text))
-    there = [any(first in seen for first in firsts) for seen in (spotted(text[start:end]) for start, end in pieces)]
+    is_candidate = [
+        any(first in seen for first in firsts) for seen in (searchable_text(text[start:end]) for start, end in pieces)
+    ]
     number = 0
     while number < len(pieces):
-        if not there[number]:
+        if not is_candidate[number]:
             number += 1
             continue
         last = number
-        while last + 1 < len(pieces) and there[last + 1]:
+        while last + 1 < len(pieces) and is_candidate[last + 1]:
             last += 1
         start, end = pieces[number][0], _reach(text, pieces, last, longest - 1)
         for a, b, row in in_words(text[start:end], rows):
@@ -90,7 +92,7 @@ def _in_stretches(text: str, rows: Sequence[Row]) -> Iterator[Place]:
 
 
 def _reach(text: str, pieces: list[tuple[int, int]], last: int, more: int) -> int:
-    """The end of the piece by which so many more words have come."""
+    """The end of the piece that contains the next `more` words after piece `last`."""
     while more > 0 and last + 1 < len(pieces):
         last += 1
         more -= len(split_into_words(text[slice(*pieces[last])]))
@@ -100,70 +102,72 @@ def _reach(text: str, pieces: list[tuple[int, int]], last: int, more: int) -> in
 def _pieces(text: str) -> Iterator[tuple[int, int]]:
     start = 0
     while start < len(text):
-        blank = _BLANK.search(text, start + _STRETCH)
+        blank = _BLANK.search(text, start + _PIECE)
         end = blank.end() if blank else len(text)
         yield start, end
         start = end
 
 
 def in_words(text: str, rows: Sequence[Row]) -> Iterator[Place]:
-    """Where the rows stand among all words of a text; one may lie within another."""
-    there = words_with_places(text)
-    tokens = there.words
-    exact = {row[0] for row, begun in rows if len(row) > 1 or not begun}
-    begins = tuple({row[0] for row, begun in rows if len(row) == 1 and begun})
+    """The places of the rows among all words of a text; they may overlap."""
+    placed = words_with_places(text)
+    tokens = placed.words
+    exact = {row[0] for row, is_prefix in rows if len(row) > 1 or not is_prefix}
+    begins = tuple({row[0] for row, is_prefix in rows if len(row) == 1 and is_prefix})
     firsts = [place for place, token in enumerate(tokens) if token in exact or token.startswith(begins)]
-    for number, (row, begun) in enumerate(rows):
+    for number, (row, is_prefix) in enumerate(rows):
         last = len(row) - 1
         for position in firsts:
             here = tuple(tokens[position : position + len(row)])
-            if here == row or (begun and here[:last] == row[:last] and "".join(here[last:]).startswith(row[last])):
-                begin, end = there.place(position + last)
-                if begun and len(row[last]) == 1 and len(tokens[position + last]) == 2 and is_run(row[last]):
-                    second = there.place(position + last + 1)[0]  # of a pair the first letter alone
+            if here == row or (is_prefix and here[:last] == row[:last] and "".join(here[last:]).startswith(row[last])):
+                begin, end = placed.place(position + last)
+                if is_prefix and len(row[last]) == 1 and len(tokens[position + last]) == 2 and is_run(row[last]):
+                    second = placed.place(position + last + 1)[0]  # only the first letter of the pair
                     end = second if second > begin else end
-                yield there.place(position)[0], end, number
+                yield placed.place(position)[0], end, number
 
 
-# The stretch of a text that shows what was searched for, with the places of it.
+# Snippets.
 
-LETTERS = 240
-"""So long is a snippet, in characters, without the signs that it was cut."""
+SNIPPET_LENGTH = 240
+"""The length of a snippet in characters, without the ellipses."""
 
 _LEAD = 60
-_MOST_ROWS = 500
-"""Of a phrase in all its forms so many are looked for."""
+_MAX_ROWS = 500
+"""The maximum number of combinations of word forms that are looked for in a phrase."""
 Marks = tuple[tuple[int, int], ...]
 
 
 def highlight_terms(node: Node | None, column: str = "body") -> tuple[Row, ...]:
-    """What a query looks for in bodies (or in another column of the index), not what it excludes: rows of words;
-    whether the last is only a beginning."""
-    return tuple(dict.fromkeys(_wanted(node, ("", column))))
+    """The terms that a query looks for in the body or another column, without excluded ones."""
+    return tuple(dict.fromkeys(_terms(node, ("", column))))
 
 
-def _wanted(node: Node | None, columns: tuple[str, str]) -> Iterator[Row]:
+def _terms(node: Node | None, columns: tuple[str, str]) -> Iterator[Row]:
     if isinstance(node, Term) and node.column in columns:
-        tokens, begun = lookup(node.text)
+        tokens, is_prefix = lookup(node.text)
         if node.forms:
-            for row in islice(product(*node.forms), _MOST_ROWS):
+            for row in islice(product(*node.forms), _MAX_ROWS):
                 yield tuple(form.word for form in row), False
         elif tokens:
-            yield tuple(tokens), begun or node.prefix
+            yield tuple(tokens), is_prefix or node.prefix
     elif isinstance(node, Near) and node.column in columns:
         for term in node.terms:
-            yield from _wanted(term, columns)
+            yield from _terms(term, columns)
     elif isinstance(node, SimilarTo):
         for form in node.words:
             yield (form.word,), False
     elif isinstance(node, And | Or):
         for item in node.items:
-            yield from _wanted(item, columns)
+            yield from _terms(item, columns)
 
 
 def snippet(text: str, rows: Sequence[Row]) -> tuple[str, Marks]:
-    """A stretch of a text on one line, and the (start, end) in it of what `wanted` told: the stretch that has most of
-    it, the first of several; the beginning of the text where it has none."""
+    """Returns the passage with the most terms (the first of several) as one line, and the (start, end) of the terms in
+    it.
+
+    `rows` are from `highlight_terms`. Without any term it is the beginning of the text.
+    """
     flat = " ".join(text.split())
     found = occurrences(flat, rows) if rows else []
     start, end = _window(flat, found)
@@ -174,7 +178,7 @@ def snippet(text: str, rows: Sequence[Row]) -> tuple[str, Marks]:
 
 
 def highlight_line(text: str, rows: Sequence[Row]) -> tuple[str, Marks]:
-    """All of a text on one line, a title, and the (start, end) in it of what `wanted` told."""
+    """A whole text such as a title as one line, and the (start, end) of the terms in it."""
     flat = " ".join(text.split())
     return flat, tuple((start, end) for start, end, _ in occurrences(flat, rows)) if rows else ()
 
@@ -183,7 +187,7 @@ def _window(text: str, found: list[Place]) -> tuple[int, int]:
     best, start, ahead = (0, 0), 0, 0
     inside: Counter[int] = Counter()
     for at, _, number in found:
-        while ahead < len(found) and found[ahead][1] <= at + LETTERS - _LEAD:
+        while ahead < len(found) and found[ahead][1] <= at + SNIPPET_LENGTH - _LEAD:
             inside[found[ahead][2]] += 1
             ahead += 1
         worth = (len(inside), inside.total())
@@ -192,16 +196,16 @@ def _window(text: str, found: list[Place]) -> tuple[int, int]:
         inside[number] -= 1
         if inside[number] <= 0:
             del inside[number]
-    start = max(0, min(start - _LEAD, len(text) - LETTERS))
+    start = max(0, min(start - _LEAD, len(text) - SNIPPET_LENGTH))
     if found and start:
         start = _boundary(text, start)
-    end = min(len(text), start + LETTERS)
+    end = min(len(text), start + SNIPPET_LENGTH)
     if end < len(text) and (cut := text.rfind(" ", end - 40, end)) > start:
         end = max(cut, *(b for a, b, _ in found if a < end), 0) if any(a < end < b for a, b, _ in found) else cut
     return start, end
 
 
 def _boundary(text: str, start: int) -> int:
-    """The next beginning of a word, where one is near."""
+    """The next start of a word, if there is one nearby."""
     found = re.compile(r"\s\S").search(text, start - 1, start + 30)
     return found.end() - 1 if found else start

@@ -1,10 +1,13 @@
-"""The archivist's pages, on Datasette: what `archiver serve` shows in a browser.
+"""The web interface of `archiver serve`, built on Datasette.
 
-    server.py     opens the archive for reading, makes the application, serves it
-    plugin.py     the hooks that Datasette calls: our addresses, its menu, the headers of every answer
-    pages/        one file a page, and the table of them: what was asked -> what is answered
-    templates/    one a page, over layout.html; static/ has the style sheet and the scripts
+    server.py             builds and runs the application
+    plugin.py             Datasette's hooks: routes, menu links, response headers
+    dispatch.py           the table of pages; turns a request into a response
+    request_guard.py      rejects unsafe requests and sets security headers
+    query_arguments.py    requests, responses, and searches as URL arguments
+    *_pages.py            the pages; views.py has their charts, maps and facets
+    replay.py             captured pages made safe, and Memento addresses
+    templates/, static/   one template a page over layout.html; style sheets and scripts
 
-A page asks `archiver.search` and `archiver.storage`, as the commands do: there is no second way to an answer. Nothing
-here writes to an archive.
-"""
+Pages use `archiver.search` and `archiver.storage` like the commands do, so both show the same. Nothing here writes to
+an archive."""

@@ -1,4 +1,4 @@
-"""The archive as the pages read it: opened for reading by each thread, with a limit to how long a page may ask it."""
+"""Read-only access to the archive for the pages: a connection for each thread, a time limit, and a cache of counts."""
 
 from __future__ import annotations
 
@@ -20,55 +20,57 @@ from archiver.search.open_index import leave_as_it_is
 from archiver.search.query import Query
 from archiver.storage.connection import open_archive
 
-# What was counted once for an archive as it is: turning a page or changing the order counts nothing anew.
+# Cached counts, so that paging and sorting do not count again.
 
-_MOST = 64
-_KEPT: WeakKeyDictionary[Database, tuple[int, OrderedDict[Hashable, Any]]] = WeakKeyDictionary()
+_CACHE_SIZE = 64
+_CACHE: WeakKeyDictionary[Database, tuple[int, OrderedDict[Hashable, Any]]] = WeakKeyDictionary()
 
 
 def cached(db: Database, name: str, of: Hashable, make: Callable[[], T]) -> T:
-    """What `make` answers, as long as nobody has written to the archive since (SQLite's data_version, which also tells
-    of a new index). What it raises is not kept."""
+    """Returns the result of `make`, cached until the archive is written to (SQLite's data_version, which also changes
+    with the index). Exceptions are not cached."""
     version = int(db.execute("pragma data_version").fetchone()[0])
-    known, answers = _KEPT.get(db, (None, OrderedDict()))
+    known, results = _CACHE.get(db, (None, OrderedDict()))
     if known != version:
-        answers = OrderedDict()
-        _KEPT[db] = version, answers
+        results = OrderedDict()
+        _CACHE[db] = version, results
     key = name, of
-    if key not in answers:
-        answers[key] = make()
-        if len(answers) > _MOST:
-            answers.popitem(last=False)
-    answers.move_to_end(key)
-    found: T = answers[key]
+    if key not in results:
+        results[key] = make()
+        if len(results) > _CACHE_SIZE:
+            results.popitem(last=False)
+    results.move_to_end(key)
+    found: T = results[key]
     return found
 
 
 def counted(query: Query) -> Query:
-    """A query without what its counts do not depend on."""
+    """A query without the parts that do not affect its counts, as a cache key."""
     return replace(query, sort="", limit=None, offset=0, recent=None)
 
+
+# Connections and threads.
 
 T = TypeVar("T")
 THREADS = 3
 DOWNLOADS = 2
-"""So many files are written at a time; others wait."""
+"""The number of files that are written at the same time; further ones wait."""
 SECONDS = 5.0
-"""So long may one page ask the database; what takes longer is broken off (sqlite3.OperationalError: interrupted)."""
+"""The time limit of a page in seconds. A longer query is interrupted (sqlite3.OperationalError: interrupted)."""
 _STEPS = 5_000
-"""The clock is looked at after so many steps of SQLite's machine, a fraction of a millisecond."""
+"""The number of SQLite VM instructions between checks of the clock, a fraction of a millisecond."""
 
 
 class PerThread(Generic[T]):
-    """What each thread has open of a file, opened anew where another file has taken its place: a thread that went on
-    with the old one would say otherwise than the next."""
+    """A handle on a file for each thread. It is reopened if the file was replaced, so that all threads read the same
+    file."""
 
     def __init__(self, path: Path, open_: Callable[[], T], close: Callable[[T], object]) -> None:
         self.path, self._open, self._close = path, open_, close
         self._own = threading.local()
 
     def get(self) -> T:
-        """Raises ArchiveNotFound, and what opening it does."""
+        """The handle of this thread. Raises ArchiveNotFound, and what opening the file raises."""
         try:
             found = self.path.stat()
         except FileNotFoundError as error:
@@ -85,7 +87,7 @@ class PerThread(Generic[T]):
 
 
 class ArchivePool:
-    """`asked` runs a function in one of a few threads, which each have the archive open."""
+    """The archive, opened by each of a few threads. `pool` is for pages and `downloads` for files."""
 
     def __init__(self, path: Path, seconds: float = SECONDS) -> None:
         self.path, self.seconds = path, seconds
@@ -93,14 +95,14 @@ class ArchivePool:
         self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="page")
         self.downloads = ThreadPoolExecutor(DOWNLOADS, thread_name_prefix="download")
 
-    def asked(self, function: Callable[[Database], T]) -> T:
-        """What a function says of the archive; called in a thread of `pool`."""
+    def with_limit(self, function: Callable[[Database], T]) -> T:
+        """Calls a function with the archive, within the time limit. To be called in a thread of `pool`."""
         db = self._opened.get()
         with _limited(db, self.seconds):
             return function(db)
 
     def without_limit(self, function: Callable[[Database], T]) -> T:
-        """The same, however long it takes; called in a thread of `downloads`."""
+        """Calls a function with the archive, without a time limit. To be called in a thread of `downloads`."""
         return function(self._opened.get())
 
 
@@ -120,16 +122,19 @@ def _limited(db: Database, seconds: float) -> Iterator[None]:
         db.conn.set_progress_handler(None, 0)
 
 
-# What is served: an archive, under which names and addresses.
+# The served archive with its host names and URL prefix.
 
 DATABASE = "archive"
-"""What the archive is called in the addresses of Datasette, whatever its file is: none of them is one of ours."""
+"""The name of the archive in Datasette's URLs, independent of its file name so that they never clash with our pages."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServedArchive:
-    """`base` is what all addresses begin with, "/" or "/news/"; `hosts` are the names (without port) that a request may
-    be for, none meaning any; `origin` is the scheme and host that readers see, "" where it is what they asked for."""
+    """An archive and how it is reached.
+
+    `base` is the prefix of all URLs, "/" or "/news/". `hosts` are the accepted host names without port, empty for any.
+    `origin` is the public scheme and host, "" if it is that of the request.
+    """
 
     archive: ArchivePool
     base: str = "/"
@@ -145,5 +150,5 @@ def attach_served_archive(datasette: Any, site: ServedArchive) -> None:
 
 
 def served_archive(datasette: Any) -> ServedArchive:
-    """Raises KeyError for a Datasette that `archiver.web.server` did not make."""
+    """The archive of a Datasette instance. Raises KeyError if `archiver.web.server` did not create it."""
     return _SITES[datasette]

@@ -1,4 +1,4 @@
-"""One article, to be read: its text, every field and where it comes from, its copies, its places, what is like it."""
+"""The pages of an article: text and fields, revisions, comparison, evidence, citations and lead image."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from archiver.web.query_arguments import (
     RawResponse,
     article_of,
     offset_of,
-    version_of,
+    revision_of,
 )
 from archiver.web.rendering import blocks
 from archiver.web.views import MapDot, canvas, position
 
-_LIKE = 5
-_COPIES = 8
-_APART = frozenset(
+_MAX_SIMILAR = 5
+_MAX_COPIES = 8
+_SHOWN_ELSEWHERE = frozenset(
     {
         "title",
         "body",
@@ -51,18 +51,19 @@ _APART = frozenset(
         "published_precision",
     }
 )
-"""Fields that have a place of their own on the page."""
+"""Fields that are shown elsewhere on the page."""
 _FILTERS = {link.table: link.word for link in LINKS}
 
 
-def article_page(asked: PageRequest) -> PageResponse:
-    number, revision = article_of(asked), version_of(asked, "revision")
-    db = asked.db
+def article_page(request: PageRequest) -> PageResponse:
+    """An article or one of its revisions, with its places, copies and similar articles."""
+    number, revision = article_of(request), revision_of(request, "revision")
+    db = request.db
     now = records.record(db, number)
     shown = now if revision is None else records.revision_record(db, number, revision)
-    versions = records.revisions(db, number)
+    revisions = records.revisions(db, number)
     image = captured_lead_image(db, number)
-    like, why_none = _like(asked, number)
+    like, why_none = _similar(request, number)
     return PageResponse(
         "article.html",
         {
@@ -70,14 +71,14 @@ def article_page(asked: PageRequest) -> PageResponse:
             "now": now,
             "dir": direction(shown["language"], shown["title"] + shown["body"]),
             "blocks": blocks(shown["body"]),
-            "version": next((v for v in versions if v["revision"] == shown["revision"]), None),
-            "versions": versions,
+            "revision_row": next((v for v in revisions if v["revision"] == shown["revision"]), None),
+            "revisions": revisions,
             "facts": _facts(shown),
             "filters": _FILTERS,
             "sources": _sources(shown, records.evidence(db, number, revision)),
             "image": image,
-            **_places(asked, shown),
-            "copies": _copies(asked, number, now),
+            **_places(request, shown),
+            "copies": _copies(request, number, now),
             "like": like,
             "why_none_like": why_none,
             "reference": cited(shown, version=revision is not None),
@@ -88,8 +89,8 @@ def article_page(asked: PageRequest) -> PageResponse:
     )
 
 
-def _places(asked: PageRequest, record: dict[str, Any]) -> dict[str, Any]:
-    """The places of an article, and a map of those that have a position."""
+def _places(request: PageRequest, record: dict[str, Any]) -> dict[str, Any]:
+    """The places of an article, and a map of those that have coordinates."""
     places = [tag for tag in record["geotags"] if tag["latitude"] is not None]
     if not places:
         return {"places": [tag for tag in record["geotags"] if tag["placename"]], "map": None}
@@ -100,7 +101,7 @@ def _places(asked: PageRequest, record: dict[str, Any]) -> dict[str, Any]:
             *position(box, tag["latitude"], tag["longitude"]),
             round(view[2] * 0.022, 1),
             tag["placename"] or f"{tag['latitude']}, {tag['longitude']}",
-            asked.link("/search", [("near", f"{tag['latitude']},{tag['longitude']}"), ("within", 50)]),
+            request.link("/search", [("near", f"{tag['latitude']},{tag['longitude']}"), ("within", 50)]),
         )
         for tag in places
     ]
@@ -108,12 +109,12 @@ def _places(asked: PageRequest, record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _facts(record: dict[str, Any]) -> list[tuple[str, str, Any]]:
-    """Name, shape and value of each field that says something and stands nowhere else on the page."""
-    return [(f.name, f.shape, record[f.name]) for f in FIELDS if f.name not in _APART and record[f.name]]
+    """Name, shape and value of each non-empty field that is not shown elsewhere on the page."""
+    return [(f.name, f.shape, record[f.name]) for f in FIELDS if f.name not in _SHOWN_ELSEWHERE and record[f.name]]
 
 
 def _sources(record: dict[str, Any], evidence: Iterable[Evidence]) -> dict[str, str]:
-    """By field the source that its value was taken from, "" where no single one gave it."""
+    """The source of each field's value, "" if it comes from several sources."""
     return {
         one.field: next((c.source for c, won in zip(one.candidates, one.won, strict=True) if won), "")
         for one in explain(record, evidence)
@@ -121,31 +122,31 @@ def _sources(record: dict[str, Any], evidence: Iterable[Evidence]) -> dict[str, 
     }
 
 
-def _like(asked: PageRequest, number: int) -> tuple[tuple[Hit, ...], str]:
-    """What is about the same thing; or why that cannot be told."""
+def _similar(request: PageRequest, number: int) -> tuple[tuple[Hit, ...], str]:
+    """Similar articles, or the reason why they cannot be searched."""
     try:
-        return tuple(run(asked.db, Query(like=number, limit=_LIKE)).hits), ""
+        return tuple(run(request.db, Query(like=number, limit=_MAX_SIMILAR)).hits), ""
     except IndexMissing as error:
         return (), str(error)
 
 
-def _copies(asked: PageRequest, number: int, record: dict[str, Any]) -> dict[str, Any]:
-    """Other addresses and articles with the same or nearly the same text: `same`, and what its cluster makes of it.
+def _copies(request: PageRequest, number: int, record: dict[str, Any]) -> dict[str, Any]:
+    """Articles with the same text (`same`), and the article's cluster of near-duplicates.
 
-    `source` is the member that the others are copies of, `own` what this article is in the cluster.
+    `source` is the member that the others are copied from, `own` this article's entry in the cluster.
     """
     columns = "id, site, url, title, published, published_precision"
     original = record["duplicate_of"] or number
     same = list(
-        asked.db.query(
+        request.db.query(
             f"select {columns} from articles where (id = ? or duplicate_of = ?) and id <> ? order by id limit ?",
-            [original, original, number, _COPIES],
+            [original, original, number, _MAX_COPIES],
         )
     )
-    total = asked.db.execute(
+    total = request.db.execute(
         "select count(*) from articles where (id = ? or duplicate_of = ?) and id <> ?", [original, original, number]
     ).fetchone()[0]
-    cluster = cluster_of(asked.db, number)
+    cluster = cluster_of(request.db, number)
     members = cluster["members"] if cluster else []
     own = next((m for m in members if m["id"] == number), None)
     return {
@@ -156,85 +157,85 @@ def _copies(asked: PageRequest, number: int, record: dict[str, Any]) -> dict[str
         "own": own,
         "source": members[0] if members else None,
         "near": next((m for m in members if own and m["id"] == own["near"]), None),
-        "others": [m for m in members if m["id"] != number][:_COPIES],
+        "others": [m for m in members if m["id"] != number][:_MAX_COPIES],
     }
 
 
-# The versions of an article, and the headlines it has had; a hundred a page, its JSON has all.
+# Revisions.
 
 
-def revisions_page(asked: PageRequest) -> PageResponse:
-    number = article_of(asked)
-    record, versions = records.record(asked.db, number), records.revisions(asked.db, number)
-    said = {one["revision"]: one["title"] for one in versions}
-    first = offset_of(asked)
-    shown = versions[::-1][first : first + MANY]
+def revisions_page(request: PageRequest) -> PageResponse:
+    """The revisions of an article and its past headlines, 100 a page. The JSON has all of them."""
+    number = article_of(request)
+    record, revisions = records.record(request.db, number), records.revisions(request.db, number)
+    title_of = {one["revision"]: one["title"] for one in revisions}
+    first = offset_of(request)
+    shown = revisions[::-1][first : first + MANY]
     titles = [
-        (one, said.get(one["previous"]))
+        (one, title_of.get(one["previous"]))
         for one in reversed(shown)
         if one["previous"] is None or "title" in one["changed"]
     ]
 
     def link(to: int) -> str:
-        return asked.link(f"/article/{number}/versions", [("offset", to or None)])
+        return request.link(f"/article/{number}/versions", [("offset", to or None)])
 
     return PageResponse(
         "versions.html",
         {
             "article": record,
             "now": record,
-            "versions": versions,
+            "revisions": revisions,
             "shown": shown,
             "titles": titles,
             "tab": "versions",
             "first": first,
-            "earlier": link(first + MANY) if versions[first + MANY :] else "",
+            "earlier": link(first + MANY) if revisions[first + MANY :] else "",
             "later": link(max(first - MANY, 0)) if first else "",
-            "before": previous_revision(versions, record["revision"]),
+            "before": previous_revision(revisions, record["revision"]),
         },
-        versions,
+        revisions,
     )
 
 
-# Two versions of an article word by word, as `archiver diff --html` writes them.
-
-
-def diff_page(asked: PageRequest) -> PageResponse:
-    number = article_of(asked)
-    db = asked.db
-    now, versions = records.record(db, number), records.revisions(db, number)
-    after = records.revision_record(db, number, version_of(asked, "to") or now["revision"])
+def diff_page(request: PageRequest) -> PageResponse:
+    """Two revisions compared word by word, like `archiver diff --html`."""
+    number = article_of(request)
+    db = request.db
+    now, revisions = records.record(db, number), records.revisions(db, number)
+    after = records.revision_record(db, number, revision_of(request, "to") or now["revision"])
     before = records.revision_record(
-        db, number, version_of(asked, "from") or previous_revision(versions, after["revision"])
+        db, number, revision_of(request, "from") or previous_revision(revisions, after["revision"])
     )
     texts = edited_texts(before, after)
-    said = {name: texts.get(name) or (Piece(DiffOp.EQUAL, after[name] or ""),) for name in ("title", "body")}
+    pieces = {name: texts.get(name) or (Piece(DiffOp.EQUAL, after[name] or ""),) for name in ("title", "body")}
     return PageResponse(
         "diff.html",
         {
             "article": now,
             "now": now,
-            "versions": versions,
+            "revisions": revisions,
             "tab": "versions",
             "before": before,
             "after": after,
             "dir": direction(after["language"], after["title"] + after["body"]),
-            "seen": {v["revision"]: v["observed_at"] for v in versions},
-            # Escaped where it is made.
-            "title": Markup(marked(said["title"])),
-            "body": Markup(marked(said["body"], paragraphs=True)),
+            "seen": {v["revision"]: v["observed_at"] for v in revisions},
+            # `marked` and `edited` escape their text.
+            "title": Markup(marked(pieces["title"])),
+            "body": Markup(marked(pieces["body"], paragraphs=True)),
             "fields": [(name, Markup(cell)) for name, cell in edited(before, after)],
         },
         diff_as_data(before, after) | {"url": now["url"]},
     )
 
 
-# Why each field of an article has its value: all candidates, the one that won, and who read it.
+# Evidence.
 
 
-def evidence_page(asked: PageRequest) -> PageResponse:
-    number, revision = article_of(asked), version_of(asked, "revision")
-    db = asked.db
+def evidence_page(request: PageRequest) -> PageResponse:
+    """Why each field has its value: all candidates, the chosen one, and the extractor that read it."""
+    number, revision = article_of(request), revision_of(request, "revision")
+    db = request.db
     record = records.record(db, number) if revision is None else records.revision_record(db, number, revision)
     why = explain(record, records.evidence(db, number, revision))
     readers = records.readers(db, number, revision)
@@ -243,23 +244,23 @@ def evidence_page(asked: PageRequest) -> PageResponse:
         "image_capture": captured_lead_image(db, number),
         "evidence": {name: {**one, **readers.get(name, {})} for name, one in explanations_as_data(why).items()},
     }
-    spoken = [one for one in why if one.chosen or one.candidates]
+    with_value = [one for one in why if one.chosen or one.candidates]
     return PageResponse(
         "evidence.html",
         {
             "article": record,
             "now": record,
-            "versions": records.revisions(db, number),
+            "revisions": records.revisions(db, number),
             "tab": "evidence",
-            "fields": [(one, list(zip(one.candidates, one.won, strict=True))) for one in spoken],
-            "silent": [one.field for one in why if one not in spoken],
+            "fields": [(one, list(zip(one.candidates, one.won, strict=True))) for one in with_value],
+            "empty": [one.field for one in why if one not in with_value],
             "readers": readers,
         },
         data,
     )
 
 
-# The citation of an article as a file for a reference manager.
+# Citations and the lead image.
 
 _FILES = {
     "bibtex": ("bib", "application/x-bibtex"),
@@ -268,12 +269,15 @@ _FILES = {
 }
 
 
-def cite_page(asked: PageRequest) -> RawResponse:
-    number, revision, style = article_of(asked), version_of(asked, "revision"), asked.named["style"]
+def cite_page(request: PageRequest) -> RawResponse:
+    """The citation of an article as a file for a reference manager."""
+    number, revision, style = article_of(request), revision_of(request, "revision"), request.named["style"]
     if style not in STYLES:
-        raise CannotAnswer(f"cite as {style}", f"a citation has one of the styles {', '.join(STYLES)}")
+        raise CannotAnswer(f"cite as {style}", f"the styles are {', '.join(STYLES)}")
     record = (
-        records.record(asked.db, number) if revision is None else records.revision_record(asked.db, number, revision)
+        records.record(request.db, number)
+        if revision is None
+        else records.revision_record(request.db, number, revision)
     )
     ending, kind = _FILES[style]
     return RawResponse(
@@ -283,23 +287,21 @@ def cite_page(asked: PageRequest) -> RawResponse:
     )
 
 
-# The lead image of an article, from its capture.
-
-
-def image_page(asked: PageRequest) -> RawResponse:
-    number = article_of(asked)
-    found = captured_lead_image(asked.db, number)
+def image_page(request: PageRequest) -> RawResponse:
+    """The captured lead image of an article."""
+    number = article_of(request)
+    found = captured_lead_image(request.db, number)
     if found is None:
-        raise NotCaptured(str(number), f"No image of article {number} is known of.")
+        raise NotCaptured(str(number), f"Article {number} has no lead image.")
     if found["capture"] is None:
         raise NotCaptured(found["url"])
     capture = found["capture"]
     row = next(
         iter(
-            asked.db.query(
+            request.db.query(
                 "select * from captures where warc_file = ? and warc_offset = ? and digest = ?",
                 [capture["warc_file"], capture["warc_offset"], capture["digest"]],
             )
         )
     )
-    return payload_response(stored_capture(asked.db, asked.folder, row))
+    return payload_response(stored_capture(request.db, request.folder, row))

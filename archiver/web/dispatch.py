@@ -1,4 +1,4 @@
-"""From a request to what is sent: the page is asked in a thread that has the archive open."""
+"""The table of pages, and the way from a request to a response: pages run in threads that have the archive open."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ from archiver.errors import (
     SearchNotFound,
     SiteNotFound,
 )
-from archiver.search.query_parser import ends
+from archiver.search.query_parser import token_end
 from archiver.storage.connection import fault_of, is_fault
 from archiver.web import request_guard
 from archiver.web.archive_access import DATABASE, ServedArchive, served_archive
 from archiver.web.query_arguments import (
-    ASKED,
+    FORM_PAGES,
     LABELS,
-    Answering,
     Download,
+    PageFunction,
     PageRequest,
     PageResponse,
     RawResponse,
@@ -62,18 +62,17 @@ from archiver.web.query_arguments import (
 )
 from archiver.web.rendering import render_page
 
-# The pages: one file each, this table of them.
+# The pages.
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page: `path` is its address, in which "{name}" is anything without a slash and "{name*}" anything; the
-    function `page` of the module answers it. `label` is its name in the navigation, "" where it has none there.
+    """One page. In `path`, "{name}" matches anything without a slash and "{name*}" anything. `function` is the module
+    and function that answer it. `label` is its name in the navigation, "" if it is not listed there.
 
-    Each has a twin as JSON, at the same address with .json behind it or with ?_format=json (where a name ends so
-    itself, ?_format=html says that it is no twin); but for those that name an address of the web at their end
-    (`names_address`), which is anything, and is given as it was sent.
-    """
+    Each page has a JSON twin, at the same path with the suffix .json or with ?_format=json. (If a name itself ends in
+    .json, ?_format=html selects the page.) Pages whose path ends in a URL of the web (`names_address`) have no twin,
+    and receive that URL undecoded."""
 
     path: str
     function: str
@@ -82,23 +81,23 @@ class Page:
 
     @property
     def address(self) -> str:
-        """The path as a regular expression, of the address as it was sent (percent-encoded)."""
+        """A regular expression that matches the percent-encoded path."""
         pattern = re.sub(
             r"\\\{(\w+)(\\\*)?\\\}", lambda m: f"(?P<{m[1]}>{'.+?' if m[2] else '[^/]+?'})", re.escape(self.path)
         )
         return f"{pattern}$" if self.names_address else f"{pattern}(?P<twin>\\.json)?$"
 
-    def answer(self, asked: PageRequest) -> PageResponse | RawResponse | Download:
+    def answer(self, request: PageRequest) -> PageResponse | RawResponse | Download:
         module, name = self.function.split(".")
-        answering: Answering = getattr(importlib.import_module(f"archiver.web.{module}"), name)
-        return answering(asked)
+        function: PageFunction = getattr(importlib.import_module(f"archiver.web.{module}"), name)
+        return function(request)
 
 
 PAGES: tuple[Page, ...] = (
     Page("/", "search_pages.search_page"),
     Page("/search", "search_pages.search_page", "Search"),
     Page("/trends", "search_pages.trends_page", "Trends"),
-    Page("/concordance", "search_pages.concordance_page", "In context"),
+    Page("/concordance", "search_pages.concordance_page", "Concordance"),
     Page("/searches", "search_pages.searches_page", "Saved searches"),
     Page("/searches/{name}", "search_pages.saved_search_page"),
     Page("/searches/{name}/feed", "search_pages.feed_page"),
@@ -123,7 +122,7 @@ PAGES: tuple[Page, ...] = (
 )
 
 
-# An answer that is sent while it is made: an export of any size takes little memory.
+# Streaming responses, so that an export of any size needs little memory.
 
 Message = MutableMapping[str, Any]
 _CHUNK = 64_000
@@ -131,8 +130,8 @@ _AHEAD = 8
 
 
 class StreamingResponse:
-    """What Datasette sends as a response: `make` writes it, in a thread of `pool`, and is held back while the reader is
-    slower; a reader who goes away ends it, with a BrokenPipeError in `make`."""
+    """A response for Datasette that is sent while `make` writes it in a thread of `pool`. `make` blocks while the
+    client is slower; if the client disconnects, it gets a BrokenPipeError."""
 
     def __init__(
         self,
@@ -144,11 +143,12 @@ class StreamingResponse:
         self.make, self.pool, self.headers, self.receive = make, pool, headers, receive
 
     async def asgi_send(self, send: Callable[[Message], Awaitable[None]]) -> None:
-        """What fails before anything was written is raised before anything is sent: it is answered as a page is."""
+        """Sends the response. An error before the first byte is raised before anything is sent, so that it becomes an
+        error page."""
         loop = asyncio.get_running_loop()
         out = _Pipe(loop)
-        gone = asyncio.create_task(self._gone(out))
-        making = loop.run_in_executor(self.pool, self._made, out)
+        gone = asyncio.create_task(self._wait_for_disconnect(out))
+        making = loop.run_in_executor(self.pool, self._make, out)
         try:
             chunk = await out.chunks.get()
             if chunk is None:
@@ -165,7 +165,9 @@ class StreamingResponse:
                 if not out.broken:
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
                 chunk = await out.chunks.get()
-            await making  # an error in the middle breaks the connection off: half a file is not taken for a whole one
+            await (
+                making
+            )  # an error in the middle aborts the connection, so that nobody takes half a file for a whole one
             await send({"type": "http.response.body", "body": b""})
         except BrokenPipeError:
             pass
@@ -173,21 +175,22 @@ class StreamingResponse:
             out.close_by_reader()
             gone.cancel()
 
-    def _made(self, out: _Pipe) -> None:
+    def _make(self, out: _Pipe) -> None:
         try:
             self.make(cast(IO[bytes], out))
             out.flush()
         finally:
             out.end()
 
-    async def _gone(self, out: _Pipe) -> None:
+    async def _wait_for_disconnect(self, out: _Pipe) -> None:
         while (await self.receive())["type"] != "http.disconnect":
             pass
         out.close_by_reader()
 
 
 class _Pipe(io.RawIOBase):
-    """A file in a thread, a queue of chunks in the loop, which ends with None; `room` is for as many more of them."""
+    """A file for the writing thread, and a queue of chunks (None at the end) for the event loop. `room` limits the
+    number of queued chunks."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
@@ -212,11 +215,11 @@ class _Pipe(io.RawIOBase):
             self._put(chunk)
 
     def end(self) -> None:
-        """Said whatever came of it, or who reads the chunks would wait for the next one forever."""
+        """Marks the end. To be called even after an error, because the reader waits for it."""
         self.loop.call_soon_threadsafe(self.chunks.put_nowait, None)
 
     def close_by_reader(self) -> None:
-        """Nobody reads it any more: who writes is woken, and told so."""
+        """Wakes the writer, which then gets a BrokenPipeError."""
         self.broken = True
         self.room.release()
 
@@ -228,23 +231,24 @@ class _Pipe(io.RawIOBase):
         self.loop.call_soon_threadsafe(self.chunks.put_nowait, chunk)
 
 
-# What Datasette could not answer, and what nobody foresaw, as a page of ours; the rest is in the log.
+# Errors of Datasette and unexpected ones, as error pages. Details go to the log.
 
 _LOG = logging.getLogger(__name__)
-_TIMED_OUT = "This SQL takes longer than a page may take: narrow it, or ask it with sqlite3, which has no limit."
-_UNREAD = "The archive cannot be read at present: what is wrong stands in the log of the server."
-_LOCKED = "Another program has locked the archive: ask again when it has ended."
-# What SQLite says of a query for its full-text index.
-_NO_QUERY = re.compile("fts5: |unterminated string|unknown special query")
+_TIMED_OUT = "This SQL exceeds the time limit of a page. Narrow it, or run it with sqlite3, which has no limit."
+_UNREAD = "The archive cannot be read at present. The server's log has the details."
+_LOCKED = "Another program has locked the archive. Try again when it has finished."
+# SQLite's messages for an invalid full-text query.
+_BAD_FTS_QUERY = re.compile("fts5: |unterminated string|unknown special query")
 UNREADABLE = (ArchiveNotFound, NotAnArchive, ArchiveTooNew, ArchiveLocked, ArchiveDamaged, ArchiveNotWritable, DiskFull)
-"""What `open_archive` says of the place an archive lies in. It names folders, which are nothing to readers."""
+"""Errors of `open_archive`. Their messages name folders, which must not be shown to readers."""
 OWN = "datasette.handle_exception"
 """The name of Datasette's own handler among its plugins."""
 
 
 def failure(path: str, error: Exception, archive: Path, searched: str | None = None) -> tuple[int, str]:
-    """The status and the sentence for what came of an address; a fault of the program, or of the place that
-    the archive lies in, is written into the log. `searched` is what a table was to be searched for."""
+    """The status and message for an error at a path. Logs faults of the program and of the archive's file system.
+
+    `searched` is the text of a table search."""
     if isinstance(error, NotFound) and path.split("/")[1:2] != [DATABASE]:
         return 404, f"There is no page at {path}."
     if isinstance(error, Forbidden):
@@ -252,10 +256,10 @@ def failure(path: str, error: Exception, archive: Path, searched: str | None = N
     if isinstance(error, Base400):
         return error.status, _sentence(str(error.args[0]) if error.args else "404")
     if isinstance(error, DatasetteError):
-        if searched is not None and _NO_QUERY.match(str(error.message)):
+        if searched is not None and _BAD_FTS_QUERY.match(str(error.message)):
             shown = searched[:80] + "…" * (len(searched) > 80)
-            return 400, f"The search of a table cannot read '{shown}': ask it of /search, which says what is wrong."
-        # Datasette answers 500 where a column to sort by is not there; what it says in HTML is that SQL took too long.
+            return 400, f"'{shown}' is not a valid table search. /search understands more, and explains errors."
+        # Datasette answers 500 for an unknown sort column. Its only message in HTML is that the SQL timed out.
         return (
             400 if error.status == 500 else error.status,
             _TIMED_OUT if error.message_is_html else _sentence(str(error.message)),
@@ -265,17 +269,20 @@ def failure(path: str, error: Exception, archive: Path, searched: str | None = N
     if isinstance(error, UNREADABLE):
         _LOG.error("%s", error)
         return 503, _LOCKED if isinstance(error, ArchiveLocked) else _UNREAD
-    _LOG.error("The page %s could not be made.", path, exc_info=error)
-    return 500, "This page could not be made: what went wrong stands in the log of the server."
+    _LOG.error("The page %s failed.", path, exc_info=error)
+    return 500, "This page failed because of an internal error. The server's log has the details."
 
 
-def _sentence(said: str) -> str:
-    return "There is no such page." if said == "404" else said[:1].upper() + said[1:].rstrip(".") + "."
+def _sentence(message: str) -> str:
+    return "There is no such page." if message == "404" else message[:1].upper() + message[1:].rstrip(".") + "."
+
+
+# From a request to a response.
 
 
 NAVIGATION = tuple((page.label, page.path) for page in PAGES if page.label)
 _STATIC = {file.name: file.read_bytes() for file in (files("archiver.web") / "static").iterdir() if file.is_file()}
-_VERSIONS = {name: hashlib.sha256(data).hexdigest()[:12] for name, data in _STATIC.items()}
+_HASHES = {name: hashlib.sha256(data).hexdigest()[:12] for name, data in _STATIC.items()}
 _STATUS: dict[type[Exception], int] = {
     ArticleNotFound: 404,
     SiteNotFound: 404,
@@ -290,8 +297,7 @@ _STATUS: dict[type[Exception], int] = {
 }
 _POLICIES = {"own": request_guard.OWN, "inert": request_guard.INERT}
 _TOO_LONG = (
-    "This takes longer than a page may take: narrow it by site or time, or ask it of the command line, "
-    "which has no limit."
+    "This exceeds the time limit of a page. Narrow it by site or date, or use the command line, which has no limit."
 )
 
 
@@ -308,17 +314,17 @@ def page_view(page: Page) -> Callable[..., Awaitable[Response | StreamingRespons
 
 
 async def failed(request: Request, datasette: Datasette, error: Exception) -> Response:
-    """The page for what came of an address that none of our pages answers."""
+    """The error page for an exception that no page of ours handled."""
     site = served_archive(datasette)
     path = unquote(request.path.partition("?")[0])
     searched = next((request.args[name] for name in request.args if name.startswith("_search")), None)
     status, sentence = failure(path, error, site.archive.path, searched)
     form = "json" if path.endswith(".json") or request.args.get("_format") == "json" else "html"
-    return _failed(_wanted(request, site, path, {}, form), sentence, status)
+    return _failed(_web_request(request, site, path, {}, form), sentence, status)
 
 
 async def static_file(request: Request) -> Response:
-    """A file that is shipped; its address has its version, so that it never changes."""
+    """A static file. Its URL contains its hash, so it can be cached forever."""
     name = request.url_vars["name"]
     if name not in _STATIC:
         return Response("There is no such file.\n", status=404, content_type="text/plain; charset=utf-8")
@@ -332,7 +338,8 @@ async def static_file(request: Request) -> Response:
 
 
 def _answer(page: Page, request: Request, site: ServedArchive) -> Response | Download:
-    """Raises what `failed` answers: a fault of the program, or of the place the archive lies in."""
+    """The response of a page. Raises only faults of the program or the archive's file system, which `failed`
+    handles."""
     sent = {name: value for name, value in request.url_vars.items() if value is not None}
     named = sent if page.names_address else {name: unquote(value) for name, value in sent.items()}
     twin, form = named.pop("twin", ""), request.args.get("_format")
@@ -340,28 +347,28 @@ def _answer(page: Page, request: Request, site: ServedArchive) -> Response | Dow
         named[[*named][-1]] += twin
     elif twin or not form:
         form = twin or "html"
-    wanted = _wanted(request, site, page.path, named, form.lstrip("."))
+    web_request = _web_request(request, site, page.path, named, form.lstrip("."))
     try:
-        return site.archive.asked(lambda db: _made(page, wanted.asked(db)))
+        return site.archive.with_limit(lambda db: _made(page, web_request.with_archive(db)))
     except ArchiverError as error:
         if isinstance(error, UNREADABLE):
             raise
         status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
-        # The mistake may stand in another field, or in what the field comes to once it is read (NFC).
-        at = error.at if isinstance(error, BadQuery) and error.subject == wanted.one("q") else None
-        return _failed(wanted, str(error), status, at)
+        # The position is useless if the error is in another field, or if normalisation (NFC) changed the query.
+        at = error.at if isinstance(error, BadQuery) and error.subject == web_request.one("q") else None
+        return _failed(web_request, str(error), status, at)
     except sqlite3.OperationalError as error:
         if str(error) != "interrupted":
             raise
-        return _failed(wanted, _TOO_LONG, 503)
+        return _failed(web_request, _TOO_LONG, 503)
 
 
-def _made(page: Page, asked: PageRequest) -> Response | Download:
-    answer = page.answer(asked)
-    return answer if isinstance(answer, Download) else _sent(answer, asked)
+def _made(page: Page, request: PageRequest) -> Response | Download:
+    answer = page.answer(request)
+    return answer if isinstance(answer, Download) else _to_response(answer, request)
 
 
-def _wanted(request: Request, site: ServedArchive, path: str, named: dict[str, str], form: str) -> WebRequest:
+def _web_request(request: Request, site: ServedArchive, path: str, named: dict[str, str], form: str) -> WebRequest:
     args = parse_qsl(request.query_string, keep_blank_values=True, errors="replace")
     return WebRequest(
         path,
@@ -389,12 +396,12 @@ def _streaming(made: Download, site: ServedArchive, request: Request) -> Streami
     )
 
 
-def _failed(asked: WebRequest, sentence: str, status: int, at: int | None = None) -> Response:
-    """A page with what was asked, to be put right; `at` is where in the query the mistake is."""
-    fields = [(name, LABELS.get(name, name), value) for name, value in asked.args if value]
-    query = asked.one("q")
-    marks = ((at, ends(query, at)),) if at is not None and at < len(query) else ()
-    return _sent(
+def _failed(request: WebRequest, sentence: str, status: int, at: int | None = None) -> Response:
+    """An error page with the request in a form to correct it. `at` is the position of the error in the query."""
+    fields = [(name, LABELS.get(name, name), value) for name, value in request.args if value]
+    query = request.one("q")
+    marks = ((at, token_end(query, at)),) if at is not None and at < len(query) else ()
+    return _to_response(
         PageResponse(
             "failure.html",
             {
@@ -402,16 +409,16 @@ def _failed(asked: WebRequest, sentence: str, status: int, at: int | None = None
                 "status": status,
                 "query": query,
                 "marks": marks,
-                "fields": fields if status < 500 and asked.path in ASKED else [],
+                "fields": fields if status < 500 and request.path in FORM_PAGES else [],
             },
             {"ok": False, "error": sentence, "status": status, "at": at},
             status,
         ),
-        asked,
+        request,
     )
 
 
-def _sent(answer: PageResponse | RawResponse, asked: WebRequest) -> Response:
+def _to_response(answer: PageResponse | RawResponse, request: WebRequest) -> Response:
     if isinstance(answer, RawResponse):
         return Response(
             answer.body,
@@ -423,11 +430,11 @@ def _sent(answer: PageResponse | RawResponse, asked: WebRequest) -> Response:
             },
             answer.content_type,
         )
-    if asked.form == "json" and answer.data is not None:
+    if request.form == "json" and answer.data is not None:
         text = json.dumps(answer.data, ensure_ascii=False).encode("utf-8", "replace")
         return Response(text, answer.status, _headers("inert") | answer.headers, "application/json; charset=utf-8")
     text = render_page(
-        answer, asked, NAVIGATION, lambda name: address(asked.base, f"/-/archiver/{name}", [("v", _VERSIONS[name])])
+        answer, request, NAVIGATION, lambda name: address(request.base, f"/-/archiver/{name}", [("v", _HASHES[name])])
     ).encode("utf-8", "replace")
     policy = {"content-security-policy": answer.policy} if answer.policy else {}
     return Response(text, answer.status, _headers("own") | policy | answer.headers, "text/html; charset=utf-8")

@@ -1,6 +1,6 @@
-"""What a capture holds, for who reads it in a browser: its response, its record as it is stored, its proof.
+"""Reads captures for the browser (response, stored record, verification), and exports search results and collections.
 
-An archive may come from a stranger: a WARC file is opened where it lies in the archive's own folder and nowhere else.
+An archive may come from a stranger, so WARC files are only opened inside the archive's own folder.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class StoredCapture:
-    """`row` is the capture that was asked for; `source` the one that has the bytes, another where `row` is a revisit
-    that repeats it."""
+    """A capture with its response. `row` is the requested capture, `source` the one that holds the payload: another one
+    if `row` is a revisit."""
 
     row: Row
     source: Row
@@ -41,35 +41,34 @@ class StoredCapture:
 
 
 def stored_capture(db: Database, folder: Path, row: Row) -> StoredCapture:
-    """The response of a capture, proven by its digest. Raises CaptureUnreadable, and ArticleRemoved of what was taken
-    out."""
+    """The response of a capture, verified by its digest. Raises CaptureUnreadable, and ArticleRemoved if it was taken
+    down."""
     refuse_removed(db, row)
     source = capture_row(db, row["id"])
     if source is None:
-        raise CaptureUnreadable(row["id"], "the response that it repeats is not in the archive")
+        raise CaptureUnreadable(row["id"], "it is a revisit of a response that is not in the archive")
     try:
         response = read_record(file_of(folder, source), source["warc_offset"], source["warc_length"])
     except UnreadableInput as error:
         raise CaptureUnreadable(row["id"], f"{_place(source)} cannot be read ({error.why})") from error
     digest = source["digest"] or ""
     if digest.startswith("sha1:") and payload_digest(response.payload) != digest:
-        raise CaptureUnreadable(row["id"], f"the payload of {_place(source)} is not what its digest says")
+        raise CaptureUnreadable(row["id"], f"the payload of {_place(source)} does not match its digest")
     return StoredCapture(row, source, response)
 
 
 def refuse_removed(db: Database, row: Row) -> None:
-    """Raises ArticleRemoved where the address of a capture, or its payload, was taken out of the archive. So long as
-    the removal is not done its records are still there."""
+    """Raises ArticleRemoved if the URL or the payload of a capture was taken down. Until the takedown is completed, its
+    records are still stored."""
     if not tombstones(db, "allowed_at is null"):
         return
-    removal = tombstone_at(db, urlkey(row["url"]))
-    if removal or payload_removed(db, row["digest"]):
-        raise ArticleRemoved(row["url"], removal.told if removal else "removed from this archive")
+    tombstone = tombstone_at(db, urlkey(row["url"]))
+    if tombstone or payload_removed(db, row["digest"]):
+        raise ArticleRemoved(row["url"], tombstone.told if tombstone else "removed from this archive")
 
 
 def record_of(folder: Path, row: Row) -> bytes:
-    """The record of a capture as it lies in its file: one gzip member (WARC/1.1, annex D.2). Raises
-    CaptureUnreadable."""
+    """The stored bytes of a capture's record: one gzip member (WARC/1.1, annex D.2). Raises CaptureUnreadable."""
     length = check_stored_record(folder, row).length
     with file_of(folder, row).open("rb") as handle:
         handle.seek(row["warc_offset"])
@@ -77,22 +76,22 @@ def record_of(folder: Path, row: Row) -> bytes:
 
 
 def check_stored_record(folder: Path, row: Row) -> CheckedRecord:
-    """The record of a capture with its digests computed anew. Raises CaptureUnreadable where no whole one is there."""
+    """Recomputes the digests of a capture's record. Raises CaptureUnreadable if there is no complete record."""
     try:
         with file_of(folder, row).open("rb") as handle:
             found = check_record_at(handle, row["warc_offset"], row["warc_file"])
     except OSError as error:
         raise CaptureUnreadable(row["id"], f"{_place(row)} cannot be read ({error.strerror or error})") from error
     if found is None:
-        raise CaptureUnreadable(row["id"], f"no whole record stands where it should ({_place(row)})")
+        raise CaptureUnreadable(row["id"], f"there is no complete record in its place ({_place(row)})")
     return found
 
 
 def file_of(folder: Path, row: Row) -> Path:
-    """The WARC file of a capture. Raises CaptureUnreadable where its name leads out of the archive's folder."""
+    """The WARC file of a capture. Raises CaptureUnreadable if its name points outside the archive's folder."""
     name = PurePosixPath(row["warc_file"] or "")
     if not name.name or name.is_absolute() or ".." in name.parts or "\0" in str(name):
-        raise CaptureUnreadable(row["id"], f"{row['warc_file']!r} names no WARC file of this archive")
+        raise CaptureUnreadable(row["id"], f"{row['warc_file']!r} is not a WARC file of this archive")
     return folder / name
 
 
@@ -100,9 +99,9 @@ def _place(row: Row) -> str:
     return f"its record at byte {row['warc_offset']:,} of {row['warc_file']}"
 
 
-# A captured payload as an answer of ours: shown where a browser can do so without running it, else downloaded.
+# Captured payloads as responses: shown if the browser does not execute them, else downloaded.
 
-DRAWING = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'; sandbox"
+SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'; sandbox"
 _SHOWN = re.compile(
     r"image/(?:png|jpeg|gif|webp|avif|bmp|svg\+xml|x-icon|vnd\.microsoft\.icon|apng)|"
     r"font/[\w-]+|application/(?:x-)?font-[\w-]+|application/vnd\.ms-fontobject"
@@ -123,24 +122,26 @@ _ENDINGS = {
 
 
 def media_type(content_type: str) -> str:
-    """The type of a Content-Type field without its parameters; application/octet-stream where it is none."""
+    """The media type of a Content-Type field without parameters; application/octet-stream if it is invalid."""
     found = _TYPE.match(content_type.strip())
     return found[0].lower() if found else "application/octet-stream"
 
 
 def payload_response(found: StoredCapture, *, download: bool = False) -> RawResponse:
-    """The payload, its content coding undone."""
+    """The payload without its content coding, as a response or a download."""
     kind = media_type(found.response.content_type)
     named = {"content-disposition": f'attachment; filename="{file_name(found)}"'}
     if _SHOWN.fullmatch(kind) and not download:
-        # A page shows a drawing as an image, whatever that says; opened by itself it would be a document.
-        return RawResponse(found.response.body, kind, headers=named if kind == "image/svg+xml" else {}, policy=DRAWING)
-    # A page that is opened from the disk would run: the name tells what it is, and the browser asks.
+        # An SVG within a page is an image regardless of this header, but opened directly it would be a document.
+        return RawResponse(
+            found.response.body, kind, headers=named if kind == "image/svg+xml" else {}, policy=SVG_POLICY
+        )
+    # A downloaded page would run when opened from disk. Its name shows what it is, and the browser asks first.
     return RawResponse(found.response.body, kind if not _is_active(kind) else "application/octet-stream", headers=named)
 
 
 def file_name(found: StoredCapture) -> str:
-    """A name for a download, of letters that every system takes: the number of the capture, the last of its path."""
+    """A portable file name for a download, made of the capture's ID and the last segment of its path."""
     path = unquote(urlsplit(found.row["url"] or "").path, errors="replace").rstrip("/").rpartition("/")[2]
     stem, _, ending = re.sub(r"[^A-Za-z0-9._-]+", "-", path).strip("-.").rpartition(".")
     known = _ENDINGS.get(media_type(found.response.content_type), "")
@@ -152,15 +153,14 @@ def _is_active(kind: str) -> bool:
     return kind in ("text/html", "application/xhtml+xml") or kind.endswith(("/xml", "+xml"))
 
 
-# What is on the screen as a file: all that a search found, or a collection, in the forms of `archiver export` and
-# `archiver cite`.
+# Exports of search results and collections, in the formats of `archiver export` and `archiver cite`.
 
 Write = Callable[[Database, Sequence[int], IO[bytes]], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """One form: its name in addresses and of files, what it is called, its media type."""
+class ExportFormat:
+    """An export format. `name` is used in URLs, `label` on pages."""
 
     name: str
     label: str
@@ -185,15 +185,15 @@ def _style(name: str) -> Write:
     return write
 
 
-KINDS: dict[str, Kind] = {
+EXPORT_FORMATS: dict[str, ExportFormat] = {
     kind.name: kind
     for kind in (
-        Kind("csv", "CSV", "text/csv; charset=utf-8; header=present", "csv", _format("csv")),
-        Kind("jsonl", "JSON Lines", "application/jsonl; charset=utf-8", "jsonl", _format("jsonl")),
-        Kind("geojson", "GeoJSON", "application/geo+json; charset=utf-8", "geojson", _format("geojson")),
-        Kind("bibtex", "BibTeX", "application/x-bibtex; charset=utf-8", "bib", _style("bibtex")),
-        Kind("ris", "RIS", "application/x-research-info-systems; charset=utf-8", "ris", _style("ris")),
-        Kind(
+        ExportFormat("csv", "CSV", "text/csv; charset=utf-8; header=present", "csv", _format("csv")),
+        ExportFormat("jsonl", "JSON Lines", "application/jsonl; charset=utf-8", "jsonl", _format("jsonl")),
+        ExportFormat("geojson", "GeoJSON", "application/geo+json; charset=utf-8", "geojson", _format("geojson")),
+        ExportFormat("bibtex", "BibTeX", "application/x-bibtex; charset=utf-8", "bib", _style("bibtex")),
+        ExportFormat("ris", "RIS", "application/x-research-info-systems; charset=utf-8", "ris", _style("ris")),
+        ExportFormat(
             "csl-json", "CSL-JSON", "application/vnd.citationstyles.csl+json; charset=utf-8", "json", _style("csl-json")
         ),
     )
@@ -201,5 +201,5 @@ KINDS: dict[str, Kind] = {
 
 
 def found_ids(db: Database, query: Query) -> list[int]:
-    """All that a search finds, in its order, as it is folded on the screen. Raises what `matching_ids` does."""
+    """The IDs of all results of a search, ordered and folded as on the page. Raises what `matching_ids` does."""
     return list(matching_ids(db, replace(query, limit=None, offset=0)))

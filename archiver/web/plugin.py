@@ -1,4 +1,4 @@
-"""The hooks of Datasette: the addresses of the pages, its menu, functions for its SQL, the headers of every answer."""
+"""Datasette's plugin hooks: routes, menu links, SQL functions, error pages and response headers."""
 
 from __future__ import annotations
 
@@ -49,6 +49,6 @@ def menu_links(datasette: Datasette) -> list[dict[str, str]]:
 
 @hookimpl
 def prepare_connection(conn: sqlite3.Connection) -> None:
-    """What the archive's own SQL uses, for the SQL that people write."""
+    """Registers the SQL functions of the archive for SQL that people write."""
     conn.create_function("folded", 1, fold_name, deterministic=True)
     conn.create_function("distance_km", 4, distance_km, deterministic=True)

@@ -1,6 +1,6 @@
-"""A search in the arguments of an address, and back: `?q=flood&site=blog.example.org&since=2023`.
+"""Requests and responses of the pages, and the conversion of searches to and from URL arguments.
 
-Their names are those of the options of `archiver search`; `q` is its QUERY.
+`?q=flood&site=blog.example.org&since=2023`: the names are those of the options of `archiver search`; `q` is its QUERY.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from archiver.search.query_tree import box, parse_point
 from archiver.storage.article_tables.records import find_article
 from archiver.storage.tombstones import tombstones
 
-# What a page is asked and what it answers: plain values, without Datasette.
+# Requests and responses as plain values, independent of Datasette.
 
 Args = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class WebRequest:
-    """A request, whatever becomes of the archive: `named` are the parts of the address, decoded, `args` what stands
-    behind its question mark, in order; `form` is html or json; `base` is what all addresses of this server begin with,
-    "/" or "/news/"; `origin` is the scheme and host that the reader sees. `folder` is where the archive and its WARC
-    files lie; `headers` are those of the request, their names in small letters; `query` is what stands behind the
-    question mark, as it was sent."""
+    """A request without the archive.
+
+    `named` are the decoded variable parts of the path, `args` the query arguments in order, `query` the raw query
+    string. `form` is html or json. `base` is the prefix of all URLs of this server, "/" or "/news/", and `origin` its
+    public scheme and host. `folder` contains the archive and its WARC files. `headers` have lower-case names."""
 
     path: str
     named: Mapping[str, str]
@@ -46,46 +46,46 @@ class WebRequest:
     query: str
 
     def one(self, name: str, default: str = "") -> str:
-        """The last value of an argument, without blanks around it."""
+        """The last value of an argument, stripped of white space."""
         return next((value.strip() for key, value in reversed(self.args) if key == name), default)
 
     def many(self, name: str) -> tuple[str, ...]:
-        """All values of an argument that are not empty, each once."""
+        """The distinct non-empty values of an argument."""
         return tuple(dict.fromkeys(value.strip() for key, value in self.args if key == name and value.strip()))
 
     def link(self, path: str, args: Iterable[tuple[str, Any]] = ()) -> str:
-        """An address of this server: "/article/7" below `base`, with arguments."""
+        """A URL of this server: a path such as "/article/7" below `base`, with arguments."""
         return address(self.base, path, args)
 
-    def asked(self, db: Database) -> PageRequest:
-        """The same, to be answered from an archive."""
+    def with_archive(self, db: Database) -> PageRequest:
+        """This request together with the archive."""
         return PageRequest(**{one.name: getattr(self, one.name) for one in fields(WebRequest)}, db=db)
 
 
 @dataclass(frozen=True, slots=True)
 class PageRequest(WebRequest):
-    """A request with the archive, open for reading by this thread alone."""
+    """A request with the archive, opened read-only by the current thread."""
 
     db: Database
 
 
 class CannotAnswer(ArchiverError):
-    """An address asks for what no page has; what is wrong with a search is a BadQuery."""
+    """The arguments of a URL are invalid. (Errors in a search are a BadQuery.)"""
 
-    def __init__(self, said: str, why: str) -> None:
-        super().__init__(said, f"This cannot be answered ({said[:80]}{'…' if len(said) > 80 else ''}): {why}.")
+    def __init__(self, subject: str, why: str) -> None:
+        super().__init__(subject, f"Invalid request ({subject[:80]}{'…' if len(subject) > 80 else ''}): {why}.")
 
 
 def address(base: str, path: str, args: Iterable[tuple[str, Any]] = ()) -> str:
-    """An address below `base`; arguments that are None or empty are left out."""
-    said = [(name, value) for name, value in args if value not in (None, "")]
-    text = urlencode(said, quote_via=quote, safe="/:,")
+    """A URL below `base`. Arguments that are None or empty are left out."""
+    present = [(name, value) for name, value in args if value not in (None, "")]
+    text = urlencode(present, quote_via=quote, safe="/:,")
     return base + quote(path.lstrip("/"), safe="/:@~-._") + (f"?{text}" if text else "")
 
 
 @dataclass(frozen=True, slots=True)
 class PageResponse:
-    """A page: a template with its values, and the same as data for its JSON twin, where it has one."""
+    """A page: a template with its values, and the data of its JSON twin if it has one."""
 
     template: str
     values: dict[str, Any]
@@ -93,70 +93,72 @@ class PageResponse:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     policy: str = ""
-    """Its Content-Security-Policy, where it is not `archiver.web.request_guard.OWN`."""
+    """Its Content-Security-Policy if it differs from `archiver.web.request_guard.OWN`."""
 
 
 @dataclass(frozen=True, slots=True)
 class RawResponse:
-    """Anything else: bytes (or text) as they are sent."""
+    """Bytes (or text) that are sent unchanged."""
 
     body: bytes | str
     content_type: str
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     policy: str = ""
-    """Its Content-Security-Policy, where it is not `archiver.web.request_guard.INERT`."""
+    """Its Content-Security-Policy if it differs from `archiver.web.request_guard.INERT`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A file that is written while it is sent, however long that takes. What cannot be answered is raised before."""
+    """A file that is written while it is sent, without a time limit. Invalid requests must be detected before."""
 
     write: Callable[[Database, IO[bytes]], None]
     content_type: str
     name: str
-    """Of letters, digits, dots and hyphens."""
+    """The file name: letters, digits, dots and hyphens only."""
 
 
-Answering = Callable[[PageRequest], PageResponse | RawResponse | Download]
+PageFunction = Callable[[PageRequest], PageResponse | RawResponse | Download]
 
+
+# Searches as URL arguments.
 
 PAGE_SIZE = 20
-MOST = 100
-"""So many hits one page has at most; an export has all of them."""
-ROOM = 60_000
-"""So many letters the links of a chart, a map and facets take on a page."""
+MAX_HITS = 100
+"""The maximum number of hits on a page; an export has all of them."""
+MAX_LINK_CHARACTERS = 60_000
+"""The maximum total length of the links in the charts, maps and facets of a page."""
 LONG = 1_000
-ASKED = ("/", "/search", "/concordance", "/trends")
-"""The pages that are asked in a form."""
+FORM_PAGES = ("/", "/search", "/concordance", "/trends")
+"""The pages that have a search form."""
 LABELS = {
     "q": "Search for",
     "term": "Term",
     "since": "Since",
     "until": "Until",
     "near": "Near (latitude, longitude)",
-    "within": "Within km",
+    "within": "Radius in km",
     "bbox": "Box (west, south, east, north)",
-    "sort": "Order",
-    "fold": "Copies",
-    "recent": "Newer counts more",
-    "like": "Like article",
+    "sort": "Sort by",
+    "fold": "Duplicates",
+    "recent": "Prefer recent (half-life in days)",
+    "like": "Similar to article",
     "site": "Site",
     "author": "Author",
-    "by": "By",
+    "by": "Group by",
     "category": "Category",
     "tag": "Tag",
     "language": "Language",
-    "width": "Letters on each side",
+    "width": "Characters on each side",
 }
 
 
 def _kilometres(text: str) -> float:
-    return _number(text, "a distance is a number of kilometres")
+    return _number(text, "it must be a number of kilometres")
 
 
 def _days(text: str) -> float:
-    return _number(text, "it is a number of days")
+    return _number(text, "it must be a number of days")
 
 
 def _number(text: str, why: str) -> float:
@@ -168,7 +170,7 @@ def _number(text: str, why: str) -> float:
 
 def _whole(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
-        raise BadQuery(text, "it is a whole number")
+        raise BadQuery(text, "it must be a whole number")
     return int(text[:9])
 
 
@@ -176,7 +178,7 @@ def _yes(text: str) -> bool:
     return text not in ("0", "no", "false")
 
 
-READ: dict[str, Callable[[str], Any]] = {
+PARSERS: dict[str, Callable[[str], Any]] = {
     "since": str,
     "until": str,
     "near": parse_point,
@@ -190,61 +192,60 @@ READ: dict[str, Callable[[str], Any]] = {
     "limit": _whole,
     "offset": _whole,
 }
-"""How each argument that stands once is read. Those raise BadQuery for what they cannot read."""
+"""The parsers of the arguments that have a single value. They raise BadQuery for invalid values."""
 
 
-def query_of(asked: PageRequest) -> Query:
-    """What is asked for. An empty argument is none, as a form sends a field that was left empty. Raises BadQuery."""
-    values: dict[str, Any] = {name: asked.many(name) for name in OPTIONS}
-    values |= {name: _read(name, asked.one(name)) for name in READ if asked.one(name)}
-    values["limit"] = min(values.get("limit", PAGE_SIZE), MOST)
-    if values.get("near") is None:  # what is around no place is everywhere, as in a form where the place was taken out
+def query_of(request: PageRequest) -> Query:
+    """The query of a request. Empty arguments are ignored, because forms send empty fields. Raises BadQuery."""
+    values: dict[str, Any] = {name: request.many(name) for name in OPTIONS}
+    values |= {name: _parse(name, request.one(name)) for name in PARSERS if request.one(name)}
+    values["limit"] = min(values.get("limit", PAGE_SIZE), MAX_HITS)
+    if values.get("near") is None:  # the form sends a radius even if the place was removed
         values.pop("within", None)
-    return Query(asked.one("q"), **values)
+    return Query(request.one("q"), **values)
 
 
-def _read(name: str, text: str) -> Any:
+def _parse(name: str, text: str) -> Any:
     try:
-        return READ[name](text)
+        return PARSERS[name](text)
     except BadQuery as error:
         raise BadQuery(f"{name} {text}", error.why) from None
 
 
 def args_of(query: Query) -> tuple[tuple[str, str], ...]:
-    """The arguments that ask for a query; what is as by default is left out."""
+    """The URL arguments of a query, without default values."""
     return tuple(_args(query))
 
 
-def search_link(asked: PageRequest, query: Query, path: str = "/search") -> str:
-    """The address of the first page of a search. What cannot be asked for any more, an order by the distance from
-    nowhere, is left out."""
+def search_link(request: PageRequest, query: Query, path: str = "/search") -> str:
+    """The URL of the first page of a search. Without a place, sorting by distance is left out."""
     if query.near is None:
         query = replace(query, within=None, sort="" if query.sort.lstrip("-") == "distance" else query.sort)
-    return asked.link(path, args_of(replace(query, offset=0)))
+    return request.link(path, args_of(replace(query, offset=0)))
 
 
 class SearchLinks:
-    """Addresses of searches for the parts of one page, so long as there is room for them: a long query is not repeated
-    in each bar of a chart. What comes first is served first."""
+    """Search links for the parts of a page, limited in total length so that a long query is not repeated in every bar
+    of a chart. Parts that come first get their links first."""
 
-    def __init__(self, asked: PageRequest, query: Query) -> None:
-        self._asked, self.each, self._room = asked, len(search_link(asked, query)), ROOM
+    def __init__(self, request: PageRequest, query: Query) -> None:
+        self._request, self.each, self._room = request, len(search_link(request, query)), MAX_LINK_CHARACTERS
 
     @property
-    def long(self) -> bool:
-        """Whether the query is so long that it stands once where it can."""
+    def is_long(self) -> bool:
+        """True if the query is so long that a form should be used instead of several links."""
         return self.each > LONG
 
     @property
-    def wanting(self) -> bool:
-        """Whether a part had to do without."""
+    def is_incomplete(self) -> bool:
+        """True if a part of the page got no links."""
         return self._room < 0
 
     def of(self, number: int) -> Callable[[Query], str]:
-        """What gives the addresses of a part that has so many links; "" each, where there is no room."""
+        """A function that makes the links of a part with this many links; it returns "" if they exceed the limit."""
         left = self._room - number * self.each
         self._room = left if left >= 0 else -1
-        return partial(search_link, self._asked) if left >= 0 else lambda _: ""
+        return partial(search_link, self._request) if left >= 0 else lambda _: ""
 
 
 def _args(query: Query) -> Iterator[tuple[str, str]]:
@@ -266,40 +267,40 @@ def _args(query: Query) -> Iterator[tuple[str, str]]:
             yield name, f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
-# What an address of ours names: an article, one of its versions, a capture.
+# The objects that a URL names: an article, a revision, a capture.
 
 
-def article_of(asked: PageRequest) -> int:
-    """The number of the article that is asked for. Raises ArticleNotFound, and ArticleRemoved also while a removal
-    that is entered still waits to be done."""
-    number = find_article(asked.db, asked.named["id"])
-    for removal in tombstones(asked.db, "article_id = ? and allowed_at is null", [number]):
-        raise ArticleRemoved(str(number), removal.told)
+def article_of(request: PageRequest) -> int:
+    """The ID of the requested article. Raises ArticleNotFound, and ArticleRemoved, even if the takedown is not
+    completed yet."""
+    number = find_article(request.db, request.named["id"])
+    for tombstone in tombstones(request.db, "article_id = ? and allowed_at is null", [number]):
+        raise ArticleRemoved(str(number), tombstone.told)
     return number
 
 
-def version_of(asked: PageRequest, name: str) -> int | None:
-    """The number of a version among the arguments; None where none is given. Raises CannotAnswer."""
-    text = asked.one(name)
+def revision_of(request: PageRequest, name: str) -> int | None:
+    """The revision number in an argument, None if there is none. Raises CannotAnswer."""
+    text = request.one(name)
     if text and not (text.isascii() and text.isdigit()):
-        raise CannotAnswer(f"{name}={text}", "a version is named by its number")
+        raise CannotAnswer(f"{name}={text}", "a revision must be a number")
     return int(text[:9]) if text else None
 
 
 MANY = 100
-"""So many versions, captures or articles of a collection a page lists."""
+"""The number of revisions, captures or collected articles on a page."""
 
 
-def offset_of(asked: PageRequest) -> int:
-    """How many of a list are passed over. Raises CannotAnswer."""
-    text = asked.one("offset", "0")
+def offset_of(request: PageRequest) -> int:
+    """The number of list entries to skip. Raises CannotAnswer."""
+    text = request.one("offset", "0")
     if not (text.isascii() and text.isdigit()):
-        raise CannotAnswer(f"offset {text}", "it is a whole number")
+        raise CannotAnswer(f"offset {text}", "it must be a whole number")
     return int(text[:9])
 
 
 def capture_row_of(db: Database, text: str) -> dict[str, Any]:
-    """The row of a capture by its number. Raises CaptureNotFound."""
+    """The row of a capture by its ID. Raises CaptureNotFound."""
     number = int(text[:18]) if text.isascii() and text.isdigit() else 0
     row = next(iter(db.query("select * from captures where id = ?", [number])), None)
     if row is None:
@@ -307,27 +308,27 @@ def capture_row_of(db: Database, text: str) -> dict[str, Any]:
     return row
 
 
-# A collection: articles by their numbers, as an address lists them (`?id=7&id=12`); nothing of it is stored here.
+# Collections: lists of article IDs in a URL (`?id=7&id=12`). The server stores nothing of them.
 
-MOST_COLLECTED = 500
-"""So many articles have room in an address."""
+MAX_COLLECTED = 500
+"""The maximum number of articles in a collection, so that its URL does not get too long."""
 
 
 @dataclass(frozen=True, slots=True)
-class Picked:
-    """`ids` in the order in which they were named, each once; `missing` says in sentences which are not there."""
+class Collection:
+    """`ids` are distinct and in the requested order; `missing` has a message for each article that is not available."""
 
     ids: tuple[int, ...]
     missing: tuple[str, ...]
 
 
-def collected_articles(db: Database, named: Iterable[str]) -> Picked:
-    """Articles by number or address; one value may name several, with blanks or commas between. Raises CannotAnswer for
-    more than MOST."""
+def collected_articles(db: Database, named: Iterable[str]) -> Collection:
+    """Finds articles by ID or URL. One value may contain several, separated by spaces or commas. Raises CannotAnswer
+    for more than MAX_COLLECTED."""
     words = [word for text in named for word in text.replace(",", " ").split()]
-    if len(words) > MOST_COLLECTED:
+    if len(words) > MAX_COLLECTED:
         raise CannotAnswer(
-            f"{len(words):,} articles", f"a collection has at most {MOST_COLLECTED}: save a search instead"
+            f"{len(words):,} articles", f"a collection has at most {MAX_COLLECTED}; save a search instead"
         )
     ids, missing = [], []
     for word in dict.fromkeys(words):
@@ -335,11 +336,11 @@ def collected_articles(db: Database, named: Iterable[str]) -> Picked:
             ids.append(find_article(db, word))
         except (ArticleNotFound, ArticleRemoved) as error:
             missing.append(str(error))
-    return Picked(tuple(dict.fromkeys(ids)), tuple(missing))
+    return Collection(tuple(dict.fromkeys(ids)), tuple(missing))
 
 
 def fingerprint(found: Sequence[dict[str, Any]]) -> str:
-    """What a collection is, in one word: the SHA-256 of the lines "url revision digest" of its articles, in the order
-    of the lines. Whoever has the same versions of the same articles has the same."""
+    """A hash that identifies the content of a collection: the SHA-256 of the sorted lines "url revision digest" of its
+    articles. The same revisions of the same articles have the same fingerprint."""
     lines = sorted(f"{one['url']} {one['revision']} {(one['capture'] or {}).get('digest') or '-'}" for one in found)
     return "sha256:" + hashlib.sha256("".join(f"{line}\n" for line in lines).encode("utf-8", "replace")).hexdigest()

@@ -1,4 +1,4 @@
-"""Templates: where they are, and what they know. Every value is escaped."""
+"""Renders templates, whose values are all escaped, and structures the plain text of an article for display."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from markupsafe import Markup, escape
 from archiver.search.engine import published
 from archiver.web.query_arguments import PageResponse, WebRequest
 
-# The plain text of an article as it is set on a page: headings, paragraphs, lists, and lines that are kept as lines.
+# The plain text of an article as headings, paragraphs, lists and line-by-line blocks.
 
 _LONGEST_HEADING = 90
 _ENDS = tuple(".!?…:;,。！？：；，、」』”»\"'’)）]")
 _CODE = re.compile(r"[{};=<>\\$|]|\w\(|^\s*(?:#|//|--)|[(,:]$", re.MULTILINE)
 _ITEM_LETTERS = 18
-"""Items of lists are told from the lines of a poem or of an address by their length, on the average."""
+"""The minimum average length of list items. The lines of a poem or a postal address are shorter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """`lines` is one line of a heading or a paragraph, several of a list or of what is set line by line."""
+    """A block of text. A heading or paragraph has one line; a list or a line-by-line block has several."""
 
     kind: Literal["heading", "paragraph", "list", "lines"]
     lines: tuple[str, ...]
 
 
 def blocks(body: str) -> tuple[Block, ...]:
-    """A text in blocks, in order."""
+    """Splits a text into blocks."""
     return tuple(_blocks([text for part in (body or "").split("\n\n") if (text := part.strip("\n"))]))
 
 
@@ -47,7 +47,7 @@ def _blocks(parts: list[str]) -> Iterator[Block]:
 
 
 def _is_heading(line: str, following: str) -> bool:
-    """A short line that does not end as a sentence does, with longer text behind it."""
+    """True for a short line that does not end like a sentence and is followed by longer text."""
     return (
         len(line) <= _LONGEST_HEADING
         and not line.rstrip().endswith(_ENDS)
@@ -62,16 +62,18 @@ def _is_list(lines: tuple[str, ...]) -> bool:
     return sum(map(len, lines)) / len(lines) >= _ITEM_LETTERS and coded * 3 < len(lines)
 
 
+# Templates.
+
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 Links = Callable[[str], str]
 
 
-def render_page(answer: PageResponse, asked: WebRequest, navigation: Sequence[tuple[str, str]], static: Links) -> str:
-    """The page as HTML; `navigation` are labels and addresses, `static` gives the address of a file that is shipped."""
+def render_page(answer: PageResponse, request: WebRequest, navigation: Sequence[tuple[str, str]], static: Links) -> str:
+    """Renders a page as HTML. `navigation` has labels and paths; `static` returns the URL of a static file."""
     return (
         _environment()
         .get_template(answer.template)
-        .render(**answer.values, asked=asked, link=asked.link, navigation=navigation, static=static)
+        .render(**answer.values, request=request, link=request.link, navigation=navigation, static=static)
     )
 
 
@@ -91,7 +93,7 @@ def _environment() -> Environment:
 
 
 def mark_text(text: str, marks: Sequence[tuple[int, int]]) -> Markup:
-    """A text in which stretches (start, end) are marked."""
+    """A text with the ranges (start, end) in <mark> elements."""
     out, at = Markup(), 0
     for start, end in marks:
         out += escape(text[at:start]) + Markup("<mark>") + escape(text[start:end]) + Markup("</mark>")
@@ -100,20 +102,21 @@ def mark_text(text: str, marks: Sequence[tuple[int, int]]) -> Markup:
 
 
 def format_minute(moment: str | None) -> str:
-    """A time of the archive's own (UTC), to the minute."""
+    """A UTC time of the archive to the minute; "never" for None."""
     return f"{moment[:16].replace('T', ' ')} UTC" if moment else "never"
 
 
 def number(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int | float) else str(value)  # another program may have written it
+    """A number with thousands separators."""
+    return f"{value:,}" if isinstance(value, int | float) else str(value)  # another program may have written a text
 
 
 def language(tag: str | None) -> str:
-    """A language tag as `lang` takes it (BCP 47), "" where what is stored is none."""
+    """A language tag for the `lang` attribute (BCP 47); "" if the stored value is not one."""
     return tag if tag and _LANGUAGE.fullmatch(tag) else ""
 
 
 def web(url: Any) -> str:
-    """An address that may be a link: of the web; "" for any other, which would be run or read from here."""
+    """A URL that is safe to link (http or https); "" for any other, which might run code or open local files."""
     text = str(url or "")
     return text if re.match(r"https?://", text, re.IGNORECASE) else ""

@@ -1,10 +1,9 @@
-"""A captured page made safe to be looked at: its text, its look and its images, and nothing that acts.
+"""Memento addresses (RFC 7089), and captured pages made safe to view: text, styles and images, but nothing active.
 
-What is kept is named here, and nh3 (ammonia) leaves out all else after its own parsing, last of all steps. Addresses
-are named anew before: images and stylesheets lead to this archive's own captures, where there are any, and links to
-other pages as this archive has them. The policy that the page is sent with holds where something slipped through: no
-scripts, no forms, no frames, nothing loaded from elsewhere (Content Security Policy Level 3, sandbox).
-"""
+As the last step, nh3 (ammonia) parses the page and keeps only the elements and attributes that are listed here. Before
+that, URLs are rewritten: images and stylesheets to captures in this archive if there are any, links to archived pages.
+As a second line of defence the page is sent with a Content-Security-Policy that allows no scripts, forms or frames, and
+loads nothing from elsewhere (Content Security Policy Level 3, sandbox)."""
 
 from __future__ import annotations
 
@@ -27,18 +26,18 @@ from archiver.storage.article_tables.captures import Row, time_of
 from archiver.urls import asset_address
 from archiver.web.query_arguments import CannotAnswer, PageRequest
 
-# The addresses of captures, and what an answer tells of the others (Memento, RFC 7089).
+# Memento (RFC 7089): addresses, Link headers and TimeMaps.
 
 LINK_FORMAT = "application/link-format"
 _PLACE = re.compile(r"(?:timemap/(link|json)/|(\d{4,14})([a-z]{2}_)?/)?(https?(?::|%3a).*)", re.IGNORECASE | re.DOTALL)
-# RFC 3986 without what ends a link or a word in HTML, CSS and the Link field.
-_AS_IT_IS = "/:?#[]@!$&*+,;=%~-._"
+# The reserved and unreserved characters of RFC 3986, except those that end a URL in HTML, CSS or the Link field.
+_SAFE = "/:?#[]@!$&*+,;=%~-._"
 
 
 @dataclass(frozen=True, slots=True)
 class MementoAddress:
-    """What an address names: `timemap` is link, json or ""; `at` the time of a memento, None for the TimeGate, `stamp`
-    the same as it was written; `flag` is what stands behind it."""
+    """A parsed Memento address. `timemap` is link, json or "". `at` is the time of a memento (None for the TimeGate)
+    and `stamp` its digits as given. `flag` is the modifier after the timestamp, such as id_ or im_."""
 
     url: str
     timemap: str = ""
@@ -52,16 +51,16 @@ class MementoAddress:
 
     @property
     def is_asset(self) -> bool:
-        """Whether it is an image or the like that a page is shown with."""
+        """True for an image, stylesheet or other requisite of a page."""
         return self.flag not in ("", "id_")
 
 
-def memento_address(asked: PageRequest) -> MementoAddress:
-    """Raises BadAddress and CannotAnswer."""
-    text = asked.named["place"] + (f"?{asked.query}" if asked.query else "")
+def memento_address(request: PageRequest) -> MementoAddress:
+    """Parses the address of a request. Raises BadAddress and CannotAnswer."""
+    text = request.named["place"] + (f"?{request.query}" if request.query else "")
     found = _PLACE.fullmatch(text)
     if found is None:
-        raise CannotAnswer(text, "a capture is named by a time and an address, 20240501120000/https://example.org/")
+        raise CannotAnswer(text, "use a time and a URL, such as 20240501120000/https://example.org/")
     form, stamp, flag, rest = found.groups()
     whole = unquote(rest) if re.match(r"https?%3a", rest, re.IGNORECASE) else rest
     url = asset_address(re.sub(r"^(https?):/+", r"\1://", whole, flags=re.IGNORECASE))
@@ -73,48 +72,50 @@ def memento_address(asked: PageRequest) -> MementoAddress:
 
 
 def _moment(stamp: str) -> datetime:
-    """A time of 4 to 14 digits; what is left out is the beginning. Raises CannotAnswer."""
+    """Parses a timestamp of 4 to 14 digits; missing digits mean the start of the period. Raises CannotAnswer."""
     digits = stamp + "00000101000000"[len(stamp) :]
     try:
         return datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
     except ValueError:
-        raise CannotAnswer(stamp, "a time has up to 14 digits, 20240501120000") from None
+        raise CannotAnswer(stamp, "a time has 4 to 14 digits, such as 20240501120000") from None
 
 
 def stamp_of(row: Row) -> str:
+    """The 14-digit UTC timestamp of a capture."""
     return f"{time_of(row).astimezone(UTC):%Y%m%d%H%M%S}"
 
 
-def memento_url(asked: PageRequest, kind: str, url: str) -> str:
-    """An address of this server: kind is "web/", "web/20240501120000/", "view/20240501120000/" ..."""
-    return f"{asked.base}{kind}{quote(url, safe=_AS_IT_IS)}"
+def memento_url(request: PageRequest, kind: str, url: str) -> str:
+    """A URL of this server for a captured URL. `kind` is "web/", "web/20240501120000/", "view/20240501120000/" ..."""
+    return f"{request.base}{kind}{quote(url, safe=_SAFE)}"
 
 
-def memento_entry(asked: PageRequest, row: Row, flag: str = "") -> str:
-    return memento_url(asked, f"web/{stamp_of(row)}{flag}/", row["url"])
+def memento_entry(request: PageRequest, row: Row, flag: str = "") -> str:
+    """The URL of a memento."""
+    return memento_url(request, f"web/{stamp_of(row)}{flag}/", row["url"])
 
 
-def memento_headers(asked: PageRequest, url: str, rows: Sequence[Row], shown: Row | None = None) -> dict[str, str]:
-    """The fields Link and Memento-Datetime (sections 2.1.1 and 2.2)."""
-    told = {"link": ", ".join(_links(asked, url, rows, shown))}
-    return told | {"memento-datetime": http_date(time_of(shown))} if shown else told
+def memento_headers(request: PageRequest, url: str, rows: Sequence[Row], shown: Row | None = None) -> dict[str, str]:
+    """The header fields Link and Memento-Datetime (sections 2.1.1 and 2.2)."""
+    headers = {"link": ", ".join(_links(request, url, rows, shown))}
+    return headers | {"memento-datetime": http_date(time_of(shown))} if shown else headers
 
 
-def _links(asked: PageRequest, url: str, rows: Sequence[Row], shown: Row | None) -> list[str]:
-    at = asked.origin
+def _links(request: PageRequest, url: str, rows: Sequence[Row], shown: Row | None) -> list[str]:
+    at = request.origin
     out = [
-        f'<{quote(url, safe=_AS_IT_IS)}>; rel="original"',
-        f'<{at}{memento_url(asked, "web/", url)}>; rel="timegate"',
-        f'<{at}{memento_url(asked, "web/timemap/link/", url)}>; rel="timemap"; type="{LINK_FORMAT}"',
+        f'<{quote(url, safe=_SAFE)}>; rel="original"',
+        f'<{at}{memento_url(request, "web/", url)}>; rel="timegate"',
+        f'<{at}{memento_url(request, "web/timemap/link/", url)}>; rel="timemap"; type="{LINK_FORMAT}"',
     ]
     named: dict[int, list[str]] = {}
-    for rel, row in (("first", rows[0]), ("last", rows[-1]), *_beside(rows, shown)):
+    for rel, row in (("first", rows[0]), ("last", rows[-1]), *_neighbours(rows, shown)):
         named.setdefault(row["id"], []).append(rel)
     by_number = {row["id"]: row for row in rows}
-    return out + [_memento_link(asked, by_number[number], " ".join(rels)) for number, rels in named.items()]
+    return out + [_memento_link(request, by_number[number], " ".join(rels)) for number, rels in named.items()]
 
 
-def _beside(rows: Sequence[Row], shown: Row | None) -> list[tuple[str, Row]]:
+def _neighbours(rows: Sequence[Row], shown: Row | None) -> list[tuple[str, Row]]:
     n = next((n for n, row in enumerate(rows) if shown and row["id"] == shown["id"]), None)
     if n is None:
         return []
@@ -125,58 +126,63 @@ def _beside(rows: Sequence[Row], shown: Row | None) -> list[tuple[str, Row]]:
     ]
 
 
-def _memento_link(asked: PageRequest, row: Row, rels: str) -> str:
+def _memento_link(request: PageRequest, row: Row, rels: str) -> str:
     rel = " ".join((*rels.split(), "memento"))
-    return f'<{asked.origin}{memento_entry(asked, row)}>; rel="{rel}"; datetime="{http_date(time_of(row))}"'
+    return f'<{request.origin}{memento_entry(request, row)}>; rel="{rel}"; datetime="{http_date(time_of(row))}"'
 
 
-def timemap_link(asked: PageRequest, url: str, rows: Sequence[Row]) -> str:
-    """A TimeMap (section 5) as RFC 6690 has it, a link a line."""
-    at = asked.origin
+def timemap_link(request: PageRequest, url: str, rows: Sequence[Row]) -> str:
+    """A TimeMap (section 5) in the link format of RFC 6690, one link a line."""
+    at = request.origin
     span = f'from="{http_date(time_of(rows[0]))}"; until="{http_date(time_of(rows[-1]))}"'
     out = [
-        f'<{quote(url, safe=_AS_IT_IS)}>; rel="original"',
-        f'<{at}{memento_url(asked, "web/", url)}>; rel="timegate"',
-        f'<{at}{memento_url(asked, "web/timemap/link/", url)}>; rel="self"; type="{LINK_FORMAT}"; {span}',
+        f'<{quote(url, safe=_SAFE)}>; rel="original"',
+        f'<{at}{memento_url(request, "web/", url)}>; rel="timegate"',
+        f'<{at}{memento_url(request, "web/timemap/link/", url)}>; rel="self"; type="{LINK_FORMAT}"; {span}',
     ]
     for n, row in enumerate(rows):
         rels = [*(["first"] if n == 0 else []), *(["last"] if n == len(rows) - 1 else [])]
-        out.append(_memento_link(asked, row, " ".join(rels)))
+        out.append(_memento_link(request, row, " ".join(rels)))
     return ",\n".join(out) + "\n"
 
 
-def timemap_json(asked: PageRequest, url: str, rows: Sequence[Row]) -> dict[str, Any]:
-    """The same for programs, in the names that the Memento project's own aggregator uses."""
-    at = asked.origin
+def timemap_json(request: PageRequest, url: str, rows: Sequence[Row]) -> dict[str, Any]:
+    """A TimeMap as JSON, with the field names of the Memento project's aggregator."""
+    at = request.origin
     listed = [
-        {"datetime": time_of(row).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "uri": at + memento_entry(asked, row)}
+        {
+            "datetime": time_of(row).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "uri": at + memento_entry(request, row),
+        }
         for row in rows
     ]
     return {
         "original_uri": url,
-        "timegate_uri": at + memento_url(asked, "web/", url),
+        "timegate_uri": at + memento_url(request, "web/", url),
         "timemap_uri": {
-            "link_format": at + memento_url(asked, "web/timemap/link/", url),
-            "json_format": at + memento_url(asked, "web/timemap/json/", url),
+            "link_format": at + memento_url(request, "web/timemap/link/", url),
+            "json_format": at + memento_url(request, "web/timemap/json/", url),
         },
         "mementos": {"first": listed[0], "last": listed[-1], "list": listed},
     }
 
 
 def http_date(at: datetime) -> str:
-    """RFC 9110, section 5.6.7."""
+    """A time in the format of RFC 9110, section 5.6.7."""
     return format_datetime(at.astimezone(UTC).replace(microsecond=0), usegmt=True)
 
+
+# Sanitising captured pages.
 
 POLICY = (
     "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; "
     "sandbox allow-same-origin allow-top-navigation-by-user-activation"
 )
-"""Without allow-scripts nothing runs. The origin is kept, for else a login that a proxy asks for would be missing from
-the requests for its images."""
+"""Without allow-scripts nothing runs. The origin is filter_attribute so that requests for images carry the credentials
+of a proxy login."""
 
-Put = Callable[[str], str]
+RewriteURL = Callable[[str], str]
 Element = etree._Element
 _BLOCKS = (
     "article",
@@ -213,7 +219,7 @@ _BLOCKS = (
     "caption",
 )
 TAGS = (nh3.ALLOWED_TAGS | set(_BLOCKS)) - {"map", "area"}
-_NOTHING_OF = {
+_REMOVED_WITH_CONTENT = {
     "script",
     "style",
     "template",
@@ -265,25 +271,25 @@ _MEDIA = re.compile(r"[\w\s(),:.-]{1,200}")
 
 
 def named_resources(page: Page, url: str) -> list[str]:
-    """The addresses of all images, stylesheets and fonts that a page names."""
+    """The URLs of all images, stylesheets and fonts of a page."""
     return [one.url for one in requisites_of_page(page.root, url)]
 
 
-def safe_page(page: Page, url: str, asset: Put, link: Put) -> str:
-    """The page as a document of its own. `asset` gives for an address of an image or stylesheet the one that it has
-    here, "" for none; `link` for that of a page. Both give addresses without quotes."""
+def safe_page(page: Page, url: str, asset: RewriteURL, link: RewriteURL) -> str:
+    """The page as a sanitised document. `asset` rewrites the URL of an image or stylesheet ("" if it is not captured),
+    and `link` that of a page. The URLs they return must not contain quotes."""
     root = page.root
     base = next((found for one in root.iter("base") if (found := asset_address(one.get("href") or "", url))), url)
     head = "".join(_styles(root, base, asset))
     title = next(("".join(map(str, one.itertext())) for one in root.iter("title")), "")[:300]
     for element in list(root.iter("img", "source", "noscript", *_EMBEDDED)):
-        _prepared(element, base, asset)
+        _prepare(element, base, asset)
     body = root.find("body")
     body = root if body is None else body
     inner = nh3.clean(
         _inner(body),
         tags=TAGS,
-        clean_content_tags=_NOTHING_OF,
+        clean_content_tags=_REMOVED_WITH_CONTENT,
         attributes=_ATTRIBUTES,
         attribute_filter=_filter(base, asset, link),
         link_rel="noreferrer external",
@@ -291,14 +297,14 @@ def safe_page(page: Page, url: str, asset: Put, link: Put) -> str:
         set_tag_attribute_values={"a": {"target": "_top"}},
     )
     return (
-        f'<!DOCTYPE html>\n<html{_own(root)}><head><meta charset="utf-8">'
+        f'<!DOCTYPE html>\n<html{_root_attributes(root)}><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{escape(title)}</title>'
-        f"{head}</head><body{_own(body)}>{inner}</body></html>\n"
+        f"{head}</head><body{_root_attributes(body)}>{inner}</body></html>\n"
     )
 
 
-def _own(element: Element) -> str:
-    """Class, language and direction of the outermost elements, which a fragment has not."""
+def _root_attributes(element: Element) -> str:
+    """The class, ID, language and direction of <html> or <body>, which are not part of the sanitised fragment."""
     return "".join(
         f' {name}="{escape(value)}"'
         for name in ("class", "id", "lang", "dir")
@@ -306,23 +312,24 @@ def _own(element: Element) -> str:
     )
 
 
-def _styles(root: Element, base: str, asset: Put) -> Iterator[str]:
-    """The stylesheets of a page, linked and written in it, in their order."""
+def _styles(root: Element, base: str, asset: RewriteURL) -> Iterator[str]:
+    """The linked and embedded stylesheets of a page in order."""
     for element in root.iter("link", "style"):
         media = element.get("media") or ""
-        said = f' media="{escape(media)}"' if _MEDIA.fullmatch(media) else ""
+        media_attribute = f' media="{escape(media)}"' if _MEDIA.fullmatch(media) else ""
         if element.tag == "style":
             css = renamed(element.text or "", base, asset)
-            # Raw text ends at its end tag alone (HTML Standard, 13.1.2.6), and "<\\/" is "</" to CSS.
-            yield f"<style{said}>{css.replace('</', chr(60) + chr(92) + '/')}</style>"
+            # Raw text ends only at its end tag (HTML Standard, 13.1.2.6), and CSS reads "<\\/" as "</".
+            yield f"<style{media_attribute}>{css.replace('</', chr(60) + chr(92) + '/')}</style>"
         elif "stylesheet" in (rel := (element.get("rel") or "").lower().split()) and "alternate" not in rel:
             url = asset_address(element.get("href") or "", base)
-            if url and (here := asset(url)):
-                yield f'<link rel="stylesheet" href="{escape(here)}"{said}>'
+            if url and (rewritten := asset(url)):
+                yield f'<link rel="stylesheet" href="{escape(rewritten)}"{media_attribute}>'
 
 
-def _prepared(element: Element, base: str, asset: Put) -> None:
-    """An image names the first of its addresses that is captured; what is embedded from elsewhere is a link to it."""
+def _prepare(element: Element, base: str, asset: RewriteURL) -> None:
+    """Sets the source of an image to the first of its URLs that is captured, and replaces embedded content by a
+    link."""
     if element.tag == "img":
         src = next(_candidates(element, base, asset), "")
         for name in (*_LAZY, *_SETS):
@@ -337,17 +344,17 @@ def _prepared(element: Element, base: str, asset: Put) -> None:
         element.clear()
         element.tag, element.tail = "p", tail
         if embedded:
-            told = etree.SubElement(element, "a", href=embedded)
-            told.text = f"[embedded: {embedded}]"
+            anchor = etree.SubElement(element, "a", href=embedded)
+            anchor.text = f"[embedded: {embedded}]"
 
 
-def _candidates(element: Element, base: str, asset: Put) -> Iterator[str]:
+def _candidates(element: Element, base: str, asset: RewriteURL) -> Iterator[str]:
     sources = [element.get(name) or "" for name in _LAZY]
     sets = [one for name in _SETS for one in srcset(element.get(name) or "")]
     for text in (*sources, *sets):
         url = asset_address(text, base) if text and not text.startswith("data:") else None
-        if url and (here := asset(url)):
-            yield here
+        if url and (rewritten := asset(url)):
+            yield rewritten
     yield from (text for text in sources if _PICTURE.match(text))
 
 
@@ -357,21 +364,21 @@ def _inner(body: Element) -> str:
     )
 
 
-def _filter(base: str, asset: Put, link: Put) -> Callable[[str, str, str], str | None]:
-    def kept(tag: str, name: str, value: str) -> str | None:
+def _filter(base: str, asset: RewriteURL, link: RewriteURL) -> Callable[[str, str, str], str | None]:
+    def filter_attribute(tag: str, name: str, value: str) -> str | None:
         if name == "href":
             return _href(value.strip(), base, link)
-        if name == "src":  # named anew before, or a picture that stands in the page itself
-            here = value.startswith("/") and not value.startswith("//")
-            return value if here or _PICTURE.match(value) else None
+        if name == "src":  # rewritten before, or a data URL
+            is_own = value.startswith("/") and not value.startswith("//")
+            return value if is_own or _PICTURE.match(value) else None
         if name == "style":
             return renamed(value, base, asset)
         return value
 
-    return kept
+    return filter_attribute
 
 
-def _href(value: str, base: str, link: Put) -> str | None:
+def _href(value: str, base: str, link: RewriteURL) -> str | None:
     if value.startswith("#"):
         return value
     url = asset_address(value, base)

@@ -1,9 +1,8 @@
-"""What stands before every address: which requests are answered at all, and what each answer tells the browser.
+"""Rejects unsafe requests, and adds security headers to every response.
 
-A page of the web could otherwise read an archive on the reader's machine: by a name of its own that leads to 127.0.0.1
-(DNS rebinding). So a request is answered if it is for a name that this server is known to have. It could let the
-reader's browser ask for what takes long, without getting to read it, in an image or a frame: what browsers say of who
-asks (Fetch Metadata Request Headers, W3C) tells that from a link that a reader follows.
+A web page could read an archive on the reader's machine through a host name that resolves to 127.0.0.1 (DNS rebinding),
+so only known host names are answered. It could also make the reader's browser send slow requests by embedding them as
+images or frames; the Fetch Metadata Request Headers (W3C) distinguish these from links that a reader follows.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from typing import Any
 
 from archiver.web.archive_access import ServedArchive
 
-# The headers of every answer: what a browser may do with it.
+# Security headers.
 
 _INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 _EXPRESSION = re.compile(r"\{\{\s*datasette_allow_facet\s*\}\}")
@@ -27,11 +26,11 @@ OWN = (
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 INERT = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; sandbox"
-"""Of what is no page of ours: data, files to download."""
+"""The policy for data and downloads."""
 
 EVERYWHERE: Mapping[str, str] = {
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",  # the sites of the archive learn nothing of who reads it
+    "referrer-policy": "no-referrer",  # archived sites must not learn who reads the archive
     "x-frame-options": "DENY",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
@@ -40,7 +39,7 @@ EVERYWHERE: Mapping[str, str] = {
 
 
 def policies(templates: Path) -> dict[str, str]:
-    """The policies by name; `templates` is the folder of Datasette's."""
+    """The policies by name. `templates` is Datasette's template folder, whose inline scripts are allowed by hash."""
     scripts = " ".join(f"'sha256-{digest}'" for digest in sorted(set(_digests(templates))))
     tables = (
         "default-src 'none'; style-src 'self' 'unsafe-inline'; "
@@ -53,11 +52,13 @@ def policies(templates: Path) -> dict[str, str]:
 def _digests(templates: Path) -> Iterator[str]:
     for file in sorted(templates.glob("*.html")):
         for script in _INLINE.findall(file.read_text(encoding="utf-8")):
-            for said in ("true", "false"):
-                text = _EXPRESSION.sub(said, script)
+            for value in ("true", "false"):
+                text = _EXPRESSION.sub(value, script)
                 if "{{" not in text and "{%" not in text:
                     yield base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
+
+# The guard.
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -66,12 +67,12 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _METHODS = ("GET", "HEAD")
 _INTERNAL = ("/-/static/", "/-/static-plugins/", "/-/archiver/", "/-/metrics")
-"""Of what Datasette shows of itself (its settings, the place of its files) only what its pages load; and our numbers
-for Prometheus."""
+"""The allowed paths below /-/: what Datasette's pages load, and our metrics. Its other pages show settings and
+paths."""
 
 
 def guarded(application: Application, site: Callable[[], ServedArchive], policies: Mapping[str, str]) -> Application:
-    """The application behind the guard; `site` is asked when the first request comes."""
+    """Wraps an application in the guard. `site` is called for each request."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -80,7 +81,7 @@ def guarded(application: Application, site: Callable[[], ServedArchive], policie
 
         async def sent(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
-                message = {**message, "headers": list(_with(message.get("headers", []), policies))}
+                message = {**message, "headers": list(_with_defaults(message.get("headers", []), policies))}
             await send(message)
 
         if refusal := _refusal(scope, site()):
@@ -96,31 +97,34 @@ def _refusal(scope: Scope, site: ServedArchive) -> tuple[int, str] | None:
     host = sent.get(b"host", "")
     if site.hosts and _name(host) not in site.hosts:
         return 421, (
-            "This server answers for " + ", ".join(sorted(site.hosts)) + " only; where it is reached under "
-            "another name, give that with --public-url.\n"
+            "This server only answers requests for " + ", ".join(sorted(site.hosts)) + ". If it has another public "
+            "name, set --public-url.\n"
         )
     if sent.get(b"sec-fetch-site") == "cross-site" and sent.get(b"sec-fetch-dest", "document") != "document":
-        return 403, "This was asked for by a page of another site: it is shown where a reader opens it.\n"
+        return 403, "A page of another site requested this. Open it directly instead.\n"
     if scope["method"] not in _METHODS:
-        return 405, "The archive is only read here: GET and HEAD.\n"
+        return 405, "The archive is read-only; use GET or HEAD.\n"
     path = scope["path"]
     if site.base != "/" and path.startswith(site.base):
         path = "/" + path[len(site.base) :]
-    # Datasette takes the slashes at the end of an address away, and leads on to what is left.
+    # Datasette redirects a path with trailing slashes to the rest of it, which could be another host ("//host/").
     if path.startswith("//") or (path.startswith("/-/") and not path.startswith(_INTERNAL)):
         return 404, "There is no such page.\n"
     return None
 
 
 def _name(host: str) -> str:
-    """The name of "name:port", as it is compared; of an IPv6 address with its brackets."""
+    """The normalised host name of "name:port"; an IPv6 address keeps its brackets."""
     return (host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]).lower().rstrip(".")
 
 
-def _with(sent: list[tuple[bytes, bytes]], policies: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    there = {name.lower() for name, _ in sent}
-    more = {"content-security-policy": policies["tables"], **EVERYWHERE}
-    return [*sent, *((name.encode(), value.encode()) for name, value in more.items() if name.encode() not in there)]
+def _with_defaults(sent: list[tuple[bytes, bytes]], policies: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    present = {name.lower() for name, _ in sent}
+    defaults = {"content-security-policy": policies["tables"], **EVERYWHERE}
+    return [
+        *sent,
+        *((name.encode(), value.encode()) for name, value in defaults.items() if name.encode() not in present),
+    ]
 
 
 async def _refuse(send: Send, status: int, sentence: str) -> None:

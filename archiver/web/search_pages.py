@@ -1,4 +1,4 @@
-"""The search page: what was asked for, what was found, and where it lies among sites, times and places."""
+"""The pages around search: results, concordance, trends, saved searches, exports and collections."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from markupsafe import Markup
 from sqlite_utils import Database
 
 from archiver.errors import BadQuery
-from archiver.search.aggregations import MOST_TERMS, UNITS, Trend, trend
+from archiver.search.aggregations import MAX_TERMS, UNITS, Trend, trend
 from archiver.search.chart import trend_svg
 from archiver.search.citations import STYLES, cited
-from archiver.search.concordance import MOST_WIDTH, WIDTH, concordance
+from archiver.search.concordance import MAX_WIDTH, WIDTH, concordance
 from archiver.search.engine import as_values, planned, run
 from archiver.search.engine import facets as count_facets
 from archiver.search.query import Query, query_as_options
@@ -29,7 +29,7 @@ from archiver.search.saved_search import (
 from archiver.search.snippets import highlight_line, highlight_terms
 from archiver.storage.article_tables.records import records
 from archiver.web.archive_access import cached, counted
-from archiver.web.downloads import KINDS, found_ids
+from archiver.web.downloads import EXPORT_FORMATS, found_ids
 from archiver.web.query_arguments import (
     LONG,
     MANY,
@@ -46,35 +46,36 @@ from archiver.web.query_arguments import (
     query_of,
     search_link,
 )
-from archiver.web.views import densest_window, facet_links, histogram_bars, instead, map_view, narrowings
+from archiver.web.views import active_filters, densest_window, facet_links, histogram_bars, map_view, suggestions
 
 SORTS = (
-    ("", "Best first"),
+    ("", "Relevance"),
     ("-date", "Newest first"),
     ("date", "Oldest first"),
-    ("title", "By title"),
-    ("site", "By site"),
-    ("-added", "Last archived first"),
-    ("distance", "Nearest first"),
+    ("title", "Title"),
+    ("site", "Site"),
+    ("-added", "Recently archived"),
+    ("distance", "Distance"),
 )
 _UNITS = ("year", "month", "day")
-VALUES, MORE_VALUES, MOST_VALUES = 10, 50, 10_000
-"""So many values a facet shows, on wish, and at most as JSON."""
+VALUES, MORE_VALUES, MAX_VALUES = 10, 50, 10_000
+"""The number of values of a facet: by default, after "Show more", and at most in JSON."""
 _FIELDS = ("since", "until", "near", "within", "bbox", "sort", "fold", "stem", "recent", "by", "q")
-"""What the form has fields for; the rest of a search goes with it unseen."""
+"""The arguments that have form fields; the others are hidden fields."""
 
 
-def search_page(asked: PageRequest) -> PageResponse:
-    query = query_of(asked)
-    if asked.one("by") not in ("", *_UNITS):
-        raise BadQuery(f"by {asked.one('by')}", f"articles are counted by {', '.join(_UNITS)}")
-    found = run(asked.db, query)
-    values = _values(asked)
-    counts = cached(asked.db, "facets", (counted(query), values), lambda: count_facets(asked.db, query, values))
-    links = SearchLinks(asked, query)
-    narrowed, narrowing = narrowings(query, links), facet_links(query, counts, links)
-    chart = histogram_bars(asked, query, asked.one("by"), links)
-    if asked.form == "json":
+def search_page(request: PageRequest) -> PageResponse:
+    """The results of a search with chart, map and facets."""
+    query = query_of(request)
+    if request.one("by") not in ("", *_UNITS):
+        raise BadQuery(f"by {request.one('by')}", f"articles are counted by {', '.join(_UNITS)}")
+    found = run(request.db, query)
+    values = _values(request)
+    counts = cached(request.db, "facets", (counted(query), values), lambda: count_facets(request.db, query, values))
+    links = SearchLinks(request, query)
+    narrowed, narrowing = active_filters(query, links), facet_links(query, counts, links)
+    chart = histogram_bars(request, query, request.one("by"), links)
+    if request.form == "json":
         return PageResponse(
             "search.html",
             {},
@@ -86,7 +87,7 @@ def search_page(asked: PageRequest) -> PageResponse:
                 "histogram": asdict(chart.found),
             },
         )
-    in_titles = highlight_terms(planned(asked.db, query).node, "title")
+    in_titles = highlight_terms(planned(request.db, query).node, "title")
     return PageResponse(
         "search.html",
         {
@@ -97,25 +98,25 @@ def search_page(asked: PageRequest) -> PageResponse:
             },
             "facets": narrowing,
             "chart": chart,
-            "map": map_view(asked, query, links),
+            "map": map_view(request, query, links),
             "links": links,
-            "narrowings": narrowed,
-            "pages": _pages(asked, query, found.total),
+            "active_filters": narrowed,
+            "pages": _pages(request, query, found.total),
             "hidden": [pair for pair in args_of(query) if pair[0] not in (*_FIELDS, "offset")],
-            "args": asked.args,
+            "args": request.args,
             "sorts": [pair for pair in SORTS if pair[0] != "distance" or query.near],
             "folds": FOLDS,
-            "kinds": KINDS,
+            "kinds": EXPORT_FORMATS,
             "export": [pair for pair in args_of(query) if pair[0] not in ("limit", "offset")],
-            "twin": asked.link("/search.json", args_of(query)),
+            "twin": request.link("/search.json", args_of(query)),
             "options": query_as_options(query),
-            "instead": () if found.total else instead(asked, query),
-            "more": asked.link("/search", [*args_of(query), ("values", MORE_VALUES)])
-            if values < MORE_VALUES and any(len(one) >= values for one in counts.values()) and not links.long
+            "suggestions": () if found.total else suggestions(request, query),
+            "more": request.link("/search", [*args_of(query), ("values", MORE_VALUES)])
+            if values < MORE_VALUES and any(len(one) >= values for one in counts.values()) and not links.is_long
             else "",
             "others": [
-                (label, search_link(asked, query, path))
-                for label, path in (("Over time", "/trends"), ("In context", "/concordance"))
+                (label, search_link(request, query, path))
+                for label, path in (("Trend", "/trends"), ("Concordance", "/concordance"))
                 if query.text
             ],
         },
@@ -123,20 +124,20 @@ def search_page(asked: PageRequest) -> PageResponse:
     )
 
 
-def _values(asked: PageRequest) -> int:
-    """How many values of each facet are wanted."""
-    text = asked.one("values", str(VALUES))
+def _values(request: PageRequest) -> int:
+    """The requested number of values of each facet."""
+    text = request.one("values", str(VALUES))
     if not (text.isascii() and text.isdigit() and int(text[:9])):
-        raise BadQuery(f"values {text}", "it is a whole number from 1 on")
-    return min(int(text[:9]), MOST_VALUES if asked.form == "json" else MORE_VALUES)
+        raise BadQuery(f"values {text}", "it must be a whole number greater than 0")
+    return min(int(text[:9]), MAX_VALUES if request.form == "json" else MORE_VALUES)
 
 
-def _pages(asked: PageRequest, query: Query, total: int) -> dict[str, object]:
+def _pages(request: PageRequest, query: Query, total: int) -> dict[str, object]:
     size = query.limit or 1
     number, last = query.offset // size + 1, max(1, -(-total // size))
 
     def link(to: int) -> str:
-        return asked.link("/search", args_of(replace(query, offset=(to - 1) * size)))
+        return request.link("/search", args_of(replace(query, offset=(to - 1) * size)))
 
     return {
         "number": number,
@@ -146,32 +147,33 @@ def _pages(asked: PageRequest, query: Query, total: int) -> dict[str, object]:
     }
 
 
-# Each place where words stand, with what is around it.
+# Concordance.
 
 LINES = 100
 CONCORDANCE_SORTS = (
     ("", "Newest first"),
     ("date", "Oldest first"),
-    ("left", "By the words before"),
-    ("right", "By the words after"),
+    ("left", "Words before"),
+    ("right", "Words after"),
 )
 
 
-def concordance_page(asked: PageRequest) -> PageResponse:
-    query = query_of(asked)
-    query = replace(query, limit=LINES if not asked.one("limit") else query.limit)
-    text = asked.one("width", str(WIDTH))
+def concordance_page(request: PageRequest) -> PageResponse:
+    """Every occurrence of the search terms in context."""
+    query = query_of(request)
+    query = replace(query, limit=LINES if not request.one("limit") else query.limit)
+    text = request.one("width", str(WIDTH))
     if not (text.isascii() and text.isdigit()):
-        raise BadQuery(f"width {text}", f"a width is a number of characters from 0 to {MOST_WIDTH}")
-    found = concordance(asked.db, query, min(int(text[:4]), MOST_WIDTH + 1)) if query.text else None
+        raise BadQuery(f"width {text}", f"the width must be 0 to {MAX_WIDTH} characters")
+    found = concordance(request.db, query, min(int(text[:4]), MAX_WIDTH + 1)) if query.text else None
     lines = [asdict(one) for one in found.lines] if found else []
-    if asked.form == "json":
+    if request.form == "json":
         return PageResponse("concordance.html", {}, lines)
     args = [pair for pair in args_of(query) if pair[0] not in ("limit", "offset")] + [("width", text)]
     size = query.limit or LINES
 
     def link(offset: int) -> str:
-        return asked.link("/concordance", [*args, ("offset", offset)])
+        return request.link("/concordance", [*args, ("offset", offset)])
 
     return PageResponse(
         "concordance.html",
@@ -184,32 +186,33 @@ def concordance_page(asked: PageRequest) -> PageResponse:
             "before": link(max(query.offset - size, 0)) if query.offset else "",
             "after": link(query.offset + size) if found and found.more else "",
             "hidden": [pair for pair in args if pair[0] not in ("q", "since", "until", "sort", "width")],
-            "articles": search_link(asked, replace(query, limit=20, sort="")),
-            "twin": asked.link("/concordance.json", args),
+            "articles": search_link(request, replace(query, limit=20, sort="")),
+            "twin": request.link("/concordance.json", args),
         },
         None,
     )
 
 
-# How large a share of what was archived says something, over time: a picture, and the table of it.
+# Trends.
 
 _EMPTY_FIELDS = 3
-MOST = 400
-"""So many periods a page shows; its JSON has all."""
+MAX_PERIODS = 400
+"""The maximum number of periods on a page; the JSON has all of them."""
 _TREND_FIELDS = ("q", "since", "until", "limit", "offset", "sort", "fold")
 
 
-def trends_page(asked: PageRequest) -> PageResponse:
-    query = query_of(asked)
-    terms = asked.many("term")
-    if not terms and query.text:  # come from a search: its words over time, among what else it was narrowed to
+def trends_page(request: PageRequest) -> PageResponse:
+    """The share of articles that match each term over time, as a chart and a table."""
+    query = query_of(request)
+    terms = request.many("term")
+    if not terms and query.text:  # a link from a search: its text is the term, its filters stay
         terms, query = (query.text,), replace(query, text="")
-    unit = asked.one("by")
-    found = trend(asked.db, query, terms, unit) if terms else None
-    if asked.form == "json":
+    unit = request.one("by")
+    found = trend(request.db, query, terms, unit) if terms else None
+    if request.form == "json":
         return PageResponse("trends.html", {}, asdict(found) if found else {"series": []})
     shown = _shown(found) if found else None
-    empty = min(_EMPTY_FIELDS if not terms else 2, MOST_TERMS - len(terms))
+    empty = min(_EMPTY_FIELDS if not terms else 2, MAX_TERMS - len(terms))
     return PageResponse(
         "trends.html",
         {
@@ -223,33 +226,33 @@ def trends_page(asked: PageRequest) -> PageResponse:
             "hidden_periods": len(found.periods) - len(shown.periods) if found and shown else 0,
             "hidden": [pair for pair in args_of(query) if pair[0] not in _TREND_FIELDS],
             "searches": [
-                (one.term, search_link(asked, replace(query, text=_both(query.text, one.term), fold="none")))
+                (one.term, search_link(request, replace(query, text=_both(query.text, one.term), fold="none")))
                 for one in found.series
             ]
             if found
             else (),
-            "twin": asked.link("/trends.json", [*args_of(query), ("by", unit), *(("term", term) for term in terms)]),
+            "twin": request.link("/trends.json", [*args_of(query), ("by", unit), *(("term", term) for term in terms)]),
         },
         None,
     )
 
 
 def _shown(found: Trend) -> Trend:
-    """The periods that matter, where there are too many for a page."""
+    """The most relevant periods if there are too many for a page."""
     start, end = densest_window(
-        [sum(one.articles[n] for one in found.series) for n in range(len(found.periods))], found.archived, MOST
+        [sum(one.articles[n] for one in found.series) for n in range(len(found.periods))], found.archived, MAX_PERIODS
     )
     series = (replace(one, articles=one.articles[start:end], shares=one.shares[start:end]) for one in found.series)
     return replace(found, periods=found.periods[start:end], archived=found.archived[start:end], series=tuple(series))
 
 
 def _both(text: str, term: str) -> str:
-    """A query for what two find together."""
+    """A query that matches both the text and the term."""
     return f"({text}) ({term})" if text else term
 
 
 def _rows(found: Trend) -> list[tuple[str, int, list[tuple[int, str]]]]:
-    """By period: its name, what is archived of it, for each term the articles and their share."""
+    """For each period its name, the number of archived articles, and the matches and share of each term."""
     return [
         (period, found.archived[n], [(one.articles[n], _percent(one.shares[n])) for one in found.series])
         for n, period in enumerate(found.periods)
@@ -260,11 +263,12 @@ def _percent(share: float | None) -> str:
     return "" if share is None else f"{share * 100:.3g} %"
 
 
-# Saved searches, each with what it finds now and how much of that is new.
+# Saved searches.
 
 
-def searches_page(asked: PageRequest) -> PageResponse:
-    found = cached(asked.db, "standings", None, lambda: saved_search_states(asked.db))
+def searches_page(request: PageRequest) -> PageResponse:
+    """All saved searches with the numbers of their matches and new matches."""
+    found = cached(request.db, "saved searches", None, lambda: saved_search_states(request.db))
     data = [
         {
             "name": one.saved.name,
@@ -278,69 +282,71 @@ def searches_page(asked: PageRequest) -> PageResponse:
         for one in found
     ]
     rows = [
-        {**row, "href": _link(asked, one.saved.name), "all": "" if one.error else search_link(asked, one.saved.query)}
+        {
+            **row,
+            "href": _link(request, one.saved.name),
+            "all": "" if one.error else search_link(request, one.saved.query),
+        }
         for row, one in zip(data, found, strict=True)
     ]
     return PageResponse("searches.html", {"searches": rows}, data)
 
 
-def _link(asked: PageRequest, name: str) -> str:
-    return asked.link(f"/searches/{name}", [("_format", "html" if name.endswith(".json") else "")])
+def _link(request: PageRequest, name: str) -> str:
+    return request.link(f"/searches/{name}", [("_format", "html" if name.endswith(".json") else "")])
 
 
-# One saved search: what it finds that it had not told of yet. Looking tells of nothing: that does the command.
-
-
-def saved_search_page(asked: PageRequest) -> PageResponse:
-    news = peek_saved_search(asked.db, asked.named["name"])
-    saved = news.saved
+def saved_search_page(request: PageRequest) -> PageResponse:
+    """A saved search with its new matches. Only the command marks them as reported."""
+    result = peek_saved_search(request.db, request.named["name"])
+    saved = result.saved
     data = {
         "name": saved.name,
         "query": query_as_options(saved.query),
-        "since": news.since,
-        "total": news.total,
-        "new": [{**as_values(one.hit), "reason": one.why} for one in news.new],
+        "since": result.since,
+        "total": result.total,
+        "new": [{**as_values(one.hit), "reason": one.why} for one in result.new],
     }
     return PageResponse(
         "saved_search.html",
         {
             "saved": saved,
             "options": query_as_options(saved.query),
-            "news": news,
+            "result": result,
             "why": WHY,
-            "all": search_link(asked, saved.query),
-            "feed": asked.link(f"/searches/{saved.name}/feed"),
+            "all": search_link(request, saved.query),
+            "feed": request.link(f"/searches/{saved.name}/feed"),
         },
         data,
     )
 
 
-# What runs of a saved search told of, as an Atom feed (RFC 4287).
-
 _ENTRIES = 100
 
 
-def feed_page(asked: PageRequest) -> RawResponse:
-    saved = find_saved_search(asked.db, asked.named["name"])
+def feed_page(request: PageRequest) -> RawResponse:
+    """The reported articles of a saved search as an Atom feed (RFC 4287)."""
+    saved = find_saved_search(request.db, request.named["name"])
     return RawResponse(
         feed(
             saved,
-            last_reported(asked.db, saved.name, _ENTRIES),
-            own_url=asked.origin + asked.link(f"/searches/{saved.name}/feed"),
+            last_reported(request.db, saved.name, _ENTRIES),
+            own_url=request.origin + request.link(f"/searches/{saved.name}/feed"),
         ),
         "application/atom+xml; charset=utf-8",
     )
 
 
-# What is on the screen as a file: `?as=csv` with the arguments of a search, or with `id=` those of a collection.
+# Exports and collections.
 
 
-def export_page(asked: PageRequest) -> Download:
-    if (name := asked.one("as")) not in KINDS:
-        raise CannotAnswer(f"export as {name}", f"it can be exported as {', '.join(KINDS)}")
-    kind = KINDS[name]
-    named = asked.many("id")
-    ids = collected_articles(asked.db, named).ids if named else found_ids(asked.db, query_of(asked))
+def export_page(request: PageRequest) -> Download:
+    """A search or, with `id=`, a collection as a file; `as=csv` is the format."""
+    if (name := request.one("as")) not in EXPORT_FORMATS:
+        raise CannotAnswer(f"export as {name}", f"the formats are {', '.join(EXPORT_FORMATS)}")
+    kind = EXPORT_FORMATS[name]
+    named = request.many("id")
+    ids = collected_articles(request.db, named).ids if named else found_ids(request.db, query_of(request))
 
     def write(db: Database, out: IO[bytes]) -> None:
         kind.write(db, ids, out)
@@ -348,36 +354,35 @@ def export_page(asked: PageRequest) -> Download:
     return Download(write, kind.media_type, f"{'collection' if named else 'search'}.{kind.ending}")
 
 
-# A collection: what a reader has picked, as an address that lists it, to be kept, shared, exported and cited; a
-# hundred a page. With `without`, an article is taken out of it: so the whole stands once on its page, and not in a
-# link of each article.
+def collection_page(request: PageRequest) -> PageResponse | RawResponse:
+    """A collection: a URL that lists articles, to bookmark, share, export and cite. Shows 100 articles a page.
 
-
-def collection_page(asked: PageRequest) -> PageResponse | RawResponse:
-    chosen = collected_articles(asked.db, asked.many("id"))
-    name, out = asked.one("name"), asked.many("without")
-    style = asked.one("style") if asked.one("style") in STYLES else ""
-    first = offset_of(asked)
-    if out:
-        rest = [("id", number) for number in chosen.ids if str(number) not in out]
-        there = asked.link("/collection", [("name", name), *rest, ("style", style), ("offset", first or None)])
-        return RawResponse("", "text/plain; charset=utf-8", 302, {"location": there})
-    found = list(records(asked.db, chosen.ids))
+    The argument `without` removes an article. It is sent by a form, so that the page need not repeat the whole list in
+    a link for each article."""
+    chosen = collected_articles(request.db, request.many("id"))
+    name, removed = request.one("name"), request.many("without")
+    style = request.one("style") if request.one("style") in STYLES else ""
+    first = offset_of(request)
+    if removed:
+        rest = [("id", number) for number in chosen.ids if str(number) not in removed]
+        target = request.link("/collection", [("name", name), *rest, ("style", style), ("offset", first or None)])
+        return RawResponse("", "text/plain; charset=utf-8", 302, {"location": target})
+    found = list(records(request.db, chosen.ids))
     whole = fingerprint(found)
-    if asked.form == "json":
+    if request.form == "json":
         return PageResponse(
             "collection.html",
             {},
             {"name": name, "fingerprint": whole, "articles": found, "missing": list(chosen.missing)},
         )
-    first = min(first, max(len(found) - 1, 0) // MANY * MANY)  # the last of a page may have been taken out
+    first = min(first, max(len(found) - 1, 0) // MANY * MANY)  # the last article of a page may have been removed
     shown = found[first : first + MANY]
-    # Its address, which is cited, names each by itself; what the page repeats is as short as can be.
-    address = asked.link("/collection", [("name", name), *(("id", one["id"]) for one in found)])
+    # The cited URL has one argument for each article; the links on the page use the shorter comma-separated form.
+    address = request.link("/collection", [("name", name), *(("id", one["id"]) for one in found)])
     args = [("name", name), ("id", ",".join(str(one["id"]) for one in found))]
 
     def link(to: int) -> str:
-        return asked.link("/collection", [*args, ("style", style), ("offset", to or None)])
+        return request.link("/collection", [*args, ("style", style), ("offset", to or None)])
 
     return PageResponse(
         "collection.html",
@@ -389,12 +394,12 @@ def collection_page(asked: PageRequest) -> PageResponse | RawResponse:
             "long": len(address) > LONG,
             "missing": chosen.missing,
             "fingerprint": whole,
-            "kinds": KINDS,
+            "kinds": EXPORT_FORMATS,
             "args": args,
             "kept": [*args, ("style", style), ("offset", first or None)],
             "before": link(max(first - MANY, 0)) if first else "",
             "after": link(first + MANY) if found[first + MANY :] else "",
-            "address": asked.origin + address,
+            "address": request.origin + address,
             "style": style,
             "styles": tuple(STYLES),
             "references": STYLES[style]([cited(one) for one in shown]) if style else "",

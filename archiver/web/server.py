@@ -1,4 +1,4 @@
-"""An archive as an application, and its server."""
+"""Builds the Datasette application for an archive, and serves it."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from archiver.errors import AddressInUse, BadPublicURL
 from archiver.storage.connection import is_still, open_archive
 from archiver.web.archive_access import DATABASE, ArchivePool, PerThread, ServedArchive, attach_served_archive
 
-# The archive as Datasette reads it, for its tables and the SQL that people write.
+# The archive as a Datasette database, for its tables and custom SQL.
 
-LONGEST = 64_000_000
-"""So many bytes a text may have that SQL makes: the time limit of a query does not see into a function, and
-randomblob(1e9) takes half a minute and a gigabyte. An archived page is smaller (docs/security.md)."""
+MAX_VALUE_BYTES = 64_000_000
+"""The maximum size in bytes of a value that SQL creates. The time limit of a query does not apply within a function,
+and randomblob(1e9) takes half a minute and a gigabyte. Archived pages are smaller (docs/safety.md)."""
 
 
 class ArchiveTables(Database):  # type: ignore[misc]  # Datasette has no types
-    """A database of Datasette that reads what lies at the archive's place, also where a file was put there anew."""
+    """A Datasette database that reopens the archive's file when it is replaced."""
 
     def __init__(self, datasette: Datasette, archive: Path) -> None:
         super().__init__(datasette, path=str(archive.resolve()), is_mutable=not is_still(archive))
@@ -40,7 +40,7 @@ class ArchiveTables(Database):  # type: ignore[misc]  # Datasette has no types
 
     def _opened(self) -> sqlite3.Connection:
         conn: sqlite3.Connection = self.connect()
-        conn.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
+        conn.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
         self.ds._prepare_connection(conn, self.name)
         return conn
 
@@ -50,8 +50,8 @@ class ArchiveTables(Database):  # type: ignore[misc]  # Datasette has no types
 
 
 _SETTINGS = {
-    "allow_download": False,  # `archiver backup` copies a database that is being written; a download of it does not
-    "suggest_facets": False,  # of wide tables it takes longer than the page
+    "allow_download": False,  # a download of a database in use may be inconsistent; `archiver backup` is not
+    "suggest_facets": False,  # on wide tables it takes longer than the page
     "default_cache_ttl": 0,
     "truncate_cells_html": 100,
     "default_page_size": 25,
@@ -59,7 +59,7 @@ _SETTINGS = {
     "sql_time_limit_ms": 2_000,
     "facet_time_limit_ms": 500,
 }
-_OWN_TABLES = (
+_INTERNAL_TABLES = (
     "_sqlite_migrations",
     "aliases",
     "page_discoveries",
@@ -71,8 +71,8 @@ _OWN_TABLES = (
     "minhash_signatures",
     "articles_fts",
 )
-"""Tables for the program alone, of which views say the same for people: they stand below the others."""
-_ANOTHER_HOST = "name an address of this machine with --host: 127.0.0.1 is reached from it alone, 0.0.0.0 is all it has"
+"""Internal tables, which are hidden because views show the same data."""
+_ANOTHER_HOST = "set --host to an address of this machine: 127.0.0.1 for local access only, 0.0.0.0 for all addresses"
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -84,7 +84,7 @@ def application(
     origin: str = "",
     seconds: float | None = None,
 ) -> Datasette:
-    """The pages of an archive, as a Datasette whose `app()` is an ASGI application. Raises what `open_archive` does."""
+    """A Datasette for an archive; its `app()` is the ASGI application. Raises what `open_archive` does."""
     from archiver.web import dispatch, plugin
 
     open_archive(archive, read_only=True).close()
@@ -93,7 +93,7 @@ def application(
         pm.unregister(name=dispatch.OWN)
     made = Datasette([], settings={**_SETTINGS, "base_url": base}, memory=False, metadata=_metadata(archive))
     made.add_database(ArchiveTables(made, archive), name=DATABASE)
-    made.remove_database("_memory")  # an empty one, which Datasette adds where it is given no file
+    made.remove_database("_memory")  # Datasette adds this empty database if it is given no file
     attach_served_archive(
         made,
         ServedArchive(ArchivePool(archive) if seconds is None else ArchivePool(archive, seconds), base, hosts, origin),
@@ -108,7 +108,7 @@ def _metadata(archive: Path) -> dict[str, object]:
         "sites": {"label_column": "name"},
         "pages": {"label_column": "url"},
         "captures": {"label_column": "url"},
-        **{name: {"hidden": True} for name in _OWN_TABLES},
+        **{name: {"hidden": True} for name in _INTERNAL_TABLES},
     }
     return {
         "title": "archiver",
@@ -116,11 +116,11 @@ def _metadata(archive: Path) -> dict[str, object]:
     }
 
 
-def serve(archive: Path, host: str, port: int, public_url: str, told: Callable[[str], None]) -> None:
-    """Serve until the process is told to end (SIGINT, SIGTERM); `told` is called with the address once it listens.
+def serve(archive: Path, host: str, port: int, public_url: str, on_listening: Callable[[str], None]) -> None:
+    """Serves an archive until SIGINT or SIGTERM. Calls `on_listening` with the URL once the server listens.
 
-    A `public_url` is where a proxy before it is reached. Raises AddressInUse, BadPublicURL and what `open_archive`
-    does.
+    `public_url` is the URL of a proxy in front of the server. Raises AddressInUse, BadPublicURL and what `open_archive`
+    raises.
     """
     seen = _public(public_url)
     base = "/" + f"{seen.path.strip('/')}/".lstrip("/")
@@ -132,7 +132,7 @@ def serve(archive: Path, host: str, port: int, public_url: str, told: Callable[[
         origin=f"{seen.scheme}://{seen.netloc}" if public_url else "",
     )
     listening = _listen(host, port)
-    told(f"http://{_bracketed(host)}:{listening.getsockname()[1]}{base}")
+    on_listening(f"http://{_bracketed(host)}:{listening.getsockname()[1]}{base}")
     config = uvicorn.Config(
         made.app(),
         log_level="warning",
@@ -145,21 +145,21 @@ def serve(archive: Path, host: str, port: int, public_url: str, told: Callable[[
 
 
 def _public(url: str) -> SplitResult:
-    """The parts of a public address, all empty where it is "". Raises BadPublicURL."""
+    """The parts of a public URL, all empty for "". Raises BadPublicURL."""
     try:
         seen = urlsplit(url)
-        _ = seen.port  # it is read here, and raises ValueError
+        _ = seen.port  # accessing it raises ValueError for an invalid port
     except ValueError as error:
         raise BadPublicURL(url, str(error)[:1].lower() + str(error)[1:]) from error
     if url and (seen.scheme not in ("http", "https") or not seen.hostname):
-        raise BadPublicURL(url, "it begins with http:// or https:// and has a host")
+        raise BadPublicURL(url, "it must start with http:// or https:// and have a host")
     if "@" in seen.netloc or seen.query or seen.fragment:
-        raise BadPublicURL(url, "it has a path at most, and no user name, question mark or # in it")
+        raise BadPublicURL(url, "it may have a path but no user name, ? or #")
     return seen
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches a server at this host."""
+    """True if only this machine can reach a server at this host."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -186,15 +186,15 @@ def _listen(host: str, port: int) -> socket.socket:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind(where)
         made.listen(128)
-    except (OSError, UnicodeError) as error:  # the latter of a name that DNS cannot have
-        raise AddressInUse(f"{_bracketed(host)}:{port}", *_why_not(error)) from error
+    except (OSError, UnicodeError) as error:  # UnicodeError is for names that are invalid in DNS
+        raise AddressInUse(f"{_bracketed(host)}:{port}", *_reason_and_remedy(error)) from error
     return made
 
 
-def _why_not(error: OSError | UnicodeError) -> tuple[str, str]:
-    """Why a server cannot listen, and what else to say."""
+def _reason_and_remedy(error: OSError | UnicodeError) -> tuple[str, str]:
+    """Why a server cannot listen, and what to do about it."""
     if isinstance(error, UnicodeError):
-        return "that is no name of a host", _ANOTHER_HOST
+        return "it is not a valid host name", _ANOTHER_HOST
     if isinstance(error, socket.gaierror) or error.errno in (errno.EADDRNOTAVAIL, errno.EINVAL):
         return f"{error.strerror or error}", _ANOTHER_HOST
-    return f"{error.strerror or error}", "name another --port, or 0 for any that is free"
+    return f"{error.strerror or error}", "set another --port, or 0 for any free port"

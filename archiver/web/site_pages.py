@@ -1,4 +1,4 @@
-"""One site of the archive: whether it is all there, what its runs did, what was learned of its pages, its settings."""
+"""The pages of sites (completeness, runs, site rules, settings), the list of sites, and metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from archiver.web.query_arguments import PageRequest, PageResponse, RawResponse,
 from archiver.web.views import histogram_bars
 
 _RUNS = 20
-_OUTCOMES = {"not-article": "no article", "out-of-scope": "outside", "trap": "set aside"}
+_OUTCOMES = {"not-article": "not an article", "out-of-scope": "out of scope", "trap": "crawler trap"}
 _SOURCES = {
     "api": "API",
     "cdx": "CDX",
@@ -32,14 +32,15 @@ _SOURCES = {
 RUN_COUNTS = ("found", "fetched", "new", "revised", "unchanged", "aliased", "duplicate", "gone", "refused", "failed")
 
 
-def site_page(asked: PageRequest) -> PageResponse:
-    site = find_site(asked.db, asked.named["name"])
-    health = health_of(asked.db, site, datetime.now(UTC))
-    state = {**site_completeness(asked.db, site), "health": health_json(health)}
-    rules = rules_at(asked.db, site["id"])
-    history = rule_versions(asked.db, site["id"])
+def site_page(request: PageRequest) -> PageResponse:
+    """One site."""
+    site = find_site(request.db, request.named["name"])
+    health = health_of(request.db, site, datetime.now(UTC))
+    state = {**site_completeness(request.db, site), "health": health_json(health)}
+    rules = rules_at(request.db, site["id"])
+    history = rule_versions(request.db, site["id"])
     quiet = site.get("quiet_until") or ""
-    told = {
+    details = {
         "settings": site["settings"],
         "added_at": site["added_at"],
         "rules": to_toml(rules) if rules else None,
@@ -54,47 +55,47 @@ def site_page(asked: PageRequest) -> PageResponse:
             "verdict": _verdict(state),
             "balance": _balance(state),
             "runs": list(
-                asked.db.query("select * from runs where site_id = ? order by id desc limit ?", [site["id"], _RUNS])
+                request.db.query("select * from runs where site_id = ? order by id desc limit ?", [site["id"], _RUNS])
             ),
             "counts": RUN_COUNTS,
-            **_over_time(asked, site),
-            "rules": told["rules"],
+            **_over_time(request, site),
+            "rules": details["rules"],
             "history": history,
             "settings": SETTINGS,
             "quiet": quiet if quiet > datetime.now(UTC).isoformat() else "",
         },
-        state | told,
+        state | details,
     )
 
 
-def _over_time(asked: PageRequest, site: dict[str, Any]) -> dict[str, Any]:
-    """What is archived of each period, as bars; or why that cannot be told."""
+def _over_time(request: PageRequest, site: dict[str, Any]) -> dict[str, Any]:
+    """A bar chart of the archived articles, or the reason why there is none."""
     if not site["articles"]:
         return {"chart": None, "why_no_chart": ""}
     try:
-        return {"chart": histogram_bars(asked, Query(site=(site["name"],))), "why_no_chart": ""}
+        return {"chart": histogram_bars(request, Query(site=(site["name"],))), "why_no_chart": ""}
     except IndexMissing as error:
         return {"chart": None, "why_no_chart": str(error)}
 
 
 def _verdict(state: dict[str, Any]) -> tuple[str, str]:
-    """In a word and a sentence, whether all is there that is known of."""
+    """The completeness of a site as a code and a sentence."""
     posts, missing = state["posts"], state["missing_total"]
     if not state["runs"]:
-        return "never", "It was never crawled."
+        return "never", "This site was never crawled."
     if state["complete"]:
-        return "complete", f"Complete: all {posts['archived']:,} posts that its sources told of are archived."
+        return "complete", f"Complete: all {posts['archived']:,} posts reported by its sources are archived."
     if missing:
-        return "lacking", f"{missing:,} {'address is' if missing == 1 else 'addresses are'} missing."
+        return "lacking", f"{missing:,} {'URL is' if missing == 1 else 'URLs are'} missing."
     last = state["runs"][0]
     why = f" ({last['reason']})" if last["reason"] else ""
     return "open", (
-        f"Its last run did not end by itself: {last['outcome']}{why}." if last["outcome"] else "A run is under way."
+        f"The last run did not finish: {last['outcome']}{why}." if last["outcome"] else "A run is in progress."
     )
 
 
 def _balance(state: dict[str, Any]) -> tuple[list[str], list[tuple[str, list[int]]]]:
-    """Sources against outcomes; outcomes that none has are left out."""
+    """A table of sources and outcomes, as column heads and rows. Outcomes without URLs are left out."""
     shown = [name for name in ("found", *map(str, Outcome)) if state["balance"].get(name)]
     rows = [
         (_SOURCES.get(row["source"], row["source"]), [row["balance"][name] for name in shown])
@@ -102,32 +103,35 @@ def _balance(state: dict[str, Any]) -> tuple[list[str], list[tuple[str, list[int
     ]
     return (
         [_OUTCOMES.get(name, name) for name in shown],
-        [*rows, ("together", [state["balance"][name] for name in shown])],
+        [*rows, ("total", [state["balance"][name] for name in shown])],
     )
 
 
-# The sites of the archive: all, those with a tag, those with letters in their name; a hundred a page.
+# The list of sites.
 
 PAGE_SIZE = 100
 
 
-def sites_page(asked: PageRequest) -> PageResponse:
-    tags, tag, letters = tags_of_sites(asked.db), asked.one("tag").lower(), asked.one("q").lower()
+def sites_page(request: PageRequest) -> PageResponse:
+    """The sites of the archive, optionally those with a tag or a text in their name; 100 a page."""
+    tags, tag, letters = tags_of_sites(request.db), request.one("tag").lower(), request.one("q").lower()
     names = [
         name
-        for number, name in asked.db.execute("select id, name from sites order by name").fetchall()
+        for number, name in request.db.execute("select id, name from sites order by name").fetchall()
         if (not tag or tag in tags.get(number, ())) and letters in name.lower()
     ]
-    first = offset_of(asked)
-    shown = names if asked.form == "json" else names[first : first + PAGE_SIZE]
-    found = [{**row, "tags": list(tags.get(row["id"], ()))} for row in list_sites(asked.db, set(shown))]
-    if asked.form == "json":
+    first = offset_of(request)
+    shown = names if request.form == "json" else names[first : first + PAGE_SIZE]
+    found = [{**row, "tags": list(tags.get(row["id"], ()))} for row in list_sites(request.db, set(shown))]
+    if request.form == "json":
         return PageResponse("sites.html", {}, found)
     now = datetime.now(UTC)
-    rows = [(site, completeness.count(asked.db, site["id"]), health_of(asked.db, site, now).state) for site in found]
+    rows = [
+        (site, completeness.count(request.db, site["id"]), health_of(request.db, site, now).state) for site in found
+    ]
 
     def link(to: int) -> str:
-        return asked.link("/sites", [("tag", tag), ("q", letters), ("offset", to or None)])
+        return request.link("/sites", [("tag", tag), ("q", letters), ("offset", to or None)])
 
     return PageResponse(
         "sites.html",
@@ -144,10 +148,11 @@ def sites_page(asked: PageRequest) -> PageResponse:
     )
 
 
-# The archive's health, for Prometheus to scrape.
+# Metrics.
 
 
-def metrics_page(asked: PageRequest) -> RawResponse:
-    """When sites are due is told, but not whether turns are late: that takes the scheduler's lock."""
-    found = overall(asked.db, asked.folder / "archive.db", None, datetime.now(UTC), effective_settings(asked.db))
-    return RawResponse(metrics(asked.db, found, __version__), CONTENT_TYPE, headers={"Cache-Control": "no-store"})
+def metrics_page(request: PageRequest) -> RawResponse:
+    """The archive's health in Prometheus' format. It includes when sites are due, but not whether crawls are late,
+    which would need the scheduler's lock."""
+    found = overall(request.db, request.folder / "archive.db", None, datetime.now(UTC), effective_settings(request.db))
+    return RawResponse(metrics(request.db, found, __version__), CONTENT_TYPE, headers={"Cache-Control": "no-store"})

@@ -1,4 +1,4 @@
-"""Facets as links: each value narrows the search, or widens it again where it narrows it already."""
+"""The parts of a search page: bar chart, map, facets and active filters, each with links that refine the search."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from archiver.search.query_tree import Box
 from archiver.web.archive_access import cached, counted
 from archiver.web.query_arguments import PageRequest, SearchLinks, search_link
 
-# Which of many periods are shown: a page that says it is of the year 9998 does not make a line of all others.
+# The shown periods: an article dated 9998 must not squeeze all others into one bar.
 
 
 def densest_window(found: Sequence[int], archived: Sequence[int], most: int) -> tuple[int, int]:
-    """Where to begin and to end, of so many periods in a row at `most`: where most is found, of these where most is
-    archived, of these the last; without empty ones at their ends. All, where there are no more."""
+    """The (start, end) of the `most` consecutive periods with the most matches, without empty periods at either end.
+
+    Ties are decided by the number of archived articles, then the latest window wins. Returns the whole range if it has
+    at most `most` periods."""
     if len(archived) <= most:
         return 0, len(archived)
     sums = [sum(values[:most]) for values in (found, archived)]
@@ -36,40 +38,42 @@ def densest_window(found: Sequence[int], archived: Sequence[int], most: int) -> 
     return (filled[0], filled[-1] + 1) if filled else (at, at + most)
 
 
-# A histogram as bars that are links, drawn by the template in units of its own.
+# The bar chart.
 
-MOST = 180
-"""So many bars are told apart on a screen; of more, a longer unit is taken."""
+MAX_BARS = 180
+"""The maximum number of bars that can be distinguished on a screen; with more, a longer unit is chosen."""
 HEIGHT = 100
 _LONGER = {"day": "month", "month": "year", "year": "year"}
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """Of one period: `at` is its place from the left, `height` of HEIGHT; `href` leaves this period alone."""
+    """The bar of a period. `at` is its position from the left, `height` is relative to HEIGHT, `href` searches only
+    this period."""
 
     period: str
     at: int
     height: float
     articles: int
-    said: str
+    label: str
     state: str
     href: str
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Periods together of which nothing is archived, or that were not looked at yet."""
+    """Consecutive periods of which nothing is archived or that were not crawled yet."""
 
     at: int
     length: int
-    said: str
+    label: str
     state: str
 
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """`periods` is how many are drawn. `before` and `after` are what is found in those that are left out."""
+    """A bar chart. `periods` is the number of periods drawn; `before` and `after` are the numbers of matches
+    outside."""
 
     found: Histogram
     bars: tuple[Bar, ...]
@@ -82,24 +86,26 @@ class Bars:
     after: int
 
 
-def histogram_bars(asked: PageRequest, query: Query, unit: str = "", links: SearchLinks | None = None) -> Bars:
-    """The histogram of a query, by a unit that its bars can be told apart in. Raises what `histogram` does."""
-    found = cached(asked.db, "histogram", (counted(query), unit), lambda: _counted(asked, query, unit))
-    start, end = densest_window([one.articles for one in found.periods], [one.archived for one in found.periods], MOST)
+def histogram_bars(request: PageRequest, query: Query, unit: str = "", links: SearchLinks | None = None) -> Bars:
+    """The bar chart of a query, with a unit that needs at most MAX_BARS bars. Raises what `histogram` does."""
+    found = cached(request.db, "histogram", (counted(query), unit), lambda: _counted(request, query, unit))
+    start, end = densest_window(
+        [one.articles for one in found.periods], [one.archived for one in found.periods], MAX_BARS
+    )
     drawn = found.periods[start:end]
     top = max((period.articles for period in drawn), default=0)
-    link = (links or SearchLinks(asked, query)).of(len(drawn))
+    link = (links or SearchLinks(request, query)).of(len(drawn))
     made, gaps = [], []
     for at, period in enumerate(drawn):
         if period.archived:
-            said = f"{period.articles:,} of {period.archived:,} archived"
+            label = f"{period.articles:,} of {period.archived:,} archived"
             made.append(
                 Bar(
                     period.period,
                     at,
                     max(2.0, HEIGHT * period.articles / top) if period.articles else 0.0,
                     period.articles,
-                    said,
+                    label,
                     period.state,
                     link(replace(query, since=period.period, until=period.period)),
                 )
@@ -126,17 +132,17 @@ def _gap(places: list[tuple[int, Period]]) -> Gap:
     return Gap(places[0][0], len(places), f"{span}: {STATES[first.state]}", first.state)
 
 
-def _counted(asked: PageRequest, query: Query, unit: str) -> Histogram:
+def _counted(request: PageRequest, query: Query, unit: str) -> Histogram:
     for longer in _units(unit):
         try:
-            found = histogram(asked.db, query, longer)
+            found = histogram(request.db, query, longer)
         except BadQuery:
             if longer == "year":
                 raise
             continue
-        if len(found.periods) <= MOST or found.unit == "year":
+        if len(found.periods) <= MAX_BARS or found.unit == "year":
             return found
-    return histogram(asked.db, query, "year")
+    return histogram(request.db, query, "year")
 
 
 def _units(unit: str) -> Iterator[str]:
@@ -144,10 +150,10 @@ def _units(unit: str) -> Iterator[str]:
     yield from ("month", "year") if unit in ("", "day") else ("year",) if unit == "month" else ()
 
 
-# The map of what was found: spots that are links, over an outline that is shipped. Nothing is loaded from elsewhere.
+# The map. Its outline is a static file; nothing is loaded from elsewhere.
 
-MOST_DOTS = 2_000
-"""Of so many articles the places are shown; each takes a look into the archive."""
+MAX_MAPPED = 2_000
+"""The maximum number of articles whose places are shown, because each needs a look-up in the archive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +161,14 @@ class MapDot:
     x: float
     y: float
     radius: float
-    said: str
+    label: str
     href: str
 
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """`view` is the viewBox; `shifts` are where the outline is drawn, for a view across the antimeridian twice."""
+    """A map. `view` is the SVG viewBox. `shifts` are the x offsets at which the outline is drawn: two if the view
+    crosses the antimeridian."""
 
     found: GeoGrid
     view: tuple[float, float, float, float]
@@ -169,9 +176,9 @@ class Map:
     dots: tuple[MapDot, ...]
 
 
-def map_view(asked: PageRequest, query: Query, links: SearchLinks, most: int = MOST_DOTS) -> Map | None:
-    """None where nothing that was found has a place. Raises what `spots` does."""
-    found = cached(asked.db, "spots", (counted(query), most), lambda: geo_grid(asked.db, query, most))
+def map_view(request: PageRequest, query: Query, links: SearchLinks, most: int = MAX_MAPPED) -> Map | None:
+    """The map of the results, None if none of them has a place. Raises what `geo_grid` does."""
+    found = cached(request.db, "spots", (counted(query), most), lambda: geo_grid(request.db, query, most))
     if not found.spots:
         return None
     view, shifts = canvas(found.view)
@@ -191,7 +198,7 @@ def map_view(asked: PageRequest, query: Query, links: SearchLinks, most: int = M
 
 
 def canvas(box: Box) -> tuple[tuple[float, float, float, float], tuple[int, ...]]:
-    """The viewBox of a box of the Earth, and where the outline is drawn for it."""
+    """The SVG viewBox for a box of the Earth, and the x offsets at which the outline is drawn."""
     west, south, east, north = box
     width = ((east - west) % 360 or 360.0) * 10
     return (
@@ -201,9 +208,11 @@ def canvas(box: Box) -> tuple[tuple[float, float, float, float], tuple[int, ...]
 
 
 def position(box: Box, latitude: float, longitude: float) -> tuple[float, float]:
-    """Where a place is drawn for a box that it lies in."""
+    """The SVG coordinates of a place within a box."""
     return round(box[0] * 10 + (longitude - box[0]) % 360 * 10, 1), round(-latitude * 10, 1)
 
+
+# Facets and filters.
 
 LABELS = {
     "site": "Site",
@@ -213,13 +222,14 @@ LABELS = {
     "tag": "Tag",
     "language": "Language",
     "place": "Place",
-    "credit": "Source named",
+    "credit": "Credited source",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """`href` narrows by it, or no longer does where it is `active`; "" where there is no room for it."""
+    """A facet value. `href` adds it as a filter, or removes it if it is `active`; "" if the page has no room for the
+    link."""
 
     text: str
     articles: int
@@ -235,8 +245,8 @@ class Facet:
 
 
 @dataclass(frozen=True, slots=True)
-class Narrowing:
-    """Something that narrows the search: what it is called, and the address without it; "" where there is no room."""
+class ActiveFilter:
+    """A filter of the search. `href` is the search without it; "" if the page has no room for the link."""
 
     label: str
     text: str
@@ -244,7 +254,7 @@ class Narrowing:
 
 
 def facet_links(query: Query, counts: dict[str, list[tuple[str, int]]], links: SearchLinks) -> tuple[Facet, ...]:
-    """Those that have a value, in the order of LABELS."""
+    """The non-empty facets in the order of LABELS."""
     link = links.of(sum(map(len, counts.values())))
     return tuple(
         Facet(name, label, tuple(_value(query, name, *pair, link) for pair in counts[name]))
@@ -260,9 +270,9 @@ def _value(query: Query, name: str, text: str, articles: int, link: Callable[[Qu
 
 def _toggled(query: Query, name: str, text: str) -> tuple[Query, bool]:
     if name in OPTIONS:
-        there: tuple[str, ...] = getattr(query, name)
-        active = text in there
-        return _with(query, name, tuple(v for v in there if v != text) if active else (*there, text)), active
+        selected: tuple[str, ...] = getattr(query, name)
+        active = text in selected
+        return _with(query, name, tuple(v for v in selected if v != text) if active else (*selected, text)), active
     if name == "year":
         active = query.since == query.until == text
         return replace(query, since=None if active else text, until=None if active else text), active
@@ -281,13 +291,13 @@ _SINGLE: tuple[tuple[str, str, Callable[[Query], str]], ...] = (
     ("since", "Since", lambda q: q.since or ""),
     ("until", "Until", lambda q: q.until or ""),
     ("near", "Near", lambda q: f"{q.near[0]:g}, {q.near[1]:g}, within {q.within or 25:g} km" if q.near else ""),
-    ("bbox", "In the box", lambda q: ", ".join(f"{n:g}" for n in q.bbox) if q.bbox else ""),
-    ("like", "Like article", lambda q: str(q.like) if q.like is not None else ""),
+    ("bbox", "Box", lambda q: ", ".join(f"{n:g}" for n in q.bbox) if q.bbox else ""),
+    ("like", "Similar to article", lambda q: str(q.like) if q.like is not None else ""),
 )
 
 
-def instead(asked: PageRequest, query: Query) -> tuple[tuple[str, str], ...]:
-    """What else to ask where nothing matches: a label and an address each."""
+def suggestions(request: PageRequest, query: Query) -> tuple[tuple[str, str], ...]:
+    """Alternative searches if nothing matches, as (label, URL)."""
     found = []
     words = query.text.split()
     if (
@@ -295,28 +305,28 @@ def instead(asked: PageRequest, query: Query) -> tuple[tuple[str, str], ...]:
         and all(word[0].isalnum() and not re.search(r'[":()*|]', word) for word in words)
         and not ({"OR", "NOT", "AND"} & set(words) or any(word.startswith("NEAR") for word in words))
     ):
-        found.append(("any of these words", search_link(asked, replace(query, text=" OR ".join(words)))))
-    if query.text and any(_narrowing(query)):
-        found.append(("the same in all of the archive", search_link(asked, Query(query.text, stem=query.stem))))
+        found.append(("any of these words", search_link(request, replace(query, text=" OR ".join(words)))))
+    if query.text and any(_filters(query)):
+        found.append(("the same without filters", search_link(request, Query(query.text, stem=query.stem))))
     if query.text and not query.stem:
-        found.append(("English words in all their forms", search_link(asked, replace(query, stem=True))))
+        found.append(("all forms of English words", search_link(request, replace(query, stem=True))))
     return tuple(found)
 
 
-def narrowings(query: Query, links: SearchLinks) -> tuple[Narrowing, ...]:
-    """Whatever narrows a query beside its text."""
-    found = tuple(_narrowing(query))
+def active_filters(query: Query, links: SearchLinks) -> tuple[ActiveFilter, ...]:
+    """The filters of a query besides its text."""
+    found = tuple(_filters(query))
     link = links.of(len(found))
-    return tuple(Narrowing(label, text, link(_without(query, name, text))) for name, label, text in found)
+    return tuple(ActiveFilter(label, text, link(_without(query, name, text))) for name, label, text in found)
 
 
-def _narrowing(query: Query) -> Iterable[tuple[str, str, str]]:
-    """The name, the label and the text of each."""
+def _filters(query: Query) -> Iterable[tuple[str, str, str]]:
+    """The name, label and text of each filter."""
     for name in OPTIONS:
         yield from ((name, LABELS[name], text) for text in getattr(query, name))
     yield from ((name, label, text) for name, label, shown in _SINGLE if (text := shown(query)))
 
 
 def _without(query: Query, name: str, text: str) -> Query:
-    there = getattr(query, name)
-    return _with(query, name, tuple(value for value in there if value != text) if name in OPTIONS else None)
+    selected = getattr(query, name)
+    return _with(query, name, tuple(value for value in selected if value != text) if name in OPTIONS else None)

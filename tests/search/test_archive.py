@@ -101,7 +101,7 @@ def test_records_are_read_in_batches(archive: Archive) -> None:
     assert len([statement for statement in statements if "left join captures" in statement]) == 1
 
 
-def test_opening_what_is_no_archive(tmp_path: Path) -> None:
+def test_opening_something_that_is_not_an_archive(tmp_path: Path) -> None:
     with pytest.raises(ArchiveNotFound):
         Archive(tmp_path / "none.db")
     assert not list(tmp_path.iterdir())
@@ -110,6 +110,6 @@ def test_opening_what_is_no_archive(tmp_path: Path) -> None:
         Archive(tmp_path / "text.db")
 
 
-def test_it_cannot_write(archive: Archive) -> None:
+def test_the_archive_is_opened_read_only(archive: Archive) -> None:
     with pytest.raises(Exception, match="readonly"):
         archive.db.execute("update articles set title = ''")

@@ -186,7 +186,7 @@ def test_any_title_and_names_come_back(title: str, authors: list[str]) -> None:
     assert len(read_bibtex(one).persons.get("author", [])) == len(found.get("authors", []))
 
 
-def test_what_was_read_is_told_in_every_form() -> None:
+def test_every_format_names_the_capture_that_was_read() -> None:
     one = cited(record())
     entry, found, item = read_bibtex(one), read_ris(one), csl(one)
     assert entry.fields["url"] == item["URL"] == found["urls"][0] == "https://blog.example.org/2024/05/a-post"
@@ -246,13 +246,13 @@ def test_the_canonical_address_is_cited_where_it_is_the_posts_own(canonical: str
     assert cited(record(canonical_url=canonical)).url == cites
 
 
-def test_without_a_capture_the_day_it_was_seen_stands_unless_a_version_is_asked_for() -> None:
+def test_without_a_capture_the_day_last_seen_is_cited_unless_a_revision_is_requested() -> None:
     assert cited(record(capture=None)).read == ("2024", "07", "01")
     assert cited(record(capture=None)).note == "revision 2"
     assert cited(record(capture=None), version=True).read == ()
 
 
-def test_versions_have_keys_of_their_own_and_their_own_words(archive: Archive) -> None:
+def test_revisions_have_their_own_keys_and_texts(archive: Archive) -> None:
     now, first = cited(archive.article(1)), cited(archive.article(1, 1), version=True)
     assert (now.key, first.key) == ("kruger2024-1", "kruger2024-1-r1")
     assert (now.title, first.title) == ("Tide tables for the café quay", "Tide tables")
@@ -261,7 +261,7 @@ def test_versions_have_keys_of_their_own_and_their_own_words(archive: Archive) -
 
 
 @pytest.mark.parametrize("name", STYLES)
-def test_several_are_one_file(archive: Archive, name: str) -> None:
+def test_several_citations_make_one_file(archive: Archive, name: str) -> None:
     text = STYLES[name]([cited(one) for one in archive.articles()])
     count = {
         "bibtex": lambda: len(parse_string(text, "bibtex").entries),

@@ -32,7 +32,7 @@ def parts(lines: tuple[Line, ...]) -> list[tuple[int, str, str, str]]:
     return [(line.id, line.before, line.keyword, line.after) for line in lines]
 
 
-def test_each_place_has_its_line_newest_first(archive: Archive) -> None:
+def test_each_occurrence_has_a_line_newest_first(archive: Archive) -> None:
     found = archive.concordance("tide", width=12)
     assert parts(found.lines)[0] == (2, "e days. The ", "tide", " came and we")
     assert [(line.id, line.field, line.before[-4:], line.keyword) for line in found.lines] == [
@@ -44,7 +44,7 @@ def test_each_place_has_its_line_newest_first(archive: Archive) -> None:
     assert (found.articles, found.read, found.more) == (2, 2, False)
 
 
-def test_lines_are_sorted_by_what_stands_around(archive: Archive) -> None:
+def test_lines_are_sorted_by_context(archive: Archive) -> None:
     right = archive.concordance("lamp OR tide", sort="right").lines
     assert [line.after.split()[:2] for line in right] == [
         [",", "and"],
@@ -75,14 +75,14 @@ def test_limit_and_offset_are_of_lines(archive: Archive) -> None:
         assert not archive.concordance("lamp OR tide", sort=sort, limit=2, offset=3).more
 
 
-def test_of_too_many_articles_the_newest_are_sorted(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_READ", 1)
+def test_only_the_newest_of_too_many_articles_are_sorted(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_READ", 1)
     found = archive.concordance("tide", sort="left")
     assert {line.id for line in found.lines} == {2}
     assert (found.read, found.articles) == (1, 2)
 
 
-def test_fields_are_the_querys(archive: Archive) -> None:
+def test_only_the_fields_of_the_query_are_shown(archive: Archive) -> None:
     assert {line.field for line in archive.concordance("title:tide").lines} == {"title"}
     assert archive.concordance("author:ada tide").lines[0].keyword == "tide"
     with pytest.raises(BadQuery, match="needs a word"):

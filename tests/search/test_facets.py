@@ -36,7 +36,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("most", [1, 2, 10])
-def test_a_facet_counts_what_narrowing_by_it_leaves(file: Path, most: int) -> None:
+def test_a_facet_count_equals_the_results_of_its_filter(file: Path, most: int) -> None:
     with Archive(file) as archive:
         found = facets(archive.db, make_query("mooring", fold="none"), most)
         assert found["tag"] == [("Ferry", 12), ("Boat", 10), ("Quay", 6)][:most]
@@ -47,7 +47,7 @@ def test_a_facet_counts_what_narrowing_by_it_leaves(file: Path, most: int) -> No
                 assert run(archive.db, make_query("mooring", fold="none", **{name: (value,)})).total == number
 
 
-def test_a_value_is_shown_as_most_articles_write_it_whichever_are_found(file: Path) -> None:
+def test_a_facet_value_has_its_most_frequent_spelling(file: Path) -> None:
     with Archive(file) as archive:
         found = archive.facets("quayside")
     assert found["tag"] == [("Ferry", 1), ("Slip way", 1)]

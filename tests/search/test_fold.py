@@ -60,7 +60,7 @@ def test_a_cluster_is_shown_by_its_source_with_the_others_beneath(db: Database) 
     ]
 
 
-def test_one_text_in_two_clusters_makes_them_one(db: Database) -> None:
+def test_clusters_that_share_a_text_are_merged(db: Database) -> None:
     stories(db)
     with beside(db) as other:
         other.execute("update articles set duplicate_of = 8 where id = 9")
@@ -70,7 +70,7 @@ def test_one_text_in_two_clusters_makes_them_one(db: Database) -> None:
     assert folded(db) == {7: [], 8: [9], 10: [11]}
 
 
-def test_a_cluster_whose_source_nobody_knows_is_shown_by_its_first_original(db: Database) -> None:
+def test_a_cluster_without_known_source_shows_its_first_original(db: Database) -> None:
     stories(db)
     with beside(db) as other:
         other.execute("update articles set duplicate_of = 8 where id = 7")

@@ -50,7 +50,7 @@ def write(file: Path, sql: str, *values: object) -> None:
     ],
     ids=lambda value: repr(value)[:20],
 )
-def test_a_list_that_is_none_hides_no_other_article(file: Path, column: str, value: object) -> None:
+def test_an_invalid_list_does_not_hide_other_articles(file: Path, column: str, value: object) -> None:
     write(file, f"update articles set {column} = ? where id = 2", value)
     assert ids(file, "tide") == [1, 2]
     assert ids(file, "author:berg") == ([] if column == "authors" else [2])
@@ -71,7 +71,7 @@ def test_a_list_that_is_none_hides_no_other_article(file: Path, column: str, val
         ("10000-01-01", None),
     ],
 )
-def test_any_date_is_a_date_or_none(file: Path, value: object, year: str | None) -> None:
+def test_any_stored_date_is_indexed_or_ignored(file: Path, value: object, year: str | None) -> None:
     for column in ("published", "modified", "gone_at", "first_seen"):
         write(file, f"update articles set {column} = ? where id = 2", value)
     assert ids(file, "tide") == [1, 2]
@@ -82,7 +82,7 @@ def test_any_date_is_a_date_or_none(file: Path, value: object, year: str | None)
     assert dated[0 if year and year < "2024" else -1] == 2
 
 
-def test_a_value_of_another_kind_is_none(file: Path) -> None:
+def test_a_value_of_the_wrong_type_is_ignored(file: Path) -> None:
     write(file, "update articles set revision = 'x', duplicate_of = 'x', cluster_id = 'x' where id = 2")
     write(file, "update revisions set changed = '[' where article_id = 1")
     write(file, "update revisions set changed = '[null, 3, [1], \"title\"]' where article_id = 1 and revision = 2")
@@ -93,7 +93,7 @@ def test_a_value_of_another_kind_is_none(file: Path) -> None:
     db.close()
 
 
-def test_a_half_deleted_index_is_made_anew(file: Path) -> None:
+def test_a_half_deleted_index_is_rebuilt(file: Path) -> None:
     assert ids(file, "tide") == [1, 2]
     for ending in (".json", ".term", ".fast", ".pos"):
         gone = [part for part in index_folder(file).iterdir() if part.name.endswith(ending) and part.stem != "archiver"]
@@ -108,7 +108,7 @@ def test_a_half_deleted_index_is_made_anew(file: Path) -> None:
         db.close()
 
 
-def test_what_somebody_else_put_into_the_folder_stays(file: Path) -> None:
+def test_foreign_files_in_the_folder_are_kept(file: Path) -> None:
     folder = index_folder(file)
     (folder / "mine").mkdir(parents=True)
     (folder / "mine" / "thesis.txt").write_text("x")
@@ -123,7 +123,7 @@ def test_what_somebody_else_put_into_the_folder_stays(file: Path) -> None:
     assert ids(file, "tide") == [1, 2]
 
 
-def test_a_phrase_with_a_beginning_has_no_bound(file: Path) -> None:
+def test_a_phrase_with_a_prefix_has_no_limit(file: Path) -> None:
     """More than fifty words that begin so."""
     write(file, "update articles set body = ? where id = 2", " ".join(f"old word{n:02}" for n in range(99)))
     write(file, "update articles set body = 'old word98x' where id = 3")
@@ -131,13 +131,13 @@ def test_a_phrase_with_a_beginning_has_no_bound(file: Path) -> None:
     assert ids(file, "学 NEAR 模") == [5]
 
 
-def test_what_is_no_unicode_is_searched_for_and_not_found(tmp_path: Path) -> None:
+def test_invalid_unicode_is_searched_without_error(tmp_path: Path) -> None:
     with Archive(make_archive(tmp_path / "archive.db")) as archive:
         assert archive.results("site:\udcff").total == archive.results("tide \udc80x").total == 0
         assert archive.results(author="\udcff").total == 0
 
 
-def test_a_phrase_with_more_endings_than_can_be_looked_up_is_a_mistake(tmp_path: Path) -> None:
+def test_a_phrase_whose_prefix_matches_too_many_words_is_an_error(tmp_path: Path) -> None:
     file = make_archive(tmp_path / "archive.db")
     db = open_archive(file)
     with db.atomic():

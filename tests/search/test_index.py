@@ -1,4 +1,4 @@
-"""The index beside an archive: it is what the archive is, whatever happened meanwhile."""
+"""The index of an archive: it always agrees with the archive, whatever happens in between."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_a_change_is_found_at_the_next_search(file: Path) -> None:
         assert findings(file) == []
 
 
-def test_what_changes_nothing_that_is_searched_is_no_change(file: Path) -> None:
+def test_changes_of_other_columns_do_not_touch_the_index(file: Path) -> None:
     ids(file, "tide")
     write(file, "update articles set last_seen = '2030', url = url || '#'")
     write(file, "update articles set title = title")
@@ -109,7 +109,7 @@ def test_a_deleted_article_is_found_no_more(file: Path) -> None:
     assert findings(file) == []
 
 
-def test_any_way_to_a_state_makes_the_same_answers_as_making_the_index_anew(tmp_path: Path) -> None:
+def test_an_updated_index_answers_like_a_rebuilt_one(tmp_path: Path) -> None:
     """Random changes, some of them in one refresh, against an index that is made of the end alone."""
     choice = random.Random(5)
     file = make_archive(tmp_path / "archive.db")
@@ -133,7 +133,7 @@ def test_any_way_to_a_state_makes_the_same_answers_as_making_the_index_anew(tmp_
         assert ordered == [hit.id for hit in archive.results("tide OR fog OR lamp").hits]
 
 
-def test_a_database_put_back_from_a_backup_gets_its_index_anew(file: Path, tmp_path: Path) -> None:
+def test_a_restored_database_gets_a_new_index(file: Path, tmp_path: Path) -> None:
     ids(file, "tide")
     backup = tmp_path / "backup.db"
     shutil.copy(file, backup)
@@ -148,27 +148,27 @@ def test_a_database_put_back_from_a_backup_gets_its_index_anew(file: Path, tmp_p
     assert findings(file) == []
 
 
-@pytest.mark.parametrize("moment", ["begin", "fill_index", "written", "finish"])
-@pytest.mark.parametrize("anew", [True, False])
-def test_a_refresh_that_is_killed_is_done_again(file: Path, moment: str, anew: bool) -> None:
+@pytest.mark.parametrize("step", ["begin_update", "fill_index", "write_state", "finish_update"])
+@pytest.mark.parametrize("rebuild", [True, False])
+def test_a_killed_refresh_is_repeated(file: Path, step: str, rebuild: bool) -> None:
     """SIGKILL right before and right after each step."""
     for after in (False, True):
-        if not anew:
+        if not rebuild:
             ids(file, "tide")
-        write(file, "update articles set title = ? where id = 2", f"Zeppelin {moment} {after}")
+        write(file, "update articles set title = ? where id = 2", f"Zeppelin {step} {after}")
         code = f"""
 import os, signal, sys
 from pathlib import Path
 from archiver.search import index_searcher, open_index
 from archiver.storage.connection import open_archive
-where = open_index if {moment!r} == "fill_index" else index_searcher
-step = getattr(where, {moment!r})
+module = open_index if {step!r} == "fill_index" else index_searcher
+step = getattr(module, {step!r})
 def die(*args, **kw):
     if {after}: step(*args, **kw)
     os.kill(os.getpid(), signal.SIGKILL)
-setattr(where, {moment!r}, die)
+setattr(module, {step!r}, die)
 file = Path(sys.argv[1])
-open_index.refresh_index(open_archive(file), file, anew={anew})
+open_index.refresh_index(open_archive(file), file, anew={rebuild})
 """
         done = subprocess.run([sys.executable, "-c", code, str(file)], check=False, capture_output=True, text=True)
         assert done.returncode == -signal.SIGKILL, done.stderr
@@ -177,7 +177,7 @@ open_index.refresh_index(open_archive(file), file, anew={anew})
         assert findings(file) == []
 
 
-def test_what_changes_while_the_index_is_refreshed_is_not_lost(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changes_during_a_refresh_are_not_lost(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ids(file, "tide")
     write(file, "update articles set title = 'First' where id = 2")
     fill = open_index.fill_index
@@ -193,7 +193,7 @@ def test_what_changes_while_the_index_is_refreshed_is_not_lost(file: Path, monke
     assert ids(file, "first") == []
 
 
-def test_two_at_once(file: Path) -> None:
+def test_concurrent_searches_and_writes(file: Path) -> None:
     """Several processes search an archive that has no index yet, while one writes."""
     code = (
         "import sys; from archiver.archive import Archive\n"
@@ -234,7 +234,7 @@ def test_a_read_only_folder_is_searched_by_its_index(file: Path, monkeypatch: py
         assert ids(file, "title:zeppelin") == [2]
 
 
-def test_a_damaged_archive_is_told_in_a_sentence_by_its_name(file: Path, tmp_path: Path) -> None:
+def test_a_damaged_archive_is_reported_by_its_name(file: Path, tmp_path: Path) -> None:
     whole = make_archive(tmp_path / "whole" / "archive.db")
     assert ids(file, "fog") == [2]
     with closing(sqlite3.connect(file)) as db:
@@ -266,7 +266,7 @@ def test_verify_finds_and_repairs_a_wrong_index(file: Path) -> None:
     assert findings(file) == []
 
 
-def test_verify_names_articles_that_no_search_finds(file: Path) -> None:
+def test_verify_names_articles_missing_from_the_index(file: Path) -> None:
     ids(file, "tide")
     writer = tantivy.Index.open(str(index_folder(file))).writer(heap_size=15_000_000, num_threads=1)
     writer.delete_documents_by_term("id", 2)
@@ -301,14 +301,14 @@ def damage(file: Path, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["cut", "zero", "middle"])
-def test_a_damaged_index_is_told_of_and_made_anew(file: Path, how: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_index_is_reported_and_rebuilt(file: Path, how: str, caplog: pytest.LogCaptureFixture) -> None:
     assert ids(file, "tide") == [1, 2]
     damage(file, how)
     assert findings(file) == ["search-index-damaged archive.db-search"]
     assert ids(file, "tide") == [1, 2]
     assert findings(file) == []
     assert "was damaged (" in caplog.text
-    assert "made anew" in caplog.text
+    assert "rebuilt" in caplog.text
     damage(file, how)
     done = Runner().invoke(cli, ["search", "tide", "--archive", str(file)])
     assert done.exit_code == 0, done.output
@@ -316,7 +316,7 @@ def test_a_damaged_index_is_told_of_and_made_anew(file: Path, how: str, caplog: 
     assert "new tide tables" in done.stdout
 
 
-def test_damage_that_shows_in_the_midst_of_a_search_is_one_sentence(file: Path) -> None:
+def test_damage_found_during_a_search_is_reported(file: Path) -> None:
     """A disk that gives other bytes under the same size and time."""
     ids(file, "tide")
     damage(file, "still")
@@ -326,7 +326,7 @@ def test_damage_that_shows_in_the_midst_of_a_search_is_one_sentence(file: Path) 
     assert findings(file) == []
 
 
-def test_a_copied_index_is_whole(file: Path) -> None:
+def test_a_copied_index_is_not_damaged(file: Path) -> None:
     """Its files have other times: they are proved by their digests, once."""
     ids(file, "tide")
     for part in index_folder(file).iterdir():
@@ -338,7 +338,7 @@ def test_a_copied_index_is_whole(file: Path) -> None:
     db.close()
 
 
-def test_a_damaged_index_that_cannot_be_made_anew_is_named(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_index_that_cannot_be_rebuilt_is_named(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ids(file, "tide")
     damage(file, "middle")
     real = os.access

@@ -90,7 +90,7 @@ QUERIES = st.lists(PARTS | st.text(max_size=6), max_size=5).map(" ".join)
 
 
 @pytest.mark.parametrize("text", EDGES, ids=lambda text: repr(text)[:20])
-def test_an_edge_is_a_query_or_one_sentence(archive_file: Path, text: str) -> None:
+def test_an_edge_case_is_a_query_or_a_clear_error(archive_file: Path, text: str) -> None:
     done = CliRunner().invoke(cli, ["search", "--archive", str(archive_file), "--", text])
     assert done.exit_code in (0, 1, 2), done
     assert done.exception is None or isinstance(done.exception, SystemExit), done
@@ -103,7 +103,7 @@ def test_an_edge_is_a_query_or_one_sentence(archive_file: Path, text: str) -> No
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(QUERIES)
 @example("".join(EDGES))
-def test_any_text_is_answered_or_told_wrong_with_its_place(archive: Archive, text: str) -> None:
+def test_any_text_has_results_or_an_error_with_its_position(archive: Archive, text: str) -> None:
     try:
         found = archive.results(text, limit=None)
     except BadQuery as error:

@@ -54,7 +54,7 @@ def stand(text: list[str], terms: tuple[str, ...], distance: int) -> bool:
 
 
 @pytest.mark.parametrize("terms", QUERIES, ids=" NEAR ".join)
-def test_what_stands_near_is_found(texts: tuple[Path, dict[int, list[str]]], terms: tuple[str, ...]) -> None:
+def test_near_finds_nearby_words(texts: tuple[Path, dict[int, list[str]]], terms: tuple[str, ...]) -> None:
     file, all_texts = texts
     with Archive(file) as archive:
         for distance in (0, 2, 5, 9):
@@ -70,10 +70,10 @@ def test_what_stands_near_is_found(texts: tuple[Path, dict[int, list[str]]], ter
             assert len(found - expected) <= (len(terms) > 2 or " " in query) * len(all_texts) // 8
 
 
-def test_beginnings_that_stand_everywhere_are_refused_where_places_count(
+def test_frequent_prefixes_within_phrases_are_refused(
     texts: tuple[Path, dict[int, list[str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("archiver.search.query_compiler._MOST_BEGUN", 100)
+    monkeypatch.setattr("archiver.search.query_compiler._MAX_PREFIX_MATCHES", 100)
     with Archive(texts[0]) as archive:
         for query in ("a* NEAR b", '"b a"*', "NEAR(c b a*)"):
             with pytest.raises(BadQuery):

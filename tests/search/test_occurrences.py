@@ -71,7 +71,7 @@ def by_cutting(text: str, rows: list[Row]) -> list[Place]:
 )
 @example("c++ c", [("c++", 1, False)], 5)
 @example("\ue0fd c++", [("c++", 1, False)], 5)
-def test_what_is_found_is_what_cutting_finds(text: str, asked: list[tuple[str, int, bool]], stretch: int) -> None:
+def test_occurrences_equal_those_of_splitting(text: str, asked: list[tuple[str, int, bool]], stretch: int) -> None:
     rows = [
         (tuple(tokens[:count]), begun)
         for word, count, begun in asked
@@ -79,18 +79,18 @@ def test_what_is_found_is_what_cutting_finds(text: str, asked: list[tuple[str, i
         if tokens
     ]
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(module, "_STRETCH", stretch)
+        patched.setattr(module, "_PIECE", stretch)
         assert occurrences(text, rows) == by_cutting(text, rows)
 
 
 @settings(max_examples=200, deadline=None)
 @given(TEXTS | st.text(max_size=60))
-def test_an_evened_text_has_the_words_in_their_places(text: str) -> None:
+def test_a_normalized_text_has_the_words_at_their_positions(text: str) -> None:
     even = normalized_text(text)
     if even is not None:
         assert len(even) == len(text)
         assert [word[:MAX_WORD] for word in even.split()] == split_into_words(text)
 
 
-def test_most_texts_in_letters_with_accents_are_evened() -> None:
+def test_most_texts_with_accents_can_be_normalized() -> None:
     assert normalized_text("“Été” – l’Ötztal, Đà Nẵng: 25 %…") == " ete    l otztal  da nang  25   "

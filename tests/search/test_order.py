@@ -61,7 +61,7 @@ def key_of(field: str, down: bool) -> Any:
 @pytest.mark.parametrize("spare", [(0, 1), (3, 40), (180, 3_000)])
 @settings(max_examples=25, deadline=None)
 @given(st.sampled_from(("", "site", "published_at", "id")), st.booleans(), st.integers(0, COUNT), st.integers(1, 120))
-def test_pages_are_stretches_of_one_order(
+def test_pages_are_slices_of_one_order(
     many: tuple[Searcher, list[dict[str, Any]]], spare: tuple[int, int], field: str, down: bool, first: int, length: int
 ) -> None:
     searcher, rows = many
@@ -72,7 +72,7 @@ def test_pages_are_stretches_of_one_order(
     assert [entry.id for entry in found] == expected[first : first + length]
 
 
-def test_no_page_repeats_another_where_most_have_one_rank(many: tuple[Searcher, list[dict[str, Any]]]) -> None:
+def test_pages_do_not_overlap_when_most_hits_tie(many: tuple[Searcher, list[dict[str, Any]]]) -> None:
     searcher, rows = many
     pages = [
         entry.id

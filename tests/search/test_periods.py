@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from archiver.archive import Archive
 from archiver.errors import BadQuery, SiteNotFound
-from archiver.search.aggregations import MOST, UNITS, Histogram, day_of, row
+from archiver.search.aggregations import MAX_PERIODS, UNITS, Histogram, day_of, period_range
 from archiver.storage.connection import open_archive
 from tests.archive_fixture import make_archive
 
@@ -34,7 +34,7 @@ def shown(found: Histogram) -> list[tuple[str, int, str]]:
 # -- histogram --------------------------------------------------------------------------------
 
 
-def test_none_is_not_nothing_archived(read: Archive) -> None:
+def test_no_match_differs_from_nothing_archived(read: Archive) -> None:
     found = read.histogram("tide", site="harbour.example", unit="month")
     assert shown(found) == [
         ("2023-12", 0, "none"),
@@ -47,7 +47,7 @@ def test_none_is_not_nothing_archived(read: Archive) -> None:
     assert (found.total, found.undated, found.looked_until) == (2, 0, "2024-06-01")
 
 
-def test_the_time_asked_for_is_shown_and_what_comes_after_the_last_look(read: Archive) -> None:
+def test_the_requested_time_is_shown_and_periods_after_the_last_crawl(read: Archive) -> None:
     found = shown(read.histogram("tide", since="2024-02", until="2024-08-15", unit="month"))
     assert found == [
         ("2024-02", 0, "unarchived"),
@@ -61,7 +61,7 @@ def test_the_time_asked_for_is_shown_and_what_comes_after_the_last_look(read: Ar
     assert shown(read.histogram("tide date:2024-02..2024-08", unit="month")) == found
 
 
-def test_what_another_site_has_does_not_count_as_archived(read: Archive) -> None:
+def test_articles_of_other_sites_do_not_count_as_archived(read: Archive) -> None:
     asked = {"unit": "year", "since": "2021", "until": "2023"}
     assert shown(read.histogram("tide", site="notes.example/blog", **asked)) == [
         ("2021", 0, "unarchived"),
@@ -75,11 +75,11 @@ def test_what_another_site_has_does_not_count_as_archived(read: Archive) -> None
 
 
 @pytest.mark.parametrize("text", ["tide OR site:notes.example", "tide -site:harbour.example", "tide author:ada"])
-def test_what_not_all_results_share_narrows_no_archive(read: Archive, text: str) -> None:
+def test_only_terms_that_all_results_share_limit_the_scope(read: Archive, text: str) -> None:
     assert sum(p.archived for p in read.histogram(text, unit="year").periods) == 5
 
 
-def test_a_site_that_was_never_crawled_was_never_looked_at(read: Archive) -> None:
+def test_a_site_never_crawled_has_no_last_day(read: Archive) -> None:
     found = read.histogram(site="quiet.example", since="2020", until="2020", unit="year")
     assert shown(found) == [("2020", 0, "ahead")]
     assert found.looked_until is None
@@ -109,7 +109,7 @@ def test_a_histogram_counts_what_a_search_finds(read: Archive, text: str, unit: 
             )
 
 
-def test_the_unit_suits_what_is_archived(read: Archive, tmp_path: Path) -> None:
+def test_the_unit_is_chosen_by_the_archived_months(read: Archive, tmp_path: Path) -> None:
     assert read.histogram("tide").unit == "month"
     assert read.histogram("tide", since="2024-03", until="2024-04").unit == "day"
     file = make_archive(tmp_path / "archive.db")
@@ -131,29 +131,29 @@ def test_the_unit_suits_what_is_archived(read: Archive, tmp_path: Path) -> None:
         ({"since": "soon"}, BadQuery),
     ],
 )
-def test_what_cannot_be_counted_is_told(read: Archive, more: dict[str, Any], error: type[Exception]) -> None:
+def test_an_impossible_histogram_is_an_error(read: Archive, more: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error):
         read.histogram("tide", **more)
 
 
 @given(days=st.lists(st.dates(), min_size=1, max_size=5), unit=EVERY_UNIT)
-def test_periods_are_all_there_and_hold_their_days(days: list[date], unit: str) -> None:
+def test_a_period_range_is_complete_and_contains_its_days(days: list[date], unit: str) -> None:
     made = UNITS[unit]
     numbers = [made.of_day(day) for day in days]
     assert all(day.isoformat().startswith(made.name(number)) for day, number in zip(days, numbers, strict=True))
-    if max(numbers) - min(numbers) >= MOST:
+    if max(numbers) - min(numbers) >= MAX_PERIODS:
         with pytest.raises(BadQuery):
-            row(unit, (), days)
+            period_range(unit, (), days)
     else:
-        assert list(row(unit, (), days)) == list(range(min(numbers), max(numbers) + 1))
+        assert list(period_range(unit, (), days)) == list(range(min(numbers), max(numbers) + 1))
 
 
 @given(st.integers(-(2**62), 2**62))
-def test_any_number_of_seconds_is_of_a_day(seconds: int) -> None:
+def test_any_number_of_seconds_has_a_day(seconds: int) -> None:
     assert date.min <= day_of(seconds) <= date.max
 
 
-def test_too_many_endings_are_a_mistake_in_every_answer(tmp_path: Path) -> None:
+def test_a_too_frequent_prefix_is_an_error_in_every_result(tmp_path: Path) -> None:
     file = make_archive(tmp_path / "archive.db")
     db = open_archive(file)
     with db.atomic():
@@ -175,7 +175,7 @@ def test_words_in_all_their_forms_are_counted_and_shown(read: Archive) -> None:
 # -- trends -----------------------------------------------------------------------------------
 
 
-def test_a_share_is_of_what_was_archived_and_a_gap_is_no_zero(read: Archive) -> None:
+def test_a_share_is_of_the_archived_articles_and_a_gap_is_not_zero(read: Archive) -> None:
     found = read.trend("tide", '"the lamp"', unit="month", since="2023-12")
     assert found.periods == ("2023-12", "2024-01", "2024-02", "2024-03", "2024-04", "2024-05")
     assert found.archived == (1, 0, 0, 1, 1, 1)
@@ -184,7 +184,7 @@ def test_a_share_is_of_what_was_archived_and_a_gap_is_no_zero(read: Archive) -> 
     assert [one.total for one in found.series] == [2, 2]
 
 
-def test_what_narrows_a_trend_narrows_both_sides(read: Archive) -> None:
+def test_filters_of_a_trend_apply_to_matches_and_archived(read: Archive) -> None:
     assert read.trend("tide", unit="year").series[0].shares == (0.0, 0.0, 2 / 3)
     assert read.trend("tide", unit="year", author="ada berg").series[0].shares == (1.0,)
     assert read.trend("tide", within="quay", unit="year").archived == (2,)
@@ -204,6 +204,6 @@ def test_a_trend_counts_as_the_histogram_of_all_copies(read: Archive, text: str,
 
 
 @pytest.mark.parametrize("terms", [(), ("",), ("is:new",), ("a",) * 13], ids=str)
-def test_a_trend_of_nothing_or_too_much_is_told(read: Archive, terms: tuple[str, ...]) -> None:
+def test_a_trend_of_no_or_too_many_terms_is_an_error(read: Archive, terms: tuple[str, ...]) -> None:
     with pytest.raises(BadQuery):
         read.trend(*terms)

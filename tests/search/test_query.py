@@ -269,7 +269,7 @@ def test_a_query_without_a_word_says_so(archive: Archive, text: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "place"), WRONG.items(), ids=repr)
-def test_a_mistake_is_reported_with_its_place(archive: Archive, text: str, place: int) -> None:
+def test_an_error_is_reported_with_its_position(archive: Archive, text: str, place: int) -> None:
     with pytest.raises(BadQuery) as caught:
         archive.results(text)
     assert (caught.value.subject, caught.value.at) == (text, place - 1)
@@ -277,7 +277,7 @@ def test_a_mistake_is_reported_with_its_place(archive: Archive, text: str, place
     assert "\n" not in str(caught.value)
 
 
-def test_a_long_query_is_shown_around_its_mistake(archive: Archive) -> None:
+def test_a_long_query_is_shown_around_its_error(archive: Archive) -> None:
     with pytest.raises(BadQuery) as caught:
         archive.results("(tide OR " * 25 + "is:wrong " + ")" * 25)
     assert caught.value.at == 225
@@ -290,7 +290,7 @@ def test_a_long_query_is_shown_around_its_mistake(archive: Archive) -> None:
     assert archive.results("x" * 10_000).total == 0
 
 
-def test_a_query_has_bounds(archive: Archive) -> None:
+def test_a_query_has_limits(archive: Archive) -> None:
     assert archive.results(" OR ".join(["tide"] * MAX_TERMS)).total == 2
     with pytest.raises(BadQuery, match=str(MAX_TERMS)):
         archive.results("tide " * (MAX_TERMS + 1))

@@ -18,7 +18,7 @@ from archiver.search import ranking
 from archiver.search.open_index import open_searcher
 from archiver.search.query_compiler import compile_query
 from archiver.search.query_tree import Term
-from archiver.search.ranking import by_recency, count_hits, numbered
+from archiver.search.ranking import by_recency, count_hits, with_id
 from archiver.storage.connection import open_archive
 
 NOW = int(datetime(2025, 1, 1, tzinfo=UTC).timestamp())
@@ -95,7 +95,7 @@ def test_the_order_is_that_of_all_that_match(
 
 
 @given(last=st.integers(1, 22), reach=st.sampled_from((1, 3)))
-def test_those_without_a_date_come_after_the_others(dated: Archive, last: int, reach: int) -> None:
+def test_undated_articles_come_last(dated: Archive, last: int, reach: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ranking, "_FIRST", reach)
         asked = open_searcher(dated.db)
@@ -111,7 +111,7 @@ def test_the_order_is_the_same_on_any_day(dated: Archive, later: int, half_life:
     assert [entry.id for entry in one] == [entry.id for entry in other]
 
 
-def test_pages_meet_and_a_score_has_its_age_in_it(dated: Archive) -> None:
+def test_pages_are_contiguous_and_scores_include_age(dated: Archive) -> None:
     whole = dated.results("tide", recent=365, limit=40).hits
     assert dated.results("tide", recent=365, limit=20, offset=20).hits == whole[20:]
     plain = {hit.id: hit.score for hit in dated.results("tide", limit=None).hits}
@@ -135,6 +135,6 @@ def test_recent_is_for_ranking(dated: Archive) -> None:
 
 
 @pytest.mark.parametrize("many", [0, 1, 3, 290])
-def test_numbers_are_found_few_or_many(dated: Archive, many: int) -> None:
+def test_few_and_many_ids_are_found(dated: Archive, many: int) -> None:
     asked = open_searcher(dated.db)
-    assert count_hits(asked, numbered(asked, [*range(5, 5 + many), 10**6])) == many
+    assert count_hits(asked, with_id(asked, [*range(5, 5 + many), 10**6])) == many

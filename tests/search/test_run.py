@@ -57,7 +57,7 @@ def ids(archive: Archive, text: str = "", **filters: Any) -> list[int]:
     ],
     ids=str,
 )
-def test_a_filter_leaves(archive: Archive, filters: dict[str, Any], expected: list[int] | None) -> None:
+def test_filter_results(archive: Archive, filters: dict[str, Any], expected: list[int] | None) -> None:
     if expected is None:
         with pytest.raises(SiteNotFound, match=r"harbour\.example, notes\.example/blog, quiet\.example"):
             ids(archive, **filters)
@@ -94,7 +94,7 @@ def test_the_best_hit_is_first_and_its_score_greatest(archive: Archive) -> None:
     assert hits[0].score > hits[1].score > 0
 
 
-def test_distance_is_told_and_sorts(archive: Archive) -> None:
+def test_distance_is_reported_and_sorts(archive: Archive) -> None:
     hits = archive.results(near=(48.85, 2.35), within=20_016, sort="-distance").hits
     assert [hit.id for hit in hits] == [2, 1]
     assert hits[1].distance_km == pytest.approx(0.75, abs=0.02)
@@ -108,7 +108,7 @@ def test_duplicates_are_folded_and_named(archive: Archive) -> None:
     assert {hit.id for hit in archive.results("lamp", duplicates=True).hits} == {3, 4}
 
 
-def test_pages_of_hits_meet(archive: Archive) -> None:
+def test_pages_of_hits_are_contiguous(archive: Archive) -> None:
     first, second = (archive.results(limit=3, offset=offset, duplicates=True) for offset in (0, 3))
     assert [h.id for h in (*first.hits, *second.hits)] == [4, 2, 1, 3, 5, 6]
     assert first.total == second.total == 6
@@ -155,7 +155,7 @@ def test_a_bad_filter_is_named(archive: Archive, filters: dict[str, Any], names:
 
 
 @pytest.mark.parametrize("filters", [{"until": ""}, {"since": "9999-12-31"}], ids=str)
-def test_a_filter_that_is_empty_or_far_ahead_is_none(archive: Archive, filters: dict[str, Any]) -> None:
+def test_an_empty_or_far_filter_finds_nothing(archive: Archive, filters: dict[str, Any]) -> None:
     assert archive.results(**filters).total >= 0
 
 
@@ -195,5 +195,5 @@ def test_the_box_around_a_circle_holds_it(lat: float, lon: float, lat2: float, l
 
 
 @given(st.text(max_size=20))
-def test_folding_is_settled_after_once(name: str) -> None:
+def test_folding_is_idempotent(name: str) -> None:
     assert fold_name(fold_name(name)) == fold_name(name) == fold_name(name.upper()) or not name.isascii()

@@ -40,13 +40,13 @@ def told(news: saved_search.NewHits) -> list[tuple[int, str]]:
     return [(one.hit.id, one.why) for one in news.new]
 
 
-def test_what_is_found_when_it_is_saved_is_not_new(db: Database) -> None:
+def test_matches_at_the_time_of_saving_are_not_new(db: Database) -> None:
     saved_search.save_search(db, "tides", Query("tide"))
     assert told(saved_search.run_saved_search(db, "tides")) == []
     assert saved_search.run_saved_search(db, "tides").total == 2
 
 
-def test_an_article_is_told_once_and_why(db: Database) -> None:
+def test_an_article_is_reported_once_with_its_reason(db: Database) -> None:
     saved_search.save_search(db, "tides", Query("tide"))
     write(db, 7, "A spring tide", "High water at noon.")
     edit(db, 3, title="The lighthouse is dark at low tide")
@@ -72,13 +72,13 @@ def test_times_are_utc_and_move_on(db: Database) -> None:
     assert saved_search.find_saved_search(db, "tides").ran_at == "2024-07-02T00:00:00.000000+00:00"
 
 
-def test_what_an_import_brings_is_new_however_old_it_is(db: Database) -> None:
+def test_imported_articles_are_new_however_old_they_are(db: Database) -> None:
     saved_search.save_search(db, "tides", Query("tide"))
     write(db, 7, "Neap tide", "Of old.", first_seen="2001-01-01T00:00:00+00:00")
     assert told(saved_search.run_saved_search(db, "tides")) == [(7, "new")]
 
 
-def test_a_copy_of_what_was_told_is_no_news(db: Database) -> None:
+def test_a_copy_of_a_reported_article_is_not_new(db: Database) -> None:
     saved_search.save_search(db, "lamp", Query("lamp"))
     saved_search.save_search(db, "every lamp", Query("lamp", fold="none"))
     write(db, 7, "Dark", "Nobody lit the lamp, and the lamp stayed dark. A keeper is sought.", duplicate_of=3)
@@ -89,7 +89,7 @@ def test_a_copy_of_what_was_told_is_no_news(db: Database) -> None:
     assert told(saved_search.run_saved_search(db, "lamp")) == []
 
 
-def test_a_number_that_is_given_again_is_that_of_another_article(db: Database) -> None:
+def test_a_reused_id_is_a_new_article(db: Database) -> None:
     write(db, 7, "Ebb tide", "Low.")
     saved_search.save_search(db, "tides", Query("tide"))
     delete(db, 7)
@@ -100,7 +100,7 @@ def test_a_number_that_is_given_again_is_that_of_another_article(db: Database) -
 
 @settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.lists(st.sampled_from(["write", "edit in", "edit out", "run", "run", "peek"]), max_size=10))
-def test_exactly_once_whatever_comes_between(
+def test_each_article_is_reported_exactly_once(
     tmp_path_factory: pytest.TempPathFactory, archive_file: Path, steps: list[str]
 ) -> None:
     file = Path(shutil.copy(archive_file, tmp_path_factory.mktemp("law") / "archive.db"))
@@ -125,7 +125,7 @@ def test_exactly_once_whatever_comes_between(
         assert len(seen) == len(set(seen))
 
 
-def test_runs_beside_a_writer_and_each_other_tell_all_and_each_once(db: Database, tmp_path: Path) -> None:
+def test_concurrent_runs_report_each_article_once(db: Database, tmp_path: Path) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     saved_search.save_search(db, "tides", Query("tide"))
@@ -168,11 +168,14 @@ def die(file: Path, name: str, after: bool) -> None:
 
 @pytest.mark.parametrize(
     ("name", "after", "noted"),
-    [("add_hits", True, False), ("mark_saved_search_run", False, False), ("mark_saved_search_run", True, False), ("_news", False, True)],
+    [
+        ("add_hits", True, False),
+        ("mark_saved_search_run", False, False),
+        ("mark_saved_search_run", True, False),
+        ("_result", False, True),
+    ],
 )
-def test_a_killed_run_has_told_of_all_or_nothing(
-    db: Database, tmp_path: Path, name: str, after: bool, noted: bool
-) -> None:
+def test_a_killed_run_reports_all_or_nothing(db: Database, tmp_path: Path, name: str, after: bool, noted: bool) -> None:
     saved_search.save_search(db, "tides", Query("tide"))
     for number in (7, 8):
         write(db, number, f"Tide {number}", "Water.")
@@ -184,7 +187,7 @@ def test_a_killed_run_has_told_of_all_or_nothing(
     assert {one.hit.id for one in saved_search.run_saved_search(db, "tides").new} == (set() if noted else {7, 8})
 
 
-def test_what_a_run_told_can_be_told_again(db: Database) -> None:
+def test_reported_articles_can_be_listed_again(db: Database) -> None:
     saved_search.save_search(db, "tides", Query("tide"), datetime(2024, 8, 1, tzinfo=UTC))
     for number in (7, 8):
         write(db, number, f"Tide {number}", "Water.")
@@ -218,7 +221,7 @@ QUERIES = st.builds(
 
 
 @given(QUERIES)
-def test_a_query_is_kept_whole(query: Query) -> None:
+def test_a_saved_query_is_unchanged(query: Query) -> None:
     row = saved_search.stored.SavedSearchRow(1, "n", "n", "u", saved_search._as_json(query), NOW, NOW, 0, 0)
     assert saved_search._saved(row).query == query
 
@@ -239,7 +242,7 @@ def test_names(db: Database, name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["", " ", "a ", " a", "-a", "../a", "a/b", "a\nb", "a\x1b[31m", "\ud800", "🎉", "x" * 81, "a\u202eb", "<b>"]
 )
-def test_no_names(db: Database, name: str) -> None:
+def test_invalid_names(db: Database, name: str) -> None:
     with pytest.raises(BadName):
         saved_search.save_search(db, name, Query("tide"))
 
@@ -252,7 +255,7 @@ def test_a_query_that_cannot_be_run_is_not_saved(db: Database) -> None:
     assert saved_search.saved_searches(db) == []
 
 
-def test_one_that_cannot_be_run_any_more_does_not_keep_the_others(db: Database) -> None:
+def test_a_broken_saved_search_does_not_stop_the_others(db: Database) -> None:
     saved_search.save_search(db, "a", Query("tide", site=("notes.example/blog",)))
     saved_search.save_search(db, "b", Query("tide"))
     saved_search.save_search(db, "c", Query("fog"))
@@ -267,7 +270,7 @@ def test_one_that_cannot_be_run_any_more_does_not_keep_the_others(db: Database) 
         saved_search.run_saved_search(db, "b")
 
 
-def test_a_query_is_shown_as_it_is_asked() -> None:
+def test_a_query_is_shown_as_command_line_options() -> None:
     query = Query(
         'flood "city hall"',
         site=("a.example",),

@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
     raise AssertionError("no segment was left unfinished")
 
 
-def test_segments_that_were_not_finished_are_no_damage(folder: Path) -> None:
+def test_unfinished_segments_are_not_damage(folder: Path) -> None:
     """Neither to who only reads, nor to who brings the index up to date: it is not made anew."""
     assert index_searcher.damaged_file(folder) == ""
     entered = index_searcher.file_stamps(folder)
@@ -58,9 +58,7 @@ def test_segments_that_were_not_finished_are_no_damage(folder: Path) -> None:
     assert index_searcher.damaged_file(folder) in entered
 
 
-def test_a_segment_that_is_taken_away_in_the_midst_of_a_look_is_no_damage(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_segment_deleted_during_a_check_is_not_damage(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a merge does it, between the reading of the list and of the files in it."""
     listed, looks = index_searcher._parts, []
 
@@ -74,7 +72,7 @@ def test_a_segment_that_is_taken_away_in_the_midst_of_a_look_is_no_damage(
         assert len(looks) == 2
 
 
-def test_an_index_without_a_list_that_can_be_read_is_damaged(folder: Path) -> None:
+def test_an_index_with_an_unreadable_list_is_damaged(folder: Path) -> None:
     (folder / "meta.json").write_text('{"segments": 7}')
     assert index_searcher.damaged_file(folder) == "meta.json"
     with Archive(folder.with_name("archive.db")) as archive:
@@ -82,7 +80,7 @@ def test_an_index_without_a_list_that_can_be_read_is_damaged(folder: Path) -> No
     assert index_searcher.damaged_file(folder) == ""
 
 
-def test_a_query_that_is_too_wide_is_told_as_what_it_is(tmp_path: Path) -> None:
+def test_a_too_broad_query_is_not_reported_as_damage(tmp_path: Path) -> None:
     """Also where the index turns out to be damaged: that is for who comes upon it."""
     file = make_archive(tmp_path / "archive.db")
     with closing(open_archive(file)) as db, db.atomic():
@@ -94,10 +92,10 @@ def test_a_query_that_is_too_wide_is_told_as_what_it_is(tmp_path: Path) -> None:
         with pytest.raises(BadQuery):
             archive.results('"old w"*')
     assert index_searcher.damaged_file(index_folder(file))
-    assert index_searcher.pending_changes(index_folder(file))
+    assert index_searcher.index_state(index_folder(file))
 
 
-def test_what_is_told_of_common_words_counts_articles_as_it_is_asked_later(tmp_path: Path) -> None:
+def test_common_words_are_counted_as_in_later_searches(tmp_path: Path) -> None:
     """After sites were removed numbers are higher than there are articles: no change makes the index anew."""
     file = make_archive(tmp_path / "archive.db")
     with closing(open_archive(file)) as db:

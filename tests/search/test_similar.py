@@ -62,24 +62,24 @@ def ids(db: Database, text: str = "", **more: Any) -> list[int]:
 
 
 @pytest.mark.parametrize(("number", "expected"), [(7, {8, 9}), (10, {11}), (12, {13}), (14, {15}), (18, set())])
-def test_what_is_about_the_same_thing_in_every_script(db: Database, number: int, expected: set[int]) -> None:
+def test_similar_articles_in_every_script(db: Database, number: int, expected: set[int]) -> None:
     assert set(ids(db, like=number)) == expected
 
 
-def test_the_most_alike_is_first_and_ranked(db: Database) -> None:
+def test_the_most_similar_article_is_first(db: Database) -> None:
     hits = run(db, make_query(like=7)).hits
     assert [hit.id for hit in hits] == [8, 9]
     assert hits[0].score > hits[1].score > 0  # type: ignore[operator]
     assert {"ferry", "sandbank", "pilots"} <= {hits[0].snippet[a:b] for a, b in hits[0].marks}
 
 
-def test_copies_of_it_are_not_told_unless_they_are_opened(db: Database) -> None:
+def test_copies_are_not_similar_articles_unless_unfolded(db: Database) -> None:
     assert set(ids(db, like=16)) == {8, 9, 17}  # it is in no cluster; 7 has its text
     assert set(ids(db, like=7, fold="none")) == {8, 9, 16, 17}
     assert set(ids(db, like=7, duplicates=True)) == {8, 9, 16, 17}
 
 
-def test_it_composes(db: Database) -> None:
+def test_like_combines_with_other_terms(db: Database) -> None:
     assert ids(db, like=7, site="notes.example/blog") == [8]
     assert ids(db, like=7, since="2024-01-09") == [9]
     assert ids(db, "buoy", like=7) == [9] == ids(db, "like:7 buoy")
@@ -89,7 +89,7 @@ def test_it_composes(db: Database) -> None:
     assert dict(facets(db, make_query(like=7))["site"]) == {"harbour.example": 1, "notes.example/blog": 1}
 
 
-def test_like_nothing_that_there_is(db: Database) -> None:
+def test_like_an_unknown_article(db: Database) -> None:
     with pytest.raises(ArticleNotFound):
         ids(db, like=99)
     with pytest.raises(ArticleNotFound):

@@ -76,7 +76,7 @@ def test_a_word_is_found_in_its_forms(db: Database, text: str, expected: list[in
     assert ids(db, text) == expected
 
 
-def test_on_wish_every_word_but_those_in_quotation_marks(db: Database) -> None:
+def test_with_stem_every_word_outside_quotation_marks_is_stemmed(db: Database) -> None:
     assert ids(db, "reports", stem=True) == [7, 8, 9, 10, 18]
     assert ids(db, '"reports"', stem=True) == [9]
     assert ids(db, "body:reports OR title:reports", stem=True) == [7, 8, 9, 10, 18]
@@ -90,7 +90,7 @@ def test_the_forms_that_were_found_are_marked(db: Database) -> None:
     assert [hit.snippet[a:b] for a, b in hit.marks] == ["city hall"]
 
 
-def test_a_rare_form_is_no_better_sign_than_a_frequent_one(db: Database) -> None:
+def test_a_rare_form_does_not_rank_higher_than_a_frequent_one(db: Database) -> None:
     scores = {hit.id: hit.score for hit in run(db, make_query("stem:report")).hits}
     assert max(scores.values()) < 1.5 * min(scores.values())  # type: ignore[operator,type-var]
 
@@ -141,6 +141,6 @@ ENDINGS = (
 
 
 @given(st.text("abcdefghiklmnoprstuvwyz", min_size=2, max_size=8), st.sampled_from(ENDINGS))
-def test_all_forms_of_a_stem_begin_alike(root: str, ending: str) -> None:
+def test_all_forms_of_a_stem_share_a_prefix(root: str, ending: str) -> None:
     word = root + ending
     assert len(word) < 3 or word.startswith(prefix_forms(stem(word))), (word, stem(word))

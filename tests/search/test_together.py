@@ -87,7 +87,7 @@ def asked(folder: Path, words: str, **more: Any) -> Iterator[FederatedPage]:
         {"site": ("a.example", "b.example")},
     ],
 )
-def test_it_says_what_a_merged_archive_says(folder: Path, words: str, more: dict[str, Any]) -> None:
+def test_federated_results_equal_those_of_a_merged_archive(folder: Path, words: str, more: dict[str, Any]) -> None:
     query = make_query(words, **more)
     with closing(open_archive(folder / "all.db", read_only=True)) as db, asked(folder, words, **more) as several:
         whole, found = run(db, query), federated_page(several)
@@ -106,7 +106,7 @@ def test_it_says_what_a_merged_archive_says(folder: Path, words: str, more: dict
             assert [p.hit.title for p in found] == [hit.title for hit in whole.hits]
 
 
-def test_what_is_written_meanwhile_changes_no_rank(folder: Path, tmp_path: Path) -> None:
+def test_concurrent_writes_do_not_change_ranks(folder: Path, tmp_path: Path) -> None:
     for name in ("a", "b"):
         shutil.copytree(folder / name, tmp_path / name)
     with ExitStack() as opened:
@@ -134,7 +134,7 @@ def test_copies_in_other_archives(folder: Path) -> None:
         assert all(copy.site == f"{copy.archive}.example" for copy in first.elsewhere)
 
 
-def test_what_cannot_be_asked_of_several(folder: Path) -> None:
+def test_queries_that_several_archives_cannot_answer(folder: Path) -> None:
     with pytest.raises(BadQuery), asked(folder, "", like=1):
         pass
     with pytest.raises(SiteNotFound), asked(folder, "flood", site=("nowhere.example",)):

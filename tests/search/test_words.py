@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.search.snippets import LETTERS, snippet
+from archiver.search.snippets import SNIPPET_LENGTH, snippet
 from archiver.search.words import lookup, split_into_words, words_with_places
 
 CASES = {
@@ -51,7 +51,7 @@ LOOKED_UP = {
 
 
 @pytest.mark.parametrize(("text", "expected"), LOOKED_UP.items(), ids=repr)
-def test_what_is_looked_up_may_be_a_part_of_a_run(text: str, expected: tuple[list[str], bool]) -> None:
+def test_a_search_term_may_be_part_of_a_run(text: str, expected: tuple[list[str], bool]) -> None:
     assert lookup(text) == expected
 
 
@@ -76,7 +76,7 @@ def test_a_part_of_a_run_is_found_and_nothing_else(before: str, part: str, other
 
 
 @given(st.text(max_size=60))
-def test_words_are_cut_stretch_by_stretch_and_each_has_its_place(text: str) -> None:
+def test_words_of_each_chunk_have_their_places(text: str) -> None:
     there = words_with_places(text)
     assert there.words == split_into_words(text)
     for number in range(len(there.words)):
@@ -85,7 +85,7 @@ def test_words_are_cut_stretch_by_stretch_and_each_has_its_place(text: str) -> N
 
 
 @given(st.lists(st.sampled_from(["tide", "Fog,", "c++", "学习深度", "(Café)", "🎉", "O'Brien"]), max_size=20))
-def test_a_word_stands_where_it_is_told(parts: list[str]) -> None:
+def test_a_word_is_at_its_reported_place(parts: list[str]) -> None:
     text = " ".join(parts)
     there = words_with_places(text)
     for number, word in enumerate(there.words):
@@ -123,6 +123,6 @@ def test_a_snippet_marks_what_was_searched_for(text: str, query: str, expected: 
 def test_a_snippet_is_short_and_its_marks_are_right(text: str, word: str, at: int) -> None:
     whole = f"{text[:at]} {word} {text[at:]}"
     shown, marks = snippet(whole, (((word,), word == "学"),))
-    assert len(shown) <= LETTERS + len(word) + 42
+    assert len(shown) <= SNIPPET_LENGTH + len(word) + 42
     assert marks
     assert all(shown[start:end].casefold() == word for start, end in marks)

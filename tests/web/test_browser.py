@@ -87,8 +87,8 @@ def test_to_search_narrow_and_widen(page: Any) -> None:
     expect(page.get_by_role("status")).to_have_text("1 article")
     page.locator(".narrowings a", has_text="Weather").click()
     expect(page.get_by_role("status")).to_have_text("3 articles")
-    page.get_by_text("When, where, in which order").click()
-    page.get_by_label("Order").select_option("title")
+    page.get_by_text("Filters and sorting").click()
+    page.get_by_label("Sort by").select_option("title")
     page.get_by_role("button", name="Search", exact=True).click()
     assert asked(page) == {"q": ["tide"], "sort": ["title"]}
     page.locator(".hits").get_by_role("link", name="Fog").click()
@@ -154,23 +154,23 @@ def test_to_draw_a_box_on_the_map_and_to_take_a_spot(page: Any) -> None:
 
 def test_to_collect_over_pages(page: Any) -> None:
     page.goto("/search?q=tide")
-    page.get_by_label("Collect article 2").check()
+    page.get_by_label("Add article 2 to the collection").check()
     page.goto("/search?q=lamp")
-    page.get_by_label("Collect article 3").check()
+    page.get_by_label("Add article 3 to the collection").check()
     expect(page.get_by_role("link", name="Collection (2)")).to_be_visible()
-    page.get_by_role("button", name="Collect what is ticked").click()
+    page.get_by_role("button", name="Add 1 to collection").click()
     page.wait_for_url("**/collection?id=2&id=3")
-    page.get_by_role("button", name="Take out article 3").click()
+    page.get_by_role("button", name="Remove article 3").click()
     page.wait_for_url("**/collection?id=2")
     page.goto("/search?q=tide")
-    expect(page.get_by_label("Collect article 2")).to_be_checked()
-    expect(page.get_by_label("Collect article 1")).not_to_be_checked()
+    expect(page.get_by_label("Add article 2 to the collection")).to_be_checked()
+    expect(page.get_by_label("Add article 1 to the collection")).not_to_be_checked()
 
 
 def test_by_keyboard_alone(page: Any) -> None:
     page.goto("/search")
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="To the content")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     expect(page.get_by_role("searchbox")).to_be_focused()
@@ -228,12 +228,12 @@ def test_without_scripts(chromium: Any, served: Served) -> None:
         page.get_by_role("button", name="Search", exact=True).click()
         assert asked(page)["until"] == ["2024"]
         page.goto("/search")
-        page.get_by_label("Collect article 1").check()
-        page.get_by_label("Collect article 2").check()
-        page.get_by_role("button", name="Collect what is ticked").click()
+        page.get_by_label("Add article 1 to the collection").check()
+        page.get_by_label("Add article 2 to the collection").check()
+        page.get_by_role("button", name="Add to collection").click()
         assert sorted(asked(page)["id"]) == ["1", "2"]
         page.locator("#more").fill("5")
-        page.get_by_role("button", name="Change").click()
+        page.get_by_role("button", name="Update").click()
         expect(page.locator(".hits li")).to_have_count(3)
         with page.expect_download() as download:
             page.get_by_role("link", name="BibTeX", exact=True).click()
@@ -285,7 +285,7 @@ def window(chromium: Any, served: Served) -> Iterator[Watch]:
 
 
 @pytest.mark.parametrize(("name", "size", "dark"), SCREENS)
-def test_nothing_keeps_people_out(window: Watch, name: str, size: dict[str, int], dark: bool) -> None:
+def test_pages_are_accessible(window: Watch, name: str, size: dict[str, int], dark: bool) -> None:
     """axe-core finds nothing serious, nothing lies beyond the screen, and the whole page weighs little."""
     axe = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
     page, weights = window.page, []

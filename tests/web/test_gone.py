@@ -24,7 +24,7 @@ PAGES = (
 )
 
 
-def test_what_lies_in_the_place_of_the_archive_is_served(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_replaced_archive_is_served(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     archive, other = (make_archive(tmp_path / name) for name in ("small.db", "other.db"))
     db = open_archive(other)
     with db.atomic():

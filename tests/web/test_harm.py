@@ -56,7 +56,7 @@ def watch(served: Served) -> Iterator[Watch]:
         yield watched
 
 
-def test_nothing_that_is_archived_acts(watch: Watch, served: Served) -> None:
+def test_archived_content_is_inactive(watch: Watch, served: Served) -> None:
     for path in PAGES:
         answer = watch.open(path)
         watch.page.wait_for_timeout(30)
@@ -98,7 +98,7 @@ def test_nothing_that_is_archived_acts(watch: Watch, served: Served) -> None:
         "/nothing/{}",
     ],
 )
-def test_nothing_that_is_asked_acts(watch: Watch, page: str) -> None:
+def test_request_arguments_are_inactive(watch: Watch, page: str) -> None:
     watch.open(page.replace("{}", quote(SHOT, safe="")))
     watch.page.wait_for_timeout(20)
     assert watch.acted == []
@@ -110,7 +110,7 @@ def test_nothing_that_is_asked_acts(watch: Watch, page: str) -> None:
     )
 
 
-def test_a_captured_page_is_shown_as_it_looked(watch: Watch) -> None:
+def test_a_captured_page_keeps_its_look(watch: Watch) -> None:
     watch.open(f"/view/2024/{POST}")
     shown = watch.page.frames[1]
     color = "e => getComputedStyle(e).color"
@@ -135,7 +135,7 @@ def test_a_captured_page_is_shown_as_it_looked(watch: Watch) -> None:
     )
 
 
-def test_a_link_leads_to_what_the_archive_has_of_it(watch: Watch) -> None:
+def test_links_lead_to_archived_pages(watch: Watch) -> None:
     watch.open(f"/view/2024/{POST}")
     watch.page.frames[1].click("#on")
     watch.page.wait_for_load_state("load")
@@ -145,7 +145,7 @@ def test_a_link_leads_to_what_the_archive_has_of_it(watch: Watch) -> None:
 
 
 @pytest.mark.parametrize("path", NOT_SHOWN)
-def test_what_no_browser_shows_safely_is_downloaded(served: Served, path: str) -> None:
+def test_active_content_is_downloaded(served: Served, path: str) -> None:
     got = served.get(path) if "/2024/" not in path else served.get(served.get(path).headers["location"])
     assert got.status == 200
     assert got.headers["content-disposition"].startswith("attachment; filename=")
@@ -155,7 +155,7 @@ def test_what_no_browser_shows_safely_is_downloaded(served: Served, path: str) -
     assert "refresh" not in got.headers
 
 
-def test_no_answer_carries_fields_of_the_capture_as_its_own(served: Served) -> None:
+def test_captured_header_fields_are_prefixed(served: Served) -> None:
     got = served.get(served.get(f"/web/2024id_/{NOTE}").headers["location"])
     assert got.headers["x-archive-orig-set-cookie"] == "mine=1"
     assert "set-cookie" not in got.headers
@@ -177,14 +177,14 @@ def test_no_answer_carries_fields_of_the_capture_as_its_own(served: Served) -> N
         "/web/2024/https://bad.example:99999/",
     ],
 )
-def test_addresses_that_mean_harm_are_refused(served: Served, path: str) -> None:
+def test_malicious_urls_are_refused(served: Served, path: str) -> None:
     got = served.get(path)
     assert got.status in (400, 404)
     assert "set-cookie" not in got.headers
     assert "<script>alert" not in got.text
 
 
-def test_a_warc_file_lies_in_the_folder_of_the_archive(served: Served) -> None:
+def test_warc_files_outside_the_archive_folder_are_refused(served: Served) -> None:
     from archiver.storage.connection import open_archive
 
     (served.archive.parent.parent / "secret.warc.gz").write_bytes(b"\x1f\x8b secret")

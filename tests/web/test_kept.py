@@ -12,7 +12,7 @@ from archiver.web.archive_access import cached
 from tests.archive_fixture import make_archive
 
 
-def test_an_answer_is_kept_until_somebody_writes(tmp_path: Path) -> None:
+def test_a_result_is_cached_until_the_archive_changes(tmp_path: Path) -> None:
     archive = make_archive(tmp_path / "small.db")
     reading, writing = open_archive(archive, read_only=True), open_archive(archive)
     asked: list[int] = []
@@ -33,7 +33,7 @@ def test_an_answer_is_kept_until_somebody_writes(tmp_path: Path) -> None:
     writing.close()
 
 
-def test_what_fails_is_not_kept(tmp_path: Path) -> None:
+def test_errors_are_not_cached(tmp_path: Path) -> None:
     reading = open_archive(make_archive(tmp_path / "small.db"), read_only=True)
     answers = iter([1])
     with pytest.raises(ZeroDivisionError):

@@ -70,7 +70,7 @@ def test_a_client_walks_from_the_original_to_a_memento(served: Served) -> None:
         (FIRST, FIRST),
     ],
 )
-def test_the_nearest_is_given(served: Served, at: str, shown: str) -> None:
+def test_the_nearest_memento_is_chosen(served: Served, at: str, shown: str) -> None:
     headers = {"Accept-Datetime": at} if at else {}
     assert follow(served, f"/web/{QUAY}1", **headers).headers["memento-datetime"] == shown
 
@@ -89,7 +89,7 @@ def test_an_address_is_found_however_it_is_written(served: Served, path: str) ->
     assert follow(served, path).headers["memento-datetime"] == FIRST
 
 
-def test_a_time_that_is_none_and_an_address_without_captures_are_told(served: Served) -> None:
+def test_an_invalid_time_and_a_url_without_captures_are_errors(served: Served) -> None:
     assert served.get(f"/web/{QUAY}1", **{"Accept-Datetime": "yesterday"}).status == 400
     for kind in ("web/", "web/timemap/link/", "web/timemap/json/", "web/2024/", "view/2024/", "captures/"):
         got = served.get(f"/{kind}{QUAY}nowhere")
@@ -97,7 +97,7 @@ def test_a_time_that_is_none_and_an_address_without_captures_are_told(served: Se
         assert "archiver why" in got.text
 
 
-def test_a_timemap_for_programs_has_what_the_list_has(served: Served) -> None:
+def test_the_json_timemap_equals_the_link_timemap(served: Served) -> None:
     told = served.get(f"/web/timemap/json/{QUAY}1").json
     assert [one["datetime"] for one in told["mementos"]["list"]] == ["2024-05-01T08:00:02Z", "2024-05-02T08:00:01Z"]
     assert told["mementos"]["last"]["uri"] == f"{served.address}/web/20240502080001/{QUAY}1"
@@ -167,7 +167,7 @@ def test_a_record_is_downloaded_as_it_is_stored(served: Served) -> None:
     assert [one["captured_at"][:10] for one in listed] == ["2024-05-01", "2024-05-02"]
 
 
-def test_what_is_damaged_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_damaged_captures_are_reported(tmp_path: Path) -> None:
     """A file is missing, a record is torn, another is changed; the articles are read all the same."""
     archive = make(tmp_path)
     db = open_archive(archive, read_only=True)
@@ -198,7 +198,7 @@ def test_what_is_damaged_is_told_in_a_sentence(tmp_path: Path) -> None:
         assert [served.get(f"/article/{number}").status for number in (3, 7, 9)] == [200] * 3
 
 
-def test_what_was_taken_out_is_shown_nowhere(tmp_path: Path) -> None:
+def test_removed_content_is_shown_nowhere(tmp_path: Path) -> None:
     archive = make(tmp_path)
     number = (
         open_archive(archive, read_only=True)

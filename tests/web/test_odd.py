@@ -73,13 +73,13 @@ def tree(served: Served, path: str) -> Any:
         ([1, 0, 0, 1], [1, 1, 1, 1], 2, (2, 4)),
     ],
 )
-def test_the_periods_that_are_shown_are_those_with_most(
+def test_the_periods_with_most_matches_are_shown(
     found: list[int], archived: list[int], most: int, shown: tuple[int, int]
 ) -> None:
     assert densest_window(found, archived, most) == shown
 
 
-def test_a_wrong_year_does_not_make_a_line_of_all_others(served: Served) -> None:
+def test_a_wrong_year_does_not_squeeze_the_chart(served: Served) -> None:
     page = tree(served, "/search")
     assert {bar.get("data-period")[:3] for bar in page.cssselect("figure.chart a[data-period]")} == {"202"}
     caption = page.cssselect("figure.chart figcaption")[0].text_content()
@@ -103,7 +103,7 @@ def test_a_wrong_year_does_not_make_a_line_of_all_others(served: Served) -> None
         ("(" * 31 + "x", "("),
     ],
 )
-def test_a_mistake_is_shown_where_it_is_and_can_be_put_right(served: Served, query: str, marked: str) -> None:
+def test_an_error_is_marked_and_can_be_corrected(served: Served, query: str, marked: str) -> None:
     for path in ("/search", "/concordance", "/"):
         answer = served.get(f"{path}?since=2024&q=" + query.replace(" ", "+").replace('"', "%22"))
         page = html.document_fromstring(answer.text)
@@ -115,17 +115,17 @@ def test_a_mistake_is_shown_where_it_is_and_can_be_put_right(served: Served, que
         assert len(form.cssselect("label")) == 2
 
 
-def test_a_program_is_told_where_the_mistake_is(served: Served) -> None:
+def test_json_errors_have_the_position(served: Served) -> None:
     told = served.get("/search.json?q=flood+is:new").json
     assert (told["at"], told["status"], told["ok"]) == (6, 400, False)
     assert served.get("/article/99.json").json["at"] is None
     assert served.get("/search.json?q=e%CC%81+is:new").json["at"] is None  # a letter less once it is read (NFC)
 
 
-def test_facets_have_more_on_wish(served: Served) -> None:
+def test_facets_can_show_more_values(served: Served) -> None:
     few, many = tree(served, "/search?q=tide"), tree(served, "/search?q=tide&values=50")
-    assert few.xpath("//a[text()='More of each']/@href") == ["/search?q=tide&values=50#narrow"]
-    assert not many.xpath("//a[text()='More of each']")
+    assert few.xpath("//a[text()='Show more']/@href") == ["/search?q=tide&values=50#narrow"]
+    assert not many.xpath("//a[text()='Show more']")
     tags = [{one.text_content() for one in page.xpath("//section[h2='Tag']//bdi")} for page in (few, many)]
     assert len(tags[0]) == 10
     assert len(tags[1]) == 41
@@ -134,7 +134,7 @@ def test_facets_have_more_on_wish(served: Served) -> None:
     assert served.get("/search?values=0").status == served.get("/search?values=x").status == 400
 
 
-def test_a_long_search_stands_once_where_it_can(served: Served) -> None:
+def test_a_long_search_is_not_repeated_in_links(served: Served) -> None:
     """A page weighs 150 KB at most: in a search of 10,000 letters it would be in each of hundreds of links."""
     long = f"tide OR {'x' * 9_990}"
     told = served.get(f"/search?q={quote(long)}")
@@ -155,7 +155,7 @@ def test_a_long_search_stands_once_where_it_can(served: Served) -> None:
     assert not short.xpath("//form[@action='/export']")
 
 
-def test_versions_are_a_hundred_a_page(served: Served) -> None:
+def test_revisions_are_a_hundred_a_page(served: Served) -> None:
     page, rest = tree(served, "/article/2/versions"), tree(served, "/article/2/versions?offset=100")
     seen = [one.xpath("tbody/tr/td[1]/a/text()") for one in (*page.cssselect("table"), *rest.cssselect("table"))]
     assert [len(one) for one in seen] == [100, 20]
@@ -215,16 +215,16 @@ def test_a_collection_is_a_hundred_a_page_and_acts_as_a_whole(served: Served) ->
             "/search?q=tide+zeppelin&site=harbour.example",
             {
                 "any of these words": "/search?q=tide%20OR%20zeppelin&site=harbour.example",
-                "the same in all of the archive": "/search?q=tide%20zeppelin",
-                "English words in all their forms": "/search?q=tide%20zeppelin&site=harbour.example&stem=1",
+                "the same without filters": "/search?q=tide%20zeppelin",
+                "all forms of English words": "/search?q=tide%20zeppelin&site=harbour.example&stem=1",
             },
         ),
         ("/search?q=%22tide+zeppelin%22&stem=1", {}),
         ("/search?q=tide", {}),
-        ("/search?q=zeppelin+NOT+tide", {"English words in all their forms": "/search?q=zeppelin%20NOT%20tide&stem=1"}),
+        ("/search?q=zeppelin+NOT+tide", {"all forms of English words": "/search?q=zeppelin%20NOT%20tide&stem=1"}),
     ],
 )
-def test_where_nothing_matches_something_else_is_offered(served: Served, address: str, offered: dict[str, str]) -> None:
+def test_searches_without_results_have_suggestions(served: Served, address: str, offered: dict[str, str]) -> None:
     page = tree(served, address)
     links = {link.text: link.get("href") for link in page.xpath("//p[span='Search for']/a")}
     assert links == offered

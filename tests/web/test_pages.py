@@ -69,7 +69,7 @@ def test_a_search_counts_as_the_command_does(served: Served, query: str, options
     assert len(rows) == found["total"]
 
 
-def test_every_facet_bar_and_spot_leads_to_as_many_articles_as_it_says(served: Served) -> None:
+def test_facet_bar_and_spot_links_find_the_stated_number(served: Served) -> None:
     page = tree(served, "/search?q=-is:gone")
     facets = [(a.get("href"), int(a.xpath("string(following-sibling::*)"))) for a in page.cssselect(".facets a")]
     bars = [(a.get("href"), int(a.get("aria-label").split()[1])) for a in page.cssselect(".chart svg a")]
@@ -83,7 +83,7 @@ def test_every_facet_bar_and_spot_leads_to_as_many_articles_as_it_says(served: S
             assert served.get(f"{href}&_format=json").json["total"] == articles, href
 
 
-def test_what_narrows_can_be_taken_away(served: Served) -> None:
+def test_filters_can_be_removed(served: Served) -> None:
     page = tree(served, "/search?q=tide&author=Ada+Berg&since=2024&near=0,0&within=20000&sort=distance")
     links = {one.xpath("string(*[@class='kind'])"): one.get("href") for one in page.cssselect(".narrowings a")}
     assert set(links) == {"Author", "Since", "Near"}
@@ -95,7 +95,7 @@ def test_what_narrows_can_be_taken_away(served: Served) -> None:
     assert [one.get("href") for one in active] == ["/news/search"]
 
 
-def test_a_time_of_which_nothing_is_archived_is_drawn_differently_from_one_without_a_hit(served: Served) -> None:
+def test_unarchived_periods_look_different_from_periods_without_matches(served: Served) -> None:
     page = tree(served, "/search?q=fog&by=month")
     assert [bar.getparent().get("data-period") for bar in page.cssselect(".chart rect.matched")] == ["2024-04"]
     assert "2023-12" in [bar.getparent().get("data-period") for bar in page.cssselect(".chart rect.none")]
@@ -139,7 +139,7 @@ def test_words_in_context(served: Served) -> None:
     assert served.get("/news/concordance?q=lamp&width=-1").status == 400
 
 
-def test_saved_searches_are_looked_at_and_not_run(served: Served) -> None:
+def test_viewing_saved_searches_does_not_run_them(served: Served) -> None:
     listed = served.get("/news/searches.json").json
     assert listed == json.loads(told(served.archive, "searches", "--json"))
     assert listed[0]["name"] == "tides"
@@ -154,7 +154,7 @@ def test_saved_searches_are_looked_at_and_not_run(served: Served) -> None:
     assert listed == served.get("/news/searches.json").json
 
 
-def test_a_saved_search_may_be_named_as_a_twin_is(served: Served) -> None:
+def test_a_saved_search_name_may_end_in_json(served: Served) -> None:
     names = [
         tree(served, link.removeprefix("/news")).xpath("string(//h1)")
         for link in tree(served, "/searches").xpath("//th[@scope='row']/a/@href")
@@ -163,14 +163,16 @@ def test_a_saved_search_may_be_named_as_a_twin_is(served: Served) -> None:
     assert [served.get(f"/news/searches/{name}.json").json["name"] for name in names] == names
 
 
-def test_a_collection_is_an_address(served: Served) -> None:
+def test_a_collection_is_a_url(served: Served) -> None:
     address = "/news/collection?name=Quay&id=2&id=https://harbour.example/%3Fp%3D7&id=2&id=99"
     whole = served.get(f"{address}&_format=json").json
     assert [one["id"] for one in whole["articles"]] == [2, 1]
     assert "no article '99'" in whole["missing"][0]
     page = html.document_fromstring(served.get(address).text)
     (taking,) = page.xpath("//form[@id='taking']")
-    assert [(one.get("form"), one.get("name"), one.get("value")) for one in page.xpath("//button[@class='away']")] == [
+    assert [
+        (one.get("form"), one.get("name"), one.get("value")) for one in page.xpath("//button[@class='remove-button']")
+    ] == [
         ("taking", "without", "2"),
         ("taking", "without", "1"),
     ]
@@ -193,7 +195,7 @@ def test_a_collection_is_an_address(served: Served) -> None:
     ("name", "command"),
     [("csv", "export"), ("jsonl", "export"), ("geojson", "export"), ("bibtex", "cite"), ("csl-json", "cite")],
 )
-def test_what_is_on_the_screen_is_exported_as_by_the_command(served: Served, name: str, command: str) -> None:
+def test_exports_equal_those_of_the_command(served: Served, name: str, command: str) -> None:
     answer = served.get(f"/news/export?as={name}&q=tide+OR+lamp")
     assert answer.headers["content-disposition"].startswith("attachment; ")
     assert "sandbox" in answer.headers["content-security-policy"]
@@ -213,7 +215,7 @@ def test_pages_behind_a_proxy_have_its_path_and_answer_to_its_name(served: Serve
     assert served.get("/news/archive/articles").text.count("/news/") > 5
 
 
-def test_what_was_searched_for_is_marked_in_titles_too(served: Served) -> None:
+def test_search_terms_are_marked_in_titles(served: Served) -> None:
     marked = [mark.text_content() for mark in tree(served, "/search?q=title:fog+OR+tables").cssselect("h2 mark")]
     assert {mark.lower() for mark in marked} == {"fog", "tables"}
     assert not tree(served, "/search?q=body:tide").cssselect("h2 mark")

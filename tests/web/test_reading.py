@@ -72,7 +72,7 @@ def narrow(served: Served, running: Any) -> Iterator[Watch]:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_nobody_is_kept_out(wide: Watch, name: str) -> None:
+def test_reading_pages_are_accessible(wide: Watch, name: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     answer = wide.open(PAGES[name])
     assert answer.status == 200
@@ -88,14 +88,14 @@ def test_nobody_is_kept_out(wide: Watch, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_telephone_shows_all_of_it(narrow: Watch, name: str) -> None:
+def test_pages_fit_a_phone(narrow: Watch, name: str) -> None:
     assert narrow.open(PAGES[name]).status == 200
     narrow.shot(f"{name}-phone")
     size = narrow.page.context.new_cdp_session(narrow.page).send("Page.getLayoutMetrics")["cssContentSize"]
     assert size["width"] <= 390, "it is wider than the screen"
 
 
-def test_text_from_the_right_is_set_from_the_right(wide: Watch) -> None:
+def test_right_to_left_text_has_its_direction(wide: Watch) -> None:
     wide.open("/article/5")
     assert wide.page.eval_on_selector("article p:nth-of-type(2)", "e => getComputedStyle(e).direction") == "rtl"
     assert wide.page.eval_on_selector("article h1", "e => getComputedStyle(e).textAlign") in ("start", "right")
@@ -111,11 +111,11 @@ def test_lines_have_a_measure(wide: Watch) -> None:
     assert 24 < size < 40  # in ems: 50 to 80 letters
 
 
-def test_versions_are_compared_by_keyboard_alone(wide: Watch) -> None:
+def test_revisions_are_compared_by_keyboard_alone(wide: Watch) -> None:
     wide.open("/article/1")
     for _ in range(40):
         wide.page.keyboard.press("Tab")
-        if wide.page.evaluate("document.activeElement.textContent").startswith("Versions"):
+        if wide.page.evaluate("document.activeElement.textContent").startswith("Revisions"):
             break
     assert wide.page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     wide.page.keyboard.press("Enter")

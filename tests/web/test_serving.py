@@ -37,7 +37,7 @@ PATHS = ("/", "/search?q=tide", "/sites", "/site/notes.example/blog", "/article/
         "/nothing/there",
     ],
 )
-def test_every_answer_says_what_a_browser_may_do_with_it(served: Served, path: str) -> None:
+def test_every_response_has_security_headers(served: Served, path: str) -> None:
     told = served.get(path).headers
     policy = told["content-security-policy"]
     assert policy.startswith("default-src 'none'; ")
@@ -77,7 +77,7 @@ def test_pages_run_no_script_of_their_own(served: Served, path: str) -> None:
         ("/web/20240231000000/https://a.example/", 400, "20240231000000"),
     ],
 )
-def test_what_cannot_be_answered_is_an_error_that_names_it(served: Served, path: str, status: int, names: str) -> None:
+def test_invalid_requests_are_errors_that_name_them(served: Served, path: str, status: int, names: str) -> None:
     answer = served.get(path)
     assert (answer.status, names in answer.text, "<script>" in answer.text) == (status, True, False)
     plain = served.get(path + ("&" if "?" in path else "?") + "_format=json")
@@ -104,9 +104,7 @@ def test_only_names_of_this_server_are_answered(served: Served) -> None:
         ("none", "document", 200),
     ],
 )
-def test_a_page_of_another_site_asks_for_nothing_but_by_a_link(
-    served: Served, site: str, wanted: str, status: int
-) -> None:
+def test_cross_site_requests_are_refused_except_links(served: Served, site: str, wanted: str, status: int) -> None:
     sent = {"Sec-Fetch-Site": site, "Sec-Fetch-Dest": wanted}
     for path in ("/search?q=tide", "/archive.json?sql=select+1", "/-/archiver/style.css"):
         assert served.get(path, **sent).status == status
@@ -119,17 +117,17 @@ def test_nothing_is_written(served: Served) -> None:
     assert served.get("/search", "HEAD").body == b""
 
 
-def test_what_the_server_is_made_of_is_not_told(served: Served) -> None:
+def test_server_internals_are_hidden(served: Served) -> None:
     names = ("databases", "versions", "settings", "plugins")
     assert [served.get(f"/-/{name}.json").status for name in names] == [404] * 4
 
 
-def test_no_address_leads_to_another_host_or_to_nowhere(served: Served) -> None:
+def test_no_redirect_leads_to_another_host(served: Served) -> None:
     assert [served.get(path).status for path in ("//", "//far.example/", "///search/")] == [404] * 3
     assert served.get("/search/").headers["location"] == "/search"
 
 
-def test_tables_of_the_program_alone_stand_below_the_others(served: Served) -> None:
+def test_internal_tables_are_hidden(served: Served) -> None:
     tables = served.get("/archive.json").json["tables"]
     shown = [table["name"] for table in tables if not table["hidden"]]
     assert shown[0] == "article_authors"
@@ -138,20 +136,20 @@ def test_tables_of_the_program_alone_stand_below_the_others(served: Served) -> N
     assert served.get("/archive/page_counts.json").status == 200
 
 
-def test_sql_ends_after_its_time(served: Served) -> None:
+def test_sql_has_a_time_limit(served: Served) -> None:
     endless = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n"
     assert served.get(f"/archive.json?sql={endless.replace(' ', '+')}").status == 400
 
 
 @pytest.mark.parametrize("made", ["randomblob(900000000)", "hex(zeroblob(900000000))"])
-def test_sql_makes_no_texts_that_fill_the_memory(served: Served, made: str) -> None:
+def test_sql_cannot_create_huge_values(served: Served, made: str) -> None:
     """A function runs to its end, whatever the limit of time is."""
     told = served.get(f"/archive.json?sql=select+length({made})").json
     assert told["ok"] is False
     assert "too big" in told["error"]
 
 
-def test_static_files_have_the_version_in_their_address(served: Served) -> None:
+def test_static_files_have_their_hash_in_the_url(served: Served) -> None:
     page = served.get("/").text
     address = page.partition('rel="stylesheet" href="')[2].partition('"')[0]
     style = served.get(address)
@@ -170,7 +168,7 @@ def test_a_page_and_its_twin_count_as_the_command_does(served: Served) -> None:
     assert served.get("/search.json?q=tide").json["hits"] == json.loads(printed)
 
 
-def test_a_missing_archive_is_told(tmp_path: Path) -> None:
+def test_a_missing_archive_is_an_error(tmp_path: Path) -> None:
     told = subprocess.run(
         [sys.executable, "-m", "archiver", "serve", "--archive", str(tmp_path / "none.db")],
         capture_output=True,
@@ -224,7 +222,7 @@ def test_a_place_where_nothing_can_be_served_is_an_error(
         ("/archive.db", 403, "Database download is forbidden."),
     ],
 )
-def test_an_address_that_is_none_is_an_error_in_a_page(served: Served, path: str, status: int, says: str) -> None:
+def test_an_unknown_path_is_an_error_page(served: Served, path: str, status: int, says: str) -> None:
     answer = served.get(path)
     assert answer.status == status
     assert says in unescape(answer.text)
@@ -233,7 +231,7 @@ def test_an_address_that_is_none_is_an_error_in_a_page(served: Served, path: str
     assert (twin.json["ok"], twin.json["status"]) == (False, status)
 
 
-def test_a_fault_is_told_without_what_it_was_about(tmp_path: Path) -> None:
+def test_a_fault_is_reported_without_details(tmp_path: Path) -> None:
     """The log has where it was, and no values: neither texts of the archive nor what was searched for."""
     archive = make_archive(tmp_path / "small.db")
     process = subprocess.Popen(
@@ -258,7 +256,7 @@ def test_a_fault_is_told_without_what_it_was_about(tmp_path: Path) -> None:
     assert "╭" not in log
 
 
-def test_what_a_crawl_brings_is_found_when_the_index_has_it(tmp_path: Path) -> None:
+def test_new_articles_are_found_when_indexed(tmp_path: Path) -> None:
     archive = make_archive(tmp_path / "small.db")
     with serving(archive) as running:
         assert running.get("/search.json?q=zeppelin").json["total"] == 0
@@ -273,15 +271,15 @@ def test_what_a_crawl_brings_is_found_when_the_index_has_it(tmp_path: Path) -> N
         assert running.get("/search.json?q=zeppelin").json["total"] == 1
 
 
-def test_a_page_ends_after_its_time(tmp_path: Path) -> None:
+def test_a_page_has_a_time_limit(tmp_path: Path) -> None:
     archive = ArchivePool(make_archive(tmp_path / "small.db"), seconds=0.05)
     endless = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n"
     with pytest.raises(sqlite3.OperationalError, match="interrupted"):
-        archive.asked(lambda db: db.execute(endless).fetchone())
-    assert archive.asked(lambda db: db.execute("select count(*) from articles").fetchone()[0]) == 6
+        archive.with_limit(lambda db: db.execute(endless).fetchone())
+    assert archive.with_limit(lambda db: db.execute("select count(*) from articles").fetchone()[0]) == 6
 
 
-def test_who_listens_for_others_is_told_that_there_is_no_login(tmp_path: Path) -> None:
+def test_a_public_server_warns_that_there_is_no_login(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [
             sys.executable,

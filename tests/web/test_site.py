@@ -29,7 +29,7 @@ def test_a_twin_has_the_numbers_of_status(served: Served) -> None:
     assert served.get("/sites.json").json == command(served, "sites", "list")
 
 
-def test_what_is_written_meanwhile_is_counted(served: Served) -> None:
+def test_concurrent_writes_are_counted(served: Served) -> None:
     before = served.get("/site/notes.example/blog.json").json
     db = open_archive(served.archive)
     db["pages"].insert(
@@ -49,17 +49,17 @@ def test_what_is_written_meanwhile_is_counted(served: Served) -> None:
     assert command(served, "status", "notes.example/blog")[0]["posts"] == after["posts"]
 
 
-def test_what_is_lacking_is_told(served: Served) -> None:
+def test_missing_pages_are_listed(served: Served) -> None:
     page = served.get("/site/harbour.example").text
     for said in (
-        "2 addresses are missing",
+        "2 URLs are missing",
         "harbour.example/2024/05/broken",
         "HTTP 503",
-        "no article",
+        "not an article",
         "archiver crawl harbour.example --missing",
         "interrupted",
         "stopped by Ctrl-C",
-        "Nothing yet",
+        "No rules yet",
     ):
         assert said in page, said
     assert "never crawled" in served.get("/site/quiet.example").text
@@ -86,7 +86,7 @@ def test_rules_and_settings_are_shown(served: Served) -> None:
 
 
 @pytest.mark.parametrize("path", ["/site/harbour.example", "/search", "/article/1"])
-def test_what_leads_past_a_picture_leads_somewhere(served: Served, path: str) -> None:
+def test_skip_links_have_targets(served: Served, path: str) -> None:
     page = html.document_fromstring(served.get(path).text)
     leads = page.xpath("//a[@class='skip']/@href")
     assert len(leads) > 1

@@ -13,7 +13,7 @@ from archiver.web.dispatch import StreamingResponse
 
 
 @pytest.mark.parametrize("read", [0, 1, 20])
-def test_a_reader_who_goes_away_ends_the_request_and_the_writing(read: int) -> None:
+def test_a_disconnect_ends_the_request_and_the_writing(read: int) -> None:
     """Wherever it is: before the first chunk, after it, when the writing waits for the reader."""
     broken = threading.Event()
 
@@ -51,7 +51,7 @@ def test_a_reader_who_goes_away_ends_the_request_and_the_writing(read: int) -> N
     assert not any(message.get("body") == b"" for message in sent)
 
 
-def test_what_fails_before_a_word_is_written_sends_nothing() -> None:
+def test_an_error_before_the_first_byte_sends_nothing() -> None:
     """So that it is told, where half an answer of success could only be broken off."""
     sent: list[Any] = []
 

@@ -1,17 +1,17 @@
-// What pages do more where scripts run: a period drawn on the chart, a box drawn on the map, arrow keys among bars
-// and spots, a collection that this browser keeps. All of it can be done without them, by links and forms.
+// Enhancements that work only with scripts: select a period on the chart or an area on the map by dragging, move among
+// bars and spots with the arrow keys, keep a collection in this browser. Links and forms do all of it without scripts.
 "use strict";
 
 const form = document.querySelector("form.search");
 
-// Tell a search where to look now, and start it.
-function ask(values) {
+// Fills in the search form and submits it.
+function submitSearch(values) {
   for (const [name, value] of Object.entries(values)) form.elements[name].value = value;
   form.requestSubmit();
 }
 
-// Follow the pointer from where it goes down in an SVG: `drawn` gets both ends, in the SVG's own units.
-function drag(svg, drawn, end) {
+// Tracks a drag within an SVG. Calls `move` while dragging and `end` at its end with both points, in SVG units.
+function drag(svg, move, end) {
   const at = (event) => new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
   let from = null, moved = false;
   svg.addEventListener("pointerdown", (event) => {
@@ -25,7 +25,7 @@ function drag(svg, drawn, end) {
     if (!moved && Math.abs(to.x - from.x) * scale.a < 6 && Math.abs(to.y - from.y) * scale.d < 6) return;
     if (!moved) svg.setPointerCapture(event.pointerId);
     moved = true;
-    drawn(from, to);
+    move(from, to);
   });
   svg.addEventListener("pointerup", (event) => {
     if (from && moved) end(from, at(event));
@@ -35,16 +35,17 @@ function drag(svg, drawn, end) {
   svg.addEventListener("click", (event) => { if (moved) event.preventDefault(); moved = false; }, true);
 }
 
-function box(svg) {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-  made.setAttribute("class", "brush");
-  svg.append(made);
+// Adds a selection rectangle to an SVG and returns a function that sets its position and size.
+function addBrush(svg) {
+  const brush = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+  brush.setAttribute("class", "brush");
+  svg.append(brush);
   return (x, y, width, height) => {
-    for (const [name, value] of Object.entries({x, y, width, height})) made.setAttribute(name, value);
+    for (const [name, value] of Object.entries({x, y, width, height})) brush.setAttribute(name, value);
   };
 }
 
-// One stop for the tabulator among the links of a picture, arrows within: of bars the newest first, of spots the largest.
+// Each chart and map is one tab stop (the newest bar, the largest spot); arrow keys move among its links.
 for (const svg of document.querySelectorAll(".chart > svg, .map > svg")) {
   const stops = [...svg.querySelectorAll("a[href]")];
   const first = svg.closest(".chart") ? stops.length - 1 : 0;
@@ -64,14 +65,14 @@ for (const svg of document.querySelectorAll(".chart > svg, .map > svg")) {
 for (const svg of form ? document.querySelectorAll(".chart > svg") : []) {
   const bars = [...svg.querySelectorAll("a[data-period]")];
   const start = (bar) => bar.querySelector(".area").x.baseVal.value;
-  const show = box(svg);
+  const show = addBrush(svg);
   const among = (a, b) => bars.filter((bar) => start(bar) + 10 > Math.min(a.x, b.x) && start(bar) < Math.max(a.x, b.x));
   drag(svg, (a, b) => {
     const some = among(a, b);
     if (some.length) show(start(some[0]), 0, start(some.at(-1)) - start(some[0]) + 10, 100);
   }, (a, b) => {
     const some = among(a, b);
-    if (some.length) ask({since: some[0].dataset.period, until: some.at(-1).dataset.period});
+    if (some.length) submitSearch({since: some[0].dataset.period, until: some.at(-1).dataset.period});
   });
 }
 
@@ -83,78 +84,87 @@ function kilometres(a, b) {
 }
 
 for (const svg of form ? document.querySelectorAll(".map > svg") : []) {
-  const show = box(svg);
+  const show = addBrush(svg);
   const shapes = document.querySelector(".map .shapes");
   shapes.hidden = false;
-  const round = () => shapes.querySelector("[value=circle]").checked;
-  const within = (value, least, most) => Math.max(least, Math.min(most, value));
+  const isCircle = () => shapes.querySelector("[value=circle]").checked;
+  const clamp = (value, least, most) => Math.max(least, Math.min(most, value));
   const degrees = (x) => { const turned = ((x / 10 + 180) % 360 + 360) % 360 - 180; return turned.toFixed(2); };
   drag(svg, (a, b) => {
     const reach = Math.hypot(a.x - b.x, a.y - b.y);
-    svg.querySelector(".brush").setAttribute("rx", round() ? "50%" : 0);
-    if (round()) show(a.x - reach, a.y - reach, 2 * reach, 2 * reach);
+    svg.querySelector(".brush").setAttribute("rx", isCircle() ? "50%" : 0);
+    if (isCircle()) show(a.x - reach, a.y - reach, 2 * reach, 2 * reach);
     else show(Math.min(a.x, b.x), Math.min(a.y, b.y), Math.abs(a.x - b.x), Math.abs(a.y - b.y));
   }, (a, b) => {
-    if (round()) {
-      const latitude = within(-a.y / 10, -90, 90).toFixed(3), km = Math.max(1, Math.round(kilometres(a, b)));
-      ask({near: `${latitude},${degrees(a.x)}`, within: km, bbox: ""});
+    if (isCircle()) {
+      const latitude = clamp(-a.y / 10, -90, 90).toFixed(3), km = Math.max(1, Math.round(kilometres(a, b)));
+      submitSearch({near: `${latitude},${degrees(a.x)}`, within: km, bbox: ""});
       return;
     }
-    const north = within(-Math.min(a.y, b.y) / 10, -90, 90), south = within(-Math.max(a.y, b.y) / 10, -90, 90);
+    const north = clamp(-Math.min(a.y, b.y) / 10, -90, 90), south = clamp(-Math.max(a.y, b.y) / 10, -90, 90);
     const values = {bbox: [degrees(Math.min(a.x, b.x)), south.toFixed(2), degrees(Math.max(a.x, b.x)), north.toFixed(2)].join(","),
                     near: "", within: ""};
     if (form.elements.sort.value === "distance") values.sort = "";
-    ask(values);
+    submitSearch(values);
   });
 }
 
-// What this browser keeps of a collection: numbers of articles, under the place of this archive.
-const basket = document.querySelector("a[data-collection]");
-const place = `archiver ${basket.pathname}`;
-const listing = basket.getAttribute("href");
+// The collection: article IDs in local storage, with one entry for each archive's path on this host.
+const collection = document.querySelector("a[data-collection]");
+const storageKey = `archiver ${collection.pathname}`;
+const emptyHref = collection.getAttribute("href");
 
-function kept() {
-  try { return JSON.parse(localStorage.getItem(place) ?? "[]").filter((id) => /^\d+$/.test(id)); } catch { return []; }
+function collectedIds() {
+  try { return JSON.parse(localStorage.getItem(storageKey) ?? "[]").filter((id) => /^\d+$/.test(id)); } catch { return []; }
 }
 
-function keep(ids) {
-  try { localStorage.setItem(place, JSON.stringify([...new Set(ids)])); } catch { /* it keeps nothing, and says none */ }
-  told();
+function saveIds(ids) {
+  // Storage may be blocked; the collection then stays empty.
+  try { localStorage.setItem(storageKey, JSON.stringify([...new Set(ids)])); } catch { }
+  updateLink();
 }
 
-function told() {
-  const ids = kept();
-  basket.setAttribute("href", ids.length ? `${listing}?${ids.map((id) => `id=${id}`).join("&")}` : listing);
-  basket.textContent = ids.length ? `Collection (${ids.length})` : "Collection";
+function updateLink() {
+  const ids = collectedIds();
+  collection.setAttribute("href", ids.length ? `${emptyHref}?${ids.map((id) => `id=${id}`).join("&")}` : emptyHref);
+  collection.textContent = ids.length ? `Collection (${ids.length})` : "Collection";
 }
 
-told();
+updateLink();
 for (const form of document.querySelectorAll("form.picking")) {
-  const ticks = [...form.querySelectorAll("input[name=id]")];
-  const there = new Set(kept());
-  for (const tick of ticks) tick.checked ||= there.has(tick.value);
+  const boxes = [...form.querySelectorAll("input[name=id]")];
+  const button = form.querySelector("button");
+  const saved = new Set(collectedIds());
+  for (const box of boxes) box.checked ||= saved.has(box.value);
+  const updateButton = () => {
+    const count = boxes.filter((box) => box.checked).length;
+    if (button) button.textContent = count ? `Add ${count} to collection` : "Add to collection";
+  };
+  updateButton();
   form.addEventListener("change", (event) => {
     if (event.target.name === "id") {
-      keep([...kept().filter((id) => id !== event.target.value), ...event.target.checked ? [event.target.value] : []]);
+      const others = collectedIds().filter((id) => id !== event.target.value);
+      saveIds([...others, ...event.target.checked ? [event.target.value] : []]);
+      updateButton();
     }
   });
-  form.addEventListener("submit", (event) => {  // those ticked on other pages, too
+  form.addEventListener("submit", (event) => {  // the collection includes articles selected on other pages
     event.preventDefault();
-    location.href = basket.href;
+    location.href = collection.href;
   });
 }
 for (const button of document.querySelectorAll("button[data-keep]")) {
   button.parentElement.hidden = false;
   button.addEventListener("click", () => {
-    keep(button.dataset.keep.trim().split(" "));
-    button.textContent = "Kept in this browser";
+    saveIds(button.dataset.keep.trim().split(" "));
+    button.textContent = "Saved in this browser";
   });
 }
-for (const button of document.querySelectorAll("button.away")) {
-  button.addEventListener("click", () => keep(kept().filter((id) => id !== button.value)));
+for (const button of document.querySelectorAll("button.remove-button")) {
+  button.addEventListener("click", () => saveIds(collectedIds().filter((id) => id !== button.value)));
 }
 
-// Empty fields need not stand in the address.
+// Leaves empty fields out of the URL.
 for (const one of document.querySelectorAll("form.search")) {
   one.addEventListener("submit", () => {
     for (const field of one.elements) if (field.name && !field.value && !field.disabled) {
@@ -164,7 +174,7 @@ for (const one of document.querySelectorAll("form.search")) {
   });
 }
 
-// On a narrow screen facets and map are closed until they are asked for.
+// On a narrow screen facets and map start collapsed.
 if (matchMedia("(max-width: 50rem)").matches) {
   for (const one of document.querySelectorAll("details.facets, details.map")) one.open = false;
 }
