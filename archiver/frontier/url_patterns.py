@@ -49,8 +49,8 @@ ALLOWED: dict[str, PatternBudget] = {
     "captures": PatternBudget(300, 0, 0, from_elsewhere=False, vouched=True, says="addresses known from a web archive"),
 }
 _VOUCHING = frozenset({DiscoverySource.FEED, DiscoverySource.SITEMAP, DiscoverySource.API, DiscoverySource.SEED})
-PATTERN_BUDGET_RULE = "no end"
-"""The rule of what a budget set aside; the family follows: "no end: dates"."""
+PATTERN_BUDGET_RULE = "pattern-budget"
+"""The rule of what a budget set aside; the family follows: "pattern-budget: dates"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def pattern_budget_reason(shape: URLPattern) -> str:
 
 ENOUGH = 5
 """Posts that must have shown that a way leads to the same post."""
-RULE = "twin"
+RULE = "equivalent-url"
 _STEP = re.compile(r"amp|print|printable|printer|mobile|wap|lite|reader|text-only|turbo", re.IGNORECASE)
 _ENDING = re.compile(r"\.(?:html?|php|aspx?)$", re.IGNORECASE)
 _MOST_STEPS = 8

@@ -303,8 +303,8 @@ def captured_lead_image(db: Database, article_id: int) -> dict[str, Any] | None:
         iter(
             db.query(
                 "select r.* from article_requisites l join requisites r on r.id = l.requisite_id join articles a "
-                "on a.id = l.article_id where l.article_id = ? and l.role = 'lead' order by r.url = a.image desc, r.id desc "
-                "limit 1",
+                "on a.id = l.article_id where l.article_id = ? and l.role = 'lead' "
+                "order by r.url = a.image desc, r.id desc limit 1",
                 [article_id],
             )
         ),
@@ -368,8 +368,8 @@ def requisite_at(db: Database, address: str) -> dict[str, Any] | None:
     )
     users = list(
         db.query(
-            f"{above} select distinct t.id, t.url, l.role from above a join article_requisites l on l.requisite_id = a.id "
-            "join articles t on t.id = l.article_id order by t.id limit ?",
+            f"{above} select distinct t.id, t.url, l.role from above a join article_requisites l "
+            "on l.requisite_id = a.id join articles t on t.id = l.article_id order by t.id limit ?",
             [row["id"], _NAMED],
         )
     )

@@ -89,7 +89,7 @@ def enter_part(db: Database, visit: PageResult) -> int | None:
     ).fetchone()
     if row and not listed and visit.rule == CLAIM:
         # What the post lists must be read anew: that it is unchanged says nothing where its pages were never asked for.
-        pages.make_due_again(db, post, f"{visit.url} says that it is a page of it", anew=True)
+        pages.make_due_again(db, post, f"{visit.url} says that it is a page of it", unconditional=True)
     return row[0] if row and listed else None
 
 
@@ -204,4 +204,4 @@ def release(db: Database, post: str, keep: set[str], *, only_claims: bool = Fals
         if key not in keep:
             db.execute("delete from article_parts where urlkey = ?", [key])
             db.execute("update pages set kind = 'unknown' where urlkey = ?", [key])
-            pages.make_due_again(db, key, _RELEASED, anew=True)
+            pages.make_due_again(db, key, _RELEASED, unconditional=True)

@@ -32,10 +32,11 @@ from archiver.storage.article_tables.evidence import entries, pack_evidence
 from archiver.storage.article_tables.historical_captures import ways_to
 from archiver.storage.article_tables.identification import claim, find_article_of
 from archiver.storage.article_tables.revisions import (
+    NewRevision,
     article_from_revision,
     article_from_row,
     article_row,
-    count_again,
+    count_revert,
     edited_fields,
     revision_rows,
     rewrite_revision,
@@ -152,7 +153,8 @@ def write(
         if version.number:
             _move(db, article_id, number, version, stored[version.number].article)
         else:
-            write_revision(db, article_id, number, version.article, version.changed, version.at, version.capture, None)
+            new = NewRevision(number, version.article, version.at, version.changed, version.capture)
+            write_revision(db, article_id, new)
             _told_by(db, article_id, number, version)
     _chain(db, article_id, after, numbers)
     if row["revision"] != before[-1].number and row["revision"] in numbers:
@@ -367,7 +369,7 @@ def _woven(db: Database, row: dict[str, Any], reading: Reading, bare: Bare) -> S
     again = seen_again(db, row, versions, version, bare)
     woven, placed = insert_reading(versions, version, again, edits(db, bare))
     if placed is Placement.INSERTED and (said := _said(db, row, reading.article)) and _returns(db, row) >= MOST_RETURNS:
-        count_again(db, article_id, said, reading.at)
+        count_revert(db, article_id, said, reading.at)
         placed = Placement.COUNTED
     elif placed in _WRITTEN:
         write(db, row, versions, woven, version)
