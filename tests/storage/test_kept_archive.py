@@ -1,5 +1,4 @@
-"""Archives that earlier versions wrote (tests/storage/archives, made by keep_archive.py) are read, and migrated, without
-a loss."""
+"""Archives written by earlier versions (tests/storage/archives, from keep_archive.py) are read and migrated without loss."""
 
 from __future__ import annotations
 

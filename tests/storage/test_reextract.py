@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import re
 import shutil
 import signal
 import sqlite3
@@ -299,9 +300,9 @@ def test_what_is_read_can_be_chosen(archive: Path) -> None:
 
 def test_captures_that_cannot_be_read_are_named_and_the_rest_is_done(archive: Path) -> None:
     spoil(archive)
-    [(number, file, offset)] = rows(
+    [(number, revision, file, offset)] = rows(
         archive,
-        "select a.id, warc_file, warc_offset from articles a join captures c on c.id = capture_id "
+        "select a.id, a.revision, warc_file, warc_offset from articles a join captures c on c.id = capture_id "
         "order by a.id limit 1 offset 3",
     )
     with (archive.parent / file).open("r+b") as handle:
@@ -310,7 +311,7 @@ def test_captures_that_cannot_be_read_are_named_and_the_rest_is_done(archive: Pa
     before = rows(archive, f"select body, extractor from articles where id = {number}")
     result = reextract(archive)
     assert result.exit_code == 1
-    assert f"article {number}, version 1:" in result.stderr
+    assert re.search(rf"article {number}, \w+ {revision}:", result.stderr)
     assert file in result.stderr
     assert "14 changed" in result.stdout
     assert rows(archive, f"select body, extractor from articles where id = {number}") == before
@@ -336,12 +337,12 @@ def test_a_run_that_is_killed_is_taken_up_again(archive: Path, tmp_path: Path) -
     whole = tmp_path / "whole" / "archive.db"
     assert reextract(whole).exit_code == 0
     kill = (
-        "import os, archiver.maintenance.reextraction_run as w, archiver.cli.commands.reextract as r\n"
-        "from archiver.cli import workers\nr._BATCH = workers._CHUNK = 4\nreal = w.write\n"
+        "import os, archiver.maintenance.reextraction_run as w\n"
+        "w._BATCH = w._CHUNK = 4\nreal = w.write_reextraction\n"
         "def write(db, outcomes, begun):\n    out = real(db, outcomes, begun)\n"
         "    if db.execute('select count(*) from articles where reextraction_id is not null').fetchone()[0] >= 7:\n"
         "        os.kill(os.getpid(), 9)\n    return out\n"
-        "w.write = write\nfrom archiver.cli.main import cli\ncli()\n"
+        "w.write_reextraction = write\nfrom archiver.cli.main import cli\ncli()\n"
     )
     ran = subprocess.run([sys.executable, "-c", kill, "reextract", "--archive", str(archive)], cwd=ROOT, check=False)
     assert ran.returncode == -signal.SIGKILL
@@ -359,7 +360,8 @@ def test_several_processes_do_the_same_and_end_with_the_one_that_writes(archive:
     alone = tmp_path / "alone" / "archive.db"
     assert reextract(alone, "--workers", "1").exit_code == 0
     start = (
-        "from archiver.cli import workers\nworkers._FEW = 1\nworkers._CHUNK = 4\n"
+        "from archiver.maintenance import reextraction_run\n"
+        "reextraction_run._FEW = 1\nreextraction_run._CHUNK = 4\n"
         "from archiver.cli.main import cli\ncli()\n"
     )
     script = tmp_path / "start.py"
@@ -388,10 +390,10 @@ def lives(pid: int) -> bool:
 def test_no_process_outlives_a_killed_one(archive: Path, tmp_path: Path) -> None:
     script = tmp_path / "start.py"
     script.write_text(
-        "if __name__ == '__main__':\n    from archiver.cli import workers\n    workers._FEW = 1\n"
-        "    workers._CHUNK = 1\n    import archiver.maintenance.reextraction_run as w\n    import time\n"
-        "    w.write = lambda *a: time.sleep(60)\n    from archiver.cli.main import cli\n"
-        "    cli()\n"
+        "if __name__ == '__main__':\n    import time\n    from archiver.maintenance import reextraction_run\n"
+        "    reextraction_run._FEW = reextraction_run._CHUNK = 1\n"
+        "    reextraction_run.write_reextraction = lambda *a: time.sleep(60)\n"
+        "    from archiver.cli.main import cli\n    cli()\n"
     )
     words = [sys.executable, str(script), "reextract", "--workers", "2", "--archive", str(archive)]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
