@@ -411,7 +411,7 @@ def _host(url: str) -> str:
 
 
 def rules_at(db: Database, site_id: int, at: datetime | None = None) -> SiteRules | None:
-    """The rules for a page captured `at` (None: now), with those by hand overriding learned ones; None if there are none."""
+    """The rules for a page captured `at` (None: now), with those by hand overriding learned ones; None without any."""
     when = stamp(at) if at else None
     learned = _one(
         db,

@@ -52,7 +52,7 @@ def assign_cluster(db: Database, article_id: int, was: str | None = None) -> Non
 
 
 def update_cluster(db: Database, article_id: int, *, was: str | None) -> None:
-    """Updates the cluster of an edited article: its links if the text changed (`was` is the old one), else the source."""
+    """Updates the cluster of an edited article: its links if the text changed (`was` is the old one), or the source."""
     if was is not None:
         assign_cluster(db, article_id, was)
         return
