@@ -1,7 +1,7 @@
 """The complete, deduplicated, searchable and citable archive of news sites and blogs.
 
-The public face: `extract(html, url)` reads one page, `Archive(path)` opens an archive, `Article`
-is what a page says. They are loaded at first use, so that `import archiver` stays cheap.
+The public API: `extract(html, url)` reads one page, `Archive(path)` opens an archive, and `Article`
+is the content of a page. They are loaded on first use, so that `import archiver` stays cheap.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __version__ = "0.3.0"
 __all__ = ["Archive", "Article", "__version__", "extract"]
 
-_HOME = {
+_MODULES = {
     "Archive": "archiver.archive",
     "Article": "archiver.items",
     "extract": "archiver.extraction",
@@ -25,6 +25,6 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+    if name not in _MODULES:
         raise AttributeError(f"module 'archiver' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOME[name]), name)
+    return getattr(importlib.import_module(_MODULES[name]), name)

@@ -1,7 +1,7 @@
-"""Every error of the archiver: one base, and each names the subject it speaks of.
+"""The errors of the archiver, grouped by room. Each derives from ArchiverError and names its subject.
 
-`str(error)` is a whole sentence that tells a person what happened and what to do. Expected
-failures of a crawl (a page that is gone, a host that refuses) are stored outcomes, not errors.
+`str(error)` is a whole sentence that says what happened and what to do. Expected failures of a crawl
+(a page that is gone, a host that refuses) are stored outcomes, not errors.
 """
 
 from __future__ import annotations
@@ -11,236 +11,378 @@ from typing import Any
 
 
 class ArchiverError(Exception):
-    """The base. `subject` is the URL, file or site that the sentence speaks of."""
+    """Base class of all errors. `subject` is the URL, file or site that the sentence is about."""
 
     def __init__(self, subject: str, sentence: str) -> None:
         self.subject = subject
         super().__init__(sentence)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled with its sentence: what an error was made of is no longer known."""
-        return _again, (type(self), self.subject, str(self))
+        """Pickles the subject and the sentence, because the constructor arguments are not kept."""
+        return _restore, (type(self), self.subject, str(self))
 
 
-def _again(kind: type[ArchiverError], subject: str, sentence: str) -> ArchiverError:
+def _restore(kind: type[ArchiverError], subject: str, sentence: str) -> ArchiverError:
     error = kind.__new__(kind, sentence)
     ArchiverError.__init__(error, subject, sentence)
     return error
 
 
+# -- storage: opening and writing an archive --------------------------------------------------------
+
+
 class ArchiveNotFound(ArchiverError):
+    """Raised when the file to open does not exist."""
+
     def __init__(self, path: str) -> None:
         super().__init__(
             path,
-            f"There is no archive at {path}: run 'archiver crawl URL' first, or name another file with --archive.",
+            f"There is no archive at {path}: run 'archiver crawl URL' first, or choose another file with --archive.",
         )
 
 
 class NotAnArchive(ArchiverError):
+    """Raised when the file to open is a folder, is empty, or is not an SQLite database of this program."""
+
     def __init__(self, path: str, why: str) -> None:
-        super().__init__(path, f"{path} is not an archive of this program ({why}); name another file.")
+        super().__init__(path, f"{path} is not an archive of this program ({why}): choose another file.")
 
 
 class ArchiveTooNew(ArchiverError):
+    """Raised when the archive has a migration that this version does not know."""
+
     def __init__(self, path: str, unknown: str) -> None:
         super().__init__(
             path,
-            f"{path} was written by a newer archiver (it has the migration {unknown!r}, which this "
-            "version does not know): upgrade archiver; nothing was changed.",
+            f"{path} was written by a newer version of archiver (it has the migration {unknown!r}, which this "
+            "version does not know): upgrade archiver. Nothing was changed.",
         )
 
 
 class ArchiveUnreleased(ArchiverError):
+    """Raised when the archive was written by a version before 0.3, none of which was released."""
+
     def __init__(self, path: str) -> None:
         super().__init__(
             path,
-            f"{path} was made by an unreleased version of archiver (0.2 or before), whose tables this version does not "
-            f"read: crawl its sites into a new archive, or import the captures: archiver import "
-            f"{Path(path).parent / 'warc'} --archive NEW; nothing was changed.",
+            f"{path} was written by an unreleased version of archiver (0.2 or before), whose tables this version "
+            "cannot read: crawl its sites into a new archive, or import the captures with 'archiver import "
+            f"{Path(path).parent / 'warc'} --archive NEW'. Nothing was changed.",
         )
 
 
 class ArchiveNotWritable(ArchiverError):
+    """Raised when the archive or its folder cannot be written."""
+
     def __init__(self, path: str, why: str) -> None:
         super().__init__(
             path,
             f"The archive {path} cannot be written ({why}): "
-            "give yourself write access to its folder, or name another place with --archive.",
+            "get write access to its folder, or choose another path with --archive.",
         )
 
 
 class ArchiveInUse(ArchiverError):
+    """Raised when another process holds a lock on the archive, or on a site in it."""
+
     def __init__(self, path: str, holder: str) -> None:
         super().__init__(
             path,
-            f"Another crawl is writing {path} ({holder}): wait until it ends, "
+            f"Another crawl is writing to {path} ({holder}): wait until it ends, "
             "or crawl into another archive with --archive.",
         )
 
 
 class ArchiveLocked(ArchiverError):
+    """Raised when another program keeps the database locked for longer than we wait."""
+
     def __init__(self, path: str, seconds: float = 0.0) -> None:
         waited = f" for {seconds:.0f} seconds" if seconds >= 1 else ""
         super().__init__(
             path,
-            f"Another program has locked {path}{waited} (an sqlite3 shell with an open transaction, for one): "
-            "let it finish, then try again; a crawl goes on where it stopped.",
+            f"Another program has locked {path}{waited} (for example an sqlite3 shell with an open transaction): "
+            "let it finish, then try again. A crawl continues where it stopped.",
         )
 
 
 class ArchiveMoved(ArchiverError):
+    """Raised when the archive's file disappears or is replaced during a crawl."""
+
     def __init__(self, path: str) -> None:
         super().__init__(
             path,
-            f"{path} was removed, moved or replaced while the crawl was writing it: put it back, or leave it as it is, "
-            "then crawl again; what is missing is fetched again.",
+            f"{path} was removed, moved or replaced during the crawl: put it back or leave it as it is, "
+            "then crawl again. Missing pages are fetched again.",
         )
 
 
 class ArchiveDamaged(ArchiverError):
+    """Raised when SQLite reports that the database file is corrupt."""
+
     def __init__(self, path: str, why: str) -> None:
         super().__init__(
             path,
-            f"{path} is damaged ({why}): put a backup in its place, or save what is readable with "
+            f"{path} is damaged ({why}): restore a backup, or recover the readable rows with "
             f"'sqlite3 {path} .recover'.",
         )
 
 
 class DiskFull(ArchiverError):
+    """Raised when the disk has no space left for a write. `free` is in bytes."""
+
     def __init__(self, folder: str, free: int) -> None:
         super().__init__(
             folder,
-            f"The disk is full where {folder} lies ({free / 1e6:.1f} MB are free): make room, then crawl again; "
-            "it goes on where it stopped, and nothing that was stored is lost.",
+            f"The disk that holds {folder} is full ({free / 1e6:.1f} MB free): free some space, then crawl again. "
+            "The crawl continues where it stopped; nothing stored is lost.",
         )
 
 
-class BackupRefused(ArchiverError):
-    def __init__(self, path: str, why: str) -> None:
-        super().__init__(path, f"No backup can be written to {path} ({why}).")
+class HostInUse(ArchiverError):
+    """Raised when another crawl, of this or another site, is requesting pages from the same host."""
 
-
-class ArchiveBusy(ArchiverError):
-    def __init__(self, path: str, holder: str) -> None:
-        super().__init__(
-            path, f"{path} is being written by {holder}: vacuum it when that has ended; nothing was changed."
-        )
-
-
-class NoRoom(ArchiverError):
-    def __init__(self, folder: str, free: int, needed: int) -> None:
-        super().__init__(
-            folder,
-            f"Where {folder} lies {free / 1e6:,.1f} MB are free, and it takes {needed / 1e6:,.1f} MB for a while to "
-            "write the database anew: make room first; nothing was changed.",
-        )
-
-
-class MergeRefused(ArchiverError):
-    def __init__(self, path: str, why: str) -> None:
-        super().__init__(path, f"{path} cannot be merged: {why}; name another archive. Nothing was changed.")
-
-
-class BadAddress(ArchiverError):
-    def __init__(self, url: str, why: str) -> None:
-        super().__init__(url, f"{url!r} is not an address that can be crawled: {why}.")
-
-
-class HostNotFound(ArchiverError):
-    def __init__(self, host: str) -> None:
-        super().__init__(host, f"There is no host named {host}: check the spelling of the address and the network.")
-
-
-class ContactMissing(ArchiverError):
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, holder: str) -> None:
         super().__init__(
             host,
-            f"Before {host} is crawled its owner must be able to reach you: give a mail address or a page with "
-            '--contact, in ARCHIVER_CONTACT, or as contact = "..." in archiver.toml.',
+            f"Another crawl is fetching from {host} ({holder}), and two would double the load: wait until it ends.",
         )
 
 
-class BadRules(ArchiverError):
-    def __init__(self, subject: str, why: str) -> None:
+class SchedulerRuns(ArchiverError):
+    """Raised when another `archiver schedule` is running on the archive."""
+
+    def __init__(self, archive: str, holder: str) -> None:
         super().__init__(
-            subject,
-            f"The rules of {subject} cannot be used: {why}. "
-            "docs/extend.md shows what they may hold; nothing was changed.",
+            archive,
+            f"Another 'archiver schedule' is running on {archive} ({holder}): stop it first.",
         )
 
 
-class NothingLearned(ArchiverError):
-    def __init__(self, site: str) -> None:
-        super().__init__(
-            site,
-            f"No template can be learned of {site}: it takes at least 8 stored posts that look alike; "
-            f"crawl more of it, or write the rules by hand (docs/extend.md) and give them with --set.",
-        )
+# -- storage: what an archive does not have ---------------------------------------------------------
 
 
 class SiteNotFound(ArchiverError):
+    """Raised when no site matches a name. `known` lists the sites that exist."""
+
     def __init__(self, site: str, known: str) -> None:
-        super().__init__(site, f"The archive has no site {site!r}; it has: {known or 'none yet'}.")
+        super().__init__(site, f"The archive has no site {site!r}; it has {known or 'none yet'}.")
 
 
 class SiteTakenOut(ArchiverError):
+    """Raised when a site is removed from the archive during its crawl."""
+
     def __init__(self, site: str) -> None:
         super().__init__(
             site,
-            f"{site} was taken out of the archive while it was crawled: its crawl has ended, "
-            "and what it found after that is not stored.",
+            f"{site} was removed from the archive during its crawl: the crawl has ended, and what it found after the "
+            "removal is not stored. Add the site again to crawl it.",
         )
 
 
 class ArticleNotFound(ArchiverError):
+    """Raised when no article matches an ID or URL."""
+
     def __init__(self, what: str) -> None:
         super().__init__(
-            what, f"The archive has no article {what!r}: give an article's number or an address it was seen at."
+            what, f"The archive has no article {what!r}: give the ID of an article or a URL it was seen at."
         )
 
 
 class ArticleRemoved(ArchiverError):
-    """`told` as in `store.tombstones.Removal`; `allowed`: a crawl may store the post again."""
+    """Raised when an article was removed by a takedown.
 
-    def __init__(self, what: str, told: str, *, allowed: bool = False) -> None:
+    `removal` describes the removal (`Tombstone.told`); `allowed`: a crawl may store the post again.
+    """
+
+    def __init__(self, what: str, removal: str, *, allowed: bool = False) -> None:
         super().__init__(
             what,
-            f"Article {what} was {told}. "
+            f"Article {what} was {removal}. "
             + (
-                "It may come back with the next crawl of its site, under another number."
+                "The next crawl of its site may store it again, under another ID."
                 if allowed
-                else f"It is not stored again; 'archiver remove --allow {what}' takes that back."
+                else f"It is not stored again unless you run 'archiver remove --allow {what}'."
             ),
         )
 
 
 class RevisionNotFound(ArchiverError):
+    """Raised when an article has no revision of this number."""
+
     def __init__(self, what: str, revision: int, last: int) -> None:
-        super().__init__(what, f"Article {what} has no revision {revision}: it has the revisions 1 to {last}.")
+        super().__init__(what, f"Article {what} has no revision {revision}: it has revisions 1 to {last}.")
 
 
 class ClusterNotFound(ArchiverError):
+    """Raised when a cluster does not exist, has no members left, or an article belongs to none."""
+
     def __init__(self, what: str, *, dissolved: bool = False) -> None:
         if dissolved:
-            sentence = f"Cluster {what} has no members any more: they were edited, removed, or proved to be no copies."
+            sentence = f"Cluster {what} no longer has members: they were edited, removed, or found not to be copies."
         elif what.isdigit():
-            sentence = f"The archive has no cluster {what}: 'archiver clusters' lists those that there are."
+            sentence = f"The archive has no cluster {what}: 'archiver clusters' lists those that exist."
         else:
-            sentence = f"No near copy of {what} is known: it is in no cluster."
+            sentence = f"{what} is in no cluster: it has no known near-duplicate."
         super().__init__(what, sentence)
 
 
 class PageUnknown(ArchiverError):
+    """Raised when a URL is not in the pages table."""
+
     def __init__(self, url: str) -> None:
         super().__init__(
             url,
-            f"No crawl has ever found {url}: it is in no feed, sitemap, listing or link that was read. "
-            "'archiver crawl URL' with this very address fetches it.",
+            f"No crawl has found {url}: no feed, sitemap, listing or link that was read has it. "
+            f"'archiver crawl {url}' fetches it.",
         )
 
 
+class CaptureNotFound(ArchiverError):
+    """Raised when no capture has this ID."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what, f"The archive has no capture {what!r}: the table 'captures' lists those that exist.")
+
+
+class NotCaptured(ArchiverError):
+    """Raised when a URL has no capture. `sentence` replaces the default message."""
+
+    def __init__(self, url: str, sentence: str = "") -> None:
+        super().__init__(
+            url, sentence or f"There is no capture of {url}: 'archiver why {url}' shows whether it was ever found."
+        )
+
+
+class CaptureUnreadable(ArchiverError):
+    """Raised when the WARC record of a capture cannot be read."""
+
+    def __init__(self, capture: int, why: str) -> None:
+        super().__init__(str(capture), f"Capture {capture} cannot be shown: {why}. 'archiver verify' says what to do.")
+
+
+# -- maintenance ------------------------------------------------------------------------------------
+
+
+class BackupRefused(ArchiverError):
+    """Raised when a backup cannot be written to the given path."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(path, f"No backup can be written to {path} ({why}).")
+
+
+class ArchiveBusy(ArchiverError):
+    """Raised when a vacuum finds another process writing to the archive."""
+
+    def __init__(self, path: str, holder: str) -> None:
+        super().__init__(
+            path, f"{path} is being written by {holder}: run vacuum after it has ended. Nothing was changed."
+        )
+
+
+class NoRoom(ArchiverError):
+    """Raised when the disk has too little space for a vacuum. `free` and `needed` are in bytes."""
+
+    def __init__(self, folder: str, free: int, needed: int) -> None:
+        super().__init__(
+            folder,
+            f"Rewriting the database needs {needed / 1e6:,.1f} MB of temporary space, and the disk that holds {folder} "
+            f"has {free / 1e6:,.1f} MB free: free some space first. Nothing was changed.",
+        )
+
+
+class MergeRefused(ArchiverError):
+    """Raised when an archive cannot be merged into another one."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(path, f"{path} cannot be merged: {why}. Choose another archive. Nothing was changed.")
+
+
+# -- sites: addresses, settings and rules -----------------------------------------------------------
+
+
+class BadAddress(ArchiverError):
+    """Raised when a string is not a URL that can be crawled."""
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(url, f"{url!r} is not a URL that can be crawled: {why}.")
+
+
+class HostNotFound(ArchiverError):
+    """Raised when a host name does not resolve."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            host, f"The host {host} cannot be found: check the spelling of the URL and your network connection."
+        )
+
+
+class ContactMissing(ArchiverError):
+    """Raised when a crawl would start without a contact for the site's owner."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            host,
+            f"The owner of {host} must be able to reach you before you crawl it: give an email address or a web page "
+            'with --contact, in ARCHIVER_CONTACT, or as contact = "..." in archiver.toml.',
+        )
+
+
+class BadConfig(ArchiverError):
+    """Raised when archiver.toml is invalid. `where` is the table or key."""
+
+    def __init__(self, path: str, where: str, why: str) -> None:
+        super().__init__(path, f"{path} is invalid: {where}: {why}.")
+
+
+class BadSetting(ArchiverError):
+    """Raised when a site setting has an unknown name or an invalid value."""
+
+    def __init__(self, setting: str, why: str) -> None:
+        super().__init__(setting, f"Invalid setting {setting!r}: {why}.")
+        self.why = why
+
+
+class SiteNotEmpty(ArchiverError):
+    """Raised when a site to be removed still has articles."""
+
+    def __init__(self, site: str, articles: int) -> None:
+        super().__init__(
+            site,
+            f"The archive holds {articles:,} {'article' if articles == 1 else 'articles'} of {site}: "
+            "add --with-articles to remove them too (the WARC files stay).",
+        )
+
+
+class BadRules(ArchiverError):
+    """Raised when site rules are invalid."""
+
+    def __init__(self, subject: str, why: str) -> None:
+        super().__init__(
+            subject,
+            f"The rules of {subject} cannot be used: {why}. "
+            "docs/extend.md shows what is allowed. Nothing was changed.",
+        )
+
+
+class NothingLearned(ArchiverError):
+    """Raised when the stored posts of a site do not yield a template."""
+
+    def __init__(self, site: str) -> None:
+        super().__init__(
+            site,
+            f"No template can be learned for {site}: at least 8 stored posts with the same layout are needed. Crawl "
+            "more of it, or write the rules by hand (docs/extend.md) and load them with --set.",
+        )
+
+
+# -- search -----------------------------------------------------------------------------------------
+
+
 class BadQuery(ArchiverError):
-    """`at` is where in the query the mistake is, from 0; a long query is shown around it."""
+    """Raised when a query cannot be parsed or run.
+
+    `at` is the zero-based position of the mistake; of a long query only the text around it is shown.
+    """
 
     _SHOWN = 80
 
@@ -250,261 +392,273 @@ class BadQuery(ArchiverError):
         shown = ("…" if start else "") + query[start : start + self._SHOWN]
         shown += "…" if start + self._SHOWN < len(query) else ""
         where = "" if at is None else f"at character {at + 1}, "
-        super().__init__(query, f"The search {shown!r} cannot be run: {where}{why}.")
+        super().__init__(query, f"The query {shown!r} is invalid: {where}{why}.")
 
 
 class SearchNotFound(ArchiverError):
+    """Raised when no saved search has this name."""
+
     def __init__(self, name: str) -> None:
-        super().__init__(name, f"There is no saved search {name!r}: 'archiver searches' lists those that there are.")
+        super().__init__(name, f"There is no saved search {name!r}: 'archiver searches' lists those that exist.")
 
 
 class BadName(ArchiverError):
+    """Raised when a name cannot be given to a saved search."""
+
     def __init__(self, name: str, why: str) -> None:
         super().__init__(name, f"A search cannot be saved as {name!r}: {why}.")
 
 
 class SavedSearchUnreadable(ArchiverError):
+    """Raised when the query of a saved search can no longer be parsed."""
+
     def __init__(self, name: str, why: str) -> None:
         super().__init__(
-            name, f"The saved search {name!r} cannot be run: {why}. 'archiver searches remove' takes it away."
+            name, f"The saved search {name!r} cannot be run: {why}. 'archiver searches remove' removes it."
         )
 
 
 class IndexMissing(ArchiverError):
+    """Raised when the search index is missing, outdated or damaged and cannot be rebuilt here."""
+
     def __init__(self, archive: str, damaged: str = "") -> None:
         what = (
             f"the search index of {archive} is damaged ({damaged})"
             if damaged
-            else f"{archive} has no search index that is up to date"
+            else f"{archive} has no up-to-date search index"
         )
         super().__init__(
             archive,
-            f"{what[0].upper()}{what[1:]}, and none can be written beside it: run 'archiver index "
-            f"--archive {archive}' where it can be written, or copy it.",
+            f"{what[0].upper()}{what[1:]}, and none can be written next to it: run 'archiver index "
+            f"--archive {archive}' with write access to its folder, or copy the archive to another folder.",
         )
 
 
 class IndexDamaged(ArchiverError):
+    """Raised when a search meets a damaged file of the search index."""
+
     def __init__(self, folder: str, file: str) -> None:
         super().__init__(
             folder,
-            f"The search index in {folder} is damaged ({file}): search again, it is then made anew from the archive.",
+            f"The search index in {folder} is damaged ({file}): search again to rebuild it from the archive.",
         )
 
 
+# -- datasets ---------------------------------------------------------------------------------------
+
+
+class SnapshotRefused(ArchiverError):
+    """Raised when a dataset cannot be built. Nothing is written or changed."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(path, f"The dataset cannot be written to {path}: {why}.")
+
+
+class NothingToPublish(ArchiverError):
+    """Raised when a dataset would have no articles.
+
+    `asked` is the query with its options, "" for the whole archive; `cutoff` is "" if none was given.
+    `holds`: the folder has an earlier build.
+    """
+
+    def __init__(self, path: str, asked: str, cutoff: str, *, holds: bool = False) -> None:
+        then = f" as it was at {cutoff} UTC" if cutoff else ""
+        why = (
+            f"nothing in the archive{then} matches {asked}; 'archiver search' with the same query and options shows "
+            "what does"
+            if asked
+            else f"the archive{then} has no articles"
+        )
+        left = " The articles in the folder are no longer in the archive: delete the folder." if holds else ""
+        super().__init__(path, f"The dataset cannot be written to {path}: {why}.{left}")
+
+
+class NotASnapshot(ArchiverError):
+    """Raised when a folder is not a dataset of this program."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(path, f"{path} is not a dataset of this program ({why}): give the folder of one.")
+
+
+class BadPublishRules(ArchiverError):
+    """Raised when a file of publication rules is invalid."""
+
+    def __init__(self, file: str, why: str) -> None:
+        super().__init__(file, f"The rules in {file} cannot be used: {why}. docs/datasets.md shows what is allowed.")
+
+
+class BadSplits(ArchiverError):
+    """Raised when the splits requested for a dataset are invalid."""
+
+    def __init__(self, text: str, why: str) -> None:
+        super().__init__(text, f"The dataset cannot be split into {text!r}: {why}.")
+
+
+# -- web --------------------------------------------------------------------------------------------
+
+
+class AddressInUse(ArchiverError):
+    """Raised when the web server cannot listen at an address."""
+
+    def __init__(self, where: str, why: str, advice: str) -> None:
+        super().__init__(where, f"The server cannot listen at {where} ({why}): {advice}.")
+
+
+class BadPublicURL(ArchiverError):
+    """Raised when the public URL given to the web server is invalid."""
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(url, f"Readers cannot reach the archive at {url!r}: {why}.")
+
+
+# -- command line and imports: input, output and optional packages ----------------------------------
+
+
 class UnreadableInput(ArchiverError):
+    """Raised when an input file cannot be read or parsed."""
+
     def __init__(self, name: str, why: str) -> None:
         self.why = why
         super().__init__(name, f"{name} cannot be read: {why}.")
 
 
-class BadSetting(ArchiverError):
-    def __init__(self, setting: str, why: str) -> None:
-        super().__init__(setting, f"The setting {setting!r} cannot be made: {why}.")
-        self.why = why
+class OutputNotWritable(ArchiverError):
+    """Raised when an output file cannot be written."""
 
-
-class SiteNotEmpty(ArchiverError):
-    def __init__(self, site: str, articles: int) -> None:
-        super().__init__(
-            site,
-            f"The archive holds {articles:,} {'article' if articles == 1 else 'articles'} of {site}: "
-            "add --with-articles to take them out too (the WARC files stay), or leave the site where it is.",
-        )
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(path, f"{path} cannot be written ({why}): choose another file.")
 
 
 class ExtraMissing(ArchiverError):
+    """Raised when a feature needs an optional package that is not installed."""
+
     def __init__(self, what: str, extra: str) -> None:
-        super().__init__(what, f"{what} needs a further package: install it with pip install 'archiver[{extra}]'.")
+        super().__init__(what, f"{what} needs an optional package: install it with pip install 'archiver[{extra}]'.")
 
 
-class OutputNotWritable(ArchiverError):
-    def __init__(self, path: str, why: str) -> None:
-        super().__init__(path, f"{path} cannot be written ({why}): name another file.")
-
-
-class AddressInUse(ArchiverError):
-    def __init__(self, where: str, why: str, advice: str) -> None:
-        super().__init__(where, f"No server can listen at {where} ({why}): {advice}.")
-
-
-class BadPublicURL(ArchiverError):
-    def __init__(self, url: str, why: str) -> None:
-        super().__init__(url, f"Readers cannot reach the archive at {url!r}: {why}.")
-
-
-# Why a dataset is not built or not read, as errors like those of `archiver.errors`.
-
-
-class SnapshotRefused(ArchiverError):
-    """A dataset that is not built: nothing of it is written, and nothing that was there is changed."""
-
-    def __init__(self, path: str, why: str) -> None:
-        super().__init__(path, f"No dataset is written to {path}: {why}.")
-
-
-class NothingToPublish(ArchiverError):
-    def __init__(self, path: str, asked: str, cutoff: str, *, holds: bool = False) -> None:
-        """`asked` are the query and its options, "" for the whole archive; `cutoff` is "" where none was named.
-        `holds`: an earlier build is there."""
-        then = f" as it was at {cutoff} UTC" if cutoff else ""
-        why = (
-            f"nothing in the archive{then} matches {asked}; 'archiver search' with the same words and options shows "
-            "what does"
-            if asked
-            else f"the archive{then} has no articles"
-        )
-        left = " What the folder has is no longer in the archive: take the folder away." if holds else ""
-        super().__init__(path, f"No dataset is written to {path}: {why}.{left}")
-
-
-class NotASnapshot(ArchiverError):
-    def __init__(self, path: str, why: str) -> None:
-        super().__init__(path, f"{path} is not a dataset of this program ({why}); name the folder of one.")
-
-
-class BadPublishRules(ArchiverError):
-    def __init__(self, file: str, why: str) -> None:
-        super().__init__(file, f"The rules in {file} cannot be used: {why}. docs/datasets.md shows what they may hold.")
-
-
-class BadSplits(ArchiverError):
-    def __init__(self, text: str, why: str) -> None:
-        super().__init__(text, f"The dataset cannot be split into {text!r}: {why}.")
-
-
-# What is wrong with archiver.toml.
-
-
-class BadConfig(ArchiverError):
-    def __init__(self, path: str, where: str, why: str) -> None:
-        super().__init__(path, f"{path} cannot be used: {where}: {why}.")
-
-
-# What can keep a fleet from working, in a sentence each.
+# -- fleet ------------------------------------------------------------------------------------------
 
 
 class QueueAway(ArchiverError):
-    """`why` is what PostgreSQL or the network says, without the password."""
+    """Raised when the queue cannot be reached. `why` is PostgreSQL's message without the password."""
 
     def __init__(self, where: str, why: str) -> None:
         super().__init__(
             where,
-            f"The queue at {where} cannot be used ({why}): see that PostgreSQL runs and that the "
-            "address, user and password in --jobs or ARCHIVER_JOBS are right; nothing was lost.",
+            f"The queue at {where} cannot be used ({why}): check that PostgreSQL is running and that the "
+            "URL, user and password in --jobs or ARCHIVER_JOBS are right. Nothing was lost.",
         )
 
 
 class BadQueueAddress(ArchiverError):
+    """Raised when the queue's URL cannot be parsed."""
+
     def __init__(self, why: str) -> None:
         super().__init__(
             "--jobs",
-            f"The address of the queue cannot be read ({why}): write "
-            "postgresql://USER@HOST:PORT/DATABASE, and the password into ARCHIVER_JOBS or "
-            "PGPASSWORD.",
+            f"The URL of the queue is invalid ({why}): write postgresql://USER@HOST:PORT/DATABASE, and put the "
+            "password into ARCHIVER_JOBS or PGPASSWORD.",
         )
 
 
 class NotAllowed(ArchiverError):
+    """Raised when the database user lacks a permission."""
+
     def __init__(self, where: str, why: str) -> None:
         super().__init__(
             where,
-            f"The user in --jobs or ARCHIVER_JOBS may not do this at {where} ({why}): let it own a "
-            "database (create database NAME owner USER), or grant it create and usage on the "
-            "schema; nothing was changed.",
+            f"The user in --jobs or ARCHIVER_JOBS lacks a permission at {where} ({why}): make it the owner of a "
+            "database (create database NAME owner USER), or grant it create and usage on the schema. "
+            "Nothing was changed.",
         )
 
 
 class NoFleet(ArchiverError):
+    """Raised when the database has no tables of a fleet."""
+
     def __init__(self, where: str) -> None:
-        super().__init__(where, f"There is no fleet at {where} yet: 'archiver fleet init' makes one.")
+        super().__init__(where, f"There is no fleet at {where} yet: run 'archiver fleet init' to create one.")
 
 
 class OtherTables(ArchiverError):
-    """Tables of another program that have the same names, or a part of a fleet's."""
+    """Raised when the database has tables of another program, or only some of a fleet's."""
 
     def __init__(self, where: str, why: str) -> None:
         super().__init__(
             where,
-            f"The tables at {where} are not those of a fleet ({why}): name a database of its own "
+            f"The tables at {where} are not those of a fleet ({why}): use a separate database "
             "in --jobs or ARCHIVER_JOBS, or restore this one from a backup. Nothing was changed.",
         )
 
 
 class OtherVersion(ArchiverError):
+    """Raised when the queue belongs to another version of this program."""
+
     def __init__(self, where: str, theirs: str, ours: str) -> None:
         super().__init__(
             where,
-            f"The queue at {where} is of archiver {theirs}, and this is {ours}: two versions do not work on one queue. "
-            "Install the same one here, or drain the workers ('archiver fleet drain --wait 600') and run 'archiver "
-            "fleet init' with the new one. Nothing was changed.",
+            f"The queue at {where} belongs to archiver {theirs}, and this is {ours}: all workers of a queue need the "
+            "same version. Install that version here, or drain the workers ('archiver fleet drain --wait 600') and run "
+            "'archiver fleet init' with the new version. Nothing was changed.",
         )
 
 
 class WorkersRun(ArchiverError):
+    """Raised when workers are still active on a queue that must be idle."""
+
     def __init__(self, where: str, names: str) -> None:
         super().__init__(
             where,
-            f"Workers are at the queue at {where} ({names}): 'archiver fleet drain --wait 600' "
-            "ends them first. Nothing was changed.",
+            f"Workers are active on the queue at {where} ({names}): end them first with 'archiver fleet drain "
+            "--wait 600'. Nothing was changed.",
         )
 
 
 class StorageRefused(ArchiverError):
+    """Raised when the shard storage does not exist or refuses access."""
+
     def __init__(self, url: str, why: str) -> None:
         super().__init__(
             url,
-            f"The storage {url} cannot be used ({why}): see that it exists, and that this machine "
-            "may read and write there.",
+            f"The storage {url} cannot be used ({why}): check that it exists and that this machine "
+            "may read and write it.",
         )
 
 
 class OtherFleet(ArchiverError):
+    """Raised when the shard storage belongs to another fleet."""
+
     def __init__(self, url: str) -> None:
         super().__init__(
             url,
-            f"The storage {url} holds the shards of another fleet: name another place with "
+            f"The storage {url} holds the shards of another fleet: choose another one with "
             "--storage. Nothing was changed.",
         )
 
 
 class WrongClock(ArchiverError):
+    """Raised when this machine's clock differs too much from PostgreSQL's. `seconds` is positive if it is ahead."""
+
     def __init__(self, seconds: float) -> None:
         what = "ahead of" if seconds > 0 else "behind"
         super().__init__(
             "clock",
             f"This machine's clock is {abs(seconds):,.0f} seconds {what} PostgreSQL's: set it "
-            "(NTP does that), or times in the archive would be wrong; no site was taken.",
+            "(for example with NTP), or times in the archive would be wrong. No site was taken.",
         )
 
 
 class Fenced(ArchiverError):
-    """What this worker wrote is not taken: another one has the site since, or its lease ran out."""
+    """Raised when a worker's writes are refused because its lease expired or another worker took the site."""
 
     def __init__(self, site: str, token: int) -> None:
-        super().__init__(site, f"{site} is another worker's by now (this one had token {token}): nothing was stored.")
-
-
-class ShardDamaged(ArchiverError):
-    def __init__(self, key: str, why: str) -> None:
-        super().__init__(key, f"{key} in the storage is damaged ({why}): restore it from a copy of the storage.")
-
-
-# Why a capture that somebody asks for cannot be shown.
-
-
-class CaptureNotFound(ArchiverError):
-    def __init__(self, what: str) -> None:
-        super().__init__(what, f"The archive has no capture {what!r}: the table 'captures' has those that there are.")
-
-
-class NotCaptured(ArchiverError):
-    def __init__(self, url: str, sentence: str = "") -> None:
         super().__init__(
-            url, sentence or f"There is no capture of {url}: 'archiver why {url}' tells whether it was ever found."
+            site, f"{site} now belongs to another worker (this one had token {token}): nothing was stored."
         )
 
 
-class CaptureUnreadable(ArchiverError):
-    def __init__(self, capture: int, why: str) -> None:
-        super().__init__(str(capture), f"Capture {capture} cannot be shown: {why}. 'archiver verify' tells what to do.")
+class ShardDamaged(ArchiverError):
+    """Raised when a shard in the storage is corrupt."""
+
+    def __init__(self, key: str, why: str) -> None:
+        super().__init__(key, f"{key} in the storage is damaged ({why}): restore it from a copy of the storage.")

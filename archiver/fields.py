@@ -1,8 +1,9 @@
-"""THE field table: one row per field of the record, in the record's order.
+"""The field table: one row per field of the record, in the record's order.
 
-Storage, search, export, publication and the docs all walk this table. A new field is one more row, its column, an
+Storage, search, export, publication and the docs all iterate over this table. A new field takes a row, a column, an
 attribute of `Article` and the code that reads it from a page. Every list of fields in the program is derived from the
-flags of the rows: a list that the constants below do not have is one more flag here, never a tuple of names elsewhere.
+flags of the rows. If you need a list that is not among the constants below, add a flag here, not a tuple of names
+elsewhere.
 """
 
 from __future__ import annotations
@@ -12,53 +13,53 @@ from dataclasses import dataclass
 from typing import Literal
 
 Shape = Literal["text", "integer", "time", "texts", "geotags", "capture"]
-"""text and integer are themselves; time is ISO 8601 with zone; texts a list of text; geotags and capture objects."""
+"""time is ISO 8601 with a zone, texts a list of strings, geotags a list of objects, capture an object."""
 Choice = Literal["", "weighed", "text", "collected", "places", "first"]
-"""How a value is chosen from what a page says: `weighed`, candidates from several sources are held against each other;
-`text`, the part of the page that is the post; `collected` and `places`, all that are found are kept; `first`, the first
-source in a fixed order that has it. "" where nothing is chosen."""
+"""How a value is chosen from the content of a page: `weighed` compares candidates from several sources; `text` takes
+the part of the page that is the post; `collected` and `places` keep all values found; `first` takes the first source
+in a fixed order that has one. "" if nothing is chosen."""
 Prose = Literal["", "line", "paragraphs"]
 Tier = Literal["", "reference", "features", "excerpt", "full"]
-"""The tiers of a dataset (`archiver.datasets.publication_rules`), from the one that gives least."""
+"""The tiers of a dataset (`archiver.datasets.publication_rules`), in ascending order of what they publish."""
 Variety = Literal["repeated", "distinct", "long"]
-"""How values vary from article to article: many articles share one, nearly each has its own, or they are long too."""
+"""How values vary between articles: shared by many, different for nearly each, or different and long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
     """One field.
 
-    word: its name in queries where one of its values is meant (`author:`), "" where that is `name`.
+    word: the singular by which queries name one of its values (`author:`), "" if that is `name`.
 
-    What it is
-        stored: it is a column of `articles`; False for what the record takes from another table.
+    Content
+        stored: it is a column of `articles`; False if the record takes it from another table.
         required: the column is never null.
-        from_page: a page says it, so it is an attribute of `Article` and part of a revision.
-        hinted: a feed or an API may say it too: an attribute of the source hint.
+        from_page: it is read from a page, so it is an attribute of `Article` and part of a revision.
+        hinted: feeds and APIs may report it too, so it is an attribute of the source hint.
         address: it holds URLs.
-        persons: it holds names of persons, which datasets may replace by pseudonyms.
-        prose: words that the page's author wrote, on one line or in paragraphs. They are cleaned of control characters,
-            compared word by word, and free of contacts and names where a dataset must be.
-        varies: see `Variety`. Parquet has no dictionary for `distinct` and `long` values and no statistics for `long`
-            ones; the search index keeps pairs of common words of `long` ones.
+        persons: it holds names of persons, which datasets may replace with pseudonyms.
+        prose: text by the page's author, on one line or in paragraphs. It is cleaned of control characters, compared
+            word by word, and stripped of contacts and names if a dataset requires that.
+        varies: see `Variety`. Parquet uses no dictionary for `distinct` and `long` values and no statistics for `long`
+            ones; the search index stores pairs of common words for `long` ones.
 
-    How it is kept
-        choice: see `Choice`. Every field that is chosen has evidence: its candidates are stored, the winners marked.
+    Storage
+        choice: see `Choice`. Every field with a choice has evidence: its candidates are stored and the winners marked.
         meaning: a change of it makes a revision.
-        added: it came after 0.2. Where it is empty, meaning digests are made without it, so that earlier ones hold.
-        latest: an article has the value of its newest reading, though that made no revision.
+        added: it was added after 0.2. Meaning digests leave it out if it is empty, so that earlier digests stay valid.
+        latest: an article has the value of its latest reading, even if that made no revision.
         linked: its values have a table of their own, linked to `articles`.
-        measured: each run counts the articles that have it; a run is judged by how many have an `essential` one.
+        measured: each run counts the articles that have it; health compares the counts of `essential` fields.
 
-    How it is found and shown
-        weight: its bm25 weight in the full-text index, 0 where it is not in it.
-        indexed: the search index has to read an article again when it changes.
-        facet: results can be counted by it; option: they can be narrowed by an option of its name.
-        in_hit: a search result shows it.
+    Search and display
+        weight: its bm25 weight in the full-text index, 0 if it is not indexed there.
+        indexed: a change of it makes the search index read the article again.
+        facet: results can be counted by it; option: they can be filtered with an option of its name.
+        in_hit: search results show it.
 
-    How it is published
-        published: the lowest tier of a dataset that gives it in full; one of `excerpt` is shortened. "" for never.
-        schema_org, dublin_core: the property that it is in these vocabularies.
+    Publication
+        published: the lowest tier of a dataset that has it in full; `excerpt` shortens it. "" for never.
+        schema_org, dublin_core: the matching property of these vocabularies.
     """
 
     name: str
@@ -94,18 +95,16 @@ class Field:
 
     @property
     def is_list(self) -> bool:
-        """Whether it has several values, which its column holds as JSON."""
+        """True if it has several values, stored as JSON."""
         return self.shape in ("texts", "geotags")
 
 
 FIELDS: tuple[Field, ...] = (
-    Field(
-        "id", "integer", "number of the article in this archive", varies="distinct", in_hit=True, published="reference"
-    ),
+    Field("id", "integer", "ID of the article in this archive", varies="distinct", in_hit=True, published="reference"),
     Field(
         "url",
         "text",
-        "address the article was last read at",
+        "URL the article was last read at",
         required=True,
         from_page=True,
         address=True,
@@ -119,7 +118,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "canonical_url",
         "text",
-        "address the page declares as its own",
+        "URL the page declares as its own",
         from_page=True,
         address=True,
         varies="distinct",
@@ -131,7 +130,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "aliases",
         "texts",
-        "its other addresses",
+        "other URLs of the article",
         stored=False,
         address=True,
         varies="distinct",
@@ -141,7 +140,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "site",
         "text",
-        "the site's name: host and, where there is one, the path it is confined to",
+        "the site's name: its host, and its path if the site is a part of a host",
         required=True,
         indexed=True,
         facet=True,
@@ -173,7 +172,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "body",
         "text",
-        "plain text; blank lines between paragraphs",
+        "plain text, with blank lines between paragraphs",
         required=True,
         from_page=True,
         prose="paragraphs",
@@ -226,7 +225,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "published_precision",
         "text",
-        "second, minute, hour, day, month or year: how exactly the page said it",
+        "precision of the date on the page: second, minute, hour, day, month or year",
         from_page=True,
         in_hit=True,
         published="reference",
@@ -234,7 +233,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "modified",
         "time",
-        "when the page says it was last changed",
+        "when it was last changed, according to the page",
         from_page=True,
         hinted=True,
         choice="weighed",
@@ -247,7 +246,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "categories",
         "texts",
-        "the sections it was filed under",
+        "the sections it is filed under",
         word="category",
         from_page=True,
         hinted=True,
@@ -333,7 +332,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "image",
         "text",
-        "address of the lead image",
+        "URL of the lead image",
         from_page=True,
         hinted=True,
         address=True,
@@ -348,7 +347,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "credits",
         "texts",
-        "agencies and outlets the post names as its source",
+        "agencies and outlets that the post names as its source",
         word="credit",
         from_page=True,
         choice="collected",
@@ -375,11 +374,11 @@ FIELDS: tuple[Field, ...] = (
         indexed=True,
         published="reference",
     ),
-    Field("last_seen", "time", "when the archive last saw it in place", required=True),
+    Field("last_seen", "time", "when the archive last saw it online", required=True),
     Field(
         "gone_at",
         "time",
-        "when it was found to be gone; empty while it is there",
+        "when it was found to be gone; empty while it is online",
         indexed=True,
         in_hit=True,
         published="reference",
@@ -387,7 +386,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "duplicate_of",
         "integer",
-        "number of the earlier article with the same text",
+        "ID of the earlier article with the same text",
         indexed=True,
         in_hit=True,
         published="reference",
@@ -395,12 +394,12 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "cluster_id",
         "integer",
-        "number of the cluster of near copies",
+        "ID of its cluster of near-duplicates",
         indexed=True,
         in_hit=True,
         published="reference",
     ),
-    Field("capture", "capture", "the bytes: captured_at, digest, warc_file, warc_offset, warc_length", stored=False),
+    Field("capture", "capture", "WARC record: captured_at, digest, warc_file, warc_offset, warc_length", stored=False),
 )
 
 BY_NAME: dict[str, Field] = {f.name: f for f in FIELDS}
@@ -408,48 +407,48 @@ GEOTAG_KEYS: tuple[str, ...] = ("latitude", "longitude", "placename", "region", 
 CAPTURE_KEYS: tuple[str, ...] = ("captured_at", "digest", "warc_file", "warc_offset", "warc_length")
 
 
-def names(which: Callable[[Field], object]) -> tuple[str, ...]:
-    """The names of the fields for which this is true, in the record's order."""
-    return tuple(f.name for f in FIELDS if which(f))
+def names(matches: Callable[[Field], object]) -> tuple[str, ...]:
+    """The names of the fields for which `matches` returns true, in the record's order."""
+    return tuple(f.name for f in FIELDS if matches(f))
 
 
-def _moved(name: str, behind: str, among: tuple[str, ...]) -> tuple[str, ...]:
-    """These names with one of them put behind another."""
-    rest = [other for other in among if other != name]
-    rest.insert(rest.index(behind) + 1, name)
+def _with_moved(fields: tuple[str, ...], name: str, *, after: str) -> tuple[str, ...]:
+    """The fields with `name` moved to the place after `after`."""
+    rest = [other for other in fields if other != name]
+    rest.insert(rest.index(after) + 1, name)
     return tuple(rest)
 
 
-# -- what a page says -------------------------------------------------------------------------
+# -- content ----------------------------------------------------------------------------------
 
 PAGE_FIELDS = names(lambda f: f.from_page)
-"""What a page says and a revision holds: attributes of `Article`."""
+"""The fields read from a page and stored in revisions: attributes of `Article`."""
 PAGE_LISTS = names(lambda f: f.from_page and f.shape == "texts")
 PAGE_TIMES = names(lambda f: f.from_page and f.shape == "time")
 HINTED = names(lambda f: f.hinted)
-"""What a feed or an API may say of a post: attributes of the source hint."""
+"""The fields that feeds and APIs may report: attributes of the source hint."""
 HINTED_LISTS = names(lambda f: f.hinted and f.shape == "texts")
 HINTED_TIMES = names(lambda f: f.hinted and f.shape == "time")
 PROSE = names(lambda f: f.prose)
 LINES = names(lambda f: f.prose == "line")
-EVIDENCE = _moved("canonical_url", "image", names(lambda f: f.choice))
-"""The fields whose candidates are stored, in the order in which they are: the page's own address behind its image.
-`published_precision` comes with `published`."""
+EVIDENCE = _with_moved(names(lambda f: f.choice), "canonical_url", after="image")
+"""The fields whose candidates are stored, in the order of storage: the canonical URL comes after the image.
+`published_precision` is stored with `published`."""
 LEARNABLE = names(lambda f: f.choice == "weighed") + names(lambda f: f.choice == "text")
-"""What a rule of a site may say, the text last."""
+"""The fields that a site rule may select, the text last."""
 WEIGHED = names(lambda f: f.choice == "weighed")
 
 
 def chosen(choice: Choice) -> tuple[str, ...]:
-    """The fields whose value is chosen in this way, in the order of their evidence."""
+    """The fields with this choice, in the order of `EVIDENCE`."""
     return tuple(name for name in EVIDENCE if BY_NAME[name].choice == choice)
 
 
-# -- how it is kept ---------------------------------------------------------------------------
+# -- storage ----------------------------------------------------------------------------------
 
 STORED = names(lambda f: f.stored)
 COLUMN_TYPES: dict[str, type] = {f.name: int if f.shape == "integer" else str for f in FIELDS if f.stored}
-"""The columns of `articles` that the record has, with the type each has in sqlite-utils; lists are JSON."""
+"""The columns of `articles` that are in the record, with their types for sqlite-utils; lists are JSON."""
 REQUIRED = names(lambda f: f.required)
 """Columns of `articles` that are never null."""
 STORED_TIMES = names(lambda f: f.stored and f.shape == "time")
@@ -458,17 +457,20 @@ STORED_LISTS = names(lambda f: f.stored and f.is_list)
 MEANING = names(lambda f: f.meaning)
 ADDED = names(lambda f: f.added)
 LATEST = names(lambda f: f.latest)
-"""Of these an article has the newest reading; its revision has what they were when it was first seen."""
+"""An article has the latest value of these fields; its revision has the values of when it was first seen."""
 COMPARED = names(lambda f: f.from_page and (f.choice or f.address))
-"""What two revisions are compared by."""
-MEASURED = _moved("description", "image", names(lambda f: f.measured))
+"""The fields in which two revisions are compared."""
+MEASURED = _with_moved(names(lambda f: f.measured), "description", after="image")
 ESSENTIAL = names(lambda f: f.measured == "essential")
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The tables of a field whose values have one: `table` (named as the field) has each value once, `table_of_links`
-    says by `key` which article has it; `word` is what one value is called."""
+    """The tables of a field whose values are in a table of their own.
+
+    `table` (named as the field) has each value once, `table_of_links` links it to articles by `key`; `word` is the
+    singular for one value.
+    """
 
     table: str
     table_of_links: str
@@ -478,39 +480,39 @@ class Link:
 
 LINKS: tuple[Link, ...] = tuple(Link(f.name, f"article_{f.name}", f"{f.word}_id", f.word) for f in FIELDS if f.linked)
 
-# -- how it is found --------------------------------------------------------------------------
+# -- search -----------------------------------------------------------------------------------
 
 INDEXED = names(lambda f: f.indexed)
-"""The columns that an entry of the search index is made from."""
+"""The columns that the search index reads."""
 WEIGHTS: dict[str, float] = {f.name: f.weight for f in FIELDS if f.weight}
-"""The texts in which a word is looked for where no field is named, and how much each counts."""
+"""The fields that a query without a field name searches, with their weights."""
 LONG_TEXTS = names(lambda f: f.varies == "long")
 LIST_WORDS: dict[str, str] = {f.query_name: f.name for f in FIELDS if f.from_page and f.is_list}
-"""Lists by what one of their values is called in a query."""
+"""List fields by their names in queries."""
 ASKED_FOR: dict[str, str] = {
     f.query_name: f.name
     for f in FIELDS
     if f.from_page and f.indexed and f.shape in ("text", "texts") and f.name != "title"
 }
-"""Texts and lists by what is behind `has:` in a query, which asks whether an article has any; all have a title."""
+"""Text and list fields by the names that follow `has:` in a query. The title is left out: every article has one."""
 OPTIONS = tuple(f.query_name for f in FIELDS if f.option)
-"""What a search can be narrowed by."""
+"""The options that filter a search."""
 FACETS = OPTIONS + tuple(f.query_name for f in FIELDS if f.facet and not f.option)
 HIT_FIELDS = names(lambda f: f.in_hit)
 
-# -- how it is published ----------------------------------------------------------------------
+# -- publication ------------------------------------------------------------------------------
 
 PUBLISHED = names(lambda f: f.published)
 PERSONS = names(lambda f: f.persons)
 WRITTEN = PROSE + names(lambda f: f.from_page and f.shape == "texts" and not f.persons)
-"""Texts that may have names and contacts of persons in them."""
+"""Texts that may contain names and contacts of persons."""
 QUOTING = names(lambda f: f.choice and f.shape in ("text", "texts") and not f.address and f.published != "full")
-"""What is published where the text is not, and may repeat a passage of it."""
+"""Fields that are published without the body and may quote a passage of it."""
 ADDRESSES = names(lambda f: f.address)
 
 
 def published_from(tier: Tier) -> tuple[str, ...]:
-    """The fields that a dataset gives from this tier on."""
+    """The fields that a dataset has from this tier on."""
     return names(lambda f: f.published == tier)
 
 

@@ -1,7 +1,7 @@
-"""The values that travel through the archiver: frozen, slotted dataclasses without behaviour.
+"""The values that the stages of a crawl pass on: frozen, slotted dataclasses without behaviour.
 
-Each stage takes some of them and returns others. Times are aware `datetime`s; sequences are
-tuples; a value that the page did not give is None (single values) or empty (text, tuples).
+Times are aware `datetime`s and sequences are tuples; a value that the page does not have is None (single values) or
+empty (text, tuples).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 
 class DiscoverySource(StrEnum):
-    """Who told of an address. Stored in `page_sources.source`."""
+    """What reported a URL. Stored in `page_discoveries.source`."""
 
     SEED = "seed"
     FEED = "feed"
@@ -27,7 +27,7 @@ class DiscoverySource(StrEnum):
 
 
 class PageKind(StrEnum):
-    """What an address is, as far as is known. Stored in `pages.kind`."""
+    """What kind of page a URL is, as far as is known. Stored in `pages.kind`."""
 
     UNKNOWN = "unknown"
     POST = "post"
@@ -43,7 +43,7 @@ class PageKind(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What came of an address. Every row of `pages` has exactly one."""
+    """What became of a URL. Every row of `pages` has exactly one."""
 
     DUE = "due"
     ARCHIVED = "archived"
@@ -59,7 +59,7 @@ class Outcome(StrEnum):
 
 
 class RequisiteKind(StrEnum):
-    """What a page needs to be shown. Stored in `requisites.kind`."""
+    """The kind of file that a page needs. Stored in `requisites.kind`."""
 
     IMAGE = "image"
     STYLESHEET = "stylesheet"
@@ -68,7 +68,7 @@ class RequisiteKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Requisite:
-    """An address that a page (or a stylesheet) needs to be shown, written as a browser would ask for it.
+    """A file that a page (or a stylesheet) needs to be shown, by the URL that a browser would request.
 
     `lead`: it is the lead image of a post.
     """
@@ -80,11 +80,11 @@ class Requisite:
 
 @dataclass(frozen=True, slots=True)
 class GeoTag:
-    """A place a page names of itself. Degrees are WGS 84, positive north and east.
+    """A place that a page declares. Degrees are WGS 84, positive north and east.
 
-    `role` is one of content, dateline, author, publisher; `source` names the form it was
-    written in (geo.position, ICBM, geo-microformat, georss, schema.org ...). A place that is
-    only named has None for both degrees. `precision` says how exactly the position was written, in
+    `role` is content, dateline, author or publisher; `source` is the format it was
+    written in (geo.position, ICBM, geo-microformat, georss, schema.org ...). A place
+    with a name only has None for both degrees. `precision` is the precision of the written position, in
     degrees (Darwin Core's coordinatePrecision: 0.0001 for four decimals, 1/3600 for seconds).
     """
 
@@ -99,7 +99,7 @@ class GeoTag:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One candidate for one field: who said it, where it stands, how much it is believed (0 to 1)."""
+    """One candidate for one field: its source, its location on the page, and its confidence (0 to 1)."""
 
     field: str
     value: str
@@ -110,12 +110,12 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class SourceHint:
-    """What a feed item or an API answer says of a post before (or beside) its page.
+    """What a feed item or an API response says about a post, apart from its page.
 
-    `guid` is the feed's guid or Atom id; `post_id` the platform's own number of the post
-    ("wordpress:123"), which stays when its address changes. `body_html` is the full text where
-    the source has it, "" where it has only an excerpt. `protected`: only with a password.
-    `from_api`: the site's own database speaks, which keeps authors, categories and tags apart.
+    `guid` is the feed's guid or Atom id; `post_id` is the platform's own ID of the post
+    ("wordpress:123"), which stays the same when its URL changes. `body_html` is the full text, or ""
+    if the source has only an excerpt. `protected`: the post requires a password.
+    `from_api`: it comes from the site's own database, which distinguishes authors, categories and tags.
     """
 
     title: str = ""
@@ -137,10 +137,10 @@ class SourceHint:
 
 @dataclass(frozen=True, slots=True)
 class DiscoveredURL:
-    """An address that something told of: the only thing discovery produces.
+    """A URL that a discovery source reported: the only output of discovery.
 
-    `trap` names the rule by which it is not asked for ("" for nearly all). `captured`: when a web archive captured it
-    first, and when last, if that is told.
+    `lead` is the source hint. `trap` names the rule by which the URL is not fetched ("" for nearly all). `captured`:
+    when a web archive first and last captured it, if the source says so.
     """
 
     url: str
@@ -155,18 +155,18 @@ class DiscoveredURL:
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """What one page says. Attributes are named as in the record (see `archiver.fields`).
+    """The content of one page. Attributes are named as in the record (see `archiver.fields`).
 
-    `published_precision` is one of second, minute, hour, day, month, year and never more than
-    the page said; a value of precision day stands at 00:00 of that day. `kind` says whether
-    the page is a post at all, `kind_rule` why. `post_id` as in `Lead`.
+    `published_precision` is one of second, minute, hour, day, month, year and never finer than
+    on the page; a date with precision day has the time 00:00. `kind` says whether
+    the page is a post at all, `kind_rule` why. `post_id` as in `SourceHint`.
 
-    Of a post that is split over several pages: `parts` are the addresses of its further pages, in order, as far as
-    this page names them, `part` says which of its pages this is, `part_of` is the first page's address where that is
-    another one. `whole_at` shows all of it on one page: this page's own address where `body` has it all.
+    For a post that is split over several pages: `parts` are the URLs of its other pages, in order, as far as
+    this page links to them; `part` is the number of this page; `part_of` is the URL of the first page if that is
+    another one. `whole_at` is the URL that shows the whole post: this page's own URL if `body` is complete.
 
-    `read_by` names the site's rules by which it was read ("rules-3"), "" where it was read as a page of any site;
-    "rules-3 in part" where only what a person wrote was applied to such a reading.
+    `read_by` names the site rules used to read it ("rules-3"), "" if none were used;
+    "rules-3 in part" if only the rules written by a person were applied to a reading without rules.
     """
 
     url: str
@@ -199,10 +199,10 @@ class Article:
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """Where the bytes of one response lie: a record of a WARC/1.1 file.
+    """A stored response: the location of its record in a WARC/1.1 file.
 
-    `digest` is the payload digest as WARC writes it ("sha1:" and base 32, section 5.8);
-    `warc_file` is relative to the archive's own folder.
+    `digest` is the payload digest in WARC's notation ("sha1:" and base 32, section 5.8);
+    `warc_file` is relative to the archive's folder.
     """
 
     url: str
@@ -218,11 +218,11 @@ class Capture:
 
 @dataclass(frozen=True, slots=True)
 class UsageStatement:
-    """One statement of a response on its own use.
+    """One statement in a response about how it may be used.
 
-    `source` is where it stands: header, meta, link (an element with rel=license) or file (the host's tdmrep.json).
-    `name` is robots (X-Robots-Tag and meta robots, one directive in each), tdm-reservation, tdm-policy, license or
-    content-usage; `agent` the crawler it is meant for, "" where it is meant for all.
+    `source` is where it was found: header, meta, link (an element with rel=license) or file (the host's tdmrep.json).
+    `name` is robots (X-Robots-Tag and meta robots, one directive each), tdm-reservation, tdm-policy, license or
+    content-usage; `agent` is the crawler it applies to, "" for all.
     """
 
     source: str
@@ -233,19 +233,19 @@ class UsageStatement:
 
 @dataclass(frozen=True, slots=True)
 class PageResult:
-    """One attempt at one address, and all that came of it: what the spider hands to the pipelines.
+    """One attempt to fetch a URL, with everything that followed from it: the item that the spider yields.
 
-    `url` is the address as asked for, `final_url` the one that answered after `redirects`.
-    `targets` are the addresses this page told of; they are stored in the same transaction as
-    the page itself, so that a page never counts as done while what it told of is lost.
-    `next_pages` are the pages of a listing that follow this one: they are walked again where
-    this one told of something new. An outcome of `due` is a part of a source that goes on.
-    Of a further page of a post, `part_of` is the post's address and `part` the page's number. Of a post that was read
-    from several pages, `parts` are the numbers and addresses of the others; number 0 is the view that has them all.
-    `same_validator`: the page was sent whole, with the ETag (or the Last-Modified) that it had before.
-    `rights` are what the response said of its use, kept with its capture.
-    `shown` is the digest of what a page of a list leads to, the list's other pages aside; "" for any other page.
-    `requisites` are what a post's page needs to be shown, where the site's settings ask for all of it.
+    `url` is the requested URL, `final_url` the one that responded after `redirects`.
+    `targets` are the URLs discovered on this page. They are stored in the same transaction as
+    the page itself, so that a page never counts as done while its discoveries are lost.
+    `next_pages` are the pages of a listing that follow this one; they are fetched again if
+    this one has new URLs. The outcome `due` marks one document of a source that has more to come.
+    For a further page of a post, `part_of` is the post's URL and `part` the number of the page. For a post read
+    from several pages, `parts` are the numbers and URLs of the others; number 0 is the view that has all of it.
+    `same_validator`: the response had a full body although its ETag (or Last-Modified) was the same as before.
+    `rights` are the usage statements of the response, stored with its capture.
+    `shown` is the digest of the links on a page of a listing, without those to its other pages; "" for other pages.
+    `requisites` are the files that a post's page needs, if the site's settings ask for all of them.
     """
 
     url: str
@@ -272,14 +272,12 @@ class PageResult:
     requisites: tuple[Requisite, ...] = ()
 
 
-# A candidate for a field: its value and its evidence.
-
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate(Generic[T]):
-    """`visible`: a reader of the page sees it in the post's own lines."""
+    """A candidate for a field, with its evidence. `visible`: it is part of the post's visible text."""
 
     value: T
     source: str
@@ -293,5 +291,5 @@ class Candidate(Generic[T]):
 
 
 def is_from_api(lead: SourceHint | None) -> bool:
-    """Whether a lead comes from a platform's own interface, which knows what it says."""
+    """True if a source hint comes from a platform's API, which is more reliable than a feed."""
     return lead is not None and lead.from_api

@@ -1,8 +1,8 @@
-"""Addresses: the four forms of a URL, and the scope of a crawl.
+"""Normalized URLs, urlkeys, and the scope of a crawl.
 
-A URL has four forms that are kept apart: as requested, final (after redirects), as the page
-declares it (canonical), and the urlkey, which says "the same address" across http/https, www,
-tracking parameters, index files and a trailing slash. The urlkey is a SURT (Sort-friendly URI
+The program distinguishes four forms of a URL: requested, final (after redirects), canonical (declared
+by the page), and the urlkey, which is equal for URLs that differ only in http/https, www,
+tracking parameters, index files or a trailing slash. The urlkey is a SURT (Sort-friendly URI
 Reordering Transform, as in CDXJ indexes) of that reduced form.
 """
 
@@ -18,20 +18,20 @@ from w3lib.url import safe_url_string
 
 from archiver.errors import BadAddress
 
-# Parameters that say who sent the visitor, never what is shown. `p`, `id` and `page_id` are posts.
+# Parameters that say where a visitor came from, never what is shown. `p`, `id` and `page_id` name posts.
 TRACKING = re.compile(
     r"(utm_\w+|fbclid|gclid|gclsrc|dclid|gbraid|wbraid|msclkid|yclid|twclid|ttclid|igshid|igsh|mc_cid|mc_eid|"
     r"_ga|_gl|_hsenc|_hsmi|mkt_tok|oly_anon_id|oly_enc_id|vero_id|wickedid|ref_src|ref_url|at_medium|at_campaign|"
     r"pk_campaign|pk_kwd|piwik_campaign|mtm_\w+|spm|scm|cmpid|ncid|ocid|xtor|s_cid|guccounter|__twitter_impression)",
     re.IGNORECASE,
 )
-# Parameters that show the same post in another dress (a comment form, a share dialogue, paper).
+# Parameters that show the same post in another view (a comment form, a share dialogue, a print version).
 SAME_PAGE = re.compile(
     r"(replytocom|share|nb|print|showcomment|commentpage|cpage|like_comment|_wpnonce|m|phpsessid|jsessionid|sid|"
     r"amp|output|noamp|format)",
     re.IGNORECASE,
 )
-# ?m=1 is Blogger's page for telephones; elsewhere it is January. Blogger has no scripts, and no other parameters.
+# ?m=1 is Blogger's mobile page; elsewhere it is January. Blogger's URLs have no script names and no other parameters.
 _BLOGGER = frozenset({"m", "updated-max", "max-results", "start", "by-date", "showcomment"})
 _SCRIPT = re.compile(r"\.(?:php\d?|aspx?|cgi|jsp|pl|cfm|do)/?$", re.IGNORECASE)
 _SAME_PAGE_VALUE = {
@@ -42,16 +42,16 @@ _SAME_PAGE_VALUE = {
     "print": re.compile(r"(1|true|print|pdf|)"),
     "amp": re.compile(r"(1|true|)"),
 }
-# Session ids that servers put into the path for visitors without cookies: Java's and PHP's, ASP.NET's.
+# Session IDs that servers put into the path for visitors without cookies: of Java and PHP, then of ASP.NET.
 _SESSION = re.compile(r";\w*(?:session|sid|sess)\w*=[^/;?]*|/\((?:[A-Z]\([0-9A-Za-z]{10,}\))+\)", re.IGNORECASE)
 _INDEX = re.compile(r"/(index|default)\.(html?|php|aspx?|jsp)$", re.IGNORECASE)
-# Programs without addresses for posts name one by its number or its path. This may name one of many things:
+# Programs without a path per post name posts by ID or path in a parameter. These parameters may name a post:
 _MAY_NAME = re.compile(
     r"(?:p|id|\w+id|post|article|story|news|nr|no|num|item|entry|topic|t|a|n|title|slug|name|url|"
     r"path|file|artikel|noticia|nota)",
     re.IGNORECASE,
 )
-# and this a post, even where a category or a year stands beside it: ?cat=3&nid=12.
+# and these do, even next to a category or a year: ?cat=3&nid=12.
 _NAMES = re.compile(
     r"(?:p|(?:n|a|s|p|art|article|news|story|post|entry|content|doc|text|node|nota|noticia|artikel|beitrag)?_?id|"
     r"post|article|story|news|entry|slug|no|nr|artikel|noticia|nota)",
@@ -63,12 +63,12 @@ _PATH_VALUE = re.compile(PATH_VALUE)
 _DEFAULT_PORT = {"http": 80, "https": 443}
 _MAX_LENGTH = 2_000
 _UNSAFE = re.compile(r"[\x00-\x20\x7f]")
-# Most addresses are written as they are kept: no port, no query, no escape, nothing to resolve.
+# Most URLs are normalized already: no port, no query, no escape, nothing to resolve.
 _NORMAL = re.compile(r"https?://[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?(?:/[A-Za-z0-9._~-]++)*+/?")
 
 
 def _host(parts: SplitResult) -> str:
-    """The host in lower case and punycode, with a port only where it is not the scheme's own."""
+    """The host in lower case and punycode, with its port unless that is the scheme's default."""
     host = (parts.hostname or "").rstrip(".")
     try:
         host = host.encode("idna").decode("ascii") if not host.isascii() else host
@@ -82,17 +82,17 @@ def _host(parts: SplitResult) -> str:
 
 
 def _path(path: str) -> str:
-    """Percent-escapes made uniform (RFC 3986, section 6.2.2): needless ones undone, the others in upper case."""
+    """The path with normalized percent-escapes (RFC 3986, section 6.2.2): needless ones decoded, others upper case."""
     path = _SESSION.sub("", re.sub(r"/{2,}", "/", path)) or "/"
     return quote(unquote(path, errors="surrogateescape"), safe="/!$&'()*+,;=:@~-._", errors="surrogateescape")
 
 
 def folder_path(path: str) -> str:
-    """A path without its index file: "/2024/05/index.html" is "/2024/05/"."""
+    """The path without its index file: "/2024/05/index.html" becomes "/2024/05/"."""
     return _INDEX.sub("/", path)
 
 
-def _kept(key: str, value: str, has_months: bool) -> bool:
+def _is_significant(key: str, value: str, has_months: bool) -> bool:
     if TRACKING.fullmatch(key):
         return False
     if SAME_PAGE.fullmatch(key) and not (has_months and key == "m"):
@@ -102,16 +102,16 @@ def _kept(key: str, value: str, has_months: bool) -> bool:
 
 
 def _has_months(path: str, keys: Iterable[str]) -> bool:
-    """Whether `m` may be the number of a month, or anything but Blogger's sign for telephones."""
+    """True if `m` may be a month or anything else but Blogger's mobile parameter."""
     return bool(_SCRIPT.search(path)) or any(
         k not in _BLOGGER and not TRACKING.fullmatch(k) and not (SAME_PAGE.fullmatch(k)) for k in map(str.lower, keys)
     )
 
 
 def normalize(url: str, base: str = "") -> str | None:
-    """The address that is fetched and stored: absolute, without fragment and tracking parameters.
+    """The URL in the form that is fetched and stored: absolute, without fragment and tracking parameters.
 
-    `url` may be relative to `base`. Returns None for what is no http(s) address (mailto:,
+    `url` may be relative to `base`. Returns None if it is not an http(s) URL (mailto:,
     javascript:, a broken host or port) or is longer than 2,000 characters. Keeps the order of
     parameters, path case, and a trailing slash.
     """
@@ -130,10 +130,10 @@ def normalize(url: str, base: str = "") -> str | None:
 
 
 def asset_address(url: str, base: str = "") -> str | None:
-    """The address of an image, stylesheet or font as a browser asks for it: absolute, without fragment and credentials.
+    """The URL of an image, stylesheet or font as a browser requests it: absolute, without fragment and credentials.
 
-    Other than with `normalize` every parameter stays: a replayed page asks for exactly this. None for what is no
-    http(s) address (data:, a broken host or port) or is longer than 2,000 characters.
+    Unlike `normalize` it keeps every parameter, because a replayed page requests exactly this URL. Returns None if it
+    is not an http(s) URL (data:, a broken host or port) or is longer than 2,000 characters.
     """
     try:
         parts = urlsplit(urljoin(base, url.strip()) if base else url.strip())
@@ -152,15 +152,15 @@ def _query(path: str, query: str) -> str:
         return ""
     pieces = [(p, unquote(p.partition("=")[0]), unquote(p.partition("=")[2])) for p in query.split("&") if p]
     months = _has_months(path, (key for _, key, _ in pieces))
-    kept = [p for p, key, value in pieces if _kept(key, value, months)]
+    kept = [p for p, key, value in pieces if _is_significant(key, value, months)]
     return safe_url_string("?" + "&".join(kept))[1:] if kept else ""
 
 
-@lru_cache(maxsize=4096)  # what is asked of a page is asked of its address a dozen times
+@lru_cache(maxsize=4096)  # the urlkey of a page is needed a dozen times while it is processed
 def urlkey(url: str) -> str:
-    """The identity of an address as a SURT: "org,example)/2024/05/a-post".
+    """The identity of a URL as a SURT: "org,example)/2024/05/a-post".
 
-    http and https, www, an index file, a trailing slash, parameter order and tracking parameters make
+    http or https, www, an index file, a trailing slash, parameter order and tracking parameters make
     no difference; path case and every other parameter do.
     """
     parts = urlsplit(url)
@@ -172,17 +172,17 @@ def urlkey(url: str) -> str:
     path = path.rstrip("/") or "/"
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     months = _has_months(path, (key for key, _ in pairs))
-    query = sorted(p for p in pairs if _kept(*p, months))
+    query = sorted(p for p in pairs if _is_significant(*p, months))
     return f"{reordered}{':' + port if port else ''}){path}" + (f"?{urlencode(query)}" if query else "")
 
 
 def may_name_post(pairs: Iterable[tuple[str, str]]) -> bool:
-    """Whether a query, as pairs of names and values, can name a post. Only the page itself can tell more."""
+    """True if a query string, as pairs of names and values, may name a post; only the page itself can settle it."""
     return any(bool(value and _MAY_NAME.fullmatch(key)) or _is_path(key, value) for key, value in pairs)
 
 
 def names_post(pairs: Iterable[tuple[str, str]]) -> bool:
-    """Whether a query names one post, whatever list stands beside it."""
+    """True if a query string names one post, even if another parameter names a list."""
     return any(bool(value and _NAMES.fullmatch(key)) for key, value in pairs)
 
 
@@ -191,9 +191,9 @@ def _is_path(key: str, value: str) -> bool:
 
 
 def start_address(text: str) -> str:
-    """What a person typed, as an address: "example.org" becomes "https://example.org/".
+    """The URL that a person typed: "example.org" becomes "https://example.org/".
 
-    Raises BadAddress with the reason where it cannot be one.
+    Raises BadAddress with the reason if it cannot be crawled.
     """
     typed = text.strip()
     url = typed if "://" in typed else f"https://{typed}"
@@ -201,26 +201,26 @@ def start_address(text: str) -> str:
     if scheme not in _DEFAULT_PORT:
         raise BadAddress(text, f"only http and https can be crawled, not {scheme}")
     if "@" in url.partition("://")[2].partition("/")[0]:
-        raise BadAddress(text, "it holds a user name, which would stand in the archive: leave out what is before the @")
+        raise BadAddress(text, "it has a user name, which would be stored in the archive: remove the part before the @")
     out = normalize(url)
     host = urlsplit(out).hostname if out else None
     if not out or not host:
         raise BadAddress(text, "write it like https://blog.example.org/")
     if "." not in host and ":" not in host and host != "localhost":
-        raise BadAddress(text, f"{host!r} has no domain, as in blog.example.org")
+        raise BadAddress(text, f"{host!r} has no domain; write it like blog.example.org")
     return out
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What belongs to a site: one host (with or without www, by http or https) and one folder of it."""
+    """The URLs that belong to a site: one host (with or without www, by http or https) and one folder of it."""
 
     host: str
     path: str = "/"
 
     @classmethod
     def of(cls, start_url: str) -> Scope:
-        """The scope of a start address: its host, and its folder where it names one.
+        """The scope of a start URL: its host, and its folder if it has one.
 
         `https://example.org/blog/` is confined to /blog/; a file name at the end
         (`/blog/index.html`) does not count as a folder.

@@ -1,13 +1,13 @@
-"""Posts whose copies are known: stories with edited copies on other sites, and posts that only look like copies.
+"""Generated posts with known copies: stories with edited copies on other sites, and posts that only look like copies.
 
-Everything follows from a seed.
+The output depends only on the seed.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import accumulate
@@ -17,8 +17,8 @@ START = datetime(2024, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Post:
-    """`story` is the number of the story that a post tells, None where it has no copies; `edited` the share of its
-    words that were changed, `how` what was done to it, or what else it is."""
+    """A generated post. `story` is the number of its story, None if it has no copies; `edited` is the share of its
+    words that were changed; `how` names the edit or the kind of post."""
 
     site: str
     title: str
@@ -31,7 +31,7 @@ class Post:
 
 @dataclass(frozen=True)
 class Language:
-    """Words with their weights, and what stands between them."""
+    """Words with their cumulative weights, and the separator between them."""
 
     name: str
     words: tuple[str, ...]
@@ -161,19 +161,9 @@ def posts(language: Language, distinct: int, copies: int, seed: int = 1, *, one_
     return out
 
 
-def _post(
-    rng: random.Random,
-    site: str,
-    title: str,
-    body: str,
-    *,
-    day: int | None = None,
-    story: int | None = None,
-    edited: float = 0.0,
-    how: str = "",
-) -> Post:
+def _post(rng: random.Random, site: str, title: str, body: str, *, how: str, day: int | None = None) -> Post:
     at = START + timedelta(days=rng.randrange(365) if day is None else day, minutes=rng.randrange(1440))
-    return Post(site, title, body, at, story, edited, how)
+    return Post(site, title, body, at, how=how)
 
 
 def _stories(language: Language, rng: random.Random, copies: int) -> Iterator[Post]:
@@ -181,27 +171,25 @@ def _stories(language: Language, rng: random.Random, copies: int) -> Iterator[Po
     while copies > 0:
         text = paragraphs(language, rng)
         day = rng.randrange(365)
-        yield _post(
-            rng, "agency.example", f"story {number}", language.text(text), day=day, story=number, how="original"
-        )
+        original = _post(rng, "agency.example", f"story {number}", language.text(text), day=day, how="original")
+        yield replace(original, story=number)
         for place in range(min(copies, rng.choice((1, 1, 1, 2, 2, 3, 4, 6, 12)))):
             edit, share = rng.choice(EDITS), rng.uniform(0, 0.3)
-            yield _post(
+            copy = _post(
                 rng,
                 f"outlet{rng.randrange(40) * 12 + place}.example",
                 f"story {number}, told again",
                 language.text(edit(language, rng, text, share)),
                 day=day + rng.randrange(3),
-                story=number,
-                edited=share,
                 how=edit.__name__,
             )
+            yield replace(copy, story=number, edited=share)
             copies -= 1
         number += 1
 
 
 def _lookalikes(language: Language, rng: random.Random, count: int) -> Iterator[Post]:
-    """Posts that share much and are no copies, of each kind a fifth."""
+    """Posts that share much text but are not copies, a fifth of each kind."""
     kinds = (_with_boilerplate, _weekly, _lists, _quoting, _translated)
     for kind in kinds:
         yield from kind(language, rng, count // len(kinds))
@@ -216,7 +204,7 @@ def _with_boilerplate(language: Language, rng: random.Random, count: int) -> Ite
 
 
 def _weekly(language: Language, rng: random.Random, count: int) -> Iterator[Post]:
-    """Series of 40: two thirds of the words are the template's, the rest numbers and words of the day."""
+    """Series of 40 posts: two thirds of the words come from a template, the rest are numbers and words of the day."""
     for number in range(count):
         if number % 40 == 0:
             template = [word if rng.random() < 0.67 else None for word in language.some(rng, rng.randint(80, 200))]
@@ -233,7 +221,7 @@ def _weekly(language: Language, rng: random.Random, count: int) -> Iterator[Post
 
 
 def _lists(language: Language, rng: random.Random, count: int) -> Iterator[Post]:
-    """Lists of 60 of the same 80 things, in any order, a line each."""
+    """Lists of 60 out of the same 80 items, in any order, one per line."""
     for number in range(count):
         if number % 20 == 0:
             things = [language.space.join(language.some(rng, 2)) for _ in range(80)]
@@ -241,7 +229,7 @@ def _lists(language: Language, rng: random.Random, count: int) -> Iterator[Post]
 
 
 def _quoting(language: Language, rng: random.Random, count: int) -> Iterator[Post]:
-    """Pairs of which the second has a third of its words from the first."""
+    """Pairs in which the second post takes a third of its words from the first."""
     for number in range(count // 2):
         one, other = language.some(rng, 360), language.some(rng, 240)
         yield _post(rng, f"quoted{number % 9}.example", "post", language.text([one[:180], one[180:]]), how="quoted")
@@ -255,7 +243,7 @@ def _quoting(language: Language, rng: random.Random, count: int) -> Iterator[Pos
 
 
 def _translated(language: Language, rng: random.Random, count: int) -> Iterator[Post]:
-    """Pairs in which each word is another, but for numbers and some names."""
+    """Pairs with different words, except for numbers and some names."""
     other = dict(zip(language.words, language.words[::-1], strict=True))
     for number in range(count // 2):
         text = [

@@ -6,7 +6,6 @@ the processor, in the thread that answers; the first page also loads its modules
 
 from __future__ import annotations
 
-import importlib
 import sys
 import tempfile
 import time

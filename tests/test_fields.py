@@ -28,9 +28,9 @@ TYPES = {
     "texts": {tuple[str, ...]},
     "geotags": {tuple[GeoTag, ...]},
 }
-"""By shape: what an attribute of `Article` may be."""
+"""The types that attributes of `Article` may have, by shape."""
 MOST = 2
-"""Names of fields that a literal may have before it counts as a list of fields."""
+"""The number of field names that a literal may contain before it counts as a list of fields."""
 EXCEPTIONS = {
     "cli/commands/show.py": "rows of one screen, each with a heading and a form of its own",
     "extraction/template/induction.py": "an order of preference",
@@ -40,14 +40,14 @@ EXCEPTIONS = {
     "maintenance/merge_articles.py": "numbers that only one archive knows",
     "web/article_pages.py": "what has a place of its own on one page",
 }
-"""Files that name three fields or more in one literal, and what these are."""
+"""Files that name three fields or more in one literal, and these fields."""
 
 
 def attributes(kind: type) -> set[str]:
     return {f.name for f in dataclasses.fields(kind) if f.name in BY_NAME}
 
 
-def test_article_has_what_a_page_says() -> None:
+def test_article_has_every_page_field() -> None:
     assert attributes(Article) == set(fields.PAGE_FIELDS)
 
 
@@ -56,11 +56,11 @@ def test_an_attribute_of_article_has_the_field_s_shape(name: str) -> None:
     assert get_type_hints(Article)[name] in TYPES[BY_NAME[name].shape]
 
 
-def test_a_source_hint_has_what_a_feed_or_an_api_may_say() -> None:
+def test_a_source_hint_has_every_hinted_field() -> None:
     assert attributes(SourceHint) == set(fields.HINTED)
 
 
-def test_a_hit_has_what_results_show() -> None:
+def test_a_hit_has_every_displayed_field() -> None:
     assert attributes(Hit) == set(fields.HIT_FIELDS)
 
 
@@ -119,11 +119,11 @@ def test_flags_agree(rule: str) -> None:
     assert [f.name for f in FIELDS if not RULES[rule](f)] == []
 
 
-def test_a_list_is_known_by_its_shape() -> None:
+def test_lists_are_recognized_by_shape() -> None:
     assert {f.shape for f in FIELDS if f.is_list} == {"texts", "geotags"}
 
 
-def test_a_field_without_a_word_is_asked_for_by_its_name() -> None:
+def test_a_field_without_a_word_is_queried_by_its_name() -> None:
     assert Field("subject", "text", "").query_name == "subject"
 
 
@@ -153,7 +153,7 @@ def test_a_list_of_fields_is_found(source: str) -> None:
 @pytest.mark.parametrize(
     "source", ["A = ('title', 'body')", "A = ('names', 'of', 'others')", "A = (title, body, tags)"]
 )
-def test_two_fields_or_other_words_are_no_list_of_fields(source: str) -> None:
+def test_two_fields_or_other_words_are_not_a_list_of_fields(source: str) -> None:
     assert not list(lists_of_fields(source))
 
 

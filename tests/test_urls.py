@@ -1,4 +1,4 @@
-"""Addresses: what is the same one, what is not, and what is none."""
+"""URLs: which are equivalent, which are not, and which are invalid."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from archiver.urls import Scope, normalize, start_address, urlkey
         ("https://example.org/caf%c3%a9", "https://example.org/café"),
     ],
 )
-def test_one_address(a: str, b: str) -> None:
+def test_equal_urlkeys(a: str, b: str) -> None:
     assert urlkey(a) == urlkey(b)
 
 
@@ -45,7 +45,7 @@ def test_one_address(a: str, b: str) -> None:
         ("https://example.org/show.php?m=1", "https://example.org/show.php?m=0"),
     ],
 )
-def test_two_addresses(a: str, b: str) -> None:
+def test_different_urlkeys(a: str, b: str) -> None:
     assert urlkey(a) != urlkey(b)
     assert urlkey(normalize(a) or "") == urlkey(a)
 
@@ -70,7 +70,7 @@ def test_normalize_never_raises_and_is_stable(text: str) -> None:
 
 
 @given(st.from_regex(r"https?://[a-z0-9.-]{1,9}[a-z](?:/[A-Za-z0-9._~-]{1,5}){0,3}/?", fullmatch=True))
-def test_an_address_that_is_written_as_it_is_kept_is_read_like_any_other(url: str) -> None:
+def test_the_shortcut_for_normalized_urls_gives_the_same_result(url: str) -> None:
     assert normalize(url) == normalize(f"{url}#x")
 
 

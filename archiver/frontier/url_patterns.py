@@ -51,8 +51,8 @@ ALLOWED: dict[str, PatternBudget] = {
     "captures": PatternBudget(300, 0, 0, from_elsewhere=False, vouched=True, says="addresses known from a web archive"),
 }
 _VOUCHING = frozenset({DiscoverySource.FEED, DiscoverySource.SITEMAP, DiscoverySource.API, DiscoverySource.SEED})
-PATTERN_BUDGET_RULE = "no end"
-"""The name of the rule that excludes what a budget does not allow. The family follows it: "no end: dates"."""
+PATTERN_BUDGET_RULE = "pattern-budget"
+"""The rule of what a budget set aside; the family follows: "pattern-budget: dates"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +123,8 @@ def pattern_budget_reason(pattern: URLPattern) -> str:
 # Equivalent URLs.
 
 ENOUGH = 5
-"""The number of posts that must confirm that a difference leads to the same post."""
-RULE = "twin"
+"""Posts that must have shown that a way leads to the same post."""
+RULE = "equivalent-url"
 _STEP = re.compile(r"amp|print|printable|printer|mobile|wap|lite|reader|text-only|turbo", re.IGNORECASE)
 _ENDING = re.compile(r"\.(?:html?|php|aspx?)$", re.IGNORECASE)
 _MAX_STEPS = 8

@@ -79,12 +79,12 @@ def lost_fields(runs: Sequence[tuple[datetime, MeasuredRun]]) -> dict[str, Fall]
 
 def lost_posts(runs: Sequence[tuple[datetime, MeasuredRun]]) -> Fall | None:
     """How posts that the site's sources tell of are stored more seldom by the last runs; `runs` as in `fallen`."""
-    return _lost_share([(at, one.got, one.told) for at, one in runs if one.told])
+    return _lost_share([(at, one.stored, one.reported) for at, one in runs if one.reported])
 
 
 def fewer_posts(runs: Sequence[tuple[datetime, MeasuredRun]]) -> Fall | None:
     """How new pages that nothing told of are posts more seldom."""
-    return _lost_share([(at, one.posts, one.met) for at, one in runs if one.met])
+    return _lost_share([(at, one.posts, one.unreported) for at, one in runs if one.unreported])
 
 
 def _lost_share(told: Sequence[tuple[datetime, int, int]]) -> Fall | None:

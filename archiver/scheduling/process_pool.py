@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from time import monotonic
 
-from archiver.errors import ArchiveInUse, ArchiverError
+from archiver.errors import ArchiveInUse, ArchiverError, HostInUse
 from archiver.extensions.progress import Leave, Screen, Terminal
 from archiver.maintenance.takedown import finish_pending_takedowns
 from archiver.scheduling.crawl_plan import (
@@ -44,7 +44,6 @@ from archiver.scheduling.pool_worker import (
     send,
 )
 from archiver.storage.connection import open_archive
-from archiver.storage.locks import HostInUse
 from archiver.storage.runs import Counts
 from archiver.urls import Scope
 
@@ -239,7 +238,6 @@ def run_plans(plans: list[CrawlPlan], order: CrawlOrder, workers: int) -> tuple[
 def _crawl(plans: list[CrawlPlan], order: CrawlOrder, workers: int) -> tuple[dict[int, Came], int]:
     processes = min(workers, cores(), len(by_host(plans)))
     if processes > 1:
-
         return crawl_in_processes(plans, order, workers, processes)
     from archiver.scheduling.crawler_process import crawl_in_process
 

@@ -1,4 +1,4 @@
-"""Captures whose records are lost, after a power cut or a damaged disk: forgotten, and their pages due again."""
+"""Recovery from a crawl that died: repairs its WARC files and forgets the captures that were lost with them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from archiver.storage.connection import writing
 from archiver.storage.requisites import forget_capture
 from archiver.warc.warc_files import RepairedFile, repair_warc, unfinished_files
 
-_REASON = "the capture of it was lost with the end of a WARC file"
+_REASON = "its capture was lost with the end of a WARC file"
 
 
 def forget_lost(db: Database, warc_file: str, records: frozenset[tuple[int, int]]) -> int:
-    """Take out the captures of this file that are not among its records (offset, length); returns how many they were.
+    """Deletes the captures of this file that are not among its records (offset, length); returns how many.
 
-    What was read from them stays, without a proof until the page has been fetched once more. Expects to run inside the
+    What was read from them stays, without a capture until the page has been fetched again. Expects to run inside the
     caller's transaction.
     """
     rows = db.execute("select id, warc_offset, warc_length from captures where warc_file = ?", [warc_file]).fetchall()
@@ -35,7 +35,7 @@ def forget_lost(db: Database, warc_file: str, records: frozenset[tuple[int, int]
             posts
             + db.execute("select urlkey from pages where capture_id = ? and kind <> 'part'", [capture_id]).fetchall()
         ):
-            pages.make_due_again(db, key, _REASON, anew=True)
+            pages.make_due_again(db, key, _REASON, unconditional=True)
         db.execute(
             "update pages set capture_id = null, etag = null, last_modified = null where capture_id = ?", [capture_id]
         )
@@ -47,7 +47,7 @@ def forget_lost(db: Database, warc_file: str, records: frozenset[tuple[int, int]
 
 
 def prove(db: Database, article_id: int, capture_id: int | None) -> None:
-    """A version whose capture was lost points to this one, which shows the same."""
+    """Gives the current revision this capture, which shows the same, if its own was lost."""
     db.execute("update articles set capture_id = ? where id = ? and capture_id is null", [capture_id, article_id])
     db.execute(
         "update revisions set capture_id = ? where article_id = ? and capture_id is null and revision = "
@@ -57,7 +57,7 @@ def prove(db: Database, article_id: int, capture_id: int | None) -> None:
 
 
 def files_of_broken_runs(db: Database, site_id: int) -> set[str]:
-    """The WARC files of this site's runs that have not been closed: the process died, or is about to be known dead."""
+    """The WARC files of this site's runs that were never closed, because their process died."""
     runs = [
         row[0]
         for row in db.execute(
@@ -68,56 +68,56 @@ def files_of_broken_runs(db: Database, site_id: int) -> set[str]:
     return {row[0] for row in db.execute(f"select distinct warc_file from captures where run_id in ({marks})", runs)}
 
 
-# Before a crawl begins: mend what one that died has left.
+# -- repairs before a crawl begins
 
 _notice = logging.getLogger("archiver.notice")
 
 
 def warc_prefix(site: str) -> str:
-    """What the names of a site's WARC files begin with."""
+    """The prefix of the names of a site's WARC files."""
     return slugify(site)
 
 
 class Place:
-    """Where the archive's file stood when the run began. One that was removed can be written to for hours, in vain."""
+    """The identity of the archive's file when the run began: writes to a file deleted since then are lost."""
 
     def __init__(self, archive: Path) -> None:
         self._archive = archive
-        self._file = self._found()
+        self._file = self._inode()
 
     def check(self) -> None:
-        """Raises ArchiveMoved, or the OSError of a folder that is gone, where another file or none stands there now."""
-        if self._found() != self._file:
+        """Raises ArchiveMoved if the file was replaced, OSError if it is gone."""
+        if self._inode() != self._file:
             raise ArchiveMoved(str(self._archive))
 
-    def _found(self) -> tuple[int, int]:
+    def _inode(self) -> tuple[int, int]:
         found = self._archive.stat()
         return found.st_dev, found.st_ino
 
 
 def recover(db: Database, folder: Path, site: dict[str, Any]) -> list[str]:
-    """Mend the site's WARC files that no crawl has finished; phrases that tell of those that were torn.
+    """Repairs the site's unfinished WARC files; returns phrases about those that were damaged.
 
-    Files that another process is writing are left alone. A kill in the midst of this leaves the rest for the next run.
-    Expects the site's lock to be held, and to run before the new run is entered. Raises OSError and sqlite3.Error.
+    Files that another process is writing are left alone. If it is killed, the next run does the rest.
+    Expects the site's lock to be held and the new run not to be inserted yet. Raises OSError and sqlite3.Error.
     """
-    told: list[str] = []
+    messages: list[str] = []
     broken = {folder / name for name in files_of_broken_runs(db, site["id"])}
     for file in sorted(
         {*unfinished_files(folder / "warc", warc_prefix(site["name"])), *(f for f in broken if f.exists())}
     ):
-        repair_warc(file, lambda mended: _forget(db, mended, told))
+        repair_warc(file, lambda repaired: _forget(db, repaired, messages))
     for name in sorted(str(file.relative_to(folder)) for file in broken if not file.exists()):
-        _forget(db, RepairedFile(name, frozenset()), told, f"{name} is missing")
-    return told
+        _forget(db, RepairedFile(name, frozenset()), messages, f"{name} is missing")
+    return messages
 
 
-def _forget(db: Database, mended: RepairedFile, told: list[str], sentence: str = "") -> None:
+def _forget(db: Database, repaired: RepairedFile, messages: list[str], message: str = "") -> None:
     with writing(db):
-        lost = forget_lost(db, mended.file, mended.records)
-    sentence = sentence or mended.sentence
+        lost = forget_lost(db, repaired.file, repaired.records)
+    message = message or repaired.sentence
     if lost:
-        sentence = f"{sentence or mended.file}; {lost} captures were lost with it, their pages are due again"
-    if sentence:
-        _notice.warning("%s", sentence)
-        told.append(sentence)
+        message = f"{message or repaired.file}; {lost} captures were lost with it, their pages are due again"
+    if message:
+        _notice.warning("%s", message)
+        messages.append(message)

@@ -1,7 +1,7 @@
-"""Values as the field table says they are: another program may have written anything into the archive.
+"""Column values in the shapes of the field table, whatever another program wrote into the archive.
 
-What is of another shape is left out, so that one wrong value does not keep all others from whoever reads or exports
-them; `archiver verify` tells of it.
+A value of another shape is left out, so that one wrong value does not break the reading of all others;
+`archiver verify` reports it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _DEGREES = frozenset({"latitude", "longitude", "precision"})
 
 
 def stored_time(text: object) -> datetime | None:
-    """A time in ISO 8601, in UTC where it names no zone; None for what is none."""
+    """A time in ISO 8601, taken as UTC if it has no zone; None if it is invalid."""
     try:
         at = datetime.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:
@@ -27,19 +27,19 @@ def stored_time(text: object) -> datetime | None:
 
 
 def stored_object(text: object) -> dict[str, Any]:
-    """The object of a column that has JSON in it; {} for what is none."""
-    found = _read(text)
+    """The object in a JSON column; {} if it is not an object."""
+    found = _from_json(text)
     return found if isinstance(found, dict) else {}
 
 
 def settings_of(value: object) -> dict[str, Any]:
-    """A site's own settings. One whose settings cannot be read is crawled only where it is named: they may have said
-    that, or how long to wait."""
+    """A site's own settings. A site with unreadable settings gets crawl=no, because they may have said so or set a
+    longer delay."""
     return stored_object(value) or ({} if value in (None, "", "{}", {}) else {"crawl": False})
 
 
 def stored_texts(value: object) -> list[str]:
-    found = _read(value)
+    found = _from_json(value)
     return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
 
 
@@ -58,7 +58,7 @@ def _time(value: object) -> str | None:
 
 
 def _geotags(value: object) -> list[dict[str, Any]]:
-    found = _read(value)
+    found = _from_json(value)
     return (
         [
             {key: (_degree if key in _DEGREES else _text)(one.get(key)) for key in GEOTAG_KEYS}
@@ -74,8 +74,8 @@ def _degree(value: object) -> float | None:
     return value if isinstance(value, int | float) and isfinite(value) else None
 
 
-def _read(value: object) -> object:
-    """JSON where it is a text, which is no JSON now and then."""
+def _from_json(value: object) -> object:
+    """The value of a JSON text, None if it is invalid; other values unchanged."""
     if not isinstance(value, str | bytes):
         return value
     try:
@@ -91,4 +91,4 @@ SHAPED: dict[Shape, Callable[[object], Any]] = {
     "texts": stored_texts,
     "geotags": _geotags,
 }
-"""By shape: what a value is as one of that shape, None or [] where it is none."""
+"""For each shape, the function that reads a value of it; None or [] if the value has another shape."""

@@ -1,8 +1,8 @@
-"""How complete an archive is: every source set against the others, every address in one outcome.
+"""How complete the archive of a site is: its discovery sources, its missing pages, its balance, and one URL's history.
 
-A post counts as archived once its text is stored, whatever a later visit met; as missing while something told of it
-and no visit has settled what it is. An address whose kind is not known yet may be a post, and counts as one there; so
-does one that a web archive has seen and that is gone.
+A post counts as archived once its text is stored, whatever a later fetch found; as missing while a source reports it
+and no fetch has settled what it is. A URL of unknown kind may be a post and counts as a missing one; a URL that a web
+archive has captured and that is gone now counts as a gone post.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from archiver.storage import crawl_exclusions, requisites
 from archiver.storage.article_tables.captures import usage_statements_of
 from archiver.storage.column_values import stored_object
 from archiver.storage.page_discoveries import Count, counts, record_targets
-from archiver.storage.pages import EPOCH, JOB, stamp
+from archiver.storage.pages import EPOCH, PAGE_REQUEST_QUERY, stamp
 from archiver.storage.requisites import requisite_at
 from archiver.storage.tombstones import tombstone_at, tombstones
 from archiver.urls import Scope, normalize, start_address, urlkey
 
-# The documents that tell of a site's pages: which it has, what they count, and the one that its settings name.
+# -- discovery sources
 
 _UNSET = "settings"
 
 
 def sources_known(db: Database, site_id: int) -> tuple[set[str], set[str], set[str]]:
-    """Of feeds, sitemaps and the API: the kinds that the site has, the kinds that are guessed at, the urlkeys of all.
+    """Of feeds, sitemaps and the API: the kinds that the site has, the kinds being guessed, the urlkeys of all.
 
-    It has what was read or what it declares, whatever that answers today. What a run that died had guessed is not
-    guessed again.
+    A site has a source that was read or that it declares, even if it does not respond now. Sources guessed by an
+    interrupted run are not guessed again.
     """
     rows = db.execute(
         "select kind, urlkey, outcome, outcome = 'not-article' or outcome in ('due', 'failed') and exists "
@@ -55,7 +55,7 @@ def sources_known(db: Database, site_id: int) -> tuple[set[str], set[str], set[s
 
 
 def count_alive(db: Database, site_id: int, source: DiscoverySource, found_on: str) -> int:
-    """How many pages of this source document are, as far as is known, still there."""
+    """The number of pages that this source document listed and that are not known to be gone."""
     return int(
         db.execute(
             "select count(*) from pages p join page_sources s on s.page_id = p.id where p.site_id = ? and s.source = ? "
@@ -66,9 +66,10 @@ def count_alive(db: Database, site_id: int, source: DiscoverySource, found_on: s
 
 
 def enter_cdx(db: Database, site_id: int, url: str, now: datetime, objection: str = "") -> None:
-    """`url` is the list that a web archive is to be asked for, as the site's settings name it; "" for none.
+    """Enters the CDX list that the site's settings name; `url` is "" for none.
 
-    One that they named before is not asked for any more. With an `objection` it fails, for that reason, unasked.
+    A list that the settings named before is excluded. With an `objection` the list fails for that reason without a
+    request.
     """
     key = urlkey(url) if url else ""
     db.execute(
@@ -95,66 +96,66 @@ def enter_cdx(db: Database, site_id: int, url: str, now: datetime, objection: st
 
 
 def alive_sources(db: Database, site_id: int) -> dict[str, int]:
-    """How many feeds, sitemaps and APIs answered when they were asked last."""
+    """The number of feeds, sitemaps and APIs that responded when last fetched, by kind."""
     return dict(
         db.execute(
-            "select kind, count(*) from pages where site_id = ? and priority = 0 and kind in ('feed', 'sitemap', 'api') "
-            "and outcome = 'not-article' group by 1 order by 1",
+            "select kind, count(*) from pages where site_id = ? and priority = 0 "
+            "and kind in ('feed', 'sitemap', 'api') and outcome = 'not-article' group by 1 order by 1",
             [site_id],
         ).fetchall()
     )
 
 
-# What a site lacks: pages that were found and not settled, and how they are asked for by themselves.
+# -- missing pages: found, and without a final outcome
 
-# Outcomes that are none yet. Once it is fetched a page has another; one that fails again is due an hour later.
+# A page that is fetched gets another outcome; one that fails again is due an hour later.
 _MISSING_OUTCOMES = (
     "p.site_id = ? and p.kind <> 'part' and (p.outcome in ('due', 'failed') or p.urlkey in ("
     "select t.post_urlkey from article_parts t join pages f on f.urlkey = t.urlkey where f.site_id = p.site_id "
     "and f.outcome = 'failed'))"
 )
-# A list that is put off because an API counts the posts is not missing: it waits for its time. Each part is read from
-# the index of sites and outcomes, without the rows of pages.
-_LACKING = (
+# A listing that is postponed because an API lists the posts is not missing. Each part of the query reads only the index
+# of sites and outcomes.
+_MISSING = (
     "select id, priority from pages where site_id = ?1 and outcome = 'failed' union all "
     "select id, priority from pages where site_id = ?1 and outcome = 'due' and kind <> 'listing' union all "
     "select id, priority from pages where site_id = ?1 and outcome = 'due' and kind = 'listing' and due_at <= ?2"
 )
-_EPOCH = "1970-01-01T00:00:00+00:00"
 
 
 def make_due(db: Database, site_id: int, *, with_aside: bool) -> None:
-    """What is missing is due now, whenever it was to be tried again; `with_aside`: what a run set aside, too."""
-    db.execute(f"update pages as p set due_at = ? where {_MISSING_OUTCOMES}", [_EPOCH, site_id])
+    """Makes the missing pages due now; `with_aside`: also those that learned rules excluded."""
+    db.execute(f"update pages as p set due_at = ? where {_MISSING_OUTCOMES}", [EPOCH, site_id])
     if with_aside:
-        crawl_exclusions.include_again(db, site_id, _EPOCH)
+        crawl_exclusions.include_again(db, site_id, EPOCH)
 
 
 def due_pages(db: Database, site_id: int, now: datetime, limit: int) -> list[dict[str, Any]]:
-    """The next pages of a run for what is missing, with what such pages newly told of; as `ledger.due_pages`."""
+    """The next pages of a run for missing pages, with those newly found on them, in the form of `pages.due_pages`."""
     return list(
         db.query(
-            f"{JOB} where {_MISSING_OUTCOMES} and p.due_at <= ? order by p.priority, p.due_at, p.id limit ?",
+            f"{PAGE_REQUEST_QUERY} where {_MISSING_OUTCOMES} and p.due_at <= ? "
+            "order by p.priority, p.due_at, p.id limit ?",
             [site_id, stamp(now), limit],
         )
     )
 
 
 def count(db: Database, site_id: int) -> int:
-    """How many pages are missing, of whatever kind."""
-    row = db.execute(f"select count(*) from ({_LACKING})", [site_id, stamp(datetime.now(UTC))]).fetchone()
+    """The number of missing pages of any kind."""
+    row = db.execute(f"select count(*) from ({_MISSING})", [site_id, stamp(datetime.now(UTC))]).fetchone()
     return int(row[0])
 
 
 def listed(db: Database, site_id: int, limit: int = -1) -> list[dict[str, Any]]:
-    """What is missing, ready for JSON: url, kind, outcome, reason, rule, status, attempts, due_at, sources.
+    """The missing pages, ready for JSON: url, kind, outcome, reason, rule, status, attempts, due_at, sources.
 
-    A part of a post that could not be read stands for itself. `limit` -1 is all.
+    A part of a post that could not be read is listed itself. A `limit` of -1 returns all.
     """
     rows = list(
         db.query(
             "select p.id, p.url, p.kind, p.outcome, p.reason, p.rule, p.status, p.attempts, p.due_at from "
-            f"(select id, priority from ({_LACKING}) order by priority, id limit ?3) f join pages p on p.id = f.id "
+            f"(select id, priority from ({_MISSING}) order by priority, id limit ?3) f join pages p on p.id = f.id "
             "order by f.priority, f.id",
             [site_id, stamp(datetime.now(UTC)), limit],
         )
@@ -164,6 +165,8 @@ def listed(db: Database, site_id: int, limit: int = -1) -> list[dict[str, Any]]:
     return rows
 
 
+# -- the completeness of a site
+
 STATES = ("archived", "missing", "gone", "refused")
 _STORED = (Outcome.ARCHIVED, Outcome.UNCHANGED, Outcome.DUPLICATE)
 _OPEN = (Outcome.DUE, Outcome.FAILED)
@@ -172,9 +175,9 @@ BALANCE = (
     Outcome.FAILED,
     Outcome.DUE,
 )
-"""The outcomes that a balance adds up; an unchanged page counts as archived."""
+"""The outcomes of a balance; an unchanged page counts as archived."""
 _LISTED = 20
-# The sources that tell of posts, in the order of how much they know of a site.
+# The sources that report posts, the most complete first.
 _SOURCES = (
     DiscoverySource.API,
     DiscoverySource.CDX,
@@ -185,22 +188,23 @@ _SOURCES = (
     DiscoverySource.IMPORT,
     DiscoverySource.REDIRECT,
 )
-# Pages that were fetched and showed nothing of their own; the others were set aside before.
-_EMPTY_HANDED = "rule in ('soft-404', 'repeated listing', 'attachment', 'redirect-loop', 'login wall', 'consent wall')"
-"""As the condition of `idx_pages_site_id_rule` has it, to the letter: or that index is not read."""
+# Pages that were fetched and had no content of their own; other traps are excluded without a fetch.
+_EMPTY_PAGE_RULES = (
+    "rule in ('soft-404', 'repeated listing', 'attachment', 'redirect-loop', 'login wall', 'consent wall')"
+)
+"""Must equal the condition of `idx_pages_site_id_rule`, or SQLite does not use that index."""
 
 
 def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict[str, Any]:
-    """One site's state, ready for JSON.
+    """The state of one site, ready for JSON.
 
-    Keys: site, start_url, platform, articles (rows, and how many of them are gone, duplicates, revised), removed (how
-    many were taken out, docs/operate.md), posts
-    (addresses of posts by state, `found` in all), sources (the same per source, those that know most first, each with
-    the `balance` of all that it told of), balance (all addresses by outcome, `found` in all), pages (the same without
-    the outcomes that none has), traps (rule, pages, example, and whether they were `asked` for), missing (up to 20
-    addresses with their reason), missing_total, failures (reason, pages, example), untrusted (what the site's
-    server says and is not believed, and since when), requisites (`requisite_reports.state`), runs (the newest first,
-    with `measures` as `store.run_measures` has them), complete (nothing is missing and the last run ended by itself).
+    Keys: site, start_url, platform, articles (all, and how many are gone, duplicates, revised), removed (by takedown,
+    docs/operate.md), posts (URLs of posts by state, the total as `found`), sources (the same per source, the most
+    complete first, each with the `balance` of all that it reported), balance (all URLs by outcome, the total as
+    `found`), pages (the same without empty outcomes), traps (rule, pages, example, and whether they were fetched as
+    `asked`), missing (up to 20 URLs with their reason), missing_total, failures (reason, pages, example), untrusted
+    (claims of the site's server that are not believed, and since when), requisites (`requisite_state`), runs (newest
+    first, with their `statistics`), complete (nothing is missing and the last run finished).
     """
     site_id = site["id"]
     newest = [
@@ -216,7 +220,7 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
         for condition in ("", "and gone_at is not null", "and duplicate_of is not null", "and revision > 1")
     ]
     outcomes = _by_outcome(everything)
-    lacking = count(db, site_id)
+    missing = count(db, site_id)
     return {
         "site": site["name"],
         "start_url": site["start_url"],
@@ -229,12 +233,12 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
         "pages": dict(sorted(outcomes.items(), key=lambda one: (-one[1], one[0]))),
         "traps": _traps(db, site_id),
         "missing": listed(db, site_id, _LISTED),
-        "missing_total": lacking,
+        "missing_total": missing,
         "failures": _failures(db, site_id),
         "untrusted": stored_object(site.get("untrusted")),
         "requisites": requisites.requisite_state(db, site),
         "runs": newest,
-        "complete": bool(newest) and newest[0]["outcome"] == "finished" and not lacking and not posts["missing"],
+        "complete": bool(newest) and newest[0]["outcome"] == "finished" and not missing and not posts["missing"],
     }
 
 
@@ -248,8 +252,8 @@ def _state(count: Count) -> str:
     return "refused" if count.outcome == Outcome.REFUSED else "missing" if count.outcome in _OPEN else "other"
 
 
-def _posts(count: Count) -> bool:
-    """Whether these are posts. A further page of a post is none; one that could not be read is missing."""
+def _are_posts(count: Count) -> bool:
+    """True if these pages count as posts. A part of a post counts only if it could not be read."""
     if count.kind == PageKind.PART:
         return count.outcome == Outcome.FAILED
     return (
@@ -258,9 +262,11 @@ def _posts(count: Count) -> bool:
 
 
 def _captured_before(db: Database, site_id: int, counted: Iterable[Count]) -> dict[str, int]:
-    """What was gone before it was ever read may have been a post, where a web archive has seen it: how many such pages
-    there are, by each source that told of them."""
-    if not any(_lost(count) and count.source == DiscoverySource.CDX for count in counted):
+    """The number of pages by source that were gone before they were ever read and that a web archive has captured.
+
+    They may have been posts.
+    """
+    if not any(_never_read(count) and count.source == DiscoverySource.CDX for count in counted):
         return {}
     return dict(
         db.execute(
@@ -272,14 +278,14 @@ def _captured_before(db: Database, site_id: int, counted: Iterable[Count]) -> di
     )
 
 
-def _lost(count: Count) -> bool:
+def _never_read(count: Count) -> bool:
     return count.kind == PageKind.UNKNOWN and count.outcome == Outcome.GONE and not count.with_article
 
 
 def _by_state(counted: Iterable[Count], captured: int) -> dict[str, int]:
     known = dict.fromkeys(STATES, 0)
     for count in counted:
-        if _posts(count) and (state := _state(count)) in known:
+        if _are_posts(count) and (state := _state(count)) in known:
             known[state] += count.pages
     known["gone"] += captured
     return {"found": sum(known.values()), **known}
@@ -300,15 +306,15 @@ def _balance(outcomes: dict[str, int]) -> dict[str, int]:
 
 
 def _sources(counted: list[Count], captured: dict[str, int]) -> list[dict[str, Any]]:
-    told = {source: [count for count in counted if count.source == source] for source in _SOURCES}
+    by_source = {source: [count for count in counted if count.source == source] for source in _SOURCES}
     return [
         {
             "source": str(source),
-            **_by_state(those, captured.get(str(source), 0)),
-            "balance": _balance(_by_outcome(those)),
+            **_by_state(counts_of_source, captured.get(str(source), 0)),
+            "balance": _balance(_by_outcome(counts_of_source)),
         }
-        for source, those in told.items()
-        if those
+        for source, counts_of_source in by_source.items()
+        if counts_of_source
     ]
 
 
@@ -316,7 +322,7 @@ def _traps(db: Database, site_id: int) -> list[dict[str, Any]]:
     rows = db.query(
         f"select rule, count(*) as pages, min(url) as example, max(outcome <> 'trap') as asked from pages "
         f"where id in (select id from pages where site_id = ?1 and outcome = 'trap' union "
-        f"select id from pages where site_id = ?1 and {_EMPTY_HANDED}) group by rule order by 2 desc, 1",
+        f"select id from pages where site_id = ?1 and {_EMPTY_PAGE_RULES}) group by rule order by 2 desc, 1",
         [site_id],
     )
     return [{**row, "asked": bool(row["asked"])} for row in rows]
@@ -325,26 +331,25 @@ def _traps(db: Database, site_id: int) -> list[dict[str, Any]]:
 def _failures(db: Database, site_id: int) -> list[dict[str, Any]]:
     return list(
         db.query(
-            "select case when reason <> '' then reason when status is not null then 'HTTP ' || status else 'unknown' end "
-            "as reason, count(*) as pages, min(url) as example from pages where site_id = ? and outcome = ? "
-            "group by 1 order by 2 desc, 1",
+            "select case when reason <> '' then reason when status is not null then 'HTTP ' || status "
+            "else 'unknown' end as reason, count(*) as pages, min(url) as example from pages "
+            "where site_id = ? and outcome = ? group by 1 order by 2 desc, 1",
             [site_id, Outcome.FAILED],
         )
     )
 
 
-# What became of one address: the ledger's answer to "why".
+# -- the history of one URL
 
 
 def url_history(db: Database, address: str) -> dict[str, Any]:
-    """All that is known of one address, ready for JSON. Raises BadAddress, PageUnknown or ArticleRemoved.
+    """All that is known about one URL, ready for JSON. Raises BadAddress, PageUnknown or ArticleRemoved.
 
-    Keys: asked, typed (the address as it was given, where it has parameters that say nothing of the page), url, urlkey,
+    Keys: asked, typed (the URL as given, if it has parameters that normalization removes), url, urlkey,
     site, kind, outcome, reason, rule, status, redirects_to, found_at, fetched_at, changed_at, due_at, attempts,
-    sources, lead, article, parts, captures, requisite (what is known of it as an image, stylesheet or font that pages
-    need: see `requisite_reports.requisite_at`; an address that is nothing else is told of by that). An address that was
-    never fetched itself, but that an article is known by, has outcome None and `article.address_kind`. `parts` are the
-    pages of the post at this address (number, url, outcome), where it has several.
+    sources, source_hints, article, parts, captures, requisite (see `requisite_at`; the other keys repeat it if the URL
+    is only a requisite). A URL that was never fetched itself, but is an alias of an article, has outcome None and
+    `article.address_kind`. `parts` are the other pages of the post (number, url, outcome).
     """
     asked = start_address(address)
     key = urlkey(asked)
@@ -359,7 +364,7 @@ def url_history(db: Database, address: str) -> dict[str, Any]:
     )
     known = next(iter(db.query("select * from article_urls where urlkey = ?", [key])), None)
     requisite = requisite_at(db, typed)
-    own = page or (dict(requisite) if requisite and not known else _never_entered(db, asked))
+    own = page or (dict(requisite) if requisite and not known else _excluded_by_classifier(db, asked))
     if not own and known is None:
         if removal := tombstone_at(db, key):
             raise ArticleRemoved(asked, removal.told)
@@ -380,12 +385,12 @@ def url_history(db: Database, address: str) -> dict[str, Any]:
     )
     return {
         "asked": asked,
-        "typed": _dropped(typed),
+        "typed": _if_shortened(typed),
         "url": url,
         "urlkey": key,
         "site": own.get("site"),
         **{name: own.get(name) for name in names},
-        "redirects_to": _led_to(db, own.get("redirect_urlkey")),
+        "redirects_to": _redirect_target(db, own.get("redirect_urlkey")),
         "sources": _sources_of_page(db, page["id"] if page else None),
         "source_hints": json.loads(own["source_hints"]) if own.get("source_hints") else None,
         "article": _article(db, article_id, known["kind"] if known else None),
@@ -401,13 +406,13 @@ def url_history(db: Database, address: str) -> dict[str, Any]:
     }
 
 
-def _dropped(typed: str) -> str:
-    """The address as it was typed, where parameters were left out of it that say nothing of the page."""
+def _if_shortened(typed: str) -> str:
+    """The URL as typed, if normalization removes parameters from it, else ""."""
     return typed if "://" in typed and normalize(typed) != typed and "?" in typed else ""
 
 
-def _led_to(db: Database, key: str | None) -> str | None:
-    """The address that a redirect leads to; its key where that is all that is known."""
+def _redirect_target(db: Database, key: str | None) -> str | None:
+    """The URL that a redirect leads to, or its urlkey if the URL is unknown."""
     row = db.execute(
         "select url from pages where urlkey = ? union all select url from article_urls where urlkey = ? limit 1",
         [key, key],
@@ -416,15 +421,15 @@ def _led_to(db: Database, key: str | None) -> str | None:
 
 
 def _sources_of_page(db: Database, page_id: int | None) -> list[dict[str, Any]]:
-    """Who told of a page. Only a web archive tells when it was captured; archives of a version before hold no times."""
+    """The sources that reported a page. Only web archives report when it was captured."""
     return [
         {k: v for k, v in row.items() if k != "page_id" and (v or not k.endswith("_capture"))}
         for row in db.query("select * from page_sources where page_id = ? order by first_seen, source", [page_id])
     ]
 
 
-def _never_entered(db: Database, asked: str) -> dict[str, Any]:
-    """The row that a trap's address would have: of some there are too many to enter each."""
+def _excluded_by_classifier(db: Database, asked: str) -> dict[str, Any]:
+    """The row that a trap's URL would have: some traps have too many URLs to store each."""
     rule = trap_rule(asked)
     site = next(
         (
@@ -447,7 +452,7 @@ def _never_entered(db: Database, asked: str) -> dict[str, Any]:
 
 
 def _captures(db: Database, url: str, capture_id: int | None) -> list[dict[str, Any]]:
-    """The captures of an address, oldest first, each with what it said of its use."""
+    """The captures of a URL, oldest first, each with its usage statements."""
     found = list(
         db.query(
             "select id, captured_at, status, media_type, record_type, digest, warc_file, warc_offset, warc_length "

@@ -1,4 +1,4 @@
-"""Opening an archive: the SQLite file, its schema brought up to date, and clear refusals."""
+"""Opening an archive, write transactions, and the errors of disks and databases as errors of this program."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from archiver.errors import (
 from archiver.storage.article_tables.evidence import forget_evidence_kinds
 from archiver.storage.migrations import UNRELEASED, lend_tables, make_schema, migrations
 
-# What goes wrong with the place an archive lies in, as errors that name it: SQLite's and the system's words in ours.
+# -- faults of the disk and the database
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_NEARLY_FULL = 256 * 1024  # bytes; SQLite reports some full disks as errors of input and output
+_NEARLY_FULL = 256 * 1024  # bytes; SQLite reports some full disks as I/O errors
 _PRIMARY = 0xFF
-_OF_THE_MACHINE = {
+_ENVIRONMENT_CODES = {
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
@@ -50,14 +50,14 @@ _OF_THE_MACHINE = {
 
 
 def is_fault(error: BaseException) -> bool:
-    """Whether an error is of the place the archive lies in, and not of what was to be written there."""
+    """True if an error comes from the disk or the database and not from the data to be written."""
     if isinstance(error, sqlite3.Error):
-        return _code(error) & _PRIMARY in _OF_THE_MACHINE
+        return _code(error) & _PRIMARY in _ENVIRONMENT_CODES
     return isinstance(error, OSError | ArchiverError)
 
 
 def fault_of(error: sqlite3.Error | OSError, archive: Path) -> ArchiverError:
-    """The error as one sentence that tells what to do. `archive` is the file that was written when it came."""
+    """The error as one of this program. `archive` is the file that was being written."""
     if isinstance(error, OSError):
         subject = str(error.filename or archive.parent)
         if error.errno in _FULL:
@@ -78,7 +78,7 @@ def fault_of(error: sqlite3.Error | OSError, archive: Path) -> ArchiverError:
 
 
 def free_bytes(path: Path) -> int:
-    """What a program may still write where `path` lies; 0 where that cannot be told."""
+    """The free space in the folder of `path`, in bytes; 0 if it is unknown."""
     try:
         space = os.statvfs(path.parent)
     except OSError:
@@ -90,25 +90,27 @@ def _code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) or 0
 
 
+# -- opening
+
 _BUSY_SECONDS = 30.0
 _STATEMENTS = 512
-"""To write a page takes more than the hundred different statements that Python keeps ready."""
+"""Prepared statements to cache: writing a page takes more than Python's default of 128."""
 _LOG_PAGES = 8_000
-"""The log goes into the database when it has so many pages (32 MB): the pages of indexes that each batch writes to are
-then copied once for many batches. What is committed is in the log, and as safe there."""
+"""Pages in the write-ahead log before a checkpoint (32 MB). Index pages that each batch changes are then copied once
+for many batches. Committed data is just as safe in the log."""
 _CACHE_KILOBYTES = 32_000
-"""What a writer holds of the database: the places that a new row goes to in a dozen indexes lie far apart."""
+"""A writer's page cache, in KiB: a new row changes distant pages of a dozen indexes."""
 
 
 def open_archive(path: str | os.PathLike[str], *, create: bool = False, read_only: bool = False) -> Database:
-    """The archive at `path`, at this version's schema.
+    """Opens the archive at `path` and migrates it to this version's schema.
 
-    With `create`, a missing file (and its folder) is made. With `read_only`, nothing is written,
-    not even a migration: tables that later steps add are there, and empty. Raises ArchiveNotFound, NotAnArchive,
-    ArchiveTooNew, ArchiveUnreleased, ArchiveNotWritable, or what else `faults.fault_of` makes of the place it lies in.
+    With `create`, a missing file (and its folder) is created. With `read_only`, nothing is written,
+    not even a migration; tables of pending migrations appear empty. Raises ArchiveNotFound, NotAnArchive,
+    ArchiveTooNew, ArchiveUnreleased, ArchiveNotWritable, or another error from `fault_of`.
 
-    What is promised at a power cut (`synchronous=NORMAL` with a write-ahead log): the database is whole, and as it was
-    at one of its last commits.
+    After a power cut the database is intact, in the state of one of its last commits (`synchronous=NORMAL` with a
+    write-ahead log).
     """
     file = Path(path)
     if not file.exists() and not create:
@@ -122,7 +124,7 @@ def open_archive(path: str | os.PathLike[str], *, create: bool = False, read_onl
         _check(db, file, empty=not read_only)
         if not read_only:
             db.conn.execute("PRAGMA synchronous=NORMAL")
-            make_schema(db)  # before there is a log, so that where there is no room for it the file is as it was
+            make_schema(db)  # before a log exists, so that a full disk leaves the file unchanged
             db.conn.execute("PRAGMA journal_mode=WAL")
             db.conn.execute(f"PRAGMA cache_size=-{_CACHE_KILOBYTES}")
             db.conn.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
@@ -141,7 +143,7 @@ def open_archive(path: str | os.PathLike[str], *, create: bool = False, read_onl
 
 @contextmanager
 def opened(path: str | os.PathLike[str], *, create: bool = False, read_only: bool = False) -> Iterator[Database]:
-    """`open_archive` for a block, which closes the archive at its end."""
+    """Opens an archive as `open_archive` does and closes it at the end of the block."""
     db = open_archive(path, create=create, read_only=read_only)
     try:
         yield db
@@ -150,14 +152,14 @@ def opened(path: str | os.PathLike[str], *, create: bool = False, read_only: boo
 
 
 def is_still(file: Path) -> bool:
-    """Whether to read an archive as one that nobody changes: a WAL database makes files beside itself even to be read,
-    and it cannot, and none is needed."""
+    """True if an archive can only be opened as immutable: reading a WAL database creates files in its folder, which is
+    not writable here; an empty log makes them unnecessary."""
     log = file.with_name(file.name + "-wal")
     return not is_writable(file.parent) and not (log.exists() and log.stat().st_size)
 
 
 def is_writable(path: Path) -> bool:
-    """Whether this process may write to a file, or beside what is in a folder."""
+    """True if this process may write to a file, or create files in a folder."""
     return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
@@ -186,14 +188,16 @@ def _connect(file: Path, *, read_only: bool) -> sqlite3.Connection:
 
 
 def _check(db: Database, file: Path, *, empty: bool) -> None:
-    """Refuse a file that is no SQLite, holds something else, or was written by a newer version or by one that was never
-    released; one that holds nothing, unless it may be `empty`."""
+    """Raises if a file is not an SQLite database or not an archive, or was written by a newer or an unreleased version.
+
+    An empty file is accepted only with `empty`.
+    """
     try:
         tables = set(db.table_names())
     except sqlite3.Error as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
             raise
-        raise NotAnArchive(str(file), "it is no SQLite database") from error
+        raise NotAnArchive(str(file), "it is not an SQLite database") from error
     if not tables and not empty:
         raise NotAnArchive(str(file), "it is empty")
     if tables and "_sqlite_migrations" not in tables:
@@ -206,31 +210,32 @@ def _check(db: Database, file: Path, *, empty: bool) -> None:
             raise ArchiveTooNew(str(file), applied.name)
 
 
-# One transaction that writes, and patience with other programs that do.
+# -- write transactions
 
 PATIENCE = 60.0
-"""Seconds for which another program may hold the archive before a crawl ends."""
-_LOOK_EVERY = 0.25
-_SAY_AFTER = 2.0
+"""Seconds to wait for another program to release the database before a crawl ends."""
+_RETRY_SECONDS = 0.25
+_NOTICE_AFTER = 2.0
 _notice = logging.getLogger("archiver.notice")
-_HURRIED = 3.0
-"""Seconds for which locks are waited for, all in all, once the program is to end: crawls that end together write
-their last pages in turn."""
-_until: list[float] = []
+_SHUTDOWN_PATIENCE = 3.0
+"""Seconds to wait for locks in total once the program is shutting down: crawls that end together write their last
+pages in turn."""
+_deadline: list[float] = []
 
 
 def stop_waiting_for_locks() -> None:
-    """The program is to end: from now on nobody waits long for a lock."""
-    if not _until:
-        _until.append(time.monotonic() + _HURRIED)
+    """Limits all waiting for locks from now on, because the program is shutting down."""
+    if not _deadline:
+        _deadline.append(time.monotonic() + _SHUTDOWN_PATIENCE)
 
 
 @contextmanager
 def writing(db: Database, patience: float = PATIENCE, clock: Callable[[], float] = time.monotonic) -> Iterator[None]:
-    """A transaction, or a part of the one that is open. Raises ArchiveLocked where another program writes for too long.
+    """Runs the block in a transaction, or in a savepoint if one is open.
 
-    The lock is taken at the beginning (BEGIN IMMEDIATE): a transaction that reads first and then finds that another
-    program has written cannot go on, however long it waits.
+    Raises ArchiveLocked if another program holds the lock for too long. The lock is taken at the beginning (BEGIN
+    IMMEDIATE), because a transaction that reads first cannot continue once another program has written, however long
+    it waits.
     """
     if db.conn.in_transaction:
         try:
@@ -251,9 +256,9 @@ def writing(db: Database, patience: float = PATIENCE, clock: Callable[[], float]
 
 
 def _begin(db: Database, patience: float, clock: Callable[[], float]) -> None:
-    begun, said = clock(), False
+    begun, notified = clock(), False
     before = db.execute("PRAGMA busy_timeout").fetchone()[0]
-    db.execute(f"PRAGMA busy_timeout = {int(_LOOK_EVERY * 1000)}")
+    db.execute(f"PRAGMA busy_timeout = {int(_RETRY_SECONDS * 1000)}")
     try:
         while True:
             try:
@@ -264,10 +269,10 @@ def _begin(db: Database, patience: float, clock: Callable[[], float]) -> None:
                 locked = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
                 if not locked:
                     raise
-                if waited >= patience or (_until and time.monotonic() >= _until[0]):
+                if waited >= patience or (_deadline and time.monotonic() >= _deadline[0]):
                     raise ArchiveLocked(_name(db), waited) from error
-                if waited >= _SAY_AFTER and not said:
-                    said = True
+                if waited >= _NOTICE_AFTER and not notified:
+                    notified = True
                     _notice.warning(
                         "%s is locked by another program; the crawl waits for up to %.0f seconds", _name(db), patience
                     )
@@ -276,6 +281,6 @@ def _begin(db: Database, patience: float, clock: Callable[[], float]) -> None:
 
 
 def _name(db: Database) -> str:
-    """The file of a database, as short as it can be said from here."""
+    """The path of a database, relative to the working directory if it is inside it."""
     path = Path(next((row[2] for row in db.execute("PRAGMA database_list")), ""))
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

@@ -1,4 +1,4 @@
-"""Pages of the ledger that a rule sets aside before they are fetched, and what the rules must know of their like.
+"""What keeps a crawl from fetching a page: trap rules, redirect loops, disbelieved dates, and the files of hosts.
 
 All functions expect to run inside the caller's transaction.
 """
@@ -24,24 +24,24 @@ from archiver.storage.pages import moment, stamp
 from archiver.urls import urlkey
 
 LEARNED = (url_patterns.PATTERN_BUDGET_RULE, url_patterns.RULE)
-"""How the rules begin by which a run sets pages aside; the others are of the table of addresses."""
+"""Prefixes of the rules that a run learns; the other rules are in the URL classifier's table."""
 _MOST_SIBLINGS = 50
 
 
 def exclude_page(db: Database, page_id: int, rule: str, reason: str) -> None:
-    """A page that was never fetched is not asked for: a rule for traps says so. It stays in the ledger."""
+    """Excludes a page that was never fetched by a trap rule. It stays in the pages table."""
     db.execute(
         "update pages set outcome = 'trap', rule = ?, reason = ?, due_at = null where id = ?", [rule, reason, page_id]
     )
 
 
 def postpone_page(db: Database, page_id: int, until: str) -> None:
-    """A page that is due is not asked for before that time."""
+    """Postpones a due page."""
     db.execute("update pages set due_at = ? where id = ?", [until, page_id])
 
 
 def include_again(db: Database, site_id: int, due_at: str) -> None:
-    """What a run learned to set aside is due after all; what the table of addresses tells stays where it is."""
+    """Makes pages due that learned rules excluded. Pages excluded by the URL classifier stay excluded."""
     for rule in LEARNED:
         db.execute(
             "update pages set outcome = 'due', reason = '', rule = null, due_at = ? where site_id = ? and "
@@ -51,22 +51,22 @@ def include_again(db: Database, site_id: int, due_at: str) -> None:
 
 
 def discovered_by(db: Database, page_id: int) -> list[tuple[DiscoverySource, str]]:
-    """Who told of a page, and on which page."""
+    """The discovery sources that reported a page, each with where it was found."""
     rows = db.execute("select source, found_on from page_sources where page_id = ?", [page_id])
     return [(DiscoverySource(source), found_on or "") for source, found_on in rows]
 
 
 def is_only_from_cdx(db: Database, key: str) -> bool:
-    """Whether nothing but the list of a web archive has told of the page at this urlkey."""
-    told = db.execute(
+    """True if only a web archive's CDX list has reported the page at this urlkey."""
+    sources = db.execute(
         "select min(source), max(source) from page_sources where page_id = (select id from pages where urlkey = ?)",
         [key],
     ).fetchone()
-    return tuple(told) == (DiscoverySource.CDX, DiscoverySource.CDX)
+    return tuple(sources) == (DiscoverySource.CDX, DiscoverySource.CDX)
 
 
 def excluded_counts(db: Database, site_id: int) -> dict[str, int]:
-    """How many addresses each rule has set aside."""
+    """The number of trap-excluded pages per rule."""
     return dict(
         db.execute(
             "select rule, count(*) from pages where site_id = ? and outcome = 'trap' group by 1", [site_id]
@@ -75,12 +75,12 @@ def excluded_counts(db: Database, site_id: int) -> dict[str, int]:
 
 
 def known_post_count(db: Database, site_id: int) -> int:
-    """How many addresses of posts a site has, as far as is known."""
+    """The number of pages of a site that are known to be posts."""
     return int(db.execute("select count(*) from pages where site_id = ? and kind = 'post'", [site_id]).fetchone()[0])
 
 
 def is_post(db: Database, key: str) -> bool:
-    """Whether the page at this urlkey was fetched and is a post."""
+    """True if the page at this urlkey was fetched and is a post."""
     return (
         db.execute(
             "select 1 from pages where urlkey = ? and kind = 'post' and article_id is not null", [key]
@@ -90,7 +90,7 @@ def is_post(db: Database, key: str) -> bool:
 
 
 def is_read_instead(db: Database, key: str) -> bool:
-    """Whether the page at this urlkey is read, or will be, so that its twin need not."""
+    """True if the page at this urlkey was or will be read, so that an equivalent URL need not be."""
     return (
         db.execute(
             "select 1 from pages where urlkey = ? and (outcome in ('archived', 'unchanged', 'duplicate') "
@@ -102,7 +102,7 @@ def is_read_instead(db: Database, key: str) -> bool:
 
 
 def sibling_urlkeys(db: Database, plain: str) -> list[str]:
-    """The urlkeys at this address with parameters behind it that were posts or are yet to be read, at most 50."""
+    """The urlkeys of this path with a query string that are posts or still due, at most 50."""
     path = plain.partition("?")[0]
     rows = db.execute(
         "select urlkey from pages where urlkey > ? and urlkey < ? and (article_id is not null or "
@@ -113,7 +113,7 @@ def sibling_urlkeys(db: Database, plain: str) -> list[str]:
 
 
 def addresses_of(db: Database, article_id: int) -> list[str]:
-    """The urlkeys that an article is known at."""
+    """The urlkeys of an article."""
     return [row[0] for row in db.execute("select urlkey from article_urls where article_id = ?", [article_id])]
 
 
@@ -122,14 +122,14 @@ def article_of(db: Database, key: str) -> int | None:
     return row[0] if row else None
 
 
-# Redirects that lead back to where they began: each page of the circle has failed, for none shows anything.
+# -- redirect loops: every page of a loop has failed, because none shows anything
 
 RULE = "redirect-loop"
-REASON = "it redirects in a circle"
+REASON = "it redirects in a loop"
 
 
 def redirect_chain(db: Database, key: str) -> list[str]:
-    """The urlkeys that the redirects from `key` lead to, one after the other, until one is met again."""
+    """The urlkeys that the redirects from `key` lead to, in order, up to the first repetition."""
     seen: dict[str, None] = {}
     while row := db.execute(
         "select redirect_urlkey from pages where urlkey = ? and redirect_urlkey is not null", [key]
@@ -142,12 +142,12 @@ def redirect_chain(db: Database, key: str) -> list[str]:
 
 
 def closes_redirect_loop(db: Database, key: str, target: str) -> bool:
-    """Whether a redirect from `key` to `target` closes a circle, as far as the ledger knows the others."""
+    """True if a redirect from `key` to `target` closes a loop with the redirects in the pages table."""
     return key != target and key in redirect_chain(db, target)
 
 
 def fail_redirect_loop(db: Database, key: str) -> int:
-    """The other pages of the circle that `key` is in have failed like it; returns of how many that is news."""
+    """Marks the other pages of the loop that `key` is in as failed; returns how many were not failed before."""
     others = [other for other in redirect_chain(db, key) if other != key]
     return sum(
         db.execute(
@@ -159,35 +159,32 @@ def fail_redirect_loop(db: Database, key: str) -> int:
     )
 
 
-# What led to a page by redirects, as the ledger remembers it.
-
-
 def redirected_from(db: Database, page_id: int, most: int) -> tuple[str, ...]:
-    """The urlkeys of the addresses that redirected to this page, the nearest first; at most `most`."""
+    """The urlkeys that redirected to this page, the nearest first; at most `most`."""
     found: list[str] = []
-    own: int | None = page_id
-    while own is not None and len(found) < most:
+    current: int | None = page_id
+    while current is not None and len(found) < most:
         row = db.execute(
             "select found_on from page_sources where page_id = ? and source in ('redirect', 'seed') "
             "and found_on <> '' order by source",
-            [own],
+            [current],
         ).fetchone()
         key = urlkey(row[0]) if row else ""
         if not key or key in found:
             break
         found.append(key)
         before = db.execute("select id from pages where urlkey = ?", [key]).fetchone()
-        own = before[0] if before else None
+        current = before[0] if before else None
     return tuple(found)
 
 
-# What a site's server says and is not believed: kept with the site, found out while a run is written.
+# -- the claims of a server that are not believed
 
 
 class Trust:
-    """Reads and writes the site's `untrusted`: claims (see `frontier.trust`) with the time at which each proved false.
+    """Reads and writes the site's `untrusted`: claims (see `frontier.revisit`) with the time when each proved false.
 
-    All methods that write expect to run inside the caller's transaction.
+    A claim is a source's lastmod dates or the server's validators. Claims are tested while a run is written.
     """
 
     def __init__(self, db: Database, site: dict[str, Any], now: datetime, revisit: timedelta) -> None:
@@ -197,7 +194,7 @@ class Trust:
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """What is found out meanwhile holds unless an error undoes it, as the transaction around it is undone."""
+        """Restores the state of before the block if it raises, because its transaction is rolled back too."""
         since, tallies = dict(self._since), {name: replace(tally) for name, tally in self._tallies.items()}
         try:
             yield
@@ -207,19 +204,22 @@ class Trust:
 
     @property
     def in_validators(self) -> bool:
-        """Whether pages may be asked for conditionally."""
+        """True if pages may be requested conditionally."""
         return self._believes(VALIDATORS)
 
     def in_dates(self, source: DiscoverySource) -> bool:
-        """Whether a newer date of this source makes a page due."""
+        """True if a newer date from this source makes a page due."""
         return self._believes(dates_of(source))
 
     def _believes(self, claim: str) -> bool:
         return believed(pages.moment(self._since.get(claim)), self._now)
 
     def hold(self, reason: str, *, changed: bool) -> None:
-        """A page was read that was due for this reason. A source whose dates prove false is believed no more, and what
-        else it called changed is put off to the site's revisit period."""
+        """Compares the reason that a page was due with whether it had changed.
+
+        A source whose dates prove false is no longer believed, and the other pages that it reported as changed are
+        postponed to the site's revisit period.
+        """
         source = claiming_source(reason)
         if not source:
             return
@@ -231,7 +231,7 @@ class Trust:
             pages.put_off(self._db, self._site_id, f"{source} says it changed at ", self._now + self._revisit)
 
     def validators_lied(self) -> None:
-        """A page has changed, and its validator has not."""
+        """Records that a page changed although its validator did not."""
         if self.in_validators:
             self._distrust(VALIDATORS)
 
@@ -240,11 +240,11 @@ class Trust:
         self._db.table("sites").update(self._site_id, {"untrusted": json.dumps(self._since)})
 
 
-# Files that speak for a whole host, kept as they were last read. All functions run inside the caller's transaction.
+# -- files about a whole host (robots.txt, tdmrep.json) as last fetched
 
 
 def stored_file(db: Database, origin: str, name: str) -> HostFile | None:
-    """The file of this name ("robots.txt") at this origin ("https://example.org/"), None where it was never read."""
+    """The file of this name ("robots.txt") at this origin ("https://example.org/"), None if it was never fetched."""
     row = db.execute(
         "select fetched_at, status, body, etag, last_modified from host_files where origin = ? and name = ?",
         [origin, name],
@@ -257,7 +257,7 @@ def stored_file(db: Database, origin: str, name: str) -> HostFile | None:
 
 
 def store_file(db: Database, origin: str, name: str, file: HostFile) -> None:
-    """Keep a file in place of what was kept of it before."""
+    """Stores a file in place of its previous version."""
     db.execute(
         "insert into host_files (origin, name, fetched_at, status, body, etag, last_modified) "
         "values (?, ?, ?, ?, ?, ?, ?) on conflict (origin, name) do update set "

@@ -1,4 +1,4 @@
-"""The folder of the search index beside an archive: where it is, who may write it, and taking it off the disk."""
+"""The two full-text indexes: the table `articles_fts`, and the folder of the search index next to the archive."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ from sqlite_utils import Database
 
 from archiver.fields import WEIGHTS
 
-# The full-text index `articles_fts`: triggers index each article as it is written, or those of a batch at its end.
+# -- articles_fts: triggers index each article when it is written, or all articles of a batch at its end
 
 COLUMNS = ("body", *(name for name in WEIGHTS if name != "body"))
-"""In the order in which FTS5 has them: what stands in its first column takes two bytes less for each word of a text."""
+"""The columns in FTS5's order. The body is first because FTS5 stores two bytes less per word for the first column."""
 TOKENIZER = "unicode61 remove_diacritics 2"
-MARK = -1 << 63  # a number that no article has
+MARK = -1 << 63  # marks a batch in `fts_pending`; no article has this ID
 
 _names = ", ".join(COLUMNS)
 
 
 @contextmanager
 def entered_together(db: Database) -> Iterator[None]:
-    """Articles that come meanwhile are found by their words at its end. Expects to run inside the caller's transaction,
-    which an error undoes."""
+    """Indexes the articles written inside the block together at its end.
+
+    Expects to run inside the caller's transaction, which is rolled back on an error.
+    """
     if not db.execute("insert into fts_pending (id) values (?) on conflict do nothing", [MARK]).rowcount:
-        yield  # in a batch that does so already
+        yield  # an outer block indexes them
         return
     yield
     db.execute(
@@ -39,21 +41,20 @@ def entered_together(db: Database) -> Iterator[None]:
     db.execute("delete from fts_pending")
 
 
+# -- the folder of the search index
+
 _WAIT_SECONDS = 30.0
 _LOCK = "archiver.lock"
-_OURS = re.compile(r"[0-9a-f]{32}\..*|meta\.json|\.managed\.json|\.tantivy-.*|\.tmp.*|archiver\.json(\.new)?")
+_INDEX_FILE = re.compile(r"[0-9a-f]{32}\..*|meta\.json|\.managed\.json|\.tantivy-.*|\.tmp.*|archiver\.json(\.new)?")
 
 
 def index_folder(archive: Path) -> Path:
-    """The folder of an archive's index, named as SQLite names its own files beside a database."""
+    """The folder of an archive's search index, named like SQLite's own files next to a database."""
     return archive.with_name(archive.name + "-search")
 
 
 def forget_index(archive: Path) -> None:
-    """Take the index off the disk, so that nothing of a removed text stays in it; it is made anew when it is needed.
-
-    Raises OSError.
-    """
+    """Deletes the index, so that it keeps no removed text. It is rebuilt when it is needed. Raises OSError."""
     folder = index_folder(archive)
     if folder.exists():
         with index_locked(folder):
@@ -61,25 +62,28 @@ def forget_index(archive: Path) -> None:
 
 
 def clear_index_folder(folder: Path) -> None:
-    """Empty it of what belongs to an index, but for the lock. What else somebody put there stays."""
+    """Deletes the files of the index, except for the lock. Other files in the folder stay."""
     for file in folder.iterdir():
-        if _OURS.fullmatch(file.name) and not file.is_dir():
+        if _INDEX_FILE.fullmatch(file.name) and not file.is_dir():
             file.unlink()
 
 
 @contextmanager
 def index_locked(folder: Path) -> Iterator[bool]:
-    """Whether the lock of a folder was got within its time; the system takes it back from a process that is killed."""
+    """Holds the lock of an index folder; yields False if it was not free within 30 seconds.
+
+    The system releases the lock of a process that is killed.
+    """
     handle = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        ends = time.monotonic() + _WAIT_SECONDS
+        deadline = time.monotonic() + _WAIT_SECONDS
         while True:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 yield True
                 return
             except BlockingIOError:
-                if time.monotonic() > ends:
+                if time.monotonic() > deadline:
                     yield False
                     return
                 time.sleep(0.05)

@@ -1,6 +1,6 @@
-"""Locks: one crawl of a site and of a host at a time into one archive, one scheduler, one task that writes all of it.
+"""File locks of an archive: per site, per host, for the scheduler, for notifications and for the whole archive.
 
-Each is a file beside the archive, which names the process that holds it.
+Each lock is a file next to the archive and contains the ID of the process that holds it.
 """
 
 from __future__ import annotations
@@ -13,64 +13,51 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 from urllib.parse import quote
 
-from archiver.errors import ArchiveInUse, ArchiverError
+from archiver.errors import ArchiveInUse, HostInUse, SchedulerRuns
 
-_LONGEST = 120  # characters of a name; file systems take 255 bytes in all
-_command: list[int] = []
-
-
-class HostInUse(ArchiverError):
-    def __init__(self, host: str, holder: str) -> None:
-        super().__init__(
-            host,
-            f"Another crawl is at {host} ({holder}), and two would ask it twice as fast: wait until it ends.",
-        )
-
-
-class SchedulerRuns(ArchiverError):
-    def __init__(self, archive: str, holder: str) -> None:
-        super().__init__(
-            archive,
-            f"Another 'archiver schedule' runs what is due in {archive} ({holder}): one is enough, end it first.",
-        )
+_MAX_NAME = 120  # characters of the encoded name; file systems allow 255 bytes for the whole file name
+_parent_pid: list[int] = []
 
 
 def lock_file(archive: Path, kind: Literal["site", "host"], name: str) -> Path:
-    """No two names have the same file: what cannot stand in a file's name is written as in addresses (RFC 3986,
-    section 2.1)."""
-    written = quote(name.lower(), safe="")
-    if len(written) > _LONGEST:
-        written = f"{written[: _LONGEST - 65]}-{sha256(written.encode()).hexdigest()}"
-    return archive.parent / f".{archive.name}.{kind}.{written}.lock"
+    """The path of a lock. The name is percent-encoded (RFC 3986, section 2.1), so that no two names share a file."""
+    encoded = quote(name.lower(), safe="")
+    if len(encoded) > _MAX_NAME:
+        encoded = f"{encoded[: _MAX_NAME - 65]}-{sha256(encoded.encode()).hexdigest()}"
+    return archive.parent / f".{archive.name}.{kind}.{encoded}.lock"
 
 
 def lock_files(archive: Path) -> list[Path]:
-    """Those that there are, in an order that all who take several keep."""
+    """The existing lock files, sorted: every process that takes several locks takes them in this order."""
     return sorted(archive.parent.glob(f".{glob.escape(archive.name)}.*.lock"))
 
 
-def belongs_to(command: int) -> None:
-    """This process crawls for another one, which is the one that a person has started and can stop."""
-    _command[:] = [command]
+def belongs_to(pid: int) -> None:
+    """Locks of this process name `pid` instead: the process that a person started and can stop."""
+    _parent_pid[:] = [pid]
 
 
 def lock_all(archive: Path, task: str) -> list[BinaryIO]:
-    """Every lock of the archive, so that no crawl and no import writes it until they are closed. Raises ArchiveInUse
-    where one does."""
+    """Takes every lock of the archive: no crawl or import writes to it until they are closed.
+
+    Raises ArchiveInUse if a crawl or an import is running.
+    """
     held: list[BinaryIO] = []
     for path in sorted({*lock_files(archive), lock_file(archive, "site", task)}):
-        got = _lock(path)
-        if isinstance(got, str):
-            for one in held:
-                one.close()
-            raise ArchiveInUse(str(archive), f"process {got}")
-        held.append(got)
+        lock = _lock(path)
+        if isinstance(lock, str):
+            for other in held:
+                other.close()
+            raise ArchiveInUse(str(archive), f"process {lock}")
+        held.append(lock)
     return held
 
 
 def lock_whole_archive(archive: Path) -> list[BinaryIO]:
-    """No crawl writes this archive, which is only read, until these are closed. Nothing is written in its folder.
-    Raises ArchiveInUse where one does."""
+    """Takes shared locks on an archive that is only read: no crawl writes to it until they are closed.
+
+    Writes nothing to its folder. Raises ArchiveInUse if a crawl is running.
+    """
     held: list[BinaryIO] = []
     for path in lock_files(archive):
         handle = path.open("rb")
@@ -79,62 +66,64 @@ def lock_whole_archive(archive: Path) -> list[BinaryIO]:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError as error:
             holder = _holder(handle)
-            for one in held:
-                one.close()
+            for lock in held:
+                lock.close()
             raise ArchiveInUse(str(archive), f"process {holder}") from error
     return held
 
 
 def lock_site(archive: Path, site: str) -> BinaryIO:
-    """An exclusive lock that the system drops when the process ends, however it ends. Raises ArchiveInUse where another
-    process holds it."""
-    got = _lock(lock_file(archive, "site", site))
-    if isinstance(got, str):
-        raise ArchiveInUse(f"{archive} for {site}", f"process {got}")
-    return got
+    """Takes the exclusive lock of a site. The system releases it when the process ends, even if it is killed.
+
+    Raises ArchiveInUse if another process holds it.
+    """
+    lock = _lock(lock_file(archive, "site", site))
+    if isinstance(lock, str):
+        raise ArchiveInUse(f"{archive} for {site}", f"process {lock}")
+    return lock
 
 
 def lock_host(archive: Path, host: str) -> BinaryIO:
-    """The same for a host, which two sites may share: it is asked by one crawl at a time. Raises HostInUse."""
-    got = _lock(lock_file(archive, "host", host))
-    if isinstance(got, str):
-        raise HostInUse(host, f"process {got}")
-    return got
+    """Takes the lock of a host, so that only one crawl fetches from it; sites may share it. Raises HostInUse."""
+    lock = _lock(lock_file(archive, "host", host))
+    if isinstance(lock, str):
+        raise HostInUse(host, f"process {lock}")
+    return lock
 
 
 def lock_schedule(archive: Path) -> BinaryIO:
-    """The same for whoever runs what is due. It keeps nothing from writing the archive. Raises SchedulerRuns."""
-    got = _lock(_schedule(archive))
-    if isinstance(got, str):
-        raise SchedulerRuns(str(archive), f"process {got}")
-    return got
+    """Takes the scheduler's lock, which does not prevent others from writing to the archive. Raises SchedulerRuns."""
+    lock = _lock(_scheduler_lock_file(archive))
+    if isinstance(lock, str):
+        raise SchedulerRuns(str(archive), f"process {lock}")
+    return lock
 
 
 def lock_notifications(archive: Path) -> BinaryIO | None:
-    """The same for whoever tells people of changes; None where another process does."""
-    got = _lock(archive.parent / f".{archive.name}.notices")
-    return None if isinstance(got, str) else got
+    """Takes the lock for sending notifications; None if another process holds it."""
+    lock = _lock(archive.parent / f".{archive.name}.notices")
+    return None if isinstance(lock, str) else lock
 
 
 def scheduler(archive: Path) -> str | None:
-    """The process that runs what is due in this archive, "" where there is none now, None where there never was one."""
+    """The ID of the archive's scheduler process, "" if none is running, None if there never was one."""
     try:
-        with _schedule(archive).open("rb") as handle:
+        with _scheduler_lock_file(archive).open("rb") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 return _holder(handle)
-    except OSError:  # there is no such file, or it is another user's
+    except OSError:  # the file does not exist or belongs to another user
         return None
     return ""
 
 
-def _schedule(archive: Path) -> Path:
+def _scheduler_lock_file(archive: Path) -> Path:
     return archive.parent / f".{archive.name}.scheduler"
 
 
 def _lock(path: Path) -> BinaryIO | str:
-    """The lock, or which process holds it."""
+    """The lock, or the ID of the process that holds it."""
     handle = path.open("a+b")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -142,7 +131,7 @@ def _lock(path: Path) -> BinaryIO | str:
         with handle:
             return _holder(handle)
     handle.truncate(0)
-    handle.write(str(*_command or [os.getpid()]).encode())
+    handle.write(str(*_parent_pid or [os.getpid()]).encode())
     handle.flush()
     return handle
 

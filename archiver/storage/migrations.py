@@ -1,8 +1,8 @@
-"""The steps that make the schema of an archive and bring it up to date. A released step is never edited.
+"""The migrations that create the schema of an archive and bring it up to date. A released one is never edited.
 
-The first step is the schema of 0.3.0; each later one is a function here that changes it. sqlite-utils runs a step in a
-transaction and records it in `_sqlite_migrations`; an archive with a step that is not listed here was written by a
-newer version.
+The first migration is the schema of 0.3.0; each later one is a function here that changes it. sqlite-utils runs each in
+a transaction and records it in `_sqlite_migrations`; an archive with a migration that is not listed here was written
+by a newer version.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from archiver.storage.schema import SCHEMA
 migrations = Migrations("archiver")
 
 UNRELEASED = "m001_sites_and_runs"
-"""The first step of archives that 0.2 and earlier versions made, none of which was ever released."""
+"""The first migration of archives written by 0.2 and earlier versions, none of which was released."""
 _TABLE = re.compile(r'create table "?(\w+)', re.IGNORECASE)
 
 
@@ -28,9 +28,10 @@ def m001_schema_0_3_0(db: Database) -> None:
 
 
 def make_schema(db: Database) -> bool:
-    """Make the schema in a database that holds nothing, in one transaction: in a file, several cost many times as much.
+    """Creates the schema in an empty database, in one transaction, because several are many times slower on disk.
 
-    False where it holds something, also if another process was first. Killed, it leaves nothing. Raises sqlite3.Error.
+    Returns False if the database is not empty, even if another process has just filled it. If killed, it leaves
+    nothing behind. Raises sqlite3.Error.
     """
     conn = db.conn
     if not _is_empty(db):
@@ -41,26 +42,28 @@ def make_schema(db: Database) -> bool:
             migrations.apply(db)
         conn.execute("commit")
     except BaseException:
-        if conn.in_transaction:  # a full disk has ended it already
+        if conn.in_transaction:  # a full disk ends the transaction by itself
             conn.execute("rollback")
         raise
     return empty
 
 
 def lend_tables(db: Database) -> None:
-    """Make the tables of pending steps, empty, for this connection alone (SQLite's temp schema): for an archive that
-    is only read. The file stays as it is, and `table_names` lists what is in it."""
-    there = {*db.table_names(), *db.view_names()}
+    """Creates the tables of pending migrations, empty, in this connection's temp schema.
+
+    For an archive that is only read: its file is not changed, and `table_names` still lists only its own tables.
+    """
+    existing = {*db.table_names(), *db.view_names()}
     with closing(Database(memory=True)) as made:
         make_schema(made)
-        wanted = dict(
+        needed = dict(
             made.execute(
                 "select name, sql from sqlite_master where type = 'table' and sql is not null "
                 "and name not in (select name from pragma_table_list where schema = 'main' and type = 'shadow')"
             )
         )
-    for name, sql in wanted.items():
-        if name not in there and _TABLE.match(sql):
+    for name, sql in needed.items():
+        if name not in existing and _TABLE.match(sql):
             db.conn.execute(f"create temp {sql[len('create ') :]}")
 
 

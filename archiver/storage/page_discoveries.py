@@ -1,4 +1,4 @@
-"""Entering discovered URLs into the pages table, with who reported them.
+"""Discovered URLs in the pages table, which discovery sources reported them, and the counts of pages per source.
 
 All functions expect to run inside the caller's transaction.
 """
@@ -18,17 +18,17 @@ from archiver.storage.pages import EPOCH, known_page, lead_digest, lead_json, le
 from archiver.storage.tombstones import tombstone_at
 from archiver.urls import urlkey
 
-# Which discovery sources found a page, as `page_discoveries` stores it.
+# -- the table page_discoveries
 
 Place = tuple[str | None, int | None]
-"""`found_on` and `found_on_page_id`: one of the two."""
+"""`found_on` and `found_on_page_id`, of which one is None."""
 
 
 def discovery_place(db: Database, url: str) -> Place:
-    """What was found at this address was found there."""
+    """Where a URL was found: the page with this URL if the archive has one, else the URL itself."""
     try:
         key = urlkey(url)
-    except ValueError:  # a file's name
+    except ValueError:  # a file name
         return url, None
     row = db.execute("select id from pages where urlkey = ? and url = ?", [key, url]).fetchone()
     return (None, row[0]) if row else (url, None)
@@ -37,7 +37,7 @@ def discovery_place(db: Database, url: str) -> Place:
 def record_discovery(
     db: Database, page_id: int, source: str, found: Place, now: str, first: str | None, last: str | None
 ) -> None:
-    """Enter that this source told of a page now; `first` and `last`: when a web archive captured it, if it says so."""
+    """Records that a source reported a page now; `first` and `last`: when a web archive captured it, if known."""
     db.execute(
         "insert into page_discoveries (page_id, source, found_on, found_on_page_id, first_seen, last_seen, "
         "first_capture, "
@@ -52,7 +52,7 @@ def record_discovery(
 
 
 def keep_places(db: Database, pages: str, values: dict[str, object]) -> None:
-    """Pages (a statement that selects their numbers) are about to be deleted: what was found there says where in words."""
+    """Replaces references to pages that will be deleted with their URLs. `pages` is SQL that selects their IDs."""
     db.execute(
         "update page_discoveries set found_on = (select url from pages f where f.id = found_on_page_id), "
         f"found_on_page_id = null where found_on_page_id in {pages} and page_id not in {pages}",
@@ -60,8 +60,8 @@ def keep_places(db: Database, pages: str, values: dict[str, object]) -> None:
     )
 
 
-# How many pages of a site have which kind and outcome, in all and by discovery source: kept by triggers, so that a
-# site of a hundred thousand pages is shown as fast as one of ten.
+# -- the table page_counts: pages of a site by kind and outcome, in all and per discovery source. Triggers keep it, so
+# that a site of a hundred thousand pages is shown as fast as one of ten.
 
 _KEY = "site_id, source, kind, outcome, with_article"
 _COLUMNS = f"{_KEY}, pages"
@@ -70,12 +70,12 @@ COUNTED = f"""select p.site_id, '' as source, {_CLASS.format("p")} as with_artic
     from pages p {{0}} group by 1, 3, 4, 5
     union all select p.site_id, s.source, {_CLASS.format("p")}, count(*)
     from pages p join page_sources s on s.page_id = p.id {{0}} group by 1, 2, 3, 4, 5"""
-"""SQL: the same, counted from the pages; {0} is a condition on `p`."""
+"""SQL that counts the same from the pages; {0} is a condition on `p`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """So many pages that `source` told of ("": all) are of one kind and came to one outcome."""
+    """The number of pages of one kind and outcome that `source` reported ("": all pages)."""
 
     source: str
     kind: str
@@ -85,17 +85,20 @@ class Count:
 
 
 def counts(db: Database, site_id: int) -> list[Count]:
-    """All counts of a site."""
+    """The counts of a site."""
     rows = db.execute(
         "select source, kind, outcome, with_article, pages from page_counts where site_id = ? and pages <> 0", [site_id]
     )
-    return [Count(source, kind, outcome, bool(read), pages) for source, kind, outcome, read, pages in rows]
+    return [Count(source, kind, outcome, bool(article), pages) for source, kind, outcome, article, pages in rows]
 
 
 def fill(db: Database) -> None:
-    """Count all pages anew. Expects to run inside the caller's transaction."""
+    """Counts all pages again."""
     db.execute("delete from page_counts")
     db.execute(f"insert into page_counts ({_COLUMNS}) {COUNTED.format('')}")
+
+
+# -- recording discovered URLs
 
 
 def record_targets(
@@ -107,14 +110,14 @@ def record_targets(
     folder: str = "/",
     by_dates: Callable[[DiscoverySource], bool] = lambda source: True,
 ) -> list[DiscoveredURL]:
-    """Enter what was found; returns what nothing had told of before. `folder` is the scope's path, `by_dates` says
-    whether a source's dates are believed.
+    """Records discovered URLs; returns those that are new. `folder` is the scope's path; `by_dates` returns whether a
+    source's dates are believed.
 
-    A new page is due at once, a listing at `listings_due` where that is given; a known page becomes
-    due again only where the target brings news of it (see `news_of`).
+    A new page is due at once, a listing at `listings_due` if that is given; a known page becomes
+    due again only if the target has news of it (see `refetch_reason`).
     """
     later = stamp(listings_due) if listings_due else EPOCH
-    places: dict[str, Place] = {}  # all that a page tells of was found in one place
+    places: dict[str, Place] = {}  # many targets were found on the same page
     for target in (targets := list(targets)):
         if target.found_on not in places:
             places[target.found_on] = discovery_place(db, target.found_on)
@@ -138,8 +141,8 @@ def record_targets(
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A URL as it was discovered: where and when, when it is due if it is new, the path of its site's scope, and
-    whether the dates of its source are believed."""
+    """A discovered URL with where and when it was found, when it is due if it is new, the path of its site's scope,
+    and whether the dates of its source are believed."""
 
     target: DiscoveredURL
     place: Place
@@ -153,7 +156,7 @@ def _record_target(db: Database, site_id: int, found: _Found) -> bool:
     target = found.target
     key = urlkey(target.url)
     if target.lead and tombstone_at(db, key):
-        target = replace(target, lead=None)  # it may have the whole text
+        target = replace(target, lead=None)  # the hint may contain the text of a removed post
     lead = lead_json(target.lead, {target.source: lead_digest(target.lead)}) if target.lead else None
     lastmod = stamp(target.lastmod) if target.lastmod else None
     inserted = db.execute(
@@ -200,7 +203,7 @@ def _update_known(db: Database, known: KnownPage, found: _Found, lastmod: str | 
     target = found.target
     vouched = known.outcome is Outcome.TRAP and target.kind is not PageKind.LISTING and target.source in VOUCHING
     news = (
-        f"{target.source} vouches for it"
+        f"{target.source} lists it"
         if vouched
         else refetch_reason(
             known,
@@ -210,7 +213,7 @@ def _update_known(db: Database, known: KnownPage, found: _Found, lastmod: str | 
         )
     )
     if news and known.kind is PageKind.PART:
-        # A page of a post comes with its post.
+        # A further page of a post is fetched with its post.
         post = db.execute("select post_urlkey from article_parts where urlkey = ?", [known.urlkey]).fetchone()
         make_due_again(db, post[0] if post else "", news)
         news = ""
@@ -236,18 +239,17 @@ def _update_known(db: Database, known: KnownPage, found: _Found, lastmod: str | 
 
 
 def _better_lead(db: Database, known: KnownPage, target: DiscoveredURL) -> str | None:
-    """What a source says of a page, for the pages table; None where it says nothing new. What an API says is better
-    than what a feed says, which only fills what no API has said."""
+    """The source hint to store for a page, None if it is not new. An API's hint replaces a feed's, not vice versa."""
     digest = lead_digest(target.lead) if target.lead else ""
     if not target.lead or digest == known.digests.get(target.source):
         return None
     better = target.source is DiscoverySource.API or DiscoverySource.API not in known.digests
-    kept = target.lead if better else lead_of(db, known.id) or target.lead
-    return lead_json(kept, {**known.digests, target.source: digest})
+    hint = target.lead if better else lead_of(db, known.id) or target.lead
+    return lead_json(hint, {**known.digests, target.source: digest})
 
 
 def _surer_kind(known: KnownPage, target: DiscoveredURL) -> PageKind:
-    """The kind of a known page after a source has told its own."""
+    """The kind of a known page, given the kind that a source reports."""
     surer = target.kind is not PageKind.UNKNOWN and (
         known.kind is PageKind.UNKNOWN
         or (known.fetched_at is None and target.source in (DiscoverySource.API, DiscoverySource.FEED))

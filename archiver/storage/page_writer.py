@@ -1,7 +1,7 @@
-"""The stages in which a page result becomes rows: enter, identify, revise, record.
+"""Writes page results: each passes the stages enter, identify, revise and record, in batches of one transaction.
 
-Each is a function of the run and of one result under way, and expects to run inside the batch's transaction
-(`store.writer`): what a stage decides depends on the rows that the results before it have just written.
+A stage is a function of the run and of one result. It expects to run inside the batch's transaction, because what it
+decides depends on the rows written for the results before.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ from archiver.urls import urlkey
 class StoringRun:
     """What all results of one run have in common.
 
-    `crawl_started` is when the crawl began that this run continues. `version` is that of the program that read the
-    pages, `reread` reads a stored article's capture again. `mode`: which of a page's requisites are captured.
-    `listings_wait`: an API counts the site's posts, so that a new listing waits for the revisit period.
+    `crawl_started` is when the crawl began that this run continues. `version` is the version of this program;
+    `reread` extracts a stored article's capture again. `mode`: which of a page's requisites are captured.
+    `listings_wait`: an API lists all posts, so new listings wait for the revisit period.
     """
 
     db: Database
@@ -71,7 +71,7 @@ class StoringRun:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a result does to the archive: the page's outcome and reason, its article, and whether that changed."""
+    """The effect of a result: the page's outcome and reason, its article, and whether the article changed."""
 
     outcome: Outcome
     reason: str
@@ -83,8 +83,8 @@ class Effect:
 class Storing:
     """One result on its way through the stages. `counts` are those of its batch.
 
-    `found` are the discovered URLs that are new, `due_for`, `was` and `known_kind` the page's reason, outcome and kind
-    until now. `removal` is the tombstone that keeps its post out.
+    `found` are the discovered URLs that are new; `due_for`, `was` and `known_kind` are the page's previous reason,
+    outcome and kind. `removal` is the tombstone that keeps its post out.
     """
 
     result: PageResult
@@ -106,7 +106,7 @@ Stage = Callable[[StoringRun, Storing], None]
 
 
 def enter(run: StoringRun, storing: Storing) -> None:
-    """Enter the capture, what the response says of its use, and the URLs that the page names."""
+    """Stores the capture, its usage statements and the discovered URLs."""
     db, result, counts = run.db, storing.result, storing.counts
     if result.capture:
         storing.capture_id = enter_capture(db, run.run_id, result.capture)
@@ -125,7 +125,7 @@ def enter(run: StoringRun, storing: Storing) -> None:
 
 
 def identify(run: StoringRun, storing: Storing) -> None:
-    """Find out what the page is: a page of another post, a whole post, part of a redirect loop, a removed post."""
+    """Determines what the page is: a part of another post, a whole post, part of a redirect loop, a removed post."""
     db, result = run.db, storing.result
     storing.counts.fetched += result.status is not None
     if result.article and result.rule == article_parts.CLAIM and article_parts.is_own_post(db, result):
@@ -144,10 +144,10 @@ def identify(run: StoringRun, storing: Storing) -> None:
 
 
 def revise(run: StoringRun, storing: Storing) -> None:
-    """Do to the articles what the result's outcome means: `_EFFECTS` is the table."""
+    """Applies the result to the articles, by its outcome (`_EFFECTS`)."""
     result = storing.result
     if storing.removal is not None:
-        # Under an address that nobody knew of: what was captured of it goes before the next crawl begins.
+        # The post was removed under another URL. Its new capture is erased before the next crawl begins.
         tombstones.keep_out(run.db, storing.removal, result.url)
         storing.effect = Effect(Outcome.REFUSED, storing.removal.told)
         return
@@ -155,7 +155,7 @@ def revise(run: StoringRun, storing: Storing) -> None:
 
 
 def record(run: StoringRun, storing: Storing) -> None:
-    """Write the page's row, and what follows from its outcome: when it is due again, and which other pages are."""
+    """Writes the page's row and what follows from its outcome: when it is due again, and which other pages are due."""
     assert storing.effect is not None
     db, result, effect = run.db, storing.result, storing.effect
     if run.mode != "none" and effect.article_id is not None and effect.outcome is not Outcome.DUPLICATE:
@@ -168,7 +168,7 @@ def record(run: StoringRun, storing: Storing) -> None:
         reason = "; ".join(filter(None, (reason, article_parts.settle(db, run.site_id, result, effect.article_id))))
     rule = tombstones.RULE if effect.outcome is Outcome.REFUSED and result.article else result.rule
     storing.result = replace(result, outcome=effect.outcome, reason=reason, rule=rule)
-    pages.record_visit(
+    pages.record_result(
         db,
         storing.result,
         article_id=effect.article_id,
@@ -182,7 +182,7 @@ def record(run: StoringRun, storing: Storing) -> None:
 
 
 STAGES: tuple[Stage, ...] = (enter, identify, revise, record)
-"""In the order in which a result passes them. One whose outcome is DUE is only entered: its source goes on."""
+"""The stages in order. A result with the outcome DUE passes only the first: its source has more documents."""
 
 
 def _archived(run: StoringRun, storing: Storing) -> Effect:
@@ -192,7 +192,7 @@ def _archived(run: StoringRun, storing: Storing) -> Effect:
     extractor: str | None = extractor_of(run.version, result.article)
     capture_id = storing.capture_id
     if result.status == 304:
-        # The page has not changed: what did is a further page, whose capture proves it.
+        # The page itself has not changed: a further page of the post has, and its capture is the proof.
         capture_id = extractor = None
     stored = store_article(
         db,
@@ -218,7 +218,7 @@ _CHANGES = {
     Change.COPY: (Outcome.DUPLICATE, False),
     Change.GONE: (Outcome.GONE, False),
 }
-"""What a change of an article makes of its page, and whether the page counts as changed; else it is unchanged."""
+"""The page's outcome for each change of its article, and whether the page counts as changed. Default: unchanged."""
 
 
 def _count(counts: Counts, stored: Stored) -> None:
@@ -237,11 +237,11 @@ def _reason(run: StoringRun, result: PageResult, stored: Stored, extractor: str 
         own = run.db.execute("select url from articles where id = ?", [stored.article_id]).fetchone()
         return f"another address of {own[0]}"
     return {
-        Change.GONE: "it shows nothing any more of the post that stood there",
+        Change.GONE: "it no longer shows any of the post",
         Change.REVISED: f"revised: {', '.join(stored.changed)}",
-        Change.REVERTED: f"says again what version {stored.back} said",
-        Change.REEXTRACTED: f"read anew by {extractor}",
-        Change.STUB: "shows only a stub of the stored text",
+        Change.REVERTED: f"reverted to revision {stored.back}",
+        Change.REEXTRACTED: f"extracted again by {extractor}",
+        Change.STUB: "it shows only a stub of the stored text",
     }.get(stored.change, result.reason)
 
 
@@ -273,7 +273,7 @@ def _unchanged(run: StoringRun, storing: Storing) -> Effect:
 
 
 def _none(run: StoringRun, storing: Storing) -> Effect:
-    """No article changes: the page's own outcome is all."""
+    """Changes no article; the outcome is that of the page."""
     return Effect(storing.result.outcome, storing.result.reason)
 
 
@@ -287,7 +287,7 @@ _EFFECTS: dict[Outcome, Callable[[StoringRun, Storing], Effect]] = {
 
 
 def _judge_claims(run: StoringRun, storing: Storing, effect: Effect) -> None:
-    """Compare what a source and the server said of the page with what it is: who is wrong too often is not believed."""
+    """Compares the claims of sources and server about the page with what it is; those often wrong lose their trust."""
     result = storing.result
     if result.kind is PageKind.POST and effect.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED):
         run.trust.hold(storing.due_for, changed=effect.changed)
@@ -302,7 +302,7 @@ def _due_again(run: StoringRun, storing: Storing, effect: Effect) -> datetime | 
     if result.kind is PageKind.PART:
         return None
     published = result.article.published if result.article else None
-    hearsay = (
+    only_from_cdx = (
         effect.outcome is Outcome.GONE
         and effect.article_id is None
         and crawl_exclusions.is_only_from_cdx(run.db, storing.key)
@@ -314,21 +314,21 @@ def _due_again(run: StoringRun, storing: Storing, effect: Effect) -> datetime | 
         published,
         run.revisit,
         edited_at(run.db, effect.article_id),
-        hearsay=hearsay,
+        hearsay=only_from_cdx,
     )
 
 
 def _recheck_vanished(run: StoringRun, result: PageResult) -> None:
-    """Make posts due that a sitemap or API no longer lists, where it was read to its end: they may be gone."""
+    """Makes posts due that a fully read sitemap or API no longer lists: they may be gone."""
     source = {PageKind.SITEMAP: DiscoverySource.SITEMAP, PageKind.API: DiscoverySource.API}.get(result.kind)
     if source is None or result.status != 200 or result.rule in ("api changes", "api count"):
         return
     missing = pages.vanished(run.db, run.site_id, source, result.url, run.started)
-    pages.recheck(run.db, missing, f"{source} lists it no more")
+    pages.recheck(run.db, missing, f"{source} no longer lists it")
 
 
 def _enter_requisites(run: StoringRun, storing: Storing, article_id: int, *, changed: bool) -> None:
-    """Enter what the page needs to be shown, in the same transaction as its article."""
+    """Records the requisites of the page, in the same transaction as its article."""
     result = storing.result
     if result.article is None:
         return
@@ -344,18 +344,18 @@ def _enter_requisites(run: StoringRun, storing: Storing, article_id: int, *, cha
     )
 
 
-# Writing what a crawl brings: page results in batches, one transaction a batch.
+# -- batches
 
 _BATCH = 100
 _log = logging.getLogger(__name__)
 
 
 class PageWriter:
-    """Collects page results and writes them in the order they came, each with all its rows or not at all.
+    """Collects page results and writes them in order, each with all its rows or not at all.
 
-    `counts` is what was written so far. `before_commit` syncs to disk what the rows of a batch point to. `stages` are
-    the functions that a result passes in the batch's transaction. `kept` surrounds each batch and undoes what
-    `on_written` did in one that is rolled back.
+    `counts` covers what was written so far. `before_commit` syncs to disk the files that the rows of a batch point to.
+    `stages` are the functions that a result passes in the batch's transaction. `on_written` is called for each written
+    result; `kept` surrounds each batch and undoes the effects of `on_written` if the batch is rolled back.
     """
 
     def __init__(self, run: StoringRun, before_commit: Callable[[], None] = lambda: None) -> None:
@@ -370,18 +370,18 @@ class PageWriter:
 
     @property
     def trust(self) -> Trust:
-        """Which claims of the site's server and sources are believed."""
+        """The claims of the site's server and sources that are believed."""
         return self._run.trust
 
-    def add(self, visit: PageResult) -> None:
-        self._waiting.append(visit)
+    def add(self, result: PageResult) -> None:
+        self._waiting.append(result)
         if len(self._waiting) >= _BATCH:
             self.flush()
 
     def flush(self, patience: float = PATIENCE) -> None:
-        """Write what waits. Raises a fault of the archive's place, with nothing of the batch written, and keeps it.
+        """Writes the collected results. If the disk or the database fails, it raises, writes nothing and keeps them.
 
-        A result that cannot be stored for what it says is a failed page, and keeps no other from being stored.
+        A result whose content cannot be stored is recorded as a failed page; the others are stored.
         """
         if not self._waiting:
             return
@@ -396,33 +396,33 @@ class PageWriter:
                 del self._waiting[0]
         self._waiting.clear()
 
-    def _commit(self, visits: list[PageResult], patience: float) -> None:
+    def _commit(self, results: list[PageResult], patience: float) -> None:
         counts, run = Counts(), self._run
         with run.trust.kept(), self.kept(), writing(run.db, patience), entered_together(run.db):
             check_run(run.db, run.run_id, run.site)
-            written = [self._write(Storing(visit, counts)) for visit in visits]
+            written = [self._write(Storing(result, counts)) for result in results]
         self.counts.add(counts)
         for storing in written:
             if storing.effect is not None:
-                self.measuring.visited(storing.result, storing.effect.outcome, storing.was, storing.known_kind)
+                self.measuring.stored(storing.result, storing.effect.outcome, storing.was, storing.known_kind)
 
-    def _commit_alone(self, visit: PageResult, patience: float) -> None:
+    def _commit_alone(self, result: PageResult, patience: float) -> None:
         try:
-            self._commit([visit], patience)
+            self._commit([result], patience)
         except Exception as error:
             if is_fault(error):
                 raise
-            _log.exception("%s could not be stored", visit.url)
+            _log.exception("%s could not be stored", result.url)
             reason = f"it could not be stored ({type(error).__name__}: {str(error)[:200]})"
             self._commit(
                 [
                     PageResult(
-                        url=visit.url,
-                        final_url=visit.url,
-                        at=visit.at,
+                        url=result.url,
+                        final_url=result.url,
+                        at=result.at,
                         outcome=Outcome.FAILED,
-                        kind=visit.kind,
-                        status=visit.status,
+                        kind=result.kind,
+                        status=result.status,
                         reason=reason,
                         rule="not-stored",
                     )

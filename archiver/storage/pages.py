@@ -1,4 +1,4 @@
-"""The ledger: table `pages`, every address ever found, who found it, and what came of it.
+"""The table `pages`: every URL ever found, its outcome and when it is due.
 
 All functions expect to run inside the caller's transaction. Times in the tables are ISO 8601 in UTC.
 """
@@ -19,15 +19,15 @@ from archiver.frontier.revisit import KnownPage
 from archiver.items import DiscoverySource, GeoTag, Outcome, PageKind, PageResult, SourceHint
 from archiver.urls import urlkey
 
-# What a feed or an API told of a page, as it is stored beside the page.
+# -- source hints, stored with a page
 
 _PAGE_BREAK = "<!--nextpage-->"
 
 
 def lead_json(lead: SourceHint, digests: Mapping[DiscoverySource, str]) -> str:
-    """A lead as stored beside its page, with each source's digest of its words.
+    """A source hint as stored with its page, with the digest of each source's hint.
 
-    The full text is kept only where the page will show a part of it (WordPress's page breaks).
+    The full text is stored only if the page will show just a part of it (WordPress's page breaks).
     """
     kept = lead if _PAGE_BREAK in lead.body_html else replace(lead, body_html="")
     values = {k: v for k, v in asdict(kept).items() if v not in ("", (), None, False)}
@@ -39,14 +39,14 @@ def lead_json(lead: SourceHint, digests: Mapping[DiscoverySource, str]) -> str:
 
 
 def lead_digest(lead: SourceHint) -> str:
-    """Digest of what a reader would see change: title and text; "" where the source tells neither."""
+    """Digest of the hint's title and text, "" if it has neither: a change of them is a change of the post."""
     if not (lead.title or lead.body_html or lead.description):
         return ""
     return hashlib.blake2b(f"{lead.title}\0{lead.body_html or lead.description}".encode(), digest_size=12).hexdigest()
 
 
 def lead_from(text: str | None) -> SourceHint | None:
-    """The lead stored by `lead_json`."""
+    """The source hint stored by `lead_json`."""
     if not text:
         return None
     values: dict[str, Any] = json.loads(text)
@@ -59,16 +59,18 @@ def lead_from(text: str | None) -> SourceHint | None:
     return SourceHint(**values)
 
 
+# -- values and rows
+
 _COLUMNS = "id, url, urlkey, kind, outcome, fetched_at, due_at, lastmod, source_hints, priority"
 _WAITING = "waiting"
 EPOCH = "1970-01-01T00:00:00+00:00"
-"""When what is due at once is due."""
-_SITEMAPS_A_RUN = 4
-_FAST = timedelta(days=1)
+"""The due time of pages that are due at once."""
+_SITEMAPS_PER_RUN = 4
+_CLOCK_TOLERANCE = timedelta(days=1)
 
 
 def stamp(at: datetime) -> str:
-    """A time as the tables hold it: ISO 8601 in UTC, so that text order is time order."""
+    """A time as stored in the tables: ISO 8601 in UTC, so that text order is time order."""
     return (at if at.tzinfo is UTC else at.astimezone(UTC)).isoformat(timespec="microseconds")
 
 
@@ -77,8 +79,10 @@ def moment(text: str | None) -> datetime | None:
 
 
 def insert_row(db: Database, table: str, row: dict[str, Any]) -> int:
-    """Insert a row of plain values, names as in the table; the number it was given. A tenth of what sqlite-utils takes,
-    which looks at the table and at each value first."""
+    """Inserts a row of plain values by column name and returns its ID.
+
+    Ten times as fast as sqlite-utils, which inspects the table and each value first.
+    """
     marks = ", ".join("?" * len(row))
     return int(
         db.conn.execute(f"insert into {table} ({', '.join(row)}) values ({marks})", list(row.values())).lastrowid or 0
@@ -86,7 +90,7 @@ def insert_row(db: Database, table: str, row: dict[str, Any]) -> int:
 
 
 def last_rowid(db: Database) -> int:
-    """The number that the last inserted row was given."""
+    """The ID of the last inserted row."""
     return int(db.execute("select last_insert_rowid()").fetchone()[0])
 
 
@@ -107,18 +111,17 @@ def _known(row: tuple[Any, ...]) -> KnownPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """A row of the pages table as it is: why the page is due, or the reason of its last outcome; its outcome and its
-    kind. "" where there is no such page."""
+class PageState:
+    """The reason, outcome and kind of a row of `pages`, each "" if there is no such page."""
 
     reason: str = ""
     outcome: str = ""
     kind: str = ""
 
 
-def page_state(db: Database, key: str) -> Standing:
+def page_state(db: Database, key: str) -> PageState:
     row = db.execute("select coalesce(reason, ''), outcome, kind from pages where urlkey = ?", [key]).fetchone()
-    return Standing(*row) if row else Standing()
+    return PageState(*row) if row else PageState()
 
 
 def known_page(db: Database, key: str) -> KnownPage | None:
@@ -126,21 +129,21 @@ def known_page(db: Database, key: str) -> KnownPage | None:
     return _known(row) if row else None
 
 
-def record_visit(
+def record_result(
     db: Database,
-    visit: PageResult,
+    result: PageResult,
     *,
     due_at: datetime | None,
     article_id: int | None,
     capture_id: int | None,
     changed: bool,
 ) -> None:
-    """Enter what came of one attempt. A page whose outcome is still `due` stays due (its sources go on).
+    """Records one attempt to fetch a page.
 
-    Without `due_at` the page is never due by itself: the pages of a post are asked for together with the post.
+    Without `due_at` the page never becomes due on its own, as the further pages of a post, which are fetched with it.
     """
-    key = urlkey(visit.url)
-    redirect = urlkey(visit.final_url) if urlkey(visit.final_url) != key else None
+    key = urlkey(result.url)
+    redirect = urlkey(result.final_url) if urlkey(result.final_url) != key else None
     db.execute(
         "update pages set url = ?, kind = ?, outcome = ?, reason = ?, rule = ?, status = ?, "
         "article_id = coalesce(?, article_id), capture_id = coalesce(?, capture_id), "
@@ -148,30 +151,30 @@ def record_visit(
         "redirect_urlkey = ?, fetched_at = ?, changed_at = case when ? then ? else changed_at end, due_at = ?, "
         "attempts = case when ? = 'failed' then attempts + 1 else 0 end where urlkey = ?",
         [
-            visit.url if redirect else visit.final_url,
-            visit.kind,
-            visit.outcome,
-            visit.reason,
-            visit.rule,
-            visit.status,
+            result.url if redirect else result.final_url,
+            result.kind,
+            result.outcome,
+            result.reason,
+            result.rule,
+            result.status,
             article_id,
             capture_id,
-            visit.status == 304,
-            visit.etag or None,
-            visit.status == 304,
-            visit.last_modified or None,
+            result.status == 304,
+            result.etag or None,
+            result.status == 304,
+            result.last_modified or None,
             redirect,
-            stamp(visit.at),
+            stamp(result.at),
             changed,
-            stamp(visit.at),
+            stamp(result.at),
             stamp(due_at) if due_at else None,
-            visit.outcome,
+            result.outcome,
             key,
         ],
     )
 
 
-JOB = (
+PAGE_REQUEST_QUERY = (
     "select p.id, p.url, p.urlkey, p.kind, p.outcome, p.etag, p.last_modified, p.source_hints, p.priority, "
     "p.article_id, p.fetched_at, p.reason, p.rule, p.attempts, "
     "p.attempts > 0 and p.priority = 0 and exists "
@@ -182,8 +185,8 @@ JOB = (
 
 
 def page_row(db: Database, key: str) -> dict[str, Any] | None:
-    """One page as `due_pages` gives it, due or not."""
-    return next(iter(db.query(f"{JOB} where p.urlkey = ?", [key])), None)
+    """One page in the form of `due_pages`, even if it is not due."""
+    return next(iter(db.query(f"{PAGE_REQUEST_QUERY} where p.urlkey = ?", [key])), None)
 
 
 def due_pages(
@@ -191,14 +194,15 @@ def due_pages(
 ) -> list[dict[str, Any]]:
     """The next pages to fetch, at most `limit`, the longest due first.
 
-    While a source is due, only sources are given out: what they say of a post comes before its page. With `mixed`
-    at most half of what is given out are sources.
+    While a discovery source is due, only sources are returned, because their hints about a post are needed before its
+    page. With `mixed`, at most half of the pages are sources.
     """
     rows: list[dict[str, Any]] = []
     for level in range(1 if sources_only else 5):
         room = (limit + 1) // 2 if mixed and level == 0 else limit - len(rows)
         rows += db.query(
-            f"{JOB} where p.site_id = ? and p.priority = ? and p.due_at <= ? order by p.due_at, p.id limit ?",
+            f"{PAGE_REQUEST_QUERY} where p.site_id = ? and p.priority = ? and p.due_at <= ? "
+            "order by p.due_at, p.id limit ?",
             [site_id, level, stamp(now), room],
         )
         if len(rows) >= limit or (level == 0 and rows and not mixed):
@@ -211,12 +215,12 @@ def lead_of(db: Database, page_id: int) -> SourceHint | None:
 
 
 def make_due(db: Database, site_id: int, now: datetime, *, everything: bool) -> None:
-    """At the start of a run: the seed, the sources and what failed are due; with `everything`, every page.
+    """Starts a run: makes the seed, the sources and failed pages due; with `everything`, every page.
 
-    What was visited in the future was so by a clock that was wrong, and is due: it would be due years from now.
-    A child sitemap with a lastmod is asked for when its index says that it changed, one of tags
-    or authors at the site's revisit period; of those without a lastmod only a few in each run (see
-    `_sitemaps_in_turn`). A further page of a post comes with its post, which is due where one failed.
+    A page with a fetch time in the future was fetched under a wrong clock and is made due, or it would not be due for
+    years. A child sitemap with a lastmod is fetched when its index reports a change, one of tags
+    or authors after the site's revisit period; of those without a lastmod each run fetches only a few (see
+    `_sitemaps_in_turn`). A further page of a post is fetched with its post, so a failed one makes the post due.
     """
     waiting = [] if everything else _sitemaps_in_turn(db, site_id)
     db.execute(
@@ -224,7 +228,7 @@ def make_due(db: Database, site_id: int, now: datetime, *, everything: bool) -> 
         "or fetched_at > ? or outcome = 'failed' or "
         "(priority = 0 and outcome not in ('gone', 'refused', 'duplicate', 'out-of-scope') "
         "and not (kind = 'sitemap' and (lastmod is not null or rule in ('sitemap of listing', 'sitemap of page')))))",
-        [EPOCH, site_id, everything, stamp(now + _FAST)],
+        [EPOCH, site_id, everything, stamp(now + _CLOCK_TOLERANCE)],
     )
     db.conn.executemany("update pages set due_at = ? where id = ?", [(due, page) for page, due in waiting])
     db.execute(
@@ -235,10 +239,10 @@ def make_due(db: Database, site_id: int, now: datetime, *, everything: bool) -> 
 
 
 def _sitemaps_in_turn(db: Database, site_id: int) -> list[tuple[int, str]]:
-    """Child sitemaps that are not asked for in this run, each with the time at which it is due.
+    """The child sitemaps that this run does not fetch, each with the time at which it is due.
 
-    An index that says no lastmod may have hundreds of children. In each run those come first that told of something
-    new last, then the one that was entered last, where new posts go, and the one that was asked longest ago.
+    An index without lastmod may have hundreds of children. Each run fetches those that most recently had news, the
+    one added last (new posts go there), and the one fetched longest ago.
     """
     rows = list(
         db.execute(
@@ -249,12 +253,12 @@ def _sitemaps_in_turn(db: Database, site_id: int) -> list[tuple[int, str]]:
         )
     )
     by_news = sorted(rows, key=lambda row: row[1] or "", reverse=True)
-    chosen = {row[0] for row in (*by_news[: _SITEMAPS_A_RUN - 2], *rows[-1:], *sorted(rows, key=lambda r: r[2])[:1])}
-    return [(row[0], row[3]) for row in rows if row[0] not in chosen] if len(rows) > _SITEMAPS_A_RUN else []
+    chosen = {row[0] for row in (*by_news[: _SITEMAPS_PER_RUN - 2], *rows[-1:], *sorted(rows, key=lambda r: r[2])[:1])}
+    return [(row[0], row[3]) for row in rows if row[0] not in chosen] if len(rows) > _SITEMAPS_PER_RUN else []
 
 
 def vanished(db: Database, site_id: int, source: DiscoverySource, found_on: str, since: datetime) -> list[int]:
-    """Pages that this source document once listed and did not list in this run (it was read whole since `since`)."""
+    """The pages that this source document listed before, but not in this run, which read all of it since `since`."""
     rows = db.execute(
         "select p.id from pages p join page_sources s on s.page_id = p.id where p.site_id = ? and s.source = ? "
         "and s.found_on = ? and s.last_seen < ? and p.outcome not in ('gone', 'refused', 'duplicate') "
@@ -265,7 +269,7 @@ def vanished(db: Database, site_id: int, source: DiscoverySource, found_on: str,
 
 
 def resolve_redirects(db: Database, key: str) -> str:
-    """The urlkey that an address led to when it was last asked for: itself, or the end of its redirects."""
+    """The urlkey that a URL led to when it was last fetched: its own, or the end of its redirects."""
     seen = {key}
     while row := db.execute(
         "select redirect_urlkey from pages where urlkey = ? and redirect_urlkey is not null", [key]
@@ -278,7 +282,7 @@ def resolve_redirects(db: Database, key: str) -> str:
 
 
 def has_api(db: Database, site_id: int) -> bool:
-    """Whether an API that counts all posts was read in an earlier run."""
+    """True if an API that lists all posts was read in an earlier run."""
     return (
         db.execute(
             "select 1 from pages where site_id = ? and kind = 'api' and outcome = 'not-article'", [site_id]
@@ -288,14 +292,14 @@ def has_api(db: Database, site_id: int) -> bool:
 
 
 def make_new_due(db: Database, site_id: int) -> None:
-    """Pages that were put off before they were ever fetched are due after all."""
+    """Makes postponed pages due that were never fetched."""
     db.execute(
         "update pages set due_at = ? where site_id = ? and outcome = 'due' and fetched_at is null", [EPOCH, site_id]
     )
 
 
 def make_due_now(db: Database, urls: Iterable[str], run_started: datetime) -> None:
-    """Listing pages that must be walked again, since the page before them told of something new: once a run each."""
+    """Makes listing pages due whose previous page has new URLs, each at most once per run."""
     for url in urls:
         db.execute(
             "update pages set due_at = ? where urlkey = ? and kind <> 'post' and fetched_at < ?",
@@ -309,7 +313,7 @@ def recheck(db: Database, page_ids: Iterable[int], reason: str) -> None:
 
 
 def put_off(db: Database, site_id: int, reason: str, until: datetime) -> None:
-    """Pages that are due at once for a reason that begins so are due at `until`."""
+    """Postpones to `until` the pages that are due at once for a reason that starts with `reason`."""
     db.execute(
         "update pages set due_at = ? where site_id = ? and due_at = ? and fetched_at is not null "
         "and kind <> 'sitemap' and substr(reason, 1, ?) = ?",
@@ -317,17 +321,17 @@ def put_off(db: Database, site_id: int, reason: str, until: datetime) -> None:
     )
 
 
-def make_due_again(db: Database, key: str, reason: str, *, anew: bool = False) -> None:
-    """The page at this urlkey is due; `anew`: whether it has changed or not."""
+def make_due_again(db: Database, key: str, reason: str, *, unconditional: bool = False) -> None:
+    """Makes the page at this urlkey due; `unconditional`: fetch it in full even if it has not changed."""
     db.execute(
         "update pages set due_at = ?, reason = ?, etag = case when ? then null else etag end, "
         "last_modified = case when ? then null else last_modified end where urlkey = ?",
-        [EPOCH, reason, anew, anew, key],
+        [EPOCH, reason, unconditional, unconditional, key],
     )
 
 
 def let_wait(db: Database, site_id: int, reason: str, until: datetime | None) -> None:
-    """The host cannot be asked: what is due says why, and no run asks before `until`."""
+    """Records that the host cannot be fetched from: its due pages get the reason, and no run starts before `until`."""
     db.execute(
         "update pages set reason = ?, rule = ? where site_id = ? and outcome = 'due'", [reason, _WAITING, site_id]
     )
@@ -336,7 +340,7 @@ def let_wait(db: Database, site_id: int, reason: str, until: datetime | None) ->
 
 
 def wait_no_more(db: Database, site_id: int) -> None:
-    """The host may be asked again."""
+    """Records that the host may be fetched from again."""
     db.execute(
         "update pages set reason = '', rule = null where site_id = ? and outcome = 'due' and rule = ?",
         [site_id, _WAITING],
@@ -344,27 +348,28 @@ def wait_no_more(db: Database, site_id: int) -> None:
     db.execute("update sites set quiet_until = null where id = ? and quiet_until is not null", [site_id])
 
 
-# Pages that were gone together with most others: not believed before a crawl a day later finds them gone as well.
+# -- mass disappearance: not believed before a crawl a day later finds the same
 
-RULE = "gone with most others"
-_WAIT = timedelta(hours=20)
+RULE = "mass-disappearance"
+_CONFIRM_AFTER = timedelta(hours=20)
 
 
-def quarantine_gone(visit: PageResult) -> PageResult:
-    """The visit of a page that is gone, as it is entered meanwhile: failed, so that every crawl asks for it first."""
+def quarantine_gone(result: PageResult) -> PageResult:
+    """The result to store for a gone page until that is confirmed: failed, so that every crawl fetches it first."""
     return replace(
-        visit,
+        result,
         outcome=Outcome.FAILED,
         rule=RULE,
-        reason=f"{visit.reason}, as for most pages at once: not believed before a crawl a day later",
+        reason=f"{result.reason}, like most pages at once: to be confirmed by a crawl a day later",
     )
 
 
 def is_gone_confirmed(db: Database, site_id: int, now: datetime) -> bool:
-    """Whether the pages have been gone since a crawl of yesterday or before, and nothing said otherwise since."""
+    """True if a crawl of yesterday or earlier found the pages gone, and none since found otherwise."""
     return (
         db.execute(
-            "select 1 from pages where site_id = ? and rule = ? and fetched_at < ?", [site_id, RULE, stamp(now - _WAIT)]
+            "select 1 from pages where site_id = ? and rule = ? and fetched_at < ?",
+            [site_id, RULE, stamp(now - _CONFIRM_AFTER)],
         ).fetchone()
         is not None
     )

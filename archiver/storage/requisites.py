@@ -1,7 +1,7 @@
-"""What pages need to be shown, as a queue that no kill empties: what is due, what came of it, and who needs it.
+"""Requisites (images, stylesheets and fonts): a persistent queue, their outcomes, and which articles need them.
 
-All functions expect to run inside the caller's transaction. An address is a row for each site that needs it; it is no
-page of the ledger and counts in no balance.
+All functions expect to run inside the caller's transaction. A URL has one row per site that needs it. Requisites are
+not in the pages table and count in no balance.
 """
 
 from __future__ import annotations
@@ -23,20 +23,21 @@ from archiver.urls import asset_address
 
 Mode = Literal["none", "lead", "all"]
 MODES: tuple[Mode, ...] = ("none", "lead", "all")
-"""What of a post's page is captured beside it: nothing, its lead image, or all its images, stylesheets and fonts."""
+"""What is captured with a post's page: nothing, its lead image, or all its images, stylesheets and fonts."""
 DEFAULT_MODE: Mode = "lead"
-_AGAIN = (timedelta(hours=1), timedelta(days=1))
-"""When a failed one is asked for again, after its first failure and its second; after the third it is left alone."""
-_HOPELESS = frozenset({"too-large", "bad-http", "header-flood", "bad-coding", "redirect-loop", "no-location"})
-_KEPT = frozenset({Outcome.ARCHIVED, Outcome.UNCHANGED, Outcome.DUPLICATE})
+_RETRY_AFTER = (timedelta(hours=1), timedelta(days=1))
+"""When to retry after the first and the second failure; after the third there is no retry."""
+_PERMANENT_FAILURES = frozenset({"too-large", "bad-http", "header-flood", "bad-coding", "redirect-loop", "no-location"})
+_CAPTURED_OUTCOMES = frozenset({Outcome.ARCHIVED, Outcome.UNCHANGED, Outcome.DUPLICATE})
 
 
 @dataclass(frozen=True, slots=True)
 class FetchedRequisite:
-    """What came of one: `outcome` as of a page (archived, unchanged, duplicate: it redirects, gone, refused, failed).
+    """One attempt to fetch a requisite. `outcome` is as for a page: archived, unchanged, duplicate (it redirects),
+    gone, refused or failed.
 
-    `names` are the addresses that a stylesheet or a redirect leads to, `hops` is 1 of a redirect. `size` is in bytes,
-    unpacked; `width` and `height` are in pixels.
+    `names` are the requisites that a stylesheet or a redirect leads to; `hops` is 1 for a redirect. `size` is in bytes,
+    decompressed; `width` and `height` are in pixels.
     """
 
     id: int
@@ -59,7 +60,7 @@ class FetchedRequisite:
 
 @dataclass(frozen=True, slots=True)
 class NeededBy:
-    """An article that needs requisites: `found_on` is the address of its page, `at` when that was read."""
+    """An article that needs requisites: `found_on` is the URL of its page, `at` when that was read."""
 
     site_id: int
     article_id: int
@@ -69,8 +70,10 @@ class NeededBy:
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """For what an address is asked for: `wanted` is lead or page. It is due where it was last asked for before
-    `before`; a stylesheet or a redirect led to it where `depth` or `hops` is not 0."""
+    """Why a requisite is needed. `wanted` is lead or page. It becomes due if it was last fetched before `before`.
+
+    `depth` and `hops` count the stylesheets and redirects that led to it.
+    """
 
     site_id: int
     wanted: str
@@ -90,11 +93,11 @@ def enter_requisites(
     crawl_started: datetime,
     revisit: timedelta,
 ) -> None:
-    """What an article needs: what is not known is due at once. `changed`: the article is new, or says something new.
+    """Records the requisites of an article: new ones are due at once. `changed`: the article is new or was edited.
 
-    What is known is asked for again, conditionally, where it was last asked for more than `revisit` ago; the lead image
-    of a post that has changed once in that crawl. An article that is as before and has its requisites keeps them:
-    addresses that are written in another way each time bring nothing new.
+    Known ones are fetched again, conditionally, if they were last fetched more than `revisit` ago; the lead image
+    of an edited post once in that crawl. An unchanged article that has requisites keeps them, because URLs that are
+    written differently each time bring nothing new.
     """
     for role in ("lead", "page"):
         found = [one for one in wanted if one.lead == (role == "lead")]
@@ -110,7 +113,7 @@ def enter_requisites(
 
 
 def lead_image(address: str | None) -> tuple[Requisite, ...]:
-    """The lead image of an article as something to ask for; () where it has none that can be."""
+    """The lead image of an article as a requisite; () if it has none that can be fetched."""
     url = asset_address(address) if address else None
     return (Requisite(url, RequisiteKind.IMAGE, lead=True),) if url else ()
 
@@ -125,7 +128,7 @@ def _has(db: Database, article_id: int, role: str) -> bool:
 
 
 def _put(db: Database, one: Requisite, due_for: _Due) -> int:
-    """The number of an address, which is due where it is new or was asked for long ago."""
+    """Inserts a requisite or makes it due if it was fetched long ago; returns its ID."""
     row = db.execute(
         "insert into requisites (site_id, url, host, kind, wanted, depth, hops, outcome, found_on, found_at, due_at) "
         "values (?, ?, ?, ?, ?, ?, ?, 'due', ?, ?, ?) on conflict (site_id, url) do update set "
@@ -149,7 +152,7 @@ def _put(db: Database, one: Requisite, due_for: _Due) -> int:
 
 
 def due_requisites(db: Database, site_id: int, now: datetime, limit: int, mode: Mode) -> list[dict[str, Any]]:
-    """What is to be asked for, at most `limit`, the longest known first, with its last whole capture."""
+    """The requisites to fetch, at most `limit`, the longest due first, each with its last full capture."""
     if mode == "none":
         return []
     return list(
@@ -165,7 +168,7 @@ def due_requisites(db: Database, site_id: int, now: datetime, limit: int, mode: 
 def record_requisite(
     db: Database, site_id: int, run_id: int, fetched: FetchedRequisite, counts: Counts, revisit: timedelta
 ) -> None:
-    """Enter what came of one, and what it leads to, and count it."""
+    """Records an attempt and the requisites that it leads to, and counts it."""
     row = next(db.query("select url, wanted, depth, hops, attempts from requisites where id = ?", [fetched.id]))
     capture_id = enter_capture(db, run_id, fetched.capture) if fetched.capture else None
     if capture_id is not None:
@@ -213,18 +216,18 @@ def record_requisite(
         db.execute(
             "insert or ignore into requisite_parts (parent_id, requisite_id) values (?, ?)", [fetched.id, number]
         )
-    counts.requisites += fetched.outcome in _KEPT
-    counts.requisites_failed += fetched.outcome not in _KEPT
+    counts.requisites += fetched.outcome in _CAPTURED_OUTCOMES
+    counts.requisites_failed += fetched.outcome not in _CAPTURED_OUTCOMES
 
 
 def _due_again(fetched: FetchedRequisite, attempts: int) -> str | None:
-    if fetched.outcome is not Outcome.FAILED or fetched.rule in _HOPELESS or attempts > len(_AGAIN):
+    if fetched.outcome is not Outcome.FAILED or fetched.rule in _PERMANENT_FAILURES or attempts > len(_RETRY_AFTER):
         return None
-    return stamp(fetched.at + _AGAIN[attempts - 1])
+    return stamp(fetched.at + _RETRY_AFTER[attempts - 1])
 
 
 def postpone_requisites(db: Database, site_id: int, host: str, until: datetime) -> None:
-    """A host is not asked any more for now: what is due there is due then."""
+    """Postpones the due requisites of a host."""
     db.execute(
         "update requisites set due_at = ? where site_id = ? and host = ? and due_at < ?",
         [stamp(until), site_id, host, stamp(until)],
@@ -232,7 +235,7 @@ def postpone_requisites(db: Database, site_id: int, host: str, until: datetime) 
 
 
 def retry_requisites(db: Database, site_id: int, *, everything: bool) -> None:
-    """What failed is due once more, however often it was tried; with `everything` what was gone or refused, too."""
+    """Makes failed requisites due again, however often they failed; with `everything` also gone and refused ones."""
     db.execute(
         "update requisites set due_at = ?, attempts = 0 where site_id = ? and (outcome in ('failed', 'due') "
         "or (? and outcome in ('refused', 'gone')))",
@@ -241,7 +244,7 @@ def retry_requisites(db: Database, site_id: int, *, everything: bool) -> None:
 
 
 def enter_known(db: Database, site_id: int, site: str, at: datetime, revisit: timedelta) -> None:
-    """The lead images of articles that were stored while none was asked for."""
+    """Records the lead images of articles that were stored while lead images were not captured."""
     rows = db.execute(
         "select id, image, url from articles a where site = ? and image is not null and not exists "
         "(select 1 from article_requisites l where l.article_id = a.id and l.role = 'lead')",
@@ -254,7 +257,7 @@ def enter_known(db: Database, site_id: int, site: str, at: datetime, revisit: ti
 
 
 def forget_capture(db: Database, capture_id: int) -> None:
-    """A capture was lost: what it was of is asked for once more, whether it has changed or not."""
+    """Makes the requisite of a lost capture due, to be fetched in full even if it has not changed."""
     db.execute(
         "update requisites set capture_id = null, etag = null, last_modified = null, outcome = 'due', "
         "due_at = ? where capture_id = ?",
@@ -263,7 +266,7 @@ def forget_capture(db: Database, capture_id: int) -> None:
 
 
 def count_due_requisites(db: Database, site_id: int, now: datetime, mode: Mode) -> int:
-    """How many are to be asked for."""
+    """The number of due requisites."""
     if mode == "none":
         return 0
     return int(
@@ -274,37 +277,37 @@ def count_due_requisites(db: Database, site_id: int, now: datetime, mode: Mode) 
     )
 
 
-# What is known of images, stylesheets and fonts: of one address, one article, one site. Reads only.
+# -- reports on one URL, one article, one site
 
 NEEDED = (
     "with recursive needed (id) as (select requisite_id from article_requisites where article_id in ({articles}) "
     "union select p.requisite_id from requisite_parts p join needed n on n.id = p.parent_id) "
     "select c.id from needed n join requisites r on r.id = n.id join captures c on c.url = r.url"
 )
-"""The captures of all that some articles (a query for their numbers) need to be shown, by way of stylesheets too."""
+"""SQL: the captures of all requisites of articles, also through stylesheets; {articles} is SQL that selects IDs."""
 _NAMED = 5
 _REASONS = 10
 _CAPTURED = "capture_id is not null"
 
 
 def requisite_captures(db: Database, articles: Sequence[int]) -> list[int]:
-    """The numbers of the captures of all that these articles need to be shown."""
+    """The IDs of the captures of all requisites of these articles."""
     query = NEEDED.format(articles="select value from json_each(?)")
     return [row[0] for row in db.execute(query, [json.dumps(list(articles))])]
 
 
 def captured_lead_image(db: Database, article_id: int) -> dict[str, Any] | None:
-    """What was captured as an article's lead image; None where it has none that is known of.
+    """The lead image of an article and its capture; None if it has no known lead image.
 
-    Keys: url, outcome, reason, media_type, bytes, width, height, capture (as in a record, None where there is none).
-    Of one that redirects, media type, size and capture are those of where it leads.
+    Keys: url, outcome, reason, media_type, bytes, width, height, capture (as in a record, None if it was not captured).
+    If it redirects, the outcome, media type, size and capture are those of its target.
     """
     row = next(
         iter(
             db.query(
                 "select r.* from article_requisites l join requisites r on r.id = l.requisite_id join articles a "
-                "on a.id = l.article_id where l.article_id = ? and l.role = 'lead' order by r.url = a.image desc, r.id desc "
-                "limit 1",
+                "on a.id = l.article_id where l.article_id = ? and l.role = 'lead' "
+                "order by r.url = a.image desc, r.id desc limit 1",
                 [article_id],
             )
         ),
@@ -342,10 +345,10 @@ def _leads_to(db: Database, number: int) -> dict[str, Any] | None:
 
 
 def requisite_at(db: Database, address: str) -> dict[str, Any] | None:
-    """What is known of an address as an image, stylesheet or font; None where it is none.
+    """What is known about a URL as a requisite; None if it is not one.
 
     The columns of its row, the site's name as `site`, `needed_by` (id, url and role of the first articles that need it,
-    by way of stylesheets and redirects too) and `needed_by_total`.
+    also through stylesheets and redirects) and `needed_by_total`.
     """
     url = asset_address(address if "://" in address else f"https://{address}")
     if url is None:
@@ -368,8 +371,8 @@ def requisite_at(db: Database, address: str) -> dict[str, Any] | None:
     )
     users = list(
         db.query(
-            f"{above} select distinct t.id, t.url, l.role from above a join article_requisites l on l.requisite_id = a.id "
-            "join articles t on t.id = l.article_id order by t.id limit ?",
+            f"{above} select distinct t.id, t.url, l.role from above a join article_requisites l "
+            "on l.requisite_id = a.id join articles t on t.id = l.article_id order by t.id limit ?",
             [row["id"], _NAMED],
         )
     )
@@ -381,10 +384,10 @@ def requisite_at(db: Database, address: str) -> dict[str, Any] | None:
 
 
 def requisite_state(db: Database, site: dict[str, Any]) -> dict[str, Any]:
-    """What of a site's requisites is captured, ready for JSON.
+    """The requisites of a site, ready for JSON.
 
-    Keys: mode (none, lead, all), captured (kind to number), outcomes (what came of all addresses), lacking (those that
-    were asked for and are not captured: outcome, reason, number, example; the most frequent first).
+    Keys: mode (none, lead, all), captured (count by kind), outcomes (count by outcome), lacking (those that could not
+    be captured: outcome, reason, number, example; the most frequent first).
     """
     mode = json.loads(site["settings"] or "{}") if isinstance(site["settings"], str) else site["settings"]
     out: dict[str, Any] = {"mode": mode.get("requisites", DEFAULT_MODE), "captured": {}, "outcomes": {}, "lacking": []}

@@ -1,4 +1,4 @@
-"""What a run measures of its site, for the runs after it to be judged by."""
+"""Runs: the table `runs`, the statistics of each run, and when each site is due for its next one."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from archiver.storage.column_values import stored_object, stored_time
 from archiver.storage.pages import last_rowid, stamp
 from archiver.urls import Scope
 
-# Sites and runs: what is crawled, and how each crawl went.
+# -- the tables sites and runs
 
 
 @dataclass(slots=True)
 class Counts:
-    """What one run did; each is a number of pages or articles, `bytes` of bytes on the wire.
+    """The counts of one run: numbers of pages or articles, and `bytes` received over the network.
 
-    Images, stylesheets and fonts are counted apart from pages: `requisite_requests` were made for them, `requisites` of
-    them were captured (or are as they were), `requisites_failed` could not be.
+    Images, stylesheets and fonts are counted separately: `requisite_requests` were made for them, `requisites` of
+    them were captured or are unchanged, `requisites_failed` could not be captured.
     """
 
     requests: int = 0
@@ -64,7 +64,7 @@ class Counts:
 
 
 def ensure_site(db: Database, start_url: str, now: datetime) -> dict[str, Any]:
-    """The row of the site that this address starts; entered when it is new."""
+    """The row of the site with this start URL, inserted if it is new."""
     scope = Scope.of(start_url)
     db.execute(
         "insert into sites (name, start_url, host, path, settings, added_at) values (?, ?, ?, ?, '{}', ?) "
@@ -75,9 +75,9 @@ def ensure_site(db: Database, start_url: str, now: datetime) -> dict[str, Any]:
 
 
 def begin_run(db: Database, site_id: int, mode: str, version: str, now: datetime, mended: Sequence[str] = ()) -> int:
-    """Enter a run as under way. One that never ended (a kill, a power cut) is closed as interrupted.
+    """Inserts a run that has begun. An earlier run that never ended (a kill, a power cut) is closed as interrupted.
 
-    `mended` are phrases that tell what had to be mended after it.
+    `mended` are phrases for the repairs made after the interrupted run.
     """
     reason = "; ".join(("the process ended without closing the run", *mended))
     db.execute(
@@ -91,24 +91,24 @@ def begin_run(db: Database, site_id: int, mode: str, version: str, now: datetime
 
 
 def check_run(db: Database, run_id: int, site: dict[str, Any]) -> None:
-    """Raises SiteTakenOut where this run of the site is in the archive no more."""
+    """Raises SiteTakenOut if the run is no longer in the archive."""
     if db.execute("select 1 from runs where id = ? and site_id = ?", [run_id, site["id"]]).fetchone() is None:
         raise SiteTakenOut(site["name"])
 
 
 def end_run(
-    db: Database, run_id: int, counts: Counts, outcome: str, reason: str, now: datetime, measures: str | None = None
+    db: Database, run_id: int, counts: Counts, outcome: str, reason: str, now: datetime, statistics: str | None = None
 ) -> None:
-    """Close a run. `outcome` as in `Ending`; `reason` is a sentence where it is not finished; `measures` as
-    `store.run_measures` makes them."""
+    """Closes a run. `outcome` is finished, waiting, interrupted or failed; `reason` is a sentence unless it is
+    finished; `statistics` is the JSON from `RunStatistics.as_json`."""
     db.table("runs").update(
         run_id,
-        {**asdict(counts), "outcome": outcome, "reason": reason, "finished_at": stamp(now), "statistics": measures},
+        {**asdict(counts), "outcome": outcome, "reason": reason, "finished_at": stamp(now), "statistics": statistics},
     )
 
 
 def crawl_started(db: Database, site_id: int, run_id: int) -> str:
-    """When the crawl began that this run is a part of: one that was interrupted goes on in the next run."""
+    """When the crawl began that this run is a part of: an interrupted crawl continues in the next run."""
     began: str = db.execute(
         "select min(started_at) from runs where site_id = ? and id <= ? and id > "
         "(select coalesce(max(id), 0) from runs where site_id = ? and outcome = 'finished' and id < ?)",
@@ -118,12 +118,12 @@ def crawl_started(db: Database, site_id: int, run_id: int) -> str:
 
 
 def has_finished(db: Database, site_id: int) -> bool:
-    """Whether any run of this site ended by itself."""
+    """True if any run of this site ran to its end."""
     return db.execute("select 1 from runs where site_id = ? and outcome = 'finished'", [site_id]).fetchone() is not None
 
 
 def make_seed_due(db: Database, key: str) -> None:
-    """A start address is asked for by every run, whatever came of it last time."""
+    """Makes the seed due whatever its last outcome was: every run fetches it."""
     db.execute(
         "update pages set due_at = ? where urlkey = ? and outcome in ('refused', 'gone', 'out-of-scope')",
         [stamp(datetime.fromtimestamp(0, UTC)), key],
@@ -140,28 +140,30 @@ def last_run(db: Database, site_id: int) -> dict[str, Any] | None:
     )
 
 
+# -- run statistics
+
 AGAIN = " again"
-"""Stands behind the outcome of pages that had the same before, of those that are no success."""
+"""Suffix of a failure outcome of pages that had the same outcome before."""
 _BAD = (Outcome.FAILED, Outcome.REFUSED)
 _READ = (Outcome.ARCHIVED, Outcome.UNCHANGED)
-_AT_NONE = ("articles", "fields", "listed")
-"""What is told where it is 0, too."""
-_NO_SIGN = ("undated", "empty")
-"""Rules of pages that nothing says of what they are."""
-_NOTHING = (*_BAD, Outcome.GONE, Outcome.NOT_ARTICLE)
+_STORED_IF_ZERO = ("articles", "fields", "listed")
+"""Statistics that are stored even if they are 0 or empty; the others are left out."""
+_UNCLEAR_RULES = ("undated", "empty")
+"""Rules of pages that show no sign of being a post or not."""
+_NO_POST = (*_BAD, Outcome.GONE, Outcome.NOT_ARTICLE)
 
 
 @dataclass(frozen=True, slots=True)
 class MeasuredRun:
-    """What one run measured; all of it may be missing of a run that ended before it measured anything.
+    """The statistics of one run. A run that ended early may lack any of them.
 
-    `articles` posts were read whole, `fields` of them have a field, `length` is their median number of characters;
-    `outcomes` counts pages ("failed again": those that failed when they were asked for last, too), `statuses` answers
-    (by HTTP status); seconds to an answer at the median and for 95 of 100;
-    `listed` is how many posts the site's largest feed showed, None where none was read; `sources` counts the feeds,
-    sitemaps and APIs that answered when they were asked last; of the posts that these told of, `told` were asked for
-    anew, and `got` of them were stored. Of new pages of which nothing had been told, `met` are posts or show no sign of
-    what they are, and `posts` of them are posts.
+    `articles` counts the posts that were fully read, `fields` those with each field; `length` is their median number
+    of characters. `outcomes` counts pages ("failed again": pages that also failed the last time), `statuses` responses
+    by HTTP status. `latency` and `latency_95` are seconds to a response, at the median and the 95th percentile.
+    `listed` is the number of posts in the site's largest feed, None if no feed was read; `sources` counts the feeds,
+    sitemaps and APIs that responded when last fetched. `reported` counts the posts reported by sources that were
+    fetched for the first time, `stored` those of them that were stored. Of new pages that no source reported as posts,
+    `unreported` counts those that are posts or show no sign of what they are, and `posts` those that are posts.
     """
 
     articles: int = 0
@@ -173,14 +175,14 @@ class MeasuredRun:
     latency_95: float | None = None
     listed: int | None = None
     sources: Mapping[str, int] = field(default_factory=dict)
-    told: int = 0
-    got: int = 0
-    met: int = 0
+    reported: int = 0
+    stored: int = 0
+    unreported: int = 0
     posts: int = 0
 
     @classmethod
     def from_json(cls, text: str | None) -> MeasuredRun:
-        """Of the column `runs.statistics`; a key that this version does not know is passed over."""
+        """Reads the column `runs.statistics`; unknown keys are ignored."""
         known = stored_object(text)
         return cls(**{name: known[name] for name in cls.__slots__ if known.get(name) is not None})
 
@@ -188,41 +190,42 @@ class MeasuredRun:
         return {
             name: dict(value) if isinstance(value, Mapping) else value
             for name in self.__slots__
-            if (value := getattr(self, name)) or (name in _AT_NONE and value is not None)
+            if (value := getattr(self, name)) or (name in _STORED_IF_ZERO and value is not None)
         }
 
     @property
     def settled(self) -> int:
-        """Pages that were not visited for having failed before."""
+        """The number of pages fetched, without those that failed again."""
         return sum(number for outcome, number in self.outcomes.items() if not outcome.endswith(AGAIN))
 
     def coverage(self) -> dict[str, float]:
-        """The share of the articles that have each field; empty where none was read."""
+        """The share of articles that have each field; empty if no article was read."""
         return {name: self.fields.get(name, 0) / self.articles for name in MEASURED} if self.articles else {}
 
 
 def together(runs: Sequence[MeasuredRun]) -> MeasuredRun:
-    """What some runs measured, the newest first, as if they were one; sizes and times are the median of theirs."""
+    """Combines the statistics of runs, newest first: counts are added, lengths and latencies are the median."""
 
-    def added(name: str) -> dict[str, int]:
+    def sums(name: str) -> dict[str, int]:
         total: Counter[str] = Counter()
         for run in runs:
             total.update(getattr(run, name))
         return dict(total)
 
-    def middle(name: str) -> float | None:
+    def median_of(name: str) -> float | None:
         found = [value for run in runs if (value := getattr(run, name)) is not None]
         return median(found) if found else None
 
-    counts = {name: sum(getattr(run, name) for run in runs) for name in ("articles", "told", "got", "met", "posts")}
+    summed = ("articles", "reported", "stored", "unreported", "posts")
+    counts = {name: sum(getattr(run, name) for run in runs) for name in summed}
     listed = [run.listed for run in runs if run.listed is not None]
     return MeasuredRun(
-        fields=added("fields"),
-        length=middle("length"),
-        outcomes=added("outcomes"),
-        statuses=added("statuses"),
-        latency=middle("latency"),
-        latency_95=middle("latency_95"),
+        fields=sums("fields"),
+        length=median_of("length"),
+        outcomes=sums("outcomes"),
+        statuses=sums("statuses"),
+        latency=median_of("latency"),
+        latency_95=median_of("latency_95"),
         listed=max(listed, default=None),
         sources=runs[0].sources,
         **counts,
@@ -230,7 +233,7 @@ def together(runs: Sequence[MeasuredRun]) -> MeasuredRun:
 
 
 class RunStatistics:
-    """Collects it while a run goes on."""
+    """Collects the statistics of a run while it is under way."""
 
     def __init__(self) -> None:
         self._articles = 0
@@ -239,20 +242,20 @@ class RunStatistics:
         self._statuses: Counter[str] = Counter()
         self._lengths = array("L")
         self._latencies = array("f")
-        self._told = self._got = self._met = self._posts = 0
+        self._reported = self._stored = self._unreported = self._posts = 0
         self._listed: int | None = None
         self._as_before = False
 
     def answered(self, status: int, seconds: float | None) -> None:
-        """An answer of the server, whatever was asked for."""
+        """Counts a response to any request."""
         self._statuses[str(status)] += 1
         if seconds is not None:
             self._latencies.append(seconds)
 
-    def visited(self, visit: PageResult, outcome: Outcome, before: str, kind: str = "") -> None:
-        """A visit as it was written; `before` is the page's outcome until then, `kind` what it was taken for.
+    def stored(self, visit: PageResult, outcome: Outcome, before: str, kind: str = "") -> None:
+        """Counts a page result that was written; `before` and `kind` are the page's outcome and kind until then.
 
-        A page that fails at each run is counted by itself: it is asked for again while others are not.
+        A page that fails again is counted separately, because every run fetches it, unlike other pages.
         """
         self._outcomes[f"{outcome}{AGAIN}" if outcome in _BAD and outcome == before else str(outcome)] += 1
         if visit.kind is PageKind.FEED:
@@ -267,15 +270,17 @@ class RunStatistics:
             self._listed = max(self._listed or 0, sum(t.source is DiscoverySource.FEED for t in visit.targets))
 
     def _promise(self, visit: PageResult, outcome: Outcome, before: str, kind: str) -> None:
-        """Count whether a page was what its sources said of it (`told`, `got`), or where they said nothing, whether it
-        was a post (`met`, `posts`)."""
-        archived, new, promised = outcome is Outcome.ARCHIVED, before == Outcome.DUE, kind == PageKind.POST
-        if archived and before not in _READ and (promised or not new):
-            self._told, self._got = self._told + 1, self._got + 1  # one that failed at first may be got later
-        elif outcome in _NOTHING and new and promised:
-            self._told += 1
-        elif new and (archived or (outcome is Outcome.NOT_ARTICLE and visit.rule in _NO_SIGN)):
-            self._met, self._posts = self._met + 1, self._posts + archived
+        """Counts whether a page reported as a post is one (`reported`, `stored`), and whether another page is a post
+        (`unreported`, `posts`)."""
+        archived, new, reported = outcome is Outcome.ARCHIVED, before == Outcome.DUE, kind == PageKind.POST
+        if archived and before not in _READ and (reported or not new):
+            self._reported += 1
+            self._stored += 1  # also a page that failed at first
+        elif outcome in _NO_POST and new and reported:
+            self._reported += 1
+        elif new and (archived or (outcome is Outcome.NOT_ARTICLE and visit.rule in _UNCLEAR_RULES)):
+            self._unreported += 1
+            self._posts += archived
 
     def measured(self, sources: Mapping[str, int]) -> MeasuredRun:
         tail = quantiles(self._latencies, n=20)[-1] if len(self._latencies) > 1 else None
@@ -287,17 +292,17 @@ class RunStatistics:
             dict(self._statuses),
             round(median(self._latencies), 4) if self._latencies else None,
             round(tail, 4) if tail else None,
-            # That one feed is empty says nothing where another is as it was.
+            # An empty feed is no evidence if another one is unchanged.
             None if self._as_before and not self._listed else self._listed,
             sources,
-            self._told,
-            self._got,
-            self._met,
+            self._reported,
+            self._stored,
+            self._unreported,
             self._posts,
         )
 
     def as_json(self, sources: Mapping[str, int]) -> str:
-        """`sources` as in `Measured`."""
+        """The statistics as JSON. `sources` as in `MeasuredRun`."""
         return json.dumps(self.measured(sources).as_dict(), ensure_ascii=False)
 
     def _read(self, article: Article) -> None:
@@ -306,12 +311,12 @@ class RunStatistics:
         self._lengths.append(len(article.body))
 
 
-# When each site of an archive is due: its settings and last runs, handed to `frontier.turn`.
+# -- when each site is due, by `frontier.cadence`
 
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
-    """A site whose turn comes by itself: its row with the settings that hold for it, and when."""
+    """A site with its effective settings, its last run, and the time of its next crawl."""
 
     site: dict[str, Any]
     cadence: Cadence
@@ -319,20 +324,20 @@ class Scheduled:
     turn: RecrawlTime
 
 
-_ANEW = timedelta(hours=1)
+_FULL_CHECK_EVERY = timedelta(hours=1)
 Settings = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def scheduled_sites(db: Database, now: datetime, settings: Settings) -> list[Scheduled]:
-    """The sites of an archive but for those with crawl=no, the longest due first. `settings` says what holds for a row
-    of `sites` (`sites.effective`)."""
+    """The sites of an archive without those with crawl=no, the longest due first. `settings` returns the effective
+    settings for a row of `sites`."""
     return sorted((scheduled_site(db, site, now) for site in _sites(db, settings)), key=_order)
 
 
 class DueSites:
-    """The same again and again, for a scheduler: of a site that has not changed since and has not run nothing is read.
+    """The due sites for a scheduler that asks often: sites that did not change or run since are not read again.
 
-    A clock that goes back makes it look at all of them anew, and so does an hour.
+    It reads all sites again after an hour, and if the clock goes back.
     """
 
     def __init__(self) -> None:
@@ -341,7 +346,7 @@ class DueSites:
 
     def due(self, db: Database, now: datetime, settings: Settings) -> list[Scheduled]:
         """The sites that are due, the longest due first."""
-        if now < self._last or now - self._whole > _ANEW:
+        if now < self._last or now - self._whole > _FULL_CHECK_EVERY:
             self._kept.clear()
             self._whole = now
         self._last = now
@@ -362,7 +367,7 @@ class DueSites:
 
 
 def scheduled_site(db: Database, site: dict[str, Any], now: datetime) -> Scheduled:
-    """One site, its row with settings decoded."""
+    """The schedule of one site. `site` is its row with decoded settings."""
     cadence = cadence_of(site["settings"])
     past = past_runs(db, site["id"])
     return Scheduled(
@@ -374,7 +379,7 @@ def scheduled_site(db: Database, site: dict[str, Any], now: datetime) -> Schedul
 
 
 def cadence_of(settings: dict[str, Any]) -> Cadence:
-    """A site's cadence; what cannot be read (it was written by hand) counts as not set."""
+    """A site's cadence; an invalid one (written by hand) counts as not set."""
     try:
         return read_cadence(settings.get("cadence") or DEFAULT)
     except ValueError:
@@ -382,7 +387,7 @@ def cadence_of(settings: dict[str, Any]) -> Cadence:
 
 
 def past_runs(db: Database, site_id: int) -> list[PastRun]:
-    """The last runs that looked for what is new, the newest first."""
+    """The last runs that looked for new posts, newest first."""
     rows = db.query(
         "select * from runs where site_id = ? and mode in ('full', 'incremental') order by id desc limit ?",
         [site_id, REMEMBERED],

@@ -1,7 +1,7 @@
-"""Saved searches as they are stored: the query of each, and which articles it has told of.
+"""The tables of saved searches: their queries, and the articles that each has reported.
 
-What a search found when it was saved or run is kept by article, and not by time: an article that a crawl writes while
-the search is run, and one that an import brings with a date long past, is told of once and not missed.
+Hits are stored per article, not by time, so that an article written during a run of the search, or imported with an
+old date, is reported exactly once.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sqlite_utils import Database
 
 @dataclass(frozen=True, slots=True)
 class ArchiveMark:
-    """How far the archive went before a search was run: the greatest number of an article and of a row of revisions."""
+    """The state of the archive before a search was run: the highest IDs in `articles` and `revisions`."""
 
     article: int
     revision: int
@@ -23,7 +23,7 @@ class ArchiveMark:
 
 @dataclass(frozen=True, slots=True)
 class SavedSearchRow:
-    """A saved search. `key` is its name as names are compared; times are ISO 8601 in UTC."""
+    """A saved search. `key` is its name in the form used for comparison; times are ISO 8601 in UTC."""
 
     id: int
     name: str
@@ -38,7 +38,7 @@ class SavedSearchRow:
 
 @dataclass(frozen=True, slots=True)
 class NewSearch:
-    """A search to be saved. `before`: what was in the archive when it ran last; `ran_at` "": when it is saved."""
+    """A search to save. `before`: the state of the archive when it last ran; `ran_at`: "" means when it is saved."""
 
     name: str
     key: str
@@ -50,7 +50,7 @@ class NewSearch:
 
 
 def saved_search_rows(db: Database, key: str | None = None) -> list[SavedSearchRow]:
-    """The saved searches by name, or the one of this key."""
+    """The saved searches by name, or the one with this key."""
     where = "" if key is None else "where key = :key"
     return [
         SavedSearchRow(**row) for row in db.query(f"select * from saved_searches {where} order by key", {"key": key})
@@ -66,7 +66,7 @@ def archive_mark(db: Database) -> ArchiveMark:
 
 
 def insert_saved_search(db: Database, search: NewSearch) -> int:
-    """Enter a search. Returns its number; nothing is noted of what it finds."""
+    """Inserts a search without hits. Returns its ID."""
     return int(
         db.execute(
             "insert into saved_searches (name, key, uuid, query, saved_at, ran_at, newest_article, newest_revision) "
@@ -91,7 +91,7 @@ def delete_saved_search(db: Database, number: int) -> None:
 
 
 def known_hits(db: Database, number: int, ids: Iterable[int]) -> set[int]:
-    """Those of these articles that a search has told of."""
+    """The articles among `ids` that a search has reported."""
     return {
         row[0]
         for row in db.execute(
@@ -103,16 +103,18 @@ def known_hits(db: Database, number: int, ids: Iterable[int]) -> set[int]:
 
 
 def new_hit_reasons(db: Database, row: SavedSearchRow, ids: Collection[int]) -> dict[int, str]:
-    """Why a search finds articles that it did not find before: they are "new" in the archive since its last run; a
-    version since then made them match ("edited"); or something else that is told of them did ("changed": that they are
-    gone, that others are copies of them, another reading)."""
-    wanted = json.dumps(list(ids))
+    """Why a search finds articles that it did not find before.
+
+    "new": added to the archive since its last run; "edited": a revision since then made them match; "changed":
+    something else did (they are gone, have duplicates, or were extracted again).
+    """
+    selected = json.dumps(list(ids))
     edited = {
         number
         for (number,) in db.execute(
             "select article_id from revisions where id > ? and revision > 1 and article_id in "
             "(select value from json_each(?))",
-            [row.newest_revision, wanted],
+            [row.newest_revision, selected],
         )
     }
     return {
@@ -123,17 +125,17 @@ def new_hit_reasons(db: Database, row: SavedSearchRow, ids: Collection[int]) -> 
 def add_hits(
     db: Database, number: int, ids: Iterable[int], at: str | None = None, why: Mapping[int, str] | None = None
 ) -> None:
-    """Note what a search told of; articles that have been taken out since are left out."""
-    because = why or {}
+    """Records the articles that a search reported; removed articles are skipped."""
+    reasons = why or {}
     db.conn.executemany(
         "insert or ignore into saved_search_hits (article_id, search_id, found_at, reason) "
         "select id, ?, ?, ? from articles where id = ?",
-        ((number, at, because.get(article), article) for article in sorted(ids)),
+        ((number, at, reasons.get(article), article) for article in sorted(ids)),
     )
 
 
 def mark_saved_search_run(db: Database, number: int, at: str, before: ArchiveMark) -> None:
-    """A search was run."""
+    """Records a run of a search."""
     db.execute(
         "update saved_searches set ran_at = max(ran_at, ?), newest_article = max(newest_article, ?), "
         "newest_revision = max(newest_revision, ?) where id = ?",
@@ -151,7 +153,7 @@ class Told:
 
 
 def reported_hits(db: Database, number: int, limit: int, at: str | None = None) -> list[Told]:
-    """What runs of a search reported, the last first; with `at` of that run."""
+    """What the runs of a search reported, latest first; with `at` only the run at that time."""
     return [
         Told(*row)
         for row in db.execute(

@@ -1,8 +1,8 @@
 """The schema of an archive, 0.3.0: the SQL that makes its tables, indexes, triggers and views.
 
-Grouped by subject; docs/schema.md has the tables one by one. Times are ISO 8601 text, lists and objects JSON text.
-A later release never edits this file: it adds a step to `migrations`. Column lists that code shares with the schema
-(fields of a revision, searched columns, evidence) are filled in from there.
+Grouped by subject; docs/schema.md describes each table. Times are ISO 8601 text, lists and objects JSON text.
+A later release never edits this file: it adds a migration to `migrations`. Column lists that the schema shares with
+code (fields of a revision, searched columns, evidence) come from there.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 
 from archiver import fields
-from archiver.fields import INDEXED, chosen
+from archiver.fields import INDEXED, LATEST, chosen
 from archiver.storage.article_tables.evidence import FORM, FROM_ENTRIES, entry_column
-from archiver.storage.article_tables.revisions import FOLLOWING, LISTS, TEXTS, filled
+from archiver.storage.article_tables.revisions import LISTS, TEXTS, filled
 from archiver.storage.full_text import COLUMNS, MARK, TOKENIZER
 
 REMOVED = "removed"
@@ -454,7 +454,7 @@ def _as_of_revision(name: str) -> str:
     )
 
 
-_REVISED = (*(name for name in TEXTS + LISTS if name not in FOLLOWING), "revision")
+_REVISED = (*(name for name in TEXTS + LISTS if name not in LATEST), "revision")
 
 REVISIONS = f"""
 -- One row a revision, the current one too.
@@ -482,9 +482,9 @@ create index idx_revisions_capture_id on revisions (capture_id) where capture_id
 
 -- A field that `content` lacks is as `articles` has it. So before `articles` changes, whatever program changes it, the
 -- old value is written into its revision.
-create trigger articles_unversioned_bu before update of {", ".join(FOLLOWING)} on articles
-when {_all("old.{0} is not new.{0}", FOLLOWING, " or ")} begin
-    update revisions set content = {filled("content", "old", FOLLOWING)}
+create trigger articles_unversioned_bu before update of {", ".join(LATEST)} on articles
+when {_all("old.{0} is not new.{0}", LATEST, " or ")} begin
+    update revisions set content = {filled("content", "old", LATEST)}
     where article_id = old.id and revision = old.revision and json_valid(content);
 end;
 create trigger articles_revised_bu before update of {", ".join(_REVISED)} on articles

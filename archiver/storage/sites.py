@@ -1,4 +1,4 @@
-"""The sites of an archive and the settings a person may give each."""
+"""The sites of an archive: their settings, tags and rules, bulk entry, and which site a URL belongs to."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PUBLISHED = ("reference", "features", "excerpt", "full")
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting of a site: how it is read from text (raises ValueError with a reason) and what it means."""
+    """One setting of a site: its name, its parser (which raises ValueError with a reason) and its help text."""
 
     name: str
     read: Callable[[str], Any]
@@ -46,7 +46,7 @@ def _number(low: float) -> Callable[[str], float]:
         try:
             value = float(text)
         except ValueError:
-            raise ValueError(f"{text!r} is no number") from None
+            raise ValueError(f"{text!r} is not a number") from None
         if not low <= value <= 1e6:
             raise ValueError(f"it must be between {low:g} and 1,000,000")
         return value
@@ -57,24 +57,24 @@ def _number(low: float) -> Callable[[str], float]:
 def _count(text: str) -> int:
     value = _number(1)(text)
     if value != int(value):
-        raise ValueError(f"{text!r} is no whole number")
+        raise ValueError(f"{text!r} is not a whole number")
     return int(value)
 
 
 def _yes(text: str) -> bool:
     if text.lower() not in ("yes", "no"):
-        raise ValueError("it is yes or no")
+        raise ValueError("it must be yes or no")
     return text.lower() == "yes"
 
 
 def _contact(text: str) -> str:
     if "@" not in text and not text.startswith(("http://", "https://")):
-        raise ValueError("give a mail address or the address of a page")
+        raise ValueError("give an email address or the URL of a page")
     return text
 
 
 def _cdx(text: str) -> str | None:
-    from archiver.discovery.cdx import SERVICES, service_address  # loads lxml, which a search need not wait for
+    from archiver.discovery.cdx import SERVICES, service_address  # loads lxml, which a search does not need
 
     if text.lower() == "no":
         return None
@@ -84,13 +84,13 @@ def _cdx(text: str) -> str | None:
 
 def _requisites(text: str) -> str:
     if text.lower() not in MODES:
-        raise ValueError(f"it is one of {', '.join(MODES)}")
+        raise ValueError(f"it must be one of {', '.join(MODES)}")
     return text.lower()
 
 
 def _tier(text: str) -> str:
     if text.lower() not in PUBLISHED:
-        raise ValueError(f"it is one of {', '.join(PUBLISHED)}")
+        raise ValueError(f"it must be one of {', '.join(PUBLISHED)}")
     return text.lower()
 
 
@@ -100,44 +100,44 @@ def _cadence(text: str) -> str:
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("delay", _number(0), "seconds between two requests to its host"),
-    Setting("revisit_days", _count, "days within which every known page is looked at again"),
-    Setting("max_pages", _count, "pages fetched in one run at most"),
-    Setting("max_megabytes", _number(0.001), "megabytes (1,000,000 bytes) received in one run at most"),
-    Setting("max_minutes", _number(0.001), "minutes that one run takes at most"),
-    Setting("contact", _contact, "mail address or page named in the User-Agent to this site"),
+    Setting("revisit_days", _count, "days within which every known page is fetched again"),
+    Setting("max_pages", _count, "maximum number of pages fetched in one run"),
+    Setting("max_megabytes", _number(0.001), "maximum megabytes (1,000,000 bytes) received in one run"),
+    Setting("max_minutes", _number(0.001), "maximum minutes that one run takes"),
+    Setting("contact", _contact, "email address or web page given in the User-Agent to this site"),
     Setting(
         "cdx",
         _cdx,
-        "internet-archive, or the address of another web archive's CDX server, which is asked for "
-        "addresses that the site had; no: none",
+        "internet-archive, or the URL of another web archive's CDX server, which lists the URLs "
+        "that the site had; no: none",
     ),
     Setting(
         "requisites",
         _requisites,
-        "what is captured beside a post's page: lead (its lead image, the default), all "
+        "what is captured with a post's page: lead (its lead image, the default), all "
         "(all images, stylesheets and fonts of the page) or none",
     ),
     Setting(
         "publish",
         _tier,
-        "what of its posts may be published at most: reference, features, excerpt or full (docs/datasets.md)",
+        "the most that may be published of its posts: reference, features, excerpt or full (docs/datasets.md)",
     ),
-    Setting("licence", str, "the licence that its posts are under: its address, or its SPDX identifier"),
-    Setting("crawl", _yes, "no: it is crawled only where it is named, as sites are that an import brought"),
-    Setting("private", _yes, "yes: its host may have a private address, in a network of your own"),
+    Setting("licence", str, "the licence of its posts: a URL or an SPDX identifier"),
+    Setting("crawl", _yes, "no: it is crawled only if it is named, like sites that an import added"),
+    Setting("private", _yes, "yes: its host may have a private IP address, in your own network"),
     Setting(
         "cadence",
         _cadence,
         "how often 'archiver schedule' crawls it: a period (6h, 2d), cron:MINUTE HOUR DAY "
-        "MONTH WEEKDAY in UTC, or adaptive:1h..7d, as often as it has news "
+        "MONTH WEEKDAY in UTC, or adaptive:1h..7d, as often as it has new posts "
         f"({DEFAULT} is the default)",
     ),
 )
 
 
 def list_sites(db: Database, only: Collection[str] | None = None) -> list[dict[str, Any]]:
-    """All sites (or those of these names) by name: the row of `sites` with settings decoded, the number of articles,
-    the last run's row."""
+    """All sites (or those with these names) by name: the row of `sites` with decoded settings, the number of articles,
+    and the row of the last run."""
     return [
         _site(db, row)
         for row in list(db.query("select * from sites order by name"))
@@ -152,7 +152,7 @@ def _site(db: Database, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def find_site(db: Database, text: str) -> dict[str, Any]:
-    """The site a person means, by its name or by an address in it. Raises SiteNotFound, which names those there are."""
+    """The site with this name, or whose scope a URL starts. Raises SiteNotFound, which lists the existing sites."""
     row = next(iter(db.query("select * from sites where name = ?", [text.strip().rstrip("/")])), None)
     if row is None:
         try:
@@ -168,7 +168,7 @@ def find_site(db: Database, text: str) -> dict[str, Any]:
 
 
 def add_site(db: Database, text: str, now: datetime) -> tuple[dict[str, Any], bool]:
-    """The site that starts at this address, and whether it is new. Raises BadAddress."""
+    """The site with this start URL, inserted if needed, and whether it is new. Raises BadAddress."""
     before = db.execute("select count(*) from sites").fetchone()[0]
     with writing(db):
         row = ensure_site(db, start_address(text), now)
@@ -176,14 +176,14 @@ def add_site(db: Database, text: str, now: datetime) -> tuple[dict[str, Any], bo
 
 
 def read_setting(text: str) -> tuple[str, Any]:
-    """KEY=VALUE as a setting; an empty VALUE is None, which takes the setting back. Raises BadSetting."""
+    """Parses KEY=VALUE; an empty VALUE is None, which resets the setting. Raises BadSetting."""
     key, equals, value = text.partition("=")
     key, value = key.strip(), value.strip()
     if not equals:
         raise BadSetting(text, "write it as KEY=VALUE, for example delay=2")
     known = {s.name: s for s in SETTINGS}
     if key not in known:
-        raise BadSetting(text, f"there is no setting {key!r}; there are {', '.join(known)}")
+        raise BadSetting(text, f"there is no setting {key!r}; the settings are {', '.join(known)}")
     try:
         return key, known[key].read(value) if value else None
     except ValueError as error:
@@ -191,7 +191,7 @@ def read_setting(text: str) -> tuple[str, Any]:
 
 
 def set_settings(db: Database, name: str, changes: dict[str, Any]) -> dict[str, Any]:
-    """Change a site's settings; None takes one back. Returns the site. Raises SiteNotFound."""
+    """Changes settings of a site; None resets one. Returns the site. Raises SiteNotFound."""
     site = find_site(db, name)
     settings = {k: v for k, v in {**site["settings"], **changes}.items() if v is not None}
     with writing(db):
@@ -200,28 +200,28 @@ def set_settings(db: Database, name: str, changes: dict[str, Any]) -> dict[str, 
 
 
 def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
-    """Take a site out of the archive, with its ledger and runs; returns how many articles went with it.
+    """Removes a site with its pages, runs and articles; returns the number of removed articles.
 
-    Captures stay, for the WARC files do. Raises SiteNotFound, and SiteNotEmpty where it has
+    Captures stay, because the WARC files do. Raises SiteNotFound, and SiteNotEmpty if it has
     articles and `with_articles` is not given.
     """
     site = find_site(db, name)
     if site["articles"] and not with_articles:
         raise SiteNotEmpty(site["name"], site["articles"])
-    # Each statement names its articles or pages by the site, so that foreign keys hold after every step.
+    # Each statement selects its articles or pages by site, so that foreign keys hold after every statement.
     ours = "(select id from articles where site = :name)"
     pages = "(select id from pages where site_id = :id)"
     runs = "(select id from runs where site_id = :id)"
     values = {"name": site["name"], "id": site["id"]}
     with writing(db):
-        _rehome_duplicates(db, site["name"])
-        # What is known of its addresses by these alone: pages of split posts, and what old captures answered there.
-        ways = (
+        _replace_originals(db, site["name"])
+        # These tables refer to the site's URLs only by urlkey.
+        urlkeys = (
             "(select urlkey from pages where site_id = :id union "
             f"select urlkey from article_urls where article_id in {ours})"
         )
-        db.execute(f"delete from article_parts where urlkey in {ways} or post_urlkey in {ways}", values)
-        db.execute(f"delete from historical_responses where urlkey in {ways}", values)
+        db.execute(f"delete from article_parts where urlkey in {urlkeys} or post_urlkey in {urlkeys}", values)
+        db.execute(f"delete from historical_responses where urlkey in {urlkeys}", values)
         clusters.leave_clusters(
             db, [row[0] for row in db.execute("select id from articles where site = :name", values)]
         )
@@ -244,8 +244,8 @@ def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
     return int(site["articles"])
 
 
-def _rehome_duplicates(db: Database, name: str) -> None:
-    """Where an original leaves, the earliest of its duplicates elsewhere is the original of the others."""
+def _replace_originals(db: Database, name: str) -> None:
+    """Makes the earliest duplicate on another site the original, for each original that is removed with this site."""
     heirs = db.execute(
         "select d.duplicate_of, min(d.id) from articles d join articles o on o.id = d.duplicate_of "
         "where o.site = ? and d.site <> ? group by 1",
@@ -259,21 +259,21 @@ def _rehome_duplicates(db: Database, name: str) -> None:
         db.execute("update articles set duplicate_of = null where id = ?", [heir])
 
 
-# Tags of sites, which make groups of them. Functions that write expect to run inside the caller's transaction.
+# -- tags, which group sites; functions that write expect to run inside the caller's transaction
 
-_LONGEST = 60
+_MAX_TAG = 60
 
 
 def read_tag(text: str) -> str:
-    """A tag as it is stored: small letters, single blanks. Raises BadSetting."""
+    """A tag in its stored form: lower case, single spaces. Raises BadSetting."""
     tag = " ".join(text.lower().split())
-    if not tag or len(tag) > _LONGEST or "," in tag or not tag.isprintable():
-        raise BadSetting(text, f"a tag has 1 to {_LONGEST} characters and no comma")
+    if not tag or len(tag) > _MAX_TAG or "," in tag or not tag.isprintable():
+        raise BadSetting(text, f"a tag must have 1 to {_MAX_TAG} characters and no comma")
     return tag
 
 
 def tags_of_sites(db: Database) -> dict[int, tuple[str, ...]]:
-    """The tags of all sites that have some, by the site's number."""
+    """The tags of all sites that have any, by site ID."""
     out: dict[int, tuple[str, ...]] = {}
     for site, tag in db.execute("select site_id, tag from site_tags order by site_id, tag"):
         out[site] = (*out.get(site, ()), tag)
@@ -281,7 +281,7 @@ def tags_of_sites(db: Database) -> dict[int, tuple[str, ...]]:
 
 
 def add_tags(db: Database, site_id: int, tags: Iterable[str]) -> int:
-    """Give a site these tags; how many it did not have."""
+    """Gives a site these tags; returns how many it did not have."""
     return sum(
         db.conn.execute("insert or ignore into site_tags (site_id, tag) values (?, ?)", [site_id, tag]).rowcount
         for tag in tags
@@ -294,14 +294,14 @@ def remove_tags(db: Database, site_id: int, tags: Iterable[str]) -> int:
     )
 
 
-# Thousands of sites at a time: entered in batches, each a transaction.
+# -- entering thousands of sites, in batches of one transaction
 
 _BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
 class SiteToEnter:
-    """A site to enter: a feed that was told of it, its tags and settings."""
+    """A site to enter: its URL, a feed of it if the list has one, its tags and settings."""
 
     url: str
     feed: str
@@ -311,18 +311,20 @@ class SiteToEnter:
 
 @dataclass(slots=True)
 class EnteredSites:
-    """How many sites are new, how many were there, and of these how many got further tags or settings."""
+    """The numbers of new sites, of existing ones, and of existing ones that got further tags or settings."""
 
     added: int = 0
     known: int = 0
     changed: int = 0
 
 
-def enter_sites(db: Database, wanted: Iterable[SiteToEnter], now: datetime) -> EnteredSites:
-    """Enter sites; what a person has set of one that is there stays, but for what the list sets. A feed of the site's
-    own host is asked for by its first crawl, like any that a page names."""
+def enter_sites(db: Database, sites: Iterable[SiteToEnter], now: datetime) -> EnteredSites:
+    """Enters sites. Existing sites keep the settings that the list does not set.
+
+    A feed on the site's own host is fetched by its first crawl, like a feed that a page declares.
+    """
     done = EnteredSites()
-    rest = iter(wanted)
+    rest = iter(sites)
     while batch := list(islice(rest, _BATCH)):
         with writing(db):
             for one in batch:
@@ -345,9 +347,9 @@ def _enter(db: Database, one: SiteToEnter, now: datetime, done: EnteredSites) ->
     done.changed += not new and (bool(tagged) or settings != before)
 
 
-# Which site of the archive an address belongs to.
+# -- which site a URL belongs to
 
-_REMEMBERED = 10_000
+_CACHE_SIZE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,18 +361,18 @@ class SiteScope:
 
 
 class SiteLookup:
-    """The archive's sites by address, as they are asked for: an archive may have many thousands."""
+    """Looks up sites by URL, with a cache per host, because an archive may have many thousands."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
         self._known: OrderedDict[str, tuple[SiteScope, ...]] = OrderedDict()
 
     def of(self, url: str) -> SiteScope | None:
-        """The site whose scope has this address, the one confined to the longest path where there are several."""
+        """The site whose scope contains this URL; of several, the one with the longest path."""
         return next((site for site in self._at(_host(url)) if site.scope.contains(url)), None)
 
     def make(self, url: str, now: datetime) -> SiteScope:
-        """The site of an address that no site has: its whole host. It is crawled only where it is named."""
+        """Inserts a site for the whole host of a URL that no site contains. It is crawled only if it is named."""
         parts = urlsplit(url)
         row = ensure_site(self._db, f"{parts.scheme}://{parts.netloc}/", now)
         self._db.execute(
@@ -381,7 +383,7 @@ class SiteLookup:
         return SiteScope(row["id"], row["name"], Scope(row["host"], row["path"]), row["start_url"])
 
     def forget(self) -> None:
-        """What was made in a transaction that failed is not there."""
+        """Clears the cache after a rollback, because sites inserted in the transaction no longer exist."""
         self._known.clear()
 
     def _at(self, host: str) -> tuple[SiteScope, ...]:
@@ -395,21 +397,21 @@ class SiteLookup:
                 )
             )
             self._known[host] = found
-            if len(self._known) > _REMEMBERED:
+            if len(self._known) > _CACHE_SIZE:
                 self._known.popitem(last=False)
         return found
 
 
 def _host(url: str) -> str:
-    """The host (and port) as `Scope` has it."""
+    """The host (and port) in the form of `Scope.host`."""
     return re.sub(r"^www\d?\.", "", urlsplit(url).netloc.rpartition("@")[2].lower())
 
 
-# What was learned of a site's template, and what a person wrote: one row a version, with the time it holds for.
+# -- site rules, learned or written by hand: one row per version, with the time it is valid for
 
 
 def rules_at(db: Database, site_id: int, at: datetime | None = None) -> SiteRules | None:
-    """The rules for a page of this site captured `at` (None: now), those by hand in their place; None without any."""
+    """The rules for a page captured `at` (None: now), with those by hand overriding learned ones; None without any."""
     when = stamp(at) if at else None
     learned = _one(
         db,
@@ -425,12 +427,12 @@ def rules_at(db: Database, site_id: int, at: datetime | None = None) -> SiteRule
 
 
 def rule_versions(db: Database, site_id: int) -> list[dict[str, Any]]:
-    """Every version of a site's rules, newest first: the row of `site_rules`."""
+    """All versions of a site's rules, those by hand first, each newest first: rows of `site_rules`."""
     return list(db.query("select * from site_rules where site_id = ? order by by_hand desc, id desc", [site_id]))
 
 
 def store_learned(db: Database, site_id: int, rules: SiteRules, at: datetime) -> SiteRules:
-    """Enter what was learned; it takes the place of the rules before it, which keep their time. The rules as stored."""
+    """Stores learned rules in place of the previous ones, which stay valid for their time. Returns the stored rules."""
     retire_rules(db, site_id, at)
     before = db.execute("select max(until) from site_rules where site_id = ? and not by_hand", [site_id]).fetchone()[0]
     db.table("site_rules").insert(
@@ -449,14 +451,14 @@ def store_learned(db: Database, site_id: int, rules: SiteRules, at: datetime) ->
 
 
 def retire_rules(db: Database, site_id: int, at: datetime) -> None:
-    """The site's template has changed: what was learned holds for captures until now."""
+    """Ends the validity of the learned rules, because the site's template has changed."""
     db.execute(
         "update site_rules set until = ? where site_id = ? and not by_hand and until is null", [stamp(at), site_id]
     )
 
 
 def store_by_hand(db: Database, site_id: int, text: str, subject: str, at: datetime) -> SiteRules:
-    """A person's rules take the place of those they wrote before. Raises BadRules."""
+    """Stores rules written by a person in place of earlier ones. Raises BadRules."""
     rules = from_toml(text, subject, by_hand=True)
     with writing(db):
         forget_rules(db, site_id, by_hand=True)
@@ -467,9 +469,9 @@ def store_by_hand(db: Database, site_id: int, text: str, subject: str, at: datet
 
 
 def forget_rules(db: Database, site_id: int, *, by_hand: bool) -> int:
-    """Take away the rules of a site, those by hand or those learned; returns how many versions there were.
+    """Deletes the rules of a site, either those by hand or the learned ones; returns the number of versions.
 
-    What was read by them is nobody's reading any more: any other that comes may take its place.
+    Articles read with rules lose their extractor, so that any later reading may replace them.
     """
     db.execute(
         "update articles set extractor = null where extractor like '% rules-%' "

@@ -1,4 +1,4 @@
-"""Tombstones: what was removed from the archive and must not come back, in whatever way and under whatever address.
+"""Tombstones: what remains of posts that a person had removed, so that they do not come back under any URL.
 
 All functions that write expect to run inside the caller's transaction.
 """
@@ -19,15 +19,15 @@ from archiver.urls import start_address, urlkey
 from archiver.warc.gzip_records import decoded_payload
 
 RULE = "removed"
-"""The rule of the pages table for addresses of posts that were removed from the archive."""
+"""The rule of pages for URLs of posts that were removed from the archive."""
 _COLUMNS = "id, article_id, site, url, reason, requested_by, removed_at, erased_at, allowed_at"
 
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """The tombstone of a removed post. `article_id` is the number it had, which is given to no other; times are ISO
-    8601 in UTC. `erased_at` is None while something of it may still be in a file; `allowed_at`: since then it may come
-    back.
+    """The tombstone of a removed post. `article_id` is the ID it had, which is never reused; times are ISO
+    8601 in UTC. `erased_at` is None while a file may still contain some of it; since `allowed_at` it may be archived
+    again.
     """
 
     id: int
@@ -42,12 +42,12 @@ class Tombstone:
 
     @property
     def told(self) -> str:
-        """ "removed from this archive on 2024-05-01: its author asked for it"."""
+        """A phrase like "removed from this archive on 2024-05-01: its author asked for it"."""
         return f"removed from this archive on {self.removed_at[:10]}: {self.reason}"
 
 
 def tombstones(db: Database, where: str = "1", values: Iterable[object] = ()) -> list[Tombstone]:
-    """Those for which an SQL condition holds."""
+    """The tombstones that match an SQL condition."""
     return [
         Tombstone(*row)
         for row in db.execute(f"select {_COLUMNS} from tombstones where {where} order by id", list(values))
@@ -55,13 +55,13 @@ def tombstones(db: Database, where: str = "1", values: Iterable[object] = ()) ->
 
 
 def tombstone_at(db: Database, key: str) -> Tombstone | None:
-    """The removal that keeps this address (urlkey) out; None where it may be asked for."""
+    """The tombstone that keeps this urlkey out, None if it may be fetched."""
     found = tombstones(db, "id = (select tombstone_id from tombstone_urls where urlkey = ?)", [key])
     return found[0] if found else None
 
 
 def tombstone_named(db: Database, what: str | int) -> Tombstone | None:
-    """The last removal of a post, by the number it had or an address; of an address only while it is kept out."""
+    """The last tombstone of a post, by the ID it had or by URL; by URL only while that is kept out."""
     text = str(what).strip()
     if text.isascii() and text.isdigit():
         found = tombstones(db, "article_id = ?", [int(text[:18])])
@@ -73,17 +73,17 @@ def tombstone_named(db: Database, what: str | int) -> Tombstone | None:
 
 
 def pending_takedowns(db: Database) -> list[Tombstone]:
-    """Removals of which something may still be in the database or in a WARC file."""
+    """The tombstones of posts of which the database or a WARC file may still contain something."""
     return tombstones(db, "erased_at is null and allowed_at is null")
 
 
 def payload_removed(db: Database, digest: str) -> bool:
-    """Whether this is the payload of a removed post."""
+    """True if this is the payload digest of a removed post."""
     return db.execute("select 1 from tombstone_payloads where digest = ?", [digest]).fetchone() is not None
 
 
 def tombstone_of(db: Database, site: str, article: Article) -> Tombstone | None:
-    """The removal of the post that a reading is of: by its address, the platform's number, the guid, or the text."""
+    """The tombstone of the post that a reading shows, found by URL, platform ID, guid or text."""
     key = urlkey(article.url)
     here, of_site = db.execute(
         "select exists (select 1 from tombstone_urls where urlkey = ?), "
@@ -98,7 +98,7 @@ def tombstone_of(db: Database, site: str, article: Article) -> Tombstone | None:
 
 
 def keep_out(db: Database, removal: Tombstone, url: str, *, captured: bool = True) -> None:
-    """A removed post was met at this address. What was `captured` of it there is yet to be erased."""
+    """Keeps out another URL of a removed post. If it was `captured` there, its erasure is pending again."""
     db.execute(
         "insert into tombstone_urls (urlkey, url, tombstone_id) values (?, ?, ?) on conflict do nothing",
         [urlkey(url), url, removal.id],
@@ -108,7 +108,7 @@ def keep_out(db: Database, removal: Tombstone, url: str, *, captured: bool = Tru
 
 
 def allow_again(db: Database, removal: Tombstone, at: str, due_at: str) -> None:
-    """A removed post may come back: its addresses are due at `due_at`, and nothing of it is kept out any more."""
+    """Allows a removed post to be archived again: its URLs are due at `due_at`, and nothing of it is kept out."""
     keys = [
         row[0] for row in db.execute("delete from tombstone_urls where tombstone_id = ? returning urlkey", [removal.id])
     ]
@@ -116,14 +116,14 @@ def allow_again(db: Database, removal: Tombstone, at: str, due_at: str) -> None:
     db.execute("update tombstones set allowed_at = ? where id = ?", [at, removal.id])
     for key in keys:
         db.execute(
-            "update pages set outcome = 'due', rule = null, reason = 'its removal was taken back', due_at = ? "
+            "update pages set outcome = 'due', rule = null, reason = 'its removal was revoked', due_at = ? "
             "where urlkey = ? and rule = 'removed'",
             [due_at, key],
         )
 
 
 def next_article_id(db: Database) -> int:
-    """A number for a new article, which no other has or had."""
+    """An ID for a new article that no other article has or had."""
     row = db.execute(
         "select max(coalesce((select max(id) from articles), 0), "
         "coalesce((select max(article_id) from tombstones), 0)) + 1"
@@ -131,11 +131,11 @@ def next_article_id(db: Database) -> int:
     return int(row[0])
 
 
-# Whether a list, feed or API answer names a removed post: then it may show its text, and is not captured.
+# -- a listing, feed or API response that names a removed post may contain its text, and is not captured
 
 
 class RemovedURLs:
-    """The addresses of a site's removed posts, as its own pages may write them."""
+    """The URLs of a site's removed posts, in the forms in which its pages may write them."""
 
     def __init__(self, db: Database, site: str) -> None:
         urls = [
@@ -149,7 +149,7 @@ class RemovedURLs:
         self._pattern = re.compile(b"(?:" + joined + rb")(?![\w-])") if paths else None
 
     def is_in(self, payload: bytes, coding: str) -> bool:
-        """Whether a payload (with this Content-Encoding) has one of the addresses, whole or from its path on."""
+        """True if a payload (with this Content-Encoding) contains one of the URLs, or its path and query."""
         if self._pattern is None:
             return False
         body = decoded_payload(payload, coding)
@@ -157,6 +157,6 @@ class RemovedURLs:
 
 
 def _path(url: str) -> str:
-    """What stands in every form of an address: path and query, without a slash at the end."""
+    """The part that every form of a URL contains: path and query, without a trailing slash."""
     parts = urlsplit(url)
     return (parts.path.rstrip("/") + (f"?{parts.query}" if parts.query else "")).strip()

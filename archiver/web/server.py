@@ -25,7 +25,7 @@ from archiver.web.archive_access import DATABASE, ArchivePool, PerThread, Served
 
 MAX_VALUE_BYTES = 64_000_000
 """The maximum size in bytes of a value that SQL creates. The time limit of a query does not apply within a function,
-and randomblob(1e9) takes half a minute and a gigabyte. Archived pages are smaller (docs/safety.md)."""
+and randomblob(1e9) takes half a minute and a gigabyte. Archived pages are smaller (docs/security.md)."""
 
 
 class ArchiveTables(Database):  # type: ignore[misc]  # Datasette has no types

@@ -111,7 +111,7 @@ def test_a_site_that_is_gone_all_at_once_is_not_believed_on_the_first_day(refere
     server.fault = lambda path: "" if path in ("/", "/robots.txt") else "missing"
     crawl(server.url, archive, "--full")
     db = sqlite3.connect(archive)
-    db.execute("update pages set fetched_at = datetime(fetched_at, '-1 day') where rule = 'gone with most others'")
+    db.execute("update pages set fetched_at = datetime(fetched_at, '-1 day') where rule = 'mass-disappearance'")
     db.commit()
     db.close()
     crawl(server.url, archive, "--full")

@@ -155,7 +155,7 @@ def test_what_a_run_measures_of_posts_that_it_was_told_of_and_of_its_feeds() -> 
                 url, url, NOW, outcome, kind, rule="".join(rule), targets=targets, status=304 if same else 200
             )
             outcome = Outcome.NOT_ARTICLE if same else outcome  # as it is written: it is what it was
-            measuring.visited(visit, outcome, before, was)
+            measuring.stored(visit, outcome, before, was)
         return MeasuredRun.from_json(measuring.as_json({}))
 
     post, page, due = PageKind.POST, PageKind.OTHER, "due"
@@ -165,21 +165,21 @@ def test_what_a_run_measures_of_posts_that_it_was_told_of_and_of_its_feeds() -> 
         (post, Outcome.REFUSED, due, "post", 0),
         (post, Outcome.ARCHIVED, "failed", "post", 0),
     )
-    assert (one.told, one.got) == (4, 2)
+    assert (one.reported, one.stored) == (4, 2)
     one = run(
         (post, Outcome.ARCHIVED, due, "unknown", 0),
         (page, Outcome.NOT_ARTICLE, due, "unknown", 0),
         (post, Outcome.ARCHIVED, "archived", "post", 0),
         (post, Outcome.FAILED, "failed", "post", 0),
     )
-    assert (one.told, one.got, one.listed) == (0, 0, None)
+    assert (one.reported, one.stored, one.listed) == (0, 0, None)
     one = run(
         (post, Outcome.ARCHIVED, due, "unknown", 0),
         (page, Outcome.NOT_ARTICLE, due, "unknown", 0, "undated"),
         (page, Outcome.NOT_ARTICLE, due, "unknown", 0, "page address"),
         (post, Outcome.ARCHIVED, due, "post", 0),
     )
-    assert (one.met, one.posts) == (2, 1)
+    assert (one.unreported, one.posts) == (2, 1)
     full, empty, same = (
         (PageKind.FEED, outcome, due, "feed", listed)
         for outcome, listed in ((Outcome.NOT_ARTICLE, 3), (Outcome.NOT_ARTICLE, 0), (Outcome.UNCHANGED, 0))

@@ -1,4 +1,4 @@
-"""A blog that lives: posts appear, are edited, move, are deleted, come back and are copied; it keeps its history.
+"""A simulated blog: posts appear, are edited, move, are deleted, come back and are copied; it records its history.
 
 What it keeps is the truth that an archive of it is compared with, version by version and field by field.
 """

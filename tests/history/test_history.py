@@ -1,4 +1,4 @@
-"""Ten crawls of two blogs that live, and the archive against their own history, field by field."""
+"""Ten crawls of two simulated blogs: the archive is compared with their own history, field by field."""
 
 from __future__ import annotations
 
@@ -106,12 +106,12 @@ def _live(lived: Lived, day: int, dice: Random) -> None:
 
 
 @pytest.mark.parametrize("which", [0, 1])
-def test_every_post_is_one_article_at_its_present_address(lived: Lived, which: int) -> None:
+def test_every_post_is_one_article_at_its_current_url(lived: Lived, which: int) -> None:
     assert sorted(lived.articles(which)) == sorted(p.path for p in lived.blogs[which].posts)
 
 
 @pytest.mark.parametrize("which", [0, 1])
-def test_the_present_state_is_that_of_the_blog(lived: Lived, which: int) -> None:
+def test_the_current_state_equals_the_blog(lived: Lived, which: int) -> None:
     found = lived.articles(which)
     for post in lived.blogs[which].posts:
         row = found[post.path]
@@ -124,7 +124,7 @@ def test_the_present_state_is_that_of_the_blog(lived: Lived, which: int) -> None
 
 
 @pytest.mark.parametrize("which", [0, 1])
-def test_every_version_is_kept_and_no_other(lived: Lived, which: int) -> None:
+def test_exactly_the_revisions_of_the_blog_are_stored(lived: Lived, which: int) -> None:
     found = lived.articles(which)
     for post in lived.blogs[which].posts:
         kept = lived.rows(
@@ -139,7 +139,7 @@ def test_every_version_is_kept_and_no_other(lived: Lived, which: int) -> None:
 
 
 @pytest.mark.parametrize("which", [0, 1])
-def test_a_version_says_which_fields_changed(lived: Lived, which: int) -> None:
+def test_a_revision_lists_its_changed_fields(lived: Lived, which: int) -> None:
     found = lived.articles(which)
     for post in lived.blogs[which].posts:
         kept = lived.rows(
@@ -151,7 +151,7 @@ def test_a_version_says_which_fields_changed(lived: Lived, which: int) -> None:
 
 
 @pytest.mark.parametrize("which", [0, 1])
-def test_where_a_post_stood_leads_to_it(lived: Lived, which: int) -> None:
+def test_former_urls_lead_to_the_post(lived: Lived, which: int) -> None:
     found, base = lived.articles(which), lived.bases[which].rstrip("/")
     for post in lived.blogs[which].posts:
         known = lived.rows("select url, kind from article_urls where article_id = ?", found[post.path]["id"])
@@ -159,7 +159,7 @@ def test_where_a_post_stood_leads_to_it(lived: Lived, which: int) -> None:
         assert [row["url"] for row in known if row["kind"] == "url"] == [base + post.path]
 
 
-def test_a_post_with_the_text_of_another_is_an_article_of_its_own_and_says_so(lived: Lived) -> None:
+def test_a_duplicate_is_an_article_that_names_its_original(lived: Lived) -> None:
     assert len(lived.copies) == 2
     for original, copy in lived.copies:
         first, second = lived.articles(0)[original.path], lived.articles(1)[copy.path]
@@ -170,7 +170,7 @@ def test_a_post_with_the_text_of_another_is_an_article_of_its_own_and_says_so(li
         }
 
 
-def test_posts_that_another_blog_retold_stand_together_and_no_others(lived: Lived) -> None:
+def test_only_retold_posts_form_clusters(lived: Lived) -> None:
     together = {frozenset((lived.articles(0)[a.path]["id"], lived.articles(1)[b.path]["id"])) for a, b in lived.retold}
     found = lived.rows(
         "select cluster_id, group_concat(id) as ids from articles where cluster_id is not null "
@@ -179,7 +179,7 @@ def test_posts_that_another_blog_retold_stand_together_and_no_others(lived: Live
     assert {frozenset(map(int, row["ids"].split(","))) for row in found} == together
 
 
-def test_every_version_is_proved_by_a_capture_of_its_time(lived: Lived) -> None:
+def test_every_revision_has_a_capture_of_its_time(lived: Lived) -> None:
     rows = lived.rows(
         "select r.article_id, r.revision, r.observed_at, c.captured_at, c.status from revisions r "
         "left join captures c on c.id = r.capture_id"
@@ -189,7 +189,7 @@ def test_every_version_is_proved_by_a_capture_of_its_time(lived: Lived) -> None:
     assert {row["status"] for row in rows} == {200}
 
 
-def test_the_crawls_say_what_they_found(lived: Lived) -> None:
+def test_the_runs_count_what_they_found(lived: Lived) -> None:
     for which, blog in enumerate(lived.blogs):
         runs = [next(r for r in crawl if r["url"] == lived.bases[which]) for crawl in lived.summaries]
         assert sum(run["new"] for run in runs) == len(blog.posts)
@@ -197,7 +197,7 @@ def test_the_crawls_say_what_they_found(lived: Lived) -> None:
         assert sum(run["failed"] + run["refused"] for run in runs) == 0
 
 
-def test_the_archive_proves_itself_after_ten_crawls_and_reads_the_same_again(lived: Lived) -> None:
+def test_the_archive_verifies_and_re_extracts_unchanged_after_ten_crawls(lived: Lived) -> None:
     """Every article against its capture, the search index against every article, and today's reading against both."""
     verified = archiver("verify", "--reread", "--json", archive=lived.archive)
     told = json.loads(verified.stdout)

@@ -8,9 +8,9 @@ from typing import BinaryIO
 
 import pytest
 
-from archiver.errors import ArchiveInUse
+from archiver.errors import ArchiveInUse, HostInUse
 from archiver.maintenance.vacuum import holder
-from archiver.storage.locks import HostInUse, lock_all, lock_host, lock_site, lock_whole_archive
+from archiver.storage.locks import lock_all, lock_host, lock_site, lock_whole_archive
 
 Lock = Callable[[Path, str], BinaryIO]
 NAMES = (

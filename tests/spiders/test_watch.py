@@ -53,14 +53,14 @@ class Crawl:
 def test_what_a_batch_taught_that_was_undone_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three pages show that ?lang= makes no difference, in a batch with one that cannot be stored: that are three."""
     crawl = Crawl(tmp_path / "a.db")
-    write: Any = pages.record_visit
+    write: Any = pages.record_result
 
-    def record_visit(db: Any, visit: PageResult, **rest: Any) -> None:
+    def record_result(db: Any, visit: PageResult, **rest: Any) -> None:
         if visit.outcome is Outcome.OUT_OF_SCOPE:
             raise ValueError("it cannot be stored")
         write(db, visit, **rest)
 
-    monkeypatch.setattr(pages, "record_visit", record_visit)
+    monkeypatch.setattr(pages, "record_result", record_result)
     [home] = crawl.due(60)
     crawl.done(visit(home.url, Outcome.NOT_ARTICLE, *POSTS))
     for job in crawl.due(60):

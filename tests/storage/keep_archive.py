@@ -1,4 +1,4 @@
-"""Keep an archive as this version writes it, for the test that later versions read and migrate it.
+"""Writes an archive with this version, for the test that later versions can read and migrate it.
 
     python tests/storage/keep_archive.py
 

@@ -1,4 +1,4 @@
-"""The program as a later release may be: with one more step of the schema."""
+"""A stand-in for a later release: the program with one more migration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Backups: of one moment, whole, with captures that prove it, whatever is written meanwhile."""
+"""Backups: consistent and complete, with their captures, even during a write."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def sound(file: Path, *, quick: bool = False) -> None:
     assert [f.sentence for f in verify(file, quick=quick).findings] == []
 
 
-def test_while_a_process_writes_the_copy_is_of_one_moment_and_nobody_waits(archive: Path, tmp_path: Path) -> None:
+def test_a_backup_during_a_write_is_consistent_and_blocks_nobody(archive: Path, tmp_path: Path) -> None:
     swell(archive)
     target = tmp_path / "copies" / "news.db"
     steps: list[int] = []
@@ -129,7 +129,7 @@ def test_while_a_process_writes_the_copy_is_of_one_moment_and_nobody_waits(archi
     assert sorted(p.name for p in target.parent.iterdir()) == ["news.db", "warc"]
 
 
-def test_again_copies_what_is_new_and_the_file_that_was_written(archive: Path, tmp_path: Path) -> None:
+def test_a_second_backup_copies_only_new_and_changed_files(archive: Path, tmp_path: Path) -> None:
     target = tmp_path / "copies" / "archive.db"
     with Run(archive, QUAY, START + timedelta(days=5)) as run:
         run.post(f"{QUAY}50", page("Day 50", text(50), 5))
@@ -154,7 +154,7 @@ def test_again_copies_what_is_new_and_the_file_that_was_written(archive: Path, t
         assert (once_more["warc_files"], once_more["warc_files_kept"]) == (0, 5)
 
 
-def test_only_an_earlier_backup_is_written_over(archive: Path, tmp_path: Path) -> None:
+def test_only_an_earlier_backup_is_overwritten(archive: Path, tmp_path: Path) -> None:
     target = tmp_path / "b.db"
     assert backup(archive, target).stdout.startswith(f"{target}: 9 articles")
     assert backup(archive, target).exit_code == 0
@@ -216,7 +216,7 @@ cli(["backup", sys.argv[1], "--archive", sys.argv[2]])
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_one_that_is_ended_leaves_the_last_as_it_was(how: signal.Signals, archive: Path, tmp_path: Path) -> None:
+def test_an_aborted_backup_leaves_the_previous_one_intact(how: signal.Signals, archive: Path, tmp_path: Path) -> None:
     target = tmp_path / "copies" / "a.db"
     assert backup(archive, target).exit_code == 0
     before = target.read_bytes()
@@ -242,7 +242,7 @@ def test_one_that_is_ended_leaves_the_last_as_it_was(how: signal.Signals, archiv
     sound(target, quick=True)
 
 
-def test_the_log_of_an_earlier_backup_is_not_taken_for_one_of_the_new(archive: Path, tmp_path: Path) -> None:
+def test_the_log_of_an_earlier_backup_is_not_used_for_the_new_one(archive: Path, tmp_path: Path) -> None:
     target = tmp_path / "a.db"
     assert backup(archive, target).exit_code == 0
     reader = sqlite3.connect(target)
@@ -258,7 +258,7 @@ def test_the_log_of_an_earlier_backup_is_not_taken_for_one_of_the_new(archive: P
     sound(target, quick=True)
 
 
-def test_a_disk_without_room_is_a_sentence(archive: Path) -> None:
+def test_a_full_disk_is_reported(archive: Path) -> None:
     refused = backup(archive, Path("/proc/nowhere/a.db"))
     assert refused.exit_code == 1, refused.output
     assert isinstance(refused.exception, SystemExit), refused.output

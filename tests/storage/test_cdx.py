@@ -1,4 +1,4 @@
-"""What a web archive's list of captures says of a URL, in the pages table."""
+"""The entries of a web archive's CDX list in the pages table."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def years(first: int, last: int | None) -> tuple[datetime, datetime | None]:
     return datetime(first, 1, 1, tzinfo=UTC), datetime(last, 1, 1, tzinfo=UTC) if last else None
 
 
-def test_the_first_and_the_last_capture_are_kept_whatever_order_they_come_in(tmp_path: Path) -> None:
+def test_first_and_last_capture_do_not_depend_on_order(tmp_path: Path) -> None:
     db = open_archive(tmp_path / "a.db", create=True)
     db.execute(
         "insert into sites (id, name, start_url, host, path, added_at) values "
@@ -52,7 +52,7 @@ def test_the_first_and_the_last_capture_are_kept_whatever_order_they_come_in(tmp
     db.close()
 
 
-def test_a_trap_is_not_opened_by_it(tmp_path: Path) -> None:
+def test_a_cdx_list_does_not_include_a_trap_again(tmp_path: Path) -> None:
     db = open_archive(tmp_path / "a.db", create=True)
     db.execute(
         "insert into sites (id, name, start_url, host, path, added_at) values "

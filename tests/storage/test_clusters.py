@@ -1,4 +1,4 @@
-"""Clusters in a real archive: how articles join, link, change and leave, and that order and size make no difference."""
+"""Clusters in a real archive: articles that join, change and leave; order and size make no difference."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_a_copy_elsewhere_joins_and_the_earlier_one_is_the_source(db: Database) 
     assert rows == [(a, 0, 1), (b, 0, 1), (c, 1, 1)]
 
 
-def test_equal_texts_are_a_cluster_and_short_ones_are_none(db: Database) -> None:
+def test_equal_texts_form_a_cluster_unless_they_are_short(db: Database) -> None:
     a, b = add(db, 1, story(1)), add(db, 2, story(1))
     short = "A notice of some words: the municipal office stays closed on Mondays, and on all the holidays of the town."
     c, d = add(db, 3, short), add(db, 4, short)
@@ -135,7 +135,7 @@ def test_equal_texts_are_a_cluster_and_short_ones_are_none(db: Database) -> None
 
 
 @pytest.mark.parametrize("name", ["Chinese", "Thai", "60 words"])
-def test_other_scripts_and_small_vocabularies(db: Database, name: str) -> None:
+def test_clusters_work_in_other_scripts_and_with_small_vocabularies(db: Database, name: str) -> None:
     language, rng = languages()[name], random.Random(name)
     texts = [paragraphs(language, rng, 200, 300) for _ in range(6)]
     for number, text in enumerate(texts):
@@ -144,7 +144,7 @@ def test_other_scripts_and_small_vocabularies(db: Database, name: str) -> None:
     assert state(db) == {1: [4, copy]}
 
 
-def test_a_member_that_links_two_clusters_makes_them_one_with_the_older_number(db: Database) -> None:
+def test_a_member_that_links_two_clusters_merges_them_under_the_older_id(db: Database) -> None:
     one, two = story(1), story(2)
     a, b, c, d = (add(db, 1, one), add(db, 2, two), add(db, 3, edited(two)), add(db, 4, edited(one)))
     assert state(db) == {1: [b, c], 2: [a, d]}
@@ -156,7 +156,7 @@ def test_a_member_that_links_two_clusters_makes_them_one_with_the_older_number(d
     assert sorted(state(db)) == [1, 3]
 
 
-def test_an_edit_joins_leaves_and_keeps_the_number(db: Database) -> None:
+def test_an_edit_joins_and_leaves_a_cluster_whose_id_stays(db: Database) -> None:
     text = story(1)
     a, b, c = add(db, 1, text), add(db, 2, edited(text, 2)), add(db, 3, story(3))
     add(db, 2, edited(text, 5, 0.05))
@@ -177,7 +177,7 @@ def test_an_edit_joins_leaves_and_keeps_the_number(db: Database) -> None:
     assert state(db) == {2: [a, b, c]}, "a number is given once"
 
 
-def test_a_cluster_falls_apart_where_what_linked_it_goes(db: Database) -> None:
+def test_a_cluster_falls_apart_when_its_link_is_removed(db: Database) -> None:
     one, two = story(1), story(2)
     a, b, c, d = (add(db, 1, one), add(db, 2, two), add(db, 3, edited(two)), add(db, 4, edited(one)))
     link = add(db, 5, [*one, *two], days=0.5)
@@ -187,7 +187,7 @@ def test_a_cluster_falls_apart_where_what_linked_it_goes(db: Database) -> None:
     assert state(db) == {1: [a, d], 3: [b, c]}
 
 
-def test_a_removed_site_leaves_and_the_rest_stays_together(db: Database) -> None:
+def test_the_rest_of_a_cluster_stays_when_a_site_is_removed(db: Database) -> None:
     text = story(1)
     db.table("sites").insert(
         {
@@ -212,7 +212,7 @@ def test_a_removed_site_leaves_and_the_rest_stays_together(db: Database) -> None
     assert state(db) == {1: sorted([*others, late])}
 
 
-def test_what_another_program_deleted_does_no_harm(db: Database) -> None:
+def test_rows_deleted_by_another_program_do_no_harm(db: Database) -> None:
     text = story(1)
     ids = [add(db, n, edited(text, n)) for n in range(1, 5)]
     plain = sqlite3.connect(next(row[2] for row in db.execute("pragma database_list")))
@@ -226,7 +226,7 @@ def test_what_another_program_deleted_does_no_harm(db: Database) -> None:
     assert state(db) == {1: ids[1:]}
 
 
-def test_a_time_that_was_set_right_names_another_source(db: Database) -> None:
+def test_a_corrected_time_changes_the_source(db: Database) -> None:
     text = story(1)
     a, b = add(db, 1, text, days=5), add(db, 2, edited(text), days=7)
     assert cluster_by_number(db, 1)["source_id"] == a
@@ -237,7 +237,7 @@ def test_a_time_that_was_set_right_names_another_source(db: Database) -> None:
     assert "canonical" in cluster_by_number(db, 1)["reason"]
 
 
-def test_the_text_may_name_where_it_is_from(db: Database) -> None:
+def test_a_link_in_the_text_can_determine_the_source(db: Database) -> None:
     text = prose().text(story(1))
     a, b = add(db, 1, text, days=5), add(db, 2, f"{text}\n\nFirst published at https://site1.example/1.", days=2)
     assert cluster_by_number(db, 1)["members"][0]["id"] == a
@@ -245,7 +245,7 @@ def test_the_text_may_name_where_it_is_from(db: Database) -> None:
     assert "address" in cluster_by_number(db, 1)["reason"]
 
 
-def test_a_series_is_no_cluster_once_it_is_known_for_one(db: Database) -> None:
+def test_a_recognized_series_is_not_a_cluster(db: Database) -> None:
     rng = random.Random(5)
     frame = [word if rng.random() < 0.7 else "" for word in prose().some(rng, 150)]
     ids = [add(db, n, [[word or prose().some(rng, 1)[0] for word in frame]], site="one.example") for n in range(1, 12)]
@@ -253,7 +253,7 @@ def test_a_series_is_no_cluster_once_it_is_known_for_one(db: Database) -> None:
     assert len(ids) == 11
 
 
-def test_what_many_have_is_no_evidence_and_the_index_stays_small(db: Database) -> None:
+def test_common_keys_are_ignored_and_the_index_stays_small(db: Database) -> None:
     rng = random.Random(6)
     about = prose().some(rng, 60)
     texts = [[prose().some(rng, 60), about] for _ in range(60)]
@@ -302,7 +302,7 @@ def ten_posts() -> list[list[list[str]]]:
 
 @settings(max_examples=12, deadline=None)
 @given(st.permutations(range(10)))
-def test_the_order_in_which_posts_come_makes_no_difference(order: list[int]) -> None:
+def test_clusters_do_not_depend_on_the_order_of_posts(order: list[int]) -> None:
     with TemporaryDirectory() as folder, an_archive(Path(folder)) as db:
         ids = {add(db, n + 1, ten_posts()[n]): n for n in order}
         assert {frozenset(ids[m] for m in group) for group in groups(db)} == {
@@ -319,7 +319,7 @@ def test_the_order_in_which_posts_come_makes_no_difference(order: list[int]) -> 
 
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 8), st.integers(1, 3), st.integers(0, 6)), min_size=5, max_size=25))
-def test_however_posts_are_edited_the_clusters_are_those_of_a_rebuild(steps: list[tuple[int, int, int]]) -> None:
+def test_clusters_after_edits_equal_those_of_a_rebuild(steps: list[tuple[int, int, int]]) -> None:
     """Each step gives a post another text, or (6) takes it out of all clusters."""
     with TemporaryDirectory() as folder, an_archive(Path(folder)) as db:
         for number, seed, kind in steps:
@@ -346,7 +346,7 @@ def test_however_posts_are_edited_the_clusters_are_those_of_a_rebuild(steps: lis
         assert state(db) == before
 
 
-def test_a_rebuild_keeps_numbers_and_makes_what_is_lacking(db: Database) -> None:
+def test_a_rebuild_keeps_ids_and_adds_missing_clusters(db: Database) -> None:
     texts = [story(1), story(2), story(2, 150), story(1)]
     for number, text in enumerate(texts, 1):
         add(db, number, edited(text, number))
@@ -367,7 +367,7 @@ def test_a_rebuild_keeps_numbers_and_makes_what_is_lacking(db: Database) -> None
     assert near_duplicate_links.missing_minhashes(db) == 0
 
 
-def test_sketches_of_another_version_are_made_anew(db: Database) -> None:
+def test_signatures_of_another_version_are_rebuilt(db: Database) -> None:
     add(db, 1, story(1))
     db.execute("update minhash_signatures set version = 0")
     assert near_duplicate_links.missing_minhashes(db) == 1
@@ -377,7 +377,7 @@ def test_sketches_of_another_version_are_made_anew(db: Database) -> None:
     assert state(db) == {1: [1, 2]}
 
 
-def test_a_rebuild_that_was_interrupted_loses_no_cluster(db: Database) -> None:
+def test_an_interrupted_rebuild_loses_no_cluster(db: Database) -> None:
     for number in range(1, 7):
         add(db, number, edited(story(1 + number % 2), number))
     before = state(db)

@@ -1,4 +1,4 @@
-"""Opening an archive where it may not be written, and where it is none."""
+"""Opening read-only archives, locked archives, and files that are not archives."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_an_archive_in_a_read_only_folder_is_read_and_not_written(tmp_path: Path
             open_archive(folder / "deeper" / "new.db", create=True)
 
 
-def test_what_is_no_archive(tmp_path: Path) -> None:
+def test_other_files_are_not_archives(tmp_path: Path) -> None:
     with pytest.raises(ArchiveNotFound):
         open_archive(tmp_path / "none.db")
     assert not (tmp_path / "none.db").exists()
@@ -65,7 +65,7 @@ def test_what_is_no_archive(tmp_path: Path) -> None:
     open_archive(tmp_path / "empty.db", read_only=True).close()
 
 
-def test_a_locked_archive_is_said_to_be_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_archive_is_reported_as_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("archiver.storage.connection._BUSY_SECONDS", 0.1)
     file = tmp_path / "a.db"
     other = sqlite3.connect(file)

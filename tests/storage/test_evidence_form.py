@@ -1,4 +1,4 @@
-"""Evidence as it is stored: every entry comes back."""
+"""The list form of evidence: every entry round-trips."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _ENTRIES = st.lists(
 
 
 @given(_ENTRIES)
-def test_entries_come_back(entries: list[Entry]) -> None:
+def test_entries_round_trip(entries: list[Entry]) -> None:
     assert unpack_evidence(pack_evidence(entries)) == entries
 
 
-def test_the_form_is_short() -> None:
+def test_the_stored_form_is_short() -> None:
     entry: Entry = {"field": "title", "source": "learned", "locator": "h1", "confidence": 1.0, "value": "A", "won": 1}
     assert pack_evidence([entry]) == '[["title","learned","h1",1.0,1,"A"]]'
     assert FORM[-3:] == READING

@@ -1,4 +1,4 @@
-"""The evidence of standing versions: what posts share is stored once, and every entry comes back."""
+"""The evidence of current revisions: shared parts are stored once, and every entry round-trips."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _shown(db: Database) -> list[list[tuple[Any, ...]]]:
 
 
 @given(_ENTRIES)
-def test_entries_come_back_and_the_views_show_them_as_if_each_was_stored_whole(entries: list[Entry]) -> None:
+def test_entries_round_trip_and_views_show_them_in_full(entries: list[Entry]) -> None:
     db = _archive()
     db.table("articles").insert({**_ROW, "evidence": pack_evidence(entries)})
     whole = _shown(db)
@@ -78,7 +78,7 @@ def test_entries_come_back_and_the_views_show_them_as_if_each_was_stored_whole(e
     db.close()
 
 
-def test_what_posts_share_is_stored_once() -> None:
+def test_evidence_shared_by_posts_is_stored_once() -> None:
     db = _archive()
     entry: Entry = {
         "field": "title",
@@ -97,7 +97,7 @@ def test_what_posts_share_is_stored_once() -> None:
     db.close()
 
 
-def test_a_number_of_a_transaction_that_is_undone_is_given_anew() -> None:
+def test_an_id_inserted_in_a_rolled_back_transaction_is_not_reused_from_the_cache() -> None:
     db = _archive()
     entry: Entry = {"field": "title", "source": "learned", "locator": "h1", "confidence": 1.0, "value": "x", "won": 1}
     for other in ("h2", "h3"):

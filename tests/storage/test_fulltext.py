@@ -1,4 +1,4 @@
-"""The full-text index while a batch is written: what comes is found at its end, nothing else is kept from it."""
+"""The full-text index during a batch: its articles are indexed at the end, and others are not held up."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def is_sound(db: Database) -> bool:
     return db.execute("select count(*) from fts_pending").fetchone() == (0,)
 
 
-def test_what_comes_changes_and_goes_in_a_batch(db: Database) -> None:
+def test_inserts_updates_and_deletes_in_a_batch_are_indexed(db: Database) -> None:
     enter(db, 1, "an anchor")
     enter(db, 2, "a buoy")
     with writing(db), entered_together(db):
@@ -74,7 +74,7 @@ def test_what_comes_changes_and_goes_in_a_batch(db: Database) -> None:
     assert is_sound(db)
 
 
-def test_one_that_fails_within_a_batch_leaves_nothing(db: Database) -> None:
+def test_a_failed_write_in_a_batch_leaves_nothing(db: Database) -> None:
     with writing(db), entered_together(db):
         enter(db, 1, "an anchor")
         with pytest.raises(ZeroDivisionError), writing(db):
@@ -92,7 +92,7 @@ def test_one_that_fails_within_a_batch_leaves_nothing(db: Database) -> None:
     assert is_sound(db)
 
 
-def test_another_program_writes_plain_sql_and_finds_it(db: Database, tmp_path: Path) -> None:
+def test_rows_written_by_another_program_are_found(db: Database, tmp_path: Path) -> None:
     """While a batch is open another program can read, and write before and after it: it meets no mark."""
     with closing(sqlite3.connect(tmp_path / "archive.db", isolation_level=None, timeout=0)) as other:
         enter(other, 1, "an anchor")
@@ -108,7 +108,7 @@ def test_another_program_writes_plain_sql_and_finds_it(db: Database, tmp_path: P
     assert is_sound(db)
 
 
-def test_a_mark_that_was_left_by_hand_is_mended(tmp_path: Path) -> None:
+def test_a_leftover_batch_mark_is_repaired(tmp_path: Path) -> None:
     archive = tmp_path / "archive.db"
     db = open_archive(archive, create=True)
     db.execute(f"insert into fts_pending values ({-1 << 63})")

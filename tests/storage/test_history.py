@@ -1,4 +1,4 @@
-"""Posts that are served in turns, as the store keeps them; who read what; and the headlines that were changed."""
+"""Stored reverts of posts with alternating texts, the extractor of each field, and changed headlines."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def read(title: str, **more: Any) -> Article:
 ONE, TWO = read("Ferry sinks"), read("Ferry saved")
 
 
-def test_a_headline_test_makes_three_versions_and_a_count(db: Database) -> None:
+def test_a_headline_test_makes_three_revisions_and_a_count(db: Database) -> None:
     changes = [store(db, (ONE, TWO)[day % 2], "0.3.0", days=day).change for day in range(20)]
     assert changes[:3] == [Change.NEW, Change.REVISED, Change.REVISED]
     assert set(changes[3:]) == {Change.REVERTED}
@@ -68,7 +68,7 @@ def test_a_headline_test_makes_three_versions_and_a_count(db: Database) -> None:
     assert store(db, TWO, "0.3.0", days=22).back == 2
 
 
-def test_a_crawl_counts_a_post_that_is_served_in_turns_as_no_edit(db: Database) -> None:
+def test_a_crawl_does_not_count_alternating_texts_as_edits(db: Database) -> None:
     site = next(iter(db.query("select * from sites")))
     writer = PageWriter(StoringRun(db, site, 1, AT, version="0.3.0"))
     for day in range(6):
@@ -92,7 +92,7 @@ def test_a_crawl_counts_a_post_that_is_served_in_turns_as_no_edit(db: Database) 
     assert " 2 " in reason
 
 
-def test_a_copy_from_a_cache_that_alternates_with_an_edited_text(db: Database) -> None:
+def test_a_cached_copy_that_alternates_with_an_edited_text(db: Database) -> None:
     edited = read("Ferry sinks", body=f"{TEXT}\n\nCorrection: nobody was hurt.")
     for day in range(12):
         store(db, (ONE, edited)[day % 2], "0.3.0", days=day)
@@ -100,7 +100,7 @@ def test_a_copy_from_a_cache_that_alternates_with_an_edited_text(db: Database) -
     assert db.execute("select count(*) from articles_fts where articles_fts match 'correction'").fetchone() == (1,)
 
 
-def test_what_changes_no_meaning_changes_no_history(db: Database) -> None:
+def test_a_change_without_meaning_makes_no_revision(db: Database) -> None:
     store(db, read('The "ferry" - again', body=f"{TEXT}\n\n1,203 views", tags=("Boats",)), "0.3.0")
     again = read(
         "The “ferry” – again",
@@ -127,13 +127,13 @@ def test_what_changes_no_meaning_changes_no_history(db: Database) -> None:
     ],
     ids=lambda edit: next(iter(edit)),
 )
-def test_what_changes_the_meaning_is_a_version(db: Database, edit: dict[str, Any]) -> None:
+def test_a_change_of_meaning_makes_a_revision(db: Database, edit: dict[str, Any]) -> None:
     before = read("Ferry sinks", body=f"{TEXT}\n\nIt cost 4,500 crowns.")
     store(db, before, "0.3.0")
     assert store(db, replace(before, **edit), "0.3.0", days=1).changed == tuple(edit)
 
 
-def test_each_field_keeps_who_read_it(db: Database) -> None:
+def test_each_field_keeps_its_extractor(db: Database) -> None:
     store(db, ONE, "0.1.0")
     changed = AT + timedelta(days=2)
     later = replace(ONE, modified=changed, evidence=(Evidence("modified", changed.isoformat(), "meta", "name", 0.9),))
@@ -149,7 +149,7 @@ def test_each_field_keeps_who_read_it(db: Database) -> None:
     assert {row["extractor"] for row in db.query("select * from provenance")} == {"0.3.0"}
 
 
-def test_headlines_that_were_changed(db: Database, tmp_path: Path) -> None:
+def test_changed_headlines(db: Database, tmp_path: Path) -> None:
     for day, one in enumerate((ONE, TWO, read("Ferry saved", tags=("x",)), read("Ferry sold", tags=("x",)))):
         store(db, one, "0.3.0", days=day)
     store(db, replace(POST, url="https://low.example/b/", title="Calm", body=TEXT[::-1]), "0.3.0")

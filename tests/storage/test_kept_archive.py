@@ -1,5 +1,4 @@
-"""Archives that earlier versions wrote (tests/storage/archives, made by keep_archive.py) are read, and migrated, without
-a loss."""
+"""Archives of earlier versions (tests/storage/archives, from keep_archive.py) are read and migrated without loss."""
 
 from __future__ import annotations
 
@@ -42,11 +41,11 @@ def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return tmp_path / "archive.db"
 
 
-def test_one_is_kept() -> None:
+def test_an_archive_of_an_earlier_version_exists() -> None:
     assert KEPT
 
 
-def test_what_an_earlier_version_exported_is_read(archive: Path) -> None:
+def test_the_records_equal_the_export_of_the_earlier_version(archive: Path) -> None:
     exported = [
         json.loads(line) for line in archive.with_name("records.jsonl").read_text(encoding="utf-8").splitlines()
     ]
@@ -56,7 +55,7 @@ def test_what_an_earlier_version_exported_is_read(archive: Path) -> None:
         assert {name: now[record["id"]][name] for name in record} == record
 
 
-def test_what_is_read_before_a_migration_is_read_after_it(archive: Path) -> None:
+def test_the_records_are_the_same_after_migration(archive: Path) -> None:
     before = said(archive)
     assert len(before["found"]["the"]) > 5
     assert before["edits"]
@@ -69,13 +68,13 @@ def test_what_is_read_before_a_migration_is_read_after_it(archive: Path) -> None
         assert after[name] == before[name], name
 
 
-def test_the_schema_is_that_of_a_new_archive(archive: Path) -> None:
+def test_the_migrated_schema_equals_that_of_a_new_archive(archive: Path) -> None:
     open_archive(archive).close()
     assert [finding.sentence for finding in verify(archive).findings] == []
 
 
 @pytest.mark.parametrize("words", READ, ids=lambda words: " ".join(words[:2]))
-def test_a_command_that_reads_an_archive_of_an_earlier_version_does_not_write(
+def test_reading_an_archive_of_an_earlier_version_does_not_write(
     archive: Path, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add_step(monkeypatch)
@@ -89,7 +88,7 @@ def test_a_command_that_reads_an_archive_of_an_earlier_version_does_not_write(
     assert archive.read_bytes() == before
 
 
-def test_a_later_step_loses_nothing(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_later_migration_loses_nothing(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = said(archive)
     add_step(monkeypatch)
     db = open_archive(archive)

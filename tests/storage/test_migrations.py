@@ -1,4 +1,4 @@
-"""The schema of an archive: made in one transaction, brought up to date by steps, refused where it is another one."""
+"""The schema of an archive: creation in one transaction, migrations, and refused versions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def held(db: Database) -> dict[str, Any]:
     return out
 
 
-def test_a_new_archive_is_what_the_steps_make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_archive_has_the_schema_of_the_migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     add_step(monkeypatch)
     with closing(Database(tmp_path / "stepped.db")) as stepped:
         migrations.apply(stepped)
@@ -37,7 +37,7 @@ def test_a_new_archive_is_what_the_steps_make(tmp_path: Path, monkeypatch: pytes
             assert made.execute("pragma integrity_check").fetchone() == ("ok",)
 
 
-def test_what_holds_something_is_left_as_it_is() -> None:
+def test_a_database_with_content_is_not_changed() -> None:
     with closing(Database(memory=True)) as db:
         db.execute("create table other (word text)")
         before = held(db)
@@ -45,7 +45,7 @@ def test_what_holds_something_is_left_as_it_is() -> None:
         assert held(db) == before
 
 
-def test_what_fails_on_the_way_leaves_nothing(tmp_path: Path) -> None:
+def test_a_failed_schema_creation_leaves_nothing(tmp_path: Path) -> None:
     with closing(Database(tmp_path / "a.db")) as db:
         db.execute("pragma max_page_count = 40")
         with pytest.raises(sqlite3.OperationalError, match="full"):
@@ -57,7 +57,7 @@ def test_what_fails_on_the_way_leaves_nothing(tmp_path: Path) -> None:
         assert make_schema(db)
 
 
-def test_an_archive_that_is_only_read_has_the_tables_of_pending_steps_empty(
+def test_a_read_only_archive_has_empty_tables_for_pending_migrations(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_archive(tmp_path / "a.db", create=True).close()
@@ -69,7 +69,9 @@ def test_an_archive_that_is_only_read_has_the_tables_of_pending_steps_empty(
     assert (tmp_path / "a.db").read_bytes() == before
 
 
-def test_opening_an_archive_to_write_takes_the_pending_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_opening_an_archive_for_writing_applies_pending_migrations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     open_archive(tmp_path / "a.db", create=True).close()
     add_step(monkeypatch)
     with closing(open_archive(tmp_path / "a.db")) as db:
@@ -86,7 +88,7 @@ def test_an_archive_of_a_newer_version_is_refused(tmp_path: Path, read_only: boo
 
 
 @pytest.mark.parametrize("read_only", [False, True])
-def test_an_archive_of_an_unreleased_version_is_refused_and_the_command_named(tmp_path: Path, read_only: bool) -> None:
+def test_an_archive_of_an_unreleased_version_is_refused_with_a_command_to_run(tmp_path: Path, read_only: bool) -> None:
     applied(tmp_path / "a.db", f"update _sqlite_migrations set name = '{UNRELEASED}'")
     before = (tmp_path / "a.db").read_bytes()
     with pytest.raises(ArchiveUnreleased, match=r"archiver import .*/warc.* --archive NEW"):

@@ -1,4 +1,4 @@
-"""Pages are counted while they are written: whatever is done to them, the counts are those of who counts them anew."""
+"""The triggers that count pages: after any write the counts equal a new count."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from archiver.storage.sites import find_site
 from tests.archive_fixture import NOW, make_archive
 
 
-def test_counts_are_current_whatever_is_written(tmp_path: Path) -> None:
+def test_counts_match_the_pages_after_any_write(tmp_path: Path) -> None:
     choice = random.Random(4)
     with closing(open_archive(make_archive(tmp_path / "archive.db"))) as db:
         assert list(check(db)) == []

@@ -1,4 +1,4 @@
-"""Statements that are asked of archives of any size: things are looked up for them, and no table is read as a whole."""
+"""Query plans: frequent statements use indexes and scan no table, so that they are fast in archives of any size."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def plans(db: Database, *, of: object) -> list[str]:
     return [step for sql, values in asked if sql.lower().startswith("select") for step in plan(db, sql, values)]
 
 
-def test_addresses_are_read_from_an_index(db: Database) -> None:
+def test_urls_are_looked_up_in_an_index(db: Database) -> None:
     fact = FACTS["url"]("/2024/")
     assert isinstance(fact, ByRows)
     assert "SCAN articles USING COVERING INDEX idx_articles_urlkey" in plan(db, fact.sql, fact.values)
 
 
-def test_letters_are_found_in_each_address_of_an_article(db: Database) -> None:
+def test_the_letters_of_an_article_s_urls_are_searchable(db: Database) -> None:
     for url, number in db.execute("select url, article_id from article_urls").fetchall():
         fact = FACTS["url"](url[10:])
         assert isinstance(fact, ByRows)
@@ -53,11 +53,11 @@ def test_letters_are_found_in_each_address_of_an_article(db: Database) -> None:
         assert {row[0] for row in db.execute(fact.sql, fact.values)} == expected
 
 
-def test_the_identifier_of_an_article_takes_no_look_at_others(db: Database) -> None:
+def test_a_record_id_is_computed_without_reading_other_articles(db: Database) -> None:
     assert not [step for step in plans(db, of=lambda: records.identifier(db, 1)) if step.startswith("SCAN a")]
 
 
-def test_a_site_is_told_of_without_reading_its_rows(db: Database) -> None:
+def test_the_state_of_a_site_is_computed_without_reading_its_pages(db: Database) -> None:
     site = find_site(db, "harbour.example")
     steps = plans(db, of=lambda: site_completeness(db, site))
     assert [step for step in steps if step.startswith("SEARCH page_counts")]

@@ -1,4 +1,4 @@
-"""Reading a crawled archive once more from its own captures: what is put right, what stays, and what is told of it."""
+"""Re-extraction of a crawled archive: what it corrects, what it leaves, and what it reports."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def spoil(archive: Path, only: str = "1") -> None:
     db.close()
 
 
-def test_what_was_read_by_this_program_is_read_the_same_again(archive: Path) -> None:
+def test_re_extraction_by_the_same_version_changes_nothing(archive: Path) -> None:
     before = state(archive)
     result = reextract(archive)
     assert result.exit_code == 0, result.output
@@ -169,7 +169,7 @@ def test_what_was_read_by_this_program_is_read_the_same_again(archive: Path) -> 
     ]
 
 
-def test_the_whole_history_is_put_in_todays_words_and_makes_no_revision(archive: Path) -> None:
+def test_the_whole_history_is_re_extracted_without_a_new_revision(archive: Path) -> None:
     before = state(archive)
     spoil(archive)
     result = reextract(archive)
@@ -184,7 +184,7 @@ def test_the_whole_history_is_put_in_todays_words_and_makes_no_revision(archive:
     assert len(rows(archive, "select 1 from revisions where revision = 2")) == 1
 
 
-def test_a_text_that_only_the_feed_told_whole_stays(archive: Path) -> None:
+def test_a_full_text_from_the_feed_stays(archive: Path) -> None:
     body = rows(archive, f"select body from articles where url like '%{TOLD.path}'")
     assert LATER in body[0][0]
     assert rows(
@@ -196,7 +196,7 @@ def test_a_text_that_only_the_feed_told_whole_stays(archive: Path) -> None:
     assert rows(archive, f"select body from articles where url like '%{TOLD.path}'") == body
 
 
-def test_a_dry_run_tells_all_and_writes_nothing(archive: Path) -> None:
+def test_a_dry_run_reports_everything_and_writes_nothing(archive: Path) -> None:
     spoil(archive)
     before = state(archive)
     seen = archive.read_bytes()
@@ -217,7 +217,7 @@ def test_a_dry_run_tells_all_and_writes_nothing(archive: Path) -> None:
     assert " 15 " in f" {plain} "
 
 
-def test_one_field_alone_keeps_who_read_the_others(archive: Path) -> None:
+def test_re_extracting_one_field_keeps_the_extractor_of_the_others(archive: Path) -> None:
     spoil(archive)
     assert reextract(archive, "--field", "authors").exit_code == 0
     assert not rows(archive, "select 1 from articles where authors <> '[]' and authors = upper(authors)")
@@ -263,7 +263,7 @@ def test_every_value_has_a_source(archive: Path) -> None:
     )
 
 
-def test_a_stamp_that_a_later_capture_told_is_read_from_that_one(archive: Path) -> None:
+def test_a_modified_time_from_a_later_capture_is_read_from_that_capture(archive: Path) -> None:
     of = f"articles where url like '%{STAMPED.path}'"
     told = (
         f"select p.capture_id > a.capture_id, p.value from provenance p join (select * from {of}) a "
@@ -281,7 +281,7 @@ def test_a_stamp_that_a_later_capture_told_is_read_from_that_one(archive: Path) 
         assert rows(archive, told) == [(1, late)]
 
 
-def test_what_is_read_can_be_chosen(archive: Path) -> None:
+def test_articles_can_be_selected(archive: Path) -> None:
     spoil(archive)
     number, url = rows(archive, "select id, url from articles order by id limit 1")[0]
     assert told(archive, str(number))["articles"] == told(archive, url)["articles"] == 1
@@ -297,11 +297,11 @@ def test_what_is_read_can_be_chosen(archive: Path) -> None:
         assert fault(reextract(archive, *words)) == error
 
 
-def test_captures_that_cannot_be_read_are_named_and_the_rest_is_done(archive: Path) -> None:
+def test_unreadable_captures_are_reported_and_the_others_processed(archive: Path) -> None:
     spoil(archive)
-    [(number, file, offset)] = rows(
+    [(number, revision, file, offset)] = rows(
         archive,
-        "select a.id, warc_file, warc_offset from articles a join captures c on c.id = capture_id "
+        "select a.id, a.revision, warc_file, warc_offset from articles a join captures c on c.id = capture_id "
         "order by a.id limit 1 offset 3",
     )
     with (archive.parent / file).open("r+b") as handle:
@@ -310,7 +310,7 @@ def test_captures_that_cannot_be_read_are_named_and_the_rest_is_done(archive: Pa
     before = rows(archive, f"select body, extractor from articles where id = {number}")
     result = reextract(archive)
     assert result.exit_code == 1
-    assert f"article {number}, " in result.stderr
+    assert re.search(rf"article {number}, \w+ {revision}:", result.stderr)
     assert file in result.stderr
     assert "14 changed" in result.stdout
     assert rows(archive, f"select body, extractor from articles where id = {number}") == before
@@ -320,7 +320,7 @@ def test_captures_that_cannot_be_read_are_named_and_the_rest_is_done(archive: Pa
     assert found["changed"] == 0
 
 
-def test_a_capture_that_is_not_what_its_digest_says_is_not_read(archive: Path) -> None:
+def test_a_capture_with_a_wrong_digest_is_not_read(archive: Path) -> None:
     db = sqlite3.connect(archive)
     db.execute("update captures set digest = 'sha1:AAAA' where id = (select capture_id from articles where id = 1)")
     db.commit()
@@ -330,7 +330,7 @@ def test_a_capture_that_is_not_what_its_digest_says_is_not_read(archive: Path) -
     assert rows(archive, "select unreadable from reextractions order by id desc limit 1") == [(1,)]
 
 
-def test_a_run_that_is_killed_is_taken_up_again(archive: Path, tmp_path: Path) -> None:
+def test_a_killed_run_is_continued(archive: Path, tmp_path: Path) -> None:
     spoil(archive)
     shutil.copytree(archive.parent, tmp_path / "whole")
     whole = tmp_path / "whole" / "archive.db"
@@ -353,7 +353,7 @@ def test_a_run_that_is_killed_is_taken_up_again(archive: Path, tmp_path: Path) -
     assert len(rows(archive, "select 1 from reextractions")) == 1
 
 
-def test_several_processes_do_the_same_and_end_with_the_one_that_writes(archive: Path, tmp_path: Path) -> None:
+def test_several_processes_give_the_same_result(archive: Path, tmp_path: Path) -> None:
     spoil(archive)
     shutil.copytree(archive.parent, tmp_path / "alone")
     alone = tmp_path / "alone" / "archive.db"
@@ -386,13 +386,13 @@ def lives(pid: int) -> bool:
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="it is seen in /proc that processes end")
-def test_no_process_outlives_a_killed_one(archive: Path, tmp_path: Path) -> None:
+def test_no_worker_outlives_a_killed_parent(archive: Path, tmp_path: Path) -> None:
     script = tmp_path / "start.py"
     script.write_text(
-        "if __name__ == '__main__':\n    from archiver.maintenance import reextraction_run as w\n    w._FEW = 1\n"
-        "    w._CHUNK = 1\n    import time\n"
-        "    w.write_reextraction = lambda *a: time.sleep(60)\n    from archiver.cli.main import cli\n"
-        "    cli()\n"
+        "if __name__ == '__main__':\n    import time\n    from archiver.maintenance import reextraction_run\n"
+        "    reextraction_run._FEW = reextraction_run._CHUNK = 1\n"
+        "    reextraction_run.write_reextraction = lambda *a: time.sleep(60)\n"
+        "    from archiver.cli.main import cli\n    cli()\n"
     )
     words = [sys.executable, str(script), "reextract", "--workers", "2", "--archive", str(archive)]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
@@ -406,7 +406,7 @@ def test_no_process_outlives_a_killed_one(archive: Path, tmp_path: Path) -> None
     assert not [pid for pid in left if lives(pid)]
 
 
-def test_rules_of_the_day_are_used(archive: Path) -> None:
+def test_the_rules_valid_at_the_capture_are_used(archive: Path) -> None:
     db = sqlite3.connect(archive)
     db.execute(
         "insert into site_rules (site_id, toml, by_hand, pages, learned_at, since) "
@@ -419,7 +419,7 @@ def test_rules_of_the_day_are_used(archive: Path) -> None:
     assert (f"{__version__} rules-1",) in rows(archive, "select distinct extractor from articles")
 
 
-def test_what_a_crawl_wrote_meanwhile_is_read_again(archive: Path) -> None:
+def test_articles_written_by_a_concurrent_crawl_are_read_again(archive: Path) -> None:
     from archiver.maintenance import reextraction_run
     from archiver.maintenance.reextraction import ReextractionReader, ReextractionRequest
     from archiver.storage.connection import open_archive
@@ -435,7 +435,7 @@ def test_what_a_crawl_wrote_meanwhile_is_read_again(archive: Path) -> None:
     db.close()
 
 
-def test_a_crawl_afterwards_finds_no_edits(tmp_path: Path) -> None:
+def test_a_later_crawl_finds_no_edits(tmp_path: Path) -> None:
     """What was read again, in whole or in part, is what the next crawl of the same pages reads."""
     archive = tmp_path / "archive.db"
     told = POSTS[:9]

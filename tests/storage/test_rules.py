@@ -1,4 +1,4 @@
-"""The rules of a site in the archive: a version for each time, and those that a person wrote before all."""
+"""Stored site rules: versions with their time, and rules by hand that override them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def db(tmp_path: Path) -> Iterator[Database]:
     db.close()
 
 
-def test_each_version_holds_for_the_captures_of_its_time(db: Database) -> None:
+def test_each_version_is_valid_for_the_captures_of_its_time(db: Database) -> None:
     assert rules_at(db, 1) is None
     with db.atomic():
         stored = store_learned(db, 1, rules("h1.first"), days(0))
@@ -74,7 +74,7 @@ def test_each_version_holds_for_the_captures_of_its_time(db: Database) -> None:
     assert [v["id"] for v in rule_versions(db, 1)] == [3, 2, 1]
 
 
-def test_rules_by_hand_win_for_every_capture_until_they_are_forgotten(db: Database) -> None:
+def test_rules_by_hand_override_learned_ones_until_deleted(db: Database) -> None:
     with db.atomic():
         store_learned(db, 1, rules("h1.first"), days(0))
     store_by_hand(db, 1, HAND, "mine.toml", days(1))
@@ -94,21 +94,21 @@ def test_rules_by_hand_win_for_every_capture_until_they_are_forgotten(db: Databa
     assert title(rules_at(db, 1)) == "h1.second"
 
 
-def test_rules_by_hand_hold_without_any_that_were_learned(db: Database) -> None:
+def test_rules_by_hand_work_without_learned_ones(db: Database) -> None:
     store_by_hand(db, 1, HAND, "mine.toml", AT)
     found = rules_at(db, 1)
     assert found is not None
     assert (found.pages, found.version) == (0, "rules-1")
 
 
-def test_bad_rules_leave_those_before_them(db: Database) -> None:
+def test_invalid_rules_leave_the_previous_ones(db: Database) -> None:
     store_by_hand(db, 1, HAND, "mine.toml", AT)
     with pytest.raises(BadRules, match=r"mine\.toml"):
         store_by_hand(db, 1, "[title]\nselect = 'h1..'", "mine.toml", AT)
     assert title(rules_at(db, 1)) == "h1.mine"
 
 
-def test_what_forgotten_rules_read_may_be_read_by_any_other(db: Database) -> None:
+def test_articles_read_with_deleted_rules_may_be_read_by_any_extractor(db: Database) -> None:
     for number, extractor in enumerate(("0.1.0", "0.1.0 rules-1"), 1):
         db.table("articles").insert(
             {

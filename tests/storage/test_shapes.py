@@ -1,4 +1,4 @@
-"""Values that another program wrote, and that are of no use: what is beside them is read, shown and exported."""
+"""Invalid values written by another program: all other values are still read, shown and exported."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def db(archive: Path) -> Iterator[Database]:
         ),
     ],
 )
-def test_a_wrong_value_is_blank_and_all_others_are_exported(
+def test_an_invalid_value_is_empty_and_all_others_are_exported(
     db: Database, column: str, value: object, read: object
 ) -> None:
     db.execute(f"update articles set {column} = ? where id = 1", [value])
@@ -82,7 +82,7 @@ def test_a_wrong_value_is_blank_and_all_others_are_exported(
         assert style([cited(one) for one in found])
 
 
-def test_a_wrong_time_of_a_capture_is_blank_in_a_citation(db: Database) -> None:
+def test_an_invalid_capture_time_is_empty_in_a_citation(db: Database) -> None:
     db.execute("update captures set captured_at = 'yesterday'")
     (one,) = records(db, [1])
     assert one["capture"]["captured_at"] is None
@@ -90,7 +90,7 @@ def test_a_wrong_time_of_a_capture_is_blank_in_a_citation(db: Database) -> None:
     assert "sha" in cited(one).note
 
 
-def test_a_wrong_version_is_read_as_far_as_it_can_be(db: Database) -> None:
+def test_a_damaged_revision_is_read_as_far_as_possible(db: Database) -> None:
     db.execute("update revisions set changed = 'x', previous = 'x', content = '[' where article_id = 1")
     assert next((one["changed"], one["previous"]) for one in revisions(db, 1)) == ([], None)
     assert revision_record(db, 1, 1)["id"] == 1
@@ -109,7 +109,7 @@ def test_a_wrong_version_is_read_as_far_as_it_can_be(db: Database) -> None:
         ("runs", "statistics", "[1]"),
     ],
 )
-def test_a_wrong_value_of_a_site_hides_no_other_site(db: Database, table: str, column: str, value: str) -> None:
+def test_an_invalid_value_of_a_site_hides_no_other_site(db: Database, table: str, column: str, value: str) -> None:
     db.execute(f"update {table} set {column} = ? where id = 1", [value])
     sites = list_sites(db)
     found = overall(db, Path("archive.db").absolute(), None, datetime.now(UTC), effective_settings(db))

@@ -1,4 +1,4 @@
-"""What stands in `articles` is stored there alone, and no version loses what it said."""
+"""The current revision is stored in `articles` alone, and no revision loses its content."""
 
 from __future__ import annotations
 
@@ -51,18 +51,18 @@ def store(db: Database, article: Article, days: int = 0, site: str = "low.exampl
         store_article(db, site, article, Observation(AT + timedelta(days=days), AT, extractor="0.3.0"))
 
 
-def test_every_field_of_a_version_is_known() -> None:
+def test_every_field_of_a_revision_is_known() -> None:
     assert sorted((*TEXTS, *LISTS)) == sorted(PAGE_FIELDS)
 
 
-def test_a_text_is_in_the_file_once(db: Database, tmp_path: Path) -> None:
+def test_a_text_is_stored_once(db: Database, tmp_path: Path) -> None:
     store(db, POST)
     assert db.execute("select content from revisions").fetchone() == ("{}",)
     db.execute("pragma wal_checkpoint(truncate)")
     assert (tmp_path / "a.db").read_bytes().count(b"counted the boats before") == 1
 
 
-def test_a_newer_stamp_of_the_page_leaves_its_version_alone(db: Database) -> None:
+def test_a_newer_modified_time_does_not_change_the_revision(db: Database) -> None:
     store(db, POST)
     store(db, replace(POST, modified=AT + timedelta(days=2)), days=3)
     assert set(json.loads(db.execute("select content from revisions").fetchone()[0])) == {
@@ -75,7 +75,7 @@ def test_a_newer_stamp_of_the_page_leaves_its_version_alone(db: Database) -> Non
     assert db.execute("select modified from article_revisions").fetchone() == (AT.isoformat(),)
 
 
-def test_what_another_program_writes_over_is_kept_in_the_version(db: Database) -> None:
+def test_a_value_overwritten_by_another_program_stays_in_the_revision(db: Database) -> None:
     store(db, POST)
     db.execute("update articles set title = 'x', body = 'y', tags = '[' where id = 1")
     db.execute("update articles set title = 'z' where id = 1")
@@ -89,7 +89,7 @@ def test_what_another_program_writes_over_is_kept_in_the_version(db: Database) -
     )
 
 
-def test_a_version_that_is_no_json_stops_no_other(db: Database) -> None:
+def test_a_revision_with_invalid_json_does_not_affect_others(db: Database) -> None:
     store(db, POST)
     store(db, replace(POST, url="https://low.example/b/", canonical_url=None, title="Other", body=f"{TEXT} Other."))
     db.execute("update revisions set content = '{' where article_id = 1")
@@ -110,7 +110,7 @@ _READINGS = st.builds(
 
 @given(st.lists(_READINGS, min_size=1, max_size=9))
 @settings(max_examples=60, deadline=None)
-def test_versions_say_what_was_read(readings: list[Article]) -> None:
+def test_revisions_equal_the_readings(readings: list[Article]) -> None:
     """After each reading the version that stands says it, and all others what they said before."""
     db = Database(memory=True)
     migrations.apply(db)

@@ -1,4 +1,4 @@
-"""What vacuum gives back, and when it does not begin."""
+"""Vacuum: the space it frees, and when it is refused."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def vacuum(archive: Path, *words: str) -> Result:
     return Runner().invoke(cli, ["vacuum", "--archive", str(archive), *words])
 
 
-def test_space_is_given_back_and_all_is_found_as_before(archive: Path) -> None:
+def test_vacuum_frees_space_and_changes_no_result(archive: Path) -> None:
     told = json.loads(vacuum(archive, "--json").stdout)
     assert told["before"] > 4_000_000 > 2_000_000 > told["after"] == archive.stat().st_size
     assert told["freed"] == told["before"] - told["after"]
@@ -49,7 +49,7 @@ def test_space_is_given_back_and_all_is_found_as_before(archive: Path) -> None:
     assert "MB before" in vacuum(archive).stdout
 
 
-def test_not_while_a_crawl_writes(archive: Path) -> None:
+def test_vacuum_is_refused_during_a_crawl(archive: Path) -> None:
     held = lock_site(archive, "quay.example")
     size = archive.stat().st_size
     refused = vacuum(archive)
@@ -67,7 +67,7 @@ def test_not_while_a_crawl_writes(archive: Path) -> None:
     assert vacuum(archive).exit_code == 0
 
 
-def test_not_where_the_disk_has_no_room(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_vacuum_is_refused_on_a_full_disk(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vacuuming, "free_bytes", lambda path: 1_000_000)
     refused = vacuum(archive)
     assert (refused.exit_code, fault(refused)) == (1, f"NoRoom {archive.parent}")

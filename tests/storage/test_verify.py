@@ -1,4 +1,4 @@
-"""What verify finds: each damage is named, and nothing else is; a sound archive has no finding."""
+"""Verify: it reports each damage and nothing else; an intact archive has no finding."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_sound_archive_has_no_finding(archive: Path) -> None:
     assert (told.articles, told.files) == (9, 4)
 
 
-def test_a_flipped_byte_is_named_with_the_article_that_rests_on_it(archive: Path) -> None:
+def test_a_flipped_byte_is_reported_with_its_article(archive: Path) -> None:
     file, at, length = place(archive, 3)
     flip(file, at + length // 2)
     (finding,) = findings(archive)
@@ -80,7 +80,7 @@ def test_a_flipped_byte_is_named_with_the_article_that_rests_on_it(archive: Path
     assert all(part in finding.sentence for part in ("https://quay.example/3", "article 3"))
 
 
-def test_a_torn_end_and_a_cut_off_file(archive: Path) -> None:
+def test_a_truncated_record_and_a_truncated_file_are_reported(archive: Path) -> None:
     file, at, _ = place(archive, 17)
     with file.open("r+b") as handle:
         handle.truncate(at + 40)
@@ -90,7 +90,7 @@ def test_a_torn_end_and_a_cut_off_file(archive: Path) -> None:
     assert found(archive) == [("file-torn", f"warc/{file.name} at {at}")]
 
 
-def test_exchanged_files(archive: Path) -> None:
+def test_swapped_files_are_reported(archive: Path) -> None:
     one, other = warcs(archive)[0], warcs(archive, "hill")[0]
     aside = one.with_name("aside")
     one.rename(aside)
@@ -101,7 +101,7 @@ def test_exchanged_files(archive: Path) -> None:
     )
 
 
-def test_a_missing_file_and_a_strange_one(archive: Path) -> None:
+def test_missing_and_unknown_files_are_reported(archive: Path) -> None:
     file = warcs(archive, "hill")[1]
     file.rename(file.with_name("another-site-20240101000000-00001.warc.gz"))
     index_of(file).rename(file.with_name("another-site-20240101000000-00001.cdxj"))
@@ -208,7 +208,7 @@ DAMAGES: dict[str, tuple[list[str], list[tuple[str, str]]]] = {
 
 
 @pytest.mark.parametrize("name", DAMAGES)
-def test_what_another_program_did_to_the_database_is_named(name: str, archive: Path) -> None:
+def test_damage_to_the_database_is_reported(name: str, archive: Path) -> None:
     statements, expected = DAMAGES[name]
     change(archive, *statements)
     told = found(archive)
@@ -232,13 +232,13 @@ REPAIRED = (
 
 
 @pytest.mark.parametrize("name", REPAIRED)
-def test_what_can_be_made_from_what_is_there_is_mended(name: str, archive: Path) -> None:
+def test_derived_data_is_repaired(name: str, archive: Path) -> None:
     change(archive, *DAMAGES[name][0])
     assert repair(archive, findings(archive))
     assert found(archive) == []
 
 
-def test_an_index_file_is_held_against_the_records_and_made_anew(archive: Path) -> None:
+def test_an_index_file_is_checked_against_the_records_and_rebuilt(archive: Path) -> None:
     index = index_of(warcs(archive)[0])
     before = index.read_bytes()
     lines = before.splitlines(keepends=True)
@@ -256,7 +256,7 @@ def test_an_index_file_is_held_against_the_records_and_made_anew(archive: Path) 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 10_000_000))
 @example(4)
-def test_no_flipped_byte_of_a_record_goes_unnoticed(made: Path, tmp_path: Path, number: int) -> None:
+def test_every_flipped_byte_of_a_record_is_found(made: Path, tmp_path: Path, number: int) -> None:
     (tmp_path / "warc").mkdir(exist_ok=True)
     file = tmp_path / "warc" / warcs(made)[1].name
     data = bytearray(warcs(made)[1].read_bytes())
@@ -273,7 +273,7 @@ def test_no_flipped_byte_of_a_record_goes_unnoticed(made: Path, tmp_path: Path, 
     assert [flaw.subject.split(" ")[0] for flaw in told] == [f"warc/{file.name}"]
 
 
-def test_a_crawl_that_writes_is_neither_disturbed_nor_told_of(archive: Path) -> None:
+def test_a_running_crawl_is_neither_disturbed_nor_reported(archive: Path) -> None:
     with Run(archive, QUAY, START.replace(month=6)) as run:
         run.post(f"{QUAY}30", page("Day 30", text(30), 3))
         run.writer.flush()
@@ -287,7 +287,7 @@ def test_a_crawl_that_writes_is_neither_disturbed_nor_told_of(archive: Path) -> 
     assert found(archive) == []
 
 
-def test_a_file_that_a_dead_crawl_left_is_named(archive: Path) -> None:
+def test_a_file_left_by_a_dead_crawl_is_reported(archive: Path) -> None:
     with Run(archive, HILL, START.replace(month=6)) as run:
         run.post(f"{HILL}30", page("Day 30", text(30), 3))
         run.writer.flush()
@@ -297,7 +297,7 @@ def test_a_file_that_a_dead_crawl_left_is_named(archive: Path) -> None:
     assert found(archive) == []
 
 
-def test_a_damaged_database_is_a_finding_and_no_traceback(archive: Path) -> None:
+def test_a_damaged_database_is_a_finding(archive: Path) -> None:
     db = sqlite3.connect(archive)
     size, page = (
         db.execute(sql).fetchone()[0]

@@ -1,4 +1,4 @@
-"""When another reading of a post is an edit of it, and when it only comes of another reader."""
+"""When a different reading of a post is an edit, and when only the extractor has changed."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def state(db: Database) -> dict[str, Any]:
     return row | {"changed": json.loads(last["changed"])}
 
 
-def test_what_the_new_reader_finds_in_the_old_capture_too_is_no_edit(db: Database) -> None:
+def test_a_value_found_in_the_old_capture_too_is_not_an_edit(db: Database) -> None:
     store(db, NOTED, "0.1.0")
     stored = store(db, POST, "0.1.0 rules-1", [POST], days=3)
     assert (stored.change, stored.changed) == (Change.REEXTRACTED, ("body",))
@@ -90,7 +90,7 @@ def test_what_the_new_reader_finds_in_the_old_capture_too_is_no_edit(db: Databas
     assert db.execute("select count(*) from articles_fts where articles_fts match 'editors'").fetchone() == (0,)
 
 
-def test_a_true_edit_names_only_what_was_edited(db: Database) -> None:
+def test_an_edit_lists_only_the_edited_fields(db: Database) -> None:
     store(db, NOTED, "0.1.0")
     stored = store(db, replace(POST, title="Another title", authors=("Ida Brandt",)), "0.1.0 rules-1", [POST])
     assert (stored.change, stored.changed) == (Change.REVISED, ("title", "authors"))
@@ -103,23 +103,23 @@ def test_a_true_edit_names_only_what_was_edited(db: Database) -> None:
     )
 
 
-def test_the_same_reader_or_no_old_capture_is_as_ever(db: Database) -> None:
+def test_with_the_same_extractor_or_no_old_capture_every_difference_is_an_edit(db: Database) -> None:
     store(db, NOTED, "0.1.0")
     assert store(db, POST, "0.1.0", [POST]).change is Change.REVISED
     assert store(db, NOTED, "0.2.0", []).change is Change.REVISED
 
 
-def test_an_unknown_reader_is_another_reader(db: Database) -> None:
+def test_an_unknown_extractor_counts_as_another_extractor(db: Database) -> None:
     store(db, NOTED, None)
     assert store(db, POST, "0.1.0", [POST]).change is Change.REEXTRACTED
 
 
-def test_one_of_several_readings_of_the_old_capture_is_enough(db: Database) -> None:
+def test_one_of_several_readings_of_the_old_capture_suffices(db: Database) -> None:
     store(db, replace(POST, title="A  post: by rules"), "0.1.0 rules-1")
     assert store(db, NOTED, "0.1.0 rules-2", [POST, NOTED]).change is Change.REEXTRACTED
 
 
-def test_a_page_that_the_rules_do_not_fit_leaves_what_they_read(db: Database) -> None:
+def test_a_page_that_the_rules_do_not_match_does_not_replace_their_reading(db: Database) -> None:
     store(db, POST, "0.1.0 rules-1")
     assert store(db, NOTED, "0.1.0", [POST, NOTED]).change is Change.UNCHANGED
     row = state(db)
@@ -132,26 +132,24 @@ def said(title: str, source: str) -> Article:
 
 
 @pytest.mark.parametrize("source", ["api", "feed"])
-def test_what_the_site_tells_in_other_words_is_an_edit_though_the_old_capture_never_had_it(
-    db: Database, source: str
-) -> None:
+def test_a_changed_hint_is_an_edit_although_the_old_capture_lacks_it(db: Database, source: str) -> None:
     store(db, said("A post", source), "0.1.0")
     new = said("A post, corrected", source)
     assert store(db, new, "0.2.0", [new]).changed == ("title",)
 
 
-def test_what_the_site_tells_in_the_same_words_is_none(db: Database) -> None:
+def test_an_unchanged_hint_is_not_an_edit(db: Database) -> None:
     store(db, replace(said("A post", "api"), title="a post."), "0.1.0")
     assert store(db, said("A post", "api"), "0.2.0", [POST]).change is Change.REEXTRACTED
 
 
-def test_a_text_put_together_from_what_is_stored_keeps_its_reader(db: Database) -> None:
+def test_a_text_assembled_from_stored_data_keeps_its_extractor(db: Database) -> None:
     store(db, POST, "0.1.0 rules-1")
     assert store(db, NOTED, None, [NOTED]).change is Change.REVISED
     assert state(db)["extractor"] == "0.1.0 rules-1"
 
 
-def test_reading_anew_replaces_only_what_is_stored_as_it_was_read(db: Database) -> None:
+def test_a_new_reading_replaces_only_the_reading_it_was_made_for(db: Database) -> None:
     store(db, NOTED, "0.1.0")
     with db.atomic():
         assert not replace_reading(db, POST, POST, "0.1.0 rules-1")
@@ -161,7 +159,7 @@ def test_reading_anew_replaces_only_what_is_stored_as_it_was_read(db: Database) 
     assert (row["body"], row["revision"], row["extractor"]) == (TEXT, 1, "0.1.0 rules-1")
 
 
-def test_duplicates_are_settled_anew_where_a_text_is_read_in_another_way(db: Database) -> None:
+def test_duplicates_are_updated_when_a_text_is_extracted_differently(db: Database) -> None:
     store(db, NOTED, "0.1.0")
     twin = replace(POST, url="https://low.example/b/", title="Another", published=AT + timedelta(days=40))
     store(db, twin, "0.1.0")
@@ -171,7 +169,7 @@ def test_duplicates_are_settled_anew_where_a_text_is_read_in_another_way(db: Dat
 
 
 @pytest.mark.parametrize("name", ["credits", "geotags", "description", "modified"])
-def test_a_revision_from_before_a_field_was_added_is_read_without_it(name: str) -> None:
+def test_a_revision_older_than_a_field_is_read_without_it(name: str) -> None:
     row = article_row(POST)
     del row[name]
     assert article_from_row(row) == POST

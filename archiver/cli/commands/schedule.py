@@ -94,10 +94,11 @@ def schedule(options: ScheduleOptions) -> None:
 
 def _run(options: ScheduleOptions) -> int:
     """Crawl what is due, and return the exit code."""
+    from archiver.errors import SchedulerRuns
     from archiver.health.notifications import notify_after_runs
     from archiver.scheduling.crawl_plan import CrawlOrder, on_screen
     from archiver.scheduling.daemon import Daemon, DaemonOptions
-    from archiver.storage.locks import SchedulerRuns, lock_schedule
+    from archiver.storage.locks import lock_schedule
 
     path, once, quiet = Path(options.archive), options.once, options.quiet
     try:

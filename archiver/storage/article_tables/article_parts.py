@@ -1,4 +1,4 @@
-"""The pages of posts that are split over several: table `parts`, and what it makes of a post's body.
+"""The parts of posts that are split over several pages: the table `article_parts`, and the body joined from it.
 
 All functions expect to run inside the caller's transaction.
 """
@@ -20,18 +20,18 @@ from archiver.urls import urlkey
 
 _UNREAD = "of it could not be read"
 CLAIM = "claims to be a part"
-"""The rule by which a page is a part that no post has listed yet."""
+"""The rule of a page that calls itself a part of a post that does not list it yet."""
 _RELEASED = "its post does not list it as a page"
 
 
 def part_reason(number: int, post: str) -> str:
-    """What a page of a post is, in words; number 0 is the view that has all of them."""
+    """The reason shown for a part; number 0 is the view of all pages on one."""
     return f"page {number} of {post}" if number else f"all pages of {post} on one"
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPart:
-    """A page of a post as it was last read; `text` is None where it was never read."""
+    """A page of a post as it was last read; `text` is None if it was never read."""
 
     number: int
     url: str
@@ -39,13 +39,13 @@ class StoredPart:
 
 
 def parts_of(db: Database, key: str) -> tuple[StoredPart, ...]:
-    """The pages that were joined into the post at this urlkey, its own first page (number 1) among them."""
+    """The pages that were joined into the post at this urlkey, including its first page (number 1)."""
     rows = db.execute("select number, url, text from article_parts where post_urlkey = ? order by number", [key])
     return tuple(StoredPart(*row) for row in rows)
 
 
 def text_of(db: Database, key: str) -> str | None:
-    """What the page at this urlkey last showed of its post, None where no reading of the post has confirmed any."""
+    """The last text of the page at this urlkey, None if no reading of its post has confirmed that it is a part."""
     row = db.execute(
         "select t.text from article_parts t join pages p on p.urlkey = t.urlkey where t.urlkey = ? and p.rule <> ?",
         [key, CLAIM],
@@ -54,7 +54,7 @@ def text_of(db: Database, key: str) -> str | None:
 
 
 def article_at(db: Database, key: str) -> Article | None:
-    """The article that the page at this urlkey belongs to, as it is stored."""
+    """The stored article that the page at this urlkey belongs to."""
     row = next(
         iter(db.query("select a.* from articles a join pages p on p.article_id = a.id where p.urlkey = ?", [key])), None
     )
@@ -62,9 +62,9 @@ def article_at(db: Database, key: str) -> Article | None:
 
 
 def is_own_post(db: Database, visit: PageResult) -> bool:
-    """Whether a page that calls itself a page of another post is a post after all: it was read as one before.
+    """True if a page that calls itself a part of another post is a post itself, because it was read as one before.
 
-    A claim is settled when that post itself is read (`release`); a page that is released and claims again is no part.
+    The claim is settled when the other post is read (`release`); a released page that claims again is not a part.
     """
     known = pages.known_page(db, urlkey(visit.url))
     if known is None or known.fetched_at is None or text_of(db, known.urlkey) is not None:
@@ -73,7 +73,7 @@ def is_own_post(db: Database, visit: PageResult) -> bool:
 
 
 def enter_part(db: Database, visit: PageResult) -> int | None:
-    """Keep what a page of a post shows; the article's number where it is known. A mere claim makes the post due."""
+    """Stores the text of a part; returns the article's ID if it is known. An unconfirmed part makes its post due."""
     key, post = urlkey(visit.url), urlkey(visit.part_of)
     listed = db.execute("select 1 from article_parts where urlkey = ? and post_urlkey = ?", [key, post]).fetchone()
     text = visit.article.body if visit.article else None
@@ -88,15 +88,15 @@ def enter_part(db: Database, visit: PageResult) -> int | None:
         "select article_id from pages where urlkey = ? and outcome in ('archived', 'unchanged')", [post]
     ).fetchone()
     if row and not listed and visit.rule == CLAIM:
-        # What the post lists must be read anew: that it is unchanged says nothing where its pages were never asked for.
-        pages.make_due_again(db, post, f"{visit.url} says that it is a page of it", anew=True)
+        # The post must be read in full: "unchanged" tells nothing about parts that were never fetched.
+        pages.make_due_again(db, post, f"{visit.url} says that it is a page of it", unconditional=True)
     return row[0] if row and listed else None
 
 
 def join(db: Database, visit: PageResult) -> PageResult:
-    """The visit of a post with the texts of all of its pages as its body, and its pages entered.
+    """Stores the parts of a post and returns its result with the texts of all pages joined into the body.
 
-    A first page that is unchanged while another changed becomes a new reading of the stored article.
+    If the first page is unchanged and another one has changed, the result is a new reading of the stored article.
     """
     key = urlkey(visit.url)
     if not visit.parts:
@@ -125,11 +125,11 @@ def join(db: Database, visit: PageResult) -> PageResult:
 
 
 def settle(db: Database, site_id: int, visit: PageResult, article_id: int | None) -> str:
-    """After a post is stored: the addresses of its pages lead to it. A phrase for the pages that are missing, or ""."""
+    """Makes the URLs of the parts lead to the stored post. Returns a phrase about parts that were not read, or ""."""
     if article_id is None or not (visit.parts or visit.article):
         if visit.outcome not in (Outcome.FAILED, Outcome.UNCHANGED):
             release(db, urlkey(visit.url), set(), only_claims=True)
-        # A post that fails now still lacks what it lacked: when its pages come, they are no edit of it.
+        # A post that fails now still lacks the same parts: adding them later is not an edit.
         return _unread(db, urlkey(visit.url)) if visit.outcome is not Outcome.GONE else ""
     urls = [url for _, url in visit.parts]
     asked = {urlkey(url) for url in urls}
@@ -137,7 +137,7 @@ def settle(db: Database, site_id: int, visit: PageResult, article_id: int | None
         if urlkey(url) not in asked and _enter_unread(db, site_id, visit, url, number):
             urls.append(url)
     for url in urls:
-        # An article that was made of this page alone, before it was known as a page of another, is told no more.
+        # Hide an article made from this page before it was known as a part of another post.
         db.execute(
             "update articles set duplicate_of = ? where id = (select article_id from article_urls "
             "where urlkey = ?) and id <> ?",
@@ -159,18 +159,18 @@ def settle(db: Database, site_id: int, visit: PageResult, article_id: int | None
 
 
 def was_incomplete(db: Database, key: str) -> bool:
-    """Whether the post at this urlkey was stored without some of its pages, since they could not be read."""
+    """True if the post at this urlkey was stored without parts that could not be read."""
     return bool(_unread(db, key))
 
 
 def _unread(db: Database, key: str) -> str:
-    """The phrase by which the page at this urlkey tells which pages of its post could not be read; "" without one."""
+    """The phrase in the page's reason that names the parts that could not be read, "" if there is none."""
     row = db.execute("select reason from pages where urlkey = ?", [key]).fetchone()
     return next((phrase for phrase in ((row[0] if row else "") or "").split("; ") if _UNREAD in phrase), "")
 
 
 def prove(db: Database, article_id: int, post: str) -> None:
-    """A version that came of a further page alone points to the newest capture of the post's pages."""
+    """Gives a revision that only a further page caused the newest capture of the post's pages."""
     db.execute(
         "update revisions set capture_id = (select max(c.id) from article_parts t join pages p on p.urlkey = t.urlkey "
         "join captures c on c.id = p.capture_id where t.post_urlkey = ? and c.status = 200) "
@@ -180,7 +180,10 @@ def prove(db: Database, article_id: int, post: str) -> None:
 
 
 def _enter_unread(db: Database, site_id: int, visit: PageResult, url: str, number: int) -> bool:
-    """A page whose text another source told: it need not be read. False where it was read, and was no page of it."""
+    """Records a part that need not be fetched, because a source hint has its text.
+
+    Returns False if it was fetched before and is not a part.
+    """
     record_targets(db, site_id, [DiscoveredURL(url, DiscoverySource.LINK, PageKind.PART, found_on=visit.url)], visit.at)
     return bool(
         db.execute(
@@ -192,7 +195,7 @@ def _enter_unread(db: Database, site_id: int, visit: PageResult, url: str, numbe
 
 
 def release(db: Database, post: str, keep: set[str], *, only_claims: bool = False) -> None:
-    """Pages that the post at this urlkey does not list are no pages of it: they are read once more, for themselves."""
+    """Releases the parts that the post at this urlkey does not list: they are fetched again as pages of their own."""
     claims = " and p.article_id is null" if only_claims else ""
     rows: list[Any] = db.execute(
         "select t.urlkey from article_parts t join pages p on p.urlkey = t.urlkey where "
@@ -204,4 +207,4 @@ def release(db: Database, post: str, keep: set[str], *, only_claims: bool = Fals
         if key not in keep:
             db.execute("delete from article_parts where urlkey = ?", [key])
             db.execute("update pages set kind = 'unknown' where urlkey = ?", [key])
-            pages.make_due_again(db, key, _RELEASED, anew=True)
+            pages.make_due_again(db, key, _RELEASED, unconditional=True)

@@ -1,4 +1,6 @@
-"""Articles, their addresses and their revisions: one post is one row, whatever it is called.
+"""Storing readings of posts: new articles, revisions, reverts, duplicates, and posts that are gone.
+
+One post is one row of `articles`, however many URLs it has.
 
 All functions expect to run inside the caller's transaction.
 """
@@ -33,16 +35,17 @@ from archiver.storage.article_tables.identification import (
     redirecting,
 )
 from archiver.storage.article_tables.revisions import (
+    NewRevision,
     Reread,
     article_from_row,
     article_row,
-    count_again,
+    count_revert,
     edited_fields,
     last_revision,
+    revert_of,
     rewrite_revision,
-    said_before,
     store_superseded,
-    was_ruled,
+    used_site_rules,
     write_facets,
     write_revision,
 )
@@ -51,16 +54,16 @@ from archiver.storage.pages import insert_row, stamp
 from archiver.storage.tombstones import next_article_id
 from archiver.urls import urlkey
 
-# Articles with one text: the earliest published is the original, the others are its duplicates.
+# -- duplicates: of articles with equal texts the earliest published is the original
 
 _ORDER = "order by datetime(published) is null, datetime(published), id"
 
 
 def settle_duplicates(db: Database, digest: str | None, newcomer: int | None = None) -> bool:
-    """Name the original of the articles with this text digest. Returns whether there are several.
+    """Determines the original of the articles with this text digest. Returns whether there are several.
 
-    With `newcomer` the others are settled: it is set beside their original only, since a notice may be repeated
-    thousands of times.
+    With `newcomer` the others are settled already: it is compared with their original only, because a notice may be
+    repeated thousands of times.
     """
     if not digest:
         return False
@@ -88,9 +91,15 @@ def settle_duplicates(db: Database, digest: str | None, newcomer: int | None = N
     return len(ids) > 1
 
 
+# -- storing a reading
+
+
 class Change(StrEnum):
-    """What storing a reading did to the archive. REEXTRACTED: the post is unchanged, its extraction is another.
-    REVERTED: it repeats an earlier revision, which is the current one again (`record.returns`).
+    """What storing a reading did to the archive.
+
+    REEXTRACTED: the post is unchanged, but its extraction differs. REVERTED: it repeats an earlier revision, which is
+    the current one again (`articles.revision_history`). STUB: it shows only a stub of the stored text. COPY: it is at
+    another URL of the post.
     """
 
     NEW = "new"
@@ -105,9 +114,10 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """`aliases` are addresses that this reading added; `shares_text`: a new article's text is another's too.
+    """The result of storing a reading.
 
-    `back`: the version that stands again, of a post that REVERTED to it.
+    `aliases` are the URLs that it added; `shares_text`: a new article has the same text as another. `back`: the number
+    of the revision that is current again after a REVERTED reading.
     """
 
     article_id: int
@@ -120,8 +130,8 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """When and how a page was read. `redirects` are the addresses that led to it; `extractor` says who read it, None
-    where the reading was put together from what is stored. `run_started` is when that crawl began."""
+    """When and how a page was read. `redirects` are the URLs that led to it; `extractor` is None if the reading was
+    assembled from stored data. `run_started` is when the crawl began."""
 
     at: datetime
     run_started: datetime
@@ -140,22 +150,22 @@ def store_article(
     reread: Reread = lambda row: (),
     completes: bool = False,
 ) -> Stored:
-    """Enter one reading: a new article, a new revision of one that is there, or nothing but a last-seen time.
+    """Stores one reading: a new article, a new revision of an existing one, or only a last-seen time.
 
-    What differs from a stored reading of another extractor may be no edit: `reread` reads the stored article's capture
-    as today. `completes`: the stored text lacked pages that could not be read then; that they are there now is no edit
-    either.
+    A difference from a stored reading of another extractor may not be an edit: `reread` extracts the stored article's
+    capture again to find out. `completes`: the stored text lacked pages that could not be read then; adding them is
+    not an edit either.
     """
     row = find_article_of(db, site, article, observed.redirects)
     if row is None:
         return _insert(db, site, article, observed)
-    met = _Met(db, row, article_from_row(row), article, observed)
-    return met.as_stub() or met.as_gone() or met.as_copy() or met.stored(reread, completes=completes)
+    known = _KnownArticle(db, row, article_from_row(row), article, observed)
+    return known.as_stub() or known.as_gone() or known.as_copy() or known.stored(reread, completes=completes)
 
 
 @dataclass(frozen=True, slots=True)
-class _Met:
-    """A reading of an article that is there: `row` and `old` are what is stored of it."""
+class _KnownArticle:
+    """A reading (`article`) of a stored article (`row`, also as `old`)."""
 
     db: Database
     row: dict[str, Any]
@@ -184,7 +194,7 @@ class _Met:
         return Stored(self.id, Change.GONE, ("gone_at",) if gone else ())
 
     def as_copy(self) -> Stored | None:
-        """A second address of a post that has not moved: an alias, and no news of the post."""
+        """Stores a second URL of a post that has not moved as an alias; the post itself is unchanged."""
         if not self.has_moved:
             return None
         here = urlkey(self.article.url)
@@ -197,7 +207,7 @@ class _Met:
         return Stored(self.id, Change.COPY, aliases=tuple(aliases))
 
     def stored(self, reread: Reread, *, completes: bool) -> Stored:
-        """The reading is of the post at its own address: what it says is what the article is now."""
+        """Stores a reading of the post at its own URL, which becomes the state of the article."""
         aliases = enter_addresses(self.db, self.id, self.article, self.observed.redirects, self.observed.at)
         if self.has_moved:
             aliases.append(self.row["url"])
@@ -205,12 +215,12 @@ class _Met:
         edited = self._edited(changed, reread, completes=completes)
         if edited:
             return self._revised(edited, tuple(aliases))
-        if changed and (completes or self.article.read_by or not was_ruled(self.row["extractor"])):
+        if changed and (completes or self.article.read_by or not used_site_rules(self.row["extractor"])):
             return self._reread(changed, tuple(aliases))
         return self._unchanged(tuple(aliases))
 
     def _edited(self, changed: tuple[str, ...], reread: Reread, *, completes: bool) -> tuple[str, ...]:
-        """Those of the changed fields that the site has edited."""
+        """The changed fields that the site has edited."""
         extractor, edited = self.observed.extractor, changed
         if changed and extractor is not None and extractor != self.row["extractor"] and (readings := reread(self.row)):
             edited = edited_fields(decode_evidence(self.db, self.row), self.article, changed, readings)
@@ -256,12 +266,12 @@ class _Met:
         return Stored(self.id, Change.UNCHANGED, aliases=aliases)
 
     def _revised(self, edited: tuple[str, ...], aliases: tuple[str, ...]) -> Stored:
-        """A new version, or an earlier one that says the same and is the current one again."""
+        """Stores a new revision, or makes an equal earlier one current again."""
         db, row, article, observed = self.db, self.row, self.article, self.observed
         store_superseded(db, row)
-        back = said_before(db, row, article, observed.at)
-        again = back is not None and back.counted
-        number = back.of if back and again else last_revision(db, self.id) + 1
+        revert = revert_of(db, row, article, observed.at)
+        only_counted = revert is not None and revert.counted
+        number = revert.of if revert and only_counted else last_revision(db, self.id) + 1
         overwrite(
             db,
             row,
@@ -272,29 +282,31 @@ class _Met:
             capture_id=observed.capture_id or row["capture_id"],
             read_at=stamp(observed.at),
         )
-        if again:
-            count_again(db, self.id, number, observed.at)
+        if only_counted:
+            count_revert(db, self.id, number, observed.at)
             rewrite_revision(db, self.id, number, article)
             return Stored(self.id, Change.REVERTED, edited, aliases, back=number)
         write_revision(
             db,
             self.id,
-            number,
-            article,
-            edited,
-            observed.at,
-            observed.capture_id,
-            observed.run_id,
-            previous=row["revision"],
-            same_as=back.of if back else None,
+            NewRevision(
+                number,
+                article,
+                observed.at,
+                edited,
+                observed.capture_id,
+                observed.run_id,
+                previous=row["revision"],
+                same_as=revert.of if revert else None,
+            ),
         )
         return Stored(self.id, Change.REVISED, edited, aliases)
 
 
 def replace_reading(db: Database, before: Article, after: Article, extractor: str) -> bool:
-    """Put another reading of the same page in the place of one that is stored as `before`; no revision comes of it.
+    """Replaces the stored reading `before` with another reading of the same page, without a new revision.
 
-    False, and nothing is done, where the archive says otherwise than `before` did.
+    Returns False and changes nothing if the archive no longer has `before`.
     """
     row = article_where(db, "urlkey = ? and gone_at is null", [urlkey(before.url)])
     if row is None or changed_fields(article_from_row(row), before):
@@ -313,8 +325,11 @@ def overwrite(
     evidence: list[Entry] | None = None,
     **more: Any,
 ) -> None:
-    """The current state of an article, its facets and its duplicates, as a reading has them. `evidence` of several
-    readings; None: this one's own, or what is stored where it keeps none."""
+    """Overwrites the current state of an article, its facets and its duplicates with a reading.
+
+    `evidence` is given if it comes from several readings; None uses the reading's own, or the stored one if it has
+    none. `more` are further columns.
+    """
     article_id, digest = row["id"], content_digest(article.body)
     if evidence is None:
         evidence = entries(article) if article.evidence else decode_evidence(db, row)
@@ -342,10 +357,10 @@ def overwrite(
 
 
 def mark_gone(db: Database, key: str, at: datetime) -> int | None:
-    """Tombstone the article whose current address has this urlkey; its number, or None where there is none to mark.
+    """Marks the article whose current URL has this urlkey as gone; returns its ID, or None if there is none to mark.
 
-    An old address of a moved post that stops answering says nothing of the post; and a post that
-    still answers at another of its addresses has moved there.
+    An old URL of a moved post that is gone says nothing about the post, and a post that is
+    still online at another of its URLs has moved there.
     """
     row = db.execute("select id from articles where urlkey = ? and gone_at is null", [key]).fetchone()
     if not row:
@@ -365,7 +380,7 @@ def mark_gone(db: Database, key: str, at: datetime) -> int | None:
 
 
 def edited_at(db: Database, article_id: int | None) -> datetime | None:
-    """When an article's newest edit was first seen; None where it was never edited."""
+    """When an article's newest edit was first seen; None if it was never edited."""
     row = db.execute(
         "select max(observed_at) from revisions where article_id = ? and revision > 1", [article_id]
     ).fetchone()
@@ -373,15 +388,15 @@ def edited_at(db: Database, article_id: int | None) -> datetime | None:
 
 
 def mark_seen(db: Database, article_id: int, at: datetime) -> None:
-    """The post was seen in place, unchanged."""
+    """Records that the post was seen online and unchanged."""
     db.execute("update articles set last_seen = ?, gone_at = null where id = ?", [stamp(at), article_id])
 
 
 def _is_move(db: Database, row: dict[str, Any], article: Article, run_started: datetime) -> bool:
-    """Whether the reading's address is the post's own now, not a second way to it.
+    """True if the post has moved to the URL of the reading, False if that is a second URL of it.
 
-    The address the page declares as canonical wins; then an old address that redirects here or is
-    gone; then, for a post known by its number, the later run.
+    The canonical URL decides; then an old URL that redirects here or is
+    gone; then, for a post with a platform ID, the later run.
     """
     here, there = urlkey(article.url), row["urlkey"]
     if article.canonical_url:
@@ -426,7 +441,8 @@ def _insert(db: Database, site: str, article: Article, observed: Observation) ->
     article_id = insert_row(db, "articles", row)
     aliases = enter_addresses(db, article_id, article, observed.redirects, observed.at, new=True)
     write_facets(db, article_id, article, new=True)
-    write_revision(db, article_id, 1, article, (), observed.at, observed.capture_id, observed.run_id, stands=row)
+    first = NewRevision(1, article, observed.at, capture_id=observed.capture_id, run_id=observed.run_id)
+    write_revision(db, article_id, first, current=row)
     shares_text = settle_duplicates(db, digest, article_id)
     clusters.assign_cluster(db, article_id)
     return Stored(article_id, Change.NEW, aliases=tuple(aliases), shares_text=shares_text)

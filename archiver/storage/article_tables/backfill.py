@@ -1,4 +1,4 @@
-"""The versions of an article as runs in the order of its captures: read, and written with another run among them.
+"""Backfill: entering historical readings among the revisions of an article, at the time they were captured.
 
 All functions expect to run inside the caller's transaction.
 """
@@ -32,10 +32,11 @@ from archiver.storage.article_tables.evidence import entries, pack_evidence
 from archiver.storage.article_tables.historical_captures import ways_to
 from archiver.storage.article_tables.identification import claim, find_article_of
 from archiver.storage.article_tables.revisions import (
+    NewRevision,
     article_from_revision,
     article_from_row,
     article_row,
-    count_again,
+    count_revert,
     edited_fields,
     revision_rows,
     rewrite_revision,
@@ -46,14 +47,15 @@ from archiver.storage.article_tables.revisions import (
 from archiver.storage.pages import moment, stamp
 from archiver.urls import urlkey
 
+# -- the revisions of an article, each as a run of captures that show it
+
 Bare = Callable[[int | None, str], Sequence[Article]]
-"""What today's ways of reading make of a capture (its number and address), without what feeds and APIs tell; () where
-it cannot be read."""
+"""Extracts a capture (its ID and URL) again, without source hints; () if it cannot be read."""
 _NEVER = "9999"
 
 
 def versions_of(db: Database, row: dict[str, Any]) -> list[RevisionRun]:
-    """The versions of an article (its row), in the order of their times."""
+    """The revisions of an article (its row), in the order of their times."""
     rows = revision_rows(
         db,
         "r.article_id = ? order by r.observed_at, r.revision",
@@ -75,12 +77,12 @@ def versions_of(db: Database, row: dict[str, Any]) -> list[RevisionRun]:
 
 
 def edits(db: Database, bare: Bare) -> Changed:
-    """What was edited between two versions, of which one may have been read in another way than the other."""
+    """A function that returns the fields edited between two revisions, even if they were extracted differently."""
 
     def changed(before: RevisionRun, after: RevisionRun) -> tuple[str, ...]:
         differs = differs_plainly(before, after)
         new, old = (after, before) if not after.number else (before, after)
-        if not differs or not old.number or _alike(db, old, new):
+        if not differs or not old.number or _same_extraction(db, old, new):
             return differs
         readings = bare(old.capture, old.article.url)
         return edited_fields((), new.article, differs, readings) if readings else differs
@@ -88,8 +90,8 @@ def edits(db: Database, bare: Bare) -> Changed:
     return changed
 
 
-def _alike(db: Database, stored: RevisionRun, reading: RevisionRun) -> bool:
-    """Whether a stored version was read as the reading is: from an import, by the same extractor as far as known."""
+def _same_extraction(db: Database, stored: RevisionRun, reading: RevisionRun) -> bool:
+    """True if a stored revision was read as the reading was: from an import, by the same extractor as far as known."""
     if stored.extractor is not None and stored.extractor != reading.extractor:
         return False
     row = db.execute("select import_id from captures where id = ?", [stored.capture]).fetchone()
@@ -99,7 +101,7 @@ def _alike(db: Database, stored: RevisionRun, reading: RevisionRun) -> bool:
 def seen_again(
     db: Database, row: dict[str, Any], versions: Sequence[RevisionRun], version: RevisionRun, bare: Bare
 ) -> Sighting | None:
-    """When the run that a reading falls into was seen next, behind the reading and before the next run."""
+    """The next sighting of the run that a reading falls into, after the reading and before the next run."""
     n = run_of(versions, version)
     if n is None:
         return None
@@ -115,7 +117,7 @@ def seen_again(
         [row["id"], stamp(version.at), until, *urls, stamp(version.at), until],
     ).fetchone()
     if found:
-        # What an import read of it is read once more: its words may be others, though they mean the same.
+        # Extract an imported capture again: its wording may differ although its meaning is the same.
         shown = bare(found[1], found[3])[:1] if found[3] else ()
         same = [one for one in shown if not changed_fields(versions[n].article, one)]
         return Sighting(moment(found[0]) or version.at, found[1], found[2] or "", same[0] if same else None)
@@ -127,7 +129,7 @@ def seen_again(
             [row["id"], row["last_seen"]],
         ).fetchone()
     ):
-        return None  # what was seen last was a stub
+        return None  # the last sighting was a stub
     return Sighting(moment(row["last_seen"]) or version.at, versions[n].capture, versions[n].digest)
 
 
@@ -139,27 +141,28 @@ def _other_scheme(url: str) -> str:
 def write(
     db: Database, row: dict[str, Any], before: Sequence[RevisionRun], after: Sequence[RevisionRun], reading: RevisionRun
 ) -> None:
-    """Put versions in the place of those that are stored, after `reading` was entered; the article is as the last."""
+    """Replaces the stored revisions with `after`, which includes `reading`; the article gets the state of the last."""
     article_id = row["id"]
     stored = {v.number: v for v in before}
     numbers = {v.number: n for n, v in enumerate(after, 1) if v.number}
     store_superseded(db, row)
     for number in stored.keys() - numbers.keys():
         db.execute("delete from revisions where article_id = ? and revision = ?", [article_id, number])
-    _prove_no_more(db, article_id, before, reading)
+    _mark_stub_captures(db, article_id, before, reading)
     db.execute("update revisions set revision = -revision where article_id = ?", [article_id])
     for number, version in enumerate(after, 1):
         if version.number:
             _move(db, article_id, number, version, stored[version.number].article)
         else:
-            write_revision(db, article_id, number, version.article, version.changed, version.at, version.capture, None)
-            _told_by(db, article_id, number, version)
-    _chain(db, article_id, after, numbers)
+            new = NewRevision(number, version.article, version.at, version.changed, version.capture)
+            write_revision(db, article_id, new)
+            _write_provenance(db, article_id, number, version)
+    _link_revisions(db, article_id, after, numbers)
     if row["revision"] != before[-1].number and row["revision"] in numbers:
-        # The post had returned to an earlier version, which stands.
+        # The post had reverted to an earlier revision, which stays current.
         db.execute("update articles set revision = ? where id = ?", [numbers[row["revision"]], article_id])
     else:
-        _stand(db, row, before, after[-1], len(after), numbers, reading)
+        _make_current(db, row, before, after[-1], len(after), numbers, reading)
     shorten_current(db, article_id)
 
 
@@ -171,11 +174,11 @@ def _move(db: Database, article_id: int, number: int, version: RevisionRun, was:
     )
     if version.article is not was:
         rewrite_revision(db, article_id, number, version.article)
-        _told_by(db, article_id, number, version)
+        _write_provenance(db, article_id, number, version)
 
 
-def _told_by(db: Database, article_id: int, number: int, version: RevisionRun) -> None:
-    """Who read a version, and the candidates of its fields, as far as its reading has them."""
+def _write_provenance(db: Database, article_id: int, number: int, version: RevisionRun) -> None:
+    """Stores the extractor and evidence of a revision, as far as its reading has them."""
     evidence = pack_evidence(entries(version.article)) if version.article.evidence else None
     db.execute(
         "update revisions set extractor = ?, read_at = ?, evidence = coalesce(?, evidence) "
@@ -184,25 +187,28 @@ def _told_by(db: Database, article_id: int, number: int, version: RevisionRun) -
     )
 
 
-def _chain(db: Database, article_id: int, after: Sequence[RevisionRun], numbers: dict[int, int]) -> None:
-    """Which version stood before each, and which earlier one it repeats. The number before, but for one that came
-    while the post had returned to an earlier one: that stays, where nothing new stands between."""
-    said: dict[str, int] = {}
+def _link_revisions(db: Database, article_id: int, after: Sequence[RevisionRun], numbers: dict[int, int]) -> None:
+    """Stores for each revision the one that was current before it and the earlier one that it repeats.
+
+    The former has the number before, except for a revision made while the post had reverted to an earlier one: that
+    link stays unless a new revision comes between.
+    """
+    by_digest: dict[str, int] = {}
     known = dict(db.execute("select revision, previous from revisions where article_id = ?", [article_id]).fetchall())
     for number, version in enumerate(after, 1):
         digest = meaning_digest(version.article)
         previous = number - 1 or None
-        told = known.get(number)
-        if version.number and number > 1 and after[number - 2].number and told in numbers:
-            previous = numbers[told] if numbers[told] < number else previous
+        stored = known.get(number)
+        if version.number and number > 1 and after[number - 2].number and stored in numbers:
+            previous = numbers[stored] if numbers[stored] < number else previous
         db.execute(
             "update revisions set previous = ?, same_as = ? where article_id = ? and revision = ?",
-            [previous, said.get(digest), article_id, number],
+            [previous, by_digest.get(digest), article_id, number],
         )
-        said[digest] = number
+        by_digest[digest] = number
 
 
-def _stand(
+def _make_current(
     db: Database,
     row: dict[str, Any],
     before: Sequence[RevisionRun],
@@ -211,7 +217,7 @@ def _stand(
     numbers: dict[int, int],
     reading: RevisionRun,
 ) -> None:
-    """The current state of the article, which is that of its last version."""
+    """Gives the article the state of its last revision."""
     facts: dict[str, Any] = {"revision": number, "capture_id": last.capture or row["capture_id"]}
     if last.article is before[-1].article:
         db.table("articles").update(row["id"], facts)
@@ -219,13 +225,13 @@ def _stand(
     now = article_from_row(row)
     is_last = last.article is reading.article and not last.number
     if (is_last or before[-1].number not in numbers) and urlkey(last.article.url) == row["urlkey"]:
-        now = last.article  # what was read after it were stubs, and have no say
+        now = last.article  # all later readings were stubs and do not count
     newest = replace(last.article, **{name: getattr(now, name) for name in LATEST if getattr(now, name)})
     overwrite(db, row, newest, last.extractor, **facts, read_at=stamp(last.at))
 
 
-def _prove_no_more(db: Database, article_id: int, before: Sequence[RevisionRun], reading: RevisionRun) -> None:
-    """Captures that show a stub of a whole text that was there before them, as is known now, prove no version."""
+def _mark_stub_captures(db: Database, article_id: int, before: Sequence[RevisionRun], reading: RevisionRun) -> None:
+    """Marks captures as secondary that turn out to show a stub, because the reading before them has the full text."""
     for n, version in enumerate(before):
         until = before[n + 1].order if n + 1 < len(before) else None
         if until is not None and reading.order >= until:
@@ -240,24 +246,24 @@ def _prove_no_more(db: Database, article_id: int, before: Sequence[RevisionRun],
 
 
 def version_at(db: Database, row: dict[str, Any], at: datetime) -> Article | None:
-    """What an article (its row) said at a time: its version of then, else its first."""
+    """The state of an article (its row) at a time: the revision current then, or its first."""
     versions = versions_of(db, row)
     found = [v for v in versions if v.at <= at] or versions[:1]
     return found[-1].article if found else None
 
 
-# Entering readings of the past: what a post was at a time before (or after) all that is stored of it.
+# -- historical readings
 
 MOST_RETURNS = 40
-"""Versions of an article that may repeat an earlier one where captures show them: a site that served two headlines in
-turn shows no more by its thousandth capture."""
+"""Revisions of an article that may repeat an earlier one: a thousand captures of a site that alternates between two
+headlines show no more than forty."""
 _WRITTEN = (Placement.INSERTED, Placement.EXTENDED)
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one capture says of a post. `at` is when it was captured, `extractor` who read it. `whole`: of a post of
-    several pages this has the text of all."""
+    """What one capture says about a post. `at` is when it was captured. `whole`: it has the text of all pages of a
+    post that is split over several."""
 
     article: Article
     at: datetime
@@ -268,10 +274,10 @@ class Reading:
 
 
 def enter(db: Database, site: str, reading: Reading, bare: Bare) -> Stored:
-    """Enter a reading at its time: a new article, a version of one that is there, or the proof that it was seen.
+    """Enters a reading at its time: as a new article, a revision of an existing one, or one more sighting.
 
-    What differs from a version that another way of reading made (a crawl with its feeds, say) is no edit where the
-    version's capture, read as this one was, has it too.
+    A difference from a revision that was extracted differently (by a crawl with source hints, for example) is not an
+    edit if the revision's capture has it too when it is extracted like this one.
     """
     ways = {way.url: way for way in ways_to(db, urlkey(reading.article.url))}
     stored = _entered(db, site, reading, list(ways), bare)
@@ -287,18 +293,18 @@ def _entered(db: Database, site: str, reading: Reading, ways: list[str], bare: B
     if row is None:
         return store_article(db, site, article, _observed(reading, ways))
     if not reading.whole and parts_of(db, row["urlkey"]):
-        # Of a post of several pages this shows one.
+        # The reading shows one page of a post that is split over several.
         reading = replace(reading, article=replace(article, body=row["body"]))
     if stamp(reading.at) > row["last_seen"]:
         return _newest(db, site, row, reading, ways, bare)
-    return _woven(db, row, reading, bare)
+    return _inserted(db, row, reading, bare)
 
 
 def _newest(db: Database, site: str, row: dict[str, Any], reading: Reading, ways: list[str], bare: Bare) -> Stored:
-    """A reading later than all that is stored, as a live one is entered; a better reading of the same is left alone.
+    """Enters a reading later than all stored ones, as a crawl would; an equal reading does not replace a better one.
 
-    A post that returns to what it said is kept as it was captured, up to MOST_RETURNS; after that, as by a crawl, it is
-    counted (`record.returns`).
+    A revert is stored as a revision, up to MOST_RETURNS; after that it is only counted, as by a crawl
+    (`articles.revision_history`).
     """
     version = _as_version(reading)
     before = RevisionRun(
@@ -313,14 +319,14 @@ def _newest(db: Database, site: str, row: dict[str, Any], reading: Reading, ways
         _seen(db, row, reading.at)
         claim(db, row["id"], [reading.article.url], "copy", reading.at)
         return Stored(row["id"], Change.UNCHANGED)
-    stands = db.execute("select max(revision) from revisions where article_id = ?", [row["id"]]).fetchone()[0]
+    last = db.execute("select max(revision) from revisions where article_id = ?", [row["id"]]).fetchone()[0]
     if (
         differs
-        and stands == row["revision"]
+        and last == row["revision"]
         and urlkey(reading.article.url) == row["urlkey"]
-        and (_said(db, row, reading.article) and _returns(db, row) < MOST_RETURNS)
+        and (_equal_revision(db, row, reading.article) and _count_reverts(db, row) < MOST_RETURNS)
     ):
-        stored = _woven(db, row, reading, bare)
+        stored = _inserted(db, row, reading, bare)
         _seen(db, row, reading.at)
         return stored
     stored = store_article(
@@ -334,8 +340,8 @@ def _observed(reading: Reading, ways: list[str]) -> Observation:
     return Observation(reading.at, reading.at, reading.capture_id, None, tuple(ways), reading.extractor)
 
 
-def _said(db: Database, row: dict[str, Any], article: Article) -> int | None:
-    """The last version that says what this reading says."""
+def _equal_revision(db: Database, row: dict[str, Any], article: Article) -> int | None:
+    """The last revision with the same meaning as this reading."""
     found = db.execute(
         "select max(revision) from revisions where article_id = ? and meaning_digest = ?",
         [row["id"], meaning_digest(article)],
@@ -343,8 +349,8 @@ def _said(db: Database, row: dict[str, Any], article: Article) -> int | None:
     return int(found[0]) if found[0] else None
 
 
-def _returns(db: Database, row: dict[str, Any]) -> int:
-    """How many versions of an article repeat an earlier one."""
+def _count_reverts(db: Database, row: dict[str, Any]) -> int:
+    """The number of revisions of an article that repeat an earlier one."""
     return int(db.execute("select count(same_as) from revisions where article_id = ?", [row["id"]]).fetchone()[0])
 
 
@@ -354,24 +360,28 @@ def _seen(db: Database, row: dict[str, Any], at: datetime) -> None:
 
 
 def _still_gone(db: Database, row: dict[str, Any], at: datetime) -> None:
-    """A tombstone later than what was seen stays."""
+    """Restores `gone_at` if it is later than this sighting."""
     if row["gone_at"] and row["gone_at"] > stamp(at):
         db.execute("update articles set gone_at = ? where id = ?", [row["gone_at"], row["id"]])
 
 
-def _woven(db: Database, row: dict[str, Any], reading: Reading, bare: Bare) -> Stored:
-    """A reading of any time among the versions that are stored."""
+def _inserted(db: Database, row: dict[str, Any], reading: Reading, bare: Bare) -> Stored:
+    """Inserts a reading of any time among the stored revisions."""
     article_id, version = row["id"], _as_version(reading)
     aliases = _address(db, row, reading)
     versions = versions_of(db, row)
-    again = seen_again(db, row, versions, version, bare)
-    woven, placed = insert_reading(versions, version, again, edits(db, bare))
-    if placed is Placement.INSERTED and (said := _said(db, row, reading.article)) and _returns(db, row) >= MOST_RETURNS:
-        count_again(db, article_id, said, reading.at)
+    next_sighting = seen_again(db, row, versions, version, bare)
+    merged, placed = insert_reading(versions, version, next_sighting, edits(db, bare))
+    if (
+        placed is Placement.INSERTED
+        and (equal := _equal_revision(db, row, reading.article))
+        and _count_reverts(db, row) >= MOST_RETURNS
+    ):
+        count_revert(db, article_id, equal, reading.at)
         placed = Placement.COUNTED
     elif placed in _WRITTEN:
-        write(db, row, versions, woven, version)
-    elif placed is Placement.WITHIN and again is None and run_of(versions, version) == len(versions) - 1:
+        write(db, row, versions, merged, version)
+    elif placed is Placement.WITHIN and next_sighting is None and run_of(versions, version) == len(versions) - 1:
         own = {name: value for name, value in article_row(reading.article).items() if name in LATEST}
         db.table("articles").update(article_id, own)
     db.execute("update articles set first_seen = min(first_seen, ?) where id = ?", [stamp(reading.at), article_id])
@@ -380,13 +390,13 @@ def _woven(db: Database, row: dict[str, Any], reading: Reading, bare: Bare) -> S
         [stamp(reading.at), urlkey(reading.article.url)],
     )
     if placed is Placement.INSERTED:
-        changed = next((v.changed for v in woven if v.capture == reading.capture_id and v.at == reading.at), ())
+        changed = next((v.changed for v in merged if v.capture == reading.capture_id and v.at == reading.at), ())
         return Stored(article_id, Change.REVISED, changed, aliases)
     return Stored(article_id, Change.STUB if placed is Placement.STUB else Change.UNCHANGED, aliases=aliases)
 
 
 def _address(db: Database, row: dict[str, Any], reading: Reading) -> tuple[str, ...]:
-    """Enter the address that a post had then. Where nothing says that it has moved since, the older is its own."""
+    """Enters the URL that a post had then. If nothing shows that the post has moved, the older URL becomes its own."""
     url, here, there = reading.article.url, urlkey(reading.article.url), row["urlkey"]
     if here == there or is_part(here, there):
         return ()
@@ -409,7 +419,7 @@ def _as_version(reading: Reading) -> RevisionRun:
 
 
 def absorb(db: Database, into: int, other: int, bare: Bare) -> None:
-    """Two articles turn out to be one post that has moved: the versions and addresses of `other` go to `into`."""
+    """Merges `other` into `into`, with its revisions and URLs, because both are one post that has moved."""
     rows = {row["id"]: row for row in db.query("select * from articles where id in (?, ?)", [into, other])}
     gone = rows[other]
     db.execute("update captures set article_id = ? where article_id = ?", [into, other])
@@ -417,9 +427,9 @@ def absorb(db: Database, into: int, other: int, bare: Bare) -> None:
         row = next(iter(db.query("select * from articles where id = ?", [into])))
         versions = versions_of(db, row)
         fresh = replace(version, number=0, changed=())
-        woven, placed = insert_reading(versions, fresh, seen_again(db, row, versions, fresh, bare))
+        merged, placed = insert_reading(versions, fresh, seen_again(db, row, versions, fresh, bare))
         if placed in _WRITTEN:
-            write(db, row, versions, woven, fresh)
+            write(db, row, versions, merged, fresh)
     db.execute(
         "update articles set first_seen = min(first_seen, ?), last_seen = max(last_seen, ?) where id = ?",
         [gone["first_seen"], gone["last_seen"], into],

@@ -1,4 +1,4 @@
-"""The captures of one address, or of one article, in the order of their time. Reads only."""
+"""The table `captures`: entering captures, and those of a URL or an article in the order of their time."""
 
 from __future__ import annotations
 
@@ -16,13 +16,11 @@ from archiver.storage.pages import insert_row, moment, stamp
 from archiver.storage.tombstones import tombstone_at
 from archiver.urls import asset_address, normalize, urlkey
 
-# Rows of the table `captures`.
-
 _CAPTURE_COLUMNS = tuple(one.name for one in fields(Capture))
 
 
 def enter_capture(db: Database, run_id: int, capture: Capture) -> int:
-    """Enter where the record of a response lies; its number. Expects to run inside the caller's transaction."""
+    """Inserts a capture and returns its ID. Expects to run inside the caller's transaction."""
     row = {
         "run_id": run_id,
         **{name: getattr(capture, name) for name in _CAPTURE_COLUMNS},
@@ -34,13 +32,13 @@ def enter_capture(db: Database, run_id: int, capture: Capture) -> int:
 Row = dict[str, Any]
 _COLUMNS = "id, url, captured_at, status, media_type, record_type, digest, warc_file, warc_offset, warc_length"
 _REFUSALS = frozenset({401, 403, 407, 429})
-"""What a server said of who asked, and nothing of the address."""
+"""Statuses that depend on the client and say nothing about the page."""
 
 
 def captures_of_address(db: Database, url: str) -> list[Row]:
-    """All captures of an address by http and https, with and without www and a slash at its end, oldest first.
+    """All captures of a URL by http and https, with and without www and a trailing slash, oldest first.
 
-    Raises ArticleRemoved where it is kept out, NotCaptured where there is none.
+    Raises ArticleRemoved if the URL is kept out, NotCaptured if there is no capture.
     """
     found = list(
         db.query(
@@ -57,8 +55,7 @@ def captures_of_address(db: Database, url: str) -> list[Row]:
 
 
 def mementos(db: Database, url: str) -> list[Row]:
-    """Those that show what was there: the captures without refusals and failures of its server. Raises as
-    `captures_of_address` does."""
+    """The captures of a URL without refusals and server errors. Raises the same errors as `captures_of_address`."""
     found = [
         row
         for row in captures_of_address(db, url)
@@ -66,11 +63,11 @@ def mementos(db: Database, url: str) -> list[Row]:
         and row["status"] not in _REFUSALS
         and (row["status"] != 304 or row["record_type"] == "revisit")
     ]
-    # From http to https, to the slash at its end: what leads to this address is not what was at it.
-    there = [row for row in found if row["url"] == url or not is_redirect(row)] or found
-    if not there:
+    # A redirect from another form of this URL (http to https, without the slash) is not a memento of it.
+    shown = [row for row in found if row["url"] == url or not is_redirect(row)] or found
+    if not shown:
         raise NotCaptured(url)
-    return there
+    return shown
 
 
 def is_redirect(row: Row) -> bool:
@@ -78,7 +75,7 @@ def is_redirect(row: Row) -> bool:
 
 
 def captures_of_article(db: Database, article_id: int) -> list[Row]:
-    """The captures of the addresses of an article, and those that its versions were read from, oldest first."""
+    """The captures of an article's URLs, and those that its revisions were read from, oldest first."""
     return list(
         db.query(
             f"select {_COLUMNS} from captures where id in (select id from captures where article_id = :id union "
@@ -92,7 +89,7 @@ def captures_of_article(db: Database, article_id: int) -> list[Row]:
 
 
 def nearest(rows: Iterable[Row], at: datetime) -> Row:
-    """Of captures (at least one) that whose time is nearest; of two that are as near, the earlier."""
+    """The capture nearest in time, the earlier one of two equally near. `rows` must not be empty."""
     return min(rows, key=lambda row: abs((time_of(row) - at).total_seconds()))
 
 
@@ -103,7 +100,7 @@ def time_of(row: Row) -> datetime:
 
 
 def held(db: Database, urls: Iterable[str]) -> set[str]:
-    """Of these addresses those of which something was captured that can be shown, or that leads to it."""
+    """The URLs among `urls` with a capture that can be shown, or that redirects."""
     return {
         row[0]
         for row in db.execute(
@@ -129,20 +126,20 @@ def _forms(url: str) -> set[str]:
     return out
 
 
-# What captured responses said of their use.
+# -- usage statements
 
 
 def store_usage_statements(db: Database, capture_id: int, rights: Iterable[UsageStatement]) -> None:
-    """Keep the statements of a response with its capture, inside the caller's transaction."""
-    for right in rights:
+    """Stores the usage statements of a response, inside the caller's transaction."""
+    for statement in rights:
         db.execute(
             "insert into usage_statements (capture_id, source, agent, name, value) values (?, ?, ?, ?, ?)",
-            [capture_id, right.source, right.agent, right.name, right.value],
+            [capture_id, statement.source, statement.agent, statement.name, statement.value],
         )
 
 
 def usage_statements_of(db: Database, capture_id: int) -> list[dict[str, Any]]:
-    """The statements of a capture, ready for JSON: source, agent, name, value."""
+    """The usage statements of a capture, ready for JSON: source, agent, name, value."""
     return list(
         db.query(
             "select source, agent, name, value from usage_statements where capture_id = ? order by id", [capture_id]

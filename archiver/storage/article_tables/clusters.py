@@ -1,8 +1,8 @@
-"""Clusters of near copies: the articles that links hold together, one number each, and where each comes from.
+"""Clusters of near-duplicates and the source of each.
 
-A cluster is a connected part of the graph of `near_duplicates`, so that it does not depend on the order in which its
-members came. Numbers are given once and stay: where two clusters become one, the older number does.
-All functions that write expect to run inside the caller's transaction.
+A cluster is a connected component of the graph of `near_duplicates`, so it does not depend on the order in which its
+members were added. IDs are stable: when two clusters are merged, the older ID stays.
+All functions that write expect to run inside the caller's transaction, except `rebuild`.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _ADDRESS = re.compile(r"https?://[^\s<>\"'()\[\]]+[\w/]")
 
 
 def assign_cluster(db: Database, article_id: int, was: str | None = None) -> None:
-    """An article is new, or its text has changed (it `was` this): put it into the cluster of its near copies, if there
-    are any.
+    """Puts a new article, or one whose text has changed (`was` is the old text), into the cluster of its
+    near-duplicates, if it has any.
 
-    Costs the same however large the archive is. A cluster that the article held together may fall apart.
+    The cost does not depend on the size of the archive. A cluster that only the article held together falls apart.
     """
     before = None
     if was is not None:
@@ -52,7 +52,7 @@ def assign_cluster(db: Database, article_id: int, was: str | None = None) -> Non
 
 
 def update_cluster(db: Database, article_id: int, *, was: str | None) -> None:
-    """An article was changed: find its near copies anew where its text `was` another, else whether it is the source."""
+    """Updates the cluster of an edited article: its links if the text changed (`was` is the old one), or the source."""
     if was is not None:
         assign_cluster(db, article_id, was)
         return
@@ -62,7 +62,7 @@ def update_cluster(db: Database, article_id: int, *, was: str | None) -> None:
 
 
 def leave_clusters(db: Database, article_ids: Collection[int]) -> None:
-    """Articles are about to be deleted: nothing is compared with them any more, and no cluster has them."""
+    """Takes articles that are about to be deleted out of their clusters and out of the index."""
     ids = set(article_ids)
     clusters = _clusters_of(db, ids)
     lost = near_duplicate_links.linked_with(db, ids)
@@ -78,7 +78,7 @@ def leave_clusters(db: Database, article_ids: Collection[int]) -> None:
 
 
 def regroup_all(db: Database) -> None:
-    """Make all clusters anew from the links that there are."""
+    """Rebuilds all clusters from the existing links."""
     ids = {
         row[0]
         for row in db.execute("select article_id from near_duplicates union select other_id from near_duplicates")
@@ -88,7 +88,7 @@ def regroup_all(db: Database) -> None:
 
 
 def _relink(db: Database, ids: Iterable[int]) -> set[int]:
-    """Look once more for the near copies of articles that lost one, and let them stand for it in the index."""
+    """Looks again for the near-duplicates of articles that lost one, so that they represent it in the index."""
     touched: set[int] = set()
     for number in sorted(ids):
         linked, unlinked = near_duplicate_links.link(db, number)
@@ -97,7 +97,7 @@ def _relink(db: Database, ids: Iterable[int]) -> set[int]:
 
 
 def _join(db: Database, article_id: int, linked: Collection[int]) -> None:
-    """A new member: what it links becomes one cluster."""
+    """Adds a new member and merges the clusters that it links."""
     clusters = sorted(_clusters_of(db, linked))
     cluster = clusters[0] if clusters else _new(db, article_id)
     for other in clusters[1:]:
@@ -124,7 +124,7 @@ def _merge(db: Database, cluster: int, into: int) -> None:
 
 
 def _regroup(db: Database, clusters: Collection[int], more: Iterable[int]) -> None:
-    """Set the members of these clusters, and more articles, into clusters as their links have it."""
+    """Regroups the members of these clusters, and `more` articles, by their links."""
     had: dict[int, int | None] = dict.fromkeys(more)
     for number in sorted(had):
         had[number] = db.execute("select cluster_id from articles where id = ?", [number]).fetchone()[0]
@@ -159,8 +159,8 @@ def _regroup(db: Database, clusters: Collection[int], more: Iterable[int]) -> No
 
 
 def _heir(db: Database, cluster: int, part_of: dict[int, int], had: dict[int, int | None]) -> int | None:
-    """Which part keeps the number of a cluster that fell apart: that of its source, else of its oldest member among
-    the parts that are clusters; None where it has no member left."""
+    """The component that keeps the ID of a cluster that fell apart: that of its source, else that of its oldest member,
+    preferring components with several members; None if it has no member left."""
     members = [number for number, before in had.items() if before == cluster]
     if not members:
         return None
@@ -173,7 +173,7 @@ def _heir(db: Database, cluster: int, part_of: dict[int, int], had: dict[int, in
 
 
 def _parts(db: Database, ids: Collection[int]) -> list[list[int]]:
-    """Articles as their links connect them, each part and all parts by number."""
+    """The connected components of articles, sorted by ID inside and out."""
     links = UnionFind(
         (number, other)
         for number in ids
@@ -184,7 +184,7 @@ def _parts(db: Database, ids: Collection[int]) -> list[list[int]]:
 
 
 def _new(db: Database, article_id: int) -> int:
-    """A number for a cluster that came to light when this article was seen."""
+    """Inserts a cluster, dated when this article was seen; returns its ID."""
     db.execute("insert into clusters (size, since) select 0, last_seen from articles where id = ?", [article_id])
     return last_rowid(db)
 
@@ -195,7 +195,7 @@ def _clusters_of(db: Database, ids: Iterable[int]) -> set[int]:
 
 
 def _settle(db: Database, cluster: int) -> None:
-    """Count a cluster, and find out where it comes from."""
+    """Updates the size and the source of a cluster."""
     db.execute(
         "update clusters set merged_into = null, size = (select count(*) from articles where cluster_id = ?) "
         "where id = ?",
@@ -214,7 +214,7 @@ def _oldest(db: Database, cluster: int) -> list[int]:
 
 
 def _weigh(db: Database, cluster: int, ids: Iterable[int]) -> None:
-    """Name the member that the others come from. Of more than 64 not all are asked."""
+    """Determines the source: the member that the others come from. At most 64 members are compared."""
     source, reason = find_source([_member(db, number) for number in sorted(ids)])
     db.execute("update clusters set source_id = ?, reason = ? where id = ?", [source, reason, cluster])
 
@@ -248,21 +248,21 @@ def _member(db: Database, number: int) -> ClusterMember:
 def _key(url: str) -> str:
     try:
         return urlkey(url) if url else ""
-    except ValueError:  # what a text shows need not be an address
+    except ValueError:  # text that only looks like a URL
         return ""
 
 
-# All clusters of an archive made anew: for one that has none, or whose sketches are of another version.
+# -- rebuilding all clusters
 
 _BATCH = 200
 
 
 def rebuild(db: Database, progress: Callable[[int], None] = lambda done: None) -> None:
-    """Compare every article with the others once more, and set them into clusters; a cluster that is still there
-    keeps its number.
+    """Compares all articles again and rebuilds the clusters; a cluster that still exists keeps its ID.
 
-    Works in short transactions, so that a crawl may write meanwhile. Where it is interrupted the clusters are as they
-    were; those articles that were compared need not be again. `progress` is told how many are done.
+    For an archive without clusters, or with signatures of another version. Works in short transactions, so that a
+    crawl can write at the same time. If it is interrupted, the clusters are as before and the compared articles need
+    not be compared again. `progress` receives the number of articles done.
     """
     with writing(db):
         near_duplicate_links.remove_all_minhashes(db)

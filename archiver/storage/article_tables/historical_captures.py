@@ -1,4 +1,4 @@
-"""Captures of the past as rows: which are known, what revisit records repeat, and the ledger's word of an address.
+"""Historical captures in the database: redirects and gone pages of the past, known captures, revisits, and imports.
 
 All functions expect to run inside the caller's transaction.
 """
@@ -20,19 +20,19 @@ from archiver.storage.pages import last_rowid, moment, stamp
 from archiver.urls import urlkey
 from archiver.warc.foreign_captures import ForeignCapture
 
-# What addresses answered in the past in place of a page: that they are gone, or that they lead elsewhere.
+# -- historical responses without a page: gone, or redirects
 
 _MOST_HOPS = 10
 _MOST_WAYS = 200
 
 
 def keep_gone(db: Database, url: str, status: int, at: datetime, import_id: int | None) -> None:
-    """At that time there was no such page: the server said so, or (status 200) what it showed."""
+    """Records that the page was gone at that time, by the response's status, or by its content (status 200)."""
     _keep(db, url, "gone", str(status), at, import_id)
 
 
 def last_gone(db: Database, key: str) -> tuple[int, datetime] | None:
-    """With which status, and when, an address was last seen to be gone."""
+    """The status and time with which a URL was last seen gone."""
     row = db.execute(
         "select target, captured_at from historical_responses where urlkey = ? and kind = 'gone' order "
         "by captured_at desc, target "
@@ -43,7 +43,7 @@ def last_gone(db: Database, key: str) -> tuple[int, datetime] | None:
 
 
 def keep_redirect(db: Database, url: str, target: str, at: datetime, import_id: int | None) -> None:
-    """At that time the address led to another."""
+    """Records that the URL redirected to another one at that time."""
     _keep(db, url, "redirect", urlkey(target), at, import_id)
 
 
@@ -58,7 +58,7 @@ def _keep(db: Database, url: str, kind: str, target: str, at: datetime, import_i
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """An address that led to another, and when it was first and last seen to."""
+    """A URL that redirected to another one, with when that was first and last seen."""
 
     url: str
     first: datetime
@@ -66,7 +66,7 @@ class Way:
 
 
 def ways_to(db: Database, key: str) -> list[Way]:
-    """The addresses that once led to this one, over others too; nearest first."""
+    """The URLs that once redirected to this urlkey, directly or through others; nearest first."""
     found: dict[str, Way] = {}
     wave, seen = [key], {key}
     for _ in range(_MOST_HOPS):
@@ -89,7 +89,7 @@ def ways_to(db: Database, key: str) -> list[Way]:
 
 
 def landing(db: Database, key: str) -> str:
-    """Where an address led to last, over others too."""
+    """The urlkey that a URL last led to, at the end of its redirects."""
     seen = {key}
     for _ in range(_MOST_HOPS):
         row = db.execute(
@@ -105,9 +105,9 @@ def landing(db: Database, key: str) -> str:
 
 
 def settle_gone(db: Database, article_id: int) -> bool:
-    """A post whose own address said later than it was last seen that it is gone has a tombstone of that time.
+    """Marks a post as gone since the first capture that shows so, if that is later than it was last seen.
 
-    Returns whether it has one that it did not have.
+    Returns True if it was not marked as gone before.
     """
     row = db.execute("select urlkey, last_seen, gone_at from articles where id = ?", [article_id]).fetchone()
     if row is None:
@@ -123,29 +123,30 @@ def settle_gone(db: Database, article_id: int) -> bool:
     return gone_at is None
 
 
+# -- captures that are known
+
 _SECOND = timedelta(seconds=1)
 
 
 def known(db: Database, url: str, at: datetime, digest: str) -> dict[str, Any] | None:
-    """This very capture, by whatever way it came into the archive: the row of `captures`; None where it did not."""
+    """The row of `captures` for this capture, however it came into the archive; None if there is none."""
     return _one(db, "url = ? and captured_at = ? and digest = ?", [url, stamp(at), digest])
 
 
 def is_done(db: Database, capture: dict[str, Any]) -> bool:
-    """Whether nothing is left to read of a capture. Its site may have been taken out of the archive since, with what
-    was read of it: then it is read once more."""
+    """True if a capture need not be read again. It must be if its site was removed since, with the articles."""
     if capture["article_id"] or capture["run_id"] or capture["status"] != 200:
         return True
     return kind_read(db, capture["url"], capture["digest"]) is not None
 
 
 def page_key(url: str, digest: str) -> int:
-    """A number for an address and its payload: 63 bits, so that hundreds of millions hardly ever share one."""
+    """A hash of a URL and its payload digest: 63 bits, so that collisions are rare among hundreds of millions."""
     return int.from_bytes(hashlib.blake2b(f"{url} {digest}".encode(), digest_size=8).digest(), "big") >> 1
 
 
 def kind_read(db: Database, url: str, digest: str) -> str | None:
-    """What a page with this payload was found to be, where it was read before and is no post."""
+    """The kind of a page with this payload, if it was read before and is not a post."""
     row = db.execute("select kind from historical_pages where key = ?", [page_key(url, digest)]).fetchone()
     return row[0] if row else None
 
@@ -157,13 +158,16 @@ def keep_kind(db: Database, url: str, digest: str, kind: str) -> None:
 
 
 def keep_fetched(db: Database, key: str, at: datetime, digest: str) -> None:
-    """A capture of a web archive was fetched and read; no row of `captures` says so. `key` is its urlkey."""
+    """Records that a web archive's capture was fetched and read, because `captures` has no row for it. `key` is its
+    urlkey."""
     keep_kind(db, _fetched(key, at), digest, "memento")
 
 
 def is_here(db: Database, url: str, at: datetime, digest: str) -> bool:
-    """Whether a capture that a web archive's list tells of is known, to the second and by the list's digest ("sha1:"
-    and base 32): fetched before, or in the archive by another way."""
+    """True if a capture in a web archive's list is known: fetched before, or in the archive in another way.
+
+    Compares the time to the second and the list's digest ("sha1:" and base 32).
+    """
     if kind_read(db, _fetched(urlkey(url), at), digest) is not None:
         return True
     second = [stamp(at), stamp(at + _SECOND)]
@@ -175,7 +179,7 @@ def is_here(db: Database, url: str, at: datetime, digest: str) -> bool:
 
 
 def payload_here(db: Database, url: str, digest: str) -> bool:
-    """Whether this payload of this address was read, whenever it was captured."""
+    """True if this payload of this URL was read, whenever it was captured."""
     return bool(digest) and (
         is_no_post(db, url, digest)
         or any(
@@ -186,12 +190,12 @@ def payload_here(db: Database, url: str, digest: str) -> bool:
 
 
 def is_no_post(db: Database, url: str, digest: str) -> bool:
-    """Whether this payload of this address was read and found to be no post."""
+    """True if this payload of this URL was read and is not a post."""
     return any(kind_read(db, one, digest) is not None for one in schemes(url))
 
 
 def answered_here(db: Database, url: str, at: datetime) -> bool:
-    """Whether it is known what an address answered in place of a page, at this very time."""
+    """True if a response without a page is recorded for this URL and time."""
     return (
         db.execute(
             "select 1 from historical_responses where urlkey = ? and captured_at = ?", [urlkey(url), stamp(at)]
@@ -201,7 +205,7 @@ def answered_here(db: Database, url: str, at: datetime) -> bool:
 
 
 def schemes(url: str) -> tuple[str, str]:
-    """An address by http and by https."""
+    """The URL as given, then with the other one of http and https."""
     scheme, _, rest = url.partition("://")
     return url, f"{'http' if scheme == 'https' else 'https'}://{rest}"
 
@@ -211,7 +215,7 @@ def _fetched(key: str, at: datetime) -> str:
 
 
 def original_of(db: Database, digest: str) -> dict[str, Any] | None:
-    """The response of the archive that has this payload."""
+    """The capture that has this payload in a response record."""
     return _one(db, "digest = ? and record_type = 'response' order by id", [digest])
 
 
@@ -221,15 +225,15 @@ def store_capture(db: Database, capture: Capture, import_id: int | None) -> int:
 
 
 def shows(db: Database, capture_id: int, article_id: int, *, aside: bool) -> None:
-    """The capture is one of this article; `aside`: of a stub or another address of it, which proves no version."""
+    """Links a capture to its article; `aside`: it shows a stub or another URL of it and proves no revision."""
     db.execute(
         "update captures set article_id = ?, secondary = ? where id = ?", [article_id, aside or None, capture_id]
     )
 
 
 def repeated_by(db: Database, found: ForeignCapture) -> dict[str, Any] | None:
-    """The capture that a revisit record repeats (WARC/1.1, section 6.7): by address and time, by the payload's digest,
-    or, of a server's word that nothing has changed, the last one before of the same address."""
+    """The capture that a revisit record refers to (WARC/1.1, section 6.7): by URL and time, by the payload digest, or,
+    for the profile server-not-modified, the last earlier one of the same URL."""
     url = found.refers_url or found.url
     if found.refers_at is not None:
         row = _one(
@@ -257,7 +261,7 @@ def _one(db: Database, where: str, values: list[Any]) -> dict[str, Any] | None:
 
 
 def keep_revisit(db: Database, found: ForeignCapture, import_id: int) -> None:
-    """The original may come to light later."""
+    """Stores an unresolved revisit record: a later import may bring the capture that it refers to."""
     db.execute(
         "insert into unresolved_revisits (url, captured_at, digest, refers_to_url, refers_to_date, not_modified, "
         "import_id, place) "
@@ -276,7 +280,7 @@ def keep_revisit(db: Database, found: ForeignCapture, import_id: int) -> None:
 
 
 def open_revisits(db: Database, import_id: int) -> Iterator[tuple[dict[str, Any], ForeignCapture]]:
-    """The revisit records that may be resolved now, and all of this import; in the order of their times."""
+    """The revisit records that may be resolvable now, and all of this import, in the order of their times."""
     rows = db.query(
         "select r.* from unresolved_revisits r where r.import_id = ? or exists (select 1 from captures c where "
         "c.digest = r.digest and r.digest <> '') or exists (select 1 from captures c where "
@@ -316,7 +320,7 @@ def article_shown(db: Database, capture: dict[str, Any]) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class ImportedPage:
-    """The page of a post, as an import (`told`) captured it. `rule` is how it was found to be a post."""
+    """The page of a post in an import, whose name is `told`. `rule` is how it was recognized as a post."""
 
     site_id: int
     url: str
@@ -329,13 +333,13 @@ class ImportedPage:
 
 
 def enter_page(db: Database, imported: ImportedPage) -> None:
-    """A row of the pages table for the address of a post, and that an import reported it.
+    """Inserts or updates the row of `pages` for an imported post, with the import as its discovery source.
 
-    What a crawl knows of an address stays; where it never asked for it, the capture stands for a visit.
+    The results of a crawl stay; if no crawl fetched the URL, the imported capture counts as its result.
     """
     key, seen = urlkey(imported.url), stamp(imported.at)
     due = stamp(next_fetch(Outcome.ARCHIVED, PageKind.POST, imported.at, imported.published))
-    visit = {
+    result = {
         "kind": "post",
         "outcome": "archived",
         "reason": f"imported from {imported.told}",
@@ -357,36 +361,36 @@ def enter_page(db: Database, imported: ImportedPage) -> None:
                 "urlkey": key,
                 "found_at": seen,
                 "priority": priority(PageKind.POST, DiscoverySource.IMPORT),
-                **visit,
+                **result,
             }
         )
         page_id = last_rowid(db)
     else:
         page_id = page[0]
         if page[1] is None or (page[1] < seen and not page[2] and not page[3]):
-            db.table("pages").update(page_id, {**visit, "url": imported.url})
+            db.table("pages").update(page_id, {**result, "url": imported.url})
         db.execute(
             "update pages set article_id = coalesce(article_id, ?), found_at = min(found_at, ?) where id = ?",
             [imported.article_id, seen, page_id],
         )
-    _told(db, page_id, imported.told, seen)
+    _record_import_source(db, page_id, imported.told, seen)
 
 
-def _told(db: Database, page_id: int, told: str, seen: str) -> None:
+def _record_import_source(db: Database, page_id: int, name: str, seen: str) -> None:
     db.execute(
         "insert into page_discoveries (page_id, source, found_on, first_seen) values (?, 'import', ?, ?) "
         "on conflict (page_id, source) do update set "
         "last_seen = max(coalesce(last_seen, first_seen), excluded.first_seen), found_on = "
         "case when (excluded.first_seen, excluded.found_on) < (first_seen, found_on) then excluded.found_on "
         "else found_on end, first_seen = min(first_seen, excluded.first_seen)",
-        [page_id, told, seen],
+        [page_id, name, seen],
     )
 
 
 def enter_gone(db: Database, url: str, status: int, at: datetime, told: str) -> None:
-    """The ledger's word of an address that was gone, where nothing newer is known of it. `status` 200: the page itself
-    said so."""
-    answer = f"the server answered {status}" if status != 200 else "it said that it does not exist"
+    """Records in `pages` that a post was gone, unless a newer result is known. `told` is the name of the import; status
+    200 means that the content of the page said so."""
+    answer = f"the server answered {status}" if status != 200 else "the page said that it does not exist"
     db.execute(
         "update pages set outcome = 'gone', status = ?, reason = ?, rule = ?, fetched_at = ? where urlkey = ? "
         "and article_id is not null and (fetched_at is null or fetched_at < ?)",
@@ -401,19 +405,22 @@ def enter_gone(db: Database, url: str, status: int, at: datetime, told: str) -> 
     )
 
 
-# Files of records that were read in: table `imports`, from which a broken import goes on.
+# -- the table imports, from which an interrupted import continues
 
 MOST_PROBLEMS = 100
-"""Problems that are kept of a file by themselves; all are counted."""
+"""Problems listed per file; all are counted."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """What an import did. `records` are all of the file; of them `posts` were read as posts, which were `new`,
-    `revised` (another version came to light) or `known`; the rest are `pages` that are no posts, `not_html`, answers
-    with another status (`gone`, `redirects`, `status`), `revisits`, records about records (`about`), `skipped` as not
-    asked for, of posts that were `removed`, and `damaged`. Of some a thing was wrong and they were read
-    all the same (`mended`). `captures` were copied; `aliases`, `tombstones` and `sites` are new ones."""
+    """The counts of an import.
+
+    `records` is the total in the file. Of them `posts` were read as posts, which were `new`, `revised` (with another
+    revision) or `known`. The rest are `pages` that are not posts, `not_html`, responses with another status (`gone`,
+    `redirects`, `status`), `revisits`, records about records (`about`), `skipped` because they were not requested,
+    records of `removed` posts, and `damaged` ones. `mended` records had an error that did not prevent reading.
+    `captures` were copied; `aliases`, `tombstones` (posts marked as gone) and `sites` are new.
+    """
 
     records: int = 0
     posts: int = 0
@@ -442,7 +449,7 @@ class Tally:
 
 
 def begun(db: Database, digest: str, options: str) -> dict[str, Any] | None:
-    """The import of this file by this choice, if there was one: the row of `imports`."""
+    """The last import of this file with these options, as a row of `imports`; None if there was none."""
     return next(
         iter(
             db.query(
@@ -468,7 +475,7 @@ def reach(
     problems: Iterable[dict[str, Any]],
     warc: tuple[str, int],
 ) -> None:
-    """All up to `place` (None: as far as before) is in the archive; `problems` are added to those that are listed."""
+    """Records that all up to `place` (None: as before) is in the archive, and adds to the listed `problems`."""
     db.execute(
         "update imports set member_offset = coalesce(?, member_offset), inner_offset = coalesce(?, "
         "inner_offset), counts = ?, "
@@ -489,7 +496,7 @@ def add_problems(db: Database, import_id: int, problems: Iterable[dict[str, Any]
 
 
 def finish(db: Database, import_id: int, outcome: str, tally: Tally, now: datetime) -> None:
-    """`outcome` is finished, or limited where the person asked for a part."""
+    """Ends an import. `outcome` is finished, or limited if only a part was requested."""
     db.execute(
         "update imports set outcome = ?, finished_at = ?, counts = ? where id = ?",
         [outcome, stamp(now), json.dumps(asdict(tally)), import_id],
@@ -497,5 +504,5 @@ def finish(db: Database, import_id: int, outcome: str, tally: Tally, now: dateti
 
 
 def ends(db: Database) -> dict[str, int]:
-    """Up to where each WARC file of imports holds records that rows point to."""
+    """The end of the last stored record in each WARC file of imports, as an offset."""
     return dict(db.execute("select warc_file, max(warc_end) from imports where warc_file is not null group by 1"))

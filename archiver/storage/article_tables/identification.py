@@ -1,4 +1,6 @@
-"""The addresses of articles: each has one of its own, and aliases that lead to it.
+"""The URLs of articles, and which article a reading belongs to.
+
+An article has one URL of its own, and aliases.
 
 All functions expect to run inside the caller's transaction.
 """
@@ -19,20 +21,20 @@ from archiver.urls import urlkey
 
 
 def add_alias(db: Database, target_key: str, alias: str, at: datetime) -> tuple[int | None, bool]:
-    """An address that redirects to `target_key`: the article there (if any), and whether the alias is news."""
+    """Records a URL that redirects to `target_key`. Returns the article there, if any, and whether the alias is new."""
     row = db.execute("select article_id from article_urls where urlkey = ?", [target_key]).fetchone()
     if not row:
         return None, False
     own = db.execute("select urlkey from articles where id = ?", [row[0]]).fetchone()[0]
     if own == urlkey(alias):
-        # Where the post has moved to was entered as its alias already: the two change places.
+        # The post has moved to a URL that was its alias: the two change places.
         promote(db, row[0], target_key)
         return int(row[0]), False
     return int(row[0]), bool(claim(db, row[0], [alias], "redirect", at))
 
 
 def promote(db: Database, article_id: int, key: str) -> None:
-    """Make one of an article's addresses its own; the one it had becomes an alias."""
+    """Makes one of an article's URLs its own; its former one becomes an alias."""
     db.execute("update article_urls set kind = 'moved' where article_id = ? and kind = 'url'", [article_id])
     db.execute("update article_urls set kind = 'url' where urlkey = ?", [key])
     db.execute(
@@ -42,15 +44,17 @@ def promote(db: Database, article_id: int, key: str) -> None:
 
 
 def redirecting(db: Database, key: str) -> list[str]:
-    """The addresses that are known to redirect to this one."""
+    """The URLs that are known to redirect to this urlkey."""
     return [row[0] for row in db.execute("select url from pages where redirect_urlkey = ?", [key])]
 
 
 def enter_addresses(
     db: Database, article_id: int, article: Article, redirects: Iterable[str], at: datetime, *, new: bool = False
 ) -> list[str]:
-    """Make this reading's address the article's own, and its redirects (also those met earlier) aliases; `new`: the
-    article has no address yet."""
+    """Makes the reading's URL the article's own, and its redirects (with earlier ones) aliases; returns new aliases.
+
+    `new`: the article has no URL yet.
+    """
     key = urlkey(article.url)
     if not new:
         db.execute(
@@ -60,7 +64,7 @@ def enter_addresses(
     if not db.execute(
         "update aliases set kind = 'url', url = ?, article_id = ? where urlkey = ?", [article.url, article_id, key]
     ).rowcount:
-        # Its row of `articles` says it all, but where another article has the address too, or this one another so far.
+        # A row is needed only if another article has this URL too, or this article has another URL so far.
         db.execute(
             "insert into aliases (urlkey, url, article_id, kind, first_seen) select ?, ?, ?, 'url', ? "
             "where exists (select 1 from articles where urlkey = ? and id <> ?) "
@@ -71,7 +75,7 @@ def enter_addresses(
 
 
 def claim(db: Database, article_id: int, urls: Iterable[str], kind: str, at: datetime) -> list[str]:
-    """Enter addresses as aliases where nothing owns them; returns those that were new."""
+    """Enters URLs as aliases if no article has them; returns the new ones."""
     return [
         url
         for url in urls
@@ -83,11 +87,11 @@ def claim(db: Database, article_id: int, urls: Iterable[str], kind: str, at: dat
     ]
 
 
-# Which article a reading is of: one post is one article, whatever it is called.
+# -- which article a reading belongs to
 
 
 def find_article_of(db: Database, site: str, article: Article, redirects: Iterable[str]) -> dict[str, Any] | None:
-    """The article that this reading is of: by the platform's number or guid, by address, by title, time and text."""
+    """The article that a reading belongs to: by platform ID or guid, by URL, or by title, time and text."""
     for where, value in (("site = ? and post_id = ?", article.post_id), ("site = ? and guid = ?", article.guid)):
         if value and (row := article_where(db, where, [site, value])):
             return row
@@ -99,7 +103,7 @@ def find_article_of(db: Database, site: str, article: Article, redirects: Iterab
 
 
 def _keys(db: Database, article: Article, redirects: Iterable[str]) -> Iterator[str]:
-    """The keys of the addresses of a reading: its own first, then those that lead to it."""
+    """The urlkeys of a reading: its own first, then those that redirect to it."""
     own = urlkey(article.url)
     yield own
     yield from map(urlkey, (*redirects, *redirecting(db, own)))
@@ -120,14 +124,14 @@ def _with_text(db: Database, site: str, article: Article) -> dict[str, Any] | No
 
 
 def same_post_or_text(a: Article, b: Article) -> bool:
-    """A declared canonical is believed only where the content agrees: the same post, or the same text or title."""
+    """True if two readings are the same post or have the same text or title: only then is a canonical URL believed."""
     digest = content_digest(a.body)
     same_text = bool(digest) and digest == content_digest(b.body)
     return same_text or same_post(a, b) or (bool(a.title) and a.title == b.title)
 
 
 def _another_post(row: dict[str, Any], article: Article) -> bool:
-    """An address that a platform gave to another post: both have numbers, and the numbers differ."""
+    """True if the platform reused the URL for another post: both have platform IDs, and they differ."""
     return bool(article.post_id and row["post_id"] and article.post_id != row["post_id"])
 
 

@@ -1,4 +1,4 @@
-"""Links between articles whose texts are near copies of each other: table `near_duplicates`.
+"""The tables of near-duplicates: links between articles (`near_duplicates`), MinHash signatures and LSH bands.
 
 All functions that write expect to run inside the caller's transaction.
 """
@@ -23,32 +23,33 @@ from archiver.articles.near_duplicates import (
     wording_of,
 )
 
-# The index of all texts by their sketches: which articles may be near copies of one.
+# -- LSH bands: which articles may be near-duplicates of one
 
 COMMON = 32
-"""A key that so many articles have is common: it finds none, and is entered for no more."""
+"""A key that this many articles have is common: it yields no candidates and is not stored for further articles."""
 OF_A_CLUSTER = 8
-"""A member of a cluster is entered where fewer than so many have its key: the others stand for it, and a story with
-hundreds of copies does not become common."""
+"""A member of a cluster is stored under a key only if fewer articles than this have it. The others represent it, so
+that the keys of a story with hundreds of copies do not become common."""
 LEAST_MET = 2
+"""Keys that a candidate must share."""
 
 
 def lsh_candidates(db: Database, article_id: int, keys: Sequence[int], most: int) -> tuple[list[int], Counter[int]]:
-    """The other articles that meet this one in two keys or more which are not common, at most `most`, those that
-    meet it oftenest first; and how many others have each key."""
+    """The other articles that share at least two keys that are not common, at most `most`, those with the most shared
+    keys first; and the number of other articles per key."""
     if not keys:
         return [], Counter()
     marks = ",".join("?" * len(keys))
     rows = db.execute(f"select key, article_id from lsh_bands where key in ({marks})", keys).fetchall()
     held = Counter(key for key, other in rows if other != article_id)
-    met = Counter(other for key, other in rows if other != article_id and held[key] < COMMON)
-    # Of equals the older ones, so that the answer does not depend on the order in which rows lie.
-    found = sorted((-times, other) for other, times in met.items() if times >= LEAST_MET)
+    shared = Counter(other for key, other in rows if other != article_id and held[key] < COMMON)
+    # Ties are broken by age, so that the result does not depend on the order of the rows.
+    found = sorted((-keys_shared, other) for other, keys_shared in shared.items() if keys_shared >= LEAST_MET)
     return [other for _, other in found[:most]], held
 
 
 def enter_minhash(db: Database, article_id: int, keys: Sequence[int], held: Counter[int], *, clustered: bool) -> None:
-    """Put an article into the index, and note that it was (also one without keys). `held` as `candidates` gave it."""
+    """Stores the keys of an article, and that it was compared (even without keys). `held` as from `lsh_candidates`."""
     db.execute(
         "insert into minhash_signatures (article_id, version) values (?, ?) on conflict (article_id) "
         "do update set version = excluded.version",
@@ -63,7 +64,7 @@ def enter_minhash(db: Database, article_id: int, keys: Sequence[int], held: Coun
 
 
 def remove_minhash(db: Database, article_id: int, body: str) -> None:
-    """An article is no longer found by its text, which was this when it was entered."""
+    """Deletes the keys of an article. `body` is the text it had when they were stored."""
     if not db.execute("select 1 from minhash_signatures where article_id = ?", [article_id]).fetchone():
         return
     db.conn.executemany(
@@ -79,23 +80,25 @@ def remove_all_minhashes(db: Database) -> None:
 
 
 def missing_minhashes(db: Database) -> int:
-    """How many articles were never compared with the others, or by another version's sketch."""
+    """The number of articles that were never compared, or only with another version of the signature."""
     articles = int(db.execute("select count(*) from articles").fetchone()[0])
     return articles - int(
         db.execute("select count(*) from minhash_signatures where version = ?", [SKETCH_VERSION]).fetchone()[0]
     )
 
 
-_MOST_LOOKED_AT = 8
+# -- links
+
+_MAX_CANDIDATES = 8
 _ALMOST_WHOLE = 0.95
 _ENOUGH = 3
-"""Links to one cluster: with so many its other members need not be looked at."""
+"""With this many links to one cluster, its other members need not be compared."""
 Links = dict[int, tuple["_Text", NearDuplicate]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """An article's text as it is compared."""
+    """The text of an article, for comparison."""
 
     id: int
     cluster: int | None
@@ -109,19 +112,18 @@ class _Text:
 
 
 def link(db: Database, article_id: int) -> tuple[set[int], set[int]]:
-    """Compare an article, as it is stored, with all that may be near copies of it, link it with those that are, and
-    enter it into the index; what is done already is not done twice.
+    """Compares a stored article with its candidates, links it with its near-duplicates and stores its keys.
 
-    Returns the linked articles, and those that lost a link because all proved to be a series.
+    Idempotent. Returns the linked articles, and those that lost a link because they proved to be a series.
     """
     *text, digest = db.execute(
         "select cluster_id, site, title, body, content_digest from articles where id = ?", [article_id]
     ).fetchone()
     own = _Text(article_id, *text)
     keys = minhash(own.words)
-    found, held = lsh_candidates(db, article_id, keys, _MOST_LOOKED_AT)
+    found, held = lsh_candidates(db, article_id, keys, _MAX_CANDIDATES)
     if keys and digest:
-        # All that share one text are linked with the first of them, however many they are.
+        # All articles with the same text are linked with the first of them, however many there are.
         found = list(dict.fromkeys([*_of_same_text(db, article_id, digest), *found]))
     links, seen = _compare(own, _texts(db, found))
     unlinked = _drop_series(db, own, links, seen)
@@ -132,14 +134,14 @@ def link(db: Database, article_id: int) -> tuple[set[int], set[int]]:
 
 
 def linked_with(db: Database, article_ids: Collection[int]) -> set[int]:
-    """The articles that are linked with some of these, these left out."""
+    """The articles linked with any of these, without these."""
     out: set[int] = set()
     for article_id in article_ids:
         out |= {
             row[0]
             for row in db.execute(
-                "select other_id from near_duplicates where article_id = ? union select article_id from near_duplicates "
-                "where other_id = ?",
+                "select other_id from near_duplicates where article_id = ? "
+                "union select article_id from near_duplicates where other_id = ?",
                 [article_id, article_id],
             )
         }
@@ -147,14 +149,14 @@ def linked_with(db: Database, article_ids: Collection[int]) -> set[int]:
 
 
 def unlink(db: Database, article_ids: Iterable[int]) -> None:
-    """Take away all links of articles."""
+    """Deletes all links of articles."""
     for article_id in article_ids:
         db.execute("delete from near_duplicates where article_id = ?", [article_id])
         db.execute("delete from near_duplicates where other_id = ?", [article_id])
 
 
 def unlink_compared(db: Database, article_id: int) -> None:
-    """Take away the links of an article to those that are in the index."""
+    """Deletes the links of an article to articles that have been compared."""
     db.execute(
         "delete from near_duplicates where article_id = ? and other_id in (select article_id from minhash_signatures)",
         [article_id],
@@ -169,23 +171,23 @@ def _of_same_text(db: Database, article_id: int, digest: str) -> list[int]:
     return [
         row[0]
         for row in db.execute(
-            "select id from articles a where content_digest = ? and id <> ? and exists (select 1 from minhash_signatures s "
-            "where s.article_id = a.id) order by id limit 1",
+            "select id from articles a where content_digest = ? and id <> ? and exists "
+            "(select 1 from minhash_signatures s where s.article_id = a.id) order by id limit 1",
             [digest, article_id],
         )
     ]
 
 
 def _texts(db: Database, ids: list[int]) -> Iterable[_Text]:
-    """Articles, one at a time, so that those which need not be looked at are not read."""
+    """Articles, read one at a time, so that those that need not be compared are not read."""
     for number in ids:
         row = db.execute("select cluster_id, site, title, body from articles where id = ?", [number]).fetchone()
-        if row is not None:  # an entry of an article that another program deleted
+        if row is not None:  # None: another program deleted the article
             yield _Text(number, *row)
 
 
 def _compare(own: _Text, others: Iterable[_Text]) -> tuple[Links, list[_Text]]:
-    """The near copies among some articles, and all of them that were looked at."""
+    """The near-duplicates among some articles, and all articles that were compared."""
     out: Links = {}
     seen: list[_Text] = []
     clusters: Counter[int] = Counter()
@@ -206,8 +208,8 @@ def _compare(own: _Text, others: Iterable[_Text]) -> tuple[Links, list[_Text]]:
 
 
 def _drop_series(db: Database, own: _Text, links: Links, seen: list[_Text]) -> set[int]:
-    """Leave out of an article's links those that are posts of its series, as most of the others that were looked at
-    bear out, and unlink these from one another."""
+    """Removes from an article's links the posts of its own series, if most of the compared articles confirm that, and
+    unlinks those from one another. Returns the articles that lost a stored link."""
     if not links or len(seen) < 2:
         return set()
     series = [
@@ -233,7 +235,7 @@ def _drop_series(db: Database, own: _Text, links: Links, seen: list[_Text]) -> s
 
 
 def _write(db: Database, article_id: int, other: int, likeness: NearDuplicate) -> None:
-    """A pair is one row, the article with the higher number first."""
+    """Stores a pair as one row, with the higher ID first."""
     db.execute(
         "insert into near_duplicates (article_id, other_id, similarity, reason) values (?, ?, ?, ?) "
         "on conflict (article_id, other_id) do update set similarity = excluded.similarity, "

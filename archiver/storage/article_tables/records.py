@@ -1,6 +1,6 @@
-"""Records: articles as the contract's plain dicts, in the field table's names and order.
+"""Reading the archive: articles as records (dicts in the names and order of the field table), revisions and clusters.
 
-`show --json`, `export`, search results and the Python facade all hand out what is made here.
+`show --json`, `export`, search results and the Python API all return these records.
 """
 
 from __future__ import annotations
@@ -23,44 +23,46 @@ from archiver.storage.sites import find_site
 from archiver.storage.tombstones import tombstone_named
 from archiver.urls import start_address, urlkey
 
-# The identifier of a post outside its archive: it depends on no number of that, and stays when the post moves.
+# -- the ID of a post outside its archive, which is independent of the archive's IDs and stays when the post moves
 
 _LENGTH = 20
 _NEVER = "9999-99-99T99:99:99"
 _FIRST = f"""coalesce((select min(coalesce(substr(d.first_seen, 1, 19), '{_NEVER}') || ' ' || d.urlkey)
     from article_urls d where d.article_id = {{0}}), '{_NEVER} ' || a.urlkey)"""
 FIRST_ADDRESS = _FIRST.format("a.id")
-"""SQL: when and at which address (urlkey) an article `a` was met first."""
+"""SQL: when and at which urlkey an article `a` was first seen."""
 
 
 def record_id(urlkey: str) -> str:
-    """The identifier of the post that was first seen at this address: 80 bits of its SHA-256, in hexadecimal.
+    """The ID of the post that was first seen at this urlkey: 80 bits of its SHA-256, in hexadecimal.
 
-    Two archives that met a post at the same address name it alike.
+    Two archives that first saw a post at the same URL give it the same ID.
     """
     return hashlib.sha256(urlkey.encode("utf-8", "surrogatepass")).hexdigest()[:_LENGTH]
 
 
 def of_first(first: str) -> str:
-    """The identifier that follows from FIRST_ADDRESS."""
+    """The ID for a value of FIRST_ADDRESS."""
     return record_id(first[len(_NEVER) + 1 :])
 
 
 def identifier(db: Database, article_id: int) -> str:
-    """The identifier of one article, which is there."""
-    # By a number that is given, addresses are looked up; by that of a row, SQLite makes all of them first.
+    """The record ID of an article, which must exist."""
+    # With a parameter SQLite looks up the article's URLs; with `a.id` it would first materialize the whole view.
     row = db.execute(f"select {_FIRST.format(':id')} from articles a where a.id = :id", {"id": article_id}).fetchone()
     return of_first(str(row[0]))
 
 
+# -- records
+
 Record = dict[str, Any]
 _SHAPED = {f.name: SHAPED[f.shape] for f in FIELDS if f.shape in SHAPED}
-# SQLite takes at least 999 values a statement in every build.
+# Every SQLite build accepts at least 999 parameters in a statement.
 _BATCH = 500
 
 
 def record(db: Database, article_id: int) -> Record:
-    """The article with this number. Raises ArticleNotFound."""
+    """The article with this ID. Raises ArticleNotFound."""
     found = next(records(db, [article_id]), None)
     if found is None:
         raise ArticleNotFound(str(article_id))
@@ -68,9 +70,9 @@ def record(db: Database, article_id: int) -> Record:
 
 
 def records(db: Database, ids: Iterable[int] | None = None) -> Iterator[Record]:
-    """Records in the order of `ids` (all articles by number without them), read in batches of 500.
+    """Records in the order of `ids` (default: all articles by ID), read in batches of 500 with two statements each.
 
-    Numbers that are not there are left out. Each batch costs two statements, whatever it holds.
+    Unknown IDs are left out.
     """
     numbers = iter(_all_ids(db)) if ids is None else iter(ids)
     while batch := list(islice(numbers, _BATCH)):
@@ -90,7 +92,7 @@ def _batch(db: Database, ids: list[int]) -> dict[int, Record]:
     columns = ", ".join(f"a.{name}" for name in STORED)
     capture = ", ".join(f"c.{name}" for name in CAPTURE_KEYS)
     aliases: dict[int, list[str]] = {}
-    # The article's own address has its own urlkey; all others are aliases, whatever made them so.
+    # All URLs but the one with the article's urlkey are aliases.
     for article_id, url in db.execute(
         f"select d.article_id, d.url from article_urls d join articles a on a.id = d.article_id "
         f"where d.article_id in ({marks}) and d.urlkey <> a.urlkey order by d.url",
@@ -115,14 +117,14 @@ def _record(stored: Record, aliases: list[str], captured: Record) -> Record:
 
 
 def _capture(captured: Record) -> Record | None:
-    """What is known of the bytes; None for an article that has none."""
+    """The capture as in a record; None if the article has none."""
     return {**captured, "captured_at": SHAPED["time"](captured["captured_at"])} if captured["digest"] else None
 
 
 def revision_record(db: Database, article_id: int, number: int) -> Record:
-    """The article as version `number` (from 1) said it, with that version's capture.
+    """The article in the state of revision `number` (from 1), with that revision's capture.
 
-    What is no part of a version (site, aliases, times of seeing, duplicates) is as it is now.
+    Fields that are not part of a revision (site, aliases, times seen, duplicates) have their current values.
     Raises ArticleNotFound or RevisionNotFound.
     """
     now = record(db, article_id)
@@ -141,22 +143,24 @@ def revision_record(db: Database, article_id: int, number: int) -> Record:
 
 
 def revisions(db: Database, article_id: int) -> list[Record]:
-    """The article's versions, oldest first: revision, observed_at, changed (names of fields), title; `previous`, the
-    version that stood before it; `same_as`, an earlier one that it repeats; `seen_again` and `seen_again_at`: how often
-    the post came back to it without making a version, and when last; `extractor`, who read it.
+    """The article's revisions, oldest first.
+
+    Keys: revision, observed_at, changed (names of fields), title; `previous`, the revision that was current before;
+    `same_as`, an earlier one that it repeats; `seen_again` and `seen_again_at`, how often the post reverted to it
+    without making a revision, and when last; `extractor`.
     """
     rows = db.query(
         "select r.*, a.revision as now, a.extractor as reader from revisions r join articles a "
         "on a.id = r.article_id where r.article_id = ? order by r.revision",
         [article_id],
     )
-    return [_version(row) for row in rows]
+    return [_revision(row) for row in rows]
 
 
 def headlines(db: Database, site: str | None = None, *, changed: bool = False) -> list[Record]:
-    """Every headline of every article, of one site or all, by article and version: article_id, site, revision,
-    observed_at, title, `previous` (None for the first), same_as, seen_again; with `changed` only those that took the
-    place of another. The view `headlines` is the same. Raises SiteNotFound.
+    """Every headline of the articles of one site or all, by article and revision: article_id, site, revision,
+    observed_at, title, `previous` (None for the first), same_as, seen_again; with `changed` only those that replaced
+    another. The view `headlines` has the same rows. Raises SiteNotFound.
     """
     name = find_site(db, site)["name"] if site is not None else None
     out: list[Record] = []
@@ -166,7 +170,7 @@ def headlines(db: Database, site: str | None = None, *, changed: bool = False) -
         "on a.id = r.article_id where ? is null or a.site = ? order by r.article_id, r.revision",
         [name, name],
     ):
-        version = _version(row)
+        version = _revision(row)
         if version["revision"] == 1:
             titles = {}
         titles[version["revision"]] = version["title"]
@@ -186,7 +190,7 @@ def headlines(db: Database, site: str | None = None, *, changed: bool = False) -
     return out
 
 
-def _version(row: Record) -> Record:
+def _revision(row: Record) -> Record:
     number = row["revision"]
     return {
         "revision": number,
@@ -202,20 +206,19 @@ def _version(row: Record) -> Record:
 
 
 def evidence(db: Database, article_id: int, revision: int | None = None) -> tuple[Evidence, ...]:
-    """The candidates of every field, as the page had them when the article (or this version of it) was last read; ()
-    where none were kept."""
-    return evidence_from(_told(db, article_id, revision)[1])
+    """The candidates of every field when the article (or this revision) was last read; () if none are stored."""
+    return evidence_from(_evidence_rows(db, article_id, revision)[1])
 
 
 def readers(db: Database, article_id: int, revision: int | None = None) -> dict[str, Record]:
-    """Who read each field's value: by field `{extractor, capture_id, read_at}`; fields without evidence have none."""
-    row, entries = _told(db, article_id, revision)
+    """What each field's value was read with: `{extractor, capture_id, read_at}` by field, for fields with evidence."""
+    row, entries = _evidence_rows(db, article_id, revision)
     own = tuple(row.get(name) for name in READING)
     return {name: dict(zip(READING, one, strict=True)) for name, one in readers_of(entries, own).items()}
 
 
-def _told(db: Database, article_id: int, revision: int | None) -> tuple[Record, list[Entry]]:
-    """The row that has the evidence of a version, that of `articles` for the current one; and what it has of it."""
+def _evidence_rows(db: Database, article_id: int, revision: int | None) -> tuple[Record, list[Entry]]:
+    """The row with the evidence of a revision (of `articles` for the current one), and that evidence."""
     now: Record = next(iter(db.query("select * from articles where id = ?", [article_id])), {})
     if revision is None or revision == now.get("revision"):
         return now, decode_evidence(db, now)
@@ -226,10 +229,10 @@ def _told(db: Database, article_id: int, revision: int | None) -> tuple[Record, 
 
 
 def find_article(db: Database, what: str | int) -> int:
-    """The number of an article named by its number or by any address it was seen at.
+    """The ID of an article, given by its ID or by any URL it was seen at.
 
-    An address may lack its scheme and may have tracking parameters. Raises ArticleNotFound, and ArticleRemoved where
-    it was taken out.
+    A URL may lack its scheme and may have tracking parameters. Raises ArticleNotFound, or ArticleRemoved if the post
+    was removed.
     """
     text = str(what).strip()
     if text.isascii() and text.isdigit():
@@ -252,7 +255,7 @@ def find_article(db: Database, what: str | int) -> int:
     return int(row[0])
 
 
-# Clusters as they are read: a cluster with its members, the clusters there are, and what one article is in them.
+# -- clusters
 
 Cluster = dict[str, Any]
 _COLUMNS = "id, source_id, reason, size, since"
@@ -265,22 +268,21 @@ _LINKS = """
 
 
 def cluster_by_number(db: Database, number: int) -> Cluster:
-    """The cluster with this number, or that into which it was merged: id, source_id, reason, size, since, members.
+    """The cluster with this ID, or the one it was merged into: id, source_id, reason, size, since, members.
 
-    A member has id, site, url, title, published, published_precision, gone_at; `similarity` (0 to 1) to `near`, which
-    is the source where it was compared with that, else the member that it is most like, and `how` it is like that.
-    The source comes first.
-    Raises ClusterNotFound.
+    A member has id, site, url, title, published, published_precision, gone_at, and its `similarity` (0 to 1) to `near`,
+    with the kind of similarity as `how`. `near` is the source if both were compared, else the most similar member.
+    The source comes first. Raises ClusterNotFound.
     """
-    asked = number
+    requested = number
     while (row := db.execute("select merged_into, size from clusters where id = ?", [number]).fetchone()) and row[0]:
         number = row[0]
     if row is None or not row[1]:
-        raise ClusterNotFound(str(asked), dissolved=row is not None)
-    return _whole(db, next(iter(db.query(f"select {_COLUMNS} from clusters where id = ?", [number]))))
+        raise ClusterNotFound(str(requested), dissolved=row is not None)
+    return _with_members(db, next(iter(db.query(f"select {_COLUMNS} from clusters where id = ?", [number]))))
 
 
-def _whole(db: Database, found: Cluster) -> Cluster:
+def _with_members(db: Database, found: Cluster) -> Cluster:
     source = found["source_id"]
     near: dict[int, tuple[int, float, str]] = {}
     for one, other, similarity, reason in db.execute(_LINKS, [found["id"]]):
@@ -295,13 +297,13 @@ def _whole(db: Database, found: Cluster) -> Cluster:
 
 
 def cluster_of(db: Database, article_id: int) -> Cluster | None:
-    """The cluster that an article is in, as `cluster` gives it."""
+    """The cluster of an article, in the form of `cluster_by_number`."""
     row = db.execute("select cluster_id from articles where id = ?", [article_id]).fetchone()
     return cluster_by_number(db, row[0]) if row and row[0] else None
 
 
 def find_cluster(db: Database, what: str) -> Cluster:
-    """A cluster by its number, or by any address of one of its members. Raises ClusterNotFound, ArticleNotFound."""
+    """A cluster by its ID, or by any URL of one of its members. Raises ClusterNotFound, ArticleNotFound."""
     text = what.strip()
     if text.isascii() and text.isdigit():
         return cluster_by_number(db, int(text[:18]))
@@ -312,9 +314,9 @@ def find_cluster(db: Database, what: str) -> Cluster:
 
 
 def clusters(db: Database, site: str | None = None, limit: int | None = None) -> list[Cluster]:
-    """The clusters, the largest first: id, source_id, reason, size, since, and the source's site, url and title.
+    """The clusters, largest first: id, source_id, reason, size, since, and the source's site, url and title.
 
-    With `site` only those that have a member of it.
+    With `site`, only clusters with a member of that site.
     """
     where = "and exists (select 1 from articles m where m.cluster_id = c.id and m.site = ?)" if site else ""
     return list(

@@ -1,4 +1,4 @@
-"""A version of an article as rows: its columns, its facets, its entry in `revisions`; and whether it is an edit.
+"""Articles and revisions as rows: columns, facets, the table `revisions`, and which changes are edits or reverts.
 
 All functions that write expect to run inside the caller's transaction.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,28 +16,26 @@ from sqlite_utils import Database
 
 from archiver.articles.identity import changed_fields, meaning_digest
 from archiver.articles.revision_history import PastRevision, Revert, find_revert
-from archiver.fields import LATEST, LINKS, PAGE_FIELDS, PAGE_LISTS, PAGE_TIMES, STORED_LISTS
+from archiver.fields import LINKS, PAGE_FIELDS, PAGE_LISTS, PAGE_TIMES, STORED_LISTS
 from archiver.items import Article, GeoTag
 from archiver.storage.article_tables.evidence import Entry, decode_evidence, pack_evidence
 from archiver.storage.pages import insert_row, moment, stamp
 
-# The current revision: its row of `revisions` holds only the fields that differ from `articles`, so that no text is
-# stored twice.
+# -- SQL: the row of the current revision has only the fields that differ from `articles`, so that no text is stored
+# twice
 
 TEXTS = tuple(name for name in PAGE_FIELDS if name not in STORED_LISTS)
 LISTS = tuple(name for name in PAGE_FIELDS if name in STORED_LISTS)
-FOLLOWING = LATEST
-"""Of these an article has the newest reading, while its version has what they were when it was seen first."""
 
 
 def _revision_json(article: str, name: str) -> str:
-    """A column as JSON functions take it; invalid JSON is passed as text, so that no statement fails."""
+    """A column as an argument of JSON functions; invalid JSON is passed as text, so that no statement fails."""
     column = f"{article}.{name}"
     return f"case when json_valid({column}) then json({column}) else {column} end" if name in LISTS else column
 
 
 def filled(content: str, article: str, names: tuple[str, ...]) -> str:
-    """SQL: `content` with the fields that it lacks, from a row of `articles`."""
+    """SQL: `content` with its missing fields added from a row of `articles`."""
     values = ", ".join(f"'$.{name}', {_revision_json(article, name)}" for name in names)
     return f"json_insert({content}, {values})"
 
@@ -60,18 +58,20 @@ SHORTENED = f"""
 })
         from articles a where a.id = revisions.article_id)
     where json_valid(content) and revision = (select a.revision from articles a where a.id = revisions.article_id)"""
-"""SQL: removes from the current revisions the fields that are as `articles` has them; `and ...` may follow."""
+"""SQL: removes from the current revisions the fields that equal those in `articles`; `and ...` may follow."""
 
 
-_TOLD = ("api", "feed")
+# -- articles as rows
+
+_HINT_SOURCES = ("api", "feed")
 _as_json = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps makes an encoder each time
 
 Reread = Callable[[dict[str, Any]], Sequence[Article]]
-"""What today's ways of reading make of the capture of a stored article (a row of `articles`); () where it is lost."""
+"""Extracts the capture of a stored article (a row of `articles`) again; () if the capture is lost."""
 
 
 def article_row(article: Article) -> dict[str, Any]:
-    """The columns of an article that the page itself decides; lists are JSON, times ISO 8601 as the page gave them."""
+    """The columns of an article that come from its page; lists are JSON, times ISO 8601 as on the page."""
     row: dict[str, Any] = {name: getattr(article, name) for name in PAGE_FIELDS}
     for name in PAGE_LISTS:
         row[name] = _as_json(row[name]) if row[name] else "[]"
@@ -82,7 +82,7 @@ def article_row(article: Article) -> dict[str, Any]:
 
 
 def article_from_row(row: dict[str, Any]) -> Article:
-    """The inverse of `article_row`, with the identity columns. A revision from before a field was added lacks it."""
+    """The inverse of `article_row`, with the identity columns. Revisions older than a field do not have it."""
     values = {name: row[name] for name in PAGE_FIELDS if name in row}
     for name in PAGE_LISTS:
         values[name] = tuple(json.loads(values.get(name) or "[]"))
@@ -95,30 +95,30 @@ def article_from_row(row: dict[str, Any]) -> Article:
 
 
 def extractor_of(version: str, article: Article) -> str:
-    """Who read an article, as `articles.extractor` has it: the program's version and the site's rules, if any."""
+    """The value of `articles.extractor`: the program's version and the site rules, if any."""
     return f"{version} {article.read_by}".strip()
 
 
-def was_ruled(extractor: str | None) -> bool:
-    """Whether an article was read by rules of its site."""
+def used_site_rules(extractor: str | None) -> bool:
+    """True if an article was read with site rules."""
     return " " in (extractor or "")
 
 
 def edited_fields(
     then: Iterable[Entry], new: Article, changed: Sequence[str], readings: Sequence[Article]
 ) -> tuple[str, ...]:
-    """Of the fields that differ from the stored ones those that the site changed, and not only the way of reading.
+    """The changed fields that the site has edited, without those that differ only because extraction has changed.
 
-    A field that today's reading finds in the old capture as well (`readings`) was there before; but where the site's
-    API or feed tells it in other words than then, these were never in the capture.
+    A field is not edited if a new extraction of the old capture (`readings`) yields the new value too, unless the
+    site's API or feed reports it differently than before, because its hints are not in the capture.
     """
     same = [set(changed) - set(changed_fields(reading, new)) for reading in readings]
-    told = list(then)
-    return tuple(name for name in changed if _told_anew(name, told, new) or not any(name in one for one in same))
+    before = list(then)
+    return tuple(name for name in changed if _hint_changed(name, before, new) or not any(name in one for one in same))
 
 
-def _told_anew(name: str, then: list[Entry], new: Article) -> bool:
-    for source in _TOLD:
+def _hint_changed(name: str, then: list[Entry], new: Article) -> bool:
+    for source in _HINT_SOURCES:
         now = {e.value for e in new.evidence if e.field == name and e.source == source}
         before = {e["value"] for e in then if e["field"] == name and e["source"] == source}
         if now and now != before and (before or source == "api"):
@@ -127,7 +127,7 @@ def _told_anew(name: str, then: list[Entry], new: Article) -> bool:
 
 
 def write_facets(db: Database, article_id: int, article: Article, *, new: bool = False) -> None:
-    """The authors, categories, tags and places of an article, in place of those it had; `new`: it had none."""
+    """Replaces the authors, categories, tags and places of an article; `new`: it has none yet."""
     for link in LINKS:
         if not new:
             db.execute(f"delete from {link.table_of_links} where article_id = ?", [article_id])
@@ -137,7 +137,7 @@ def write_facets(db: Database, article_id: int, article: Article, *, new: bool =
         )
         for position, name in enumerate(getattr(article, link.table)):
             if not db.execute(insert, [article_id, position, name]).rowcount:
-                # Most names are known.
+                # The name is new, which is rare.
                 db.execute(
                     f"insert into {link.table} (name, slug) values (?, ?) on conflict (name) do nothing",
                     [name, slugify(name, allow_unicode=True)],
@@ -150,8 +150,8 @@ def write_facets(db: Database, article_id: int, article: Article, *, new: bool =
 
 
 def revision_rows(db: Database, where: str, values: Sequence[Any] = (), more: str = "") -> Iterator[dict[str, Any]]:
-    """Rows of `revisions` (as r; that of the article is a) for a condition and what follows it in SQL, each with all
-    that the version says as `said` (JSON): what stands in `articles` is stored there alone. `more`: other columns.
+    """Rows of `revisions` (alias r, its article a) for a condition, each with all fields of the revision as `said`
+    (JSON), including those stored in `articles` alone. Further clauses may follow the condition; `more`: other columns.
     """
     return db.query(
         f"select r.*, {WHOLE} as said{more and ', '}{more} from revisions r join articles a "
@@ -160,47 +160,49 @@ def revision_rows(db: Database, where: str, values: Sequence[Any] = (), more: st
     )
 
 
-def write_revision(
-    db: Database,
-    article_id: int,
-    number: int,
-    article: Article,
-    changed: tuple[str, ...],
-    at: datetime,
-    capture_id: int | None,
-    run_id: int | None,
-    *,
-    previous: int | None = None,
-    same_as: int | None = None,
-    stands: dict[str, Any] | None = None,
-) -> None:
-    """A new version. `previous` is the one that stood before it, `same_as` an earlier one that it repeats, `stands` the
-    row of its article where that is known to be of this version, and just written."""
+@dataclass(frozen=True, slots=True)
+class NewRevision:
+    """A revision to store: its number, the reading, when it was observed, and the fields it changed.
+
+    `previous` is the number of the revision that was current before it, `same_as` an earlier one that it repeats.
+    """
+
+    number: int
+    article: Article
+    observed_at: datetime
+    changed: tuple[str, ...] = ()
+    capture_id: int | None = None
+    run_id: int | None = None
+    previous: int | None = None
+    same_as: int | None = None
+
+
+def write_revision(db: Database, article_id: int, new: NewRevision, *, current: dict[str, Any] | None = None) -> None:
+    """Stores a new revision. `current` is the row of its article if that was just written with this revision."""
     content = (
-        _content(article, _standing(db, article_id, number))
-        if stands is None
-        else {"title": article.title, "content": "{}", "meaning_digest": stands["meaning_digest"]}
+        _content(new.article, _current_fields(db, article_id, new.number))
+        if current is None
+        else {"title": new.article.title, "content": "{}", "meaning_digest": current["meaning_digest"]}
     )
     insert_row(
         db,
         "revisions",
         {
             "article_id": article_id,
-            "revision": number,
-            "observed_at": stamp(at),
-            "run_id": run_id,
-            "capture_id": capture_id,
-            "changed": json.dumps(list(changed)) if changed else "[]",
-            "previous": previous,
-            "same_as": same_as,
+            "revision": new.number,
+            "observed_at": stamp(new.observed_at),
+            "run_id": new.run_id,
+            "capture_id": new.capture_id,
+            "changed": json.dumps(list(new.changed)) if new.changed else "[]",
+            "previous": new.previous,
+            "same_as": new.same_as,
             **content,
         },
     )
 
 
 def store_superseded(db: Database, row: dict[str, Any]) -> None:
-    """Another version takes the place of the one in `articles` (its row): what that one says, and who read it, goes
-    into its history."""
+    """Stores the full content, extractor and evidence of the current revision before another one replaces it."""
     evidence = pack_evidence(decode_evidence(db, row)) if row["evidence"] else None
     db.execute(
         "update revisions as r set content = "
@@ -211,19 +213,19 @@ def store_superseded(db: Database, row: dict[str, Any]) -> None:
 
 
 def shorten_current(db: Database, article_id: int) -> None:
-    """After versions were moved: what the one that stands says is not stored twice."""
+    """Removes the fields of the current revision that `articles` has too, after revisions were renumbered."""
     db.execute(f"{SHORTENED} and article_id = ?", [article_id])
 
 
 def article_from_revision(row: dict[str, Any]) -> Article:
-    """A version of an article, from its row as `versions` gives it."""
+    """A revision of an article, from a row of `revision_rows`."""
     content = json.loads(row["said"])
     return article_from_row({k: json.dumps(v) if isinstance(v, list) else v for k, v in content.items()})
 
 
 def rewrite_revision(db: Database, article_id: int, number: int, article: Article) -> None:
-    """The same version, read in another way: what it holds is replaced, when it was seen and what changed in it stays."""
-    content = _content(article, _standing(db, article_id, number))
+    """Replaces the content of a revision with another reading of it; its times and changed fields stay."""
+    content = _content(article, _current_fields(db, article_id, number))
     db.execute(
         f"update revisions set {', '.join(f'{name} = :{name}' for name in content)} "
         "where article_id = :article_id and revision = :revision",
@@ -231,8 +233,8 @@ def rewrite_revision(db: Database, article_id: int, number: int, article: Articl
     )
 
 
-def _standing(db: Database, article_id: int, number: int) -> dict[str, Any]:
-    """The article's fields where this version stands, else nothing."""
+def _current_fields(db: Database, article_id: int, number: int) -> dict[str, Any]:
+    """The fields of the article if this is its current revision, else {}."""
     return next(
         iter(
             db.query(
@@ -243,10 +245,10 @@ def _standing(db: Database, article_id: int, number: int) -> dict[str, Any]:
     )
 
 
-def _content(article: Article, stands: dict[str, Any]) -> dict[str, Any]:
+def _content(article: Article, current: dict[str, Any]) -> dict[str, Any]:
     row = article_row(article)
     content = {
-        k: json.loads(v) if k in STORED_LISTS else v for k, v in row.items() if k not in stands or stands[k] != v
+        k: json.loads(v) if k in STORED_LISTS else v for k, v in row.items() if k not in current or current[k] != v
     }
     return {
         "title": article.title,
@@ -255,48 +257,48 @@ def _content(article: Article, stands: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-# The versions an article has had: whether a reading says again what one of them said, and which comes next.
+# -- reverts
 
-_LOOKED_AT = 40
-"""The newest versions that a reading is compared with: the text of a live ticker is never what it was an hour ago."""
+_COMPARED = 40
+"""The newest revisions that a reading is compared with: a live blog, which has many, never returns to an old text."""
 
 
-def said_before(db: Database, row: dict[str, Any], article: Article, at: datetime) -> Revert | None:
-    """What a reading that differs from the article as it stands (`row`) is, if an earlier version said the same."""
+def revert_of(db: Database, row: dict[str, Any], article: Article, at: datetime) -> Revert | None:
+    """The revert that a reading makes if it differs from the article (`row`) and equals an earlier revision."""
     if row["revision"] == 1 and last_revision(db, row["id"]) == 1:
         return None
-    rows = list(revision_rows(db, "r.article_id = ? order by r.revision desc limit ?", [row["id"], _LOOKED_AT]))[::-1]
-    said = [
+    rows = list(revision_rows(db, "r.article_id = ? order by r.revision desc limit ?", [row["id"], _COMPARED]))[::-1]
+    same = [
         r["revision"]
         for r in rows
         if r["revision"] != row["revision"] and not changed_fields(article_from_revision(r), article)
     ]
-    if not said:
+    if not same:
         return None
-    returns = list(
+    reverts = list(
         db.query(
             "select * from revisions where article_id = ? and (same_as is not null or seen_again > 0) "
             "order by revision",
             [row["id"]],
         )
     )
-    return find_revert([_version(r) for r in returns], said, at)
+    return find_revert([_past_revision(r) for r in reverts], same, at)
 
 
 def last_revision(db: Database, article_id: int) -> int:
-    """The number of an article's newest version, which is not always the one that stands."""
+    """The number of an article's newest revision, which after a revert is not the current one."""
     return int(db.execute("select max(revision) from revisions where article_id = ?", [article_id]).fetchone()[0] or 0)
 
 
-def count_again(db: Database, article_id: int, revision: int, at: datetime) -> None:
-    """The post says once more what this version said."""
+def count_revert(db: Database, article_id: int, revision: int, at: datetime) -> None:
+    """Counts a revert to this revision that makes no new one."""
     db.execute(
         "update revisions set seen_again = seen_again + 1, seen_again_at = ? where article_id = ? and revision = ?",
         [stamp(at), article_id, revision],
     )
 
 
-def _version(row: dict[str, Any]) -> PastRevision:
+def _past_revision(row: dict[str, Any]) -> PastRevision:
     at = moment(row["observed_at"])
     assert at is not None
     return PastRevision(row["revision"], at, row["same_as"], row["seen_again"], moment(row["seen_again_at"]))
