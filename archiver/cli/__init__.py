@@ -1,1 +1,1 @@
-"""The command line: one file a command, `main` holds the group."""
+"""The command line: one file per command; `main` holds the group."""

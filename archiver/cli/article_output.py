@@ -1,4 +1,7 @@
-"""Edits on the screen: in colour on a terminal, between [-marks-] and {+marks+} (those of wdiff) elsewhere."""
+"""Prints edits of an article, and the evidence for its fields.
+
+Edits are coloured on a terminal and marked as [-deleted-] and {+inserted+} (as wdiff does) elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -17,60 +20,60 @@ _Pieces = tuple[str | tuple[str, str], ...]
 
 
 def print_edits(before: dict[str, Any], after: dict[str, Any]) -> None:
-    """Every field that differs, the body last: its edited paragraphs, and how many stand between them."""
+    """Prints every field that differs. The body is last, with only its edited paragraphs."""
     texts, lists = edited_texts(before, after), edited_lists(before, after)
     for name, (old, new) in changed_values(before, after).items():
         label = (f"{name}: ", "bold")
         if name == "body":
             continue
         if name in texts:
-            print_lines(print_line(label, *styled(texts[name])))
+            print_lines(print_line(label, *styled_pieces(texts[name])))
         else:
             print_lines(
-                print_line(label, (_value(old), "red"), " -> ", (_value(new), "green"), *_told(lists.get(name)))
+                print_line(label, (_value(old), "red"), " -> ", (_value(new), "green"), *_list_edits(lists.get(name)))
             )
     if "body" in texts:
         print_lines("", *(print_line(*row) for row in _paragraphs(texts["body"])))
 
 
-def _told(names: tuple[Sequence[str], Sequence[str]] | None) -> _Pieces:
+def _list_edits(names: tuple[Sequence[str], Sequence[str]] | None) -> _Pieces:
     if names is None:
         return ()
-    came, went = names
-    pieces = [Piece(DiffOp.DELETE, one) for one in went] + [Piece(DiffOp.INSERT, one) for one in came]
+    added, removed = names
+    pieces = [Piece(DiffOp.DELETE, one) for one in removed] + [Piece(DiffOp.INSERT, one) for one in added]
     return (
-        (" (", *(part for n, one in enumerate(pieces) for part in (", " if n else "", *styled([one]))), ")")
+        (" (", *(part for n, one in enumerate(pieces) for part in (", " if n else "", *styled_pieces([one]))), ")")
         if pieces
-        else (" (in another order)",)
+        else (" (order changed)",)
     )
 
 
-def styled(pieces: Iterable[Piece]) -> _Pieces:
-    """Pieces as `line` takes them: coloured, or between marks."""
+def styled_pieces(pieces: Iterable[Piece]) -> _Pieces:
+    """Converts diff pieces to pieces for `print_line`: coloured, or marked."""
     colours = has_colours()
     return tuple((p.text, _STYLES[p.op]) if colours else _MARKS[p.op].format(p.text) for p in pieces)
 
 
 def _paragraphs(pieces: Iterable[Piece]) -> Iterator[_Pieces]:
-    """The paragraphs in which something was edited, a blank line behind each; what is between them is counted."""
+    """Yields the edited paragraphs, each followed by a blank line, and counts those in between."""
     rows: list[list[Piece]] = [[]]
     for piece in pieces:
         first, *more = piece.text.split("\n\n")
         rows[-1].append(Piece(piece.op, first))
         rows += [[Piece(piece.op, text)] for text in more]
-    same = 0
+    unchanged = 0
     for row in rows:
         shown = [piece for piece in row if piece.text]
         if all(piece.op is DiffOp.EQUAL for piece in shown):
-            same += bool(shown)
+            unchanged += bool(shown)
             continue
-        if same:
-            yield from (((f"({count_noun(same, 'paragraph')} as before)", "dim"),), ("",))
-        same = 0
-        yield styled(shown)
+        if unchanged:
+            yield from (((f"({count_noun(unchanged, 'unchanged paragraph')})", "dim"),), ("",))
+        unchanged = 0
+        yield styled_pieces(shown)
         yield ("",)
-    if same:
-        yield ((f"({count_noun(same, 'paragraph')} as before)", "dim"),)
+    if unchanged:
+        yield ((f"({count_noun(unchanged, 'unchanged paragraph')})", "dim"),)
 
 
 def _value(value: Any) -> str:
@@ -81,7 +84,7 @@ def _value(value: Any) -> str:
     return str(value) if value else "none"
 
 
-# What speaks for each field of an article, laid out for people: its candidates, the winner marked, and why it won.
+# Evidence: the candidates of each field, with the winner marked, and why it won
 
 _WIDTH = 72
 
@@ -89,11 +92,11 @@ _WIDTH = 72
 def print_explanations(
     explained: Iterable[FieldExplanation], readers: Mapping[str, str] = MappingProxyType({})
 ) -> None:
-    """A table a field, `readers` saying by whom it was read; what nothing speaks for is one line at the end."""
-    silent = []
+    """Prints a table per field; `readers` says what read it. Fields without a value are listed at the end."""
+    empty = []
     for one in explained:
         if not one.chosen and not one.candidates:
-            silent.append(one.field)
+            empty.append(one.field)
             continue
         why = "; ".join(filter(None, (one.why, readers.get(one.field))))
         print_lines(
@@ -101,7 +104,7 @@ def print_explanations(
         )
         if one.candidates:
             print_table(
-                ("", "candidate", "from", "where", "trust"),
+                ("", "candidate", "source", "location", "confidence"),
                 [
                     ("*" if won else "", _short(c.value) or "(none)", c.source, c.locator, f"{c.confidence:.2f}")
                     for c, won in zip(one.candidates, one.won, strict=True)
@@ -109,8 +112,8 @@ def print_explanations(
                 numbers=(4,),
             )
         print_lines("")
-    if silent:
-        print_lines(print_line(("nothing says: ", "dim"), ", ".join(silent)))
+    if empty:
+        print_lines(print_line(("not found: ", "dim"), ", ".join(empty)))
 
 
 def _short(value: str) -> str:

@@ -1,7 +1,7 @@
-"""The command line: a group that loads a command's file only when that command is called.
+"""The command line: a click group that imports a command's file only when that command is called.
 
-Exit codes: 0 done; 1 findings, a partial failure, or data that is not there; 2 wrong usage;
-130 stopped by Ctrl-C. Every ArchiverError becomes one sentence on stderr.
+Exit codes: 0 done; 1 findings, a partial failure, or missing data; 2 wrong usage; 130 stopped by Ctrl-C. Every
+ArchiverError is printed as one sentence on stderr.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ USAGE_ERRORS = (
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One command: its name, its line in the help, and the module that defines a click command of its name.
+    """One command: its name, its line in the help, and the module that defines the click command.
 
-    `module` is `cli.commands.NAME` unless the command shares a file with another.
+    `module` is relative to `archiver.cli`; without it, it is `commands.NAME`.
     """
 
     name: str
@@ -68,71 +68,73 @@ class Entry:
         return command
 
 
-# In the order of the data: what is gathered, whether it is all there, what is read out of it.
+# In the order of the data: collect it, check it, read it, share it.
 COMMANDS: tuple[Entry, ...] = (
-    Entry("crawl", "Gather", "Crawl sites into the archive."),
-    Entry("schedule", "Gather", "Crawl each site when it is due."),
-    Entry("fleet", "Gather", "Crawl, import and re-extract by many machines."),
-    Entry("import", "Gather", "Read captures that others made: WARC, ARC and WACZ files, web archives."),
-    Entry("merge", "Gather", "Bring other archives into this one."),
-    Entry("sites", "Gather", "List and change the sites of the archive."),
-    Entry("reextract", "Gather", "Read stored captures again by today's extraction."),
-    Entry("remove", "Gather", "Take a post out of the archive, text and captures, for good."),
-    Entry("withdraw", "Gather", "Take posts out of the archive and of every dataset that is built from now on.", "commands.publish"),
-    Entry("extract", "Gather", "Read one page and print what it says, without an archive."),
-    Entry("status", "Trust", "Show what was found, archived, refused, and what is missing."),
-    Entry("why", "Trust", "Tell what happened to one address, and why."),
-    Entry("verify", "Trust", "Prove every article against its capture, and the archive against itself."),
-    Entry("backup", "Trust", "Copy the archive while it is written."),
-    Entry("vacuum", "Trust", "Give back the space that the archive does not need."),
+    Entry("crawl", "Collect", "Crawl sites into the archive."),
+    Entry("schedule", "Collect", "Crawl each site when it is due."),
+    Entry("fleet", "Collect", "Crawl, import and re-extract on many machines."),
+    Entry("import", "Collect", "Import captures from WARC, ARC and WACZ files or from a web archive."),
+    Entry("merge", "Collect", "Merge other archives into this one."),
+    Entry("sites", "Collect", "List and change the sites of the archive."),
+    Entry("reextract", "Collect", "Extract stored captures again with the current extraction."),
+    Entry("remove", "Collect", "Remove posts and their captures permanently."),
+    Entry(
+        "withdraw", "Collect", "Remove posts from the archive and from all future dataset builds.", "commands.publish"
+    ),
+    Entry("extract", "Collect", "Extract an article from one page, without an archive."),
+    Entry("status", "Check", "Show what was found and archived, and what is missing."),
+    Entry("why", "Check", "Explain what happened to a URL."),
+    Entry("verify", "Check", "Check every article against its capture, and the archive for damage."),
+    Entry("backup", "Check", "Copy the archive, even during a crawl."),
+    Entry("vacuum", "Check", "Compact the archive."),
     Entry("search", "Read", "Search the archive."),
-    Entry("searches", "Read", "List saved searches, and tell what they find anew."),
-    Entry("index", "Read", "Bring the search index up to date, or make it anew."),
-    Entry("serve", "Read", "Show the archive in a browser."),
+    Entry("searches", "Read", "List saved searches and show their new results."),
+    Entry("index", "Read", "Update or rebuild the search index."),
+    Entry("serve", "Read", "Browse the archive in a web browser."),
     Entry("show", "Read", "Show one article."),
-    Entry("diff", "Read", "Compare two versions of an article."),
-    Entry("clusters", "Read", "List clusters of near copies, or show one."),
-    Entry("cite", "Read", "Print the citation of articles."),
-    Entry("export", "Hand on", "Write articles as JSON Lines, CSV, GeoJSON or Parquet, or their captures as WACZ."),
-    Entry("publish", "Hand on", "Publish a versioned dataset that can be cited, checked and built again."),
-    Entry("completion", "Set up", "Print what a shell needs to complete words with Tab.", "main"),
+    Entry("diff", "Read", "Compare two revisions of an article."),
+    Entry("clusters", "Read", "List clusters of near-duplicates, or show one."),
+    Entry("cite", "Read", "Print citations of articles."),
+    Entry("export", "Share", "Export articles as JSON Lines, CSV, GeoJSON or Parquet, or captures as WACZ."),
+    Entry("publish", "Share", "Publish a versioned dataset that can be cited, checked and rebuilt."),
+    Entry("completion", "Set up", "Print the tab completion script for a shell.", "main"),
 )
 
 
-class Refusal(click.ClickException):
-    """An ArchiverError on its way to the screen."""
+class CommandError(click.ClickException):
+    """An ArchiverError as click prints it, with exit code 1."""
 
     exit_code = 1
 
 
-class Misuse(Refusal):
-    """One that the caller can avoid by calling differently."""
+class WrongUsage(CommandError):
+    """An error that the caller can avoid by calling the command differently."""
 
     exit_code = 2
 
 
 class LazyGroup(click.Group):
-    """Lists commands from the table, imports a command's file when it is called."""
+    """Lists the commands of the table, and imports a command's file when it is called."""
 
     def main(self, *args: Any, **named: Any) -> Any:
-        """As click's, where the standard output takes all that is told: a disk that is full is told in a sentence."""
+        """Runs the command. A full disk or a closed pipe at standard output ends it without a traceback."""
         if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
-            sys.stdout.reconfigure(errors="backslashreplace")  # signs that the encoding of a terminal does not have
+            sys.stdout.reconfigure(errors="backslashreplace")  # for characters that the terminal's encoding lacks
         try:
             try:
                 return super().main(*args, **named)
             finally:
-                if sys.stdout is not None:  # as where it was closed before
+                if sys.stdout is not None:  # None if it was closed before the start
                     sys.stdout.flush()
         except OSError as error:
             if error.filename is not None or error.errno not in (*_FULL, errno.EPIPE):
                 raise
             if error.errno in _FULL:
                 click.echo(
-                    f"Error: What is told cannot be written ({error.strerror}): make room, and call it again.", err=True
+                    f"Error: The output cannot be written ({error.strerror}). Free some space and try again.", err=True
                 )
             with suppress(OSError):
-                sys.stdout.close()  # or what is left in it would be written once more, and told of
+                sys.stdout.close()  # otherwise Python flushes the rest at exit, and reports the error again
             sys.exit(1)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -147,7 +149,7 @@ class LazyGroup(click.Group):
                 formatter.write_dl([(e.name, e.summary) for e in COMMANDS if e.section == section])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Names of commands from the table: loading all of them would take a second at each Tab."""
+        """Completes command names from the table, because loading all commands would take a second at each Tab."""
         if not incomplete.startswith("-"):
             return [CompletionItem(e.name, help=e.summary) for e in COMMANDS if e.name.startswith(incomplete)]
         return super().shell_complete(ctx, incomplete)
@@ -156,7 +158,7 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except ArchiverError as error:
-            raise (Misuse if isinstance(error, USAGE_ERRORS) else Refusal)(str(error)) from error
+            raise (WrongUsage if isinstance(error, USAGE_ERRORS) else CommandError)(str(error)) from error
         except KeyboardInterrupt:
             click.echo("Stopped.", err=True)
             ctx.exit(130)
@@ -165,8 +167,7 @@ class LazyGroup(click.Group):
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done; 1 findings, a partial failure, or something that is not there; 2 wrong usage; "
-    "130 stopped by Ctrl-C.",
+    epilog="Exit codes: 0 done; 1 findings, a partial failure, or missing data; 2 wrong usage; 130 stopped by Ctrl-C.",
 )
 @click.version_option(archiver.__version__, prog_name="archiver", message="%(prog)s %(version)s")
 def cli() -> None:
@@ -179,16 +180,16 @@ def cli() -> None:
     """
 
 
-# `archiver completion`: what a shell needs to complete the program's commands, options and values.
+# `archiver completion`
 
 SHELLS = ("bash", "zsh", "fish")
 
 
-@click.command(short_help="Print what a shell needs to complete words with Tab.")
+@click.command(short_help="Print the tab completion script for a shell.")
 @click.argument("shell", type=click.Choice(SHELLS), metavar="bash|zsh|fish")
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print what a shell needs to complete words with Tab.
+    """Print the tab completion script for a shell.
 
     \b
     Examples:
@@ -196,11 +197,11 @@ def completion(ctx: click.Context, shell: str) -> None:
       archiver completion zsh > ~/.zfunc/_archiver
       archiver completion fish > ~/.config/fish/completions/archiver.fish
 
-    Zsh reads that folder when ~/.zshrc has 'fpath+=~/.zfunc' before 'compinit'. For this shell alone:
-    eval "$(archiver completion bash)".
+    Zsh reads that folder if ~/.zshrc has 'fpath+=~/.zfunc' before 'compinit'. For the current shell only:
+    eval "$(archiver completion bash)"
     """
     kind = get_completion_class(shell)
     assert kind is not None
     completer = kind(ctx.find_root().command, {}, "archiver", "_ARCHIVER_COMPLETE")
-    # Not source(): for bash it starts the bash that is installed here to ask for its version.
+    # Not source(), which for bash starts the installed bash to check its version.
     click.echo(completer.source_template % completer.source_vars())

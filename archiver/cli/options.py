@@ -1,4 +1,4 @@
-"""Options that several commands share, so that they read and behave the same everywhere."""
+"""Options that several commands share: the archive, politeness, the query, JSON output."""
 
 from __future__ import annotations
 
@@ -17,28 +17,37 @@ from archiver.errors import ArchiverError, UnreadableInput
 if TYPE_CHECKING:
     from archiver.search.query import Query
 
-# Options whose value may be left out, in front of words, too.
+# Options whose value may be omitted, even before positional arguments.
 
-Takes = tuple[Callable[[str], bool], str]
+OptionalValue = tuple[Callable[[str], bool], str]
 
 
-class OptionalValues(click.Command):
-    """A command of which some options (`optional`) take the next argument only where it can be their value, and else a
-    value of their own: `--recent 30 flood`, and `--recent flood`."""
-
-    optional: ClassVar[dict[str, Takes]] = {}
+class QueryCommand(click.Command):
+    """A command whose arguments are a query: words may begin with "-", so that `-h` means help only on its own."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, list(self._whole(args)))
+        return super().parse_args(ctx, ["--help"] if args == ["-h"] else args)
 
-    def _whole(self, args: list[str]) -> Iterator[str]:
+
+class OptionalValues(QueryCommand):
+    """A query command with options whose value may be omitted: `--recent 30 flood` and `--recent flood`.
+
+    `optional` has for each such option a test of the next argument, and the default if that fails.
+    """
+
+    optional: ClassVar[dict[str, OptionalValue]] = {}
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, list(self._with_values(args)))
+
+    def _with_values(self, args: list[str]) -> Iterator[str]:
         for place, arg in enumerate(args):
             if arg == "--":
                 yield from args[place:]
                 return
-            takes = self.optional.get(arg)
+            optional = self.optional.get(arg)
             following = args[place + 1] if place + 1 < len(args) else ""
-            yield f"{arg}={takes[1]}" if takes and not takes[0](following) else arg
+            yield f"{arg}={optional[1]}" if optional and not optional[0](following) else arg
 
 
 DEFAULT_ARCHIVE = "output/archive.db"
@@ -47,9 +56,9 @@ T = TypeVar("T")
 
 
 def takes(kind: type[T], **groups: type) -> Callable[[Callable[[T], None]], Callable[..., None]]:
-    """Has a command take its options as one value: an instance of the dataclass `kind`, whose fields are named as the
-    options are. `groups` are fields of it that are dataclasses of options themselves, by field. It stands right above
-    the function, below the options."""
+    """Passes a command its options as one value: an instance of the dataclass `kind`, whose fields are named like the
+    options. `groups` maps fields that are themselves dataclasses of options to their classes. The decorator goes
+    directly above the function, below the options."""
 
     def decorated(function: Callable[[T], None]) -> Callable[..., None]:
         @wraps(function)
@@ -74,28 +83,30 @@ def archive_option(function: F) -> F:
         show_default=True,
         show_envvar=True,
         help="The archive's SQLite file.",
-    )(telling_faults(function))
+    )(report_archive_faults(function))
 
 
-def telling_faults(function: F) -> F:
-    """A fault of the place where the `archive` lies (or the first of the `archives` that has one) is told in a
-    sentence, whatever the command was at."""
+def report_archive_faults(function: F) -> F:
+    """Turns a database or disk error at the `archive` (or at the first faulty one of `archives`) into an
+    ArchiverError."""
 
     @wraps(function)
-    def told(*args: Any, **named: Any) -> Any:
+    def reporting(*args: Any, **named: Any) -> Any:
         try:
             return function(*args, **named)
         except Exception as error:
             archives = named.get("archives", [])
-            if fault := _fault(error, _damaged(archives) if len(archives) > 1 else named.get("archive", *archives)):
+            if fault := _fault(
+                error, _first_damaged(archives) if len(archives) > 1 else named.get("archive", *archives)
+            ):
                 raise fault from error
             raise
 
-    return cast(F, told)
+    return cast(F, reporting)
 
 
-def _damaged(archives: Sequence[str]) -> str:
-    """The first of several archives of which not all can be read; the first, where that is none."""
+def _first_damaged(archives: Sequence[str]) -> str:
+    """Returns the first archive that is damaged, or the first one if none is."""
     import sqlite3
     from contextlib import closing
 
@@ -118,34 +129,34 @@ def _fault(error: Exception, archive: Any) -> ArchiverError | None:
 
     path = Path(archive)
     if isinstance(error, OSError):
-        # What a command writes elsewhere is none of the archive's.
+        # An error in a file elsewhere is not the archive's.
         own = isinstance(error.filename, str | bytes) and Path(os.fsdecode(error.filename)).parent == path.parent
     else:
         own = is_fault(error)
     return fault_of(error, path) if own else None
 
 
-def manners_options(function: F) -> F:
-    """`--delay` and `--contact`: how a site is asked, and by whom. Of both, None is what its settings say."""
+def politeness_options(function: F) -> F:
+    """`--delay` and `--contact`; None means the site's settings."""
     delay = click.option(
         "--delay",
         type=click.FloatRange(min=0),
         metavar="SECONDS",
-        help="Seconds between two requests to one host [default: as set for the site, or 0.5; 0 on loopback]. 0 is for "
-        "a host you own.",
+        help="Seconds between two requests to one host; use 0 only for a host you own  [default: the site's setting, "
+        "or 0.5; 0 on loopback]",
     )
     contact = click.option(
         "--contact",
         envvar="ARCHIVER_CONTACT",
         show_envvar=True,
         metavar="MAIL|URL",
-        help="How a site's owner reaches you; goes into the User-Agent.",
+        help="How a site's owner can reach you; sent in the User-Agent.",
     )
     return delay(contact(function))
 
 
 def tag_option(name: str, **how: Any) -> Callable[[F], F]:
-    """`--tag TAG` of sites, in the form in which tags are stored; `name` is the keyword that the command gets."""
+    """`--tag TAG` of sites, normalized as tags are stored; `name` is the command's parameter."""
     return click.option("--tag", name, metavar="TAG", callback=_read_tags, **how)
 
 
@@ -156,51 +167,56 @@ def _read_tags(context: click.Context, parameter: click.Parameter, value: Any) -
 
 
 def json_option(function: F) -> F:
-    """`--json`: one JSON value instead of text for people."""
+    """`--json`: print one JSON value instead of text."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
 
 
 _QUERY_OPTIONS = (
     click.argument("query", nargs=-1, metavar="[QUERY]..."),
-    click.option("--site", multiple=True, metavar="SITE", help="Only of this site, by its name or an address in it."),
+    click.option(
+        "--site", multiple=True, metavar="SITE", help="Only articles of this site (its name, or a URL of it)."
+    ),
     click.option(
         "--author",
         multiple=True,
         metavar="NAME",
-        help="Only by this author (whole name; case and accents make no difference).",
+        help="Only articles by this author (full name; case and accents are ignored).",
     ),
-    click.option("--category", multiple=True, metavar="NAME", help="Only in this category."),
-    click.option("--tag", multiple=True, metavar="NAME", help="Only with this tag."),
-    click.option("--language", multiple=True, metavar="TAG", help="Only in this language; en includes en-GB."),
-    click.option("--since", metavar="DATE", help="Published on or after: 2024, 2024-05, 2024-05-31 or a full time."),
-    click.option("--until", metavar="DATE", help="Published on or before, to the end of that year, month or day."),
-    click.option("--near", metavar="LAT,LON", help="With a place near this one (degrees)."),
-    click.option("--within", type=float, metavar="KM", help="How near, in kilometres  [default: 25]"),
+    click.option("--category", multiple=True, metavar="NAME", help="Only articles in this category."),
+    click.option("--tag", multiple=True, metavar="NAME", help="Only articles with this tag."),
+    click.option("--language", multiple=True, metavar="TAG", help="Only articles in this language; en includes en-GB."),
+    click.option(
+        "--since", metavar="DATE", help="Published on or after this date: 2024, 2024-05, 2024-05-31 or a full time."
+    ),
+    click.option(
+        "--until", metavar="DATE", help="Published on or before this date (to the end of the year, month or day)."
+    ),
+    click.option("--near", metavar="LAT,LON", help="Only articles with a place near this point (degrees)."),
+    click.option("--within", type=float, metavar="KM", help="Radius for --near in kilometres  [default: 25]"),
     click.option(
         "--bbox",
         metavar="W,S,E,N",
-        help="With a place in this box (degrees); W greater than E crosses the antimeridian.",
+        help="Only articles with a place in this box (degrees); W greater than E crosses the antimeridian.",
     ),
-    click.option("--like", metavar="ID|URL", help="Only about the same thing as this article, the most alike first."),
+    click.option("--like", metavar="ID|URL", help="Only articles similar to this one, most similar first."),
     click.option(
         "--stem",
         is_flag=True,
-        help="Find English words in their other forms, too (report, reports, "
-        "reporting), but for those in quotation marks.",
+        help="Also find other forms of English words (report, reports, reporting), except in quotation marks.",
     ),
     click.option(
         "--sort",
         metavar="ORDER",
         default="",
-        help="relevance, date, modified, title, site, added or distance; with - before it downwards "
-        "[default: relevance, without QUERY -date]",
+        help="Sort by relevance, date, modified, title, site, added or distance; prefix - for descending "
+        "[default: relevance; without QUERY, -date]",
     ),
-    click.option("--offset", type=click.IntRange(min=0), default=0, metavar="N", help="Leave out the first N."),
+    click.option("--offset", type=click.IntRange(min=0), default=0, metavar="N", help="Skip the first N."),
 )
 
 
 def query_options(function: F) -> F:
-    """QUERY and what narrows it; the command gets them as the keywords of `QueryOptions`."""
+    """QUERY and its filters; the command receives the fields of `QueryOptions`."""
     for option in reversed(_QUERY_OPTIONS):
         function = option(function)
     return function
@@ -208,7 +224,7 @@ def query_options(function: F) -> F:
 
 @dataclass(frozen=True, slots=True)
 class QueryOptions:
-    """QUERY and the options that narrow and sort what it finds, as `query_options` declares them."""
+    """QUERY and the options that filter and sort its results, as `query_options` declares them."""
 
     query: tuple[str, ...]
     site: tuple[str, ...]
@@ -227,7 +243,7 @@ class QueryOptions:
     offset: int
 
     def as_query(self, *, limit: int | None, duplicates: bool, fold: str, recent: float | None = None) -> Query:
-        """Several words of QUERY are one query. Raises BadQuery for a malformed place."""
+        """Builds the query; the words of QUERY are joined. Raises BadQuery for a malformed place."""
         from archiver.search.query import Query
         from archiver.search.query_tree import box, parse_point
 
@@ -241,13 +257,13 @@ class QueryOptions:
 
 
 def refuse_unknown_options(words: tuple[str, ...]) -> None:
-    """A word may begin with "-" (as "-rain"). Raises NoSuchOption for one that begins with "--"."""
+    """Raises NoSuchOption for a word that begins with "--". A single "-" is allowed, because it excludes a word."""
     if unknown := next((word for word in words if word.startswith("--")), None):
         raise click.NoSuchOption(unknown)
 
 
 def read_bytes(file: str) -> bytes:
-    """What a file holds, "-" being the standard input. Raises UnreadableInput, also where it is empty."""
+    """Reads a file, or standard input for "-". Raises UnreadableInput, also if it is empty."""
     try:
         data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:
@@ -257,51 +273,51 @@ def read_bytes(file: str) -> bytes:
     return data
 
 
-# Which archives a command reads: one, several that are named, or all in a folder.
+# Which archives a command reads: one, several, or all in a folder.
 
-MOST = 250
-"""Archives that are open at a time: each takes some of the files that a process may have open."""
+MAX_ARCHIVES = 250
+"""Archives open at the same time; each uses some of the process's file descriptors."""
 
 
-class _Whole(click.Path):
+class _UnsplitPath(click.Path):
     def split_envvar_value(self, rv: str) -> Sequence[str]:
         return [rv]
 
 
 def archives_option(function: F) -> F:
-    """`--archive PATH`, which may be given several times, and `--shards DIR|GLOB`: the command gets `archives`, each of
-    which is there once."""
+    """`--archive PATH`, which may be given several times, and `--shards DIR|GLOB`: the command receives `archives`
+    without repetitions."""
 
     @wraps(function)
     def resolved(*args: Any, archives: tuple[str, ...], shards: str | None, **named: Any) -> Any:
-        return telling_faults(function)(*args, archives=archives_of(archives, shards), **named)
+        return report_archive_faults(function)(*args, archives=archives_of(archives, shards), **named)
 
     one = click.option(
         "--archive",
         "archives",
         metavar="PATH",
-        type=_Whole(),
+        type=_UnsplitPath(),
         multiple=True,
         default=(DEFAULT_ARCHIVE,),
         envvar="ARCHIVER_ARCHIVE",
         show_default=True,
         show_envvar=True,
-        help="The archive's SQLite file. Given several times, all are searched as one.",
+        help="The archive's SQLite file; may be repeated to search several as one.",
     )
     many = click.option(
         "--shards",
         metavar="DIR|GLOB",
-        help="Search all archives that the pattern names, or each archive.db below the folder, as one.",
+        help="Search all archives that match the pattern, or every archive.db below the folder, as one.",
     )
     return one(many(cast(F, resolved)))
 
 
 def archives_of(archives: tuple[str, ...], shards: str | None) -> list[str]:
-    """The paths that were asked for, each once, those of --shards in the order of their names."""
+    """The paths of the archives without repetitions; those of --shards are sorted by name."""
     if not shards:
-        return _each("--archive", archives)
+        return _unique("--archive", archives)
     if click.get_current_context().get_parameter_source("archives") is click.core.ParameterSource.COMMANDLINE:
-        raise click.UsageError("--archive names archives, --shards finds them: leave out one of them.")
+        raise click.UsageError("Use either --archive or --shards.")
     path = Path(shards)
     found = sorted(
         str(file)
@@ -314,21 +330,21 @@ def archives_of(archives: tuple[str, ...], shards: str | None) -> list[str]:
     )
     if not found:
         raise click.UsageError(
-            f"--shards {shards} names no archive: give a folder that has some below it, or a "
+            f"--shards {shards} matches no archive. Give a folder that contains archives, or a "
             "pattern in quotation marks."
         )
-    return _each(f"--shards {shards}", found)
+    return _unique(f"--shards {shards}", found)
 
 
-def _each(asked: str, named: Sequence[str]) -> list[str]:
-    """Each file once, by the first of its names."""
-    each: dict[Path, str] = {}
+def _unique(option: str, named: Sequence[str]) -> list[str]:
+    """Removes repetitions of a file, keeping the first name. Raises UsageError for too many."""
+    unique: dict[Path, str] = {}
     for name in named:
-        each.setdefault(Path(name).resolve(), name)
-    found = list(each.values())
-    if len(found) > MOST:
+        unique.setdefault(Path(name).resolve(), name)
+    found = list(unique.values())
+    if len(found) > MAX_ARCHIVES:
         raise click.UsageError(
-            f"{asked} names {len(found):,} archives, and {MOST} can be asked together: "
-            "name fewer, or merge some ('archiver merge')."
+            f"{option} names {len(found):,} archives, but at most {MAX_ARCHIVES} can be searched together. "
+            "Name fewer, or merge some with 'archiver merge'."
         )
     return found

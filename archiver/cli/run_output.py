@@ -1,4 +1,4 @@
-"""What a crawl says at its end."""
+"""Prints the summary of a crawl, the health of sites, and the results of notifications."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ from archiver.storage.connection import open_archive, opened, writing
 from archiver.storage.locks import scheduler
 from archiver.storage.sites import find_site
 
-# The health of sites on the screen, and as exit codes for monitors.
+# Health, also as exit codes for monitoring
 
 STYLES: dict[Level, str] = {"green": "green", "amber": "yellow", "red": "bold red", "unknown": "dim"}
 EXIT_CODES: dict[Level, int] = {"green": 0, "unknown": 0, "amber": 1, "red": 2}
-"""As Nagios and its heirs read them: OK, WARNING, CRITICAL."""
+"""The exit codes of Nagios plugins: OK, WARNING, CRITICAL."""
 
 
 def read_overall(archive: str, now: datetime | None = None) -> Overall:
-    """How the archive and its sites do now. Raises what `open_archive` does."""
+    """Returns the health of the archive and its sites. Raises the errors of `open_archive`."""
     path = Path(archive)
     with opened(path, read_only=True) as db:
         return overall(db, path, scheduler(path), now or datetime.now(UTC), effective_settings(db))
 
 
 def show_health(archive: str, site: str | None, as_data: bool) -> int:
-    """`status --health`: a line for each finding; the exit code. An archive that cannot be read is red."""
+    """`status --health`: prints a line per finding and returns the exit code. An unreadable archive is red."""
     try:
         found = read_overall(archive)
         if site:
-            found = _one(archive, found, site)
+            found = _only_site(archive, found, site)
     except ArchiverError as error:
         if as_data:
             click.echo(json.dumps({"state": "red", "error": str(error)}, ensure_ascii=False))
@@ -53,15 +53,16 @@ def show_health(archive: str, site: str | None, as_data: bool) -> int:
     if as_data:
         print_json(found.as_json())
         return EXIT_CODES[found.state]
-    print_lines(print_line((found.state, STYLES[found.state]), f": {_counted(found)}"))
+    print_lines(print_line((found.state, STYLES[found.state]), f": {_state_counts(found)}"))
     print_lines(
-        *_lines("archive", found.place), *(text for row, health in found.sites for text in _lines(row["name"], health))
+        *_finding_lines("archive", found.place),
+        *(text for row, health in found.sites for text in _finding_lines(row["name"], health)),
     )
     return EXIT_CODES[found.state]
 
 
 def write_metrics(archive: str, file: str) -> None:
-    """`status --prometheus`: the file appears when it is complete."""
+    """`status --prometheus`: writes the metrics; the file appears when it is complete."""
     path = Path(archive)
     with opened(path, read_only=True) as db:
         text = metrics(db, overall(db, path, scheduler(path), datetime.now(UTC), effective_settings(db)), __version__)
@@ -70,21 +71,22 @@ def write_metrics(archive: str, file: str) -> None:
 
 
 def show_deliveries(archive: str, *, trial: bool) -> int:
-    """`status --notify` and `--try-notify`: what came of each message; 1 where one was not sent, or nobody is named."""
+    """`status --notify` and `--try-notify`: prints the result per channel. Returns 1 if a message was not
+    sent, or if no channel is configured."""
     open_archive(archive, read_only=True).close()
     if not channels_of(load_config().notify):
-        click.echo(f"Nobody is to be told: {config_file()} names no one (docs/operate.md shows how).", err=True)
+        click.echo(f"No notifications are configured in {config_file()}; docs/operate.md shows how.", err=True)
         return 1
     sent = try_channels(archive) if trial else notify(Path(archive))
     for channel, failure in sent:
         click.echo(f"{channel}: {failure or 'sent'}", err=bool(failure))
     if not sent:
-        click.echo("Nothing has changed.")
+        click.echo("Nothing has changed since the last notification.")
     return 1 if any(failure for _, failure in sent) else 0
 
 
 def finding_lines(health: Health) -> list[Any]:
-    """What is to be seen of a site's health among its other lines."""
+    """Lines for the findings of a site, or for its state if it is green."""
     if not health.findings:
         return [print_line((health.state, STYLES[health.state]), indent=2)] if health.state == "green" else []
     return [print_line((one.level, STYLES[one.level]), f": {one.sentence}", indent=2) for one in health.findings]
@@ -100,7 +102,7 @@ def accept_findings(archive: str, site: str, health: Health, now: datetime) -> N
     )
 
 
-def _one(archive: str, found: Overall, site: str) -> Overall:
+def _only_site(archive: str, found: Overall, site: str) -> Overall:
     with opened(archive, read_only=True) as db:
         name = find_site(db, site)["name"]
     return Overall(
@@ -108,73 +110,73 @@ def _one(archive: str, found: Overall, site: str) -> Overall:
     )
 
 
-def _lines(name: str, health: Health) -> list[Any]:
+def _finding_lines(name: str, health: Health) -> list[Any]:
     return [
         print_line((one.level, STYLES[one.level]), "  ", (name, "bold"), f": {one.sentence}") for one in health.findings
     ]
 
 
-def _counted(found: Overall) -> str:
+def _state_counts(found: Overall) -> str:
     states = [health.state for _, health in found.sites]
-    told = [f"{states.count(level):,} {level}" for level in ("red", "amber", "green") if level in states]
+    counts = [f"{states.count(level):,} {level}" for level in ("red", "amber", "green") if level in states]
     if "unknown" in states:
-        told.append(f"{states.count('unknown'):,} never crawled")
-    return ", ".join(told) or "no sites yet"
+        counts.append(f"{states.count('unknown'):,} never crawled")
+    return ", ".join(counts) or "no sites yet"
 
 
-# What happened to articles, in the order it is told: count, singular, plural.
+# Changes of articles in the order in which they are printed: count, singular, plural.
 _CHANGES = (
     ("new", "new article", "new articles"),
     ("revised", "revised", "revised"),
     ("unchanged", "unchanged", "unchanged"),
     ("aliased", "new alias", "new aliases"),
-    ("duplicate", "of them with the text of another", "of them with the text of another"),
+    ("duplicate", "duplicate", "duplicates"),
     ("gone", "gone", "gone"),
 )
 
-_FEW_PAGES = 5  # a site of fewer may have no posts yet
+_FEW_PAGES = 5  # a site with fewer pages may have no posts yet
 
 
 def summary_lines(result: dict[str, Any], archive: str) -> list[str]:
-    """One run in a few lines; `result` as the crawl prints it with --json."""
-    told = [
-        f"{result[key]} {one if result[key] == 1 else many}"
+    """Summarizes a run in a few lines; `result` is what the crawl prints with --json."""
+    changes = [
+        f"{result[key]:,} {one if result[key] == 1 else many}"
         for key, one, many in _CHANGES
         if result[key] or key == "new"
     ]
-    lines = [f"{result['site']}: {', '.join(told)}"]
+    lines = [f"{result['site']}: {', '.join(changes)}"]
     rate = result["fetched"] / result["seconds"] if result["seconds"] else 0.0
     lines.append(
-        f"  {result['found']} addresses found, {result['requests']} requests "
+        f"  {count_noun(result['found'], 'URL')} found, {count_noun(result['requests'], 'request')} "
         f"({result['bytes'] / 1e6:.1f} MB), {result['seconds']:.1f} s, {rate:.1f} pages/s"
     )
     if result["trapped"]:
         lines.append(
-            f"  {result['trapped']} addresses set aside that lead nowhere or on and on "
-            f"('archiver status {result['site']}' tells which)"
+            f"  {count_noun(result['trapped'], 'URL')} skipped: crawler traps "
+            f"('archiver status {result['site']}' lists them)"
         )
     if result["refused"]:
-        lines.append(f"  {result['refused']} refused (robots.txt, password, or the server)")
+        lines.append(f"  {result['refused']:,} refused (by robots.txt, a password, or the server)")
     if result["requisite_requests"]:
-        lacking = f", {result['requisites_failed']} could not be" if result["requisites_failed"] else ""
+        failed = f", {result['requisites_failed']:,} failed" if result["requisites_failed"] else ""
         lines.append(
-            f"  beside the posts: {result['requisites']} captured (images, stylesheets, fonts){lacking}; "
+            f"  images and other files: {result['requisites']:,} captured{failed}; "
             f"{count_noun(result['requisite_requests'], 'request')}"
         )
     for reason, number in result["failures"].items():
-        lines.append(f"  {number} failed: {reason}; the next crawl tries again")
+        lines.append(f"  {number:,} failed: {reason}; the next crawl will retry")
     if result["outcome"] == "interrupted":
-        lines.append("  stopped before its end; the next crawl goes on from here")
+        lines.append("  interrupted; the next crawl continues from here")
     elif result["reason"] and result["outcome"] == "finished":
-        lines.append(f"  ended at {result['reason']}; {result['due']} addresses are still due")
+        lines.append(f"  stopped at {result['reason']}; {count_noun(result['due'], 'URL')} still due")
     elif result["outcome"] == "waiting":
-        lines.append(f"  {result['due']} addresses are still due; the next crawl goes on from here")
+        lines.append(f"  {count_noun(result['due'], 'URL')} still due; the next crawl continues from here")
     lines.append(f"  archive: {archive}")
     return lines
 
 
 def no_posts_note(archive: str, site: str, outcome: str) -> list[str]:
-    """Where a site's pages were read and none of them was a post: that it is so, and how to see why."""
+    """A line for a site that has pages but no posts; empty otherwise."""
     if outcome != "finished":
         return []
     try:
@@ -192,42 +194,42 @@ def no_posts_note(archive: str, site: str, outcome: str) -> list[str]:
         db.close()
     return (
         [
-            f"  none of the {read} pages of {site} is a post: 'archiver why URL' says of each what it was taken for, "
-            f"as of {example}"
+            f"  none of the {read} pages of {site} is a post; 'archiver why URL' explains why, for example "
+            f"'archiver why {example}'"
         ]
         if read >= _FEW_PAGES
         else []
     )
 
 
-_TOLD_ALREADY = ("failed", "waiting", "interrupted")
+_SHOWN_BY_OUTCOME = ("failed", "waiting", "interrupted")
 
 
 def health_after_crawl(archive: str, sites: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """How sites do after a crawl, as `status --json` has it under "health"; empty where the archive cannot be read."""
-    wanted = set(sites)
+    """The health of sites after a crawl, as in `status --json`; empty if the archive cannot be read."""
+    selected = set(sites)
     try:
         db = open_archive(archive, read_only=True)
     except ArchiverError:
         return {}
     try:
-        rows = [row for row in list(db.query("select * from sites")) if row["name"] in wanted]
+        rows = [row for row in list(db.query("select * from sites")) if row["name"] in selected]
         return {row["name"]: health_json(health_of(db, row, datetime.now(UTC))) for row in rows}
     finally:
         db.close()
 
 
 def health_lines(health: dict[str, Any] | None) -> list[str]:
-    """What is wrong with a site beside how its run ended, and what to do."""
+    """Lines for the findings of a site, except for those that the outcome of the run already shows."""
     return [
         f"  {one['level']}: {one['sentence']}"
         for one in (health or {"findings": []})["findings"]
-        if one["code"] not in _TOLD_ALREADY
+        if one["code"] not in _SHOWN_BY_OUTCOME
     ]
 
 
 def search_hints(archive: str, new: int) -> list[str]:
-    """Three searches to try, made of what is in the archive: a category, an author, a place or a word."""
+    """Suggests up to three searches that find something: a word, a place, a category, an author."""
     if not new:
         return []
     try:

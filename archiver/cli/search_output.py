@@ -1,4 +1,4 @@
-"""Counts over time on the screen: a histogram, and the trends of terms."""
+"""Prints the results of `archiver search` (hits, facets, histograms, trends, concordances) as text or for programs."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ from contextlib import ExitStack, contextmanager
 from archiver.search.federated import FederatedHit, FederatedPage, Shard, federate, federated_page
 from archiver.storage.connection import opened
 
-# Hits of a search as commands print them.
+# Hits
 
-_SITES = 5
-_NAMED = 8
+_MAX_SITES = 5
+_MAX_NAMED = 8
 
 
 def print_csv(values: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
@@ -61,16 +61,16 @@ def print_csv(values: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
     write_csv(values, sys.stdout.buffer, columns)
 
 
-def shown(hit: Hit) -> list[Any]:
-    """A hit in up to four lines: number and title; date, authors, site; the snippet; the address."""
+def hit_lines(hit: Hit) -> list[Any]:
+    """Formats a hit in up to four lines: ID and title; date, authors, site; snippet; URL."""
     about = [published(hit.published, hit.published_precision), ", ".join(hit.authors), hit.site]
     if hit.distance_km is not None:
         about.append(f"{hit.distance_km:,.1f} km away")
     if hit.gone_at:
         about.append(f"gone since {hit.gone_at[:10]}")
     if hit.copies:
-        about.append(f"same text: {some([str(number) for number in hit.copies])}")
-    about += _beneath(hit)
+        about.append(f"same text: {abbreviated([str(number) for number in hit.copies])}")
+    about += _near_duplicates(hit)
     pieces: list[str | tuple[str, str]] = []
     end = 0
     for start, stop in hit.marks:
@@ -87,47 +87,46 @@ def shown(hit: Hit) -> list[Any]:
     return [*lines, print_line((hit.url, "blue"), indent=7)]
 
 
-def some(names: Sequence[str]) -> str:
-    """The first of many, and how many more there are."""
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
+def abbreviated(names: Sequence[str]) -> str:
+    """Joins the first few names, and says how many more there are."""
+    more = f" and {len(names) - _MAX_NAMED:,} more" if len(names) > _MAX_NAMED else ""
+    return ", ".join(names[:_MAX_NAMED]) + more
 
 
-def _beneath(hit: Hit) -> list[str]:
-    """How many near copies are folded beneath a hit, and where; those with the same text are told already."""
+def _near_duplicates(hit: Hit) -> list[str]:
+    """Counts the near-duplicates folded into a hit, by site. Copies with the same text are listed separately."""
     near = [one for one in hit.folded if one.id not in hit.copies]
     if not near:
         return []
     sites: dict[str, list[str]] = {}
     for one in near:
         sites.setdefault(one.site, []).append(str(one.id))
-    told = [f"{site} ({', '.join(numbers)})" for site, numbers in sites.items()]
-    more = f" and {count_noun(len(told) - _SITES, 'other site')}" if len(told) > _SITES else ""
-    return [f"{count_noun(len(near), 'near copy', 'near copies')}: {', '.join(told[:_SITES])}{more}"]
+    places = [f"{site} ({', '.join(numbers)})" for site, numbers in sites.items()]
+    more = f" and {count_noun(len(places) - _MAX_SITES, 'other site')}" if len(places) > _MAX_SITES else ""
+    return [f"{count_noun(len(near), 'near-duplicate')}: {', '.join(places[:_MAX_SITES])}{more}"]
 
 
 def print_facets(counts: dict[str, list[tuple[str, int]]], form: str | None) -> None:
     rows = [(name, value, number) for name, values in counts.items() for value, number in values]
-    heads = ("facet", "value", "articles")
+    headers = ("facet", "value", "articles")
     if form == "json":
         print_json({name: dict(values) for name, values in counts.items()})
     elif form == "jsonl":
         for row in rows:
-            click.echo(json.dumps(dict(zip(heads, row, strict=True)), ensure_ascii=False))
+            click.echo(json.dumps(dict(zip(headers, row, strict=True)), ensure_ascii=False))
     elif form == "csv":
-        print_csv([dict(zip(heads, row, strict=True)) for row in rows], heads)
+        print_csv([dict(zip(headers, row, strict=True)) for row in rows], headers)
     else:
-        shown = [
+        table = [
             ("" if index and rows[index - 1][0] == name else name, value, number)
             for index, (name, value, number) in enumerate(rows)
         ]
-        print_table(heads, shown, numbers=(2,))
+        print_table(headers, table, numbers=(2,))
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of hits of which `total` there are: how each becomes a row of `columns` for programs, and lines for
-    people."""
+    """A page of `total` hits, with functions that turn a hit into a row of `columns` or into lines of text."""
 
     hits: Sequence[Any]
     total: int
@@ -146,7 +145,7 @@ def print_page(page: Page, form: str | None, offset: int) -> None:
         print_csv([page.row(hit) for hit in page.hits], page.columns)
     elif not page.hits:
         click.echo(
-            f"There are {count_noun(page.total, 'article')}, none after the first {offset:,}."
+            f"{count_noun(page.total, 'article')} found, none after the first {offset:,}."
             if page.total
             else "Nothing found.",
             err=True,
@@ -159,33 +158,33 @@ def print_page(page: Page, form: str | None, offset: int) -> None:
 
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
-_HIGH = 4
-_WIDEST = 100
+_CHART_HEIGHT = 4
+_MAX_WIDTH = 100
 _COLOURS = ("cyan", "yellow", "green", "magenta")
 
 
-def print_rows(rows: Sequence[dict[str, Any]], heads: Sequence[str], form: str) -> None:
-    """The same rows as lines of JSON or as CSV."""
+def print_rows(rows: Sequence[dict[str, Any]], headers: Sequence[str], form: str) -> None:
+    """Prints rows as JSON Lines or CSV."""
     if form == "jsonl":
         for row in rows:
             click.echo(json.dumps(row, ensure_ascii=False))
     else:
-        print_csv(list(rows), tuple(heads))
+        print_csv(list(rows), tuple(headers))
 
 
-# -- histogram --------------------------------------------------------------------------------
+# Histogram
 
 
 def print_histogram(found: Histogram, form: str | None) -> None:
-    heads = ("period", "articles", "archived", "state")
+    headers = ("period", "articles", "archived", "state")
     rows = [asdict(period) for period in found.periods]
     if form == "json":
         print_json(asdict(found))
     elif form:
-        print_rows(rows, heads, form)
+        print_rows(rows, headers, form)
     elif not found.periods:
         click.echo(
-            "Nothing with a date is archived."
+            "The archive has no articles with a date."
             if not found.total
             else f"{count_noun(found.total, 'article')}, none of them with a date.",
             err=True,
@@ -193,7 +192,7 @@ def print_histogram(found: Histogram, form: str | None) -> None:
     elif sys.stdout.isatty():
         draw_histogram(found)
     else:
-        print_table(heads, [tuple(row.values()) for row in rows], numbers=(1, 2))
+        print_table(headers, [tuple(row.values()) for row in rows], numbers=(1, 2))
 
 
 def draw_histogram(found: Histogram) -> None:
@@ -209,20 +208,20 @@ def draw_histogram(found: Histogram) -> None:
     grid.add_column(justify="right", no_wrap=True)
     grid.add_column(ratio=1)
     for state, periods in groupby(found.periods, key=lambda period: period.state):
-        for name, shown in _together(state, list(periods)):
+        for name, shown in _merge_gaps(state, list(periods)):
             if isinstance(shown, str):
                 grid.add_row(Text(name, "dim"), "", Text(f"░ {shown}", "dim"))
             else:
                 bar = Bar(most, 0, shown, color="cyan") if shown else Text("▏", "dim")
                 grid.add_row(name, f"{shown:,}", bar)
     screen = console()
-    screen.print(grid, width=min(screen.width, _WIDEST))
+    screen.print(grid, width=min(screen.width, _MAX_WIDTH))
     if any(period.state == "none" for period in found.periods):
-        print_lines("", print_line(("0: articles of that time are archived, none of them matches", "dim")))
+        print_lines("", print_line(("0: the archive has articles from that time, but none of them matches", "dim")))
 
 
-def _together(state: str, periods: list[Period]) -> Iterator[tuple[str, int | str]]:
-    """Each period and its number; those that have nothing archived as one."""
+def _merge_gaps(state: str, periods: list[Period]) -> Iterator[tuple[str, int | str]]:
+    """Yields each period with its count; consecutive periods without archived articles become one row."""
     from archiver.search.aggregations import STATES
 
     if state in ("matched", "none"):
@@ -232,25 +231,25 @@ def _together(state: str, periods: list[Period]) -> Iterator[tuple[str, int | st
     yield first if first == last else f"{first} to {last}", STATES[periods[0].state]
 
 
-# -- trends -----------------------------------------------------------------------------------
+# Trends
 
 
 def print_trend(found: Trend, form: str | None) -> None:
-    heads = ("period", "term", "articles", "archived", "share")
+    headers = ("period", "term", "articles", "archived", "share")
     if form == "json":
         print_json(asdict(found))
     elif form:
         print_rows(
             [
-                dict(zip(heads, (period, one.term, one.articles[n], found.archived[n], one.shares[n]), strict=True))
+                dict(zip(headers, (period, one.term, one.articles[n], found.archived[n], one.shares[n]), strict=True))
                 for one in found.series
                 for n, period in enumerate(found.periods)
             ],
-            heads,
+            headers,
             form,
         )
     elif not found.periods:
-        click.echo("Nothing with a date is archived.", err=True)
+        click.echo("The archive has no articles with a date.", err=True)
     elif sys.stdout.isatty():
         draw_trend(found)
     else:
@@ -265,7 +264,7 @@ def print_trend(found: Trend, form: str | None) -> None:
 
 
 def share_text(share: float | None) -> str:
-    """A share in percent, as exactly as it takes to tell it from none; "-" where there is none to have one of."""
+    """Formats a share in percent, with enough digits to differ from zero; "-" for None."""
     if share is None:
         return "-"
     percent = share * 100
@@ -273,22 +272,22 @@ def share_text(share: float | None) -> str:
 
 
 def draw_trend(found: Trend) -> None:
-    """The terms one under another, on one scale. The axis is broken where nothing is archived."""
-    width = min(console().width, _WIDEST) - 9
-    together = -(-len(found.periods) // width)
-    column = f", {count_noun(together, found.unit)} to a column" if together > 1 else ""
+    """Draws the terms below each other on a common scale. The axis is broken where nothing is archived."""
+    width = min(console().width, _MAX_WIDTH) - 9
+    per_column = -(-len(found.periods) // width)
+    column = f", {count_noun(per_column, found.unit)} per column" if per_column > 1 else ""
     print_lines(
         print_line(
             (f"Share of {sum(found.archived) + found.undated:,} archived articles, by {found.unit}{column}", "dim")
         )
     )
-    columns = [_columns(found, one, together, width) for one in found.series]
+    columns = [_columns(found, one, per_column, width) for one in found.series]
     top = max((share for row in columns for share in row if share), default=0.0)
     for number, (one, row) in enumerate(zip(found.series, columns, strict=True)):
         style = _COLOURS[number % len(_COLOURS)]
         print_lines("", print_line((clean(one.term), f"bold {style}"), f"  {count_noun(one.total, 'article')}"))
-        for height in range(_HIGH - 1, -1, -1):
-            mark = share_text(top) if height == _HIGH - 1 else ""
+        for height in range(_CHART_HEIGHT - 1, -1, -1):
+            mark = share_text(top) if height == _CHART_HEIGHT - 1 else ""
             print_lines(
                 print_line((f"{mark:>7} ", "dim"), ("".join(_cell(share, top, height) for share in row), style))
             )
@@ -297,25 +296,26 @@ def draw_trend(found: Trend) -> None:
         )
     print_lines(print_line((" " * 8 + _ends(found.periods[0], found.periods[-1], len(columns[0])), "dim")))
     if any(share is None for row in columns for share in row):
-        print_lines("", print_line(("Where the line is broken, nothing is archived.", "dim")))
+        print_lines("", print_line(("Gaps in the line: nothing is archived from that time.", "dim")))
 
 
-def _columns(found: Trend, one: Series, together: int, width: int) -> list[float | None]:
-    """The shares for at most so many columns of the screen: so many periods as one, or one over several columns."""
-    starts = range(0, len(found.periods), together)
-    wide = max(1, min(width // len(starts), 4))
+def _columns(found: Trend, one: Series, per_column: int, width: int) -> list[float | None]:
+    """Returns the shares for at most `width` screen columns: several periods per column, or several columns per
+    period."""
+    starts = range(0, len(found.periods), per_column)
+    columns = max(1, min(width // len(starts), 4))
     out: list[float | None] = []
     for start in starts:
-        archived = sum(found.archived[start : start + together])
-        share = sum(one.articles[start : start + together]) / archived if archived else None
-        out += [share] * wide
+        archived = sum(found.archived[start : start + per_column])
+        share = sum(one.articles[start : start + per_column]) / archived if archived else None
+        out += [share] * columns
     return out
 
 
 def _cell(share: float | None, top: float, height: int) -> str:
     if not share:
         return " "
-    eighths = max(1, round(share / top * _HIGH * 8))
+    eighths = max(1, round(share / top * _CHART_HEIGHT * 8))
     return _EIGHTHS[max(0, min(8, eighths - height * 8))]
 
 
@@ -323,11 +323,11 @@ def _ends(first: str, last: str, width: int) -> str:
     return first if first == last else first + last.rjust(max(width - len(first), len(last) + 1))
 
 
-# A concordance on the screen: one line for each place, the keyword in one column.
+# Concordance: one line per occurrence, with the keyword in the same column
 
 _RIGHT_TO_LEFT, _END = "\u2067", "\u2069"
-"""Letters between these are set from right to left, whatever stands beside them (UAX #9, isolates)."""
-_LEAST = 8
+"""Isolate characters: the text between them runs from right to left, whatever is next to it (UAX #9)."""
+_MIN_WIDTH = 8
 
 
 def print_concordance(found: Concordance, form: str | None, width: int, offset: int) -> None:
@@ -339,28 +339,28 @@ def print_concordance(found: Concordance, form: str | None, width: int, offset: 
 
         print_rows(rows, Line.__slots__, form)
     elif not rows:
-        in_none = f"{count_noun(found.articles, 'article')}; in none does it stand in the title or the text."
-        click.echo("There are no more lines." if offset else in_none if found.articles else "Nothing found.", err=True)
+        none = f"{count_noun(found.articles, 'article')} found, none with an occurrence in its title or text."
+        click.echo("There are no more lines." if offset else none if found.articles else "Nothing found.", err=True)
     else:
-        _print(found, width, offset)
+        _print_concordance(found, width, offset)
 
 
-def _print(found: Concordance, width: int, offset: int) -> None:
+def _print_concordance(found: Concordance, width: int, offset: int) -> None:
     from rich.cells import cell_len
 
-    heads = [f"{one.id:>5}  {published(one.published, one.published_precision)[:10]:<10}  " for one in found.lines]
+    prefixes = [f"{one.id:>5}  {published(one.published, one.published_precision)[:10]:<10}  " for one in found.lines]
     keyword = max(cell_len(clean(one.keyword)) for one in found.lines)
     screen = console()
     if screen.is_terminal:
-        width = min(width, max(_LEAST, (screen.width - len(heads[0]) - min(keyword, 20) - 3) // 2))
-    print_lines(print_line((_about(found, offset), "dim")), "")
-    for head, one in zip(heads, found.lines, strict=True):
-        text = set_line(head, one, width)
+        width = min(width, max(_MIN_WIDTH, (screen.width - len(prefixes[0]) - min(keyword, 20) - 3) // 2))
+    print_lines(print_line((_concordance_summary(found, offset), "dim")), "")
+    for prefix, one in zip(prefixes, found.lines, strict=True):
+        text = set_line(prefix, one, width)
         text.rstrip()
         screen.print(text, no_wrap=True, overflow="ignore", crop=screen.is_terminal)
 
 
-def _about(found: Concordance, offset: int) -> str:
+def _concordance_summary(found: Concordance, offset: int) -> str:
     number = len(found.lines)
     lines = f"lines {offset + 1:,} to {offset + number:,}" if offset or found.more else count_noun(number, "line")
     more = " (there are more)" if found.more else ""
@@ -368,24 +368,29 @@ def _about(found: Concordance, offset: int) -> str:
     return f"{lines}{more}{read} {count_noun(found.articles, 'article')}"
 
 
-def set_line(head: str, one: Line, width: int) -> Text:
-    """A line in which the keyword begins in the same column as in every other; of a text from right to left what comes
-    before it stands to its right."""
+def set_line(prefix: str, one: Line, width: int) -> Text:
+    """Formats a line so that its keyword starts in the same column as in the other lines. In right-to-left text the
+    words before the keyword are to its right."""
     before, keyword, after = clean(one.before), clean(one.keyword), clean(one.after)
     if one.direction == "ltr":
         return print_line(
-            (head, "dim"), _left(before, width, from_end=True), " ", (keyword, "bold yellow"), " ", _cut(after, width)
+            (prefix, "dim"),
+            _align_right(before, width, from_end=True),
+            " ",
+            (keyword, "bold yellow"),
+            " ",
+            _cut(after, width),
         )
-    left = _left(after, width, from_end=False)
+    left = _align_right(after, width, from_end=False)
     blank = len(left) - len(left.lstrip(" "))
-    pieces = print_line((head, "dim"), left[:blank])
+    pieces = print_line((prefix, "dim"), left[:blank])
     for text, style in ((left[blank:], ""), (keyword, "bold yellow"), (_cut(before, width, from_end=True), "")):
         pieces.append(f"{_RIGHT_TO_LEFT}{text}{_END}", style)
         pieces.append(" ")
     return pieces
 
 
-def _left(text: str, width: int, *, from_end: bool) -> str:
+def _align_right(text: str, width: int, *, from_end: bool) -> str:
     from rich.cells import cell_len
 
     shown = _cut(text, width, from_end=from_end)
@@ -393,7 +398,7 @@ def _left(text: str, width: int, *, from_end: bool) -> str:
 
 
 def _cut(text: str, width: int, *, from_end: bool = False) -> str:
-    """As much of a text as there is room for in `width` columns."""
+    """Cuts a text to `width` screen columns, at its beginning if `from_end`."""
     from rich.cells import cell_len
 
     letters = list(reversed(text)) if from_end else list(text)
@@ -405,28 +410,28 @@ def _cut(text: str, width: int, *, from_end: bool = False) -> str:
     return text
 
 
-# The answers of `archiver search`: each asks the archives for what it needs, and prints it.
+# One renderer per kind of result
 
 
-class Asked(Protocol):
-    """A query over one archive, or over several as one."""
+class SearchTarget(Protocol):
+    """A query on one archive, or on several that are searched as one."""
 
     @property
     def query(self) -> Query: ...
 
     def plans(self) -> Sequence[Plan]:
-        """A plan for each archive that has what the query asks about. Raises what a query raises."""
+        """A plan for each archive that has what the query refers to. Raises the errors of a query."""
 
     def archives(self) -> Sequence[tuple[Database, Query]]:
-        """Each of these archives, and what it is asked."""
+        """Each of these archives with its query."""
 
     def page(self) -> Page:
-        """The hits that the query asks for."""
+        """The requested page of hits."""
 
 
 @dataclass(frozen=True, slots=True)
 class OneArchive:
-    """A query over one archive."""
+    """A query on one archive."""
 
     db: Database
     query: Query
@@ -439,44 +444,44 @@ class OneArchive:
 
     def page(self) -> Page:
         found = run(self.db, self.query)
-        return Page(found.hits, found.total, as_values, shown, COLUMNS)
+        return Page(found.hits, found.total, as_values, hit_lines, COLUMNS)
 
 
-def print_hits(asked: Asked, options: SearchOptions) -> None:
-    print_page(asked.page(), options.form, asked.query.offset)
+def render_hits(target: SearchTarget, options: SearchOptions) -> None:
+    print_page(target.page(), options.form, target.query.offset)
 
 
-def facets(asked: Asked, options: SearchOptions) -> None:
-    print_facets(facets_of(asked.plans()), options.form)
+def render_facets(target: SearchTarget, options: SearchOptions) -> None:
+    print_facets(facets_of(target.plans()), options.form)
 
 
-def answer_histogram(asked: Asked, options: SearchOptions) -> None:
-    to = chart.kind(options.plot) if options.plot else None
-    found = histogram_of(asked.plans(), "" if options.histogram == "auto" else options.histogram or "")
-    if options.plot and to:
-        _write(options.plot, to(chart.histogram_svg(found)))
+def render_histogram(target: SearchTarget, options: SearchOptions) -> None:
+    convert = chart.kind(options.plot) if options.plot else None
+    found = histogram_of(target.plans(), "" if options.histogram == "auto" else options.histogram or "")
+    if options.plot and convert:
+        _write(options.plot, convert(chart.histogram_svg(found)))
     print_histogram(found, options.form)
 
 
-def answer_trend(asked: Asked, options: SearchOptions) -> None:
-    to = chart.kind(options.plot) if options.plot else None
-    found = trend_of(asked.archives(), options.trend, options.by or "")
-    if options.plot and to:
-        _write(options.plot, to(chart.trend_svg(found)))
+def render_trend(target: SearchTarget, options: SearchOptions) -> None:
+    convert = chart.kind(options.plot) if options.plot else None
+    found = trend_of(target.archives(), options.trend, options.by or "")
+    if options.plot and convert:
+        _write(options.plot, convert(chart.trend_svg(found)))
     print_trend(found, options.form)
 
 
-def answer_concordance(asked: Asked, options: SearchOptions) -> None:
-    ((db, query),) = asked.archives()
+def render_concordance(target: SearchTarget, options: SearchOptions) -> None:
+    ((db, query),) = target.archives()
     print_concordance(lines_of(db, query, options.width), options.form, options.width, query.offset)
 
 
-RENDERERS: dict[str, Callable[[Asked, SearchOptions], None]] = {
-    "hits": print_hits,
-    "facets": facets,
-    "histogram": answer_histogram,
-    "trend": answer_trend,
-    "concordance": answer_concordance,
+RENDERERS: dict[str, Callable[[SearchTarget, SearchOptions], None]] = {
+    "hits": render_hits,
+    "facets": render_facets,
+    "histogram": render_histogram,
+    "trend": render_trend,
+    "concordance": render_concordance,
 }
 
 
@@ -487,31 +492,31 @@ def _write(file: str, data: bytes) -> None:
         raise OutputNotWritable(file, error.strerror or str(error)) from error
 
 
-# `archiver search` over several archives: the same answers, with the archive that each hit is of.
+# Several archives: the same results, with the archive of each hit
 
 _COLUMNS = ("archive", *COLUMNS, "elsewhere")
 
 
 @dataclass(frozen=True, slots=True)
 class SeveralArchives:
-    """A query over several archives."""
+    """A query on several archives."""
 
     query: Query
-    asked: FederatedPage
+    result: FederatedPage
 
     def plans(self) -> Sequence[Plan]:
-        return self.asked.plans
+        return self.result.plans
 
     def archives(self) -> Sequence[tuple[Database, Query]]:
-        return [(plan.db, plan.query) for plan in self.asked.plans]
+        return [(plan.db, plan.query) for plan in self.result.plans]
 
     def page(self) -> Page:
-        return Page(federated_page(self.asked), self.asked.total, _values, _lines, _COLUMNS)
+        return Page(federated_page(self.result), self.result.total, _values, _lines, _COLUMNS)
 
 
 @contextmanager
-def several(archives: list[str], query: Query) -> Iterator[SeveralArchives]:
-    """The query over archives, which are open while the block lasts."""
+def open_several(archives: list[str], query: Query) -> Iterator[SeveralArchives]:
+    """Opens the archives for the query, as long as the block lasts."""
     with ExitStack() as stack:
         shards = [Shard(archive, stack.enter_context(opened(archive, read_only=True))) for archive in archives]
         yield SeveralArchives(query, stack.enter_context(federate(shards, query)))
@@ -525,6 +530,6 @@ def _lines(one: FederatedHit) -> list[Any]:
     """Formats a hit, then a line with its archive and its ID there, and its copies in other archives."""
     about = [f"{one.archive} {one.hit.id}"]
     if one.elsewhere:
-        others = some([f"{copy.archive} {copy.id}" for copy in one.elsewhere])
+        others = abbreviated([f"{copy.archive} {copy.id}" for copy in one.elsewhere])
         about.append(f"{count_noun(len(one.elsewhere), 'copy', 'copies')}: {others}")
-    return [*shown(one.hit), print_line((" · ".join(about), "dim"), indent=7)]
+    return [*hit_lines(one.hit), print_line((" · ".join(about), "dim"), indent=7)]

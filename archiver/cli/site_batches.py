@@ -1,4 +1,4 @@
-"""`sites check`: what can be expected of sites, from a few pages of each, before they are crawled."""
+"""Commands on many sites: `sites import`, `sites export`, `sites tag` and `sites check`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from archiver.cli.options import archive_option, json_option, manners_options, read_bytes, tag_option
+from archiver.cli.options import archive_option, json_option, politeness_options, read_bytes, tag_option
 from archiver.cli.terminal import count_noun, open_output, print_json, print_line, print_lines
 from archiver.errors import ArchiverError
 from archiver.scheduling.crawl_plan import CrawlOrder, CrawlPlan, host_of, plan_of
@@ -22,28 +22,32 @@ from archiver.storage.connection import writing
 from archiver.storage.locks import lock_host
 from archiver.urls import Scope
 
-# `sites import`, `sites export` and `sites tag`.
+# `sites import`, `sites export` and `sites tag`
 
 _SHOWN = 50
 
 
-@click.command("import", short_help="Enter sites from lists: OPML, CSV, text.")
+@click.command("import", short_help="Add sites from OPML, CSV or text files.")
 @click.argument("files", metavar="FILE|-...", type=click.Path(), nargs=-1, required=True)
-@tag_option("tags", multiple=True, help="Give all of them this tag, too.")
+@tag_option("tags", multiple=True, help="Add this tag to all of them; may be repeated.")
 @click.option(
-    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set this for all of them, where the list does not."
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A setting for all of them, unless the list has its own.",
 )
-@click.option("--dry-run", is_flag=True, help="Read the lists, and enter nothing.")
+@click.option("--dry-run", is_flag=True, help="Read the lists, but add nothing.")
 @json_option
 @archive_option
 def import_(
     files: tuple[str, ...], tags: tuple[str, ...], settings: tuple[str, ...], dry_run: bool, as_json: bool, archive: str
 ) -> None:
-    """Enter sites from lists, without crawling them yet. An archive that does not exist is made.
+    """Add sites from files, without crawling them yet. The archive is created if it does not exist.
 
-    A list is OPML, as feed readers write it; CSV, with a column url and on wish feed, tags and any setting; or text,
-    an address a line, with tags behind it. A line that is not understood is told, and the others are entered. What is
-    there already keeps its settings, but for those that the list has, and gets the tags.
+    A file is OPML, as exported by feed readers; CSV, with a column url and optionally feed, tags and any setting; or
+    text, with one URL per line, optionally followed by tags. Invalid lines are reported, the others are added. Sites
+    that the archive already has get the tags and settings of the list, and keep their other settings.
 
     \b
     Examples:
@@ -52,30 +56,30 @@ def import_(
       archiver sites import blogs.txt --dry-run
 
     \b
-    Exit code: 0 all was understood; 1 some lines were not; 2 wrong usage.
+    Exit code: 0 all lines were valid; 1 some were not; 2 wrong usage.
     """
     from archiver.sites.site_lists import SiteEntry, read_site_list
     from archiver.storage.connection import opened
     from archiver.storage.sites import EnteredSites, SiteToEnter, enter_sites, read_setting
 
     for_all = dict(read_setting(text) for text in settings)
-    wanted: list[SiteToEnter] = []
+    selected: list[SiteToEnter] = []
     problems: list[dict[str, Any]] = []
     for file in files:
         shown = "standard input" if file == "-" else file
         for one in read_site_list(read_bytes(file), shown):
             if isinstance(one, SiteEntry):
-                wanted.append(SiteToEnter(one.url, one.feed, (*one.tags, *tags), for_all | one.settings))
+                selected.append(SiteToEnter(one.url, one.feed, (*one.tags, *tags), for_all | one.settings))
             else:
                 problems.append({"file": shown, "line": one.line, "why": one.why})
     done = EnteredSites(added=0)
-    if not dry_run and wanted:
+    if not dry_run and selected:
         with opened(archive, create=True) as db:
-            done = enter_sites(db, wanted, datetime.now(UTC))
+            done = enter_sites(db, selected, datetime.now(UTC))
     if as_json:
         print_json(
             {
-                "read": len(wanted),
+                "read": len(selected),
                 "added": done.added,
                 "known": done.known,
                 "changed": done.changed,
@@ -86,19 +90,19 @@ def import_(
         for problem in problems[:_SHOWN]:
             click.echo(f"{problem['file']}, line {problem['line']}: {problem['why']}.", err=True)
         if len(problems) > _SHOWN:
-            click.echo(f"... and {len(problems) - _SHOWN:,} more; --json tells all.", err=True)
-        there = f", {done.known:,} {'was' if done.known == 1 else 'were'} there ({done.changed:,} changed)"
+            click.echo(f"... and {len(problems) - _SHOWN:,} more; --json lists all.", err=True)
+        known = f", {done.known:,} already known ({done.changed:,} changed)"
         click.echo(
-            f"{count_noun(len(wanted), 'site')} read; nothing was entered"
+            f"{count_noun(len(selected), 'site')} read; nothing was added"
             if dry_run
-            else f"{count_noun(done.added, 'site')} added{there if done.known else ''}"
+            else f"{count_noun(done.added, 'site')} added{known if done.known else ''}"
             + (f"; {count_noun(len(problems), 'problem')}" if problems else "")
         )
     if problems:
         sys.exit(1)
 
 
-@click.command(short_help="Write the sites as a list: CSV, OPML or text.")
+@click.command(short_help="Write the list of sites as CSV, OPML or text.")
 @click.option(
     "-f",
     "--format",
@@ -106,7 +110,7 @@ def import_(
     type=click.Choice(["csv", "opml", "text"]),
     default="csv",
     show_default=True,
-    help="What 'sites import' reads, too.",
+    help="Format of the list; 'sites import' reads all of them.",
 )
 @click.option(
     "-o",
@@ -114,12 +118,12 @@ def import_(
     metavar="FILE|-",
     type=click.Path(),
     default="-",
-    help="Write to this file [default: standard output].",
+    help="Write to this file  [default: standard output]",
 )
 @tag_option("tag", help="Only the sites with this tag.")
 @archive_option
 def export(form: str, output: str, tag: str | None, archive: str) -> None:
-    """Write the sites of the archive as a list, with their tags and settings.
+    """Write a list of the sites of the archive. CSV and OPML include their tags and settings.
 
     \b
     Examples:
@@ -137,15 +141,16 @@ def export(form: str, output: str, tag: str | None, archive: str) -> None:
         out.write({"csv": _as_csv, "opml": _as_opml, "text": _as_text}[form](rows))
 
 
-@click.command(short_help="Give sites a tag, or take it back.")
+@click.command(short_help="Add a tag to sites, or remove it.")
 @click.argument("tag")
 @click.argument("names", metavar="SITE...", nargs=-1, required=True)
-@click.option("--remove", is_flag=True, help="Take the tag back.")
+@click.option("--remove", is_flag=True, help="Remove the tag.")
 @archive_option
 def tag(tag: str, names: tuple[str, ...], remove: bool, archive: str) -> None:
-    """Give sites a tag, or take it back. Sites with a tag are a group.
+    """Add a tag to sites, or remove it.
 
-    What holds for a group stands in archiver.toml, under [groups.TAG], as in 'sites set'; 'crawl --tag' crawls one.
+    Sites with the same tag are a group: archiver.toml can have settings for it in [groups.TAG], and 'crawl --tag TAG'
+    crawls it.
 
     \b
     Examples:
@@ -161,8 +166,8 @@ def tag(tag: str, names: tuple[str, ...], remove: bool, archive: str) -> None:
         with writing(db):
             changed = sum((remove_tags if remove else add_tags)(db, site["id"], [name]) for site in sites)
     click.echo(
-        f"{name}: {count_noun(changed, 'site')} {'left' if remove else 'joined'}"
-        + ("" if changed == len(sites) else f", {len(sites) - changed:,} as before")
+        f"{name}: {'removed from' if remove else 'added to'} {count_noun(changed, 'site')}"
+        + ("" if changed == len(sites) else f", {len(sites) - changed:,} unchanged")
     )
 
 
@@ -177,7 +182,7 @@ def _as_csv(rows: list[dict[str, Any]]) -> bytes:
                 row["start_url"],
                 row["name"],
                 ", ".join(row["tags"]),
-                *(_said(row["settings"].get(key, "")) for key in used),
+                *(_setting_text(row["settings"].get(key, "")) for key in used),
             ]
         )
     return text.getvalue().encode()
@@ -194,33 +199,37 @@ def _as_opml(rows: list[dict[str, Any]]) -> bytes:
     etree.SubElement(etree.SubElement(opml, "head"), "title").text = "Sites of the archive"
     body = etree.SubElement(opml, "body")
     for row in rows:
-        told = {"text": row["name"], "type": "link", "htmlUrl": row["start_url"], "category": ",".join(row["tags"])}
-        etree.SubElement(body, "outline", {**told, **{key: _said(value) for key, value in row["settings"].items()}})
+        outline = {"text": row["name"], "type": "link", "htmlUrl": row["start_url"], "category": ",".join(row["tags"])}
+        etree.SubElement(
+            body, "outline", {**outline, **{key: _setting_text(value) for key, value in row["settings"].items()}}
+        )
     return etree.tostring(opml, xml_declaration=True, encoding="UTF-8", pretty_print=True)
 
 
-def _said(value: Any) -> str:
-    """A setting as 'sites set' reads it."""
+def _setting_text(value: Any) -> str:
+    """A setting in the form that `sites set` reads."""
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
-_PAGES, _POSTS = 60, 10
-_OF_SITES = ("delay", "contact", "private", "max_minutes")
-"""Settings that hold for the check, too."""
+# `sites check`
+
+_MAX_PAGES, _MAX_POSTS = 60, 10
+_USED_SETTINGS = ("delay", "contact", "private", "max_minutes")
+"""Settings of a site that apply to the check."""
 
 
-@click.command(short_help="Look at sites before they are crawled: sources, platform, number of posts, fields.")
+@click.command(short_help="Probe sites before a crawl: sources, platform, number of posts, fields.")
 @click.argument("names", metavar="[SITE|URL]...", nargs=-1)
-@tag_option("tag", help="The sites of the archive with this tag.")
+@tag_option("tag", help="Check the sites of the archive with this tag.")
 @click.option(
     "--workers",
     type=click.IntRange(1, 64),
     default=4,
     show_default=True,
     metavar="N",
-    help="How many sites are looked at at the same time; of a host one after the other.",
+    help="How many sites to check at the same time (one per host).",
 )
-@manners_options
+@politeness_options
 @json_option
 @archive_option
 def check(
@@ -232,11 +241,11 @@ def check(
     as_json: bool,
     archive: str,
 ) -> None:
-    """Look at sites before they are crawled, with at most 60 requests each: does robots.txt allow it, which feeds,
-    sitemaps and API are there, which platform, about how many posts, and which fields ten of them have.
+    """Probe sites before a crawl, with at most 60 requests each: what robots.txt allows, which feeds, sitemaps and
+    APIs there are, which platform is used, about how many posts there are, and which fields a sample of ten has.
 
-    It is a crawl like any other, polite and by robots.txt, into an archive that is thrown away. Without a name, the
-    sites of the archive that were never crawled are looked at. Nothing is stored.
+    It is a polite crawl that obeys robots.txt, into a temporary archive; nothing is stored. Without a name, it
+    checks the sites of the archive that were never crawled.
 
     \b
     Examples:
@@ -244,36 +253,36 @@ def check(
       archiver sites check --tag new --json
 
     \b
-    Exit code: 0 all can be crawled; 1 one cannot, or shows no posts; 2 wrong usage.
+    Exit code: 0 all sites can be crawled; 1 a site cannot be crawled, or has no posts; 2 wrong usage.
     """
-    wanted = _wanted(archive, names, tag)
-    if not wanted:
-        raise click.UsageError("No site is left to look at: name one, or its address.")
+    selected = _selected_sites(archive, names, tag)
+    if not selected:
+        raise click.UsageError("All sites of the archive have been crawled. Name a site or give its URL.")
     with tempfile.TemporaryDirectory(prefix="archiver-check-") as folder, ExitStack() as hosts:
         plans, refused = _plans(
-            Path(archive), wanted, lambda url, settings: plan_of(url, settings, delay, contact), hosts
+            Path(archive), selected, lambda url, settings: plan_of(url, settings, delay, contact), hosts
         )
-        told = _reports(Path(folder) / "archive.db", plans, wanted, workers)
+        reports = _reports(Path(folder) / "archive.db", plans, selected, workers)
     if as_json:
-        print_json([*told, *refused])
+        print_json([*reports, *refused])
     else:
-        for index, one in enumerate((*told, *refused)):
+        for index, one in enumerate((*reports, *refused)):
             _print(one, first=not index)
-    if refused or any(one["outcome"] == "failed" or not one["posts"] for one in told):
+    if refused or any(one["outcome"] == "failed" or not one["posts"] for one in reports):
         sys.exit(1)
 
 
 def _plans(
     archive: Path,
-    wanted: dict[str, dict[str, Any]],
+    selected: dict[str, dict[str, Any]],
     plan_for: Callable[[str, dict[str, Any]], CrawlPlan],
     hosts: ExitStack,
 ) -> tuple[list[CrawlPlan], list[dict[str, Any]]]:
-    """A plan for each site that can be crawled, and why each other cannot. No crawl of the archive asks the hosts until
+    """Returns a plan for each site that can be crawled, and the reason for each that cannot. The hosts are locked until
     `hosts` is closed."""
     plans: list[CrawlPlan] = []
     refused: list[dict[str, Any]] = []
-    for url, settings in wanted.items():
+    for url, settings in selected.items():
         try:
             plan = plan_for(url, settings)
             if archive.exists() and host_of(plan) not in map(host_of, plans):
@@ -285,9 +294,9 @@ def _plans(
 
 
 def _reports(
-    path: Path, plans: list[CrawlPlan], wanted: dict[str, dict[str, Any]], workers: int
+    path: Path, plans: list[CrawlPlan], selected: dict[str, dict[str, Any]], workers: int
 ) -> list[dict[str, Any]]:
-    """Crawl a few posts of each site into an archive of its own, and report what that shows."""
+    """Crawls a few posts of each site into the archive at `path`, and reports on each site."""
     from archiver.health.health_report import trial_report
     from archiver.scheduling.process_pool import run_plans
     from archiver.storage.connection import opened
@@ -297,16 +306,16 @@ def _reports(
         now = datetime.now(UTC)
         rows = {plan.url: add_site(db, plan.url, now)[0] for plan in plans}
         for url, row in rows.items():
-            _limit(db, row["id"], wanted[url])
-        run_plans(plans, CrawlOrder(path, limit=_POSTS, requisites="none", quiet=True), workers)
+            _limit(db, row["id"], selected[url])
+        run_plans(plans, CrawlOrder(path, limit=_MAX_POSTS, requisites="none", quiet=True), workers)
         return [
             trial_report(db, {**row, "platform": _platform(db, row["id"])}, plan.delay)
             for plan, row in zip(plans, rows.values(), strict=True)
         ]
 
 
-def _wanted(archive: str, names: tuple[str, ...], tag: str | None) -> dict[str, dict[str, Any]]:
-    """The start addresses that are looked at, with the settings that hold for each."""
+def _selected_sites(archive: str, names: tuple[str, ...], tag: str | None) -> dict[str, dict[str, Any]]:
+    """Returns the start URLs to check, with the settings in force for each."""
     from archiver.sites.config import effective_settings
     from archiver.storage.connection import opened
     from archiver.storage.sites import tags_of_sites
@@ -315,22 +324,24 @@ def _wanted(archive: str, names: tuple[str, ...], tag: str | None) -> dict[str, 
     if not Path(archive).exists() and names and not tag:
         return {start_address(name): {} for name in names}
     with opened(archive, read_only=True) as db:
-        holds, tags = effective_settings(db), tags_of_sites(db)
+        settings_of, tags = effective_settings(db), tags_of_sites(db)
         crawled = {row[0] for row in db.execute("select distinct site_id from runs")}
         known = {row["name"]: row for row in db.query("select * from sites order by name")}
         chosen = [known.get(Scope.of(start_address(name)).name) or {"start_url": start_address(name)} for name in names]
         chosen += [row for row in known.values() if tag and tag in tags.get(row["id"], ())]
         if not names and not tag:
             chosen = [row for row in known.values() if row["id"] not in crawled]
-        return {row["start_url"]: holds(row) if "id" in row else {} for row in chosen}
+        return {row["start_url"]: settings_of(row) if "id" in row else {} for row in chosen}
 
 
 def _limit(db: Any, site_id: int, settings: dict[str, Any]) -> None:
     import json
 
-    kept = {key: settings[key] for key in _OF_SITES if key in settings}
+    kept = {key: settings[key] for key in _USED_SETTINGS if key in settings}
     with writing(db):
-        db.execute("update sites set settings = ? where id = ?", [json.dumps({**kept, "max_pages": _PAGES}), site_id])
+        db.execute(
+            "update sites set settings = ? where id = ?", [json.dumps({**kept, "max_pages": _MAX_PAGES}), site_id]
+        )
 
 
 def _platform(db: Any, site_id: int) -> str | None:
@@ -343,8 +354,8 @@ def _print(one: dict[str, Any], *, first: bool) -> None:
         print_lines("")
     print_lines(print_line((one["site"], "bold"), f" ({one['platform']})" if one.get("platform") else ""))
     if one["outcome"] != "finished":
-        print_lines(print_line((one["outcome"] or "not looked at", "bold red"), f": {one['reason']}", indent=2))
-    if one["outcome"] in ("failed", "waiting") and not one["posts"]:  # that says it, but where it is robots.txt's
+        print_lines(print_line((one["outcome"] or "not checked", "bold red"), f": {one['reason']}", indent=2))
+    if one["outcome"] in ("failed", "waiting") and not one["posts"]:  # the reason is enough, except for robots.txt
         if one.get("robots", {}).get("forbids_home"):
             print_lines(print_line(_robots(one["robots"]), indent=2))
         return
@@ -355,17 +366,17 @@ def _print(one: dict[str, Any], *, first: bool) -> None:
     if not one["posts"]:
         print_lines(
             print_line(
-                ("no posts were found", "bold red"),
-                "; 'archiver crawl' and 'archiver why URL' tell what its pages are taken for",
+                ("no posts found", "bold red"),
+                "; after 'archiver crawl', 'archiver why URL' explains how a page was classified",
                 indent=2,
             )
         )
         return
     more = " or more" if one["posts_at_least"] else ""
-    days = f", of those read from {one['days'][0]} to {one['days'][1]}" if one["days"] else ""
+    days = f" (sample dated {one['days'][0]} to {one['days'][1]})" if one["days"] else ""
     print_lines(
         print_line(
-            f"about {count_noun(one['posts'], 'post')}{more}{days}; a first crawl takes {_hours(one['hours'])}",
+            f"about {count_noun(one['posts'], 'post')}{more}{days}; a first crawl takes about {_hours(one['hours'])}",
             indent=2,
         )
     )
@@ -374,26 +385,26 @@ def _print(one: dict[str, Any], *, first: bool) -> None:
 
 
 def _print_sample(one: dict[str, Any]) -> None:
-    """Which fields the posts that were read have."""
+    """Prints which fields the sampled posts have."""
     have = ", ".join(f"{name} {share:.0%}" for name, share in one["fields"].items() if share)
-    print_lines(print_line(f"of {count_noun(one['sampled'], 'post')} read: {have or 'nothing'}", indent=2))
+    print_lines(print_line(f"fields in {count_noun(one['sampled'], 'sampled post')}: {have or 'none'}", indent=2))
     if one["missing"]:
-        print_lines(print_line(f"none has {', '.join(one['missing'])}", indent=2))
+        print_lines(print_line(f"missing in all of them: {', '.join(one['missing'])}", indent=2))
     learned = (
-        f"places of {', '.join(one['learned'])} in its template can be learned"
+        f"template rules can be learned for {', '.join(one['learned'])}"
         if one["learned"]
-        else ("its template is learned by the first 25 posts")
+        else "its template will be learned from the first 25 posts"
     )
     print_lines(print_line(learned, indent=2))
 
 
 def _robots(robots: dict[str, Any]) -> str:
     if robots["forbids_home"]:
-        return f"robots.txt forbids it ({robots['forbids_home']})"
+        return f"robots.txt forbids crawling ({robots['forbids_home']})"
     if robots["status"] is None:
         return "robots.txt could not be read"
-    pause = f", asks for {robots['crawl_delay']:g} s between two requests" if robots["crawl_delay"] else ""
-    return f"robots.txt allows it{pause}" if robots["status"] == 200 else "no robots.txt: nothing is forbidden"
+    pause = f", with a crawl delay of {robots['crawl_delay']:g} s" if robots["crawl_delay"] else ""
+    return f"robots.txt allows crawling{pause}" if robots["status"] == 200 else "no robots.txt, so nothing is forbidden"
 
 
 def _source(source: dict[str, Any]) -> str:
@@ -403,4 +414,4 @@ def _source(source: dict[str, Any]) -> str:
 
 
 def _hours(hours: float) -> str:
-    return "some minutes" if hours < 0.2 else f"{hours * 60:.0f} minutes" if hours < 2 else f"{hours:.0f} hours"
+    return "a few minutes" if hours < 0.2 else f"{hours * 60:.0f} minutes" if hours < 2 else f"{hours:.0f} hours"

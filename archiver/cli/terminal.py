@@ -1,6 +1,6 @@
-"""What people read: bold and tables on a terminal, plain lines in a pipe; and JSON for programs.
+"""Output of commands: styled text and tables on a terminal, plain lines in a pipe, JSON, files and progress bars.
 
-Colours are left out where NO_COLOR is set (https://no-color.org) or the output is no terminal.
+There are no colours if NO_COLOR is set (https://no-color.org) or the output is not a terminal.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def clean(text: str) -> str:
-    """Text of the web as a terminal may have it: no control sequences, no reversal of direction."""
+    """Removes control characters and bidirectional overrides from text, so that it is safe to print on a terminal."""
     return _CONTROL.sub("", text.replace("\r\n", "\n"))
 
 
 def console() -> Console:
-    """The screen: wraps at its width on a terminal, never in a pipe."""
+    """A console on standard output; it wraps lines on a terminal, never in a pipe."""
     from rich.console import Console
 
     terminal = sys.stdout.isatty()
@@ -44,13 +44,13 @@ def console() -> Console:
 
 
 def has_colours() -> bool:
-    """Whether what is told by colour is seen: not in a pipe, nor on a terminal that has none or is to show none."""
+    """True if the output is a terminal that shows colours, and NO_COLOR is not set."""
     screen = console()
     return screen.color_system is not None and not screen.no_color
 
 
 def print_line(*pieces: str | tuple[str, str], indent: int = 0) -> Text:
-    """One line of (text, style) pieces; text without a style stands alone."""
+    """Builds one line from pieces, each a text or a (text, style) pair."""
     from rich.text import Text
 
     text = Text(" " * indent)
@@ -61,7 +61,7 @@ def print_line(*pieces: str | tuple[str, str], indent: int = 0) -> Text:
 
 
 def print_lines(*texts: Text | str) -> None:
-    """Print lines; a wrapped line goes on under its own beginning."""
+    """Prints lines; a wrapped line keeps its indentation."""
     from rich.padding import Padding
 
     screen = console()
@@ -74,8 +74,8 @@ def print_lines(*texts: Text | str) -> None:
             screen.print(shown)
 
 
-def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]], numbers: Iterable[int] = ()) -> None:
-    """Columns under heads; those in `numbers` (from 0) are set flush right."""
+def print_table(headers: Sequence[str], rows: Iterable[Sequence[object]], numbers: Iterable[int] = ()) -> None:
+    """Prints a table; the columns in `numbers` (from 0) are right-aligned."""
     cells = [
         [clean("" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell)) for cell in row]
         for row in rows
@@ -85,16 +85,16 @@ def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]], numbers:
         from rich.table import Table
 
         grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for index, head in enumerate(heads):
-            grid.add_column(head, justify="right" if index in right else "left", header_style="bold", overflow="fold")
+        for index, header in enumerate(headers):
+            grid.add_column(header, justify="right" if index in right else "left", header_style="bold", overflow="fold")
         for row in cells:
             grid.add_row(*row)
         console().print(grid)
         return
     from rich.cells import cell_len
 
-    widths = [max(cell_len(row[index]) for row in [list(heads), *cells]) for index in range(len(heads))]
-    for row in [list(heads), *cells]:
+    widths = [max(cell_len(row[index]) for row in [list(headers), *cells]) for index in range(len(headers))]
+    for row in [list(headers), *cells]:
         padded = [
             " " * (width - cell_len(cell)) + cell if index in right else cell + " " * (width - cell_len(cell))
             for index, (cell, width) in enumerate(zip(row, widths, strict=True))
@@ -103,7 +103,7 @@ def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]], numbers:
 
 
 def print_details(rows: Iterable[tuple[str, str]], indent: int = 0) -> None:
-    """Labels and their values; a value that is too long for the screen goes on under its own beginning."""
+    """Prints labels with their values; wrapped values are aligned. Empty values are left out."""
     shown = [(label, clean(value)) for label, value in rows if value]
     width = max((len(label) for label, _ in shown), default=0) + 2
     if not sys.stdout.isatty():
@@ -126,7 +126,7 @@ def print_json(value: Any) -> None:
 
 
 def format_time(moment: str | None) -> str:
-    """A time of the archive's own, in UTC to the second."""
+    """Formats a stored time in UTC, to the second; "never" for none."""
     if not moment:
         return "never"
     try:
@@ -141,18 +141,18 @@ def count_noun(number: int, one: str, many: str = "") -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share of one, in whole percent; what is not all of it is no 100 %."""
+    """Formats a share between 0 and 1 in whole percent; only exactly 1 is "100 %"."""
     if share is None:
         return "unknown"
     return "100 %" if share == 1 else f"{min(99, int(share * 100))} %"
 
 
-# Where a command writes what it was asked for: the standard output, or a file that appears when it is complete.
+# Output files
 
 
 @contextmanager
 def open_output(output: str) -> Iterator[IO[bytes]]:
-    """The standard output, or a file that takes its name when all is written. Raises OutputNotWritable."""
+    """Opens standard output for "-", else a file that gets its name when it is complete. Raises OutputNotWritable."""
     if output == "-":
         yield sys.stdout.buffer
         return
@@ -178,32 +178,32 @@ def open_output(output: str) -> Iterator[IO[bytes]]:
         raise
 
 
-# Progress of long work whose stages have names.
+# Progress of long work in named stages
 
 Progress = Callable[[str, int, int], None]
-"""Is told what is done now, how much of it, and of how many."""
+"""Called with the name of the stage, the number done, and the total."""
 
 
 @contextmanager
 def stage_progress(quiet: bool) -> Iterator[Progress]:
-    """A bar on a terminal, nothing elsewhere; goes to stderr."""
+    """A progress bar on stderr, if that is a terminal."""
     if quiet or not sys.stderr.isatty():
-        yield lambda what, done, of: None
+        yield lambda stage, done, total: None
         return
     from rich.console import Console
     from rich.progress import Progress as Bar
 
     with Bar(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("the database")
-        yield lambda what, done, of: bar.update(task, description=what, completed=done, total=of)
+        task = bar.add_task("database")
+        yield lambda stage, done, total: bar.update(task, description=stage, completed=done, total=total)
 
 
-# How a command that writes is ended by a signal: as by Ctrl-C, so that nothing half is left.
+# Signals
 
 
 @contextmanager
-def ends_by_signal() -> Iterator[None]:
-    """SIGTERM ends it as Ctrl-C does; the exit code says which it was."""
+def exit_on_sigterm() -> Iterator[None]:
+    """SIGTERM raises SystemExit(143) in the block, so that it cleans up as after Ctrl-C."""
 
     def end(number: int, frame: object) -> None:
         raise SystemExit(128 + number)

@@ -1,1 +1,1 @@
-"""How `archiver schedule` runs what is due: each crawl in a process of its own."""
+"""Plans and runs crawls: in this process, in a pool of processes, or as the daemon of `archiver schedule`."""

@@ -1,4 +1,4 @@
-"""What is to be crawled and what came of it: plain values, which processes hand to one another."""
+"""Plans and results of crawls as plain values that processes can exchange; notices and the log of a crawl."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ from archiver.storage.runs import Counts
 if TYPE_CHECKING:
     from archiver.spiders.crawl_run import Only
 
-# What a crawl has to say: to its log, and to the person at the screen.
+# NoticeHandler and the log
 
 
-class Notices(logging.Handler):
-    """What is said to the logger "archiver.notice", a sentence at a time."""
+class NoticeHandler(logging.Handler):
+    """Passes messages of the logger "archiver.notice" to a function, one sentence at a time."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, show: Callable[[str], None]) -> None:
         super().__init__()
-        self._say = say
+        self._show = show
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._say(record.getMessage())
+        self._show(record.getMessage())
 
 
-def on_screen(sentence: str) -> None:
-    """Print a sentence on the standard error."""
+def print_notice(sentence: str) -> None:
+    """Prints a sentence on standard error."""
     print(sentence, file=sys.stderr, flush=True)
 
 
-def hear_notices(say: Callable[[str], None] | None) -> None:
-    """Hand what a person should know to `say` from now on, besides the log; None: to nobody."""
-    logging.getLogger("archiver.notice").handlers = [Notices(say)] if say else []
+def send_notices_to(show: Callable[[str], None] | None) -> None:
+    """Passes notices for the user to `show` from now on, in addition to the log; None turns that off."""
+    logging.getLogger("archiver.notice").handlers = [NoticeHandler(show)] if show else []
 
 
 def log_file(archive: Path) -> Path:
-    """The log beside the archive, which Scrapy's words go to. Raises an ArchiverError where there is no place for it.
+    """Returns the log file next to the archive, which Scrapy logs to. Raises an ArchiverError if it cannot be written.
 
-    A log that cannot be written later is no reason to say so twice.
+    Turns off the logging module's own reports of write errors, because they would only repeat that.
     """
     log = archive.parent / "log" / "crawl.log"
     try:
@@ -60,12 +60,12 @@ def log_file(archive: Path) -> Path:
 
 
 GRACE = 5.0
-"""Seconds that pages under way get to come in once a crawl is to end; what does not come is still due."""
+"""Seconds for running requests to finish once a crawl is stopped; pages that do not arrive remain due."""
 
 
 @dataclass(frozen=True, slots=True)
 class CrawlPlan:
-    """One site to crawl: where it starts, how long to wait between requests, who answers for it."""
+    """One site to crawl: its start URL, the delay between requests, and the contact for the User-Agent."""
 
     url: str
     delay: float
@@ -74,8 +74,8 @@ class CrawlPlan:
 
 @dataclass(frozen=True, slots=True)
 class CrawlOrder:
-    """What holds for all sites of one command. `since` is a date or "", `limit` 0 without one,
-    `requisites` "" where the sites' own settings hold."""
+    """Options for all sites of a command. `since` is a date or "", `limit` 0 for none, `requisites` "" for the sites'
+    own settings."""
 
     archive: Path
     limit: int = 0
@@ -89,7 +89,7 @@ class CrawlOrder:
 
 @dataclass(frozen=True, slots=True)
 class CrawlResult:
-    """How one run ended. `outcome` is finished, waiting (for the host), interrupted or failed."""
+    """The result of one run. `outcome` is finished, waiting (for the host), interrupted or failed."""
 
     site: str
     url: str
@@ -117,17 +117,17 @@ class CrawlResult:
         }
 
 
-Host = tuple[tuple[int, CrawlPlan], ...]
-"""Plans of one host with their places in the command: they are crawled one after the other."""
+HostPlans = tuple[tuple[int, CrawlPlan], ...]
+"""The plans of one host, with their positions in the command. They are crawled sequentially."""
 Came = CrawlResult | ArchiverError
-"""What came of a plan: its run, or why there was none."""
+"""The result of a plan: its run, or the error that prevented it."""
 
 
 def plan_of(
     url: str, settings: dict[str, Any], delay: float | None, contact: str | None, *, known: bool = False
 ) -> CrawlPlan:
-    """The plan of a site. The command line (`delay`, `contact`) overrules the site's own settings, and these overrule
-    the defaults. The host is looked up now where its address was typed, and by the run where the site is `known`."""
+    """Returns the plan of a site. The command line (`delay`, `contact`) overrides the site's settings, and these
+    override the defaults. The host is resolved now, or by the run if the site is `known`."""
     own_delay = settings.get("delay")
     return CrawlPlan(
         url,
@@ -137,13 +137,13 @@ def plan_of(
 
 
 def host_of(plan: CrawlPlan) -> str:
-    """Who is asked. Servers without a delay are this machine's own, and each port is one of them."""
+    """Returns the host of a plan. Without a delay it is local, and every port counts as a host of its own."""
     parts = urlsplit(plan.url)
     return (parts.hostname or "") if plan.delay else parts.netloc
 
 
-def by_host(plans: list[CrawlPlan]) -> list[Host]:
-    """The plans with their places, those of one host together."""
+def by_host(plans: list[CrawlPlan]) -> list[HostPlans]:
+    """Groups the plans by host, with their positions."""
     groups: dict[str, list[tuple[int, CrawlPlan]]] = {}
     for index, plan in enumerate(plans):
         groups.setdefault(host_of(plan), []).append((index, plan))
@@ -151,10 +151,10 @@ def by_host(plans: list[CrawlPlan]) -> list[Host]:
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """Returns the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def never_begun(plan: CrawlPlan) -> CrawlResult:
-    """What came of a plan whose turn had not come when the command was stopped."""
-    return CrawlResult(plan.url, plan.url, "interrupted", "stopped before it began", 0.0, Counts(), ())
+def not_started(plan: CrawlPlan) -> CrawlResult:
+    """Returns the result of a plan that had not started when the command was stopped."""
+    return CrawlResult(plan.url, plan.url, "interrupted", "stopped before it started", 0.0, Counts(), ())

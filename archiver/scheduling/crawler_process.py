@@ -1,4 +1,4 @@
-"""Crawls in this process, as many hosts at a time as are handed to it."""
+"""Crawls sites in this process with Scrapy, several hosts at a time."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from archiver.scheduling.crawl_plan import (
     CrawlOrder,
     CrawlPlan,
     CrawlResult,
-    Host,
+    HostPlans,
     by_host,
     log_file,
-    never_begun,
+    not_started,
 )
 from archiver.sites.crawler_identity import user_agent
 from archiver.spiders.run_ending import broken
@@ -33,18 +33,18 @@ from archiver.spiders.site_spider import SiteSpider
 from archiver.storage.connection import fault_of, stop_waiting_for_locks
 from archiver.storage.runs import Counts
 
-# The process of a crawl: it ends within seconds when asked to.
+# Scrapy's process, changed so that it ends within seconds of a signal
 
-_SAME_REQUEST = 0.5
-"""Seconds in which a second signal is the first one by another way: a service manager sends it to every process, and
-the command hands it on to those that crawl for it."""
+_SAME_SIGNAL = 0.5
+"""Seconds in which a second signal counts as the first one: a service manager signals every process, and the command
+also forwards the signal to its workers."""
 
 
 class CrawlProcess(AsyncCrawlerProcess):
-    """Scrapy's process. `signum` is the signal that ended it, 0 without one.
+    """Scrapy's process. `signum` is the signal that ended it, 0 for none.
 
-    The first signal ends every crawl when its pages under way are in, or without them after `grace` seconds; a second
-    ends them at once. Either way the caller closes what is open.
+    The first signal ends every crawl as soon as its running requests have finished, or after `grace` seconds. A second
+    signal ends them at once. In both cases the caller closes what is still open.
     """
 
     signum = 0
@@ -52,33 +52,33 @@ class CrawlProcess(AsyncCrawlerProcess):
     def __init__(self, settings: Settings, grace: float) -> None:
         super().__init__(settings)
         self._grace = grace
-        self._waited = False
-        self._asked = 0.0
+        self._stop_now = False
+        self._signalled_at = 0.0
 
     def end(self) -> None:
-        """Stop now: crawls that are still open are closed by the caller."""
-        self._waited = True
+        """Stops now. The caller closes crawls that are still open."""
+        self._stop_now = True
         self._stop_reactor()
 
     def shut_down(self, signum: int) -> None:
-        """End as if this signal had been sent, unless one was."""
+        """Acts as if this signal had been received, unless one was before."""
         if not self.signum:
             self._signal_shutdown(signum, None)
 
     def _stop_dfd(self) -> Deferred[Any]:
-        return succeed(None) if self._waited else super()._stop_dfd()
+        return succeed(None) if self._stop_now else super()._stop_dfd()
 
     def _signal_kill(self, signum: int, frame: Any) -> None:
-        if monotonic() - self._asked < _SAME_REQUEST:
+        if monotonic() - self._signalled_at < _SAME_SIGNAL:
             return
-        self._waited = True
+        self._stop_now = True
         super()._signal_kill(signum, frame)
 
     def _signal_shutdown(self, signum: int, frame: Any) -> None:
         from twisted.internet import reactor
 
         clock: Any = reactor
-        self.signum, self._asked = signum, monotonic()
+        self.signum, self._signalled_at = signum, monotonic()
         stop_waiting_for_locks()
         super()._signal_shutdown(signum, frame)
         clock.callFromThread(lambda: clock.callLater(self._grace, self.end))
@@ -88,12 +88,12 @@ _log = logging.getLogger(__name__)
 
 
 class CrawlerGroup:
-    """One Scrapy process. `told` hears what came of each plan, by the plan's place, as soon as it is known.
+    """Crawls in one Scrapy process. `on_result` is called with the position of a plan and its result.
 
-    Raises an ArchiverError where there is no place for the log.
+    Raises an ArchiverError if the log cannot be written.
     """
 
-    def __init__(self, order: CrawlOrder, told: Callable[[int, Came], None]) -> None:
+    def __init__(self, order: CrawlOrder, on_result: Callable[[int, Came], None]) -> None:
         settings = Settings()
         settings.setmodule("archiver.settings", priority="project")
         settings.setdict(
@@ -103,22 +103,22 @@ class CrawlerGroup:
         self.process = CrawlProcess(settings, GRACE)
         self._settings = settings
         self._order = order
-        self._told = told
+        self._on_result = on_result
         self._open: dict[int, tuple[CrawlPlan, Crawler]] = {}
 
     def run(self, main: Coroutine[Any, Any, None]) -> None:
-        """Run until `process.end` or a signal; what is open then is closed, and told of."""
+        """Runs until `process.end` or a signal. Closes crawls that are still open, and reports their results."""
         running = asyncio.get_event_loop().create_task(main)
         self.process.start(stop_after_crawl=False)
         running.cancel()
         for index, (plan, crawler) in list(self._open.items()):
-            # The process was not allowed to wait for the pages under way.
+            # The process did not wait for running requests.
             if archive := _archive_of(crawler):
                 archive.ended("stopped")
-            self._tell(index, _result(plan, crawler) or never_begun(plan))
+            self._report(index, _result(plan, crawler) or not_started(plan))
 
-    async def host(self, plans: Host) -> None:
-        """Crawl the sites of a host one after the other. What has not begun when the process is to end is not told of."""
+    async def host(self, plans: HostPlans) -> None:
+        """Crawls the sites of a host sequentially. Plans that have not started when the process stops get no result."""
         for index, plan in plans:
             if self.process.signum:
                 return
@@ -126,14 +126,14 @@ class CrawlerGroup:
             await asyncio.sleep(plan.delay)
 
     def counts(self) -> Iterator[tuple[int, Counts]]:
-        """What the runs that are open at this moment have counted, by the plans' places."""
+        """Yields the position and current counts of each running crawl."""
         for index, (_, crawler) in self._open.items():
             if archive := _archive_of(crawler):
                 yield index, archive.run.counts
 
     async def _one(self, index: int, plan: CrawlPlan) -> None:
-        own = self._settings.copy()
-        own.setdict(
+        settings = self._settings.copy()
+        settings.setdict(
             {
                 "DOWNLOAD_DELAY": plan.delay,
                 "USER_AGENT": user_agent(plan.contact),
@@ -144,7 +144,7 @@ class CrawlerGroup:
         order = self._order
         crawler: Crawler | None = None
         try:
-            crawler = Crawler(SiteSpider, own)
+            crawler = Crawler(SiteSpider, settings)
             self._open[index] = plan, crawler
             await _until_over(
                 crawler,
@@ -159,34 +159,34 @@ class CrawlerGroup:
                 ),
             )
         except ArchiverError as error:
-            self._tell(index, error)
+            self._report(index, error)
             return
         except Exception as error:
             if isinstance(error, OSError):
-                # Scrapy opens its log anew for each crawl, beside the archive.
-                self._tell(index, fault_of(error, order.archive))
+                # Scrapy opens its log file again for each crawl.
+                self._report(index, fault_of(error, order.archive))
                 return
             archive = _archive_of(crawler)
             if archive is None:
                 _log.exception("%s", plan.url)
                 reason = broken(plan.url, error).reason
-                self._tell(index, CrawlResult(plan.url, plan.url, "failed", reason, 0.0, Counts(), ()))
+                self._report(index, CrawlResult(plan.url, plan.url, "failed", reason, 0.0, Counts(), ()))
                 return
             archive.broke(error)
         if result := _result(plan, crawler):
-            self._tell(index, result)
+            self._report(index, result)
 
-    def _tell(self, index: int, came: Came) -> None:
-        # A crawler that is over is not kept: a long list of sites would fill the memory with what was learned of them.
+    def _report(self, index: int, result: Came) -> None:
+        # Finished crawlers are dropped, because those of a long list of sites would fill the memory.
         self._open.pop(index, None)
-        self._told(index, came)
+        self._on_result(index, result)
 
 
 def crawl_in_process(plans: list[CrawlPlan], order: CrawlOrder, workers: int) -> tuple[dict[int, Came], int]:
-    """Crawl all plans in this process, `workers` hosts at a time: what came of each by its place, and the signal that
-    ended them (0: none)."""
-    came: dict[int, Came] = {}
-    crawls = CrawlerGroup(order, came.__setitem__)
+    """Crawls all plans in this process, `workers` hosts at a time. Returns the results by position, and the signal that
+    ended the crawls (0 for none)."""
+    results: dict[int, Came] = {}
+    crawls = CrawlerGroup(order, results.__setitem__)
     waiting = by_host(plans)
 
     async def worker() -> None:
@@ -200,11 +200,11 @@ def crawl_in_process(plans: list[CrawlPlan], order: CrawlOrder, workers: int) ->
             asyncio.get_running_loop().call_soon(crawls.process.end)
 
     crawls.run(everything())
-    return came, crawls.process.signum
+    return results, crawls.process.signum
 
 
 async def _until_over(crawler: Any, task: asyncio.Task[None]) -> None:
-    """Wait for a crawl; one that has ended early is not waited for until servers that say nothing have timed out."""
+    """Waits for a crawl. A stopped crawl gets only GRACE seconds, so that silent servers do not delay its end."""
     while not task.done():
         await asyncio.wait({task}, timeout=1.0)
         archive = _archive_of(crawler)
@@ -214,7 +214,7 @@ async def _until_over(crawler: Any, task: asyncio.Task[None]) -> None:
 
 
 def _result(plan: CrawlPlan, crawler: Any) -> CrawlResult | None:
-    """How a run ended; None while it is open, or where it never began."""
+    """Returns the result of a run; None if it is still running or never started."""
     archive = _archive_of(crawler)
     if archive is None or archive.run.result is None:
         return None
@@ -223,7 +223,7 @@ def _result(plan: CrawlPlan, crawler: Any) -> CrawlResult | None:
 
 
 def _archive_of(crawler: Crawler | None) -> ArchiveExtension | None:
-    """The archive that a crawl has open; None before it has begun."""
+    """Returns the archive extension of a crawl; None before the crawl has started."""
     if crawler is not None:
         with suppress(RuntimeError):  # Scrapy has not made the crawler's extensions yet
             return crawler.get_extension(ArchiveExtension)

@@ -1,4 +1,4 @@
-"""The loop of `archiver schedule`: looks what is due, begins crawls, hears what came of them, ends when told to."""
+"""The loop of `archiver schedule`: starts crawls that are due, collects their results, and stops on a signal."""
 
 from __future__ import annotations
 
@@ -23,38 +23,38 @@ from archiver.sites.config import effective_settings
 from archiver.storage.connection import fault_of, free_bytes, open_archive
 from archiver.storage.runs import DueSites, Scheduled
 
-# When the scheduler has people told: after crawls, but not after each; and once an hour of what time alone changes.
+# Notifications: sent after crawls, batched, and once an hour for changes that only depend on time
 
-_EVERY = 60.0
-"""Seconds that changes wait for others, so that many are one message."""
-_ALL_EVERY = 3600.0
-_LONGEST = 180.0
-_CATCHING_UP = 600.0
-"""Seconds after the start in which nobody is told of missed turns: those of an outage are made up for."""
+_NOTIFY_EVERY = 60.0
+"""Seconds between two notifications, so that several changes become one message."""
+_CHECK_ALL_EVERY = 3600.0
+_MAX_SECONDS = 180.0
+_CATCH_UP = 600.0
+"""Seconds after the start without notifications of missed crawls, because the daemon is catching up."""
 
 
 class NotificationRunner:
-    """Keeps one process at a time; one that hangs is killed, and what it had to tell is told by the next."""
+    """Sends notifications in one process at a time. A process that hangs is killed; the next one sends its messages."""
 
-    def __init__(self, archive: Path, say: Callable[[str], None]) -> None:
+    def __init__(self, archive: Path, show: Callable[[str], None]) -> None:
         self._archive = archive
-        self._say = say
+        self._show = show
         self._sites: set[str] = set()
         self._process: ForkServerProcess | None = None
         self._next = self._next_all = 0.0
-        self._caught_up = monotonic() + _CATCHING_UP
-        self._began = 0.0
+        self._caught_up = monotonic() + _CATCH_UP
+        self._started_at = 0.0
 
-    def ended(self, site: str) -> None:
-        """A run of this site is over."""
+    def run_ended(self, site: str) -> None:
+        """Notes that a run of this site has ended."""
         self._sites.add(site)
 
-    def turn(self) -> None:
-        """Do what is due; called every now and then."""
+    def poll(self) -> None:
+        """Sends notifications that are due. Called regularly."""
         now = monotonic()
         if self._process is not None:
             if self._process.is_alive():
-                if now - self._began > _LONGEST:
+                if now - self._started_at > _MAX_SECONDS:
                     self._process.kill()
                 return
             self._process.close()
@@ -65,15 +65,15 @@ class NotificationRunner:
         try:
             self._process = notify_changes(self._archive, None if everything else tuple(self._sites), place=place)
         except OSError as error:
-            self._say(f"Nobody is told now of what may have changed ({error.strerror}): it is tried again.")
+            self._show(f"Notifications cannot be sent now ({error.strerror}) and will be retried.")
         else:
             self._sites.clear()
             if everything:
-                self._next_all = now + _ALL_EVERY if place else self._caught_up
-        self._began, self._next = now, now + _EVERY
+                self._next_all = now + _CHECK_ALL_EVERY if place else self._caught_up
+        self._started_at, self._next = now, now + _NOTIFY_EVERY
 
     def close(self) -> None:
-        """Leave a message that is under way half a second; it is sent again where that is not enough."""
+        """Gives a running process half a second to finish; otherwise its message is sent again later."""
         if self._process is not None:
             self._process.join(0.5)
             if self._process.exitcode is None:
@@ -81,196 +81,198 @@ class NotificationRunner:
                 self._process.join()
 
 
-_LOOK_EVERY = 20.0
-"""Seconds between two looks at the archive: sites are added and set, and the clock may have been corrected."""
+_CHECK_EVERY = 20.0
+"""Seconds between two checks of the archive, because sites, settings and the clock can change."""
 _CLOSING = 12.0
-"""Seconds beyond the grace in which a crawl writes what it has; one that takes longer is killed."""
-_REFUSED, _REFUSED_LONGEST = 60.0, 3600.0
-"""Seconds after which a site is tried again whose crawl could not begin (another one was at its host, it has no
-contact) or died before it was entered; the wait doubles up to the second."""
+"""Seconds after the grace period for a crawl to write its results, before it is killed."""
+_RETRY_AFTER, _MAX_RETRY_AFTER = 60.0, 3600.0
+"""Seconds until a site is retried whose crawl could not start (its host is busy, there is no contact) or died before
+its run was recorded. The time doubles up to the maximum."""
 
 
 @dataclass(frozen=True, slots=True)
 class DaemonOptions:
-    """What the command asked for. `told` hears what came of a site's turn, `say` what a person should know."""
+    """The options of the command. `on_result` is called with each site and its result, `show` with notices for the
+    user."""
 
     order: CrawlOrder
     workers: int
     once: bool
     delay: float | None
     contact: str | None
-    told: Callable[[str, Came], None]
-    say: Callable[[str], None]
+    on_result: Callable[[str, Came], None]
+    show: Callable[[str], None]
 
 
 class Daemon:
-    """Time between looks is of the monotonic clock, so that no jump of the other one stops it."""
+    """Runs crawls when they are due. Uses the monotonic clock for waiting, so that clock changes do not stop it."""
 
-    def __init__(self, orders: DaemonOptions) -> None:
-        self._orders = orders
+    def __init__(self, options: DaemonOptions) -> None:
+        self._options = options
         self._children: list[CrawlProcessHandle] = []
         self._not_before: dict[str, float] = {}
-        self._refusals: dict[str, int] = {}
-        self._why: dict[str, str] = {}
-        self._notices = NotificationRunner(orders.order.archive, orders.say)
+        self._failed_starts: dict[str, int] = {}
+        self._last_reasons: dict[str, str] = {}
+        self._notifications = NotificationRunner(options.order.archive, options.show)
         self._next_start = 0.0
         self._signum = 0
         self._kill_at = float("inf")
-        self._turns = DueSites()
-        self._held = self._said = ""
+        self._due_sites = DueSites()
+        self._space_notice = self._archive_notice = ""
         self.unclean = 0
 
     def run(self) -> int:
-        """Run until it is told to end, or with `once` until nothing is due; the signal that ended it (0: none).
+        """Runs until a signal, or with `once` until nothing is due. Returns the signal that ended it (0 for none).
 
-        Raises what opening the archive raises, when the crawls under way are over.
+        If the archive cannot be opened, raises the error after running crawls have ended.
         """
         with self._signals() as woken:
             try:
                 self._loop(woken)
             except BaseException:
-                self._end_children()
+                self._stop_children()
                 while self._children:
-                    self._hear(woken, 1.0)
+                    self._wait(woken, 1.0)
                 raise
             finally:
-                self._notices.close()
+                self._notifications.close()
         return self._signum
 
     def _loop(self, woken: socket.socket) -> None:
-        look_at = 0.0
+        check_at = 0.0
         due: list[Scheduled] = []
         while True:
-            if not self._signum and monotonic() >= look_at:
-                if not self._orders.once or not look_at:
+            if not self._signum and monotonic() >= check_at:
+                if not self._options.once or not check_at:
                     due = self._due()
-                look_at = monotonic() + _LOOK_EVERY
-            waits = self._begin(due) if not self._signum else _LOOK_EVERY
-            if not self._orders.once and not self._signum:
-                self._notices.turn()
-            if not self._children and (self._signum or (self._orders.once and not due)):
+                check_at = monotonic() + _CHECK_EVERY
+            timeout = self._start_due(due) if not self._signum else _CHECK_EVERY
+            if not self._options.once and not self._signum:
+                self._notifications.poll()
+            if not self._children and (self._signum or (self._options.once and not due)):
                 return
-            self._hear(woken, min(waits, max(0.0, look_at - monotonic())))
+            self._wait(woken, min(timeout, max(0.0, check_at - monotonic())))
 
     def _due(self) -> list[Scheduled]:
-        """What is due now: nothing as long as another program keeps the archive locked."""
-        now, archive = datetime.now(UTC), self._orders.order.archive
+        """Returns the sites that are due now; none while another program locks the archive."""
+        now, archive = datetime.now(UTC), self._options.order.archive
         try:
             db = open_archive(archive, read_only=True)
             try:
-                due = self._turns.due(db, now, effective_settings(db))
-                self._said = ""
+                due = self._due_sites.due(db, now, effective_settings(db))
+                self._archive_notice = ""
                 return due
             except sqlite3.Error as error:
                 raise fault_of(error, archive) from error
             finally:
                 db.close()
         except (ArchiveLocked, BadConfig, UnreadableInput) as error:
-            # It is somebody's who is at it; what is under way goes on meanwhile.
-            if str(error) != self._said:
-                self._said = str(error)
-                self._orders.say(f"No crawl begins for now: {error}")
+            # Somebody is working on it; running crawls continue meanwhile.
+            if str(error) != self._archive_notice:
+                self._archive_notice = str(error)
+                self._options.show(f"No crawls are started for now: {error}")
             return []
 
-    def _begin(self, due: list[Scheduled]) -> float:
-        """Begin what can begin, and take it off the list; seconds until more can."""
+    def _start_due(self, due: list[Scheduled]) -> float:
+        """Starts crawls and removes them from the list. Returns the seconds until more can start."""
         if due and not self._has_room():
-            if self._orders.once:
+            if self._options.once:
                 due.clear()
                 self.unclean += 1
-            return _LOOK_EVERY
+            return _CHECK_EVERY
         now = monotonic()
-        under_way = {child.errand.name for child in self._children}
-        due[:] = [one for one in due if one.site["name"] not in under_way]
-        soonest = _LOOK_EVERY
+        running = {child.crawl.name for child in self._children}
+        due[:] = [one for one in due if one.site["name"] not in running]
+        timeout = _CHECK_EVERY
         for one in list(due):
-            if len(self._children) >= self._orders.workers:
+            if len(self._children) >= self._options.workers:
                 break
             if now < self._next_start:
                 return self._next_start - now
             ready = self._not_before.get(one.site["name"], 0.0)
             if ready > now:
-                soonest = min(soonest, ready - now)
+                timeout = min(timeout, ready - now)
                 continue
             if self._start(one):
                 self._next_start = now + start_interval(len(due))
                 due.remove(one)
-        return soonest
+        return timeout
 
     def _start(self, one: Scheduled) -> bool:
-        """Whether the site's turn is taken: not while its host is asked by another crawl."""
-        orders, site = self._orders, one.site
-        errand = SiteCrawl(site["name"], site["start_url"], site["settings"], orders.delay, orders.contact)
-        if any(child.errand.host == errand.host for child in self._children):
+        """Starts the crawl of a site, unless another crawl uses its host. Returns True if it was started."""
+        options, site = self._options, one.site
+        crawl = SiteCrawl(site["name"], site["start_url"], site["settings"], options.delay, options.contact)
+        if any(child.crawl.host == crawl.host for child in self._children):
             return False
         try:
-            self._children.append(begin_crawl(errand, orders.order))
+            self._children.append(begin_crawl(crawl, options.order))
         except OSError as error:
-            self._orders.say(f"No further crawl can begin now ({error.strerror}): it is tried again.")
-            self._next_start = monotonic() + _LOOK_EVERY
+            self._options.show(f"No more crawls can be started now ({error.strerror}); this will be retried.")
+            self._next_start = monotonic() + _CHECK_EVERY
             return False
         return True
 
-    def _later(self, name: str, came: Came, why: str) -> None:
-        """The ledger knows nothing of this turn, so that it would come again at once. Each reason is told once."""
-        times = self._refusals[name] = self._refusals.get(name, 0) + 1
-        self._not_before[name] = monotonic() + min(_REFUSED * 2 ** min(times - 1, 10), _REFUSED_LONGEST)
+    def _retry_later(self, name: str, result: Came, reason: str) -> None:
+        """Postpones a site whose run was not recorded, which would otherwise be due again at once. Reports each reason
+        once."""
+        times = self._failed_starts[name] = self._failed_starts.get(name, 0) + 1
+        self._not_before[name] = monotonic() + min(_RETRY_AFTER * 2 ** min(times - 1, 10), _MAX_RETRY_AFTER)
         self.unclean += 1
-        if self._why.get(name) != why:
-            self._why[name] = why
-            self._orders.told(name, came)
+        if self._last_reasons.get(name) != reason:
+            self._last_reasons[name] = reason
+            self._options.on_result(name, result)
 
     def _has_room(self) -> bool:
-        free = free_bytes(self._orders.order.archive)
+        free = free_bytes(self._options.order.archive)
         if free >= RESERVE:
-            self._held = ""
+            self._space_notice = ""
             return True
-        if not self._held:
-            self._held = (
-                f"{free / 1e6:,.0f} MB are free where {self._orders.order.archive} lies: no crawl begins "
-                f"until {RESERVE / 1e6:,.0f} MB are."
+        if not self._space_notice:
+            self._space_notice = (
+                f"Only {free / 1e6:,.0f} MB are free on the disk of {self._options.order.archive}. No crawls are "
+                f"started until {RESERVE / 1e6:,.0f} MB are free."
             )
-            self._orders.say(self._held)
+            self._options.show(self._space_notice)
         return False
 
-    def _hear(self, woken: socket.socket, timeout: float) -> None:
-        """Wait for a crawl's end, a signal or the time."""
-        heard = wait(
+    def _wait(self, woken: socket.socket, timeout: float) -> None:
+        """Waits for the end of a crawl, a signal or the timeout."""
+        ready = wait(
             [woken, *(child.link for child in self._children)], max(0.0, min(timeout, self._kill_at - monotonic()))
         )
-        if woken in heard:
+        if woken in ready:
             woken.recv(64)
-        for child in [child for child in self._children if child.link in heard]:
-            if child.hear():
+        for child in [child for child in self._children if child.link in ready]:
+            if child.receive():
                 self._children.remove(child)
-                self._came(child)
+                self._handle_result(child)
         if monotonic() >= self._kill_at:
             for child in self._children:
                 child.process.kill()
 
-    def _came(self, child: CrawlProcessHandle) -> None:
+    def _handle_result(self, child: CrawlProcessHandle) -> None:
         match child.result:
             case ArchiverError() as error:
-                self._later(child.errand.name, error, str(error))
+                self._retry_later(child.crawl.name, error, str(error))
             case CrawlResult() as result if child.lost and not self._signum:
-                self._later(child.errand.name, result, result.reason)
-                self._notices.ended(child.errand.name)
+                self._retry_later(child.crawl.name, result, result.reason)
+                self._notifications.run_ended(child.crawl.name)
             case CrawlResult() as result:
                 if self._signum and not result.clean:
                     result = replace(result, outcome="interrupted", reason="")
                 self.unclean += not result.clean
-                self._refusals.pop(child.errand.name, None)
-                self._why.pop(child.errand.name, None)
-                self._orders.told(child.errand.name, result)
-                self._notices.ended(child.errand.name)
+                self._failed_starts.pop(child.crawl.name, None)
+                self._last_reasons.pop(child.crawl.name, None)
+                self._options.on_result(child.crawl.name, result)
+                self._notifications.run_ended(child.crawl.name)
 
     @contextmanager
     def _signals(self) -> Iterator[socket.socket]:
-        woken, wakes = socket.socketpair()
+        woken, waker = socket.socketpair()
         woken.setblocking(False)
-        wakes.setblocking(False)
-        before = {signum: signal.signal(signum, self._told_to_end) for signum in (signal.SIGINT, signal.SIGTERM)}
-        fd = signal.set_wakeup_fd(wakes.fileno(), warn_on_full_buffer=False)
+        waker.setblocking(False)
+        before = {signum: signal.signal(signum, self._on_signal) for signum in (signal.SIGINT, signal.SIGTERM)}
+        fd = signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
         try:
             yield woken
         finally:
@@ -278,15 +280,15 @@ class Daemon:
             for signum, handler in before.items():
                 signal.signal(signum, handler)
             woken.close()
-            wakes.close()
+            waker.close()
 
-    def _told_to_end(self, signum: int, frame: object) -> None:
-        """The first signal lets pages under way come in, a second does not."""
-        again = bool(self._signum)
+    def _on_signal(self, signum: int, frame: object) -> None:
+        """The first signal lets running requests finish, a second one does not."""
+        is_second = bool(self._signum)
         self._signum = self._signum or signum
-        self._end_children(at_once=again)
+        self._stop_children(at_once=is_second)
 
-    def _end_children(self, *, at_once: bool = False) -> None:
+    def _stop_children(self, *, at_once: bool = False) -> None:
         self._kill_at = monotonic() + (0.0 if at_once else GRACE) + _CLOSING
         for child in self._children:
             child.process.terminate()

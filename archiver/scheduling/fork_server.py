@@ -1,7 +1,7 @@
-"""Processes that crawl, forked from a server that has imported what a crawl takes.
+"""Forks processes for crawls from a server that has already imported everything that a crawl needs.
 
-Imports take longer than a crawl that finds nothing new. They are done once for all crawls of a command. The server is
-a process of the command's own (`multiprocessing`, start method "forkserver"), and it ends with it.
+Imports take longer than a crawl that finds nothing new, so they are done once for all crawls of a command. The server
+is a child process of the command (`multiprocessing`, start method "forkserver"), and ends with it.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from typing import Any
 from archiver.errors import ArchiverError
 from archiver.scheduling.crawl_plan import log_file
 
-HELD = {signal.SIGINT, signal.SIGTERM}
-"""Signals that end a crawl."""
+END_SIGNALS = {signal.SIGINT, signal.SIGTERM}
+"""Signals that end a crawl. They are blocked in a new process until it calls `let_through`."""
 _SERVER = get_context("forkserver")
 _STARTING = threading.Lock()
 
 
 def start_fork_server() -> None:
-    """Have imported what crawls need before the first one begins. Raises OSError where there is no room for it."""
-    # The tracker is started before signals are held: it lets them through again when it starts.
+    """Starts the server and its imports before the first crawl. Raises OSError if no process can be started."""
+    # Start the tracker before signals are blocked, because its start unblocks them.
     resource_tracker.ensure_running()
     _SERVER.set_forkserver_preload(["archiver.scheduling.preload"])
-    # The server is never to be ended by the signal that ends a crawl, which a terminal and systemd send to each
-    # process: it tells how each of them ended.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
+    # A terminal and systemd signal every process. The server must survive that, because it reports how each crawl
+    # process ended.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, END_SIGNALS)
     try:
         ensure_running()
     finally:
@@ -42,10 +42,10 @@ def start_fork_server() -> None:
 
 
 def fork(name: str, work: Callable[..., None], *words: Any, daemon: bool = False) -> ForkServerProcess:
-    """`work(*words)` in a process of its own. `daemon`: it is killed where this one ends before it does.
+    """Runs `work(*words)` in a new process. With `daemon`, it is killed if this process ends first.
 
-    Signals in HELD get to it from where it lets them through. Raises OSError where there is no room for another
-    process."""
+    END_SIGNALS are blocked until it calls `let_through`. Raises OSError if no process can be started.
+    """
     with _STARTING:
         start_fork_server()
         process = _SERVER.Process(target=_begin, args=(dict(os.environ), work, words), name=name, daemon=daemon)
@@ -56,40 +56,44 @@ def fork(name: str, work: Callable[..., None], *words: Any, daemon: bool = False
 def fork_crawl(
     name: str, archive: Path, work: Callable[..., None], *words: Any, daemon: bool = False
 ) -> tuple[ForkServerProcess, Connection]:
-    """`work(link, *words)` as a crawl of this process, and the other end of its link: when the crawl is gone, there is
-    an end to be read at it. Nothing of the new process comes to the screen but what it sends: the rest, as the trace of
-    a crash, is logged; where nothing can be, it sends the ArchiverError and has failed. Raises OSError as `fork`."""
-    link, far = _SERVER.Pipe()
+    """Runs `work(link, *words)` as a crawl in a new process. Returns the process and the other end of its link.
+
+    The link reports end of file when the process is gone. The output of the process, such as a traceback, goes to the
+    log; if there can be no log, it sends the ArchiverError and exits. Raises OSError like `fork`.
+    """
+    link, remote = _SERVER.Pipe()
     try:
-        process = fork(name, _crawl, archive, os.getpid(), work, far, words, daemon=daemon)
+        process = fork(name, _crawl, archive, os.getpid(), work, remote, words, daemon=daemon)
     except OSError:
         link.close()
         raise
     finally:
-        far.close()
+        remote.close()
     return process, link
 
 
 def let_through() -> None:
-    """Called in the process: from now on it ends as signals ask."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
+    """Unblocks END_SIGNALS. Called in the new process."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, END_SIGNALS)
 
 
 def _begin(environment: dict[str, str], work: Callable[..., None], words: tuple[Any, ...]) -> None:
-    os.environ.clear()  # what the server has is of the time when it was started
+    os.environ.clear()  # the server has the environment of its start
     os.environ.update(environment)
     work(*words)
 
 
-def _crawl(archive: Path, command: int, work: Callable[..., None], far: Connection, words: tuple[Any, ...]) -> None:
+def _crawl(
+    archive: Path, command_pid: int, work: Callable[..., None], remote: Connection, words: tuple[Any, ...]
+) -> None:
     try:
         with log_file(archive).open("ab") as log:
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)
     except ArchiverError as error:
-        far.send(error)
+        remote.send(error)
         sys.exit(1)
     from archiver.storage.locks import belongs_to
 
-    belongs_to(command)
-    work(far, *words)
+    belongs_to(command_pid)
+    work(remote, *words)

@@ -1,7 +1,6 @@
-"""One of the processes that a crawl is shared over: it crawls the hosts that it is handed, and tells what came of them.
+"""A worker process of a crawl: crawls the hosts that the command sends, and reports the results.
 
-It ends by itself when the command that started it is gone, however that ended: then nothing is at the other end of
-the link.
+It stops when the command is gone, because its link is closed then.
 """
 
 from __future__ import annotations
@@ -15,28 +14,28 @@ from multiprocessing.connection import Connection
 
 from archiver.errors import ArchiverError
 from archiver.extensions.progress import Leave, Line
-from archiver.scheduling.crawl_plan import Came, CrawlOrder, Host, hear_notices
+from archiver.scheduling.crawl_plan import Came, CrawlOrder, HostPlans, send_notices_to
 from archiver.scheduling.fork_server import let_through
 from archiver.storage.runs import Counts
 
-# What a crawl's processes say to one another. Each message is pickled by itself, so a process that dies tears none.
+# Messages between the command and its workers. Each is pickled separately, so a dying process cannot damage others.
 
 
 @dataclass(frozen=True, slots=True)
 class CrawlHost:
-    """To a worker: crawl this host, beside the others that you crawl."""
+    """To a worker: also crawl this host."""
 
-    host: Host
+    host: HostPlans
 
 
 @dataclass(frozen=True, slots=True)
 class Shutdown:
-    """To a worker that has nothing to do: close what is still open, and end."""
+    """To an idle worker: close everything and exit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """To a worker: end as if this signal had been sent to you. `at_once`: without the pages under way."""
+    """To a worker: act as if this signal had been received. `at_once`: do not wait for running requests."""
 
     signum: int
     at_once: bool = False
@@ -44,22 +43,22 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """From a worker: what came of the plan at this place."""
+    """From a worker: the result of the plan at this position."""
 
     index: int
-    came: Came
+    result: Came
 
 
 @dataclass(frozen=True, slots=True)
 class HostFree:
-    """From a worker: the host of the plan at this place is not crawled any more, though its result may still come."""
+    """From a worker: the host of the plan at this position is free, though the result may still follow."""
 
     index: int
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """From a worker, now and then: how far a plan's run has come. All that is known of it if the worker is killed."""
+    """From a worker at regular intervals: the progress of a run. It is all that is known if the worker is killed."""
 
     index: int
     counts: Counts
@@ -67,7 +66,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """From a worker: a sentence for the person at the screen."""
+    """From a worker: a sentence for the user."""
 
     sentence: str
 
@@ -77,29 +76,29 @@ FromWorker = Finished | HostFree | Progress | Notice | Line | Leave | ArchiverEr
 
 
 def send(link: Connection, message: ToWorker | FromWorker) -> None:
-    """Send, if anyone still listens: that the other process has died is noticed where its messages are read."""
+    """Sends a message. Ignores a closed link, because the reader of the link notices that."""
     with suppress(OSError):
         link.send(message)
 
 
-_SEEN_EVERY = 1.0
+_REPORT_EVERY = 1.0
 _log = logging.getLogger(__name__)
 
 
 def run_pool_worker(link: Connection, order: CrawlOrder, every: float) -> None:
-    """The life of a worker process. `every`: seconds between two lines of progress of a site."""
-    hear_notices(None if order.quiet else lambda sentence: send(link, Notice(sentence)))
+    """Runs a worker process. `every`: seconds between two progress lines of a site."""
+    send_notices_to(None if order.quiet else lambda sentence: send(link, Notice(sentence)))
     if order.progress:
         from archiver.extensions.progress import show_on
 
-        show_on(_Far(link, every))
+        show_on(_RemoteScreen(link, every))
     with link:
         _Worker(link, order).run()
 
 
 @dataclass(frozen=True, slots=True)
-class _Far:
-    """The screen is the command's."""
+class _RemoteScreen:
+    """Sends progress lines to the command, which owns the screen."""
 
     link: Connection
     every: float
@@ -114,36 +113,36 @@ class _Worker:
 
         self._link = link
         self._hosts: set[asyncio.Task[None]] = set()
-        self._crawls = CrawlerGroup(order, self._told)
+        self._crawls = CrawlerGroup(order, self._report_result)
 
     def run(self) -> None:
         self._crawls.run(self._main())
 
-    def _told(self, index: int, came: Came) -> None:
-        self._say(Finished(index, came))
+    def _report_result(self, index: int, result: Came) -> None:
+        self._send(Finished(index, result))
 
     async def _main(self) -> None:
         let_through()
-        asyncio.get_running_loop().add_reader(self._link.fileno(), self._hear)
+        asyncio.get_running_loop().add_reader(self._link.fileno(), self._receive)
         while True:
-            await asyncio.sleep(_SEEN_EVERY)
+            await asyncio.sleep(_REPORT_EVERY)
             for index, counts in self._crawls.counts():
-                self._say(Progress(index, counts))
+                self._send(Progress(index, counts))
 
-    def _say(self, message: FromWorker) -> None:
+    def _send(self, message: FromWorker) -> None:
         send(self._link, message)
 
-    def _hear(self) -> None:
+    def _receive(self) -> None:
         process = self._crawls.process
         try:
             message: ToWorker = self._link.recv()
         except (EOFError, OSError):
             asyncio.get_running_loop().remove_reader(self._link.fileno())
-            _log.warning("The command that this process crawled for is gone: the crawl ends")
+            _log.warning("The command that started this process is gone; the crawl stops")
             process.shut_down(signal.SIGTERM)
             return
         if isinstance(message, CrawlHost):
-            task = asyncio.get_running_loop().create_task(self._host(message.host))
+            task = asyncio.get_running_loop().create_task(self._crawl_host(message.host))
             self._hosts.add(task)
             task.add_done_callback(self._hosts.discard)
         elif isinstance(message, Stop) and not message.at_once:
@@ -151,6 +150,6 @@ class _Worker:
         else:
             process.end()
 
-    async def _host(self, host: Host) -> None:
+    async def _crawl_host(self, host: HostPlans) -> None:
         await self._crawls.host(host)
-        self._say(HostFree(host[0][0]))
+        self._send(HostFree(host[0][0]))

@@ -1,4 +1,4 @@
-"""What a process that crawls has imported when it is forked (`fork`): all that a crawl takes, and no reactor."""
+"""Imports everything that a crawl needs, except the reactor, into the fork server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ for name in (
     "archiver.scheduling.pool_worker",
     "archiver.search.open_index",
     "archiver.health.notifications",
-    # What Scrapy imports when a crawl begins.
+    # Scrapy imports these when a crawl starts.
     "scrapy.cmdline",
     "scrapy.crawler",
     "scrapy.core.engine",
@@ -34,6 +34,6 @@ for components in ("DOWNLOADER_MIDDLEWARES", "SPIDER_MIDDLEWARES", "EXTENSIONS",
 for handler in settings.getwithbase("DOWNLOAD_HANDLERS").values():
     if handler is not None:
         load_object(handler)
-platform.platform()  # Scrapy puts it into its log; the first time it takes a process to find out
-# A process that was forked copies what it writes to, and a collection would write to all of this.
+platform.platform()  # Scrapy logs it; the first call starts a process
+# Forked processes copy the memory pages that they write to, and a garbage collection would write to all of them.
 gc.freeze()

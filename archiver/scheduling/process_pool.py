@@ -1,7 +1,7 @@
-"""Crawls in several processes of one command, so that several sites use several cores.
+"""Crawls plans, in this process or in several worker processes to use several cores.
 
-The command hands out hosts, one after the other, each to the process that has the fewest; it draws what they show and
-collects what came of them. A process that dies takes the runs with it that it was at, and nothing else.
+The command assigns each host to the worker with the fewest hosts, draws the progress and collects the results. If a
+worker dies, only the runs that it was working on fail.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from archiver.scheduling.crawl_plan import (
     CrawlOrder,
     CrawlPlan,
     CrawlResult,
-    Host,
+    HostPlans,
     by_host,
     cores,
-    hear_notices,
     log_file,
-    never_begun,
-    on_screen,
+    not_started,
+    print_notice,
+    send_notices_to,
 )
-from archiver.scheduling.fork_server import HELD, fork_crawl
+from archiver.scheduling.fork_server import END_SIGNALS, fork_crawl
 from archiver.scheduling.pool_worker import (
     CrawlHost,
     Finished,
@@ -48,26 +48,26 @@ from archiver.storage.runs import Counts
 from archiver.urls import Scope
 
 _CLOSING = 10.0
-"""Seconds beyond the grace in which a process writes what it has; one that takes longer is killed."""
-_LEAVING = 5.0
+"""Seconds after the grace period for a worker to write its results, before it is killed."""
+_EXIT_SECONDS = 5.0
 
 
 def crawl_in_processes(
     plans: list[CrawlPlan], order: CrawlOrder, workers: int, processes: int
 ) -> tuple[dict[int, Came], int]:
-    """Crawl all plans in so many processes, `workers` hosts at a time: what came of each by its place, and the signal
-    that ended them (0: none). What is not told of was stopped before it began."""
+    """Crawls all plans in several processes, `workers` hosts at a time. Returns the results by position, and the signal
+    that ended the crawls (0 for none). Plans without a result were stopped before they started."""
     log_file(order.archive)
     return asyncio.run(_Command(plans, order, workers, processes).crawl())
 
 
 @dataclass(eq=False)
 class _Worker:
-    """A process, and the hosts it was handed, by the place of their first plan; `busy` are those it is at."""
+    """A worker process and its hosts by the position of their first plan; `busy` are those being crawled."""
 
     process: ForkServerProcess
     link: Connection
-    hosts: dict[int, Host] = field(default_factory=dict)
+    hosts: dict[int, HostPlans] = field(default_factory=dict)
     busy: set[int] = field(default_factory=set)
 
 
@@ -75,37 +75,37 @@ class _Command:
     def __init__(self, plans: list[CrawlPlan], order: CrawlOrder, workers: int, processes: int) -> None:
         self._plans = plans
         self._order = order
-        self._most = workers
+        self._max_hosts = workers
         self._processes = processes
         self._waiting = by_host(plans)
         self._workers: list[_Worker] = []
-        self._came: dict[int, Came] = {}
+        self._results: dict[int, Came] = {}
         self._counts: dict[int, Counts] = {}
-        self._begun: dict[int, float] = {}
+        self._started: dict[int, float] = {}
         self._signum = 0
         self._screen: Screen = Terminal()
 
     async def crawl(self) -> tuple[dict[int, Came], int]:
         loop = asyncio.get_running_loop()
-        self._over = loop.create_future()
-        for signum in HELD:
+        self._done = loop.create_future()
+        for signum in END_SIGNALS:
             loop.add_signal_handler(signum, self._signalled, signum)
         try:
-            self._hand_out()
-            await self._over
+            self._assign_hosts()
+            await self._done
         finally:
-            for signum in HELD:
+            for signum in END_SIGNALS:
                 loop.remove_signal_handler(signum)
-        return self._came, self._signum
+        return self._results, self._signum
 
-    def _hand_out(self) -> None:
-        """Give each process of its own a host first, then each host to the process that has the fewest."""
-        while self._waiting and sum(len(w.busy) for w in self._workers) < self._most:
+    def _assign_hosts(self) -> None:
+        """Starts a process per host up to the limit, then gives further hosts to the process with the fewest."""
+        while self._waiting and sum(len(w.busy) for w in self._workers) < self._max_hosts:
             if len(self._workers) < self._processes:
                 try:
                     self._start()
                 except OSError:
-                    # No room for another process: those that there are do its work.
+                    # No further process can be started, so the existing ones do its work.
                     if not self._workers:
                         raise
                     self._processes = len(self._workers)
@@ -114,14 +114,14 @@ class _Command:
             first = host[0][0]
             worker.hosts[first] = host
             worker.busy.add(first)
-            self._begun |= {index: monotonic() for index, _ in host}
+            self._started |= {index: monotonic() for index, _ in host}
             send(worker.link, CrawlHost(host))
         if not self._waiting:
             for worker in self._workers:
                 if not worker.busy:
                     send(worker.link, Shutdown())
-        if not self._workers and not self._over.done():
-            self._over.set_result(None)
+        if not self._workers and not self._done.done():
+            self._done.set_result(None)
 
     def _start(self) -> None:
         process, link = fork_crawl(
@@ -129,109 +129,110 @@ class _Command:
         )
         worker = _Worker(process, link)
         self._workers.append(worker)
-        asyncio.get_running_loop().add_reader(link.fileno(), self._hear, worker)
+        asyncio.get_running_loop().add_reader(link.fileno(), self._receive, worker)
 
-    def _hear(self, worker: _Worker) -> None:
+    def _receive(self, worker: _Worker) -> None:
         try:
             message: FromWorker = worker.link.recv()
         except (EOFError, OSError):
-            self._gone(worker)
+            self._handle_exit(worker)
             return
         match message:
-            case Finished(index, came):
-                self._came[index] = came
+            case Finished(index, result):
+                self._results[index] = result
             case HostFree(index):
                 worker.busy.discard(index)
-                self._hand_out()
+                self._assign_hosts()
             case Progress(index, counts):
                 self._counts[index] = counts
             case Notice(sentence):
-                on_screen(sentence)
-            case ArchiverError():  # it has no place for its log; what it was to crawl is told when it is gone
-                on_screen(str(message))
+                print_notice(sentence)
+            case ArchiverError():  # it cannot write its log; its plans are reported when it exits
+                print_notice(str(message))
             case _:
                 self._screen.draw(message)
 
-    def _gone(self, worker: _Worker) -> None:
-        """A process has ended: as it was told, or by itself."""
+    def _handle_exit(self, worker: _Worker) -> None:
+        """Handles the end of a worker. Its unfinished plans have failed, or go to other workers."""
         asyncio.get_running_loop().remove_reader(worker.link.fileno())
         worker.link.close()
-        worker.process.join(_LEAVING)
+        worker.process.join(_EXIT_SECONDS)
         if worker.process.exitcode is None:
             worker.process.kill()
             worker.process.join()
         self._workers.remove(worker)
-        left = [[(i, plan) for i, plan in host if i not in self._came] for host in worker.hosts.values()]
-        for plans in filter(None, left):
+        unfinished = [[(i, plan) for i, plan in host if i not in self._results] for host in worker.hosts.values()]
+        for plans in filter(None, unfinished):
             if self._signum or worker.process.exitcode:
                 index, plan = plans.pop(0)
-                self._lost(index, plan, worker.process.exitcode or 0)
+                self._report_lost(index, plan, worker.process.exitcode or 0)
             if plans and not self._signum:
                 self._waiting.insert(0, tuple(plans))
-        self._hand_out()
+        self._assign_hosts()
 
-    def _lost(self, index: int, plan: CrawlPlan, code: int) -> None:
-        """A run whose process is gone without a word: what is known of it is what was seen last."""
+    def _report_lost(self, index: int, plan: CrawlPlan, code: int) -> None:
+        """Reports a run whose worker died, with the last counts that it sent."""
         counts = self._counts.get(index)
         site = Scope.of(plan.url).name
         self._screen.draw(Leave(site))
         if self._signum and counts is None:
             return
-        reason = "stopped, and then killed" if self._signum else _sentence(plan.url, code, self._order)
-        self._came[index] = CrawlResult(
+        reason = "stopped, then killed" if self._signum else _death_sentence(plan.url, code, self._order)
+        self._results[index] = CrawlResult(
             site,
             plan.url,
             "interrupted" if self._signum else "failed",
             reason,
-            monotonic() - self._begun[index],
+            monotonic() - self._started[index],
             counts or Counts(),
             (),
         )
 
     def _signalled(self, signum: int) -> None:
-        """The first signal ends each crawl when its pages under way are in, a second without them."""
-        again = bool(self._signum)
+        """The first signal lets running requests finish, a second one does not."""
+        is_second = bool(self._signum)
         self._signum = self._signum or signum
         self._waiting.clear()
         for worker in self._workers:
-            send(worker.link, Stop(signum, at_once=again))
-        asyncio.get_running_loop().call_later(_CLOSING if again else GRACE + _CLOSING, self._kill)
-        self._hand_out()
+            send(worker.link, Stop(signum, at_once=is_second))
+        asyncio.get_running_loop().call_later(_CLOSING if is_second else GRACE + _CLOSING, self._kill)
+        self._assign_hosts()
 
     def _kill(self) -> None:
         for worker in self._workers:
             worker.process.kill()
 
 
-def _sentence(url: str, code: int, order: CrawlOrder) -> str:
+def _death_sentence(url: str, code: int, order: CrawlOrder) -> str:
     if code < 0:
         how = (
-            f"was killed by signal {-code} ({signal.strsignal(-code)}; the system does so, too, when its memory is "
-            "full)"
+            f"was killed by signal {-code} ({signal.strsignal(-code)}); the system also does that when it runs out of "
+            "memory"
         )
     else:
-        how = f"ended by itself (exit code {code}; {log_file(order.archive)} tells more)"
+        how = f"exited with code {code} (see {log_file(order.archive)})"
     return (
-        f"{url} was not crawled to its end: the process that crawled it {how}. What it had stored is kept, and the "
-        "next crawl goes on from there."
+        f"The crawl of {url} is incomplete: its process {how}. What was stored is kept, and the next crawl continues "
+        "from there."
     )
 
 
-# Crawls plans, in this process or in several, and returns a result for each.
+# The entry point
 
 
 def run_plans(plans: list[CrawlPlan], order: CrawlOrder, workers: int) -> tuple[list[CrawlResult], int]:
-    """Crawl all plans, `workers` hosts at a time, over the available cores. Returns a result for each plan, in their
-    order, and the signal that ended them (0: none).
+    """Crawls all plans, `workers` hosts at a time, on the available cores. Returns a result per plan, in their order,
+    and the signal that ended the crawls (0 for none).
 
-    One host, or one core, is crawled in this process: a second process would only cost its start and its memory.
-    Raises what opening the archive raises, before the first request.
+    With one host or one core, the crawl runs in this process, because another one would only cost time and memory.
+    Raises the errors of `open_archive`, before the first request.
     """
     open_archive(order.archive, create=True).close()
-    finish_pending_takedowns(order.archive, on_screen)
-    came, signum = _crawl(plans, order, workers)
+    finish_pending_takedowns(order.archive, print_notice)
+    results, signum = _crawl(plans, order, workers)
     return [
-        _result(plan, came.get(index) or never_begun(plan), alone=len(plans) == 1) for index, plan in enumerate(plans)
+        _result(plan, results.get(index) or not_started(plan), alone=len(plans) == 1)
+        for index, plan in enumerate(plans)
     ], signum
 
 
@@ -241,15 +242,15 @@ def _crawl(plans: list[CrawlPlan], order: CrawlOrder, workers: int) -> tuple[dic
         return crawl_in_processes(plans, order, workers, processes)
     from archiver.scheduling.crawler_process import crawl_in_process
 
-    hear_notices(None if order.quiet else on_screen)
+    send_notices_to(None if order.quiet else print_notice)
     return crawl_in_process(plans, order, workers)
 
 
-def _result(plan: CrawlPlan, came: Came, *, alone: bool) -> CrawlResult:
-    """The result of a plan. A site that another command or the scheduler crawls now is no error where other plans were
-    crawled. Raises any other ArchiverError."""
-    if isinstance(came, ArchiveInUse | HostInUse) and not alone:
-        return CrawlResult(Scope.of(plan.url).name, plan.url, "waiting", str(came), 0.0, Counts(), ())
-    if isinstance(came, ArchiverError):
-        raise came
-    return came
+def _result(plan: CrawlPlan, result: Came, *, alone: bool) -> CrawlResult:
+    """Returns the result of a plan, "waiting" if another command is crawling its site and it is not the only plan.
+    Raises any other ArchiverError."""
+    if isinstance(result, ArchiveInUse | HostInUse) and not alone:
+        return CrawlResult(Scope.of(plan.url).name, plan.url, "waiting", str(result), 0.0, Counts(), ())
+    if isinstance(result, ArchiverError):
+        raise result
+    return result

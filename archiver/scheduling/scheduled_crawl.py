@@ -1,6 +1,6 @@
-"""A process that crawls one site for the scheduler, by the code of `archiver crawl`, and tells what came of it.
+"""A process that crawls one site for the scheduler like `archiver crawl`, and sends the result.
 
-It ends by itself when the scheduler is gone, however that ended: then nothing is at the other end of the link.
+It stops when the scheduler is gone, because its link is closed then.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from time import monotonic
 from typing import Any
 
 from archiver.errors import ArchiverError
-from archiver.scheduling.crawl_plan import Came, CrawlOrder, CrawlPlan, CrawlResult, host_of, on_screen, plan_of
+from archiver.scheduling.crawl_plan import Came, CrawlOrder, CrawlPlan, CrawlResult, host_of, plan_of, print_notice
 from archiver.scheduling.fork_server import fork, fork_crawl, let_through
 from archiver.sites.crawler_identity import delay_for
 from archiver.storage.runs import Counts
 
-_LEAVING = 5.0
+_EXIT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class SiteCrawl:
-    """A site to crawl, with its settings, and what the command line says of all sites (None: nothing)."""
+    """A site to crawl with its settings, and the `delay` and `contact` of the command line (None if not given)."""
 
     name: str
     url: str
@@ -37,35 +37,35 @@ class SiteCrawl:
 
     @property
     def host(self) -> str:
-        """Who is asked, as `plan.by_host` puts sites together."""
+        """The host by which `by_host` groups plans."""
         own = self.settings.get("delay")
         return host_of(CrawlPlan(self.url, delay_for(self.url, own if self.delay is None else self.delay), ""))
 
 
 @dataclass(eq=False)
 class CrawlProcessHandle:
-    """One crawl under way. Nobody else asks its host meanwhile; `began` is a time of the monotonic clock."""
+    """A running crawl, the only one on its host. `started` is a time of the monotonic clock."""
 
-    errand: SiteCrawl
+    crawl: SiteCrawl
     process: ForkServerProcess
     link: Connection
-    began: float
+    started: float
 
     result: Came | None = None
     lost: bool = False
-    """Whether it ended without a word."""
+    """True if the process ended without sending a result."""
 
-    def hear(self) -> bool:
-        """Take in what it says; whether it is over, with a `result` then."""
+    def receive(self) -> bool:
+        """Receives a message. Returns True if the process has ended; `result` is set then."""
         try:
             self.result = self.link.recv()
         except (EOFError, OSError):
-            self._over()
+            self._finish()
             return True
         return False
 
-    def _over(self) -> None:
-        self.process.join(_LEAVING)
+    def _finish(self) -> None:
+        self.process.join(_EXIT_SECONDS)
         if self.process.exitcode is None:
             self.process.kill()
             self.process.join()
@@ -73,35 +73,41 @@ class CrawlProcessHandle:
         if self.result is None:
             self.lost = True
             self.result = CrawlResult(
-                self.errand.name, self.errand.url, "failed", self._lost(), monotonic() - self.began, Counts(), ()
+                self.crawl.name,
+                self.crawl.url,
+                "failed",
+                self._death_reason(),
+                monotonic() - self.started,
+                Counts(),
+                (),
             )
 
-    def _lost(self) -> str:
+    def _death_reason(self) -> str:
         code = self.process.exitcode
         how = (
             f"was killed by signal {-code} ({signal.strsignal(-code)})"
             if code and code < 0
-            else (f"ended by itself (exit code {code}; log/crawl.log beside the archive tells more)")
+            else (f"exited with code {code} (see log/crawl.log next to the archive)")
         )
-        return f"{self.errand.url} was not crawled to its end: its process {how}; the next run goes on from there."
+        return f"The crawl of {self.crawl.url} is incomplete: its process {how}. The next run continues from there."
 
 
-def begin_crawl(errand: SiteCrawl, order: CrawlOrder) -> CrawlProcessHandle:
-    """Start the crawl of a site. Raises OSError where there is no room for another process."""
-    process, link = fork_crawl(errand.name, order.archive, _work, errand, order)
-    return CrawlProcessHandle(errand, process, link, monotonic())
+def begin_crawl(crawl: SiteCrawl, order: CrawlOrder) -> CrawlProcessHandle:
+    """Starts the crawl of a site. Raises OSError if no process can be started."""
+    process, link = fork_crawl(crawl.name, order.archive, _run_crawl, crawl, order)
+    return CrawlProcessHandle(crawl, process, link, monotonic())
 
 
-def _work(link: Connection, errand: SiteCrawl, order: CrawlOrder) -> None:
-    """The life of the process. Ctrl-C goes to the scheduler, which hands it on."""
+def _run_crawl(link: Connection, crawl: SiteCrawl, order: CrawlOrder) -> None:
+    """Runs in the new process. Ignores Ctrl-C, because the scheduler forwards it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     let_through()
-    threading.Thread(target=_watch, args=(link,), daemon=True).start()
+    threading.Thread(target=_stop_without_scheduler, args=(link,), daemon=True).start()
     from archiver.scheduling.process_pool import run_plans
     from archiver.search.open_index import refresh_after_writing
 
     try:
-        plan = plan_of(errand.url, errand.settings, errand.delay, errand.contact, known=True)
+        plan = plan_of(crawl.url, crawl.settings, crawl.delay, crawl.contact, known=True)
         (result,), _ = run_plans([plan], order, 1)
     except ArchiverError as error:
         send(link, error)
@@ -110,30 +116,30 @@ def _work(link: Connection, errand: SiteCrawl, order: CrawlOrder) -> None:
     counts = result.counts
     changed = counts.new or counts.revised or counts.gone or counts.aliased
     if result.outcome != "interrupted" and changed and (sentence := refresh_after_writing(order.archive)):
-        on_screen(sentence)
+        print_notice(sentence)
 
 
 def notify_changes(archive: Path, sites: tuple[str, ...] | None, *, place: bool) -> ForkServerProcess:
-    """Tell people of what has changed with these sites (None: with all of them, and with `place` the archive), in a
-    process of its own: a mail server that is slow keeps no crawl waiting. Raises OSError."""
-    return fork("notices", _note, archive, sites, place)
+    """Sends notifications about these sites (None for all; with `place` also about the archive) in a new process, so
+    that a slow mail server does not delay crawls. Raises OSError."""
+    return fork("notifications", _notify, archive, sites, place)
 
 
-def _note(archive: Path, sites: tuple[str, ...] | None, place: bool) -> None:
+def _notify(archive: Path, sites: tuple[str, ...] | None, place: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     let_through()
     from archiver.health.notifications import notify_after_runs
 
-    notify_after_runs(archive, sites, on_screen, place=place)
+    notify_after_runs(archive, sites, print_notice, place=place)
 
 
-def send(link: Connection, came: Came) -> None:
-    with suppress(OSError):  # nobody is there any more
-        link.send(came)
+def send(link: Connection, result: Came) -> None:
+    with suppress(OSError):  # the scheduler is gone
+        link.send(result)
 
 
-def _watch(link: Connection) -> None:
-    """The scheduler never sends a word: what can be read is the end of the link."""
+def _stop_without_scheduler(link: Connection) -> None:
+    """Sends SIGTERM to this process when the link is closed; the scheduler never sends anything else."""
     try:
         link.recv()
     except (EOFError, OSError):

@@ -1,4 +1,4 @@
-"""What has systemd, cron or Docker run the scheduler: whole files, with the paths of this machine in them."""
+"""Files that run the scheduler with systemd, cron or Docker, complete with the paths of this machine."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ CapabilityBoundingSet=
 """
 
 _DAEMON = """# archiver.service: crawls each site when it is due.
-# systemctl enable --now archiver.service    (this one, or archiver-once.timer)
+# Enable either this or archiver-once.timer: systemctl enable --now archiver.service
 [Unit]
-Description=Archive of news sites and blogs: what is due is crawled
+Description=News and blog archive: crawl sites when they are due
 Wants=network-online.target
 After=network-online.target
 
@@ -55,9 +55,9 @@ RestartSec=60
 WantedBy=multi-user.target
 """
 
-_ONCE = """# archiver-once.service: crawls what is due now; archiver-once.timer starts it.
+_ONCE = """# archiver-once.service: crawls the sites that are due now; started by archiver-once.timer.
 [Unit]
-Description=Archive of news sites and blogs: what is due now is crawled
+Description=News and blog archive: crawl the sites that are due now
 Wants=network-online.target
 After=network-online.target
 
@@ -65,10 +65,10 @@ After=network-online.target
 Type=oneshot
 {run}"""
 
-_TIMER = """# archiver-once.timer: looks every ten minutes what is due.
-# systemctl enable --now archiver-once.timer    (this one, or archiver.service)
+_TIMER = """# archiver-once.timer: starts archiver-once.service every ten minutes.
+# Enable either this or archiver.service: systemctl enable --now archiver-once.timer
 [Unit]
-Description=Archive of news sites and blogs: looks what is due
+Description=News and blog archive: check for due sites every ten minutes
 
 [Timer]
 OnCalendar=*:0/10
@@ -79,15 +79,15 @@ Persistent=yes
 WantedBy=timers.target
 """
 
-_CRON = """# A crontab: crontab FILE, or add the line to the one that there is (crontab -e).
-# Looks every ten minutes what is due. Mail comes where something failed; while an earlier one runs, nothing is done.
+_CRON = """# Install with: crontab FILE (replaces your crontab), or add the last line to your crontab (crontab -e).
+# Crawls the sites that are due, every ten minutes. Cron sends mail about failures. Does nothing while another one runs.
 SHELL=/bin/sh
 PATH=/usr/local/bin:/usr/bin:/bin
 */10 * * * * cd {folder} && {command} schedule --once --quiet --archive {archive}
 """
 
-_COMPOSE = """# compose.yaml: docker compose up -d, beside a copy of this program with its Dockerfile.
-# Sites are added with: docker compose run --rm archiver sites add https://blog.example.org
+_COMPOSE = """# compose.yaml: put it next to a copy of this program with its Dockerfile, then run: docker compose up -d
+# Add sites with: docker compose run --rm archiver sites add https://blog.example.org
 services:
   archiver:
     build: .
@@ -97,7 +97,7 @@ services:
     stop_grace_period: 30s
     command: ["schedule"]
     environment:
-      # How a site's owner reaches you; mail address or page.
+      # How a site's owner can reach you: a mail address or a web page.
       ARCHIVER_CONTACT: ${ARCHIVER_CONTACT:?set ARCHIVER_CONTACT to your mail address}
     volumes:
       - archive:/archive
@@ -112,7 +112,7 @@ volumes:
 
 
 def service_files(kind: str, archive: str) -> dict[str, str]:
-    """The files of a kind (systemd, cron, docker) by name, for this archive and the program that runs now."""
+    """Returns the files of a kind (systemd, cron, docker) by name, for this archive and this installation."""
     path = Path(archive).resolve()
     values = {
         "command": _command(),
@@ -139,21 +139,21 @@ def service_files(kind: str, archive: str) -> dict[str, str]:
 
 
 def _user() -> str:
-    """Who this is, by name or, as in a container, by number: systemd takes both."""
+    """Returns the user name, or the user ID if it has no name, as in a container. systemd accepts both."""
     try:
         return getpass.getuser()
-    except KeyError:  # no name is known for the number
+    except KeyError:  # the user ID has no name
         return str(os.getuid())
 
 
 def _command() -> str:
-    """How this program is started from anywhere."""
+    """Returns the command that starts this program from any folder."""
     script = Path(sys.executable).with_name("archiver")
     words = [str(script)] if script.exists() else [sys.executable, "-m", "archiver"]
     return shlex.join(words)
 
 
 def _for_systemd(word: str) -> str:
-    """A word of a unit (systemd.syntax(7)): specifiers and quotation marks doubled, quoted where it has a blank."""
+    """Escapes a word for a unit file (systemd.syntax(7)): specifiers and quotation marks, and quotes around spaces."""
     escaped = word.replace("\\", "\\\\").replace("%", "%%")
     return '"' + escaped.replace('"', '\\"') + '"' if any(c in word for c in " \"';") else escaped

@@ -15,19 +15,19 @@ Run = Callable[..., Result]
 
 @pytest.fixture(scope="session")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An archive that only readers touch."""
+    """An archive that tests only read."""
     return make_archive(tmp_path_factory.mktemp("archive") / "archive.db")
 
 
 @pytest.fixture
 def own_archive(tmp_path: Path) -> Path:
-    """An archive of the test's own, to change."""
+    """An archive that a test may change."""
     return make_archive(tmp_path / "archive.db")
 
 
 @pytest.fixture
 def run(archive: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs a command against the shared archive, as a pipe sees it."""
+    """Runs a command on the shared archive, with its output in a pipe."""
     monkeypatch.setenv("ARCHIVER_ARCHIVE", str(archive))
     runner = Runner()
 

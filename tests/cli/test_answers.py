@@ -1,4 +1,4 @@
-"""search --histogram, --trend, --concordance and --recent: what they print, draw and answer to wrong input."""
+"""`search --histogram`, `--trend`, `--concordance` and `--recent`: output, charts and errors."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def numbers(line: str) -> list[str]:
 # -- histogram --------------------------------------------------------------------------------
 
 
-def test_a_histogram_for_programs_says_the_same_in_every_form(run: Run) -> None:
+def test_a_histogram_is_the_same_in_every_format(run: Run) -> None:
     asked = ("search", "tide", "--site", "harbour.example", "--histogram", "month")
     as_json = json.loads(run(*asked, "--json").stdout)
     assert {k: v for k, v in as_json.items() if k != "periods"} == {
@@ -73,7 +73,7 @@ def test_a_histogram_for_programs_says_the_same_in_every_form(run: Run) -> None:
     assert plain[2].split() == ["2024-01", "0", "0", "unarchived"]
 
 
-def test_a_unit_may_be_left_out_before_words(run: Run) -> None:
+def test_the_unit_is_optional_before_words(run: Run) -> None:
     before, behind = (run("search", *args, "--json") for args in (("--histogram", "tide"), ("tide", "--histogram")))
     assert before.stdout == behind.stdout
     by_year = json.loads(run("search", "--histogram", "year", "tide", "--json").stdout)
@@ -86,7 +86,7 @@ def test_a_unit_may_be_left_out_before_words(run: Run) -> None:
     assert firsts == [1, 1, 2]
 
 
-def test_a_histogram_tells_none_from_nothing_archived(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_histogram_distinguishes_no_match_from_no_archived_article(capsys: pytest.CaptureFixture[str]) -> None:
     draw_histogram(FOUND)
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     assert numbers(lines[0]) == ["7", "2"]
@@ -102,7 +102,7 @@ def test_a_histogram_tells_none_from_nothing_archived(capsys: pytest.CaptureFixt
 # -- trends -----------------------------------------------------------------------------------
 
 
-def test_a_trend_for_programs_says_the_same_in_every_form(run: Run) -> None:
+def test_a_trend_is_the_same_in_every_format(run: Run) -> None:
     asked = ("search", "--trend", "tide", "--trend", '"the lamp"', "--by", "year")
     as_json = json.loads(run(*asked, "--json").stdout)
     assert as_json["periods"] == ["2022", "2023", "2024"]
@@ -131,7 +131,7 @@ def test_the_axis_of_a_trend_is_broken_where_nothing_is_archived(capsys: pytest.
     assert len(lines) > 16
 
 
-def test_many_periods_share_a_column_as_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_many_periods_share_a_column(capsys: pytest.CaptureFixture[str]) -> None:
     months = tuple(f"{2000 + n // 12}-{n % 12 + 1:02}" for n in range(100))
     archived = tuple(0 if 20 <= n < 22 else 3 if n % 2 else 1 for n in range(100))
     articles = tuple(0 if n % 2 else min(archived[n], 1) for n in range(100))
@@ -146,7 +146,7 @@ def test_many_periods_share_a_column_as_one(capsys: pytest.CaptureFixture[str]) 
     ("share", "text"),
     [(None, "-"), (0.0, "0 %"), (1.0, "100 %"), (0.123456, "12.3 %"), (0.0004, "0.04 %"), (0.9999, "100.0 %")],
 )
-def test_a_share_reads_as_percent(share: float | None, text: str) -> None:
+def test_shares_as_percent(share: float | None, text: str) -> None:
     assert share_text(share) == text
 
 
@@ -154,7 +154,7 @@ def test_a_share_reads_as_percent(share: float | None, text: str) -> None:
 
 
 @given(term=st.text(max_size=30), shares=st.lists(st.none() | st.floats(0, 1), min_size=1, max_size=40))
-def test_a_picture_is_well_formed_whatever_a_term_is(term: str, shares: list[float | None]) -> None:
+def test_a_chart_is_well_formed_for_any_term(term: str, shares: list[float | None]) -> None:
     periods = tuple(str(2000 + n) for n in range(len(shares)))
     ones = (1,) * len(shares)
     archived = tuple(0 if share is None else 1 for share in shares)
@@ -166,15 +166,15 @@ def test_a_picture_is_well_formed_whatever_a_term_is(term: str, shares: list[flo
     assert len([e for e in root if e.get("fill") == "url(#nothing)"]) == gaps
 
 
-def test_a_long_term_stays_within_the_picture() -> None:
+def test_a_long_term_stays_within_the_chart() -> None:
     series = tuple(Series(term, (1,), (1.0,), 1) for term in ("tide " * 99, "x" * 999))
     root = ElementTree.fromstring(trend_svg(Trend("year", ("2024",), (1,), series, 0)))
     assert max(len(e.text or "") for e in root.iter(f"{SVG}text")) < 110
 
 
 @pytest.mark.parametrize("term", ["\u05e1\u05e2\u05e8\u05d4", "\u202etide", "\u05e1 a\x00\u2069"])
-def test_a_term_from_the_right_leaves_its_count_where_it_is(term: str) -> None:
-    """A number behind letters that run from the right would stand at their left (Unicode Standard Annex 9)."""
+def test_a_right_to_left_term_does_not_move_its_count(term: str) -> None:
+    """Without isolation, a number after right-to-left text would move to its left (Unicode Standard Annex 9)."""
     root = ElementTree.fromstring(trend_svg(Trend("year", ("2024",), (1,), (Series(term, (1,), (1.0,), 12),), 0)))
     letters = term.translate(dict.fromkeys(map(ord, "\u202e\x00\u2069")))
     said = [e.text or "" for e in root.iter(f"{SVG}text")]
@@ -182,7 +182,7 @@ def test_a_term_from_the_right_leaves_its_count_where_it_is(term: str) -> None:
     assert said[0].endswith(f" by year: \u2068{letters}\u2069")
 
 
-def test_a_picture_of_a_histogram_has_its_bars_and_its_gaps() -> None:
+def test_a_histogram_chart_has_bars_and_gaps() -> None:
     root = ElementTree.fromstring(histogram_svg(FOUND))
     titles = [re.findall(r"\d[\d-]*", e.text or "") for e in root.iter(f"{SVG}title")]
     assert titles == [
@@ -195,7 +195,7 @@ def test_a_picture_of_a_histogram_has_its_bars_and_its_gaps() -> None:
     ]
 
 
-def test_pictures_are_written_to_files(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_charts_are_written_to_files(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     svg, png = tmp_path / "t.svg", tmp_path / "t.PNG"
     assert run("search", "--trend", "tide", "--plot", str(svg)).exit_code == 0
     assert ElementTree.parse(svg).getroot().tag == f"{SVG}svg"
@@ -225,7 +225,7 @@ def test_pictures_are_written_to_files(run: Run, tmp_path: Path, monkeypatch: py
     ],
     ids=str,
 )
-def test_options_that_do_not_go_together_are_refused(run: Run, args: tuple[str, ...]) -> None:
+def test_incompatible_options_are_refused(run: Run, args: tuple[str, ...]) -> None:
     result = run("search", *args)
     assert result.exit_code == 2
     assert isinstance(failure(result), BadQuery | click.UsageError)
@@ -235,7 +235,7 @@ def test_options_that_do_not_go_together_are_refused(run: Run, args: tuple[str, 
 # -- concordance ------------------------------------------------------------------------------
 
 
-def test_a_concordance_for_programs_says_the_same_in_every_form(run: Run) -> None:
+def test_a_concordance_is_the_same_in_every_format(run: Run) -> None:
     asked = ("search", "tide", "--concordance", "--width", "9")
     as_json = json.loads(run(*asked, "--json").stdout)
     assert [(row["id"], row["before"], row["keyword"], row["after"]) for row in as_json] == [
@@ -251,7 +251,7 @@ def test_a_concordance_for_programs_says_the_same_in_every_form(run: Run) -> Non
     ]
 
 
-def test_keywords_stand_in_one_column(run: Run) -> None:
+def test_keywords_are_aligned(run: Run) -> None:
     lines = run("search", "tide OR 学习", "--concordance", "--width", "12").stdout.splitlines()
     assert numbers(lines[0]) == ["6", "3"]
     assert lines[2] == "    2  2024-04-11  e days. The  tide  came and we"
@@ -262,7 +262,7 @@ def test_keywords_stand_in_one_column(run: Run) -> None:
     assert run("search", "author:ada quay", "--concordance").exit_code == 0
 
 
-def test_what_is_read_from_right_to_left_has_its_beginning_to_the_right() -> None:
+def test_right_to_left_text_starts_at_the_right() -> None:
     about = {
         "id": 1,
         "url": "",

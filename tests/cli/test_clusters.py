@@ -1,4 +1,4 @@
-"""`archiver clusters`, and what `show`, `search` and `export` tell of near copies."""
+"""`archiver clusters`, and near-duplicates in `show`, `search` and `export`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ POSTS = (("agency.example", STORY, 0), ("daily.example", f"{INTRO}\n\n{STORY}", 
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
-    """The agency's story, a copy of it with another intro, and a post that has nothing to do with them."""
+    """An agency story, a copy of it with another introduction, and an unrelated post."""
     path = tmp_path / "a.db"
     db = open_archive(path, create=True)
     for number, (site, body, days) in enumerate(POSTS, 1):
@@ -91,14 +91,16 @@ def test_the_list_and_one_cluster(archive: Path) -> None:
         (("--site", "unknown.example"), 1, "SiteNotFound unknown.example"),
     ],
 )
-def test_what_is_not_there(archive: Path, args: tuple[str, ...], code: int, error: str) -> None:
+def test_unknown_clusters(archive: Path, args: tuple[str, ...], code: int, error: str) -> None:
     shown = run(archive, "clusters", *args)
     assert (shown.exit_code, fault(shown)) == (code, error)
 
 
-def test_show_search_and_export_tell_of_it(archive: Path) -> None:
+def test_show_search_and_export_include_the_cluster(archive: Path) -> None:
     copy, source, lone = (run(archive, "show", number).stdout for number in "213")
-    assert copy.count("https://agency.example/boats") == 2, "what it is a copy of, and where that is from"
+    assert copy.count("https://agency.example/boats") == 2, (
+        "the article that it is a copy of, and the source of the cluster"
+    )
     assert "2 (daily.example, 9" in source
     assert "cluster" not in lone
     assert [json.loads(line)["cluster_id"] for line in run(archive, "export").stdout.splitlines()] == [1, 1, None]
@@ -115,10 +117,10 @@ def test_articles_that_were_never_compared(archive: Path) -> None:
         db.execute(f"delete from {table}")
     db.execute("update articles set cluster_id = null")
     db.close()
-    told = run(archive, "clusters")
-    assert told.exit_code == 0
-    assert "3 " in told.stderr
-    assert "archiver clusters --rebuild" in told.stderr
+    result = run(archive, "clusters")
+    assert result.exit_code == 0
+    assert "3 " in result.stderr
+    assert "archiver clusters --rebuild" in result.stderr
     shown = run(archive, "clusters", "--rebuild", "--json")
     assert [row["size"] for row in json.loads(shown.stdout)] == [2]
     assert shown.stderr == ""

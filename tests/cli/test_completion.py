@@ -1,4 +1,4 @@
-"""Tab in a real shell: bash is asked what it would offer, zsh and fish whether they can read what is printed."""
+"""Tab completion in real shells: bash completes words; zsh and fish check the syntax of their scripts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A PATH whose `archiver` is this tree's."""
+    """A PATH on which `archiver` is this source tree."""
     folder = tmp_path_factory.mktemp("bin")
     program = folder / "archiver"
     program.write_text(f"#!/bin/sh\nPYTHONPATH='{ROOT}' exec '{sys.executable}' -m archiver \"$@\"\n", encoding="utf-8")
@@ -45,7 +45,7 @@ def test_bash_completes(line: str, offered: set[str], never: set[str], path: str
     for name in ("news.db", "old.db"):
         (tmp_path / name).touch()
     *before, last = line.split(" ")
-    told = shell(
+    completed = shell(
         "bash",
         "--norc",
         "-c",
@@ -59,8 +59,8 @@ def test_bash_completes(line: str, offered: set[str], never: set[str], path: str
         path=path,
         folder=tmp_path,
     )
-    assert offered <= set(told.split())
-    assert not never & set(told.split())
+    assert offered <= set(completed.split())
+    assert not never & set(completed.split())
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_bash_completes(line: str, offered: set[str], never: set[str], path: str
         pytest.param("fish", marks=pytest.mark.needs("fish")),
     ],
 )
-def test_each_shell_reads_what_is_printed_for_it(name: str, path: str) -> None:
+def test_each_shell_accepts_its_script(name: str, path: str) -> None:
     printed = shell("archiver", "completion", name, path=path)
     assert "_ARCHIVER_COMPLETE" in printed
     subprocess.run([name, "-n"], input=printed, text=True, check=True)

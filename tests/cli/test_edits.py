@@ -1,4 +1,4 @@
-"""diff: word by word on the screen, as HTML, as data; and headlines that were changed."""
+"""`archiver diff`: as text, HTML and data, and changed headlines."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def compared(**after: Any) -> str:
 
 
 class Nesting(HTMLParser):
-    """Whether every element is closed where it must be, and which there are."""
+    """Checks that every element is closed in order, and collects the tags."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,16 +53,16 @@ class Nesting(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_words_in_a_pipe_stand_between_marks(run: Run) -> None:
+def test_edits_in_a_pipe_are_marked(run: Run) -> None:
     shown = run("diff", "1").stdout
     assert "title: Tide tables{+ for the café quay+}\n" in shown
     assert "tags: tides -> tides, maths ({+maths+})" in shown
     assert "{+O'Brien of AT&T said that C++ had computed them.+}" in shown
-    assert "(1 " in shown, "how many paragraphs are left out"
+    assert "(1 " in shown, "the number of unchanged paragraphs"
     assert "\x1b" not in shown
 
 
-def test_operations_are_the_texts(run: Run) -> None:
+def test_operations_add_up_to_the_texts(run: Run) -> None:
     found = json.loads(run("diff", "1", "--json").stdout)
     title = found["operations"]["title"]
     assert "".join(p["text"] for p in title if p["op"] != "insert") == found["changed"]["title"]["before"]
@@ -70,7 +70,7 @@ def test_operations_are_the_texts(run: Run) -> None:
     assert found["operations"]["tags"] == {"added": ["maths"], "removed": []}
 
 
-def test_a_page_of_html_is_whole_escaped_and_runs_nothing() -> None:
+def test_the_html_page_is_well_formed_escaped_and_without_scripts() -> None:
     evil = 'Two <script>alert(1)</script> "4,600" & <b onclick="x">\n\nThree.\x1b[31m\u202e'
     html = compared(title="Ferry <saved>", body=f"One.\n\n{evil}", url='javascript:alert("x")', tags=["b", "<i>"])
     nesting = Nesting()
@@ -82,7 +82,7 @@ def test_a_page_of_html_is_whole_escaped_and_runs_nothing() -> None:
     assert "\x1b" not in html
     assert "\u202e" not in html
     assert "javascript" not in re.sub(r">[^<]*<", "><", html)
-    assert 'class="said" lang="en">' in html, "a screen reader is told what was put in"
+    assert 'class="said" lang="en">' in html, "screen readers announce insertions"
     assert "default-src 'none'" in html
     assert '<article lang="en" dir="ltr">' in html
 
@@ -111,20 +111,20 @@ def test_marks_end_with_their_paragraph() -> None:
         ("az", "", "ltr"),
     ],
 )
-def test_what_is_written_from_the_right_is_set_from_the_right(language: str | None, text: str, way: str) -> None:
+def test_direction_of_text(language: str | None, text: str, way: str) -> None:
     assert direction(language, text) == way
 
 
-def test_html_goes_to_a_file_or_the_output(run: Run, tmp_path: Any) -> None:
+def test_html_is_written_to_a_file_or_standard_output(run: Run, tmp_path: Any) -> None:
     file = tmp_path / "edit.html"
     assert run("diff", "1", "--html", str(file)).exit_code == 0
     printed = run("diff", "1", "--html", "-")
     assert file.read_text(encoding="utf-8") == printed.stdout
     assert "2024-05-01" in printed.stdout
-    assert "<article" in run("diff", "5", "--html", "-").stdout  # the same version twice is a page too
+    assert "<article" in run("diff", "5", "--html", "-").stdout  # comparing a revision with itself is a page too
 
 
-def test_headlines(run: Run) -> None:
+def test_changed_headlines(run: Run) -> None:
     shown = run("diff", "--titles", "harbour.example")
     assert "Tide tables{+ for the café quay+}\n" in shown.stdout
     [found] = json.loads(run("diff", "--titles", "--json").stdout)

@@ -8,7 +8,7 @@ from archiver.errors import ArchiverError
 from archiver.scheduling.fork_server import fork_crawl
 
 
-def test_without_a_place_for_its_log_it_says_so_and_has_failed(tmp_path: Path) -> None:
+def test_a_crawl_process_without_a_log_sends_the_error_and_fails(tmp_path: Path) -> None:
     process, link = fork_crawl("crawl", tmp_path / "none" / "a.db", print)
     assert link.poll(20)
     assert isinstance(link.recv(), ArchiverError)

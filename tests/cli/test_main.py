@@ -37,7 +37,7 @@ def every_command(command: click.Command = cli, name: str = "archiver") -> Itera
 
 
 @pytest.mark.parametrize(("name", "command"), list(every_command()), ids=lambda v: v if isinstance(v, str) else "")
-def test_every_command_helps_with_an_example(name: str, command: click.Command) -> None:
+def test_the_help_of_every_command_has_an_example(name: str, command: click.Command) -> None:
     result = CliRunner().invoke(cli, [*name.split()[1:], "--help"], terminal_width=80)
     assert result.exit_code == 0
     assert "Example" in result.stdout
@@ -46,7 +46,7 @@ def test_every_command_helps_with_an_example(name: str, command: click.Command) 
     assert all(option.help for option in options)
 
 
-def test_the_list_of_commands_and_the_commands_say_the_same() -> None:
+def test_the_list_of_commands_matches_their_short_helps() -> None:
     assert {entry.name: entry.load().get_short_help_str(200) for entry in COMMANDS} == {
         entry.name: entry.summary for entry in COMMANDS
     }
@@ -56,7 +56,7 @@ def test_version() -> None:
     assert CliRunner().invoke(cli, ["--version"]).stdout == f"archiver {archiver.__version__}\n"
 
 
-def test_a_command_loads_no_crawler_it_does_not_need(tmp_path: Path) -> None:
+def test_a_command_imports_no_crawler_that_it_does_not_need(tmp_path: Path) -> None:
     code = (
         "import sys; from archiver.cli.main import cli\n"
         "try: cli(sys.argv[1:])\n"
@@ -102,7 +102,7 @@ def test_a_closed_pipe_is_quiet(archive: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [["--help"], ["export"], ["search", "tide"], ["status", "--json"]])
-def test_a_full_disk_below_the_output_is_a_sentence(
+def test_a_full_disk_is_reported_in_one_sentence(
     words: list[str], archive: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("ARCHIVER_ARCHIVE", str(archive))
@@ -117,7 +117,7 @@ def test_a_full_disk_below_the_output_is_a_sentence(
     assert error.count("\n") == 1
 
 
-def test_signs_that_the_encoding_of_a_terminal_does_not_have(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_characters_that_the_terminal_cannot_encode(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = TextIOWrapper(BytesIO(), "ascii")
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", out)
@@ -154,7 +154,7 @@ def on_terminal(*args: str, **environment: str) -> str:
     return out.decode()
 
 
-def test_a_terminal_gets_bold_and_colour_unless_told_not_to(archive: Path) -> None:
+def test_a_terminal_gets_bold_and_colour_unless_no_color_is_set(archive: Path) -> None:
     shown = on_terminal("search", "tide", "--archive", str(archive))
     assert "\x1b[1mTide tables for the café quay" in shown
     assert "\x1b[1;33mtide" in shown
@@ -167,7 +167,7 @@ def test_a_terminal_gets_bold_and_colour_unless_told_not_to(archive: Path) -> No
         assert len(line) <= 80
 
 
-def test_a_crawl_loads_no_remote_control_and_no_web_server(tmp_path: Path) -> None:
+def test_a_crawl_imports_no_telnet_console_and_no_web_server(tmp_path: Path) -> None:
     code = (
         "import sys; from archiver.cli.main import cli\n"
         "try: cli(sys.argv[1:])\n"

@@ -1,4 +1,4 @@
-"""search, show, diff, cite, export: what they print, and what they answer to wrong input."""
+"""`search`, `show`, `diff`, `cite` and `export`: output and errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ KEYS = [field.name for field in FIELDS]
 # -- search -----------------------------------------------------------------------------------
 
 
-def test_search_prints_for_people(run: Run) -> None:
+def test_search_as_text(run: Run) -> None:
     result = run("search", "harbour", "master")
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
@@ -44,7 +44,7 @@ def test_search_prints_for_people(run: Run) -> None:
     assert "\x1b" not in result.stdout
 
 
-def test_search_shows_no_more_of_a_date_than_its_page_said(run: Run) -> None:
+def test_search_shows_dates_with_the_precision_of_the_page(run: Run) -> None:
     assert "2024-04-11 · Ada Berg" in run("search", "fog").stdout
     assert "       2022 · 王小明" in run("search", "学习").stdout
     [undated] = json.loads(run("search", "untimely", "--json").stdout)
@@ -52,12 +52,12 @@ def test_search_shows_no_more_of_a_date_than_its_page_said(run: Run) -> None:
     assert not re.search(r"\d{4}", run("search", "untimely").stdout.splitlines()[3])
 
 
-def test_control_sequences_of_the_web_do_not_reach_the_terminal(run: Run) -> None:
+def test_control_characters_do_not_reach_the_terminal(run: Run) -> None:
     for args in (("search", "untimely"), ("show", "6")):
         assert "\x1b" not in run(*args).stdout
 
 
-def test_search_as_json_jsonl_and_csv_says_the_same(run: Run) -> None:
+def test_search_is_the_same_as_json_jsonl_and_csv(run: Run) -> None:
     as_json = json.loads(run("search", "tide", "--json").stdout)
     as_lines = [json.loads(row) for row in run("search", "tide", "--jsonl").stdout.splitlines()]
     as_rows = list(csv.DictReader(io.StringIO(run("search", "tide", "--csv").stdout)))
@@ -95,7 +95,7 @@ def test_search_options(run: Run, args: list[str], expected: list[int]) -> None:
     assert [r["id"] for r in json.loads(result.stdout)] == expected
 
 
-def test_search_finding_nothing_is_no_error(run: Run) -> None:
+def test_search_without_results_is_not_an_error(run: Run) -> None:
     result = run("search", "zebra")
     assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (0, "", 1)
     assert json.loads(run("search", "zebra", "--json").stdout) == []
@@ -122,7 +122,7 @@ def test_show_as_json_is_the_record(run: Run) -> None:
     assert json.loads(run("show", "1", "--revision", "1", "--json").stdout)["title"] == "Tide tables"
 
 
-def test_show_tells_why_each_field_is_what_it_is(own_archive: Path, monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+def test_show_explains_each_field(own_archive: Path, monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
     db = open_archive(own_archive)
     kept = [
         Evidence("title", "Tide tables for the café quay", "heading", "h1", 0.85),
@@ -169,7 +169,7 @@ def test_diff(run: Run) -> None:
         assert (same.exit_code, same.stdout, same.stderr.count("\n")) == (0, "", 1)
 
 
-def test_cite_bibtex_says_no_more_than_the_page(run: Run) -> None:
+def test_cite_bibtex_has_the_precision_of_the_page(run: Run) -> None:
     assert "month = mar,\n  day = {5},\n" in run("cite", "1").stdout
     only_year = run("cite", "5").stdout
     assert "year = {2022}" in only_year
@@ -205,14 +205,14 @@ def test_export_is_the_whole_archive_as_records(run: Run) -> None:
     assert records[0] == json.loads(run("show", "1", "--json").stdout)
 
 
-def test_export_takes_the_options_of_search(run: Run) -> None:
+def test_export_accepts_the_options_of_search(run: Run) -> None:
     assert [r["id"] for r in lines(run("export", "lamp", "--fold").stdout)] == [3]
     newest_first = lines(run("export", "--site", "harbour.example", "--sort", "-date").stdout)
     assert [r["id"] for r in newest_first] == [4, 2, 1, 3]
     assert run("export", "zebra").stdout == ""
 
 
-def test_every_form_holds_the_same_records(run: Run, tmp_path: Path) -> None:
+def test_every_format_has_the_same_records(run: Run, tmp_path: Path) -> None:
     expected = lines(run("export").stdout)
     rows = list(csv.DictReader(io.StringIO(run("export", "-f", "csv").stdout)))
     assert list(rows[0]) == KEYS
@@ -238,7 +238,7 @@ def test_export_twice_gives_the_same_bytes(run: Run, tmp_path: Path, form: str) 
     assert files[0].read_bytes() == files[1].read_bytes() != b""
 
 
-def test_parquet_without_its_library_says_how_to_get_it(
+def test_parquet_without_its_library_says_how_to_install_it(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
@@ -249,7 +249,7 @@ def test_parquet_without_its_library_says_how_to_get_it(
     assert not list(tmp_path.iterdir())
 
 
-def test_export_to_a_file_leaves_nothing_half_done(run: Run, tmp_path: Path) -> None:
+def test_export_leaves_no_incomplete_file(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "out.jsonl"
     result = run("export", "-o", str(file))
     assert (result.exit_code, result.stdout) == (0, "")
@@ -337,7 +337,7 @@ def test_wrong_input(run: Run, args: list[str], code: int, error: str) -> None:
     ],
     ids=" ".join,
 )
-def test_without_an_archive_each_command_says_where_it_looked(run: Run, tmp_path: Path, args: list[str]) -> None:
+def test_without_an_archive_each_command_names_the_path(run: Run, tmp_path: Path, args: list[str]) -> None:
     missing = tmp_path / "none" / "archive.db"
     result = run(*args, "--archive", str(missing))
     assert (result.exit_code, fault(result)) == (1, f"ArchiveNotFound {missing}")

@@ -1,4 +1,4 @@
-"""sites rules: what is known of a site's template, and what a person may say of it."""
+"""`archiver sites rules`: learned rules and rules written by hand."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def on(archive: Path, *args: str, stdin: str | None = None) -> Result:
 
 
 @pytest.fixture
-def taught(own_archive: Path) -> Path:
+def trained(own_archive: Path) -> Path:
     db = open_archive(own_archive)
     rules = SiteRules(
         {"title": Rule(("h1.entry-title",)), "body": Rule(("div.entry-content",), agreement=0.98)},
@@ -38,7 +38,7 @@ def taught(own_archive: Path) -> Path:
     return own_archive
 
 
-def test_a_site_that_taught_nothing_yet(own_archive: Path) -> None:
+def test_a_site_without_rules(own_archive: Path) -> None:
     result = on(own_archive)
     assert result.exit_code == 0
     assert result.stdout == ""
@@ -46,28 +46,28 @@ def test_a_site_that_taught_nothing_yet(own_archive: Path) -> None:
     assert json.loads(on(own_archive, "--json").stdout) == {"site": SITE, "rules": None, "versions": []}
 
 
-def test_what_was_learned_is_printed_as_it_can_be_given_back(taught: Path, tmp_path: Path) -> None:
-    shown = on(taught)
+def test_printed_rules_can_be_edited_and_set(trained: Path, tmp_path: Path) -> None:
+    shown = on(trained)
     assert shown.exit_code == 0
     assert from_toml(shown.stdout, "test").fields["body"] == Rule(("div.entry-content",), agreement=0.98)
     file = tmp_path / "rules.toml"
     file.write_text(shown.stdout.replace("h1.entry-title", "h1.mine"), encoding="utf-8")
-    assert on(taught, "--set", str(file)).exit_code == 0
-    assert from_toml(on(taught).stdout, "test").fields["title"].select == ("h1.mine",)
-    versions = json.loads(on(taught, "--json").stdout)["versions"]
+    assert on(trained, "--set", str(file)).exit_code == 0
+    assert from_toml(on(trained).stdout, "test").fields["title"].select == ("h1.mine",)
+    versions = json.loads(on(trained, "--json").stdout)["versions"]
     assert [version["by_hand"] for version in versions] == [1, 0]
-    assert " 25 " in CliRunner().invoke(cli, ["sites", "show", SITE, "--archive", str(taught)]).stdout
-    assert on(taught, "--forget").exit_code == 0
-    assert on(taught).stdout == shown.stdout
+    assert " 25 " in CliRunner().invoke(cli, ["sites", "show", SITE, "--archive", str(trained)]).stdout
+    assert on(trained, "--forget").exit_code == 0
+    assert on(trained).stdout == shown.stdout
 
 
-def test_rules_by_hand_from_a_pipe(taught: Path) -> None:
-    result = on(taught, "--set", "-", "--json", stdin=HAND)
+def test_rules_by_hand_from_standard_input(trained: Path) -> None:
+    result = on(trained, "--set", "-", "--json", stdin=HAND)
     assert result.exit_code == 0
-    told = json.loads(result.stdout)
-    assert "h1.mine" in told["rules"]
-    assert "div.entry-content" in told["rules"]
-    assert [v["by_hand"] for v in told["versions"]] == [1, 0]
+    printed = json.loads(result.stdout)
+    assert "h1.mine" in printed["rules"]
+    assert "div.entry-content" in printed["rules"]
+    assert [v["by_hand"] for v in printed["versions"]] == [1, 0]
 
 
 @pytest.mark.parametrize(
@@ -79,38 +79,38 @@ def test_rules_by_hand_from_a_pipe(taught: Path) -> None:
         ("\x00", "line 1"),
     ],
 )
-def test_bad_rules_are_one_sentence_and_change_nothing(taught: Path, text: str, says: str) -> None:
-    assert on(taught, "--set", "-", stdin=HAND).exit_code == 0
-    result = on(taught, "--set", "-", stdin=text)
+def test_bad_rules_are_refused_in_one_sentence(trained: Path, text: str, says: str) -> None:
+    assert on(trained, "--set", "-", stdin=HAND).exit_code == 0
+    result = on(trained, "--set", "-", stdin=text)
     assert result.exit_code == 2
     assert says in result.stderr
     assert "Traceback" not in result.stderr
     assert result.stderr.count("\n") == 1
-    assert "h1.mine" in on(taught).stdout
+    assert "h1.mine" in on(trained).stdout
 
 
-def test_a_selector_that_parsel_cannot_read_names_site_file_field_line_and_reason(taught: Path, tmp_path: Path) -> None:
+def test_the_error_for_a_bad_selector_has_site_file_field_line_and_reason(trained: Path, tmp_path: Path) -> None:
     file = tmp_path / "rules.toml"
     file.write_text("[title]\nselect = 'h1.mine'\n[tags]\nselect = [\n  '.tags a',\n  'a[href*=/tag/]',\n]\n")
-    result = on(taught, "--set", str(file))
+    result = on(trained, "--set", str(file))
     assert result.exit_code == 2
     for part in (SITE, str(file), "[tags] select", "(line 6)", "'a[href*=/tag/]'", "Expected string or ident"):
         assert part in result.stderr
-    assert "h1.mine" not in on(taught).stdout
+    assert "h1.mine" not in on(trained).stdout
 
 
-def test_wrong_use(taught: Path) -> None:
-    assert on(taught, "--forget", "--learn").exit_code == 2
-    assert on(taught, "--set", "nowhere.toml").exit_code in (1, 2)
-    learned = on(taught, "--learn")  # the fixture's captures have no files
+def test_wrong_usage(trained: Path) -> None:
+    assert on(trained, "--forget", "--learn").exit_code == 2
+    assert on(trained, "--set", "nowhere.toml").exit_code in (1, 2)
+    learned = on(trained, "--learn")  # the fixture's captures have no files
     assert learned.exit_code == 1
     assert SITE in learned.stderr
     assert learned.stderr.count("\n") == 1
 
 
-def test_a_site_goes_with_its_rules(taught: Path) -> None:
-    result = CliRunner().invoke(cli, ["sites", "remove", SITE, "--with-articles", "--archive", str(taught)])
+def test_rules_are_removed_with_their_site(trained: Path) -> None:
+    result = CliRunner().invoke(cli, ["sites", "remove", SITE, "--with-articles", "--archive", str(trained)])
     assert result.exit_code == 0
-    db = open_archive(taught, read_only=True)
+    db = open_archive(trained, read_only=True)
     assert db.execute("select count(*) from site_rules").fetchone() == (0,)
     db.close()

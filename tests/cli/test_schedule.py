@@ -1,4 +1,4 @@
-"""archiver schedule, as a process: what is due is crawled, one of a host at a time; it ends when it is told to."""
+"""`archiver schedule` as a process: crawls what is due, one site per host at a time, and stops on a signal."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def listed(archive: Path) -> dict[str, dict[str, object]]:
     return {row["site"]: row for row in json.loads(on(archive, "schedule", "--list", "--json"))}
 
 
-def test_once_crawls_what_is_due_and_of_a_host_one_after_the_other(tmp_path: Path) -> None:
+def test_once_crawls_what_is_due_and_sites_of_a_host_sequentially(tmp_path: Path) -> None:
     archive = tmp_path / "archive.db"
     with serving(blog("/a", "/b", seconds=0.2)) as server, serving(blog()) as other:
         for url in (f"{server.url}a/", f"{server.url}b/", other.url, "http://127.0.0.1:9/"):
@@ -71,8 +71,8 @@ def test_once_crawls_what_is_due_and_of_a_host_one_after_the_other(tmp_path: Pat
         assert len(listed(archive)) == 3
         done = run("archiver", "schedule", "--once", "--json", "--archive", str(archive))
         assert done.returncode == 0, done.stderr
-        told = [json.loads(line) for line in done.stdout.splitlines()]
-        assert sorted((row["outcome"], row["new"]) for row in told) == [("finished", 3)] * 3
+        results = [json.loads(line) for line in done.stdout.splitlines()]
+        assert sorted((row["outcome"], row["new"]) for row in results) == [("finished", 3)] * 3
         asked = [path[:3] for path in server.requests if path.startswith(("/a/", "/b/"))]
         assert asked == sorted(asked) or asked == sorted(asked, reverse=True)
         spans = rows(
@@ -86,7 +86,7 @@ def test_once_crawls_what_is_due_and_of_a_host_one_after_the_other(tmp_path: Pat
         assert not any(row["due"] for row in listed(archive).values())
 
 
-def test_a_daemon_is_alone_survives_a_kill_and_ends_in_time(tmp_path: Path) -> None:
+def test_only_one_daemon_runs_and_it_recovers_from_a_kill(tmp_path: Path) -> None:
     archive = tmp_path / "archive.db"
     with serving(blog(posts=400, seconds=0.3)) as server:
         on(archive, "sites", "add", server.url)
@@ -105,7 +105,7 @@ def test_a_daemon_is_alone_survives_a_kill_and_ends_in_time(tmp_path: Path) -> N
         assert "Another" in beside.stderr
         first.send(signal.SIGKILL)
         first.end()
-        # Its crawl ends by itself, and leaves the site to the next one.
+        # Its crawl stops too, and leaves the site to the next daemon.
         until(lambda: rows(archive, "select outcome from runs where outcome = 'interrupted'"))
         db = open_archive(archive)
         db.execute("update runs set started_at = '2024-01-01T00:00:00+00:00', outcome = 'failed', reason = 'It fell.'")
@@ -132,7 +132,7 @@ def test_a_daemon_is_alone_survives_a_kill_and_ends_in_time(tmp_path: Path) -> N
             pass
 
 
-def test_what_cannot_be_crawled_is_told_and_the_others_are_crawled(tmp_path: Path) -> None:
+def test_a_site_that_cannot_be_crawled_does_not_stop_the_others(tmp_path: Path) -> None:
     archive = tmp_path / "archive.db"
     with serving(blog()) as server:
         on(archive, "sites", "add", server.url)
@@ -141,7 +141,7 @@ def test_what_cannot_be_crawled_is_told_and_the_others_are_crawled(tmp_path: Pat
         on(archive, "sites", "set", "else.invalid", "contact=a@b.example")
         done = run("archiver", "schedule", "--once", "--archive", str(archive))
         assert done.returncode == 1
-        # A host that is gone is known of the site from then on, and keeps no other from being crawled.
+        # A host that does not resolve is a failed run, and does not stop the others.
         assert all(f" {name}: " in done.stderr for name in ("nowhere.invalid", "else.invalid"))
         assert str(ContactMissing("nowhere.invalid")) in done.stderr
         by_hand = crawl("--contact", "a@b.example", archive=archive)
@@ -155,55 +155,55 @@ def test_what_cannot_be_crawled_is_told_and_the_others_are_crawled(tmp_path: Pat
     ]
 
 
-def test_a_crawl_that_dies_before_it_is_entered_is_tried_again_later_and_told_once(
+def test_a_crawl_that_dies_before_its_run_is_recorded_is_retried_and_reported_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive = tmp_path / "archive.db"
     on(archive, "sites", "add", "http://127.0.0.1:9/")
-    begun: list[float] = []
-    told: list[Came] = []
+    starts: list[float] = []
+    results: list[Came] = []
 
-    def killed(errand: SiteCrawl, order: CrawlOrder) -> CrawlProcessHandle:
-        child = begin_crawl(errand, order)
+    def killed(site: SiteCrawl, order: CrawlOrder) -> CrawlProcessHandle:
+        child = begin_crawl(site, order)
         child.process.kill()
-        begun.append(time.monotonic())
+        starts.append(time.monotonic())
         return child
 
-    def later(self: daemon.Daemon, name: str, came: Came, why: str) -> None:
-        put_off(self, name, came, why)
-        if len(begun) == 3:
+    def retry_later(self: daemon.Daemon, name: str, result: Came, reason: str) -> None:
+        original(self, name, result, reason)
+        if len(starts) == 3:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    put_off = daemon.Daemon._later
-    monkeypatch.setattr(daemon.Daemon, "_later", later)
+    original = daemon.Daemon._retry_later
+    monkeypatch.setattr(daemon.Daemon, "_retry_later", retry_later)
     monkeypatch.setattr(daemon, "begin_crawl", killed)
-    monkeypatch.setattr(daemon, "_LOOK_EVERY", 0.1)
-    monkeypatch.setattr(daemon, "_REFUSED", 0.6)
+    monkeypatch.setattr(daemon, "_CHECK_EVERY", 0.1)
+    monkeypatch.setattr(daemon, "_RETRY_AFTER", 0.6)
     orders = daemon.DaemonOptions(
-        CrawlOrder(archive, quiet=True), 1, False, None, None, lambda _, came: told.append(came), print
+        CrawlOrder(archive, quiet=True), 1, False, None, None, lambda _, result: results.append(result), print
     )
     assert daemon.Daemon(orders).run() == signal.SIGTERM
-    waits = [later - earlier for earlier, later in pairwise(begun)]
+    waits = [later - earlier for earlier, later in pairwise(starts)]
     assert waits[0] >= 0.6
     assert waits[1] >= 1.2
-    (result,) = told
+    (result,) = results
     assert isinstance(result, CrawlResult)
     assert (result.outcome, "signal 9" in result.reason) == ("failed", True)
 
 
-def test_a_log_that_cannot_be_written_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_log_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "log").write_text("a file where a folder is needed")
     child = begin_crawl(
         SiteCrawl("a.example", "http://127.0.0.1:9/", {}, None, None), CrawlOrder(tmp_path / "archive.db")
     )
-    while not child.hear():
+    while not child.receive():
         pass
     assert isinstance(child.result, ArchiverError)
     assert child.result.subject == str(tmp_path / "log")
     assert os.strerror(errno.EEXIST) in str(child.result)
 
 
-def test_a_full_disk_and_a_broken_config_hold_crawls_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_and_a_broken_config_prevent_crawls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive, config = tmp_path / "archive.db", tmp_path / "archiver.toml"
     monkeypatch.setenv("ARCHIVER_CONFIG", str(config))
     config.write_text("")
@@ -219,7 +219,7 @@ def test_a_full_disk_and_a_broken_config_hold_crawls_back(tmp_path: Path, monkey
     assert "line 1, column 1" in broken.stderr
 
 
-def test_a_clock_that_was_years_ahead_keeps_no_page_from_being_looked_at(tmp_path: Path) -> None:
+def test_pages_are_due_after_a_clock_that_was_years_ahead(tmp_path: Path) -> None:
     archive = tmp_path / "archive.db"
     with serving(blog()) as server:
         crawl(server.url, archive=archive)
@@ -238,7 +238,7 @@ def test_a_clock_that_was_years_ahead_keeps_no_page_from_being_looked_at(tmp_pat
         assert [row["due"] for row in listed(archive).values()] == [False]
 
 
-def test_a_host_is_not_asked_by_two_commands_at_a_time(tmp_path: Path) -> None:
+def test_two_commands_do_not_crawl_a_host_at_the_same_time(tmp_path: Path) -> None:
     archive = tmp_path / "archive.db"
     with serving(blog("/a", "/b")) as server, serving(blog()) as other, lock_host(archive, server.url[7:-1]):
         alone = crawl(f"{server.url}a/", archive=archive)
@@ -249,7 +249,7 @@ def test_a_host_is_not_asked_by_two_commands_at_a_time(tmp_path: Path) -> None:
         assert server.requests == []
 
 
-def test_a_scheduler_that_looks_again_sees_what_has_changed(tmp_path: Path) -> None:
+def test_the_scheduler_sees_changes_of_sites_and_settings(tmp_path: Path) -> None:
     archive = tmp_path / "archive.db"
     for name in ("a.example", "b.example"):
         on(archive, "sites", "add", name)
@@ -289,7 +289,7 @@ def test_a_scheduler_that_looks_again_sees_what_has_changed(tmp_path: Path) -> N
     assert due(0.05) == []
 
 
-def test_what_a_feed_lists_counts(tmp_path: Path) -> None:
+def test_the_adaptive_period_depends_on_the_posts_in_the_feed(tmp_path: Path) -> None:
     archive = tmp_path / "archive.db"
     on(archive, "sites", "add", "a.example")
     db = open_archive(archive)
@@ -304,7 +304,7 @@ def test_what_a_feed_lists_counts(tmp_path: Path) -> None:
     assert listed(archive)["a.example"]["period_seconds"] == 3 * 3600
 
 
-def test_bad_calls_are_told_in_a_sentence(tmp_path: Path) -> None:
+def test_wrong_usage(tmp_path: Path) -> None:
     missing = Runner().invoke(cli, ["schedule", "--archive", str(tmp_path / "none.db")])
     assert (missing.exit_code, fault(missing)) == (1, f"ArchiveNotFound {tmp_path / 'none.db'}")
     (tmp_path / "no.db").write_text("no archive")
@@ -314,7 +314,7 @@ def test_bad_calls_are_told_in_a_sentence(tmp_path: Path) -> None:
 
 
 @pytest.mark.needs("systemd")
-def test_units_are_as_systemd_wants_them(tmp_path: Path) -> None:
+def test_units_are_valid_for_systemd(tmp_path: Path) -> None:
     odd = tmp_path / "an archive of 100 %" / "archive.db"
     odd.parent.mkdir()
     CliRunner().invoke(cli, ["schedule", "--systemd", "-o", str(tmp_path), "--archive", str(odd)])
@@ -329,7 +329,7 @@ def test_units_are_as_systemd_wants_them(tmp_path: Path) -> None:
 def test_a_user_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("os.getuid", lambda: 54_321)  # as a container is given one
+    monkeypatch.setattr("os.getuid", lambda: 54_321)  # as in a container
     assert "services:" in on(tmp_path / "a.db", "schedule", "--docker")
     assert "User=54321\n" in on(tmp_path / "a.db", "schedule", "--systemd")
 

@@ -1,4 +1,4 @@
-"""`archiver searches`, and what of `search` belongs to it: saved, told once, as a feed, by exit code."""
+"""`archiver searches`: saving, new results reported once, feeds and exit codes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.search.writing import beside, edit, write
 
 @pytest.fixture
 def db(own_archive: Path, monkeypatch: pytest.MonkeyPatch, run: Run) -> Iterator[Database]:
-    """The archive that `run` then uses, open to be written to."""
+    """The archive that `run` uses, open for writing."""
     monkeypatch.setenv("ARCHIVER_ARCHIVE", str(own_archive))
     with closing(open_archive(own_archive)) as opened:
         yield opened
@@ -32,7 +32,7 @@ def entries(feed: bytes) -> list[str]:
     return [entry.findtext(f"{{{ATOM}}}title") or "" for entry in etree.fromstring(feed).findall(f"{{{ATOM}}}entry")]
 
 
-def test_saved_listed_run_and_removed(db: Database, own_archive: Path, run: Run) -> None:
+def test_a_search_is_saved_listed_run_and_removed(db: Database, own_archive: Path, run: Run) -> None:
     saved = run("search", "tide", "--site", "harbour.example", "--save", "Tides 2024")
     assert saved.exit_code == 0
     assert "archiver searches run 'Tides 2024'\n" in saved.stderr
@@ -51,9 +51,9 @@ def test_saved_listed_run_and_removed(db: Database, own_archive: Path, run: Run)
     assert "tide --site" in text[1]
     peeked = run("searches", "run", "tides 2024", "--peek", "--json")
     assert peeked.exit_code == 1
-    told = run("searches", "run", "tides 2024")
-    assert told.exit_code == 1
-    assert all(title in told.stdout for title in ("Spring tide", "Low tide at the light"))
+    reported = run("searches", "run", "tides 2024")
+    assert reported.exit_code == 1
+    assert all(title in reported.stdout for title in ("Spring tide", "Low tide at the light"))
     assert [(one["id"], one["reason"]) for one in json.loads(peeked.stdout)["new"]] == [(7, "new"), (3, "edited")]
     assert run("searches", "run", "tides 2024").exit_code == 0
     again = run("searches", "run", "tides 2024", "--again", "--json")
@@ -68,7 +68,7 @@ def test_saved_listed_run_and_removed(db: Database, own_archive: Path, run: Run)
     assert json.loads(run("searches", "--json").stdout) == []
 
 
-def test_a_feed_has_what_earlier_runs_told_too(db: Database, run: Run, tmp_path: Path) -> None:
+def test_the_feed_includes_results_of_earlier_runs(db: Database, run: Run, tmp_path: Path) -> None:
     run("search", "tide", "--save", "tides")
     file = tmp_path / "feed.xml"
     assert run("searches", "run", "tides", "--atom", str(file)).exit_code == 0
@@ -79,9 +79,9 @@ def test_a_feed_has_what_earlier_runs_told_too(db: Database, run: Run, tmp_path:
     peeked = run("searches", "run", "tides", "--peek", "--atom", "-")
     assert entries(peeked.stdout_bytes) == ["Neap tide", "Spring tide"]
     assert entries(file.read_bytes()) == ["Spring tide"]
-    told = run("searches", "run", "tides", "--atom", "-")
-    assert entries(told.stdout_bytes) == ["Neap tide", "Spring tide"]
-    assert told.exit_code == 1
+    reported = run("searches", "run", "tides", "--atom", "-")
+    assert entries(reported.stdout_bytes) == ["Neap tide", "Spring tide"]
+    assert reported.exit_code == 1
     assert run("searches", "run", "tides", "--atom", str(file)).exit_code == 0
     assert entries(file.read_bytes()) == ["Neap tide", "Spring tide"]
     write(db, 9, "Ebb tide", "Low.")
@@ -90,7 +90,7 @@ def test_a_feed_has_what_earlier_runs_told_too(db: Database, run: Run, tmp_path:
     assert [one["id"] for one in json.loads(run("searches", "run", "tides", "--json").stdout)["new"]] == [9]
 
 
-def test_near_copies_are_counted_and_named_beneath(db: Database, run: Run) -> None:
+def test_folded_near_duplicates_are_listed_with_the_hit(db: Database, run: Run) -> None:
     for number, site in ((7, "harbour.example"), (8, "notes.example/blog")):
         write(db, number, f"Ferry {number}", "Aground.", site=site)
     with beside(db) as other:
@@ -110,7 +110,7 @@ def test_near_copies_are_counted_and_named_beneath(db: Database, run: Run) -> No
         assert len(run("export", "ferry", *words).stdout.splitlines()) == count, words
 
 
-def test_stems_and_likeness_in_every_command(db: Database, run: Run) -> None:
+def test_stem_and_like_work_in_every_command(db: Database, run: Run) -> None:
     write(db, 7, "Tidal tables", "The harbour master printed them, new, for the café quay.")
     assert [one["id"] for one in json.loads(run("search", "print", "--stem", "--json").stdout)] == [1, 7]
     assert [json.loads(one)["id"] for one in run("export", "stem:prints").stdout.splitlines()] == [1, 7]
@@ -121,7 +121,7 @@ def test_stems_and_likeness_in_every_command(db: Database, run: Run) -> None:
     ]
 
 
-def test_a_citation_of_several_and_of_a_version(db: Database, run: Run) -> None:
+def test_citations_of_several_articles_and_of_a_revision(db: Database, run: Run) -> None:
     keys = [one["id"] for one in json.loads(run("cite", "2", "1", "2", "--style", "csl-json").stdout)]
     assert keys == ["berg2024-2", "kruger2024-1"]
     found = json.loads(run("cite", "2", "--query", "tide", "--style", "csl-json").stdout)

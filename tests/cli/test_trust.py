@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from tests.cli.conftest import Run
 from tests.runner import Runner, fault
 
 
-def test_status_sets_the_sources_against_each_other(run: Run) -> None:
+def test_status_compares_the_sources(run: Run) -> None:
     result = run("status", "harbour.example")
     assert result.exit_code == 1
     assert "https://harbour.example/2024/05/broken  HTTP 503" in result.stdout
@@ -50,14 +51,14 @@ def test_status_as_json(run: Run) -> None:
     assert states["notes.example/blog"]["complete"]
 
 
-def test_why_tells_who_found_it_and_what_came_of_it(run: Run) -> None:
-    told = json.loads(run("why", "http://harbour.example/2024/03/tide-tables?utm_source=x", "--json").stdout)
-    assert (told["outcome"], told["rule"], told["site"]) == ("archived", "og:type article", "harbour.example")
-    assert [s["source"] for s in told["sources"]] == ["feed", "sitemap"]
-    assert told["article"]["id"] == 1
-    assert told["article"]["address_kind"] == "url"
-    assert told["captures"][0]["warc_file"] == "warc/harbour-1.warc.gz"
-    assert told["source_hints"]["title"] == "Tide tables"
+def test_why_shows_sources_and_outcome(run: Run) -> None:
+    found = json.loads(run("why", "http://harbour.example/2024/03/tide-tables?utm_source=x", "--json").stdout)
+    assert (found["outcome"], found["rule"], found["site"]) == ("archived", "og:type article", "harbour.example")
+    assert [s["source"] for s in found["sources"]] == ["feed", "sitemap"]
+    assert found["article"]["id"] == 1
+    assert found["article"]["address_kind"] == "url"
+    assert found["captures"][0]["warc_file"] == "warc/harbour-1.warc.gz"
+    assert found["source_hints"]["title"] == "Tide tables"
 
 
 @pytest.mark.parametrize(
@@ -73,7 +74,7 @@ def test_why_tells_who_found_it_and_what_came_of_it(run: Run) -> None:
         ("harbour.example/feed", {"outcome": "archived"}),
     ],
 )
-def test_what_happened_to_an_address(run: Run, url: str, expected: dict[str, object]) -> None:
+def test_why_shows_the_outcome_of_a_url(run: Run, url: str, expected: dict[str, object]) -> None:
     found = json.loads(run("why", url, "--json").stdout)
     flat = {**found, **{f"article.{key}": value for key, value in (found["article"] or {}).items()}}
     assert {key: flat[key] for key in expected} == expected
@@ -84,7 +85,7 @@ def on(archive: Path, *args: str) -> Result:
     return Runner().invoke(cli, [*args, "--archive", str(archive)])
 
 
-def test_sites_add_makes_an_archive(tmp_path: Path) -> None:
+def test_sites_add_creates_an_archive(tmp_path: Path) -> None:
     file = tmp_path / "new" / "archive.db"
     result = on(file, "sites", "add", "blog.example.org")
     assert result.exit_code == 0
@@ -95,7 +96,7 @@ def test_sites_add_makes_an_archive(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("address", ["nonsense", "ftp://example.org", "http://", "https://exa mple.org:99999/"])
-def test_sites_add_refuses_what_is_no_address(tmp_path: Path, address: str) -> None:
+def test_sites_add_refuses_bad_urls(tmp_path: Path, address: str) -> None:
     result = on(tmp_path / "archive.db", "sites", "add", address)
     assert (result.exit_code, fault(result)) == (2, f"BadAddress {address}")
     assert not list(tmp_path.iterdir())
@@ -104,13 +105,13 @@ def test_sites_add_refuses_what_is_no_address(tmp_path: Path, address: str) -> N
 def test_sites_list_and_show(run: Run) -> None:
     listed = run("sites", "list").stdout.splitlines()
     assert listed[1].split()[:3] == ["harbour.example", "4", "wordpress"]
-    below = "https://harbour.example/2024/"  # a path is a site of its own
+    below = "https://harbour.example/2024/"  # a URL with a path is a separate site
     assert fault(run("sites", "show", below)) == f"SiteNotFound {below}"
     assert "2.0" in run("sites", "show", "harbour.example").stdout
     assert all(setting.name in run("sites", "show", "harbour.example").stdout for setting in SETTINGS)
 
 
-def test_sites_set_and_take_back(own_archive: Path) -> None:
+def test_sites_set_and_reset(own_archive: Path) -> None:
     result = on(own_archive, "sites", "set", "harbour.example", "revisit_days=7", "delay=", "contact=a@b.example")
     assert result.exit_code == 0
     site = json.loads(on(own_archive, "sites", "show", "harbour.example", "--json").stdout)
@@ -175,7 +176,7 @@ def test_sites_remove(own_archive: Path) -> None:
     assert on(own_archive, "sites", "remove", "harbour.example").exit_code == 1
 
 
-def test_removing_an_original_makes_its_duplicate_one(own_archive: Path) -> None:
+def test_removing_an_original_promotes_its_duplicate(own_archive: Path) -> None:
     db = open_archive(own_archive)
     with db.atomic():
         db.execute("update articles set duplicate_of = 1 where id in (5, 6)")
@@ -217,11 +218,11 @@ def test_extract_from_file_and_pipe(run: Run, tmp_path: Path) -> None:
 
 
 def test_extract_prints_the_candidates_of_each_field(run: Run) -> None:
-    asked = ("extract", "-", "--url", "https://quay.example/rope", "--evidence")
-    text = run(*asked, "--text", stdin=PAGE).stdout
-    why = json.loads(run(*asked, stdin=PAGE).stdout)["evidence"]["title"]["why"]
+    command = ("extract", "-", "--url", "https://quay.example/rope", "--evidence")
+    text = run(*command, "--text", stdin=PAGE).stdout
+    why = json.loads(run(*command, stdin=PAGE).stdout)["evidence"]["title"]["why"]
     title = text.index(f"\ntitle  Rope and chain\n  {why}\n")
-    assert "\n*  Rope and chain  heading  article h1   0.85\n   Rope and chain  head " in text[title:]
+    assert re.search(r"\n\*  Rope and chain  heading  article h1 +0\.85\n   Rope and chain  head ", text[title:])
     assert text.endswith("modified, categories, tags, credits, geotags, description, image, canonical_url\n")
 
 
@@ -310,7 +311,7 @@ def test_wrong_input(run: Run, args: list[str], code: int, error: str) -> None:
     assert (result.exit_code, fault(result), result.stdout) == (code, error, "")
 
 
-def test_what_is_not_believed_is_listed(own_archive: Path) -> None:
+def test_untrusted_claims_are_listed(own_archive: Path) -> None:
     db = Database(own_archive)
     db.execute(
         "update sites set untrusted = ? where name = 'harbour.example'",

@@ -1,4 +1,4 @@
-"""The few messages whose wording is asserted: those that tell a person what to do next. All others are data."""
+"""The few messages whose wording is tested, because they say what to do next. Other tests check data."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from tests.cli.conftest import Run
     [
         (("search", "zebra"), "Nothing found."),
         (("search", "tide", "--offset", "9"), "none after the first 9"),
-        (("diff", "2"), "only version"),
+        (("diff", "2"), "only one revision"),
         (("sites", "rules", "harbour.example"), "25 posts"),
         (("searches",), "no saved searches"),
     ],
 )
-def test_an_empty_answer_is_explained(run: Run, words: tuple[str, ...], says: str) -> None:
+def test_an_empty_result_is_explained(run: Run, words: tuple[str, ...], says: str) -> None:
     done = run(*words)
     assert (done.exit_code, done.stdout) == (0, "")
     assert says in done.stderr
 
 
-def test_a_cut_off_concordance_says_that_there_is_more(run: Run) -> None:
+def test_a_limited_concordance_says_that_there_is_more(run: Run) -> None:
     assert "more" in run("search", "tide", "--concordance", "--limit", "1").stdout.splitlines()[0]
 
 
-def test_a_site_that_was_never_crawled_is_called_so(run: Run) -> None:
+def test_status_marks_a_site_that_was_never_crawled(run: Run) -> None:
     assert "never crawled" in run("status", "quiet.example").stdout
 
 

@@ -1,4 +1,4 @@
-"""Several sites in several processes: what a person sees and what is stored is as from one, whatever dies meanwhile."""
+"""Crawls in several processes: output and archive are the same as from one process, even if processes die."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.lower().endswith("_p
 
 
 def blog(name: str, posts: int, seconds: float = 0.0) -> Pages:
-    """A site whose posts each take so long to come."""
+    """A site whose posts are each served after so many seconds."""
 
     def post(number: int) -> Callable[[], Answer]:
         def answer() -> Answer:
@@ -65,7 +65,7 @@ def under_way(*sites: SiteServer, posts: int = 5) -> Callable[[], bool]:
 
 
 def processes_of(parent: int) -> list[int]:
-    """The processes that crawl for this one: its server has forked them."""
+    """The worker processes of this one, forked by its fork server."""
     return [
         pid
         for server in children(parent)
@@ -107,14 +107,14 @@ def in_order(archive: Path, *sites: SiteServer) -> list[int]:
 
 
 @several
-def test_a_killed_process_is_one_failed_result_and_keeps_no_other_site(serve: Serve, tmp_path: Path) -> None:
+def test_a_killed_process_fails_only_its_own_site(serve: Serve, tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     long, none = serve("Long", 400, seconds=0.2), serve("None", 0)
     other, later = serve("Other", 20, seconds=0.2), serve("Later", 5)
     none.pages["/"] = Answer(b"", 404)
     process = begin(archive, long, none, other, later, words=("--json", "--workers", "2"))
     until(under_way(long, other))
-    until(under_way(long, posts=40))  # two seconds of its own: what a process has done is passed on once a second
+    until(under_way(long, posts=40))  # two more seconds, because a process reports its progress once a second
     os.kill(writer_of(process, long), signal.SIGKILL)
     out, err = process.communicate(timeout=PATIENCE)
     results = json.loads(out)
@@ -133,8 +133,8 @@ def test_a_killed_process_is_one_failed_result_and_keeps_no_other_site(serve: Se
 
 @several
 @pytest.mark.parametrize("terminal", [False, True], ids=["SIGTERM to the command", "Ctrl-C at a terminal"])
-def test_a_signal_ends_all_processes_and_what_they_have_is_kept(serve: Serve, tmp_path: Path, terminal: bool) -> None:
-    """A terminal and a service manager send it to every process, `kill` to the one that was started."""
+def test_a_signal_ends_all_processes_and_keeps_their_results(serve: Serve, tmp_path: Path, terminal: bool) -> None:
+    """A terminal and a service manager signal every process, `kill` only the command."""
     archive = tmp_path / "a.db"
     sites = [serve(name, 60, seconds=0.2) for name in ("One", "Two", "Three")]
     leader, follower = pty.openpty()
@@ -175,7 +175,7 @@ def test_a_signal_ends_all_processes_and_what_they_have_is_kept(serve: Serve, tm
 
 
 @several
-def test_without_the_command_nobody_crawls_on_and_what_was_torn_is_mended(serve: Serve, tmp_path: Path) -> None:
+def test_workers_stop_with_the_command_and_torn_files_are_repaired(serve: Serve, tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     one, two = serve("One", 50, seconds=0.15), serve("Two", 50, seconds=0.15)
     process = begin(archive, one, two)
@@ -187,7 +187,7 @@ def test_without_the_command_nobody_crawls_on_and_what_was_torn_is_mended(serve:
     assert rows(archive, "select outcome from runs") == [("interrupted",), ("interrupted",)]
     assert flaws(archive) == []
 
-    # And now all of them, in the midst of writing; what one has torn is mended while another writes.
+    # Now kill all of them while they write. The torn file of one is repaired while another writes.
     asked = len(one.requests), len(two.requests)
     process = begin(archive, one, two, start_new_session=True)
     until(lambda: len(one.requests) > asked[0] + 8 and len(two.requests) > asked[1] + 8)
@@ -207,10 +207,10 @@ def test_without_the_command_nobody_crawls_on_and_what_was_torn_is_mended(serve:
     assert flaws(archive) == []
 
 
-def test_a_free_process_takes_the_next_host_and_sites_on_one_host_go_one_after_the_other(
+def test_a_free_process_takes_the_next_host_and_sites_of_a_host_are_sequential(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And a site that another command crawls is left alone, and told of when all else is done."""
+    """A site that another command is crawling is skipped, and reported at the end."""
     archive = tmp_path / "a.db"
     monkeypatch.setattr(process_pool, "cores", lambda: 2)
     long, *short = serve("Long", 32, seconds=0.3), *(serve(f"Short {n}", 2) for n in range(3))
@@ -234,7 +234,7 @@ def test_a_free_process_takes_the_next_host_and_sites_on_one_host_go_one_after_t
     assert in_order(archive, long, *short) == [32, 2, 0, 2]
 
 
-def test_errors_are_handed_over_as_they_are() -> None:
+def test_errors_can_be_pickled() -> None:
     for error in (ArchiveInUse("a.db", "process 7"), BadSetting("delay", "it is negative")):
         other = pickle.loads(pickle.dumps(error))
         assert (type(other), other.subject, str(other)) == (type(error), error.subject, str(error))

@@ -1,4 +1,4 @@
-"""Who is told of a change, by each way and once; and the numbers for Prometheus."""
+"""Notifications of changes by each channel, sent once, and the metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Call = Callable[..., Result]
 
 
 class Postmaster(socketserver.ThreadingTCPServer):
-    """A mail server that takes all that it is given (RFC 5321, as far as a letter needs it)."""
+    """A mail server that accepts every message (the part of RFC 5321 that this needs)."""
 
     allow_reuse_address = daemon_threads = True
 
@@ -57,7 +57,7 @@ class Postmaster(socketserver.ThreadingTCPServer):
 
 
 class Trickle(socketserver.ThreadingTCPServer):
-    """A server of any kind that takes two seconds for what it says, and is never silent for long."""
+    """A server that takes two seconds for its answer, and sends it byte by byte."""
 
     allow_reuse_address = daemon_threads = True
 
@@ -73,7 +73,7 @@ class Trickle(socketserver.ThreadingTCPServer):
 
 
 class Hook(HTTPServer):
-    """An address that is posted to; `status` is what it answers."""
+    """A URL that accepts POST requests and answers with `status`."""
 
     def __init__(self) -> None:
         self.posted: list[tuple[dict[str, Any], str]] = []
@@ -111,7 +111,7 @@ def archive(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def call(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
-    """A command on the archive, with this archiver.toml."""
+    """Runs a command on the archive with this archiver.toml."""
     monkeypatch.setenv("ARCHIVER_CONFIG", str(tmp_path / "archiver.toml"))
     monkeypatch.setenv("ARCHIVER_WEBHOOK_TOKEN", "s3cret")
     monkeypatch.setenv("no_proxy", "*")
@@ -135,11 +135,11 @@ def fail(archive: Path, site: int = 2) -> None:
     db.close()
 
 
-def test_a_change_is_told_once_by_each_way_and_so_is_its_end(archive: Path, call: Call, tmp_path: Path) -> None:
-    heard = tmp_path / "heard.json"
+def test_a_change_and_its_end_are_sent_once_by_each_channel(archive: Path, call: Call, tmp_path: Path) -> None:
+    output = tmp_path / "output.json"
     script = (
         "import os, pathlib, sys\n"
-        f"pathlib.Path({str(heard)!r}).write_text(os.environ['ARCHIVER_STATE'] + sys.stdin.read())"
+        f"pathlib.Path({str(output)!r}).write_text(os.environ['ARCHIVER_STATE'] + sys.stdin.read())"
     )
     with serving(Hook()) as hook, serving(Postmaster()) as post:
         toml = f"""[notify]
@@ -152,20 +152,20 @@ host = "127.0.0.1"
 port = {post.server_address[1]}
 """
         first = call("status", "--notify", toml=toml)
-        assert (first.exit_code, heard.exists(), hook.posted, post.letters) == (0, False, [], [])
+        assert (first.exit_code, output.exists(), hook.posted, post.letters) == (0, False, [], [])
         fail(archive)
         assert call("status", "--notify").exit_code == 0
         sent = [("command", "sent"), ("mail", "sent"), ("webhook", "sent")]
         assert rows(archive, "select channel, outcome from notifications order by 1") == sent
         assert call("status", "--notify").stdout == first.stdout
         assert (len(hook.posted), len(post.letters)) == (1, 1)
-        told, token = hook.posted[0]
+        message, token = hook.posted[0]
         assert token == "Bearer s3cret"
-        assert told["state"] == "amber"
-        assert "It fell over." in told["text"]
-        (change,) = told["changes"]
+        assert message["state"] == "amber"
+        assert "It fell over." in message["text"]
+        (change,) = message["changes"]
         assert (change["site"], change["before"], change["state"]) == ("notes.example/blog", "green", "amber")
-        assert json.loads(heard.read_text().removeprefix("amber")) == told
+        assert json.loads(output.read_text().removeprefix("amber")) == message
         letter = message_from_string(post.letters[0])
         assert letter["Subject"] == "archiver: amber: notes.example/blog"
         assert letter["To"] == "ann@example.org"
@@ -182,35 +182,35 @@ port = {post.server_address[1]}
         assert "trial" in post.letters[2]
 
 
-def test_a_way_says_what_came_of_it() -> None:
+def test_a_channel_reports_success_and_failure() -> None:
     message = HealthMessage("archiver: a trial", "A trial.", "green", {"text": "A trial."})
 
-    def told(**named: Any) -> str:
-        (way,) = channels_of(Notify(**named)).values()
-        return way(message)
+    def send(**named: Any) -> str:
+        (channel,) = channels_of(Notify(**named)).values()
+        return channel(message)
 
-    assert told(command=("sh", "-c", "sleep 40 & exit 0")) == ""
-    error = told(command=("sh", "-c", "echo no >&2; exit 3"))
+    assert send(command=("sh", "-c", "sleep 40 & exit 0")) == ""
+    error = send(command=("sh", "-c", "echo no >&2; exit 3"))
     assert all(part in error for part in ("sh ", "3", ": no"))
     with serving(Hook()) as hook:
         address = f"http://127.0.0.1:{hook.server_address[1]}/d\u00e9p\u00eache"
-        assert told(webhook=address) == ""
+        assert send(webhook=address) == ""
         hook.status = 301
-        assert "301" in told(webhook=address)
+        assert "301" in send(webhook=address)
     assert len(hook.posted) == 2
 
 
-def test_a_server_that_is_slow_byte_by_byte_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_server_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ways_module, "_SECONDS", 0.2)
     monkeypatch.setenv("no_proxy", "*")
     message = HealthMessage("archiver: a trial", "A trial.", "green", {"text": "A trial."})
     with serving(Trickle(b"HTTP/1.1 200 OK\r\n")) as hook, serving(Trickle(b"220-here\r\n")) as post:
         mail = Mail(("a@b.example",), "127.0.0.1", post.server_address[1])
         found = channels_of(Notify(webhook=f"http://127.0.0.1:{hook.server_address[1]}/", mail=mail))
-        assert ["0.2 seconds" in way(message) for way in found.values()] == [True, True]
+        assert ["0.2 seconds" in send(message) for send in found.values()] == [True, True]
 
 
-def test_what_cannot_be_sent_is_kept_tried_again_and_given_up(archive: Path, call: Call) -> None:
+def test_unsent_messages_are_retried_and_then_dropped(archive: Path, call: Call) -> None:
     with serving(Hook()) as hook:
         hook.status = 500
         toml = f'[notify]\nwebhook = "http://127.0.0.1:{hook.server_address[1]}/"\ncommand = ["/none/such"]\n'
@@ -237,7 +237,7 @@ def test_what_cannot_be_sent_is_kept_tried_again_and_given_up(archive: Path, cal
     assert "127.0.0.1:9" in call("status", "--notify").stderr
 
 
-def test_what_else_is_wrong_is_told_though_the_state_stays(archive: Path, call: Call) -> None:
+def test_a_new_finding_is_sent_even_if_the_state_is_the_same(archive: Path, call: Call) -> None:
     with serving(Hook()) as hook:
         fail(archive)
         call("status", "--notify", toml=f'[notify]\nwebhook = "http://127.0.0.1:{hook.server_address[1]}/"\n')
@@ -253,7 +253,7 @@ def test_what_else_is_wrong_is_told_though_the_state_stays(archive: Path, call: 
     assert "robots.txt" in second["sentence"]
 
 
-def test_turns_that_an_outage_has_missed_are_not_told_at_once_by_the_scheduler(archive: Path, call: Call) -> None:
+def test_the_scheduler_does_not_report_missed_crawls_at_once_after_an_outage(archive: Path, call: Call) -> None:
     with lock_schedule(archive), serving(Hook()) as hook:
         call("status", toml=f'[notify]\nwebhook = "http://127.0.0.1:{hook.server_address[1]}/"\n')
         assert notify(archive, place=False) == [] == hook.posted
@@ -264,12 +264,12 @@ def test_turns_that_an_outage_has_missed_are_not_told_at_once_by_the_scheduler(a
     assert change["sentence"].startswith("3 "), "how many sites are late"
 
 
-def test_nobody_is_told_where_nobody_is_named(archive: Path, call: Call) -> None:
+def test_nothing_is_sent_without_recipients(archive: Path, call: Call) -> None:
     assert call("status", "--notify").exit_code == 1
     assert rows(archive, "select count(*) from notifications") == [(0,)]
 
 
-def test_numbers_for_prometheus(archive: Path, call: Call, tmp_path: Path) -> None:
+def test_metrics_for_prometheus(archive: Path, call: Call, tmp_path: Path) -> None:
     from prometheus_client.parser import text_string_to_metric_families
 
     fail(archive)
@@ -326,7 +326,7 @@ def test_numbers_for_prometheus(archive: Path, call: Call, tmp_path: Path) -> No
         ("colour = 'red'\n", "line 1, column 1"),
     ],
 )
-def test_a_mistake_in_archiver_toml_is_told_with_line_and_column(
+def test_a_mistake_in_archiver_toml_is_reported_with_line_and_column(
     call: Call, tmp_path: Path, toml: str | bytes, says: str
 ) -> None:
     (tmp_path / "archiver.toml").write_bytes(toml.encode() if isinstance(toml, str) else toml)

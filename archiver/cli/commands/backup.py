@@ -1,4 +1,4 @@
-"""`archiver backup`: a copy of the archive, also while a crawl writes it."""
+"""`archiver backup`: copies the archive, even while a crawl writes to it."""
 
 from __future__ import annotations
 
@@ -8,28 +8,27 @@ from typing import Any
 import click
 
 from archiver.cli.options import archive_option, json_option
-from archiver.cli.terminal import count_noun, ends_by_signal, print_json, stage_progress
+from archiver.cli.terminal import count_noun, exit_on_sigterm, print_json, stage_progress
 
 
-@click.command(short_help="Copy the archive while it is written.")
+@click.command(short_help="Copy the archive, even during a crawl.")
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @click.option(
     "--captures",
     "with_captures",
     is_flag=True,
-    help="Copy the WARC files too, into warc/ beside FILE: those that are not there yet.",
+    help="Also copy new WARC files, to warc/ next to FILE.",
 )
-@click.option("--force", is_flag=True, help="Write over FILE whatever it is.")
-@click.option("--quiet", is_flag=True, help="No progress on the terminal.")
+@click.option("--force", is_flag=True, help="Overwrite FILE, whatever it is.")
+@click.option("--quiet", is_flag=True, help="Do not show progress.")
 @json_option
 @archive_option
 def backup(file: Path, with_captures: bool, force: bool, quiet: bool, as_json: bool, archive: str) -> None:
-    """Copy the archive to FILE as it is at this moment. A crawl may be writing it, and is not kept waiting.
+    """Copy the archive to FILE as it is now. A crawl may run at the same time; it does not have to wait.
 
-    FILE is an archive of its own: every command reads it with --archive FILE. An earlier backup of
-    the same archive is replaced, any other file is left alone. With --captures the WARC files
-    come along, each finished one once: called again, it copies what is new. A backup that is
-    interrupted leaves FILE as it was.
+    FILE is a complete archive: every command can read it with --archive FILE. An earlier backup of the same archive
+    is replaced; any other file is kept, unless --force is given. With --captures, the finished WARC files are copied
+    too, and only new ones the next time. If the backup is interrupted, FILE remains as it was.
 
     \b
     Examples:
@@ -41,32 +40,32 @@ def backup(file: Path, with_captures: bool, force: bool, quiet: bool, as_json: b
     from archiver.maintenance.verify_captures import files_at
 
     source, copied = Path(archive), Copied()
-    with ends_by_signal(), stage_progress(quiet or as_json) as progress:
+    with exit_on_sigterm(), stage_progress(quiet or as_json) as progress:
         finished = files_at(source.parent) if with_captures else {}
         with copying(source, file, progress, force=force) as db:
             articles = db.execute("select count(*) from articles").fetchone()[0]
             if with_captures:
                 copied = copy_captures(db, source, file, finished, progress)
-    told: dict[str, Any] = {"file": str(file), "bytes": file.stat().st_size, "articles": articles}
+    summary: dict[str, Any] = {"file": str(file), "bytes": file.stat().st_size, "articles": articles}
     if with_captures:
-        told |= {
+        summary |= {
             "warc_files": copied.files,
             "warc_bytes": copied.bytes,
             "warc_files_kept": copied.kept,
             "missing": list(copied.missing),
         }
     if as_json:
-        print_json(told)
+        print_json(summary)
     else:
-        click.echo(f"{file}: {count_noun(articles, 'article')}, {told['bytes'] / 1e6:,.1f} MB")
+        click.echo(f"{file}: {count_noun(articles, 'article')}, {summary['bytes'] / 1e6:,.1f} MB")
         if with_captures:
             click.echo(
                 f"{count_noun(copied.files, 'WARC file')} copied ({copied.bytes / 1e6:,.1f} MB), "
-                f"{copied.kept:,} there already"
+                f"{copied.kept:,} copied before"
             )
         for name in copied.missing:
             click.echo(
-                f"{name} is missing beside {source}: 'archiver verify' tells which articles rest on it.", err=True
+                f"{name} is missing next to {source}; 'archiver verify' lists the articles that need it.", err=True
             )
     if copied.missing:
         click.get_current_context().exit(1)

@@ -1,4 +1,4 @@
-"""`archiver cite`: articles as references."""
+"""`archiver cite`: prints articles as bibliographic references."""
 
 from __future__ import annotations
 
@@ -11,17 +11,24 @@ from archiver.cli.options import archive_option
 _STYLES = ("bibtex", "ris", "csl-json")
 
 
-@click.command(short_help="Print the citation of articles.")
+@click.command(short_help="Print citations of articles.")
 @click.argument("articles", metavar="[ID|URL]...", nargs=-1)
-@click.option("--query", metavar="QUERY", help="Cite all that this search finds, too, best first.")
-@click.option("--style", type=click.Choice(_STYLES), default="bibtex", show_default=True, help="Form of the reference.")
-@click.option("--revision", type=click.IntRange(min=1), metavar="N", help="Cite version N of an article.")
+@click.option("--query", metavar="QUERY", help="Also cite all results of this search, best first.")
+@click.option(
+    "--style", type=click.Choice(_STYLES), default="bibtex", show_default=True, help="Format of the references."
+)
+@click.option(
+    "--revision",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Cite revision N of an article  [default: the current one]",
+)
 @archive_option
 def cite(articles: tuple[str, ...], query: str | None, style: str, revision: int | None, archive: str) -> None:
-    """Print the citation of articles, for a reference manager or LaTeX.
+    """Print citations of articles for a reference manager or LaTeX.
 
-    A citation names the address of the post, when the archived copy was made (UTC), the digest of its payload, and the
-    version that is cited; without --revision the one that stands.
+    A citation includes the URL of the post, the time of the capture (UTC), the digest of its payload, and the
+    revision.
 
     \b
     Examples:
@@ -35,9 +42,9 @@ def cite(articles: tuple[str, ...], query: str | None, style: str, revision: int
     from archiver.storage.article_tables.records import find_article
 
     if not articles and query is None:
-        raise click.UsageError("Give the numbers or addresses of articles, or --query.")
+        raise click.UsageError("Give IDs or URLs of articles, or --query.")
     if revision and (len(articles) != 1 or query is not None):
-        raise click.UsageError("--revision is of one article: cite the others apart.")
+        raise click.UsageError("--revision needs exactly one article.")
     with Archive(archive) as opened:
         ids = [find_article(opened.db, one) for one in articles]
         found = [hit["id"] for hit in opened.articles(query, sort="", duplicates=False)] if query is not None else []

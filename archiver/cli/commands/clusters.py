@@ -1,4 +1,4 @@
-"""`archiver clusters`: near copies, and where they come from."""
+"""`archiver clusters`: near-duplicates and their sources."""
 
 from __future__ import annotations
 
@@ -17,19 +17,21 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 
-@click.command(short_help="List clusters of near copies, or show one.")
+@click.command(short_help="List clusters of near-duplicates, or show one.")
 @click.argument("cluster", metavar="[ID|URL]", required=False)
-@click.option("--site", metavar="SITE", help="Only those with a post of this site.")
-@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, metavar="N", help="At most N.")
-@click.option("--rebuild", is_flag=True, help="Compare all articles anew; numbers of clusters stay.")
+@click.option("--site", metavar="SITE", help="Only clusters with an article of this site.")
+@click.option(
+    "--limit", type=click.IntRange(min=0), default=20, show_default=True, metavar="N", help="Show at most N clusters."
+)
+@click.option("--rebuild", is_flag=True, help="Compare all articles again; clusters keep their IDs.")
 @json_option
 @archive_option
 def clusters(cluster: str | None, site: str | None, limit: int, rebuild: bool, as_json: bool, archive: str) -> None:
-    """List the clusters of near copies, the largest first; or show one, by its number or by an address of a member.
+    """List the clusters of near-duplicates, largest first; or show one, by its ID or by the URL of a member.
 
-    A cluster is one text told several times: a story of an agency on many sites, cut or with another intro, or a post
-    that was published twice. Its source is the post that the others were made from. A crawl keeps the clusters up to
-    date; an archive that was made before there were any gets them with --rebuild.
+    A cluster contains versions of the same text: an agency story on many sites, shortened or with a different
+    introduction, or a post that was published twice. Its source is the article that the others were copied from.
+    Crawls keep the clusters up to date; --rebuild compares all articles again.
 
     \b
     Examples:
@@ -39,9 +41,9 @@ def clusters(cluster: str | None, site: str | None, limit: int, rebuild: bool, a
       archiver clusters --rebuild
 
     \b
-    Exit code: 0 done; 1 there is no such cluster; 2 wrong usage.
+    Exit code: 0 done; 1 no such cluster; 2 wrong usage.
     """
-    from archiver.storage.article_tables.clusters import rebuild as make_anew
+    from archiver.storage.article_tables.clusters import rebuild as rebuild_clusters
     from archiver.storage.article_tables.near_duplicate_links import missing_minhashes
     from archiver.storage.article_tables.records import clusters as list_clusters
     from archiver.storage.article_tables.records import find_cluster
@@ -49,11 +51,11 @@ def clusters(cluster: str | None, site: str | None, limit: int, rebuild: bool, a
     from archiver.storage.sites import find_site
 
     if cluster and (rebuild or site):
-        raise click.UsageError("One cluster is shown as it is: leave out --site and --rebuild.")
+        raise click.UsageError("--site and --rebuild cannot be combined with a cluster.")
     with opened(archive, read_only=not rebuild) as db:
         if rebuild:
-            with _progress(db) as told:
-                make_anew(db, told)
+            with _progress(db) as advance:
+                rebuild_clusters(db, advance)
         if cluster:
             found = find_cluster(db, cluster)
         else:
@@ -68,18 +70,18 @@ def clusters(cluster: str | None, site: str | None, limit: int, rebuild: bool, a
         _print_list(listed)
     if uncompared:
         click.echo(
-            f"{count_noun(uncompared, 'article was', 'articles were')} never compared with the others: "
-            "'archiver clusters --rebuild' does it.",
+            f"{count_noun(uncompared, 'article has', 'articles have')} not been compared with the others yet; "
+            "run 'archiver clusters --rebuild'.",
             err=True,
         )
 
 
 def _print_list(listed: list[dict[str, Any]]) -> None:
     if not listed:
-        click.echo("There are no near copies.", err=True)
+        click.echo("There are no near-duplicates.", err=True)
         return
     print_table(
-        ("cluster", "articles", "source", "site", "why it is the source", "title"),
+        ("cluster", "articles", "source", "site", "reason", "title"),
         [(row["id"], row["size"], row["source_id"], row["site"], row["reason"], row["title"]) for row in listed],
         numbers=(0, 1, 2),
     )
@@ -90,7 +92,7 @@ def _print_one(found: dict[str, Any]) -> None:
     print_lines(
         print_line(
             (f"Cluster {found['id']}", "bold"),
-            f": {count_noun(found['size'], 'article')}, first found at {format_time(found['since'])}",
+            f": {count_noun(found['size'], 'article')}, first seen {format_time(found['since'])}",
         ),
         print_line(f"Source: {source['id']} {source['site']} ({found['reason']})"),
         "",
@@ -111,7 +113,7 @@ def _print_one(found: dict[str, Any]) -> None:
 
 @contextmanager
 def _progress(db: Database) -> Iterator[Callable[[int], None]]:
-    """A bar on a terminal, nothing elsewhere; goes to stderr."""
+    """A progress bar on stderr, if that is a terminal."""
     if not sys.stderr.isatty():
         yield lambda done: None
         return

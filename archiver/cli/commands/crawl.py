@@ -1,4 +1,4 @@
-"""`archiver crawl`: one run over each site, and what came of it."""
+"""`archiver crawl`: crawls sites, and prints a summary of each run."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.commands.index import after_writing
-from archiver.cli.options import archive_option, json_option, manners_options, tag_option, takes
+from archiver.cli.commands.index import update_search_index
+from archiver.cli.options import archive_option, json_option, politeness_options, tag_option, takes
 from archiver.cli.run_output import health_after_crawl, health_lines, no_posts_note, search_hints, summary_lines
 from archiver.health.notifications import notify_after_runs
-from archiver.scheduling.crawl_plan import CrawlOrder, CrawlResult, on_screen, plan_of
+from archiver.scheduling.crawl_plan import CrawlOrder, CrawlResult, plan_of, print_notice
 from archiver.scheduling.process_pool import run_plans
 from archiver.sites.config import effective_settings
 from archiver.storage.connection import opened
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CrawlOptions:
-    """The options of `archiver crawl`; None where the settings of a site hold."""
+    """The options of `archiver crawl`; None means the settings of the site."""
 
     sites: tuple[str, ...]
     archive: str
@@ -52,7 +52,7 @@ class CrawlOptions:
 
     @property
     def silent(self) -> bool:
-        """Whether neither progress nor hints are printed."""
+        """True if neither progress nor hints are printed."""
         return self.quiet or self.as_json
 
     def order(self) -> CrawlOrder:
@@ -74,26 +74,28 @@ class CrawlOptions:
 @click.argument("sites", nargs=-1, metavar="[SITE|URL]...")
 @archive_option
 @tag_option("tag", help="Crawl the sites with this tag.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="End each run after N posts.")
-@click.option("--full", is_flag=True, help="Revisit every page, not only what changed.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Stop each run after N posts.")
+@click.option("--full", is_flag=True, help="Fetch every page again, not only those that are due.")
 @click.option(
     "--missing",
     is_flag=True,
-    help="Fetch only what is missing: what failed or was never fetched, now, whenever it would be due.",
+    help="Fetch only what is missing: pages that failed or were never fetched, even if they are not due yet.",
 )
-@click.option("--set-aside", is_flag=True, help="As --missing, and what a crawl set aside as leading nowhere, too.")
+@click.option(
+    "--set-aside", is_flag=True, help="Like --missing, but also fetch URLs that were skipped as crawler traps."
+)
 @click.option(
     "--since",
     type=click.DateTime(["%Y-%m-%d"]),
     metavar="DATE",
-    help="Leave posts alone that a feed, sitemap or API dates earlier.",
+    help="Skip posts that a feed, sitemap or API dates earlier than this.",
 )
 @click.option(
     "--requisites",
     type=click.Choice(MODES),
     metavar="none|lead|all",
-    help="What is captured beside each new or changed post: its lead image, all that its page needs to be "
-    "shown, or nothing [default: lead, or as set for the site].",
+    help="What else to capture for each new or changed post: its lead image, all images, stylesheets and fonts "
+    "of the page, or nothing  [default: the site's setting, or lead]",
 )
 @click.option(
     "--workers",
@@ -101,20 +103,20 @@ class CrawlOptions:
     default=4,
     show_default=True,
     metavar="N",
-    help="How many sites are crawled at the same time, over as many of the cores as that takes.",
+    help="How many sites to crawl at the same time, using several cores.",
 )
-@manners_options
-@click.option("--demo", is_flag=True, help="Crawl the demonstration blog, whatever else the archive holds.")
-@click.option("--quiet", is_flag=True, help="No progress and no summary; only errors.")
+@politeness_options
+@click.option("--demo", is_flag=True, help="Crawl the demonstration blog that comes with archiver.")
+@click.option("--quiet", is_flag=True, help="Print only errors, no progress or summary.")
 @json_option
 @takes(CrawlOptions)
 def crawl(options: CrawlOptions) -> None:
     """Crawl sites into the archive.
 
-    A SITE is a start address, or the name of a site that is in the archive already. Without one, every
-    site of the archive is crawled, but for those that only an import brought (crawl=no); an archive
-    that does not exist yet gets the demonstration blog that archiver brings along. A second crawl of a
-    site asks only for what is new or changed.
+    SITE is the name of a site in the archive; URL is the start address of a site, which is added. Without
+    either, all sites of the archive are crawled, except those that come from an import (crawl=no). If the
+    archive does not exist yet, the demonstration blog is crawled. The second crawl of a site fetches only
+    what is new or due for a revisit.
 
     \b
     Examples:
@@ -124,13 +126,13 @@ def crawl(options: CrawlOptions) -> None:
       archiver crawl example.org --missing
 
     \b
-    Exit code: 0 all is well; 1 a page or a site failed, or a site asked to wait; 2 wrong usage; 130 or 143 stopped
-    by Ctrl-C or SIGTERM.
+    Exit code: 0 done; 1 a page or a site failed, or a site asked to wait; 2 wrong usage; 130 or 143 stopped by
+    Ctrl-C or SIGTERM.
     """
     if options.full and (options.missing or options.set_aside):
-        raise click.UsageError("--full asks for every page, --missing and --set-aside for what is missing: use one.")
+        raise click.UsageError("--full cannot be combined with --missing or --set-aside.")
     results, signum = _crawled(options)
-    _after(options, results, signum)
+    _finish(options, results, signum)
     found = health_after_crawl(options.archive, (result.site for result in results))
     if options.as_json:
         click.echo(
@@ -147,31 +149,33 @@ def crawl(options: CrawlOptions) -> None:
 
 
 def _crawled(options: CrawlOptions) -> tuple[list[CrawlResult], int]:
-    """Crawl what the options name, with the demonstration blog served where it is among that. Returns a result for each
-    site, and the signal that ended the crawls (0: none)."""
+    """Crawls the selected sites; serves the demonstration blog meanwhile if it is one of them.
+
+    Returns a result per site and the signal that ended the crawls (0 for none).
+    """
     with ExitStack() as stack:
         known = _known_sites(options.archive)
         settings = {row["start_url"]: row["settings"] for row in known}
         tag = options.tag
         sites = options.sites + tuple(row["name"] for row in known if tag and tag in row["tags"])
         if tag and not sites:
-            raise click.UsageError(f"No site has the tag {tag!r}: 'archiver sites tag {tag} SITE' gives it to one.")
-        left = {url for url, own in settings.items() if own.get("crawl") is False}
-        urls = _addresses(sites, {row["name"]: row["start_url"] for row in known}, options.demo, stack, left)
+            raise click.UsageError(f"No site has the tag {tag!r}. Add it with 'archiver sites tag {tag} SITE'.")
+        excluded = {url for url, own in settings.items() if own.get("crawl") is False}
+        urls = _addresses(sites, {row["name"]: row["start_url"] for row in known}, options.demo, stack, excluded)
         plans = [
             plan_of(url, settings.get(url, {}), options.delay, options.contact, known=url in settings) for url in urls
         ]
         return run_plans(plans, options.order(), options.workers)
 
 
-def _after(options: CrawlOptions, results: list[CrawlResult], signum: int) -> None:
-    """What follows a crawl that no signal ended: the search index is brought up to date, and people are notified."""
+def _finish(options: CrawlOptions, results: list[CrawlResult], signum: int) -> None:
+    """Updates the search index and sends notifications, unless a signal ended the crawl."""
     if signum:
         return
     if not any(result.outcome == "failed" for result in results):
-        after_writing(options.archive, quiet=options.silent)
-    if Path(options.archive).exists():  # it may have been deleted meanwhile, which the results report
-        notify_after_runs(Path(options.archive), {result.site for result in results}, on_screen)
+        update_search_index(options.archive, quiet=options.silent)
+    if Path(options.archive).exists():  # if it was deleted during the crawl, the results say so
+        notify_after_runs(Path(options.archive), {result.site for result in results}, print_notice)
 
 
 def _print(archive: str, results: list[CrawlResult], found: dict[str, dict[str, Any]]) -> None:
@@ -189,20 +193,20 @@ def _print(archive: str, results: list[CrawlResult], found: dict[str, dict[str, 
 
 
 def _addresses(
-    sites: tuple[str, ...], known: dict[str, str], demo: bool, stack: ExitStack, left: Collection[str] = ()
+    sites: tuple[str, ...], known: dict[str, str], demo: bool, stack: ExitStack, excluded: Collection[str] = ()
 ) -> list[str]:
-    """The start addresses that the words of the command line mean; the demonstration blog is started where needed.
+    """Returns the start URLs for the arguments of the command, and serves the demonstration blog if it is one of them.
 
-    Those in `left` are crawled only where they are named.
+    URLs in `excluded` are crawled only if they are named.
     """
     if sites:
         urls = [known.get(word.removeprefix("www.").rstrip("/")) or start_address(word) for word in sites]
     else:
-        urls = [] if demo else [url for url in known.values() if url not in left]
+        urls = [] if demo else [url for url in known.values() if url not in excluded]
         if known and not urls and not demo:
             raise click.UsageError(
-                "No site of the archive is to be crawled unless it is named; 'archiver sites list' "
-                "shows them, 'archiver sites set SITE crawl=yes' has one crawled with the others."
+                "All sites of the archive have crawl=no, so name one ('archiver sites list' shows them), or use "
+                "'archiver sites set SITE crawl=yes'."
             )
     from archiver.demo.demo_server import HOST, PORT, serve
 
@@ -215,7 +219,7 @@ def _addresses(
 
 
 def _known_sites(archive: str) -> list[dict[str, Any]]:
-    """The rows of the archive's sites, with the settings that hold for each, and its tags."""
+    """Returns the rows of the archive's sites, each with its tags and the settings in force."""
     file = Path(archive)
     if not file.exists() or (file.is_file() and not file.stat().st_size):
         return []

@@ -1,4 +1,4 @@
-"""`archiver diff`: what an edit changed."""
+"""`archiver diff`: compares revisions of an article, and lists changed headlines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from archiver.cli.terminal import count_noun, format_time, print_json, print_lin
 from archiver.errors import OutputNotWritable
 
 
-@click.command(short_help="Compare two versions of an article.")
+@click.command(short_help="Compare two revisions of an article.")
 @click.argument("article", metavar="ID|URL|SITE", required=False)
 @click.argument("a", metavar="[A]", type=click.IntRange(min=1), required=False)
 @click.argument("b", metavar="[B]", type=click.IntRange(min=1), required=False)
@@ -21,19 +21,21 @@ from archiver.errors import OutputNotWritable
     "--html",
     metavar="FILE",
     type=click.Path(),
-    help="Write the comparison as one page of HTML to FILE (- for the output).",
+    help="Write the comparison to FILE as an HTML page (- for standard output).",
 )
-@click.option("--titles", is_flag=True, help="List headlines that were changed after publication, of SITE or of all.")
+@click.option(
+    "--titles", is_flag=True, help="List headlines that were changed after publication, of SITE or of all sites."
+)
 @json_option
 @archive_option
 def diff(
     article: str | None, a: int | None, b: int | None, html: str | None, titles: bool, as_json: bool, archive: str
 ) -> None:
-    """Compare two versions of an article word by word: what was taken out, and what came in.
+    """Compare two revisions of an article word by word.
 
-    A and B are numbers of versions. Without B, A is compared with the current version; without
-    both, the current version with the one that stood before it. On a terminal edits are coloured;
-    in a pipe they stand between [-marks-] and {+marks+}.
+    A and B are revision numbers. Without B, A is compared with the current revision; without both, the
+    current revision is compared with the previous one. Edits are coloured on a terminal, and marked as
+    [-deleted-] and {+inserted+} elsewhere.
 
     \b
     Examples:
@@ -48,40 +50,44 @@ def diff(
 
     if titles:
         if html or a:
-            raise click.UsageError("--titles lists headlines of a site: leave out --html and numbers of versions.")
+            raise click.UsageError("--titles cannot be combined with --html or revision numbers.")
         with Archive(archive) as opened:
             _titles(opened.headlines(article, changed=True), as_json)
         return
     if article is None:
-        raise click.UsageError("Missing argument 'ID|URL': name an article, or list changed headlines with --titles.")
+        raise click.UsageError("Missing argument 'ID|URL'. Name an article, or list changed headlines with --titles.")
     if html and as_json:
-        raise click.UsageError("Give --html or --json, not both.")
+        raise click.UsageError("Use either --html or --json.")
     with Archive(archive) as opened:
         current = opened.article(article)
         rows = opened.revisions(current["id"])
-        versions = {v["revision"]: v for v in rows}
+        revisions = {v["revision"]: v for v in rows}
         after = opened.article(current["id"], b or current["revision"])
         before = opened.article(current["id"], a or previous_revision(rows, after["revision"]))
     if html:
-        _write_page(html, before, after, versions)
+        _write_page(html, before, after, revisions)
     elif as_json:
         print_json(diff_as_data(before, after) | {"url": current["url"]})
     elif before["revision"] == after["revision"]:
-        what = "only version" if len(versions) <= 1 else f"version {before['revision']} twice"
-        click.echo(f"There is nothing to compare: this is the article's {what}.", err=True)
+        reason = (
+            "the article has only one revision"
+            if len(revisions) <= 1
+            else f"both are revision {before['revision']} of the article"
+        )
+        click.echo(f"Nothing to compare: {reason}.", err=True)
     else:
         from archiver.cli.article_output import print_edits
 
         print_edits(before, after)
 
 
-def _write_page(target: str, before: dict[str, Any], after: dict[str, Any], versions: dict[int, Any]) -> None:
+def _write_page(target: str, before: dict[str, Any], after: dict[str, Any], revisions: dict[int, Any]) -> None:
     from archiver.search.revision_diff import diff_page_html
 
-    def seen(record: dict[str, Any]) -> str:
-        return format_time(versions.get(record["revision"], {}).get("observed_at"))
+    def observed(record: dict[str, Any]) -> str:
+        return format_time(revisions.get(record["revision"], {}).get("observed_at"))
 
-    data = diff_page_html(before, after, (seen(before), seen(after))).encode("utf-8", errors="replace")
+    data = diff_page_html(before, after, (observed(before), observed(after))).encode("utf-8", errors="replace")
     if target == "-":
         sys.stdout.buffer.write(data)
         return
@@ -89,7 +95,7 @@ def _write_page(target: str, before: dict[str, Any], after: dict[str, Any], vers
         Path(target).write_bytes(data)
     except OSError as error:
         raise OutputNotWritable(target, error.strerror or str(error)) from error
-    click.echo(f"The comparison is written to {target}", err=True)
+    click.echo(f"Comparison written to {target}", err=True)
 
 
 def _titles(found: list[dict[str, Any]], as_json: bool) -> None:
@@ -97,16 +103,16 @@ def _titles(found: list[dict[str, Any]], as_json: bool) -> None:
         print_json(found)
         return
     from archiver.articles.word_diff import word_diff
-    from archiver.cli.article_output import styled
+    from archiver.cli.article_output import styled_pieces
 
     for one in found:
         again = count_noun(one["seen_again"], "time", "times") if one["seen_again"] else ""
-        notes = [f"article {one['article_id']}, version {one['revision']}", format_time(one["observed_at"])]
-        notes += [f"as version {one['same_as']}"] if one["same_as"] else []
+        notes = [f"article {one['article_id']}, revision {one['revision']}", format_time(one["observed_at"])]
+        notes += [f"same as revision {one['same_as']}"] if one["same_as"] else []
         notes += [f"seen again {again}"] if again else []
         print_lines(
-            print_line(*styled(word_diff(one["previous"] or "", one["title"]))),
+            print_line(*styled_pieces(word_diff(one["previous"] or "", one["title"]))),
             print_line((" · ".join(notes), "dim"), indent=2),
         )
     if not found:
-        click.echo("No headline was changed after its publication, as far as the archive has seen.", err=True)
+        click.echo("No changed headlines in the archive.", err=True)

@@ -1,4 +1,4 @@
-"""`archiver export`: records for other programs."""
+"""`archiver export`: writes records for other programs."""
 
 from __future__ import annotations
 
@@ -8,13 +8,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archiver.cli.options import QueryOptions, archive_option, query_options, refuse_unknown_options, takes
+from archiver.cli.options import (
+    QueryCommand,
+    QueryOptions,
+    archive_option,
+    query_options,
+    refuse_unknown_options,
+    takes,
+)
 from archiver.cli.terminal import count_noun, open_output
 from archiver.datasets.record_formats import FORMATS
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
+# QUERY may contain words that begin with "-", also "-h".
 _WORDS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 
 
@@ -32,11 +40,12 @@ class ExportOptions:
 
 
 @click.command(
-    short_help="Write articles as JSON Lines, CSV, GeoJSON or Parquet, or their captures as WACZ.",
+    short_help="Export articles as JSON Lines, CSV, GeoJSON or Parquet, or captures as WACZ.",
     context_settings=_WORDS,
+    cls=QueryCommand,
 )
 @query_options
-@click.option("--limit", type=click.IntRange(min=0), metavar="N", help="At most N.")
+@click.option("--limit", type=click.IntRange(min=0), metavar="N", help="Write at most N articles.")
 @click.option(
     "--fold",
     type=click.Choice(("text", "cluster", "none")),
@@ -44,7 +53,8 @@ class ExportOptions:
     flag_value="text",
     default="none",
     show_default=True,
-    help="Of articles with the same text write only one (text, or nothing behind it), of near copies too (cluster).",
+    help="Write only one of several articles with the same text (text, the default for --fold without a value) or of "
+    "near-duplicates (cluster).",
 )
 @click.option(
     "-f",
@@ -53,7 +63,7 @@ class ExportOptions:
     type=click.Choice((*FORMATS, "wacz")),
     default="jsonl",
     show_default=True,
-    help="; ".join(f"{f.name}: {f.doc}" for f in FORMATS.values()) + "; wacz: the captures behind the articles.",
+    help="; ".join(f"{f.name}: {f.doc}" for f in FORMATS.values()) + "; wacz: the captures of the articles.",
 )
 @click.option(
     "-o",
@@ -61,17 +71,17 @@ class ExportOptions:
     metavar="FILE",
     type=click.Path(),
     default="-",
-    help="Write to FILE instead of the standard output.",
+    help="Write to FILE instead of standard output.",
 )
-@click.option("--wacz", metavar="FILE", type=click.Path(), help="The same as -f wacz -o FILE.")
+@click.option("--wacz", metavar="FILE", type=click.Path(), help="Same as -f wacz -o FILE.")
 @archive_option
 @takes(ExportOptions, query=QueryOptions)
 def export(options: ExportOptions) -> None:
-    """Write articles for other programs: one record a line or row, by number unless --sort is given.
+    """Export articles for other programs: one record per line or row, sorted by ID unless --sort is given.
 
-    QUERY and the options are those of search; without any, the whole archive is written. A FILE
-    appears only when it is complete. A WACZ has the captures that the articles and their versions were
-    read from, for players such as pywb and ReplayWeb.page.
+    QUERY and its options are the same as for search; without any, the whole archive is exported. FILE
+    appears only when it is complete. A WACZ file contains the captures of the articles and their
+    revisions, for players such as pywb and ReplayWeb.page.
 
     \b
     Examples:
@@ -88,13 +98,13 @@ def export(options: ExportOptions) -> None:
     refuse_unknown_options(query.query)
     form, output = ("wacz", options.wacz) if options.wacz else (options.form, options.output)
     if form == "wacz" and output == "-":
-        raise click.UsageError("A WACZ is a ZIP and is written to a file: name one with -o FILE.")
-    asked = replace(query, sort=query.sort or "added").as_query(
+        raise click.UsageError("A WACZ must be written to a file. Name one with -o FILE.")
+    selected = replace(query, sort=query.sort or "added").as_query(
         limit=options.limit, duplicates=False, fold=options.fold
     )
     with opened(options.archive, read_only=True) as db:
-        # The query is run before the file is opened: a malformed one leaves nothing behind.
-        ids = list(matching_ids(db, asked))
+        # Run the query before the file is opened, so that a malformed query leaves no file behind.
+        ids = list(matching_ids(db, selected))
         if form == "wacz":
             _write_wacz(db, Path(options.archive).parent, ids, output)
             return
@@ -103,11 +113,11 @@ def export(options: ExportOptions) -> None:
     if output != "-":
         click.echo(f"{count_noun(written, 'article')} written to {output}", err=True)
     if written < len(ids):
-        click.echo(f"{count_noun(len(ids) - written, 'article')} without a position left out", err=True)
+        click.echo(f"{count_noun(len(ids) - written, 'article')} left out because they have no position", err=True)
 
 
 def _write_wacz(db: Database, folder: Path, ids: list[int], output: str) -> None:
-    """Exit code 1 where captures are missing: all others are in the file."""
+    """Writes the WACZ. Exits with 1 if captures are missing; all others are in the file."""
     from archiver import __version__
     from archiver.datasets.wacz_package import pack_wacz
 
@@ -118,7 +128,7 @@ def _write_wacz(db: Database, folder: Path, ids: list[int], output: str) -> None
     )
     if done.missing:
         click.echo(
-            f"{count_noun(done.missing, 'capture')} could not be read and left out: 'archiver verify' names the damage",
+            f"{count_noun(done.missing, 'capture')} left out because they could not be read; run 'archiver verify'",
             err=True,
         )
         click.get_current_context().exit(1)

@@ -1,4 +1,4 @@
-"""`archiver extract`: one page to its fields, without an archive."""
+"""`archiver extract`: extracts the fields of one page, without an archive."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from archiver.extraction.template.site_rule import SiteRules
 
 
-@click.command(short_help="Read one page and print what it says, without an archive.")
+@click.command(short_help="Extract an article from one page, without an archive.")
 @click.argument("file", metavar="FILE|-", type=click.Path())
-@click.option("--url", required=True, metavar="URL", help="The address the page was served at.")
+@click.option("--url", required=True, metavar="URL", help="The URL that the page was served at.")
 @click.option("--json", "form", flag_value="json", default="json", help="Print JSON (the default).")
-@click.option("--text", "form", flag_value="text", help="Print title, date, authors and text for reading.")
-@click.option("--evidence", is_flag=True, help="Tell for each field all candidates, and why one of them won.")
+@click.option("--text", "form", flag_value="text", help="Print title, date, authors and body as plain text.")
+@click.option("--evidence", is_flag=True, help="Show all candidates of each field, and why one of them was chosen.")
 @click.option(
     "--rules",
     metavar="FILE",
     type=click.Path(),
-    help="Read the page by the rules (TOML) that this file has for its site.",
+    help="Use the site rules (TOML) in this file.",
 )
 def extract(file: str, url: str, form: str, evidence: bool, rules: str | None) -> None:
-    """Read one page from FILE (- is the standard input) and print what it says. Nothing is fetched or stored.
+    """Extract an article from an HTML page in FILE (- for standard input) and print it. Nothing is fetched or stored.
 
-    Rules are those that 'archiver sites rules SITE' prints, or your own: what they say wins.
+    Rules have the form that 'archiver sites rules SITE' prints. They take precedence over everything else.
 
     \b
     Examples:

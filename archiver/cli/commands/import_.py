@@ -1,4 +1,4 @@
-"""`archiver import --wayback`: the past of a site from a web archive."""
+"""`archiver import`: captures from WARC, ARC and WACZ files, or with --wayback from a web archive."""
 
 from __future__ import annotations
 
@@ -32,32 +32,32 @@ import signal
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from archiver.cli.commands.index import after_writing
+from archiver.cli.commands.index import update_search_index
 from archiver.cli.options import archive_option, json_option, takes
 
 if TYPE_CHECKING:
     from archiver.importers.import_inputs import RecordFilter
     from archiver.importers.import_run import FileResult
 
-# What an import did, in words: from files and from web archives alike.
+# Summaries of an import, for files and web archives
 
 _SHOWN = 20
 
 
 def problems_as_data(problems: Iterable[Problem]) -> list[dict[str, Any]]:
-    """Problems as JSON has them."""
+    """Returns problems in the form for JSON."""
     return [{"kind": p.kind.value, "offset": p.offset, "url": p.url, "what": p.sentence} for p in problems]
 
 
 def problem_lines(problems: Sequence[tuple[str, Mapping[str, Any]]], kinds: Mapping[str, int]) -> list[str]:
-    """The first problems, a line each with the name that each is of, and how many there are of each kind."""
+    """Returns a line for each of the first problems, and a line with the number of each kind."""
     lines = []
     for name, problem in problems[:_SHOWN]:
         where = f"{name} at {problem['offset']}" if name and problem["offset"] else name or problem["offset"]
         url = f", {problem['url'][:200]}" if name and problem["url"] else ""
         lines.append(f"  {where}{url}: {problem['what']}")
     if sum(kinds.values()) > min(_SHOWN, len(problems)):
-        lines.append("  in all: " + ", ".join(f"{number:,} {kind}" for kind, number in kinds.items()))
+        lines.append("  total: " + ", ".join(f"{number:,} {kind}" for kind, number in kinds.items()))
     return lines
 
 
@@ -94,12 +94,12 @@ def import_summary(counts: dict[str, Any]) -> str:
             ("not_html", "not HTML", "not HTML"),
             ("gone", "gone", "gone"),
             ("redirects", "redirect", "redirects"),
-            ("status", "other answer", "other answers"),
+            ("status", "other response", "other responses"),
             ("revisits", "revisit", "revisits"),
-            ("about", "about others", "about others"),
-            ("skipped", "not asked for", "not asked for"),
+            ("about", "metadata record", "metadata records"),
+            ("skipped", "not selected", "not selected"),
             ("removed", "of removed posts", "of removed posts"),
-            ("mended", "odd", "odd"),
+            ("mended", "repaired", "repaired"),
             ("damaged", "damaged", "damaged"),
         )
         if counts[key]
@@ -112,34 +112,38 @@ _OPTIONS = (
     click.option(
         "--wayback",
         metavar="SITE|URL",
-        help="In the place of FILE: fetch old captures of this site from a web archive.",
+        help="Instead of FILE: fetch old captures of this site from a web archive.",
     ),
     click.option(
         "--service",
         metavar="URL",
-        help="The web archive: the address of its CDX server, or of its TimeMaps "
-        "[default: the site's setting cdx, else internet-archive]",
+        help="The web archive: the URL of its CDX server or of its TimeMaps  "
+        "[default: the site's setting cdx, or internet-archive]",
     ),
     click.option(
         "--replay",
         default="",
         metavar="URL",
-        help="What the addresses of its captures begin with, where --service does not tell.",
+        help="URL prefix of its captures, if it does not follow from --service.",
     ),
-    click.option("--exact", is_flag=True, help="Only the page at this address, and not all below it."),
-    click.option("--dry-run", is_flag=True, help="Read the list alone: how much there is, and how long it takes."),
+    click.option("--exact", is_flag=True, help="Only the page at this URL, not those below it."),
+    click.option(
+        "--dry-run",
+        is_flag=True,
+        help="Read only the list of captures; report how many there are and how long fetching takes.",
+    ),
     click.option(
         "--delay",
         type=click.FloatRange(min=0),
         metavar="SECONDS",
-        help="Seconds between two requests to the web archive, where that is more than its bounds.",
+        help="Seconds between two requests to the web archive, if longer than its own limits.",
     ),
     click.option(
         "--contact",
         envvar="ARCHIVER_CONTACT",
         show_envvar=True,
         metavar="MAIL|URL",
-        help="How the web archive reaches you; goes into the User-Agent.",
+        help="How the web archive can reach you; sent in the User-Agent.",
     ),
 )
 
@@ -152,7 +156,7 @@ def wayback_options(function: F) -> F:
 
 @dataclass(frozen=True, slots=True)
 class WaybackOptions:
-    """The options of `archiver import` that go with --wayback only; None where the site's settings hold."""
+    """The options of `archiver import` for --wayback only; None means the site's settings."""
 
     service: str | None
     replay: str
@@ -163,7 +167,7 @@ class WaybackOptions:
 
 
 def import_wayback(options: ImportOptions) -> None:
-    """Run the import, print what it did, and exit."""
+    """Runs the import, prints its summary, and exits with its code if that is not 0."""
     from archiver.importers.wayback_import import WaybackImport
     from archiver.scheduling.crawl_plan import log_file
     from archiver.sites.crawler_identity import contact_of, user_agent
@@ -173,28 +177,28 @@ def import_wayback(options: ImportOptions) -> None:
     settings = json.loads(site["settings"] or "{}") if site else {}
     plan = _plan(options, url, until, settings.get("cdx"))
     agent = user_agent(contact_of(plan.service.asks, options.of_wayback.contact or settings.get("contact")))
-    run, begun = WaybackImport(plan), time.monotonic()
+    run, started = WaybackImport(plan), time.monotonic()
     try:
         signum = _fetch(run, agent, log_file(plan.archive) if plan.archive.exists() else None, shown=not options.silent)
     finally:
         run.close()
-    summary = _wayback_summary(plan, run.result, time.monotonic() - begun)
+    summary = _wayback_summary(plan, run.result, time.monotonic() - started)
     if options.as_json:
         print_json(summary)
     elif not options.quiet:
         for line in _wayback_lines(plan, summary):
             click.echo(clean(line))
     if signum:
-        click.echo("Stopped; the same command goes on from there.", err=True)
+        click.echo("Stopped. Run the same command again to continue.", err=True)
         sys.exit(128 + signum)
     if run.result.outcome in ("waiting", "failed"):
-        click.echo(f"Error: {clean(run.result.reason)}. The same command goes on from there.", err=True)
+        click.echo(f"Error: {clean(run.result.reason)}. Run the same command again to continue.", err=True)
     if run.result.failed or run.result.outcome in ("waiting", "failed"):
         sys.exit(1)
 
 
 def _plan(options: ImportOptions, url: str, until: datetime | None, service: str | None) -> WaybackPlan:
-    """`service` is that of the site's settings. Raises UsageError for what a TimeMap cannot list."""
+    """Builds the plan; `service` is the site's setting. Raises UsageError for a TimeMap without --exact."""
     from archiver.importers.capture_lists import WaybackPlan
 
     own = options.of_wayback
@@ -212,12 +216,12 @@ def _plan(options: ImportOptions, url: str, until: datetime | None, service: str
         own.dry_run,
     )
     if plan.service.is_timemap and not own.exact:
-        raise click.UsageError("A TimeMap tells of one address alone: name it with --exact, or give a CDX server.")
+        raise click.UsageError("A TimeMap lists the captures of one URL only. Add --exact, or use a CDX server.")
     return plan
 
 
 def _site(archive: str, word: str) -> tuple[dict[str, Any] | None, str]:
-    """The archive's site that a word means, if it means one, and the address that it stands for."""
+    """Returns the archive's site of this name, if there is one, and its start URL."""
     from archiver.storage.connection import opened
     from archiver.urls import start_address
 
@@ -235,7 +239,7 @@ def _service(text: str, replay: str) -> Any:
     try:
         return service_of(text, replay)
     except ValueError as error:
-        raise click.BadParameter(f"{text!r} names no web archive: {error}.", param_hint="--service") from error
+        raise click.BadParameter(f"{text!r} is not a web archive: {error}.", param_hint="--service") from error
 
 
 def _end_of(day: str) -> datetime | None:
@@ -246,7 +250,7 @@ def _end_of(day: str) -> datetime | None:
 
 
 def _fetch(run: Any, agent: str, log: Path | None, *, shown: bool) -> int:
-    """Fetch all; the signal that ended it, 0 without one. Raises what ended it otherwise."""
+    """Fetches the captures. Returns the signal that ended the run (0 for none); raises its error if it failed."""
     from scrapy.crawler import Crawler
     from scrapy.settings import Settings
 
@@ -269,7 +273,7 @@ def _fetch(run: Any, agent: str, log: Path | None, *, shown: bool) -> int:
         terminal.draw(Leave(run.plan.url))
     spider: Any = crawler.spider
     if spider is None:
-        raise RuntimeError(f"{run.plan.url} was not asked for: the log tells why")
+        raise RuntimeError(f"{run.plan.url} was not requested; see the log")
     spider.closed("")
     if spider.error is not None:
         raise spider.error
@@ -277,7 +281,7 @@ def _fetch(run: Any, agent: str, log: Path | None, *, shown: bool) -> int:
 
 
 def _show(run: Any, terminal: Any) -> None:
-    """Draw how far it is, now and then."""
+    """Draws the progress at regular intervals."""
     from twisted.internet.task import LoopingCall
 
     from archiver.extensions.progress import Line
@@ -299,8 +303,8 @@ def _wayback_summary(plan: WaybackPlan, result: WaybackOutcome, seconds: float) 
     from archiver.importers.capture_lists import CAPTURE_SECONDS
     from archiver.politeness.address_policy import AddressZone, zone_of_host
 
-    spared = zone_of_host(urlsplit(plan.service.replay).hostname or "") is not AddressZone.LOOPBACK
-    needs = result.chosen * max(plan.delay, CAPTURE_SECONDS if spared else 0.0)
+    is_remote = zone_of_host(urlsplit(plan.service.replay).hostname or "") is not AddressZone.LOOPBACK
+    duration = result.chosen * max(plan.delay, CAPTURE_SECONDS if is_remote else 0.0)
     counts = {key: value for key, value in asdict(result.tally).items() if key not in ("captures", "records")}
     return {
         "url": plan.url,
@@ -315,7 +319,7 @@ def _wayback_summary(plan: WaybackPlan, result: WaybackOutcome, seconds: float) 
         "left_out": result.left_out,
         "here": result.here,
         "to_fetch": result.chosen,
-        "needs_seconds": round(needs, 1),
+        "needs_seconds": round(duration, 1),
         "fetched": result.fetched,
         "seen": result.seen,
         "failed": result.failed,
@@ -333,15 +337,15 @@ def _wayback_summary(plan: WaybackPlan, result: WaybackOutcome, seconds: float) 
 
 def _wayback_lines(plan: WaybackPlan, summary: dict[str, Any]) -> list[str]:
     lines = [
-        f"{plan.url} in {summary['replay']}: {count_noun(summary['listed'], 'capture')} listed "
-        f"({summary['left_out']:,} not of posts), of {count_noun(summary['addresses'], 'address', 'addresses')}: "
-        f"{summary['here']:,} here already, {summary['to_fetch']:,} to fetch"
+        f"{plan.url} in {summary['replay']}: {count_noun(summary['listed'], 'capture')} of "
+        f"{count_noun(summary['addresses'], 'URL')} listed ({summary['left_out']:,} not of posts): "
+        f"{summary['here']:,} already archived, {summary['to_fetch']:,} to fetch"
     ]
     if plan.dry_run:
-        lines.append(f"  fetching them takes at least {_duration(summary['needs_seconds'])}; nothing was fetched")
+        lines.append(f"  fetching them would take at least {_duration(summary['needs_seconds'])}; nothing was fetched")
         return lines + problem_lines([("", p) for p in summary["problems_listed"]], summary["problems"])
     lines.append(
-        f"  {summary['fetched']:,} fetched, {summary['seen']:,} told by the list alone, {summary['failed']:,} failed"
+        f"  {summary['fetched']:,} fetched, {summary['seen']:,} known from the list, {summary['failed']:,} failed"
     )
     if summary["records"] or summary["seen"]:
         lines.append(f"  {import_summary(summary)}")
@@ -359,19 +363,19 @@ def _duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
-# `archiver import`: the past of sites, from files of captures that others made.
+# `archiver import` from files
 
 DAY = click.DateTime(["%Y-%m-%d", "%Y-%m", "%Y"])
 
 
 class _Stopped(KeyboardInterrupt):
-    """SIGTERM, taken as Ctrl-C is."""
+    """Raised on SIGTERM, to be handled like Ctrl-C."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """The options of `archiver import`. `wayback` names the site where the captures come from a web archive, and
-    `of_wayback` are the options that go with that."""
+    """The options of `archiver import`. `wayback` is the site to import from a web archive, and `of_wayback` are the
+    options for that."""
 
     files: tuple[str, ...]
     archive: str
@@ -397,7 +401,7 @@ class ImportOptions:
         return last_day(self.until)
 
     def choice(self) -> RecordFilter:
-        """Which captures are imported. Raises BadAddress for what is no site or host."""
+        """Returns which captures to import. Raises BadAddress if a name is not a site or host."""
         from archiver.importers.import_inputs import RecordFilter
         from archiver.urls import Scope, start_address
 
@@ -416,54 +420,58 @@ def last_day(text: str | None) -> str:
     if not text:
         return ""
     if not re.fullmatch(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?", text):
-        raise click.BadParameter(f"{text!r} is no date: write it as 2012, 2012-05 or 2012-05-31.", param_hint="--until")
+        raise click.BadParameter(f"{text!r} is not a date. Use 2012, 2012-05 or 2012-05-31.", param_hint="--until")
     return text + {4: "-12-31", 7: "-31", 10: ""}[len(text)]
 
 
-@click.command(name="import", short_help="Read captures that others made: WARC, ARC and WACZ files, web archives.")
+@click.command(name="import", short_help="Import captures from WARC, ARC and WACZ files or from a web archive.")
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 @wayback_options
-@click.option(
-    "--only", multiple=True, metavar="SITE|HOST", help="Only addresses of this site or host; may be repeated."
-)
-@click.option("--known-sites", is_flag=True, help="Only addresses of sites that the archive has.")
+@click.option("--only", multiple=True, metavar="SITE|HOST", help="Only URLs of this site or host; may be repeated.")
+@click.option("--known-sites", is_flag=True, help="Only URLs of sites that the archive has.")
 @click.option(
     "--since",
     "--from",
     "since",
     type=DAY,
     metavar="DATE",
-    help="Captured on or after: 2009, 2009-05 or 2009-05-31 (UTC).",
+    help="Only captures from this date on: 2009, 2009-05 or 2009-05-31 (UTC).",
 )
 @click.option(
-    "--until", "--to", "until", metavar="DATE", help="Captured on or before, to the end of that year, month or day."
+    "--until",
+    "--to",
+    "until",
+    metavar="DATE",
+    help="Only captures up to this date (to the end of the year, month or day).",
 )
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Read N pages of each file (fetch N captures) and end; the same command goes on behind them.",
+    help="Stop after N pages of each file (or N captures); the same command continues from there.",
 )
 @click.option(
-    "--all-captures", is_flag=True, help="Copy every response into the archive's WARC files, not only those of posts."
+    "--all-captures", is_flag=True, help="Copy all responses into the archive's WARC files, not only those of posts."
 )
-@click.option("--again", is_flag=True, help="Read files, or fetch captures, once more that were imported before.")
-@click.option("--workers", type=click.IntRange(1, 256), metavar="N", help="Processes that read  [default: one a core]")
-@click.option("--quiet", is_flag=True, help="No progress and no summary; only errors.")
+@click.option("--again", is_flag=True, help="Also read files, or fetch captures, that were imported before.")
+@click.option(
+    "--workers", type=click.IntRange(1, 256), metavar="N", help="Number of processes  [default: one per core]"
+)
+@click.option("--quiet", is_flag=True, help="Print only errors, no progress or summary.")
 @json_option
 @archive_option
 @takes(ImportOptions, of_wayback=WaybackOptions)
 def import_(options: ImportOptions) -> None:
-    """Read captures that others made into the archive: WARC (also .gz and .zst), ARC (also .gz) and WACZ files of any
-    size, a folder or pattern of them, or - for the standard input.
+    """Import captures that were made by others: WARC (also .gz and .zst), ARC (also .gz) and WACZ files of any size, a
+    folder or pattern of them, or - for standard input.
 
-    Posts become articles at the time of their capture: an older capture of a post that the archive has becomes an
-    earlier version of it. A site that the archive lacks is made for each host that has a post; crawl leaves it alone
-    unless it is named. The responses of posts are copied into the archive's own WARC files, those of other pages are
-    only counted. What is imported twice is there once, and an import that was broken off goes on where it was.
+    Posts become articles as of the time of their capture; an older capture of a known post becomes an earlier
+    revision. For each host with a post, a site is added if necessary; it is crawled only if it is named. The responses
+    of posts are copied into the archive's WARC files, those of other pages are only counted. Importing a file twice
+    stores its captures once. An interrupted import continues where it stopped.
 
-    With --wayback the captures come from a web archive on the web, the Internet Archive's Wayback Machine by default,
-    at 0.4 questions for its list and 8 captures a second at most.
+    With --wayback, the captures are fetched from an online web archive, by default the Internet Archive's Wayback
+    Machine. At most 0.4 list requests and 8 captures per second are requested.
 
     \b
     Examples:
@@ -474,46 +482,46 @@ def import_(options: ImportOptions) -> None:
       archiver import --wayback blog.example.org --contact me@example.org
 
     \b
-    Exit code: 0 all was read; 1 something was wrong with a record or a file (it is named, the rest went in), or a web
-    archive did not answer; 2 wrong usage; 130 or 143 stopped by Ctrl-C or SIGTERM.
+    Exit code: 0 everything was imported; 1 some records or files had problems (they are listed; the rest was
+    imported), or the web archive did not answer; 2 wrong usage; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """
     if options.wayback:
         _refuse(files=options.files, only=options.only, known_sites=options.known_sites, workers=options.workers)
         import_wayback(options)
-        after_writing(options.archive, quiet=options.silent)
+        update_search_index(options.archive, quiet=options.silent)
         return
     if not options.files:
-        raise click.UsageError("Name files to read, or a site with --wayback.")
+        raise click.UsageError("Name files to import, or a site with --wayback.")
     _refuse(
         **{name: value for name, value in asdict(options.of_wayback).items() if name != "contact"}, needs="--wayback"
     )
-    begun = time.monotonic()
+    started = time.monotonic()
     results, signum = _read(options)
     if not signum:
-        after_writing(options.archive, quiet=options.silent)
-    summary = _summary(results, time.monotonic() - begun, options.archive)
+        update_search_index(options.archive, quiet=options.silent)
+    summary = _summary(results, time.monotonic() - started, options.archive)
     if options.as_json:
         print_json(summary)
     elif not options.quiet:
         for line in _lines(summary):
             click.echo(line)
     if signum:
-        click.echo("Stopped; the same command goes on from there.", err=True)
+        click.echo("Stopped. Run the same command again to continue.", err=True)
         sys.exit(128 + signum)
     if summary["problems"]:
         sys.exit(1)
 
 
 def _read(options: ImportOptions) -> tuple[list[FileResult], int]:
-    """Import the files. Returns a result for each, and the signal that ended the import (0: none)."""
+    """Imports the files. Returns a result per file and the signal that ended the import (0 for none)."""
     from archiver.importers.import_run import ImportProgress, ImportRun
     from archiver.maintenance.takedown import finish_pending_takedowns
-    from archiver.scheduling.crawl_plan import on_screen
+    from archiver.scheduling.crawl_plan import print_notice
 
     choice, archive = options.choice(), Path(options.archive)
     shown = None if options.silent else ImportProgress()
     if archive.exists():
-        finish_pending_takedowns(archive, on_screen)
+        finish_pending_takedowns(archive, print_notice)
     signum = 0
     before = signal.signal(signal.SIGTERM, _stop)
     run: ImportRun | None = None
@@ -541,11 +549,11 @@ def _read(options: ImportOptions) -> tuple[list[FileResult], int]:
 
 
 def _refuse(needs: str = "", **options: Any) -> None:
-    """Options that do not go with what was asked for are wrong usage."""
+    """Raises UsageError for options that cannot be combined with the given ones."""
     for name, value in options.items():
         if value:
             what = "FILE" if name == "files" else f"--{name.replace('_', '-')}"
-            why = f"{what} goes with {needs} only." if needs else f"{what} does not go with --wayback."
+            why = f"{what} requires {needs}." if needs else f"{what} cannot be combined with --wayback."
             raise click.UsageError(why)
 
 
@@ -581,14 +589,14 @@ def _summary(results: list[FileResult], seconds: float, archive: str) -> dict[st
 
 
 def _lines(summary: dict[str, Any]) -> list[str]:
-    """A run in a few lines, with the problems that are listed."""
+    """Summarizes an import in a few lines, with its first problems."""
     lines = []
     for file in summary["files"]:
         what = {
-            "known": "was imported before (--again reads it once more)",
+            "known": "was imported before (use --again to import it again)",
             "unreadable": "could not be read",
-            "interrupted": f"{import_summary(file)}; it was not read to its end",
-            "limited": f"{import_summary(file)}; the same command goes on",
+            "interrupted": f"{import_summary(file)}; not read to the end",
+            "limited": f"{import_summary(file)}; the same command continues",
         }.get(file["outcome"], import_summary(file))
         lines.append(f"{file['file']}: {what}")
     if len(summary["files"]) > 1:

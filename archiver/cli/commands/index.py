@@ -1,4 +1,4 @@
-"""`archiver index`: the search index beside the archive."""
+"""`archiver index`: updates the search index next to the archive."""
 
 from __future__ import annotations
 
@@ -16,20 +16,19 @@ from archiver.cli.terminal import count_noun, print_json
 if TYPE_CHECKING:
     from archiver.search.open_index import Progress
 
-_LONG = 2_000
-"""So many articles take a second or so: of more, the screen tells."""
+_BAR_FROM = 2_000
+"""Articles from which on a progress bar is shown; fewer take about a second."""
 
 
-@click.command(short_help="Bring the search index up to date, or make it anew.")
-@click.option("--rebuild", is_flag=True, help="Make it anew, whatever is there.")
+@click.command(short_help="Update or rebuild the search index.")
+@click.option("--rebuild", is_flag=True, help="Rebuild the index from scratch.")
 @json_option
 @archive_option
 def index(archive: str, rebuild: bool, as_json: bool) -> None:
-    """Bring the search index up to date, or make it anew.
+    """Update or rebuild the search index.
 
-    The index lies beside the archive, in ARCHIVE-search, and holds nothing that the archive does not: it may be deleted
-    at any time. Crawls, imports and searches bring it up to date by themselves; this does it at a time of
-    your choosing.
+    The index is in the folder ARCHIVE-search next to the archive. It can be deleted at any time, because it is built
+    from the archive. Crawls, imports and searches update it automatically; use this command to do it at another time.
 
     \b
     Examples:
@@ -45,15 +44,15 @@ def index(archive: str, rebuild: bool, as_json: bool) -> None:
     if as_json:
         print_json({"articles": done.articles, "rebuilt": done.anew})
     elif done.anew:
-        click.echo(f"The search index was made anew: {count_noun(done.articles, 'article')}.")
+        click.echo(f"Search index rebuilt: {count_noun(done.articles, 'article')}.")
     elif done.articles:
-        click.echo(f"The search index was brought up to date: {count_noun(done.articles, 'article')}.")
+        click.echo(f"Search index updated: {count_noun(done.articles, 'article')}.")
     else:
         click.echo("The search index is up to date.")
 
 
-def after_writing(archive: str, *, quiet: bool = False) -> None:
-    """Bring the index up to date at the end of a crawl or an import, with a bar on a terminal where that takes long."""
+def update_search_index(archive: str, *, quiet: bool = False) -> None:
+    """Updates the index after a crawl or an import, with a progress bar on a terminal if it takes long."""
     from archiver.search.open_index import refresh_after_writing
 
     with _bar(quiet) as progress:
@@ -72,4 +71,4 @@ def _bar(quiet: bool) -> Iterator[Progress | None]:
 
     with Bar(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("search index", visible=False)
-        yield lambda done, of: bar.update(task, completed=done, total=of, visible=of > _LONG)
+        yield lambda done, total: bar.update(task, completed=done, total=total, visible=total > _BAR_FROM)

@@ -1,4 +1,4 @@
-"""`archiver merge`: other archives go into this one."""
+"""`archiver merge`: merges other archives into this one."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 _SHOWN = 5
 
 
-@click.command(short_help="Bring other archives into this one.")
+@click.command(short_help="Merge other archives into this one.")
 @click.argument("others", nargs=-1, required=True, metavar="OTHER.db...")
-@click.option("--quiet", is_flag=True, help="No progress and no summary; only errors.")
+@click.option("--quiet", is_flag=True, help="Print only errors, no progress or summary.")
 @json_option
 @archive_option
 def merge(others: tuple[str, ...], quiet: bool, as_json: bool, archive: str) -> None:
-    """Bring all that other archives know into this one: sites, runs, posts with every version, captures with their WARC
-    files, what is known of every address.
+    """Merge other archives into this one: sites, runs, articles with all revisions, captures with their WARC files, and
+    the outcome of every URL.
 
-    Archives of one site from two machines become one: a post that both have is one article, with the versions of both
-    in the order of their captures. What is merged twice is there once, the order makes no difference, and the other
-    archives are not changed. What was removed in one is removed in the other. No crawl may be writing any of them.
-    Stopped or killed, the same command goes on.
+    A post that several archives have becomes one article, with all revisions in the order of their captures. Merging
+    an archive twice changes nothing, the order does not matter, and the other archives are not modified. Posts that
+    were removed from one archive are removed from the result. No crawl may be writing to any of the archives. If the
+    command is interrupted, run it again to continue.
 
     \b
     Examples:
@@ -38,23 +38,23 @@ def merge(others: tuple[str, ...], quiet: bool, as_json: bool, archive: str) -> 
       archiver merge shards/*.db --archive all.db
 
     \b
-    Exit code: 0 done; 1 an archive was refused, or lacks WARC files; 2 wrong usage.
+    Exit code: 0 done; 1 an archive cannot be merged, or lacks WARC files; 2 wrong usage.
     """
-    from archiver.maintenance.merge import merge as bring
+    from archiver.maintenance.merge import merge as merge_archive
     from archiver.maintenance.merge import refuse_itself
     from archiver.maintenance.takedown import archive_without_writers
     from archiver.storage.connection import open_archive
     from archiver.storage.locks import lock_whole_archive
 
     open_archive(archive, create=True).close()
-    for other in others:  # before the locks, of which it would hold its own
+    for other in others:  # before locking, because it would wait for its own lock
         refuse_itself(Path(other), Path(archive))
     done: list[tuple[str, Merged]] = []
     with archive_without_writers(Path(archive), "merge") as db:
         for other in others:
             locks = lock_whole_archive(Path(other))
             try:
-                done.append((other, bring(db, Path(archive), Path(other), _told(quiet or as_json))))
+                done.append((other, merge_archive(db, Path(archive), Path(other), _progress(quiet or as_json))))
             finally:
                 for one in locks:
                     one.close()
@@ -70,19 +70,15 @@ def merge(others: tuple[str, ...], quiet: bool, as_json: bool, archive: str) -> 
 def _lines(other: str, merged: Merged) -> list[str]:
     parts = [
         count_noun(merged.articles, "new article"),
-        *(
-            [f"{merged.joined:,} known ({count_noun(merged.revised, 'of them with', 'of them with')} another version)"]
-            if merged.joined
-            else []
-        ),
+        *([f"{merged.joined:,} known ({merged.revised:,} of them with new revisions)"] if merged.joined else []),
         count_noun(merged.captures, "capture"),
-        count_noun(merged.pages, "address", "addresses"),
+        count_noun(merged.pages, "URL"),
     ]
     parts += [
         text
         for number, text in (
-            (merged.removed, f"{count_noun(merged.removed, 'removed post')} left out"),
-            (merged.takedowns, f"{count_noun(merged.takedowns, 'removal')} taken over"),
+            (merged.removed, f"{count_noun(merged.removed, 'removed post')} skipped"),
+            (merged.takedowns, f"{count_noun(merged.takedowns, 'removal')} applied"),
             (merged.searches, count_noun(merged.searches, "saved search", "saved searches")),
         )
         if number
@@ -90,22 +86,22 @@ def _lines(other: str, merged: Merged) -> list[str]:
     lines = [f"{other}: {', '.join(parts)}"]
     if merged.lost:
         lines.append(
-            f"  {count_noun(len(merged.lost), 'WARC file')} missing there, the captures in them are left out: "
+            f"  {count_noun(len(merged.lost), 'WARC file')} missing, so their captures were skipped: "
             f"{', '.join(merged.lost[:_SHOWN])}"
         )
     if merged.searches_kept_out:
         lines.append(
-            f"  saved searches left out, another has the name here: {', '.join(merged.searches_kept_out[:_SHOWN])}"
+            f"  saved searches skipped, because their names are taken: {', '.join(merged.searches_kept_out[:_SHOWN])}"
         )
     return [clean(line) for line in lines]
 
 
-def _told(quiet: bool) -> Any:
-    """Progress on one line of a terminal; nothing in a pipe."""
+def _progress(quiet: bool) -> Any:
+    """Returns a function that shows progress on one line of stderr, if that is a terminal."""
     terminal = sys.stderr.isatty() and not quiet
 
-    def told(what: str, done: int, of: int) -> None:
+    def report(stage: str, done: int, total: int) -> None:
         if terminal:
-            click.echo(f"\r\x1b[K{what}: {done:,} of {of:,}" if done < of else "\r\x1b[K", nl=False, err=True)
+            click.echo(f"\r\x1b[K{stage}: {done:,} of {total:,}" if done < total else "\r\x1b[K", nl=False, err=True)
 
-    return told
+    return report

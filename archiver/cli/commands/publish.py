@@ -1,4 +1,4 @@
-"""`archiver publish`: a dataset that loads, cites and can be built again."""
+"""`archiver publish`: builds and checks datasets. `archiver withdraw`: removes posts from archive and datasets."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from click.core import ParameterSource
 
 from archiver.cli.options import (
     DEFAULT_ARCHIVE,
+    QueryCommand,
     QueryOptions,
     json_option,
     query_options,
     refuse_unknown_options,
     takes,
 )
-from archiver.cli.terminal import count_noun, ends_by_signal, print_json
+from archiver.cli.terminal import count_noun, exit_on_sigterm, print_json
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -39,25 +40,27 @@ from archiver.cli.options import archive_option
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-_ALONE = {
+_COMPATIBLE = {
     "explain": (
         {"explain", "rules", "cutoff", "archives", "as_json"},
-        "--explain tells of one article and writes nothing: leave {} out.",
+        "--explain cannot be combined with {}: it explains one article and writes nothing.",
     ),
-    "checking": ({"checking", "folder", "archives", "as_json"}, "--check tells of DIR as it is: leave {} out."),
+    "checking": (
+        {"checking", "folder", "archives", "as_json"},
+        "--check cannot be combined with {}: it checks DIR as it is.",
+    ),
     "rebuild": (
         {"folder", "archives", "key_in", "previous", "replace", "rebuild", "as_json"},
-        "--rebuild builds what rebuild.json asks for, and {} would make another dataset: leave it out, or "
-        "publish a new version into a folder of its own.",
+        "--rebuild cannot be combined with {}: it builds what rebuild.json describes. To change the dataset, "
+        "publish a new version into another folder.",
     ),
 }
-"""By option with what it goes together; all else could not be heard."""
+"""For each option the parameters that it can be combined with, and the message for all others."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublishOptions:
-    """The options of `archiver publish`. `key_in` names the variable of the environment that holds the key of the
-    pseudonyms."""
+    """The options of `archiver publish`. `key_in` is the environment variable with the key for pseudonyms."""
 
     folder: str | None
     archives: tuple[str, ...]
@@ -82,9 +85,8 @@ class PublishOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
-    """What the dataset in a folder was built from: its request, the version that it was compared with ("" for none),
-    and its sites."""
+class DatasetBasis:
+    """What a dataset is built from: its request, the version that it is compared with ("" for none), and its sites."""
 
     request: SnapshotRequest
     since: str
@@ -92,68 +94,73 @@ class Earlier:
 
 
 @click.command(
-    short_help="Publish a versioned dataset that can be cited, checked and built again.",
+    short_help="Publish a versioned dataset that can be cited, checked and rebuilt.",
     context_settings={"ignore_unknown_options": True},
 )
 @click.argument("folder", metavar="DIR", type=click.Path(), required=False)
 @query_options
 @click.option("--version", "version", metavar="X.Y.Z", help="Version of the dataset (Semantic Versioning).")
-@click.option("--cutoff", metavar="DATE", default="", help="As the archive was at DATE  [default: as it is]")
+@click.option("--cutoff", metavar="DATE", default="", help="Use the archive as it was at DATE  [default: now]")
 @click.option(
     "--fold",
     type=click.Choice(("text", "cluster", "none")),
     default="none",
     show_default=True,
-    help="Of articles with the same text only one (text), of near copies too (cluster).",
+    help="Include only one of several articles with the same text (text) or of near-duplicates (cluster).",
 )
 @click.option(
     "--formats",
     metavar="LIST",
     default="parquet",
     show_default=True,
-    help="Beside Parquet, which is always there: csv, jsonl, geojson.",
+    help="Formats in addition to Parquet: csv, jsonl, geojson.",
 )
 @click.option(
     "--partition",
     type=click.Choice(("auto", "none", "year", "site")),
     default="auto",
     show_default=True,
-    help="Divide the articles into files; auto: by year from 250,000 on.",
+    help="Split the articles into files; auto: by year if there are 250,000 or more.",
 )
 @click.option(
     "--ngrams",
     type=click.IntRange(0, 5),
     metavar="N",
-    help="Count up to N words in a row; 0: none  [default: 2 where texts are withheld, else 0]",
+    help="Include counts of n-grams up to N words; 0: none  [default: 2 if texts are withheld, else 0]",
 )
 @click.option(
-    "--splits", metavar="LIST", default="", help="Parts for machine learning, such as train=80,validation=10,test=10."
+    "--splits", metavar="LIST", default="", help="Splits for machine learning, such as train=80,validation=10,test=10."
 )
 @click.option(
     "--pseudonymise",
     "key_in",
     metavar="VARIABLE",
-    help="Name authors by hashes, keyed with what this variable of the environment holds.",
+    help="Replace author names by hashes, keyed with the value of this environment variable.",
 )
-@click.option("--drop-contacts", is_flag=True, help="Take e-mail addresses and telephone numbers out of texts.")
-@click.option("--wacz", is_flag=True, help="With the captures as WACZ; only where every article may be given in full.")
+@click.option("--drop-contacts", is_flag=True, help="Remove e-mail addresses and telephone numbers from texts.")
 @click.option(
-    "--rules", metavar="FILE", type=click.Path(), help="What may be published, and what the dataset is called (TOML)."
+    "--wacz", is_flag=True, help="Include the captures as WACZ; only if every article may be published in full."
+)
+@click.option(
+    "--rules",
+    metavar="FILE",
+    type=click.Path(),
+    help="Rules on what may be published, and the name of the dataset (TOML).",
 )
 @click.option(
     "--previous",
     metavar="DIR",
     type=click.Path(),
-    help="The version before, which CHANGES.md tells the differences to.",
+    help="The previous version; CHANGES.md lists the differences.",
 )
 @click.option(
     "--rebuild",
     is_flag=True,
-    help="Build the dataset in DIR again, as its rebuild.json says, without what was withdrawn since.",
+    help="Rebuild the dataset in DIR from its rebuild.json, without posts that were withdrawn since.",
 )
-@click.option("--replace", is_flag=True, help="Write over another build of the same version.")
-@click.option("--check", "checking", is_flag=True, help="Tell whether DIR is what it says.")
-@click.option("--explain", metavar="ID|URL", help="Tell what of an article may be published, and why; without DIR.")
+@click.option("--replace", is_flag=True, help="Overwrite another build of the same version.")
+@click.option("--check", "checking", is_flag=True, help="Check that the dataset in DIR is complete and unchanged.")
+@click.option("--explain", metavar="ID|URL", help="Explain what of an article may be published, and why (without DIR).")
 @json_option
 @click.option(
     "--archive",
@@ -165,16 +172,16 @@ class Earlier:
     envvar="ARCHIVER_ARCHIVE",
     show_default=True,
     show_envvar=True,
-    help="The archive's SQLite file; several times for archives that have no site in common.",
+    help="The archive's SQLite file; may be repeated for archives that have no site in common.",
 )
 @takes(PublishOptions, query=QueryOptions)
 def publish(options: PublishOptions) -> None:
-    """Write a dataset into the folder DIR: the articles that QUERY and the options of search find, or the whole
+    """Publish a dataset in the folder DIR: the articles that match QUERY and the options of search, or the whole
     archive.
 
-    It is built beside DIR and appears when it is whole. The same archive makes the same bytes. What of each article is
-    in it follows from its site's licence, from what its page says to robots, and from the rules of --rules: without
-    any, features and no text. 'archiver publish --explain ID' tells why.
+    DIR appears when the dataset is complete. Builds are reproducible: the same archive gives the same bytes. What is
+    published of an article depends on its site's licence, on the page's robots directives, and on --rules; by default
+    only features (such as word counts), not the text. 'archiver publish --explain ID' explains the decision.
 
     \b
     Examples:
@@ -184,28 +191,28 @@ def publish(options: PublishOptions) -> None:
       archiver publish --explain 12 --rules rights.toml
 
     \b
-    Exit code: 0 done; 1 the check found something, or nothing could be built; 2 wrong usage.
+    Exit code: 0 done; 1 the check found problems, or the build failed; 2 wrong usage.
     """
     refuse_unknown_options(options.query.query)
-    _alone(click.get_current_context())
+    _refuse_combinations(click.get_current_context())
     rules = _rules(options.rules)
     if options.explain:
         _explain(options.archives, options.explain, rules, options.cutoff, options.as_json)
         return
     if options.folder is None:
-        raise click.UsageError("Name the folder of the dataset.")
+        raise click.UsageError("Give the folder DIR of the dataset.")
     folder = Path(options.folder)
     if options.checking:
         _check(folder, options.as_json)
         return
     key = _key(options.key_in)
-    basis = _earlier(folder) if options.rebuild else Earlier(_request(options, rules.text, key), "", [])
+    basis = _dataset_basis(folder) if options.rebuild else DatasetBasis(_request(options, rules.text, key), "", [])
     built = _build(options, folder, basis, key)
-    _tell(built, options.as_json)
+    _print_summary(built, options.as_json)
     if basis.since and not options.previous:
         click.echo(
-            f"Its CHANGES.md no longer tells what changed since version {basis.since}: give the folder of that "
-            "with --previous to have it again.",
+            f"CHANGES.md no longer lists the changes since version {basis.since}. To keep them, give the folder of "
+            "that version with --previous.",
             err=True,
         )
 
@@ -219,7 +226,7 @@ def _rules(file: str | None) -> PublicationRules:
     try:
         text = Path(file).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise BadPublishRules(file, getattr(error, "strerror", None) or "it is no UTF-8") from error
+        raise BadPublishRules(file, getattr(error, "strerror", None) or "it is not UTF-8") from error
     return parse_publication_rules(text, file)
 
 
@@ -230,24 +237,24 @@ def _key(variable: str | None) -> bytes | None:
         return None
     key = os.environb.get(os.fsencode(variable), b"")
     if len(key) < SHORTEST_KEY:
-        raise click.UsageError(f"The environment's variable {variable} holds no key of {SHORTEST_KEY} bytes or more.")
+        raise click.UsageError(f"The environment variable {variable} must have a key of at least {SHORTEST_KEY} bytes.")
     return key
 
 
 def _request(options: PublishOptions, rules: str, key: bytes | None) -> SnapshotRequest:
-    """What the options ask for. Raises UsageError, BadQuery and BadSplits."""
+    """Builds the request from the options. Raises UsageError, BadQuery and BadSplits."""
     from archiver.datasets.pseudonyms import fingerprint
     from archiver.datasets.snapshot_request import VERSION, SnapshotRequest, moment, parse_splits, query_values
 
     if not options.version or not VERSION.fullmatch(options.version):
-        raise click.UsageError("Give the dataset a version with --version, such as 1.0.0.")
+        raise click.UsageError("Give the version of the dataset with --version, such as 1.0.0.")
     formats = _formats(options.formats)
     if options.query.offset:
-        raise click.UsageError("A dataset has all that is found: leave out --offset.")
-    asked = options.query.as_query(limit=None, duplicates=True, fold=options.fold)
+        raise click.UsageError("--offset is not supported: a dataset contains all results.")
+    query = options.query.as_query(limit=None, duplicates=True, fold=options.fold)
     return SnapshotRequest(
         options.version,
-        query_values(asked),
+        query_values(query),
         moment(options.cutoff) if options.cutoff else "",
         formats,
         options.partition,
@@ -261,29 +268,29 @@ def _request(options: PublishOptions, rules: str, key: bytes | None) -> Snapshot
 
 
 def _formats(names: str) -> tuple[str, ...]:
-    """The formats that a list names, Parquet first. Raises UsageError for an unknown one."""
+    """Parses a list of formats; Parquet is first. Raises UsageError for an unknown one."""
     from archiver.datasets.snapshot_request import FORMATS
 
     formats = tuple(dict.fromkeys(("parquet", *(name.strip() for name in names.split(",") if name.strip()))))
-    if strange := [name for name in formats if name not in FORMATS]:
-        raise click.UsageError(f"There is no format {strange[0]!r}; there are {', '.join(FORMATS)}.")
+    if unknown := [name for name in formats if name not in FORMATS]:
+        raise click.UsageError(f"Unknown format {unknown[0]!r}. Formats are {', '.join(FORMATS)}.")
     return formats
 
 
-def _alone(context: click.Context) -> None:
-    """Raises UsageError where an option is given with what cannot be heard beside it."""
+def _refuse_combinations(context: click.Context) -> None:
+    """Raises UsageError for options that cannot be combined."""
     given = [
         parameter
         for parameter in context.command.get_params(context)
         if context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
     ]
-    for name, (others, why) in _ALONE.items():
+    for name, (compatible, message) in _COMPATIBLE.items():
         if not context.params.get(name):
             continue
         for parameter in given:
-            if parameter.name not in others:
+            if parameter.name not in compatible:
                 raise click.UsageError(
-                    why.format(
+                    message.format(
                         parameter.opts[0]
                         if isinstance(parameter, click.Option)
                         else "a query"
@@ -293,40 +300,40 @@ def _alone(context: click.Context) -> None:
                 )
 
 
-def _earlier(folder: Path) -> Earlier:
+def _dataset_basis(folder: Path) -> DatasetBasis:
     from archiver.datasets.snapshot import version_of
 
-    told = version_of(folder)
-    return Earlier(told["request"], told["since"], told["sites"])
+    version = version_of(folder)
+    return DatasetBasis(version["request"], version["since"], version["sites"])
 
 
-def _build(options: PublishOptions, folder: Path, basis: Earlier, key: bytes | None) -> BuiltSnapshot:
+def _build(options: PublishOptions, folder: Path, basis: DatasetBasis, key: bytes | None) -> BuiltSnapshot:
     from archiver import __version__
     from archiver.datasets.snapshot import Building, build_snapshot
 
     terminal = sys.stderr.isatty()
 
-    def told(what: str, number: int) -> None:
+    def report(stage: str, number: int) -> None:
         if terminal:
-            click.echo(f"\r\x1b[K{what}: {number:,}", nl=False, err=True)
+            click.echo(f"\r\x1b[K{stage}: {number:,}", nl=False, err=True)
 
     how = Building(
         f"archiver/{__version__}",
-        told,
+        report,
         key,
         Path(options.previous) if options.previous else None,
         basis.since,
         [] if options.replace else basis.sites,
         options.replace or options.rebuild,
     )
-    with ends_by_signal():
+    with exit_on_sigterm():
         built = build_snapshot([Path(archive) for archive in options.archives], folder, basis.request, how)
     if terminal:
         click.echo("\r\x1b[K", nl=False, err=True)
     return built
 
 
-def _tell(built: BuiltSnapshot, as_json: bool) -> None:
+def _print_summary(built: BuiltSnapshot, as_json: bool) -> None:
     facts = built.facts
     if as_json:
         print_json(
@@ -343,9 +350,9 @@ def _tell(built: BuiltSnapshot, as_json: bool) -> None:
         )
         return
     tiers = ", ".join(f"{number:,} {tier}" for tier, number in facts.tiers.most_common())
-    what = "is as it was" if built.same else "written"
+    state = "unchanged" if built.same else "written"
     click.echo(
-        f"{built.folder} {what}: version {facts.request.version}, {count_noun(facts.rows['articles'], 'article')} "
+        f"{built.folder} {state}: version {facts.request.version}, {count_noun(facts.rows['articles'], 'article')} "
         f"({tiers}), {built.bytes / 1e6:,.1f} MB",
         err=True,
     )
@@ -355,13 +362,13 @@ def _check(folder: Path, as_json: bool) -> None:
     from archiver.datasets.snapshot import check_snapshot, version_of
 
     found = check_snapshot(folder)
-    told = version_of(folder)
+    version = version_of(folder)
     if as_json:
         print_json(
             {
                 "folder": str(folder),
-                "version": told["request"].version,
-                "rows": told.get("rows"),
+                "version": version["request"].version,
+                "rows": version.get("rows"),
                 "findings": list(found),
             }
         )
@@ -369,7 +376,7 @@ def _check(folder: Path, as_json: bool) -> None:
         for sentence in found:
             click.echo(sentence)
     else:
-        click.echo(f"{folder} is version {told['request'].version}, whole and as it was published.")
+        click.echo(f"{folder} is version {version['request'].version}, complete and unchanged since its publication.")
     if found:
         click.get_current_context().exit(1)
 
@@ -401,13 +408,13 @@ def _explain(archives: tuple[str, ...], what: str, rules: PublicationRules, cuto
     click.echo(f"Article {number} is published as {decision.tier.label}: {DOCS[decision.tier]}.")
     for one in decision.reasons:
         mark = "*" if one in decision.deciding else " "
-        click.echo(f" {mark} {'gives' if one.permits else 'leaves'} {one.tier.label}: {one.why}")
+        click.echo(f" {mark} {'permits' if one.permits else 'limits to'} {one.tier.label}: {one.why}")
     if not decision.geo:
-        click.echo("   its places are not given")
+        click.echo("   its places are not published")
 
 
 def _found(dbs: Sequence[Database], what: str) -> tuple[int, int]:
-    """The first archive that has an article, by its place among them, and its number there. Raises ArticleNotFound."""
+    """Returns the index of the first archive that has the article, and its ID there. Raises ArticleNotFound."""
     from archiver.errors import ArticleNotFound
     from archiver.storage.article_tables.records import find_article
 
@@ -417,29 +424,30 @@ def _found(dbs: Sequence[Database], what: str) -> tuple[int, int]:
     raise ArticleNotFound(what)
 
 
-# `archiver withdraw`: a takedown that reaches datasets, too, of one post or of all that a search finds.
+# `archiver withdraw`
 
 
 @click.command(
-    short_help="Take posts out of the archive and of every dataset that is built from now on.",
+    short_help="Remove posts from the archive and from all future dataset builds.",
     context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
+    cls=QueryCommand,
 )
 @click.argument("what", nargs=-1, required=True, metavar="ID|URL|QUERY...")
-@click.option("--reason", metavar="TEXT", required=True, help="Why; datasets tell this and the identifier alone.")
-@click.option("--by", "requested_by", default="", metavar="TEXT", help="Who asked for it; it stays in the archive.")
-@click.option("--dry-run", is_flag=True, help="Tell what would go, and take out nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--reason", metavar="TEXT", required=True, help="The reason; datasets list only this and the identifier.")
+@click.option("--by", "requested_by", default="", metavar="TEXT", help="Who requested it; kept in the archive.")
+@click.option("--dry-run", is_flag=True, help="Show what would be removed, but change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 @archive_option
 def withdraw(
     what: tuple[str, ...], reason: str, requested_by: str, dry_run: bool, yes: bool, as_json: bool, archive: str
 ) -> None:
-    """Withdraw posts: as 'archiver remove' does, from database, search index and captures, and so from every dataset
-    that is built afterwards, of whatever version.
+    """Withdraw posts: remove them from database, search index and captures, like 'archiver remove', and so from every
+    dataset that is built afterwards, whatever its version.
 
-    Numbers and addresses name posts, or identifiers that datasets have; anything else is a query of 'archiver search',
-    and all that it finds is withdrawn. A dataset that is there already is built again with 'archiver publish DIR
-    --rebuild': it then lists the identifier and the reason, and has nothing else of the post.
+    Posts are given as IDs, URLs or dataset identifiers; anything else is a search query, and all its results are
+    withdrawn. To update a published dataset, run 'archiver publish DIR --rebuild': of a withdrawn post it then lists
+    only the identifier and the reason.
 
     \b
     Examples:
@@ -450,15 +458,15 @@ def withdraw(
     \b
     Exit code: 0 done; 1 refused, not confirmed, or nothing found; 2 wrong usage.
     """
-    said = " ".join(reason.split())
-    if not said:
-        raise click.UsageError("Give a reason with --reason: it is what stays of the post.")
+    text = " ".join(reason.split())
+    if not text:
+        raise click.UsageError("Give a reason with --reason; it is kept in place of the post.")
     refuse_unknown_options(what)
-    remove_posts(Path(archive), Takedown(_named(Path(archive), what), said, requested_by, dry_run, yes, as_json))
+    remove_posts(Path(archive), Takedown(_selected(Path(archive), what), text, requested_by, dry_run, yes, as_json))
 
 
-def _named(archive: Path, what: tuple[str, ...]) -> tuple[str, ...]:
-    """The posts as numbers and addresses: of a query all that it finds. Raises ArticleNotFound, what a query does."""
+def _selected(archive: Path, what: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns the posts as IDs and URLs; a query stands for all its results. Raises ArticleNotFound, BadQuery."""
     from archiver.errors import ArticleNotFound
     from archiver.search.engine import matching_ids
     from archiver.search.query import Query
@@ -469,8 +477,8 @@ def _named(archive: Path, what: tuple[str, ...]) -> tuple[str, ...]:
     with opened(archive, read_only=True) as db:
         if all(re.fullmatch(r"[0-9a-f]{20}", word) for word in what):
             found = dict(_identified(db, frozenset(what)))
-            if lost := next((word for word in what if word not in found), None):
-                raise ArticleNotFound(lost)
+            if unknown := next((word for word in what if word not in found), None):
+                raise ArticleNotFound(unknown)
             return tuple(str(found[word]) for word in what)
         ids = sorted(matching_ids(db, Query(" ".join(what), limit=None, duplicates=True)))
     if not ids:

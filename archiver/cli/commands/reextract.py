@@ -1,4 +1,4 @@
-"""`archiver reextract`: today's extraction over the captures that are stored."""
+"""`archiver reextract`: applies the current extraction to stored captures."""
 
 from __future__ import annotations
 
@@ -46,31 +46,33 @@ class ReextractOptions:
     archive: str
 
 
-@click.command(short_help="Read stored captures again by today's extraction.")
+@click.command(short_help="Extract stored captures again with the current extraction.")
 @click.argument("what", metavar="[SITE|ID|URL]...", nargs=-1)
-@click.option("--dry-run", is_flag=True, help="Change nothing; list by field what would change.")
+@click.option("--dry-run", is_flag=True, help="Change nothing; show what would change, by field.")
 @click.option(
     "--field",
     "fields",
     multiple=True,
     type=click.Choice(EVIDENCE),
     metavar="NAME",
-    help="Only this field (may be given more than once): " + ", ".join(EVIDENCE) + ".",
+    help="Only this field; may be repeated: " + ", ".join(EVIDENCE) + ".",
 )
-@click.option("--since", metavar="DATE", help="Only captures made on or after: 2024, 2024-05, 2024-05-31 or a time.")
-@click.option("--until", metavar="DATE", help="Only captures made on or before, to the end of that year, month or day.")
-@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="How many processes read  [default: cores]")
-@click.option("--quiet", is_flag=True, help="No progress on the terminal.")
+@click.option(
+    "--since", metavar="DATE", help="Only captures from this date on: 2024, 2024-05, 2024-05-31 or a full time."
+)
+@click.option("--until", metavar="DATE", help="Only captures up to this date (to the end of the year, month or day).")
+@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Number of processes  [default: one per core]")
+@click.option("--quiet", is_flag=True, help="Do not show progress.")
 @json_option
 @archive_option
 @takes(ReextractOptions)
 def reextract(options: ReextractOptions) -> None:
-    """Read articles again from their captures, as today's extraction reads them: of sites, of articles, or of all.
+    """Extract articles again from their captures with the current extraction: those given, those of sites, or all.
 
-    Nothing is asked of the network. What is read otherwise takes the place of what is stored, in
-    earlier versions too: it is no edit of the site, and makes no version. Each field keeps which
-    extractor read it. A run that was stopped goes on where it was when it is called again in the
-    same way. Captures that cannot be read are named, and the exit code is 1.
+    Nothing is fetched. Changed fields are replaced in the current and in earlier revisions; no new
+    revision is added, because the site did not edit the post. Each field records the extractor version
+    that read it. If the command is interrupted, run it again with the same arguments to continue. Unreadable
+    captures are listed, and the exit code is 1.
 
     \b
     Examples:
@@ -86,24 +88,26 @@ def reextract(options: ReextractOptions) -> None:
     from archiver.maintenance.reextraction_run import reextract as run
     from archiver.storage.pages import stamp
 
-    file, began = Path(options.archive), time.monotonic()
+    file, started = Path(options.archive), time.monotonic()
     report = _Report(options.as_json, options.dry_run)
     with _opened(file, options.dry_run) as db:
         request = request_for(
             db,
             options.what,
             fields=tuple(n for n in EVIDENCE if n in options.fields),
-            **times(options.since, options.until),
+            **time_bounds(options.since, options.until),
         )
-        begun = (
+        pending_run = (
             None
             if options.dry_run
             else reextraction_run.begin_reextraction(db, request, __version__, datetime.now(UTC))
         )
-        if begun and begun.done:
-            click.echo(f"Going on where it was stopped: {count_noun(begun.done, 'article')} done", err=True)
-        at = begun.started_at if begun else stamp(datetime.now(UTC))
-        ids = selected_articles(db, request, begun.id if begun else None)
+        if pending_run and pending_run.done:
+            click.echo(
+                f"Continuing an interrupted run: {count_noun(pending_run.done, 'article')} already done", err=True
+            )
+        at = pending_run.started_at if pending_run else stamp(datetime.now(UTC))
+        ids = selected_articles(db, request, pending_run.id if pending_run else None)
         with _progress(len(ids), options.quiet) as advance:
 
             def read(todo: list[int]) -> Iterator[list[ReextractedArticle]]:
@@ -111,15 +115,15 @@ def reextract(options: ReextractOptions) -> None:
                     advance(len(outcomes))
                     yield outcomes
 
-            tally = run(db, begun, ids, read, report.take)
-    report.close(tally, time.monotonic() - began)
+            tally = run(db, pending_run, ids, read, report.take)
+    report.close(tally, time.monotonic() - started)
     if tally.unreadable:
         sys.exit(1)
 
 
 @contextmanager
 def _opened(file: Path, dry_run: bool) -> Iterator[Database]:
-    """The archive, to be read only where nothing is to change; its faults as one sentence."""
+    """Opens the archive, read-only for a dry run. Turns database and disk errors into an ArchiverError."""
     from archiver.storage.connection import fault_of, open_archive
 
     db = open_archive(file, read_only=dry_run)
@@ -131,8 +135,8 @@ def _opened(file: Path, dry_run: bool) -> Iterator[Database]:
         db.close()
 
 
-def times(since: str | None, until: str | None) -> dict[str, str]:
-    """The bounds as the archive writes times; days are those of UTC. Raises BadQuery for what is no date."""
+def time_bounds(since: str | None, until: str | None) -> dict[str, str]:
+    """Returns the bounds as stored time_bounds; days are in UTC. Raises BadQuery for an invalid date."""
     from archiver.search.query_tree import Period, parse_period
     from archiver.storage.pages import stamp
 
@@ -151,7 +155,7 @@ def times(since: str | None, until: str | None) -> dict[str, str]:
 
 @contextmanager
 def _progress(total: int, quiet: bool) -> Iterator[Any]:
-    """Counts articles on a terminal; nothing elsewhere."""
+    """Shows the number of articles done, if stderr is a terminal."""
     if quiet or not sys.stderr.isatty():
         yield lambda number: None
         return
@@ -172,7 +176,7 @@ def _progress(total: int, quiet: bool) -> Iterator[Any]:
 
 @dataclass(slots=True)
 class _Report:
-    """What is told of a re-extraction: as it goes for programs, at its end for people."""
+    """The report of a re-extraction. JSON is printed as the run proceeds, text at its end."""
 
     as_json: bool
     dry_run: bool
@@ -202,7 +206,7 @@ class _Report:
                     shown.append((outcome.article_id, _example(name, version.before, version.article)))
 
     def _entry(self, change: dict[str, Any]) -> None:
-        # One after the other: what a million articles said before and say now is too much to be held.
+        # Printed one by one, because the changes of a million articles would not fit in memory.
         click.echo(("," if self.written else '{"changes": [') + "\n" + json.dumps(change, ensure_ascii=False), nl=False)
         self.written += 1
 
@@ -224,22 +228,22 @@ class _Report:
             return
         if tally.fields:
             self._print_fields(tally)
-        rate = f", {tally.articles / seconds:,.0f} a second" if seconds > 1 else ""
+        rate = f", {tally.articles / seconds:,.0f} per second" if seconds > 1 else ""
         print_lines(
-            f"{count_noun(tally.articles, 'article')} read again in {seconds:.1f} s{rate}: "
+            f"{count_noun(tally.articles, 'article')} re-extracted in {seconds:.1f} s{rate}: "
             f"{tally.changed:,} {'would change' if self.dry_run else 'changed'}, "
-            f"{tally.articles - tally.changed:,} as before"
+            f"{tally.articles - tally.changed:,} unchanged"
         )
         if tally.without_capture:
-            print_lines(f"{count_noun(tally.without_capture, 'article')} without a capture left as they are")
-        for name, found in (("left as they are", tally.left), ("that cannot be read", tally.unreadable)):
+            print_lines(f"{count_noun(tally.without_capture, 'article')} skipped, because there is no capture")
+        for name, found in (("skipped", tally.left), ("unreadable", tally.unreadable)):
             if found:
                 _print_captures(name, found)
 
     def _print_fields(self, tally: ReextractionTally) -> None:
-        print_lines(print_line(("What would change" if self.dry_run else "What has changed", "bold")))
+        print_lines(print_line(("Would change" if self.dry_run else "Changed", "bold")))
         print_table(
-            ("field", "versions", "for instance"),
+            ("field", "revisions", "example"),
             [
                 (name, tally.fields[name] if not n else "", f"{number}: {text}")
                 for name in EVIDENCE
@@ -256,7 +260,7 @@ def _print_captures(name: str, found: list[str]) -> None:
     for one in found[:_SHOWN]:
         click.echo(f"  {one}", err=True)
     if len(found) > _SHOWN:
-        click.echo(f"  and {len(found) - _SHOWN:,} more (--json names all)", err=True)
+        click.echo(f"  and {len(found) - _SHOWN:,} more (--json lists all)", err=True)
 
 
 def _data(name: str, article: Article) -> Any:

@@ -1,4 +1,4 @@
-"""`archiver remove`: a takedown. The post goes, with its captures; a tombstone stays."""
+"""`archiver remove`: removes posts with their captures, and keeps a tombstone of each."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ class RemoveOptions:
 
 @dataclass(frozen=True, slots=True)
 class Takedown:
-    """A removal as a person asks for it: the numbers and addresses of posts (`words`), why, and who wants it. With
-    `yes` there is no question before it."""
+    """A requested removal: the IDs and URLs of posts (`words`), the reason, and who requested it. With `yes`, no
+    confirmation is needed."""
 
     words: tuple[str, ...]
     reason: str
@@ -59,26 +59,26 @@ class Takedown:
     as_json: bool
 
 
-@click.command(short_help="Take a post out of the archive, text and captures, for good.")
+@click.command(short_help="Remove posts and their captures permanently.")
 @click.argument("articles", nargs=-1, metavar="ID|URL...")
-@click.option("--reason", metavar="TEXT", help="Why; it stays in the tombstone, and is shown wherever the post was.")
-@click.option("--by", "requested_by", default="", metavar="TEXT", help="Who asked for it; stays in the tombstone, too.")
-@click.option("--dry-run", is_flag=True, help="Tell what would go, and take out nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--allow", is_flag=True, help="Take removals back: the posts may be crawled again.")
-@click.option("--list", "listing", is_flag=True, help="List the removals that there were.")
-@click.option("--finish", "go_on", is_flag=True, help="Finish removals that were stopped.")
+@click.option("--reason", metavar="TEXT", help="The reason; kept in the tombstone, and shown in place of the post.")
+@click.option("--by", "requested_by", default="", metavar="TEXT", help="Who requested it; kept in the tombstone.")
+@click.option("--dry-run", is_flag=True, help="Show what would be removed, but change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@click.option("--allow", is_flag=True, help="Lift removals, so that the posts can be crawled again.")
+@click.option("--list", "listing", is_flag=True, help="List all removals.")
+@click.option("--finish", "go_on", is_flag=True, help="Finish interrupted removals.")
 @json_option
 @archive_option
 @takes(RemoveOptions)
 def remove(options: RemoveOptions) -> None:
-    """Take posts out of the archive, as when their author or a court asks for it.
+    """Remove posts from the archive, for example at the request of their author or a court.
 
-    All versions of a post go, with its authors, places, evidence and everything made of them, and its captures go from
-    the WARC files, with answers of its site (feeds, API, lists) that show eight words in a row of it. A tombstone with
-    the number, the address, the time and the reason stays; neither crawl nor import nor merge stores the post again.
-    Other articles stay as they are: with equal or nearly equal text elsewhere they are named. No crawl may be running;
-    stopped half-way, it goes on with --finish, or before the next crawl.
+    All revisions of a post are deleted with everything derived from them. Its captures are deleted from the WARC files,
+    as are feeds, API responses and listings that quote eight or more consecutive words of it. A tombstone with the ID,
+    URL, time and reason remains, and keeps crawls, imports and merges from storing the post again. Articles with the
+    same or nearly the same text are kept, but listed. No crawl may be running. An interrupted removal is completed by
+    --finish or before the next crawl.
 
     \b
     Examples:
@@ -88,7 +88,7 @@ def remove(options: RemoveOptions) -> None:
       archiver remove --list --json
 
     \b
-    Exit code: 0 done; 1 refused, or not confirmed; 2 wrong usage.
+    Exit code: 0 done; 1 failed, or not confirmed; 2 wrong usage.
     """
     _refuse(options)
     archive = Path(options.archive)
@@ -103,59 +103,63 @@ def remove(options: RemoveOptions) -> None:
 
 
 def _refuse(options: RemoveOptions) -> None:
-    """Raises UsageError for options that do not go together, or that lack the reason or the posts."""
+    """Raises UsageError for options that cannot be combined, and for a missing reason or post."""
     if sum((options.allow, options.listing, options.go_on)) > 1:
         raise click.UsageError("Use one of --allow, --list and --finish.")
     if bool(options.articles) == (options.listing or options.go_on):
         raise click.UsageError(
-            "Name no post with --list or --finish." if options.articles else "Name the posts to be removed."
+            "--list and --finish take no posts." if options.articles else "Name the posts to remove."
         )
     removes = bool(options.articles) and not (options.allow or options.dry_run)
     if removes and not options.takedown.reason:
-        raise click.UsageError("Give a reason with --reason: it is what stays of the post.")
+        raise click.UsageError("Give a reason with --reason; it is kept in place of the post.")
 
 
-def remove_posts(archive: Path, asked: Takedown) -> None:
-    """Take out the posts, after a question. Raises ArticleNotFound, and as `alone`."""
-    plans, before = _plans(archive, asked.words)
-    if not asked.as_json:
+def remove_posts(archive: Path, takedown: Takedown) -> None:
+    """Removes the posts after a confirmation. Raises ArticleNotFound, and the errors of `archive_without_writers`."""
+    plans, before = _plans(archive, takedown.words)
+    if not takedown.as_json:
         for text in before:
             click.echo(text)
         for one in plans:
             _print(one)
-    wanted = [] if asked.dry_run else [one.article_id for one in plans]
-    if wanted and not asked.yes:
-        _confirm(len(wanted))
-    records = _removed(archive, wanted, asked)
-    if asked.as_json:
-        print_json({"removed": wanted, "records": records, "before": before, "posts": [asdict(one) for one in plans]})
+    selected = [] if takedown.dry_run else [one.article_id for one in plans]
+    if selected and not takedown.yes:
+        _confirm(len(selected))
+    records = _removed(archive, selected, takedown)
+    if takedown.as_json:
+        print_json({"removed": selected, "records": records, "before": before, "posts": [asdict(one) for one in plans]})
     elif plans:
         click.echo(
             "Nothing was removed."
-            if asked.dry_run
-            else f"{count_noun(len(plans), 'post')} removed, with {count_noun(records, 'record')} of the WARC files."
+            if takedown.dry_run
+            else f"{count_noun(len(plans), 'post')} removed, and {count_noun(records, 'record')} from WARC files."
         )
 
 
 def _confirm(number: int) -> None:
     if not sys.stdin.isatty():
-        raise click.UsageError("There is no terminal to ask at: give --yes to remove without a question.")
-    click.confirm(f"Take {count_noun(number, 'post')} out for good?", abort=True, err=True)
+        raise click.UsageError(
+            "Cannot ask for confirmation without a terminal. Use --yes to remove without confirmation."
+        )
+    click.confirm(f"Remove {count_noun(number, 'post')} permanently?", abort=True, err=True)
 
 
-def _removed(archive: Path, numbers: list[int], asked: Takedown) -> int:
-    """Remove the articles. Returns how many WARC records went."""
-    from archiver.maintenance.takedown import archive_without_writers
-    from archiver.maintenance.takedown import remove_articles as take_out
+def _removed(archive: Path, numbers: list[int], takedown: Takedown) -> int:
+    """Removes the articles. Returns the number of deleted WARC records."""
+    from archiver.maintenance.takedown import archive_without_writers, remove_articles
 
     if not numbers:
         return 0
     with archive_without_writers(archive, "remove") as db:
-        return take_out(db, archive, numbers, asked.reason, asked.requested_by, _told(asked.as_json))
+        return remove_articles(
+            db, archive, numbers, takedown.reason, takedown.requested_by, _progress(takedown.as_json)
+        )
 
 
 def _plans(archive: Path, words: tuple[str, ...]) -> tuple[list[TakedownScope], list[str]]:
-    """What goes, and sentences on what went before. Raises ArticleNotFound."""
+    """Returns the scope of each removal, and a sentence for each post that was already removed. Raises
+    ArticleNotFound."""
     from archiver.errors import ArticleRemoved
     from archiver.maintenance.takedown_scope import takedown_scope
     from archiver.storage.article_tables.records import find_article
@@ -176,8 +180,8 @@ def _print(plan: TakedownScope) -> None:
     print_lines(print_line((plan.title or plan.url, "bold"), f"  article {plan.article_id} of {plan.site}"))
     print_lines(
         print_line(
-            f"{count_noun(plan.versions, 'version')}, {count_noun(len(plan.captures), 'capture')}, "
-            f"{count_noun(len(plan.addresses), 'address', 'addresses')}:",
+            f"{count_noun(plan.versions, 'revision')}, {count_noun(len(plan.captures), 'capture')}, "
+            f"{count_noun(len(plan.addresses), 'URL')}:",
             indent=2,
         ),
         *(print_line(url, indent=4) for url in plan.addresses[:_SHOWN]),
@@ -185,19 +189,19 @@ def _print(plan: TakedownScope) -> None:
     if len(plan.addresses) > _SHOWN:
         print_lines(print_line(f"and {len(plan.addresses) - _SHOWN} more", indent=4))
     for copy in plan.copies[:_SHOWN]:
-        print_lines(print_line((f"article {copy.article} stays: {copy.url} ({copy.how})", "yellow"), indent=2))
+        print_lines(print_line((f"article {copy.article} is kept: {copy.url} ({copy.how})", "yellow"), indent=2))
     if len(plan.copies) > _SHOWN:
-        print_lines(print_line((f"and {len(plan.copies) - _SHOWN} more copies stay", "yellow"), indent=2))
+        print_lines(print_line((f"and {len(plan.copies) - _SHOWN} more copies are kept", "yellow"), indent=2))
 
 
-def _told(quiet: bool) -> Any:
+def _progress(quiet: bool) -> Any:
     terminal = sys.stderr.isatty() and not quiet
 
-    def told(what: str, number: int, of: int) -> None:
+    def report(stage: str, number: int, total: int) -> None:
         if terminal:
-            click.echo(f"\r\x1b[K{clean(what)} ({number + 1} of {of})", nl=number + 1 == of, err=True)
+            click.echo(f"\r\x1b[K{clean(stage)} ({number + 1} of {total})", nl=number + 1 == total, err=True)
 
-    return told
+    return report
 
 
 def _finish(archive: Path, as_json: bool) -> None:
@@ -206,14 +210,14 @@ def _finish(archive: Path, as_json: bool) -> None:
 
     with archive_without_writers(archive, "remove") as db:
         waiting = pending_takedowns(db)
-        records = finish_takedowns(db, archive, _told(as_json))
+        records = finish_takedowns(db, archive, _progress(as_json))
     if as_json:
         print_json({"finished": [one.article_id for one in waiting], "records": records})
     else:
         click.echo(
-            f"{count_noun(len(waiting), 'removal')} finished, with {count_noun(records, 'record')} of the WARC files."
+            f"{count_noun(len(waiting), 'removal')} finished, {count_noun(records, 'record')} removed from WARC files."
             if waiting
-            else "No removal is unfinished."
+            else "There are no unfinished removals."
         )
 
 
@@ -239,7 +243,7 @@ def _allow(archive: Path, words: tuple[str, ...], as_json: bool) -> None:
         print_json([{"article_id": one.article_id, "url": one.url, "site": one.site} for one in found])
     else:
         for one in found:
-            click.echo(f"{one.url} may be stored again: 'archiver crawl {one.site}' asks for it.")
+            click.echo(f"{one.url} can be stored again; 'archiver crawl {one.site}' fetches it.")
 
 
 def _list(archive: Path, as_json: bool) -> None:
@@ -251,10 +255,10 @@ def _list(archive: Path, as_json: bool) -> None:
     if as_json:
         print_json([asdict(one) for one in found])
     elif not found:
-        click.echo("Nothing was ever removed from this archive.", err=True)
+        click.echo("Nothing has been removed from this archive.", err=True)
     else:
         print_table(
-            ("article", "removed", "address", "reason", "asked by", "state"),
+            ("article", "removed", "URL", "reason", "requested by", "state"),
             [
                 (
                     one.article_id,
@@ -262,7 +266,7 @@ def _list(archive: Path, as_json: bool) -> None:
                     one.url,
                     one.reason,
                     one.requested_by or "",
-                    "taken back" if one.allowed_at else "" if one.erased_at else "unfinished",
+                    "lifted" if one.allowed_at else "" if one.erased_at else "unfinished",
                 )
                 for one in found
             ],

@@ -1,4 +1,4 @@
-"""`archiver schedule`: runs what is due, lists it, or prints what has it run by systemd, cron or Docker."""
+"""`archiver schedule`: crawls sites when they are due, lists due times, prints files for systemd, cron and Docker."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.options import archive_option, json_option, manners_options, takes
+from archiver.cli.options import archive_option, json_option, politeness_options, takes
 from archiver.cli.terminal import count_noun, format_time, print_json, print_table
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleOptions:
-    """The options of `archiver schedule`. `kind` is systemd, cron or docker where files are printed, else None."""
+    """The options of `archiver schedule`. `kind` is systemd, cron or docker to print files, else None."""
 
     archive: str
     once: bool
@@ -36,31 +36,30 @@ class ScheduleOptions:
 
 @click.command(short_help="Crawl each site when it is due.")
 @archive_option
-@click.option("--once", is_flag=True, help="Crawl what is due now, and end: for cron and timers.")
-@click.option("--dry-run", "--list", "dry_run", is_flag=True, help="List when each site is due, and crawl nothing.")
+@click.option("--once", is_flag=True, help="Crawl the sites that are due now, then exit; for cron and timers.")
+@click.option("--dry-run", "--list", "dry_run", is_flag=True, help="List when each site is due, but crawl nothing.")
 @click.option(
     "--workers",
     type=click.IntRange(1, 64),
     default=4,
     show_default=True,
     metavar="N",
-    help="How many sites are crawled at the same time, one of a host, each in a process of its own.",
+    help="How many sites to crawl at the same time (one per host), each in its own process.",
 )
-@manners_options
-@click.option("--quiet", is_flag=True, help="Tell nothing but errors.")
-@click.option("--systemd", "kind", flag_value="systemd", help="Print units for systemd, and run nothing.")
-@click.option("--cron", "kind", flag_value="cron", help="Print a crontab, and run nothing.")
-@click.option("--docker", "kind", flag_value="docker", help="Print a compose file for Docker, and run nothing.")
-@click.option(
-    "-o", "--output", "folder", metavar="DIR", type=click.Path(), help="Write these files into a folder instead."
-)
+@politeness_options
+@click.option("--quiet", is_flag=True, help="Print only errors.")
+@click.option("--systemd", "kind", flag_value="systemd", help="Print systemd units, and do nothing else.")
+@click.option("--cron", "kind", flag_value="cron", help="Print a crontab, and do nothing else.")
+@click.option("--docker", "kind", flag_value="docker", help="Print a Docker Compose file, and do nothing else.")
+@click.option("-o", "--output", "folder", metavar="DIR", type=click.Path(), help="Write these files to DIR instead.")
 @json_option
 @takes(ScheduleOptions)
 def schedule(options: ScheduleOptions) -> None:
-    """Crawl each site when it is due, until told to end by Ctrl-C or SIGTERM.
+    """Crawl each site when it is due, until Ctrl-C or SIGTERM.
 
-    How often a site is crawled is its setting 'cadence': a period (6h), a cron expression in UTC, or adaptive, which
-    is the default: as often as the site has news. docs/operate.md tells more. One scheduler runs for an archive.
+    A site's setting 'cadence' says how often it is crawled: a period (6h), a cron expression in UTC, or adaptive (the
+    default), which depends on how often the site publishes. Only one scheduler can run per archive. See
+    docs/operate.md.
 
     \b
     Examples:
@@ -71,14 +70,14 @@ def schedule(options: ScheduleOptions) -> None:
       archiver sites set blog.example.org 'cadence=cron:30 6 * * MON-FRI'
 
     \b
-    Exit code: 0 all is well, or with --once another scheduler runs already; 1 it cannot go on, or with --once a page
-    or a site failed or a site asked to wait; 2 wrong usage; 130 or 143 stopped by Ctrl-C or SIGTERM.
+    Exit code: 0 done, or with --once another scheduler is running; 1 it cannot continue, or with --once a page or a
+    site failed or a site asked to wait; 2 wrong usage; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """
     if options.kind:
         _print_files(options.kind, options.folder, options.archive)
         return
     if options.folder:
-        raise click.UsageError("--output is for the files of --systemd, --cron and --docker.")
+        raise click.UsageError("--output needs --systemd, --cron or --docker.")
     from archiver.sites.config import effective_settings, load_config
     from archiver.storage.connection import open_archive, opened
     from archiver.storage.runs import scheduled_sites
@@ -87,16 +86,15 @@ def schedule(options: ScheduleOptions) -> None:
         with opened(options.archive, read_only=True) as db:
             _list(scheduled_sites(db, datetime.now(UTC), effective_settings(db)), options.as_json)
         return
-    load_config()  # a mistake in it is told at once
-    open_archive(options.archive).close()  # at this version's schema, before anything is run
+    load_config()  # reports mistakes in the file at once
+    open_archive(options.archive).close()  # migrates the archive before the first crawl
     sys.exit(_run(options))
 
 
 def _run(options: ScheduleOptions) -> int:
-    """Crawl what is due, and return the exit code."""
-    from archiver.errors import SchedulerRuns
+    """Crawls what is due. Returns the exit code."""
     from archiver.health.notifications import notify_after_runs
-    from archiver.scheduling.crawl_plan import CrawlOrder, on_screen
+    from archiver.scheduling.crawl_plan import CrawlOrder, print_notice
     from archiver.scheduling.daemon import Daemon, DaemonOptions
     from archiver.storage.locks import lock_schedule
 
@@ -110,57 +108,63 @@ def _run(options: ScheduleOptions) -> int:
             click.echo(str(error), err=True)
         return 0
 
-    def told(site: str, came: Came) -> None:
-        _tell(site, came, quiet, options.as_json)
+    def report(site: str, result: Came) -> None:
+        _print_result(site, result, quiet, options.as_json)
 
     with lock:
         if not quiet and not once and not options.as_json:
-            click.echo(f"What is due in {options.archive} is crawled from now on; Ctrl-C ends it.", err=True)
+            click.echo(f"Crawling the sites of {options.archive} when they are due. Stop with Ctrl-C.", err=True)
         daemon = Daemon(
             DaemonOptions(
-                CrawlOrder(path, quiet=True), options.workers, once, options.delay, options.contact, told, on_screen
+                CrawlOrder(path, quiet=True),
+                options.workers,
+                once,
+                options.delay,
+                options.contact,
+                report,
+                print_notice,
             )
         )
         signum = daemon.run()
         if once and not signum:
-            notify_after_runs(path, None, on_screen)
+            notify_after_runs(path, None, print_notice)
     if signum:
         return 128 + signum
     return 1 if daemon.unclean else 0
 
 
-def _tell(site: str, came: Came, quiet: bool, as_json: bool) -> None:
-    """What came of a site's turn: a line, or with --json one JSON object a line."""
+def _print_result(site: str, result: Came, quiet: bool, as_json: bool) -> None:
+    """Prints the result of a crawl as a line of text or JSON."""
     from archiver.errors import ArchiverError
 
     now = datetime.now(UTC)
-    failed = isinstance(came, ArchiverError) or came.outcome in ("failed", "waiting")
+    failed = isinstance(result, ArchiverError) or result.outcome in ("failed", "waiting")
     if as_json:
         import json
 
         row = (
-            {"site": site, "outcome": "refused", "reason": str(came)}
-            if isinstance(came, ArchiverError)
-            else (came.as_json())
+            {"site": site, "outcome": "refused", "reason": str(result)}
+            if isinstance(result, ArchiverError)
+            else (result.as_json())
         )
         click.echo(json.dumps({"at": now.isoformat(timespec="seconds"), **row}, ensure_ascii=False))
-    elif isinstance(came, ArchiverError):
-        click.echo(f"{format_time(now.isoformat())}  {site}: not crawled: {came}", err=True)
+    elif isinstance(result, ArchiverError):
+        click.echo(f"{format_time(now.isoformat())}  {site}: not crawled: {result}", err=True)
     elif failed or not quiet:
-        reason = f" ({came.reason})" if came.reason else ""
-        told = ", ".join(
+        reason = f" ({result.reason})" if result.reason else ""
+        changes = ", ".join(
             f"{number:,} {what}"
             for what, number in (
-                ("new", came.counts.new),
-                ("revised", came.counts.revised),
-                ("gone", came.counts.gone),
-                ("failed", came.counts.failed),
+                ("new", result.counts.new),
+                ("revised", result.counts.revised),
+                ("gone", result.counts.gone),
+                ("failed", result.counts.failed),
             )
             if number
         )
         click.echo(
-            f"{format_time(now.isoformat())}  {site}: {came.outcome}{reason}: {told or 'nothing new'}; "
-            f"{count_noun(came.counts.requests, 'request')}",
+            f"{format_time(now.isoformat())}  {site}: {result.outcome}{reason}: {changes or 'no changes'}; "
+            f"{count_noun(result.counts.requests, 'request')}",
             err=failed,
         )
     sys.stdout.flush()
@@ -171,10 +175,10 @@ def _list(rows: list[Scheduled], as_json: bool) -> None:
     if as_json:
         print_json([_row(one, now) for one in rows])
     elif not rows:
-        click.echo("No site of the archive is crawled by itself: 'archiver sites add URL' enters one.", err=True)
+        click.echo("The archive has no sites to crawl automatically. Add one with 'archiver sites add URL'.", err=True)
     else:
         print_table(
-            ("site", "cadence", "last run", "due", "why"),
+            ("site", "cadence", "last run", "due", "reason"),
             [
                 (
                     one.site["name"],
@@ -205,11 +209,11 @@ def _print_files(kind: str, folder: str | None, archive: str) -> None:
     from archiver.errors import OutputNotWritable
     from archiver.scheduling.service_files import service_files
 
-    made = service_files(kind, archive)
+    files = service_files(kind, archive)
     if folder is None:
-        click.echo("\n".join(text for text in made.values()), nl=False)
+        click.echo("\n".join(text for text in files.values()), nl=False)
         return
-    for name, text in made.items():
+    for name, text in files.items():
         try:
             (Path(folder) / name).write_text(text, encoding="utf-8")
         except OSError as error:

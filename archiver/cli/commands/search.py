@@ -1,4 +1,4 @@
-"""`archiver search`: find articles."""
+"""`archiver search`: finds articles, or counts them by facet, time or occurrence."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, ClassVar
 import click
 
 from archiver.cli.options import (
+    OptionalValue,
     OptionalValues,
     QueryOptions,
-    Takes,
     archives_option,
     query_options,
     refuse_unknown_options,
@@ -22,23 +22,23 @@ from archiver.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from archiver.cli.search_output import Asked
+    from archiver.cli.search_output import SearchTarget
     from archiver.search.query import Query
 
 FOLDS = ("text", "cluster", "none")
 MODES = ("facets", "histogram", "trend", "concordance")
-"""The options that ask for another answer than hits."""
+"""Options that select another kind of result than hits."""
 _UNITS = ("year", "month", "day")
 
 
 class _Search(OptionalValues):
-    optional: ClassVar[dict[str, Takes]] = {
+    optional: ClassVar[dict[str, OptionalValue]] = {
         "--histogram": (lambda value: value in _UNITS, "auto"),
         "--recent": (lambda value: value.replace(".", "", 1).isdecimal(), "365"),
     }
 
 
-# A word may begin with "-" ("-rain"), also one that begins like an option ("-house").
+# QUERY may contain words that begin with "-", also like an option ("-house").
 _WORDS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 
 
@@ -64,17 +64,16 @@ class SearchOptions:
 
     @property
     def mode(self) -> str:
-        """What is asked for, as the name of the option that asks for it: hits without one. Raises UsageError where two
-        are given."""
+        """The kind of result, as the name of its option; "hits" without one. Raises UsageError for several."""
         given = [name for name in MODES if getattr(self, name)]
         if len(given) > 1:
-            raise click.UsageError(f"--{given[0]} and --{given[1]} are two answers: ask for one of them.")
+            raise click.UsageError(f"--{given[0]} and --{given[1]} cannot be combined.")
         return given[0] if given else "hits"
 
     def as_query(self) -> Query:
-        """Raises BadQuery, and UsageError for options that do not go together."""
+        """Builds the query. Raises BadQuery, and UsageError for options that cannot be combined."""
         if self.fold and self.duplicates:
-            raise click.UsageError("--all is --fold none: leave out one of them.")
+            raise click.UsageError("--all is the same as --fold none. Use only one of them.")
         query = self.query.as_query(
             limit=self.limit, duplicates=self.duplicates, fold=self.fold or "", recent=self.recent
         )
@@ -84,27 +83,29 @@ class SearchOptions:
 
 @click.command(short_help="Search the archive.", context_settings=_WORDS, cls=_Search)
 @query_options
-@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, metavar="N", help="At most N.")
-@click.option("--all", "duplicates", is_flag=True, help="Show articles with the same text one by one.")
+@click.option(
+    "--limit", type=click.IntRange(min=0), default=20, show_default=True, metavar="N", help="Show at most N results."
+)
+@click.option("--all", "duplicates", is_flag=True, help="Show all articles, also those with the same text.")
 @click.option(
     "--fold",
     type=click.Choice(FOLDS),
-    help="Show one for all articles with the same text, one for all near "
-    "copies (cluster), or each (none, as --all)  [default: text]",
+    help="Combine articles with the same text (text) or near-duplicates (cluster) into one result, or show all of "
+    "them (none, same as --all)  [default: text]",
 )
-@click.option("--facets", is_flag=True, help="Count what matches by site, author, category, tag, language and year.")
+@click.option("--facets", is_flag=True, help="Count results by site, author, category, tag, language, place and year.")
 @click.option(
     "--recent",
     type=float,
     metavar="[DAYS]",
-    help="Rank newer articles higher: a score halves with every so many days  [without DAYS: 365]",
+    help="Rank newer articles higher: the score halves every DAYS days  [DAYS is optional: 365]",
 )
 @click.option(
     "--histogram",
     "histogram",
     type=click.Choice((*_UNITS, "auto")),
     metavar="[year|month|day]",
-    help="Count what matches by time, and show for which time nothing is archived.",
+    help="Count results by time, and show periods without archived articles.",
 )
 @click.option(
     "--trend",
@@ -112,20 +113,20 @@ class SearchOptions:
     multiple=True,
     metavar="TERM",
     help="Which share of the archived articles (of those that QUERY and the options leave) has this word, "
-    "phrase or query, by time; several are compared.",
+    "phrase or query, by time; open_several are compared.",
 )
-@click.option("--by", type=click.Choice(_UNITS), help="Of --trend: by year, month or day.")
+@click.option("--by", type=click.Choice(_UNITS), help="Period for --trend: year, month or day.")
 @click.option(
     "--plot",
     metavar="FILE",
     type=click.Path(),
-    help="Draw the --trend or --histogram into a file, too: .svg, or .png, which needs archiver[plot].",
+    help="Also draw the --trend or --histogram to a file: .svg, or .png (needs archiver[plot]).",
 )
 @click.option(
     "--concordance",
     is_flag=True,
-    help="Print each place where QUERY stands, with what is around it; --sort left or right is by the words "
-    "before or after it.",
+    help="Print each occurrence of QUERY in its context; --sort left or --sort right sorts by the words before or "
+    "after it.",
 )
 @click.option(
     "--width",
@@ -133,11 +134,11 @@ class SearchOptions:
     default=40,
     show_default=True,
     metavar="N",
-    help="Of --concordance: so many characters before and after.",
+    help="Characters of context before and after, for --concordance.",
 )
-@click.option("--save", metavar="NAME", help="Save the search; 'archiver searches' tells what it finds anew.")
+@click.option("--save", metavar="NAME", help="Save the search; 'archiver searches' shows its new results.")
 @click.option("--json", "form", flag_value="json", help="Print a JSON array.")
-@click.option("--jsonl", "form", flag_value="jsonl", help="Print one JSON object a line.")
+@click.option("--jsonl", "form", flag_value="jsonl", help="Print one JSON object per line.")
 @click.option("--csv", "form", flag_value="csv", help="Print CSV.")
 @archives_option
 @takes(SearchOptions, query=QueryOptions)
@@ -145,10 +146,10 @@ def search(options: SearchOptions) -> None:
     """Search the archive.
 
     QUERY: words that must all occur; "a phrase"; this OR that; -without; begin*; flood NEAR/5 bridge;
-    title:word (also body:, author:, category:, tag:, description:); facts: date:2023-07..2023-08, site:,
-    language:, place:, credit:, near:50.45,30.52~100km, changed:title, is:gone, has:geo and others
-    (docs/search.md has them all). Anything else is text: O'Brien, AT&T and c++ need no quoting. Case and
-    accents make no difference. Without QUERY, everything that the options leave is listed, newest first.
+    title:word (also body:, author:, category:, tag:, description:); filters: date:2023-07..2023-08, site:,
+    language:, place:, credit:, near:50.45,30.52~100km, changed:title, is:gone, has:geo and others (see
+    docs/search.md). Anything else is text: O'Brien, AT&T and c++ need no quoting. Case and accents are
+    ignored. Without QUERY, all articles that pass the filters are listed, newest first.
 
     \b
     Examples:
@@ -166,26 +167,26 @@ def search(options: SearchOptions) -> None:
     """
     query, mode = options.as_query(), options.mode
     if options.plot and mode not in ("histogram", "trend"):
-        raise click.UsageError("--plot draws a --trend or a --histogram: ask for one of them.")
+        raise click.UsageError("--plot needs --trend or --histogram.")
     if len(options.archives) > 1:
         if refused := "--save" if options.save else "--concordance" if options.concordance else "":
-            raise click.UsageError(f"{refused} is of one archive: name only one.")
-        from archiver.cli.search_output import several
+            raise click.UsageError(f"{refused} works with one archive only.")
+        from archiver.cli.search_output import open_several
 
-        asking: AbstractContextManager[Asked] = several(options.archives, query)
+        opening: AbstractContextManager[SearchTarget] = open_several(options.archives, query)
     else:
-        asking = _one(options.archives[0], query, options.save)
+        opening = _open_one(options.archives[0], query, options.save)
     from archiver.cli.search_output import RENDERERS
 
-    with asking as asked:
-        RENDERERS[mode](asked, options)
+    with opening as target:
+        RENDERERS[mode](target, options)
 
 
 @contextmanager
-def _one(archive: str, query: Query, save: str | None) -> Iterator[Asked]:
-    """The query over one archive, whose index is brought up to date where it can be; it is saved first under the name
-    `save`, where there is one."""
-    from archiver.cli.commands.index import after_writing
+def _open_one(archive: str, query: Query, save: str | None) -> Iterator[SearchTarget]:
+    """Opens one archive for the query, and updates its index if it is writable. Saves the query under the name `save`,
+    if given."""
+    from archiver.cli.commands.index import update_search_index
     from archiver.cli.search_output import OneArchive
     from archiver.search import index_searcher
     from archiver.search.saved_search import save_search, valid_name
@@ -195,10 +196,11 @@ def _one(archive: str, query: Query, save: str | None) -> Iterator[Asked]:
         valid_name(save)
     with opened(archive, read_only=not save) as db:
         if index_searcher.is_migrated(db) and is_writable(Path(archive).parent):
-            after_writing(archive)
+            update_search_index(archive)
         if save:
             saved = save_search(db, save, query)
             click.echo(
-                f"Saved as {saved.name}. What it finds anew: archiver searches run {shlex.quote(saved.name)}", err=True
+                f"Saved as {saved.name}. Show new results with: archiver searches run {shlex.quote(saved.name)}",
+                err=True,
             )
         yield OneArchive(db, query)

@@ -1,4 +1,4 @@
-"""`archiver searches`: saved searches, and what they find anew."""
+"""`archiver searches`: saved searches and their new results."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archiver.cli.options import archive_option, json_option
-from archiver.cli.search_output import shown
+from archiver.cli.search_output import hit_lines
 from archiver.cli.terminal import (
     count_noun,
     format_time,
@@ -30,14 +30,15 @@ if TYPE_CHECKING:
 _IN_FEED = 100
 
 
-@click.group(short_help="List saved searches, and tell what they find anew.", invoke_without_command=True)
+@click.group(short_help="List saved searches and show their new results.", invoke_without_command=True)
 @json_option
 @archive_option
 @click.pass_context
 def searches(context: click.Context, as_json: bool, archive: str) -> None:
-    """List saved searches, each with what it finds now and how much of that is new since its last run.
+    """List saved searches, each with its number of results and how many are new since its last run.
 
-    'archiver search ... --save NAME' saves one. Looking at the list tells of nothing: that does 'run'.
+    Save a search with 'archiver search ... --save NAME'. Results stay new until 'archiver searches run NAME' shows
+    them.
 
     \b
     Examples:
@@ -54,7 +55,7 @@ def searches(context: click.Context, as_json: bool, archive: str) -> None:
 @json_option
 @archive_option
 def list_(as_json: bool, archive: str) -> None:
-    """List saved searches, as without a command.
+    """List saved searches; the same as 'archiver searches'.
 
     \b
     Example:
@@ -65,23 +66,23 @@ def list_(as_json: bool, archive: str) -> None:
 
 @searches.command()
 @click.argument("name")
-@click.option("--peek", is_flag=True, help="Tell what is new and leave it new.")
-@click.option("--again", is_flag=True, help="Tell once more what the last run that found something told.")
+@click.option("--peek", is_flag=True, help="Show new results, but keep them as new.")
+@click.option("--again", is_flag=True, help="Show the results of the last run that found something again.")
 @click.option(
     "--atom",
     metavar="FILE",
     type=click.Path(),
-    help=f"Write the last {_IN_FEED} articles that it told of as an Atom feed (RFC 4287); - is the standard output.",
+    help=f"Write the last {_IN_FEED} reported articles as an Atom feed (RFC 4287); - for standard output.",
 )
 @json_option
 @archive_option
 def run(name: str, peek: bool, again: bool, atom: str | None, as_json: bool, archive: str) -> None:
-    """Tell what a saved search finds that it did not find before.
+    """Show what a saved search finds that it did not find before.
 
-    That is what was archived since ("new"), what an edit made match ("edited"), and what matches since
-    something else that is told of it changed ("changed": it is gone, has near copies, was read again). Each article is
-    told of once, and a copy of one that was told of is not told, as the search folds copies. The feed has
-    what earlier runs told of, too.
+    These are articles that were archived since ("new"), that match since an edit ("edited"), or that match since
+    another change ("changed": the post is gone, has near-duplicates, or was extracted again). Each article is
+    reported once; copies of a reported article are not, if the search folds copies. The feed also has the results
+    of earlier runs.
 
     \b
     Examples:
@@ -90,39 +91,38 @@ def run(name: str, peek: bool, again: bool, atom: str | None, as_json: bool, arc
       archiver searches run floods --peek --json
 
     \b
-    Exit code: 0 nothing new; 1 something is new, or there is no such search; 2 wrong usage.
+    Exit code: 0 nothing new; 1 there are new results, or no such search; 2 wrong usage.
     """
-    from archiver.cli.commands.index import after_writing
+    from archiver.cli.commands.index import update_search_index
     from archiver.search.saved_search import feed, find_saved_search, last_reported
     from archiver.storage.connection import opened
 
     if peek and again:
-        raise click.UsageError("What is new, or what was told before: leave out --peek or --again.")
+        raise click.UsageError("--peek and --again cannot be combined.")
     if as_json and atom == "-":
-        raise click.UsageError("JSON and a feed cannot both go to the standard output: give --atom a file.")
+        raise click.UsageError("JSON and the feed cannot both go to standard output. Give --atom a file.")
     with opened(archive, read_only=peek or again) as db:
         if not (peek or again):
-            after_writing(archive, quiet=True)
+            update_search_index(archive, quiet=True)
         saved = find_saved_search(db, name)
-        # Where the feed cannot be written nothing is noted as told.
+        # If the feed cannot be written, the results stay new.
         with open_output(atom) if atom else nullcontext() as out:
             news = None if again else _news(db, name, peek=peek)
-            told = _last_run(last_reported(db, name)) if news is None else news.new
+            reported = _last_run(last_reported(db, name)) if news is None else news.new
             if out:
                 earlier = last_reported(db, name, _IN_FEED)
-                out.write(feed(saved, ((*told, *earlier) if peek else earlier)[:_IN_FEED]))
+                out.write(feed(saved, ((*reported, *earlier) if peek else earlier)[:_IN_FEED]))
     if as_json:
-        print_json(_as_json(saved, news, told))
+        print_json(_as_json(saved, news, reported))
     elif atom != "-":
-        _print(news, told)
-    sys.exit(1 if told else 0)
+        _print(news, reported)
+    sys.exit(1 if reported else 0)
 
 
 def _news(db: Database, name: str, *, peek: bool) -> NewHits:
-    from archiver.search.saved_search import peek_saved_search as look
-    from archiver.search.saved_search import run_saved_search
+    from archiver.search.saved_search import peek_saved_search, run_saved_search
 
-    return look(db, name) if peek else run_saved_search(db, name)
+    return peek_saved_search(db, name) if peek else run_saved_search(db, name)
 
 
 @searches.command()
@@ -130,7 +130,7 @@ def _news(db: Database, name: str, *, peek: bool) -> NewHits:
 @json_option
 @archive_option
 def show(name: str, as_json: bool, archive: str) -> None:
-    """Show one saved search: its query, and its last run.
+    """Show the query and the last run of a saved search.
 
     \b
     Example:
@@ -142,14 +142,14 @@ def show(name: str, as_json: bool, archive: str) -> None:
     with opened(archive, read_only=True) as db:
         saved = find_saved_search(db, name)
     if as_json:
-        print_json(_told(saved))
+        print_json(_saved_as_json(saved))
         return
     print_details(
         [
             ("name", saved.name),
-            ("query", _asked(saved)),
+            ("query", _query_text(saved)),
             ("saved", format_time(saved.saved_at)),
-            ("last run", _ran(saved)),
+            ("last run", _last_run_time(saved)),
             ("feed id", f"urn:uuid:{saved.uuid}"),
         ]
     )
@@ -159,18 +159,18 @@ def show(name: str, as_json: bool, archive: str) -> None:
 @click.argument("name")
 @archive_option
 def remove(name: str, archive: str) -> None:
-    """Take a saved search away. The articles stay.
+    """Delete a saved search. Articles are not affected.
 
     \b
     Example:
       archiver searches remove floods
     """
-    from archiver.search.saved_search import remove_saved_search as take_away
+    from archiver.search.saved_search import remove_saved_search
     from archiver.storage.connection import opened
 
     with opened(archive) as db:
-        take_away(db, name)
-    click.echo(f"The saved search {name} is taken away.")
+        remove_saved_search(db, name)
+    click.echo(f"Saved search {name} deleted.")
 
 
 def _list(as_json: bool, archive: str) -> None:
@@ -180,60 +180,68 @@ def _list(as_json: bool, archive: str) -> None:
     with opened(archive, read_only=True) as db:
         found = saved_search_states(db)
     if as_json:
-        print_json([{**_told(one.saved), "total": one.total, "new": one.new, "error": one.error} for one in found])
+        print_json(
+            [{**_saved_as_json(one.saved), "total": one.total, "new": one.new, "error": one.error} for one in found]
+        )
     elif not found:
-        click.echo("There are no saved searches: 'archiver search QUERY --save NAME' saves one.", err=True)
+        click.echo("There are no saved searches. Save one with 'archiver search QUERY --save NAME'.", err=True)
     else:
         print_table(
             ("search", "articles", "new", "last run", "query"),
-            [(one.saved.name, one.total, one.new, _ran(one.saved), one.error or _asked(one.saved)) for one in found],
+            [
+                (one.saved.name, one.total, one.new, _last_run_time(one.saved), one.error or _query_text(one.saved))
+                for one in found
+            ],
             numbers=(1, 2),
         )
 
 
-def _last_run(told: tuple[NewHit, ...]) -> tuple[NewHit, ...]:
-    return tuple(one for one in told if one.found_at == told[0].found_at)
+def _last_run(reported: tuple[NewHit, ...]) -> tuple[NewHit, ...]:
+    return tuple(one for one in reported if one.found_at == reported[0].found_at)
 
 
-def _print(news: NewHits | None, told: tuple[NewHit, ...]) -> None:
+def _print(news: NewHits | None, reported: tuple[NewHit, ...]) -> None:
     from archiver.search.saved_search import WHY
 
-    if news is not None and not told:
+    if news is not None and not reported:
         click.echo(
-            f"Nothing new since {format_time(news.since)}; {count_noun(news.total, 'article')} in all.", err=True
+            f"No new results since {format_time(news.since)} ({count_noun(news.total, 'article')} in total).", err=True
         )
-    elif not told:
+    elif not reported:
         click.echo("No run has found anything new yet.", err=True)
     else:
-        since = f" since {format_time(news.since)}" if news else f", told at {format_time(told[0].found_at)}"
+        since = f" since {format_time(news.since)}" if news else f", reported {format_time(reported[0].found_at)}"
         print_lines(
             print_line(
-                (f"{count_noun(len(told), 'new article') if news else count_noun(len(told), 'article')}{since}", "dim")
+                (
+                    f"{count_noun(len(reported), 'new article' if news else 'article')}{since}",
+                    "dim",
+                )
             )
         )
-        for one in told:
+        for one in reported:
             why = [] if one.why == "new" else [print_line((f"{one.why}: {WHY[one.why]}", "dim"), indent=7)]
-            print_lines("", *shown(one.hit), *why)
+            print_lines("", *hit_lines(one.hit), *why)
 
 
-def _as_json(saved: SavedSearch, news: NewHits | None, told: tuple[NewHit, ...]) -> dict[str, Any]:
+def _as_json(saved: SavedSearch, news: NewHits | None, reported: tuple[NewHit, ...]) -> dict[str, Any]:
     return {
-        **_told(saved),
+        **_saved_as_json(saved),
         "since": news.since if news else None,
         "total": news.total if news else None,
-        "new": [{**as_values(one.hit), "reason": one.why, "found_at": one.found_at} for one in told],
+        "new": [{**as_values(one.hit), "reason": one.why, "found_at": one.found_at} for one in reported],
     }
 
 
-def _told(saved: SavedSearch) -> dict[str, Any]:
-    return {"name": saved.name, "query": _asked(saved), "saved_at": saved.saved_at, "ran_at": saved.ran_at}
+def _saved_as_json(saved: SavedSearch) -> dict[str, Any]:
+    return {"name": saved.name, "query": _query_text(saved), "saved_at": saved.saved_at, "ran_at": saved.ran_at}
 
 
-def _asked(saved: SavedSearch) -> str:
+def _query_text(saved: SavedSearch) -> str:
     from archiver.search.query import query_as_options
 
     return query_as_options(saved.query)
 
 
-def _ran(saved: SavedSearch) -> str:
+def _last_run_time(saved: SavedSearch) -> str:
     return format_time(saved.ran_at) if saved.ran_at != saved.saved_at else "never"

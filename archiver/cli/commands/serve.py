@@ -1,4 +1,4 @@
-"""`archiver serve`: the archive in a browser."""
+"""`archiver serve`: serves the web pages of the archive."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import click
 from archiver.cli.options import archive_option
 
 
-@click.command(short_help="Show the archive in a browser.")
+@click.command(short_help="Browse the archive in a web browser.")
 @click.option(
     "--host",
     default="127.0.0.1",
     show_default=True,
     metavar="HOST",
-    help="Listen at this address; only this machine reaches the default.",
+    help="Address to listen on; the default is reachable only from this machine.",
 )
 @click.option(
     "--port",
@@ -24,22 +24,22 @@ from archiver.cli.options import archive_option
     default=8001,
     show_default=True,
     metavar="PORT",
-    help="Listen at this port; 0 is any that is free.",
+    help="Port to listen on; 0 for any free port.",
 )
 @click.option(
     "--public-url",
     default="",
     metavar="URL",
-    help="The address under which readers reach it through a proxy, path and all.",
+    help="The public URL behind a proxy, including its path.",
 )
-@click.option("--open", "open_browser", is_flag=True, help="Open it in your browser.")
+@click.option("--open", "open_browser", is_flag=True, help="Open the archive in your browser.")
 @archive_option
 def serve(archive: str, host: str, port: int, public_url: str, open_browser: bool) -> None:
-    """Show the archive in a browser: search, read, compare, collect, cite.
+    """Browse the archive in a web browser: search, read, compare, collect, cite.
 
-    The archive is only read, also while a crawl writes it. There is no login: whoever reaches the address
-    reads everything that is archived, so it listens on this machine alone unless --host says otherwise. docs/search.md
-    tells how to put it behind a proxy that asks who somebody is.
+    The server only reads the archive, and can run during a crawl. There is no login: everybody who can reach the
+    address can read the whole archive, so by default the server listens only on this machine. docs/search.md describes
+    how to run it behind a proxy with authentication.
 
     \b
     Examples:
@@ -47,7 +47,7 @@ def serve(archive: str, host: str, port: int, public_url: str, open_browser: boo
       archiver serve --archive news.db --port 8080 --open
       archiver serve --public-url https://archive.example.org/news/
     """
-    from archiver.cli.commands.index import after_writing
+    from archiver.cli.commands.index import update_search_index
     from archiver.errors import ExtraMissing
 
     try:
@@ -56,27 +56,27 @@ def serve(archive: str, host: str, port: int, public_url: str, open_browser: boo
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("archiver"):
             raise
-        raise ExtraMissing("The archive in a browser", "web") from error
+        raise ExtraMissing("The web interface", "web") from error
     if _can_write(archive):
-        after_writing(archive, quiet=False)
+        update_search_index(archive, quiet=False)
 
-    def told(address: str) -> None:
+    def started(address: str) -> None:
         if not is_loopback(host):
             click.echo(
-                f"Whoever reaches {host} can read the whole archive: there is no login. docs/search.md tells how "
-                "to put one before it.",
+                f"Warning: there is no login, so everybody who can reach {host} can read the whole archive. "
+                "docs/search.md describes how to add one.",
                 err=True,
             )
-        reached = f", for readers at {public_url}" if public_url else ""
-        click.echo(f"The archive is at {address}{reached} (Ctrl-C ends it).")
+        public = f" (public URL {public_url})" if public_url else ""
+        click.echo(f"Serving the archive at {address}{public}. Stop with Ctrl-C.")
         if open_browser:
             webbrowser.open(address)
 
-    run(Path(archive), host, port, public_url, told)
+    run(Path(archive), host, port, public_url, started)
 
 
 def _can_write(archive: str) -> bool:
-    """Whether the index beside the archive can be brought up to date."""
+    """True if the search index next to the archive can be updated."""
     from archiver.search import index_searcher
     from archiver.storage.connection import is_writable, opened
 

@@ -1,4 +1,4 @@
-"""`archiver show`: one article, whole."""
+"""`archiver show`: prints one article with its metadata."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from archiver.cli.options import archive_option, json_option
 from archiver.cli.terminal import count_noun, format_time, percent, print_details, print_json, print_line, print_lines
 from archiver.search.engine import published
 
-_NAMED = 8
+_MAX_NAMED = 8
 
 
 @click.command(short_help="Show one article.")
 @click.argument("article", metavar="ID|URL")
-@click.option("--revision", type=click.IntRange(min=1), metavar="N", help="As version N said it.")
-@click.option("--evidence", is_flag=True, help="Tell for each field all candidates, and why one of them won.")
+@click.option("--revision", type=click.IntRange(min=1), metavar="N", help="Show revision N  [default: the current one]")
+@click.option("--evidence", is_flag=True, help="Show all candidates of each field, and why one of them was chosen.")
 @json_option
 @archive_option
 def show(article: str, revision: int | None, evidence: bool, as_json: bool, archive: str) -> None:
-    """Show one article, by its number or by any address it was ever seen at.
+    """Show one article, by its ID or by any URL at which it was found.
 
     \b
     Examples:
@@ -52,8 +52,8 @@ def show(article: str, revision: int | None, evidence: bool, as_json: bool, arch
             print_explanations(why, {name: _reader(one) for name, one in readers.items()})
 
 
-def _with_readers(told: dict[str, Any], readers: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    return {name: {**one, **readers.get(name, {})} for name, one in told.items()}
+def _with_readers(evidence: dict[str, Any], readers: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return {name: {**one, **readers.get(name, {})} for name, one in evidence.items()}
 
 
 def _reader(one: dict[str, Any]) -> str:
@@ -63,7 +63,10 @@ def _reader(one: dict[str, Any]) -> str:
 
 
 def _print(
-    record: dict[str, Any], versions: list[dict[str, Any]], cluster: dict[str, Any] | None, image: dict[str, Any] | None
+    record: dict[str, Any],
+    revisions: list[dict[str, Any]],
+    cluster: dict[str, Any] | None,
+    image: dict[str, Any] | None,
 ) -> None:
     print_lines(print_line((record["title"] or "(without title)", "bold")))
     about = [
@@ -76,24 +79,26 @@ def _print(
     )
     if record["body"]:
         print_lines(*(print_line(text) for text in record["body"].split("\n")), "")
-    print_details([*_rows(record, versions), ("lead image", _image(image, record["image"])), *_copies(record, cluster)])
+    print_details(
+        [*_rows(record, revisions), ("lead image", _image(image, record["image"])), *_copies(record, cluster)]
+    )
 
 
-def _rows(record: dict[str, Any], versions: list[dict[str, Any]]) -> list[tuple[str, str]]:
+def _rows(record: dict[str, Any], revisions: list[dict[str, Any]]) -> list[tuple[str, str]]:
     capture = record["capture"]
     places = [_place(tag) for tag in record["geotags"]]
-    changes = [_version(v) for v in versions]
+    edits = [_revision(one) for one in revisions]
     return [
-        ("number", str(record["id"])),
+        ("ID", str(record["id"])),
         ("categories", ", ".join(record["categories"])),
         ("tags", ", ".join(record["tags"])),
         ("places", "; ".join(places)),
         ("language", record["language"]),
-        ("sources", ", ".join(record["credits"])),
+        ("credits", ", ".join(record["credits"])),
         ("modified", record["modified"]),
         ("aliases", " ".join(record["aliases"])),
-        ("version", f"{record['revision']} of {count_noun(len(versions), 'version')}"),
-        ("versions", "; ".join(changes) if len(changes) > 1 else ""),
+        ("revision", f"{record['revision']} of {len(revisions)}"),
+        ("revisions", "; ".join(edits) if len(edits) > 1 else ""),
         ("seen", f"{format_time(record['first_seen'])} to {format_time(record['last_seen'])}"),
         ("gone", f"since {format_time(record['gone_at'])}" if record["gone_at"] else ""),
         ("same text as", str(record["duplicate_of"] or "")),
@@ -106,16 +111,16 @@ def _rows(record: dict[str, Any], versions: list[dict[str, Any]]) -> list[tuple[
     ]
 
 
-def _version(version: dict[str, Any]) -> str:
-    notes = [", ".join(version["changed"])]
-    notes += [f"as {version['same_as']}"] if version["same_as"] else []
-    notes += [f"seen again {count_noun(version['seen_again'], 'time')}"] if version["seen_again"] else []
-    said = "; ".join(filter(None, notes))
-    return f"{version['revision']} ({version['observed_at'][:10]}{': ' + said if said else ''})"
+def _revision(revision: dict[str, Any]) -> str:
+    notes = [", ".join(revision["changed"])]
+    notes += [f"same as {revision['same_as']}"] if revision["same_as"] else []
+    notes += [f"seen again {count_noun(revision['seen_again'], 'time')}"] if revision["seen_again"] else []
+    details = "; ".join(filter(None, notes))
+    return f"{revision['revision']} ({revision['observed_at'][:10]}{': ' + details if details else ''})"
 
 
 def _image(image: dict[str, Any] | None, address: str | None) -> str:
-    """The lead image and what was captured of it."""
+    """Describes the lead image and its capture."""
     if image is None:
         return address or ""
     capture = image["capture"]
@@ -129,18 +134,20 @@ def _image(image: dict[str, Any] | None, address: str | None) -> str:
 
 
 def _copies(record: dict[str, Any], cluster: dict[str, Any] | None) -> list[tuple[str, str]]:
-    """What its cluster makes of an article: a near copy of another, or the source of others."""
+    """Describes the place of an article in its cluster: a near-duplicate of another, or the source of others."""
     if cluster is None:
         return []
     source, own = cluster["members"][0], next(m for m in cluster["members"] if m["id"] == record["id"])
     number = f"cluster {cluster['id']} of {count_noun(cluster['size'], 'article')}"
     if own is source:
-        copies = ", ".join(f"{m['id']} ({m['site']}, {percent(m['similarity'])})" for m in cluster["members"][1:_NAMED])
-        more = f" and {cluster['size'] - _NAMED + 1} more" if cluster["size"] > _NAMED else ""
-        return [("near copies", f"{copies}{more}; this one is the source: {cluster['reason']} ({number})")]
+        copies = ", ".join(
+            f"{m['id']} ({m['site']}, {percent(m['similarity'])})" for m in cluster["members"][1:_MAX_NAMED]
+        )
+        more = f" and {cluster['size'] - _MAX_NAMED + 1} more" if cluster["size"] > _MAX_NAMED else ""
+        return [("near-duplicates", f"{copies}{more}; this article is the source: {cluster['reason']} ({number})")]
     near = next((m for m in cluster["members"] if m["id"] == own["near"]), source)
     return [
-        ("near copy of", f"{near['id']} {near['url']} ({percent(own['similarity'])}: {own['how']})"),
+        ("near-duplicate of", f"{near['id']} {near['url']} ({percent(own['similarity'])}: {own['how']})"),
         ("source", f"{source['id']} {source['url']}: {cluster['reason']} ({number})"),
     ]
 

@@ -1,4 +1,4 @@
-"""`archiver sites`: what is crawled, and with which settings."""
+"""`archiver sites`: the sites of the archive, their settings and their extraction rules."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archiver.cli.terminal import count_noun, format_time, print_json, print_lin
 from archiver.errors import NothingLearned
 from archiver.storage.connection import writing
 
-_LEARNED_FROM = 50
+_LEARNING_PAGES = 50
 
 
 @click.group(short_help="List and change the sites of the archive.")
@@ -39,9 +39,9 @@ for command in (check, import_, export, tag):
 @json_option
 @archive_option
 def add(url: str, as_json: bool, archive: str) -> None:
-    """Enter a site without crawling it yet. An archive that does not exist is made.
+    """Add a site without crawling it yet. The archive is created if it does not exist.
 
-    A path in the address confines the site to it: https://example.org/blog/.
+    A path in the URL limits the site to it: https://example.org/blog/.
 
     \b
     Example:
@@ -51,22 +51,23 @@ def add(url: str, as_json: bool, archive: str) -> None:
     from archiver.storage.sites import add_site
     from archiver.urls import start_address
 
-    start_address(url)  # Before a file is made for an address that is none.
+    start_address(url)  # fails for a bad URL before the archive is created
     with opened(archive, create=True) as db:
         site, new = add_site(db, url, datetime.now(UTC))
     if as_json:
         print_json(site)
     else:
         click.echo(
-            f"{site['name']} {'added' if new else 'is there already'}; 'archiver crawl {site['name']}' crawls it."
+            f"{site['name']} {'added' if new else 'is already in the archive'}. "
+            f"Crawl it with 'archiver crawl {site['name']}'."
         )
 
 
 @sites.command("list")
-@tag_option("wanted", help="Only the sites with this tag.")
+@tag_option("label", help="Only the sites with this tag.")
 @json_option
 @archive_option
-def list_(wanted: str | None, as_json: bool, archive: str) -> None:
+def list_(label: str | None, as_json: bool, archive: str) -> None:
     """List all sites.
 
     \b
@@ -79,12 +80,14 @@ def list_(wanted: str | None, as_json: bool, archive: str) -> None:
     with opened(archive, read_only=True) as db:
         tags = tags_of_sites(db)
         rows = [{**row, "tags": list(tags.get(row["id"], ()))} for row in list_sites(db)]
-    rows = [row for row in rows if wanted is None or wanted in row["tags"]]
+    rows = [row for row in rows if label is None or label in row["tags"]]
     if as_json:
         print_json(rows)
     elif not rows:
         click.echo(
-            "No site has this tag." if wanted else "The archive has no sites yet: 'archiver sites add URL' enters one.",
+            "No site has this tag."
+            if label
+            else "The archive has no sites yet. Add one with 'archiver sites add URL'.",
             err=True,
         )
     else:
@@ -97,7 +100,7 @@ def list_(wanted: str | None, as_json: bool, archive: str) -> None:
 
 def _last(site: dict[str, Any]) -> tuple[str, str]:
     run = site["last_run"]
-    return (format_time(run["started_at"]), run["outcome"] or "under way") if run else ("never", "")
+    return (format_time(run["started_at"]), run["outcome"] or "running") if run else ("never", "")
 
 
 @sites.command()
@@ -105,7 +108,7 @@ def _last(site: dict[str, Any]) -> tuple[str, str]:
 @json_option
 @archive_option
 def show(site: str, as_json: bool, archive: str) -> None:
-    """Show one site and its settings.
+    """Show a site and its settings.
 
     \b
     Example:
@@ -119,9 +122,9 @@ def show(site: str, as_json: bool, archive: str) -> None:
         row = find_site(db, site)
         history = rule_versions(db, row["id"])
         tags = list(tags_of_sites(db).get(row["id"], ()))
-        holds = effective_settings(db)(row)
+        in_force = effective_settings(db)(row)
     if as_json:
-        print_json({**row, "tags": tags, "settings_in_force": holds, "rules": history})
+        print_json({**row, "tags": tags, "settings_in_force": in_force, "rules": history})
         return
     print_lines(print_line((row["name"], "bold"), "  ", (row["start_url"], "blue")))
     moment, outcome = _last(row)
@@ -135,47 +138,52 @@ def show(site: str, as_json: bool, archive: str) -> None:
     if tags:
         print_lines(print_line(f"tags: {', '.join(tags)}", indent=2))
     if (until := row.get("quiet_until") or "") > datetime.now(UTC).isoformat():
-        print_lines(print_line(f"it asked to be left alone until {format_time(until)}", indent=2))
+        print_lines(print_line(f"the site asked for a pause until {format_time(until)}", indent=2))
     print_lines(*(print_line(text, indent=2) for text in _known_rules(history, row["name"])), "")
     print_table(
-        ("setting", "value", "meaning"), [(s.name, _value(s.name, row["settings"], holds), s.doc) for s in SETTINGS]
+        ("setting", "value", "meaning"), [(s.name, _value(s.name, row["settings"], in_force), s.doc) for s in SETTINGS]
     )
 
 
-def _value(name: str, own: dict[str, Any], holds: dict[str, Any]) -> str:
-    """What a setting is, and that archiver.toml says so where it does."""
-    return str(own[name]) if name in own else f"{holds[name]} (archiver.toml)" if name in holds else "default"
+def _value(name: str, own: dict[str, Any], in_force: dict[str, Any]) -> str:
+    """Formats a setting; names archiver.toml if the value comes from it."""
+    return str(own[name]) if name in own else f"{in_force[name]} (archiver.toml)" if name in in_force else "default"
 
 
 def _known_rules(history: list[dict[str, Any]], name: str) -> list[str]:
-    """What is known of the template, in a line each for the learned rules and those by hand."""
+    """Returns a line each for the learned rules and the rules written by hand."""
     learned = next((v for v in history if not v["by_hand"] and not v["until"]), None)
     hand = next((v for v in history if v["by_hand"]), None)
     out = []
     if learned:
         out.append(
             f"template learned from {learned['pages']} posts on {format_time(learned['learned_at'])}; "
-            f"'archiver sites rules {name}' shows it"
+            f"'archiver sites rules {name}' shows the rules"
         )
     if hand:
-        out.append(f"rules by hand since {format_time(hand['learned_at'])}")
+        out.append(f"rules written by hand since {format_time(hand['learned_at'])}")
     return out or ["template not learned yet"]
 
 
 @sites.command()
 @click.argument("site")
 @click.option(
-    "--set", "file", metavar="FILE|-", type=click.Path(), help="Take these rules (TOML) before those that were learned."
+    "--set",
+    "file",
+    metavar="FILE|-",
+    type=click.Path(),
+    help="Use these rules (TOML) in preference to the learned ones.",
 )
-@click.option("--forget", is_flag=True, help="Take back the rules that a person wrote.")
-@click.option("--learn", "anew", is_flag=True, help="Learn the template anew from the stored captures.")
+@click.option("--forget", is_flag=True, help="Delete the rules written by hand.")
+@click.option("--learn", "learn", is_flag=True, help="Learn the template again from stored captures.")
 @json_option
 @archive_option
-def rules(site: str, file: str | None, forget: bool, anew: bool, as_json: bool, archive: str) -> None:
-    """Show what was learned of a site's template: where its posts have title, body, authors, dates and terms.
+def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool, archive: str) -> None:
+    """Show or change the extraction rules of a site: where its posts have title, body, authors, dates, categories and
+    tags.
 
-    Without an option the rules in use are printed as TOML, to be edited and given back with --set. A rule that a
-    person wrote wins over the learned one of its field.
+    Without options, the rules in use are printed as TOML; edit them and store them with --set. A rule written by hand
+    takes precedence over the learned rule for the same field.
 
     \b
     Examples:
@@ -187,21 +195,21 @@ def rules(site: str, file: str | None, forget: bool, anew: bool, as_json: bool, 
     from archiver.storage.connection import opened
     from archiver.storage.sites import find_site, forget_rules, rule_versions, rules_at, store_by_hand, store_learned
 
-    if sum((file is not None, forget, anew)) > 1:
+    if sum((file is not None, forget, learn)) > 1:
         raise click.UsageError("Use one of --set, --forget and --learn.")
     text = read_bytes(file).decode("utf-8", errors="replace") if file is not None else ""
     now = datetime.now(UTC)
-    with opened(archive, read_only=not (file or forget or anew)) as db:
+    with opened(archive, read_only=not (file or forget or learn)) as db:
         row = find_site(db, site)
         if file is not None:
             store_by_hand(db, row["id"], text, row["name"] if file == "-" else f"{row['name']} in {file}", now)
         elif forget:
             with writing(db):
                 forget_rules(db, row["id"], by_hand=True)
-        elif anew:
+        elif learn:
             from archiver.maintenance.reextraction import relearn_rules
 
-            found = relearn_rules(db, Path(archive).parent, row, _LEARNED_FROM)
+            found = relearn_rules(db, Path(archive).parent, row, _LEARNING_PAGES)
             if found is None:
                 raise NothingLearned(row["name"])
             with writing(db):
@@ -212,8 +220,7 @@ def rules(site: str, file: str | None, forget: bool, anew: bool, as_json: bool, 
         print_json({"site": row["name"], "rules": to_toml(used) if used else None, "versions": history})
     elif used is None:
         click.echo(
-            f"Nothing is known of {row['name']}'s template yet: a crawl learns it from 25 posts, or at its end "
-            "from at least 8.",
+            f"No rules for {row['name']} yet: a crawl learns them from 25 posts, or at its end from at least 8.",
             err=True,
         )
     else:
@@ -226,7 +233,7 @@ def rules(site: str, file: str | None, forget: bool, anew: bool, as_json: bool, 
 @json_option
 @archive_option
 def set_(site: str, settings: tuple[str, ...], as_json: bool, archive: str) -> None:
-    """Change a site's settings; an empty VALUE takes one back. 'sites show' lists them.
+    """Change a site's settings; an empty VALUE restores the default. 'sites show' lists them.
 
     \b
     Examples:
@@ -243,15 +250,15 @@ def set_(site: str, settings: tuple[str, ...], as_json: bool, archive: str) -> N
         print_json(row)
     else:
         shown = ", ".join(f"{name}={value}" for name, value in row["settings"].items())
-        click.echo(f"{row['name']}: {shown or 'all settings at their default'}")
+        click.echo(f"{row['name']}: {shown or 'all settings have their defaults'}")
 
 
 @sites.command()
 @click.argument("site")
-@click.option("--with-articles", is_flag=True, help="Take out its articles too. The WARC files stay.")
+@click.option("--with-articles", is_flag=True, help="Also remove its articles. WARC files are kept.")
 @archive_option
 def remove(site: str, with_articles: bool, archive: str) -> None:
-    """Take a site out of the archive, with its ledger and runs.
+    """Remove a site from the archive, with its pages table and runs.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`archiver status`: is it all there?"""
+"""`archiver status`: what was found, what is archived, what is missing, and the health of sites."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from archiver.health.health_rules import Health
 
-_TOLD = ("new", "revised", "unchanged", "aliased", "gone", "refused", "failed")
+_RUN_COUNTS = ("new", "revised", "unchanged", "aliased", "gone", "refused", "failed")
 
-_COUNTED = {
+_SOURCES = {
     "api": "API",
     "cdx": "CDX",
     "listing": "listings",
@@ -34,15 +34,15 @@ _OUTCOMES = {
     "archived": "archived",
     "duplicate": "duplicate",
     "part": "part",
-    "not-article": "no article",
+    "not-article": "not article",
     "gone": "gone",
     "refused": "refused",
-    "out-of-scope": "outside",
-    "trap": "set aside",
+    "out-of-scope": "out of scope",
+    "trap": "crawler trap",
     "failed": "failed",
     "due": "due",
 }
-_AMONG = {"revised": "revised", "duplicates": "with the text of another", "gone": "gone"}
+_ARTICLE_COUNTS = {"revised": "revised", "duplicates": "duplicate", "gone": "gone"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,37 +60,36 @@ class StatusOptions:
     archive: str
 
 
-@click.command(short_help="Show what was found, archived, refused, and what is missing.")
+@click.command(short_help="Show what was found and archived, and what is missing.")
 @click.argument("site", required=False)
-@click.option("--missing", is_flag=True, help="List all that is missing, and nothing else.")
-@click.option(
-    "--health", "health_only", is_flag=True, help="Tell what is wrong, and nothing else; with exit codes for monitors."
-)
+@click.option("--missing", is_flag=True, help="List everything that is missing, and nothing else.")
+@click.option("--health", "health_only", is_flag=True, help="Show only problems, with exit codes for monitoring.")
 @click.option(
     "--prometheus",
     metavar="FILE|-",
     type=click.Path(),
-    help="Write numbers for Prometheus, to a file that node_exporter reads.",
+    help="Write metrics for Prometheus, to a file that node_exporter reads.",
 )
-@click.option("--notify", is_flag=True, help="Tell those whom archiver.toml names of what has changed since last time.")
-@click.option("--try-notify", is_flag=True, help="Send them a message that is only a trial.")
+@click.option(
+    "--notify", is_flag=True, help="Notify the recipients in archiver.toml of changes since the last notification."
+)
+@click.option("--try-notify", is_flag=True, help="Send a test notification.")
 @click.option(
     "--accept",
     is_flag=True,
-    help="Take note of what is wrong with SITE now: it is told no more, unless it passes and comes again.",
+    help="Acknowledge the current problems of SITE; they are hidden unless they disappear and come back.",
 )
 @json_option
 @archive_option
 @takes(StatusOptions)
 def status(options: StatusOptions) -> None:
-    """Show whether the archive is complete: what each source told of against what is archived; and what is wrong.
+    """Show whether the archive is complete: what each source lists compared to what is archived, and any problems.
 
-    A post is missing when a feed, sitemap, API or page told of it and its text is not stored, nor is it
-    known to be gone or refused. Without SITE, all sites are shown. 'archiver crawl SITE --missing' fetches
-    what is missing and nothing else.
+    A post is missing if a feed, sitemap, API or page lists it, but it is not archived and not known to be gone or
+    refused. Without SITE, all sites are shown. 'archiver crawl SITE --missing' fetches only what is missing.
 
-    Each site is green, amber or red, judged by its own past; each finding says what to do. docs/operate.md tells
-    what is looked at.
+    The health of each site is green, amber or red, judged by its own history; each finding says what to do. See
+    docs/operate.md.
 
     \b
     Examples:
@@ -101,7 +100,7 @@ def status(options: StatusOptions) -> None:
       archiver status blog.example.org --missing --json
 
     \b
-    Exit code: 0 complete; 1 posts are missing, or a site's last run did not end by itself; 2 wrong usage. With
+    Exit code: 0 complete; 1 posts are missing, or a site's last run was interrupted or failed; 2 wrong usage. With
     --health: 0 green; 1 amber; 2 red, or the archive cannot be read.
     """
     _refuse(options)
@@ -146,7 +145,7 @@ def _refuse(options: StatusOptions) -> None:
 
 @contextmanager
 def _opened(options: StatusOptions) -> Iterator[tuple[Database, list[dict[str, Any]]]]:
-    """The archive, and the rows of the sites that are asked about."""
+    """Opens the archive. Yields it with the rows of the selected sites."""
     from archiver.storage.connection import opened
     from archiver.storage.sites import find_site, list_sites
 
@@ -164,7 +163,7 @@ def _accept(options: StatusOptions) -> None:
 
 
 def _show(options: StatusOptions) -> None:
-    """Everything about the sites; exit code 1 where one is not complete."""
+    """Prints everything about the sites. Exits with 1 if one is not complete."""
     from archiver.health.health_report import health_json
     from archiver.health.health_state import health_of
     from archiver.storage.completeness import site_completeness
@@ -178,7 +177,7 @@ def _show(options: StatusOptions) -> None:
     if options.as_json:
         print_json(states)
     elif not states:
-        click.echo("The archive has no sites yet: run 'archiver crawl URL'.", err=True)
+        click.echo("The archive has no sites yet. Run 'archiver crawl URL'.", err=True)
     for index, state in enumerate([] if options.as_json else states):
         if index:
             print_lines("")
@@ -197,7 +196,7 @@ def _print(state: dict[str, Any], health: Health) -> None:
         return
     print_lines(
         *finding_lines(health),
-        print_line(_verdict(state), indent=2),
+        print_line(_completeness_line(state), indent=2),
         print_line(_articles(state["articles"], state["removed"]), indent=2),
     )
     for section, key in _SECTIONS:
@@ -207,14 +206,14 @@ def _print(state: dict[str, Any], health: Health) -> None:
 
 
 def _print_sources(state: dict[str, Any]) -> None:
-    print_lines("", print_line(("every address", "bold"), " by who told of it and what came of it"))
+    print_lines("", print_line(("URLs by source and outcome", "bold")))
     _table(state)
 
 
 def _print_traps(state: dict[str, Any]) -> None:
-    print_lines("", print_line(("leads nowhere, or on and on", "bold")))
+    print_lines("", print_line(("skipped: crawler traps", "bold")))
     print_table(
-        ("rule", "addresses", "fetched", "for example"),
+        ("rule", "URLs", "fetched", "example"),
         [(row["rule"], row["pages"], "yes" if row["asked"] else "no", row["example"]) for row in state["traps"]],
         numbers=(1,),
     )
@@ -226,7 +225,7 @@ def _print_missing(state: dict[str, Any]) -> None:
         "",
         print_line(
             ("missing", "bold red"),
-            f" ({count_noun(state['missing_total'], 'address', 'addresses')}{more}; "
+            f" ({count_noun(state['missing_total'], 'URL')}{more}; "
             f"'archiver crawl {state['site']} --missing' fetches them)",
         ),
     )
@@ -246,33 +245,30 @@ def _print_failures(state: dict[str, Any]) -> None:
 
 
 def _print_distrusted(state: dict[str, Any]) -> None:
-    print_lines("", print_line(("not believed", "bold"), " (docs/crawl.md tells more)"))
+    print_lines("", print_line(("ignored, because proved wrong", "bold"), " (see docs/crawl.md)"))
     print_lines(
-        *(
-            print_line(f"{claim}: proved false at {format_time(since)}", indent=2)
-            for claim, since in state["untrusted"].items()
-        )
+        *(print_line(f"{claim}: since {format_time(since)}", indent=2) for claim, since in state["untrusted"].items())
     )
 
 
 def _print_requisites(state: dict[str, Any]) -> None:
-    """Images, stylesheets and fonts: what is captured of them, and what could not be."""
-    told = state["requisites"]
-    if not told["outcomes"]:
+    """Prints how many images, stylesheets and fonts are captured, and which failed."""
+    requisites = state["requisites"]
+    if not requisites["outcomes"]:
         return
-    captured = ", ".join(count_noun(number, kind) for kind, number in told["captured"].items()) or "nothing"
-    due = told["outcomes"].get("due", 0)
+    captured = ", ".join(count_noun(number, kind) for kind, number in requisites["captured"].items()) or "nothing"
+    due = requisites["outcomes"].get("due", 0)
     print_lines(
         "",
         print_line(
-            ("beside the posts", "bold"),
-            f" (requisites={told['mode']}): {captured} captured{f', {due:,} to be asked for' if due else ''}",
+            ("images and other files", "bold"),
+            f" (requisites={requisites['mode']}): {captured} captured{f', {due:,} to fetch' if due else ''}",
         ),
     )
     print_lines(
         *(
             print_line(f"{row['number']:,} {row['outcome']}: {row['reason']}, for example {row['example']}", indent=2)
-            for row in told["lacking"]
+            for row in requisites["lacking"]
         )
     )
 
@@ -285,33 +281,33 @@ _SECTIONS: tuple[tuple[Callable[[dict[str, Any]], None], str], ...] = (
     (_print_requisites, "requisites"),
     (_print_distrusted, "untrusted"),
 )
-"""The sections of a site in their order, each printed where the key of the state is not empty."""
+"""The sections of a site in order, each printed if its key of the state is not empty."""
 
 
-def _verdict(state: dict[str, Any]) -> str:
-    """In one line, as in "sitemap 691, API 690, listings 690: archived 690, missing 0"."""
-    told = [
-        f"{_COUNTED.get(row['source'], row['source'])} {row['found']:,}" for row in state["sources"] if row["found"]
+def _completeness_line(state: dict[str, Any]) -> str:
+    """Summarizes completeness in one line: "sitemap 691, API 690, listings 690: archived 690, missing 0"."""
+    found = [
+        f"{_SOURCES.get(row['source'], row['source'])} {row['found']:,}" for row in state["sources"] if row["found"]
     ]
     posts = state["posts"]
     rest = [f"{name} {posts[name]:,}" for name in ("gone", "refused") if posts[name]]
-    came = [f"archived {posts['archived']:,}", *rest, f"missing {posts['missing']:,}"]
-    return ": ".join(part for part in (", ".join(told), ", ".join(came)) if part)
+    stored = [f"archived {posts['archived']:,}", *rest, f"missing {posts['missing']:,}"]
+    return ": ".join(part for part in (", ".join(found), ", ".join(stored)) if part)
 
 
 def _table(state: dict[str, Any]) -> None:
-    """Sources against outcomes; columns without a number are left out."""
+    """Prints a table of sources and outcomes, without empty columns."""
     shown = [name for name in _OUTCOMES if state["balance"][name]]
     rows = [
-        [_COUNTED.get(row["source"], row["source"]), *(row["balance"][name] for name in shown)]
+        [_SOURCES.get(row["source"], row["source"]), *(row["balance"][name] for name in shown)]
         for row in state["sources"]
     ]
-    together = ["together", *(state["balance"][name] for name in shown)]
-    print_table(("source", *(_OUTCOMES[name] for name in shown)), [*rows, together], numbers=range(1, len(shown) + 1))
+    total = ["total", *(state["balance"][name] for name in shown)]
+    print_table(("source", *(_OUTCOMES[name] for name in shown)), [*rows, total], numbers=range(1, len(shown) + 1))
 
 
 def _show_missing(options: StatusOptions) -> None:
-    """All that is missing, site by site; exit code 1 where there is any."""
+    """Prints everything that is missing, by site. Exits with 1 if anything is."""
     from archiver.storage.completeness import listed
 
     with _opened(options) as (db, sites):
@@ -319,9 +315,7 @@ def _show_missing(options: StatusOptions) -> None:
     if options.as_json:
         print_json(lists)
     for one in [] if options.as_json else lists:
-        print_lines(
-            print_line((one["site"], "bold"), f": {count_noun(len(one['missing']), 'address', 'addresses')} missing")
-        )
+        print_lines(print_line((one["site"], "bold"), f": {count_noun(len(one['missing']), 'URL')} missing"))
         print_lines(
             *(
                 print_line(
@@ -335,18 +329,18 @@ def _show_missing(options: StatusOptions) -> None:
 
 
 def _articles(articles: dict[str, int], removed: int) -> str:
-    parts = [f"{articles[name]:,} {what}" for name, what in _AMONG.items() if articles[name]]
-    among = f" ({', '.join(parts)})" if parts else ""
-    return count_noun(articles["all"], "article") + among + (f"; {removed:,} removed" if removed else "")
+    parts = [f"{articles[name]:,} {what}" for name, what in _ARTICLE_COUNTS.items() if articles[name]]
+    details = f" ({', '.join(parts)})" if parts else ""
+    return count_noun(articles["all"], "article") + details + (f"; {removed:,} removed" if removed else "")
 
 
 def _run(run: dict[str, Any]) -> str:
-    told = ", ".join(f"{run[name]:,} {name}" for name in _TOLD if run[name])
-    outcome = run["outcome"] or "under way"
+    changes = ", ".join(f"{run[name]:,} {name}" for name in _RUN_COUNTS if run[name])
+    outcome = run["outcome"] or "running"
     reason = f" ({run['reason']})" if run["reason"] else ""
-    beside = run.get("requisite_requests") or 0
-    more = f" and {beside:,} beside the posts" if beside else ""
+    others = run.get("requisite_requests") or 0
+    more = f" and {others:,} for images and other files" if others else ""
     return (
-        f"{format_time(run['started_at'])}  {outcome}{reason}: {told or 'nothing new'}; "
+        f"{format_time(run['started_at'])}  {outcome}{reason}: {changes or 'no changes'}; "
         f"{count_noun(run['requests'] or 0, 'request')}{more}"
     )

@@ -1,4 +1,4 @@
-"""`archiver vacuum`: the space that the archive does not need, given back."""
+"""`archiver vacuum`: compacts the archive."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from archiver.cli.options import archive_option, json_option
 from archiver.cli.terminal import print_json
 
 
-@click.command(short_help="Give back the space that the archive does not need.")
+@click.command(short_help="Compact the archive.")
 @json_option
 @archive_option
 def vacuum(as_json: bool, archive: str) -> None:
-    """Merge the full-text index and write the database anew without gaps; tell how large it was and is.
+    """Compact the archive: merge the full-text index, rebuild the database file without gaps, and print its size
+    before and after.
 
-    No crawl or import may write the archive meanwhile. It takes twice the room of the result for a
-    while, beside the archive. A kill leaves the archive whole.
+    No crawl or import may be running. The command temporarily needs disk space of twice the resulting size next to the
+    archive. If it is killed, the archive remains intact.
 
     \b
     Examples:
@@ -34,4 +35,4 @@ def vacuum(as_json: bool, archive: str) -> None:
             {"file": archive, "before": freed.before, "after": freed.after, "freed": max(freed.before - freed.after, 0)}
         )
         return
-    click.echo(f"{archive}: {freed.before / 1e6:,.1f} MB before, {freed.after / 1e6:,.1f} MB now")
+    click.echo(f"{archive}: {freed.before / 1e6:,.1f} MB before, {freed.after / 1e6:,.1f} MB after")

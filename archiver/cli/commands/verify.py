@@ -1,4 +1,4 @@
-"""`archiver verify`: whether the archive is what it says it is."""
+"""`archiver verify`: checks the articles against their captures, and the archive for damage."""
 
 from __future__ import annotations
 
@@ -17,24 +17,26 @@ if TYPE_CHECKING:
     from archiver.maintenance.verify_database import VerifyFinding
 
 
-@click.command(short_help="Prove every article against its capture, and the archive against itself.")
+@click.command(short_help="Check every article against its capture, and the archive for damage.")
 @click.argument("what", nargs=-1, metavar="[SITE|ID|URL]...")
-@click.option("--quick", is_flag=True, help="Look at the database alone, at no WARC file.")
-@click.option("--reread", is_flag=True, help="Also tell where today's extraction reads another title or text.")
+@click.option("--quick", is_flag=True, help="Check only the database, not the WARC files.")
+@click.option(
+    "--reread", is_flag=True, help="Also report articles whose title or body the current extraction would change."
+)
 @click.option(
     "--repair",
-    "mend",
+    "fix",
     is_flag=True,
-    help="Make anew what can be made from what is there: the search index, indexes, triggers, views, facets, "
-    "clusters, CDXJ files. Nothing that proves anything is deleted.",
+    help="Rebuild what can be derived from other data: the search index, indexes, triggers, views, facets, clusters "
+    "and CDXJ files. Evidence is never deleted.",
 )
 @json_option
 @archive_option
-def verify(what: tuple[str, ...], quick: bool, reread: bool, mend: bool, as_json: bool, archive: str) -> None:
-    """Prove every article against its capture, and the archive against itself; name what is damaged and what to do.
+def verify(what: tuple[str, ...], quick: bool, reread: bool, fix: bool, as_json: bool, archive: str) -> None:
+    """Check every article against its capture, and the archive for damage. Each finding says what is wrong and what to
+    do.
 
-    With SITE, ID or URL, only these articles and their captures. A crawl may be writing meanwhile. Exit code 1 where
-    something is found.
+    With SITE, ID or URL, only these articles and their captures are checked. A crawl may run at the same time.
 
     \b
     Examples:
@@ -42,25 +44,28 @@ def verify(what: tuple[str, ...], quick: bool, reread: bool, mend: bool, as_json
       archiver verify blog.example.org --reread
       archiver verify 12 --json
       archiver verify --repair
+
+    \b
+    Exit code: 0 no findings; 1 findings, or the archive cannot be read; 2 wrong usage.
     """
     from archiver.maintenance.verify import repair
     from archiver.maintenance.verify import verify as run
     from archiver.search.open_index import refresh_archive
 
-    if mend and what:
-        raise click.UsageError("--repair mends the whole archive: leave SITE, ID and URL out.")
+    if fix and what:
+        raise click.UsageError("--repair works on the whole archive and takes no SITE, ID or URL.")
     file = Path(archive)
     ids = _ids(archive, what) if what else None
-    done: list[str] = []
+    repaired: list[str] = []
     with stage_progress(as_json) as progress:
         found = run(file, ids=ids, quick=quick, reread=reread, progress=progress)
         if not what:
             found.findings += _search_index(file, quick=quick)
-        if mend and any(finding.mend for finding in found.findings):
-            done = repair(file, found.findings)
+        if fix and any(finding.mend for finding in found.findings):
+            repaired = repair(file, found.findings)
             if any(finding.mend == "search" for finding in found.findings):
                 refresh_archive(file, anew=True)
-                done.append("the search index was made anew")
+                repaired.append("the search index was rebuilt")
             found = run(file, quick=quick, reread=reread, progress=progress)
             found.findings += _search_index(file, quick=quick)
     if as_json:
@@ -69,12 +74,12 @@ def verify(what: tuple[str, ...], quick: bool, reread: bool, mend: bool, as_json
                 "articles": found.articles,
                 "files": found.files,
                 "records": found.records,
-                "repaired": done,
+                "repaired": repaired,
                 "findings": [asdict(finding) for finding in found.findings],
             }
         )
     else:
-        _print(found, done, quick=quick)
+        _print(found, repaired, quick=quick)
     if found.findings:
         click.get_current_context().exit(1)
 
@@ -87,13 +92,13 @@ def _search_index(archive: Path, *, quick: bool) -> list[VerifyFinding]:
     try:
         return list(check_index(db, archive, quick=quick))
     except sqlite3.Error:
-        return []  # what is wrong with the database is told by its own checks
+        return []  # the checks of the database report it
     finally:
         db.close()
 
 
 def _ids(archive: str, what: tuple[str, ...]) -> list[int]:
-    """The numbers of the articles that are meant. Raises ArticleNotFound, SiteNotFound."""
+    """Returns the IDs of the selected articles. Raises ArticleNotFound, SiteNotFound."""
     from archiver.errors import ArticleNotFound
     from archiver.storage.article_tables.records import find_article
     from archiver.storage.connection import opened
@@ -117,15 +122,15 @@ def _ids(archive: str, what: tuple[str, ...]) -> list[int]:
         return list(out)
 
 
-def _print(found: Verified, done: list[str], *, quick: bool) -> None:
-    for phrase in done:
-        print_lines(print_line(("Mended: ", "bold"), phrase))
+def _print(found: Verified, repaired: list[str], *, quick: bool) -> None:
+    for phrase in repaired:
+        print_lines(print_line(("Repaired: ", "bold"), phrase))
     for finding in found.findings:
         print_lines(print_line((finding.sentence, "bold"), f" [{finding.kind}]"), print_line(finding.remedy, indent=2))
-    seen = [count_noun(found.articles, "article")]
+    checked = [count_noun(found.articles, "article")]
     if not quick:
-        seen += [count_noun(found.records, "record"), count_noun(found.files, "WARC file")]
+        checked += [count_noun(found.records, "record"), count_noun(found.files, "WARC file")]
     click.echo(
-        f"{', '.join(seen)}: {count_noun(len(found.findings), 'finding') if found.findings else 'all is sound'}",
+        f"{', '.join(checked)}: {count_noun(len(found.findings), 'finding') if found.findings else 'no damage found'}",
         err=bool(found.findings),
     )

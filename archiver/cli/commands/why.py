@@ -1,4 +1,4 @@
-"""`archiver why`: the history of one address."""
+"""`archiver why`: explains what happened to a URL."""
 
 from __future__ import annotations
 
@@ -10,43 +10,43 @@ import click
 from archiver.cli.options import archive_option, json_option
 from archiver.cli.terminal import count_noun, format_time, print_details, print_json, print_line, print_lines
 
-_MEANS = {
+_OUTCOMES = {
     "due": "waiting to be fetched",
     "archived": "archived",
-    "unchanged": "archived, and unchanged at the last visit",
-    "duplicate": "another address of an archived article",
-    "part": "a part of an article",
-    "not-article": "fetched, and no article",
+    "unchanged": "archived, unchanged at the last fetch",
+    "duplicate": "another URL of an archived article",
+    "part": "part of an article",
+    "not-article": "fetched, not an article",
     "gone": "gone from the site",
-    "refused": "not fetched, because it is refused",
+    "refused": "not fetched (refused)",
     "out-of-scope": "outside the site's scope",
-    "trap": "set aside and not fetched",
-    "failed": "could not be fetched",
+    "trap": "skipped: crawler trap",
+    "failed": "failed to fetch",
 }
-_MEANS_OF_REQUISITES = {
+_REQUISITE_OUTCOMES = {
     "archived": "captured",
-    "unchanged": "captured, and unchanged when it was last asked for",
-    "duplicate": "it leads on",
-    "gone": "not there",
-    "refused": "not captured, because it is refused",
-    "failed": "could not be captured",
+    "unchanged": "captured, unchanged at the last fetch",
+    "duplicate": "redirects",
+    "gone": "not found",
+    "refused": "not captured (refused)",
+    "failed": "failed to fetch",
 }
-_ADDRESS = {
-    "url": "its own address",
-    "canonical": "the address its page declares",
-    "redirect": "an address that leads to it",
-    "moved": "an address it had before",
-    "copy": "a second address of the same text",
+_URL_KINDS = {
+    "url": "its URL",
+    "canonical": "canonical URL that its page declares",
+    "redirect": "redirects to it",
+    "moved": "a former URL",
+    "copy": "another URL with the same text",
     "part": "a further page of it",
 }
 
 
-@click.command(short_help="Tell what happened to one address, and why.")
+@click.command(short_help="Explain what happened to a URL.")
 @click.argument("url")
 @json_option
 @archive_option
 def why(url: str, as_json: bool, archive: str) -> None:
-    """Tell what happened to one address: who found it, what was decided, by which rule, what came of it.
+    """Explain what happened to a URL: which sources found it, its outcome, and the rule behind that.
 
     \b
     Examples:
@@ -66,18 +66,16 @@ def why(url: str, as_json: bool, archive: str) -> None:
 
 
 def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
-    """Labels and values, in the order in which they are shown; those without a value are left out later."""
+    """Returns labels and values in the order of the output. Rows without a value are not printed."""
     return [
         (
-            "read as",
-            f"{found['url']} (what was left out of {found['typed']} says nothing of the page)"
-            if found["typed"]
-            else "",
+            "normalized to",
+            f"{found['url']} (from {found['typed']})" if found["typed"] else "",
         ),
         ("outcome", _outcome(found)),
         ("kind", f"{found['kind'] or ''}"),
         ("rule", found["rule"] or ""),
-        ("leads to", found["redirects_to"] or ""),
+        ("redirects to", found["redirects_to"] or ""),
         *_discovery(found),
         *_fetching(found),
         *_requisite(found),
@@ -87,23 +85,23 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _is_requisite_only(found: dict[str, Any]) -> bool:
-    """Whether the address is known as an image, stylesheet or font of a page alone."""
+    """True if the URL is known only as an image, stylesheet or font of a page."""
     return found["requisite"] is not None and not found["sources"] and not found["article"]
 
 
 def _outcome(found: dict[str, Any]) -> str:
-    means = {**_MEANS, **_MEANS_OF_REQUISITES} if _is_requisite_only(found) else _MEANS
-    outcome = means.get(found["outcome"], "never fetched by this name")
+    phrases = {**_OUTCOMES, **_REQUISITE_OUTCOMES} if _is_requisite_only(found) else _OUTCOMES
+    outcome = phrases.get(found["outcome"], "never fetched at this URL")
     return outcome + (f": {found['reason']}" if found["reason"] else "")
 
 
 def _discovery(found: dict[str, Any]) -> list[tuple[str, str]]:
-    """Who found it, and what they said of it."""
+    """The sources that found it, and their hints."""
     hint = {key: value for key, value in (found["source_hints"] or {}).items() if key in ("title", "published")}
     return [
         *(("found by", _source(source)) for source in found["sources"]),
         *(("captured", _captured(source)) for source in found["sources"] if source.get("first_capture")),
-        ("told", ", ".join(f"{key}: {value}" for key, value in hint.items())),
+        ("hints", ", ".join(f"{key}: {value}" for key, value in hint.items())),
     ]
 
 
@@ -111,8 +109,8 @@ def _fetching(found: dict[str, Any]) -> list[tuple[str, str]]:
     due = found["due_at"] and found["outcome"] != "out-of-scope"
     return [
         ("fetched", _fetched(found) if found["outcome"] else ""),
-        ("ask anyway", f"archiver crawl {found['site']} --set-aside" if _is_learned(found) else ""),
-        ("next", f"due {format_time(found['due_at'])}" if due else ""),
+        ("fetch anyway", f"archiver crawl {found['site']} --set-aside" if _is_learned(found) else ""),
+        ("next fetch", f"due {format_time(found['due_at'])}" if due else ""),
     ]
 
 
@@ -120,22 +118,22 @@ def _requisite(found: dict[str, Any]) -> list[tuple[str, str]]:
     needed = found["requisite"]
     if not needed:
         return []
-    held = [] if _is_requisite_only(found) else [("held as", f"{needed['kind']}: {needed['outcome']}")]
-    return [("needed by", _needed_by(needed)), *held]
+    also = [] if _is_requisite_only(found) else [("requisite", f"{needed['kind']}: {needed['outcome']}")]
+    return [("needed by", _needed_by(needed)), *also]
 
 
 def _article(found: dict[str, Any]) -> list[tuple[str, str]]:
-    """The article of the address, and the further pages of that."""
+    """The article at the URL, and its further pages."""
     rows = [
-        (f"page {part['number']}" if part["number"] else "all pages", f"{part['url']} ({_MEANS[part['outcome']]})")
+        (f"page {part['number']}" if part["number"] else "all pages", f"{part['url']} ({_OUTCOMES[part['outcome']]})")
         for part in found["parts"]
     ]
     article = found["article"]
     if not article:
         return rows
     facts = [
-        f"version {article['revision']}",
-        _ADDRESS.get(article["address_kind"] or "", ""),
+        f"revision {article['revision']}",
+        _URL_KINDS.get(article["address_kind"] or "", ""),
         f"gone since {format_time(article['gone_at'])}" if article["gone_at"] else "",
         f"same text as {article['duplicate_of']}" if article["duplicate_of"] else "",
     ]
@@ -144,7 +142,7 @@ def _article(found: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _evidence(found: dict[str, Any]) -> list[tuple[str, str]]:
-    """The captures, and what the newest of them says of its use."""
+    """The captures, and the usage statements of the newest one."""
     rows = [
         (
             "capture",
@@ -153,10 +151,10 @@ def _evidence(found: dict[str, Any]) -> list[tuple[str, str]]:
         )
         for c in found["captures"]
     ]
-    # An answer 304 has no page, and mostly not its header fields either.
-    whole = [capture["usage_statements"] for capture in found["captures"] if capture["status"] != 304]
-    if whole and whole[-1]:
-        rows.append(("its use", "; ".join(_right(right) for right in whole[-1])))
+    # A 304 response has no page, and usually not its header fields either.
+    full = [capture["usage_statements"] for capture in found["captures"] if capture["status"] != 304]
+    if full and full[-1]:
+        rows.append(("usage statements", "; ".join(_usage_statement(one) for one in full[-1])))
     return rows
 
 
@@ -168,25 +166,25 @@ def _needed_by(needed: dict[str, Any]) -> str:
     return ("; ".join(named) + (f" and {count_noun(more, 'more article')}" if more > 0 else "")) or needed["found_on"]
 
 
-def _right(right: dict[str, Any]) -> str:
-    agent = f" for {right['agent']}" if right["agent"] else ""
-    return f"{right['name']} {right['value']} ({right['source']}{agent})"
+def _usage_statement(statement: dict[str, Any]) -> str:
+    agent = f" for {statement['agent']}" if statement["agent"] else ""
+    return f"{statement['name']} {statement['value']} ({statement['source']}{agent})"
 
 
 def _is_learned(found: dict[str, Any]) -> bool:
-    """Whether a crawl set it aside by what it learned of the site, which may be asked for after all."""
+    """True if it was excluded as a crawl trap by a learned rule, so that --set-aside can fetch it."""
     from archiver.storage.crawl_exclusions import LEARNED
 
     return found["outcome"] == "trap" and (found["rule"] or "").startswith(LEARNED)
 
 
 def _source(source: dict[str, Any]) -> str:
-    told = " ".join(part for part in (source["source"], source["found_on"]) if part)
-    return f"{told} ({source['first_seen'][:10]} to {source['last_seen'][:10]})"
+    origin = " ".join(part for part in (source["source"], source["found_on"]) if part)
+    return f"{origin} ({source['first_seen'][:10]} to {source['last_seen'][:10]})"
 
 
 def _captured(source: dict[str, Any]) -> str:
-    """What a web archive has of it, as far as its list tells."""
+    """The captures of a web archive, according to its list."""
     first, last = source["first_capture"], source.get("last_capture")
     times = f"first on {format_time(first)}" + (f", last on {format_time(last)}" if last and last != first else "")
     return f"{times}, by {urlsplit(source['found_on']).hostname}"
@@ -195,6 +193,6 @@ def _captured(source: dict[str, Any]) -> str:
 def _fetched(found: dict[str, Any]) -> str:
     if not found["fetched_at"]:
         return "never"
-    answer = f", answer {found['status']}" if found["status"] else ""
+    status = f", HTTP {found['status']}" if found["status"] else ""
     failed = f", {count_noun(found['attempts'], 'failed attempt')} in a row" if found["attempts"] else ""
-    return format_time(found["fetched_at"]) + answer + failed
+    return format_time(found["fetched_at"]) + status + failed
