@@ -1,4 +1,4 @@
-"""What docs/scale.md says of many archives that are not merged runs as it stands there."""
+"""The commands of docs/scale.md for many unmerged archives run as written there."""
 
 from __future__ import annotations
 
