@@ -1,4 +1,4 @@
-"""Wheel and source archive by setuptools, the same bytes from the same files and time."""
+"""Builds wheel and source archive with setuptools. The same files and time make the same bytes."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ HOOKS = "import sys; from setuptools import build_meta; print(getattr(build_meta
 
 
 def build(source: Path, to: Path, time: int) -> tuple[Path, Path]:
-    """The wheel and the source archive of the project in `source`, written into `to`.
+    """Build the project in `source` into the folder `to` (PEP 517). Returns the wheel and the source archive.
 
-    The wheel is built from the unpacked source archive, so that this has all that is needed. PEP 517; the time
-    of all files is `time` (SOURCE_DATE_EPOCH, seconds since 1970).
+    The wheel is built from the unpacked source archive, which proves that the archive is complete. All files have the
+    time `time` (SOURCE_DATE_EPOCH, seconds since 1970).
     """
     archive = _hook("build_sdist", source, to, time)
     unpacked = source.parent / "unpacked"
@@ -27,7 +27,7 @@ def build(source: Path, to: Path, time: int) -> tuple[Path, Path]:
         tar.extractall(unpacked, filter="data")
     [project] = unpacked.iterdir()
     wheel = _hook("build_wheel", project, to, time)
-    _settle(archive, time)
+    _normalize(archive, time)
     return wheel, archive
 
 
@@ -41,12 +41,12 @@ def _hook(name: str, source: Path, to: Path, time: int) -> Path:
         env={**os.environ, "SOURCE_DATE_EPOCH": str(time)},
     )
     if done.returncode:
-        raise NotReleasable(f"setuptools cannot build it ({name}):\n{done.stderr[-2000:]}")
+        raise NotReleasable(f"setuptools failed ({name}):\n{done.stderr[-2000:]}")
     return to / done.stdout.split()[-1]
 
 
-def _settle(archive: Path, time: int) -> None:
-    """Write the source archive anew: setuptools keeps owners, times and the order of the file system."""
+def _normalize(archive: Path, time: int) -> None:
+    """Rewrite the source archive, because setuptools keeps owners, times and the order of the file system."""
     out = io.BytesIO()
     with tarfile.open(archive) as old, tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as new:
         for member in sorted(old.getmembers(), key=lambda m: m.name):
