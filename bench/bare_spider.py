@@ -1,6 +1,7 @@
-"""bare_spider.py FILE: what Scrapy alone takes: fetch every address of a file and keep nothing. Prints a line of JSON.
+"""bare_spider.py FILE: fetch all URLs of a file with Scrapy alone and keep nothing. Prints a line of JSON.
 
-Same concurrency, timeouts and handler as the archiver's crawl of a host one owns; no middleware of ours, no parsing.
+Concurrency, timeouts and download handler are those of a crawl by the archiver without delay. There is no middleware of
+the archiver and no parsing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""An archive of generated articles, written straight into its tables: words as a language has them (Zipf's law)."""
+"""Writes an archive of generated articles directly into its tables. Word frequencies follow Zipf's law."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from archiver.fields import LINKS, STORED
 from archiver.storage.connection import open_archive
 
 FREQUENT = "report"
-"""Stands in 14 % of the articles."""
+"""A word that occurs in 14 % of the articles."""
 NEIGHBOURS = ("harbour", "bridge")
-"""Stand near each other in 2 %."""
+"""Words that occur near each other in 2 % of the articles."""
 CJK = "深度学习"
-"""Stands in half of those in Chinese, which are 5 %."""
+"""Occurs in half of the Chinese articles, which are 5 % of all."""
 CITIES = tuple(
     (f"City {n}", random.Random(n).uniform(-55, 65), random.Random(-n - 1).uniform(-179, 179)) for n in range(500)
 )
@@ -28,7 +28,7 @@ _COLUMNS = (*STORED, "urlkey")
 
 
 def word(rank: int) -> str:
-    """The word of a rank, from 0 on: letters of which no two ranks have the same."""
+    """Return the word of a rank, from 0. Each rank has a different word."""
     out = ""
     rank += 26
     while rank:
@@ -38,7 +38,7 @@ def word(rank: int) -> str:
 
 
 def articles(count: int) -> Iterator[dict[str, Any]]:
-    """The first `count` articles: 3 KB each, a fifth with a place, 2 % with the text of an earlier one."""
+    """Yield `count` articles of 3 KB: a fifth has a place, 2 % duplicate an earlier one."""
     choice = random.Random(7)
     names = [word(n) for n in range(_WORDS)]
     weights = list(itertools.accumulate(1 / (n + 3) for n in range(_WORDS)))
@@ -89,7 +89,7 @@ def articles(count: int) -> Iterator[dict[str, Any]]:
 
 
 def write(file: Path, count: int) -> None:
-    """The archive: articles, their names and places."""
+    """Write an archive with `count` articles, their authors, categories, tags and places."""
     db = open_archive(file, create=True)
     known: dict[str, dict[str, int]] = {link.table: {} for link in LINKS}
     marks = ", ".join("?" * len(_COLUMNS))

@@ -1,6 +1,6 @@
-"""Generated posts with known copies: stories with edited copies on other sites, and posts that only look like copies.
+"""Generates posts whose copies are known: stories with edited copies on other sites, and posts that only look alike.
 
-The output depends only on the seed.
+Everything is derived from a seed.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ START = datetime(2024, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Post:
-    """A generated post. `story` is the number of its story, None if it has no copies; `edited` is the share of its
-    words that were changed; `how` names the edit or the kind of post."""
+    """A generated post. `story` is the number of its story, None if it has no copies. `edited` is the share of its
+    words that were changed. `how` is the kind of edit, or the kind of post."""
 
     site: str
     title: str
@@ -31,11 +31,11 @@ class Post:
 
 @dataclass(frozen=True)
 class Language:
-    """Words with their cumulative weights, and the separator between them."""
+    """A vocabulary: words with their cumulative weights, and the separator between words."""
 
     name: str
     words: tuple[str, ...]
-    weights: tuple[float, ...]  # cumulative
+    weights: tuple[float, ...]
     space: str = " "
 
     def some(self, rng: random.Random, count: int) -> list[str]:
@@ -61,8 +61,8 @@ LANGUAGES = ("60 words", "50,000 words", "Chinese", "Thai")
 
 @cache
 def languages(seed: int = 0) -> dict[str, Language]:
-    """Those of `LANGUAGES`: a small vocabulary of 60 words, a Zipfian one of 50,000, Chinese characters, Thai words
-    without spaces."""
+    """Return the vocabularies of `LANGUAGES`: 60 words, 50,000 words with Zipf's distribution, Chinese characters, and
+    Thai words without spaces."""
     rng = random.Random(seed)
     thai = tuple(
         dict.fromkeys(
@@ -128,7 +128,7 @@ def reordered(language: Language, rng: random.Random, story: list[list[str]], sh
 
 
 def framed(language: Language, rng: random.Random, story: list[list[str]], share: float) -> list[list[str]]:
-    """With a line before and after, as an outlet sets them around an agency's text, and words changed."""
+    """Add a line before and after, as an outlet does with an agency's text, and replace some words."""
     own = max(3, int(share * sum(map(len, story)) / 3))
     return [language.some(rng, own), *replaced(language, rng, story, share / 3), language.some(rng, own)]
 
@@ -145,7 +145,7 @@ def _without_first(story: list[list[str]], count: int) -> list[list[str]]:
 
 
 def posts(language: Language, distinct: int, copies: int, seed: int = 1, *, one_site: bool = False) -> list[Post]:
-    """So many distinct posts and so many copies of some of them, shuffled. Of the distinct ones a fifth look alike."""
+    """Return `distinct` posts and `copies` of some of them, shuffled. A fifth of the distinct posts are look-alikes."""
     rng = random.Random(f"{language.name}:{seed}")
     out = list(_stories(language, rng, copies))
     stories = len({post.story for post in out})
@@ -161,7 +161,17 @@ def posts(language: Language, distinct: int, copies: int, seed: int = 1, *, one_
     return out
 
 
-def _post(rng: random.Random, site: str, title: str, body: str, *, how: str, day: int | None = None) -> Post:
+def _post(  # noqa: PLR0913  the fields of a post
+    rng: random.Random,
+    site: str,
+    title: str,
+    body: str,
+    *,
+    day: int | None = None,
+    story: int | None = None,
+    edited: float = 0.0,
+    how: str = "",
+) -> Post:
     at = START + timedelta(days=rng.randrange(365) if day is None else day, minutes=rng.randrange(1440))
     return Post(site, title, body, at, how=how)
 
@@ -189,7 +199,7 @@ def _stories(language: Language, rng: random.Random, copies: int) -> Iterator[Po
 
 
 def _lookalikes(language: Language, rng: random.Random, count: int) -> Iterator[Post]:
-    """Posts that share much text but are not copies, a fifth of each kind."""
+    """Yield posts that share much text but are not copies, a fifth of each kind."""
     kinds = (_with_boilerplate, _weekly, _lists, _quoting, _translated)
     for kind in kinds:
         yield from kind(language, rng, count // len(kinds))
@@ -204,7 +214,8 @@ def _with_boilerplate(language: Language, rng: random.Random, count: int) -> Ite
 
 
 def _weekly(language: Language, rng: random.Random, count: int) -> Iterator[Post]:
-    """Series of 40 posts: two thirds of the words come from a template, the rest are numbers and words of the day."""
+    """Yield series of 40 posts: two thirds of the words are from a template, the rest are numbers and words of the
+    day."""
     for number in range(count):
         if number % 40 == 0:
             template = [word if rng.random() < 0.67 else None for word in language.some(rng, rng.randint(80, 200))]
@@ -221,7 +232,7 @@ def _weekly(language: Language, rng: random.Random, count: int) -> Iterator[Post
 
 
 def _lists(language: Language, rng: random.Random, count: int) -> Iterator[Post]:
-    """Lists of 60 out of the same 80 items, in any order, one per line."""
+    """Yield lists of 60 out of the same 80 things in random order, one per line."""
     for number in range(count):
         if number % 20 == 0:
             things = [language.space.join(language.some(rng, 2)) for _ in range(80)]
@@ -229,7 +240,7 @@ def _lists(language: Language, rng: random.Random, count: int) -> Iterator[Post]
 
 
 def _quoting(language: Language, rng: random.Random, count: int) -> Iterator[Post]:
-    """Pairs in which the second post takes a third of its words from the first."""
+    """Yield pairs of posts; a third of the second is quoted from the first."""
     for number in range(count // 2):
         one, other = language.some(rng, 360), language.some(rng, 240)
         yield _post(rng, f"quoted{number % 9}.example", "post", language.text([one[:180], one[180:]]), how="quoted")

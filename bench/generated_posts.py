@@ -19,7 +19,7 @@ AT = datetime(2024, 6, 1, tzinfo=UTC)
 
 
 class Posts:
-    """`total` posts of `letters` each, so many a site. A share of 1 in 20 is a copy of an earlier post, edited."""
+    """`total` posts of `letters` characters, 5,000 per site. One in twenty is an edited copy of an earlier post."""
 
     def __init__(self, total: int, letters: int = LETTERS) -> None:
         self.total, self.letters = total, letters
@@ -101,8 +101,8 @@ class Posts:
         )
 
     def visits(self, site: int) -> Iterator[PageResult]:
-        """What a first crawl of a site brings: its sitemaps, which robots.txt names, then its posts, each linking to
-        the one before it."""
+        """Yield the page results of a first crawl of a site: its sitemaps, which robots.txt names, then its posts, each
+        of which links to the previous one."""
         host, numbers = self.host(site), self.of_site(site)
         robots = f"https://{host}/robots.txt"
         parts = -(-len(numbers) // A_SITEMAP)

@@ -1,7 +1,7 @@
-"""A site made up by number: any count of posts, each page the same at each run, nothing of it held in memory.
+"""A generated site with any number of posts. Pages are the same in each run, and none is kept in memory.
 
-It has what a blog has: a home page and its paging, categories, posts with their template around them, a feed of the
-newest, a sitemap index whose children carry lastmod, robots.txt. `Site.get` is a plain function from path to answer.
+It has the parts of a blog: a home page with paging, categories, posts within a template, a feed of the newest posts, a
+sitemap index whose children have lastmod, and robots.txt. `Site.get` is a pure function from path to response.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SPAN = timedelta(days=365 * 20)
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """An answer without its transport: `kind` is the media type."""
+    """A response. `kind` is the media type."""
 
     status: int
     body: bytes
@@ -41,11 +41,11 @@ class Served:
 
 @dataclass(frozen=True)
 class Site:
-    """`posts` posts of some `kilobytes` each at `origin` ("http://127.0.0.1:8000").
+    """A site with `posts` posts of about `kilobytes` each at `origin` ("http://127.0.0.1:8000").
 
-    `edited`: numbers of posts that were changed after they were published; `lastmod`: whether the sitemaps say when;
-    `sitemap`: whether there are any; `first`: titles and texts are those of posts from this number
-    on, so that two sites need not have the same.
+    `edited`: numbers of posts that were changed after publication. `lastmod`: the sitemaps say when a post was changed.
+    `sitemap`: there are sitemaps. `first`: titles and texts are those of posts from this number on, so that two sites
+    can differ.
     """
 
     origin: str
@@ -57,7 +57,7 @@ class Site:
     first: int = 0
 
     def get(self, path: str) -> Served:
-        """The answer to a path; 404 for what is not there."""
+        """Return the response to a path, 404 if there is no such page."""
         for start, answer in self._routes:
             if path.startswith(start):
                 return answer(path[len(start) :].strip("/")) or Served(404, b"Nothing is here.", "text/plain")
@@ -68,7 +68,7 @@ class Site:
         return f"/{at:%Y/%m}/{self._title_of(number).lower().replace(' ', '-')}-{number}/"
 
     def published(self, number: int) -> datetime:
-        """Posts lie evenly over twenty years, the first one oldest."""
+        """Return the date of a post. Posts are spread evenly over twenty years, the first is the oldest."""
         return _FIRST_DAY + number * (_SPAN / max(self.posts, 1))
 
     def changed(self, number: int) -> datetime:
@@ -79,7 +79,7 @@ class Site:
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """The last parts of the categories' addresses."""
+        """The last path segments of the category URLs."""
         return tuple(c.lower() for c in _CATEGORIES)
 
     @cached_property
@@ -193,7 +193,7 @@ class Site:
 
     @cached_property
     def _template(self) -> tuple[str, str]:
-        """What stands on every page, filled up with menus, styles and scripts to the size of real ones."""
+        """The template of all pages, padded with menus, styles and scripts to the size of real pages."""
         menu = "".join(
             f"<li class='menu-item'><a href='/category/{c.lower()}/#{w}'><span>{w.title()}</span></a></li>"
             for w, c in zip(_WORDS, _CATEGORIES * len(_WORDS), strict=False)

@@ -1,4 +1,4 @@
-"""An archive of so many posts: how large it gets and why, how fast it is written, opened, copied and made small."""
+"""Measures an archive of generated posts: its size by table, and the speed of writing, opening, backup and vacuum."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from generated_posts import AT, Posts
 from process import ROOT
-from progress import told
+from progress import with_progress
 from sqlite_utils import Database
 from table import Column, hundredths, tenths, whole
 
@@ -24,7 +24,7 @@ from archiver.storage.page_writer import PageWriter, StoringRun
 from archiver.storage.runs import begin_run, ensure_site
 
 _STEP = 2_000
-"""Posts that are made before they are written: what is timed is the writing alone."""
+"""Posts that are generated before they are written, so that only writing is timed."""
 COLUMNS = (
     Column("articles", "articles"),
     Column("gigabytes_a_million", "GB a million", at_most=8.0, form=hundredths),
@@ -55,7 +55,7 @@ def measure(articles: int, work: Path) -> dict[str, Any]:
 
 
 def _backup(archive: Path, target: Path) -> dict[str, Any]:
-    """Seconds that a copy takes while this process commits all the time, and the longest that a commit took."""
+    """Measure the seconds of a backup while this process commits continuously, and the slowest of these commits."""
     db = open_archive(archive)
     child = subprocess.Popen(
         [sys.executable, "-m", "archiver", "backup", str(target), "--archive", str(archive)],
@@ -81,13 +81,13 @@ def _backup(archive: Path, target: Path) -> dict[str, Any]:
 
 
 def ingest(archive: Path, posts: Posts) -> dict[str, Any]:
-    """Through the writer of crawls: captures, ledger, identity, versions, facets, full text, near copies; committed
-    every hundred visits. Posts are made beforehand and are no part of the time."""
+    """Write the posts with the page writer of crawls: captures, pages, identity, revisions, facets, full text and
+    near-duplicates, committed every hundred results. Generating the posts is not timed."""
     db = open_archive(archive, create=True)
     spent = last = 0.0
     worked = 0.0
     try:
-        for site in told(range(posts.sites), "sites"):
+        for site in with_progress(range(posts.sites), "sites"):
             row = ensure_site(db, f"https://{posts.host(site)}/", AT)
             run_id = begin_run(db, row["id"], "full", "0.3.0", AT)
             writer = PageWriter(StoringRun(db, row, run_id, AT, version="0.3.0"))
@@ -113,7 +113,7 @@ def ingest(archive: Path, posts: Posts) -> dict[str, Any]:
 
 
 def _written(writer: PageWriter, visits: list[Any]) -> tuple[float, float]:
-    """Seconds on the clock, and of this process's own work."""
+    """Write the results. Returns wall seconds and CPU seconds of this process."""
     began, cpu = time.perf_counter(), time.process_time()
     for visit in visits:
         writer.add(visit)
@@ -123,7 +123,7 @@ def _written(writer: PageWriter, visits: list[Any]) -> tuple[float, float]:
 
 
 def sizes(archive: Path, articles: int) -> dict[str, Any]:
-    """Bytes an article of each table, its indexes with it. Without SQLite's dbstat only the sum."""
+    """Measure the bytes per article of each table with its indexes. Without SQLite's dbstat only the sum."""
     db = Database(archive)
     try:
         db.execute("pragma wal_checkpoint(truncate)")
@@ -136,7 +136,7 @@ def sizes(archive: Path, articles: int) -> dict[str, Any]:
                 tables["articles_fts" if table.startswith("articles_fts") else table] += held / articles
                 if name != table:
                     tables[f"  {name}"] += held / articles
-        except sqlite3.OperationalError as error:  # a build without it
+        except sqlite3.OperationalError as error:  # SQLite was built without dbstat
             print(f"No sizes by table: {error}", file=sys.stderr)
         return {
             "bytes": size / articles,
@@ -148,7 +148,7 @@ def sizes(archive: Path, articles: int) -> dict[str, Any]:
 
 
 def opened(archive: Path) -> float:
-    """Milliseconds until an archive that nothing has opened in this process can be read, and its first article is."""
+    """Measure the milliseconds to open an archive in a new process and read its first article."""
     code = (
         "import sys, time; from archiver.archive import Archive; began = time.perf_counter(); "
         "archive = Archive(sys.argv[1]); archive.article(1); print((time.perf_counter() - began) * 1000)"

@@ -1,4 +1,4 @@
-"""How well near copies are found among posts of which it is known, and what that costs, also in a large archive."""
+"""Measures how well near-duplicates are found among posts whose copies are known, and the cost, also at scale."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ CRAWL = (Column("kilobytes", "KB of text", form=hundredths), Column("ms", "ms a 
 
 
 def insert(db: Database, post: Post, number: int) -> int:
-    """A post as a bare row of `articles`: what clusters are made from, and no more."""
+    """Insert a post as a minimal row of `articles`: only the columns that clustering needs. Returns its number."""
     url = f"https://{post.site}/{number}"
     at = stamp(post.published)
     row = db.execute(
@@ -69,7 +69,7 @@ def insert(db: Database, post: Post, number: int) -> int:
 def quality(
     language: Language, distinct: int, copies: int, folder: Path, seed: int = 1, *, one_site: bool = False
 ) -> tuple[dict[str, Any], dict[str, float]]:
-    """One row of QUALITY, and by kind of edit or look-alike the recall, or the share that was taken for copies."""
+    """Return a row of QUALITY, and by kind the recall of edits or the share of look-alikes mistaken for copies."""
     made = posts(language, distinct, copies, seed, one_site=one_site)
     db = open_archive(folder / f"{language.name}-{one_site}.db", create=True)
     ids: list[int] = []
@@ -134,9 +134,10 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def scale(articles: int, folder: Path, seed: int = 1, added: int = 2_000) -> dict[str, Any]:
-    """One row of SCALE: so many sketches as texts of 500 words of 50,000 have them, and then posts added one by one.
+    """Return a row of SCALE: fill an archive with signatures like those of texts of 500 words, then add posts one by
+    one.
 
-    Of the stored articles there is no text: what an article costs to be looked at is measured on those added.
+    The stored articles have no text. The cost of comparing a candidate is measured on the added posts.
     """
     language, rng = languages()["50,000 words"], random.Random(seed)
     db = open_archive(folder / "scale.db", create=True)
@@ -148,7 +149,7 @@ def scale(articles: int, folder: Path, seed: int = 1, added: int = 2_000) -> dic
         drawn = iter(rng.choices(range(len(language.words)), cum_weights=language.weights, k=3 * SLOTS * count))
         entries, rows = [], []
         for number in range(begin + 1, begin + count + 1):
-            # The value of a slot is one of a text's shingles: three words, hashed together with the slot's number.
+            # The value of a slot is a shingle of the text: three words, hashed with the number of the slot.
             keys = [
                 (hash((slot, next(drawn), next(drawn), next(drawn))) & 0xFFFFFFFF) - (1 << 31) for slot in range(SLOTS)
             ]
@@ -209,7 +210,7 @@ def _adding(db: Database, made: list[Post]) -> dict[str, Any]:
 
 
 def crawl_cost(posts_each: int, folder: Path) -> dict[str, dict[str, Any]]:
-    """Rows of CRAWL: what a page of a site costs of which most have no copies, processor time alone."""
+    """Return the rows of CRAWL: CPU time per page of a site whose pages mostly have no copies."""
     out = {}
     for words in (300, 500, 800):
         language, rng = languages()["50,000 words"], random.Random(words)

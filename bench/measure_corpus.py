@@ -1,4 +1,4 @@
-"""Read the corpus of articles with this project and with trafilatura, page by page in turns, and score both."""
+"""Extracts the pages of the corpus with the archiver and with trafilatura in turns, and scores both."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 
 import dateparser
 from process import ROOT, run
-from progress import told
+from progress import with_progress
 from table import Column, Slack, hundredths, tenths, whole
 
 POINTS, LESS, RATIO = Slack(0.3), Slack(0.3, less=True), Slack(0.2, relative=True)
 OURS, THEIRS = "archiver", "trafilatura"
 
 
-# The bars of the corpus; keys as the scorer's own summary names them, percent where nothing else is said.
+# The bars of the corpus. Keys are those of the scorer's summary; values are percent unless stated otherwise.
 CORPUS = (
     Column("pages", "pages"),
     Column("body: shingle F1", "body F1", 95.5, form=tenths, slack=POINTS),
@@ -43,12 +43,12 @@ CORPUS = (
 
 
 def files(shared: Path) -> list[Path]:
-    """What the corpus is made of, for its digest."""
+    """Return the files of the corpus, for its digest."""
     return [shared / "corpus" / name for name in ("pages.jsonl", "html.tar.xz")]
 
 
 def scorer(shared: Path) -> ModuleType:
-    """The corpus's own scorer, from the folder it stands in."""
+    """Load the scorer of the corpus from its folder."""
     spec = importlib.util.spec_from_file_location("evaluate", shared / "corpus" / "evaluate.py")
     assert spec is not None
     assert spec.loader is not None
@@ -58,12 +58,13 @@ def scorer(shared: Path) -> ModuleType:
 
 
 def measure(shared: Path, work: Path, limit: int | None = None) -> dict[str, dict[str, Any]]:
-    """A row of figures for this project, and one for trafilatura. `limit`: only so many pages, spread evenly."""
+    """Return a row of figures for the archiver and one for trafilatura. `limit`: only this many pages, evenly
+    spread."""
     evaluate = scorer(shared)
     pages, folder = evaluate.load_pages(limit), evaluate.html_folder()
-    dateparser.parse("12. kolovoza 2021.")  # loads all its locales, 1.6 s once: no page's cost
+    dateparser.parse("12. kolovoza 2021.")  # loads all locales (1.6 s) before pages are timed
     evaluate.start(["archiver:extract", None], folder, evaluate.load_pages(8))
-    outs = [evaluate.one_page(numbered) for numbered in told(list(enumerate(pages)), "corpus")]
+    outs = [evaluate.one_page(numbered) for numbered in with_progress(list(enumerate(pages)), "corpus")]
     listed = work / "pages.json"
     listed.write_text(json.dumps([[str(folder / f"{p['id']}.html"), p["url"]] for p in pages]), encoding="utf-8")
     rows: dict[str, dict[str, Any]] = {}
@@ -78,7 +79,7 @@ def measure(shared: Path, work: Path, limit: int | None = None) -> dict[str, dic
 
 
 def _peak(name: str, listed: Path) -> float:
-    """The peak memory of a process of its own that reads all pages."""
+    """Measure the peak memory of a separate process that reads all pages."""
     ran = run([sys.executable, str(ROOT / "bench" / "read_pages.py"), name, str(listed)])
     if ran.code:
         raise SystemExit(f"{name} could not read the pages of {listed}: {ran.err[-2000:]}")

@@ -1,4 +1,4 @@
-"""Crawl a generated site with everything on, and fetch the same addresses with a bare Scrapy spider, in turns."""
+"""Crawls a generated site with all features, in turns with a bare Scrapy spider that fetches the same URLs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import Any
 
 from generated_site import Site
 from process import ROOT, Ran, archiver, bare, free_port
-from progress import told
+from progress import with_progress
 from table import Column, hundredths, tenths, whole
 
 ONE = (
@@ -47,8 +47,8 @@ server {{ listen 127.0.0.1:{port}; root {root}; index index.html index.rss; }} }
 
 
 def measure(posts: int, kilobytes: int, rounds: int, sites: int, work: Path) -> dict[str, dict[str, Any]]:
-    """Rows of figures: one site on one core, and (`sites` of 2 or more) several at the same time, on all cores and,
-    in turns, on one. The bare spider is one process on one core in either."""
+    """Return a row for one site on one core and, if `sites` is 2 or more, one for several sites at the same time, on
+    all cores in turns with one core. The bare spider is always one process on one core."""
     rows: dict[str, dict[str, Any]] = {}
     with served(posts, kilobytes, 1, work) as [start]:
         rows["one site"] = _row([start], rounds, work, "one site")
@@ -62,7 +62,7 @@ def _row(starts: Sequence[str], rounds: int, work: Path, what: str) -> dict[str,
     ratios: list[float] = []
     gains: list[float] = []
     last: dict[str, Any] = {}
-    for number in told(range(rounds), what):
+    for number in with_progress(range(rounds), what):
         archive = work / f"{len(starts)}-{number}" / "archive.db"
         archive.parent.mkdir()
         last = _crawled(starts, archive)
@@ -79,7 +79,7 @@ def _row(starts: Sequence[str], rounds: int, work: Path, what: str) -> dict[str,
 
 
 def _crawled(starts: Sequence[str], archive: Path) -> dict[str, Any]:
-    """One crawl of all sites at the same time. `peak_mb` is of the largest of its processes."""
+    """Crawl all sites at the same time. `peak_mb` is that of the largest process."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.monotonic()
     ran = archiver("crawl", *starts, "--archive", str(archive), "--delay", "0", "--json", "--workers", str(len(starts)))
@@ -92,7 +92,7 @@ def _crawled(starts: Sequence[str], archive: Path) -> dict[str, Any]:
         "posts": sum(r["new"] for r in runs),
         "pages": pages,
         "cpu_ms": 1000 * cpu / max(pages, 1),
-        # One run says itself how long it took; of several, the start of the program counts with them.
+        # A single run reports its own duration. For several, the start of the program is included.
         "pages_per_second": pages / (runs[0]["seconds"] if len(runs) == 1 else wall),
         "peak_mb": ran.peak_mb,
     }
@@ -100,7 +100,7 @@ def _crawled(starts: Sequence[str], archive: Path) -> dict[str, Any]:
 
 @contextmanager
 def _one_core() -> Iterator[None]:
-    """What is started meanwhile has one core: then the archiver crawls in one process."""
+    """Limit processes that are started meanwhile to one core, so that the archiver crawls in one process."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(before)})
     try:
@@ -133,9 +133,9 @@ def _urls(archive: Path) -> list[str]:
 def served(
     posts: int, kilobytes: int, sites: int, work: Path, name: str = "", log: Path | None = None
 ) -> Iterator[list[str]]:
-    """So many generated sites, by nginx where it is installed, else by a server in Python; their start addresses.
+    """Serve generated sites by nginx if it is installed, otherwise by a server in Python. Yields their seeds.
 
-    `name`: the host that their pages name, without a port; they are reached by it through their address as a proxy.
+    `name` is the host in the URLs of their pages, without a port; clients reach it with the site's address as a proxy.
     `log` gets a line for each request.
     """
     servers: list[subprocess.Popen[Any]] = []
@@ -194,7 +194,7 @@ def _wait(port: int, server: subprocess.Popen[Any]) -> None:
 
 
 def write(site: Site, folder: Path) -> None:
-    """The site as files, for a server of files."""
+    """Write the site as static files."""
     every = ["/", "/feed/", "/robots.txt", "/sitemap.xml", *map(site.path_of, range(site.posts))]
     every += [f"/sitemap-posts-{n}.xml" for n in range(1, site.posts // 2_000 + 2)]
     for base in ("/", *(f"/category/{name}/" for name in site.categories)):

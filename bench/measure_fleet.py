@@ -1,7 +1,7 @@
-"""measure_fleet.py [OPTIONS]: how fast a fleet's queue is, and how many pages 1, 2 and 4 workers get through.
+"""measure_fleet.py [OPTIONS]: measure the speed of a fleet's queue, and the pages per second of 1, 2 and 4 workers.
 
-The queue: jobs of no work, each put into PostgreSQL, taken, claimed and ended as a crawl's is, by so many threads of
-one worker. Pages: generated sites on loopback, without delay, a site at a time by each worker. Prints JSON.
+Queue: empty jobs are put into PostgreSQL, fetched, leased and finished as those of crawls, by several threads of one
+worker. Pages: generated sites on loopback without delay; each worker crawls one site at a time. Prints JSON.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tests.fleet.fleets import Fleet  # noqa: E402
 
 
 def queue(server: postgres.Postgres, jobs: int, threads: int) -> dict[str, Any]:
-    """Jobs a second through defer, fetch, claim, finish."""
+    """Measure the jobs per second through deferring, fetching, leasing and finishing."""
     address = server.database("speed")
     board = QueueDatabase(address, threads + 4)
     app = make_queue(board, size=threads + 4)
@@ -76,7 +76,7 @@ def queue(server: postgres.Postgres, jobs: int, threads: int) -> dict[str, Any]:
 
 
 def pages(server: postgres.Postgres, workers: int, sites: int, posts: int) -> dict[str, Any]:
-    """Pages a second from the first request to the last."""
+    """Measure the pages per second from the first request to the last."""
     with tempfile.TemporaryDirectory(prefix="fleet-") as folder, hosts.serving(sites, posts, 76) as served:
         fleet = Fleet(server.database(f"pages{workers}"), Path(folder))
         try:

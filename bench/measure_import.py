@@ -1,4 +1,4 @@
-"""How fast foreign captures are read: a generated site as one WARC file, imported by one process and by all cores."""
+"""Measures importing a generated site from one WARC file, by one process and on all cores."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 from generated_site import Site
 from isal import igzip
 from process import Ran, archiver
-from progress import told
+from progress import with_progress
 from table import Column, tenths, whole
 
 _CAPTURED = datetime(2025, 1, 1, tzinfo=UTC)
 _OTHERS = 4
-"""Of so many posts each is followed by one page that is none, and one image."""
+"""Every fourth post is followed by a page that is not a post, and an image."""
 COLUMNS = (
     Column("megabytes", "MB", form=whole),
     Column("records", "records"),
@@ -31,8 +31,8 @@ COLUMNS = (
 
 
 def measure(posts: int, kilobytes: int, work: Path) -> dict[str, dict[str, Any]]:
-    """A row for one process and, where there are more cores, one for all. `core_s` is by the time that the processes
-    computed, all of them taken together; `known_s` is reading the same file once more, by another name and choice."""
+    """Return a row for one process and, if there are more cores, one for all. `core_s` is by the CPU time of all
+    processes; `known_s` is of importing the same file again."""
     file = work / "site.warc.gz"
     records = write(file, posts, kilobytes)
     cores = len(os.sched_getaffinity(0))
@@ -57,7 +57,7 @@ def measure(posts: int, kilobytes: int, work: Path) -> dict[str, dict[str, Any]]
 
 
 def _import(file: Path, archive: Path, workers: int, *options: str) -> tuple[dict[str, Any], Ran, float]:
-    """The summary, the process, and the seconds that it and its readers computed."""
+    """Import a file. Returns the summary, the process, and the CPU seconds of it and its readers."""
     before = os.times()
     ran = archiver("import", str(file), "--archive", str(archive), "--workers", str(workers), "--json", *options)
     after = os.times()
@@ -68,12 +68,12 @@ def _import(file: Path, archive: Path, workers: int, *options: str) -> tuple[dic
 
 
 def write(file: Path, posts: int, kilobytes: int, these: range | None = None) -> int:
-    """A file of captures of a generated site, of `these` posts alone where they are given, a gzip member a record; how
-    many records it has."""
+    """Write a WARC file of a generated site, or only of `these` posts, one gzip member per record. Returns the number
+    of records."""
     site = Site("http://blog.example", posts, kilobytes)
     records = 0
     with file.open("wb") as handle:
-        for n in told(these or range(posts), "written", len(these or range(posts))):
+        for n in with_progress(these or range(posts), "written", len(these or range(posts))):
             path = site.path_of(n)
             handle.write(_record(f"http://blog.example{path}", n, site.get(path).body, "text/html; charset=utf-8"))
             records += 1

@@ -1,6 +1,6 @@
-"""Read the posts of each of the shared sites as those of any site, then by the rules that some of them teach.
+"""Extracts the posts of each shared site without site rules, then with the rules learned from some of them.
 
-No feed and no API helps here: what is measured is what the pages alone give.
+There are no source hints of feeds or APIs: only what the pages themselves contain is measured.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from urllib.request import OpenerDirector, ProxyHandler, build_opener
 
 from measure_sites import start_of
 from process import score, served
-from progress import told
+from progress import with_progress
 from read_pages import reader
 from table import Column, Slack, hundredths, rate
 
@@ -31,10 +31,10 @@ from archiver.items import Article, PageKind
 
 LEARNED_FROM = 25
 OTHERS = 15
-"""Pages that are no posts, by which posts are told: as many as a crawl puts by."""
+"""Pages other than posts that learning compares posts with: as many as a crawl keeps."""
 SHARE, RATIO = Slack(0.003), Slack(0.2, relative=True)
 
-# The bars of the sites. The truth holds authors, categories and tags of some sites only.
+# The bars of the sites. Only some sites have authors, categories and tags in their truth.
 QUALITY = (
     Column("met", "posts"),
     Column("title_norm", "title", 0.995, form=rate, slack=SHARE),
@@ -63,7 +63,7 @@ Call = Callable[[bytes, str], Any]
 
 @dataclass(frozen=True)
 class Post:
-    """A page as served, and its address."""
+    """A page as served, and its URL."""
 
     html: bytes
     url: str
@@ -71,8 +71,8 @@ class Post:
 
 @dataclass
 class Reading:
-    """What one way of reading gave of a site's posts, in their order, and the seconds (CPU) each took. Of another
-    extractor only the seconds are kept."""
+    """The articles of a site's posts by one extractor, in order, and the CPU seconds of each. Articles of trafilatura
+    are not kept."""
 
     articles: list[Any]
     seconds: list[float]
@@ -83,12 +83,13 @@ def names(shared: Path) -> list[str]:
 
 
 def files(shared: Path) -> list[Path]:
-    """What the sites are made of, for their digest."""
+    """Return the files of the sites, for their digest."""
     return [shared / "sites" / f"{name}{end}" for name in sorted(names(shared)) for end in (".tar.xz", ".truth.jsonl")]
 
 
 def measure(shared: Path, root: Path | None, work: Path, limit: int | None = None) -> dict[str, dict[str, Any]]:
-    """For each of TABLES a row of figures a site. `root`: a folder with the sites unpacked; `limit`: posts a site."""
+    """Return, for each of TABLES, a row of figures per site. `root` is a folder with the unpacked sites, `limit` the
+    maximum number of posts per site."""
     rows: dict[str, dict[str, Any]] = {name: {} for name in TABLES}
     with served(shared, root, work / "access.jsonl") as proxy:
         opener = build_opener(ProxyHandler({"http": proxy}))
@@ -109,8 +110,8 @@ def _one(
     name = site["name"]
     truth = shared / "sites" / f"{name}.truth.jsonl"
     paths = [t["url"] for t in map(json.loads, truth.read_text(encoding="utf-8").splitlines()) if t.get("public", True)]
-    random.Random(1).shuffle(paths)  # the same order in every run, and no year before another
-    posts = _posts(opener, site, told(paths[:limit], f"{name}, fetching"))
+    random.Random(1).shuffle(paths)  # the same order in every run, years mixed
+    posts = _posts(opener, site, with_progress(paths[:limit], f"{name}, fetching"))
     plain, theirs = _in_turns(posts, [lambda h, u: extract_page(parse_page(h, u)), reader("trafilatura")], name)
     rules = _learned(opener, site, posts[:LEARNED_FROM], plain.articles)
     ruled, again = _in_turns(
@@ -131,7 +132,7 @@ def _posts(opener: OpenerDirector, site: dict[str, Any], paths: Iterable[str]) -
 
 
 def _get(opener: OpenerDirector, url: str) -> Post | None:
-    """A page with the address that it was served at in the end; None where there is no HTML."""
+    """Fetch a page with its URL after redirects; None if it is not HTML."""
     try:
         with opener.open(url) as answer:
             html = answer.headers.get_content_type() == "text/html"
@@ -141,12 +142,12 @@ def _get(opener: OpenerDirector, url: str) -> Post | None:
 
 
 def _in_turns(posts: Sequence[Post], calls: Sequence[Call], what: str) -> list[Reading]:
-    """Every post read by every call, each first in its turn, so that both have the machine in the same state."""
+    """Read every post with every extractor, in alternating order, so that all run under the same conditions."""
     out = [Reading([], []) for _ in calls]
     for call in calls:
-        for post in posts[:3]:  # what is loaded or compiled once is no page's cost
+        for post in posts[:3]:  # load and compile everything before pages are timed
             call(post.html, post.url)
-    for number, post in enumerate(told(posts, what)):
+    for number, post in enumerate(with_progress(posts, what)):
         turn = list(zip(calls, out, strict=True))
         for call, reading in turn if number % 2 else turn[::-1]:
             began = time.process_time()
@@ -165,12 +166,12 @@ def _learned(
         for p, a in zip(posts, articles, strict=False)
         if a.kind is PageKind.POST and a.body
     ]
-    rules = learn_rules(samples, [parse_page(p.html, p.url) for p in _no_posts(opener, site)])
+    rules = learn_rules(samples, [parse_page(p.html, p.url) for p in _other_pages(opener, site)])
     return replace(rules, version="rules-1") if rules is not None else None
 
 
-def _no_posts(opener: OpenerDirector, site: dict[str, Any]) -> list[Post]:
-    """The home page, and pages that it leads to which are no posts."""
+def _other_pages(opener: OpenerDirector, site: dict[str, Any]) -> list[Post]:
+    """Return the home page and pages linked from it that are not posts."""
     home = _get(opener, start_of(site))
     if home is None:
         return []
@@ -191,7 +192,7 @@ def _part(reading: Reading, which: slice) -> Reading:
 
 
 def _row(shared: Path, truth: Path, out: Path, ours: Reading, theirs: Reading) -> dict[str, Any]:
-    """Scored as a crawl is. Without a post (too few in the site) a row without figures."""
+    """Score the articles like those of a crawl. Without articles (the site has too few posts) there are no figures."""
     if not ours.articles:
         return {"met": 0}
     out.write_text("".join(json.dumps(_record(a), ensure_ascii=False) + "\n" for a in ours.articles), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""How fast archives merge, and what a takedown costs: a generated site of which two machines have two thirds each."""
+"""Measures merging two archives that have two thirds of a generated site each, and a takedown."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ COLUMNS = (
 
 
 def measure(posts: int, kilobytes: int, work: Path) -> dict[str, dict[str, Any]]:
-    """A row for each merge: into an empty archive, of one that has half of the same posts, and once more; and one for
-    the removal of one post from the result."""
+    """Return a row for each merge (into an empty archive; of one with half of the posts known; the same again), and one
+    for the removal of a post from the result."""
     third = posts // 3
     a, b = work / "a" / "archive.db", work / "b" / "archive.db"
     for archive, first, last in ((a, 0, 2 * third), (b, third, 3 * third)):
@@ -36,8 +36,8 @@ def measure(posts: int, kilobytes: int, work: Path) -> dict[str, dict[str, Any]]
         ("once more", b, 2 * third),
     ):
         ran = _done(archiver("merge", str(other), "--archive", str(into), "--json"))
-        [told] = json.loads(ran.out)
-        assert told["articles"] + told["joined"] == number, told
+        [summary] = json.loads(ran.out)
+        assert summary["articles"] + summary["joined"] == number, summary
         out[name] = _row(ran, number)
     ran = _done(archiver("remove", "1", "--reason", "measured", "--yes", "--archive", str(into)))
     out["one post removed"] = _row(ran, 1)

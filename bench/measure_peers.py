@@ -1,4 +1,4 @@
-"""Crawl a site with the archiver and with other programs, in turns, and rate them by the articles that they stored."""
+"""Crawls a site with the archiver and with other programs in turns, and compares them by the articles they stored."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ import process
 from generated_site import Site
 from measure_sites import start_of
 from process import CONTACT, Ran, archiver, export, run
-from progress import told
+from progress import with_progress
 from table import Column, hundredths, tenths, whole
 
 LOCK = Path(__file__).with_name("peers.lock")
 OURS, NAME = "archiver", "news.example.org"
 LIMIT = 900
-"""Seconds after which a peer is ended and counts as not run."""
+"""Seconds after which a peer is killed and counts as failed."""
 COLUMNS = (
     Column("asked", "requests", form=whole),
     Column("articles", "articles", form=whole),
@@ -43,7 +43,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Peer:
-    """One way of using a package: a function of run_peer.py, and what pip installs for it."""
+    """A way of using a package: a function of run_peer.py, and the packages that pip installs for it."""
 
     title: str
     way: str
@@ -64,7 +64,7 @@ PEERS = (
 
 @dataclass(frozen=True)
 class Target:
-    """A site at `start` that `proxy` serves; its posts' addresses; a line for each request goes to `log`."""
+    """A site with the seed `start`, served through `proxy`. `urls` are its posts. `log` gets a line per request."""
 
     start: str
     proxy: str
@@ -74,7 +74,7 @@ class Target:
 
 @contextmanager
 def generated(posts: int, kilobytes: int, work: Path) -> Iterator[Target]:
-    """The site that bench/crawl is measured on."""
+    """Serve the generated site of bench/crawl."""
     site, log = Site(f"http://{NAME}", posts, kilobytes), work / "access.log"
     with measure_crawl.served(posts, kilobytes, 1, work, NAME, log) as [here]:
         yield Target(f"{site.origin}/", here, tuple(site.origin + site.path_of(n) for n in range(posts)), log)
@@ -82,7 +82,7 @@ def generated(posts: int, kilobytes: int, work: Path) -> Iterator[Target]:
 
 @contextmanager
 def real(shared: Path, name: str, work: Path) -> Iterator[Target]:
-    """One of the shared sites; one whose addresses begin with https cannot be read by the peers."""
+    """Serve one of the shared sites. The peers cannot crawl a site with https URLs."""
     [site] = [s for s in json.loads((shared / "sites" / "sites.json").read_text(encoding="utf-8")) if s["name"] == name]
     truth = (shared / "sites" / f"{name}.truth.jsonl").read_text(encoding="utf-8").splitlines()
     log = work / f"{name}.access.jsonl"
@@ -94,9 +94,10 @@ def real(shared: Path, name: str, work: Path) -> Iterator[Target]:
 
 
 def environments(peers: Sequence[Peer], folder: Path) -> dict[tuple[str, ...], Path | str]:
-    """The Python of each package's own virtual environment, made where it is missing; or why there is none."""
+    """Return the Python of each package's virtual environment, which is created if needed, or the reason why it could
+    not be."""
     made: dict[tuple[str, ...], Path | str] = {}
-    for packages in told(dict.fromkeys(p.packages for p in peers), "installing"):
+    for packages in with_progress(dict.fromkeys(p.packages for p in peers), "installing"):
         home = folder / packages[0]
         python, done = home / "bin" / "python", home / "installed"
         made[packages] = python
@@ -123,11 +124,11 @@ def measure(
     peers: Sequence[Peer],
     pythons: dict[tuple[str, ...], Path | str],
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """A row of figures for each, ours first, and what could not be measured, in words."""
+    """Return a row of figures for each program, the archiver first, and notes on what could not be measured."""
     found: dict[str, dict[int, dict[str, Any]]] = {name: {} for name in (OURS, *(p.title for p in peers))}
     notes: list[str] = []
     (work / "urls.txt").write_text("\n".join(target.urls), encoding="utf-8")
-    for number in told(range(rounds), "round"):
+    for number in with_progress(range(rounds), "round"):
         for peer in (None, *peers):
             title, folder = (peer.title if peer else OURS), work / f"{number}-{peer.way if peer else OURS}"
             python = pythons[peer.packages] if peer else ""
@@ -161,7 +162,7 @@ def _once(target: Target, folder: Path, peer: Peer | None, python: str, threads:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     asked = len(target.log.read_text(encoding="utf-8", errors="replace").splitlines())
     if ran.code:
-        return f"it had not ended after {LIMIT} seconds" if ran.seconds > LIMIT else _last(ran.err)
+        return f"it did not finish within {LIMIT} seconds" if ran.seconds > LIMIT else _last(ran.err)
     if not peer:
         export(folder / "archive.db", out)
     stored = len(_stored(out, target.urls))
@@ -200,7 +201,7 @@ def _ours(target: Target, archive: Path) -> Ran:
 
 
 def _theirs(target: Target, out: Path, way: str, python: str, threads: int) -> Ran:
-    """Its home is its own folder, so that what it caches is gone with it; none of our modules is in its way."""
+    """Run a peer. Its home is its own folder, which is removed with its caches. It cannot import our modules."""
     script = Path(__file__).with_name("run_peer.py")
     return run(
         [
@@ -222,7 +223,7 @@ def _theirs(target: Target, out: Path, way: str, python: str, threads: int) -> R
 
 
 def _stored(articles: Path, urls: Sequence[str]) -> set[str]:
-    """The posts of which title and text were stored, however their addresses are spelt."""
+    """Return the posts whose title and text were stored, regardless of the spelling of their URLs."""
     posts, stored = {_path(url) for url in urls}, set()
     for line in articles.read_text(encoding="utf-8").splitlines():
         article = json.loads(line)
@@ -236,4 +237,4 @@ def _path(url: str) -> str:
 
 
 def _last(text: str) -> str:
-    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "it says no more")
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "no message")

@@ -1,4 +1,4 @@
-"""How fast an archive is published, and in how much memory: its articles as Parquet, and whole datasets."""
+"""Measures the speed and memory of publishing an archive: its articles as Parquet, and complete datasets."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from table import Column, whole
 from archiver.datasets import snapshot_rows
 from archiver.datasets.parquet import ParquetTable
 from archiver.datasets.publication_rules import parse_publication_rules
-from archiver.datasets.selection import choose_articles, decide_tiers, order
+from archiver.datasets.selection import choose_articles, decide_tiers, order_articles
 from archiver.datasets.snapshot_rows import ARTICLES
 from archiver.storage.connection import open_archive
 
 PARQUET = (
     Column("articles", "articles", form=whole),
     Column("per_second", "articles/s", at_least=20_000, form=whole),
-    Column("chosen_per_second", "chosen and judged/s", form=whole),
+    Column("chosen_per_second", "chosen and decided/s", form=whole),
     Column("bytes", "bytes each", form=whole),
 )
 WAYS = (
@@ -47,12 +47,12 @@ def make(archive: Path, articles: int) -> Path:
 
 
 def parquet(archive: Path, work: Path) -> dict[str, Any]:
-    """The articles of an archive, all with their texts, into one file: articles a second of CPU time."""
+    """Write all articles of an archive with their texts into one Parquet file. Rates are per second of CPU time."""
     db = open_archive(archive, read_only=True)
     began = time.process_time()
     count = choose_articles(db, None)
     decide_tiers(db, parse_publication_rules(FREE, "rules"), "2100")
-    order(db, "none")
+    order_articles(db, "none")
     chosen = time.process_time()
     file = work / "articles.parquet"
     table = ParquetTable(file, [(column.name, column.kind) for column in ARTICLES.columns])
@@ -72,7 +72,7 @@ def parquet(archive: Path, work: Path) -> dict[str, Any]:
 
 
 def ways(archive: Path, work: Path, only: list[str]) -> dict[str, dict[str, Any]]:
-    """Whole runs of `archiver publish`, each into a folder of its own."""
+    """Measure complete runs of `archiver publish`, each into its own folder."""
     rules = work / "rules.toml"
     rules.write_text(FREE)
     out: dict[str, dict[str, Any]] = {}

@@ -1,7 +1,8 @@
-"""How long the server takes for the pages of an article and of a site: python bench/measure_reading.py [ARTICLES].
+"""Measure how long the server takes for the pages of an article and of a site: python bench/measure_reading.py
+[ARTICLES].
 
-The archive is generated: nine of ten articles on one site, each address told of by three sources. Times are those of
-the processor, in the thread that answers; the first page also loads its modules and templates.
+The archive is generated: nine of ten articles are on one site, and three discovery sources reported each URL. Times are
+CPU time of the thread that responds. The first request also loads modules and templates.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _PAGES = (
     "/sites",
     "/site/{name*}",
 )
-_LEDGER = (
+_PAGES_SQL = (
     "insert or ignore into sites (name, start_url, host, path, added_at) select distinct site, 'https://' || site, "
     "site, '/', '2024-01-01T00:00:00+00:00' from articles",
     "insert into runs (site_id, mode, started_at, outcome) select id, 'full', '2024-01-01T00:00:00+00:00', 'finished' "
@@ -59,13 +60,14 @@ def main() -> None:
         db = open_archive(file)
         with db.atomic():
             db.execute("update articles set site = 'large.example' where id % 10 > 0")
-            for statement in _LEDGER:
+            for statement in _PAGES_SQL:
                 db.execute(statement)
         db.close()
         up_to_date(str(file), anew=True, quiet=True)
         db = open_archive(file, read_only=True)
         leave_as_it_is(db)
-        print(f"{count:,} articles; milliseconds of the processor\npage                      first   median   worst   kilobytes")
+        print(f"{count:,} articles; milliseconds of CPU time")
+        print("page                      first   median   worst   kilobytes")
         for page in _PAGES:
             times, size = zip(*_asked(db, file.parent, page, count), strict=True)
             rest = sorted(times[1:])
@@ -73,7 +75,7 @@ def main() -> None:
 
 
 def _asked(db: Database, folder: Path, page: str, count: int) -> Iterator[tuple[float, int]]:
-    """Of each round the time and the size of the page."""
+    """Yield the time (ms) and the size of the page for each round."""
     answer = next(one for one in PAGES if one.path == page).answer
     for n in range(_ROUNDS):
         named = {"id": str(1 + n * (count // _ROUNDS)), "name": "large.example"}

@@ -1,4 +1,4 @@
-"""What crawling a site once more costs in requests: unchanged, and with one post edited that lies years back."""
+"""Counts the requests of crawling a site again: unchanged, and with one old post edited."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ COLUMNS = (
 
 
 def measure(counts: list[int], kilobytes: int, work: Path, *options: str) -> dict[str, dict[str, Any]]:
-    """A row of figures for a site of each of these counts of posts; its sitemaps say when a post was changed, unless
-    `options` of serve_generated.py forbid it."""
+    """Return a row of figures for a site of each number of posts. Its sitemaps say when a post was changed unless
+    `options` (of serve_generated.py) disable it."""
     return {f"{posts:,} posts": _one(posts, kilobytes, work / str(posts), options) for posts in counts}
 
 
@@ -60,7 +60,7 @@ def _one(posts: int, kilobytes: int, work: Path, options: tuple[str, ...]) -> di
 def served(
     posts: int, kilobytes: int, port: int, log: Path, edited: tuple[int, ...], options: tuple[str, ...]
 ) -> Iterator[str]:
-    """A generated site on this port, as it stands after these posts were edited; its start address."""
+    """Serve a generated site on this port, with these posts edited. Yields its seed."""
     command = [
         sys.executable,
         str(ROOT / "bench" / "serve_generated.py"),

@@ -1,4 +1,4 @@
-"""How fast a crawled site is read again from its captures: on one core, and on all."""
+"""Measures the re-extraction of a crawled site from its captures, on one core and on all."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from measure_recrawl import served
 from process import Ran, archiver, crawl, free_port
-from progress import told
+from progress import with_progress
 from table import Column, hundredths, tenths, whole
 
 COLUMNS = (
@@ -23,12 +23,13 @@ COLUMNS = (
 
 
 def measure(posts: int, kilobytes: int, rounds: int, workers: list[int], work: Path) -> dict[str, dict[str, Any]]:
-    """A row for each number of processes. CPU is that of all processes, start and imports too; the best of `rounds`."""
+    """Return a row for each number of processes: the best of `rounds`. CPU time is that of all processes with their
+    start."""
     archive = work / "archive.db"
     with served(posts, kilobytes, free_port(), work / "access.jsonl", (), ()) as start:
         crawl(start, archive)
     rows: dict[str, dict[str, Any]] = {}
-    for number in told(workers, "processes"):
+    for number in with_progress(workers, "processes"):
         best: dict[str, Any] = {}
         for turn in range(rounds):
             own = work / f"{number}-{turn}"

@@ -1,4 +1,4 @@
-"""What the scheduler itself costs, without the crawls: CPU seconds for thousands of sites."""
+"""Measures the CPU time of the scheduler itself for thousands of sites, without the crawls."""
 
 from __future__ import annotations
 
@@ -15,14 +15,8 @@ from time import process_time
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
 
-from archiver.health.health_report import (
-    metrics,
-    overall,
-)
-from archiver.sites.config import (
-    Config,
-    effective_settings,
-)
+from archiver.health.health_report import metrics, overall  # noqa: E402
+from archiver.sites.config import Config, effective_settings  # noqa: E402
 from archiver.storage.connection import open_archive  # noqa: E402
 from archiver.storage.runs import DueSites  # noqa: E402
 from archiver.storage.sites import SiteToEnter, enter_sites  # noqa: E402
@@ -55,8 +49,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "archive.db"
         db = open_archive(path, create=True)
-        wanted = [SiteToEnter(f"https://blog-{n}.example/", "", ("bench",), {}) for n in range(asked.sites)]
-        entering = timed(lambda: enter_sites(db, wanted, now))
+        sites = [SiteToEnter(f"https://blog-{n}.example/", "", ("bench",), {}) for n in range(asked.sites)]
+        entering = timed(lambda: enter_sites(db, sites, now))
         fill(db.conn, asked.sites, asked.runs, now)
         settings = effective_settings(db, Config())
         turns = DueSites()
@@ -64,12 +58,12 @@ def main() -> None:
         again = timed(lambda: turns.due(db, now + timedelta(seconds=20), settings))
         judging = timed(lambda: metrics(db, overall(db, path, "", now, settings), "bench"))
         db.close()
-    print(f"{asked.sites:,} sites of {asked.runs} past runs; CPU milliseconds a site")
+    print(f"{asked.sites:,} sites with {asked.runs} past runs each; CPU milliseconds per site")
     for name, seconds in (
-        ("to enter it from a list", entering),
-        ("to look whether it is due, at first", looking),
-        ("to look again, 20 s later", again),
-        ("to judge its health and write its metrics", judging),
+        ("add it from a list", entering),
+        ("check whether it is due, first time", looking),
+        ("check again 20 s later", again),
+        ("judge its health and write its metrics", judging),
     ):
         print(f"  {name:<44}{seconds * 1000 / asked.sites:8.3f}")
 

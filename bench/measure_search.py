@@ -1,4 +1,4 @@
-"""How fast an archive is searched: classes of queries over a generated one, warm; its index made; a first query."""
+"""Measures searching a generated archive: classes of queries when warm, building the index, and a first query."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 import generated_archive
 from generated_archive import CITIES, CJK, FREQUENT, NEIGHBOURS, word
 from process import run
-from progress import told
-from search_peers import Asked, Times, measured
+from progress import with_progress
+from search_peers import Queries, Times, measured
 from table import Column, tenths, whole
 
 from archiver.archive import Archive
@@ -38,9 +38,9 @@ MAKING = (
     Column("cold_cpu", "CPU s", form=tenths),
 )
 _OTHER = "quay"
-"""A word that no other query has."""
+"""A word that no other query uses."""
 _FACETS_EACH = 20
-_BESIDE_EACH = 30
+_OTHERS_EACH = 30
 
 
 def _some(choice: random.Random) -> str:
@@ -70,13 +70,13 @@ ANSWERS: dict[str, Callable[[Archive, random.Random], int]] = {
     "trend of three": lambda a, c: a.trend(FREQUENT, _some(c), f'"{_some(c)} {_some(c)}"').series[0].total,
     "concordance": lambda a, c: a.concordance(FREQUENT if c.random() < 0.5 else _some(c)).articles,
 }
-"""What is answered beside hits; half of the queries are of the frequent word."""
+"""Results other than hits. Half of the queries use the frequent word."""
 
 
 def measure(
     count: int, each: int, work: Path, cache: Path
 ) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
-    """A row for each class of queries and for each other way to search; and one for the index."""
+    """Return a row for each class of queries and for each other way to search, and a row for the index."""
     file = work / "archive.db"
     if not file.exists():
         generated_archive.write(file, count)
@@ -99,9 +99,13 @@ def measure(
         }
     }
     with Archive(file) as archive:
-        rows = {name: _row(archive, make, each) for name, make in told(QUERIES.items(), "queries", len(QUERIES))}
-        rows |= {name: _answered(archive, ask, each) for name, ask in told(ANSWERS.items(), "answers", len(ANSWERS))}
-    rows |= _beside(file, each, work, cache)
+        rows = {
+            name: _row(archive, make, each) for name, make in with_progress(QUERIES.items(), "queries", len(QUERIES))
+        }
+        rows |= {
+            name: _answered(archive, ask, each) for name, ask in with_progress(ANSWERS.items(), "answers", len(ANSWERS))
+        }
+    rows |= _other_ways(file, each, work, cache)
     return rows, making
 
 
@@ -126,8 +130,8 @@ def _row(archive: Archive, make: Callable[[random.Random], tuple[str, dict[str, 
 
 
 def _forget(archive: Archive) -> None:
-    """What was remembered of an earlier query of the same words: each is measured as the first of its words, but not
-    as the first of all, which counts what is archived in each period."""
+    """Clear the caches of earlier queries, so that each query is measured as the first with its words. The counts of
+    archived articles by period, which only the very first query computes, are cached again."""
     open_searcher(archive.db).forget()
     for unit in UNITS:
         archive.histogram(_OTHER, unit=unit)
@@ -152,13 +156,13 @@ def _share(values: list[Any], share: float) -> Any:
     return sorted(values)[min(int(len(values) * share), len(values) - 1)] if values else None
 
 
-def _beside(file: Path, each: int, work: Path, cache: Path) -> dict[str, dict[str, Any]]:
-    """The other ways to search, for the classes that all of them have."""
+def _other_ways(file: Path, each: int, work: Path, cache: Path) -> dict[str, dict[str, Any]]:
+    """Measure the other ways to search, with the classes of queries that all of them support."""
     choice = random.Random(11)
-    asked: Asked = {
+    asked: Queries = {
         name: [
             (text.replace('"', ""), '"' in text)
-            for text, _ in (QUERIES[name](choice) for _ in range(min(each, _BESIDE_EACH)))
+            for text, _ in (QUERIES[name](choice) for _ in range(min(each, _OTHERS_EACH)))
         ]
         for name in ("rare word", "frequent word", "two words", "phrase")
     }
@@ -166,7 +170,7 @@ def _beside(file: Path, each: int, work: Path, cache: Path) -> dict[str, dict[st
 
 
 def _figures(times: Times) -> dict[str, Any]:
-    """Of milliseconds passed and worked."""
+    """Return the figures of wall and CPU milliseconds."""
     passed, worked = [one for one, _ in times], [one for _, one in times]
     return {
         "queries": len(times),
@@ -178,6 +182,6 @@ def _figures(times: Times) -> dict[str, Any]:
     }
 
 
-def beside(rows: dict[str, Any]) -> set[str]:
-    """The rows that are there to compare with."""
+def reference_rows(rows: dict[str, Any]) -> set[str]:
+    """Return the names of the rows that are only for comparison."""
     return set(rows) - set(QUERIES) - set(ANSWERS)

@@ -1,4 +1,4 @@
-"""Every selector of the platform tables on real pages: by the index, by parsel, and on the response that Scrapy has."""
+"""Compares the selectors of the platform tables on real pages: by the index, by parsel, and on Scrapy's response."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ BY_HAND = (
     "//p[re:test(., '\\d{4}')]",
     "(//p)[last()]",
 )
-"""Selectors as people write them in `scrapy shell`, in both languages."""
+"""Selectors as people write them in `scrapy shell`, CSS and XPath."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class File:
 
 @dataclass
 class Figures:
-    """`differing`: selectors on which index and parsel disagree, with the page. `other`: pages on which Scrapy's
-    response gives other texts, by cause."""
+    """The results. `differing`: selectors for which index and parsel disagree, with the page. `other`: number of pages
+    for which Scrapy's response gives different texts, by cause."""
 
     pages: int = 0
     selectors: int = 0
@@ -86,10 +86,10 @@ class Figures:
             f"{self.pages} pages, {self.selectors} selectors of the tables, {self.answers} elements found",
             f"Index and parsel differ: {len(self.differing)}",
             *(f"    {line}" for line in self.differing[:20]),
-            f"Pages on which response.css() gives other texts: {sum(self.other.values())}",
+            f"Pages for which response.css() gives different texts: {sum(self.other.values())}",
             *(f"    {cause}: {n} (for example {self.examples[cause]})" for cause, n in self.other.most_common()),
-            f"The {self.asked / self.pages:.0f} selectors that a page is asked take {self._ms(self.index_seconds):.2f} "
-            f"ms by the index, made for it, and {self._ms(self.parsel_seconds):.2f} ms by parsel.",
+            f"The {self.asked / self.pages:.0f} selectors of a page take {self._ms(self.index_seconds):.2f} ms with "
+            f"the index, including building it, and {self._ms(self.parsel_seconds):.2f} ms with parsel.",
         ]
         return "\n".join(lines)
 
@@ -98,7 +98,7 @@ class Figures:
 
 
 def pages(folder: Path, limit: int | None = None) -> list[File]:
-    """The pages of a folder, spread evenly where there are more than `limit`."""
+    """Return the pages of a folder, evenly spread if there are more than `limit`."""
     archive = folder / "html.tar.xz"
     if archive.is_file():
         with tarfile.open(archive) as opened:
@@ -121,13 +121,13 @@ def measure(files: Sequence[File]) -> Figures:
     for file in files:
         page = parse_page(file.html, URL)
         _judge(figures, file, page, table)
-        _beside_scrapy(figures, file, page, table)
+        _compare_scrapy(figures, file, page, table)
         _cost(figures, page)
     return figures
 
 
 def _selectors(platform: Platform) -> Iterable[str]:
-    """Every selector of one table."""
+    """Return all selectors of a platform's table."""
     for one in fields(platform):
         value = getattr(platform, one.name)
         if isinstance(value, tuple) and one.name not in ("kinds", "paths", "feeds", "sitemaps"):
@@ -135,7 +135,7 @@ def _selectors(platform: Platform) -> Iterable[str]:
 
 
 def _judge(figures: Figures, file: File, page: Page, table: Sequence[str]) -> None:
-    """parsel is the judge of every selector: the same elements in the same order."""
+    """Compare the index with parsel: each selector must give the same elements in the same order."""
     present = set(page.index.present(tuple(table)))
     for selector in table:
         expected = roots(page.selector, selector)
@@ -150,16 +150,16 @@ def _judge(figures: Figures, file: File, page: Page, table: Sequence[str]) -> No
 
 
 def roots(document: Selector, selector: str) -> list[Any]:
-    """What `.css()` or `.xpath()` answers, without parsel's wrapping."""
+    """Return the result of `.css()` or `.xpath()` without parsel's wrapper objects."""
     found = document.xpath(bare(selector)) if is_xpath(selector) else document.css(bare(selector))
     return [one.root for one in found]
 
 
-def _beside_scrapy(figures: Figures, file: File, page: Page, table: Sequence[str]) -> None:
-    """Whether Scrapy's response to the same bytes gives the same texts, and why not."""
+def _compare_scrapy(figures: Figures, file: File, page: Page, table: Sequence[str]) -> None:
+    """Check whether Scrapy's response for the same bytes gives the same texts, and find the cause if not."""
     response = HtmlResponse(URL, body=file.html)
     try:
-        theirs = Index(response.selector.root)  # proven on the tree here; the tables take parsel a fifth of a second
+        theirs = Index(response.selector.root)  # equal to parsel, as checked above, but faster
         differing = [s for s in table if [*map(text_of, theirs.answer(s))] != [*map(text_of, page.index.answer(s))]]
         differing += [s for s in BY_HAND if texts(response.selector, s) != texts(page.selector, s)]
     except ValueError as error:
@@ -173,7 +173,7 @@ def _beside_scrapy(figures: Figures, file: File, page: Page, table: Sequence[str
 
 
 def texts(document: Selector, selector: str) -> list[str]:
-    """What a selector answers as texts: of elements the name and all text in them."""
+    """Return the result of a selector as texts; for an element its name and all text in it."""
     return list(map(text_of, roots(document, selector)))
 
 
@@ -182,7 +182,7 @@ def text_of(found: Any) -> str:
 
 
 def _cause(file: File, page: Page, response: HtmlResponse, differing: Sequence[str]) -> str:
-    """Why two trees of the same bytes answer differently: tried out, one cause after the other."""
+    """Find out why two trees of the same bytes give different results, by testing one cause after another."""
     bare_response = HtmlResponse(URL, body=page.text.encode(), encoding="utf-8")
     if all(texts(bare_response.selector, s) == texts(page.selector, s) for s in differing):
         same = response.encoding == page.encoding
@@ -217,7 +217,8 @@ def _take_out(node: Element) -> None:
 
 
 def _cost(figures: Figures, page: Page) -> None:
-    """The selectors that one page is asked: those of its platform and of `generic`. The index is made for it."""
+    """Time the selectors of a page (those of its platform and of `generic`) with the index and with parsel. The time to
+    build the index is included."""
     asked = tuple(dict.fromkeys(s for p in {page.platform.name, "generic"} for s in _selectors(by_name(p))))
     figures.asked += len(asked)
     began = time.process_time()

@@ -1,4 +1,4 @@
-"""Crawl each of the shared sites from its home page alone, score what was exported, and set it against the bars."""
+"""Crawls each shared site from its home page, scores the exported articles, and compares the figures with the bars."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def start_of(site: dict[str, Any]) -> str:
 
 
 def measure(shared: Path, root: Path | None, names: Sequence[str], work: Path, show: int) -> dict[str, dict[str, Any]]:
-    """One row of figures a site. `root` is a folder with the sites unpacked (None: as they are packed)."""
+    """Return a row of figures per site. `root` is a folder with the unpacked sites (None: use the packed ones)."""
     rows: dict[str, dict[str, Any]] = {}
     log = work / "access.jsonl"
     with served(shared, root, log) as proxy:

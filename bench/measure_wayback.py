@@ -1,4 +1,4 @@
-"""How fast captures of a web archive are fetched where no bound but the program's own work holds them up."""
+"""Measures how fast captures are fetched from a web archive without rate limits, so that only our own work counts."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ COLUMNS = (
 
 
 def measure(posts: int, kilobytes: int, work: Path) -> dict[str, dict[str, Any]]:
-    told: Queue[str] = Queue()
-    server = Process(target=_serve, args=(posts, kilobytes, told), daemon=True)
+    address: Queue[str] = Queue()
+    server = Process(target=_serve, args=(posts, kilobytes, address), daemon=True)
     server.start()
     try:
         words = (
@@ -36,7 +36,7 @@ def measure(posts: int, kilobytes: int, work: Path) -> dict[str, dict[str, Any]]
             "--wayback",
             "http://blog.example/",
             "--service",
-            told.get() + _LIST,
+            address.get() + _LIST,
             "--archive",
             str(work / "archive.db"),
             "--json",
@@ -60,8 +60,8 @@ def measure(posts: int, kilobytes: int, work: Path) -> dict[str, dict[str, Any]]
     }
 
 
-def _serve(posts: int, kilobytes: int, told: Queue[str]) -> None:
-    """A list in one answer, and captures as pywb passes them on."""
+def _serve(posts: int, kilobytes: int, address: Queue[str]) -> None:
+    """Serve the list of captures in one response, and captures as pywb does."""
     site = Site("http://blog.example", posts, kilobytes)
     rows = [["timestamp", "original", "mimetype", "statuscode", "digest"]]
     for n in range(posts):
@@ -86,5 +86,5 @@ def _serve(posts: int, kilobytes: int, told: Queue[str]) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    told.put(f"http://127.0.0.1:{server.server_address[1]}")
+    address.put(f"http://127.0.0.1:{server.server_address[1]}")
     server.serve_forever()

@@ -1,4 +1,4 @@
-"""How fast pages are answered, and what they weigh: each class of pages asked of a real server over HTTP."""
+"""Measures the response times and sizes of each class of web pages, requested from a real server over HTTP."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from urllib.parse import quote
 import generated_archive
 from generated_archive import CITIES, FREQUENT, word
 from process import ROOT, run
-from progress import told
+from progress import with_progress
 from table import Column, tenths, whole
 
 COLUMNS = (
     Column("requests", "requests", form=whole),
     Column("p50", "p50 ms", form=tenths),
     Column("p95", "p95 ms", at_most=100, form=tenths),
-    Column("cpu", "processor ms", form=tenths),
+    Column("cpu", "CPU ms", form=tenths),
     Column("page", "page KB", form=tenths),
     Column("weight", "with all it loads KB", at_most=150, form=tenths),
 )
-BESIDE = ("Datasette's database", "Datasette's table")
-"""Pages that are not ours."""
+REFERENCE_ROWS = ("Datasette's database", "Datasette's table")
+"""Datasette's own pages, for comparison."""
 
 
 def _some(choice: random.Random) -> str:
@@ -65,14 +65,14 @@ _SAVED = {"some": "harbour bridge", "one more": f"{word(300)} -{FREQUENT}"}
 
 
 def made(count: int, work: Path) -> Path:
-    """A generated archive of so many articles, indexed."""
+    """Write a generated archive."""
     file = work / "archive.db"
     generated_archive.write(file, count)
     return file
 
 
 def measure(archive: Path, each: int) -> dict[str, dict[str, Any]]:
-    """A row for each class of pages; the first request of each, which loads templates, is not counted."""
+    """Return a row for each class of pages. The first request of each, which loads templates, is not counted."""
     for name, query in _SAVED.items():
         ran = run([sys.executable, "-m", "archiver", "search", query, "--save", name, "--archive", str(archive)])
         if ran.code and "there is one of this name" not in ran.err:
@@ -89,7 +89,10 @@ def measure(archive: Path, each: int) -> dict[str, dict[str, Any]]:
         if not found:
             raise SystemExit("The server did not start.")
         client = HTTPConnection("127.0.0.1", int(found[1]), timeout=60)
-        return {name: _row(client, server.pid, make, each) for name, make in told(PAGES.items(), "pages", len(PAGES))}
+        return {
+            name: _row(client, server.pid, make, each)
+            for name, make in with_progress(PAGES.items(), "pages", len(PAGES))
+        }
     finally:
         server.terminate()
         server.wait(20)
@@ -123,11 +126,11 @@ def _asked(client: HTTPConnection, path: str) -> bytes:
     answer = client.getresponse()
     body = answer.read()
     if answer.status != 200:
-        raise SystemExit(f"{path} answered {answer.status}: {body[-500:]!r}")
+        raise SystemExit(f"{path} responded with {answer.status}: {body[-500:]!r}")
     return body
 
 
 def _worked(pid: int) -> float:
-    """The processor time of a process, in seconds (proc(5))."""
+    """Return the CPU time of a process in seconds (proc(5))."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,4 +1,4 @@
-"""Crawl a real WordPress twice, with an edit, a new post, a moved slug and a deletion in between."""
+"""Crawls a real WordPress twice, with an edit, a new post, a changed slug and a deletion in between."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ SECOND = (
     Column("aliases", "aliases", 1, 1),
     Column("tombstones", "tombstones", 1, 1),
     Column("asked", "requests"),
-    Column("beside", "beside the changed", at_most=12),
+    Column("beside", "other requests", at_most=12),
 )
 
 
 class Shared:
-    """The shared WordPress, living in a folder and at a port of its own."""
+    """The shared WordPress, running in its own folder and on its own port."""
 
     def __init__(self, shared: Path, work: Path, theme: str) -> None:
         self.folder = shared / "wordpress"
@@ -65,7 +65,7 @@ class Shared:
 
 
 def measure(shared: Path, theme: str, work: Path, show: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The figures of the first and of the second crawl."""
+    """Return the figures of the first and of the second crawl."""
     site = Shared(shared, work, theme)
     print(f"wordpress, {theme}: setting up ...", flush=True)
     try:
@@ -90,7 +90,8 @@ def _first(shared: Path, site: Shared, archive: Path, show: int) -> dict[str, An
 
 
 def _second(site: Shared, archive: Path, show: int) -> dict[str, Any]:
-    """Change four posts that are neither the newest nor the oldest, crawl again, and count what the archive shows."""
+    """Change four posts that are neither the newest nor the oldest, crawl again, and count the changes in the
+    archive."""
     public = [t for t in site.truth() if t["public"] and t["title"] and t["text_chars"] and not t.get("dup_of")]
     edited, moved, deleted = (public[len(public) * n // 5] for n in (1, 2, 3))
     before = _state(archive)
@@ -110,11 +111,11 @@ def _second(site: Shared, archive: Path, show: int) -> dict[str, Any]:
     crawl(site.url, archive)
     asked = requests(site.log)[start:]
     after = _state(archive)
-    beside = [a for a in asked if a["path"] not in changed]
-    print(f"The second crawl asked {len(beside)} times beside the changed posts" + (":" if show else "."))
-    for line in beside[: show * 5]:
+    others = [a for a in asked if a["path"] not in changed]
+    print(f"The second crawl made {len(others)} requests other than for the changed posts" + (":" if show else "."))
+    for line in others[: show * 5]:
         print(f"  {line['status']} {unquote(line['path'])}")
-    return {key: after[key] - before[key] for key in before} | {"asked": len(asked), "beside": len(beside)}
+    return {key: after[key] - before[key] for key in before} | {"asked": len(asked), "beside": len(others)}
 
 
 def _state(archive: Path) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Real pages made worse: what the fuzz run feeds to extraction. Pure: the same seed makes the same page."""
+"""Mutations of real pages for bench/fuzz. Pure functions: the same seed makes the same page."""
 
 import random
 import re
@@ -66,13 +66,13 @@ _ENCODINGS = (
     "utf-7",
     "cp037",
 )
-MOST = 20_000_000
+MAX_BYTES = 20_000_000
 
 
 def mutated(page: bytes, other: bytes, rng: random.Random) -> bytes:
-    """One page after one to four mutations."""
+    """Return a page after one to four mutations."""
     for _ in range(rng.choice((1, 1, 2, 3, 4))):
-        page = rng.choice(MUTATIONS)(page, other, rng)[:MOST]
+        page = rng.choice(MUTATIONS)(page, other, rng)[:MAX_BYTES]
     return page
 
 
@@ -82,7 +82,7 @@ def _span(page: bytes, rng: random.Random, most: int) -> tuple[int, int]:
 
 
 def _tags(page: bytes, rng: random.Random) -> list[re.Match[bytes]]:
-    """Some tags that stand together."""
+    """Return some consecutive tags."""
     found = list(_TAG.finditer(page, rng.randrange(len(page) + 1)))
     return found[: rng.choice((1, 3, 30))]
 
@@ -167,14 +167,14 @@ def noise(page: bytes, other: bytes, rng: random.Random) -> bytes:
     return page
 
 
-def again(page: bytes, other: bytes, rng: random.Random) -> bytes:
-    """A block a thousand times."""
+def repeat_block(page: bytes, other: bytes, rng: random.Random) -> bytes:
+    """Repeat a block up to a thousand times."""
     start, end = _span(page, rng, 4_000)
     return page[:end] + page[start:end] * rng.choice((10, 1_000)) + page[end:]
 
 
 def words(page: bytes, other: bytes, rng: random.Random) -> bytes:
-    """A few characters of the page very often, as text."""
+    """Repeat a few characters of the page many times as text."""
     start, end = _span(page, rng, 12)
     piece = page[start:end].replace(b"<", b" ") or b" "
     return page[:end] + piece * rng.choice((1_000, 100_000)) + page[end:]
@@ -192,6 +192,6 @@ MUTATIONS = (
     long_value,
     recoded,
     noise,
-    again,
+    repeat_block,
     words,
 )

@@ -1,4 +1,4 @@
-"""Running what is measured: a child process with its wall time and peak memory, and the archiver as one."""
+"""Runs the archiver and other programs as child processes, and measures their time and peak memory."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _WATCHED = str(Path(__file__).with_name("watched.py"))
 
 @dataclass(frozen=True)
 class Ran:
-    """`peak_mb` is the child's own peak resident memory, in MB (wait4, ru_maxrss), `cpu_seconds` the time that it and
-    its own children have worked."""
+    """A finished child process. `peak_mb` is its peak resident memory in MB (wait4, ru_maxrss), `cpu_seconds` the CPU
+    time of it and its own children."""
 
     code: int
     out: str
@@ -34,17 +34,18 @@ class Ran:
 
 
 def run(command: Sequence[str], limit: float | None = None, **environment: str) -> Ran:
-    """Run to the end, or for `limit` seconds (code -9). `environment` is added to this process's own, less proxies."""
+    """Run a command to its end, or for `limit` seconds (code -9). `environment` is added to that of this process,
+    without its proxy settings."""
     env = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
     env |= {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"} | environment
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8") as out,
         tempfile.TemporaryFile("w+", encoding="utf-8") as err,
-        tempfile.NamedTemporaryFile("r", encoding="ascii") as told,
+        tempfile.NamedTemporaryFile("r", encoding="ascii") as usage,
     ):
         began = time.monotonic()
         subprocess.run(
-            [sys.executable, "-IS", _WATCHED, told.name, str(limit or 0), *command],
+            [sys.executable, "-IS", _WATCHED, usage.name, str(limit or 0), *command],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=err,
@@ -52,7 +53,7 @@ def run(command: Sequence[str], limit: float | None = None, **environment: str) 
             check=True,
         )
         seconds = time.monotonic() - began
-        status, peak, *worked = told.read().split()
+        status, peak, *worked = usage.read().split()
         out.seek(0)
         err.seek(0)
         return Ran(
@@ -70,7 +71,7 @@ def archiver(*words: str, **environment: str) -> Ran:
 
 
 def crawl(start: str, archive: Path, **environment: str) -> tuple[dict[str, Any], Ran]:
-    """Crawl without delay or images; the run's summary as `archiver crawl --json` prints it, and the process."""
+    """Crawl without delay or images. Returns the summary that `archiver crawl --json` prints, and the process."""
     ran = archiver(
         "crawl",
         start,
@@ -100,7 +101,7 @@ def export(archive: Path, to: Path) -> Path:
 
 
 def score(shared: Path, articles: Path, truth: Path, *options: str) -> dict[str, Any]:
-    """The figures of score_crawl.py (its own help says what each means)."""
+    """Return the figures of score_crawl.py, which its help explains."""
     ran = run([sys.executable, str(shared / "sites" / "score_crawl.py"), str(articles), str(truth), *options])
     if ran.code:
         raise SystemExit(f"{articles} could not be scored: {ran.err[-2000:]}")
@@ -109,7 +110,7 @@ def score(shared: Path, articles: Path, truth: Path, *options: str) -> dict[str,
 
 
 def bare(urls: Sequence[str], folder: Path, **environment: str) -> float:
-    """Pages per second of a Scrapy spider that fetches `urls` and keeps nothing."""
+    """Measure the pages per second of a Scrapy spider that fetches `urls` and keeps nothing."""
     listed = folder / "urls.txt"
     listed.write_text("\n".join(urls), encoding="utf-8")
     ran = run([sys.executable, str(ROOT / "bench" / "bare_spider.py"), str(listed)], **environment)
@@ -119,7 +120,7 @@ def bare(urls: Sequence[str], folder: Path, **environment: str) -> float:
 
 
 def requests(log: Path) -> list[dict[str, Any]]:
-    """The lines of an access log, one JSON object each."""
+    """Read an access log of one JSON object per line."""
     return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
@@ -131,7 +132,7 @@ def free_port() -> int:
 
 @contextmanager
 def served(shared: Path, root: Path | None, log: Path) -> Iterator[str]:
-    """The sites' loopback server; its address as an HTTP proxy."""
+    """Serve the shared sites on loopback. Yields the address of the server, to be used as an HTTP proxy."""
     port = free_port()
     command = [sys.executable, str(shared / "sites" / "serve.py"), "--port", str(port), "--log", str(log)]
     if root:
@@ -143,7 +144,7 @@ def served(shared: Path, root: Path | None, log: Path) -> Iterator[str]:
                 if not s.connect_ex(("127.0.0.1", port)):
                     break
             if server.poll() is not None:
-                raise SystemExit("The sites' server ended at once.")
+                raise SystemExit("The server of the shared sites ended immediately.")
             time.sleep(0.1)
         yield f"http://127.0.0.1:{port}"
     finally:

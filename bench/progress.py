@@ -1,4 +1,4 @@
-"""How far a measurement has come, on the standard error of a terminal."""
+"""Shows the progress of a measurement on stderr."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def told(things: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
-    """The things, counted on the screen as they are taken."""
+def with_progress(things: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
+    """Yield the things and count them on the terminal."""
     total = len(things) if total is None and isinstance(things, Sized) else total
     shown = sys.stderr.isatty()
     for number, thing in enumerate(things, start=1):

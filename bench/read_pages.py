@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Read every page of a list with one extractor and keep nothing; print the process's peak memory in MB.
+"""Read all pages of a list with one extractor, keep nothing, and print the peak memory of the process in MB.
 
-bench/read_pages.py archiver|trafilatura LIST      LIST: JSON, [[file, address], ...]
+bench/read_pages.py archiver|trafilatura LIST      LIST: JSON, [[file, URL], ...]
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def reader(name: str) -> Any:
-    """An extractor as it is called on the corpus: whole article with all fields, comments aside."""
+    """Return an extractor as it is called on the corpus: all fields, without comments."""
     if name == "archiver":
         from archiver.extraction import extract
 
@@ -24,8 +24,8 @@ def reader(name: str) -> Any:
 
 
 def peak_mb() -> float:
-    """The most memory this program had resident (Linux). What wait4 says would count that of the process that started
-    it, too, where that is larger."""
+    """Return the peak resident memory of this process (Linux). The value of wait4 would be at least that of the process
+    that started it."""
     [line] = [x for x in Path("/proc/self/status").read_text(encoding="ascii").splitlines() if x.startswith("VmHWM")]
     return int(line.split()[1]) / 1024
 

@@ -1,9 +1,9 @@
-"""Search the texts of an archive with DuckDB's full-text extension; run by its own Python, knows nothing of ours.
+"""Search the texts of an archive with DuckDB's full-text extension. Runs in its own environment, without our modules.
 
     python run_duckdb.py ARTICLES.jsonl QUERIES.json     {name: [[words, is a phrase], ...]}
 
-Prints JSON: how long the index took, and of each class the milliseconds and the processor's milliseconds of each query.
-It has no phrases: both words are asked for, anywhere.
+Prints JSON: the seconds to build the index, and the wall and CPU milliseconds of each query by class. The extension
+does not support phrases: both words are searched for anywhere.
 """
 
 import json

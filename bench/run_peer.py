@@ -1,9 +1,9 @@
-"""run_peer.py WAY START PROXY URLS OUT THREADS: crawl a site with another program's library, and write what it stored.
+"""run_peer.py WAY START PROXY URLS OUT THREADS: crawl a site with another program's library, and write its articles.
 
-Runs in the peer's own environment (measure_peers.py makes it), so it imports nothing of ours. URLS is a file of the
-posts' addresses, for ways that find none by themselves. OUT gets a line of JSON for each article: url, title, text,
-authors, date. The host of START is what answers at PROXY, and no other host is asked: suffix lists and the like are
-those that the package brings along. Delays between requests are off.
+It runs in the peer's own environment (created by measure_peers.py) and imports none of our modules. URLS is a file with
+the URLs of the posts, for peers that do not discover them. OUT gets a line of JSON per article: url, title, text,
+authors, date. PROXY serves the host of START; no other host is contacted, so that suffix lists and the like are those
+of the package. There are no delays between requests.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SECONDS = 30
 
 
 def newspaper_build(start: str, urls: list[str], threads: int, work: Path) -> Iterator[Article]:
-    """What newspaper4k finds by itself: the links of the home page, of its categories, and the feeds."""
+    """newspaper4k discovers the posts: through links on the home page and its categories, and through feeds."""
     import newspaper
 
     source = newspaper.build(start, **_newspaper(threads))
@@ -33,7 +33,7 @@ def newspaper_build(start: str, urls: list[str], threads: int, work: Path) -> It
 
 
 def newspaper_addresses(start: str, urls: list[str], threads: int, work: Path) -> Iterator[Article]:
-    """newspaper4k is given all addresses; its threads download and parse."""
+    """newspaper4k gets all URLs; its threads download and parse them."""
     from newspaper import Article as Parsed
     from newspaper.configuration import Configuration
     from newspaper.mthreading import fetch_news
@@ -44,7 +44,8 @@ def newspaper_addresses(start: str, urls: list[str], threads: int, work: Path) -
 
 
 def _newspaper(threads: int) -> dict[str, Any]:
-    """`allow_binary_content` spares it a HEAD and a ranged request before each page, which look for binary files."""
+    """Return its settings. `allow_binary_content` avoids a HEAD and a range request before each page, which test for
+    binary files."""
     return {
         "memorize_articles": False,
         "disable_category_cache": True,
@@ -61,7 +62,7 @@ def _of_newspaper(a: Any) -> Article:
 
 
 def trafilatura_sitemap(start: str, urls: list[str], threads: int, work: Path) -> Iterator[Article]:
-    """The sitemaps' addresses, downloaded by its threads, extracted one after the other, as its command line does."""
+    """trafilatura downloads the URLs of the sitemaps in threads and extracts them one by one, like its command line."""
     from trafilatura.sitemaps import sitemap_search
 
     config = _trafilatura()
@@ -69,9 +70,9 @@ def trafilatura_sitemap(start: str, urls: list[str], threads: int, work: Path) -
 
 
 def trafilatura_spider(start: str, urls: list[str], threads: int, work: Path) -> Iterator[Article]:
-    """Its spider as long as it knows of lists to visit, then what it found, downloaded and extracted.
+    """trafilatura's spider runs while it has listings to visit; then the pages it found are downloaded and extracted.
 
-    It takes addresses that differ after # for so many pages: each is asked for once.
+    It treats URLs with different fragments as different pages; here each page is fetched once.
     """
     from trafilatura.spider import focused_crawler, is_still_navigation
 
@@ -102,7 +103,7 @@ def _extracted(urls: Iterable[str], threads: int, config: Any) -> Iterator[Artic
 
 
 def newsplease_urls(start: str, urls: list[str], threads: int, work: Path) -> Iterator[Article]:
-    """news-please is given all addresses: a thread for each download at once, and a process per core that extracts."""
+    """news-please gets all URLs: one thread per parallel download, and one process per core for extraction."""
     from newsplease import NewsPlease
 
     for at in range(0, len(urls), 500):
@@ -119,13 +120,13 @@ def newsplease_urls(start: str, urls: list[str], threads: int, work: Path) -> It
 
 
 def newsplease_crawler(start: str, urls: list[str], threads: int, work: Path) -> Iterator[Article]:
-    """The Scrapy spider of news-please over the sitemaps, its pipelines, and its storage as HTML and JSON files.
+    """Run the Scrapy spider of news-please on the sitemaps, with its pipelines and its storage as HTML and JSON files.
 
-    Those files are named by month and second where addresses end in a slash, so that one takes the place of another;
-    what it extracted is therefore taken from its storage in memory.
+    It names these files by month and second if URLs end with a slash, so that files overwrite each other. Therefore the
+    articles are taken from its in-memory storage.
 
-    Its default test of what an article is asks for og:type, which not every site has; it has one for sitemaps. It looks
-    for a sitemap in robots.txt alone unless told where else.
+    Its default heuristic for articles needs og:type, which not every site has, so the one for sitemaps is used. The
+    path of the sitemap is configured, because by default it only looks in robots.txt.
     """
     import newsplease
     from newsplease.pipeline.pipelines import InMemoryStorage
@@ -174,7 +175,7 @@ def _only(name: str, port: int) -> None:
             return asked("127.0.0.1", port, *rest, **named)
         if host in ("127.0.0.1", "localhost"):
             return asked(host, service, *rest, **named)
-        raise socket.gaierror(socket.EAI_NONAME, f"{host} is not asked in a measurement")
+        raise socket.gaierror(socket.EAI_NONAME, f"{host} is blocked during a measurement")
 
     socket.getaddrinfo = lookup
 
@@ -195,7 +196,7 @@ WAYS: dict[str, Callable[[str, list[str], int, Path], Iterator[Article]]] = {
 def main() -> None:
     way, start, proxy, listed, out, threads = sys.argv[1:]
     _only(urlsplit(start).hostname or "", urlsplit(proxy).port or 80)
-    if not way.startswith("trafilatura"):  # which takes every proxy for one that speaks SOCKS
+    if not way.startswith("trafilatura"):  # trafilatura takes every proxy for a SOCKS proxy
         os.environ["http_proxy"] = proxy
     urls = Path(listed).read_text(encoding="utf-8").split()
     with Path(out).open("w", encoding="utf-8") as file:

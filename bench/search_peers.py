@@ -1,6 +1,6 @@
-"""Other ways to search the same articles: Datasette's table search, sqlite-utils, FTS5 by rank, DuckDB, bare tantivy.
+"""Measures other ways to search the same articles: Datasette's table search, sqlite-utils, FTS5, DuckDB, plain tantivy.
 
-None of them folds copies, counts what matches or cuts a snippet, but for FTS5 by rank, which cuts one.
+None of them folds duplicates or counts the matches. Only FTS5 by rank returns a snippet.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from archiver.search.index_document import index_schema
 from archiver.search.words import split_into_words
 from archiver.storage.full_text import index_folder
 
-Asked = dict[str, list[tuple[str, bool]]]
-"""By class of queries the words of each, and whether they are a phrase."""
+Queries = dict[str, list[tuple[str, bool]]]
+"""The queries of each class: their words, and whether these are a phrase."""
 Times = list[tuple[float, float]]
-"""Of each query the milliseconds that passed and those that the processor worked."""
+"""Wall and CPU milliseconds of each query."""
 DUCKDB = Peer("DuckDB fts", "run_duckdb.py", ("duckdb", "duckdb-extension-fts"))
 _LIMIT = 3_600
 
 
-def measured(file: Path, asked: Asked, work: Path, cache: Path) -> Iterator[tuple[str, str, Times]]:
-    """Peer, class and times; a peer that cannot be run has one class "-" and no times."""
+def measured(file: Path, asked: Queries, work: Path, cache: Path) -> Iterator[tuple[str, str, Times]]:
+    """Yield peer, class and times. A peer that cannot be run has a single class "-" without times."""
     for peer, opened in (
         ("Datasette's _search", _datasette),
         ("sqlite-utils search", _sqlite_utils),
@@ -61,7 +61,7 @@ def _quoted(text: str, phrase: bool) -> str:
 
 
 def _datasette(db: sqlite3.Connection, file: Path) -> Callable[[str, bool], Any]:
-    """The first page of a table with _search: a hundred rows by number, in no order of rank."""
+    """Search like the first page of a table with _search: a hundred rows by number, not ranked."""
     return lambda text, phrase: db.execute(
         "select id, url, site, title, body, published from articles where rowid in (select rowid from articles_fts "
         "where articles_fts match ?) order by id limit 101",
@@ -84,7 +84,7 @@ def _ranked(db: sqlite3.Connection, file: Path) -> Callable[[str, bool], Any]:
 
 
 def _tantivy(db: sqlite3.Connection, file: Path) -> Callable[[str, bool], Any]:
-    """Our own index asked for the first 20 in the body alone, by words and places."""
+    """Search only the body in our own index for the first 20 results."""
     searcher = tantivy.Index.open(str(index_folder(file))).searcher()
 
     def ask(text: str, phrase: bool) -> Any:
@@ -101,7 +101,7 @@ def _tantivy(db: sqlite3.Connection, file: Path) -> Callable[[str, bool], Any]:
     return ask
 
 
-def _duckdb(file: Path, asked: Asked, work: Path, cache: Path) -> Iterator[tuple[str, str, Times]]:
+def _duckdb(file: Path, asked: Queries, work: Path, cache: Path) -> Iterator[tuple[str, str, Times]]:
     python = environments([DUCKDB], cache)[DUCKDB.packages]
     if isinstance(python, str):
         yield f"{DUCKDB.title} {python}", "-", []
@@ -123,7 +123,7 @@ def _duckdb(file: Path, asked: Asked, work: Path, cache: Path) -> Iterator[tuple
     )
     (work / "articles.jsonl").unlink()
     if ran.code:
-        yield f"{DUCKDB.title} could not be run: {(ran.err.strip().splitlines() or ['it said nothing'])[-1]}", "-", []
+        yield f"{DUCKDB.title} could not be run: {(ran.err.strip().splitlines() or ['no message'])[-1]}", "-", []
         return
     for name, times in json.loads(ran.out)["classes"].items():
         yield DUCKDB.title, name, [(passed, worked) for passed, worked in times]

@@ -1,6 +1,6 @@
-"""serve_generated.py POSTS [OPTIONS]: a generated site on loopback by asyncio, until it is ended. Prints its address.
+"""serve_generated.py POSTS [OPTIONS]: serve a generated site on loopback until it is killed. Prints its origin.
 
-Keeps connections open, answers If-None-Match, and writes a line to the log file for each request.
+It keeps connections open, supports If-None-Match, and writes a line to the log file for each request.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from generated_site import Served, Site
 
 
 class Http(asyncio.Protocol):
-    """HTTP/1.1 for GET and HEAD, as far as a crawler needs it: one request after the other on one connection."""
+    """The part of HTTP/1.1 that a crawler needs: GET and HEAD, one request at a time per connection."""
 
     def __init__(self, site: Site, log: TextIO | None) -> None:
         self._site, self._log = site, log
@@ -34,7 +34,7 @@ class Http(asyncio.Protocol):
             lines = head.decode("latin-1").split("\r\n")
             headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
             method, target = lines[0].split(" ")[:2]
-            path = urlsplit(target).path  # a proxy is asked for whole addresses
+            path = urlsplit(target).path  # requests to a proxy have absolute URLs
             answer = self._site.get(path)
             if answer.etag and headers.get("if-none-match") == answer.etag:
                 answer = Served(304, b"", answer.kind, answer.etag)
@@ -73,12 +73,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("posts", type=int)
     parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--name", metavar="HOST[:PORT]", help="what the site's pages name it by (default: its address)")
+    parser.add_argument("--name", metavar="HOST[:PORT]", help="host in the URLs of its pages (default: its address)")
     parser.add_argument("--kilobytes", type=int, default=76, help="the size of a page")
-    parser.add_argument("--edited", type=int, nargs="*", default=[], help="numbers of posts that have another text now")
-    parser.add_argument("--no-lastmod", action="store_true", help="the sitemaps do not say when a post was changed")
+    parser.add_argument("--edited", type=int, nargs="*", default=[], help="numbers of posts whose text was changed")
+    parser.add_argument("--no-lastmod", action="store_true", help="sitemaps without lastmod")
     parser.add_argument("--no-sitemap", action="store_true")
-    parser.add_argument("--log", type=Path, help="a line of JSON for each request goes here")
+    parser.add_argument("--log", type=Path, help="file for a line of JSON per request")
     asyncio.run(serve(parser.parse_args()))
 
 

@@ -1,8 +1,8 @@
-"""simulate_fleet.py [OPTIONS]: days of a hundred thousand sites in minutes, by the real rules of when a turn comes.
+"""simulate_fleet.py [OPTIONS]: simulate days of a fleet of a hundred thousand sites in minutes, with the real schedule.
 
-Sites, their news and failures come from dice with a seed; when a site is due is decided by `frontier.turn.next_turn`
-over its simulated past. A run takes its requests at the host's pace and a fixed time around them. Prints what it came
-to for each number of slots, and draws what waits over time. Time in seconds since the beginning.
+Sites, their posts and failures are random with a seed. `frontier.cadence.next_crawl` decides from the simulated past
+when a site is due. A run takes the time of its requests at the host's delay, and a fixed overhead. Prints the results
+for each number of slots, and draws how many sites wait over time. Times are seconds since the beginning.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ _HOUR = 3_600.0
 _DELAY = 0.5
 """Seconds between two requests to a host."""
 _AROUND = 4.0
-"""Seconds of a run beside its requests: taken, fetched, begun, stored (docs/performance.md)."""
+"""Overhead of a run in seconds: leasing, fetching the shard, starting, storing (docs/performance.md)."""
 _CPU_RUN, _CPU_PAGE = 1.5, 0.009
-"""Seconds of a core for a run with its checkpoint, and for a page."""
+"""CPU seconds of a run with its checkpoint, and of a page."""
 _FIXED = 6
-"""Requests of a run that finds nothing: robots.txt, home page, feed, sitemaps."""
+"""Requests of a run that finds nothing new: robots.txt, home page, feed, sitemaps."""
 _REVISIT = 30 * _DAY
 _UNCHANGED = 0.7
-"""Part of the pages that sitemap or API spare looking at again."""
+"""Share of the pages that need no revisit because a sitemap or API shows that they are unchanged."""
 _BYTES_POST, _BYTES_RUN = 26_000, 9_000
-"""What a new post adds to a shard (WARC record and rows, packed), and what a run adds."""
+"""Bytes that a new post adds to a shard (WARC record and rows, compressed), and bytes that a run adds."""
 _CADENCES: tuple[tuple[str, float], ...] = (("adaptive", 0.85), ("6h", 0.05), ("1d", 0.07), ("1h", 0.02), ("7d", 0.01))
 
 
@@ -43,7 +43,8 @@ _LINES = (("#d55e00", "6 3"), ("#0072b2", ""), ("#009e73", "2 3"), ("#cc79a7", "
 
 @dataclass(slots=True)
 class Site:
-    """`news` posts a day, `posts` in all, `late_at` when it was last crawled."""
+    """A simulated site: `news` new posts per day, `posts` in total, `broken` the probability that a run fails. `due`
+    and `last` are the times of its next and last crawl."""
 
     name: str
     cadence: Cadence
@@ -69,17 +70,18 @@ class Hour:
 
 
 def made(count: int, dice: Random) -> list[Site]:
-    """News and sizes are log-normal: half of the sites have a post in five days or fewer, one in a hundred 20 a day."""
+    """Make sites. Posts per day are log-normal: half of the sites have a post every five days or less often, one in a
+    hundred has about 20 a day."""
     kinds = [(read_cadence(text), weight) for text, weight in _CADENCES]
     out = []
     for number in range(count):
         news = min(400.0, math.exp(dice.gauss(math.log(0.2), 2.0)))
         years = dice.uniform(0.5, 15)
-        # One in fifty is away for long, others now and then.
+        # One in fifty is down for long, the others occasionally.
         broken = 0.9 if dice.random() < 0.02 else 0.01
         cadence = dice.choices([k for k, _ in kinds], [w for _, w in kinds])[0]
         site = Site(f"site-{number}.example", cadence, news, max(5.0, news * 365 * years * 0.6), broken)
-        # It has been crawled for a while: its adaptive period fits its news, as far as its bounds let it.
+        # The site has been crawled for a while, so its adaptive period matches its posts within the bounds.
         period = _settled(site)
         site.last = -dice.random() * period
         site.due = site.last + period
@@ -92,7 +94,8 @@ def made(count: int, dice: Random) -> list[Site]:
 
 
 def simulate(sites: list[Site], slots: int, days: float, outage: tuple[float, float], dice: Random) -> list[Hour]:
-    """Hour by hour. `outage`: from when to when no worker runs."""
+    """Simulate the sites and return a record for each hour. No worker runs from the beginning to the end of
+    `outage`."""
     end = days * _DAY
     hours = [Hour() for _ in range(math.ceil(days * 24))]
     waiting = [(site.due, index) for index, site in enumerate(sites)]
@@ -129,7 +132,7 @@ def simulate(sites: list[Site], slots: int, days: float, outage: tuple[float, fl
 
 
 def _run(site: Site, now: float, due: float, hours: list[Hour], dice: Random) -> float:
-    """Crawl a site: what it finds, when it is due again; how long it takes."""
+    """Simulate the crawl of a site and set when it is due again. Returns the seconds it takes."""
     hour = hours[min(int(now / _HOUR), len(hours) - 1)]
     hour.runs += 1
     if dice.random() < site.broken:
@@ -142,7 +145,7 @@ def _run(site: Site, now: float, due: float, hours: list[Hour], dice: Random) ->
         requests = _FIXED + 2 * new + int(again)
         took = requests * _DELAY + _AROUND
         site.last, site.posts = now, site.posts + new
-    if outcome == "finished" and dice.random() < 0.002:  # its worker died: taken over after a lease
+    if outcome == "finished" and dice.random() < 0.002:  # its worker died; another takes over after the lease ends
         took += 30 + took / 2
     hour.requests += requests
     hour.new += new
@@ -163,8 +166,8 @@ def _period(site: Site) -> float:
 
 def _settled(site: Site) -> float:
     if isinstance(site.cadence, Adaptive):
-        wished = _DAY / max(site.news, 1e-3)  # about one new post a run
-        return min(max(wished, site.cadence.shortest.total_seconds()), site.cadence.longest.total_seconds())
+        ideal = _DAY / max(site.news, 1e-3)  # about one new post per run
+        return min(max(ideal, site.cadence.shortest.total_seconds()), site.cadence.longest.total_seconds())
     return _period(site)
 
 
@@ -183,7 +186,7 @@ def _poisson(dice: Random, mean: float) -> int:
 
 
 def summary(hours: list[Hour], count: int, slots: int, outage: tuple[float, float]) -> dict[str, float]:
-    """The first day is left out: the sites' periods settle in it."""
+    """Return the figures of a simulation without its first day, in which the periods of the sites settle."""
     calm = [h for n, h in enumerate(hours) if n >= 24 and not outage[0] / _HOUR <= n < outage[1] / _HOUR + 12]
     seconds = len(calm) * _HOUR
     runs, requests = sum(h.runs for h in calm), sum(h.requests for h in calm)
@@ -207,7 +210,7 @@ def summary(hours: list[Hour], count: int, slots: int, outage: tuple[float, floa
 
 
 def drawn(series: dict[int, list[Hour]], count: int, outage: tuple[float, float]) -> str:
-    """Sites that wait for a worker, in percent of all, over days, a line for each number of slots. SVG 1.1."""
+    """Draw the share of sites that wait for a worker by day as SVG 1.1, one line for each number of slots."""
     width, height, left, top, bottom = 760, 300, 60, 30, 40
     hours = max(len(one) for one in series.values())
     most = max(max(h.waiting for h in one) for one in series.values()) / count or 0.01
@@ -236,7 +239,7 @@ def drawn(series: dict[int, list[Hour]], count: int, outage: tuple[float, float]
         parts.append(f'<text x="{width - 150}" y="{top + 16 * number}" fill="{colour}">{slots:,} slots</text>')
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
-        f'font-size="12" role="img"><title>Of {count:,} sites, the share that waits for a worker, by day</title>'
+        f'font-size="12" role="img"><title>Share of {count:,} sites that wait for a worker, by day</title>'
         f'<rect width="{width}" height="{height}" fill="white"/>{"".join(parts)}</svg>\n'
     )
 
@@ -245,7 +248,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sites", type=int, default=100_000)
     parser.add_argument("--days", type=float, default=7)
-    parser.add_argument("--slots", type=int, nargs="*", default=[], help="default: 0.9, 1.2 and 2 times what is needed")
+    parser.add_argument(
+        "--slots", type=int, nargs="*", default=[], help="slots (default: 0.9, 1.2 and 2 times the number needed)"
+    )
     parser.add_argument("--outage", type=float, nargs=2, default=[96, 102], metavar=("FROM", "TO"), help="hours")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--plot", type=Path)

@@ -1,4 +1,4 @@
-"""A table for the screen in which every bar is marked as met or missed."""
+"""Prints figures as a table and marks missed bars."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Rows = Mapping[str, Mapping[str, Any]]
 
 
 def rate(value: float) -> str:
-    """A share of one, to four digits."""
+    """Format a share of one with up to four digits."""
     return f"{value:.4f}".rstrip("0").rstrip(".") if value != 1 else "1"
 
 
@@ -29,9 +29,9 @@ def hundredths(value: float) -> str:
 
 @dataclass(frozen=True)
 class Slack:
-    """How far a figure may fall below what was measured before: so much, or (`relative`) this share of it.
+    """How far a figure may fall below an earlier measurement: by this amount, or (`relative`) by this share of it.
 
-    `less`: a figure of which less is better; it may rise so far.
+    `less`: less is better, so the figure may rise by it.
     """
 
     by: float
@@ -39,22 +39,22 @@ class Slack:
     less: bool = False
 
     def floor(self, value: float) -> float:
-        """What a figure that was measured as `value` must not fall below (rise above, where less is better); to four
-        digits, never stricter than the slack."""
+        """Return the lowest allowed figure (the highest, if less is better) after a measurement of `value`. It has four
+        digits and is never stricter than the slack."""
         step = abs(value) * self.by if self.relative else self.by
         near = round((value + step if self.less else value - step) * 10_000, 6)
         return (ceil(near) if self.less else floor(near)) / 10_000
 
     def broken(self, value: float | None, floor: float) -> bool:
-        """A figure that is no longer there has fallen too."""
+        """Return whether a figure is below its floor. A missing figure is."""
         return value is None or (value > floor if self.less else value < floor)
 
 
 @dataclass(frozen=True)
 class Column:
-    """`at_least` and `at_most` are the bars; a figure of None (the truth holds none) meets every bar.
+    """A column of figures. `at_least` and `at_most` are its bars. None (the truth has no such value) meets every bar.
 
-    `slack` makes it a figure that floors are pinned for.
+    Floors are pinned for the columns that have a `slack`.
     """
 
     key: str
@@ -85,22 +85,22 @@ class Column:
         return "" if self.at_most is None else f"<={self.at_most:g}"
 
 
-def missed(columns: Sequence[Column], rows: Rows, beside: Collection[str] = ()) -> list[str]:
-    """The bars that are missed, in words. Rows named in `beside` are there to compare with."""
+def missed(columns: Sequence[Column], rows: Rows, reference: Collection[str] = ()) -> list[str]:
+    """Return the missed bars in words. Rows named in `reference` are only for comparison and have no bars."""
     return [
         f"{name}: {c.title} {c.form(row[c.key])}, bar {c.bar}"
         for name, row in rows.items()
-        if name not in beside
+        if name not in reference
         for c in columns
         if c.missed(row.get(c.key))
     ]
 
 
-def show(columns: Sequence[Column], rows: Rows, beside: Collection[str] = ()) -> int:
-    """Print a row for each name and a last one with the bars; how many bars were missed (`beside` as in `missed`)."""
+def show(columns: Sequence[Column], rows: Rows, reference: Collection[str] = ()) -> int:
+    """Print the rows and a last row with the bars. Returns the number of missed bars (`reference` as in `missed`)."""
     lines = [["", *(c.title for c in columns)]]
     lines += [
-        [name, *(c.cell(row.get(c.key), judged=name not in beside) for c in columns)] for name, row in rows.items()
+        [name, *(c.cell(row.get(c.key), judged=name not in reference) for c in columns)] for name, row in rows.items()
     ]
     lines += [["bar", *(c.bar for c in columns)]]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -110,7 +110,7 @@ def show(columns: Sequence[Column], rows: Rows, beside: Collection[str] = ()) ->
                 cell.ljust(w) if n == 0 else cell.rjust(w) for n, (cell, w) in enumerate(zip(line, widths, strict=True))
             ).rstrip()
         )
-    below = missed(columns, rows, beside)
-    print(f"Missed: {'; '.join(below)}" if below else "Every bar is met.")
+    below = missed(columns, rows, reference)
+    print(f"Missed: {'; '.join(below)}" if below else "All bars are met.")
     print()
     return len(below)

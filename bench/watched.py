@@ -1,8 +1,8 @@
-"""Run a command as a child of a small process, and write what it took into a file: `watched.py FILE LIMIT COMMAND ...`.
+"""Run a command from a small process and write its resource usage to a file: `watched.py FILE LIMIT COMMAND ...`.
 
-Linux counts to a process's peak memory that of the one which started it, up to its exec: started by a large one, a
-small one would be as large. FILE gets the wait status, peak resident memory (kB), user and system seconds; after LIMIT
-seconds (0: none) the command is killed.
+Linux includes the memory of the parent until exec in the peak memory of a process: a small command started by a large
+process would seem as large. FILE gets the wait status, peak resident memory (kB), user and system seconds. The command
+is killed after LIMIT seconds (0: no limit).
 """
 
 from __future__ import annotations
@@ -17,5 +17,5 @@ if __name__ == "__main__":
     signal.signal(signal.SIGALRM, lambda *_: os.kill(pid, signal.SIGKILL))
     signal.setitimer(signal.ITIMER_REAL, float(limit))
     _, status, usage = os.wait4(pid, 0)
-    with open(file, "w", encoding="ascii") as out:  # noqa: PTH123  pathlib would cost as much as all the rest
+    with open(file, "w", encoding="ascii") as out:  # noqa: PTH123  importing pathlib would use too much memory
         out.write(f"{status} {usage.ru_maxrss} {usage.ru_utime} {usage.ru_stime}")

@@ -1,5 +1,5 @@
-"""A release: wheel, source archive, what changed, bill of materials, checksums. `make release` runs it."""
+"""Writes a release: wheel, source archive, changes, bill of materials and checksums. `make release` runs it."""
 
 
 class NotReleasable(Exception):
-    """What stands in the way of a release, in a sentence that says what to do."""
+    """The release cannot be made. The message says why and what to do."""

@@ -16,22 +16,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m release",
         description=(
-            "Write wheel, source archive, CHANGES.md, bill of materials (CycloneDX) and SHA256SUMS. The same commit makes "
-            "the same bytes. It asks no network and publishes nothing."
+            "Write wheel, source archive, CHANGES.md, bill of materials (CycloneDX) and SHA256SUMS. The same commit "
+            "makes the same bytes. It does not use the network and publishes nothing."
         ),
         epilog="Example: python -m release dist",
     )
     parser.add_argument(
-        "folder", metavar="DIR", nargs="?", default="dist", type=Path, help="must be empty, or not exist"
+        "folder", metavar="DIR", nargs="?", default="dist", type=Path, help="an empty or new folder (default: dist)"
     )
     parser.add_argument(
         "--trial",
         action="store_true",
-        help="release uncommitted files, too, and take the changes that have no version yet",
+        help="include uncommitted files and the changes that have no version yet",
     )
-    asked = parser.parse_args()
+    options = parser.parse_args()
     try:
-        for file in write_release(ROOT, asked.folder, trial=asked.trial):
+        for file in write_release(ROOT, options.folder, trial=options.trial):
             print(file)
     except NotReleasable as error:
         print(error, file=sys.stderr)

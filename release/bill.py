@@ -1,4 +1,4 @@
-"""The bill of materials: CycloneDX 1.6 (ECMA-424) of what requirements.lock pins, as JSON."""
+"""The bill of materials: CycloneDX 1.6 (ECMA-424) as JSON, of the packages that requirements.lock pins."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from release import NotReleasable
 
 
 def pinned(lock: str) -> list[tuple[Requirement, list[str]]]:
-    """Each pin of a lock file with the SHA-256 sums (hexadecimal) of the files that may be installed for it."""
+    """Return the pins of a lock file, each with the SHA-256 sums (hexadecimal) of its files."""
     out = []
     for line in lock.replace("\\\n", " ").splitlines():
         pin, *sums = line.split("--hash=sha256:")
@@ -33,27 +33,26 @@ def pinned(lock: str) -> list[tuple[Requirement, list[str]]]:
 
 
 def installed_as_pinned(lock: str) -> dict[str, Distribution]:
-    """What is installed of the pins, by name, where it is the version that is pinned.
+    """Return the installed packages of the pins by name. Pins for other platforms are not installed.
 
-    Those for other platforms are not installed. Raises NotReleasable where another version is: it would say of
-    itself what need not hold of the one that is pinned.
+    Raises NotReleasable if another version than the pinned one is installed, because its metadata may differ.
     """
     out: dict[str, Distribution] = {}
     for requirement, _ in pinned(lock):
         for found in distributions(name=requirement.name):
             if not requirement.specifier.contains(found.version):
                 raise NotReleasable(
-                    f"{requirement.name} {found.version} is installed, and requirements.lock pins "
-                    f"{requirement.specifier}: 'make release' installs what is pinned."
+                    f"{requirement.name} {found.version} is installed, but requirements.lock pins "
+                    f"{requirement.specifier}. Run 'make release', which installs the pinned versions."
                 )
             out[canonicalize_name(requirement.name)] = found
     return out
 
 
 def bill_of_materials(project: Mapping[str, Any], lock: str, installed: Mapping[str, Distribution], time: int) -> str:
-    """The bill as JSON, valid by the schema, with the time of the release (seconds since 1970).
+    """Return the bill as JSON, validated by the schema. `time` is the time of the release (seconds since 1970).
 
-    `project` is the table of pyproject.toml. Licences, and what depends on what, are what the packages say.
+    `project` is the table of pyproject.toml. Licences and dependencies are taken from the metadata of the packages.
     """
     name, version = project["name"], project["version"]
     licence = LicenseFactory()
@@ -77,18 +76,18 @@ def bill_of_materials(project: Mapping[str, Any], lock: str, installed: Mapping[
     text = JsonV1Dot6(bom).output_as_string(indent=2)
     wrong = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
     if wrong is not None:
-        raise NotReleasable(f"The bill of materials is not what CycloneDX 1.6 asks for: {wrong}")
+        raise NotReleasable(f"The bill of materials is not valid CycloneDX 1.6: {wrong}")
     return text + "\n"
 
 
 def _needed(requirements: Iterable[str], parts: Mapping[str, Component]) -> list[Component]:
-    """Those of the parts that are asked for here, without extras."""
-    asked = [r for r in map(Requirement, requirements) if not r.marker or r.marker.evaluate({"extra": ""})]
-    return [parts[key] for r in asked if (key := canonicalize_name(r.name)) in parts]
+    """Return the parts that the requirements name, without extras."""
+    needed = [r for r in map(Requirement, requirements) if not r.marker or r.marker.evaluate({"extra": ""})]
+    return [parts[key] for r in needed if (key := canonicalize_name(r.name)) in parts]
 
 
 def _licences(found: Distribution) -> list[str]:
-    """By the newest of the three ways in which packages tell it: an SPDX expression, a line, classifiers."""
+    """Return the licences of a package from the first of: an SPDX expression, a single line, classifiers."""
     for key in ("License-Expression", "License"):
         if key in found.metadata and found.metadata[key] and "\n" not in found.metadata[key]:
             return [found.metadata[key]]
@@ -97,7 +96,7 @@ def _licences(found: Distribution) -> list[str]:
 
 def _component(requirement: Requirement, sums: list[str]) -> Component:
     [pin] = requirement.specifier
-    # A lock has the sums of every platform's file, and `hashes` are those of one file: several go into properties.
+    # A lock has the sums of the files of all platforms, but `hashes` are of one file: several sums go into properties.
     properties = [Property(name="archiver:file-sha256", value=s) for s in sums] if len(sums) > 1 else []
     if requirement.marker:
         properties.append(Property(name="archiver:installed-where", value=str(requirement.marker)))

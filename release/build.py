@@ -1,4 +1,4 @@
-"""Wheel and source archive by setuptools, the same bytes from the same files and time."""
+"""Builds wheel and source archive with setuptools. The same files and time make the same bytes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ HOOKS = "import sys; from setuptools import build_meta; print(getattr(build_meta
 
 
 def build(source: Path, to: Path, time: int) -> tuple[Path, Path]:
-    """The wheel and the source archive of the project in `source`, written into `to`.
+    """Build the project in `source` into the folder `to` (PEP 517). Returns the wheel and the source archive.
 
-    The manual page is made first, so that both have it. The wheel is built from the unpacked source archive, which
-    proves that the archive has all that is needed. PEP 517; the time of all files is `time` (SOURCE_DATE_EPOCH,
-    seconds since 1970).
+    The wheel is built from the unpacked source archive, which proves that the archive is complete. All files have the
+    time `time` (SOURCE_DATE_EPOCH, seconds since 1970).
     """
     command = [sys.executable, "docs/manpage.py", "docs/archiver.1"]
     _run(command, source, time, "docs/manpage.py cannot make the manual page")
@@ -30,7 +29,7 @@ def build(source: Path, to: Path, time: int) -> tuple[Path, Path]:
         tar.extractall(unpacked, filter="data")
     [project] = unpacked.iterdir()
     wheel = _hook("build_wheel", project, to, time)
-    _settle(archive, time)
+    _normalize(archive, time)
     return wheel, archive
 
 
@@ -50,12 +49,12 @@ def _run(command: list[str], source: Path, time: int, problem: str) -> str:
         env={**os.environ, "SOURCE_DATE_EPOCH": str(time), "PYTHONDONTWRITEBYTECODE": "1"},
     )
     if done.returncode:
-        raise NotReleasable(f"{problem}:\n{done.stderr[-2000:]}")
-    return done.stdout
+        raise NotReleasable(f"setuptools failed ({name}):\n{done.stderr[-2000:]}")
+    return to / done.stdout.split()[-1]
 
 
-def _settle(archive: Path, time: int) -> None:
-    """Write the source archive anew: setuptools keeps owners, times and the order of the file system."""
+def _normalize(archive: Path, time: int) -> None:
+    """Rewrite the source archive, because setuptools keeps owners, times and the order of the file system."""
     out = io.BytesIO()
     with tarfile.open(archive) as old, tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as new:
         for member in sorted(old.getmembers(), key=lambda m: m.name):

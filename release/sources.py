@@ -1,4 +1,4 @@
-"""Which files belong to a release, and its time."""
+"""The files of a release, and its time."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from release import NotReleasable
 
 
 def copy_sources(root: Path, to: Path, trial: bool) -> int:
-    """Copy what git knows of `root` into the new folder `to`; the time of the commit, in seconds since 1970.
+    """Copy the files of `root` that git tracks into the new folder `to`. Returns the time of the commit in seconds
+    since 1970.
 
-    Uncommitted changes are refused unless it is a trial.
+    Raises NotReleasable if there are uncommitted changes, unless it is a trial.
     """
     if not trial and (changed := _git(root, "status", "--porcelain").splitlines()):
         raise NotReleasable(
-            f"{len(changed)} files are changed and not committed ({changed[0][3:]} is one): commit or "
-            "remove them, or try it with --trial."
+            f"{len(changed)} files have uncommitted changes (such as {changed[0][3:]}). Commit or remove them, or use "
+            "--trial."
         )
     names = _git(root, "ls-files", "-z", "--cached", *(["--others", "--exclude-standard"] if trial else []))
     for name in names.split("\0")[:-1]:
@@ -30,5 +31,5 @@ def copy_sources(root: Path, to: Path, trial: bool) -> int:
 def _git(root: Path, *words: str) -> str:
     done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True)
     if done.returncode:
-        raise NotReleasable(f"A release is made from a git tree, and git says of {root}: {done.stderr.strip()}")
+        raise NotReleasable(f"A release needs a git repository, but git fails in {root}: {done.stderr.strip()}")
     return done.stdout

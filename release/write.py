@@ -1,4 +1,4 @@
-"""All files of a release, written beside their folder and moved there when all is well."""
+"""Writes all files of a release in a temporary folder, and copies them to their folder when they are complete."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from release.sources import copy_sources
 
 
 def write_release(root: Path, folder: Path, trial: bool = False) -> list[Path]:
-    """Write the release of the project in `root` into `folder`, which has no files yet; the files."""
+    """Write the release of the project in `root` into an empty or new folder. Returns the files."""
     if folder.exists() and any(folder.iterdir()):
-        raise NotReleasable(f"{folder} has files already: empty it, or name another folder.")
+        raise NotReleasable(f"{folder} is not empty. Empty it, or name another folder.")
     with tempfile.TemporaryDirectory(prefix="release-") as temporary:
         source, made = Path(temporary, "source"), Path(temporary, "made")
         made.mkdir()
@@ -38,7 +38,7 @@ def write_release(root: Path, folder: Path, trial: bool = False) -> list[Path]:
 
 
 def changes_of(changelog: str, version: str, trial: bool = False) -> str:
-    """The section of a version, without its heading; in a trial that of what has no version yet."""
+    """Return the section of a version without its heading; in a trial that of the unreleased changes, if any."""
     sections: dict[str, str] = {
         heading.split()[0]: text.strip() + "\n"
         for heading, text in re.findall(r"^## (.+)\n((?:(?!## ).*\n?)*)", changelog, re.MULTILINE)
@@ -48,9 +48,9 @@ def changes_of(changelog: str, version: str, trial: bool = False) -> str:
         return unreleased
     if unreleased.strip():
         raise NotReleasable(
-            f"CHANGELOG.md has changes under 'Unreleased': give them the heading '## {version}' of "
-            "this version (it stands in pyproject.toml and archiver/__init__.py), or try --trial."
+            f"CHANGELOG.md has changes under 'Unreleased'. Change that heading to '## {version}', the version in "
+            "pyproject.toml and archiver/__init__.py, or use --trial."
         )
     if not sections.get(version, "").strip():
-        raise NotReleasable(f"CHANGELOG.md says nothing of version {version}: write the section '## {version}'.")
+        raise NotReleasable(f"CHANGELOG.md has no section for version {version}. Add '## {version}'.")
     return sections[version]

@@ -1,1 +1,1 @@
-"""Handing the archive on: what leaves it, and in which form."""
+"""Datasets and exports: what is published from the archive, and in which formats."""

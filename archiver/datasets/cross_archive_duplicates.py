@@ -1,7 +1,7 @@
-"""Copies of one text in several archives that are published together without being merged.
+"""Duplicates across several archives that are published together without being merged.
 
-Equal texts are found by their digests. Near copies are told within each archive alone: whoever looks for them over all
-looks at every text's sketch.
+Equal texts are found by their digests. Near-duplicates are known within each archive only: finding them across archives
+would mean comparing the MinHash of every text.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ from archiver.datasets.publication_rules import Decision, PublicationRules, Reas
 from archiver.datasets.selection import NEWEST, choose_articles, decide_tiers, groups, newest
 
 Place = tuple[int, int]
-"""The number of an archive among those that are asked, and that of an article in it."""
-Equal = list[list[Place]]
+"""An article: the index of its archive, and its number in that archive."""
+Groups = list[list[Place]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Copy:
+    """A considered article, from `temp.considered` of its archive."""
+
     place: Place
     id: str
     site: str
@@ -40,22 +42,25 @@ class _Copy:
         return self.first_seen[:19], self.id
 
 
-def consider_archive(
-    dbs: Sequence[Database], wanted: Sequence[Iterable[int] | None], cutoff: str, *, fold: bool = False
+def consider_copies(
+    dbs: Sequence[Database], selected: Sequence[Iterable[int] | None], cutoff: str, *, fold: bool = False
 ) -> list[list[Place]]:
-    """Of articles that `choose` has entered as `wanted`, consider the copies in other archives, too, and name all. All
-    groups of copies that are in several. `fold`: of equal texts only one stays chosen."""
-    texts = _equal(dbs, cutoff) if len(dbs) > 1 else []
+    """Consider the copies of the chosen articles in other archives as well, and name duplicates and clusters.
+
+    `choose_articles` must have chosen the `selected` articles of each archive before. `fold`: only one of several equal
+    texts stays chosen. Returns the groups of copies that are in more than one archive.
+    """
+    texts = _equal_texts(dbs, cutoff) if len(dbs) > 1 else []
     entered: dict[int, list[int]] = {}
-    while more := _beside(dbs, texts):  # these may have copies of their own
+    while more := _missing_copies(dbs, texts):  # repeat, because these may have copies as well
         for archive, numbers in more.items():
             entered.setdefault(archive, []).extend(numbers)
-            choose_articles(dbs[archive], wanted[archive], cutoff, entered[archive])
+            choose_articles(dbs[archive], selected[archive], cutoff, entered[archive])
     return _name(dbs, texts, fold)
 
 
-def _equal(dbs: Sequence[Database], cutoff: str) -> Equal:
-    """The articles with one text, as far as several archives had it at the cut-off."""
+def _equal_texts(dbs: Sequence[Database], cutoff: str) -> Groups:
+    """Return the groups of articles with equal text that are in more than one archive at the cut-off."""
     rows = heapq.merge(
         *(
             db.execute(
@@ -70,13 +75,13 @@ def _equal(dbs: Sequence[Database], cutoff: str) -> Equal:
     return [group for group in found if len({archive for archive, _ in group}) > 1]
 
 
-def _beside(dbs: Sequence[Database], texts: Equal) -> dict[int, list[int]]:
-    """By archive the copies of considered articles that are not considered themselves."""
+def _missing_copies(dbs: Sequence[Database], texts: Groups) -> dict[int, list[int]]:
+    """Return, by archive, the copies of considered articles that are not considered yet."""
     out: dict[int, list[int]] = {}
     for group in texts:
-        there = [_is_considered(dbs[archive], number) for archive, number in group]
-        for (archive, number), known in zip(group, there, strict=True):
-            if any(there) and not known:
+        considered = [_is_considered(dbs[archive], number) for archive, number in group]
+        for (archive, number), known in zip(group, considered, strict=True):
+            if any(considered) and not known:
                 out.setdefault(archive, []).append(number)
     return out
 
@@ -85,9 +90,9 @@ def _is_considered(db: Database, number: int) -> bool:
     return db.execute("select 1 from temp.considered where article_id = ?", [number]).fetchone() is not None
 
 
-def _name(dbs: Sequence[Database], texts: Equal, fold: bool) -> list[list[Place]]:
-    """Name what equal texts are copies of, their clusters and what decides on their splits, over all archives, as
-    `choose` does it in one. All groups of copies that are in several."""
+def _name(dbs: Sequence[Database], texts: Groups, fold: bool) -> list[list[Place]]:
+    """Set `duplicate_of`, `cluster_id` and `split_key` of equal texts across all archives, as `choose_articles` does
+    within one. Returns the groups of copies that are in more than one archive."""
     texts = [group for group in texts if all(_is_considered(dbs[archive], number) for archive, number in group)]
     for group in texts:
         _name_copies(dbs, group, fold)
@@ -106,7 +111,7 @@ def _name(dbs: Sequence[Database], texts: Equal, fold: bool) -> list[list[Place]
 
 
 def _name_copies(dbs: Sequence[Database], group: Sequence[Place], fold: bool) -> None:
-    """The copy that was published first is the original of the chosen; with `fold` it alone stays chosen."""
+    """Name the chosen copy that was published first as the original of the others; with `fold` only it stays chosen."""
     chosen = sorted(
         (copy for copy in _read(dbs, group) if copy.chosen),
         key=lambda copy: (copy.published is None, copy.published or "", copy.first_seen, copy.id),
@@ -132,7 +137,7 @@ def _name_cluster(dbs: Sequence[Database], places: list[Place], equal_ones: set[
 
 
 def _groups(dbs: Sequence[Database], places: set[Place]) -> Mapping[Place, list[Place]]:
-    """By article all that are copies of it in its own archive, itself among them, the same list for each."""
+    """Return, for each article, the group of its copies in its own archive including itself; members share one list."""
     out: dict[Place, list[Place]] = {}
     for archive, db in enumerate(dbs):
         for group in groups(db):
@@ -142,13 +147,14 @@ def _groups(dbs: Sequence[Database], places: set[Place]) -> Mapping[Place, list[
     return {**{place: [place] for place in places}, **out}
 
 
-def bind(
+def apply_strictest(
     dbs: Sequence[Database],
     copies: list[list[Place]],
     decided: Sequence[dict[int, Decision]],
     reasons: Counter[tuple[str, str]],
 ) -> None:
-    """A text that may not leave one archive does not leave another: the strictest decision holds for all copies."""
+    """Apply the strictest decision on any copy to all copies, and update `decided` and `reasons`: a text that may not
+    be published from one archive is not published from another."""
     for places in copies:
         found = _read(dbs, places)
         least = min(Tier(copy.tier or 0) for copy in found)
@@ -156,7 +162,7 @@ def bind(
         for copy in found:
             archive, number = copy.place
             before = decided[archive][number]
-            after = capped(before, least, f"its copy on {site} gives {least.label}")
+            after = capped(before, least, f"its copy on {site} is limited to {least.label}")
             if after is before:
                 continue
             decided[archive][number] = after
@@ -167,11 +173,11 @@ def bind(
 
 
 def explain(dbs: Sequence[Database], place: Place, rules: PublicationRules, cutoff: str = "") -> Decision:
-    """The decision on one article, with every statement that had a say."""
-    wanted = [[place[1]] if archive == place[0] else [] for archive in range(len(dbs))]
-    for db, ids in zip(dbs, wanted, strict=True):
+    """Return the decision on one article with all its reasons."""
+    selected = [[place[1]] if archive == place[0] else [] for archive in range(len(dbs))]
+    for db, ids in zip(dbs, selected, strict=True):
         choose_articles(db, ids, cutoff)
-    copies = consider_archive(dbs, wanted, cutoff)
+    copies = consider_copies(dbs, selected, cutoff)
     at = cutoff or max(map(newest, dbs))
     decided = [
         decide_tiers(
@@ -179,9 +185,9 @@ def explain(dbs: Sequence[Database], place: Place, rules: PublicationRules, cuto
         )[1]
         for archive, db in enumerate(dbs)
     ]
-    bind(dbs, copies, decided, Counter())
-    # It may have been first seen after the cut-off.
-    late = Decision(Tier.REFERENCE, reasons=(Reason(Tier.REFERENCE, "it was not there at the cut-off"),))
+    apply_strictest(dbs, copies, decided, Counter())
+    # An article that was first seen after the cut-off has no decision.
+    late = Decision(Tier.REFERENCE, reasons=(Reason(Tier.REFERENCE, "it was not in the archive at the cut-off"),))
     return decided[place[0]].get(place[1], late)
 
 
@@ -191,7 +197,8 @@ def _read(dbs: Sequence[Database], places: Sequence[Place]) -> list[_Copy]:
             place,
             *dbs[place[0]]
             .execute(
-                "select id, site, first_seen, published, chosen, cluster, tier from temp.considered where article_id = ?",
+                "select id, site, first_seen, published, chosen, cluster, tier from temp.considered "
+                "where article_id = ?",
                 [place[1]],
             )
             .fetchone(),
@@ -205,6 +212,6 @@ def _set(dbs: Sequence[Database], place: Place, column: str, value: Any) -> None
 
 
 def _is_short(dbs: Sequence[Database], place: Place) -> bool:
-    """Whether a text is too short to be a near copy of any."""
+    """Return whether a text is too short to have near-duplicates."""
     [body] = dbs[place[0]].execute("select body from articles where id = ?", [place[1]]).fetchone()
     return wording_of(body or "").is_short

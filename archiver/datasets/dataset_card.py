@@ -1,5 +1,7 @@
-"""README.md: a dataset card as the `datasets` library reads it, and a datasheet (Gebru et al., "Datasheets for
-Datasets", 2021) of which every figure is counted.
+"""README.md, CHANGES.md and the plots of a dataset, and the facts about it that every description repeats.
+
+README.md is a dataset card for the `datasets` library and a datasheet (Gebru et al., "Datasheets for Datasets", 2021).
+Every figure in it is counted, none is entered by hand.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from typing import Any
 
 from slugify import slugify
 
-from archiver.datasets.ngrams import FEWEST
+from archiver.datasets.ngrams import MIN_ARTICLES
 from archiver.datasets.parquet import arrow
 from archiver.datasets.publication_rules import DOCS, Tier, licence_url, spdx
 from archiver.datasets.snapshot_request import SnapshotFacts
@@ -27,11 +29,11 @@ from archiver.errors import NotASnapshot
 from archiver.search.aggregations import Histogram, Period
 from archiver.search.chart import histogram_svg
 
-# What a dataset is called, by whom it is and under what licence: of the operator's `[dataset]`, else of its facts.
+# Name, creators and licence of a dataset: from the operator's `[dataset]` table, or derived from the facts.
 
 UNKNOWN_LICENCE = "http://rightsstatements.org/vocab/CNE/1.0/"
-"""RightsStatements.org's "Copyright Not Evaluated": of a dataset whose records have each a licence, or none."""
-_NOBODY = "The operator of the archive"
+"""RightsStatements.org's "Copyright Not Evaluated": the licence of a dataset if none is known for its records."""
+_DEFAULT_PUBLISHER = "The operator of the archive"
 MEDIA = {
     ".parquet": "application/vnd.apache.parquet",
     ".gz": "application/gzip",
@@ -47,7 +49,7 @@ MEDIA = {
 
 @dataclass(frozen=True, slots=True)
 class DatasetFile:
-    """A file of the dataset: its path in it, size in bytes, SHA-256 and media type."""
+    """A file of the dataset: its path within the dataset, size in bytes, SHA-256 and media type."""
 
     path: str
     bytes: int
@@ -57,8 +59,11 @@ class DatasetFile:
 
 @dataclass(frozen=True, slots=True)
 class DatasetAbout:
-    """`licences` are addresses, of the dataset where that has one, else of all its records; `spdx` is the identifier of
-    a single one. `identifier` is the DOI's address, the dataset's own, or a URN made of its content.
+    """How a dataset describes itself.
+
+    `licences` are URLs: the dataset's licence if it has one, otherwise the licences of its records. `spdx` is the SPDX
+    identifier of a single licence that covers the whole dataset, otherwise "". `identifier` is the URL of the DOI, the
+    dataset's own URL, or a URN derived from its content. `query` is written as options of the command line.
     """
 
     name: str
@@ -73,32 +78,32 @@ class DatasetAbout:
     keywords: tuple[str, ...]
     motivation: str
     contact: str
-    asked: str
+    query: str
 
 
 def dataset_about(facts: SnapshotFacts) -> DatasetAbout:
-    """What the rules say of the dataset, and what follows from its articles where they say nothing."""
-    said = facts.dataset
+    """Describe a dataset from the `[dataset]` table of its rules, and from its articles where the table is silent."""
+    table = facts.dataset
     sites = sorted(facts.sites)
-    asked = facts.request.words
-    name = slugify(said.get("name") or said.get("title") or "-".join(sites[:3]))[:60] or "archive"
-    own = [said["licence"]] if said.get("licence") else sorted({one for one in facts.licences if one})
-    publisher = said.get("publisher") or _NOBODY
-    creators = tuple(said.get("creators") or ({"name": publisher},))
+    query = facts.request.words
+    name = slugify(table.get("name") or table.get("title") or "-".join(sites[:3]))[:60] or "archive"
+    own = [table["licence"]] if table.get("licence") else sorted({one for one in facts.licences if one})
+    publisher = table.get("publisher") or _DEFAULT_PUBLISHER
+    creators = tuple(table.get("creators") or ({"name": publisher},))
     return DatasetAbout(
         name,
-        said.get("title") or _title(sites),
-        said.get("description") or _description(facts, sites, asked),
+        table.get("title") or _title(sites),
+        table.get("description") or _description(facts, sites, query),
         creators,
         tuple(dict.fromkeys(licence_url(one) or UNKNOWN_LICENCE for one in own)) or (UNKNOWN_LICENCE,),
         _spdx(facts, own),
         _identifier(facts, name),
-        said.get("doi", ""),
-        said.get("publisher") or creators[0]["name"],
-        tuple(said.get("keywords") or ("news", "blogs", "web archive")),
-        said.get("motivation", ""),
-        said.get("contact", ""),
-        asked,
+        table.get("doi", ""),
+        table.get("publisher") or creators[0]["name"],
+        tuple(table.get("keywords") or ("news", "blogs", "web archive")),
+        table.get("motivation", ""),
+        table.get("contact", ""),
+        query,
     )
 
 
@@ -107,31 +112,31 @@ def _title(sites: list[str]) -> str:
 
 
 def _spdx(facts: SnapshotFacts, licences: list[str]) -> str:
-    """The SPDX identifier of the licence that the whole dataset has, "" where there is no such one."""
+    """Return the SPDX identifier of the licence that covers the whole dataset, or ""."""
     whole = bool(facts.dataset.get("licence")) or (len(licences) == 1 and not facts.licences[""])
     return spdx(licences[0]) if whole else ""
 
 
 def _identifier(facts: SnapshotFacts, name: str) -> str:
-    """The dataset's DOI or URL; else a URN that follows from its content."""
+    """Return the dataset's DOI as a URL, its own URL, or a URN derived from its content."""
     if doi := facts.dataset.get("doi"):
         return f"https://doi.org/{doi}"
     urn = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'{name} {facts.request.version} {facts.digest}')}"
     return facts.dataset.get("url") or urn
 
 
-def _description(facts: SnapshotFacts, sites: list[str], asked: str) -> str:
+def _description(facts: SnapshotFacts, sites: list[str], query: str) -> str:
     of = ", ".join(sites[:5]) + (f" and {len(sites) - 5} other sites" if len(sites) > 5 else "")
-    found = f" that match {asked}" if asked else ""
+    match = f" that match {query}" if query else ""
     return (
-        f"{facts.rows['articles']:,} articles of {of}{found}, as a web archive had them at {facts.cutoff} UTC: "
-        "their facts, versions, captures and places, and what is known to be missing. Of each article there is "
-        "what may be published of it."
+        f"{facts.rows['articles']:,} articles from {of}{match}, as stored in a web archive at {facts.cutoff} UTC: "
+        "metadata, revisions, captures and places, and a list of the pages known to be missing. Each article is "
+        "published as far as its usage rights permit."
     )
 
 
-def listed(folder: Path, before: Iterable[DatasetFile] = ()) -> list[DatasetFile]:
-    """The files that there are so far, by path; those that were listed before are not read again."""
+def list_files(folder: Path, before: Iterable[DatasetFile] = ()) -> list[DatasetFile]:
+    """List the files in the folder by path. Files that are in `before` are not read again."""
     known = {file.path: file for file in before}
     return [
         known.get(path.relative_to(folder).as_posix()) or _file(folder, path)
@@ -154,7 +159,7 @@ def tables(facts: SnapshotFacts) -> list[DatasetTable]:
 
 
 def creator(one: dict[str, str]) -> dict[str, Any]:
-    """A creator as schema.org has it: with an ORCID a person, else an organisation."""
+    """Return a creator as a schema.org object: a Person if it has an ORCID, otherwise an Organization."""
     out: dict[str, Any] = {"@type": "Person" if one.get("orcid") else "Organization", "name": one["name"]}
     if one.get("orcid"):
         out["@id"] = orcid(one["orcid"])
@@ -164,20 +169,24 @@ def creator(one: dict[str, str]) -> dict[str, Any]:
 
 
 def orcid(text: str) -> str:
+    """Return the URL of an ORCID."""
     return f"https://orcid.org/{text}"
 
 
-# CHANGES.md: which articles were added, changed and withdrawn since the version before, by their identifiers.
+# CHANGES.md: the identifiers of articles that were added, changed or withdrawn since the previous version.
 
 _COMPARED = ("id", "revision", "content_digest", "tier", "split")
 _LISTED = 1_000
-"""So many identifiers of a kind are listed; all are in the tables of the two versions."""
+"""At most this many identifiers are listed under each heading. The tables of the two versions have all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetChanges:
-    """`gone` are no longer in the dataset and were not withdrawn: the query, the rules or the archive changed. `moved`
-    are in another split, as when clusters prove to be one."""
+    """Differences between two versions of a dataset.
+
+    `gone`: articles that are no longer in the dataset but were not withdrawn, because the query, the rules or the
+    archive changed. `moved`: articles that are in another split now, for example because two clusters were joined.
+    """
 
     since: str
     added: list[str]
@@ -188,11 +197,11 @@ class DatasetChanges:
 
 
 def compare_snapshots(folder: Path, facts: SnapshotFacts, previous: Path, since: str) -> DatasetChanges:
-    """Compare a snapshot with that of the version before, by identifier, content and tier. Raises NotASnapshot."""
+    """Compare a snapshot with the previous one by identifier, content and tier. Raises NotASnapshot."""
     reasons = _withdrawn(folder, facts)
-    with closing(sqlite3.connect("")) as db:  # on the disk, where a million articles are too many for memory
+    with closing(sqlite3.connect("")) as db:  # SQLite moves it to the disk when it outgrows memory
         for name, place in (("before", previous), ("now", folder)):
-            db.execute(f"create table {name} (id text primary key, said text, split text) without rowid")
+            db.execute(f"create table {name} (id text primary key, state text, split text) without rowid")
             db.executemany(f"insert or replace into {name} values (?, ?, ?)", _rows(place))
 
         def ids(query: str) -> list[str]:
@@ -202,7 +211,7 @@ def compare_snapshots(folder: Path, facts: SnapshotFacts, previous: Path, since:
         return DatasetChanges(
             since,
             ids("select id from now where id not in (select id from before)"),
-            ids("select id from now join before using (id) where now.said <> before.said"),
+            ids("select id from now join before using (id) where now.state <> before.state"),
             [(one, reasons[one]) for one in lost if one in reasons],
             [one for one in lost if one not in reasons],
             ids("select id from now join before using (id) where now.split is not before.split"),
@@ -216,7 +225,7 @@ def _rows(folder: Path) -> Iterator[tuple[str, str, str]]:
             yield row["id"], f"{row['revision']} {row['content_digest']} {row['tier']}", row["split"]
     except (pa.ArrowException, OSError, KeyError) as error:
         why = " ".join(str(error).split())[:120]
-        raise NotASnapshot(str(folder), f"its table of articles cannot be read: {why}") from error
+        raise NotASnapshot(str(folder), f"its articles table cannot be read: {why}") from error
 
 
 def _withdrawn(folder: Path, facts: SnapshotFacts) -> dict[str, str]:
@@ -225,35 +234,36 @@ def _withdrawn(folder: Path, facts: SnapshotFacts) -> dict[str, str]:
 
 
 def changes_text(facts: SnapshotFacts, changes: DatasetChanges | None, since: str = "") -> str:
-    """`since` is the version before; `changes` is None where there is none, or it was not at hand."""
+    """Return the text of CHANGES.md. `since` is the previous version; `changes` is None if there is no previous version
+    or its folder was not available."""
     version = facts.request.version
     if changes is None and since:
         return (
-            f"# Changes\n\n## {version} ({facts.day}), since {since}\n\nThis build did not have version {since} to "
-            "compare with; the one that was published first tells what changed.\n"
+            f"# Changes\n\n## {version} ({facts.day}), since {since}\n\nThis copy was built without version {since}, "
+            f"so it cannot list the changes. See CHANGES.md in the copy of {version} that was published first.\n"
         )
     if changes is None:
-        return f"# Changes\n\n## {version} ({facts.day})\n\nThe first version that is told of here.\n"
+        return f"# Changes\n\n## {version} ({facts.day})\n\nFirst version.\n"
     parts = [f"# Changes\n\n## {version} ({facts.day}), since {changes.since}\n"]
-    for title, found in (
+    for title, entries in (
         ("Added", changes.added),
         ("Changed", changes.changed),
         ("Withdrawn", [f"{name}: {reason}" for name, reason in changes.withdrawn]),
-        ("No longer in it", changes.gone),
-        ("In another split", changes.moved),
+        ("No longer included", changes.gone),
+        ("Moved to another split", changes.moved),
     ):
-        parts.append(f"### {title}: {len(found):,}\n")
-        if found:
-            parts.append("".join(f"- {one}\n" for one in found[:_LISTED]))
-        if len(found) > _LISTED:
-            parts.append(f"- and {len(found) - _LISTED:,} more\n")
+        parts.append(f"### {title}: {len(entries):,}\n")
+        if entries:
+            parts.append("".join(f"- {one}\n" for one in entries[:_LISTED]))
+        if len(entries) > _LISTED:
+            parts.append(f"- and {len(entries) - _LISTED:,} more\n")
     return "\n".join(parts)
 
 
-# Pictures of a dataset as SVG: articles over time with the gaps, languages, and a map of its places.
+# Plots of a dataset as SVG: articles over time with gaps, languages, and a map of places.
 
 _MONTHS = 360
-"""More months than that are counted by the year."""
+"""Over a longer range than this, articles are counted by year."""
 _YEARS = 400
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
 _BAR, _WIDE = 20, 760
@@ -262,7 +272,7 @@ _INK, _BLUE = "#222222", "#0072b2"
 
 
 def plots(facts: SnapshotFacts) -> dict[str, str]:
-    """The pictures by their file; a map only where there are places."""
+    """Return the SVG of each plot by its file name. There is a map only if articles have places."""
     out = {"plots/time.svg": histogram_svg(over_time(facts)), "plots/languages.svg": _bars(facts)}
     if facts.squares:
         out["plots/map.svg"] = _map(facts)
@@ -270,7 +280,7 @@ def plots(facts: SnapshotFacts) -> dict[str, str]:
 
 
 def over_time(facts: SnapshotFacts) -> Histogram:
-    """How many articles each month (or year) has; one that has none between the first and the last is a gap."""
+    """Count articles by month or year. A period without articles between the first and the last is a gap."""
     months = {name: count for name, count in facts.months.items() if _MONTH.fullmatch(name)}
     numbers = {int(name[:4]) * 12 + int(name[5:]) - 1: count for name, count in months.items()}
     unit = "month" if numbers and max(numbers) - min(numbers) < _MONTHS else "year"
@@ -279,7 +289,7 @@ def over_time(facts: SnapshotFacts) -> Histogram:
         for number, count in numbers.items():
             years[number // 12] = years.get(number // 12, 0) + count
         numbers = years
-    there = range(min(numbers), max(numbers) + 1) if numbers else range(0)
+    span = range(min(numbers), max(numbers) + 1) if numbers else range(0)
     periods = tuple(
         Period(
             f"{n // 12:04}-{n % 12 + 1:02}" if unit == "month" else f"{n:04}",
@@ -287,7 +297,7 @@ def over_time(facts: SnapshotFacts) -> Histogram:
             numbers.get(n, 0),
             "matched" if n in numbers else "unarchived",
         )
-        for n in (there if len(there) <= max(_YEARS, _MONTHS) else sorted(numbers))
+        for n in (span if len(span) <= max(_YEARS, _MONTHS) else sorted(numbers))
     )
     total = sum(facts.months.values())
     return Histogram(unit, periods, total, total - sum(numbers.values()), facts.day)
@@ -300,14 +310,15 @@ def _bars(facts: SnapshotFacts) -> str:
     parts = []
     for number, (name, count) in enumerate(shown):
         y, width = 34 + number * _BAR, 560 * count / most
-        parts.append(_svg_text(100, y + 13, _plain(name) or "not known", "end"))
+        parts.append(_svg_text(100, y + 13, _plain(name) or "unknown", "end"))
         parts.append(f'<rect x="106" y="{y + 2}" width="{width:.2f}" height="{_BAR - 5}" fill="{_BLUE}"/>')
         parts.append(_svg_text(112 + width, y + 13, f"{count:,}"))
-    return _drawn("Articles by language", _WIDE, 44 + len(shown) * _BAR, parts)
+    return _svg("Articles by language", _WIDE, 44 + len(shown) * _BAR, parts)
 
 
 def _map(facts: SnapshotFacts) -> str:
-    """Places by squares of a degree, on plate carrée, two units a degree; circles by the root of their number."""
+    """Draw the places on a plate carrée map, two units a degree. Each square degree with places is a circle whose
+    radius grows with the square root of their number."""
     most = max(facts.squares.values())
     parts = list(_graticule())
     for (latitude, longitude), count in sorted(facts.squares.items()):
@@ -316,7 +327,7 @@ def _map(facts: SnapshotFacts) -> str:
             f'<circle cx="{x:.2f}" cy="{y:.2f}" r="{2 + 8 * (count / most) ** 0.5:.2f}" fill="{_BLUE}" '
             f'fill-opacity="0.6"><title>{count:,} near {latitude:g}, {longitude:g}</title></circle>'
         )
-    return _drawn("Places that articles name of themselves", _WIDE, 414, parts)
+    return _svg("Places of articles", _WIDE, 414, parts)
 
 
 def _graticule() -> Iterator[str]:
@@ -332,7 +343,7 @@ def _rule(x: int, y: int, to_x: int, to_y: int, *, bold: bool) -> str:
     return f'<line x1="{x}" y1="{y}" x2="{to_x}" y2="{to_y}" stroke="#cccccc" stroke-width="{1 if bold else 0.5}"/>'
 
 
-def _drawn(title: str, width: int, height: int, parts: list[str]) -> str:
+def _svg(title: str, width: int, height: int, parts: list[str]) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
         f'height="{height}" role="img" font-family="DejaVu Sans, Noto Sans, sans-serif" font-size="12">\n'
@@ -348,7 +359,7 @@ def _svg_text(x: float, y: float, text: str, anchor: str = "start") -> str:
 
 
 def _plain(text: str) -> str:
-    """A language tag has letters, digits and hyphens alone (BCP 47); a page may say something else."""
+    """Reduce a language tag to letters, digits and hyphens (BCP 47), because a page may declare anything."""
     return re.sub(r"[^A-Za-z0-9-]", "", text)[:12]
 
 
@@ -389,15 +400,16 @@ _HUB = {
 }
 
 
-_REHYDRATE = """Texts that are not here can be fetched by whoever may: `rehydrate.py` asks the sites, or a web archive,
-politely and one at a time, and says of each whether it is exact, changed or gone, by the digests and hashes of
-`data/references.csv.gz`.
+_REHYDRATE = """If you may use the texts that are left out, `rehydrate.py` fetches them from the sites or from a web
+archive, one request at a time. It compares each with the digests and hashes in `data/references.csv.gz` and reports
+whether it is exact, changed or gone.
 
     python3 rehydrate.py --contact you@example.org
 """
 
 
 def card(facts: SnapshotFacts, about: DatasetAbout, files: list[DatasetFile], citation: str) -> str:
+    """Return the text of README.md: YAML front matter for the `datasets` library, then the datasheet."""
     return "\n".join((_front(facts, about), *_text(facts, about, files, citation))) + "\n"
 
 
@@ -405,7 +417,7 @@ def _front(facts: SnapshotFacts, about: DatasetAbout) -> str:
     licence = about.spdx.lower()
     number_of = facts.rows
     number = number_of["articles"]
-    told: dict[str, Any] = {
+    front: dict[str, Any] = {
         "pretty_name": about.title,
         "license": licence if licence in _HUB else "other",
         "language": sorted({name.split("-")[0].lower() for name in facts.languages if name}) or ["und"],
@@ -418,26 +430,26 @@ def _front(facts: SnapshotFacts, about: DatasetAbout) -> str:
                 **({"default": True} if table.name == "articles" else {}),
             }
             for table in tables(facts)
-            if number_of[table.name]
+            if number_of[table.name]  # the library fails on a table without rows
         ],
-    }  # the library fails at one without rows
-    if told["license"] == "other":
-        told |= {"license_name": "per-record", "license_link": "README.md"}
-    return "---\n" + "".join(f"{k}: {json.dumps(v, ensure_ascii=False)}\n" for k, v in told.items()) + "---\n"
+    }
+    if front["license"] == "other":
+        front |= {"license_name": "per-record", "license_link": "README.md"}
+    return "---\n" + "".join(f"{k}: {json.dumps(v, ensure_ascii=False)}\n" for k, v in front.items()) + "---\n"
 
 
 def _text(facts: SnapshotFacts, about: DatasetAbout, files: list[DatasetFile], citation: str) -> Iterator[str]:
     rows = facts.rows
     yield f"# {_line(about.title)}\n\n{_line(about.description)}\n"
-    yield f"Version {facts.request.version}, as the archive was at {facts.cutoff} UTC.\n"
+    yield f"Version {facts.request.version}: the state of the archive at {facts.cutoff} UTC.\n"
     yield _LOAD
     yield "![Articles over time](plots/time.svg)\n"
-    yield f"## Motivation\n\n{about.motivation or 'The operator states no purpose beyond keeping and counting.'}\n"
+    yield f"## Motivation\n\n{about.motivation or 'The operator states no purpose beyond preservation and counting.'}\n"
     yield "## Composition\n"
-    yield _table(("table", "rows", "what it is"), [(t.name, f"{rows[t.name]:,}", t.doc) for t in tables(facts)])
+    yield _table(("table", "rows", "description"), [(t.name, f"{rows[t.name]:,}", t.doc) for t in tables(facts)])
     yield (
-        f"Edited after they were first seen: {facts.revised:,}; gone from their sites: {facts.gone:,}; with the "
-        f"text of another: {facts.duplicates:,}. Texts in full: {facts.words:,} words.\n"
+        f"Articles edited after they were first seen: {facts.revised:,}. Gone from their sites: {facts.gone:,}. "
+        f"Duplicates of another article: {facts.duplicates:,}. Full texts: {facts.words:,} words.\n"
     )
     yield _table(
         ("site", "articles", "first", "last", "missing"),
@@ -452,17 +464,17 @@ def _text(facts: SnapshotFacts, about: DatasetAbout, files: list[DatasetFile], c
         ],
     )
     if len(facts.sites) > _SITES:
-        yield f"And {len(facts.sites) - _SITES:,} further sites.\n"
+        yield f"And {len(facts.sites) - _SITES:,} more sites.\n"
     yield "![Languages](plots/languages.svg)\n"
     if facts.squares:
         yield "![Places](plots/map.svg)\n"
-    yield "## What of each article is here, and why\n"
+    yield "## What is published of each article, and why\n"
     yield _table(
-        ("tier", "articles", "what it gives"),
+        ("tier", "articles", "what is published"),
         [(tier.label, f"{facts.tiers[tier.label]:,}", DOCS[tier]) for tier in reversed(Tier)],
     )
     yield _table(
-        ("tier", "because", "articles"),
+        ("tier", "reason", "articles"),
         [
             (tier, _line(why), f"{count:,}")
             for (tier, why), count in sorted(facts.reasons.items(), key=lambda pair: (-pair[1], pair[0]))[:40]
@@ -476,12 +488,12 @@ def _text(facts: SnapshotFacts, about: DatasetAbout, files: list[DatasetFile], c
     yield _limits(facts)
     if facts.splits:
         yield (
-            "## Splits\n\nThe column `split`. "
+            "## Splits\n\nThe column `split` has these values: "
             + ", ".join(f"{name} {count:,}" for name, count in sorted(facts.splits.items()))
             + (
-                ". It follows from the member of a cluster of copies that the archive saw first: no cluster is divided, "
-                "and what is added later moves nothing. Where two clusters prove to be one, the later goes to the split of "
-                "the earlier; CHANGES.md names what moved.\n"
+                ". The split of a cluster is derived from the member that the archive saw first. Thus no cluster is "
+                "divided, and a copy that is added later moves no article. If two clusters turn out to be one, the "
+                "later cluster moves to the split of the earlier; CHANGES.md lists what moved.\n"
             )
         )
     yield "## Personal data\n\n" + _personal(facts)
@@ -490,7 +502,7 @@ def _text(facts: SnapshotFacts, about: DatasetAbout, files: list[DatasetFile], c
         yield f"### {table.name}\n"
         filled = facts.filled if table.name == "articles" else {}
         yield _table(
-            ("field", "type", "what it is", *(("filled",) if filled else ())),
+            ("field", "type", "description", *(("filled",) if filled else ())),
             [
                 (
                     f"`{c.name}`",
@@ -511,17 +523,25 @@ def _licences(facts: SnapshotFacts) -> str:
         ("licence of the records", "articles"),
         [(_line(name) or "none known", f"{count:,}") for name, count in facts.licences.most_common(20)],
     )
-    return known + "\nA record's own licence is in its column `licence`. Where there is none, the text is its site's.\n"
+    return (
+        known
+        + "\nThe column `licence` has the licence of each record. If it is empty, no licence is known and the rights "
+        "remain with the site.\n"
+    )
 
 
 def _collection(facts: SnapshotFacts, about: DatasetAbout) -> str:
-    asked = f"The dataset has what `{about.asked}` finds." if about.asked else "The dataset has the whole archive."
+    selection = (
+        f"The dataset has the articles that `{about.query}` finds."
+        if about.query
+        else "The dataset covers the whole archive."
+    )
     return (
-        "## Collection\n\nArticles were found by the union of the sites' feeds, sitemaps, APIs and archive pages, "
-        "fetched politely, and kept as they came (WARC); each value was read from such a capture. "
-        f"{_line(asked)} It is built by `archiver publish`; `rebuild.json` holds all that decides its bytes, but "
-        "for the version that CHANGES.md compares it with, `SHA256SUMS` their sums, `archiver publish --check` "
-        "proves them.\n"
+        "## Collection\n\nArticles were discovered through the feeds, sitemaps, APIs and archive pages of the sites, "
+        "crawled at a polite rate, and stored unchanged as WARC records. Each value was extracted from such a capture. "
+        f"{_line(selection)} It was built with `archiver publish`. `rebuild.json` has everything that determines its "
+        "bytes except the previous version that CHANGES.md compares it with. `SHA256SUMS` has the checksums of its "
+        "files; `archiver publish --check` verifies them.\n"
     )
 
 
@@ -537,48 +557,48 @@ def _coverage(facts: SnapshotFacts) -> str:
         ("site", "outcome", "addresses"),
         [(site, outcome, f"{count:,}") for (site, outcome), count in sorted(facts.missing.items())[:200]],
     )
-    told = ", ".join(gaps[:60]) + (f" and {len(gaps) - 60} more" if len(gaps) > 60 else "")
+    listed_gaps = ", ".join(gaps[:60]) + (f" and {len(gaps) - 60} more" if len(gaps) > 60 else "")
     return (
         "## Coverage and gaps\n\n"
         + (
-            f"No article of these: {told}. "
+            f"There are no articles for: {listed_gaps}. "
             if gaps
             else f"Every {found.unit} from the first to the last has articles. "
         )
-        + f"{found.undated:,} articles have no date. A gap is no proof that nothing was published.\n\n"
-        "Addresses that are known and of which no article is here (table `missing`):\n\n"
+        + f"{found.undated:,} articles have no date. A gap does not prove that nothing was published.\n\n"
+        "Known addresses without an article in the archive (table `missing`):\n\n"
         + (missing if facts.missing else "None.\n")
     )
 
 
 def _limits(facts: SnapshotFacts) -> str:
     return (
-        "## Known limits\n\n- What no feed, sitemap, API or link of a site told of was not found.\n"
-        "- Versions are those that the archive saw; an edit between two visits is not among them.\n"
-        "- Authors, dates, categories and places are as the page gives them; what it does not give is empty.\n"
-        "- A query is answered by the archive as it stood when the dataset was built.\n"
-        f"- n-grams that fewer than {FEWEST} articles of a year have are left out; texts of tier `reference` are "
-        "not counted, and of a text and its copies one.\n"
+        "## Known limits\n\n- A post that no feed, sitemap, API or link of its site led to is not in the archive.\n"
+        "- Revisions are those that the archive saw. A state between two visits may be missing.\n"
+        "- Authors, dates, categories and places are as the page states them, and empty if it does not.\n"
+        "- The query was answered by the archive as it was when the dataset was built.\n"
+        f"- n-grams found in fewer than {MIN_ARTICLES} articles of a year are left out. Texts of tier `reference` are "
+        "not counted, and a text and its copies are counted once.\n"
     )
 
 
 def _personal(facts: SnapshotFacts) -> str:
-    told = [
-        "Authors are named as their pages name them."
+    sentences = [
+        "Authors are named as on their pages."
         if not facts.request.pseudonymised
         else "Names of authors are replaced by keyed hashes (HMAC-SHA-256): the same name has the same hash, and the "
-        "key is not in the dataset. Texts of others, and addresses, may still name them."
+        "key is not in the dataset. Articles by others, and URLs, may still name them."
     ]
     if facts.request.drop_contacts:
-        told.append(
-            "E-mail addresses and telephone numbers were taken out of titles, texts and other fields as far as "
-            "they were recognised."
+        sentences.append(
+            "E-mail addresses and telephone numbers were removed from titles, texts and other fields as far as they "
+            "were recognised."
         )
-    told.append(
-        "Texts tell of people. A person or site may ask for a withdrawal; it reaches every version that is "
-        "built afterwards."
+    sentences.append(
+        "Texts mention people. A person or site may ask for a withdrawal, which applies to every version built "
+        "afterwards."
     )
-    return " ".join(told) + "\n"
+    return " ".join(sentences) + "\n"
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
@@ -592,5 +612,5 @@ def _cell(text: str) -> str:
 
 
 def _line(text: str) -> str:
-    """In one line, and no markup of HTML."""
+    """Collapse white space into single spaces and escape `<`, so that no HTML gets into the card."""
     return " ".join(text.split()).replace("<", "&lt;")

@@ -1,5 +1,6 @@
-"""croissant.json: Croissant 1.1 (https://docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html), metadata for
-machine learning: the files, and the record sets that are in them.
+"""Metadata files of a dataset: CITATION.cff, datacite.json, croissant.json, datapackage.json, ro-crate-metadata.json.
+
+`describe` writes them and all other descriptions into the folder of a snapshot, from one set of facts.
 """
 
 from __future__ import annotations
@@ -10,21 +11,31 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from archiver.datasets import dataset_card
-from archiver.datasets.dataset_card import DatasetAbout, DatasetFile, card, creator, listed, orcid, plots, tables
-from archiver.datasets.dataset_card import dataset_about as named
+from archiver.datasets.dataset_card import (
+    DatasetAbout,
+    DatasetFile,
+    card,
+    changes_text,
+    compare_snapshots,
+    creator,
+    dataset_about,
+    list_files,
+    orcid,
+    plots,
+    tables,
+)
 from archiver.datasets.publication_rules import is_listed, spdx
 from archiver.datasets.snapshot_request import SnapshotFacts
 from archiver.datasets.snapshot_rows import ARTICLES, Column, DatasetTable
 
-# How a dataset is cited: CITATION.cff (Citation File Format 1.2.0), DataCite's JSON (schema 4), and a line of text.
+# Citation: CITATION.cff (Citation File Format 1.2.0), DataCite JSON (schema 4), and one line of text.
 
 _DOI = re.compile(r"10\.\d{4,9}(\.\d+)?/[A-Za-z0-9:/_;\-.()\[\]\\]+")
-"""What the format takes for one; a DOI may have other signs, and is given by its address then."""
+"""A DOI as CFF accepts it. A DOI with other characters is written as a URL instead."""
 
 
 def citation_line(facts: SnapshotFacts, about: DatasetAbout) -> str:
-    """The citation in one line, as DataCite recommends it: creators (year): title. Version. Publisher. Identifier."""
+    """Return the citation in DataCite's recommended form: creators (year): title. Version. Publisher. Identifier."""
     names = "; ".join(one["name"] for one in about.creators)
     return (
         f"{names} ({facts.day[:4]}): {about.title}. Version {facts.request.version}. {about.publisher}. "
@@ -33,8 +44,8 @@ def citation_line(facts: SnapshotFacts, about: DatasetAbout) -> str:
 
 
 def cff(facts: SnapshotFacts, about: DatasetAbout) -> str:
-    """YAML, of which JSON's values are a part."""
-    told: dict[str, Any] = {
+    """Return CITATION.cff as YAML. Its values are written as JSON, which is valid YAML."""
+    fields: dict[str, Any] = {
         "cff-version": "1.2.0",
         "message": "If you use this dataset, please cite it as below.",
         "type": "dataset",
@@ -45,21 +56,24 @@ def cff(facts: SnapshotFacts, about: DatasetAbout) -> str:
         "keywords": list(about.keywords),
         "authors": [_author(one) for one in about.creators],
     }
-    if is_listed(about.spdx):  # of others the format's own list may know nothing
-        told["license"] = about.spdx
+    if is_listed(about.spdx):  # CFF's schema may not list any other
+        fields["license"] = about.spdx
     else:
-        told["license-url"] = about.licences[0]
+        fields["license-url"] = about.licences[0]
     if _DOI.fullmatch(about.doi):
-        told["doi"] = about.doi
+        fields["doi"] = about.doi
     if about.identifier.startswith("http"):
-        told["url"] = about.identifier
+        fields["url"] = about.identifier
     else:
-        told["identifiers"] = [{"type": "other", "value": about.identifier, "description": "made of the content"}]
-    return "".join(f"{name}: {json.dumps(value, ensure_ascii=False)}\n" for name, value in told.items())
+        fields["identifiers"] = [
+            {"type": "other", "value": about.identifier, "description": "derived from the content"}
+        ]
+    return "".join(f"{name}: {json.dumps(value, ensure_ascii=False)}\n" for name, value in fields.items())
 
 
 def _author(one: dict[str, str]) -> dict[str, str]:
-    """With an ORCID a person; the last word of the name is the family's."""
+    """Return a creator for CFF: a person if there is an ORCID, otherwise an entity. The last word of a person's name is
+    taken as the family name."""
     if not one.get("orcid"):
         return {"name": one["name"]}
     given, _, family = one["name"].rpartition(" ")
@@ -73,6 +87,7 @@ def _author(one: dict[str, str]) -> dict[str, str]:
 
 
 def datacite(facts: SnapshotFacts, about: DatasetAbout, size: int) -> dict[str, Any]:
+    """Return datacite.json. `size` is the bytes of all data files."""
     out: dict[str, Any] = {
         "schemaVersion": "http://datacite.org/schema/kernel-4",
         "types": {"resourceType": "Web archive", "resourceTypeGeneral": "Dataset"},
@@ -139,6 +154,9 @@ def _covered(facts: SnapshotFacts) -> list[dict[str, str]]:
     return [{"date": f"{first}/{last}", "dateType": "Other", "dateInformation": "publication of the articles"}]
 
 
+# croissant.json: Croissant 1.1 (https://docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html), metadata for
+# machine learning: the files and their record sets.
+
 CONFORMS = "http://mlcommons.org/croissant/1.1"
 _TYPES = {"text": "sc:Text", "integer": "cr:Int64", "number": "cr:Float64", "texts": "sc:Text"}
 CONTEXT: dict[str, Any] = {
@@ -204,10 +222,11 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "cr:RecordSet": ("@id", "@type", "field"),
     "cr:Field": ("@id", "@type", "source", "dataType"),
 }
-"""What a document must have, by the type of its nodes: the reference validator lets some of it pass as a warning."""
+"""Required properties by type of node. The reference validator only warns about some of them."""
 
 
 def croissant(facts: SnapshotFacts, about: DatasetAbout, files: Iterable[DatasetFile], citation: str) -> dict[str, Any]:
+    """Return croissant.json."""
     data = [file for file in files if file.path.startswith("data/")]
     found = tables(facts)
     distribution: list[dict[str, Any]] = [
@@ -253,17 +272,18 @@ def croissant(facts: SnapshotFacts, about: DatasetAbout, files: Iterable[Dataset
         "publisher": {"@type": "Organization", "name": about.publisher},
         "inLanguage": sorted(filter(None, facts.languages)),
         "isAccessibleForFree": True,
-        "rai:dataCollection": "Crawled from the sites' own feeds, sitemaps, APIs and archives; each response is kept.",
+        "rai:dataCollection": "Crawled through the sites' feeds, sitemaps, APIs and archive pages; responses are kept.",
         "rai:personalSensitiveInformation": "Names of authors"
         + (", replaced by keyed hashes" if facts.request.pseudonymised else "")
-        + ", and whatever texts say of people.",
+        + ", and what the texts say about people.",
         "distribution": distribution,
         "recordSet": [_record_set(table, facts) for table in found],
     }
 
 
 def _media(name: str) -> str | list[str]:
-    """Parquet has a media type of its own since 2024; the reference implementation reads it by the one before."""
+    """Return the media type. Parquet has a registered type since 2024, but the reference implementation only knows
+    `application/x-parquet`, so both are given."""
     return [name, "application/x-parquet"] if name.endswith(".parquet") else name
 
 
@@ -298,8 +318,8 @@ def _field(table: DatasetTable, column: Column, source: dict[str, Any]) -> dict[
     return out
 
 
-def lacks(document: dict[str, Any]) -> list[str]:
-    """What a document lacks of REQUIRED, as "node: property"."""
+def missing_properties(document: dict[str, Any]) -> list[str]:
+    """Return the REQUIRED properties that a document does not have, as "node: property"."""
     nodes = [
         document,
         *document.get("distribution", ()),
@@ -314,7 +334,7 @@ def lacks(document: dict[str, Any]) -> list[str]:
     ]
 
 
-# datapackage.json: Data Package v2 (https://datapackage.org/standard/data-package/), a resource for each table.
+# datapackage.json: Data Package v2 (https://datapackage.org/standard/data-package/), with a resource for each table.
 
 _PROFILE = "https://datapackage.org/profiles/2.0"
 _FRICTIONLESS_TYPES = {"text": "string", "integer": "integer", "number": "number", "texts": "array"}
@@ -323,6 +343,7 @@ _FRICTIONLESS_TYPES = {"text": "string", "integer": "integer", "number": "number
 def datapackage(
     facts: SnapshotFacts, about: DatasetAbout, files: Iterable[DatasetFile], software: str
 ) -> dict[str, Any]:
+    """Return datapackage.json. `software` is NAME/VERSION of the program."""
     by_path = {file.path: file for file in files}
     resources = []
     for table in tables(facts):
@@ -356,16 +377,17 @@ def _licence(licence: str) -> dict[str, str]:
 
 
 def _parquet(table: DatasetTable, file: DatasetFile, number: int) -> dict[str, Any]:
-    """A table in Parquet is a file to frictionless, which makes no table of lists; it has its schema all the same."""
-    told = _file(table.name if not number else f"{table.name}-{number + 1}", file, "parquet")
-    return {**told, "type": "file", "description": table.doc, "schema": _schema(table)}
+    """Describe a Parquet file. Its type is "file" because frictionless cannot read columns of lists as a table; it has
+    a schema anyway."""
+    resource = _file(table.name if not number else f"{table.name}-{number + 1}", file, "parquet")
+    return {**resource, "type": "file", "description": table.doc, "schema": _schema(table)}
 
 
 def _text(table: DatasetTable, file: DatasetFile, form: str) -> dict[str, Any]:
-    told = {**_file(f"{table.name}-{form}", file, form), "compression": "gz", "description": table.doc}
+    resource = {**_file(f"{table.name}-{form}", file, form), "compression": "gz", "description": table.doc}
     if form == "jsonl":
-        return {**told, "type": "file"}
-    return {**told, "type": "table", "encoding": "utf-8", "schema": _schema(table)}
+        return {**resource, "type": "file"}
+    return {**resource, "type": "table", "encoding": "utf-8", "schema": _schema(table)}
 
 
 def _file(name: str, file: DatasetFile, form: str) -> dict[str, Any]:
@@ -393,7 +415,7 @@ def _schema(table: DatasetTable) -> dict[str, Any]:
     return {"$schema": f"{_PROFILE}/tableschema.json", "fields": fields}
 
 
-# ro-crate-metadata.json: RO-Crate 1.2 (https://w3id.org/ro/crate/1.2), the dataset, its files, and what made it.
+# ro-crate-metadata.json: RO-Crate 1.2 (https://w3id.org/ro/crate/1.2), the dataset, its files, and how it was made.
 
 _CONTEXT = "https://w3id.org/ro/crate/1.2/context"
 _RO_CRATE_PROFILE = "https://w3id.org/ro/crate/1.2"
@@ -402,6 +424,7 @@ _RO_CRATE_PROFILE = "https://w3id.org/ro/crate/1.2"
 def ro_crate(
     facts: SnapshotFacts, about: DatasetAbout, files: Iterable[DatasetFile], software: str, citation: str
 ) -> dict[str, Any]:
+    """Return ro-crate-metadata.json. `software` is NAME/VERSION of the program."""
     people = [{"@id": f"#creator-{number}", **creator(one)} for number, one in enumerate(about.creators, start=1)]
     for one in people:
         if isinstance(held := one.get("affiliation"), dict):
@@ -436,7 +459,7 @@ def ro_crate(
             *people,
             {"@id": "#publisher", "@type": "Organization", "name": about.publisher},
             *(
-                {"@id": one, "@type": "CreativeWork", "name": one, "description": "licence of what is in the dataset"}
+                {"@id": one, "@type": "CreativeWork", "name": one, "description": "licence of articles in the dataset"}
                 for one in about.licences
             ),
             {"@id": "#software", "@type": "CreativeWork", "name": program, "version": version},
@@ -445,7 +468,7 @@ def ro_crate(
                 "@type": "CreateAction",
                 "name": "publish",
                 "instrument": {"@id": "#software"},
-                "description": "The archive as it was at the cut-off, by rebuild.json",
+                "description": "Built from the archive as of the cut-off, as rebuild.json specifies",
                 "endTime": f"{facts.cutoff}Z",
                 "object": [{"@id": "rebuild.json"}],
                 "result": {"@id": "./"},
@@ -465,34 +488,36 @@ def ro_crate(
     }
 
 
-# What is said of a snapshot: one file each, all made of the same facts.
+# All descriptions of a snapshot, made from the same facts.
 
 
 def describe(folder: Path, facts: SnapshotFacts, software: str, previous: Path | None, since: str) -> list[DatasetFile]:
-    """Write every description into the folder; `previous` is that of the version `since`, None where it
-    is not at hand. All files that are in it then. Raises OSError."""
-    about = named(facts)
+    """Write all descriptions into the folder and return all files in it.
+
+    `previous` is the folder of version `since`, or None if it is not available. Raises OSError.
+    """
+    about = dataset_about(facts)
     cited = citation_line(facts, about)
     (folder / "plots").mkdir()
     for name, drawing in plots(facts).items():
         _write(folder / name, drawing)
-    compared = dataset_card.compare_snapshots(folder, facts, previous, since) if previous else None
-    _write(folder / "CHANGES.md", dataset_card.changes_text(facts, compared, since))
+    compared = compare_snapshots(folder, facts, previous, since) if previous else None
+    _write(folder / "CHANGES.md", changes_text(facts, compared, since))
     _write(folder / "CITATION.cff", cff(facts, about))
-    files = listed(folder)
+    files = list_files(folder)
     size = sum(file.bytes for file in files if file.path.startswith("data/"))
     _json(folder / "datacite.json", datacite(facts, about, size))
     _json(folder / "datapackage.json", datapackage(facts, about, files, software))
     _json(folder / "croissant.json", croissant(facts, about, files, cited))
-    files = listed(folder, files)
+    files = list_files(folder, files)
     _write(folder / "README.md", card(facts, about, files, cited))
-    files = listed(folder, files)
+    files = list_files(folder, files)
     _json(folder / "ro-crate-metadata.json", ro_crate(facts, about, files, software, cited))
-    return listed(folder, files)
+    return list_files(folder, files)
 
 
-def _json(file: Path, told: dict[str, Any]) -> None:
-    _write(file, json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+def _json(file: Path, document: dict[str, Any]) -> None:
+    _write(file, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
 def _write(file: Path, text: str) -> None:

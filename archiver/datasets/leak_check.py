@@ -1,7 +1,7 @@
-"""Which passages of withheld texts something else of a dataset has too: a headline that another article quotes.
+"""Keeps withheld texts out of a dataset: what each tier publishes, and which published values quote a withheld text.
 
-Passages are compared by their hashes. Two that have the same by chance would leave one headline out that might have
-been given; none is given that may not be.
+For example, a headline may quote a passage of another article whose text is withheld. Passages are compared by their
+hashes. A collision leaves out a value that could have been published; it never publishes one that may not be.
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ from archiver.datasets.parquet import arrow
 from archiver.datasets.publication_rules import Tier
 from archiver.fields import BY_NAME, QUOTING, published_from
 
-_SOUGHT = 2_000_000
-"""Passages that are looked for in one reading of the texts, at 8 bytes and some more in what finds them."""
-_HELD = 1_000_000
+_QUERY_ROWS = 2_000_000
+"""Passages that are searched for in one pass over the texts, at 8 bytes each and a bitmap."""
+_BUFFER_ROWS = 1_000_000
+"""Candidate passages that are buffered before they are looked up."""
 _SHARE_BITS = 4
-"""By so many of their first bits hashes are looked up: Arrow's table of two millions at a time takes 100 MB."""
+"""Hashes are looked up in shares by this many leading bits, because Arrow's hash table of two million takes 100 MB."""
 
 
 class PublishedPassages:
-    """Passages that may not be told, by their hashes in ascending order."""
+    """Passages that must not be published, as hashes in ascending order."""
 
     def __init__(self, found: Any = None) -> None:
-        """`found` is an Arrow array of them, in that order."""
+        """`found` is an Arrow array of the hashes, in ascending order."""
         self._found = array("Q")
         if found is not None and len(found):
             start = found.offset * self._found.itemsize
@@ -38,7 +39,7 @@ class PublishedPassages:
         return bool(self._found)
 
     def repeats(self, text: object) -> bool:
-        """Whether it is a text that has one of them."""
+        """Return whether `text` is a text that contains one of the passages."""
         if not self._found or not isinstance(text, str) or (len(text) < 2 * RUN - 1 and text.isascii()):
             return False
         return any(map(self._has, of_text(text, RUN)))
@@ -48,11 +49,13 @@ class PublishedPassages:
         return at < len(self._found) and self._found[at] == passage
 
 
-def shown(told: Iterable[str], withheld: Callable[[], Iterator[str]]) -> PublishedPassages:
-    """The passages of `told` that stand in withheld texts; these are read as often as it takes to look for so many
-    passages in bounded memory: once, where less than two millions are told."""
+def leaked_passages(published: Iterable[str], withheld: Callable[[], Iterator[str]]) -> PublishedPassages:
+    """Return the passages of `published` that also occur in withheld texts.
+
+    `withheld` is called once for every two million passages of `published`, so that memory stays bounded.
+    """
     pa, _ = arrow()
-    found = [distinct(list(_standing(sought, withheld()))) for sought in _sought(told)]
+    found = [distinct(list(_occurring(passages, withheld()))) for passages in _distinct_passages(published)]
     try:
         return PublishedPassages(distinct(found))
     finally:
@@ -61,7 +64,7 @@ def shown(told: Iterable[str], withheld: Callable[[], Iterator[str]]) -> Publish
 
 
 def distinct(parts: list[Any]) -> Any:
-    """The hashes of some arrays in ascending order, each once: sorted, which takes less memory than `unique`."""
+    """Return the distinct hashes of some arrays in ascending order. Sorting takes less memory than `unique`."""
     pa, _ = arrow()
     import pyarrow.compute as pc
 
@@ -74,7 +77,7 @@ def distinct(parts: list[Any]) -> Any:
 
 
 def hashed(texts: Iterable[str]) -> Iterator[Any]:
-    """The hashes of all passages of texts of any length, as arrays of whole batches."""
+    """Yield the hashes of all passages of the texts, as one array per batch. Texts may have any length."""
     batch: list[bytes] = []
     size = 0
     for text in texts:
@@ -89,7 +92,8 @@ def hashed(texts: Iterable[str]) -> Iterator[Any]:
 
 
 def _pieces(data: bytes) -> Iterator[bytes]:
-    """A text in pieces of half a batch at most; the next begins with the last seven words of that before."""
+    """Split a text into pieces of at most half a batch. Each piece begins with the last seven words of the previous
+    one, so that no passage is lost."""
     most = BATCH // 2
     while len(data) > most:
         end = max(data.rfind(b" ", 0, most), 0) or most
@@ -102,49 +106,49 @@ def _pieces(data: bytes) -> Iterator[bytes]:
         yield data
 
 
-def _sought(told: Iterable[str]) -> Iterator[Any]:
-    """The passages that are told, each once, so many at a time as are looked for together."""
+def _distinct_passages(published: Iterable[str]) -> Iterator[Any]:
+    """Yield the distinct passages of the texts, in arrays of up to about _QUERY_ROWS."""
     parts: list[Any] = []
     size = 0
-    for part in hashed(told):
+    for part in hashed(published):
         parts.append(part)
         size += len(part)
-        if size > _SOUGHT:
+        if size > _QUERY_ROWS:
             parts = [distinct(parts)]
             size = len(parts[0])
-            if size > _SOUGHT // 2:
+            if size > _QUERY_ROWS // 2:
                 yield parts[0]
                 parts, size = [], 0
     if size:
         yield distinct(parts)
 
 
-def _standing(sought: Any, texts: Iterable[str]) -> Iterator[Any]:
-    """Those of the passages that stand in the texts: a bitmap tells which may be, and these are looked up together."""
-    bitmap = Bitmap(sought)
-    shares = _by_share(sought)
-    held: list[Any] = []
+def _occurring(passages: Any, texts: Iterable[str]) -> Iterator[Any]:
+    """Yield those of the passages that occur in the texts. A bitmap finds candidates, which are looked up in bulk."""
+    bitmap = Bitmap(passages)
+    shares = _by_share(passages)
+    candidates: list[Any] = []
     size = 0
     for part in hashed(texts):
-        held.append(part.filter(bitmap.may_have(part)))
-        size += len(held[-1])
-        if size > _HELD:
-            yield from _common(held, shares)
-            held, size = [], 0
+        candidates.append(part.filter(bitmap.may_have(part)))
+        size += len(candidates[-1])
+        if size > _BUFFER_ROWS:
+            yield from _common(candidates, shares)
+            candidates, size = [], 0
     if size:
-        yield from _common(held, shares)
+        yield from _common(candidates, shares)
 
 
-def _common(parts: list[Any], sought: list[Any]) -> Iterator[Any]:
+def _common(parts: list[Any], shares: list[Any]) -> Iterator[Any]:
     import pyarrow.compute as pc
 
-    for own, others in zip(_by_share(distinct(parts)), sought, strict=True):
+    for own, others in zip(_by_share(distinct(parts)), shares, strict=True):
         if len(own) and len(others):
             yield own.filter(pc.is_in(own, value_set=others))
 
 
 def _by_share(hashes: Any) -> list[Any]:
-    """Hashes in ascending order, by their first bits."""
+    """Split ascending hashes into shares by their leading bits."""
     pa, _ = arrow()
     import pyarrow.compute as pc
 
@@ -157,7 +161,7 @@ def _by_share(hashes: Any) -> list[Any]:
     return out
 
 
-# What of a record is written, by its tier. Below full text nothing repeats a passage of a text that is withheld.
+# What each tier publishes of a record. Below the tier full, no value may quote a withheld text.
 
 _REFERENCE = frozenset(
     {
@@ -180,12 +184,12 @@ _TEXTS = (*QUOTING, "excerpt")
 _LISTS = frozenset(name for name in BY_NAME if BY_NAME[name].shape == "texts")
 WORDS = 25
 SHARE = 5
-"""An excerpt has 25 words at most, and at most a fifth of the text."""
+"""An excerpt has at most 25 words, and at most a fifth of the text."""
 
 
-def redact(record: dict[str, Any], tier: Tier, shown: PublishedPassages) -> dict[str, Any]:
-    """The record (of `articles` or `revisions`) without what its tier keeps back, and below full text without what
-    repeats a passage that may not be told."""
+def redact(record: dict[str, Any], tier: Tier, leaked: PublishedPassages) -> dict[str, Any]:
+    """Remove from a record (of `articles` or `revisions`) what its tier withholds. Below the tier full, values that
+    contain one of the `leaked` passages are removed as well."""
     if tier is Tier.FULL:
         return record
     if tier is Tier.REFERENCE:
@@ -193,24 +197,25 @@ def redact(record: dict[str, Any], tier: Tier, shown: PublishedPassages) -> dict
     else:
         out = {**record, "body": None}
         if "excerpt" in out:
-            given = tier is Tier.EXCERPT
-            out["excerpt"] = first_words(record["body"]) if given else None
+            has_excerpt = tier is Tier.EXCERPT
+            out["excerpt"] = first_words(record["body"]) if has_excerpt else None
             for name in published_from("excerpt"):
-                out[name] = first_words(record[name], 1) if given else None
-    if shown:
+                out[name] = first_words(record[name], 1) if has_excerpt else None
+    if leaked:
         for name in _TEXTS:
             value = out.get(name)
             if isinstance(value, list):
-                out[name] = [one for one in value if not shown.repeats(one)]
-                if shown.repeats(" ".join(out[name])):  # of short ones, in the order of the text
+                out[name] = [one for one in value if not leaked.repeats(one)]
+                if leaked.repeats(" ".join(out[name])):  # short values may form a passage together
                     out[name] = []
-            elif shown.repeats(value):
+            elif leaked.repeats(value):
                 out[name] = None
     return out
 
 
 def first_words(text: str | None, share: int = SHARE) -> str | None:
-    """The beginning of a text: `WORDS` words, no more than one part in `share` of it; None where that is nothing."""
+    """Return the beginning of a text: at most `WORDS` words and at most 1/`share` of its characters; None if that is
+    empty."""
     if not text:
         return None
     most = min(10 * WORDS, len(text) // share)

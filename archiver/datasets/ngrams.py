@@ -1,11 +1,11 @@
-"""Counts of words in a row over all articles of a year and language, in bounded memory.
+"""Counts n-grams over all articles of a year and language in bounded memory, and hashes passages of texts.
 
-What few articles have is left out: a passage cannot be put together from words that many texts share, and names that
-stand in one or two of them do not appear.
+N-grams that few articles have are left out. Thus no text can be put together from them, and names that only one or two
+texts mention do not appear.
 
-They are counted by hashes of 64 bits, which year, language and number of words are part of: two are the same in one of
-some hundred datasets of a million articles. Texts and hashes lie in files meanwhile; the words of those that stay are
-looked up in the texts at the end.
+N-grams are counted by 64-bit hashes of their year, language, length and words; about one in a hundred datasets of a
+million articles has a collision. Texts and hashes are kept in temporary files. At the end the texts are read again to
+find the words of the n-grams that remain.
 """
 
 from __future__ import annotations
@@ -26,17 +26,18 @@ from typing import IO, Any
 
 from archiver.datasets.parquet import arrow
 
-# Words in a row: how texts are compared, and by which passages a text is known again without being shown.
+# Words and passages: how texts are compared, and how a text is recognized without publishing it.
 
 RUN = 8
-"""Words in a row that two texts share by no chance."""
+"""Words of a passage: so many in a row that two texts do not share them by chance."""
 PASSAGES = 12
-SIGNS = (
+"""Passages in the sketch of a text."""
+UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
-_SIGN_RUN = re.compile(f"[{SIGNS}]+")
-_WORD = re.compile(f"[{SIGNS}]|[^ {SIGNS}]+")
-_NONE = re.compile(r"[\W_]+")
+_UNSPACED_RUN = re.compile(f"[{UNSPACED}]+")
+_WORD = re.compile(f"[{UNSPACED}]|[^ {UNSPACED}]+")
+_SEPARATORS = re.compile(r"[\W_]+")
 _ASCII = bytes(range(128))
 _SPACES = bytes(n if n > 127 or chr(n).isalnum() else 32 for n in range(256))
 _EDGES = bytes(32 if n == 32 else 97 for n in range(256))
@@ -44,52 +45,57 @@ _OF_ASCII = _SPACES.translate(_EDGES)
 
 
 def words_of_text(text: str) -> list[str]:
-    """The words of a text as compared: NFKC, no case, letters and digits alone."""
+    """Return the words of a text for comparison: NFKC, case-folded, only letters and digits. In scripts without spaces
+    each character is a word."""
     found = _spaced(text)
     return found.decode("utf-8").split() if isinstance(found, bytes) else _WORD.findall(found)
 
 
 def count(text: str) -> int:
-    """How many words a text has: how often a letter or digit comes after what is none."""
+    """Count the words of a text, as the transitions from a separator to a letter or digit."""
     if text.isascii():
         return b" ".join((b"", text.encode("ascii"))).translate(_OF_ASCII).count(b" a")
     found = _spaced(text)
     if isinstance(found, bytes):
         return b" ".join((b"", found)).translate(_EDGES).count(b" a")
-    others = _SIGN_RUN.split(found)
+    others = _UNSPACED_RUN.split(found)
     return len(found) - sum(map(len, others)) + len(" ".join(others).split())
 
 
 def plain(text: str) -> bytes:
-    """The words of a text with one space between them, in UTF-8."""
+    """Return the words of a text separated by single spaces, in UTF-8."""
     found = _spaced(text)
     return b" ".join(found.split()) if isinstance(found, bytes) else " ".join(_WORD.findall(found)).encode("utf-8")
 
 
 def _spaced(text: str) -> bytes | str:
-    """A text as compared, with a space for each sign that is no letter or digit: as UTF-8, and as text where some of
-    its signs stand for words. ASCII goes by bytes; of what else there is, each different sign is looked at once."""
+    """Normalize a text and replace all characters except letters and digits by spaces.
+
+    Returns UTF-8 bytes, or a string if the text has a script without spaces. For speed, ASCII is translated as bytes,
+    and each distinct other character is tested once.
+    """
     if text.isascii():
         return text.lower().encode("ascii").translate(_SPACES)
-    told = unicodedata.normalize("NFKC", text).casefold()
-    data = told.encode("utf-8", "replace").translate(_SPACES)
+    normalized = unicodedata.normalize("NFKC", text).casefold()
+    data = normalized.encode("utf-8", "replace").translate(_SPACES)
     others = data.translate(None, _ASCII).decode("utf-8")
-    if _SIGN_RUN.search(others):
-        return _NONE.sub(" ", told)
-    for sign in set(others):
-        if not sign.isalnum():
-            data = data.replace(sign.encode("utf-8"), b" ")
+    if _UNSPACED_RUN.search(others):
+        return _SEPARATORS.sub(" ", normalized)
+    for character in set(others):
+        if not character.isalnum():
+            data = data.replace(character.encode("utf-8"), b" ")
     return data
 
 
 def runs(tokens: list[str]) -> Iterator[str]:
+    """Yield all passages of RUN words."""
     return (" ".join(tokens[at : at + RUN]) for at in range(len(tokens) - RUN + 1))
 
 
 def sketch(tokens: list[str]) -> str:
-    """Hashes (64 bits, hexadecimal) of up to twelve passages of eight words, spread evenly from the first to the last.
+    """Return hashes (64 bits, hexadecimal) of up to twelve passages of eight words, spread evenly over the text.
 
-    "" where a text is shorter than one. `rehydrate.py` looks for the same in what it fetches.
+    "" if the text is shorter than a passage. `rehydrate.py` looks for the same hashes in the pages it fetches.
     """
     last = len(tokens) - RUN
     if last < 0:
@@ -100,10 +106,10 @@ def sketch(tokens: list[str]) -> str:
     )
 
 
-# Hashes of words in a row, of many texts at a time.
+# Polynomial rolling hashes of runs of words, for many texts at a time.
 
 BATCH = 1 << 17
-"""Bytes of text that are best hashed at a time."""
+"""Bytes of text that are hashed at a time; this size is the fastest."""
 _BASE = 6364136223846793005
 _INVERSE = pow(_BASE, -1, 1 << 64)
 _MASK = (1 << 64) - 1
@@ -113,7 +119,7 @@ _SPACE = 32
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """Runs of words, as columns (arrays of Arrow): the hash of each, the number of its text, and the places in `data`
+    """Runs of words as columns (Arrow arrays): the hash of each run, the index of its text, and the positions in `data`
     of the spaces before and after it."""
 
     hashes: Any
@@ -123,7 +129,7 @@ class Runs:
 
 
 class HashedTexts:
-    """Some texts, as `spans.plain` makes them, none of them empty. `data` has them with a NUL for a word between."""
+    """Texts prepared for hashing. They come from `plain` and none is empty. `data` has them separated by NUL words."""
 
     def __init__(self, texts: Sequence[bytes]) -> None:
         pa, _ = arrow()
@@ -131,15 +137,15 @@ class HashedTexts:
 
         self.data = b" %b " % b" \0 ".join(texts)
         powers, self._inverses = _powers(max(BATCH, 1 << len(self.data).bit_length()))
-        signs = pa.Array.from_buffers(pa.uint8(), len(self.data), [None, pa.py_buffer(self.data)])
-        self._spaces = pc.indices_nonzero(pc.equal(signs, pa.scalar(_SPACE, pa.uint8())))
-        values = pa.array(_VALUES, pa.uint64()).take(signs)
+        characters = pa.Array.from_buffers(pa.uint8(), len(self.data), [None, pa.py_buffer(self.data)])
+        self._spaces = pc.indices_nonzero(pc.equal(characters, pa.scalar(_SPACE, pa.uint8())))
+        values = pa.array(_VALUES, pa.uint64()).take(characters)
         self._sums = pc.cumulative_sum(pc.multiply(values, powers.slice(0, len(self.data)))).take(self._spaces)
-        borders = pc.cumulative_sum(pc.cast(pc.equal(signs, pa.scalar(0, pa.uint8())), pa.uint32()))
+        borders = pc.cumulative_sum(pc.cast(pc.equal(characters, pa.scalar(0, pa.uint8())), pa.uint32()))
         self._numbers = borders.take(self._spaces)
 
     def runs(self, words: int) -> Runs:
-        """Every so many words in a row of one text."""
+        """Return all runs of `words` words that lie within one text."""
         import pyarrow.compute as pc
 
         count = max(len(self._spaces) - words, 0)
@@ -151,7 +157,7 @@ class HashedTexts:
 
 
 def of_text(text: str, words: int) -> list[int]:
-    """The hashes of the runs of a short text."""
+    """Return the hashes of the runs of a single text. For short texts this is faster than HashedTexts."""
     data = plain(text)
     if data.count(b" ") + 1 < words:
         return []
@@ -166,7 +172,7 @@ def of_text(text: str, words: int) -> list[int]:
 
 
 class Bitmap:
-    """Which 64-bit hashes may be among some: all of these are, and few others."""
+    """A filter over a set of 64-bit hashes: it accepts all of the set and few others."""
 
     _MOST_BITS = 27
 
@@ -187,7 +193,7 @@ class Bitmap:
         return self._count
 
     def may_have(self, hashes: Any) -> Any:
-        """By hash whether it may be one, as an array of booleans."""
+        """Return for each hash whether it may be in the set, as an array of booleans."""
         import pyarrow.compute as pc
 
         return self._bits.take(pc.shift_right(hashes, self._shift))
@@ -195,7 +201,7 @@ class Bitmap:
 
 @cache
 def _powers(count: int) -> tuple[Any, Any]:
-    """The powers of the base and of its inverse, for so many places."""
+    """Return the first `count` powers of the base and of its inverse, modulo 2^64."""
     pa, _ = arrow()
     import pyarrow.compute as pc
 
@@ -209,39 +215,42 @@ def _powers(count: int) -> tuple[Any, Any]:
     return out[0], out[1]
 
 
-LONGEST = 5
-DEFAULT = 2
-FEWEST = 5
-"""Articles that must have it."""
-_HELD = 1_000_000
-"""Rows, one an n-gram of an article, that are held in memory at a time, of some 24 bytes."""
+# Counting n-grams.
+
+MAX_N = 5
+"""Words of the longest n-grams that can be counted."""
+MIN_ARTICLES = 5
+"""N-grams that fewer articles have are left out."""
+_BUFFER_ROWS = 1_000_000
+"""Rows (an n-gram of an article, about 24 bytes) that are kept in memory before they are written to a file."""
 _PARTS = 256
-"""They are added up by the first byte of their hashes, one part after another."""
-_SOUGHT = 2_000_000
-"""N-grams whose words are looked for in one reading of the texts."""
+"""Hashes are added up in parts by their first byte, one part at a time."""
+_QUERY_ROWS = 2_000_000
+"""N-grams whose words are searched for in one pass over the texts."""
 _BATCHES = 128
 _LOW = (1 << 32) - 1
-_MOST_BYTES = 1 << 22
-"""Of a longer text these are counted."""
+_MAX_BYTES = 1 << 22
+"""Only this many bytes of a longer text are counted."""
 
 
 class Ngrams:
-    """Fed with the words of articles, it gives the rows of the table in their order. `folder` takes what does not fit
-    into memory, in files that have no name."""
+    """Counts the n-grams of articles: `add` the words of each, then read `rows`. Data that does not fit into memory
+    goes into unnamed temporary files in `folder`."""
 
-    def __init__(self, longest: int, folder: Path, held: int = _HELD) -> None:
-        self._longest, self._folder, self._most = longest, folder, held
+    def __init__(self, longest: int, folder: Path, buffer_rows: int = _BUFFER_ROWS) -> None:
+        self._longest, self._folder, self._buffer_rows = longest, folder, buffer_rows
         self._groups: dict[tuple[str, str], int] = {}
         self._salts: list[list[int]] = []
         self._batch: list[bytes] = []
-        self._of: list[int] = []
+        self._group_of: list[int] = []
         self._size = 0
-        self._texts = _Kept(folder)
-        self._counts = _Counts(folder)
-        self._held: list[Any] = []
+        self._texts = _TextFile(folder)
+        self._counts = _CountFile(folder)
+        self._buffer: list[Any] = []
         self._rows = 0
 
     def add(self, year: str, language: str, tokens: Sequence[str]) -> None:
+        """Count the words of one article."""
         group = self._groups.setdefault((year, language), len(self._groups))
         if group == len(self._salts):
             self._salts.append(
@@ -251,36 +260,37 @@ class Ngrams:
                 ]
             )
         text = " ".join(tokens).encode()
-        if len(text) > _MOST_BYTES:
-            text = text[: text.rfind(b" ", 0, _MOST_BYTES)]
+        if len(text) > _MAX_BYTES:
+            text = text[: text.rfind(b" ", 0, _MAX_BYTES)]
         if not text:
             return
         if self._batch and self._size + len(text) > BATCH - 8:
             self._count()
         self._batch.append(text)
-        self._of.append(group)
+        self._group_of.append(group)
         self._size += len(text) + 3
 
     def _count(self) -> None:
-        """Of the batch, in how many articles each stands and how often; the batch is kept."""
+        """Count the n-grams of the batch by article, and write its texts to the file."""
         pa, _ = arrow()
         texts = HashedTexts(self._batch)
         number, key = [], []
         for n in range(1, self._longest + 1):
             runs = texts.runs(n)
             number.append(runs.texts)
-            key.append(self._keyed(runs.hashes, runs.texts, self._of, n))
+            key.append(self._keyed(runs.hashes, runs.texts, self._group_of, n))
         table = pa.table({"text": pa.chunked_array(number), "key": pa.chunked_array(key)})
         table = table.group_by(["text", "key"], use_threads=False).aggregate([([], "count_all")])
-        self._held.append(table.select(["key", "count_all"]).rename_columns(["key", "times"]))
+        self._buffer.append(table.select(["key", "count_all"]).rename_columns(["key", "times"]))
         self._rows += len(table)
-        self._texts.add(self._batch, self._of)
-        self._batch, self._of, self._size = [], [], 0
-        if self._rows > self._most:
+        self._texts.add(self._batch, self._group_of)
+        self._batch, self._group_of, self._size = [], [], 0
+        if self._rows > self._buffer_rows:
             self._spill()
 
     def _keyed(self, hashes: Any, number: Any, of: Sequence[int], n: int) -> Any:
-        """Hashes by year, language and number of words; `number` is that of the text, `of` has the groups of these."""
+        """Mix year, language and length into hashes. `number` is the index of the text of each, `of` the groups of the
+        texts."""
         pa, _ = arrow()
         import pyarrow.compute as pc
 
@@ -289,25 +299,27 @@ class Ngrams:
 
     def _spill(self) -> None:
         pa, _ = arrow()
-        self._counts.add(pa.concat_tables(self._held))
-        self._held, self._rows = [], 0
+        self._counts.add(pa.concat_tables(self._buffer))
+        self._buffer, self._rows = [], 0
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """The rows, by year, language, n and words."""
+        """Yield the rows of the table `ngrams`, sorted by year, language, n and words."""
         if self._batch:
             self._count()
-        if self._held:
+        if self._buffer:
             self._spill()
         names = dict(enumerate(sorted(self._groups)))
         ranks = {self._groups[group]: rank for rank, group in names.items()}
         runs, lines = [], list[str]()
-        for kept in self._counts.kept(_SOUGHT):
-            for found in self._told(kept, ranks):
+        for kept in self._counts.kept(_QUERY_ROWS):
+            for found in self._find_words(kept, ranks):
                 lines += found
-                if len(lines) > self._most // 4:  # in one file, for so many cannot be open as there are batches
-                    runs.append(_Lines(self._folder, lines))
+                if (
+                    len(lines) > self._buffer_rows // 4
+                ):  # merge several batches per file, to limit the number of open files
+                    runs.append(_SortedLines(self._folder, lines))
                     lines = []
-        runs.append(_Lines(self._folder, lines))
+        runs.append(_SortedLines(self._folder, lines))
         for line in heapq.merge(*runs, key=lambda line: line.rsplit("\t", 2)[0]):
             rank, n, ngram, articles, times = line.rstrip("\n").split("\t")
             year, language = names[int(rank)]
@@ -320,9 +332,9 @@ class Ngrams:
                 "occurrences": int(times),
             }
 
-    def _told(self, kept: Any, ranks: dict[int, int]) -> Iterator[list[str]]:
-        """The words of some n-grams, with their counts, out of the texts, some at a time. What was found is looked for
-        no more."""
+    def _find_words(self, kept: Any, ranks: dict[int, int]) -> Iterator[list[str]]:
+        """Yield lines with the words and counts of some n-grams, found by reading the texts. An n-gram that was found
+        is not searched for again."""
         pa, _ = arrow()
         import pyarrow.compute as pc
 
@@ -348,7 +360,7 @@ class Ngrams:
                 )
                 seen.append(found.filter(bitmap.may_have(key)))
             batches.append(texts.data)
-            if last or len(batches) == _BATCHES or sum(map(len, seen)) > _HELD // 2:
+            if last or len(batches) == _BATCHES or sum(map(len, seen)) > _BUFFER_ROWS // 2:
                 lines, left = self._lines(pa.concat_tables(seen), batches, kept, left)
                 if lines:
                     yield lines
@@ -359,7 +371,7 @@ class Ngrams:
                 batches, seen = [], []
 
     def _lines(self, seen: Any, batches: Sequence[bytes], kept: Any, left: Any) -> tuple[list[str], Any]:
-        """The lines of those that are sought and were seen, and what is left to seek."""
+        """Return the lines of the n-grams that were found, and the hashes that are left to find."""
         import pyarrow.compute as pc
 
         found = seen.group_by("key", use_threads=False).aggregate(
@@ -381,8 +393,8 @@ class Ngrams:
         return lines, left.filter(pc.invert(pc.is_in(left, value_set=keys)))
 
 
-class _Kept:
-    """Batches of texts in a file, with the groups of each."""
+class _TextFile:
+    """Batches of texts in a temporary file, with the group of each text."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -395,15 +407,15 @@ class _Kept:
         self._sizes.append((array("L", map(len, batch)), array("L", of)))
 
     def __iter__(self) -> Iterator[tuple[bool, list[bytes], Sequence[int]]]:
-        """The batches as they were added; with each whether it is the last."""
+        """Yield (is last, texts, groups) for each batch, in the order in which they were added."""
         if self._file is not None:
             self._file.seek(0)
             for left, (sizes, of) in zip(range(len(self._sizes))[::-1], self._sizes, strict=True):
                 yield not left, [self._file.read(size) for size in sizes], of
 
 
-class _Counts:
-    """How often each article has each n-gram, by hash, in a file; in parts by the first byte of these."""
+class _CountFile:
+    """Counts of each n-gram in each article in a temporary file, split into parts by the first byte of the hash."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -411,7 +423,7 @@ class _Counts:
         self._spilled: list[tuple[int, array[int]]] = []
 
     def add(self, table: Any) -> None:
-        """`key` is a hash, `times` how often an article has it."""
+        """Add a table with the columns `key` (a hash) and `times` (its count in one article)."""
         pa, _ = arrow()
         import pyarrow.compute as pc
 
@@ -425,7 +437,7 @@ class _Counts:
             self._file.write(pc.cast(table[name], kind).combine_chunks().take(order).buffers()[1])
 
     def kept(self, most: int) -> Iterator[Any]:
-        """The counts of what enough articles have, in tables of about so many rows."""
+        """Yield the counts of n-grams that enough articles have, in tables of about `most` rows."""
         pa, _ = arrow()
         import pyarrow.compute as pc
 
@@ -440,7 +452,7 @@ class _Counts:
                 .aggregate([([], "count_all"), ("times", "sum")])
                 .rename_columns(["key", "articles", "times"])
             )
-            parts.append(table.filter(pc.greater_equal(table["articles"], FEWEST)))
+            parts.append(table.filter(pc.greater_equal(table["articles"], MIN_ARTICLES)))
             if sum(map(len, parts)) > most:
                 yield pa.concat_tables(parts)
                 parts = []
@@ -462,8 +474,8 @@ class _Counts:
         return pa.table(columns, ["key", "times"])
 
 
-class _Lines:
-    """Lines in a file, in order."""
+class _SortedLines:
+    """Sorted lines in a temporary file."""
 
     def __init__(self, folder: Path, lines: Sequence[str]) -> None:
         self._file = tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n", dir=folder)  # noqa: SIM115

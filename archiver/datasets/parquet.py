@@ -1,7 +1,8 @@
-"""Parquet by columns: rows of a table, gathered into row groups whose borders depend on the rows alone.
+"""Writes Parquet: the tables of a dataset, and records as an export format.
 
-The same rows make the same bytes (with one release of pyarrow). Zstandard; statistics and dictionaries for what is
-looked for or repeats, none for long texts.
+The tables of a dataset are reproducible: the same rows make the same bytes with the same release of pyarrow, because
+row groups are split by the rows alone. Compression is Zstandard. Columns that are searched have statistics, columns
+with repeating values have dictionaries, long texts have neither.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from archiver.errors import ExtraMissing
 from archiver.fields import FIELDS, varying
 
 _ROWS = 10_000
-_AT_A_TIME = 200
-"""Rows that are made into columns at a time: few enough to lie in the processor's cache while each column is taken."""
-_SIGNS = 24_000_000
-"""A row group ends where it has so many rows, or so many characters of long text."""
+_CHUNK_ROWS = 200
+"""Rows that are converted to columns at a time: few enough to stay in the processor's cache during conversion."""
+_CHARACTERS = 24_000_000
+"""A row group ends at `_ROWS` rows, or at this many characters of body text."""
 _LONG = frozenset({*varying("long"), "excerpt", "sketch"})
 _UNIQUE = frozenset(
     {
@@ -37,7 +38,7 @@ _UNIQUE = frozenset(
 
 
 def arrow() -> tuple[Any, Any]:
-    """pyarrow and its Parquet module. Raises ExtraMissing where they are not installed."""
+    """Return pyarrow and its Parquet module. Raises ExtraMissing if they are not installed."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -47,18 +48,18 @@ def arrow() -> tuple[Any, Any]:
 
 
 class ParquetTable:
-    """One file, row by row. Row groups are compressed in another thread while the next is gathered."""
+    """Writes one file row by row. Row groups are compressed in another thread while the next one is collected."""
 
     def __init__(self, file: Path, columns: Iterable[tuple[str, str]]) -> None:
-        """`columns` are names and kinds (text, integer, number, texts). `filled` counts by column what is not null, an
-        empty text or list, or nought."""
+        """`columns` are names and kinds (text, integer, number, texts). `filled` counts the values of each column that
+        are not null, empty or zero."""
         pa, pq = arrow()
         kinds = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64(), "texts": pa.list_(pa.string())}
         self._types = {name: kinds[kind] for name, kind in columns}
         self._arrow = pa
         self._rows: list[dict[str, Any]] = []
         self._batches: list[Any] = []
-        self._count = self._signs = 0
+        self._count = self._characters = 0
         self.filled: Counter[str] = Counter()
         self._schema = pa.schema(list(self._types.items()))
         self._pool = ThreadPoolExecutor(1)
@@ -74,16 +75,17 @@ class ParquetTable:
         )
 
     def add(self, row: dict[str, Any]) -> None:
+        """Add a row. Raises OSError if the disk is full."""
         self._rows.append(row)
         self._count += 1
-        self._signs += len(row.get("body") or "")
-        if self._count == _ROWS or self._signs > _SIGNS:
+        self._characters += len(row.get("body") or "")
+        if self._count == _ROWS or self._characters > _CHARACTERS:
             self._flush()
-        elif len(self._rows) == _AT_A_TIME:
+        elif len(self._rows) == _CHUNK_ROWS:
             self._gather()
 
     def _gather(self) -> None:
-        """The rows so far as columns."""
+        """Convert the collected rows to columns."""
         rows, self._rows = self._rows, []
         arrays = []
         for name, kind in self._types.items():
@@ -98,7 +100,7 @@ class ParquetTable:
     def _flush(self) -> None:
         if self._rows:
             self._gather()
-        batches, self._batches, self._count, self._signs = self._batches, [], 0, 0
+        batches, self._batches, self._count, self._characters = self._batches, [], 0, 0
         self._wait()
         self._pending = self._pool.submit(self._write, batches)
 
@@ -111,7 +113,7 @@ class ParquetTable:
             self._pending = None
 
     def close(self) -> None:
-        """Raises OSError where the disk is full, as `add` may."""
+        """Write the rest. Raises OSError if the disk is full."""
         try:
             if self._count:
                 self._flush()
@@ -122,19 +124,19 @@ class ParquetTable:
 
 
 def _clean(value: Any) -> Any:
-    """Half of a surrogate pair is no Unicode, which Parquet's text has to be (the format's "String Types")."""
+    """Replace lone surrogates, because text in Parquet must be valid UTF-8 (the format's "String Types")."""
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
     return [_clean(one) for one in value] if isinstance(value, list) else value
 
 
-# Parquet: one column a field with its type, lists and objects nested, Zstandard.
+# Export of records: one typed column per field, with nested lists and objects.
 
-_ROWS_A_GROUP = 5_000
+_ROWS_PER_GROUP = 5_000
 
 
 def write_parquet(records: Iterable[dict[str, Any]], out: IO[bytes]) -> int:
-    """Raises ExtraMissing where pyarrow is not installed."""
+    """Write records as one Parquet file and return their number. Raises ExtraMissing if pyarrow is not installed."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -173,7 +175,7 @@ def write_parquet(records: Iterable[dict[str, Any]], out: IO[bytes]) -> int:
     rows = iter(records)
     count = 0
     with pq.ParquetWriter(out, schema, compression="zstd") as writer:
-        while group := list(islice(rows, _ROWS_A_GROUP)):
+        while group := list(islice(rows, _ROWS_PER_GROUP)):
             writer.write_table(pa.Table.from_pylist(group, schema=schema))
             count += len(group)
     return count

@@ -1,9 +1,9 @@
-"""What of a record may leave the archive: the tier that follows from all that is known of it, and why.
+"""Decides how much of a record may be published (its tier), and reads the operator's publication rules.
 
-What is known are statements: what the operator and the site's definition say, what the page said of itself when it was
-captured, and what copies of its text are bound by. Of what permits, and of what limits, the strictest wins. A record
-of which nothing is known gives features alone: that a page can be read by anyone permits nobody to pass its text on,
-while facts about it, and counts of its words, are no copy of it.
+The decision is based on statements: what the operator and the site's definition say, what the page said about its use
+when it was captured, and what limits the copies of its text. The strictest statement wins, among those that permit and
+among those that limit. Without any statement only features are published: a public page gives nobody the right to
+redistribute its text, but facts about it and counts of its words are not a copy.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from archiver.errors import BadPublishRules
 from archiver.items import UsageStatement
 from archiver.politeness.usage_statements import tdm_of
 
-# Licences by their names and addresses: SPDX identifiers, Creative Commons' addresses, and how people write both.
+# Licences: SPDX identifiers, URLs of Creative Commons, and how people write both.
 
 _CREATIVE_COMMONS = re.compile(
     r"(?:https?:)?(?://)?(?:www\.)?creativecommons\.org/(?:licenses/(by[a-z-]*)/(\d\.\d)|publicdomain/zero/"
@@ -51,12 +51,12 @@ COMMON = {
         "CDLA-Sharing-1.0",
     )
 }
-"""Those beside CC-BY and its like that a dataset may be expected to have, as SPDX writes them."""
+"""SPDX identifiers of common dataset licences other than the CC BY family, by their lower-case form."""
 
 
 def spdx(licence: str) -> str:
-    """The SPDX identifier of a licence that is given by its address, by that, or as people write it ("CC BY 4.0"); ""
-    where it has none that is known."""
+    """Return the SPDX identifier of a licence that is given as a URL, as an identifier, or as people write it
+    ("CC BY 4.0"); "" if it is unknown."""
     text = licence.strip()
     if found := _PAGE.fullmatch(text):
         text = found[1]
@@ -68,21 +68,21 @@ def spdx(licence: str) -> str:
 
 
 def is_listed(identifier: str) -> bool:
-    """Whether an identifier is one that every list of SPDX has."""
+    """Return whether an identifier is in every edition of the SPDX licence list."""
     return identifier in COMMON.values() or _CC_NAME.fullmatch(identifier) is not None
 
 
 def licence_url(licence: str) -> str:
-    """A licence as an address: SPDX's own page where it is given by its name; "" where it is words."""
+    """Return a licence as a URL: SPDX's page if it is given by name; "" if it is neither a URL nor a known name."""
     text = _BARE.sub("https://", licence.strip(), count=1) if _BARE.match(licence.strip()) else licence.strip()
     if re.match(r"https?://[^\s/]", text):
         return quote(text, safe="%/:?#[]@!$&'()*+,;=~")
     return f"https://spdx.org/licenses/{name}.html" if (name := spdx(text)) else ""
 
 
-# The table `[dataset]` of a rule file: what a dataset is called, by whom it is, and under which licence.
+# The table `[dataset]` of a rule file: name, creators and licence of a dataset.
 
-HOLDS = {
+DATASET_KEYS = {
     "name": str,
     "title": str,
     "description": str,
@@ -95,50 +95,54 @@ HOLDS = {
     "contact": str,
     "keywords": list,
 }
-CREATOR = ("name", "orcid", "affiliation")
+CREATOR_KEYS = ("name", "orcid", "affiliation")
 _DOI = re.compile(r"(?:doi:\s*|https?://(?:dx\.)?doi\.org/)?(10\.\d{4,9}/\S+)", re.IGNORECASE)
 _ORCID = re.compile(r"(?:https?://orcid\.org/)?((?:\d{4}-){3}\d{3}[\dX])/?", re.IGNORECASE)
 
 
-def check_dataset_table(file: str, told: Mapping[str, Any]) -> dict[str, Any]:
-    """The table as catalogues take it: DOI and ORCID without what is before them, each keyword and creator once.
-    Raises BadPublishRules with what is wrong."""
-    for name, value in told.items():
-        if not isinstance(value, HOLDS[name]):
-            raise BadPublishRules(file, f"{name} in [dataset] is a {'list' if HOLDS[name] is list else 'text'}")
-    if any(not isinstance(one, str) for one in told.get("keywords", [])):
-        raise BadPublishRules(file, "keywords in [dataset] are texts")
-    out = {name: value.strip() if isinstance(value, str) else value for name, value in told.items()}
+def check_dataset_table(file: str, table: Mapping[str, Any]) -> dict[str, Any]:
+    """Normalize the table: DOI and ORCID without a URL prefix, keywords and creators without repetition.
+    Raises BadPublishRules."""
+    for name, value in table.items():
+        if not isinstance(value, DATASET_KEYS[name]):
+            raise BadPublishRules(
+                file, f"{name} in [dataset] must be a {'list' if DATASET_KEYS[name] is list else 'string'}"
+            )
+    if any(not isinstance(one, str) for one in table.get("keywords", [])):
+        raise BadPublishRules(file, "keywords in [dataset] must be strings")
+    out = {name: value.strip() if isinstance(value, str) else value for name, value in table.items()}
     if "keywords" in out:
         out["keywords"] = list(dict.fromkeys(filter(None, map(str.strip, out["keywords"]))))
     if out.get("doi"):
-        out["doi"] = _part(_DOI, out["doi"], file, "doi in [dataset] is written 10.1234/name")
+        out["doi"] = _part(_DOI, out["doi"], file, "doi in [dataset] must have the form 10.1234/name")
     if out.get("url") and not re.match(r"https?://[^\s/]\S*$", out["url"]):
-        raise BadPublishRules(file, "url in [dataset] is a whole address, with https:// before it")
+        raise BadPublishRules(file, "url in [dataset] must be a complete URL that begins with https://")
     if out.get("licence") and not licence_url(out["licence"]):
-        raise BadPublishRules(file, "licence in [dataset] is an SPDX identifier, such as CC-BY-4.0, or an address")
+        raise BadPublishRules(file, "licence in [dataset] must be an SPDX identifier such as CC-BY-4.0, or a URL")
     creators = [_creator(file, one) for one in out.get("creators", [])]
     out["creators"] = [one for at, one in enumerate(creators) if one not in creators[:at]]
     return out
 
 
-def _creator(file: str, told: Any) -> dict[str, str]:
-    if not isinstance(told, dict) or not isinstance(told.get("name"), str):
-        raise BadPublishRules(file, 'a creator is written { name = "..." }')
-    if unknown := sorted(set(told) - set(CREATOR)):
-        raise BadPublishRules(file, f"a creator has {unknown[0]!r}; it may have {', '.join(CREATOR)}")
-    if strange := [name for name, value in told.items() if not isinstance(value, str)]:
-        raise BadPublishRules(file, f"{strange[0]} of a creator is a text")
-    out = {name: value.strip() for name, value in told.items()}
+def _creator(file: str, entry: Any) -> dict[str, str]:
+    if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+        raise BadPublishRules(file, 'a creator must have the form { name = "..." }')
+    if unknown := sorted(set(entry) - set(CREATOR_KEYS)):
+        raise BadPublishRules(
+            file, f"a creator has the unknown key {unknown[0]!r}; the keys are {', '.join(CREATOR_KEYS)}"
+        )
+    if invalid := [name for name, value in entry.items() if not isinstance(value, str)]:
+        raise BadPublishRules(file, f"{invalid[0]} of a creator must be a string")
+    out = {name: value.strip() for name, value in entry.items()}
     if not out["name"]:
-        raise BadPublishRules(file, "a creator has a name")
+        raise BadPublishRules(file, "a creator must have a name")
     if out.get("orcid"):
         why = (
-            f"the orcid of {out['name']} is none: it is written 0000-0002-1825-0097, and its last sign follows from "
-            "the others"
+            f"the orcid of {out['name']} is invalid: it must have the form 0000-0002-1825-0097, and its last character "
+            "is a check digit"
         )
         out["orcid"] = _part(_ORCID, out["orcid"], file, why).upper()
-        if not _proves(out["orcid"]):
+        if not _has_valid_check_digit(out["orcid"]):
             raise BadPublishRules(file, why)
     return out
 
@@ -150,16 +154,19 @@ def _part(pattern: re.Pattern[str], text: str, file: str, why: str) -> str:
     return found[1]
 
 
-def _proves(orcid: str) -> bool:
-    """Whether an ORCID's last sign is the check of the others (ISO/IEC 7064, MOD 11-2)."""
+def _has_valid_check_digit(orcid: str) -> bool:
+    """Return whether the last character of an ORCID is the check digit of the others (ISO/IEC 7064, MOD 11-2)."""
     total = 0
-    for sign in orcid.replace("-", "")[:-1]:
-        total = (total + int(sign)) * 2
+    for digit in orcid.replace("-", "")[:-1]:
+        total = (total + int(digit)) * 2
     return "0123456789X"[(12 - total % 11) % 11] == orcid[-1]
 
 
+# Tiers and decisions.
+
+
 class Tier(IntEnum):
-    """What of a record is published, from the strictest on."""
+    """How much of a record is published, the strictest tier first."""
 
     REFERENCE = 0
     FEATURES = 1
@@ -173,15 +180,16 @@ class Tier(IntEnum):
 
 _LABELS = {tier: tier.name.lower() for tier in Tier}
 DOCS: dict[Tier, str] = {
-    Tier.REFERENCE: "address, site, dates and digests; nothing of what it says",
-    Tier.FEATURES: "its headline and other facts about it, its places, and counts of its words",
-    Tier.EXCERPT: "the same, its description and its first words",
-    Tier.FULL: "all of it, and its earlier versions",
+    Tier.REFERENCE: "URL, site, dates and digests; nothing of its content",
+    Tier.FEATURES: "headline and other metadata, places, and counts of its words",
+    Tier.EXCERPT: "the same, with its description and first words",
+    Tier.FULL: "everything, including earlier revisions",
 }
 DEFAULT = Tier.FEATURES
 TIERS: dict[str, Tier] = {tier.label: tier for tier in Tier}
 
-# Robots directives that limit what is shown of a page, by their word. max-snippet and unavailable_after have values.
+# Robots directives that limit what is shown of a page. max-snippet and unavailable_after have values; see
+# _of_directive.
 _DIRECTIVES = {
     "noindex": Tier.REFERENCE,
     "none": Tier.REFERENCE,
@@ -191,15 +199,15 @@ _DIRECTIVES = {
     "nocache": Tier.FEATURES,
     "nosnippet": Tier.FEATURES,
 }
-_OURS = frozenset({"", "*", "archiver"})
-# Creative Commons' parts and what they permit of a verbatim copy in a collection. A text without its page's layout may
-# be called an adaptation, which ND does not permit.
-_CC = re.compile(
+_OUR_AGENTS = frozenset({"", "*", "archiver"})
+# Creative Commons licences by their URL. A text without the layout of its page may count as an adaptation, which ND
+# does not permit.
+_CC_URL = re.compile(
     r"(?:https?:)?(?://)?(?:www\.)?creativecommons\.org/(?:licenses/(by[a-z-]*)|publicdomain/(?:zero|mark))"
     r"(?:/[\d.]+)?(?:[/?#]\S*)?",
     re.IGNORECASE,
 )
-_NAMES = {
+_OTHER_LICENCES = {
     "cc0-1.0": Tier.FULL,
     "pddl-1.0": Tier.FULL,
     "cc-pddc": Tier.FULL,
@@ -211,7 +219,7 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One statement that had a say. `permits`: it gives the tier, where it else only limits it."""
+    """A statement that affected a decision. `permits`: it grants the tier; otherwise it limits the record to it."""
 
     tier: Tier
     why: str
@@ -220,8 +228,8 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The tier of a record, the licence it is given under ("" where none is known), whether its places are given, and
-    every statement that had a say."""
+    """The decision on a record: its tier, its licence ("" if unknown), whether its places are published, and all
+    statements that affected it."""
 
     tier: Tier
     licence: str = ""
@@ -230,20 +238,21 @@ class Decision:
 
     @property
     def deciding(self) -> tuple[Reason, ...]:
-        """The reasons that made the tier what it is."""
+        """The reasons for the tier."""
         return tuple(reason for reason in self.reasons if reason.tier == self.tier)
 
     @property
     def label(self) -> tuple[str, str]:
-        """The tier, and in words what decided, as it is counted."""
+        """The tier and the deciding reasons in words, by which decisions are counted."""
         return self.tier.label, "; ".join(sorted({reason.why for reason in self.deciding}))
 
 
 @dataclass(frozen=True, slots=True)
 class UsageFacts:
-    """What a person says of records: the operator's rule, or the site's definition. None is nothing said.
+    """What a person states about records: a rule of the operator, or the definition of the site. None if not stated.
 
-    `permission` names what the tier rests on (a contract, a letter): then what pages say to all does not limit it.
+    `permission` names the basis of the tier (a contract, a letter). With a permission, the statements that pages
+    address to everybody do not limit the tier.
     """
 
     who: str
@@ -253,40 +262,43 @@ class UsageFacts:
     permission: str = ""
 
 
-def decide_tier(said: Sequence[UsageFacts], page: Sequence[UsageStatement], at: str) -> Decision:
-    """The decision on a record from what people say and from what its page said of itself; `at` is the day of the
-    snapshot (ISO 8601), by which `unavailable_after` is judged.
+def decide_tier(facts: Sequence[UsageFacts], page: Sequence[UsageStatement], at: str) -> Decision:
+    """Decide on a record from the statements of people (`facts`) and of its page. `at` is the day of the snapshot (ISO
+    8601), with which `unavailable_after` is compared.
     """
-    words = [Reason(one.tier, f"{one.who} says {one.tier.label}", permits=True) for one in said if one.tier is not None]
-    licence = next((one.licence for one in said if one.licence), "")
-    seen = () if licence else licences(page)
-    under = [
-        Reason(tier, f"it is under {name}", permits=True)
-        for name in (licence, *seen)
+    stated = [
+        Reason(one.tier, f"{one.who} sets {one.tier.label}", permits=True) for one in facts if one.tier is not None
+    ]
+    licence = next((one.licence for one in facts if one.licence), "")
+    named = () if licence else licences(page)
+    licensed = [
+        Reason(tier, f"licensed under {name}", permits=True)
+        for name in (licence, *named)
         if name and (tier := of_licence(name)) is not None
     ]
-    permission = next((one.permission for one in said if one.permission), "")
+    permission = next((one.permission for one in facts if one.permission), "")
     bounds = [Reason(Tier.FULL, f"permitted by {permission}")] if permission else limits(page, at)
-    given = words if permission else [*words, *under]
-    default = [] if given else [Reason(DEFAULT, "nothing permits more", permits=True)]
-    # What a person permits comes right behind the licences, and what a page forbids at the end.
-    reasons = [*words, *under, *(bounds + default if permission else default + bounds)]
-    tier = min(reason.tier for reason in (*given, *default, *bounds))
-    found = seen[0] if len(seen) == 1 else ""
-    return Decision(tier, licence or found, all(one.geo is not False for one in said), tuple(reasons))
+    grants = stated if permission else [*stated, *licensed]
+    default = [] if grants else [Reason(DEFAULT, "nothing permits more", permits=True)]
+    # A permission is listed right after the licences, limits of the page at the end.
+    reasons = [*stated, *licensed, *(bounds + default if permission else default + bounds)]
+    tier = min(reason.tier for reason in (*grants, *default, *bounds))
+    found = named[0] if len(named) == 1 else ""
+    return Decision(tier, licence or found, all(one.geo is not False for one in facts), tuple(reasons))
 
 
 def limits(page: Iterable[UsageStatement], at: str) -> list[Reason]:
-    """What a page's own statements leave of it: robots directives for all or for us, reservations, preferences."""
+    """Return the limits that a page states: robots directives for all agents or for us, reservations of text and data
+    mining, usage preferences."""
     page = tuple(page)
     out: list[Reason] = []
-    for right in page:
-        if right.agent not in _OURS:
+    for one in page:
+        if one.agent not in _OUR_AGENTS:
             continue
-        if right.name == "robots" and (tier := _of_directive(right.value, at)) is not None:
-            out.append(Reason(tier, f"its {right.source} says {right.value} to robots"))
-        elif right.name == "content-usage" and re.search(r"(?:^|[,;\s])(?:train-ai|tdm|ai|bots)\s*=\s*n", right.value):
-            out.append(Reason(Tier.REFERENCE, f"its {right.source} says Content-Usage {right.value}"))
+        if one.name == "robots" and (tier := _of_directive(one.value, at)) is not None:
+            out.append(Reason(tier, f"robots directive {one.value} in its {one.source}"))
+        elif one.name == "content-usage" and re.search(r"(?:^|[,;\s])(?:train-ai|tdm|ai|bots)\s*=\s*n", one.value):
+            out.append(Reason(Tier.REFERENCE, f"Content-Usage {one.value} in its {one.source}"))
     reserved, policy = tdm_of(page)
     if reserved:
         why = "text and data mining is reserved (TDMRep)"
@@ -295,6 +307,7 @@ def limits(page: Iterable[UsageStatement], at: str) -> list[Reason]:
 
 
 def _of_directive(value: str, at: str) -> Tier | None:
+    """Return the tier that a robots directive limits a page to, None if it does not limit it."""
     word, _, rest = value.partition(":")
     if word == "max-snippet":
         number = rest.strip()
@@ -305,7 +318,8 @@ def _of_directive(value: str, at: str) -> Tier | None:
 
 
 def _is_past(text: str, at: str) -> bool:
-    """Whether a time lies before a day; one that cannot be read is taken to be past, for it was meant to limit."""
+    """Return whether a time is before the end of day `at`. A time that cannot be parsed counts as past, because it was
+    meant as a limit."""
     from datetime import datetime
     from email.utils import parsedate_to_datetime
 
@@ -318,25 +332,25 @@ def _is_past(text: str, at: str) -> bool:
 
 
 def licences(page: Iterable[UsageStatement]) -> tuple[str, ...]:
-    """The licences that a page names, each once, in its order."""
+    """Return the known licences that a page names, without repetition, in the order of the page."""
     named = (r.value.strip() for r in page if r.name in ("license", "dcterms.license", "dc.rights.license"))
     return tuple(dict.fromkeys(value for value in named if of_licence(value) is not None))
 
 
 def of_licence(name: str) -> Tier | None:
-    """What a licence permits, by its address or name; None where it is not known here."""
+    """Return the tier that a licence permits, by its URL or name; None if the licence is unknown."""
     identifier = spdx(name).lower()
-    if identifier in _NAMES:
-        return _NAMES[identifier]
+    if identifier in _OTHER_LICENCES:
+        return _OTHER_LICENCES[identifier]
     if re.fullmatch(r"cc-by(-[a-z]+)*-\d\.\d", identifier):
         return Tier.EXCERPT if "-nd" in identifier else Tier.FULL
-    if found := _CC.fullmatch(name.strip()):  # a sentence that mentions one is no licence
+    if found := _CC_URL.fullmatch(name.strip()):  # not a sentence that only mentions one
         return Tier.EXCERPT if "nd" in (found[1] or "").lower().split("-") else Tier.FULL
     return None
 
 
 def capped(decision: Decision, tier: Tier, why: str) -> Decision:
-    """A decision that is limited by that on another record."""
+    """Limit a decision to `tier`, because of the decision on another record."""
     if tier >= decision.tier:
         return decision
     return Decision(tier, decision.licence, decision.geo, (*decision.reasons, Reason(tier, why)))
@@ -346,14 +360,11 @@ def host_of(url: str) -> str:
     return (urlsplit(url).hostname or "").lower()
 
 
-# The operator's rules on what may be published: a TOML file of `[[rule]]` tables, and `[dataset]`, which describes
-# it.
+# The operator's rule file: TOML with `[[rule]]` tables, and a `[dataset]` table that describes the dataset.
 
-_OF = ("site", "host", "path", "author", "category")
-_SAYS = {"tier": str, "licence": str, "geo": bool, "permission": str}
-
-
-_HELD: dict[str, Callable[[str, str, tuple[str, ...], tuple[str, ...]], tuple[str, ...]]] = {
+_CONDITIONS = ("site", "host", "path", "author", "category")
+_STATEMENTS = {"tier": str, "licence": str, "geo": bool, "permission": str}
+_VALUES: dict[str, Callable[[str, str, tuple[str, ...], tuple[str, ...]], tuple[str, ...]]] = {
     "site": lambda site, url, authors, categories: (site,),
     "host": lambda site, url, authors, categories: (host_of(url),),
     "path": lambda site, url, authors, categories: (urlsplit(url).path,),
@@ -364,17 +375,18 @@ _HELD: dict[str, Callable[[str, str, tuple[str, ...], tuple[str, ...]], tuple[st
 
 @dataclass(frozen=True, slots=True)
 class PublicationRule:
-    """One rule; `number` counts them from 1."""
+    """A rule. `number` is its position in the file, from 1. `of` are its conditions: names with patterns. It applies if
+    each condition has a pattern that matches."""
 
     number: int
     of: tuple[tuple[str, tuple[str, ...]], ...]
-    said: UsageFacts
+    facts: UsageFacts
 
-    def speaks_of(self, site: str, url: str, authors: tuple[str, ...], categories: tuple[str, ...]) -> bool:
+    def applies_to(self, site: str, url: str, authors: tuple[str, ...], categories: tuple[str, ...]) -> bool:
         return all(
             any(
                 fnmatchcase(value.casefold(), pattern.casefold())
-                for value in _HELD[name](site, url, authors, categories)
+                for value in _VALUES[name](site, url, authors, categories)
                 for pattern in patterns
             )
             for name, patterns in self.of
@@ -382,13 +394,13 @@ class PublicationRule:
 
     @property
     def is_of_site(self) -> bool:
-        """Whether site and address alone decide whether it speaks of a record."""
+        """True if the rule depends on site and URL only."""
         return not {name for name, _ in self.of} & {"author", "category"}
 
 
 @dataclass(frozen=True, slots=True)
 class PublicationRules:
-    """The file as a whole; `text` is what it was read from."""
+    """A parsed rule file. `text` is its source."""
 
     rules: tuple[PublicationRule, ...] = ()
     dataset: Mapping[str, Any] = field(default_factory=dict)
@@ -396,40 +408,42 @@ class PublicationRules:
 
 
 def parse_publication_rules(text: str, file: str) -> PublicationRules:
-    """Raises BadPublishRules, with what is wrong and where."""
+    """Parse a rule file. Raises BadPublishRules, which names the error and its place."""
     try:
-        told = tomllib.loads(text)
+        document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise BadPublishRules(file, f"it is no TOML ({error})") from error
-    _known(file, "the file", told, ("rule", "dataset"))
-    entries = told.get("rule", [])
+        raise BadPublishRules(file, f"it is not valid TOML ({error})") from error
+    _check_keys(file, "the file", document, ("rule", "dataset"))
+    entries = document.get("rule", [])
     if not isinstance(entries, list):
-        raise BadPublishRules(file, "a rule begins with [[rule]], in double brackets")
-    dataset = told.get("dataset", {})
-    _known(file, "[dataset]", dataset, HOLDS)
+        raise BadPublishRules(file, "a rule must begin with [[rule]] in double brackets")
+    dataset = document.get("dataset", {})
+    _check_keys(file, "[dataset]", dataset, DATASET_KEYS)
     rules = tuple(_rule(file, number, entry) for number, entry in enumerate(entries, start=1))
     return PublicationRules(rules, check_dataset_table(file, dataset), text)
 
 
 def _rule(file: str, number: int, entry: dict[str, Any]) -> PublicationRule:
-    _known(file, f"rule {number}", entry, (*_OF, *_SAYS))
+    _check_keys(file, f"rule {number}", entry, (*_CONDITIONS, *_STATEMENTS))
     of = tuple(
         (name, tuple(value) if isinstance(value, list) else (value,))
-        for name in _OF
+        for name in _CONDITIONS
         if (value := entry.get(name)) is not None
     )
     if any(not isinstance(one, str) for _, values in of for one in values):
-        raise BadPublishRules(file, f"rule {number} names what is no text")
-    for name, kind in _SAYS.items():
+        raise BadPublishRules(file, f"the conditions of rule {number} must be strings")
+    for name, kind in _STATEMENTS.items():
         if name in entry and not isinstance(entry[name], kind):
-            raise BadPublishRules(file, f"{name} of rule {number} is {'yes or no' if kind is bool else 'a text'}")
+            raise BadPublishRules(
+                file, f"{name} of rule {number} must be {'true or false' if kind is bool else 'a string'}"
+            )
     tier = entry.get("tier")
     if tier is not None and tier not in TIERS:
-        raise BadPublishRules(file, f"rule {number} has the tier {tier!r}; there are {', '.join(TIERS)}")
-    if not set(entry) & set(_SAYS):
-        raise BadPublishRules(file, f"rule {number} says nothing; it may say {', '.join(_SAYS)}")
+        raise BadPublishRules(file, f"rule {number} has the unknown tier {tier!r}; the tiers are {', '.join(TIERS)}")
+    if not set(entry) & set(_STATEMENTS):
+        raise BadPublishRules(file, f"rule {number} has no effect; give one of {', '.join(_STATEMENTS)}")
     if entry.get("permission") and tier is None:
-        raise BadPublishRules(file, f"rule {number} has a permission and no tier that it permits")
+        raise BadPublishRules(file, f"rule {number} has a permission but no tier; add the tier that it permits")
     return PublicationRule(
         number,
         of,
@@ -443,9 +457,9 @@ def _rule(file: str, number: int, entry: dict[str, Any]) -> PublicationRule:
     )
 
 
-def _known(file: str, where: str, told: Any, names: Any) -> None:
-    if not isinstance(told, dict):
-        raise BadPublishRules(file, f"{where} is a table")
-    unknown = sorted(set(told) - set(names))
+def _check_keys(file: str, where: str, table: Any, names: Any) -> None:
+    if not isinstance(table, dict):
+        raise BadPublishRules(file, f"{where} must be a table")
+    unknown = sorted(set(table) - set(names))
     if unknown:
-        raise BadPublishRules(file, f"{where} has {unknown[0]!r}; it may have {', '.join(names)}")
+        raise BadPublishRules(file, f"{where} has the unknown key {unknown[0]!r}; the keys are {', '.join(names)}")

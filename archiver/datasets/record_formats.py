@@ -1,8 +1,4 @@
-"""GeoJSON (RFC 7946): a FeatureCollection, one Feature an article that names a position.
-
-One place makes a Point, several a MultiPoint; `properties` is the whole record, its `geotags` in
-the order of the points. Articles without a position are left out.
-"""
+"""Export formats of records: CSV, GeoJSON and JSON Lines, and the table of all formats."""
 
 from __future__ import annotations
 
@@ -16,12 +12,13 @@ from typing import IO, Any
 
 from archiver.fields import FIELDS
 
-# CSV (RFC 4180, with line feeds): a header and one row a record, whatever lists it has in it.
+# CSV (RFC 4180, with line feeds): a header and one row per record; lists and objects as JSON.
 
 _COLUMNS: tuple[str, ...] = tuple(field.name for field in FIELDS)
 
 
 def write_csv(records: Iterable[dict[str, Any]], out: IO[bytes], columns: tuple[str, ...] = _COLUMNS) -> int:
+    """Write records as CSV and return their number."""
     text = io.TextIOWrapper(out, encoding="utf-8", errors="replace", newline="", write_through=True)
     try:
         table = csv.writer(text, lineterminator="\n")
@@ -38,11 +35,16 @@ def write_csv(records: Iterable[dict[str, Any]], out: IO[bytes], columns: tuple[
 def _cell(value: Any) -> Any:
     if isinstance(value, list | tuple | dict):
         return json.dumps(value, ensure_ascii=False)
-    # A NUL ends a cell in many readers and is no text.
+    # Many readers end a cell at a NUL.
     return value.replace("\0", "") if isinstance(value, str) else value
 
 
+# GeoJSON (RFC 7946): a FeatureCollection with one Feature per article that has a position. One position makes a Point,
+# several make a MultiPoint. `properties` is the whole record, its `geotags` in the order of the points.
+
+
 def write_geojson(records: Iterable[dict[str, Any]], out: IO[bytes]) -> int:
+    """Write the records that have a position, and return their number."""
     out.write(b'{"type": "FeatureCollection", "features": [')
     count = 0
     for record in records:
@@ -58,7 +60,7 @@ def write_geojson(records: Iterable[dict[str, Any]], out: IO[bytes]) -> int:
 
 
 def geometry_of(geotags: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
-    """The positions as a geometry, longitude first (section 3.1.1); None where there is none."""
+    """Return the positions as a geometry, longitude first (section 3.1.1); None if there are none."""
     points = [
         [tag["longitude"], tag["latitude"]]
         for tag in geotags
@@ -73,10 +75,11 @@ def geometry_of(geotags: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
     )
 
 
-# JSON Lines: one object a line, UTF-8, the keys of the record in its order.
+# JSON Lines: one object per line in UTF-8, keys in the order of the record.
 
 
 def write_jsonl(records: Iterable[dict[str, Any]], out: IO[bytes]) -> int:
+    """Write records as JSON Lines and return their number."""
     count = 0
     for record in records:
         out.write(json.dumps(record, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
@@ -84,14 +87,14 @@ def write_jsonl(records: Iterable[dict[str, Any]], out: IO[bytes]) -> int:
     return count
 
 
-# Forms in which records leave the archive: one file each, this table over them.
+# The table of formats.
 
 Writer = Callable[[Iterable[dict[str, Any]], IO[bytes]], int]
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One format. `function` is MODULE.NAME within `datasets`; its module is imported when it is used."""
+    """An export format. `function` is MODULE.NAME within `archiver.datasets`; the module is imported on use."""
 
     name: str
     function: str
@@ -107,9 +110,15 @@ class Format:
 FORMATS: dict[str, Format] = {
     f.name: f
     for f in (
-        Format("jsonl", "record_formats.write_jsonl", "one JSON object a line"),
-        Format("csv", "record_formats.write_csv", "a header and one row a record; lists and objects as JSON in their cell"),
-        Format("geojson", "record_formats.write_geojson", "one Feature an article that has a position; the others are left out"),
-        Format("parquet", "parquet.write_parquet", "columns with their types, Zstandard; needs the extra archiver[parquet]"),
+        Format("jsonl", "record_formats.write_jsonl", "one JSON object per line"),
+        Format("csv", "record_formats.write_csv", "a header and one row per record; lists and objects as JSON"),
+        Format(
+            "geojson",
+            "record_formats.write_geojson",
+            "one Feature per article that has a position; other articles are left out",
+        ),
+        Format(
+            "parquet", "parquet.write_parquet", "columns with their types, Zstandard; needs the extra archiver[parquet]"
+        ),
     )
 }

@@ -1,22 +1,26 @@
 #!/usr/bin/env python3
-"""Fetch the texts that this dataset refers to and does not have, and say of each whether it is still the same.
+"""Fetch the texts that this dataset refers to but does not include, and report whether each is still the same.
 
-    python3 rehydrate.py --contact you@example.org                     all of them, from the live sites
-    python3 rehydrate.py --contact you@example.org --from archive      from a web archive, as they were captured
-    python3 rehydrate.py --contact you@example.org --from both ID ...  these, from there if the site has another
+    python3 rehydrate.py --contact you@example.org                     all texts, from the live sites
+    python3 rehydrate.py --contact you@example.org --from archive      all texts, as captured by a web archive
+    python3 rehydrate.py --contact you@example.org --from both ID ...  these texts, from the web archive if the site's
+                                                                       text is not the same
 
-It needs Python 3.9 and nothing else, and writes JSON Lines beside the dataset's folder (NAME-rehydrated.jsonl): id,
-url, status, by, passages, source, fetched_at, digest, text. Run again, it goes on where it was. The statuses:
+It needs only Python 3.9. It writes JSON Lines next to the dataset's folder (NAME-rehydrated.jsonl) with id, url,
+status, by, passages, source, asked, fetched_at, digest and text. If you run it again, it continues where it stopped.
 
-    exact     the payload has the digest that was captured (by: payload), or the page has every passage whose hash the
-              dataset holds, with as many words between the first and the last (by: text) or with others (by: passages)
-    changed   the page is there and lacks some of these passages, or all
+Statuses:
+
+    exact     the payload has the digest of the capture (by: payload); or the page has all passages whose hashes are in
+              the dataset, with the same number of words from the first to the last (by: text) or a different number
+              (by: passages)
+    changed   the page exists, but not all of these passages are on it
     gone      404 or 410
-    refused   robots.txt forbids it, or the server does (401, 403, 451)
-    failed    no answer that tells: none, or a text too short to be known again
+    refused   forbidden by robots.txt or by the server (401, 403, 451)
+    failed    no usable response, or the text is too short to be compared
 
-One request at a time, so many seconds apart at each host, robots.txt and Retry-After obeyed. What you may do with the
-texts is between you and their sites.
+It sends one request at a time with a delay between requests to the same host, and obeys robots.txt and Retry-After.
+You are responsible for what you do with the texts.
 """
 
 from __future__ import annotations
@@ -47,10 +51,10 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 ARCHIVE = "https://web.archive.org/web/{timestamp}id_/{url}"
 RUN = 8
-MOST = 20_000_000
+MAX_BYTES = 20_000_000
 AGENT = "rehydrate/1.0 (+{contact})"
-_SIGNS = re.compile(r"[\W_]+")
-_SIGN = re.compile(
+_SEPARATORS = re.compile(r"[\W_]+")
+_UNSPACED = re.compile(
     "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\U00020000-\U0003ffff])"
 )
@@ -90,7 +94,7 @@ _VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "me
 
 
 class Text(html.parser.HTMLParser):
-    """The visible text of a page; what is no inline element parts words."""
+    """Collects the visible text of a page. Elements that are not inline separate words."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -116,6 +120,7 @@ class Text(html.parser.HTMLParser):
 
 
 def visible(page: str) -> str:
+    """Return the visible text of an HTML page."""
     parser = Text()
     parser.feed(page)
     parser.close()
@@ -123,14 +128,18 @@ def visible(page: str) -> str:
 
 
 def tokens(text: str) -> list[str]:
-    """Words as the dataset counts and hashes them: NFKC, no case, letters and digits alone."""
-    plain = _SIGNS.sub(" ", unicodedata.normalize("NFKC", text).casefold())
-    return _SIGN.sub(r" \1 ", plain).split()
+    """Return the words of a text as the dataset counts and hashes them: NFKC, case-folded, only letters and digits."""
+    plain = _SEPARATORS.sub(" ", unicodedata.normalize("NFKC", text).casefold())
+    return _UNSPACED.sub(r" \1 ", plain).split()
 
 
 def compare(text: str, sketch: str, words: int) -> tuple[str, str, str]:
-    """(by, passages, text): which of a sketch's passages stand in a text, and what is from the first to the last."""
-    wanted = sketch.split()
+    """Look for the passages of a sketch in a text.
+
+    Returns `by` ("" if not all passages are found), `passages` as "found/all", and the text from the first passage to
+    the last, or the whole text if not all are found. `words` is the number of words that the article had.
+    """
+    passages = sketch.split()
     pieces = text.split()
     of = [(word, number) for number, piece in enumerate(pieces) for word in tokens(piece)]
     runs = [
@@ -138,43 +147,43 @@ def compare(text: str, sketch: str, words: int) -> tuple[str, str, str]:
         for at in range(len(of) - RUN + 1)
     ]
     places = {run: at for at, run in reversed(list(enumerate(runs)))}
-    found = [places[one] for one in wanted if one in places]
-    told = f"{len(found)}/{len(wanted)}"
-    if not wanted or len(found) < len(wanted):
-        return "", told, text
-    first, last = min(found), max(at for at, run in enumerate(runs) if run == wanted[-1])
+    found = [places[one] for one in passages if one in places]
+    share = f"{len(found)}/{len(passages)}"
+    if not passages or len(found) < len(passages):
+        return "", share, text
+    first, last = min(found), max(at for at, run in enumerate(runs) if run == passages[-1])
     return (
         ("text" if last + RUN - first == words else "passages"),
-        told,
+        share,
         _between(text, of[first][1], of[last + RUN - 1][1]),
     )
 
 
 def _between(text: str, first: int, last: int) -> str:
-    """The text from one of its pieces (parted by white space) to another, with its paragraphs."""
+    """Return the text from one of its white-space separated pieces to another, with its paragraphs."""
     spans = [m.span() for m in re.finditer(r"\S+", text)]
     return re.sub(r"\s*\n\s*", "\n\n", re.sub(r"[^\S\n]+", " ", text[spans[first][0] : spans[last][1]]))
 
 
-# A network that fails, an answer that is no HTTP, and an address (of a redirect, too) that is none.
+# Network errors, responses that are not HTTP, and invalid URLs (also of redirects).
 UNREACHED = (OSError, http.client.HTTPException, ValueError)
 
 
 class Robots:
-    """What a robots.txt says to this program, else to all (RFC 9309): the longest rule that fits an address counts."""
+    """The rules of a robots.txt for this program, or for all programs (RFC 9309). The longest matching rule applies."""
 
     def __init__(self, text: str) -> None:
-        said: dict[str, list[tuple[str, str]]] = {}
+        groups: dict[str, list[tuple[str, str]]] = {}
         agents: list[str] = []
-        ruled = True
+        group_ended = True
         for name, value in ((name.lower(), value.strip()) for name, value in _LINE.findall(text)):
             if name == "user-agent":
-                agents = [*([] if ruled else agents), value.lower().partition("/")[0]]
+                agents = [*([] if group_ended else agents), value.lower().partition("/")[0]]
             else:
                 for agent in agents:
-                    said.setdefault(agent, []).append((name, value))
-            ruled = name != "user-agent"
-        own = said.get(AGENT.partition("/")[0], said.get("*", []))
+                    groups.setdefault(agent, []).append((name, value))
+            group_ended = name != "user-agent"
+        own = groups.get(AGENT.partition("/")[0], groups.get("*", []))
         self._rules = sorted(
             ((len(value), name == "allow", _glob(value)) for name, value in own if value and name != "crawl-delay"),
             reverse=True,
@@ -189,18 +198,19 @@ class Robots:
         )
 
     def allows(self, path: str) -> bool:
+        """Return whether a path with its query may be fetched."""
         plain = urllib.parse.unquote(path or "/")
         return next((allowed for _, allowed, glob in self._rules if re.match(glob, plain)), True)
 
 
 def _glob(rule: str) -> str:
-    """A rule as a regular expression: * stands for anything, $ for the end."""
+    """Return a rule as a regular expression: * matches anything, $ the end."""
     plain = urllib.parse.unquote(rule[:-1] if rule.endswith("$") else f"{rule}*")
     return fnmatch.translate(re.sub(r"[?\[]", r"[\g<0>]", plain))
 
 
 class Polite:
-    """Fetches, one after the other, with a pause at each host, and what robots.txt forbids not at all."""
+    """Fetches one page at a time, with a delay between requests to a host, and obeys robots.txt."""
 
     def __init__(self, contact: str, delay: float) -> None:
         self._agent = AGENT.format(contact=contact)
@@ -209,13 +219,13 @@ class Polite:
         self._robots: dict[str, Robots | Exception] = {}
 
     def get(self, url: str) -> tuple[int, bytes, Any]:
-        """Status (0: robots.txt forbids it), body as sent, header fields. Raises what is in UNREACHED."""
+        """Fetch a URL. Returns status (0: robots.txt forbids it), body as sent, and header fields. Raises UNREACHED."""
         parts = urllib.parse.urlsplit(url)
         host = f"{parts.scheme}://{parts.netloc}"
         if host not in self._robots:
             self._robots[host] = self._read_robots(host)
         rules = self._robots[host]
-        if isinstance(rules, Exception):  # nobody answers there: not asked again for each record
+        if isinstance(rules, Exception):  # the host does not respond: do not try again for each record
             raise rules.with_traceback(None)
         if not rules.allows(parts.path + (f"?{parts.query}" if parts.query else "")):
             return 0, b"", {}
@@ -224,8 +234,8 @@ class Polite:
             status, body, headers = self._ask(url, host, pause)
             if status not in (429, 503):
                 break
-            said = headers.get("retry-after", "").strip()
-            wait = min(float(said), 600.0) if said.isdecimal() else 10 * (pause + 1)
+            retry_after = headers.get("retry-after", "").strip()
+            wait = min(float(retry_after), 600.0) if retry_after.isdecimal() else 10 * (pause + 1)
             self._free[host] = time.monotonic() + max(pause, wait)
         return status, body, headers
 
@@ -240,16 +250,17 @@ class Polite:
             },
         )
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                return answer.status, answer.read(MOST), answer.headers
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return response.status, response.read(MAX_BYTES), response.headers
         except urllib.error.HTTPError as error:
             with error:
-                return error.code, error.read(MOST), error.headers
+                return error.code, error.read(MAX_BYTES), error.headers
         finally:
             self._free[host] = time.monotonic() + pause
 
     def _read_robots(self, host: str) -> Robots | Exception:
-        """RFC 9309, section 2.3.1: without a file all is allowed; where the server fails, nothing is."""
+        """Fetch robots.txt. Without one everything is allowed; if the server fails, nothing is (RFC 9309, section
+        2.3.1)."""
         try:
             status, body, headers = self._ask(f"{host}/robots.txt", host, self._delay)
         except UNREACHED as error:
@@ -259,32 +270,35 @@ class Polite:
 
 
 def decoded(body: bytes, headers: Any) -> bytes:
+    """Undo the content coding of a body. A body that cannot be decoded is returned as it is."""
     coding = headers.get("content-encoding", "").strip().lower()
     if coding not in ("gzip", "x-gzip", "deflate"):
         return body
     try:
-        return zlib.decompressobj(47).decompress(body, MOST)
+        return zlib.decompressobj(47).decompress(body, MAX_BYTES)
     except zlib.error:
         return body
 
 
 def page_of(body: bytes, headers: Any) -> str:
+    """Decode a page by the charset of its header or meta element; UTF-8 if there is none."""
     named = re.search(r"charset=[\"']?([\w.:-]+)", headers.get("content-type", ""), re.IGNORECASE)
     meta = re.search(rb"<meta[^>]{0,200}charset=[\"']?([\w.:-]+)", body[:4096], re.IGNORECASE)
     coding = named[1] if named else meta[1].decode("ascii", "replace") if meta else "utf-8"
     try:
         return body.decode(coding, "replace")
-    except (LookupError, ValueError):  # none that is known, or one that is no charset
+    except (LookupError, ValueError):  # unknown or invalid charset
         return body.decode("utf-8", "replace")
 
 
 def digest(payload: bytes) -> str:
+    """Return a SHA-1 digest as WARC writes it."""
     return "sha1:" + base64.b32encode(hashlib.sha1(payload).digest()).decode()
 
 
 def rehydrate(row: dict[str, str], url: str, source: str, polite: Polite) -> dict[str, Any]:
-    """What has become of one record, asked for at `url`."""
-    now = datetime.datetime.now(datetime.timezone.utc)  # noqa: UP017  for Pythons of before 3.11
+    """Fetch `url` and compare it with a record. Returns a line of the output."""
+    now = datetime.datetime.now(datetime.timezone.utc)  # noqa: UP017  Python before 3.11
     out: dict[str, Any] = {
         "id": row["id"],
         "url": row["url"],
@@ -299,7 +313,7 @@ def rehydrate(row: dict[str, str], url: str, source: str, polite: Polite) -> dic
     }
     try:
         status, body, headers = polite.get(url)
-    except UNREACHED as error:  # whatever a server does, the others are asked, too
+    except UNREACHED as error:  # a failing server must not stop the run
         return {**out, "by": f"{type(error).__name__}: {error}"}
     if status in (404, 410):
         return {**out, "status": "gone", "by": f"HTTP {status}"}
@@ -311,13 +325,14 @@ def rehydrate(row: dict[str, str], url: str, source: str, polite: Polite) -> dic
     same = row["payload_digest"] in (digest(body), digest(payload))
     by, passages, text = compare(visible(page_of(payload, headers)), row["sketch"], int(row["words"] or 0))
     by = "payload" if same else by
-    told = {**out, "passages": passages, "digest": digest(body), "text": text}
+    out |= {"passages": passages, "digest": digest(body), "text": text}
     if not by and not row["sketch"]:
-        return {**told, "by": "its text is too short to be known again"}
-    return {**told, "status": "exact" if by else "changed", "by": by}
+        return {**out, "by": "the text is too short to be compared"}
+    return {**out, "status": "exact" if by else "changed", "by": by}
 
 
 def sources(row: dict[str, str], chosen: str, archive: str) -> Iterator[tuple[str, str]]:
+    """Yield the sources of a record with the URLs to fetch."""
     if chosen in ("live", "both"):
         yield "live", row["url"]
     if chosen in ("archive", "both"):
@@ -325,8 +340,8 @@ def sources(row: dict[str, str], chosen: str, archive: str) -> Iterator[tuple[st
         yield "archive", archive.format(timestamp=stamp, url=row["url"])
 
 
-def told_in(out: Path) -> set[str]:
-    """The records that an earlier run has told of. A line that it did not end, as it was stopped, is taken away."""
+def finished_ids(out: Path) -> set[str]:
+    """Return the records in the output of an earlier run. An incomplete last line is removed."""
     done: set[str] = set()
     with out.open("ab+") as file:
         file.seek(0)
@@ -340,39 +355,39 @@ def told_in(out: Path) -> set[str]:
 
 def main() -> int | str:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("ids", nargs="*", metavar="ID", help="only these")
-    parser.add_argument("--contact", required=True, help="a mail address or page by which sites can reach you")
+    parser.add_argument("ids", nargs="*", metavar="ID", help="fetch only these articles")
+    parser.add_argument("--contact", required=True, help="an e-mail address or page where sites can reach you")
     parser.add_argument("--from", dest="chosen", choices=("live", "archive", "both"), default="live")
-    parser.add_argument("--archive", default=ARCHIVE, help="address of a web archive, with {timestamp} and {url}")
+    parser.add_argument("--archive", default=ARCHIVE, help="URL of a web archive with {timestamp} and {url}")
     parser.add_argument("--delay", type=float, default=3.0, help="seconds between requests to a host (default: 3)")
     parser.add_argument("--out", default=str(HERE.with_name(f"{HERE.name}-rehydrated.jsonl")))
     options = parser.parse_args()
     out = Path(options.out)
-    done = told_in(out)
-    strange = set(options.ids)
+    done = finished_ids(out)
+    unknown = set(options.ids)
     counts: dict[str, int] = {}
     polite = Polite(options.contact, options.delay)
     with (
         gzip.open(HERE / "data" / "references.csv.gz", "rt", encoding="utf-8", newline="") as table,
-        out.open("a", encoding="utf-8", errors="replace", newline="\n") as told,
+        out.open("a", encoding="utf-8", errors="replace", newline="\n") as output,
     ):
         for row in csv.DictReader(table):
-            strange.discard(row["id"])
+            unknown.discard(row["id"])
             if row["id"] in done or (options.ids and row["id"] not in options.ids):
                 continue
-            answers: list[dict[str, Any]] = []
+            results: list[dict[str, Any]] = []
             for source, url in sources(row, options.chosen, options.archive):
-                answers.append(rehydrate(row, url, source, polite))
-                if answers[-1]["status"] == "exact":
+                results.append(rehydrate(row, url, source, polite))
+                if results[-1]["status"] == "exact":
                     break
-            # A text comes before none, and of two that have none the site's own answer tells more.
-            answer = min(answers, key=lambda one: ("exact", "changed", one["status"]).index(one["status"]))
-            told.write(json.dumps(answer, ensure_ascii=False) + "\n")
-            told.flush()
-            counts[answer["status"]] = counts.get(answer["status"], 0) + 1
-            print(f"{answer['status']:8} {answer['by']:10} {row['url']}", file=sys.stderr)
+            # Prefer a result with a text. If none has one, min() keeps the first, which is from the site itself.
+            result = min(results, key=lambda one: ("exact", "changed", one["status"]).index(one["status"]))
+            output.write(json.dumps(result, ensure_ascii=False) + "\n")
+            output.flush()
+            counts[result["status"]] = counts.get(result["status"], 0) + 1
+            print(f"{result['status']:8} {result['by']:10} {row['url']}", file=sys.stderr)
     print(json.dumps(counts, sort_keys=True))
-    return f"No text of these is missing here: {' '.join(sorted(strange))}" if strange else 0
+    return f"The dataset has no reference for: {' '.join(sorted(unknown))}" if unknown else 0
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Which articles a snapshot has, in its order, with identifiers that no order of storing them makes a difference to.
+"""Chooses the articles of a snapshot, names their duplicates and clusters, decides their tiers, and sorts them.
 
-All is entered into temporary tables of the connection: `temp.considered` has the articles and every copy of theirs,
-`temp.ordered` the articles alone, by their place in the files.
+The results are in temporary tables of the connection. `temp.considered` has the chosen articles and all their copies,
+`temp.ordered` the chosen articles by their position in the files. Nothing depends on the order in which the archive
+stored the articles.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ from archiver.datasets.publication_rules import (
 from archiver.items import UsageStatement
 from archiver.storage.article_tables.records import FIRST_ADDRESS, of_first
 
-# Parts of a dataset for machine learning: which one an article is in follows from the first of its cluster alone.
+# Splits for machine learning. The split of an article is derived from the first member of its cluster.
 
 
 def split_of(key: str, splits: Sequence[tuple[str, int]]) -> str:
-    """The part of a key, by names and shares that add up to 100."""
+    """Return the split of a key. `splits` are names with shares that add up to 100."""
     place = int.from_bytes(hashlib.sha256(f"split {key}".encode()).digest()[:8], "big") * 100 >> 64
     for name, share in splits:
         place -= share
@@ -41,7 +42,10 @@ def split_of(key: str, splits: Sequence[tuple[str, int]]) -> str:
     raise ValueError(f"the shares of {splits} do not add up to 100")
 
 
+# The choice.
+
 NEWEST = "9999"
+"""Used as cut-off where none is given: later than any time."""
 _ENTER = f"""insert or ignore into temp.considered
     (article_id, id, chosen, first_seen, published, site, url, root, cluster, revision, gone_at)
     select a.id, record_id({FIRST_ADDRESS}), a.id in (select article_id from temp.chosen), a.first_seen, a.published,
@@ -51,13 +55,17 @@ _SHARED = (
     "select article_id, root, cluster from temp.considered where root in (select root from temp.considered "
     "group by 1 having count(*) > 1) or cluster is not null"
 )
-LARGE = 250_000
-"""Rows from which on a table is several files."""
+PARTITION_ROWS = 250_000
+"""With more articles than this, `articles` is split into several files."""
 
 
-def choose_articles(db: Database, ids: Iterable[int] | None, cutoff: str = "", beside: Iterable[int] = ()) -> int:
-    """Enter the articles of these numbers (None is all), as far as they were there at the cut-off; how many it is.
-    What is `beside` them is considered with its own copies, as copies are, and not chosen."""
+def choose_articles(db: Database, ids: Iterable[int] | None, cutoff: str = "", copies: Iterable[int] = ()) -> int:
+    """Choose the articles with these numbers (None is all) that were in the archive at the cut-off, and return how
+    many.
+
+    Their copies are considered but not chosen; `copies` are further articles to be considered so, with their own
+    copies.
+    """
     db.conn.create_function("record_id", 1, of_first, deterministic=True)
     for table in ("chosen", "considered", "ordered"):
         db.execute(f"drop table if exists temp.{table}")
@@ -71,10 +79,10 @@ def choose_articles(db: Database, ids: Iterable[int] | None, cutoff: str = "", b
         duplicate_of text, cluster_id text, split_key text, tier integer, licence text, geo integer, gone_at text)""")
     ours = "(select article_id from temp.chosen)"
     db.execute(_ENTER.format(source=f"a.id in {ours}"), [cutoff or NEWEST])
-    for number in beside:
+    for number in copies:
         db.execute(_ENTER.format(source=f"a.id = {int(number)}"), [cutoff or NEWEST])
-    # Copies of copies, too: what is near to what is equal.
-    have = "(select article_id from temp.considered)"
+    # Repeat for copies of copies, such as a near-duplicate of a duplicate.
+    considered = "(select article_id from temp.considered)"
     before = -1
     while before != (before := _count(db, "temp.considered")):
         for source in (
@@ -82,9 +90,9 @@ def choose_articles(db: Database, ids: Iterable[int] | None, cutoff: str = "", b
             "a.duplicate_of in (select root from temp.considered)",
             "a.id in (select root from temp.considered where root <> article_id)",
         ):
-            db.execute(_ENTER.format(source=f"{source} and a.id not in {have}"), [cutoff or NEWEST])
+            db.execute(_ENTER.format(source=f"{source} and a.id not in {considered}"), [cutoff or NEWEST])
     if cutoff:
-        _back_to(db, cutoff)
+        _restore(db, cutoff)
     _name_groups(db)
     return _count(db, "temp.considered where chosen")
 
@@ -93,8 +101,8 @@ def _count(db: Database, rows: str) -> int:
     return int(db.execute(f"select count(*) from {rows}").fetchone()[0])
 
 
-def _back_to(db: Database, cutoff: str) -> None:
-    """What stood at the cut-off: the last version that had been seen, and no end that came later."""
+def _restore(db: Database, cutoff: str) -> None:
+    """Restore the state at the cut-off: the last revision seen by then, and no `gone_at` of a later time."""
     db.execute(
         "update temp.considered set revision = coalesce((select max(r.revision) from revisions r where r.article_id = "
         "considered.article_id and substr(r.observed_at, 1, 19) <= ?), revision)",
@@ -106,46 +114,49 @@ def _back_to(db: Database, cutoff: str) -> None:
         "articles a where a.id = c.article_id)"
     )
     db.execute("update temp.considered set gone_at = null where substr(gone_at, 1, 19) > ?", [cutoff])
-    _unjoin(db)
+    _split_later_clusters(db)
 
 
-def _unjoin(db: Database) -> None:
-    """What a text that came later has joined into one cluster, as the links of those that were there had it: numbered
-    below nought, where no cluster is."""
-    had = dict(
+def _split_later_clusters(db: Database) -> None:
+    """Split the clusters that an article after the cut-off joined, by the links among the earlier articles. These
+    clusters get negative numbers, which no cluster in the archive has."""
+    earlier = dict(
         db.execute(
-            "select article_id, cluster from temp.considered where cluster in (select a.cluster_id from articles a where "
-            "a.cluster_id in (select cluster from temp.considered) and a.id not in (select article_id from "
+            "select article_id, cluster from temp.considered where cluster in (select a.cluster_id from articles a "
+            "where a.cluster_id in (select cluster from temp.considered) and a.id not in (select article_id from "
             "temp.considered))"
         )
     )
-    if not had:
+    if not earlier:
         return
     links = [
         (number, other)
-        for number in had
+        for number in earlier
         for (other,) in db.execute("select other_id from near_duplicates where article_id = ?", [number])
-        if other in had
+        if other in earlier
     ]
     find = UnionFind(links).top
     linked = {number for link in links for number in link}
     db.conn.executemany(
         "update temp.considered set cluster = ? where article_id = ?",
-        ((-find(number) if number in linked else None, number) for number in had),
+        ((-find(number) if number in linked else None, number) for number in earlier),
     )
 
 
 def _name_groups(db: Database) -> None:
-    """Equal texts are named by the one that was published first, clusters by the member that was seen first: neither
-    depends on the numbers that an archive has given. What joins a cluster later is never its first."""
-    for column, among, order, where in (
+    """Set `duplicate_of` to the equal text that was published first, and `cluster_id` to the member that was seen
+    first.
+
+    Neither depends on the numbers in the archive. A member that joins a cluster later is never its first.
+    """
+    for column, group_by, order, where in (
         ("duplicate_of", "root", "published is null, published, first_seen, id", "chosen"),
         ("cluster_id", "cluster", "substr(first_seen, 1, 19), id", "1"),
     ):
         rows = db.execute(
-            f"select {among}, article_id, id from temp.considered where {among} is not null and {where} and {among} in "
-            f"(select {among} from temp.considered where {where} group by 1 having count(*) > 1) "
-            f"order by {among}, {order}"
+            f"select {group_by}, article_id, id from temp.considered where {group_by} is not null and {where} "
+            f"and {group_by} in (select {group_by} from temp.considered where {where} group by 1 having count(*) > 1) "
+            f"order by {group_by}, {order}"
         )
         values = list(_named(rows, first_too=column == "cluster_id"))
         db.conn.executemany(f"update temp.considered set {column} = ? where article_id = ?", values)
@@ -169,7 +180,8 @@ def _named(rows: Iterable[tuple[int, int, str]], first_too: bool) -> Iterator[tu
 
 
 def groups(db: Database) -> Iterator[list[int]]:
-    """The considered articles that share a text, or most of one: joined where a duplicate is in a cluster."""
+    """Yield the groups of considered articles that share a text or most of it. A duplicate that is in a cluster joins
+    both groups."""
     rows = db.execute(_SHARED).fetchall()
     find = UnionFind((("root", root), ("cluster", cluster)) for _, root, cluster in rows if cluster is not None).top
     keyed = sorted((find(("root", root)), number) for number, root, _ in rows)
@@ -179,10 +191,10 @@ def groups(db: Database) -> Iterator[list[int]]:
             yield members
 
 
-def order(db: Database, partition: str) -> list[str]:
-    """Put the articles in their order, by partition, site, date and identifier; the partitions there are, in order.
+def order_articles(db: Database, partition: str) -> list[str]:
+    """Sort the chosen articles by partition, site, date and identifier, and return the partitions in order.
 
-    `partition` is none, year or site; that of an article without a date is "undated".
+    `partition` is none, year or site. With year, an article without a date is in the partition "undated".
     """
     part = {"none": "''", "site": "c.site", "year": "coalesce(nullif(substr(c.published, 1, 4), ''), 'undated')"}[
         partition
@@ -196,7 +208,7 @@ def order(db: Database, partition: str) -> list[str]:
 
 
 def newest(db: Database) -> str:
-    """The moment up to which the archive tells, in UTC to the second: the cut-off of a snapshot that names none."""
+    """Return the newest time in the archive, in UTC to the second: the cut-off of a snapshot if none is given."""
     found = [
         db.execute(sql).fetchone()[0]
         for sql in (
@@ -209,44 +221,47 @@ def newest(db: Database) -> str:
     return max((text for text in found if text), default="1970-01-01T00:00:00")
 
 
-# What of each chosen article may be published: its decision, entered beside it.
+# Decisions on what may be published of each article.
 
 
 def decide_tiers(
     db: Database, rules: PublicationRules, cutoff: str, keep: Container[int] = ()
 ) -> tuple[Counter[tuple[str, str]], dict[int, Decision]]:
-    """Decide on all articles of `temp.considered`; counts the chosen by the label of their tier and what decided, and
-    gives the decisions on those to `keep`."""
+    """Decide on all articles of `temp.considered`.
+
+    Returns the number of chosen articles by tier and reason, and the decisions on the articles in `keep`.
+    """
     own = dict(_decisions(db, rules, cutoff))
-    bound = _copies(db, own)
-    beside = {row[0] for row in db.execute("select article_id from temp.considered where not chosen")}
+    limited = _limit_by_copies(db, own)
+    not_chosen = {row[0] for row in db.execute("select article_id from temp.considered where not chosen")}
     decided: Counter[Decision] = Counter()
     kept: dict[int, Decision] = {}
 
     def rows() -> Iterator[tuple[int, str, bool, int]]:
         for number, first in own.items():
-            decision = bound.get(number, first)
-            decided[decision] += number not in beside
+            decision = limited.get(number, first)
+            decided[decision] += number not in not_chosen
             if number in keep:
                 kept[number] = decision
             yield int(decision.tier), decision.licence, decision.geo, number
 
     db.conn.executemany("update temp.considered set tier = ?, licence = ?, geo = ? where article_id = ?", rows())
-    told: Counter[tuple[str, str]] = Counter()
+    counts: Counter[tuple[str, str]] = Counter()
     for decision, count in decided.items():
-        told[decision.label] += count
-    return +told, kept
+        counts[decision.label] += count
+    return +counts, kept
 
 
-def _copies(db: Database, own: dict[int, Decision]) -> dict[int, Decision]:
-    """A text that may not leave the archive as the post of one site does not leave it as that of another."""
+def _limit_by_copies(db: Database, own: dict[int, Decision]) -> dict[int, Decision]:
+    """Return the decisions that a copy limits: a text that one site does not permit to publish is not published as the
+    text of another site either."""
     sites = dict(db.execute("select article_id, site from temp.considered"))
     out: dict[int, Decision] = {}
     for group in groups(db):
         least = min(own[number].tier for number in group)
         site = min(sites[number] for number in group if own[number].tier == least)
         for number in group:
-            decision = capped(own[number], least, f"its copy on {site} gives {least.label}")
+            decision = capped(own[number], least, f"its copy on {site} is limited to {least.label}")
             if decision is not own[number]:
                 out[number] = decision
     return out
@@ -258,29 +273,29 @@ def _decisions(db: Database, rules: PublicationRules, cutoff: str) -> Iterator[t
         for name, settings in db.execute("select name, settings from sites")
     }
     statements = _statements(db, cutoff)
-    told_of, told = next(statements, (0, ()))
+    stated_for, stated = next(statements, (0, ()))
     known: dict[Any, Decision] = {}
     by_site: dict[str, tuple[PublicationRule, ...]] = {}
     simple = all(name == "site" for rule in rules.rules for name, _ in rule.of)
-    wide = any(not rule.is_of_site for rule in rules.rules)
-    names = ", a.authors, a.categories" if wide else ""
-    beside = "join articles a on a.id = c.article_id" if wide else ""
+    by_fields = any(not rule.is_of_site for rule in rules.rules)
+    names = ", a.authors, a.categories" if by_fields else ""
+    join = "join articles a on a.id = c.article_id" if by_fields else ""
     for number, site, url, *lists in db.execute(
-        f"select c.article_id, c.site, c.url {names} from temp.considered c {beside} order by c.article_id"
+        f"select c.article_id, c.site, c.url {names} from temp.considered c {join} order by c.article_id"
     ):
-        authors, categories = (tuple(json.loads(text or "[]")) for text in lists) if wide else ((), ())
-        while told_of and told_of < number:
-            told_of, told = next(statements, (0, ()))
-        rights = told if told_of == number else ()
-        spoken = by_site.get(site)
-        if spoken is None:
-            spoken = tuple(rule for rule in rules.rules if rule.speaks_of(site, url, authors, categories))
+        authors, categories = (tuple(json.loads(text or "[]")) for text in lists) if by_fields else ((), ())
+        while stated_for and stated_for < number:
+            stated_for, stated = next(statements, (0, ()))
+        rights = stated if stated_for == number else ()
+        applicable = by_site.get(site)
+        if applicable is None:
+            applicable = tuple(rule for rule in rules.rules if rule.applies_to(site, url, authors, categories))
             if simple:
-                by_site[site] = spoken
-        key = (site, tuple(rule.number for rule in spoken), rights)
+                by_site[site] = applicable
+        key = (site, tuple(rule.number for rule in applicable), rights)
         if key not in known:
-            said = [*(rule.said for rule in spoken), *((sites[site],) if site in sites else ())]
-            known[key] = decide_tier(said, rights, cutoff)
+            facts = [*(rule.facts for rule in applicable), *((sites[site],) if site in sites else ())]
+            known[key] = decide_tier(facts, rights, cutoff)
         yield number, known[key]
 
 
@@ -291,7 +306,8 @@ def _definition(name: str, settings: dict[str, Any]) -> UsageFacts:
 
 
 def _statements(db: Database, cutoff: str) -> Iterator[tuple[int, tuple[UsageStatement, ...]]]:
-    """By article what its page said of its use: when it was read, and when it was last captured up to the cut-off."""
+    """Yield, by article, the usage statements of the capture it was read from and of its last capture up to the
+    cut-off."""
     rows = db.execute(
         """
         with read_from as materialized (

@@ -1,4 +1,7 @@
-"""What is asked for: all that decides the bytes of a snapshot, beside the archive itself. `rebuild.json` has it."""
+"""The request for a snapshot, which `rebuild.json` stores, and the facts that are counted while it is written.
+
+The request and the archive together determine the bytes of a snapshot.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,14 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from archiver.datasets.ngrams import LONGEST
+from archiver.datasets.ngrams import MAX_N
 from archiver.errors import BadSplits, NotASnapshot
 from archiver.search.query import Query, query_as_options
 from archiver.search.query_tree import parse_period, utc_seconds
 
 _PART = r"(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
 VERSION = re.compile(rf"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){{2}}(-{_PART}(\.{_PART})*)?")
-"""A version as of Semantic Versioning 2.0.0, without build metadata."""
+"""A version in the form of Semantic Versioning 2.0.0, without build metadata."""
 PARTITIONS = ("auto", "none", "year", "site")
 FORMATS = ("parquet", "csv", "jsonl", "geojson")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
@@ -25,10 +28,13 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 @dataclass(frozen=True, slots=True)
 class SnapshotRequest:
-    """`query` has what of a search query is not as by default, none of it for the whole archive. `cutoff` is a moment
-    in UTC to the second ("2024-06-01T12:00:00"), "" for that of the archive. `rules` is the text of the rule file.
-    `ngrams`: the longest that are counted, None where it depends on whether texts are withheld. `splits` are names and
-    shares in hundredths; `pseudonymised` is the fingerprint of the key by which authors are named, which is not kept.
+    """What a snapshot should contain.
+
+    `query` has the fields of a search query that differ from their defaults; it is empty for the whole archive.
+    `cutoff` is a time in UTC to the second ("2024-06-01T12:00:00"), or "" for the newest of the archive. `rules` is the
+    text of the rule file. `ngrams` is the length of the longest n-grams that are counted; with None it depends on
+    whether texts are withheld. `splits` are names with shares in percent. `pseudonymised` is the fingerprint of the key
+    for pseudonyms; the key itself is not stored.
     """
 
     version: str
@@ -44,7 +50,8 @@ class SnapshotRequest:
     wacz: bool = False
 
     @property
-    def asked(self) -> Query:
+    def search_query(self) -> Query:
+        """The search query."""
         values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in self.query.items()
         }
@@ -52,35 +59,36 @@ class SnapshotRequest:
 
     @property
     def words(self) -> str:
-        """The query as `search` and `publish` take it; that copies are articles of their own is not said."""
-        return query_as_options(replace(self.asked, duplicates=False))
+        """The query as options of `search` and `publish`, without the option for duplicates."""
+        return query_as_options(replace(self.search_query, duplicates=False))
 
 
-# What values the parts of a request may have beside their types; a rebuild.json may have been written by hand.
-_HOLDS: dict[str, Callable[[Any], object]] = {
+# Checks of values beyond their types, because a rebuild.json may have been edited by hand.
+_CHECKS: dict[str, Callable[[Any], object]] = {
     "version": VERSION.fullmatch,
-    "cutoff": lambda said: not said or _MOMENT.fullmatch(said),
-    "formats": lambda said: set(said) <= set(FORMATS),
-    "partition": lambda said: said in PARTITIONS,
-    "ngrams": lambda said: said is None or 0 <= said <= LONGEST,
-    "splits": lambda said: not said or is_whole(said),
+    "cutoff": lambda value: not value or _MOMENT.fullmatch(value),
+    "formats": lambda value: set(value) <= set(FORMATS),
+    "partition": lambda value: value in PARTITIONS,
+    "ngrams": lambda value: value is None or 0 <= value <= MAX_N,
+    "splits": lambda value: not value or is_complete(value),
 }
 
 
 def query_values(query: Query) -> dict[str, Any]:
-    """What of a query decides what it finds, and is not as by default; ready for JSON."""
-    said = {
+    """Return the fields of a query that determine its results and differ from their defaults, ready for JSON."""
+    values = {
         f.name: getattr(query, f.name)
         for f in fields(Query)
         if f.name not in ("limit", "duplicates", "sort") and getattr(query, f.name) != f.default
     }
-    if said.get("fold") == "none":
-        del said["fold"]
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in said.items()}
+    if values.get("fold") == "none":
+        del values["fold"]
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
 def moment(text: str) -> str:
-    """A cut-off as people write it, in UTC to the second; a year, month or day counts to its end. Raises BadQuery."""
+    """Parse a cut-off as people write it into UTC to the second. A year, month or day counts to its end. Raises
+    BadQuery."""
     from datetime import UTC, datetime
 
     cutoff = parse_period(text)
@@ -92,26 +100,26 @@ def as_json(request: SnapshotRequest) -> dict[str, Any]:
     return asdict(request)
 
 
-def from_json(told: Any, where: str) -> SnapshotRequest:
-    """The request that a `rebuild.json` holds. Raises NotASnapshot where it is none that this version knows."""
+def from_json(data: Any, where: str) -> SnapshotRequest:
+    """Return the request of a `rebuild.json`. Raises NotASnapshot if it is invalid or from a newer version."""
     try:
         known = {f.name for f in fields(SnapshotRequest)}
-        strange = sorted(set(told) - known)
-        if strange:
-            raise NotASnapshot(where, f"its rebuild.json asks for {strange[0]}, which this version does not know")
-        values = dict(told)
+        unknown = sorted(set(data) - known)
+        if unknown:
+            raise NotASnapshot(where, f"its rebuild.json has {unknown[0]}, which this version does not know")
+        values = dict(data)
         values["formats"] = tuple(values.get("formats", ("parquet",)))
         values["splits"] = tuple((str(name), int(share)) for name, share in values.get("splits", ()))
         request = SnapshotRequest(**values)
-        for part in (request, request.asked):  # a query that is none raises here
+        for part in (request, request.search_query):  # an invalid query raises here
             kinds = get_type_hints(type(part))
             for one in fields(part):
                 value = getattr(part, one.name)
-                if not (_fits(value, kinds[one.name]) and (part is not request or _HOLDS.get(one.name, _any)(value))):
-                    raise NotASnapshot(where, f"its rebuild.json asks for the {one.name} {value!r:.80}, which is none")
+                if not (_fits(value, kinds[one.name]) and (part is not request or _CHECKS.get(one.name, _any)(value))):
+                    raise NotASnapshot(where, f"its rebuild.json has an invalid {one.name}: {value!r:.80}")
         return request
     except (TypeError, ValueError, AttributeError) as error:
-        raise NotASnapshot(where, f"its rebuild.json is none ({error})") from error
+        raise NotASnapshot(where, f"its rebuild.json is invalid ({error})") from error
 
 
 def _any(value: Any) -> bool:
@@ -119,7 +127,7 @@ def _any(value: Any) -> bool:
 
 
 def _fits(value: Any, kind: Any) -> bool:
-    """Whether a value is of an annotated type; a tuple's members, too."""
+    """Return whether a value has an annotated type. The members of a tuple are checked as well."""
     of = get_args(kind)
     if get_origin(kind) is UnionType:
         return any(_fits(value, one) for one in of)
@@ -129,51 +137,57 @@ def _fits(value: Any, kind: Any) -> bool:
     return type(value) is (get_origin(kind) or kind) or (kind is float and type(value) is int)
 
 
-def read(text: str, where: str) -> dict[str, Any]:
-    """A `rebuild.json`, of which `request` is made a Request; `since` is "" where it was compared with no version, and
-    `sites` are those that it had articles of."""
+def parse_rebuild(text: str, where: str) -> dict[str, Any]:
+    """Parse a `rebuild.json`. Raises NotASnapshot.
+
+    `request` becomes a SnapshotRequest. `since` is the version that it was compared with, or "". `sites` are the sites
+    of its articles.
+    """
     try:
-        told = json.loads(text)
-        since, sites = told.get("since"), told.get("sites")
+        data = json.loads(text)
+        since, sites = data.get("since"), data.get("sites")
         return {
-            **told,
-            "request": from_json(told["request"], where),
+            **data,
+            "request": from_json(data["request"], where),
             "sites": [one for one in sites if isinstance(one, str)] if isinstance(sites, list) else [],
             "since": since if isinstance(since, str) and VERSION.fullmatch(since) else "",
         }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise NotASnapshot(where, f"its rebuild.json is none ({error})") from error
+        raise NotASnapshot(where, f"its rebuild.json is invalid ({error})") from error
 
 
 def parse_splits(text: str) -> tuple[tuple[str, int], ...]:
-    """ "train=80,validation=10,test=10": names and shares, which add up to a hundred. Raises BadSplits."""
+    """Parse "train=80,validation=10,test=10" into names and percentages, which must add up to 100. Raises BadSplits."""
     found = []
     for part in text.split(","):
         match = re.fullmatch(r"\s*([a-z][a-z0-9_]{0,30})\s*=\s*(\d{1,3})\s*", part)
         if not match:
             raise BadSplits(text, "splits are written train=80,validation=10,test=10")
         found.append((match[1], int(match[2])))
-    if not is_whole(found):
-        raise BadSplits(text, "the shares of the splits add up to 100, each name once")
+    if not is_complete(found):
+        raise BadSplits(text, "the shares must add up to 100, and each name may be used once")
     return tuple(found)
 
 
-def is_whole(splits: Sequence[tuple[str, int]]) -> bool:
-    """Whether the shares add up to a hundred, each name once."""
+def is_complete(splits: Sequence[tuple[str, int]]) -> bool:
+    """Return whether the shares add up to 100 and each name is used once."""
     return sum(share for _, share in splits) == 100 and len({name for name, _ in splits}) == len(splits)
 
 
-# What a snapshot is, in figures: gathered while it is written, told by its cards, plots and `rebuild.json`.
+# Facts about a snapshot: counted while it is written, shown in its card, plots and `rebuild.json`.
 
 _GRID = 1.0
-"""Degrees: places are counted by such squares, so that their number stays bounded."""
+"""Degrees: places are counted by squares of this size, so that the number of counters stays bounded."""
 
 
 @dataclass(slots=True)
 class SnapshotFacts:
-    """`rows` and `files` are by table (files relative to the folder); `months` counts articles by "2024-05" ("" without
-    a date); `tiers` by tier, `reasons` by tier and why; `squares` places by the middle of a square degree (latitude,
-    longitude); `spans` has the first and last day of publication of each site; `words` those of published bodies.
+    """Counts of a snapshot.
+
+    `rows` and `files` are by table (files relative to the folder). `months` counts articles by "2024-05" ("" if they
+    have no date), `tiers` by tier, `reasons` by tier and reason. `missing` counts pages by site and outcome, `squares`
+    places by the center of their square degree (latitude, longitude), `filled` articles by column that has a value.
+    `spans` has the first and last day of publication of each site. `words` are those of published bodies.
     """
 
     request: SnapshotRequest
@@ -199,6 +213,7 @@ class SnapshotFacts:
     digest: str = ""
 
     def article(self, record: Mapping[str, Any]) -> None:
+        """Count a row of `articles`."""
         day = (record["published"] or "")[:10]
         self.months[day[:7]] += 1
         self.languages[record["language"] or ""] += 1
@@ -217,11 +232,12 @@ class SnapshotFacts:
         self.words += record["words"] if record["body"] else 0
 
     def place(self, row: Mapping[str, Any]) -> None:
+        """Count a row of `places`."""
         if row["latitude"] is not None and row["longitude"] is not None:
             square = tuple((degrees // _GRID + 0.5) * _GRID for degrees in (row["latitude"], row["longitude"]))
             self.squares[square[0], square[1]] += 1
 
     @property
     def day(self) -> str:
-        """The day of the snapshot: that of its cut-off, which no clock has a say in."""
+        """The day of the snapshot: the day of its cut-off, so that it does not depend on the clock."""
         return self.cutoff[:10]

@@ -1,4 +1,7 @@
-"""The rows of a snapshot's tables, streamed from one archive, of which `choose` has entered the articles."""
+"""The tables of a snapshot with their columns, and their rows, streamed from one archive.
+
+`selection.choose_articles` must have chosen the articles of the archive before.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +23,15 @@ from archiver.fields import ADDRESSES, BY_NAME, GEOTAG_KEYS, PAGE_FIELDS, PUBLIS
 from archiver.storage.article_tables.records import record_id
 from archiver.storage.tombstones import tombstones
 
-# The tables of a snapshot: what each is, and each of its columns. Files, cards and checks walk them.
+# The tables of a snapshot and their columns. Writers, descriptions and checks iterate over them.
 
 Kind = Literal["text", "integer", "number", "texts"]
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`kind`: text, integer (64 bits), number (double) or texts, a list of text. `schema_org` is the property it is."""
+    """A column. `kind` is text, integer (64 bits), number (double) or texts (a list of text). `schema_org` is its
+    schema.org property, or ""."""
 
     name: str
     kind: Kind
@@ -37,8 +41,8 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class DatasetTable:
-    """`key` are the columns that tell its rows apart, in the order in which they lie; `of_article`: its `id` is one of
-    `articles`."""
+    """A table. `key` are the columns that identify a row; rows are sorted by them. `of_article`: its column `id` refers
+    to `articles`. `optional`: it is left out if it has no rows."""
 
     name: str
     doc: str
@@ -54,80 +58,79 @@ _KINDS: dict[Shape, Kind] = {"text": "text", "time": "text", "integer": "integer
 ID = Column(
     "id",
     "text",
-    "name of the article in every version: from the address at which the archive first met it",
+    "identifier of the article in every version, derived from the URL at which the archive first saw it",
     "identifier",
 )
-_CAPTURED = Column("captured_at", "text", "when the copy was made that it was read from")
-_PAYLOAD = Column("payload_digest", "text", "SHA-1 of that copy's payload, as WARC writes it")
+_CAPTURED = Column("captured_at", "text", "when the capture was made that the row was extracted from")
+_PAYLOAD = Column("payload_digest", "text", "SHA-1 of the capture's payload, in the notation of WARC")
 
-_OTHERWISE: dict[str, tuple[Column, ...]] = {
+_DESCRIBED_HERE: dict[str, tuple[Column, ...]] = {
     "id": (ID,),
     "body": (
         Column(
             "body",
             "text",
-            "plain text, blank lines between paragraphs; of records whose tier is full",
+            "plain text, paragraphs separated by blank lines; only if the tier is full",
             BY_NAME["body"].schema_org,
         ),
-        Column("excerpt", "text", "the first words of the body; of records whose tier is excerpt"),
+        Column("excerpt", "text", "the first words of the body; only if the tier is excerpt"),
     ),
-    "duplicate_of": (Column("duplicate_of", "text", "the article that has the same text and was published first"),),
+    "duplicate_of": (Column("duplicate_of", "text", "the article with the same text that was published first"),),
     "cluster_id": (
         Column(
             "cluster_id",
             "text",
-            "name of its cluster of near copies: the member that was seen first, which need not be in the dataset",
+            "identifier of its cluster of near-duplicates: the member that was seen first, which may be missing here",
         ),
     ),
 }
-"""The columns of a field that a dataset describes or holds in another way than the record does."""
+"""Columns of the fields that a dataset describes or stores differently than a record."""
 
 
 def _of_fields() -> Iterator[Column]:
-    """The columns of `articles` that are fields of the record. Geotags have a table of their own."""
+    """Yield the columns of `articles` that are fields of a record. Geo-tags have their own table, `places`."""
     for name in PUBLISHED:
         field = BY_NAME[name]
-        if name in _OTHERWISE:
-            yield from _OTHERWISE[name]
+        if name in _DESCRIBED_HERE:
+            yield from _DESCRIBED_HERE[name]
         elif field.shape in _KINDS:
             yield Column(name, _KINDS[field.shape], field.doc, field.schema_org)
 
 
 ARTICLES = DatasetTable(
     "articles",
-    "One row an article, as it stood at the cut-off.",
+    "One row per article, in its state at the cut-off.",
     (
         *_of_fields(),
-        Column("words", "integer", "number of words of the body (of characters, in scripts without spaces)"),
+        Column("words", "integer", "number of words in the body (of characters in scripts without spaces)"),
         _CAPTURED,
         _PAYLOAD,
-        Column("content_digest", "text", "SHA-256 of title and body as archived, whatever of them is published"),
+        Column("content_digest", "text", "SHA-256 of title and body as archived, even if they are not published"),
         Column(
             "sketch",
             "text",
-            "hashes of up to twelve passages of the body, by which rehydrate.py knows it again; of "
-            "records without their body",
+            "hashes of up to twelve passages of the body, by which rehydrate.py recognizes it; not if the tier is full",
         ),
-        Column("tier", "text", "what of the record is published: full, excerpt, features or reference"),
-        Column("licence", "text", "licence it is under, where one is known", "license"),
-        Column("split", "text", "part for machine learning; the articles of a cluster are in one"),
+        Column("tier", "text", "how much of the record is published: full, excerpt, features or reference"),
+        Column("licence", "text", "licence of the article, if known", "license"),
+        Column("split", "text", "split for machine learning; all articles of a cluster are in the same"),
     ),
     ("id",),
 )
 REVISIONS = DatasetTable(
     "revisions",
-    "One row a version of an article, the current one too.",
+    "One row per revision of an article, including the current one.",
     (
         ID,
-        Column("revision", "integer", "number of the version, from 1"),
+        Column("revision", "integer", "number of the revision, from 1"),
         Column("observed_at", "text", "when the archive first saw it"),
-        Column("changed", "texts", "which fields it changed"),
-        Column("title", "text", "headline of this version"),
-        Column("body", "text", "text of a version that was superseded; of records whose tier is full"),
-        Column("authors", "texts", "authors of this version"),
-        Column("published", "text", "date this version gave"),
-        Column("previous", "integer", "the version that stood before it"),
-        Column("same_as", "integer", "an earlier version that it repeats"),
+        Column("changed", "texts", "the fields that it changed"),
+        Column("title", "text", "headline of this revision"),
+        Column("body", "text", "text of a superseded revision; only if the tier is full"),
+        Column("authors", "texts", "authors of this revision"),
+        Column("published", "text", "date of publication that this revision stated"),
+        Column("previous", "integer", "the revision that it replaced"),
+        Column("same_as", "integer", "an earlier revision that it repeats (a revert)"),
         _CAPTURED,
         _PAYLOAD,
     ),
@@ -135,60 +138,60 @@ REVISIONS = DatasetTable(
 )
 CAPTURES = DatasetTable(
     "captures",
-    "One row a stored response at an address of an article.",
+    "One row per capture of a URL of an article.",
     (
         ID,
-        Column("url", "text", "address that answered"),
-        Column("captured_at", "text", "when"),
+        Column("url", "text", "URL that was captured"),
+        Column("captured_at", "text", "when it was captured"),
         Column("status", "integer", "HTTP status"),
         Column("media_type", "text", "media type"),
         _PAYLOAD,
-        Column("record_type", "text", "response, or revisit where it was as before"),
+        Column("record_type", "text", "response, or revisit if the payload was unchanged"),
     ),
     ("id", "captured_at", "url"),
 )
 PLACES = DatasetTable(
     "places",
-    "One row a place that an article names of itself (WGS 84).",
+    "One row per geo-tag of an article (WGS 84).",
     (
         ID,
-        Column("place", "integer", "its number in the article, from 1"),
+        Column("place", "integer", "number of the geo-tag within the article, from 1"),
         Column("latitude", "number", "degrees north", "latitude"),
         Column("longitude", "number", "degrees east", "longitude"),
-        Column("placename", "text", "name", "name"),
-        Column("region", "text", "region (ISO 3166 where the page gave that)"),
+        Column("placename", "text", "name of the place", "name"),
+        Column("region", "text", "region (as ISO 3166 code if the page states one)"),
         Column("role", "text", "content, dateline, author or publisher"),
-        Column("source", "text", "form it was written in: geo.position, ICBM, georss, schema.org ..."),
-        Column("precision", "number", "how exactly it was written, in degrees"),
+        Column("source", "text", "markup that it was read from: geo.position, ICBM, georss, schema.org ..."),
+        Column("precision", "number", "precision of the coordinates as written, in degrees"),
     ),
     ("id", "place"),
 )
 MISSING = DatasetTable(
     "missing",
-    "One row an address that is known and of which no article is here, with why.",
+    "One row per known URL without an article in the archive, with the reason.",
     (
-        Column("site", "text", "the site"),
-        Column("url", "text", "the address"),
+        Column("site", "text", "site of the URL"),
+        Column("url", "text", "the URL"),
         Column("outcome", "text", "due, failed, refused or gone"),
-        Column("reason", "text", "why, in words"),
-        Column("rule", "text", "the rule that decided it"),
-        Column("status", "integer", "HTTP status of the last answer"),
-        Column("found_at", "text", "when the archive first heard of it"),
-        Column("sources", "texts", "who told of it: feed, sitemap, api, listing, link ..."),
+        Column("reason", "text", "reason for the outcome, for people"),
+        Column("rule", "text", "name of the rule behind the outcome"),
+        Column("status", "integer", "HTTP status of the last response"),
+        Column("found_at", "text", "when the archive discovered it"),
+        Column("sources", "texts", "discovery sources that reported it: feed, sitemap, api, listing, link ..."),
     ),
     ("site", "url"),
     of_article=False,
 )
 NGRAMS = DatasetTable(
     "ngrams",
-    "How many articles of a year have some words in a row; rare ones are left out.",
+    "Number of articles of a year that have an n-gram; rare ones are left out.",
     (
         Column("year", "text", "year of publication"),
         Column("language", "text", "language (first part of its tag)"),
         Column("n", "integer", "number of words"),
-        Column("ngram", "text", "the words, in small letters"),
-        Column("articles", "integer", "articles that have it; of copies, equal or near, one counts"),
-        Column("occurrences", "integer", "how often it stands in these"),
+        Column("ngram", "text", "the words, in lower case"),
+        Column("articles", "integer", "articles that have it; duplicates and near-duplicates count once"),
+        Column("occurrences", "integer", "occurrences in these articles"),
     ),
     ("year", "language", "n", "ngram"),
     of_article=False,
@@ -196,9 +199,9 @@ NGRAMS = DatasetTable(
 )
 WITHDRAWN = DatasetTable(
     "withdrawn",
-    "One row an article that was withdrawn from every version.",
+    "One row per article that was withdrawn from all versions.",
     (
-        Column("id", "text", "name that the article had"),
+        Column("id", "text", "identifier that the article had"),
         Column("reason", "text", "why it was withdrawn"),
     ),
     ("id",),
@@ -209,19 +212,19 @@ WITHDRAWN = DatasetTable(
 TABLES: tuple[DatasetTable, ...] = (ARTICLES, REVISIONS, CAPTURES, PLACES, MISSING, NGRAMS, WITHDRAWN)
 
 
-# Reading the tables of a snapshot again, from the Parquet files that it was written to.
+# Reading the tables of a snapshot from its Parquet files.
 
 _BATCH = 1_000
 
 
 def table_files(folder: Path, table: DatasetTable) -> list[Path]:
-    """The Parquet files of a table, by their names."""
+    """Return the Parquet files of a table, sorted by name."""
     whole = folder / "data" / f"{table.name}.parquet"
     return [whole] if whole.exists() else sorted((folder / "data" / table.name).glob("*.parquet"))
 
 
 def read_table(files: Iterable[Path], columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
-    """The rows of Parquet files, one after another; all columns where none are named."""
+    """Yield the rows of Parquet files, with the named columns or all."""
     _, pq = arrow()
     for file in files:
         with pq.ParquetFile(file) as opened:
@@ -229,18 +232,20 @@ def read_table(files: Iterable[Path], columns: Sequence[str] | None = None) -> I
                 yield from batch.to_pylist()
 
 
+# Rows of the tables, read from an archive.
+
 Row = dict[str, Any]
 Change = Callable[[Row], Row]
-"""What is done to a record before it is withheld: personal data."""
+"""Removes personal data from a record, before anything of it is withheld."""
 _READ = tuple(name for name in PUBLISHED if BY_NAME[name].stored)
 _scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 _LABELS = tuple(tier.label for tier in Tier)
-_WHERE = frozenset({"site", "url", "language"})
-"""What tells of which region a version's telephone numbers are; the table `revisions` does without."""
-_NO_TEXTS = frozenset({"id", *ADDRESSES, "payload_digest", "content_digest", "sketch"})
+_REGION_HINTS = frozenset({"site", "url", "language"})
+"""Columns from which the region of telephone numbers is guessed. The table `revisions` does not have them."""
+_NOT_QUOTED = frozenset({"id", *ADDRESSES, "payload_digest", "content_digest", "sketch"})
 _TIERS = tuple(Tier)
-NOTHING = PublishedPassages()
-# The columns of a record as they are read, and of what is read beside it; what is null here is filled in.
+NO_PASSAGES = PublishedPassages()
+# SQL of each column of a record. Columns that are null here are filled in later.
 _RECORD = {
     **{name: f"a.{name}" for name in _READ},
     "body": "{body}",
@@ -271,9 +276,9 @@ _ARTICLES = f"""
     left join captures q on q.id = r.capture_id {{which}} order by o.position"""
 
 
-class Read(NamedTuple):
-    """One article: its record as it is published, its places, the words that may be counted ([]: none), and what names
-    the articles with its text, or most of it ("": there are none)."""
+class ArticleRow(NamedTuple):
+    """One article: its partition, its record as published, its places, the words that may be counted ([] if none), and
+    the key of the group of articles that share its text or most of it ("" if there are no others)."""
 
     part: str
     record: Row
@@ -283,39 +288,44 @@ class Read(NamedTuple):
 
 
 def article_rows(
-    db: Database, cutoff: str, change: Change, counted: bool, shown: PublishedPassages = NOTHING, *, told: bool = False
-) -> Iterator[Read]:
-    """The chosen articles in their order; `counted`: their words are counted, too; `shown`: what may not be told.
+    db: Database,
+    cutoff: str,
+    change: Change,
+    counted: bool,
+    leaked: PublishedPassages = NO_PASSAGES,
+    *,
+    limited: bool = False,
+) -> Iterator[ArticleRow]:
+    """Yield the chosen articles in order.
 
-    `told`: only those below full text, and nothing that follows from a text that is withheld.
+    `counted`: yield their words as well. `leaked`: passages that must not be published. `limited`: only articles below
+    the tier full, without anything derived from a withheld text.
     """
-    for row in db.execute(_query(db, told=told), {"cutoff": cutoff or NEWEST}):
+    for row in db.execute(_query(db, limited=limited), {"cutoff": cutoff or NEWEST}):
         record = _record(row)
         level, geo, group, _, _, _, part = row[_BESIDE:]
         is_counted = counted and level > Tier.REFERENCE
         body, places = record["body"] or "", record.pop("geotags")
         record["tier"] = _LABELS[level]
-        tokens = [] if told else _measured(record, body, is_counted or level < Tier.FULL)
+        tokens = [] if limited else _measured(record, body, is_counted or level < Tier.FULL)
         if level == Tier.FULL:
             record["sketch"] = None
-        hidden = NOTHING if level == Tier.FULL else shown
+        hidden = NO_PASSAGES if level == Tier.FULL else leaked
         changed = change(record)
         if is_counted and changed["body"] is not record["body"]:
             tokens = words_of_text(changed["body"] or "")
         given = _places(record["id"], places, hidden) if places and geo and level > Tier.REFERENCE else ()
-        yield Read(part, redact(changed, _TIERS[level], hidden), given, tokens if is_counted else (), group or "")
+        yield ArticleRow(part, redact(changed, _TIERS[level], hidden), given, tokens if is_counted else (), group or "")
 
 
-def _query(db: Database, *, told: bool) -> str:
-    if told:
+def _query(db: Database, *, limited: bool) -> str:
+    if limited:
         return _ARTICLES.format(aliases="'[]'", body="case when c.tier = 2 then a.body end", which="where c.tier < 3")
-    # The view `addresses` has an article's own address too, which is no alias; older archives have a table.
-    aliases = _ALIASES
-    return _ARTICLES.format(aliases=aliases, body="a.body", which="")
+    return _ARTICLES.format(aliases=_ALIASES, body="a.body", which="")
 
 
 def _record(row: Sequence[Any]) -> Row:
-    """The record of a row of the query, as its version at the cut-off has it."""
+    """Return the record of a row of the query, with the values of the revision at the cut-off."""
     record: Row = dict(zip(_RECORD, row, strict=False))
     for name in STORED_LISTS:
         text = record[name]
@@ -328,7 +338,7 @@ def _record(row: Sequence[Any]) -> Row:
 
 
 def _places(number: str, tags: Sequence[Row], hidden: PublishedPassages) -> Sequence[Row]:
-    """The rows of an article's places, without what would repeat a text that is withheld."""
+    """Return the rows of an article's places, without values that quote a withheld text."""
     return [
         {
             "id": number,
@@ -340,7 +350,7 @@ def _places(number: str, tags: Sequence[Row], hidden: PublishedPassages) -> Sequ
 
 
 def _measured(record: Row, body: str, counted: bool) -> list[str]:
-    """Fill in what follows from a text; its words, where these are counted."""
+    """Fill in the columns that are derived from the text. Returns its words if they are counted."""
     record["content_digest"] = hashlib.sha256(f"{record['title']}\n\n{body}".encode("utf-8", "replace")).hexdigest()
     if not counted:
         record["words"] = count(body)
@@ -350,9 +360,9 @@ def _measured(record: Row, body: str, counted: bool) -> list[str]:
     return tokens
 
 
-def told(db: Database, cutoff: str, change: Change) -> Iterator[str]:
-    """All texts below full text that the tables would tell if none of them stood in a text that is withheld."""
-    for one in article_rows(db, cutoff, change, counted=False, told=True):
+def published_texts(db: Database, cutoff: str, change: Change) -> Iterator[str]:
+    """Yield the values below full text that the tables would publish if none of them quoted a withheld text."""
+    for one in article_rows(db, cutoff, change, counted=False, limited=True):
         yield from _texts(one.record)
         for place in one.places:
             yield from _texts(place)
@@ -361,16 +371,17 @@ def told(db: Database, cutoff: str, change: Change) -> Iterator[str]:
 
 
 def _texts(row: Row) -> Iterator[str]:
-    """The values of a row that have room for a passage, addresses aside: these are published as they are."""
+    """Yield the values of a row that are long enough for a passage. URLs are left out, because they are published
+    unchanged."""
     for name, value in row.items():
-        if name not in _NO_TEXTS:
+        if name not in _NOT_QUOTED:
             for text in (*value, " ".join(value)) if isinstance(value, list) else (value,):
                 if isinstance(text, str) and (len(text) >= 2 * RUN - 1 or not text.isascii()):
                     yield text
 
 
-def hidden(db: Database, cutoff: str) -> Iterator[str]:
-    """The texts that are withheld whole, in all versions up to the cut-off."""
+def withheld_texts(db: Database, cutoff: str) -> Iterator[str]:
+    """Yield the texts that are withheld completely, in all revisions up to the cut-off."""
     for query in (
         "select a.body from temp.considered c cross join articles a on a.id = c.article_id where c.chosen and "
         "c.tier < 2 and c.revision = a.revision",
@@ -383,10 +394,12 @@ def hidden(db: Database, cutoff: str) -> Iterator[str]:
 
 
 def revision_rows(
-    db: Database, cutoff: str, change: Change, shown: PublishedPassages = NOTHING, which: str = ""
+    db: Database, cutoff: str, change: Change, leaked: PublishedPassages = NO_PASSAGES, which: str = ""
 ) -> Iterator[Row]:
-    """Every version of the chosen articles up to the cut-off, by identifier and number; `shown`: what may not be told,
-    `which`: a condition on the article `c`."""
+    """Yield the revisions of the chosen articles up to the cut-off, by identifier and number.
+
+    `leaked`: passages that must not be published. `which`: an SQL condition on the article `c`.
+    """
     for row in db.query(
         "select c.id, c.tier, v.revision, v.observed_at, v.changed, v.title, case when c.tier = 3 and v.revision "
         "<> c.revision then v.body end as body, v.authors, v.published, v.previous, v.same_as, p.captured_at, "
@@ -399,24 +412,24 @@ def revision_rows(
         tier = _TIERS[row.pop("tier")]
         for name in ("changed", "authors"):
             row[name] = json.loads(row[name] or "[]")
-        changed = redact(change(row), tier, shown)
-        yield {name: value for name, value in changed.items() if name not in _WHERE}
+        changed = redact(change(row), tier, leaked)
+        yield {name: value for name, value in changed.items() if name not in _REGION_HINTS}
 
 
 def author_rows(db: Database, cutoff: str) -> Iterator[tuple[str, list[str]]]:
-    """The authors of each version of those chosen articles whose authors were changed, by identifier."""
-    for name, said in db.execute(
+    """Yield the authors of each revision of the chosen articles whose authors changed, by identifier."""
+    for name, authors in db.execute(
         "select c.id, v.authors from temp.considered c cross join article_revisions v on v.article_id = "
         "c.article_id where "
         "c.chosen and c.article_id in (select article_id from revisions where changed like '%\"authors\"%') "
         "and substr(v.observed_at, 1, 19) <= ?",
         [cutoff or NEWEST],
     ):
-        yield name, json.loads(said or "[]")
+        yield name, json.loads(authors or "[]")
 
 
 def capture_rows(db: Database, cutoff: str) -> Iterator[Row]:
-    """Every response at an address of a chosen article, and those that a version was read from."""
+    """Yield the captures of all URLs of the chosen articles, and the captures that their revisions were read from."""
     yield from db.query(
         "with own as (select c.id, d.url, c.article_id from temp.considered c join article_urls d on d.article_id = "
         "c.article_id where c.chosen) "
@@ -430,7 +443,8 @@ def capture_rows(db: Database, cutoff: str) -> Iterator[Row]:
 
 
 def missing_rows(db: Database, cutoff: str) -> Iterator[Row]:
-    """Addresses of the chosen articles' sites that may be posts and are not here; never those of withdrawn posts."""
+    """Yield the URLs of the chosen articles' sites that may be posts but have no article. Withdrawn posts are left
+    out."""
     for row in db.query(
         "select s.name as site, p.url, p.outcome, p.reason, p.rule, p.status, p.found_at, (select "
         "json_group_array(source) from (select distinct source from page_sources where page_id = p.id order by 1)) "
@@ -450,7 +464,7 @@ def missing_rows(db: Database, cutoff: str) -> Iterator[Row]:
 
 
 def withdrawn_rows(db: Database) -> Iterator[Row]:
-    """What was taken out of the sites that are here, and may not come back: identifier and reason alone."""
+    """Yield the identifier and the reason of each post that was removed from the sites of the dataset by a takedown."""
     from archiver.urls import urlkey
 
     ids = dict(db.execute("select id, record_id from tombstones"))

@@ -1,4 +1,4 @@
-"""Writing the tables of a snapshot into a folder: Parquet in one pass over the archives, other forms out of that."""
+"""Writes the tables of a snapshot: Parquet in one pass over the archives, then other formats from the Parquet files."""
 
 from __future__ import annotations
 
@@ -35,26 +35,26 @@ from archiver.datasets.snapshot_rows import (
     read_table,
 )
 
-Told = Callable[[str, int], None]
-"""Told which table is written, and its rows so far."""
-_EVERY = 5_000
+Progress = Callable[[str, int], None]
+"""Called with the name of the table that is being written and the number of its rows so far."""
+_PROGRESS_ROWS = 5_000
 
 
-class _Writing:
-    """The Parquet files of one table: one, or one for each partition."""
+class _TableFiles:
+    """Writes the Parquet files of one table: a single file, or one for each partition."""
 
     def __init__(
-        self, table: DatasetTable, folder: Path, facts: SnapshotFacts, told: Told, parts: Sequence[str] = ("",)
+        self, table: DatasetTable, folder: Path, facts: SnapshotFacts, progress: Progress, parts: Sequence[str] = ("",)
     ) -> None:
-        self._table, self._folder, self._facts, self._told = table, folder, facts, told
+        self._table, self._folder, self._facts, self._progress = table, folder, facts, progress
         self._names = _file_names(parts)
         self._open: ParquetTable | None = None
         self._part: str | None = None
         facts.files[table.name] = []
         if not any(parts):
-            self._turn_to("")
+            self._open_part("")
 
-    def _turn_to(self, part: str) -> None:
+    def _open_part(self, part: str) -> None:
         self.close()
         path = (
             Path("data", f"{self._table.name}.parquet")
@@ -68,12 +68,12 @@ class _Writing:
 
     def add(self, row: dict[str, Any], part: str = "") -> None:
         if part != self._part or self._open is None:
-            self._turn_to(part)
+            self._open_part(part)
         assert self._open is not None
         self._open.add(row)
         self._facts.rows[self._table.name] += 1
-        if self._facts.rows[self._table.name] % _EVERY == 0:
-            self._told(self._table.name, self._facts.rows[self._table.name])
+        if self._facts.rows[self._table.name] % _PROGRESS_ROWS == 0:
+            self._progress(self._table.name, self._facts.rows[self._table.name])
 
     def close(self) -> None:
         if self._open is not None:
@@ -84,16 +84,16 @@ class _Writing:
 
 
 def _file_names(parts: Iterable[str]) -> dict[str, str]:
-    """A name for the file of each partition; two that would have the same are told apart by a digest."""
-    named = {part: slugify(part) for part in parts}
+    """Return a file name for each partition. Names that would be equal get a digest of the partition as suffix."""
+    slugs = {part: slugify(part) for part in parts}
     count: dict[str, int] = {}
-    for name in named.values():
+    for name in slugs.values():
         count[name] = count.get(name, 0) + 1
     return {
         part: name
         if count[name] == 1 and (name or not part)
         else f"{name}-{hashlib.sha256(part.encode()).hexdigest()[:8]}".lstrip("-")
-        for part, name in named.items()
+        for part, name in slugs.items()
     }
 
 
@@ -103,28 +103,28 @@ def write_tables(
     facts: SnapshotFacts,
     change: snapshot_rows.Change,
     parts: Sequence[str],
-    told: Told,
+    progress: Progress,
 ) -> None:
-    """All tables, as Parquet under `data/`. Raises OSError."""
+    """Write all tables as Parquet under `data/`. Raises OSError."""
     request = facts.request
     tiers = "select coalesce(min(tier), 3) from temp.considered where chosen"
     least = min(db.execute(tiers).fetchone()[0] for db in dbs)
     longest = (2 if least < Tier.FULL else 0) if request.ngrams is None else request.ngrams
-    shown = (
-        leak_check.shown(  # only what is below an excerpt is withheld whole
-            chain.from_iterable(snapshot_rows.told(db, facts.cutoff, change) for db in dbs),
-            lambda: chain.from_iterable(snapshot_rows.hidden(db, facts.cutoff) for db in dbs),
+    leaked = (
+        leak_check.leaked_passages(  # texts are withheld completely only below the tier excerpt
+            chain.from_iterable(snapshot_rows.published_texts(db, facts.cutoff, change) for db in dbs),
+            lambda: chain.from_iterable(snapshot_rows.withheld_texts(db, facts.cutoff) for db in dbs),
         )
         if least < Tier.EXCERPT
-        else snapshot_rows.NOTHING
+        else snapshot_rows.NO_PASSAGES
     )
-    counting, copied = Ngrams(longest, folder), set[str]()
+    counting, counted_groups = Ngrams(longest, folder), set[str]()
     digest = hashlib.sha256()
     with (
-        _opened(_Writing(ARTICLES, folder, facts, told, parts)) as articles,
-        _opened(_Writing(PLACES, folder, facts, told)) as places,
+        _opened(_TableFiles(ARTICLES, folder, facts, progress, parts)) as articles,
+        _opened(_TableFiles(PLACES, folder, facts, progress)) as places,
     ):
-        streams = [snapshot_rows.article_rows(db, facts.cutoff, change, longest > 0, shown) for db in dbs]
+        streams = [snapshot_rows.article_rows(db, facts.cutoff, change, longest > 0, leaked) for db in dbs]
         for one in _merged(
             streams, lambda one: (one.part, one.record["site"], one.record["published"] or "", one.record["id"])
         ):
@@ -137,18 +137,18 @@ def write_tables(
             for place in one.places:
                 places.add(place)
                 facts.place(place)
-            if one.tokens and one.group not in copied:
+            if one.tokens and one.group not in counted_groups:
                 counting.add((record["published"] or "")[:4], (record["language"] or "").split("-")[0], one.tokens)
-                if one.group:  # of a text and its copies one is counted, or five copies would give it back
-                    copied.add(one.group)
+                if one.group:  # count a text and its copies once: otherwise five copies would reveal its n-grams
+                    counted_groups.add(one.group)
     facts.digest = digest.hexdigest()
     _write(
         REVISIONS,
         folder,
         facts,
-        told,
+        progress,
         _merged(
-            [snapshot_rows.revision_rows(db, facts.cutoff, change, shown) for db in dbs],
+            [snapshot_rows.revision_rows(db, facts.cutoff, change, leaked) for db in dbs],
             lambda row: (row["id"], row["revision"]),
         ),
     )
@@ -156,7 +156,7 @@ def write_tables(
         CAPTURES,
         folder,
         facts,
-        told,
+        progress,
         _merged(
             [snapshot_rows.capture_rows(db, facts.cutoff) for db in dbs], lambda row: (row["id"], row["captured_at"])
         ),
@@ -165,7 +165,7 @@ def write_tables(
         MISSING,
         folder,
         facts,
-        told,
+        progress,
         _counted(
             facts,
             _merged(
@@ -173,9 +173,13 @@ def write_tables(
             ),
         ),
     )
-    _write(NGRAMS, folder, facts, told, counting.rows())
+    _write(NGRAMS, folder, facts, progress, counting.rows())
     _write(
-        WITHDRAWN, folder, facts, told, _merged([snapshot_rows.withdrawn_rows(db) for db in dbs], lambda row: row["id"])
+        WITHDRAWN,
+        folder,
+        facts,
+        progress,
+        _merged([snapshot_rows.withdrawn_rows(db) for db in dbs], lambda row: row["id"]),
     )
 
 
@@ -190,12 +194,12 @@ def _counted(facts: SnapshotFacts, found: Iterable[dict[str, Any]]) -> Iterator[
 
 
 def _write(
-    table: DatasetTable, folder: Path, facts: SnapshotFacts, told: Told, found: Iterator[dict[str, Any]]
+    table: DatasetTable, folder: Path, facts: SnapshotFacts, progress: Progress, found: Iterator[dict[str, Any]]
 ) -> None:
     first = next(found, None)
     if first is None and table.optional:
         return
-    with _opened(_Writing(table, folder, facts, told)) as out:
+    with _opened(_TableFiles(table, folder, facts, progress)) as out:
         if first is not None:
             out.add(first)
         for row in found:
@@ -203,23 +207,23 @@ def _write(
 
 
 @contextmanager
-def _opened(writing: _Writing) -> Iterator[_Writing]:
+def _opened(files: _TableFiles) -> Iterator[_TableFiles]:
     try:
-        yield writing
+        yield files
     finally:
-        writing.close()
+        files.close()
 
 
-def derive(folder: Path, facts: SnapshotFacts) -> None:
-    """The forms beside Parquet that are asked for, with the same rows in the same order. Raises OSError."""
-    forms: dict[str, Callable[[Iterable[dict[str, Any]], IO[bytes], tuple[str, ...]], int]] = {
+def write_other_formats(folder: Path, facts: SnapshotFacts) -> None:
+    """Write the requested formats other than Parquet, with the same rows in the same order. Raises OSError."""
+    writers: dict[str, Callable[[Iterable[dict[str, Any]], IO[bytes], tuple[str, ...]], int]] = {
         "csv": record_formats.write_csv,
         "jsonl": lambda found, out, _: record_formats.write_jsonl(found, out),
     }
     for table in TABLES:
         if table.name not in facts.files:
             continue
-        for form, write in forms.items():
+        for form, write in writers.items():
             if form in facts.request.formats:
                 with _gzip(folder / "data" / f"{table.name}.{form}.gz") as out:
                     write(read_table(_paths(folder, facts, table)), out, tuple(column.name for column in table.columns))
@@ -229,15 +233,16 @@ def derive(folder: Path, facts: SnapshotFacts) -> None:
 
 
 def _paths(folder: Path, facts: SnapshotFacts, table: DatasetTable) -> list[Path]:
-    """The Parquet files of a table in the order in which they were written, which is that of its rows."""
+    """Return the Parquet files of a table in the order in which they were written, which is the order of its rows."""
     return [folder / name for name in facts.files[table.name]]
 
 
 _REFERENCES = ("id", "url", "site", "captured_at", "payload_digest", "words", "sketch")
 
 
-def refer(folder: Path, facts: SnapshotFacts) -> None:
-    """What it takes to fetch the texts that are not in the dataset, and the program that does. Raises OSError."""
+def write_references(folder: Path, facts: SnapshotFacts) -> None:
+    """Write `references.csv.gz`, which lists the texts that are not in the dataset, and the program that fetches them.
+    Raises OSError."""
     if facts.tiers["full"] == facts.rows["articles"]:
         return
     with _gzip(folder / "data" / "references.csv.gz") as out:
@@ -257,7 +262,7 @@ _PROPERTIES = ("id", "url", "site", "title", "published", "language", "tier")
 
 
 def _features(folder: Path, facts: SnapshotFacts) -> Iterator[dict[str, Any]]:
-    """Articles with their places, which lie in the same order."""
+    """Yield the articles that have places, with these. Both tables have the same order."""
     places = groupby(read_table(_paths(folder, facts, PLACES)), key=lambda row: row["id"])
     identifier, found = next(places, ("", iter(())))
     for record in read_table(_paths(folder, facts, ARTICLES), _PROPERTIES):
@@ -269,7 +274,8 @@ def _features(folder: Path, facts: SnapshotFacts) -> Iterator[dict[str, Any]]:
 
 @contextmanager
 def _gzip(file: Path) -> Iterator[IO[bytes]]:
-    """Compressed without a time or a name, which would be other bytes each time (RFC 1952, section 2.3)."""
+    """Open a gzip file without time or name in its header, so that the bytes are reproducible (RFC 1952, section
+    2.3)."""
     with ExitStack() as stack:
         raw = stack.enter_context(file.open("wb"))
         yield stack.enter_context(gzip.GzipFile("", "wb", 6, raw, mtime=0))  # type: ignore[arg-type]

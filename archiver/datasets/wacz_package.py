@@ -1,7 +1,7 @@
-"""Writing a WACZ file (Webrecorder's WACZ 1.1.1, https://specs.webrecorder.net/wacz/1.1.1/): the ZIP and what is in it.
+"""Writes a WACZ file (WACZ 1.1.1, https://specs.webrecorder.net/wacz/1.1.1/) with the captures of some articles.
 
-Records are copied as they lie, whole gzip members; only of the archive's WARC files those that are wanted. All is
-streamed, in bounded memory, and the same captures make the same bytes.
+The selected records of the archive's WARC files are copied unchanged, as whole gzip members. Everything is streamed in
+bounded memory, and the same captures make the same bytes.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ from archiver.storage.requisites import NEEDED
 from archiver.warc.gzip_records import GzipRecord, capture_of, header_fields_of, record_at
 from archiver.warc.writer import cdxj_line
 
-# Which captures prove some articles, what their pages need to be shown, and the pages that they show.
+# The captures of the articles, the requisites of their pages, and the entries of pages.jsonl.
 
 _CHOSEN = (
-    # What the current texts and the versions were read from.
+    # The captures that articles and revisions were read from.
     "select a.capture_id from articles a join wacz_articles w on w.id = a.id where a.capture_id is not null",
     "select r.capture_id from revisions r join wacz_articles w on w.id = r.article_id where r.capture_id is not null",
-    # The further pages of a post.
+    # The other parts of a post over several pages.
     "select p.capture_id from articles a join wacz_articles w on w.id = a.id join article_parts t on t.post_urlkey = "
     "a.urlkey "
     "join pages p on p.urlkey = t.urlkey where p.capture_id is not null",
-    # The newest of each article's own address, where redirects lead.
+    # The newest capture of each article's own URL, to which redirects lead.
     "select (select c.id from captures c where c.url = a.url and c.status = 200 order by c.captured_at desc limit 1) "
     "from articles a join wacz_articles w on w.id = a.id",
-    # Redirects that lead there, and what says that a page was as before.
+    # Redirects to the article, and revisit records.
     "select id from captures where (record_type = 'revisit' or status between 300 and 399) "
     "and url in (select url from article_urls where article_id in (select id from wacz_articles))",
 )
-# A revisit record has no payload: the response that it repeats has (WARC/1.1, section 6.7).
+# A revisit record has no payload, so the response that it refers to is needed as well (WARC/1.1, section 6.7).
 _ORIGINAL = (
     "select id from captures where digest = ? and record_type = 'response' "
     "order by url = ? desc, captured_at <= ? desc, captured_at desc, id limit 1"
@@ -51,7 +51,7 @@ _ORIGINAL = (
 
 
 def choose_wacz_captures(db: Database, ids: Iterable[int]) -> None:
-    """Enter the captures of these articles into the temporary table `wacz_captures`."""
+    """Insert the captures of these articles into the temporary table `wacz_captures`."""
     for table in ("wacz_articles", "wacz_captures"):
         db.execute(f"drop table if exists temp.{table}")
         db.execute(f"create temp table {table} (id integer primary key)")
@@ -71,21 +71,21 @@ def choose_wacz_captures(db: Database, ids: Iterable[int]) -> None:
 
 
 def places(db: Database) -> Iterator[tuple[str, int]]:
-    """File and offset (bytes) of each chosen capture, in the order in which they lie."""
+    """Yield file and offset (bytes) of each chosen capture, sorted by both."""
     yield from db.execute(
         "select warc_file, warc_offset from captures join temp.wacz_captures using (id) order by warc_file, warc_offset"
     )
 
 
 def newest(db: Database) -> datetime:
-    """When the newest of the chosen captures was made; 1980, where ZIP begins, without any."""
+    """Return the time of the newest chosen capture; 1980-01-01, the earliest time in a ZIP, if there is none."""
     row = db.execute("select max(captured_at) from captures join temp.wacz_captures using (id)").fetchone()
     found = datetime.fromisoformat(row[0]).astimezone(UTC) if row[0] else datetime(1980, 1, 1, tzinfo=UTC)
     return found.replace(microsecond=0)
 
 
 def pages(db: Database) -> Iterator[dict[str, Any]]:
-    """One entry for each capture that a version of an article was read from: url, ts, title, text, and an id."""
+    """Yield an entry of pages.jsonl for each capture that a revision was read from: id, url, ts, title, text."""
     for row in db.execute(
         f"select r.article_id, r.revision, c.url, c.captured_at, r.title, {WHOLE} from revisions r "
         "join articles a on a.id = r.article_id "
@@ -103,13 +103,15 @@ def pages(db: Database) -> Iterator[dict[str, Any]]:
         }
 
 
-_LINES_A_BLOCK = 3000
+# The package.
+
+_LINES_PER_BLOCK = 3000
 _CHUNK = 1 << 20
 
 
 @dataclass(slots=True)
 class PackedWACZ:
-    """What a package has; `missing` are records that could not be read where they should lie."""
+    """Counts of a package. `missing` are records that could not be read at their place in the archive."""
 
     articles: int = 0
     records: int = 0
@@ -119,7 +121,7 @@ class PackedWACZ:
 def pack_wacz(
     db: Database, folder: Path, ids: Iterable[int], out: IO[bytes], *, software: str, title: str
 ) -> PackedWACZ:
-    """Write the captures of these articles to `out`, which can be sought in. `folder` is the archive's own."""
+    """Write the captures of these articles to `out`, which must be seekable. `folder` is the archive's folder."""
     choose_wacz_captures(db, ids)
     done = PackedWACZ(articles=db.execute("select count(*) from temp.wacz_articles").fetchone()[0])
     package = _Package(out, newest(db))
@@ -137,7 +139,7 @@ def pack_wacz(
 
 
 class _Package:
-    """The ZIP, and the list of what is in it (Frictionless Data Package)."""
+    """The ZIP file and the list of its entries (Frictionless Data Package)."""
 
     def __init__(self, out: IO[bytes], created: datetime) -> None:
         self._zip = zipfile.ZipFile(out, "w", allowZip64=True)
@@ -145,15 +147,15 @@ class _Package:
         self._resources: list[dict[str, Any]] = []
 
     @contextmanager
-    def entry(self, path: str, *, packed: bool = False, listed: bool = True) -> Iterator[_Hashing]:
-        """A file of the package. WARC and compressed indexes are stored as they are, so that a player can read parts of
-        them (section "Zip Format")."""
+    def entry(self, path: str, *, packed: bool = False, listed: bool = True) -> Iterator[_HashingWriter]:
+        """Open a new file of the package. WARC files and compressed indexes are stored without further compression, so
+        that a player can read parts of them (section "Zip Format")."""
         info = zipfile.ZipInfo(path, self._created.timetuple()[:6])
         info.compress_type = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED
         info.external_attr = 0o644 << 16
         info.create_system = 3
         with self._zip.open(info, "w", force_zip64=True) as handle:
-            hashing = _Hashing(handle)
+            hashing = _HashingWriter(handle)
             yield hashing
         if listed:
             self._resources.append(
@@ -166,6 +168,7 @@ class _Package:
             )
 
     def close(self, software: str, title: str) -> None:
+        """Write datapackage.json and its digest, and close the ZIP."""
         stamp = self._created.strftime("%Y-%m-%dT%H:%M:%SZ")
         package = {
             "profile": "data-package",
@@ -184,8 +187,8 @@ class _Package:
         self._zip.close()
 
 
-class _Hashing:
-    """Writes, and knows how much it was and its SHA-256."""
+class _HashingWriter:
+    """Writes to a file and keeps the number of bytes and their SHA-256."""
 
     def __init__(self, handle: IO[bytes]) -> None:
         self._handle = handle
@@ -199,7 +202,7 @@ class _Hashing:
 
 
 def _copy(db: Database, folder: Path, warc_file: str, offsets: list[int], package: _Package, done: PackedWACZ) -> None:
-    """The chosen records of one file, with their requests and metadata, under the name and warcinfo record of it."""
+    """Copy the chosen records of one WARC file with its warcinfo record, and their request and metadata records."""
     name = warc_file.removeprefix("warc/").replace("/", "-")
     try:
         handle = (folder / warc_file).open("rb")
@@ -219,8 +222,8 @@ def _copy(db: Database, folder: Path, warc_file: str, offsets: list[int], packag
             _enter(db, replace(capture, warc_file=name, warc_offset=entry.written))
             _copy_member(handle, member, entry)
             done.records += 1
-            own, after = _header(member).get("warc-record-id"), record_at(handle, offset + member.length)
-            while after is not None and own and _header(after).get("warc-concurrent-to") == own:
+            record_id, after = _header(member).get("warc-record-id"), record_at(handle, offset + member.length)
+            while after is not None and record_id and _header(after).get("warc-concurrent-to") == record_id:
                 _copy_member(handle, after, entry)
                 after = record_at(handle, after.offset + after.length)
 
@@ -233,7 +236,7 @@ def _kind(member: GzipRecord) -> str:
     return _header(member).get("warc-type", "")
 
 
-def _copy_member(handle: BinaryIO, member: GzipRecord, entry: _Hashing) -> None:
+def _copy_member(handle: BinaryIO, member: GzipRecord, entry: _HashingWriter) -> None:
     handle.seek(member.offset)
     left = member.length
     while left:
@@ -247,26 +250,26 @@ def _enter(db: Database, capture: Capture) -> None:
 
 
 def _write_index(db: Database, package: _Package) -> None:
-    """indexes/index.cdx.gz in blocks of 3,000 lines, a gzip member each, and index.idx, which says where each begins
-    (ZipNum, format cdxj-gzip-1.0)."""
+    """Write indexes/index.cdx.gz in blocks of 3,000 lines, each a gzip member, and index.idx with the offsets of the
+    blocks (ZipNum, format cdxj-gzip-1.0)."""
     rows = (row[0] for row in db.conn.execute("select line from temp.wacz_lines order by line"))
     blocks = []
     with package.entry("indexes/index.cdx.gz") as entry:
-        while lines := list(islice(rows, _LINES_A_BLOCK)):
+        while lines := list(islice(rows, _LINES_PER_BLOCK)):
             data = gzip.compress(b"".join(lines), mtime=0)
             key, stamp, _ = lines[0].split(b" ", 2)
-            told = {
+            block = {
                 "offset": entry.written,
                 "length": len(data),
                 "digest": f"sha256:{hashlib.sha256(data).hexdigest()}",
                 "filename": "index.cdx.gz",
             }
-            blocks.append(key + b" " + stamp + b" " + _json(told))
+            blocks.append(key + b" " + stamp + b" " + _json(block))
             entry.write(data)
     with package.entry("indexes/index.idx", packed=True) as entry:
         entry.write(b"!meta 0 " + _json({"format": "cdxj-gzip-1.0", "filename": "index.cdx.gz"}))
-        for block in blocks:
-            entry.write(block)
+        for line in blocks:
+            entry.write(line)
 
 
 def _json(value: dict[str, Any]) -> bytes:

@@ -1,4 +1,4 @@
-"""The measure of archives on a few posts: what they take, and that each step of it runs."""
+"""bench/archive on a few posts: each step runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import measure_archive
 from generated_posts import Posts
 
 
-def test_an_archive_is_small_and_opened_at_once(tmp_path: Path) -> None:
+def test_archive_is_small_and_opens_fast(tmp_path: Path) -> None:
     archive = tmp_path / "archive.db"
     told = measure_archive.ingest(archive, Posts(200))
     row = measure_archive.sizes(archive, 200)

@@ -1,4 +1,4 @@
-"""`bench/selectors` on a few pages: it finds a wrong index, and says why Scrapy's response answers differently."""
+"""`bench/selectors` on a few pages: it detects a wrong index, and the causes of differences to Scrapy's response."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def measured(tmp_path: Path, *sources: bytes) -> measure_selectors.Figures:
     return measure_selectors.measure(measure_selectors.pages(tmp_path))
 
 
-def test_an_index_that_answers_as_parsel_does_is_sound(tmp_path: Path) -> None:
+def test_index_that_agrees_with_parsel_is_sound(tmp_path: Path) -> None:
     figures = measured(tmp_path, PLAIN, PLAIN)
     assert figures.is_sound
     assert (figures.pages, sum(figures.other.values())) == (2, 0)
@@ -30,7 +30,7 @@ def test_an_index_that_answers_as_parsel_does_is_sound(tmp_path: Path) -> None:
     assert figures.selectors > 500
 
 
-def test_an_index_that_misses_an_element_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_index_that_misses_an_element_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     select = Index.select
     monkeypatch.setattr(Index, "select", lambda self, selector, within=None: select(self, selector, within)[1:])
     figures = measured(tmp_path, PLAIN)
@@ -49,7 +49,7 @@ def test_an_index_that_misses_an_element_is_found(tmp_path: Path, monkeypatch: p
         ),
     ],
 )
-def test_why_scrapys_response_answers_differently(tmp_path: Path, source: bytes, cause: str) -> None:
+def test_cause_of_differences_to_scrapys_response(tmp_path: Path, source: bytes, cause: str) -> None:
     [(said, pages)] = measured(tmp_path, source).other.items()
     assert said.startswith(cause)
     assert pages == 1

@@ -1,4 +1,4 @@
-"""The bars of near copies, on a small generated set of each vocabulary."""
+"""The bars of near-duplicates, on a small generated set of each vocabulary."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ def test_precision_and_recall(name: str, tmp_path: Path) -> None:
     assert row["recall"] >= 0.97, kinds
 
 
-def test_adding_to_a_large_archive_looks_at_a_bounded_number(tmp_path: Path) -> None:
+def test_adding_to_a_large_archive_compares_few_candidates(tmp_path: Path) -> None:
     row = measure_clusters.scale(3_000, tmp_path, added=100)
     assert row["bytes"] < 600

@@ -1,4 +1,4 @@
-"""What `bench/extraction` makes of figures, and of wrong usage; made-up figures, no corpus."""
+"""The report and the usage errors of `bench/extraction`, with made-up figures."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def script() -> ModuleType:
 
 @pytest.fixture
 def report(script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Report:
-    """The script's report on made-up figures, with floors of the test's own; options as keywords."""
+    """Run the script's report on made-up figures with the floors of the test. Options are keywords."""
     (tmp_path / "sites").mkdir()
     (tmp_path / "sites" / "sites.json").write_text("[]")
     (tmp_path / "corpus").mkdir()
@@ -53,7 +53,7 @@ def report(script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     return call
 
 
-def test_a_missed_bar_and_a_broken_floor_are_told_apart(report: Report, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missed_bar_and_broken_floor_are_distinguished(report: Report, capsys: pytest.CaptureFixture[str]) -> None:
     assert report(GOOD, pin=True) == 0
     assert report(GOOD) == 0
     assert report(GOOD, check=True) == 0
@@ -63,7 +63,7 @@ def test_a_missed_bar_and_a_broken_floor_are_told_apart(report: Report, capsys: 
     assert report(worse, check=True) == 1
     shown = capsys.readouterr()
     assert "Below its floor: corpus, archiver: title 91.5, floor 91.7" in shown.err
-    assert "Every bar is met." in shown.out
+    assert "All bars are met." in shown.out
     low = GOOD | {"title: normalised": 80.0}
     assert report(low, pin=True) == 0
     assert report(low, check=True) == 0
@@ -71,21 +71,21 @@ def test_a_missed_bar_and_a_broken_floor_are_told_apart(report: Report, capsys: 
     assert "80.0!" in capsys.readouterr().out
 
 
-def test_json_tells_all(report: Report, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_has_all_figures(report: Report, capsys: pytest.CaptureFixture[str]) -> None:
     assert report(GOOD | {"ratio": 1.5}, json=True) == 1
-    told = json.loads(capsys.readouterr().out)
-    assert told["tables"]["corpus"]["archiver"]["ratio"] == 1.5
-    assert told["below"] == []
-    assert told["missed"] == ["corpus, archiver: of traf. 1.50, bar >=3"]
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["tables"]["corpus"]["archiver"]["ratio"] == 1.5
+    assert printed["below"] == []
+    assert printed["missed"] == ["corpus, archiver: of traf. 1.50, bar >=3"]
 
 
-def test_there_is_nothing_to_check_without_floors(report: Report, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_needs_floors(report: Report, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         report(GOOD, check=True)
     assert stopped.value.code == 2
     assert "--pin" in capsys.readouterr().err
     assert report(GOOD, limit=5) == 0
-    assert not capsys.readouterr().err  # floors are of whole runs
+    assert not capsys.readouterr().err  # floors are of complete runs
 
 
 @pytest.mark.parametrize(
@@ -93,9 +93,9 @@ def test_there_is_nothing_to_check_without_floors(report: Report, capsys: pytest
     [
         (["--shared", "/nowhere"], "name the folder with --shared"),
         (["--only", "posts"], "invalid choice"),
-        (["--limit", "0"], "a number from 1 on"),
-        (["--limit", "9", "--check"], "no --check or --pin"),
-        (["--check", "--pin"], "not both"),
+        (["--limit", "0"], "--limit must be at least 1"),
+        (["--limit", "9", "--check"], "not used with --check or --pin"),
+        (["--check", "--pin"], "cannot be used together"),
     ],
 )
 def test_wrong_usage(tmp_path: Path, args: list[str], says: str) -> None:

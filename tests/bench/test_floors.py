@@ -1,4 +1,4 @@
-"""Floors and bars of the benchmarks, on made-up figures; the corpora themselves are not needed."""
+"""Floors and bars of the benchmarks, with made-up figures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COLUMNS = (
 MEASURED = {"pages": 10, "title": 92.0, "false": 7.0, "ratio": 5.0}
 
 
-def test_a_floor_is_a_little_below_what_was_measured() -> None:
+def test_floor_is_slightly_below_the_measurement() -> None:
     assert floors.pinned(COLUMNS, MEASURED) == {"title": 91.7, "false": 7.3, "ratio": 4.0}
     assert floors.pinned(COLUMNS, {"title": 90.12349, "false": 0.37921}) == {"title": 89.8234, "false": 0.6793}
     assert Slack(0, less=True).floor(0.37921) == 0.3793  # what was measured is never below its own floor
@@ -37,17 +37,17 @@ def test_a_floor_is_a_little_below_what_was_measured() -> None:
         ({"title": None}, ["ours: title -, floor 91.7"]),
     ],
 )
-def test_what_is_below_its_floor_is_said(change: dict[str, float], below: list[str]) -> None:
+def test_figures_below_their_floor_are_reported(change: dict[str, float], below: list[str]) -> None:
     part = floors.part_of(COLUMNS, {"ours": MEASURED}, "sha256:1")
     assert floors.check(part, COLUMNS, {"ours": MEASURED | change}, "sha256:1") == below
 
 
-def test_a_row_that_is_missing_has_fallen_and_a_new_one_is_free() -> None:
+def test_missing_row_fails_and_new_row_passes() -> None:
     part = floors.part_of(COLUMNS, {"ours": MEASURED}, "sha256:1")
     assert floors.check(part, COLUMNS, {"new": {"title": 0}}, "sha256:1") == ["ours: was not measured"]
 
 
-def test_floors_hold_on_their_own_corpus_alone(tmp_path: Path) -> None:
+def test_floors_apply_only_to_their_corpus(tmp_path: Path) -> None:
     part = floors.part_of(COLUMNS, {"ours": MEASURED}, "sha256:1")
     for pinned in (part, {}):
         with pytest.raises(floors.OtherCorpus):
@@ -59,7 +59,7 @@ def test_floors_hold_on_their_own_corpus_alone(tmp_path: Path) -> None:
     assert one != floors.digest([tmp_path / "pages"])
 
 
-def test_the_file_holds_what_was_pinned(tmp_path: Path) -> None:
+def test_floors_survive_writing_and_reading(tmp_path: Path) -> None:
     file = tmp_path / "floors.toml"
     assert floors.read(file) == {}
     parts = {"corpus": floors.part_of(COLUMNS, {"ours": MEASURED}, "sha256:1")}
@@ -68,7 +68,7 @@ def test_the_file_holds_what_was_pinned(tmp_path: Path) -> None:
     assert file.read_text().startswith("# The lowest figures")
 
 
-def test_the_pinned_floors_are_of_figures_that_are_measured() -> None:
+def test_pinned_floors_match_measured_figures() -> None:
     from measure_corpus import CORPUS
     from measure_learning import TABLES
 
@@ -80,6 +80,6 @@ def test_the_pinned_floors_are_of_figures_that_are_measured() -> None:
         assert all(set(row) <= known for row in part["floors"].values())
 
 
-def test_rows_to_compare_with_miss_no_bar() -> None:
+def test_reference_rows_have_no_bars() -> None:
     rows = {"ours": {"title": 90.0, "false": 8.0}, "theirs": {"title": 55.0}}
-    assert missed(COLUMNS, rows, beside=("theirs",)) == ["ours: title 90.0, bar >=91"]
+    assert missed(COLUMNS, rows, reference=("theirs",)) == ["ours: title 90.0, bar >=91"]

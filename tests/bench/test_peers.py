@@ -1,4 +1,4 @@
-"""What `bench/peers` takes for a stored article, and that its table fits the runner and the pinned versions."""
+"""`bench/peers`: which articles count as stored, and that its table matches the runner and the pinned versions."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import run_peer
 TEXT = "A text that is long enough to be one."
 
 
-def test_each_way_of_the_table_is_one_of_the_runner() -> None:
+def test_runner_has_every_way_of_the_table() -> None:
     assert [p.way for p in measure_peers.PEERS] == list(run_peer.WAYS)
 
 
-def test_what_is_installed_is_pinned_by_name_and_version_alone() -> None:
+def test_peers_are_pinned_by_name_and_version() -> None:
     lines = measure_peers.LOCK.read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if not re.fullmatch(r"[\w.-]+==[\w.+!-]+", line)] == []
     pinned = {line.partition("==")[0] for line in lines}
     assert {package for p in measure_peers.PEERS for package in p.packages} <= pinned
 
 
-def test_posts_with_title_and_text_count_however_their_addresses_are_spelt(tmp_path: Path) -> None:
+def test_posts_with_title_and_text_count_regardless_of_url_spelling(tmp_path: Path) -> None:
     site, file = "http://news.example.org", tmp_path / "articles.jsonl"
     posts = [f"{site}/1/", f"{site}/2/", f"{site}/3/", f"{site}/h%C3%A9/"]
     stored = [

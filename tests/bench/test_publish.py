@@ -1,4 +1,4 @@
-"""The measure of datasets on a few articles: each step of it runs."""
+"""bench/publish on a few articles: each step runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import measure_publish
 
 
-def test_an_archive_is_published_in_bounded_memory(tmp_path: Path) -> None:
+def test_publishing_needs_bounded_memory(tmp_path: Path) -> None:
     archive = measure_publish.make(tmp_path / "archive.db", 300)
     row = measure_publish.parquet(archive, tmp_path)
     assert row["articles"] == 300

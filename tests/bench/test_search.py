@@ -1,4 +1,4 @@
-"""The measure of searches on a few articles: that each class of queries, and each other way to search, runs."""
+"""bench/search on a few articles: each class of queries and each other way to search runs."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ def test_every_way_to_search_is_measured(tmp_path: Path, monkeypatch: pytest.Mon
         "FTS5 by rank, snippet: two words",
         "tantivy alone: rare word",
         "DuckDB fts is left out: -",
-    } < measure_search.beside(rows)
+    } < measure_search.reference_rows(rows)
     assert making["index"]["index_ms"] < 50
     assert making["index"]["bytes"] > 500

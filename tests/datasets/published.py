@@ -1,4 +1,4 @@
-"""Archives to publish, written by the writer of crawls, and what tests of datasets ask of a folder."""
+"""Helpers for tests of datasets: archives to publish, written by the page writer, and readers of dataset folders."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _WORDS = [
 
 
 def text(number: int, sentences: int = 8) -> str:
-    """A text of which no eight words in a row stand in that of another number."""
+    """Return a text that shares no eight words in a row with the text of another number."""
     choose = random.Random(number).choice
     lines = [f"{' '.join(choose(_WORDS) for _ in range(14)).capitalize()}." for _ in range(sentences)]
     return "\n\n".join(" ".join(lines[n : n + 2]) for n in range(0, len(lines), 2))
@@ -51,7 +51,7 @@ def text(number: int, sentences: int = 8) -> str:
 
 @dataclass(frozen=True)
 class Post:
-    """A post at `site`/`number`, as it was read `day` days after the first."""
+    """A post at `site`/`number`, as read `day` days after the first day."""
 
     number: int
     site: str = "https://harbour.example/"
@@ -78,8 +78,8 @@ class Post:
 
 
 def make(archive: Path, posts: Sequence[Post], missing: Iterable[str] = ()) -> Path:
-    """The archive of these posts, stored in this order; an edit is the same post on a later day. `missing` are
-    addresses on the first post's site that failed."""
+    """Make an archive of these posts, stored in this order. An edit is the same post on a later day. `missing` are URLs
+    on the first post's site whose fetch failed."""
     archive.parent.mkdir(parents=True, exist_ok=True)
     db = open_archive(archive, create=True)
     for site in dict.fromkeys(post.site for post in posts):
@@ -88,7 +88,7 @@ def make(archive: Path, posts: Sequence[Post], missing: Iterable[str] = ()) -> P
         writer = PageWriter(StoringRun(db, row, run_id, BEGAN, version="0.3.0"))
         for post in posts:
             if post.site == site:
-                writer.add(_visit(post))
+                writer.add(_page_result(post))
         for url in missing if site == posts[0].site else ():
             writer.add(
                 PageResult(
@@ -107,7 +107,7 @@ def make(archive: Path, posts: Sequence[Post], missing: Iterable[str] = ()) -> P
     return archive
 
 
-def _visit(post: Post) -> PageResult:
+def _page_result(post: Post) -> PageResult:
     at = BEGAN + timedelta(days=post.day, seconds=post.number)
     capture = Capture(
         post.url,
@@ -171,11 +171,11 @@ POSTS: tuple[Post, ...] = (
     Post(2, day=6, gone=True),
 )
 FREE = '[[rule]]\nsite = "*"\ntier = "full"\n'
-"""Rules by which every text may go, where its page does not say otherwise."""
+"""Rules that permit every text, unless its page forbids it."""
 
 
 def publish(archive: Path | Sequence[Path], *args: str) -> Result:
-    """`archiver publish` in this process."""
+    """Run `archiver publish` in this process."""
     archives = [archive] if isinstance(archive, Path) else archive
     return Runner().invoke(cli, ["publish", *args, *(w for one in archives for w in ("--archive", str(one)))])
 
@@ -188,15 +188,15 @@ def rows(folder: Path, table: str) -> list[dict[str, Any]]:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file of a folder."""
+    """Return all files of a folder."""
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-_ADDRESS = re.compile(r"https?:[^\s\"'<>]+")
+_URL = re.compile(r"https?:[^\s\"'<>]+")
 
 
-def told(folder: Path) -> str:
-    """All words that a folder's files tell, tables and descriptions, addresses aside; each value by itself."""
+def all_words(folder: Path) -> str:
+    """Return all values of the tables and all texts of the files in a folder, one per line, without URLs."""
     out = []
     for name, data in contents(folder).items():
         if name.endswith(".parquet"):
@@ -206,15 +206,15 @@ def told(folder: Path) -> str:
                 for value in row.values()
                 for v in (value if isinstance(value, list) else [value])
             ]
-            # What Parquet keeps beside its rows: statistics and dictionaries.
+            # Parquet also stores statistics and dictionaries.
             data = str(pq.ParquetFile(folder / name).metadata.to_dict()).encode()
         out.append((gzip.decompress(data) if name.endswith(".gz") else data).decode("utf-8", "replace"))
-    return "\n".join(_ADDRESS.sub(" ", one) for one in out)
+    return "\n".join(_URL.sub(" ", one) for one in out)
 
 
-def leaked(body: str, said: str) -> list[str]:
-    """The passages of a text (eight words) that stand in what was said."""
-    plain = f" {' '.join(words_of_text(said))} "
+def leaked(body: str, output: str) -> list[str]:
+    """Return the passages (eight words) of a text that occur in the output."""
+    plain = f" {' '.join(words_of_text(output))} "
     return [run for run in runs(words_of_text(body)) if f" {run} " in plain]
 
 

@@ -1,4 +1,4 @@
-"""Run by the environment of validators: a notebook from its first cell to its last, printed as JSON with its outputs.
+"""Run a notebook in the environment of the validators and print it with its outputs as JSON.
 
 .venv/validators/bin/python tests/datasets/run_notebook.py NOTEBOOK
 """

@@ -1,4 +1,4 @@
-"""The notebook of the docs answers its three questions of a dataset that was just published."""
+"""The notebook of the documentation runs on a newly published dataset and answers its three questions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.datasets.published import LIGHT, POSTS, Post, make, publish, rows
 from tests.datasets.test_validators import MADE, ROOT, VALIDATORS
 
 
-def test_the_notebook_answers_its_questions(tmp_path: Path) -> None:
+def test_notebook_answers_its_questions(tmp_path: Path) -> None:
     if not MADE.exists():
         pytest.skip("needs the validators of tests/datasets/validators.lock (make test installs them)")
     places = (LIGHT, GeoTag(-16.8, -179.9, "Taveuni", role="dateline"), GeoTag(1.0, 1.0, "Office", role="publisher"))

@@ -1,4 +1,4 @@
-"""No passage of a text that is withheld stands in any file, whichever article, version or field it would be told by."""
+"""No file contains a passage of a withheld text, whichever article, revision or field quotes it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import pytest
 from archiver.datasets import leak_check
 from archiver.datasets.ngrams import RUN, of_text, runs, words_of_text
 from archiver.items import GeoTag, UsageStatement
-from tests.datasets.published import CC_BY, NEAR, Post, leaked, make, publish, rows, text, told
+from tests.datasets.published import CC_BY, NEAR, Post, all_words, leaked, make, publish, rows, text
 
 OTHER = "https://notes.example/blog/"
 CHINESE = "深度学习笔记今天我们学习机器学习的基础知识模型使用技术。" * 4
 
 
 def passage(number: int, sentence: int = 0, count: int = 9) -> str:
-    """Some words out of a sentence of a text, in capitals and with other signs between."""
+    """Return some words of a text in upper case and with other separators."""
     return " - ".join(text(number).replace("\n\n", " ").split(". ")[sentence].split()[2 : 2 + count]).upper()
 
 
@@ -61,17 +61,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_an_exhaustive_search_finds_no_passage_of_a_withheld_text(folder: Path) -> None:
-    """But for what a text that may be given in full has of it, which is that text's own."""
+def test_exhaustive_search_finds_no_withheld_passage(folder: Path) -> None:
+    """Passages of a text that is published in full are allowed."""
     given = {run for own in (POSTS[-1].text, POSTS[-1].title) for run in runs(words_of_text(own))}
-    said = told(folder)
+    said = all_words(folder)
     found = {(post.url, run) for post in POSTS if post.number < 11 for run in leaked(post.text, said)}
     assert {run for _, run in found} - given == set()
     assert {url for url, _ in found} == {POSTS[1].url, next(p.url for p in POSTS if p.number == 6)}, "it finds what is"
 
 
-def test_a_list_that_repeats_a_passage_word_by_word_is_left_out(tmp_path: Path) -> None:
-    """A text that ends with its tags, which stand in a row in JSON Lines, too."""
+def test_list_that_spells_out_a_passage_is_left_out(tmp_path: Path) -> None:
+    """A text ends with its tags, which form a passage in JSON Lines."""
     tags = tuple(text(70).split()[:9])
     archive = make(
         tmp_path / "archive.db",
@@ -86,7 +86,7 @@ def test_a_list_that_repeats_a_passage_word_by_word_is_left_out(tmp_path: Path) 
     assert {name: len(one) for name, one in found.items()} == {"1": 0, "2": 7, "3": 9}
 
 
-def test_only_what_repeats_a_passage_is_left_out(folder: Path) -> None:
+def test_only_values_that_quote_a_passage_are_left_out(folder: Path) -> None:
     found = {int(row["url"].rsplit("/", 1)[1]): row for row in rows(folder, "articles")}
     assert [number for number, row in found.items() if row["title"] is None and row["tier"] == "features"] == [
         1,
@@ -111,7 +111,7 @@ def test_only_what_repeats_a_passage_is_left_out(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("batch", [1 << 8, 1 << 17])
-def test_hashes_of_many_texts_are_those_of_each(batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batched_hashes_equal_single_hashes(batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leak_check, "BATCH", batch)
     texts = [text(n, random.Random(n).choice((1, 2, 30))) for n in range(40)] + ["", "one two", CHINESE, "ÀÉ " * 20]
     together = {one for part in leak_check.hashed(texts) for one in part.to_pylist()}
@@ -119,22 +119,22 @@ def test_hashes_of_many_texts_are_those_of_each(batch: int, monkeypatch: pytest.
     assert len(together) == len({run for whole in texts for run in runs(words_of_text(whole))})
 
 
-def test_passages_are_found_however_many_are_looked_for_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_passages_are_found_with_any_buffer_size(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = [text(n) for n in range(30)]
     asked = [passage(n, n % 7) for n in range(0, 60, 2)]
     found = []
     for sought, held in ((1, 1), (20, 50), (1_000_000, 500_000)):
-        monkeypatch.setattr(leak_check, "_SOUGHT", sought)
-        monkeypatch.setattr(leak_check, "_HELD", held)
-        shown = leak_check.shown(iter(asked), lambda: iter(texts))
+        monkeypatch.setattr(leak_check, "_QUERY_ROWS", sought)
+        monkeypatch.setattr(leak_check, "_BUFFER_ROWS", held)
+        shown = leak_check.leaked_passages(iter(asked), lambda: iter(texts))
         found.append([shown.repeats(one) for one in asked])
-        assert not leak_check.shown(iter(asked), lambda: iter([]))
-        assert not leak_check.shown(iter([]), lambda: iter(texts))
+        assert not leak_check.leaked_passages(iter(asked), lambda: iter([]))
+        assert not leak_check.leaked_passages(iter([]), lambda: iter(texts))
     assert found[0] == found[1] == found[2] == [n < 30 for n in range(0, 60, 2)]
 
 
-def test_of_copies_equal_and_near_one_is_counted_so_that_they_do_not_give_their_text_back(tmp_path: Path) -> None:
-    """Seven sites have the text of the first, or most of it; seven others share a phrase with it."""
+def test_copies_count_once_in_ngrams(tmp_path: Path) -> None:
+    """Seven sites have all or most of the first text; seven others share a phrase with it."""
     shared = " the keeper of the harbour light "
     copies = [
         Post(1, site=f"https://copy{n}.example/", day=n, body=text(1) + shared + (NEAR if n % 2 else ""))

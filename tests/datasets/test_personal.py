@@ -1,4 +1,4 @@
-"""Personal data: authors by keyed hashes, contacts out of texts; and what no file may tell then."""
+"""Personal data: authors become keyed hashes, contacts are removed from texts, and no file reveals either."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from archiver.datasets.pseudonyms import Pseudonymizer, pseudonym, without_contacts
 from archiver.errors import SnapshotRefused
-from tests.datasets.published import CC_BY, FREE, Post, contents, make, publish, rows, text, told
+from tests.datasets.published import CC_BY, FREE, Post, all_words, contents, make, publish, rows, text
 from tests.runner import failure, fault
 
 KEY = "a key that is long enough"
@@ -39,7 +39,9 @@ def archive(tmp_path: Path) -> Path:
     )
 
 
-def test_no_file_names_an_author_or_a_contact(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_file_contains_an_author_or_a_contact(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DATASET_KEY", KEY)
     (tmp_path / "rules.toml").write_text(FREE)
     words = (
@@ -58,7 +60,7 @@ def test_no_file_names_an_author_or_a_contact(archive: Path, tmp_path: Path, mon
     )
     done = publish(archive, *words)
     assert done.exit_code == 0, done.output
-    said = told(tmp_path / "d").casefold()
+    said = all_words(tmp_path / "d").casefold()
     for lost in ("ada berg", "ada  berg", "zoë", "krüger", "7946", "ada.berg", KEY):
         assert lost not in said, lost
     articles = {row["url"].rsplit("/", 1)[1]: row for row in rows(tmp_path / "d", "articles")}
@@ -81,7 +83,9 @@ def test_no_file_names_an_author_or_a_contact(archive: Path, tmp_path: Path, mon
     assert contents(tmp_path / "d") == before
 
 
-def test_a_name_is_not_hidden_and_told_at_once(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_query_or_rules_with_an_author_are_refused(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DATASET_KEY", KEY)
     (tmp_path / "rules.toml").write_text('[[rule]]\nauthor = "Ada Berg"\ntier = "full"\n')
     for words in (["--author", "Ada Berg"], ["author:ada"], ["--rules", str(tmp_path / "rules.toml")]):
@@ -96,8 +100,8 @@ def test_a_name_is_not_hidden_and_told_at_once(archive: Path, tmp_path: Path, mo
     assert not (tmp_path / "d").exists()
 
 
-def test_national_numbers_are_in_no_version_either(tmp_path: Path) -> None:
-    """By the region of the language that each version is in, and by that of the site's domain."""
+def test_national_numbers_are_removed_from_all_revisions(tmp_path: Path) -> None:
+    """The region is that of the revision's language, and that of the site's domain."""
     (tmp_path / "rules.toml").write_text(FREE)
     posts = [
         Post(1, body=f"{text(1)} Call (030) 90 18 20.", title="Or (030) 90 18 21", language="de-DE"),
@@ -135,7 +139,7 @@ def test_national_numbers_are_in_no_version_either(tmp_path: Path) -> None:
         ("49.123456, 8.654321", None),
     ],
 )
-def test_contacts_go_and_other_numbers_stay(said: str, left: str | None) -> None:
+def test_contacts_are_removed_and_other_numbers_stay(said: str, left: str | None) -> None:
     assert without_contacts(said, (None, "GB", "DE")) == (said if left is None else left)
 
 
@@ -157,13 +161,13 @@ def test_contacts_go_and_other_numbers_stay(said: str, left: str | None) -> None
         ("author", "author, author", "{}, {}"),
     ],
 )
-def test_a_name_is_found_as_texts_write_it(name: str, said: str, left: str) -> None:
+def test_inflected_names_are_replaced(name: str, said: str, left: str) -> None:
     found = Pseudonymizer(KEY.encode(), contacts=False)({"id": "1", "authors": [name], "body": said, "tags": [said]})
     assert found["body"] == left.replace("{}", pseudonym(KEY.encode(), name))
     assert found["tags"] == [found["body"]]
 
 
-def test_authors_of_other_versions_and_contacts_in_lists_are_told_nowhere(
+def test_authors_of_other_revisions_and_contacts_in_lists_are_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATASET_KEY", KEY)
@@ -188,16 +192,16 @@ def test_authors_of_other_versions_and_contacts_in_lists_are_told_nowhere(
         "--drop-contacts",
     )
     assert done.exit_code == 0, done.output
-    assert "ada berg" not in told(tmp_path / "d").casefold()
+    assert "ada berg" not in all_words(tmp_path / "d").casefold()
     plain = publish(
         archive, str(tmp_path / "e"), "--version", "1.0.0", "--rules", str(tmp_path / "rules.toml"), "--drop-contacts"
     )
     assert plain.exit_code == 0, plain.output
-    assert "desk@" not in told(tmp_path / "e")
+    assert "desk@" not in all_words(tmp_path / "e")
     assert [row["tags"] for row in rows(tmp_path / "e", "articles")][1] == ["ask [e-mail]"]
 
 
-def test_nothing_is_changed_where_nothing_is_asked() -> None:
+def test_records_are_unchanged_without_options() -> None:
     record = {"authors": ["Ada"], "body": "ada@example.org"}
     assert Pseudonymizer(None, contacts=False)(record) is record
     assert json.dumps(record)

@@ -1,4 +1,4 @@
-"""Where a dataset is put, and what is told of a folder that is not as a build leaves it."""
+"""The folder of a dataset: how it is replaced, and errors for folders that were changed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def copy(built: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(built, tmp_path / "d"))
 
 
-def test_where_a_link_leads_is_replaced_and_not_the_link(archive: Path, copy: Path, tmp_path: Path) -> None:
+def test_target_of_a_link_is_replaced(archive: Path, copy: Path, tmp_path: Path) -> None:
     (tmp_path / "latest").symlink_to("d")
     (tmp_path / "next").symlink_to("e")
     before = contents(copy)
@@ -49,7 +49,7 @@ def test_where_a_link_leads_is_replaced_and_not_the_link(archive: Path, copy: Pa
     assert (tmp_path / "next").is_symlink()
 
 
-def test_what_can_not_be_put_in_place_is_told_before_it_is_built(
+def test_target_that_cannot_be_replaced_is_refused_before_building(
     archive: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = contents(copy)
@@ -65,7 +65,7 @@ def test_what_can_not_be_put_in_place_is_told_before_it_is_built(
     assert [p.name for p in copy.parent.iterdir()] == ["d"]
 
 
-def test_what_a_build_that_was_killed_had_put_aside_goes_back(archive: Path, copy: Path) -> None:
+def test_old_folder_is_restored_after_a_killed_build(archive: Path, copy: Path) -> None:
     aside = copy.with_name(".d.unfinished.old")
     before = contents(copy)
     copy.rename(aside)
@@ -78,9 +78,7 @@ def test_what_a_build_that_was_killed_had_put_aside_goes_back(archive: Path, cop
     assert [p.name for p in copy.parent.iterdir()] == ["d"]
 
 
-def test_a_build_that_is_told_to_end_leaves_nothing(
-    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_terminated_build_leaves_nothing(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("archiver.datasets.snapshot.describe", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     done = publish(archive, str(tmp_path / "d"), *FIRST)
     assert done.exit_code == 143
@@ -88,7 +86,7 @@ def test_a_build_that_is_told_to_end_leaves_nothing(
 
 
 @pytest.mark.parametrize("told", [None, [1], {"articles": "x"}])
-def test_a_check_of_counts_that_were_changed_is_no_surprise(archive: Path, copy: Path, told: object) -> None:
+def test_check_finds_changed_counts(archive: Path, copy: Path, told: object) -> None:
     said = json.loads((copy / "rebuild.json").read_text())
     said["rows"] = told
     (copy / "rebuild.json").write_text(json.dumps(said))
@@ -100,7 +98,7 @@ def test_a_check_of_counts_that_were_changed_is_no_surprise(archive: Path, copy:
     assert publish(archive, "--check", str(copy), "--json").exit_code == 1
 
 
-def test_a_file_that_can_not_be_read_is_found_and_told(archive: Path, copy: Path, tmp_path: Path) -> None:
+def test_check_finds_unreadable_file(archive: Path, copy: Path, tmp_path: Path) -> None:
     unreadable = "/proc/self/mem"  # whoever asks
     for name in ("README.md", "data/captures.parquet"):
         (copy / name).unlink()
@@ -117,9 +115,7 @@ def test_a_file_that_can_not_be_read_is_found_and_told(archive: Path, copy: Path
 
 
 @pytest.mark.parametrize("table", [b"PAR1", None], ids=["broken", "missing"])
-def test_a_version_before_that_is_damaged_is_named(
-    archive: Path, copy: Path, tmp_path: Path, table: bytes | None
-) -> None:
+def test_damaged_previous_version_is_an_error(archive: Path, copy: Path, tmp_path: Path, table: bytes | None) -> None:
     (copy / "data" / "articles.parquet").unlink()
     if table:
         (copy / "data" / "articles.parquet").write_bytes(table)

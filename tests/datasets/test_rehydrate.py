@@ -1,4 +1,4 @@
-"""The program that a dataset takes along: asked of a real server, it says what is exact, changed and gone."""
+"""The rehydrate program of a dataset, run against a real server."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def server() -> Iterator[SiteServer]:
 
 @pytest.fixture(scope="module")
 def folder(server: SiteServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A dataset of ten posts of which it has no text."""
+    """A dataset of ten posts without their texts."""
     place = tmp_path_factory.mktemp("rehydrated")
     own = {1: digest(page(text(1))), 9: digest(gzip.compress(page(text(9)), mtime=0))}
     posts = [Post(n, site=server.url, digest=own.get(n, "")) for n in range(1, 11)]
@@ -90,7 +90,7 @@ def run(folder: Path, out: Path, *words_: str) -> dict[str, dict[str, Any]]:
     return {row["url"].rsplit("/", 1)[1]: row for row in map(json.loads, out.read_bytes().splitlines())}
 
 
-def test_each_text_is_exact_changed_gone_refused_or_failed(server: SiteServer, folder: Path, tmp_path: Path) -> None:
+def test_statuses_of_texts(server: SiteServer, folder: Path, tmp_path: Path) -> None:
     found = run(folder, tmp_path / "out.jsonl")
     assert {name: (row["status"], row["by"]) for name, row in found.items()} == {
         "1": ("exact", "payload"),
@@ -119,9 +119,7 @@ def test_each_text_is_exact_changed_gone_refused_or_failed(server: SiteServer, f
     assert len(server.requests) == before
 
 
-def test_what_the_site_no_longer_has_is_asked_of_a_web_archive(
-    server: SiteServer, folder: Path, tmp_path: Path
-) -> None:
+def test_missing_texts_come_from_a_web_archive(server: SiteServer, folder: Path, tmp_path: Path) -> None:
     ids = {row["url"].rsplit("/", 1)[1]: row["id"] for row in rows(folder, "articles")}
     where = f"{server.url}web/{{timestamp}}id_/{{url}}"
     found = run(
@@ -144,8 +142,8 @@ def test_what_the_site_no_longer_has_is_asked_of_a_web_archive(
     assert found["4"]["text"] == text(4)
 
 
-def test_what_a_run_that_was_stopped_has_left_is_gone_on_from(tmp_path: Path) -> None:
-    """Half a line at the end; and what parts lines for some programs (U+2028, NEL), within a text."""
+def test_stopped_run_is_continued(tmp_path: Path) -> None:
+    """The last line is incomplete, and a text has characters that some programs treat as line ends (U+2028, NEL)."""
     pages = {
         "/1": Answer(page(text(1), "<p>One\u2028line\x85only</p>")),
         "/2": Answer(page(text(2))),
@@ -203,23 +201,23 @@ def test_what_a_run_that_was_stopped_has_left_is_gone_on_from(tmp_path: Path) ->
         ("User-agent: *\n" + "Disallow: /" + "*a" * 60 + "$\n", "/" + "a" * 4_000, False),
     ],
 )
-def test_robots_are_heard_as_their_standard_says(told: str, path: str, allowed: bool) -> None:
+def test_robots_rules_follow_rfc_9309(told: str, path: str, allowed: bool) -> None:
     assert Robots(told).allows(path) is allowed
 
 
 @pytest.mark.parametrize(
     ("said", "seconds"), [("7", 7.0), ("0.5", 0.5), ("inf", 0.0), ("9" * 400, 86_400.0), ("-1", 0.0)]
 )
-def test_a_pause_that_robots_ask_for_is_one(said: str, seconds: float) -> None:
+def test_crawl_delay(said: str, seconds: float) -> None:
     assert Robots(f"User-agent: *\nCrawl-delay: {said}\n").delay == seconds
 
 
 @pytest.mark.parametrize("charset", ["undefined", "idna", "hex", "utf-8"])
-def test_a_page_is_read_whatever_charset_it_names(charset: str) -> None:
+def test_page_with_invalid_charset_is_decoded(charset: str) -> None:
     assert page_of(b"as it is", {"content-type": f"text/html; charset={charset}"}) == "as it is"
 
 
-def test_what_is_asked_for_and_not_there_is_told_and_the_dataset_stays_as_it_is(folder: Path) -> None:
+def test_unknown_ids_are_reported_and_the_dataset_is_unchanged(folder: Path) -> None:
     before = sorted(folder.rglob("*"))
     done = subprocess.run(
         [sys.executable, "-I", folder / "rehydrate.py", "--contact", "x", "nothing"], capture_output=True, text=True
@@ -230,7 +228,7 @@ def test_what_is_asked_for_and_not_there_is_told_and_the_dataset_stays_as_it_is(
     assert folder.with_name("d-rehydrated.jsonl").exists()
 
 
-def test_a_host_that_nobody_answers_at_refuses_nothing(tmp_path: Path) -> None:
+def test_unreachable_host_is_failed_not_refused(tmp_path: Path) -> None:
     with serving({}) as started:
         dead = started.url
     archive = make(tmp_path / "archive.db", [Post(1, site=dead), Post(2, site=dead)])
@@ -240,7 +238,7 @@ def test_a_host_that_nobody_answers_at_refuses_nothing(tmp_path: Path) -> None:
     assert "refused" in found["1"]["by"].lower()
 
 
-def test_a_dataset_of_full_texts_needs_none(server: SiteServer, tmp_path: Path) -> None:
+def test_dataset_of_full_texts_has_no_rehydrate_program(server: SiteServer, tmp_path: Path) -> None:
     archive = make(tmp_path / "a" / "archive.db", [Post(1, rights=(CC_BY,))])
     assert publish(archive, str(tmp_path / "d"), "--version", "1.0.0").exit_code == 0
     assert not (tmp_path / "d" / "rehydrate.py").exists()
@@ -248,12 +246,12 @@ def test_a_dataset_of_full_texts_needs_none(server: SiteServer, tmp_path: Path) 
 
 
 @given(st.text(max_size=200))
-def test_it_sees_the_words_that_the_dataset_counts(said: str) -> None:
+def test_it_splits_words_like_the_dataset(said: str) -> None:
     assert tokens(said) == words_of_text(said)
 
 
 @given(st.lists(st.sampled_from(["harbour", "Ｗide", "深度学习", "naïve", "C++", "42"]), min_size=8, max_size=60))
-def test_a_text_is_known_again_by_its_sketch_whatever_stands_around_it(said: list[str]) -> None:
+def test_sketch_recognizes_a_text_within_a_page(said: list[str]) -> None:
     body = " ".join(said)
     by, passages, cut = compare(
         visible(f"<p>Menu one two</p><div>{body}</div><p>End of it</p>"),

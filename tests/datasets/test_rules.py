@@ -1,4 +1,4 @@
-"""The rule file: what is wrong in one is told, and what people write is understood as catalogues take it."""
+"""The rule file: errors are reported, and values are normalized for catalogues."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from archiver.errors import BadPublishRules
         ("[dataset]\nlicence = 'All rights reserved'", "CC-BY-4.0"),
     ],
 )
-def test_rules_that_are_none_are_refused_with_what_is_wrong(toml: str, names: str) -> None:
+def test_invalid_rules_are_refused(toml: str, names: str) -> None:
     with pytest.raises(BadPublishRules) as error:
         parse_publication_rules(toml, "r.toml")
     assert error.value.subject == "r.toml"
     assert names in str(error.value)
 
 
-def test_what_a_dataset_is_called_is_told_as_catalogues_take_it() -> None:
+def test_dataset_table_is_normalized() -> None:
     told = parse_publication_rules(
         """[dataset]
         title = " Harbour "
@@ -70,6 +70,6 @@ def test_what_a_dataset_is_called_is_told_as_catalogues_take_it() -> None:
         ("Not CC BY 4.0", "", "", None),
     ],
 )
-def test_licences_are_known_as_people_write_them(said: str, identifier: str, at: str, tier: Tier | None) -> None:
+def test_licences_are_recognized_as_people_write_them(said: str, identifier: str, at: str, tier: Tier | None) -> None:
     assert (spdx(said), licence_url(said), of_licence(said)) == (identifier, at, tier)
     assert is_listed(identifier) is bool(identifier)

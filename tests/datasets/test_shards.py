@@ -1,4 +1,4 @@
-"""What docs/many-machines.md says of many archives that are not merged runs as it stands there."""
+"""The commands of docs/many-machines.md for many unmerged archives run as written there."""
 
 from __future__ import annotations
 

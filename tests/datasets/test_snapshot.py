@@ -1,4 +1,4 @@
-"""Snapshots: the same bytes whenever they are built, a folder that is whole or not there, and what checks it."""
+"""Snapshots: reproducible bytes, atomic replacement of the folder, and checks."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def built(archive: Path, free: str, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def other_order() -> list[Post]:
-    """The same visits, of each day in another order."""
+    """An archive of the same posts, stored in another order within each day."""
     days: dict[float, list[Post]] = {}
     for post in POSTS:
         days.setdefault(post.day, []).append(post)
@@ -54,9 +54,7 @@ def other_order() -> list[Post]:
     return [post for day in sorted(days) for post in days[day]]
 
 
-def test_two_builds_are_the_same_bytes_whatever_the_process_the_order_of_storing_zone_locale_and_cores(
-    built: Path, free: str, tmp_path: Path
-) -> None:
+def test_builds_are_reproducible(built: Path, free: str, tmp_path: Path) -> None:
     other = make(tmp_path / "other" / "archive.db", other_order(), reversed(MISSING))
     code = (
         "import os, sys; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
@@ -88,7 +86,7 @@ def test_two_builds_are_the_same_bytes_whatever_the_process_the_order_of_storing
     assert [name for name in one if one[name] != two[name]] == []
 
 
-def test_a_snapshot_says_what_was_found(built: Path) -> None:
+def test_snapshot_has_the_archived_data(built: Path) -> None:
     articles = {row["url"]: row for row in rows(built, "articles")}
     first, gone = articles["https://harbour.example/1"], articles["https://harbour.example/2"]
     assert first["title"] == "Day 1, corrected"
@@ -111,7 +109,7 @@ def test_a_snapshot_says_what_was_found(built: Path) -> None:
     assert feature["geometry"]["coordinates"] == [-5.5, 50.1]
 
 
-def test_an_earlier_cut_off_is_as_the_archive_was_then(archive: Path, free: str, tmp_path: Path) -> None:
+def test_earlier_cut_off_restores_the_earlier_state(archive: Path, free: str, tmp_path: Path) -> None:
     early = make(tmp_path / "early" / "archive.db", [post for post in POSTS if post.day < 3], MISSING)
     for name, source in (("then", early), ("now", archive)):
         done = publish(source, str(tmp_path / name), "--version", "1.0.0", "--rules", free, "--cutoff", "2024-05-03")
@@ -120,7 +118,7 @@ def test_an_earlier_cut_off_is_as_the_archive_was_then(archive: Path, free: str,
     assert [name for name in then if then[name] != now.get(name)] == []
 
 
-def test_a_snapshot_is_built_again_from_what_it_says_of_itself(archive: Path, built: Path, tmp_path: Path) -> None:
+def test_snapshot_is_rebuilt_from_its_rebuild_json(archive: Path, built: Path, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     for name, data in contents(built).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -132,7 +130,7 @@ def test_a_snapshot_is_built_again_from_what_it_says_of_itself(archive: Path, bu
     assert contents(folder) == before
 
 
-def test_a_query_and_options_narrow_it(archive: Path, tmp_path: Path) -> None:
+def test_query_and_options_select_articles(archive: Path, tmp_path: Path) -> None:
     done = publish(archive, str(tmp_path / "d"), "day", "--site", "notes.example/blog", "--version", "0.1.0")
     assert done.exit_code == 0, done.output
     assert {row["site"] for row in rows(tmp_path / "d", "articles")} == {"notes.example/blog"}
@@ -142,7 +140,7 @@ def test_a_query_and_options_narrow_it(archive: Path, tmp_path: Path) -> None:
     }
 
 
-def test_partitions_hold_the_same_rows(archive: Path, built: Path, free: str, tmp_path: Path) -> None:
+def test_partitions_have_the_same_rows(archive: Path, built: Path, free: str, tmp_path: Path) -> None:
     done = publish(
         archive,
         str(tmp_path / "d"),
@@ -161,9 +159,7 @@ def test_partitions_hold_the_same_rows(archive: Path, built: Path, free: str, tm
     assert publish(archive, "--check", str(tmp_path / "d")).exit_code == 0
 
 
-def test_archives_of_different_sites_make_one_dataset_without_being_merged(
-    built: Path, free: str, tmp_path: Path
-) -> None:
+def test_archives_of_different_sites_make_one_dataset(built: Path, free: str, tmp_path: Path) -> None:
     parts = [
         make(tmp_path / str(n) / "archive.db", [p for p in POSTS if p.site == site], MISSING if not n else ())
         for n, site in enumerate(dict.fromkeys(post.site for post in POSTS))
@@ -178,7 +174,7 @@ def test_archives_of_different_sites_make_one_dataset_without_being_merged(
     assert "harbour.example" in twice.output
 
 
-def test_check_names_what_is_not_as_it_was_published(archive: Path, built: Path, tmp_path: Path) -> None:
+def test_check_reports_all_changes(archive: Path, built: Path, tmp_path: Path) -> None:
     assert publish(archive, "--check", str(built)).exit_code == 0
     folder = tmp_path / "d"
     for name, data in contents(built).items():
@@ -215,7 +211,7 @@ def test_check_names_what_is_not_as_it_was_published(archive: Path, built: Path,
         (["{}/d", "--chek"], 2, "NoSuchOption --chek"),
     ],
 )
-def test_bad_input_is_an_error_and_leaves_nothing(
+def test_bad_input_is_an_error_and_leaves_nothing_behind(
     archive: Path, tmp_path: Path, args: list[str], code: int, error: str
 ) -> None:
     (tmp_path / "file").write_text("what = is = this")
@@ -227,7 +223,7 @@ def test_bad_input_is_an_error_and_leaves_nothing(
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "other"]
 
 
-def test_a_folder_of_another_version_or_other_content_is_left_as_it_is(
+def test_folder_of_another_version_or_content_is_unchanged(
     archive: Path, built: Path, free: str, tmp_path: Path
 ) -> None:
     before = contents(built)
@@ -243,7 +239,7 @@ def test_a_folder_of_another_version_or_other_content_is_left_as_it_is(
     assert [p.name for p in built.parent.iterdir()] == [built.name]
 
 
-def test_what_a_killed_build_left_is_taken_away(archive: Path, tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_build_are_removed(archive: Path, tmp_path: Path) -> None:
     (tmp_path / ".d.unfinished" / "data").mkdir(parents=True)
     (tmp_path / ".d.unfinished" / "data" / "articles.parquet").write_bytes(b"PAR1")
     assert publish(archive, str(tmp_path / "d"), "--version", "1.0.0").exit_code == 0
@@ -251,9 +247,7 @@ def test_what_a_killed_build_left_is_taken_away(archive: Path, tmp_path: Path) -
     assert publish(archive, "--check", str(tmp_path / "d")).exit_code == 0
 
 
-def test_a_second_build_is_refused_and_leaves_the_first_alone(
-    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_concurrent_build_is_refused(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refused: list[str] = []
 
     def meanwhile(*args: Any) -> list[DatasetFile]:
@@ -282,7 +276,7 @@ def test_a_second_build_is_refused_and_leaves_the_first_alone(
         (["--site", "harbour.example"], "--site"),
     ],
 )
-def test_what_a_rebuild_would_not_hear_is_refused(
+def test_options_that_a_rebuild_ignores_are_refused(
     archive: Path, built: Path, tmp_path: Path, words: list[str], told: str
 ) -> None:
     (tmp_path / "strict.toml").write_text('[[rule]]\nsite = "*"\ntier = "reference"\n')
@@ -309,9 +303,7 @@ def test_what_a_rebuild_would_not_hear_is_refused(
         {"rules": 3},
     ],
 )
-def test_a_request_that_is_none_is_told_in_a_sentence(
-    archive: Path, built: Path, tmp_path: Path, asked: dict[str, Any]
-) -> None:
+def test_invalid_rebuild_json_is_an_error(archive: Path, built: Path, tmp_path: Path, asked: dict[str, Any]) -> None:
     told = json.loads((built / "rebuild.json").read_text())
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "rebuild.json").write_text(json.dumps({**told, "request": {**told["request"], **asked}}))
@@ -320,7 +312,7 @@ def test_a_request_that_is_none_is_told_in_a_sentence(
     assert "rebuild.json" in done.output
 
 
-def test_a_disk_that_fills_up_leaves_what_was_there(free: str, tmp_path: Path) -> None:
+def test_full_disk_keeps_the_old_snapshot(free: str, tmp_path: Path) -> None:
     noise = " ".join(random.Random(7).choices([f"{n:x}" for n in range(10_000)], k=40_000))
     large = make(tmp_path / "archive" / "archive.db", [Post(1, body=noise)])
     code = (

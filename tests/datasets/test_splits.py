@@ -1,4 +1,4 @@
-"""Splits: shares that hold, clusters that stay whole, and records that stay where they are."""
+"""Splits have the requested shares, do not divide clusters, and keep their records."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from tests.datasets.published import NEAR, Post, contents, make, publish, rows, 
 SPLITS = "train=80,validation=10,test=10"
 
 
-def test_the_shares_are_those_that_were_asked_for() -> None:
+def test_splits_have_the_requested_shares() -> None:
     found = Counter(split_of(f"{n:020x}", parse_splits(SPLITS)) for n in range(20_000))
     assert abs(found["train"] - 16_000) < 300
     assert abs(found["test"] - 2_000) < 200
 
 
 @given(st.text(max_size=30), st.integers(1, 99))
-def test_a_key_is_in_one_split_and_a_greater_first_share_keeps_what_it_had(key: str, share: int) -> None:
+def test_larger_first_share_keeps_its_keys(key: str, share: int) -> None:
     narrow = split_of(key, (("a", share), ("b", 100 - share)))
     wide = split_of(key, (("a", share + 1), ("b", 99 - share)))
     assert narrow == wide or (narrow, wide) == ("b", "a")
 
 
 @pytest.mark.parametrize("said", ["train=80", "train=80,test=10", "train=50,train=50", "train", "Train=100", "a=101"])
-def test_splits_that_are_none_are_refused(said: str) -> None:
+def test_invalid_splits_are_refused(said: str) -> None:
     with pytest.raises(BadSplits):
         parse_splits(said)
 
@@ -42,8 +42,9 @@ def splits(archive: Path, folder: Path) -> dict[str, str]:
     return {row["url"]: row["split"] for row in rows(folder, "articles")}
 
 
-def test_a_cluster_is_never_divided_and_what_is_added_moves_nothing(tmp_path: Path) -> None:
-    """Of thirty texts each has a near copy or an equal one on another site, added later, which a query finds alone."""
+def test_clusters_are_not_divided_and_additions_move_nothing(tmp_path: Path) -> None:
+    """Each of thirty texts has a duplicate or near-duplicate on another site, added later; a query selects only
+    these."""
     other = "https://notes.example/blog/"
     first = [Post(n, day=n / 100) for n in range(1, 31)]
     copies = [
@@ -64,8 +65,8 @@ def test_a_cluster_is_never_divided_and_what_is_added_moves_nothing(tmp_path: Pa
     }
 
 
-def test_where_two_clusters_prove_to_be_one_only_the_later_moves(tmp_path: Path) -> None:
-    """A text that has most of two others joins them: the cluster that was seen later follows the earlier."""
+def test_joining_clusters_moves_only_the_later(tmp_path: Path) -> None:
+    """A text made of two others joins their clusters: the later cluster moves to the split of the earlier."""
     posts = [Post(n, day=n / 10) for n in range(1, 13)]
     joins = [Post(50 + n, body=f"{text(n)}\n\n{text(n + 1)}", day=5) for n in range(1, 12, 2)]
     before = splits(make(tmp_path / "1" / "archive.db", posts), tmp_path / "a")
@@ -87,8 +88,8 @@ def test_where_two_clusters_prove_to_be_one_only_the_later_moves(tmp_path: Path)
     assert f": {len(moved)}" in "".join(line for line in headings if " split" in line)
 
 
-def test_what_joins_two_clusters_later_moves_nothing_in_a_version_of_before(tmp_path: Path) -> None:
-    """A version that is built again as of its cut-off has the clusters that there were then, and the splits."""
+def test_later_join_does_not_change_an_earlier_version(tmp_path: Path) -> None:
+    """A version that is rebuilt with its cut-off has the clusters and splits of that time."""
     posts = [*(Post(n, day=n / 10) for n in range(1, 9)), Post(31, body=text(3) + NEAR, day=1)]
     joins = [Post(50 + n, body=f"{text(n)}\n\n{text(n + 1)}", day=5) for n in range(1, 8, 2)]
     found = []

@@ -1,4 +1,4 @@
-"""What of a record leaves the archive: which tier it has and why, and that nothing below full text shows the text."""
+"""Tiers: which one a record gets and why, and that no tier below full reveals the text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archiver.datasets.leak_check import first_words
 from archiver.datasets.ngrams import Ngrams, words_of_text
 from archiver.datasets.publication_rules import Tier, UsageFacts, decide_tier, parse_publication_rules
 from archiver.items import GeoTag, UsageStatement
-from tests.datasets.published import CC_BY, POSTS, Post, leaked, make, publish, rows, text, told
+from tests.datasets.published import CC_BY, POSTS, Post, all_words, leaked, make, publish, rows, text
 
 DAY = "2024-06-01"
 
@@ -69,27 +69,27 @@ RESERVED = UsageStatement("file", "tdm-reservation", "1")
         ),
     ],
 )
-def test_the_strictest_wins(said: tuple[UsageFacts, ...], page: tuple[UsageStatement, ...], tier: Tier) -> None:
+def test_strictest_statement_wins(said: tuple[UsageFacts, ...], page: tuple[UsageStatement, ...], tier: Tier) -> None:
     found = decide_tier(said, page, DAY)
     assert found.tier is tier
     assert found.deciding, "every decision has a reason"
 
 
-def test_a_licence_goes_with_the_record_where_there_is_one() -> None:
+def test_decision_has_the_licence() -> None:
     assert decide_tier((), (CC_BY,), DAY).licence == CC_BY.value
     assert decide_tier((UsageFacts("rule 1", licence="CC-BY-SA-4.0"),), (CC_BY,), DAY).licence == "CC-BY-SA-4.0"
     assert decide_tier((), (CC_BY, licence("https://creativecommons.org/licenses/by/2.0/")), DAY).licence == ""
 
 
-def test_rules_speak_of_sites_hosts_paths_authors_and_categories() -> None:
+def test_rules_match_sites_hosts_paths_authors_and_categories() -> None:
     rules = parse_publication_rules(
         '[[rule]]\nhost = ["a.example", "*.b.example"]\npath = "/news/*"\ntier = "full"\n'
         '[[rule]]\nauthor = "Ada*"\ngeo = false\n',
         "r.toml",
     ).rules
-    spoken = [rule.speaks_of("x", "https://www.b.example/news/1", ("ada berg",), ()) for rule in rules]
-    assert spoken == [True, True]
-    assert not rules[0].speaks_of("x", "https://a.example/opinion/1", (), ())
+    applicable = [rule.applies_to("x", "https://www.b.example/news/1", ("ada berg",), ()) for rule in rules]
+    assert applicable == [True, True]
+    assert not rules[0].applies_to("x", "https://a.example/opinion/1", (), ())
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def folder(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All forms of a dataset, in which every tier has records."""
+    """A dataset in all formats with records of every tier."""
     rules = tmp_path_factory.mktemp("rules") / "rules.toml"
     rules.write_text('[[rule]]\nhost = "notes.example"\ntier = "excerpt"\n[[rule]]\npath = "/20"\ngeo = false\n')
     out = tmp_path_factory.mktemp("datasets") / "d"
@@ -126,7 +126,7 @@ def folder(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_each_record_has_what_its_tier_gives(folder: Path) -> None:
+def test_records_have_the_values_of_their_tier(folder: Path) -> None:
     found = {row["url"].rsplit("/", 1)[1]: row for row in rows(folder, "articles")}
     assert {name: row["tier"] for name, row in found.items()} == {
         "1": "excerpt",
@@ -158,28 +158,28 @@ def test_each_record_has_what_its_tier_gives(folder: Path) -> None:
 
 @pytest.mark.parametrize("number", [3, 4, 5, 20])
 def test_no_passage_of_a_withheld_text_is_in_any_file(folder: Path, number: int) -> None:
-    said = told(folder)
+    said = all_words(folder)
     assert leaked(text(9), said), "the search finds what is there"
     bodies = [text(number)] + ([text(50)] if number == 5 else [])
     assert [run for body in bodies for run in leaked(body, said)] == []
 
 
-def test_of_an_excerpt_no_more_than_the_excerpt_is_told(folder: Path) -> None:
+def test_only_the_excerpt_of_a_text_is_published(folder: Path) -> None:
     given = {row["id"]: row["excerpt"] for row in rows(folder, "articles") if row["excerpt"]}
     assert given
     for number in (1, 2):
-        runs = leaked(text(number), told(folder))
+        runs = leaked(text(number), all_words(folder))
         excerpt = next(one for one in given.values() if text(number).startswith(one.rstrip(" …")))
         assert 0 < len(runs) <= len(words_of_text(excerpt)) <= 25
 
 
-def test_a_script_without_spaces_is_withheld_sign_by_sign(tmp_path: Path) -> None:
+def test_script_without_spaces_is_withheld_by_character(tmp_path: Path) -> None:
     archive = make(tmp_path / "a" / "archive.db", [post for post in POSTS if post.number == 8])
     assert publish(archive, str(tmp_path / "d"), "--version", "1.0.0").exit_code == 0
     [row] = rows(tmp_path / "d", "articles")
     assert row["title"] is None
     assert row["words"] > 80
-    assert leaked(POSTS[7].body, told(tmp_path / "d")) == []
+    assert leaked(POSTS[7].body, all_words(tmp_path / "d")) == []
 
 
 def test_rules_may_begin_with_a_byte_order_mark(archive: Path, tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_rules_may_begin_with_a_byte_order_mark(archive: Path, tmp_path: Path) -
     assert any("1" in one["why"] and "reference" in one["why"] for one in json.loads(found.stdout)["reasons"])
 
 
-def test_explain_tells_every_statement_that_had_a_say(archive: Path, tmp_path: Path) -> None:
+def test_explain_lists_all_statements(archive: Path, tmp_path: Path) -> None:
     told = json.loads(publish(archive, "--explain", "https://harbour.example/3", "--json").stdout)
     assert told["tier"] == "features"
     reasons = [one["why"] for one in told["reasons"]]
@@ -203,7 +203,7 @@ def test_explain_tells_every_statement_that_had_a_say(archive: Path, tmp_path: P
     assert any("notes.example/blog" in one["why"] for one in told["reasons"])
 
 
-def test_the_sites_definition_has_a_say(archive: Path, tmp_path: Path) -> None:
+def test_site_definition_affects_the_tier(archive: Path, tmp_path: Path) -> None:
     from click.testing import CliRunner
 
     from archiver.cli.main import cli
@@ -219,14 +219,14 @@ def test_the_sites_definition_has_a_say(archive: Path, tmp_path: Path) -> None:
     assert any("harbour.example" in one["why"] and "excerpt" in one["why"] for one in said["reasons"])
 
 
-def test_a_page_that_takes_its_permission_back_is_heard_at_its_next_capture(tmp_path: Path) -> None:
+def test_revoked_permission_applies_from_the_next_capture(tmp_path: Path) -> None:
     later = Post(1, day=2, body=POSTS[0].text, rights=(CC_BY, robots("noarchive")))
     archive = make(tmp_path / "a" / "archive.db", [Post(1, rights=(CC_BY,)), later])
     assert json.loads(publish(archive, "--explain", "1", "--json").stdout)["tier"] == "features"
     assert json.loads(publish(archive, "--explain", "1", "--json", "--cutoff", "2024-05-02").stdout)["tier"] == "full"
 
 
-def test_ngrams_are_counted_exactly_whatever_is_held_in_memory_and_rare_ones_are_left_out(tmp_path: Path) -> None:
+def test_ngrams_are_exact_with_any_buffer_and_rare_ones_are_left_out(tmp_path: Path) -> None:
     texts = [words_of_text(f"the lamp of the tower {'and the quay' * (n % 2)} {n}") for n in range(12)]
     found = []
     for held in (1, 7, 10_000):
@@ -254,5 +254,5 @@ def test_ngrams_are_counted_exactly_whatever_is_held_in_memory_and_rare_ones_are
         ("深" * 100, "深" * 20 + " …"),
     ],
 )
-def test_an_excerpt_is_the_first_words_and_a_fifth_at_most(said: str, first: str | None) -> None:
+def test_excerpt_is_at_most_a_fifth(said: str, first: str | None) -> None:
     assert first_words(said) == first

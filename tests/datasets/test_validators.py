@@ -1,4 +1,4 @@
-"""What others' validators and readers say of a dataset, in an environment of their own and without a network."""
+"""Third-party validators and readers accept a dataset. They run in their own environment without a network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import sqlite_utils
 
-from archiver.datasets.dataset_metadata import lacks
+from archiver.datasets.dataset_metadata import missing_properties
 from archiver.datasets.snapshot_rows import TABLES
 from tests.datasets.published import CC_BY, FREE, POSTS, Post, contents, make, publish, rows
 
@@ -82,7 +82,7 @@ def said(folders: tuple[Path, Path]) -> dict[str, dict[str, Any]]:
 
 
 def _broken(folder: Path, copy: Path) -> Path:
-    """A dataset whose descriptions lack what they must have."""
+    """A dataset whose descriptions lack required properties."""
     shutil.copytree(folder, copy)
     for name in ("datapackage.json", "ro-crate-metadata.json", "datacite.json"):
         told = json.loads((copy / name).read_text())
@@ -96,7 +96,7 @@ def _broken(folder: Path, copy: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ["whole", "parts"])
-def test_every_validator_finds_it_valid(said: dict[str, dict[str, Any]], name: str) -> None:
+def test_validators_accept_the_dataset(said: dict[str, dict[str, Any]], name: str) -> None:
     told = said[name]
     assert told["frictionless"]["valid"], told["frictionless"]
     assert told["frictionless"]["tasks"] > 5
@@ -110,7 +110,7 @@ def test_every_validator_finds_it_valid(said: dict[str, dict[str, Any]], name: s
 
 
 @pytest.mark.parametrize("name", ["whole", "parts"])
-def test_every_reader_reads_all_rows(said: dict[str, dict[str, Any]], folders: tuple[Path, Path], name: str) -> None:
+def test_readers_read_all_rows(said: dict[str, dict[str, Any]], folders: tuple[Path, Path], name: str) -> None:
     folder = next(one for one in folders if one.name == name)
     counts = json.loads((folder / "rebuild.json").read_text())["rows"]
     assert {table: count for table, count in said[name]["croissant"]["records"].items() if count} == counts
@@ -120,7 +120,7 @@ def test_every_reader_reads_all_rows(said: dict[str, dict[str, Any]], folders: t
     assert len(said[name]["readers"]) == 3
 
 
-def test_it_is_cited_as_the_operator_said(said: dict[str, dict[str, Any]], folders: tuple[Path, Path]) -> None:
+def test_citation_follows_the_dataset_table(said: dict[str, dict[str, Any]], folders: tuple[Path, Path]) -> None:
     cited = said["whole"]["citation"]
     assert "Berg A., The Lab (2024). Harbour, and what was said of it (version 1.0.0)" in cited["apa"]
     assert "10.1234/harbour" in cited["bibtex"]
@@ -137,23 +137,23 @@ def test_the_csv_is_read_by_sqlite_utils(folders: tuple[Path, Path], tmp_path: P
     assert db.table("articles").count == len(rows(folders[0], "articles"))
 
 
-def test_the_croissant_has_what_the_specification_requires(folders: tuple[Path, Path]) -> None:
+def test_croissant_has_all_required_properties(folders: tuple[Path, Path]) -> None:
     for folder in folders:
         told = json.loads((folder / "croissant.json").read_text())
-        assert lacks(told) == []
+        assert missing_properties(told) == []
         del told["license"], told["recordSet"][0]["field"][0]["dataType"]
-        assert [one.split(": ")[1] for one in lacks(told)] == ["license", "dataType"]
+        assert [one.split(": ")[1] for one in missing_properties(told)] == ["license", "dataType"]
 
 
-def test_a_licence_in_words_is_no_address_in_the_descriptions(folders: tuple[Path, Path]) -> None:
-    """A crate with one is refused by its validator, which takes seconds to say so."""
+def test_licence_in_words_is_not_a_url(folders: tuple[Path, Path]) -> None:
+    """The RO-Crate validator would reject it, but takes seconds."""
     assert {row["licence"] for row in rows(folders[1], "articles")} == {"All rights reserved"}
     crate = json.loads((folders[1] / "ro-crate-metadata.json").read_text())
     [root] = [node for node in crate["@graph"] if node["@id"] == "./"]
     assert root["license"] == [{"@id": "http://rightsstatements.org/vocab/CNE/1.0/"}]
 
 
-def test_the_card_tells_every_field_table_and_gap(folders: tuple[Path, Path]) -> None:
+def test_card_has_all_fields_tables_and_gaps(folders: tuple[Path, Path]) -> None:
     card = (folders[0] / "README.md").read_text()
     for table in TABLES:
         if table.optional and not (folders[0] / "data" / f"{table.name}.parquet").exists():
@@ -164,7 +164,7 @@ def test_the_card_tells_every_field_table_and_gap(folders: tuple[Path, Path]) ->
     assert "| harbour.example | failed | 1 |" in card
 
 
-def test_a_validator_notices_what_is_wrong(said: dict[str, dict[str, Any]]) -> None:
+def test_validators_reject_broken_descriptions(said: dict[str, dict[str, Any]]) -> None:
     told = said["broken"]
     assert not told["frictionless"]["valid"]
     assert not told["crate"]["passed"]
@@ -172,7 +172,7 @@ def test_a_validator_notices_what_is_wrong(said: dict[str, dict[str, Any]]) -> N
     assert told["datacite"]
 
 
-def test_changes_names_what_was_added_changed_and_lost(tmp_path: Path) -> None:
+def test_changes_lists_additions_changes_and_removals(tmp_path: Path) -> None:
     before = make(tmp_path / "before" / "archive.db", [post for post in POSTS if post.day < 3])
     after = make(tmp_path / "after" / "archive.db", POSTS)
     (tmp_path / "rules.toml").write_text(FREE)
@@ -198,7 +198,7 @@ def test_changes_names_what_was_added_changed_and_lost(tmp_path: Path) -> None:
     assert [line.rpartition(": ")[2] for line in told.splitlines() if line.startswith("### ")][-2:] == ["0", "0"]
 
 
-def test_pictures_are_well_formed(folders: tuple[Path, Path]) -> None:
+def test_plots_are_well_formed(folders: tuple[Path, Path]) -> None:
     from lxml import etree
 
     drawn = {name: data for name, data in contents(folders[0]).items() if name.endswith(".svg")}

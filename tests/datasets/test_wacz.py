@@ -1,4 +1,4 @@
-"""WACZ packages: valid for their own validator, read by warcio, replayed by pywb, shown in a browser."""
+"""WACZ packages are valid for their validator, readable by warcio, and replayed in a browser."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def urls(package: Path) -> list[tuple[str, str]]:
     return out
 
 
-def test_a_package_is_valid_and_the_same_each_time(archive: Path, tmp_path: Path) -> None:
+def test_package_is_valid_and_reproducible(archive: Path, tmp_path: Path) -> None:
     pytest.importorskip("wacz")
     for name in ("one.wacz", "again/one.wacz"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -61,7 +61,7 @@ def test_a_package_is_valid_and_the_same_each_time(archive: Path, tmp_path: Path
     assert (done.returncode, "is valid" in done.stdout) == (0, True), done.stdout + done.stderr
 
 
-def test_a_dataset_takes_the_captures_along_where_all_may_be_given(archive: Path, tmp_path: Path) -> None:
+def test_dataset_includes_captures_if_all_texts_may_be_published(archive: Path, tmp_path: Path) -> None:
     pytest.importorskip("wacz")
     (tmp_path / "rules.toml").write_text(FREE)
     words = ("--version", "1.0.0", "--rules", str(tmp_path / "rules.toml"), "--wacz")
@@ -77,7 +77,7 @@ def test_a_dataset_takes_the_captures_along_where_all_may_be_given(archive: Path
     assert not (tmp_path / "three").exists()
 
 
-def test_a_query_s_package_has_its_captures_and_no_others(archive: Path, tmp_path: Path) -> None:
+def test_package_of_a_query_has_only_its_captures(archive: Path, tmp_path: Path) -> None:
     package = tmp_path / "three.wacz"
     assert export(archive, 'title:"Day 3"', "-f", "wacz", "-o", package).exit_code == 0
     base = "https://quay.example/"
@@ -89,7 +89,7 @@ def test_a_query_s_package_has_its_captures_and_no_others(archive: Path, tmp_pat
     assert [(p["url"], p["ts"], p["title"]) for p in pages[1:]] == [(f"{base}3", "2024-05-01T08:00:05Z", "Day 3")]
 
 
-def test_a_revisit_brings_the_record_that_it_repeats(archive: Path, tmp_path: Path) -> None:
+def test_package_includes_the_original_of_a_revisit(archive: Path, tmp_path: Path) -> None:
     package = tmp_path / "five.wacz"
     assert export(archive, 'title:"Day 5"', "--wacz", package).exit_code == 0
     assert [kind for kind, _ in urls(package) if kind in ("response", "revisit")] == ["response", "revisit"]
@@ -106,7 +106,7 @@ def test_warcio_finds_no_wrong_digest(archive: Path, tmp_path: Path) -> None:
         assert "digest pass" in done.stdout
 
 
-def test_what_cannot_be_read_is_left_out_and_told(archive: Path, tmp_path: Path) -> None:
+def test_unreadable_records_are_left_out_and_counted(archive: Path, tmp_path: Path) -> None:
     import shutil
 
     copy = shutil.copytree(archive.parent, tmp_path / "copy") / archive.name
@@ -139,7 +139,7 @@ def test_a_page_of_a_package_replays_in_a_browser(archive: Path, tmp_path: Path)
 
 
 def shown(url: str, folder: Path) -> str:
-    """What a browser has made of a page."""
+    """Return a page as rendered by a browser."""
     done = subprocess.run(
         [
             "chromium",

@@ -1,4 +1,4 @@
-"""A withdrawal reaches the archive, and every version of a dataset that is built afterwards."""
+"""A withdrawal applies to the archive and to all versions of a dataset that are built afterwards."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from click.testing import Result
 
 from archiver.cli.main import cli
-from tests.datasets.published import FREE, POSTS, contents, leaked, make, publish, rows, text, told
+from tests.datasets.published import FREE, POSTS, all_words, contents, leaked, make, publish, rows, text
 from tests.runner import Runner, fault
 from tests.takedown.removing import holds
 
@@ -22,7 +22,7 @@ def withdraw(archive: Path, *words: str) -> Result:
 
 @pytest.fixture
 def published(tmp_path: Path) -> tuple[Path, Path, Path]:
-    """An archive, and two versions of a dataset of it."""
+    """An archive and two versions of its dataset."""
     archive = make(tmp_path / "archive" / "archive.db", POSTS)
     (tmp_path / "rules.toml").write_text(FREE)
     old, new = tmp_path / "1.0.0", tmp_path / "1.1.0"
@@ -42,20 +42,20 @@ def published(tmp_path: Path) -> tuple[Path, Path, Path]:
     return archive, old, new
 
 
-def test_what_is_withdrawn_is_in_no_version_that_is_built_again(published: tuple[Path, Path, Path]) -> None:
+def test_withdrawn_post_is_in_no_rebuilt_version(published: tuple[Path, Path, Path]) -> None:
     archive, old, new = published
     url = "https://harbour.example/5"
     lost = next(row["id"] for row in rows(new, "articles") if row["url"] == url)
     before = {folder: {row["id"]: row for row in rows(folder, "articles")} for folder in (old, new)}
-    assert leaked(text(5), told(old))
-    assert leaked(text(50), told(new))
+    assert leaked(text(5), all_words(old))
+    assert leaked(text(50), all_words(new))
     assert withdraw(archive, url).exit_code == 0
     assert holds(archive, text(50)[:40]) == []
     assert holds(archive, text(5)[:40]) == []
     for folder in (old, new):
         done = publish(archive, str(folder), "--rebuild")
         assert done.exit_code == 0, done.output
-        assert leaked(text(5), told(folder)) == leaked(text(50), told(folder)) == []
+        assert leaked(text(5), all_words(folder)) == leaked(text(50), all_words(folder)) == []
         assert [name for name, data in contents(folder).items() if url.encode() in data] == []
         assert rows(folder, "withdrawn") == [{"id": lost, "reason": REASON}]
         assert {row["id"]: row for row in rows(folder, "articles")} == {
@@ -66,7 +66,7 @@ def test_what_is_withdrawn_is_in_no_version_that_is_built_again(published: tuple
         assert publish(archive, "--check", str(folder)).exit_code == 0
 
 
-def test_the_next_version_tells_what_was_withdrawn_and_why(published: tuple[Path, Path, Path], tmp_path: Path) -> None:
+def test_next_version_lists_withdrawals_with_reasons(published: tuple[Path, Path, Path], tmp_path: Path) -> None:
     archive, _, new = published
     lost = next(row["id"] for row in rows(new, "articles") if row["url"].endswith("/9"))
     assert withdraw(archive, lost).exit_code == 0
@@ -84,7 +84,7 @@ def test_the_next_version_tells_what_was_withdrawn_and_why(published: tuple[Path
     assert f"### Withdrawn: 1\n\n- {lost}: {REASON}\n" in (tmp_path / "1.2.0" / "CHANGES.md").read_text()
 
 
-def test_a_version_that_is_built_again_tells_its_changes_where_it_has_what_to_compare_with(
+def test_rebuilt_version_lists_changes_if_the_previous_is_available(
     published: tuple[Path, Path, Path],
 ) -> None:
     archive, old, new = published
@@ -98,7 +98,7 @@ def test_a_version_that_is_built_again_tells_its_changes_where_it_has_what_to_co
     assert contents(new) == before
 
 
-def test_a_dataset_of_which_all_was_withdrawn_is_to_be_taken_away(published: tuple[Path, Path, Path]) -> None:
+def test_dataset_without_remaining_posts_is_to_be_removed(published: tuple[Path, Path, Path]) -> None:
     archive, old, _ = published
     for site in ("harbour.example", "notes.example/blog"):
         assert withdraw(archive, f"site:{site}").exit_code == 0
@@ -106,7 +106,7 @@ def test_a_dataset_of_which_all_was_withdrawn_is_to_be_taken_away(published: tup
     assert (done.exit_code, fault(done).split()[0]) == (1, "NothingToPublish")
 
 
-def test_all_that_a_query_finds_is_withdrawn(published: tuple[Path, Path, Path]) -> None:
+def test_query_withdraws_all_its_posts(published: tuple[Path, Path, Path]) -> None:
     archive, _, _ = published
     tried = withdraw(archive, "site:notes.example/blog", "day", "--dry-run", "--json")
     assert tried.exit_code == 0, tried.output
@@ -127,6 +127,8 @@ def test_all_that_a_query_finds_is_withdrawn(published: tuple[Path, Path, Path])
         ("near:x", 2, "BadQuery"),
     ],
 )
-def test_what_is_not_there_is_an_error(published: tuple[Path, Path, Path], word: str, code: int, error: str) -> None:
+def test_withdrawing_an_unknown_post_is_an_error(
+    published: tuple[Path, Path, Path], word: str, code: int, error: str
+) -> None:
     done = withdraw(published[0], word)
     assert (done.exit_code, fault(done)) == (code, f"{error} {word}")

@@ -1,6 +1,7 @@
-"""Run by the environment of validators (tests/datasets/validators.lock): what others' programs say of the datasets in
-some folders, as JSON. Nothing is fetched from anywhere. To import them takes longer than to ask them: all is asked in
-one process.
+"""Check datasets with third-party validators and readers in their own environment (tests/datasets/validators.lock).
+
+Prints the results as JSON. Nothing is downloaded. All checks run in one process, because importing the validators takes
+longer than running them.
 
     .venv/validators/bin/python tests/datasets/validate.py FOLDER=CHECK,CHECK ...
 """
@@ -144,7 +145,7 @@ def datasets(folder: Path) -> Any:
 
 
 def readers(folder: Path) -> Any:
-    """Rows of the articles, as each reader counts them."""
+    """Count the rows of articles with each reader."""
     import duckdb
     import pandas
     import polars

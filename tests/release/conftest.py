@@ -1,4 +1,4 @@
-"""A release of this tree as it stands, made twice, and the program installed from its wheel, once for all tests."""
+"""Fixtures: two releases of the current tree, and the program installed from the wheel, made once for all tests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="session")
 def releases(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Two folders with the same release, made at the same time under different circumstances."""
+    """Two folders with the same release, made at the same time in different environments."""
     if subprocess.run(["git", "log", "-1"], cwd=ROOT, capture_output=True).returncode:
         pytest.skip("a release is made from a git tree, and this is none")
     folders, running = [], []
@@ -47,7 +47,7 @@ def release(releases: tuple[Path, Path]) -> Path:
 
 @pytest.fixture(scope="session")
 def installed(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment with the program from the wheel; what it depends on is that of the tests' own environment."""
+    """A virtual environment with the program from the wheel. Its dependencies are those of the tests."""
     folder = tmp_path_factory.mktemp("installed")
     venv.create(folder, symlinks=True)
     [wheel] = release.glob("*.whl")

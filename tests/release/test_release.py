@@ -1,4 +1,4 @@
-"""A release: the same bytes each time, whole, and what is installed from it does what the tutorial shows."""
+"""A release is reproducible and complete, and the program installed from it does what the tutorial shows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ VERSION = PROJECT["version"]
 
 
 def known_files() -> set[str]:
-    """What git knows or would add."""
+    """Return the files that git tracks or would add."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -54,13 +54,13 @@ def test_the_same_tree_makes_the_same_bytes(releases: tuple[Path, Path]) -> None
     assert [name for name in one if one[name] != other[name]] == []
 
 
-def test_the_sums_are_of_all_other_files(release: Path) -> None:
+def test_sums_cover_all_other_files(release: Path) -> None:
     subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=release, check=True)
     summed = re.findall(r"^[0-9a-f]{64}  (.+)$", (release / "SHA256SUMS").read_text(encoding="utf-8"), re.MULTILINE)
     assert {*summed, "SHA256SUMS"} == {f.name for f in release.iterdir()}
 
 
-def test_the_wheel_holds_the_code_its_data_and_the_manual_page(release: Path) -> None:
+def test_wheel_has_code_data_and_manual_page(release: Path) -> None:
     [wheel] = release.glob("*.whl")
     held = zipfile.ZipFile(wheel)
     names = set(held.namelist())
@@ -73,8 +73,8 @@ def test_the_wheel_holds_the_code_its_data_and_the_manual_page(release: Path) ->
     assert all(held.read(name) == (ROOT / name).read_bytes() for name in package)
 
 
-def test_the_files_of_the_image_make_the_same_wheel(release: Path, tmp_path: Path) -> None:
-    """What the Dockerfile copies is what .dockerignore lets through, and all that a wheel is built of."""
+def test_image_builds_the_same_wheel(release: Path, tmp_path: Path) -> None:
+    """The Dockerfile copies all files that .dockerignore permits, which are all that the wheel needs."""
     source = tmp_path / "source"
     let_through = {line[1:] for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").split() if line[0] == "!"}
     copied = [
@@ -109,7 +109,7 @@ def test_the_files_of_the_image_make_the_same_wheel(release: Path, tmp_path: Pat
     assert set(zipfile.ZipFile(one).namelist()) == released
 
 
-def test_the_source_archive_holds_all_that_the_checks_need(release: Path) -> None:
+def test_source_archive_has_everything_for_the_checks(release: Path) -> None:
     [archive] = release.glob("*.tar.gz")
     with tarfile.open(archive) as tar:
         members = tar.getmembers()
@@ -120,7 +120,7 @@ def test_the_source_archive_holds_all_that_the_checks_need(release: Path) -> Non
     assert left_out == set()
 
 
-def test_the_bill_of_materials_names_what_is_pinned(release: Path) -> None:
+def test_bill_of_materials_lists_the_pins(release: Path) -> None:
     [file] = release.glob("*.cdx.json")
     text = file.read_text(encoding="utf-8")
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
@@ -148,7 +148,7 @@ def test_the_bill_of_materials_names_what_is_pinned(release: Path) -> None:
     assert sum(bool(licence) for licence in licences.values()) > len(licences) - 5
 
 
-def test_what_is_installed_is_what_was_released(installed: Path, tmp_path: Path) -> None:
+def test_installed_program_is_the_released_one(installed: Path, tmp_path: Path) -> None:
     def said(*words: str) -> str:
         return subprocess.run(
             [installed / "bin" / words[0], *words[1:]], cwd=tmp_path, check=True, capture_output=True, text=True
@@ -162,7 +162,7 @@ def test_what_is_installed_is_what_was_released(installed: Path, tmp_path: Path)
 
 
 def steps(page: str) -> list[tuple[str, str]]:
-    """Each command of the blocks for the console, and what is shown below it."""
+    """Return the commands of the console blocks with their output."""
     out = []
     for block in re.findall(r"^```console\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
         for command, shown in re.findall(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE):
@@ -170,8 +170,8 @@ def steps(page: str) -> list[tuple[str, str]]:
     return out
 
 
-def test_the_tutorial_does_what_it_shows(installed: Path, tmp_path: Path) -> None:
-    """It is run as a reader would: by a shell, in an empty folder, with the program from the wheel."""
+def test_tutorial_output_is_correct(installed: Path, tmp_path: Path) -> None:
+    """It runs as for a reader: in a shell, in an empty folder, with the program from the wheel."""
     asked = steps((ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8"))
     assert len(asked) > 8
     end = "-- end of step --"
@@ -199,11 +199,11 @@ def test_the_tutorial_does_what_it_shows(installed: Path, tmp_path: Path) -> Non
     assert not wrong, "\n\n".join(wrong)
 
 
-def test_what_is_not_ready_is_not_released(tmp_path: Path) -> None:
+def test_unready_tree_is_not_released(tmp_path: Path) -> None:
     for words in ("init -q", "-c user.name=a -c user.email=a@example.org commit -q --allow-empty -m First"):
         subprocess.run(["git", *words.split()], cwd=tmp_path, check=True)
     (tmp_path / "new.txt").touch()
-    told = subprocess.run(
+    printed = subprocess.run(
         [
             sys.executable,
             "-c",
@@ -217,8 +217,8 @@ def test_what_is_not_ready_is_not_released(tmp_path: Path) -> None:
         text=True,
         check=True,
     ).stdout
-    assert "1 files are changed" in told
-    assert "new.txt" in told
+    assert "1 files have uncommitted changes" in printed
+    assert "new.txt" in printed
     assert not (tmp_path / "dist").exists()
 
 
@@ -228,7 +228,7 @@ CHANGELOG = (
 )
 
 
-def test_the_changes_are_those_of_the_version() -> None:
+def test_changes_are_those_of_the_version() -> None:
     ready = CHANGELOG.replace("- New.\n\n", "")
     assert changes_of(ready, "1.1.0") == "- Better.\n\n### Fixed\n\n- It.\n"
     assert changes_of(ready, "1.0.0") == "- First.\n"
@@ -239,9 +239,9 @@ def test_the_changes_are_those_of_the_version() -> None:
     ("changelog", "version", "says"),
     [
         (CHANGELOG, "1.1.0", "under 'Unreleased'"),
-        (CHANGELOG.replace("- New.\n\n", ""), "1.2.0", "says nothing of version 1.2.0"),
+        (CHANGELOG.replace("- New.\n\n", ""), "1.2.0", "no section for version 1.2.0"),
     ],
 )
-def test_changes_without_their_version_are_not_released(changelog: str, version: str, says: str) -> None:
+def test_changes_without_a_version_are_not_released(changelog: str, version: str, says: str) -> None:
     with pytest.raises(NotReleasable, match=says):
         changes_of(changelog, version)
