@@ -310,7 +310,7 @@ def test_captures_that_cannot_be_read_are_named_and_the_rest_is_done(archive: Pa
     before = rows(archive, f"select body, extractor from articles where id = {number}")
     result = reextract(archive)
     assert result.exit_code == 1
-    assert f"article {number}, version 1:" in result.stderr
+    assert f"article {number}, revision 1:" in result.stderr
     assert file in result.stderr
     assert "14 changed" in result.stdout
     assert rows(archive, f"select body, extractor from articles where id = {number}") == before
