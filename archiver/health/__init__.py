@@ -1,1 +1,1 @@
-"""How a site does: what each run measured, and what that says beside the site's own past."""
+"""Health: judges sites by the statistics of their runs, and notifies people of changes."""

@@ -1,4 +1,4 @@
-"""The archive's health as numbers, in the text format of Prometheus (version 0.0.4), for a scrape or node_exporter."""
+"""Reports: the health of the archive and all its sites, Prometheus metrics, and the report of a trial crawl."""
 
 from __future__ import annotations
 
@@ -23,20 +23,21 @@ from archiver.storage.pages import moment
 from archiver.storage.runs import MeasuredRun, Scheduled, Settings, last_run, scheduled_sites
 from archiver.storage.sites import rules_at
 
-# How the archive itself does, whatever its sites do: its disk, and whether what is due is crawled. Pure.
+# The health of the archive itself: disk space, and whether due sites are crawled. Pure.
 
 RESERVE = 256_000_000
-"""Bytes that stay free on the archive's disk: with less no crawl begins by itself."""
+"""Free bytes on the archive's disk below which the scheduler starts no crawl."""
 _SOON, _LATER = timedelta(days=3), timedelta(days=14)
 _LATE = timedelta(hours=1)
 _NEW = timedelta(days=1)
 
 
-def judge_place(
+def judge_archive(
     archive: str, free: int, daily: float, sites: Sequence[Scheduled], scheduler: str | None, now: datetime
 ) -> Health:
-    """`free` bytes are left on the disk, and it grows by so many `daily`. `scheduler` is the process that crawls what
-    is due, "" where there is none any more, None where there never was one: then nothing is late."""
+    """Returns the health of the archive, with `free` bytes left on its disk and growth of `daily` bytes a day.
+
+    `scheduler`: the scheduler's process; "" if none runs any more; None if there never was one, so nothing is late."""
     findings = (*_disk(archive, free, daily), *(_late(sites, scheduler, now) if scheduler is not None else ()))
     return Health(worst_level([one.level for one in findings]), findings)
 
@@ -45,15 +46,15 @@ def _disk(archive: str, free: int, daily: float) -> Iterator[HealthFinding]:
     left = timedelta(days=min(free / daily, 10_000)) if daily > 0 else timedelta.max
     if free < RESERVE or left < _LATER:
         soon = (
-            f", and the archive grows by {_size(daily)} a day: in {max(left.days, 1)} days it is full"
+            f", and the archive grows by {_size(daily)} a day: the disk is full in {max(left.days, 1)} days"
             if left < _LATER
             else ""
         )
         yield HealthFinding(
             "disk",
             "red" if free < RESERVE or left < _SOON else "amber",
-            f"{_size(free)} are free where {archive} lies{soon}: make room, move it to a larger disk, or "
-            "give back what it does not need with 'archiver vacuum'.",
+            f"{_size(free)} are free on the disk of {archive}{soon}: free some space, move the archive to a larger "
+            "disk, or shrink it with 'archiver vacuum'.",
         )
 
 
@@ -63,11 +64,11 @@ def _late(sites: Sequence[Scheduled], scheduler: str, now: datetime) -> Iterator
         many = f"{len(late):,} sites are" if len(late) > 1 else "A site is"
         advice = (
             (
-                "what the scheduler tells of them says why; where it has too much to do, give it more --workers, or "
-                "longer cadences"
+                "the scheduler's log shows why; if it has too much to do, give it more --workers or the sites longer "
+                "cadences"
             )
             if scheduler
-            else ("no scheduler runs: start 'archiver schedule', or the service that runs it")
+            else ("no scheduler is running: start 'archiver schedule' or the service that runs it")
         )
         yield HealthFinding(
             "late", "amber" if scheduler else "red", f"{many} late by up to {_long(max(late))}: {advice}."
@@ -75,8 +76,8 @@ def _late(sites: Sequence[Scheduled], scheduler: str, now: datetime) -> Iterator
 
 
 def _behind(one: Scheduled, now: datetime) -> timedelta | None:
-    """How late a site is, where that is worth a word. One that was never crawled is due since it was entered, and many
-    may have been entered at once."""
+    """Returns how late a site is, or None if that is not worth reporting. A site that was never crawled is due from the
+    moment it was added; many may have been added at once, so it gets a day."""
     if one.last:
         behind = now - one.turn.at
         return behind if behind > max(one.turn.period / 2, _LATE) else None
@@ -85,7 +86,7 @@ def _behind(one: Scheduled, now: datetime) -> timedelta | None:
 
 
 def _long(span: timedelta) -> str:
-    """In whole hours or days: what is told of is an hour at least."""
+    """Formats a duration of at least an hour in whole hours or days."""
     hours = round(span / timedelta(hours=1))
     return f"{hours // 24:,} days" if hours >= 48 else f"{hours} hours" if hours > 1 else "an hour"
 
@@ -94,13 +95,13 @@ def _size(number: float) -> str:
     return f"{number / 1e9:,.1f} GB" if number >= 1e9 else f"{number / 1e6:,.0f} MB"
 
 
-# How an archive and all its sites do, at one moment.
+# The health of the archive and all its sites at one moment.
 
 
 @dataclass(frozen=True, slots=True)
 class Overall:
-    """`place` is the health of the archive itself, `sites` that of each site, by its row; `turns` says when each is
-    due, `free` how many bytes are left on its disk."""
+    """`place`: the health of the archive itself; `sites`: rows of `sites` with their health; `turns`: when each site is
+    due; `free`: bytes left on the archive's disk."""
 
     at: datetime
     place: Health
@@ -110,7 +111,7 @@ class Overall:
 
     @property
     def state(self) -> Level:
-        """The worst of all; a site that was never crawled makes nothing worse."""
+        """The worst level of all; sites that were never crawled do not count."""
         levels = [self.place.state, *(health.state for _, health in self.sites)]
         return worst_level([level for level in levels if level != "unknown"])
 
@@ -130,8 +131,8 @@ def overall(
     settings: Settings,
     only: Collection[str] | None = None,
 ) -> Overall:
-    """`scheduler` as in `judge_place`, `settings` as in `scheduled`; `only` names the sites that are looked
-    at, None: all."""
+    """Returns the health of the archive and its sites. `scheduler`: as in `judge_archive`; `settings`: as in
+    `scheduled_sites`; `only`: names of the sites to judge, None for all."""
     turns = tuple(scheduled_sites(db, now, settings))
     free = free_bytes(archive)
     sites = tuple(
@@ -139,12 +140,14 @@ def overall(
         for row in list(db.query("select * from sites order by name"))
         if only is None or row["name"] in only
     )
-    return Overall(now, judge_place(str(archive), free, growth(db, now), turns, scheduler, now), sites, turns, free)
+    return Overall(now, judge_archive(str(archive), free, growth(db, now), turns, scheduler, now), sites, turns, free)
 
 
 def health_json(health: Health) -> dict[str, Any]:
     return {"state": health.state, "findings": [as_json(one) for one in health.findings]}
 
+
+# Metrics in the Prometheus text format (version 0.0.4), for a scrape or node_exporter.
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 VALUES: dict[Level, int] = {"green": 0, "amber": 1, "red": 2, "unknown": 3}
@@ -160,7 +163,7 @@ _ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A family of values; a counter's name ends in _total."""
+    """A metric family; the name of a counter ends in _total."""
 
     name: str
     doc: str
@@ -174,22 +177,22 @@ class Metric:
 
 
 def metrics(db: Database, found: Overall, version: str) -> str:
-    """All of it; `version` is the program's. Times are seconds since 1970, in UTC."""
+    """Returns all metrics as text; `version` is the program's. Times are Unix seconds in UTC."""
     articles = dict(db.execute("select site, count(*) from articles group by 1").fetchall())
     requests, received, runs = db.execute("select total(requests), total(bytes), count(*) from runs").fetchone()
-    told = [
-        Metric("archiver_info", "The program that tells this.", [({"version": version}, 1)]),
+    families = [
+        Metric("archiver_info", "The program that reports these metrics.", [({"version": version}, 1)]),
         Metric(
             "archiver_health", "The archive and all its sites: 0 green, 1 amber, 2 red.", [({}, VALUES[found.state])]
         ),
-        Metric("archiver_disk_free_bytes", "Free on the archive's disk.", [({}, found.free)]),
+        Metric("archiver_disk_free_bytes", "Bytes free on the archive's disk.", [({}, found.free)]),
         Metric("archiver_sites", "Sites of the archive.", [({}, len(found.sites))]),
-        Metric("archiver_runs_total", "Runs in the ledger.", [({}, runs)]),
+        Metric("archiver_runs_total", "Runs of all sites.", [({}, runs)]),
         Metric("archiver_requests_total", "Requests of all runs.", [({}, requests)]),
-        Metric("archiver_received_bytes_total", "Bytes that all runs received.", [({}, received)]),
+        Metric("archiver_received_bytes_total", "Bytes received by all runs.", [({}, received)]),
         *_of_sites(db, found, articles),
     ]
-    return "".join(f"{line}\n" for metric in told for line in metric.lines())
+    return "".join(f"{line}\n" for metric in families for line in metric.lines())
 
 
 def _of_sites(db: Database, found: Overall, articles: dict[str, int]) -> Iterator[Metric]:
@@ -204,7 +207,7 @@ def _of_sites(db: Database, found: Overall, articles: dict[str, int]) -> Iterato
     )
     yield Metric(
         "archiver_finding",
-        "What is wrong: 1 amber, 2 red; without a site, with the archive.",
+        "Findings: 1 amber, 2 red; those without a site concern the archive.",
         [
             ({"site": name, "code": one.code, "about": one.about}, VALUES[one.level])
             for name, health in (("", found.place), *((site["name"], health) for site, health in found.sites))
@@ -213,7 +216,7 @@ def _of_sites(db: Database, found: Overall, articles: dict[str, int]) -> Iterato
     )
     yield Metric(
         "archiver_site_due_timestamp_seconds",
-        "When the site is due.",
+        "When the site is due next.",
         [({"site": one.site["name"]}, one.turn.at.timestamp()) for one in found.turns],
     )
     rows = [(site["name"], row) for site, _ in found.sites if (row := last_run(db, site["id"]))]
@@ -225,7 +228,7 @@ def _of_sites(db: Database, found: Overall, articles: dict[str, int]) -> Iterato
         )
     yield Metric(
         "archiver_site_run_timestamp_seconds",
-        "When the site's last run ended, and how.",
+        "When the site's last run ended, with its outcome.",
         [
             ({"site": site, "outcome": row["outcome"]}, ended.timestamp())
             for site, row in rows
@@ -235,7 +238,7 @@ def _of_sites(db: Database, found: Overall, articles: dict[str, int]) -> Iterato
     measured = [(site, MeasuredRun.from_json(row.get("statistics"))) for site, row in rows]
     yield Metric(
         "archiver_site_answer_seconds",
-        "Seconds to an answer in the site's last run.",
+        "Response time in seconds in the site's last run.",
         [
             ({"site": site, "quantile": quantile}, value)
             for site, one in measured
@@ -245,30 +248,30 @@ def _of_sites(db: Database, found: Overall, articles: dict[str, int]) -> Iterato
     )
     yield Metric(
         "archiver_site_field_ratio",
-        "Share of the articles read by the last run that have a field.",
+        "Share of the last run's articles that have a field.",
         [({"site": site, "field": field}, share) for site, one in measured for field, share in one.coverage().items()],
     )
 
 
 def _labels(labels: Labels) -> str:
-    """As the format escapes them: backslash, quotation mark and line feed."""
-    told = [f'{name}="{value.translate(_ESCAPED)}"' for name, value in labels.items()]
-    return f"{{{','.join(told)}}}" if told else ""
+    """Formats labels; backslash, quotation mark and line feed are escaped."""
+    pairs = [f'{name}="{value.translate(_ESCAPED)}"' for name, value in labels.items()]
+    return f"{{{','.join(pairs)}}}" if pairs else ""
 
 
-# What a short crawl of a site has shown of it: what can be expected of a whole one. Reads only.
+# The report of a trial crawl: what to expect of a complete one. Read-only.
 
 _KINDS = {"feed": "feed", "sitemap": "sitemap", "api": "API"}
 
 
 def trial_report(db: Database, site: dict[str, Any], delay: float) -> dict[str, Any]:
-    """What is known of a site after a crawl of a few posts, ready for JSON. `delay`: seconds between two requests.
+    """Returns what a crawl of a few posts showed about a site, as JSON values. `delay`: seconds between requests.
 
-    Keys: site, start_url, platform, robots (status, crawl_delay, sitemaps, forbids_home), sources (kind, url, outcome,
-    reason of each feed, sitemap and API), posts (how many addresses of posts were found) and posts_at_least (whether
-    there are sources that were not read), sampled (articles read), fields (the share of these that has each field),
-    learned (fields whose place in the template was learned), missing (fields that no article read has), days (first and
-    last day of publication that was met), hours (that a whole crawl takes, about), outcome and reason of the run.
+    Keys: site; start_url; platform; robots (status, crawl_delay, sitemaps, forbids_home); sources (kind, url, outcome
+    and reason of each feed, sitemap and API); posts (number of post URLs found); posts_at_least (true if some sources
+    were not read); sampled (articles read); fields (share of these that has each field); learned (fields with a learned
+    site rule); missing (fields that no article has); days (first and last day of publication); hours (estimate for a
+    complete crawl); outcome and reason of the run.
     """
     run = last_run(db, site["id"]) or {}
     measured = MeasuredRun.from_json(run.get("statistics"))
@@ -279,7 +282,7 @@ def trial_report(db: Database, site: dict[str, Any], delay: float) -> dict[str, 
         "select min(substr(published, 1, 10)), max(substr(published, 1, 10)) from articles where site = ?",
         [site["name"]],
     ).fetchone()
-    # Of a site that could not be read at all the home page is what is known, and no post.
+    # If the site could not be read at all, the only known URL is the home page, which is no post.
     unread = run.get("outcome") in ("failed", "waiting") and not (measured.articles or measured.sources)
     posts = 0 if unread else state["posts"]["found"]
     robots = _robots(db, site["start_url"])
@@ -291,7 +294,7 @@ def trial_report(db: Database, site: dict[str, Any], delay: float) -> dict[str, 
         "robots": robots,
         "sources": _sources(db, site["id"]),
         "posts": posts,
-        "posts_at_least": _more(db, site["id"]),
+        "posts_at_least": _has_unread_sources(db, site["id"]),
         "sampled": measured.articles,
         "fields": {name: round(share, 2) for name, share in shares.items()},
         "learned": sorted(rules.fields) if rules else [],
@@ -312,22 +315,22 @@ def _robots(db: Database, start_url: str) -> dict[str, Any]:
         for host in (parts.netloc, bare, f"www.{bare}")
     ):
         if file := stored_file(db, origin, "robots.txt"):
-            told = parse_robots(file.body) if file.status == 200 else parse_robots(b"")
+            rules = parse_robots(file.body) if file.status == 200 else parse_robots(b"")
             return {
                 "status": file.status,
-                "crawl_delay": told.crawl_delay,
-                "sitemaps": len(told.sitemaps),
-                "forbids_home": told.refusal(start_url) or None,
+                "crawl_delay": rules.crawl_delay,
+                "sitemaps": len(rules.sitemaps),
+                "forbids_home": rules.refusal(start_url) or None,
             }
     return {"status": None, "crawl_delay": None, "sitemaps": 0, "forbids_home": None}
 
 
 def _sources(db: Database, site_id: int) -> list[dict[str, Any]]:
-    """Feeds, sitemaps and APIs that answered, then for a kind that did not, one that was looked for."""
+    """Returns the feeds, sitemaps and APIs that answered, then one URL that was tried for each kind that has none."""
     rows = list(
         db.query(
-            "select kind, url, outcome, reason, status from pages where site_id = ? and kind in ('feed', 'sitemap', 'api') "
-            "and fetched_at is not null order by priority, id",
+            "select kind, url, outcome, reason, status from pages where site_id = ? "
+            "and kind in ('feed', 'sitemap', 'api') and fetched_at is not null order by priority, id",
             [site_id],
         )
     )
@@ -337,8 +340,8 @@ def _sources(db: Database, site_id: int) -> list[dict[str, Any]]:
     return [{**row, "kind": _KINDS[row["kind"]]} for row in (*alive, *lost.values())]
 
 
-def _more(db: Database, site_id: int) -> bool:
-    """Whether there are feeds, sitemaps, API pages or lists that were not read."""
+def _has_unread_sources(db: Database, site_id: int) -> bool:
+    """True if there are feeds, sitemaps, API pages or listings that were not read."""
     return (
         db.execute(
             "select 1 from pages where site_id = ? and outcome = 'due' and kind in "

@@ -1,7 +1,7 @@
-"""How a site does, judged by its own past: pure, with the time as an argument.
+"""Judges the health of a site against its own past. Pure: the time is an argument.
 
-Each check is a function from what is known of a site to what a person should look at, in a sentence that says what to
-do. Where too little is known there is no judgement.
+Each check is a function from the known facts about a site to findings. A finding is a sentence that says what is wrong
+and what to do. A check that has too little data yields nothing.
 """
 
 from __future__ import annotations
@@ -18,50 +18,50 @@ from archiver.fields import ESSENTIAL, MEASURED
 from archiver.frontier.cadence import format_period
 from archiver.storage.runs import MeasuredRun, together
 
-# How surprising a number is beside what was seen before: exact for counts, robust for sizes.
+# Statistics: how unlikely a number is, given the past. Exact for counts, robust for sizes.
 
 SURPRISE = 0.001
-"""What happens by chance less often than this is told."""
-_MAD = 1.4826  # makes the median of deviations what the standard deviation is to values that are spread normally
-_MOST = 500  # trials that are computed with; more only make what is sure surer
+"""A change less probable than this is reported."""
+_MAD = 1.4826  # scales the median absolute deviation to the standard deviation of a normal distribution
+_MAX_TRIALS = 500  # larger samples are scaled down to this: more trials would not change a verdict
 
 
 def chance_of_so_few(hits: int, trials: int, past_hits: int, past_trials: int) -> float:
-    """The probability of `hits` or fewer in so many trials, if each hits as often as in the past."""
-    if trials > _MOST:
-        hits, trials = round(hits * _MOST / trials), _MOST
+    """Returns the probability of at most `hits` in `trials`, at the past hit rate."""
+    if trials > _MAX_TRIALS:
+        hits, trials = round(hits * _MAX_TRIALS / trials), _MAX_TRIALS
     share = (past_hits + 1) / (past_trials + 2)
     return sum(comb(trials, k) * share**k * (1 - share) ** (trials - k) for k in range(hits + 1))
 
 
 def chance_of_so_many(hits: int, trials: int, past_hits: int, past_trials: int) -> float:
-    """The probability of `hits` or more."""
+    """Returns the probability of at least `hits` in `trials`, at the past hit rate."""
     return chance_of_so_few(trials - hits, trials, past_trials - past_hits, past_trials)
 
 
 def is_far(value: float, past: Sequence[float], factor: float) -> bool:
-    """Whether a size is by more than `factor` above or below the median of the past, and far beyond its spread (five
-    times the median deviation, on a scale of ratios). All are greater than 0."""
+    """True if a size differs from the past median by more than `factor`, up or down, and by more than five scaled
+    median absolute deviations. Computed on logarithms, so all values must be greater than 0."""
     middle = median(log(one) for one in past)
     spread = median(abs(log(one) - middle) for one in past) * _MAD
     return abs(log(value) - middle) > max(log(factor), 5 * spread)
 
 
-# Which fields articles have lost, or whether posts themselves are, and since when: pure.
+# Which fields or posts have become rarer, and since which run.
 
 _PAST = 20
-"""Articles that must have been read before a run is judged by them."""
+"""Articles that earlier runs must have read before a run is judged."""
 _PAST_POSTS = 10
-"""Posts that there must have been before: no more stand in many a feed."""
-_LOST = 3  # posts that are lost, before that is more than chance
+"""The same for posts. Lower, because many feeds list only ten."""
+_LOST = 3  # fewer lost posts than this may be chance
 _FALL = 0.2
-"""Part of the articles by which a field must have become rarer."""
+"""A field must have dropped by this share of the articles."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fall:
-    """`hits` of `trials` articles have the field since a run, `past_hits` of `past_trials` had it before; or of posts,
-    how many were got."""
+    """A drop since the run of `since`: `hits` of `trials` articles have the field, `past_hits` of `past_trials` had it
+    before. For posts, hits are those that were stored."""
 
     since: datetime
     hits: int
@@ -71,36 +71,36 @@ class Fall:
 
 
 def lost_fields(runs: Sequence[tuple[datetime, MeasuredRun]]) -> dict[str, Fall]:
-    """The fields that are rarer by the last runs, and how. `runs` are in the order in which they began."""
+    """Returns the fields that the last runs found less often. `runs` are in chronological order."""
     read = [(at, measured) for at, measured in runs if measured.articles]
     found = {name: _fall([(at, m.fields.get(name, 0), m.articles) for at, m in read]) for name in MEASURED}
     return {name: fall for name, fall in found.items() if fall}
 
 
 def lost_posts(runs: Sequence[tuple[datetime, MeasuredRun]]) -> Fall | None:
-    """How posts that the site's sources tell of are stored more seldom by the last runs; `runs` as in `fallen`."""
-    return _lost_share([(at, one.stored, one.reported) for at, one in runs if one.reported])
+    """Returns the drop in the share of posts stored of those the site's sources list. `runs`: as in `lost_fields`."""
+    return _lost_share([(at, one.got, one.told) for at, one in runs if one.told])
 
 
 def fewer_posts(runs: Sequence[tuple[datetime, MeasuredRun]]) -> Fall | None:
-    """How new pages that nothing told of are posts more seldom."""
-    return _lost_share([(at, one.posts, one.unreported) for at, one in runs if one.unreported])
+    """Returns the drop in the share of posts among new pages that no source lists. `runs`: as in `lost_fields`."""
+    return _lost_share([(at, one.posts, one.met) for at, one in runs if one.met])
 
 
-def _lost_share(told: Sequence[tuple[datetime, int, int]]) -> Fall | None:
-    fall = _fall(told, _PAST_POSTS)
+def _lost_share(samples: Sequence[tuple[datetime, int, int]]) -> Fall | None:
+    fall = _fall(samples, _PAST_POSTS)
     return fall if fall and fall.trials - fall.hits >= _LOST else None
 
 
-def _fall(told: Sequence[tuple[datetime, int, int]], least: int = _PAST) -> Fall | None:
+def _fall(samples: Sequence[tuple[datetime, int, int]], least: int = _PAST) -> Fall | None:
     past_hits = past = 0
     since: datetime | None = None
     hits = trials = 0
-    for at, has, read in told:
+    for at, has, read in samples:
         if past >= least and has / read < past_hits / past - _FALL:
             since, hits, trials = since or at, hits + has, trials + read
             continue
-        # It is as it was: what came between was chance, or has passed.
+        # Back to normal: what came between was chance or is over.
         past_hits, past = past_hits + has, past + read
         if since and chance_of_so_few(hits, trials, past_hits - has, past - read) > SURPRISE:
             past_hits, past = past_hits + hits, past + trials
@@ -110,77 +110,79 @@ def _fall(told: Sequence[tuple[datetime, int, int]], least: int = _PAST) -> Fall
     return None
 
 
-# What to do about what is found: tables of sentences, each with the place of the site's name in it.
+# Advice: what to do about a finding. `{site}` stands for the site's name.
 
 TRY_AGAIN = (
-    "Look at its home page; 'archiver crawl {site}' tries again, and log/crawl.log beside the archive tells more."
+    "Look at its home page; 'archiver crawl {site}' tries again, and log/crawl.log next to the archive has the details."
 )
-OF_FAILURES = (
-    (
-        "it redirects to",
-        "It has moved: 'archiver crawl' with the new address takes it up, and 'archiver sites set "
-        "{site} crawl=no' leaves the old one out.",
-    ),
-    (
-        "no such host",
-        "Its domain has no address any more, or the network is down: look whether it moved; 'archiver "
-        "sites set {site} crawl=no' leaves it out.",
-    ),
-    (
-        "refuses it (40",
-        "It shuts this program out: set a longer delay ('archiver sites set {site} delay=5'), or ask "
-        "its owner for leave.",
-    ),
-    ("answers 429", "It is asked too often: set a longer delay ('archiver sites set {site} delay=5')."),
-    ("certificate", "Its owner has to mend that; nothing is read before."),
+_MOVED = (
+    "It has moved: run 'archiver crawl' with the new address, and 'archiver sites set {site} crawl=no' to stop "
+    "crawling the old one."
 )
-"""Of a run that failed, by words of its reason; the first row whose words are in it."""
-OF_OUTCOMES = {
+_REFUSED = (
+    "It blocks this program: set a longer delay ('archiver sites set {site} delay=5'), or ask its owner for access."
+)
+_TOO_OFTEN = "It receives too many requests: set a longer delay ('archiver sites set {site} delay=5')."
+START_PAGE_ADVICE = {
+    **{f"http-{status}": _MOVED for status in (301, 302, 303, 307, 308)},
+    "meta-refresh": _MOVED,
+    "no-host": (
+        "Its domain has no address any more, or the network is down: check whether it has moved; 'archiver sites set "
+        "{site} crawl=no' stops crawling it."
+    ),
+    **{f"http-{status}": _REFUSED for status in (401, 403, 407)},
+    "http-429": _TOO_OFTEN,
+    "tls": "Its owner must fix that; until then nothing can be fetched.",
+}
+"""For a run that failed at the site's start page: by the rule of that page's outcome."""
+_UNUSABLE = frozenset({"failed", "refused", "gone", "out-of-scope"})
+OUTCOME_ADVICE = {
     "failed": (
         "failed",
-        "'archiver status {site}' tells why; where the site is tired of this program, set a longer "
+        "'archiver status {site}' shows why; if the site throttles this program, set a longer "
         "delay ('archiver sites set {site} delay=5').",
     ),
     "refused": (
         "were refused",
-        "'archiver status {site}' tells by which rule; where that is its robots.txt, or a "
-        "block of this program, its owner can give leave.",
+        "'archiver status {site}' shows by which rule; if that is its robots.txt or a block of this program, ask its "
+        "owner for access.",
     ),
     "gone": (
         "were gone",
-        "look at one of them in a browser: where it is there, the site shuts this program out, and "
-        "its owner can give leave; else its posts were taken down, or moved without a redirect.",
+        "open one of them in a browser: if it is there, the site blocks this program, and its owner can give "
+        "access; otherwise its posts were removed, or moved without a redirect.",
     ),
     "duplicate": (
-        "led to another page",
-        "'archiver why' tells of each to which: a post that stands at two addresses "
-        "is stored once, but behind a login or a home page nothing is read.",
+        "redirected to another page",
+        "'archiver why' shows to which: a post with two addresses is stored once, but if they lead to a login or the "
+        "home page, posts are lost.",
     ),
 }
-"""Outcomes of pages by which nothing is stored: how they are told, and what to do about many."""
+"""Outcomes that store nothing: the verb that describes them, and what to do if there are many."""
 
 
-def of_failure(reason: str, site: str) -> str:
-    """What to do about a run that failed for this reason; "" where the reason says so itself."""
-    if "cannot be crawled" not in reason:
+def start_page_advice(start_page: tuple[str, str] | None, site: str) -> str:
+    """What to do about a run that failed, given the outcome and rule of its start page. "" if the start page is usable
+    or the run did not fetch it: then the run's reason says what to do."""
+    if start_page is None or start_page[0] not in _UNUSABLE:
         return ""
-    return next((advice for words, advice in OF_FAILURES if words in reason), TRY_AGAIN).format(site=site)
+    return START_PAGE_ADVICE.get(start_page[1], TRY_AGAIN).format(site=site)
 
 
 Level = Literal["green", "amber", "red", "unknown"]
 LEVELS: tuple[Level, ...] = ("green", "unknown", "amber", "red")
-"""The worse the later."""
+"""From best to worst."""
 _FEW = 5
-"""Runs that must have measured something before a run is judged by them."""
-_PAGES = 50  # of earlier runs, before their share of failures says something
-_POSTS = 10  # whose times of publication make a rhythm
+"""Earlier runs with statistics that a run is judged against must be at least this many."""
+_PAGES = 50  # pages of earlier runs: with fewer, their failure rate means little
+_POSTS = 10  # publication times: fewer show no rhythm
 _NAMES = {"body": "text", "published": "date of publication"}
 _QUIET_AT_LEAST = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True)
 class JudgedRun:
-    """A run of the ledger: `outcome` is "" while it is under way."""
+    """A row of `runs` with its statistics. `outcome` is "" while the run is in progress."""
 
     started: datetime
     outcome: str
@@ -190,7 +192,7 @@ class JudgedRun:
 
 @dataclass(frozen=True, slots=True)
 class SilentSource:
-    """A feed, sitemap or API that told of posts once and does not answer any more: `why`, and since which run."""
+    """A feed, sitemap or API that used to list posts and no longer does: `why`, and since which run."""
 
     kind: str
     url: str
@@ -200,11 +202,14 @@ class SilentSource:
 
 @dataclass(frozen=True, slots=True)
 class HealthInputs:
-    """What is known of a site: its last runs, the newest first; when its `first` run began, and when its newest posts
-    were published, the newest first; which of its sources are `dead`, of kinds of which none is alive, and whether one
-    of another kind is `alive`; how many pages
-    robots.txt now `forbids` that were posts of the archive, an example of them, and whether the home page is one
-    (`closed`: the rule)."""
+    """The facts about a site that its health is judged by.
+
+    `runs`: its last runs, newest first; `first`: when its first run began; `published`: when its newest posts were
+    published, newest first; `dead`: its silent sources, of kinds that have no working source; `alive`: whether a source
+    of another kind works; `forbids`: how many archived posts robots.txt now forbids, with `forbidden` as an example;
+    `closed`: the robots.txt rule that forbids the home page, or ""; `start_page`: outcome and rule of the start page
+    if the last run fetched it.
+    """
 
     site: str
     runs: Sequence[JudgedRun] = ()
@@ -215,12 +220,13 @@ class HealthInputs:
     forbids: int = 0
     forbidden: str = ""
     closed: str = ""
+    start_page: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class HealthFinding:
-    """`code` names the check, `about` what it speaks of (a field, a source) where there are several; `since` is when
-    it began, as far as it is known."""
+    """`code` names the check; `about` names its subject (a field, a source) if a check has several; `since` is when the
+    problem began, if known."""
 
     code: str
     level: Level
@@ -231,30 +237,31 @@ class HealthFinding:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`state` is the worst of the findings, "unknown" of a site without a run that ended."""
+    """`state` is the worst level of the findings, or "unknown" if no run of the site has ended."""
 
     state: Level
     findings: tuple[HealthFinding, ...] = field(default=())
 
 
 def judge_site(known: HealthInputs, now: datetime) -> Health:
-    """The health of a site."""
+    """Returns the health of a site."""
     ended = [run for run in known.runs if run.outcome]
     if not ended:
         return Health("unknown")
-    measured = _begun(ended)
+    measured = _merge_first_crawl(ended)
     findings = [finding for check in CHECKS for finding in check(known, ended, now)]
-    findings += [finding for check in OF_MEASURES for finding in check(known, measured, now)]
+    findings += [finding for check in STATISTICS_CHECKS for finding in check(known, measured, now)]
     findings.sort(key=lambda one: -LEVELS.index(one.level))
     return Health(worst_level(one.level for one in findings), tuple(findings))
 
 
-def _begun(runs: Sequence[JudgedRun]) -> list[JudgedRun]:
-    """The runs, of which those up to the first that came to its end are one: what a crawl that was stopped has left,
-    the old posts of a site above all, is not like what it has read, and no change."""
+def _merge_first_crawl(runs: Sequence[JudgedRun]) -> list[JudgedRun]:
+    """Merges the runs up to the first complete one into a single run. A first crawl in several runs reads new posts
+    first and old ones last; they differ, but that is not a change of the site."""
     first = next((n for n, run in enumerate(reversed(runs)) if run.outcome == "finished" and not run.reason), _FEW - 1)
-    later, begun = list(runs[: -first - 1]), runs[-first - 1 :]
-    return [*later, replace(begun[0], started=begun[-1].started, measured=together([run.measured for run in begun]))]
+    later, initial = list(runs[: -first - 1]), runs[-first - 1 :]
+    merged = together([run.measured for run in initial])
+    return [*later, replace(initial[0], started=initial[-1].started, measured=merged)]
 
 
 def worst_level(levels: Iterator[Level] | Sequence[Level]) -> Level:
@@ -262,7 +269,7 @@ def worst_level(levels: Iterator[Level] | Sequence[Level]) -> Level:
 
 
 def _ended(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """How the last runs ended: one that failed may be chance, one that was stopped goes on."""
+    """How the last runs ended. A single failure may be chance; a single interrupted run is continued by the next."""
     last = runs[0]
     alike = list(takewhile(lambda run: run.outcome == last.outcome, runs))
     since = alike[-1].started
@@ -274,24 +281,24 @@ def _ended(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Ite
         yield HealthFinding(
             "failed",
             "amber" if alone else "red",
-            f"Its last run failed{again}: {last.reason} {of_failure(last.reason, known.site)}".rstrip(),
+            f"Its last run failed{again}: {last.reason} {start_page_advice(known.start_page, known.site)}".rstrip(),
             since=since,
         )
     elif last.outcome == "waiting" and len(alike) > 2:
-        yield HealthFinding("waiting", "amber", f"It has been left alone{again}: {last.reason}", since=since)
+        yield HealthFinding("waiting", "amber", f"Its crawls are on hold{again}: {last.reason}", since=since)
     elif last.outcome == "interrupted" and len(alike) > 1:
         yield HealthFinding(
             "interrupted",
             "amber",
-            f"It was stopped before its end{again}, last since {last.reason}: "
-            f"'archiver crawl {known.site}' goes on, and log/crawl.log beside the archive tells more.",
+            f"Its crawl was interrupted{again}, most recently because {last.reason}: "
+            f"'archiver crawl {known.site}' continues it, and log/crawl.log next to the archive has the details.",
             since=since,
         )
 
 
 def _quiet(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """No new post for much longer than the site was ever silent in its last posts. One that slept already when it was
-    crawled first sleeps on, which is no news."""
+    """No new post for much longer than any gap between the site's recent posts. A site that was already inactive at its
+    first crawl is not reported."""
     times = sorted((at for at in known.published if at <= now), reverse=True)
     finished = next((run.started for run in runs if run.outcome == "finished"), None)
     if len(times) < _POSTS or finished is None:
@@ -303,148 +310,146 @@ def _quiet(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Ite
         yield HealthFinding(
             "quiet",
             "amber",
-            f"No new post for {_long(silent)}; it was never silent for longer than "
-            f"{_long(longest)} before: look whether it has posts that 'archiver status {known.site}' does "
-            "not count, whether it moved, or whether it sleeps.",
+            f"No new post for {_long(silent)}; before, the longest gap was {_long(longest)}: check whether it has "
+            f"posts that 'archiver status {known.site}' does not count, has moved, or is inactive.",
             since=times[0],
         )
 
 
 def _fields(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """A field that articles had is missing from those that were read of late, as after a redesign."""
+    """A field is missing from recent articles, as after a redesign."""
     for name, fall in lost_fields([(run.started, run.measured) for run in reversed(runs)]).items():
         yield HealthFinding(
             "coverage",
             "red" if name in ESSENTIAL else "amber",
             f"{_NAMES.get(name, name).capitalize()}: {fall.hits:,} of {fall.trials:,} articles read since "
             f"{_moment(fall.since)} have it, before that {fall.past_hits / fall.past_trials:.0%}: the site's template "
-            f"was probably changed. 'archiver show ID --evidence' of a new post shows what is found there, 'archiver "
-            f"sites rules {known.site} --learn' learns the template anew, --set takes rules that you write; then "
-            f"'archiver reextract {known.site}' reads again what is stored.",
+            f"has probably changed. 'archiver show ID --evidence' shows what was found in a new post; 'archiver sites "
+            f"rules {known.site} --learn' learns the new template, --set takes rules that you write; then run "
+            f"'archiver reextract {known.site}' to re-extract the stored captures.",
             about=name,
             since=fall.since,
         )
 
 
 def _posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Posts that its feed, sitemap or API tells of come to nothing, or what is new there are no posts any more: one by
-    one, they are no great share of a run."""
-    told = [(run.started, run.measured) for run in reversed(runs)]
-    if fall := lost_posts(told):
+    """Posts that a feed, sitemap or API lists cannot be stored, or new pages are no longer posts. Summed over several
+    runs, since a single run has too few of them."""
+    history = [(run.started, run.measured) for run in reversed(runs)]
+    if fall := lost_posts(history):
         yield HealthFinding(
             "posts",
             "red",
-            f"Of {fall.trials:,} new posts that its sources told of since {_moment(fall.since)} "
+            f"Of {fall.trials:,} new posts that its sources have listed since {_moment(fall.since)}, "
             f"{fall.hits:,} could be stored, before that {fall.past_hits / fall.past_trials:.0%}: 'archiver status "
-            f"{known.site}' and 'archiver why URL' tell why. Look at one in a browser: where its text is there, a "
-            "script puts it in, or a login, a consent or a block stands before this program, and its owner can give "
-            "leave.",
+            f"{known.site}' and 'archiver why URL' show why. Open one in a browser: if its text is there, a script "
+            "inserts it, or a login, a consent wall or a block keeps this program out, and its owner can give access.",
             about="told",
             since=fall.since,
         )
-    if fall := fewer_posts(told):
+    if fall := fewer_posts(history):
         yield HealthFinding(
             "posts",
             "amber",
-            f"Of {fall.trials:,} new pages since {_moment(fall.since)} {fall.hits:,} are posts, before that "
+            f"Of {fall.trials:,} new pages since {_moment(fall.since)}, {fall.hits:,} are posts, before that "
             f"{fall.past_hits / fall.past_trials:.0%}: the others have no date or author and no other sign of a post. "
-            "If they are posts, the site's template was changed: 'archiver why URL' tells how one was read, "
+            "If they are posts, the site's template has changed: 'archiver why URL' shows how one was read, "
             f"'archiver sites rules {known.site} --set' takes rules that say what a post is, and 'archiver crawl "
-            f"{known.site} --full' looks again.",
+            f"{known.site} --full' fetches them again.",
             about="pages",
             since=fall.since,
         )
 
 
 def _length(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Texts are much shorter or longer than they were: a wall, or a template that is read wrongly."""
-    told = _lengths(runs)
-    if len(told) <= _FEW:
+    """Texts are much shorter or longer than before: a wall, or a template that is read wrongly."""
+    history = _lengths(runs)
+    if len(history) <= _FEW:
         return
-    lengths = [length for _, length in told]
-    now_, past = lengths[0], lengths[1:]
-    if is_far(now_, past, 2.0):
+    lengths = [length for _, length in history]
+    current, past = lengths[0], lengths[1:]
+    if is_far(current, past, 2.0):
         usual = median(past)
-        since = list(takewhile(lambda one: is_far(one[1], past, 2.0), told))[-1][0]
+        since = list(takewhile(lambda one: is_far(one[1], past, 2.0), history))[-1][0]
         yield HealthFinding(
             "length",
             "amber",
-            f"The texts read since {_moment(told[0][0])} have {now_:,.0f} characters "
-            f"(median), {'more' if now_ > usual else 'fewer'} than the {usual:,.0f} of before: look at a new "
-            "post with 'archiver show', whether a paywall or a new template stands between.",
+            f"The texts read since {_moment(history[0][0])} have {current:,.0f} characters "
+            f"(median), {'more' if current > usual else 'fewer'} than the {usual:,.0f} before: check with 'archiver "
+            "show' whether a new post shows a paywall or a new template.",
             since=since,
         )
 
 
 def _lengths(runs: Sequence[JudgedRun]) -> list[tuple[datetime, float]]:
-    """Lengths of texts, of runs that read three and more together: when the first of them began, and the median of
-    their medians. The newest first; so a site with a post a run is judged by three runs."""
+    """Returns the median text length of each group of runs that read at least three articles together, with the start
+    of the group's first run, newest first. So a site with one post per run is judged by three runs at a time."""
     out: list[tuple[datetime, float]] = []
-    some: list[JudgedRun] = []
+    group: list[JudgedRun] = []
     for run in reversed(runs):
         if run.measured.length and run.measured.articles:
-            some.append(run)
-            if sum(one.measured.articles for one in some) > 2:
-                out.append((some[0].started, median(one.measured.length or 0.0 for one in some)))
-                some = []
+            group.append(run)
+            if sum(one.measured.articles for one in group) > 2:
+                out.append((group[0].started, median(one.measured.length or 0.0 for one in group)))
+                group = []
     return out[::-1]
 
 
-_AT_LEAST = 3  # pages that come to nothing, before they are more than chance
+_AT_LEAST = 3  # fewer pages than this may be chance
 
 
 def _failing(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """More pages come to nothing than used to. A run that looked at no post says nothing new."""
-    told = [run for run in runs if run.measured.settled > run.measured.outcomes.get("not-article", 0)]
-    if not told or runs[0].outcome == "failed":
+    """More pages than usual end without a stored article. Runs that fetched no post are ignored."""
+    judged = [run for run in runs if run.measured.settled > run.measured.outcomes.get("not-article", 0)]
+    if not judged or runs[0].outcome == "failed":
         return
-    last, past = told[0].measured, told[1:]
+    last, past = judged[0].measured, judged[1:]
     total, before = last.settled, sum(run.measured.settled for run in past)
     if before < _PAGES:
         return
-    for outcome, (verb, advice) in OF_OUTCOMES.items():
+    for outcome, (verb, advice) in OUTCOME_ADVICE.items():
         hits, earlier = last.outcomes.get(outcome, 0), sum(run.measured.outcomes.get(outcome, 0) for run in past)
 
         def more(run: JudgedRun, outcome: str = outcome, earlier: int = earlier) -> bool:
-            so_many, of = run.measured.outcomes.get(outcome, 0), run.measured.settled
+            count, pages = run.measured.outcomes.get(outcome, 0), run.measured.settled
             return (
-                of > 0
-                and so_many / of >= 0.1 + earlier / before
-                and (chance_of_so_many(so_many, of, earlier, before) <= SURPRISE)
+                pages > 0
+                and count / pages >= 0.1 + earlier / before
+                and (chance_of_so_many(count, pages, earlier, before) <= SURPRISE)
             )
 
-        if hits < _AT_LEAST or not more(told[0]):
+        if hits < _AT_LEAST or not more(judged[0]):
             continue
         bad = sorted(((n, status) for status, n in last.statuses.items() if status >= "400"), reverse=True)[:3]
-        answers = ", ".join(f"{status} {n:,} times" for n, status in bad)
-        how = f" (answers: {answers})" if answers and outcome in ("failed", "refused") else ""
+        statuses = ", ".join(f"{status} {n:,} times" for n, status in bad)
+        how = f" (status {statuses})" if statuses and outcome in ("failed", "refused") else ""
         yield HealthFinding(
             "statuses",
             "amber",
-            f"{hits:,} of {total:,} addresses {verb} in {_moment(told[0].started)}"
+            f"{hits:,} of {total:,} addresses {verb} in {_moment(judged[0].started)}"
             f"{how}, before {earlier / before:.0%}: {advice.format(site=known.site)}",
             about=outcome,
-            since=_since(told, more),
+            since=_since(judged, more),
         )
 
 
 def _slow(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    told = [run for run in runs if run.measured.latency]
-    if len(told) <= _FEW:
+    timed = [run for run in runs if run.measured.latency]
+    if len(timed) <= _FEW:
         return
-    latest, past = told[0].measured.latency or 0.0, [run.measured.latency or 0.0 for run in told[1:]]
+    latest, past = timed[0].measured.latency or 0.0, [run.measured.latency or 0.0 for run in timed[1:]]
 
     def slower(run: JudgedRun) -> bool:
         seconds = run.measured.latency or 0.0
         return seconds > median(past) + 1 and is_far(seconds, past, 3.0)
 
-    if slower(told[0]):
+    if slower(timed[0]):
         yield HealthFinding(
             "slow",
             "amber",
-            f"Its answers take {latest:.1f} s (median), before {median(past):.1f} s: it is "
-            "asked more slowly by itself; where that lasts, set a longer delay or ask its owner.",
-            since=_since(told, slower),
+            f"Its responses take {latest:.1f} s (median), before {median(past):.1f} s: the crawl slows down "
+            "automatically; if that lasts, set a longer delay or ask its owner.",
+            since=_since(timed, slower),
         )
 
 
@@ -456,8 +461,8 @@ def _sources(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> I
         yield HealthFinding(
             "source",
             "red",
-            f"Nothing that told of its posts does so any more ({which}): look at its home "
-            "page, whether it moved, was sold, or shows a wall to this program; what is stored is kept.",
+            f"None of its feeds, sitemaps or APIs lists posts any more ({which}): check on its home page whether it "
+            "has moved, was sold, or shows this program a wall; stored posts are kept.",
             about="all",
             since=max(source.since for source in known.dead),
         )
@@ -466,9 +471,9 @@ def _sources(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> I
         yield HealthFinding(
             "source",
             "amber",
-            f"Its {source.kind}{_at(source)} tells of no posts any more ({source.why}), "
-            f"and no other {source.kind} does: new posts are found by its other ways alone. Look for a new "
-            f"address on its home page; 'archiver crawl' with it takes it up.",
+            f"Its {source.kind}{_at(source)} lists no posts any more ({source.why}), and it has no other working "
+            f"{source.kind}: new posts are found only by other sources. Look for a new address on its home page, and "
+            "run 'archiver crawl' with it.",
             about=source.kind,
             since=source.since,
         )
@@ -483,9 +488,8 @@ def _robots(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> It
         yield HealthFinding(
             "robots",
             "red",
-            f"Its robots.txt now forbids its home page ({known.closed}), and nothing is "
-            "found any more: ask its owner for leave, or have it left out with "
-            f"'archiver sites set {known.site} crawl=no'.",
+            f"Its robots.txt now forbids its home page ({known.closed}), so nothing new is found: ask its owner for "
+            f"permission, or stop crawling it with 'archiver sites set {known.site} crawl=no'.",
             about="home",
         )
     elif known.forbids:
@@ -493,22 +497,21 @@ def _robots(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> It
         yield HealthFinding(
             "robots",
             "amber",
-            f"Its robots.txt now forbids {pages} that the archive holds as posts, for "
-            f"example {known.forbidden}: what is stored is kept, and not visited again; 'archiver why' names "
-            "the rule, its owner can give leave.",
+            f"Its robots.txt now forbids {pages} that the archive holds as posts, for example {known.forbidden}: they "
+            "are kept but not fetched again; 'archiver why' names the rule, and its owner can give permission.",
             about="posts",
         )
 
 
 Check = Callable[[HealthInputs, Sequence[JudgedRun], datetime], Iterator[HealthFinding]]
 CHECKS: tuple[Check, ...] = (_ended, _robots, _sources, _quiet)
-OF_MEASURES: tuple[Check, ...] = (_posts, _fields, _failing, _length, _slow)
-"""Checks of what each run measured beside those before it."""
+STATISTICS_CHECKS: tuple[Check, ...] = (_posts, _fields, _failing, _length, _slow)
+"""Checks that compare the statistics of runs."""
 
 
-def _since(runs: Sequence[JudgedRun], so: Callable[[JudgedRun], bool]) -> datetime:
-    """When the last run began of those in a row, back from the newest, that are `so`: the newest is."""
-    return list(takewhile(so, runs))[-1].started
+def _since(runs: Sequence[JudgedRun], is_affected: Callable[[JudgedRun], bool]) -> datetime:
+    """Returns when the oldest of the newest consecutive affected runs began. The newest run is affected."""
+    return list(takewhile(is_affected, runs))[-1].started
 
 
 def _day(at: datetime) -> str:

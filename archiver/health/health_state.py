@@ -1,4 +1,4 @@
-"""What is known of a site, read from the archive for `judge`. Reads only, and an archive of any release."""
+"""Stores the last known health of sites, accepted findings and notifications, and reads what a site is judged by."""
 
 from __future__ import annotations
 
@@ -27,15 +27,14 @@ from archiver.storage.pages import moment, stamp
 from archiver.storage.runs import MeasuredRun
 from archiver.urls import urlkey
 
-# The states of sites that were told last, what a person has accepted, and the messages that tell of changes.
-
 MOST_ATTEMPTS = 5
+"""Attempts to deliver a notification before it is given up."""
 
 
 @dataclass(frozen=True, slots=True)
 class HealthChange:
-    """A site whose state is another one than before, or with which something else is wrong: what was found now, in a
-    sentence."""
+    """A site whose state changed, or that has a new finding. `sentence` is the worst new finding. `site` is "" for the
+    archive itself."""
 
     site: str
     before: Level
@@ -55,7 +54,7 @@ class HealthChange:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A message that is still to be sent by one way."""
+    """A notification of `changes` that is to be sent through `channel`."""
 
     id: int
     channel: str
@@ -73,47 +72,50 @@ def as_json(finding: HealthFinding) -> dict[str, Any]:
 
 
 def accepted_findings(db: Database, site_id: int) -> dict[str, datetime]:
-    """The findings of a site that a person has accepted, as "code about", and when."""
+    """Returns the findings of a site that a person has accepted, as "code about", and when."""
     row = db.execute("select accepted from site_health where site_id = ?", [site_id]).fetchone()
-    told: dict[str, str] = json.loads(row[0]) if row else {}
-    return {key: at for key, text in told.items() if (at := moment(text))}
+    accepted: dict[str, str] = json.loads(row[0]) if row else {}
+    return {key: at for key, text in accepted.items() if (at := moment(text))}
 
 
 def any_accepted(db: Database) -> bool:
     return bool(db.execute("select exists (select 1 from site_health where accepted <> '{}')").fetchone()[0])
 
 
-def without_accepted(health: Health, taken: dict[str, datetime]) -> Health:
-    """The health of a site but for what was accepted, as far as it began before that."""
-    left = tuple(one for one in health.findings if not (at := taken.get(_key(one))) or (one.since and one.since > at))
+def without_accepted(health: Health, accepted: dict[str, datetime]) -> Health:
+    """Returns the health of a site without the findings that were accepted after they began."""
+    left = tuple(
+        one for one in health.findings if not (at := accepted.get(_key(one))) or (one.since and one.since > at)
+    )
     if health.state == "unknown" or len(left) == len(health.findings):
         return health
     return Health(worst_level([one.level for one in left]), left)
 
 
 def accept_findings_of(db: Database, site_id: int, findings: Iterable[HealthFinding], now: datetime) -> None:
-    """Take note of these findings: they are not told any more."""
-    told = {key: stamp(at) for key, at in accepted_findings(db, site_id).items()} | {
+    """Marks these findings as accepted: they are not reported any more."""
+    accepted = {key: stamp(at) for key, at in accepted_findings(db, site_id).items()} | {
         _key(one): stamp(now) for one in findings
     }
     db.execute(
         "insert into site_health (site_id, state, since, judged_at, accepted) values (?, 'unknown', ?, ?, ?) "
         "on conflict (site_id) do update set accepted = excluded.accepted",
-        [site_id, stamp(now), stamp(now), json.dumps(told)],
+        [site_id, stamp(now), stamp(now), json.dumps(accepted)],
     )
 
 
-def forget_passed(db: Database, site_id: int, found: Health) -> None:
-    """Keep as accepted only what is still `found`, whether accepted or not: what comes again is told again."""
-    taken, keys = accepted_findings(db, site_id), {_key(one) for one in found.findings}
-    left = {key: stamp(at) for key, at in taken.items() if key in keys}
-    if len(left) < len(taken):
+def drop_acceptances(db: Database, site_id: int, found: Health) -> None:
+    """Drops accepted findings that are not in `found` any more, so that they are reported if they return."""
+    accepted, keys = accepted_findings(db, site_id), {_key(one) for one in found.findings}
+    left = {key: stamp(at) for key, at in accepted.items() if key in keys}
+    if len(left) < len(accepted):
         db.execute("update site_health set accepted = ? where site_id = ?", [json.dumps(left), site_id])
 
 
 def record_health(db: Database, site: dict[str, Any], health: Health, now: datetime) -> HealthChange | None:
-    """Keep how a site does; the change, where it is one. That a site does well for the first time is none; that
-    something else is wrong with it now, too, is one."""
+    """Stores the health of a site. Returns the change since the last call, or None.
+
+    A first green state is not a change; a new finding at the same level is."""
     row = db.execute("select state, since, findings from site_health where site_id = ?", [site["id"]]).fetchone()
     before: Level = row[0] if row else "unknown"
     since = row[1] if row and before == health.state else stamp(now)
@@ -131,22 +133,22 @@ def record_health(db: Database, site: dict[str, Any], health: Health, now: datet
     )
     if (before == "unknown" and health.state == "green") or health.state == "unknown":
         return None
-    told = {f"{one['code']} {one['about']}".strip() for one in json.loads(row[2])} if row else set()
-    news = [one for one in health.findings if before != health.state or _key(one) not in told]
+    known = {f"{one['code']} {one['about']}".strip() for one in json.loads(row[2])} if row else set()
+    news = [one for one in health.findings if before != health.state or _key(one) not in known]
     if before == health.state and not news:
         return None
-    return HealthChange(site["name"], before, health.state, news[0].sentence if news else "It does well again.", now)
+    return HealthChange(site["name"], before, health.state, news[0].sentence if news else _RECOVERED, now)
 
 
 def enter_notifications(db: Database, changes: Sequence[HealthChange], channels: Iterable[str], now: datetime) -> None:
-    """One message by each way, which tells of all changes."""
-    told = json.dumps([change.as_json() for change in changes], ensure_ascii=False)
+    """Enters one notification per channel, with all changes."""
+    data = json.dumps([change.as_json() for change in changes], ensure_ascii=False)
     for channel in channels if changes else ():
-        db.execute("insert into notifications (at, channel, changes) values (?, ?, ?)", [stamp(now), channel, told])
+        db.execute("insert into notifications (at, channel, changes) values (?, ?, ?)", [stamp(now), channel, data])
 
 
 def due_notifications(db: Database) -> list[Notification]:
-    """Messages that were not sent, or failed fewer than MOST_ATTEMPTS times."""
+    """Returns the notifications that were not sent yet, or failed fewer than MOST_ATTEMPTS times."""
     rows = db.execute(
         "select id, channel, changes from notifications where outcome = 'due' or (outcome = 'failed' and "
         "attempts < ?) order by id",
@@ -156,7 +158,7 @@ def due_notifications(db: Database) -> list[Notification]:
 
 
 def record_delivery(db: Database, notice: Notification, failure: str, now: datetime) -> None:
-    """What came of sending a message; `failure` is "" where it was sent."""
+    """Records an attempt to send a notification; `failure` is "" if it was sent."""
     db.execute(
         "update notifications set outcome = ?, reason = ?, attempts = attempts + 1, sent_at = ? where id = ?",
         ["failed" if failure else "sent", failure, None if failure else stamp(now), notice.id],
@@ -167,8 +169,9 @@ def _key(finding: HealthFinding) -> str:
     return f"{finding.code} {finding.about}".strip()
 
 
-def place_change(db: Database, health: Health, now: datetime) -> HealthChange | None:
-    """As `enter`, of the archive itself: what was told of it last stands in the notices, with no site."""
+def archive_change(db: Database, health: Health, now: datetime) -> HealthChange | None:
+    """Like `record_health`, for the archive itself: its last state is read from the notifications, where it has no
+    site name."""
     row = db.execute(
         "select c.value ->> 'state' from notifications n, json_each(n.changes) c where c.value ->> "
         "'site' = '' "
@@ -177,32 +180,36 @@ def place_change(db: Database, health: Health, now: datetime) -> HealthChange | 
     before: Level = row[0] if row else "green"
     if before == health.state:
         return None
-    sentence = health.findings[0].sentence if health.findings else "It does well again."
+    sentence = health.findings[0].sentence if health.findings else _RECOVERED
     return HealthChange("", before, health.state, sentence, now)
 
 
+_RECOVERED = "It is healthy again."
 _RUNS = 60
 _WEEKS = timedelta(days=14)
 _POSTS = 60
+_LABELS = {"api": "API"}
+_MOST_REDIRECTS = 10
 
 
 def health_of(db: Database, site: dict[str, Any], now: datetime) -> Health:
-    """The health of a site (a row of `sites`), but for what a person has accepted."""
-    return without_accepted(judge_site(known_of(db, site), now), accepted_findings(db, site["id"]))
+    """Returns the health of a site (a row of `sites`) without accepted findings."""
+    return without_accepted(judge_site(health_inputs(db, site), now), accepted_findings(db, site["id"]))
 
 
-def forget_what_passed(db: Database, now: datetime) -> None:
-    """Of all that was accepted, what is not found any more by a site's last run, where that came to its end: one that
-    failed says little of what it did not see. Expects to run inside the caller's transaction."""
+def drop_passed_acceptances(db: Database, now: datetime) -> None:
+    """Drops the acceptance of findings that are over, for each site whose last run finished: a failed run proves
+    nothing about what it did not fetch. Runs inside the caller's transaction."""
     for site in list(
         db.query("select s.* from sites s join site_health h on h.site_id = s.id where h.accepted <> '{}'")
     ):
-        known = known_of(db, site)
+        known = health_inputs(db, site)
         if next((run.outcome for run in known.runs if run.outcome), "") == "finished":
-            forget_passed(db, site["id"], judge_site(known, now))
+            drop_acceptances(db, site["id"], judge_site(known, now))
 
 
-def known_of(db: Database, site: dict[str, Any]) -> HealthInputs:
+def health_inputs(db: Database, site: dict[str, Any]) -> HealthInputs:
+    """Reads the facts that a site is judged by."""
     pages, example = db.execute(
         "select count(*), min(url) from pages where site_id = ? and outcome = 'refused' and rule = 'robots' "
         "and article_id is not null",
@@ -223,7 +230,23 @@ def known_of(db: Database, site: dict[str, Any]) -> HealthInputs:
         pages,
         example or "",
         home[0] if home else "",
+        _start_page(db, site, runs),
     )
+
+
+def _start_page(db: Database, site: dict[str, Any], runs: Sequence[JudgedRun]) -> tuple[str, str] | None:
+    """Returns outcome and rule of the page that the start address leads to; None if the last run did not fetch it."""
+    ended = next((run for run in runs if run.outcome), None)
+    if ended is None:
+        return None
+    row = db.execute(
+        "with recursive reached (urlkey, hops) as (values (?, 0) union select p.redirect_urlkey, hops + 1 "
+        "from reached r join pages p on p.urlkey = r.urlkey where p.redirect_urlkey is not null and hops < ?) "
+        "select p.outcome, p.rule from reached r join pages p on p.urlkey = r.urlkey where p.fetched_at >= ? "
+        "order by hops desc limit 1",
+        [urlkey(site["start_url"]), _MOST_REDIRECTS, stamp(ended.started)],
+    ).fetchone()
+    return (row[0], row[1] or "") if row else None
 
 
 def _runs(db: Database, site_id: int) -> list[JudgedRun]:
@@ -243,7 +266,7 @@ def _runs(db: Database, site_id: int) -> list[JudgedRun]:
 
 
 def _published(db: Database, site: str) -> list[datetime]:
-    """When the newest posts were published, as far as they say it with a zone."""
+    """Returns when the newest posts were published, leaving out times without a zone."""
     rows = db.execute(
         "select published from articles where site = ? and published is not null order by published desc limit ?",
         [site, _POSTS],
@@ -252,14 +275,14 @@ def _published(db: Database, site: str) -> list[datetime]:
 
 
 def _dead(db: Database, site: dict[str, Any], runs: Sequence[JudgedRun]) -> list[SilentSource]:
-    """Kinds of sources of which one answered in an earlier run, and none does now."""
-    told = [run for run in runs if run.outcome and run.measured.outcomes]
-    if not told:
+    """Returns one silent source for each kind that had a working source in an earlier run and has none now."""
+    measured = [run for run in runs if run.outcome and run.measured.outcomes]
+    if not measured:
         return []
-    emptied = _emptied(db, site, told)
-    lost = {kind for run in told[1:] for kind in run.measured.sources} - set(told[0].measured.sources)
+    emptied = _emptied(db, site, measured)
+    lost = {kind for run in measured[1:] for kind in run.measured.sources} - set(measured[0].measured.sources)
     return [
-        *(_lost(db, site, kind, told) for kind in sorted(lost)),
+        *(_lost(db, site, kind, measured) for kind in sorted(lost)),
         *([emptied] if emptied and "feed" not in lost else ()),
     ]
 
@@ -270,52 +293,51 @@ def _lost(db: Database, site: dict[str, Any], kind: str, runs: Sequence[JudgedRu
         "select url, reason from pages where site_id = ? and priority = 0 and kind = ? and outcome <> 'not-article' "
         "order by attempts desc, fetched_at desc",
         [site["id"], kind],
-    ).fetchone() or _turned(db, site, kind)
-    return SilentSource("API" if kind == "api" else kind, url, reason or "it answers no more", since)
+    ).fetchone() or _replaced(db, site, kind)
+    return SilentSource(_LABELS.get(kind, kind), url, reason or "it does not answer any more", since)
 
 
-def _turned(db: Database, site: dict[str, Any], kind: str) -> tuple[str, str]:
-    """An address that told of posts, and shows something else now: its row has another kind."""
-    url = next((one.url for one in _tellers(db, site, kind) if one.kind != kind), "")
-    return url, f"what it shows is no {kind}" if url else ""
+def _replaced(db: Database, site: dict[str, Any], kind: str) -> tuple[str, str]:
+    """Returns URL and reason of a source whose address now shows something else: its row has another kind."""
+    url = next((one.url for one in _documents(db, site, kind) if one.kind != kind), "")
+    return url, f"it is not {'an' if kind == 'api' else 'a'} {_LABELS.get(kind, kind)} any more" if url else ""
 
 
 def _emptied(db: Database, site: dict[str, Any], runs: Sequence[JudgedRun]) -> SilentSource | None:
-    """The feed that told of most posts, where no feed lists one any more."""
+    """Returns the feed that listed the most posts, if feeds answer but list none any more."""
     read = [run for run in runs if run.measured.listed is not None]
     empty = list(takewhile(lambda run: not run.measured.listed, read))
     if not empty or len(empty) == len(read):
         return None
-    feed = next((one for one in _tellers(db, site, "feed") if one.kind == "feed"), _Teller("", "feed", ""))
-    return SilentSource("feed", feed.url, feed.reason or "it lists none", empty[-1].started)
+    feed = next((one for one in _documents(db, site, "feed") if one.kind == "feed"), _SourceDocument("", "feed", ""))
+    return SilentSource("feed", feed.url, feed.reason or "it is empty", empty[-1].started)
 
 
 @dataclass(frozen=True, slots=True)
-class _Teller:
-    """A document that listed posts: its kind as it is now, and the reason of its last outcome."""
+class _SourceDocument:
+    """A document that listed posts: its current kind, and the reason of its last outcome."""
 
     url: str
     kind: str
     reason: str | None
 
 
-def _tellers(db: Database, site: dict[str, Any], kind: str) -> Iterator[_Teller]:
-    """The documents that told of the site's pages as such a source, that of the most first: address, kind as it is now,
-    and what came of it last."""
+def _documents(db: Database, site: dict[str, Any], kind: str) -> Iterator[_SourceDocument]:
+    """Yields the documents that listed pages of the site as a source of this kind, most pages first."""
     rows = db.execute(
         "select p.url, p.kind, p.reason from page_sources s join pages t on t.id = s.page_id join pages p on p.url = "
         "s.found_on where s.source = ? and t.site_id = ? and p.site_id = t.site_id group by p.id "
         "order by count(*) desc",
         [kind, site["id"]],
     ).fetchall()
-    return (_Teller(*row) for row in rows)
+    return (_SourceDocument(*row) for row in rows)
 
 
 def growth(db: Database, now: datetime) -> float:
-    """Bytes a day that were received in the last two weeks: the archive's WARC files grow by no more.
+    """Returns the bytes received per day in the last two weeks: the archive's WARC files grow by at most that.
 
-    A crawl that comes to a site's end for the first time brings its whole past, and that comes but once. It is counted
-    while other sites wait for their own first crawl, which bring as much.
+    A site's first complete crawl downloads its whole past, which happens only once. It is counted only while other
+    sites still wait for their first crawl.
     """
     total, first = db.execute(
         "select total(bytes), min(started_at) from runs r left join (select site_id, min(started_at) as at from runs "

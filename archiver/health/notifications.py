@@ -1,6 +1,7 @@
-"""The ways by which people are told: a command, an address that JSON is posted to, mail. Each ends within 15 seconds.
+"""Notifies people of changes of health through channels: a command, a webhook that receives JSON, mail.
 
-A way returns why it failed, or "". Secrets come from the environment, and stand in no reason.
+A channel takes at most 15 seconds and returns why it failed, or "". Secrets come from the environment and never appear
+in a failure. Notifications are stored in the archive first, then sent, with their outcome.
 """
 
 from __future__ import annotations
@@ -35,10 +36,10 @@ from archiver.health.health_state import (
     HealthChange,
     Notification,
     any_accepted,
+    archive_change,
+    drop_passed_acceptances,
     due_notifications,
     enter_notifications,
-    forget_what_passed,
-    place_change,
     record_delivery,
     record_health,
 )
@@ -52,7 +53,7 @@ _PORTS = {"none": 25, "starttls": 587, "tls": 465}
 
 @dataclass(frozen=True, slots=True)
 class HealthMessage:
-    """`state` is the worst that is told; `data` is what programs get."""
+    """`state` is the worst state in the message; `data` is what programs receive."""
 
     subject: str
     text: str
@@ -60,65 +61,68 @@ class HealthMessage:
     data: Mapping[str, Any]
 
 
-Way = Callable[[HealthMessage], str]
+Channel = Callable[[HealthMessage], str]
+"""Sends a message; returns why that failed, or ""."""
 
 
-def channels_of(notify: Notify) -> dict[str, Way]:
-    """The ways that archiver.toml and the environment name, by their names."""
+def channels_of(notify: Notify) -> dict[str, Channel]:
+    """Returns the channels that archiver.toml and the environment configure, by name."""
     webhook = os.environ.get("ARCHIVER_WEBHOOK") or notify.webhook
-    ways: dict[str, Way] = {}
+    channels: dict[str, Channel] = {}
     if notify.command:
-        ways["command"] = lambda message: _command(notify.command, message)
+        channels["command"] = lambda message: _command(notify.command, message)
     if webhook:
-        ways["webhook"] = _in_time("the webhook", lambda message: _webhook(webhook, message))
+        channels["webhook"] = _with_deadline("the webhook", lambda message: _webhook(webhook, message))
     if notify.mail:
         mail = notify.mail
-        ways["mail"] = _in_time(mail.host, lambda message: _mail(mail, message))
-    return ways
+        channels["mail"] = _with_deadline(mail.host, lambda message: _mail(mail, message))
+    return channels
 
 
-def _in_time(who: str, way: Way) -> Way:
-    """A way that is given up once its time is over. A timeout of a socket is for each read anew: a server that sends a
-    byte now and then outlasts it, and so does a search for its address. What is given up ends with the process."""
+def _with_deadline(who: str, channel: Channel) -> Channel:
+    """Wraps a channel with a deadline for the whole attempt. A socket timeout is not enough: it starts again with each
+    read, and does not cover the DNS lookup. The abandoned thread ends with the process."""
 
-    def told(message: HealthMessage) -> str:
+    def send(message: HealthMessage) -> str:
         reason: Future[str] = Future()
 
         def go() -> None:
             try:
-                reason.set_result(way(message))
+                reason.set_result(channel(message))
             except BaseException as error:
                 reason.set_exception(error)
 
-        Thread(target=go, daemon=True, name=f"telling {who}").start()
+        Thread(target=go, daemon=True, name=f"notifying {who}").start()
         try:
             return reason.result(_SECONDS)
         except TimeoutError:
             return f"{who} took longer than {_SECONDS} seconds"
 
-    return told
+    return send
 
 
 def _command(words: tuple[str, ...], message: HealthMessage) -> str:
-    told = {"ARCHIVER_STATE": message.state, "ARCHIVER_SUBJECT": message.subject, "ARCHIVER_TEXT": message.text}
-    try:  # its words go to a file: what it leaves running may hold a pipe open long after it has ended
-        with TemporaryFile() as words_of_it:
+    variables = {"ARCHIVER_STATE": message.state, "ARCHIVER_SUBJECT": message.subject, "ARCHIVER_TEXT": message.text}
+    try:  # stderr goes to a file: a child that the command leaves running would keep a pipe open
+        with TemporaryFile() as errors:
             done = subprocess.run(
                 words,
                 input=_json(message),
                 stdout=subprocess.DEVNULL,
-                stderr=words_of_it,
+                stderr=errors,
                 timeout=_SECONDS,
                 check=False,
-                env=os.environ | told,
+                env=os.environ | variables,
             )
-            words_of_it.seek(0)
-            said = words_of_it.read(1000).decode(errors="replace").strip()[:200]
+            errors.seek(0)
+            output = errors.read(1000).decode(errors="replace").strip()[:200]
     except subprocess.TimeoutExpired:
         return f"{words[0]} took longer than {_SECONDS} seconds"
     except (OSError, ValueError) as error:
         return f"{words[0]} cannot be run ({getattr(error, 'strerror', None) or error})"
-    return f"{words[0]} ended with exit code {done.returncode}{f': {said}' if said else ''}" if done.returncode else ""
+    return (
+        f"{words[0]} ended with exit code {done.returncode}{f': {output}' if output else ''}" if done.returncode else ""
+    )
 
 
 def _webhook(address: str, message: HealthMessage) -> str:
@@ -127,17 +131,17 @@ def _webhook(address: str, message: HealthMessage) -> str:
         headers["Authorization"] = f"Bearer {token}"
     try:
         request = Request(safe_url_string(address), _json(message), headers, method="POST")
-        with build_opener(_Stays).open(request, timeout=_SECONDS):
+        with build_opener(_NoRedirects).open(request, timeout=_SECONDS):
             return ""
     except HTTPError as error:
-        leads = ": it has moved, give the address that it leads to" if error.code in _Stays.MOVED else ""
-        return f"the webhook answers {error.code}{leads}"
+        moved = ": it redirects; use the address that it redirects to" if error.code in _NoRedirects.MOVED else ""
+        return f"the webhook answers {error.code}{moved}"
     except (OSError, HTTPException, ValueError) as error:
         return f"the webhook cannot be reached ({getattr(error, 'reason', None) or type(error).__name__})"
 
 
-class _Stays(HTTPRedirectHandler):
-    """Follows no redirect: what was posted would be asked for there, with the token, and nobody told."""
+class _NoRedirects(HTTPRedirectHandler):
+    """Follows no redirect: urllib would follow with a GET that carries the token, and deliver nothing."""
 
     MOVED = (301, 302, 303, 307, 308)
 
@@ -164,9 +168,9 @@ def _mail(mail: Mail, message: HealthMessage) -> str:
                 server.login(mail.user, os.environ.get("ARCHIVER_SMTP_PASSWORD", ""))
             server.send_message(letter)
     except smtplib.SMTPAuthenticationError as error:
-        return f"{mail.host} takes no mail of {mail.user} ({error.smtp_code}; the password is ARCHIVER_SMTP_PASSWORD)"
+        return f"{mail.host} rejects the login of {mail.user} ({error.smtp_code}); check ARCHIVER_SMTP_PASSWORD"
     except smtplib.SMTPException as error:
-        return f"{mail.host} does not take the mail ({type(error).__name__})"
+        return f"{mail.host} rejects the mail ({type(error).__name__})"
     except (OSError, ValueError) as error:
         return f"{mail.host}:{port} cannot be reached ({getattr(error, 'strerror', None) or type(error).__name__})"
     return ""
@@ -176,19 +180,19 @@ def _json(message: HealthMessage) -> bytes:
     return json.dumps(message.data, ensure_ascii=False).encode()
 
 
-# Telling people of sites whose state has changed: kept in the archive first, then sent, with what came of it.
+# Notifying people of changes.
 
 Sent = list[tuple[str, str]]
-"""Each message by the way it went, and why it failed ("": it was sent)."""
+"""For each message its channel and why sending failed ("" if it was sent)."""
 
 
 def notify(archive: Path, only: Collection[str] | None = None, *, place: bool = True) -> Sent:
-    """Look how sites do (those named in `only`, or all and with `place` the archive itself), and tell of what has
-    changed since it was told last. What was accepted and has passed is forgotten, even where nobody is to be told.
+    """Judges sites (those in `only`, or all, and with `place` also the archive itself) and sends what has changed since
+    the last notification. Drops acceptances of findings that are over, even if no channel is configured.
 
-    Raises what `open_archive` and `load_config` do. What is under way in another process is left to it.
+    Does nothing if another process is notifying. Raises what `open_archive` and `load_config` raise.
     """
-    ways = channels_of(load_config().notify)
+    channels = channels_of(load_config().notify)
     lock = lock_notifications(archive)
     if lock is None:
         return []
@@ -196,16 +200,16 @@ def notify(archive: Path, only: Collection[str] | None = None, *, place: bool = 
         db = open_archive(archive)
         try:
             at = datetime.now(UTC)
-            if not ways and not any_accepted(db):
+            if not channels and not any_accepted(db):
                 return []
             with writing(db):
-                forget_what_passed(db, at)
-                if ways:
-                    enter_notifications(db, _changes(db, archive, only, place, at), ways, datetime.now(UTC))
+                drop_passed_acceptances(db, at)
+                if channels:
+                    enter_notifications(db, _changes(db, archive, only, place, at), channels, datetime.now(UTC))
             return [
-                (notice.channel, _send(db, archive, notice, ways))
+                (notice.channel, _send(db, archive, notice, channels))
                 for notice in due_notifications(db)
-                if notice.channel in ways
+                if notice.channel in channels
             ]
         except sqlite3.Error as error:
             raise fault_of(error, archive) from error
@@ -216,21 +220,21 @@ def notify(archive: Path, only: Collection[str] | None = None, *, place: bool = 
 def notify_after_runs(
     archive: Path, sites: Collection[str] | None, say: Callable[[str], None], *, place: bool = True
 ) -> None:
-    """Does the same after crawls. A failure does not fail the crawl: `say` gets a sentence, and the next crawl tries
+    """Like `notify`, after crawls. A failure does not fail the crawl: `say` gets a sentence, and the next crawl tries
     again."""
     try:
         for channel, failure in notify(archive, sites, place=place):
             if failure:
-                say(f"Nobody was told by {channel} of what has changed: {failure}.")
+                say(f"The notification through {channel} could not be sent: {failure}.")
     except ArchiverError as error:
-        say(f"Nobody was told of what may have changed: {error}")
+        say(f"Nobody could be notified: {error}")
 
 
 def try_channels(archive: str) -> Sent:
-    """Send a message that says that it is a trial, by each way."""
-    text = f"This is a trial of the notices of {archive}: nothing has changed."
-    message = HealthMessage("archiver: a trial", text, "green", {"archive": archive, "text": text, "changes": []})
-    return [(channel, way(message)) for channel, way in channels_of(load_config().notify).items()]
+    """Sends a test message through each channel."""
+    text = f"This is a test of the notifications of {archive}: nothing has changed."
+    message = HealthMessage("archiver: test message", text, "green", {"archive": archive, "text": text, "changes": []})
+    return [(name, channel(message)) for name, channel in channels_of(load_config().notify).items()]
 
 
 def _changes(
@@ -239,12 +243,12 @@ def _changes(
     found = overall(db, archive, scheduler(archive), now, effective_settings(db), only)
     changes = [record_health(db, site, health, now) for site, health in found.sites]
     if only is None and place:
-        changes.append(place_change(db, found.place, now))
+        changes.append(archive_change(db, found.place, now))
     return [change for change in changes if change]
 
 
-def _send(db: Database, archive: Path, notice: Notification, ways: dict[str, Way]) -> str:
-    failure = ways[notice.channel](_message(str(archive), notice.changes))
+def _send(db: Database, archive: Path, notice: Notification, channels: dict[str, Channel]) -> str:
+    failure = channels[notice.channel](_message(str(archive), notice.changes))
     with writing(db):
         record_delivery(db, notice, failure, datetime.now(UTC))
     return failure
@@ -258,7 +262,7 @@ def _message(archive: str, changes: list[dict[str, Any]]) -> HealthMessage:
     lines = [
         f"{one['state']} (was {one['before']}): {one['site'] or 'the archive'}: {one['sentence']}" for one in by_level
     ]
-    text = "\n\n".join([*lines, f"'archiver status --health --archive {archive}' tells how all of it does."]) + "\n"
+    text = "\n\n".join([*lines, f"'archiver status --health --archive {archive}' shows the health of all."]) + "\n"
     return HealthMessage(
         f"archiver: {worst}: {who}{more}",
         text,

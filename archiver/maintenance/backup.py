@@ -1,8 +1,7 @@
-"""The database of an archive copied while others write it, by SQLite's backup interface.
+"""Backs up an archive while others write it: the database by SQLite's backup interface, then its WARC files.
 
-The copy is of one moment: a read transaction holds it, which in a database with a write-ahead log keeps nobody from
-writing (https://www.sqlite.org/wal.html, section 2.2). Without that transaction every commit of another program would
-begin the copy anew.
+A read transaction keeps the copy consistent. With a write-ahead log it blocks no writer
+(https://www.sqlite.org/wal.html, section 2.2); without it, every commit of another program would restart the copy.
 """
 
 from __future__ import annotations
@@ -28,22 +27,22 @@ from archiver.warc.writer import index_of, sync_folder
 _PAGES = 500
 _SIDES = ("-wal", "-shm", "-journal")
 Progress = Callable[[str, int, int], None]
-"""What is copied, how much of it is done, and how much it is."""
+"""Called with what is copied, the amount done, and the total."""
 
 
 @contextmanager
 def copying(archive: Path, target: Path, progress: Progress, *, force: bool = False) -> Iterator[Database]:
-    """A copy of the archive as it is now, open to be read, which takes its place at `target` at the end of the block:
-    whole or not at all. What stands there until then must be an earlier backup of the archive, but with `force`.
+    """Copies the archive's database and yields the copy, open for reading; moves it to `target` atomically at the end
+    of the block. An existing file at `target` must be an earlier backup of the archive, unless `force` is set.
 
-    Raises BackupRefused, DiskFull, and what `open_archive` does.
+    Raises BackupRefused, DiskFull, and what `open_archive` raises.
     """
     source = open_archive(archive, read_only=True)
     part = target.with_name(f".{target.name}.partial")
     try:
         _refuse(source, archive, target, force=force)
         _make_folder(target)
-        with _alone(part, target):
+        with _exclusive(part, target):
             try:
                 _copy(source, part, target, progress)
                 copy = Database(part)
@@ -78,14 +77,14 @@ def _copy(source: Database, part: Path, target: Path, progress: Progress) -> Non
         )
         if source.conn.in_transaction:
             source.rollback()
-        # One file, without a log beside it, until it is written to again.
+        # A single file without a write-ahead log, until it is written to again.
         into.execute("pragma journal_mode = delete")
     finally:
         into.close()
 
 
 def _put(part: Path, target: Path) -> None:
-    """The copy in its place, on the disk before its name is (fsync(2))."""
+    """Moves the copy to its place, after syncing it to disk (fsync(2))."""
     with part.open("rb") as handle:
         os.fsync(handle.fileno())
     _close_log(target)
@@ -94,21 +93,21 @@ def _put(part: Path, target: Path) -> None:
 
 
 def _close_log(target: Path) -> None:
-    """A log beside what is replaced would be taken for one of the copy: what it holds goes into its own database."""
+    """Checkpoints the log of the replaced database, since SQLite would take it for a log of the copy."""
     logs = [file for side in _SIDES if (file := target.with_name(target.name + side)).exists()]
     if not logs:
         return
-    with suppress(sqlite3.DatabaseError):  # what is written over with --force may be anything
+    with suppress(sqlite3.DatabaseError):  # with --force, any file may be replaced
         old = sqlite3.connect(target)
         old.execute("pragma wal_checkpoint(truncate)").fetchone()
         old.close()
     if any(file.exists() for file in logs):
-        raise BackupRefused(str(target), "another program has it open: close it there")
+        raise BackupRefused(str(target), "another program has it open: close that first")
 
 
 @contextmanager
-def _alone(part: Path, target: Path) -> Iterator[None]:
-    """One backup into a file at a time. What one that was killed left is written over."""
+def _exclusive(part: Path, target: Path) -> Iterator[None]:
+    """Allows one backup into a file at a time, and deletes what a killed one left."""
     path = part.with_name(f"{part.name}.lock")
     try:
         lock = path.open("wb")
@@ -118,7 +117,7 @@ def _alone(part: Path, target: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise BackupRefused(str(target), "another backup is being written to it: let that end") from error
+            raise BackupRefused(str(target), "another backup is being written to it: wait for it to end") from error
         part.unlink(missing_ok=True)
         try:
             yield
@@ -132,33 +131,33 @@ def _make_folder(target: Path) -> None:
 
 def _refuse(source: Database, archive: Path, target: Path, *, force: bool) -> None:
     if target.is_dir():
-        raise BackupRefused(str(target), "it is a folder: name a file in it, archive.db for one")
+        raise BackupRefused(str(target), "it is a folder: name a file in it, such as archive.db")
     if not target.exists():
         return
     if target.samefile(archive):
         raise BackupRefused(str(target), "it is the archive itself")
     if force:
         return
-    why = _no_backup(source, target)
+    why = _why_not_backup(source, target)
     if why:
-        raise BackupRefused(str(target), f"{why}: name another file, or add --force to write over it")
+        raise BackupRefused(str(target), f"{why}: name another file, or add --force to overwrite it")
 
 
-def _no_backup(source: Database, target: Path) -> str:
-    """Why what stands at `target` is no earlier state of the archive; "" where it is one."""
+def _why_not_backup(source: Database, target: Path) -> str:
+    """Returns why the file at `target` is not an earlier state of the archive; "" if it is one."""
     try:
         other = open_archive(target, read_only=True)
     except ArchiverError:
-        return "it is no archive"
+        return "it is not an archive"
     try:
-        if _born(other) != _born(source):
+        if _created_at(other) != _created_at(source):
             return "it is another archive"
         for table in ("runs", "imports", "reextractions"):
             for number, at in other.execute(f"select id, started_at from {table} order by id desc limit 1"):
                 if not source.execute(
                     f"select 1 from {table} where id = ? and started_at = ?", [number, at]
                 ).fetchone():
-                    return "what was done there last is not in this archive"
+                    return "it has newer changes that this archive lacks"
         return ""
     except sqlite3.Error as error:
         return f"it cannot be read ({error})"
@@ -166,8 +165,8 @@ def _no_backup(source: Database, target: Path) -> str:
         other.close()
 
 
-def _born(db: Database) -> object:
-    """When the first step of its schema was made, to the microsecond: no two archives share it but by a copy."""
+def _created_at(db: Database) -> object:
+    """Returns when the archive's first migration ran, to the microsecond: only copies of an archive share it."""
     return db.execute("select applied_at from _sqlite_migrations order by rowid limit 1").fetchone()
 
 
@@ -177,15 +176,15 @@ def _fault(error: OSError | sqlite3.Error, target: Path) -> ArchiverError:
     return fault_of(error, target)
 
 
-# The WARC files that a copied database points to, beside it as they lie beside the archive.
+# Copying the WARC files that a copied database points to.
 
 _CHUNK = 1 << 20
 
 
 @dataclass(slots=True)
 class Copied:
-    """`files` and `bytes` that were copied, `kept` files that were there already; `missing` those that the archive
-    itself does not have."""
+    """`files` and `bytes`: copied; `kept`: files that were there already; `missing`: files that the archive itself
+    lacks."""
 
     files: int = 0
     bytes: int = 0
@@ -194,34 +193,34 @@ class Copied:
 
 
 def copy_captures(db: Database, archive: Path, target: Path, finished: dict[str, bool], progress: Progress) -> Copied:
-    """Copy what the rows of `db` (the copied database) point to from beside the archive to beside `target`. `finished`:
-    the archive's files and whether each was finished before the database was copied.
+    """Copies the WARC files that the copied database `db` points to into the folder of `target`. `finished`: the
+    archive's WARC files, and whether each was finished before the database was copied.
 
-    Raises BackupRefused where another file of a name stands there, OSError.
+    Raises BackupRefused if a different file with the same name exists there, and OSError.
     """
     out = Copied()
-    source, beside = archive.parent, target.parent
+    source, folder = archive.parent, target.parent
     known = dict(
         db.execute("select warc_file, max(warc_offset) from captures where warc_file is not null group by 1").fetchall()
     )
     names = sorted({*known, *(name for name, whole in finished.items() if whole)})
-    if beside.exists() and source.samefile(beside):
+    if folder.exists() and source.samefile(folder):
         out.kept = len(names)
         return out
     for number, name in enumerate(names):
         progress("WARC files", number, len(names))
-        file, to = _within(source, name), _within(beside, name)
+        file, to = _within(source, name), _within(folder, name)
         if file is None or to is None or not file.exists():
             out.missing += (name,)
         else:
             _copy_warc(file, to, None if finished.get(name, False) else known[name], out)
-    _sync(beside, names)
+    _sync(folder, names)
     return out
 
 
 def _copy_warc(file: Path, to: Path, last: int | None, out: Copied) -> None:
-    """Copy a WARC file with its index. One that is still written is copied up to the exchange at the offset `last`; of
-    a finished one (None) all is copied. Raises BackupRefused where another file of the name is there."""
+    """Copies a WARC file with its index: up to the exchange at the offset `last` if a crawl is writing the file, else
+    (None) all of it. Raises BackupRefused if a different file with the same name exists."""
     with file.open("rb") as handle:
         end = os.fstat(handle.fileno()).st_size if last is None else _known_end(handle, last)
         size = to.stat().st_size if to.exists() else -1
@@ -231,7 +230,7 @@ def _copy_warc(file: Path, to: Path, last: int | None, out: Copied) -> None:
         if size > end or (size > 0 and not _begins_alike(handle, to)):
             raise BackupRefused(
                 str(to),
-                "a file of this name that is no copy of the archive's stands there: name a file in another folder",
+                "a different file with this name exists there: choose another folder",
             )
         to.parent.mkdir(parents=True, exist_ok=True)
         _copy_file(handle, to, end)
@@ -239,14 +238,14 @@ def _copy_warc(file: Path, to: Path, last: int | None, out: Copied) -> None:
         with index_of(file).open("rb") as index:
             _copy_file(index, index_of(to), os.fstat(index.fileno()).st_size)
     else:
-        repair_warc(to, lambda told: None)
+        repair_warc(to, lambda message: None)
     out.files += 1
     out.bytes += end
 
 
 def known_ends(db: Database, folder: Path, finished: dict[str, bool]) -> dict[str, int]:
-    """How much of each WARC file below `folder` a copied database knows of: finished files whole, the others up to the
-    end of the last exchange that it has a row of. Files that are missing are left out."""
+    """Returns how many bytes of each WARC file below `folder` a copied database knows: all of a finished file, else up
+    to the end of the last exchange with a row. Missing files are left out."""
     known = dict(
         db.execute("select warc_file, max(warc_offset) from captures where warc_file is not null group by 1").fetchall()
     )
@@ -263,12 +262,13 @@ def known_ends(db: Database, folder: Path, finished: dict[str, bool]) -> dict[st
 
 
 def _within(folder: Path, name: str) -> Path | None:
-    """The file of a row; None for a path that leads out of the folder, which another program wrote."""
+    """Returns the path of a row's file; None if it leads out of the folder, as only another program would write."""
     return None if Path(name).is_absolute() or ".." in Path(name).parts else folder / name
 
 
 def _known_end(handle: BinaryIO, offset: int) -> int:
-    """Where the exchange whose response is at `offset` ends: request and metadata lie behind it. 0 where none does."""
+    """Returns where the exchange whose response is at `offset` ends, after its request and metadata records; 0 if there
+    is no record."""
     end = offset
     while (member := record_at(handle, end)) is not None and (end == offset or capture_of(member, "") is None):
         end += member.length
@@ -276,15 +276,15 @@ def _known_end(handle: BinaryIO, offset: int) -> int:
 
 
 def _begins_alike(handle: BinaryIO, other: Path) -> bool:
-    """Whether a file that is there is the beginning of the archive's, by its first record, which has its name."""
+    """True if an existing file starts like the archive's: its first record has the file's name."""
     handle.seek(0)
-    with other.open("rb") as there:
-        head = there.read(_CHUNK)
+    with other.open("rb") as existing:
+        head = existing.read(_CHUNK)
         return head == handle.read(len(head))
 
 
 def _copy_file(handle: BinaryIO, to: Path, end: int) -> None:
-    """The first `end` bytes under a name of their own, and then in their place."""
+    """Copies the first `end` bytes to a temporary file, then moves it to `to`."""
     part = to.with_name(f".{to.name}.partial")
     handle.seek(0)
     try:
@@ -301,7 +301,7 @@ def _copy_file(handle: BinaryIO, to: Path, end: int) -> None:
         part.unlink(missing_ok=True)
 
 
-def _sync(beside: Path, names: Iterable[str]) -> None:
-    for folder in sorted({(beside / name).parent for name in names}):
-        if folder.is_dir():
-            sync_folder(folder)
+def _sync(folder: Path, names: Iterable[str]) -> None:
+    for parent in sorted({(folder / name).parent for name in names}):
+        if parent.is_dir():
+            sync_folder(parent)

@@ -1,4 +1,7 @@
-"""Merging one archive into another, part by part, in transactions that each leave both as they should be."""
+"""Merges one archive into another, in transactions that each leave the archive consistent.
+
+"Their" and "there" mean the archive that is merged, "own" and "here" the one that it is merged into.
+"""
 
 from __future__ import annotations
 
@@ -16,25 +19,25 @@ from sqlite_utils import Database
 
 from archiver.errors import MergeRefused
 from archiver.maintenance.merge_articles import (
-    Theirs,
-    batches,
+    TheirArticle,
+    add_article,
+    article_batches,
+    merge_article,
     merge_parts,
     own_article,
-    removed_here,
-    take_over,
-    theirs_of,
-    weave_in,
+    their_article,
+    tombstone_here,
 )
 from archiver.maintenance.merge_pages import (
-    Captures,
-    bring_files,
+    CaptureMerge,
+    copy_files,
+    create_requisite_ids,
     link_requisites,
-    make_numbers,
-    mark,
     merge_page,
-    merge_removals,
     merge_requisite,
     merge_searches,
+    merge_tombstones,
+    reopen_takedowns,
 )
 from archiver.maintenance.reextraction import readings_without_hints
 from archiver.maintenance.takedown import erase_records, finish_takedowns
@@ -46,47 +49,47 @@ from archiver.storage.pages import last_rowid
 from archiver.storage.sites import SiteLookup
 from archiver.storage.tombstones import Tombstone, keep_out, pending_takedowns
 
-# The archive that is merged: opened without changing it, at this version's schema.
+# Opening the other archive unchanged, at the current schema.
 
 _COPY = ".merging-"
 
 
 def refuse_itself(path: Path, into: Path) -> None:
-    """Raise MergeRefused where both are one archive."""
+    """Raises MergeRefused if both paths are the same archive."""
     if path.exists() and into.exists() and path.samefile(into):
-        raise MergeRefused(str(path), "it is this archive itself")
+        raise MergeRefused(str(path), "it is the same archive")
 
 
 @contextmanager
 def opened(path: Path, into: Path) -> Iterator[Database]:
-    """The archive at `path`, all that is read of it of one moment. One of an earlier release is read from a copy
-    that is brought up to date, beside the archive `into`.
+    """Opens the archive at `path` in a read transaction. One with an older schema is first copied into the folder of
+    the archive `into`, and the copy is migrated.
 
-    Raises MergeRefused where both are one archive, and what `open_archive` does: ArchiveNotFound, NotAnArchive,
+    Raises MergeRefused if both are the same archive, and what `open_archive` raises: ArchiveNotFound, NotAnArchive,
     ArchiveTooNew.
     """
     refuse_itself(path, into)
     db = open_archive(path, read_only=True)
     try:
         if not migrations.pending(db):
-            yield from _read(db)
+            yield from _in_read_transaction(db)
             return
         for left in into.parent.glob(f"{_COPY}*"):
             shutil.rmtree(left, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix=_COPY, dir=into.parent) as folder:
             copy = Path(folder) / "archive.db"
-            with Database(copy) as made:
-                db.conn.backup(made.conn)
-            today = open_archive(copy)
+            with Database(copy) as target:
+                db.conn.backup(target.conn)
+            migrated = open_archive(copy)
             try:
-                yield from _read(today)
+                yield from _in_read_transaction(migrated)
             finally:
-                today.close()
+                migrated.close()
     finally:
         db.close()
 
 
-def _read(db: Database) -> Iterator[Database]:
+def _in_read_transaction(db: Database) -> Iterator[Database]:
     db.execute("begin")
     db.execute("select count(*) from sqlite_master").fetchone()
     try:
@@ -96,23 +99,24 @@ def _read(db: Database) -> Iterator[Database]:
             db.rollback()
 
 
-# What another archive knows of sites, runs, imports and hosts, entered here; and which number here is which there.
+# Sites, runs, imports, site rules and host files of the other archive.
 
-Numbers = dict[int, int]
+IDMap = dict[int, int]
+"""Maps IDs of the other archive to IDs of this one."""
 
 
-def merge_sites(db: Database, theirs: Database) -> Numbers:
-    """Sites by name. What a person has set here stays, what is set there alone comes."""
-    numbers: Numbers = {}
+def merge_sites(db: Database, theirs: Database) -> IDMap:
+    """Merges sites by name. Settings here take precedence over those there."""
+    ids: IDMap = {}
     for row in theirs.query("select * from sites order by id"):
         own = next(iter(db.query("select * from sites where name = ?", [row["name"]])), None)
         if own is None:
             db.table("sites").insert({k: v for k, v in row.items() if k != "id"})
-            numbers[row["id"]] = last_rowid(db)
+            ids[row["id"]] = last_rowid(db)
             continue
         settings = json.loads(row["settings"] or "{}") | json.loads(own["settings"] or "{}")
         if own["settings"] == "{}" and json.loads(row["settings"] or "{}") == {"crawl": False}:
-            settings = {}  # an import made it there, a crawl or a person here
+            settings = {}  # created by an import there, by a crawl or a person here
         db.table("sites").update(
             own["id"],
             {
@@ -125,15 +129,15 @@ def merge_sites(db: Database, theirs: Database) -> Numbers:
                 "quiet_until": max(filter(None, (own["quiet_until"], row["quiet_until"])), default=None),
             },
         )
-        numbers[row["id"]] = own["id"]
+        ids[row["id"]] = own["id"]
     for site, tag in theirs.execute("select site_id, tag from site_tags"):
-        db.execute("insert or ignore into site_tags (site_id, tag) values (?, ?)", [numbers[site], tag])
-    return numbers
+        db.execute("insert or ignore into site_tags (site_id, tag) values (?, ?)", [ids[site], tag])
+    return ids
 
 
-def merge_runs(db: Database, theirs: Database, sites: Numbers) -> Numbers:
-    """Runs by site and beginning. One that never ended there is one that was interrupted."""
-    numbers: Numbers = {}
+def merge_runs(db: Database, theirs: Database, sites: IDMap) -> IDMap:
+    """Merges runs by site and start. A run that never ended there counts as interrupted."""
+    ids: IDMap = {}
     for row in theirs.query("select * from runs order by id"):
         site = sites[row["site_id"]]
         own = db.execute(
@@ -145,16 +149,18 @@ def merge_runs(db: Database, theirs: Database, sites: Numbers) -> Numbers:
                     **{k: v for k, v in row.items() if k != "id"},
                     "site_id": site,
                     "outcome": row["outcome"] or "interrupted",
-                    "reason": row["reason"] or ("" if row["outcome"] else "it was merged unfinished"),
+                    "reason": row["reason"]
+                    or ("" if row["outcome"] else "the run was not finished when its archive was merged"),
                 }
             )
-        numbers[row["id"]] = own[0] if own else last_rowid(db)
-    return numbers
+        ids[row["id"]] = own[0] if own else last_rowid(db)
+    return ids
 
 
-def merge_imports(db: Database, theirs: Database) -> Numbers:
-    """Imports by file, options and beginning. One that was broken off there is not taken up here: it is read anew."""
-    numbers: Numbers = {}
+def merge_imports(db: Database, theirs: Database) -> IDMap:
+    """Merges imports by file, options and start. An import that was interrupted there is not resumed here, but starts
+    again."""
+    ids: IDMap = {}
     for row in theirs.query("select * from imports order by id"):
         key = [row["digest"], row["options"], row["started_at"]]
         own = db.execute("select id from imports where digest = ? and options is ? and started_at = ?", key).fetchone()
@@ -169,14 +175,15 @@ def merge_imports(db: Database, theirs: Database) -> Numbers:
                     "inner_offset": row["inner_offset"] if row["outcome"] else 0,
                 }
             )
-        numbers[row["id"]] = own[0] if own else last_rowid(db)
-    return numbers
+        ids[row["id"]] = own[0] if own else last_rowid(db)
+    return ids
 
 
-def merge_rules(db: Database, theirs: Database, sites: Numbers) -> Numbers:
-    """The rules of sites. Where both have some, those here stay in use; the others are kept for what was read by them."""
+def merge_rules(db: Database, theirs: Database, sites: IDMap) -> IDMap:
+    """Merges site rules. If both archives have some, those here stay in use; the others are kept for the articles that
+    were extracted with them."""
     has = {row[0]: row[1] for row in db.execute("select site_id, max(by_hand) from site_rules group by 1")}
-    numbers: Numbers = {}
+    ids: IDMap = {}
     for row in theirs.query("select * from site_rules order by id"):
         site = sites[row["site_id"]]
         own = db.execute(
@@ -190,18 +197,18 @@ def merge_rules(db: Database, theirs: Database, sites: Numbers) -> Numbers:
                 else {}
             )
             db.table("site_rules").insert({**{k: v for k, v in row.items() if k != "id"}, "site_id": site, **kept})
-        numbers[row["id"]] = own[0] if own else last_rowid(db)
-    return numbers
+        ids[row["id"]] = own[0] if own else last_rowid(db)
+    return ids
 
 
 def merge_hosts(db: Database, theirs: Database) -> None:
-    """robots.txt and tdmrep.json as they were read last."""
+    """Merges robots.txt and tdmrep.json; the newer copy wins."""
     for row in theirs.query("select * from host_files"):
         _upsert(db, "host_files", row, ("origin", "name"), "excluded.fetched_at > host_files.fetched_at")
 
 
-def merge_past(db: Database, theirs: Database, imports: Numbers) -> None:
-    """What imports read that became no article: it counts for what comes later, too."""
+def merge_historical_pages(db: Database, theirs: Database, imports: IDMap) -> None:
+    """Merges what imports read that did not become an article; later imports use it."""
     for row in theirs.query("select * from historical_pages"):
         db.execute("insert into historical_pages (key, kind) values (:key, :kind) on conflict do nothing", row)
     for table in ("historical_responses", "unresolved_revisits"):
@@ -225,17 +232,19 @@ def _upsert(db: Database, table: str, row: dict[str, Any], key: tuple[str, ...],
     )
 
 
+# The merge.
+
 _BATCH = 50
 _ROWS = 500
-Told = Callable[[str, int, int], None]
-"""Told what is done, how much of it, and of how many."""
+Progress = Callable[[str, int, int], None]
+"""Called with what is merged, the number done, and the total."""
 
 
 @dataclass
 class Merged:
-    """What came of one archive. `articles` are those that were new, `joined` those that were here too, `revised` those
-    that got another version by it; `removed` were left out, as removed here; `lost` are WARC files that it lacks;
-    `searches_kept_out` are names of saved searches that another has here."""
+    """The result of a merge. `articles`: new ones; `joined`: known ones; `revised`: known ones that got a new revision;
+    `removed`: posts left out because they were removed here; `lost`: WARC files that the other archive lacks;
+    `searches_kept_out`: names of saved searches that are taken here by another query."""
 
     articles: int = 0
     joined: int = 0
@@ -250,27 +259,27 @@ class Merged:
     searches_kept_out: list[str] = field(default_factory=list)
 
 
-def merge(db: Database, archive: Path, other: Path, told: Told = lambda what, done, of: None) -> Merged:
-    """Bring all that the archive `other` knows into this one. Expects that nothing else writes either.
+def merge(db: Database, archive: Path, other: Path, progress: Progress = lambda what, done, of: None) -> Merged:
+    """Merges the archive `other` into this one. Nothing else may write either of them meanwhile.
 
-    Raises what `opened` does, and a fault of the archive's place; what is written stays, and the next merge of the same
-    goes on. Memory does not grow with either archive, but for the captures of one post and one number a site and run.
+    Raises what `opened` raises, and storage errors; what was written stays, and repeating the merge continues it.
+    Memory is bounded by the captures of one post and one ID per site and run.
     """
     with opened(other, archive) as theirs:
-        merging = _Merge(db, archive, theirs, other.parent, told)
+        merging = _Merge(db, archive, theirs, other.parent, progress)
         out = merging.run()
     if merging.removed:
-        # Feeds and lists that came show their words, too; here nobody has these, so that it cannot be left for later.
-        erase_records(db, archive.parent, merging.removed.values(), told, merging.texts)
+        # Merged feeds and listings may quote these posts. Their texts are not stored here, so this cannot wait.
+        erase_records(db, archive.parent, merging.removed.values(), progress, merging.texts)
     if pending_takedowns(db):
-        told("tombstones", 0, 1)
+        progress("tombstones", 0, 1)
         finish_takedowns(db, archive)
     return out
 
 
 class _Merge:
-    def __init__(self, db: Database, archive: Path, theirs: Database, folder: Path, told: Told) -> None:
-        self._db, self._archive, self._theirs, self._other, self._told = db, archive, theirs, folder, told
+    def __init__(self, db: Database, archive: Path, theirs: Database, folder: Path, progress: Progress) -> None:
+        self._db, self._archive, self._theirs, self._other, self._progress = db, archive, theirs, folder, progress
         self._out = Merged()
         self.removed: dict[int, Tombstone] = {}
         self.texts: list[tuple[str, str]] = []
@@ -283,16 +292,16 @@ class _Merge:
             imports = merge_imports(db, theirs)
             self._rules = merge_rules(db, theirs, self._sites)
             merge_hosts(db, theirs)
-            merge_past(db, theirs, imports)
-            out.takedowns = merge_removals(db, theirs)
-        names, out.lost = bring_files(db, theirs, self._archive.parent, self._other, self._told)
+            merge_historical_pages(db, theirs, imports)
+            out.takedowns = merge_tombstones(db, theirs)
+        names, out.lost = copy_files(db, theirs, self._archive.parent, self._other, self._progress)
         out.files = len(names)
-        self._captures = Captures(db, theirs, names, self._runs, imports)
-        self._bare = readings_without_hints(db, self._archive.parent, SiteLookup(db), datetime.now(UTC))
+        self._captures = CaptureMerge(db, theirs, names, self._runs, imports)
+        self._without_hints = readings_without_hints(db, self._archive.parent, SiteLookup(db), datetime.now(UTC))
         self._articles()
-        self._rest("captures", self._capture)
-        self._rest("pages", self._page)
-        self._rest("requisites", self._requisite)
+        self._each_row("captures", self._capture)
+        self._each_row("pages", self._page)
+        self._each_row("requisites", self._requisite)
         with writing(db):
             link_requisites(db, theirs)
             out.searches, out.searches_kept_out = merge_searches(db, theirs)
@@ -303,37 +312,39 @@ class _Merge:
         db, done = self._db, 0
         db.execute("create temp table if not exists merged_articles (theirs integer primary key, ours integer)")
         db.execute("delete from merged_articles")
-        make_numbers(db)
+        create_requisite_ids(db)
         total = self._theirs.execute("select count(*) from articles").fetchone()[0]
-        for batch in batches(self._theirs, _BATCH):
+        for batch in article_batches(self._theirs, _BATCH):
             with writing(db), entered_together(db):
                 for row in batch:
-                    number = self._article(theirs_of(self._theirs, row))
+                    number = self._article(their_article(self._theirs, row))
                     db.execute("insert into merged_articles values (?, ?)", [row["id"], number])
-                mark(db, self._captures.removed)
+                reopen_takedowns(db, self._captures.removed)
             done += len(batch)
-            self._told("articles", done, total)
+            self._progress("articles", done, total)
 
-    def _article(self, post: Theirs) -> int | None:
+    def _article(self, post: TheirArticle) -> int | None:
         db, out = self._db, self._out
-        if (removal := removed_here(db, post)) is not None:
+        if (tombstone := tombstone_here(db, post)) is not None:
             out.removed += 1
-            self.removed[removal.id] = removal
+            self.removed[tombstone.id] = tombstone
             self.texts += texts_of(self._theirs, post.row["id"])
             for one in post.addresses:
-                keep_out(db, removal, one["url"], captured=False)
+                keep_out(db, tombstone, one["url"], captured=False)
             return None
         merge_parts(db, self._theirs, post.row["urlkey"])
         own = own_article(db, post)
         if own is None:
             out.articles += 1
-            return take_over(db, self._theirs, post, self._captures, self._runs, self._rules)
+            return add_article(db, self._theirs, post, self._captures, self._runs, self._rules)
         out.joined += 1
-        out.revised += weave_in(db, self._theirs, post, own["id"], self._captures, self._bare, self._rules)
+        out.revised += merge_article(
+            db, self._theirs, post, own["id"], self._captures, self._without_hints, self._rules
+        )
         return int(own["id"])
 
-    def _rest(self, table: str, enter: Callable[[dict[str, Any]], None]) -> None:
-        """Every row of a table, so many in a transaction."""
+    def _each_row(self, table: str, enter: Callable[[dict[str, Any]], None]) -> None:
+        """Enters every row of a table, _ROWS in a transaction."""
         last, done = 0, 0
         total = self._theirs.execute(f"select count(*) from {table}").fetchone()[0]
         while rows := list(
@@ -342,9 +353,9 @@ class _Merge:
             with writing(self._db):
                 for row in rows:
                     enter(row)
-                mark(self._db, self._captures.removed)
+                reopen_takedowns(self._db, self._captures.removed)
             last, done = rows[-1]["id"], done + len(rows)
-            self._told(table, done, total)
+            self._progress(table, done, total)
 
     def _requisite(self, row: dict[str, Any]) -> None:
         merge_requisite(self._db, row, self._sites[row["site_id"]], self._captures)

@@ -1,6 +1,7 @@
-"""The versions of a post that both archives have: each capture of the other is entered at its time, as an import is.
+"""Merges articles of another archive: a new one is copied; for a known one, each capture is entered at its own time,
+as in an import.
 
-All functions expect to run inside the caller's transaction.
+All functions run inside the caller's transaction.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from sqlite_utils import Database
 from archiver.articles.identity import meaning_digest
 from archiver.fields import LATEST
 from archiver.items import Article
-from archiver.maintenance.merge_pages import Captures
+from archiver.maintenance.merge_pages import CaptureMerge
 from archiver.storage.article_tables import clusters, evidence, historical_captures
 from archiver.storage.article_tables.articles import Change, settle_duplicates
 from archiver.storage.article_tables.backfill import Bare, Reading, enter, versions_of
@@ -33,15 +34,15 @@ from archiver.storage.article_tables.revisions import article_from_row, write_fa
 from archiver.storage.pages import moment
 from archiver.storage.tombstones import Tombstone, next_article_id, tombstone_of
 
-# Posts of another archive: one that is new comes as it is, of one that is here the versions and addresses are joined.
+# New articles.
 
-_OF_HERE = ("id", "duplicate_of", "cluster_id", "reextraction_id")
+_LOCAL_COLUMNS = ("id", "duplicate_of", "cluster_id", "reextraction_id")
 _RULES = re.compile(r" rules-(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Theirs:
-    """A post there: its row, its versions in the order of their times, its addresses, its captures in order."""
+class TheirArticle:
+    """An article of the other archive: its row, its revisions by time, its URLs, its captures by time."""
 
     row: Row
     revisions: list[Row]
@@ -53,8 +54,8 @@ class Theirs:
         return article_from_row(self.row)
 
 
-def theirs_of(theirs: Database, row: Row) -> Theirs:
-    """All that an archive has of a post."""
+def their_article(theirs: Database, row: Row) -> TheirArticle:
+    """Reads all rows of an article of the other archive."""
     addresses = list(theirs.query("select * from article_urls where article_id = ? order by urlkey", [row["id"]]))
     urls = [f"{scheme}://{one['url'].partition('://')[2]}" for one in addresses for scheme in ("http", "https")]
     found = theirs.query(
@@ -64,65 +65,73 @@ def theirs_of(theirs: Database, row: Row) -> Theirs:
         {"id": row["id"], "own": row["capture_id"], "urls": json.dumps(urls)},
     )
     revisions = theirs.query("select * from revisions where article_id = ? order by observed_at, revision", [row["id"]])
-    return Theirs(row, list(revisions), addresses, list(found))
+    return TheirArticle(row, list(revisions), addresses, list(found))
 
 
-def own_article(db: Database, post: Theirs) -> Row | None:
-    """The row here of a post there, found as a crawl finds it; None where it is new."""
+def own_article(db: Database, post: TheirArticle) -> Row | None:
+    """Returns the row here of an article there, found as a crawl finds it; None if it is new."""
     return find_article_of(db, post.row["site"], post.article, [one["url"] for one in post.addresses])
 
 
-def removed_here(db: Database, post: Theirs) -> Tombstone | None:
-    """The removal that keeps a post out here."""
+def tombstone_here(db: Database, post: TheirArticle) -> Tombstone | None:
+    """Returns the tombstone here that keeps an article out, if any."""
     return tombstone_of(db, post.row["site"], post.article)
 
 
-def take_over(
-    db: Database, theirs: Database, post: Theirs, captures: Captures, runs: Mapping[int, int], rules: Mapping[int, int]
+def add_article(
+    db: Database,
+    theirs: Database,
+    post: TheirArticle,
+    captures: CaptureMerge,
+    runs: Mapping[int, int],
+    rules: Mapping[int, int],
 ) -> int:
-    """A post that is new here, with all of its versions; its number."""
-    numbers = {one["id"]: captures.enter(one) for one in post.captures}
-    row = {k: v for k, v in post.row.items() if k not in _OF_HERE}
-    row |= _read(row, numbers, rules)
-    row["evidence"] = encode_evidence(db, _told(evidence.decode_evidence(theirs, post.row), numbers, rules), row)
+    """Copies a new article with all its revisions; returns its ID here."""
+    capture_ids = {one["id"]: captures.enter(one) for one in post.captures}
+    row = {k: v for k, v in post.row.items() if k not in _LOCAL_COLUMNS}
+    row |= _provenance(row, capture_ids, rules)
+    row["evidence"] = encode_evidence(
+        db, _map_entries(evidence.decode_evidence(theirs, post.row), capture_ids, rules), row
+    )
     number = next_article_id(db)
     db.table("articles").insert({"id": number, **row})
     for one in post.revisions:
         db.table("revisions").insert(
             {
                 **{k: v for k, v in one.items() if k != "id"},
-                **_read(one, numbers, rules),
+                **_provenance(one, capture_ids, rules),
                 "article_id": number,
-                "evidence": one["evidence"] and pack_evidence(_told(unpack_evidence(one["evidence"]), numbers, rules)),
+                "evidence": one["evidence"]
+                and pack_evidence(_map_entries(unpack_evidence(one["evidence"]), capture_ids, rules)),
                 "run_id": runs.get(one["run_id"] or 0),
             }
         )
     enter_addresses(db, number, post, new=True)
     write_facets(db, number, article_from_row(row))
     for one in post.captures:
-        if one["article_id"] and numbers[one["id"]]:
+        if one["article_id"] and capture_ids[one["id"]]:
             db.execute(
                 "update captures set article_id = ?, secondary = ? where id = ?",
-                [number, one["secondary"], numbers[one["id"]]],
+                [number, one["secondary"], capture_ids[one["id"]]],
             )
     settle_duplicates(db, row["content_digest"], number)
     clusters.assign_cluster(db, number)
     return number
 
 
-def enter_addresses(db: Database, number: int, post: Theirs, *, new: bool = False) -> None:
-    """The addresses of a post: as aliases where the article has one of its own, and where no other article has them.
-    `new`: the article is here since this merge."""
+def enter_addresses(db: Database, number: int, post: TheirArticle, *, new: bool = False) -> None:
+    """Enters the URLs of an article there that no other article here has. The article here keeps its own URL; that of
+    the article there becomes an alias. `new`: this merge added the article."""
     own = db.execute("select urlkey from articles where id = ?", [number]).fetchone()[0]
     for one in post.addresses:
         kind = "url" if one["urlkey"] == own else "moved" if one["kind"] == "url" else one["kind"]
-        there = db.execute("select 1 from article_urls where urlkey = ?", [one["urlkey"]]).fetchone()
+        known = db.execute("select 1 from article_urls where urlkey = ?", [one["urlkey"]]).fetchone()
         db.execute(
             "update article_urls set "
             "first_seen = iif(:new and article_id = :number, :first_seen, min(first_seen, :first_seen)), "
             "article_id = iif(:kind = 'url', :number, article_id), kind = iif(:kind = 'url', 'url', kind) "
             "where urlkey = :urlkey"
-            if there
+            if known
             else "insert into article_urls (urlkey, url, article_id, kind, first_seen) "
             "values (:urlkey, :url, :number, :kind, :first_seen)",
             {**one, "number": number, "kind": kind, "new": new},
@@ -130,7 +139,7 @@ def enter_addresses(db: Database, number: int, post: Theirs, *, new: bool = Fals
 
 
 def merge_parts(db: Database, theirs: Database, key: str) -> None:
-    """The pages of a post (its urlkey) that are not known here."""
+    """Merges the parts of a post, given by its urlkey."""
     for row in theirs.query("select * from article_parts where post_urlkey = ?", [key]):
         db.execute(
             "insert into article_parts (urlkey, url, post_urlkey, number, text) values (:urlkey, :url, "
@@ -140,39 +149,41 @@ def merge_parts(db: Database, theirs: Database, key: str) -> None:
         )
 
 
-def _read(row: Row, numbers: Mapping[int, int | None], rules: Mapping[int, int]) -> Row:
-    """Who read a version, and from which capture, in numbers of here."""
-    return {"capture_id": numbers.get(row["capture_id"] or 0), "extractor": reader(row["extractor"], rules)}
+def _provenance(row: Row, capture_ids: Mapping[int, int | None], rules: Mapping[int, int]) -> Row:
+    """Returns capture and extractor of a revision, with IDs of this archive."""
+    return {"capture_id": capture_ids.get(row["capture_id"] or 0), "extractor": _map_extractor(row["extractor"], rules)}
 
 
-def _told(entries: list[Entry], numbers: Mapping[int, int | None], rules: Mapping[int, int]) -> list[Entry]:
-    return [_named(entry, numbers, rules) for entry in entries]
+def _map_entries(entries: list[Entry], capture_ids: Mapping[int, int | None], rules: Mapping[int, int]) -> list[Entry]:
+    return [_map_entry(entry, capture_ids, rules) for entry in entries]
 
 
-def _named(entry: Row, numbers: Mapping[int, int | None], rules: Mapping[int, int]) -> Row:
-    more = {"capture_id": numbers.get(entry["capture_id"]) or ""} if entry.get("capture_id") else {}
-    return entry | more | ({"extractor": reader(entry["extractor"], rules)} if entry.get("extractor") else {})
+def _map_entry(entry: Row, capture_ids: Mapping[int, int | None], rules: Mapping[int, int]) -> Row:
+    more = {"capture_id": capture_ids.get(entry["capture_id"]) or ""} if entry.get("capture_id") else {}
+    return entry | more | ({"extractor": _map_extractor(entry["extractor"], rules)} if entry.get("extractor") else {})
 
 
-def reader(extractor: str | None, rules: Mapping[int, int]) -> str | None:
-    """Who read, with the number here of the rules it was read by."""
+def _map_extractor(extractor: str | None, rules: Mapping[int, int]) -> str | None:
+    """Replaces the ID of the site rules in an extractor's name by their ID here."""
     return _RULES.sub(lambda m: f" rules-{rules.get(int(m[1]), m[1])}", extractor) if extractor else extractor
 
 
-def batches(theirs: Database, most: int) -> Iterator[list[Row]]:
-    """The rows of all articles by number, so many at a time."""
+def article_batches(theirs: Database, most: int) -> Iterator[list[Row]]:
+    """Yields the rows of all articles by ID, at most `most` at a time."""
     last = 0
     while rows := list(theirs.query("select * from articles where id > ? order by id limit ?", [last, most])):
         last = rows[-1]["id"]
         yield rows
 
 
+# Articles that both archives have.
+
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """A version there: its number, since when (ISO 8601), by which capture (its number there), and who read it."""
+class TheirRevision:
+    """A revision there: its number, when it was observed (ISO 8601), the ID of its capture there, and its extractor."""
 
     revision: int
     at: str
@@ -181,91 +192,98 @@ class Said:
     extractor: str
 
 
-def weave_in(
-    db: Database, theirs: Database, post: Theirs, number: int, captures: Captures, bare: Bare, rules: Mapping[int, int]
+def merge_article(
+    db: Database,
+    theirs: Database,
+    post: TheirArticle,
+    number: int,
+    captures: CaptureMerge,
+    without_hints: Bare,
+    rules: Mapping[int, int],
 ) -> bool:
-    """Merge a post there into the article of this number. Returns whether that made another version.
+    """Merges an article there into the article here with this ID. Returns whether it got a new revision.
 
-    What was captured both here and there, or came by an earlier merge, is passed over.
+    Captures that are known here, also from an earlier merge, are skipped.
     """
     before = next(iter(db.query("select * from articles where id = ?", [number])))
-    weaving = _Weaving(db, post, number, captures, bare, _versions(theirs, post, rules))
-    weaving.enter_captures()
-    weaving.enter_uncaptured()
-    weaving.enter_last_sight()
-    _settle(db, post, number, before)
+    merge = _ArticleMerge(db, post, number, captures, without_hints, _their_revisions(theirs, post, rules))
+    merge.enter_captures()
+    merge.enter_uncaptured()
+    merge.enter_last_seen()
+    _merge_times(db, post, number, before)
     enter_addresses(db, number, post)
-    return weaving.revised
+    return merge.revised
 
 
 @dataclass(slots=True)
-class _Weaving:
-    """A post there on its way into the article of this number; `versions` are those there, by time."""
+class _ArticleMerge:
+    """Merges an article there into the article `number` here; `revisions` are those there, by time."""
 
     db: Database
-    post: Theirs
+    post: TheirArticle
     number: int
-    captures: Captures
-    bare: Bare
-    versions: list[Said]
+    captures: CaptureMerge
+    without_hints: Bare
+    revisions: list[TheirRevision]
     revised: bool = False
 
     def enter_captures(self) -> None:
-        first = {one.capture: one for one in self.versions if one.capture}
-        # A post that is served in turns shows what is no version by itself; its captures do not tell which one that is.
-        in_turns = any(row["seen_again"] for row in self.post.revisions)
+        by_capture = {one.capture: one for one in self.revisions if one.capture}
+        # If a server alternates between revisions, a capture between two of them may show either.
+        alternates = any(row["seen_again"] for row in self.post.revisions)
         for row in self.post.captures:
             if self.captures.known(row) is not None or (own := self.captures.enter(row)) is None:
                 continue
-            said = first.get(row["id"])
-            if said is None and not in_turns and row["status"] in (200, 304):
-                said = _at(self.versions, row["captured_at"])
-            aside = bool(row["secondary"])
-            if not aside and said is not None:
-                aside = self._enter(said, row["captured_at"], (own, row["digest"] or "")) in (Change.STUB, Change.COPY)
+            revision = by_capture.get(row["id"])
+            if revision is None and not alternates and row["status"] in (200, 304):
+                revision = _at(self.revisions, row["captured_at"])
+            is_secondary = bool(row["secondary"])
+            if not is_secondary and revision is not None:
+                change = self._enter(revision, row["captured_at"], (own, row["digest"] or ""))
+                is_secondary = change in (Change.STUB, Change.COPY)
             if row["article_id"]:
-                historical_captures.shows(self.db, own, self.number, aside=aside)
+                historical_captures.shows(self.db, own, self.number, aside=is_secondary)
 
     def enter_uncaptured(self) -> None:
-        """Versions whose capture is not here."""
-        for said in self.versions:
-            if self.captures.of(said.capture) is None and not _is_there(self.db, self.number, said):
-                self._enter(said, said.at, None)
+        """Enters revisions whose capture is not here."""
+        for revision in self.revisions:
+            if self.captures.of(revision.capture) is None and not _is_known(self.db, self.number, revision):
+                self._enter(revision, revision.at, None)
 
-    def enter_last_sight(self) -> None:
-        """The current version there, where it was seen there later than anything here."""
+    def enter_last_seen(self) -> None:
+        """Enters the current revision there if it was seen later than any revision here."""
         post = self.post
-        stands = next((one for one in self.versions if one.revision == post.row["revision"]), None)
-        if stands is None or post.row["last_seen"] <= _last_seen(self.db, self.number):
+        current = next((one for one in self.revisions if one.revision == post.row["revision"]), None)
+        if current is None or post.row["last_seen"] <= _last_seen(self.db, self.number):
             return
-        newest = {name: getattr(post.article, name) for name in LATEST}
+        latest = {name: getattr(post.article, name) for name in LATEST}
         proof = next(
             (row for row in post.captures if row["captured_at"] == post.row["last_seen"] and row["status"] == 200), None
         )
         own = self.captures.known(proof) if proof else None
         capture = (own, proof["digest"] or "") if proof and own else None
-        self._enter(replace(stands, article=replace(stands.article, **newest)), post.row["last_seen"], capture)
+        self._enter(replace(current, article=replace(current.article, **latest)), post.row["last_seen"], capture)
 
-    def _enter(self, said: Said, at: str, capture: tuple[int, str] | None) -> Change:
+    def _enter(self, revision: TheirRevision, at: str, capture: tuple[int, str] | None) -> Change:
         time = moment(at)
         assert time is not None
         own, digest = capture or (None, "")
-        reading = Reading(said.article, time, own, digest, said.extractor, whole=True)
-        change = enter(self.db, self.post.row["site"], reading, self.bare).change
+        reading = Reading(revision.article, time, own, digest, revision.extractor, whole=True)
+        change = enter(self.db, self.post.row["site"], reading, self.without_hints).change
         self.revised |= change is Change.REVISED
         return change
 
 
-def _at(versions: Sequence[Said], at: str) -> Said | None:
-    """The version that stood at a time."""
-    return next((one for one in reversed(versions) if one.at <= at), None)
+def _at(revisions: Sequence[TheirRevision], at: str) -> TheirRevision | None:
+    """Returns the revision that was current at a time."""
+    return next((one for one in reversed(revisions) if one.at <= at), None)
 
 
-def _is_there(db: Database, number: int, said: Said) -> bool:
+def _is_known(db: Database, number: int, revision: TheirRevision) -> bool:
     return (
         db.execute(
             "select 1 from revisions where article_id = ? and observed_at = ? and meaning_digest = ?",
-            [number, said.at, meaning_digest(said.article)],
+            [number, revision.at, meaning_digest(revision.article)],
         ).fetchone()
         is not None
     )
@@ -275,9 +293,9 @@ def _last_seen(db: Database, number: int) -> str:
     return str(db.execute("select last_seen from articles where id = ?", [number]).fetchone()[0])
 
 
-def _settle(db: Database, post: Theirs, number: int, before: Row) -> None:
-    """When the post was seen first and last, and whether it is gone: of the two words that it is, the earlier that
-    nothing contradicts."""
+def _merge_times(db: Database, post: TheirArticle, number: int, before: Row) -> None:
+    """Merges when the post was first and last seen, and since when it is gone: the earlier time after which neither
+    archive saw it."""
     last = max(before["last_seen"], post.row["last_seen"], _last_seen(db, number))
     gone = [at for at in (before["gone_at"], post.row["gone_at"]) if at and at > last]
     db.execute(
@@ -296,24 +314,28 @@ def _settle(db: Database, post: Theirs, number: int, before: Row) -> None:
     )
 
 
-def _versions(theirs: Database, post: Theirs, rules: Mapping[int, int]) -> list[Said]:
-    """The versions there in the order of their times, each with its evidence."""
-    said = {version.number: version.article for version in versions_of(theirs, post.row)}
+def _their_revisions(theirs: Database, post: TheirArticle, rules: Mapping[int, int]) -> list[TheirRevision]:
+    """Returns the revisions there by time, each with its evidence."""
+    articles = {version.number: version.article for version in versions_of(theirs, post.row)}
     out = []
     for row in post.revisions:
-        stands = row["revision"] == post.row["revision"]
-        told = post.row if stands else row
-        entries = entries_of(theirs, post.row) if stands else unpack_evidence(row["evidence"])
+        is_current = row["revision"] == post.row["revision"]
+        source = post.row if is_current else row
+        entries = entries_of(theirs, post.row) if is_current else unpack_evidence(row["evidence"])
         article = replace(
-            said[row["revision"]],
+            articles[row["revision"]],
             evidence=evidence_from(entries),
             post_id=post.row["post_id"] or "",
             guid=post.row["guid"] or "",
             platform=post.row["platform"] or "",
         )
         out.append(
-            Said(
-                row["revision"], row["observed_at"], row["capture_id"], article, reader(told["extractor"], rules) or ""
+            TheirRevision(
+                row["revision"],
+                row["observed_at"],
+                row["capture_id"],
+                article,
+                _map_extractor(source["extractor"], rules) or "",
             )
         )
     return out

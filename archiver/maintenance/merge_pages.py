@@ -1,6 +1,6 @@
-"""What another archive knows of addresses: the newer knowledge of a page wins, who told of it is joined.
+"""Merges captures, WARC files, pages, requisites, saved searches and tombstones of another archive.
 
-All functions expect to run inside the caller's transaction.
+For pages and requisites, the later fetch wins. All functions but `copy_files` run inside the caller's transaction.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from archiver.urls import urlkey
 from archiver.warc.warc_files import file_digest, finish_transfer, transfer_warc
 from archiver.warc.writer import index_of
 
-# Captures of another archive as rows of this one. A capture is the same where address, time and payload are.
+# CaptureMerge. Two captures are the same if URL, time and payload are equal.
 
 
-class Captures:
-    """`files` gives for the name of a WARC file there its name here; a capture of a file that is in none is not
-    entered. `runs` and `imports` give numbers here for those there. `new` counts what was entered; `removed` are the
-    numbers of removals whose records came with a file, to be erased from it."""
+class CaptureMerge:
+    """Enters captures of the other archive. `files` maps names of WARC files there to names here; captures in other
+    files are not entered. `runs` and `imports` map IDs. `new` counts the captures entered; `removed` collects the IDs
+    of tombstones whose records came with a file and must be erased from it."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Captures:
         self.removed: set[int] = set()
 
     def known(self, row: Row) -> int | None:
-        """The number that a capture there (its row) has here; None where it is new."""
+        """Returns the ID here of a capture there (its row); None if it is new."""
         found = self._db.execute(
             "select id from captures where url = ? and captured_at = ? and +digest is ? limit 1",
             [row["url"], row["captured_at"], row["digest"]],
@@ -52,7 +52,7 @@ class Captures:
         return int(found[0]) if found else None
 
     def enter(self, row: Row) -> int | None:
-        """The number of a capture here, entered where it is new; None where its file was not brought."""
+        """Returns the ID here of a capture there, which is entered if it is new; None if its file was not copied."""
         number = self.known(row)
         if number is not None or row["warc_file"] not in self._files:
             return number
@@ -68,8 +68,8 @@ class Captures:
         self._db.conn.executemany(
             "insert into usage_statements (capture_id, source, agent, name, value) values (?, ?, ?, ?, ?)",
             [
-                (number, *right)
-                for right in self._theirs.execute(
+                (number, *statement)
+                for statement in self._theirs.execute(
                     "select source, agent, name, value from usage_statements where capture_id = ? order by id",
                     [row["id"]],
                 )
@@ -80,14 +80,14 @@ class Captures:
         return number
 
     def of(self, number: int | None) -> int | None:
-        """The number here of a capture by its number there."""
+        """Returns the ID here of a capture by its ID there, as `enter` does."""
         row = next(iter(self._theirs.query("select * from captures where id = ?", [number])), None)
         return self.enter(row) if row else None
 
     def _erase_if_removed(self, row: Row) -> None:
-        removal = tombstone_at(self._db, urlkey(row["url"]))
-        if removal is not None:
-            self.removed.add(removal.id)
+        tombstone = tombstone_at(self._db, urlkey(row["url"]))
+        if tombstone is not None:
+            self.removed.add(tombstone.id)
         elif row["digest"] and payload_removed(self._db, row["digest"]):
             self.removed.add(
                 self._db.execute(
@@ -96,31 +96,31 @@ class Captures:
             )
 
 
-# Which WARC files of another archive this one needs, and under which names it has them.
+# WARC files.
 
-Told = Callable[[str, int, int], None]
+Progress = Callable[[str, int, int], None]
 
 
-def bring_files(
-    db: Database, theirs: Database, folder: Path, other: Path, told: Told
+def copy_files(
+    db: Database, theirs: Database, folder: Path, other: Path, progress: Progress
 ) -> tuple[dict[str, str], list[str]]:
-    """Bring the WARC files of `other` (the other archive's folder) into `folder`: the name here of each that has
-    something new, and the names there of those that cannot be had.
+    """Copies the needed WARC files of `other` (the other archive's folder) into `folder`. Returns the name here of each
+    file with new captures by its name there, and the names there of the missing files.
 
-    A file whose captures are all known is not needed. One that is here already, by whatever name, is known by its
-    bytes. Raises OSError where the disk refuses.
+    A file whose captures are all known is not copied. A file that exists here under any name is recognized by its
+    bytes. Raises OSError.
     """
     names: dict[str, str] = {}
     lost: list[str] = []
     sizes: dict[int, list[Path]] = defaultdict(list)
     for file in sorted((folder / "warc").glob("*.warc.gz")):
         sizes[file.stat().st_size].append(file)
-    wanted = sorted(
+    all_names = sorted(
         {row[0] for row in theirs.execute("select distinct warc_file from captures")}
         | {f"warc/{file.name}" for file in (other / "warc").glob("*.warc.gz")}
     )
-    for number, name in enumerate(wanted):
-        told("WARC files", number, len(wanted))
+    for number, name in enumerate(all_names):
+        progress("WARC files", number, len(all_names))
         if not _has_news(db, theirs, name):
             continue
         source = other / name
@@ -130,7 +130,7 @@ def bring_files(
         own = _same(source, sizes[source.stat().st_size])
         if own is None:
             own = transfer_warc(source, folder / "warc")
-            if not own.exists():  # no whole record was in it
+            if not own.exists():  # it had no complete record
                 continue
             sizes[own.stat().st_size].append(own)
         elif not index_of(own).exists():
@@ -140,7 +140,7 @@ def bring_files(
 
 
 def _has_news(db: Database, theirs: Database, name: str) -> bool:
-    """Whether a file has a capture that is not known here, or none that any row points to."""
+    """True if a file there has a capture that is not known here, or no captures at all."""
     rows = 0
     for row in theirs.execute("select url, captured_at, digest from captures where warc_file = ?", [name]):
         rows += 1
@@ -159,8 +159,10 @@ def _same(source: Path, candidates: list[Path]) -> Path | None:
     return next((file for file in candidates if file_digest(file) == digest), None)
 
 
+# Pages.
+
 Row = dict[str, Any]
-_VISIT = (
+_FETCH_COLUMNS = (
     "url",
     "kind",
     "outcome",
@@ -179,10 +181,10 @@ _VISIT = (
 
 
 def merge_page(
-    db: Database, theirs: Database, row: Row, site_id: int, article_id: int | None, captures: Captures
+    db: Database, theirs: Database, row: Row, site_id: int, article_id: int | None, captures: CaptureMerge
 ) -> None:
-    """Enter a page there (its row). What was fetched later is what is known of it; of two that were never fetched the
-    one that is not due by itself (a rule set it aside) stays so only where both are."""
+    """Merges a page there (its row). The later fetch wins. A page that neither has fetched is trap-excluded only if it
+    is so in both."""
     own = next(iter(db.query("select * from pages where urlkey = ?", [row["urlkey"]])), None)
     if own is None:
         db.table("pages").insert(
@@ -196,7 +198,7 @@ def merge_page(
         page_id = last_rowid(db)
     else:
         page_id = own["id"]
-        news = {k: v for k, v in _joined(own, row, article_id, captures).items() if own[k] != v}
+        news = {k: v for k, v in _merged(own, row, article_id, captures).items() if own[k] != v}
         if news:
             db.execute(
                 f"update pages set {', '.join(f'{name} = :{name}' for name in news)} where id = :id",
@@ -205,7 +207,7 @@ def merge_page(
     _merge_sources(db, theirs, row["id"], page_id)
 
 
-def _joined(own: Row, row: Row, article_id: int | None, captures: Captures) -> Row:
+def _merged(own: Row, row: Row, article_id: int | None, captures: CaptureMerge) -> Row:
     values: Row = {
         "found_at": min(own["found_at"], row["found_at"]),
         "priority": min(own["priority"], row["priority"]),
@@ -217,13 +219,13 @@ def _joined(own: Row, row: Row, article_id: int | None, captures: Captures) -> R
     )
     if newer:
         capture = captures.of(row["capture_id"])
-        values |= {name: row[name] for name in _VISIT} | {
+        values |= {name: row[name] for name in _FETCH_COLUMNS} | {
             "source_hints": row["source_hints"] or own["source_hints"],
             "capture_id": capture or own["capture_id"],
             "article_id": article_id or own["article_id"],
         }
         if capture is None and own["capture_id"] != capture:
-            values |= {"etag": None, "last_modified": None}  # what they are of is not here
+            values |= {"etag": None, "last_modified": None}  # they belong to a response that is not here
     elif article_id and not own["article_id"]:
         values["article_id"] = article_id
     return values
@@ -251,9 +253,9 @@ def _merge_sources(db: Database, theirs: Database, their_id: int, page_id: int) 
         )
 
 
-# What pages need to be shown, of another archive: the later visit counts, who needs it is joined.
+# Requisites.
 
-_FETCHED_COLUMNS = (
+_REQUISITE_FETCH_COLUMNS = (
     "outcome",
     "rule",
     "reason",
@@ -271,14 +273,14 @@ _FETCHED_COLUMNS = (
 )
 
 
-def make_numbers(db: Database) -> None:
-    """An empty table, as long as the connection lasts, of which requisite here one there is."""
+def create_requisite_ids(db: Database) -> None:
+    """Creates an empty temporary table that maps the IDs of requisites there to IDs here."""
     db.execute("create temp table if not exists merged_requisites (theirs integer primary key, ours integer)")
     db.execute("delete from merged_requisites")
 
 
-def merge_requisite(db: Database, row: Row, site_id: int, captures: Captures) -> None:
-    """Enter one (its row there), or what is known of it there where that is newer."""
+def merge_requisite(db: Database, row: Row, site_id: int, captures: CaptureMerge) -> None:
+    """Enters a requisite there (its row); if it is known here, the later fetch wins."""
     values = {k: v for k, v in row.items() if k != "id"} | {
         "site_id": site_id,
         "capture_id": captures.of(row["capture_id"]),
@@ -293,7 +295,7 @@ def merge_requisite(db: Database, row: Row, site_id: int, captures: Captures) ->
         number = own["id"]
         newer = (row["fetched_at"] or "") > (own["fetched_at"] or "")
         news = {name: min(own[name], row[name]) for name in ("wanted", "depth", "hops", "found_at")} | (
-            {name: values[name] for name in _FETCHED_COLUMNS} if newer else {}
+            {name: values[name] for name in _REQUISITE_FETCH_COLUMNS} if newer else {}
         )
         db.execute(
             f"update requisites set {', '.join(f'{name} = :{name}' for name in news)} where id = :id",
@@ -303,7 +305,7 @@ def merge_requisite(db: Database, row: Row, site_id: int, captures: Captures) ->
 
 
 def link_requisites(db: Database, theirs: Database) -> None:
-    """Which articles need what, and what a stylesheet or a redirect leads to."""
+    """Links requisites to the articles that need them, and to the stylesheets and redirects that refer to them."""
     for article, requisite, role in theirs.execute("select article_id, requisite_id, role from article_requisites"):
         db.execute(
             "insert or ignore into article_requisites (article_id, requisite_id, role) select a.ours, r.ours, ? "
@@ -319,15 +321,16 @@ def link_requisites(db: Database, theirs: Database) -> None:
         )
 
 
-# Saved searches of another archive: those whose name is free here come, with what they have told of.
+# Saved searches.
 
 
 def merge_searches(db: Database, theirs: Database) -> tuple[int, list[str]]:
-    """How many came, and the names of those that did not because another search has the name here.
+    """Copies saved searches with the hits they have reported. Returns how many, and the names of those that were left
+    out because a search here has the same name and another query.
 
-    Of a search that came, articles that were here already and that it never told of are new at its next run.
+    Articles that were here before, and that a copied search never reported, are new at its next run.
     """
-    came, kept_out = 0, []
+    copied, kept_out = 0, []
     for row in stored.saved_search_rows(theirs):
         own = stored.saved_search_rows(db, row.key)
         if own:
@@ -350,18 +353,17 @@ def merge_searches(db: Database, theirs: Database) -> tuple[int, list[str]]:
                 )
             ),
         )
-        came += 1
-    return came, kept_out
+        copied += 1
+    return copied, kept_out
 
 
-# Takedowns of another archive: what was removed there is removed here, what was removed here does not come from
-# there.
+# Tombstones: posts that were removed there are removed here, too.
 
 
-def merge_removals(db: Database, theirs: Database) -> int:
-    """Enter the removals there; those of which something is here wait to be finished. Returns how many are new.
+def merge_tombstones(db: Database, theirs: Database) -> int:
+    """Enters the tombstones there; if the post is here, its takedown is left pending. Returns how many are new.
 
-    One that was taken back there, after it had come here, is taken back here.
+    A known tombstone that was lifted there is lifted here, too.
     """
     new = 0
     for row in theirs.query("select * from tombstones order by id"):
@@ -404,7 +406,7 @@ def _enter(db: Database, theirs: Database, row: Row) -> None:
 
 
 def _article(db: Database, row: Row, urls: list[str]) -> Row | None:
-    """The article here that was removed there."""
+    """Returns the article here that was removed there."""
     for where, values in (
         (
             "id in (select article_id from article_urls where urlkey in (select value from json_each(?)))",
@@ -421,6 +423,6 @@ def _article(db: Database, row: Row, urls: list[str]) -> Row | None:
     return None
 
 
-def mark(db: Database, numbers: set[int]) -> None:
-    """Of these removals something came with a WARC file."""
-    db.conn.executemany("update tombstones set erased_at = null where id = ?", [(number,) for number in numbers])
+def reopen_takedowns(db: Database, tombstone_ids: set[int]) -> None:
+    """Marks takedowns as unfinished because a copied WARC file contains records of their posts."""
+    db.conn.executemany("update tombstones set erased_at = null where id = ?", [(number,) for number in tombstone_ids])

@@ -1,4 +1,4 @@
-"""Reading stored articles once more, each version from its own capture. Nothing here writes, nothing asks the network."""
+"""Reads stored articles again, each revision from its own capture. Read-only, and without network access."""
 
 from __future__ import annotations
 
@@ -46,13 +46,14 @@ from archiver.urls import urlkey
 from archiver.warc.exchange import payload_digest
 from archiver.warc.gzip_records import StoredResponse, read_record
 
-# Pages read once more from the bytes that the archive holds of them, without the network.
+# Reading captured pages.
 
 _OTHERS = 15
+"""Pages that are no posts, as counter-examples when rules are learned."""
 
 
 def capture_row(db: Database, capture_id: int | None) -> dict[str, Any] | None:
-    """The row of the capture that has the bytes: of a revisit record the response that it repeats."""
+    """Returns the row of the capture that has the payload: for a revisit record, the response that it refers to."""
     row = next(iter(db.query("select * from captures where id = ?", [capture_id])), None)
     if row is not None and row["record_type"] == "revisit":
         row = next(
@@ -68,9 +69,8 @@ def capture_row(db: Database, capture_id: int | None) -> dict[str, Any] | None:
 
 
 def response_of(db: Database, folder: Path, capture_id: int | None) -> tuple[StoredResponse, dict[str, Any]] | None:
-    """The response of a capture and its row; of a revisit record the response that it repeats (WARC/1.1, 6.7).
-
-    None where there is none to be read. `folder` is the archive's own.
+    """Returns the response of a capture and its row; for a revisit record, the response that it refers to (WARC/1.1,
+    section 6.7). None if there is none or it cannot be read. `folder`: the archive's folder.
     """
     row = capture_row(db, capture_id)
     if row is None:
@@ -82,22 +82,21 @@ def response_of(db: Database, folder: Path, capture_id: int | None) -> tuple[Sto
 
 
 def proven_response(db: Database, folder: Path, capture_id: int) -> tuple[StoredResponse, dict[str, Any]]:
-    """As `response_of`, for who must know why not: raises UnreadableInput, also where the payload is not the one that
-    the capture's digest was made of."""
+    """Like `response_of`, but raises UnreadableInput, also if the payload does not match the capture's digest."""
     row = capture_row(db, capture_id)
     if row is None:
-        raise UnreadableInput(f"Capture {capture_id}", "the response that it repeats is not in the archive")
+        raise UnreadableInput(f"Capture {capture_id}", "the response that it refers to is not in the archive")
     response = read_record(folder / row["warc_file"], row["warc_offset"], row["warc_length"])
     digest = row["digest"] or ""
     if digest.startswith("sha1:") and payload_digest(response.payload) != digest:
         raise UnreadableInput(
-            f"{folder / row['warc_file']} at {row['warc_offset']}", "its payload is not what its digest says"
+            f"{folder / row['warc_file']} at {row['warc_offset']}", "its payload does not match its digest"
         )
     return response, row
 
 
 def captured_page(db: Database, folder: Path, capture_id: int | None, url: str) -> Page | None:
-    """A captured page, parsed as it was when it came."""
+    """Parses a captured page, at the time of its capture; None if it cannot be read."""
     found = response_of(db, folder, capture_id)
     if found is None:
         return None
@@ -106,16 +105,16 @@ def captured_page(db: Database, folder: Path, capture_id: int | None, url: str) 
 
 
 def source_hint_of(db: Database, url: str) -> SourceHint | None:
-    """What the sources of an address last said of it."""
+    """Returns the last source hint for a URL."""
     row = db.execute("select source_hints from pages where urlkey = ?", [urlkey(url)]).fetchone()
     return lead_from(row[0]) if row else None
 
 
 def readings_of_capture(db: Database, folder: Path, row: dict[str, Any], site_id: int) -> list[Article]:
-    """A stored article (a row of `articles`) as today's extraction reads its capture: by the rules of that day, by
-    those of today, and as on any site. [] where the capture cannot be read.
+    """Extracts the capture of an article (a row of `articles`) by the site rules of that time, by those of today, and
+    without rules. [] if the capture cannot be read.
 
-    Of a post of several pages the capture shows one: its text is left as it is stored.
+    For a post of several parts, the capture has only the first, so the stored body is kept.
     """
     found = response_of(db, folder, row["capture_id"])
     if found is None:
@@ -134,7 +133,7 @@ def readings_of_capture(db: Database, folder: Path, row: dict[str, Any], site_id
 
 
 def relearn_rules(db: Database, folder: Path, site: dict[str, Any], most: int) -> SiteRules | None:
-    """The rules that the newest captures of a site's posts teach; None where they show no common template."""
+    """Learns site rules from the newest captures of a site's posts; None if they have no common template."""
     return learn_rules(list(_samples(db, folder, site["name"], most)), list(_others(db, folder, site["id"])))
 
 
@@ -162,13 +161,11 @@ def _others(db: Database, folder: Path, site_id: int) -> Iterator[Page]:
             yield page
 
 
-# What today's ways of reading make of a stored capture, without what feeds and APIs told of its post.
-
-
 def readings_without_hints(db: Database, folder: Path, sites: SiteLookup, now: datetime) -> Bare:
-    """Reads captures by the rules of their day, by those of today, and as any site's; () of one that cannot be read."""
+    """Returns a function that extracts a capture without source hints: by the site rules of its time, by those of
+    today, and without rules; () if the capture cannot be read."""
 
-    def bare(capture_id: int | None, url: str) -> Sequence[Article]:
+    def read(capture_id: int | None, url: str) -> Sequence[Article]:
         site = sites.of(url)
         first = captured_page(db, folder, capture_id, url)
         if first is None:
@@ -183,13 +180,13 @@ def readings_without_hints(db: Database, folder: Path, sites: SiteLookup, now: d
                 out.append(validate_article(article, page.captured_at or now)[0])
         return out
 
-    return bare
+    return read
 
 
-# What reading an article once more came to, as it goes from the process that reads to the one that writes.
+# Results, as the reading processes send them to the writing one.
 
 SEEN = ("revision", "meaning_digest", "capture_id", "extractor", "read_at", *LATEST)
-"""The columns of an article by which it is seen that a crawl has written it meanwhile."""
+"""The columns of an article that show whether a crawl has written it meanwhile."""
 
 
 def seen_values(row: dict[str, Any]) -> tuple[Any, ...]:
@@ -198,11 +195,11 @@ def seen_values(row: dict[str, Any]) -> tuple[Any, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ReextractedRevision:
-    """A version that was read. `article` is what it says now, None where that is what is stored, to the letter.
+    """A revision that was read again. `article`: its new values, None if they equal the stored ones.
 
-    `before`: what is stored; `differs`: the fields whose values differ. `evidence` and `extractor` are to be stored
-    beside it; `extractor` is None where the row keeps its own, since only some fields were read.
-    `changed`: what the edit that made it is held to have changed, None where that stays.
+    `before`: the stored values; `differs`: the fields whose values differ; `evidence`, `extractor`: to be stored with
+    it; `extractor` is None if the row keeps its own because only some fields were read; `changed`: the fields that the
+    edit behind this revision changed, None if that stays as stored.
     """
 
     revision: int
@@ -218,9 +215,9 @@ class ReextractedRevision:
 
 @dataclass(frozen=True, slots=True)
 class ReextractedArticle:
-    """One article. `unreadable`: a sentence for each capture that could not be read; `left`: why a version was left as
-    it is, though it was read; `seen` as the function makes it. `parts`: urlkey and text of the further pages of a
-    split post whose texts differ now."""
+    """An article that was read again. `seen`: as `seen_values` returns it; `parts`: urlkey and new text of parts whose
+    text differs; `unreadable`: a message for each capture that could not be read; `left`: why a revision was read but
+    left unchanged."""
 
     article_id: int
     url: str = ""
@@ -236,12 +233,12 @@ class ReextractedArticle:
         return any(version.differs for version in self.versions)
 
 
-# What is to be read once more: of which sites and articles, from captures of which time, and which fields.
+# Requests: which articles and fields to read again, from captures of which time.
 
 
 @dataclass(frozen=True, slots=True)
 class ReextractionRequest:
-    """Empty tuples mean all. `since` (inclusive) and `until` (exclusive) are times of capture, ISO 8601 in UTC."""
+    """Empty tuples mean all. `since` (inclusive) and `until` (exclusive) are capture times, ISO 8601 in UTC."""
 
     sites: tuple[str, ...] = ()
     articles: tuple[int, ...] = ()
@@ -250,46 +247,44 @@ class ReextractionRequest:
     until: str = ""
 
     def covers(self, captured_at: str) -> bool:
-        """Whether a capture of this time is to be read."""
+        """True if a capture of this time is selected."""
         return (not self.since or captured_at >= self.since) and (not self.until or captured_at < self.until)
 
 
 def request_for(db: Database, words: tuple[str, ...], **rest: Any) -> ReextractionRequest:
-    """The request that names of sites, numbers of articles and addresses make. Raises ArticleNotFound for what is none
-    of them."""
+    """Builds a request from site names, article IDs and URLs. Raises SiteNotFound or ArticleNotFound for a word that is
+    none of them."""
     sites: list[str] = []
     articles: list[int] = []
     for word in words:
         try:
             articles.append(find_article(db, word))
             continue
-        except ArticleNotFound as unknown:
-            error = unknown
+        except ArticleNotFound as no_article:
+            error = no_article
         try:
             sites.append(find_site(db, word)["name"])
-        except SiteNotFound as none:
-            raise none if "/" not in word and not word.isdigit() else error from none
+        except SiteNotFound as no_site:
+            raise no_site if "/" not in word and not word.isdigit() else error from no_site
     return ReextractionRequest(tuple(dict.fromkeys(sites)), tuple(dict.fromkeys(articles)), **rest)
 
 
 def request_key(db: Database, request: ReextractionRequest) -> str:
-    """What tells a request from any other: also the rules that are known of the sites, which a reading follows."""
+    """Returns a key of the request, including the known site rules, since these change what is read."""
     rules = db.execute("select count(*), max(id) from site_rules").fetchone()
     return json.dumps({**asdict(request), "rules": list(rules)}, ensure_ascii=False)
 
 
 def selected_articles(db: Database, request: ReextractionRequest, done_by: int | None = None) -> list[int]:
-    """The numbers of the articles to read, in the order in which their captures lie in the WARC files; without those
-    that re-extraction `done_by` has looked at.
-
-    Of a million articles these are 8 MB.
+    """Returns the IDs of the articles to read, in the order of their captures in the WARC files, without those that
+    re-extraction `done_by` has already read. For a million articles this takes 8 MB.
     """
     where, values = ["1"], []
     for column, given in (("a.site", request.sites), ("a.id", request.articles)):
         if given:
             where.append(f"{column} in (select value from json_each(?))")
             values.append(json.dumps(given))
-    if len(where) == 3:  # a site and an article of another one
+    if len(where) == 3:  # both sites and articles are given: select either
         where = [f"({where[1]} or {where[2]})"]
     if request.since or request.until:
         where.append(
@@ -310,12 +305,14 @@ def selected_articles(db: Database, request: ReextractionRequest, done_by: int |
     ]
 
 
-_OF_LATER_READINGS = frozenset(LATEST) - {"url"}
-"""Fields that are taken from any later capture of a version, for a change of them makes none."""
+# Reading.
+
+_FROM_LATER_CAPTURES = frozenset(LATEST) - {"url"}
+"""Fields that may come from a later capture of a revision, because their changes make no new revision."""
 
 
 class RulesByTime:
-    """The rules of sites at any time, each set parsed once."""
+    """Looks up the site rules of any time, and parses each set of rules once."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -337,8 +334,8 @@ class RulesByTime:
 
 
 class ReextractionReader:
-    """Reads articles of the archive `db` as `version` of this program, at the time `at` (ISO 8601 in UTC); `folder` is
-    the archive's own."""
+    """Reads articles of the archive `db` again. `folder`: the archive's folder; `version`: of this program; `at`: time
+    of the re-extraction, ISO 8601 in UTC."""
 
     def __init__(self, db: Database, folder: Path, version: str, at: str, request: ReextractionRequest) -> None:
         self.db, self.version, self.at, self.request = db, version, at, request
@@ -348,31 +345,31 @@ class ReextractionReader:
         self._sites = {row["name"]: row["id"] for row in db.query("select id, name from sites")}
 
     def read(self, article_id: int) -> ReextractedArticle:
-        """One article. Never raises for what a capture holds; faults of the database do."""
+        """Reads an article. Problems of captures are returned; database errors are raised."""
         row = next(iter(self.db.query("select * from articles where id = ?", [article_id])), None)
         return ReextractedArticle(article_id) if row is None else _Article(self, row).outcome()
 
     def page(self, site: str, capture_id: int, url: str, lead: SourceHint | None, part_of: str = "") -> Article:
-        """A capture as today's extraction reads it, by the rules of its day. Raises UnreadableInput."""
+        """Extracts a capture by the site rules of its time. Raises UnreadableInput."""
         response, capture = proven_response(self.db, self._folder, capture_id)
         at = moment(capture["captured_at"])
         assert at is not None
         rules = self._rules.at(self._sites[site], at) if site in self._sites else None
         kind = PageKind.PART if part_of else PageKind.POST
 
-        def read(by: SiteRules | None) -> Article:
+        def read(rules: SiteRules | None) -> Article:
             return extract_page(
-                parse_page(response.body, url, response.content_type, at), lead, kind, part_of=part_of, rules=by
+                parse_page(response.body, url, response.content_type, at), lead, kind, part_of=part_of, rules=rules
             )
 
         article = read(rules)
         if article.read_by and rules is not None and (article.parts or article.part > 1):
-            article = read(rules.by_hand())  # all pages of a split post are read alike, as a crawl does
+            article = read(rules.by_hand())  # all parts of a post are read in the same way, as in a crawl
         return validate_article(article, at)[0]
 
 
 class _Article:
-    """One article while it is read: its row of `articles`, and what came of it so far."""
+    """An article while it is read: its row of `articles`, and the results so far."""
 
     def __init__(self, reader: ReextractionReader, row: dict[str, Any]) -> None:
         self._reader, self._row = reader, row
@@ -385,20 +382,20 @@ class _Article:
     def outcome(self) -> ReextractedArticle:
         rows = list(revision_rows(self._reader.db, "r.article_id = ? order by r.revision", [self._row["id"]]))
         now = self._row["revision"]
-        stands = {
+        stored = {
             r["revision"]: article_from_row(self._row) if r["revision"] == now else article_from_revision(r)
             for r in rows
         }
         found = [
             v
             for r in rows
-            if (v := self._version(self._row if r["revision"] == now else r, stands[r["revision"]])) is not None
+            if (v := self._version(self._row if r["revision"] == now else r, stored[r["revision"]])) is not None
         ]
         return ReextractedArticle(
             self._row["id"],
             self._row["url"],
             seen_values(self._row),
-            self._with_edits(found, rows, stands),
+            self._with_edits(found, rows, stored),
             tuple(self._texts),
             tuple(self._unreadable),
             tuple(self._left),
@@ -406,7 +403,7 @@ class _Article:
         )
 
     def _version(self, row: dict[str, Any], stored: Article) -> ReextractedRevision | None:
-        """One version; `row` is that of `articles` for the current one, that of `revisions` for any other."""
+        """Reads a revision; `row` is a row of `articles` for the current one, of `revisions` for any other."""
         capture_id, is_current = row["capture_id"], row is self._row
         if capture_id is None or not self._is_covered(capture_id):
             return None
@@ -449,10 +446,10 @@ class _Article:
         )
 
     def _fresh(self, then: list[Entry], stored: Article, reading: Article, *, is_current: bool) -> list[str]:
-        """The fields that are taken from the new reading of a capture."""
+        """Returns the fields whose values are taken from the new reading."""
         kept = lasting_fields(stored, then, reading, entries(reading), is_past=not is_current)
         if self._pages and not is_current:
-            kept |= {"body", "credits"}  # which captures its further pages had is not known any more
+            kept |= {"body", "credits"}  # the captures of its further parts are unknown
         return [name for name in EVIDENCE if name in self._reader.fields and name not in kept]
 
     def _is_covered(self, capture_id: int) -> bool:
@@ -463,36 +460,37 @@ class _Article:
         try:
             reading = self._reader.page(self._row["site"], capture_id, url, self._lead)
         except UnreadableInput as error:
-            self._unreadable.append(f"article {self._row['id']}, version {number}: {error}")
+            self._unreadable.append(f"article {self._row['id']}, revision {number}: {error}")
             return None
         if reading.kind is not PageKind.POST:
             self._left.append(
-                f"article {self._row['id']}, version {number}: its capture is read as no post "
+                f"article {self._row['id']}, revision {number}: its capture is not read as a post "
                 f"({reading.kind}: {reading.kind_rule})"
             )
             return None
         return reading
 
     def _entries(self, row: dict[str, Any], stored: Article) -> list[Entry]:
-        """The stored evidence; where none is stored, the stored values without a source."""
+        """Returns the stored evidence; if there is none, the stored values without a source."""
         found = decode_evidence(self._reader.db, row) if row is self._row else unpack_evidence(row.get("evidence"))
         return found or entries(replace(stored, evidence=()))
 
     def _later(
         self, then: list[Entry], own: tuple[Any, ...], stored: Article, reading: Article, fresh: list[str]
     ) -> dict[str, tuple[Article | None, int]]:
-        """The fields that a later capture of the same version told: that capture read anew, and its number; None
-        where the stored value stays."""
+        """Returns the fields that come from a later capture of the same revision: each with the new reading of that
+        capture and its ID; None instead of a reading if the stored value stays."""
         out: dict[str, tuple[Article | None, int]] = {}
-        by = readers(then, own)
-        for name in set(fresh) & _OF_LATER_READINGS:
-            number = by.get(name, own)[1]
+        sources = readers(then, own)
+        for name in set(fresh) & _FROM_LATER_CAPTURES:
+            number = sources.get(name, own)[1]
             if number not in (None, own[1]):
                 out[name] = self._read(self._row["revision"], number, self._row["url"]), number
         return out
 
     def _joined(self, reading: Article) -> str:
-        """The text of a split post of today's readings of its pages; of one that cannot be read the text it had."""
+        """Returns the body of a post in several parts from new readings of its parts; a part that cannot be read keeps
+        its text."""
         texts: dict[int, str] = {}
         for part in self._pages:
             text = reading.body if part.number == 1 else self._part(part, reading)
@@ -509,26 +507,26 @@ class _Article:
             return part.text
         try:
             lead = source_hint_of(self._reader.db, part.url)
-            shown = self._reader.page(self._row["site"], row[0], part.url, lead, self._row["url"])
+            reading = self._reader.page(self._row["site"], row[0], part.url, lead, self._row["url"])
         except UnreadableInput as error:
-            self._unreadable.append(f"article {self._row['id']}, page {part.number}: {error}")
+            self._unreadable.append(f"article {self._row['id']}, part {part.number}: {error}")
             return part.text
-        return shown.body if shown.body and is_further_part(first, shown) else part.text
+        return reading.body if reading.body and is_further_part(first, reading) else part.text
 
     def _with_edits(
-        self, found: list[ReextractedRevision], rows: list[dict[str, Any]], stands: dict[int, Article]
+        self, found: list[ReextractedRevision], rows: list[dict[str, Any]], stored: dict[int, Article]
     ) -> tuple[ReextractedRevision, ...]:
-        """The versions with what their edits changed in today's words, where both sides of an edit were read anew."""
+        """Recomputes which fields each edit changed, if both revisions around it were read again."""
         if not any(version.differs for version in found):
             return tuple(found)
-        read = {v.revision: v.article or stands[v.revision] for v in found}
-        said = {
+        read = {v.revision: v.article or stored[v.revision] for v in found}
+        edits = {
             r["revision"]: (r.get("previous") or r["revision"] - 1, tuple(json.loads(r["changed"] or "[]")))
             for r in rows
         }
         out = []
         for version in found:
-            before, was = said[version.revision]
+            before, was = edits[version.revision]
             if before in read and version.revision > 1:
                 is_now = reread_edits(read[before], read[version.revision], was, self._reader.fields)
                 version = replace(version, changed=is_now if is_now != was else None)

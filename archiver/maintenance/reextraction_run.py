@@ -1,4 +1,4 @@
-"""What was read once more, put in the place of what is stored; and the record of each re-extraction."""
+"""Runs re-extractions: articles are read by several processes and written by one, in batches."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from archiver.storage.pages import last_rowid, stamp
 
 @dataclass(slots=True)
 class ReextractionTally:
-    """What a re-extraction came to so far. `fields`: by field the number of versions whose value differs."""
+    """The result of a re-extraction so far. `fields`: by field, the number of revisions whose value differs."""
 
     articles: int = 0
     versions: int = 0
@@ -59,7 +59,7 @@ class ReextractionTally:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A re-extraction: its number, when it began, and how many articles it had looked at when it was stopped."""
+    """A re-extraction: its ID, when it began, and how many articles it had read before it was interrupted."""
 
     id: int
     started_at: str
@@ -67,7 +67,8 @@ class Begun:
 
 
 def begin_reextraction(db: Database, request: ReextractionRequest, version: str, at: datetime) -> Begun:
-    """Enter a re-extraction, or take up the last one where that was stopped and asked for the same."""
+    """Enters a re-extraction, or continues the last one if that was interrupted and had the same request and
+    version."""
     key = request_key(db, request)
     with writing(db):
         last = next(iter(db.query("select * from reextractions order by id desc limit 1")), None)
@@ -94,8 +95,8 @@ def finish_reextraction(db: Database, number: int, tally: ReextractionTally, at:
 
 
 def write_reextraction(db: Database, outcomes: Sequence[ReextractedArticle], begun: Begun) -> list[ReextractedArticle]:
-    """Write these in one transaction. Returns those that were not written, since the article has been written by a
-    crawl after it was read: they are to be read again."""
+    """Writes the results in one transaction. Returns those that were not written because a crawl has written the
+    article since it was read: they must be read again."""
     stale = []
     with writing(db):
         for outcome in outcomes:
@@ -152,11 +153,11 @@ def _write_edit(db: Database, article_id: int, version: ReextractedRevision) -> 
         )
 
 
-# One re-extraction: articles are read, by whichever processes, and written in batches by this one.
+# One re-extraction.
 
 _BATCH = 200
 Read = Callable[[list[int]], Iterable[list[ReextractedArticle]]]
-"""Reads these articles once more, and yields the outcomes in any order."""
+"""Reads these articles again, and yields the results in any order."""
 
 
 def reextract(
@@ -166,8 +167,8 @@ def reextract(
     read: Read,
     take: Callable[[ReextractedArticle], None] = lambda outcome: None,
 ) -> ReextractionTally:
-    """Read the articles `ids` and write what differs; without `begun` nothing is written. `take` gets each outcome once
-    it is settled. An article that a crawl has written since it was read is read again."""
+    """Reads the articles `ids` and writes what differs; without `begun`, writes nothing. `take` gets each final result.
+    An article that a crawl has written since it was read is read again."""
     tally, waiting = ReextractionTally(), list[ReextractedArticle]()
 
     def settle() -> list[int]:
@@ -192,24 +193,24 @@ def reextract(
     return tally
 
 
-# Articles read once more by several processes: each opens the archive for itself and reads; one process writes.
+# The reading processes: each opens the archive itself.
 
 _CHUNK = 40
-"""Articles that go to a process at a time: captures that lie beside one another."""
+"""Articles per task; their captures are next to each other in the WARC files."""
 _FEW = 4 * _CHUNK
-"""Articles that are read before other processes have started."""
+"""Up to so many articles, this process is done before others have started."""
 _reader: ReextractionReader | None = None
 
 
 def cores() -> int:
-    """The cores that this process may use."""
+    """Returns the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def reextract_all(
     archive: Path, version: str, at: str, request: ReextractionRequest, ids: list[int], workers: int
 ) -> Iterator[list[ReextractedArticle]]:
-    """Every article of `ids` read once more, in chunks, in no certain order."""
+    """Reads every article of `ids` again; yields the results in chunks, in any order."""
     if workers <= 1 or len(ids) <= _FEW:
         _open(archive, version, at, request)
         yield from map(_read, _chunks(ids))
@@ -236,7 +237,7 @@ def _chunks(ids: list[int]) -> Iterator[tuple[int, ...]]:
 
 
 def _begin(archive: Path, version: str, at: str, request: ReextractionRequest, path: list[str]) -> None:
-    """In a process of its own: Ctrl-C is for the one that writes, and a killed parent is not outlived."""
+    """Initializes a reading process: it ignores Ctrl-C, which the writing process handles, and ends with its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()
     if parent is not None:

@@ -1,7 +1,8 @@
-"""The records of removed posts, taken out of the WARC files: what shows them is left out when a file is written anew.
+"""Takedowns: removes posts with their captures from the archive, and leaves tombstones that keep them out.
 
-A file that is written anew gets another name, and its rows are moved to it in one transaction: a kill at any moment
-leaves each row pointing to its record, and one file too many, which `settle` deletes.
+WARC records are removed by rewriting their file without them. The new file gets a new name, and the rows of `captures`
+move to it in one transaction: after a kill at any moment each row still points to its record, and at most one file too
+many is left, which `delete_unfinished_rewrites` deletes.
 """
 
 from __future__ import annotations
@@ -49,14 +50,15 @@ from archiver.warc.warc_files import (
     rewrite_warc,
 )
 
-Told = Callable[[str, int, int], None]
-"""Told which file is read, its number, and of how many."""
+Progress = Callable[[str, int, int], None]
+"""Called with the file that is read, its index, and the number of files."""
 
 
 @dataclass
-class Sought:
-    """What is looked for in the files: the removed posts' addresses, payloads and words. `own` are the numbers of their
-    captures, `files` the names of the files that may show them."""
+class ErasureScope:
+    """What to erase from the files. `ids`: the removed articles; `keys`: urlkeys of their URLs; `digests`: their
+    payloads; `shared`: those of their payloads that other captures have, too; `own`: IDs of their captures; `sites`:
+    their sites; `words`: detects quotes of their texts."""
 
     ids: set[int]
     keys: set[str]
@@ -65,27 +67,26 @@ class Sought:
     own: set[int] = field(default_factory=set)
     sites: set[str] = field(default_factory=set)
     words: QuoteDetector = field(default_factory=lambda: QuoteDetector(()))
-    files: list[str] = field(default_factory=list)
 
 
 def erase_records(
-    db: Database, folder: Path, removals: Iterable[Tombstone], told: Told, texts: Iterable[tuple[str, str]] = ()
+    db: Database, folder: Path, removals: Iterable[Tombstone], progress: Progress, texts: Iterable[tuple[str, str]] = ()
 ) -> int:
-    """Take the records of these posts out of the archive's files; returns how many were. `texts` are titles and texts
-    of theirs that the archive itself does not have.
+    """Removes the records of these posts from the archive's files; returns how many. `texts`: titles and texts of the
+    posts that the archive itself does not have.
 
-    Everything at an address of theirs goes, what has their payload, and answers of their sites that show eight words in
-    a row of their text: feeds, APIs, lists. What proves another article stays; where it is a revisit record of a
-    payload that goes, the payload is put into it first. Writes in transactions of its own. Raises OSError.
+    Removes all records of their URLs, all with their payload, and responses of their sites that quote eight words of
+    their text in a row (feeds, APIs, listings). A record that proves another article stays; if it is a revisit record
+    of a removed payload, the payload is first written into it. Writes in its own transactions. Raises OSError.
     """
-    sought = _sought(db, removals, texts)
-    for name, changes in _completed(db, folder, sought).items():
+    scope = _erasure_scope(db, removals, texts)
+    for name, changes in _inherited_payloads(db, folder, scope).items():
         _rewrite(db, folder, name, changes)
     erased = 0
-    files = _files(db, folder, sought)
+    files = _files(db, folder, scope)
     for number, name in enumerate(files):
-        told(name, number, len(files))
-        changes = _changes(db, folder, name, sought)
+        progress(name, number, len(files))
+        changes = _changes(db, folder, name, scope)
         if changes:
             _rewrite(db, folder, name, changes)
             erased += len(changes)
@@ -93,15 +94,15 @@ def erase_records(
 
 
 def delete_unfinished_rewrites(db: Database, folder: Path) -> None:
-    """Delete what a rewriting that was killed has left."""
+    """Deletes the surplus file of each rewrite that was killed."""
     for old, new, done in db.execute("select old_file, new_file, done from warc_rewrites").fetchall():
         delete_warc(folder / (old if done else new))
         with writing(db):
             db.execute("delete from warc_rewrites where old_file = ?", [old])
 
 
-def _sought(db: Database, removals: Iterable[Tombstone], more: Iterable[tuple[str, str]]) -> Sought:
-    out, texts = Sought(set(), set()), list(more)
+def _erasure_scope(db: Database, removals: Iterable[Tombstone], more: Iterable[tuple[str, str]]) -> ErasureScope:
+    out, texts = ErasureScope(set(), set()), list(more)
     for one in removals:
         out.sites.add(one.site)
         rows = db.execute("select urlkey, url from tombstone_urls where tombstone_id = ?", [one.id]).fetchall()
@@ -119,17 +120,18 @@ def _sought(db: Database, removals: Iterable[Tombstone], more: Iterable[tuple[st
     return out
 
 
-def _files(db: Database, folder: Path, sought: Sought) -> list[str]:
-    """The files that may show the posts: those of their captures, and where their words are known all of their sites."""
+def _files(db: Database, folder: Path, scope: ErasureScope) -> list[str]:
+    """Returns the files that may show the posts: those of their captures and, if their texts are known, all files of
+    their sites."""
     found = {
         row[0]
         for row in db.execute(
             "select distinct warc_file from captures where id in (select value from json_each(?)) or digest in "
             "(select value from json_each(?))",
-            [json.dumps(sorted(sought.own)), json.dumps(sorted(sought.digests))],
+            [json.dumps(sorted(scope.own)), json.dumps(sorted(scope.digests))],
         )
     }
-    for site in sorted(sought.sites) if sought.words else ():
+    for site in sorted(scope.sites) if scope.words else ():
         found |= {f"warc/{file.name}" for file in (folder / "warc").glob(f"{slugify(site)}-*.warc.gz")}
         found |= {
             row[0]
@@ -142,21 +144,22 @@ def _files(db: Database, folder: Path, sought: Sought) -> list[str]:
     return sorted(name for name in found if (folder / name).exists() and not is_written(folder / name))
 
 
-def _completed(db: Database, folder: Path, sought: Sought) -> dict[str, dict[int, bytes]]:
-    """The revisit records of other articles whose payload goes, each with the payload in it: one for each payload."""
+def _inherited_payloads(db: Database, folder: Path, scope: ErasureScope) -> dict[str, dict[int, bytes]]:
+    """Returns, by file and offset, one revisit record of another article for each payload that is removed, rewritten as
+    a response with the payload."""
     out: dict[str, dict[int, bytes]] = {}
-    own = json.dumps(sorted(sought.own))
-    for digest in sorted(sought.shared):
+    own = json.dumps(sorted(scope.own))
+    for digest in sorted(scope.shared):
         rows = list(
             db.query(
-                "select *, id in (select value from json_each(?)) as goes from captures where digest = ? and status = 200 "
-                "order by record_type = 'response' desc, id",
+                "select *, id in (select value from json_each(?)) as removed from captures where digest = ? "
+                "and status = 200 order by record_type = 'response' desc, id",
                 [own, digest],
             )
         )
-        if any(row["record_type"] == "response" and not row["goes"] for row in rows):
+        if any(row["record_type"] == "response" and not row["removed"] for row in rows):
             continue
-        heir = next((row for row in rows if not row["goes"] and urlkey(row["url"]) not in sought.keys), None)
+        heir = next((row for row in rows if not row["removed"] and urlkey(row["url"]) not in scope.keys), None)
         source = next((row for row in rows if row["record_type"] == "response"), None)
         if heir is None or source is None:
             continue
@@ -167,48 +170,52 @@ def _completed(db: Database, folder: Path, sought: Sought) -> dict[str, dict[int
     return out
 
 
-def _changes(db: Database, folder: Path, name: str, sought: Sought) -> dict[int, bytes]:
-    """The offsets of the records of a file that go."""
+def _changes(db: Database, folder: Path, name: str, scope: ErasureScope) -> dict[int, bytes]:
+    """Returns the offsets of the records to remove from a file, each with empty content."""
     rows = {
         offset: number
         for number, offset in db.execute("select id, warc_offset from captures where warc_file = ?", [name])
     }
-    gone: dict[int, bytes] = {}
-    went: set[str] = set()
-    stays: set[str] = set()
+    removed: dict[int, bytes] = {}
+    removed_ids: set[str] = set()
+    kept_ids: set[str] = set()
     for member, fields in records_with_fields(folder / name):
         kind, url = fields.get("warc-type", ""), fields.get("warc-target-uri", "")
-        identity, beside = fields.get("warc-record-id", ""), fields.get("warc-concurrent-to", "")
+        record_id, concurrent_to = fields.get("warc-record-id", ""), fields.get("warc-concurrent-to", "")
         if kind in ("response", "revisit", "resource"):
-            goes = _goes(db, folder / name, member, fields, rows.get(member.offset), sought)
-            (went if goes else stays).add(identity)
+            remove = _is_removed(db, folder / name, member, fields, rows.get(member.offset), scope)
+            (removed_ids if remove else kept_ids).add(record_id)
         else:
-            goes = kind != "warcinfo" and (beside in went or (beside not in stays and _key(url) in sought.keys))
-        if goes:
-            gone[member.offset] = b""
-    return gone
+            remove = kind != "warcinfo" and (
+                concurrent_to in removed_ids or (concurrent_to not in kept_ids and _key(url) in scope.keys)
+            )
+        if remove:
+            removed[member.offset] = b""
+    return removed
 
 
-def _goes(db: Database, file: Path, member: Any, fields: dict[str, str], row: int | None, sought: Sought) -> bool:
-    if row in sought.own:
+def _is_removed(
+    db: Database, file: Path, member: Any, fields: dict[str, str], row: int | None, scope: ErasureScope
+) -> bool:
+    if row in scope.own:
         return True
     key = _key(fields.get("warc-target-uri", ""))
-    if _is_of_another(db, key, row, sought):
+    if _is_of_another(db, key, row, scope):
         return False
-    if key in sought.keys or fields.get("warc-payload-digest", "") in sought.digests:
+    if key in scope.keys or fields.get("warc-payload-digest", "") in scope.digests:
         return True
-    if fields.get("warc-type") == "revisit" or not sought.words:
+    if fields.get("warc-type") == "revisit" or not scope.words:
         return False
     try:
         response = read_record(file, member.offset, member.length)
     except UnreadableInput:
         return False
-    return sought.words.shown_in(response.body, response.content_type)
+    return scope.words.shown_in(response.body, response.content_type)
 
 
-def _is_of_another(db: Database, key: str, row: int | None, sought: Sought) -> bool:
-    """Whether a record proves another article, or stands at the address of one."""
-    ids = json.dumps(sorted(sought.ids))
+def _is_of_another(db: Database, key: str, row: int | None, scope: ErasureScope) -> bool:
+    """True if a record proves another article or has a URL of one."""
+    ids = json.dumps(sorted(scope.ids))
     return (
         db.execute(
             "select 1 from article_urls where urlkey = :key and article_id not in (select value from json_each(:ids)) "
@@ -224,19 +231,19 @@ def _is_of_another(db: Database, key: str, row: int | None, sought: Sought) -> b
 def _key(url: str) -> str:
     try:
         return urlkey(url) if url else ""
-    except ValueError:  # a record of another program may be of an address that is none
+    except ValueError:  # a record of another program may have an invalid URL
         return ""
 
 
 def _rewrite(db: Database, folder: Path, name: str, changes: dict[int, bytes]) -> None:
     old = folder / name
     new = free_name(old)
-    told = f"warc/{new.name}"
+    new_name = f"warc/{new.name}"
     with writing(db):
-        db.execute("insert into warc_rewrites (old_file, new_file) values (?, ?)", [name, told])
+        db.execute("insert into warc_rewrites (old_file, new_file) values (?, ?)", [name, new_name])
     moved = rewrite_warc(old, new, changes)
     with writing(db):
-        _move_rows(db, name, told, moved, changes, new.stat().st_size)
+        _move_rows(db, name, new_name, moved, changes, new.stat().st_size)
         db.execute("update warc_rewrites set done = 1 where old_file = ?", [name])
     delete_unfinished_rewrites(db, folder)
 
@@ -248,8 +255,8 @@ def _move_rows(
         offset: number
         for number, offset in db.execute("select id, warc_offset from captures where warc_file = ?", [name])
     }
-    gone = [rows[offset] for offset, data in changes.items() if not data and offset in rows]
-    for number in gone:
+    removed = [rows[offset] for offset, data in changes.items() if not data and offset in rows]
+    for number in removed:
         db.execute(
             "update pages set capture_id = null, etag = null, last_modified = null where capture_id = ?", [number]
         )
@@ -269,11 +276,12 @@ def _move_rows(
     db.execute("update imports set warc_file = ?, warc_end = ? where warc_file = ?", [new, size, name])
 
 
-# Taking the rows of a post out of the database, and leaving the tombstone.
+# Removing the rows of a post, and leaving its tombstone.
 
 
 def begin_takedown(db: Database, article_id: int, reason: str, requested_by: str, at: str) -> Tombstone:
-    """Keep a post out from now on. Its text goes with `purge`, when its records are gone."""
+    """Enters the tombstone of a post, which keeps it out from now on. Its rows are removed by `purge_article`, once its
+    records are erased."""
     row = next(iter(db.query("select * from articles where id = ?", [article_id])))
     urls = addresses_of(db, row)
     payloads = payloads_of(db, own_captures(db, article_id, urls))
@@ -297,7 +305,7 @@ def begin_takedown(db: Database, article_id: int, reason: str, requested_by: str
 
 
 def enter_tombstone(db: Database, tombstone_id: int, urls: Iterable[str], payloads: Iterable[str]) -> None:
-    """Enter what is kept out; pages that are in the ledger already are touched, so that they know."""
+    """Enters the URLs and payloads that a tombstone keeps out, and deletes the source hints of those pages."""
     for url in urls:
         db.execute(
             "insert into tombstone_urls (urlkey, url, tombstone_id) values (?, ?, ?) on conflict do nothing",
@@ -312,20 +320,20 @@ def enter_tombstone(db: Database, tombstone_id: int, urls: Iterable[str], payloa
 
 
 def purge_article(db: Database, removal: Tombstone) -> None:
-    """Take out the article of a removal, if it is there, with all that was made of it."""
+    """Deletes the article of a tombstone, if it exists, with everything derived from it."""
     article_id = removal.article_id
     row = next(iter(db.query("select * from articles where id = ?", [article_id])), None)
     keys = json.dumps(
         [key for (key,) in db.execute("select urlkey from tombstone_urls where tombstone_id = ?", [removal.id])]
     )
-    among = "in (select value from json_each(?))"
-    db.execute(f"delete from article_parts where urlkey {among} or post_urlkey {among}", [keys, keys])
-    db.execute(f"delete from historical_responses where urlkey {among}", [keys])
+    listed = "in (select value from json_each(?))"
+    db.execute(f"delete from article_parts where urlkey {listed} or post_urlkey {listed}", [keys, keys])
+    db.execute(f"delete from historical_responses where urlkey {listed}", [keys])
     db.execute(
         "delete from unresolved_revisits where url in (select url from tombstone_urls where tombstone_id = ?)",
         [removal.id],
     )
-    db.execute(f"update pages set redirect_urlkey = null where urlkey {among}", [keys])
+    db.execute(f"update pages set redirect_urlkey = null where urlkey {listed}", [keys])
     if row is None or article_id is None:
         return
     db.conn.executemany(
@@ -343,7 +351,7 @@ def purge_article(db: Database, removal: Tombstone) -> None:
         )
         db.execute(f"delete from {link.table_of_links} where article_id = ?", [article_id])
         db.execute(
-            f"delete from {link.table} where id {among} and not exists (select 1 from {link.table_of_links} l "
+            f"delete from {link.table} where id {listed} and not exists (select 1 from {link.table_of_links} l "
             f"where l.{link.key} = {link.table}.id)",
             [names],
         )
@@ -356,38 +364,39 @@ def purge_article(db: Database, removal: Tombstone) -> None:
     settle_duplicates(db, row["content_digest"])
 
 
-# From a removal that is entered to one that is done: records, rows, and what the database file itself still held.
+# A takedown from start to end: records, rows, and unused space in the database file.
 
 _FTS = "articles_fts"
 
 
 def remove_articles(
-    db: Database, archive: Path, article_ids: Iterable[int], reason: str, requested_by: str, told: Told
+    db: Database, archive: Path, article_ids: Iterable[int], reason: str, requested_by: str, progress: Progress
 ) -> int:
-    """Take articles out, and whatever removal was stopped half-way; returns how many records went.
+    """Removes articles, and finishes takedowns that were interrupted; returns how many records were removed.
 
-    Expects that nothing else writes the archive. Raises a fault of its place, ArchiveLocked where another program reads
-    on for too long; the removal is entered then, and `finish` goes on. What was removed before is passed over.
+    Nothing else may write the archive meanwhile. Articles that were removed before are skipped. Raises storage errors,
+    and ArchiveLocked if another program reads for too long; the takedown is then entered, and `finish_takedowns`
+    continues it.
     """
     now = stamp(datetime.now(UTC))
     with writing(db):
         for number in article_ids:
             if db.execute("select 1 from articles where id = ?", [number]).fetchone():
                 begin_takedown(db, number, reason, requested_by, now)
-    return finish_takedowns(db, archive, told)
+    return finish_takedowns(db, archive, progress)
 
 
-def finish_takedowns(db: Database, archive: Path, told: Told = lambda what, number, of: None) -> int:
-    """Go on with every removal that is entered and not done; as `remove`."""
+def finish_takedowns(db: Database, archive: Path, progress: Progress = lambda what, number, of: None) -> int:
+    """Continues every takedown that is entered but not finished, like `remove_articles`."""
     delete_unfinished_rewrites(db, archive.parent)
     waiting = pending_takedowns(db)
     if not waiting:
         return 0
-    erased = erase_records(db, archive.parent, waiting, told)
+    erased = erase_records(db, archive.parent, waiting, progress)
     with writing(db):
         for one in waiting:
             purge_article(db, one)
-    told("the database", 0, 1)
+    progress("the database", 0, 1)
     overwrite_free_pages(db, archive)
     with writing(db):
         for one in waiting:
@@ -396,11 +405,11 @@ def finish_takedowns(db: Database, archive: Path, told: Told = lambda what, numb
 
 
 def overwrite_free_pages(db: Database, archive: Path) -> None:
-    """Leave in the database's file nothing but what it says: a deleted row lies in it until its place is needed.
+    """Removes deleted data from the database file, where it stays until its space is reused.
 
-    The full-text index keeps the words of deleted rows until its segments are merged ('optimize'); pages that are free,
-    and what is unused of others, are gone with VACUUM; the write-ahead log has all that was written lately. The search
-    index goes as a whole, and is made anew at the next search.
+    The full-text index keeps words of deleted rows until its segments are merged ('optimize'); VACUUM drops free pages
+    and unused space in others; the checkpoint empties the write-ahead log. The search index is deleted, and rebuilt at
+    the next search. Raises ArchiveLocked if another program keeps reading.
     """
     forget_index(archive)
     with writing(db):
@@ -416,13 +425,13 @@ def overwrite_free_pages(db: Database, archive: Path) -> None:
         raise ArchiveLocked(str(archive))
 
 
-# Removals that were stopped half-way, or that a crawl met again: finished before anything else is written.
+# Unfinished takedowns, and posts that a crawl captured again: finished before anything else is written.
 
 
 @contextmanager
 def archive_without_writers(archive: Path, task: str) -> Iterator[Database]:
-    """The archive, with every crawl and import kept from it. Raises ArchiveInUse where one is running, what
-    `open_archive` does, and a fault of the archive's place as what `fault_of` makes of it."""
+    """Opens the archive and locks out crawls and imports. Raises ArchiveInUse if one is running, what `open_archive`
+    raises, and storage errors as `fault_of` converts them."""
     db = open_archive(archive)
     locks = []
     try:
@@ -439,13 +448,13 @@ def archive_without_writers(archive: Path, task: str) -> Iterator[Database]:
 
 
 def finish_pending_takedowns(archive: Path, say: Callable[[str], None]) -> None:
-    """Finish the removals that wait. Where that is not possible now they wait on, and `say` gets a sentence on it."""
+    """Finishes pending takedowns. If that is not possible now, they stay pending and `say` gets the reason."""
     with opened(archive) as db:
-        waits = bool(pending_takedowns(db)) or db.execute("select 1 from warc_rewrites").fetchone() is not None
-    if not waits:
+        is_pending = bool(pending_takedowns(db)) or db.execute("select 1 from warc_rewrites").fetchone() is not None
+    if not is_pending:
         return
     try:
         with archive_without_writers(archive, "remove") as db:
             finish_takedowns(db, archive)
     except ArchiverError as error:
-        say(f"A removal is not finished yet: {error}")
+        say(f"A takedown is not finished yet: {error}")

@@ -1,4 +1,4 @@
-"""What of an archive shows a post: its rows, its addresses, its captures, and the words by which the rest is found."""
+"""Finds what a takedown covers: the URLs, captures and payloads of a post, and records that quote its text."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from archiver.articles.identity import folded
 from archiver.storage.article_tables.revisions import article_from_revision, revision_rows
 from archiver.urls import urlkey
 
-# Whether a page, feed or API answer shows a text: the same words one after the other, whatever stands between them.
+# Detecting quotes of a text in pages, feeds and API responses: the same words in a row, whatever the markup.
 
 _RUN = 8
-"""Words in a row that two texts share by no chance."""
+"""So many equal words in a row are no coincidence."""
 _FEWEST = 4
-"""Words of a title, or of a text shorter than a run, below which it is no sign."""
+"""A title, or a text of fewer than _RUN words, needs at least so many words to be looked for."""
 _TAG = re.compile(r"<!\[CDATA\[|<[^<>]*>")
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)")
 _CHARSET = re.compile(r"charset=[\"']?([\w.:-]+)", re.IGNORECASE)
@@ -28,7 +28,7 @@ _NO_TEXT = ("image/", "audio/", "video/", "font/")
 
 
 class QuoteDetector:
-    """The words of some texts, given as pairs of title and text."""
+    """Detects quotes of texts, which are given as pairs of title and text."""
 
     def __init__(self, texts: Iterable[tuple[str, str]]) -> None:
         self._runs: set[str] = set()
@@ -36,15 +36,15 @@ class QuoteDetector:
         for title, text in texts:
             words = folded(text).split()
             self._runs.update(_runs(words))
-            for few in (folded(title).split(), words if len(words) < _RUN else []):
-                if len(few) >= _FEWEST:
-                    self._phrases.add(f" {' '.join(few)} ")
+            for phrase in (folded(title).split(), words if len(words) < _RUN else []):
+                if len(phrase) >= _FEWEST:
+                    self._phrases.add(f" {' '.join(phrase)} ")
 
     def __bool__(self) -> bool:
         return bool(self._runs or self._phrases)
 
     def shown_in(self, body: bytes, content_type: str) -> bool:
-        """Whether a body (its content coding undone) shows eight words in a row of a text, or a whole title."""
+        """True if a body (after content decoding) shows eight words of a text in a row, or a whole title."""
         if content_type.lower().startswith(_NO_TEXT):
             return False
         words = _plain(body, content_type).split()
@@ -59,7 +59,7 @@ def _runs(words: list[str]) -> Iterator[str]:
 
 
 def _plain(body: bytes, content_type: str) -> str:
-    """Words alone: of markup, of markup that is escaped in a feed, and of texts in JSON."""
+    """Returns the words of HTML, of HTML that is escaped in a feed, or of JSON strings."""
     found = _CHARSET.search(content_type)
     try:
         text = body.decode(found[1] if found else "utf-8", "replace")
@@ -77,13 +77,15 @@ def _unescaped(match: re.Match[str]) -> str:
     return chr(int(sign[1:], 16)) if len(sign) > 1 else sign if sign in '"/\\' else " "
 
 
+# The scope of a takedown.
+
 _EMPTY = "sha1:3I42H3S6NNFQ2MSVX7XZKYAYSCX5QBYJ"
-"""The digest of no payload at all: redirects and the like share it."""
+"""The digest of an empty payload, which redirects and others share."""
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """Another article (by its number) with the text of one, or nearly that; `how` they are alike."""
+    """Another article (its ID) with equal or nearly equal text; `how` describes the likeness."""
 
     article: int
     url: str
@@ -92,8 +94,8 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class TakedownScope:
-    """What a removal takes out. `captures` are numbers of rows, `copies` other articles with the same or nearly the
-    same text, which stay."""
+    """What a takedown removes. `captures`: IDs of captures; `copies`: other articles with equal or nearly equal text,
+    which stay."""
 
     article_id: int
     url: str
@@ -106,7 +108,7 @@ class TakedownScope:
 
 
 def takedown_scope(db: Database, article_id: int) -> TakedownScope:
-    """What goes with the article of this number, which is there."""
+    """Returns what the takedown of an existing article removes."""
     row = next(iter(db.query("select * from articles where id = ?", [article_id])))
     urls = addresses_of(db, row)
     many = db.execute("select count(*) from revisions where article_id = ?", [article_id]).fetchone()[0]
@@ -123,7 +125,7 @@ def takedown_scope(db: Database, article_id: int) -> TakedownScope:
 
 
 def addresses_of(db: Database, row: dict[str, Any]) -> list[str]:
-    """Every address at which the post was seen; never its site's home page, which may have led to it."""
+    """Returns all URLs of a post, except its site's home page, which may have redirected to it."""
     homes = {
         urlkey(url)
         for start, host, path in db.execute("select start_url, host, path from sites where name = ?", [row["site"]])
@@ -134,8 +136,8 @@ def addresses_of(db: Database, row: dict[str, Any]) -> list[str]:
         *(
             url
             for (url,) in db.execute(
-                "select url from article_urls where article_id = ? union select url from pages where article_id = ? union "
-                "select url from article_parts where post_urlkey = ?",
+                "select url from article_urls where article_id = ? union select url from pages where article_id = ? "
+                "union select url from article_parts where post_urlkey = ?",
                 [row["id"], row["id"], row["urlkey"]],
             )
         ),
@@ -152,7 +154,7 @@ def _of_another(db: Database, key: str, article_id: int) -> bool:
 
 
 def own_requisites(db: Database, article_id: int | None) -> list[tuple[int, str]]:
-    """Images and the like that no page but those of this post needs: their numbers and addresses."""
+    """Returns IDs and URLs of the requisites that only this post needs."""
     return db.execute(
         "select r.id, r.url from requisites r where id in (select requisite_id from article_requisites "
         "where article_id = :id) and not exists (select 1 from article_requisites l where l.requisite_id = r.id and "
@@ -163,10 +165,10 @@ def own_requisites(db: Database, article_id: int | None) -> list[tuple[int, str]
 
 
 def own_captures(db: Database, article_id: int | None, urls: list[str]) -> set[int]:
-    """The captures of a post: those that prove a version of it, all at its addresses that prove no other article, and
-    those of images and the like that it alone needs.
+    """Returns the captures of a post: those of its revisions, those of its URLs, and those of requisites that only it
+    needs.
 
-    Those of another article that stood at one of its addresses stay.
+    Captures of another article that once had one of its URLs are left out.
     """
     urls = [*urls, *(url for _, url in own_requisites(db, article_id))]
     both = json.dumps([f"{scheme}://{url.partition('://')[2]}" for url in urls for scheme in ("http", "https")])
@@ -184,8 +186,8 @@ def own_captures(db: Database, article_id: int | None, urls: list[str]) -> set[i
     others = {
         row[0]
         for row in db.execute(
-            "select capture_id from articles where id is not :id and capture_id in (select value from json_each(:n)) union "
-            "select capture_id from revisions where article_id is not :id and capture_id in "
+            "select capture_id from articles where id is not :id and capture_id in (select value from json_each(:n)) "
+            "union select capture_id from revisions where article_id is not :id and capture_id in "
             "(select value from json_each(:n))",
             {"id": article_id, "n": numbers},
         )
@@ -194,25 +196,25 @@ def own_captures(db: Database, article_id: int | None, urls: list[str]) -> set[i
 
 
 def payloads_of(db: Database, captures: set[int], *, shared: bool = False) -> set[str]:
-    """The digests of what these captures show and no other does; with `shared` those that others show, too."""
+    """Returns the payload digests that only these captures have; with `shared`, those that others have, too."""
     numbers = json.dumps(sorted(captures))
     return {
         row[0]
         for row in db.execute(
-            "select distinct digest from captures c where status = 200 and digest <> :empty and digest <> '' and id in "
-            "(select value from json_each(:n)) and :shared = exists (select 1 from captures o where o.digest = c.digest "
-            "and o.id not in (select value from json_each(:n)))",
+            "select distinct digest from captures c where status = 200 and digest <> :empty and digest <> '' "
+            "and id in (select value from json_each(:n)) and :shared = exists (select 1 from captures o "
+            "where o.digest = c.digest and o.id not in (select value from json_each(:n)))",
             {"empty": _EMPTY, "n": numbers, "shared": shared},
         )
     }
 
 
 def texts_of(db: Database, article_id: int) -> Iterator[tuple[str, str]]:
-    """Each title and text that a post had, and those of its further pages."""
+    """Yields each title and text that a post had, and the texts of its further parts."""
     for row in revision_rows(db, "article_id = ?", [article_id]):
-        said = article_from_revision(row)
-        yield said.title or "", said.body or ""
-        yield "", said.description or ""
+        article = article_from_revision(row)
+        yield article.title or "", article.body or ""
+        yield "", article.description or ""
     yield from db.execute("select title, body from articles where id = ?", [article_id])
     yield from (
         ("", text)

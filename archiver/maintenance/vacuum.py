@@ -1,4 +1,4 @@
-"""Giving back the space that an archive does not need: of rows that are gone, and of an index made in many pieces."""
+"""Compacts an archive: frees the space of deleted rows and of a fragmented full-text index."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archiver.storage.connection import fault_of, free_bytes, open_archive, writ
 from archiver.storage.locks import lock_files
 
 PATIENCE_MS = 5_000
-"""How long the transaction of another program is waited for."""
+"""Milliseconds to wait for another program's transaction."""
 _MARGIN = 16 << 20
 _ANALYSED = 1_000
 
@@ -28,16 +28,16 @@ class Freed:
 
 
 def vacuum(archive: Path, progress: Callable[[str], None]) -> Freed:
-    """Merge the full-text index, write the database anew without gaps, and note what the query planner goes by.
+    """Merges the full-text index, rewrites the database without gaps, and updates the query planner's statistics.
 
-    SQLite does it in transactions, so that a kill leaves all as it was before or as it is after; and in the file
-    itself, so that a program which has it open goes on with it. Raises ArchiveBusy where a crawl or an import writes
-    it, NoRoom where the disk has not twice the room that the result takes, and what `open_archive` does.
+    SQLite does this in transactions, so a kill leaves the state before or after; and in place, so programs that have
+    the file open can continue. Raises ArchiveBusy if a crawl or an import is writing, NoRoom if the disk has less free
+    space than twice the size of the result, and what `open_archive` raises.
     """
-    held = holder(archive)
-    if held:
-        raise ArchiveBusy(str(archive), held)
-    # The sorted copy is made where there is known to be room, and not in the system's folder for small things.
+    writer = holder(archive)
+    if writer:
+        raise ArchiveBusy(str(archive), writer)
+    # SQLite's temporary copy goes to the archive's disk, which was checked for space; /tmp may be too small.
     os.environ.setdefault("SQLITE_TMPDIR", str(archive.resolve().parent))
     db = open_archive(archive)
     try:
@@ -52,21 +52,21 @@ def vacuum(archive: Path, progress: Callable[[str], None]) -> Freed:
         progress("merging the full-text index")
         with writing(db, PATIENCE_MS / 1_000):
             db.execute("insert into articles_fts (articles_fts) values ('optimize')")
-        progress("writing the database anew")
+        progress("rewriting the database")
         db.execute("vacuum")
-        progress("looking at what the indexes hold")
+        progress("analysing the indexes")
         db.execute(f"pragma analysis_limit = {_ANALYSED}")
         db.execute("pragma optimize = 0x10002")
         db.execute("pragma wal_checkpoint(truncate)").fetchone()
     except sqlite3.Error as error:
-        raise _told(error, archive) from error
+        raise _fault(error, archive) from error
     finally:
         db.close()
     return Freed(before, _size(archive))
 
 
 def holder(archive: Path) -> str:
-    """Who crawls or imports into an archive, by the locks of its sites; "" where nobody does."""
+    """Returns the process that crawls or imports into an archive, from the locks of its sites; "" if there is none."""
     for path in lock_files(archive):
         with path.open("rb") as handle:
             try:
@@ -76,7 +76,7 @@ def holder(archive: Path) -> str:
     return ""
 
 
-def _told(error: sqlite3.Error, archive: Path) -> Exception:
+def _fault(error: sqlite3.Error, archive: Path) -> Exception:
     if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return ArchiveBusy(str(archive), "another program")
     return fault_of(error, archive)

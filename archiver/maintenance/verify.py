@@ -1,7 +1,6 @@
-"""Verifying an archive: the checks of the database, then the articles and the WARC files on all cores.
+"""Verifies an archive: checks the database, then the articles and the WARC files on all cores; and repairs it.
 
-Everything is read, in read transactions and on read-only connections: a crawl that writes meanwhile is not kept from
-it, and what it writes is not told of.
+Checks use read transactions on read-only connections: a crawl can write meanwhile, and what it writes is not checked.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ from sqlite_utils import Database
 from archiver.maintenance import verify_articles, verify_captures, verify_database
 from archiver.maintenance.verify_captures import ExaminedWARC, WARCJob, examine_warc, index_lines, is_written
 from archiver.maintenance.verify_database import (
+    DERIVED_TABLES,
     FTS,
-    MADE_ANEW,
     VerifyFinding,
-    as_migrated,
     counted_noun,
+    migrated_like,
     plain_sql,
     schema_objects,
 )
@@ -36,12 +35,12 @@ from archiver.storage.article_tables.revisions import article_from_row, write_fa
 from archiver.storage.connection import fault_of, open_archive, opened, writing
 from archiver.warc.writer import seal
 
-# The checks of the database as a whole, in the order in which they are made.
+# The checks of the database, in the order in which they run.
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`needs` are tables without which it cannot be made: another check reports that they are missing."""
+    """`needs`: tables that the check reads. It is skipped if one is missing, which another check reports."""
 
     name: str
     doc: str
@@ -57,34 +56,34 @@ CHECKS: tuple[Check, ...] = (
         verify_database.check_schema,
     ),
     Check("foreign keys", "rows that point to rows", verify_database.check_foreign_keys),
-    Check("values", "types, what must not be empty, times, JSON", verify_database.check_values),
+    Check("values", "column types, required values, times, JSON", verify_database.check_values),
     Check(
         "references",
-        "pages, versions and addresses of articles",
+        "pages, revisions and URLs of articles",
         verify_database.check_references,
         ("articles", "pages", "revisions", "article_urls"),
     ),
     Check(
         "counts",
-        "pages by kind and outcome, as they are counted while they are written",
+        "stored page counts by kind and outcome against the pages",
         verify_database.check_page_counts,
         ("pages", "page_counts", "page_discoveries", "sites"),
     ),
     Check(
         "proofs",
-        "captures of articles against their addresses",
+        "captures of articles against the URLs of the articles",
         verify_database.check_captures_of_articles,
         ("articles", "captures", "article_urls", "revisions"),
     ),
     Check(
         "tombstones",
-        "removed posts against what is there",
+        "tombstones against articles",
         verify_database.check_tombstones,
         ("tombstones", "tombstone_urls"),
     ),
     Check(
         "clusters",
-        "clusters, links and sketches against articles",
+        "clusters, near-duplicate links and MinHash signatures against articles",
         verify_database.check_clusters,
         ("articles", "clusters", "near_duplicates", "lsh_bands", "minhash_signatures"),
     ),
@@ -97,16 +96,16 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-# Mending what can be made from what is there. Nothing that proves anything is deleted or changed.
+# Repairs: rebuilding derived data. Evidence is never deleted or changed.
 
 
 def repair(archive: Path, findings: Iterable[VerifyFinding]) -> list[str]:
-    """Mend what these findings say can be mended; a phrase for each thing that was done.
+    """Makes the repairs that these findings name; returns a phrase for each repair.
 
-    Waits for a crawl's transaction to end, as a crawl does for others. Raises ArchiveLocked, OSError and sqlite3.Error.
+    Waits for other programs' transactions. Raises ArchiveLocked, OSError and sqlite3.Error.
     """
-    wanted = list(findings)
-    mends = {finding.mend for finding in wanted}
+    selected = list(findings)
+    mends = {finding.mend for finding in selected}
     done: list[str] = []
     with opened(archive) as db, writing(db):
         if "schema" in mends:
@@ -114,41 +113,41 @@ def repair(archive: Path, findings: Iterable[VerifyFinding]) -> list[str]:
         if "fts" in mends or any("full-text" in one for one in done):
             db.execute("delete from fts_pending")
             db.execute(f"insert into {FTS} ({FTS}) values ('rebuild')")
-            done.append("the full-text index was made anew")
+            done.append("the full-text index was rebuilt")
         if "facets" in mends:
-            done += _facets(db, [f.subject for f in wanted if f.mend == "facets"])
+            done += _facets(db, [f.subject for f in selected if f.mend == "facets"])
         if "pages" in mends:
             done += _pages(db)
         if "counts" in mends:
             page_discoveries.fill(db)
-            done.append("the pages of each site were counted anew")
+            done.append("the pages of each site were recounted")
         if "clusters" in mends:
             _clusters(db)
-            done.append("the clusters were made anew from their links")
-    for finding in wanted:
+            done.append("the clusters were rebuilt from their links")
+    for finding in selected:
         if finding.mend == "index":
             done += _index(archive.parent, finding.subject)
     return done
 
 
 def _schema(db: Database) -> list[str]:
-    """The full-text table, indexes, triggers and views that are missing or changed, as the migrations make them."""
+    """Recreates missing or changed derived tables, indexes, triggers and views as the migrations make them."""
     done = []
-    fresh = as_migrated(db)
+    fresh = migrated_like(db)
     try:
         tables = {*schema_objects(db, "table"), *schema_objects(fresh, "view")}
         for kind in ("table", "index", "view", "trigger"):
-            there, wanted = schema_objects(db, kind), schema_objects(fresh, kind)
-            for name, (table, sql) in wanted.items():
-                if name in there and (kind == "table" or plain_sql(there[name][1]) == plain_sql(sql)):
+            existing, expected = schema_objects(db, kind), schema_objects(fresh, kind)
+            for name, (table, sql) in expected.items():
+                if name in existing and (kind == "table" or plain_sql(existing[name][1]) == plain_sql(sql)):
                     continue
-                if table not in (MADE_ANEW if kind == "table" else tables) and kind != "view":
+                if table not in (DERIVED_TABLES if kind == "table" else tables) and kind != "view":
                     continue
-                if name in there:
+                if name in existing:
                     db.execute(f'drop {kind} "{name}"')
                 db.execute(sql)
                 done.append(
-                    f"the {kind} {name} was made anew"
+                    f"the {kind} {name} was recreated"
                     + (", and with it the full-text index" if FTS in sql.lower() else "")
                 )
     finally:
@@ -161,22 +160,22 @@ def _facets(db: Database, subjects: Iterable[str]) -> list[str]:
     for subject in subjects:
         for row in list(db.query("select * from articles where id = ?", [int(subject.rpartition(" ")[2])])):
             write_facets(db, row["id"], article_from_row(row))
-            done.append(f"authors, categories, tags and places of {subject} were entered anew")
+            done.append(f"authors, categories, tags and geo-tags of {subject} were written again")
     return done
 
 
 def _pages(db: Database) -> list[str]:
-    """Archived pages that belong to no article, to the one that has their address."""
-    led = db.execute(
+    """Links archived pages without an article to the article that has their URL."""
+    linked = db.execute(
         "update pages set article_id = d.article_id from article_urls d where d.urlkey = pages.urlkey "
         "and pages.article_id is null and pages.kind = 'post' "
         "and pages.outcome in ('archived', 'unchanged')"
     ).rowcount
-    return [f"{counted_noun(led, 'page')} were led to the articles at their addresses"] if led else []
+    return [f"{counted_noun(linked, 'page')} linked to the articles with their URLs"] if linked else []
 
 
 def _clusters(db: Database) -> None:
-    """Links across clusters and members of none come right once all are grouped by the links."""
+    """Clears invalid memberships, then groups all articles by their near-duplicate links."""
     db.execute(
         "update articles set cluster_id = null where cluster_id is not null "
         "and cluster_id not in (select id from clusters)"
@@ -188,27 +187,29 @@ def _clusters(db: Database) -> None:
 
 
 def _index(folder: Path, subject: str) -> list[str]:
-    """The index of a finished WARC file, or of one that a dead crawl left whole. A torn one is the next crawl's."""
+    """Rebuilds the index of a WARC file that no crawl is writing. A torn file is left to the next crawl."""
     name = subject.removesuffix(".cdxj").removesuffix(".warc.gz") + ".warc.gz"
     file = folder / name
     if is_written(file):
         return []
     seal(file, index_lines(file, name))
-    return [f"the index of {name} was made anew"]
+    return [f"the index of {name} was rebuilt"]
 
+
+# Running the checks.
 
 _SPAWN_AT = 32 << 20
-"""Bytes to be read from which on other processes are worth their start."""
+"""Bytes to read from which other processes are worth starting."""
 _ARTICLES_A_TASK = 200
 T = TypeVar("T")
 R = TypeVar("R")
 Progress = Callable[[str, int, int], None]
-"""Called with what is done now, how much of it, and of how many."""
+"""Called with a name for the current work, the number of items done, and the total."""
 
 
 @dataclass(slots=True)
 class Verified:
-    """What was looked at, and what was found."""
+    """How much was checked, and the findings."""
 
     findings: list[VerifyFinding] = field(default_factory=list)
     articles: int = 0
@@ -224,10 +225,10 @@ def verify(
     reread: bool = False,
     progress: Progress = lambda what, done, of: None,
 ) -> Verified:
-    """Hold an archive against itself. With `ids` only these articles and their captures; `quick`: the database alone;
-    `reread`: also what today's extraction reads in each capture.
+    """Verifies an archive. `ids`: only these articles and their captures; `quick`: only the database; `reread`: also
+    compares what today's extraction reads from each capture.
 
-    Raises what `open_archive` does.
+    Raises what `open_archive` raises.
     """
     out = Verified()
     files = verify_captures.files_at(archive.parent)
@@ -267,19 +268,17 @@ def _unreadable(archive: Path, what: str, error: sqlite3.Error) -> VerifyFinding
         return VerifyFinding(
             "check-impossible",
             what,
-            f"The check '{what}' cannot be made: {error}",
-            "Another program changed the schema: put a backup in its place.",
+            f"The check '{what}' failed: {error}",
+            "Another program changed the schema: restore a backup.",
         )
-    return VerifyFinding(
-        "database-damaged", what, f"The check '{what}' cannot be made: {error}", str(fault_of(error, archive))
-    )
+    return VerifyFinding("database-damaged", what, f"The check '{what}' failed: {error}", str(fault_of(error, archive)))
 
 
 def _guarded(archive: Path, read: Callable[[], list[int]], otherwise: list[int]) -> list[int]:
     try:
         return read()
     except sqlite3.Error:
-        return otherwise  # told of by the checks before
+        return otherwise  # an earlier check reports it
 
 
 def _articles(
@@ -292,12 +291,12 @@ def _articles(
 
 
 def _check_articles(task: tuple[Path, list[int], bool]) -> list[VerifyFinding]:
-    archive, ids, wish = task
+    archive, ids, reread = task
     db = open_archive(archive, read_only=True)
     try:
         with _snapshot(db):
             found = list(verify_articles.check_articles(db, ids))
-            return found + (list(verify_articles.check_rereading(db, archive.parent, ids)) if wish else [])
+            return found + (list(verify_articles.check_rereading(db, archive.parent, ids)) if reread else [])
     except sqlite3.Error as error:
         return [_unreadable(archive, f"articles {ids[0]} to {ids[-1]}", error)]
     finally:
@@ -330,7 +329,7 @@ def _files(
 
 
 def _each(pool: Executor | None, work: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
-    """The results in the order of the tasks, of which only a few are under way: their rows are not all held at once."""
+    """Yields the results in the order of the tasks. Only a few tasks are submitted at a time, to bound memory."""
     if pool is None:
         yield from map(work, tasks)
         return
@@ -354,7 +353,7 @@ def _pool(size: int) -> Iterator[Executor | None]:
 
 @contextmanager
 def _snapshot(db: Database) -> Iterator[None]:
-    """All that is read within is of one moment."""
+    """Holds a read transaction: all reads in the block see the same state."""
     db.execute("begin")
     db.execute("select count(*) from sqlite_master").fetchone()
     try:

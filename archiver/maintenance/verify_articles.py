@@ -1,4 +1,4 @@
-"""Articles against their own digests, facets and versions; and, on wish, against what today reads in their captures."""
+"""Checks articles against their digests, facets and revisions, and optionally re-extracts them to compare."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from archiver.maintenance.verify_database import VerifyFinding
 from archiver.storage.article_tables.revisions import article_from_revision, article_from_row, revision_rows
 from archiver.urls import urlkey
 
-_COMPARE = "Compare it with 'archiver show {0} --revision {1}' and its capture, and write back what it was."
-_REPAIR = "Run 'archiver verify --repair': it makes them anew from the article."
+_COMPARE = "Compare it with 'archiver show {0} --revision {1}' and its capture, and restore the original values."
+_REPAIR = "Run 'archiver verify --repair': it rebuilds them from the article."
 Row = dict[str, Any]
 
 
 def check_articles(db: Database, ids: Sequence[int]) -> Iterator[VerifyFinding]:
-    """These articles, in one snapshot that the caller holds: their text as it was stored, facets, versions 1 to n."""
+    """Checks the text, facets and revision numbers of these articles, inside the caller's read transaction."""
     marks = ",".join("?" * len(ids))
     kept: dict[int, list[Row]] = defaultdict(list)
     for row in revision_rows(db, f"r.article_id in ({marks}) order by r.article_id, r.revision", ids):
@@ -35,24 +35,24 @@ def check_articles(db: Database, ids: Sequence[int]) -> Iterator[VerifyFinding]:
         try:
             article = article_from_row(row)
         except (ValueError, TypeError, KeyError, AttributeError):
-            continue  # which column it is, the check of all values says
+            continue  # the check of values reports the column
         yield from _text(row, article, own)
         yield from _numbers(row, own)
         yield from _facet_findings(row, article, facets)
 
 
 def _text(row: Row, article: Article, versions: list[Row]) -> Iterator[VerifyFinding]:
-    """One finding an article, whatever of it is another than when it was stored."""
+    """Yields one finding for an article that was altered, and one for each altered revision."""
     differing = []
     if (content_digest(article.body) or None) != row["content_digest"]:
         differing.append("its text has another digest (content_digest)")
     if row["meaning_digest"] != meaning_digest(article):
         differing.append("its fields have another digest (meaning_digest)")
     if _key(article.url) != row["urlkey"]:
-        differing.append("its address has another urlkey")
+        differing.append("its URL has another urlkey")
     current = next((v for v in versions if v["revision"] == row["revision"]), None)
-    if current is not None and (names := _unlike(article, _version(current))):
-        differing.append(f"version {row['revision']}, the current one, has another {', '.join(names)}")
+    if current is not None and (names := _differing(article, _version(current))):
+        differing.append(f"its current revision, {row['revision']}, has another {', '.join(names)}")
     if differing:
         yield VerifyFinding(
             "article-altered",
@@ -61,19 +61,20 @@ def _text(row: Row, article: Article, versions: list[Row]) -> Iterator[VerifyFin
             _COMPARE.format(row["id"], row["revision"]),
         )
     for version in versions:
-        told = _version(version)
-        if told is not None and version["meaning_digest"] != meaning_digest(told):
+        revision = _version(version)
+        if revision is not None and version["meaning_digest"] != meaning_digest(revision):
             yield VerifyFinding(
                 "version-altered",
                 f"article {row['id']} version {version['revision']}",
-                f"Version {version['revision']} of article {row['id']} was changed by another program: its "
+                f"Revision {version['revision']} of article {row['id']} was changed by another program: its "
                 "fields have another digest",
-                "Take the row of 'revisions' back from a backup.",
+                "Restore the row of 'revisions' from a backup.",
             )
 
 
-def _unlike(article: Article, version: Article | None) -> list[str]:
-    """The fields that an article and its current version do not share; some follow the page without a new version."""
+def _differing(article: Article, version: Article | None) -> list[str]:
+    """Returns the fields that differ between an article and its current revision, except those that change without a
+    new revision."""
     return (
         []
         if version is None
@@ -92,18 +93,18 @@ def _version(row: Row) -> Article | None:
     try:
         return article_from_revision(row)
     except (ValueError, TypeError, KeyError, AttributeError):
-        return None  # another check reports that it is no JSON
+        return None  # another check reports the invalid JSON
 
 
 def _numbers(row: Row, versions: list[Row]) -> Iterator[VerifyFinding]:
     numbers = [version["revision"] for version in versions]
     last = max([row["revision"], *numbers])
-    if numbers and (lacking := sorted(set(range(1, last + 1)) - set(numbers))):
+    if numbers and (missing := sorted(set(range(1, last + 1)) - set(numbers))):
         yield VerifyFinding(
             "versions-missing",
             f"article {row['id']}",
-            f"Of the {last} versions of article {row['id']} there is no {', '.join(map(str, lacking))}",
-            "Take the rows of 'revisions' back from a backup.",
+            f"Article {row['id']} has {last} revisions, but these are missing: {', '.join(map(str, missing))}",
+            "Restore the rows of 'revisions' from a backup.",
         )
 
 
@@ -130,14 +131,14 @@ def _facet_findings(row: Row, article: Article, facets: dict[str, dict[int, list
         if facets[link.table][row["id"]] != list(dict.fromkeys(getattr(article, link.table)))
     ]
     tags = [asdict(tag) for tag in article.geotags]
-    there = facets["geotags"][row["id"]]
-    if Counter(_place(tag) for tag in tags) != Counter(_place(tag) for tag in there):
+    stored = facets["geotags"][row["id"]]
+    if Counter(_place(tag) for tag in tags) != Counter(_place(tag) for tag in stored):
         differing.append("geotags")
     if differing:
         yield VerifyFinding(
             "facets-differ",
             f"article {row['id']}",
-            f"The tables of {', '.join(differing)} say otherwise than article {row['id']}",
+            f"The tables of {', '.join(differing)} differ from article {row['id']}",
             _REPAIR,
             "facets",
         )
@@ -148,20 +149,20 @@ def _place(tag: Row) -> tuple[Any, ...]:
 
 
 def check_rereading(db: Database, folder: Path, ids: Sequence[int]) -> Iterator[VerifyFinding]:
-    """Titles and texts that today's extraction reads otherwise in the capture than they are stored."""
+    """Yields a finding for each article whose title or text today's extraction reads differently from its capture."""
     sites = {row[0]: row[1] for row in db.execute("select name, id from sites")}
     marks = ",".join("?" * len(ids))
     for row in db.query(f"select * from articles where id in ({marks}) and capture_id is not null order by id", ids):
         readings = reextraction.readings_of_capture(db, folder, row, sites.get(row["site"], 0))
-        said = [{name for name in ("title", "body") if getattr(one, name) != row[name]} for one in readings]
-        if said and all(said):
-            fewest = min(said, key=len)
+        differing = [{name for name in ("title", "body") if getattr(one, name) != row[name]} for one in readings]
+        if differing and all(differing):
+            fewest = min(differing, key=len)
             yield VerifyFinding(
                 "reads-otherwise",
                 f"article {row['id']}",
-                f"Today's extraction reads another {' and '.join(sorted(fewest, reverse=True))} in the "
+                f"Today's extraction reads a different {' and '.join(sorted(fewest, reverse=True))} in the "
                 f"capture of article {row['id']} ({row['url']})",
-                "It may be told by the site's API or feed, or be read better now: look at 'archiver show "
+                "The stored value may come from the site's API or feed, or extraction has improved: see 'archiver show "
                 f"{row['id']} --evidence'.",
             )
 

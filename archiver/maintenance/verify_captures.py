@@ -1,7 +1,7 @@
-"""The WARC files and their indexes against the rows of `captures`, a file at a time.
+"""Checks the WARC files and their indexes against the rows of `captures`, one file at a time.
 
-What a file is found to be is a `Flaw`, which names the captures that it concerns; `checks.captures` tells which
-articles rest on them. A file that a crawl is writing is read as far as it goes.
+Each problem is a `WARCFlaw` with the captures that it concerns; `findings_in_files` adds the articles that depend on
+them. A file that a crawl is writing is checked as far as it is written.
 """
 
 from __future__ import annotations
@@ -27,14 +27,13 @@ from archiver.warc.warc_files import CheckedRecord, check_record_at, check_recor
 from archiver.warc.writer import cdxj_line, index_of, open_index_of
 
 _AGAIN = (
-    "The page must be captured again: 'archiver crawl SITE --full' does it where the page still is; or put the "
-    "file back from a backup."
+    "Restore the file from a backup, or capture the page again with 'archiver crawl SITE --full' if it is still online."
 )
-_BACK = "Put the file back from a backup."
-_INDEX = "Run 'archiver verify --repair': it makes the index anew from the records."
+_BACK = "Restore the file from a backup."
+_INDEX = "Run 'archiver verify --repair': it rebuilds the index from the records."
 _MOST = 50
 _MOST_FRAMES = 4
-"""Gzip headers in one file: a program that writes the time into them makes more, and none of them is odd."""
+"""A file with more different gzip headers comes from a program that writes times into them: none is suspicious."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ class CaptureRow:
 
 @dataclass(frozen=True, slots=True)
 class WARCFlaw:
-    """Something wrong with a file, and the numbers of the captures that it concerns."""
+    """A problem of a file, with the IDs of the captures that it concerns."""
 
     kind: str
     subject: str
@@ -65,8 +64,8 @@ class WARCFlaw:
 
 @dataclass(frozen=True, slots=True)
 class WARCJob:
-    """One file to be held against its rows. `warc_file` is relative to `folder`; `written`: a crawl is writing it, or
-    may have begun to since the rows were read."""
+    """A file to check against its rows. `warc_file`: relative to `folder`; `written`: a crawl is writing the file, or
+    may have started to since the rows were read; `whole`: check all records, not only those of the rows."""
 
     folder: Path
     warc_file: str
@@ -81,7 +80,7 @@ class WARCJob:
 
 @dataclass(slots=True)
 class ExaminedWARC:
-    """`unknown` are the records (URL and offset) of pages that were answered with 200 and that no row points to."""
+    """The result of a check. `unknown`: URL and offset of records with status 200 that have no row."""
 
     warc_file: str
     flaws: list[WARCFlaw] = field(default_factory=list)
@@ -90,8 +89,8 @@ class ExaminedWARC:
 
 
 def is_written(file: Path) -> bool:
-    """Whether a process holds the lock of a WARC file, or has just made it. Its writer takes the lock before the first
-    byte, so that asking for it never comes in the way of one that begins."""
+    """True if a process holds the lock of a WARC file or has just created it. The writer takes the lock before the
+    first byte, so an empty file is not locked here: that could disturb a writer that is starting."""
     try:
         with file.open("rb") as handle:
             if not os.fstat(handle.fileno()).st_size:
@@ -105,7 +104,7 @@ def is_written(file: Path) -> bool:
 
 
 def examine_warc(job: WARCJob) -> ExaminedWARC:
-    """Read a file once, and hold it against its rows and its index. Never raises for what it finds."""
+    """Reads a file once and checks it against its rows and its index. Problems are returned, not raised."""
     out = ExaminedWARC(job.warc_file)
     name, captures = job.warc_file, tuple(row.id for row in job.rows)
     if Path(name).is_absolute() or ".." in Path(name).parts:
@@ -113,8 +112,8 @@ def examine_warc(job: WARCJob) -> ExaminedWARC:
             WARCFlaw(
                 "path-strange",
                 name,
-                f"{counted_noun(len(captures), 'capture')} point to {name}, outside of the archive's folder",
-                "Another program wrote it: write back the file's own name.",
+                f"{counted_noun(len(captures), 'capture')} point to {name}, outside the archive's folder",
+                "Another program wrote it: restore the right file name.",
                 captures,
             )
         )
@@ -122,9 +121,9 @@ def examine_warc(job: WARCJob) -> ExaminedWARC:
     try:
         with job.file.open("rb") as handle:
             if job.whole:
-                _whole(job, handle, out)
+                _check_all(job, handle, out)
             else:
-                _places(job, handle, out)
+                _check_rows(job, handle, out)
     except FileNotFoundError:
         out.flaws.append(WARCFlaw("file-missing", name, f"{name} is missing", _BACK, captures))
     except OSError as error:
@@ -133,25 +132,25 @@ def examine_warc(job: WARCJob) -> ExaminedWARC:
                 "file-unreadable",
                 name,
                 f"{name} cannot be read ({error.strerror or error})",
-                "Give yourself read access to it, or put it back from a backup.",
+                "Give yourself read access to it, or restore it from a backup.",
                 captures,
             )
         )
     return out
 
 
-def _places(job: WARCJob, handle: BinaryIO, out: ExaminedWARC) -> None:
-    """The records of some rows alone."""
+def _check_rows(job: WARCJob, handle: BinaryIO, out: ExaminedWARC) -> None:
+    """Checks only the records of the rows."""
     for row in job.rows:
         record = check_record_at(handle, row.offset, job.warc_file)
         out.records += 1
-        wrong = "no whole record begins there" if record is None else record.wrong or _unlike(row, record)
+        wrong = "no complete record begins there" if record is None else record.wrong or _differences(row, record)
         if wrong:
             out.flaws.append(_damaged(job, row, wrong))
 
 
-def _whole(job: WARCJob, handle: BinaryIO, out: ExaminedWARC) -> None:
-    """All records of a file against all its rows."""
+def _check_all(job: WARCJob, handle: BinaryIO, out: ExaminedWARC) -> None:
+    """Checks all records of a file against all its rows."""
     reading = _Reading(job, out, {row.offset: row for row in job.rows})
     for record in check_records(handle, job.warc_file):
         reading.take(record)
@@ -160,8 +159,8 @@ def _whole(job: WARCJob, handle: BinaryIO, out: ExaminedWARC) -> None:
             WARCFlaw(
                 "file-exchanged",
                 job.warc_file,
-                f"{job.warc_file} holds the records of another file: it was written as {reading.written_as}",
-                "Give the files their own names back.",
+                f"{job.warc_file} has the records of another file: it was written as {reading.written_as}",
+                "Rename the files to their original names.",
                 tuple(row.id for row in job.rows),
             )
         )
@@ -172,21 +171,21 @@ def _whole(job: WARCJob, handle: BinaryIO, out: ExaminedWARC) -> None:
     for start, stop in lost:
         inside = [left.pop(offset) for offset in sorted(left) if start <= offset < stop]
         out.flaws.append(_gap(job, start, stop, inside))
-    if _end(job, reading.end, os.fstat(handle.fileno()).st_size, left, out):
+    if _check_end(job, reading.end, os.fstat(handle.fileno()).st_size, left, out):
         lost.append((reading.end, 1 << 62))
     out.flaws += [_damaged(job, row, "no record begins there") for row in left.values()]
-    out.flaws += _twice(job)
+    out.flaws += _duplicates(job)
     out.flaws += reading.altered_frames()
-    out.flaws += _index(job, reading.lines, lost)
+    out.flaws += _check_index(job, reading.lines, lost)
 
 
 @dataclass(slots=True)
 class _Reading:
-    """What the records of a file were found to be, one after the other.
+    """The state of reading the records of a file in order.
 
-    `left` are the rows whose record has not come, `lost` the stretches of bytes that are no record, `end` is where the
-    last record ended, `lines` are hashes of the lines that belong into the file's index. `frames` counts the gzip
-    headers, and `odd` are the first records with each.
+    `left`: rows whose record has not been read; `lost`: byte ranges that are not records; `end`: the end of the last
+    record; `lines`: hashes of the lines that belong in the file's index; `frames`: counts of the gzip headers; `odd`:
+    the first records with each header.
     """
 
     job: WARCJob
@@ -210,13 +209,13 @@ class _Reading:
         if self.frames[record.frame] <= _MOST and len(self.frames) <= _MOST_FRAMES:
             self.odd.append(record)
         if record.capture is not None:
-            with suppress(ValueError):  # a record of another program may be of an address that is none
-                self.lines[_told(cdxj_line(record.capture))] += 1
+            with suppress(ValueError):  # a record of another program may have an invalid URL
+                self.lines[_line_hash(cdxj_line(record.capture))] += 1
         self._compare(record, self.left.pop(record.offset, None))
 
     def _compare(self, record: CheckedRecord, row: CaptureRow | None) -> None:
         name = self.job.warc_file
-        wrong = record.wrong or (_unlike(row, record) if row else "")
+        wrong = record.wrong or (_differences(row, record) if row else "")
         if wrong:
             self.flaws.append(
                 _damaged(self.job, row, wrong)
@@ -233,7 +232,7 @@ class _Reading:
 
     @property
     def is_another_file(self) -> bool:
-        """Whether it was written under another name, and most rows do not fit it."""
+        """True if the file was written under another name and most rows do not match it."""
         wrong = sum(1 for flaw in self.flaws if flaw.captures) + len(self.left)
         return (
             bool(self.written_as)
@@ -243,7 +242,7 @@ class _Reading:
         )
 
     def altered_frames(self) -> list[WARCFlaw]:
-        """Records whose gzip header is another than that of most."""
+        """Returns the records whose gzip header differs from that of most records."""
         name, usual = self.job.warc_file, self.frames.most_common(1)[0][0] if self.frames else b""
         if len(self.frames) > _MOST_FRAMES:
             return []
@@ -251,8 +250,7 @@ class _Reading:
             WARCFlaw(
                 "frame-altered",
                 f"{name} at {record.offset}",
-                f"The gzip header of the record at byte "
-                f"{record.offset:,} of {name} was altered; what it holds is whole",
+                f"The gzip header of the record at byte {record.offset:,} of {name} was altered; its content is intact",
                 _BACK,
             )
             for record in self.odd
@@ -260,15 +258,15 @@ class _Reading:
         ]
 
 
-def _twice(job: WARCJob) -> list[WARCFlaw]:
-    """Rows that point to a record of which another row is."""
+def _duplicates(job: WARCJob) -> list[WARCFlaw]:
+    """Returns rows that point to the same record as another row."""
     rows = {row.offset: row for row in job.rows}
     return [
         WARCFlaw(
             "capture-twice",
             f"capture {row.id}",
-            f"Captures {rows[row.offset].id} and {row.id} point to one record",
-            "Another program wrote it: take one of the rows out.",
+            f"Captures {rows[row.offset].id} and {row.id} point to the same record",
+            "Another program wrote it: delete one of the rows.",
             (row.id,),
         )
         for row in job.rows
@@ -276,8 +274,8 @@ def _twice(job: WARCJob) -> list[WARCFlaw]:
     ]
 
 
-def _unlike(row: CaptureRow, record: CheckedRecord) -> str:
-    """What a record says otherwise than its row, a phrase."""
+def _differences(row: CaptureRow, record: CheckedRecord) -> str:
+    """Returns how a record differs from its row, as a phrase; "" if it does not."""
     capture = record.capture
     if capture is None:
         return f"it is a {record.kind or 'nameless'} record"
@@ -290,7 +288,9 @@ def _unlike(row: CaptureRow, record: CheckedRecord) -> str:
         ("type", capture.record_type, row.record_type),
     )
     differing = [
-        f"its {name} is {there!s:.100}, and {said!s:.100} in 'captures'" for name, there, said in pairs if there != said
+        f"its {name} is {actual!s:.100}, but {stored!s:.100} in 'captures'"
+        for name, actual, stored in pairs
+        if actual != stored
     ]
     return "; ".join(differing)
 
@@ -299,7 +299,7 @@ def _damaged(job: WARCJob, row: CaptureRow, wrong: str) -> WARCFlaw:
     return WARCFlaw(
         "capture-damaged",
         f"{job.warc_file} at {row.offset}",
-        f"The capture of {row.url} at byte {row.offset:,} of {job.warc_file} is not proved: {wrong}",
+        f"The capture of {row.url} at byte {row.offset:,} of {job.warc_file} is invalid: {wrong}",
         _AGAIN,
         (row.id,),
     )
@@ -310,53 +310,53 @@ def _gap(job: WARCJob, start: int, stop: int, inside: Sequence[CaptureRow]) -> W
     return WARCFlaw(
         "file-damaged",
         f"{job.warc_file} at {start}",
-        f"{job.warc_file} is damaged at byte {start:,}: the {stop - start:,} bytes there are no record"
+        f"{job.warc_file} is damaged at byte {start:,}: the {stop - start:,} bytes there are not a record"
         f"{f'; {what} cannot be read' if inside else ''}",
         _AGAIN if inside else _BACK,
         tuple(row.id for row in inside),
     )
 
 
-def _end(job: WARCJob, end: int, size: int, left: dict[int, CaptureRow], out: ExaminedWARC) -> bool:
-    """What lies behind the last whole record, and rows that point behind it. Returns whether there is any."""
+def _check_end(job: WARCJob, end: int, size: int, left: dict[int, CaptureRow], out: ExaminedWARC) -> bool:
+    """Checks what follows the last complete record, and rows that point there. Returns whether there is anything."""
     behind = [left.pop(offset) for offset in sorted(left) if offset >= end]
     torn = bool(behind or (size > end and not job.written))
     if torn:
-        lost = f"; {counted_noun(len(behind), 'capture')} lay there" if behind else ""
-        what = f"its last {size - end:,} bytes are no whole record" if size > end else "it is cut off"
+        lost = f"; {counted_noun(len(behind), 'capture')} were there" if behind else ""
+        what = f"its last {size - end:,} bytes are not a complete record" if size > end else "it is cut off"
         out.flaws.append(
             WARCFlaw(
                 "file-torn",
                 f"{job.warc_file} at {end}",
                 f"{job.warc_file} ends at byte {end:,}: {what}{lost}",
-                _AGAIN if behind else "The next crawl of its site cuts them off.",
+                _AGAIN if behind else "The next crawl of its site truncates the file.",
                 tuple(row.id for row in behind),
             )
         )
     return torn
 
 
-def _index(job: WARCJob, lines: Counter[int], lost: Sequence[tuple[int, int]]) -> Iterator[WARCFlaw]:
-    """NAME.cdxj against the records: lines that are missing, strange, or out of order. `lines` are hashes of those that
-    the records make, `lost` the places of which it is told that nothing can be read there."""
+def _check_index(job: WARCJob, lines: Counter[int], lost: Sequence[tuple[int, int]]) -> Iterator[WARCFlaw]:
+    """Checks NAME.cdxj for missing, unknown and unsorted lines. `lines`: hashes of the lines that the records require;
+    `lost`: unreadable byte ranges, which are reported already."""
     if job.written:
         return
     index = index_of(job.file)
     name = f"{Path(job.warc_file).parent}/{index.name}"
     try:
         with index.open("rb") as handle:
-            strange, before, ordered = 0, b"", True
+            unknown, before, ordered = 0, b"", True
             for line in handle:
                 ordered, before = ordered and before <= line, line
-                if lines[_told(line)]:
-                    lines[_told(line)] -= 1
+                if lines[_line_hash(line)]:
+                    lines[_line_hash(line)] -= 1
                 elif not any(start <= _offset(line) < end for start, end in lost):
-                    strange += 1
+                    unknown += 1
     except FileNotFoundError:
         yield WARCFlaw(
             "file-unfinished",
             job.warc_file,
-            f"{job.warc_file} has no index: its crawl died, or another program removed it",
+            f"{job.warc_file} has no index: its crawl was killed, or another program deleted it",
             "Crawl the site again, or run 'archiver verify --repair'.",
             mend="index",
         )
@@ -366,18 +366,18 @@ def _index(job: WARCJob, lines: Counter[int], lost: Sequence[tuple[int, int]]) -
             "file-unreadable", name, f"{name} cannot be read ({error.strerror or error})", _INDEX, mend="index"
         )
         return
-    lacks = lines.total()
-    if lacks or strange or not ordered:
-        told = [
-            f"lacks {counted_noun(lacks, 'record')}" if lacks else "",
-            f"has {counted_noun(strange, 'line')} of no record" if strange else "",
+    missing = lines.total()
+    if missing or unknown or not ordered:
+        problems = [
+            f"lacks {counted_noun(missing, 'record')}" if missing else "",
+            f"has {counted_noun(unknown, 'line')} without a record" if unknown else "",
             "" if ordered else "is not sorted",
         ]
-        yield WARCFlaw("cdxj-differs", name, f"{name} {', '.join(filter(None, told))}", _INDEX, mend="index")
+        yield WARCFlaw("cdxj-differs", name, f"{name} {', '.join(filter(None, problems))}", _INDEX, mend="index")
 
 
-def _told(line: bytes) -> int:
-    """A line as compared: its key aside, which other programs make in other ways."""
+def _line_hash(line: bytes) -> int:
+    """Hashes an index line without its key, which other programs build in other ways."""
     return hash(line.partition(b" ")[2])
 
 
@@ -389,21 +389,22 @@ def _offset(line: bytes) -> int:
 
 
 def index_lines(file: Path, warc_file: str) -> list[bytes]:
-    """The lines of a file's index, as its whole records make them. Raises OSError."""
+    """Returns the index lines for the complete records of a file. Raises OSError."""
     with file.open("rb") as handle:
         captures: Iterator[Capture | None] = (record.capture for record in check_records(handle, warc_file))
         return [cdxj_line(capture) for capture in captures if capture is not None]
 
 
-# The captures of an archive as jobs, a WARC file each; and what is found in them, with the articles it concerns.
+# Jobs, one per WARC file, and the findings of their results.
 
 _MOST_NAMED = 5
 _SUFFIXES = (".warc.gz", ".cdxj", ".cdxj.open", ".cdxj.new")
 
 
 def files_at(folder: Path) -> dict[str, bool]:
-    """The WARC files below folder/warc, relative to `folder`, each with whether it is finished: it has an index, and
-    nobody holds its lock. To be asked before the rows are read: what is finished then has all of its rows."""
+    """Returns the WARC files below folder/warc, relative to `folder`, each with whether it is finished: it has an
+    index, or nobody holds its lock. Must be called before the rows are read: a file that is finished then has all its
+    rows."""
     return {
         f"warc/{file.relative_to(folder / 'warc')}": index_of(file).exists() or not is_written(file)
         for file in sorted((folder / "warc").rglob("*.warc.gz"))
@@ -411,7 +412,7 @@ def files_at(folder: Path) -> dict[str, bool]:
 
 
 def capture_jobs(db: Database, folder: Path, files: dict[str, bool]) -> Iterator[WARCJob]:
-    """Every WARC file that there is or that rows point to, with its rows, one after the other."""
+    """Yields a job for each WARC file that exists or that rows point to."""
     seen = set()
     rows = db.execute(
         "select warc_file, id, url, captured_at, status, digest, warc_offset, warc_length, record_type "
@@ -430,7 +431,7 @@ def capture_jobs(db: Database, folder: Path, files: dict[str, bool]) -> Iterator
 
 
 def capture_jobs_of_articles(db: Database, folder: Path, ids: Sequence[int]) -> Iterator[WARCJob]:
-    """The captures of some articles, of their versions, and of what their pages need to be shown."""
+    """Yields jobs for the captures of some articles, of their revisions and of their requisites."""
     rows = db.execute(
         "select warc_file, id, url, captured_at, status, digest, warc_offset, warc_length, record_type from captures "
         "where id in (select capture_id from articles where id in (select value from json_each(?)) union "
@@ -443,10 +444,10 @@ def capture_jobs_of_articles(db: Database, folder: Path, ids: Sequence[int]) -> 
 
 
 def findings_in_files(db: Database, examined: Iterable[ExaminedWARC]) -> Iterator[VerifyFinding]:
-    """What was found in the files, with the articles whose current text or versions rest on what is lost."""
+    """Yields the findings in the files, with the articles whose current text or revisions depend on them."""
     done = list(examined)
     lost = sorted({number for one in done for flaw in one.flaws for number in flaw.captures})
-    rests: dict[int, list[int]] = {}
+    dependents: dict[int, list[int]] = {}
     if lost:
         numbers = json.dumps(lost)
         for table, column in (("articles", "id"), ("revisions", "article_id")):
@@ -455,30 +456,34 @@ def findings_in_files(db: Database, examined: Iterable[ExaminedWARC]) -> Iterato
                 "order by 2",
                 [numbers],
             ):
-                rests.setdefault(capture, []).append(article)
+                dependents.setdefault(capture, []).append(article)
     for one in done:
         for flaw in one.flaws:
-            yield VerifyFinding(flaw.kind, flaw.subject, flaw.sentence + _resting(flaw, rests), flaw.remedy, flaw.mend)
+            yield VerifyFinding(
+                flaw.kind, flaw.subject, flaw.sentence + _dependents(flaw, dependents), flaw.remedy, flaw.mend
+            )
         for url, offset in one.unknown:
             if _should_have_row(db, url):
                 yield VerifyFinding(
                     "record-unknown",
                     f"{one.warc_file} at {offset}",
                     f"The record of {url} at byte {offset:,} of {one.warc_file} has no row in 'captures', "
-                    "and no other record of this page has",
-                    "Another program deleted it: take it back from a backup, or crawl the site again.",
+                    "nor has any other record of this page",
+                    "Another program deleted the row: restore it from a backup, or crawl the site again.",
                 )
 
 
-def _resting(flaw: WARCFlaw, rests: dict[int, list[int]]) -> str:
-    articles = sorted({number for capture in flaw.captures for number in rests.get(capture, ())})
+def _dependents(flaw: WARCFlaw, dependents: dict[int, list[int]]) -> str:
+    articles = sorted({number for capture in flaw.captures for number in dependents.get(capture, ())})
     if not articles:
         return ""
     if len(articles) > _MOST_NAMED:
-        return f"; {counted_noun(len(articles), 'article')} rest on it, the first are {_listed(articles[:_MOST_NAMED])}"
+        return (
+            f"; {counted_noun(len(articles), 'article')} depend on it, the first are {_listed(articles[:_MOST_NAMED])}"
+        )
     if len(articles) == 1:
-        return f"; article {articles[0]} rests on it"
-    return f"; articles {_listed(articles)} rest on it"
+        return f"; article {articles[0]} depends on it"
+    return f"; articles {_listed(articles)} depend on it"
 
 
 def _listed(numbers: list[int]) -> str:
@@ -486,7 +491,8 @@ def _listed(numbers: list[int]) -> str:
 
 
 def _should_have_row(db: Database, url: str) -> bool:
-    """Files about a host, probes, and batches that a kill has lost have none; a page of the ledger has."""
+    """True for a page of the pages table without any capture. Host files, probes and batches lost in a kill have no
+    row."""
     return bool(
         db.execute(
             "select 1 from pages where url = ? and fetched_at is not null and rule is not 'not-stored' "
@@ -497,7 +503,7 @@ def _should_have_row(db: Database, url: str) -> bool:
 
 
 def foreign_files(db: Database, folder: Path, files: dict[str, bool]) -> Iterator[VerifyFinding]:
-    """Files of other sites than the archive's, and indexes without their file."""
+    """Finds files of sites that are not in the archive, and indexes without a WARC file."""
     known = {row[0] for row in db.execute("select distinct warc_file from captures")}
     if not (folder / "warc").is_dir():
         return
@@ -508,16 +514,16 @@ def foreign_files(db: Database, folder: Path, files: dict[str, bool]) -> Iterato
             yield VerifyFinding(
                 "index-alone",
                 f"warc/{file.name}",
-                f"warc/{file.name} is the index of a file that is not there",
-                "Put the WARC file back, or take the index away.",
+                f"warc/{file.name} is the index of a missing file",
+                "Restore the WARC file, or delete the index.",
             )
     for name, finished in files.items():
         if finished and name not in known and not _of_site(db, Path(name).name):
             yield VerifyFinding(
                 "file-unknown",
                 name,
-                f"{name} is of no site of this archive, and no capture points to it",
-                "Move it out of the folder, or enter it with 'archiver import'.",
+                f"{name} belongs to no site of this archive, and no capture points to it",
+                "Move it out of the folder, or import it with 'archiver import'.",
             )
 
 

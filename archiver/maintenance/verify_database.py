@@ -1,4 +1,4 @@
-"""What points to what, where SQLite does not watch it; and the clusters against their members."""
+"""Checks of the database: values, references, clusters, page counts, schema, foreign keys and the full-text index."""
 
 from __future__ import annotations
 
@@ -17,13 +17,11 @@ from archiver.storage.migrations import migrations
 from archiver.storage.page_discoveries import COUNTED
 from archiver.urls import urlkey
 
-# What a check found.
-
 
 @dataclass(frozen=True, slots=True)
 class VerifyFinding:
-    """One thing that is not as it should be. `kind` is a word for programs, `subject` the article, file and offset,
-    table or row; `remedy` a sentence that says what to do. `mend` names the repair that can put it right (`repair`).
+    """Something that is wrong. `kind`: a code for programs; `subject`: the article, file and offset, table or row;
+    `sentence`: what is wrong; `remedy`: what to do; `mend`: the repair in `verify.repair` that fixes it, or "".
     """
 
     kind: str
@@ -34,7 +32,7 @@ class VerifyFinding:
 
 
 def first_of(findings: Iterable[VerifyFinding], most: int = 50) -> Iterator[VerifyFinding]:
-    """The first of many like findings; the last one given out counts the others."""
+    """Yields the first of many similar findings, then one that counts the others."""
     more, last = 0, None
     for number, finding in enumerate(findings):
         if number < most:
@@ -45,7 +43,7 @@ def first_of(findings: Iterable[VerifyFinding], most: int = 50) -> Iterator[Veri
         yield VerifyFinding(
             last.kind,
             last.subject,
-            f"{more:,} more like the one before, the last of them {last.subject}",
+            f"{more:,} more like the one before, the last is {last.subject}",
             last.remedy,
             last.mend,
         )
@@ -55,7 +53,7 @@ def counted_noun(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-# What stands in the columns: types, what must not be empty, times, JSON. Another program may write anything.
+# Values: column types, required values, times, JSON. Another program may write anything.
 
 REQUIRED = {
     "captures": ("url", "captured_at", "status", "digest", "warc_file", "warc_offset", "warc_length", "record_type"),
@@ -65,7 +63,7 @@ REQUIRED = {
     "page_discoveries": ("page_id", "source", "first_seen"),
     "page_sources": ("page_id", "source", "first_seen", "last_seen"),
 }
-"""Columns that are never empty, though the table would take it."""
+"""Columns that are never null, although the schema allows it."""
 TIMES = {
     "sites": ("added_at", "quiet_until", "soft_not_found_at"),
     "runs": ("started_at", "finished_at"),
@@ -96,11 +94,11 @@ _TYPES = {
     "REAL": ("real", "integer"),
     "BLOB": ("blob",),
 }
-_REMEDY = "Another program wrote it: write back what it was, from a backup or from the article's versions."
+_REMEDY = "Another program wrote it: restore the value from a backup or from the article's revisions."
 
 
 def check_values(db: Database) -> Iterator[VerifyFinding]:
-    """Every column of every table that the archive knows."""
+    """Checks every column of every table."""
     db.register_function(lambda text: stored_time(text) is not None, name="is_time", deterministic=True, replace=True)
     tables = {
         name: sql
@@ -133,10 +131,10 @@ def check_values(db: Database) -> Iterator[VerifyFinding]:
 
 
 _SAYS = {
-    "wrong-type": "of another type than the column",
-    "empty": "empty, and must not be",
-    "no-time": "no time in ISO 8601",
-    "no-json": "no JSON",
+    "wrong-type": "not of the column's type",
+    "empty": "null, but is required",
+    "no-time": "not an ISO 8601 time",
+    "no-json": "not JSON",
 }
 
 
@@ -160,21 +158,23 @@ def _failing(db: Database, table: str, keys: list[str], tests: list[tuple[str, s
                 )
 
 
-_REBUILD = "Run 'archiver verify --repair': it makes the clusters anew from the links."
-_SKETCH = "Run 'archiver clusters --rebuild': it makes the index of near copies anew."
+# References and clusters.
+
+_REBUILD = "Run 'archiver verify --repair': it rebuilds the clusters from the links."
+_SKETCH = "Run 'archiver clusters --rebuild': it rebuilds the near-duplicate index."
 _LOST = (
-    "Article {0} was deleted by another program: take it back from a backup, or crawl the site again with "
+    "Article {0} was deleted by another program: restore it from a backup, or crawl the site again with "
     "'archiver crawl SITE --full'."
 )
 
 
 def check_references(db: Database) -> Iterator[VerifyFinding]:
-    """References that are no foreign keys, and articles that nothing leads to."""
+    """Checks references that are not foreign keys, and articles without a URL or revision."""
     yield from first_of(
         VerifyFinding(
             "row-dangling",
             f"page {url}",
-            f"The page {url} belongs to article {number}, which is not there",
+            f"The page {url} belongs to article {number}, which does not exist",
             _LOST.format(number),
         )
         for url, number in db.execute(
@@ -186,8 +186,8 @@ def check_references(db: Database) -> Iterator[VerifyFinding]:
         VerifyFinding(
             "page-unproved",
             f"page {url}",
-            f"The page {url} is said to be archived, and belongs to no article",
-            "Run 'archiver verify --repair': it follows the page's address to its article.",
+            f"The page {url} is marked as archived but belongs to no article",
+            "Run 'archiver verify --repair': it links the page to the article with its URL.",
             "pages",
         )
         for (url,) in db.execute(
@@ -198,9 +198,9 @@ def check_references(db: Database) -> Iterator[VerifyFinding]:
         VerifyFinding(
             "gone-before-seen",
             f"article {number}",
-            f"Article {number} ({url}) is said to be gone since {gone}, and was first seen at {seen}",
-            "Another program wrote it: crawl the site again with 'archiver crawl "
-            "SITE --full', which finds out whether the post is there.",
+            f"Article {number} ({url}) is marked as gone since {gone}, but was first seen at {seen}",
+            "Another program wrote it: crawl the site again with 'archiver crawl SITE "
+            "--full', which checks whether the post is online.",
         )
         for number, url, gone, seen in db.execute(
             "select id, url, gone_at, first_seen from articles where gone_at < first_seen"
@@ -210,8 +210,8 @@ def check_references(db: Database) -> Iterator[VerifyFinding]:
         VerifyFinding(
             "versions-missing",
             f"article {number}",
-            f"Article {number} has no versions",
-            "Take the rows of 'revisions' back from a backup.",
+            f"Article {number} has no revisions",
+            "Restore the rows of 'revisions' from a backup.",
         )
         for (number,) in db.execute(
             "select id from articles a where not exists (select 1 from revisions r where r.article_id = a.id)"
@@ -221,8 +221,8 @@ def check_references(db: Database) -> Iterator[VerifyFinding]:
         VerifyFinding(
             "address-missing",
             f"article {number}",
-            f"No address leads to article {number} ({url})",
-            "Take the rows of 'aliases' back from a backup, or crawl the site again.",
+            f"Article {number} ({url}) has no row in 'article_urls'",
+            "Restore the rows of 'article_urls' from a backup, or crawl the site again.",
         )
         for number, url in db.execute(
             "select id, url from articles a where not exists (select 1 from article_urls d where d.article_id = a.id)"
@@ -232,8 +232,8 @@ def check_references(db: Database) -> Iterator[VerifyFinding]:
         VerifyFinding(
             "row-dangling",
             f"article {number}",
-            f"Who told a value of article {number} ({url}) is not known any more: {kind} is not in evidence_kinds",
-            "Take the rows of 'evidence_kinds' back from a backup, or run 'archiver reextract'.",
+            f"The source of a value of article {number} ({url}) is unknown: {kind} is not in 'evidence_kinds'",
+            "Restore the rows of 'evidence_kinds' from a backup, or run 'archiver reextract'.",
         )
         for number, url, kind in db.execute(
             f"select a.id, a.url, {evidence.NUMBER} as kind from articles a, "
@@ -244,15 +244,15 @@ def check_references(db: Database) -> Iterator[VerifyFinding]:
 
 
 def check_captures_of_articles(db: Database) -> Iterator[VerifyFinding]:
-    """Articles whose capture is of another page: of an address that leads nowhere, or is another article's and proves
-    that one. An address that a site gave to another post later is none of these."""
+    """Finds articles whose capture is of another page: its URL belongs to no article, or to another article that it
+    proves. A URL that the site later gave to another post is fine."""
     db.register_function(_key, deterministic=True, replace=True)
     yield from first_of(
         VerifyFinding(
             "capture-strange",
             f"article {number}",
-            f"The capture of article {number} ({url}) is of {captured}, which is no address of it",
-            "Another program changed capture_id: write back that of its version.",
+            f"The capture of article {number} ({url}) is of {captured}, which is not a URL of the article",
+            "Another program changed capture_id: restore it from the article's revision.",
         )
         for number, url, captured in db.execute(
             "select a.id, a.url, c.url from articles a join captures c on c.id = a.capture_id where c.url <> a.url "
@@ -272,19 +272,19 @@ def _key(url: object) -> str:
 
 
 def check_tombstones(db: Database) -> Iterator[VerifyFinding]:
-    """Removals that were stopped half-way, and removed posts that are there again."""
+    """Finds unfinished takedowns, and removed posts that have come back."""
     for (url,) in db.execute("select url from tombstones where erased_at is null and allowed_at is null"):
         yield VerifyFinding(
             "removal-unfinished",
             f"article {url}",
-            f"Of {url}, which was removed, something may still be in a file of the archive",
+            f"The takedown of {url} is not finished: files of the archive may still contain the post",
             "Run 'archiver remove --finish'.",
         )
     yield from first_of(
         VerifyFinding(
             "removed-again",
             f"article {number}",
-            f"Article {number} has the address {url} of a post that was removed",
+            f"Article {number} has the URL {url} of a post that was removed",
             f"Run 'archiver remove {number}', or 'archiver remove --allow {url}' to keep it.",
         )
         for number, url in db.execute(
@@ -295,12 +295,12 @@ def check_tombstones(db: Database) -> Iterator[VerifyFinding]:
 
 
 def check_clusters(db: Database) -> Iterator[VerifyFinding]:
-    """Sizes and sources of the clusters, members without a cluster, links across clusters, entries without a sketch."""
+    """Checks sizes and sources of clusters, cluster IDs, links across clusters, and missing MinHash signatures."""
     yield from first_of(
         VerifyFinding(
             "cluster-differs",
             f"cluster {number}",
-            f"Cluster {number} is said to have {counted_noun(size, 'member')} and has {members}",
+            f"Cluster {number} should have {counted_noun(size, 'member')} but has {members}",
             _REBUILD,
             "clusters",
         )
@@ -313,7 +313,7 @@ def check_clusters(db: Database) -> Iterator[VerifyFinding]:
         VerifyFinding(
             "cluster-differs",
             f"article {number}",
-            f"Article {number} is in cluster {cluster}, which is not there",
+            f"Article {number} is in cluster {cluster}, which does not exist",
             _REBUILD,
             "clusters",
         )
@@ -326,7 +326,7 @@ def check_clusters(db: Database) -> Iterator[VerifyFinding]:
         VerifyFinding(
             "cluster-differs",
             f"cluster {number}",
-            f"The source of cluster {number}, article {source}, is no member of it",
+            f"The source of cluster {number}, article {source}, is not a member of it",
             _REBUILD,
             "clusters",
         )
@@ -339,7 +339,7 @@ def check_clusters(db: Database) -> Iterator[VerifyFinding]:
         VerifyFinding(
             "cluster-differs",
             f"article {one}",
-            f"Articles {one} and {other} are near copies and not in one cluster",
+            f"Articles {one} and {other} are near-duplicates but not in the same cluster",
             _REBUILD,
             "clusters",
         )
@@ -352,7 +352,7 @@ def check_clusters(db: Database) -> Iterator[VerifyFinding]:
         VerifyFinding(
             "sketch-missing",
             f"article {number}",
-            f"Article {number} is in the index of near copies without its sketch",
+            f"Article {number} is in the near-duplicate index but has no MinHash signature",
             _SKETCH,
         )
         for (number,) in db.execute(
@@ -362,27 +362,27 @@ def check_clusters(db: Database) -> Iterator[VerifyFinding]:
     )
 
 
-# What the database counts as it is written, against what there is to count.
+# Page counts, which triggers keep up to date.
 
-_REPAIR = "Run 'archiver verify --repair': the pages are counted anew."
+_REPAIR = "Run 'archiver verify --repair': it recounts the pages."
 
 
 def check_page_counts(db: Database) -> Iterator[VerifyFinding]:
-    """The pages of each site by kind and outcome, which `archiver status` and the pages of sites are made of."""
+    """Compares the stored page counts of each site, which `archiver status` and the site pages use, with the pages."""
     names = dict(db.execute("select id, name from sites").fetchall())
     wrong = [
         row[0]
         for row in db.execute(
             "select site_id from (select site_id, source, kind, outcome, with_article, pages from page_counts "
-            f"where pages <> 0 except {_flat()}) union select site_id from ({_flat()} except select site_id, source, kind, "
-            "outcome, with_article, pages from page_counts) order by 1"
+            f"where pages <> 0 except {_flat()}) union select site_id from ({_flat()} except select site_id, source, "
+            "kind, outcome, with_article, pages from page_counts) order by 1"
         )
     ]
     yield from first_of(
         VerifyFinding(
             "counts-differ",
             f"site {names.get(number, number)}",
-            f"The pages of {names.get(number, number)} are miscounted: it has {counted_noun(pages, 'page')}",
+            f"The page counts of {names.get(number, number)} are wrong: it has {counted_noun(pages, 'page')}",
             _REPAIR,
             "counts",
         )
@@ -395,18 +395,18 @@ def _flat() -> str:
     return f"select site_id, source, kind, outcome, with_article, pages from ({COUNTED.format('')})"
 
 
-# The database itself: SQLite's own checks, and its schema against the one that the migrations make.
+# The database file: SQLite's own checks, and the schema against that of a new archive.
 
-_BACKUP = "Put a backup in its place, or save what is readable with 'sqlite3 FILE .recover'."
-_MENDED = "Run 'archiver verify --repair': it makes it anew."
+_BACKUP = "Restore a backup, or save what is readable with 'sqlite3 FILE .recover'."
+_MENDED = "Run 'archiver verify --repair': it recreates it."
 _OBJECTS = ("index", "trigger", "view")
 FTS = "articles_fts"
-MADE_ANEW = (FTS, "fts_pending")
-"""Tables that hold nothing of their own."""
+DERIVED_TABLES = (FTS, "fts_pending")
+"""Tables that can be rebuilt from others."""
 
 
-def as_migrated(db: Database) -> Database:
-    """An empty archive, in memory, with the steps of the schema that this one has."""
+def migrated_like(db: Database) -> Database:
+    """Returns an empty archive in memory, with the migrations that this one has."""
     fresh = Database(memory=True)
     pending = migrations.pending(db)
     migrations.apply(fresh, **({"stop_before": pending[0].name} if pending else {}))
@@ -414,7 +414,7 @@ def as_migrated(db: Database) -> Database:
 
 
 def schema_objects(db: Database, kind: str) -> dict[str, tuple[str, str]]:
-    """The tables, indexes, triggers or views of a database: name to table and SQL."""
+    """Returns the tables, indexes, triggers or views of a database by name, each with its table and SQL."""
     return {
         name: (table, sql)
         for name, table, sql in db.execute(
@@ -425,14 +425,14 @@ def schema_objects(db: Database, kind: str) -> dict[str, tuple[str, str]]:
 
 def check_integrity(db: Database) -> Iterator[VerifyFinding]:
     """`PRAGMA integrity_check`: pages, records, NOT NULL and UNIQUE, indexes against their tables."""
-    for (told,) in db.execute("pragma integrity_check(50)"):
-        if told != "ok":
-            yield VerifyFinding("database-damaged", "the database", f"SQLite says: {told}", _BACKUP)
+    for (message,) in db.execute("pragma integrity_check(50)"):
+        if message != "ok":
+            yield VerifyFinding("database-damaged", "the database", f"SQLite says: {message}", _BACKUP)
 
 
 def check_schema(db: Database) -> Iterator[VerifyFinding]:
-    """Tables and their columns, indexes, triggers and views: which are missing, changed, or strange and active."""
-    fresh = as_migrated(db)
+    """Finds missing or changed tables, columns, indexes, triggers and views, and unknown triggers."""
+    fresh = migrated_like(db)
     try:
         own = schema_objects(db, "table")
         for name in schema_objects(fresh, "table"):
@@ -442,46 +442,46 @@ def check_schema(db: Database) -> Iterator[VerifyFinding]:
                         "table-missing",
                         f"table {name}",
                         f"The table {name} is missing",
-                        _MENDED if name in MADE_ANEW else _BACKUP,
-                        "schema" if name in MADE_ANEW else "",
+                        _MENDED if name in DERIVED_TABLES else _BACKUP,
+                        "schema" if name in DERIVED_TABLES else "",
                     )
             elif name != FTS:
                 yield from _columns(db, fresh, name)
         own |= schema_objects(db, "view")
         for kind in _OBJECTS:
-            wanted = {
+            expected = {
                 name: (table, sql)
                 for name, (table, sql) in schema_objects(fresh, kind).items()
                 if kind == "view" or table in own
-            }  # those of a missing table are missing with it
-            yield from _compared(kind, schema_objects(db, kind), wanted)
+            }  # a missing table is reported without its indexes and triggers
+            yield from _compared(kind, schema_objects(db, kind), expected)
     finally:
         fresh.close()
 
 
 def _columns(db: Database, fresh: Database, table: str) -> Iterator[VerifyFinding]:
-    there = {row[1]: row[2:4] for row in db.execute(f'pragma table_info("{table}")')}
+    existing = {row[1]: row[2:4] for row in db.execute(f'pragma table_info("{table}")')}
     for _, name, kind, required, *_ in fresh.execute(f'pragma table_info("{table}")'):
-        if name not in there:
+        if name not in existing:
             yield VerifyFinding("column-missing", f"table {table}", f"The table {table} has no column {name}", _BACKUP)
-        elif (there[name][0].upper(), there[name][1]) != (kind.upper(), required):
+        elif (existing[name][0].upper(), existing[name][1]) != (kind.upper(), required):
             yield VerifyFinding(
                 "column-changed",
                 f"table {table}",
-                f"The column {name} of {table} is {_said(*there[name])}, no longer {_said(kind, required)}",
+                f"The column {name} of {table} is {_declaration(*existing[name])}, not {_declaration(kind, required)}",
                 _BACKUP,
             )
 
 
-def _said(kind: str, required: int) -> str:
+def _declaration(kind: str, required: int) -> str:
     return f"{kind}{' NOT NULL' if required else ''}"
 
 
 def _compared(
-    kind: str, there: dict[str, tuple[str, str]], wanted: dict[str, tuple[str, str]]
+    kind: str, existing: dict[str, tuple[str, str]], expected: dict[str, tuple[str, str]]
 ) -> Iterator[VerifyFinding]:
-    for name, (table, sql) in wanted.items():
-        if name not in there:
+    for name, (table, sql) in expected.items():
+        if name not in existing:
             yield VerifyFinding(
                 f"{kind}-missing",
                 f"{kind} {name}",
@@ -489,20 +489,20 @@ def _compared(
                 _MENDED,
                 "schema",
             )
-        elif plain_sql(there[name][1]) != plain_sql(sql):
+        elif plain_sql(existing[name][1]) != plain_sql(sql):
             yield VerifyFinding(
                 f"{kind}-changed",
                 f"{kind} {name}",
-                f"The {kind} {name}{_of(kind, table)} is another than archiver makes",
+                f"The {kind} {name}{_of(kind, table)} differs from the one that archiver creates",
                 _MENDED,
                 "schema",
             )
-    for name in sorted(set(there) - set(wanted)) if kind == "trigger" else ():
+    for name in sorted(set(existing) - set(expected)) if kind == "trigger" else ():
         yield VerifyFinding(
             "trigger-strange",
             f"trigger {name}",
-            f"The trigger {name} on {there[name][0]} is not archiver's: it may change what is written",
-            f"If you do not know it, take it out: drop trigger {name}",
+            f"The trigger {name} on {existing[name][0]} is not archiver's: it may change what archiver writes",
+            f"If you do not know it, remove it: drop trigger {name}",
         )
 
 
@@ -511,12 +511,12 @@ def _of(kind: str, table: str) -> str:
 
 
 def plain_sql(sql: str) -> str:
-    """SQL as compared: quotation of names, case of words and white space aside."""
+    """Normalizes SQL for comparison: without quotes around names, in lower case, with single spaces."""
     return re.sub(r"\s+", " ", re.sub(r'["\[\]`]', "", sql)).strip().lower()
 
 
 def check_foreign_keys(db: Database) -> Iterator[VerifyFinding]:
-    """`PRAGMA foreign_key_check`: rows that point to a row that is not there."""
+    """`PRAGMA foreign_key_check`: rows that reference a missing row."""
     columns: dict[tuple[str, int], str] = {}
 
     def found() -> Iterator[VerifyFinding]:
@@ -527,8 +527,8 @@ def check_foreign_keys(db: Database) -> Iterator[VerifyFinding]:
             yield VerifyFinding(
                 "row-dangling",
                 f"{table} row {rowid}",
-                f"Row {rowid} of {table} points to a row of {parent} that is not there ({column})",
-                f"Take back what deleted rows of {parent}, from a backup; or crawl the site again.",
+                f"Row {rowid} of {table} references a missing row of {parent} ({column})",
+                f"Restore the deleted rows of {parent} from a backup, or crawl the site again.",
             )
 
     yield from first_of(found())
@@ -536,15 +536,15 @@ def check_foreign_keys(db: Database) -> Iterator[VerifyFinding]:
 
 # The full-text index against the articles, by FTS5's own check, on a read-only database.
 
-_REBUILD_INDEX = "Run 'archiver verify --repair': it makes the index anew from the articles."
+_REBUILD_INDEX = "Run 'archiver verify --repair': it rebuilds the index from the articles."
 _PARTS = ("data", "idx", "docsize", "config")
 
 
 def check_full_text(db: Database) -> Iterator[VerifyFinding]:
-    """Articles that the index lacks, entries of no article, and words that differ.
+    """Finds articles that are not in the index, index entries without an article, and differing words.
 
-    FTS5's integrity-check is a write and would keep a crawl from writing, for minutes in a large archive: the index is
-    copied into the temporary database, and checked there against the articles of this connection's snapshot.
+    FTS5's integrity-check is a write, which would block a crawl for minutes in a large archive. So the index is copied
+    into the temporary database and checked there against the articles of this connection's snapshot.
     """
     found = list(first_of(_entries(db), 20))
     yield from found
@@ -563,7 +563,7 @@ def _entries(db: Database) -> Iterator[VerifyFinding]:
         yield VerifyFinding(
             "index-lacks",
             f"article {number}",
-            f"Article {number} is not in the full-text index: no search for its words finds it",
+            f"Article {number} is not in the full-text index, so searches do not find it",
             _REBUILD_INDEX,
             "fts",
         )
@@ -571,7 +571,7 @@ def _entries(db: Database) -> Iterator[VerifyFinding]:
         yield VerifyFinding(
             "index-strange",
             f"article {number}",
-            f"The full-text index has an article {number} that is not there",
+            f"The full-text index has an article {number} that does not exist",
             _REBUILD_INDEX,
             "fts",
         )

@@ -1,1 +1,1 @@
-"""What a person says of sites beside the archive: the file archiver.toml, and what holds for a site in the end."""
+"""What a person says about sites: archiver.toml, lists of sites, and the effective settings of a site."""

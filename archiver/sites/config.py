@@ -1,7 +1,8 @@
-"""archiver.toml: what holds for all sites, for groups of them, and who is told when something is wrong.
+"""archiver.toml: settings for all sites and for groups of sites, and whom to notify when something is wrong.
 
-It is read where the command is given, or where ARCHIVER_CONFIG says. A mistake is told with its line and column.
-Secrets do not stand in it: they come from the environment.
+The file is read from the current directory, or from the path in ARCHIVER_CONFIG. Errors name its line and column.
+Secrets come from the environment and are not allowed in the file. A site's own settings override those of its groups,
+which override the defaults.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from archiver.errors import BadConfig, BadSetting, UnreadableInput
 from archiver.storage.column_values import settings_of
 from archiver.storage.sites import read_setting, read_tag, tags_of_sites
 
-# Where in a TOML text a key stands. Python's reader tells of mistakes in the form, not where a value came from.
+# Positions in a TOML text. Python's parser gives the position of a syntax error, but not of a value.
 
 TOMLPath = tuple[str, ...]
 _HEADER = re.compile(r"\s*\[\[?(.+?)\]\]?\s*(?:#.*)?$")
@@ -30,7 +31,7 @@ _KEY = re.compile(rf"(\s*)({_WORD}(?:\s*\.\s*{_WORD})*)\s*=")
 
 
 def toml_position(text: str, path: TOMLPath) -> tuple[int, int]:
-    """Line and column (from 1) of a key or table, or of the nearest thing that holds it. `text` is valid TOML."""
+    """Returns line and column (from 1) of a key or table, or of the nearest table around it. `text` is valid TOML."""
     best, at = 0, (1, 1)
     for found, line, column in _keys(text):
         shared = next(
@@ -41,17 +42,17 @@ def toml_position(text: str, path: TOMLPath) -> tuple[int, int]:
     return at
 
 
-def toml_mistake(error: tomllib.TOMLDecodeError, text: str) -> tuple[str, str]:
-    """Where a text is no TOML, and why, from Python's words."""
+def toml_error(error: tomllib.TOMLDecodeError, text: str) -> tuple[str, str]:
+    """Returns the position and the reason of a TOML syntax error, from Python's message."""
     lines = text.splitlines() or [""]
     match = re.fullmatch(r"(.*) \(at (line \d+, column \d+|end of document)\)", str(error), re.DOTALL)
-    where, why = (match[2], match[1]) if match else ("it is no TOML", str(error))
+    where, why = (match[2], match[1]) if match else ("it is not TOML", str(error))
     where = where.replace("end of document", f"line {len(lines)}, column {len(lines[-1]) + 1}")
     return where, why[:1].lower() + why[1:]
 
 
 def _keys(text: str) -> Iterator[tuple[TOMLPath, int, int]]:
-    """Every header and key at the beginning of a line. A line inside of a string that looks like one may be among them."""
+    """Yields each table header and key at the start of a line, and lines of multi-line strings that look like one."""
     table: TOMLPath = ()
     for number, line in enumerate(text.splitlines(), start=1):
         if header := _HEADER.match(line):
@@ -62,7 +63,7 @@ def _keys(text: str) -> Iterator[tuple[TOMLPath, int, int]]:
 
 
 def _path(dotted: str) -> TOMLPath:
-    """A dotted key as its parts, read as TOML does it."""
+    """Splits a dotted key into its parts, as TOML does."""
     try:
         value: Any = tomllib.loads(f"{dotted} = 0")
     except tomllib.TOMLDecodeError:
@@ -74,14 +75,16 @@ def _path(dotted: str) -> TOMLPath:
     return tuple(out)
 
 
+# The content of the file.
+
 FILE = "archiver.toml"
 SECRETS = {"password": "ARCHIVER_SMTP_PASSWORD", "token": "ARCHIVER_WEBHOOK_TOKEN"}
-"""Names of secrets, and where they are read from."""
+"""Names of secrets, and the environment variables that hold them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """How mail goes out. `security` is starttls, tls or none; without `user` nobody logs in."""
+    """How to send mail. `security` is starttls, tls or none; without `user` there is no login."""
 
     to: tuple[str, ...]
     host: str = "localhost"
@@ -93,7 +96,7 @@ class Mail:
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """Who is told of a change: a command (it gets JSON on its input), an address that JSON is posted to, mail."""
+    """Whom to notify of a change: a command that gets JSON on stdin, a webhook that JSON is posted to, mail."""
 
     command: tuple[str, ...] = ()
     webhook: str = ""
@@ -102,7 +105,7 @@ class Notify:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """`defaults` are settings of sites as in `sites set`, `groups` those of the sites with a tag."""
+    """`defaults`: settings of all sites, as in `sites set`; `groups`: settings of the sites with a tag, by tag."""
 
     contact: str = ""
     defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -110,8 +113,8 @@ class Config:
     notify: Notify = Notify()
 
     def settings(self, own: Mapping[str, Any], tags: tuple[str, ...]) -> dict[str, Any]:
-        """What holds for a site: its own settings before those of its groups (the first in this file before others),
-        and these before the defaults."""
+        """Returns the effective settings of a site. Its own settings override those of its groups (the first group in
+        the file wins), which override the defaults."""
         groups = [self.groups[name] for name in self.groups if name in tags]
         out = dict(self.defaults)
         for one in (*reversed(groups), own):
@@ -124,60 +127,62 @@ def config_file() -> Path:
 
 
 def load_config() -> Config:
-    """The file's content; nothing where there is no file, unless ARCHIVER_CONFIG names it. Raises BadConfig and
-    UnreadableInput."""
+    """Reads the file. Returns an empty Config if there is no file, unless ARCHIVER_CONFIG names it. Raises BadConfig
+    and UnreadableInput."""
     file = config_file()
     if not file.exists() and not os.environ.get("ARCHIVER_CONFIG"):
         return Config()
     try:
-        text = file.read_text(encoding="utf-8-sig")  # some editors begin a file with a mark of its encoding
+        text = file.read_text(encoding="utf-8-sig")  # some editors write a byte order mark
     except OSError as error:
         raise UnreadableInput(str(file), error.strerror or str(error)) from error
     except UnicodeDecodeError as error:
         before = error.object[: error.start].decode("utf-8")
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        raise BadConfig(str(file), f"line {line}, column {column}", "it is no UTF-8 there: save it as UTF-8") from error
+        raise BadConfig(
+            str(file), f"line {line}, column {column}", "it is not UTF-8: save the file as UTF-8"
+        ) from error
     return parse_config(text, str(file))
 
 
 def parse_config(text: str, name: str) -> Config:
-    """The text of an archiver.toml. Raises BadConfig, which names the line and the column of the first mistake."""
+    """Parses the text of an archiver.toml. Raises BadConfig with line and column of the first error."""
     try:
-        told = tomllib.loads(text)
+        values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise BadConfig(name, *toml_mistake(error, text)) from error
+        raise BadConfig(name, *toml_error(error, text)) from error
     try:
-        return _config(told)
-    except _Wrong as wrong:
-        line, column = toml_position(text, wrong.path)
-        raise BadConfig(name, f"line {line}, column {column}", wrong.why) from wrong
+        return _config(values)
+    except _InvalidValue as error:
+        line, column = toml_position(text, error.path)
+        raise BadConfig(name, f"line {line}, column {column}", error.why) from error
 
 
-class _Wrong(Exception):
-    """Something is wrong with what stands at a path."""
+class _InvalidValue(Exception):
+    """The value or key at a path is invalid."""
 
     def __init__(self, path: tuple[str, ...], why: str) -> None:
         super().__init__(why)
         self.path, self.why = path, why
 
 
-def _config(told: dict[str, Any]) -> Config:
+def _config(values: dict[str, Any]) -> Config:
     known = {"contact", "defaults", "groups", "notify"}
-    for key in told:
+    for key in values:
         if key not in known:
-            raise _Wrong((key,), f"there is no {key!r} here; there are {', '.join(sorted(known))}")
+            raise _InvalidValue((key,), f"unknown key {key!r}; known keys are {', '.join(sorted(known))}")
     return Config(
-        _contact(told.get("contact", "")),
-        _settings(("defaults",), _table(("defaults",), told.get("defaults", {}))),
-        _groups(_table(("groups",), told.get("groups", {}))),
-        _notify(_table(("notify",), told.get("notify", {}))),
+        _contact(values.get("contact", "")),
+        _settings(("defaults",), _table(("defaults",), values.get("defaults", {}))),
+        _groups(_table(("groups",), values.get("groups", {}))),
+        _notify(_table(("notify",), values.get("notify", {}))),
     )
 
 
 def _contact(value: Any) -> str:
     text = _text(("contact",), value)
     if text and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+|https?://\S+\.\S+|mailto:\S+@\S+", text):
-        raise _Wrong(("contact",), f"{text!r} is no contact: a contact is a mail address or the address of a web page")
+        raise _InvalidValue(("contact",), f"{text!r} is not a contact: use a mail address or the URL of a web page")
     return text
 
 
@@ -185,26 +190,26 @@ def _settings(path: tuple[str, ...], table: dict[str, Any]) -> dict[str, Any]:
     out = {}
     for key, value in table.items():
         if isinstance(value, list | dict) or not isinstance(value, str | int | float | bool):
-            raise _Wrong((*path, key), f"{key!r} is a text, a number, true or false")
+            raise _InvalidValue((*path, key), f"{key!r} must be a text, a number, true or false")
         text = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
         try:
             out[key] = read_setting(f"{key}={text}")[1]
         except BadSetting as error:
-            raise _Wrong((*path, key), str(error).rstrip(".")) from error
+            raise _InvalidValue((*path, key), str(error).rstrip(".")) from error
     return out
 
 
 def _groups(table: dict[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """By the tag as it is stored, whatever letters the file has."""
+    """Returns the settings by tag. Tags are stored in lower case, whatever the file has."""
     out: dict[str, Mapping[str, Any]] = {}
     for name, group in table.items():
         path = ("groups", name)
         try:
             tag = read_tag(name)
         except BadSetting as error:
-            raise _Wrong(path, f"{name!r} is no tag: {error.why}") from error
+            raise _InvalidValue(path, f"{name!r} is not a tag: {error.why}") from error
         if tag in out:
-            raise _Wrong(path, f"the group {tag!r} stands here twice: capitals make no difference to a tag")
+            raise _InvalidValue(path, f"the group {tag!r} is defined twice: tags are not case-sensitive")
         out[tag] = _settings(path, _table(path, group))
     return out
 
@@ -214,20 +219,22 @@ def _notify(table: dict[str, Any]) -> Notify:
     _only(path, table, {"command", "webhook", "mail"})
     command = table.get("command", [])
     if not isinstance(command, list) or not all(isinstance(word, str) and word for word in command):
-        raise _Wrong((*path, "command"), 'a command is a list of words, as ["notify-send", "archiver"]')
+        raise _InvalidValue(
+            (*path, "command"), 'a command must be a list of words, such as ["notify-send", "archiver"]'
+        )
     webhook = _text((*path, "webhook"), table.get("webhook", ""))
     try:
         parts = urlsplit(webhook)
-        fits = not webhook or (parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0)
-    except ValueError:  # brackets that do not fit, a port that is none
-        fits = False
-    if not fits or webhook != "".join(webhook.split()):
-        raise _Wrong(
+        is_valid = not webhook or (parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0)
+    except ValueError:  # unbalanced brackets, an invalid port
+        is_valid = False
+    if not is_valid or webhook != "".join(webhook.split()):
+        raise _InvalidValue(
             (*path, "webhook"),
-            "it is the address that is told (http or https); one that is a secret itself goes into ARCHIVER_WEBHOOK",
+            "a webhook must be an http or https URL; put a URL that is itself a secret into ARCHIVER_WEBHOOK",
         )
     if "@" in parts.netloc:
-        raise _Wrong((*path, "webhook"), "it holds a password: put the whole address into ARCHIVER_WEBHOOK")
+        raise _InvalidValue((*path, "webhook"), "it contains a password: put the whole URL into ARCHIVER_WEBHOOK")
     return Notify(tuple(command), webhook, _mail(table["mail"]) if "mail" in table else None)
 
 
@@ -242,16 +249,16 @@ def _mail(value: Any) -> Mail:
         or not to
         or not all(isinstance(one, str) and "@" in one and one.isprintable() for one in to)
     ):
-        raise _Wrong((*path, "to"), "it is the mail address that is told, or a list of them")
+        raise _InvalidValue((*path, "to"), "it must be a mail address or a list of mail addresses")
     port = table.get("port", 0)
     if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
-        raise _Wrong((*path, "port"), "a port is a number up to 65535")
+        raise _InvalidValue((*path, "port"), "a port must be a number up to 65535")
     security = _text((*path, "security"), table.get("security", "none"))
     if security not in ("none", "starttls", "tls"):
-        raise _Wrong((*path, "security"), "it is starttls, tls or none")
+        raise _InvalidValue((*path, "security"), "it must be starttls, tls or none")
     host = _text((*path, "host"), table.get("host", "localhost"))
     if not host.strip():
-        raise _Wrong((*path, "host"), "it is the name of the server that takes the mail")
+        raise _InvalidValue((*path, "host"), "it must be the host name of the mail server")
     return Mail(
         tuple(to),
         host,
@@ -265,37 +272,38 @@ def _mail(value: Any) -> Mail:
 def _only(path: tuple[str, ...], table: dict[str, Any], known: set[str]) -> None:
     for key in table:
         if key in SECRETS:
-            raise _Wrong(
-                (*path, key), f"secrets do not stand in this file: give it as {SECRETS[key]} in the environment"
+            raise _InvalidValue(
+                (*path, key), f"secrets are not allowed in this file: set {SECRETS[key]} in the environment"
             )
         if key not in known:
-            raise _Wrong((*path, key), f"there is no {key!r} here; there are {', '.join(sorted(known))}")
+            raise _InvalidValue((*path, key), f"unknown key {key!r}; known keys are {', '.join(sorted(known))}")
 
 
 def _table(path: tuple[str, ...], value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise _Wrong(path, f"{path[-1]!r} is a table: write [{'.'.join(path)}] on a line of its own")
+        raise _InvalidValue(path, f"{path[-1]!r} must be a table: write [{'.'.join(path)}] on a line of its own")
     return value
 
 
 def _text(path: tuple[str, ...], value: Any) -> str:
     if not isinstance(value, str) or not value.isprintable():
-        raise _Wrong(path, f"{path[-1]!r} is a text of one line, in quotation marks")
+        raise _InvalidValue(path, f"{path[-1]!r} must be a text on one line, in quotation marks")
     return value
 
 
-# What holds for a site in the end: its own settings, then those of its groups, then those of all sites.
+# The effective settings of a site.
 
 Settings = Callable[[dict[str, Any]], dict[str, Any]]
-"""From a row of `sites` to the settings that hold for it."""
+"""Maps a row of `sites` to its effective settings."""
 
 
 def effective_settings(db: Database, config: Config | None = None) -> Settings:
-    """For the sites of an archive, as `config` (without one: archiver.toml) says. Raises what `load_config` does."""
-    told = config or load_config()
-    tags = tags_of_sites(db) if told.groups else {}
+    """Returns the effective settings of an archive's sites by `config` or, without it, by archiver.toml. Raises what
+    `load_config` raises."""
+    loaded = config or load_config()
+    tags = tags_of_sites(db) if loaded.groups else {}
 
     def settings(site: dict[str, Any]) -> dict[str, Any]:
-        return told.settings(settings_of(site["settings"]), tags.get(site["id"], ()))
+        return loaded.settings(settings_of(site["settings"]), tags.get(site["id"], ()))
 
     return settings

@@ -1,4 +1,4 @@
-"""Manners before the first request: who answers for this crawl, and how fast it may go."""
+"""Identity and default delay of a crawl: the User-Agent, and the contact of the person who is responsible for it."""
 
 from __future__ import annotations
 
@@ -16,41 +16,42 @@ from archiver.errors import BadAddress, ContactMissing, HostNotFound
 from archiver.sites.config import load_config
 
 POLITE_DELAY = 0.5
+"""Seconds between two requests, unless set otherwise."""
 
 
 def user_agent(contact: str) -> str:
-    """The User-Agent (RFC 9110, section 10.1.5), with the contact as a comment."""
+    """Returns the User-Agent (RFC 9110, section 10.1.5) with the contact as a comment."""
     return f"archiver/{__version__} (+{contact})" if contact else f"archiver/{__version__}"
 
 
 def names_contact(agent: str) -> bool:
-    """Whether a User-Agent tells how to reach whoever sends it."""
+    """True if a User-Agent contains a mail address or a URL."""
     return "@" in agent or "://" in agent
 
 
 def delay_for(url: str, delay: float | None) -> float:
-    """Seconds between two requests: as asked for, else polite; a server on this machine needs no manners."""
+    """Returns the seconds between two requests: `delay` if given, 0 for a server on this machine, else POLITE_DELAY."""
     if delay is not None:
         return delay
     return 0.0 if _is_loopback(urlsplit(url).hostname or "") else POLITE_DELAY
 
 
 def needs_contact(url: str) -> bool:
-    """Whether whoever answers at this address is somebody else, as far as can be known."""
+    """True if the server at this URL, or the proxy in front of it, is not on this machine."""
     proxy = _proxy(url)
     return not any(_is_loopback(urlsplit(at).hostname or "") for at in (url, proxy) if at)
 
 
 def contact_of(url: str, contact: str | None, *, known: bool = False) -> str:
-    """The contact for a crawl of this address: the option or environment, else archiver.toml, else a question.
+    """Returns the contact for a crawl of this URL: `contact` if given, else that of archiver.toml, else asks for it.
 
-    None is needed on loopback, also where a proxy on loopback stands between. Raises HostNotFound, but for
-    an address that is `known`, and ContactMissing where there is no contact and nobody to ask.
+    A server or proxy on loopback needs no contact. Raises HostNotFound unless the address is `known`, and
+    ContactMissing if there is no contact and no terminal to ask on.
     """
     host = urlsplit(url).hostname or ""
     given = contact or load_config().contact
     if given and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+|https?://\S+\.\S+|mailto:\S+@\S+", given):
-        raise BadAddress(given, "a contact is a mail address or the address of a web page")
+        raise BadAddress(given, "a contact must be a mail address or the URL of a web page")
     proxy = _proxy(url)
     if _is_loopback(host) or (proxy and _is_loopback(urlsplit(proxy).hostname or "")):
         return given
@@ -60,10 +61,11 @@ def contact_of(url: str, contact: str | None, *, known: bool = False) -> str:
         return given
     if sys.stdin.isatty() and sys.stderr.isatty():
         click.echo(
-            f"{host} is somebody else's server. Its owner should be able to reach you if this crawl disturbs.", err=True
+            f"{host} belongs to somebody else. Its owner should be able to reach you if this crawl causes trouble.",
+            err=True,
         )
-        asked = str(click.prompt("Your mail address or web page", err=True)).strip()
-        return contact_of(url, asked, known=known)
+        answer = str(click.prompt("Your mail address or web page", err=True)).strip()
+        return contact_of(url, answer, known=known)
     raise ContactMissing(host)
 
 

@@ -1,4 +1,4 @@
-"""Lists of sites as people keep them (OPML, CSV, text) -> entries, each with the line it stands in. Pure."""
+"""Reads lists of sites (OPML, CSV, plain text) into entries with their line numbers. Pure."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from archiver.storage.sites import SETTINGS, read_setting, read_tag
 from archiver.urls import start_address
 
 _ADDRESS = ("url", "site", "address", "website", "homepage", "start_url", "htmlurl", "link")
-"""Names of the column that holds the address, in small letters."""
+"""Names of the URL column, in lower case."""
 _FEED = ("feed", "feed_url", "xmlurl", "rss")
 _TAGS = ("tags", "tag", "group", "groups", "category")
-_PASSED_OVER = ("name", "title", "description", "text", "type")
+_IGNORED = ("name", "title", "description", "text", "type")
 _MOST_COLUMNS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class SiteEntry:
-    """A site of a list: its start address, a feed that is told of it, tags, settings as they are stored."""
+    """A site in a list: its start address, the feed that the list names, tags, and settings as they are stored."""
 
     line: int
     url: str
@@ -37,48 +37,46 @@ class SiteEntry:
 
 @dataclass(frozen=True, slots=True)
 class ListProblem:
-    """A line that was not understood, in part or at all."""
+    """A line that could not be read, in part or as a whole."""
 
     line: int
     why: str
 
 
 def read_site_list(data: bytes, name: str) -> Iterator[SiteEntry | ListProblem]:
-    """A list in whatever of the forms it is. Raises UnreadableInput where it is none."""
+    """Reads a list in any of the formats. Raises UnreadableInput if it is none of them."""
     if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return _opml(data, name)
     try:
         text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise UnreadableInput(name, f"it is no UTF-8 (line {line})") from error
+        raise UnreadableInput(name, f"it is not UTF-8 (line {line})") from error
     if "\0" in text:
-        raise UnreadableInput(name, "it is no text")
+        raise UnreadableInput(name, "it is not text")
     header = next((line for line in text.splitlines() if line.strip()), "")
     names = [cell.strip().strip('"').lower() for cell in _cells(header)]
     return _csv(text, name) if set(names) & {*_ADDRESS, *_FEED} else _lines(text)
 
 
 def _lines(text: str) -> Iterator[SiteEntry | ListProblem]:
-    """One address a line; what stands behind # is a comment, further words are tags. A table without a head is read so,
-    too: no site begins at an address with a comma."""
+    """Reads one URL per line; further words are tags, and # starts a comment. A CSV file without a header is read like
+    this, too: no start address contains a comma."""
     for number, line in enumerate(text.splitlines(), start=1):
         words = [word for word in re.split(r"[\s,;\"]+", line.split(" #")[0]) if word]
         if not words or words[0].startswith("#"):
             continue
         yield from (
-            ListProblem(number, f"{word!r} is a second address: write one a line")
-            for word in words[1:]
-            if "://" in word
+            ListProblem(number, f"{word!r} is a second URL: write one per line") for word in words[1:] if "://" in word
         )
         yield from _entry(number, words[0], "", [word for word in words[1:] if "://" not in word], {})
 
 
 def _csv(text: str, name: str) -> Iterator[SiteEntry | ListProblem]:
-    """A table with a head: an address, a feed, tags (with commas, semicolons or blanks between), settings by name."""
+    """Reads a table with a header: URL, feed, tags (separated by commas or semicolons), and settings by name."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
     heads: list[str] = []
-    known = {*_ADDRESS, *_FEED, *_TAGS, *_PASSED_OVER, *(one.name for one in SETTINGS)}
+    known = {*_ADDRESS, *_FEED, *_TAGS, *_IGNORED, *(one.name for one in SETTINGS)}
     try:
         for cells in reader:
             if not any(cell.strip() for cell in cells):
@@ -86,7 +84,7 @@ def _csv(text: str, name: str) -> Iterator[SiteEntry | ListProblem]:
             if not heads:
                 heads = [cell.strip().lower() for cell in cells]
                 yield from (
-                    ListProblem(reader.line_num, f"nothing is known of a column {head!r}: it is passed over")
+                    ListProblem(reader.line_num, f"unknown column {head!r}: it is ignored")
                     for head in heads
                     if head and head not in known
                 )
@@ -96,35 +94,35 @@ def _csv(text: str, name: str) -> Iterator[SiteEntry | ListProblem]:
             tags = [tag for column in _TAGS for tag in row.get(column, "").replace(";", ",").split(",")]
             yield from _entry(reader.line_num, _first(row, _ADDRESS), _first(row, _FEED), tags, settings)
     except csv.Error as error:
-        yield ListProblem(reader.line_num, f"from here on it is no CSV ({error})")
+        yield ListProblem(reader.line_num, f"from here on it is not valid CSV ({error})")
 
 
 def _opml(data: bytes, name: str) -> Iterator[SiteEntry | ListProblem]:
-    """Outlines with htmlUrl or xmlUrl; the titles of those around them are tags (OPML 2.0).
+    """Reads OPML 2.0: outlines with htmlUrl or xmlUrl; the titles of the outlines around them are tags.
 
-    Many are no XML to the letter (a bare & in a title): what is wrong is told, and the rest is read.
+    Many files are not well-formed XML (a bare & in a title): errors are reported, and the rest is read.
     """
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=True)
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
-        raise UnreadableInput(name, f"it is no XML (line {error.lineno}: {error.msg})") from error
+        raise UnreadableInput(name, f"it is not XML (line {error.lineno}: {error.msg})") from error
     if root is None or etree.QName(root).localname.lower() != "opml":
         first = "" if root is None else f": its first element is {etree.QName(root).localname}"
-        raise UnreadableInput(name, f"it is no OPML{first}")
+        raise UnreadableInput(name, f"it is not OPML{first}")
     for line, why in {error.line: error.message for error in reversed(parser.error_log)}.items():
-        yield ListProblem(line, f"it is no XML there ({why})")
+        yield ListProblem(line, f"it is not well-formed XML ({why})")
     for outline in root.iter("outline"):
-        told = {str(key).lower(): str(value) for key, value in outline.attrib.items()}
-        if not told.get("xmlurl") and not told.get("htmlurl"):
+        attributes = {str(key).lower(): str(value) for key, value in outline.attrib.items()}
+        if not attributes.get("xmlurl") and not attributes.get("htmlurl"):
             continue
         folders = [around.get("title") or around.get("text") or "" for around in outline.iterancestors("outline")]
-        more = told.get("category", "").replace("/", ",").split(",")
-        settings = {one.name: told[one.name] for one in SETTINGS if one.name in told}
+        more = attributes.get("category", "").replace("/", ",").split(",")
+        settings = {one.name: attributes[one.name] for one in SETTINGS if one.name in attributes}
         yield from _entry(
             _line(outline.sourceline),
-            told.get("htmlurl", ""),
-            told.get("xmlurl", ""),
+            attributes.get("htmlurl", ""),
+            attributes.get("xmlurl", ""),
             [tag.replace(",", " ") for tag in (*folders, *more)],
             settings,
         )
@@ -133,12 +131,12 @@ def _opml(data: bytes, name: str) -> Iterator[SiteEntry | ListProblem]:
 def _entry(
     line: int, address: str, feed: str, tags: list[str], settings: dict[str, str]
 ) -> Iterator[SiteEntry | ListProblem]:
-    """The entry of a line, after what is wrong with its settings; they are left out, the site is not."""
+    """Yields the problems of a line's settings and tags, which are left out, and then its entry."""
     if not address and not feed:
-        yield ListProblem(line, "it has no address")
+        yield ListProblem(line, "it has no URL")
         return
-    kept: dict[str, Any] = {}
-    named: list[str] = []
+    valid_settings: dict[str, Any] = {}
+    valid_tags: list[str] = []
     try:
         feed = start_address(feed) if feed else ""
         url = start_address(address or urljoin(feed, "/"))
@@ -147,15 +145,15 @@ def _entry(
         return
     for key, value in settings.items():
         try:
-            kept[key] = read_setting(f"{key}={value}")[1]
+            valid_settings[key] = read_setting(f"{key}={value}")[1]
         except BadSetting as error:
             yield ListProblem(line, str(error).rstrip("."))
     for tag in filter(str.strip, tags):
         try:
-            named.append(read_tag(tag))
+            valid_tags.append(read_tag(tag))
         except BadSetting as error:
             yield ListProblem(line, str(error).rstrip("."))
-    yield SiteEntry(line, url, feed, tuple(dict.fromkeys(named)), kept)
+    yield SiteEntry(line, url, feed, tuple(dict.fromkeys(valid_tags)), valid_settings)
 
 
 def _first(row: dict[str, str], names: tuple[str, ...]) -> str:
@@ -172,5 +170,5 @@ def _cells(line: str) -> list[str]:
 
 
 def _line(number: Any) -> int:
-    """As lxml counts it, which is not known of every element."""
+    """Returns lxml's line number, or 0 for an element without one."""
     return number if isinstance(number, int) else 0

@@ -1,4 +1,4 @@
-"""How a site is judged by its own past, on a clock that the tests set."""
+"""Judging a site by its own past, at a fixed time."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from archiver.fields import MEASURED
 from archiver.frontier.cadence import Every, PastRun, RecrawlTime
-from archiver.health.health_report import judge_place
+from archiver.health.health_report import judge_archive
 from archiver.health.health_rules import (
+    START_PAGE_ADVICE,
+    TRY_AGAIN,
     HealthFinding,
     HealthInputs,
     JudgedRun,
@@ -52,14 +54,14 @@ def measured(
 
 
 def site(*runs: MeasuredRun | str, past: int = 10, **known: object) -> HealthInputs:
-    """A site with so many good runs, a day apart, and then these: what they measured, or how they ended."""
-    told = [measured()] * past + list(runs)
+    """A site with `past` good runs, a day apart, and then these: their statistics, or how they ended."""
+    history = [measured()] * past + list(runs)
     listed = [
         JudgedRun(
-            NOW - (len(told) - 1 - n) * DAY,
+            NOW - (len(history) - 1 - n) * DAY,
             *(("finished", "", one) if isinstance(one, MeasuredRun) else (one, f"it {one}", MeasuredRun())),
         )
-        for n, one in enumerate(told)
+        for n, one in enumerate(history)
     ]
     return HealthInputs("a.example", listed[::-1], **known)  # type: ignore[arg-type]
 
@@ -69,7 +71,7 @@ def found(known: HealthInputs) -> list[HealthFinding]:
 
 
 def figures(finding: HealthFinding) -> list[str]:
-    """The numbers, dates and times in its sentence."""
+    """Returns the numbers, dates and times in the sentence of a finding."""
     return re.findall(r"(?<![\w.])\d[\d:-]*%?", finding.sentence)
 
 
@@ -77,13 +79,13 @@ def codes(known: HealthInputs) -> list[tuple[str, str, str]]:
     return [(one.code, one.about, one.level) for one in found(known)]
 
 
-def test_a_site_as_it_ever_was_is_green_and_one_without_a_run_unknown() -> None:
+def test_an_unchanged_site_is_green_and_one_without_a_run_unknown() -> None:
     assert judge_site(site(), NOW).state == "green"
     assert judge_site(site(measured(9), measured(1)), NOW).state == "green"
     assert judge_site(HealthInputs("a.example"), NOW).state == judge_site(site(past=0), NOW).state == "unknown"
 
 
-def test_a_field_that_is_gone_is_told_with_its_first_run() -> None:
+def test_a_lost_field_is_reported_with_the_first_run_without_it() -> None:
     (fall,) = found(site(measured(5, published=0)))
     assert (fall.code, fall.about, fall.level, fall.since) == ("coverage", "published", "red", NOW)
     assert figures(fall) == ["0", "5", "2026-03-02", "12:00", "100%"]
@@ -99,22 +101,22 @@ def test_one_new_post_a_run_is_enough_after_some_runs() -> None:
     assert found(site(*[measured(1, tags=0)] * 3))[0].since == NOW - 2 * DAY
 
 
-def test_posts_that_come_to_nothing_are_told_one_by_one_until_one_is_got() -> None:
+def test_lost_posts_are_summed_over_runs_until_one_is_stored() -> None:
     def asked(told: int, got: int) -> MeasuredRun:
         return replace(measured(0, outcomes={"not-article": 3}), told=told, got=got)
 
     sound = [asked(10, 10), asked(1, 1), asked(1, 1)]
     assert codes(site(*sound, asked(1, 0), asked(0, 0), asked(1, 0))) == codes(site(asked(9, 9), asked(9, 0))) == []
-    (told,) = found(site(*sound, asked(1, 0), asked(0, 0), asked(1, 0), asked(1, 0)))
-    assert (told.code, told.about, told.level, told.since) == ("posts", "told", "red", NOW - 3 * DAY)
-    assert sorted(figures(told)) == sorted(["3", "2026-02-27", "12:00", "0", "100%"])
+    (finding,) = found(site(*sound, asked(1, 0), asked(0, 0), asked(1, 0), asked(1, 0)))
+    assert (finding.code, finding.about, finding.level, finding.since) == ("posts", "told", "red", NOW - 3 * DAY)
+    assert sorted(figures(finding)) == sorted(["3", "2026-02-27", "12:00", "0", "100%"])
     assert codes(site(*sound, *[asked(1, 0)] * 5, asked(5, 5))) == []
     many = asked(500, 500)
     assert codes(site(many, asked(2, 0))) == []
     assert codes(site(many, asked(2, 0), asked(1, 0)))
 
 
-def test_a_first_crawl_in_pieces_is_one() -> None:
+def test_a_first_crawl_in_several_runs_counts_as_one() -> None:
     """Its old posts, which came last, are not like the new ones, and the old addresses are gone."""
     new, old = (
         measured(20, **dict.fromkeys(MEASURED, 20)),
@@ -130,13 +132,13 @@ def test_a_first_crawl_in_pieces_is_one() -> None:
     assert codes(HealthInputs("a.example", [after, *in_pieces])) == [("coverage", "title", "red")]
 
 
-def test_new_pages_that_are_no_posts_any_more_are_told() -> None:
+def test_fewer_posts_among_new_pages_are_reported() -> None:
     def met(met: int, posts: int) -> MeasuredRun:
         return replace(measured(0, outcomes={"not-article": 3}), met=met, posts=posts)
 
-    (told,) = found(site(met(24, 23), met(1, 1), met(2, 0), met(2, 0), past=1))
-    assert (told.code, told.about, told.level, told.since) == ("posts", "pages", "amber", NOW - DAY)
-    assert sorted(figures(told)) == sorted(["4", "2026-03-01", "12:00", "0", "96%"])
+    (finding,) = found(site(met(24, 23), met(1, 1), met(2, 0), met(2, 0), past=1))
+    assert (finding.code, finding.about, finding.level, finding.since) == ("posts", "pages", "amber", NOW - DAY)
+    assert sorted(figures(finding)) == sorted(["4", "2026-03-01", "12:00", "0", "96%"])
     assert codes(site(met(24, 23), met(2, 0), met(2, 2))) == codes(site(met(24, 12), met(4, 0))) == []
     begun = site(met(24, 24), met(9, 0), past=0)
     assert codes(begun) == [("posts", "pages", "amber")]
@@ -144,7 +146,7 @@ def test_new_pages_that_are_no_posts_any_more_are_told() -> None:
     assert codes(replace(begun, runs=[begun.runs[0], first])) == []
 
 
-def test_what_a_run_measures_of_posts_that_it_was_told_of_and_of_its_feeds() -> None:
+def test_run_statistics_count_listed_posts_and_feeds() -> None:
     def run(*visits: Any) -> MeasuredRun:
         measuring = RunStatistics()
         for kind, outcome, before, was, listed, *rule in visits:
@@ -193,14 +195,14 @@ def test_what_a_run_measures_of_posts_that_it_was_told_of_and_of_its_feeds() -> 
     ]
 
 
-def test_a_field_that_comes_back_is_well_and_one_that_few_had_is_no_matter() -> None:
+def test_a_field_that_returns_or_was_always_rare_is_not_reported() -> None:
     assert codes(site(measured(8, authors=0), measured(8), measured(8))) == []
     rarely = [measured(10, image=1)] * 10
     assert codes(site(*rarely, measured(5, image=0), past=0)) == []
     assert codes(site(measured(5, published=0), past=1)) == []  # too little is known of it
 
 
-def test_it_is_told_until_it_is_well_again_or_accepted() -> None:
+def test_a_finding_is_reported_until_it_is_over_or_accepted() -> None:
     long = site(*[measured(3, authors=0)] * 30, past=6)
     assert codes(long) == [("coverage", "authors", "amber")]
     health = judge_site(long, NOW)
@@ -217,13 +219,14 @@ def test_it_is_told_until_it_is_well_again_or_accepted() -> None:
         measured(outcomes={"archived": 9, "failed": 9}),
     ],
 )
-def test_what_was_accepted_is_not_told_again_by_the_next_run(bad: MeasuredRun) -> None:
+def test_an_accepted_finding_is_not_reported_by_the_next_run(bad: MeasuredRun) -> None:
     first, second = site(bad, measured(), bad), site(bad, bad)
     for known, since in ((first, NOW), (second, NOW - DAY)):
-        (told,) = found(known)
-        assert told.since == since
+        (finding,) = found(known)
+        assert finding.since == since
     assert (
-        without_accepted(judge_site(second, NOW), {f"{told.code} {told.about}".strip(): NOW - DAY / 2}).state == "green"
+        without_accepted(judge_site(second, NOW), {f"{finding.code} {finding.about}".strip(): NOW - DAY / 2}).state
+        == "green"
     )
 
 
@@ -232,31 +235,38 @@ def test_how_the_last_runs_ended() -> None:
     assert codes(site(*["failed"] * 2)) == [("failed", "", "red")]
     assert figures(found(site(*["failed"] * 2))[0]) == ["2", "2026-03-01"]
     assert codes(site("failed", past=0)) == [("failed", "", "red")]
-    reasons = {
-        "https://a.example/ cannot be crawled: it redirects to https://b.example/.": "It has moved",
-        "https://a.example/ cannot be crawled: there is no such host.": "Its domain has no address any more",
-        "https://a.example/ cannot be crawled: the server answers 404.": "Look at its home page",
-        "https://a.example/ cannot be crawled: the server is busy (it answers 429).": "It is asked too often",
-        "It does not answer any more: the next crawl goes on where it stopped.": "",
-    }
-    for reason, advice in reasons.items():
-        (told,) = found(HealthInputs("a.example", [JudgedRun(NOW, "failed", reason, MeasuredRun())]))
-        assert told.sentence.removeprefix(f"Its last run failed: {reason}").strip().startswith(advice)
     assert codes(site("interrupted")) == codes(site("waiting")) == codes(site("")) == []
     assert codes(site(*["waiting"] * 3)) == [("waiting", "", "amber")]
     assert codes(site(*["interrupted"] * 2)) == [("interrupted", "", "amber")]
     assert codes(site("failed", measured())) == []
 
 
-def test_more_pages_fail_than_ever() -> None:
+@pytest.mark.parametrize(
+    ("start_page", "advice"),
+    [
+        *((("failed", rule), advice) for rule, advice in START_PAGE_ADVICE.items()),
+        (("gone", "http-404"), TRY_AGAIN),
+        (("duplicate", "http-301"), ""),
+        (None, ""),
+    ],
+)
+def test_advice_for_a_failed_run_follows_the_outcome_and_rule_of_the_start_page(
+    start_page: tuple[str, str] | None, advice: str
+) -> None:
+    runs = [JudgedRun(NOW, "failed", "A reason.", MeasuredRun())]
+    (finding,) = found(HealthInputs("a.example", runs, start_page=start_page))
+    assert finding.sentence == f"Its last run failed: A reason. {advice.format(site='a.example')}".rstrip()
+
+
+def test_more_failing_pages_than_usual_are_reported() -> None:
     bad = replace(measured(10, outcomes={"archived": 10, "failed": 10}), statuses={"200": 10, "503": 9, "404": 1})
-    (told,) = found(site(bad))
-    assert (told.code, told.about) == ("statuses", "failed")
-    assert figures(told)[:2] == ["10", "20"]
-    assert {"2026-03-02", "12:00", "503", "9", "404", "1"} <= set(figures(told))
-    (told,) = found(site(replace(measured(outcomes={"archived": 9, "refused": 9}), statuses={"200": 9, "403": 9})))
-    assert (told.code, told.about) == ("statuses", "refused")
-    assert {"403", "9"} <= set(figures(told))
+    (finding,) = found(site(bad))
+    assert (finding.code, finding.about) == ("statuses", "failed")
+    assert figures(finding)[:2] == ["10", "20"]
+    assert {"2026-03-02", "12:00", "503", "9", "404", "1"} <= set(figures(finding))
+    (finding,) = found(site(replace(measured(outcomes={"archived": 9, "refused": 9}), statuses={"200": 9, "403": 9})))
+    assert (finding.code, finding.about) == ("statuses", "refused")
+    assert {"403", "9"} <= set(figures(finding))
     assert codes(site(measured(outcomes={"archived": 10, "failed": 1}))) == []
     assert codes(site(MeasuredRun(outcomes={"archived": 2, "failed again": 9}))) == []
     for outcome in ("gone", "duplicate"):
@@ -269,7 +279,7 @@ def test_more_pages_fail_than_ever() -> None:
     assert codes(site(*shaky, measured(outcomes={"archived": 5, "failed": 6}), past=0)) == []
 
 
-def test_sizes_and_times_that_are_far_from_what_they_were() -> None:
+def test_unusual_lengths_and_response_times_are_reported() -> None:
     assert codes(site(measured(length=300))) == [("length", "", "amber")]
     assert codes(site(measured(length=9000))) == [("length", "", "amber")]
     assert codes(site(measured(length=1500))) == codes(site(measured(2, length=300))) == []
@@ -294,28 +304,28 @@ def test_silence_is_judged_by_the_sites_own_rhythm(silent: int, told: bool) -> N
 
 def test_dead_sources_and_robots() -> None:
     dead = SilentSource("feed", "https://a.example/feed", "the server answers 404", NOW)
-    (told,) = found(site(dead=[dead]))
-    assert (told.code, told.about, told.level) == ("source", "feed", "amber")
-    assert dead.url in told.sentence
+    (finding,) = found(site(dead=[dead]))
+    assert (finding.code, finding.about, finding.level) == ("source", "feed", "amber")
+    assert dead.url in finding.sentence
     assert codes(site(forbids=3, forbidden="https://a.example/x")) == [("robots", "posts", "amber")]
     assert codes(site(closed="robots.txt forbids it (/)", forbids=9)) == [("robots", "home", "red")]
     assert codes(site("failed", closed="x", dead=[dead])) == [("robots", "home", "red")]
     site_map = SilentSource("sitemap", "", "it answers no more", NOW)
     nothing = measured(0, outcomes={"not-article": 3})
-    (told,) = found(site(nothing, dead=[dead, site_map]))
-    assert (told.code, told.about, told.level) == ("source", "all", "red")
-    assert all(part in told.sentence for part in ("https://a.example/feed", dead.why, site_map.why))
+    (finding,) = found(site(nothing, dead=[dead, site_map]))
+    assert (finding.code, finding.about, finding.level) == ("source", "all", "red")
+    assert all(part in finding.sentence for part in ("https://a.example/feed", dead.why, site_map.why))
     assert [one.level for one in found(site(nothing, dead=[dead, site_map], alive=True))] == ["amber"] * 2
     both = judge_site(site(measured(length=300), closed="x", dead=[dead]), NOW)
     assert both.state == "red"
     assert [one.level for one in both.findings] == ["red", "amber", "amber"]
 
 
-def test_the_archive_itself() -> None:
+def test_the_archive_itself_is_judged_by_disk_and_lateness() -> None:
     late = Scheduled({}, Every(6 * DAY / 24), PastRun(NOW - 2 * DAY, "finished"), RecrawlTime(NOW - DAY, DAY / 4, ""))
 
     def state(free: int, daily: float, sites: list[Scheduled], scheduler: str | None) -> list[tuple[str, str]]:
-        health = judge_place("a.db", free, daily, sites, scheduler, NOW)
+        health = judge_archive("a.db", free, daily, sites, scheduler, NOW)
         return [(one.code, one.level) for one in health.findings]
 
     assert state(10**11, 10**8, [], None) == state(10**11, 0.0, [late], None) == []
@@ -324,7 +334,7 @@ def test_the_archive_itself() -> None:
     assert state(10**11, 0.0, [late], "") == [("late", "red")]
     assert state(10**11, 0.0, [late], "7") == [("late", "amber")]
     for span, told in ((DAY / 16, "2 hours"), (DAY, "24 hours"), (7 * DAY, "7 days")):
-        (one,) = judge_place(
+        (one,) = judge_archive(
             "a.db", 10**11, 0.0, [replace(late, turn=RecrawlTime(NOW - span, DAY / 96, ""))], "7", NOW
         ).findings
         assert f" {told}" in one.sentence
@@ -335,7 +345,7 @@ def test_the_archive_itself() -> None:
     assert state(10**11, 0.0, [fresh, replace(late, last=None)], "") == []
 
 
-def test_the_past_that_a_first_crawl_brings_is_no_growth(tmp_path: Path) -> None:
+def test_first_crawls_do_not_count_as_growth(tmp_path: Path) -> None:
     db = open_archive(tmp_path / "a.db", create=True)
 
     def ran(site: int, days: float, size: int, outcome: str = "finished", reason: str = "") -> float:
@@ -361,7 +371,7 @@ def test_the_past_that_a_first_crawl_brings_is_no_growth(tmp_path: Path) -> None
 
 
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40), st.integers(0, 40))
-def test_chances_are_chances(hits: int, more: int, past_hits: int, past_more: int) -> None:
+def test_chances_are_probabilities(hits: int, more: int, past_hits: int, past_more: int) -> None:
     trials, past = hits + more, past_hits + past_more
     few, many = (chance(hits, trials, past_hits, past) for chance in (chance_of_so_few, chance_of_so_many))
     assert 0 < few <= 1 + 1e-9
@@ -369,7 +379,7 @@ def test_chances_are_chances(hits: int, more: int, past_hits: int, past_more: in
     assert few + many >= 1 - 1e-9
 
 
-def test_what_is_told_of_many_is_told_of_very_many() -> None:
+def test_very_large_samples_are_judged_like_large_ones() -> None:
     assert chance_of_so_few(0, 100_000, 99_000, 100_000) < 1e-6
     assert chance_of_so_few(99_000, 100_000, 99, 100) > 0.1
     assert is_far(10.0, [1.0, 1.1, 0.9], 3.0)
@@ -377,5 +387,5 @@ def test_what_is_told_of_many_is_told_of_very_many() -> None:
 
 
 @given(st.lists(st.builds(measured, st.integers(0, 3), published=st.integers(0, 3)), max_size=40))
-def test_any_past_is_judged(runs: list[MeasuredRun]) -> None:
+def test_any_history_is_judged(runs: list[MeasuredRun]) -> None:
     assert judge_site(site(*runs, past=0), NOW).state in ("green", "amber", "red", "unknown")

@@ -1,4 +1,4 @@
-"""A blog that changes its theme, loses its feed and closes its doors: each is told after the next crawl."""
+"""A blog changes its theme, loses its feed and forbids crawling: the next crawl reports each."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 
+from archiver.health.health_rules import START_PAGE_ADVICE, TRY_AGAIN
 from tests.spiders.crawling import archiver, crawl, rows, text
 from tests.spiders.site_server import Answer, Pages, SiteServer, home, page, serving
 
-_SOUND = " told here at some length, so that nobody takes it for a list of links. " * 8
+_SOUND = " set out here at some length, so that nobody takes it for a list of links. " * 8
 
 
 class Blog:
-    """A blog of numbered posts; `dated` is whether its theme shows when a post was published."""
+    """A blog of numbered posts; `dated`: its theme shows publication dates."""
 
     def __init__(self, server: SiteServer, archive: Path) -> None:
         self.server, self.archive, self.posts = server, archive, 0
@@ -35,16 +36,16 @@ class Blog:
         pages["/"] = home(*links, head='<link rel="alternate" type="application/rss+xml" href="/feed.xml">')
 
     def status(self) -> dict[str, dict[str, Any]]:
-        """The findings by their code and what they are about."""
-        told = json.loads(archiver("status", "--json", archive=self.archive).stdout)[0]["health"]
-        return {f"{one['code']} {one['about']}".strip(): one for one in told["findings"]}
+        """Returns the findings by code and subject."""
+        health = json.loads(archiver("status", "--json", archive=self.archive).stdout)[0]["health"]
+        return {f"{one['code']} {one['about']}".strip(): one for one in health["findings"]}
 
     def last_run(self) -> str:
         return str(rows(self.archive, "select started_at from runs order by id desc limit 1")[0][0])
 
 
 def undated(title: str) -> Answer:
-    """The new theme: all that the old one has, but for the date."""
+    """Returns a post in the new theme, which shows no date."""
     return Answer(
         f"""<!doctype html><html lang="en"><head><title>{title} – The Test Blog</title>
 <meta property="og:type" content="article"></head><body><header><a href="/">The Test Blog</a></header>
@@ -71,7 +72,7 @@ def blog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Blog]:
         yield blog
 
 
-def test_pages_that_fail_at_each_run_are_no_news(tmp_path: Path) -> None:
+def test_pages_that_fail_in_every_run_are_not_reported(tmp_path: Path) -> None:
     archive = tmp_path / "archive.db"
     with serving({"/robots.txt": text("", 404)}) as server:
         blog = Blog(server, archive)
@@ -85,7 +86,7 @@ def test_pages_that_fail_at_each_run_are_no_news(tmp_path: Path) -> None:
             assert blog.status() == {}
 
 
-def test_the_run_measures_its_site(blog: Blog) -> None:
+def test_a_run_stores_its_statistics(blog: Blog) -> None:
     measures = json.loads(archiver("status", "--json", archive=blog.archive).stdout)[0]["runs"][0]["statistics"]
     assert measures["articles"] == 24
     assert measures["fields"]["published"] == measures["fields"]["authors"] == 24
@@ -96,7 +97,7 @@ def test_the_run_measures_its_site(blog: Blog) -> None:
     assert blog.status() == {}
 
 
-def test_the_next_run_says_that_dates_are_missing_since_when_and_what_to_do(blog: Blog) -> None:
+def test_missing_dates_are_reported_with_start_and_advice(blog: Blog) -> None:
     bare = f"<html><head><title>The Test Blog</title></head><body><h1>Of the harbour</h1><p>{_SOUND}</p></body></html>"
     blog.publish(4, dated=False, beside={f"/bare-{number}/": Answer(bare.encode()) for number in range(4)})
     blog.server.pages["/feed.xml"] = feed()
@@ -107,11 +108,11 @@ def test_the_next_run_says_that_dates_are_missing_since_when_and_what_to_do(blog
     assert set(found) == {"coverage published", "source feed", "posts pages"}
     assert " 8 " in found["posts pages"]["sentence"]
     assert f"{blog.server.url}feed.xml" in found["source feed"]["sentence"]
-    told = found["coverage published"]
-    assert told["level"] == "red"
-    assert told["since"][:19] == blog.last_run()[:19]
-    assert "archiver sites rules" in told["sentence"]
-    assert told["sentence"].partition(". ")[0] in done.stdout, "the crawl prints the finding, too"
+    finding = found["coverage published"]
+    assert finding["level"] == "red"
+    assert finding["since"][:19] == blog.last_run()[:19]
+    assert "archiver sites rules" in finding["sentence"]
+    assert finding["sentence"].partition(". ")[0] in done.stdout, "the crawl prints the finding as well"
     monitor = archiver("status", "--health", archive=blog.archive)
     assert monitor.returncode == 2
     assert monitor.stdout.splitlines()[0] == "red: 1 red"
@@ -120,7 +121,7 @@ def test_the_next_run_says_that_dates_are_missing_since_when_and_what_to_do(blog
     assert archiver("status", "--health", archive=blog.archive).returncode == 0
 
 
-def test_a_feed_that_died_and_a_robots_txt_that_closed_are_told(blog: Blog) -> None:
+def test_a_dead_feed_and_a_forbidding_robots_txt_are_reported(blog: Blog) -> None:
     blog.server.pages["/feed.xml"] = text("gone", 410)
     blog.server.pages["/robots.txt"] = text("User-agent: *\nDisallow: /story-1/\n")
     assert crawl(blog.site, "--full", archive=blog.archive).returncode == 1
@@ -134,7 +135,7 @@ def test_a_feed_that_died_and_a_robots_txt_that_closed_are_told(blog: Blog) -> N
     assert {key: one["level"] for key, one in blog.status().items()} == {"robots home": "red"}
 
 
-def test_what_was_accepted_is_told_again_when_it_has_passed_and_comes_again(blog: Blog) -> None:
+def test_an_accepted_finding_that_returns_is_reported_again(blog: Blog) -> None:
     archiver("status", blog.site, "--accept", archive=blog.archive)
     crawl(blog.site, archive=blog.archive)
     assert "robots home" not in blog.status()
@@ -145,11 +146,11 @@ def test_what_was_accepted_is_told_again_when_it_has_passed_and_comes_again(blog
     assert "robots home" in blog.status()
 
 
-def test_a_site_that_is_parked_is_told_with_the_sources_that_it_lost(tmp_path: Path) -> None:
+def test_a_parked_site_is_reported_with_its_lost_sources(tmp_path: Path) -> None:
     with serving({"/robots.txt": text("", 404)}) as server:
         blog = Blog(server, tmp_path / "archive.db")
         blog.publish(6, dated=True)
-        server.pages["/en/"] = server.pages["/"]  # a page that nothing was told by
+        server.pages["/en/"] = server.pages["/"]  # a page that is not a discovery source
         server.pages["/"] = text("", 302, Location="/en/")
         links = [f"{server.url}story-{post}/" for post in range(6)]
         server.pages["/feed.xml"] = feed(*links)
@@ -162,6 +163,28 @@ def test_a_site_that_is_parked_is_told_with_the_sources_that_it_lost(tmp_path: P
         parked = Answer(b"<html><head><title>For sale</title></head><body><p>This domain is for sale.</p></body>")
         server.pages.update(dict.fromkeys(server.pages.keys() - {"/robots.txt"}, parked))
         crawl(blog.site, archive=blog.archive)
-        told = blog.status()["source all"]
-    assert told["level"] == "red"
-    assert all(f"{server.url}{name}" in told["sentence"] for name in ("feed.xml", "sitemap.xml"))
+        finding = blog.status()["source all"]
+    assert finding["level"] == "red"
+    assert all(f"{server.url}{name}" in finding["sentence"] for name in ("feed.xml", "sitemap.xml"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "rule"),
+    [
+        (text("no", 403), "http-403"),
+        (text("", 301, Location="https://elsewhere.invalid/"), "http-301"),
+        (text("gone", 404), None),
+    ],
+)
+def test_a_failed_crawl_gets_the_advice_for_its_start_page(tmp_path: Path, answer: Answer, rule: str | None) -> None:
+    with serving({"/robots.txt": text("", 404)}) as server:
+        blog = Blog(server, tmp_path / "archive.db")
+        blog.publish(3, dated=True)
+        server.pages["/start/"] = server.pages["/"]
+        server.pages["/"] = text("", 302, Location="/start/")
+        crawl(server.url, archive=blog.archive)
+        server.pages["/start/"] = answer
+        assert crawl(blog.site, archive=blog.archive).returncode == 1
+        (finding,) = (one for key, one in blog.status().items() if key == "failed")
+    advice = START_PAGE_ADVICE[rule] if rule else TRY_AGAIN
+    assert advice.format(site=blog.site) in finding["sentence"]

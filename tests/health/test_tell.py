@@ -1,4 +1,4 @@
-"""Notifications of changes by each channel, sent once, and the metrics for Prometheus."""
+"""Notifications through each channel, errors in archiver.toml, and the metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ import pytest
 from click.testing import Result
 
 from archiver.cli.main import cli
-from archiver.health import notifications as ways_module
+from archiver.health import notifications
 from archiver.health.notifications import HealthMessage, channels_of, notify
 from archiver.sites.config import Mail, Notify
 from archiver.storage.connection import open_archive
@@ -34,7 +34,7 @@ Call = Callable[..., Result]
 
 
 class Postmaster(socketserver.ThreadingTCPServer):
-    """A mail server that accepts every message (the part of RFC 5321 that this needs)."""
+    """A mail server that accepts everything (the part of RFC 5321 that one message needs)."""
 
     allow_reuse_address = daemon_threads = True
 
@@ -57,7 +57,7 @@ class Postmaster(socketserver.ThreadingTCPServer):
 
 
 class Trickle(socketserver.ThreadingTCPServer):
-    """A server that takes two seconds for its answer, and sends it byte by byte."""
+    """A server that sends its reply byte by byte for two seconds, with short pauses."""
 
     allow_reuse_address = daemon_threads = True
 
@@ -73,7 +73,7 @@ class Trickle(socketserver.ThreadingTCPServer):
 
 
 class Hook(HTTPServer):
-    """A URL that accepts POST requests and answers with `status`."""
+    """A webhook; `status` is the status it answers with."""
 
     def __init__(self) -> None:
         self.posted: list[tuple[dict[str, Any], str]] = []
@@ -111,7 +111,7 @@ def archive(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def call(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
-    """Runs a command on the archive with this archiver.toml."""
+    """Runs a command on the archive, with the given archiver.toml."""
     monkeypatch.setenv("ARCHIVER_CONFIG", str(tmp_path / "archiver.toml"))
     monkeypatch.setenv("ARCHIVER_WEBHOOK_TOKEN", "s3cret")
     monkeypatch.setenv("no_proxy", "*")
@@ -135,8 +135,8 @@ def fail(archive: Path, site: int = 2) -> None:
     db.close()
 
 
-def test_a_change_and_its_end_are_sent_once_by_each_channel(archive: Path, call: Call, tmp_path: Path) -> None:
-    output = tmp_path / "output.json"
+def test_a_change_and_its_end_are_sent_once_through_each_channel(archive: Path, call: Call, tmp_path: Path) -> None:
+    heard = tmp_path / "heard.json"
     script = (
         "import os, pathlib, sys\n"
         f"pathlib.Path({str(output)!r}).write_text(os.environ['ARCHIVER_STATE'] + sys.stdin.read())"
@@ -159,13 +159,13 @@ port = {post.server_address[1]}
         assert rows(archive, "select channel, outcome from notifications order by 1") == sent
         assert call("status", "--notify").stdout == first.stdout
         assert (len(hook.posted), len(post.letters)) == (1, 1)
-        message, token = hook.posted[0]
+        posted, token = hook.posted[0]
         assert token == "Bearer s3cret"
-        assert message["state"] == "amber"
-        assert "It fell over." in message["text"]
-        (change,) = message["changes"]
+        assert posted["state"] == "amber"
+        assert "It fell over." in posted["text"]
+        (change,) = posted["changes"]
         assert (change["site"], change["before"], change["state"]) == ("notes.example/blog", "green", "amber")
-        assert json.loads(output.read_text().removeprefix("amber")) == message
+        assert json.loads(heard.read_text().removeprefix("amber")) == posted
         letter = message_from_string(post.letters[0])
         assert letter["Subject"] == "archiver: amber: notes.example/blog"
         assert letter["To"] == "ann@example.org"
@@ -179,11 +179,11 @@ port = {post.server_address[1]}
         assert hook.posted[1][0]["changes"][0]["state"] == "green"
         assert len(post.letters) == 2
         assert call("status", "--try-notify").exit_code == 0
-        assert "trial" in post.letters[2]
+        assert "test" in message_from_string(post.letters[2])["Subject"]
 
 
-def test_a_channel_reports_success_and_failure() -> None:
-    message = HealthMessage("archiver: a trial", "A trial.", "green", {"text": "A trial."})
+def test_a_channel_returns_why_it_failed() -> None:
+    message = HealthMessage("archiver: test", "A test.", "green", {"text": "A test."})
 
     def send(**named: Any) -> str:
         (channel,) = channels_of(Notify(**named)).values()
@@ -200,17 +200,17 @@ def test_a_channel_reports_success_and_failure() -> None:
     assert len(hook.posted) == 2
 
 
-def test_a_slow_server_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ways_module, "_SECONDS", 0.2)
+def test_a_server_that_trickles_bytes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notifications, "_SECONDS", 0.2)
     monkeypatch.setenv("no_proxy", "*")
-    message = HealthMessage("archiver: a trial", "A trial.", "green", {"text": "A trial."})
+    message = HealthMessage("archiver: test", "A test.", "green", {"text": "A test."})
     with serving(Trickle(b"HTTP/1.1 200 OK\r\n")) as hook, serving(Trickle(b"220-here\r\n")) as post:
         mail = Mail(("a@b.example",), "127.0.0.1", post.server_address[1])
         found = channels_of(Notify(webhook=f"http://127.0.0.1:{hook.server_address[1]}/", mail=mail))
-        assert ["0.2 seconds" in send(message) for send in found.values()] == [True, True]
+        assert ["0.2 seconds" in channel(message) for channel in found.values()] == [True, True]
 
 
-def test_unsent_messages_are_retried_and_then_dropped(archive: Path, call: Call) -> None:
+def test_a_failed_notification_is_retried_and_given_up(archive: Path, call: Call) -> None:
     with serving(Hook()) as hook:
         hook.status = 500
         toml = f'[notify]\nwebhook = "http://127.0.0.1:{hook.server_address[1]}/"\ncommand = ["/none/such"]\n'
@@ -237,7 +237,7 @@ def test_unsent_messages_are_retried_and_then_dropped(archive: Path, call: Call)
     assert "127.0.0.1:9" in call("status", "--notify").stderr
 
 
-def test_a_new_finding_is_sent_even_if_the_state_is_the_same(archive: Path, call: Call) -> None:
+def test_a_new_finding_at_the_same_level_is_sent(archive: Path, call: Call) -> None:
     with serving(Hook()) as hook:
         fail(archive)
         call("status", "--notify", toml=f'[notify]\nwebhook = "http://127.0.0.1:{hook.server_address[1]}/"\n')
@@ -253,7 +253,7 @@ def test_a_new_finding_is_sent_even_if_the_state_is_the_same(archive: Path, call
     assert "robots.txt" in second["sentence"]
 
 
-def test_the_scheduler_does_not_report_missed_crawls_at_once_after_an_outage(archive: Path, call: Call) -> None:
+def test_the_scheduler_leaves_out_the_archive_itself_after_an_outage(archive: Path, call: Call) -> None:
     with lock_schedule(archive), serving(Hook()) as hook:
         call("status", toml=f'[notify]\nwebhook = "http://127.0.0.1:{hook.server_address[1]}/"\n')
         assert notify(archive, place=False) == [] == hook.posted
@@ -264,12 +264,12 @@ def test_the_scheduler_does_not_report_missed_crawls_at_once_after_an_outage(arc
     assert change["sentence"].startswith("3 "), "how many sites are late"
 
 
-def test_nothing_is_sent_without_recipients(archive: Path, call: Call) -> None:
+def test_notify_without_a_channel_fails(archive: Path, call: Call) -> None:
     assert call("status", "--notify").exit_code == 1
     assert rows(archive, "select count(*) from notifications") == [(0,)]
 
 
-def test_metrics_for_prometheus(archive: Path, call: Call, tmp_path: Path) -> None:
+def test_metrics_are_valid_prometheus_text(archive: Path, call: Call, tmp_path: Path) -> None:
     from prometheus_client.parser import text_string_to_metric_families
 
     fail(archive)
@@ -326,7 +326,7 @@ def test_metrics_for_prometheus(archive: Path, call: Call, tmp_path: Path) -> No
         ("colour = 'red'\n", "line 1, column 1"),
     ],
 )
-def test_a_mistake_in_archiver_toml_is_reported_with_line_and_column(
+def test_an_error_in_archiver_toml_is_reported_with_line_and_column(
     call: Call, tmp_path: Path, toml: str | bytes, says: str
 ) -> None:
     (tmp_path / "archiver.toml").write_bytes(toml.encode() if isinstance(toml, str) else toml)

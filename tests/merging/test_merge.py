@@ -191,8 +191,8 @@ def test_a_blog_that_two_machines_crawled_is_crawled_on(demo: Demo, tmp_path: Pa
 MOMENTS = [
     ("merge_pages", "transfer_warc", 1, True),
     ("merge_pages", "transfer_warc", 2, False),
-    ("merge", "take_over", 1, True),
-    ("merge", "weave_in", 1, True),
+    ("merge", "add_article", 1, True),
+    ("merge", "merge_article", 1, True),
     ("merge", "merge_page", 1, True),
 ]
 

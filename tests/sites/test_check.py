@@ -1,4 +1,4 @@
-"""sites check: a look at sites that stores nothing."""
+"""`sites check`: a trial crawl that stores nothing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def blog(posts: int) -> Pages:
     }
 
 
-def test_a_blog_a_closed_one_and_one_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_reports_an_open_a_forbidden_an_absent_and_a_broken_site(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with (
         serving(blog(200)) as open_,
         serving({"/robots.txt": text("User-agent: *\nDisallow: /\n")}) as closed,

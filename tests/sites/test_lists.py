@@ -1,4 +1,4 @@
-"""Lists of sites: what is read, what is told by line, and what comes of it in the archive."""
+"""Lists of sites: entries, problems with their lines, and the sites that an import creates."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ OPML = b"""<?xml version="1.0"?>
 
 
 def read(data: bytes) -> tuple[list[SiteEntry], list[ListProblem]]:
-    told = list(read_site_list(data, "list"))
-    return [one for one in told if isinstance(one, SiteEntry)], [one for one in told if isinstance(one, ListProblem)]
+    found = list(read_site_list(data, "list"))
+    return [one for one in found if isinstance(one, SiteEntry)], [one for one in found if isinstance(one, ListProblem)]
 
 
 def test_opml() -> None:
@@ -61,7 +61,7 @@ def test_csv(mark: str) -> None:
     assert "'delay=soon'" in problems[2].why
 
 
-def test_a_table_of_one_column_or_without_a_head() -> None:
+def test_csv_with_one_column_or_without_a_header() -> None:
     assert [e.url for e in read(b"url\nhttps://a.example/\n")[0]] == ["https://a.example/"]
     entries, problems = read(b'"https://a.example/",news;old\nhttps://b.example/, https://c.example/\n')
     assert [(e.url, e.tags) for e in entries] == [("https://a.example/", ("news", "old")), ("https://b.example/", ())]
@@ -84,7 +84,7 @@ def test_text() -> None:
         b"url,feed\n,http://[::1\n,https://a.example/feed\n",
     ],
 )
-def test_a_feed_whose_address_is_none_costs_its_line_alone(data: bytes) -> None:
+def test_an_invalid_feed_url_skips_only_its_line(data: bytes) -> None:
     entries, problems = read(data)
     assert [(e.url, e.feed) for e in entries] == [("https://a.example/", "https://a.example/feed")]
     assert ["'http://[::1'" in p.why for p in problems] == [True]
@@ -100,7 +100,7 @@ def test_a_feed_whose_address_is_none_costs_its_line_alone(data: bytes) -> None:
         (b"a\0b", ""),
     ],
 )
-def test_what_is_no_list(data: bytes, names: str) -> None:
+def test_a_file_that_is_not_a_list_is_refused(data: bytes, names: str) -> None:
     with pytest.raises(UnreadableInput) as error:
         read(data)
     assert names in str(error.value)
@@ -113,7 +113,7 @@ def test_what_is_no_list(data: bytes, names: str) -> None:
         st.text(max_size=99).map(lambda text: f'url,tags\n"{text}'.encode()),
     )
 )
-def test_any_bytes_are_a_list_or_none(data: bytes) -> None:
+def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     try:
         entries, _ = read(data)
     except UnreadableInput:
@@ -129,7 +129,7 @@ def listed(archive: Path, *words: str) -> dict[str, dict[str, Any]]:
     return {row["name"]: row for row in json.loads(call(archive, "sites", "list", "--json", *words).stdout)}
 
 
-def test_thousands_are_entered_and_entered_again(tmp_path: Path) -> None:
+def test_importing_thousands_of_sites_twice_changes_nothing(tmp_path: Path) -> None:
     archive, many = tmp_path / "archive.db", tmp_path / "many.txt"
     many.write_text("".join(f"blog-{n}.example\n" for n in range(5_000)) + "ftp://no.example\n")
     done = call(archive, "sites", "import", str(many), "--tag", "Many")
@@ -143,7 +143,7 @@ def test_thousands_are_entered_and_entered_again(tmp_path: Path) -> None:
     assert (third["added"], third["known"], third["changed"]) == (0, 5000, 0)
 
 
-def test_what_is_entered_is_written_and_read_again(tmp_path: Path) -> None:
+def test_exported_lists_can_be_imported(tmp_path: Path) -> None:
     archive, file = tmp_path / "archive.db", tmp_path / "feeds.opml"
     file.write_bytes(OPML)
     assert call(archive, "sites", "import", str(file), "--dry-run").exit_code == 1
@@ -156,14 +156,14 @@ def test_what_is_entered_is_written_and_read_again(tmp_path: Path) -> None:
     ]
     first = {name: (row["tags"], row["settings"]) for name, row in listed(archive).items()}
     for form in ("csv", "opml"):
-        told = call(archive, "sites", "export", "-f", form).stdout
+        exported = call(archive, "sites", "export", "-f", form).stdout
         copy = tmp_path / f"{form}.db"
-        assert call(copy, "sites", "import", "-", stdin=told).exit_code == 0
+        assert call(copy, "sites", "import", "-", stdin=exported).exit_code == 0
         assert {name: (row["tags"], row["settings"]) for name, row in listed(copy).items()} == first
     assert call(archive, "sites", "export", "-f", "text", "--tag", "tech").stdout == "https://b.example/\n"
 
 
-def test_tags_make_groups_with_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tag_selects_the_settings_of_a_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = tmp_path / "archive.db"
     monkeypatch.setenv("ARCHIVER_CONFIG", str(tmp_path / "archiver.toml"))
     (tmp_path / "archiver.toml").write_text(
@@ -194,7 +194,7 @@ def test_tags_make_groups_with_settings(tmp_path: Path, monkeypatch: pytest.Monk
     assert rows(archive, "select count(*) from site_tags") == [(1,)]
 
 
-def test_a_fault_of_the_archives_place_is_a_sentence_whatever_the_command_was_at(tmp_path: Path) -> None:
+def test_storage_errors_become_messages_in_any_command(tmp_path: Path) -> None:
     archive = tmp_path / "archive.db"
     call(archive, "sites", "add", "a.example")
     (tmp_path / ".archive.db.scheduler").mkdir()

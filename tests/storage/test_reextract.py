@@ -310,7 +310,7 @@ def test_unreadable_captures_are_reported_and_the_others_processed(archive: Path
     before = rows(archive, f"select body, extractor from articles where id = {number}")
     result = reextract(archive)
     assert result.exit_code == 1
-    assert re.search(rf"article {number}, \w+ {revision}:", result.stderr)
+    assert f"article {number}, revision 1:" in result.stderr
     assert file in result.stderr
     assert "14 changed" in result.stdout
     assert rows(archive, f"select body, extractor from articles where id = {number}") == before

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from archiver.demo.demo_server import Demo
+from archiver.importers.import_inputs import RecordFilter
 from archiver.maintenance.verify import verify
 from tests.importers import files, importing
 from tests.proved_archive import QUAY, START, Run, make, page
@@ -95,7 +96,7 @@ def test_an_import_leaves_a_removed_post_out(tmp_path: Path, all_captures: bool)
         ),
         elsewhere,
     )
-    choice = importing.RecordFilter(all_captures=all_captures)
+    choice = RecordFilter(all_captures=all_captures)
     done = [*importing.run(archive, source, again=True, choice=choice), *importing.run(archive, again, choice=choice)]
     assert [one.tally.removed for one in done] == [1, 2]
     assert not holds(archive, "rusty kettle")
