@@ -92,7 +92,7 @@ ALL = ["0", "1", "2", "3"]
         "blank-lines",
     ],
 )
-def test_every_packing_is_read_and_can_be_taken_up_anywhere(data: bytes) -> None:
+def test_every_compression_is_read_and_reading_can_resume_anywhere(data: bytes) -> None:
     found = read(data)
     assert told(found) == ALL
     assert told(read(data, seeks=False)) == ALL
@@ -139,20 +139,20 @@ def test_damage_is_named_and_the_rest_is_read(data: bytes, expected: list[str]) 
 @pytest.mark.parametrize("holds", [True, False])
 @pytest.mark.parametrize("packed", [True, False])
 @pytest.mark.parametrize("more", [-700, -5, 5, 60, 400, 3_000, 10**9])
-def test_a_record_of_another_length_than_it_says_costs_no_other(more: int, packed: bool, holds: bool) -> None:
+def test_a_record_with_a_wrong_length_does_not_affect_others(more: int, packed: bool, holds: bool) -> None:
     wrong = declares(PLAIN[1], more)
     data = PACKED[0] + gzip.compress(wrong) + b"".join(PACKED[2:]) if packed else PLAIN[0] + wrong + b"".join(PLAIN[2:])
     assert told(read(data, holds=holds)) == ["0", "!record-length", "2", "3"]
 
 
-def test_many_records_that_claim_the_rest_of_the_file_do_not_make_reading_endless() -> None:
+def test_many_records_that_claim_the_rest_of_the_file_are_read_in_bounded_time() -> None:
     data = b"".join(declares(p, 10**12) for p in itertools.islice(itertools.cycle(PLAIN), 3_000))
     found = read(data, holds=False)
     assert 1 <= len(found) <= 3_000
     assert not any(isinstance(one, ForeignRecord) for one in found[:-1])
 
 
-def test_a_member_that_unpacks_without_end_is_left() -> None:
+def test_a_gzip_bomb_is_skipped() -> None:
     packer = zlib.compressobj(9, wbits=31)
     head = packer.compress(Rec(b"", declared=400 << 20).data()[:-4]) + packer.flush(zlib.Z_FULL_FLUSH)
     bomb = head + (packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)) * 400
@@ -200,7 +200,7 @@ def pairs(*records: Rec) -> list[str]:
     ]
 
 
-def test_a_request_is_found_beside_its_response_before_or_behind_it() -> None:
+def test_a_request_is_paired_with_its_response_before_or_after_it() -> None:
     answer = post()
     asked = Rec(b"GET / HTTP/1.1\r\n\r\n", answer.url, answer.at, "request")
     other = Rec(b"GET / HTTP/1.1\r\n\r\n", "http://blog.example/other", answer.at, "request")
@@ -235,7 +235,7 @@ def segments(*numbers: int, total: int | None = None) -> list[Rec]:
     return out
 
 
-def test_segments_are_put_together_and_those_that_lack_one_are_named() -> None:
+def test_segments_are_joined_and_incomplete_ones_are_reported() -> None:
     assert pairs(*segments(1, 2, 3)) == ["response"]
     assert pairs(*segments(1, 2)) == ["!segment"]
     assert pairs(*segments(1, 3)) == ["!segment"]
@@ -264,7 +264,7 @@ def test_segments_are_put_together_and_those_that_lack_one_are_named() -> None:
     st.booleans(),
     st.booleans(),
 )
-def test_nothing_that_a_file_can_hold_raises_and_whole_members_are_never_lost(
+def test_any_file_is_read_without_an_error_and_without_losing_whole_members(
     parts: list[bytes], seeks: bool, holds: bool
 ) -> None:
     found = read(b"".join(parts), seeks=seeks, holds=holds)

@@ -68,7 +68,7 @@ def test_fields_that_the_archive_renamed_get_their_names_back() -> None:
     assert (found.at, found.source_uri, found.fetched_at, found.place) == (AT, URI, NOW, URI)
 
 
-def test_fields_that_were_passed_on_are_told_from_those_of_the_archive() -> None:
+def test_passed_on_fields_are_distinguished_from_the_web_archives_own() -> None:
     found = read(
         answered(
             PAGE,
@@ -154,7 +154,7 @@ def test_the_payload_is_what_was_captured(
     ],
     ids=["forged", "own page", "missing", "live", "elsewhere", "another", "rewritten", "rewritten, packed", "cut off"],
 )
-def test_what_is_no_capture_has_a_name(answer: ArchiveResponse, digest: str, kind: ProblemKind) -> None:
+def test_responses_that_are_not_captures_are_problems(answer: ArchiveResponse, digest: str, kind: ProblemKind) -> None:
     assert read(answer, digest) is kind
 
 

@@ -63,7 +63,7 @@ def test_a_whole_file_gets_the_index_that_its_writer_would_have_made(tmp_path: P
 
 
 @pytest.mark.parametrize("cut", [1, 7, 100, 400, 900, 2500])
-def test_a_torn_end_is_cut_off_wherever_it_tore(tmp_path: Path, cut: int) -> None:
+def test_a_torn_end_is_cut_off_at_any_byte(tmp_path: Path, cut: int) -> None:
     file, captures = abandoned(tmp_path)
     os.truncate(file, file.stat().st_size - cut)
     mended = repair_warc(file, lambda m: None)
@@ -75,7 +75,7 @@ def test_a_torn_end_is_cut_off_wherever_it_tore(tmp_path: Path, cut: int) -> Non
     assert left == captures[: len(left)]
 
 
-def test_zeros_behind_the_end_are_cut_off(tmp_path: Path) -> None:
+def test_zeros_after_the_end_are_cut_off(tmp_path: Path) -> None:
     file, _ = abandoned(tmp_path)
     size = file.stat().st_size
     os.truncate(file, size + 4096)
@@ -85,7 +85,7 @@ def test_zeros_behind_the_end_are_cut_off(tmp_path: Path) -> None:
     assert sound(file)
 
 
-def test_whole_records_behind_a_damaged_one_are_kept(tmp_path: Path) -> None:
+def test_whole_records_after_a_damaged_one_are_kept(tmp_path: Path) -> None:
     file, captures = abandoned(tmp_path)
     data = bytearray(file.read_bytes())
     at = captures[1].warc_offset
@@ -100,7 +100,7 @@ def test_whole_records_behind_a_damaged_one_are_kept(tmp_path: Path) -> None:
     assert bytes(data) == file.read_bytes()
 
 
-def test_a_file_without_a_whole_record_is_taken_away(tmp_path: Path) -> None:
+def test_a_file_without_a_whole_record_is_deleted(tmp_path: Path) -> None:
     file, _ = abandoned(tmp_path, 1)
     os.truncate(file, 20)
     mended = repair_warc(file, lambda m: None)
@@ -118,7 +118,7 @@ def test_a_file_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
     assert sound(file)
 
 
-def test_a_mending_that_is_not_told_is_done_again(tmp_path: Path) -> None:
+def test_a_repair_whose_report_fails_is_done_again(tmp_path: Path) -> None:
     def dies(mended: RepairedFile) -> None:
         raise KeyboardInterrupt
 
@@ -131,7 +131,7 @@ def test_a_mending_that_is_not_told_is_done_again(tmp_path: Path) -> None:
     assert sound(file)
 
 
-def test_a_disk_that_refuses_leaves_no_half_record(tmp_path: Path) -> None:
+def test_a_failed_write_leaves_no_partial_record(tmp_path: Path) -> None:
     import resource
     import signal
 
