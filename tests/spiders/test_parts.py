@@ -87,7 +87,7 @@ def test_a_post_of_three_pages_is_one_article_with_the_whole_text(tmp_path: Path
     assert rows(archive, "select revision from articles") == [(1,), (1,)]
 
 
-def test_the_commands_tell_of_the_parts(tmp_path: Path) -> None:
+def test_the_commands_show_the_parts(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
 
     def said(*words: str) -> str:
@@ -170,7 +170,7 @@ def test_a_post_that_fails_while_a_page_of_it_is_missing_is_not_edited_when_both
     assert rows(archive, "select revision from articles") == [(1,)]
 
 
-def test_pages_that_are_told_by_rel_next_alone(tmp_path: Path) -> None:
+def test_parts_linked_by_rel_next_alone(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
 
     def head(number: int) -> str:
@@ -220,7 +220,7 @@ def test_where_that_view_fails_the_pages_are_read(tmp_path: Path) -> None:
     assert bodies(archive) == {TITLE: body_of(1, 2, 3)}
 
 
-def test_pages_whose_text_a_feed_told_whole_are_not_asked_for(tmp_path: Path) -> None:
+def test_parts_are_not_fetched_if_a_feed_has_the_whole_text(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     whole = f"<p>{INTRO}</p><p>{told(1)}</p><!--nextpage--><p>{told(2)}</p><!--nextpage--><p>{told(3)}</p>"
     head = '<link rel="alternate" type="application/rss+xml" href="/feed/">'
@@ -244,7 +244,7 @@ def test_pages_whose_text_a_feed_told_whole_are_not_asked_for(tmp_path: Path) ->
     assert bodies(archive) == {TITLE: body_of(1, 2, 3)}
 
 
-def test_a_page_number_past_the_end_and_pages_of_something_else_are_no_parts(tmp_path: Path) -> None:
+def test_a_page_number_past_the_end_and_unrelated_pages_are_not_parts(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     addresses = {1: "/river/", 2: "/river/2/", 3: "/river/3/", 4: "/river/4/", 5: "/river/5/"}
     pages: dict[str, Any] = {url: part(min(n, 2), links(n, addresses), etag=f"e{n}") for n, url in addresses.items()}
@@ -263,7 +263,7 @@ def test_a_page_number_past_the_end_and_pages_of_something_else_are_no_parts(tmp
     assert found["river/4/"][0] == "duplicate"
 
 
-def test_a_page_that_is_met_before_its_post_is_no_article(tmp_path: Path) -> None:
+def test_a_part_found_before_its_post_is_not_an_article(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     pages: dict[str, Any] = {"/": home("/river/2/", "/other/"), "/other/": page("Another post"), **post()}
     with serving(pages) as site:

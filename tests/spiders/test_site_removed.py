@@ -11,7 +11,7 @@ from tests.spiders.crawling import archiver, crawl, rows
 from tests.spiders.site_server import Answer, Pages, home, page, serving
 
 
-def test_its_run_ends_and_says_so(tmp_path: Path) -> None:
+def test_the_run_of_a_removed_site_ends_and_says_so(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     links = tuple(f"/post-{n}/" for n in range(9))
     pages: Pages = {"/": home(*links), **{link: page(f"Title {link}") for link in links}}

@@ -79,7 +79,7 @@ def test_a_short_run_learns_at_its_end(count: int, learns: int) -> None:
     assert len(school.learned) == learns
 
 
-def test_a_redesign_is_noticed_within_twenty_posts_and_learned_anew() -> None:
+def test_a_redesign_is_noticed_within_twenty_posts_and_learned_again() -> None:
     school = School()
     school.read(classic, posts(ENOUGH))
     changed = school.read_pages
@@ -103,7 +103,7 @@ def test_a_strange_page_now_and_then_is_no_redesign() -> None:
     assert not school.retired
 
 
-def test_rules_that_say_otherwise_than_the_pages_are_retired() -> None:
+def test_rules_that_contradict_the_pages_are_retired() -> None:
     def misleading(told: Told, others: Any) -> str:
         moved = classic(told).replace('<h1 class="entry-title">', '<p class="entry-title">Read this</p><h1 class="x">')
         moved = moved.replace("entry-meta", "was-meta").replace("entry-date", "was-date")
@@ -195,7 +195,7 @@ def test_a_redesign_between_two_crawls_keeps_every_field_and_the_old_rules(tmp_p
 
 
 def as_read_before(archive: Path, base: str, told: list[Told]) -> None:
-    """Puts posts back to what an earlier program made of them: with the promotion, and the author's name in capitals."""
+    """Resets posts to an earlier program's extraction: with the promotion, and the author's name in capitals."""
     db = sqlite3.connect(archive)
     for t in told:
         body = f"{t.paragraphs[0]}\n\n{PROMOTION}\n\n" + "\n\n".join(t.paragraphs[1:])

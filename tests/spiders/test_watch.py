@@ -50,7 +50,7 @@ class Crawl:
         self.queue.finished(visit)
 
 
-def test_what_a_batch_taught_that_was_undone_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_rolled_back_batch_noted_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three pages show that ?lang= makes no difference, in a batch with one that cannot be stored: that are three."""
     crawl = Crawl(tmp_path / "a.db")
     write: Any = pages.record_visit
@@ -77,7 +77,7 @@ def test_what_a_batch_taught_that_was_undone_counts_once(tmp_path: Path, monkeyp
 
 
 @pytest.mark.parametrize("has_told", [True, False])
-def test_a_source_that_failed_worked_before_where_it_told_of_something(has_told: bool, tmp_path: Path) -> None:
+def test_a_failed_source_worked_before_if_it_listed_something(has_told: bool, tmp_path: Path) -> None:
     """A guessed address at which the server was busy once tells of nothing that it told of before."""
     sitemap = f"{START}sitemap.xml"
     crawl = Crawl(tmp_path / "a.db")

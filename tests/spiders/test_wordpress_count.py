@@ -56,7 +56,7 @@ class WordPress(dict[str, Any]):
         )
 
 
-def test_a_post_that_went_is_noticed_though_another_came(tmp_path: Path) -> None:
+def test_a_deleted_post_is_noticed_although_another_was_added(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     pages = WordPress(range(1, 103))
     with serving(pages) as site:
