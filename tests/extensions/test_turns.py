@@ -1,4 +1,4 @@
-"""Turns at a host that many crawls ask."""
+"""Several crawls that share a host take turns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file of a host is read once, however many wait for it, and again when its copy is too old."""
+"""A host's file is read once for all requests, and again when its copy is too old."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a packed answer is all there."""
+"""Detecting truncated compressed bodies."""
 
 from __future__ import annotations
 

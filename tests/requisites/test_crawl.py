@@ -1,4 +1,4 @@
-"""What pages need to be shown: asked for once, counted apart, every failure an outcome, and no kill loses one."""
+"""Requisites in a crawl: requested once and counted separately, each failure is an outcome, and no kill loses one."""
 
 from __future__ import annotations
 

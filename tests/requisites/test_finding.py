@@ -1,4 +1,4 @@
-"""What a page and a stylesheet need, and whether an answer is it: pure functions."""
+"""Finding the requisites of pages and stylesheets, and checking the type of responses (pure functions)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one run may take of a site, and what is said when it is used up."""
+"""The limits of one run, and what is reported when one is reached."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A web archive's list of old captures as a source of a crawl, asked of real servers."""
+"""A web archive's CDX list as a source of a crawl, on real servers."""
 
 from __future__ import annotations
 
@@ -304,6 +304,6 @@ def test_a_real_web_archive_over_what_was_written_here(tmp_path: Path) -> None:
         "unlinked": "archived",
         "taken-down": "gone",
     }
-    told = rows(second / "a.db", "select first_capture from page_sources where source = 'cdx'")
-    assert len(told) == 4
-    assert all(first > "2024" for (first,) in told)
+    first_captures = rows(second / "a.db", "select first_capture from page_sources where source = 'cdx'")
+    assert len(first_captures) == 4
+    assert all(first > "2024" for (first,) in first_captures)

@@ -1,4 +1,4 @@
-"""What real servers do wrong: each fault ends as an outcome with a reason, and loses nothing of the rest."""
+"""Faults of real servers: each ends as an outcome with a reason, and the other pages are stored."""
 
 from __future__ import annotations
 

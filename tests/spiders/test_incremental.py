@@ -1,4 +1,4 @@
-"""The second crawl: what changed is found, what did not is not asked for."""
+"""The second crawl: changes are found, and unchanged pages are not downloaded."""
 
 from __future__ import annotations
 

@@ -20,12 +20,12 @@ TITLE = "Down the river"
 INTRO = "A journey of three days, told by one who rowed all of it and slept on its banks."
 
 
-def told(number: int, word: str = "rowed") -> str:
+def passage(number: int, word: str = "rowed") -> str:
     return " ".join(f"On day {number} we {word} past village {at} and its mill of stone." for at in range(1, 7))
 
 
 def body_of(*numbers: int, word: str = "rowed") -> str:
-    return "\n\n".join([INTRO, *(told(n, word) for n in numbers)])
+    return "\n\n".join([INTRO, *(passage(n, word) for n in numbers)])
 
 
 def links(here: int, addresses: dict[int, str]) -> str:
@@ -49,7 +49,7 @@ def part(
     head: str = "",
     intro: str = INTRO,
 ) -> Answer:
-    answer = page(title, f"{intro}</p><p>{told(number, word)}</p>{nav}<p hidden>", head=head)
+    answer = page(title, f"{intro}</p><p>{passage(number, word)}</p>{nav}<p hidden>", head=head)
     answer.headers["ETag"] = f'"{etag or f"part-{number}"}"'
     return answer
 
@@ -119,7 +119,7 @@ def test_an_edit_of_one_page_is_one_revision_proved_by_its_capture(tmp_path: Pat
         capture = rows(archive, "select c.url from revisions r join captures c on c.id = r.capture_id order by r.id")
         assert capture == [(f"{site.url}river/",), (f"{site.url}river/3/",)]
     assert (second["revised"], third["revised"]) == (1, 0)
-    assert bodies(archive)[TITLE] == "\n\n".join([INTRO, told(1), told(2), told(3, "drifted")])
+    assert bodies(archive)[TITLE] == "\n\n".join([INTRO, passage(1), passage(2), passage(3, "drifted")])
     assert rows(archive, "select revision, changed from revisions") == [(1, "[]"), (2, '["body"]')]
     assert rows(archive, "select evidence is not null from articles") == [(1,)]
 
@@ -197,7 +197,7 @@ def test_the_view_that_has_all_pages_is_read_instead_of_them(tmp_path: Path) -> 
         url: part(n, f'<div class="pagination">{links(n, addresses)} {single}</div>') for n, url in addresses.items()
     }
     pages["/"] = home("/news/river.html")
-    pages["/news/river.html?pagewanted=all"] = page(TITLE, f"{INTRO}</p><p>{'</p><p>'.join(map(told, (1, 2, 3)))}")
+    pages["/news/river.html?pagewanted=all"] = page(TITLE, f"{INTRO}</p><p>{'</p><p>'.join(map(passage, (1, 2, 3)))}")
     with serving(pages) as site:
         result = counts(site.url, archive=archive)
         again = counts(site.url, "--full", archive=archive)
@@ -222,7 +222,7 @@ def test_where_that_view_fails_the_pages_are_read(tmp_path: Path) -> None:
 
 def test_parts_are_not_fetched_if_a_feed_has_the_whole_text(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
-    whole = f"<p>{INTRO}</p><p>{told(1)}</p><!--nextpage--><p>{told(2)}</p><!--nextpage--><p>{told(3)}</p>"
+    whole = f"<p>{INTRO}</p><p>{passage(1)}</p><!--nextpage--><p>{passage(2)}</p><!--nextpage--><p>{passage(3)}</p>"
     head = '<link rel="alternate" type="application/rss+xml" href="/feed/">'
     pages: dict[str, Any] = {"/": home(head=head), **post()}
     with serving(pages) as site:

@@ -1,4 +1,4 @@
-"""A domain that is for sale, or a site under repair: one page for every address, which is nobody's edit."""
+"""A domain for sale or a site under maintenance shows one page for every address, which is not an edit of its posts."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class WithApi(Pages):
 def test_a_site_known_only_by_its_api_is_doubtful_too(tmp_path: Path) -> None:
     archive = tmp_path / "archive.db"
     with serving({}) as server:
-        told = [
+        api_posts = [
             {"id": number, "link": f"{server.url[:-1]}{path}", "title": {"rendered": path.strip("/")}}
             for number, path in enumerate(POSTS, start=1)
         ]
@@ -82,7 +82,7 @@ def test_a_site_known_only_by_its_api_is_doubtful_too(tmp_path: Path) -> None:
         server.pages = WithApi(
             {
                 **blog(server.url, with_feed=False),
-                "/wp-json/wp/v2/posts": text(json.dumps(told), **count),
+                "/wp-json/wp/v2/posts": text(json.dumps(api_posts), **count),
                 "/": home(*POSTS, head='<link rel="https://api.w.org/" href="/wp-json/">'),
             }
         )

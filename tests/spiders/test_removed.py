@@ -1,4 +1,4 @@
-"""A post whose page says at 200 that it is gone: a tombstone, and no edit."""
+"""A post whose page says with status 200 that it is gone is marked as gone and not edited."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a site says of the use of its pages is kept with each capture, and changes nothing of the crawl."""
+"""Usage statements are stored with each capture and do not change the crawl."""
 
 from __future__ import annotations
 

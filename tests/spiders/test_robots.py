@@ -1,4 +1,4 @@
-"""What a crawl does with robots.txt, on real servers."""
+"""How a crawl obeys robots.txt, on real servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scrapy's own commands in the project's folder, as Scrapy documents them, each a process of its own."""
+"""Scrapy's own commands in the project's folder, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_crawl_into_an_archive_in_use_says_so_in_one_sentence(tmp_path: Path, de
 
 
 def test_a_typed_address_gives_no_permission_for_its_redirects(tmp_path: Path) -> None:
-    """`scrapy fetch` of an address on this machine is a wish; being led from it to another address here is none."""
+    """`scrapy fetch` may reach an address on this machine that a person typed, but no other to which it redirects."""
     with serving({"/": text("a secret")}) as inner:
         with serving({"/old": text("", 302, Location=inner.url)}) as site:
             done = scrapy("fetch", f"{site.url}old", archive=tmp_path / "a.db")

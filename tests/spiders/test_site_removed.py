@@ -1,4 +1,4 @@
-"""A site that is taken out of the archive while it is crawled."""
+"""A site that is removed from the archive while it is crawled."""
 
 from __future__ import annotations
 

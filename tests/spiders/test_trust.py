@@ -1,4 +1,4 @@
-"""Servers whose words of change are false: noticed by what they then send, and believed no more."""
+"""Servers that report false changes are noticed and no longer believed."""
 
 from __future__ import annotations
 

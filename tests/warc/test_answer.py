@@ -1,4 +1,4 @@
-"""What foreign records say was answered: codings undone, digests held against the bytes, oddities named."""
+"""HTTP responses in foreign records: codings are undone, digests checked, problems named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What responses say of their use, as a table of the forms that servers and pages write."""
+"""Usage statements of responses, as a table of the forms that servers and pages use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""WARC records: written whole, found again by offset, proved by digest."""
+"""WARC records: written whole, found by offset, checked by digest."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ def test_the_file_holds_request_and_response_and_says_who_wrote_it(tmp_path: Pat
 
 
 def test_via_and_fetch_time_are_a_metadata_record(tmp_path: Path) -> None:
-    told = replace(exchange(b"x"), via="https://example.org/old", seconds=0.1234)
+    timed = replace(exchange(b"x"), via="https://example.org/old", seconds=0.1234)
     with WarcWriter(tmp_path, "example-org", "archiver/test") as writer:
-        capture = writer.write(told)
+        capture = writer.write(timed)
     with (tmp_path / capture.warc_file).open("rb") as file:
         records = [(r.headers.to_dict(), r.reader.read()) for r in ArchiveIterator(file, parse_http=False)]
     assert [head["WARC-Type"] for head, _ in records] == ["warcinfo", "response", "request", "metadata"]
