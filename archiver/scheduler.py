@@ -1,4 +1,4 @@
-"""Scrapy's SCHEDULER: hands out what the frontier calls due in the pages table."""
+"""Scrapy's SCHEDULER: hands out the pages that are due in the pages table."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
 _BATCH = 64
-"""Due pages that are read from the table at a time; the results that wait are written before."""
+"""Due pages read from the table at a time; pending results are written first."""
 _log = logging.getLogger(__name__)
 
 
 class FrontierScheduler(Scheduler):
-    """Scrapy's own scheduler for requests that a spider or a person makes, and the pages table for those of a crawl.
+    """Uses Scrapy's own scheduler for requests made by a spider or a person, and the pages table for those of a crawl.
 
-    In this order: what follows from a page under way (a further page of a post, the next document of a source), the
-    pages that were due when the table was last read, retries, what is due by now, and, once no page is left, the
-    requisites of posts. Where nothing is ready it returns None, and Scrapy asks again when a response was processed;
-    the delays of hosts are kept by the downloader's slots.
+    The order is: follow-up requests of a page in progress (another page of a post, the next document of a source),
+    pages that were due when the table was last read, retries, pages that have become due since, and, once no page is
+    left, the requisites of posts. If nothing is ready, `next_request` returns None and Scrapy asks again after the next
+    response. The downloader's slots enforce the delays.
     """
 
     def open(self, spider: Spider) -> Deferred[None] | None:
@@ -77,8 +77,8 @@ class FrontierScheduler(Scheduler):
             with self._archive.guarded():
                 return self._next_due(self._archive)
         except Exception as error:
-            # Without an end of the run the engine would ask again, to the same effect.
-            _log.exception("The crawl of %s could not go on", self._archive.order.start_url)
+            # Unless the run is stopped, the engine asks again and hits the same error.
+            _log.exception("The crawl of %s cannot continue", self._archive.order.start_url)
             self._archive.stop(broken(self._archive.order.start_url, error).reason)
         return None
 
@@ -89,10 +89,10 @@ class FrontierScheduler(Scheduler):
         if is_idle or self._read_at != archive.pages.changes:
             self._read_at = archive.pages.changes
             self._due.extend(self._pages(archive))
-        if not self._due and is_idle and (held := archive.outages.rest()):
-            # Nothing else comes that could show that these pages are not gone.
-            for visit in held:
-                archive.store(visit)
+        if not self._due and is_idle and (held := archive.outages.release()):
+            # No further response can show that these pages are not gone.
+            for result in held:
+                archive.store(result)
             self._due.extend(self._pages(archive))
         if self._due:
             return self._due.popleft()
@@ -102,18 +102,18 @@ class FrontierScheduler(Scheduler):
         return self._requisites.popleft() if self._requisites else None
 
     def _pages(self, archive: ArchiveExtension) -> list[Request]:
-        """The pages to hand out next; none while it is found out whether the server is away."""
-        if archive.outages.asking or (archive.order.limit and archive.posts >= archive.order.limit):
+        """The pages to hand out next; none while the outage guard checks whether the server is down."""
+        if archive.outages.is_probing or (archive.order.limit and archive.posts >= archive.order.limit):
             return []
         room = archive.room
-        most = _BATCH if room is None else min(_BATCH, room)
-        pages = archive.pages.take(most) if most > 0 else []
+        limit = _BATCH if room is None else min(_BATCH, room)
+        pages = archive.pages.take(limit) if limit > 0 else []
         return [
             request_for(page, api_address(page) if page.kind is PageKind.API else page.url, self.spider)
             for page in pages
         ]
 
     def _is_idle(self) -> bool:
-        """Whether no request is under way and no response is being processed."""
+        """True if no request is in progress and no response is being processed."""
         engine: Any = self.crawler.engine if self.crawler is not None else None
         return not engine.downloader.active and engine.scraper.slot.is_idle()

@@ -1,4 +1,4 @@
-"""Scrapy settings: polite and safe by default. The crawl command and `scrapy crawl` share them."""
+"""Scrapy settings, polite and safe by default. `archiver crawl` and `scrapy crawl` share them."""
 
 from __future__ import annotations
 
@@ -19,53 +19,54 @@ USER_AGENT = f"archiver/{__version__}"
 ROBOTSTXT_OBEY = True
 ROBOTSTXT_USER_AGENT = PRODUCT_TOKEN
 DOWNLOAD_DELAY = 0.5
-# The delay is a promise: Scrapy would vary it by half of it to either side, and ask sooner than it or robots.txt says.
+# Scrapy varies the delay by up to half in both directions, so it would request sooner than robots.txt or we allow.
 DOWNLOAD_DELAY_JITTER = 0
 BUSY_MOST_STRIKES = MOST_STRIKES
 BUSY_LONGEST_PAUSE = LONGEST_PAUSE
-# An import from a web archive: how often one thing is asked for, and seconds before the second time; the wait doubles.
+# Import from a web archive: tries per request, and seconds before the second try; the wait doubles each time.
 PAST_TRIES = 5
 PAST_WAIT = 2.0
-# Seconds for an answer with a list: a web archive looks through millions of lines for it.
+# Seconds for a list of captures: a web archive searches millions of lines for it.
 PAST_LIST_TIMEOUT = 180
 CONCURRENT_REQUESTS = 16
 CONCURRENT_REQUESTS_PER_DOMAIN = 1
 RETRY_TIMES = 2
-# Seconds for the whole of an answer, from the look-up of the name to the last byte.
+# Seconds for a whole response, from the DNS lookup to the last byte.
 DOWNLOAD_TIMEOUT = 60
-# Bytes on the wire, and again unpacked. A sitemap may have 50 MB; of a page 12 MB are read.
+# Bytes, both compressed and decompressed. A sitemap may have 50 MB; the extraction reads 12 MB of a page.
 DOWNLOAD_MAXSIZE = 64 * 1024 * 1024
 PAGE_MAXSIZE = 16 * 1024 * 1024
 REQUISITE_MAXSIZE = 10 * 1024 * 1024
 DOWNLOAD_HEADER_MAXSIZE = 256 * 1024
-# Scrapy's default resolver knows no IPv6. This one has no DNS_TIMEOUT: DOWNLOAD_TIMEOUT counts from the look-up on.
+# Scrapy's default resolver does not support IPv6. This one ignores DNS_TIMEOUT; DOWNLOAD_TIMEOUT includes the lookup.
 TWISTED_DNS_RESOLVER = "scrapy.resolver.CachingHostnameResolver"
 DOWNLOAD_WARNSIZE = 0
 DOWNLOAD_VERIFY_CERTIFICATES = True
 COOKIES_ENABLED = False
-# Codings that the standard library can undo, so that a capture can be read by anyone.
+# Only codings that the standard library can decode, so that anyone can read a capture.
 DEFAULT_REQUEST_HEADERS = {
     "Accept": "text/html,application/xhtml+xml,application/rss+xml,application/xml;q=0.9,*/*;q=0.8",
     "Accept-Encoding": "gzip, deflate",
 }
 
-# The remote control can run code in the crawl's process, the telnet console too: both stay off. Scrapy loads what is
-# switched off as well, and the one brings a web server, a quarter of a second of each start: so they are taken out.
+# The remote control and the telnet console can run code in the crawl's process, so both stay off. Scrapy imports
+# disabled extensions too, and the remote control's web server costs a quarter of a second at each start, so both are
+# removed from the base list.
 REMOTE_CONTROL_ENABLED = False
 TELNETCONSOLE_ENABLED = False
 _REMOTE = {"scrapy.extensions.remote_control.RemoteControl", "scrapy.extensions.telnet.TelnetConsole"}
 EXTENSIONS_BASE = {name: order for name, order in default_settings.EXTENSIONS_BASE.items() if name not in _REMOTE}
 TWISTED_REACTOR = "twisted.internet.asyncioreactor.AsyncioSelectorReactor"
-# Scrapy starts as many tasks for each response's items as this: one is enough, and twice as fast.
+# Scrapy starts this many tasks for each response's items: one is enough, and twice as fast.
 CONCURRENT_ITEMS = 1
-# For each answer Scrapy would read the source of its callback once more.
+# Otherwise Scrapy parses the source of the callback again for each response.
 WARN_ON_GENERATOR_RETURN_VALUE = False
 LOG_LEVEL = "WARNING"
 
-# Hands out what is due in the pages table; requests that are none of a crawl's go through Scrapy's own.
+# Hands out the pages that are due; requests that do not belong to a crawl go through Scrapy's own scheduler.
 SCHEDULER = "archiver.scheduler.FrontierScheduler"
-# Each one wraps what the spider hands on once more, and the ledger does what they do: it knows what follows on what,
-# addresses are bounded before they are entered, every status is an answer, and no server need know who led to a page.
+# Each of these adds another wrapper around the spider's output, and none is needed: the pages table records depth,
+# addresses are checked before they are stored, the spider handles every status, and no Referer is sent.
 SPIDER_MIDDLEWARES: dict[str, Any] = {
     "scrapy.spidermiddlewares.httperror.HttpErrorMiddleware": None,
     "scrapy.spidermiddlewares.referer.RefererMiddleware": None,
@@ -73,7 +74,7 @@ SPIDER_MIDDLEWARES: dict[str, Any] = {
     "scrapy.spidermiddlewares.depth.DepthMiddleware": None,
     "scrapy.spidermiddlewares.metacopy.MetaCopyDetectionMiddleware": None,
 }
-# Nothing but the web: no redirect can lead to a file of this machine.
+# Only http and https: no redirect can reach a file on this machine.
 DOWNLOAD_HANDLERS: dict[str, Any] = {
     "http": "archiver.handlers.http_handler.GuardedHTTPHandler",
     "https": "archiver.handlers.http_handler.GuardedHTTPHandler",
@@ -93,7 +94,7 @@ DOWNLOADER_MIDDLEWARES: dict[str, Any] = {
     "archiver.middlewares.host_files.TdmRepMiddleware": 110,
     "scrapy.downloadermiddlewares.redirect.RedirectMiddleware": None,
     "archiver.middlewares.host_files.PlainRedirectMiddleware": 600,
-    # The spider reads meta refreshes itself: like any redirect, each is a row of the pages table.
+    # The spider follows meta refreshes itself: like any redirect, each is a row of the pages table.
     "scrapy.downloadermiddlewares.redirect.MetaRefreshMiddleware": None,
     "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
     "archiver.middlewares.response_body.UnpackingMiddleware": 590,

@@ -1,4 +1,4 @@
-"""What the parts of one crawl share: the open archive, the queue of its pages, its limits, and how it ends."""
+"""The state that Scrapy's components share during one crawl: the open archive, its page queue, limits and ending."""
 
 from __future__ import annotations
 
@@ -36,17 +36,18 @@ _log = logging.getLogger(__name__)
 
 
 class ArchiveExtension:
-    """The archive of a crawl whose spider has an `order`; for any other spider there is no such extension.
+    """The archive of a crawl. Only a spider with an `order` has this extension.
 
-    `run` is the open archive, `pages` the queue of what is due, `outages` watches whether the site is still there.
-    `ending` is set once the run is to end: what is under way is finished, what waits stays due. `fatal` is the
-    sentence of a run that failed, `halted` says that the archive can no longer be written.
+    `run` is the open archive, `pages` the queue of due pages, `outages` the outage guard. `home_url` is the home page's
+    own address, once known. `ending` is set when the run is to end: requests in progress are finished, the others stay
+    due. `fatal` says in a sentence why the run failed; `wall` is the rule of a wall in front of the home page; `halted`
+    is True if the archive can no longer be written.
     """
 
     def __init__(self, crawler: Crawler, order: CrawlOrder) -> None:
         self._crawler = crawler
         self.order = order
-        self.base = order.start_url
+        self.home_url = order.start_url
         self.fatal = ""
         self.wall = ""
         self.halted = False
@@ -74,9 +75,9 @@ class ArchiveExtension:
     def _begin(self) -> None:
         run, crawler = self.run, self._crawler
         run.enter_cdx(anonymous=not names_contact(crawler.settings["USER_AGENT"]))
-        self.outages = OutageGuard(run.site_name, self.order.start_url, self.stop, believes_gone=run.believes_gone)
-        if self.order.only:  # then the home page is not requested
-            self.base = run.home
+        self.outages = OutageGuard(run.site_name, self.order.start_url, self.stop, gone_confirmed=run.gone_confirmed)
+        if self.order.only:  # such a run does not request the home page
+            self.home_url = run.home
         if run.quiet_until:
             self.ending = still_quiet(self.order.start_url, run.quiet_until)
         spider: Any = crawler.spider
@@ -90,36 +91,36 @@ class ArchiveExtension:
         ):
             crawler.signals.connect(receiver, signal=signal)
 
-    # What is stored
+    # Results
 
-    def store(self, visit: PageResult) -> None:
-        """Hand a result to the writer; its page is no longer under way."""
-        self.run.writer.add(visit)
-        self.pages.finished(visit)
+    def store(self, result: PageResult) -> None:
+        """Pass a result to the writer; its page is no longer in progress."""
+        self.run.writer.add(result)
+        self.pages.finished(result)
 
-    def count_post(self, visit: PageResult) -> None:
-        self.posts += visit.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and visit.kind is PageKind.POST
+    def count_post(self, result: PageResult) -> None:
+        self.posts += result.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and result.kind is PageKind.POST
 
     @property
     def room(self) -> int | None:
-        """How many pages may still be handed out before a bound is reached; None without a bound."""
-        under_way = self.pages.under_way
-        bounds = []
+        """How many more pages may be handed out before a limit is reached; None if there is no limit."""
+        in_progress = self.pages.in_progress
+        limits = []
         if self.order.limit:
-            bounds.append(self.order.limit - self.posts - under_way)
-        if most := self.run.budget.max_pages:
-            bounds.append(most - self.pages_answered - under_way)
-        return min(bounds, default=None)
+            limits.append(self.order.limit - self.posts - in_progress)
+        if max_pages := self.run.budget.max_pages:
+            limits.append(max_pages - self.pages_answered - in_progress)
+        return min(limits, default=None)
 
     def is_own_host(self, host: str) -> bool:
-        """Whether this is the site's own host, by its start address or by its home page's."""
-        return host in {urlsplit(url).hostname for url in (self.base, self.order.start_url)}
+        """True if this is the host of the start address or of the home page."""
+        return host in {urlsplit(url).hostname for url in (self.home_url, self.order.start_url)}
 
-    # How the run ends
+    # Ending the run
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
-        """Ends the run where the archive can no longer be written, and does not raise."""
+        """End the run, without raising, if the archive can no longer be written."""
         try:
             yield
         except sqlite3.Error as error:
@@ -128,23 +129,23 @@ class ArchiveExtension:
             self.halt(fault)
 
     def stop(self, sentence: str) -> None:
-        """End the run before its end; `sentence` says why."""
+        """End the run early, as failed; `sentence` says why."""
         self.fatal = self.fatal or sentence
         self.end(RunEnding("failed", sentence))
 
     def halt(self, fault: ArchiverError) -> None:
-        """End the run, since the archive cannot be written: nothing more is, and all that was not is still due."""
+        """End the run because the archive cannot be written. Nothing more is stored; unwritten pages stay due."""
         self.halted = True
         self.stop(str(fault))
 
     def broke(self, error: Exception) -> None:
-        """A mistake of this program keeps the run from beginning: it is closed as failed, and its locks are released."""
-        _log.error("The crawl of %s could not begin", self.order.start_url, exc_info=error)
+        """Close the run as failed and release its locks after a bug has kept it from starting."""
+        _log.error("The crawl of %s could not start", self.order.start_url, exc_info=error)
         self.fatal = self.fatal or broken(self.order.start_url, error).reason
         self.run.close(RunEnding("failed", self.fatal), at_fault=True)
 
     def end(self, ending: RunEnding) -> None:
-        """End the run: what is under way is finished, what waits is not requested and stays due."""
+        """End the run: requests in progress are finished, the others are dropped and their pages stay due."""
         engine = self._crawler.engine
         if self.ending is None and engine is not None:
             self.ending = ending
@@ -153,7 +154,7 @@ class ArchiveExtension:
             self._closing = asyncio.ensure_future(engine.close_spider_async(reason="ended"))
 
     def tick(self) -> None:
-        """End the run where its time or bytes are used up. Pages are counted before they are handed out."""
+        """End the run if its time or bytes are used up. The limit on pages applies where pages are handed out."""
         seconds = (datetime.now(UTC) - self.run.started).total_seconds()
         if bound := self.run.budget.spent(0, self.run.counts.bytes, seconds):
             self.end(at_bound(bound))
@@ -161,7 +162,7 @@ class ArchiveExtension:
             self._drop_waiting()
 
     def ended(self, reason: str) -> None:
-        """Close the run, if that has not been done."""
+        """Close the run, unless that has been done."""
         if self._loop.running:
             self._loop.stop()
         ending = self.ending
@@ -174,7 +175,7 @@ class ArchiveExtension:
         self.run.close(ending or RunEnding("interrupted", reason), at_fault=self.halted)
 
     def _at_end(self) -> RunEnding | None:
-        """Nothing is left to request, or a bound on the number of posts or pages left something."""
+        """The ending of a run without pending requests: a limit on posts or pages, or None if nothing is left."""
         ending = None
         with self.guarded():
             if self.order.limit and self.posts >= self.order.limit:
@@ -185,20 +186,20 @@ class ArchiveExtension:
         return ending if not self.halted else RunEnding("failed", self.fatal)
 
     def _drop_waiting(self) -> None:
-        if manners := self._crawler.get_extension(ThrottleExtension):
-            manners.drop_waiting()
+        if throttle := self._crawler.get_extension(ThrottleExtension):
+            throttle.drop_waiting()
 
     # Signals
 
     def _opened(self) -> None:
         self._loop.start(_TICK_SECONDS, now=False)
-        manners, cdx_host = self._crawler.get_extension(ThrottleExtension), urlsplit(self.run.cdx).hostname or ""
-        # The site's own host has the site's own delay.
-        if manners and cdx_host and cdx_host != urlsplit(self.order.start_url).hostname:
-            manners.spare(cdx_host, SharedThrottle(self.run.archive.parent))
+        throttle, cdx_host = self._crawler.get_extension(ThrottleExtension), urlsplit(self.run.cdx).hostname or ""
+        # The site's own host keeps the site's delay.
+        if throttle and cdx_host and cdx_host != urlsplit(self.order.start_url).hostname:
+            throttle.share(cdx_host, SharedThrottle(self.run.archive.parent))
 
     def _sent(self, request: Request) -> None:
-        """A request went out: its first try or another one, for a page, a file of a host or a redirect of it."""
+        """Count a request that went out: for a page, a host's file or a redirect, first try or retry."""
         if requisite_of(request) is not None:
             self.run.counts.requisite_requests += 1
         else:
@@ -210,5 +211,5 @@ class ArchiveExtension:
         self.tick()
 
     def _host_given_up(self, host: str, why: str, until: datetime | None) -> None:
-        if host == (urlsplit(self.base).hostname or ""):
+        if host == (urlsplit(self.home_url).hostname or ""):
             self.end(host_busy(self.order.start_url, why, until))

@@ -1,4 +1,4 @@
-"""Progress of a crawl: what is shown of each site while it is crawled."""
+"""Shows the progress of crawls: a bar for each site on a terminal, elsewhere a plain line now and then."""
 
 from __future__ import annotations
 
@@ -17,15 +17,13 @@ from twisted.internet.task import LoopingCall
 from archiver.extensions.crawl_archive import ArchiveExtension
 from archiver.extensions.throttle_slots import ThrottleExtension
 
-# Where the progress of crawls is shown: a bar a site on a terminal, a plain line now and then elsewhere.
-
 _REDRAW_SECONDS = 0.25
 _LINE_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """How far one site has come: of so many pages known (None: not known yet) so many are done."""
+    """The progress of one site: `done` of `known` pages (None: not known yet)."""
 
     site: str
     text: str
@@ -35,13 +33,13 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """A site's crawl is over: it is shown no more."""
+    """A site's crawl is over: its line is removed."""
 
     site: str
 
 
 class Screen(Protocol):
-    """Shows lines. `every` is how many seconds lie between two of a site."""
+    """Shows lines. `every` is the number of seconds between two lines of a site."""
 
     @property
     def every(self) -> float: ...
@@ -50,9 +48,9 @@ class Screen(Protocol):
 
 
 class Terminal:
-    """This process's stderr, so that what a command prints can be piped.
+    """This process's stderr, so that a command's output can be piped.
 
-    A terminal has room for one live display: sites that are crawled at the same time are lines of it.
+    A terminal has room for one live display: sites that are crawled at the same time share it, a line each.
     """
 
     def __init__(self) -> None:
@@ -99,7 +97,7 @@ _screens: list[Screen] = []
 
 
 def show_on(screen: Screen) -> None:
-    """Show the progress of this process's crawls there, and not on its own terminal."""
+    """Show the progress of this process's crawls on `screen` instead of its own terminal."""
     _screens[:] = [screen]
 
 
@@ -110,14 +108,14 @@ def _screen() -> Screen:
 
 
 class Progress:
-    """Shows found / fetched / stored / failed, rate and time left. The setting PROGRESS turns it on."""
+    """Shows found / fetched / stored / failed, rate and remaining time. The setting PROGRESS turns it on."""
 
     def __init__(self, crawler: Crawler) -> None:
         if not crawler.settings.getbool("PROGRESS"):
             raise NotConfigured
         self._crawler = crawler
         self._screen = _screen()
-        self._begun = time.monotonic()
+        self._started = time.monotonic()
         self._archive: ArchiveExtension | None = None
         self._loop = LoopingCall(self._show)
         crawler.signals.connect(self._opened, signal=signals.spider_opened)
@@ -133,7 +131,7 @@ class Progress:
 
     def _opened(self) -> None:
         self._archive = self._crawler.get_extension(ArchiveExtension)
-        self._begun = time.monotonic()
+        self._started = time.monotonic()
         self._screen.draw(Line(self._site, "crawl begins"))
         self._loop.start(self._screen.every, now=False)
 
@@ -141,9 +139,9 @@ class Progress:
         if self._archive is None:
             return
         run = self._archive.run
-        known, done = run.balance()
-        manners = self._crawler.get_extension(ThrottleExtension)
-        text = progress_line(known, run.counts, time.monotonic() - self._begun, manners.pause() if manners else 0)
+        known, done = run.count_pages()
+        throttle = self._crawler.get_extension(ThrottleExtension)
+        text = progress_line(known, run.counts, time.monotonic() - self._started, throttle.pause() if throttle else 0)
         self._screen.draw(Line(self._site, text, known, done))
 
     def _closed(self) -> None:
@@ -153,11 +151,11 @@ class Progress:
 
 
 def progress_line(known: int, counts: Any, seconds: float, pause: float = 0) -> str:
-    """ "found 120  fetched 80  stored 44  failed 1  12.5/s"; `pause` is in seconds, told from two on."""
+    """ "found 120  fetched 80  stored 44  failed 1  12.5/s". A `pause` of two seconds or more is shown too."""
     rate = counts.fetched / seconds if seconds > 0 else 0.0
     stored = counts.new + counts.revised
-    beside = f"  images {counts.requisites}" if counts.requisite_requests else ""
-    waits = f"  the host asked for a pause: {pause:.0f} s left" if pause >= 2 else ""
+    images = f"  images {counts.requisites}" if counts.requisite_requests else ""
+    wait = f"  the host asked for a pause: {pause:.0f} s left" if pause >= 2 else ""
     return (
-        f"found {known}  fetched {counts.fetched}  stored {stored}  failed {counts.failed}  {rate:.1f}/s{beside}{waits}"
+        f"found {known}  fetched {counts.fetched}  stored {stored}  failed {counts.failed}  {rate:.1f}/s{images}{wait}"
     )

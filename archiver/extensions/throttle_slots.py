@@ -1,7 +1,7 @@
-"""How fast each host is asked, on Scrapy's download slots; the decisions are in `archiver.politeness.throttle`.
+"""Applies each host's throttle (`archiver.politeness.throttle`) to Scrapy's download slots.
 
-In place of Scrapy's AutoThrottle, which knows no Retry-After, takes 429 for an answer like any other, and does not keep
-what a host asked for when its slot is thrown away after an idle minute.
+It replaces Scrapy's AutoThrottle, which ignores Retry-After, treats 429 like any other response, and forgets what a
+host asked for when its slot is discarded after an idle minute.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from archiver.politeness.address_policy import AddressZone, zone_of_host
 from archiver.politeness.throttle import BUSY, SPARED, Throttle, retry_after
 from archiver.sites.crawler_identity import POLITE_DELAY
 
-# Turns at a host that several crawls ask, those of other processes too: a web archive is one for all sites.
+# A host that several crawls share, also those of other processes: all sites use the same web archive.
 
 _FARTHEST = 3600.0
-"""A turn that lies farther ahead was written by a clock that has been set back since."""
+"""Seconds. A turn further ahead was written before the clock was set back."""
 
 
 class SharedThrottle:
-    """Of the crawls into archives of one folder. The next turn of a host is kept in a small file there."""
+    """Shares a host between the crawls into one folder's archives: a small file there holds the host's next turn."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def take(self, host: str, seconds: float) -> float:
-        """Seconds until the next turn at this host, which is taken; the one after it comes `seconds` later.
+        """Take the next turn at this host; returns the seconds until then. The one after it comes `seconds` later.
 
-        Where no file can be written there are no turns, and no wait.
+        If the file cannot be written, the wait is 0.
         """
         try:
             with (self._folder / f".{slugify(host)}.turn").open("a+") as file:
@@ -67,16 +67,16 @@ def _read(text: str, now: float) -> float:
 HOST_GIVEN_UP = object()
 """Signal: a host answered 429 or 503 too often or for too long. Arguments: host, why, until (a time or None)."""
 _TICK_SECONDS = 0.5
-# Without any delay Scrapy 2.19 sends all that waits for a slot at once, whatever its concurrency: it counts what is
-# under way only when the event loop has gone round. With a millisecond between two requests it counts right.
-_AT_ONCE = 0.001
+# Without a delay, Scrapy 2.19 sends all requests of a slot at once and ignores its concurrency, since it counts active
+# requests only after a turn of the event loop. With a millisecond between requests it counts correctly.
+_MIN_DELAY = 0.001
 
 
 class ThrottleExtension:
-    """One `Pace` a host, for the whole run. A host that is too busy is given up: what waits for it is not asked.
+    """One `Throttle` per host, for the whole run. If a host is too busy, it is given up and its requests are dropped.
 
-    The setting BUSY_MOST_STRIKES says after how many answers 429 or 503 in a row, BUSY_LONGEST_PAUSE (seconds) at
-    which Retry-After. Other hosts, and other crawls of this process, go on at their own pace.
+    It is given up after BUSY_MOST_STRIKES responses of 429 or 503 in a row, or if it asks for a pause longer than
+    BUSY_LONGEST_PAUSE (seconds). Other hosts, and other crawls of this process, are not affected.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -87,7 +87,7 @@ class ThrottleExtension:
         self._longest_pause = crawler.settings.getfloat("BUSY_LONGEST_PAUSE")
         self._paces: dict[str, Throttle] = {}
         self._given_up: dict[str, str] = {}
-        self._spared: dict[str, SharedThrottle] = {}
+        self._shared: dict[str, SharedThrottle] = {}
         self._loop = LoopingCall(self._tick)
         crawler.signals.connect(self._opened, signal=signals.spider_opened)
         crawler.signals.connect(self._closed, signal=signals.spider_closed)
@@ -102,52 +102,54 @@ class ThrottleExtension:
         return self._paces.get(host) or Throttle(self._floor)
 
     def at_least(self, request: Request, seconds: float) -> None:
-        """Robots.txt asks for this delay between two requests to the request's host."""
+        """Apply the delay (seconds) that robots.txt sets for the request's host."""
         host = host_of(request)
         self._paces[host] = self.pace(host).at_least(seconds)
 
-    def spare(self, host: str, turns: SharedThrottle) -> None:
-        """A host that many crawls ask for a favour: not more often than every SPARED seconds, by all of them together.
+    def share(self, host: str, turns: SharedThrottle) -> None:
+        """Limit all crawls together to one request per SPARED seconds to this host, whatever delay is set for the site.
 
-        Whatever delay is set for the site; a host on this machine is spared nothing.
+        A host on this machine is not limited.
         """
         if zone_of_host(host) is not AddressZone.LOOPBACK:
-            self._spared[host] = turns
+            self._shared[host] = turns
             self._paces[host] = self.pace(host).no_faster(SPARED)
 
-    def stranger(self, host: str) -> None:
-        """A host that the site's pages lead to and that is not the site's own: it gets the usual delay at least,
-        whatever was set for the site; a host on this machine is spared nothing."""
+    def limit_foreign_host(self, host: str) -> None:
+        """Apply at least the default delay to a host that is not the site's own, whatever was set for the site.
+
+        A host on this machine is not limited.
+        """
         if zone_of_host(host) is not AddressZone.LOOPBACK:
             self._paces[host] = self.pace(host).no_faster(POLITE_DELAY)
 
-    def leave(self, host: str, why: str) -> None:
-        """Ask this host for nothing more in this run: what waits for it raises HostBusy."""
+    def abandon(self, host: str, why: str) -> None:
+        """Request nothing more from this host in this run; its pending requests raise HostBusy."""
         self._given_up[host] = why
         self._drop(lambda request: HostBusy(why) if host_of(request) == host else None)
 
     def keep(self, host: str, pace: Throttle) -> None:
-        """Ask this host (or download slot) at this pace, and not at that of the settings."""
+        """Use this throttle for a host (or download slot), in place of that of the settings."""
         self._paces[host] = pace
 
     def pause(self) -> float:
-        """Seconds that are left of the longest pause a host has asked for; 0 where none has."""
+        """Seconds left of the longest pause that a host asked for; 0 if none did."""
         now = monotonic()
         return max((pace.pause(now) for pace in self._paces.values()), default=0.0)
 
     def given_up(self, host: str) -> str:
-        """Why this host is not asked any more in this run; "" where it is."""
+        """Why this host was given up in this run; "" if it was not."""
         return self._given_up.get(host, "")
 
     def drop_waiting(self) -> None:
-        """The run ends: what waits for its turn is not asked for, and raises RunEnded."""
+        """Drop the pending requests of all hosts because the run ends; they raise RunEnded."""
         self._drop(lambda request: RunEnded("the run ended"))
 
     def _before(self, request: Request) -> None:
         host = host_of(request)
         self._apply(host)
         slot = self._slots.get(host)
-        if slot is not None and (turns := self._spared.get(host)):
+        if slot is not None and (turns := self._shared.get(host)):
             turn = monotonic() + turns.take(host, SPARED)
             slot.lastseen = max(slot.lastseen, turn - slot.delay)
 
@@ -176,19 +178,20 @@ class ThrottleExtension:
         if slot is None:
             return
         pace = self.pace(host)
-        slot.delay = max(pace.delay, _AT_ONCE)
+        slot.delay = max(pace.delay, _MIN_DELAY)
         slot.concurrency = pace.lanes if pace.delay > 0 else max(pace.lanes, self._concurrency)
-        # Scrapy waits for `delay` after `lastseen`: a pause is a request that will have been made when it ends.
+        # Scrapy waits `delay` after `lastseen`, so a pause is set as a request made `delay` before the pause ends.
         if pace.pause(monotonic()):
             slot.lastseen = max(slot.lastseen, pace.until - pace.delay)
 
     def _tick(self) -> None:
-        """A crawl that is stopped does not sit out the delays of requests that it will not make."""
+        """Drop pending requests of a stopped crawl, so that it does not wait for their delays."""
         engine = self._crawler.engine
         if engine is not None and not engine.running:
             self.drop_waiting()
 
     def _drop(self, why: Callable[[Request], Exception | None]) -> None:
+        """Fail each pending request for which `why` returns an error."""
         for slot in list(self._slots.values()):
             waiting, slot.queue = list(slot.queue), type(slot.queue)()
             for request, answered in waiting:

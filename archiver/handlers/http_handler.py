@@ -1,8 +1,7 @@
-"""Scrapy's handler for http and https, made safe against servers that mean harm.
+"""Scrapy's handler for http and https, hardened against malicious servers.
 
-It adds three things that no setting of Scrapy 2.19 gives: a check of the address that is connected to, a limit for the
-header of an answer (Twisted takes header lines for as long as they come), and names for what went wrong, so that what
-cannot get better by asking again is not asked again.
+It adds three things that no setting of Scrapy 2.19 offers: a check of the address that a connection is made to, a limit
+on the size of a response's header (Twisted sets none), and rules for errors that a retry cannot mend.
 """
 
 from __future__ import annotations
@@ -39,15 +38,13 @@ from zope.interface import implementer
 from archiver.items import Outcome
 from archiver.politeness.address_policy import Address, Permission, check_may_request, objection_to_address, permission
 
-# What stops a request on purpose, with the outcome that it has in the ledger.
-
 _log = logging.getLogger(__name__)
 
 
 class Refusal(IgnoreRequest):
-    """Raised where a request must not be made or its answer not be read on. It is never tried again in the same run.
+    """Raised if a request must not be made, or its response not be read further. It is not retried in the same run.
 
-    `reason` goes on where "it" is the address asked for, as all reasons of the ledger do.
+    `reason` is a phrase about the page, such as "it is outside the site", as all reasons in the pages table.
     """
 
     def __init__(self, outcome: Outcome, rule: str, reason: str) -> None:
@@ -56,10 +53,10 @@ class Refusal(IgnoreRequest):
 
 
 def permission_of(crawler: Crawler, request: Request) -> Permission:
-    """What this request may reach beside the public internet.
+    """What this request may reach besides the public internet.
 
-    The spider of a crawl has its `permission`. What a person requests by hand (`scrapy shell`, `fetch`, `parse`) is
-    meant as it is typed: that address, and nothing that it redirects to. Other spiders have none.
+    A crawl's spider has its `permission`. A person (`scrapy shell`, `fetch`, `parse`) may reach the address as typed,
+    but nothing that it redirects to. Other spiders have no permission.
     """
     spider = crawler.spider
     given: Permission | None = getattr(spider, "permission", Permission())
@@ -72,24 +69,24 @@ def permission_of(crawler: Crawler, request: Request) -> Permission:
 
 
 def private_address(reason: str, request: Request) -> Refusal:
-    """The refusal to leave the public internet (see `archiver.politeness.address_policy`)."""
-    if "page" not in request.meta:  # nothing else reports what becomes of it
+    """The refusal to request a non-public address (see `archiver.politeness.address_policy`)."""
+    if "page" not in request.meta:  # nothing else reports it
         _log.warning("%s is not requested: %s", request.url, reason)
     return Refusal(Outcome.REFUSED, "private-address", reason)
 
 
-# Why a request was not made: what the middlewares raise, and the spider turns into outcomes.
+# Errors that middlewares raise for a request that was not made; the spider turns them into outcomes.
 
 
 class ForbiddenByRobots(IgnoreRequest):
-    """robots.txt forbids the address; `rule` is the line that does, as it is written there."""
+    """robots.txt forbids the address; `rule` is the line that does, as written there."""
 
     def __init__(self, rule: str) -> None:
         super().__init__(f"robots.txt forbids it ({rule})")
 
 
 class RobotsUnreadable(IgnoreRequest):
-    """robots.txt could not be read, so nobody knows what it allows. `rule` and `reason` say why, as for any page."""
+    """robots.txt could not be read, so it is unknown what it allows. `rule` and `reason` say why, as for any page."""
 
     def __init__(self, rule: str, reason: str) -> None:
         super().__init__(f"robots.txt could not be read ({reason})")
@@ -98,33 +95,33 @@ class RobotsUnreadable(IgnoreRequest):
 
 
 class HostBusy(IgnoreRequest):
-    """The host answers 429 or 503, again and again or for a long time: it is not asked any more in this run."""
+    """The host answers 429 or 503 too often or for too long: nothing more is requested from it in this run."""
 
 
 class RunEnded(IgnoreRequest):
     """The run ended before this request was made. Its page is still due."""
 
 
-# What went wrong with a TLS connection, in words: Scrapy says only that the connection failed.
+# The cause of a failed TLS connection, in words: Scrapy says only that the connection failed.
 
-_UNTRUSTED = "its certificate cannot be trusted: it is self-signed, out of date, or of an unknown authority"
+_UNTRUSTED = "its certificate cannot be trusted: it is self-signed, expired, or from an unknown authority"
 
 
 def tls_problem(error: BaseException | None) -> str:
-    """Why no secure connection was made (RFC 9110, section 4.3.4); "" where this is no such error."""
+    """Why a secure connection failed (RFC 9110, section 4.3.4); "" for any other error."""
     for cause in _causes(error):
         if isinstance(cause, (VerificationError, CertificateError)):
             return "its certificate is for another host"
         if isinstance(cause, SSL.Error):
-            told = [str(row[-1]) for row in cause.args[0]] if cause.args and isinstance(cause.args[0], list) else []
-            if "certificate verify failed" in told:
+            messages = [str(row[-1]) for row in cause.args[0]] if cause.args and isinstance(cause.args[0], list) else []
+            if "certificate verify failed" in messages:
                 return _UNTRUSTED
-            return f"no secure connection could be made ({told[-1] if told else 'it was broken off'})"
+            return f"no secure connection could be made ({messages[-1] if messages else 'the server broke it off'})"
     return ""
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and what it came of: its cause, and the failures that Twisted collects in `reasons`."""
+    """An error and its causes: `__cause__`, and the failures that Twisted collects in `reasons`."""
     while error is not None:
         yield error
         for reason in getattr(error, "reasons", None) or ():
@@ -134,14 +131,14 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__
 
 
-# The last checks: before a connection, what address it is really made to; before each word, whether it may be said.
+# The last checks: of the IP address before a connection is made, and of the process's lease before data are sent.
 
 
 @implementer(IReactorPluggableNameResolver)
 class GuardedReactor:
-    """The reactor for the connections of one request: asks `check` first, which raises where none may be made.
+    """The reactor for the connections of one request: calls `check` first, which raises if an address is not allowed.
 
-    A host with several addresses is reached at those that pass.
+    If a host has several addresses, those that pass are used.
     """
 
     def __init__(self, reactor: Any, check: Callable[[Address], None]) -> None:
@@ -151,31 +148,31 @@ class GuardedReactor:
         return getattr(self._reactor, name)
 
     def connectTCP(self, host: str, port: int, *args: Any, **kwargs: Any) -> Any:
-        # No ValueError is caught here: what is no address is not connected to.
+        # A ValueError is not caught: without a valid address, no connection is made.
         self._check(ip_address(host))
         connector = self._reactor.connectTCP(host, port, *args, **kwargs)
         send = connector.transport.writeSomeData
 
-        def look_and_send(data: bytes) -> Any:
+        def check_and_send(data: bytes) -> Any:
             check_may_request()
             return send(data)
 
-        connector.transport.writeSomeData = look_and_send
+        connector.transport.writeSomeData = check_and_send
         return connector
 
 
 REQUEST_SENT = object()
-"""Signal: a request was written to a connection, as often as it was. Argument: request."""
+"""Signal: a request was written to a connection; sent for each time. Argument: request."""
 
 
 class HeaderFlood(Exception):
-    """The header of an answer is longer than is accepted."""
+    """The header of a response is larger than the limit."""
 
 
 class GuardedHTTPHandler(HTTP11DownloadHandler):
-    """Setting DOWNLOAD_HEADER_MAXSIZE: bytes of status line and header fields, those of interim answers (1xx) too.
+    """Setting DOWNLOAD_HEADER_MAXSIZE: bytes of status line and header fields, including interim responses (1xx).
 
-    What a crawl may reach is its spider's `permission`; a spider without one is confined to the public internet.
+    The spider's `permission` says what a crawl may reach; without one it is limited to the public internet.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -198,20 +195,20 @@ class GuardedHTTPHandler(HTTP11DownloadHandler):
             with wrap_twisted_exceptions():
                 return await maybe_deferred_to_future(agent.download_request(request))
         except DownloadTimeoutError as error:
-            if agent.has_begun:
-                reason = "its answer comes so slowly that it was not complete in time"
+            if agent.has_started:
+                reason = "its response was too slow to be complete in time"
                 raise Refusal(Outcome.FAILED, "too-slow", reason) from error
             raise
         except DownloadFailedError as error:
-            if refusal := _told(error.__cause__):
+            if refusal := _refusal_of(error.__cause__):
                 raise refusal from error
             raise
 
 
 class _GuardedAgent(_ScrapyAgent):
     @property
-    def has_begun(self) -> bool:
-        """Whether the header of an answer has come."""
+    def has_started(self) -> bool:
+        """True if the header of a response has arrived."""
         return self._txresponse is not None
 
     def _get_agent(self, request: Request, timeout: float) -> Agent:
@@ -219,7 +216,7 @@ class _GuardedAgent(_ScrapyAgent):
         given = permission_of(self._crawler, request)
 
         def check(address: Address) -> None:
-            # A proxy is the operator's own, and resolves the names itself.
+            # A proxy is the operator's own, and resolves host names itself.
             if not request.meta.get("proxy") and (reason := objection_to_address(address, request.url, given)):
                 raise private_address(reason, request)
 
@@ -232,9 +229,9 @@ class _GuardedAgent(_ScrapyAgent):
 
 
 class _ReportingPool:
-    """The pool of connections as one request uses it: calls `sent` each time that the request is written to one.
+    """The connection pool for one request: calls `sent` each time the request is written to a connection.
 
-    Twisted tries a second connection by itself where the server has closed the first, which was kept open.
+    Twisted tries a second connection automatically if the server has closed the first, which was kept open.
     """
 
     def __init__(self, pool: Any, sent: Callable[[], Any]) -> None:
@@ -266,9 +263,9 @@ class _ReportingConnection:
 
 
 class _Protocol(_LenientHTTP11ClientProtocol):
-    def __init__(self, quiescent: Any, most_header_bytes: int) -> None:
+    def __init__(self, quiescent: Any, max_header_bytes: int) -> None:
         super().__init__(quiescent)  # type: ignore[no-untyped-call]
-        self._most, self._head = most_header_bytes, 0
+        self._max, self._head = max_header_bytes, 0
 
     def request(self, request: Any) -> Deferred[IResponse]:
         self._head = 0
@@ -280,31 +277,31 @@ class _Protocol(_LenientHTTP11ClientProtocol):
         if parser is None or parser is not self._parser or parser.state not in (STATUS, HEADER):
             return
         self._head += len(data)
-        if self._most and self._head > self._most:
+        if self._max and self._head > self._max:
             self._giveUp(Failure(HeaderFlood()))  # type: ignore[no-untyped-call]
 
 
 class _Factory(_LenientHTTP11ClientFactory):
-    def __init__(self, most_header_bytes: int, quiescent: Any, metadata: str) -> None:
+    def __init__(self, max_header_bytes: int, quiescent: Any, metadata: str) -> None:
         super().__init__(quiescent, metadata)  # type: ignore[no-untyped-call]
-        self._most = most_header_bytes
+        self._max = max_header_bytes
 
     def buildProtocol(self, addr: IAddress | None) -> _Protocol:
-        return _Protocol(self._quiescentCallback, self._most)
+        return _Protocol(self._quiescentCallback, self._max)
 
 
-_NO_HTTP = "its server does not keep to HTTP"
+_NO_HTTP = "its server violates HTTP"
 _TABLE: tuple[tuple[type[BaseException], str, str], ...] = (
-    (HeaderFlood, "header-flood", "the header of its answer is longer than is accepted"),
+    (HeaderFlood, "header-flood", "the header of its response is larger than the limit"),
     (ParseError, "bad-http", _NO_HTTP),  # no status line
     (BadHeaders, "bad-http", _NO_HTTP),
-    (ValueError, "bad-http", _NO_HTTP),  # lengths that are none or contradict each other
-    (KeyError, "bad-http", _NO_HTTP),  # a transfer coding that is not known
+    (ValueError, "bad-http", _NO_HTTP),  # invalid or contradictory lengths
+    (KeyError, "bad-http", _NO_HTTP),  # an unknown transfer coding
 )
 
 
-def _told(cause: BaseException | None) -> Refusal | None:
-    """What made Twisted give up an answer, where asking again would not help."""
+def _refusal_of(cause: BaseException | None) -> Refusal | None:
+    """Why Twisted gave up a response, if a retry would not help; else None."""
     reasons = cause.reasons if isinstance(cause, ResponseFailed) else []
     for failure in reasons:
         for kind, rule, reason in _TABLE:

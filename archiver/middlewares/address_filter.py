@@ -1,4 +1,4 @@
-"""Refuses addresses that lead off the public internet by their spelling alone, and posts that lie outside the site."""
+"""Refuses URLs that name a non-public address, and posts outside the site."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from archiver.items import Outcome
 from archiver.politeness.address_policy import objection_to_url
 from archiver.spiders.page_request import page_of
 
-# They stand in feeds in place of the posts' own addresses, and lead on to them.
+# Feeds use these in place of the posts' own addresses, to which they redirect.
 _FORWARDERS = frozenset({"feeds.feedburner.com", "feeds2.feedburner.com", "feedproxy.google.com", "feedpress.me"})
 
 
 class AddressMiddleware:
-    """Stands before the one for robots.txt, whose own requests and redirects pass here too.
+    """Comes before the robots.txt middleware, so that it sees that middleware's requests and redirects too.
 
-    It is what holds where a proxy resolves the names; what a name leads to is checked where the connection is made.
-    Sources may lie on other hosts; a post that a source names there would be stored as one of this site, and a list
-    of them would turn the crawl against somebody else.
+    It is the only check if a proxy resolves host names; otherwise the address is checked again at the connection.
+    Sources may be on other hosts, but a post that a source lists there would be stored as one of this site, and a list
+    of such posts would direct the crawl at somebody else's server.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -41,4 +41,4 @@ class AddressMiddleware:
         if page is None or page.is_source or self._archive is None or self._archive.run.scope.contains(request.url):
             return
         if urlsplit(request.url).hostname not in _FORWARDERS:
-            raise Refusal(Outcome.OUT_OF_SCOPE, "scope", f"it lies outside {self._archive.run.scope.name}")
+            raise Refusal(Outcome.OUT_OF_SCOPE, "scope", f"it is outside {self._archive.run.scope.name}")

@@ -1,4 +1,4 @@
-"""The files that speak for a whole host: robots.txt (RFC 9309) and tdmrep.json, read before any page of it.
+"""Middlewares for the files that apply to a whole host: robots.txt (RFC 9309) and tdmrep.json, read before any page.
 
 The rules of robots.txt are in `archiver.politeness.robots`.
 """
@@ -34,19 +34,19 @@ from archiver.storage.connection import writing
 from archiver.storage.crawl_exclusions import store_file, stored_file
 
 T = TypeVar("T")
-# Before any page of the host.
+# Ahead of any page of the host.
 _PRIORITY = 1000
 _log = logging.getLogger(__name__)
-# More than is parsed, so that what a full file ends with is seen to be cut.
+# More than is parsed, so that the parser notices that a file is cut off.
 _READ = 2 * LARGEST
-# Rules of failures that mean that there is no file: more redirects than are followed (section 2.3.1.2), or one that
-# leaves the public internet.
-_NONE = frozenset({"ignored", "private-address"})
+# Rules of failures that count as a missing file: too many redirects (RFC 9309, section 2.3.1.2), or a redirect to a
+# non-public address.
+_MISSING = frozenset({"ignored", "private-address"})
 _TDMREP = ".well-known/tdmrep.json"
 
 
 class OncePerOrigin(Generic[T]):
-    """What `read` makes of an origin, read once however many requests wait for it, and again after a day."""
+    """Calls `read` once for each origin, however many requests wait for it, and again after a day."""
 
     def __init__(self, read: Callable[[str], Awaitable[T]]) -> None:
         self._read = read
@@ -54,18 +54,18 @@ class OncePerOrigin(Generic[T]):
 
     async def get(self, origin: str) -> T:
         now = datetime.now(UTC)
-        begun, reading = self._known.get(origin, (None, None))
-        if begun is None or reading is None or now - begun >= FRESH:
+        started, reading = self._known.get(origin, (None, None))
+        if started is None or reading is None or now - started >= FRESH:
             reading = asyncio.ensure_future(self._read(origin))
             self._known[origin] = (now, reading)
-        # Shielded: one request that is given up does not take the file from the others.
+        # Shielded, so that cancelling one request does not cancel the read for the others.
         return await asyncio.shield(reading)
 
 
 class HostFileReader:
-    """Asks for a file of a host, conditionally where the archive has it, and keeps what comes.
+    """Fetches a host's file, conditionally if the archive has it, and stores it.
 
-    `most`: bytes of it that are read, whatever its size; 0 where only the whole file is of use.
+    `most`: how many bytes are read, whatever the file's size; 0 if only the whole file is of use.
     """
 
     def __init__(self, crawler: Crawler, name: str, most: int = 0) -> None:
@@ -74,14 +74,14 @@ class HostFileReader:
         self._name = name
         self._most = most
 
-    async def ask(self, origin: str, *, obey_robots: bool) -> tuple[HostFile, Response]:
-        """The file as the host has it now, and the answer. Redirects are followed, also to other hosts.
+    async def fetch(self, origin: str, *, obey_robots: bool) -> tuple[HostFile, Response]:
+        """The host's current file, and the response. Redirects are followed, also to other hosts.
 
-        Raises what a download raises.
+        Raises the errors of a download.
         """
         assert self._crawler.engine is not None
-        kept = self.kept(origin)
-        validators = (kept.etag, kept.last_modified) if kept is not None else ("", "")
+        stored = self.stored(origin)
+        validators = (stored.etag, stored.last_modified) if stored is not None else ("", "")
         meta: dict[str, Any] = {
             "dont_obey_robotstxt": not obey_robots,
             "notes": FetchNotes(),
@@ -94,18 +94,18 @@ class HostFileReader:
         with beginning.watching(self._crawler):
             response = await self._crawler.engine.download_async(request)
         now = datetime.now(UTC)
-        if response.status == 304 and kept is not None:
-            return replace(kept, fetched_at=now), response
+        if response.status == 304 and stored is not None:
+            return replace(stored, fetched_at=now), response
         body = response.body if response.status == 200 else b""
         etag, last_modified = _header(response, "ETag"), _header(response, "Last-Modified")
         return HostFile(now, response.status, body, etag, last_modified), response
 
-    def kept(self, origin: str) -> HostFile | None:
-        """The file as it was last read, by this run or an earlier one."""
+    def stored(self, origin: str) -> HostFile | None:
+        """The file as this run or an earlier one last read it."""
         return stored_file(self._archive.run.db, origin, self._name) if self._archive else None
 
-    def keep(self, origin: str, file: HostFile) -> None:
-        """Store it for the next run. What cannot be stored is asked for again; a broken archive shows elsewhere."""
+    def store(self, origin: str, file: HostFile) -> None:
+        """Store the file for the next run, which fetches it again if this fails; other code reports archive errors."""
         if self._archive is None:
             return
         db = self._archive.run.db
@@ -123,7 +123,7 @@ def _header(response: Response, name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Parsed:
-    """What the signal `robots_parsed` hands out, in the form of Scrapy's own parsers."""
+    """The argument of the signal `robots_parsed`, in the form of Scrapy's own parsers."""
 
     rp: Robots
 
@@ -131,9 +131,9 @@ class _Parsed:
 class RobotsMiddleware:
     """Lets a request through, or raises ForbiddenByRobots or RobotsUnreadable.
 
-    The file is read once a run and origin, again after 24 hours; of one that is too large, its beginning (section 2.5).
-    Where it cannot be read, a copy that is younger than that stands for it (sections 2.3.1.4 and 2.4); without one
-    nothing of the host is fetched.
+    The file is read once per run and origin, and again after 24 hours; if it is too large, only its beginning counts
+    (RFC 9309, section 2.5). If it cannot be read, a stored copy less than 24 hours old is used (sections 2.3.1.4 and
+    2.4); without one, nothing is fetched from the host.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -153,26 +153,26 @@ class RobotsMiddleware:
         robots = await self._robots.get(origin_of(request.url))
         if isinstance(robots, IgnoreRequest):
             raise _logged(robots, request)
-        manners = self._crawler.get_extension(ThrottleExtension)
-        if robots.crawl_delay and manners:
-            manners.at_least(request, robots.crawl_delay)
+        throttle = self._crawler.get_extension(ThrottleExtension)
+        if robots.crawl_delay and throttle:
+            throttle.at_least(request, robots.crawl_delay)
         if rule := robots.refusal(request.url):
             raise _logged(ForbiddenByRobots(rule), request)
 
     async def _read(self, origin: str) -> Robots | IgnoreRequest:
         try:
-            file, response = await self._reader.ask(origin, obey_robots=False)
+            file, response = await self._reader.fetch(origin, obey_robots=False)
         except RunEnded as ended:
             return ended
         except Exception as error:
             _, rule, reason = outcome_of_failure(error)
-            if rule in _NONE:
+            if rule in _MISSING:
                 return Robots()
             return self._from_copy(origin) or RobotsUnreadable(rule, reason)
         if not is_robots_answer(file.status):
-            why = RobotsUnreadable(f"http-{file.status}", f"the server answers {file.status}")
-            return self._from_copy(origin) or why
-        self._reader.keep(origin, file)
+            unreadable = RobotsUnreadable(f"http-{file.status}", f"the server answers {file.status}")
+            return self._from_copy(origin) or unreadable
+        self._reader.store(origin, file)
         robots = parse_robots(file.body)
         self._crawler.signals.send_catch_log(
             signals.robots_parsed, robotparser=_Parsed(robots), request=response.request
@@ -180,22 +180,22 @@ class RobotsMiddleware:
         return robots
 
     def _from_copy(self, origin: str) -> Robots | None:
-        kept = self._reader.kept(origin)
-        return parse_robots(kept.body) if kept and kept.is_fresh(datetime.now(UTC)) else None
+        stored = self._reader.stored(origin)
+        return parse_robots(stored.body) if stored and stored.is_fresh(datetime.now(UTC)) else None
 
 
 def _logged(refusal: IgnoreRequest, request: Request) -> IgnoreRequest:
-    """A refusal, in the log where the request is none of a crawl's: nothing else reports what becomes of it."""
+    """The refusal, after logging it if the request does not belong to a crawl: then nothing else reports it."""
     if purpose_of(request) is None:
         _log.warning("%s is not requested: %s", request.url, refusal)
     return refusal
 
 
 class TdmRepMiddleware:
-    """Notes the TdmFile of the host for each request for a page of the site.
+    """Notes the host's TDMFile for each request for a page of the site.
 
-    TDMRep, "Processing priority": the file is looked for before anything is read of a host. It is asked for once a run
-    and conditionally, and robots.txt is obeyed. A host without one, or whose file cannot be read, has said nothing.
+    TDMRep, "Processing priority": the file is looked up before any page of a host. It is requested once per run,
+    conditionally and in accordance with robots.txt. A host without a readable file makes no usage statement.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -213,23 +213,23 @@ class TdmRepMiddleware:
 
     async def _read(self, origin: str) -> TDMFile:
         try:
-            file, _ = await self._reader.ask(origin, obey_robots=True)
+            file, _ = await self._reader.fetch(origin, obey_robots=True)
         except Exception:
-            # Whatever keeps this file from being read says nothing of the pages, which tell it themselves.
-            kept = self._reader.kept(origin)
-            return parse_tdm_file(kept.body, origin + _TDMREP) if kept else TDMFile()
+            # An error here says nothing about the pages: if their host is down, they report that themselves.
+            stored = self._reader.stored(origin)
+            return parse_tdm_file(stored.body, origin + _TDMREP) if stored else TDMFile()
         if file.status < 500:
-            self._reader.keep(origin, file)
+            self._reader.store(origin, file)
         return parse_tdm_file(file.body, origin + _TDMREP)
 
 
-# HTTP redirects that Scrapy follows by itself: those of robots.txt and tdmrep.json, and of requests made by hand.
+# Redirects that Scrapy follows itself: those of robots.txt and tdmrep.json, and of requests that a person makes.
 
 
 class PlainRedirectMiddleware(RedirectMiddleware):
-    """Scrapy's middleware without its search for a RefererMiddleware: no request here carries a Referer.
+    """Scrapy's middleware without its search for a RefererMiddleware, since no request here has a Referer.
 
-    Pages of a crawl have `dont_redirect`: each address of a redirect is a row of its own in the pages table.
+    Pages of a crawl have `dont_redirect`: each address in a chain of redirects has its own row in the pages table.
     """
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The first bytes of an answer that need not be read to its end, however long it is and however it is packed."""
+"""Middlewares for response bodies: undo content codings, refuse truncated bodies, and limit their size."""
 
 from __future__ import annotations
 
@@ -18,16 +18,14 @@ from archiver.items import Outcome
 from archiver.spiders.page_request import page_of, purpose_of, requisite_of
 from archiver.warc.payload import Decoding, decode_content
 
-# Undoes content codings as Scrapy does, and tells a page that ends too early from a whole one.
-
 _GZIP = ("gzip", "x-gzip")
-# What zlib says where the data are all there and only the sum or the length behind them is missing: some servers leave
-# these eight bytes out.
-_SUMS = ("incorrect data check", "incorrect length check")
+# zlib's errors if the data are complete and only the checksum or length after them is missing: some servers omit these
+# eight bytes.
+_TRAILER_ERRORS = ("incorrect data check", "incorrect length check")
 
 
 class UnpackingMiddleware(HttpCompressionMiddleware):
-    """In the place of Scrapy's own. Refuses what is cut off; the next crawl asks for it again."""
+    """Undoes content codings as Scrapy does, but refuses a truncated body, so that the next crawl fetches it again."""
 
     def process_response(
         self, request: Request, response: Response, spider: Spider | None = None
@@ -38,13 +36,15 @@ class UnpackingMiddleware(HttpCompressionMiddleware):
         if purpose_of(request) is None or not isinstance(out, Response):
             return out
         if coding and packed and is_cut_off(packed, coding, len(out.body)):
-            raise Refusal(Outcome.FAILED, "truncated", "the answer was cut off before its end")
+            raise Refusal(Outcome.FAILED, "truncated", "the response was cut off")
         return out
 
 
 def is_cut_off(packed: bytes, coding: str, size: int) -> bool:
-    """Whether a packed body ends too early. `size` is what it unpacks to; gzip has that at its end, so that a whole one
-    is not unpacked twice."""
+    """True if a compressed body is truncated. `size` is its length when decompressed.
+
+    gzip has that length at its end, so that a complete body is not decompressed again.
+    """
     if coding in _GZIP:
         return int.from_bytes(packed[-4:], "little") != size % (1 << 32) and _is_cut_gzip(packed)
     return decode_content(packed, coding, size + 1)[1] is Decoding.CUT
@@ -58,20 +58,20 @@ def _is_cut_gzip(packed: bytes) -> bool:
             return False
         unpacker.decompress(bytes(8))
     except zlib.error as error:
-        return not any(sum_ in str(error) for sum_ in _SUMS)
+        return not any(message in str(error) for message in _TRAILER_ERRORS)
     return True
 
 
 META = "beginning"
-"""The key of a request's meta whose value is the `Beginning` that is read of its answer."""
+"""The key in a request's meta for its `Beginning`, if only the beginning of the response is to be read."""
 
 _STEP = 16 * 1024
 
 
 class Beginning:
-    """Bytes of a body that are taken: about as many on the wire, at most so many unpacked. The rest is not awaited.
+    """Reads only the beginning of a body: about `most` bytes on the wire, and at most `most` decompressed.
 
-    One serves one request and those that follow from it (redirects, further tries), one after the other.
+    It belongs to one request and those that follow from it (redirects, retries), which run one after another.
     """
 
     def __init__(self, most: int) -> None:
@@ -81,7 +81,7 @@ class Beginning:
 
     @contextmanager
     def watching(self, crawler: Crawler) -> Iterator[None]:
-        """While downloads that have this in their meta are under way."""
+        """Receive Scrapy's signals while downloads that have this in their meta are in progress."""
         crawler.signals.connect(self.received, signals.bytes_received)
         try:
             yield
@@ -89,7 +89,7 @@ class Beginning:
             crawler.signals.disconnect(self.received, signals.bytes_received)
 
     def received(self, data: bytes, request: Request) -> None:
-        """Scrapy's signal. Ends a download that has brought enough, as if its body ended there."""
+        """Signal handler: end a download that has enough bytes, as if its body ended there."""
         if request.meta.get(META) is not self:
             return
         if request is not self._request:
@@ -99,9 +99,9 @@ class Beginning:
             raise StopDownload(fail=False)
 
     def unpacked(self, body: bytes, codings: list[str]) -> bytes:
-        """The beginning of a body without its content codings (RFC 9110, section 8.4.1), as far as they can be undone.
+        """The beginning of a body, decoded as far as possible (content codings: RFC 9110, section 8.4.1).
 
-        Raises zlib.error where nothing can.
+        Raises zlib.error if nothing can be decoded.
         """
         for coding in reversed(codings):
             if coding in ("gzip", "x-gzip"):
@@ -113,7 +113,7 @@ class Beginning:
         return body[: self.most]
 
     def _inflated(self, body: bytes, wbits: int) -> bytes:
-        """In steps: what comes before a fault, or before the cut, is there. A gzip file may have several members."""
+        """Decompress in steps, to get what precedes an error or the cut. A gzip file may have several members."""
         out, unpacker = bytearray(), zlib.decompressobj(wbits)
         try:
             for at in range(0, len(body), _STEP):
@@ -129,19 +129,16 @@ class Beginning:
         return bytes(out)
 
 
-# How much of an answer is taken: bytes by what was asked for, and how often it may be packed.
-
-_MOST_CODINGS = 2
+_MAX_CODINGS = 2
 
 
 class LimitsMiddleware:
-    """Stands between the capture (605) and the one that undoes content codings (590).
+    """Limits the size of responses, between the capture (605) and the decoding of content codings (590).
 
-    Sources (sitemaps, feeds, the API) may be as large as DOWNLOAD_MAXSIZE, other pages as PAGE_MAXSIZE, requisites
-    as REQUISITE_MAXSIZE; all hold on the wire and again for what is unpacked. One coding is usual, two
-    happen where a server packs a packed file; an answer that names more (RFC 9110, section 8.4 sets no limit) is made
-    to be unpacked for ever.
-    Of an answer whose beginning is enough (`Beginning`) that is unpacked here, and no length is too large for it.
+    Sources (sitemaps, feeds, the API) may have DOWNLOAD_MAXSIZE bytes, other pages PAGE_MAXSIZE, requisites
+    REQUISITE_MAXSIZE; each limit applies on the wire and again after decompression. One coding is usual, and a server
+    that compresses a compressed file sends two; more (RFC 9110, section 8.4 sets no limit) are an attack.
+    If only the beginning of a response is wanted (`Beginning`), it is decoded here, and there is no limit.
     """
 
     def __init__(self, page_maxsize: int, requisite_maxsize: int) -> None:
@@ -165,8 +162,8 @@ class LimitsMiddleware:
         if purpose_of(request) is None:
             return response
         codings = b",".join(response.headers.getlist("Content-Encoding")).split(b",")
-        if len(codings) > _MOST_CODINGS:
-            raise Refusal(Outcome.FAILED, "too-large", f"its answer says that it is packed {len(codings)} times")
+        if len(codings) > _MAX_CODINGS:
+            raise Refusal(Outcome.FAILED, "too-large", f"its response names {len(codings)} content codings")
         beginning: Beginning | None = request.meta.get(META)
         if beginning is None:
             return response
@@ -174,7 +171,9 @@ class LimitsMiddleware:
         try:
             body = beginning.unpacked(response.body, names)
         except zlib.error as error:
-            raise Refusal(Outcome.FAILED, "bad-coding", "the answer is not packed as it says") from error
+            raise Refusal(
+                Outcome.FAILED, "bad-coding", "the response cannot be decompressed as its header says"
+            ) from error
         headers = response.headers.copy()
         headers.pop("Content-Encoding", None)
         return response.replace(headers=headers, body=body)

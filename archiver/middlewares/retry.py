@@ -1,4 +1,4 @@
-"""What is asked again after a failure: at once after a fault, after the host's pause where it said that it is busy."""
+"""Retries failed requests: at once after an error, and after the host's pause if it said that it is busy."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from archiver.politeness.throttle import BUSY
 
 
 class BusyMiddleware(RetryMiddleware):
-    """Scrapy's retries, but none to a host that was given up (HostBusy), nor in a run that ends (RunEnded).
+    """Scrapy's retries, but none at a host that was given up (HostBusy), and none in a run that ends (RunEnded).
 
-    A page that is requested again comes after those that are ready, behind its host's pause (`Manners` keeps it).
+    A retry comes after the pages that are ready, and after its host's pause (see `ThrottleExtension`).
     """
 
     _archive: ArchiveExtension | None = None
@@ -42,9 +42,9 @@ class BusyMiddleware(RetryMiddleware):
     def process_exception(
         self, request: Request, exception: Exception, spider: object = None
     ) -> Request | Response | None:
-        # A certificate does not get better by asking again.
+        # Trying again does not mend a certificate.
         return None if tls_problem(exception) else super().process_exception(request, exception)
 
     def _given_up(self, request: Request) -> str:
-        manners = self.crawler.get_extension(ThrottleExtension)
-        return manners.given_up(host_of(request)) if manners else ""
+        throttle = self.crawler.get_extension(ThrottleExtension)
+        return throttle.given_up(host_of(request)) if throttle else ""

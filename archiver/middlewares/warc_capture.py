@@ -1,7 +1,7 @@
-"""Requests only what changed, and writes every response to WARC as it came off the wire.
+"""Makes requests conditional, and writes every response to WARC as it came over the wire.
 
-Stands between the redirect middleware (600) and the cookies (700), so that it sees redirects and
-bodies that are still content-encoded; the decoded body would be another payload than the server sent.
+Its place is between the redirect middleware (600) and the cookies (700), so that it sees redirects and bodies that are
+still content-encoded: a decoded body would not be the payload that the server sent.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _PAGES = (PageKind.POST, PageKind.PART, PageKind.UNKNOWN)
 
 
 class CaptureMiddleware:
-    """Sends the validators that are stored of a page (RFC 9110, section 13.1) and notes where its response is captured.
+    """Sends a page's stored validators (RFC 9110, section 13.1), and notes the capture of its response.
 
-    A 304, or a payload with the digest of the last one, makes a revisit record. What is no post and names a post that
-    was removed from the archive is not captured, nor is anything in a crawl without an archive.
+    A 304, or a payload with the digest of the last one, becomes a revisit record. A list that names a post under a
+    tombstone is not captured. Without an archive, nothing is.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -62,7 +62,7 @@ class CaptureMiddleware:
             archive.halt(fault)
             raise fault from error
         except ArchiverError as fault:
-            # What cannot be kept as evidence is not read: its page is still due.
+            # A response that cannot be captured is not parsed: its page is still due.
             archive.halt(fault)
             raise
         return response
@@ -78,7 +78,7 @@ class CaptureMiddleware:
             original = None
         if exchange.status == 304 and original is None:
             return None
-        if isinstance(purpose, PageRequest) and purpose.kind not in _PAGES and archive.run.names_removed(exchange):
+        if isinstance(purpose, PageRequest) and purpose.kind not in _PAGES and archive.run.mentions_removed(exchange):
             return None
         return archive.run.capture(exchange, original)
 
@@ -90,7 +90,7 @@ class CaptureMiddleware:
         requisite: RequisiteRequest,
         notes: FetchNotes,
     ) -> Capture | None:
-        """An image, stylesheet or font: written only where it is one, and once whatever address it has."""
+        """The capture of a requisite. It is written only if it has the right type, and each payload only once."""
         if exchange.status == 200:
             coding = b",".join(response.headers.getlist("Content-Encoding")).decode("latin-1")
             notes.objection = type_mismatch(requisite.kind, exchange.media_type, exchange.body, coding)

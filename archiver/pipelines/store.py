@@ -1,8 +1,8 @@
 """The pipelines of a page result, in the order of ITEM_PIPELINES: validate, identify, revise, store.
 
-What identify and revise decide depends on rows that the results before them have just written, so their functions run
-inside the transaction of a batch: each pipeline names its function, and `StorePipeline` has the batch call them in the
-order of the settings. A transaction that was open from the first item to the last would lock out other processes.
+What identify and revise decide depends on rows that earlier results have just written, so their functions run inside a
+batch's transaction: each pipeline names its function, and `StorePipeline` lets the batch call them in the order of the
+settings. A single transaction over the whole crawl would lock out other processes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from archiver.storage.page_writer import Storing, StoringRun
 
 
 class ValidatePipeline:
-    """Cleans the article of a visit by `record.validate`; the visit's reason says what was dropped."""
+    """Cleans a result's article with `validate_article`; the result's reason says what was dropped."""
 
     def process_item(self, item: Any) -> Any:
         if not isinstance(item, PageResult) or item.article is None:
@@ -30,10 +30,10 @@ class ValidatePipeline:
 
 
 class BatchPipeline:
-    """A pipeline whose function runs in the transaction of the batch that an item is stored with."""
+    """A pipeline whose work is done later, in the transaction of the item's batch."""
 
     def stage(self, run: StoringRun, storing: Storing) -> None:
-        """What is done to an item inside the transaction."""
+        """Process one item inside the transaction."""
         raise NotImplementedError
 
     def process_item(self, item: Any) -> Any:
@@ -41,24 +41,24 @@ class BatchPipeline:
 
 
 class IdentifyPipeline(BatchPipeline):
-    """Finds out which post a page is (a page of another post, a removed one) and whether it redirects in a loop."""
+    """Finds out what a page is: which article it shows, a part of another post, a removed post, a redirect loop."""
 
     def stage(self, run: StoringRun, storing: Storing) -> None:
         page_writer.identify(run, storing)
 
 
 class RevisePipeline(BatchPipeline):
-    """Stores the article: a new one, a new revision, another address, a duplicate of its text, a post that is gone."""
+    """Updates the articles: a new one, a new revision, another alias, a duplicate, a post that is gone."""
 
     def stage(self, run: StoringRun, storing: Storing) -> None:
         page_writer.revise(run, storing)
 
 
 class StorePipeline:
-    """Enters what a page lists, has the stages before it run, and records the outcome: a batch in one transaction.
+    """Writes results in batches: one transaction records the URLs a page lists, runs the stages, and sets the outcome.
 
-    An archive that cannot be written (a full disk, a lost folder) ends the crawl: what was found and not written is
-    still due in the pages table. Items of a crawl without an archive pass.
+    If the archive cannot be written (a full disk, a missing folder), the crawl ends; results that were not written are
+    still due in the pages table. Items of a crawl without an archive pass through.
     """
 
     def __init__(self, crawler: Crawler) -> None:

@@ -1,4 +1,4 @@
-"""An archive that is open for one run over one site: mended, locked, entered, written to, and closed."""
+"""One run over one site: opens and locks the archive, repairs what the last run left, writes results, and closes."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ from archiver.warc.writer import WarcWriter
 
 _log = logging.getLogger(__name__)
 Only = Literal["", "missing", "set-aside"]
-"""A run that requests nothing but missing pages (and, optionally, those that a rule excluded)."""
+"""Limits a run to missing pages ("missing"), or to those and the trap-excluded ones ("set-aside")."""
 
 
 @dataclass(frozen=True, slots=True)
 class CrawlOrder:
-    """What one run is to do. `limit` ends it after so many posts, `since` leaves posts alone that a source dates
-    earlier, `mode` goes before the site's own setting for requisites."""
+    """What one run is to do. `limit` ends it after that many posts, `since` skips posts that a source dates earlier,
+    `mode` overrides the site's own setting for requisites."""
 
     start_url: str
     full: bool = False
@@ -66,7 +66,7 @@ class CrawlOrder:
 
 @contextmanager
 def archive_faults(archive: Path) -> Iterator[None]:
-    """Raises an ArchiverError in place of what the disk or the database raise (see `store.faults`)."""
+    """Turns errors of the disk or the database into an ArchiverError (`storage.connection.fault_of`)."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:
@@ -74,9 +74,11 @@ def archive_faults(archive: Path) -> Iterator[None]:
 
 
 class CrawlRun:
-    """Opened before the first request, closed with the run's outcome: then there is a `result`. Raises the errors
-    of `open_archive`, and ArchiveInUse or HostInUse where another process crawls this site or another one of its host
-    into this archive. Methods raise sqlite3.Error where the archive can no longer be written.
+    """The archive during one run: opened before the first request and closed with an ending, which sets `result`.
+
+    Raises the errors of `open_archive`, ArchiveInUse if another process crawls this site into this archive, and
+    HostInUse if one crawls another site of its host. Methods raise sqlite3.Error if the archive can no longer be
+    written.
     """
 
     def __init__(self, archive: Path, order: CrawlOrder) -> None:
@@ -100,7 +102,7 @@ class CrawlRun:
                 raise
 
     def _begin(self) -> None:
-        """Mend what the last run left, enter this one, and set up what a run keeps in memory."""
+        """Repair what the last run left, record this run, and set up its state in memory."""
         site_id, order = self.site["id"], self.order
         self.scope = Scope(self.site["host"], self.site["path"])
         self.options: dict[str, Any] = effective_settings(self.db)(self.site)
@@ -109,13 +111,13 @@ class CrawlRun:
         self.revisit = timedelta(days=float(self.options.get("revisit_days", 30)))
         self.quiet_until = self._quiet_until()
         self.seed_key = pages.resolve_redirects(self.db, urlkey(self.start_url))
-        self._enter()
+        self._record_start()
         self._place = Place(self.archive)
         self._removed = RemovedURLs(self.db, self.site_name)
         self.warc = WarcWriter(
             self.archive.parent, warc_prefix(self.site_name), f"archiver/{__version__}", f"crawl of {self.site_name}"
         )
-        # An API counts all posts of a site only once a crawl has read it to its end.
+        # An API counts all posts of a site only once a crawl has read it completely.
         counted = not order.full and has_finished(self.db, site_id) and pages.has_api(self.db, site_id)
         self.writer = PageWriter(
             StoringRun(
@@ -131,20 +133,20 @@ class CrawlRun:
             ),
             self.before_commit,
         )
-        self.teacher = TemplateLearner(rules_at(self.db, site_id), self._learned, self._outdated)
-        self.watch = TrapDetector(self.db, site_id, self.scope, self.writer.flush)
-        self.writer.on_written, self.writer.kept = self.watch.written, self.watch.kept
+        self.learner = TemplateLearner(rules_at(self.db, site_id), self._learned, self._outdated)
+        self.traps = TrapDetector(self.db, site_id, self.scope, self.writer.flush)
+        self.writer.on_written, self.writer.kept = self.traps.written, self.traps.undone_on_error
         self.requisites = Requisites(self, self.mode)
-        self.believes_gone = is_gone_confirmed(self.db, site_id, self.started)
-        self.nowhere = None if order.full else self._remembered_nowhere()
+        self.gone_confirmed = is_gone_confirmed(self.db, site_id, self.started)
+        self.soft_not_found = None if order.full else self._remembered_soft_not_found()
         cdx = self.options.get("cdx")
         self.cdx = query_url(service_address(cdx), prefix_of(self.scope)) if cdx else ""
 
-    def _enter(self) -> None:
+    def _record_start(self) -> None:
         order, site_id = self.order, self.site["id"]
-        mended, mode = recover(self.db, self.archive.parent, self.site), "full" if order.full else "incremental"
+        repairs, mode = recover(self.db, self.archive.parent, self.site), "full" if order.full else "incremental"
         with writing(self.db):
-            self.run_id = begin_run(self.db, site_id, order.only or mode, __version__, self.started, mended)
+            self.run_id = begin_run(self.db, site_id, order.only or mode, __version__, self.started, repairs)
             record_targets(self.db, site_id, [DiscoveredURL(self.start_url, DiscoverySource.SEED)], self.started)
             if order.only:
                 completeness.make_due(self.db, site_id, with_aside=order.only == "set-aside")
@@ -156,25 +158,24 @@ class CrawlRun:
                 pages.wait_no_more(self.db, site_id)
 
     def _quiet_until(self) -> datetime | None:
-        """Until when the host asked to be left alone. A time later than a server can ask for was written by a clock
-        that was wrong."""
+        """Until when the host asked us to wait; None if that is over. A time too far ahead comes from a wrong clock."""
         until = pages.moment(self.site["quiet_until"])
         return until if until and self.started < until <= self.started + timedelta(seconds=LONGEST_QUIET) else None
 
-    def _remembered_nowhere(self) -> SoftNotFoundProfile | None:
-        """What an earlier run learned of how the site answers for nothing, unless it is too long ago."""
-        long_ago = (self.site["soft_not_found_at"] or "") < pages.stamp(self.started - self.revisit)
-        return None if long_ago else soft404.from_json(self.site["soft_not_found"])
+    def _remembered_soft_not_found(self) -> SoftNotFoundProfile | None:
+        """What an earlier run learned about the site's soft 404s, unless it is too long ago."""
+        is_outdated = (self.site["soft_not_found_at"] or "") < pages.stamp(self.started - self.revisit)
+        return None if is_outdated else soft404.from_json(self.site["soft_not_found"])
 
     def _give_up(self, error: BaseException) -> None:
-        """Close what was opened before `error`, and the run as failed where it was entered."""
+        """Close what was opened before `error`, and end the run as failed if it was recorded."""
         if self.run_id and isinstance(error, Exception) and not is_fault(error):
             with suppress(Exception), writing(self.db, 0.0):  # the first error is the one to report
                 end_run(
                     self.db, self.run_id, Counts(), "failed", broken(self.start_url, error).reason, datetime.now(UTC)
                 )
         self.db.close()
-        self._let_go()
+        self._release_locks()
 
     @property
     def site_name(self) -> str:
@@ -186,19 +187,19 @@ class CrawlRun:
 
     @property
     def home(self) -> str:
-        """The home page's own address, as far as an earlier run has met it."""
+        """The home page's own address, if an earlier run found it, else the start address."""
         row = pages.page_row(self.db, self.seed_key)
         return str(row["url"]) if row else self.start_url
 
     @contextmanager
     def writing(self, patience: float = PATIENCE) -> Iterator[None]:
-        """A transaction of this run. Raises ArchiveLocked, and SiteTakenOut where a person has removed its site."""
+        """A transaction of this run. Raises ArchiveLocked, and SiteTakenOut if a person has removed the site."""
         with writing(self.db, patience):
             check_run(self.db, self.run_id, self.site)
             yield
 
-    def balance(self) -> tuple[int, int]:
-        """Pages of this site that are known, and of these the ones that are not due."""
+    def count_pages(self) -> tuple[int, int]:
+        """The number of known pages of this site, and how many of them are not due."""
         known, due = self.db.execute(
             "select count(*), total(due_at <= ?) from pages where site_id = ?",
             [pages.stamp(self.started), self.site["id"]],
@@ -206,11 +207,11 @@ class CrawlRun:
         return int(known), int(known - due)
 
     def enter_cdx(self, *, anonymous: bool) -> None:
-        """Enter a web archive's list of captures as a source of this site, where its settings name one.
+        """Record a web archive's CDX list as a source of this site, if its settings name one.
 
-        Not in an `anonymous` crawl, which names nobody whom the archive's keepers can reach.
+        An `anonymous` crawl, which has no contact, does not request a list from somebody else's server.
         """
-        objection = "its keepers should be able to reach you: name a contact (archiver crawl --contact)"
+        objection = "its operator should be able to reach you: name a contact (archiver crawl --contact)"
         with self.writing():
             enter_cdx(
                 self.db,
@@ -220,9 +221,9 @@ class CrawlRun:
                 objection if anonymous and self.cdx and needs_contact(self.cdx) else "",
             )
 
-    def remember_nowhere(self, found: SoftNotFoundProfile) -> None:
-        """Keep with the site how it answers for an address that does not exist."""
-        self.nowhere = found
+    def remember_soft_not_found(self, found: SoftNotFoundProfile) -> None:
+        """Store with the site how it answers for an address that does not exist."""
+        self.soft_not_found = found
         with self.writing():
             self.db.execute(
                 "update sites set soft_not_found = ?, soft_not_found_at = ? where id = ?",
@@ -236,37 +237,37 @@ class CrawlRun:
             self.site["platform"] = name
 
     def capture(self, exchange: Exchange, original: Original | None) -> Capture:
-        """Write one exchange to the run's WARC file. Raises ArchiverError where the disk refuses."""
+        """Write one exchange to the run's WARC file. Raises ArchiverError if the disk fails."""
         with archive_faults(self.archive):
             return self.warc.write(exchange, original)
 
-    def names_removed(self, exchange: Exchange) -> bool:
-        """Whether a list, feed or API answer names a post that was removed, and so may show its text."""
+    def mentions_removed(self, exchange: Exchange) -> bool:
+        """True if a list, feed or API response names a post that was removed, and so may contain its text."""
         codings = (value for name, value in exchange.response_headers if name.lower() == b"content-encoding")
         return self._removed.is_in(exchange.body, next(codings, b"").decode("latin-1"))
 
     def before_commit(self) -> None:
-        """Check that the archive is where it was, and sync the WARC file. Raises ArchiverError."""
+        """Check that the archive has not been moved, and sync the WARC file. Raises ArchiverError."""
         with archive_faults(self.archive):
             self._place.check()
             self.warc.sync()
 
     def reread_samples(self) -> None:
-        """Read the posts by the site's template that the template was learned from, once they are written."""
-        for sample in self.teacher.samples():
+        """Re-extract the stored posts that the site's template was learned from, with that template."""
+        for sample in self.learner.samples():
             row = pages.page_row(self.db, urlkey(sample.url))
             if row is None or not row["fetched_at"] or row["fetched_at"] < pages.stamp(self.started):
-                self.teacher.put_back(sample)
+                self.learner.put_back(sample)
                 continue
-            after = self.teacher.again(sample)
+            after = self.learner.again(sample)
             if sample.article is not None and after is not None:
                 with self.writing():
                     replace_reading(self.db, sample.article, after, extractor_of(__version__, after))
 
     def close(self, ending: RunEnding, *, at_fault: bool = False) -> None:
-        """Write what waits and close the run; then there is a `result`.
+        """Write pending results and close the run, which sets `result`.
 
-        Where that is no longer possible, or after a fault (`at_fault`), what can be written is; the rest is still due,
+        After a fault (`at_fault`), or if writing fails here, as much as possible is written; the other pages stay due
         and the next crawl closes the run.
         """
         if not self._locks:
@@ -278,7 +279,7 @@ class CrawlRun:
             with archive_faults(self.archive):
                 self.result = self._finish(ending, self.result, 0.0 if at_fault else PATIENCE)
         except ArchiverError as fault:
-            if isinstance(fault, SiteTakenOut):  # no further crawl of the site will finish its file
+            if isinstance(fault, SiteTakenOut):  # no later crawl of this site will finish the file
                 with suppress(OSError):
                     self.warc.close()
             if not at_fault:
@@ -289,23 +290,23 @@ class CrawlRun:
         self.warc.abandon()
         with suppress(sqlite3.Error):
             self.db.close()
-        self._let_go()
+        self._release_locks()
 
     def _finish(self, ending: RunEnding, result: RunResult, patience: float) -> RunResult:
         if patience:
-            self.teacher.finish()
+            self.learner.finish()
         self.writer.flush(patience)
         self.requisites.flush(patience)
         if patience:
             self.reread_samples()
-        failures = self._leave(ending, patience)
-        known, done = self.balance()
+        failures = self._record_ending(ending, patience)
+        known, done = self.count_pages()
         return replace(result, failures=failures, due=known - done + self.requisites.count_due())
 
-    def _leave(self, ending: RunEnding, patience: float) -> tuple[tuple[str, int], ...]:
-        """Finish the WARC file and close the run's row; what failed in it and how often.
+    def _record_ending(self, ending: RunEnding, patience: float) -> tuple[tuple[str, int], ...]:
+        """Finish the WARC file and the run's row; returns the reasons of failures with their numbers of pages.
 
-        A WARC file that cannot be finished prevents nothing else: the next run finishes it.
+        If the WARC file cannot be finished, the row is written all the same, and the next run finishes the file.
         """
         unfinished: OSError | None = None
         try:
@@ -314,8 +315,8 @@ class CrawlRun:
             unfinished = error
         site_id = self.site["id"]
         with self.writing(patience):
-            measures = self.writer.measuring.as_json(alive_sources(self.db, site_id))
-            end_run(self.db, self.run_id, self.counts, ending.outcome, ending.reason, datetime.now(UTC), measures)
+            statistics = self.writer.measuring.as_json(alive_sources(self.db, site_id))
+            end_run(self.db, self.run_id, self.counts, ending.outcome, ending.reason, datetime.now(UTC), statistics)
             if ending.pages:
                 pages.let_wait(self.db, site_id, ending.pages, ending.quiet_until)
         if unfinished:
@@ -329,7 +330,7 @@ class CrawlRun:
             )
         )
 
-    def _let_go(self) -> None:
+    def _release_locks(self) -> None:
         while self._locks:
             self._locks.pop().close()
 

@@ -1,4 +1,4 @@
-"""The pages of one run that are due: which come next, which are under way, which are excluded as traps."""
+"""The queue of one run's due pages: which come next, which are in progress, and which are excluded as crawl traps."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from archiver.storage.crawl_exclusions import redirected_from
 from archiver.storage.runs import check_run
 from archiver.urls import Scope, urlkey
 
-# Feeds and sitemaps that a site does not declare: requested where sites usually have them, one of a kind at a time.
+# Feeds and sitemaps that a site does not declare.
 
 
 class SourceGuesses:
-    """Of one run."""
+    """Guesses the addresses of undeclared sources during one run: the usual ones, one of each kind at a time."""
 
     def __init__(self) -> None:
         self._queues: dict[PageKind, list[DiscoveredURL]] = {}
@@ -40,17 +40,17 @@ class SourceGuesses:
         waiting: Collection[str],
         asked: Collection[str],
     ) -> list[DiscoveredURL]:
-        """The first guess for each kind of source that is not `declared`, the addresses in `asked` left out. A kind in
-        `waiting` has a guess that was entered and not answered."""
+        """The first guess for each kind of source that is not `declared`, without the urlkeys in `asked`. Kinds in
+        `waiting` have a guess that was not answered yet."""
         for guess in well_known_urls(base, scope):
             if guess.kind not in declared and urlkey(guess.url) not in asked:
                 self._queues.setdefault(guess.kind, []).append(guess)
         return [queue.pop(0) for kind, queue in self._queues.items() if queue and kind not in waiting]
 
     def next(self, page: PageRequest, parsed: ParsedPage) -> list[DiscoveredURL]:
-        """A guess that was no source makes way for the next one; one that was ends the guessing."""
+        """The next guess if this one is not a source; none if it is, or if there are no more."""
         queue = self._queues.get(page.kind)
-        if not queue or page.is_seed or parsed.visit.outcome in (Outcome.DUE, Outcome.DUPLICATE):
+        if not queue or page.is_seed or parsed.result.outcome in (Outcome.DUE, Outcome.DUPLICATE):
             return []
         if (parsed.is_feed and page.kind is PageKind.FEED) or (parsed.is_sitemap and page.kind is PageKind.SITEMAP):
             queue.clear()
@@ -59,33 +59,33 @@ class SourceGuesses:
 
 
 SOURCES_FIRST = 500
-"""Sources that are read before the first post; a site with more (50,000 sitemaps) is asked for both in turn."""
-# Some 20 MB of addresses; what was forgotten is entered in the pages table once more, to no effect.
-_MOST_REPORTED = 100_000
-_TESTED, _SOURCES_TESTED = 40, 10
-"""Each page is requested whole once in so many runs, to test its server's validators."""
+"""Sources that are read before the first post; of a site with more (50,000 sitemaps), both are read in turn."""
+# About 20 MB of addresses. One that was forgotten is recorded again, which has no effect.
+_MAX_REPORTED = 100_000
+_TEST_EVERY, _TEST_SOURCE_EVERY = 40, 10
+"""Every that many runs a page is requested without conditions, to test the server's validators."""
 
 
 class PageQueue:
-    """Hands out what is due in the pages table; a page is under way until its result is with the writer.
+    """Hands out pages that are due in the pages table; a page is in progress until the writer has its result.
 
-    `changes` counts what may make another page due or ready, so that a queue that was empty is not read again before.
+    `changes` counts events that may make another page due or ready: an empty queue is not read again before the next.
     """
 
     def __init__(self, run: CrawlRun) -> None:
         self._run = run
-        self._under_way: dict[str, PageRequest] = {}
+        self._in_progress: dict[str, PageRequest] = {}
         self._sources = 0
         self._reported: set[tuple[str, DiscoverySource, PageKind]] = set()
         self.changes = 0
 
     @property
-    def under_way(self) -> int:
-        """How many pages are handed out and not yet with the writer."""
-        return len(self._under_way)
+    def in_progress(self) -> int:
+        """How many pages are handed out and have no result with the writer yet."""
+        return len(self._in_progress)
 
     def take(self, limit: int) -> list[PageRequest]:
-        """The next pages to fetch, at most `limit`: under way from now on. What waits is written first."""
+        """Hand out the next pages to fetch, at most `limit`. Pending results are written first."""
         while True:
             due = self._take(limit)
             old = [page for page in due if self._is_too_old(page)]
@@ -100,17 +100,17 @@ class PageQueue:
         check_run(run.db, run.run_id, run.site)
         run.reread_samples()
         mixed = self._sources >= SOURCES_FIRST
-        sources_only = not mixed and any(page.comes_first for page in self._under_way.values())
+        sources_only = not mixed and any(page.comes_first for page in self._in_progress.values())
         pages: list[PageRequest] = []
         while True:
             excluded = 0
             for row in self._rows(limit, sources_only=sources_only, mixed=mixed):
-                verdict = run.watch.judge(row)
-                if verdict.what == "aside":
+                verdict = run.traps.judge(row)
+                if verdict.decision == "exclude":
                     with run.writing():
                         crawl_exclusions.exclude_page(run.db, row["id"], verdict.rule, verdict.reason)
                     excluded += 1
-                elif verdict.what == "ask":
+                elif verdict.decision == "fetch":
                     pages.append(self._hand_out(row))
                     if len(pages) >= limit:
                         break
@@ -119,18 +119,21 @@ class PageQueue:
                 return pages
 
     def _rows(self, limit: int, *, sources_only: bool, mixed: bool) -> list[dict[str, Any]]:
-        """Rows of due pages that are not under way. While a source is read, only sources: what they say of a post
-        comes before its page. Listings of tags and months wait for all else: what they show is news or not by then."""
-        run, most = self._run, limit + len(self._under_way)
+        """Rows of due pages that are not in progress.
+
+        While a source is being read, only sources, since their hints belong to the pages that follow. Listings of tags
+        and months come last, when it is known whether the posts they show are new.
+        """
+        run, most = self._run, limit + len(self._in_progress)
         if run.order.only:
             rows = completeness.due_pages(run.db, run.site["id"], run.started, most)
         else:
             rows = page_table.due_pages(run.db, run.site["id"], run.started, most, sources_only, mixed)
-        free = [row for row in rows if row["urlkey"] not in self._under_way]
-        first = any(page.level < SIDE_WAY for page in self._under_way.values()) or any(
+        free = [row for row in rows if row["urlkey"] not in self._in_progress]
+        listings_wait = any(page.level < SIDE_WAY for page in self._in_progress.values()) or any(
             row["priority"] < SIDE_WAY for row in free
         )
-        return [row for row in free if row["priority"] < SIDE_WAY or not first]
+        return [row for row in free if row["priority"] < SIDE_WAY or not listings_wait]
 
     def _hand_out(self, row: dict[str, Any]) -> PageRequest:
         run = self._run
@@ -143,30 +146,31 @@ class PageQueue:
             self._request(row), parts=known_parts, redirected_from=redirected_from(run.db, row["id"], MOST_REDIRECTS)
         )
         self._sources += page.is_source
-        self._under_way[page.urlkey] = page
+        self._in_progress[page.urlkey] = page
         return page
 
     def _request(self, row: dict[str, Any]) -> PageRequest:
         run = self._run
-        every = _TESTED if row["priority"] else _SOURCES_TESTED
+        every = _TEST_EVERY if row["priority"] else _TEST_SOURCE_EVERY
         unconditional = not run.writer.trust.in_validators or (run.run_id + row["id"]) % every == 0
         return page_request(row, run.seed_key, full=run.order.full, unconditional=unconditional)
 
     def _is_too_old(self, page: PageRequest) -> bool:
-        since, published = self._run.order.since, page.lead.published if page.lead else None
+        since, published = self._run.order.since, page.hint.published if page.hint else None
         return bool(since and published and published.astimezone(UTC) < since)
 
     def probe(self, *, again: bool = False) -> PageRequest | None:
-        """A request for an address that does not exist; None where the answer is known (unless `again`) or under way."""
-        if (self._run.nowhere is not None and not again) or any(p.is_probe for p in self._under_way.values()):
+        """A request for an address that does not exist; None if one is in progress, or the answer is known and not to
+        be requested `again`."""
+        if (self._run.soft_not_found is not None and not again) or any(p.is_probe for p in self._in_progress.values()):
             return None
         url = soft404.probe_url(self._run.start_url, self._run.scope, secrets.token_hex(10))
         page = PageRequest(page_id=0, url=url, urlkey=urlkey(url), kind=PageKind.OTHER, is_probe=True)
-        self._under_way[page.urlkey] = page
+        self._in_progress[page.urlkey] = page
         return page
 
     def further_page(self, url: str, post: str) -> PageRequest:
-        """The request for a further page of a post: conditional where what it showed is known."""
+        """The request for another part of the post at `post`: conditional if the part's text is stored."""
         self._run.writer.flush()
         key = urlkey(url)
         row, text = page_table.page_row(self._run.db, key), article_parts.text_of(self._run.db, key)
@@ -174,47 +178,47 @@ class PageQueue:
             return PageRequest(page_id=row["id"] if row else 0, url=url, urlkey=key, kind=PageKind.PART, part_of=post)
         return replace(self._request(row), url=url, kind=PageKind.PART, text=text, part_of=post)
 
-    def finished(self, visit: PageResult) -> None:
-        """A result is with the writer: its page is no longer under way (unless its source goes on)."""
+    def finished(self, result: PageResult) -> None:
+        """Note that the writer has a result: its page is done, unless its source has more documents."""
         self.changes += 1
-        if visit.outcome is not Outcome.DUE:
-            self._under_way.pop(urlkey(visit.url), None)
+        if result.outcome is not Outcome.DUE:
+            self._in_progress.pop(urlkey(result.url), None)
 
-    def probed(self, page: PageRequest) -> None:
-        """A probe was answered, or never will be."""
+    def probe_done(self, page: PageRequest) -> None:
+        """Note that a probe was answered or has failed."""
         self.changes += 1
-        self._under_way.pop(page.urlkey, None)
+        self._in_progress.pop(page.urlkey, None)
 
     def put_off(self, pages: Sequence[PageRequest]) -> None:
-        """Leave these pages alone in this run: they are due again at the next."""
+        """Do not fetch these pages in this run: they are due in the next."""
         until = page_table.stamp(self._run.started + timedelta(seconds=1))
         with self._run.writing():
             for page in pages:
-                self._under_way.pop(page.urlkey, None)
-                self._run.watch.leave(page.urlkey)
+                self._in_progress.pop(page.urlkey, None)
+                self._run.traps.leave(page.urlkey)
                 crawl_exclusions.postpone_page(self._run.db, page.page_id, until)
 
     def is_news(self, target: DiscoveredURL) -> bool:
-        """Whether this link was not reported before in this run in the same way. Forgets when it knows too many."""
+        """True if this run has not reported the link in the same way before. Forgets all when it knows too many."""
         reported = (target.url, target.source, target.kind)
-        if reported in self._reported or not self._run.watch.is_wanted(target):
+        if reported in self._reported or not self._run.traps.is_wanted(target):
             return False
-        if len(self._reported) >= _MOST_REPORTED:
+        if len(self._reported) >= _MAX_REPORTED:
             self._reported.clear()
         self._reported.add(reported)
         return True
 
     def stored_article(self, page: PageRequest) -> Article | None:
-        """The article of this page, with all that waits written."""
+        """The stored article of this page, after writing pending results."""
         self._run.writer.flush()
         return article_parts.article_at(self._run.db, page.urlkey)
 
     def sources_known(self) -> tuple[set[str], set[str], set[str]]:
-        """As `store.sources.sources_known`, with all that waits written."""
+        """`completeness.sources_known` of this site, after writing pending results."""
         self._run.writer.flush()
         return sources_known(self._run.db, self._run.site["id"])
 
     def posts_alive(self, source: DiscoverySource, found_on: str) -> int:
-        """How many posts a source should still list, with all that waits written."""
+        """How many posts a source should still list, after writing pending results."""
         self._run.writer.flush()
         return count_alive(self._run.db, self._run.site["id"], source, found_on)

@@ -1,7 +1,7 @@
-"""What a request is for, what the middlewares add to it, and what its response means: the values of one page under way.
+"""The values of a page while it is fetched: what its request is for, what middlewares note, what its response means.
 
-`request.meta["page"]` says what a request is for, `request.meta["notes"]` what the middlewares found out about its
-response. A request without them is none of a crawl's: it passes the middlewares of the archive as it is.
+`request.meta["page"]` says what a request is for, `request.meta["notes"]` holds what the middlewares found out about
+its response. A request without them does not belong to a crawl: the archive's middlewares pass it through.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from archiver.storage.pages import RULE, lead_from, moment
 from archiver.warc.exchange import Original
 
 MOST_REDIRECTS = 10
-"""Addresses that may redirect to one another. RFC 9110, section 15.4 asks for a limit and leaves the number open."""
+"""The most addresses in a chain of redirects. RFC 9110, section 15.4 asks for a limit without naming one."""
 ApiStep = Literal["posts", "changes", "ids"]
-"""The WordPress API is read in steps under one row: all posts, or what changed and then the IDs of all."""
-# Rules by which the address alone made a page a listing; that it lists posts was seen on the page, and stays true.
+"""The WordPress API is read in steps under one row: all posts, or first what changed and then the IDs of all posts."""
+# Rules that made a page a listing by its address alone, so that the page itself has to be judged again.
 _BY_ADDRESS = frozenset({"home", "listing address", "date address"})
 _BY_SOURCE = "told by its source"
-_THERE = frozenset({"archived", "unchanged", "duplicate", "not-article", "refused", "out-of-scope"})
-_LONGEST_VALIDATOR = 1_000
+_EXISTING = frozenset({"archived", "unchanged", "duplicate", "not-article", "refused", "out-of-scope"})
+_MAX_VALIDATOR = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What makes a request conditional (RFC 9110, section 13.1), and the record that a 304 refers to."""
+    """The validators that make a request conditional (RFC 9110, section 13.1), and the record that a 304 refers to."""
 
     etag: str = ""
     last_modified: str = ""
@@ -42,18 +42,18 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """One page under way, with what the pages table knew of it when it was handed out.
+    """One page in progress, with what the pages table knew of it when it was handed out.
 
     `url` and `urlkey` name its row; a source of several documents keeps them while it is read. `hops` counts redirects
     that stayed at the same urlkey (http to https, a slash); `redirected_from` are the urlkeys of other addresses that
     redirected here, the nearest first (MOST_REDIRECTS at most). `number` counts the documents of the source read so
     far, `captures` the entries of a web archive's list, `alive` how many posts an API should still count. `parts` are
-    the further pages of a post, as they were joined before; a further page has what it last showed as `text`, and its
-    post's address as `part_of`. `unconditional`: it is requested whole, since a source reports a change or the
-    server's validators are to be tested. `is_probe`: the address does not exist and has no row; the response shows
-    what the site answers for such addresses. `level` is the row's priority. `was_there`: it existed when it was last
-    requested; `doubted`: it was gone when most other pages were; `worked`: it listed pages before, and failed
-    `attempts` times in a row since. `judged`: that it is no post was read from the page itself, and may have changed.
+    the stored parts of a post; a request for a part has its stored text as `text`, and its post's address as `part_of`.
+    `unconditional`: no validators are sent, because a source reports a change or the validators are to be tested.
+    `is_probe`: the address does not exist and has no row; the response shows what the site answers for such addresses.
+    `level` is the row's priority. `existed`: it existed when it was last requested; `quarantined`: it was gone in a
+    mass disappearance; `worked`: it listed pages before, and has failed `attempts` times in a row since. `judged`: its
+    content was judged not to be a post, which may have changed.
     """
 
     page_id: int
@@ -61,7 +61,7 @@ class PageRequest:
     urlkey: str
     kind: PageKind
     is_seed: bool = False
-    lead: SourceHint | None = None
+    hint: SourceHint | None = None
     etag: str = ""
     last_modified: str = ""
     original: Original | None = None
@@ -72,8 +72,8 @@ class PageRequest:
     number: int = 1
     alive: int = -1
     captures: int = 0
-    was_there: bool = False
-    doubted: bool = False
+    existed: bool = False
+    quarantined: bool = False
     worked: bool = False
     attempts: int = 0
     parts: tuple[StoredPart, ...] = ()
@@ -86,21 +86,22 @@ class PageRequest:
 
     @property
     def is_source(self) -> bool:
-        """Whether this document lists pages."""
+        """True if this document lists pages."""
         return self.comes_first or self.kind is PageKind.CDX
 
     @property
     def comes_first(self) -> bool:
-        """Whether it says more of pages than their addresses: while one is under way, no post is handed out."""
+        """True if it says more about pages than their addresses: no post is handed out while one is in progress."""
         return self.is_seed or self.is_probe or self.kind in (PageKind.FEED, PageKind.SITEMAP, PageKind.API)
 
     @property
     def known(self) -> bool:
-        """Whether the page was read in an earlier run."""
+        """True if the page was fetched in an earlier run."""
         return self.fetched_at is not None
 
     def conditions(self, url: str) -> Conditions:
-        """A further document of a source has none: the validators are those of the first."""
+        """The conditions of a request for `url`. Further documents of a source have none: the validators are the
+        first's."""
         if url != self.url:
             return Conditions()
         if self.unconditional:
@@ -110,9 +111,9 @@ class PageRequest:
 
 @dataclass(frozen=True, slots=True)
 class RequisiteRequest:
-    """One image, stylesheet or font under way. `id` is that of its row; `original` is the record of its last payload.
+    """One image, stylesheet or font in progress. `id` is its row's; `original` is the record of its last payload.
 
-    `hops` counts redirects, `depth` the stylesheets between a page and it.
+    `hops` counts redirects, `depth` the stylesheets between the page and it.
     """
 
     id: int
@@ -131,7 +132,7 @@ class RequisiteRequest:
 
 @dataclass(frozen=True, slots=True)
 class HostFileRequest:
-    """robots.txt or tdmrep.json of a host. `most`: bytes of it that are read, 0 for all of it."""
+    """robots.txt or tdmrep.json of a host. `most`: how many bytes are read, 0 for all."""
 
     url: str
     etag: str = ""
@@ -144,7 +145,8 @@ class HostFileRequest:
 
 @dataclass(slots=True)
 class FetchNotes:
-    """What the middlewares add: where the response was captured, the host's tdmrep.json, and why a requisite is none."""
+    """What the middlewares add: the response's capture, the host's tdmrep.json, and why a requisite has the wrong
+    type."""
 
     capture: Capture | None = None
     tdm: TDMFile = field(default_factory=TDMFile)
@@ -153,9 +155,9 @@ class FetchNotes:
 
 @dataclass(frozen=True, slots=True)
 class FetchedPage:
-    """A response as it matters to a crawl. Header names are in lower case; `body` has no content coding.
+    """A response as a crawl needs it. Header names are in lower case; `body` has no content coding.
 
-    `rights` are what its header fields and its host's file say of its use.
+    `rights` are the usage statements of its header fields and its host's tdmrep.json.
     """
 
     url: str
@@ -171,16 +173,16 @@ class FetchedPage:
         return self.headers.get("content-type", "")
 
     def validator(self, name: str) -> str:
-        """A validator to store; "" for one longer than servers write, which each later request would carry."""
+        """A validator to store; "" if it is unreasonably long, since each later request would carry it."""
         value = self.headers.get(name, "")
-        return value if len(value) <= _LONGEST_VALIDATOR else ""
+        return value if len(value) <= _MAX_VALIDATOR else ""
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedPage:
-    """What a response means. `follow` is the next request under the same row: its address and page request."""
+    """A page result, and what else the response showed. `follow` is the next request for the same row."""
 
-    visit: PageResult
+    result: PageResult
     follow: tuple[str, PageRequest] | None = None
     is_feed: bool = False
     is_sitemap: bool = False
@@ -198,7 +200,7 @@ def requisite_of(request: Request) -> RequisiteRequest | None:
 
 
 def purpose_of(request: Request) -> PageRequest | RequisiteRequest | HostFileRequest | None:
-    """What a request of a crawl is for; None for any other request."""
+    """What a crawl's request is for; None for any other request."""
     purpose = request.meta.get("page")
     return purpose if isinstance(purpose, PageRequest | RequisiteRequest | HostFileRequest) else None
 
@@ -211,7 +213,7 @@ def notes_of(request: Request) -> FetchNotes:
 
 
 def request_for(page: PageRequest, url: str, spider: Any) -> Request:
-    """Scrapy's request for a page; every response is one for the spider, redirects and errors too."""
+    """Scrapy's request for a page; the spider gets every response, redirects and errors too."""
     return Request(
         url,
         callback=spider.parse,
@@ -221,7 +223,7 @@ def request_for(page: PageRequest, url: str, spider: Any) -> Request:
 
 
 def fetched_page(response: Response) -> FetchedPage:
-    """Values of a header field that was sent several times are joined by commas (RFC 9110, section 5.3)."""
+    """A FetchedPage from Scrapy's response. Repeated header fields are joined by commas (RFC 9110, section 5.3)."""
     headers = {k.decode("latin-1").lower(): b", ".join(v).decode("latin-1") for k, v in response.headers.items()}
     pairs = ((k.decode("latin-1"), v.decode("latin-1")) for k, values in response.headers.items() for v in values)
     notes = notes_of(response.request) if response.request is not None else FetchNotes()
@@ -237,7 +239,7 @@ def fetched_page(response: Response) -> FetchedPage:
 
 
 def page_request(row: dict[str, Any], seed_key: str, *, full: bool, unconditional: bool = False) -> PageRequest:
-    """The request for a row of `ledger.due_pages`. In a full run an API is asked for all posts, not for changes."""
+    """The request for a row of `pages.due_pages`. In a full run all posts of an API are requested, not the changes."""
     original = None
     if row["digest"]:
         captured = moment(row["captured_at"])
@@ -251,15 +253,15 @@ def page_request(row: dict[str, Any], seed_key: str, *, full: bool, unconditiona
         urlkey=row["urlkey"],
         kind=kind,
         is_seed=row["urlkey"] == seed_key,
-        lead=lead_from(row["source_hints"]),
+        hint=lead_from(row["source_hints"]),
         etag=row["etag"] or "",
         last_modified=row["last_modified"] or "",
         original=original,
         fetched_at=fetched_at,
         level=row["priority"],
         unconditional=unconditional or is_refetch_reason(row["reason"] or ""),
-        was_there=row["outcome"] in _THERE or row["rule"] == RULE,
-        doubted=row["rule"] == RULE,
+        existed=row["outcome"] in _EXISTING or row["rule"] == RULE,
+        quarantined=row["rule"] == RULE,
         worked=row["outcome"] == "not-article" or bool(row["has_told"]),
         attempts=row["attempts"] or 0,
         judged=_is_judged(row, kind),
@@ -274,7 +276,7 @@ def _is_judged(row: dict[str, Any], kind: PageKind) -> bool:
 
 
 def requisite_request(row: dict[str, Any]) -> RequisiteRequest:
-    """The request for a row of `store.requisites.due`."""
+    """The request for a row of `requisites.due_requisites`."""
     captured = moment(row["captured_at"])
     original = Original(row["capture_url"], captured, row["digest"]) if row["digest"] and captured else None
     return RequisiteRequest(

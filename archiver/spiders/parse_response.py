@@ -1,7 +1,7 @@
-"""Parsing a fetched page: response bytes to a `Visit`, without network, clock or archive.
+"""Parses a response into a `PageResult`, without network, clock or archive.
 
-Each kind of document has its function; `parse_page` picks by status and by what the bytes are, not by what the address
-or the content type promise.
+Each kind of document has its function; `parse_page` chooses one by the status and the bytes, not by the address or the
+content type.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from archiver.spiders.page_request import MOST_REDIRECTS, FetchedPage, PageReque
 from archiver.storage.article_tables.article_parts import CLAIM, part_reason
 from archiver.urls import Scope, normalize, urlkey
 
-# Parsing the documents that list pages: feeds, sitemaps, the WordPress API, the list of a web archive.
+# Documents that list pages: feeds, sitemaps, the WordPress API, a web archive's CDX list.
 
-_MORE = "; it has more than is read of one document"
-_MOST_ANSWERS = 50  # of one list of a web archive
-# Clocks differ, and some servers take a zone-less time for their own: what comes twice is known and costs nothing.
+_MORE = "; it is longer than the limit for one document"
+_MAX_RESPONSES = 50  # of one CDX list
+# Clocks differ, and some servers read a time without zone as local time. A change listed twice costs nothing.
 _CLOCK_MARGIN = timedelta(days=1)
 
 
-def feed_read(fetched: FetchedPage, visit: PageResult, request: PageRequest) -> ParsedPage:
+def parse_feed_page(fetched: FetchedPage, result: PageResult, request: PageRequest) -> ParsedPage:
     parsed = feeds.parse_feed(fetched.body, fetched.url)
     targets = tuple(replace(t, found_on=request.url) for t in parsed.targets)
-    visit = replace(
-        visit,
-        final_url=request.url if request.number > 1 else visit.final_url,
+    result = replace(
+        result,
+        final_url=request.url if request.number > 1 else result.final_url,
         kind=PageKind.FEED,
         outcome=Outcome.NOT_ARTICLE,
         rule=f"feed {parsed.kind}",
@@ -49,11 +49,11 @@ def feed_read(fetched: FetchedPage, visit: PageResult, request: PageRequest) -> 
     )
     if parsed.next_url and targets and not request.known and request.number < 10_000:
         onward = replace(request, number=request.number + 1)
-        return ParsedPage(replace(visit, outcome=Outcome.DUE), follow=(parsed.next_url, onward), is_feed=True)
-    return ParsedPage(visit, is_feed=True)
+        return ParsedPage(replace(result, outcome=Outcome.DUE), follow=(parsed.next_url, onward), is_feed=True)
+    return ParsedPage(result, is_feed=True)
 
 
-def sitemap_read(fetched: FetchedPage, visit: PageResult, request: PageRequest) -> ParsedPage | None:
+def parse_sitemap_page(fetched: FetchedPage, result: PageResult, request: PageRequest) -> ParsedPage | None:
     parsed = sitemaps.parse_sitemap(fetched.body, fetched.url)
     if not parsed.is_sitemap:
         return None
@@ -63,106 +63,110 @@ def sitemap_read(fetched: FetchedPage, visit: PageResult, request: PageRequest) 
     reason = f"a sitemap of {len(parsed.targets)} pages and {len(parsed.children)} sitemaps"
     reason += _MORE if parsed.is_cut else ""
     return ParsedPage(
-        replace(visit, kind=PageKind.SITEMAP, outcome=Outcome.NOT_ARTICLE, rule=rule, reason=reason, targets=targets),
+        replace(result, kind=PageKind.SITEMAP, outcome=Outcome.NOT_ARTICLE, rule=rule, reason=reason, targets=targets),
         is_sitemap=True,
     )
 
 
-def api_read(fetched: FetchedPage, visit: PageResult, request: PageRequest) -> ParsedPage:
-    """A page of the WordPress API. `request.url` is its root; `wordpress_api` makes the addresses that are asked."""
+def parse_api_page(fetched: FetchedPage, result: PageResult, request: PageRequest) -> ParsedPage:
+    """A page of the WordPress API. `request.url` is the API's root; `api_address` makes the address of each page."""
     page = wordpress_api.parse_posts(fetched.body, fetched.headers, fetched.url)
-    visit = replace(visit, final_url=request.url, rule=f"api {request.step}")
+    result = replace(result, final_url=request.url, rule=f"api {request.step}")
     if page.error and not page.past_end:
-        return ParsedPage(replace(visit, outcome=Outcome.REFUSED, reason=f"the API gives no posts: {page.error}"))
-    # The list of numbers says of a post that it is there and when it changed, nothing else.
+        return ParsedPage(replace(result, outcome=Outcome.REFUSED, reason=f"the API returns no posts: {page.error}"))
+    # The list of IDs says only that a post exists and when it changed.
     targets = tuple(
         replace(t, found_on=request.url, lead=None if request.step == "ids" else t.lead) for t in page.targets
     )
-    visit = replace(visit, targets=targets, outcome=Outcome.NOT_ARTICLE, reason=f"the API counts {page.total} posts")
+    result = replace(result, targets=targets, outcome=Outcome.NOT_ARTICLE, reason=f"the API counts {page.total} posts")
     more = bool(targets) and request.number < (page.total_pages or 1)
     if more and request.step == "ids" and page.total == request.alive:
-        return ParsedPage(replace(visit, rule="api count"))
+        return ParsedPage(replace(result, rule="api count"))
     if more:
         onward = replace(request, number=request.number + 1)
-        return ParsedPage(replace(visit, outcome=Outcome.DUE), follow=(api_address(onward), onward))
+        return ParsedPage(replace(result, outcome=Outcome.DUE), follow=(api_address(onward), onward))
     if request.step == "changes":
         onward = replace(request, step="ids", number=1)
-        return ParsedPage(replace(visit, outcome=Outcome.DUE), follow=(api_address(onward), onward))
-    return ParsedPage(visit)
+        return ParsedPage(replace(result, outcome=Outcome.DUE), follow=(api_address(onward), onward))
+    return ParsedPage(result)
 
 
 def api_address(request: PageRequest) -> str:
-    """The address that this step of reading the API asks for."""
+    """The address to request for this step of reading the API."""
     if request.step == "ids":
         return wordpress_api.ids_url(request.url, request.number)
     since = request.fetched_at - _CLOCK_MARGIN if request.step == "changes" and request.fetched_at else None
     return wordpress_api.posts_url(request.url, request.number, since)
 
 
-def cdx_read(
+def parse_cdx_page(
     fetched: FetchedPage,
-    visit: PageResult,
+    result: PageResult,
     request: PageRequest,
     scope: Scope,
     is_news: Callable[[DiscoveredURL], bool],
 ) -> ParsedPage:
-    """A response of a web archive's CDX server. `request.url` asks for the first one; others follow by resume key.
+    """A response of a web archive's CDX server. `request.url` is the first one's address; resume keys lead to the next.
 
-    Its validators are kept only where one response is all: that the first is unchanged says nothing of the others.
+    Validators are stored only if there is one response: if the first is unchanged, the others may still have changed.
     """
-    visit = replace(visit, final_url=request.url, kind=PageKind.CDX, rule="cdx", same_validator=False)
+    result = replace(result, final_url=request.url, kind=PageKind.CDX, rule="cdx", same_validator=False)
     page = cdx.parse_cdx(fetched.body)
     if page.error:
-        return ParsedPage(replace(visit, rule="no-cdx", reason=f"its answer is no list of captures: {page.error}"))
+        return ParsedPage(
+            replace(result, rule="no-cdx", reason=f"the response is not a list of captures: {page.error}")
+        )
     found = cdx.cdx_candidates(page.entries, scope, request.url, fetched.at.year + 1)
     news = tuple(t for t in found.targets if is_news(t))
     seen = request.captures + len(page.entries)
-    visit = replace(visit, targets=news, outcome=Outcome.NOT_ARTICLE, reason=f"a web archive's list of {seen} captures")
+    result = replace(
+        result, targets=news, outcome=Outcome.NOT_ARTICLE, reason=f"a web archive's list of {seen} captures"
+    )
     following = cdx.resumed(request.url, page.resume_key) if page.resume_key and page.entries else ""
     if request.number > 1 or following:
-        visit = replace(visit, etag="", last_modified="")
-    if following and following != fetched.url and request.number < _MOST_ANSWERS:
+        result = replace(result, etag="", last_modified="")
+    if following and following != fetched.url and request.number < _MAX_RESPONSES:
         onward = replace(request, number=request.number + 1, captures=seen)
-        return ParsedPage(replace(visit, outcome=Outcome.DUE), follow=(following, onward))
+        return ParsedPage(replace(result, outcome=Outcome.DUE), follow=(following, onward))
     is_cut = page.is_cut or bool(following) or len(page.entries) >= cdx.limit_of(request.url)
-    return ParsedPage(replace(visit, reason=visit.reason + (_MORE if is_cut else "")))
+    return ParsedPage(replace(result, reason=result.reason + (_MORE if is_cut else "")))
 
 
 SOFT_404 = "soft-404"
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-# The kind of a row, as far as it says something of the page there.
+# What the kind of a row says about the page's own kind.
 _KNOWN_KINDS = {k: k for k in (PageKind.POST, PageKind.PAGE, PageKind.LISTING)} | {PageKind.PART: PageKind.POST}
 _MAX_HOPS = 5
 _HTML_START = (b"<!doctype html", b"<html", b"<head", b"<body", b"<!--", b"<div", b"<article", b"<meta", b"<title")
 
 
 ReadPage = Callable[[Page, SourceHint | None, PageKind, str], Article]
-"""How a page becomes an article: page, lead, what its source calls it, the post it is a further page of."""
+"""Makes an article of a page, its source hint, the kind that its source reported, and the post it is a part of."""
 
 
-def as_any_site(page: Page, lead: SourceHint | None, known: PageKind, part_of: str) -> Article:
-    """Reads a page without knowing its site's template."""
-    return extract_page(page, lead, known, posts_only=True, part_of=part_of)
+def extract_without_template(page: Page, hint: SourceHint | None, known: PageKind, part_of: str) -> Article:
+    """Extracts an article without knowing the site's template."""
+    return extract_page(page, hint, known, posts_only=True, part_of=part_of)
 
 
 @dataclass(frozen=True, slots=True)
 class SiteContext:
     """What is known of the site whose page is parsed.
 
-    `is_news` says whether a link is worth reporting: a site's menu is on each of its pages. `nowhere` is what the site
-    answers for an address that does not exist. `with_requisites`: what a post's page needs to be shown is listed, too.
+    `is_news` returns False for a link that was reported before, such as those of a menu. `soft_not_found` is what the
+    site answers for an address that does not exist. `with_requisites`: the requisites of a post's page are listed too.
     """
 
     scope: Scope
     is_news: Callable[[DiscoveredURL], bool] = lambda target: True
-    read_page: ReadPage = as_any_site
-    nowhere: SoftNotFoundProfile | None = None
+    read_page: ReadPage = extract_without_template
+    soft_not_found: SoftNotFoundProfile | None = None
     with_requisites: bool = False
 
 
 def parse_page(fetched: FetchedPage, request: PageRequest, site: SiteContext) -> ParsedPage:
-    """What a response means. Never raises for anything a server can send."""
-    visit = PageResult(
+    """Parse any response. Never raises for anything a server can send."""
+    result = PageResult(
         url=request.url,
         final_url=fetched.url,
         at=fetched.at,
@@ -178,7 +182,7 @@ def parse_page(fetched: FetchedPage, request: PageRequest, site: SiteContext) ->
     if fetched.status == 304:
         return ParsedPage(
             replace(
-                visit,
+                result,
                 final_url=request.url,
                 outcome=Outcome.UNCHANGED,
                 rule="http-304",
@@ -187,111 +191,113 @@ def parse_page(fetched: FetchedPage, request: PageRequest, site: SiteContext) ->
         )
     if fetched.status in REDIRECTS:
         location = fetched.headers.get("location", "")
-        return _redirect(location, visit, request, site, f"http-{fetched.status}")
+        return _redirect(location, result, request, site, f"http-{fetched.status}")
     if fetched.status != 200:
-        return _refusal(visit, request)
-    return _source(fetched, visit, request, site) or _document(fetched, visit, request, site)
+        return _refusal(result, request)
+    return _parse_source(fetched, result, request, site) or _parse_document(fetched, result, request, site)
 
 
-def _source(fetched: FetchedPage, visit: PageResult, request: PageRequest, site: SiteContext) -> ParsedPage | None:
-    """A document that lists pages: by what was requested, or by what its bytes are."""
+def _parse_source(
+    fetched: FetchedPage, result: PageResult, request: PageRequest, site: SiteContext
+) -> ParsedPage | None:
+    """The result of a document that lists pages, by the request's kind or by its bytes; None for any other."""
     if request.kind is PageKind.CDX:
-        return cdx_read(fetched, visit, request, site.scope, site.is_news)
+        return parse_cdx_page(fetched, result, request, site.scope, site.is_news)
     if request.kind is PageKind.API:
-        return api_read(fetched, visit, request)
+        return parse_api_page(fetched, result, request)
     if request.kind is PageKind.SITEMAP or sitemaps.looks_like_sitemap(fetched.body):
-        parsed = sitemap_read(fetched, visit, request)
+        parsed = parse_sitemap_page(fetched, result, request)
         if parsed:
             return parsed
-    return feed_read(fetched, visit, request) if feeds.looks_like_feed(fetched.body) else None
+    return parse_feed_page(fetched, result, request) if feeds.looks_like_feed(fetched.body) else None
 
 
-def _document(fetched: FetchedPage, visit: PageResult, request: PageRequest, site: SiteContext) -> ParsedPage:
+def _parse_document(fetched: FetchedPage, result: PageResult, request: PageRequest, site: SiteContext) -> ParsedPage:
     if not _is_html(fetched):
-        what = fetched.content_type.split(";")[0] or "of no stated type"
+        media_type = fetched.content_type.split(";")[0] or "no content type"
         return ParsedPage(
             replace(
-                visit,
+                result,
                 outcome=Outcome.NOT_ARTICLE,
                 kind=PageKind.OTHER,
                 rule="not-html",
-                reason=f"it is no HTML page ({what})",
+                reason=f"it is not an HTML page ({media_type})",
             )
         )
     page = parse_html(fetched.body, fetched.url, fetched.content_type, fetched.at)
     if page.root is not None:
-        visit = replace(visit, rights=(*visit.rights, *statements_of_page(page.root, fetched.url)))
+        result = replace(result, rights=(*result.rights, *statements_of_page(page.root, fetched.url)))
     links = _links(page, fetched, site.scope)
-    if nothing := shows_nothing(page, visit, request, site.nowhere):
+    if rejected := wall_or_soft_404(page, result, request, site.soft_not_found):
         declared = (*links.feeds, *links.sitemaps) if links and request.is_seed else ()
-        return ParsedPage(replace(nothing, targets=declared))
+        return ParsedPage(replace(rejected, targets=declared))
     if links and links.refresh:
         target = normalize(links.refresh)
         if target and urlkey(target) != request.urlkey:
-            return _redirect(target, visit, request, site, "meta-refresh")
-    return _article_page(page, links, visit, request, site)
+            return _redirect(target, result, request, site, "meta-refresh")
+    return _article_page(page, links, result, request, site)
 
 
 def _article_page(
-    page: Page, links: link_reader.PageLinks | None, visit: PageResult, request: PageRequest, site: SiteContext
+    page: Page, links: link_reader.PageLinks | None, result: PageResult, request: PageRequest, site: SiteContext
 ) -> ParsedPage:
-    """A page of the site that shows something of its own: a post, or what else it is and leads to."""
+    """The result of a page with content of its own: a post or another kind of page, with its links."""
     known_kind = PageKind.UNKNOWN if request.judged else _KNOWN_KINDS.get(request.kind, PageKind.UNKNOWN)
-    needs = (
-        page_requisites.requisites_of_page(page.root, visit.final_url)
+    needed = (
+        page_requisites.requisites_of_page(page.root, result.final_url)
         if site.with_requisites and page.root is not None
         else ()
     )
-    article = site.read_page(page, request.lead, known_kind, request.part_of)
+    article = site.read_page(page, request.hint, known_kind, request.part_of)
     is_post = article.kind is PageKind.POST
     if request.is_seed and is_post and site.scope.path == "/":
         article, is_post = replace(article, kind=PageKind.LISTING, kind_rule="the home page"), False
-    visit = replace(
-        visit,
+    result = replace(
+        result,
         kind=article.kind,
         rule=article.kind_rule,
-        targets=_targets(links, article, visit, request, site),
-        requisites=needs if is_post else (),
-        shown=shown(links, page),
+        targets=_targets(links, article, result, request, site),
+        requisites=needed if is_post else (),
+        shown=listing_digest(links, page),
         next_pages=tuple(t.url for t in links.next_pages) if links and not is_post else (),
     )
     is_claim = (
         is_post and article.part_of and request.kind is not PageKind.PART and site.scope.contains(article.part_of)
     )
-    judged = _claim(visit, article) if is_claim else _judged(visit, article, request)
-    return ParsedPage(judged, platform=article.platform)
+    final = _claimed_part(result, article) if is_claim else _with_outcome(result, article, request)
+    return ParsedPage(final, platform=article.platform)
 
 
 def _targets(
-    links: link_reader.PageLinks | None, article: Article, visit: PageResult, request: PageRequest, site: SiteContext
+    links: link_reader.PageLinks | None, article: Article, result: PageResult, request: PageRequest, site: SiteContext
 ) -> tuple[DiscoveredURL, ...]:
     if not links:
         return ()
     api: tuple[DiscoveredURL, ...] = ()
     if links.api and request.is_seed:
-        api = (DiscoveredURL(links.api, DiscoverySource.LINK, PageKind.API, found_on=visit.final_url),)
+        api = (DiscoveredURL(links.api, DiscoverySource.LINK, PageKind.API, found_on=result.final_url),)
     return (
         *api,
         *(
             t
             for t in (*links.all, *links.traps)
-            if site.is_news(t) and _wanted(t, article.kind, site.scope) and not _comes_with(article, t)
+            if site.is_news(t) and _is_reportable(t, article.kind, site.scope) and not _is_own_part(article, t)
         ),
     )
 
 
-def _judged(visit: PageResult, article: Article, request: PageRequest) -> PageResult:
+def _with_outcome(result: PageResult, article: Article, request: PageRequest) -> PageResult:
     if article.kind is PageKind.POST:
-        return replace(visit, outcome=Outcome.ARCHIVED, article=article)
+        return replace(result, outcome=Outcome.ARCHIVED, article=article)
     if article.kind_rule == "password":
-        return replace(visit, outcome=Outcome.REFUSED, kind=request.kind, reason="it can only be read with a password")
+        return replace(result, outcome=Outcome.REFUSED, kind=request.kind, reason="it requires a password")
     if article.kind_rule == "not-found":
-        return replace(visit, outcome=Outcome.GONE, kind=request.kind, reason="it says that it does not exist")
-    return replace(visit, outcome=Outcome.NOT_ARTICLE, reason=f"it is no post: {article.kind_rule}")
+        return replace(result, outcome=Outcome.GONE, kind=request.kind, reason="it says that it does not exist")
+    return replace(result, outcome=Outcome.NOT_ARTICLE, reason=f"it is not a post: {article.kind_rule}")
 
 
 def _same_validator(fetched: FetchedPage, request: PageRequest) -> bool:
-    """Whether a page sent whole still has the validator that is stored of it: its server says that it is unchanged."""
+    """True if a page sent with status 200 still has the stored validator, by which its server says it is unchanged."""
     if fetched.status != 200 or fetched.url != request.url:
         return False
     if request.etag:
@@ -299,22 +305,26 @@ def _same_validator(fetched: FetchedPage, request: PageRequest) -> bool:
     return bool(request.last_modified) and fetched.headers.get("last-modified", "") == request.last_modified
 
 
-def _redirect(location: str, visit: PageResult, request: PageRequest, site: SiteContext, rule: str) -> ParsedPage:
-    target = normalize(urljoin(visit.final_url, location)) if location else None
+def _redirect(location: str, result: PageResult, request: PageRequest, site: SiteContext, rule: str) -> ParsedPage:
+    target = normalize(urljoin(result.final_url, location)) if location else None
     if target is None:
-        return ParsedPage(replace(visit, reason=f"it redirects to no usable address ({location[:100]!r})", rule=rule))
+        return ParsedPage(
+            replace(result, reason=f"it redirects to an unusable address ({location[:100]!r})", rule=rule)
+        )
     if urlkey(target) == request.urlkey:
-        if request.hops >= _MAX_HOPS or target == visit.final_url:
-            return ParsedPage(replace(visit, reason="it redirects in a circle", rule="redirect-loop"))
-        return ParsedPage(replace(visit, outcome=Outcome.DUE), follow=(target, replace(request, hops=request.hops + 1)))
-    if refused := _refused_redirect(target, visit, request, site, rule):
+        if request.hops >= _MAX_HOPS or target == result.final_url:
+            return ParsedPage(replace(result, reason="it redirects in a loop", rule="redirect-loop"))
+        return ParsedPage(
+            replace(result, outcome=Outcome.DUE), follow=(target, replace(request, hops=request.hops + 1))
+        )
+    if refused := _refused_redirect(target, result, request, site, rule):
         return ParsedPage(refused)
     source = DiscoverySource.SEED if request.is_seed else DiscoverySource.REDIRECT
     kind = PageKind.UNKNOWN if request.kind is PageKind.PART else request.kind
-    onward = DiscoveredURL(target, source, kind, found_on=request.url, lead=request.lead)
+    onward = DiscoveredURL(target, source, kind, found_on=request.url, lead=request.hint)
     return ParsedPage(
         replace(
-            visit,
+            result,
             final_url=target,
             outcome=Outcome.DUPLICATE,
             reason=f"it redirects to {target}",
@@ -325,34 +335,37 @@ def _redirect(location: str, visit: PageResult, request: PageRequest, site: Site
 
 
 def _refused_redirect(
-    target: str, visit: PageResult, request: PageRequest, site: SiteContext, rule: str
+    target: str, result: PageResult, request: PageRequest, site: SiteContext, rule: str
 ) -> PageResult | None:
     """The outcome of a redirect to another page that is not followed; None for one that is."""
     if len(request.redirected_from) >= MOST_REDIRECTS:
-        reason = f"it redirects on after {MOST_REDIRECTS} redirects: it may have no end"
-        return replace(visit, reason=reason, rule="redirect-loop")
+        reason = f"it redirects again after {MOST_REDIRECTS} redirects, perhaps without end"
+        return replace(result, reason=reason, rule="redirect-loop")
     if request.kind is PageKind.CDX:
-        return replace(visit, rule=rule, reason=f"it redirects to {target}: set cdx to that address")
+        return replace(result, rule=rule, reason=f"it redirects to {target}: set cdx to that address")
     if not site.scope.contains(target) and request.kind not in (PageKind.FEED, PageKind.SITEMAP):
-        return replace(visit, outcome=Outcome.OUT_OF_SCOPE, reason=f"it redirects to {target}", rule=rule)
+        return replace(result, outcome=Outcome.OUT_OF_SCOPE, reason=f"it redirects to {target}", rule=rule)
     if request.is_seed:
         return None
-    if site.nowhere is not None and site.nowhere.leads_to(target):
+    if site.soft_not_found is not None and site.soft_not_found.leads_to(target):
         return replace(
-            visit, outcome=Outcome.GONE, rule=SOFT_404, reason=f"it redirects to {target}: {site.nowhere.reason}"
+            result,
+            outcome=Outcome.GONE,
+            rule=SOFT_404,
+            reason=f"it redirects to {target}: {site.soft_not_found.reason}",
         )
     if request.kind is PageKind.POST and urlkey(target) == urlkey(f"http://{site.scope.host}{site.scope.path}"):
         return replace(
-            visit,
+            result,
             outcome=Outcome.GONE,
             rule=SOFT_404,
-            reason="it was told to be a post, and redirects to the home page",
+            reason="it was reported as a post and redirects to the home page",
         )
     return None
 
 
-def _refusal(visit: PageResult, request: PageRequest) -> ParsedPage:
-    status, rule = visit.status or 0, f"http-{visit.status}"
+def _refusal(result: PageResult, request: PageRequest) -> ParsedPage:
+    status, rule = result.status or 0, f"http-{result.status}"
     if status in (404, 410) or (status == 400 and request.kind is PageKind.API):
         outcome, reason = Outcome.GONE, f"the server answers {status}"
     elif status in (401, 403, 407, 451):
@@ -361,11 +374,11 @@ def _refusal(visit: PageResult, request: PageRequest) -> ParsedPage:
         outcome, reason = Outcome.FAILED, f"the server is busy (it answers {status})"
     else:
         outcome, reason = Outcome.FAILED, f"the server answers {status}"
-    return ParsedPage(replace(visit, outcome=outcome, reason=reason, rule=rule))
+    return ParsedPage(replace(result, outcome=outcome, reason=reason, rule=rule))
 
 
-def nowhere_of(fetched: FetchedPage) -> SoftNotFoundProfile:
-    """What a site answers for an address that does not exist, from its answer for one."""
+def soft_not_found_of(fetched: FetchedPage) -> SoftNotFoundProfile:
+    """What a site answers for addresses that do not exist, from its response for one."""
     if fetched.status in REDIRECTS:
         target = normalize(urljoin(fetched.url, fetched.headers.get("location", "")))
         same = target is not None and urlkey(target) == urlkey(fetched.url)
@@ -378,27 +391,25 @@ def nowhere_of(fetched: FetchedPage) -> SoftNotFoundProfile:
     )
 
 
-def shows_nothing(
-    page: Page, visit: PageResult, request: PageRequest, nowhere: SoftNotFoundProfile | None
+def wall_or_soft_404(
+    page: Page, result: PageResult, request: PageRequest, soft_not_found: SoftNotFoundProfile | None
 ) -> PageResult | None:
-    """The visit of a page that shows a wall, or what the site shows for any address; None for a page of its own."""
+    """The result of a page that shows a wall or the site's soft 404; None for any other page."""
     wall = wall_of(page.root, page.head_title)
     if wall:
-        return replace(
-            visit, outcome=Outcome.REFUSED, kind=request.kind, rule=wall, reason=f"a {wall} stands before it"
-        )
+        return replace(result, outcome=Outcome.REFUSED, kind=request.kind, rule=wall, reason=f"it is behind a {wall}")
     if (
         not request.is_seed
-        and nowhere is not None
-        and nowhere.look is not None
-        and nowhere.is_like(fingerprint_of(page.root, page.head_title, visit.final_url))
+        and soft_not_found is not None
+        and soft_not_found.look is not None
+        and soft_not_found.is_like(fingerprint_of(page.root, page.head_title, result.final_url))
     ):
-        return replace(visit, outcome=Outcome.GONE, kind=request.kind, rule=SOFT_404, reason=nowhere.reason)
+        return replace(result, outcome=Outcome.GONE, kind=request.kind, rule=SOFT_404, reason=soft_not_found.reason)
     return None
 
 
-def shown(links: link_reader.PageLinks | None, page: Page) -> str:
-    """The digest of what a page of a listing links to and says, numbers aside; "" for a page of no listing.
+def listing_digest(links: link_reader.PageLinks | None, page: Page) -> str:
+    """A digest of the links and words of a listing's page, without numbers; "" for a page that is not of a listing.
 
     Links to the listing's other pages are left out.
     """
@@ -410,8 +421,8 @@ def shown(links: link_reader.PageLinks | None, page: Page) -> str:
     return hashlib.blake2b("\n".join([*others, *words]).encode(), digest_size=12).hexdigest()
 
 
-def _comes_with(article: Article, target: DiscoveredURL) -> bool:
-    """Whether an address is a further page of the post that names it: those are read together with the post."""
+def _is_own_part(article: Article, target: DiscoveredURL) -> bool:
+    """True if an address is a part of the post that links to it: parts are read together with the post."""
     if not article.parts:
         return False
     own = (article.url, article.part_of, *article.parts, article.whole_at)
@@ -421,20 +432,20 @@ def _comes_with(article: Article, target: DiscoveredURL) -> bool:
     )
 
 
-def _claim(visit: PageResult, article: Article) -> PageResult:
-    """A page that says it is a page of another post; whether it is, that post shows."""
-    post = DiscoveredURL(article.part_of, DiscoverySource.LINK, found_on=visit.url)
-    visit = replace(visit, targets=(*visit.targets, post))
+def _claimed_part(result: PageResult, article: Article) -> PageResult:
+    """The result of a page that claims to be part of another post; the post shows whether that is true."""
+    post = DiscoveredURL(article.part_of, DiscoverySource.LINK, found_on=result.url)
+    result = replace(result, targets=(*result.targets, post))
     if article.part <= 1:
         return replace(
-            visit,
+            result,
             final_url=article.part_of,
             outcome=Outcome.DUPLICATE,
             rule="first page",
             reason=f"it shows the first page of {article.part_of}",
         )
     return replace(
-        visit,
+        result,
         outcome=Outcome.PART,
         kind=PageKind.PART,
         article=article,
@@ -445,8 +456,8 @@ def _claim(visit: PageResult, article: Article) -> PageResult:
     )
 
 
-def _wanted(target: DiscoveredURL, kind: PageKind, scope: Scope) -> bool:
-    """Sources may lie outside the scope; a feed deep below a post's address is one of its comments."""
+def _is_reportable(target: DiscoveredURL, kind: PageKind, scope: Scope) -> bool:
+    """True for pages in the scope and for any source, but not for a feed deep below a post: those list comments."""
     if target.kind is PageKind.FEED and kind is PageKind.POST:
         return len([s for s in urlsplit(target.url).path.split("/") if s]) <= 2
     return target.kind in (PageKind.FEED, PageKind.SITEMAP) or scope.contains(target.url)

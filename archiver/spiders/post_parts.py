@@ -1,7 +1,7 @@
-"""A post that is split over several pages, while its pages are read: which comes next, and what each came to.
+"""Collects the parts of a post that is split over several pages: which part comes next, and the result of each.
 
-The post's own visit is held back until then, so that it is stored once and whole; what its further pages show is
-stored as it comes. After a kill the post is still due, and the pages that were read are unchanged.
+The post's own result is held back until all parts are read, so that it is stored once and whole; the results of parts
+are stored as they arrive. After a kill the post is still due, and the parts that were read answer as unchanged.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ _MISSING = frozenset({Outcome.FAILED, Outcome.GONE})
 
 @dataclass(frozen=True, slots=True)
 class PartCollection:
-    """`request` and `visit` are the post's own, `first` is what its first page says, `waiting` the addresses to fetch.
+    """The state of one post's parts.
 
-    `taken` are the numbers and addresses of the pages that are joined, `texts` what was read so far, `asked` the
-    urlkeys that were requested; `whole` is the address of the view that has all pages.
+    `request` and `result` are the post's own, `first` is the article on its first page, `waiting` are the addresses to
+    fetch, `taken` the numbers and addresses of the parts read, `texts` their texts, `asked` the urlkeys that were
+    requested. `whole` is the address of a view that shows all parts on one page (number 0).
     """
 
     request: PageRequest
-    visit: PageResult
+    result: PageResult
     first: Article
     waiting: tuple[str, ...]
     whole: str
@@ -38,28 +39,28 @@ class PartCollection:
 
     @property
     def following(self) -> str:
-        """The address of the page to ask for; "" where all are read."""
+        """The address to request next; "" if all parts are read."""
         return self.waiting[0] if self.waiting and len(self.asked) <= MOST_PARTS else ""
 
     @property
-    def result(self) -> PageResult:
-        """The post's visit, with its pages."""
-        return replace(self.visit, parts=self.taken)
+    def with_parts(self) -> PageResult:
+        """The post's result, with its parts."""
+        return replace(self.result, parts=self.taken)
 
 
 def begin(
-    visit: PageResult, request: PageRequest, scope: Scope, stored: Callable[[PageRequest], Article | None]
+    result: PageResult, request: PageRequest, scope: Scope, stored: Callable[[PageRequest], Article | None]
 ) -> PartCollection | None:
-    """What must be read before this visit is complete; None for nearly every page.
+    """The parts to read before this result is complete; None for nearly every page.
 
-    `stored` gives the article as it is in the archive, for a first page that is unchanged.
+    `stored` returns the article as archived, for a first page that is unchanged.
     """
-    if visit.outcome is Outcome.ARCHIVED and visit.article is not None:
-        first, whole = visit.article, visit.article.whole_at
+    if result.outcome is Outcome.ARCHIVED and result.article is not None:
+        first, whole = result.article, result.article.whole_at
         if whole == first.url:
             return None
         addresses, text = [whole, *first.parts], first.body
-    elif visit.outcome is Outcome.UNCHANGED and request.parts:
+    elif result.outcome is Outcome.UNCHANGED and request.parts:
         known, own = stored(request), next((p.text for p in request.parts if p.number == 1), None)
         if known is None or own is None:
             return None
@@ -71,72 +72,74 @@ def begin(
     waiting = tuple(url for url in addresses if url and scope.contains(url) and urlkey(url) != request.urlkey)
     if not waiting:
         return None
-    return PartCollection(request, visit, first, waiting, whole, (text,), asked=frozenset({request.urlkey}))
+    return PartCollection(request, result, first, waiting, whole, (text,), asked=frozenset({request.urlkey}))
 
 
-def take(gathering: PartCollection, parsed: ParsedPage, asked: PageRequest) -> tuple[PageResult, PartCollection]:
-    """The answer for the page that was asked for: its visit as it is to be stored, and what is left to do."""
-    visit, url = parsed.visit, gathering.following
-    number = 0 if url == gathering.whole else len([n for n, _ in gathering.taken if n]) + 2
-    left = replace(gathering, waiting=gathering.waiting[1:], asked=gathering.asked | {urlkey(url)})
-    target = DiscoveredURL(url, DiscoverySource.LINK, PageKind.PART, found_on=gathering.request.url)
-    visit = replace(visit, targets=(target, *visit.targets), next_pages=(), part=number, part_of=gathering.request.url)
-    reason = part_reason(number, gathering.request.url)
-    if visit.outcome in _MISSING:
-        failed = replace(visit, outcome=Outcome.FAILED, kind=PageKind.PART, reason=f"{visit.reason} ({reason})")
+def take(collection: PartCollection, parsed: ParsedPage, asked: PageRequest) -> tuple[PageResult, PartCollection]:
+    """Take the response for the part that was requested: returns its result to store, and the new collection."""
+    result, url = parsed.result, collection.following
+    number = 0 if url == collection.whole else len([n for n, _ in collection.taken if n]) + 2
+    left = replace(collection, waiting=collection.waiting[1:], asked=collection.asked | {urlkey(url)})
+    target = DiscoveredURL(url, DiscoverySource.LINK, PageKind.PART, found_on=collection.request.url)
+    result = replace(
+        result, targets=(target, *result.targets), next_pages=(), part=number, part_of=collection.request.url
+    )
+    reason = part_reason(number, collection.request.url)
+    if result.outcome in _MISSING:
+        failed = replace(result, outcome=Outcome.FAILED, kind=PageKind.PART, reason=f"{result.reason} ({reason})")
         return failed, _with(left, number, url)
-    if visit.outcome is Outcome.REFUSED:
-        return replace(visit, kind=PageKind.PART, reason=f"{visit.reason} ({reason})"), _with(left, number, url)
-    part = replace(visit, outcome=Outcome.PART, kind=PageKind.PART, rule="part", reason=reason)
-    if visit.outcome is Outcome.UNCHANGED and asked.text is not None:
+    if result.outcome is Outcome.REFUSED:
+        return replace(result, kind=PageKind.PART, reason=f"{result.reason} ({reason})"), _with(left, number, url)
+    part = replace(result, outcome=Outcome.PART, kind=PageKind.PART, rule="part", reason=reason)
+    if result.outcome is Outcome.UNCHANGED and asked.text is not None:
         return part, _with(left, number, url, asked.text)
-    if visit.outcome is Outcome.DUPLICATE and _number(visit.final_url) > 1:
-        return visit, _awaiting(left, (visit.final_url,))
-    shown = visit.article if visit.outcome is Outcome.ARCHIVED else None
-    if shown is None or not is_further_part(gathering.first, shown):
-        if asked.text is None or urlkey(visit.final_url) == gathering.request.urlkey:
-            return visit, left
-        # It was a page of the post, and the post still lists it: a wall, a fault, a stale copy. Its text stays.
-        lost = replace(
-            visit,
+    if result.outcome is Outcome.DUPLICATE and _number(result.final_url) > 1:
+        return result, _awaiting(left, (result.final_url,))
+    shown = result.article if result.outcome is Outcome.ARCHIVED else None
+    if shown is None or not is_further_part(collection.first, shown):
+        if asked.text is None or urlkey(result.final_url) == collection.request.urlkey:
+            return result, left
+        # It was a part of the post, which still lists it: this is a wall, a fault or a stale copy. Keep its text.
+        failed = replace(
+            result,
             outcome=Outcome.FAILED,
             kind=PageKind.PART,
             article=None,
             rule="part that was lost",
-            final_url=visit.url,
+            final_url=result.url,
             reason=f"it no longer shows {reason}",
         )
-        return lost, _with(left, number, url, asked.text)
+        return failed, _with(left, number, url, asked.text)
     text = shown.body
-    if repeats_part(text, gathering.texts) or (number == 0 and len(text) < len(gathering.texts[0])):
-        what = "the same as another page" if number else "less than the page itself"
+    if repeats_part(text, collection.texts) or (number == 0 and len(text) < len(collection.texts[0])):
+        what = "the same as another part" if number else "less than the first page"
         return replace(
             part,
             outcome=Outcome.DUPLICATE,
-            final_url=gathering.request.url,
+            final_url=collection.request.url,
             rule="part that repeats",
             article=None,
-            reason=f"it shows {what} of {gathering.request.url}",
+            reason=f"it shows {what} of {collection.request.url}",
         ), left
     return part, _awaiting(_with(left, number, url, text), shown.parts)
 
 
-def _with(gathering: PartCollection, number: int, url: str, text: str | None = None) -> PartCollection:
-    """One more page of the post. The view that has all pages makes the others needless."""
+def _with(collection: PartCollection, number: int, url: str, text: str | None = None) -> PartCollection:
+    """The collection with one more part. After the view of all parts, no other is needed."""
     done = number == 0 and text is not None
-    texts = gathering.texts if text is None else (*gathering.texts, text)
+    texts = collection.texts if text is None else (*collection.texts, text)
     return replace(
-        gathering, taken=(*gathering.taken, (number, url)), texts=texts, waiting=() if done else gathering.waiting
+        collection, taken=(*collection.taken, (number, url)), texts=texts, waiting=() if done else collection.waiting
     )
 
 
-def _awaiting(gathering: PartCollection, urls: tuple[str, ...]) -> PartCollection:
-    """Pages that a later page names, in their place: a long post's page links show only the next few."""
-    if any(number == 0 for number, _ in gathering.taken) and not gathering.waiting:
-        return gathering
-    known = gathering.asked | {urlkey(url) for url in gathering.waiting}
-    fresh = tuple(url for url in urls if url and urlkey(url) not in known)
-    return replace(gathering, waiting=tuple(sorted((*gathering.waiting, *fresh), key=_number))) if fresh else gathering
+def _awaiting(collection: PartCollection, urls: tuple[str, ...]) -> PartCollection:
+    """The collection with parts that only a later part links to: a long post's page links show just the next few."""
+    if any(number == 0 for number, _ in collection.taken) and not collection.waiting:
+        return collection
+    known = collection.asked | {urlkey(url) for url in collection.waiting}
+    new = tuple(url for url in urls if url and urlkey(url) not in known)
+    return replace(collection, waiting=tuple(sorted((*collection.waiting, *new), key=_number))) if new else collection
 
 
 def _number(url: str) -> int:

@@ -1,4 +1,5 @@
-"""What pages need to be shown, in one run: which is due, what is under way, what came of it; written in batches."""
+"""The queue of one run's requisites (images, stylesheets, fonts): which are due, how responses become results, and
+writing those in batches."""
 
 from __future__ import annotations
 
@@ -25,25 +26,25 @@ if TYPE_CHECKING:
     from archiver.spiders.crawl_run import CrawlRun
 
 WINDOW = 32
-"""Requisites under way at most."""
+"""The most requisites in progress."""
 _UNTRIED = 4
-"""Requisites under way to a host that has not answered yet: each may wait for half a minute, twice."""
+"""The most in progress at a host that has not answered yet: each may take half a minute, twice."""
 _BATCH = 50
-_MOST_PAYLOADS = 1_000
-_MOST_FAILURES = 3
-_LEFT_ALONE = timedelta(days=1)
-# Rules of failures that are the host's and not those of one address; so are answers from 500 on.
-_HOST_S = frozenset({"no-host", "timeout", "no-connection", "broken-connection", "too-slow", "tls", "truncated"})
+_MAX_PAYLOADS = 1_000
+_MAX_FAILURES = 3
+_POSTPONED = timedelta(days=1)
+# Rules of failures for which the whole host is to blame, as for any status from 500 on.
+_HOST_FAULTS = frozenset({"no-host", "timeout", "no-connection", "broken-connection", "too-slow", "tls", "truncated"})
 
 
 class Requisites:
-    """Of one run. After some failures in a row a host is left alone until the next day, with all that is due there."""
+    """The requisites of one run. After three failures in a row, all requisites of a host are postponed by a day."""
 
     def __init__(self, run: CrawlRun, mode: Mode) -> None:
         self.mode = mode
         self._run = run
         self._waiting: list[FetchedRequisite] = []
-        self._under_way: dict[int, str] = {}
+        self._in_progress: dict[int, str] = {}
         self._enough = 0
         self._failures: dict[str, int] = {}
         self._answering: set[str] = set()
@@ -54,29 +55,29 @@ class Requisites:
                 requisites.enter_known(run.db, run.site["id"], run.site_name, run.started, run.revisit)
 
     def due(self) -> list[RequisiteRequest]:
-        """The next to ask for: under way from now on. What waits is written first, of pages too."""
-        if self.mode == "none" or len(self._under_way) > self._enough:
+        """Hand out the next requisites. Pending results, those of pages too, are written first."""
+        if self.mode == "none" or len(self._in_progress) > self._enough:
             return []
         self._run.writer.flush()
         self.flush()
         rows = requisites.due_requisites(self._run.db, self._run.site["id"], self._run.started, 4 * WINDOW, self.mode)
-        begun = Counter(self._under_way.values())
-        wanted: list[RequisiteRequest] = []
+        per_host = Counter(self._in_progress.values())
+        selected: list[RequisiteRequest] = []
         for row in rows:
-            most = WINDOW if row["host"] in self._answering else _UNTRIED
-            if row["id"] not in self._under_way and begun[row["host"]] < most and begun.total() < WINDOW:
-                begun[row["host"]] += 1
-                wanted.append(requisite_request(row))
-        self._under_way |= {one.id: one.host for one in wanted}
-        self._enough = len(self._under_way) // 2
-        return wanted
+            limit = WINDOW if row["host"] in self._answering else _UNTRIED
+            if row["id"] not in self._in_progress and per_host[row["host"]] < limit and per_host.total() < WINDOW:
+                per_host[row["host"]] += 1
+                selected.append(requisite_request(row))
+        self._in_progress |= {one.id: one.host for one in selected}
+        self._enough = len(self._in_progress) // 2
+        return selected
 
     def count_due(self) -> int:
         return requisites.count_due_requisites(self._run.db, self._run.site["id"], self._run.started, self.mode)
 
     def capture(self, exchange: Exchange, requisite: RequisiteRequest) -> Capture | None:
-        """Write an answer; None where it is none of those that are kept. A payload that any address had before is
-        written as a revisit of it (WARC/1.1, section 6.7.2)."""
+        """Write a response to WARC; None if responses of its status are not kept. A payload that is already archived,
+        from any address, is written as a revisit record (WARC/1.1, section 6.7.2)."""
         if exchange.status not in KEPT_STATUSES or (exchange.status == 304 and requisite.original is None):
             return None
         original = requisite.original if exchange.status == 304 else None
@@ -84,8 +85,8 @@ class Requisites:
             original = self._payloads.get(exchange.digest) or self._stored(exchange.digest)
         capture = self._run.capture(exchange, original)
         if exchange.status == 200 and original is None:
-            if len(self._payloads) >= _MOST_PAYLOADS:
-                self._payloads.clear()  # by now all but the last of them are in the archive
+            if len(self._payloads) >= _MAX_PAYLOADS:
+                self._payloads.clear()  # by now all but the last of them are in the database
             self._payloads[exchange.digest] = Original(exchange.url, capture.captured_at, exchange.digest)
         return capture
 
@@ -99,31 +100,33 @@ class Requisites:
         return Original(row[0], at, digest) if at else None
 
     def done(self, requisite: RequisiteRequest, fetched: FetchedRequisite) -> bool:
-        """Keep a result for the next batch; False where its host is to be left alone from now on."""
-        self._under_way.pop(requisite.id, None)
+        """Keep a result for the next batch; returns False if its host has failed too often and was postponed."""
+        self._in_progress.pop(requisite.id, None)
         self._waiting.append(fetched)
         if len(self._waiting) >= _BATCH:
             self.flush()
-        is_host_s = fetched.outcome is Outcome.FAILED and (fetched.rule in _HOST_S or fetched.rule.startswith("http-5"))
+        is_host_fault = fetched.outcome is Outcome.FAILED and (
+            fetched.rule in _HOST_FAULTS or fetched.rule.startswith("http-5")
+        )
         if fetched.status is not None:
             self._answering.add(requisite.host)
-        self._failures[requisite.host] = self._failures.get(requisite.host, 0) + 1 if is_host_s else 0
-        if self._failures[requisite.host] < _MOST_FAILURES:
+        self._failures[requisite.host] = self._failures.get(requisite.host, 0) + 1 if is_host_fault else 0
+        if self._failures[requisite.host] < _MAX_FAILURES:
             return True
-        self.leave(requisite.host)
+        self.postpone(requisite.host)
         return False
 
-    def leave(self, host: str) -> None:
-        """This host is not asked for anything that is due there before tomorrow."""
+    def postpone(self, host: str) -> None:
+        """Make all that is due at this host due tomorrow."""
         with writing(self._run.db):
-            requisites.postpone_requisites(self._run.db, self._run.site["id"], host, datetime.now(UTC) + _LEFT_ALONE)
+            requisites.postpone_requisites(self._run.db, self._run.site["id"], host, datetime.now(UTC) + _POSTPONED)
 
     def drop(self, requisite: RequisiteRequest) -> None:
-        """It was not fetched, and is due as before."""
-        self._under_way.pop(requisite.id, None)
+        """Note that a requisite was not fetched: it is still due."""
+        self._in_progress.pop(requisite.id, None)
 
     def flush(self, patience: float = PATIENCE) -> None:
-        """Write what waits, in one transaction, once the records that it points to are on the disk."""
+        """Write pending results in one transaction, after syncing the WARC records that they point to."""
         if not self._waiting:
             return
         counts, run = Counts(), self._run
@@ -135,29 +138,29 @@ class Requisites:
         self._waiting.clear()
 
 
-def unanswered(requisite: RequisiteRequest, outcome: Outcome, rule: str, reason: str) -> FetchedRequisite:
-    """No answer came."""
+def failed_requisite(requisite: RequisiteRequest, outcome: Outcome, rule: str, reason: str) -> FetchedRequisite:
+    """The result of a request without a response."""
     return replace(FetchedRequisite(requisite.id, datetime.now(UTC), outcome), rule=rule, reason=reason)
 
 
-_MOST_HOPS = 5
-_DEEPEST = 1
-"""A stylesheet of a page, and one that it imports, are read for what they name; one that that imports is not."""
+_MAX_HOPS = 5
+_MAX_DEPTH = 1
+"""The requisites of a page's stylesheet, and of one that it imports, are fetched; imports below that are not."""
 
 
 def parse_requisite(fetched: FetchedPage, requisite: RequisiteRequest, objection: str) -> FetchedRequisite:
-    """What a response means. `objection` is why one of status 200 is not what was requested, "" where it is."""
+    """The result of a response. `objection` says why a response of status 200 is not the requested type, else ""."""
     status = fetched.status
     result = FetchedRequisite(requisite.id, fetched.at, Outcome.FAILED, status=status, capture=fetched.capture)
     if status in REDIRECTS:
         return _redirect(result, fetched.headers.get("location", ""), requisite)
     if status != 200:
-        outcome, reason = _OF_STATUS.get(status, (Outcome.FAILED, f"the server answers {status}"))
+        outcome, reason = _BY_STATUS.get(status, (Outcome.FAILED, f"the server answers {status}"))
         return replace(result, outcome=outcome, rule=f"http-{status}", reason=reason)
     if objection:
         return replace(result, outcome=Outcome.GONE, rule="wrong-type", reason=objection)
     names: tuple[Requisite, ...] = ()
-    if requisite.kind is RequisiteKind.STYLESHEET and requisite.depth <= _DEEPEST:
+    if requisite.kind is RequisiteKind.STYLESHEET and requisite.depth <= _MAX_DEPTH:
         names = requisites_of_stylesheet(decode(fetched.body), fetched.url)
     width, height = (requisite.kind is RequisiteKind.IMAGE and image_size(fetched.body)) or (None, None)
     return FetchedRequisite(
@@ -177,7 +180,7 @@ def parse_requisite(fetched: FetchedPage, requisite: RequisiteRequest, objection
     )
 
 
-_OF_STATUS = {
+_BY_STATUS = {
     304: (Outcome.UNCHANGED, "the server says it is unchanged"),
     **{status: (Outcome.GONE, f"the server answers {status}") for status in (404, 410)},
     **{status: (Outcome.REFUSED, f"the server refuses it ({status})") for status in (401, 403, 407, 451)},
@@ -190,9 +193,9 @@ def _redirect(result: FetchedRequisite, location: str, requisite: RequisiteReque
     except ValueError:
         target = None
     if target is None:
-        return replace(result, rule="no-location", reason=f"it redirects to no usable address ({location[:100]!r})")
-    if target == requisite.url or requisite.hops >= _MOST_HOPS:
-        return replace(result, rule="redirect-loop", reason="it redirects in a circle, or on and on")
+        return replace(result, rule="no-location", reason=f"it redirects to an unusable address ({location[:100]!r})")
+    if target == requisite.url or requisite.hops >= _MAX_HOPS:
+        return replace(result, rule="redirect-loop", reason="it redirects in a loop, or too often")
     return replace(
         result,
         outcome=Outcome.DUPLICATE,

@@ -1,4 +1,4 @@
-"""Watches whether a run still makes sense: the server answers, and its posts are not all gone at once."""
+"""How a run ends early: the endings and their sentences, failures as outcomes, and the outage guard."""
 
 from __future__ import annotations
 
@@ -31,15 +31,13 @@ from archiver.storage.pages import quarantine_gone
 if TYPE_CHECKING:
     from scrapy.core.engine import ExecutionEngine
 
-# How a run ends before all is done, and what is said of it.
-
 
 @dataclass(frozen=True, slots=True)
 class RunEnding:
-    """`outcome` as in `runs`: finished (at a bound that was set), waiting (for the host), failed.
+    """`outcome` as in `runs`: finished (at a limit that was set), waiting (for the host), failed.
 
-    `reason` is a whole sentence where it is not finished. `pages` is what the ledger says of the pages that are still
-    due; until `quiet_until` no run asks the host again.
+    `reason` is a whole sentence unless the outcome is finished. `pages` is the reason given to pages that are still
+    due; no run requests anything from the host until `quiet_until`.
     """
 
     outcome: str
@@ -50,7 +48,7 @@ class RunEnding:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """How a run ended: `failures` says what failed how often, `due` how many addresses are still to be fetched."""
+    """How a run ended: `failures` are reasons with their numbers of pages, `due` counts pages still to be fetched."""
 
     outcome: str
     reason: str
@@ -60,74 +58,75 @@ class RunResult:
 
 
 def at_bound(reason: str) -> RunEnding:
-    """A limit or budget that a person set is reached."""
+    """A limit or budget that a person set was reached."""
     return RunEnding("finished", reason)
 
 
 def cannot_crawl(start_url: str, reason: str) -> RunEnding:
-    """There is nothing to crawl at the start address."""
+    """The start address cannot be crawled."""
     return RunEnding("failed", f"{start_url} cannot be crawled: {reason}.")
 
 
 def broken(start_url: str, error: Exception) -> RunEnding:
-    """A mistake of this program: what it was stands in the log."""
+    """A bug in this program, whose traceback is in the log."""
     what = f"{type(error).__name__}: {str(error)[:200]}".removesuffix(": ")
     return RunEnding(
         "failed",
-        f"{start_url} could not be crawled for a mistake of this program ({what}); log/crawl.log "
-        "beside the archive tells more.",
+        f"{start_url} could not be crawled because of a bug in archiver ({what}); log/crawl.log beside the archive has "
+        "the details.",
     )
 
 
 def robots_unreadable(start_url: str, reason: str) -> RunEnding:
-    """RFC 9309, section 2.3.1.4: until robots.txt can be read, nothing is allowed."""
-    pages = f"robots.txt could not be read ({reason}): nothing is fetched until it can"
-    return RunEnding("waiting", f"{start_url} is left alone for now: its {pages}; the next crawl tries again.", pages)
+    """As long as robots.txt cannot be read, nothing may be fetched (RFC 9309, section 2.3.1.4)."""
+    pages = f"robots.txt could not be read ({reason}), and nothing is fetched until it can be"
+    sentence = f"{start_url} is not crawled for now: its {pages}; the next crawl tries again."
+    return RunEnding("waiting", sentence, pages)
 
 
 def host_busy(start_url: str, why: str, until: datetime | None) -> RunEnding:
-    """The host asked to be left alone, for a time that it names or by answering so again and again."""
+    """The host asked us to wait `until` a time, or answered again and again that it is busy (None)."""
     if until is None:
-        return RunEnding("waiting", f"{start_url} is left alone for now: {why}; the next crawl goes on from here.", why)
+        return RunEnding("waiting", f"{start_url} is not crawled for now: {why}; the next crawl continues.", why)
     when = f"until {until:%Y-%m-%d %H:%M} UTC"
     return RunEnding(
         "waiting",
-        f"{start_url} is left alone {when}: {why} and asks to wait so long; a crawl after that goes on from here.",
+        f"{start_url} is not crawled {when}: {why} and asks to wait that long; a crawl after that continues.",
         f"{why} and asks to wait {when}",
         until,
     )
 
 
 def still_quiet(start_url: str, until: datetime) -> RunEnding:
-    """An earlier run was asked to wait for longer than it has been since."""
+    """The host asked an earlier run to wait, and that time is not over."""
     return RunEnding(
         "waiting",
-        f"{start_url} asked to be left alone until {until:%Y-%m-%d %H:%M} UTC: nothing was asked "
-        "of it; crawl it again after that.",
+        f"{start_url} asked not to be crawled until {until:%Y-%m-%d %H:%M} UTC, so nothing was requested; crawl it "
+        "again after that.",
     )
 
 
 def walled(start_url: str, wall: str) -> str:
-    """Why a site cannot be crawled that shows nothing but a wall ("a consent wall")."""
+    """Why a site cannot be crawled that shows only a wall ("consent wall")."""
     return (
-        f"{start_url} cannot be crawled: a {wall} stands before the site and is all that its pages show; "
-        "ask its owner for access, or take it out with 'archiver sites remove'."
+        f"{start_url} cannot be crawled: all its pages are behind a {wall}; ask its owner for access, or remove it "
+        "with 'archiver sites remove'."
     )
 
 
-# Failures of a request as outcomes: a table from what Scrapy and Twisted raise to what a person reads.
+# Failed requests as outcomes: a table from the errors of Scrapy and Twisted to rules and reasons.
 
 UNREACHABLE = frozenset({"no-host", "no-connection", "tls"})
-"""Rules of failures after which nothing at all can be asked of a host."""
+"""Rules of failures after which nothing can be requested from a host."""
 
 _TABLE: tuple[tuple[type[BaseException], Outcome, str, str], ...] = (
     (CannotResolveHostError, Outcome.FAILED, "no-host", "there is no such host"),
     (DownloadTimeoutError, Outcome.FAILED, "timeout", "the server did not answer in time"),
-    (DownloadConnectionRefusedError, Outcome.FAILED, "no-connection", "the server takes no connection"),
-    (ResponseDataLossError, Outcome.FAILED, "truncated", "the answer was cut off before its end"),
-    (DownloadCancelledError, Outcome.FAILED, "too-large", "the answer is larger than is accepted"),
-    (BadGzipFile, Outcome.FAILED, "bad-coding", "the answer is not packed as it says"),
-    (zlib.error, Outcome.FAILED, "bad-coding", "the answer is not packed as it says"),
+    (DownloadConnectionRefusedError, Outcome.FAILED, "no-connection", "the server refuses connections"),
+    (ResponseDataLossError, Outcome.FAILED, "truncated", "the response was cut off"),
+    (DownloadCancelledError, Outcome.FAILED, "too-large", "the response is larger than the limit"),
+    (BadGzipFile, Outcome.FAILED, "bad-coding", "the response cannot be decompressed as its header says"),
+    (zlib.error, Outcome.FAILED, "bad-coding", "the response cannot be decompressed as its header says"),
     (UnsupportedURLSchemeError, Outcome.OUT_OF_SCOPE, "scheme", "its scheme cannot be crawled"),
     (DownloadFailedError, Outcome.FAILED, "broken-connection", "the connection broke"),
 )
@@ -146,7 +145,7 @@ def outcome_of_failure(error: BaseException | None) -> tuple[Outcome, str, str]:
         return Outcome.FAILED, "busy", str(error)
     if isinstance(error, IgnoreRequest):
         if "during decompression" in str(error):
-            return Outcome.FAILED, "too-large", "the answer unpacks to more than is accepted"
+            return Outcome.FAILED, "too-large", "the response decompresses to more than the limit"
         return Outcome.FAILED, "ignored", str(error) or "it was ignored"
     if problem := tls_problem(error):
         return Outcome.FAILED, "tls", problem
@@ -156,25 +155,25 @@ def outcome_of_failure(error: BaseException | None) -> tuple[Outcome, str, str]:
     return Outcome.FAILED, type(error).__name__, f"{type(error).__name__}: {str(error)[:200]}"
 
 
-# When a run should not be believed any more: the server is away, or most of its pages seem to be gone at once.
+# The outage guard: the server is down, or most of its pages seem to be gone at once.
 
 T = TypeVar("T")
 
 FAILURES_IN_A_ROW = 3
-"""Pages that fail one after the other before it is asked whether the home page still answers."""
+"""Pages that fail in a row before the home page is requested as a check."""
 ASKED = 20
-"""Known pages that are asked before their answers say anything of the site as a whole."""
+"""Responses for known pages that are needed for a judgement on the site as a whole."""
 
 
 class FailureStreak:
-    """Counts failures in a row. Each page of them has been tried several times already."""
+    """Counts pages that failed in a row. Each of them has been tried several times already."""
 
     def __init__(self, most: int = FAILURES_IN_A_ROW) -> None:
         self._most = most
         self._failed = 0
 
     def add(self, failed: bool) -> bool:
-        """Enter what came of a page; whether the server itself must now be asked. The count then begins anew."""
+        """Count a page. Returns True, and starts again from zero, if the server itself has to be checked now."""
         self._failed = self._failed + 1 if failed else 0
         if self._failed < self._most:
             return False
@@ -183,7 +182,7 @@ class FailureStreak:
 
 
 class MassGoneGuard(Generic[T]):
-    """Holds the last `asked` answers for known pages, until it is sure that not most of them are gone at once."""
+    """Holds back the last `asked` results of known pages until it is clear that most of them are not gone at once."""
 
     def __init__(self, asked: int = ASKED) -> None:
         self._asked = asked
@@ -191,89 +190,93 @@ class MassGoneGuard(Generic[T]):
 
     @property
     def alarm(self) -> bool:
-        """More than half of the last answers say that a page is gone: the site is ill, not its pages."""
+        """True if more than half of the last pages are gone: then something is wrong with the site, not its pages."""
         return len(self._last) == self._asked and sum(item is not None for item in self._last) > self._asked / 2
 
     def add(self, gone: T | None) -> list[T]:
-        """Enter an answer: what is to be held of a page that is gone, else None. Gives back what is sure by now."""
-        sure = []
+        """Add an item to hold back if a page is gone, else None. Returns the items that are confirmed by now."""
+        confirmed = []
         if len(self._last) == self._asked and (first := self._last.popleft()) is not None:
-            sure.append(first)
+            confirmed.append(first)
         self._last.append(gone)
-        return sure
+        return confirmed
 
-    def rest(self) -> list[T]:
-        """All that is held, which is held no longer."""
+    def release(self) -> list[T]:
+        """Return all items that are held back, and forget them."""
         held = [item for item in self._last if item is not None]
         self._last.clear()
         return held
 
 
-_AWAY = frozenset({"no-host", "timeout", "no-connection", "broken-connection", "truncated"})
-_PATIENCE = 20.0  # seconds
+_UNANSWERED = frozenset({"no-host", "timeout", "no-connection", "broken-connection", "truncated"})
+_PROBE_SECONDS = 20.0
 _BELIEVED_AFTER = 3
-"""Visits that find a feed, sitemap or API gone, or a wall before it, that worked before."""
+"""Fetches in a row that find a source gone or refused before that is believed, if it worked before."""
 
 
 class OutageGuard:
-    """Of one run. `stop` ends the run with a sentence; `believes_gone`: most posts were gone a day ago as well."""
+    """The outage guard of one run. `stop` ends the run with a sentence; `gone_confirmed`: most posts were gone a day
+    ago as well."""
 
-    def __init__(self, site: str, start_url: str, stop: Callable[[str], None], *, believes_gone: bool) -> None:
+    def __init__(self, site: str, start_url: str, stop: Callable[[str], None], *, gone_confirmed: bool) -> None:
         self._site = site
         self._start_url = start_url
         self._stop = stop
-        self._believes_gone = believes_gone
+        self._gone_confirmed = gone_confirmed
         self._streak = FailureStreak()
         self._gone: MassGoneGuard[tuple[PageRequest, PageResult]] = MassGoneGuard()
         self._probe: asyncio.Task[None] | None = None
 
     @property
-    def asking(self) -> bool:
-        """Whether the home page is asked at this moment: meanwhile no page is begun."""
+    def is_probing(self) -> bool:
+        """True while the home page is requested as a check: meanwhile no page is handed out."""
         return self._probe is not None and not self._probe.done()
 
-    def seen(self, visit: PageResult, engine: ExecutionEngine | None) -> None:
-        """Enter what came of a page. After some failures in a row the home page is asked, and without it the run ends.
+    def observe(self, result: PageResult, engine: ExecutionEngine | None) -> None:
+        """Count a result. After three failures in a row, request the home page; if it fails too, end the run.
 
-        A section of a site that does not answer is no reason to leave the rest alone.
+        The home page decides because a single section of a site may be down.
         """
-        failed = visit.outcome is Outcome.FAILED and (visit.rule in _AWAY or visit.rule.startswith("http-5"))
-        if self._streak.add(failed) and engine is not None and not self.asking:
-            self._probe = asyncio.get_running_loop().create_task(self._ask(engine, visit.reason))
+        failed = result.outcome is Outcome.FAILED and (result.rule in _UNANSWERED or result.rule.startswith("http-5"))
+        if self._streak.add(failed) and engine is not None and not self.is_probing:
+            self._probe = asyncio.get_running_loop().create_task(self._probe_home(engine, result.reason))
 
-    def sure(self, request: PageRequest, visit: PageResult) -> Iterator[PageResult]:
-        """The visits that may be written after this one: most often itself. Of known pages those that are gone wait."""
+    def confirmed(self, request: PageRequest, result: PageResult) -> Iterator[PageResult]:
+        """Yields the results that may be stored now, usually just this one.
+
+        A 404 of a known page is held back until it is clear that this is not a mass disappearance.
+        """
         if (
             request.is_source
             and request.worked
-            and visit.outcome in (Outcome.GONE, Outcome.REFUSED)
+            and result.outcome in (Outcome.GONE, Outcome.REFUSED)
             and (request.attempts + 1 < _BELIEVED_AFTER)
         ):
-            yield _tried_again(visit)
+            yield _to_retry(result)
             return
-        known = request.was_there and not request.is_source and not self._believes_gone
-        if not known or visit.outcome in (Outcome.FAILED, Outcome.REFUSED):
-            yield visit
+        known = request.existed and not request.is_source and not self._gone_confirmed
+        if not known or result.outcome in (Outcome.FAILED, Outcome.REFUSED):
+            yield result
             return
-        gone = visit.outcome is Outcome.GONE
-        yield from (held for _, held in self._gone.add((request, visit) if gone else None))
+        gone = result.outcome is Outcome.GONE
+        yield from (held for _, held in self._gone.add((request, result) if gone else None))
         if not gone:
-            yield visit
+            yield result
         if self._gone.alarm:
-            held = self._gone.rest()
-            yield from (quarantine_gone(v) for j, v in held if not j.doubted)
+            held = self._gone.release()
+            yield from (quarantine_gone(v) for j, v in held if not j.quarantined)
             self._stop(
-                f"{len(held)} of the last {ASKED} pages of {self._site} that were asked for suddenly "
-                f"answer that they are gone: none was marked as gone, and the crawl was ended. Look at "
-                f"{self._start_url}; if they are gone indeed, a crawl a day later believes it."
+                f"{len(held)} of the last {ASKED} known pages of {self._site} are suddenly gone. None was marked as "
+                f"gone, and the crawl was ended. Look at {self._start_url}; if they really are gone, a crawl a day "
+                "later accepts it."
             )
 
-    def rest(self) -> list[PageResult]:
-        """What waits at the end of a run in which nothing was strange."""
-        return [visit for _, visit in self._gone.rest()]
+    def release(self) -> list[PageResult]:
+        """Return the results that are held back, at the end of a run without mass disappearance."""
+        return [result for _, result in self._gone.release()]
 
-    async def _ask(self, engine: ExecutionEngine, reason: str) -> None:
-        patience = min(_PATIENCE, engine.settings.getfloat("DOWNLOAD_TIMEOUT"))
+    async def _probe_home(self, engine: ExecutionEngine, reason: str) -> None:
+        timeout = min(_PROBE_SECONDS, engine.settings.getfloat("DOWNLOAD_TIMEOUT"))
         request = Request(
             self._start_url,
             dont_filter=True,
@@ -281,27 +284,27 @@ class OutageGuard:
                 "dont_retry": True,
                 "dont_redirect": True,
                 "handle_httpstatus_all": True,
-                "download_timeout": patience,
+                "download_timeout": timeout,
                 "download_slot": "probe",
             },
         )
         try:
             response = await engine.download_async(request)
         except Exception as error:
-            # Whatever it is, it is told: an outcome by the same table as any page's.
+            # Any error is reported, with the reason that a page's failure would get.
             outcome, _, reason = outcome_of_failure(error)
             if outcome is not Outcome.FAILED:
-                return  # refused by a rule of ours, which says nothing of the server
+                return  # refused by one of our rules, which says nothing about the server
         else:
             if response.status < 500:
                 return
             reason = f"the server answers {response.status}"
         self._stop(
-            f"{self._site} does not answer any more ({reason}), neither does its home page: the crawl was "
-            "ended; the next one goes on where it stopped."
+            f"{self._site} no longer answers ({reason}), nor does its home page. The crawl was ended; the next one "
+            "continues where it stopped."
         )
 
 
-def _tried_again(visit: PageResult) -> PageResult:
-    """A source that worked before and answers that it is gone: asked again by the next crawls before it is given up."""
-    return replace(visit, outcome=Outcome.FAILED, reason=f"{visit.reason}, and it told of posts before")
+def _to_retry(result: PageResult) -> PageResult:
+    """A source that worked before and seems gone: the next crawls try it again before it is given up."""
+    return replace(result, outcome=Outcome.FAILED, reason=f"{result.reason}, though it listed posts before")

@@ -43,86 +43,95 @@ from archiver.spiders.page_request import (
     request_for,
     requisite_of,
 )
-from archiver.spiders.parse_response import SiteContext, nowhere_of, parse_page
+from archiver.spiders.parse_response import SiteContext, parse_page, soft_not_found_of
 from archiver.spiders.post_parts import PartCollection, begin, take
-from archiver.spiders.requisite_queue import parse_requisite, unanswered
+from archiver.spiders.requisite_queue import failed_requisite, parse_requisite
 from archiver.spiders.run_ending import UNREACHABLE, cannot_crawl, outcome_of_failure, robots_unreadable, walled
 from archiver.spiders.trap_detector import WALLS
 from archiver.storage.requisites import MODES, FetchedRequisite
 from archiver.urls import Scope, normalize, start_address, urlkey
 
-# When a known site is asked anew for an address that does not exist, and what its answer tells of the whole site.
+# Probing a known site again for an address that does not exist, to find out whether the site still exists.
 
 
 class Probing:
-    """Of one run. While it is asked for, no post is (`PageRequest.comes_first`)."""
+    """Decides during one run whether to probe again. While a probe is in progress, no post is requested
+    (`PageRequest.comes_first`)."""
 
     def __init__(self) -> None:
-        self._doubtful = self._asked = self._sound = False
+        self._is_doubtful = self._probed = self._has_source = False
 
-    def seen(self, request: PageRequest, visit: PageResult) -> None:
-        """Enter what came of a page: a source that answered before and is a page now is doubtful; where another is what
-        it was, the site is not one page. The list of a web archive says nothing of the site."""
+    def observe_source(self, request: PageRequest, result: PageResult) -> None:
+        """Take the result of a source into account.
+
+        A source that worked before and is a web page now makes the site doubtful; one that still works shows that the
+        site is not the same page everywhere. The list of a web archive says nothing about the site.
+        """
         if request.kind not in SOURCE_KINDS or request.kind is PageKind.CDX:
             return
-        if visit.kind in SOURCE_KINDS and visit.outcome in (Outcome.NOT_ARTICLE, Outcome.UNCHANGED):
-            self._sound = True
-        elif request.worked:  # an API that is none is refused, whatever it shows
-            self._doubtful |= visit.status == 200 and visit.outcome in (Outcome.NOT_ARTICLE, Outcome.REFUSED)
+        if result.kind in SOURCE_KINDS and result.outcome in (Outcome.NOT_ARTICLE, Outcome.UNCHANGED):
+            self._has_source = True
+        elif request.worked:  # a response that is not an API is refused, whatever it shows
+            self._is_doubtful |= result.status == 200 and result.outcome in (Outcome.NOT_ARTICLE, Outcome.REFUSED)
 
-    def silent(self, visit: PageResult, *, alone: bool) -> None:
-        """Enter what came of a known home page: so is one that leads to nothing new, where there are no sources."""
-        if alone:
-            self._doubtful |= visit.status == 200 and visit.outcome is Outcome.NOT_ARTICLE
+    def observe_home(self, result: PageResult, *, is_isolated: bool) -> None:
+        """Take the result of a known home page into account.
+
+        The site is doubtful if the page links to nothing and no source is known (`is_isolated`).
+        """
+        if is_isolated:
+            self._is_doubtful |= result.status == 200 and result.outcome is Outcome.NOT_ARTICLE
 
     @property
     def is_due(self) -> bool:
-        """Whether it is time to ask: once in a run."""
-        if not self._doubtful or self._asked:
+        """True if it is time to probe: at most once in a run."""
+        if not self._is_doubtful or self._probed:
             return False
-        self._asked = True
+        self._probed = True
         return True
 
-    def verdict(self, found: SoftNotFoundProfile, home: SoftNotFoundProfile, told: str | None) -> str:
-        """Why nothing is to be believed of a site whose home page leads nowhere and shows what the site shows for
-        nothing; "" where something speaks for it. `told`: what it answered for nothing in earlier runs; a site that
-        ever did so is filled by scripts."""
-        before = from_json(told)
-        if not self._doubtful or self._sound or before is None or found.look is None:
+    def objection(self, found: SoftNotFoundProfile, home: SoftNotFoundProfile, stored: str | None) -> str:
+        """Why the site must not be believed: it shows its home page, which has no links, for every address.
+
+        Returns "" if the site may be believed. `stored` is the profile of earlier runs: a site that did the same then
+        is one that scripts fill.
+        """
+        before = from_json(stored)
+        if not self._is_doubtful or self._has_source or before is None or found.look is None:
             return ""
         if home.look is None or not found.is_like(home.look):
             return ""
         if before.look is not None and before.is_like(found.look):
             return ""
         return (
-            f"it shows one page for every address ({found.look.title[:80]!r}), as a domain that is for sale and a "
-            "site under repair do; what is stored is kept"
+            f"it shows the same page for every address ({found.look.title[:80]!r}), like a domain for sale or a site "
+            "under maintenance; what is stored is kept"
         )
 
 
 # Requests for images, stylesheets and fonts, and what their responses become.
 
 _SECONDS = 30.0
-"""For the whole of a response: a page waits longer, for its text."""
+"""Time limit for a whole response; pages have more, since their text matters more."""
 _RETRIES = 1
 
 
 class RequisiteFetcher:
-    """Of one crawl. Its requests have callbacks of their own: nothing of a requisite is an item."""
+    """Requests the requisites of one crawl. Its requests have their own callbacks: a requisite is not an item."""
 
     def __init__(self, crawler: Crawler, archive: ArchiveExtension) -> None:
         self._archive = archive
-        self._manners = crawler.get_extension(ThrottleExtension)
-        patience = crawler.settings.getfloat("DOWNLOAD_TIMEOUT") or _SECONDS
-        self._patience = min(patience, _SECONDS)
+        self._throttle = crawler.get_extension(ThrottleExtension)
+        timeout = crawler.settings.getfloat("DOWNLOAD_TIMEOUT") or _SECONDS
+        self._timeout = min(timeout, _SECONDS)
 
     def due(self) -> list[Request]:
         """The next requests, once no page is left."""
         return [self._request(requisite) for requisite in self._archive.run.requisites.due()]
 
     def _request(self, requisite: RequisiteRequest) -> Request:
-        if self._manners and not self._archive.is_own_host(requisite.host):
-            self._manners.stranger(requisite.host)
+        if self._throttle and not self._archive.is_own_host(requisite.host):
+            self._throttle.limit_foreign_host(requisite.host)
         return Request(
             requisite.url,
             callback=self.fetched,
@@ -134,12 +143,12 @@ class RequisiteFetcher:
                 "dont_redirect": True,
                 "handle_httpstatus_all": True,
                 "max_retry_times": _RETRIES,
-                "download_timeout": self._patience,
+                "download_timeout": self._timeout,
             },
         )
 
     def fetched(self, response: Response) -> None:
-        """A response, whatever it is."""
+        """Callback: handle a response, whatever its status."""
         assert response.request is not None
         requisite, objection = requisite_of(response.request), notes_of(response.request).objection
         assert requisite is not None
@@ -148,7 +157,7 @@ class RequisiteFetcher:
                 self._done(requisite, parse_requisite(fetched_page(response), requisite, objection))
 
     def failed(self, failure: Failure) -> None:
-        """No response: refused by a rule of ours, no such host, a time-out ..."""
+        """Errback: handle a request without a response (refused by one of our rules, no such host, a timeout)."""
         requisite = requisite_of(failure.request)  # type: ignore[attr-defined]
         assert requisite is not None
         error, archive = failure.value, self._archive
@@ -160,13 +169,13 @@ class RequisiteFetcher:
                 return
             if isinstance(error, HostBusy):
                 archive.run.requisites.drop(requisite)
-                archive.run.requisites.leave(requisite.host)
+                archive.run.requisites.postpone(requisite.host)
             else:
-                self._done(requisite, unanswered(requisite, *outcome_of_failure(error)))
+                self._done(requisite, failed_requisite(requisite, *outcome_of_failure(error)))
 
     def _done(self, requisite: RequisiteRequest, result: FetchedRequisite) -> None:
-        if not self._archive.run.requisites.done(requisite, result) and self._manners:
-            self._manners.leave(requisite.host, f"{requisite.host} does not answer")
+        if not self._archive.run.requisites.done(requisite, result) and self._throttle:
+            self._throttle.abandon(requisite.host, f"{requisite.host} does not answer")
 
 
 T = TypeVar("T")
@@ -177,20 +186,28 @@ _NO_URL = (
 )
 
 
+def _log_sentence_only(record: logging.LogRecord) -> bool:
+    """Logging filter: log an ArchiverError that has ended a crawl as its sentence, without a traceback."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, ArchiverError):
+        record.name, record.msg, record.args, record.exc_info = __name__, str(error), (), None
+    return True
+
+
 class SiteSpider(Spider):
     """Crawls one site into the archive named by the setting ARCHIVE_PATH.
 
     Arguments (`scrapy crawl site -a url=... -a full=1 -a limit=10 -a since=2024-01-01`): `url` is the start
-    address and the scope; `full` revisits everything; `limit` ends the run after so many posts;
-    `since` leaves posts alone that a source dates earlier; `requisites` (none, lead, all) goes before
-    the site's own setting.
+    address and the scope; `full` fetches every known page again; `limit` ends the run after that many posts;
+    `since` skips posts that a source dates earlier; `requisites` (none, lead, all) overrides the site's own
+    setting.
 
     Without `url`, and under `scrapy shell`, `fetch` and `parse`, it reads single pages and archives nothing.
     """
 
     name = "site"
     permission: Permission | None = None
-    """What the crawl may reach beside the public internet; None: what a person asks for by hand."""
+    """What the crawl may reach besides the public internet; None: the address that a person types."""
 
     def __init__(
         self,
@@ -214,20 +231,22 @@ class SiteSpider(Spider):
                 mode=next((mode for mode in MODES if mode == requisites), None),
             )
         self._home: FetchedPage | None = None
-        self._home_leads_on: bool | None = None
+        self._home_has_links: bool | None = None
         self._probing = Probing()
-        self._gatherings: dict[str, PartCollection] = {}
+        self._collections: dict[str, PartCollection] = {}
         self._robots_sitemaps: list[str] = []
         self._guesses = SourceGuesses()
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
+        # asyncio logs an error that `scrapy crawl` does not catch: no contact, an archive in use.
+        logging.getLogger("asyncio").addFilter(_log_sentence_only)
         spider = super().from_crawler(crawler, *args, **kwargs)
         if spider.order is not None and not names_contact(crawler.settings["USER_AGENT"]):
-            # `scrapy crawl site` comes here without the command line of `archiver crawl`.
+            # `scrapy crawl site` does not go through `archiver crawl`, which asks for the contact.
             contact = contact_of(spider.order.start_url, os.environ.get("ARCHIVER_CONTACT"))
             crawler.settings.set("USER_AGENT", user_agent(contact), priority="spider")
-        crawler.signals.connect(spider._robots, signal=signals.robots_parsed)
+        crawler.signals.connect(spider._note_sitemaps, signal=signals.robots_parsed)
         return spider
 
     @cached_property
@@ -237,84 +256,87 @@ class SiteSpider(Spider):
         return archive
 
     async def start(self) -> AsyncIterator[Any]:
-        """Nothing: the scheduler hands out what is due in the pages table."""
+        """Yield nothing: the scheduler hands out the pages that are due. Without a URL, stop with an error."""
         if self.order is None:
             _log.error(_NO_URL)
-            self.crawler.signals.connect(self._never_began, signal=signals.engine_stopped)
+            self.crawler.signals.connect(self._fail, signal=signals.engine_stopped)
             raise CloseSpider("no_url")
         return
-        yield  # what makes it a generator
+        yield  # makes this a generator
 
     _start = start
 
-    def _never_began(self) -> None:
-        """A crawler that has no spider in the end has failed, and `scrapy crawl` ends with exit code 1."""
+    def _fail(self) -> None:
+        """Make `scrapy crawl` exit with code 1, as it does if the crawler has no spider at the end."""
         self.crawler.spider = None
 
     @classmethod
     def _has_own_start(cls) -> bool:
-        """False under `scrapy fetch` and `scrapy parse`, which put a start of theirs in its place."""
+        """False under `scrapy fetch` and `scrapy parse`, which replace the `start` method."""
         return cls.start is cls._start
 
     def parse(self, response: Response, **kwargs: Any) -> Iterator[PageResult | Request]:
-        """Any response at all; the page request in its meta says what it was requested for.
+        """Callback for every response; the page request in its meta says what it was requested for.
 
-        Without one (`scrapy parse`) the page is read as one of any site: its result, and requests for what it links to.
+        Without one (`scrapy parse`), yields the page's result, read without knowledge of its site, and requests for its
+        links.
         """
         page = page_of(response.request) if response.request is not None else None
         if page is None:
-            yield from self._by_hand(response)
+            yield from self._parse_single(response)
             return
         self.archive.pages_answered += 1
-        yield from self._guarded(lambda: self._answered(page, fetched_page(response)))
+        yield from self._guarded(lambda: self._parse_crawled(page, fetched_page(response)))
 
-    def _by_hand(self, response: Response) -> Iterator[PageResult | Request]:
+    def _parse_single(self, response: Response) -> Iterator[PageResult | Request]:
         page = PageRequest(0, response.url, urlkey(response.url), PageKind.UNKNOWN)
-        visit = parse_page(fetched_page(response), page, SiteContext(Scope.of(origin_of(response.url)))).visit
-        yield visit
-        yield from (Request(target.url) for target in visit.targets if not target.trap)
+        result = parse_page(fetched_page(response), page, SiteContext(Scope.of(origin_of(response.url)))).result
+        yield result
+        yield from (Request(target.url) for target in result.targets if not target.trap)
 
     def _guarded(self, steps: Callable[[], Iterable[T]]) -> Iterator[T]:
-        """The steps, until the archive cannot be written any more."""
+        """Yield from `steps` until the archive can no longer be written."""
         with self.archive.guarded():
             if not self.archive.halted:
                 yield from steps()
 
-    def _answered(self, page: PageRequest, fetched: FetchedPage) -> Iterator[PageResult | Request]:
+    def _parse_crawled(self, page: PageRequest, fetched: FetchedPage) -> Iterator[PageResult | Request]:
         archive = self.archive
         run = archive.run
         if page.is_probe:
-            self._probed(page, fetched)
+            self._handle_probe(page, fetched)
             return
         self._home = fetched if page.is_seed and fetched.status == 200 else self._home
         if page.step == "ids" and page.alive < 0:
-            # What the changes listed is written by now: a new post must not make up for one that is gone.
+            # The posts listed as changed are written by now: a new post must not offset one that is gone.
             page = replace(page, alive=archive.pages.posts_alive(DiscoverySource.API, page.url))
-        site = SiteContext(run.scope, archive.pages.is_news, run.teacher.read, run.nowhere, run.mode == "all")
-        yield from self._carry_on(page, parse_page(fetched, page, site))
+        site = SiteContext(run.scope, archive.pages.is_news, run.learner.read, run.soft_not_found, run.mode == "all")
+        yield from self._handle(page, parse_page(fetched, page, site))
 
-    def _probed(self, page: PageRequest, fetched: FetchedPage) -> None:
-        """What the site answers for an address that does not exist."""
-        archive, found = self.archive, nowhere_of(fetched)
+    def _handle_probe(self, page: PageRequest, fetched: FetchedPage) -> None:
+        """Handle the response for an address that does not exist."""
+        archive, found = self.archive, soft_not_found_of(fetched)
         if (
-            self._home_leads_on is False
+            self._home_has_links is False
             and self._home
-            and (why := self._probing.verdict(found, nowhere_of(self._home), archive.run.site["soft_not_found"]))
+            and (
+                why := self._probing.objection(found, soft_not_found_of(self._home), archive.run.site["soft_not_found"])
+            )
         ):
             archive.stop(cannot_crawl(archive.order.start_url, why).reason)
             return
-        archive.pages.probed(page)
-        # A home page without a link may be the notice of a fault that all addresses show: it proves nothing.
-        if found.look is None or self._home_leads_on:
-            archive.run.remember_nowhere(found)
+        archive.pages.probe_done(page)
+        # A home page without links may be an error notice that every address shows, so it proves nothing.
+        if found.look is None or self._home_has_links:
+            archive.run.remember_soft_not_found(found)
 
     def failed(self, failure: Failure) -> Iterator[PageResult | Request]:
-        """No response: refused by robots.txt, no such host, a time-out ..."""
+        """Errback: handle a request without a response (refused by robots.txt, no such host, a timeout)."""
         request: Request = failure.request  # type: ignore[attr-defined]
         page, archive = page_of(request), self.archive
         assert page is not None
         if page.is_probe:
-            archive.pages.probed(page)
+            archive.pages.probe_done(page)
             return
         ending = archive.ending
         if isinstance(failure.value, RunEnded | ArchiverError) or (ending and ending.outcome == "waiting"):
@@ -330,7 +352,7 @@ class SiteSpider(Spider):
         outcome, rule, reason = outcome_of_failure(error)
         if page.is_seed and not page.known:
             archive.fatal = cannot_crawl(archive.order.start_url, reason).reason
-        visit = PageResult(
+        result = PageResult(
             url=page.url,
             final_url=page.url,
             at=datetime.now(UTC),
@@ -339,119 +361,125 @@ class SiteSpider(Spider):
             reason=reason,
             rule=rule,
         )
-        yield from self._guarded(lambda: self._carry_on(page, ParsedPage(visit)))
+        yield from self._guarded(lambda: self._handle(page, ParsedPage(result)))
 
-    def _carry_on(self, page: PageRequest, parsed: ParsedPage) -> Iterator[PageResult | Request]:
+    def _handle(self, page: PageRequest, parsed: ParsedPage) -> Iterator[PageResult | Request]:
         archive = self.archive
-        archive.outages.seen(parsed.visit, self.crawler.engine)
+        archive.outages.observe(parsed.result, self.crawler.engine)
         if page.part_of and not parsed.follow:
-            part, gathering = take(self._gatherings.pop(urlkey(page.part_of)), parsed, page)
-            yield replace(part, targets=tuple(self._settled(t) for t in part.targets))
-            yield from self._gather(gathering)
+            part, collection = take(self._collections.pop(urlkey(page.part_of)), parsed, page)
+            yield replace(part, targets=tuple(self._adapted(t) for t in part.targets))
+            yield from self._collect_parts(collection)
             return
-        visit = self._seed_read(parsed.visit, parsed, page) if page.is_seed else parsed.visit
-        self._probing.seen(page, visit)
-        visit = archive.run.watch.settled(visit)
-        visit = replace(visit, targets=(*(self._settled(t) for t in visit.targets), *self._guesses.next(page, parsed)))
-        if begun := begin(visit, page, archive.run.scope, archive.pages.stored_article):
-            yield from self._gather(begun)
+        result = self._with_guesses(parsed.result, parsed, page) if page.is_seed else parsed.result
+        self._probing.observe_source(page, result)
+        result = archive.run.traps.without_repeats(result)
+        targets = (*(self._adapted(t) for t in result.targets), *self._guesses.next(page, parsed))
+        result = replace(result, targets=targets)
+        if begun := begin(result, page, archive.run.scope, archive.pages.stored_article):
+            yield from self._collect_parts(begun)
             return
-        sure = list(archive.outages.sure(page, visit))
-        yield from (other for other in sure if other is not visit)
-        if visit in sure:
-            yield from self._done(visit, parsed)
+        confirmed = list(archive.outages.confirmed(page, result))
+        yield from (other for other in confirmed if other is not result)
+        if result in confirmed:
+            yield from self._finish(result, parsed)
 
-    def _gather(self, gathering: PartCollection) -> Iterator[PageResult | Request]:
-        """Request the next page of a post that has several, or yield the post once they are read."""
-        if not gathering.following:
-            yield from self._done(gathering.result)
+    def _collect_parts(self, collection: PartCollection) -> Iterator[PageResult | Request]:
+        """Request the next part of a post, or yield the post once all its parts are read."""
+        if not collection.following:
+            yield from self._finish(collection.with_parts)
             return
-        self._gatherings[urlkey(gathering.request.url)] = gathering
-        page = self.archive.pages.further_page(gathering.following, gathering.request.url)
+        self._collections[urlkey(collection.request.url)] = collection
+        page = self.archive.pages.further_page(collection.following, collection.request.url)
         yield request_for(page, page.url, self)
 
-    def _done(self, visit: PageResult, parsed: ParsedPage | None = None) -> Iterator[PageResult | Request]:
+    def _finish(self, result: PageResult, parsed: ParsedPage | None = None) -> Iterator[PageResult | Request]:
         archive = self.archive
-        archive.count_post(visit)
-        if archive.run.watch.is_walled(visit):
-            archive.fatal = archive.fatal or walled(archive.order.start_url, visit.rule)
-        # Under way before the result is stored: no post is handed out in between.
-        probe = self._probe(visit, parsed)
-        yield visit
+        archive.count_post(result)
+        if archive.run.traps.is_walled(result):
+            archive.fatal = archive.fatal or walled(archive.order.start_url, result.rule)
+        # The probe is in progress before the result is stored, so that no post is handed out in between.
+        probe = self._probe(result, parsed)
+        yield result
         if probe:
             yield request_for(probe, probe.url, self)
         if parsed and parsed.follow:
             url, page = parsed.follow
             yield request_for(page, url, self)
 
-    def _probe(self, visit: PageResult, parsed: ParsedPage | None) -> PageRequest | None:
-        """A request for an address that does not exist, where it is time to ask for one."""
+    def _probe(self, result: PageResult, parsed: ParsedPage | None) -> PageRequest | None:
+        """The request for an address that does not exist, if it is time for one."""
         if self.archive.fatal:
             return None
-        if self._is_home_read(visit, parsed) and (probe := self.archive.pages.probe()):
+        if self._is_home_read(result, parsed) and (probe := self.archive.pages.probe()):
             return probe
-        goes_on = parsed is not None and parsed.follow is not None
-        is_due = not goes_on and self._home_leads_on is not None and self._probing.is_due
+        has_more = parsed is not None and parsed.follow is not None
+        is_due = not has_more and self._home_has_links is not None and self._probing.is_due
         return self.archive.pages.probe(again=True) if is_due else None
 
-    def _is_home_read(self, visit: PageResult, parsed: ParsedPage | None) -> bool:
-        """Whether this is the home page, answering for itself: only then is it worth asking for what is not there."""
+    def _is_home_read(self, result: PageResult, parsed: ParsedPage | None) -> bool:
+        """True if this result is the home page's own and no redirect: only then is a probe worthwhile."""
         return (
             parsed is not None
-            and visit.final_url == self.archive.base
-            and (visit.outcome not in (Outcome.DUE, Outcome.DUPLICATE))
-            and urlkey(visit.url) == self.archive.run.seed_key
+            and result.final_url == self.archive.home_url
+            and (result.outcome not in (Outcome.DUE, Outcome.DUPLICATE))
+            and urlkey(result.url) == self.archive.run.seed_key
         )
 
-    def _seed_read(self, visit: PageResult, parsed: ParsedPage, page: PageRequest) -> PageResult:
-        """The home page has answered: its scheme and host are the site's; what it does not declare is guessed."""
+    def _with_guesses(self, result: PageResult, parsed: ParsedPage, page: PageRequest) -> PageResult:
+        """The home page's result, with guessed addresses for the kinds of source that the page does not declare.
+
+        The home page's scheme and host become the site's.
+        """
         archive = self.archive
-        if visit.outcome is Outcome.DUPLICATE:
-            archive.run.seed_key = urlkey(visit.final_url)
-        if visit.outcome in (Outcome.DUE, Outcome.DUPLICATE):
-            return visit
-        if visit.rule in WALLS:
-            archive.wall = visit.rule  # feeds and sitemaps may list posts that stand before it
-        elif visit.rule == "not-html" or visit.outcome in (
+        if result.outcome is Outcome.DUPLICATE:
+            archive.run.seed_key = urlkey(result.final_url)
+        if result.outcome in (Outcome.DUE, Outcome.DUPLICATE):
+            return result
+        if result.rule in WALLS:
+            archive.wall = result.rule  # feeds and sitemaps may list posts that are outside the wall
+        elif result.rule == "not-html" or result.outcome in (
             Outcome.FAILED,
             Outcome.GONE,
             Outcome.REFUSED,
             Outcome.OUT_OF_SCOPE,
         ):
-            archive.fatal = archive.fatal or cannot_crawl(archive.order.start_url, visit.reason).reason
-            return visit
-        archive.base = visit.final_url
-        self._home_leads_on = visit.status == 304 or any(
-            t.kind not in SOURCE_KINDS and not t.trap for t in visit.targets
+            archive.fatal = archive.fatal or cannot_crawl(archive.order.start_url, result.reason).reason
+            return result
+        archive.home_url = result.final_url
+        self._home_has_links = result.status == 304 or any(
+            t.kind not in SOURCE_KINDS and not t.trap for t in result.targets
         )
         archive.run.remember_platform(parsed.platform)
         declared = [
             DiscoveredURL(url, DiscoverySource.LINK, PageKind.SITEMAP, found_on="robots.txt")
             for url in self._robots_sitemaps
         ]
-        return replace(visit, targets=(*visit.targets, *declared, *self._first_guesses(visit, declared, parsed, page)))
+        return replace(
+            result, targets=(*result.targets, *declared, *self._first_guesses(result, declared, parsed, page))
+        )
 
     def _first_guesses(
-        self, visit: PageResult, declared: list[DiscoveredURL], parsed: ParsedPage, page: PageRequest
+        self, result: PageResult, declared: list[DiscoveredURL], parsed: ParsedPage, page: PageRequest
     ) -> list[DiscoveredURL]:
-        """One address for each kind of source that the site does not declare; the others come where it is none."""
+        """The first guess for each kind of source that the site does not declare; more follow if it fails."""
         archive = self.archive
-        kinds, waiting, asked = {t.kind for t in (*visit.targets, *declared)}, set[str](), set[str]()
+        kinds, waiting, asked = {t.kind for t in (*result.targets, *declared)}, set[str](), set[str]()
         if page.known:
-            # A run that died may have died between two guesses.
-            has, waiting, asked = archive.pages.sources_known()
-            kinds |= {PageKind(kind) for kind in has}
-            self._probing.silent(visit, alone=not has and not self._home_leads_on)
+            # An earlier run may have died between two guesses.
+            found, waiting, asked = archive.pages.sources_known()
+            kinds |= {PageKind(kind) for kind in found}
+            self._probing.observe_home(result, is_isolated=not found and not self._home_has_links)
         if parsed.is_feed:
             return []
-        return self._guesses.first(archive.base, archive.run.scope, declared=kinds, waiting=waiting, asked=asked)
+        return self._guesses.first(archive.home_url, archive.run.scope, declared=kinds, waiting=waiting, asked=asked)
 
-    def _settled(self, target: DiscoveredURL) -> DiscoveredURL:
-        """Addresses of the site take the scheme and the www of its home page: one page, one way to request it.
+    def _adapted(self, target: DiscoveredURL) -> DiscoveredURL:
+        """The discovered URL with the scheme and www of the site's home page, so that each page has one address.
 
-        What a sitemap, feed or API lists that lies outside the site is recorded, and not requested.
+        A URL outside the site that a sitemap, feed or API lists is recorded and not requested.
         """
-        target = replace(target, url=at_origin(target.url, origin_of(self.archive.base)))
+        target = replace(target, url=at_origin(target.url, origin_of(self.archive.home_url)))
         outside = (
             target.source in VOUCHING
             and target.kind not in SOURCE_KINDS
@@ -459,7 +487,7 @@ class SiteSpider(Spider):
         )
         return replace(target, trap=SCOPE) if outside else target
 
-    def _robots(self, robotparser: Any, request: Request) -> None:
-        """robots.txt names sitemaps (RFC 9309 leaves room for it); Scrapy reads the rules, not these."""
+    def _note_sitemaps(self, robotparser: Any, request: Request) -> None:
+        """Signal handler: note the sitemaps that a robots.txt names (RFC 9309, section 2.2.4, allows such records)."""
         found = getattr(robotparser.rp, "sitemaps", ())
         self._robots_sitemaps += [u for u in (normalize(s) for s in found) if u and u not in self._robots_sitemaps]

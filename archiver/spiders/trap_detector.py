@@ -1,4 +1,4 @@
-"""What a run learns of a site's traps while it goes: which pages it need not ask for, and which show nothing new."""
+"""Detects crawl traps during a run: decides which due pages not to fetch, and which responses show nothing new."""
 
 from __future__ import annotations
 
@@ -23,103 +23,105 @@ from archiver.urls import Scope, urlkey
 REPEATED = "repeated listing"
 ATTACHMENT = "attachment"
 WALLS = frozenset({"login wall", "consent wall"})
-_MOST_OF_A_RULE = 1_000
-_MOST_WALLS = 20
-_OWN_WAYS = frozenset({PageKind.PART, *SOURCE_KINDS})
-_ENTRIES = VOUCHING | {DiscoverySource.LISTING}
+_MAX_PER_RULE = 1_000
+_MAX_WALLS = 20
+_UNLIMITED = frozenset({PageKind.PART, *SOURCE_KINDS})
+_LISTED = VOUCHING | {DiscoverySource.LISTING}
 _NEWS = frozenset({"", "numbers", "query"})
 
 
 class Verdict(NamedTuple):
-    """`ask` for it now, `wait` until others of its shape have answered, or set it `aside` by a rule."""
+    """`fetch` a page now, `wait` until others of its URL pattern are answered, or `exclude` it by a rule."""
 
-    what: Literal["ask", "wait", "aside"]
+    decision: Literal["fetch", "wait", "exclude"]
     rule: str = ""
     reason: str = ""
 
 
-_ASK, _WAIT = Verdict("ask"), Verdict("wait")
+_FETCH, _WAIT = Verdict("fetch"), Verdict("wait")
 
 
 class TrapDetector:
-    """One run's knowledge of one site. `flush` writes what waits, before the ledger is asked about it."""
+    """What one run knows about the traps of one site. `flush` writes pending results before the tables are queried."""
 
     def __init__(self, db: Database, site_id: int, scope: Scope, flush: Callable[[], None]) -> None:
         self._db, self._site_id, self._scope, self._flush = db, site_id, scope, flush
         self._budget = PatternBudgets(lambda: crawl_exclusions.known_post_count(db, site_id))
-        self._twins = EquivalentURLs()
-        self._under_way: dict[str, URLPattern] = {}
-        self._doubts: dict[str, frozenset[str]] = {}
+        self._equivalents = EquivalentURLs()
+        self._in_progress: dict[str, URLPattern] = {}
+        self._tests: dict[str, frozenset[str]] = {}
         self._lists: dict[tuple[str, str], str] = {}
         self._traps = Counter(crawl_exclusions.excluded_counts(db, site_id))
         self._walls = 0
 
-    # What is asked for
+    # Before fetching
 
     def judge(self, row: dict[str, Any]) -> Verdict:
-        """What to do with a page that is due (a row of `ledger.due_pages`)."""
+        """Decide what to do with a page that is due (a row of `pages.due_pages`)."""
         kind, key = PageKind(row["kind"]), row["urlkey"]
-        if row["fetched_at"] or row["priority"] == 0 or kind in _OWN_WAYS:
-            return _ASK
-        way, plain = self._twin_of(key)
-        if way and not any(source in VOUCHING for source, _ in crawl_exclusions.discovered_by(self._db, row["id"])):
+        if row["fetched_at"] or row["priority"] == 0 or kind in _UNLIMITED:
+            return _FETCH
+        variant, plain = self._equivalent_of(key)
+        if variant and not any(source in VOUCHING for source, _ in crawl_exclusions.discovered_by(self._db, row["id"])):
             return Verdict(
-                "aside",
-                f"{url_patterns.RULE}: {url_patterns.family(way)}",
-                url_patterns.equivalent_url_reason(way, plain),
+                "exclude",
+                f"{url_patterns.RULE}: {url_patterns.family(variant)}",
+                url_patterns.equivalent_url_reason(variant, plain),
             )
-        doubted = self._doubted(key)
-        if doubted is None:
+        tested = self._tested_variants(key)
+        if tested is None:
             return _WAIT
         shape = self._shape(row)
         if shape is NONE:
-            self._doubts[key] = doubted
-            return _ASK
-        waiting = sum(1 for other in self._under_way.values() if other == shape)
+            self._tests[key] = tested
+            return _FETCH
+        waiting = sum(1 for other in self._in_progress.values() if other == shape)
         if self._budget.left(shape) > waiting:
-            self._under_way[key] = shape
-            self._doubts[key] = doubted
-            return _ASK
-        told = [
+            self._in_progress[key] = shape
+            self._tests[key] = tested
+            return _FETCH
+        reported_by = [
             (source, pattern_of(at, self._scope.path))
             for source, at in crawl_exclusions.discovered_by(self._db, row["id"])
         ]
-        if is_promised(shape, told):
-            return _ASK
+        if is_promised(shape, reported_by):
+            return _FETCH
         return (
             _WAIT
             if waiting
             else Verdict(
-                "aside",
+                "exclude",
                 f"{url_patterns.PATTERN_BUDGET_RULE}: {shape.family}",
                 url_patterns.pattern_budget_reason(shape),
             )
         )
 
-    def _twin_of(self, key: str) -> tuple[str, str]:
-        """The way, of those that are believed, in which an address is another's twin, and the other; else empty."""
-        believed = self._twins.plainer(key)
-        return next(((way, plain) for way, plain in believed if self._stands(key, way, plain)), ("", ""))
+    def _equivalent_of(self, key: str) -> tuple[str, str]:
+        """The believed variant by which an address is equivalent to another, and that address; empty if none."""
+        believed = self._equivalents.plainer(key)
+        return next(
+            ((variant, plain) for variant, plain in believed if self._is_read_elsewhere(key, variant, plain)), ("", "")
+        )
 
-    def _stands(self, key: str, way: str, plain: str) -> bool:
-        """Whether what is at `key`, were it a twin in this way, is read at another address."""
+    def _is_read_elsewhere(self, key: str, variant: str, plain: str) -> bool:
+        """True if the page at `key` is fetched at another address anyway, should it be equivalent by this variant."""
         return crawl_exclusions.is_read_instead(self._db, plain) or (
-            way.startswith("?")
+            variant.startswith("?")
             and any(
-                other != key and url_patterns.plainer_urls(other).get(way) == plain
+                other != key and url_patterns.plainer_urls(other).get(variant) == plain
                 for other in crawl_exclusions.sibling_urlkeys(self._db, plain)
             )
         )
 
-    def _doubted(self, key: str) -> frozenset[str] | None:
-        """The ways of which this page would tell whether they are to be believed; None where enough such pages are
-        under way: what they show is awaited.
+    def _tested_variants(self, key: str) -> frozenset[str] | None:
+        """The variants that fetching this page would test; None if it has to wait, because enough such pages are in
+        progress.
         """
         out = set()
-        for way, (plain, more) in self._twins.open(key).items():
-            name = url_patterns.family(way)
-            if name not in out and self._stands(key, way, plain):
-                if sum(name in ways for ways in self._doubts.values()) >= more:
+        for variant, (plain, more) in self._equivalents.open(key).items():
+            name = url_patterns.family(variant)
+            if name not in out and self._is_read_elsewhere(key, variant, plain):
+                if sum(name in variants for variants in self._tests.values()) >= more:
                     return None
                 out.add(name)
         return frozenset(out)
@@ -143,107 +145,111 @@ class TrapDetector:
         return shape
 
     def leave(self, key: str) -> None:
-        """A page that was to be asked for is not, after all."""
-        self._under_way.pop(key, None)
-        self._doubts.pop(key, None)
+        """Note that a page that was handed out is not fetched after all."""
+        self._in_progress.pop(key, None)
+        self._tests.pop(key, None)
 
     def is_wanted(self, target: DiscoveredURL) -> bool:
-        """Whether the ledger has room for it: of what is not asked for by one rule, an example would do."""
+        """False once 1,000 URLs excluded by the same rule are recorded."""
         rule = target.trap
         if not rule and target.source in (DiscoverySource.LINK, DiscoverySource.LISTING):
-            way, _ = self._twin_of(urlkey(target.url))
-            rule = f"{url_patterns.RULE}: {url_patterns.family(way)}" if way else ""
+            variant, _ = self._equivalent_of(urlkey(target.url))
+            rule = f"{url_patterns.RULE}: {url_patterns.family(variant)}" if variant else ""
         if not rule:
             return True
         self._traps[rule] += 1
-        return self._traps[rule] <= _MOST_OF_A_RULE
+        return self._traps[rule] <= _MAX_PER_RULE
 
     @contextmanager
-    def kept(self) -> Iterator[None]:
-        """What is noted meanwhile holds unless an error undoes it, as the transaction around it is undone.
+    def undone_on_error(self) -> Iterator[None]:
+        """Undo what is noted inside if an error is raised, as the surrounding transaction is rolled back.
 
-        The visits of a batch that is undone are written once more, each alone, and would count twice.
+        The results of such a batch are written again one by one, and would otherwise count twice.
         """
-        before = self._budget.copy(), self._twins.copy(), dict(self._under_way), dict(self._doubts)
+        before = self._budget.copy(), self._equivalents.copy(), dict(self._in_progress), dict(self._tests)
         try:
             yield
         except BaseException:
-            self._budget, self._twins, self._under_way, self._doubts = before
+            self._budget, self._equivalents, self._in_progress, self._tests = before
             raise
 
-    # What came back
+    # After fetching
 
-    def settled(self, visit: PageResult) -> PageResult:
-        """A visit in the light of those before it: a list that shows again what another page of it showed ends
-        there, and a page of a picture below its post is no post.
+    def without_repeats(self, result: PageResult) -> PageResult:
+        """The result, corrected by what the run has seen before.
+
+        A page of a listing that repeats another one ends the listing, and the page of a picture below a post is not a
+        post itself.
         """
-        if visit.kind is not PageKind.POST and visit.shown:
-            return self._as_repeated(visit)
-        if visit.outcome is Outcome.ARCHIVED and visit.article and not content_digest(visit.article.body):
-            return self._as_attachment(visit)
-        return visit
+        if result.kind is not PageKind.POST and result.shown:
+            return self._as_repeated(result)
+        if result.outcome is Outcome.ARCHIVED and result.article and not content_digest(result.article.body):
+            return self._as_attachment(result)
+        return result
 
-    def _as_repeated(self, visit: PageResult) -> PageResult:
-        series = series_of(visit.url)
-        first = self._lists.setdefault((series, visit.shown), visit.url)
-        if first == visit.url:
-            return visit
-        rest = tuple(t for t in visit.targets if series_of(t.url) != series)
+    def _as_repeated(self, result: PageResult) -> PageResult:
+        series = series_of(result.url)
+        first = self._lists.setdefault((series, result.shown), result.url)
+        if first == result.url:
+            return result
+        rest = tuple(t for t in result.targets if series_of(t.url) != series)
         return replace(
-            visit,
+            result,
             targets=rest,
             next_pages=(),
             rule=REPEATED,
-            reason=f"it leads to what {first} leads to: the pages of this list end there",
+            reason=f"it links to the same pages as {first}: the listing ends there",
         )
 
-    def _as_attachment(self, visit: PageResult) -> PageResult:
-        above = urlkey(visit.url).rpartition("/")[0]
-        if re.search(r"/\d+$", urlkey(visit.url)):
-            return visit
+    def _as_attachment(self, result: PageResult) -> PageResult:
+        above = urlkey(result.url).rpartition("/")[0]
+        if re.search(r"/\d+$", urlkey(result.url)):
+            return result
         self._flush()
         if not crawl_exclusions.is_post(self._db, above):
-            return visit
-        row = self._db.execute("select id from pages where urlkey = ?", [urlkey(visit.url)]).fetchone()
-        if row and any(source in _ENTRIES for source, _ in crawl_exclusions.discovered_by(self._db, row[0])):
-            return visit
+            return result
+        row = self._db.execute("select id from pages where urlkey = ?", [urlkey(result.url)]).fetchone()
+        if row and any(source in _LISTED for source, _ in crawl_exclusions.discovered_by(self._db, row[0])):
+            return result
         return replace(
-            visit,
+            result,
             outcome=Outcome.NOT_ARTICLE,
             kind=PageKind.OTHER,
             article=None,
             rule=ATTACHMENT,
-            reason="it has no text and stands below a post: it shows a picture of it",
+            reason="it has no text and its address is below a post: it shows one of the post's pictures",
         )
 
-    def written(self, visit: PageResult, article_id: int | None, fresh: list[DiscoveredURL]) -> None:
-        """A visit was written; `fresh` is what it told of that nothing had told of before."""
-        key = urlkey(visit.url)
-        is_post = visit.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and visit.kind is PageKind.POST
-        self._doubts.pop(key, None)
-        shape = self._under_way.pop(key, None)
+    def written(self, result: PageResult, article_id: int | None, new: list[DiscoveredURL]) -> None:
+        """Note that a result was written; `new` are the URLs that it was the first to report."""
+        key = urlkey(result.url)
+        is_post = result.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and result.kind is PageKind.POST
+        self._tests.pop(key, None)
+        shape = self._in_progress.pop(key, None)
         if shape is not None:
-            self._budget.note(shape, is_post=is_post, has_news=any(self._is_news(t, shape) for t in fresh))
-        if visit.outcome is Outcome.DUPLICATE and article_id is not None:
-            self._twins.same(key, crawl_exclusions.addresses_of(self._db, article_id))
-        elif visit.outcome is Outcome.ARCHIVED and article_id is not None:
+            self._budget.note(shape, is_post=is_post, has_news=any(self._is_news(t, shape) for t in new))
+        if result.outcome is Outcome.DUPLICATE and article_id is not None:
+            self._equivalents.same(key, crawl_exclusions.addresses_of(self._db, article_id))
+        elif result.outcome is Outcome.ARCHIVED and article_id is not None:
             found = {
-                way: crawl_exclusions.article_of(self._db, plain)
-                for way, plain in url_patterns.plainer_urls(key).items()
+                variant: crawl_exclusions.article_of(self._db, plain)
+                for variant, plain in url_patterns.plainer_urls(key).items()
             }
-            self._twins.another(key, {way for way, other in found.items() if other not in (None, article_id)})
+            self._equivalents.another(
+                key, {variant for variant, other in found.items() if other not in (None, article_id)}
+            )
 
-    def _is_news(self, target: DiscoveredURL, told_by: URLPattern) -> bool:
-        """Whether a page of this shape led to what may be a post by telling of this."""
+    def _is_news(self, target: DiscoveredURL, found_on: URLPattern) -> bool:
+        """True if the target may be a post, and is not of the same pattern as the page that it was found on."""
         shape = pattern_of(target.url, self._scope.path)
         return (
             not target.trap
             and target.kind not in SOURCE_KINDS
             and shape.family in _NEWS
-            and (shape != told_by and not self._twin_of(urlkey(target.url))[0])
+            and (shape != found_on and not self._equivalent_of(urlkey(target.url))[0])
         )
 
-    def is_walled(self, visit: PageResult) -> bool:
-        """Whether so many pages in a row showed a wall that it stands before all of the site."""
-        self._walls = self._walls + 1 if visit.rule in WALLS else 0
-        return self._walls >= _MOST_WALLS
+    def is_walled(self, result: PageResult) -> bool:
+        """True if so many pages in a row showed a wall that the whole site must be behind it."""
+        self._walls = self._walls + 1 if result.rule in WALLS else 0
+        return self._walls >= _MAX_WALLS

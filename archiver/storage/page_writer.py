@@ -26,10 +26,10 @@ from archiver.storage.article_tables.articles import (
     edited_at,
     mark_gone,
     mark_seen,
-    store_article,
+    store_identified,
 )
 from archiver.storage.article_tables.captures import enter_capture, store_usage_statements
-from archiver.storage.article_tables.identification import add_alias
+from archiver.storage.article_tables.identification import add_alias, find_article_of
 from archiver.storage.article_tables.revisions import Reread, extractor_of
 from archiver.storage.connection import PATIENCE, is_fault, writing
 from archiver.storage.crawl_exclusions import Trust
@@ -83,8 +83,9 @@ class Effect:
 class Storing:
     """One result on its way through the stages. `counts` are those of its batch.
 
-    `found` are the discovered URLs that are new; `due_for`, `was` and `known_kind` are the page's previous reason,
-    outcome and kind. `removal` is the tombstone that keeps its post out.
+    `found` are the discovered URLs that are new, `due_for`, `was` and `known_kind` the page's reason, outcome and kind
+    until now. `removal` is the tombstone that keeps its post out, `row` the stored article that its article is a
+    reading of (None: a new one).
     """
 
     result: PageResult
@@ -95,6 +96,7 @@ class Storing:
     was: str = ""
     known_kind: str = ""
     removal: tombstones.Tombstone | None = None
+    row: dict[str, Any] | None = None
     effect: Effect | None = None
 
     @property
@@ -125,7 +127,7 @@ def enter(run: StoringRun, storing: Storing) -> None:
 
 
 def identify(run: StoringRun, storing: Storing) -> None:
-    """Determines what the page is: a part of another post, a whole post, part of a redirect loop, a removed post."""
+    """Find out what the page is: a page of another post, part of a redirect loop, a removed post, or which article."""
     db, result = run.db, storing.result
     storing.counts.fetched += result.status is not None
     if result.article and result.rule == article_parts.CLAIM and article_parts.is_own_post(db, result):
@@ -140,6 +142,8 @@ def identify(run: StoringRun, storing: Storing) -> None:
         result = replace(result, outcome=Outcome.FAILED, rule=crawl_exclusions.RULE, reason=crawl_exclusions.REASON)
     if result.article is not None:
         storing.removal = tombstones.tombstone_of(db, run.site["name"], result.article)
+        if result.outcome is Outcome.ARCHIVED and storing.removal is None:
+            storing.row = find_article_of(db, run.site["name"], result.article, result.redirects)
     storing.result = result
 
 
@@ -194,8 +198,9 @@ def _archived(run: StoringRun, storing: Storing) -> Effect:
     if result.status == 304:
         # The page itself has not changed: a further page of the post has, and its capture is the proof.
         capture_id = extractor = None
-    stored = store_article(
+    stored = store_identified(
         db,
+        storing.row,
         run.site["name"],
         result.article,
         Observation(result.at, run.crawl_started, capture_id, run.run_id, result.redirects, extractor),

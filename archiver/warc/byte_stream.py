@@ -1,7 +1,7 @@
-"""The bytes of a foreign file, unpacked as a stream: plain, gzip (a member a record, or one for all), or Zstandard.
+"""Reads a foreign file as a stream of decompressed bytes: plain, gzip (one member per record or for all), Zstandard.
 
-A place in the file is told by the member that it lies in and the bytes before it in what that member unpacks to, so
-that reading can go on there in any packing. Damage ends a member and not the file: reading goes on at the next one.
+A position in the file is a member and the number of decompressed bytes before it there, so that reading can resume in
+any compression. Damage ends a member, not the file: reading continues with the next one.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-_BROKEN: Any = (igzip_lib.IsalError, zstd.ZstdError, ValueError)  # isal's stubs call the first no class
+_BROKEN: Any = (igzip_lib.IsalError, zstd.ZstdError, ValueError)  # isal's stubs do not declare the first as a class
 
 _READ = 1 << 16
 _GIVE = 1 << 17
 _GZIP = b"\x1f\x8b\x08"
 _ZSTD = b"\x28\xb5\x2f\xfd"
-# Zstandard Compression for WARC Files 1.0: a dictionary is in a skippable frame of this number, before all others.
+# Zstandard Compression for WARC Files 1.0: a dictionary is in a skippable frame with this number, ahead of all others.
 _ZSTD_DICTIONARY = b"\x5d\x2a\x4d\x18"
 _PADDING = b"\0\r\n"
 _SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
 _BEGINS = re.compile(rb"\s*(WARC/\d|filedesc:|[a-z][a-z0-9+.-]{1,20}:\S+ [\d.]{7,15} \d{8})")
 _LARGEST_DICTIONARY = 1 << 24
-# Text packs to a tenth of its size, rarely to a fiftieth; gzip can do a thousandth.
+# Text compresses to a tenth of its size, rarely to a fiftieth; gzip can reach a thousandth.
 _BOMB_RATIO, _BOMB_BYTES = 200, 1 << 28
-# What is read again to find the next whole member behind damage, as a multiple of the file.
-_MOST_AGAIN = 8
+# How much may be read again to find the next whole member after damage, as a multiple of the file's size.
+_MAX_REREAD = 8
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class StreamPosition:
-    """`member` is the offset of a gzip member or Zstandard frame in the file (0 where nothing is packed), `inner` the
-    number of bytes before the place in what it unpacks to."""
+    """`member` is the offset of a gzip member or Zstandard frame in the file (0 in an uncompressed file), `inner` the
+    number of decompressed bytes before the position in that member."""
 
     member: int = 0
     inner: int = 0
@@ -52,7 +52,7 @@ class StreamPosition:
 
 
 class BrokenStream(Exception):
-    """The stream is broken at `place`, and goes on behind it; for `capture.foreign` alone."""
+    """The stream is damaged at `place` and continues after it. Only `foreign_reader` handles this error."""
 
     def __init__(self, kind: ProblemKind, place: StreamPosition, detail: str = "") -> None:
         super().__init__(kind)
@@ -74,18 +74,18 @@ def _gunzip() -> _Unpacker:
 
 
 class ByteStream:
-    """A file's bytes from `start` on, a chunk at a time.
+    """A file's decompressed bytes from `start` on, in chunks.
 
-    A chunk never holds bytes of two members. `fill` raises Torn where the file is damaged; the next call goes on with
-    the next member that can be read. A file that cannot be sought in (a pipe) is read from where it stands.
+    A chunk never holds bytes of two members. `fill` raises BrokenStream if the file is damaged; the next call continues
+    with the next readable member. A file that is not seekable (a pipe) is read from its current position.
     """
 
     def __init__(self, handle: BinaryIO, start: StreamPosition = StreamPosition(), size: int = 0) -> None:
         self._handle = handle
         self._seeks = handle.seekable()
-        self._again = _MOST_AGAIN * max(size, 1 << 24)
+        self._reread_left = _MAX_REREAD * max(size, 1 << 24)
         self._pending = b""
-        self._offset = 0  # of what comes behind `_pending` in the file
+        self._offset = 0  # of the bytes after `_pending` in the file
         self._ended = False
         self._unpacker: _Unpacker | None = None
         self._member = self._inner = self._fed = self._given = 0
@@ -102,7 +102,7 @@ class ByteStream:
 
     @property
     def read(self) -> int:
-        """Bytes of the file that have been read so far."""
+        """The number of bytes of the file read so far."""
         return self._offset - len(self._pending)
 
     @property
@@ -114,14 +114,15 @@ class ByteStream:
         return self._make is not None
 
     def fill(self) -> tuple[StreamPosition, bytes] | None:
-        """The next bytes and where they begin; None at the end of the file. b"" where a member ended. Raises Torn."""
+        """The next bytes and their position: b"" at the end of a member, None at that of the file. Raises
+        BrokenStream."""
         found = self._next()
         while found is not None and self._skip:
             place, data = found
             dropped = min(self._skip, len(data))
             self._skip -= dropped
             if self._skip and self.at_boundary and self._make is not None:
-                self._skip = 0  # the file is another than it was
+                self._skip = 0  # the file has changed
             if dropped < len(data):
                 return StreamPosition(place.member, place.inner + dropped), data[dropped:]
             found = self._next()
@@ -165,7 +166,7 @@ class ByteStream:
         return self._more()
 
     def _more(self) -> bool:
-        """Read on, behind what is pending; False at the end of the file."""
+        """Append to the pending bytes; False at the end of the file."""
         if self._ended:
             return False
         data = self._handle.read(_READ)
@@ -175,9 +176,9 @@ class ByteStream:
         return bool(data)
 
     def _begin(self) -> bool:
-        """Make ready for the next member; False at the end of the file. Raises Torn for bytes that begin none."""
+        """Prepare for the next member; False at the end of the file. Raises BrokenStream if no member begins here."""
         while True:
-            # Padding may stand between members and behind the last.
+            # Padding may follow any member.
             while not (rest := self._pending.lstrip(_PADDING)):
                 self._pending = b""
                 if not self._more():
@@ -189,7 +190,7 @@ class ByteStream:
             self._fed = self._given = 0
             if not _SKIPPABLE.match(self._pending):
                 break
-            self._pass_by(8 + int.from_bytes(self._pending[4:8], "little"))
+            self._skip_bytes(8 + int.from_bytes(self._pending[4:8], "little"))
         if not self._pending.startswith((_GZIP, _ZSTD)):
             raise self._torn(ProblemKind.NO_RECORD)
         assert self._make is not None
@@ -197,7 +198,7 @@ class ByteStream:
         self.at_boundary = False
         return True
 
-    def _pass_by(self, count: int) -> None:
+    def _skip_bytes(self, count: int) -> None:
         while len(self._pending) < count:
             count -= len(self._pending)
             self._pending = b""
@@ -206,7 +207,7 @@ class ByteStream:
         self._pending = self._pending[count:]
 
     def _torn(self, kind: ProblemKind, detail: str = "") -> BrokenStream:
-        """The error to raise, with the stream set to the next member that begins like a record."""
+        """The error to raise, after moving on to the next member that begins with a record."""
         place = StreamPosition(self._member, self._inner)
         self._unpacker, self.at_boundary = None, True
         self._skip = 0
@@ -215,8 +216,8 @@ class ByteStream:
 
     def _find_next(self) -> None:
         if self._seeks:
-            self._again -= self._offset - self._member
-            if self._again < 0:
+            self._reread_left -= self._offset - self._member
+            if self._reread_left < 0:
                 self._pending, self._ended = b"", True
                 return
             self._go(self._member + 1)
@@ -245,10 +246,10 @@ class ByteStream:
             return False
 
     def restart(self, place: StreamPosition) -> bool:
-        """Go back to a place that was passed; False where the file cannot, or has been gone back in too often."""
-        if not self._seeks or self._again < 0:
+        """Go back to an earlier position; False if the file is not seekable, or too much has been read again."""
+        if not self._seeks or self._reread_left < 0:
             return False
-        self._again -= max(0, self._offset - place.member)
+        self._reread_left -= max(0, self._offset - place.member)
         self._unpacker, self.at_boundary = None, self._make is not None
         if self._make is None:
             self._go(place.member + place.inner)
@@ -268,14 +269,14 @@ class ByteStream:
             self._offset += len(data)
 
     def _packing(self) -> Callable[[], _Unpacker] | None:
-        """How the file is packed, by its first bytes; None where it is not."""
+        """What makes the file's decompressor, by its first bytes; None if it is not compressed."""
         peek: Any = self._handle
         first = peek.peek(8)[:8]
         if first.startswith(_GZIP[:2]):
             return _gunzip
         if first.startswith(_ZSTD) or _SKIPPABLE.match(first):
-            words = self._dictionary() if first.startswith(_ZSTD_DICTIONARY) else None
-            return lambda: zstd.ZstdDecompressor(words)
+            dictionary = self._dictionary() if first.startswith(_ZSTD_DICTIONARY) else None
+            return lambda: zstd.ZstdDecompressor(dictionary)
         return None
 
     def _dictionary(self) -> Any:

@@ -1,4 +1,7 @@
-"""One capture of a foreign file as a value: where, when, what was answered. Or a name for what is wrong with it."""
+"""Captures from foreign files: a record becomes a ForeignCapture, or a Problem that says what is wrong with it.
+
+Also pairs each response with its request, and joins the segments of one record.
+"""
 
 from __future__ import annotations
 
@@ -27,15 +30,14 @@ _NOT_MODIFIED = "server-not-modified"
 
 @dataclass(frozen=True, slots=True)
 class ForeignCapture:
-    """A response, or a revisit record (which has no exchange): `place` is where it begins, `url` as the archive has it.
+    """A response, or a revisit record (without exchange): `place` is where it begins, `url` its normalized address.
 
-    `odd` are the things that are wrong with it and did not keep it from being read. Of a revisit record, `digest` is
-    that of the payload it repeats, "" where none is told; `refers_url` and `refers_at` name the record of it, as far as
-    it says. `original_url`: the address as the file has it, where that differs. `made`: the header was made for a
-    record without one. `asked`: the file has the request. `declared`: the payload digest that the record says it has.
-    `source_uri` and `fetched_at` say from where it was fetched and when, of a record that was made of a web archive's
-    answer (WARC-Source-URI and WARC-Creation-Date, as pywb writes them). `was`: what it was there, where that is no
-    record.
+    `odd` are problems that did not prevent reading it. In a revisit record, `digest` is that of the payload it repeats,
+    "" if not stated, and `refers_url` and `refers_at` name the payload's record, if stated. `original_url` is the
+    address in the file, if it differs. `made`: the HTTP header was made for a record without one. `asked`: the file has
+    the request. `declared` is the payload digest that the record declares. `source_uri` and `fetched_at` are where and
+    when a record made from a web archive's response was fetched (WARC-Source-URI and WARC-Creation-Date, as pywb writes
+    them). `was` is what it was there, if it was not a record.
     """
 
     place: str
@@ -61,8 +63,10 @@ class ForeignCapture:
 
 
 def warc_date(text: str) -> datetime | None:
-    """A WARC-Date (WARC/1.1, section 5.4: W3C's profile of ISO 8601), or the 14 digits of older writers; UTC where no
-    zone is told. None where it is no date."""
+    """Parses a WARC-Date (WARC/1.1, section 5.4: W3C's profile of ISO 8601), or the 14 digits of older writers.
+
+    A date without zone is UTC. Returns None if it is not a date.
+    """
     text = text.strip()
     if _DAY.fullmatch(text):
         return arc_date(text.replace("-", "").ljust(8, "?").replace("??", "01"))
@@ -84,8 +88,8 @@ def warc_date(text: str) -> datetime | None:
 
 
 def foreign_capture_in(record: ForeignRecord, request: ForeignRecord | None, now: datetime) -> ForeignCapture | Problem:
-    """What a response, resource or revisit record holds. `request` is the one that was sent for it, where the file has
-    it. `now` bounds the date: no capture was made later."""
+    """The capture in a response, resource or revisit record. `request` is its request, if the file has it; `now` is the
+    latest date that a capture can have (plus two days, since clocks differ)."""
     at = record.fields.get("warc-date", "")
     when = warc_date(at)
     if when is None or when.year < _EARLIEST or when > now + _CLOCKS_DIFFER:
@@ -161,7 +165,7 @@ def _revisit(record: ForeignRecord, url: str, at: datetime) -> ForeignCapture:
 
 
 def sha1_of(field: str) -> str:
-    """A declared digest as the archive writes it ("sha1:" and base 32); as it stands where it is of another kind."""
+    """A declared digest in the archive's form ("sha1:" and base 32); unchanged if it is not SHA-1."""
     import base64
 
     known = parse_digest(field)
@@ -171,7 +175,7 @@ def sha1_of(field: str) -> str:
 
 
 def _as_answer(record: ForeignRecord, declared: str) -> HTTPResponse:
-    """A resource record (WARC/1.1, section 6.4) has no HTTP header: what it says of its content stands for one."""
+    """A resource record as a response. It has no HTTP header (WARC/1.1, section 6.4), so its Content-Type is used."""
     assert record.block is not None
     kind = record.fields.get("content-type", "").encode("latin-1", "replace")
     headers: Headers = ((b"Content-Type", kind),) if kind else ()
@@ -187,16 +191,16 @@ def _request(record: ForeignRecord | None) -> tuple[str, Headers]:
     return found[1].decode("ascii") if found else "GET", header_fields(rest.split(b"\r\n\r\n")[0])
 
 
-def _protocol(told: str) -> str:
-    """The status line that is written has a version of two digits (RFC 9112, section 4), as readers expect."""
-    return {"HTTP/2": "HTTP/2.0", "HTTP/3": "HTTP/3.0", "HTTP/0.9": "HTTP/1.0"}.get(told, told)
+def _protocol(name: str) -> str:
+    """The protocol for the status line, whose version has two digits (RFC 9112, section 4), as readers expect."""
+    return {"HTTP/2": "HTTP/2.0", "HTTP/3": "HTTP/3.0", "HTTP/0.9": "HTTP/1.0"}.get(name, name)
 
 
 def _problem(record: ForeignRecord, kind: ProblemKind, detail: str = "") -> Problem:
     return Problem(kind, str(record.place), record.url[:2000], detail)
 
 
-# Which records of a file belong together: a request and its response, the segments of one record.
+# Records that belong together: a request and its response, the segments of one record.
 
 _ANSWERS = frozenset({"response", "resource", "revisit"})
 _MOST_OPEN = 64
@@ -204,7 +208,7 @@ _MOST_OPEN = 64
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A response, resource or revisit record with its request; or another record by itself."""
+    """A response, resource or revisit record with its request; or another record alone."""
 
     record: ForeignRecord
     request: ForeignRecord | None = None
@@ -215,9 +219,9 @@ class Pair:
 
 
 class Pairing:
-    """Iterates over what `records` gives, by groups of what came to hand together.
+    """Iterates over groups of pairs and problems, each of which became complete together.
 
-    Between two groups `place` is where reading has to go on for what was not given yet.
+    Between two groups, `place` is where reading has to resume for what has not been yielded yet.
     """
 
     def __init__(self, records: ForeignRecords) -> None:
@@ -240,7 +244,7 @@ class Pairing:
                 yield self._segment(one)
             else:
                 yield self._record(one)
-        rest: list[Pair | Problem] = [*self._let_go()]
+        rest: list[Pair | Problem] = [*self._release()]
         rest += map(_unfinished, self._open.values())
         self._open.clear()
         yield rest
@@ -250,24 +254,24 @@ class Pairing:
             if self._answer is not None and _belongs(record, self._answer):
                 answer, self._answer = self._answer, None
                 return [Pair(answer, record), Pair(record)]
-            out: list[Pair | Problem] = [*self._let_go()]
+            out: list[Pair | Problem] = [*self._release()]
             self._request = record
             return out
         if record.kind not in _ANSWERS:
             return [Pair(record)]
         if self._request is not None and _belongs(self._request, record):
             request, self._request = self._request, None
-            return [*self._let_go(), Pair(request), Pair(record, request)]
-        out = [*self._let_go()]
+            return [*self._release(), Pair(request), Pair(record, request)]
+        out = [*self._release()]
         self._answer = record
         return out
 
-    def _let_go(self) -> Iterator[Pair]:
+    def _release(self) -> Iterator[Pair]:
         answer, request, self._answer, self._request = self._answer, self._request, None, None
         yield from (Pair(r) for r in (answer, request) if r is not None)
 
     def _segment(self, record: ForeignRecord) -> list[Pair | Problem]:
-        """WARC/1.1, section 7: the first segment has the number 1 and the fields, each other one names it."""
+        """Add a segment (WARC/1.1, section 7): the first has number 1 and the fields, and the others name it."""
         origin = record.fields.get("warc-segment-origin-id") or record.fields.get("warc-record-id", "")
         if record.kind != "continuation":
             self._open[origin] = [record]
@@ -302,7 +306,7 @@ def _unfinished(parts: list[ForeignRecord]) -> Problem:
 
 
 def _belongs(request: ForeignRecord, answer: ForeignRecord) -> bool:
-    """Whether a request was sent for this answer: one names the other, or both are of one address and time."""
+    """True if the request belongs to the response: one names the other, or they have the same address and time."""
     ids = {r.fields.get("warc-record-id", "") for r in (request, answer)} - {""}
     named = {r.fields.get("warc-concurrent-to", "") for r in (request, answer)} - {""}
     if named:

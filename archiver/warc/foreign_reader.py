@@ -1,8 +1,8 @@
-"""The records of WARC and ARC files that others wrote, one after the other, whole or with a name for what is wrong.
+"""Reads the records of WARC and ARC files that other programs wrote: each as a ForeignRecord or a Problem.
 
-WARC 0.17 to 1.1 (ISO 28500:2017) and ARC 1 and 2 (Burner and Kahle, "Arc File Format", 1996). Files are taken as they
-are found: line ends of one byte, folded fields, several records in a gzip member, a record in several. Behind damage
-reading goes on with the next thing that begins like a record. Pure but for the handle that is read from.
+WARC 0.17 to 1.1 (ISO 28500:2017) and ARC 1 and 2 (Burner and Kahle, "Arc File Format", 1996). It tolerates line ends of
+one byte, folded fields, several records in one gzip member, and one record in several. After damage, reading continues
+with the next bytes that begin like a record.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from archiver.warc.gzip_records import MAX_BODY
 from archiver.warc.payload import Digests
 from archiver.warc.problems import Problem, ProblemKind
 
-# The line before each document of an ARC file, by "Arc File Format" (Burner and Kahle, Internet Archive, 1996).
+# ARC: the line before each document ("Arc File Format", Burner and Kahle, Internet Archive, 1996).
 
 _LINE = re.compile(
     rb"([a-zA-Z][a-zA-Z0-9+.-]{0,20}:[^\r\n]{0,8000}?) ((?:\d{1,3}\.){3}\d{1,3}|[0-9a-fA-F:]{2,39}|-) "
@@ -30,14 +30,14 @@ _DIGITS = "19700101000000"
 
 @dataclass(frozen=True, slots=True)
 class ARCLayout:
-    """How many fields stand between the content type and the length."""
+    """`between` is the number of fields between the content type and the length."""
 
     between: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ARCRecordLine:
-    """`fields` are named as those of a WARC record; a date that is none is left out."""
+    """`fields` are named like those of a WARC record; `length` is that of the document."""
 
     fields: dict[str, str]
     length: int
@@ -48,7 +48,7 @@ class ARCRecordLine:
 
 
 def arc_layout(block: bytes) -> ARCLayout | None:
-    """The layout that a version block names; None where it names none."""
+    """The layout that a version block declares; None if it declares none."""
     found = _ARC_VERSION.search(block)
     if found is None:
         return None
@@ -56,7 +56,7 @@ def arc_layout(block: bytes) -> ARCLayout | None:
 
 
 def arc_record_line(line: bytes, layout: ARCLayout) -> ARCRecordLine | None:
-    """What the line before a document says; None where it is no such line."""
+    """Parses the line before a document; None if it is not such a line."""
     found = _LINE.match(line)
     if found is None or len(found[5].split()) not in (layout.between, 0, 5):
         return None
@@ -76,7 +76,7 @@ def arc_record_line(line: bytes, layout: ARCLayout) -> ARCRecordLine | None:
 
 
 def arc_date(digits: str) -> datetime | None:
-    """YYYYMMDDhhmmss in UTC; what is missing at the end is as early as can be. None where it is no date."""
+    """Parses YYYYMMDDhhmmss in UTC; missing digits at the end mean the earliest time. None if it is not a date."""
     try:
         return datetime.strptime(digits + _DIGITS[len(digits) :], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
     except ValueError:
@@ -100,10 +100,10 @@ _LONGEST_LINE = 8 * _PEEK
 
 @dataclass(frozen=True, slots=True)
 class ForeignRecord:
-    """One record. Field names are in lower case; of those that are there twice the first counts.
+    """One record. Field names are in lower case; of repeated fields the first counts.
 
-    `block` is None where the record was not asked for, and its bytes were only checked. `is_arc`: from an ARC file; its
-    fields are those that the WARC record would have.
+    `block` is None if the record was not selected: then its bytes were only checked. `is_arc`: it comes from an ARC
+    file, and has the fields that a WARC record would have.
     """
 
     place: StreamPosition
@@ -122,13 +122,13 @@ class ForeignRecord:
 
 
 Wanted = Callable[[dict[str, str], bytes], bool]
-"""Whether the block of a record is to be held: its fields and the first bytes of the block."""
+"""Returns whether to keep a record's block, from its fields and the first bytes of the block."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """A block as it was read: its bytes where they are held, its last bytes in any case, where another record begins
-    within it, and how many bytes are missing."""
+    """A block as it was read: its bytes if they are kept, its last bytes in any case, the position of another record
+    that begins within it, and the number of missing bytes."""
 
     block: bytearray
     tail: bytes
@@ -137,25 +137,24 @@ class _Block:
 
 
 class ForeignRecords:
-    """Iterates over the records of a stream. `place` is where the next one is looked for: reading can go on there."""
+    """Iterates over the records of a stream. `place` is the position at which reading can resume."""
 
     def __init__(self, source: ByteStream, wanted: Wanted) -> None:
         self._source = source
         self._wanted = wanted
         self._buffer = bytearray()
-        self._places: deque[tuple[int, StreamPosition]] = (
-            deque()
-        )  # since the record began: where chunks begin, and their places
-        self._base = 0  # the number of bytes that were taken out of the buffer
+        # Where the chunks of the current record begin: in decompressed bytes, and as positions.
+        self._places: deque[tuple[int, StreamPosition]] = deque()
+        self._base = 0  # number of bytes removed from the buffer
         self._layout = ARCLayout()
-        self._torn: BrokenStream | None = None  # damage that lies behind what is in the buffer
+        self._torn: BrokenStream | None = None  # damage after the bytes in the buffer
 
     @property
     def place(self) -> StreamPosition:
         return self._place(0)
 
     def __iter__(self) -> Iterator[ForeignRecord | Problem]:
-        """Raises nothing but what the handle does. A file without any record has one problem, NOT_AN_ARCHIVE."""
+        """Raises only the handle's own errors. A file without any record yields one problem, NOT_AN_ARCHIVE."""
         found, before = False, deque[Problem](maxlen=100)
         while True:
             begin = self.place
@@ -178,7 +177,7 @@ class ForeignRecords:
             yield one
 
     def _one(self) -> ForeignRecord | Problem | None:
-        """The next record; None at the end. Raises Torn."""
+        """The next record; None at the end. Raises BrokenStream."""
         while not (rest := self._buffer.lstrip(_PADDING)):
             self._drop(len(self._buffer))
             if not self._fill():
@@ -214,7 +213,7 @@ class ForeignRecords:
                 ProblemKind.LENGTH,
                 str(begin),
                 fields.get("warc-target-uri", ""),
-                f"it says {length[:40]!r}" if length else "it says none",
+                f"it says {length[:40]!r}" if length else "it has none",
             )
         return self._block(begin, fields, int(length), is_arc=False)
 
@@ -229,31 +228,33 @@ class ForeignRecords:
     def _block(
         self, begin: StreamPosition, fields: dict[str, str], length: int, *, is_arc: bool
     ) -> ForeignRecord | Problem:
-        """The record whose block of `length` bytes comes next."""
+        """Read the record whose block of `length` bytes comes next."""
         self._have(min(length, _PEEK))
         url = fields.get("warc-target-uri", "").strip("<>")
-        asked = self._wanted(fields, bytes(self._buffer[: min(length, _PEEK)]))
-        holds = asked and length <= _LARGEST
+        is_selected = self._wanted(fields, bytes(self._buffer[: min(length, _PEEK)]))
+        keeps = is_selected and length <= _LARGEST
         digests = Digests(fields)
-        read = self._read_block(length, None if holds else digests, 4 * _PEEK if is_arc else _LONGEST_VERSION)
+        read = self._read_block(length, None if keeps else digests, 4 * _PEEK if is_arc else _LONGEST_VERSION)
         block, left = read.block, read.left
         if left or not self._ends_well(is_arc):
-            if not left and holds:
+            if not left and keeps:
                 digests.feed(block)
             if left or not digests.proven:
-                # The first bytes of the next record may be among the last that were taken.
+                # The first bytes of the next record may be among the last that were read.
                 self._buffer[:0] = read.tail
                 self._base -= len(read.tail)
-                return self._misled(begin, url, length, left, bytes(block[: len(block) - len(read.tail)]), read.within)
-        elif not holds and (wrong := digests.wrong()):
-            return self._settled(begin, Problem(wrong[0], str(begin), url, wrong[1]))
-        if asked and not holds:
-            return self._settled(begin, Problem(ProblemKind.TOO_LARGE, str(begin), url, f"{length:,} bytes"))
-        return self._settled(begin, ForeignRecord(begin, fields, bytes(block) if holds else None, is_arc))
+                return self._wrong_length(
+                    begin, url, length, left, bytes(block[: len(block) - len(read.tail)]), read.within
+                )
+        elif not keeps and (wrong := digests.wrong()):
+            return self._checked(begin, Problem(wrong[0], str(begin), url, wrong[1]))
+        if is_selected and not keeps:
+            return self._checked(begin, Problem(ProblemKind.TOO_LARGE, str(begin), url, f"{length:,} bytes"))
+        return self._checked(begin, ForeignRecord(begin, fields, bytes(block) if keeps else None, is_arc))
 
     def _read_block(self, length: int, digests: Digests | None, most: int) -> _Block:
-        """Take a block of `length` bytes: it is held, or only fed to `digests`. `most`: so many of its last bytes are
-        kept in either case."""
+        """Read a block of `length` bytes and keep it, or only feed it to `digests`. Its last `most` bytes are kept in
+        either case."""
         block, tail, within, left = bytearray(), b"", None, length
         while left and (self._buffer or self._fill()):
             taken = self._buffer[:left]
@@ -269,22 +270,22 @@ class ForeignRecords:
         return _Block(block, tail, within, left)
 
     def _ends_well(self, is_arc: bool) -> bool:
-        """Whether what stands behind a block ends a record (WARC/1.1, section 4: two line ends), or begins the next."""
+        """True if a block is followed by the end of a record (WARC/1.1, section 4: two line ends) or the next one."""
         self._have(4)
-        behind = bytes(self._buffer[:4])
-        if behind.startswith((b"\r\n\r\n", b"\n\n")) or (is_arc and behind[:1] in b"\n"):
+        following = bytes(self._buffer[:4])
+        if following.startswith((b"\r\n\r\n", b"\n\n")) or (is_arc and following[:1] in b"\n"):
             return True
-        if not behind.strip(_PADDING) and len(behind) < 4:
+        if not following.strip(_PADDING) and len(following) < 4:
             return True
         self._have(_PEEK)
         rest = bytes(self._buffer[:_PEEK]).lstrip(b"\r\n")
         return bool(_VERSION.match(rest)) or (is_arc and arc_record_line(rest, self._layout) is not None)
 
-    def _misled(
+    def _wrong_length(
         self, begin: StreamPosition, url: str, length: int, left: int, block: bytes, within: StreamPosition | None
     ) -> Problem:
-        """A record that is shorter or longer than it says. Reading goes on with the record that begins inside of what
-        was taken for its block, else behind it."""
+        """The problem of a record that is shorter or longer than it says. Reading continues with a record that begins
+        inside its supposed block, else after it."""
         if block and (hit := next((m for m in _NEXT.finditer(block) if m.start()), None)):
             self._buffer[:0] = block[hit.start() :]
             self._base -= len(block) - hit.start()
@@ -298,8 +299,8 @@ class ForeignRecords:
             return Problem(ProblemKind.LENGTH, str(begin), url, f"it does not end after {length:,} bytes")
         return Problem(ProblemKind.LENGTH, str(begin), url, f"another record begins before its {length:,} bytes end")
 
-    def _settled(self, begin: StreamPosition, found: ForeignRecord | Problem) -> ForeignRecord | Problem:
-        """The same, once the member that it lies in has proven whole. Raises Torn."""
+    def _checked(self, begin: StreamPosition, found: ForeignRecord | Problem) -> ForeignRecord | Problem:
+        """Return `found` after reading the rest of its member. Raises BrokenStream if the member is damaged."""
         if self._torn is not None and self._torn.place.member == self.place.member:
             self._fill()
         while (
@@ -313,7 +314,7 @@ class ForeignRecords:
         return found
 
     def _to_next(self) -> None:
-        """Drop bytes up to what begins like a record. Raises Torn."""
+        """Drop bytes up to the next that begin like a record. Raises BrokenStream."""
         while True:
             if hit := _NEXT.search(self._buffer):
                 self._drop(hit.start())
@@ -338,7 +339,7 @@ class ForeignRecords:
         return hit.end()
 
     def _have(self, count: int) -> None:
-        """At least so many bytes, as far as they are there. Damage behind what is there is told when it is needed."""
+        """Fill the buffer to `count` bytes, as far as possible. Damage after them is reported once it is reached."""
         try:
             while len(self._buffer) < count and self._fill():
                 pass

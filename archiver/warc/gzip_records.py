@@ -1,4 +1,4 @@
-"""The records of a WARC file as they lie on the disk: a gzip member each (WARC/1.1, annex D.2), whole or torn."""
+"""The records of our own WARC files, each a gzip member (WARC/1.1, annex D.2): finds whole ones and reads one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _HEAD_END = b"\r\n\r\n"
 
 @dataclass(frozen=True, slots=True)
 class GzipRecord:
-    """One whole record: its place in the file, and the beginning of what it unpacks to."""
+    """One whole record: its position in the file, and its first decompressed bytes."""
 
     offset: int
     length: int
@@ -37,7 +37,7 @@ class GzipRecord:
 
 
 class RecordSink(Protocol):
-    """Sees what a record unpacks to, piece by piece."""
+    """Receives the decompressed bytes of a record in chunks."""
 
     def begin(self) -> None: ...
 
@@ -45,9 +45,9 @@ class RecordSink(Protocol):
 
 
 def whole_records(handle: BinaryIO, watch: RecordSink | None = None) -> Iterator[GzipRecord]:
-    """Every whole record of the file, in order; what lies between two of them or behind the last is none.
+    """Yields every whole record of the file, in order; other bytes are skipped.
 
-    `watch` has seen all of a record when it is given out.
+    `watch` has received all of a record when it is yielded.
     """
     offset: int | None = 0
     while offset is not None:
@@ -58,7 +58,7 @@ def whole_records(handle: BinaryIO, watch: RecordSink | None = None) -> Iterator
 
 
 def record_at(handle: BinaryIO, offset: int, watch: RecordSink | None = None) -> GzipRecord | None:
-    """The record that begins at `offset`; None where no whole one does."""
+    """The record that begins at `offset`; None if no whole one does."""
     handle.seek(offset)
     if watch is not None:
         watch.begin()
@@ -66,13 +66,13 @@ def record_at(handle: BinaryIO, offset: int, watch: RecordSink | None = None) ->
     head, size, read = b"", 0, 0
     try:
         while not unpack.eof:
-            # Most records are small: what is read behind their end is read once more.
+            # Most records are small, and bytes read past their end are read again for the next one.
             chunk = handle.read(_CHUNK if read else _FIRST)
             if not chunk:
                 return None
             read += len(chunk)
             while chunk and not unpack.eof:
-                # A small file can unpack to a huge one: it is never held as a whole.
+                # A small file can decompress to a huge one, so it is never held as a whole.
                 data = unpack.decompress(chunk, _CHUNK)
                 head += data[: _HEAD - len(head)]
                 if watch is not None:
@@ -86,12 +86,12 @@ def record_at(handle: BinaryIO, offset: int, watch: RecordSink | None = None) ->
     declared = re.search(rb"\r\nContent-Length: *(\d+)\r\n", head[: start + 2], re.IGNORECASE)
     if start < 0 or declared is None or not _VERSION.match(head):
         return None
-    # A record is its header, a blank line, its block, and two line ends (section 4).
+    # A record is its header, a blank line, its block, and two line ends (WARC/1.1, section 4).
     return GzipRecord(offset, length, head) if size == start + 4 + int(declared[1]) + 4 else None
 
 
 def _next_start(handle: BinaryIO, offset: int) -> int | None:
-    """Where the next gzip member may begin, from `offset` on; None at the end of the file."""
+    """The next offset at which a gzip member may begin; None at the end of the file."""
     handle.seek(offset)
     tail = b""
     while chunk := handle.read(_CHUNK):
@@ -104,7 +104,7 @@ def _next_start(handle: BinaryIO, offset: int) -> int | None:
 
 
 def capture_of(member: GzipRecord, warc_file: str) -> Capture | None:
-    """The capture that a response or revisit record is; None for a record of another type."""
+    """The capture of a response or revisit record; None for a record of another type."""
     block = member.head.find(_HEAD_END)
     warc = header_fields_of(member.head[:block])
     kind = warc.get("warc-type", "")
@@ -127,7 +127,7 @@ def capture_of(member: GzipRecord, warc_file: str) -> Capture | None:
 
 
 def header_fields_of(head: bytes) -> dict[str, str]:
-    """Named fields; of those that are there twice the first, as `Exchange.media_type` takes it."""
+    """The named fields of a header; of repeated fields the first counts, as in `Exchange.media_type`."""
     out: dict[str, str] = {}
     for line in head.split(b"\r\n")[1:]:
         name, colon, value = line.partition(b":")
@@ -137,10 +137,10 @@ def header_fields_of(head: bytes) -> dict[str, str]:
     return out
 
 
-# Reading one stored record again: the bytes an article was made from.
+# Reading one stored record.
 
 MAX_BODY = 64 * 1024 * 1024
-"""Bytes that are read of one body once it is unpacked: as many as a crawl takes."""
+"""The most bytes of one decompressed body that are read: as many as in a crawl."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ class StoredResponse:
 
 
 def read_record(file: Path, offset: int, length: int) -> StoredResponse:
-    """The record at `offset` (bytes) of a WARC file. Raises UnreadableInput where none can be read there."""
+    """The record at `offset` (bytes) of a WARC file. Raises UnreadableInput if it cannot be read."""
     subject = f"{file} at {offset}"
     try:
         with file.open("rb") as handle:
@@ -177,7 +177,7 @@ def read_record(file: Path, offset: int, length: int) -> StoredResponse:
     if record is None:
         raise UnreadableInput(subject, "no WARC record begins there")
     if record.http_headers is None:
-        raise UnreadableInput(subject, "what stands there is no whole HTTP response")
+        raise UnreadableInput(subject, "the record there is not a whole HTTP response")
     headers = tuple(record.http_headers.to_tuples())
     coding = next((v for k, v in headers if k.lower() == "content-encoding"), "")
     return StoredResponse(
@@ -192,13 +192,13 @@ def read_record(file: Path, offset: int, length: int) -> StoredResponse:
 
 
 def payload_matches(stored: StoredResponse) -> bool:
-    """Whether the payload still has the digest it was stored with (a revisit record has no payload of its own)."""
+    """True if the payload has its stored digest, or the record is a revisit record, which has no payload."""
     return stored.record_type == "revisit" or payload_digest(stored.payload) == stored.digest
 
 
 def decoded_payload(payload: bytes, coding: str, limit: int = MAX_BODY) -> bytes:
-    """A payload without its Content-Encoding (RFC 9110, section 8.4.1).
+    """A payload with its Content-Encoding undone (RFC 9110, section 8.4.1).
 
-    One that cannot be undone, or not within `limit` bytes, is left as it is.
+    It is returned unchanged if it cannot be decoded, or not within `limit` bytes.
     """
     return decode_content(payload, coding, limit)[0]

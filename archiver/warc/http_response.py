@@ -1,6 +1,6 @@
-"""What a foreign record says was answered: its HTTP response taken apart, codings undone, oddities named.
+"""Parses the HTTP response in a foreign record: undoes its codings, and names what is wrong with it.
 
-Pure: bytes in, values out (RFC 9112 for the form of a message; RFC 9110, section 8 for what it says of its content).
+Pure functions (RFC 9112 for the form of a message; RFC 9110, section 8 for the metadata of its content).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _HTML = re.compile(
     rb"<(?:!doctype\s+html|html|head|body|meta|title|article|div)\b",
     re.IGNORECASE | re.DOTALL,
 )
-# Types that say nothing of the content: servers give them to what they do not know.
-_UNSAID = frozenset(
+# Types that say nothing about the content: servers use them for files that they do not know.
+_GENERIC = frozenset(
     {
         "",
         "text/plain",
@@ -43,10 +43,10 @@ Odd = tuple[ProblemKind, str]
 
 @dataclass(frozen=True, slots=True)
 class HTTPResponse:
-    """A response. `payload` is without transfer coding, `body` without content coding as well; `odd` names what is
-    wrong with it. Where one of these is of a kind that is not kept, the rest is not to be trusted.
+    """A response. `payload` has no transfer coding, `body` no content coding either; `odd` lists what is wrong with it.
+    If a problem in it is not in `problems.KEPT`, the other values cannot be trusted.
 
-    `headers` fit the payload: fields that it does not obey keep their value under another name.
+    `headers` fit the payload: fields that do not are renamed.
     """
 
     status: int
@@ -58,9 +58,9 @@ class HTTPResponse:
     odd: tuple[Odd, ...] = ()
 
     def header(self, name: str) -> str:
-        """The first field of this name (in lower case), "" where there is none."""
-        wanted = name.encode()
-        return next((v.decode("latin-1").strip() for n, v in self.headers if n.lower() == wanted), "")
+        """The first field of this name (in lower case); "" if there is none."""
+        key = name.encode()
+        return next((v.decode("latin-1").strip() for n, v in self.headers if n.lower() == key), "")
 
     @property
     def content_type(self) -> str:
@@ -72,32 +72,32 @@ class HTTPResponse:
 
     @property
     def is_html(self) -> bool:
-        """Whether it is a page: by what it holds, where that and its type do not agree."""
+        """True if it is an HTML page. If the content and its type disagree, the content decides."""
         head = self.body[:1024]
         if self.media_type in HTML_TYPES:
             return not is_binary(head)
-        return bool(_HTML.match(head)) or (self.media_type in _UNSAID and b"<html" in head.lower())
+        return bool(_HTML.match(head)) or (self.media_type in _GENERIC and b"<html" in head.lower())
 
     @property
     def mislabelled(self) -> str:
-        """A phrase where the content plainly is of another type than is said; "" elsewhere."""
+        """A phrase if the content clearly is not of the declared type; else ""."""
         head = self.body[:1024]
         if self.media_type in HTML_TYPES:
-            return f"it says {self.media_type} and is none" if is_binary(head) else ""
-        if self.media_type in _UNSAID or not _HTML.match(head):
+            return f"it says {self.media_type} and is a binary file" if is_binary(head) else ""
+        if self.media_type in _GENERIC or not _HTML.match(head):
             return ""
         return f"it says {self.media_type[:60]} and is HTML"
 
 
 def is_binary(head: bytes) -> bool:
-    """Whether these first bytes are those of an image, a PDF or another file that is no text."""
+    """True if these first bytes belong to an image, a PDF or another binary file."""
     return head.startswith(_BINARY) or (
         b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")) and (head.count(b"\0") < len(head) // 4)
     )
 
 
 def may_be_page(block: bytes) -> bool:
-    """Whether the response that begins so may be a page, so that its body is worth holding; a redirect is, too."""
+    """True if the response that begins with these bytes may be a page or a redirect, so that its body is kept."""
     found = _STATUS.match(block)
     if found is None:
         return True
@@ -110,17 +110,17 @@ def may_be_page(block: bytes) -> bool:
     body = block[end.end() :]
     return (
         media in HTML_TYPES
-        or media in _UNSAID
+        or media in _GENERIC
         or bool(_HTML.match(body))
         or (bool(_CHUNK.match(body)) and (b"<" in body))
     )
 
 
 def parse_http_response(block: bytes, payload_digest: str = "", limit: int = MAX_BODY) -> HTTPResponse | None:
-    """The response that a record's block holds; None where it is none.
+    """The response in a record's block; None if there is none.
 
-    What has neither status line nor header fields and begins like HTML is a response of HTTP/0.9. `payload_digest` is
-    as the record declares it: writers take it of the payload with or without its codings, and each is accepted.
+    A block that begins with HTML, without a status line, is an HTTP/0.9 response. `payload_digest` is the declared
+    digest: some writers compute it with codings and some without, and each is accepted.
     """
     found = _STATUS.match(block)
     if found is None:
@@ -168,7 +168,7 @@ def parse_http_response(block: bytes, payload_digest: str = "", limit: int = MAX
 
 
 def header_fields(head: bytes) -> Headers:
-    """The fields of a header: folded lines joined (RFC 9112, section 5.2), lines that are no field left out."""
+    """The fields of a header. Folded lines are joined (RFC 9112, section 5.2), and invalid lines are left out."""
     out = []
     for line in _FOLD.sub(b" ", head).split(b"\n"):
         name, colon, value = line.strip().partition(b":")
@@ -190,7 +190,7 @@ def _renamed(headers: Headers, name: bytes) -> Headers:
 
 
 def _dechunked(raw: bytes, headers: Headers, odd: list[Odd]) -> tuple[bytes, Headers]:
-    """The body without "chunked" (RFC 9112, section 7.1), whether the header and the body agree on it or not."""
+    """Undo the transfer coding "chunked" (RFC 9112, section 7.1), even if header and body disagree about it."""
     says = "chunked" in _value(headers, b"transfer-encoding")
     if not says and not _CHUNK.match(raw):
         return raw, headers
@@ -211,7 +211,7 @@ def _dechunked(raw: bytes, headers: Headers, odd: list[Odd]) -> tuple[bytes, Hea
 
 
 def dechunk(raw: bytes) -> tuple[bytes | None, bool]:
-    """The chunks of a body joined, and whether the last one is there; None where it does not begin with a chunk."""
+    """Joins the chunks of a body, and returns if the last one is there; None if it does not begin with a chunk."""
     parts: list[bytes] = []
     at = 0
     while found := _CHUNK.match(raw, at):
@@ -220,7 +220,7 @@ def dechunk(raw: bytes) -> tuple[bytes | None, bool]:
             return b"".join(parts), True
         end = found.end() + size
         if end > len(raw):
-            # A number that only happens to stand at the beginning announces more than there is.
+            # A body that only happens to begin with a number: the supposed chunk is longer than the body.
             return (b"".join(parts) + raw[found.end() :], False) if parts else (None, False)
         parts.append(raw[found.end() : end])
         at = end + (2 if raw[end : end + 2] == b"\r\n" else 1 if raw[end : end + 1] == b"\n" else 0)
@@ -233,7 +233,7 @@ def _decoded(payload: bytes, headers: Headers, limit: int, odd: list[Odd]) -> tu
         if payload.startswith(b"\x1f\x8b\x08"):
             body, how = decode_content(payload, "gzip", limit)
             if how is Decoding.WELL and _HTML.match(body[:4096]):
-                odd.append((ProblemKind.MISCODED, "it is packed by gzip and does not say so"))
+                odd.append((ProblemKind.MISCODED, "it is compressed with gzip and does not say so"))
                 return body, (*headers, (b"Content-Encoding", b"gzip"))
         return payload, headers
     if not payload:
@@ -243,14 +243,14 @@ def _decoded(payload: bytes, headers: Headers, limit: int, odd: list[Odd]) -> tu
         odd.append((ProblemKind.MISCODED, f"it says {coding[:40]} and is not"))
         return payload, _renamed(headers, b"content-encoding")
     if how is Decoding.LARGE:
-        odd.append((ProblemKind.BOMB, f"its {len(payload):,} bytes are more than {limit:,} unpacked"))
+        odd.append((ProblemKind.BOMB, f"its {len(payload):,} bytes decompress to more than {limit:,}"))
     elif how is not Decoding.WELL:
         odd.append((ProblemKind.CODING, coding[:40]))
     return body, headers
 
 
 def _check_length(raw: bytes, payload: bytes, headers: Headers, odd: list[Odd]) -> None:
-    """Hold the body against the Content-Length. Behind codings that were undone before it was stored none can fit."""
+    """Compare the body with its Content-Length, unless codings were undone before it was stored."""
     text = _value(headers, b"content-length").split(",")[0].strip()
     if not text.isdigit() or len(text) > 15 or payload is not raw or _lost(odd):
         return

@@ -1,4 +1,4 @@
-"""Checking the digests that a record declares (WARC/1.1, sections 5.8 and 5.9), as its bytes go by."""
+"""Payloads: undoes content codings, and checks the digests that a record declares (WARC/1.1, sections 5.8 and 5.9)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fastwarc.stream_io import BrotliReader
 
 from archiver.warc.problems import ProblemKind
 
-# Undoing content codings (RFC 9110, section 8.4.1; br: RFC 7932; zstd: RFC 8878), never beyond a limit.
+# Content codings (RFC 9110, section 8.4.1; br: RFC 7932; zstd: RFC 8878), undone up to a limit.
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -28,7 +28,8 @@ _DECODED_CHUNK = 1 << 16
 
 
 class Decoding(Enum):
-    """How undoing went. PLAIN: the payload was not coded at all; CUT: it ends too early or is damaged."""
+    """How decoding went. PLAIN: the payload was not coded at all; CUT: it is truncated or damaged; LARGE: it exceeds
+    the limit; UNKNOWN: the coding is unknown."""
 
     WELL = "well"
     PLAIN = "plain"
@@ -44,9 +45,9 @@ class _Failed(Exception):
 
 
 def decode_content(payload: bytes, coding: str, limit: int) -> tuple[bytes, Decoding]:
-    """A payload without the codings that a Content-Encoding field names, the last first, and how that went.
+    """Undo the codings that a Content-Encoding field names, the last one first; returns the body and how that went.
 
-    Where it did not go well the payload comes back as it is. At most `limit` bytes are made.
+    Unless that went well, the payload is returned unchanged. A body has at most `limit` bytes.
     """
     body = payload
     for name in reversed([c.strip().lower() for c in coding.split(",") if c.strip()]):
@@ -69,7 +70,7 @@ def _gzip(data: bytes, limit: int) -> bytes:
 
 
 def _deflate(data: bytes, limit: int) -> bytes:
-    """With or without the zlib header: servers send both."""
+    """Decode deflate with or without the zlib header, since servers send both."""
     if data[:1] == b"\x78":
         try:
             return _inflated(data, 15, limit)
@@ -147,9 +148,9 @@ _LONGEST_HEAD = 1 << 18
 
 
 def parse_digest(field: str) -> tuple[str, bytes] | None:
-    """The algorithm (as hashlib names it) and the digest of "sha1:BASE32", "md5:hex" and the like.
+    """The algorithm (by hashlib's name) and the digest in a field such as "sha1:BASE32" or "md5:hex".
 
-    None where there is none, or one of an algorithm or spelling that is not known: it then proves nothing.
+    None if the field is empty or of an unknown algorithm or form: then nothing can be checked.
     """
     name, colon, value = field.strip().partition(":")
     algorithm = _NAMES.get(name.strip().lower())
@@ -187,18 +188,18 @@ def _base64(value: str) -> bytes | None:
 
 
 def matches_digest(field: str, payloads: Iterable[bytes]) -> bool:
-    """Whether the digest is that of one of these; so too where it says nothing that can be checked."""
-    wanted = parse_digest(field)
-    return wanted is None or any(
-        hashlib.new(wanted[0], one, usedforsecurity=False).digest() == wanted[1] for one in payloads
+    """True if the digest is that of one of the payloads, or cannot be checked."""
+    declared = parse_digest(field)
+    return declared is None or any(
+        hashlib.new(declared[0], payload, usedforsecurity=False).digest() == declared[1] for payload in payloads
     )
 
 
 class Digests:
-    """The declared digests of one record, held against its bytes as they are fed.
+    """Checks the declared digests of one record against its bytes as they are fed.
 
-    What stands behind the HTTP header is taken for the payload. Where a coding was undone before the digest was made
-    this cannot be judged, and is not.
+    The payload is what follows the HTTP header. If the header names a coding, the payload digest is not checked, since
+    writers differ in whether they undo codings first.
     """
 
     def __init__(self, fields: dict[str, str]) -> None:
@@ -211,7 +212,7 @@ class Digests:
 
     def feed(self, data: bytes | bytearray) -> None:
         self._block.feed(data)
-        if self._payload.wanted is None or self._kind == "revisit":
+        if self._payload.declared is None or self._kind == "revisit":
             return
         if not self._is_http or self._head is None:
             self._payload.feed(data)
@@ -226,13 +227,18 @@ class Digests:
 
     @property
     def proven(self) -> bool:
-        """Whether the block is what it says it is; False too where it says nothing."""
-        return self._block.wanted is not None and self._block.fits
+        """True if the block has the digest that the record declares; False too if it declares none."""
+        return self._block.declared is not None and self._block.fits
 
     def wrong(self) -> tuple[ProblemKind, str] | None:
-        if self._block.wanted is not None and not self._block.fits:
+        if self._block.declared is not None and not self._block.fits:
             return ProblemKind.BLOCK_DIGEST, self._block.field
-        if self._payload.wanted is not None and self._kind != "revisit" and not self._coded and not self._payload.fits:
+        if (
+            self._payload.declared is not None
+            and self._kind != "revisit"
+            and not self._coded
+            and not self._payload.fits
+        ):
             return ProblemKind.PAYLOAD_DIGEST, self._payload.field
         return None
 
@@ -240,8 +246,8 @@ class Digests:
 class _Running:
     def __init__(self, field: str) -> None:
         self.field = field[:100]
-        self.wanted = parse_digest(field)
-        self._hash: Any = hashlib.new(self.wanted[0], usedforsecurity=False) if self.wanted else None
+        self.declared = parse_digest(field)
+        self._hash: Any = hashlib.new(self.declared[0], usedforsecurity=False) if self.declared else None
 
     def feed(self, data: bytes | bytearray) -> None:
         if self._hash is not None:
@@ -249,4 +255,4 @@ class _Running:
 
     @property
     def fits(self) -> bool:
-        return self.wanted is not None and self._hash.digest() == self.wanted[1]
+        return self.declared is not None and self._hash.digest() == self.declared[1]

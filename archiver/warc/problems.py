@@ -1,6 +1,6 @@
-"""What can be wrong with a record of a foreign file: one row a kind, with the words a person reads.
+"""What can be wrong with a record of a foreign file: a kind for programs, and a phrase for people.
 
-`kept`: the record is read all the same, as what it plainly is; of the others nothing goes into the archive.
+Records with a problem in `KEPT` are read all the same; records with any other problem are not archived.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class ProblemKind(StrEnum):
-    """The kinds, by the name that `--json` and the table `imports` count them under."""
+    """The kinds of problems, by their names in `--json` and in the table `imports`."""
 
     NOT_AN_ARCHIVE = "not-an-archive"
     UNREADABLE = "unreadable"
@@ -45,37 +45,37 @@ class ProblemKind(StrEnum):
     CUT_LIST = "cut-list"
 
 
-SAYS: dict[ProblemKind, str] = {
-    ProblemKind.NOT_AN_ARCHIVE: "it is no WARC, ARC or WACZ file",
+PHRASES: dict[ProblemKind, str] = {
+    ProblemKind.NOT_AN_ARCHIVE: "it is not a WARC, ARC or WACZ file",
     ProblemKind.UNREADABLE: "it cannot be read",
     ProblemKind.TRUNCATED: "it ends in the middle of a record",
     ProblemKind.DAMAGED: "its compressed bytes are damaged",
-    ProblemKind.BOMB: "it unpacks to far more than any page",
+    ProblemKind.BOMB: "it decompresses to far more than any page",
     ProblemKind.NO_RECORD: "bytes that belong to no record",
     ProblemKind.HEADER: "the record's header cannot be read",
     ProblemKind.LENGTH: "the record is not as long as its Content-Length says",
-    ProblemKind.TOO_LARGE: "it is larger than is read of one record",
+    ProblemKind.TOO_LARGE: "it is larger than the limit for one record",
     ProblemKind.NO_DATE: "it has no WARC-Date",
-    ProblemKind.DATE: "its date is none",
-    ProblemKind.ADDRESS: "its address is none",
-    ProblemKind.BLOCK_DIGEST: "its bytes have another block digest than it says",
-    ProblemKind.PAYLOAD_DIGEST: "its payload has another digest than it says",
-    ProblemKind.HTTP_HEADER: "it holds no HTTP response",
+    ProblemKind.DATE: "its date is invalid",
+    ProblemKind.ADDRESS: "its address is invalid",
+    ProblemKind.BLOCK_DIGEST: "its bytes do not match its block digest",
+    ProblemKind.PAYLOAD_DIGEST: "its payload does not match its digest",
+    ProblemKind.HTTP_HEADER: "it contains no HTTP response",
     ProblemKind.CUT_OFF: "its body is cut off",
     ProblemKind.CODING: "its Content-Encoding cannot be undone",
     ProblemKind.REVISIT: "the record that it repeats is neither in the file nor in the archive",
-    ProblemKind.SEGMENT: "the other segments of it are missing",
+    ProblemKind.SEGMENT: "its other segments are missing",
     ProblemKind.READER: "it could not be read",
     ProblemKind.PATH: "its path leaves the package",
-    ProblemKind.FILE_DIGEST: "the file has another digest than its package says",
+    ProblemKind.FILE_DIGEST: "the file does not match the digest in its package",
     ProblemKind.CHUNKING: "its Transfer-Encoding and its body do not agree",
     ProblemKind.HTTP_LENGTH: "its body is longer than its Content-Length says",
     ProblemKind.MISCODED: "its Content-Encoding and its body do not agree",
-    ProblemKind.MISLABELLED: "its content is not of the type that it says",
-    ProblemKind.UNANSWERED: "the web archive does not give it",
-    ProblemKind.NOT_A_MEMENTO: "the web archive gives a page of its own in its place",
-    ProblemKind.REWRITTEN: "the web archive gives it with its own markup",
-    ProblemKind.NO_LIST: "the web archive gives no list of captures",
+    ProblemKind.MISLABELLED: "its content is not of the declared type",
+    ProblemKind.UNANSWERED: "the web archive does not deliver it",
+    ProblemKind.NOT_A_MEMENTO: "the web archive delivers a page of its own instead",
+    ProblemKind.REWRITTEN: "the web archive delivers it with its own markup",
+    ProblemKind.NO_LIST: "the web archive delivers no list of captures",
     ProblemKind.CUT_LIST: "the web archive has more captures than it lists",
 }
 KEPT = frozenset(
@@ -87,12 +87,12 @@ KEPT = frozenset(
         ProblemKind.FILE_DIGEST,
     }
 )
-"""Kinds of which the record is read all the same."""
+"""Kinds of problems with which a record is read all the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong, and where: `offset` as in `packed.Place`, `detail` a phrase with the figures."""
+    """One problem and its position: `offset` as a `StreamPosition` in text, `detail` a phrase with the figures."""
 
     kind: ProblemKind
     offset: str
@@ -106,4 +106,4 @@ class Problem:
     @property
     def sentence(self) -> str:
         detail = f" ({self.detail})" if self.detail else ""
-        return SAYS[self.kind] + detail + ("; it was read all the same" if self.kept else "")
+        return PHRASES[self.kind] + detail + ("; it was read all the same" if self.kept else "")

@@ -1,7 +1,7 @@
-"""The files of records in a WACZ package (WACZ 1.1.1: a ZIP with WARC files under archive/ and a datapackage.json).
+"""Reads the WARC and ARC files in a WACZ package (WACZ 1.1.1: a ZIP with them under archive/ and a datapackage.json).
 
-Members are read as streams and never unpacked to a disk. What leaves the package, is no file of records or unpacks to
-far more than it should is refused by name, and the rest is read.
+Members are read as streams and never extracted to disk. A member whose path leaves the package, or that decompresses
+to far too much, is reported as a problem; the others are read.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import IO, Any, BinaryIO
 from archiver.warc.problems import Problem, ProblemKind
 
 RECORDS = re.compile(r".*\.(warc|arc)(\.gz|\.zst)?(\.open)?", re.IGNORECASE)
-"""Names of files of records."""
+"""Matches the names of WARC and ARC files."""
 MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 _LARGEST_LIST = 1 << 26
 _BOMB_RATIO, _BOMB_BYTES = 200, 1 << 28
@@ -29,7 +29,7 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EO
 
 @dataclass(frozen=True, slots=True)
 class WACZMember:
-    """A file of records in the package; `sha256` is its digest as datapackage.json has it, "" where it has none."""
+    """A WARC or ARC file in the package; `sha256` is its digest from datapackage.json, "" if there is none."""
 
     name: str
     size: int
@@ -38,7 +38,7 @@ class WACZMember:
 
 
 def wacz_members(package: BinaryIO) -> Iterator[WACZMember | Problem]:
-    """The files of records of a package, in the order of their names, and what is wrong with the others."""
+    """Yields the WARC and ARC files of a package, sorted by name, and a problem for each that cannot be read."""
     try:
         with zipfile.ZipFile(package) as archive:
             found = archive.infolist()
@@ -63,7 +63,7 @@ def wacz_members(package: BinaryIO) -> Iterator[WACZMember | Problem]:
                 yield WACZMember(name, info.file_size, info.CRC, digests.get(name, ""))
     missing = digests.keys() - {info.filename for info in found}
     yield from (
-        Problem(ProblemKind.UNREADABLE, name, detail="datapackage.json names it, and it is not there")
+        Problem(ProblemKind.UNREADABLE, name, detail="datapackage.json lists it, but it is missing")
         for name in sorted(missing)
         if RECORDS.fullmatch(name)
     )
@@ -75,13 +75,13 @@ def _stays_inside(name: str) -> bool:
 
 
 def _digests(archive: zipfile.ZipFile) -> tuple[dict[str, str], list[Problem]]:
-    """What datapackage.json says of the package's files; it itself is held against datapackage-digest.json."""
+    """The digests in datapackage.json, after checking it against datapackage-digest.json."""
     data = _small(archive, "datapackage.json")
     if data is None:
         return {}, []
     problems = []
-    told = _json(_small(archive, "datapackage-digest.json"))
-    if (own := str(told.get("hash", ""))) and _sha256(own) not in ("", hashlib.sha256(data).hexdigest()):
+    declared = _json(_small(archive, "datapackage-digest.json"))
+    if (own := str(declared.get("hash", ""))) and _sha256(own) not in ("", hashlib.sha256(data).hexdigest()):
         problems.append(Problem(ProblemKind.FILE_DIGEST, "datapackage.json"))
     resources = _json(data).get("resources", [])
     if not isinstance(resources, list):
@@ -112,13 +112,13 @@ def _small(archive: zipfile.ZipFile, name: str) -> bytes | None:
 
 
 class MemberStream(io.RawIOBase):
-    """A member of a package as a file that can be read and sought in. Where the package is damaged, it ends.
+    """A package's member as a seekable file, which ends where the package is damaged.
 
-    While it is read from front to back its SHA-256 is taken.
+    Its SHA-256 is computed while it is read from front to back.
     """
 
     def __init__(self, package: BinaryIO, name: str) -> None:
-        """Raises OSError where the member cannot be read at all."""
+        """Raises OSError if the member cannot be opened."""
         try:
             self._archive = zipfile.ZipFile(package)
             self._handle: IO[bytes] = self._archive.open(name)
@@ -158,7 +158,7 @@ class MemberStream(io.RawIOBase):
         return len(data)
 
     def sha256(self) -> str:
-        """The digest of all that was read; "" where it was not read from its first byte to its last."""
+        """The digest of the member; "" if it was not read from its first byte to its last."""
         return self._hash.hexdigest() if self.whole else ""
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The records of a WARC file held against the digests that they carry, in one pass and bounded memory."""
+"""Whole WARC files: repairs those of crawls that died, rewrites, transfers and deletes them, and checks digests."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from archiver.warc.exchange import fields_record, serialize_record
 from archiver.warc.gzip_records import GzipRecord, capture_of, header_fields_of, record_at, whole_records
 from archiver.warc.writer import cdxj_line, index_of, open_index_of, seal, sync_folder
 
-# Finishing WARC files that a crawl left when it died: a torn last record is cut off, the index is made.
+# Repair of WARC files whose crawl died: a torn last record is cut off, and the index is written.
 
 NAME = re.compile(r"(.+)-(\d{14})-(\d{5,})\.warc\.gz")
-"""How the archiver names a WARC file: site, time, number."""
+"""Matches the names of our WARC files: site, time, number."""
 
 
 @dataclass(frozen=True, slots=True)
 class RepairedFile:
-    """`records` are the places (offset, length) of the whole records; `torn` the bytes that were cut off.
+    """`records` are the (offset, length) of the whole records; `torn` is the number of bytes that were cut off.
 
-    `gap` is the offset of bytes that are no record and have whole records behind them: no crawl leaves that, a disk
-    does. They are left as they are.
+    `gap` is the offset of damaged bytes that are followed by whole records. A dying crawl leaves no such gap, but a
+    failing disk may. They are left as they are.
     """
 
     file: str
@@ -43,17 +43,18 @@ class RepairedFile:
 
     @property
     def sentence(self) -> str:
-        """What was done, for a person; "" where the file only wanted its index."""
+        """What was done, for a person; "" if only the index was missing."""
         if self.gap is not None:
-            return f"{self.file} is damaged at byte {self.gap:,}; the records before and behind it are readable"
+            return f"{self.file} is damaged at byte {self.gap:,}; the records before and after it are readable"
         if not self.torn:
             return ""
-        what = "its last whole record" if self.records else "nothing: it held no whole record"
-        return f"{self.file} was cut back by {self.torn:,} bytes to {what}"
+        if not self.records:
+            return f"{self.file} contained no whole record, only {self.torn:,} bytes, and was deleted"
+        return f"{self.file} was cut back by {self.torn:,} bytes to its last whole record"
 
 
 def unfinished_files(folder: Path, prefix: str) -> list[Path]:
-    """The WARC files of this prefix that have no index yet."""
+    """The WARC files with this prefix that have no index yet."""
     return sorted(
         file
         for file in folder.glob(f"{prefix}-*.warc.gz")
@@ -61,11 +62,10 @@ def unfinished_files(folder: Path, prefix: str) -> list[Path]:
     )
 
 
-def repair_warc(file: Path, told: Callable[[RepairedFile], None]) -> RepairedFile | None:
-    """Cut a file back to its last whole record, tell of it, and put its index in place; None where a crawl writes it.
+def repair_warc(file: Path, report: Callable[[RepairedFile], None]) -> RepairedFile | None:
+    """Cut a file back to its last whole record, report that, and write its index; None if a crawl is writing the file.
 
-    `told` is called before the index says that all is well: if it does not come to that, the next crawl mends anew.
-    Raises OSError.
+    `report` is called before the index is written: if it fails, the next crawl repairs the file again. Raises OSError.
     """
     with file.open("r+b") as handle:
         try:
@@ -85,18 +85,18 @@ def repair_warc(file: Path, told: Callable[[RepairedFile], None]) -> RepairedFil
         if torn:
             handle.truncate(end)
         os.fsync(handle.fileno())
-        mended = RepairedFile(f"warc/{file.name}", frozenset(places), torn, gap)
-        told(mended)
+        repaired = RepairedFile(f"warc/{file.name}", frozenset(places), torn, gap)
+        report(repaired)
         if places:
             seal(file, lines)
         else:
             index_of(file).unlink(missing_ok=True)
             open_index_of(file).unlink(missing_ok=True)
             file.unlink()
-    return mended
+    return repaired
 
 
-# A WARC file written anew under another name, with some of its records left out or put in place of others.
+# Copies of a WARC file in which some records are left out or replaced.
 
 _NOT_COPIED = (
     "warc-type",
@@ -111,7 +111,7 @@ _NOT_COPIED = (
 
 @dataclass(frozen=True, slots=True)
 class MovedRecord:
-    """A record that is still there: its offset in the old file, its offset and length in the new one."""
+    """A record that was copied: its offset in the old file, its offset and length in the new one."""
 
     before: int
     offset: int
@@ -119,7 +119,7 @@ class MovedRecord:
 
 
 def free_name(file: Path) -> Path:
-    """A name beside a WARC file that no file has, and that sorts it under the same site and time."""
+    """An unused name in a WARC file's folder, with the same site and time."""
     found = NAME.fullmatch(file.name)
     prefix, stamp, number = (
         (found[1], found[2], int(found[3])) if found else (file.name.removesuffix(".warc.gz"), "19700101000000", 0)
@@ -132,10 +132,10 @@ def free_name(file: Path) -> Path:
 
 
 def rewrite_warc(source: Path, new: Path, changes: Mapping[int, bytes]) -> list[MovedRecord]:
-    """Copy the whole records of `source` into the file `new`, with its index, both on the disk when this returns.
+    """Copy the whole records of `source` into the file `new`, and write its index; both are synced to disk.
 
-    `changes` has for the offset of a record what stands in its place, b"" for nothing. The first record names the new
-    file; what is no whole record is not copied. Raises OSError.
+    `changes` maps the offset of a record to its replacement, b"" to leave it out. The warcinfo record gets the new
+    name. Raises OSError.
     """
     moved: list[MovedRecord] = []
     lines: list[bytes] = []
@@ -144,13 +144,13 @@ def rewrite_warc(source: Path, new: Path, changes: Mapping[int, bytes]) -> list[
             raw.seek(member.offset)
             data = changes.get(member.offset)
             if data is None:
-                data = _named(member, new.name) or raw.read(member.length)
+                data = _renamed_warcinfo(member, new.name) or raw.read(member.length)
             if not data:
                 continue
             place = MovedRecord(member.offset, out.tell(), len(data))
             moved.append(place)
-            told = record_at(io.BytesIO(data), 0) if member.offset in changes else member
-            capture = capture_of(told, f"warc/{new.name}") if told else None
+            copied = record_at(io.BytesIO(data), 0) if member.offset in changes else member
+            capture = capture_of(copied, f"warc/{new.name}") if copied else None
             if capture is not None:
                 lines.append(cdxj_line(replace(capture, warc_offset=place.offset, warc_length=place.length)))
             out.write(data)
@@ -161,21 +161,23 @@ def rewrite_warc(source: Path, new: Path, changes: Mapping[int, bytes]) -> list[
 
 
 def delete_warc(file: Path) -> None:
-    """Take away a WARC file, if it is there, and all that stands beside it."""
+    """Delete a WARC file, if it exists, and its index files."""
     for one in (index_of(file), open_index_of(file), file):
         one.unlink(missing_ok=True)
 
 
 def records_with_fields(file: Path) -> Iterator[tuple[GzipRecord, dict[str, str]]]:
-    """Every whole record of a file with its WARC header fields, whose names are in small letters."""
+    """Yields every whole record of a file with its WARC header fields, whose names are in lower case."""
     with file.open("rb") as handle:
         for member in whole_records(handle):
             yield member, header_fields_of(member.head[: member.head.find(_HEAD_END)])
 
 
 def revisit_as_response(file: Path, offset: int, payload: bytes) -> bytes:
-    """The revisit record at `offset` as a response record that has the payload itself (WARC/1.1, 6.3). Raises OSError,
-    and ValueError where no revisit record is there."""
+    """The revisit record at `offset` as a response record with the payload (WARC/1.1, section 6.3).
+
+    Raises OSError, and ValueError if no revisit record begins there.
+    """
     with file.open("rb") as handle:
         member = record_at(handle, offset)
     end = member.head.find(_HEAD_END) if member else -1
@@ -191,27 +193,27 @@ def revisit_as_response(file: Path, offset: int, payload: bytes) -> bytes:
     return serialize_record(record, http[: http.find(_HEAD_END) + 4] + payload)
 
 
-def _named(member: GzipRecord, name: str) -> bytes:
-    """The warcinfo record of the new file, made from that of the old; b"" for any other record."""
+def _renamed_warcinfo(member: GzipRecord, name: str) -> bytes:
+    """The warcinfo record of the new file, made from the old one; b"" for any other record."""
     head, _, block = member.head.partition(_HEAD_END)
-    told = header_fields_of(head)
-    if told.get("warc-type") != "warcinfo":
+    header = header_fields_of(head)
+    if header.get("warc-type") != "warcinfo":
         return b""
-    said = (line.partition(":") for line in block.decode("utf-8", "replace").split("\r\n"))
+    lines = (line.partition(":") for line in block.decode("utf-8", "replace").split("\r\n"))
     return fields_record(
         WarcRecordType.warcinfo,
-        {"WARC-Date": told.get("warc-date", ""), "WARC-Filename": name},
-        {key: value.strip() for key, colon, value in said if colon},
+        {"WARC-Date": header.get("warc-date", ""), "WARC-Filename": name},
+        {key: value.strip() for key, colon, value in lines if colon},
     )
 
 
-# A WARC file of another archive brought into this one: linked or copied, with its index, whole or not at all.
+# Transfer of another archive's WARC file into this one: linked or copied atomically, with its index.
 
 _CHUNK = 1 << 20
 
 
 def file_digest(file: Path) -> str:
-    """SHA-256 of a file's bytes."""
+    """The SHA-256 of a file."""
     digest = hashlib.sha256()
     with file.open("rb") as handle:
         while chunk := handle.read(_CHUNK):
@@ -220,17 +222,17 @@ def file_digest(file: Path) -> str:
 
 
 def transfer_warc(source: Path, folder: Path) -> Path:
-    """Put a WARC file into `folder`, under its own name where that is free; returns where it is. Raises OSError.
+    """Put a WARC file into `folder`, under its own name if that is free; returns its new path. Raises OSError.
 
-    A finished file is linked where both lie on one disk (it is never written to again), else copied. One whose writer
-    died is copied up to its last whole record.
+    A finished file is never written to again, so it is linked if both are on the same disk, else copied. One whose
+    writer died is copied up to its last whole record.
     """
     folder.mkdir(parents=True, exist_ok=True)
     own = folder / source.name
     new = free_name(own) if own.exists() or index_of(own).exists() else own
     if not index_of(source).exists():
         _copy(source, new)
-        repair_warc(new, lambda mended: None)
+        repair_warc(new, lambda repaired: None)
         return new
     try:
         os.link(source, new)
@@ -242,7 +244,7 @@ def transfer_warc(source: Path, folder: Path) -> Path:
 
 
 def finish_transfer(new: Path, index: Path) -> None:
-    """Put the index of a file that was brought in its place: that of the other archive, with the file's name of now."""
+    """Write the index of a transferred file: that of the other archive, with the file's new name."""
     lines = (
         [_has_name(line, new.name) for line in index.read_bytes().splitlines()]
         if index.exists()
@@ -257,8 +259,8 @@ def finish_transfer(new: Path, index: Path) -> None:
 
 def _has_name(line: bytes, name: str) -> bytes:
     head, brace, fields = line.partition(b"{")
-    told = json.loads(brace + fields)
-    return head + json.dumps({**told, "filename": name}, ensure_ascii=False).encode() + b"\n"
+    entry = json.loads(brace + fields)
+    return head + json.dumps({**entry, "filename": name}, ensure_ascii=False).encode() + b"\n"
 
 
 def _copy(source: Path, new: Path) -> None:
@@ -271,17 +273,19 @@ def _copy(source: Path, new: Path) -> None:
     sync_folder(new.parent)
 
 
+# Checking the records of a file against their digests, in one pass and bounded memory.
+
 _HEAD_END = b"\r\n\r\n"
-_MOST_HEAD = 1 << 20
+_MAX_HEAD = 1 << 20
 _ALGORITHMS = {"sha1": hashlib.sha1, "sha256": hashlib.sha256, "sha512": hashlib.sha512, "md5": hashlib.md5}
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedRecord:
-    """One whole record. `capture` is what a response or revisit record says of itself, None for one of another type.
+    """One whole record. `capture` is that of a response or revisit record, None for one of another type.
 
-    `wrong` is what does not agree with its digests, a phrase; "" where all does. `written_as` is the name that the file
-    had when its warcinfo record was written ("" for other records); `frame` its gzip header, which no checksum covers.
+    `wrong` says in a phrase what does not match a digest, "" if all do. `written_as` is the file name in a warcinfo
+    record ("" for other records); `frame` is the record's gzip header, which no checksum covers.
     """
 
     offset: int
@@ -294,20 +298,20 @@ class CheckedRecord:
 
 
 def check_records(handle: BinaryIO, warc_file: str) -> Iterator[CheckedRecord]:
-    """Every whole record of a file, in order, with its digests computed anew (WARC/1.1, sections 5.8 and 5.9)."""
+    """Yields every whole record of a file, in order, after recomputing its digests (WARC/1.1, sections 5.8 and 5.9)."""
     digests = _Digests()
     for member in whole_records(handle, digests):
-        yield _proved(handle, member, warc_file, digests)
+        yield _checked(handle, member, warc_file, digests)
 
 
 def check_record_at(handle: BinaryIO, offset: int, warc_file: str) -> CheckedRecord | None:
-    """The record that begins at `offset`; None where no whole one does."""
+    """The record that begins at `offset`; None if no whole one does."""
     digests = _Digests()
     member = record_at(handle, offset, digests)
-    return _proved(handle, member, warc_file, digests) if member else None
+    return _checked(handle, member, warc_file, digests) if member else None
 
 
-def _proved(handle: BinaryIO, member: Any, warc_file: str, digests: _Digests) -> CheckedRecord:
+def _checked(handle: BinaryIO, member: Any, warc_file: str, digests: _Digests) -> CheckedRecord:
     head = digests.head
     handle.seek(member.offset)
     frame = handle.read(10)
@@ -322,7 +326,7 @@ def _proved(handle: BinaryIO, member: Any, warc_file: str, digests: _Digests) ->
 
 
 class _Digests:
-    """Hashes the block and the payload of a record while it is unpacked."""
+    """Hashes the block and the payload of a record while it is decompressed."""
 
     def begin(self) -> None:
         self.head: dict[str, str] = {}
@@ -337,7 +341,7 @@ class _Digests:
             self._gathered += data
             end = self._gathered.find(_HEAD_END)
             if end < 0:
-                if len(self._gathered) > _MOST_HEAD:
+                if len(self._gathered) > _MAX_HEAD:
                     self._gathered = None
                 return
             self.head = header_fields_of(self._gathered[:end])
@@ -365,31 +369,31 @@ class _Digests:
             self._http += data
             end = self._http.find(_HEAD_END)
             if end < 0:
-                if len(self._http) > _MOST_HEAD:
+                if len(self._http) > _MAX_HEAD:
                     self._payload = None
                 return
             if "chunked" in header_fields_of(self._http[:end]).get("transfer-encoding", "").lower():
-                # Programs differ in whether the digest is of the chunks or of what they carry.
+                # Programs differ in whether the digest is of the chunked or the decoded payload.
                 self._payload = None
                 return
             data, self._http = self._http[end + 4 :], None
         self._payload[1].update(data)
 
     def wrong(self) -> str:
-        for what, held in (("block", self._block), ("payload", self._payload)):
-            if held is not None and not _agrees(*held):
-                return f"its {what} has not the digest {held[0]}"
+        for what, declared in (("block", self._block), ("payload", self._payload)):
+            if declared is not None and not _matches(*declared):
+                return f"its {what} does not match the digest {declared[0]}"
         return ""
 
 
 def _hasher(label: str) -> tuple[str, Any] | None:
-    """The hash that a labelled digest is made with; None where there is none, or it is made in another way."""
+    """A labelled digest with a hash of its algorithm; None if there is no digest or its algorithm is unknown."""
     algorithm = _ALGORITHMS.get(label.partition(":")[0].strip().lower().replace("-", ""))
     return (label, algorithm(usedforsecurity=False)) if algorithm else None
 
 
-def _agrees(label: str, hasher: Any) -> bool:
-    """Base 32 is what WARC's own examples use, others write base 16."""
+def _matches(label: str, hasher: Any) -> bool:
+    """True if the digest matches, in base 32 (as in the examples of WARC/1.1) or base 16."""
     value = label.partition(":")[2].strip()
     raw: bytes = hasher.digest()
     return value.upper() == base64.b32encode(raw).decode() or value.lower() == raw.hex()

@@ -1,4 +1,4 @@
-"""Appending WARC records to files, and the CDXJ line of each: the one place that writes captures."""
+"""Writes WARC files and their CDXJ indexes; a crawl's and an import's captures are written only here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from archiver.items import Capture
 from archiver.warc.exchange import Exchange, Original, exchange_records, warcinfo_record
 
-# The key of a CDXJ line: the SURT (Sort-friendly URI Reordering Transform) by which web archives look addresses up.
+# The key of a CDXJ line: the SURT (Sort-friendly URI Reordering Transform), by which web archives look up addresses.
 
 _PORTS = {"http": 80, "https": 443}
 _WWW = re.compile(r"^www\d*\.")
@@ -29,7 +29,7 @@ _ESCAPED = re.compile(rb"[\x00-\x20\x7f-\xff#%]")
 
 
 def surt_key(url: str) -> str:
-    """ "org,example)/2024/a-post?a=1&b=2" of an http(s) address. Raises ValueError for what is no address."""
+    """ "org,example)/2024/a-post?a=1&b=2" for an http(s) address. Raises ValueError if it is not an address."""
     parts = urlsplit(url)
     host = _WWW.sub("", (parts.hostname or "").rstrip("."))
     if not host.isascii():
@@ -42,18 +42,18 @@ def surt_key(url: str) -> str:
         path = normpath(b"/" + path.lstrip(b"/")) + (b"/" if slash else b"")
     path = _escaped(path).lower().rstrip(b"/") or b"/"
     query = _SESSION.sub(b"", _escaped(_plain(parts.query))).rstrip(b"&").lower()
-    pieces: list[bytes] = sorted(query.split(b"&"), key=_named)
+    pieces: list[bytes] = sorted(query.split(b"&"), key=_name_and_value)
     query = b"&".join(pieces)
     return f"{reordered}{port}){(path + (b'?' + query if query else b'')).decode('ascii')}"
 
 
-def _named(piece: bytes) -> list[bytes]:
-    """A parameter as it is sorted: by its name, then by its value."""
+def _name_and_value(piece: bytes) -> list[bytes]:
+    """The sort key of a parameter: its name, then its value."""
     return piece.split(b"=", 1)
 
 
 def _plain(text: str) -> bytes:
-    """Without percent-escapes, however often they were escaped."""
+    """A text without percent-escapes, even if they were escaped several times."""
     data = text.encode("utf-8", "surrogateescape")
     while (plain := unquote_to_bytes(data)) != data:
         data = plain
@@ -64,23 +64,23 @@ def _escaped(data: bytes) -> bytes:
     return _ESCAPED.sub(lambda found: b"%%%02X" % found[0][0], data)
 
 
-# The CDXJ index beside a WARC file: one line a capture, sorted, in place only when the file is whole.
+# The CDXJ index of a WARC file: one line per capture, sorted; it exists only once the file is finished.
 
 _WARC = ".warc.gz"
 
 
 def index_of(file: Path) -> Path:
-    """Where the index of a WARC file stands: NAME.cdxj. It is there once the file is finished and on the disk."""
+    """The path of a WARC file's index: NAME.cdxj. It exists once the file is finished and synced to disk."""
     return file.with_name(file.name.removesuffix(_WARC) + ".cdxj")
 
 
 def open_index_of(file: Path) -> Path:
-    """Where the lines of a file that is still written are gathered, unsorted."""
+    """The path for the unsorted index lines of a file that is still being written."""
     return file.with_name(file.name.removesuffix(_WARC) + ".cdxj.open")
 
 
 def cdxj_line(capture: Capture) -> bytes:
-    """One CDXJ line: key (SURT), 14-digit timestamp, and the capture as JSON, in the fields and the order of pywb."""
+    """One CDXJ line: key (SURT), 14-digit timestamp, and the capture as JSON, with pywb's fields in pywb's order."""
     fields = {
         "url": capture.url,
         "mime": "warc/revisit" if capture.record_type == "revisit" else capture.media_type,
@@ -95,21 +95,21 @@ def cdxj_line(capture: Capture) -> bytes:
 
 
 def seal(file: Path, lines: Iterable[bytes]) -> None:
-    """Put the sorted index of a finished WARC file in its place, whole or not at all. Raises OSError."""
-    index, gathered = index_of(file), open_index_of(file)
-    made = index.with_name(index.name + ".new")
-    with made.open("wb") as handle:
+    """Write the sorted index of a finished WARC file atomically. Raises OSError."""
+    index, unsorted = index_of(file), open_index_of(file)
+    new = index.with_name(index.name + ".new")
+    with new.open("wb") as handle:
         handle.writelines(sorted(lines))
         handle.flush()
         os.fsync(handle.fileno())
-    # In this order: a kill between two steps leaves no index, and so a file that is finished once more.
-    gathered.unlink(missing_ok=True)
-    made.replace(index)
+    # In this order, a kill between two steps leaves no index, so that the file is finished again.
+    unsorted.unlink(missing_ok=True)
+    new.replace(index)
     sync_folder(file.parent)
 
 
 def sync_folder(folder: Path) -> None:
-    """Names of new and renamed files are on the disk only when their folder is (fsync(2))."""
+    """Sync a folder, without which the names of new and renamed files may be lost (fsync(2))."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -121,11 +121,11 @@ _ROTATE_AT = 1 << 30
 
 
 class WarcWriter:
-    """WARC files under `root`/warc, a new one for each run and at each GiB.
+    """Writes WARC files under `root`/warc, a new one for each run and after each GiB.
 
-    A file is only ever appended to, a record at a time and whole, by one writer that holds a lock on it: after a kill
-    at most its last record is torn. NAME.cdxj beside NAME.warc.gz says that the file is finished; a file without it is
-    being written, or was when its crawl died (see `capture.mend`).
+    A file is only appended to, one whole record at a time, by one writer that holds a lock on it: after a kill, at most
+    its last record is torn. NAME.cdxj beside NAME.warc.gz shows that the file is finished; a file without it is being
+    written, or was when its crawl died (see `warc_files.repair_warc`).
     """
 
     def __init__(self, root: Path, prefix: str, software: str, description: str = "") -> None:
@@ -135,7 +135,7 @@ class WarcWriter:
         self._description = description
         self._file: int | None = None
         self._path = Path()
-        self._gathered: BinaryIO | None = None
+        self._index: BinaryIO | None = None
         self._offset = 0
         self._synced = 0
         self._serial = 0
@@ -149,32 +149,34 @@ class WarcWriter:
         self.close()
 
     def write(self, exchange: Exchange, original: Original | None = None) -> Capture:
-        """Write one exchange; returns where its response record lies. Raises OSError when the disk refuses."""
-        made = exchange_records(exchange, original)
-        return self.append(made.capture, (made.response, made.others), exchange.at)
+        """Write one exchange; returns its capture, with the position of its response record. Raises OSError."""
+        records = exchange_records(exchange, original)
+        return self.append(records.capture, (records.response, records.others), exchange.at)
 
     @property
     def end(self) -> tuple[str, int]:
-        """The file that is written, and how long it is; "" and 0 where none is."""
+        """The current file and its length; "" and 0 if there is none."""
         return (f"warc/{self._path.name}", self._offset) if self._file is not None else ("", 0)
 
     def append(self, capture: Capture, records: Sequence[bytes], at: datetime) -> Capture:
-        """Write records, of which the first is that of the capture; returns where that lies. A new file is named by the
-        time `at`. Raises OSError when the disk refuses."""
+        """Write records, the first of which is the capture's; returns the capture with its position.
+
+        `at` is the time in the name of a new file. Raises OSError.
+        """
         if self._file is None or self._offset >= _ROTATE_AT:
             self._open(at)
         capture = replace(
             capture, warc_file=f"warc/{self._path.name}", warc_offset=self._offset, warc_length=len(records[0])
         )
         self._append(b"".join(records))
-        assert self._gathered is not None
-        self._gathered.write(cdxj_line(capture))
+        assert self._index is not None
+        self._index.write(cdxj_line(capture))
         return capture
 
     def sync(self) -> None:
-        """What was written is on the disk when this returns. Raises OSError, also where the file is no longer there.
+        """Sync the file to disk. Raises OSError, also if the file no longer exists.
 
-        A row that points to a record is committed after this, so that a power cut leaves no row without its record.
+        A row that points to a record is committed only after this, so that a power cut leaves no row without a record.
         """
         if self._file is None or self._synced == self._offset:
             return
@@ -186,20 +188,20 @@ class WarcWriter:
         self._synced = self._offset
 
     def close(self) -> None:
-        """Finish the file and put its index in place. Raises OSError; the next crawl of the site then does it."""
-        if self._file is None or self._gathered is None:
+        """Finish the file and write its index. Raises OSError; then the next crawl of the site finishes it."""
+        if self._file is None or self._index is None:
             return
         try:
             self.sync()
-            self._gathered.close()
+            self._index.close()
             with open_index_of(self._path).open("rb") as lines:
                 seal(self._path, lines)
         finally:
             os.close(self._file)
-            self._file = self._gathered = None
+            self._file = self._index = None
 
     def abandon(self) -> None:
-        """Let go of the file as it is, after a fault: the next crawl of the site finishes it."""
+        """Close the file as it is, after a fault: the next crawl of the site finishes it."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
@@ -214,11 +216,11 @@ class WarcWriter:
             self._path = folder / f"{self._prefix}-{stamp}-{self._serial:05}.warc.gz"
             self._file = _new_file(self._path)
         self._offset = self._synced = 0
-        self._gathered = open_index_of(self._path).open("wb")
+        self._index = open_index_of(self._path).open("wb")
         self._append(warcinfo_record(self._path.name, at, self._software, self._description))
 
     def _append(self, data: bytes) -> None:
-        """Unbuffered: what could not be written must not come later. Half a record is cut off again."""
+        """Write without buffering, so that a failed write cannot reach the disk later. A partial record is cut off."""
         assert self._file is not None
         left = memoryview(data)
         try:
@@ -231,7 +233,7 @@ class WarcWriter:
 
 
 def _new_file(path: Path) -> int | None:
-    """A new file, locked; None where there is one of this name, or a crawl that mends took it for a dead one's."""
+    """A new file, locked; None if its name is taken, or a crawl that repairs files took it for a dead one's."""
     try:
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o666)
     except FileExistsError:

@@ -1,4 +1,4 @@
-"""Turns at a host that many crawls ask."""
+"""Several crawls that share a host take turns."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_crawls_of_one_folder_take_turns_at_a_host(tmp_path: Path) -> None:
     assert other.take("arquivo.pt", 2.5) == 0
 
 
-def test_a_clock_that_was_set_back_and_a_file_that_is_none(tmp_path: Path) -> None:
+def test_a_clock_that_was_set_back_and_an_invalid_turn_file(tmp_path: Path) -> None:
     turns = SharedThrottle(tmp_path)
     turns.take("a.example", 1)
     [file] = tmp_path.iterdir()

@@ -165,7 +165,7 @@ def test_a_name_that_has_only_an_address_of_ipv6_is_a_host_like_any_other(tmp_pa
     assert set(done.connections) == {f"{SIX}:80", "2606:2800::7:80"}
 
 
-def test_loopback_of_ipv6_is_crawled_where_a_person_named_it_so(tmp_path: Path) -> None:
+def test_ipv6_loopback_is_crawled_if_a_person_names_it(tmp_path: Path) -> None:
     with serving({"/": home("/one/"), "/one/": page("The first")}) as site:
         world = World(names={"six.example": [["::1"]]}, routes={f"::1:{port}": _port(site.url) for port in (80, 8000)})
         refused = world.crawl(tmp_path, "http://six.example/")
@@ -232,7 +232,7 @@ def test_no_name_leads_to_a_private_address_of_ipv6(tmp_path: Path) -> None:
         assert PRIVATE_SIX[address] in reason
 
 
-def test_a_site_that_was_added_as_private_is_crawled_at_its_own_host_alone(tmp_path: Path) -> None:
+def test_a_private_site_is_crawled_at_its_own_host_alone(tmp_path: Path) -> None:
     with serving({"/feed.xml": page("Not a feed")}) as other:
         pages = {
             "/": home("/one/", head=feeds(f"{other.url}feed.xml", "http://10.0.0.6/feed.xml")),
@@ -256,7 +256,7 @@ def test_a_site_that_was_added_as_private_is_crawled_at_its_own_host_alone(tmp_p
     assert done.rows[f"{other.url}feed.xml"][:2] == ("refused", "private-address")
 
 
-def test_behind_a_proxy_the_spelling_of_an_address_is_checked_all_the_same(tmp_path: Path) -> None:
+def test_addresses_are_checked_by_their_spelling_behind_a_proxy_too(tmp_path: Path) -> None:
     pages = {
         NEWS: home(
             "/one/",

@@ -68,7 +68,7 @@ def test_no_request_carries_cookies_credentials_or_referrers(tmp_path: Path) -> 
     assert not [head for head in requests if b"geheim" in head or b"id=42" in head]
 
 
-def test_the_password_of_a_proxy_is_told_to_the_proxy_alone(tmp_path: Path) -> None:
+def test_a_proxy_password_is_sent_to_the_proxy_alone(tmp_path: Path) -> None:
     secret = base64.b64encode(b"ann:geheim")
     with serving({NEWS: home("/one/"), f"{NEWS}one/": page("The first")}) as proxy:
         address = proxy.url.replace("://", "://ann:geheim@")

@@ -54,5 +54,5 @@ def test_a_validator_is_as_long_as_servers_write_them() -> None:
     page = PageRequest(1, START, urlkey(START), PageKind.UNKNOWN)
     headers = {"etag": '"' + "x" * 60_000 + '"', "last-modified": "Wed, 01 May 2024 10:00:00 GMT"}
     fetched = FetchedPage(START, 404, headers, b"", datetime.now(UTC))
-    visit = parse_page(fetched, page, SiteContext(Scope.of(START))).visit
-    assert (visit.etag, visit.last_modified) == ("", headers["last-modified"])
+    result = parse_page(fetched, page, SiteContext(Scope.of(START))).result
+    assert (result.etag, result.last_modified) == ("", headers["last-modified"])

@@ -1,4 +1,4 @@
-"""A file of a host is read once, however many wait for it, and again when its copy is too old."""
+"""A host's file is read once for all requests, and again when its copy is too old."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archiver.middlewares import host_files
 from archiver.middlewares.host_files import OncePerOrigin
 
 
-def test_many_wait_for_one_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_requests_wait_for_one_read(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
     async def read(origin: str) -> str:
@@ -30,7 +30,7 @@ def test_many_wait_for_one_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     asyncio.run(everything())
 
 
-def test_one_that_is_given_up_leaves_it_to_the_others() -> None:
+def test_a_cancelled_request_does_not_cancel_the_read_for_others() -> None:
     async def read(origin: str) -> str:
         await asyncio.sleep(0.02)
         return origin

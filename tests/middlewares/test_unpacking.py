@@ -1,4 +1,4 @@
-"""Whether a packed answer is all there."""
+"""Detecting truncated compressed bodies."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ MEMBERS = gzip.compress(TEXT[:900]) + gzip.compress(TEXT[900:])
         (TEXT, "a coding of its own"),
     ],
 )
-def test_whole(packed: bytes, coding: str) -> None:
+def test_whole_bodies_are_not_cut_off(packed: bytes, coding: str) -> None:
     assert not is_cut_off(packed, coding, len(TEXT))
 
 
 @pytest.mark.parametrize("left", [-20, -200, 60])
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
-def test_cut_off(left: int, coding: str) -> None:
+def test_truncated_bodies_are_cut_off(left: int, coding: str) -> None:
     packed = (gzip if coding == "gzip" else zlib).compress(TEXT)
     assert is_cut_off(packed[:left], coding, len(zlib.decompressobj(47).decompress(packed[:left])))

@@ -1,4 +1,4 @@
-"""What pages need to be shown: asked for once, counted apart, every failure an outcome, and no kill loses one."""
+"""Requisites in a crawl: requested once and counted separately, each failure is an outcome, and no kill loses one."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_each_post_s_lead_image_is_captured_once(tmp_path: Path) -> None:
     assert archiver("verify", archive=archive).returncode == 0
 
 
-def test_none_asks_for_nothing_and_all_for_what_is_lacking(tmp_path: Path) -> None:
+def test_none_requests_nothing_and_all_requests_what_is_missing(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     pages: dict[str, Any] = {
         "/": home("/one/"),
@@ -121,7 +121,7 @@ def test_none_asks_for_nothing_and_all_for_what_is_lacking(tmp_path: Path) -> No
     ]
 
 
-def test_what_is_no_picture_is_an_outcome_and_no_capture(tmp_path: Path) -> None:
+def test_what_is_not_an_image_has_an_outcome_and_no_capture(tmp_path: Path) -> None:
     leads = {
         "page": Answer(b"<!doctype html><p>Welcome"),
         "gone": Answer(b"", 404),
@@ -176,7 +176,7 @@ def test_what_is_no_picture_is_an_outcome_and_no_capture(tmp_path: Path) -> None
     assert sorted(kept) == [f"{PICTURES}{name}.png" for name in ("circle", "good", "secret")]
 
 
-def test_a_host_that_does_not_answer_is_left_alone(tmp_path: Path) -> None:
+def test_requisites_of_a_silent_host_are_postponed(tmp_path: Path) -> None:
     blog = {
         "/": home(*(f"/post-{n}/" for n in range(12))),
         **{f"/post-{n}/": page(f"Post {n}", head=lead(f"{PICTURES}{n}.png")) for n in range(12)},
@@ -193,7 +193,7 @@ def test_a_host_that_does_not_answer_is_left_alone(tmp_path: Path) -> None:
     assert crawled.query("select count(*) from requisites where due_at < datetime('now')") == [(0,)]
 
 
-def test_bounds_on_posts_end_no_picture_and_those_on_bytes_do(tmp_path: Path) -> None:
+def test_limits_on_posts_do_not_stop_images_and_those_on_bytes_do(tmp_path: Path) -> None:
     pages = {
         "/": home(*(f"/post-{n}/" for n in range(9))),
         **{f"/post-{n}/": page(f"Post {n}", head=lead(f"/{n}.png")) for n in range(9)},
@@ -244,7 +244,7 @@ def test_no_kill_loses_a_picture_or_stores_one_twice(tmp_path: Path) -> None:
     assert archiver("verify", archive=archive).returncode == 0
 
 
-def test_a_picture_whose_record_is_lost_is_asked_for_again(tmp_path: Path) -> None:
+def test_an_image_whose_record_is_lost_is_requested_again(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     with serving(
         {"/": home("/one/"), "/one/": page("The first", head=lead("/1.png")), "/1.png": picture(ETag='"one"')}
@@ -265,7 +265,7 @@ def test_a_picture_whose_record_is_lost_is_asked_for_again(tmp_path: Path) -> No
     assert archiver("verify", archive=archive).returncode == 0
 
 
-def test_a_removed_post_takes_its_own_pictures_along(tmp_path: Path) -> None:
+def test_a_takedown_removes_the_posts_own_images(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     pages: dict[str, Any] = {
         "/": home("/one/", "/two/", "/three/"),

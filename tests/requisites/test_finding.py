@@ -1,4 +1,4 @@
-"""What a page and a stylesheet need, and whether an answer is it: pure functions."""
+"""Finding the requisites of pages and stylesheets, and checking the type of responses (pure functions)."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_a_stylesheet_names_fonts_imports_and_pictures() -> None:
     ),
     st.sampled_from([", ", " ,", ",\n "]),
 )
-def test_a_srcset_gives_back_what_was_put_in(parts: list[tuple[str, str]], comma: str) -> None:
+def test_a_srcset_round_trips(parts: list[tuple[str, str]], comma: str) -> None:
     assert list(srcset(comma.join(url + (descriptor or " 1x") for url, descriptor in parts))) == [u for u, _ in parts]
 
 
@@ -144,7 +144,7 @@ def test_no_stylesheet_takes_long(piece: str) -> None:
         (FONT, "text/html", b"<html>", False),
     ],
 )
-def test_an_answer_is_what_was_asked_for_or_is_not(kind: RequisiteKind, said: str, body: bytes, wanted: bool) -> None:
+def test_type_mismatches_of_responses(kind: RequisiteKind, said: str, body: bytes, wanted: bool) -> None:
     assert (type_mismatch(kind, said, body) == "") == wanted
     if body:
         assert type_mismatch(kind, said, gzip.compress(body), "gzip") == type_mismatch(kind, said, body)
@@ -156,7 +156,7 @@ def test_the_size_of_a_picture() -> None:
 
 
 @given(st.data())
-def test_no_picture_is_too_broken_to_look_at(data: st.DataObject) -> None:
+def test_any_broken_image_is_measured_without_an_error(data: st.DataObject) -> None:
     start = data.draw(
         st.sampled_from(
             [

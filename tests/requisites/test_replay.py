@@ -1,4 +1,4 @@
-"""A post is crawled, packed, and opened in a browser when none of its hosts is there any more."""
+"""A post is crawled, packed, and replayed in a browser while its hosts are offline."""
 
 from __future__ import annotations
 

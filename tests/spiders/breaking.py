@@ -1,4 +1,4 @@
-"""Runs `archiver` with a mistake in it: `python -m tests.spiders.breaking MODULE ATTRIBUTE crawl URL ...`."""
+"""Runs `archiver` with a bug in it: `python -m tests.spiders.breaking MODULE ATTRIBUTE crawl URL ...`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ if __name__ == "__main__":
     *path, last = sys.argv.pop(1).split(".")
     for name in path:
         holder = getattr(holder, name)
+    assert hasattr(holder, last), f"{holder} has no {last}"
     setattr(holder, last, burst)
-    # As on one core all is crawled in this process, which alone has the mistake.
+    # As on one core: everything is crawled in this process, the only one with the bug.
     archiver.scheduling.process_pool.cores = lambda: 1  # type: ignore[attr-defined]
     cli(prog_name="archiver")

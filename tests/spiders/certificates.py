@@ -1,4 +1,4 @@
-"""Certificates for servers on loopback: one that nobody vouches for, one of another host, a good one, and old ones."""
+"""Certificates for servers on loopback: self-signed, for another host, expired, and valid."""
 
 from __future__ import annotations
 

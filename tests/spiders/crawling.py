@@ -1,4 +1,4 @@
-"""Crawling a small server into an archive, and looking at what came of it."""
+"""Crawls a small server into an archive, and reads the results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small HTTP server whose every answer a test decides: what real servers do wrong, on demand."""
+"""A small HTTP server whose responses a test decides: what real servers do wrong, on demand."""
 
 from __future__ import annotations
 

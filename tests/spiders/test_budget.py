@@ -1,4 +1,4 @@
-"""What one run may take of a site, and what is said when it is used up."""
+"""The limits of one run, and what is reported when one is reached."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_run_ends_at_its_budget_and_the_next_goes_on(tmp_path: Path, setting: 
     assert rows(archive, "select count(*) from articles") == [(40,)]
 
 
-def test_a_budget_that_is_just_enough_is_not_spoken_of(tmp_path: Path) -> None:
+def test_a_budget_that_is_just_enough_is_not_reported(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     with serving({"/": home("/one/"), "/one/": page("One"), "/robots.txt": text("")}) as site:
         sites("add", site.url, archive=archive)

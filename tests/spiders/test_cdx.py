@@ -1,4 +1,4 @@
-"""A web archive's list of old captures as a source of a crawl, asked of real servers."""
+"""A web archive's CDX list as a source of a crawl, on real servers."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_a_post_that_only_a_web_archive_knows_is_found_and_one_that_is_gone_is_g
     assert 29 < days < 31
 
 
-def test_a_long_list_is_read_page_by_page_and_asked_for_again_when_it_is_due(tmp_path: Path) -> None:
+def test_a_long_cdx_list_is_read_page_by_page_and_again_when_due(tmp_path: Path) -> None:
     archive, captures = tmp_path / "a.db", Captures(most=10)
     names = [f"/post-{n}/" for n in range(35)]
     with (
@@ -151,7 +151,7 @@ def db_due(archive: Path) -> None:
     ],
     ids=["error", "dropped", "busy", "no-list", "moved", "refused"],
 )
-def test_a_service_that_does_not_answer_fails_alone_and_is_asked_again(
+def test_a_cdx_service_that_does_not_answer_fails_alone_and_is_retried(
     tmp_path: Path, answer: Answer, cause: str
 ) -> None:
     archive, captures = tmp_path / "a.db", Captures(before=lambda asked: answer)
@@ -177,7 +177,7 @@ def test_a_service_that_does_not_answer_fails_alone_and_is_asked_again(
     assert rows(archive, "select title from articles order by title") == [("One",), ("Two",)]
 
 
-def test_a_list_that_has_no_end_is_cut_and_a_slow_service_keeps_no_post_waiting(tmp_path: Path) -> None:
+def test_an_endless_cdx_list_is_cut_and_a_slow_service_delays_no_post(tmp_path: Path) -> None:
     archive, captures = tmp_path / "a.db", Captures()
 
     def slow(asked: dict[str, list[str]]) -> Answer:
@@ -195,7 +195,7 @@ def test_a_list_that_has_no_end_is_cut_and_a_slow_service_keeps_no_post_waiting(
     assert rows(archive, "select outcome from pages where kind = 'cdx'") == [("not-article",)]
 
 
-def test_a_service_that_says_nothing_is_given_up(tmp_path: Path) -> None:
+def test_a_silent_cdx_service_is_given_up(tmp_path: Path) -> None:
     over = threading.Event()
 
     def silent(asked: dict[str, list[str]]) -> Answer:
@@ -232,7 +232,7 @@ def test_traps_stay_traps_and_spam_that_is_gone_has_an_end(tmp_path: Path) -> No
     assert rules["pattern-budget: numbers"] == 80
 
 
-def test_a_list_is_not_asked_for_any_more_when_the_settings_say_so(tmp_path: Path) -> None:
+def test_a_cdx_list_is_no_longer_requested_once_the_settings_say_so(tmp_path: Path) -> None:
     archive, captures = tmp_path / "a.db", Captures(before=lambda asked: Answer(b"", 500))
     with serving({"/": home("/one/"), "/one/": page("One")}) as site, serving(captures) as service:
         ask(site, service.url.rstrip("/") + PATH, archive)
@@ -249,7 +249,7 @@ def test_a_list_is_not_asked_for_any_more_when_the_settings_say_so(tmp_path: Pat
     assert rows(archive, "select outcome from pages where kind = 'cdx'") == [("not-article",)]
 
 
-def test_a_foreign_service_is_asked_slowly_and_obeyed_whatever_delay_is_set(tmp_path: Path) -> None:
+def test_a_foreign_service_is_requested_slowly_whatever_delay_is_set(tmp_path: Path) -> None:
     captures = Captures(most=1)
     with serving({"/": home("/one/"), "/one/": page("One")}) as site, serving(captures) as service:
         world = two_hosts(site, service)
@@ -271,7 +271,7 @@ def test_a_foreign_service_is_asked_slowly_and_obeyed_whatever_delay_is_set(tmp_
         assert done.query("select outcome, rule from pages where kind = 'cdx'") == [("refused", "robots")]
 
 
-def test_a_foreign_service_is_not_asked_by_a_crawl_that_names_nobody(tmp_path: Path) -> None:
+def test_a_crawl_without_contact_requests_nothing_from_a_foreign_service(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     with serving({"/": home("/one/"), "/one/": page("One")}) as site:
         ask(site, f"https://archive.example{PATH}", archive)
@@ -304,6 +304,6 @@ def test_a_real_web_archive_over_what_was_written_here(tmp_path: Path) -> None:
         "unlinked": "archived",
         "taken-down": "gone",
     }
-    told = rows(second / "a.db", "select first_capture from page_sources where source = 'cdx'")
-    assert len(told) == 4
-    assert all(first > "2024" for (first,) in told)
+    first_captures = rows(second / "a.db", "select first_capture from page_sources where source = 'cdx'")
+    assert len(first_captures) == 4
+    assert all(first > "2024" for (first,) in first_captures)

@@ -1,4 +1,4 @@
-"""What real servers do wrong: each fault ends as an outcome with a reason, and loses nothing of the rest."""
+"""Faults of real servers: each ends as an outcome with a reason, and the other pages are stored."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_a_site_that_cannot_be_crawled_is_an_error_with_its_cause(
         ("http://127.0.0.1:99999/", 2, "BadAddress http://127.0.0.1:99999/"),
     ],
 )
-def test_an_address_that_is_none(tmp_path: Path, word: str, code: int, error: str) -> None:
+def test_an_invalid_address_is_an_error(tmp_path: Path, word: str, code: int, error: str) -> None:
     done = in_process("crawl", word, "--archive", str(tmp_path / "a.db"))
     assert (done.exit_code, fault(done)) == (code, error)
 
@@ -203,7 +203,7 @@ def test_a_killed_crawl_loses_nothing(tmp_path: Path) -> None:
     assert rows(archive, "select outcome from runs order by id")[0][0] == "interrupted"
 
 
-def test_two_crawls_of_one_site_do_not_meet(tmp_path: Path) -> None:
+def test_two_crawls_of_one_site_exclude_each_other(tmp_path: Path) -> None:
     archive, met = tmp_path / "a.db", threading.Event()
 
     def slow() -> Answer:
@@ -220,7 +220,7 @@ def test_two_crawls_of_one_site_do_not_meet(tmp_path: Path) -> None:
     assert f"process {first.pid}" in done.stderr
 
 
-def test_a_name_that_is_lost_in_the_midst_of_a_crawl_ends_it_and_the_next_goes_on(tmp_path: Path) -> None:
+def test_a_host_name_that_vanishes_during_a_crawl_ends_it_and_the_next_continues(tmp_path: Path) -> None:
     address, names = "93.184.216.34", [f"/post-{n}/" for n in range(60)]
     close = {"Content-Type": "text/html; charset=utf-8", "Connection": "close"}
     pages: dict[str, Any] = {"/": Answer(home(*names).body, headers=close), "/robots.txt": Answer(b"", headers=close)}
@@ -234,12 +234,12 @@ def test_a_name_that_is_lost_in_the_midst_of_a_crawl_ends_it_and_the_next_goes_o
         cut_off = world.crawl(tmp_path, "http://news.example/")
         assert cut_off.code == 1
         assert "Traceback" not in cut_off.err
-        told = (
-            "news.example does not answer any more (there is no such host), neither does its home page: the crawl "
-            "was ended; the next one goes on where it stopped."
+        sentence = (
+            "news.example no longer answers (there is no such host), nor does its home page. The crawl was ended; the "
+            "next one continues where it stopped."
         )
-        assert cut_off.err.splitlines()[-1] == f"Error: {told}"
-        assert cut_off.query("select outcome, reason from runs") == [("failed", told)]
+        assert cut_off.err.splitlines()[-1] == f"Error: {sentence}"
+        assert cut_off.query("select outcome, reason from runs") == [("failed", sentence)]
         stored = len(cut_off.titles)
         assert 0 < stored < 40
         left = cut_off.query(

@@ -1,4 +1,4 @@
-"""The second crawl: what changed is found, what did not is not asked for."""
+"""The second crawl: changes are found, and unchanged pages are not downloaded."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def placed(answer: Answer, base: str) -> Answer:
     return answer
 
 
-def test_edit_addition_move_and_deletion_told_by_a_sitemap(tmp_path: Path) -> None:
+def test_edit_addition_move_and_deletion_reported_by_a_sitemap(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     names = [f"post-{n}" for n in range(40)]
     pages: dict[str, Any] = {"/": home(*(f"/{n}/" for n in names)), **{f"/{n}/": page(f"Title {n}") for n in names}}
@@ -73,7 +73,7 @@ def test_edit_addition_move_and_deletion_told_by_a_sitemap(tmp_path: Path) -> No
     assert moved == [(f"{site.url}post-3/", f"{site.url}moved/")]
 
 
-def test_a_gone_post_that_comes_back_is_there_again(tmp_path: Path) -> None:
+def test_a_gone_post_that_comes_back_is_no_longer_gone(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     pages: dict[str, Any] = {"/": home("/one/"), "/one/": page("The first")}
     with serving(pages) as site:
@@ -172,7 +172,7 @@ def test_a_home_page_behind_a_redirect_is_the_home_page(tmp_path: Path) -> None:
     assert (again["new"], again["outcome"]) == (0, "finished")
 
 
-def test_a_full_crawl_finds_an_edit_that_nothing_told_of(tmp_path: Path) -> None:
+def test_a_full_crawl_finds_an_unreported_edit(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     pages: dict[str, Any] = {"/": home("/one/", "/two/"), "/one/": page("The first"), "/two/": page("The second")}
     for name in ("/one/", "/two/"):

@@ -1,4 +1,4 @@
-"""What a page was taken for once is no word of its source: it is read anew, and may have become a post."""
+"""A page that was judged not to be a post is judged again, and may have become a post."""
 
 from __future__ import annotations
 

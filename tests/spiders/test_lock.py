@@ -43,7 +43,7 @@ def test_no_two_names_have_one_lock(archive: Path) -> None:
 
 
 @pytest.mark.parametrize("lock", [lock_site, lock_host])
-def test_whoever_takes_all_locks_is_kept_out_by_each_and_keeps_each_out(archive: Path, lock: Lock) -> None:
+def test_all_locks_conflict_with_each_single_lock(archive: Path, lock: Lock) -> None:
     for name in NAMES:
         with lock(archive, name):
             with pytest.raises(ArchiveInUse):

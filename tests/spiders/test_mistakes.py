@@ -1,4 +1,4 @@
-"""Mistakes of the program itself at the beginning of a crawl: told in a sentence each, and no crawl hangs."""
+"""Bugs of the program at the start of a crawl: each is reported in one sentence, and no crawl hangs."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_each_run_has_failed_with_one_sentence_and_the_next_goes_on(
 
 
 @pytest.mark.parametrize(("module", "name"), [(crawl_run, "TrapDetector"), (crawl_archive, "OutageGuard")])
-def test_the_lock_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> None:
+def test_the_lock_is_released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> None:
     archive = tmp_path / "a.db"
     monkeypatch.setattr(module, name, burst)
     crawler = Crawler(SiteSpider, Settings({"ARCHIVE_PATH": str(archive)}))
@@ -77,12 +77,12 @@ def test_the_lock_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mod
     assert last_run(archive)[0] == "failed"
 
 
-def test_a_run_that_cannot_be_closed_as_it_should_has_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_cannot_be_closed_properly_has_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from archiver.spiders.run_ending import RunEnding
 
     archive = tmp_path / "a.db"
     opened = CrawlRun(archive, CrawlOrder("http://127.0.0.1:9/"))
-    monkeypatch.setattr(opened.teacher, "finish", burst)
+    monkeypatch.setattr(opened.learner, "finish", burst)
     opened.close(RunEnding("finished", ""))
     assert opened.result is not None
     assert opened.result.outcome == "failed"

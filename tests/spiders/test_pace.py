@@ -53,7 +53,7 @@ def test_a_slow_host_rests_as_long_as_it_worked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("status", "form"), [(429, "seconds"), (503, "date")])
-def test_retry_after_is_obeyed_and_the_page_asked_for_again(tmp_path: Path, status: int, form: str) -> None:
+def test_retry_after_is_obeyed_and_the_page_requested_again(tmp_path: Path, status: int, form: str) -> None:
     def busy() -> Answer:
         when = datetime.now(UTC) + timedelta(seconds=3)
         return text("", status, Retry_After="2" if form == "seconds" else format_datetime(when, usegmt=True))
@@ -74,7 +74,7 @@ def test_retry_after_is_obeyed_and_the_page_asked_for_again(tmp_path: Path, stat
     assert rows(tmp_path / "a.db", "select count(*) from articles") == [(13,)]
 
 
-def test_without_retry_after_the_delay_doubles_and_a_page_is_given_three_tries(tmp_path: Path) -> None:
+def test_without_retry_after_the_delay_doubles_and_a_page_gets_three_tries(tmp_path: Path) -> None:
     with serving({"/": home("/two/"), "/two/": text("", 503)}) as site:
         assert crawl(site.url, archive=tmp_path / "a.db").returncode == 1
         tries = asked_at(site, "/two/")
@@ -133,7 +133,7 @@ def test_a_pause_longer_than_a_run_is_kept_by_the_next_run_too(tmp_path: Path) -
     assert rows(archive, "select quiet_until from sites") == [(None,)]
 
 
-def test_a_pause_of_one_host_is_none_of_another_in_the_same_process(tmp_path: Path) -> None:
+def test_a_pause_of_one_host_does_not_delay_another_in_the_same_process(tmp_path: Path) -> None:
     names = [f"/{n}/" for n in range(10)]
     busy: dict[str, Any] = {"/": home("/one/"), "/one/": in_turn(text("", 429, Retry_After="4"), page("One"))}
     with serving(busy) as slow, serving({"/": home(*names), **{n: page(f"Post {n}") for n in names}}) as quick:
@@ -143,7 +143,7 @@ def test_a_pause_of_one_host_is_none_of_another_in_the_same_process(tmp_path: Pa
         assert max(quick.times) < again
 
 
-def test_ctrl_c_does_not_sit_out_a_pause(tmp_path: Path) -> None:
+def test_ctrl_c_does_not_wait_for_a_pause(tmp_path: Path) -> None:
     pages: dict[str, Any] = {"/": home("/one/"), "/one/": text("", 429, Retry_After="600")}
     with serving(pages) as site:
         process = Running("archiver", "crawl", site.url, "--archive", str(tmp_path / "a.db"))
@@ -168,7 +168,7 @@ def test_sites_of_one_host_take_turns(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("words", "most"), [((), 4), (("--delay", "0.01"), 1)])
-def test_no_more_connections_at_once_than_are_promised(tmp_path: Path, words: tuple[str, ...], most: int) -> None:
+def test_no_more_concurrent_connections_than_the_limit(tmp_path: Path, words: tuple[str, ...], most: int) -> None:
     now: list[int] = []
     seen: list[int] = []
 
@@ -204,7 +204,7 @@ def test_another_host_that_is_busy_fails_alone(tmp_path: Path) -> None:
     assert done.query("select quiet_until from sites") == [(None,)]
 
 
-def test_every_request_says_who_asks(tmp_path: Path) -> None:
+def test_every_request_has_a_contact(tmp_path: Path) -> None:
     with serving({"/": home("/one/"), "/one/": page("One")}) as site:
         crawl(site.url, "--contact", "me@example.org", archive=tmp_path / "a.db")
         assert {"/robots.txt", "/.well-known/tdmrep.json", "/", "/one/"} <= set(site.requests)

@@ -20,12 +20,12 @@ TITLE = "Down the river"
 INTRO = "A journey of three days, told by one who rowed all of it and slept on its banks."
 
 
-def told(number: int, word: str = "rowed") -> str:
+def passage(number: int, word: str = "rowed") -> str:
     return " ".join(f"On day {number} we {word} past village {at} and its mill of stone." for at in range(1, 7))
 
 
 def body_of(*numbers: int, word: str = "rowed") -> str:
-    return "\n\n".join([INTRO, *(told(n, word) for n in numbers)])
+    return "\n\n".join([INTRO, *(passage(n, word) for n in numbers)])
 
 
 def links(here: int, addresses: dict[int, str]) -> str:
@@ -49,7 +49,7 @@ def part(
     head: str = "",
     intro: str = INTRO,
 ) -> Answer:
-    answer = page(title, f"{intro}</p><p>{told(number, word)}</p>{nav}<p hidden>", head=head)
+    answer = page(title, f"{intro}</p><p>{passage(number, word)}</p>{nav}<p hidden>", head=head)
     answer.headers["ETag"] = f'"{etag or f"part-{number}"}"'
     return answer
 
@@ -87,7 +87,7 @@ def test_a_post_of_three_pages_is_one_article_with_the_whole_text(tmp_path: Path
     assert rows(archive, "select revision from articles") == [(1,), (1,)]
 
 
-def test_the_commands_tell_of_the_parts(tmp_path: Path) -> None:
+def test_the_commands_show_the_parts(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
 
     def said(*words: str) -> str:
@@ -119,7 +119,7 @@ def test_an_edit_of_one_page_is_one_revision_proved_by_its_capture(tmp_path: Pat
         capture = rows(archive, "select c.url from revisions r join captures c on c.id = r.capture_id order by r.id")
         assert capture == [(f"{site.url}river/",), (f"{site.url}river/3/",)]
     assert (second["revised"], third["revised"]) == (1, 0)
-    assert bodies(archive)[TITLE] == "\n\n".join([INTRO, told(1), told(2), told(3, "drifted")])
+    assert bodies(archive)[TITLE] == "\n\n".join([INTRO, passage(1), passage(2), passage(3, "drifted")])
     assert rows(archive, "select revision, changed from revisions") == [(1, "[]"), (2, '["body"]')]
     assert rows(archive, "select evidence is not null from articles") == [(1,)]
 
@@ -170,7 +170,7 @@ def test_a_post_that_fails_while_a_page_of_it_is_missing_is_not_edited_when_both
     assert rows(archive, "select revision from articles") == [(1,)]
 
 
-def test_pages_that_are_told_by_rel_next_alone(tmp_path: Path) -> None:
+def test_parts_linked_by_rel_next_alone(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
 
     def head(number: int) -> str:
@@ -197,7 +197,7 @@ def test_the_view_that_has_all_pages_is_read_instead_of_them(tmp_path: Path) -> 
         url: part(n, f'<div class="pagination">{links(n, addresses)} {single}</div>') for n, url in addresses.items()
     }
     pages["/"] = home("/news/river.html")
-    pages["/news/river.html?pagewanted=all"] = page(TITLE, f"{INTRO}</p><p>{'</p><p>'.join(map(told, (1, 2, 3)))}")
+    pages["/news/river.html?pagewanted=all"] = page(TITLE, f"{INTRO}</p><p>{'</p><p>'.join(map(passage, (1, 2, 3)))}")
     with serving(pages) as site:
         result = counts(site.url, archive=archive)
         again = counts(site.url, "--full", archive=archive)
@@ -220,9 +220,9 @@ def test_where_that_view_fails_the_pages_are_read(tmp_path: Path) -> None:
     assert bodies(archive) == {TITLE: body_of(1, 2, 3)}
 
 
-def test_pages_whose_text_a_feed_told_whole_are_not_asked_for(tmp_path: Path) -> None:
+def test_parts_are_not_fetched_if_a_feed_has_the_whole_text(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
-    whole = f"<p>{INTRO}</p><p>{told(1)}</p><!--nextpage--><p>{told(2)}</p><!--nextpage--><p>{told(3)}</p>"
+    whole = f"<p>{INTRO}</p><p>{passage(1)}</p><!--nextpage--><p>{passage(2)}</p><!--nextpage--><p>{passage(3)}</p>"
     head = '<link rel="alternate" type="application/rss+xml" href="/feed/">'
     pages: dict[str, Any] = {"/": home(head=head), **post()}
     with serving(pages) as site:
@@ -244,7 +244,7 @@ def test_pages_whose_text_a_feed_told_whole_are_not_asked_for(tmp_path: Path) ->
     assert bodies(archive) == {TITLE: body_of(1, 2, 3)}
 
 
-def test_a_page_number_past_the_end_and_pages_of_something_else_are_no_parts(tmp_path: Path) -> None:
+def test_a_page_number_past_the_end_and_unrelated_pages_are_not_parts(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     addresses = {1: "/river/", 2: "/river/2/", 3: "/river/3/", 4: "/river/4/", 5: "/river/5/"}
     pages: dict[str, Any] = {url: part(min(n, 2), links(n, addresses), etag=f"e{n}") for n, url in addresses.items()}
@@ -263,7 +263,7 @@ def test_a_page_number_past_the_end_and_pages_of_something_else_are_no_parts(tmp
     assert found["river/4/"][0] == "duplicate"
 
 
-def test_a_page_that_is_met_before_its_post_is_no_article(tmp_path: Path) -> None:
+def test_a_part_found_before_its_post_is_not_an_article(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     pages: dict[str, Any] = {"/": home("/river/2/", "/other/"), "/other/": page("Another post"), **post()}
     with serving(pages) as site:

@@ -1,4 +1,4 @@
-"""A domain that is for sale, or a site under repair: one page for every address, which is nobody's edit."""
+"""A domain for sale or a site under maintenance shows one page for every address, which is not an edit of its posts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def blog(address: str, *, with_feed: bool) -> Pages:
 
 
 @pytest.mark.parametrize("with_feed", [True, False])
-def test_one_page_for_every_address_is_no_edit_of_the_posts_that_stood_there(with_feed: bool, tmp_path: Path) -> None:
+def test_one_page_for_every_address_is_not_an_edit_of_the_posts(with_feed: bool, tmp_path: Path) -> None:
     archive = tmp_path / "archive.db"
     with serving({}) as server:
         server.pages = sound = blog(server.url, with_feed=with_feed)
@@ -71,10 +71,10 @@ class WithApi(Pages):
         return super().get(path.partition("?")[0], default)
 
 
-def test_a_site_that_is_known_by_its_api_alone_is_doubted_as_well(tmp_path: Path) -> None:
+def test_a_site_known_only_by_its_api_is_doubtful_too(tmp_path: Path) -> None:
     archive = tmp_path / "archive.db"
     with serving({}) as server:
-        told = [
+        api_posts = [
             {"id": number, "link": f"{server.url[:-1]}{path}", "title": {"rendered": path.strip("/")}}
             for number, path in enumerate(POSTS, start=1)
         ]
@@ -82,7 +82,7 @@ def test_a_site_that_is_known_by_its_api_alone_is_doubted_as_well(tmp_path: Path
         server.pages = WithApi(
             {
                 **blog(server.url, with_feed=False),
-                "/wp-json/wp/v2/posts": text(json.dumps(told), **count),
+                "/wp-json/wp/v2/posts": text(json.dumps(api_posts), **count),
                 "/": home(*POSTS, head='<link rel="https://api.w.org/" href="/wp-json/">'),
             }
         )
@@ -107,7 +107,7 @@ class Redesigned(Pages):
         )
 
 
-def test_a_site_whose_home_page_is_its_own_is_believed(tmp_path: Path) -> None:
+def test_a_site_with_a_distinct_home_page_is_believed(tmp_path: Path) -> None:
     archive = tmp_path / "archive.db"
     with serving({}) as server:
         server.pages = sound = blog(server.url, with_feed=True)
@@ -122,7 +122,7 @@ def test_a_site_whose_home_page_is_its_own_is_believed(tmp_path: Path) -> None:
     assert rows(archive, "select count(*), sum(gone_at is null), max(revision) from articles") == [(6, 6, 1)]
 
 
-def test_a_home_page_that_was_not_asked_for_says_nothing(tmp_path: Path) -> None:
+def test_a_home_page_that_was_not_requested_proves_nothing(tmp_path: Path) -> None:
     archive = tmp_path / "archive.db"
     with serving({}) as server:
         server.pages = sound = blog(server.url, with_feed=True)

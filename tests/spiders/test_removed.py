@@ -1,4 +1,4 @@
-"""A post whose page says at 200 that it is gone: a tombstone, and no edit."""
+"""A post whose page says with status 200 that it is gone is marked as gone and not edited."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NOTICE = Answer(
 )
 
 
-def test_a_notice_in_the_place_of_a_post_is_a_tombstone(tmp_path: Path) -> None:
+def test_a_notice_in_place_of_a_post_marks_it_gone(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     links = tuple(f"/post-{n}/" for n in range(4))
     pages: Pages = {"/": home(*links), **{link: page(f"Title {link}") for link in links}}

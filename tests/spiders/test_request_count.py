@@ -1,4 +1,4 @@
-"""A run counts as many requests as its server gets, whatever they are for and however often they are tried."""
+"""A run counts as many requests as its server receives, including retries."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def test_every_request_is_counted(tmp_path: Path) -> None:
     }
     with serving(pages) as site:
         done = crawl(site.url, "--json", archive=tmp_path / "a.db")
-        [told] = json.loads(done.stdout)
-        assert told["requests"] + told["requisite_requests"] == len(site.requests)
+        [counted] = json.loads(done.stdout)
+        assert counted["requests"] + counted["requisite_requests"] == len(site.requests)
     # Each of these was asked for more than once, or by a name of its own.
     assert min(map(site.requests.count, ("/busy/", "/broken/", "/always-busy/", "/sitemap.xml"))) >= 2
     assert {"/rules.txt", "/.well-known/tdmrep.json", "/new/", "/one.png"} <= set(site.requests)
-    assert told["requisite_requests"] == site.requests.count("/one.png")
+    assert counted["requisite_requests"] == site.requests.count("/one.png")
     assert rows(tmp_path / "a.db", "select requests, requisite_requests from runs") == [
-        (told["requests"], told["requisite_requests"])
+        (counted["requests"], counted["requisite_requests"])
     ]

@@ -1,4 +1,4 @@
-"""What a site says of the use of its pages is kept with each capture, and changes nothing of the crawl."""
+"""Usage statements are stored with each capture and do not change the crawl."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_robots_txt_is_obeyed_for_the_file_too(tmp_path: Path) -> None:
         assert "/.well-known/tdmrep.json" not in site.requests
 
 
-def test_a_file_that_cannot_be_read_keeps_no_page_back(tmp_path: Path) -> None:
+def test_an_unreadable_tdmrep_file_does_not_block_pages(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     with serving({"/": home("/one/"), "/one/": page("One"), "/.well-known/tdmrep.json": text("", 500)}) as site:
         assert crawl(site.url, archive=archive).returncode == 0

@@ -1,4 +1,4 @@
-"""What a crawl does with robots.txt, on real servers."""
+"""How a crawl obeys robots.txt, on real servers."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_server_that_takes_no_connection_is_an_error_of_its_own(tmp_path: Path
     assert rows(tmp_path / "a.db", "select outcome, rule from pages") == [("failed", "no-connection")]
 
 
-def test_a_copy_of_today_stands_for_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+def test_a_fresh_copy_replaces_an_unreadable_file(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     with serving(site_of(text("User-agent: *\nDisallow: /no/\n"), "/one/", "/no/")) as site:
         assert crawl(site.url, archive=archive).returncode == 0
@@ -73,7 +73,7 @@ def test_a_copy_of_today_stands_for_a_file_that_cannot_be_read(tmp_path: Path) -
         assert set(site.requests[asked:]) == {"/robots.txt"}
 
 
-def test_it_is_asked_for_once_a_run_and_conditionally_in_the_next(tmp_path: Path) -> None:
+def test_it_is_requested_once_per_run_and_conditionally_in_the_next(tmp_path: Path) -> None:
     robots = text("User-agent: *\nDisallow: /no/\n", ETag='"1"')
     with serving(site_of(robots, "/one/", "/two/", "/no/")) as site:
         crawl(site.url, archive=tmp_path / "a.db")
@@ -148,7 +148,7 @@ def long() -> bytes:
     ],
     ids=["without end", "a terabyte", "gzip bomb", "deflate bomb", "bomb in a bomb"],
 )
-def test_of_a_file_that_is_too_large_the_beginning_is_obeyed(tmp_path: Path, send: Send, cut: bool) -> None:
+def test_the_beginning_of_an_oversized_file_is_obeyed(tmp_path: Path, send: Send, cut: bool) -> None:
     """RFC 9309, section 2.5."""
     archive = tmp_path / "a.db"
     with attacking(Attack("robots", send, ("", ""), "/robots.txt")) as site:

@@ -1,4 +1,4 @@
-"""Scrapy's own commands in the project's folder, as Scrapy documents them, each a process of its own."""
+"""Scrapy's own commands in the project's folder, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from archiver.demo.demo_server import Demo, serve
+from archiver.errors import ContactMissing
+from archiver.storage.locks import lock_site
 from tests.processes import ROOT, without_proxies
 from tests.spiders.crawling import last_run, rows, text
 from tests.spiders.site_server import SiteServer, home, page, serving
@@ -111,8 +114,25 @@ def test_crawl_without_an_address_says_so_in_one_sentence(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_typed_address_redirects_to_is_not_meant(tmp_path: Path) -> None:
-    """`scrapy fetch` of an address on this machine is a wish; being led from it to another address here is none."""
+def test_crawl_without_a_contact_says_so_in_one_sentence(tmp_path: Path) -> None:
+    """192.0.2.1 belongs to nobody (RFC 5737) and needs no name server."""
+    done = scrapy("crawl", "site", "-a", "url=http://192.0.2.1/", archive=tmp_path / "a.db")
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert str(ContactMissing("192.0.2.1")) in line
+
+
+def test_crawl_into_an_archive_in_use_says_so_in_one_sentence(tmp_path: Path, demo: Demo) -> None:
+    site = urlsplit(demo.url).netloc
+    with lock_site(tmp_path / "a.db", site):
+        done = scrapy("crawl", "site", "-a", f"url={demo.url}", archive=tmp_path / "a.db")
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert f"Another crawl is writing {tmp_path / 'a.db'} for {site}" in line
+
+
+def test_a_typed_address_gives_no_permission_for_its_redirects(tmp_path: Path) -> None:
+    """`scrapy fetch` may reach an address on this machine that a person typed, but no other to which it redirects."""
     with serving({"/": text("a secret")}) as inner:
         with serving({"/old": text("", 302, Location=inner.url)}) as site:
             done = scrapy("fetch", f"{site.url}old", archive=tmp_path / "a.db")
@@ -125,7 +145,7 @@ def robots_only(site: SiteServer) -> list[str]:
     return [path for path in site.requests if path != "/robots.txt"]
 
 
-def test_robots_txt_holds_for_a_person_too(tmp_path: Path) -> None:
+def test_robots_txt_applies_to_a_person_too(tmp_path: Path) -> None:
     pages = {"/robots.txt": text("User-agent: *\nDisallow: /private/"), "/private/": page("No"), "/": home()}
     with serving(dict(pages)) as site:
         done = scrapy("fetch", f"{site.url}private/", archive=tmp_path / "a.db")

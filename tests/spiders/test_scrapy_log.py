@@ -1,4 +1,4 @@
-"""A crawl in which nothing goes wrong leaves nothing in Scrapy's log."""
+"""A crawl without errors writes nothing to Scrapy's log."""
 
 from __future__ import annotations
 

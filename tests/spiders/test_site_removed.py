@@ -1,4 +1,4 @@
-"""A site that is taken out of the archive while it is crawled."""
+"""A site that is removed from the archive while it is crawled."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.spiders.crawling import archiver, crawl, rows
 from tests.spiders.site_server import Answer, Pages, home, page, serving
 
 
-def test_its_run_ends_and_says_so(tmp_path: Path) -> None:
+def test_the_run_of_a_removed_site_ends_and_says_so(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     links = tuple(f"/post-{n}/" for n in range(9))
     pages: Pages = {"/": home(*links), **{link: page(f"Title {link}") for link in links}}

@@ -1,4 +1,4 @@
-"""A crawl learns its site's template, keeps it, sees that it changed; and another way of reading is no edit."""
+"""A crawl learns its site's template, keeps it and notices a redesign; re-extraction is not an edit."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ class School:
         self.retired.append(since)
         return None
 
-    def read(self, theme: Theme, told: list[Told]) -> list[Article]:
+    def read(self, theme: Theme, sources: list[Told]) -> list[Article]:
         out = []
-        for post in told:
+        for post in sources:
             page = parse_page(
                 theme(post, []),
                 f"https://low.example{post.path}",
@@ -79,18 +79,18 @@ def test_a_short_run_learns_at_its_end(count: int, learns: int) -> None:
     assert len(school.learned) == learns
 
 
-def test_a_redesign_is_noticed_within_twenty_posts_and_learned_anew() -> None:
+def test_a_redesign_is_noticed_within_twenty_posts_and_learned_again() -> None:
     school = School()
     school.read(classic, posts(ENOUGH))
     changed = school.read_pages
-    told = posts(60)[ENOUGH:]
-    found = school.read(silent, told)
+    sources = posts(60)[ENOUGH:]
+    found = school.read(silent, sources)
     assert len(school.retired) == 1
     assert school.retired[0] == START + timedelta(minutes=changed)
     assert len(school.learned) == 2
     assert [a.read_by for a in found][:20] == [""] * 20
     assert {a.read_by for a in found[ENOUGH:]} == {"rules-2"}
-    for article, post in zip(found, told, strict=True):
+    for article, post in zip(found, sources, strict=True):
         assert (article.title, article.body, article.authors) == (post.title, post.body, (post.author,))
         assert (article.published, article.categories) == (post.at, (post.category,))
 
@@ -103,9 +103,11 @@ def test_a_strange_page_now_and_then_is_no_redesign() -> None:
     assert not school.retired
 
 
-def test_rules_that_say_otherwise_than_the_pages_are_retired() -> None:
-    def misleading(told: Told, others: Any) -> str:
-        moved = classic(told).replace('<h1 class="entry-title">', '<p class="entry-title">Read this</p><h1 class="x">')
+def test_rules_that_contradict_the_pages_are_retired() -> None:
+    def misleading(sources: Told, others: Any) -> str:
+        moved = classic(sources).replace(
+            '<h1 class="entry-title">', '<p class="entry-title">Read this</p><h1 class="x">'
+        )
         moved = moved.replace("entry-meta", "was-meta").replace("entry-date", "was-date")
         return moved.replace(
             '<div class="entry-content">',
@@ -119,9 +121,9 @@ def test_rules_that_say_otherwise_than_the_pages_are_retired() -> None:
     assert school.retired
 
 
-def site(theme: Theme, told: list[Told], advertisement: str = "") -> dict[str, Any]:
-    pages: dict[str, Any] = {"/": home(*(t.path for t in told))}
-    for t in told:
+def site(theme: Theme, sources: list[Told], advertisement: str = "") -> dict[str, Any]:
+    pages: dict[str, Any] = {"/": home(*(t.path for t in sources))}
+    for t in sources:
         text = theme(t, []).replace("</main>", f"<aside>{advertisement}</aside></main>")
         pages[t.path] = Answer(text.encode())
     return pages
@@ -137,8 +139,8 @@ def empties(archive: Path) -> list[tuple[Any, ...]]:
 
 def test_a_crawl_stores_what_it_learned_and_reads_every_post_by_it(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
-    told = posts(40)
-    with serving(site(promoting, told)) as server:
+    sources = posts(40)
+    with serving(site(promoting, sources)) as server:
         first = counts(server.url, archive=archive)
         second = counts(server.url, "--full", archive=archive)
     assert (first["new"], second["new"], second["revised"], second["unchanged"]) == (40, 0, 0, 40)
@@ -157,12 +159,12 @@ def test_a_crawl_stores_what_it_learned_and_reads_every_post_by_it(tmp_path: Pat
 
 def test_a_redesign_between_two_crawls_keeps_every_field_and_the_old_rules(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
-    told = posts(40)
-    with serving(site(classic, told)) as server:
+    sources = posts(40)
+    with serving(site(classic, sources)) as server:
         counts(server.url, archive=archive)
         between = datetime.now(UTC)
         server.pages.clear()
-        server.pages.update(site(silent, told))
+        server.pages.update(site(silent, sources))
         second = counts(server.url, "--full", archive=archive)
         third = counts(server.url, "--full", archive=archive)
     assert (second["new"], second["revised"], third["revised"]) == (0, 0, 0)
@@ -194,10 +196,10 @@ def test_a_redesign_between_two_crawls_keeps_every_field_and_the_old_rules(tmp_p
     assert len({(a.title, a.body, a.authors, a.published) for a in old}) == 1
 
 
-def as_read_before(archive: Path, base: str, told: list[Told]) -> None:
-    """Puts posts back to what an earlier program made of them: with the promotion, and the author's name in capitals."""
+def as_read_before(archive: Path, base: str, sources: list[Told]) -> None:
+    """Resets posts to an earlier program's extraction: with the promotion, and the author's name in capitals."""
     db = sqlite3.connect(archive)
-    for t in told:
+    for t in sources:
         body = f"{t.paragraphs[0]}\n\n{PROMOTION}\n\n" + "\n\n".join(t.paragraphs[1:])
         db.execute(
             "update articles set body = ?, authors = ?, extractor = '0.0.9' where url = ?",
@@ -209,13 +211,13 @@ def as_read_before(archive: Path, base: str, told: list[Told]) -> None:
 
 def test_another_reader_is_no_edit_and_an_edit_names_only_what_was_edited(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
-    told = posts(12)
-    with serving(site(promoting, told)) as server:
+    sources = posts(12)
+    with serving(site(promoting, sources)) as server:
         counts(server.url, archive=archive)
-        as_read_before(archive, server.url.rstrip("/"), told[:4])
-        server.pages.update(site(promoting, told, "Shoes, half the price"))
-        edited = replace(told[1], title="Quite another name for it")
-        server.pages[told[1].path] = Answer(promoting(edited, []).encode())
+        as_read_before(archive, server.url.rstrip("/"), sources[:4])
+        server.pages.update(site(promoting, sources, "Shoes, half the price"))
+        edited = replace(sources[1], title="Quite another name for it")
+        server.pages[sources[1].path] = Answer(promoting(edited, []).encode())
         second = counts(server.url, "--full", archive=archive)
         assert rows(
             archive,
@@ -230,16 +232,16 @@ def test_another_reader_is_no_edit_and_an_edit_names_only_what_was_edited(tmp_pa
     assert rows(archive, "select distinct extractor from articles") == [(f"{__version__} rules-1",)]
     assert not rows(archive, f"select 1 from articles where body like '%{PROMOTION}%'")
     assert sorted(rows(archive, "select name from authors join article_authors on author_id = id group by 1")) == [
-        (name,) for name in sorted({t.author for t in told})
+        (name,) for name in sorted({t.author for t in sources})
     ]
     assert not rows(archive, "select 1 from pages where reason like 'read anew%'")  # the third found nothing to do
 
 
 def test_a_post_of_several_pages_is_read_alike_before_and_after_learning(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
-    told = posts(16)
-    whole, further = told[2], told[9].paragraphs
-    pages = site(promoting, told)
+    sources = posts(16)
+    whole, further = sources[2], sources[9].paragraphs
+    pages = site(promoting, sources)
     links = [
         f'<div class="page-links">Pages: <a class="post-page-numbers" href="{whole.path}{end}">{n}</a></div>'
         for n, end in ((2, "2/"), (1, ""))
@@ -260,10 +262,10 @@ def test_a_post_of_several_pages_is_read_alike_before_and_after_learning(tmp_pat
 
 def test_where_the_old_capture_is_lost_a_difference_is_an_edit(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
-    told = posts(12)
-    with serving(site(promoting, told)) as server:
+    sources = posts(12)
+    with serving(site(promoting, sources)) as server:
         counts(server.url, archive=archive)
-        as_read_before(archive, server.url.rstrip("/"), told[:2])
+        as_read_before(archive, server.url.rstrip("/"), sources[:2])
         for file in (tmp_path / "warc").glob("*.warc.gz"):
             file.unlink()
         second = counts(server.url, "--full", archive=archive)
@@ -272,7 +274,7 @@ def test_where_the_old_capture_is_lost_a_difference_is_an_edit(tmp_path: Path) -
 
 def test_rules_outlive_a_kill(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
-    told = posts(60)
+    sources = posts(60)
 
     def slow(answer: Answer) -> Callable[[], Answer]:
         def later() -> Answer:
@@ -281,8 +283,8 @@ def test_rules_outlive_a_kill(tmp_path: Path) -> None:
 
         return later
 
-    pages = site(classic, told)
-    pages |= {t.path: slow(pages[t.path]) for t in told[40:]}
+    pages = site(classic, sources)
+    pages |= {t.path: slow(pages[t.path]) for t in sources[40:]}
     with serving(pages) as server:
         process = Running("archiver", "crawl", server.url, "--archive", str(archive))
         try:
@@ -292,7 +294,7 @@ def test_rules_outlive_a_kill(tmp_path: Path) -> None:
             process.end()
         assert rows(archive, "select count(*) from articles")[0][0] < 60
         assert rows(archive, "select pages from site_rules") == [(ENOUGH,)]
-        for t in told:
+        for t in sources:
             pages[t.path] = Answer(classic(t, []).encode())
         second = counts(server.url, archive=archive)
     assert rows(archive, "select count(*) from articles") == [(60,)]

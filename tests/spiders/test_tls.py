@@ -1,4 +1,4 @@
-"""Certificates are verified: what cannot be trusted is not read, and the sentence says why."""
+"""Certificates are verified: a page without a trusted one is not read, and the reason says why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Servers whose words of change are false: noticed by what they then send, and believed no more."""
+"""Servers that report false changes are noticed and no longer believed."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_validator_that_outlives_an_edit_is_not_sent_again(tmp_path: Path, val
     assert sent == set()
 
 
-def test_of_many_sitemaps_without_dates_a_few_are_asked_in_each_run_and_all_in_turn(tmp_path: Path) -> None:
+def test_each_run_reads_some_of_many_undated_sitemaps_and_all_in_turn(tmp_path: Path) -> None:
     archive, numbers = tmp_path / "a.db", range(12)
     pages: dict[str, Any] = {"/": home(), **{f"/post-{n}/": page(f"Title {n}") for n in numbers}}
 
@@ -115,7 +115,7 @@ def test_of_many_sitemaps_without_dates_a_few_are_asked_in_each_run_and_all_in_t
 
 
 @given(st.integers(0, 500), st.integers(0, 500))
-def test_a_source_is_doubted_only_when_it_called_many_changed_and_hardly_any_was(called: int, true: int) -> None:
+def test_a_source_is_distrusted_only_after_reporting_many_false_changes(called: int, true: int) -> None:
     lies = ClaimTally(called, min(true, called)).lies
     assert lies == (called >= MIN_CLAIMS and 20 * min(true, called) < called)
 
@@ -128,7 +128,7 @@ def test_a_claim_that_proved_false_is_believed_again_after_some_time() -> None:
     assert claiming_source("sitemap lists it no more") == claiming_source("") == ""
 
 
-def test_a_post_that_was_edited_is_looked_at_sooner() -> None:
+def test_an_edited_post_is_revisited_sooner() -> None:
     old = datetime(2016, 5, 1, tzinfo=UTC)
     plain = next_fetch(Outcome.UNCHANGED, PageKind.POST, NOW, old)
     edited = next_fetch(Outcome.UNCHANGED, PageKind.POST, NOW, old, edited=NOW - timedelta(days=20))
@@ -136,7 +136,7 @@ def test_a_post_that_was_edited_is_looked_at_sooner() -> None:
     assert edited == NOW + timedelta(days=2)
 
 
-def test_what_was_found_out_in_a_batch_that_is_undone_was_not_found_out(tmp_path: Path) -> None:
+def test_findings_of_a_rolled_back_batch_are_undone(tmp_path: Path) -> None:
     db = open_archive(tmp_path / "a.db", create=True)
     trust = Trust(db, ensure_site(db, "https://a.example/", NOW), NOW, timedelta(days=30))
     reason = "sitemap says it changed at 2026-04-01T00:00:00+00:00"

@@ -1,4 +1,4 @@
-"""What a run learns of a site's traps, where a batch of visits could not be written at once."""
+"""What a run learns about a site's traps if a batch of results is rolled back."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ START = "http://a.example/"
 POSTS = [f"{START}post-{n}/" for n in range(9)]
 
 
-def visit(url: str, outcome: Outcome, *told: str, to: str = "") -> PageResult:
-    targets = tuple(DiscoveredURL(other, DiscoverySource.LINK, PageKind.UNKNOWN) for other in told)
+def result_of(url: str, outcome: Outcome, *urls: str, to: str = "") -> PageResult:
+    targets = tuple(DiscoveredURL(other, DiscoverySource.LINK, PageKind.UNKNOWN) for other in urls)
     article = Article(url=url, title=f"Title {url}", body=f"What stands at {url} and nowhere else. " * 9)
     return PageResult(
         url,
@@ -45,31 +45,31 @@ class Crawl:
         self.queue = PageQueue(self.run)
         self.due = self.queue.take
 
-    def done(self, visit: PageResult) -> None:
-        self.run.writer.add(visit)
-        self.queue.finished(visit)
+    def done(self, result: PageResult) -> None:
+        self.run.writer.add(result)
+        self.queue.finished(result)
 
 
-def test_what_a_batch_taught_that_was_undone_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_rolled_back_batch_noted_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three pages show that ?lang= makes no difference, in a batch with one that cannot be stored: that are three."""
     crawl = Crawl(tmp_path / "a.db")
     write: Any = pages.record_result
 
-    def record_result(db: Any, visit: PageResult, **rest: Any) -> None:
-        if visit.outcome is Outcome.OUT_OF_SCOPE:
+    def record_visit(db: Any, result: PageResult, **rest: Any) -> None:
+        if result.outcome is Outcome.OUT_OF_SCOPE:
             raise ValueError("it cannot be stored")
-        write(db, visit, **rest)
+        write(db, result, **rest)
 
     monkeypatch.setattr(pages, "record_result", record_result)
     [home] = crawl.due(60)
-    crawl.done(visit(home.url, Outcome.NOT_ARTICLE, *POSTS))
+    crawl.done(result_of(home.url, Outcome.NOT_ARTICLE, *POSTS))
     for job in crawl.due(60):
-        crawl.done(visit(job.url, Outcome.ARCHIVED, *(f"{url}?lang=de" for url in POSTS)))
+        crawl.done(result_of(job.url, Outcome.ARCHIVED, *(f"{url}?lang=de" for url in POSTS)))
     twins = [job.url for job in crawl.due(60)]
     assert len(twins) == ENOUGH
     for url in twins[:3]:
-        crawl.done(visit(url, Outcome.DUPLICATE, to=url.partition("?")[0]))
-    crawl.done(visit(twins[3], Outcome.OUT_OF_SCOPE))
+        crawl.done(result_of(url, Outcome.DUPLICATE, to=url.partition("?")[0]))
+    crawl.done(result_of(twins[3], Outcome.OUT_OF_SCOPE))
     # One of those asked for is still to come: with one more it would be enough.
     assert len(crawl.due(60)) == 1
     assert (crawl.run.counts.failed, crawl.run.counts.trapped) == (1, 0)
@@ -77,16 +77,16 @@ def test_what_a_batch_taught_that_was_undone_counts_once(tmp_path: Path, monkeyp
 
 
 @pytest.mark.parametrize("has_told", [True, False])
-def test_a_source_that_failed_worked_before_where_it_told_of_something(has_told: bool, tmp_path: Path) -> None:
-    """A guessed address at which the server was busy once tells of nothing that it told of before."""
+def test_a_failed_source_worked_before_if_it_listed_something(has_told: bool, tmp_path: Path) -> None:
+    """A guessed source that was busy once did not work before, so nothing is missing from it."""
     sitemap = f"{START}sitemap.xml"
     crawl = Crawl(tmp_path / "a.db")
     [home] = crawl.due(60)
     there = DiscoveredURL(sitemap, DiscoverySource.SEED, PageKind.SITEMAP)
-    crawl.done(replace(visit(home.url, Outcome.NOT_ARTICLE), targets=(there,)))
+    crawl.done(replace(result_of(home.url, Outcome.NOT_ARTICLE), targets=(there,)))
     [job] = crawl.due(60)
     posts = tuple(DiscoveredURL(post, DiscoverySource.SITEMAP, found_on=sitemap) for post in POSTS if has_told)
-    crawl.done(replace(visit(job.url, Outcome.FAILED), kind=PageKind.SITEMAP, status=503, targets=posts))
+    crawl.done(replace(result_of(job.url, Outcome.FAILED), kind=PageKind.SITEMAP, status=503, targets=posts))
     crawl.run.writer.flush()
     row = pages.page_row(crawl.run.db, urlkey(sitemap))
     assert row is not None

@@ -1,4 +1,4 @@
-"""A WordPress counts its posts: when one came and one went, the count is the same, and the one that went is noticed."""
+"""The post count of a WordPress API: if one post is added and one deleted, the deleted one is noticed all the same."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class WordPress(dict[str, Any]):
             return super().get(key, default)
         query = {name: values[0] for name, values in parse_qs(target.query).items()}
         since = query.get("modified_after", "")
-        told = [n for n in sorted(self.posts) if self.posts[n] > since]
+        changed = [n for n in sorted(self.posts) if self.posts[n] > since]
         at = 100 * (int(query["page"]) - 1)
         listed = [
             {
@@ -44,19 +44,19 @@ class WordPress(dict[str, Any]):
                     for zone in ("", "_gmt")
                 },
             }
-            for n in told[at : at + 100]
+            for n in changed[at : at + 100]
         ]
         return Answer(
             json.dumps(listed).encode(),
             headers={
                 "Content-Type": "application/json",
-                "X-WP-Total": str(len(told)),
-                "X-WP-TotalPages": str((len(told) + 99) // 100),
+                "X-WP-Total": str(len(changed)),
+                "X-WP-TotalPages": str((len(changed) + 99) // 100),
             },
         )
 
 
-def test_a_post_that_went_is_noticed_though_another_came(tmp_path: Path) -> None:
+def test_a_deleted_post_is_noticed_although_another_was_added(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     pages = WordPress(range(1, 103))
     with serving(pages) as site:

@@ -15,7 +15,7 @@ def status(archive: Path, *words: str) -> Any:
     return json.loads(run(archive, "", "status", *words, "--json").stdout)
 
 
-def test_only_what_is_missing_is_asked_for(tmp_path: Path) -> None:
+def test_only_missing_pages_are_requested(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     pages: dict[str, Any] = {
         "/": home("/one/", "/two/", "/tag/sea/"),
@@ -45,7 +45,7 @@ def test_only_what_is_missing_is_asked_for(tmp_path: Path) -> None:
     assert status(archive, "--missing")[0]["missing"] == []
 
 
-def test_what_was_set_aside_is_asked_for_on_wish(tmp_path: Path) -> None:
+def test_trap_excluded_pages_are_requested_with_set_aside(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     tags = [f"/tag/word-{n}/" for n in range(60)]
     pages: dict[str, Any] = {

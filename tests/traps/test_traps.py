@@ -112,7 +112,7 @@ def test_the_balance_adds_up(crawled: Crawled, trap: Trap) -> None:
     assert state["posts"]["archived"] >= len(trap.told)
 
 
-def test_what_the_run_says(crawled: Crawled, trap: Trap) -> None:
+def test_run_statistics(crawled: Crawled, trap: Trap) -> None:
     result = crawled.results[trap.host]
     assert trap.says in result["reason"]
     if not trap.says:

@@ -1,4 +1,4 @@
-"""What foreign records say was answered: codings undone, digests held against the bytes, oddities named."""
+"""HTTP responses in foreign records: codings are undone, digests checked, problems named."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_content_codings_are_undone(coding: str) -> None:
         (b"", ["!http-header"]),
     ],
 )
-def test_what_does_not_agree_is_named(block: bytes, names: list[str]) -> None:
+def test_contradictions_in_a_response_are_reported(block: bytes, names: list[str]) -> None:
     assert odd(block) == names
     one = found(block)
     if isinstance(one, ForeignCapture) and "mislabelled" not in names:
@@ -129,7 +129,7 @@ def test_a_copy_of_an_odd_record_can_be_read_by_its_own_header() -> None:
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "zstd", "deflate"])
-def test_a_body_that_unpacks_without_end_is_a_bomb(coding: str) -> None:
+def test_a_body_that_decompresses_beyond_the_limit_is_a_bomb(coding: str) -> None:
     empty = bytes(1 << 20)
     packed = {"gzip": gzip.compress, "br": brotli, "zstd": zstd.compress, "deflate": zlib.compress}[coding](empty)
     answer = parse_http_response(http(packed, headers=[("Content-Encoding", coding)]), limit=1 << 16)
@@ -154,7 +154,7 @@ def test_digests_of_every_spelling(name: str, form: str) -> None:
     assert odd(http(PAGE + b" "), warc_block_digest=block_digest) == ["!block-digest"]
 
 
-def test_a_payload_digest_may_be_taken_before_or_behind_codings() -> None:
+def test_a_payload_digest_may_be_computed_with_or_without_codings() -> None:
     packed = gzip.compress(PAGE)
     wire = b"%x\r\n%s\r\n0\r\n\r\n" % (len(packed), packed)
     block = http(wire, headers=[("Transfer-Encoding", "chunked"), ("Content-Encoding", "gzip")], length=None)
@@ -163,7 +163,7 @@ def test_a_payload_digest_may_be_taken_before_or_behind_codings() -> None:
     assert odd(block, warc_payload_digest=sha1(b"other")) == ["!payload-digest"]
 
 
-def test_digests_that_prove_nothing_are_no_damage() -> None:
+def test_digests_that_cannot_be_checked_are_not_damage() -> None:
     for field in ("blake3:abc", "sha1:not-a-digest!", "nothing", "sha1:"):
         assert odd(http(PAGE), warc_payload_digest=field, warc_block_digest=field) == []
 
@@ -188,7 +188,7 @@ def test_dates(text: str, at: str | None) -> None:
     assert (found_at.isoformat() if found_at else None) == at
 
 
-def test_records_without_time_or_address_are_named() -> None:
+def test_records_without_date_or_address_are_problems() -> None:
     assert odd(http(PAGE), at=None) == ["!no-date"]  # type: ignore[arg-type]
     for at in ("soon", "1970-01-01T00:00:00Z", "2031-01-01T00:00:00Z"):
         assert odd(http(PAGE), at=at) == ["!date"]
@@ -207,7 +207,7 @@ def test_addresses_of_other_alphabets_and_odd_escapes() -> None:
         assert (one.url, one.original_url) == (stored, url if url != stored else "")
 
 
-def test_a_resource_record_has_its_own_type_for_a_header() -> None:
+def test_a_resource_record_gets_a_header_with_its_own_type() -> None:
     one = found(PAGE, kind="resource", content_type="text/html")
     assert isinstance(one, ForeignCapture)
     assert one.made

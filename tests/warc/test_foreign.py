@@ -1,4 +1,4 @@
-"""Foreign files of records: what is read of them, what is named, and that reading goes on behind damage."""
+"""Foreign WARC and ARC files: records are read, problems are named, and reading continues after damage."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class _Pipe(io.RawIOBase):
         return len(data)
 
 
-def told(found: list[ForeignRecord | Problem]) -> list[str]:
+def summary(found: list[ForeignRecord | Problem]) -> list[str]:
     """Each record by the last part of its address, each problem by its kind."""
     return [
         one.url.strip("/").rpartition("/")[2] if isinstance(one, ForeignRecord) else f"!{one.kind}" for one in found
@@ -92,15 +92,15 @@ ALL = ["0", "1", "2", "3"]
         "blank-lines",
     ],
 )
-def test_every_packing_is_read_and_can_be_taken_up_anywhere(data: bytes) -> None:
+def test_every_compression_is_read_and_reading_can_resume_anywhere(data: bytes) -> None:
     found = read(data)
-    assert told(found) == ALL
-    assert told(read(data, seeks=False)) == ALL
+    assert summary(found) == ALL
+    assert summary(read(data, seeks=False)) == ALL
     for n, one in enumerate(found):
         assert isinstance(one, ForeignRecord)
         assert one.block == RECORDS[n].block
-        assert told(read(data, one.place)) == ALL[n:]
-        assert told(read(data, one.place, seeks=False)) == ALL[n:]
+        assert summary(read(data, one.place)) == ALL[n:]
+        assert summary(read(data, one.place, seeks=False)) == ALL[n:]
 
 
 def test_a_zstd_dictionary_in_the_first_frame() -> None:
@@ -109,8 +109,8 @@ def test_a_zstd_dictionary_in_the_first_frame() -> None:
         head = b"\x5d\x2a\x4d\x18" + len(stored).to_bytes(4, "little") + stored
         data = head + b"".join(zstd.compress(p, zstd_dict=words) for p in PLAIN)
         found = read(data)
-        assert told(found) == ALL
-        assert told(read(data, found[2].place)) == ["2", "3"]  # type: ignore[union-attr]
+        assert summary(found) == ALL
+        assert summary(read(data, found[2].place)) == ["2", "3"]  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
@@ -133,43 +133,46 @@ def test_a_zstd_dictionary_in_the_first_frame() -> None:
     ],
 )
 def test_damage_is_named_and_the_rest_is_read(data: bytes, expected: list[str]) -> None:
-    assert told(read(data)) == expected
+    assert summary(read(data)) == expected
 
 
 @pytest.mark.parametrize("holds", [True, False])
 @pytest.mark.parametrize("packed", [True, False])
 @pytest.mark.parametrize("more", [-700, -5, 5, 60, 400, 3_000, 10**9])
-def test_a_record_of_another_length_than_it_says_costs_no_other(more: int, packed: bool, holds: bool) -> None:
+def test_a_record_with_a_wrong_length_does_not_affect_others(more: int, packed: bool, holds: bool) -> None:
     wrong = declares(PLAIN[1], more)
     data = PACKED[0] + gzip.compress(wrong) + b"".join(PACKED[2:]) if packed else PLAIN[0] + wrong + b"".join(PLAIN[2:])
-    assert told(read(data, holds=holds)) == ["0", "!record-length", "2", "3"]
+    assert summary(read(data, holds=holds)) == ["0", "!record-length", "2", "3"]
 
 
-def test_many_records_that_claim_the_rest_of_the_file_do_not_make_reading_endless() -> None:
+def test_many_records_that_claim_the_rest_of_the_file_are_read_in_bounded_time() -> None:
     data = b"".join(declares(p, 10**12) for p in itertools.islice(itertools.cycle(PLAIN), 3_000))
     found = read(data, holds=False)
     assert 1 <= len(found) <= 3_000
     assert not any(isinstance(one, ForeignRecord) for one in found[:-1])
 
 
-def test_a_member_that_unpacks_without_end_is_left() -> None:
+def test_a_gzip_bomb_is_skipped() -> None:
     packer = zlib.compressobj(9, wbits=31)
     head = packer.compress(Rec(b"", declared=400 << 20).data()[:-4]) + packer.flush(zlib.Z_FULL_FLUSH)
     bomb = head + (packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)) * 400
-    assert told(read(PACKED[0] + bomb + PACKED[2], holds=False)) == ["0", "!bomb", "2"]
+    assert summary(read(PACKED[0] + bomb + PACKED[2], holds=False)) == ["0", "!bomb", "2"]
 
 
 @pytest.mark.parametrize("version", ["WARC/0.17", "WARC/0.18", "WARC/1.0", "WARC/1.1"])
 def test_every_version_of_warc_and_line_ends_of_one_byte(version: str) -> None:
     for eol in ("\r\n", "\n"):
-        assert told(read(Rec(http(page()), "http://blog.example/a", version=version, eol=eol).data() * 2)) == ["a", "a"]
+        assert summary(read(Rec(http(page()), "http://blog.example/a", version=version, eol=eol).data() * 2)) == [
+            "a",
+            "a",
+        ]
 
 
 def test_folded_fields_odd_case_and_angle_brackets() -> None:
     data = PLAIN[0].replace(
         b"WARC-Target-URI: http://blog.example/0/", b"warc-target-uri:\r\n  <http://blog.example/0/>"
     )
-    assert told(read(data)) == ["0"]
+    assert summary(read(data)) == ["0"]
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -180,13 +183,13 @@ def test_arc_files(version: int, packed: bool) -> None:
     for middle, expected in ((documents[1], ["file.arc", *ALL[:3]]), (wrong, ["file.arc", "0", "!record-length", "2"])):
         parts = [arc_header(version), documents[0], middle, documents[2]]
         found = read(b"".join(gzip.compress(p) if packed else p for p in parts))
-        assert told(found) == expected
+        assert summary(found) == expected
         last = found[-1]
         assert isinstance(last, ForeignRecord)
         assert last.is_arc
         assert last.fields["warc-date"] == "2005-01-02T03:04:05Z"
         assert last.fields["warc-ip-address"] == "192.0.2.1"
-        assert told(read(b"".join(gzip.compress(p) if packed else p for p in parts), last.place)) == ["2"]
+        assert summary(read(b"".join(gzip.compress(p) if packed else p for p in parts), last.place)) == ["2"]
 
 
 def pairs(*records: Rec) -> list[str]:
@@ -200,7 +203,7 @@ def pairs(*records: Rec) -> list[str]:
     ]
 
 
-def test_a_request_is_found_beside_its_response_before_or_behind_it() -> None:
+def test_a_request_is_paired_with_its_response_before_or_after_it() -> None:
     answer = post()
     asked = Rec(b"GET / HTTP/1.1\r\n\r\n", answer.url, answer.at, "request")
     other = Rec(b"GET / HTTP/1.1\r\n\r\n", "http://blog.example/other", answer.at, "request")
@@ -235,7 +238,7 @@ def segments(*numbers: int, total: int | None = None) -> list[Rec]:
     return out
 
 
-def test_segments_are_put_together_and_those_that_lack_one_are_named() -> None:
+def test_segments_are_joined_and_incomplete_ones_are_reported() -> None:
     assert pairs(*segments(1, 2, 3)) == ["response"]
     assert pairs(*segments(1, 2)) == ["!segment"]
     assert pairs(*segments(1, 3)) == ["!segment"]
@@ -264,7 +267,7 @@ def test_segments_are_put_together_and_those_that_lack_one_are_named() -> None:
     st.booleans(),
     st.booleans(),
 )
-def test_nothing_that_a_file_can_hold_raises_and_whole_members_are_never_lost(
+def test_any_file_is_read_without_an_error_and_without_losing_whole_members(
     parts: list[bytes], seeks: bool, holds: bool
 ) -> None:
     found = read(b"".join(parts), seeks=seeks, holds=holds)

@@ -1,4 +1,4 @@
-"""What a web archive answered, as the record that a crawler would have written: bytes, headers, time, digest."""
+"""A web archive's responses as the records that a crawler would have written: bytes, headers, time, digest."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def answered(body: bytes = PAGE, *headers: tuple[str, str], status: int = 200) -
 
 
 def read(answer: ArchiveResponse, digest: str = DIGEST) -> Any:
-    came = memento_record(answer, RequestedCapture(AT, URL, digest), SERVICE)
-    found = came if isinstance(came, (Problem, OtherMemento)) else foreign_capture_in(came, None, NOW)
+    record = memento_record(answer, RequestedCapture(AT, URL, digest), SERVICE)
+    found = record if isinstance(record, (Problem, OtherMemento)) else foreign_capture_in(record, None, NOW)
     return found.kind if isinstance(found, Problem) else found
 
 
@@ -68,7 +68,7 @@ def test_fields_that_the_archive_renamed_get_their_names_back() -> None:
     assert (found.at, found.source_uri, found.fetched_at, found.place) == (AT, URI, NOW, URI)
 
 
-def test_fields_that_were_passed_on_are_told_from_those_of_the_archive() -> None:
+def test_passed_on_fields_are_distinguished_from_the_web_archives_own() -> None:
     found = read(
         answered(
             PAGE,
@@ -154,13 +154,13 @@ def test_the_payload_is_what_was_captured(
     ],
     ids=["forged", "own page", "missing", "live", "elsewhere", "another", "rewritten", "rewritten, packed", "cut off"],
 )
-def test_what_is_no_capture_has_a_name(answer: ArchiveResponse, digest: str, kind: ProblemKind) -> None:
+def test_responses_that_are_not_captures_are_problems(answer: ArchiveResponse, digest: str, kind: ProblemKind) -> None:
     assert read(answer, digest) is kind
 
 
 def test_a_digest_proves_what_speaks_of_archives_and_what_says_no_time() -> None:
-    told = b"<html><p>How to remove BEGIN WAYBACK TOOLBAR INSERT</p>"
-    assert read(answered(told), sha1(told)[5:]).at == AT
+    page_body = b"<html><p>How to remove BEGIN WAYBACK TOOLBAR INSERT</p>"
+    assert read(answered(page_body), sha1(page_body)[5:]).at == AT
     assert read(answered(PAGE, ("Memento-Datetime", "Sun, 01 Jan 2012 00:00:00 GMT"))).at.year == 2012
 
 
@@ -169,10 +169,10 @@ def test_a_redirect_leads_where_it_led_then_and_to_another_time_for_us() -> None
     found = read(answered(b"", WHEN, led, status=301), "")
     assert fields(found)["Location"] == "http://blog.example/new/?a=1"
     assert found.status == 301
-    told = memento_record(answered(b"", WHEN, led, status=302), RequestedCapture(AT, URL, "", 308), SERVICE)
-    assert not isinstance(told, (Problem, OtherMemento))
-    assert told.block is not None
-    assert told.block.startswith(b"HTTP/1.1 308 Permanent Redirect")
+    redirect = memento_record(answered(b"", WHEN, led, status=302), RequestedCapture(AT, URL, "", 308), SERVICE)
+    assert not isinstance(redirect, (Problem, OtherMemento))
+    assert redirect.block is not None
+    assert redirect.block.startswith(b"HTTP/1.1 308 Permanent Redirect")
     own = answered(b"", WHEN, ("Location", f"/web/20090502100000id_/{URL.replace('http:', 'https:')}"), status=302)
     assert memento_record(own, RequestedCapture(AT, URL, DIGEST, 200), SERVICE) == OtherMemento(
         AT, URL.replace("http:", "https:")

@@ -1,4 +1,4 @@
-"""WARC files of crawls that died: cut back to their last whole record, indexed, and left alone while one is written."""
+"""WARC files of crawls that died: cut back to their last whole record and indexed, unless still being written."""
 
 from __future__ import annotations
 
@@ -51,61 +51,61 @@ def test_a_whole_file_gets_the_index_that_its_writer_would_have_made(tmp_path: P
         writer.write(exchange(1))
     file, captures = abandoned(tmp_path)
     assert unfinished_files(tmp_path / "warc", "example-org") == [file]
-    told: list[RepairedFile] = []
-    mended = repair_warc(file, told.append)
-    assert told == [mended]
-    assert mended is not None
-    assert (mended.torn, mended.gap, mended.sentence) == (0, None, "")
-    assert {(c.warc_offset, c.warc_length) for c in captures} <= mended.records
+    reported: list[RepairedFile] = []
+    repaired = repair_warc(file, reported.append)
+    assert reported == [repaired]
+    assert repaired is not None
+    assert (repaired.torn, repaired.gap, repaired.sentence) == (0, None, "")
+    assert {(c.warc_offset, c.warc_length) for c in captures} <= repaired.records
     assert sound(file)
     assert not open_index_of(file).exists()
     assert unfinished_files(tmp_path / "warc", "example-org") == []
 
 
 @pytest.mark.parametrize("cut", [1, 7, 100, 400, 900, 2500])
-def test_a_torn_end_is_cut_off_wherever_it_tore(tmp_path: Path, cut: int) -> None:
+def test_a_torn_end_is_cut_off_at_any_byte(tmp_path: Path, cut: int) -> None:
     file, captures = abandoned(tmp_path)
     os.truncate(file, file.stat().st_size - cut)
-    mended = repair_warc(file, lambda m: None)
-    assert mended is not None
-    assert mended.torn > 0
-    assert file.name in mended.sentence
+    repaired = repair_warc(file, lambda m: None)
+    assert repaired is not None
+    assert repaired.torn > 0
+    assert file.name in repaired.sentence
     assert sound(file)
-    left = [c for c in captures if (c.warc_offset, c.warc_length) in mended.records]
+    left = [c for c in captures if (c.warc_offset, c.warc_length) in repaired.records]
     assert left == captures[: len(left)]
 
 
-def test_zeros_behind_the_end_are_cut_off(tmp_path: Path) -> None:
+def test_zeros_after_the_end_are_cut_off(tmp_path: Path) -> None:
     file, _ = abandoned(tmp_path)
     size = file.stat().st_size
     os.truncate(file, size + 4096)
-    mended = repair_warc(file, lambda m: None)
-    assert mended is not None
-    assert (mended.torn, file.stat().st_size) == (4096, size)
+    repaired = repair_warc(file, lambda m: None)
+    assert repaired is not None
+    assert (repaired.torn, file.stat().st_size) == (4096, size)
     assert sound(file)
 
 
-def test_whole_records_behind_a_damaged_one_are_kept(tmp_path: Path) -> None:
+def test_whole_records_after_a_damaged_one_are_kept(tmp_path: Path) -> None:
     file, captures = abandoned(tmp_path)
     data = bytearray(file.read_bytes())
     at = captures[1].warc_offset
     data[at : at + 60] = bytes(60)
     file.write_bytes(data)
-    mended = repair_warc(file, lambda m: None)
-    assert mended is not None
-    assert (mended.torn, mended.gap) == (0, at)
-    assert f" {at:,}" in mended.sentence
-    assert (captures[3].warc_offset, captures[3].warc_length) in mended.records
-    assert (captures[1].warc_offset, captures[1].warc_length) not in mended.records
+    repaired = repair_warc(file, lambda m: None)
+    assert repaired is not None
+    assert (repaired.torn, repaired.gap) == (0, at)
+    assert f" {at:,}" in repaired.sentence
+    assert (captures[3].warc_offset, captures[3].warc_length) in repaired.records
+    assert (captures[1].warc_offset, captures[1].warc_length) not in repaired.records
     assert bytes(data) == file.read_bytes()
 
 
-def test_a_file_without_a_whole_record_is_taken_away(tmp_path: Path) -> None:
+def test_a_file_without_a_whole_record_is_deleted(tmp_path: Path) -> None:
     file, _ = abandoned(tmp_path, 1)
     os.truncate(file, 20)
-    mended = repair_warc(file, lambda m: None)
-    assert mended is not None
-    assert file.name in mended.sentence
+    repaired = repair_warc(file, lambda m: None)
+    assert repaired is not None
+    assert file.name in repaired.sentence
     assert list(file.parent.iterdir()) == []
 
 
@@ -118,8 +118,8 @@ def test_a_file_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
     assert sound(file)
 
 
-def test_a_mending_that_is_not_told_is_done_again(tmp_path: Path) -> None:
-    def dies(mended: RepairedFile) -> None:
+def test_a_repair_whose_report_fails_is_done_again(tmp_path: Path) -> None:
+    def dies(repaired: RepairedFile) -> None:
         raise KeyboardInterrupt
 
     file, _ = abandoned(tmp_path)
@@ -131,7 +131,7 @@ def test_a_mending_that_is_not_told_is_done_again(tmp_path: Path) -> None:
     assert sound(file)
 
 
-def test_a_disk_that_refuses_leaves_no_half_record(tmp_path: Path) -> None:
+def test_a_failed_write_leaves_no_partial_record(tmp_path: Path) -> None:
     import resource
     import signal
 

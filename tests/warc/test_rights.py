@@ -1,4 +1,4 @@
-"""What responses say of their use, as a table of the forms that servers and pages write."""
+"""Usage statements of responses, as a table of the forms that servers and pages use."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_elements_of_the_page(case: str) -> None:
     assert short(statements_of_page(root, URL)) == expected
 
 
-def test_as_much_as_a_page_may_say_and_no_more() -> None:
+def test_usage_statements_of_a_page_are_bounded() -> None:
     fields = [
         ("X-Robots-Tag", ", ".join(f"word{n}x" for n in range(300)).replace("0", "o")),
         ("tdm-policy", "https://e.test/" + "p" * 1000),
@@ -159,7 +159,7 @@ def test_any_file_is_read_without_an_error(told: object) -> None:
         "unavailable_after:" * 2_000,
     ],
 )
-def test_a_field_made_to_be_slow_is_not(value: str) -> None:
+def test_a_malicious_header_field_is_parsed_quickly(value: str) -> None:
     with bounded_work():
         statements_of_headers([("Link", value), ("X-Robots-Tag", value)], URL)
 
@@ -208,7 +208,7 @@ def test_the_first_rule_of_the_file_that_matches(path: str, expected: list[Short
         b'[{"location": "/\\nUser-agent: *", "tdm-reservation": true}]',
     ],
 )
-def test_a_file_that_is_none_says_nothing(body: bytes) -> None:
+def test_an_invalid_file_makes_no_statement(body: bytes) -> None:
     assert parse_tdm_file(body, URL).of("https://e.test/x") == ()
 
 
@@ -237,7 +237,7 @@ def test_a_file_that_is_none_says_nothing(body: bytes) -> None:
         ([UsageStatement("meta", "robots", "noai")], (None, "")),
     ],
 )
-def test_the_page_speaks_before_the_header_and_the_header_before_the_file(
+def test_the_page_overrides_the_header_and_the_header_overrides_the_file(
     rights: list[UsageStatement], expected: tuple[bool | None, str]
 ) -> None:
     assert tdm_of(rights) == expected

@@ -1,4 +1,4 @@
-"""Keys of CDXJ lines, against the library that defined them."""
+"""Keys of CDXJ lines, compared to the library that defines them."""
 
 from __future__ import annotations
 

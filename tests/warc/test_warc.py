@@ -1,4 +1,4 @@
-"""WARC records: written whole, found again by offset, proved by digest."""
+"""WARC records: written whole, found by offset, checked by digest."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ def test_the_file_holds_request_and_response_and_says_who_wrote_it(tmp_path: Pat
     assert records[1][1]["WARC-Date"] == "2024-05-01T08:30:15.123456Z"
 
 
-def test_what_is_known_beside_the_bytes_is_a_metadata_record(tmp_path: Path) -> None:
-    told = replace(exchange(b"x"), via="https://example.org/old", seconds=0.1234)
+def test_via_and_fetch_time_are_a_metadata_record(tmp_path: Path) -> None:
+    timed = replace(exchange(b"x"), via="https://example.org/old", seconds=0.1234)
     with WarcWriter(tmp_path, "example-org", "archiver/test") as writer:
-        capture = writer.write(told)
+        capture = writer.write(timed)
     with (tmp_path / capture.warc_file).open("rb") as file:
         records = [(r.headers.to_dict(), r.reader.read()) for r in ArchiveIterator(file, parse_http=False)]
     assert [head["WARC-Type"] for head, _ in records] == ["warcinfo", "response", "request", "metadata"]
@@ -95,7 +95,7 @@ def test_the_index_is_sorted_and_points_at_the_records(tmp_path: Path) -> None:
     assert f'"offset": "{capture.warc_offset}"' in lines[0]
 
 
-def test_nothing_stands_there(tmp_path: Path) -> None:
+def test_no_record_at_the_offset_is_an_error(tmp_path: Path) -> None:
     with WarcWriter(tmp_path, "example-org", "archiver/test") as writer:
         capture = writer.write(exchange(b"x"))
     with pytest.raises(UnreadableInput):

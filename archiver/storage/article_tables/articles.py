@@ -157,6 +157,20 @@ def store_article(
     not an edit either.
     """
     row = find_article_of(db, site, article, observed.redirects)
+    return store_identified(db, row, site, article, observed, reread=reread, completes=completes)
+
+
+def store_identified(
+    db: Database,
+    row: dict[str, Any] | None,
+    site: str,
+    article: Article,
+    observed: Observation,
+    *,
+    reread: Reread = lambda row: (),
+    completes: bool = False,
+) -> Stored:
+    """Like `store_article`, for a reading whose stored article (`row`; None: it is new) has already been identified."""
     if row is None:
         return _insert(db, site, article, observed)
     known = _KnownArticle(db, row, article_from_row(row), article, observed)
