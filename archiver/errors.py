@@ -359,8 +359,7 @@ class BadRules(ArchiverError):
     def __init__(self, subject: str, why: str) -> None:
         super().__init__(
             subject,
-            f"The rules of {subject} cannot be used: {why}. "
-            "docs/extend.md shows what is allowed. Nothing was changed.",
+            f"The rules of {subject} cannot be used: {why}. docs/extend.md shows what is allowed. Nothing was changed.",
         )
 
 

@@ -16,8 +16,7 @@ from pathlib import Path
 from generated_archive import write
 from sqlite_utils import Database
 
-from archiver.cli.commands.index import up_to_date
-from archiver.search.open_index import leave_as_it_is
+from archiver.search.open_index import leave_as_it_is, refresh_archive
 from archiver.storage.connection import open_archive
 from archiver.web.dispatch import PAGES
 from archiver.web.query_arguments import PageRequest
@@ -63,7 +62,7 @@ def main() -> None:
             for statement in _PAGES_SQL:
                 db.execute(statement)
         db.close()
-        up_to_date(str(file), anew=True, quiet=True)
+        refresh_archive(file, anew=True)
         db = open_archive(file, read_only=True)
         leave_as_it_is(db)
         print(f"{count:,} articles; milliseconds of CPU time")

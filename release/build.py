@@ -18,8 +18,9 @@ HOOKS = "import sys; from setuptools import build_meta; print(getattr(build_meta
 def build(source: Path, to: Path, time: int) -> tuple[Path, Path]:
     """Build the project in `source` into the folder `to` (PEP 517). Returns the wheel and the source archive.
 
-    The wheel is built from the unpacked source archive, which proves that the archive is complete. All files have the
-    time `time` (SOURCE_DATE_EPOCH, seconds since 1970).
+    The manual page is made first, so that both have it. The wheel is built from the unpacked source archive, which
+    proves that the archive has all that is needed. PEP 517; the time of all files is `time` (SOURCE_DATE_EPOCH,
+    seconds since 1970).
     """
     command = [sys.executable, "docs/manpage.py", "docs/archiver.1"]
     _run(command, source, time, "docs/manpage.py cannot make the manual page")
@@ -49,8 +50,8 @@ def _run(command: list[str], source: Path, time: int, problem: str) -> str:
         env={**os.environ, "SOURCE_DATE_EPOCH": str(time), "PYTHONDONTWRITEBYTECODE": "1"},
     )
     if done.returncode:
-        raise NotReleasable(f"setuptools failed ({name}):\n{done.stderr[-2000:]}")
-    return to / done.stdout.split()[-1]
+        raise NotReleasable(f"{problem}:\n{done.stderr[-2000:]}")
+    return done.stdout
 
 
 def _normalize(archive: Path, time: int) -> None:

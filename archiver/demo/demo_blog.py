@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from html import escape
-from typing import Literal, NamedTuple
+from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
 from archiver.demo import theme_markup
@@ -22,20 +22,6 @@ from archiver.demo.theme_markup import Listing, Plain, Post, Single, link, load,
 from archiver.demo.themes import THEMES
 
 Theme = Literal["classic", "block"]
-
-
-class ThemeMarkup(NamedTuple):
-    """The page functions of a theme. Each takes a page and the sidebar's HTML, and returns the whole HTML page."""
-
-    single: Callable[[Single, str], str]
-    listing: Callable[[Listing, str], str]
-    plain: Callable[[Plain, str], str]
-
-
-THEMES: dict[str, ThemeMarkup] = {
-    "classic": ThemeMarkup(themes.classic_single, themes.classic_listing, themes.classic_plain),
-    "block": ThemeMarkup(themes.block_single, themes.block_listing, themes.block_plain),
-}
 PER_PAGE = 10
 HTML = "text/html; charset=UTF-8"
 _PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")

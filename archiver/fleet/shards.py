@@ -363,7 +363,8 @@ def fetch_shards(
 
 
 class _Notes:
-    """Which state of each shard an archive has, in a file beside it. Without it all are merged once more, to no effect."""
+    """Stores which state of each shard an archive has, in a file beside it. Without the file all shards are merged again,
+    to no effect."""
 
     def __init__(self, archive: Path) -> None:
         self._file = archive.with_name(f".{archive.name}.shards.json")

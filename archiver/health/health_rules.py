@@ -79,12 +79,12 @@ def lost_fields(runs: Sequence[tuple[datetime, MeasuredRun]]) -> dict[str, Fall]
 
 def lost_posts(runs: Sequence[tuple[datetime, MeasuredRun]]) -> Fall | None:
     """Returns the drop in the share of posts stored of those the site's sources list. `runs`: as in `lost_fields`."""
-    return _lost_share([(at, one.got, one.told) for at, one in runs if one.told])
+    return _lost_share([(at, one.stored, one.reported) for at, one in runs if one.reported])
 
 
 def fewer_posts(runs: Sequence[tuple[datetime, MeasuredRun]]) -> Fall | None:
     """Returns the drop in the share of posts among new pages that no source lists. `runs`: as in `lost_fields`."""
-    return _lost_share([(at, one.posts, one.met) for at, one in runs if one.met])
+    return _lost_share([(at, one.posts, one.unreported) for at, one in runs if one.unreported])
 
 
 def _lost_share(samples: Sequence[tuple[datetime, int, int]]) -> Fall | None:

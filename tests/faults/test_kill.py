@@ -1,4 +1,7 @@
-"""kill -9 at any moment: the archive becomes what it would have been anyway. `python -m tests.faults` is the long form."""
+"""kill -9 at any moment: the archive becomes what it would have been anyway.
+
+`python -m tests.faults` is the long form.
+"""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def fail(archive: Path, site: int = 2) -> None:
 
 
 def test_a_change_and_its_end_are_sent_once_through_each_channel(archive: Path, call: Call, tmp_path: Path) -> None:
-    heard = tmp_path / "heard.json"
+    output = tmp_path / "output.json"
     script = (
         "import os, pathlib, sys\n"
         f"pathlib.Path({str(output)!r}).write_text(os.environ['ARCHIVER_STATE'] + sys.stdin.read())"
@@ -165,7 +165,7 @@ port = {post.server_address[1]}
         assert "It fell over." in posted["text"]
         (change,) = posted["changes"]
         assert (change["site"], change["before"], change["state"]) == ("notes.example/blog", "green", "amber")
-        assert json.loads(heard.read_text().removeprefix("amber")) == posted
+        assert json.loads(output.read_text().removeprefix("amber")) == posted
         letter = message_from_string(post.letters[0])
         assert letter["Subject"] == "archiver: amber: notes.example/blog"
         assert letter["To"] == "ann@example.org"

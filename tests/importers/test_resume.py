@@ -169,7 +169,8 @@ def test_a_record_that_ends_the_process_that_reads_it_is_named(tmp_path: Path) -
 
 def test_readers_end_with_the_process_that_started_them(files: tuple[Path, Path], tmp_path: Path) -> None:
     code = (
-        "import sys; from archiver.importers import import_run, record_batches; import_run._SMALL = 0; record_batches._PAGES = 2; "
+        "import sys; from archiver.importers import import_run, record_batches; "
+        "import_run._SMALL = 0; record_batches._PAGES = 2; "
         "from archiver.cli.main import cli; cli(sys.argv[1:])"
     )
     process = subprocess.Popen(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lxml import html
 
 from archiver.discovery.page_requisites import (
-    MOST,
+    MAX_REQUISITES,
     image_size,
     requisites_of_page,
     requisites_of_stylesheet,
@@ -76,7 +76,7 @@ def test_a_base_element_counts_and_a_page_without_end_is_bounded() -> None:
         + "</body></html>"
     )
     found = requisites_of_page(page, "http://e.example/d/p")
-    assert (len(found), found[0].url) == (MOST, "http://e.example/else/0.png")
+    assert (len(found), found[0].url) == (MAX_REQUISITES, "http://e.example/else/0.png")
 
 
 def test_a_stylesheet_names_fonts_imports_and_pictures() -> None:

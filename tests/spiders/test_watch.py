@@ -55,7 +55,7 @@ def test_what_a_rolled_back_batch_noted_counts_once(tmp_path: Path, monkeypatch:
     crawl = Crawl(tmp_path / "a.db")
     write: Any = pages.record_result
 
-    def record_visit(db: Any, result: PageResult, **rest: Any) -> None:
+    def record_result(db: Any, result: PageResult, **rest: Any) -> None:
         if result.outcome is Outcome.OUT_OF_SCOPE:
             raise ValueError("it cannot be stored")
         write(db, result, **rest)

@@ -93,6 +93,7 @@ def schedule(options: ScheduleOptions) -> None:
 
 def _run(options: ScheduleOptions) -> int:
     """Crawls what is due. Returns the exit code."""
+    from archiver.errors import SchedulerRuns
     from archiver.health.notifications import notify_after_runs
     from archiver.scheduling.crawl_plan import CrawlOrder, print_notice
     from archiver.scheduling.daemon import Daemon, DaemonOptions
