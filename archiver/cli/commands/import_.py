@@ -481,7 +481,6 @@ def import_(options: ImportOptions) -> None:
       archiver import --wayback https://blog.example.org/ --from 2009 --to 2015-06 --dry-run
       archiver import --wayback blog.example.org --contact me@example.org
 
-    \b
     Exit code: 0 everything was imported; 1 some records or files had problems (they are listed; the rest was
     imported), or the web archive did not answer; 2 wrong usage; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """

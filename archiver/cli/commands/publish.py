@@ -190,7 +190,6 @@ def publish(options: PublishOptions) -> None:
       archiver publish --check datasets/harbour-1.0.0
       archiver publish --explain 12 --rules rights.toml
 
-    \b
     Exit code: 0 done; 1 the check found problems, or the build failed; 2 wrong usage.
     """
     refuse_unknown_options(options.query.query)
@@ -455,7 +454,6 @@ def withdraw(
       archiver withdraw site:blog.example.org author:"Ada Berg" --reason "right to erasure" --dry-run
       archiver publish datasets/harbour-1.0.0 --rebuild
 
-    \b
     Exit code: 0 done; 1 refused, not confirmed, or nothing found; 2 wrong usage.
     """
     text = " ".join(reason.split())
