@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import click
-
-if TYPE_CHECKING:
-    from archiver.fleet.postgres import QueueDatabase
 import logging
 import os
 import platform
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
 
 from archiver.cli.commands.import_ import DAY, last_day
 from archiver.cli.commands.reextract import time_bounds

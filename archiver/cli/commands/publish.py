@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,12 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from archiver.cli.commands.remove import Takedown, remove_posts
 from archiver.cli.options import (
     DEFAULT_ARCHIVE,
     QueryCommand,
     QueryOptions,
+    archive_option,
     json_option,
     query_options,
     refuse_unknown_options,
@@ -30,15 +33,6 @@ if TYPE_CHECKING:
     from archiver.datasets.publication_rules import PublicationRules
     from archiver.datasets.snapshot import BuiltSnapshot
     from archiver.datasets.snapshot_request import SnapshotRequest
-import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
-
-from archiver.cli.commands.remove import Takedown, remove_posts
-from archiver.cli.options import archive_option
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
 
 _COMPATIBLE = {
     "explain": (
