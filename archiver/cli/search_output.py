@@ -4,50 +4,33 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
-
-from archiver.cli.terminal import count_noun, print_json, print_line, print_lines, print_table
-from archiver.search.engine import published
-
-if TYPE_CHECKING:
-    from archiver.search.engine import Hit
-from collections.abc import Iterator
-from dataclasses import asdict
-from itertools import groupby
-from typing import TYPE_CHECKING
-
-from archiver.cli.terminal import clean, console
-
-if TYPE_CHECKING:
-    from archiver.search.aggregations import Histogram, Period, Series, Trend
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from rich.text import Text
-
-    from archiver.search.concordance import Concordance, Line
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
-
 from sqlite_utils import Database
 
+from archiver.cli.terminal import clean, console, count_noun, print_json, print_line, print_lines, print_table
 from archiver.errors import OutputNotWritable
 from archiver.search import chart
 from archiver.search.aggregations import histogram_of, trend_of
 from archiver.search.concordance import concordance as lines_of
-from archiver.search.engine import COLUMNS, Plan, as_values, facets_of, planned, run
+from archiver.search.engine import COLUMNS, Plan, as_values, facets_of, planned, published, run
+from archiver.search.federated import FederatedHit, FederatedPage, Shard, federate, federated_page
 from archiver.search.query import Query
+from archiver.storage.connection import opened
 
 if TYPE_CHECKING:
-    from archiver.cli.commands.search import SearchOptions
-from contextlib import ExitStack, contextmanager
+    from rich.text import Text
 
-from archiver.search.federated import FederatedHit, FederatedPage, Shard, federate, federated_page
-from archiver.storage.connection import opened
+    from archiver.cli.commands.search import SearchOptions
+    from archiver.search.aggregations import Histogram, Period, Series, Trend
+    from archiver.search.concordance import Concordance, Line
+    from archiver.search.engine import Hit
 
 # Hits
 

@@ -55,7 +55,6 @@ def import_(
       archiver sites import blogs.csv blogs.txt --set cadence=adaptive:6h..7d
       archiver sites import blogs.txt --dry-run
 
-    \b
     Exit code: 0 all lines were valid; 1 some were not; 2 wrong usage.
     """
     from archiver.sites.site_lists import SiteEntry, read_site_list
@@ -252,7 +251,6 @@ def check(
       archiver sites check https://blog.example.org
       archiver sites check --tag new --json
 
-    \b
     Exit code: 0 all sites can be crawled; 1 a site cannot be crawled, or has no posts; 2 wrong usage.
     """
     selected = _selected_sites(archive, names, tag)

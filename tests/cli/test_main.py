@@ -52,6 +52,12 @@ def test_the_list_of_commands_matches_their_short_helps() -> None:
     }
 
 
+@pytest.mark.parametrize("name", ["crawl", "search", "export", "publish", "withdraw"])
+def test_h_prints_the_help(name: str) -> None:
+    result = CliRunner().invoke(cli, [name, "-h"], prog_name="archiver")
+    assert (result.exit_code, result.stdout.split("[")[0]) == (0, f"Usage: archiver {name} ")
+
+
 def test_version() -> None:
     assert CliRunner().invoke(cli, ["--version"]).stdout == f"archiver {archiver.__version__}\n"
 

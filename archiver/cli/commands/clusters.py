@@ -40,7 +40,6 @@ def clusters(cluster: str | None, site: str | None, limit: int, rebuild: bool, a
       archiver clusters https://blog.example.org/2024/05/a-post/ --json
       archiver clusters --rebuild
 
-    \b
     Exit code: 0 done; 1 no such cluster; 2 wrong usage.
     """
     from archiver.storage.article_tables.clusters import rebuild as rebuild_clusters

@@ -125,7 +125,6 @@ def crawl(options: CrawlOptions) -> None:
       archiver crawl --limit 20 http://127.0.0.1:8081/
       archiver crawl example.org --missing
 
-    \b
     Exit code: 0 done; 1 a page or a site failed, or a site asked to wait; 2 wrong usage; 130 or 143 stopped by
     Ctrl-C or SIGTERM.
     """

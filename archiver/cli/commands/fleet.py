@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import click
-
-if TYPE_CHECKING:
-    from archiver.fleet.postgres import QueueDatabase
 import logging
 import os
 import platform
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
 
 from archiver.cli.commands.import_ import DAY, last_day
 from archiver.cli.commands.reextract import time_bounds
@@ -309,7 +305,7 @@ def init(
         )
 
 
-@fleet.command()
+@fleet.command(short_help="Crawl, import and re-extract until the fleet is drained.")
 @jobs_option
 @storage_option("The fleet's storage, as this machine reaches it  [default: as given to init]")
 @click.option(
@@ -350,7 +346,6 @@ def worker(
     Example:
       archiver fleet worker --slots 8 --work /var/lib/archiver --contact me@example.org
 
-    \b
     Exit code: 0 the fleet was drained; 1 the queue or storage is not usable; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """
     from archiver.fleet.crawl_job import WorkerContext
@@ -385,7 +380,7 @@ def worker(
     sys.exit(128 + signum if signum else 0)
 
 
-@fleet.command()
+@fleet.command(short_help="Show sites, tasks, workers and recent runs.")
 @jobs_option
 @json_option
 def status(jobs: str, as_json: bool) -> None:
@@ -396,7 +391,6 @@ def status(jobs: str, as_json: bool) -> None:
     Example:
       archiver fleet status --json
 
-    \b
     Exit code: 0 all is well; 1 sites are late, sites or tasks failed, or work is waiting and no worker is alive.
     """
     from archiver.fleet.enrolment import fleet_status
@@ -487,7 +481,6 @@ def collect(storage: str, apart: Path | None, unfinished: bool, quiet: bool, as_
       archiver fleet collect --storage s3://news-shards --archive all.db
       archiver fleet collect --storage s3://news-shards --apart /mnt/shards
 
-    \b
     Exit code: 0 done; 1 a shard is damaged or lacks WARC files, or the storage cannot be read.
     """
     from dataclasses import asdict
@@ -528,7 +521,7 @@ def collect(storage: str, apart: Path | None, unfinished: bool, quiet: bool, as_
         sys.exit(1)
 
 
-@fleet.command()
+@fleet.command(short_help="Start no more work, so that workers exit.")
 @jobs_option
 @click.option("--now", is_flag=True, help="Do not wait for running crawls; stop and store them, to be continued later.")
 @click.option(
@@ -546,7 +539,6 @@ def drain(jobs: str, now: bool, seconds: float) -> None:
     Example:
       archiver fleet drain --now --wait 60
 
-    \b
     Exit code: 0 done; 1 workers are still running after --wait.
     """
     queue = open_queue(jobs)

@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-
-from archiver.cli.terminal import count_noun
-
-if TYPE_CHECKING:
-    from archiver.warc.problems import Problem
 import calendar
 import json
+import os
+import re
+import signal
 import sys
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import click
 
-from archiver.cli.terminal import clean, print_json
+from archiver.cli.commands.index import update_search_index
+from archiver.cli.options import archive_option, json_option, takes
+from archiver.cli.terminal import clean, count_noun, print_json
 
 if TYPE_CHECKING:
     from archiver.importers.capture_lists import WaybackOutcome, WaybackPlan
-import os
-import re
-import signal
-from collections import Counter
-from typing import TYPE_CHECKING
-
-from archiver.cli.commands.index import update_search_index
-from archiver.cli.options import archive_option, json_option, takes
-
-if TYPE_CHECKING:
     from archiver.importers.import_inputs import RecordFilter
     from archiver.importers.import_run import FileResult
+    from archiver.warc.problems import Problem
 
 # Summaries of an import, for files and web archives
 
@@ -481,7 +471,6 @@ def import_(options: ImportOptions) -> None:
       archiver import --wayback https://blog.example.org/ --from 2009 --to 2015-06 --dry-run
       archiver import --wayback blog.example.org --contact me@example.org
 
-    \b
     Exit code: 0 everything was imported; 1 some records or files had problems (they are listed; the rest was
     imported), or the web archive did not answer; 2 wrong usage; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """

@@ -37,7 +37,6 @@ def merge(others: tuple[str, ...], quiet: bool, as_json: bool, archive: str) -> 
       archiver merge /mnt/laptop/archive.db
       archiver merge shards/*.db --archive all.db
 
-    \b
     Exit code: 0 done; 1 an archive cannot be merged, or lacks WARC files; 2 wrong usage.
     """
     from archiver.maintenance.merge import merge as merge_archive

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,12 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from archiver.cli.commands.remove import Takedown, remove_posts
 from archiver.cli.options import (
     DEFAULT_ARCHIVE,
     QueryCommand,
     QueryOptions,
+    archive_option,
     json_option,
     query_options,
     refuse_unknown_options,
@@ -30,15 +33,6 @@ if TYPE_CHECKING:
     from archiver.datasets.publication_rules import PublicationRules
     from archiver.datasets.snapshot import BuiltSnapshot
     from archiver.datasets.snapshot_request import SnapshotRequest
-import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
-
-from archiver.cli.commands.remove import Takedown, remove_posts
-from archiver.cli.options import archive_option
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
 
 _COMPATIBLE = {
     "explain": (
@@ -190,7 +184,6 @@ def publish(options: PublishOptions) -> None:
       archiver publish --check datasets/harbour-1.0.0
       archiver publish --explain 12 --rules rights.toml
 
-    \b
     Exit code: 0 done; 1 the check found problems, or the build failed; 2 wrong usage.
     """
     refuse_unknown_options(options.query.query)
@@ -455,7 +448,6 @@ def withdraw(
       archiver withdraw site:blog.example.org author:"Ada Berg" --reason "right to erasure" --dry-run
       archiver publish datasets/harbour-1.0.0 --rebuild
 
-    \b
     Exit code: 0 done; 1 refused, not confirmed, or nothing found; 2 wrong usage.
     """
     text = " ".join(reason.split())

@@ -87,7 +87,6 @@ def remove(options: RemoveOptions) -> None:
       archiver remove --allow 12
       archiver remove --list --json
 
-    \b
     Exit code: 0 done; 1 failed, or not confirmed; 2 wrong usage.
     """
     _refuse(options)

@@ -69,7 +69,6 @@ def schedule(options: ScheduleOptions) -> None:
       archiver schedule --systemd -o /etc/systemd/system
       archiver sites set blog.example.org 'cadence=cron:30 6 * * MON-FRI'
 
-    \b
     Exit code: 0 done, or with --once another scheduler is running; 1 it cannot continue, or with --once a page or a
     site failed or a site asked to wait; 2 wrong usage; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """

@@ -90,7 +90,6 @@ def run(name: str, peek: bool, again: bool, atom: str | None, as_json: bool, arc
       archiver searches run floods --atom floods.xml && echo nothing new
       archiver searches run floods --peek --json
 
-    \b
     Exit code: 0 nothing new; 1 there are new results, or no such search; 2 wrong usage.
     """
     from archiver.cli.commands.index import update_search_index

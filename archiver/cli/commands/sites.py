@@ -165,7 +165,7 @@ def _known_rules(history: list[dict[str, Any]], name: str) -> list[str]:
     return out or ["template not learned yet"]
 
 
-@sites.command()
+@sites.command(short_help="Show or change the extraction rules of a site.")
 @click.argument("site")
 @click.option(
     "--set",

@@ -99,7 +99,6 @@ def status(options: StatusOptions) -> None:
       archiver status blog.example.org --json
       archiver status blog.example.org --missing --json
 
-    \b
     Exit code: 0 complete; 1 posts are missing, or a site's last run was interrupted or failed; 2 wrong usage. With
     --health: 0 green; 1 amber; 2 red, or the archive cannot be read.
     """

@@ -45,7 +45,6 @@ def verify(what: tuple[str, ...], quick: bool, reread: bool, fix: bool, as_json:
       archiver verify 12 --json
       archiver verify --repair
 
-    \b
     Exit code: 0 no findings; 1 findings, or the archive cannot be read; 2 wrong usage.
     """
     from archiver.maintenance.verify import repair
