@@ -243,7 +243,7 @@ def changes_text(facts: SnapshotFacts, changes: DatasetChanges | None, since: st
             f"so it cannot list the changes. See CHANGES.md in the copy of {version} that was published first.\n"
         )
     if changes is None:
-        return f"# Changes\n\n## {version} ({facts.day})\n\nFirst version.\n"
+        return f"# Changes\n\n## {version} ({facts.day})\n\nNo previous version was given for a comparison.\n"
     parts = [f"# Changes\n\n## {version} ({facts.day}), since {changes.since}\n"]
     for title, entries in (
         ("Added", changes.added),

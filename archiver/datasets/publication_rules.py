@@ -182,7 +182,7 @@ _LABELS = {tier: tier.name.lower() for tier in Tier}
 DOCS: dict[Tier, str] = {
     Tier.REFERENCE: "URL, site, dates and digests; nothing of its content",
     Tier.FEATURES: "headline and other metadata, places, and counts of its words",
-    Tier.EXCERPT: "the same, with its description and first words",
+    Tier.EXCERPT: "like features, with description and first words",
     Tier.FULL: "everything, including earlier revisions",
 }
 DEFAULT = Tier.FEATURES

@@ -9,20 +9,20 @@ from archiver.errors import ArchiverError
 
 
 @click.command()
-@click.option("--port", default=PORT, show_default=True, help="0 takes a free one.")
+@click.option("--port", default=PORT, show_default=True, help="Port to listen on; 0 for any free port.")
 @click.option(
     "--edition",
     type=click.IntRange(1, 2),
     default=1,
     show_default=True,
-    help="2: some days later, with a post edited, one new, one moved, one deleted.",
+    help="2 is the blog some days later: one post edited, one new, one moved, one deleted.",
 )
 @click.option(
     "--theme",
     type=click.Choice(["classic", "block"]),
     default="classic",
     show_default=True,
-    help="Whose markup the pages have.",
+    help="WordPress theme whose markup the pages have.",
 )
 def main(port: int, edition: int, theme: str) -> None:
     """Serve the demonstration blog on loopback.
@@ -31,7 +31,7 @@ def main(port: int, edition: int, theme: str) -> None:
     """
     try:
         with serve(port, edition=edition, theme="block" if theme == "block" else "classic") as demo:
-            click.echo(f"{demo.url} shows edition {edition} of the demonstration blog; Ctrl-C ends it.")
+            click.echo(f"Serving edition {edition} of the demonstration blog at {demo.url}; stop it with Ctrl-C.")
             demo.wait()
     except KeyboardInterrupt:
         pass

@@ -32,7 +32,7 @@ It is made up, and so are the people: it comes with the archiver, so that there 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """`changed` is the time of the last change, for Last-Modified; None where there is none to tell."""
+    """An HTTP response. `changed` is the time for Last-Modified, or None."""
 
     status: int
     media_type: str = HTML
@@ -46,7 +46,7 @@ class Response:
 
 
 class Blog:
-    """One edition of the blog at one address. `base` has no slash at its end."""
+    """One edition of the blog at a base URL, which has no slash at its end."""
 
     def __init__(self, base: str, edition: int = 1, theme: Theme = "classic") -> None:
         self.base = base
@@ -78,7 +78,7 @@ class Blog:
         )
 
     def get(self, target: str) -> Response:
-        """The response to GET `target` (a path with or without a query)."""
+        """Return the response to GET `target` (a path with or without a query)."""
         parts = urlsplit(target)
         query = {k: v[0] for k, v in parse_qs(parts.query).items()}
         if parts.path == "/" and "p" in query:
@@ -93,7 +93,7 @@ class Blog:
         return self._missing(404)
 
     def post(self, number: int) -> Post:
-        """The post with this number, gone ones too."""
+        """Return the post with this number, even if it was deleted."""
         return next(p for p in self.every_post if p.id == number)
 
     def url(self, post: Post) -> str:
@@ -240,7 +240,7 @@ class Blog:
 
 
 def not_modified(response: Response, if_none_match: str, if_modified_since: str) -> bool:
-    """Whether a conditional request is answered 304 (RFC 9110, section 13.2.2: the ETag decides where there is one)."""
+    """Return whether a conditional request gets status 304. An ETag has precedence (RFC 9110, section 13.2.2)."""
     if response.status != 200:
         return False
     if if_none_match:
@@ -254,5 +254,5 @@ def not_modified(response: Response, if_none_match: str, if_modified_since: str)
 
 
 def http_date(time: datetime) -> str:
-    """An aware time as HTTP writes it (RFC 9110, section 5.6.7)."""
+    """Format an aware time as an HTTP date (RFC 9110, section 5.6.7)."""
     return format_datetime(time.astimezone(UTC), usegmt=True)

@@ -14,21 +14,23 @@ from archiver.errors import ArchiverError
 
 HOST = "127.0.0.1"
 PORT = 28080
-"""Fixed, since an article's identity has the port in it; below the range that systems give out on their own."""
+"""Fixed, because the port is part of an article's identity; below the range of ephemeral ports."""
 
 
 class DemoPortTaken(ArchiverError):
+    """The port of the demonstration blog is in use."""
+
     def __init__(self, port: int, why: str) -> None:
         super().__init__(
             f"{HOST}:{port}",
-            f"The demonstration blog cannot be served at {HOST}:{port} ({why}): stop the program that uses this port "
-            "(another demonstration crawl?), or name a site of your own to crawl.",
+            f"The demonstration blog cannot be served at {HOST}:{port} ({why}). Stop the program that uses this port "
+            "(another demonstration crawl?), or crawl a site of your own.",
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One line of the access log. `conditional`: it had If-None-Match or If-Modified-Since."""
+    """A line of the access log. `conditional`: it had If-None-Match or If-Modified-Since."""
 
     method: str
     target: str
@@ -38,7 +40,7 @@ class Request:
 
 
 class Demo:
-    """A running demonstration blog: its address, what it shows, and what was asked of it."""
+    """A running demonstration blog: its URL, the blog that it serves, and the requests it received."""
 
     def __init__(self, server: ThreadingHTTPServer, edition: int, theme: Theme) -> None:
         self._server = server
@@ -49,7 +51,7 @@ class Demo:
         self.blog = Blog(self.base, edition, theme)
 
     def show(self, edition: int, theme: Theme | None = None) -> None:
-        """Show another edition (1 or 2) from the next request on."""
+        """Serve another edition (1 or 2) from the next request on."""
         self.blog = Blog(self.base, edition, theme or self.blog.theme)
 
     def wait(self) -> None:
@@ -94,10 +96,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serve(port: int = PORT, *, edition: int = 1, theme: Theme = "classic") -> Iterator[Demo]:
-    """The demonstration blog, served on loopback while the context lasts.
+    """Serve the demonstration blog on loopback while the context lasts.
 
-    `port` 0 takes a free one. Edition 1 is the blog as first seen, edition 2 the blog some days
-    later (one post edited, one new, one moved, one deleted). Raises DemoPortTaken.
+    `port` 0 takes any free port. Edition 2 is the blog some days after edition 1: one post edited, one new, one moved,
+    one deleted. Raises DemoPortTaken.
     """
     handler = type("Handler", (_Handler,), {})
     try:

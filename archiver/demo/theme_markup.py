@@ -1,4 +1,5 @@
-"""What both themes print alike: the head of a page, links, times and the geo-tags of a post."""
+"""The posts of the demonstration blog, and the markup that its themes share: page heads, links, times, geo-tags, feeds,
+sitemaps and robots.txt."""
 
 from __future__ import annotations
 
@@ -17,14 +18,14 @@ from xml.sax.saxutils import escape as feeds_escape
 
 from slugify import slugify
 
-# The demonstration blog's texts: one TOML file a post, read into frozen values for an edition.
+# The posts: one TOML file each, read into frozen values for an edition.
 
 EDITIONS = (1, 2)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Degrees are WGS 84; `region` is an ISO 3166-2 code."""
+    """A place. Coordinates are degrees in WGS 84; `region` is an ISO 3166-2 code."""
 
     name: str
     region: str
@@ -40,11 +41,11 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One post of one edition. Times are aware, in the blog's own zone (+02:00).
+    """A post of one edition. Times are aware, in the blog's own zone (+02:00).
 
-    `byline`: the author stands at the end of the text, followed by these words, and nowhere else on
-    the page. `attachment` is the slug of the attachment page of the post's picture. `moved_from` is
-    the slug it had in the edition before, `gone` says that this edition has deleted it.
+    `byline`: the author is named only at the end of the text, followed by these words. `attachment` is the slug of the
+    attachment page of the post's picture. `moved_from` is its slug in the previous edition. `gone`: this edition
+    deleted it.
     """
 
     id: int
@@ -77,7 +78,7 @@ class Post:
 
 @cache
 def load(edition: int = 1) -> tuple[Post, ...]:
-    """The posts of an edition, newest first, with those that it has deleted (`gone`)."""
+    """Return the posts of an edition, newest first, including the deleted ones (`gone`)."""
     rows = [tomllib.loads(f.read_text(encoding="utf-8")) for f in _files()]
     posts = [_post(row, edition) for row in rows if row.pop("since", 1) <= edition]
     return tuple(sorted(posts, key=lambda p: p.published, reverse=True))
@@ -103,7 +104,7 @@ def _post(row: dict[str, Any], edition: int) -> Post:
 
 
 def paragraphs(post: Post) -> list[str]:
-    """The post's text as HTML elements, one a block, with the byline where it has one."""
+    """Return the post's text as HTML elements, one per block, with the byline if it has one."""
     blocks = [_block(b) for b in post.body.strip().split("\n\n")]
     if post.byline:
         blocks.append(f"<p>{html.escape(f'{post.author} {post.byline}', quote=False)}</p>")
@@ -135,7 +136,7 @@ PASSWORD_FORM = (
 
 @dataclass(frozen=True, slots=True)
 class Single:
-    """One post and its neighbours, as a theme prints it."""
+    """A post and its neighbours, for the page of the post."""
 
     base: str
     post: Post
@@ -145,7 +146,7 @@ class Single:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One page of an archive. `path` is that of its first page, `body_class` as WordPress writes it."""
+    """A page of a listing. `path` is that of its first page; `body_class` is the class of WordPress."""
 
     base: str
     path: str
@@ -158,7 +159,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """A page that is no post: about, an attachment, "not found"."""
+    """A page that is not a post: about, an attachment, "not found"."""
 
     base: str
     path: str
@@ -176,7 +177,7 @@ def shown_title(post: Post) -> str:
 
 
 def content(post: Post) -> str:
-    """The body as HTML, or the password form in its place."""
+    """Return the body as HTML, or the password form in its place."""
     if post.protected:
         return PASSWORD_FORM
     blocks = paragraphs(post)
@@ -211,7 +212,7 @@ def long_date(time: datetime) -> str:
 
 
 def geo_metas(places: tuple[Place, ...]) -> str:
-    """geo.position and ICBM hold one place only: the first."""
+    """Return the meta elements geo.position and ICBM. They can hold only one place: the first."""
     if not places:
         return ""
     p = places[0]
@@ -224,7 +225,7 @@ def geo_metas(places: tuple[Place, ...]) -> str:
 
 
 def geo_spans(places: tuple[Place, ...]) -> str:
-    """The geo microformat, hidden as geo-tagging plugins print it, and the notice that the page has it."""
+    """Return the geo microformat, hidden as geo-tagging plugins print it, and the notice that the page has it."""
     if not places:
         return ""
     spans = "\n".join(
@@ -251,7 +252,7 @@ def comments(post: Post) -> str:
 
 
 def head(base: str, path: str, title: str, *, language: str = "en-US", extra: str = "") -> str:
-    """Everything up to </head>. `path` is the canonical one, `extra` what only this page has."""
+    """Return the page up to </head>. `path` is the canonical path, `extra` is for this page only."""
     full = f"{title} – {NAME}" if title else f"{NAME} – {TAGLINE}"
     return f"""<!DOCTYPE html>
 <html lang="{language}">
@@ -296,14 +297,14 @@ def page_path(page: Listing, number: int) -> str:
     return page.path if number == 1 else f"{page.path}page/{number}/"
 
 
-# The blog's machine-readable side: RSS 2.0 and Atom feeds, sitemaps, robots.txt.
+# Feeds (RSS 2.0 and Atom), sitemaps and robots.txt.
 
 SITEMAP_NS = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"'
 GEORSS_NS = 'xmlns:georss="http://www.georss.org/georss"'
 
 
 def rss(base: str, path: str, posts: Iterable[Post], changed: datetime) -> str:
-    """RSS 2.0 as WordPress writes it: whole texts, dc:creator, guid by number, times in UTC; georss."""
+    """Return RSS 2.0 as WordPress writes it: full texts, dc:creator, guid by number, times in UTC, and georss."""
     items = "\n".join(_item(base, p) for p in posts)
     return f"""<?xml version="1.0" encoding="UTF-8"?>
 <rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/content/" \
@@ -385,7 +386,7 @@ def urlset(base: str, pages: Iterable[tuple[str, datetime]]) -> str:
 
 
 def gzipped(text: str) -> bytes:
-    """gzip (RFC 1952) with a fixed time stamp, so that the same sitemap has the same ETag."""
+    """Compress with gzip (RFC 1952) and a fixed time stamp, so that the same sitemap has the same ETag."""
     return gzip.compress(text.encode(), mtime=0)
 
 

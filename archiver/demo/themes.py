@@ -1,4 +1,4 @@
-"""The blog in the markup of WordPress's classic themes: hentry, entry-title, entry-meta, entry-utility."""
+"""The pages of the demonstration blog in the markup of WordPress's block themes and classic themes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from archiver.demo.theme_markup import (
 )
 from archiver.demo.theme_markup import head as page_head
 
-# The blog in the markup of WordPress's block themes: wp-block-post-title, wp-block-post-date and so on.
+# Block themes: wp-block-post-title, wp-block-post-date and so on.
 
 
 def block_single(page: Single, sidebar: str) -> str:
@@ -153,6 +153,9 @@ def _block_summary(post: Post) -> str:
 </div>
 {_date(post)}
 </li>"""
+
+
+# Classic themes: hentry, entry-title, entry-meta, entry-utility.
 
 
 def classic_single(page: Single, sidebar: str) -> str:

@@ -1,1 +1,1 @@
-"""Reading captures that others made into the archive: files of records in, articles with their past out."""
+"""Imports of captures that others made: from WARC, ARC and WACZ files, and from web archives."""

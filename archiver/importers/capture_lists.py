@@ -1,4 +1,7 @@
-"""The list of captures of a site, on the disk: a large site has millions of them."""
+"""The list of captures that a web archive has of a site: requesting it, storing it on disk, and deciding what to fetch.
+
+The list is on disk because a large site has millions of captures.
+"""
 
 from __future__ import annotations
 
@@ -29,21 +32,24 @@ from archiver.storage.article_tables.historical_captures import MOST_PROBLEMS, T
 from archiver.urls import Scope, normalize, urlkey
 from archiver.warc.problems import Problem, ProblemKind
 
-# What is asked of a web archive, and what came of it: plain values.
+# The plan of an import from a web archive, and its outcome.
 
 LIST_SECONDS = 2.5
-"""From one question for a list to the next: 0.4 a second, as the Internet Archive bounds it."""
+"""Seconds between requests for lists: 0.4 requests per second, the limit of the Internet Archive."""
 CAPTURE_SECONDS = 0.125
-"""From one capture asked for to the next: 8 a second."""
+"""Seconds between requests for captures: 8 requests per second."""
 FIRST = datetime(1991, 1, 1, tzinfo=UTC)
-"""Before any page of the web."""
+"""Earlier than any page on the web."""
 
 
 @dataclass(frozen=True, slots=True)
 class WaybackPlan:
-    """`url` is the start address of a site, or with `exact` the address of one page. `since` and `until` are aware and
-    both within, None is open. `limit`: captures that are fetched at most, 0 is all. `delay`: seconds between two
-    requests at least, beside those that are kept in any case."""
+    """What to import from a web archive.
+
+    `url` is the seed of a site, or with `exact` the URL of one page. `since` and `until` are aware times, both
+    inclusive; None means no bound. `limit` is the maximum number of captures to fetch, 0 for all. `delay` is the
+    minimum number of seconds between requests; the limits above apply in any case.
+    """
 
     archive: Path
     service: Service
@@ -63,15 +69,16 @@ class WaybackPlan:
 
     @property
     def address(self) -> str:
-        """What the list is asked for: "blog.example.org/*"; without the star it is one page."""
+        """The URL pattern of the list: "blog.example.org/*" for a site, without the star for one page."""
         return self.url.split("://", 1)[1] if self.exact else f"{self.scope.host}{self.scope.path}*"
 
     def holds(self, at: datetime) -> bool:
+        """Return whether an aware time is between `since` and `until`."""
         return (self.since is None or self.since <= at) and (self.until is None or at <= self.until)
 
     @property
     def digest(self) -> str:
-        """What tells this import from others (table `imports`)."""
+        """Identifies this import in the table `imports`."""
         return hashlib.sha256(f"{self.service.asks} {self.service.replay} {self.address}".encode()).hexdigest()
 
     @property
@@ -89,11 +96,13 @@ class WaybackPlan:
 
 @dataclass
 class WaybackOutcome:
-    """What came of it. Of the captures that the list has (`listed`, of so many `addresses`; `left_out` cannot be of
-    posts) `here` are in the archive already, `chosen` were to be fetched, `fetched` were; `seen` say that a payload
-    was there at another time, too. `failed` could not be had or stored.
+    """The result of an import from a web archive.
 
-    `outcome` is finished, limited, interrupted, waiting (the service asks for a pause) or failed, and `reason` why.
+    `listed` captures of `addresses` URLs are in the list. `left_out` of them cannot be posts, `here` are already in the
+    archive, `chosen` were to be fetched, `fetched` were fetched. `seen` captures were not fetched because they only
+    show that a known payload existed at another time. `failed` could not be fetched or stored.
+
+    `outcome` is finished, limited, interrupted, waiting (the service asks for a pause) or failed; `reason` says why.
     """
 
     listed: int = 0
@@ -111,19 +120,22 @@ class WaybackOutcome:
     kinds: Counter[str] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
 
-    def tell(self, problem: Problem) -> None:
+    def add_problem(self, problem: Problem) -> None:
+        """Count a problem, and keep it if there are not too many."""
         self.kinds[problem.kind.value] += 1
         self.failed += not problem.kept
         if len(self.problems) < MOST_PROBLEMS:
             self.problems.append(problem)
 
 
+# The list.
+
 _FIELDS = "l.key, l.at, l.url, l.status, l.digest, l.asked, l.n"
 
 
 @dataclass(frozen=True, slots=True)
 class ListedCapture:
-    """One capture and what is to be done with it. `n` is its number in this list."""
+    """A capture of the list and what to do with it. `n` is its number in the list."""
 
     n: int
     key: str
@@ -132,16 +144,16 @@ class ListedCapture:
 
 
 class CaptureList:
-    """Gathers what the list tells and may be of a post, then says what to do with it. To be closed.
+    """Collects the captures that may be posts, then decides what to do with each. Must be closed.
 
-    One address stands for all that have its urlkey: by http and https, with www and without. The home page and lists
-    are no posts; an address with parameters that name no post is left out where it was captured without them.
+    All URLs with the same urlkey (http or https, with or without www) are treated as one. The home page and listings
+    are left out. A URL with parameters that do not identify a post is left out if it was captured without them.
     """
 
     def __init__(self, plan: WaybackPlan) -> None:
         self._plan = plan
         self._home = urlkey(plan.url)
-        self._db = sqlite3.connect("")  # SQLite's own temporary file, gone with the connection
+        self._db = sqlite3.connect("")  # a temporary file, which SQLite removes with the connection
         self._db.executescript(
             "create table listed (n integer primary key, key text, at text, url text, status integer, digest text, "
             "asked text, view integer); create table todo (n integer primary key, key text, do text, digest text);"
@@ -149,6 +161,7 @@ class CaptureList:
         self.total = self.left_out = self.addresses = 0
 
     def add(self, entries: Iterable[CdxEntry]) -> None:
+        """Add the captures of a list that are within the time range of the plan and may be posts."""
         for entry in entries:
             if not self._plan.holds(entry.timestamp):
                 continue
@@ -165,7 +178,7 @@ class CaptureList:
             )
 
     def _url(self, entry: CdxEntry) -> str | None:
-        """The address of a capture that may be of a post, by the scheme and host that it was captured by."""
+        """Return the normalized URL of a capture that may be a post, otherwise None. Scheme and host are kept."""
         url = normalize(entry.url) if says_something(entry) else None
         if url is None:
             return None
@@ -174,8 +187,8 @@ class CaptureList:
         known = may_be_post(url, self._plan.scope)
         return url if known and known.role == "page" and urlkey(url) != self._home else None
 
-    def settle(self) -> None:
-        """All is listed: decide."""
+    def decide(self) -> None:
+        """Decide what to do with each capture. Called once, when the list is complete."""
         db = self._db
         db.execute("create index listed_key on listed (key, at)")
         views = db.execute(
@@ -183,7 +196,7 @@ class CaptureList:
             "substr(listed.key, 1, instr(listed.key, '?') - 1))"
         ).rowcount
         self.left_out += views
-        # Lists repeat lines; and an address by http and by https is one.
+        # Lists repeat lines, and a URL may be listed with both http and https.
         db.execute(
             "delete from listed where exists (select 1 from listed o where o.key = listed.key and "
             "o.at = listed.at and o.status is listed.status and o.digest = listed.digest and o.n < listed.n)"
@@ -200,7 +213,7 @@ class CaptureList:
             )
 
     def rows(self, *kinds: Do) -> Iterator[ListedCapture]:
-        """What is to be done, by address and time. May be changed by `drop` and `turn` meanwhile."""
+        """Yield the captures with these decisions, by URL and time. `drop` and `change` may be called meanwhile."""
         last = ("", "", 0)
         marks = ",".join("?" * len(kinds))
         while True:
@@ -218,14 +231,16 @@ class CaptureList:
         return int(self._db.execute("select count(*) from todo where do = ?", [kind.value]).fetchone()[0])
 
     def drop(self, row: ListedCapture) -> None:
-        """Nothing is left to do."""
+        """Remove a capture, because there is nothing left to do for it."""
         self._db.execute("delete from todo where n = ?", [row.n])
 
-    def turn(self, row: ListedCapture, do: Do) -> None:
+    def change(self, row: ListedCapture, do: Do) -> None:
+        """Change the decision on a capture."""
         self._db.execute("update todo set do = ? where n = ?", [do.value, row.n])
 
-    def instead(self, row: ListedCapture) -> ListedCapture | None:
-        """A capture that could not be had: another one of the same payload, which is to be fetched now."""
+    def replacement(self, row: ListedCapture) -> ListedCapture | None:
+        """Return another capture of the same payload, to be fetched in place of one that failed; None if there is
+        none."""
         found = (
             self._db.execute(
                 f"select {_FIELDS} from todo t join listed l on l.n = t.n where t.do = ? "
@@ -249,24 +264,25 @@ def _listed(row: Sequence[Any]) -> Listed:
     return Listed(datetime.fromisoformat(row[1]), *row[2:6])
 
 
-# Asking for a whole list: page by page where the server has keys to go on by, by shorter times where it has none.
+# Requesting the whole list: by resume keys if the server has them, otherwise by ever shorter time ranges.
 
-_MOST_TIMEMAPS = 500
+_MAX_TIMEMAPS = 500
 _SECOND = timedelta(seconds=1)
 
 
 class NoCaptureList(Exception):
-    """The service gave no list."""
+    """Raised if the service does not return a list of captures."""
 
     def __init__(self, url: str, reason: str) -> None:
-        super().__init__(f"{url} gave no list of captures: {reason}")
+        super().__init__(f"{url} did not return a list of captures: {reason}")
         self.url, self.reason = url, reason
 
 
 class ListRequests:
-    """`next` is the address to ask now, None when all is told; `read` takes its answer and tells `listing`.
+    """Says which URLs to request for the whole list: `next` returns one, `read` takes its response.
 
-    A server without resume keys that has more than it tells at once is asked for the halves of the time, and so on.
+    The captures are added to `listing`. If a server without resume keys truncates a list, the time range is divided in
+    halves until each part fits.
     """
 
     def __init__(self, plan: WaybackPlan, listing: CaptureList) -> None:
@@ -278,6 +294,7 @@ class ListRequests:
         self._asked = self._resumed = ""
 
     def next(self) -> str | None:
+        """Return the URL to request now, None when the list is complete."""
         if self._plan.service.is_timemap:
             self._asked = self._maps.pop() if self._maps else ""
         elif self._resumed:
@@ -289,12 +306,14 @@ class ListRequests:
         return self._asked or None
 
     def read(self, status: int, location: str, body: bytes) -> None:
-        """Raises NoList for what is none."""
+        """Take the response for the URL of `next`. Raises NoCaptureList if it is not a list."""
         if 300 <= status < 400:
-            raise NoCaptureList(self._asked, f"it redirects to {location[:200]}; name that address with --service")
+            raise NoCaptureList(self._asked, f"it redirects to {location[:200]}; give that URL with --service")
         nothing = status == 404 and (self._plan.service.is_timemap or b"no captures" in body[:1000].lower())
         if status != 200 and not nothing:
-            raise NoCaptureList(self._asked, f"it answers {status} {plain_text(decode(body[:2_000]), 150)}".strip())
+            raise NoCaptureList(
+                self._asked, f"it responds with {status} {plain_text(decode(body[:2_000]), 150)}".strip()
+            )
         if self._plan.service.is_timemap:
             self._timemap(b"" if nothing else body)
         else:
@@ -303,18 +322,18 @@ class ListRequests:
     def _timemap(self, body: bytes) -> None:
         page, more = parse_timemap(body, self._plan.url)
         if page.error:
-            raise NoCaptureList(self._asked, f"its answer is no TimeMap: {page.error}")
+            raise NoCaptureList(self._asked, f"its response is not a TimeMap: {page.error}")
         self._listing.add(page.entries)
         new = [url for url in more if url.startswith(self._plan.service.asks) and url not in self._known]
         self._known |= set(new)
-        if page.is_cut or len(self._known) > _MOST_TIMEMAPS:
+        if page.is_cut or len(self._known) > _MAX_TIMEMAPS:
             self.problems.append(Problem(ProblemKind.CUT_LIST, self._asked, self._plan.url))
         else:
             self._maps += new
 
     def _cdx(self, page: cdx.CdxPage) -> None:
         if page.error:
-            raise NoCaptureList(self._asked, f"its answer is no list of captures: {page.error}")
+            raise NoCaptureList(self._asked, f"its response is not a list of captures: {page.error}")
         since, until = self._spans[-1]
         if has_resume_keys(self._plan.service):
             self._listing.add(page.entries)
@@ -323,7 +342,7 @@ class ListRequests:
                 if page.resume_key and page.entries
                 else ""
             )
-            # Keys that lead in a circle lead on for ever.
+            # A repeated key would never end.
             self._resumed = following if following not in self._known else ""
             self._known.add(following)
             if not self._resumed:
@@ -333,7 +352,7 @@ class ListRequests:
         begin, end = since or FIRST, until or datetime.now(UTC)
         if not page.is_cut and len(page.entries) + page.bad < limit_of(self._asked):
             self._listing.add(page.entries)
-        elif end - begin < _SECOND:  # both ends are told of: a second further on is two to ask for
+        elif end - begin < _SECOND:  # a range of one second cannot be divided, because both its ends are inclusive
             self._listing.add(page.entries)
             self.problems.append(
                 Problem(ProblemKind.CUT_LIST, self._asked, self._plan.url, f"at {begin:%Y-%m-%d %H:%M:%S}")

@@ -1,4 +1,4 @@
-"""What is to be read: the words of the command line as files of records, each with what tells it from others."""
+"""Inputs of an import: which files the arguments name, which records of them are selected, and what identifies them."""
 
 from __future__ import annotations
 
@@ -20,16 +20,19 @@ from archiver.warc.http_response import may_be_page
 from archiver.warc.problems import Problem, ProblemKind
 from archiver.warc.wacz import MAGIC, RECORDS, MemberStream, WACZMember, wacz_members
 
-# Which records of a file are asked for: by site or host, and by the time of their capture.
+# Selection of records by site or host and by the time of capture.
 
-_HELD = frozenset({"response", "resource", "revisit"})
+_SELECTABLE = frozenset({"response", "resource", "revisit"})
 
 
 @dataclass(frozen=True, slots=True)
 class RecordFilter:
-    """`only` are hosts or names of sites ("example.org", "example.org/blog"); () is all. `apart` are sites within these
-    whose addresses belong to another archive. `since` and `until` are days (YYYY-MM-DD, UTC), "" is open; both are
-    within. `known_sites`: only addresses of sites that the archive has."""
+    """Which records to import.
+
+    `only` are hosts or names of sites ("example.org", "example.org/blog"); () for all. `apart` are sites within these
+    whose URLs belong to another archive. `since` and `until` are days (YYYY-MM-DD, UTC), both inclusive, or "".
+    `known_sites`: only URLs of sites that the archive has. `all_captures`: also captures that are not pages.
+    """
 
     only: tuple[str, ...] = ()
     known_sites: bool = False
@@ -40,14 +43,14 @@ class RecordFilter:
 
     @property
     def key(self) -> str:
-        """One file read by another choice is another import."""
+        """Identifies the filter. Importing a file again with another filter is a new import."""
         values = {**asdict(self), "only": sorted(self.only), "apart": sorted(self.apart)}
         if not self.apart:
             del values["apart"]
         return json.dumps(values, sort_keys=True)
 
     def takes(self, url: str, is_known: Callable[[str], bool]) -> bool:
-        """Whether an address is asked for. `is_known` says whether a site of the archive has it."""
+        """Return whether a URL is selected. `is_known` tells whether it belongs to a site of the archive."""
         if self.only and not any(_within(url, name) for name in self.only):
             return False
         if any(_within(url, name) for name in self.apart):
@@ -55,7 +58,7 @@ class RecordFilter:
         return not self.known_sites or is_known(url)
 
     def in_time(self, date: str) -> bool:
-        """Whether a WARC-Date lies within; one that is none is let through, to be named."""
+        """Return whether a WARC-Date is within the range. An invalid date passes, so that it is reported later."""
         if not self.since and not self.until:
             return True
         at = warc_date(date)
@@ -73,9 +76,9 @@ def _within(url: str, name: str) -> bool:
 
 
 class RecordSelector:
-    """Says of a record whether its block is held, as `foreign.Records` asks; `why` says of one that was not, why.
+    """Decides for `ForeignRecords` whether to keep the block of a record; `why` explains why one was not kept.
 
-    A `normalize`d address is what decides, as it is stored.
+    URLs are compared in normalized form, as they are stored.
     """
 
     def __init__(self, choice: RecordFilter, is_known: Callable[[str], bool]) -> None:
@@ -85,7 +88,7 @@ class RecordSelector:
         kind = fields.get("warc-type", "").lower()
         if kind in ("request", "continuation"):
             return True
-        if kind not in _HELD or self.why(fields):
+        if kind not in _SELECTABLE or self.why(fields):
             return False
         if kind == "revisit" or self._choice.all_captures or "warc-segment-number" in fields:
             return True
@@ -94,15 +97,17 @@ class RecordSelector:
         return may_be_page(first)
 
     def why(self, fields: dict[str, str]) -> str:
-        """ "other": no answer to a request by HTTP. "skipped": not asked for. "" for what is of concern."""
+        """Return "other" for a record that is not about HTTP, "skipped" for one that is not selected, otherwise ""."""
         url = fields.get("warc-target-uri", "").strip().strip("<>")
         if not url.lower().startswith(("http:", "https:")):
             return "other" if ":" in url else ""
         if not self._choice.in_time(fields.get("warc-date", "")):
             return "skipped"
-        told = normalize(url)
-        return "" if told is None or self._choice.takes(told, self._is_known) else "skipped"
+        normalized = normalize(url)
+        return "" if normalized is None or self._choice.takes(normalized, self._is_known) else "skipped"
 
+
+# Files and standard input.
 
 _FILES = re.compile(RECORDS.pattern + r"|.*\.wacz", re.IGNORECASE)
 _HEAD, _TAIL = 1 << 20, 1 << 16
@@ -111,8 +116,8 @@ STDIN = "-"
 
 @dataclass(frozen=True, slots=True)
 class ImportInput:
-    """One stream of records. `name` is what it is called in the archive: the file's name, with the member's where it is
-    in a package. `size` is in bytes, 0 where it is not known."""
+    """A stream of records. `name` identifies it in the archive: the name of the file, with the name of the member if it
+    is in a package. `size` is in bytes, 0 if unknown."""
 
     path: Path
     name: str
@@ -124,7 +129,7 @@ class ImportInput:
         return str(self.path) == STDIN
 
     def open(self) -> BinaryIO:
-        """A stream that can be peeked into. Raises OSError."""
+        """Open a stream that supports `peek`. Raises OSError."""
         if self.is_pipe:
             return io.BufferedReader(_Pipe(sys.stdin.buffer.read(_TAIL)), 2 * _TAIL)
         if self.member is None:
@@ -132,7 +137,7 @@ class ImportInput:
         return io.BufferedReader(MemberStream(self.path.open("rb"), self.member.name), 1 << 17)
 
     def digest(self, handle: BinaryIO) -> str:
-        """What tells this input from others: SHA-256 over its size, beginning and end; of a pipe over its beginning.
+        """Return a SHA-256 that identifies this input: of its size, beginning and end, or of the beginning of a pipe.
         Leaves the stream at its beginning. Raises OSError."""
         found = hashlib.sha256(str(self.size).encode())
         if self.is_pipe:
@@ -149,7 +154,7 @@ class ImportInput:
 
 
 class _Pipe(io.RawIOBase):
-    """The standard input, of which the beginning has been read."""
+    """Standard input, whose beginning (`head`) was read before."""
 
     def __init__(self, head: bytes) -> None:
         self._head = head
@@ -166,14 +171,14 @@ class _Pipe(io.RawIOBase):
 
 
 def is_archive_name(name: str) -> bool:
-    """Whether a file of this name is taken for one of records when a folder is named."""
+    """Return whether a file with this name is imported when its folder is named."""
     return _FILES.fullmatch(name) is not None
 
 
 def expand_inputs(words: Iterable[str]) -> Iterator[Path]:
-    """The files that the words name: themselves, those of a folder and all below it, those that a pattern fits.
+    """Yield the files that the arguments name: files, all files below a folder, and files that match a pattern.
 
-    Each once, a folder's in the order of their names. A word that names nothing comes back as it is.
+    Each file comes once; files of a folder are sorted by name. An argument that matches nothing is yielded unchanged.
     """
     seen: set[str] = set()
     for word in words:
@@ -194,12 +199,13 @@ def expand_inputs(words: Iterable[str]) -> Iterator[Path]:
 
 
 def inputs_in(path: Path) -> Iterator[ImportInput | Problem]:
-    """The streams of records in a file: itself, or the members of a package. A problem where it cannot be read."""
+    """Yield the streams of records in a file: the file itself, or the members of a package. Yields a problem if it
+    cannot be read."""
     if str(path) == STDIN:
         yield ImportInput(path, "standard input", 0)
         return
     if path.is_dir():
-        yield Problem(ProblemKind.NOT_AN_ARCHIVE, "", detail="the folder holds no WARC, ARC or WACZ file")
+        yield Problem(ProblemKind.NOT_AN_ARCHIVE, "", detail="the folder has no WARC, ARC or WACZ files")
         return
     try:
         with path.open("rb") as handle:
@@ -213,16 +219,14 @@ def inputs_in(path: Path) -> Iterator[ImportInput | Problem]:
                 found = True
                 yield one if isinstance(one, Problem) else ImportInput(path, f"{path.name}#{one.name}", one.size, one)
             if not found:
-                yield Problem(
-                    ProblemKind.NOT_AN_ARCHIVE, "", detail="the package holds no file of records under archive/"
-                )
+                yield Problem(ProblemKind.NOT_AN_ARCHIVE, "", detail="the package has no WARC files under archive/")
     except OSError as error:
         yield Problem(ProblemKind.UNREADABLE, "", detail=error.strerror or str(error))
 
 
 def digest_problem(one: ImportInput, handle: BinaryIO) -> Problem | None:
-    """A package's member, read to its end through `handle`, whose digest differs from the one that the package states.
-    None where the digest is not known, as for a member that was not read from its beginning."""
+    """Return a problem if the digest of a package's member, read to its end through `handle`, differs from the one that
+    the package states. None if the digest is unknown, for example if the member was not read from its beginning."""
     stream = getattr(handle, "raw", None)
     if one.member is None or not one.member.sha256 or not isinstance(stream, MemberStream):
         return None

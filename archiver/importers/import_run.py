@@ -1,4 +1,4 @@
-"""One run of `archiver import`: files one after the other, read on all cores, written by this process in batches."""
+"""A run of `archiver import`: reads one file at a time on all cores, and writes batches from this process."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ from archiver.warc.problems import Problem, ProblemKind
 
 _PREFIX = "import"
 _SMALL = 24 << 20
-"""Bytes of which reading takes less time than starting processes to read them."""
+"""Bytes: reading a smaller file takes less time than starting processes for it."""
 
 
 @dataclass
 class FileResult:
-    """What came of one file. `outcome`: finished, known (it was imported before), limited, interrupted, unreadable."""
+    """The result of one file. `outcome`: finished, known (imported before), limited, interrupted or unreadable."""
 
     name: str
     outcome: str = "interrupted"
@@ -48,15 +48,16 @@ class FileResult:
     kinds: Counter[str] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
 
-    def tell(self, problem: Problem) -> None:
+    def add_problem(self, problem: Problem) -> None:
+        """Count a problem, and keep it if there are not too many."""
         self.kinds[problem.kind.value] += 1
         if len(self.problems) < historical_captures.MOST_PROBLEMS:
             self.problems.append(problem)
 
 
 @dataclass(frozen=True, slots=True)
-class Going:
-    """A file under way; it is read from `place` on."""
+class OpenFile:
+    """The file that is being imported. `place` is where reading began."""
 
     input: ImportInput
     source: ImportSource
@@ -64,13 +65,16 @@ class Going:
     result: FileResult
 
 
-Told = Callable[[FileResult, int, int], None]
-"""Told of progress: the file so far, bytes of it that were read, its size (0 where that is not known)."""
+ProgressCallback = Callable[[FileResult, int, int], None]
+"""Called with the result of the file so far, the bytes of it that were read, and its size (0 if unknown)."""
 
 
 class ImportRun:
-    """Opens the archive (it is made where there is none) for one import at a time. Raises what `open_archive` raises,
-    and ArchiveInUse where another import is running."""
+    """An import of files into an archive, which is created if it does not exist.
+
+    `told` is called with the progress. Raises what `open_archive` raises, and ArchiveInUse if another import is
+    running.
+    """
 
     def __init__(
         self,
@@ -80,7 +84,7 @@ class ImportRun:
         workers: int = 1,
         limit: int = 0,
         again: bool = False,
-        told: Told = lambda result, read, size: None,
+        told: ProgressCallback = lambda result, read, size: None,
     ) -> None:
         self._archive, self._choice, self._limit, self._again, self._told = archive, choice, limit, again, told
         self._workers = workers
@@ -97,9 +101,10 @@ class ImportRun:
         self._pool: ReaderPool[RecordBatch] | None = None
 
     def run(self, words: Sequence[str]) -> list[FileResult]:
-        """Read all files that the words name. Raises a fault of the archive's place; what is written stays."""
+        """Import all files that the arguments name. Raises an ArchiverError if the archive cannot be written; what was
+        written before stays."""
         try:
-            self._open.mend()
+            self._open.repair()
             for one in self._inputs(words):
                 self._file(one)
             self._open.seal()
@@ -110,7 +115,7 @@ class ImportRun:
         return self.results
 
     def close(self) -> None:
-        """Let go of all. What was not written is read again by the next run."""
+        """Release everything. The next run reads again what was not written."""
         if self._pool is not None:
             self._pool.close()
         self._open.close()
@@ -121,13 +126,13 @@ class ImportRun:
                 if isinstance(one, Problem):
                     result = FileResult(f"{path.name}#{one.offset}" if one.offset else str(path), "unreadable")
                     result.tally.damaged += 1
-                    result.tell(one)
+                    result.add_problem(one)
                     self.results.append(result)
                 else:
                     yield one
 
     def _file(self, one: ImportInput) -> None:
-        """Read a file; where it cannot be read its result says so."""
+        """Import a file. If it cannot be read, its outcome is "unreadable"."""
         result = FileResult(one.name)
         self.results.append(result)
         try:
@@ -146,27 +151,27 @@ class ImportRun:
     def _unreadable(self, result: FileResult, why: str) -> None:
         result.outcome = "unreadable"
         result.tally.damaged += 1
-        result.tell(Problem(ProblemKind.UNREADABLE, "", detail=why[:200]))
+        result.add_problem(Problem(ProblemKind.UNREADABLE, "", detail=why[:200]))
 
     def _stream(self, one: ImportInput, handle: BinaryIO, result: FileResult) -> None:
-        going = self._begin(one, handle, result)
-        if going is None:
+        current = self._begin(one, handle, result)
+        if current is None:
             return
         pool = self._open_pool(one.size)
-        unpacked = ByteStream(handle, going.place, one.size)
-        wanted = RecordSelector(self._choice, lambda url: self._writer.sites.of(url) is not None)
+        unpacked = ByteStream(handle, current.place, one.size)
+        selector = RecordSelector(self._choice, lambda url: self._writer.sites.of(url) is not None)
         end = ""
-        for batch in record_batches(unpacked, wanted, limit=self._limit, begun=going.place != StreamPosition()):
+        for batch in record_batches(unpacked, selector, limit=self._limit, begun=current.place != StreamPosition()):
             pool.put(batch, batch.pairs, batch.size)
             end = batch.end
             while pool.is_full:
-                self._commit(going, *pool.take())
+                self._commit(current, *pool.take())
         while len(pool):
-            self._commit(going, *pool.take())
-        self._end(going, end, digest_problem(one, handle) if end == "finished" else None)
+            self._commit(current, *pool.take())
+        self._end(current, end, digest_problem(one, handle) if end == "finished" else None)
 
-    def _begin(self, one: ImportInput, handle: BinaryIO, result: FileResult) -> Going | None:
-        """Enter a file, or find the place that was reached before; None where it was imported."""
+    def _begin(self, one: ImportInput, handle: BinaryIO, result: FileResult) -> OpenFile | None:
+        """Register a file, or find the position that an earlier run reached. None if it was imported completely."""
         options, digest = self._choice.key, one.digest(handle)
         row = historical_captures.begun(self._db, digest, options)
         if row is not None and row["outcome"] == "finished" and not self._again and not one.is_pipe:
@@ -180,10 +185,10 @@ class ImportRun:
             import_id, place = row["id"], StreamPosition(row["member_offset"], row["inner_offset"])
             result.tally = Tally(**json.loads(row["counts"]))
             result.kinds = Counter(p["kind"] for p in json.loads(row["problems"]))
-        return Going(one, ImportSource(import_id, one.name), place, result)
+        return OpenFile(one, ImportSource(import_id, one.name), place, result)
 
     def _open_pool(self, size: int) -> ReaderPool[RecordBatch]:
-        """Processes are started once for all files, when there is enough to read."""
+        """Return the readers. Processes are started once for all files, as soon as a file is large enough."""
         many = self._workers > 1 and (not size or size > _SMALL)
         if self._pool is not None and many and self._pool.reads_here:
             self._pool.close()
@@ -193,21 +198,21 @@ class ImportRun:
             self._pool = ReaderPool(plan, self._workers if many else 1)
         return self._pool
 
-    def _commit(self, going: Going, batch: RecordBatch, results: Results) -> None:
-        """Write a batch in one transaction: the captures, what they came to, and how far the file is read."""
-        problems, result = list(batch.problems), going.result
+    def _commit(self, current: OpenFile, batch: RecordBatch, results: Results) -> None:
+        """Write a batch in one transaction: the captures, what was read from them, and the position in the file."""
+        problems, result = list(batch.problems), current.result
         with writing(self._db), entered_together(self._db):
             total = self._open.enter(
-                results, going.source, batch.tally, problems, result.tally, (batch.place.member, batch.place.inner)
+                results, current.source, batch.tally, problems, result.tally, (batch.place.member, batch.place.inner)
             )
         result.tally = total
         for problem in problems:
-            result.tell(problem)
-        self._told(result, batch.read, going.input.size)
+            result.add_problem(problem)
+        self._told(result, batch.read, current.input.size)
 
-    def _end(self, going: Going, outcome: str, wrong: Problem | None) -> None:
-        """A file is over. `wrong` of all of it."""
-        source, result = going.source, going.result
+    def _end(self, current: OpenFile, outcome: str, wrong: Problem | None) -> None:
+        """Finish a file. `wrong` is a problem of the file as a whole."""
+        source, result = current.source, current.result
         assert source.import_id is not None
         tally, problems = Tally(), []
         if wrong:
@@ -224,16 +229,16 @@ class ImportRun:
             self._warc.sync()
         result.outcome = outcome
         for problem in problems:
-            result.tell(problem)
+            result.add_problem(problem)
 
 
-# Progress of an import: a bar by bytes where the output is a terminal, a plain line now and then where it is not.
+# Progress: a bar by bytes on a terminal, otherwise a plain line every few seconds.
 
 _LINE_SECONDS = 15.0
 
 
 class ImportProgress:
-    """Shows how far the file under way is read, on stderr. To be closed."""
+    """Shows on stderr how much of the current file is read. Must be closed."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
@@ -275,6 +280,6 @@ class ImportProgress:
 
 
 def progress_line(tally: Tally, records: int, seconds: float) -> str:
-    """ "records 1,200  posts 310  damaged 2  95/s"; the rate is that of this run."""
+    """Return "records 1,200  posts 310  damaged 2  95/s". `records` and `seconds` are those of this run."""
     rate = records / seconds if seconds > 0 else 0.0
     return f"records {tally.records:,}  posts {tally.posts:,}  damaged {tally.damaged:,}  {rate:,.0f}/s"

@@ -1,4 +1,4 @@
-"""Writing what was read of foreign captures: records into the archive's own WARC files, rows into its tables."""
+"""Writes imported captures: their records into the archive's own WARC files, and rows into its tables."""
 
 from __future__ import annotations
 
@@ -58,17 +58,17 @@ _COUNTED = {
 
 @dataclass(frozen=True, slots=True)
 class ImportSource:
-    """The import that captures belong to: its number and the file's name."""
+    """The import that captures belong to: its number, and the name of the file or service."""
 
     import_id: int | None
     name: str
 
 
 class ImportWriter:
-    """Enters what was read, in order, inside the caller's transaction. `now` is when sites are made that are new.
+    """Stores the records that were read, in order, within the caller's transaction.
 
-    A capture that is in the archive already, whichever way it came, changes nothing. With `known_sites` no site is
-    made.
+    A capture that the archive already has, from a crawl or an import, changes nothing. With `known_sites` no site is
+    created; `now` is the time of creation of new sites.
     """
 
     def __init__(
@@ -80,8 +80,8 @@ class ImportWriter:
         self._bare = readings_without_hints(db, folder, self.sites, now)
 
     def write(self, read: ReadRecord, source: ImportSource, tally: Tally) -> Problem | None:
-        """Enter one record. What cannot be stored for what it says is a problem, and keeps no other from being stored.
-        Raises a fault of the archive's place."""
+        """Store one record. Returns a problem if its content cannot be stored, so that the others are stored anyway.
+        Raises errors of the disk and the database."""
         try:
             with writing(self.db):
                 counted = Tally()
@@ -132,7 +132,7 @@ class ImportWriter:
             self._copy(read.exchange, found, source, tally)
 
     def _is_removed(self, read: ReadRecord) -> bool:
-        """Whether this shows a post that was taken out of the archive: nothing of it comes back."""
+        """Return whether a record shows a post with a tombstone, which must not come back."""
         url, site = read.found.url, self.sites.of(read.found.url) if read.article else None
         if tombstones.tombstone_at(self.db, urlkey(url)) or (
             read.digest and tombstones.payload_removed(self.db, read.digest)
@@ -144,7 +144,7 @@ class ImportWriter:
         return removal is not None
 
     def _post(self, read: ReadRecord, capture_id: int | None, source: ImportSource, tally: Tally) -> None:
-        """Enter a post; `capture_id` is that of its capture where the archive has it."""
+        """Store a post. `capture_id` is its capture, if the archive already has it."""
         assert read.article is not None
         assert read.exchange is not None
         site = self._site(read.found.url, tally)
@@ -189,7 +189,7 @@ class ImportWriter:
         self._settle(stored, site, source, tally)
 
     def _settle(self, stored: Stored, site: SiteScope, source: ImportSource, tally: Tally) -> None:
-        """What was answered elsewhere and at other times, for the article as it is now."""
+        """Apply earlier imported redirects and 404 responses to the article."""
         db, article_id = self.db, stored.article_id
         key = db.execute("select urlkey from articles where id = ?", [article_id]).fetchone()[0]
         for way in ways_to(db, key):
@@ -197,7 +197,7 @@ class ImportWriter:
         self._bury(article_id, source, tally)
 
     def _bury(self, article_id: int, source: ImportSource, tally: Tally) -> None:
-        """A tombstone for an article that was gone when its address was last asked for."""
+        """Mark an article as gone if its URL did not exist at its last capture."""
         tally.tombstones += settle_gone(self.db, article_id)
         url, key, gone_at = self.db.execute(
             "select url, urlkey, gone_at from articles where id = ?", [article_id]
@@ -206,7 +206,8 @@ class ImportWriter:
             captures.enter_gone(self.db, url, *last, source.name)
 
     def _alias(self, article_id: int, way: Way, site: SiteScope, tally: Tally) -> None:
-        """An address that once led to an article: its alias; where it was a post before, that post has moved."""
+        """Store a URL that redirected to an article as its alias. If the URL was itself a post before, that post has
+        moved, and both become one article."""
         owner = self.db.execute(
             "select d.article_id, a.last_seen, a.site, a.post_id, b.post_id from article_urls d join articles a on "
             "a.id = d.article_id join articles b on b.id = ? where d.urlkey = ?",
@@ -240,8 +241,8 @@ class ImportWriter:
             self._bury(row[0], source, tally)
 
     def _revisit(self, found: ForeignCapture, source: ImportSource, tally: Tally, *, keep: bool) -> bool:
-        """A record that says that a payload came once more: the post of it was seen. False where the payload is not
-        known; it is kept then (`keep`) until it comes to light."""
+        """Store a revisit record: the post with its payload was seen again. Returns False if the payload is unknown;
+        with `keep` the record is stored until the payload is imported."""
         db = self.db
         original = captures.repeated_by(db, found)
         if original is None and not self._is_known_page(found):
@@ -254,19 +255,19 @@ class ImportWriter:
         return True
 
     def _is_known_page(self, found: ForeignCapture) -> bool:
-        """Whether the payload is that of a page that was read and is no post."""
+        """Return whether the payload was already read and is not a post."""
         urls = (found.refers_url or found.url, found.url)
         return any(captures.kind_read(self.db, url, found.digest) for url in urls)
 
     def _enter_revisit(
         self, found: ForeignCapture, original: dict[str, Any], source: ImportSource, tally: Tally
     ) -> None:
-        """The post that the original shows was seen once more, as it was then."""
+        """Store that the post of the original capture was seen again, in the same revision."""
         db, digest = self.db, original["digest"]
         shown = captures.article_shown(db, original)
         row = next(iter(db.query("select * from articles where id = ?", [shown])), None)
-        told_at = moment(original["captured_at"]) or found.at
-        article = version_at(db, row, told_at) if row else None
+        original_at = moment(original["captured_at"]) or found.at
+        article = version_at(db, row, original_at) if row else None
         site = self._site(found.url, tally) if article else None
         if row is None or article is None or site is None:
             return
@@ -282,13 +283,13 @@ class ImportWriter:
             response_headers=answer.headers if answer else (),
             body=b"",
         )
-        capture_id = self._append(exchange, found, source, Original(original["url"], told_at, digest), tally)
+        capture_id = self._append(exchange, found, source, Original(original["url"], original_at, digest), tally)
         reading = Reading(replace(article, url=found.url), found.at, capture_id, digest, row["extractor"] or "")
         self._enter(site, reading, "revisit", source, Tally())
 
     def resolve(self, source: ImportSource, tally: Tally) -> list[Problem]:
-        """Try the revisit records once more whose original was not known; a problem for each of this import's that
-        still waits."""
+        """Try again to store the revisit records whose original was unknown. Returns a problem for each of this import
+        that is still unknown."""
         problems = []
         for row, found in captures.open_revisits(self.db, source.import_id or 0):
             own = row["import_id"] == source.import_id
@@ -305,7 +306,7 @@ class ImportWriter:
         return problems
 
     def _copy(self, exchange: Exchange, found: ForeignCapture, source: ImportSource, tally: Tally) -> int:
-        """Write the response into our own WARC; where its payload is in the archive, as a revisit of that."""
+        """Write the response to the archive's WARC file; as a revisit record if the archive already has its payload."""
         row = captures.original_of(self.db, exchange.digest) if exchange.body else None
         original = Original(row["url"], moment(row["captured_at"]) or found.at, row["digest"]) if row else None
         return self._append(exchange, found, source, original, tally)
@@ -342,12 +343,15 @@ class ImportWriter:
         return site
 
 
-# The archive, opened for captures of others: its WARC file, its tables, and what one batch is.
+# The target of an import: an open archive with its WARC file.
 
 
 class ImportTarget:
-    """Opens the archive (it is made where there is none) for one writer of this `prefix` at a time, by which its WARC
-    files are named. Raises what `open_archive` raises, and ArchiveInUse where another is running."""
+    """An archive opened for an import; it is created if it does not exist.
+
+    `prefix` is the beginning of the names of its WARC files. Only one import per prefix can run at a time. Raises what
+    `open_archive` raises, and ArchiveInUse if another import is running.
+    """
 
     def __init__(self, archive: Path, prefix: str, description: str, now: datetime, *, known_sites: bool) -> None:
         self.archive, self._prefix = archive, prefix
@@ -361,8 +365,9 @@ class ImportTarget:
         self.writer = ImportWriter(self.db, archive.parent, self.warc, now, known_sites=known_sites)
         self._sealed = False
 
-    def mend(self) -> None:
-        """Cut back what a run that died had copied and not entered, and finish its files."""
+    def repair(self) -> None:
+        """Repair the WARC files of a run that was killed: remove the records that were not registered, and finish the
+        files."""
         ends = historical_captures.ends(self.db)
         folder = self.archive.parent
         for file in unfinished_files(folder / "warc", self._prefix):
@@ -370,9 +375,9 @@ class ImportTarget:
                 handle.truncate(min(ends.get(f"warc/{file.name}", 0), file.stat().st_size))
             repair_warc(file, self._forget)
 
-    def _forget(self, mended: RepairedFile) -> None:
+    def _forget(self, repaired: RepairedFile) -> None:
         with writing(self.db):
-            forget_lost(self.db, mended.file, mended.records)
+            forget_lost(self.db, repaired.file, repaired.records)
 
     def enter(
         self,
@@ -383,9 +388,10 @@ class ImportTarget:
         before: Tally,
         place: tuple[int, int] | None,
     ) -> Tally:
-        """Write a batch inside the caller's transaction: the captures, what they came to, and how far the import is.
+        """Write a batch within the caller's transaction: the captures, what was read from them, and the position of the
+        import (`place`).
 
-        `tally` and `problems` of the batch are added to. Returns `before` with the batch.
+        Adds to `tally` and `problems` of the batch. Returns the sum of `before` and the batch.
         """
         for one in results:
             if isinstance(one, Problem):
@@ -404,20 +410,20 @@ class ImportTarget:
         return total
 
     def seal(self) -> None:
-        """All is written: finish the WARC file. Raises OSError."""
+        """Finish the WARC file after everything is written. Raises OSError."""
         self.warc.close()
         self._sealed = True
 
     def close(self) -> None:
-        """Let go of all. What was not written is read again by the next run."""
+        """Release everything. The next run reads again what was not written."""
         self.warc.abandon()
         if not self._sealed:
             with suppress(ArchiverError, OSError, sqlite3.Error):
-                self.mend()
+                self.repair()
         self.db.close()
         self._lock.close()
 
 
 def problem_as_json(problem: Problem) -> dict[str, Any]:
-    """A problem as the table `imports` keeps it."""
+    """Return a problem as the table `imports` stores it."""
     return {"kind": problem.kind.value, "offset": problem.offset, "url": problem.url, "detail": problem.detail}

@@ -1,4 +1,4 @@
-"""From the records of a batch to what each came to: the work that is done on all cores."""
+"""Groups records into batches and reads them on all cores: each becomes a post, a page, a redirect and so on."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ from archiver.warc.foreign_reader import ForeignRecords
 from archiver.warc.http_response import HTTPResponse
 from archiver.warc.problems import Problem, ProblemKind
 
-# From a stream of records to batches: what needs no reading is counted, what does is put together.
+# From a stream of records to batches. Records that need no reading are only counted.
 
-_PAGES, _BYTES, _RECORDS = 48, 4 << 20, 5_000  # of one batch at most
+_PAGES, _BYTES, _RECORDS = 48, 4 << 20, 5_000  # limits of one batch
 
 
 @dataclass
 class RecordBatch:
-    """What was framed together. `place`: all before it is in this batch or an earlier one. `read`: bytes of the file
-    so far. `end` is "" where more comes, else finished, or limited where the pages that were asked for are there."""
+    """A batch of records. Everything before `place` is in this batch or an earlier one. `read`: bytes of the file so
+    far. `end` is "" if more batches follow; otherwise "finished", or "limited" if the requested number is reached."""
 
     pairs: list[Pair] = field(default_factory=list)
     size: int = 0
@@ -63,13 +63,14 @@ class RecordBatch:
 
 
 def record_batches(
-    unpacked: ByteStream, wanted: RecordSelector, *, limit: int = 0, begun: bool = False
+    unpacked: ByteStream, selector: RecordSelector, *, limit: int = 0, begun: bool = False
 ) -> Iterator[RecordBatch]:
-    """All of a stream, or its first `limit` pages (0: all); the last batch says how it ended, and may be empty.
+    """Yield the records of a stream, or its first `limit` pages (0: all). The last batch has `end` set and may be
+    empty.
 
-    `begun`: the stream begins at a place that was reached before, so that nothing more need be there.
+    `begun`: the stream continues where an earlier run stopped, so that it may have no further records.
     """
-    pairing = Pairing(ForeignRecords(unpacked, wanted))
+    pairing = Pairing(ForeignRecords(unpacked, selector))
     batch, pages = RecordBatch(), 0
 
     def closed(end: str = "") -> RecordBatch:
@@ -79,7 +80,7 @@ def record_batches(
     for group in pairing:
         for item in group:
             if not (begun and isinstance(item, Problem) and item.kind is ProblemKind.NOT_AN_ARCHIVE):
-                _sort(item, batch, wanted)
+                _add(item, batch, selector)
         if 0 < limit <= pages + len(batch.pairs):
             yield closed("limited")
             return
@@ -90,7 +91,7 @@ def record_batches(
     yield closed("finished")
 
 
-def _sort(item: Pair | Problem, batch: RecordBatch, wanted: RecordSelector) -> None:
+def _add(item: Pair | Problem, batch: RecordBatch, selector: RecordSelector) -> None:
     tally = batch.tally
     tally.records += 1
     if isinstance(item, Problem):
@@ -103,7 +104,7 @@ def _sort(item: Pair | Problem, batch: RecordBatch, wanted: RecordSelector) -> N
     elif record.block is not None:
         batch.pairs.append(item)
         batch.size += len(record.block)
-    elif (why := wanted.why(record.fields)) == "skipped":
+    elif (why := selector.why(record.fields)) == "skipped":
         tally.skipped += 1
     elif why:
         tally.about += 1
@@ -111,10 +112,12 @@ def _sort(item: Pair | Problem, batch: RecordBatch, wanted: RecordSelector) -> N
         tally.not_html += 1
 
 
+# Reading records.
+
 _NOT_FOUND = "not-found"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-# Revisit records seldom say of which type their payload was; of these names none is a page.
-_NO_PAGE = (
+# Revisit records seldom state the type of their payload. URLs with these endings are not pages.
+_NOT_PAGES = (
     ".jpg",
     ".jpeg",
     ".png",
@@ -142,7 +145,7 @@ _NO_PAGE = (
 
 
 class RecordKind(StrEnum):
-    """What a record came to."""
+    """What a record is."""
 
     POST = "post"
     PAGE = "page"
@@ -156,8 +159,11 @@ class RecordKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReadRecord:
-    """One record read. `rule` says by what it is (or is no) post, `target` where a redirect leads, `digest` is that of
-    the payload as the archive writes it. `exchange` is there where it may be copied."""
+    """A record that was read.
+
+    `rule` is the rule by which it is a post or is not. `target` is the target of a redirect. `digest` is the digest of
+    the payload as the archive writes it. `exchange` is set if the record may be copied into the archive.
+    """
 
     kind: RecordKind
     found: ForeignCapture
@@ -172,7 +178,8 @@ class ReadRecord:
 
 @dataclass(frozen=True, slots=True)
 class RecordReader:
-    """Reads records against an archive that it never writes. `version` is the program's, `now` bounds their dates."""
+    """Reads records. The archive `db` is only read, to recognize known captures. `version` is that of the program;
+    `now` is the latest valid date."""
 
     db: Database
     version: str
@@ -180,6 +187,7 @@ class RecordReader:
     all_captures: bool = False
 
     def read(self, pairs: Iterable[Pair]) -> Iterator[ReadRecord | Problem]:
+        """Yield a result for each record, and the problems of its capture."""
         sites = SiteLookup(self.db)
         ruled = {row[0] for row in self.db.execute("select distinct site_id from site_rules")}
 
@@ -192,7 +200,7 @@ class RecordReader:
                 found = foreign_capture_in(pair.record, pair.request, self.now)
                 one = found if isinstance(found, Problem) else self._one(found, sites, rules)
             except Exception as error:
-                # One record that nobody foresaw must not keep the others out.
+                # An unexpected error in one record must not stop the others.
                 yield Problem(
                     ProblemKind.READER,
                     str(pair.record.place),
@@ -209,7 +217,7 @@ class RecordReader:
     ) -> ReadRecord:
         answer = found.answer
         if found.is_revisit:
-            kind = RecordKind.NOT_HTML if _is_no_page(found, answer) else RecordKind.REVISIT
+            kind = RecordKind.NOT_HTML if _is_not_page(found, answer) else RecordKind.REVISIT
             return ReadRecord(kind, _slim(found), found.digest)
         assert answer is not None
         assert found.exchange is not None
@@ -220,7 +228,7 @@ class RecordReader:
             return ReadRecord(RecordKind.KNOWN, _slim(found), digest)
         base = ReadRecord(RecordKind.STATUS, _slim(found), digest, f"http-{found.status}", exchange=copied)
         if found.status != 200:
-            return _no_page(base, found, answer)
+            return _without_page(base, found, answer)
         if not answer.is_html:
             return replace(base, kind=RecordKind.NOT_HTML, rule="not-html")
         if (rule := kind_read(self.db, found.url, digest)) is not None:
@@ -237,8 +245,8 @@ class RecordReader:
         )
 
 
-def _no_page(base: ReadRecord, found: ForeignCapture, answer: HTTPResponse) -> ReadRecord:
-    """What an answer is that is no page: that there is none any more, a redirect, or another status."""
+def _without_page(base: ReadRecord, found: ForeignCapture, answer: HTTPResponse) -> ReadRecord:
+    """Classify a response without a page: gone, a redirect, or another status."""
     if found.status in (404, 410):
         return replace(base, kind=RecordKind.GONE)
     location = answer.header("location") if found.status in _REDIRECTS else ""
@@ -257,7 +265,7 @@ def _page(
     is_home: bool,
     copied: Exchange | None,
 ) -> ReadRecord:
-    """What a page of HTML is: a post with its article, or another page with the rule that says so."""
+    """Read an HTML page: a post with its article, or another page with the rule by which it is not a post."""
     found = base.found
     page = parse_page(answer.body, found.url, answer.content_type, found.at)
     article = extract_page(page, None, PageKind.UNKNOWN, posts_only=True, rules=rules)
@@ -282,35 +290,35 @@ def _page(
 
 
 def _slim(found: ForeignCapture) -> ForeignCapture:
-    """Without the bodies, which need not travel once they are read."""
+    """Drop the bodies, which need not be sent between processes after reading."""
     answer = found.answer
     if found.is_revisit and answer is not None:
         return replace(found, answer=replace(answer, payload=b"", body=b""))
     return replace(found, answer=None, exchange=None)
 
 
-def _is_no_page(found: ForeignCapture, answer: HTTPResponse | None) -> bool:
+def _is_not_page(found: ForeignCapture, answer: HTTPResponse | None) -> bool:
     media = answer.media_type if answer else ""
     if media:
         return media not in ("text/html", "application/xhtml+xml")
-    return urlsplit(found.url).path.lower().endswith(_NO_PAGE)
+    return urlsplit(found.url).path.lower().endswith(_NOT_PAGES)
 
 
 def open_reader(archive: Path, version: str, now: datetime, *, all_captures: bool) -> RecordReader:
     return RecordReader(open_archive(archive, read_only=True), version, now, all_captures)
 
 
-# Readers on all cores: batches of records go out, what they came to comes back in the same order.
+# Readers on all cores. Results come back in the order of the batches.
 
-_MOST_BYTES = 96 << 20
-_AHEAD = 3  # batches that wait for each process
+_MAX_BYTES = 96 << 20
+_AHEAD = 3  # queued batches per process
 Results = list[ReadRecord | Problem]
 B = TypeVar("B")
 
 
 @dataclass(frozen=True, slots=True)
 class ReaderPlan:
-    """What a reader has to know: the archive it reads, the program's version, the latest time of a capture."""
+    """What a reader process needs: the archive, the program's version, and the latest valid time of a capture."""
 
     archive: Path
     version: str
@@ -322,7 +330,7 @@ _reader: RecordReader | None = None
 
 
 def _start(plan: ReaderPlan) -> None:
-    """Make a process a reader. It ends with the one that started it, and leaves signals to that."""
+    """Initialize a reader process. It ignores Ctrl-C, and ends when the process that started it ends."""
     global _reader
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -343,9 +351,9 @@ def _read(pairs: Sequence[Pair]) -> Results:
 
 
 class ReaderPool(Generic[B]):
-    """Takes batches with what belongs to them, gives them back in order. With one worker this process reads itself.
+    """Reads batches in several processes and returns them in order. With one worker it reads in this process.
 
-    A record that ends the process that reads it is named, and the others are read.
+    If a record kills its reader process, it becomes a problem and the other records are read.
     """
 
     def __init__(self, plan: ReaderPlan, workers: int) -> None:
@@ -361,14 +369,14 @@ class ReaderPool(Generic[B]):
 
     @property
     def reads_here(self) -> bool:
-        """Whether this process does the reading."""
+        """True if this process reads the records itself."""
         return self._own is not None
 
     @property
     def is_full(self) -> bool:
-        """Whether a batch is to be taken before another is put in: memory is bounded so."""
+        """True if a batch must be taken before another is put, so that memory stays bounded."""
         return len(self._waiting) >= (1 if self._own else _AHEAD * self._workers) or (
-            sum(size for _, _, size, _ in self._waiting) > _MOST_BYTES
+            sum(size for _, _, size, _ in self._waiting) > _MAX_BYTES
         )
 
     def put(self, batch: B, pairs: Sequence[Pair], size: int) -> None:
@@ -376,7 +384,7 @@ class ReaderPool(Generic[B]):
         self._waiting.append((batch, pairs, size, future))
 
     def take(self) -> tuple[B, Results]:
-        """The oldest batch, once it is read."""
+        """Wait for the oldest batch and return it with its results."""
         batch, pairs, _, future = self._waiting.popleft()
         if self._own is not None or future is None:
             return batch, list(self._own.read(pairs)) if self._own is not None else []
@@ -392,7 +400,7 @@ class ReaderPool(Generic[B]):
             self._own.db.close()
 
     def _one_by_one(self, pairs: Sequence[Pair]) -> Results:
-        """A process has died: read its records each for itself, and hand out once more what else was under way."""
+        """Read the records of a batch one at a time after its process died, and submit the other batches again."""
         self._executor = self._processes()
         out: Results = []
         for pair in pairs:
@@ -404,7 +412,7 @@ class ReaderPool(Generic[B]):
                         ProblemKind.READER,
                         str(pair.record.place),
                         pair.record.url[:2000],
-                        "reading it ended the process",
+                        "the process that read it died",
                     )
                 )
                 self._executor = self._processes()
@@ -415,5 +423,5 @@ class ReaderPool(Generic[B]):
         return out
 
     def _processes(self) -> ProcessPoolExecutor:
-        # Started anew and not forked: a copy of this process would hold its locks and its database.
+        # Spawned, not forked: a fork would inherit the locks and the database connection of this process.
         return ProcessPoolExecutor(self._workers, multiprocessing.get_context("spawn"), _start, (self._plan,))

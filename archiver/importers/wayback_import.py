@@ -1,5 +1,4 @@
-"""One import from a web archive: what is to be fetched, and what was fetched into the archive. Who fetches is
-`spiders.wayback`."""
+"""An import from a web archive: decides what to fetch, and stores what was fetched. `wayback_spider` fetches."""
 
 from __future__ import annotations
 
@@ -32,10 +31,10 @@ _LISTED_BATCH = 200
 
 
 class WaybackImport:
-    """Opens the archive for one import from a web archive at a time. Raises what `Opened` raises.
+    """An import from a web archive. Raises what `ImportTarget` raises.
 
-    First the list is told to `listing`, then `settle` says what is to be fetched, `rows` gives it, `enter` takes what
-    came. What was entered and not written yet when the process dies is fetched again.
+    The caller adds the list of captures to `listing`, calls `decide`, fetches each of `rows`, and passes the result to
+    `enter`. Results that were not written when the process dies are fetched again.
     """
 
     def __init__(self, plan: WaybackPlan) -> None:
@@ -56,13 +55,13 @@ class WaybackImport:
             known_sites=False,
         )
         self._db = self._open.db
-        self._open.mend()
+        self._open.repair()
         self._reader = RecordReader(self._db, __version__, self._now, plan.all_captures)
         self._counted = Tally()
         self._source = ImportSource(self._begin(), plan.service.replay)
 
     def _begin(self) -> int:
-        """The import's number: that of the same one before, where there was one; what that did is counted with this."""
+        """Return the number of the import. If the same import ran before, its number and counts are continued."""
         assert self._db is not None
         before = historical_captures.begun(self._db, self.plan.digest, self.plan.options)
         if before is not None:
@@ -73,10 +72,10 @@ class WaybackImport:
                 self._db, self.plan.service.replay, self.plan.digest, 0, self.plan.options, self._now
             )
 
-    def settle(self) -> None:
-        """The list is whole: take out of it what the archive has, and what it had and must not have again."""
+    def decide(self) -> None:
+        """Decide what to fetch, when the list is complete: not what the archive has, nor posts with a tombstone."""
         listing, result = self.listing, self.result
-        listing.settle()
+        listing.decide()
         if self._db is not None:
             self._drop_removed(self._db)
             if not self.plan.again:
@@ -93,14 +92,14 @@ class WaybackImport:
                 self.listing.drop(row)
 
     def _drop_known(self, db: Database) -> None:
-        """Take out what the archive has. Of a payload that it has, only the time is wanted at which it was seen."""
+        """Remove captures that the archive has. If it has the payload from another time, only the time is stored."""
         listing, result = self.listing, self.result
         for row in listing.rows(Do.FETCH):
             if self._is_here(row.listed):
                 result.here += 1
                 listing.drop(row)
             elif row.listed.is_page and historical_captures.payload_here(db, row.listed.url, _sha1(row.listed)):
-                listing.turn(row, Do.SEEN)
+                listing.change(row, Do.SEEN)
         for row in listing.rows(Do.GONE):
             if historical_captures.answered_here(db, row.listed.url, row.listed.at):
                 result.here += 1
@@ -116,25 +115,25 @@ class WaybackImport:
         return historical_captures.is_here(self._db, one.url, one.at, _sha1(one))
 
     def rows(self) -> Iterator[ListedCapture]:
-        """What is to be fetched, `limit` at most."""
+        """Yield the captures to fetch, at most `limit`."""
         for n, row in enumerate(self.listing.rows(Do.FETCH)):
             if self.plan.limit and n >= self.plan.limit:
                 return
             yield row
 
-    def enter(self, row: ListedCapture, came: ForeignRecord | Problem) -> ListedCapture | None:
-        """Take what came for a row of `rows`. Where it was nothing, another capture to fetch in its place, if there is
-        one. Raises a fault of the archive's place."""
+    def enter(self, row: ListedCapture, result: ForeignRecord | Problem) -> ListedCapture | None:
+        """Take the result for a row of `rows`. If it is a problem, returns another capture to fetch in its place, if
+        there is one. Raises errors of the disk and the database."""
         self.result.fetched += 1
         other = None
-        if isinstance(came, Problem):
-            other = self.listing.instead(row)
-            self._waiting.append((row, came))
-        elif not self._in_time(came):
+        if isinstance(result, Problem):
+            other = self.listing.replacement(row)
+            self._waiting.append((row, result))
+        elif not self._in_time(result):
             self._waiting.append((row, None))
         else:
-            # One record comes to one reading, and what was odd about it.
-            self._waiting += [(row, one) for one in self._reader.read([Pair(came)])]
+            # The reader yields one result for the record, and its problems.
+            self._waiting += [(row, one) for one in self._reader.read([Pair(result)])]
         if len(self._waiting) >= _BATCH or time.monotonic() - self._written > _BATCH_SECONDS:
             self.flush()
         return other
@@ -144,7 +143,7 @@ class WaybackImport:
         return at is None or self.plan.holds(at)
 
     def flush(self) -> None:
-        """Write what was entered, in one transaction."""
+        """Write the entered results in one transaction."""
         if self._waiting:
             waiting, self._waiting = self._waiting, []
             self._write([one for _, one in waiting if one is not None], waiting)
@@ -160,16 +159,19 @@ class WaybackImport:
         with writing(self._open.db), entered_together(self._open.db):
             total = self._open.enter(results, self._source, tally, problems, self._counted, None)
             for row, one in waiting:
-                if not isinstance(one, Problem) and not _proves_itself(row, one):
+                if not isinstance(one, Problem) and not _is_stored_as_listed(row, one):
                     historical_captures.keep_fetched(self._open.db, row.key, row.listed.at, _sha1(row.listed))
         self._counted = total
         self.result.tally.add(tally)
         for problem in problems:
-            self.result.tell(problem)
+            self.result.add_problem(problem)
 
-    def listed(self) -> Iterator[int]:
-        """Enter what the list alone tells, batch by batch: how many captures each had. What could not be fetched tells
-        nothing of its payload."""
+    def enter_listed(self) -> Iterator[int]:
+        """Store what the list shows about captures that need not be fetched. Yields the number of captures of each
+        batch.
+
+        A listed payload that could not be fetched is left out, because nothing is known about it.
+        """
         batch: list[ReadRecord] = []
         for row in self.listing.rows(Do.SEEN, Do.GONE):
             one = self._gone(row.listed) if row.do is Do.GONE else self._seen(row.listed)
@@ -212,7 +214,7 @@ class WaybackImport:
         return ReadRecord(RecordKind.REVISIT, found, digest)
 
     def finish(self, outcome: str, reason: str = "") -> None:
-        """Write the rest, and how it ended. Raises OSError and sqlite3.Error."""
+        """Write the remaining results and the outcome. Raises OSError and sqlite3.Error."""
         self.result.outcome, self.result.reason = outcome, reason
         if self._open is None:
             return
@@ -232,17 +234,18 @@ class WaybackImport:
 
 
 def requested_capture(row: ListedCapture) -> RequestedCapture:
+    """Return a listed capture as a request to the web archive."""
     one = row.listed
     return RequestedCapture(one.at, one.asked or one.url, one.digest, one.status)
 
 
 def _sha1(one: Listed) -> str:
-    """The digest of a line of the list as the archive writes it; as it stands where it is of another kind."""
+    """Return the digest of a listed capture as the archive writes it, or unchanged if it is of another kind."""
     return sha1_of(digest_field(one.digest) or one.digest)
 
 
-def _proves_itself(row: ListedCapture, one: ReadRecord | None) -> bool:
-    """Whether a row of `captures` says that it was fetched: of a post, at the time and with the digest of the list."""
+def _is_stored_as_listed(row: ListedCapture, one: ReadRecord | None) -> bool:
+    """Return whether the table `captures` shows that it was fetched: a post with the time and digest of the list."""
     return (
         one is not None
         and one.kind in (RecordKind.POST, RecordKind.KNOWN)

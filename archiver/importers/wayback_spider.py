@@ -1,6 +1,6 @@
-"""Fetching old captures from a web archive: its list first, then captures one by one, at its pace.
+"""Fetches captures from a web archive at its pace: first the list of captures, then the captures themselves.
 
-No link of a capture is followed, and none of the archive's: what is asked for is made of the list alone.
+No links are followed: all requested URLs are made from the list.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ from archiver.warc.problems import Problem, ProblemKind
 
 _log = logging.getLogger(__name__)
 _LANES = 8
-_MOST_LEADS = 4
-_MOST_FAILURES = 8
-"""Captures in a row that get no answer, each asked for several times: the service is away."""
-_AGAIN = frozenset({500, 502, 504, 520, 521, 522, 523, 524})
+_MAX_REDIRECTS = 4
+_MAX_FAILURES = 8
+"""After this many captures in a row without a response, each tried several times, the service counts as down."""
+_RETRY_STATUSES = frozenset({500, 502, 504, 520, 521, 522, 523, 524})
 
 
-class Away(Exception):
-    """Nothing more is asked in this run. `outcome` is waiting or failed."""
+class ServiceUnavailable(Exception):
+    """Raised if this run should send no more requests. `outcome` is waiting or failed."""
 
     def __init__(self, outcome: str, reason: str) -> None:
         super().__init__(reason)
@@ -56,10 +56,10 @@ class Away(Exception):
 
 
 class WaybackSpider(scrapy.Spider):
-    """`run` is what it fetches for; its result says what came of it, `error` what ended it that nobody foresaw.
+    """Fetches captures for `run`, which has the result. `error` is an unexpected error that ended it, or None.
 
-    Settings: PAST_TRIES, how often what gets no answer is asked for; PAST_WAIT, seconds before the second time (the
-    wait doubles each time).
+    Settings: PAST_TRIES, the number of attempts if there is no response; PAST_WAIT, the seconds before the second
+    attempt, doubled for each further one; PAST_LIST_TIMEOUT, the seconds to wait for a list.
     """
 
     name = "wayback"
@@ -73,11 +73,12 @@ class WaybackSpider(scrapy.Spider):
         self.ended = False
         self._host = urlsplit(self.service.replay).hostname or ""
         self._turns = SharedThrottle(self.plan.archive.parent)
-        self._streak = FailureStreak(_MOST_FAILURES)
+        self._streak = FailureStreak(_MAX_FAILURES)
         self._rows: Iterator[Any] = iter(())
 
     async def start(self) -> AsyncIterator[Any]:
-        """Does all of it. What is under way when the process is to end is not waited for, and is fetched again."""
+        """Run the whole import. Requests that are running when the process is stopped are abandoned; the next run
+        fetches them again."""
         try:
             await self._work()
             outcome = "limited" if self._is_limited else "finished"
@@ -85,15 +86,15 @@ class WaybackSpider(scrapy.Spider):
         except asyncio.CancelledError:
             self._finish("interrupted", "stopped")
             raise
-        except Away as away:
-            self._finish(away.outcome, away.reason)
-        except NoCaptureList as none:
-            self.run.result.tell(Problem(ProblemKind.NO_LIST, none.url, self.plan.url, none.reason))
-            self._finish("failed", str(none))
+        except ServiceUnavailable as unavailable:
+            self._finish(unavailable.outcome, unavailable.reason)
+        except NoCaptureList as error:
+            self.run.result.add_problem(Problem(ProblemKind.NO_LIST, error.url, self.plan.url, error.reason))
+            self._finish("failed", str(error))
         except Exception as error:
-            self._broke(error)
+            self._fail(error)
         return
-        yield  # what makes it a generator
+        yield  # makes this a generator
 
     @property
     def _is_limited(self) -> bool:
@@ -109,8 +110,8 @@ class WaybackSpider(scrapy.Spider):
             location = (response.headers.get("Location") or b"").decode("latin-1")
             lists.read(response.status, location, response.body)
         for problem in lists.problems:
-            self.run.result.tell(problem)
-        self.run.settle()
+            self.run.result.add_problem(problem)
+        self.run.decide()
         if self.plan.dry_run:
             return
         self._rows = self.run.rows()
@@ -121,19 +122,21 @@ class WaybackSpider(scrapy.Spider):
             for lane in lanes:
                 lane.cancel()
         self.run.flush()
-        for _ in self.run.listed():
+        for _ in self.run.enter_listed():
             await asyncio.sleep(0)
 
     def _set_pace(self) -> None:
-        """A service on this machine needs no manners; any other has its bounds, whatever delay is set."""
-        manners = self.crawler.get_extension(ThrottleExtension)
-        delay, spared = self.plan.delay, self._is_spared
-        if manners is not None:
-            manners.keep(self._slot("list"), Throttle(max(delay, LIST_SECONDS if spared else 0.0)))
-            manners.keep(self._slot("captures"), Throttle(max(delay, CAPTURE_SECONDS if spared else 0.0), lanes=_LANES))
+        """Set the throttle. A service on this machine has no minimum delay; any other has, whatever delay is set."""
+        throttle = self.crawler.get_extension(ThrottleExtension)
+        delay, limited = self.plan.delay, self._is_rate_limited
+        if throttle is not None:
+            throttle.keep(self._slot("list"), Throttle(max(delay, LIST_SECONDS if limited else 0.0)))
+            throttle.keep(
+                self._slot("captures"), Throttle(max(delay, CAPTURE_SECONDS if limited else 0.0), lanes=_LANES)
+            )
 
     @property
-    def _is_spared(self) -> bool:
+    def _is_rate_limited(self) -> bool:
         return zone_of_host(self._host) is not AddressZone.LOOPBACK
 
     def _slot(self, what: str) -> str:
@@ -141,40 +144,46 @@ class WaybackSpider(scrapy.Spider):
 
     async def _lane(self) -> None:
         for row in self._rows:
-            now = row
-            while now is not None:
-                now = self.run.enter(now, await self._capture(requested_capture(now)))
+            current = row
+            while current is not None:
+                current = self.run.enter(current, await self._capture(requested_capture(current)))
 
-    async def _capture(self, asked: RequestedCapture) -> ForeignRecord | Problem:
-        for _ in range(_MOST_LEADS):
-            uri = self.service.memento(asked.at, asked.url)
+    async def _capture(self, requested: RequestedCapture) -> ForeignRecord | Problem:
+        for _ in range(_MAX_REDIRECTS):
+            uri = self.service.memento(requested.at, requested.url)
             response = await self._ask(uri, "captures")
             if isinstance(response, str):
-                return Problem(ProblemKind.UNANSWERED, uri, asked.url, response)
+                return Problem(ProblemKind.UNANSWERED, uri, requested.url, response)
             headers = tuple((name, value) for name, values in response.headers.items() for value in values)
-            came = memento_record(
-                ArchiveResponse(uri, datetime.now(UTC), response.status, headers, response.body), asked, self.service
+            result = memento_record(
+                ArchiveResponse(uri, datetime.now(UTC), response.status, headers, response.body),
+                requested,
+                self.service,
             )
-            if not isinstance(came, OtherMemento):
-                return came
-            asked = RequestedCapture(came.at, came.url, asked.digest if came.at == asked.at else "", asked.status)
-        return Problem(ProblemKind.NOT_A_MEMENTO, uri, asked.url, "it redirects on and on")
+            if not isinstance(result, OtherMemento):
+                return result
+            digest = requested.digest if result.at == requested.at else ""
+            requested = RequestedCapture(result.at, result.url, digest, requested.status)
+        return Problem(ProblemKind.NOT_A_MEMENTO, uri, requested.url, "it redirects too many times")
 
     async def _ask(self, url: str, what: str) -> Response | str:
-        """The answer, or why there is none. Raises Away where nothing more is to be asked."""
+        """Return the response, or the reason why there is none. Raises ServiceUnavailable if no more requests should be
+        sent."""
         tries, n = self.crawler.settings.getint("PAST_TRIES"), 0
         reason = ""
         while n < tries:
             if n:
                 await asyncio.sleep(self.crawler.settings.getfloat("PAST_WAIT") * 2 ** (n - 1))
-            await self._turn(what)
+            await self._wait_for_turn(what)
             self.run.result.requests += 1
             try:
                 response = await self._download(url, what)
             except HostBusy as busy:
-                raise Away("waiting", str(busy).replace(self._slot(what), self._host)) from busy
+                raise ServiceUnavailable("waiting", str(busy).replace(self._slot(what), self._host)) from busy
             except (ForbiddenByRobots, RobotsUnreadable) as refused:
-                raise Away("failed", f"{self._host} does not allow it: {outcome_of_failure(refused)[2]}") from refused
+                raise ServiceUnavailable(
+                    "failed", f"{self._host} does not allow it: {outcome_of_failure(refused)[2]}"
+                ) from refused
             except (IgnoreRequest, DownloadCancelledError) as refused:
                 return outcome_of_failure(refused)[2]
             except (
@@ -187,13 +196,13 @@ class WaybackSpider(scrapy.Spider):
                 reason, n = outcome_of_failure(error)[2], n + 1
                 continue
             if response.status in BUSY:
-                continue  # its slot keeps the pause that it asks for, and gives it up in the end
-            if response.status not in _AGAIN:
+                continue  # the throttle waits as requested, and raises HostBusy in the end
+            if response.status not in _RETRY_STATUSES:
                 self._streak.add(failed=False)
                 return response
-            reason, n = f"the server answers {response.status}", n + 1
+            reason, n = f"the server responds with {response.status}", n + 1
         if what == "captures" and self._streak.add(failed=True):
-            raise Away("failed", f"{self._host} does not answer any more ({reason})")
+            raise ServiceUnavailable("failed", f"{self._host} no longer responds ({reason})")
         return f"{reason}, {tries} times"
 
     async def _download(self, url: str, what: str) -> Response:
@@ -208,9 +217,9 @@ class WaybackSpider(scrapy.Spider):
             Request(url, headers=headers, meta=meta, callback=NO_CALLBACK, dont_filter=True)
         )
 
-    async def _turn(self, what: str) -> None:
-        """Wait for a turn, which all imports and crawls into archives of this folder share."""
-        if self._is_spared:
+    async def _wait_for_turn(self, what: str) -> None:
+        """Wait for a turn. All imports and crawls into archives of this folder share the throttle."""
+        if self._is_rate_limited:
             one = (self._host, LIST_SECONDS) if what == "list" else (self._slot(what), CAPTURE_SECONDS)
             wait = self._turns.take(*one)
             await asyncio.sleep(wait)
@@ -222,10 +231,10 @@ class WaybackSpider(scrapy.Spider):
         try:
             self.run.finish(outcome, reason)
         except Exception as error:
-            self._broke(error)
+            self._fail(error)
 
-    def _broke(self, error: Exception) -> None:
-        """A fault of the disk or the database, told in a sentence; anything else is a mistake, told whole."""
+    def _fail(self, error: Exception) -> None:
+        """End with an error: of the disk or the database as a message for people, any other as it is."""
         self.ended = True
         self.error = (
             fault_of(error, self.plan.archive)
@@ -239,7 +248,8 @@ class WaybackSpider(scrapy.Spider):
 
 
 def settings_for(plan: WaybackPlan, agent: str, log: Path | None) -> dict[str, Any]:
-    """Scrapy settings of one import. Bodies stay as they are on the wire: a capture's digest is that of these bytes."""
+    """Return the Scrapy settings of an import. Bodies stay compressed, because digests of captures are of the bytes as
+    sent."""
     return {
         "USER_AGENT": agent,
         "COMPRESSION_ENABLED": False,

@@ -1,4 +1,4 @@
-"""The demonstration blog keeps what the README promises of it."""
+"""The demonstration blog has what the README promises."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def links(blog: Blog, path: str) -> set[str]:
 
 
 def reachable(blog: Blog) -> dict[str, int]:
-    """Every address that links lead to from the home page, with its status."""
+    """Return all URLs that links from the home page lead to, with their status."""
     seen: dict[str, int] = {}
     due = ["/"]
     while due:
@@ -37,7 +37,7 @@ def reachable(blog: Blog) -> dict[str, int]:
     return seen
 
 
-def test_it_holds_what_a_crawl_has_to_cope_with() -> None:
+def test_blog_has_the_difficulties_of_a_crawl() -> None:
     posts = Blog(BASE).posts
     assert len(posts) == 31
     assert {p.author for p in posts} == {"Marta Oliveira", "Tom Ashdown", "Huyền Lê"}
@@ -88,7 +88,7 @@ def test_the_second_edition_edits_adds_moves_and_deletes_one_post_each() -> None
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_the_seed_article_stands_in_both_themes(theme: Theme) -> None:
+def test_both_themes_have_the_seed_article(theme: Theme) -> None:
     blog = Blog(BASE, theme=theme)
     [post] = [p for p in blog.posts if p.byline]
     page = blog.get(post.path()).body.decode()

@@ -1,4 +1,4 @@
-"""The demonstration blog over real HTTP."""
+"""The demonstration blog over HTTP."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archiver.demo.demo_server import DemoPortTaken, serve
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def test_it_serves_answers_conditional_requests_and_keeps_a_log() -> None:
+def test_server_supports_conditional_requests_and_keeps_a_log() -> None:
     with serve(0) as demo:
         with OPENER.open(demo.url) as answer:
             assert answer.status == 200
@@ -28,7 +28,7 @@ def test_it_serves_answers_conditional_requests_and_keeps_a_log() -> None:
             assert answer.headers["ETag"] != etag
 
 
-def test_a_taken_port_is_an_error_that_names_it() -> None:
+def test_port_in_use_is_an_error() -> None:
     with serve(0) as demo, pytest.raises(DemoPortTaken, match=f"127.0.0.1:{demo.port}"), serve(demo.port):
         pass
 

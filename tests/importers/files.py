@@ -1,4 +1,4 @@
-"""Files of captures, written by hand: what other programs write, and what they write wrongly."""
+"""Hand-made WARC, ARC and WACZ files: as other programs write them, and with typical errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PARAGRAPHS = (
 def page(
     title: str = "Boats at dawn", text: str = "", day: str = "2009-05-01", head: str = "", extra: str = ""
 ) -> bytes:
-    """A post as a plain blog has it; `extra` changes its bytes and not its meaning."""
+    """Return the page of a post of a simple blog. `extra` changes its bytes but not its content."""
     body = "".join(f"<p>{p}</p>" for p in (*PARAGRAPHS, *([text] if text else [])))
     return (
         f'<!doctype html><html lang="en"><head><title>{title}</title><meta property="og:type" content="article">'
@@ -48,7 +48,7 @@ def http(
     headers: Iterable[tuple[str, str]] = (),
     length: int | None = -1,
 ) -> bytes:
-    """A response; `length` is its Content-Length: its own by default, None for none."""
+    """Return an HTTP response. `length` is its Content-Length: correct by default, None for no header."""
     told = [("Content-Type", kind)] if kind else []
     told += list(headers)
     if length is not None:
@@ -64,7 +64,7 @@ def sha1(data: bytes, form: str = "base32") -> str:
 
 @dataclass
 class Rec:
-    """One WARC record; a field that is None is left out, `declared` is the Content-Length that it says it has."""
+    """Return a WARC record. A field that is None is left out; `declared` is the stated Content-Length."""
 
     block: bytes
     url: str = "http://blog.example/2009/boats/"
@@ -100,12 +100,12 @@ class Rec:
 def post(
     url: str = "http://blog.example/2009/boats/", at: str = "2009-05-02T10:00:00Z", body: bytes = b"", **more: str
 ) -> Rec:
-    """A response record of a post; `more` goes to `page`."""
+    """Return the response record of a post. `more` is passed to `page`."""
     return Rec(http(body or page(**more)), url, at)
 
 
 def warc(path: Path, *records: Rec | bytes, packed: bool = True) -> Path:
-    """A file of records, a gzip member each; bytes go in as they are."""
+    """Write a file of records, one gzip member each. Bytes are written unchanged."""
     path.write_bytes(b"".join(r if isinstance(r, bytes) else r.packed() if packed else r.data() for r in records))
     return path
 
@@ -131,7 +131,7 @@ def arc_header(version: int = 1, at: str = "20050101000000") -> bytes:
 def wacz(
     path: Path, members: dict[str, bytes], *, deflated: bool = False, digests: dict[str, str] | None = None
 ) -> Path:
-    """A package; `digests` are put in the place of the true ones."""
+    """Write a package. `digests` replace the correct ones."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED if deflated else zipfile.ZIP_STORED) as archive:
         for name, data in members.items():
             archive.writestr(name, data)
@@ -151,7 +151,7 @@ def wacz(
 
 
 def whole(records: Iterable[Rec]) -> bytes:
-    """One gzip member for all records."""
+    """Write all records as a single gzip member."""
     out = io.BytesIO()
     with gzip.GzipFile(fileobj=out, mode="wb", mtime=0) as handle:
         for record in records:

@@ -1,4 +1,4 @@
-"""Running an import in this process, and an archive's state as one value that two archives can be compared by."""
+"""Runs an import in this process, and returns the state of an archive as a value for comparisons."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def rows(archive: Path, query: str, *values: Any) -> list[tuple[Any, ...]]:
 
 
 def state(archive: Path) -> dict[str, Any]:
-    """What an archive says, without numbers of rows and places in files: equal for equal archives."""
+    """Return the content of an archive without row numbers and file offsets, so that equal archives have equal
+    states."""
     capture = "(select c.captured_at || ' ' || c.digest from captures c where c.id = {}.capture_id)"
     articles = rows(
         archive,

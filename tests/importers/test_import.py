@@ -1,4 +1,4 @@
-"""`archiver import` on files of captures: what goes in, what is named, and what the archive says afterwards."""
+"""`archiver import` of files: what is imported, which problems are reported, and the archive afterwards."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def versions(archive: Path) -> list[tuple[Any, ...]]:
     return rows(archive, "select revision, substr(observed_at, 1, 4), title, changed from revisions order by 1")
 
 
-def test_a_mixed_file_is_counted_and_told(archive: Path, tmp_path: Path) -> None:
+def test_counts_of_a_mixed_file(archive: Path, tmp_path: Path) -> None:
     file = warc(
         tmp_path / "old.warc.gz",
         Rec(b"software: x\r\n", kind="warcinfo"),
@@ -71,9 +71,7 @@ def test_a_mixed_file_is_counted_and_told(archive: Path, tmp_path: Path) -> None
     assert [(source["source"], source["found_on"]) for source in why["sources"]] == [("import", "old.warc.gz")]
 
 
-def test_an_old_and_a_new_capture_are_one_article_with_two_versions_in_either_order(
-    archive: Path, tmp_path: Path
-) -> None:
+def test_two_captures_make_one_article_with_two_revisions_in_either_order(archive: Path, tmp_path: Path) -> None:
     new = warc(tmp_path / "new.warc.gz", post(at="2019-01-01T00:00:00Z", text="It was found again in 2019."))
     old = warc(tmp_path / "old.warc.gz", post(at=OLD))
     run(archive, new)
@@ -88,7 +86,7 @@ def test_an_old_and_a_new_capture_are_one_article_with_two_versions_in_either_or
     assert [c[1][:4] for c in captures] == ["2009", "2019"]
 
 
-def test_the_past_of_a_site_that_is_crawled_comes_before_what_the_crawl_read(archive: Path, tmp_path: Path) -> None:
+def test_older_captures_precede_those_of_the_crawl(archive: Path, tmp_path: Path) -> None:
     with serving({"/": home("/boats/"), "/boats/": live_page("Boats at dawn", date="2009-05-01")}) as site:
         assert crawl(site.url, archive=archive).returncode == 0
         body = live_page("Boats at noon", date="2009-05-01").body
@@ -101,9 +99,7 @@ def test_the_past_of_a_site_that_is_crawled_comes_before_what_the_crawl_read(arc
     assert rows(archive, "select name from sites") == [(site.url.split("/")[2],)]
 
 
-def test_what_a_crawl_captured_is_not_there_twice_and_is_the_past_of_another_archive(
-    archive: Path, tmp_path: Path
-) -> None:
+def test_captures_of_a_crawl_are_not_duplicated(archive: Path, tmp_path: Path) -> None:
     other = tmp_path / "other" / "o.db"
     with serving({"/": home("/a/", "/b/"), "/a/": live_page("One"), "/b/": live_page("Two")}) as site:
         assert crawl(site.url, archive=archive).returncode == 0
@@ -117,7 +113,7 @@ def test_what_a_crawl_captured_is_not_there_twice_and_is_the_past_of_another_arc
     assert rows(other, "select count(*), max(revision) from articles") == [(2, 1)]
 
 
-def test_all_captures_can_be_read_again_and_are_true(archive: Path, tmp_path: Path) -> None:
+def test_imported_captures_are_readable_and_intact(archive: Path, tmp_path: Path) -> None:
     chunked = b"%x\r\n%s\r\n0\r\n\r\n" % (len(page(title="Chunked")), page(title="Chunked"))
     packed = gzip.compress(page(title="Packed"))
     run(
@@ -156,7 +152,7 @@ def test_requests_and_origin_are_copied_without_secrets(archive: Path, tmp_path:
     assert data.count(b"WARC-Date: 2009-05-02T10:00:00.000000Z") == 3
 
 
-def test_only_posts_are_copied_unless_all_is_asked_for(archive: Path, tmp_path: Path) -> None:
+def test_only_posts_are_copied_by_default(archive: Path, tmp_path: Path) -> None:
     file = warc(
         tmp_path / "a.warc.gz",
         post(),
@@ -211,7 +207,7 @@ def test_arc_and_packages_and_resource_records(archive: Path, tmp_path: Path) ->
         ({"archive/a.warc.gz": post().packed()[:200]}, {}, {"truncated": 1}, 0),
     ],
 )
-def test_packages_that_are_wrong(
+def test_invalid_packages(
     archive: Path,
     tmp_path: Path,
     members: dict[str, bytes],
@@ -227,13 +223,13 @@ def test_packages_that_are_wrong(
     assert not list(tmp_path.rglob("evil*"))
 
 
-def test_a_package_that_is_damaged_says_so(archive: Path, tmp_path: Path) -> None:
+def test_damaged_package_is_reported(archive: Path, tmp_path: Path) -> None:
     file = wacz(tmp_path / "a.wacz", {"archive/a.warc.gz": post().packed()})
     file.write_bytes(file.read_bytes()[:-30])
     assert summary(archive, file, tmp_path / "none.warc")["problems"] == {"not-an-archive": 1, "unreadable": 1}
 
 
-def test_revisits_of_both_profiles_prove_that_a_post_was_there(archive: Path, tmp_path: Path) -> None:
+def test_revisits_of_both_profiles_update_last_seen(archive: Path, tmp_path: Path) -> None:
     digest = sha1(page())
     run(
         archive,
@@ -261,7 +257,7 @@ def test_revisits_of_both_profiles_prove_that_a_post_was_there(archive: Path, tm
     ] == [200, 304]
 
 
-def test_a_revisit_without_its_original_is_named_and_counts_once_that_comes(archive: Path, tmp_path: Path) -> None:
+def test_revisit_is_resolved_when_its_original_is_imported(archive: Path, tmp_path: Path) -> None:
     later = warc(
         tmp_path / "b.warc.gz",
         Rec(b"", at="2012-01-01T00:00:00Z", kind="revisit", fields={**REVISIT, "WARC-Payload-Digest": sha1(page())}),
@@ -315,7 +311,7 @@ def test_gone_and_moved(archive: Path, tmp_path: Path) -> None:
         ([], {"blog", "other"}),
     ],
 )
-def test_what_is_asked_for(archive: Path, tmp_path: Path, options: list[str], urls: set[str]) -> None:
+def test_record_filters(archive: Path, tmp_path: Path, options: list[str], urls: set[str]) -> None:
     file = warc(tmp_path / "a.warc.gz", post(at=OLD), post("http://www.other.example/news/a", "2010-01-01T00:00:00Z"))
     found = summary(archive, file, *options)
     assert {u[0] for u in rows(archive, "select substr(site, 1, instr(site, '.') - 1) from articles")} == urls
@@ -323,7 +319,7 @@ def test_what_is_asked_for(archive: Path, tmp_path: Path, options: list[str], ur
     assert summary(archive, file)["new"] == 2 - len(urls)
 
 
-def test_limit_goes_on_where_it_ended(archive: Path, tmp_path: Path) -> None:
+def test_import_continues_after_a_limit(archive: Path, tmp_path: Path) -> None:
     file = warc(
         tmp_path / "a.warc.gz",
         *(post(f"http://blog.example/{n}/", title=f"Post {n}", text=f"{n} boats.") for n in range(7)),
@@ -351,7 +347,7 @@ def test_the_standard_input(archive: Path, tmp_path: Path, packed: bool) -> None
     assert rows(archive, "select count(*) from articles") == [(2,)]
 
 
-def test_files_that_cannot_be_read_are_named_and_the_others_are_read(archive: Path, tmp_path: Path) -> None:
+def test_unreadable_files_are_reported_and_others_imported(archive: Path, tmp_path: Path) -> None:
     good = warc(tmp_path / "good.warc.gz", post())
     (tmp_path / "text.warc").write_text("This is no file of records, whatever its name says.\n" * 50)
     (tmp_path / "empty.warc.gz").write_bytes(b"")
@@ -364,13 +360,13 @@ def test_files_that_cannot_be_read_are_named_and_the_others_are_read(archive: Pa
     assert [f["outcome"] for f in found["files"]] == ["unreadable"] * 4 + ["finished"]
 
 
-def test_a_pattern_names_files(archive: Path, tmp_path: Path) -> None:
+def test_pattern_matches_files(archive: Path, tmp_path: Path) -> None:
     for n in range(3):
         warc(tmp_path / f"{n}.warc.gz", post(f"http://blog.example/{n}/", title=f"Post {n}"))
     assert len(summary(archive, str(tmp_path / "[01].warc.gz"))["files"]) == 2
 
 
-def test_sites_of_imports_are_crawled_only_where_they_are_named(archive: Path, tmp_path: Path) -> None:
+def test_imported_sites_are_crawled_only_on_request(archive: Path, tmp_path: Path) -> None:
     run(archive, warc(tmp_path / "a.warc.gz", post()))
     result = CliRunner().invoke(cli, ["crawl", "--archive", str(archive)])
     assert result.exit_code == 2
@@ -378,7 +374,7 @@ def test_sites_of_imports_are_crawled_only_where_they_are_named(archive: Path, t
 
 
 def test_two_posts_of_one_address_with_another_number_and_splitting_of_runs(archive: Path, tmp_path: Path) -> None:
-    """A, B, A: three versions as they were seen, and not more when the same captures come again."""
+    """A, B, A make three revisions, and no more when the same captures are imported again."""
     files = [
         warc(tmp_path / f"{n}.warc.gz", post(at=f"{2009 + n}-01-01T00:00:00Z", title=title))
         for n, title in enumerate(("Boats at dawn", "Boats at noon", "Boats at dawn"))
@@ -392,7 +388,7 @@ def test_two_posts_of_one_address_with_another_number_and_splitting_of_runs(arch
     ]
 
 
-def test_what_was_taken_out_with_its_site_is_read_once_more(archive: Path, tmp_path: Path) -> None:
+def test_post_removed_with_its_site_is_imported_again(archive: Path, tmp_path: Path) -> None:
     file = warc(
         tmp_path / "a.warc.gz",
         post(at=OLD),
@@ -408,7 +404,7 @@ def test_what_was_taken_out_with_its_site_is_read_once_more(archive: Path, tmp_p
     assert state(archive) == before
 
 
-def test_a_post_that_is_served_in_turns_does_not_grow_without_end(
+def test_alternating_post_does_not_grow_without_end(
     archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("archiver.storage.article_tables.backfill.MOST_RETURNS", 4)
@@ -423,7 +419,7 @@ def test_a_post_that_is_served_in_turns_does_not_grow_without_end(
         assert rows(one, "select title from articles") == [("Boats at dawn",)]
 
 
-def test_an_import_while_another_runs_is_refused(archive: Path, tmp_path: Path) -> None:
+def test_concurrent_import_is_refused(archive: Path, tmp_path: Path) -> None:
     from archiver.storage.locks import lock_site
 
     run(archive, warc(tmp_path / "a.warc.gz", post()))
@@ -433,7 +429,7 @@ def test_an_import_while_another_runs_is_refused(archive: Path, tmp_path: Path) 
     assert "Another" in result.output
 
 
-def test_a_record_that_nobody_foresaw_keeps_no_other_out(
+def test_unexpected_error_does_not_stop_other_records(
     archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from archiver.importers import import_writer as writing

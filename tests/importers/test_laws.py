@@ -1,4 +1,4 @@
-"""Whatever the order, and however often: the same captures make the same archive."""
+"""The same captures make the same archive, in any order and any number of times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An import that is killed (-9) at any moment goes on, and ends as one that was never disturbed, on any cores."""
+"""An import that was killed (SIGKILL) continues with the result of an undisturbed one, with any number of workers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ POSTS = 80
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The same records, a gzip member each and in one: posts with two versions and repetitions, lists, damage."""
+    """The same records as one gzip member each and as a single one: posts with revisions, repetitions, lists,
+    damage."""
     folder = tmp_path_factory.mktemp("files")
     records: list[Rec | bytes] = []
     for n in range(POSTS):
@@ -66,7 +67,7 @@ def counts(archive: Path) -> dict[str, Any]:
 
 
 def sound(archive: Path) -> None:
-    """Every capture is true, every file has its index, and no record is there that no row points to."""
+    """Check that all captures are intact, all files have an index, and every record has a row."""
     places = rows(archive, "select warc_file, warc_offset, warc_length from captures")
     for file, offset, length in places:
         assert payload_matches(read_record(archive.parent / file, offset, length))
@@ -80,7 +81,7 @@ def sound(archive: Path) -> None:
 
 
 def in_small_pieces(words: list[str]) -> None:
-    """A command in a process of its own, which writes after every five pages."""
+    """Run a command in another process, which writes after every five pages."""
     record_batches._PAGES = 5
     cli(words)
 
@@ -110,7 +111,7 @@ def test_kills_leave_no_trace(files: tuple[Path, Path], undisturbed: Any, tmp_pa
     sound(archive)
 
 
-def test_several_processes_make_what_one_makes(
+def test_several_processes_give_the_result_of_one(
     files: tuple[Path, Path], undisturbed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runs, "_SMALL", 0)
@@ -138,8 +139,8 @@ if __name__ == "__main__":
 """
 
 
-def test_a_record_that_ends_the_process_that_reads_it_is_named(tmp_path: Path) -> None:
-    """The readers are real processes, and the one that gets the record ends."""
+def test_record_that_kills_its_reader_is_reported(tmp_path: Path) -> None:
+    """The readers are real processes, and the one that reads the record exits."""
     (tmp_path / "deadly.py").write_text(DEADLY)
     file = warc(
         tmp_path / "a.warc.gz", *(post(f"http://blog.example/{n}/", title=f"Boats {n}") for n in ("a", "deadly", "c"))
@@ -241,8 +242,8 @@ def test_sigterm_ends_an_import_cleanly(files: tuple[Path, Path], tmp_path: Path
     sound(archive)
 
 
-def test_memory_is_bounded_whatever_the_size(tmp_path: Path) -> None:
-    """A record of 400 MB, and lists and posts of a hundred hosts, within what the readers themselves take."""
+def test_memory_is_bounded(tmp_path: Path) -> None:
+    """A record of 400 MB and the lists and posts of a hundred hosts need hardly more memory than the readers."""
     file = tmp_path / "big.warc"
     with file.open("wb") as handle:
         handle.write(post().data())

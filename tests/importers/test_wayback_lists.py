@@ -1,4 +1,4 @@
-"""A list without resume keys is told whole, however little of it a server tells at once."""
+"""Lists without resume keys are complete, however few captures the server returns at once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PLAN = WaybackPlan(Path("none"), service_of("http://archive.example/coll/cdx"), 
 
 
 def ask(lists: ListRequests, times: list[datetime], limit: int) -> int:
-    """Answer as a server that has captures of these times, all of different addresses; how often it was asked."""
+    """Respond like a server with captures at these times, all of different URLs. Returns the number of requests."""
     asked = 0
     while (url := lists.next()) is not None:
         words = parse_qs(urlsplit(url).query)
@@ -45,14 +45,14 @@ def ask(lists: ListRequests, times: list[datetime], limit: int) -> int:
 @settings(max_examples=30)
 @given(st.lists(st.integers(0, 700_000_000), min_size=0, max_size=60, unique=True), st.integers(2, 9))
 @example([0, 1], 2)
-def test_halves_of_the_time_tell_everything_once(seconds: list[int], limit: int) -> None:
+def test_halved_time_ranges_list_everything_once(seconds: list[int], limit: int) -> None:
     times = [BEGIN + timedelta(seconds=s) for s in seconds]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cdx, "UNPAGED", limit)
         listing = CaptureList(PLAN)
         lists = ListRequests(PLAN, listing)
         ask(lists, times, limit)
-        listing.settle()
+        listing.decide()
         assert listing.total == len(times)
         assert not lists.problems
         assert sorted(row.listed.url for row in listing.rows(Do.FETCH)) == sorted(
@@ -61,7 +61,7 @@ def test_halves_of_the_time_tell_everything_once(seconds: list[int], limit: int)
         listing.close()
 
 
-def test_more_in_one_second_than_is_told_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_truncated_list_of_one_second_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cdx, "UNPAGED", 3)
     listing = CaptureList(PLAN)
     lists = ListRequests(PLAN, listing)
@@ -69,7 +69,7 @@ def test_more_in_one_second_than_is_told_is_a_problem(monkeypatch: pytest.Monkey
     assert [p.kind.value for p in lists.problems] == ["cut-list"]
 
 
-def test_keys_that_lead_in_a_circle_and_services_without_captures_come_to_an_end() -> None:
+def test_repeated_resume_keys_and_empty_lists_end() -> None:
     plan = WaybackPlan(Path("none"), service_of("internet-archive"), "http://blog.example/")
     listing = CaptureList(plan)
     lists = ListRequests(plan, listing)
@@ -83,5 +83,5 @@ def test_keys_that_lead_in_a_circle_and_services_without_captures_come_to_an_end
     empty.next()
     empty.read(404, "", b'{"message": "No Captures found for: blog.example/*"}')
     assert empty.next() is None
-    with pytest.raises(NoCaptureList, match="it answers 404"):
+    with pytest.raises(NoCaptureList, match="it responds with 404"):
         ListRequests(plan, listing).read(404, "", b"not here")

@@ -1,4 +1,4 @@
-"""`archiver import --wayback` against a real web archive: pywb over WARC files that were written here."""
+"""`archiver import --wayback` from a real web archive: pywb with WARC files written by the test."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def fetch(archive: Path, world: World, url: str, *words: str, service: str = "cd
     return found
 
 
-def test_what_a_web_archive_serves_is_what_its_files_hold(world: World, tmp_path: Path) -> None:
+def test_web_archive_gives_the_same_as_its_files(world: World, tmp_path: Path) -> None:
     there, here = tmp_path / "there" / "a.db", tmp_path / "here" / "a.db"
     run(there, world.records)
     found = fetch(here, world, f"{PAST}/")
@@ -103,7 +103,7 @@ def test_what_a_web_archive_serves_is_what_its_files_hold(world: World, tmp_path
     assert told == [(1, "2009", None), (2, "2015", None), (3, "2016", 1)]
 
 
-def test_an_import_of_the_files_beside_it_doubles_nothing_in_either_order(world: World, tmp_path: Path) -> None:
+def test_importing_files_too_duplicates_nothing(world: World, tmp_path: Path) -> None:
     first, second = tmp_path / "first" / "a.db", tmp_path / "second" / "a.db"
     run(first, world.records)
     before = state(first)
@@ -116,7 +116,7 @@ def test_an_import_of_the_files_beside_it_doubles_nothing_in_either_order(world:
     sound(second)
 
 
-def test_an_old_capture_and_todays_page_are_one_article_with_two_versions(world: World, tmp_path: Path) -> None:
+def test_old_capture_and_todays_page_make_two_revisions(world: World, tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     site = world.site.url
     assert crawl(site, archive=archive).returncode == 0
@@ -139,7 +139,7 @@ def test_an_old_capture_and_todays_page_are_one_article_with_two_versions(world:
     assert rows(archive, "select count(*) from revisions") == [(3,)]
 
 
-def test_what_a_crawl_has_captured_itself_is_not_fetched(world: World, tmp_path: Path) -> None:
+def test_captures_of_a_crawl_are_not_fetched(world: World, tmp_path: Path) -> None:
     archive = tmp_path / "own" / "a.db"
     shutil.copytree(world.crawled.parent, archive.parent)
     before = state(archive)
@@ -155,7 +155,7 @@ def test_what_a_crawl_has_captured_itself_is_not_fetched(world: World, tmp_path:
     assert rows(other, captured.format("")) == rows(archive, captured.format("not"))
 
 
-def test_a_timemap_tells_of_one_page(world: World, tmp_path: Path) -> None:
+def test_timemap_lists_one_page(world: World, tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     found = fetch(archive, world, f"{PAST}/2009/boats/", "--exact", service="timemap/link/")
     assert (found["listed"], found["fetched"], found["new"], found["revised"]) == (3, 3, 1, 2)

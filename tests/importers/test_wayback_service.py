@@ -1,4 +1,4 @@
-"""`archiver import --wayback` against a service that does what services do, and what they should not."""
+"""`archiver import --wayback` from a service with typical and faulty responses."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def boats(year: int, **more: Any) -> Kept:
 
 @contextmanager
 def importing(kept: WebArchive, folder: Path) -> Iterator[tuple[Any, SiteServer]]:
-    """A function that runs the import with some more words, and the server."""
+    """A server, and a function that runs the import with further arguments."""
     with serving(kept) as server:
 
         def run(*words: str, expect: int = 0, url: str = f"{BLOG}/") -> dict[str, Any]:
@@ -67,7 +67,7 @@ def problems(found: dict[str, Any]) -> list[tuple[str, str]]:
     return [(p["kind"], p["what"]) for p in found["problems_listed"]]
 
 
-def test_captures_come_as_they_were_taken(tmp_path: Path) -> None:
+def test_captures_are_stored_as_captured(tmp_path: Path) -> None:
     packed = gzip.compress(page(title="Packed"))
     coded = {"Content-Type": "text/html", "Content-Encoding": "gzip", "ETag": '"1"', "Set-Cookie": "theirs=1"}
     archive = WebArchive(
@@ -143,7 +143,7 @@ def test_captures_come_as_they_were_taken(tmp_path: Path) -> None:
     assert (source["first_seen"][:10], source["last_seen"][:10]) == ("2009-05-02", "2019-05-02")
 
 
-def test_what_is_no_capture_never_becomes_an_article_and_is_named(tmp_path: Path) -> None:
+def test_responses_that_are_not_captures_are_problems(tmp_path: Path) -> None:
     asked: list[str] = []
     live = SiteServer({"/live/": lambda: asked.append("live") or Answer(page(title="Live"))})  # type: ignore[func-returns-value]
     other = Kept(at(2012), f"{BLOG}/other/", page(title="Other"))
@@ -193,7 +193,7 @@ def test_what_is_no_capture_never_becomes_an_article_and_is_named(tmp_path: Path
         assert (again["here"], again["fetched"], again["new"]) == (2, 8, 8)
 
 
-def test_a_capture_of_another_time_keeps_its_true_time(tmp_path: Path) -> None:
+def test_redirected_capture_keeps_its_own_time(tmp_path: Path) -> None:
     lost = Kept(at(2010), f"{BLOG}/lost/", page(title="Lost"))
     near = Kept(at(2011), f"{BLOG}/lost/", page(title="Nearest"))
     shifted = Kept(at(2010), f"{BLOG}/shifted/", page(title="Shifted"))
@@ -217,7 +217,7 @@ def test_a_capture_of_another_time_keeps_its_true_time(tmp_path: Path) -> None:
     assert [(t, s[:4]) for t, s in told] == [("Nearest", "2011"), ("Shifted", "2012")]
 
 
-def test_a_busy_service_is_left_alone_for_as_long_as_it_says(tmp_path: Path) -> None:
+def test_busy_service_gets_the_pause_it_requests(tmp_path: Path) -> None:
     archive = WebArchive(boats(2009), boats(2010))
     busy = [text("", 429, Retry_After="1")]
     archive.before = lambda path: busy.pop() if busy and path.startswith("/web") else None
@@ -235,7 +235,7 @@ def test_a_busy_service_is_left_alone_for_as_long_as_it_says(tmp_path: Path) -> 
         assert run()["new"] == 1
 
 
-def test_what_breaks_is_asked_for_again_and_a_service_that_is_away_ends_it(tmp_path: Path) -> None:
+def test_failures_are_retried_until_the_service_counts_as_down(tmp_path: Path) -> None:
     archive = WebArchive(*(Kept(at(2009), f"{BLOG}/{n}/", page(title=f"Post {n}")) for n in range(30)))
     broken = [Answer(drop=True), Answer(b"", 502), Answer(page(), cut=10)]
     archive.before = lambda path: broken.pop() if broken and path.startswith("/web") else None
@@ -278,7 +278,7 @@ def test_a_service_without_a_list_fails(tmp_path: Path, answer: Answer, reason: 
     assert found["problems"] == {"no-list": 1}
 
 
-def test_a_foreign_service_is_asked_at_its_pace_by_someone_who_says_who_he_is(tmp_path: Path) -> None:
+def test_foreign_service_is_requested_slowly_and_with_contact(tmp_path: Path) -> None:
     archive = WebArchive(*(Kept(at(2009), f"{BLOG}/{n}/", page(title=f"Post {n}")) for n in range(18)), most=12)
     with serving(archive) as server, serving({}) as nobody:
         world = two_hosts(server, nobody)
@@ -312,7 +312,7 @@ def test_a_foreign_service_is_asked_at_its_pace_by_someone_who_says_who_he_is(tm
         assert not server.pages.fetched
 
 
-def test_a_service_that_leads_into_the_own_network_is_not_reached(tmp_path: Path) -> None:
+def test_service_in_the_local_network_is_refused(tmp_path: Path) -> None:
     with serving(WebArchive(boats(2009))) as server:
         world = World(
             names={"archive.example": [["10.1.2.3"]]},
@@ -333,7 +333,7 @@ def test_a_service_that_leads_into_the_own_network_is_not_reached(tmp_path: Path
         assert not server.requests
 
 
-def test_kills_leave_no_trace_and_nothing_is_fetched_twice_that_was_written(tmp_path: Path) -> None:
+def test_killed_import_fetches_nothing_twice(tmp_path: Path) -> None:
     posts = [Kept(at(2009, n), f"{BLOG}/{n}/", page(title=f"Post {n}", extra="x" * 3000)) for n in range(120)]
     posts += [Kept(at(2012, n), f"{BLOG}/{n}/", page(title=f"Post {n}", text="It was added later.")) for n in range(60)]
     archive = WebArchive(*posts)
@@ -364,7 +364,7 @@ def test_kills_leave_no_trace_and_nothing_is_fetched_twice_that_was_written(tmp_
     assert rows(tmp_path / "a.db", "select count(*), count(distinct url || captured_at) from captures") == [(180, 180)]
 
 
-def test_an_interrupt_keeps_what_came_and_goes_on(tmp_path: Path) -> None:
+def test_interrupted_import_continues(tmp_path: Path) -> None:
     archive = WebArchive(*(Kept(at(2009), f"{BLOG}/{n}/", page(title=f"Post {n}")) for n in range(60)))
     archive.before = lambda path: time.sleep(0.05) if path.startswith("/web") else None  # type: ignore[func-returns-value]
     with serving(archive) as server:
@@ -383,7 +383,7 @@ def test_an_interrupt_keeps_what_came_and_goes_on(tmp_path: Path) -> None:
     assert rows(tmp_path / "a.db", "select count(*) from articles") == [(60,)]
 
 
-def test_a_dry_run_says_how_much_there_is_and_makes_nothing(tmp_path: Path) -> None:
+def test_dry_run_counts_and_writes_nothing(tmp_path: Path) -> None:
     archive = WebArchive(boats(2009), boats(2015), boats(2016))
     with importing(archive, tmp_path) as (run, server):
         found = run("--dry-run", "--from", "2010", "--to", "2016-01", "--delay", "60")
@@ -409,7 +409,7 @@ def test_a_dry_run_says_how_much_there_is_and_makes_nothing(tmp_path: Path) -> N
         assert re.findall(r"\b3\b", done.stdout)[:2] == ["3", "3"], "listed, and to be fetched"
 
 
-def test_a_site_of_the_archive_is_named_and_brings_its_settings(tmp_path: Path) -> None:
+def test_site_name_selects_its_settings(tmp_path: Path) -> None:
     archive = WebArchive(Kept(at(2009), f"{BLOG}/blog/one/", page(title="One")), Kept(at(2009), f"{BLOG}/two/", page()))
     with serving(archive) as server:
         assert archiver("sites", "add", f"{BLOG}/blog/", archive=tmp_path / "a.db").returncode == 0
@@ -439,7 +439,7 @@ def test_bad_input_is_a_usage_error(tmp_path: Path, words: tuple[str, ...], erro
     assert (done.exit_code, fault(done)) == (2, error)
 
 
-def test_captures_of_a_removed_post_are_not_asked_for(tmp_path: Path) -> None:
+def test_captures_of_a_removed_post_are_not_fetched(tmp_path: Path) -> None:
     archive = WebArchive(boats(2009), boats(2015), Kept(at(2010), f"{BLOG}/other/", page(title="Other")), most=9)
     with importing(archive, tmp_path) as (run, _):
         assert run()["new"] == 2
