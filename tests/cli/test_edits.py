@@ -82,7 +82,7 @@ def test_a_page_of_html_is_whole_escaped_and_runs_nothing() -> None:
     assert "\x1b" not in html
     assert "\u202e" not in html
     assert "javascript" not in re.sub(r">[^<]*<", "><", html)
-    assert 'class="said" lang="en">' in html, "a screen reader is told what was put in"
+    assert 'class="visually-hidden" lang="en">' in html, "a screen reader is told what was put in"
     assert "default-src 'none'" in html
     assert '<article lang="en" dir="ltr">' in html
 
