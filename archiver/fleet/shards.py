@@ -363,7 +363,7 @@ def fetch_shards(
 
 
 class _Notes:
-    """Stores which state of each shard an archive has, in a file beside it. Without the file all shards are merged again,
+    """Stores which state of each shard an archive has, in a file beside it. Without it, all shards are merged again,
     to no effect."""
 
     def __init__(self, archive: Path) -> None:
