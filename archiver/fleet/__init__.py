@@ -1,1 +1,2 @@
-"""Many machines: one site is one job in PostgreSQL, crawled by one worker at a time into its own archive, its shard."""
+"""Crawling with many machines: each site is a job in PostgreSQL, crawled by one worker at a time into its own archive,
+the shard."""

@@ -1,5 +1,5 @@
-"""One job: a site is claimed, its shard fetched, worked on (by a crawl, most often), stored at checkpoints and at the
-end, and released."""
+"""One job of a worker: take the lease of a site, fetch its shard, crawl it (or do a task), store the shard at
+checkpoints and at the end, and release the lease."""
 
 from __future__ import annotations
 
@@ -38,16 +38,17 @@ from archiver.storage.sites import add_site
 
 _log = logging.getLogger(__name__)
 _LOOK = 0.2
-_AGAIN, _AGAIN_LONGEST = 600.0, 6 * 3600.0
-"""Seconds after which a site is tried again that could not be crawled at all; doubled each time."""
+_RETRY, _RETRY_LONGEST = 600.0, 6 * 3600.0
+"""Seconds until a site that could not be crawled is retried, doubled each time; and the longest wait."""
 _COST = 20
-"""A crawl goes on so many times as long as its last checkpoint took before the next one."""
+"""Between two checkpoints, a crawl runs at least so many times as long as the last checkpoint took."""
 E = TypeVar("E")
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """Where a worker works. `stopping` is set when it is to end; `folder` holds its shards."""
+    """What the jobs of a worker share. `folder`: for its shards; `name`: of the worker; `stopping`: set when the worker
+    must end."""
 
     board: QueueDatabase
     storage: ShardStorage
@@ -58,8 +59,8 @@ class WorkerContext:
 
 
 class Lease:
-    """Renews a claim in a thread of its own, for whatever the job does meanwhile, and lengthens its process's leash.
-    `lost` is set when the site is another worker's, or the time is over."""
+    """Renews the lease of a site in a thread while the job works, and extends the leash of the job's process. `lost` is
+    set when another worker has the site or the lease has run out."""
 
     def __init__(self, place: WorkerContext, held: SiteLease, delay: float) -> None:
         self._place, self._held, self._delay = place, held, delay
@@ -67,7 +68,7 @@ class Lease:
         self._over = threading.Event()
         self.lost = threading.Event()
         self.now = threading.Event()
-        """The fleet is drained at once."""
+        """Set when the fleet is drained at once."""
         self.process: Leashed | None = None
         self._thread = threading.Thread(target=self._renew, name=f"lease of {held.site}", daemon=True)
 
@@ -103,8 +104,8 @@ class Lease:
 
 
 def crawl_site(place: WorkerContext, site: str, settings: dict[str, Any], url: str) -> float:
-    """Do one job to its end; 0.0, or after how many seconds it is to be tried again. What goes wrong with the site is
-    entered as what came of its run."""
+    """Does one crawl job. Returns 0.0, or the seconds after which to retry. A failure of the site is recorded as the
+    outcome of its run."""
     delay = delay_for(url, settings.get("delay"))
     held = take_lease(place.board, site, place.name, delay)
     if isinstance(held, LeaseWait):
@@ -127,8 +128,8 @@ def crawl_site(place: WorkerContext, site: str, settings: dict[str, Any], url: s
 
 
 def attempt(name: str, lease: Lease, run: Callable[[], E], failed: Callable[[str], E]) -> E | None:
-    """What `run` returns, or where it fails what `failed` makes of the reason; None where the site is another worker's
-    by now, so that nothing is to be entered."""
+    """Returns the result of `run` or, if it fails, of `failed` with the reason; None if another worker has the site
+    now, so nothing must be recorded."""
     try:
         return run()
     except Fenced as error:
@@ -141,22 +142,22 @@ def attempt(name: str, lease: Lease, run: Callable[[], E], failed: Callable[[str
         return failed(str(error))
     except Exception as error:
         _log.exception("%s", name)
-        return failed(f"the worker met {type(error).__name__}: {error}")
+        return failed(f"unexpected {type(error).__name__} in the worker: {error}")
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """A shard that was worked on and stored: its archive on this disk, what its process sent, and whether that was
-    asked to end early."""
+class ShardWork:
+    """Finished work on a shard that is stored again: its archive on this disk, the result of the process, and whether
+    the process was stopped early."""
 
     archive: Path
     result: Any
     stopped: bool
 
 
-def on_shard(place: WorkerContext, held: SiteLease, lease: Lease, start: Callable[[Path], Leashed]) -> Done:
-    """Fetch the shard, let the process that `start` begins on its archive work to its end, and store the shard, again
-    and again meanwhile. Raises Fenced, the ArchiverError that the process sends, and what fetching and storing do."""
+def on_shard(place: WorkerContext, held: SiteLease, lease: Lease, start: Callable[[Path], Leashed]) -> ShardWork:
+    """Fetches the shard, runs the process that `start` starts on its archive, and stores the shard at checkpoints and
+    at the end. Raises Fenced, the ArchiverError that the process sends, and what fetching and storing raise."""
     folder = place.folder / shard_folder(held.site).rpartition("/")[2]
     storage_owner(place.storage)
     before = _manifest(place.storage, held.manifest)
@@ -166,50 +167,50 @@ def on_shard(place: WorkerContext, held: SiteLease, lease: Lease, start: Callabl
         raise Fenced(held.site, held.token)
     process = lease.process = start(folder / ARCHIVE)
     process.lengthen(lease.until)
-    number, state, old = 0, before, before
+    number, current, previous = 0, before, before
 
     def save() -> None:
-        nonlocal number, state, old
+        nonlocal number, current, previous
         number += 1
-        state, old = (
+        current, previous = (
             checkpoint(
                 place.storage,
                 folder,
                 held.site,
                 held.token,
                 number,
-                state,
+                current,
                 lambda manifest: commit_manifest(place.board, held, manifest),
             ),
-            state,
+            current,
         )
 
     stopped = False
     try:
-        at = monotonic() + held.every
+        next_checkpoint = monotonic() + held.every
         while not process.over(_LOOK):
             if lease.lost.is_set():
                 raise Fenced(held.site, held.token)
             if not stopped and (place.stopping.is_set() or lease.now.is_set()):
                 stopped = True
                 process.end()
-            if not stopped and monotonic() >= at:
+            if not stopped and monotonic() >= next_checkpoint:
                 begun = monotonic()
                 save()
-                at = monotonic() + max(held.every, _COST * (monotonic() - begun))
+                next_checkpoint = monotonic() + max(held.every, _COST * (monotonic() - begun))
     except BaseException:
         process.kill()
         raise
     finally:
         lease.process = None
     save()
-    assert state is not None
-    mark_clean(folder, state)
-    delete_old_objects(place.storage, state, old)
+    assert current is not None
+    mark_clean(folder, current)
+    delete_old_objects(place.storage, current, previous)
     if isinstance(process.result, ArchiverError):
         raise process.result
     assert process.result is not None
-    return Done(folder / ARCHIVE, process.result, stopped)
+    return ShardWork(folder / ARCHIVE, process.result, stopped)
 
 
 def _run(place: WorkerContext, held: SiteLease, lease: Lease, delay: float) -> EndedRun:
@@ -217,14 +218,14 @@ def _run(place: WorkerContext, held: SiteLease, lease: Lease, delay: float) -> E
         prepare(archive, held)
         return begin_leashed_crawl(archive, held.site, held.start_url, held.settings, place.contact)
 
-    done = on_shard(place, held, lease, start)
-    came: CrawlResult = done.result
-    outcome = "interrupted" if done.stopped and not came.clean else came.outcome
-    return _turn(place.board, done.archive, held, outcome, came.reason, came.counts, delay)
+    work = on_shard(place, held, lease, start)
+    result: CrawlResult = work.result
+    outcome = "interrupted" if work.stopped and not result.clean else result.outcome
+    return _ended_run(place.board, work.archive, held, outcome, result.reason, result.counts, delay)
 
 
 def prepare(archive: Path, held: SiteLease) -> None:
-    """The shard has the site with the settings that the fleet has now."""
+    """Adds the site to the shard's archive, with the fleet's current settings."""
     with opened(archive, create=True) as db:
         site, _ = add_site(db, held.start_url, datetime.now(UTC))
         with writing(db):
@@ -234,15 +235,16 @@ def prepare(archive: Path, held: SiteLease) -> None:
             )
 
 
-def _turn(
+def _ended_run(
     board: QueueDatabase, archive: Path, held: SiteLease, outcome: str, reason: str, counts: Counts, delay: float
 ) -> EndedRun:
-    """When the site is due again, by the rules of `archiver schedule`; at once where the worker was told to end."""
+    """Determines when the site is due again, by the rules of `archiver schedule`; at once if the run was
+    interrupted."""
     now = datetime.now(UTC)
     with opened(archive, read_only=True) as db:
         (row,) = db.query("select * from sites where name = ?", [held.site])
         turn = scheduled_site(db, {**row, "settings": held.settings}, now).turn
-    if outcome == "failed" and turn.at <= now:  # it died before it was entered in the ledger
+    if outcome == "failed" and turn.at <= now:  # the process died before it entered its run
         return _failed(board, held, reason, delay)
     due = now if outcome == "interrupted" else turn.at
     return EndedRun(
@@ -251,10 +253,10 @@ def _turn(
 
 
 def _failed(board: QueueDatabase, held: SiteLease, reason: str, delay: float) -> EndedRun:
-    """A site that could not be crawled, or whose shard could not be stored: its last checkpoint holds."""
+    """Returns the end of a run that could not crawl the site or store its shard: the last checkpoint stays valid."""
     row = board.one("select failures, period_seconds from fleet_sites where name = %s", [held.site])
-    failures, period = (row["failures"], row["period_seconds"]) if row else (0, _AGAIN)
-    wait = min(_AGAIN * 2**failures, _AGAIN_LONGEST) * (0.9 + 0.2 * share(held.site))
+    failures, period = (row["failures"], row["period_seconds"]) if row else (0, _RETRY)
+    wait = min(_RETRY * 2**failures, _RETRY_LONGEST) * (0.9 + 0.2 * share(held.site))
     return EndedRun(
         "failed",
         reason,

@@ -1,4 +1,4 @@
-"""The status of a fleet: sites due, running, late and failed, tasks, workers, and throughput."""
+"""Enrols sites and hosts in a fleet, and reports its status: sites, tasks, workers and throughput."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from archiver.sites.crawler_identity import delay_for
 from archiver.storage.connection import opened
 from archiver.urls import Scope, start_address
 
-# Sites into the fleet: by their addresses, or all of an archive with their settings.
+# Enrolling sites: by URL, or all sites of an archive with their settings.
 
 
 @dataclass(frozen=True, slots=True)
 class FleetSite:
-    """A site as the fleet keeps it. `host`: what only one crawl asks at a time."""
+    """A site of the fleet. `host`: only one crawl at a time sends it requests."""
 
     name: str
     host: str
@@ -31,7 +31,7 @@ class FleetSite:
 
 
 def fleet_site(url: str, settings: dict[str, Any]) -> FleetSite:
-    """Raises BadAddress."""
+    """Builds the entry of a site from its start address. Raises BadAddress."""
     url = start_address(url)
     return FleetSite(
         Scope.of(url).name, host_of(CrawlPlan(url, delay_for(url, settings.get("delay")), "")), url, settings
@@ -39,14 +39,14 @@ def fleet_site(url: str, settings: dict[str, Any]) -> FleetSite:
 
 
 def sites_of_urls(urls: Iterable[str]) -> list[FleetSite]:
-    """New sites, with what archiver.toml says of all. Raises BadAddress, and what `load_config` does."""
-    told = load_config()
-    return [fleet_site(url, told.settings({}, ())) for url in urls]
+    """Returns new sites with the defaults of archiver.toml. Raises BadAddress, and what `load_config` raises."""
+    config = load_config()
+    return [fleet_site(url, config.settings({}, ())) for url in urls]
 
 
 def sites_of_archive(archive: Path) -> list[FleetSite]:
-    """The sites of an archive, with the settings that hold for them (archiver.toml's too), but for those that are
-    crawled only where they are named. Raises what `open_archive` and `load_config` do."""
+    """Returns the sites of an archive with their effective settings, except those with crawl=no. Raises what
+    `open_archive` and `load_config` raise."""
     with opened(archive, read_only=True) as db:
         settings_of = effective_settings(db)
         rows = [(row["start_url"], settings_of(row)) for row in db.table("sites").rows]
@@ -54,7 +54,7 @@ def sites_of_archive(archive: Path) -> list[FleetSite]:
 
 
 def enter_sites(board: QueueDatabase, entries: Iterable[FleetSite]) -> tuple[int, int]:
-    """Enter sites, or give those that are there their settings of now; how many are new, and how many there are."""
+    """Enters sites, and updates the settings of known ones; returns how many are new, and how many there are."""
     rows: Sequence[FleetSite] = list({one.name: one for one in entries}.values())
     with board.transaction() as conn:
         before = _count(conn)
@@ -79,8 +79,8 @@ def _count(conn: Any) -> int:
 
 
 def enter_hosts(board: QueueDatabase, starts: Iterable[str]) -> list[str]:
-    """Enter hosts that an import has captures of, each as a site that is not crawled until `init` names it; the names
-    of all that are sites now. One that no crawl could ask (a host without a domain) is left out."""
+    """Enters hosts that an import has captures of, each as a site that is not crawled until `fleet init` names it.
+    Returns the names of all that are sites now. Hosts that cannot be crawled (without a domain) are left out."""
     rows = []
     for url in starts:
         with suppress(BadAddress):
@@ -99,14 +99,16 @@ def enter_hosts(board: QueueDatabase, starts: Iterable[str]) -> list[str]:
     return [one.name for one in rows]
 
 
+# Status.
+
 _HOUR = 3600
 _LISTED = 20
-"""Tasks that are listed; all are counted."""
+"""Tasks to list; all are counted."""
 
 
 def fleet_status(board: QueueDatabase) -> dict[str, Any]:
-    """Plain values, as `fleet status --json` prints them. `late` sites have been due for longer than a tenth of their
-    period; throughput is that of crawls in the last hour."""
+    """Returns the status as JSON values, for `fleet status --json`. `late` sites have been due for more than a tenth of
+    their period; throughput is that of the crawls in the last hour."""
     fleet = board.fleet("layout")
     sites = (
         board.one(
@@ -168,7 +170,7 @@ def fleet_status(board: QueueDatabase) -> dict[str, Any]:
 
 
 def _tasks(board: QueueDatabase) -> dict[str, Any]:
-    """Tasks by kind, and those that have failed or met problems: of which shard and file, and why."""
+    """Returns the tasks by kind, and those that failed or had problems, with shard, file and reason."""
     kinds = board.all(
         "with running as (select queueing_lock from procrastinate_jobs where status = 'doing') "
         "select kind, count(*) as entered, "

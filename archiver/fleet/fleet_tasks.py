@@ -1,7 +1,7 @@
-"""What a fleet is to do once, beside its crawls: table `fleet_tasks`.
+"""One-time tasks of a fleet, in the table `fleet_tasks`.
 
-A task is to re-extract a shard ("reextract"), to find the sites that a WARC file has captures of ("scan"), or to import
-the captures of one site from such a file ("import").
+A task re-extracts a shard ("reextract"), finds the sites that a WARC file has captures of ("scan"), or imports the
+captures of one site from such a file ("import").
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from archiver.errors import ArchiverError
-from archiver.fleet.leases import RunEnd, SiteLease, let_go
+from archiver.fleet.leases import RunEnd, SiteLease, release_host
 from archiver.fleet.postgres import QueueDatabase, Row
 from archiver.storage.runs import Counts
 
@@ -22,19 +22,21 @@ if TYPE_CHECKING:
 REEXTRACT, SCAN, IMPORT = "reextract", "scan", "import"
 FINISHED, FAILED, INTERRUPTED = "finished", "failed", "interrupted"
 TRIES = 5
-"""A task that has failed so often is given up, until it is entered again."""
-_AGAIN = 60.0
-"""Seconds after which a failed task is tried again; doubled each time."""
+"""A task that has failed so many times is given up, until it is entered again."""
+_RETRY = 60.0
+"""Seconds until a failed task is retried; doubled each time."""
 
 
 class NoSuchSite(ArchiverError):
+    """The fleet has no site with this name."""
+
     def __init__(self, name: str) -> None:
         super().__init__(name, f"The fleet has no site {name}: 'archiver fleet init URL' enters it.")
 
 
 @dataclass(frozen=True, slots=True)
 class NewTask:
-    """A task to be entered. `file` is a WARC file as `warc_files` names it, "" for a re-extraction."""
+    """A task to enter. `file` is a WARC file as `files_named` returns it, "" for a re-extraction."""
 
     kind: str
     site: str | None = None
@@ -44,7 +46,7 @@ class NewTask:
 
 @dataclass(frozen=True, slots=True)
 class Task(NewTask):
-    """A task of the fleet that is not done yet."""
+    """A task of the fleet that is not finished."""
 
     id: int = 0
 
@@ -57,8 +59,8 @@ class Task(NewTask):
 
 @dataclass(frozen=True, slots=True)
 class TaskEnd:
-    """How an attempt ended: finished, failed (`reason` says why) or interrupted. `result` has the figures; `new` of
-    them are articles that were not in the shard before."""
+    """How an attempt ended: finished, failed (`reason` says why) or interrupted. `result` has the figures; `new` counts
+    the articles that are new in the shard."""
 
     outcome: str
     reason: str = ""
@@ -67,7 +69,7 @@ class TaskEnd:
 
 
 def sites_named(board: QueueDatabase, words: Iterable[str]) -> list[str]:
-    """The fleet's sites of these names, all where none is given. Raises NoSuchSite."""
+    """Returns the fleet's sites with these names, or all if none is given. Raises NoSuchSite."""
     known = [row["name"] for row in board.all("select name from fleet_sites order by name")]
     names = list(dict.fromkeys(words))
     missing = set(names).difference(known)
@@ -77,13 +79,13 @@ def sites_named(board: QueueDatabase, words: Iterable[str]) -> list[str]:
 
 
 def shards_named(board: QueueDatabase, words: Iterable[str]) -> list[str]:
-    """The same, of those whose shard lies in the storage. Raises NoSuchSite."""
+    """Like `sites_named`, but only sites whose shard is in the storage. Raises NoSuchSite."""
     stored = {row["name"] for row in board.all("select name from fleet_sites where manifest is not null")}
     return [name for name in sites_named(board, words) if name in stored]
 
 
 def enter_tasks(board: QueueDatabase, tasks: Iterable[NewTask]) -> int:
-    """Enter tasks; how many wait now that did not wait or run before. A task that is over or has failed is done again,
+    """Enters tasks; returns how many are now waiting that were not before. A task that ended or failed is done again;
     one that is open stays as it is."""
     with board.transaction() as conn:
         return _enter(conn, tasks)
@@ -105,6 +107,7 @@ def _enter(conn: Connection[Row], tasks: Iterable[NewTask]) -> int:
 
 
 def open_task(board: QueueDatabase, number: int) -> Task | None:
+    """Returns the task with this ID if it has not ended."""
     row = board.one(
         "select id, kind, site, file, options from fleet_tasks where id = %s and ended_at is null", [number]
     )
@@ -112,27 +115,27 @@ def open_task(board: QueueDatabase, number: int) -> Task | None:
 
 
 def end_run(board: QueueDatabase, held: SiteLease, task: Task, end: TaskEnd) -> bool:
-    """Enter the end of an attempt at a shard and release it; False where the shard is another worker's by now, whose
-    result alone counts."""
+    """Records the end of an attempt at a shard, and releases the shard. False if another worker has it now: then only
+    that worker's result counts."""
     with board.transaction() as conn:
-        ours = conn.execute(
+        is_ours = conn.execute(
             "select 1 from fleet_sites where name = %s and token = %s for update", [held.site, held.token]
         ).fetchone()
-        if ours is None:
+        if is_ours is None:
             return False
         _end(conn, task, end)
-        let_go(conn, held, RunEnd(end.outcome, end.reason, Counts(new=end.new)))
+        release_host(conn, held, RunEnd(end.outcome, end.reason, Counts(new=end.new)))
     return True
 
 
 def end_scan(board: QueueDatabase, task: Task, end: TaskEnd, found: Iterable[str] = ()) -> int:
-    """Enter the end of a scan, and an import for each site that it has `found`; how many. One that another worker has
-    finished meanwhile changes nothing."""
+    """Records the end of a scan, and enters an import task for each site that it `found`; returns how many. Does
+    nothing if another worker has finished the scan meanwhile."""
     with board.transaction() as conn:
-        ours = conn.execute(
+        is_open = conn.execute(
             "select 1 from fleet_tasks where id = %s and ended_at is null for update", [task.id]
         ).fetchone()
-        if ours is None:
+        if is_open is None:
             return 0
         _end(conn, task, end)
         return _enter(conn, (NewTask(IMPORT, site, task.file, task.options) for site in found))
@@ -145,7 +148,7 @@ def _end(conn: Connection[Row], task: Task, end: TaskEnd) -> None:
         "id": task.id,
         "failed": int(end.outcome == FAILED),
         "tries": TRIES,
-        "again": _AGAIN,
+        "again": _RETRY,
     }
     conn.execute(
         "update fleet_tasks set outcome = %(outcome)s, reason = nullif(%(reason)s, ''), "

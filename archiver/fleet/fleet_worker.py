@@ -1,4 +1,4 @@
-"""A worker: takes jobs as long as it is not told to end, some at a time, and says that it lives."""
+"""A worker of the fleet: runs several jobs at a time until it is stopped, and sends heartbeats."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _POLL = 1.0
 
 @dataclass(eq=False)
 class Worker:
-    """`run` returns the signal that ended it, 0 where the fleet was drained. Raises OtherVersion when the fleet went on
-    to another version meanwhile."""
+    """`run` returns the signal that ended the worker, or 0 if the fleet was drained. It raises OtherVersion if the
+    fleet was upgraded to another version meanwhile."""
 
     place: WorkerContext
     slots: int
@@ -50,16 +50,16 @@ class Worker:
     async def _main(self) -> None:
         loop, ending = asyncio.get_running_loop(), asyncio.Event()
 
-        def told(signum: int) -> None:
+        def stop(signum: int) -> None:
             self.signum = self.signum or signum
             self.place.stopping.set()
             ending.set()
 
         for signum in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(signum, told, signum)
+            loop.add_signal_handler(signum, stop, signum)
         self._enter()
         over = threading.Event()
-        loop.set_default_executor(ThreadPoolExecutor(self.slots + 8))  # a thread a crawl
+        loop.set_default_executor(ThreadPoolExecutor(self.slots + 8))  # one thread per crawl
         beat = threading.Thread(
             target=self._beat, daemon=True, args=(over, lambda: loop.call_soon_threadsafe(ending.set))
         )
@@ -74,7 +74,7 @@ class Worker:
             beat.join()
 
     async def _work(self, app: App, ending: asyncio.Event) -> None:
-        """Until the end, or until Procrastinate gives up, as it does when PostgreSQL was away for long."""
+        """Works until `ending`, or until Procrastinate gives up because PostgreSQL was away for too long."""
         try:
             lease = self.place.board.fleet().lease
         except QueueAway as error:
@@ -99,15 +99,15 @@ class Worker:
         ]
         waiting = asyncio.create_task(ending.wait())
         await asyncio.wait([*both, waiting], return_when=asyncio.FIRST_COMPLETED)
-        # Where one has given up the other ends as well: it would take jobs beside the one that is begun next.
+        # If one has given up, the other must end as well: it would compete with the workers that are started next.
         for task in (*both, waiting):
             task.cancel()
-        for came in await asyncio.gather(*both, return_exceptions=True):
-            if isinstance(came, ConnectorException | QueueAway):
-                _log.warning("the queue was away: %s", came)
+        for result in await asyncio.gather(*both, return_exceptions=True):
+            if isinstance(result, ConnectorException | QueueAway):
+                _log.warning("the queue was unreachable: %s", result)
                 await asyncio.sleep(2)
-            elif isinstance(came, Exception):
-                raise came
+            elif isinstance(result, Exception):
+                raise result
 
     def _enter(self) -> None:
         self.place.board.do(
@@ -117,7 +117,7 @@ class Worker:
         )
 
     def _beat(self, over: threading.Event, end: Callable[[], object]) -> None:
-        """Tell that this worker lives, and hear whether the fleet drains or has another version."""
+        """Sends heartbeats, and ends the worker if the fleet drains or has another version."""
         board = self.place.board
         while not over.wait(_BEAT):
             try:

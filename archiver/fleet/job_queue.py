@@ -1,5 +1,4 @@
-"""The jobs in Procrastinate: what is due is put into the queue, what stalled goes back into it, sites are crawled and
-tasks done."""
+"""The Procrastinate queue: enqueues due sites and tasks, retries stalled jobs, and runs crawls and tasks."""
 
 from __future__ import annotations
 
@@ -22,40 +21,40 @@ from archiver.fleet.task_job import do_task
 
 _log = logging.getLogger(__name__)
 SITES, CARE = "sites", "care"
-"""The queues: crawls and tasks, and what keeps them going, which has a place of its own in each worker."""
+"""The queues: one for crawls and tasks; one for planning and retries, with a slot of its own in each worker."""
 _CRAWL, _TASK = "crawl-site", "do-task"
 _AFTER_CRAWLS = -1
-"""The priority of tasks: they can wait, a crawl that is due is late."""
+"""The priority of tasks: lower than that of crawls, which are due at a time."""
 _TOGETHER = 500
 _AWAY, _BROKEN = 5.0, 60.0
-"""Seconds after which a job is tried again that could not reach PostgreSQL, or met what nobody expected."""
+"""Seconds until a job is retried that could not reach PostgreSQL, or failed unexpectedly."""
 _PATIENCE = 60.0
-"""Seconds for which a statement is tried again while PostgreSQL is restarted."""
+"""Seconds for which a statement is retried while PostgreSQL restarts."""
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class NotYet(Exception):
-    """The site cannot be taken before so many seconds have gone by."""
+class RetryLater(Exception):
+    """The job must be retried after so many seconds."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"in {seconds:.0f} s")
         self.seconds = seconds
 
 
-class Later(BaseRetryStrategy):
-    """A job that must wait stays the same job, with its lock."""
+class RetryAfter(BaseRetryStrategy):
+    """Retries the same job, with its lock, when RetryLater is raised."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
         return (
             RetryDecision(retry_in={"seconds": max(1, math.ceil(exception.seconds))})
-            if isinstance(exception, NotYet)
+            if isinstance(exception, RetryLater)
             else None
         )
 
 
 class PatientConnector(PsycopgConnector):
-    """A connection that was cut off is no reason to end a worker: its crawls go on as long as their leases."""
+    """Retries statements after a lost connection: the worker continues, and its crawls run as long as their leases."""
 
     async def execute_query_async(self, query: Any, **values: Any) -> None:
         await _again(super().execute_query_async, query, **values)
@@ -77,14 +76,14 @@ async def _again(call: Callable[P, Awaitable[R]], *args: P.args, **values: P.kwa
         except (AlreadyEnqueued, NoResult):
             raise
         except ConnectorException as error:
-            # Only what the network or a restart does; a statement that is wrong is wrong the next time, too.
+            # Only network errors and restarts are worth a retry; an invalid statement stays invalid.
             if not isinstance(error.__cause__, psycopg.OperationalError) or monotonic() > end:
                 raise
             await asyncio.sleep(0.5)
 
 
 def make_queue(board: QueueDatabase, place: WorkerContext | None = None, size: int = 4) -> App:
-    """The queue with its tasks; without a `place` it can be looked at and filled, and does no work."""
+    """Returns the queue with its tasks; without a `place`, it can be read and filled, but does no work."""
     app = App(connector=PatientConnector(conninfo=board.jobs, min_size=1, max_size=size, timeout=10))
 
     def attempt(name: str, job: Callable[[WorkerContext], float]) -> None:
@@ -98,17 +97,17 @@ def make_queue(board: QueueDatabase, place: WorkerContext | None = None, size: i
             _log.exception("%s", name)
             wait = _BROKEN
         if wait:
-            raise NotYet(wait)
+            raise RetryLater(wait)
 
-    @app.task(name=_CRAWL, queue=SITES, retry=Later(), pass_context=True)
+    @app.task(name=_CRAWL, queue=SITES, retry=RetryAfter(), pass_context=True)
     def crawl(context: JobContext, site: str, url: str, settings: dict[str, Any]) -> None:
         attempt(site, lambda place: crawl_site(place, site, settings, url))
 
-    @app.task(name=_TASK, queue=SITES, retry=Later(), pass_context=True)
+    @app.task(name=_TASK, queue=SITES, retry=RetryAfter(), pass_context=True)
     def do(context: JobContext, task: int) -> None:
         attempt(f"task {task}", lambda place: do_task(place, task))
 
-    # Without locks of their own: one that its worker died with would keep everybody from taking over.
+    # Without locks: the lock of a dead worker would keep all others from taking over.
     @app.periodic(cron="* * * * * */2", periodic_id="plan")
     @app.task(name="plan", queue=CARE, queueing_lock="plan")
     async def plan(timestamp: int) -> None:
@@ -123,7 +122,7 @@ def make_queue(board: QueueDatabase, place: WorkerContext | None = None, size: i
 
 
 def make_tables(board: QueueDatabase) -> None:
-    """Procrastinate's, where they are not there yet. Raises NotAllowed, QueueAway."""
+    """Creates Procrastinate's tables if they are missing. Raises NotAllowed, QueueAway."""
     import psycopg
 
     found = board.one("select to_regclass('procrastinate_jobs') is not null as found")
@@ -143,7 +142,7 @@ def make_tables(board: QueueDatabase) -> None:
 
 
 async def defer_due(app: App, board: QueueDatabase) -> int:
-    """Put the sites and tasks that are due into the queue, the longest due first, one job each; how many."""
+    """Enqueues one job for each due site and task, longest overdue first; returns how many."""
     return await _defer(app, [*await _sites_due(board), *await _tasks_due(board)])
 
 
@@ -190,14 +189,14 @@ async def _tasks_due(board: QueueDatabase) -> list[Job]:
     ]
 
 
-async def _defer(app: App, made: list[Job]) -> int:
-    if not made:
+async def _defer(app: App, jobs: list[Job]) -> int:
+    if not jobs:
         return 0
     try:
-        return len(await app.job_manager.batch_defer_jobs_async(made))
-    except AlreadyEnqueued:  # another worker was quicker with some of them
+        return len(await app.job_manager.batch_defer_jobs_async(jobs))
+    except AlreadyEnqueued:  # another worker was faster with some of them
         done = 0
-        for one in made:
+        for one in jobs:
             try:
                 await app.job_manager.defer_job_async(one)
                 done += 1
@@ -207,8 +206,8 @@ async def _defer(app: App, made: list[Job]) -> int:
 
 
 async def retry_stalled(app: App, board: QueueDatabase) -> int:
-    """Put jobs back whose worker is gone: it has had no heartbeat for a lease, or nobody holds the host although the
-    job was taken long ago (a worker that died between two statements). How many."""
+    """Enqueues jobs of dead workers again: without a heartbeat for a lease, or without a lease on the host long after
+    the job was started (the worker died between two statements). Returns how many."""
     fleet = await asyncio.to_thread(board.fleet, "layout")
     stalled = {job.id: job for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=fleet.lease)}
     orphans = await asyncio.to_thread(
@@ -223,7 +222,7 @@ async def retry_stalled(app: App, board: QueueDatabase) -> int:
         if number is not None:
             try:
                 await app.job_manager.retry_job_by_id_async(number, retry_at=datetime.now(UTC))
-            except ConnectorException as error:  # another worker was quicker
+            except ConnectorException as error:  # another worker was faster
                 _log.info("job %d: %s", number, error.__cause__ or error)
     await app.job_manager.prune_stalled_workers(fleet.lease * 4)
     return len(stalled) + len(orphans)

@@ -1,7 +1,8 @@
-"""Who has a host, and whose write counts: a lease on the host, and a fencing token of the site.
+"""Leases: who may crawl a host, and whose write is accepted. A lease is on a host, a fencing token belongs to a site.
 
-A lease ends by PostgreSQL's clock, and at a worker's own ticks earlier than that: counted from before it asked. So a
-worker that was cut off or asleep has ended its crawl before another one begins, without looking at anybody's clock.
+A lease ends by PostgreSQL's clock. The worker counts it from before its request, by its own monotonic clock, so for the
+worker it always ends earlier. A worker that was cut off or asleep has therefore ended its crawl before another one
+begins, even if their clocks differ.
 """
 
 from __future__ import annotations
@@ -19,21 +20,21 @@ from archiver.storage.runs import Counts
 if TYPE_CHECKING:
     from psycopg import Connection
 
-# A clock for leases: it goes on while the machine sleeps, and nobody can set it.
-
 
 def monotonic_seconds() -> float:
-    """Seconds since the machine was started, the same in all of its processes."""
+    """Returns the seconds since boot, the same in all processes. The clock runs while the machine sleeps and cannot be
+    set."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 _MARGIN = 2.0
-"""Seconds that a host stays a worker's beyond what that worker believes: for killing a crawl."""
+"""Seconds by which PostgreSQL's lease outlasts the worker's, so that the worker can kill its crawl."""
 
 
 @dataclass(frozen=True, slots=True)
 class SiteLease:
-    """A site that is this worker's, until `until` (of `clock.ticks`) if it is not renewed."""
+    """A site that this worker has, until `until` (in `monotonic_seconds`) unless renewed. `lease`: its length in
+    seconds; `every`: seconds between checkpoints."""
 
     site: str
     host: str
@@ -49,7 +50,7 @@ class SiteLease:
 
 @dataclass(frozen=True, slots=True)
 class LeaseWait:
-    """It cannot be taken before so many seconds have gone by; 0: not at all, it is not due any more."""
+    """The lease cannot be taken for so many seconds; 0: it is not due any more."""
 
     seconds: float
 
@@ -57,8 +58,8 @@ class LeaseWait:
 def take_lease(
     board: QueueDatabase, site: str, worker: str, delay: float, task: int | None = None
 ) -> SiteLease | LeaseWait:
-    """Take a site and its host, for a crawl that is due, or for a `task` that is not done yet. `delay`: seconds that
-    the host is left alone between two requests."""
+    """Takes the lease of a site and its host, for a due crawl or an open `task`. `delay`: seconds between two requests
+    to the host."""
     asked = monotonic_seconds()
     with board.transaction() as conn:
         row = conn.execute(
@@ -106,7 +107,7 @@ def take_lease(
 
 
 def renew_lease(board: QueueDatabase, held: SiteLease, delay: float) -> tuple[float, str] | None:
-    """Until when the site is this worker's now, and whether the fleet drains; None where it is another one's."""
+    """Renews a lease. Returns its new end and the fleet's draining state; None if another worker has the site."""
     asked = monotonic_seconds()
     row = board.one(
         "update fleet_hosts set lease_until = clock_timestamp() + make_interval(secs => %s) from fleet "
@@ -117,8 +118,8 @@ def renew_lease(board: QueueDatabase, held: SiteLease, delay: float) -> tuple[fl
 
 
 def commit_manifest(board: QueueDatabase, held: SiteLease, manifest: Manifest) -> bool:
-    """Make this the state of the shard, if the token is still the site's; in one statement, so that of two writers the
-    one with the older token is refused, however late it comes."""
+    """Makes this the state of the shard if the token is still current. This is a single statement, so a writer with an
+    older token is refused however late it comes."""
     with board.transaction() as conn:
         done = conn.execute(
             "update fleet_sites set manifest = %s, articles = %s, bytes = %s where name = %s and token = %s",
@@ -134,7 +135,7 @@ def commit_manifest(board: QueueDatabase, held: SiteLease, manifest: Manifest) -
 
 @dataclass(frozen=True, slots=True)
 class EndedRun:
-    """What came of a run, and when the site is due again; `rest` are seconds in which its host is left alone."""
+    """The result of a run, and when the site is due again. `rest`: seconds without requests to the host."""
 
     outcome: str
     reason: str
@@ -147,7 +148,7 @@ class EndedRun:
 
 
 def release_lease(board: QueueDatabase, held: SiteLease, ended: EndedRun) -> bool:
-    """Enter the end of a run, and let go of the host; False where the site is another worker's."""
+    """Records the end of a run, and releases the host. False if another worker has the site."""
     with board.transaction() as conn:
         failed = ended.outcome == "failed"
         done = conn.execute(
@@ -157,7 +158,7 @@ def release_lease(board: QueueDatabase, held: SiteLease, ended: EndedRun) -> boo
         )
         if not done.rowcount:
             return False
-        let_go(conn, held, RunEnd(ended.outcome, ended.reason, ended.counts), ended.rest, ended.quiet_until)
+        release_host(conn, held, RunEnd(ended.outcome, ended.reason, ended.counts), ended.rest, ended.quiet_until)
     return True
 
 
@@ -170,11 +171,11 @@ class RunEnd:
     counts: Counts
 
 
-def let_go(
+def release_host(
     conn: Connection[Row], held: SiteLease, end: RunEnd, rest: float = 0.0, quiet_until: datetime | None = None
 ) -> None:
-    """Enter the end of a run, and release its host `rest` seconds from now, in the transaction that has seen that the
-    site's token is still this claim's."""
+    """Records the end of a run, and releases its host `rest` seconds from now. Runs in the transaction that has checked
+    the site's token."""
     c = end.counts
     conn.execute(
         "update fleet_runs set ended_at = now(), outcome = %s, reason = %s, requests = %s, fetched = %s, "

@@ -1,4 +1,4 @@
-"""A process that works for a worker on a leash: it dies when its worker does, or when the lease runs out."""
+"""Processes on a leash: a process that works for a worker and dies with it, or when its lease runs out."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from archiver.storage.runs import Counts
 
 @dataclass(eq=False)
 class Leashed:
-    """The process as its worker has it. `result` is what it sent before it ended; where it sent none, what `died` makes
-    of how it ended ("was killed by signal 9")."""
+    """The worker's handle of a process. `result` is what the process sent before it ended; if it sent nothing, the
+    result of `died` with a phrase such as "was killed by signal 9"."""
 
     process: ForkServerProcess
     link: Connection
@@ -32,32 +32,32 @@ class Leashed:
     result: Any = None
 
     def over(self, seconds: float) -> bool:
-        """Wait so long for its end."""
+        """Waits so many seconds for the end of the process; True if it has ended."""
         if not self.link.poll(seconds):
             return False
         try:
             self.result = self.link.recv()
         except (EOFError, OSError):
-            code = self._gone()
+            code = self._join()
             if self.result is None:
-                self.result = self.died(f"was killed by signal {-code}" if code < 0 else f"ended by itself with {code}")
+                self.result = self.died(f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}")
             return True
         return False
 
     def lengthen(self, until: float) -> None:
-        """It may go on until then (of `clock.ticks`)."""
+        """Lets the process run until then (in `monotonic_seconds`)."""
         with suppress(OSError):
             self.link.send(until)
 
     def end(self) -> None:
-        """Ask it to end: a crawl finishes the pages under way, another task its transaction."""
+        """Asks the process to end: a crawl finishes its open requests, another task its transaction."""
         self.process.terminate()
 
     def kill(self) -> None:
         self.process.kill()
-        self._gone()
+        self._join()
 
-    def _gone(self) -> int:
+    def _join(self) -> int:
         self.process.join(20)
         if self.process.exitcode is None:
             self.process.kill()
@@ -67,29 +67,29 @@ class Leashed:
 
 
 class Leash:
-    """Ends this process when its lease is over: by a thread that watches the time, and by a look before each request,
-    for after the process was suspended that thread need not be the first one to go on."""
+    """Kills this process when its lease is over. A thread watches the time, and `look` checks it before each request:
+    when a suspended process resumes, the thread may not be the first to run."""
 
     def __init__(self, link: Connection, until: float) -> None:
         self._link, self._until = link, until
-        self._hearing = threading.Lock()
+        self._receiving = threading.Lock()
 
     def watch(self) -> None:
         while True:
-            self._hear(max(0.0, self._until - monotonic_seconds()))
+            self._receive(max(0.0, self._until - monotonic_seconds()))
             self.look()
 
     def look(self) -> None:
         if monotonic_seconds() < self._until:
             return
-        self._hear(0.0)  # what was said while it did not listen counts
+        self._receive(0.0)  # an extension may have arrived meanwhile
         if monotonic_seconds() >= self._until:
             self._end(f"its lease ran out {monotonic_seconds() - self._until:.1f} seconds ago")
 
-    def _hear(self, seconds: float) -> None:
+    def _receive(self, seconds: float) -> None:
         try:
             if self._link.poll(seconds):
-                with self._hearing:
+                with self._receiving:
                     while self._link.poll(0):
                         self._until = self._link.recv()
         except (EOFError, OSError):
@@ -102,8 +102,8 @@ class Leash:
 
 
 def take_leash(link: Connection) -> Leash | None:
-    """Called in the process: wait for how long it may go on, and watch that from now on; None where the worker has gone
-    away. Ctrl-C is for the worker, which ends its processes."""
+    """Called in the process: waits for the end of its lease, and starts to watch it; None if the worker is gone. The
+    process ignores Ctrl-C: the worker handles it and ends its processes."""
     try:
         until = link.recv()
     except (EOFError, OSError):
@@ -118,8 +118,8 @@ def take_leash(link: Connection) -> Leash | None:
 
 
 def begin_leashed_crawl(archive: Path, site: str, url: str, settings: dict[str, Any], contact: str | None) -> Leashed:
-    """Start it; it begins when it hears how long it may (`lengthen`). Its result is a Result or an ArchiverError.
-    Raises OSError where there is no room for it."""
+    """Starts a crawl, which waits for the end of its lease (`Leashed.lengthen`). Its result is a CrawlResult or an
+    ArchiverError. Raises OSError if the process cannot be started."""
 
     def died(how: str) -> CrawlResult:
         return CrawlResult(site, url, "failed", f"The process that crawled {url} {how}.", 0.0, Counts(), ())
@@ -129,7 +129,7 @@ def begin_leashed_crawl(archive: Path, site: str, url: str, settings: dict[str, 
 
 
 def _work(link: Connection, archive: Path, url: str, settings: dict[str, Any], contact: str | None) -> None:
-    """The life of the process."""
+    """Runs in the process."""
     leash = take_leash(link)
     if leash is None:
         return
@@ -137,9 +137,11 @@ def _work(link: Connection, archive: Path, url: str, settings: dict[str, Any], c
     let_through()
     from archiver.scheduling.process_pool import run_plans
 
-    came: Came
+    result: Came
     try:
-        (came,), _ = run_plans([plan_of(url, settings, None, contact, known=True)], CrawlOrder(archive, quiet=True), 1)
+        (result,), _ = run_plans(
+            [plan_of(url, settings, None, contact, known=True)], CrawlOrder(archive, quiet=True), 1
+        )
     except ArchiverError as error:
-        came = error
-    link.send(came)
+        result = error
+    link.send(result)

@@ -1,4 +1,4 @@
-"""PostgreSQL as commands and workers use it: one place that connects, and says what is wrong in a sentence."""
+"""The fleet's PostgreSQL database: its tables, connections, and database errors as messages."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg_pool import ConnectionPool
 
-# The fleet's tables in PostgreSQL, beside those of Procrastinate.
+# The fleet's tables, next to those of Procrastinate.
 
 LAYOUT = 2
-"""Of these tables; another one is another version of the program."""
+"""The version of these tables. A program with another layout cannot use them."""
 
 TABLES = """
 create table fleet (
@@ -114,27 +114,26 @@ create table fleet_workers (
     ended_at timestamptz
 );
 """
-"""`fleet_hosts.lease_until`: until then (by PostgreSQL's clock) the host is one worker's, for `site` with `token`.
-`fleet_sites.token` grows by one with each run, and is what a write to the storage must have; `manifest` is the key of
-the shard's current state. `fleet.draining` is '', 'drain' (what runs is finished) or 'now' (it is interrupted).
-`fleet_tasks` has what is to be done once: to re-extract a shard, to scan a WARC file for the sites that it has captures
-of, to import those of one site. `ended_at` is set when it is finished, or has failed too often; `fleet_runs.task` is
-the task of a run, null for a crawl."""
+"""`fleet_hosts.lease_until`: when the lease of `worker` on the host ends, by PostgreSQL's clock; the lease is for
+`site` with `token`. `fleet_sites.token`: the fencing token, which grows by one with each run and which a commit must
+have; `manifest`: the key of the shard's current state. `fleet.draining`: '', 'drain' (running jobs are finished) or
+'now' (they are interrupted). `fleet_tasks`: one-time tasks (see `fleet_tasks.py`); `ended_at` is set when a task has
+finished or failed too often. `fleet_runs.task`: the task of a run, null for a crawl."""
 
 
 _SECONDS = 10
 _IDLE = 5.0
-"""Seconds that a transaction may rest between two statements: a process that is suspended in the midst of one would
-keep its rows from all other workers for as long as it sleeps."""
+"""Seconds that a transaction may idle between two statements. A process that is suspended in a transaction would block
+its rows for all other workers."""
 _CLOCK = 60.0
-"""Seconds by which clocks may differ. Leases do not rest on that: they go by PostgreSQL's clock and ticks."""
+"""Seconds by which clocks may differ. Leases do not depend on this: they use PostgreSQL's clock and monotonic ones."""
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """What holds for all workers; `lease` and `every` in seconds: how long a host stays a silent worker's, and how long
-    a crawl goes on between two checkpoints at least."""
+    """Settings of the fleet. `lease`: seconds until the host of a silent worker is free; `every`: least seconds between
+    two checkpoints of a crawl."""
 
     fleet_id: str
     storage: str
@@ -154,7 +153,7 @@ class QueueDatabase:
         try:
             import psycopg
 
-            # Asked once without the pool, which would try again for long and not say why.
+            # Connect once without the pool, which would retry for long and hide the reason.
             psycopg.connect(jobs, connect_timeout=_SECONDS).close()
         except psycopg.Error as error:
             raise QueueAway(self.where, postgres_message(error)) from error
@@ -186,7 +185,7 @@ class QueueDatabase:
             return conn.execute(query, values).fetchone()
 
     def do(self, query: str, values: Sequence[Any] = ()) -> int:
-        """How many rows it concerned."""
+        """Executes a statement; returns the number of affected rows."""
         with self.transaction() as conn:
             return conn.execute(query, values).rowcount
 
@@ -195,8 +194,9 @@ class QueueDatabase:
         return bool(found and found["found"])
 
     def fleet(self, same: Literal["version", "layout", "nothing"] = "version") -> Fleet:
-        """Raises NoFleet, and OtherVersion where the queue is another version's: one of the same `layout` can read its
-        tables, and none that is there keeps it from being drained."""
+        """Returns the fleet's settings. `same`: what must match this program: its version, only the layout of the
+        tables (enough to read them), or nothing (enough to drain). Raises NoFleet, and OtherVersion if it does not
+        match."""
         if not self.exists():
             raise NoFleet(self.where)
         row = self.one("select * from fleet")
@@ -209,8 +209,8 @@ class QueueDatabase:
         )
 
     def make(self, storage: str, lease: float | None, every: float | None) -> Fleet:
-        """Make the tables, or bring an existing fleet to this version, its workers all gone; a drained one works again.
-        Raises WorkersRun, OtherVersion for tables of another layout."""
+        """Creates the tables, or upgrades an existing fleet without running workers to this version, and ends draining.
+        Raises WorkersRun, and OtherVersion for tables with another layout."""
         if not self.exists():
             with self.transaction() as conn:
                 conn.execute(TABLES)
@@ -232,7 +232,7 @@ class QueueDatabase:
         return self.fleet()
 
     def workers_alive(self) -> list[str]:
-        """The workers that were seen within their lease."""
+        """Returns the names of the workers with a heartbeat within the last lease."""
         return [
             row["name"]
             for row in self.all(
@@ -242,7 +242,7 @@ class QueueDatabase:
         ]
 
     def check_clock(self, now: datetime) -> None:
-        """`now` is this machine's time. Raises WrongClock."""
+        """Raises WrongClock if `now`, this machine's time, differs too much from PostgreSQL's."""
         row = self.one("select now() as now")
         assert row is not None
         ahead = (now - row["now"]).total_seconds()
@@ -251,7 +251,7 @@ class QueueDatabase:
 
 
 def public_address(jobs: str) -> str:
-    """The address of a queue without user and password. Raises BadQueueAddress."""
+    """Returns the address of a queue without user and password. Raises BadQueueAddress."""
     try:
         from psycopg import ProgrammingError
         from psycopg.conninfo import conninfo_to_dict
@@ -262,15 +262,15 @@ def public_address(jobs: str) -> str:
     try:
         parts = conninfo_to_dict(jobs)
     except ProgrammingError as error:
-        # libpq's own words repeat the part that it cannot read, which may be the password.
-        raise BadQueueAddress("it is no URL and no list of KEY=VALUE that libpq reads") from error
+        # libpq's message quotes the part that it cannot parse, which may be the password.
+        raise BadQueueAddress("it is neither a URL nor a list of KEY=VALUE") from error
     host, port, name = (
         str(parts.get(key, default)) for key, default in (("host", "localhost"), ("port", "5432"), ("dbname", ""))
     )
-    # What follows a sign that ends the password too early is read as part of these, and they are shown.
+    # An unescaped character in the password moves the rest of it into these parts, which are shown.
     if "@" in host + name or "=" in name or ("/" in name) or not port.replace(",", "").isdecimal():
         raise BadQueueAddress(
-            "a sign in the user or the password cuts it into the wrong parts; write @ as %40, / as %2F, % as %25"
+            "the user or the password contains a special character; write @ as %40, / as %2F, % as %25"
         )
     return f"{host}:{port}/{name}"
 
@@ -297,6 +297,6 @@ def _configure(conn: Connection[Row]) -> None:
 
 
 def postgres_message(error: BaseException) -> str:
-    """The first of what PostgreSQL or the network said, without where that was and the word FATAL."""
+    """Returns the first line of an error of PostgreSQL or the network, without the host and the word FATAL."""
     line = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return line.rpartition("failed: ")[2].rpartition("FATAL:")[2].strip().rstrip(".?")

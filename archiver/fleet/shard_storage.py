@@ -1,4 +1,7 @@
-"""Where shards are kept: a folder, or a bucket of an object storage, by fsspec. Secrets come from the environment."""
+"""The storage of shards: a folder or an object storage bucket, through fsspec; and the manifests of shards in it.
+
+Secrets come from the environment.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +35,9 @@ _PACKAGES = {
 
 
 class ShardStorage:
-    """Objects by keys ("shards/x/manifest.json") below a URL (s3://bucket/folder) or a folder.
+    """Objects by key ("shards/x/manifest.json") below a URL (s3://bucket/folder) or a folder.
 
-    An object is written once, under a key that nobody else uses, and never changed. Raises StorageRefused.
+    An object is written once, under a key that nobody else uses, and never changed. All methods raise StorageRefused.
     """
 
     def __init__(self, url: str) -> None:
@@ -42,7 +45,7 @@ class ShardStorage:
         shown = without_password(url)
         if shown != url:
             raise StorageRefused(
-                shown, "its address holds a password, which others would see; give it in the environment"
+                shown, "its URL contains a password, which others would see; put it into the environment"
             )
         try:
             import fsspec
@@ -55,13 +58,14 @@ class ShardStorage:
             raise StorageRefused(
                 url, f"it needs the package {package}: pip install {package}" if package else str(error)
             ) from error
-        except Exception as error:  # some ask their server here, and each has errors of its own
+        except Exception as error:  # some file systems connect here, each with its own errors
             raise self._refused(error) from error
         self._root = self._root.rstrip("/")
         self._is_folder = "file" in ([self._fs.protocol] if isinstance(self._fs.protocol, str) else self._fs.protocol)
 
     def put(self, key: str, source: BinaryIO, length: int) -> str:
-        """Store `length` bytes of a file from where it stands; their SHA-256. On a disk they are on it then."""
+        """Stores `length` bytes of a file from its current position; returns their SHA-256. A file on disk is
+        synced."""
         digest = hashlib.sha256()
         try:
             if self._is_folder:
@@ -82,7 +86,7 @@ class ShardStorage:
         return digest.hexdigest()
 
     def append_to(self, key: str, into: BinaryIO) -> tuple[int, str]:
-        """Write an object's bytes to a file; how many, and their SHA-256."""
+        """Writes an object's bytes to a file; returns how many, and their SHA-256."""
         digest, length = hashlib.sha256(), 0
         try:
             with self._fs.open(f"{self._root}/{key}", "rb") as source:
@@ -95,7 +99,7 @@ class ShardStorage:
         return length, digest.hexdigest()
 
     def read(self, key: str) -> bytes | None:
-        """A small object; None where there is none."""
+        """Reads a small object; None if it does not exist."""
         try:
             data: bytes = self._fs.cat_file(f"{self._root}/{key}")
         except FileNotFoundError:
@@ -105,7 +109,7 @@ class ShardStorage:
         return data
 
     def kind(self, key: str) -> str:
-        """ "file", "directory", or "" where there is nothing of this key."""
+        """Returns "file" or "directory", or "" if the key does not exist."""
         try:
             self._fs.invalidate_cache()
             return str(self._fs.info(f"{self._root}/{key}")["type"])
@@ -115,11 +119,11 @@ class ShardStorage:
             raise self._refused(error) from error
 
     def local(self, key: str) -> Path | None:
-        """The file of an object where the storage is a folder on this machine."""
+        """Returns the path of an object if the storage is a folder on this machine, else None."""
         return Path(f"{self._root}/{key}") if self._is_folder else None
 
     def keys(self, prefix: str) -> list[str]:
-        """The keys of all objects below a folder, sorted."""
+        """Returns the keys of all objects below a folder, sorted."""
         try:
             self._fs.invalidate_cache()
             found = self._fs.find(f"{self._root}/{prefix}")
@@ -131,7 +135,7 @@ class ShardStorage:
         return sorted(str(name).lstrip("/")[len(root) + 1 :] for name in found)
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Take objects out; those that are gone already are no mistake."""
+        """Deletes objects; missing ones are ignored."""
         for key in keys:
             try:
                 self._fs.rm_file(f"{self._root}/{key}")
@@ -149,7 +153,7 @@ class ShardStorage:
 
 
 def without_password(url: str) -> str:
-    """An address as it may be shown (RFC 3986, section 3.2.1)."""
+    """Masks the password in a URL (RFC 3986, section 3.2.1)."""
     head, sign, rest = url.partition("://")
     user, at, host = rest.rpartition("@")
     name, colon, _ = user.partition(":")
@@ -161,13 +165,13 @@ def _copy(source: BinaryIO, into: Any, length: int, digest: Any) -> None:
     while left:
         data = source.read(min(_CHUNK, left))
         if not data:
-            raise OSError(f"the file is {left:,} bytes shorter than it was")
+            raise OSError(f"the file is {left:,} bytes too short")
         into.write(data)
         digest.update(data)
         left -= len(data)
 
 
-# What a shard consists of at one moment: a list of files, each put together of objects in the storage.
+# Manifests: the state of a shard as a list of files, each made of objects in the storage.
 
 LAYOUT = 1
 NAME = "manifest.json"
@@ -175,7 +179,7 @@ NAME = "manifest.json"
 
 @dataclass(frozen=True, slots=True)
 class ObjectPart:
-    """An object: `bytes` of it, and their SHA-256 in hex."""
+    """An object that is part of a file: its size in `bytes`, and their SHA-256 in hex."""
 
     key: str
     bytes: int
@@ -184,7 +188,8 @@ class ObjectPart:
 
 @dataclass(frozen=True, slots=True)
 class ShardFile:
-    """A file of the shard by its name beside the archive ("warc/x.warc.gz"): its parts, one behind the other."""
+    """A file of the shard: its name relative to the archive's folder ("warc/x.warc.gz"), and its parts in order.
+    `packed`: the parts are compressed with gzip."""
 
     name: str
     parts: tuple[ObjectPart, ...]
@@ -197,7 +202,8 @@ class ShardFile:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One state of a shard. `token` is the fencing token of the worker that wrote it, `checkpoint` counts its own."""
+    """A state of a shard. `token`: the fencing token of the worker that wrote it; `checkpoint`: its number in that
+    run."""
 
     site: str
     token: int
@@ -217,7 +223,7 @@ class Manifest:
 
     @property
     def keys(self) -> set[str]:
-        """Every object that it needs, itself among them."""
+        """The keys of all objects that it needs, including itself."""
         return {self.key} | {part.key for file in self.files for part in file.parts}
 
     @property
@@ -232,7 +238,7 @@ class Manifest:
 
 
 def read_manifest(data: str | bytes) -> Manifest:
-    """Raises ValueError for what is none, or is torn."""
+    """Parses a manifest. Raises ValueError if it is invalid or incomplete."""
     try:
         row: dict[str, Any] = json.loads(data)
         if row.pop("layout") != LAYOUT:
@@ -243,17 +249,16 @@ def read_manifest(data: str | bytes) -> Manifest:
         )
         return Manifest(**row, files=files)
     except (KeyError, TypeError) as error:
-        raise ValueError(f"it is no manifest ({error})") from error
+        raise ValueError(f"it is not a manifest ({error})") from error
 
 
 def shard_folder(site: str) -> str:
-    """The folder of a site's shard in the storage; two names that differ in signs only have two."""
+    """Returns the folder of a site's shard in the storage. A hash keeps names apart that have the same slug."""
     return f"shards/{slugify(site)}-{blake2b(site.encode(), digest_size=4).hexdigest()}"
 
 
 def newest_manifests(keys: Iterable[str]) -> dict[str, list[str]]:
-    """Of all keys of a storage the manifests of each shard's folder, the newest first: highest token, then highest
-    checkpoint."""
+    """Returns the keys of the manifests by shard folder, newest first: highest token, then highest checkpoint."""
     out: dict[str, list[str]] = {}
     for key in sorted(keys, reverse=True):
         folder, _, name = key.rpartition("/")
@@ -262,43 +267,43 @@ def newest_manifests(keys: Iterable[str]) -> dict[str, list[str]]:
     return out
 
 
-# The mark of a fleet in its storage: two fleets never write into one place, and none begins where it cannot write.
+# The mark of a fleet in its storage, so that no two fleets use the same one.
 
 _MARK = "fleet.json"
 
 
 def mark_storage(storage: ShardStorage, fleet_id: str) -> None:
-    """Enter the fleet where none is entered. Raises OtherFleet, StorageRefused."""
-    if _found(storage) is None:
+    """Writes the fleet's mark if the storage has none. Raises OtherFleet, StorageRefused."""
+    if _read_mark(storage) is None:
         data = json.dumps({"fleet": fleet_id, "layout": LAYOUT}).encode()
         storage.put(_MARK, io.BytesIO(data), len(data))
     check_storage(storage, fleet_id)
 
 
 def check_storage(storage: ShardStorage, fleet_id: str) -> None:
-    """That this is the fleet's storage, and can be written. Raises OtherFleet, StorageRefused."""
-    found = storage_owner(storage)
-    if found != fleet_id:
+    """Checks that this is the fleet's storage and can be written. Raises OtherFleet, StorageRefused."""
+    owner = storage_owner(storage)
+    if owner != fleet_id:
         raise OtherFleet(storage.url)
     probe_storage(storage)
 
 
 def probe_storage(storage: ShardStorage) -> None:
-    """That it can be written. Raises StorageRefused."""
+    """Checks that the storage can be written. Raises StorageRefused."""
     key = f".probe-{uuid.uuid4()}"
     storage.put(key, io.BytesIO(b"ok"), 2)
     storage.delete([key])
 
 
 def storage_owner(storage: ShardStorage) -> str:
-    """Whose storage it is. Raises StorageRefused where there are no shards of any fleet."""
-    found = _found(storage)
-    if found is None:
-        raise StorageRefused(storage.url, "it is no fleet's: there is no fleet.json")
-    return found
+    """Returns the ID of the fleet that owns the storage. Raises StorageRefused if there is none."""
+    owner = _read_mark(storage)
+    if owner is None:
+        raise StorageRefused(storage.url, "it belongs to no fleet: fleet.json is missing")
+    return owner
 
 
-def _found(storage: ShardStorage) -> str | None:
+def _read_mark(storage: ShardStorage) -> str | None:
     data = storage.read(_MARK)
     if data is None:
         return None

@@ -1,7 +1,8 @@
-"""A shard on its way: from a worker's disk to the storage at a checkpoint, and back onto the disk of the next one.
+"""Moves shards: from a worker's disk to the storage at checkpoints, and back to the disk of the next worker; and
+collects all shards into one archive.
 
-A checkpoint writes what is new. The database goes whole, as it was at one moment; of the WARC files, which only grow,
-go the bytes behind the last checkpoint, up to the last record that this database knows. The manifest comes last.
+A checkpoint writes what is new: a consistent copy of the whole database and, of the WARC files, which only grow, the
+bytes since the last checkpoint, up to the last record that the database knows. The manifest is written last.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from archiver.maintenance.verify_captures import files_at
 from archiver.warc.writer import index_of
 
 ARCHIVE = "archive.db"
-_igzip: Any = igzip  # it has no types
+_igzip: Any = igzip  # untyped
 _CHUNK = 1 << 20
 _STATE = "shard.json"
 
@@ -54,11 +55,11 @@ def checkpoint(
     before: Manifest | None,
     commit: Callable[[Manifest], bool],
 ) -> Manifest:
-    """Bring a shard as it is now into the storage. `commit` says whether it counts: it does not where another worker
-    has the site, and then what was written is taken out again. Where its answer is lost all stays: the queue may name
-    it by now; if it does not, a later `sweep` takes it out. A storage without its fleet's mark is another place, as the
-    empty folder is on which it was mounted: nothing is written there. Raises Fenced, StorageRefused, what `commit`
-    raises, and what a backup does.
+    """Stores the current state of a shard. `commit` returns whether the state is accepted; it is not if another worker
+    has the site, and then the written objects are deleted. If its answer is lost they stay, because the commit may have
+    succeeded; if not, a later `delete_old_objects` deletes them. Nothing is written to a storage without the fleet's
+    mark, such as the empty folder of a missing mount. Raises Fenced, StorageRefused, what `commit` raises, and what a
+    backup raises.
     """
     storage_owner(storage)
     written: list[str] = []
@@ -79,7 +80,7 @@ def checkpoint(
         files = [_database(copy, put)]
         for name, end in sorted(ends.items()):
             file = folder / name
-            files.append(_grown(file, name, end, before, put))
+            files.append(_appended(file, name, end, before, put))
             if finished.get(name) and index_of(file).exists():
                 files.append(_whole(index_of(file), str(index_of(file).relative_to(folder)), before, put))
         manifest = Manifest(site, token, number, made, __version__, articles, tuple(files))
@@ -104,7 +105,7 @@ def _database(copy: Path, put: Callable[[str, BinaryIO, int], ObjectPart]) -> Sh
         return ShardFile(ARCHIVE, (put(packed.name, handle, packed.stat().st_size),), packed=True)
 
 
-def _grown(
+def _appended(
     file: Path, name: str, end: int, before: Manifest | None, put: Callable[[str, BinaryIO, int], ObjectPart]
 ) -> ShardFile:
     old = before.file(name) if before else None
@@ -130,9 +131,9 @@ def _whole(
 
 
 def restore(storage: ShardStorage, folder: Path, manifest: Manifest | None) -> None:
-    """Make a folder hold this state of a shard and nothing else; without one it is empty. WARC files that are there
-    already, as this worker left them, are not fetched again. Raises StorageRefused, ShardDamaged, OSError."""
-    here = _left(folder)
+    """Makes a folder hold exactly this state of a shard; without a manifest, empties it. WARC files that this worker
+    has left there unchanged are not fetched again. Raises StorageRefused, ShardDamaged, OSError."""
+    here = _local_state(folder)
     if manifest and here == manifest:
         return
     kept = (
@@ -153,23 +154,24 @@ def restore(storage: ShardStorage, folder: Path, manifest: Manifest | None) -> N
 
 
 def mark_clean(folder: Path, manifest: Manifest) -> None:
-    """What is on this disk is this state: the next job here need not fetch it."""
+    """Marks the files in the folder as this state, so that the next job here need not fetch it."""
     (folder / _STATE).write_bytes(manifest.to_json().encode())
 
 
 def is_clean(folder: Path, manifest: Manifest) -> bool:
-    return _left(folder) == manifest
+    return _local_state(folder) == manifest
 
 
 def mark_taken(folder: Path) -> None:
-    """A crawl begins: what is on this disk is no state of the storage any more, but its WARC files are."""
+    """Marks the folder as in use: its database is about to change, its existing WARC files are not."""
     state = folder / _STATE
     if state.exists():
         state.replace(folder / f".{_STATE}")
 
 
-def _left(folder: Path) -> Manifest | None:
-    """What the last job here left; where it was killed only the files of it that never change count."""
+def _local_state(folder: Path) -> Manifest | None:
+    """Returns the state that the last job left in the folder. If the job was killed, only files that never change are
+    valid."""
     for name, whole in ((_STATE, True), (f".{_STATE}", False)):
         try:
             found = read_manifest((folder / name).read_bytes())
@@ -185,7 +187,7 @@ def _fetch(storage: ShardStorage, file: ShardFile, to: Path) -> None:
     with packed.open("wb") as into:
         for part in file.parts:
             if storage.append_to(part.key, into) != (part.bytes, part.sha256):
-                raise ShardDamaged(part.key, "its checksum is another one")
+                raise ShardDamaged(part.key, "its checksum does not match")
     if file.packed:
         try:
             with _igzip.open(packed, "rb") as source, to.open("wb") as unpacked:
@@ -211,56 +213,58 @@ def _size(file: Path) -> int:
 
 
 def delete_old_objects(storage: ShardStorage, manifest: Manifest, before: Manifest | None) -> int:
-    """Take out what no state of a shard needs any more: all but this one and the one before it, which somebody may be
-    reading. What a worker with a higher token writes is left alone. Returns how many objects went."""
+    """Deletes the objects that neither this state of a shard nor the previous one needs; the previous one may still be
+    being read. Objects of a worker with a higher token are kept. Returns how many were deleted."""
     from archiver.fleet.shard_storage import shard_folder
 
     needed = manifest.keys | (before.keys if before else set())
     base = shard_folder(manifest.site)
-    ours = f"{base}/{manifest.token:012}-{manifest.checkpoint:06}"
-    old = [key for key in storage.keys(base) if key not in needed and "/".join(key.split("/")[:3]) <= ours]
+    current = f"{base}/{manifest.token:012}-{manifest.checkpoint:06}"
+    old = [key for key in storage.keys(base) if key not in needed and "/".join(key.split("/")[:3]) <= current]
     storage.delete(old)
     return len(old)
 
 
-# The folder of a worker on its own disk: one worker's at a time.
+# The folder of a worker on its own disk, used by one worker at a time.
 
 SCANS = "scans"
-"""Beside the folder for shards: WARC files that are scanned for sites."""
+"""The folder for WARC files that are scanned for sites, next to that for shards."""
 
 
-class WorkplaceTaken(ArchiverError):
+class WorkFolderUnusable(ArchiverError):
+    """The folder of a worker cannot be created, or another worker uses it."""
+
     def __init__(self, folder: str, why: str) -> None:
-        super().__init__(folder, f"{folder} cannot be worked in ({why}): name another folder with --work.")
+        super().__init__(folder, f"{folder} cannot be used as a work folder ({why}): name another one with --work.")
 
 
 @contextmanager
 def scratch_folder(folder: Path) -> Iterator[Path]:
-    """The folder for shards, which nobody else uses while the block lasts. Raises WorkplaceTaken."""
+    """Yields the folder for shards, locked for this worker during the block. Raises WorkFolderUnusable."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / ".lock").open("ab")
     except OSError as error:
-        raise WorkplaceTaken(str(folder), error.strerror or str(error)) from error
+        raise WorkFolderUnusable(str(folder), error.strerror or str(error)) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise WorkplaceTaken(str(folder), "another worker does") from error
-        shutil.rmtree(folder / SCANS, ignore_errors=True)  # a killed worker leaves files that it has fetched
+            raise WorkFolderUnusable(str(folder), "another worker uses it") from error
+        shutil.rmtree(folder / SCANS, ignore_errors=True)  # left by a killed worker
         yield folder / "shards"
 
 
-# The shards of a storage into one archive: each is fetched, merged and noted, so that it is fetched again only when
-# it has changed. Nothing but the storage is needed; it is only read.
+# Collecting shards into one archive: each shard is fetched and merged, and its state is noted, so that it is fetched
+# again only when it has changed. The storage is only read.
 
-Told = Callable[[str, int, int], None]
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass
 class Collected:
-    """What came of the shards: `merged` by site, `known` had not changed, `unfinished` are sites that are being crawled
-    or whose worker died, `damaged` what is wrong with others."""
+    """The result of collecting. `merged`: results by site; `known`: number of unchanged shards; `unfinished`: sites
+    that are being crawled or whose worker died; `damaged`: what is wrong with other shards."""
 
     merged: dict[str, Merged] = field(default_factory=dict)
     known: int = 0
@@ -270,7 +274,7 @@ class Collected:
 
 @dataclass
 class Fetched:
-    """The same of shards that were not merged: `fetched` are archives by site."""
+    """Like `Collected`, for shards that are fetched but not merged. `fetched`: paths of archives by site."""
 
     fetched: dict[str, str] = field(default_factory=dict)
     known: int = 0
@@ -279,7 +283,7 @@ class Fetched:
 
 
 def shards(storage: ShardStorage) -> Iterator[Manifest]:
-    """The current state of each shard. One that is being replaced while it is read is looked up again."""
+    """Yields the current state of each shard. If it is replaced while it is read, it is looked up again."""
     for folder, keys in sorted(newest_manifests(storage.keys("shards")).items()):
         found = _first(storage, keys) or _first(storage, newest_manifests(storage.keys(folder)).get(folder, []))
         if found:
@@ -291,13 +295,13 @@ def _first(storage: ShardStorage, keys: list[str]) -> Manifest | None:
         if data := storage.read(key):
             try:
                 return read_manifest(data)
-            except ValueError:  # torn: its writer died, and what it wrote before holds
+            except ValueError:  # incomplete: its writer died, and the previous state is valid
                 continue
     return None
 
 
 def is_finished(manifest: Manifest) -> bool:
-    """Whether no crawl was under way: all of its WARC files have their index."""
+    """True if no crawl was running: all WARC files have their index."""
     names = {file.name for file in manifest.files}
     return all(str(index_of(Path(name))) in names for name in names if name.endswith(".warc.gz"))
 
@@ -308,12 +312,12 @@ def collect_shards(
     storage: ShardStorage,
     *,
     unfinished: bool = False,
-    told: Told = lambda what, done, of: None,
+    told: Progress = lambda what, done, of: None,
 ) -> Collected:
-    """Merge what is new into `archive`, open as `db`, which nobody else writes. A site that is being crawled comes with
-    a later call, but with `unfinished`: its WARC file of now would be there twice when it has grown.
+    """Merges new states of shards into `archive`, open as `db`, which nobody else may write. A site that is being
+    crawled is left to a later call unless `unfinished` is set: its WARC file would be merged twice once it has grown.
 
-    Stopped or killed, the next call goes on. Raises StorageRefused, and what a merge does.
+    After an interruption, the next call continues. Raises StorageRefused, and what a merge raises.
     """
     out, notes = Collected(), _Notes(archive)
     states = list(shards(storage))
@@ -337,9 +341,9 @@ def collect_shards(
 
 
 def fetch_shards(
-    storage: ShardStorage, into: Path, *, unfinished: bool = False, told: Told = lambda what, done, of: None
+    storage: ShardStorage, into: Path, *, unfinished: bool = False, told: Progress = lambda what, done, of: None
 ) -> Fetched:
-    """Each shard into a folder of its own below `into`, unmerged; those that are there as they are now stay. Raises
+    """Fetches each shard into its own folder below `into`, without merging; unchanged ones are kept. Raises
     StorageRefused, OSError."""
     out = Fetched()
     states = list(shards(storage))
@@ -363,8 +367,8 @@ def fetch_shards(
 
 
 class _Notes:
-    """Stores which state of each shard an archive has, in a file beside it. Without it, all shards are merged again,
-    to no effect."""
+    """Notes which state of each shard an archive has, in a file next to it. Without the file, all shards are merged again,
+    without effect."""
 
     def __init__(self, archive: Path) -> None:
         self._file = archive.with_name(f".{archive.name}.shards.json")

@@ -1,5 +1,6 @@
-"""What a task does to the archive of a shard, in a process of its own, with the code of `archiver reextract` and
-`archiver import`.
+"""Does the tasks of a fleet: re-extracts a shard, scans a WARC file for sites, or imports captures of one site.
+
+Each task runs in its own process, with the code of `archiver reextract` and `archiver import`.
 """
 
 from __future__ import annotations
@@ -47,12 +48,12 @@ from archiver.warc.foreign_reader import ForeignRecords
 from archiver.warc.http_response import may_be_page
 from archiver.warc.problems import Problem, ProblemKind
 
-# WARC files that a fleet imports, where every worker finds them.
+# Finding the WARC files to import, from any worker.
 
 
 def files_named(storage: ShardStorage, words: Iterable[str]) -> list[str]:
-    """The files that words of the command line name: themselves, or those in a folder and all below it. A relative path
-    of this machine becomes a whole one. Raises UnreadableInput for what does not exist, StorageRefused."""
+    """Returns the files that arguments of the command line name: a file itself, or all files in a folder and below it.
+    Relative paths on this machine become absolute. Raises UnreadableInput if one does not exist, and StorageRefused."""
     out: dict[str, None] = {}
     for word in words:
         name = str(Path(word).resolve()) if "://" not in word and Path(word).exists() else word.rstrip("/")
@@ -66,22 +67,22 @@ def files_named(storage: ShardStorage, words: Iterable[str]) -> list[str]:
                 raise UnreadableInput(word, "the folder has no WARC, ARC or WACZ file")
             out.update(dict.fromkeys(name + rest for rest in below))
         else:
-            raise UnreadableInput(word, f"there is no such file here, nor in the fleet's storage {storage.url}")
+            raise UnreadableInput(word, f"it exists neither here nor in the fleet's storage {storage.url}")
     return list(out)
 
 
 @contextmanager
 def on_this_disk(storage: ShardStorage, file: str, folder: Path) -> Iterator[Path]:
-    """A file that can be read at any place, under its own name: itself, or a copy in `folder` for as long as the block
-    lasts. Raises UnreadableInput, StorageRefused, OSError."""
+    """Yields a local path of a file, with its own name: the file itself, or a copy in `folder` during the block. Raises
+    UnreadableInput, StorageRefused, OSError."""
     place, key = _place(storage, file)
     if path := place.local(key):
         if not path.is_file():
-            raise UnreadableInput(file, "this worker does not find it: give each machine the folder at the same path")
+            raise UnreadableInput(file, "this worker cannot find it: mount its folder at the same path on each machine")
         yield path
         return
     if place.kind(key) != "file":
-        raise UnreadableInput(file, "there is no such file")
+        raise UnreadableInput(file, "it does not exist")
     folder.mkdir(parents=True, exist_ok=True)
     copy = folder / PurePosixPath(key).name
     try:
@@ -94,7 +95,7 @@ def on_this_disk(storage: ShardStorage, file: str, folder: Path) -> Iterator[Pat
 
 
 def _place(storage: ShardStorage, file: str) -> tuple[ShardStorage, str]:
-    """The storage that has this file, and its key there."""
+    """Returns the storage that has this file, and its key there."""
     if "://" not in file and not file.startswith("/"):
         return storage, file
     if "/" not in file.partition("://")[2] and "://" in file:  # a whole bucket
@@ -103,22 +104,22 @@ def _place(storage: ShardStorage, file: str) -> tuple[ShardStorage, str]:
     return ShardStorage(folder or "/"), key
 
 
-# Which sites a WARC file has captures of: its records are framed, and none is read.
+# Scanning a WARC file for sites: only record headers are read.
 
 _CAPTURES = frozenset({"response", "resource", "revisit"})
 
 
 @dataclass
 class SitesFound:
-    """`sites` are names of known sites; `others` are start addresses of hosts that no known site contains, by the
-    names that their sites would have, as far as they have a record that may be a page."""
+    """`sites`: names of known sites; `others`: start addresses of hosts outside all known sites that have a record that
+    may be a page, by the names that their sites would get."""
 
     sites: set[str] = field(default_factory=set)
     others: dict[str, str] = field(default_factory=dict)
 
 
 class Scopes:
-    """Known sites by address: of several that contain it, the one confined to the longest path."""
+    """Finds the known site of a URL: of several that contain it, the one with the longest path."""
 
     def __init__(self, scopes: Iterable[Scope]) -> None:
         self._by_host: dict[str, list[Scope]] = {}
@@ -131,15 +132,15 @@ class Scopes:
 
 
 def scan(path: Path, scopes: Iterable[Scope], choice: RecordFilter) -> SitesFound:
-    """The sites of the records in a file that `choice` takes. Raises UnreadableInput where it is no file of records,
-    OSError."""
+    """Returns the sites of the records in a file that match `choice`. Raises UnreadableInput if it is not a WARC, ARC
+    or WACZ file, and OSError."""
     known, found = Scopes(scopes), SitesFound()
-    wanted = RecordSelector(choice, lambda url: True)
+    selector = RecordSelector(choice, lambda url: True)
 
     def look(fields: dict[str, str], first: bytes) -> bool:
         kind = fields.get("warc-type", "").lower()
         url = normalize(fields.get("warc-target-uri", "").strip().strip("<>")) if kind in _CAPTURES else None
-        if url is None or wanted.why(fields):
+        if url is None or selector.why(fields):
             return False
         if (name := known.name_of(url)) is not None:
             found.sites.add(name)
@@ -147,7 +148,7 @@ def scan(path: Path, scopes: Iterable[Scope], choice: RecordFilter) -> SitesFoun
             parts = urlsplit(url)
             start = f"{parts.scheme}://{parts.netloc}/"
             found.others.setdefault(Scope.of(start).name, start)
-        return False  # no block is held
+        return False  # no record block is kept
 
     for one in inputs_in(path):
         if isinstance(one, Problem):
@@ -159,15 +160,17 @@ def scan(path: Path, scopes: Iterable[Scope], choice: RecordFilter) -> SitesFoun
     return found
 
 
+# The process of a task.
+
 _log = logging.getLogger(__name__)
 _LISTED = 20
-"""Problems of a task that are kept as sentences; all are counted."""
+"""Problems of a task that are kept as messages; all are counted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """A task with what its process needs to know: the storage's URL, the sites that a scan looks for, and for an import
-    whether the shard's site is the fleet's own (`known`) and which sites within it have shards of their own (`apart`).
+class TaskOrder:
+    """A task with what its process needs: the storage's URL; the known sites, for a scan (`scopes`); for an import,
+    whether the fleet crawls the shard's site (`known`), and the sites within it that have their own shards (`apart`).
     """
 
     task: Task
@@ -178,25 +181,25 @@ class Work:
 
 
 class _Stopped(KeyboardInterrupt):
-    """SIGTERM: the worker ends, or the fleet drains at once."""
+    """SIGTERM arrived: the worker ends, or the fleet is drained at once."""
 
 
-def begin_task(archive: Path, work: Work) -> Leashed:
-    """Start it; it begins when it hears how long it may (`lengthen`). Its result is a TaskEnd or an ArchiverError, that
-    of a scan SitesFound. Raises OSError where there is no room for it."""
-    process, link = fork_crawl(work.task.name, archive, _work, archive, work)
+def begin_task(archive: Path, order: TaskOrder) -> Leashed:
+    """Starts the process of a task, which waits for the end of its lease (`Leashed.lengthen`). Its result is a TaskEnd,
+    for a scan SitesFound, or an ArchiverError. Raises OSError if the process cannot be started."""
+    process, link = fork_crawl(order.task.name, archive, _work, archive, order)
     return Leashed(process, link, lambda how: TaskEnd(FAILED, f"the process of this task {how}"))
 
 
-def _work(link: Connection, archive: Path, work: Work) -> None:
-    """The life of the process."""
+def _work(link: Connection, archive: Path, order: TaskOrder) -> None:
+    """Runs in the process."""
     if take_leash(link) is None:
         return
     signal.signal(signal.SIGTERM, _stop)
     end: TaskEnd | SitesFound | ArchiverError
     try:
         let_through()
-        end = _KINDS[work.task.kind](archive, work)
+        end = _KINDS[order.task.kind](archive, order)
     except _Stopped:
         end = TaskEnd(INTERRUPTED)
     except ArchiverError as error:
@@ -212,12 +215,13 @@ def _stop(signum: int, frame: Any) -> None:
     raise _Stopped
 
 
-def _reextract(archive: Path, work: Work) -> TaskEnd:
-    """Of one that was taken over, `changed`, `fields` and problems are what this attempt has met."""
+def _reextract(archive: Path, order: TaskOrder) -> TaskEnd:
+    """Re-extracts the shard. For a continued re-extraction, `changed`, `fields` and problems count only this
+    attempt."""
     from archiver.maintenance.reextraction import ReextractedArticle, ReextractionRequest, selected_articles
     from archiver.maintenance.reextraction_run import begin_reextraction, reextract, reextract_all
 
-    options = work.task.options
+    options = order.task.options
     request = ReextractionRequest(fields=tuple(options["fields"]), since=options["since"], until=options["until"])
     db = open_archive(archive)
     try:
@@ -242,23 +246,23 @@ def _reextract(archive: Path, work: Work) -> TaskEnd:
     )
 
 
-def _import(archive: Path, work: Work) -> TaskEnd:
+def _import(archive: Path, order: TaskOrder) -> TaskEnd:
     from archiver.importers.import_run import ImportRun
     from archiver.maintenance.takedown import finish_pending_takedowns
     from archiver.storage.article_tables.historical_captures import Tally
 
-    task, options = work.task, work.task.options
+    task, options = order.task, order.task.options
     assert task.site is not None
     choice = RecordFilter(
-        only=() if work.known else (task.site,),
-        known_sites=work.known,
+        only=() if order.known else (task.site,),
+        known_sites=order.known,
         since=options["since"],
         until=options["until"],
         all_captures=options["all_captures"],
-        apart=work.apart,
+        apart=order.apart,
     )
     finish_pending_takedowns(archive, _log.warning)
-    with on_this_disk(ShardStorage(work.storage), task.file, archive.parent / ".import") as path:
+    with on_this_disk(ShardStorage(order.storage), task.file, archive.parent / ".import") as path:
         run = ImportRun(archive, choice, again=options["again"])
         try:
             results = run.run([str(path)])
@@ -275,26 +279,30 @@ def _import(archive: Path, work: Work) -> TaskEnd:
     return TaskEnd(FINISHED, result=result, new=total.new)
 
 
-def _scan(archive: Path, work: Work) -> SitesFound:
-    options = work.task.options
-    with on_this_disk(ShardStorage(work.storage), work.task.file, archive.parent / ".import") as path:
-        return scan(path, work.scopes, RecordFilter(since=options["since"], until=options["until"]))
+def _scan(archive: Path, order: TaskOrder) -> SitesFound:
+    options = order.task.options
+    with on_this_disk(ShardStorage(order.storage), order.task.file, archive.parent / ".import") as path:
+        return scan(path, order.scopes, RecordFilter(since=options["since"], until=options["until"]))
 
 
-_KINDS: dict[str, Callable[[Path, Work], TaskEnd | SitesFound]] = {REEXTRACT: _reextract, IMPORT: _import, SCAN: _scan}
+_KINDS: dict[str, Callable[[Path, TaskOrder], TaskEnd | SitesFound]] = {
+    REEXTRACT: _reextract,
+    IMPORT: _import,
+    SCAN: _scan,
+}
 
 
-# One task of the fleet. A shard is re-extracted, or gets the captures of its site from a WARC file, under the lease
-# and the token that a crawl of its site would have. Or a WARC file is scanned for the sites that it has captures of.
+# The job of a task. Re-extractions and imports need the lease and the token of the shard's site, as a crawl does. A
+# scan needs neither.
 
 _LOOK = 0.2
 _LEASH = 30.0
-"""Seconds for which a scan may go on without hearing from its worker."""
+"""Seconds for which a scan may run without a message from its worker."""
 
 
 def do_task(place: WorkerContext, number: int) -> float:
-    """Make one attempt at a task; 0.0, or after how many seconds it is to be tried again. What goes wrong with the task
-    is entered as its end."""
+    """Makes one attempt at a task. Returns 0.0, or the seconds after which to retry. A failure is recorded as the end
+    of the attempt."""
     task = open_task(place.board, number)
     if task is None:
         return 0.0
@@ -315,24 +323,24 @@ def do_task(place: WorkerContext, number: int) -> float:
 def _run(place: WorkerContext, held: SiteLease, lease: Lease, task: Task) -> TaskEnd:
     active = place.board.one("select active from fleet_sites where name = %s", [held.site])
     inner = place.board.all("select name from fleet_sites where starts_with(name, %s) order by name", [f"{held.site}/"])
-    work = Work(
+    order = TaskOrder(
         task, place.storage.url, known=bool(active and active["active"]), apart=tuple(row["name"] for row in inner)
     )
 
     def start(archive: Path) -> Leashed:
-        if task.kind == IMPORT and work.known:
+        if task.kind == IMPORT and order.known:
             prepare(archive, held)
         elif task.kind == IMPORT:
-            open_archive(archive, create=True).close()  # its site comes with its first post
-        return begin_task(archive, work)
+            open_archive(archive, create=True).close()  # its site is created with its first post
+        return begin_task(archive, order)
 
     end: TaskEnd = on_shard(place, held, lease, start).result
     return end
 
 
 def _scan_file(place: WorkerContext, task: Task) -> None:
-    """Scan a file. No shard is written, so no lease is needed: two workers that do the same find the same, and what the
-    later one finds is not entered."""
+    """Scans a file. No lease is needed because no shard is written: two workers find the same, and the second result is
+    not recorded."""
     found = None
     try:
         scanned = _scanned(place, task)
@@ -356,12 +364,12 @@ def _scan_file(place: WorkerContext, task: Task) -> None:
 
 
 def _scanned(place: WorkerContext, task: Task) -> SitesFound | TaskEnd:
-    """Raises the ArchiverError that the process sends, OSError."""
+    """Runs the process of a scan. Raises the ArchiverError that the process sends, and OSError."""
     rows = place.board.all("select start_url from fleet_sites")
     folder = place.folder.with_name(SCANS) / str(task.id)
     folder.mkdir(parents=True, exist_ok=True)
     process = begin_task(
-        folder / ARCHIVE, Work(task, place.storage.url, tuple(Scope.of(row["start_url"]) for row in rows))
+        folder / ARCHIVE, TaskOrder(task, place.storage.url, tuple(Scope.of(row["start_url"]) for row in rows))
     )
     try:
         process.lengthen(monotonic_seconds() + _LEASH)

@@ -1,4 +1,4 @@
-"""`archiver verify`: output, exit codes and repair."""
+"""`archiver verify` on the command line."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def change(archive: Path, statement: str) -> None:
         db.commit()
 
 
-def test_an_undamaged_archive(archive: Path) -> None:
+def test_a_valid_archive_has_no_findings(archive: Path) -> None:
     done = verify(archive)
     assert (done.exit_code, re.findall(r"\d+", done.output)) == (0, ["9", "61", "4"])
     found = json.loads(verify(archive, "--json").stdout)
     assert (found["articles"], found["records"], found["files"], found["findings"]) == (9, 61, 4, [])
 
 
-def test_a_finding_is_printed_with_what_to_do(archive: Path) -> None:
+def test_a_finding_is_printed_with_its_remedy(archive: Path) -> None:
     change(archive, "update articles set body = 'Other.' where id = 7")
     done = verify(archive)
     assert done.exit_code == 1
@@ -48,7 +48,7 @@ def test_a_finding_is_printed_with_what_to_do(archive: Path) -> None:
     assert all(" ".join(finding[part].split()) in " ".join(done.stdout.split()) for part in ("sentence", "remedy"))
 
 
-def test_only_the_selected_articles_are_checked(archive: Path) -> None:
+def test_only_the_named_articles_are_verified(archive: Path) -> None:
     change(archive, "update articles set body = 'Other.' where id = 7")
     next((archive.parent / "warc").glob("quay-example-20240501*.warc.gz")).unlink()
     assert verify(archive, "hill.example").exit_code == 0
@@ -75,7 +75,7 @@ def test_repairs_are_listed(archive: Path) -> None:
     assert verify(archive, "--repair", "hill.example").exit_code == 2
 
 
-def test_reread_reports_captures_that_are_extracted_differently_now(archive: Path) -> None:
+def test_reread_reports_a_capture_that_reads_differently(archive: Path) -> None:
     with closing(sqlite3.connect(archive)) as db:
         db.execute("update articles set capture_id = 9 where id = 7")
         db.commit()
@@ -87,7 +87,7 @@ def test_reread_reports_captures_that_are_extracted_differently_now(archive: Pat
     assert "body" in finding["sentence"]
 
 
-def test_a_file_that_is_not_an_archive_is_one_sentence(tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_archive_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "x.db").write_bytes(b"no database at all, but long enough to be read as one" * 50)
     done = verify(tmp_path / "x.db")
     assert done.exit_code == 1

@@ -1,4 +1,4 @@
-"""The siege: workers that are killed again and again must leave what one machine in peace leaves.
+"""A stress test: workers that are killed again and again must produce what one undisturbed machine produces.
 
 python -m tests.fleet --sites 60 --posts 200 --workers 3 --kill-every 10
 """
@@ -96,7 +96,8 @@ def main() -> int:
 def besiege(
     fleet: Fleet, server: postgres.Postgres, served: hosts.Hosts, words: argparse.Namespace, found: list[str]
 ) -> tuple[float, int]:
-    """Until nothing is due: seconds, and how many workers were killed. Each that is killed is followed by a new one."""
+    """Runs until nothing is due; returns the seconds, and how many workers were killed. Each is replaced by a new
+    one."""
     catalogue, dice = fleet.folder / "catalogue.db", Random(words.seed)
     db = open_archive(catalogue, create=True)
     for url in served.urls:

@@ -1,4 +1,4 @@
-"""One PostgreSQL for all tests of fleets; each test has a database of its own."""
+"""A PostgreSQL server for all tests of fleets; each test has its own database."""
 
 from __future__ import annotations
 

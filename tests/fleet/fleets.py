@@ -1,4 +1,4 @@
-"""A fleet as a test has it: its commands, its workers, its state."""
+"""A fleet for tests: its commands, workers and state."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.processes import Running, run, without_proxies
 
 
 class Fleet:
-    """A fleet with its queue at `jobs` and all that it writes below `folder`."""
+    """A fleet with its queue at `jobs` and its files below `folder`."""
 
     def __init__(self, jobs: str, folder: Path, storage: str = "", **environment: str) -> None:
         self.jobs, self.folder, self.storage = jobs, folder, storage or str(folder / "storage")
@@ -24,7 +24,7 @@ class Fleet:
         return run("archiver", "fleet", *words, environment=self.environment)
 
     def worker(self, name: str, slots: int = 2, *, work: bool = True) -> Running:
-        """A worker begun, whose requests name it: its contact is NAME@example.org."""
+        """Starts a worker. Its requests name it: the contact is NAME@example.org."""
         begun = Running(
             "archiver",
             "fleet",
@@ -42,7 +42,7 @@ class Fleet:
         return begun
 
     def status(self) -> dict[str, Any]:
-        """Also while PostgreSQL is away, a while."""
+        """Returns the status; waits if PostgreSQL is unreachable for a while."""
         for _ in range(20):
             done = self.do("status", "--json")
             if done.stdout:
@@ -51,7 +51,7 @@ class Fleet:
         raise AssertionError(done.stderr)
 
     def wait(self, seconds: float = 180.0) -> dict[str, Any]:
-        """Until no site is due or running; the state then."""
+        """Waits until no site is due or running; returns the status."""
         from archiver.errors import QueueAway
         from archiver.fleet.postgres import QueueDatabase
 
@@ -74,7 +74,7 @@ class Fleet:
         raise TimeoutError([worker.err[-2000:] for worker in self.workers.values() if worker.lives])
 
     def end(self) -> None:
-        """End the workers that are left, by their own processes."""
+        """Ends the remaining workers."""
         for worker in self.workers.values():
             with suppress(ValueError):  # its test has ended it
                 if worker.lives:

@@ -1,4 +1,4 @@
-"""Many generated sites, each at an address of its own on loopback, by one server that notes who asked what and when."""
+"""Many generated sites, each with its own loopback address, on one server that logs who requested what and when."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WINDOW = 10
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request: to which host, by whom (the contact in its User-Agent), for what, from when to when."""
+    """A logged request: its host, sender (the contact in its User-Agent), path, start and end."""
 
     host: str
     by: str
@@ -28,7 +28,7 @@ class Asked:
 
 @dataclass
 class Hosts:
-    """`urls` are the sites' start addresses."""
+    """The running sites. `urls`: their start addresses."""
 
     urls: list[str]
     log: list[Asked] = field(default_factory=list)
@@ -71,7 +71,7 @@ class _Http(asyncio.Protocol):
 
 @contextmanager
 def serving(sites: int, posts: int, kilobytes: int = 20, answer_after: float = 0.0) -> Iterator[Hosts]:
-    """So many sites at 127.0.1.1, 127.0.1.2 ... and one port, each with `posts` posts."""
+    """Serves sites at 127.0.1.1, 127.0.1.2 ... on one port, each with `posts` posts."""
     loop, started, found = asyncio.new_event_loop(), threading.Event(), Hosts([])
 
     async def begin() -> None:
@@ -104,8 +104,8 @@ def serving(sites: int, posts: int, kilobytes: int = 20, answer_after: float = 0
 
 
 def overlaps(log: list[Asked]) -> list[str]:
-    """Where two workers were at one host at the same time: between one's first and last request of a stretch another
-    one's lies. `log` of one host."""
+    """Returns overlaps of two workers at a host: a request of one between the first and last request of a stretch of
+    the other. `log`: of one host."""
     out, seen = [], []
     for one in sorted(log, key=lambda a: a.began):
         if not seen or seen[-1] != one.by:
@@ -121,8 +121,8 @@ def overlaps(log: list[Asked]) -> list[str]:
 
 
 def pace(log: list[Asked]) -> float:
-    """Seconds between two requests to a host where they were closest, over ten of them: a busy machine takes up some
-    late. robots.txt, which is asked apart, does not count."""
+    """Returns the shortest mean interval in seconds of ten requests to a host, since a busy machine handles some late.
+    robots.txt does not count."""
     began = sorted(one.began for one in log if one.path not in ("/robots.txt", "/.well-known/tdmrep.json"))
     return min(
         ((last - first) / _WINDOW for first, last in zip(began, began[_WINDOW:], strict=False)), default=float("inf")

@@ -1,4 +1,4 @@
-"""A shard in an object storage: moto's server speaks S3, s3fs speaks to it. `test_s3.py` runs this where both are."""
+"""A shard in an object storage: s3fs against moto's S3 server. `test_s3.py` runs this if both are installed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         process.wait(10)
 
 
-def test_a_shard_goes_to_a_bucket_and_comes_back(bucket: str, tmp_path: Path) -> None:
+def test_a_shard_survives_a_round_trip_through_a_bucket(bucket: str, tmp_path: Path) -> None:
     storage = ShardStorage(bucket)
     mark_storage(storage, "ours")
     check_storage(storage, "ours")

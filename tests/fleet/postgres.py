@@ -1,4 +1,4 @@
-"""A PostgreSQL of one's own: Debian's programs, a cluster in a folder on loopback, that can be restarted."""
+"""A private PostgreSQL server on loopback, from Debian's programs, which can be restarted."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _OPTIONS = (
 
 
 class Postgres:
-    """A cluster of which `url(database)` is an address with its password."""
+    """A cluster; `url(database)` returns an address with its password."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self.port = folder, _free_port()
@@ -79,7 +79,7 @@ class Postgres:
         return f"postgresql://archiver:{password}@127.0.0.1:{self.port}/{database}"
 
     def database(self, name: str) -> str:
-        """A new database; its address."""
+        """Creates a database; returns its address."""
         import psycopg
 
         with psycopg.connect(self.url("postgres"), autocommit=True) as conn:
@@ -126,7 +126,7 @@ def kill(pid: int) -> None:
 
 
 def wait_until(true: object, seconds: float = 120.0, every: float = 0.1) -> None:
-    """Wait for a function to say yes. Raises TimeoutError."""
+    """Waits until a function returns true. Raises TimeoutError."""
     assert callable(true)
     end = time.monotonic() + seconds
     while not true():

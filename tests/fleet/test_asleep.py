@@ -1,5 +1,5 @@
-"""A worker that is asleep for longer than its lease: somebody else has its site, and when it wakes up it asks nothing,
-and overwrites nothing."""
+"""A worker sleeps for longer than its lease: another one has its site, and when it wakes up it sends no request and
+overwrites nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LEASE = 3.0
 
 
 def family(pid: int) -> list[int]:
-    """A process and all that it has started."""
+    """Returns a process and all its descendants."""
     out = [pid]
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in task.read_text().split():
@@ -43,12 +43,12 @@ def send(pids: list[int], signum: int) -> None:
 
 
 def unwatched(link: Connection, archive: Path, url: str) -> None:
-    """A crawl whose leash hears once until when it may go on, and which nobody watches then."""
-    leashed_process.Leash.watch = lambda self: self._hear(60)  # type: ignore[method-assign]
+    """Runs a crawl whose leash receives its end once and is then not watched."""
+    leashed_process.Leash.watch = lambda self: self._receive(60)  # type: ignore[method-assign]
     leashed_process._work(link, archive, url, {}, None)
 
 
-def test_a_crawl_looks_at_its_lease_before_it_asks(tmp_path: Path) -> None:
+def test_a_crawl_checks_its_lease_before_each_request(tmp_path: Path) -> None:
     archive, posts = tmp_path / ARCHIVE, 1_000
     open_archive(archive, create=True).close()
     with hosts.serving(1, posts, answer_after=0.05) as slow:
@@ -62,7 +62,7 @@ def test_a_crawl_looks_at_its_lease_before_it_asks(tmp_path: Path) -> None:
     assert "lease" in log_file(archive).read_text()
 
 
-def test_who_wakes_up_too_late_asks_nothing_and_overwrites_nothing(fleet: Fleet, tmp_path: Path) -> None:
+def test_a_worker_that_wakes_up_late_sends_and_writes_nothing(fleet: Fleet, tmp_path: Path) -> None:
     with hosts.serving(1, 40, answer_after=0.1) as slow:
         fleet.do("init", "--storage", fleet.storage, *slow.urls, "--lease", str(LEASE), "--checkpoint", "1")
         asleep = fleet.worker("w1")

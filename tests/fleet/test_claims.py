@@ -1,4 +1,4 @@
-"""Two workers that both believe a site to be theirs: one write counts, and one crawl goes on."""
+"""Two workers both believe that they have a site: only one write is accepted, and only one crawl continues."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def shard(folder: Path) -> Path:
     return folder
 
 
-def test_who_sleeps_in_the_midst_of_a_transaction_keeps_no_row(
+def test_a_process_suspended_in_a_transaction_blocks_no_row(
     board: QueueDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("archiver.fleet.postgres._IDLE", 0.3)
@@ -68,7 +68,7 @@ def test_who_sleeps_in_the_midst_of_a_transaction_keeps_no_row(
     sleeper.close()
 
 
-def test_a_host_is_one_workers_whatever_its_sites(board: QueueDatabase) -> None:
+def test_a_host_belongs_to_one_worker_for_all_its_sites(board: QueueDatabase) -> None:
     held = taken(board, "w1")
     for site in (SITE, f"{SITE}/notes"):
         other = take_lease(board, site, "w2", 0.5)
@@ -79,7 +79,7 @@ def test_a_host_is_one_workers_whatever_its_sites(board: QueueDatabase) -> None:
 
 def test_a_write_with_an_older_token_is_refused(board: QueueDatabase, storage: ShardStorage, tmp_path: Path) -> None:
     slow = taken(board, "w1")
-    board.do("update fleet_hosts set lease_until = now()")  # as when it was silent for a lease
+    board.do("update fleet_hosts set lease_until = now()")  # as if it had been silent for a lease
     quick = taken(board, "w2")
     assert quick.token == slow.token + 1
     assert renew_lease(board, slow, 0.5) is None
@@ -97,7 +97,7 @@ def test_a_write_with_an_older_token_is_refused(board: QueueDatabase, storage: S
     assert row["manifest"] == new.key
 
 
-def test_a_write_whose_answer_is_lost_stays(board: QueueDatabase, storage: ShardStorage, tmp_path: Path) -> None:
+def test_a_commit_whose_reply_is_lost_stays(board: QueueDatabase, storage: ShardStorage, tmp_path: Path) -> None:
     held = taken(board, "w1")
     before = checkpoint(
         storage, shard(tmp_path / "w1"), SITE, held.token, 1, None, lambda m: commit_manifest(board, held, m)
@@ -119,7 +119,7 @@ def test_a_write_whose_answer_is_lost_stays(board: QueueDatabase, storage: Shard
 
 
 def test_a_crawl_ends_with_its_lease(tmp_path: Path) -> None:
-    posts = 1_000  # more than any machine is given in three seconds
+    posts = 1_000  # more than any machine fetches in three seconds
     with hosts.serving(1, posts, answer_after=0.05) as slow:
         (url,) = slow.urls
         crawl = begin_leashed_crawl(shard(tmp_path) / ARCHIVE, "slow", url, {}, None)
@@ -143,7 +143,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def round_trip(storage: ShardStorage, tmp_path: Path) -> None:
-    """A shard goes to the storage in two steps, and comes back whole; what has not changed is not sent again."""
+    """Stores a shard in two checkpoints and restores it; unchanged data is not sent again."""
     here, there = tmp_path / "here", tmp_path / "there"
 
     def save(number: int, before: Manifest | None) -> Manifest:
@@ -172,13 +172,11 @@ def round_trip(storage: ShardStorage, tmp_path: Path) -> None:
     assert set(storage.keys("shards")) == (three.keys | two.keys) - {three.files[0].parts[0].key}
 
 
-def test_a_shard_goes_to_a_folder_and_comes_back(storage: ShardStorage, tmp_path: Path) -> None:
+def test_a_shard_survives_a_round_trip_through_a_folder(storage: ShardStorage, tmp_path: Path) -> None:
     round_trip(storage, tmp_path)
 
 
-def test_a_storage_that_is_not_there_any_more_is_not_made_anew(
-    board: QueueDatabase, storage: ShardStorage, tmp_path: Path
-) -> None:
+def test_a_missing_storage_is_not_created_again(board: QueueDatabase, storage: ShardStorage, tmp_path: Path) -> None:
     here = shard(tmp_path / "a")
     state = checkpoint(storage, here, SITE, 1, 1, None, lambda manifest: True)
     (tmp_path / "storage").rename(tmp_path / "unmounted")
@@ -203,7 +201,7 @@ def test_a_damaged_object_is_named(storage: ShardStorage, tmp_path: Path) -> Non
         restore(storage, tmp_path / "b", state)
 
 
-def test_when_one_half_of_a_worker_gives_up_the_other_ends_with_it(
+def test_if_one_queue_of_a_worker_gives_up_the_other_ends_too(
     board: QueueDatabase, storage: ShardStorage, tmp_path: Path
 ) -> None:
     make_tables(board)

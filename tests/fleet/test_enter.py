@@ -1,4 +1,4 @@
-"""Which sites come into a fleet, and with which settings."""
+"""Enrolling sites in a fleet, with their settings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ crawl = "no"
 """
 
 
-def test_what_archiver_toml_says_of_sites_holds_in_a_fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_of_archiver_toml_apply_in_a_fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "archiver.toml"
     file.write_text(_CONFIG)
     monkeypatch.setenv("ARCHIVER_CONFIG", str(file))

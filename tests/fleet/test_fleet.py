@@ -1,4 +1,4 @@
-"""A fleet at work: real workers, a real PostgreSQL, sites on loopback that note who asked them."""
+"""A fleet at work: real workers, a real PostgreSQL, sites on loopback that log requests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def sites() -> Iterator[hosts.Hosts]:
         yield served
 
 
-def test_a_killed_workers_sites_are_crawled_on_by_another_one(fleet: Fleet, sites: hosts.Hosts, tmp_path: Path) -> None:
+def test_another_worker_continues_the_sites_of_a_killed_one(fleet: Fleet, sites: hosts.Hosts, tmp_path: Path) -> None:
     catalogue, alone = tmp_path / "catalogue.db", tmp_path / "alone" / "archive.db"
     db = open_archive(catalogue, create=True)
     for url in sites.urls:
@@ -65,8 +65,8 @@ def test_a_killed_workers_sites_are_crawled_on_by_another_one(fleet: Fleet, site
     assert json.loads(again.stdout) == {"merged": {}, "known": 3, "unfinished": [], "damaged": []}
     for fetched, unchanged in ((3, 0), (0, 3)):
         apart = fleet.do("collect", "--storage", fleet.storage, "--apart", str(tmp_path / "apart"), "--json")
-        told = json.loads(apart.stdout)
-        assert (len(told["fetched"]), told["known"], told["damaged"]) == (fetched, unchanged, [])
+        result = json.loads(apart.stdout)
+        assert (len(result["fetched"]), result["known"], result["damaged"]) == (fetched, unchanged, [])
     found = run("archiver", "search", "--shards", str(tmp_path / "apart"), "--all", "--jsonl", "--limit", "100")
     assert len(found.stdout.splitlines()) == 30, found.stderr
     run("archiver", "crawl", *sites.urls, "--archive", str(alone), "--quiet", environment=without_proxies())
@@ -74,7 +74,7 @@ def test_a_killed_workers_sites_are_crawled_on_by_another_one(fleet: Fleet, site
     assert not flaws(together)
 
 
-def test_a_worker_that_is_told_to_end_hands_its_sites_on(fleet: Fleet, tmp_path: Path) -> None:
+def test_a_stopped_worker_releases_its_sites(fleet: Fleet, tmp_path: Path) -> None:
     with hosts.serving(1, 60, answer_after=0.1) as slow:
         fleet.do("init", "--storage", fleet.storage, *slow.urls)
         fleet.environment["TMPDIR"] = str(tmp_path / "tmp")

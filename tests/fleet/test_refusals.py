@@ -1,4 +1,4 @@
-"""What keeps a fleet from working is said in one sentence, and nothing is lost by it."""
+"""Conditions under which a fleet refuses to work: each is reported in one sentence, and loses nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def said(fleet: Fleet, *words: str) -> str:
     return done.stderr
 
 
-def test_a_database_that_cannot_be_reached(postgres: Postgres, tmp_path: Path) -> None:
+def test_an_unreachable_database_is_reported(postgres: Postgres, tmp_path: Path) -> None:
     away = Fleet("postgresql://archiver:s3cret@127.0.0.1:1/queue", tmp_path)
     assert "127.0.0.1:1/queue" in (text := said(away, "status"))
     assert "refused" in text
@@ -52,17 +52,17 @@ def test_a_database_that_cannot_be_reached(postgres: Postgres, tmp_path: Path) -
     ],
 )
 def test_no_message_repeats_a_password(address: str, tmp_path: Path) -> None:
-    assert "%40" in (text := said(Fleet(address, tmp_path), "status")) or "libpq" in text
+    assert "%40" in (text := said(Fleet(address, tmp_path), "status")) or "KEY=VALUE" in text
 
 
-def test_a_storage_with_a_password(tmp_path: Path) -> None:
+def test_a_storage_url_with_a_password_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StorageRefused, match=r"s3://key:\*\*\*@news") as refused:
         ShardStorage("s3://key:s3c/r@et@news/x")
     assert "s3c" not in str(refused.value)
     assert "r@et" not in str(refused.value)
 
 
-def test_a_user_that_may_not_make_tables(postgres: Postgres, jobs: str, tmp_path: Path) -> None:
+def test_a_user_without_the_right_to_create_tables_is_refused(postgres: Postgres, jobs: str, tmp_path: Path) -> None:
     import psycopg
 
     with psycopg.connect(jobs, autocommit=True) as conn:
@@ -74,11 +74,11 @@ def test_a_user_that_may_not_make_tables(postgres: Postgres, jobs: str, tmp_path
     assert "permission denied for table fleet" in said(reader, "status")
 
 
-def test_a_storage_that_is_none_or_anothers(jobs: str, tmp_path: Path) -> None:
+def test_a_missing_or_foreign_storage_is_refused(jobs: str, tmp_path: Path) -> None:
     fleet = Fleet(jobs, tmp_path)
     assert "archiver fleet init" in said(fleet, "worker")
     all_db = tmp_path / "all" / "archive.db"
-    for place, why in (("ftp://127.0.0.1:1", "refused"), (str(tmp_path), "no fleet.json")):
+    for place, why in (("ftp://127.0.0.1:1", "refused"), (str(tmp_path), "fleet.json")):
         assert why in said(fleet, "collect", "--storage", place, "--archive", str(all_db))
     assert fleet.do("collect", "--storage", "", "--archive", str(all_db)).returncode == 2
     assert not all_db.parent.exists()
@@ -95,7 +95,7 @@ def test_a_storage_that_is_none_or_anothers(jobs: str, tmp_path: Path) -> None:
     assert refused.value.subject == str(tmp_path / "empty")
 
 
-def test_another_version(jobs: str, tmp_path: Path) -> None:
+def test_another_version_is_refused(jobs: str, tmp_path: Path) -> None:
     fleet = Fleet(jobs, tmp_path)
     board = QueueDatabase(jobs)
     try:
@@ -117,7 +117,7 @@ def test_another_version(jobs: str, tmp_path: Path) -> None:
         board.close()
 
 
-def test_tables_that_are_no_fleets(jobs: str, tmp_path: Path) -> None:
+def test_foreign_tables_are_refused(jobs: str, tmp_path: Path) -> None:
     fleet, board = Fleet(jobs, tmp_path), QueueDatabase(jobs)
     try:
         board.do("create table fleet_sites (vessel text)")
@@ -130,7 +130,7 @@ def test_tables_that_are_no_fleets(jobs: str, tmp_path: Path) -> None:
         board.close()
 
 
-def test_a_wrong_clock(jobs: str) -> None:
+def test_a_wrong_clock_is_refused(jobs: str) -> None:
     board = QueueDatabase(jobs)
     try:
         board.check_clock(datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""Shards in an object storage, in the environment that has a server of one: its packages first, then the program's."""
+"""Shards in an object storage, tested in a separate environment with an S3 server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _RUN = (
 
 
 @pytest.mark.skipif(not PYTHON.exists(), reason=f"not installed: {PYTHON} (make test installs it)")
-def test_shards_in_a_bucket() -> None:
+def test_shards_can_be_stored_in_a_bucket() -> None:
     done = subprocess.run(
         [PYTHON, "-c", _RUN, get_path("purelib"), "tests/fleet/in_s3.py"],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""Re-extraction and imports as jobs of a fleet: the same archive as on one machine, with one writer a shard."""
+"""Re-extraction and imports as jobs of a fleet: the same archive as on one machine, with one writer per shard."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ def place(board: QueueDatabase, tmp_path: Path) -> WorkerContext:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Posts of four sites, two of them on one host, whose revisions lie in several files; repetitions, lists, damage,
-    a package, a copy of a file, and another host."""
+    """Writes posts of four sites, two of them on one host, with revisions in several files; repetitions, listings,
+    damage, a WACZ file, a copy of a file, and another host."""
     made = tmp_path_factory.mktemp("files")
     parts: list[list[Rec]] = [[], [], []]
     for n in range(POSTS):
@@ -119,7 +119,7 @@ def numbers(board: QueueDatabase, kind: str) -> list[int]:
 
 
 def imported(place: WorkerContext, *files: Path | str, **options: Any) -> None:
-    """Scan and import files, one job after the other."""
+    """Scans and imports files, one job at a time."""
     enter_tasks(place.board, (NewTask(SCAN, file=str(file), options={**OPTIONS, **options}) for file in files))
     for kind in (SCAN, IMPORT):
         for number in numbers(place.board, kind):
@@ -131,7 +131,7 @@ def shard(place: WorkerContext, site: str, into: Path) -> Path:
 
 
 def shard_at(board: QueueDatabase, storage: ShardStorage, site: str, into: Path) -> Path:
-    """The stored state of a shard, in a folder of its own."""
+    """Restores a shard into its own folder."""
     row = board.one("select manifest from fleet_sites where name = %s", [site])
     data = storage.read(row["manifest"]) if row and row["manifest"] else None
     assert data is not None
@@ -140,7 +140,7 @@ def shard_at(board: QueueDatabase, storage: ShardStorage, site: str, into: Path)
 
 
 def stored(board: QueueDatabase, storage: ShardStorage, folder: Path, site: str) -> None:
-    """Make the archive in a folder the state of a shard."""
+    """Stores the archive in a folder as the state of a shard."""
     board.do("update fleet_sites set due_at = now() where name = %s", [site])
     held = take_lease(board, site, "before", 0.0)
     assert isinstance(held, SiteLease)
@@ -151,7 +151,7 @@ def stored(board: QueueDatabase, storage: ShardStorage, folder: Path, site: str)
 
 
 def alone(archive: Path, site: str, *files: Path, choice: RecordFilter) -> Path:
-    """The archive that one machine makes of the same files."""
+    """Returns the archive that one machine creates from the same files."""
     open_archive(archive, create=True).close()
     db = open_archive(archive)
     add_site(db, f"http://{site}/", datetime.now(UTC))
@@ -166,9 +166,7 @@ def task_of(board: QueueDatabase, kind: str) -> dict[str, Any]:
     return row
 
 
-def test_an_import_makes_the_shards_that_one_machine_would_make(
-    place: WorkerContext, folder: Path, tmp_path: Path
-) -> None:
+def test_an_import_creates_the_same_shards_as_one_machine(place: WorkerContext, folder: Path, tmp_path: Path) -> None:
     files = sorted(folder.iterdir())
     imported(place, *files)
     for number, site in enumerate((*SITES, NOTES)):
@@ -202,7 +200,7 @@ def test_only_some_sites_are_imported(place: WorkerContext, folder: Path) -> Non
     assert [row["site"] for row in place.board.all("select site from fleet_tasks where kind = 'import'")] == [NOTES]
 
 
-def test_hosts_that_no_site_has_are_counted(place: WorkerContext, folder: Path) -> None:
+def test_hosts_without_a_site_are_counted(place: WorkerContext, folder: Path) -> None:
     imported(place, folder / "a.warc.gz")
     assert task_of(place.board, SCAN)["result"] == {"sites": 4, "other_hosts": 1, "listed": ["other.example"]}
 
@@ -224,7 +222,7 @@ def test_a_file_in_the_storage_of_the_fleet(place: WorkerContext, folder: Path, 
     assert rows(found, "select name from imports") == [("a.warc.gz",)]
 
 
-def test_a_file_at_a_url_is_fetched_for_as_long_as_it_is_read(tmp_path: Path) -> None:
+def test_a_remote_file_is_copied_only_while_it_is_read(tmp_path: Path) -> None:
     far = ShardStorage("memory://dumps")
     far.put("2009/a.warc.gz", io.BytesIO(b"records"), 7)
     far.put("2009/readme.txt", io.BytesIO(b"no records"), 10)
@@ -234,7 +232,7 @@ def test_a_file_at_a_url_is_fetched_for_as_long_as_it_is_read(tmp_path: Path) ->
     assert not (tmp_path / "here").exists()
 
 
-def test_files_by_name(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_are_found_by_name_and_folder(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     storage = ShardStorage(str(tmp_path / "storage"))
     storage.put("dumps/b.warc.gz", io.BytesIO(b"records"), 7)
     monkeypatch.chdir(folder)
@@ -248,14 +246,14 @@ def test_files_by_name(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("file", ["gone.warc.gz", "/nowhere/gone.warc.gz"])
-def test_a_file_that_is_not_there_is_named(place: WorkerContext, file: str) -> None:
+def test_a_missing_file_is_named(place: WorkerContext, file: str) -> None:
     imported(place, file)
     (failed,) = fleet_status(place.board)["failed_tasks"]
     assert (failed["kind"], failed["file"], failed["given_up"]) == (SCAN, file, False)
     assert f"{file} cannot be read" in failed["reason"]
 
 
-def test_a_file_of_no_records_is_named(place: WorkerContext, tmp_path: Path) -> None:
+def test_a_file_without_records_is_named(place: WorkerContext, tmp_path: Path) -> None:
     file = tmp_path / "d.warc.gz"
     file.write_bytes(b"no archive at all")
     imported(place, file)
@@ -277,7 +275,7 @@ def test_a_shard_that_cannot_be_read_is_named(place: WorkerContext, tmp_path: Pa
     assert key in failed["reason"]
 
 
-def test_a_task_that_fails_is_tried_again_and_then_given_up(place: WorkerContext) -> None:
+def test_a_failing_task_is_retried_and_given_up(place: WorkerContext) -> None:
     imported(place, "gone.warc.gz")
     (number,) = (task_of(place.board, SCAN)["id"],)
     assert not numbers(place.board, SCAN), "it is not due at once"
@@ -291,7 +289,7 @@ def test_a_task_that_fails_is_tried_again_and_then_given_up(place: WorkerContext
 
 
 def spoiled(archive: Path) -> Path:
-    """An archive whose articles an earlier extraction has read wrongly."""
+    """Returns an archive with articles that an earlier extraction has read wrongly."""
     db = open_archive(archive)
     with db.atomic():
         db.execute("update articles set title = 'Wrong ' || id, authors = '[]'")
@@ -313,7 +311,7 @@ def test_a_shard_is_re_extracted_as_on_one_machine(place: WorkerContext, folder:
     assert result["articles"] == result["changed"] == rows(found, "select count(*) from articles")[0][0]
 
 
-def test_only_the_fields_that_are_named_are_re_extracted(place: WorkerContext, folder: Path, tmp_path: Path) -> None:
+def test_only_the_named_fields_are_re_extracted(place: WorkerContext, folder: Path, tmp_path: Path) -> None:
     one = alone(tmp_path / "alone" / ARCHIVE, SITES[1], folder / "a.warc.gz", choice=RecordFilter(known_sites=True))
     stored(place.board, place.storage, spoiled(one).parent, SITES[1])
     enter_tasks(place.board, [NewTask(REEXTRACT, SITES[1], options={**FIELDS, "fields": ["authors"]})])
@@ -360,13 +358,13 @@ def test_a_scan_counts_once(board: QueueDatabase) -> None:
     assert task_of(board, SCAN)["outcome"] == FINISHED
 
 
-def test_what_waits_is_not_entered_twice(board: QueueDatabase) -> None:
+def test_an_open_task_is_not_entered_twice(board: QueueDatabase) -> None:
     tasks = [NewTask(REEXTRACT, site, options=FIELDS) for site in SITES]
     assert enter_tasks(board, tasks) == 3
     assert enter_tasks(board, [*tasks, NewTask(REEXTRACT, SITES[0], options={**FIELDS, "fields": ["title"]})]) == 1
 
 
-def test_sites_by_name(board: QueueDatabase, place: WorkerContext, folder: Path) -> None:
+def test_sites_are_selected_by_name(board: QueueDatabase, place: WorkerContext, folder: Path) -> None:
     assert sites_named(board, []) == sorted([*SITES, NOTES])
     with pytest.raises(NoSuchSite, match=r"no site nowhere\.example"):
         sites_named(board, ["nowhere.example"])
@@ -374,7 +372,7 @@ def test_sites_by_name(board: QueueDatabase, place: WorkerContext, folder: Path)
     assert shards_named(board, []) == [NOTES]
 
 
-def test_the_status_is_plain_data(place: WorkerContext, folder: Path) -> None:
+def test_the_status_is_valid_json(place: WorkerContext, folder: Path) -> None:
     imported(place, folder / "c.warc.gz", "gone.warc.gz")
     found = json.loads(json.dumps(fleet_status(place.board)))
     assert [row["file"] for row in found["failed_tasks"]] == ["gone.warc.gz"]
@@ -386,7 +384,7 @@ def said(board: QueueDatabase, *words: str) -> tuple[int, str]:
     return done.exit_code, done.output
 
 
-def test_the_status_ends_with_1_where_a_task_failed(place: WorkerContext, folder: Path) -> None:
+def test_status_exits_with_1_if_a_task_failed(place: WorkerContext, folder: Path) -> None:
     place.board.do("update fleet_sites set due_at = now() + interval '1 day'")
     imported(place, folder / "a.warc.gz", only=[SITES[1]])
     assert said(place.board, "status")[0] == 0
@@ -396,13 +394,13 @@ def test_the_status_ends_with_1_where_a_task_failed(place: WorkerContext, folder
     assert "scan gone.warc.gz failed 1 time: gone.warc.gz cannot be read" in text
 
 
-def test_the_status_ends_with_1_where_tasks_wait_and_no_worker_lives(place: WorkerContext) -> None:
+def test_status_exits_with_1_if_tasks_wait_without_a_worker(place: WorkerContext) -> None:
     place.board.do("update fleet_sites set due_at = now() + interval '1 day'")
     enter_tasks(place.board, [NewTask(SCAN, file="a.warc.gz", options=OPTIONS)])
     assert said(place.board, "status")[0] == 1
 
 
-def test_what_cannot_be_entered_is_named(place: WorkerContext, folder: Path) -> None:
+def test_invalid_arguments_are_named(place: WorkerContext, folder: Path) -> None:
     for words, subject in (
         (("import", "gone.warc.gz"), "gone.warc.gz"),
         (("import", str(folder), "--only", "nowhere.example"), "nowhere.example"),

@@ -1,4 +1,4 @@
-"""A worker that is killed in the midst of a task: another one takes it over, and the result is that of one machine."""
+"""A worker is killed during a task: another one takes it over, with the same result as on one machine."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ POSTS = 600
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two revisions of each post, of two sites, of which one has two thirds."""
+    """Writes two revisions of each post of two sites; one site has two thirds of the posts."""
     records: list[Rec | bytes] = []
     for n in range(POSTS):
         site = SITES[n % 3 == 0]
@@ -47,7 +47,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def alone(file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What one machine makes of the file."""
+    """Returns the archive that one machine creates from the file."""
     archive = tmp_path_factory.mktemp("alone") / "archive.db"
     db = open_archive(archive, create=True)
     for site in SITES:
@@ -60,7 +60,7 @@ def alone(file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def board(fleet: Fleet) -> Iterator[QueueDatabase]:
-    """A fleet of the two sites, of which none is due."""
+    """Returns a fleet with the two sites, neither of which is due."""
     made = fleet.do(
         "init", "--storage", fleet.storage, *(f"http://{site}/" for site in SITES), "--lease", "3", "--checkpoint", "1"
     )
@@ -72,7 +72,7 @@ def board(fleet: Fleet) -> Iterator[QueueDatabase]:
 
 
 def count(folder: Path, query: str) -> int:
-    """The sum of what a query says of the shards that a worker has on its disk; 0 while they are fetched."""
+    """Sums the result of a query over the shards on a worker's disk; 0 while they are fetched."""
     found = 0
     for archive in folder.glob("shards/*/archive.db"):
         try:
@@ -85,7 +85,7 @@ def count(folder: Path, query: str) -> int:
 
 
 def done(board: QueueDatabase, kind: str, number: int) -> dict[str, Any]:
-    """The status, once so many tasks of a kind are finished."""
+    """Waits until so many tasks of a kind are finished; returns the status."""
     wait_until(
         lambda: len(board.all("select 1 from fleet_tasks where kind = %s and outcome = 'finished'", [kind])) == number,
         300,
@@ -94,7 +94,7 @@ def done(board: QueueDatabase, kind: str, number: int) -> dict[str, Any]:
 
 
 def stopped_in_the_midst(fleet: Fleet, name: str, signum: int, query: str, least: int) -> None:
-    """Send a worker a signal when it has written so much."""
+    """Sends a worker a signal once it has written so much."""
     worker = fleet.worker(name, slots=1)
     wait_until(lambda: count(fleet.folder / name, query) >= least, 300, 0.005)
     worker.send(signum)
@@ -102,7 +102,9 @@ def stopped_in_the_midst(fleet: Fleet, name: str, signum: int, query: str, least
         assert worker.end(120).returncode == 128 + signum
 
 
-def test_an_import(fleet: Fleet, board: QueueDatabase, file: Path, alone: Path, tmp_path: Path) -> None:
+def test_an_import_survives_a_killed_worker(
+    fleet: Fleet, board: QueueDatabase, file: Path, alone: Path, tmp_path: Path
+) -> None:
     entered = fleet.do("import", str(file), "--json")
     assert (entered.returncode, json.loads(entered.stdout)["new"]) == (0, 1), entered.stderr
     stopped_in_the_midst(fleet, "w1", signal.SIGTERM, "select count(*) from articles", 40)
@@ -119,7 +121,9 @@ def test_an_import(fleet: Fleet, board: QueueDatabase, file: Path, alone: Path, 
     assert not flaws(together)
 
 
-def test_a_re_extraction(fleet: Fleet, board: QueueDatabase, file: Path, tmp_path: Path) -> None:
+def test_a_re_extraction_survives_a_killed_worker(
+    fleet: Fleet, board: QueueDatabase, file: Path, tmp_path: Path
+) -> None:
     one, site = tmp_path / "one" / "archive.db", SITES[0]
     db = open_archive(one, create=True)
     add_site(db, f"http://{site}/", datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""Archives to be merged, made by the product's own way of writing, and merging them in this process."""
+"""Shared by tests of merging: archives written as a crawl writes them, and merges in this process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.proved_archive import QUAY, START, Run, page, text
 
 @dataclass(frozen=True)
 class Seen:
-    """A visit on some day: post `number` says its wording number `wording`; 0: it is gone, -1: the server says that
+    """A fetch on some day: post `number` shows its wording number `wording`; 0: it is gone; -1: the server answers that
     nothing has changed."""
 
     day: int
@@ -40,7 +40,7 @@ def empty() -> bytes:
 
 
 def make(folder: Path, visits: Sequence[Seen], second: int = 0) -> Path:
-    """The archive of a machine that made these visits, a run a day; `second` tells machines apart."""
+    """Creates the archive of a machine that fetched these pages, one run per day; `second` distinguishes machines."""
     folder.mkdir(parents=True)
     archive = folder / "archive.db"
     archive.write_bytes(empty())

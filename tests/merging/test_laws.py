@@ -1,4 +1,4 @@
-"""What merging promises, whatever two machines have seen."""
+"""Properties of merging that hold for any two archives."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def meanings(archive: Path) -> set[tuple[str, str]]:
 
 
 def records(archive: Path) -> list[dict[str, object]]:
-    """What is exported, without numbers and places in files."""
+    """Returns the exported records without IDs and file offsets."""
     with Archive(archive) as opened:
         found = [
             {k: v for k, v in one.items() if k not in ("id", "revision", "duplicate_of", "cluster_id", "capture")}
@@ -38,7 +38,7 @@ def records(archive: Path) -> list[dict[str, object]]:
 
 
 def in_turns(archive: Path) -> bool:
-    """Whether a post was served in turns: its returns are counted, and the captures between do not tell of which."""
+    """True if a server alternated between revisions of a post, so that captures between them may show either."""
     return bool(rows(archive, "select 1 from revisions where seen_again > 0"))
 
 

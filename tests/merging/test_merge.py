@@ -1,4 +1,4 @@
-"""Merging archives: what comes, what does not, what is refused, and that a kill loses nothing."""
+"""Merging archives: what is merged, left out and refused, and that a kill loses nothing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.takedown.removing import command, holds, remove, rows
 A, B = [Seen(0, 1, 1), Seen(3, 1, 1), Seen(0, 2, 1)], [Seen(1, 1, 2), Seen(4, 1, 3), Seen(1, 3, 1)]
 
 
-def test_all_of_an_archive_comes_into_an_empty_one(tmp_path: Path) -> None:
+def test_a_merge_into_an_empty_archive_is_complete(tmp_path: Path) -> None:
     whole = make_all(tmp_path / "a")
     into = tmp_path / "b" / "archive.db"
     done = command(into, "merge", str(whole), "--json")
@@ -45,7 +45,7 @@ def test_all_of_an_archive_comes_into_an_empty_one(tmp_path: Path) -> None:
     assert rows(into, duplicate) == rows(whole, duplicate)
 
 
-def test_two_machines_with_files_of_one_name(tmp_path: Path) -> None:
+def test_files_with_the_same_name_are_both_kept(tmp_path: Path) -> None:
     a, b = make(tmp_path / "a", A), make(tmp_path / "b", [Seen(0, 5, 1)])
     names = [{file.name for file in (one.parent / "warc").iterdir()} for one in (a, b)]
     assert names[0] & names[1]
@@ -58,7 +58,7 @@ def test_two_machines_with_files_of_one_name(tmp_path: Path) -> None:
             assert json.loads(line[line.index("{") :])["filename"] == f"{index.stem}.warc.gz"
 
 
-def test_what_one_removed_is_removed_in_the_other(tmp_path: Path) -> None:
+def test_a_post_removed_in_one_archive_is_removed_in_the_other(tmp_path: Path) -> None:
     for mine, name in ((True, "ab"), (False, "ba")):
         a, b = make(tmp_path / name / "a", A), make(tmp_path / name / "b", B)
         with Run(b, QUAY, START + timedelta(days=6)) as run:
@@ -98,7 +98,7 @@ def test_an_archive_of_an_earlier_release_is_not_changed(tmp_path: Path, monkeyp
     assert not list(into.parent.glob(".merging-*"))
 
 
-def test_what_cannot_be_merged_is_refused_in_a_sentence(tmp_path: Path) -> None:
+def test_invalid_archives_are_refused(tmp_path: Path) -> None:
     into, other = make(tmp_path / "a", A), make(tmp_path / "b", B)
     once = state(into)
     (tmp_path / "text.db").write_text("no database at all, but a text that is long enough to look at " * 40)
@@ -124,7 +124,7 @@ def test_what_cannot_be_merged_is_refused_in_a_sentence(tmp_path: Path) -> None:
     assert state(into) == once
 
 
-def test_captures_of_a_missing_file_are_left_out_and_told(tmp_path: Path) -> None:
+def test_captures_of_a_missing_file_are_left_out_and_reported(tmp_path: Path) -> None:
     into, other = make(tmp_path / "a", A), make(tmp_path / "b", B)
     next((other.parent / "warc").glob("*.warc.gz")).unlink()
     done = command(into, "merge", str(other))
@@ -134,7 +134,7 @@ def test_captures_of_a_missing_file_are_left_out_and_told(tmp_path: Path) -> Non
     assert len(rows(into, "select 1 from articles")) == 3
 
 
-def test_what_a_crawl_left_unfinished_comes_to_its_last_whole_record(tmp_path: Path) -> None:
+def test_an_unfinished_file_is_merged_up_to_its_last_complete_record(tmp_path: Path) -> None:
     into, other = make(tmp_path / "a", A), make(tmp_path / "b", B)
     file = sorted((other.parent / "warc").glob("*.warc.gz"))[-1]
     file.with_name(file.name.replace(".warc.gz", ".cdxj")).unlink()
@@ -146,7 +146,7 @@ def test_what_a_crawl_left_unfinished_comes_to_its_last_whole_record(tmp_path: P
     assert file.stat().st_size == size
 
 
-def test_merged_imports_are_as_imported_together(tmp_path: Path) -> None:
+def test_merged_imports_equal_a_single_import(tmp_path: Path) -> None:
     one = files.warc(
         tmp_path / "one.warc.gz",
         files.post(),
@@ -169,14 +169,14 @@ def test_merged_imports_are_as_imported_together(tmp_path: Path) -> None:
     assert [one.outcome for one in importing.run(ab, two)] == ["known"]
 
 
-def test_a_blog_that_two_machines_crawled_is_crawled_on(demo: Demo, tmp_path: Path) -> None:
+def test_a_crawl_continues_after_merging_two_crawls_of_a_blog(demo: Demo, tmp_path: Path) -> None:
     a, b, both = (tmp_path / name / "archive.db" for name in ("a", "b", "both"))
     for archive, edition in ((a, 1), (both, 1), (b, 2), (both, 2)):
         demo.show(edition)
         assert crawl(demo.url, archive=archive).returncode == 0
     merge(a, b)
     assert not verify(a).findings
-    said = "select url, title, body from articles order by url"  # which one is gone, the second never knew
+    said = "select url, title, body from articles order by url"  # the second archive never saw the post that is gone
     versions = "select a.url, r.meaning_digest from revisions r join articles a on a.id = r.article_id order by 1, 2"
     assert rows(a, said) == rows(both, said)
     assert rows(a, versions) == rows(both, versions)
@@ -198,7 +198,7 @@ MOMENTS = [
 
 
 def die(into: Path, other: Path, module: str, name: str, nth: int, after: bool) -> None:
-    """Merge, and be killed at the nth call of a function."""
+    """Merges, and is killed before or after the nth call of a function."""
     place = importlib.import_module(f"archiver.maintenance.{module}")
     real, calls = getattr(place, name), [0]
 
@@ -216,7 +216,7 @@ def die(into: Path, other: Path, module: str, name: str, nth: int, after: bool) 
 
 
 @pytest.mark.parametrize("moment", MOMENTS, ids=lambda m: f"{m[1]}-{m[2]}-{'after' if m[3] else 'before'}")
-def test_killed_it_goes_on(tmp_path: Path, moment: tuple[str, str, int, bool]) -> None:
+def test_a_killed_merge_continues(tmp_path: Path, moment: tuple[str, str, int, bool]) -> None:
     into, other = make(tmp_path / "a", A), make(tmp_path / "b", B)
     whole = copy(into, tmp_path / "whole")
     merge(whole, other)

@@ -21,12 +21,12 @@ def keep(archive: Path, name: str, text: str) -> None:
         saved_search.save_search(db, name, Query(text), AUGUST)
 
 
-def told(archive: Path, name: str) -> dict[str, str]:
+def new_hits(archive: Path, name: str) -> dict[str, str]:
     with closing(open_archive(archive)) as db:
         return {one.hit.url.rpartition("/")[2]: one.why for one in saved_search.run_saved_search(db, name).new}
 
 
-def test_those_whose_name_is_free_come_with_what_they_told(tmp_path: Path) -> None:
+def test_saved_searches_with_a_free_name_are_copied_with_their_hits(tmp_path: Path) -> None:
     ours = make(tmp_path / "a", [Seen(0, 1, 1), Seen(0, 4, 1)])
     theirs = make(tmp_path / "b", [Seen(1, 2, 1), Seen(1, 1, 1)])
     keep(ours, "both", "keeper")
@@ -39,14 +39,14 @@ def test_those_whose_name_is_free_come_with_what_they_told(tmp_path: Path) -> No
             ("both", "keeper"),
             ("theirs", "keeper"),
         ]
-    assert told(ours, "theirs") == {"4": "new"}  # it never told of that one
-    assert told(ours, "both") == {"2": "new"}
+    assert new_hits(ours, "theirs") == {"4": "new"}  # it never reported that one
+    assert new_hits(ours, "both") == {"2": "new"}
     again = merge(ours, theirs)
     assert (again.searches, again.searches_kept_out) == (0, ["Both"])
-    assert told(ours, "theirs") == told(ours, "both") == {}
+    assert new_hits(ours, "theirs") == new_hits(ours, "both") == {}
 
 
-def test_what_was_removed_is_told_by_no_search(tmp_path: Path) -> None:
+def test_removed_posts_are_in_no_saved_search(tmp_path: Path) -> None:
     archive = make(tmp_path / "a", [Seen(0, 1, 1), Seen(0, 2, 1)])
     keep(archive, "keepers", "keeper")
     with closing(open_archive(archive)) as db:

@@ -1,4 +1,4 @@
-"""What tests of takedowns share: the commands in this process, and a search through every file of an archive."""
+"""Shared by tests of takedowns: commands run in this process, and a search through all files of an archive."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def remove(archive: Path, *words: str) -> Result:
 
 
 def holds(archive: Path, sentence: str) -> list[str]:
-    """The files of the archive's folder that have a sentence somewhere in them, WARC files unpacked."""
+    """Returns the files in the archive's folder that contain a sentence; WARC files are decompressed."""
     found = []
     for file in sorted(archive.parent.rglob("*")):
         if file.is_file():

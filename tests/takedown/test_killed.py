@@ -1,4 +1,4 @@
-"""A removal that is killed at any moment: all that stays is proved, and what is begun is finished."""
+"""A takedown that is killed at any moment: the archive verifies, and the takedown can be finished."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MOMENTS = [
 
 
 def die(archive: Path, module: str, name: str, nth: int, after: bool) -> None:
-    """Remove article 1, and be killed at the nth call of a function: before it, or behind it."""
+    """Removes article 1, and is killed before or after the nth call of a function."""
     place = importlib.import_module(f"archiver.maintenance.{module}")
     real, calls = getattr(place, name), [0]
 
@@ -48,7 +48,7 @@ def die(archive: Path, module: str, name: str, nth: int, after: bool) -> None:
 
 
 @pytest.mark.parametrize("moment", MOMENTS, ids=lambda m: f"{m[1]}-{m[2]}-{'after' if m[3] else 'before'}")
-def test_killed_at_any_moment_it_is_finished(tmp_path: Path, moment: tuple[str, str, int, bool]) -> None:
+def test_a_takedown_killed_at_any_moment_can_be_finished(tmp_path: Path, moment: tuple[str, str, int, bool]) -> None:
     archive = make(tmp_path)
     others = rows(archive, "select id, title, body from articles where id <> 1 order by id")
     process = SERVER.Process(target=die, args=(archive, *moment))
@@ -64,7 +64,7 @@ def test_killed_at_any_moment_it_is_finished(tmp_path: Path, moment: tuple[str, 
     assert not rows(archive, "select 1 from warc_rewrites")
 
 
-def test_the_next_crawl_finishes_it(demo: Demo, tmp_path: Path) -> None:
+def test_the_next_crawl_finishes_a_killed_takedown(demo: Demo, tmp_path: Path) -> None:
     archive = tmp_path / "archive.db"
     assert crawl(demo.url, archive=archive).returncode == 0
     body = rows(archive, "select body from articles where id = 1")[0][0]

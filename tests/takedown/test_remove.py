@@ -1,4 +1,4 @@
-"""A takedown: what goes, what stays, and who knows of it."""
+"""Takedowns: what is removed, what stays, and what commands report."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def archive(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 6])
-def test_nothing_of_a_removed_post_is_left_and_all_else_is_proved(archive: Path, number: int) -> None:
+def test_a_removed_post_leaves_no_trace_and_others_verify(archive: Path, number: int) -> None:
     others = "select id, title, body, revision from articles where id <> ? order by id"
     before = rows(archive, others, number)
     sentence = f"Entry {number}.1."
@@ -41,7 +41,7 @@ def test_nothing_of_a_removed_post_is_left_and_all_else_is_proved(archive: Path,
     ]
 
 
-def test_what_other_articles_rest_on_stays(archive: Path) -> None:
+def test_captures_of_other_articles_stay(archive: Path) -> None:
     assert "https://hill.example/9" in command(archive, "remove", "7", "--dry-run").output
     assert len(rows(archive, "select 1 from articles")) == 9
     assert remove(archive, "7").exit_code == 0
@@ -49,7 +49,7 @@ def test_what_other_articles_rest_on_stays(archive: Path) -> None:
     assert not verify(archive, reread=True).findings
 
 
-def test_words_of_a_removed_post_are_in_no_index_and_in_no_unused_page(archive: Path) -> None:
+def test_words_of_a_removed_post_are_in_no_index_and_no_free_page(archive: Path) -> None:
     at = START + timedelta(days=5)
     with Run(archive, QUAY, at) as run:
         run.post(f"{QUAY}rare", page("Zyzzyva", ["A xenodochial beetle walked over the long wall of the harbour."]))
@@ -62,7 +62,7 @@ def test_words_of_a_removed_post_are_in_no_index_and_in_no_unused_page(archive: 
     assert rows(archive, "select count(*) from authors where name = 'Ada Berg'") == [(1,)]
 
 
-def test_a_payload_that_another_article_repeats_goes_over_to_it(archive: Path) -> None:
+def test_a_payload_moves_to_the_other_article_that_refers_to_it(archive: Path) -> None:
     same = page(
         "Twice",
         [
@@ -85,20 +85,20 @@ def test_a_payload_that_another_article_repeats_goes_over_to_it(archive: Path) -
 
 @pytest.mark.parametrize("words", [("show",), ("diff",), ("cite",), ("why",), ("reextract",), ("verify",)])
 @pytest.mark.parametrize("name", ["1", f"{QUAY}1"])
-def test_every_command_knows_of_a_removed_post(archive: Path, words: tuple[str, ...], name: str) -> None:
+def test_every_command_reports_a_removed_post(archive: Path, words: tuple[str, ...], name: str) -> None:
     assert remove(archive, "1").exit_code == 0
     if words == ("why",):
-        told = command(archive, "why", f"{QUAY}1")
-        assert told.exit_code == 0
-        assert REASON in told.output
+        result = command(archive, "why", f"{QUAY}1")
+        assert result.exit_code == 0
+        assert REASON in result.output
         return
-    told = command(archive, *words, name)
-    assert (told.exit_code, fault(told)) == (1, f"ArticleRemoved {name}")
-    assert REASON in told.output
-    assert remove(archive, name).exit_code == 0  # once more is once
+    result = command(archive, *words, name)
+    assert (result.exit_code, fault(result)) == (1, f"ArticleRemoved {name}")
+    assert REASON in result.output
+    assert remove(archive, name).exit_code == 0  # removing it again changes nothing
 
 
-def test_lists_leave_a_removed_post_out_and_count_it(archive: Path) -> None:
+def test_lists_leave_out_removed_posts_and_count_them(archive: Path) -> None:
     assert remove(archive, "1", "2", "--by", "a letter").exit_code == 0
     assert "Entry 1." not in command(archive, "export").output
     state = json.loads(command(archive, "status", "quay.example", "--json").output)[0]
@@ -110,29 +110,29 @@ def test_lists_leave_a_removed_post_out_and_count_it(archive: Path) -> None:
     assert command(archive, "export", "--wacz", str(archive.parent / "all.wacz")).exit_code in (0, 2)
 
 
-def test_the_number_of_a_removed_post_is_given_to_no_other(archive: Path) -> None:
+def test_the_id_of_a_removed_post_is_not_reused(archive: Path) -> None:
     assert remove(archive, "9").exit_code == 0
     with Run(archive, QUAY, START + timedelta(days=5)) as run:
         run.post(f"{QUAY}new", page("New", ["A new post of more than a few words, about the harbour in winter."]))
     assert rows(archive, "select id from articles where url like '%new'") == [(10,)]
 
 
-def test_it_is_refused_while_a_crawl_runs_and_without_a_reason(archive: Path) -> None:
+def test_removal_is_refused_during_a_crawl_and_without_a_reason(archive: Path) -> None:
     with lock_site(archive, "hill.example"):
-        told = remove(archive, "1")
-        assert (told.exit_code, fault(told)) == (1, f"ArchiveInUse {archive}")
+        result = remove(archive, "1")
+        assert (result.exit_code, fault(result)) == (1, f"ArchiveInUse {archive}")
     assert rows(archive, "select count(*) from articles") == [(9,)]
-    told = command(archive, "remove", "1", "--yes")
-    assert told.exit_code == 2
-    assert "--reason" in told.output
-    told = command(archive, "remove", "1", "--reason", "x")
-    assert told.exit_code == 2
-    assert "--yes" in told.output
+    result = command(archive, "remove", "1", "--yes")
+    assert result.exit_code == 2
+    assert "--reason" in result.output
+    result = command(archive, "remove", "1", "--reason", "x")
+    assert result.exit_code == 2
+    assert "--yes" in result.output
     assert command(archive, "remove", "77", "--reason", "x", "--yes").exit_code == 1
     assert command(archive, "remove", "--list").exit_code == 0
 
 
-def test_its_own_images_go_and_those_that_others_need_stay(archive: Path) -> None:
+def test_requisites_of_a_removed_post_go_and_shared_ones_stay(archive: Path) -> None:
     at = START + timedelta(days=5)
     with Run(archive, QUAY, at) as run:
         for url, articles in ((f"{QUAY}own.png", (1,)), (f"{QUAY}both.png", (1, 5))):

@@ -1,4 +1,4 @@
-"""A removed post does not come back: not by a crawl of the live blog, not by an import, until it is allowed to."""
+"""A removed post does not come back through a crawl or an import, until it is allowed to."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tests.takedown.removing import command, holds, remove, rows
 
 
 def sentence_of(archive: Path, number: int) -> str:
-    """The longest line of an article: on the blog's pages, in its feeds, and in the archive."""
+    """Returns the longest line of an article, which the blog's pages, its feeds and the archive contain."""
     body = rows(archive, "select body from articles where id = ?", number)[0][0]
     return max(body.split("\n"), key=len)[:60]
 
 
-def test_a_crawl_does_not_ask_for_a_removed_post(demo: Demo, tmp_path: Path) -> None:
+def test_a_crawl_does_not_request_a_removed_post(demo: Demo, tmp_path: Path) -> None:
     archive = tmp_path / "archive.db"
     assert crawl(demo.url, archive=archive).returncode == 0
     number, url = rows(archive, "select id, url from articles where title like '%' order by published desc limit 1")[0]
