@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 
-from archiver.extraction.pagination import BARE_MARK, MARK, PAGER
 from archiver.fields import ADDED, MEANING
 from archiver.items import Article, GeoTag
 
@@ -252,10 +251,14 @@ def is_further_part(first: Article, part: Article) -> bool:
     if first.published and part.published and abs((first.published.date() - part.published.date()).days) > 1:
         return False
     titles = {_unpaged(t) for t in (part.title, *(e.value for e in part.evidence if e.field == "title"))}
+    from archiver.extraction.pagination import MARK  # imported late: it loads lxml, which a search does without
+
     return folded(MARK.sub("", first.title)) in titles or (not part.title and bool(part.body))
 
 
 def _unpaged(title: str) -> str:
+    from archiver.extraction.pagination import BARE_MARK, MARK
+
     return folded(BARE_MARK.sub("", MARK.sub("", title)))
 
 
@@ -292,6 +295,8 @@ def _without_pager(paragraphs: list[str]) -> list[str]:
 
 
 def _is_pager(paragraph: str) -> bool:
+    from archiver.extraction.pagination import PAGER
+
     return (
         len(paragraph) <= _MAX_PAGER_LENGTH and bool(re.search(r"\w", paragraph)) and bool(PAGER.fullmatch(paragraph))
     )
