@@ -211,7 +211,7 @@ def _dechunked(raw: bytes, headers: Headers, odd: list[Odd]) -> tuple[bytes, Hea
 
 
 def dechunk(raw: bytes) -> tuple[bytes | None, bool]:
-    """Joins the chunks of a body, and returns if the last one is there; None if it does not begin with a chunk."""
+    """Joins the chunks of a body. Also returns whether the last one is there; None if it has no chunks."""
     parts: list[bytes] = []
     at = 0
     while found := _CHUNK.match(raw, at):
