@@ -148,7 +148,7 @@ class HostInUse(ArchiverError):
         )
 
 
-class SchedulerRuns(ArchiverError):
+class SchedulerAlreadyRunning(ArchiverError):
     """Raised when another `archiver schedule` is running on the archive."""
 
     def __init__(self, archive: str, holder: str) -> None:
@@ -168,7 +168,7 @@ class SiteNotFound(ArchiverError):
         super().__init__(site, f"The archive has no site {site!r}; it has {known or 'none yet'}.")
 
 
-class SiteTakenOut(ArchiverError):
+class SiteRemoved(ArchiverError):
     """Raised when a site is removed from the archive during its crawl."""
 
     def __init__(self, site: str) -> None:
@@ -226,7 +226,7 @@ class ClusterNotFound(ArchiverError):
         super().__init__(what, sentence)
 
 
-class PageUnknown(ArchiverError):
+class URLNotFound(ArchiverError):
     """Raised when a URL is not in the pages table."""
 
     def __init__(self, url: str) -> None:
@@ -279,7 +279,7 @@ class ArchiveBusy(ArchiverError):
         )
 
 
-class NoRoom(ArchiverError):
+class NotEnoughSpace(ArchiverError):
     """Raised when the disk has too little space for a vacuum. `free` and `needed` are in bytes."""
 
     def __init__(self, folder: str, free: int, needed: int) -> None:
@@ -394,14 +394,14 @@ class BadQuery(ArchiverError):
         super().__init__(query, f"The query {shown!r} is invalid: {where}{why}.")
 
 
-class SearchNotFound(ArchiverError):
+class SavedSearchNotFound(ArchiverError):
     """Raised when no saved search has this name."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name, f"There is no saved search {name!r}: 'archiver searches' lists those that exist.")
 
 
-class BadName(ArchiverError):
+class BadSearchName(ArchiverError):
     """Raised when a name cannot be given to a saved search."""
 
     def __init__(self, name: str, why: str) -> None:
@@ -538,7 +538,7 @@ class ExtraMissing(ArchiverError):
 # -- fleet ------------------------------------------------------------------------------------------
 
 
-class QueueAway(ArchiverError):
+class QueueUnavailable(ArchiverError):
     """Raised when the queue cannot be reached. `why` is PostgreSQL's message without the password."""
 
     def __init__(self, where: str, why: str) -> None:
@@ -560,7 +560,7 @@ class BadQueueAddress(ArchiverError):
         )
 
 
-class NotAllowed(ArchiverError):
+class QueuePermissionDenied(ArchiverError):
     """Raised when the database user lacks a permission."""
 
     def __init__(self, where: str, why: str) -> None:
@@ -572,14 +572,14 @@ class NotAllowed(ArchiverError):
         )
 
 
-class NoFleet(ArchiverError):
+class FleetNotFound(ArchiverError):
     """Raised when the database has no tables of a fleet."""
 
     def __init__(self, where: str) -> None:
         super().__init__(where, f"There is no fleet at {where} yet: run 'archiver fleet init' to create one.")
 
 
-class OtherTables(ArchiverError):
+class ForeignTables(ArchiverError):
     """Raised when the database has tables of another program, or only some of a fleet's."""
 
     def __init__(self, where: str, why: str) -> None:
@@ -590,7 +590,7 @@ class OtherTables(ArchiverError):
         )
 
 
-class OtherVersion(ArchiverError):
+class QueueVersionMismatch(ArchiverError):
     """Raised when the queue belongs to another version of this program."""
 
     def __init__(self, where: str, theirs: str, ours: str) -> None:
@@ -602,7 +602,7 @@ class OtherVersion(ArchiverError):
         )
 
 
-class WorkersRun(ArchiverError):
+class WorkersActive(ArchiverError):
     """Raised when workers are still active on a queue that must be idle."""
 
     def __init__(self, where: str, names: str) -> None:
@@ -624,7 +624,7 @@ class StorageRefused(ArchiverError):
         )
 
 
-class OtherFleet(ArchiverError):
+class ForeignFleet(ArchiverError):
     """Raised when the shard storage belongs to another fleet."""
 
     def __init__(self, url: str) -> None:
@@ -635,7 +635,7 @@ class OtherFleet(ArchiverError):
         )
 
 
-class WrongClock(ArchiverError):
+class ClockSkew(ArchiverError):
     """Raised when this machine's clock differs too much from PostgreSQL's. `seconds` is positive if it is ahead."""
 
     def __init__(self, seconds: float) -> None:

@@ -44,7 +44,8 @@ class Field:
             ones; the search index stores pairs of common words for `long` ones.
 
     Storage
-        choice: see `Choice`. Every field with a choice has evidence: its candidates are stored and the winners marked.
+        choice: see `RecordFilter`. Every field with a choice has evidence: its candidates are stored and the winners
+        marked.
         meaning: a change of it makes a revision.
         added: it was added after 0.2. Meaning digests leave it out if it is empty, so that earlier digests stay valid.
         latest: an article has the value of its latest reading, even if that made no revision.
@@ -439,7 +440,7 @@ LEARNABLE = names(lambda f: f.choice == "weighed") + names(lambda f: f.choice ==
 WEIGHED = names(lambda f: f.choice == "weighed")
 
 
-def chosen(choice: Choice) -> tuple[str, ...]:
+def fields_with_choice(choice: Choice) -> tuple[str, ...]:
     """The fields with this choice, in the order of `EVIDENCE`."""
     return tuple(name for name in EVIDENCE if BY_NAME[name].choice == choice)
 
@@ -487,9 +488,9 @@ INDEXED = names(lambda f: f.indexed)
 WEIGHTS: dict[str, float] = {f.name: f.weight for f in FIELDS if f.weight}
 """The fields that a query without a field name searches, with their weights."""
 LONG_TEXTS = names(lambda f: f.varies == "long")
-LIST_WORDS: dict[str, str] = {f.query_name: f.name for f in FIELDS if f.from_page and f.is_list}
+LIST_FIELDS_BY_QUERY_NAME: dict[str, str] = {f.query_name: f.name for f in FIELDS if f.from_page and f.is_list}
 """List fields by their names in queries."""
-ASKED_FOR: dict[str, str] = {
+HAS_FIELDS: dict[str, str] = {
     f.query_name: f.name
     for f in FIELDS
     if f.from_page and f.indexed and f.shape in ("text", "texts") and f.name != "title"
@@ -516,5 +517,5 @@ def published_from(tier: Tier) -> tuple[str, ...]:
     return names(lambda f: f.published == tier)
 
 
-def varying(*how: Variety) -> tuple[str, ...]:
+def fields_varying(*how: Variety) -> tuple[str, ...]:
     return names(lambda f: f.varies in how)

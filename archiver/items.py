@@ -115,7 +115,7 @@ class SourceHint:
     `guid` is the feed's guid or Atom id; `post_id` is the platform's own ID of the post
     ("wordpress:123"), which stays the same when its URL changes. `body_html` is the full text, or ""
     if the source has only an excerpt. `protected`: the post requires a password.
-    `from_api`: it comes from the site's own database, which distinguishes authors, categories and tags.
+    `is_from_api`: it comes from the site's own database, which distinguishes authors, categories and tags.
     """
 
     title: str = ""

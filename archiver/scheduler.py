@@ -13,7 +13,7 @@ from archiver.extensions.crawl_archive import ArchiveExtension
 from archiver.items import PageKind
 from archiver.spiders.page_request import RequisiteRequest, purpose_of, request_for
 from archiver.spiders.parse_response import api_address
-from archiver.spiders.run_ending import broken
+from archiver.spiders.run_ending import internal_error
 from archiver.spiders.site_spider import RequisiteFetcher
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class FrontierScheduler(Scheduler):
         except Exception as error:
             # Unless the run is stopped, the engine asks again and hits the same error.
             _log.exception("The crawl of %s cannot continue", self._archive.order.start_url)
-            self._archive.stop(broken(self._archive.order.start_url, error).reason)
+            self._archive.stop(internal_error(self._archive.order.start_url, error).reason)
         return None
 
     def _next_due(self, archive: ArchiveExtension) -> Request | None:

@@ -8,7 +8,7 @@ from scrapy.settings import default_settings
 
 from archiver import __version__
 from archiver.politeness.robots import PRODUCT_TOKEN
-from archiver.politeness.throttle import LONGEST_PAUSE, MOST_STRIKES
+from archiver.politeness.throttle import MAX_PAUSE, MAX_STRIKES
 
 BOT_NAME = "archiver"
 SPIDER_MODULES = ["archiver.spiders"]
@@ -21,8 +21,8 @@ ROBOTSTXT_USER_AGENT = PRODUCT_TOKEN
 DOWNLOAD_DELAY = 0.5
 # Scrapy varies the delay by up to half in both directions, so it would request sooner than robots.txt or we allow.
 DOWNLOAD_DELAY_JITTER = 0
-BUSY_MOST_STRIKES = MOST_STRIKES
-BUSY_LONGEST_PAUSE = LONGEST_PAUSE
+BUSY_MOST_STRIKES = MAX_STRIKES
+BUSY_LONGEST_PAUSE = MAX_PAUSE
 # Import from a web archive: tries per request, and seconds before the second try; the wait doubles each time.
 PAST_TRIES = 5
 PAST_WAIT = 2.0

@@ -16,7 +16,7 @@ from pathlib import Path
 from generated_archive import write
 from sqlite_utils import Database
 
-from archiver.search.open_index import leave_as_it_is, refresh_archive
+from archiver.search.open_index import disable_updates, refresh_archive
 from archiver.storage.connection import open_archive
 from archiver.web.dispatch import PAGES
 from archiver.web.query_arguments import PageRequest
@@ -64,7 +64,7 @@ def main() -> None:
         db.close()
         refresh_archive(file, anew=True)
         db = open_archive(file, read_only=True)
-        leave_as_it_is(db)
+        disable_updates(db)
         print(f"{count:,} articles; milliseconds of CPU time")
         print("page                      first   median   worst   kilobytes")
         for page in _PAGES:

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from archiver.frontier.cadence import REMEMBERED, Adaptive, Cadence, Every, PastRun, next_crawl, read_cadence
+from archiver.frontier.cadence import REMEMBERED_RUNS, Adaptive, Cadence, Every, PastRun, next_crawl, read_cadence
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 _DAY = 86_400.0
@@ -53,7 +53,7 @@ class Site:
     broken: float
     due: float = 0.0
     last: float = 0.0
-    past: deque[PastRun] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    past: deque[PastRun] = field(default_factory=lambda: deque(maxlen=REMEMBERED_RUNS))
 
 
 @dataclass

@@ -16,7 +16,7 @@ from archiver.extraction.page import parse_page
 from archiver.items import Article, Capture, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.storage.capture_recovery import warc_prefix
 from archiver.storage.connection import open_archive, writing
-from archiver.storage.page_discoveries import record_targets
+from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.page_writer import PageWriter, StoringRun
 from archiver.storage.runs import begin_run, end_run, ensure_site
 from archiver.warc.exchange import Exchange, Original
@@ -115,7 +115,7 @@ class Run:
 
     def visit(self, url: str, outcome: Outcome, capture: Capture | None, **more: Any) -> None:
         with writing(self.db):
-            record_targets(
+            record_discovered_urls(
                 self.db,
                 self.site["id"],
                 [DiscoveredURL(url, DiscoverySource.LINK, PageKind.POST, found_on=QUAY)],

@@ -128,7 +128,7 @@ def test_writers_take_the_lock_at_the_beginning() -> None:
 
 
 def test_errors_have_one_base() -> None:
-    import archiver.errors as errors
+    from archiver import errors
 
     kinds = [e for e in vars(errors).values() if isinstance(e, type) and issubclass(e, Exception)]
     assert [e for e in kinds if not issubclass(e, errors.ArchiverError)] == []

@@ -113,7 +113,7 @@ _SIGNS = re.compile(r"[\W_]+")
 _ASCII_SIGNS = bytes(n if chr(n).isalnum() else 32 for n in range(256))
 
 
-def folded(text: str) -> str:
+def fold_words(text: str) -> str:
     """Text for comparison: NFKC, one case, only letters and digits, single spaces."""
     if text.isascii():  # the same result, ten times as fast
         return " ".join(text.lower().encode("ascii").translate(_ASCII_SIGNS).decode("ascii").split())
@@ -127,7 +127,7 @@ def _short(data: bytes) -> str:
 @lru_cache(maxsize=8)  # storing one reading needs it three times
 def content_digest(body: str) -> str:
     """The digest of a post's text; "" if the text is too short to distinguish posts."""
-    text = folded(body)
+    text = fold_words(body)
     return _short(text.encode()) if len(text) - text.count(" ") >= _MIN_SHARED_LETTERS else ""
 
 
@@ -180,7 +180,7 @@ def is_stub(old_body: str, new_body: str) -> bool:
     return not new_body.strip() or bool(_WALL.search(new_body))
 
 
-def shows_nothing_of(old: Article, new: Article) -> bool:
+def no_longer_shows(old: Article, new: Article) -> bool:
     """True if a page that had a post now has something else, such as "This story is no longer online" in any language.
 
     The new page has another title, no date, author or post number of its own, and less text, with no twelve consecutive
@@ -190,7 +190,7 @@ def shows_nothing_of(old: Article, new: Article) -> bool:
         not old.body
         or new.post_id
         or len(new.body) >= len(old.body) * _STUB_SHARE
-        or folded(old.title) == folded(new.title)
+        or fold_words(old.title) == fold_words(new.title)
     ):
         return False
     if any(e.field in ("published", "authors") and e.source not in _OTHER_SOURCES for e in new.evidence):
@@ -199,7 +199,7 @@ def shows_nothing_of(old: Article, new: Article) -> bool:
 
 
 def _runs(text: str) -> set[str]:
-    letters = folded(text).replace(" ", "")
+    letters = fold_words(text).replace(" ", "")
     return {letters[n : n + 12] for n in range(len(letters) - 11)}
 
 
@@ -220,7 +220,9 @@ def same_post(a: Article, b: Article) -> bool:
     if a.guid and a.guid == b.guid:
         return True
     digest = content_digest(a.body)
-    return bool(digest and digest == content_digest(b.body) and folded(a.title) == folded(b.title) and _same_time(a, b))
+    return bool(
+        digest and digest == content_digest(b.body) and fold_words(a.title) == fold_words(b.title) and _same_time(a, b)
+    )
 
 
 def _same_time(a: Article, b: Article) -> bool:
@@ -253,18 +255,18 @@ def is_further_part(first: Article, part: Article) -> bool:
     titles = {_unpaged(t) for t in (part.title, *(e.value for e in part.evidence if e.field == "title"))}
     from archiver.extraction.pagination import MARK  # imported late: it loads lxml, which a search does without
 
-    return folded(MARK.sub("", first.title)) in titles or (not part.title and bool(part.body))
+    return fold_words(MARK.sub("", first.title)) in titles or (not part.title and bool(part.body))
 
 
 def _unpaged(title: str) -> str:
     from archiver.extraction.pagination import BARE_MARK, MARK
 
-    return folded(BARE_MARK.sub("", MARK.sub("", title)))
+    return fold_words(BARE_MARK.sub("", MARK.sub("", title)))
 
 
 def repeats_part(text: str, before: Sequence[str]) -> bool:
     """True if a page repeats another one. For a number past the last page, programs send the last or first page."""
-    return bool(text) and folded(text) in {folded(t) for t in before}
+    return bool(text) and fold_words(text) in {fold_words(t) for t in before}
 
 
 def join_parts(texts: Sequence[str]) -> str:
@@ -306,7 +308,7 @@ def _common(a: list[str], b: list[str]) -> int:
     """How many paragraphs two pages have in common at their beginning."""
     count = 0
     for one, other in zip(a, b, strict=False):
-        if not folded(one) or folded(one) != folded(other):
+        if not fold_words(one) or fold_words(one) != fold_words(other):
             break
         count += 1
     return count
@@ -314,8 +316,8 @@ def _common(a: list[str], b: list[str]) -> int:
 
 def _seam(before: list[str], after: list[str]) -> int:
     """How many paragraphs at the end of one page are repeated at the beginning of the next."""
-    ends = [folded(p) for p in before[-_MAX_SEAM:]]
-    begins = [folded(p) for p in after[:_MAX_SEAM]]
+    ends = [fold_words(p) for p in before[-_MAX_SEAM:]]
+    begins = [fold_words(p) for p in after[:_MAX_SEAM]]
     for n in range(min(len(ends), len(begins)), 0, -1):
         if all(begins[:n]) and ends[-n:] == begins[:n]:
             return n

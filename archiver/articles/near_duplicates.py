@@ -19,7 +19,7 @@ from typing import Generic, TypeVar
 
 from rensa import RMinHash
 
-from archiver.articles.identity import folded
+from archiver.articles.identity import fold_words
 
 # Texts in the form that is compared: the words in order, and short sequences of them (shingles).
 
@@ -273,7 +273,7 @@ def _reason(short: _Cover, long: _Cover, similarity: float, a: Wording, b: Wordi
     return "contained whole, with passages of its own"
 
 
-def are_numbered(a: tuple[str, str], b: tuple[str, str]) -> bool:
+def differ_only_in_numbers(a: tuple[str, str], b: tuple[str, str]) -> bool:
     """True if two posts (title, text) are issues of a series: their titles differ only in numbers ("Release 1.5.4",
     "Release 1.6.1"; "2017 in review", "2018 in review"), and these are in their texts too."""
     if _NUMBER.sub("0", a[0].casefold()) != _NUMBER.sub("0", b[0].casefold()):
@@ -395,10 +395,10 @@ _SIGNS = (
 def _is_named(credit: str, site: str) -> bool:
     """True if a credit is the name of a site, such as "Reuters" for www.reuters.com or "AP" for apnews.com."""
     host = site.partition("/")[0].partition(":")[0].removeprefix("www.")
-    name = folded(credit).replace(" ", "")
+    name = fold_words(credit).replace(" ", "")
     labels = {label.replace("-", "") for label in host.split(".")[:-1]}
     return bool(name) and (
-        name == folded(host).replace(" ", "")
+        name == fold_words(host).replace(" ", "")
         or not labels.isdisjoint({name, name.removeprefix("the"), f"the{name}", f"{name}news"})
     )
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Any
 
-from archiver.articles.identity import changed_fields, folded, is_stub
+from archiver.articles.identity import changed_fields, fold_words, is_stub
 from archiver.fields import EVIDENCE, MEANING
 from archiver.items import Article
 
@@ -28,7 +28,7 @@ MAX_REVERTS = 3
 class PastRevision:
     """A revision in the history of an article. `same_as`: the number of the earlier revision that it repeats.
 
-    `seen_again`: how often a reading reverted to it without becoming a revision; `seen_again_at`: the last time.
+    `sighted_again`: how often a reading reverted to it without becoming a revision; `seen_again_at`: the last time.
     """
 
     revision: int
@@ -113,17 +113,17 @@ Changed = Callable[[RevisionRun, RevisionRun], tuple[str, ...]]
 """A function that gives the fields edited between two revisions; () if they are the same."""
 
 
-def differs_plainly(before: RevisionRun, after: RevisionRun) -> tuple[str, ...]:
+def changed_between(before: RevisionRun, after: RevisionRun) -> tuple[str, ...]:
     return changed_fields(before.article, after.article)
 
 
-def run_of(versions: Sequence[RevisionRun], reading: RevisionRun) -> int | None:
+def run_at(versions: Sequence[RevisionRun], reading: RevisionRun) -> int | None:
     """The index of the run during which a reading was captured; None if it is earlier than all runs."""
     return next((n for n in range(len(versions) - 1, -1, -1) if versions[n].order <= reading.order), None)
 
 
 def insert_reading(
-    versions: Sequence[RevisionRun], reading: RevisionRun, again: Sighting | None, changed: Changed = differs_plainly
+    versions: Sequence[RevisionRun], reading: RevisionRun, again: Sighting | None, changed: Changed = changed_between
 ) -> tuple[tuple[RevisionRun, ...], Placement]:
     """The revisions with a reading inserted at its time, and the effect.
 
@@ -132,7 +132,7 @@ def insert_reading(
     not a revision. If a run now begins earlier, the earlier reading replaces the stored one, unless they differ only
     because of the extractor (`changed` finds nothing although the words differ).
     """
-    n = run_of(versions, reading)
+    n = run_at(versions, reading)
     if n is not None:
         if is_stub(versions[n].article.body, reading.article.body):
             return tuple(versions), Placement.STUB
@@ -172,7 +172,7 @@ def _joined(versions: Sequence[RevisionRun], changed: Changed) -> tuple[Revision
             out.append(replace(version, changed=edited))
         elif not version.number or before.number:
             continue
-        elif differs_plainly(before, version):
+        elif changed_between(before, version):
             out[-1] = replace(version, at=before.at, changed=before.changed)
         else:
             out[-1] = replace(before, number=version.number)
@@ -203,7 +203,7 @@ def source_changed(name: str, then: Entries, now: Entries) -> bool:
     return False
 
 
-def lasting_fields(stored: Article, then: Entries, reading: Article, now: Entries, *, is_past: bool) -> frozenset[str]:
+def kept_fields(stored: Article, then: Entries, reading: Article, now: Entries, *, is_past: bool) -> frozenset[str]:
     """The fields that keep their stored value, since the capture alone cannot give it.
 
     A whole body from a source is kept if the source's text is no longer stored. If a source gives another value now,
@@ -234,7 +234,9 @@ def _source_is_same(name: str, then: Entries, now: Entries) -> bool:
 def _is_beginning(part: str, whole: str) -> bool:
     if len(part) * 1.15 + 20 >= len(whole):
         return False
-    return not part or folded(part[: 4 * _BEGINNING])[:_BEGINNING] in folded(whole[: 4 * len(part[:400]) + 2_000])
+    return not part or fold_words(part[: 4 * _BEGINNING])[:_BEGINNING] in fold_words(
+        whole[: 4 * len(part[:400]) + 2_000]
+    )
 
 
 def merge_reading(stored: Article, reading: Article, fields: Collection[str]) -> Article:

@@ -125,15 +125,15 @@ def _fault(error: Exception, archive: Any) -> ArchiverError | None:
 
     if not archive or isinstance(error, ArchiverError) or not isinstance(error, sqlite3.Error | OSError):
         return None
-    from archiver.storage.connection import fault_of, is_fault
+    from archiver.storage.connection import environment_error, is_environment_error
 
     path = Path(archive)
     if isinstance(error, OSError):
         # An error in a file elsewhere is not the archive's.
         own = isinstance(error.filename, str | bytes) and Path(os.fsdecode(error.filename)).parent == path.parent
     else:
-        own = is_fault(error)
-    return fault_of(error, path) if own else None
+        own = is_environment_error(error)
+    return environment_error(error, path) if own else None
 
 
 def politeness_options(function: F) -> F:

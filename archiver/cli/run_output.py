@@ -21,7 +21,7 @@ from archiver.health.health_state import accept_findings_of, health_of
 from archiver.health.notifications import channels_of, notify, try_channels
 from archiver.sites.config import config_file, effective_settings, load_config
 from archiver.storage.connection import open_archive, opened, writing
-from archiver.storage.locks import scheduler
+from archiver.storage.locks import scheduler_process
 from archiver.storage.sites import find_site
 
 # Health, also as exit codes for monitoring
@@ -35,7 +35,7 @@ def read_overall(archive: str, now: datetime | None = None) -> Overall:
     """Returns the health of the archive and its sites. Raises the errors of `open_archive`."""
     path = Path(archive)
     with opened(path, read_only=True) as db:
-        return overall(db, path, scheduler(path), now or datetime.now(UTC), effective_settings(db))
+        return overall(db, path, scheduler_process(path), now or datetime.now(UTC), effective_settings(db))
 
 
 def show_health(archive: str, site: str | None, as_data: bool) -> int:
@@ -65,7 +65,9 @@ def write_metrics(archive: str, file: str) -> None:
     """`status --prometheus`: writes the metrics; the file appears when it is complete."""
     path = Path(archive)
     with opened(path, read_only=True) as db:
-        text = metrics(db, overall(db, path, scheduler(path), datetime.now(UTC), effective_settings(db)), __version__)
+        text = metrics(
+            db, overall(db, path, scheduler_process(path), datetime.now(UTC), effective_settings(db)), __version__
+        )
     with open_output(file) as out:
         out.write(text.encode())
 

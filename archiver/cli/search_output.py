@@ -19,7 +19,7 @@ from archiver.errors import OutputNotWritable
 from archiver.search import chart
 from archiver.search.aggregations import histogram_of, trend_of
 from archiver.search.concordance import concordance as lines_of
-from archiver.search.engine import COLUMNS, Plan, as_values, facets_of, planned, published, run
+from archiver.search.engine import COLUMNS, Plan, facets_of, hit_as_dict, plan_query, published, run
 from archiver.search.federated import FederatedHit, FederatedPage, Shard, federate, federated_page
 from archiver.search.query import Query
 from archiver.storage.connection import opened
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from archiver.cli.commands.search import SearchOptions
     from archiver.search.aggregations import Histogram, Period, Series, Trend
-    from archiver.search.concordance import Concordance, Line
+    from archiver.search.concordance import Concordance, ConcordanceLine
     from archiver.search.engine import Hit
 
 # Hits
@@ -318,9 +318,9 @@ def print_concordance(found: Concordance, form: str | None, width: int, offset: 
     if form == "json":
         print_json(rows)
     elif form:
-        from archiver.search.concordance import Line
+        from archiver.search.concordance import ConcordanceLine
 
-        print_rows(rows, Line.__slots__, form)
+        print_rows(rows, ConcordanceLine.__slots__, form)
     elif not rows:
         none = f"{count_noun(found.articles, 'article')} found, none with an occurrence in its title or text."
         click.echo("There are no more lines." if offset else none if found.articles else "Nothing found.", err=True)
@@ -351,7 +351,7 @@ def _concordance_summary(found: Concordance, offset: int) -> str:
     return f"{lines}{more}{read} {count_noun(found.articles, 'article')}"
 
 
-def set_line(prefix: str, one: Line, width: int) -> Text:
+def set_line(prefix: str, one: ConcordanceLine, width: int) -> Text:
     """Formats a line so that its keyword starts in the same column as in the other lines. In right-to-left text the
     words before the keyword are to its right."""
     before, keyword, after = clean(one.before), clean(one.keyword), clean(one.after)
@@ -420,14 +420,14 @@ class OneArchive:
     query: Query
 
     def plans(self) -> Sequence[Plan]:
-        return [planned(self.db, self.query)]
+        return [plan_query(self.db, self.query)]
 
     def archives(self) -> Sequence[tuple[Database, Query]]:
         return [(self.db, self.query)]
 
     def page(self) -> Page:
         found = run(self.db, self.query)
-        return Page(found.hits, found.total, as_values, hit_lines, COLUMNS)
+        return Page(found.hits, found.total, hit_as_dict, hit_lines, COLUMNS)
 
 
 def render_hits(target: SearchTarget, options: SearchOptions) -> None:
@@ -506,7 +506,7 @@ def open_several(archives: list[str], query: Query) -> Iterator[SeveralArchives]
 
 
 def _values(one: FederatedHit) -> dict[str, Any]:
-    return {"archive": one.archive, **as_values(one.hit), "elsewhere": [asdict(copy) for copy in one.elsewhere]}
+    return {"archive": one.archive, **hit_as_dict(one.hit), "elsewhere": [asdict(copy) for copy in one.elsewhere]}
 
 
 def _lines(one: FederatedHit) -> list[Any]:

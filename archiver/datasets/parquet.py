@@ -15,17 +15,17 @@ from pathlib import Path
 from typing import IO, Any
 
 from archiver.errors import ExtraMissing
-from archiver.fields import FIELDS, varying
+from archiver.fields import FIELDS, fields_varying
 
 _ROWS = 10_000
 _CHUNK_ROWS = 200
 """Rows that are converted to columns at a time: few enough to stay in the processor's cache during conversion."""
 _CHARACTERS = 24_000_000
 """A row group ends at `_ROWS` rows, or at this many characters of body text."""
-_LONG = frozenset({*varying("long"), "excerpt", "sketch"})
+_LONG = frozenset({*fields_varying("long"), "excerpt", "sketch"})
 _UNIQUE = frozenset(
     {
-        *varying("distinct"),
+        *fields_varying("distinct"),
         "content_digest",
         "payload_digest",
         "latitude",

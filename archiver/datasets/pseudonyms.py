@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from archiver.articles.identity import folded
+from archiver.articles.identity import fold_words
 from archiver.datasets.ngrams import UNSPACED
 from archiver.errors import ExtraMissing
 from archiver.fields import PERSONS, WRITTEN
@@ -32,7 +32,7 @@ _MAYBE_NUMBER = re.compile(r"[+(\d](?:[\s().\-/\u2010-\u2015]{0,3}\d){6}")
 
 def pseudonym(key: bytes, name: str) -> str:
     """Return "author-" and 64 bits of the name's HMAC-SHA-256 (RFC 2104). Case and spacing do not matter."""
-    return f"author-{hmac.new(key, folded(name).encode(), hashlib.sha256).hexdigest()[:16]}"
+    return f"author-{hmac.new(key, fold_words(name).encode(), hashlib.sha256).hexdigest()[:16]}"
 
 
 def fingerprint(key: bytes) -> str:

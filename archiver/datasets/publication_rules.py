@@ -19,7 +19,7 @@ from urllib.parse import quote, urlsplit
 
 from archiver.errors import BadPublishRules
 from archiver.items import UsageStatement
-from archiver.politeness.usage_statements import tdm_of
+from archiver.politeness.usage_statements import tdm_reservation
 
 # Licences: SPDX identifiers, URLs of Creative Commons, and how people write both.
 
@@ -299,7 +299,7 @@ def limits(page: Iterable[UsageStatement], at: str) -> list[Reason]:
             out.append(Reason(tier, f"robots directive {one.value} in its {one.source}"))
         elif one.name == "content-usage" and re.search(r"(?:^|[,;\s])(?:train-ai|tdm|ai|bots)\s*=\s*n", one.value):
             out.append(Reason(Tier.REFERENCE, f"Content-Usage {one.value} in its {one.source}"))
-    reserved, policy = tdm_of(page)
+    reserved, policy = tdm_reservation(page)
     if reserved:
         why = "text and data mining is reserved (TDMRep)"
         out.append(Reason(Tier.REFERENCE, f"{why}, {policy}" if policy else why))

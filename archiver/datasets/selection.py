@@ -27,7 +27,7 @@ from archiver.datasets.publication_rules import (
     decide_tier,
 )
 from archiver.items import UsageStatement
-from archiver.storage.article_tables.records import FIRST_ADDRESS, of_first
+from archiver.storage.article_tables.records import FIRST_ADDRESS, record_id_of_first
 
 # Splits for machine learning. The split of an article is derived from the first member of its cluster.
 
@@ -66,7 +66,7 @@ def choose_articles(db: Database, ids: Iterable[int] | None, cutoff: str = "", c
     Their copies are considered but not chosen; `copies` are further articles to be considered so, with their own
     copies.
     """
-    db.conn.create_function("record_id", 1, of_first, deterministic=True)
+    db.conn.create_function("record_id", 1, record_id_of_first, deterministic=True)
     for table in ("chosen", "considered", "ordered"):
         db.execute(f"drop table if exists temp.{table}")
     db.execute("create temp table chosen (article_id integer primary key)")

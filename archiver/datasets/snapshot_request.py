@@ -86,7 +86,7 @@ def query_values(query: Query) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
-def moment(text: str) -> str:
+def parse_cutoff(text: str) -> str:
     """Parse a cut-off as people write it into UTC to the second. A year, month or day counts to its end. Raises
     BadQuery."""
     from datetime import UTC, datetime

@@ -21,8 +21,8 @@ from typing import IO, Any, BinaryIO
 from sqlite_utils import Database
 
 from archiver.items import Capture
-from archiver.storage.article_tables.revisions import WHOLE
-from archiver.storage.requisites import NEEDED
+from archiver.storage.article_tables.revisions import FULL_CONTENT
+from archiver.storage.requisites import NEEDED_CAPTURES_QUERY
 from archiver.warc.gzip_records import GzipRecord, capture_of, header_fields_of, record_at
 from archiver.warc.writer import cdxj_line
 
@@ -61,7 +61,7 @@ def choose_wacz_captures(db: Database, ids: Iterable[int]) -> None:
             f"insert or ignore into temp.wacz_captures with found (id) as ({query}) "
             "select id from found where id is not null"
         )
-    query = NEEDED.format(articles="select id from temp.wacz_articles")
+    query = NEEDED_CAPTURES_QUERY.format(articles="select id from temp.wacz_articles")
     db.execute(f"insert or ignore into temp.wacz_captures {query}")
     for revisit in db.execute(
         "select digest, url, captured_at from captures join temp.wacz_captures using (id) where record_type = 'revisit'"
@@ -87,7 +87,7 @@ def newest(db: Database) -> datetime:
 def pages(db: Database) -> Iterator[dict[str, Any]]:
     """Yield an entry of pages.jsonl for each capture that a revision was read from: id, url, ts, title, text."""
     for row in db.execute(
-        f"select r.article_id, r.revision, c.url, c.captured_at, r.title, {WHOLE} from revisions r "
+        f"select r.article_id, r.revision, c.url, c.captured_at, r.title, {FULL_CONTENT} from revisions r "
         "join articles a on a.id = r.article_id "
         "join temp.wacz_articles w on w.id = r.article_id join captures c on c.id = r.capture_id "
         "join temp.wacz_captures k on k.id = c.id order by r.article_id, r.revision"

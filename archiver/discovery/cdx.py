@@ -433,7 +433,11 @@ def cdx_candidates(entries: Iterable[CdxEntry], scope: Scope, found_on: str, lat
             continue
         key = urlkey(target.url)
         found[key] = _merged(found[key], target) if key in found else target
-    views = [key for key, t in found.items() if key.partition("?")[0] in found and "?" in key and is_view(t.url, scope)]
+    views = [
+        key
+        for key, t in found.items()
+        if key.partition("?")[0] in found and "?" in key and is_view_of_page(t.url, scope)
+    ]
     for key in views:
         del found[key]
     return KnownURLs(tuple(found.values()), left_out + len(views))
@@ -462,7 +466,7 @@ def may_be_post(url: str, scope: Scope, latest_year: int = 2100) -> LinkFacts | 
     return known
 
 
-def is_view(url: str, scope: Scope) -> bool:
+def is_view_of_page(url: str, scope: Scope) -> bool:
     """True if an address has parameters that name no post, so that it shows the same page without them."""
     return "?" in url and pattern_of(url, scope.path).family == "query"
 

@@ -35,7 +35,7 @@ _ATTRIBUTE = re.compile(r"([\w!*-]+)\s*=\s*(?:\"([^\"]*)\"|([^\s\",;<>]*))")
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class ArchiveService:
     """A web archive. `asks`: the address of its CDX server, or the prefix of the addresses of its TimeMaps
     (`is_timemap`); `replay`: the prefix of the addresses of its captures, up to the time."""
 
@@ -63,7 +63,7 @@ class Service:
         return (at, re.sub(r"^(https?:)/+", r"\1//", found[2])) if found and at else None
 
 
-def service_of(text: str, replay: str = "") -> Service:
+def service_of(text: str, replay: str = "") -> ArchiveService:
     """The service with this short name, or with this address of a CDX server or of TimeMaps. `replay`: the prefix of
     the addresses of its captures, if that does not follow from `text`.
 
@@ -79,10 +79,10 @@ def service_of(text: str, replay: str = "") -> Service:
         )
     if not replay.startswith(("http://", "https://")) or not urlsplit(replay).hostname or "@" in replay:
         raise ValueError("--replay must be the prefix of the addresses of captures, like https://archive.example/coll/")
-    return Service(asks, replay.rstrip("/") + "/")
+    return ArchiveService(asks, replay.rstrip("/") + "/")
 
 
-def has_resume_keys(service: Service) -> bool:
+def has_resume_keys(service: ArchiveService) -> bool:
     return not service.is_timemap and speaks_wayback(service.asks)
 
 
@@ -135,7 +135,7 @@ _PAGE_TYPES = frozenset({"", *HTML, "warc/revisit", "unk"})
 _ITSELF = timedelta(minutes=1)
 
 
-class Do(StrEnum):
+class CaptureAction(StrEnum):
     """What to do with a capture: FETCH it, record that its payload was SEEN again, or record that the page was GONE."""
 
     FETCH = "fetch"
@@ -144,7 +144,7 @@ class Do(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class CaptureListEntry:
     """One capture in a list. `at` is aware; `digest` is "" if unknown. `asked` is the address as captured, with all its
     parameters, if that is not `url`."""
 
@@ -166,14 +166,14 @@ class Listed:
         return ("page", self.digest) if self.is_page else (self.status, self.digest)
 
 
-def says_something(entry: CdxEntry) -> bool:
+def is_relevant(entry: CdxEntry) -> bool:
     """True if a capture can say something about a post."""
     if entry.status in (None, 200):
         return entry.media_type in _PAGE_TYPES
     return entry.status in GONE or entry.status in _REDIRECTS
 
 
-def choose_captures(captures: Sequence[Listed]) -> Iterator[tuple[Listed, Do]]:
+def choose_captures(captures: Sequence[CaptureListEntry]) -> Iterator[tuple[CaptureListEntry, CaptureAction]]:
     """Yields what to do with the captures of one address, given in order of time. Captures not yielded add nothing.
 
     A payload (by its digest) is fetched once, at its first capture. The first and the last capture of each run of it
@@ -187,12 +187,12 @@ def choose_captures(captures: Sequence[Listed]) -> Iterator[tuple[Listed, Do]]:
         at_edge = first or n == len(captures) - 1 or captures[n + 1].kind != one.kind
         if one.is_page and (not one.digest or one.digest not in fetched):
             fetched.add(one.digest)
-            yield one, Do.FETCH
+            yield one, CaptureAction.FETCH
         elif one.is_page or one.status in GONE:
             if at_edge:
-                yield one, Do.SEEN if one.is_page else Do.GONE
+                yield one, CaptureAction.SEEN if one.is_page else CaptureAction.GONE
         elif (first or not one.digest) and not _has_near(pages, one.at):
-            yield one, Do.FETCH
+            yield one, CaptureAction.FETCH
 
 
 def _has_near(times: Sequence[datetime], at: datetime) -> bool:

@@ -393,7 +393,7 @@ class URLPattern(NamedTuple):
     key: str
 
 
-NONE = URLPattern("", "")
+NO_PATTERN = URLPattern("", "")
 
 
 @lru_cache(maxsize=16_384)
@@ -412,7 +412,7 @@ def pattern_of(url: str, folder: str = "/") -> URLPattern:
 def _pattern_by_query(path: str, pairs: list[tuple[str, str]], is_listing: bool) -> URLPattern:
     if is_listing and any(k in _DATE_KEYS for k, _ in pairs):
         return URLPattern("dates", f"{_digitless(path)}?{'&'.join(sorted(k for k, _ in pairs))}")
-    return NONE if may_name_post(pairs) else URLPattern("query", f"{_digitless(path)}?")
+    return NO_PATTERN if may_name_post(pairs) else URLPattern("query", f"{_digitless(path)}?")
 
 
 def _pattern_by_path(path: str, is_listing: bool) -> URLPattern:
@@ -420,7 +420,7 @@ def _pattern_by_path(path: str, is_listing: bool) -> URLPattern:
         return URLPattern("dates", _digitless(path))
     steps = [s for s in path.split("/") if s]
     is_numbered = len(steps) > 1 and re.fullmatch(r"[\d._-]+", steps[-1])
-    return URLPattern("numbers", _digitless(path)) if is_numbered else NONE
+    return URLPattern("numbers", _digitless(path)) if is_numbered else NO_PATTERN
 
 
 def series_of(url: str) -> str:

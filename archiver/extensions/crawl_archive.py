@@ -28,8 +28,8 @@ from archiver.sites.crawler_identity import names_contact
 from archiver.spiders.crawl_run import CrawlOrder, CrawlRun
 from archiver.spiders.page_queue import PageQueue
 from archiver.spiders.page_request import requisite_of
-from archiver.spiders.run_ending import OutageGuard, RunEnding, at_bound, broken, host_busy, still_quiet, walled
-from archiver.storage.connection import fault_of
+from archiver.spiders.run_ending import OutageGuard, RunEnding, at_bound, host_busy, internal_error, still_quiet, walled
+from archiver.storage.connection import environment_error
 
 _TICK_SECONDS = 0.5
 _log = logging.getLogger(__name__)
@@ -124,7 +124,7 @@ class ArchiveExtension:
         try:
             yield
         except sqlite3.Error as error:
-            self.halt(fault_of(error, self.run.archive))
+            self.halt(environment_error(error, self.run.archive))
         except ArchiverError as fault:
             self.halt(fault)
 
@@ -141,7 +141,7 @@ class ArchiveExtension:
     def broke(self, error: Exception) -> None:
         """Close the run as failed and release its locks after a bug has kept it from starting."""
         _log.error("The crawl of %s could not start", self.order.start_url, exc_info=error)
-        self.fatal = self.fatal or broken(self.order.start_url, error).reason
+        self.fatal = self.fatal or internal_error(self.order.start_url, error).reason
         self.run.close(RunEnding("failed", self.fatal), at_fault=True)
 
     def end(self, ending: RunEnding) -> None:

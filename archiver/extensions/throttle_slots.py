@@ -23,7 +23,7 @@ from twisted.internet.task import LoopingCall
 
 from archiver.handlers.http_handler import HostBusy, RunEnded
 from archiver.politeness.address_policy import AddressZone, zone_of_host
-from archiver.politeness.throttle import BUSY, SPARED, Throttle, retry_after
+from archiver.politeness.throttle import BUSY, MIN_THIRD_PARTY_DELAY, Throttle, retry_after
 from archiver.sites.crawler_identity import POLITE_DELAY
 
 # A host that several crawls share, also those of other processes: all sites use the same web archive.
@@ -113,7 +113,7 @@ class ThrottleExtension:
         """
         if zone_of_host(host) is not AddressZone.LOOPBACK:
             self._shared[host] = turns
-            self._paces[host] = self.pace(host).no_faster(SPARED)
+            self._paces[host] = self.pace(host).no_faster(MIN_THIRD_PARTY_DELAY)
 
     def limit_foreign_host(self, host: str) -> None:
         """Apply at least the default delay to a host that is not the site's own, whatever was set for the site.
@@ -150,7 +150,7 @@ class ThrottleExtension:
         self._apply(host)
         slot = self._slots.get(host)
         if slot is not None and (turns := self._shared.get(host)):
-            turn = monotonic() + turns.take(host, SPARED)
+            turn = monotonic() + turns.take(host, MIN_THIRD_PARTY_DELAY)
             slot.lastseen = max(slot.lastseen, turn - slot.delay)
 
     def _after(self, response: Response, request: Request) -> None:

@@ -16,13 +16,20 @@ from archiver.extraction.authors.byline_vocabulary import WEAK_ACCOUNTS
 from archiver.extraction.post_locator import title_in_url
 from archiver.extraction.resolve import MAX_SHOWN
 from archiver.extraction.text import fold_text
-from archiver.fields import BY_NAME, PAGE_TIMES, WEIGHED, chosen
+from archiver.fields import BY_NAME, PAGE_TIMES, WEIGHED, fields_with_choice
 from archiver.items import Evidence
 
-FIELDS = (*WEIGHED, *chosen("text"), *chosen("collected"), *chosen("places"), *chosen("first"), "encoding")
+FIELDS = (
+    *WEIGHED,
+    *fields_with_choice("text"),
+    *fields_with_choice("collected"),
+    *fields_with_choice("places"),
+    *fields_with_choice("first"),
+    "encoding",
+)
 _SETS = tuple(name for name in WEIGHED if BY_NAME[name].is_list)
-_KEEPS_ALL = (*chosen("collected"), *chosen("places"))
-_FIRST_FOUND = chosen("first")
+_KEEPS_ALL = (*fields_with_choice("collected"), *fields_with_choice("places"))
+_FIRST_FOUND = fields_with_choice("first")
 _LINKED_FILE = "file of places"  # a link to a file, from which no geo-tags are read
 _SHOWN = frozenset(("platform", "class", "heading", "byline", "shown", "text", "signed", "link", "label", "breadcrumb"))
 _DECLARED = frozenset(("json-ld", "meta", "microdata", "rdfa", "head", "script"))

@@ -152,7 +152,7 @@ def part_urls(url: str) -> list[PartURL]:
 
 # The pages of a post.
 
-MOST_PARTS = 50
+MAX_PARTS = 50
 _MAX_LINKS = 1_000
 _WORD = re.compile(r"[a-zA-Z]{3,}")
 # Class names that platforms use only around the links to a post's own pages.
@@ -264,7 +264,7 @@ def _by_split(page: Page, links: list[_Link], own: str, split: PartURL) -> PostP
     first = _first_page(page, split)
     zero = split.in_query and any(k.text == n + 1 for k in links if (n := _at(k, split.key)) is not None)
     number = split.number + zero
-    if 1 < number <= MOST_PARTS and first:
+    if 1 < number <= MAX_PARTS and first:
         found = _numbered(links, split.key, zero)
         return PostParts(_in_order({**found, number: page.url}, split.key), number, first)
     if split.in_query:
@@ -351,7 +351,7 @@ def _numbered(links: list[_Link], key: str, zero: bool) -> dict[int, str]:
 
 
 def _in_order(found: dict[int, str], own: str) -> tuple[str, ...]:
-    return tuple(found[n] for n in sorted(found) if urlkey(found[n]) != own)[:MOST_PARTS]
+    return tuple(found[n] for n in sorted(found) if urlkey(found[n]) != own)[:MAX_PARTS]
 
 
 def _first_page(page: Page, split: PartURL) -> str:

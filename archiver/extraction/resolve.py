@@ -15,7 +15,7 @@ from archiver.extraction.date_text import AddressDate, Moment
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import title_in_url, title_similarity
 from archiver.extraction.text import clean_text, fold_text
-from archiver.fields import BY_NAME, chosen
+from archiver.fields import BY_NAME, fields_with_choice
 from archiver.items import Candidate, Evidence, SourceHint, is_from_api
 
 T = TypeVar("T")
@@ -107,7 +107,7 @@ _READERS: dict[str, Callable[[Page, Element | None, SourceHint | None], _Found]]
     "image": _image,
     "canonical_url": _canonical_url,
 }
-assert tuple(_READERS) == chosen("first")
+assert tuple(_READERS) == fields_with_choice("first")
 
 
 def post_id(page: Page, lead: SourceHint | None) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
-from archiver.errors import ArchiverError, Fenced, QueueAway, ShardDamaged
+from archiver.errors import ArchiverError, Fenced, QueueUnavailable, ShardDamaged
 from archiver.fleet.leases import (
     EndedRun,
     LeaseWait,
@@ -88,7 +88,7 @@ class Lease:
         while not self._over.wait(self._held.lease / 6):
             try:
                 renewed = renew_lease(self._place.board, self._held, self._delay)
-            except QueueAway as error:
+            except QueueUnavailable as error:
                 _log.warning("%s", error)
                 if monotonic_seconds() < self._until:
                     continue

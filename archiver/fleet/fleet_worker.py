@@ -15,7 +15,7 @@ from procrastinate import App
 from procrastinate.exceptions import ConnectorException
 
 from archiver import __version__
-from archiver.errors import ArchiverError, OtherVersion, QueueAway
+from archiver.errors import ArchiverError, QueueUnavailable, QueueVersionMismatch
 from archiver.fleet.crawl_job import WorkerContext
 from archiver.fleet.job_queue import CARE, SITES, make_queue
 from archiver.scheduling.fork_server import start_fork_server
@@ -39,7 +39,7 @@ class Worker:
     def run(self) -> int:
         start_fork_server()
         asyncio.run(self._main())
-        with suppress(QueueAway):
+        with suppress(QueueUnavailable):
             self.place.board.do(
                 "update fleet_workers set ended_at = now(), running = 0 where name = %s", [self.place.name]
             )
@@ -77,7 +77,7 @@ class Worker:
         """Works until `ending`, or until Procrastinate gives up because PostgreSQL was away for too long."""
         try:
             lease = self.place.board.fleet().lease
-        except QueueAway as error:
+        except QueueUnavailable as error:
             _log.warning("%s", error)
             await asyncio.sleep(_BEAT)
             return
@@ -103,7 +103,7 @@ class Worker:
         for task in (*both, waiting):
             task.cancel()
         for result in await asyncio.gather(*both, return_exceptions=True):
-            if isinstance(result, ConnectorException | QueueAway):
+            if isinstance(result, ConnectorException | QueueUnavailable):
                 _log.warning("the queue was unreachable: %s", result)
                 await asyncio.sleep(2)
             elif isinstance(result, Exception):
@@ -128,7 +128,7 @@ class Worker:
                 )
                 if board.fleet().draining:
                     end()
-            except OtherVersion as error:
+            except QueueVersionMismatch as error:
                 self._refused = error
                 end()
             except ArchiverError as error:

@@ -14,7 +14,7 @@ from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, 
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, NoResult
 from procrastinate.jobs import Job
 
-from archiver.errors import NotAllowed, QueueAway
+from archiver.errors import QueuePermissionDenied, QueueUnavailable
 from archiver.fleet.crawl_job import WorkerContext, crawl_site
 from archiver.fleet.postgres import QueueDatabase, postgres_message
 from archiver.fleet.task_job import do_task
@@ -90,7 +90,7 @@ def make_queue(board: QueueDatabase, place: WorkerContext | None = None, size: i
         assert place is not None
         try:
             wait = job(place)
-        except QueueAway as error:
+        except QueueUnavailable as error:
             _log.warning("%s: %s", name, error)
             wait = _AWAY
         except Exception:
@@ -135,9 +135,9 @@ def make_tables(board: QueueDatabase) -> None:
     except ConnectorException as error:
         cause = error.__cause__
         if isinstance(cause, psycopg.errors.InsufficientPrivilege):
-            raise NotAllowed(board.where, postgres_message(cause)) from error
+            raise QueuePermissionDenied(board.where, postgres_message(cause)) from error
         if isinstance(cause, psycopg.OperationalError):
-            raise QueueAway(board.where, postgres_message(cause)) from error
+            raise QueueUnavailable(board.where, postgres_message(cause)) from error
         raise
 
 

@@ -16,8 +16,8 @@ from typing import Any
 from archiver.errors import ArchiverError
 from archiver.fleet.leases import monotonic_seconds
 from archiver.politeness.address_policy import check_before_requests
-from archiver.scheduling.crawl_plan import Came, CrawlOrder, CrawlResult, plan_of
-from archiver.scheduling.fork_server import fork_crawl, let_through
+from archiver.scheduling.crawl_plan import CrawlOrder, CrawlOutcome, CrawlResult, plan_of
+from archiver.scheduling.fork_server import fork_crawl, unblock_end_signals
 from archiver.storage.runs import Counts
 
 
@@ -134,10 +134,10 @@ def _work(link: Connection, archive: Path, url: str, settings: dict[str, Any], c
     if leash is None:
         return
     check_before_requests(leash.look)
-    let_through()
+    unblock_end_signals()
     from archiver.scheduling.process_pool import run_plans
 
-    result: Came
+    result: CrawlOutcome
     try:
         (result,), _ = run_plans(
             [plan_of(url, settings, None, contact, known=True)], CrawlOrder(archive, quiet=True), 1

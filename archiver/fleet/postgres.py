@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from archiver import __version__
 from archiver.errors import (
     BadQueueAddress,
+    ClockSkew,
     ExtraMissing,
-    NoFleet,
-    NotAllowed,
-    OtherTables,
-    OtherVersion,
-    QueueAway,
-    WorkersRun,
-    WrongClock,
+    FleetNotFound,
+    ForeignTables,
+    QueuePermissionDenied,
+    QueueUnavailable,
+    QueueVersionMismatch,
+    WorkersActive,
 )
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ class QueueDatabase:
             # Connect once without the pool, which would retry for long and hide the reason.
             psycopg.connect(jobs, connect_timeout=_SECONDS).close()
         except psycopg.Error as error:
-            raise QueueAway(self.where, postgres_message(error)) from error
+            raise QueueUnavailable(self.where, postgres_message(error)) from error
         self._pool.open()
 
     def close(self) -> None:
@@ -170,11 +170,11 @@ class QueueDatabase:
             with self._pool.connection(timeout=_SECONDS) as conn:
                 yield conn
         except (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout) as error:
-            raise QueueAway(self.where, postgres_message(error)) from error
+            raise QueueUnavailable(self.where, postgres_message(error)) from error
         except psycopg.errors.InsufficientPrivilege as error:
-            raise NotAllowed(self.where, postgres_message(error)) from error
+            raise QueuePermissionDenied(self.where, postgres_message(error)) from error
         except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.DuplicateTable) as error:
-            raise OtherTables(self.where, postgres_message(error)) from error
+            raise ForeignTables(self.where, postgres_message(error)) from error
 
     def all(self, query: str, values: Sequence[Any] = ()) -> list[Row]:
         with self.transaction() as conn:
@@ -198,12 +198,12 @@ class QueueDatabase:
         tables (enough to read them), or nothing (enough to drain). Raises NoFleet, and OtherVersion if it does not
         match."""
         if not self.exists():
-            raise NoFleet(self.where)
+            raise FleetNotFound(self.where)
         row = self.one("select * from fleet")
         if row is None:
-            raise NoFleet(self.where)
+            raise FleetNotFound(self.where)
         if (same != "nothing" and row["layout"] != LAYOUT) or (same == "version" and row["version"] != __version__):
-            raise OtherVersion(self.where, row["version"], __version__)
+            raise QueueVersionMismatch(self.where, row["version"], __version__)
         return Fleet(
             str(row["fleet_id"]), row["storage"], row["lease_seconds"], row["checkpoint_seconds"], row["draining"]
         )
@@ -221,9 +221,9 @@ class QueueDatabase:
             return self.fleet()
         row = self.one("select layout, version from fleet")
         if row and row["layout"] != LAYOUT:
-            raise OtherVersion(self.where, row["version"], __version__)
+            raise QueueVersionMismatch(self.where, row["version"], __version__)
         if row and row["version"] != __version__ and (alive := self.workers_alive()):
-            raise WorkersRun(self.where, ", ".join(alive[:3]))
+            raise WorkersActive(self.where, ", ".join(alive[:3]))
         self.do(
             "update fleet set version = %s, draining = '', lease_seconds = coalesce(%s, lease_seconds), "
             "checkpoint_seconds = coalesce(%s, checkpoint_seconds)",
@@ -247,7 +247,7 @@ class QueueDatabase:
         assert row is not None
         ahead = (now - row["now"]).total_seconds()
         if abs(ahead) > _CLOCK:
-            raise WrongClock(ahead)
+            raise ClockSkew(ahead)
 
 
 def public_address(jobs: str) -> str:

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 from slugify import slugify
 
-from archiver.errors import ExtraMissing, OtherFleet, StorageRefused
+from archiver.errors import ExtraMissing, ForeignFleet, StorageRefused
 from archiver.warc.writer import sync_folder
 
 _CHUNK = 1 << 20
@@ -284,7 +284,7 @@ def check_storage(storage: ShardStorage, fleet_id: str) -> None:
     """Checks that this is the fleet's storage and can be written. Raises OtherFleet, StorageRefused."""
     owner = storage_owner(storage)
     if owner != fleet_id:
-        raise OtherFleet(storage.url)
+        raise ForeignFleet(storage.url)
     probe_storage(storage)
 
 

@@ -367,7 +367,8 @@ def fetch_shards(
 
 
 class _Notes:
-    """Notes which state of each shard an archive has, in a file next to it. Without the file, all shards are merged again,
+    """Notes which state of each shard an archive has, in a file next to it. Without the file, all shards are merged
+    again,
     without effect."""
 
     def __init__(self, archive: Path) -> None:

@@ -40,8 +40,8 @@ from archiver.fleet.leashed_process import Leashed, take_leash
 from archiver.fleet.shard_storage import ShardStorage
 from archiver.fleet.shards import ARCHIVE, SCANS
 from archiver.importers.import_inputs import RecordFilter, RecordSelector, inputs_in, is_archive_name
-from archiver.scheduling.fork_server import fork_crawl, let_through
-from archiver.storage.connection import fault_of, open_archive
+from archiver.scheduling.fork_server import fork_crawl, unblock_end_signals
+from archiver.storage.connection import environment_error, open_archive
 from archiver.urls import Scope, normalize
 from archiver.warc.byte_stream import ByteStream, StreamPosition
 from archiver.warc.foreign_reader import ForeignRecords
@@ -198,14 +198,14 @@ def _work(link: Connection, archive: Path, order: TaskOrder) -> None:
     signal.signal(signal.SIGTERM, _stop)
     end: TaskEnd | SitesFound | ArchiverError
     try:
-        let_through()
+        unblock_end_signals()
         end = _KINDS[order.task.kind](archive, order)
     except _Stopped:
         end = TaskEnd(INTERRUPTED)
     except ArchiverError as error:
         end = error
     except (sqlite3.Error, OSError) as error:
-        end = fault_of(error, archive)
+        end = environment_error(error, archive)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     link.send(end)
 
@@ -249,7 +249,7 @@ def _reextract(archive: Path, order: TaskOrder) -> TaskEnd:
 def _import(archive: Path, order: TaskOrder) -> TaskEnd:
     from archiver.importers.import_run import ImportRun
     from archiver.maintenance.takedown import finish_pending_takedowns
-    from archiver.storage.article_tables.historical_captures import Tally
+    from archiver.storage.article_tables.historical_captures import ImportCounts
 
     task, options = order.task, order.task.options
     assert task.site is not None
@@ -268,7 +268,7 @@ def _import(archive: Path, order: TaskOrder) -> TaskEnd:
             results = run.run([str(path)])
         finally:
             run.close()
-    total, listed = Tally(), []
+    total, listed = ImportCounts(), []
     for one in results:
         total.add(one.tally)
         listed += [f"{one.name} at {p.offset or 0}: {p.sentence}" for p in one.problems]

@@ -14,13 +14,13 @@ from hashlib import blake2b
 
 from cronsim import CronSim, CronSimError
 
-from archiver.politeness.throttle import LONGEST_QUIET
+from archiver.politeness.throttle import MAX_RETRY_AFTER
 
 # Cadences as people write them: `6h`, `cron:0 */4 * * *`, `adaptive:1h..7d`.
 
 SHORTEST_PERIOD = timedelta(minutes=5)
 LONGEST_PERIOD = timedelta(days=366)
-DEFAULT = "adaptive"
+DEFAULT_CADENCE = "adaptive"
 DEFAULT_BOUNDS = (timedelta(hours=1), timedelta(days=7))
 """Of an adaptive cadence without bounds. News sites reach the first, dormant blogs the second."""
 FIRST_PERIOD = timedelta(hours=12)
@@ -144,7 +144,7 @@ def _parse_period(text: str) -> timedelta:
 
 # The next crawl.
 
-REMEMBERED = 24
+REMEMBERED_RUNS = 24
 """Past runs that are considered. Within them, an adaptive period can go from one of its bounds to the other."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -199,7 +199,7 @@ def next_crawl(
         retry = last.started + _RETRY * 2 ** (stopped - 1)
         if retry < due.at:
             due = RecrawlTime(retry, period, "its last run was stopped")
-    if quiet_until and due.at < quiet_until <= now + timedelta(seconds=LONGEST_QUIET):
+    if quiet_until and due.at < quiet_until <= now + timedelta(seconds=MAX_RETRY_AFTER):
         due = RecrawlTime(quiet_until, period, "its host asked for a pause until then")
     return due
 

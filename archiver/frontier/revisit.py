@@ -29,9 +29,9 @@ PRIORITY: dict[PageKind, int] = {
     PageKind.PAGE: 3,
     PageKind.OTHER: 4,
 }
-SIDE_WAY = 4
+SIDE_LISTING_PRIORITY = 4
 """The priority of listings by tag, author or month, and of other views of a page."""
-VOUCHING = frozenset({DiscoverySource.FEED, DiscoverySource.API, DiscoverySource.SITEMAP})
+VOUCHING_SOURCES = frozenset({DiscoverySource.FEED, DiscoverySource.API, DiscoverySource.SITEMAP})
 """Sources that list pages on purpose. The pages that they list are fetched even if their addresses look like traps."""
 SOURCE_KINDS = frozenset({*(k for k, p in PRIORITY.items() if p == 0), PageKind.CDX})
 
@@ -69,7 +69,7 @@ def priority(kind: PageKind, source: DiscoverySource, url: str = "", folder: str
     if source is DiscoverySource.SEED and kind is not PageKind.CDX:
         return 0
     side = kind in (PageKind.LISTING, PageKind.UNKNOWN) and url and is_side_way(url, folder)
-    return SIDE_WAY if side else PRIORITY[kind]
+    return SIDE_LISTING_PRIORITY if side else PRIORITY[kind]
 
 
 def refetch_reason(known: KnownPage, target: DiscoveredURL, lead_digest: str, *, by_dates: bool = True) -> str:
@@ -80,7 +80,7 @@ def refetch_reason(known: KnownPage, target: DiscoveredURL, lead_digest: str, *,
     """
     if known.fetched_at is None:
         return ""
-    if known.outcome is Outcome.GONE and target.source in VOUCHING:
+    if known.outcome is Outcome.GONE and target.source in VOUCHING_SOURCES:
         return "listed again after it was gone"
     if lead_digest and lead_digest != known.digests.get(target.source, lead_digest):
         return f"{target.source} has another text for it"
@@ -148,7 +148,7 @@ class ClaimTally:
         return self.called >= MIN_CLAIMS and self.true < _RARELY * self.called
 
 
-def dates_of(source: DiscoverySource | str) -> str:
+def dates_claim(source: DiscoverySource | str) -> str:
     """The name of the claims that a source makes by its dates."""
     return f"{source} dates"
 

@@ -18,7 +18,7 @@ from archiver.items import DiscoverySource
 
 # Budgets: how many pages of one pattern are fetched without news. They end spaces of addresses without end.
 
-BELOW = URLPattern("below", "a post's own address and one step more")
+BELOW_POST = URLPattern("below", "a post's own address and one step more")
 """Addresses below that of a post, mostly pages of its pictures."""
 
 
@@ -102,7 +102,7 @@ class PatternBudgets:
         return max(limit - tally.idle, 0)
 
 
-def is_promised(pattern: URLPattern, found: list[tuple[DiscoverySource, URLPattern]]) -> bool:
+def is_always_fetched(pattern: URLPattern, found: list[tuple[DiscoverySource, URLPattern]]) -> bool:
     """True if a page is fetched regardless of its pattern's budget. `found`: its sources, each with the pattern of the
     page where it was found."""
     budget = ALLOWED.get(pattern.family)
@@ -124,7 +124,7 @@ def pattern_budget_reason(pattern: URLPattern) -> str:
 
 ENOUGH = 5
 """Posts that must have shown that a way leads to the same post."""
-RULE = "equivalent-url"
+EQUIVALENT_URL_RULE = "equivalent-url"
 _STEP = re.compile(r"amp|print|printable|printer|mobile|wap|lite|reader|text-only|turbo", re.IGNORECASE)
 _ENDING = re.compile(r"\.(?:html?|php|aspx?)$", re.IGNORECASE)
 _MAX_STEPS = 8

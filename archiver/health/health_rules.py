@@ -16,7 +16,7 @@ from typing import Literal
 
 from archiver.fields import ESSENTIAL, MEASURED
 from archiver.frontier.cadence import format_period
-from archiver.storage.runs import MeasuredRun, together
+from archiver.storage.runs import MeasuredRun, combine_statistics
 
 # Statistics: how unlikely a number is, given the past. Exact for counts, robust for sizes.
 
@@ -260,7 +260,7 @@ def _merge_first_crawl(runs: Sequence[JudgedRun]) -> list[JudgedRun]:
     first and old ones last; they differ, but that is not a change of the site."""
     first = next((n for n, run in enumerate(reversed(runs)) if run.outcome == "finished" and not run.reason), _FEW - 1)
     later, initial = list(runs[: -first - 1]), runs[-first - 1 :]
-    merged = together([run.measured for run in initial])
+    merged = combine_statistics([run.measured for run in initial])
     return [*later, replace(initial[0], started=initial[-1].started, measured=merged)]
 
 

@@ -44,8 +44,8 @@ from archiver.health.health_state import (
     record_health,
 )
 from archiver.sites.config import Mail, Notify, effective_settings, load_config
-from archiver.storage.connection import fault_of, open_archive, writing
-from archiver.storage.locks import lock_notifications, scheduler
+from archiver.storage.connection import environment_error, open_archive, writing
+from archiver.storage.locks import lock_notifications, scheduler_process
 
 _SECONDS = 15
 _PORTS = {"none": 25, "starttls": 587, "tls": 465}
@@ -212,7 +212,7 @@ def notify(archive: Path, only: Collection[str] | None = None, *, place: bool = 
                 if notice.channel in channels
             ]
         except sqlite3.Error as error:
-            raise fault_of(error, archive) from error
+            raise environment_error(error, archive) from error
         finally:
             db.close()
 
@@ -240,7 +240,7 @@ def try_channels(archive: str) -> Sent:
 def _changes(
     db: Database, archive: Path, only: Collection[str] | None, place: bool, now: datetime
 ) -> list[HealthChange]:
-    found = overall(db, archive, scheduler(archive), now, effective_settings(db), only)
+    found = overall(db, archive, scheduler_process(archive), now, effective_settings(db), only)
     changes = [record_health(db, site, health, now) for site, health in found.sites]
     if only is None and place:
         changes.append(archive_change(db, found.place, now))

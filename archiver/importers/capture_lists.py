@@ -17,18 +17,18 @@ from pathlib import Path
 from typing import Any
 
 from archiver.discovery import cdx
-from archiver.discovery.cdx import CdxEntry, captures_url, is_view, limit_of, may_be_post, resumed
+from archiver.discovery.cdx import CdxEntry, captures_url, is_view_of_page, limit_of, may_be_post, resumed
 from archiver.discovery.documents import decode, plain_text
 from archiver.discovery.timemaps import (
-    Do,
-    Listed,
-    Service,
+    ArchiveService,
+    CaptureAction,
+    CaptureListEntry,
     choose_captures,
     has_resume_keys,
+    is_relevant,
     parse_timemap,
-    says_something,
 )
-from archiver.storage.article_tables.historical_captures import MOST_PROBLEMS, Tally
+from archiver.storage.article_tables.historical_captures import MOST_PROBLEMS, ImportCounts
 from archiver.urls import Scope, normalize, urlkey
 from archiver.warc.problems import Problem, ProblemKind
 
@@ -52,7 +52,7 @@ class WaybackPlan:
     """
 
     archive: Path
-    service: Service
+    service: ArchiveService
     url: str
     exact: bool = False
     since: datetime | None = None
@@ -116,7 +116,7 @@ class WaybackOutcome:
     requests: int = 0
     outcome: str = "interrupted"
     reason: str = ""
-    tally: Tally = field(default_factory=Tally)
+    tally: ImportCounts = field(default_factory=ImportCounts)
     kinds: Counter[str] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
 
@@ -139,8 +139,8 @@ class ListedCapture:
 
     n: int
     key: str
-    listed: Listed
-    do: Do
+    listed: CaptureListEntry
+    do: CaptureAction
 
 
 class CaptureList:
@@ -171,7 +171,7 @@ class CaptureList:
                 self.left_out += 1
                 continue
             asked = entry.url if entry.url != url else ""
-            is_one = not self._plan.exact and is_view(url, self._plan.scope)
+            is_one = not self._plan.exact and is_view_of_page(url, self._plan.scope)
             self._db.execute(
                 "insert into listed (key, at, url, status, digest, asked, view) values (?, ?, ?, ?, ?, ?, ?)",
                 [urlkey(url), entry.timestamp.isoformat(), url, entry.status, entry.digest, asked, is_one],
@@ -179,7 +179,7 @@ class CaptureList:
 
     def _url(self, entry: CdxEntry) -> str | None:
         """Return the normalized URL of a capture that may be a post, otherwise None. Scheme and host are kept."""
-        url = normalize(entry.url) if says_something(entry) else None
+        url = normalize(entry.url) if is_relevant(entry) else None
         if url is None:
             return None
         if self._plan.exact:
@@ -212,7 +212,7 @@ class CaptureList:
                 [(numbers[id(one)], key, do.value, one.digest) for one, do in choose_captures(captures)],
             )
 
-    def rows(self, *kinds: Do) -> Iterator[ListedCapture]:
+    def rows(self, *kinds: CaptureAction) -> Iterator[ListedCapture]:
         """Yield the captures with these decisions, by URL and time. `drop` and `change` may be called meanwhile."""
         last = ("", "", 0)
         marks = ",".join("?" * len(kinds))
@@ -225,16 +225,16 @@ class CaptureList:
             if not found:
                 return
             last = (found[-1][0], found[-1][1], found[-1][6])
-            yield from (ListedCapture(row[6], row[0], _listed(row), Do(row[7])) for row in found)
+            yield from (ListedCapture(row[6], row[0], _listed(row), CaptureAction(row[7])) for row in found)
 
-    def count(self, kind: Do) -> int:
+    def count(self, kind: CaptureAction) -> int:
         return int(self._db.execute("select count(*) from todo where do = ?", [kind.value]).fetchone()[0])
 
     def drop(self, row: ListedCapture) -> None:
         """Remove a capture, because there is nothing left to do for it."""
         self._db.execute("delete from todo where n = ?", [row.n])
 
-    def change(self, row: ListedCapture, do: Do) -> None:
+    def change(self, row: ListedCapture, do: CaptureAction) -> None:
         """Change the decision on a capture."""
         self._db.execute("update todo set do = ? where n = ?", [do.value, row.n])
 
@@ -245,14 +245,14 @@ class CaptureList:
             self._db.execute(
                 f"select {_FIELDS} from todo t join listed l on l.n = t.n where t.do = ? "
                 "and t.key = ? and t.digest = ? order by l.at, l.n limit 1",
-                [Do.SEEN.value, row.key, row.listed.digest],
+                [CaptureAction.SEEN.value, row.key, row.listed.digest],
             ).fetchone()
             if row.listed.digest
             else None
         )
         if found is None:
             return None
-        other = ListedCapture(found[6], found[0], _listed(found), Do.FETCH)
+        other = ListedCapture(found[6], found[0], _listed(found), CaptureAction.FETCH)
         self.drop(other)
         return other
 
@@ -260,8 +260,8 @@ class CaptureList:
         self._db.close()
 
 
-def _listed(row: Sequence[Any]) -> Listed:
-    return Listed(datetime.fromisoformat(row[1]), *row[2:6])
+def _listed(row: Sequence[Any]) -> CaptureListEntry:
+    return CaptureListEntry(datetime.fromisoformat(row[1]), *row[2:6])
 
 
 # Requesting the whole list: by resume keys if the server has them, otherwise by ever shorter time ranges.

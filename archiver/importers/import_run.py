@@ -27,9 +27,9 @@ from archiver.importers.import_inputs import (
 from archiver.importers.import_writer import ImportSource, ImportTarget, problem_as_json
 from archiver.importers.record_batches import ReaderPlan, ReaderPool, RecordBatch, Results, record_batches
 from archiver.storage.article_tables import historical_captures
-from archiver.storage.article_tables.historical_captures import Tally
-from archiver.storage.connection import fault_of, is_fault, writing
-from archiver.storage.full_text import entered_together
+from archiver.storage.article_tables.historical_captures import ImportCounts
+from archiver.storage.connection import environment_error, is_environment_error, writing
+from archiver.storage.full_text import batch_indexing
 from archiver.warc.byte_stream import ByteStream, StreamPosition
 from archiver.warc.problems import Problem, ProblemKind
 
@@ -44,7 +44,7 @@ class FileResult:
 
     name: str
     outcome: str = "interrupted"
-    tally: Tally = field(default_factory=Tally)
+    tally: ImportCounts = field(default_factory=ImportCounts)
     kinds: Counter[str] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
 
@@ -109,8 +109,8 @@ class ImportRun:
                 self._file(one)
             self._open.seal()
         except (sqlite3.Error, OSError) as error:
-            if is_fault(error):
-                raise fault_of(error, self._archive) from error
+            if is_environment_error(error):
+                raise environment_error(error, self._archive) from error
             raise
         return self.results
 
@@ -144,7 +144,7 @@ class ImportRun:
             try:
                 self._stream(one, handle, result)
             except OSError as error:
-                if getattr(error, "filename", None) or is_fault(error):
+                if getattr(error, "filename", None) or is_environment_error(error):
                     raise
                 self._unreadable(result, error.strerror or str(error))
 
@@ -173,17 +173,17 @@ class ImportRun:
     def _begin(self, one: ImportInput, handle: BinaryIO, result: FileResult) -> OpenFile | None:
         """Register a file, or find the position that an earlier run reached. None if it was imported completely."""
         options, digest = self._choice.key, one.digest(handle)
-        row = historical_captures.begun(self._db, digest, options)
+        row = historical_captures.last_import(self._db, digest, options)
         if row is not None and row["outcome"] == "finished" and not self._again and not one.is_pipe:
-            result.outcome, result.tally = "known", Tally(**json.loads(row["counts"]))
+            result.outcome, result.tally = "known", ImportCounts(**json.loads(row["counts"]))
             return None
         place = StreamPosition()
         if row is None or row["outcome"] == "finished":
             with writing(self._db):
-                import_id = historical_captures.begin(self._db, one.name, digest, one.size, options, self._now)
+                import_id = historical_captures.begin_import(self._db, one.name, digest, one.size, options, self._now)
         else:
             import_id, place = row["id"], StreamPosition(row["member_offset"], row["inner_offset"])
-            result.tally = Tally(**json.loads(row["counts"]))
+            result.tally = ImportCounts(**json.loads(row["counts"]))
             result.kinds = Counter(p["kind"] for p in json.loads(row["problems"]))
         return OpenFile(one, ImportSource(import_id, one.name), place, result)
 
@@ -201,7 +201,7 @@ class ImportRun:
     def _commit(self, current: OpenFile, batch: RecordBatch, results: Results) -> None:
         """Write a batch in one transaction: the captures, what was read from them, and the position in the file."""
         problems, result = list(batch.problems), current.result
-        with writing(self._db), entered_together(self._db):
+        with writing(self._db), batch_indexing(self._db):
             total = self._open.enter(
                 results, current.source, batch.tally, problems, result.tally, (batch.place.member, batch.place.inner)
             )
@@ -214,7 +214,7 @@ class ImportRun:
         """Finish a file. `wrong` is a problem of the file as a whole."""
         source, result = current.source, current.result
         assert source.import_id is not None
-        tally, problems = Tally(), []
+        tally, problems = ImportCounts(), []
         if wrong:
             problems.append(wrong)
             tally.mended += 1
@@ -224,8 +224,8 @@ class ImportRun:
             if result.kinds[ProblemKind.NOT_AN_ARCHIVE]:
                 outcome = "unreadable"
             historical_captures.add_problems(self._db, source.import_id, map(problem_as_json, problems))
-            historical_captures.reach(self._db, source.import_id, None, result.tally, (), self._warc.end)
-            historical_captures.finish(self._db, source.import_id, outcome, result.tally, datetime.now(UTC))
+            historical_captures.record_progress(self._db, source.import_id, None, result.tally, (), self._warc.end)
+            historical_captures.end_import(self._db, source.import_id, outcome, result.tally, datetime.now(UTC))
             self._warc.sync()
         result.outcome = outcome
         for problem in problems:
@@ -279,7 +279,7 @@ class ImportProgress:
             self._bar = None
 
 
-def progress_line(tally: Tally, records: int, seconds: float) -> str:
+def progress_line(tally: ImportCounts, records: int, seconds: float) -> str:
     """Return "records 1,200  posts 310  damaged 2  95/s". `records` and `seconds` are those of this run."""
     rate = records / seconds if seconds > 0 else 0.0
     return f"records {tally.records:,}  posts {tally.posts:,}  damaged {tally.damaged:,}  {rate:,.0f}/s"

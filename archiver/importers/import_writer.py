@@ -21,21 +21,21 @@ from archiver.storage import tombstones
 from archiver.storage.article_tables import historical_captures
 from archiver.storage.article_tables import historical_captures as captures
 from archiver.storage.article_tables.articles import Change, Stored
-from archiver.storage.article_tables.backfill import Reading, absorb, enter, version_at
+from archiver.storage.article_tables.backfill import HistoricalReading, article_at_time, enter_reading, merge_articles
 from archiver.storage.article_tables.captures import store_usage_statements
 from archiver.storage.article_tables.historical_captures import (
-    Tally,
-    Way,
-    keep_gone,
-    keep_redirect,
-    landing,
+    HistoricalRedirect,
+    ImportCounts,
     last_gone,
+    redirect_target,
+    redirects_to,
     settle_gone,
-    ways_to,
+    store_gone,
+    store_redirect,
 )
 from archiver.storage.article_tables.identification import claim
 from archiver.storage.capture_recovery import forget_lost
-from archiver.storage.connection import is_fault, open_archive, writing
+from archiver.storage.connection import is_environment_error, open_archive, writing
 from archiver.storage.locks import lock_site
 from archiver.storage.pages import moment, stamp
 from archiver.storage.sites import SiteLookup, SiteScope
@@ -79,15 +79,15 @@ class ImportWriter:
         self.sites = SiteLookup(db)
         self._bare = readings_without_hints(db, folder, self.sites, now)
 
-    def write(self, read: ReadRecord, source: ImportSource, tally: Tally) -> Problem | None:
+    def write(self, read: ReadRecord, source: ImportSource, tally: ImportCounts) -> Problem | None:
         """Store one record. Returns a problem if its content cannot be stored, so that the others are stored anyway.
         Raises errors of the disk and the database."""
         try:
             with writing(self.db):
-                counted = Tally()
+                counted = ImportCounts()
                 self._write(read, source, counted)
         except Exception as error:
-            if is_fault(error):
+            if is_environment_error(error):
                 raise
             _log.exception("%s could not be stored", read.found.url)
             self.sites.forget()
@@ -98,7 +98,7 @@ class ImportWriter:
         tally.add(counted)
         return None
 
-    def _write(self, read: ReadRecord, source: ImportSource, tally: Tally) -> None:
+    def _write(self, read: ReadRecord, source: ImportSource, tally: ImportCounts) -> None:
         db, found = self.db, read.found
         if self._is_removed(read):
             tally.removed += 1
@@ -107,7 +107,7 @@ class ImportWriter:
             self._revisit(found, source, tally, keep=True)
             return
         before = (
-            captures.known(db, found.url, found.at, read.digest)
+            captures.known_capture(db, found.url, found.at, read.digest)
             if read.exchange or (read.kind is RecordKind.KNOWN)
             else None
         )
@@ -127,7 +127,7 @@ class ImportWriter:
         elif read.kind is RecordKind.REDIRECT:
             self._redirect(found, read.target, source, tally)
         if read.rule and found.status == 200:
-            captures.keep_kind(db, found.url, read.digest, read.rule)
+            captures.store_page_kind(db, found.url, read.digest, read.rule)
         if read.exchange is not None:
             self._copy(read.exchange, found, source, tally)
 
@@ -140,10 +140,10 @@ class ImportWriter:
             return True
         removal = tombstones.tombstone_of(self.db, site.name, read.article) if site and read.article else None
         if removal is not None:
-            tombstones.keep_out(self.db, removal, url, captured=False)
+            tombstones.keep_url_out(self.db, removal, url, captured=False)
         return removal is not None
 
-    def _post(self, read: ReadRecord, capture_id: int | None, source: ImportSource, tally: Tally) -> None:
+    def _post(self, read: ReadRecord, capture_id: int | None, source: ImportSource, tally: ImportCounts) -> None:
         """Store a post. `capture_id` is its capture, if the archive already has it."""
         assert read.article is not None
         assert read.exchange is not None
@@ -157,17 +157,21 @@ class ImportWriter:
         tally.posts += 1
         self._enter(
             site,
-            Reading(read.article, read.found.at, capture_id, read.digest, read.extractor),
+            HistoricalReading(read.article, read.found.at, capture_id, read.digest, read.extractor),
             read.rule,
             source,
             tally,
         )
 
-    def _enter(self, site: SiteScope, reading: Reading, rule: str, source: ImportSource, tally: Tally) -> None:
+    def _enter(
+        self, site: SiteScope, reading: HistoricalReading, rule: str, source: ImportSource, tally: ImportCounts
+    ) -> None:
         db, url = self.db, reading.article.url
-        stored = enter(db, site.name, reading, self._bare)
+        stored = enter_reading(db, site.name, reading, self._bare)
         if reading.capture_id is not None:
-            captures.shows(db, reading.capture_id, stored.article_id, aside=stored.change in (Change.STUB, Change.COPY))
+            captures.link_capture_to_article(
+                db, reading.capture_id, stored.article_id, aside=stored.change in (Change.STUB, Change.COPY)
+            )
         tally.new += stored.change is Change.NEW
         tally.revised += stored.change is Change.REVISED
         tally.known += stored.change not in (Change.NEW, Change.REVISED)
@@ -188,15 +192,15 @@ class ImportWriter:
             )
         self._settle(stored, site, source, tally)
 
-    def _settle(self, stored: Stored, site: SiteScope, source: ImportSource, tally: Tally) -> None:
+    def _settle(self, stored: Stored, site: SiteScope, source: ImportSource, tally: ImportCounts) -> None:
         """Apply earlier imported redirects and 404 responses to the article."""
         db, article_id = self.db, stored.article_id
         key = db.execute("select urlkey from articles where id = ?", [article_id]).fetchone()[0]
-        for way in ways_to(db, key):
+        for way in redirects_to(db, key):
             self._alias(article_id, way, site, tally)
         self._bury(article_id, source, tally)
 
-    def _bury(self, article_id: int, source: ImportSource, tally: Tally) -> None:
+    def _bury(self, article_id: int, source: ImportSource, tally: ImportCounts) -> None:
         """Mark an article as gone if its URL did not exist at its last capture."""
         tally.tombstones += settle_gone(self.db, article_id)
         url, key, gone_at = self.db.execute(
@@ -205,7 +209,7 @@ class ImportWriter:
         if gone_at and (last := last_gone(self.db, key)):
             captures.enter_gone(self.db, url, *last, source.name)
 
-    def _alias(self, article_id: int, way: Way, site: SiteScope, tally: Tally) -> None:
+    def _alias(self, article_id: int, way: HistoricalRedirect, site: SiteScope, tally: ImportCounts) -> None:
         """Store a URL that redirected to an article as its alias. If the URL was itself a post before, that post has
         moved, and both become one article."""
         owner = self.db.execute(
@@ -224,33 +228,33 @@ class ImportWriter:
                 [stamp(way.first), urlkey(way.url)],
             )
         elif name == site.name and last_seen <= stamp(way.last) and not is_another:
-            absorb(self.db, article_id, other, self._bare)
+            merge_articles(self.db, article_id, other, self._bare)
 
-    def _redirect(self, found: ForeignCapture, target: str, source: ImportSource, tally: Tally) -> None:
-        keep_redirect(self.db, found.url, target, found.at, source.import_id)
-        end = landing(self.db, urlkey(target))
+    def _redirect(self, found: ForeignCapture, target: str, source: ImportSource, tally: ImportCounts) -> None:
+        store_redirect(self.db, found.url, target, found.at, source.import_id)
+        end = redirect_target(self.db, urlkey(target))
         row = self.db.execute("select article_id from article_urls where urlkey = ?", [end]).fetchone()
         site = self.sites.of(found.url)
         if row and site:
-            self._alias(row[0], Way(found.url, found.at, found.at), site, tally)
+            self._alias(row[0], HistoricalRedirect(found.url, found.at, found.at), site, tally)
 
-    def _gone(self, found: ForeignCapture, source: ImportSource, tally: Tally) -> None:
-        keep_gone(self.db, found.url, found.status, found.at, source.import_id)
+    def _gone(self, found: ForeignCapture, source: ImportSource, tally: ImportCounts) -> None:
+        store_gone(self.db, found.url, found.status, found.at, source.import_id)
         row = self.db.execute("select id from articles where urlkey = ?", [urlkey(found.url)]).fetchone()
         if row:
             self._bury(row[0], source, tally)
 
-    def _revisit(self, found: ForeignCapture, source: ImportSource, tally: Tally, *, keep: bool) -> bool:
+    def _revisit(self, found: ForeignCapture, source: ImportSource, tally: ImportCounts, *, keep: bool) -> bool:
         """Store a revisit record: the post with its payload was seen again. Returns False if the payload is unknown;
         with `keep` the record is stored until the payload is imported."""
         db = self.db
-        original = captures.repeated_by(db, found)
+        original = captures.capture_of_revisit(db, found)
         if original is None and not self._is_known_page(found):
             if keep and source.import_id is not None:
-                captures.keep_revisit(db, found, source.import_id)
+                captures.store_unresolved_revisit(db, found, source.import_id)
             return False
         tally.revisits += 1
-        if original is not None and not captures.known(db, found.url, found.at, original["digest"]):
+        if original is not None and not captures.known_capture(db, found.url, found.at, original["digest"]):
             self._enter_revisit(found, original, source, tally)
         return True
 
@@ -260,14 +264,14 @@ class ImportWriter:
         return any(captures.kind_read(self.db, url, found.digest) for url in urls)
 
     def _enter_revisit(
-        self, found: ForeignCapture, original: dict[str, Any], source: ImportSource, tally: Tally
+        self, found: ForeignCapture, original: dict[str, Any], source: ImportSource, tally: ImportCounts
     ) -> None:
         """Store that the post of the original capture was seen again, in the same revision."""
         db, digest = self.db, original["digest"]
         shown = captures.article_shown(db, original)
         row = next(iter(db.query("select * from articles where id = ?", [shown])), None)
         original_at = moment(original["captured_at"]) or found.at
-        article = version_at(db, row, original_at) if row else None
+        article = article_at_time(db, row, original_at) if row else None
         site = self._site(found.url, tally) if article else None
         if row is None or article is None or site is None:
             return
@@ -284,10 +288,12 @@ class ImportWriter:
             body=b"",
         )
         capture_id = self._append(exchange, found, source, Original(original["url"], original_at, digest), tally)
-        reading = Reading(replace(article, url=found.url), found.at, capture_id, digest, row["extractor"] or "")
-        self._enter(site, reading, "revisit", source, Tally())
+        reading = HistoricalReading(
+            replace(article, url=found.url), found.at, capture_id, digest, row["extractor"] or ""
+        )
+        self._enter(site, reading, "revisit", source, ImportCounts())
 
-    def resolve(self, source: ImportSource, tally: Tally) -> list[Problem]:
+    def resolve(self, source: ImportSource, tally: ImportCounts) -> list[Problem]:
         """Try again to store the revisit records whose original was unknown. Returns a problem for each of this import
         that is still unknown."""
         problems = []
@@ -296,23 +302,28 @@ class ImportWriter:
             if self._revisit(
                 found,
                 source if own else ImportSource(row["import_id"], source.name),
-                tally if own else Tally(),
+                tally if own else ImportCounts(),
                 keep=False,
             ):
-                captures.resolved(self.db, row)
+                captures.delete_revisit(self.db, row)
             elif own:
                 tally.damaged += 1
                 problems.append(Problem(ProblemKind.REVISIT, found.place, found.url, found.digest or found.refers_url))
         return problems
 
-    def _copy(self, exchange: Exchange, found: ForeignCapture, source: ImportSource, tally: Tally) -> int:
+    def _copy(self, exchange: Exchange, found: ForeignCapture, source: ImportSource, tally: ImportCounts) -> int:
         """Write the response to the archive's WARC file; as a revisit record if the archive already has its payload."""
-        row = captures.original_of(self.db, exchange.digest) if exchange.body else None
+        row = captures.capture_with_payload(self.db, exchange.digest) if exchange.body else None
         original = Original(row["url"], moment(row["captured_at"]) or found.at, row["digest"]) if row else None
         return self._append(exchange, found, source, original, tally)
 
     def _append(
-        self, exchange: Exchange, found: ForeignCapture, source: ImportSource, original: Original | None, tally: Tally
+        self,
+        exchange: Exchange,
+        found: ForeignCapture,
+        source: ImportSource,
+        original: Original | None,
+        tally: ImportCounts,
     ) -> int:
         was = found.was or (
             "ARC document"
@@ -335,7 +346,7 @@ class ImportWriter:
         tally.captures += 1
         return captures.store_capture(self.db, capture, source.import_id)
 
-    def _site(self, url: str, tally: Tally) -> SiteScope | None:
+    def _site(self, url: str, tally: ImportCounts) -> SiteScope | None:
         site = self.sites.of(url)
         if site is None and not self._known_sites:
             site = self.sites.make(url, self._now)
@@ -368,7 +379,7 @@ class ImportTarget:
     def repair(self) -> None:
         """Repair the WARC files of a run that was killed: remove the records that were not registered, and finish the
         files."""
-        ends = historical_captures.ends(self.db)
+        ends = historical_captures.warc_ends_of_imports(self.db)
         folder = self.archive.parent
         for file in unfinished_files(folder / "warc", self._prefix):
             with file.open("r+b") as handle:
@@ -383,11 +394,11 @@ class ImportTarget:
         self,
         results: Iterable[ReadRecord | Problem],
         source: ImportSource,
-        tally: Tally,
+        tally: ImportCounts,
         problems: list[Problem],
-        before: Tally,
+        before: ImportCounts,
         place: tuple[int, int] | None,
-    ) -> Tally:
+    ) -> ImportCounts:
         """Write a batch within the caller's transaction: the captures, what was read from them, and the position of the
         import (`place`).
 
@@ -400,10 +411,10 @@ class ImportTarget:
                 problems.append(one)
             elif (problem := self.writer.write(one, source, tally)) is not None:
                 problems.append(problem)
-        total = Tally(**asdict(before))
+        total = ImportCounts(**asdict(before))
         total.add(tally)
         assert source.import_id is not None
-        historical_captures.reach(
+        historical_captures.record_progress(
             self.db, source.import_id, place, total, map(problem_as_json, problems), self.warc.end
         )
         self.warc.sync()

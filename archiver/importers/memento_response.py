@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
-from archiver.discovery.timemaps import Service, http_date, original_of
+from archiver.discovery.timemaps import ArchiveService, http_date, original_of
 from archiver.urls import normalize, urlkey
 from archiver.warc.byte_stream import StreamPosition
 from archiver.warc.exchange import Headers, warc_date
@@ -106,7 +106,7 @@ class _Payload:
 
 
 def memento_record(
-    response: ArchiveResponse, requested: RequestedCapture, service: Service
+    response: ArchiveResponse, requested: RequestedCapture, service: ArchiveService
 ) -> ForeignRecord | OtherMemento | Problem:
     """Return the response record that a crawler would have written, at the time that the archive states.
 
@@ -144,7 +144,11 @@ def memento_record(
 
 
 def _mismatch(
-    response: ArchiveResponse, requested: RequestedCapture, service: Service, payload: _Payload, at: datetime | None
+    response: ArchiveResponse,
+    requested: RequestedCapture,
+    service: ArchiveService,
+    payload: _Payload,
+    at: datetime | None,
 ) -> OtherMemento | Problem | None:
     """Return a problem if the response is not the requested capture, or where that is; None if it is the capture."""
     status, body, coding = response.status, payload.body, payload.coding
@@ -185,7 +189,7 @@ def digest_field(digest: str) -> str:
     return f"md5:{digest}" if re.fullmatch(r"[0-9a-f]{32}", digest) else ""
 
 
-def _another(response: ArchiveResponse, requested: RequestedCapture, service: Service) -> str:
+def _another(response: ArchiveResponse, requested: RequestedCapture, service: ArchiveService) -> str:
     """Return the URL that the response states as its original if it is not the requested one, otherwise ""."""
     placed = service.captured(response.header("content-location"), response.uri)
     links = [v.decode("latin-1") for n, v in response.headers if n.lower() == b"link"]
@@ -194,7 +198,9 @@ def _another(response: ArchiveResponse, requested: RequestedCapture, service: Se
     return next((one for one in urls if urlkey(one) != urlkey(requested.url)), "")
 
 
-def _no_memento(response: ArchiveResponse, requested: RequestedCapture, service: Service) -> OtherMemento | Problem:
+def _no_memento(
+    response: ArchiveResponse, requested: RequestedCapture, service: ArchiveService
+) -> OtherMemento | Problem:
     location = response.header("location")
     if 300 <= response.status < 400 and location:
         if target := _redirect_target(response, requested, service):
@@ -204,7 +210,9 @@ def _no_memento(response: ArchiveResponse, requested: RequestedCapture, service:
     return Problem(kind, response.uri, requested.url, f"it responds with {response.status}")
 
 
-def _redirect_target(response: ArchiveResponse, requested: RequestedCapture, service: Service) -> OtherMemento | None:
+def _redirect_target(
+    response: ArchiveResponse, requested: RequestedCapture, service: ArchiveService
+) -> OtherMemento | None:
     """Return the capture of the same URL that the archive redirects to, otherwise None."""
     target = service.captured(response.header("location"), response.uri)
     return OtherMemento(*target) if target is not None and urlkey(target[1]) == urlkey(requested.url) else None
@@ -243,7 +251,7 @@ def _renames(response: ArchiveResponse) -> bool:
     )
 
 
-def _headers(response: ArchiveResponse, service: Service, coding: str) -> Headers:
+def _headers(response: ArchiveResponse, service: ArchiveService, coding: str) -> Headers:
     """Return the original header fields as far as the archive has them, without the archive's own fields."""
     out = list(_renamed_back(response.headers) if _renames(response) else _passed_on(response))
     if not any(name.lower() == b"content-type" for name, _ in out) and (kind := response.header("content-type")):
@@ -279,7 +287,7 @@ def _passed_on(response: ArchiveResponse) -> Iterable[tuple[bytes, bytes]]:
         yield name, value
 
 
-def _location(value: bytes, response: ArchiveResponse, service: Service) -> bytes:
+def _location(value: bytes, response: ArchiveResponse, service: ArchiveService) -> bytes:
     """Return the original target of a redirect, from the archive's own URL for it."""
     target = service.captured(value.decode("latin-1"), response.uri)
     return target[1].encode("latin-1", "replace") if target else value

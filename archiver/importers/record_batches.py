@@ -27,14 +27,14 @@ from archiver.extraction.template.site_rule import SiteRules
 from archiver.importers.import_inputs import RecordSelector
 from archiver.items import Article, PageKind, UsageStatement
 from archiver.politeness.usage_statements import statements_of_headers, statements_of_page
-from archiver.storage.article_tables.historical_captures import Tally, is_done, kind_read, known
+from archiver.storage.article_tables.historical_captures import ImportCounts, is_done, kind_read, known_capture
 from archiver.storage.article_tables.revisions import extractor_of
 from archiver.storage.connection import open_archive
 from archiver.storage.sites import SiteLookup, rules_at
 from archiver.urls import normalize, urlkey
 from archiver.warc.byte_stream import ByteStream, StreamPosition
 from archiver.warc.exchange import Exchange
-from archiver.warc.foreign_captures import ForeignCapture, Pair, Pairing, foreign_capture_in
+from archiver.warc.foreign_captures import ForeignCapture, RecordPair, RecordPairs, foreign_capture_in
 from archiver.warc.foreign_reader import ForeignRecords
 from archiver.warc.http_response import HTTPResponse
 from archiver.warc.problems import Problem, ProblemKind
@@ -49,9 +49,9 @@ class RecordBatch:
     """A batch of records. Everything before `place` is in this batch or an earlier one. `read`: bytes of the file so
     far. `end` is "" if more batches follow; otherwise "finished", or "limited" if the requested number is reached."""
 
-    pairs: list[Pair] = field(default_factory=list)
+    pairs: list[RecordPair] = field(default_factory=list)
     size: int = 0
-    tally: Tally = field(default_factory=Tally)
+    tally: ImportCounts = field(default_factory=ImportCounts)
     problems: list[Problem] = field(default_factory=list)
     place: StreamPosition = field(default_factory=StreamPosition)
     read: int = 0
@@ -70,7 +70,7 @@ def record_batches(
 
     `begun`: the stream continues where an earlier run stopped, so that it may have no further records.
     """
-    pairing = Pairing(ForeignRecords(unpacked, selector))
+    pairing = RecordPairs(ForeignRecords(unpacked, selector))
     batch, pages = RecordBatch(), 0
 
     def closed(end: str = "") -> RecordBatch:
@@ -91,7 +91,7 @@ def record_batches(
     yield closed("finished")
 
 
-def _add(item: Pair | Problem, batch: RecordBatch, selector: RecordSelector) -> None:
+def _add(item: RecordPair | Problem, batch: RecordBatch, selector: RecordSelector) -> None:
     tally = batch.tally
     tally.records += 1
     if isinstance(item, Problem):
@@ -186,7 +186,7 @@ class RecordReader:
     now: datetime
     all_captures: bool = False
 
-    def read(self, pairs: Iterable[Pair]) -> Iterator[ReadRecord | Problem]:
+    def read(self, pairs: Iterable[RecordPair]) -> Iterator[ReadRecord | Problem]:
         """Yield a result for each record, and the problems of its capture."""
         sites = SiteLookup(self.db)
         ruled = {row[0] for row in self.db.execute("select distinct site_id from site_rules")}
@@ -223,7 +223,7 @@ class RecordReader:
         assert found.exchange is not None
         digest = found.exchange.digest
         copied = found.exchange if self.all_captures else None
-        before = known(self.db, found.url, found.at, digest)
+        before = known_capture(self.db, found.url, found.at, digest)
         if before is not None and is_done(self.db, before):
             return ReadRecord(RecordKind.KNOWN, _slim(found), digest)
         base = ReadRecord(RecordKind.STATUS, _slim(found), digest, f"http-{found.status}", exchange=copied)
@@ -345,7 +345,7 @@ def _end_with(sentinel: int) -> None:
     os._exit(1)
 
 
-def _read(pairs: Sequence[Pair]) -> Results:
+def _read(pairs: Sequence[RecordPair]) -> Results:
     assert _reader is not None
     return list(_reader.read(pairs))
 
@@ -362,7 +362,7 @@ class ReaderPool(Generic[B]):
             open_reader(plan.archive, plan.version, plan.now, all_captures=plan.all_captures) if (workers < 2) else None
         )
         self._executor = self._processes() if workers > 1 else None
-        self._waiting: deque[tuple[B, Sequence[Pair], int, Future[Results] | None]] = deque()
+        self._waiting: deque[tuple[B, Sequence[RecordPair], int, Future[Results] | None]] = deque()
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -379,7 +379,7 @@ class ReaderPool(Generic[B]):
             sum(size for _, _, size, _ in self._waiting) > _MAX_BYTES
         )
 
-    def put(self, batch: B, pairs: Sequence[Pair], size: int) -> None:
+    def put(self, batch: B, pairs: Sequence[RecordPair], size: int) -> None:
         future = self._executor.submit(_read, pairs) if self._executor and pairs else None
         self._waiting.append((batch, pairs, size, future))
 
@@ -399,7 +399,7 @@ class ReaderPool(Generic[B]):
         if self._own is not None:
             self._own.db.close()
 
-    def _one_by_one(self, pairs: Sequence[Pair]) -> Results:
+    def _one_by_one(self, pairs: Sequence[RecordPair]) -> Results:
         """Read the records of a batch one at a time after its process died, and submit the other batches again."""
         self._executor = self._processes()
         out: Results = []

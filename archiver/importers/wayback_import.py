@@ -10,18 +10,18 @@ from datetime import UTC, datetime
 from sqlite_utils import Database
 
 from archiver import __version__
-from archiver.discovery.timemaps import Do, Listed
+from archiver.discovery.timemaps import CaptureAction, CaptureListEntry
 from archiver.importers.capture_lists import CaptureList, ListedCapture, WaybackOutcome, WaybackPlan
 from archiver.importers.import_writer import ImportSource, ImportTarget
 from archiver.importers.memento_response import RequestedCapture, digest_field
 from archiver.importers.record_batches import ReadRecord, RecordKind, RecordReader
 from archiver.storage import tombstones
 from archiver.storage.article_tables import historical_captures
-from archiver.storage.article_tables.historical_captures import Tally
+from archiver.storage.article_tables.historical_captures import ImportCounts
 from archiver.storage.connection import open_archive, writing
-from archiver.storage.full_text import entered_together
+from archiver.storage.full_text import batch_indexing
 from archiver.urls import urlkey
-from archiver.warc.foreign_captures import ForeignCapture, Pair, sha1_of, warc_date
+from archiver.warc.foreign_captures import ForeignCapture, RecordPair, sha1_of, warc_date
 from archiver.warc.foreign_reader import ForeignRecord
 from archiver.warc.problems import Problem
 
@@ -57,18 +57,18 @@ class WaybackImport:
         self._db = self._open.db
         self._open.repair()
         self._reader = RecordReader(self._db, __version__, self._now, plan.all_captures)
-        self._counted = Tally()
+        self._counted = ImportCounts()
         self._source = ImportSource(self._begin(), plan.service.replay)
 
     def _begin(self) -> int:
         """Return the number of the import. If the same import ran before, its number and counts are continued."""
         assert self._db is not None
-        before = historical_captures.begun(self._db, self.plan.digest, self.plan.options)
+        before = historical_captures.last_import(self._db, self.plan.digest, self.plan.options)
         if before is not None:
-            self._counted = Tally(**json.loads(before["counts"]))
+            self._counted = ImportCounts(**json.loads(before["counts"]))
             return int(before["id"])
         with writing(self._db):
-            return historical_captures.begin(
+            return historical_captures.begin_import(
                 self._db, self.plan.service.replay, self.plan.digest, 0, self.plan.options, self._now
             )
 
@@ -81,12 +81,12 @@ class WaybackImport:
             if not self.plan.again:
                 self._drop_known(self._db)
         result.listed, result.left_out, result.addresses = listing.total, listing.left_out, listing.addresses
-        result.chosen = listing.count(Do.FETCH)
+        result.chosen = listing.count(CaptureAction.FETCH)
         if self.plan.limit:
             result.chosen = min(result.chosen, self.plan.limit)
 
     def _drop_removed(self, db: Database) -> None:
-        for row in self.listing.rows(*Do):
+        for row in self.listing.rows(*CaptureAction):
             if tombstones.tombstone_at(db, urlkey(row.listed.url)):
                 self.result.tally.removed += 1
                 self.listing.drop(row)
@@ -94,29 +94,29 @@ class WaybackImport:
     def _drop_known(self, db: Database) -> None:
         """Remove captures that the archive has. If it has the payload from another time, only the time is stored."""
         listing, result = self.listing, self.result
-        for row in listing.rows(Do.FETCH):
+        for row in listing.rows(CaptureAction.FETCH):
             if self._is_here(row.listed):
                 result.here += 1
                 listing.drop(row)
-            elif row.listed.is_page and historical_captures.payload_here(db, row.listed.url, _sha1(row.listed)):
-                listing.change(row, Do.SEEN)
-        for row in listing.rows(Do.GONE):
-            if historical_captures.answered_here(db, row.listed.url, row.listed.at):
+            elif row.listed.is_page and historical_captures.is_payload_known(db, row.listed.url, _sha1(row.listed)):
+                listing.change(row, CaptureAction.SEEN)
+        for row in listing.rows(CaptureAction.GONE):
+            if historical_captures.is_response_known(db, row.listed.url, row.listed.at):
                 result.here += 1
                 listing.drop(row)
-        for row in listing.rows(Do.SEEN):
-            if historical_captures.is_here(db, row.listed.url, row.listed.at, _sha1(row.listed)):
+        for row in listing.rows(CaptureAction.SEEN):
+            if historical_captures.is_memento_known(db, row.listed.url, row.listed.at, _sha1(row.listed)):
                 listing.drop(row)
 
-    def _is_here(self, one: Listed) -> bool:
+    def _is_here(self, one: CaptureListEntry) -> bool:
         assert self._db is not None
-        if not one.is_page and historical_captures.answered_here(self._db, one.url, one.at):
+        if not one.is_page and historical_captures.is_response_known(self._db, one.url, one.at):
             return True
-        return historical_captures.is_here(self._db, one.url, one.at, _sha1(one))
+        return historical_captures.is_memento_known(self._db, one.url, one.at, _sha1(one))
 
     def rows(self) -> Iterator[ListedCapture]:
         """Yield the captures to fetch, at most `limit`."""
-        for n, row in enumerate(self.listing.rows(Do.FETCH)):
+        for n, row in enumerate(self.listing.rows(CaptureAction.FETCH)):
             if self.plan.limit and n >= self.plan.limit:
                 return
             yield row
@@ -133,7 +133,7 @@ class WaybackImport:
             self._waiting.append((row, None))
         else:
             # The reader yields one result for the record, and its problems.
-            self._waiting += [(row, one) for one in self._reader.read([Pair(result)])]
+            self._waiting += [(row, one) for one in self._reader.read([RecordPair(result)])]
         if len(self._waiting) >= _BATCH or time.monotonic() - self._written > _BATCH_SECONDS:
             self.flush()
         return other
@@ -153,14 +153,14 @@ class WaybackImport:
         self, results: list[ReadRecord | Problem], waiting: list[tuple[ListedCapture, ReadRecord | Problem | None]]
     ) -> None:
         assert self._open is not None
-        tally, problems = Tally(), list[Problem]()
+        tally, problems = ImportCounts(), list[Problem]()
         tally.records = len({row.n for row, _ in waiting})
         tally.skipped = sum(one is None for _, one in waiting)
-        with writing(self._open.db), entered_together(self._open.db):
+        with writing(self._open.db), batch_indexing(self._open.db):
             total = self._open.enter(results, self._source, tally, problems, self._counted, None)
             for row, one in waiting:
                 if not isinstance(one, Problem) and not _is_stored_as_listed(row, one):
-                    historical_captures.keep_fetched(self._open.db, row.key, row.listed.at, _sha1(row.listed))
+                    historical_captures.mark_memento_read(self._open.db, row.key, row.listed.at, _sha1(row.listed))
         self._counted = total
         self.result.tally.add(tally)
         for problem in problems:
@@ -173,8 +173,8 @@ class WaybackImport:
         A listed payload that could not be fetched is left out, because nothing is known about it.
         """
         batch: list[ReadRecord] = []
-        for row in self.listing.rows(Do.SEEN, Do.GONE):
-            one = self._gone(row.listed) if row.do is Do.GONE else self._seen(row.listed)
+        for row in self.listing.rows(CaptureAction.SEEN, CaptureAction.GONE):
+            one = self._gone(row.listed) if row.do is CaptureAction.GONE else self._seen(row.listed)
             if one is not None:
                 batch.append(one)
             if len(batch) >= _LISTED_BATCH:
@@ -188,17 +188,17 @@ class WaybackImport:
             self.result.seen += len(batch)
         return len(batch)
 
-    def _gone(self, one: Listed) -> ReadRecord:
+    def _gone(self, one: CaptureListEntry) -> ReadRecord:
         found = ForeignCapture(
             self.plan.service.memento(one.at, one.asked or one.url), one.url, one.at, one.status or 404
         )
         return ReadRecord(RecordKind.GONE, found, rule=f"http-{one.status}")
 
-    def _seen(self, one: Listed) -> ReadRecord | None:
+    def _seen(self, one: CaptureListEntry) -> ReadRecord | None:
         digest = _sha1(one)
         if (
             self._db is None
-            or not historical_captures.payload_here(self._db, one.url, digest)
+            or not historical_captures.is_payload_known(self._db, one.url, digest)
             or (historical_captures.is_no_post(self._db, one.url, digest))
         ):
             return None
@@ -220,7 +220,7 @@ class WaybackImport:
             return
         self.flush()
         with writing(self._open.db):
-            historical_captures.finish(
+            historical_captures.end_import(
                 self._open.db, self._source.import_id or 0, outcome, self._counted, datetime.now(UTC)
             )
         self._open.seal()
@@ -239,7 +239,7 @@ def requested_capture(row: ListedCapture) -> RequestedCapture:
     return RequestedCapture(one.at, one.asked or one.url, one.digest, one.status)
 
 
-def _sha1(one: Listed) -> str:
+def _sha1(one: CaptureListEntry) -> str:
     """Return the digest of a listed capture as the archive writes it, or unchanged if it is of another kind."""
     return sha1_of(digest_field(one.digest) or one.digest)
 

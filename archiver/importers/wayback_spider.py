@@ -35,7 +35,7 @@ from archiver.importers.wayback_import import WaybackImport, requested_capture
 from archiver.politeness.address_policy import AddressZone, permission, zone_of_host
 from archiver.politeness.throttle import BUSY, Throttle
 from archiver.spiders.run_ending import FailureStreak, outcome_of_failure
-from archiver.storage.connection import fault_of, is_fault
+from archiver.storage.connection import environment_error, is_environment_error
 from archiver.warc.foreign_reader import ForeignRecord
 from archiver.warc.problems import Problem, ProblemKind
 
@@ -237,8 +237,8 @@ class WaybackSpider(scrapy.Spider):
         """End with an error: of the disk or the database as a message for people, any other as it is."""
         self.ended = True
         self.error = (
-            fault_of(error, self.plan.archive)
-            if (isinstance(error, (sqlite3.Error, OSError)) and is_fault(error))
+            environment_error(error, self.plan.archive)
+            if (isinstance(error, (sqlite3.Error, OSError)) and is_environment_error(error))
             else error
         )
         _log.exception("%s", self.plan.url)

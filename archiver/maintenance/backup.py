@@ -19,7 +19,7 @@ from typing import BinaryIO
 from sqlite_utils import Database
 
 from archiver.errors import ArchiverError, BackupRefused, DiskFull
-from archiver.storage.connection import fault_of, free_bytes, open_archive
+from archiver.storage.connection import environment_error, free_bytes, open_archive
 from archiver.warc.gzip_records import capture_of, record_at
 from archiver.warc.warc_files import repair_warc
 from archiver.warc.writer import index_of, sync_folder
@@ -173,7 +173,7 @@ def _created_at(db: Database) -> object:
 def _fault(error: OSError | sqlite3.Error, target: Path) -> ArchiverError:
     if isinstance(error, OSError) and not isinstance(error, FileNotFoundError) and free_bytes(target) > 1 << 20:
         return BackupRefused(str(target), error.strerror or str(error))
-    return fault_of(error, target)
+    return environment_error(error, target)
 
 
 # Copying the WARC files that a copied database points to.

@@ -43,11 +43,11 @@ from archiver.maintenance.reextraction import readings_without_hints
 from archiver.maintenance.takedown import erase_records, finish_takedowns
 from archiver.maintenance.takedown_scope import texts_of
 from archiver.storage.connection import open_archive, writing
-from archiver.storage.full_text import entered_together
+from archiver.storage.full_text import batch_indexing
 from archiver.storage.migrations import migrations
 from archiver.storage.pages import last_rowid
 from archiver.storage.sites import SiteLookup
-from archiver.storage.tombstones import Tombstone, keep_out, pending_takedowns
+from archiver.storage.tombstones import Tombstone, keep_url_out, pending_takedowns
 
 # Opening the other archive unchanged, at the current schema.
 
@@ -315,7 +315,7 @@ class _Merge:
         create_requisite_ids(db)
         total = self._theirs.execute("select count(*) from articles").fetchone()[0]
         for batch in article_batches(self._theirs, _BATCH):
-            with writing(db), entered_together(db):
+            with writing(db), batch_indexing(db):
                 for row in batch:
                     number = self._article(their_article(self._theirs, row))
                     db.execute("insert into merged_articles values (?, ?)", [row["id"], number])
@@ -330,7 +330,7 @@ class _Merge:
             self.removed[tombstone.id] = tombstone
             self.texts += texts_of(self._theirs, post.row["id"])
             for one in post.addresses:
-                keep_out(db, tombstone, one["url"], captured=False)
+                keep_url_out(db, tombstone, one["url"], captured=False)
             return None
         merge_parts(db, self._theirs, post.row["urlkey"])
         own = own_article(db, post)

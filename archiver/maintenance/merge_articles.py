@@ -20,7 +20,12 @@ from archiver.items import Article
 from archiver.maintenance.merge_pages import CaptureMerge
 from archiver.storage.article_tables import clusters, evidence, historical_captures
 from archiver.storage.article_tables.articles import Change, settle_duplicates
-from archiver.storage.article_tables.backfill import Bare, Reading, enter, versions_of
+from archiver.storage.article_tables.backfill import (
+    HistoricalReading,
+    ReadWithoutHints,
+    enter_reading,
+    revision_runs_of,
+)
 from archiver.storage.article_tables.evidence import (
     Entry,
     encode_evidence,
@@ -198,7 +203,7 @@ def merge_article(
     post: TheirArticle,
     number: int,
     captures: CaptureMerge,
-    without_hints: Bare,
+    without_hints: ReadWithoutHints,
     rules: Mapping[int, int],
 ) -> bool:
     """Merges an article there into the article here with this ID. Returns whether it got a new revision.
@@ -223,7 +228,7 @@ class _ArticleMerge:
     post: TheirArticle
     number: int
     captures: CaptureMerge
-    without_hints: Bare
+    without_hints: ReadWithoutHints
     revisions: list[TheirRevision]
     revised: bool = False
 
@@ -242,7 +247,7 @@ class _ArticleMerge:
                 change = self._enter(revision, row["captured_at"], (own, row["digest"] or ""))
                 is_secondary = change in (Change.STUB, Change.COPY)
             if row["article_id"]:
-                historical_captures.shows(self.db, own, self.number, aside=is_secondary)
+                historical_captures.link_capture_to_article(self.db, own, self.number, aside=is_secondary)
 
     def enter_uncaptured(self) -> None:
         """Enters revisions whose capture is not here."""
@@ -268,8 +273,8 @@ class _ArticleMerge:
         time = moment(at)
         assert time is not None
         own, digest = capture or (None, "")
-        reading = Reading(revision.article, time, own, digest, revision.extractor, whole=True)
-        change = enter(self.db, self.post.row["site"], reading, self.without_hints).change
+        reading = HistoricalReading(revision.article, time, own, digest, revision.extractor, whole=True)
+        change = enter_reading(self.db, self.post.row["site"], reading, self.without_hints).change
         self.revised |= change is Change.REVISED
         return change
 
@@ -316,7 +321,7 @@ def _merge_times(db: Database, post: TheirArticle, number: int, before: Row) -> 
 
 def _their_revisions(theirs: Database, post: TheirArticle, rules: Mapping[int, int]) -> list[TheirRevision]:
     """Returns the revisions there by time, each with its evidence."""
-    articles = {version.number: version.article for version in versions_of(theirs, post.row)}
+    articles = {version.number: version.article for version in revision_runs_of(theirs, post.row)}
     out = []
     for row in post.revisions:
         is_current = row["revision"] == post.row["revision"]

@@ -13,17 +13,17 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.articles.identity import is_further_part, join_parts
-from archiver.articles.revision_history import differing_fields, lasting_fields, merge_reading, reread_edits
+from archiver.articles.revision_history import differing_fields, kept_fields, merge_reading, reread_edits
 from archiver.articles.validation import validate_article
 from archiver.errors import ArticleNotFound, SiteNotFound, UnreadableInput
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page, parse_page
-from archiver.extraction.template.induction import Sample, is_taught, learn_rules
+from archiver.extraction.template.induction import Sample, learn_rules, reports_whole_post
 from archiver.extraction.template.site_rule import SiteRules
 from archiver.fields import EVIDENCE, LATEST
 from archiver.items import Article, PageKind, SourceHint
 from archiver.storage.article_tables.article_parts import StoredPart, parts_of
-from archiver.storage.article_tables.backfill import Bare
+from archiver.storage.article_tables.backfill import ReadWithoutHints
 from archiver.storage.article_tables.evidence import (
     Entry,
     decode_evidence,
@@ -40,7 +40,7 @@ from archiver.storage.article_tables.revisions import (
     extractor_of,
     revision_rows,
 )
-from archiver.storage.pages import lead_from, moment
+from archiver.storage.pages import hint_from_json, moment
 from archiver.storage.sites import SiteLookup, find_site, rules_at
 from archiver.urls import urlkey
 from archiver.warc.exchange import payload_digest
@@ -107,7 +107,7 @@ def captured_page(db: Database, folder: Path, capture_id: int | None, url: str) 
 def source_hint_of(db: Database, url: str) -> SourceHint | None:
     """Returns the last source hint for a URL."""
     row = db.execute("select source_hints from pages where urlkey = ?", [urlkey(url)]).fetchone()
-    return lead_from(row[0]) if row else None
+    return hint_from_json(row[0]) if row else None
 
 
 def readings_of_capture(db: Database, folder: Path, row: dict[str, Any], site_id: int) -> list[Article]:
@@ -147,7 +147,7 @@ def _samples(db: Database, folder: Path, name: str, most: int) -> Iterator[Sampl
         if (page := captured_page(db, folder, row["capture_id"], row["url"])) is not None:
             lead = source_hint_of(db, row["url"])
             by_api = lead is not None and lead.from_api
-            yield Sample(page, extract_page(page, lead, PageKind.POST), is_taught(lead), by_api)
+            yield Sample(page, extract_page(page, lead, PageKind.POST), reports_whole_post(lead), by_api)
 
 
 def _others(db: Database, folder: Path, site_id: int) -> Iterator[Page]:
@@ -161,7 +161,7 @@ def _others(db: Database, folder: Path, site_id: int) -> Iterator[Page]:
             yield page
 
 
-def readings_without_hints(db: Database, folder: Path, sites: SiteLookup, now: datetime) -> Bare:
+def readings_without_hints(db: Database, folder: Path, sites: SiteLookup, now: datetime) -> ReadWithoutHints:
     """Returns a function that extracts a capture without source hints: by the site rules of its time, by those of
     today, and without rules; () if the capture cannot be read."""
 
@@ -447,7 +447,7 @@ class _Article:
 
     def _fresh(self, then: list[Entry], stored: Article, reading: Article, *, is_current: bool) -> list[str]:
         """Returns the fields whose values are taken from the new reading."""
-        kept = lasting_fields(stored, then, reading, entries(reading), is_past=not is_current)
+        kept = kept_fields(stored, then, reading, entries(reading), is_past=not is_current)
         if self._pages and not is_current:
             kept |= {"body", "credits"}  # the captures of its further parts are unknown
         return [name for name in EVIDENCE if name in self._reader.fields and name not in kept]

@@ -32,9 +32,9 @@ from archiver.maintenance.takedown_scope import (
 from archiver.maintenance.verify_captures import is_written
 from archiver.storage.article_tables import clusters
 from archiver.storage.article_tables.articles import settle_duplicates
-from archiver.storage.article_tables.records import identifier
+from archiver.storage.article_tables.records import record_id_of
 from archiver.storage.capture_recovery import forget_lost
-from archiver.storage.connection import fault_of, is_fault, open_archive, opened, writing
+from archiver.storage.connection import environment_error, is_environment_error, open_archive, opened, writing
 from archiver.storage.full_text import forget_index
 from archiver.storage.locks import lock_all
 from archiver.storage.pages import last_rowid, stamp
@@ -296,7 +296,7 @@ def begin_takedown(db: Database, article_id: int, reason: str, requested_by: str
             "reason": reason,
             "requested_by": requested_by or None,
             "removed_at": at,
-            "record_id": identifier(db, article_id),
+            "record_id": record_id_of(db, article_id),
         }
     )
     number = last_rowid(db)
@@ -431,15 +431,15 @@ def overwrite_free_pages(db: Database, archive: Path) -> None:
 @contextmanager
 def archive_without_writers(archive: Path, task: str) -> Iterator[Database]:
     """Opens the archive and locks out crawls and imports. Raises ArchiveInUse if one is running, what `open_archive`
-    raises, and storage errors as `fault_of` converts them."""
+    raises, and storage errors as `environment_error` converts them."""
     db = open_archive(archive)
     locks = []
     try:
         locks += lock_all(archive, task)
         yield db
     except (sqlite3.Error, OSError) as error:
-        if is_fault(error):
-            raise fault_of(error, archive) from error
+        if is_environment_error(error):
+            raise environment_error(error, archive) from error
         raise
     finally:
         db.close()

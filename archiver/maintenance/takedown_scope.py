@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.identity import folded
+from archiver.articles.identity import fold_words
 from archiver.storage.article_tables.revisions import article_from_revision, revision_rows
 from archiver.urls import urlkey
 
@@ -34,9 +34,9 @@ class QuoteDetector:
         self._runs: set[str] = set()
         self._phrases: set[str] = set()
         for title, text in texts:
-            words = folded(text).split()
+            words = fold_words(text).split()
             self._runs.update(_runs(words))
-            for phrase in (folded(title).split(), words if len(words) < _RUN else []):
+            for phrase in (fold_words(title).split(), words if len(words) < _RUN else []):
                 if len(phrase) >= _FEWEST:
                     self._phrases.add(f" {' '.join(phrase)} ")
 
@@ -69,7 +69,7 @@ def _plain(body: bytes, content_type: str) -> str:
         text = _ESCAPE.sub(_unescaped, text)
     for _ in range(2):
         text = _TAG.sub(" ", html.unescape(text))
-    return folded(text)
+    return fold_words(text)
 
 
 def _unescaped(match: re.Match[str]) -> str:

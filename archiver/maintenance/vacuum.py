@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from archiver.errors import ArchiveBusy, NoRoom
-from archiver.storage.connection import fault_of, free_bytes, open_archive, writing
+from archiver.errors import ArchiveBusy, NotEnoughSpace
+from archiver.storage.connection import environment_error, free_bytes, open_archive, writing
 from archiver.storage.locks import lock_files
 
 PATIENCE_MS = 5_000
@@ -34,7 +34,7 @@ def vacuum(archive: Path, progress: Callable[[str], None]) -> Freed:
     the file open can continue. Raises ArchiveBusy if a crawl or an import is writing, NoRoom if the disk has less free
     space than twice the size of the result, and what `open_archive` raises.
     """
-    writer = holder(archive)
+    writer = lock_holder(archive)
     if writer:
         raise ArchiveBusy(str(archive), writer)
     # SQLite's temporary copy goes to the archive's disk, which was checked for space; /tmp may be too small.
@@ -48,7 +48,7 @@ def vacuum(archive: Path, progress: Callable[[str], None]) -> Freed:
         )
         needed = 2 * (pages - free) * size + _MARGIN
         if free_bytes(archive) < needed:
-            raise NoRoom(str(archive.parent), free_bytes(archive), needed)
+            raise NotEnoughSpace(str(archive.parent), free_bytes(archive), needed)
         progress("merging the full-text index")
         with writing(db, PATIENCE_MS / 1_000):
             db.execute("insert into articles_fts (articles_fts) values ('optimize')")
@@ -65,7 +65,7 @@ def vacuum(archive: Path, progress: Callable[[str], None]) -> Freed:
     return Freed(before, _size(archive))
 
 
-def holder(archive: Path) -> str:
+def lock_holder(archive: Path) -> str:
     """Returns the process that crawls or imports into an archive, from the locks of its sites; "" if there is none."""
     for path in lock_files(archive):
         with path.open("rb") as handle:
@@ -79,7 +79,7 @@ def holder(archive: Path) -> str:
 def _fault(error: sqlite3.Error, archive: Path) -> Exception:
     if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return ArchiveBusy(str(archive), "another program")
-    return fault_of(error, archive)
+    return environment_error(error, archive)
 
 
 def _size(archive: Path) -> int:

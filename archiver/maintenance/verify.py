@@ -32,7 +32,7 @@ from archiver.maintenance.verify_database import (
 from archiver.storage import page_discoveries
 from archiver.storage.article_tables import clusters
 from archiver.storage.article_tables.revisions import article_from_row, write_facets
-from archiver.storage.connection import fault_of, open_archive, opened, writing
+from archiver.storage.connection import environment_error, open_archive, opened, writing
 from archiver.warc.writer import seal
 
 # The checks of the database, in the order in which they run.
@@ -119,7 +119,7 @@ def repair(archive: Path, findings: Iterable[VerifyFinding]) -> list[str]:
         if "pages" in mends:
             done += _pages(db)
         if "counts" in mends:
-            page_discoveries.fill(db)
+            page_discoveries.recount_pages(db)
             done.append("the pages of each site were recounted")
         if "clusters" in mends:
             _clusters(db)
@@ -271,7 +271,9 @@ def _unreadable(archive: Path, what: str, error: sqlite3.Error) -> VerifyFinding
             f"The check '{what}' failed: {error}",
             "Another program changed the schema: restore a backup.",
         )
-    return VerifyFinding("database-damaged", what, f"The check '{what}' failed: {error}", str(fault_of(error, archive)))
+    return VerifyFinding(
+        "database-damaged", what, f"The check '{what}' failed: {error}", str(environment_error(error, archive))
+    )
 
 
 def _guarded(archive: Path, read: Callable[[], list[int]], otherwise: list[int]) -> list[int]:

@@ -14,7 +14,7 @@ from archiver.storage.article_tables import evidence
 from archiver.storage.column_values import stored_time
 from archiver.storage.full_text import TOKENIZER
 from archiver.storage.migrations import migrations
-from archiver.storage.page_discoveries import COUNTED
+from archiver.storage.page_discoveries import PAGE_COUNTS_QUERY
 from archiver.urls import urlkey
 
 
@@ -392,7 +392,7 @@ def check_page_counts(db: Database) -> Iterator[VerifyFinding]:
 
 
 def _flat() -> str:
-    return f"select site_id, source, kind, outcome, with_article, pages from ({COUNTED.format('')})"
+    return f"select site_id, source, kind, outcome, with_article, pages from ({PAGE_COUNTS_QUERY.format('')})"
 
 
 # The database file: SQLite's own checks, and the schema against that of a new archive.

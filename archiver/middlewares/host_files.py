@@ -26,7 +26,7 @@ from archiver.extensions.crawl_archive import ArchiveExtension
 from archiver.extensions.throttle_slots import ThrottleExtension
 from archiver.handlers.http_handler import ForbiddenByRobots, RobotsUnreadable, RunEnded
 from archiver.middlewares.response_body import META, Beginning
-from archiver.politeness.robots import FRESH, LARGEST, HostFile, Robots, is_robots_answer, parse_robots
+from archiver.politeness.robots import FRESH_FOR, MAX_ROBOTS_BYTES, HostFile, Robots, is_robots_answer, parse_robots
 from archiver.politeness.usage_statements import TDMFile, parse_tdm_file
 from archiver.spiders.page_request import FetchNotes, HostFileRequest, notes_of, page_of, purpose_of
 from archiver.spiders.run_ending import outcome_of_failure
@@ -38,7 +38,7 @@ T = TypeVar("T")
 _PRIORITY = 1000
 _log = logging.getLogger(__name__)
 # More than is parsed, so that the parser notices that a file is cut off.
-_READ = 2 * LARGEST
+_READ = 2 * MAX_ROBOTS_BYTES
 # Rules of failures that count as a missing file: too many redirects (RFC 9309, section 2.3.1.2), or a redirect to a
 # non-public address.
 _MISSING = frozenset({"ignored", "private-address"})
@@ -55,7 +55,7 @@ class OncePerOrigin(Generic[T]):
     async def get(self, origin: str) -> T:
         now = datetime.now(UTC)
         started, reading = self._known.get(origin, (None, None))
-        if started is None or reading is None or now - started >= FRESH:
+        if started is None or reading is None or now - started >= FRESH_FOR:
             reading = asyncio.ensure_future(self._read(origin))
             self._known[origin] = (now, reading)
         # Shielded, so that cancelling one request does not cancel the read for the others.

@@ -19,7 +19,7 @@ from archiver.errors import ArchiverError
 from archiver.extensions.crawl_archive import ArchiveExtension
 from archiver.items import Capture, PageKind
 from archiver.spiders.page_request import FetchNotes, PageRequest, RequisiteRequest, notes_of, purpose_of
-from archiver.storage.connection import fault_of
+from archiver.storage.connection import environment_error
 from archiver.warc.exchange import Exchange, Headers
 
 _PAGES = (PageKind.POST, PageKind.PART, PageKind.UNKNOWN)
@@ -58,7 +58,7 @@ class CaptureMiddleware:
         try:
             notes.capture = self._captured(archive, request, response, notes)
         except sqlite3.Error as error:
-            fault = fault_of(error, archive.run.archive)
+            fault = environment_error(error, archive.run.archive)
             archive.halt(fault)
             raise fault from error
         except ArchiverError as fault:

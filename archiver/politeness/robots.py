@@ -16,7 +16,7 @@ from protego import Protego
 
 # Files that apply to a whole host (robots.txt, tdmrep.json).
 
-FRESH = timedelta(hours=24)
+FRESH_FOR = timedelta(hours=24)
 """For how long a stored copy may be used (RFC 9309, section 2.4)."""
 
 
@@ -34,13 +34,13 @@ class HostFile:
 
     def is_fresh(self, now: datetime) -> bool:
         """True if it may be used without a request, also while the host cannot be reached."""
-        return timedelta(0) <= now - self.fetched_at < FRESH
+        return timedelta(0) <= now - self.fetched_at < FRESH_FOR
 
 
 # robots.txt.
 
 PRODUCT_TOKEN = "archiver"
-LARGEST = 500 * 1024
+MAX_ROBOTS_BYTES = 500 * 1024
 """Bytes of the file that are read (the minimum in section 2.5)."""
 
 _MAX_SEARCHED = 2_000  # rules that are searched for the one that forbids an address
@@ -141,9 +141,9 @@ def _records(body: bytes) -> Iterator[tuple[str, str]]:
 
 def _parsed_part(body: bytes) -> bytes:
     """The part of a file that is parsed. A large file is cut at a line end, since half of "Allow: /a/b" allows more."""
-    if len(body) <= LARGEST:
+    if len(body) <= MAX_ROBOTS_BYTES:
         return body
-    end = max(body.rfind(b"\n", 0, LARGEST), body.rfind(b"\r", 0, LARGEST))
+    end = max(body.rfind(b"\n", 0, MAX_ROBOTS_BYTES), body.rfind(b"\r", 0, MAX_ROBOTS_BYTES))
     return body[: end + 1]
 
 

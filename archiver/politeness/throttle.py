@@ -18,13 +18,13 @@ MAX_DELAY = 60.0
 """The longest delay between two requests, in seconds. If robots.txt or the host's slowness calls for more, this is
 used.
 """
-LONGEST_PAUSE = 3600.0
+MAX_PAUSE = 3600.0
 """The longest pause, in seconds, that a run waits for. For a longer one it ends, and its pages are due later."""
-LONGEST_QUIET = 24 * 3600.0
+MAX_RETRY_AFTER = 24 * 3600.0
 """The longest Retry-After, in seconds, that is followed. One of years is a mistake, or meant to keep archives away."""
-MOST_STRIKES = 8
+MAX_STRIKES = 8
 """The number of responses 429 or 503 in a row after which the run ends for this host."""
-SPARED = 2.5
+MIN_THIRD_PARTY_DELAY = 2.5
 """The shortest delay, in seconds, between two requests to a third party's host (a web archive)."""
 _FIRST_PENALTY = 1.0
 _PENALTY_LEFT = 0.8  # share of a penalty that is left after each good response
@@ -70,7 +70,7 @@ class Throttle:
         """After a response that took this many `seconds` to begin. `wait`: its Retry-After in seconds, if it has
         one."""
         if status in BUSY:
-            return self._struck(now - seconds, now, min(wait or 0.0, LONGEST_QUIET))
+            return self._struck(now - seconds, now, min(wait or 0.0, MAX_RETRY_AFTER))
         penalty = self.penalty * _PENALTY_LEFT
         return replace(
             self,

@@ -188,7 +188,7 @@ def parse_tdm_file(body: bytes, url: str) -> TDMFile:
     return TDMFile(tuple(rules))
 
 
-def tdm_of(rights: Sequence[UsageStatement]) -> tuple[bool | None, str]:
+def tdm_reservation(rights: Sequence[UsageStatement]) -> tuple[bool | None, str]:
     """True if text and data mining is reserved (None if nothing is stated), and the address of the policy ("" if none).
 
     The header field overrides the host's file, and the page's metadata override both (TDMRep, "Processing priority").

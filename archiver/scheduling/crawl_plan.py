@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from archiver.errors import ArchiverError
 from archiver.sites.crawler_identity import contact_of, delay_for
-from archiver.storage.connection import fault_of
+from archiver.storage.connection import environment_error
 from archiver.storage.runs import Counts
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def log_file(archive: Path) -> Path:
         with log.open("a"):
             pass
     except OSError as error:
-        raise fault_of(error, archive) from error
+        raise environment_error(error, archive) from error
     logging.raiseExceptions = False
     return log
 
@@ -119,7 +119,7 @@ class CrawlResult:
 
 HostPlans = tuple[tuple[int, CrawlPlan], ...]
 """The plans of one host, with their positions in the command. They are crawled sequentially."""
-Came = CrawlResult | ArchiverError
+CrawlOutcome = CrawlResult | ArchiverError
 """The result of a plan: its run, or the error that prevented it."""
 
 

@@ -18,8 +18,8 @@ from archiver.errors import ArchiverError
 from archiver.extensions.crawl_archive import ArchiveExtension
 from archiver.scheduling.crawl_plan import (
     GRACE,
-    Came,
     CrawlOrder,
+    CrawlOutcome,
     CrawlPlan,
     CrawlResult,
     HostPlans,
@@ -28,9 +28,9 @@ from archiver.scheduling.crawl_plan import (
     not_started,
 )
 from archiver.sites.crawler_identity import user_agent
-from archiver.spiders.run_ending import broken
+from archiver.spiders.run_ending import internal_error
 from archiver.spiders.site_spider import SiteSpider
-from archiver.storage.connection import fault_of, stop_waiting_for_locks
+from archiver.storage.connection import environment_error, stop_waiting_for_locks
 from archiver.storage.runs import Counts
 
 # Scrapy's process, changed so that it ends within seconds of a signal
@@ -93,7 +93,7 @@ class CrawlerGroup:
     Raises an ArchiverError if the log cannot be written.
     """
 
-    def __init__(self, order: CrawlOrder, on_result: Callable[[int, Came], None]) -> None:
+    def __init__(self, order: CrawlOrder, on_result: Callable[[int, CrawlOutcome], None]) -> None:
         settings = Settings()
         settings.setmodule("archiver.settings", priority="project")
         settings.setdict(
@@ -164,28 +164,28 @@ class CrawlerGroup:
         except Exception as error:
             if isinstance(error, OSError):
                 # Scrapy opens its log file again for each crawl.
-                self._report(index, fault_of(error, order.archive))
+                self._report(index, environment_error(error, order.archive))
                 return
             archive = _archive_of(crawler)
             if archive is None:
                 _log.exception("%s", plan.url)
-                reason = broken(plan.url, error).reason
+                reason = internal_error(plan.url, error).reason
                 self._report(index, CrawlResult(plan.url, plan.url, "failed", reason, 0.0, Counts(), ()))
                 return
             archive.broke(error)
         if result := _result(plan, crawler):
             self._report(index, result)
 
-    def _report(self, index: int, result: Came) -> None:
+    def _report(self, index: int, result: CrawlOutcome) -> None:
         # Finished crawlers are dropped, because those of a long list of sites would fill the memory.
         self._open.pop(index, None)
         self._on_result(index, result)
 
 
-def crawl_in_process(plans: list[CrawlPlan], order: CrawlOrder, workers: int) -> tuple[dict[int, Came], int]:
+def crawl_in_process(plans: list[CrawlPlan], order: CrawlOrder, workers: int) -> tuple[dict[int, CrawlOutcome], int]:
     """Crawls all plans in this process, `workers` hosts at a time. Returns the results by position, and the signal that
     ended the crawls (0 for none)."""
-    results: dict[int, Came] = {}
+    results: dict[int, CrawlOutcome] = {}
     crawls = CrawlerGroup(order, results.__setitem__)
     waiting = by_host(plans)
 

@@ -17,10 +17,10 @@ from time import monotonic
 from archiver.errors import ArchiveLocked, ArchiverError, BadConfig, UnreadableInput
 from archiver.frontier.cadence import start_interval
 from archiver.health.health_report import RESERVE
-from archiver.scheduling.crawl_plan import GRACE, Came, CrawlOrder, CrawlResult
+from archiver.scheduling.crawl_plan import GRACE, CrawlOrder, CrawlOutcome, CrawlResult
 from archiver.scheduling.scheduled_crawl import CrawlProcessHandle, SiteCrawl, begin_crawl, notify_changes
 from archiver.sites.config import effective_settings
-from archiver.storage.connection import fault_of, free_bytes, open_archive
+from archiver.storage.connection import environment_error, free_bytes, open_archive
 from archiver.storage.runs import DueSites, Scheduled
 
 # Notifications: sent after crawls, batched, and once an hour for changes that only depend on time
@@ -100,7 +100,7 @@ class DaemonOptions:
     once: bool
     delay: float | None
     contact: str | None
-    on_result: Callable[[str, Came], None]
+    on_result: Callable[[str, CrawlOutcome], None]
     show: Callable[[str], None]
 
 
@@ -163,7 +163,7 @@ class Daemon:
                 self._archive_notice = ""
                 return due
             except sqlite3.Error as error:
-                raise fault_of(error, archive) from error
+                raise environment_error(error, archive) from error
             finally:
                 db.close()
         except (ArchiveLocked, BadConfig, UnreadableInput) as error:
@@ -212,7 +212,7 @@ class Daemon:
             return False
         return True
 
-    def _retry_later(self, name: str, result: Came, reason: str) -> None:
+    def _retry_later(self, name: str, result: CrawlOutcome, reason: str) -> None:
         """Postpones a site whose run was not recorded, which would otherwise be due again at once. Reports each reason
         once."""
         times = self._failed_starts[name] = self._failed_starts.get(name, 0) + 1

@@ -22,7 +22,7 @@ from archiver.errors import ArchiverError
 from archiver.scheduling.crawl_plan import log_file
 
 END_SIGNALS = {signal.SIGINT, signal.SIGTERM}
-"""Signals that end a crawl. They are blocked in a new process until it calls `let_through`."""
+"""Signals that end a crawl. They are blocked in a new process until it calls `unblock_end_signals`."""
 _SERVER = get_context("forkserver")
 _STARTING = threading.Lock()
 
@@ -44,7 +44,7 @@ def start_fork_server() -> None:
 def fork(name: str, work: Callable[..., None], *words: Any, daemon: bool = False) -> ForkServerProcess:
     """Runs `work(*words)` in a new process. With `daemon`, it is killed if this process ends first.
 
-    END_SIGNALS are blocked until it calls `let_through`. Raises OSError if no process can be started.
+    END_SIGNALS are blocked until it calls `unblock_end_signals`. Raises OSError if no process can be started.
     """
     with _STARTING:
         start_fork_server()
@@ -72,7 +72,7 @@ def fork_crawl(
     return process, link
 
 
-def let_through() -> None:
+def unblock_end_signals() -> None:
     """Unblocks END_SIGNALS. Called in the new process."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, END_SIGNALS)
 

@@ -14,8 +14,8 @@ from multiprocessing.connection import Connection
 
 from archiver.errors import ArchiverError
 from archiver.extensions.progress import Leave, Line
-from archiver.scheduling.crawl_plan import Came, CrawlOrder, HostPlans, send_notices_to
-from archiver.scheduling.fork_server import let_through
+from archiver.scheduling.crawl_plan import CrawlOrder, CrawlOutcome, HostPlans, send_notices_to
+from archiver.scheduling.fork_server import unblock_end_signals
 from archiver.storage.runs import Counts
 
 # Messages between the command and its workers. Each is pickled separately, so a dying process cannot damage others.
@@ -46,7 +46,7 @@ class Finished:
     """From a worker: the result of the plan at this position."""
 
     index: int
-    result: Came
+    result: CrawlOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +118,11 @@ class _Worker:
     def run(self) -> None:
         self._crawls.run(self._main())
 
-    def _report_result(self, index: int, result: Came) -> None:
+    def _report_result(self, index: int, result: CrawlOutcome) -> None:
         self._send(Finished(index, result))
 
     async def _main(self) -> None:
-        let_through()
+        unblock_end_signals()
         asyncio.get_running_loop().add_reader(self._link.fileno(), self._receive)
         while True:
             await asyncio.sleep(_REPORT_EVERY)

@@ -18,8 +18,8 @@ from archiver.extensions.progress import Leave, Screen, Terminal
 from archiver.maintenance.takedown import finish_pending_takedowns
 from archiver.scheduling.crawl_plan import (
     GRACE,
-    Came,
     CrawlOrder,
+    CrawlOutcome,
     CrawlPlan,
     CrawlResult,
     HostPlans,
@@ -54,7 +54,7 @@ _EXIT_SECONDS = 5.0
 
 def crawl_in_processes(
     plans: list[CrawlPlan], order: CrawlOrder, workers: int, processes: int
-) -> tuple[dict[int, Came], int]:
+) -> tuple[dict[int, CrawlOutcome], int]:
     """Crawls all plans in several processes, `workers` hosts at a time. Returns the results by position, and the signal
     that ended the crawls (0 for none). Plans without a result were stopped before they started."""
     log_file(order.archive)
@@ -79,13 +79,13 @@ class _Command:
         self._processes = processes
         self._waiting = by_host(plans)
         self._workers: list[_Worker] = []
-        self._results: dict[int, Came] = {}
+        self._results: dict[int, CrawlOutcome] = {}
         self._counts: dict[int, Counts] = {}
         self._started: dict[int, float] = {}
         self._signum = 0
         self._screen: Screen = Terminal()
 
-    async def crawl(self) -> tuple[dict[int, Came], int]:
+    async def crawl(self) -> tuple[dict[int, CrawlOutcome], int]:
         loop = asyncio.get_running_loop()
         self._done = loop.create_future()
         for signum in END_SIGNALS:
@@ -236,7 +236,7 @@ def run_plans(plans: list[CrawlPlan], order: CrawlOrder, workers: int) -> tuple[
     ], signum
 
 
-def _crawl(plans: list[CrawlPlan], order: CrawlOrder, workers: int) -> tuple[dict[int, Came], int]:
+def _crawl(plans: list[CrawlPlan], order: CrawlOrder, workers: int) -> tuple[dict[int, CrawlOutcome], int]:
     processes = min(workers, cores(), len(by_host(plans)))
     if processes > 1:
         return crawl_in_processes(plans, order, workers, processes)
@@ -246,7 +246,7 @@ def _crawl(plans: list[CrawlPlan], order: CrawlOrder, workers: int) -> tuple[dic
     return crawl_in_process(plans, order, workers)
 
 
-def _result(plan: CrawlPlan, result: Came, *, alone: bool) -> CrawlResult:
+def _result(plan: CrawlPlan, result: CrawlOutcome, *, alone: bool) -> CrawlResult:
     """Returns the result of a plan, "waiting" if another command is crawling its site and it is not the only plan.
     Raises any other ArchiverError."""
     if isinstance(result, ArchiveInUse | HostInUse) and not alone:

@@ -17,8 +17,16 @@ from time import monotonic
 from typing import Any
 
 from archiver.errors import ArchiverError
-from archiver.scheduling.crawl_plan import Came, CrawlOrder, CrawlPlan, CrawlResult, host_of, plan_of, print_notice
-from archiver.scheduling.fork_server import fork, fork_crawl, let_through
+from archiver.scheduling.crawl_plan import (
+    CrawlOrder,
+    CrawlOutcome,
+    CrawlPlan,
+    CrawlResult,
+    host_of,
+    plan_of,
+    print_notice,
+)
+from archiver.scheduling.fork_server import fork, fork_crawl, unblock_end_signals
 from archiver.sites.crawler_identity import delay_for
 from archiver.storage.runs import Counts
 
@@ -51,7 +59,7 @@ class CrawlProcessHandle:
     link: Connection
     started: float
 
-    result: Came | None = None
+    result: CrawlOutcome | None = None
     lost: bool = False
     """True if the process ended without sending a result."""
 
@@ -101,7 +109,7 @@ def begin_crawl(crawl: SiteCrawl, order: CrawlOrder) -> CrawlProcessHandle:
 def _run_crawl(link: Connection, crawl: SiteCrawl, order: CrawlOrder) -> None:
     """Runs in the new process. Ignores Ctrl-C, because the scheduler forwards it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    let_through()
+    unblock_end_signals()
     threading.Thread(target=_stop_without_scheduler, args=(link,), daemon=True).start()
     from archiver.scheduling.process_pool import run_plans
     from archiver.search.open_index import refresh_after_writing
@@ -127,13 +135,13 @@ def notify_changes(archive: Path, sites: tuple[str, ...] | None, *, place: bool)
 
 def _notify(archive: Path, sites: tuple[str, ...] | None, place: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    let_through()
+    unblock_end_signals()
     from archiver.health.notifications import notify_after_runs
 
     notify_after_runs(archive, sites, print_notice, place=place)
 
 
-def send(link: Connection, result: Came) -> None:
+def send(link: Connection, result: CrawlOutcome) -> None:
     with suppress(OSError):  # the scheduler is gone
         link.send(result)
 

@@ -20,7 +20,7 @@ import tantivy
 from sqlite_utils import Database
 
 from archiver.errors import BadQuery
-from archiver.search.engine import Plan, planned
+from archiver.search.engine import Plan, plan_query
 from archiver.search.index_document import sites
 from archiver.search.index_searcher import Searcher
 from archiver.search.query import Query, filter_terms
@@ -237,7 +237,7 @@ class Histogram:
 def histogram(db: Database, query: Query, unit: str = "") -> Histogram:
     """The histogram of everything a query matches; its limit is ignored. `unit` is year, month or day; "" chooses one
     (`unit_for`). Raises BadQuery, SiteNotFound or IndexMissing."""
-    return histogram_of([planned(db, query)], unit)
+    return histogram_of([plan_query(db, query)], unit)
 
 
 def histogram_of(plans: Sequence[Plan], unit: str = "") -> Histogram:
@@ -245,7 +245,7 @@ def histogram_of(plans: Sequence[Plan], unit: str = "") -> Histogram:
     everything, last_days, days = [], set(), set[date]()
     for plan in plans:
         scope = scope_of_query((plan.node, *filter_terms(plan.db, plan.query)))
-        in_scope = planned(plan.db, Query(fold="none"), And(scope) if scope else None)
+        in_scope = plan_query(plan.db, Query(fold="none"), And(scope) if scope else None)
         everything.append(in_scope)
         last_days.add(looked_until(in_scope, scope))
         days.update(scope_dates(scope))
@@ -313,7 +313,7 @@ def trend_of(archives: Sequence[tuple[Database, Query]], terms: tuple[str, ...],
     """The trend over several archives, each with its own query. Raises what `trend` does."""
     if not 0 < len(terms) <= MAX_TERMS:
         raise BadQuery(" ".join(terms), f"a trend has 1 to {MAX_TERMS} terms")
-    whole = [planned(db, replace(query, fold="none")) for db, query in archives]
+    whole = [plan_query(db, replace(query, fold="none")) for db, query in archives]
     days = {
         day for plan in whole for day in scope_dates(scope_of_query((plan.node, *filter_terms(plan.db, plan.query))))
     }
@@ -325,7 +325,7 @@ def trend_of(archives: Sequence[tuple[Database, Query]], terms: tuple[str, ...],
         node = parse_query(term, stem=any(query.stem for _, query in archives))
         if node is None:
             raise BadQuery(term, "a trend term is a word, a phrase or a field such as author:name")
-        found = [planned(plan.db, plan.query, node) for plan in whole]
+        found = [plan_query(plan.db, plan.query, node) for plan in whole]
         counts = counted_in(found, unit)
         series.append(
             Series(
@@ -380,7 +380,7 @@ def geo_grid(db: Database, query: Query, most: int, columns: int = 24) -> GeoGri
     """The places of the newest `most` matching articles, on a grid with `columns` columns.
 
     Raises what `archiver.search.engine.run` does."""
-    plan = planned(db, query, Key("has:geo"))
+    plan = plan_query(db, query, Key("has:geo"))
     newest = in_order(plan.searcher, plan.found, Sort("published_at", down=True), first=0, last=most)
     found = db.execute(
         "select article_id, latitude, longitude, placename from geotags where role <> 'publisher' and typeof(latitude) "

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from slugify import slugify
 
-from archiver.extraction.authors.credits import KNOWN
+from archiver.extraction.authors.credits import KNOWN_AGENCIES
 from archiver.extraction.authors.person_names import is_full_name
 from archiver.search.index_document import fold_name
 from archiver.search.words import is_run
@@ -46,7 +46,7 @@ _DATE_PARTS = {"year": 1, "month": 2}
 
 
 @dataclass(frozen=True, slots=True)
-class Cited:
+class CitedArticle:
     """The content of a citation. Texts are single lines; dates are year, month and day, as many as are known."""
 
     key: str
@@ -65,7 +65,7 @@ class Cited:
     proof: dict[str, Any]
 
 
-def cited(record: Record, *, version: bool = False) -> Cited:
+def cited(record: Record, *, version: bool = False) -> CitedArticle:
     """Builds the citation of a record. `version`: a revision was requested by number, which then becomes part of the
     key.
 
@@ -89,7 +89,7 @@ def cited(record: Record, *, version: bool = False) -> Cited:
     note = ", ".join(
         part for part in (" ".join(filter(None, archived)), f"revision {record['revision']}", proof["digest"]) if part
     )
-    return Cited(
+    return CitedArticle(
         key=_key(record) + (f"-r{record['revision']}" if version else ""),
         title=_line(record["title"]),
         authors=_lines(record["authors"]),
@@ -107,7 +107,7 @@ def cited(record: Record, *, version: bool = False) -> Cited:
     )
 
 
-def bibtex(one: Cited) -> str:
+def bibtex(one: CitedArticle) -> str:
     """A @misc entry, which both BibTeX and biblatex support."""
     fields: list[tuple[str, str]] = [
         ("author", " and ".join(_bibtex_name(name) for name in one.authors)),
@@ -129,7 +129,7 @@ def bibtex(one: Cited) -> str:
     return f"@misc{{{one.key},\n{body}\n}}\n"
 
 
-def ris(one: Cited) -> str:
+def ris(one: CitedArticle) -> str:
     """A RIS record of type ELEC (web page). Lines end in CR LF, as the format requires."""
     parts = one.published
     rows: list[tuple[str, str]] = [
@@ -150,7 +150,7 @@ def ris(one: Cited) -> str:
     return "\r\n".join([*(f"{tag}  - {value}" for tag, value in rows if value), "ER  - "]) + "\r\n"
 
 
-def csl(one: Cited) -> dict[str, Any]:
+def csl(one: CitedArticle) -> dict[str, Any]:
     """A CSL-JSON item of type webpage (Citation Style Language 1.0.2). `custom` has the parts of `note` as fields."""
     item: dict[str, Any] = {
         "id": one.key,
@@ -171,11 +171,11 @@ def csl(one: Cited) -> dict[str, Any]:
     return {name: value for name, value in item.items() if value}
 
 
-def _all_csl(many: Iterable[Cited]) -> str:
+def _all_csl(many: Iterable[CitedArticle]) -> str:
     return json.dumps([csl(one) for one in many], ensure_ascii=False, indent=2) + "\n"
 
 
-STYLES: dict[str, Callable[[Iterable[Cited]], str]] = {
+STYLES: dict[str, Callable[[Iterable[CitedArticle]], str]] = {
     "bibtex": lambda many: "\n".join(bibtex(one) for one in many),
     "ris": lambda many: "".join(ris(one) for one in many),
     "csl-json": _all_csl,
@@ -241,6 +241,6 @@ def _bibtex_name(name: str) -> str:
     first and last names."""
     plain = " " in name and all(c.isalpha() or c in _IN_NAMES or unicodedata.category(c)[0] == "M" for c in name)
     plain = plain and not any(map(is_run, name))
-    known = any(fold_name(word) in KNOWN for word in (name, *name.split()))
+    known = any(fold_name(word) in KNOWN_AGENCIES for word in (name, *name.split()))
     person = plain and not known and is_full_name(name) and not re.search(r"\band\b", name, re.IGNORECASE)
     return _tex(name) if person else f"{{{_tex(name)}}}"

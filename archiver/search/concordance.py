@@ -17,7 +17,7 @@ from sqlite_utils import Database
 
 from archiver.errors import BadQuery
 from archiver.fields import BY_NAME
-from archiver.search.engine import ordered, planned
+from archiver.search.engine import ordered, plan_query
 from archiver.search.query import Query
 from archiver.search.snippets import highlight_terms, occurrences
 from archiver.search.words import split_into_words
@@ -32,7 +32,7 @@ _FIRST_BATCH, _BATCH = 20, 500
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ConcordanceLine:
     """One occurrence. `before` and `after` have at most `width` characters of the text, with white space collapsed.
 
     `direction` is the text direction of the keyword; `field` is title or body; `id` to `published_precision` are fields
@@ -51,7 +51,7 @@ class Line:
     direction: Literal["ltr", "rtl"]
 
 
-_ARTICLE_FIELDS = tuple(f.name for f in fields(Line) if f.name in BY_NAME)
+_ARTICLE_FIELDS = tuple(f.name for f in fields(ConcordanceLine) if f.name in BY_NAME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Concordance:
     lines are sorted by context and more than MAX_READ articles match.
     """
 
-    lines: tuple[Line, ...]
+    lines: tuple[ConcordanceLine, ...]
     more: bool
     articles: int
     read: int
@@ -80,13 +80,13 @@ def concordance(db: Database, query: Query, width: int = WIDTH) -> Concordance:
     if query.offset < 0 or (query.limit is not None and query.limit < 0):
         raise BadQuery(query.text, "limit and offset cannot be negative")
     by = query.sort.removeprefix("-") if query.sort.removeprefix("-") in BY_CONTEXT else ""
-    plan = planned(db, replace(query, sort="-date" if by or not query.sort else query.sort))
+    plan = plan_query(db, replace(query, sort="-date" if by or not query.sort else query.sort))
     rows = {field: highlight_terms(plan.node, field) for field in _FIELDS}
     if not any(rows.values()):
         raise BadQuery(query.text, "a concordance needs a word to look for in titles or texts")
     read = 0
 
-    def lines() -> Iterator[Line]:
+    def lines() -> Iterator[ConcordanceLine]:
         nonlocal read
         last = min(plan.total, MAX_READ) if by else plan.total
         for start, end in _batches(last):
@@ -127,13 +127,13 @@ def _articles(db: Database, ids: list[int]) -> Iterator[dict[str, Any]]:
     return (found[number] for number in ids if number in found)
 
 
-def _lines(article: dict[str, Any], rows: dict[str, Any], width: int) -> Iterator[Line]:
+def _lines(article: dict[str, Any], rows: dict[str, Any], width: int) -> Iterator[ConcordanceLine]:
     texts = {"title": article["title"], "body": article["body"] or article["description"]}
     article_fields = {name: article[name] for name in _ARTICLE_FIELDS}
     for field, text in texts.items():
         flat = " ".join(unicodedata.normalize("NFC", text or "").split())
         for start, end, _ in occurrences(flat, rows[field]) if rows[field] else ():
-            yield Line(
+            yield ConcordanceLine(
                 **article_fields,
                 field=field,
                 before=_whole(flat[max(0, start - width) : start]),

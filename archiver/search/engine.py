@@ -52,7 +52,7 @@ _MIN_SHARED = 0.2
 def similar_articles(db: Database, searcher: Searcher, number: int, *, near_copies: bool = False) -> Node:
     """A query for articles on the same topic as the article with ID `number`.
 
-    Excludes the article itself and, unless `near_copies`, its duplicates and the members of its cluster. Raises
+    Excludes the article itself and, unless `near_duplicate`, its duplicates and the members of its cluster. Raises
     ArticleNotFound.
     """
     row = next(
@@ -173,7 +173,7 @@ class Plan:
         return self.shown.best.total
 
 
-def planned(db: Database, query: Query, more: Node | None = None) -> Plan:
+def plan_query(db: Database, query: Query, more: Node | None = None) -> Plan:
     """Plans a query, narrowed by `more`. Hits, facets and histogram of one query share one plan, which the open index
     caches. Raises BadQuery, SiteNotFound, ArticleNotFound, IndexMissing or IndexDamaged."""
     filters = filter_terms(db, query)
@@ -323,8 +323,8 @@ class Results:
 def run(db: Database, query: Query) -> Results:
     """The hits of a query. Raises BadQuery, SiteNotFound or IndexMissing."""
     first, last = window(query)
-    plan = planned(db, query)
-    return Results(tuple(hits_of(plan, list(ordered(plan, first, last)))), plan.total)
+    plan = plan_query(db, query)
+    return Results(tuple(load_hits(plan, list(ordered(plan, first, last)))), plan.total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,12 +339,12 @@ class Listing:
     def hits(self, ids: Collection[int]) -> tuple[Hit, ...]:
         """The hits of some of the matches, in the query's order."""
         selected = set(ids)
-        return tuple(hits_of(self._plan, [found for number, found in self._found.items() if number in selected]))
+        return tuple(load_hits(self._plan, [found for number, found in self._found.items() if number in selected]))
 
 
 def listing(db: Database, query: Query) -> Listing:
     """Lists all matches of a query. Raises what `run` does."""
-    plan = planned(db, query)
+    plan = plan_query(db, query)
     found = {one.id: one for one in ordered(plan, 0, plan.total)}
     return Listing({number: plan.beneath.get(number, ()) for number in found}, plan, found)
 
@@ -352,7 +352,7 @@ def listing(db: Database, query: Query) -> Listing:
 def matching_ids(db: Database, query: Query) -> Iterator[int]:
     """The IDs of the matching articles, in order, within the query's offset and limit."""
     first, last = window(query)
-    return (found.id for found in ordered(planned(db, query), first, last))
+    return (found.id for found in ordered(plan_query(db, query), first, last))
 
 
 def facets(db: Database, query: Query, most: int = 10) -> dict[str, list[tuple[str, int]]]:
@@ -360,7 +360,7 @@ def facets(db: Database, query: Query, most: int = 10) -> dict[str, list[tuple[s
 
     Counts all matches, regardless of the query's limit.
     """
-    return facets_of([planned(db, query)], most)
+    return facets_of([plan_query(db, query)], most)
 
 
 def facets_of(plans: Sequence[Plan], most: int = 10) -> dict[str, list[tuple[str, int]]]:
@@ -419,7 +419,7 @@ def _usual_spelling(plans: Sequence[Plan], name: str, form: str) -> str:
 # -- hits -------------------------------------------------------------------------------------
 
 
-def hits_of(plan: Plan, page: list[Match]) -> Iterator[Hit]:
+def load_hits(plan: Plan, page: list[Match]) -> Iterator[Hit]:
     """Loads the fields, copies and snippets of a page of matches."""
     db = plan.db
     ids = json.dumps([found.id for found in page])
@@ -480,7 +480,7 @@ COLUMNS = (*HIT_FIELDS, "copies", "folded", "score", "distance_km", "snippet")
 _DATE_LENGTHS = {"year": 4, "month": 7, "day": 10}
 
 
-def as_values(hit: Hit) -> dict[str, Any]:
+def hit_as_dict(hit: Hit) -> dict[str, Any]:
     """A hit as a dict with the keys COLUMNS."""
     return {name: value for name, value in asdict(hit).items() if name in COLUMNS}
 

@@ -20,9 +20,9 @@ from sqlite_utils import Database
 from tantivy import Occur
 from tantivy import Query as TantivyQuery
 
-from archiver.articles.near_duplicates import UnionFind, are_numbered, minhash, near_duplicate, wording_of
+from archiver.articles.near_duplicates import UnionFind, differ_only_in_numbers, minhash, near_duplicate, wording_of
 from archiver.errors import BadQuery, SiteNotFound
-from archiver.search.engine import Hit, Plan, hits_of, order_of, ordered, planned, window
+from archiver.search.engine import Hit, Plan, load_hits, order_of, ordered, plan_query, window
 from archiver.search.open_index import hold_searchers
 from archiver.search.query import Query
 from archiver.search.ranking import Match, matches, top_hits, with_id
@@ -89,7 +89,7 @@ def federate(shards: Sequence[Shard], query: Query) -> Iterator[FederatedPage]:
         try:
             selected = list(shards_having(shards, query))
             kept = tuple(shard for shard, _ in selected)
-            plans = tuple(planned(shard.db, own) for shard, own in selected)
+            plans = tuple(plan_query(shard.db, own) for shard, own in selected)
             yield FederatedPage(kept, *_folded(kept, plans, query))
         finally:
             for searcher in searchers:
@@ -128,7 +128,7 @@ def federated_page(one: FederatedPage) -> tuple[FederatedHit, ...]:
     by_shard: dict[int, list[Match]] = defaultdict(list)
     for shard, found in page:
         by_shard[shard].append(found)
-    hits = {(shard, hit.id): hit for shard, founds in by_shard.items() for hit in hits_of(one.plans[shard], founds)}
+    hits = {(shard, hit.id): hit for shard, founds in by_shard.items() for hit in load_hits(one.plans[shard], founds)}
     return tuple(
         FederatedHit(one.shards[shard].name, hits[shard, found.id], _elsewhere(one, shard, found.id))
         for shard, found in page
@@ -258,5 +258,5 @@ def _are_near_duplicates(one: _Text, other: _Text) -> bool:
         return False
     one_site = one.site == other.site
     return near_duplicate(wording_of(one.body), wording_of(other.body), one_site=one_site) is not None and not (
-        one_site and are_numbered((one.title, one.body), (other.title, other.body))
+        one_site and differ_only_in_numbers((one.title, one.body), (other.title, other.body))
     )

@@ -17,7 +17,17 @@ from typing import Any
 import tantivy
 from sqlite_utils import Database
 
-from archiver.fields import ASKED_FOR, BY_NAME, INDEXED, LINKS, LIST_WORDS, LONG_TEXTS, MEANING, PAGE_LISTS, WEIGHTS
+from archiver.fields import (
+    BY_NAME,
+    HAS_FIELDS,
+    INDEXED,
+    LINKS,
+    LIST_FIELDS_BY_QUERY_NAME,
+    LONG_TEXTS,
+    MEANING,
+    PAGE_LISTS,
+    WEIGHTS,
+)
 from archiver.search.query_tree import HAS, IS, key_of, local_seconds, utc_seconds
 from archiver.search.words import split_into_words
 
@@ -122,7 +132,7 @@ NUMBERS: tuple[str, ...] = (
 )
 """`group` is the ID of the original of a text; `turn` orders articles of equal rank; `stamp` is a digest of the data
 the document was made from."""
-FOLDED_NAMES: tuple[str, ...] = tuple(LIST_WORDS)
+FOLDED_NAMES: tuple[str, ...] = tuple(LIST_FIELDS_BY_QUERY_NAME)
 """Fields of names that are indexed in folded form (`facet_key`)."""
 FORMAT = " ".join(("6", *TEXTS, *FOLDED_NAMES))
 SPELLINGS = "ways"
@@ -179,7 +189,7 @@ _FLAGS: dict[str, Callable[[Row], bool]] = {
     "has:geo": lambda row: bool(row["geotags"]),
     "has:place": lambda row: any(tag.get("placename") for tag in row["geotags"]),
     "has:date": lambda row: bool(row["published"]),
-    **{f"has:{word}": _has(name) for word, name in ASKED_FOR.items()},
+    **{f"has:{word}": _has(name) for word, name in HAS_FIELDS.items()},
     "has:copy": lambda row: bool(row["cluster_id"] or row["duplicate_of"] or row["duplicated"]),
 }
 assert set(_FLAGS) == {f"is:{name}" for name in IS} | {f"has:{name}" for name in HAS}
@@ -244,7 +254,7 @@ def index_document(row: Row, common: Collection[str] = ()) -> tantivy.Document:
             place for tag in row["geotags"] for name in ("placename", "region") if (place := index_text(tag.get(name)))
         )
     )
-    named = {word: row[name] for word, name in LIST_WORDS.items()}
+    named = {word: row[name] for word, name in LIST_FIELDS_BY_QUERY_NAME.items()}
     named["place"] = [place for tag in row["geotags"] if (place := index_text(tag.get("placename")))]
     counted = {name: facet_key(values) for name, values in named.items()}
     fields |= {

@@ -180,7 +180,7 @@ _HELD: WeakKeyDictionary[Database, Searcher] = WeakKeyDictionary()
 _NOT_UPDATED: WeakSet[Database] = WeakSet()
 
 
-def leave_as_it_is(db: Database) -> None:
+def disable_updates(db: Database) -> None:
     """From now on, searches of this open archive do not update the index. They use it as it is, if it belongs to this
     database."""
     _NOT_UPDATED.add(db)

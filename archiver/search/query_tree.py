@@ -25,7 +25,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.errors import BadQuery
-from archiver.fields import ASKED_FOR, LINKS, MEANING
+from archiver.fields import HAS_FIELDS, LINKS, MEANING
 
 # The nodes of the tree.
 
@@ -296,7 +296,7 @@ IS = ("gone", "duplicate", "copy", "source", "edited")
 """The values of `is:`. A `copy` is a near-duplicate of an earlier article, a `source` the original of
 near-duplicates."""
 
-HAS = ("geo", "place", "date", *ASKED_FOR, "copy")
+HAS = ("geo", "place", "date", *HAS_FIELDS, "copy")
 """The values of `has:`."""
 
 SINGULAR: dict[str, str] = {

@@ -22,7 +22,7 @@ from typing import Any
 from lxml import etree
 from sqlite_utils import Database
 
-from archiver.errors import ArchiverError, BadName, SavedSearchUnreadable, SearchNotFound
+from archiver.errors import ArchiverError, BadSearchName, SavedSearchNotFound, SavedSearchUnreadable
 from archiver.search.engine import Hit, Listing, listing
 from archiver.search.query import Query, query_as_options
 from archiver.storage import saved_searches as stored
@@ -94,7 +94,7 @@ def save_search(db: Database, name: str, query: Query, now: datetime | None = No
     found = listing(db, _all_pages(query))
     with writing(db):
         if stored.saved_search_rows(db, key):
-            raise BadName(shown, f"the name is in use; 'archiver searches remove {shown}' removes that search")
+            raise BadSearchName(shown, f"the name is in use; 'archiver searches remove {shown}' removes that search")
         number = stored.insert_saved_search(
             db, stored.NewSearch(shown, key, str(uuid.uuid4()), _as_json(query), _moment(now), before)
         )
@@ -194,7 +194,7 @@ def valid_name(name: str) -> tuple[str, str]:
         or kinds[0] not in "LN"
         or not all(kind in "LNM" or letter in _NAME_PUNCTUATION for kind, letter in zip(kinds, shown, strict=True))
     ):
-        raise BadName(
+        raise BadSearchName(
             name,
             "a name consists of letters, digits, spaces and . _ + -, starts with a letter or digit, does not end with "
             f"a space, and has at most {MAX_NAME_LETTERS} characters",
@@ -233,7 +233,7 @@ def _key(name: str) -> str:
 def _row(db: Database, name: str) -> stored.SavedSearchRow:
     found = stored.saved_search_rows(db, _key(name))
     if not found:
-        raise SearchNotFound(name)
+        raise SavedSearchNotFound(name)
     return found[0]
 
 

@@ -17,25 +17,25 @@ from archiver import __version__
 from archiver.discovery import soft404
 from archiver.discovery.cdx import prefix_of, query_url, service_address
 from archiver.discovery.soft404 import SoftNotFoundProfile
-from archiver.errors import ArchiverError, SiteTakenOut
+from archiver.errors import ArchiverError, SiteRemoved
 from archiver.extraction.template.site_rule import SiteRules
 from archiver.extraction.template.template_learner import TemplateLearner
 from archiver.items import Capture, DiscoveredURL, DiscoverySource
 from archiver.maintenance.reextraction import readings_of_capture
-from archiver.politeness.throttle import LONGEST_QUIET, RunLimits
+from archiver.politeness.throttle import MAX_RETRY_AFTER, RunLimits
 from archiver.sites.config import effective_settings
 from archiver.sites.crawler_identity import needs_contact
 from archiver.spiders.requisite_queue import Requisites
-from archiver.spiders.run_ending import RunEnding, RunResult, broken
+from archiver.spiders.run_ending import RunEnding, RunResult, internal_error
 from archiver.spiders.trap_detector import TrapDetector
 from archiver.storage import completeness, pages
 from archiver.storage.article_tables.articles import replace_reading
 from archiver.storage.article_tables.revisions import extractor_of
-from archiver.storage.capture_recovery import Place, recover, warc_prefix
+from archiver.storage.capture_recovery import ArchiveFileGuard, recover, warc_prefix
 from archiver.storage.completeness import alive_sources, enter_cdx
-from archiver.storage.connection import PATIENCE, fault_of, is_fault, open_archive, writing
+from archiver.storage.connection import PATIENCE, environment_error, is_environment_error, open_archive, writing
 from archiver.storage.locks import lock_host, lock_site
-from archiver.storage.page_discoveries import record_targets
+from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.page_writer import PageWriter, StoringRun
 from archiver.storage.pages import is_gone_confirmed
 from archiver.storage.requisites import DEFAULT_MODE, Mode
@@ -70,7 +70,7 @@ def archive_faults(archive: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        raise fault_of(error, archive) from error
+        raise environment_error(error, archive) from error
 
 
 class CrawlRun:
@@ -112,7 +112,7 @@ class CrawlRun:
         self.quiet_until = self._quiet_until()
         self.seed_key = pages.resolve_redirects(self.db, urlkey(self.start_url))
         self._record_start()
-        self._place = Place(self.archive)
+        self._place = ArchiveFileGuard(self.archive)
         self._removed = RemovedURLs(self.db, self.site_name)
         self.warc = WarcWriter(
             self.archive.parent, warc_prefix(self.site_name), f"archiver/{__version__}", f"crawl of {self.site_name}"
@@ -147,20 +147,22 @@ class CrawlRun:
         repairs, mode = recover(self.db, self.archive.parent, self.site), "full" if order.full else "incremental"
         with writing(self.db):
             self.run_id = begin_run(self.db, site_id, order.only or mode, __version__, self.started, repairs)
-            record_targets(self.db, site_id, [DiscoveredURL(self.start_url, DiscoverySource.SEED)], self.started)
+            record_discovered_urls(
+                self.db, site_id, [DiscoveredURL(self.start_url, DiscoverySource.SEED)], self.started
+            )
             if order.only:
-                completeness.make_due(self.db, site_id, with_aside=order.only == "set-aside")
+                completeness.make_missing_due(self.db, site_id, with_aside=order.only == "set-aside")
             else:
                 pages.make_due(self.db, site_id, self.started, everything=order.full)
                 for key in {urlkey(self.start_url), self.seed_key}:
                     make_seed_due(self.db, key)
             if not self.quiet_until:
-                pages.wait_no_more(self.db, site_id)
+                pages.mark_host_available(self.db, site_id)
 
     def _quiet_until(self) -> datetime | None:
         """Until when the host asked us to wait; None if that is over. A time too far ahead comes from a wrong clock."""
         until = pages.moment(self.site["quiet_until"])
-        return until if until and self.started < until <= self.started + timedelta(seconds=LONGEST_QUIET) else None
+        return until if until and self.started < until <= self.started + timedelta(seconds=MAX_RETRY_AFTER) else None
 
     def _remembered_soft_not_found(self) -> SoftNotFoundProfile | None:
         """What an earlier run learned about the site's soft 404s, unless it is too long ago."""
@@ -169,10 +171,15 @@ class CrawlRun:
 
     def _give_up(self, error: BaseException) -> None:
         """Close what was opened before `error`, and end the run as failed if it was recorded."""
-        if self.run_id and isinstance(error, Exception) and not is_fault(error):
+        if self.run_id and isinstance(error, Exception) and not is_environment_error(error):
             with suppress(Exception), writing(self.db, 0.0):  # the first error is the one to report
                 end_run(
-                    self.db, self.run_id, Counts(), "failed", broken(self.start_url, error).reason, datetime.now(UTC)
+                    self.db,
+                    self.run_id,
+                    Counts(),
+                    "failed",
+                    internal_error(self.start_url, error).reason,
+                    datetime.now(UTC),
                 )
         self.db.close()
         self._release_locks()
@@ -279,14 +286,14 @@ class CrawlRun:
             with archive_faults(self.archive):
                 self.result = self._finish(ending, self.result, 0.0 if at_fault else PATIENCE)
         except ArchiverError as fault:
-            if isinstance(fault, SiteTakenOut):  # no later crawl of this site will finish the file
+            if isinstance(fault, SiteRemoved):  # no later crawl of this site will finish the file
                 with suppress(OSError):
                     self.warc.close()
             if not at_fault:
                 self.result = replace(self.result, outcome="failed", reason=str(fault))
         except Exception as error:
             _log.exception("The crawl of %s could not be closed", self.start_url)
-            self.result = replace(self.result, outcome="failed", reason=broken(self.start_url, error).reason)
+            self.result = replace(self.result, outcome="failed", reason=internal_error(self.start_url, error).reason)
         self.warc.abandon()
         with suppress(sqlite3.Error):
             self.db.close()
@@ -318,7 +325,7 @@ class CrawlRun:
             statistics = self.writer.measuring.as_json(alive_sources(self.db, site_id))
             end_run(self.db, self.run_id, self.counts, ending.outcome, ending.reason, datetime.now(UTC), statistics)
             if ending.pages:
-                pages.let_wait(self.db, site_id, ending.pages, ending.quiet_until)
+                pages.mark_host_unavailable(self.db, site_id, ending.pages, ending.quiet_until)
         if unfinished:
             raise unfinished
         return tuple(

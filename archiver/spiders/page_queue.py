@@ -10,7 +10,7 @@ from typing import Any
 
 from archiver.discovery import soft404
 from archiver.discovery.links import well_known_urls
-from archiver.frontier.revisit import SIDE_WAY
+from archiver.frontier.revisit import SIDE_LISTING_PRIORITY
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.spiders.crawl_run import CrawlRun
 from archiver.spiders.page_request import MOST_REDIRECTS, PageRequest, ParsedPage, page_request
@@ -126,14 +126,14 @@ class PageQueue:
         """
         run, most = self._run, limit + len(self._in_progress)
         if run.order.only:
-            rows = completeness.due_pages(run.db, run.site["id"], run.started, most)
+            rows = completeness.due_missing_pages(run.db, run.site["id"], run.started, most)
         else:
             rows = page_table.due_pages(run.db, run.site["id"], run.started, most, sources_only, mixed)
         free = [row for row in rows if row["urlkey"] not in self._in_progress]
-        listings_wait = any(page.level < SIDE_WAY for page in self._in_progress.values()) or any(
-            row["priority"] < SIDE_WAY for row in free
+        listings_wait = any(page.level < SIDE_LISTING_PRIORITY for page in self._in_progress.values()) or any(
+            row["priority"] < SIDE_LISTING_PRIORITY for row in free
         )
-        return [row for row in free if row["priority"] < SIDE_WAY or not listings_wait]
+        return [row for row in free if row["priority"] < SIDE_LISTING_PRIORITY or not listings_wait]
 
     def _hand_out(self, row: dict[str, Any]) -> PageRequest:
         run = self._run

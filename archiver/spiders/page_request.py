@@ -17,7 +17,7 @@ from archiver.frontier.revisit import is_refetch_reason
 from archiver.items import Capture, PageKind, PageResult, RequisiteKind, SourceHint, UsageStatement
 from archiver.politeness.usage_statements import TDMFile, statements_of_headers
 from archiver.storage.article_tables.article_parts import StoredPart
-from archiver.storage.pages import RULE, lead_from, moment
+from archiver.storage.pages import MASS_DISAPPEARANCE_RULE, hint_from_json, moment
 from archiver.warc.exchange import Original
 
 MOST_REDIRECTS = 10
@@ -253,15 +253,15 @@ def page_request(row: dict[str, Any], seed_key: str, *, full: bool, unconditiona
         urlkey=row["urlkey"],
         kind=kind,
         is_seed=row["urlkey"] == seed_key,
-        hint=lead_from(row["source_hints"]),
+        hint=hint_from_json(row["source_hints"]),
         etag=row["etag"] or "",
         last_modified=row["last_modified"] or "",
         original=original,
         fetched_at=fetched_at,
         level=row["priority"],
         unconditional=unconditional or is_refetch_reason(row["reason"] or ""),
-        existed=row["outcome"] in _EXISTING or row["rule"] == RULE,
-        quarantined=row["rule"] == RULE,
+        existed=row["outcome"] in _EXISTING or row["rule"] == MASS_DISAPPEARANCE_RULE,
+        quarantined=row["rule"] == MASS_DISAPPEARANCE_RULE,
         worked=row["outcome"] == "not-article" or bool(row["has_told"]),
         attempts=row["attempts"] or 0,
         judged=_is_judged(row, kind),

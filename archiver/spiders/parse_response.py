@@ -1,6 +1,6 @@
 """Parses a response into a `PageResult`, without network, clock or archive.
 
-Each kind of document has its function; `parse_page` chooses one by the status and the bytes, not by the address or the
+Each kind of document has its function; `parse_links` chooses one by the status and the bytes, not by the address or the
 content type.
 """
 
@@ -19,12 +19,12 @@ from archiver.discovery.url_classifier import series_of
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page
 from archiver.extraction.page import parse_page as parse_html
-from archiver.extraction.pagination import MOST_PARTS, part_urls
+from archiver.extraction.pagination import MAX_PARTS, part_urls
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult, SourceHint
 from archiver.politeness.throttle import BUSY
 from archiver.politeness.usage_statements import statements_of_page
 from archiver.spiders.page_request import MOST_REDIRECTS, FetchedPage, PageRequest, ParsedPage
-from archiver.storage.article_tables.article_parts import CLAIM, part_reason
+from archiver.storage.article_tables.article_parts import CLAIMED_PART_RULE, part_reason
 from archiver.urls import Scope, normalize, urlkey
 
 # Documents that list pages: feeds, sitemaps, the WordPress API, a web archive's CDX list.
@@ -428,7 +428,7 @@ def _is_own_part(article: Article, target: DiscoveredURL) -> bool:
     own = (article.url, article.part_of, *article.parts, article.whole_at)
     keys = {urlkey(url) for url in own if url}
     return urlkey(target.url) in keys or any(
-        way.key in keys and way.number <= MOST_PARTS for way in part_urls(target.url)
+        way.key in keys and way.number <= MAX_PARTS for way in part_urls(target.url)
     )
 
 
@@ -449,7 +449,7 @@ def _claimed_part(result: PageResult, article: Article) -> PageResult:
         outcome=Outcome.PART,
         kind=PageKind.PART,
         article=article,
-        rule=CLAIM,
+        rule=CLAIMED_PART_RULE,
         part=article.part,
         part_of=article.part_of,
         reason=part_reason(article.part, article.part_of),

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from archiver.articles.identity import is_further_part, repeats_part
-from archiver.extraction.pagination import MOST_PARTS, part_urls
+from archiver.extraction.pagination import MAX_PARTS, part_urls
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.spiders.page_request import PageRequest, ParsedPage
 from archiver.storage.article_tables.article_parts import part_reason
@@ -40,7 +40,7 @@ class PartCollection:
     @property
     def following(self) -> str:
         """The address to request next; "" if all parts are read."""
-        return self.waiting[0] if self.waiting and len(self.asked) <= MOST_PARTS else ""
+        return self.waiting[0] if self.waiting and len(self.asked) <= MAX_PARTS else ""
 
     @property
     def with_parts(self) -> PageResult:

@@ -52,7 +52,7 @@ class Requisites:
         if mode != "none" and (run.order.full or run.order.only):
             with writing(run.db):
                 requisites.retry_requisites(run.db, run.site["id"], everything=run.order.full)
-                requisites.enter_known(run.db, run.site["id"], run.site_name, run.started, run.revisit)
+                requisites.enter_lead_images_of_site(run.db, run.site["id"], run.site_name, run.started, run.revisit)
 
     def due(self) -> list[RequisiteRequest]:
         """Hand out the next requisites. Pending results, those of pages too, are written first."""

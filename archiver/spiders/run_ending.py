@@ -67,7 +67,7 @@ def cannot_crawl(start_url: str, reason: str) -> RunEnding:
     return RunEnding("failed", f"{start_url} cannot be crawled: {reason}.")
 
 
-def broken(start_url: str, error: Exception) -> RunEnding:
+def internal_error(start_url: str, error: Exception) -> RunEnding:
     """A bug in this program, whose traceback is in the log."""
     what = f"{type(error).__name__}: {str(error)[:200]}".removesuffix(": ")
     return RunEnding(

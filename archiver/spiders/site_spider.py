@@ -24,7 +24,7 @@ from archiver.discovery.url_classifier import SCOPE, at_origin, origin_of
 from archiver.errors import ArchiverError
 from archiver.extensions.crawl_archive import ArchiveExtension
 from archiver.extensions.throttle_slots import ThrottleExtension
-from archiver.frontier.revisit import SOURCE_KINDS, VOUCHING
+from archiver.frontier.revisit import SOURCE_KINDS, VOUCHING_SOURCES
 from archiver.handlers.http_handler import HostBusy, RobotsUnreadable, RunEnded
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.politeness.address_policy import Permission
@@ -481,7 +481,7 @@ class SiteSpider(Spider):
         """
         target = replace(target, url=at_origin(target.url, origin_of(self.archive.home_url)))
         outside = (
-            target.source in VOUCHING
+            target.source in VOUCHING_SOURCES
             and target.kind not in SOURCE_KINDS
             and not (self.archive.run.scope.contains(target.url) or is_redirector(target.url))
         )

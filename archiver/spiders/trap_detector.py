@@ -12,10 +12,10 @@ from typing import Any, Literal, NamedTuple
 from sqlite_utils import Database
 
 from archiver.articles.identity import content_digest
-from archiver.discovery.url_classifier import NONE, URLPattern, captures, pattern_of, series_of
+from archiver.discovery.url_classifier import NO_PATTERN, URLPattern, captures, pattern_of, series_of
 from archiver.frontier import url_patterns
-from archiver.frontier.revisit import SOURCE_KINDS, VOUCHING
-from archiver.frontier.url_patterns import BELOW, EquivalentURLs, PatternBudgets, is_promised
+from archiver.frontier.revisit import SOURCE_KINDS, VOUCHING_SOURCES
+from archiver.frontier.url_patterns import BELOW_POST, EquivalentURLs, PatternBudgets, is_always_fetched
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.storage import crawl_exclusions
 from archiver.urls import Scope, urlkey
@@ -26,7 +26,7 @@ WALLS = frozenset({"login wall", "consent wall"})
 _MAX_PER_RULE = 1_000
 _MAX_WALLS = 20
 _UNLIMITED = frozenset({PageKind.PART, *SOURCE_KINDS})
-_LISTED = VOUCHING | {DiscoverySource.LISTING}
+_LISTED = VOUCHING_SOURCES | {DiscoverySource.LISTING}
 _NEWS = frozenset({"", "numbers", "query"})
 
 
@@ -62,17 +62,19 @@ class TrapDetector:
         if row["fetched_at"] or row["priority"] == 0 or kind in _UNLIMITED:
             return _FETCH
         variant, plain = self._equivalent_of(key)
-        if variant and not any(source in VOUCHING for source, _ in crawl_exclusions.discovered_by(self._db, row["id"])):
+        if variant and not any(
+            source in VOUCHING_SOURCES for source, _ in crawl_exclusions.discovered_by(self._db, row["id"])
+        ):
             return Verdict(
                 "exclude",
-                f"{url_patterns.RULE}: {url_patterns.family(variant)}",
+                f"{url_patterns.EQUIVALENT_URL_RULE}: {url_patterns.family(variant)}",
                 url_patterns.equivalent_url_reason(variant, plain),
             )
         tested = self._tested_variants(key)
         if tested is None:
             return _WAIT
         shape = self._shape(row)
-        if shape is NONE:
+        if shape is NO_PATTERN:
             self._tests[key] = tested
             return _FETCH
         waiting = sum(1 for other in self._in_progress.values() if other == shape)
@@ -84,7 +86,7 @@ class TrapDetector:
             (source, pattern_of(at, self._scope.path))
             for source, at in crawl_exclusions.discovered_by(self._db, row["id"])
         ]
-        if is_promised(shape, reported_by):
+        if is_always_fetched(shape, reported_by):
             return _FETCH
         return (
             _WAIT
@@ -130,14 +132,14 @@ class TrapDetector:
         shape = pattern_of(row["url"], self._scope.path)
         above, _, last = row["urlkey"].rpartition("/")
         if (
-            shape is NONE
+            shape is NO_PATTERN
             and row["kind"] == PageKind.UNKNOWN
             and not last.isdecimal()
             and crawl_exclusions.is_post(self._db, above)
         ):
-            return BELOW
+            return BELOW_POST
         if (
-            shape is NONE
+            shape is NO_PATTERN
             and row["kind"] == PageKind.UNKNOWN
             and crawl_exclusions.is_only_from_cdx(self._db, row["urlkey"])
         ):
@@ -154,7 +156,7 @@ class TrapDetector:
         rule = target.trap
         if not rule and target.source in (DiscoverySource.LINK, DiscoverySource.LISTING):
             variant, _ = self._equivalent_of(urlkey(target.url))
-            rule = f"{url_patterns.RULE}: {url_patterns.family(variant)}" if variant else ""
+            rule = f"{url_patterns.EQUIVALENT_URL_RULE}: {url_patterns.family(variant)}" if variant else ""
         if not rule:
             return True
         self._traps[rule] += 1

@@ -78,7 +78,7 @@ def warc_prefix(site: str) -> str:
     return slugify(site)
 
 
-class Place:
+class ArchiveFileGuard:
     """The identity of the archive's file when the run began: writes to a file deleted since then are lost."""
 
     def __init__(self, archive: Path) -> None:

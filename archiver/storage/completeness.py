@@ -16,13 +16,13 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.discovery.url_classifier import trap_reason, trap_rule
-from archiver.errors import ArticleRemoved, PageUnknown
+from archiver.errors import ArticleRemoved, URLNotFound
 from archiver.frontier.revisit import next_fetch
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
 from archiver.storage import crawl_exclusions, requisites
 from archiver.storage.article_tables.captures import usage_statements_of
 from archiver.storage.column_values import stored_object
-from archiver.storage.page_discoveries import Count, counts, record_targets
+from archiver.storage.page_discoveries import Count, page_counts, record_discovered_urls
 from archiver.storage.pages import EPOCH, PAGE_REQUEST_QUERY, stamp
 from archiver.storage.requisites import requisite_at
 from archiver.storage.tombstones import tombstone_at, tombstones
@@ -81,7 +81,7 @@ def enter_cdx(db: Database, site_id: int, url: str, now: datetime, objection: st
     )
     if not url:
         return
-    record_targets(db, site_id, [DiscoveredURL(url, DiscoverySource.SEED, PageKind.CDX)], now)
+    record_discovered_urls(db, site_id, [DiscoveredURL(url, DiscoverySource.SEED, PageKind.CDX)], now)
     db.execute(
         "update pages set outcome = case when outcome = 'trap' then 'due' else outcome end, due_at = ? "
         "where urlkey = ? and due_at is null",
@@ -123,14 +123,14 @@ _MISSING = (
 )
 
 
-def make_due(db: Database, site_id: int, *, with_aside: bool) -> None:
+def make_missing_due(db: Database, site_id: int, *, with_aside: bool) -> None:
     """Makes the missing pages due now; `with_aside`: also those that learned rules excluded."""
     db.execute(f"update pages as p set due_at = ? where {_MISSING_OUTCOMES}", [EPOCH, site_id])
     if with_aside:
         crawl_exclusions.include_again(db, site_id, EPOCH)
 
 
-def due_pages(db: Database, site_id: int, now: datetime, limit: int) -> list[dict[str, Any]]:
+def due_missing_pages(db: Database, site_id: int, now: datetime, limit: int) -> list[dict[str, Any]]:
     """The next pages of a run for missing pages, with those newly found on them, in the form of `pages.due_pages`."""
     return list(
         db.query(
@@ -141,13 +141,13 @@ def due_pages(db: Database, site_id: int, now: datetime, limit: int) -> list[dic
     )
 
 
-def count(db: Database, site_id: int) -> int:
+def count_missing(db: Database, site_id: int) -> int:
     """The number of missing pages of any kind."""
     row = db.execute(f"select count(*) from ({_MISSING})", [site_id, stamp(datetime.now(UTC))]).fetchone()
     return int(row[0])
 
 
-def listed(db: Database, site_id: int, limit: int = -1) -> list[dict[str, Any]]:
+def missing_pages(db: Database, site_id: int, limit: int = -1) -> list[dict[str, Any]]:
     """The missing pages, ready for JSON: url, kind, outcome, reason, rule, status, attempts, due_at, sources.
 
     A part of a post that could not be read is listed itself. A `limit` of -1 returns all.
@@ -211,7 +211,7 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
         {**row, "statistics": stored_object(row.get("statistics"))}
         for row in db.query("select * from runs where site_id = ? order by id desc limit ?", [site_id, runs])
     ]
-    counted = counts(db, site_id)
+    counted = page_counts(db, site_id)
     captured = _captured_before(db, site_id, counted)
     everything = [count for count in counted if not count.source]
     posts = _by_state(everything, captured.get(str(DiscoverySource.CDX), 0))
@@ -220,7 +220,7 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
         for condition in ("", "and gone_at is not null", "and duplicate_of is not null", "and revision > 1")
     ]
     outcomes = _by_outcome(everything)
-    missing = count(db, site_id)
+    missing = count_missing(db, site_id)
     return {
         "site": site["name"],
         "start_url": site["start_url"],
@@ -232,7 +232,7 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
         "balance": _balance(outcomes),
         "pages": dict(sorted(outcomes.items(), key=lambda one: (-one[1], one[0]))),
         "traps": _traps(db, site_id),
-        "missing": listed(db, site_id, _LISTED),
+        "missing": missing_pages(db, site_id, _LISTED),
         "missing_total": missing,
         "failures": _failures(db, site_id),
         "untrusted": stored_object(site.get("untrusted")),
@@ -368,7 +368,7 @@ def url_history(db: Database, address: str) -> dict[str, Any]:
     if not own and known is None:
         if removal := tombstone_at(db, key):
             raise ArticleRemoved(asked, removal.told)
-        raise PageUnknown(asked)
+        raise URLNotFound(asked)
     url = own.get("url") or (known["url"] if known else asked)
     article_id = own.get("article_id") or (known["article_id"] if known else None)
     names = (

@@ -49,14 +49,14 @@ _ENVIRONMENT_CODES = {
 }
 
 
-def is_fault(error: BaseException) -> bool:
+def is_environment_error(error: BaseException) -> bool:
     """True if an error comes from the disk or the database and not from the data to be written."""
     if isinstance(error, sqlite3.Error):
         return _code(error) & _PRIMARY in _ENVIRONMENT_CODES
     return isinstance(error, OSError | ArchiverError)
 
 
-def fault_of(error: sqlite3.Error | OSError, archive: Path) -> ArchiverError:
+def environment_error(error: sqlite3.Error | OSError, archive: Path) -> ArchiverError:
     """The error as one of this program. `archive` is the file that was being written."""
     if isinstance(error, OSError):
         subject = str(error.filename or archive.parent)
@@ -107,7 +107,7 @@ def open_archive(path: str | os.PathLike[str], *, create: bool = False, read_onl
 
     With `create`, a missing file (and its folder) is created. With `read_only`, nothing is written,
     not even a migration; tables of pending migrations appear empty. Raises ArchiveNotFound, NotAnArchive,
-    ArchiveTooNew, ArchiveUnreleased, ArchiveNotWritable, or another error from `fault_of`.
+    ArchiveTooNew, ArchiveUnreleased, ArchiveNotWritable, or another error from `environment_error`.
 
     After a power cut the database is intact, in the state of one of its last commits (`synchronous=NORMAL` with a
     write-ahead log).
@@ -134,7 +134,7 @@ def open_archive(path: str | os.PathLike[str], *, create: bool = False, read_onl
             lend_tables(db)
     except sqlite3.Error as error:
         db.close()
-        raise fault_of(error, file) from error
+        raise environment_error(error, file) from error
     except BaseException:
         db.close()
         raise
@@ -151,7 +151,7 @@ def opened(path: str | os.PathLike[str], *, create: bool = False, read_only: boo
         db.close()
 
 
-def is_still(file: Path) -> bool:
+def must_open_immutable(file: Path) -> bool:
     """True if an archive can only be opened as immutable: reading a WAL database creates files in its folder, which is
     not writable here; an empty log makes them unnecessary."""
     log = file.with_name(file.name + "-wal")
@@ -169,7 +169,7 @@ def _make_writable(file: Path) -> None:
     except OSError as error:
         if isinstance(error, FileNotFoundError | NotADirectoryError):
             raise ArchiveNotWritable(str(file), error.strerror or str(error)) from error
-        raise fault_of(error, file) from error
+        raise environment_error(error, file) from error
     if not is_writable(file.parent) or (file.exists() and not is_writable(file)):
         raise ArchiveNotWritable(str(file), "permission denied")
 
@@ -177,12 +177,12 @@ def _make_writable(file: Path) -> None:
 def _connect(file: Path, *, read_only: bool) -> sqlite3.Connection:
     options = ""
     if read_only:
-        options = "?mode=ro&immutable=1" if is_still(file) else "?mode=ro"
+        options = "?mode=ro&immutable=1" if must_open_immutable(file) else "?mode=ro"
     try:
         uri = file.resolve().as_uri() + options
         conn = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, cached_statements=_STATEMENTS)
     except sqlite3.OperationalError as error:
-        raise fault_of(error, file) from error
+        raise environment_error(error, file) from error
     conn.execute("PRAGMA foreign_keys=ON")
     return conn
 

@@ -16,14 +16,14 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.frontier import url_patterns
-from archiver.frontier.revisit import VALIDATORS, ClaimTally, believed, claiming_source, dates_of
+from archiver.frontier.revisit import VALIDATORS, ClaimTally, believed, claiming_source, dates_claim
 from archiver.items import DiscoverySource
 from archiver.politeness.robots import HostFile
 from archiver.storage import pages
 from archiver.storage.pages import moment, stamp
 from archiver.urls import urlkey
 
-LEARNED = (url_patterns.PATTERN_BUDGET_RULE, url_patterns.RULE)
+LEARNED_RULES = (url_patterns.PATTERN_BUDGET_RULE, url_patterns.EQUIVALENT_URL_RULE)
 """Prefixes of the rules that a run learns; the other rules are in the URL classifier's table."""
 _MOST_SIBLINGS = 50
 
@@ -42,7 +42,7 @@ def postpone_page(db: Database, page_id: int, until: str) -> None:
 
 def include_again(db: Database, site_id: int, due_at: str) -> None:
     """Makes pages due that learned rules excluded. Pages excluded by the URL classifier stay excluded."""
-    for rule in LEARNED:
+    for rule in LEARNED_RULES:
         db.execute(
             "update pages set outcome = 'due', reason = '', rule = null, due_at = ? where site_id = ? and "
             "outcome = 'trap' and rule like ? || '%'",
@@ -124,7 +124,7 @@ def article_of(db: Database, key: str) -> int | None:
 
 # -- redirect loops: every page of a loop has failed, because none shows anything
 
-RULE = "redirect-loop"
+REDIRECT_LOOP_RULE = "redirect-loop"
 REASON = "it redirects in a loop"
 
 
@@ -153,7 +153,7 @@ def fail_redirect_loop(db: Database, key: str) -> int:
         db.execute(
             "update pages set outcome = 'failed', rule = ?, reason = ?, attempts = attempts + 1 "
             "where urlkey = ? and outcome <> 'failed'",
-            [RULE, REASON, other],
+            [REDIRECT_LOOP_RULE, REASON, other],
         ).rowcount
         for other in others
     )
@@ -209,7 +209,7 @@ class Trust:
 
     def in_dates(self, source: DiscoverySource) -> bool:
         """True if a newer date from this source makes a page due."""
-        return self._believes(dates_of(source))
+        return self._believes(dates_claim(source))
 
     def _believes(self, claim: str) -> bool:
         return believed(pages.moment(self._since.get(claim)), self._now)
@@ -226,9 +226,9 @@ class Trust:
         tally = self._tallies[source]
         tally.called += 1
         tally.true += changed
-        if tally.lies and self._believes(dates_of(source)):
-            self._distrust(dates_of(source))
-            pages.put_off(self._db, self._site_id, f"{source} says it changed at ", self._now + self._revisit)
+        if tally.lies and self._believes(dates_claim(source)):
+            self._distrust(dates_claim(source))
+            pages.postpone_pages(self._db, self._site_id, f"{source} says it changed at ", self._now + self._revisit)
 
     def validators_lied(self) -> None:
         """Records that a page changed although its validator did not."""

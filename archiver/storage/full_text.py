@@ -25,7 +25,7 @@ _names = ", ".join(COLUMNS)
 
 
 @contextmanager
-def entered_together(db: Database) -> Iterator[None]:
+def batch_indexing(db: Database) -> Iterator[None]:
     """Indexes the articles written inside the block together at its end.
 
     Expects to run inside the caller's transaction, which is rolled back on an error.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 from urllib.parse import quote
 
-from archiver.errors import ArchiveInUse, HostInUse, SchedulerRuns
+from archiver.errors import ArchiveInUse, HostInUse, SchedulerAlreadyRunning
 
 _MAX_NAME = 120  # characters of the encoded name; file systems allow 255 bytes for the whole file name
 _parent_pid: list[int] = []
@@ -95,7 +95,7 @@ def lock_schedule(archive: Path) -> BinaryIO:
     """Takes the scheduler's lock, which does not prevent others from writing to the archive. Raises SchedulerRuns."""
     lock = _lock(_scheduler_lock_file(archive))
     if isinstance(lock, str):
-        raise SchedulerRuns(str(archive), f"process {lock}")
+        raise SchedulerAlreadyRunning(str(archive), f"process {lock}")
     return lock
 
 
@@ -105,7 +105,7 @@ def lock_notifications(archive: Path) -> BinaryIO | None:
     return None if isinstance(lock, str) else lock
 
 
-def scheduler(archive: Path) -> str | None:
+def scheduler_process(archive: Path) -> str | None:
     """The ID of the archive's scheduler process, "" if none is running, None if there never was one."""
     try:
         with _scheduler_lock_file(archive).open("rb") as handle:

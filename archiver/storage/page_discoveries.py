@@ -12,9 +12,9 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from archiver.discovery.url_classifier import outcome_of, trap_reason
-from archiver.frontier.revisit import VOUCHING, KnownPage, priority, refetch_reason
+from archiver.frontier.revisit import VOUCHING_SOURCES, KnownPage, priority, refetch_reason
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
-from archiver.storage.pages import EPOCH, known_page, lead_digest, lead_json, lead_of, make_due_again, stamp
+from archiver.storage.pages import EPOCH, hint_digest, hint_of, hint_to_json, known_page, make_due_again, stamp
 from archiver.storage.tombstones import tombstone_at
 from archiver.urls import urlkey
 
@@ -66,7 +66,7 @@ def keep_places(db: Database, pages: str, values: dict[str, object]) -> None:
 _KEY = "site_id, source, kind, outcome, with_article"
 _COLUMNS = f"{_KEY}, pages"
 _CLASS = "{0}.kind, {0}.outcome, {0}.article_id is not null"
-COUNTED = f"""select p.site_id, '' as source, {_CLASS.format("p")} as with_article, count(*) as pages
+PAGE_COUNTS_QUERY = f"""select p.site_id, '' as source, {_CLASS.format("p")} as with_article, count(*) as pages
     from pages p {{0}} group by 1, 3, 4, 5
     union all select p.site_id, s.source, {_CLASS.format("p")}, count(*)
     from pages p join page_sources s on s.page_id = p.id {{0}} group by 1, 2, 3, 4, 5"""
@@ -84,7 +84,7 @@ class Count:
     pages: int
 
 
-def counts(db: Database, site_id: int) -> list[Count]:
+def page_counts(db: Database, site_id: int) -> list[Count]:
     """The counts of a site."""
     rows = db.execute(
         "select source, kind, outcome, with_article, pages from page_counts where site_id = ? and pages <> 0", [site_id]
@@ -92,16 +92,16 @@ def counts(db: Database, site_id: int) -> list[Count]:
     return [Count(source, kind, outcome, bool(article), pages) for source, kind, outcome, article, pages in rows]
 
 
-def fill(db: Database) -> None:
+def recount_pages(db: Database) -> None:
     """Counts all pages again."""
     db.execute("delete from page_counts")
-    db.execute(f"insert into page_counts ({_COLUMNS}) {COUNTED.format('')}")
+    db.execute(f"insert into page_counts ({_COLUMNS}) {PAGE_COUNTS_QUERY.format('')}")
 
 
 # -- recording discovered URLs
 
 
-def record_targets(
+def record_discovered_urls(
     db: Database,
     site_id: int,
     targets: Iterable[DiscoveredURL],
@@ -157,7 +157,7 @@ def _record_target(db: Database, site_id: int, found: _Found) -> bool:
     key = urlkey(target.url)
     if target.lead and tombstone_at(db, key):
         target = replace(target, lead=None)  # the hint may contain the text of a removed post
-    lead = lead_json(target.lead, {target.source: lead_digest(target.lead)}) if target.lead else None
+    lead = hint_to_json(target.lead, {target.source: hint_digest(target.lead)}) if target.lead else None
     lastmod = stamp(target.lastmod) if target.lastmod else None
     inserted = db.execute(
         "insert into pages (site_id, url, urlkey, kind, outcome, reason, rule, lastmod, source_hints, priority, "
@@ -201,14 +201,16 @@ def _record_target(db: Database, site_id: int, found: _Found) -> bool:
 
 def _update_known(db: Database, known: KnownPage, found: _Found, lastmod: str | None) -> None:
     target = found.target
-    vouched = known.outcome is Outcome.TRAP and target.kind is not PageKind.LISTING and target.source in VOUCHING
+    vouched = (
+        known.outcome is Outcome.TRAP and target.kind is not PageKind.LISTING and target.source in VOUCHING_SOURCES
+    )
     news = (
         f"{target.source} lists it"
         if vouched
         else refetch_reason(
             known,
             target,
-            lead_digest(target.lead) if target.lead else "",
+            hint_digest(target.lead) if target.lead else "",
             by_dates=found.by_dates or known.kind is PageKind.SITEMAP,
         )
     )
@@ -240,12 +242,12 @@ def _update_known(db: Database, known: KnownPage, found: _Found, lastmod: str | 
 
 def _better_lead(db: Database, known: KnownPage, target: DiscoveredURL) -> str | None:
     """The source hint to store for a page, None if it is not new. An API's hint replaces a feed's, not vice versa."""
-    digest = lead_digest(target.lead) if target.lead else ""
+    digest = hint_digest(target.lead) if target.lead else ""
     if not target.lead or digest == known.digests.get(target.source):
         return None
     better = target.source is DiscoverySource.API or DiscoverySource.API not in known.digests
-    hint = target.lead if better else lead_of(db, known.id) or target.lead
-    return lead_json(hint, {**known.digests, target.source: digest})
+    hint = target.lead if better else hint_of(db, known.id) or target.lead
+    return hint_to_json(hint, {**known.digests, target.source: digest})
 
 
 def _surer_kind(known: KnownPage, target: DiscoveredURL) -> PageKind:

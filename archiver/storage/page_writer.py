@@ -31,10 +31,10 @@ from archiver.storage.article_tables.articles import (
 from archiver.storage.article_tables.captures import enter_capture, store_usage_statements
 from archiver.storage.article_tables.identification import add_alias, find_article_of
 from archiver.storage.article_tables.revisions import Reread, extractor_of
-from archiver.storage.connection import PATIENCE, is_fault, writing
+from archiver.storage.connection import PATIENCE, is_environment_error, writing
 from archiver.storage.crawl_exclusions import Trust
-from archiver.storage.full_text import entered_together
-from archiver.storage.page_discoveries import record_targets
+from archiver.storage.full_text import batch_indexing
+from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.runs import Counts, RunStatistics, check_run, crawl_started
 from archiver.urls import urlkey
 
@@ -114,7 +114,7 @@ def enter(run: StoringRun, storing: Storing) -> None:
         storing.capture_id = enter_capture(db, run.run_id, result.capture)
         store_usage_statements(db, storing.capture_id, result.rights)
     later = result.at + run.revisit if run.listings_wait else None
-    storing.found = record_targets(
+    storing.found = record_discovered_urls(
         db, run.site_id, result.targets, result.at, later, run.site["path"], run.trust.in_dates
     )
     counts.found += len(storing.found)
@@ -130,16 +130,18 @@ def identify(run: StoringRun, storing: Storing) -> None:
     """Find out what the page is: a page of another post, part of a redirect loop, a removed post, or which article."""
     db, result = run.db, storing.result
     storing.counts.fetched += result.status is not None
-    if result.article and result.rule == article_parts.CLAIM and article_parts.is_own_post(db, result):
+    if result.article and result.rule == article_parts.CLAIMED_PART_RULE and article_parts.is_own_post(db, result):
         result = replace(result, outcome=Outcome.ARCHIVED, kind=PageKind.POST, rule=result.article.kind_rule, reason="")
     if result.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED):
-        result = article_parts.join(db, result)
+        result = article_parts.join_parts_of(db, result)
     known = pages.page_state(db, storing.key)
     storing.due_for, storing.was, storing.known_kind = known.reason, known.outcome, known.kind
     if result.outcome is Outcome.DUPLICATE and crawl_exclusions.closes_redirect_loop(
         db, storing.key, urlkey(result.final_url)
     ):
-        result = replace(result, outcome=Outcome.FAILED, rule=crawl_exclusions.RULE, reason=crawl_exclusions.REASON)
+        result = replace(
+            result, outcome=Outcome.FAILED, rule=crawl_exclusions.REDIRECT_LOOP_RULE, reason=crawl_exclusions.REASON
+        )
     if result.article is not None:
         storing.removal = tombstones.tombstone_of(db, run.site["name"], result.article)
         if result.outcome is Outcome.ARCHIVED and storing.removal is None:
@@ -152,7 +154,7 @@ def revise(run: StoringRun, storing: Storing) -> None:
     result = storing.result
     if storing.removal is not None:
         # The post was removed under another URL. Its new capture is erased before the next crawl begins.
-        tombstones.keep_out(run.db, storing.removal, result.url)
+        tombstones.keep_url_out(run.db, storing.removal, result.url)
         storing.effect = Effect(Outcome.REFUSED, storing.removal.told)
         return
     storing.effect = _EFFECTS.get(result.outcome, _none)(run, storing)
@@ -169,7 +171,9 @@ def record(run: StoringRun, storing: Storing) -> None:
     storing.counts.failed += effect.outcome is Outcome.FAILED
     reason = effect.reason
     if result.kind is not PageKind.PART:
-        reason = "; ".join(filter(None, (reason, article_parts.settle(db, run.site_id, result, effect.article_id))))
+        reason = "; ".join(
+            filter(None, (reason, article_parts.settle_parts(db, run.site_id, result, effect.article_id)))
+        )
     rule = tombstones.RULE if effect.outcome is Outcome.REFUSED and result.article else result.rule
     storing.result = replace(result, outcome=effect.outcome, reason=reason, rule=rule)
     pages.record_result(
@@ -180,7 +184,7 @@ def record(run: StoringRun, storing: Storing) -> None:
         capture_id=storing.capture_id if result.capture and result.capture.record_type == "response" else None,
         due_at=_due_again(run, storing, effect),
     )
-    if rule == crawl_exclusions.RULE:
+    if rule == crawl_exclusions.REDIRECT_LOOP_RULE:
         storing.counts.failed += crawl_exclusions.fail_redirect_loop(db, storing.key)
     _recheck_vanished(run, storing.result)
 
@@ -208,7 +212,7 @@ def _archived(run: StoringRun, storing: Storing) -> Effect:
         completes=article_parts.was_incomplete(db, storing.key),
     )
     if result.parts and stored.change is not Change.GONE:
-        article_parts.prove(db, stored.article_id, storing.key)
+        article_parts.set_capture_of_parts(db, stored.article_id, storing.key)
     _count(storing.counts, stored)
     outcome, changed = _CHANGES.get(stored.change, (Outcome.UNCHANGED, False))
     if stored.change is Change.GONE:
@@ -394,7 +398,7 @@ class PageWriter:
         try:
             self._commit(self._waiting, patience)
         except Exception as error:
-            if is_fault(error):
+            if is_environment_error(error):
                 raise
             while self._waiting:
                 self._commit_alone(self._waiting[0], patience)
@@ -403,7 +407,7 @@ class PageWriter:
 
     def _commit(self, results: list[PageResult], patience: float) -> None:
         counts, run = Counts(), self._run
-        with run.trust.kept(), self.kept(), writing(run.db, patience), entered_together(run.db):
+        with run.trust.kept(), self.kept(), writing(run.db, patience), batch_indexing(run.db):
             check_run(run.db, run.run_id, run.site)
             written = [self._write(Storing(result, counts)) for result in results]
         self.counts.add(counts)
@@ -415,7 +419,7 @@ class PageWriter:
         try:
             self._commit([result], patience)
         except Exception as error:
-            if is_fault(error):
+            if is_environment_error(error):
                 raise
             _log.exception("%s could not be stored", result.url)
             reason = f"it could not be stored ({type(error).__name__}: {str(error)[:200]})"

@@ -24,7 +24,7 @@ from archiver.urls import urlkey
 _PAGE_BREAK = "<!--nextpage-->"
 
 
-def lead_json(lead: SourceHint, digests: Mapping[DiscoverySource, str]) -> str:
+def hint_to_json(lead: SourceHint, digests: Mapping[DiscoverySource, str]) -> str:
     """A source hint as stored with its page, with the digest of each source's hint.
 
     The full text is stored only if the page will show just a part of it (WordPress's page breaks).
@@ -38,15 +38,15 @@ def lead_json(lead: SourceHint, digests: Mapping[DiscoverySource, str]) -> str:
     return json.dumps(values, ensure_ascii=False)
 
 
-def lead_digest(lead: SourceHint) -> str:
+def hint_digest(lead: SourceHint) -> str:
     """Digest of the hint's title and text, "" if it has neither: a change of them is a change of the post."""
     if not (lead.title or lead.body_html or lead.description):
         return ""
     return hashlib.blake2b(f"{lead.title}\0{lead.body_html or lead.description}".encode(), digest_size=12).hexdigest()
 
 
-def lead_from(text: str | None) -> SourceHint | None:
-    """The source hint stored by `lead_json`."""
+def hint_from_json(text: str | None) -> SourceHint | None:
+    """The source hint stored by `hint_to_json`."""
     if not text:
         return None
     values: dict[str, Any] = json.loads(text)
@@ -185,7 +185,7 @@ PAGE_REQUEST_QUERY = (
 
 
 def page_row(db: Database, key: str) -> dict[str, Any] | None:
-    """One page in the form of `due_pages`, even if it is not due."""
+    """One page in the form of `due_missing_pages`, even if it is not due."""
     return next(iter(db.query(f"{PAGE_REQUEST_QUERY} where p.urlkey = ?", [key])), None)
 
 
@@ -210,8 +210,8 @@ def due_pages(
     return rows
 
 
-def lead_of(db: Database, page_id: int) -> SourceHint | None:
-    return lead_from(db.execute("select source_hints from pages where id = ?", [page_id]).fetchone()[0])
+def hint_of(db: Database, page_id: int) -> SourceHint | None:
+    return hint_from_json(db.execute("select source_hints from pages where id = ?", [page_id]).fetchone()[0])
 
 
 def make_due(db: Database, site_id: int, now: datetime, *, everything: bool) -> None:
@@ -312,7 +312,7 @@ def recheck(db: Database, page_ids: Iterable[int], reason: str) -> None:
         db.execute("update pages set due_at = ?, reason = ? where id = ?", [EPOCH, reason, page_id])
 
 
-def put_off(db: Database, site_id: int, reason: str, until: datetime) -> None:
+def postpone_pages(db: Database, site_id: int, reason: str, until: datetime) -> None:
     """Postpones to `until` the pages that are due at once for a reason that starts with `reason`."""
     db.execute(
         "update pages set due_at = ? where site_id = ? and due_at = ? and fetched_at is not null "
@@ -330,7 +330,7 @@ def make_due_again(db: Database, key: str, reason: str, *, unconditional: bool =
     )
 
 
-def let_wait(db: Database, site_id: int, reason: str, until: datetime | None) -> None:
+def mark_host_unavailable(db: Database, site_id: int, reason: str, until: datetime | None) -> None:
     """Records that the host cannot be fetched from: its due pages get the reason, and no run starts before `until`."""
     db.execute(
         "update pages set reason = ?, rule = ? where site_id = ? and outcome = 'due'", [reason, _WAITING, site_id]
@@ -339,7 +339,7 @@ def let_wait(db: Database, site_id: int, reason: str, until: datetime | None) ->
         db.execute("update sites set quiet_until = ? where id = ?", [stamp(until), site_id])
 
 
-def wait_no_more(db: Database, site_id: int) -> None:
+def mark_host_available(db: Database, site_id: int) -> None:
     """Records that the host may be fetched from again."""
     db.execute(
         "update pages set reason = '', rule = null where site_id = ? and outcome = 'due' and rule = ?",
@@ -350,7 +350,7 @@ def wait_no_more(db: Database, site_id: int) -> None:
 
 # -- mass disappearance: not believed before a crawl a day later finds the same
 
-RULE = "mass-disappearance"
+MASS_DISAPPEARANCE_RULE = "mass-disappearance"
 _CONFIRM_AFTER = timedelta(hours=20)
 
 
@@ -359,7 +359,7 @@ def quarantine_gone(result: PageResult) -> PageResult:
     return replace(
         result,
         outcome=Outcome.FAILED,
-        rule=RULE,
+        rule=MASS_DISAPPEARANCE_RULE,
         reason=f"{result.reason}, like most pages at once: to be confirmed by a crawl a day later",
     )
 
@@ -369,7 +369,7 @@ def is_gone_confirmed(db: Database, site_id: int, now: datetime) -> bool:
     return (
         db.execute(
             "select 1 from pages where site_id = ? and rule = ? and fetched_at < ?",
-            [site_id, RULE, stamp(now - _CONFIRM_AFTER)],
+            [site_id, MASS_DISAPPEARANCE_RULE, stamp(now - _CONFIRM_AFTER)],
         ).fetchone()
         is not None
     )

@@ -243,7 +243,7 @@ def retry_requisites(db: Database, site_id: int, *, everything: bool) -> None:
     )
 
 
-def enter_known(db: Database, site_id: int, site: str, at: datetime, revisit: timedelta) -> None:
+def enter_lead_images_of_site(db: Database, site_id: int, site: str, at: datetime, revisit: timedelta) -> None:
     """Records the lead images of articles that were stored while lead images were not captured."""
     rows = db.execute(
         "select id, image, url from articles a where site = ? and image is not null and not exists "
@@ -279,7 +279,7 @@ def count_due_requisites(db: Database, site_id: int, now: datetime, mode: Mode) 
 
 # -- reports on one URL, one article, one site
 
-NEEDED = (
+NEEDED_CAPTURES_QUERY = (
     "with recursive needed (id) as (select requisite_id from article_requisites where article_id in ({articles}) "
     "union select p.requisite_id from requisite_parts p join needed n on n.id = p.parent_id) "
     "select c.id from needed n join requisites r on r.id = n.id join captures c on c.url = r.url"
@@ -292,7 +292,7 @@ _CAPTURED = "capture_id is not null"
 
 def requisite_captures(db: Database, articles: Sequence[int]) -> list[int]:
     """The IDs of the captures of all requisites of these articles."""
-    query = NEEDED.format(articles="select value from json_each(?)")
+    query = NEEDED_CAPTURES_QUERY.format(articles="select value from json_each(?)")
     return [row[0] for row in db.execute(query, [json.dumps(list(articles))])]
 
 

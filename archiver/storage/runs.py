@@ -13,11 +13,11 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.errors import SiteTakenOut
+from archiver.errors import SiteRemoved
 from archiver.fields import MEASURED
 from archiver.frontier.cadence import (
-    DEFAULT,
-    REMEMBERED,
+    DEFAULT_CADENCE,
+    REMEMBERED_RUNS,
     Adaptive,
     Cadence,
     PastRun,
@@ -93,7 +93,7 @@ def begin_run(db: Database, site_id: int, mode: str, version: str, now: datetime
 def check_run(db: Database, run_id: int, site: dict[str, Any]) -> None:
     """Raises SiteTakenOut if the run is no longer in the archive."""
     if db.execute("select 1 from runs where id = ? and site_id = ?", [run_id, site["id"]]).fetchone() is None:
-        raise SiteTakenOut(site["name"])
+        raise SiteRemoved(site["name"])
 
 
 def end_run(
@@ -203,7 +203,7 @@ class MeasuredRun:
         return {name: self.fields.get(name, 0) / self.articles for name in MEASURED} if self.articles else {}
 
 
-def together(runs: Sequence[MeasuredRun]) -> MeasuredRun:
+def combine_statistics(runs: Sequence[MeasuredRun]) -> MeasuredRun:
     """Combines the statistics of runs, newest first: counts are added, lengths and latencies are the median."""
 
     def sums(name: str) -> dict[str, int]:
@@ -381,7 +381,7 @@ def scheduled_site(db: Database, site: dict[str, Any], now: datetime) -> Schedul
 def cadence_of(settings: dict[str, Any]) -> Cadence:
     """A site's cadence; an invalid one (written by hand) counts as not set."""
     try:
-        return read_cadence(settings.get("cadence") or DEFAULT)
+        return read_cadence(settings.get("cadence") or DEFAULT_CADENCE)
     except ValueError:
         return Adaptive()
 
@@ -390,7 +390,7 @@ def past_runs(db: Database, site_id: int) -> list[PastRun]:
     """The last runs that looked for new posts, newest first."""
     rows = db.query(
         "select * from runs where site_id = ? and mode in ('full', 'incremental') order by id desc limit ?",
-        [site_id, REMEMBERED],
+        [site_id, REMEMBERED_RUNS],
     )
     return [_past(row, started) for row in rows if (started := stored_time(row["started_at"]))]
 

@@ -144,7 +144,7 @@ def mark_saved_search_run(db: Database, number: int, at: str, before: ArchiveMar
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ReportedHit:
     """An article that a run of a search reported, when (ISO 8601, UTC) and why."""
 
     article: int
@@ -152,10 +152,10 @@ class Told:
     why: str
 
 
-def reported_hits(db: Database, number: int, limit: int, at: str | None = None) -> list[Told]:
+def reported_hits(db: Database, number: int, limit: int, at: str | None = None) -> list[ReportedHit]:
     """What the runs of a search reported, latest first; with `at` only the run at that time."""
     return [
-        Told(*row)
+        ReportedHit(*row)
         for row in db.execute(
             "select article_id, found_at, reason from saved_search_hits where search_id = ? and found_at is not null "
             "and (? is null or found_at = ?) order by found_at desc, article_id desc limit ?",

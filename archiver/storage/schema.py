@@ -11,9 +11,9 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 
 from archiver import fields
-from archiver.fields import INDEXED, LATEST, chosen
+from archiver.fields import INDEXED, LATEST, fields_with_choice
 from archiver.storage.article_tables.evidence import FORM, FROM_ENTRIES, entry_column
-from archiver.storage.article_tables.revisions import LISTS, TEXTS, filled
+from archiver.storage.article_tables.revisions import LISTS, TEXTS, with_missing_fields
 from archiver.storage.full_text import COLUMNS, MARK, TOKENIZER
 
 REMOVED = "removed"
@@ -484,12 +484,12 @@ create index idx_revisions_capture_id on revisions (capture_id) where capture_id
 -- old value is written into its revision.
 create trigger articles_unversioned_bu before update of {", ".join(LATEST)} on articles
 when {_all("old.{0} is not new.{0}", LATEST, " or ")} begin
-    update revisions set content = {filled("content", "old", LATEST)}
+    update revisions set content = {with_missing_fields("content", "old", LATEST)}
     where article_id = old.id and revision = old.revision and json_valid(content);
 end;
 create trigger articles_revised_bu before update of {", ".join(_REVISED)} on articles
 when {_all("old.{0} is not new.{0}", _REVISED, " or ")} begin
-    update revisions set content = {filled("content", "old", TEXTS + LISTS)}
+    update revisions set content = {with_missing_fields("content", "old", TEXTS + LISTS)}
     where article_id = old.id and revision = old.revision and json_valid(content);
 end;
 
@@ -521,7 +521,9 @@ create table reextractions (
 # -- evidence -----------------------------------------------------------------------------------------------------
 
 _ITEM = {name: f"json_extract(e.value, '$[{place}]')" for place, name in enumerate(FORM)}
-_OWN_VALUES = tuple(name for name in fields.EVIDENCE if name not in (*chosen("collected"), *chosen("places")))
+_OWN_VALUES = tuple(
+    name for name in fields.EVIDENCE if name not in (*fields_with_choice("collected"), *fields_with_choice("places"))
+)
 """Fields whose chosen candidate is the value that the article has."""
 
 EVIDENCE = f"""

@@ -17,12 +17,12 @@ from sqlite_utils import Database
 from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound
 from archiver.extraction.template.site_rule import SiteRules, from_toml, to_toml
 from archiver.fields import LINKS
-from archiver.frontier.cadence import DEFAULT, read_cadence
+from archiver.frontier.cadence import DEFAULT_CADENCE, read_cadence
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
 from archiver.storage.article_tables import clusters
 from archiver.storage.column_values import settings_of
 from archiver.storage.connection import writing
-from archiver.storage.page_discoveries import keep_places, record_targets
+from archiver.storage.page_discoveries import keep_places, record_discovered_urls
 from archiver.storage.pages import stamp
 from archiver.storage.requisites import MODES
 from archiver.storage.runs import ensure_site
@@ -130,7 +130,7 @@ SETTINGS: tuple[Setting, ...] = (
         _cadence,
         "how often 'archiver schedule' crawls it: a period (6h, 2d), cron:MINUTE HOUR DAY "
         "MONTH WEEKDAY in UTC, or adaptive:1h..7d, as often as it has new posts "
-        f"({DEFAULT} is the default)",
+        f"({DEFAULT_CADENCE} is the default)",
     ),
 )
 
@@ -341,7 +341,7 @@ def _enter(db: Database, one: SiteToEnter, now: datetime, done: EnteredSites) ->
         db.execute("update sites set settings = ? where id = ?", [json.dumps(settings, ensure_ascii=False), site["id"]])
     tagged = add_tags(db, site["id"], one.tags)
     if one.feed and urlsplit(one.feed).hostname in (site["host"], f"www.{site['host']}"):
-        record_targets(db, site["id"], [DiscoveredURL(one.feed, DiscoverySource.SEED, PageKind.FEED)], now)
+        record_discovered_urls(db, site["id"], [DiscoveredURL(one.feed, DiscoverySource.SEED, PageKind.FEED)], now)
     done.added += new
     done.known += not new
     done.changed += not new and (bool(tagged) or settings != before)

@@ -97,7 +97,7 @@ def tombstone_of(db: Database, site: str, article: Article) -> Tombstone | None:
     return same[0] if same else None
 
 
-def keep_out(db: Database, removal: Tombstone, url: str, *, captured: bool = True) -> None:
+def keep_url_out(db: Database, removal: Tombstone, url: str, *, captured: bool = True) -> None:
     """Keeps out another URL of a removed post. If it was `captured` there, its erasure is pending again."""
     db.execute(
         "insert into tombstone_urls (urlkey, url, tombstone_id) values (?, ?, ?) on conflict do nothing",

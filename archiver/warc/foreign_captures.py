@@ -207,7 +207,7 @@ _MOST_OPEN = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class RecordPair:
     """A response, resource or revisit record with its request; or another record alone."""
 
     record: ForeignRecord
@@ -218,7 +218,7 @@ class Pair:
         return self.record.kind in _ANSWERS
 
 
-class Pairing:
+class RecordPairs:
     """Iterates over groups of pairs and problems, each of which became complete together.
 
     Between two groups, `place` is where reading has to resume for what has not been yielded yet.
@@ -236,7 +236,7 @@ class Pairing:
         waiting += [parts[0].place for parts in self._open.values()]
         return min([*waiting, self._records.place])
 
-    def __iter__(self) -> Iterator[list[Pair | Problem]]:
+    def __iter__(self) -> Iterator[list[RecordPair | Problem]]:
         for one in self._records:
             if isinstance(one, Problem):
                 yield [one]
@@ -244,33 +244,33 @@ class Pairing:
                 yield self._segment(one)
             else:
                 yield self._record(one)
-        rest: list[Pair | Problem] = [*self._release()]
+        rest: list[RecordPair | Problem] = [*self._release()]
         rest += map(_unfinished, self._open.values())
         self._open.clear()
         yield rest
 
-    def _record(self, record: ForeignRecord) -> list[Pair | Problem]:
+    def _record(self, record: ForeignRecord) -> list[RecordPair | Problem]:
         if record.kind == "request":
             if self._answer is not None and _belongs(record, self._answer):
                 answer, self._answer = self._answer, None
-                return [Pair(answer, record), Pair(record)]
-            out: list[Pair | Problem] = [*self._release()]
+                return [RecordPair(answer, record), RecordPair(record)]
+            out: list[RecordPair | Problem] = [*self._release()]
             self._request = record
             return out
         if record.kind not in _ANSWERS:
-            return [Pair(record)]
+            return [RecordPair(record)]
         if self._request is not None and _belongs(self._request, record):
             request, self._request = self._request, None
-            return [*self._release(), Pair(request), Pair(record, request)]
+            return [*self._release(), RecordPair(request), RecordPair(record, request)]
         out = [*self._release()]
         self._answer = record
         return out
 
-    def _release(self) -> Iterator[Pair]:
+    def _release(self) -> Iterator[RecordPair]:
         answer, request, self._answer, self._request = self._answer, self._request, None, None
-        yield from (Pair(r) for r in (answer, request) if r is not None)
+        yield from (RecordPair(r) for r in (answer, request) if r is not None)
 
-    def _segment(self, record: ForeignRecord) -> list[Pair | Problem]:
+    def _segment(self, record: ForeignRecord) -> list[RecordPair | Problem]:
         """Add a segment (WARC/1.1, section 7): the first has number 1 and the fields, and the others name it."""
         origin = record.fields.get("warc-segment-origin-id") or record.fields.get("warc-record-id", "")
         if record.kind != "continuation":

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 from sqlite_utils import Database
 
 from archiver.errors import ArchiveNotFound
-from archiver.search.open_index import leave_as_it_is
+from archiver.search.open_index import disable_updates
 from archiver.search.query import Query
 from archiver.storage.connection import open_archive
 
@@ -108,7 +108,7 @@ class ArchivePool:
 
 def _reading(path: Path) -> Database:
     db = open_archive(path, read_only=True)
-    leave_as_it_is(db)
+    disable_updates(db)
     return db
 
 

@@ -16,9 +16,9 @@ from archiver.maintenance.reextraction import capture_row
 from archiver.storage.article_tables import records
 from archiver.storage.article_tables.captures import (
     Row,
+    captured_urls,
     captures_of_address,
     captures_of_article,
-    held,
     is_redirect,
     mementos,
     nearest,
@@ -275,7 +275,7 @@ def _shown(request: PageRequest, found: StoredCapture, headers: dict[str, str]) 
         )
     if kind == "text/css":
         text = response.body.decode(_charset(response.content_type), "replace")
-        captured = held(request.db, [one.url for one in requisites_of_stylesheet(text, found.row["url"])])
+        captured = captured_urls(request.db, [one.url for one in requisites_of_stylesheet(text, found.row["url"])])
         body = renamed(
             text,
             found.row["url"],
@@ -305,7 +305,7 @@ def html(request: PageRequest, found: StoredCapture) -> str:
     """The captured page made safe to view, with the images and stylesheets that are in the archive."""
     response, url, stamp = found.response, found.row["url"], replay.stamp_of(found.row)
     page = parse_page(response.body, url, response.content_type, time_of(found.source))
-    captured = held(request.db, named_resources(page, url))
+    captured = captured_urls(request.db, named_resources(page, url))
 
     def asset(one: str) -> str:
         return replay.memento_url(request, f"web/{stamp}im_/", one) if one in captured else ""

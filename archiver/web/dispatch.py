@@ -42,11 +42,11 @@ from archiver.errors import (
     NotAnArchive,
     NotCaptured,
     RevisionNotFound,
-    SearchNotFound,
+    SavedSearchNotFound,
     SiteNotFound,
 )
 from archiver.search.query_parser import token_end
-from archiver.storage.connection import fault_of, is_fault
+from archiver.storage.connection import environment_error, is_environment_error
 from archiver.web import request_guard
 from archiver.web.archive_access import DATABASE, ServedArchive, served_archive
 from archiver.web.query_arguments import (
@@ -264,8 +264,8 @@ def failure(path: str, error: Exception, archive: Path, searched: str | None = N
             400 if error.status == 500 else error.status,
             _TIMED_OUT if error.message_is_html else _sentence(str(error.message)),
         )
-    if isinstance(error, sqlite3.Error) and is_fault(error):
-        error = fault_of(error, archive)
+    if isinstance(error, sqlite3.Error) and is_environment_error(error):
+        error = environment_error(error, archive)
     if isinstance(error, UNREADABLE):
         _LOG.error("%s", error)
         return 503, _LOCKED if isinstance(error, ArchiveLocked) else _UNREAD
@@ -286,7 +286,7 @@ _HASHES = {name: hashlib.sha256(data).hexdigest()[:12] for name, data in _STATIC
 _STATUS: dict[type[Exception], int] = {
     ArticleNotFound: 404,
     SiteNotFound: 404,
-    SearchNotFound: 404,
+    SavedSearchNotFound: 404,
     ClusterNotFound: 404,
     RevisionNotFound: 404,
     CaptureNotFound: 404,

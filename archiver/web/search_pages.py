@@ -14,8 +14,8 @@ from archiver.search.aggregations import MAX_TERMS, UNITS, Trend, trend
 from archiver.search.chart import trend_svg
 from archiver.search.citations import STYLES, cited
 from archiver.search.concordance import MAX_WIDTH, WIDTH, concordance
-from archiver.search.engine import as_values, planned, run
 from archiver.search.engine import facets as count_facets
+from archiver.search.engine import hit_as_dict, plan_query, run
 from archiver.search.query import Query, query_as_options
 from archiver.search.ranking import FOLDS
 from archiver.search.saved_search import (
@@ -82,12 +82,12 @@ def search_page(request: PageRequest) -> PageResponse:
             {
                 "total": found.total,
                 "offset": query.offset,
-                "hits": [as_values(hit) for hit in found.hits],
+                "hits": [hit_as_dict(hit) for hit in found.hits],
                 "facets": {name: dict(values) for name, values in counts.items()},
                 "histogram": asdict(chart.found),
             },
         )
-    in_titles = highlight_terms(planned(request.db, query).node, "title")
+    in_titles = highlight_terms(plan_query(request.db, query).node, "title")
     return PageResponse(
         "search.html",
         {
@@ -305,7 +305,7 @@ def saved_search_page(request: PageRequest) -> PageResponse:
         "query": query_as_options(saved.query),
         "since": result.since,
         "total": result.total,
-        "new": [{**as_values(one.hit), "reason": one.why} for one in result.new],
+        "new": [{**hit_as_dict(one.hit), "reason": one.why} for one in result.new],
     }
     return PageResponse(
         "saved_search.html",

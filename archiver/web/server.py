@@ -18,7 +18,7 @@ from datasette.database import Database
 from datasette.plugins import pm
 
 from archiver.errors import AddressInUse, BadPublicURL
-from archiver.storage.connection import is_still, open_archive
+from archiver.storage.connection import must_open_immutable, open_archive
 from archiver.web.archive_access import DATABASE, ArchivePool, PerThread, ServedArchive, attach_served_archive
 
 # The archive as a Datasette database, for its tables and custom SQL.
@@ -32,7 +32,7 @@ class ArchiveTables(Database):  # type: ignore[misc]  # Datasette has no types
     """A Datasette database that reopens the archive's file when it is replaced."""
 
     def __init__(self, datasette: Datasette, archive: Path) -> None:
-        super().__init__(datasette, path=str(archive.resolve()), is_mutable=not is_still(archive))
+        super().__init__(datasette, path=str(archive.resolve()), is_mutable=not must_open_immutable(archive))
         self._each = PerThread(archive, self._opened, self._closed)
 
     async def execute_fn(self, fn: Callable[[sqlite3.Connection], Any]) -> Any:

@@ -127,7 +127,8 @@ def sites_page(request: PageRequest) -> PageResponse:
         return PageResponse("sites.html", {}, found)
     now = datetime.now(UTC)
     rows = [
-        (site, completeness.count(request.db, site["id"]), health_of(request.db, site, now).state) for site in found
+        (site, completeness.count_missing(request.db, site["id"]), health_of(request.db, site, now).state)
+        for site in found
     ]
 
     def link(to: int) -> str:

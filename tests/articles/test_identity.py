@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from archiver.articles.identity import (
     changed_fields,
     content_digest,
-    folded,
+    fold_words,
     is_part,
     is_stub,
+    no_longer_shows,
     same_post,
-    shows_nothing_of,
 )
 from archiver.articles.validation import validate_article
 from archiver.items import Article, Evidence, GeoTag
@@ -75,9 +75,9 @@ NOTICE = Article(url=POST.url, title="Sorry", body="This story is no longer onli
 
 
 def test_a_page_that_no_longer_shows_the_post() -> None:
-    assert shows_nothing_of(POST, NOTICE)
+    assert no_longer_shows(POST, NOTICE)
     told = (Evidence("published", "2024-05-01", "feed"), Evidence("published", "2024-05-01", "address"))
-    assert shows_nothing_of(POST, replace(NOTICE, published=POST.published, evidence=told))
+    assert no_longer_shows(POST, replace(NOTICE, published=POST.published, evidence=told))
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_page_that_no_longer_shows_the_post() -> None:
     ],
 )
 def test_a_shortened_post_is_an_edit(change: dict[str, object]) -> None:
-    assert not shows_nothing_of(POST, replace(NOTICE, **change))  # type: ignore[arg-type]
+    assert not no_longer_shows(POST, replace(NOTICE, **change))  # type: ignore[arg-type]
 
 
 def test_a_wall_is_not_an_edit() -> None:
@@ -125,4 +125,4 @@ def test_impossible_values_are_dropped() -> None:
 
 @given(st.text(max_size=80) | st.text(st.characters(max_codepoint=127), max_size=120))
 def test_ascii_texts_are_folded_like_others(text: str) -> None:
-    assert folded(text) == " ".join(folded(f"{text}é").removesuffix("é").split())
+    assert fold_words(text) == " ".join(fold_words(f"{text}é").removesuffix("é").split())

@@ -16,8 +16,8 @@ from archiver.articles.near_duplicates import (
     SLOTS,
     SPACED,
     THAI,
-    are_numbered,
     are_series,
+    differ_only_in_numbers,
     minhash,
     near_duplicate,
     wording_of,
@@ -114,7 +114,7 @@ def test_other_figures_in_the_same_sentences_are_another_report() -> None:
     ],
 )
 def test_numbers_of_a_series(one: tuple[str, str], other: tuple[str, str], expected: bool) -> None:
-    assert are_numbered(one, other) is are_numbered(other, one) is expected
+    assert differ_only_in_numbers(one, other) is differ_only_in_numbers(other, one) is expected
 
 
 def test_posts_of_one_site_must_share_more() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from archiver.articles.revision_history import (
     differing_fields,
-    lasting_fields,
+    kept_fields,
     merge_reading,
     reread_edits,
     source_changed,
@@ -39,7 +39,7 @@ def entry(name: str, value: str, source: str, won: int = 1) -> dict[str, Any]:
 
 
 def kept(reading: Article, then: list[dict[str, Any]], now: list[dict[str, Any]], *, is_past: bool = False) -> set[str]:
-    return set(lasting_fields(STORED, then, reading, now, is_past=is_past))
+    return set(kept_fields(STORED, then, reading, now, is_past=is_past))
 
 
 def test_fields_of_the_page_are_extracted_again() -> None:

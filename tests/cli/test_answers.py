@@ -20,7 +20,7 @@ from archiver.cli.search_output import draw_histogram, draw_trend, set_line, sha
 from archiver.errors import BadQuery, ExtraMissing
 from archiver.search.aggregations import Histogram, Period, Series, Trend
 from archiver.search.chart import histogram_svg, trend_svg
-from archiver.search.concordance import Line
+from archiver.search.concordance import ConcordanceLine
 from tests.cli.conftest import Run
 from tests.runner import failure
 
@@ -272,7 +272,7 @@ def test_right_to_left_text_starts_at_the_right() -> None:
         "published_precision": None,
         "field": "body",
     }
-    line = Line(**about, before="قال إن ", keyword="الميناء", after=" مغلق\u202e", direction="rtl")
+    line = ConcordanceLine(**about, before="قال إن ", keyword="الميناء", after=" مغلق\u202e", direction="rtl")
     plain = set_line("", line, 8).plain
     isolated = plain.replace("\u2067", "<").replace("\u2069", ">").rstrip()
     assert isolated == "    <مغلق> <الميناء> <قال إن >"

@@ -19,11 +19,11 @@ from click.testing import CliRunner
 from archiver.cli.main import cli
 from archiver.errors import ArchiverError, ContactMissing
 from archiver.scheduling import daemon
-from archiver.scheduling.crawl_plan import Came, CrawlOrder, CrawlResult
+from archiver.scheduling.crawl_plan import CrawlOrder, CrawlOutcome, CrawlResult
 from archiver.scheduling.scheduled_crawl import CrawlProcessHandle, SiteCrawl, begin_crawl
 from archiver.sites.config import Config, effective_settings
 from archiver.storage.connection import open_archive
-from archiver.storage.locks import lock_host, lock_schedule, scheduler
+from archiver.storage.locks import lock_host, lock_schedule, scheduler_process
 from archiver.storage.runs import DueSites, scheduled_sites
 from tests.processes import Running, run, without_proxies
 from tests.runner import Runner, fault
@@ -99,7 +99,7 @@ def test_only_one_daemon_runs_and_it_recovers_from_a_kill(tmp_path: Path) -> Non
         second = run("archiver", "schedule", "--archive", str(archive))
         assert second.returncode == 1
         assert f"process {first.pid}" in second.stderr
-        assert scheduler(archive) == str(first.pid)
+        assert scheduler_process(archive) == str(first.pid)
         beside = run("archiver", "schedule", "--once", "--archive", str(archive))
         assert beside.returncode == 0
         assert "Another" in beside.stderr
@@ -161,7 +161,7 @@ def test_a_crawl_that_dies_before_its_run_is_recorded_is_retried_and_reported_on
     archive = tmp_path / "archive.db"
     on(archive, "sites", "add", "http://127.0.0.1:9/")
     starts: list[float] = []
-    results: list[Came] = []
+    results: list[CrawlOutcome] = []
 
     def killed(site: SiteCrawl, order: CrawlOrder) -> CrawlProcessHandle:
         child = begin_crawl(site, order)
@@ -169,7 +169,7 @@ def test_a_crawl_that_dies_before_its_run_is_recorded_is_retried_and_reported_on
         starts.append(time.monotonic())
         return child
 
-    def retry_later(self: daemon.Daemon, name: str, result: Came, reason: str) -> None:
+    def retry_later(self: daemon.Daemon, name: str, result: CrawlOutcome, reason: str) -> None:
         original(self, name, result, reason)
         if len(starts) == 3:
             os.kill(os.getpid(), signal.SIGTERM)

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from archiver.discovery.cdx import CdxEntry, captures_url
 from archiver.discovery.timemaps import (
-    Do,
-    Listed,
+    CaptureAction,
+    CaptureListEntry,
     choose_captures,
+    is_relevant,
     original_of,
     parse_timemap,
-    says_something,
     service_of,
 )
 
@@ -135,14 +135,17 @@ def test_captures_that_say_something() -> None:
         entry(301, "unk"),
         entry(404, ""),
     ]
-    assert all(map(says_something, told))
+    assert all(map(is_relevant, told))
     told = [entry(200, "image/png"), entry(500), entry(403), entry(206), entry(304), entry(200, "text/xml")]
-    assert not any(map(says_something, told))
+    assert not any(map(is_relevant, told))
 
 
-def listed(*words: str) -> list[Listed]:
+def listed(*words: str) -> list[CaptureListEntry]:
     """ "200A": a page with the payload A; days apart."""
-    return [Listed(AT + timedelta(days=n), "http://blog.example/a", int(w[:3]), w[3:]) for n, w in enumerate(words)]
+    return [
+        CaptureListEntry(AT + timedelta(days=n), "http://blog.example/a", int(w[:3]), w[3:])
+        for n, w in enumerate(words)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -164,21 +167,28 @@ def test_a_payload_is_fetched_once(words: str, expected: str) -> None:
 
 
 def test_a_redirect_to_the_same_address_is_not_fetched() -> None:
-    page, other = Listed(AT, "https://blog.example/a", 200, "A"), Listed(AT, "http://blog.example/b", 301, "X")
-    near = [Listed(AT + timedelta(seconds=s), "http://blog.example/a", 301, f"X{s}") for s in (-90, -20, 3, 200)]
+    page, other = (
+        CaptureListEntry(AT, "https://blog.example/a", 200, "A"),
+        CaptureListEntry(AT, "http://blog.example/b", 301, "X"),
+    )
+    near = [
+        CaptureListEntry(AT + timedelta(seconds=s), "http://blog.example/a", 301, f"X{s}") for s in (-90, -20, 3, 200)
+    ]
     found = dict(choose_captures(sorted([page, *near], key=lambda c: c.at)))
-    assert found == {near[0]: Do.FETCH, page: Do.FETCH, near[3]: Do.FETCH}
-    assert dict(choose_captures([other])) == {other: Do.FETCH}
+    assert found == {near[0]: CaptureAction.FETCH, page: CaptureAction.FETCH, near[3]: CaptureAction.FETCH}
+    assert dict(choose_captures([other])) == {other: CaptureAction.FETCH}
 
 
 @given(
     st.lists(st.tuples(st.sampled_from([None, 200, 200, 200, 301, 404]), st.sampled_from(["A", "B", ""])), max_size=30)
 )
 def test_every_payload_is_reported_with_its_first_and_last_time(words: list[tuple[int | None, str]]) -> None:
-    captures = [Listed(AT + timedelta(days=n), "http://blog.example/a", *word) for n, word in enumerate(words)]
+    captures = [
+        CaptureListEntry(AT + timedelta(days=n), "http://blog.example/a", *word) for n, word in enumerate(words)
+    ]
     found = list(choose_captures(captures))
     pages = [c for c in captures if c.is_page and c.digest]
-    fetched = [c.digest for c, do in found if do is Do.FETCH and c.is_page and c.digest]
+    fetched = [c.digest for c, do in found if do is CaptureAction.FETCH and c.is_page and c.digest]
     assert len(fetched) == len(set(fetched))
     assert set(fetched) == {c.digest for c in pages}
     chosen = [c for c, _ in found]

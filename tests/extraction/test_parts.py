@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from archiver.extraction.page import parse_page
-from archiver.extraction.pagination import MOST_PARTS, PostParts, find_parts, part_urls
+from archiver.extraction.pagination import MAX_PARTS, PostParts, find_parts, part_urls
 
 HOST = "https://example.org"
 
@@ -225,7 +225,7 @@ def test_the_print_view_if_no_page_is_linked() -> None:
 
 
 def test_the_number_of_parts_is_limited() -> None:
-    assert len(read(anchors(*((f"/tides/{n}/", str(n)) for n in range(2, 200)))).others) == MOST_PARTS
+    assert len(read(anchors(*((f"/tides/{n}/", str(n)) for n in range(2, 200)))).others) == MAX_PARTS
 
 
 def test_a_month_or_a_root_is_not_a_part() -> None:

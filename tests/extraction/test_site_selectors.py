@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from scrapy.http import HtmlResponse
 
-from archiver.demo.demo_blog import THEMES, Blog, Theme
+from archiver.demo.demo_blog import Blog, Theme
+from archiver.demo.themes import THEMES
 from archiver.errors import BadRules
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page

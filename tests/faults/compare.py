@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from archiver.storage.article_tables.revisions import WHOLE
+from archiver.storage.article_tables.revisions import FULL_CONTENT
 
 _FIELDS = (
     "url",
@@ -73,7 +73,7 @@ def _articles(archive: Path) -> Records:
         out[key]["revisions"] = [
             (r["revision"], r["changed"], r["meaning_digest"], json.loads(r["said"]))
             for r in db.execute(
-                f"select r.*, {WHOLE} as said from revisions r join articles a on "
+                f"select r.*, {FULL_CONTENT} as said from revisions r join articles a on "
                 "a.id = r.article_id where a.id = ? order by 1",
                 [row["id"]],
             )

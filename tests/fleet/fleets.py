@@ -52,7 +52,7 @@ class Fleet:
 
     def wait(self, seconds: float = 180.0) -> dict[str, Any]:
         """Waits until no site is due or running; returns the status."""
-        from archiver.errors import QueueAway
+        from archiver.errors import QueueUnavailable
         from archiver.fleet.postgres import QueueDatabase
 
         end = time.monotonic() + seconds
@@ -68,7 +68,7 @@ class Fleet:
                     board.close()
                 if row and not row["n"]:
                     return self.status()
-            except QueueAway:
+            except QueueUnavailable:
                 pass
             time.sleep(0.25)
         raise TimeoutError([worker.err[-2000:] for worker in self.workers.values() if worker.lives])

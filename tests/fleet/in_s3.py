@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import s3fs
 
-from archiver.errors import OtherFleet, StorageRefused
+from archiver.errors import ForeignFleet, StorageRefused
 from archiver.fleet.shard_storage import ShardStorage, check_storage, mark_storage
 from tests.fleet.postgres import wait_until
 from tests.fleet.test_claims import round_trip
@@ -49,7 +49,7 @@ def test_a_shard_survives_a_round_trip_through_a_bucket(bucket: str, tmp_path: P
     storage = ShardStorage(bucket)
     mark_storage(storage, "ours")
     check_storage(storage, "ours")
-    with pytest.raises(OtherFleet):
+    with pytest.raises(ForeignFleet):
         check_storage(storage, "theirs")
     with pytest.raises(StorageRefused):
         mark_storage(ShardStorage("s3://nowhere/news"), "ours")

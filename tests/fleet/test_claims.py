@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from archiver.errors import Fenced, QueueAway, ShardDamaged, StorageRefused
+from archiver.errors import Fenced, QueueUnavailable, ShardDamaged, StorageRefused
 from archiver.fleet.crawl_job import WorkerContext, crawl_site
 from archiver.fleet.enrolment import enter_sites, fleet_site
 from archiver.fleet.fleet_worker import Worker
@@ -60,7 +60,7 @@ def test_a_process_suspended_in_a_transaction_blocks_no_row(
 ) -> None:
     monkeypatch.setattr("archiver.fleet.postgres._IDLE", 0.3)
     sleeper = QueueDatabase(board.jobs, 1)
-    with pytest.raises(QueueAway), sleeper.transaction() as conn:
+    with pytest.raises(QueueUnavailable), sleeper.transaction() as conn:
         conn.execute("update fleet_hosts set token = 1")
         assert board.do("update fleet_hosts set token = 2") == 1
         conn.execute("select 1")
@@ -105,9 +105,9 @@ def test_a_commit_whose_reply_is_lost_stays(board: QueueDatabase, storage: Shard
 
     def lost(manifest: Manifest) -> bool:
         assert commit_manifest(board, held, manifest)
-        raise QueueAway(board.where, "the connection was cut off")
+        raise QueueUnavailable(board.where, "the connection was cut off")
 
-    with pytest.raises(QueueAway):
+    with pytest.raises(QueueUnavailable):
         checkpoint(storage, tmp_path / "w1", SITE, held.token, 2, before, lost)
     row = board.one("select manifest from fleet_sites where name = %s", [SITE])
     data = storage.read(row["manifest"]) if row else None

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from archiver.errors import BadQueueAddress, OtherFleet, OtherVersion, QueueAway, StorageRefused, WorkersRun, WrongClock
+from archiver.errors import (
+    BadQueueAddress,
+    ClockSkew,
+    ForeignFleet,
+    QueueUnavailable,
+    QueueVersionMismatch,
+    StorageRefused,
+    WorkersActive,
+)
 from archiver.fleet.postgres import QueueDatabase
 from archiver.fleet.shard_storage import ShardStorage, check_storage, mark_storage
 from tests.fleet.fleets import Fleet
@@ -33,7 +41,7 @@ def test_an_unreachable_database_is_reported(postgres: Postgres, tmp_path: Path)
         (postgres.url("postgres", "wrong"), "password authentication failed"),
         (postgres.url("nowhere"), '"nowhere" does not exist'),
     ):
-        with pytest.raises(QueueAway, match=why):
+        with pytest.raises(QueueUnavailable, match=why):
             QueueDatabase(address)
     with pytest.raises(BadQueueAddress, match="postgresql://USER@HOST:PORT/DATABASE"):
         QueueDatabase("mysql://x")
@@ -88,7 +96,7 @@ def test_a_missing_or_foreign_storage_is_refused(jobs: str, tmp_path: Path) -> N
     with pytest.raises(StorageRefused, match="Protocol not known"):
         ShardStorage("floppy://a")
     assert fleet.do("init", "--storage", fleet.storage).returncode == 0
-    with pytest.raises(OtherFleet):
+    with pytest.raises(ForeignFleet):
         mark_storage(ShardStorage(fleet.storage), "another")
     with pytest.raises(StorageRefused) as refused:
         check_storage(ShardStorage(str(tmp_path / "empty")), "another")
@@ -103,13 +111,13 @@ def test_another_version_is_refused(jobs: str, tmp_path: Path) -> None:
         board.do("update fleet set version = '9.9'")
         assert " 9.9" in said(fleet, "worker")
         board.do("insert into fleet_workers (name, version, slots) values ('old', '9.9', 1)")
-        with pytest.raises(WorkersRun, match="old"):
+        with pytest.raises(WorkersActive, match="old"):
             board.make("", None, None)
         board.do("update fleet_workers set ended_at = now()")
         board.make("", None, None)
         board.fleet()
         board.do("update fleet set layout = layout + 1")
-        with pytest.raises(OtherVersion):
+        with pytest.raises(QueueVersionMismatch):
             board.fleet()
         assert "archiver fleet drain --wait 600" in said(fleet, "status")
         assert fleet.do("drain").returncode == 0
@@ -134,7 +142,7 @@ def test_a_wrong_clock_is_refused(jobs: str) -> None:
     board = QueueDatabase(jobs)
     try:
         board.check_clock(datetime.now(UTC))
-        with pytest.raises(WrongClock, match=r"3,600 seconds ahead"):
+        with pytest.raises(ClockSkew, match=r"3,600 seconds ahead"):
             board.check_clock(datetime.now(UTC) + timedelta(hours=1))
     finally:
         board.close()

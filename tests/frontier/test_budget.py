@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from archiver.discovery.url_classifier import NONE, URLPattern
-from archiver.frontier.url_patterns import ENOUGH, EquivalentURLs, PatternBudgets, is_promised, plainer_urls
+from archiver.discovery.url_classifier import NO_PATTERN, URLPattern
+from archiver.frontier.url_patterns import ENOUGH, EquivalentURLs, PatternBudgets, is_always_fetched, plainer_urls
 from archiver.items import DiscoverySource
 
 TAGS, MONTHS, PAGES = URLPattern("terms", "/tag/*"), URLPattern("dates", "/9/9"), URLPattern("paging", "/page/#?")
@@ -35,15 +35,15 @@ def test_a_pattern_with_a_post_is_never_ended() -> None:
     budget.note(MONTHS, is_post=True, has_news=False)
     idle(budget, MONTHS, 500)
     assert budget.left(MONTHS) > 1_000
-    assert budget.left(NONE) > 1_000
+    assert budget.left(NO_PATTERN) > 1_000
 
 
 def test_promised_pages() -> None:
     elsewhere = URLPattern("", "")
-    assert is_promised(MONTHS, [(DiscoverySource.LINK, elsewhere)])
-    assert not is_promised(MONTHS, [(DiscoverySource.LINK, MONTHS)])
-    assert is_promised(MONTHS, [(DiscoverySource.LINK, MONTHS), (DiscoverySource.SITEMAP, elsewhere)])
-    assert not is_promised(TAGS, [(DiscoverySource.SITEMAP, elsewhere), (DiscoverySource.LINK, elsewhere)])
+    assert is_always_fetched(MONTHS, [(DiscoverySource.LINK, elsewhere)])
+    assert not is_always_fetched(MONTHS, [(DiscoverySource.LINK, MONTHS)])
+    assert is_always_fetched(MONTHS, [(DiscoverySource.LINK, MONTHS), (DiscoverySource.SITEMAP, elsewhere)])
+    assert not is_always_fetched(TAGS, [(DiscoverySource.SITEMAP, elsewhere), (DiscoverySource.LINK, elsewhere)])
 
 
 def test_ways() -> None:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from archiver.politeness.throttle import LONGEST_QUIET, MAX_DELAY, MOST_STRIKES, RunLimits, Throttle, retry_after
+from archiver.politeness.throttle import MAX_DELAY, MAX_RETRY_AFTER, MAX_STRIKES, RunLimits, Throttle, retry_after
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 POLITE = Throttle(floor=0.5)
@@ -62,7 +62,7 @@ def test_a_floor_of_zero_has_no_delay_unless_the_host_asks() -> None:
 
 
 def test_busy_responses_double_the_delay_and_good_ones_reduce_it() -> None:
-    delays = [after(POLITE, *[(429, 0.1)] * n).delay for n in range(1, MOST_STRIKES + 1)]
+    delays = [after(POLITE, *[(429, 0.1)] * n).delay for n in range(1, MAX_STRIKES + 1)]
     assert delays == [1, 2, 4, 8, 16, 32, 60, 60]
     paces = [after(POLITE, *[(503, 0.1)] * 4, *[(200, 0.1)] * n) for n in range(15)]
     assert [p.strikes for p in paces][:3] == [4, 0, 0]
@@ -74,7 +74,7 @@ def test_retry_after_is_a_pause_for_what_was_asked_up_to_a_day() -> None:
     assert POLITE.answered(429, 0.1, 100.0, 30.0).pause(100.0) == 30.0
     assert POLITE.answered(503, 0.1, 100.0, 30.0).pause(120.0) == 10.0
     assert POLITE.answered(503, 0.1, 100.0, 0.0).pause(100.0) == 1.0
-    assert POLITE.answered(503, 0.1, 100.0, 1e9).pause(100.0) == LONGEST_QUIET
+    assert POLITE.answered(503, 0.1, 100.0, 1e9).pause(100.0) == MAX_RETRY_AFTER
     assert POLITE.answered(301, 0.1, 100.0, 30.0).pause(100.0) == 0
     assert POLITE.answered(200, 0.1, 100.0, 30.0).pause(100.0) == 0
 

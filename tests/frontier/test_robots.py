@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.politeness.robots import LARGEST, HostFile, is_robots_answer, parse_robots
+from archiver.politeness.robots import MAX_ROBOTS_BYTES, HostFile, is_robots_answer, parse_robots
 
 TABLE: dict[str, tuple[str | bytes, str, bool]] = {
     "no file": ("", "/x", True),
@@ -129,16 +129,16 @@ def test_sitemaps_apply_to_all_crawlers() -> None:
 
 
 def test_the_first_500_kib_count() -> None:
-    lines = b"User-agent: *\nDisallow: /x\n" + b"#" * (LARGEST - 40) + b"\n"
-    assert LARGEST >= 500 * 1024
+    lines = b"User-agent: *\nDisallow: /x\n" + b"#" * (MAX_ROBOTS_BYTES - 40) + b"\n"
+    assert MAX_ROBOTS_BYTES >= 500 * 1024
     assert parse_robots(lines + b"Disallow: /y\n" * 9).refusal("https://e.test/x")
     assert not parse_robots(lines + b"#" * 40 + b"\nDisallow: /y\n").refusal("https://e.test/y")
 
 
 def test_a_line_that_is_cut_is_not_read() -> None:
     rules, last = b"User-agent: *\nDisallow: /\n", b"Allow: /a"
-    file = rules + b"#" * (LARGEST - len(rules) - len(last) - 1) + b"\n" + last + b"/b\n"
-    assert file[:LARGEST].endswith(b"\nAllow: /a")
+    file = rules + b"#" * (MAX_ROBOTS_BYTES - len(rules) - len(last) - 1) + b"\n" + last + b"/b\n"
+    assert file[:MAX_ROBOTS_BYTES].endswith(b"\nAllow: /a")
     assert parse_robots(file).refusal("https://e.test/a/c")
 
 

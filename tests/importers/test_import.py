@@ -434,14 +434,14 @@ def test_unexpected_error_does_not_stop_other_records(
 ) -> None:
     from archiver.importers import import_writer as writing
 
-    whole = writing.enter
+    whole = writing.enter_reading
 
     def enter(db: Any, site: str, reading: Any, bare: Any) -> Any:
         if "two" in reading.article.url:
             raise ValueError("nobody foresaw this")
         return whole(db, site, reading, bare)
 
-    monkeypatch.setattr(writing, "enter", enter)
+    monkeypatch.setattr(writing, "enter_reading", enter)
     found = summary(
         archive,
         warc(tmp_path / "a.warc.gz", *(post(f"http://blog.example/{n}/", title=n) for n in ("one", "two", "three"))),

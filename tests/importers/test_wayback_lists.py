@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from archiver.discovery import cdx
-from archiver.discovery.timemaps import Do, service_of
+from archiver.discovery.timemaps import CaptureAction, service_of
 from archiver.importers.capture_lists import CaptureList, ListRequests, NoCaptureList, WaybackPlan
 
 BEGIN = datetime(2001, 1, 1, tzinfo=UTC)
@@ -55,7 +55,7 @@ def test_halved_time_ranges_list_everything_once(seconds: list[int], limit: int)
         listing.decide()
         assert listing.total == len(times)
         assert not lists.problems
-        assert sorted(row.listed.url for row in listing.rows(Do.FETCH)) == sorted(
+        assert sorted(row.listed.url for row in listing.rows(CaptureAction.FETCH)) == sorted(
             f"http://blog.example/post-{n}" for n in range(len(times))
         )
         listing.close()

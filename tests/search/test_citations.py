@@ -25,7 +25,7 @@ from pybtex.database import parse_string
 from pybtex.richtext import Text
 
 from archiver.archive import Archive
-from archiver.search.citations import STYLES, Cited, bibtex, cited, csl, ris
+from archiver.search.citations import STYLES, CitedArticle, bibtex, cited, csl, ris
 
 HOSTILE = {
     "braces": "a { b } c } {{ d",
@@ -104,18 +104,18 @@ def style() -> CitationStylesStyle:
         return CitationStylesStyle("harvard-cite-them-right", validate=False)
 
 
-def read_bibtex(one: Cited) -> Any:
+def read_bibtex(one: CitedArticle) -> Any:
     database = parse_string(bibtex(one), "bibtex")
     assert list(database.entries) == [one.key]
     return database.entries[one.key]
 
 
-def read_ris(one: Cited) -> dict[str, Any]:
+def read_ris(one: CitedArticle) -> dict[str, Any]:
     (found,) = rispy.loads(ris(one))
     return found
 
 
-def printed(one: Cited) -> str:
+def printed(one: CitedArticle) -> str:
     """The line of a bibliography that citeproc makes."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -136,7 +136,7 @@ def tex_of(text: str) -> str:
     return text.translate({ord(sign): plain for sign, plain in zip(OF_LATEX, "{}^$", strict=True)})
 
 
-def same(one: Cited, wanted: dict[str, Any]) -> None:
+def same(one: CitedArticle, wanted: dict[str, Any]) -> None:
     """All three readers read what was written."""
     title, authors = plain(wanted["title"]), [plain(name) for name in wanted["authors"] if plain(name)]
     entry, found, item = read_bibtex(one), read_ris(one), csl(one)

@@ -9,7 +9,7 @@ import pytest
 from archiver.archive import Archive
 from archiver.errors import BadQuery
 from archiver.search import concordance as module
-from archiver.search.concordance import Line
+from archiver.search.concordance import ConcordanceLine
 from archiver.storage.connection import open_archive
 from tests.archive_fixture import make_archive
 
@@ -28,7 +28,7 @@ def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def parts(lines: tuple[Line, ...]) -> list[tuple[int, str, str, str]]:
+def parts(lines: tuple[ConcordanceLine, ...]) -> list[tuple[int, str, str, str]]:
     return [(line.id, line.before, line.keyword, line.after) for line in lines]
 
 

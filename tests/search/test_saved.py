@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from lxml import etree
 from sqlite_utils import Database
 
-from archiver.errors import BadName, BadQuery, SavedSearchUnreadable, SearchNotFound
+from archiver.errors import BadQuery, BadSearchName, SavedSearchNotFound, SavedSearchUnreadable
 from archiver.search import saved_search
 from archiver.search.query import Query, query_as_options
 from archiver.search.saved_search import ATOM, feed
@@ -230,10 +230,10 @@ def test_a_saved_query_is_unchanged(query: Query) -> None:
 def test_names(db: Database, name: str) -> None:
     saved_search.save_search(db, name, Query("tide"))
     assert saved_search.find_saved_search(db, name.upper()).name == name
-    with pytest.raises(BadName):
+    with pytest.raises(BadSearchName):
         saved_search.save_search(db, name.swapcase(), Query("fog"))
     saved_search.remove_saved_search(db, name)
-    with pytest.raises(SearchNotFound, match="'archiver searches'"):
+    with pytest.raises(SavedSearchNotFound, match="'archiver searches'"):
         saved_search.find_saved_search(db, name)
     assert saved_search.saved_search_states(db) == []
     assert not db.execute("select count(*) from saved_search_hits").fetchone()[0]
@@ -243,7 +243,7 @@ def test_names(db: Database, name: str) -> None:
     "name", ["", " ", "a ", " a", "-a", "../a", "a/b", "a\nb", "a\x1b[31m", "\ud800", "🎉", "x" * 81, "a\u202eb", "<b>"]
 )
 def test_invalid_names(db: Database, name: str) -> None:
-    with pytest.raises(BadName):
+    with pytest.raises(BadSearchName):
         saved_search.save_search(db, name, Query("tide"))
 
 

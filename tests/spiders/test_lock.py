@@ -9,7 +9,7 @@ from typing import BinaryIO
 import pytest
 
 from archiver.errors import ArchiveInUse, HostInUse
-from archiver.maintenance.vacuum import holder
+from archiver.maintenance.vacuum import lock_holder
 from archiver.storage.locks import lock_all, lock_host, lock_site, lock_whole_archive
 
 Lock = Callable[[Path, str], BinaryIO]
@@ -50,10 +50,10 @@ def test_all_locks_conflict_with_each_single_lock(archive: Path, lock: Lock) -> 
                 lock_all(archive, "takedown")
             with pytest.raises(ArchiveInUse):
                 lock_whole_archive(archive)
-            assert holder(archive)
+            assert lock_holder(archive)
         held = lock_all(archive, "takedown")
         with pytest.raises((ArchiveInUse, HostInUse)):
             lock(archive, name)
         for one in held:
             one.close()
-    assert not holder(archive)
+    assert not lock_holder(archive)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from archiver.errors import SiteTakenOut
+from archiver.errors import SiteRemoved
 from archiver.storage.connection import open_archive
 from archiver.storage.sites import remove_site
 from tests.spiders.crawling import archiver, crawl, rows
@@ -29,7 +29,7 @@ def test_the_run_of_a_removed_site_ends_and_says_so(tmp_path: Path) -> None:
         done = crawl(site.url, archive=archive)
         assert done.returncode == 1
         assert "failed" not in done.stdout
-        assert f"Error: {SiteTakenOut(name)}" in done.stderr
+        assert f"Error: {SiteRemoved(name)}" in done.stderr
         assert rows(archive, "select count(*) from pages") == rows(archive, "select count(*) from runs") == [(0,)]
         assert archiver("verify", archive=archive).returncode == 0
         assert crawl(site.url, archive=archive).returncode == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
 from archiver.storage.completeness import site_completeness, url_history
 from archiver.storage.connection import open_archive
-from archiver.storage.page_discoveries import record_targets
+from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.sites import find_site
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -30,7 +30,7 @@ def test_first_and_last_capture_do_not_depend_on_order(tmp_path: Path) -> None:
     )
     for captured in (years(2012, None), years(2009, 2010), years(2011, 2015), years(2013, None)):
         with db.atomic():
-            record_targets(
+            record_discovered_urls(
                 db,
                 1,
                 [
@@ -65,6 +65,6 @@ def test_a_cdx_list_does_not_include_a_trap_again(tmp_path: Path) -> None:
         (DiscoverySource.FEED, "", "due"),
     ):
         with db.atomic():
-            record_targets(db, 1, [DiscoveredURL(url, source, PageKind.UNKNOWN, trap=trap)], NOW)
+            record_discovered_urls(db, 1, [DiscoveredURL(url, source, PageKind.UNKNOWN, trap=trap)], NOW)
         assert db.execute("select outcome from pages").fetchall() == [(outcome,)], source
     db.close()

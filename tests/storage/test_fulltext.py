@@ -12,7 +12,7 @@ from sqlite_utils import Database
 
 from archiver.maintenance.verify import repair, verify
 from archiver.storage.connection import open_archive, writing
-from archiver.storage.full_text import entered_together
+from archiver.storage.full_text import batch_indexing
 
 INSERT = (
     "insert into articles (id, url, site, title, body, authors, revision, first_seen, last_seen, urlkey) "
@@ -49,7 +49,7 @@ def is_sound(db: Database) -> bool:
 def test_inserts_updates_and_deletes_in_a_batch_are_indexed(db: Database) -> None:
     enter(db, 1, "an anchor")
     enter(db, 2, "a buoy")
-    with writing(db), entered_together(db):
+    with writing(db), batch_indexing(db):
         enter(db, 3, "a capstan")
         enter(db, 4, "a derrick")
         enter(db, 5, "an eddy")
@@ -60,7 +60,7 @@ def test_inserts_updates_and_deletes_in_a_batch_are_indexed(db: Database) -> Non
         db.execute("delete from articles where id in (5, 7)")
         enter(db, 7, "an eddy once more")
         db.execute("delete from articles where id = 2")
-        with entered_together(db):  # a batch within one
+        with batch_indexing(db):  # a batch within one
             enter(db, 6, "a hawser")
         assert found(db, "hawser") == []
     words = ("anchor", "buoy", "capstan", "derrick", "eddy", "grapnel", "fender", "gangway", '"a hawser"')
@@ -75,14 +75,14 @@ def test_inserts_updates_and_deletes_in_a_batch_are_indexed(db: Database) -> Non
 
 
 def test_a_failed_write_in_a_batch_leaves_nothing(db: Database) -> None:
-    with writing(db), entered_together(db):
+    with writing(db), batch_indexing(db):
         enter(db, 1, "an anchor")
         with pytest.raises(ZeroDivisionError), writing(db):
             enter(db, 2, "a buoy")
             raise ZeroDivisionError
         enter(db, 3, "a capstan")
     assert (found(db, "anchor"), found(db, "buoy"), found(db, "capstan")) == ([1], [], [3])
-    with pytest.raises(ZeroDivisionError), writing(db), entered_together(db):
+    with pytest.raises(ZeroDivisionError), writing(db), batch_indexing(db):
         enter(db, 4, "a derrick")
         raise ZeroDivisionError
     assert found(db, "derrick") == []
@@ -96,7 +96,7 @@ def test_rows_written_by_another_program_are_found(db: Database, tmp_path: Path)
     """While a batch is open another program can read, and write before and after it: it meets no mark."""
     with closing(sqlite3.connect(tmp_path / "archive.db", isolation_level=None, timeout=0)) as other:
         enter(other, 1, "an anchor")
-        with writing(db), entered_together(db):
+        with writing(db), batch_indexing(db):
             enter(db, 2, "a buoy")
             assert other.execute("select count(*) from fts_pending").fetchone() == (0,)
             with pytest.raises(sqlite3.OperationalError, match="locked"):

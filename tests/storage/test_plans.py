@@ -54,7 +54,7 @@ def test_the_letters_of_an_article_s_urls_are_searchable(db: Database) -> None:
 
 
 def test_a_record_id_is_computed_without_reading_other_articles(db: Database) -> None:
-    assert not [step for step in plans(db, of=lambda: records.identifier(db, 1)) if step.startswith("SCAN a")]
+    assert not [step for step in plans(db, of=lambda: records.record_id_of(db, 1)) if step.startswith("SCAN a")]
 
 
 def test_the_state_of_a_site_is_computed_without_reading_its_pages(db: Database) -> None:
@@ -63,7 +63,7 @@ def test_the_state_of_a_site_is_computed_without_reading_its_pages(db: Database)
     assert [step for step in steps if step.startswith("SEARCH page_counts")]
     assert [step for step in steps if "INDEX idx_pages_site_id_rule" in step]
     assert not [step for step in steps if step.startswith(("SCAN pages", "SCAN articles", "SCAN page_"))]
-    lacking = [step for step in plans(db, of=lambda: completeness.count(db, site["id"])) if " pages " in step]
+    lacking = [step for step in plans(db, of=lambda: completeness.count_missing(db, site["id"])) if " pages " in step]
     assert len(lacking) == 3
     assert all("INDEX idx_pages_site_id_outcome (site_id=? AND outcome=?" in step for step in lacking)
     assert sum("COVERING" in step for step in lacking) == 2  # of lists alone the row says when they are due

@@ -21,7 +21,7 @@ from archiver import __version__
 from archiver.cli.main import cli
 from archiver.storage.article_tables.evidence import decode_evidence as entries_of
 from archiver.storage.article_tables.evidence import pack_evidence
-from archiver.storage.article_tables.revisions import WHOLE
+from archiver.storage.article_tables.revisions import FULL_CONTENT
 from tests.runner import Runner, fault
 from tests.small_sites import PROMOTION, classic, posts, promoting
 from tests.spiders.crawling import crawl, rows
@@ -118,7 +118,7 @@ def state(archive: Path) -> dict[str, Any]:
             for row in rows(
                 archive,
                 "select article_id, r.revision, changed, r.title, r.meaning_digest, observed_at, r.capture_id, "
-                f"{WHOLE} from revisions r join articles a on a.id = article_id order by 1, 2",
+                f"{FULL_CONTENT} from revisions r join articles a on a.id = article_id order by 1, 2",
             )
         ],
         "facets": rows(
@@ -139,7 +139,7 @@ def spoil(archive: Path, only: str = "1") -> None:
     named = {
         row["id"]: entries_of(Database(db), row) for row in Database(db).query(f"select * from articles where {only}")
     }
-    db.execute(f"update revisions as r set content = (select {WHOLE} from articles a where a.id = r.article_id)")
+    db.execute(f"update revisions as r set content = (select {FULL_CONTENT} from articles a where a.id = r.article_id)")
     db.execute(
         "update articles set body = body || char(10, 10) || ?, authors = upper(authors), tags = '[]', "
         f"language = null, extractor = '0.0.9' where {only}",

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archiver.warc.byte_stream import ByteStream, StreamPosition
-from archiver.warc.foreign_captures import Pairing
+from archiver.warc.foreign_captures import RecordPairs
 from archiver.warc.foreign_reader import ForeignRecord, ForeignRecords
 from archiver.warc.problems import Problem
 from tests.importers.files import Rec, arc_document, arc_header, http, page, post, sha1, whole
@@ -195,7 +195,7 @@ def test_arc_files(version: int, packed: bool) -> None:
 def pairs(*records: Rec) -> list[str]:
     data = b"".join(r.data() for r in records)
     found = itertools.chain(
-        *Pairing(ForeignRecords(ByteStream(io.BufferedReader(io.BytesIO(data))), lambda f, b: True))
+        *RecordPairs(ForeignRecords(ByteStream(io.BufferedReader(io.BytesIO(data))), lambda f, b: True))
     )
     return [
         f"!{one.kind}" if isinstance(one, Problem) else one.record.kind + (" asked" if one.request else "")

@@ -15,7 +15,7 @@ from archiver.politeness.usage_statements import (
     parse_tdm_file,
     statements_of_headers,
     statements_of_page,
-    tdm_of,
+    tdm_reservation,
 )
 from tests.waiting import bounded_work
 
@@ -240,4 +240,4 @@ def test_an_invalid_file_makes_no_statement(body: bytes) -> None:
 def test_the_page_overrides_the_header_and_the_header_overrides_the_file(
     rights: list[UsageStatement], expected: tuple[bool | None, str]
 ) -> None:
-    assert tdm_of(rights) == expected
+    assert tdm_reservation(rights) == expected

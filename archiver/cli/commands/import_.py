@@ -551,9 +551,9 @@ def _stop(signum: int, frame: Any) -> None:
 
 
 def _summary(results: list[FileResult], seconds: float, archive: str) -> dict[str, Any]:
-    from archiver.storage.article_tables.historical_captures import Tally
+    from archiver.storage.article_tables.historical_captures import ImportCounts
 
-    total, kinds = Tally(), Counter[str]()
+    total, kinds = ImportCounts(), Counter[str]()
     for result in results:
         kinds += result.kinds
         if result.outcome != "known":

@@ -237,7 +237,7 @@ def _key(variable: str | None) -> bytes | None:
 def _request(options: PublishOptions, rules: str, key: bytes | None) -> SnapshotRequest:
     """Builds the request from the options. Raises UsageError, BadQuery and BadSplits."""
     from archiver.datasets.pseudonyms import fingerprint
-    from archiver.datasets.snapshot_request import VERSION, SnapshotRequest, moment, parse_splits, query_values
+    from archiver.datasets.snapshot_request import VERSION, SnapshotRequest, parse_cutoff, parse_splits, query_values
 
     if not options.version or not VERSION.fullmatch(options.version):
         raise click.UsageError("Give the version of the dataset with --version, such as 1.0.0.")
@@ -248,7 +248,7 @@ def _request(options: PublishOptions, rules: str, key: bytes | None) -> Snapshot
     return SnapshotRequest(
         options.version,
         query_values(query),
-        moment(options.cutoff) if options.cutoff else "",
+        parse_cutoff(options.cutoff) if options.cutoff else "",
         formats,
         options.partition,
         options.ngrams,
@@ -377,14 +377,14 @@ def _check(folder: Path, as_json: bool) -> None:
 def _explain(archives: tuple[str, ...], what: str, rules: PublicationRules, cutoff: str, as_json: bool) -> None:
     from archiver.datasets.cross_archive_duplicates import explain
     from archiver.datasets.publication_rules import DOCS
-    from archiver.datasets.snapshot_request import moment
+    from archiver.datasets.snapshot_request import parse_cutoff
     from archiver.storage.connection import opened
 
     with ExitStack() as stack:
         dbs = [stack.enter_context(opened(archive, read_only=True)) for archive in archives]
         place = _found(dbs, what)
         number = place[1]
-        decision = explain(dbs, place, rules, moment(cutoff) if cutoff else "")
+        decision = explain(dbs, place, rules, parse_cutoff(cutoff) if cutoff else "")
     if as_json:
         print_json(
             {
@@ -479,8 +479,8 @@ def _selected(archive: Path, what: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _identified(db: Database, names: frozenset[str]) -> Iterator[tuple[str, int]]:
-    from archiver.storage.article_tables.records import FIRST_ADDRESS, of_first
+    from archiver.storage.article_tables.records import FIRST_ADDRESS, record_id_of_first
 
     for number, first in db.execute(f"select a.id, {FIRST_ADDRESS} from articles a"):
-        if (name := of_first(first)) in names:
+        if (name := record_id_of_first(first)) in names:
             yield name, number

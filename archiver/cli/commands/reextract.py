@@ -124,13 +124,13 @@ def reextract(options: ReextractOptions) -> None:
 @contextmanager
 def _opened(file: Path, dry_run: bool) -> Iterator[Database]:
     """Opens the archive, read-only for a dry run. Turns database and disk errors into an ArchiverError."""
-    from archiver.storage.connection import fault_of, open_archive
+    from archiver.storage.connection import environment_error, open_archive
 
     db = open_archive(file, read_only=dry_run)
     try:
         yield db
     except (sqlite3.Error, OSError) as error:
-        raise fault_of(error, file) from error
+        raise environment_error(error, file) from error
     finally:
         db.close()
 

@@ -14,7 +14,7 @@ from archiver.cli.options import archive_option, json_option, politeness_options
 from archiver.cli.terminal import count_noun, format_time, print_json, print_table
 
 if TYPE_CHECKING:
-    from archiver.scheduling.crawl_plan import Came
+    from archiver.scheduling.crawl_plan import CrawlOutcome
     from archiver.storage.runs import Scheduled
 
 
@@ -92,7 +92,7 @@ def schedule(options: ScheduleOptions) -> None:
 
 def _run(options: ScheduleOptions) -> int:
     """Crawls what is due. Returns the exit code."""
-    from archiver.errors import SchedulerRuns
+    from archiver.errors import SchedulerAlreadyRunning
     from archiver.health.notifications import notify_after_runs
     from archiver.scheduling.crawl_plan import CrawlOrder, print_notice
     from archiver.scheduling.daemon import Daemon, DaemonOptions
@@ -101,14 +101,14 @@ def _run(options: ScheduleOptions) -> int:
     path, once, quiet = Path(options.archive), options.once, options.quiet
     try:
         lock = lock_schedule(path)
-    except SchedulerRuns as error:
+    except SchedulerAlreadyRunning as error:
         if not once:
             raise
         if not quiet:
             click.echo(str(error), err=True)
         return 0
 
-    def report(site: str, result: Came) -> None:
+    def report(site: str, result: CrawlOutcome) -> None:
         _print_result(site, result, quiet, options.as_json)
 
     with lock:
@@ -133,7 +133,7 @@ def _run(options: ScheduleOptions) -> int:
     return 1 if daemon.unclean else 0
 
 
-def _print_result(site: str, result: Came, quiet: bool, as_json: bool) -> None:
+def _print_result(site: str, result: CrawlOutcome, quiet: bool, as_json: bool) -> None:
     """Prints the result of a crawl as a line of text or JSON."""
     from archiver.errors import ArchiverError
 

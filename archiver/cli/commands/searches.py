@@ -20,7 +20,7 @@ from archiver.cli.terminal import (
     print_lines,
     print_table,
 )
-from archiver.search.engine import as_values
+from archiver.search.engine import hit_as_dict
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -228,7 +228,7 @@ def _as_json(saved: SavedSearch, news: NewHits | None, reported: tuple[NewHit, .
         **_saved_as_json(saved),
         "since": news.since if news else None,
         "total": news.total if news else None,
-        "new": [{**as_values(one.hit), "reason": one.why, "found_at": one.found_at} for one in reported],
+        "new": [{**hit_as_dict(one.hit), "reason": one.why, "found_at": one.found_at} for one in reported],
     }
 
 

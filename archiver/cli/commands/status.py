@@ -307,10 +307,10 @@ def _table(state: dict[str, Any]) -> None:
 
 def _show_missing(options: StatusOptions) -> None:
     """Prints everything that is missing, by site. Exits with 1 if anything is."""
-    from archiver.storage.completeness import listed
+    from archiver.storage.completeness import missing_pages
 
     with _opened(options) as (db, sites):
-        lists = [{"site": row["name"], "missing": listed(db, row["id"])} for row in sites]
+        lists = [{"site": row["name"], "missing": missing_pages(db, row["id"])} for row in sites]
     if options.as_json:
         print_json(lists)
     for one in [] if options.as_json else lists:

@@ -173,9 +173,9 @@ def _usage_statement(statement: dict[str, Any]) -> str:
 
 def _is_learned(found: dict[str, Any]) -> bool:
     """True if it was excluded as a crawl trap by a learned rule, so that --set-aside can fetch it."""
-    from archiver.storage.crawl_exclusions import LEARNED
+    from archiver.storage.crawl_exclusions import LEARNED_RULES
 
-    return found["outcome"] == "trap" and (found["rule"] or "").startswith(LEARNED)
+    return found["outcome"] == "trap" and (found["rule"] or "").startswith(LEARNED_RULES)
 
 
 def _source(source: dict[str, Any]) -> str:

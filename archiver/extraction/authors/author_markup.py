@@ -216,7 +216,7 @@ class MarkedText:
 
 @dataclass(frozen=True, slots=True)
 class _Around:
-    """What the elements around a text say of it, as in `Chunk`."""
+    """What the elements around a text say of it, as in `MarkedText`."""
 
     mark: str = ""
     href: str = ""

@@ -167,7 +167,7 @@ KUNA, IRNA, ISNA, PA Media, Press Association, PA, Canadian Press, The Canadian 
 رويترز, أ ف ب, د ب أ, أ ب, وكالات, الأناضول, واس, وام, وفا, كونا, شينخوا, סוכנויות, רויטרס, agencies, agencias,
 agências, agenzie, Agenturen, agences, ajanslar
 """
-KNOWN = {fold_text(a) for a in AGENCIES.replace("\n", " ").split(",")}
+KNOWN_AGENCIES = {fold_text(a) for a in AGENCIES.replace("\n", " ").split(",")}
 _AMBIGUOUS = "AA, AP, TT, SID, ANI, APA, ATS, PAP, SDA, DHA, CNA, UNI, PA, SPA, VNA, APP, BTA, NAN, QNA, 共同, 時事"
 AMBIGUOUS = {fold_text(a) for a in _AMBIGUOUS.split(",")}
 """Short names that also have other meanings in brackets."""
@@ -301,7 +301,7 @@ def outlets(text: str) -> list[str]:
     for piece in _SPLIT.split(re.sub(r"https?://\S+", " ", text)):
         piece = piece.strip(" .:：–—-\"'“”*«»《》「」()（）")
         piece = _TRIM.sub("", piece).strip(" .\"'“”«»")
-        if fold_text(bare := re.sub(r"^The\s+", "", piece)) in KNOWN:
+        if fold_text(bare := re.sub(r"^The\s+", "", piece)) in KNOWN_AGENCIES:
             piece = bare
         if is_outlet(piece):
             out.append(piece)
@@ -315,7 +315,9 @@ def is_outlet(text: str) -> bool:
     if not 2 <= len(text) <= _MAX_LENGTH or len(text.split()) > _MAX_WORDS or not any(c.isalpha() for c in text):
         return False
     starts_like_name = text[0].isupper() or text[0].isdigit() or not text[0].isascii()
-    return (starts_like_name or fold_text(text) in KNOWN or bool(_DOMAIN.fullmatch(text))) and not NO_OUTLET.match(text)
+    return (
+        starts_like_name or fold_text(text) in KNOWN_AGENCIES or bool(_DOMAIN.fullmatch(text))
+    ) and not NO_OUTLET.match(text)
 
 
 def agencies(text: str, sure: bool = True) -> list[str]:
@@ -324,8 +326,8 @@ def agencies(text: str, sure: bool = True) -> list[str]:
     if len(text) > _MAX_LIST_LENGTH:
         return []
     pieces = list(filter(None, (p.strip(" .©*") for p in _BETWEEN_AGENCIES.split(clean_text(text)))))
-    found = [p for p in pieces if fold_text(p) in KNOWN]
-    if any(fold_text(p) not in KNOWN and not _INITIALS.fullmatch(p) for p in pieces):
+    found = [p for p in pieces if fold_text(p) in KNOWN_AGENCIES]
+    if any(fold_text(p) not in KNOWN_AGENCIES and not _INITIALS.fullmatch(p) for p in pieces):
         return []
     return found if sure or any(fold_text(p) not in AMBIGUOUS for p in found) else []
 
@@ -479,7 +481,9 @@ def dateline(text: str) -> tuple[str, list[str]]:
         if not (head.isupper() or len(head.split()) <= _DATELINE_WORDS or any(c.isdigit() for c in head)):
             continue  # "The British Broadcasting Corporation (BBC) - founded ..." is a sentence
         place = re.split(r"[(（,，\d]", head)[0].strip(" -–—.")
-        return (place if place.isupper() and 2 < len(place) <= 40 and fold_text(place) not in KNOWN else ""), known
+        return (
+            place if place.isupper() and 2 < len(place) <= 40 and fold_text(place) not in KNOWN_AGENCIES else ""
+        ), known
     return "", []
 
 

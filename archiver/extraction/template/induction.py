@@ -516,6 +516,6 @@ def _post_marks(samples: Sequence[Sample], others: Sequence[Page], fields: dict[
     return tuple(apart[:1]) if others else ()
 
 
-def is_taught(lead: SourceHint | None) -> bool:
+def reports_whole_post(lead: SourceHint | None) -> bool:
     """True if the source reported the post itself: a platform's API, or a feed with whole texts."""
     return lead is not None and (lead.from_api or len(lead.body_html) >= _WHOLE_POST)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from archiver.extraction.article import extract_page
 from archiver.extraction.encoding import DecodedText
 from archiver.extraction.page import Page, parse_page
-from archiver.extraction.template.induction import MIN_POSTS, Sample, is_taught, learn_rules, text_f1
+from archiver.extraction.template.induction import MIN_POSTS, Sample, learn_rules, reports_whole_post, text_f1
 from archiver.extraction.template.site_rule import SiteRules
 from archiver.items import Article, PageKind, SourceHint
 
@@ -45,7 +45,7 @@ class _Kept:
     def sample(self) -> Sample:
         assert self.article is not None
         by_api = self.lead is not None and self.lead.from_api
-        return Sample(self.page(), self.article, is_taught(self.lead), by_api)
+        return Sample(self.page(), self.article, reports_whole_post(self.lead), by_api)
 
 
 class TemplateLearner:

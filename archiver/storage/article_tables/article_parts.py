@@ -15,11 +15,11 @@ from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, Pag
 from archiver.storage import pages
 from archiver.storage.article_tables.identification import claim
 from archiver.storage.article_tables.revisions import article_from_row
-from archiver.storage.page_discoveries import record_targets
+from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.urls import urlkey
 
 _UNREAD = "of it could not be read"
-CLAIM = "claims to be a part"
+CLAIMED_PART_RULE = "claims to be a part"
 """The rule of a page that calls itself a part of a post that does not list it yet."""
 _RELEASED = "its post does not list it as a page"
 
@@ -48,7 +48,7 @@ def text_of(db: Database, key: str) -> str | None:
     """The last text of the page at this urlkey, None if no reading of its post has confirmed that it is a part."""
     row = db.execute(
         "select t.text from article_parts t join pages p on p.urlkey = t.urlkey where t.urlkey = ? and p.rule <> ?",
-        [key, CLAIM],
+        [key, CLAIMED_PART_RULE],
     ).fetchone()
     return row[0] if row else None
 
@@ -87,13 +87,13 @@ def enter_part(db: Database, visit: PageResult) -> int | None:
     row = db.execute(
         "select article_id from pages where urlkey = ? and outcome in ('archived', 'unchanged')", [post]
     ).fetchone()
-    if row and not listed and visit.rule == CLAIM:
+    if row and not listed and visit.rule == CLAIMED_PART_RULE:
         # The post must be read in full: "unchanged" tells nothing about parts that were never fetched.
         pages.make_due_again(db, post, f"{visit.url} says that it is a page of it", unconditional=True)
     return row[0] if row and listed else None
 
 
-def join(db: Database, visit: PageResult) -> PageResult:
+def join_parts_of(db: Database, visit: PageResult) -> PageResult:
     """Stores the parts of a post and returns its result with the texts of all pages joined into the body.
 
     If the first page is unchanged and another one has changed, the result is a new reading of the stored article.
@@ -124,7 +124,7 @@ def join(db: Database, visit: PageResult) -> PageResult:
     return replace(visit, outcome=Outcome.ARCHIVED, kind=PageKind.POST, article=replace(article, body=body))
 
 
-def settle(db: Database, site_id: int, visit: PageResult, article_id: int | None) -> str:
+def settle_parts(db: Database, site_id: int, visit: PageResult, article_id: int | None) -> str:
     """Makes the URLs of the parts lead to the stored post. Returns a phrase about parts that were not read, or ""."""
     if article_id is None or not (visit.parts or visit.article):
         if visit.outcome not in (Outcome.FAILED, Outcome.UNCHANGED):
@@ -169,7 +169,7 @@ def _unread(db: Database, key: str) -> str:
     return next((phrase for phrase in ((row[0] if row else "") or "").split("; ") if _UNREAD in phrase), "")
 
 
-def prove(db: Database, article_id: int, post: str) -> None:
+def set_capture_of_parts(db: Database, article_id: int, post: str) -> None:
     """Gives a revision that only a further page caused the newest capture of the post's pages."""
     db.execute(
         "update revisions set capture_id = (select max(c.id) from article_parts t join pages p on p.urlkey = t.urlkey "
@@ -184,7 +184,9 @@ def _enter_unread(db: Database, site_id: int, visit: PageResult, url: str, numbe
 
     Returns False if it was fetched before and is not a part.
     """
-    record_targets(db, site_id, [DiscoveredURL(url, DiscoverySource.LINK, PageKind.PART, found_on=visit.url)], visit.at)
+    record_discovered_urls(
+        db, site_id, [DiscoveredURL(url, DiscoverySource.LINK, PageKind.PART, found_on=visit.url)], visit.at
+    )
     return bool(
         db.execute(
             "update pages set kind = 'part', outcome = 'part', reason = ?, due_at = null where urlkey = ? "

@@ -14,14 +14,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.identity import (
-    changed_fields,
-    content_digest,
-    is_part,
-    is_stub,
-    meaning_digest,
-    shows_nothing_of,
-)
+from archiver.articles.identity import changed_fields, content_digest, is_part, is_stub, meaning_digest, no_longer_shows
 from archiver.fields import LATEST
 from archiver.items import Article
 from archiver.storage.article_tables import clusters
@@ -202,7 +195,7 @@ class _KnownArticle:
         return None
 
     def as_gone(self) -> Stored | None:
-        if self.has_moved or not shows_nothing_of(self.old, self.article):
+        if self.has_moved or not no_longer_shows(self.old, self.article):
             return None
         gone = mark_gone(self.db, self.row["urlkey"], self.observed.at)
         return Stored(self.id, Change.GONE, ("gone_at",) if gone else ())

@@ -19,9 +19,9 @@ from archiver.articles.revision_history import (
     Placement,
     RevisionRun,
     Sighting,
-    differs_plainly,
+    changed_between,
     insert_reading,
-    run_of,
+    run_at,
 )
 from archiver.fields import LATEST, LINKS
 from archiver.items import Article
@@ -29,7 +29,7 @@ from archiver.storage.article_tables import clusters
 from archiver.storage.article_tables.article_parts import parts_of
 from archiver.storage.article_tables.articles import Change, Observation, Stored, mark_seen, overwrite, store_article
 from archiver.storage.article_tables.evidence import entries, pack_evidence
-from archiver.storage.article_tables.historical_captures import ways_to
+from archiver.storage.article_tables.historical_captures import redirects_to
 from archiver.storage.article_tables.identification import claim, find_article_of
 from archiver.storage.article_tables.revisions import (
     NewRevision,
@@ -49,12 +49,12 @@ from archiver.urls import urlkey
 
 # -- the revisions of an article, each as a run of captures that show it
 
-Bare = Callable[[int | None, str], Sequence[Article]]
+ReadWithoutHints = Callable[[int | None, str], Sequence[Article]]
 """Extracts a capture (its ID and URL) again, without source hints; () if it cannot be read."""
 _NEVER = "9999"
 
 
-def versions_of(db: Database, row: dict[str, Any]) -> list[RevisionRun]:
+def revision_runs_of(db: Database, row: dict[str, Any]) -> list[RevisionRun]:
     """The revisions of an article (its row), in the order of their times."""
     rows = revision_rows(
         db,
@@ -76,11 +76,11 @@ def versions_of(db: Database, row: dict[str, Any]) -> list[RevisionRun]:
     ]
 
 
-def edits(db: Database, bare: Bare) -> Changed:
+def edited_between(db: Database, bare: ReadWithoutHints) -> Changed:
     """A function that returns the fields edited between two revisions, even if they were extracted differently."""
 
     def changed(before: RevisionRun, after: RevisionRun) -> tuple[str, ...]:
-        differs = differs_plainly(before, after)
+        differs = changed_between(before, after)
         new, old = (after, before) if not after.number else (before, after)
         if not differs or not old.number or _same_extraction(db, old, new):
             return differs
@@ -98,11 +98,11 @@ def _same_extraction(db: Database, stored: RevisionRun, reading: RevisionRun) ->
     return row is not None and row[0] is not None
 
 
-def seen_again(
-    db: Database, row: dict[str, Any], versions: Sequence[RevisionRun], version: RevisionRun, bare: Bare
+def sighted_again(
+    db: Database, row: dict[str, Any], versions: Sequence[RevisionRun], version: RevisionRun, bare: ReadWithoutHints
 ) -> Sighting | None:
     """The next sighting of the run that a reading falls into, after the reading and before the next run."""
-    n = run_of(versions, version)
+    n = run_at(versions, version)
     if n is None:
         return None
     until = stamp(versions[n + 1].at) if n + 1 < len(versions) else _NEVER
@@ -138,7 +138,7 @@ def _other_scheme(url: str) -> str:
     return f"{'http' if scheme == 'https' else 'https'}://{rest}"
 
 
-def write(
+def write_revisions(
     db: Database, row: dict[str, Any], before: Sequence[RevisionRun], after: Sequence[RevisionRun], reading: RevisionRun
 ) -> None:
     """Replaces the stored revisions with `after`, which includes `reading`; the article gets the state of the last."""
@@ -245,9 +245,9 @@ def _mark_stub_captures(db: Database, article_id: int, before: Sequence[Revision
         )
 
 
-def version_at(db: Database, row: dict[str, Any], at: datetime) -> Article | None:
+def article_at_time(db: Database, row: dict[str, Any], at: datetime) -> Article | None:
     """The state of an article (its row) at a time: the revision current then, or its first."""
-    versions = versions_of(db, row)
+    versions = revision_runs_of(db, row)
     found = [v for v in versions if v.at <= at] or versions[:1]
     return found[-1].article if found else None
 
@@ -261,7 +261,7 @@ _WRITTEN = (Placement.INSERTED, Placement.EXTENDED)
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class HistoricalReading:
     """What one capture says about a post. `at` is when it was captured. `whole`: it has the text of all pages of a
     post that is split over several."""
 
@@ -273,13 +273,13 @@ class Reading:
     whole: bool = False
 
 
-def enter(db: Database, site: str, reading: Reading, bare: Bare) -> Stored:
+def enter_reading(db: Database, site: str, reading: HistoricalReading, bare: ReadWithoutHints) -> Stored:
     """Enters a reading at its time: as a new article, a revision of an existing one, or one more sighting.
 
     A difference from a revision that was extracted differently (by a crawl with source hints, for example) is not an
     edit if the revision's capture has it too when it is extracted like this one.
     """
-    ways = {way.url: way for way in ways_to(db, urlkey(reading.article.url))}
+    ways = {way.url: way for way in redirects_to(db, urlkey(reading.article.url))}
     stored = _entered(db, site, reading, list(ways), bare)
     for url in stored.aliases:
         if url in ways:
@@ -287,7 +287,7 @@ def enter(db: Database, site: str, reading: Reading, bare: Bare) -> Stored:
     return stored
 
 
-def _entered(db: Database, site: str, reading: Reading, ways: list[str], bare: Bare) -> Stored:
+def _entered(db: Database, site: str, reading: HistoricalReading, ways: list[str], bare: ReadWithoutHints) -> Stored:
     article = reading.article
     row = find_article_of(db, site, article, ways)
     if row is None:
@@ -300,7 +300,9 @@ def _entered(db: Database, site: str, reading: Reading, ways: list[str], bare: B
     return _inserted(db, row, reading, bare)
 
 
-def _newest(db: Database, site: str, row: dict[str, Any], reading: Reading, ways: list[str], bare: Bare) -> Stored:
+def _newest(
+    db: Database, site: str, row: dict[str, Any], reading: HistoricalReading, ways: list[str], bare: ReadWithoutHints
+) -> Stored:
     """Enters a reading later than all stored ones, as a crawl would; an equal reading does not replace a better one.
 
     A revert is stored as a revision, up to MOST_RETURNS; after that it is only counted, as by a crawl
@@ -314,8 +316,8 @@ def _newest(db: Database, site: str, row: dict[str, Any], reading: Reading, ways
         number=row["revision"],
         extractor=row["extractor"],
     )
-    differs = differs_plainly(before, version) and not is_stub(row["body"], reading.article.body)
-    if differs and not edits(db, bare)(before, version):
+    differs = changed_between(before, version) and not is_stub(row["body"], reading.article.body)
+    if differs and not edited_between(db, bare)(before, version):
         _seen(db, row, reading.at)
         claim(db, row["id"], [reading.article.url], "copy", reading.at)
         return Stored(row["id"], Change.UNCHANGED)
@@ -336,7 +338,7 @@ def _newest(db: Database, site: str, row: dict[str, Any], reading: Reading, ways
     return stored
 
 
-def _observed(reading: Reading, ways: list[str]) -> Observation:
+def _observed(reading: HistoricalReading, ways: list[str]) -> Observation:
     return Observation(reading.at, reading.at, reading.capture_id, None, tuple(ways), reading.extractor)
 
 
@@ -365,13 +367,13 @@ def _still_gone(db: Database, row: dict[str, Any], at: datetime) -> None:
         db.execute("update articles set gone_at = ? where id = ?", [row["gone_at"], row["id"]])
 
 
-def _inserted(db: Database, row: dict[str, Any], reading: Reading, bare: Bare) -> Stored:
+def _inserted(db: Database, row: dict[str, Any], reading: HistoricalReading, bare: ReadWithoutHints) -> Stored:
     """Inserts a reading of any time among the stored revisions."""
     article_id, version = row["id"], _as_version(reading)
     aliases = _address(db, row, reading)
-    versions = versions_of(db, row)
-    next_sighting = seen_again(db, row, versions, version, bare)
-    merged, placed = insert_reading(versions, version, next_sighting, edits(db, bare))
+    versions = revision_runs_of(db, row)
+    next_sighting = sighted_again(db, row, versions, version, bare)
+    merged, placed = insert_reading(versions, version, next_sighting, edited_between(db, bare))
     if (
         placed is Placement.INSERTED
         and (equal := _equal_revision(db, row, reading.article))
@@ -380,8 +382,8 @@ def _inserted(db: Database, row: dict[str, Any], reading: Reading, bare: Bare) -
         count_revert(db, article_id, equal, reading.at)
         placed = Placement.COUNTED
     elif placed in _WRITTEN:
-        write(db, row, versions, merged, version)
-    elif placed is Placement.WITHIN and next_sighting is None and run_of(versions, version) == len(versions) - 1:
+        write_revisions(db, row, versions, merged, version)
+    elif placed is Placement.WITHIN and next_sighting is None and run_at(versions, version) == len(versions) - 1:
         own = {name: value for name, value in article_row(reading.article).items() if name in LATEST}
         db.table("articles").update(article_id, own)
     db.execute("update articles set first_seen = min(first_seen, ?) where id = ?", [stamp(reading.at), article_id])
@@ -395,7 +397,7 @@ def _inserted(db: Database, row: dict[str, Any], reading: Reading, bare: Bare) -
     return Stored(article_id, Change.STUB if placed is Placement.STUB else Change.UNCHANGED, aliases=aliases)
 
 
-def _address(db: Database, row: dict[str, Any], reading: Reading) -> tuple[str, ...]:
+def _address(db: Database, row: dict[str, Any], reading: HistoricalReading) -> tuple[str, ...]:
     """Enters the URL that a post had then. If nothing shows that the post has moved, the older URL becomes its own."""
     url, here, there = reading.article.url, urlkey(reading.article.url), row["urlkey"]
     if here == there or is_part(here, there):
@@ -414,22 +416,22 @@ def _address(db: Database, row: dict[str, Any], reading: Reading) -> tuple[str, 
     return tuple(added)
 
 
-def _as_version(reading: Reading) -> RevisionRun:
+def _as_version(reading: HistoricalReading) -> RevisionRun:
     return RevisionRun(reading.at, reading.article, reading.capture_id, reading.digest, extractor=reading.extractor)
 
 
-def absorb(db: Database, into: int, other: int, bare: Bare) -> None:
+def merge_articles(db: Database, into: int, other: int, bare: ReadWithoutHints) -> None:
     """Merges `other` into `into`, with its revisions and URLs, because both are one post that has moved."""
     rows = {row["id"]: row for row in db.query("select * from articles where id in (?, ?)", [into, other])}
     gone = rows[other]
     db.execute("update captures set article_id = ? where article_id = ?", [into, other])
-    for version in versions_of(db, gone):
+    for version in revision_runs_of(db, gone):
         row = next(iter(db.query("select * from articles where id = ?", [into])))
-        versions = versions_of(db, row)
+        versions = revision_runs_of(db, row)
         fresh = replace(version, number=0, changed=())
-        merged, placed = insert_reading(versions, fresh, seen_again(db, row, versions, fresh, bare))
+        merged, placed = insert_reading(versions, fresh, sighted_again(db, row, versions, fresh, bare))
         if placed in _WRITTEN:
-            write(db, row, versions, merged, fresh)
+            write_revisions(db, row, versions, merged, fresh)
     db.execute(
         "update articles set first_seen = min(first_seen, ?), last_seen = max(last_seen, ?) where id = ?",
         [gone["first_seen"], gone["last_seen"], into],

@@ -99,7 +99,7 @@ def time_of(row: Row) -> datetime:
     return found
 
 
-def held(db: Database, urls: Iterable[str]) -> set[str]:
+def captured_urls(db: Database, urls: Iterable[str]) -> set[str]:
     """The URLs among `urls` with a capture that can be shown, or that redirects."""
     return {
         row[0]

@@ -26,7 +26,7 @@ _MOST_HOPS = 10
 _MOST_WAYS = 200
 
 
-def keep_gone(db: Database, url: str, status: int, at: datetime, import_id: int | None) -> None:
+def store_gone(db: Database, url: str, status: int, at: datetime, import_id: int | None) -> None:
     """Records that the page was gone at that time, by the response's status, or by its content (status 200)."""
     _keep(db, url, "gone", str(status), at, import_id)
 
@@ -42,7 +42,7 @@ def last_gone(db: Database, key: str) -> tuple[int, datetime] | None:
     return (int(row[0]), datetime.fromisoformat(row[1])) if row else None
 
 
-def keep_redirect(db: Database, url: str, target: str, at: datetime, import_id: int | None) -> None:
+def store_redirect(db: Database, url: str, target: str, at: datetime, import_id: int | None) -> None:
     """Records that the URL redirected to another one at that time."""
     _keep(db, url, "redirect", urlkey(target), at, import_id)
 
@@ -57,7 +57,7 @@ def _keep(db: Database, url: str, kind: str, target: str, at: datetime, import_i
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class HistoricalRedirect:
     """A URL that redirected to another one, with when that was first and last seen."""
 
     url: str
@@ -65,9 +65,9 @@ class Way:
     last: datetime
 
 
-def ways_to(db: Database, key: str) -> list[Way]:
+def redirects_to(db: Database, key: str) -> list[HistoricalRedirect]:
     """The URLs that once redirected to this urlkey, directly or through others; nearest first."""
-    found: dict[str, Way] = {}
+    found: dict[str, HistoricalRedirect] = {}
     wave, seen = [key], {key}
     for _ in range(_MOST_HOPS):
         reached: list[str] = []
@@ -80,7 +80,7 @@ def ways_to(db: Database, key: str) -> list[Way]:
             ):
                 if source not in seen and len(found) < _MOST_WAYS:
                     seen.add(source)
-                    found[source] = Way(url, datetime.fromisoformat(first), datetime.fromisoformat(last))
+                    found[source] = HistoricalRedirect(url, datetime.fromisoformat(first), datetime.fromisoformat(last))
                     reached.append(source)
         wave = reached
         if not wave:
@@ -88,7 +88,7 @@ def ways_to(db: Database, key: str) -> list[Way]:
     return list(found.values())
 
 
-def landing(db: Database, key: str) -> str:
+def redirect_target(db: Database, key: str) -> str:
     """The urlkey that a URL last led to, at the end of its redirects."""
     seen = {key}
     for _ in range(_MOST_HOPS):
@@ -128,7 +128,7 @@ def settle_gone(db: Database, article_id: int) -> bool:
 _SECOND = timedelta(seconds=1)
 
 
-def known(db: Database, url: str, at: datetime, digest: str) -> dict[str, Any] | None:
+def known_capture(db: Database, url: str, at: datetime, digest: str) -> dict[str, Any] | None:
     """The row of `captures` for this capture, however it came into the archive; None if there is none."""
     return _one(db, "url = ? and captured_at = ? and digest = ?", [url, stamp(at), digest])
 
@@ -151,19 +151,19 @@ def kind_read(db: Database, url: str, digest: str) -> str | None:
     return row[0] if row else None
 
 
-def keep_kind(db: Database, url: str, digest: str, kind: str) -> None:
+def store_page_kind(db: Database, url: str, digest: str, kind: str) -> None:
     db.execute(
         "insert into historical_pages (key, kind) values (?, ?) on conflict do nothing", [page_key(url, digest), kind]
     )
 
 
-def keep_fetched(db: Database, key: str, at: datetime, digest: str) -> None:
+def mark_memento_read(db: Database, key: str, at: datetime, digest: str) -> None:
     """Records that a web archive's capture was fetched and read, because `captures` has no row for it. `key` is its
     urlkey."""
-    keep_kind(db, _fetched(key, at), digest, "memento")
+    store_page_kind(db, _fetched(key, at), digest, "memento")
 
 
-def is_here(db: Database, url: str, at: datetime, digest: str) -> bool:
+def is_memento_known(db: Database, url: str, at: datetime, digest: str) -> bool:
     """True if a capture in a web archive's list is known: fetched before, or in the archive in another way.
 
     Compares the time to the second and the list's digest ("sha1:" and base 32).
@@ -178,7 +178,7 @@ def is_here(db: Database, url: str, at: datetime, digest: str) -> bool:
     return False
 
 
-def payload_here(db: Database, url: str, digest: str) -> bool:
+def is_payload_known(db: Database, url: str, digest: str) -> bool:
     """True if this payload of this URL was read, whenever it was captured."""
     return bool(digest) and (
         is_no_post(db, url, digest)
@@ -194,7 +194,7 @@ def is_no_post(db: Database, url: str, digest: str) -> bool:
     return any(kind_read(db, one, digest) is not None for one in schemes(url))
 
 
-def answered_here(db: Database, url: str, at: datetime) -> bool:
+def is_response_known(db: Database, url: str, at: datetime) -> bool:
     """True if a response without a page is recorded for this URL and time."""
     return (
         db.execute(
@@ -214,7 +214,7 @@ def _fetched(key: str, at: datetime) -> str:
     return f"memento {key} {at:%Y%m%d%H%M%S}"
 
 
-def original_of(db: Database, digest: str) -> dict[str, Any] | None:
+def capture_with_payload(db: Database, digest: str) -> dict[str, Any] | None:
     """The capture that has this payload in a response record."""
     return _one(db, "digest = ? and record_type = 'response' order by id", [digest])
 
@@ -224,14 +224,14 @@ def store_capture(db: Database, capture: Capture, import_id: int | None) -> int:
     return last_rowid(db)
 
 
-def shows(db: Database, capture_id: int, article_id: int, *, aside: bool) -> None:
+def link_capture_to_article(db: Database, capture_id: int, article_id: int, *, aside: bool) -> None:
     """Links a capture to its article; `aside`: it shows a stub or another URL of it and proves no revision."""
     db.execute(
         "update captures set article_id = ?, secondary = ? where id = ?", [article_id, aside or None, capture_id]
     )
 
 
-def repeated_by(db: Database, found: ForeignCapture) -> dict[str, Any] | None:
+def capture_of_revisit(db: Database, found: ForeignCapture) -> dict[str, Any] | None:
     """The capture that a revisit record refers to (WARC/1.1, section 6.7): by URL and time, by the payload digest, or,
     for the profile server-not-modified, the last earlier one of the same URL."""
     url = found.refers_url or found.url
@@ -260,7 +260,7 @@ def _one(db: Database, where: str, values: list[Any]) -> dict[str, Any] | None:
     return next(iter(db.query(f"select * from captures where {where} limit 1", values)), None)
 
 
-def keep_revisit(db: Database, found: ForeignCapture, import_id: int) -> None:
+def store_unresolved_revisit(db: Database, found: ForeignCapture, import_id: int) -> None:
     """Stores an unresolved revisit record: a later import may bring the capture that it refers to."""
     db.execute(
         "insert into unresolved_revisits (url, captured_at, digest, refers_to_url, refers_to_date, not_modified, "
@@ -306,7 +306,7 @@ def open_revisits(db: Database, import_id: int) -> Iterator[tuple[dict[str, Any]
         )
 
 
-def resolved(db: Database, row: dict[str, Any]) -> None:
+def delete_revisit(db: Database, row: dict[str, Any]) -> None:
     db.execute("delete from unresolved_revisits where id = ?", [row["id"]])
 
 
@@ -412,7 +412,7 @@ MOST_PROBLEMS = 100
 
 
 @dataclass(slots=True)
-class Tally:
+class ImportCounts:
     """The counts of an import.
 
     `records` is the total in the file. Of them `posts` were read as posts, which were `new`, `revised` (with another
@@ -443,12 +443,12 @@ class Tally:
     tombstones: int = 0
     sites: int = 0
 
-    def add(self, other: Tally) -> None:
+    def add(self, other: ImportCounts) -> None:
         for field in fields(self):
             setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
 
 
-def begun(db: Database, digest: str, options: str) -> dict[str, Any] | None:
+def last_import(db: Database, digest: str, options: str) -> dict[str, Any] | None:
     """The last import of this file with these options, as a row of `imports`; None if there was none."""
     return next(
         iter(
@@ -460,18 +460,18 @@ def begun(db: Database, digest: str, options: str) -> dict[str, Any] | None:
     )
 
 
-def begin(db: Database, name: str, digest: str, size: int, options: str, now: datetime) -> int:
+def begin_import(db: Database, name: str, digest: str, size: int, options: str, now: datetime) -> int:
     db.table("imports").insert(
         {"name": name, "digest": digest, "size": size, "options": options, "started_at": stamp(now)}
     )
     return last_rowid(db)
 
 
-def reach(
+def record_progress(
     db: Database,
     import_id: int,
     place: tuple[int, int] | None,
-    tally: Tally,
+    tally: ImportCounts,
     problems: Iterable[dict[str, Any]],
     warc: tuple[str, int],
 ) -> None:
@@ -495,7 +495,7 @@ def add_problems(db: Database, import_id: int, problems: Iterable[dict[str, Any]
         )
 
 
-def finish(db: Database, import_id: int, outcome: str, tally: Tally, now: datetime) -> None:
+def end_import(db: Database, import_id: int, outcome: str, tally: ImportCounts, now: datetime) -> None:
     """Ends an import. `outcome` is finished, or limited if only a part was requested."""
     db.execute(
         "update imports set outcome = ?, finished_at = ?, counts = ? where id = ?",
@@ -503,6 +503,6 @@ def finish(db: Database, import_id: int, outcome: str, tally: Tally, now: dateti
     )
 
 
-def ends(db: Database) -> dict[str, int]:
+def warc_ends_of_imports(db: Database) -> dict[str, int]:
     """The end of the last stored record in each WARC file of imports, as an offset."""
     return dict(db.execute("select warc_file, max(warc_end) from imports where warc_file is not null group by 1"))

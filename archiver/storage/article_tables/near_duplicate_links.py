@@ -16,8 +16,8 @@ from archiver.articles.near_duplicates import (
     SKETCH_VERSION,
     NearDuplicate,
     Wording,
-    are_numbered,
     are_series,
+    differ_only_in_numbers,
     minhash,
     near_duplicate,
     wording_of,
@@ -200,7 +200,7 @@ def _compare(own: _Text, others: Iterable[_Text]) -> tuple[Links, list[_Text]]:
         if likeness is not None and not (
             one_site
             and likeness.similarity < _ALMOST_WHOLE
-            and are_numbered((own.title, own.body), (other.title, other.body))
+            and differ_only_in_numbers((own.title, own.body), (other.title, other.body))
         ):
             out[other.id] = other, likeness
             clusters[other.cluster or 0] += 1

@@ -17,7 +17,7 @@ from archiver.fields import CAPTURE_KEYS, FIELDS, STORED
 from archiver.items import Evidence
 from archiver.storage.article_tables.evidence import READING, Entry, decode_evidence, evidence_from, unpack_evidence
 from archiver.storage.article_tables.evidence import readers as readers_of
-from archiver.storage.article_tables.revisions import WHOLE
+from archiver.storage.article_tables.revisions import FULL_CONTENT
 from archiver.storage.column_values import SHAPED, stored_object, stored_texts
 from archiver.storage.sites import find_site
 from archiver.storage.tombstones import tombstone_named
@@ -41,16 +41,16 @@ def record_id(urlkey: str) -> str:
     return hashlib.sha256(urlkey.encode("utf-8", "surrogatepass")).hexdigest()[:_LENGTH]
 
 
-def of_first(first: str) -> str:
+def record_id_of_first(first: str) -> str:
     """The ID for a value of FIRST_ADDRESS."""
     return record_id(first[len(_NEVER) + 1 :])
 
 
-def identifier(db: Database, article_id: int) -> str:
+def record_id_of(db: Database, article_id: int) -> str:
     """The record ID of an article, which must exist."""
     # With a parameter SQLite looks up the article's URLs; with `a.id` it would first materialize the whole view.
     row = db.execute(f"select {_FIRST.format(':id')} from articles a where a.id = :id", {"id": article_id}).fetchone()
-    return of_first(str(row[0]))
+    return record_id_of_first(str(row[0]))
 
 
 # -- records
@@ -130,7 +130,7 @@ def revision_record(db: Database, article_id: int, number: int) -> Record:
     now = record(db, article_id)
     capture = ", ".join(f"c.{name}" for name in CAPTURE_KEYS)
     row = db.execute(
-        f"select {WHOLE}, {capture} from revisions r join articles a on a.id = r.article_id "
+        f"select {FULL_CONTENT}, {capture} from revisions r join articles a on a.id = r.article_id "
         "left join captures c on c.id = r.capture_id where r.article_id = ? and r.revision = ?",
         [article_id, number],
     ).fetchone()
@@ -146,7 +146,7 @@ def revisions(db: Database, article_id: int) -> list[Record]:
     """The article's revisions, oldest first.
 
     Keys: revision, observed_at, changed (names of fields), title; `previous`, the revision that was current before;
-    `same_as`, an earlier one that it repeats; `seen_again` and `seen_again_at`, how often the post reverted to it
+    `same_as`, an earlier one that it repeats; `sighted_again` and `seen_again_at`, how often the post reverted to it
     without making a revision, and when last; `extractor`.
     """
     rows = db.query(

@@ -34,14 +34,15 @@ def _revision_json(article: str, name: str) -> str:
     return f"case when json_valid({column}) then json({column}) else {column} end" if name in LISTS else column
 
 
-def filled(content: str, article: str, names: tuple[str, ...]) -> str:
+def with_missing_fields(content: str, article: str, names: tuple[str, ...]) -> str:
     """SQL: `content` with its missing fields added from a row of `articles`."""
     values = ", ".join(f"'$.{name}', {_revision_json(article, name)}" for name in names)
     return f"json_insert({content}, {values})"
 
 
-WHOLE = (
-    f"case when r.revision = a.revision and json_valid(r.content) then {filled('r.content', 'a', TEXTS + LISTS)} "
+FULL_CONTENT = (
+    f"case when r.revision = a.revision and json_valid(r.content) "
+    f"then {with_missing_fields('r.content', 'a', TEXTS + LISTS)} "
     "else r.content end"
 )
 """SQL: all fields of a revision as JSON, from a row `r` of revisions and the row `a` of its article."""
@@ -154,7 +155,7 @@ def revision_rows(db: Database, where: str, values: Sequence[Any] = (), more: st
     (JSON), including those stored in `articles` alone. Further clauses may follow the condition; `more`: other columns.
     """
     return db.query(
-        f"select r.*, {WHOLE} as said{more and ', '}{more} from revisions r join articles a "
+        f"select r.*, {FULL_CONTENT} as said{more and ', '}{more} from revisions r join articles a "
         f"on a.id = r.article_id where {where}",
         list(values),
     )
@@ -206,7 +207,7 @@ def store_superseded(db: Database, row: dict[str, Any]) -> None:
     evidence = pack_evidence(decode_evidence(db, row)) if row["evidence"] else None
     db.execute(
         "update revisions as r set content = "
-        f"(select {WHOLE} from articles a where a.id = r.article_id), extractor = ?, read_at = ?, evidence = ? "
+        f"(select {FULL_CONTENT} from articles a where a.id = r.article_id), extractor = ?, read_at = ?, evidence = ? "
         "where article_id = ? and revision = ?",
         [row["extractor"], row["read_at"], evidence, row["id"], row["revision"]],
     )
