@@ -101,7 +101,7 @@ def test_one_new_post_a_run_is_enough_after_some_runs() -> None:
 
 def test_posts_that_come_to_nothing_are_told_one_by_one_until_one_is_got() -> None:
     def asked(told: int, got: int) -> MeasuredRun:
-        return replace(measured(0, outcomes={"not-article": 3}), told=told, got=got)
+        return replace(measured(0, outcomes={"not-article": 3}), reported=told, stored=got)
 
     sound = [asked(10, 10), asked(1, 1), asked(1, 1)]
     assert codes(site(*sound, asked(1, 0), asked(0, 0), asked(1, 0))) == codes(site(asked(9, 9), asked(9, 0))) == []
@@ -132,7 +132,7 @@ def test_a_first_crawl_in_pieces_is_one() -> None:
 
 def test_new_pages_that_are_no_posts_any_more_are_told() -> None:
     def met(met: int, posts: int) -> MeasuredRun:
-        return replace(measured(0, outcomes={"not-article": 3}), met=met, posts=posts)
+        return replace(measured(0, outcomes={"not-article": 3}), unreported=met, posts=posts)
 
     (told,) = found(site(met(24, 23), met(1, 1), met(2, 0), met(2, 0), past=1))
     assert (told.code, told.about, told.level, told.since) == ("posts", "pages", "amber", NOW - DAY)
