@@ -1,4 +1,4 @@
-"""Column values in the shapes of the field table, whatever another program wrote into the archive.
+"""Column values in the shapes of the field table, even if another program wrote invalid ones.
 
 A value of another shape is left out, so that one wrong value does not break the reading of all others;
 `archiver verify` reports it.

@@ -1,8 +1,8 @@
 """How complete the archive of a site is: its discovery sources, its missing pages, its balance, and one URL's history.
 
-A post counts as archived once its text is stored, whatever a later fetch found; as missing while a source reports it
-and no fetch has settled what it is. A URL of unknown kind may be a post and counts as a missing one; a URL that a web
-archive has captured and that is gone now counts as a gone post.
+A post counts as archived once its text is stored, even if a later fetch found it gone; as missing while a source
+reports it and no fetch has settled what it is. A URL of unknown kind may be a post and counts as a missing one; a URL
+that a web archive has captured and that is gone now counts as a gone post.
 """
 
 from __future__ import annotations

@@ -123,7 +123,7 @@ def has_finished(db: Database, site_id: int) -> bool:
 
 
 def make_seed_due(db: Database, key: str) -> None:
-    """Makes the seed due whatever its last outcome was: every run fetches it."""
+    """Makes the seed due, even if it was refused or gone: every run fetches it."""
     db.execute(
         "update pages set due_at = ? where urlkey = ? and outcome in ('refused', 'gone', 'out-of-scope')",
         [stamp(datetime.fromtimestamp(0, UTC)), key],

@@ -614,7 +614,7 @@ create table lsh_bands (
     primary key (key, article_id)
 ) without rowid;
 
--- Whatever program deletes an article, nothing points to it afterwards.
+-- Deleting an article, by any program, removes all references to it.
 create trigger articles_clusters_ad after delete on articles begin
     delete from near_duplicates where article_id = old.id or other_id = old.id;
     delete from minhash_signatures where article_id = old.id;

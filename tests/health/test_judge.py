@@ -103,7 +103,7 @@ def test_one_new_post_a_run_is_enough_after_some_runs() -> None:
 
 def test_lost_posts_are_summed_over_runs_until_one_is_stored() -> None:
     def asked(told: int, got: int) -> MeasuredRun:
-        return replace(measured(0, outcomes={"not-article": 3}), told=told, got=got)
+        return replace(measured(0, outcomes={"not-article": 3}), reported=told, stored=got)
 
     sound = [asked(10, 10), asked(1, 1), asked(1, 1)]
     assert codes(site(*sound, asked(1, 0), asked(0, 0), asked(1, 0))) == codes(site(asked(9, 9), asked(9, 0))) == []
@@ -134,7 +134,7 @@ def test_a_first_crawl_in_several_runs_counts_as_one() -> None:
 
 def test_fewer_posts_among_new_pages_are_reported() -> None:
     def met(met: int, posts: int) -> MeasuredRun:
-        return replace(measured(0, outcomes={"not-article": 3}), met=met, posts=posts)
+        return replace(measured(0, outcomes={"not-article": 3}), unreported=met, posts=posts)
 
     (finding,) = found(site(met(24, 23), met(1, 1), met(2, 0), met(2, 0), past=1))
     assert (finding.code, finding.about, finding.level, finding.since) == ("posts", "pages", "amber", NOW - DAY)

@@ -221,7 +221,8 @@ def test_another_reader_is_no_edit_and_an_edit_names_only_what_was_edited(tmp_pa
         second = counts(server.url, "--full", archive=archive)
         assert rows(
             archive,
-            f"select count(*) from pages where outcome = 'unchanged' and reason = 'read anew by {__version__} rules-1'",
+            "select count(*) from pages where outcome = 'unchanged' "
+            f"and reason = 'extracted again by {__version__} rules-1'",
         ) == [(3,)]
         third = counts(server.url, "--full", archive=archive)
     assert (second["revised"], second["unchanged"], third["revised"]) == (1, 11, 0)
