@@ -27,7 +27,8 @@ _POLL = 1.0
 
 @dataclass(eq=False)
 class Worker:
-    """`run` returns the signal that ended the worker, or 0 if the fleet was drained. It raises OtherVersion if the
+    """`run` returns the signal that ended the worker, or 0 if the fleet was drained. It raises QueueVersionMismatch if
+    the
     fleet was upgraded to another version meanwhile."""
 
     place: WorkerContext

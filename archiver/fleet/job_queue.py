@@ -122,7 +122,7 @@ def make_queue(board: QueueDatabase, place: WorkerContext | None = None, size: i
 
 
 def make_tables(board: QueueDatabase) -> None:
-    """Creates Procrastinate's tables if they are missing. Raises NotAllowed, QueueAway."""
+    """Creates Procrastinate's tables if they are missing. Raises QueuePermissionDenied, QueueUnavailable."""
     import psycopg
 
     found = board.one("select to_regclass('procrastinate_jobs') is not null as found")

@@ -143,8 +143,9 @@ class Fleet:
 
 
 class QueueDatabase:
-    """A pool of connections to the queue's database. Each call is one transaction. Raises QueueAway, NotAllowed and
-    OtherTables."""
+    """A pool of connections to the queue's database. Each call is one transaction. Raises QueueUnavailable,
+    QueuePermissionDenied and
+    ForeignTables."""
 
     def __init__(self, jobs: str, size: int = 4) -> None:
         self.jobs = jobs
@@ -195,7 +196,8 @@ class QueueDatabase:
 
     def fleet(self, same: Literal["version", "layout", "nothing"] = "version") -> Fleet:
         """Returns the fleet's settings. `same`: what must match this program: its version, only the layout of the
-        tables (enough to read them), or nothing (enough to drain). Raises NoFleet, and OtherVersion if it does not
+        tables (enough to read them), or nothing (enough to drain). Raises FleetNotFound, and QueueVersionMismatch if
+        it does not
         match."""
         if not self.exists():
             raise FleetNotFound(self.where)
@@ -210,7 +212,7 @@ class QueueDatabase:
 
     def make(self, storage: str, lease: float | None, every: float | None) -> Fleet:
         """Creates the tables, or upgrades an existing fleet without running workers to this version, and ends draining.
-        Raises WorkersRun, and OtherVersion for tables with another layout."""
+        Raises WorkersActive, and QueueVersionMismatch for tables with another layout."""
         if not self.exists():
             with self.transaction() as conn:
                 conn.execute(TABLES)
@@ -242,7 +244,7 @@ class QueueDatabase:
         ]
 
     def check_clock(self, now: datetime) -> None:
-        """Raises WrongClock if `now`, this machine's time, differs too much from PostgreSQL's."""
+        """Raises ClockSkew if `now`, this machine's time, differs too much from PostgreSQL's."""
         row = self.one("select now() as now")
         assert row is not None
         ahead = (now - row["now"]).total_seconds()

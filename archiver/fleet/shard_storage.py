@@ -273,7 +273,7 @@ _MARK = "fleet.json"
 
 
 def mark_storage(storage: ShardStorage, fleet_id: str) -> None:
-    """Writes the fleet's mark if the storage has none. Raises OtherFleet, StorageRefused."""
+    """Writes the fleet's mark if the storage has none. Raises ForeignFleet, StorageRefused."""
     if _read_mark(storage) is None:
         data = json.dumps({"fleet": fleet_id, "layout": LAYOUT}).encode()
         storage.put(_MARK, io.BytesIO(data), len(data))
@@ -281,7 +281,7 @@ def mark_storage(storage: ShardStorage, fleet_id: str) -> None:
 
 
 def check_storage(storage: ShardStorage, fleet_id: str) -> None:
-    """Checks that this is the fleet's storage and can be written. Raises OtherFleet, StorageRefused."""
+    """Checks that this is the fleet's storage and can be written. Raises ForeignFleet, StorageRefused."""
     owner = storage_owner(storage)
     if owner != fleet_id:
         raise ForeignFleet(storage.url)

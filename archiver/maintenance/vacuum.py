@@ -31,7 +31,8 @@ def vacuum(archive: Path, progress: Callable[[str], None]) -> Freed:
     """Merges the full-text index, rewrites the database without gaps, and updates the query planner's statistics.
 
     SQLite does this in transactions, so a kill leaves the state before or after; and in place, so programs that have
-    the file open can continue. Raises ArchiveBusy if a crawl or an import is writing, NoRoom if the disk has less free
+    the file open can continue. Raises ArchiveBusy if a crawl or an import is writing, NotEnoughSpace if the disk has
+    less free
     space than twice the size of the result, and what `open_archive` raises.
     """
     writer = lock_holder(archive)

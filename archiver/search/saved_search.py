@@ -17,9 +17,8 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lxml import etree
 from sqlite_utils import Database
 
 from archiver.errors import ArchiverError, BadSearchName, SavedSearchNotFound, SavedSearchUnreadable
@@ -27,6 +26,9 @@ from archiver.search.engine import Hit, Listing, listing
 from archiver.search.query import Query, query_as_options
 from archiver.storage import saved_searches as stored
 from archiver.storage.connection import writing
+
+if TYPE_CHECKING:
+    from lxml import etree
 
 MAX_NAME_LETTERS = 80
 WHY: dict[str, str] = {
@@ -87,7 +89,7 @@ class SavedSearchState:
 def save_search(db: Database, name: str, query: Query, now: datetime | None = None) -> SavedSearch:
     """Saves a query under a name, which is compared case-insensitively. The present matches count as reported.
 
-    `db` is open for writing. Raises BadName (also for a name in use) and what `engine.run` raises for the query.
+    `db` is open for writing. Raises BadSearchName (also for a name in use) and what `engine.run` raises for the query.
     """
     shown, key = valid_name(name)
     before = stored.archive_mark(db)
@@ -108,12 +110,12 @@ def saved_searches(db: Database) -> list[SavedSearch]:
 
 
 def find_saved_search(db: Database, name: str) -> SavedSearch:
-    """The saved search with this name. Raises SearchNotFound and SavedSearchUnreadable."""
+    """The saved search with this name. Raises SavedSearchNotFound and SavedSearchUnreadable."""
     return _saved(_row(db, name))
 
 
 def remove_saved_search(db: Database, name: str) -> None:
-    """Deletes a saved search. `db` is open for writing. Raises SearchNotFound."""
+    """Deletes a saved search. `db` is open for writing. Raises SavedSearchNotFound."""
     with writing(db):
         stored.delete_saved_search(db, _row(db, name).id)
 
@@ -122,7 +124,7 @@ def run_saved_search(db: Database, name: str, now: datetime | None = None) -> Ne
     """Returns the new matches and marks them as reported. Of several concurrent runs only one reports a match.
 
     If a run is killed before its result is shown, `last_reported` returns it. `db` is open for writing. Raises
-    SearchNotFound, SavedSearchUnreadable and what `engine.run` raises for the query.
+    SavedSearchNotFound, SavedSearchUnreadable and what `engine.run` raises for the query.
     """
     row = _row(db, name)
     saved = _saved(row)
@@ -184,7 +186,7 @@ def saved_search_states(db: Database) -> list[SavedSearchState]:
 
 
 def valid_name(name: str) -> tuple[str, str]:
-    """Returns a name as shown and as compared. Raises BadName."""
+    """Returns a name as shown and as compared. Raises BadSearchName."""
     shown = unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode())
     kinds = [unicodedata.category(letter)[0] for letter in shown]
     if (
@@ -283,6 +285,8 @@ def feed(saved: SavedSearch, reported: Sequence[NewHit], *, own_url: str = "", s
     `own_url` is where the feed is served, if it is. An entry says why it is new in its category. Without a byline the
     site stands for the author, whom an entry must have (section 4.1.2).
     """
+    from lxml import etree  # imported late: only a feed needs it
+
     root = etree.Element(f"{{{ATOM}}}feed", nsmap={None: ATOM})  # type: ignore[dict-item]  # the stubs lack None
     _add(root, "id", f"urn:uuid:{saved.uuid}")
     _add(root, "title", f"{saved.name}: {query_as_options(saved.query) or 'every article'}")
@@ -314,6 +318,8 @@ def _add_entry(root: etree._Element, saved: SavedSearch, one: NewHit) -> None:
 
 
 def _add(parent: etree._Element, name: str, text: str = "", **attributes: str) -> etree._Element:
+    from lxml import etree
+
     element = etree.SubElement(parent, f"{{{ATOM}}}{name}")
     element.text = _NOT_XML.sub("", text) or None
     for key, value in attributes.items():

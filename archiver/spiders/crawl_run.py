@@ -200,7 +200,7 @@ class CrawlRun:
 
     @contextmanager
     def writing(self, patience: float = PATIENCE) -> Iterator[None]:
-        """A transaction of this run. Raises ArchiveLocked, and SiteTakenOut if a person has removed the site."""
+        """A transaction of this run. Raises ArchiveLocked, and SiteRemoved if a person has removed the site."""
         with writing(self.db, patience):
             check_run(self.db, self.run_id, self.site)
             yield

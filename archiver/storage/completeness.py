@@ -343,7 +343,7 @@ def _failures(db: Database, site_id: int) -> list[dict[str, Any]]:
 
 
 def url_history(db: Database, address: str) -> dict[str, Any]:
-    """All that is known about one URL, ready for JSON. Raises BadAddress, PageUnknown or ArticleRemoved.
+    """All that is known about one URL, ready for JSON. Raises BadAddress, URLNotFound or ArticleRemoved.
 
     Keys: asked, typed (the URL as given, if it has parameters that normalization removes), url, urlkey,
     site, kind, outcome, reason, rule, status, redirects_to, found_at, fetched_at, changed_at, due_at, attempts,

@@ -92,7 +92,8 @@ def lock_host(archive: Path, host: str) -> BinaryIO:
 
 
 def lock_schedule(archive: Path) -> BinaryIO:
-    """Takes the scheduler's lock, which does not prevent others from writing to the archive. Raises SchedulerRuns."""
+    """Takes the scheduler's lock, which does not prevent others from writing to the archive. Raises
+    SchedulerAlreadyRunning."""
     lock = _lock(_scheduler_lock_file(archive))
     if isinstance(lock, str):
         raise SchedulerAlreadyRunning(str(archive), f"process {lock}")

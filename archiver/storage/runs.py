@@ -91,7 +91,7 @@ def begin_run(db: Database, site_id: int, mode: str, version: str, now: datetime
 
 
 def check_run(db: Database, run_id: int, site: dict[str, Any]) -> None:
-    """Raises SiteTakenOut if the run is no longer in the archive."""
+    """Raises SiteRemoved if the run is no longer in the archive."""
     if db.execute("select 1 from runs where id = ? and site_id = ?", [run_id, site["id"]]).fetchone() is None:
         raise SiteRemoved(site["name"])
 

@@ -9,13 +9,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from sqlite_utils import Database
 
 from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound
-from archiver.extraction.template.site_rule import SiteRules, from_toml, to_toml
 from archiver.fields import LINKS
 from archiver.frontier.cadence import DEFAULT_CADENCE, read_cadence
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
@@ -27,6 +26,9 @@ from archiver.storage.pages import stamp
 from archiver.storage.requisites import MODES
 from archiver.storage.runs import ensure_site
 from archiver.urls import Scope, start_address
+
+if TYPE_CHECKING:
+    from archiver.extraction.template.site_rule import SiteRules
 
 _NAMED_IN_ERROR = 8
 PUBLISHED = ("reference", "features", "excerpt", "full")
@@ -408,10 +410,14 @@ def _host(url: str) -> str:
 
 
 # -- site rules, learned or written by hand: one row per version, with the time it is valid for
+#
+# Their module is imported late: it loads lxml, which finding a site does without.
 
 
 def rules_at(db: Database, site_id: int, at: datetime | None = None) -> SiteRules | None:
     """The rules for a page captured `at` (None: now), with those by hand overriding learned ones; None without any."""
+    from archiver.extraction.template.site_rule import SiteRules
+
     when = stamp(at) if at else None
     learned = _one(
         db,
@@ -433,6 +439,8 @@ def rule_versions(db: Database, site_id: int) -> list[dict[str, Any]]:
 
 def store_learned(db: Database, site_id: int, rules: SiteRules, at: datetime) -> SiteRules:
     """Stores learned rules in place of the previous ones, which stay valid for their time. Returns the stored rules."""
+    from archiver.extraction.template.site_rule import to_toml
+
     retire_rules(db, site_id, at)
     before = db.execute("select max(until) from site_rules where site_id = ? and not by_hand", [site_id]).fetchone()[0]
     db.table("site_rules").insert(
@@ -459,6 +467,8 @@ def retire_rules(db: Database, site_id: int, at: datetime) -> None:
 
 def store_by_hand(db: Database, site_id: int, text: str, subject: str, at: datetime) -> SiteRules:
     """Stores rules written by a person in place of earlier ones. Raises BadRules."""
+    from archiver.extraction.template.site_rule import from_toml
+
     rules = from_toml(text, subject, by_hand=True)
     with writing(db):
         forget_rules(db, site_id, by_hand=True)
@@ -482,6 +492,8 @@ def forget_rules(db: Database, site_id: int, *, by_hand: bool) -> int:
 
 
 def _one(db: Database, where: str, values: dict[str, Any]) -> SiteRules | None:
+    from archiver.extraction.template.site_rule import from_toml
+
     row = db.execute(
         f"select id, toml, by_hand from site_rules where {where} order by id desc limit 1", values
     ).fetchone()

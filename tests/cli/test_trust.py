@@ -297,7 +297,7 @@ def test_extract_takes_any_bytes(run: Run) -> None:
     ("args", "code", "error"),
     [
         (["status", "nowhere.example"], 1, "SiteNotFound nowhere.example"),
-        (["why", "https://harbour.example/none"], 1, "PageUnknown https://harbour.example/none"),
+        (["why", "https://harbour.example/none"], 1, "URLNotFound https://harbour.example/none"),
         (["why", "nonsense"], 2, "BadAddress nonsense"),
         (["why"], 2, "MissingParameter URL"),
         (["sites", "show", "nowhere.example"], 1, "SiteNotFound nowhere.example"),

@@ -120,7 +120,7 @@ def test_invalid_archives_are_refused(tmp_path: Path) -> None:
     db.execute("insert into _sqlite_migrations (migration_set, name, applied_at) values ('archiver', 'm999', '')")
     db.conn.commit()
     db.close()
-    assert "newer archiver" in command(into, "merge", str(other)).output
+    assert "newer version" in command(into, "merge", str(other)).output
     assert state(into) == once
 
 

@@ -128,7 +128,7 @@ def test_crawl_into_an_archive_in_use_says_so_in_one_sentence(tmp_path: Path, de
         done = scrapy("crawl", "site", "-a", f"url={demo.url}", archive=tmp_path / "a.db")
     assert done.returncode == 1
     [line] = done.stderr.splitlines()
-    assert f"Another crawl is writing {tmp_path / 'a.db'} for {site}" in line
+    assert f"Another crawl is writing to {tmp_path / 'a.db'} for {site}" in line
 
 
 def test_a_typed_address_gives_no_permission_for_its_redirects(tmp_path: Path) -> None:

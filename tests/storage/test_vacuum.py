@@ -70,5 +70,5 @@ def test_vacuum_is_refused_during_a_crawl(archive: Path) -> None:
 def test_vacuum_is_refused_on_a_full_disk(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vacuuming, "free_bytes", lambda path: 1_000_000)
     refused = vacuum(archive)
-    assert (refused.exit_code, fault(refused)) == (1, f"NoRoom {archive.parent}")
+    assert (refused.exit_code, fault(refused)) == (1, f"NotEnoughSpace {archive.parent}")
     assert "1.0 MB" in refused.output

@@ -68,7 +68,7 @@ def serve(archive: str, host: str, port: int, public_url: str, open_browser: boo
                 err=True,
             )
         public = f" (public URL {public_url})" if public_url else ""
-        click.echo(f"Serving the archive at {address}{public}. Stop with Ctrl-C.")
+        click.echo(f"Serving the archive at {address}{public} (stop with Ctrl-C)")
         if open_browser:
             webbrowser.open(address)
 

@@ -22,7 +22,6 @@ from weakref import WeakKeyDictionary
 
 from sqlite_utils import Database
 
-from archiver.extraction.explain import explain
 from archiver.fields import BY_NAME, EVIDENCE
 from archiver.items import Article, Evidence
 
@@ -209,6 +208,10 @@ def entries(article: Article) -> list[Entry]:
     for n, one in enumerate(article.evidence):
         by_field.setdefault(one.field, []).append(n)
     weighed = {name for name, places in by_field.items() if len(places) > 1}
+    from archiver.extraction.explain import (
+        explain,  # imported late: it loads lxml, which reading an archive does without
+    )
+
     explained = (
         {e.field: e for e in explain(values, [e for e in article.evidence if e.field in weighed])} if weighed else {}
     )
