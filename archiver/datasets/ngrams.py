@@ -407,7 +407,8 @@ class _TextFile:
         self._sizes.append((array("L", map(len, batch)), array("L", of)))
 
     def __iter__(self) -> Iterator[tuple[bool, list[bytes], Sequence[int]]]:
-        """Yield (is last, texts, groups) for each batch, in the order in which they were added."""
+        """Yield each batch in the order of adding: True if it is the last one, its texts, and the number of each text's
+        group."""
         if self._file is not None:
             self._file.seek(0)
             for left, (sizes, of) in zip(range(len(self._sizes))[::-1], self._sizes, strict=True):

@@ -300,7 +300,10 @@ def _block_weight(b: TextBlock) -> float:
 
 
 def _silent_spans(layout: BlockLayout, prose: list[float]) -> dict[str, list[tuple[int, int]]]:
-    """By word, the spans of elements that are named as no text and contain neither an <h1> nor much of the prose."""
+    """The spans of boilerplate elements, by the word (in class or id) or the tag that marks them as such.
+
+    Elements that contain an <h1> or a large share of the prose are left out.
+    """
     heads = layout.sums([float(b.element.tag == "h1") for b in layout.blocks])
     found: dict[str, list[tuple[int, int]]] = {}
     for el, (a, z) in layout.spans.items():

@@ -308,7 +308,7 @@ class _Reader:
 
 
 def _above(skip: Collection[Element]) -> set[Element]:
-    """The ancestors of the elements that are left out."""
+    """All ancestors of the elements in `skip`, which are not read. An ancestor cannot be read as one plain piece."""
     found: set[Element] = set()
     for el in skip:
         for at in el.iterancestors():

@@ -108,7 +108,10 @@ def _positions(page: Page) -> list[tuple[Position, str]]:
 
 
 def _is_of_business(page: Page) -> bool:
-    """True if OpenGraph describes a business: where Squarespace puts the site's owner, or beside an address."""
+    """True if the page's OpenGraph position is that of a business and not of the post's subject: on Squarespace, which
+    puts
+    the site owner's there, or if the page also gives a telephone number, a street address or a type such as
+    "restaurant"."""
     data = page.data
     return page.platform.name == "squarespace" or bool(
         data.meta(*_OF_BUSINESS) or _BUSINESS_TYPES.match(data.meta_first("og:type"))

@@ -240,7 +240,8 @@ def requested_capture(row: ListedCapture) -> RequestedCapture:
 
 
 def _sha1(one: CaptureListEntry) -> str:
-    """Return the digest of a listed capture as the archive writes it, or unchanged if it is of another kind."""
+    """The digest of a listed capture in the form that the archive writes. A digest other than SHA-1 is not
+    converted."""
     return sha1_of(digest_field(one.digest) or one.digest)
 
 

@@ -101,7 +101,7 @@ class HostFileReader:
         return HostFile(now, response.status, body, etag, last_modified), response
 
     def stored(self, origin: str) -> HostFile | None:
-        """The file as this run or an earlier one last read it."""
+        """The host's file as the archive has it, from this run or an earlier one; None if it has none."""
         return stored_file(self._archive.run.db, origin, self._name) if self._archive else None
 
     def store(self, origin: str, file: HostFile) -> None:

@@ -58,8 +58,9 @@ def fork_crawl(
 ) -> tuple[ForkServerProcess, Connection]:
     """Runs `work(link, *words)` as a crawl in a new process. Returns the process and the other end of its link.
 
-    The link reports end of file when the process is gone. The output of the process, such as a traceback, goes to the
-    log; if there can be no log, it sends the ArchiverError and exits. Raises OSError like `fork`.
+    The link (a pipe connection) reports end of file when the process has ended. What the process prints, such as a
+    traceback, goes to the archive's log. If the log cannot be opened, the process sends the ArchiverError over the link
+    and exits. Raises OSError if no process can be started.
     """
     link, remote = _SERVER.Pipe()
     try:

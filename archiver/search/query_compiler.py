@@ -95,7 +95,11 @@ class TooManyPrefixes(Exception):
 
 
 def compile_query(node: Node | None, db: Database, searcher: Searcher) -> Query:
-    """Compiles a query tree; None matches every article. Facts do not affect the score. Raises TooManyPrefixes."""
+    """Compiles a query tree into a query of the search index; None matches every article.
+
+    Only terms, NEAR and `like:` affect the score; keys, ranges, boxes and rows found by SQL only filter. Raises
+    TooManyPrefixes.
+    """
     if node is None:
         return Query.all_query()
     if isinstance(node, And):

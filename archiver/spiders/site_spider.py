@@ -84,7 +84,9 @@ class Probing:
 
     @property
     def is_due(self) -> bool:
-        """True if it is time to probe: at most once in a run."""
+        """True if the site is doubtful and was not probed in this run. Reading it counts as the probe: it is True once
+        at
+        most."""
         if not self._is_doubtful or self._probed:
             return False
         self._probed = True

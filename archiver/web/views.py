@@ -208,7 +208,10 @@ def canvas(box: Box) -> tuple[tuple[float, float, float, float], tuple[int, ...]
 
 
 def position(box: Box, latitude: float, longitude: float) -> tuple[float, float]:
-    """The SVG coordinates of a place within a box."""
+    """The SVG coordinates of a place on the map of the Earth, at ten units per degree.
+
+    The box only decides on which side of the antimeridian the place is drawn: x is never west of the box.
+    """
     return round(box[0] * 10 + (longitude - box[0]) % 360 * 10, 1), round(-latitude * 10, 1)
 
 

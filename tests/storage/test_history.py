@@ -89,7 +89,7 @@ def test_a_crawl_does_not_count_alternating_texts_as_edits(db: Database) -> None
     assert (writer.counts.new, writer.counts.revised, writer.counts.unchanged) == (1, 2, 3)
     [(outcome, reason)] = db.execute("select outcome, reason from pages").fetchall()
     assert outcome == "archived"
-    assert " 2 " in reason
+    assert " 2" in reason
 
 
 def test_a_cached_copy_that_alternates_with_an_edited_text(db: Database) -> None:

@@ -71,7 +71,7 @@ def test_trap_excluded_pages_are_requested_with_set_aside(tmp_path: Path) -> Non
 def test_missing_and_full_exclude_each_other(tmp_path: Path) -> None:
     done = crawl("http://127.0.0.1:1/", "--full", "--missing", archive=tmp_path / "a.db")
     assert done.returncode == 2
-    assert "use one" in done.stderr
+    assert "cannot be combined" in done.stderr
 
 
 def test_since_leaves_old_posts_alone_and_finds_the_new_ones_behind_them(tmp_path: Path) -> None:

@@ -346,7 +346,7 @@ def _wayback_lines(plan: WaybackPlan, summary: dict[str, Any]) -> list[str]:
 
 
 def _duration(seconds: float) -> str:
-    """ "45 s", "12 min", "3 h 20 min"."""
+    """Formats a duration for people: "45 s", "12 min", "3 h 20 min"."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

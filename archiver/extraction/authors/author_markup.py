@@ -125,7 +125,8 @@ def leads_to_person(href: str) -> bool:
 
 @lru_cache(maxsize=8192)
 def leads_to_term(href: str) -> bool:
-    """True if an address has the form of a category's, a tag's or an archive's page."""
+    """True if an address looks like that of a listing (of a category, tag, topic or month) and not like an author's
+    page."""
     try:
         return bool(_TERM_PAGE.search(urlsplit(href).path))
     except ValueError:

@@ -214,7 +214,9 @@ class _KnownArticle:
         return Stored(self.id, Change.COPY, aliases=tuple(aliases))
 
     def stored(self, reread: Reread, *, completes: bool) -> Stored:
-        """Stores a reading of the post at its own URL, which becomes the state of the article."""
+        """Stores a reading of the post at its own URL: a new revision or a revert if the site edited the post, a
+        correction
+        of the current revision if only the extraction differs, else nothing but that it was seen."""
         aliases = enter_addresses(self.db, self.id, self.article, self.observed.redirects, self.observed.at)
         if self.has_moved:
             aliases.append(self.row["url"])

@@ -179,7 +179,10 @@ class NewRevision:
 
 
 def write_revision(db: Database, article_id: int, new: NewRevision, *, current: dict[str, Any] | None = None) -> None:
-    """Stores a new revision. `current` is the row of its article if that was just written with this revision."""
+    """Stores a new revision, without the fields that `articles` holds with the same value if it is the current one.
+
+    `current` is the article's row if it was just inserted from this very revision: then nothing needs to be compared.
+    """
     content = (
         _content(new.article, _current_fields(db, article_id, new.number))
         if current is None
