@@ -1,6 +1,7 @@
 """simulate_fleet.py [OPTIONS]: simulate days of a fleet of a hundred thousand sites in minutes, with the real schedule.
 
-Sites, their posts and failures are random with a seed. `frontier.cadence.next_crawl` decides from the simulated past
+Sites, their posts and failures are random with a seed. `frontier.site_cadence.next_crawl` decides from the simulated
+past
 when a site is due. A run takes the time of its requests at the host's delay, and a fixed overhead. Prints the results
 for each number of slots, and draws how many sites wait over time. Times are seconds since the beginning.
 """
@@ -17,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from archiver.frontier.cadence import REMEMBERED_RUNS, Adaptive, Cadence, Every, PastRun, next_crawl, read_cadence
+from archiver.frontier.site_cadence import REMEMBERED_RUNS, Adaptive, Cadence, Every, PastRun, next_crawl, read_cadence
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 _DAY = 86_400.0

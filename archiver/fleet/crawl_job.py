@@ -28,7 +28,7 @@ from archiver.fleet.leashed_process import Leashed, begin_leashed_crawl
 from archiver.fleet.postgres import QueueDatabase
 from archiver.fleet.shard_storage import Manifest, ShardStorage, read_manifest, shard_folder, storage_owner
 from archiver.fleet.shards import ARCHIVE, checkpoint, delete_old_objects, mark_clean, mark_taken, restore
-from archiver.frontier.cadence import share
+from archiver.frontier.site_cadence import share
 from archiver.scheduling.crawl_plan import CrawlResult
 from archiver.sites.crawler_identity import delay_for
 from archiver.storage.connection import opened, writing

@@ -15,7 +15,7 @@ from statistics import median
 from typing import Literal
 
 from archiver.fields import ESSENTIAL, MEASURED
-from archiver.frontier.cadence import format_period
+from archiver.frontier.site_cadence import format_period
 from archiver.storage.runs import MeasuredRun, combine_statistics
 
 # Statistics: how unlikely a number is, given the past. Exact for counts, robust for sizes.

@@ -41,9 +41,9 @@ from archiver.storage.pages import moment, stamp
 from archiver.storage.sites import SiteLookup, SiteScope
 from archiver.urls import urlkey
 from archiver.warc.exchange import Exchange, ForeignOrigin, Original, copied_records
+from archiver.warc.file_maintenance import RepairedFile, repair_warc, unfinished_files
 from archiver.warc.foreign_captures import ForeignCapture
 from archiver.warc.problems import Problem, ProblemKind
-from archiver.warc.warc_files import RepairedFile, repair_warc, unfinished_files
 from archiver.warc.writer import WarcWriter
 
 _log = logging.getLogger(__name__)

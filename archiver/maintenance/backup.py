@@ -20,8 +20,8 @@ from sqlite_utils import Database
 
 from archiver.errors import ArchiverError, BackupRefused, DiskFull
 from archiver.storage.connection import environment_error, free_bytes, open_archive
+from archiver.warc.file_maintenance import repair_warc
 from archiver.warc.gzip_records import capture_of, record_at
-from archiver.warc.warc_files import repair_warc
 from archiver.warc.writer import index_of, sync_folder
 
 _PAGES = 500

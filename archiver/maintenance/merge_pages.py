@@ -20,7 +20,7 @@ from archiver.storage.page_discoveries import discovery_place
 from archiver.storage.pages import EPOCH, last_rowid
 from archiver.storage.tombstones import allow_again, payload_removed, tombstone_at, tombstones
 from archiver.urls import urlkey
-from archiver.warc.warc_files import file_digest, finish_transfer, transfer_warc
+from archiver.warc.file_maintenance import file_digest, finish_transfer, transfer_warc
 from archiver.warc.writer import index_of
 
 # CaptureMerge. Two captures are the same if URL, time and payload are equal.

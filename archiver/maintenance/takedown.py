@@ -40,8 +40,7 @@ from archiver.storage.locks import lock_all
 from archiver.storage.pages import last_rowid, stamp
 from archiver.storage.tombstones import Tombstone, pending_takedowns, tombstones
 from archiver.urls import urlkey
-from archiver.warc.gzip_records import read_record
-from archiver.warc.warc_files import (
+from archiver.warc.file_maintenance import (
     MovedRecord,
     delete_warc,
     free_name,
@@ -49,6 +48,7 @@ from archiver.warc.warc_files import (
     revisit_as_response,
     rewrite_warc,
 )
+from archiver.warc.gzip_records import read_record
 
 Progress = Callable[[str, int, int], None]
 """Called with the file that is read, its index, and the number of files."""

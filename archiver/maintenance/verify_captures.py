@@ -23,7 +23,7 @@ from archiver.items import Capture
 from archiver.maintenance.verify_database import VerifyFinding, counted_noun
 from archiver.storage.pages import stamp
 from archiver.storage.requisites import requisite_captures
-from archiver.warc.warc_files import CheckedRecord, check_record_at, check_records
+from archiver.warc.file_maintenance import CheckedRecord, check_record_at, check_records
 from archiver.warc.writer import cdxj_line, index_of, open_index_of
 
 _AGAIN = (

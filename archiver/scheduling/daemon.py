@@ -15,7 +15,7 @@ from pathlib import Path
 from time import monotonic
 
 from archiver.errors import ArchiveLocked, ArchiverError, BadConfig, UnreadableInput
-from archiver.frontier.cadence import start_interval
+from archiver.frontier.site_cadence import start_interval
 from archiver.health.health_report import RESERVE
 from archiver.scheduling.crawl_plan import GRACE, CrawlOrder, CrawlOutcome, CrawlResult
 from archiver.scheduling.scheduled_crawl import CrawlProcessHandle, SiteCrawl, begin_crawl, notify_changes

@@ -13,7 +13,7 @@ from archiver.errors import ArchiveMoved
 from archiver.storage import pages
 from archiver.storage.connection import writing
 from archiver.storage.requisites import forget_capture
-from archiver.warc.warc_files import RepairedFile, repair_warc, unfinished_files
+from archiver.warc.file_maintenance import RepairedFile, repair_warc, unfinished_files
 
 _REASON = "its capture was lost with the end of a WARC file"
 

@@ -15,7 +15,7 @@ from sqlite_utils import Database
 
 from archiver.errors import SiteRemoved
 from archiver.fields import MEASURED
-from archiver.frontier.cadence import (
+from archiver.frontier.site_cadence import (
     DEFAULT_CADENCE,
     REMEMBERED_RUNS,
     Adaptive,
@@ -311,7 +311,7 @@ class RunStatistics:
         self._lengths.append(len(article.body))
 
 
-# -- when each site is due, by `frontier.cadence`
+# -- when each site is due, by `frontier.site_cadence`
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from sqlite_utils import Database
 
 from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound
 from archiver.fields import LINKS
-from archiver.frontier.cadence import DEFAULT_CADENCE, read_cadence
+from archiver.frontier.site_cadence import DEFAULT_CADENCE, read_cadence
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
 from archiver.storage.article_tables import clusters
 from archiver.storage.column_values import settings_of

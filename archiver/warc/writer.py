@@ -125,7 +125,7 @@ class WarcWriter:
 
     A file is only appended to, one whole record at a time, by one writer that holds a lock on it: after a kill, at most
     its last record is torn. NAME.cdxj beside NAME.warc.gz shows that the file is finished; a file without it is being
-    written, or was when its crawl died (see `warc_files.repair_warc`).
+    written, or was when its crawl died (see `file_maintenance.repair_warc`).
     """
 
     def __init__(self, root: Path, prefix: str, software: str, description: str = "") -> None:

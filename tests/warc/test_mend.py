@@ -11,8 +11,8 @@ import pytest
 
 from archiver.items import Capture
 from archiver.warc.exchange import Exchange
+from archiver.warc.file_maintenance import RepairedFile, repair_warc, unfinished_files
 from archiver.warc.gzip_records import whole_records
-from archiver.warc.warc_files import RepairedFile, repair_warc, unfinished_files
 from archiver.warc.writer import WarcWriter, index_of, open_index_of
 from tests.faults.sound import _index_flaws, _records
 
