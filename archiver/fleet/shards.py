@@ -368,8 +368,7 @@ def fetch_shards(
 
 class _Notes:
     """Notes which state of each shard an archive has, in a file next to it. Without the file, all shards are merged
-    again,
-    without effect."""
+    again, without effect."""
 
     def __init__(self, archive: Path) -> None:
         self._file = archive.with_name(f".{archive.name}.shards.json")

@@ -134,7 +134,7 @@ def test_a_re_extraction_survives_a_killed_worker(
     assert again.returncode == 0, again.stderr
     entered = fleet.do("reextract", "--json")
     assert json.loads(entered.stdout)["shards"] == 1, entered.stderr
-    query = "select count(*) from articles where reextraction is not null"
+    query = "select count(*) from articles where reextraction_id is not null"
     stopped_in_the_midst(fleet, "w1", signal.SIGKILL, query, 1)
     fleet.worker("w2", slots=1)
     status = done(board, "reextract", 1)
