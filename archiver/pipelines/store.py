@@ -7,6 +7,7 @@ settings. A single transaction over the whole crawl would lock out other process
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import Any, Self
 
@@ -29,12 +30,12 @@ class ValidatePipeline:
         return replace(item, article=article, reason="; ".join(filter(None, (item.reason, *problems))))
 
 
-class BatchPipeline:
+class BatchPipeline(ABC):
     """A pipeline whose work is done later, in the transaction of the item's batch."""
 
+    @abstractmethod
     def stage(self, run: StoringRun, storing: Storing) -> None:
         """Process one item inside the transaction."""
-        raise NotImplementedError
 
     def process_item(self, item: Any) -> Any:
         return item

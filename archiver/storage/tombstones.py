@@ -16,7 +16,6 @@ from archiver.articles.identity import content_digest
 from archiver.errors import BadAddress
 from archiver.items import Article
 from archiver.urls import start_address, urlkey
-from archiver.warc.gzip_records import decoded_payload
 
 RULE = "removed"
 """The rule of pages for URLs of posts that were removed from the archive."""
@@ -152,6 +151,8 @@ class RemovedURLs:
         """True if a payload (with this Content-Encoding) contains one of the URLs, or its path and query."""
         if self._pattern is None:
             return False
+        from archiver.warc.gzip_records import decoded_payload  # imported late: only a crawl needs the WARC libraries
+
         body = decoded_payload(payload, coding)
         return self._pattern.search(body.replace(b"\\/", b"/").replace(b"&amp;", b"&")) is not None
 
