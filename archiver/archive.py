@@ -10,9 +10,9 @@ from typing import Any
 
 from archiver.extraction.explain import FieldExplanation, explain
 from archiver.fields import OPTIONS
-from archiver.search.aggregations import Histogram, Trend, histogram, trend
 from archiver.search.concordance import WIDTH, Concordance, concordance
 from archiver.search.engine import Results, facets, matching_ids, run
+from archiver.search.histograms_and_trends import Histogram, Trend, histogram, trend
 from archiver.search.query import Query
 from archiver.storage.article_tables.records import (
     Record,

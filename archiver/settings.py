@@ -102,10 +102,10 @@ DOWNLOADER_MIDDLEWARES: dict[str, Any] = {
     "archiver.middlewares.warc_capture.CaptureMiddleware": 605,
 }
 ITEM_PIPELINES: dict[str, Any] = {
-    "archiver.pipelines.store.ValidatePipeline": 100,
-    "archiver.pipelines.store.IdentifyPipeline": 300,
-    "archiver.pipelines.store.RevisePipeline": 500,
-    "archiver.pipelines.store.StorePipeline": 900,
+    "archiver.pipelines.item_pipelines.ValidatePipeline": 100,
+    "archiver.pipelines.item_pipelines.IdentifyPipeline": 300,
+    "archiver.pipelines.item_pipelines.RevisePipeline": 500,
+    "archiver.pipelines.item_pipelines.StorePipeline": 900,
 }
 EXTENSIONS: dict[str, Any] = {
     "scrapy.extensions.logstats.LogStats": None,

@@ -20,7 +20,7 @@ from table import Column, hundredths, tenths, whole
 
 from archiver.maintenance.vacuum import vacuum
 from archiver.storage.connection import open_archive, writing
-from archiver.storage.page_writer import PageWriter, StoringRun
+from archiver.storage.page_result_writer import PageWriter, StoringRun
 from archiver.storage.runs import begin_run, ensure_site
 
 _STEP = 2_000

@@ -16,11 +16,11 @@ from pathlib import Path
 from generated_archive import write
 from sqlite_utils import Database
 
-from archiver.search.open_index import disable_updates, refresh_archive
+from archiver.search.index_refresh import disable_updates, refresh_archive
 from archiver.storage.connection import open_archive
 from archiver.web.dispatch import PAGES
-from archiver.web.query_arguments import PageRequest
 from archiver.web.rendering import render_page
+from archiver.web.web_requests import PageRequest
 
 _ROUNDS = 20
 _PAGES = (

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
 
 from archiver.health.health_report import metrics, overall  # noqa: E402
-from archiver.sites.config import Config, effective_settings  # noqa: E402
+from archiver.sites.archiver_toml import Config, effective_settings  # noqa: E402
 from archiver.storage.connection import open_archive  # noqa: E402
 from archiver.storage.runs import DueSites  # noqa: E402
 from archiver.storage.sites import SiteToEnter, enter_sites  # noqa: E402

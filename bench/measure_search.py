@@ -17,8 +17,8 @@ from search_peers import Queries, Times, measured
 from table import Column, tenths, whole
 
 from archiver.archive import Archive
-from archiver.search.aggregations import UNITS
-from archiver.search.open_index import open_searcher, refresh_index
+from archiver.search.histograms_and_trends import UNITS
+from archiver.search.index_refresh import open_searcher, refresh_index
 from archiver.storage.connection import open_archive
 from archiver.storage.full_text import index_folder
 

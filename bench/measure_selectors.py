@@ -16,7 +16,7 @@ from scrapy.http import HtmlResponse
 
 from archiver.extraction.page import Page, parse_page
 from archiver.platforms.platform_table import Platform, by_name, tables
-from archiver.platforms.selectors import Index, bare, is_xpath
+from archiver.platforms.selector_index import Index, bare, is_xpath
 
 URL = "https://example.org/2020/01/02/a-post/"
 ENDINGS = (".html", ".htm", ".xhtml")

@@ -19,7 +19,7 @@ from archiver.health.health_report import Overall, health_json, metrics, overall
 from archiver.health.health_rules import Health, Level
 from archiver.health.health_state import accept_findings_of, health_of
 from archiver.health.notifications import channels_of, notify, try_channels
-from archiver.sites.config import config_file, effective_settings, load_config
+from archiver.sites.archiver_toml import config_file, effective_settings, load_config
 from archiver.storage.connection import open_archive, opened, writing
 from archiver.storage.locks import scheduler_process
 from archiver.storage.sites import find_site

@@ -17,10 +17,10 @@ from sqlite_utils import Database
 from archiver.cli.terminal import clean, console, count_noun, print_json, print_line, print_lines, print_table
 from archiver.errors import OutputNotWritable
 from archiver.search import chart
-from archiver.search.aggregations import histogram_of, trend_of
 from archiver.search.concordance import concordance as lines_of
 from archiver.search.engine import COLUMNS, Plan, facets_of, hit_as_dict, plan_query, published, run
 from archiver.search.federated import FederatedHit, FederatedPage, Shard, federate, federated_page
+from archiver.search.histograms_and_trends import histogram_of, trend_of
 from archiver.search.query import Query
 from archiver.storage.connection import opened
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from archiver.cli.commands.search import SearchOptions
-    from archiver.search.aggregations import Histogram, Period, Series, Trend
     from archiver.search.concordance import Concordance, ConcordanceLine
     from archiver.search.engine import Hit
+    from archiver.search.histograms_and_trends import Histogram, Period, Series, Trend
 
 # Hits
 
@@ -205,7 +205,7 @@ def draw_histogram(found: Histogram) -> None:
 
 def _merge_gaps(state: str, periods: list[Period]) -> Iterator[tuple[str, int | str]]:
     """Yields each period with its count; consecutive periods without archived articles become one row."""
-    from archiver.search.aggregations import STATES
+    from archiver.search.histograms_and_trends import STATES
 
     if state in ("matched", "none"):
         yield from ((period.period, period.articles) for period in periods)

@@ -26,8 +26,8 @@ from archiver.datasets.publication_rules import DOCS, Tier, licence_url, spdx
 from archiver.datasets.snapshot_request import SnapshotFacts
 from archiver.datasets.snapshot_rows import ARTICLES, TABLES, DatasetTable, read_table, table_files
 from archiver.errors import NotASnapshot
-from archiver.search.aggregations import Histogram, Period
 from archiver.search.chart import histogram_svg
+from archiver.search.histograms_and_trends import Histogram, Period
 
 # Name, creators and licence of a dataset: from the operator's `[dataset]` table, or derived from the facts.
 

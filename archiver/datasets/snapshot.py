@@ -29,7 +29,7 @@ from archiver.datasets import cross_archive_duplicates, snapshot_rows
 from archiver.datasets.dataset_card import DatasetFile
 from archiver.datasets.dataset_metadata import describe
 from archiver.datasets.parquet import arrow
-from archiver.datasets.pseudonyms import Pseudonymizer, fingerprint
+from archiver.datasets.personal_data import Pseudonymizer, fingerprint
 from archiver.datasets.publication_rules import PublicationRules, parse_publication_rules
 from archiver.datasets.selection import PARTITION_ROWS, choose_articles, decide_tiers, newest, order_articles
 from archiver.datasets.snapshot_request import SnapshotFacts, SnapshotRequest, as_json, parse_rebuild

@@ -14,11 +14,11 @@ from typing import Any, Literal, NamedTuple
 
 from sqlite_utils import Database
 
-from archiver.datasets.leak_check import PublishedPassages, redact
 from archiver.datasets.ngrams import RUN, count, sketch, words_of_text
 from archiver.datasets.parquet import arrow
 from archiver.datasets.publication_rules import Tier
 from archiver.datasets.selection import NEWEST
+from archiver.datasets.withheld_passages import PublishedPassages, redact
 from archiver.fields import ADDRESSES, BY_NAME, GEOTAG_KEYS, PAGE_FIELDS, PUBLISHED, STORED_LISTS, Shape
 from archiver.storage.article_tables.records import record_id
 from archiver.storage.tombstones import tombstones

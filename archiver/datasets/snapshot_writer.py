@@ -16,7 +16,8 @@ from slugify import slugify
 from sqlite_utils import Database
 
 from archiver import datasets
-from archiver.datasets import leak_check, record_formats, snapshot_rows
+from archiver.datasets import record_formats, snapshot_rows
+from archiver.datasets import withheld_passages as leak_check
 from archiver.datasets.ngrams import Ngrams
 from archiver.datasets.parquet import ParquetTable
 from archiver.datasets.publication_rules import Tier

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from archiver.demo.demo_blog import Blog, Theme, http_date, not_modified
+from archiver.demo.demo_responses import Blog, Theme, http_date, not_modified
 from archiver.errors import ArchiverError
 
 HOST = "127.0.0.1"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 
-from archiver.demo.theme_markup import (
+from archiver.demo.demo_posts import (
     NAME,
     TAGLINE,
     Listing,
@@ -26,7 +26,7 @@ from archiver.demo.theme_markup import (
     slug,
     term_links,
 )
-from archiver.demo.theme_markup import head as page_head
+from archiver.demo.demo_posts import head as page_head
 
 # Block themes: wp-block-post-title, wp-block-post-date and so on.
 

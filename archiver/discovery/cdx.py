@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from archiver.discovery.documents import MAX_TARGETS, decode, inflate, plain_text
+from archiver.discovery.safe_parsing import MAX_TARGETS, decode, inflate, plain_text
 from archiver.discovery.url_classifier import LinkFacts, link_facts, pattern_of
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
 from archiver.urls import Scope, normalize, urlkey

@@ -12,7 +12,7 @@ from urllib.parse import urljoin, urlsplit
 
 from lxml import etree
 
-from archiver.discovery.documents import MAX_TARGETS
+from archiver.discovery.safe_parsing import MAX_TARGETS
 from archiver.discovery.url_classifier import (
     LinkFacts,
     at_origin,
@@ -26,7 +26,7 @@ from archiver.discovery.url_classifier import (
 )
 from archiver.discovery.wordpress_api import api_endpoint
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
-from archiver.platforms.selectors import evaluate, selector_of
+from archiver.platforms.selector_index import evaluate, selector_of
 from archiver.urls import Scope, normalize, urlkey
 
 # Well-known addresses. Each guess costs a request.

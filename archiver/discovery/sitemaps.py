@@ -8,8 +8,8 @@ from urllib.parse import unquote, urlsplit
 
 from lxml import etree
 
-from archiver.discovery.documents import MAX_TARGETS, decode, inflate, parse_document, parse_time, plain_text
-from archiver.discovery.feeds import looks_like_feed, parse_feed
+from archiver.discovery.feed_parser import looks_like_feed, parse_feed
+from archiver.discovery.safe_parsing import MAX_TARGETS, decode, inflate, parse_document, parse_time, plain_text
 from archiver.discovery.url_classifier import kind_by_address
 from archiver.items import DiscoveredURL, DiscoverySource, GeoTag, PageKind, SourceHint
 from archiver.urls import normalize

@@ -13,8 +13,8 @@ from archiver.extraction import dates as _dates
 from archiver.extraction import geotags as _geotags
 from archiver.extraction import resolve
 from archiver.extraction import title as _title
+from archiver.extraction.authors import agency_credits as credits
 from archiver.extraction.authors import author_candidates as _authors
-from archiver.extraction.authors import credits
 from archiver.extraction.authors.byline import byline_beside_heading
 from archiver.extraction.body import extract_body as read_body
 from archiver.extraction.date_text import url_date
@@ -22,7 +22,7 @@ from archiver.extraction.page import Page
 from archiver.extraction.page_classifier import classify_page
 from archiver.extraction.pagination import PostParts, find_parts
 from archiver.extraction.post_locator import locate_post
-from archiver.extraction.template import rule_reader
+from archiver.extraction.template import article_by_rules as rule_reader
 from archiver.extraction.template.site_rule import SiteRules
 from archiver.extraction.text import fold_text
 from archiver.items import Article, Evidence, PageKind, SourceHint

@@ -16,7 +16,7 @@ from archiver.extraction.post_locator import Post, text_length
 from archiver.extraction.text import clean_text, fold_text, tidy_body
 from archiver.items import SourceHint, is_from_api
 from archiver.platforms.platform_table import by_name, tables
-from archiver.platforms.selectors import is_below
+from archiver.platforms.selector_index import is_below
 
 _ASCII_SIGNS = bytes(n for n in range(128) if not chr(n).isalnum())
 HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})

@@ -32,7 +32,7 @@ from archiver.extraction.term_links import (
 from archiver.extraction.text import element_line, fold_text
 from archiver.items import Candidate, SourceHint, is_from_api
 from archiver.platforms.platform_table import by_name
-from archiver.platforms.selectors import is_below
+from archiver.platforms.selector_index import is_below
 
 # category-SLUG and tag-SLUG of WordPress's post class: all terms of the post, with the names the page gives them.
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from lxml.etree import _Element as Element
 
 from archiver.extraction.text import clean_text, element_line
-from archiver.platforms.selectors import Index
+from archiver.platforms.selector_index import Index
 
 # JSON-LD. Most of it is well formed; the rest is repaired if its meaning is clear, else left out.
 

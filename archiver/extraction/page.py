@@ -18,7 +18,7 @@ from archiver.extraction.encoding import UNFIT, DecodedText, decode_page
 from archiver.extraction.metadata import PageMetadata
 from archiver.extraction.text import clean_text, element_line
 from archiver.platforms.platform_table import Platform, detect
-from archiver.platforms.selectors import Found, Index
+from archiver.platforms.selector_index import Found, Index
 from archiver.urls import folder_path, normalize
 
 # Limits. Of a page that is built to be slow, or badly broken, only the beginning is kept.

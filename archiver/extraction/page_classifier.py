@@ -17,7 +17,7 @@ from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post, locate_post
 from archiver.extraction.text import element_line
 from archiver.items import Candidate, PageKind, SourceHint
-from archiver.platforms.selectors import is_below
+from archiver.platforms.selector_index import is_below
 from archiver.urls import may_name_post
 
 # The signs by which a post differs from other pages: error words, addresses, JSON-LD types, linked headings.

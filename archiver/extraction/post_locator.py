@@ -15,7 +15,7 @@ from lxml.etree import _Element as Element
 from archiver.extraction.page import Page
 from archiver.extraction.text import element_line, fold_text
 from archiver.platforms.platform_table import by_name
-from archiver.platforms.selectors import is_below
+from archiver.platforms.selector_index import is_below
 
 # How similar two titles are.
 

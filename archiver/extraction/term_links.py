@@ -15,7 +15,7 @@ from lxml.etree import _Element as Element
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.text import clean_text, element_line, fold_text
-from archiver.platforms.selectors import Index
+from archiver.platforms.selector_index import Index
 
 # A category or a tag as text: the words in an address or a label that give its kind, and what is not a term.
 

@@ -27,9 +27,9 @@ from archiver.fleet.leases import (
 from archiver.fleet.leashed_process import Leashed, begin_leashed_crawl
 from archiver.fleet.postgres import QueueDatabase
 from archiver.fleet.shard_storage import Manifest, ShardStorage, read_manifest, shard_folder, storage_owner
-from archiver.fleet.shards import ARCHIVE, checkpoint, delete_old_objects, mark_clean, mark_taken, restore
+from archiver.fleet.shard_transfer import ARCHIVE, checkpoint, delete_old_objects, mark_clean, mark_taken, restore
 from archiver.frontier.site_cadence import share
-from archiver.scheduling.crawl_plan import CrawlResult
+from archiver.scheduling.crawl_messages import CrawlResult
 from archiver.sites.crawler_identity import delay_for
 from archiver.storage.connection import opened, writing
 from archiver.storage.pages import moment

@@ -11,8 +11,8 @@ from typing import Any
 
 from archiver.errors import BadAddress
 from archiver.fleet.postgres import QueueDatabase
-from archiver.scheduling.crawl_plan import CrawlPlan, host_of
-from archiver.sites.config import effective_settings, load_config
+from archiver.scheduling.crawl_messages import CrawlPlan, host_of
+from archiver.sites.archiver_toml import effective_settings, load_config
 from archiver.sites.crawler_identity import delay_for
 from archiver.storage.connection import opened
 from archiver.urls import Scope, start_address

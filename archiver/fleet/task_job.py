@@ -38,12 +38,12 @@ from archiver.fleet.fleet_tasks import (
 from archiver.fleet.leases import LeaseWait, SiteLease, monotonic_seconds, take_lease
 from archiver.fleet.leashed_process import Leashed, take_leash
 from archiver.fleet.shard_storage import ShardStorage
-from archiver.fleet.shards import ARCHIVE, SCANS
+from archiver.fleet.shard_transfer import ARCHIVE, SCANS
 from archiver.importers.import_inputs import RecordFilter, RecordSelector, inputs_in, is_archive_name
 from archiver.scheduling.fork_server import fork_crawl, unblock_end_signals
 from archiver.storage.connection import environment_error, open_archive
 from archiver.urls import Scope, normalize
-from archiver.warc.byte_stream import ByteStream, StreamPosition
+from archiver.warc.decompressing_stream import ByteStream, StreamPosition
 from archiver.warc.foreign_reader import ForeignRecords
 from archiver.warc.http_response import may_be_page
 from archiver.warc.problems import Problem, ProblemKind

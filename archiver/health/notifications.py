@@ -43,7 +43,7 @@ from archiver.health.health_state import (
     record_delivery,
     record_health,
 )
-from archiver.sites.config import Mail, Notify, effective_settings, load_config
+from archiver.sites.archiver_toml import Mail, Notify, effective_settings, load_config
 from archiver.storage.connection import environment_error, open_archive, writing
 from archiver.storage.locks import lock_notifications, scheduler_process
 

@@ -30,7 +30,7 @@ from archiver.storage.article_tables import historical_captures
 from archiver.storage.article_tables.historical_captures import ImportCounts
 from archiver.storage.connection import environment_error, is_environment_error, writing
 from archiver.storage.full_text import batch_indexing
-from archiver.warc.byte_stream import ByteStream, StreamPosition
+from archiver.warc.decompressing_stream import ByteStream, StreamPosition
 from archiver.warc.problems import Problem, ProblemKind
 
 _PREFIX = "import"

@@ -21,7 +21,6 @@ from archiver.storage import tombstones
 from archiver.storage.article_tables import historical_captures
 from archiver.storage.article_tables import historical_captures as captures
 from archiver.storage.article_tables.articles import Change, Stored
-from archiver.storage.article_tables.backfill import HistoricalReading, article_at_time, enter_reading, merge_articles
 from archiver.storage.article_tables.captures import store_usage_statements
 from archiver.storage.article_tables.historical_captures import (
     HistoricalRedirect,
@@ -33,6 +32,12 @@ from archiver.storage.article_tables.historical_captures import (
     store_gone,
     store_redirect,
 )
+from archiver.storage.article_tables.historical_revisions import (
+    HistoricalReading,
+    article_at_time,
+    enter_reading,
+    merge_articles,
+)
 from archiver.storage.article_tables.identification import claim
 from archiver.storage.capture_recovery import forget_lost
 from archiver.storage.connection import is_environment_error, open_archive, writing
@@ -40,7 +45,7 @@ from archiver.storage.locks import lock_site
 from archiver.storage.pages import moment, stamp
 from archiver.storage.sites import SiteLookup, SiteScope
 from archiver.urls import urlkey
-from archiver.warc.exchange import Exchange, ForeignOrigin, Original, copied_records
+from archiver.warc.exchange_records import Exchange, ForeignOrigin, Original, copied_records
 from archiver.warc.file_maintenance import RepairedFile, repair_warc, unfinished_files
 from archiver.warc.foreign_captures import ForeignCapture
 from archiver.warc.problems import Problem, ProblemKind

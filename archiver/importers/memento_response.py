@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
-from archiver.discovery.timemaps import ArchiveService, http_date, original_of
+from archiver.discovery.web_archive_services import ArchiveService, http_date, original_of
 from archiver.urls import normalize, urlkey
-from archiver.warc.byte_stream import StreamPosition
-from archiver.warc.exchange import Headers, warc_date
+from archiver.warc.decompressing_stream import StreamPosition
+from archiver.warc.exchange_records import Headers, warc_date
 from archiver.warc.foreign_reader import ForeignRecord
 from archiver.warc.gzip_records import MAX_BODY
 from archiver.warc.payload import Decoding, decode_content, matches_digest, parse_digest

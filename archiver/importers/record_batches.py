@@ -32,8 +32,8 @@ from archiver.storage.article_tables.revisions import extractor_of
 from archiver.storage.connection import open_archive
 from archiver.storage.sites import SiteLookup, rules_at
 from archiver.urls import normalize, urlkey
-from archiver.warc.byte_stream import ByteStream, StreamPosition
-from archiver.warc.exchange import Exchange
+from archiver.warc.decompressing_stream import ByteStream, StreamPosition
+from archiver.warc.exchange_records import Exchange
 from archiver.warc.foreign_captures import ForeignCapture, RecordPair, RecordPairs, foreign_capture_in
 from archiver.warc.foreign_reader import ForeignRecords
 from archiver.warc.http_response import HTTPResponse

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from sqlite_utils import Database
 
 from archiver import __version__
-from archiver.discovery.timemaps import CaptureAction, CaptureListEntry
-from archiver.importers.capture_lists import CaptureList, ListedCapture, WaybackOutcome, WaybackPlan
+from archiver.discovery.web_archive_services import CaptureAction, CaptureListEntry
 from archiver.importers.import_writer import ImportSource, ImportTarget
 from archiver.importers.memento_response import RequestedCapture, digest_field
 from archiver.importers.record_batches import ReadRecord, RecordKind, RecordReader
+from archiver.importers.wayback_capture_list import CaptureList, ListedCapture, WaybackOutcome, WaybackPlan
 from archiver.storage import tombstones
 from archiver.storage.article_tables import historical_captures
 from archiver.storage.article_tables.historical_captures import ImportCounts

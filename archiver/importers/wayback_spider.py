@@ -29,8 +29,14 @@ from scrapy.http.request import NO_CALLBACK
 
 from archiver.extensions.throttle_slots import SharedThrottle, ThrottleExtension
 from archiver.handlers.http_handler import ForbiddenByRobots, HostBusy, RobotsUnreadable
-from archiver.importers.capture_lists import CAPTURE_SECONDS, LIST_SECONDS, ListRequests, NoCaptureList, WaybackPlan
 from archiver.importers.memento_response import ArchiveResponse, OtherMemento, RequestedCapture, memento_record
+from archiver.importers.wayback_capture_list import (
+    CAPTURE_SECONDS,
+    LIST_SECONDS,
+    ListRequests,
+    NoCaptureList,
+    WaybackPlan,
+)
 from archiver.importers.wayback_import import WaybackImport, requested_capture
 from archiver.politeness.address_policy import AddressZone, permission, zone_of_host
 from archiver.politeness.throttle import BUSY, Throttle

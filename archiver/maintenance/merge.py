@@ -28,7 +28,7 @@ from archiver.maintenance.merge_articles import (
     their_article,
     tombstone_here,
 )
-from archiver.maintenance.merge_pages import (
+from archiver.maintenance.merge_captures_and_pages import (
     CaptureMerge,
     copy_files,
     create_requisite_ids,

@@ -17,15 +17,9 @@ from sqlite_utils import Database
 from archiver.articles.identity import meaning_digest
 from archiver.fields import LATEST
 from archiver.items import Article
-from archiver.maintenance.merge_pages import CaptureMerge
+from archiver.maintenance.merge_captures_and_pages import CaptureMerge
 from archiver.storage.article_tables import clusters, evidence, historical_captures
 from archiver.storage.article_tables.articles import Change, settle_duplicates
-from archiver.storage.article_tables.backfill import (
-    HistoricalReading,
-    ReadWithoutHints,
-    enter_reading,
-    revision_runs_of,
-)
 from archiver.storage.article_tables.evidence import (
     Entry,
     encode_evidence,
@@ -34,6 +28,12 @@ from archiver.storage.article_tables.evidence import (
     unpack_evidence,
 )
 from archiver.storage.article_tables.evidence import decode_evidence as entries_of
+from archiver.storage.article_tables.historical_revisions import (
+    HistoricalReading,
+    ReadWithoutHints,
+    enter_reading,
+    revision_runs_of,
+)
 from archiver.storage.article_tables.identification import find_article_of
 from archiver.storage.article_tables.revisions import article_from_row, write_facets
 from archiver.storage.pages import moment

@@ -22,8 +22,6 @@ from archiver.extraction.template.induction import Sample, learn_rules, reports_
 from archiver.extraction.template.site_rule import SiteRules
 from archiver.fields import EVIDENCE, LATEST
 from archiver.items import Article, PageKind, SourceHint
-from archiver.storage.article_tables.article_parts import StoredPart, parts_of
-from archiver.storage.article_tables.backfill import ReadWithoutHints
 from archiver.storage.article_tables.evidence import (
     Entry,
     decode_evidence,
@@ -33,6 +31,8 @@ from archiver.storage.article_tables.evidence import (
     readers,
     unpack_evidence,
 )
+from archiver.storage.article_tables.historical_revisions import ReadWithoutHints
+from archiver.storage.article_tables.multipage_articles import StoredPart, parts_of
 from archiver.storage.article_tables.records import find_article
 from archiver.storage.article_tables.revisions import (
     article_from_revision,
@@ -43,7 +43,7 @@ from archiver.storage.article_tables.revisions import (
 from archiver.storage.pages import hint_from_json, moment
 from archiver.storage.sites import SiteLookup, find_site, rules_at
 from archiver.urls import urlkey
-from archiver.warc.exchange import payload_digest
+from archiver.warc.exchange_records import payload_digest
 from archiver.warc.gzip_records import StoredResponse, read_record
 
 # Reading captured pages.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from archiver.items import PageKind
-from archiver.platforms.selectors import Index
+from archiver.platforms.selector_index import Index
 
 _NOT_TABLES = {"platform_table", "selectors"}
 

@@ -16,9 +16,9 @@ from twisted.internet.defer import Deferred, succeed
 
 from archiver.errors import ArchiverError
 from archiver.extensions.crawl_archive import ArchiveExtension
-from archiver.scheduling.crawl_plan import (
+from archiver.scheduling.crawl_messages import (
     GRACE,
-    CrawlOrder,
+    CommonOptions,
     CrawlOutcome,
     CrawlPlan,
     CrawlResult,
@@ -93,7 +93,7 @@ class CrawlerGroup:
     Raises an ArchiverError if the log cannot be written.
     """
 
-    def __init__(self, order: CrawlOrder, on_result: Callable[[int, CrawlOutcome], None]) -> None:
+    def __init__(self, order: CommonOptions, on_result: Callable[[int, CrawlOutcome], None]) -> None:
         settings = Settings()
         settings.setmodule("archiver.settings", priority="project")
         settings.setdict(
@@ -182,7 +182,7 @@ class CrawlerGroup:
         self._on_result(index, result)
 
 
-def crawl_in_process(plans: list[CrawlPlan], order: CrawlOrder, workers: int) -> tuple[dict[int, CrawlOutcome], int]:
+def crawl_in_process(plans: list[CrawlPlan], order: CommonOptions, workers: int) -> tuple[dict[int, CrawlOutcome], int]:
     """Crawls all plans in this process, `workers` hosts at a time. Returns the results by position, and the signal that
     ended the crawls (0 for none)."""
     results: dict[int, CrawlOutcome] = {}

@@ -17,9 +17,9 @@ from time import monotonic
 from archiver.errors import ArchiveLocked, ArchiverError, BadConfig, UnreadableInput
 from archiver.frontier.site_cadence import start_interval
 from archiver.health.health_report import RESERVE
-from archiver.scheduling.crawl_plan import GRACE, CrawlOrder, CrawlOutcome, CrawlResult
+from archiver.scheduling.crawl_messages import GRACE, CommonOptions, CrawlOutcome, CrawlResult
 from archiver.scheduling.scheduled_crawl import CrawlProcessHandle, SiteCrawl, begin_crawl, notify_changes
-from archiver.sites.config import effective_settings
+from archiver.sites.archiver_toml import effective_settings
 from archiver.storage.connection import environment_error, free_bytes, open_archive
 from archiver.storage.runs import DueSites, Scheduled
 
@@ -95,7 +95,7 @@ class DaemonOptions:
     """The options of the command. `on_result` is called with each site and its result, `show` with notices for the
     user."""
 
-    order: CrawlOrder
+    order: CommonOptions
     workers: int
     once: bool
     delay: float | None

@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 
 from archiver.errors import ArchiverError
 from archiver.extensions.progress import Leave, Line
-from archiver.scheduling.crawl_plan import CrawlOrder, CrawlOutcome, HostPlans, send_notices_to
+from archiver.scheduling.crawl_messages import CommonOptions, CrawlOutcome, HostPlans, send_notices_to
 from archiver.scheduling.fork_server import unblock_end_signals
 from archiver.storage.runs import Counts
 
@@ -85,7 +85,7 @@ _REPORT_EVERY = 1.0
 _log = logging.getLogger(__name__)
 
 
-def run_pool_worker(link: Connection, order: CrawlOrder, every: float) -> None:
+def run_pool_worker(link: Connection, order: CommonOptions, every: float) -> None:
     """Runs a worker process. `every`: seconds between two progress lines of a site."""
     send_notices_to(None if order.quiet else lambda sentence: send(link, Notice(sentence)))
     if order.progress:
@@ -108,7 +108,7 @@ class _RemoteScreen:
 
 
 class _Worker:
-    def __init__(self, link: Connection, order: CrawlOrder) -> None:
+    def __init__(self, link: Connection, order: CommonOptions) -> None:
         from archiver.scheduling.crawler_process import CrawlerGroup
 
         self._link = link

@@ -13,7 +13,7 @@ for name in (
     "archiver.scheduling.process_pool",
     "archiver.scheduling.crawler_process",
     "archiver.scheduling.pool_worker",
-    "archiver.search.open_index",
+    "archiver.search.index_refresh",
     "archiver.health.notifications",
     # Scrapy imports these when a crawl starts.
     "scrapy.cmdline",

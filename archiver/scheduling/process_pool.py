@@ -16,9 +16,9 @@ from time import monotonic
 from archiver.errors import ArchiveInUse, ArchiverError, HostInUse
 from archiver.extensions.progress import Leave, Screen, Terminal
 from archiver.maintenance.takedown import finish_pending_takedowns
-from archiver.scheduling.crawl_plan import (
+from archiver.scheduling.crawl_messages import (
     GRACE,
-    CrawlOrder,
+    CommonOptions,
     CrawlOutcome,
     CrawlPlan,
     CrawlResult,
@@ -53,7 +53,7 @@ _EXIT_SECONDS = 5.0
 
 
 def crawl_in_processes(
-    plans: list[CrawlPlan], order: CrawlOrder, workers: int, processes: int
+    plans: list[CrawlPlan], order: CommonOptions, workers: int, processes: int
 ) -> tuple[dict[int, CrawlOutcome], int]:
     """Crawls all plans in several processes, `workers` hosts at a time. Returns the results by position, and the signal
     that ended the crawls (0 for none). Plans without a result were stopped before they started."""
@@ -72,7 +72,7 @@ class _Worker:
 
 
 class _Command:
-    def __init__(self, plans: list[CrawlPlan], order: CrawlOrder, workers: int, processes: int) -> None:
+    def __init__(self, plans: list[CrawlPlan], order: CommonOptions, workers: int, processes: int) -> None:
         self._plans = plans
         self._order = order
         self._max_hosts = workers
@@ -203,7 +203,7 @@ class _Command:
             worker.process.kill()
 
 
-def _death_sentence(url: str, code: int, order: CrawlOrder) -> str:
+def _death_sentence(url: str, code: int, order: CommonOptions) -> str:
     if code < 0:
         how = (
             f"was killed by signal {-code} ({signal.strsignal(-code)}); the system also does that when it runs out of "
@@ -220,7 +220,7 @@ def _death_sentence(url: str, code: int, order: CrawlOrder) -> str:
 # The entry point
 
 
-def run_plans(plans: list[CrawlPlan], order: CrawlOrder, workers: int) -> tuple[list[CrawlResult], int]:
+def run_plans(plans: list[CrawlPlan], order: CommonOptions, workers: int) -> tuple[list[CrawlResult], int]:
     """Crawls all plans, `workers` hosts at a time, on the available cores. Returns a result per plan, in their order,
     and the signal that ended the crawls (0 for none).
 
@@ -236,7 +236,7 @@ def run_plans(plans: list[CrawlPlan], order: CrawlOrder, workers: int) -> tuple[
     ], signum
 
 
-def _crawl(plans: list[CrawlPlan], order: CrawlOrder, workers: int) -> tuple[dict[int, CrawlOutcome], int]:
+def _crawl(plans: list[CrawlPlan], order: CommonOptions, workers: int) -> tuple[dict[int, CrawlOutcome], int]:
     processes = min(workers, cores(), len(by_host(plans)))
     if processes > 1:
         return crawl_in_processes(plans, order, workers, processes)

@@ -17,8 +17,8 @@ from time import monotonic
 from typing import Any
 
 from archiver.errors import ArchiverError
-from archiver.scheduling.crawl_plan import (
-    CrawlOrder,
+from archiver.scheduling.crawl_messages import (
+    CommonOptions,
     CrawlOutcome,
     CrawlPlan,
     CrawlResult,
@@ -100,19 +100,19 @@ class CrawlProcessHandle:
         return f"The crawl of {self.crawl.url} is incomplete: its process {how}. The next run continues from there."
 
 
-def begin_crawl(crawl: SiteCrawl, order: CrawlOrder) -> CrawlProcessHandle:
+def begin_crawl(crawl: SiteCrawl, order: CommonOptions) -> CrawlProcessHandle:
     """Starts the crawl of a site. Raises OSError if no process can be started."""
     process, link = fork_crawl(crawl.name, order.archive, _run_crawl, crawl, order)
     return CrawlProcessHandle(crawl, process, link, monotonic())
 
 
-def _run_crawl(link: Connection, crawl: SiteCrawl, order: CrawlOrder) -> None:
+def _run_crawl(link: Connection, crawl: SiteCrawl, order: CommonOptions) -> None:
     """Runs in the new process. Ignores Ctrl-C, because the scheduler forwards it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     unblock_end_signals()
     threading.Thread(target=_stop_without_scheduler, args=(link,), daemon=True).start()
     from archiver.scheduling.process_pool import run_plans
-    from archiver.search.open_index import refresh_after_writing
+    from archiver.search.index_refresh import refresh_after_writing
 
     try:
         plan = plan_of(crawl.url, crawl.settings, crawl.delay, crawl.contact, known=True)

@@ -15,7 +15,7 @@ from pathlib import PurePath
 from xml.sax.saxutils import escape
 
 from archiver.errors import BadQuery, ExtraMissing
-from archiver.search.aggregations import STATES, Histogram, Trend
+from archiver.search.histograms_and_trends import STATES, Histogram, Trend
 
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _DASHES = ("", "6 3", "2 3", "8 3 2 3", "12 4", "4 2")

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from slugify import slugify
 
-from archiver.extraction.authors.credits import KNOWN_AGENCIES
+from archiver.extraction.authors.agency_credits import KNOWN_AGENCIES
 from archiver.extraction.authors.person_names import is_full_name
 from archiver.search.index_document import fold_name
 from archiver.search.words import is_run

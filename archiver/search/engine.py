@@ -27,13 +27,23 @@ from archiver.search.index_document import (
     spelling_entry,
     spelling_of,
 )
-from archiver.search.index_searcher import Searcher
-from archiver.search.open_index import open_searcher
+from archiver.search.index_refresh import open_searcher
 from archiver.search.query import SORTS, Query, filter_terms, filters_of
 from archiver.search.query_compiler import TooManyPrefixes, compile_query, ranks, stem_forms
 from archiver.search.query_tree import And, Form, Near, Node, Not, Or, SimilarTo, Span, Term, distance_km
-from archiver.search.ranking import Best, Fold, Match, Sort, by_recency, collapse, count_hits, in_order, top_hits
 from archiver.search.snippets import highlight_terms, snippet
+from archiver.search.sorting_and_folding import (
+    Best,
+    Fold,
+    Match,
+    Sort,
+    by_recency,
+    collapse,
+    count_hits,
+    in_order,
+    top_hits,
+)
+from archiver.search.tantivy_index import Searcher
 from archiver.search.words import lookup, split_into_words
 
 # More like this: articles on the same topic, found by the words that distinguish an article from others.

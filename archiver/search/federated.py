@@ -23,9 +23,9 @@ from tantivy import Query as TantivyQuery
 from archiver.articles.near_duplicates import UnionFind, differ_only_in_numbers, minhash, near_duplicate, wording_of
 from archiver.errors import BadQuery, SiteNotFound
 from archiver.search.engine import Hit, Plan, load_hits, order_of, ordered, plan_query, window
-from archiver.search.open_index import hold_searchers
+from archiver.search.index_refresh import hold_searchers
 from archiver.search.query import Query
-from archiver.search.ranking import Match, matches, top_hits, with_id
+from archiver.search.sorting_and_folding import Match, matches, top_hits, with_id
 from archiver.storage.article_tables.near_duplicate_links import COMMON, LEAST_MET
 from archiver.storage.sites import find_site
 

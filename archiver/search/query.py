@@ -28,7 +28,7 @@ from archiver.search.query_tree import (
     language_term,
     time_term,
 )
-from archiver.search.ranking import FOLDS, Fold
+from archiver.search.sorting_and_folding import FOLDS, Fold
 from archiver.storage.sites import find_site
 
 SORTS: dict[str, str] = {
@@ -52,10 +52,10 @@ class Query:
     north) in degrees; if west is greater than east, it crosses the antimeridian.
 
     `sort` is a key of SORTS, with "-" before it for descending order; "" sorts by relevance if there is text, else
-    newest first. `recent` ranks newer articles higher: it is the number of days in which a score halves
-    (`archiver.search.ranking`). `fold` is a key of `archiver.search.ranking.FOLDS`; "" means "none" with `duplicates`,
-    else "text". `limit` None means no limit. `stem` also finds other forms of English words that are not in quotation
-    marks. `like` is the ID or a URL of an article, and finds articles on the same topic."""
+    newest first. `recent` ranks newer articles higher: it is the number of days in which a score halves. `fold` is a
+    key of `sorting_and_folding.FOLDS`; "" means "none" with `duplicates`, else "text". `limit` None is no
+    limit. `stem` also finds other forms of English words that are not in quotation marks. `like` is the ID or a URL of
+    an article, and finds articles on the same topic."""
 
     text: str = ""
     site: tuple[str, ...] = ()

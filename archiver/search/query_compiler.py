@@ -16,8 +16,8 @@ from tantivy import Occur, Query
 
 from archiver.fields import WEIGHTS
 from archiver.search.index_document import KEYS, NUMBERS, PAIRED, TEXTS, index_schema, paired
-from archiver.search.index_searcher import Searcher
 from archiver.search.query_tree import And, ByRows, Form, InBox, Key, Near, Node, Not, Or, SimilarTo, Span, Term, points
+from archiver.search.tantivy_index import Searcher
 from archiver.search.words import lookup
 
 # Stemming: all English words of the index that have the same stem.

@@ -13,7 +13,7 @@ import click
 
 from archiver import __version__
 from archiver.errors import BadAddress, ContactMissing, HostNotFound
-from archiver.sites.config import load_config
+from archiver.sites.archiver_toml import load_config
 
 POLITE_DELAY = 0.5
 """Seconds between two requests, unless set otherwise."""

@@ -23,7 +23,7 @@ from archiver.extraction.template.template_learner import TemplateLearner
 from archiver.items import Capture, DiscoveredURL, DiscoverySource
 from archiver.maintenance.reextraction import readings_of_capture
 from archiver.politeness.throttle import MAX_RETRY_AFTER, RunLimits
-from archiver.sites.config import effective_settings
+from archiver.sites.archiver_toml import effective_settings
 from archiver.sites.crawler_identity import needs_contact
 from archiver.spiders.requisite_queue import Requisites
 from archiver.spiders.run_ending import RunEnding, RunResult, internal_error
@@ -36,14 +36,14 @@ from archiver.storage.completeness import alive_sources, enter_cdx
 from archiver.storage.connection import PATIENCE, environment_error, is_environment_error, open_archive, writing
 from archiver.storage.locks import lock_host, lock_site
 from archiver.storage.page_discoveries import record_discovered_urls
-from archiver.storage.page_writer import PageWriter, StoringRun
+from archiver.storage.page_result_writer import PageWriter, StoringRun
 from archiver.storage.pages import is_gone_confirmed
 from archiver.storage.requisites import DEFAULT_MODE, Mode
 from archiver.storage.runs import Counts, begin_run, check_run, end_run, ensure_site, has_finished, make_seed_due
 from archiver.storage.sites import retire_rules, rules_at, store_learned
 from archiver.storage.tombstones import RemovedURLs
 from archiver.urls import Scope, urlkey
-from archiver.warc.exchange import Exchange, Original
+from archiver.warc.exchange_records import Exchange, Original
 from archiver.warc.writer import WarcWriter
 
 _log = logging.getLogger(__name__)

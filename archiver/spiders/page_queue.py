@@ -16,7 +16,7 @@ from archiver.spiders.crawl_run import CrawlRun
 from archiver.spiders.page_request import MOST_REDIRECTS, PageRequest, ParsedPage, page_request
 from archiver.storage import completeness, crawl_exclusions
 from archiver.storage import pages as page_table
-from archiver.storage.article_tables import article_parts
+from archiver.storage.article_tables import multipage_articles
 from archiver.storage.completeness import count_alive, sources_known
 from archiver.storage.crawl_exclusions import redirected_from
 from archiver.storage.runs import check_run
@@ -138,7 +138,7 @@ class PageQueue:
     def _hand_out(self, row: dict[str, Any]) -> PageRequest:
         run = self._run
         known_parts = (
-            article_parts.parts_of(run.db, row["urlkey"])
+            multipage_articles.parts_of(run.db, row["urlkey"])
             if (row["kind"] == PageKind.POST and row["fetched_at"])
             else ()
         )
@@ -173,7 +173,7 @@ class PageQueue:
         """The request for another part of the post at `post`: conditional if the part's text is stored."""
         self._run.writer.flush()
         key = urlkey(url)
-        row, text = page_table.page_row(self._run.db, key), article_parts.text_of(self._run.db, key)
+        row, text = page_table.page_row(self._run.db, key), multipage_articles.text_of(self._run.db, key)
         if row is None or text is None:
             return PageRequest(page_id=row["id"] if row else 0, url=url, urlkey=key, kind=PageKind.PART, part_of=post)
         return replace(self._request(row), url=url, kind=PageKind.PART, text=text, part_of=post)
@@ -211,7 +211,7 @@ class PageQueue:
     def stored_article(self, page: PageRequest) -> Article | None:
         """The stored article of this page, after writing pending results."""
         self._run.writer.flush()
-        return article_parts.article_at(self._run.db, page.urlkey)
+        return multipage_articles.article_at(self._run.db, page.urlkey)
 
     def sources_known(self) -> tuple[set[str], set[str], set[str]]:
         """`completeness.sources_known` of this site, after writing pending results."""

@@ -16,9 +16,9 @@ from scrapy.http import Response
 from archiver.frontier.revisit import is_refetch_reason
 from archiver.items import Capture, PageKind, PageResult, RequisiteKind, SourceHint, UsageStatement
 from archiver.politeness.usage_statements import TDMFile, statements_of_headers
-from archiver.storage.article_tables.article_parts import StoredPart
+from archiver.storage.article_tables.multipage_articles import StoredPart
 from archiver.storage.pages import MASS_DISAPPEARANCE_RULE, hint_from_json, moment
-from archiver.warc.exchange import Original
+from archiver.warc.exchange_records import Original
 
 MOST_REDIRECTS = 10
 """The most addresses in a chain of redirects. RFC 9110, section 15.4 asks for a limit without naming one."""

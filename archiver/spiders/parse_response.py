@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from urllib.parse import urljoin, urlsplit
 
-from archiver.discovery import cdx, feeds, page_requisites, sitemaps, wordpress_api
+from archiver.discovery import cdx, feed_parser, page_requisites, sitemaps, wordpress_api
 from archiver.discovery import links as link_reader
 from archiver.discovery.soft404 import SoftNotFoundProfile, fingerprint_of, wall_of
 from archiver.discovery.url_classifier import series_of
@@ -24,7 +24,7 @@ from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, Pag
 from archiver.politeness.throttle import BUSY
 from archiver.politeness.usage_statements import statements_of_page
 from archiver.spiders.page_request import MOST_REDIRECTS, FetchedPage, PageRequest, ParsedPage
-from archiver.storage.article_tables.article_parts import CLAIMED_PART_RULE, part_reason
+from archiver.storage.article_tables.multipage_articles import CLAIMED_PART_RULE, part_reason
 from archiver.urls import Scope, normalize, urlkey
 
 # Documents that list pages: feeds, sitemaps, the WordPress API, a web archive's CDX list.
@@ -36,7 +36,7 @@ _CLOCK_MARGIN = timedelta(days=1)
 
 
 def parse_feed_page(fetched: FetchedPage, result: PageResult, request: PageRequest) -> ParsedPage:
-    parsed = feeds.parse_feed(fetched.body, fetched.url)
+    parsed = feed_parser.parse_feed(fetched.body, fetched.url)
     targets = tuple(replace(t, found_on=request.url) for t in parsed.targets)
     result = replace(
         result,
@@ -209,7 +209,7 @@ def _parse_source(
         parsed = parse_sitemap_page(fetched, result, request)
         if parsed:
             return parsed
-    return parse_feed_page(fetched, result, request) if feeds.looks_like_feed(fetched.body) else None
+    return parse_feed_page(fetched, result, request) if feed_parser.looks_like_feed(fetched.body) else None
 
 
 def _parse_document(fetched: FetchedPage, result: PageResult, request: PageRequest, site: SiteContext) -> ParsedPage:

@@ -13,7 +13,7 @@ from archiver.articles.identity import is_further_part, repeats_part
 from archiver.extraction.pagination import MAX_PARTS, part_urls
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.spiders.page_request import PageRequest, ParsedPage
-from archiver.storage.article_tables.article_parts import part_reason
+from archiver.storage.article_tables.multipage_articles import part_reason
 from archiver.urls import Scope, urlkey
 
 _MISSING = frozenset({Outcome.FAILED, Outcome.GONE})

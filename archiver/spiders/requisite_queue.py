@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
-from archiver.discovery.documents import decode
 from archiver.discovery.page_requisites import KEPT_STATUSES, image_size, requisites_of_stylesheet
+from archiver.discovery.safe_parsing import decode
 from archiver.items import Capture, Outcome, Requisite, RequisiteKind
 from archiver.spiders.page_request import FetchedPage, RequisiteRequest, requisite_request
 from archiver.spiders.parse_response import REDIRECTS
@@ -20,7 +20,7 @@ from archiver.storage.pages import moment
 from archiver.storage.requisites import FetchedRequisite, Mode
 from archiver.storage.runs import Counts
 from archiver.urls import asset_address
-from archiver.warc.exchange import Exchange, Original
+from archiver.warc.exchange_records import Exchange, Original
 
 if TYPE_CHECKING:
     from archiver.spiders.crawl_run import CrawlRun

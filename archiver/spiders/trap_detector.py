@@ -13,9 +13,9 @@ from sqlite_utils import Database
 
 from archiver.articles.identity import content_digest
 from archiver.discovery.url_classifier import NO_PATTERN, URLPattern, captures, pattern_of, series_of
-from archiver.frontier import url_patterns
+from archiver.frontier import redundant_urls
+from archiver.frontier.redundant_urls import BELOW_POST, EquivalentURLs, PatternBudgets, is_always_fetched
 from archiver.frontier.revisit import SOURCE_KINDS, VOUCHING_SOURCES
-from archiver.frontier.url_patterns import BELOW_POST, EquivalentURLs, PatternBudgets, is_always_fetched
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.storage import crawl_exclusions
 from archiver.urls import Scope, urlkey
@@ -67,8 +67,8 @@ class TrapDetector:
         ):
             return Verdict(
                 "exclude",
-                f"{url_patterns.EQUIVALENT_URL_RULE}: {url_patterns.family(variant)}",
-                url_patterns.equivalent_url_reason(variant, plain),
+                f"{redundant_urls.EQUIVALENT_URL_RULE}: {redundant_urls.family(variant)}",
+                redundant_urls.equivalent_url_reason(variant, plain),
             )
         tested = self._tested_variants(key)
         if tested is None:
@@ -93,8 +93,8 @@ class TrapDetector:
             if waiting
             else Verdict(
                 "exclude",
-                f"{url_patterns.PATTERN_BUDGET_RULE}: {shape.family}",
-                url_patterns.pattern_budget_reason(shape),
+                f"{redundant_urls.PATTERN_BUDGET_RULE}: {shape.family}",
+                redundant_urls.pattern_budget_reason(shape),
             )
         )
 
@@ -110,7 +110,7 @@ class TrapDetector:
         return crawl_exclusions.is_read_instead(self._db, plain) or (
             variant.startswith("?")
             and any(
-                other != key and url_patterns.plainer_urls(other).get(variant) == plain
+                other != key and redundant_urls.plainer_urls(other).get(variant) == plain
                 for other in crawl_exclusions.sibling_urlkeys(self._db, plain)
             )
         )
@@ -121,7 +121,7 @@ class TrapDetector:
         """
         out = set()
         for variant, (plain, more) in self._equivalents.open(key).items():
-            name = url_patterns.family(variant)
+            name = redundant_urls.family(variant)
             if name not in out and self._is_read_elsewhere(key, variant, plain):
                 if sum(name in variants for variants in self._tests.values()) >= more:
                     return None
@@ -156,7 +156,7 @@ class TrapDetector:
         rule = target.trap
         if not rule and target.source in (DiscoverySource.LINK, DiscoverySource.LISTING):
             variant, _ = self._equivalent_of(urlkey(target.url))
-            rule = f"{url_patterns.EQUIVALENT_URL_RULE}: {url_patterns.family(variant)}" if variant else ""
+            rule = f"{redundant_urls.EQUIVALENT_URL_RULE}: {redundant_urls.family(variant)}" if variant else ""
         if not rule:
             return True
         self._traps[rule] += 1
@@ -235,7 +235,7 @@ class TrapDetector:
         elif result.outcome is Outcome.ARCHIVED and article_id is not None:
             found = {
                 variant: crawl_exclusions.article_of(self._db, plain)
-                for variant, plain in url_patterns.plainer_urls(key).items()
+                for variant, plain in redundant_urls.plainer_urls(key).items()
             }
             self._equivalents.another(
                 key, {variant for variant, other in found.items() if other not in (None, article_id)}

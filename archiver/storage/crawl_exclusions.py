@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.frontier import url_patterns
+from archiver.frontier import redundant_urls
 from archiver.frontier.revisit import VALIDATORS, ClaimTally, believed, claiming_source, dates_claim
 from archiver.items import DiscoverySource
 from archiver.politeness.robots import HostFile
@@ -23,7 +23,7 @@ from archiver.storage import pages
 from archiver.storage.pages import moment, stamp
 from archiver.urls import urlkey
 
-LEARNED_RULES = (url_patterns.PATTERN_BUDGET_RULE, url_patterns.EQUIVALENT_URL_RULE)
+LEARNED_RULES = (redundant_urls.PATTERN_BUDGET_RULE, redundant_urls.EQUIVALENT_URL_RULE)
 """Prefixes of the rules that a run learns; the other rules are in the URL classifier's table."""
 _MOST_SIBLINGS = 50
 

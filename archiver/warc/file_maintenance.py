@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 from fastwarc import WarcRecord, WarcRecordType
 
 from archiver.items import Capture
-from archiver.warc.exchange import fields_record, serialize_record
+from archiver.warc.exchange_records import fields_record, serialize_record
 from archiver.warc.gzip_records import GzipRecord, capture_of, header_fields_of, record_at, whole_records
 from archiver.warc.writer import cdxj_line, index_of, open_index_of, seal, sync_folder
 

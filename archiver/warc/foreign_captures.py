@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from archiver.urls import normalize
-from archiver.warc.byte_stream import StreamPosition
-from archiver.warc.exchange import Exchange, Headers
+from archiver.warc.decompressing_stream import StreamPosition
+from archiver.warc.exchange_records import Exchange, Headers
 from archiver.warc.foreign_reader import ForeignRecord, ForeignRecords, arc_date
 from archiver.warc.gzip_records import MAX_BODY
 from archiver.warc.http_response import HTTPResponse, Odd, header_fields, parse_http_response

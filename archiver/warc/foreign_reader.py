@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from archiver.warc.byte_stream import BrokenStream, ByteStream, StreamPosition
+from archiver.warc.decompressing_stream import BrokenStream, ByteStream, StreamPosition
 from archiver.warc.gzip_records import MAX_BODY
 from archiver.warc.payload import Digests
 from archiver.warc.problems import Problem, ProblemKind

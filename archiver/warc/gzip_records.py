@@ -16,7 +16,7 @@ from fastwarc.stream_io import GzipReader
 
 from archiver.errors import UnreadableInput
 from archiver.items import Capture
-from archiver.warc.exchange import payload_digest
+from archiver.warc.exchange_records import payload_digest
 from archiver.warc.payload import decode_content
 
 _CHUNK = 1 << 20

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from archiver.warc.exchange import Headers
+from archiver.warc.exchange_records import Headers
 from archiver.warc.gzip_records import MAX_BODY
 from archiver.warc.payload import Decoding, decode_content, matches_digest
 from archiver.warc.problems import ProblemKind

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 from sqlite_utils import Database
 
 from archiver.errors import ArchiveNotFound
-from archiver.search.open_index import disable_updates
+from archiver.search.index_refresh import disable_updates
 from archiver.search.query import Query
 from archiver.storage.connection import open_archive
 

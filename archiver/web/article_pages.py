@@ -12,16 +12,18 @@ from archiver.errors import IndexMissing, NotCaptured
 from archiver.extraction.explain import explain, explanations_as_data
 from archiver.fields import FIELDS, LINKS
 from archiver.items import Evidence
-from archiver.search.aggregations import view_of
 from archiver.search.citations import STYLES, cited
 from archiver.search.engine import Hit, run
+from archiver.search.histograms_and_trends import view_of
 from archiver.search.query import Query
 from archiver.search.revision_diff import diff_as_data, direction, edited, edited_texts, marked, previous_revision
 from archiver.storage.article_tables import records
 from archiver.storage.article_tables.records import cluster_of
 from archiver.storage.requisites import captured_lead_image
-from archiver.web.downloads import payload_response, stored_capture
-from archiver.web.query_arguments import (
+from archiver.web.capture_downloads import payload_response, stored_capture
+from archiver.web.rendering import blocks
+from archiver.web.search_widgets import MapDot, canvas, position
+from archiver.web.web_requests import (
     MANY,
     CannotAnswer,
     PageRequest,
@@ -31,8 +33,6 @@ from archiver.web.query_arguments import (
     offset_of,
     revision_of,
 )
-from archiver.web.rendering import blocks
-from archiver.web.views import MapDot, canvas, position
 
 _MAX_SIMILAR = 5
 _MAX_COPIES = 8

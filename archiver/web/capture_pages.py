@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from archiver.discovery.page_requisites import renamed, requisites_of_stylesheet
-from archiver.discovery.timemaps import http_date
+from archiver.discovery.web_archive_services import http_date
 from archiver.errors import CaptureUnreadable, NotCaptured
 from archiver.extraction.page import parse_page
 from archiver.maintenance.reextraction import capture_row
@@ -27,7 +27,7 @@ from archiver.storage.article_tables.captures import (
 )
 from archiver.urls import asset_address, urlkey
 from archiver.web import replay, request_guard
-from archiver.web.downloads import (
+from archiver.web.capture_downloads import (
     StoredCapture,
     check_stored_record,
     media_type,
@@ -36,7 +36,8 @@ from archiver.web.downloads import (
     refuse_removed,
     stored_capture,
 )
-from archiver.web.query_arguments import (
+from archiver.web.replay import POLICY, memento_address, memento_url, named_resources, safe_page, stamp_of
+from archiver.web.web_requests import (
     MANY,
     CannotAnswer,
     PageRequest,
@@ -46,7 +47,6 @@ from archiver.web.query_arguments import (
     capture_row_of,
     offset_of,
 )
-from archiver.web.replay import POLICY, memento_address, memento_url, named_resources, safe_page, stamp_of
 
 # Lists of captures, and one capture.
 

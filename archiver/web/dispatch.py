@@ -49,7 +49,8 @@ from archiver.search.query_parser import token_end
 from archiver.storage.connection import environment_error, is_environment_error
 from archiver.web import request_guard
 from archiver.web.archive_access import DATABASE, ServedArchive, served_archive
-from archiver.web.query_arguments import (
+from archiver.web.rendering import render_page
+from archiver.web.web_requests import (
     FORM_PAGES,
     LABELS,
     Download,
@@ -60,7 +61,6 @@ from archiver.web.query_arguments import (
     WebRequest,
     address,
 )
-from archiver.web.rendering import render_page
 
 # The pages.
 

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from archiver.search.engine import published
-from archiver.web.query_arguments import PageResponse, WebRequest
+from archiver.web.web_requests import PageResponse, WebRequest
 
 # The plain text of an article as headings, paragraphs, lists and line-by-line blocks.
 

@@ -24,7 +24,7 @@ from archiver.errors import BadAddress
 from archiver.extraction.page import Page
 from archiver.storage.article_tables.captures import Row, time_of
 from archiver.urls import asset_address
-from archiver.web.query_arguments import CannotAnswer, PageRequest
+from archiver.web.web_requests import CannotAnswer, PageRequest
 
 # Memento (RFC 7089): addresses, Link headers and TimeMaps.
 

@@ -10,14 +10,13 @@ from markupsafe import Markup
 from sqlite_utils import Database
 
 from archiver.errors import BadQuery
-from archiver.search.aggregations import MAX_TERMS, UNITS, Trend, trend
 from archiver.search.chart import trend_svg
 from archiver.search.citations import STYLES, cited
 from archiver.search.concordance import MAX_WIDTH, WIDTH, concordance
 from archiver.search.engine import facets as count_facets
 from archiver.search.engine import hit_as_dict, plan_query, run
+from archiver.search.histograms_and_trends import MAX_TERMS, UNITS, Trend, trend
 from archiver.search.query import Query, query_as_options
-from archiver.search.ranking import FOLDS
 from archiver.search.saved_search import (
     WHY,
     feed,
@@ -27,10 +26,19 @@ from archiver.search.saved_search import (
     saved_search_states,
 )
 from archiver.search.snippets import highlight_line, highlight_terms
+from archiver.search.sorting_and_folding import FOLDS
 from archiver.storage.article_tables.records import records
 from archiver.web.archive_access import cached, counted
-from archiver.web.downloads import EXPORT_FORMATS, found_ids
-from archiver.web.query_arguments import (
+from archiver.web.capture_downloads import EXPORT_FORMATS, found_ids
+from archiver.web.search_widgets import (
+    active_filters,
+    densest_window,
+    facet_links,
+    histogram_bars,
+    map_view,
+    suggestions,
+)
+from archiver.web.web_requests import (
     LONG,
     MANY,
     CannotAnswer,
@@ -46,7 +54,6 @@ from archiver.web.query_arguments import (
     query_of,
     search_link,
 )
-from archiver.web.views import active_filters, densest_window, facet_links, histogram_bars, map_view, suggestions
 
 SORTS = (
     ("", "Relevance"),

@@ -12,12 +12,12 @@ from archiver.health.health_report import CONTENT_TYPE, health_json, metrics, ov
 from archiver.health.health_state import health_of
 from archiver.items import Outcome
 from archiver.search.query import Query
-from archiver.sites.config import effective_settings
+from archiver.sites.archiver_toml import effective_settings
 from archiver.storage import completeness
 from archiver.storage.completeness import site_completeness
 from archiver.storage.sites import SETTINGS, find_site, list_sites, rule_versions, rules_at, tags_of_sites
-from archiver.web.query_arguments import PageRequest, PageResponse, RawResponse, offset_of
-from archiver.web.views import histogram_bars
+from archiver.web.search_widgets import histogram_bars
+from archiver.web.web_requests import PageRequest, PageResponse, RawResponse, offset_of
 
 _RUNS = 20
 _OUTCOMES = {"not-article": "not an article", "out-of-scope": "out of scope", "trap": "crawler trap"}

@@ -18,9 +18,9 @@ from rich.cells import cell_len
 
 from archiver.cli.search_output import draw_histogram, draw_trend, set_line, share_text
 from archiver.errors import BadQuery, ExtraMissing
-from archiver.search.aggregations import Histogram, Period, Series, Trend
 from archiver.search.chart import histogram_svg, trend_svg
 from archiver.search.concordance import ConcordanceLine
+from archiver.search.histograms_and_trends import Histogram, Period, Series, Trend
 from tests.cli.conftest import Run
 from tests.runner import failure
 

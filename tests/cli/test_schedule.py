@@ -19,9 +19,9 @@ from click.testing import CliRunner
 from archiver.cli.main import cli
 from archiver.errors import ArchiverError, ContactMissing
 from archiver.scheduling import daemon
-from archiver.scheduling.crawl_plan import CrawlOrder, CrawlOutcome, CrawlResult
+from archiver.scheduling.crawl_messages import CommonOptions, CrawlOutcome, CrawlResult
 from archiver.scheduling.scheduled_crawl import CrawlProcessHandle, SiteCrawl, begin_crawl
-from archiver.sites.config import Config, effective_settings
+from archiver.sites.archiver_toml import Config, effective_settings
 from archiver.storage.connection import open_archive
 from archiver.storage.locks import lock_host, lock_schedule, scheduler_process
 from archiver.storage.runs import DueSites, scheduled_sites
@@ -163,7 +163,7 @@ def test_a_crawl_that_dies_before_its_run_is_recorded_is_retried_and_reported_on
     starts: list[float] = []
     results: list[CrawlOutcome] = []
 
-    def killed(site: SiteCrawl, order: CrawlOrder) -> CrawlProcessHandle:
+    def killed(site: SiteCrawl, order: CommonOptions) -> CrawlProcessHandle:
         child = begin_crawl(site, order)
         child.process.kill()
         starts.append(time.monotonic())
@@ -180,7 +180,7 @@ def test_a_crawl_that_dies_before_its_run_is_recorded_is_retried_and_reported_on
     monkeypatch.setattr(daemon, "_CHECK_EVERY", 0.1)
     monkeypatch.setattr(daemon, "_RETRY_AFTER", 0.6)
     orders = daemon.DaemonOptions(
-        CrawlOrder(archive, quiet=True), 1, False, None, None, lambda _, result: results.append(result), print
+        CommonOptions(archive, quiet=True), 1, False, None, None, lambda _, result: results.append(result), print
     )
     assert daemon.Daemon(orders).run() == signal.SIGTERM
     waits = [later - earlier for earlier, later in pairwise(starts)]
@@ -194,7 +194,7 @@ def test_a_crawl_that_dies_before_its_run_is_recorded_is_retried_and_reported_on
 def test_a_log_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "log").write_text("a file where a folder is needed")
     child = begin_crawl(
-        SiteCrawl("a.example", "http://127.0.0.1:9/", {}, None, None), CrawlOrder(tmp_path / "archive.db")
+        SiteCrawl("a.example", "http://127.0.0.1:9/", {}, None, None), CommonOptions(tmp_path / "archive.db")
     )
     while not child.receive():
         pass

@@ -29,7 +29,7 @@ from archiver.items import (
     UsageStatement,
 )
 from archiver.storage.connection import open_archive
-from archiver.storage.page_writer import PageWriter, StoringRun
+from archiver.storage.page_result_writer import PageWriter, StoringRun
 from archiver.storage.runs import begin_run, ensure_site
 from tests.runner import Runner
 

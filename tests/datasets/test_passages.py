@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from archiver.datasets import leak_check
+from archiver.datasets import withheld_passages as leak_check
 from archiver.datasets.ngrams import RUN, of_text, runs, words_of_text
 from archiver.items import GeoTag, UsageStatement
 from tests.datasets.published import CC_BY, NEAR, Post, all_words, leaked, make, publish, rows, text

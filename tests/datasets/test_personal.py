@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from archiver.datasets.pseudonyms import Pseudonymizer, pseudonym, without_contacts
+from archiver.datasets.personal_data import Pseudonymizer, pseudonym, without_contacts
 from archiver.errors import SnapshotRefused
 from tests.datasets.published import CC_BY, FREE, Post, all_words, contents, make, publish, rows, text
 from tests.runner import failure, fault

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from archiver.datasets.leak_check import first_words
 from archiver.datasets.ngrams import Ngrams, words_of_text
 from archiver.datasets.publication_rules import Tier, UsageFacts, decide_tier, parse_publication_rules
+from archiver.datasets.withheld_passages import first_words
 from archiver.items import GeoTag, UsageStatement
 from tests.datasets.published import CC_BY, POSTS, Post, all_words, leaked, make, publish, rows, text
 

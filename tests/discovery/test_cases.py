@@ -11,7 +11,7 @@ from typing import Any
 import lxml.html
 import pytest
 
-from archiver.discovery import cdx, feeds, links, sitemaps, wordpress_api
+from archiver.discovery import cdx, feed_parser, links, sitemaps, wordpress_api
 from archiver.urls import Scope
 
 CASES = Path(__file__).parent.parent / "cases" / "discovery"
@@ -22,8 +22,8 @@ def answer(folder: Path) -> Any:
     body = next(folder.glob("input.*")).read_bytes()
     url = case["url"]
     if case["parser"] == "feed":
-        assert feeds.looks_like_feed(body) or case.get("odd") or "broken" in folder.name
-        return feeds.parse_feed(body, url)
+        assert feed_parser.looks_like_feed(body) or case.get("odd") or "broken" in folder.name
+        return feed_parser.parse_feed(body, url)
     if case["parser"] == "sitemap":
         return sitemaps.parse_sitemap(body, url)
     if case["parser"] == "api":

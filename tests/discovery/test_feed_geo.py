@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from archiver.discovery.feeds import parse_feed
+from archiver.discovery.feed_parser import parse_feed
 
 SPACES = (
     'xmlns:georss="http://www.georss.org/georss" xmlns:gml="http://www.opengis.net/gml" '

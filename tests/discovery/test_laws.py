@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from archiver.discovery import documents, sitemaps, url_classifier, wordpress_api
 from archiver.discovery import links as link_reader
-from archiver.discovery.documents import parse_json, parse_time
-from archiver.discovery.feeds import looks_like_feed, parse_feed
+from archiver.discovery import safe_parsing, sitemaps, url_classifier, wordpress_api
+from archiver.discovery.feed_parser import looks_like_feed, parse_feed
+from archiver.discovery.safe_parsing import parse_json, parse_time
 from archiver.items import DiscoveredURL, SourceHint
 from archiver.urls import Scope, normalize
 from tests.waiting import bounded_work
@@ -118,7 +118,7 @@ quick = settings(suppress_health_check=[HealthCheck.too_slow])
 
 
 def sound(targets: tuple[DiscoveredURL, ...]) -> None:
-    assert len({t.url for t in targets}) == len(targets) <= documents.MAX_TARGETS
+    assert len({t.url for t in targets}) == len(targets) <= safe_parsing.MAX_TARGETS
     for target in targets:
         assert normalize(target.url) == target.url
         lead = target.lead or SourceHint()
@@ -157,9 +157,8 @@ def test_the_api_never_raises(value: object, headers: dict[str, str]) -> None:
 @quick
 @given(SOUP)
 def test_pages_never_raise(markup_soup: str) -> None:
-    root = lxml.html.fromstring(
-        "<html><body>" + documents.decode(markup_soup.encode("utf-8", "replace")).replace("\x00", "") + "</body></html>"
-    )
+    text = safe_parsing.decode(markup_soup.encode("utf-8", "replace")).replace("\x00", "")
+    root = lxml.html.fromstring(f"<html><body>{text}</body></html>")
     links = link_reader.parse_links(root, "https://example.org/x/", SCOPE)
     sound(links.all)
     assert all(SCOPE.contains(t.url) for t in links.links + links.next_pages)
@@ -175,7 +174,7 @@ def test_times_and_addresses_never_raise(text: str) -> None:
         url_classifier.link_facts(text, "https://example.org/a/", "https://example.org/", SCOPE, 2100)
     sitemaps.kind_of_sitemap(text)
     parse_json(text.encode("utf-8", "surrogatepass"))
-    documents.plain_text(text)
+    safe_parsing.plain_text(text)
 
 
 @quick
@@ -231,8 +230,8 @@ def test_external_entities_are_not_loaded() -> None:
 def test_a_gzip_bomb_is_cut() -> None:
     packer = zlib.compressobj(9, wbits=31)
     bomb = b"".join(packer.compress(b" " * 1_000_000) for _ in range(100)) + packer.flush()
-    assert len(documents.inflate(bomb, limit=1_000_000)) == 1_000_000
-    assert len(documents.inflate(gzip.compress(bomb), limit=1_000_000)) <= 1_000_000
+    assert len(safe_parsing.inflate(bomb, limit=1_000_000)) == 1_000_000
+    assert len(safe_parsing.inflate(gzip.compress(bomb), limit=1_000_000)) <= 1_000_000
 
 
 def test_a_sitemap_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.discovery.cdx import CdxEntry, captures_url
-from archiver.discovery.timemaps import (
+from archiver.discovery.web_archive_services import (
     CaptureAction,
     CaptureListEntry,
     choose_captures,

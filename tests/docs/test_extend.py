@@ -18,7 +18,7 @@ import archiver.cli.commands
 import archiver.platforms
 from archiver.cli import main
 from archiver.cli.main import cli
-from archiver.demo.demo_blog import Blog
+from archiver.demo.demo_responses import Blog
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.extraction.template.site_rule import from_toml

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from scrapy.http import HtmlResponse
 
-from archiver.demo.demo_blog import Blog, Theme
+from archiver.demo.demo_responses import Blog, Theme
 from archiver.demo.themes import THEMES
 from archiver.errors import BadRules
 from archiver.extraction.article import extract_page
@@ -14,7 +14,7 @@ from archiver.extraction.template.induction import Sample, learn_rules, selector
 from archiver.extraction.template.site_rule import from_toml, to_toml
 from archiver.items import Article
 from archiver.platforms.platform_table import tables
-from archiver.platforms.selectors import Index, error_of
+from archiver.platforms.selector_index import Index, error_of
 
 URL = "https://blog.example.org/2024/05/fog-in-the-harbour/"
 PAGE = """<html lang="en"><head><title>Fog in the harbour | Blog</title>

@@ -15,8 +15,8 @@ from archiver.fleet import leashed_process
 from archiver.fleet.leases import monotonic_seconds
 from archiver.fleet.postgres import QueueDatabase
 from archiver.fleet.shard_storage import ShardStorage
-from archiver.fleet.shards import ARCHIVE
-from archiver.scheduling.crawl_plan import log_file
+from archiver.fleet.shard_transfer import ARCHIVE
+from archiver.scheduling.crawl_messages import log_file
 from archiver.scheduling.fork_server import fork_crawl
 from archiver.storage.connection import open_archive
 from tests.fleet import hosts

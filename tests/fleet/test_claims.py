@@ -17,7 +17,7 @@ from archiver.fleet.leases import LeaseWait, SiteLease, commit_manifest, monoton
 from archiver.fleet.leashed_process import begin_leashed_crawl
 from archiver.fleet.postgres import QueueDatabase
 from archiver.fleet.shard_storage import Manifest, ShardStorage, mark_storage, read_manifest
-from archiver.fleet.shards import ARCHIVE, checkpoint, delete_old_objects, mark_clean, restore, shards
+from archiver.fleet.shard_transfer import ARCHIVE, checkpoint, delete_old_objects, mark_clean, restore, shards
 from archiver.storage.connection import open_archive
 from tests.fleet import hosts
 from tests.fleet.postgres import PACKAGE

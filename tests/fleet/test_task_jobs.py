@@ -39,7 +39,7 @@ from archiver.fleet.job_queue import defer_due, make_queue, make_tables
 from archiver.fleet.leases import SiteLease, commit_manifest, take_lease
 from archiver.fleet.postgres import QueueDatabase
 from archiver.fleet.shard_storage import ShardStorage, mark_storage, read_manifest
-from archiver.fleet.shards import ARCHIVE, checkpoint, restore
+from archiver.fleet.shard_transfer import ARCHIVE, checkpoint, restore
 from archiver.fleet.task_job import do_task, files_named, on_this_disk
 from archiver.importers.import_inputs import RecordFilter
 from archiver.storage.connection import open_archive

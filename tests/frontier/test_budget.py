@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archiver.discovery.url_classifier import NO_PATTERN, URLPattern
-from archiver.frontier.url_patterns import ENOUGH, EquivalentURLs, PatternBudgets, is_always_fetched, plainer_urls
+from archiver.frontier.redundant_urls import ENOUGH, EquivalentURLs, PatternBudgets, is_always_fetched, plainer_urls
 from archiver.items import DiscoverySource
 
 TAGS, MONTHS, PAGES = URLPattern("terms", "/tag/*"), URLPattern("dates", "/9/9"), URLPattern("paging", "/page/#?")

@@ -23,7 +23,7 @@ from click.testing import Result
 from archiver.cli.main import cli
 from archiver.health import notifications
 from archiver.health.notifications import HealthMessage, channels_of, notify
-from archiver.sites.config import Mail, Notify
+from archiver.sites.archiver_toml import Mail, Notify
 from archiver.storage.connection import open_archive
 from archiver.storage.locks import lock_schedule
 from tests.archive_fixture import make_archive

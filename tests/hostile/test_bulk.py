@@ -38,7 +38,7 @@ SIZE = 2 * MB
 _MEASURE = """
 import json, sys
 from tests.hostile import memory
-from archiver.discovery.feeds import looks_like_feed, parse_feed
+from archiver.discovery.feed_parser import looks_like_feed, parse_feed
 from archiver.discovery.sitemaps import looks_like_sitemap, parse_sitemap
 from tests.hostile.test_bulk import DOCUMENTS, SITEMAPS, SIZE
 from tests.waiting import bounded_work

@@ -12,8 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from archiver.discovery import cdx
-from archiver.discovery.timemaps import CaptureAction, service_of
-from archiver.importers.capture_lists import CaptureList, ListRequests, NoCaptureList, WaybackPlan
+from archiver.discovery.web_archive_services import CaptureAction, service_of
+from archiver.importers.wayback_capture_list import CaptureList, ListRequests, NoCaptureList, WaybackPlan
 
 BEGIN = datetime(2001, 1, 1, tzinfo=UTC)
 PLAN = WaybackPlan(Path("none"), service_of("http://archive.example/coll/cdx"), "http://blog.example/")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lxml import etree
 from parsel import Selector
 
-from archiver.platforms.selectors import Index, is_xpath, plan, without_text
+from archiver.platforms.selector_index import Index, is_xpath, plan, without_text
 
 TAGS = ("div", "p", "a", "h1", "time", "meta", "svg", "o:p")
 WORDS = ("k", "m", "K", "k-m", "é", "2x", "tag")

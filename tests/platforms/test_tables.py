@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from archiver.platforms.platform_table import Platform, by_name, detect, tables
-from archiver.platforms.selectors import Index, error_of, plan, without_text
+from archiver.platforms.selector_index import Index, error_of, plan, without_text
 
 
 def index(html: str) -> Index:

@@ -11,10 +11,10 @@ import pytest
 from sqlite_utils import Database
 
 from archiver.archive import Archive, make_query
-from archiver.search import index_searcher
+from archiver.search import tantivy_index as index_searcher
 from archiver.search.engine import run
-from archiver.search.index_searcher import common_words, has_outgrown
-from archiver.search.open_index import refresh_index
+from archiver.search.index_refresh import refresh_index
+from archiver.search.tantivy_index import common_words, has_outgrown
 from archiver.storage.connection import open_archive
 from archiver.storage.full_text import index_folder
 from tests.archive_fixture import make_archive

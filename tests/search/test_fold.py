@@ -15,7 +15,7 @@ from sqlite_utils import Database
 
 from archiver.archive import Archive, make_query
 from archiver.search.engine import matching_ids, run
-from archiver.search.ranking import FOLDS
+from archiver.search.sorting_and_folding import FOLDS
 from archiver.storage.connection import open_archive
 from tests.search.writing import beside, write
 

@@ -8,7 +8,7 @@ import pytest
 
 from archiver.archive import Archive
 from archiver.errors import BadQuery
-from archiver.search.open_index import check_index, refresh_index
+from archiver.search.index_refresh import check_index, refresh_index
 from archiver.storage.connection import open_archive
 from archiver.storage.full_text import index_folder
 from tests.archive_fixture import make_archive

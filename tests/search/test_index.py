@@ -22,8 +22,9 @@ from sqlite_utils import Database
 from archiver.archive import Archive
 from archiver.cli.main import cli
 from archiver.errors import IndexMissing
-from archiver.search import index_searcher, open_index
-from archiver.search.open_index import check_index
+from archiver.search import index_refresh as open_index
+from archiver.search import tantivy_index as index_searcher
+from archiver.search.index_refresh import check_index
 from archiver.storage.connection import open_archive, writing
 from archiver.storage.full_text import index_folder
 from tests.archive_fixture import make_archive
@@ -159,7 +160,8 @@ def test_a_killed_refresh_is_repeated(file: Path, step: str, rebuild: bool) -> N
         code = f"""
 import os, signal, sys
 from pathlib import Path
-from archiver.search import index_searcher, open_index
+from archiver.search import index_refresh as open_index
+from archiver.search import tantivy_index as index_searcher
 from archiver.storage.connection import open_archive
 module = open_index if {step!r} == "fill_index" else index_searcher
 step = getattr(module, {step!r})

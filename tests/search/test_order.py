@@ -10,10 +10,10 @@ import tantivy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archiver.search import ranking
+from archiver.search import sorting_and_folding as ranking
 from archiver.search.index_document import index_schema
-from archiver.search.index_searcher import Searcher
-from archiver.search.ranking import Sort, in_order
+from archiver.search.sorting_and_folding import Sort, in_order
+from archiver.search.tantivy_index import Searcher
 
 COUNT = 400
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from archiver.archive import Archive
 from archiver.errors import BadQuery, SiteNotFound
-from archiver.search.aggregations import MAX_PERIODS, UNITS, Histogram, day_of, period_range
+from archiver.search.histograms_and_trends import MAX_PERIODS, UNITS, Histogram, day_of, period_range
 from archiver.storage.connection import open_archive
 from tests.archive_fixture import make_archive
 

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from archiver.archive import Archive
 from archiver.errors import BadQuery
-from archiver.search import ranking
-from archiver.search.open_index import open_searcher
+from archiver.search import sorting_and_folding as ranking
+from archiver.search.index_refresh import open_searcher
 from archiver.search.query_compiler import compile_query
 from archiver.search.query_tree import Term
-from archiver.search.ranking import by_recency, count_hits, with_id
+from archiver.search.sorting_and_folding import by_recency, count_hits, with_id
 from archiver.storage.connection import open_archive
 
 NOW = int(datetime(2025, 1, 1, tzinfo=UTC).timestamp())

@@ -12,7 +12,8 @@ import pytest
 
 from archiver.archive import Archive
 from archiver.errors import BadQuery
-from archiver.search import index_searcher, open_index
+from archiver.search import index_refresh as open_index
+from archiver.search import tantivy_index as index_searcher
 from archiver.storage.connection import open_archive
 from archiver.storage.full_text import index_folder
 from tests.archive_fixture import make_archive

@@ -16,10 +16,10 @@ from click.testing import CliRunner
 from archiver.archive import make_query
 from archiver.cli.main import cli
 from archiver.errors import BadQuery, SiteNotFound
-from archiver.search.aggregations import histogram, histogram_of, trend, trend_of
 from archiver.search.engine import facets, facets_of, run
 from archiver.search.federated import FederatedPage, Shard, federate, federated_page
-from archiver.search.open_index import open_searcher
+from archiver.search.histograms_and_trends import histogram, histogram_of, trend, trend_of
+from archiver.search.index_refresh import open_searcher
 from archiver.storage.connection import open_archive, writing
 from tests.importers.files import page, post, warc
 from tests.importers.importing import run as import_

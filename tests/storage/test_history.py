@@ -15,7 +15,7 @@ from archiver.archive import Archive
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Evidence, Outcome, PageKind, PageResult
 from archiver.storage.article_tables.articles import Change
 from archiver.storage.connection import open_archive
-from archiver.storage.page_writer import PageWriter, StoringRun
+from archiver.storage.page_result_writer import PageWriter, StoringRun
 from tests.storage.test_versions import AT, POST, TEXT, store
 
 

@@ -15,7 +15,7 @@ from archiver import __version__
 from archiver.datasets.record_formats import FORMATS
 from archiver.health.health_report import metrics, overall
 from archiver.search.citations import STYLES, cited
-from archiver.sites.config import effective_settings
+from archiver.sites.archiver_toml import effective_settings
 from archiver.storage.article_tables.records import records, revision_record, revisions
 from archiver.storage.completeness import site_completeness
 from archiver.storage.connection import open_archive

@@ -15,7 +15,7 @@ from fastwarc.stream_io import BrotliWriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archiver.warc.byte_stream import StreamPosition
+from archiver.warc.decompressing_stream import StreamPosition
 from archiver.warc.foreign_captures import ForeignCapture, foreign_capture_in, warc_date
 from archiver.warc.foreign_reader import ForeignRecord
 from archiver.warc.http_response import dechunk, parse_http_response

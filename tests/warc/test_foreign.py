@@ -13,7 +13,7 @@ from backports import zstd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archiver.warc.byte_stream import ByteStream, StreamPosition
+from archiver.warc.decompressing_stream import ByteStream, StreamPosition
 from archiver.warc.foreign_captures import RecordPairs
 from archiver.warc.foreign_reader import ForeignRecord, ForeignRecords
 from archiver.warc.problems import Problem

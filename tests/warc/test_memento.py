@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from archiver.discovery.timemaps import service_of
+from archiver.discovery.web_archive_services import service_of
 from archiver.importers.memento_response import (
     ArchiveResponse,
     OtherMemento,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from archiver.items import Capture
-from archiver.warc.exchange import Exchange
+from archiver.warc.exchange_records import Exchange
 from archiver.warc.file_maintenance import RepairedFile, repair_warc, unfinished_files
 from archiver.warc.gzip_records import whole_records
 from archiver.warc.writer import WarcWriter, index_of, open_index_of

@@ -11,7 +11,7 @@ import pytest
 from fastwarc import ArchiveIterator
 
 from archiver.errors import UnreadableInput
-from archiver.warc.exchange import Exchange, Original, payload_digest
+from archiver.warc.exchange_records import Exchange, Original, payload_digest
 from archiver.warc.gzip_records import payload_matches, read_record
 from archiver.warc.writer import WarcWriter
 

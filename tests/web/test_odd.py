@@ -16,7 +16,7 @@ from archiver.archive import Archive
 from archiver.errors import BadQuery
 from archiver.storage.connection import open_archive
 from archiver.storage.runs import ensure_site
-from archiver.web.views import densest_window
+from archiver.web.search_widgets import densest_window
 from tests.archive_fixture import make_archive
 from tests.web.conftest import Served, serving
 

@@ -13,7 +13,7 @@ import pytest
 
 from archiver.cli.main import cli
 from archiver.errors import ArchiveNotFound
-from archiver.search.open_index import refresh_index
+from archiver.search.index_refresh import refresh_index
 from archiver.storage.connection import open_archive
 from archiver.storage.full_text import index_folder
 from archiver.web.archive_access import ArchivePool

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from archiver.demo.theme_markup import load, paragraphs
+from archiver.demo.demo_posts import load, paragraphs
 
 HERE = Path(__file__).parent
 CODE = Path("/usr/share/wordpress")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from archiver.demo.theme_markup import load
+from archiver.demo.demo_posts import load
 from tests.test_demo_crawl import crawl, records
 from tests.wordpress.site import PACKAGES, WordPress
 

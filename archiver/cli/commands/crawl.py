@@ -18,9 +18,9 @@ from archiver.cli.commands.index import update_search_index
 from archiver.cli.options import archive_option, json_option, politeness_options, tag_option, takes
 from archiver.cli.run_output import health_after_crawl, health_lines, no_posts_note, search_hints, summary_lines
 from archiver.health.notifications import notify_after_runs
-from archiver.scheduling.crawl_plan import CrawlOrder, CrawlResult, plan_of, print_notice
+from archiver.scheduling.crawl_messages import CommonOptions, CrawlResult, plan_of, print_notice
 from archiver.scheduling.process_pool import run_plans
-from archiver.sites.config import effective_settings
+from archiver.sites.archiver_toml import effective_settings
 from archiver.storage.connection import opened
 from archiver.storage.requisites import MODES
 from archiver.storage.sites import tags_of_sites
@@ -55,10 +55,10 @@ class CrawlOptions:
         """True if neither progress nor hints are printed."""
         return self.quiet or self.as_json
 
-    def order(self) -> CrawlOrder:
+    def order(self) -> CommonOptions:
         only: Only = "set-aside" if self.set_aside else "missing" if self.missing else ""
         since = self.since.date().isoformat() if self.since else ""
-        return CrawlOrder(
+        return CommonOptions(
             Path(self.archive),
             self.limit or 0,
             self.full,

@@ -350,8 +350,8 @@ def worker(
     """
     from archiver.fleet.crawl_job import WorkerContext
     from archiver.fleet.fleet_worker import Worker
-    from archiver.fleet.shards import scratch_folder
-    from archiver.scheduling.crawl_plan import cores
+    from archiver.fleet.shard_transfer import scratch_folder
+    from archiver.scheduling.crawl_messages import cores
 
     slots = slots or cores()
     logging.basicConfig(
@@ -487,7 +487,7 @@ def collect(storage: str, apart: Path | None, unfinished: bool, quiet: bool, as_
 
     from archiver.cli.terminal import stage_progress
     from archiver.fleet.shard_storage import ShardStorage, storage_owner
-    from archiver.fleet.shards import Collected, Fetched, collect_shards, fetch_shards
+    from archiver.fleet.shard_transfer import Collected, Fetched, collect_shards, fetch_shards
     from archiver.maintenance.takedown import archive_without_writers
     from archiver.storage.connection import open_archive
 

@@ -24,9 +24,9 @@ from archiver.cli.options import archive_option, json_option, takes
 from archiver.cli.terminal import clean, count_noun, print_json
 
 if TYPE_CHECKING:
-    from archiver.importers.capture_lists import WaybackOutcome, WaybackPlan
     from archiver.importers.import_inputs import RecordFilter
     from archiver.importers.import_run import FileResult
+    from archiver.importers.wayback_capture_list import WaybackOutcome, WaybackPlan
     from archiver.warc.problems import Problem
 
 # Summaries of an import, for files and web archives
@@ -159,7 +159,7 @@ class WaybackOptions:
 def import_wayback(options: ImportOptions) -> None:
     """Runs the import, prints its summary, and exits with its code if that is not 0."""
     from archiver.importers.wayback_import import WaybackImport
-    from archiver.scheduling.crawl_plan import log_file
+    from archiver.scheduling.crawl_messages import log_file
     from archiver.sites.crawler_identity import contact_of, user_agent
 
     until = _end_of(options.last_day)
@@ -189,7 +189,7 @@ def import_wayback(options: ImportOptions) -> None:
 
 def _plan(options: ImportOptions, url: str, until: datetime | None, service: str | None) -> WaybackPlan:
     """Builds the plan; `service` is the site's setting. Raises UsageError for a TimeMap without --exact."""
-    from archiver.importers.capture_lists import WaybackPlan
+    from archiver.importers.wayback_capture_list import WaybackPlan
 
     own = options.of_wayback
     plan = WaybackPlan(
@@ -224,7 +224,7 @@ def _site(archive: str, word: str) -> tuple[dict[str, Any] | None, str]:
 
 
 def _service(text: str, replay: str) -> Any:
-    from archiver.discovery.timemaps import service_of
+    from archiver.discovery.web_archive_services import service_of
 
     try:
         return service_of(text, replay)
@@ -246,7 +246,7 @@ def _fetch(run: Any, agent: str, log: Path | None, *, shown: bool) -> int:
 
     from archiver.extensions.progress import Leave, Terminal
     from archiver.importers.wayback_spider import WaybackSpider, settings_for
-    from archiver.scheduling.crawl_plan import GRACE
+    from archiver.scheduling.crawl_messages import GRACE
     from archiver.scheduling.crawler_process import CrawlProcess
 
     settings = Settings()
@@ -290,7 +290,7 @@ def _show(run: Any, terminal: Any) -> None:
 
 
 def _wayback_summary(plan: WaybackPlan, result: WaybackOutcome, seconds: float) -> dict[str, Any]:
-    from archiver.importers.capture_lists import CAPTURE_SECONDS
+    from archiver.importers.wayback_capture_list import CAPTURE_SECONDS
     from archiver.politeness.address_policy import AddressZone, zone_of_host
 
     is_remote = zone_of_host(urlsplit(plan.service.replay).hostname or "") is not AddressZone.LOOPBACK
@@ -505,7 +505,7 @@ def _read(options: ImportOptions) -> tuple[list[FileResult], int]:
     """Imports the files. Returns a result per file and the signal that ended the import (0 for none)."""
     from archiver.importers.import_run import ImportProgress, ImportRun
     from archiver.maintenance.takedown import finish_pending_takedowns
-    from archiver.scheduling.crawl_plan import print_notice
+    from archiver.scheduling.crawl_messages import print_notice
 
     choice, archive = options.choice(), Path(options.archive)
     shown = None if options.silent else ImportProgress()

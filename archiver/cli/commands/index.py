@@ -14,7 +14,7 @@ from archiver.cli.options import archive_option, json_option
 from archiver.cli.terminal import count_noun, print_json
 
 if TYPE_CHECKING:
-    from archiver.search.open_index import Progress
+    from archiver.search.index_refresh import Progress
 
 _BAR_FROM = 2_000
 """Articles from which on a progress bar is shown; fewer take about a second."""
@@ -35,7 +35,7 @@ def index(archive: str, rebuild: bool, as_json: bool) -> None:
       archiver index
       archiver index --rebuild --archive news.db
     """
-    from archiver.search.open_index import damage_sentence, refresh_archive
+    from archiver.search.index_refresh import damage_sentence, refresh_archive
 
     with _bar(as_json) as progress:
         done = refresh_archive(Path(archive), anew=rebuild, progress=progress)
@@ -53,7 +53,7 @@ def index(archive: str, rebuild: bool, as_json: bool) -> None:
 
 def update_search_index(archive: str, *, quiet: bool = False) -> None:
     """Updates the index after a crawl or an import, with a progress bar on a terminal if it takes long."""
-    from archiver.search.open_index import refresh_after_writing
+    from archiver.search.index_refresh import refresh_after_writing
 
     with _bar(quiet) as progress:
         sentence = refresh_after_writing(Path(archive), progress)

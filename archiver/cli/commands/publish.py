@@ -224,7 +224,7 @@ def _rules(file: str | None) -> PublicationRules:
 
 
 def _key(variable: str | None) -> bytes | None:
-    from archiver.datasets.pseudonyms import SHORTEST_KEY
+    from archiver.datasets.personal_data import SHORTEST_KEY
 
     if variable is None:
         return None
@@ -236,7 +236,7 @@ def _key(variable: str | None) -> bytes | None:
 
 def _request(options: PublishOptions, rules: str, key: bytes | None) -> SnapshotRequest:
     """Builds the request from the options. Raises UsageError, BadQuery and BadSplits."""
-    from archiver.datasets.pseudonyms import fingerprint
+    from archiver.datasets.personal_data import fingerprint
     from archiver.datasets.snapshot_request import VERSION, SnapshotRequest, parse_cutoff, parse_splits, query_values
 
     if not options.version or not VERSION.fullmatch(options.version):

@@ -14,7 +14,7 @@ from archiver.cli.options import archive_option, json_option, politeness_options
 from archiver.cli.terminal import count_noun, format_time, print_json, print_table
 
 if TYPE_CHECKING:
-    from archiver.scheduling.crawl_plan import CrawlOutcome
+    from archiver.scheduling.crawl_messages import CrawlOutcome
     from archiver.storage.runs import Scheduled
 
 
@@ -77,7 +77,7 @@ def schedule(options: ScheduleOptions) -> None:
         return
     if options.folder:
         raise click.UsageError("--output needs --systemd, --cron or --docker.")
-    from archiver.sites.config import effective_settings, load_config
+    from archiver.sites.archiver_toml import effective_settings, load_config
     from archiver.storage.connection import open_archive, opened
     from archiver.storage.runs import scheduled_sites
 
@@ -94,7 +94,7 @@ def _run(options: ScheduleOptions) -> int:
     """Crawls what is due. Returns the exit code."""
     from archiver.errors import SchedulerAlreadyRunning
     from archiver.health.notifications import notify_after_runs
-    from archiver.scheduling.crawl_plan import CrawlOrder, print_notice
+    from archiver.scheduling.crawl_messages import CommonOptions, print_notice
     from archiver.scheduling.daemon import Daemon, DaemonOptions
     from archiver.storage.locks import lock_schedule
 
@@ -116,7 +116,7 @@ def _run(options: ScheduleOptions) -> int:
             click.echo(f"Crawling the sites of {options.archive} when they are due. Stop with Ctrl-C.", err=True)
         daemon = Daemon(
             DaemonOptions(
-                CrawlOrder(path, quiet=True),
+                CommonOptions(path, quiet=True),
                 options.workers,
                 once,
                 options.delay,

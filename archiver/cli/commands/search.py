@@ -188,7 +188,7 @@ def _open_one(archive: str, query: Query, save: str | None) -> Iterator[SearchTa
     if given."""
     from archiver.cli.commands.index import update_search_index
     from archiver.cli.search_output import OneArchive
-    from archiver.search import index_searcher
+    from archiver.search import tantivy_index as index_searcher
     from archiver.search.saved_search import save_search, valid_name
     from archiver.storage.connection import is_writable, opened
 

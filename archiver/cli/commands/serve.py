@@ -77,7 +77,7 @@ def serve(archive: str, host: str, port: int, public_url: str, open_browser: boo
 
 def _can_write(archive: str) -> bool:
     """True if the search index next to the archive can be updated."""
-    from archiver.search import index_searcher
+    from archiver.search import tantivy_index as index_searcher
     from archiver.storage.connection import is_writable, opened
 
     with opened(archive, read_only=True) as db:

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
+from archiver.cli.bulk_site_commands import check, export, import_, tag
 from archiver.cli.options import archive_option, json_option, read_bytes, tag_option
-from archiver.cli.site_batches import check, export, import_, tag
 from archiver.cli.terminal import count_noun, format_time, print_json, print_line, print_lines, print_table
 from archiver.errors import NothingLearned
 from archiver.storage.connection import writing
@@ -114,7 +114,7 @@ def show(site: str, as_json: bool, archive: str) -> None:
     Example:
       archiver sites show blog.example.org
     """
-    from archiver.sites.config import effective_settings
+    from archiver.sites.archiver_toml import effective_settings
     from archiver.storage.connection import opened
     from archiver.storage.sites import SETTINGS, find_site, rule_versions, tags_of_sites
 

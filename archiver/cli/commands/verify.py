@@ -49,7 +49,7 @@ def verify(what: tuple[str, ...], quick: bool, reread: bool, fix: bool, as_json:
     """
     from archiver.maintenance.verify import repair
     from archiver.maintenance.verify import verify as run
-    from archiver.search.open_index import refresh_archive
+    from archiver.search.index_refresh import refresh_archive
 
     if fix and what:
         raise click.UsageError("--repair works on the whole archive and takes no SITE, ID or URL.")
@@ -84,7 +84,7 @@ def verify(what: tuple[str, ...], quick: bool, reread: bool, fix: bool, as_json:
 
 
 def _search_index(archive: Path, *, quick: bool) -> list[VerifyFinding]:
-    from archiver.search.open_index import check_index
+    from archiver.search.index_refresh import check_index
     from archiver.storage.connection import open_archive
 
     db = open_archive(archive, read_only=True)

@@ -27,7 +27,7 @@ from archiver.extraction.term_links import terms_in_lists, unique_terms
 from archiver.extraction.text import clean_text, element_line, fold_text
 from archiver.extraction.title import heading_text, site_names, without_site
 from archiver.items import Candidate, Evidence, SourceHint, is_from_api
-from archiver.platforms.selectors import Found, without_text
+from archiver.platforms.selector_index import Found, without_text
 
 # One field by one rule: used both to learn rules and to read pages by them.
 

@@ -33,7 +33,7 @@ from archiver.extraction.template.field_reader import (
 from archiver.extraction.template.site_rule import JSON_LD, Rule, SiteRules
 from archiver.extraction.text import element_line, fold_text
 from archiver.items import Article, SourceHint
-from archiver.platforms.selectors import words
+from archiver.platforms.selector_index import words
 
 # Selectors for an element that also match its counterparts on the site's other pages.
 

@@ -34,7 +34,7 @@ import tomli_w
 from archiver.errors import BadRules
 from archiver.fields import LEARNABLE
 from archiver.platforms.platform_table import tables
-from archiver.platforms.selectors import error_of, is_xpath, without_text
+from archiver.platforms.selector_index import error_of, is_xpath, without_text
 
 JSON_LD = "ld+json"
 _OF_FIELD = {"body": ("drop", "lines"), "published": ("shown",)}

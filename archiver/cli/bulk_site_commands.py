@@ -17,7 +17,7 @@ import click
 from archiver.cli.options import archive_option, json_option, politeness_options, read_bytes, tag_option
 from archiver.cli.terminal import count_noun, open_output, print_json, print_line, print_lines
 from archiver.errors import ArchiverError
-from archiver.scheduling.crawl_plan import CrawlOrder, CrawlPlan, host_of, plan_of
+from archiver.scheduling.crawl_messages import CommonOptions, CrawlPlan, host_of, plan_of
 from archiver.storage.connection import writing
 from archiver.storage.locks import lock_host
 from archiver.urls import Scope
@@ -305,7 +305,7 @@ def _reports(
         rows = {plan.url: add_site(db, plan.url, now)[0] for plan in plans}
         for url, row in rows.items():
             _limit(db, row["id"], selected[url])
-        run_plans(plans, CrawlOrder(path, limit=_MAX_POSTS, requisites="none", quiet=True), workers)
+        run_plans(plans, CommonOptions(path, limit=_MAX_POSTS, requisites="none", quiet=True), workers)
         return [
             trial_report(db, {**row, "platform": _platform(db, row["id"])}, plan.delay)
             for plan, row in zip(plans, rows.values(), strict=True)
@@ -314,7 +314,7 @@ def _reports(
 
 def _selected_sites(archive: str, names: tuple[str, ...], tag: str | None) -> dict[str, dict[str, Any]]:
     """Returns the start URLs to check, with the settings in force for each."""
-    from archiver.sites.config import effective_settings
+    from archiver.sites.archiver_toml import effective_settings
     from archiver.storage.connection import opened
     from archiver.storage.sites import tags_of_sites
     from archiver.urls import start_address

@@ -18,8 +18,8 @@ from typing import Any
 
 from archiver.discovery import cdx
 from archiver.discovery.cdx import CdxEntry, captures_url, is_view_of_page, limit_of, may_be_post, resumed
-from archiver.discovery.documents import decode, plain_text
-from archiver.discovery.timemaps import (
+from archiver.discovery.safe_parsing import decode, plain_text
+from archiver.discovery.web_archive_services import (
     ArchiveService,
     CaptureAction,
     CaptureListEntry,

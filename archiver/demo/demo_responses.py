@@ -17,8 +17,8 @@ from html import escape
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
-from archiver.demo import theme_markup
-from archiver.demo.theme_markup import Listing, Plain, Post, Single, link, load, slug
+from archiver.demo import demo_posts as theme_markup
+from archiver.demo.demo_posts import Listing, Plain, Post, Single, link, load, slug
 from archiver.demo.themes import THEMES
 
 Theme = Literal["classic", "block"]

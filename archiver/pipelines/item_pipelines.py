@@ -16,8 +16,8 @@ from scrapy.crawler import Crawler
 from archiver.articles.validation import validate_article
 from archiver.extensions.crawl_archive import ArchiveExtension
 from archiver.items import PageResult
-from archiver.storage import page_writer
-from archiver.storage.page_writer import Storing, StoringRun
+from archiver.storage import page_result_writer as page_writer
+from archiver.storage.page_result_writer import Storing, StoringRun
 
 
 class ValidatePipeline:

@@ -22,11 +22,11 @@ from sqlite_utils import Database
 from archiver.errors import BadQuery
 from archiver.search.engine import Plan, plan_query
 from archiver.search.index_document import sites
-from archiver.search.index_searcher import Searcher
 from archiver.search.query import Query, filter_terms
 from archiver.search.query_parser import parse_query
 from archiver.search.query_tree import And, Box, Key, Node, Or, Span
-from archiver.search.ranking import Sort, in_order
+from archiver.search.sorting_and_folding import Sort, in_order
+from archiver.search.tantivy_index import Searcher
 
 MAX_PERIODS = 20_000
 """The maximum number of periods in one result."""

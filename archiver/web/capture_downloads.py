@@ -22,10 +22,10 @@ from archiver.search.query import Query
 from archiver.storage.article_tables.records import records
 from archiver.storage.tombstones import payload_removed, tombstone_at, tombstones
 from archiver.urls import urlkey
-from archiver.warc.exchange import payload_digest
+from archiver.warc.exchange_records import payload_digest
 from archiver.warc.file_maintenance import CheckedRecord, check_record_at
 from archiver.warc.gzip_records import StoredResponse, read_record
-from archiver.web.query_arguments import RawResponse
+from archiver.web.web_requests import RawResponse
 
 Row = dict[str, Any]
 

@@ -18,7 +18,7 @@ from urllib.parse import urljoin, urlsplit
 
 from archiver.discovery.cdx import HTML, CdxEntry, CdxPage, service_address, speaks_wayback
 from archiver.discovery.cdx import timestamp as moment_of
-from archiver.discovery.documents import MAX_TARGETS, decode, inflate, plain_text
+from archiver.discovery.safe_parsing import MAX_TARGETS, decode, inflate, plain_text
 
 _TIMEMAP = re.compile(r"(.*/)timemap/[\w*-]+/$")
 # The prefix of the addresses of captures by the path of the list. The first row that matches decides.

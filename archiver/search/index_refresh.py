@@ -19,9 +19,9 @@ from tantivy import Query
 
 from archiver.errors import ArchiveLocked, ArchiveNotWritable, ArchiverError, IndexMissing
 from archiver.maintenance.verify_database import VerifyFinding, first_of
-from archiver.search import index_searcher
+from archiver.search import tantivy_index as index_searcher
 from archiver.search.index_document import document_rows, index_document, index_schema
-from archiver.search.index_searcher import Searcher, common_words, has_outgrown, index_in, place_of
+from archiver.search.tantivy_index import Searcher, common_words, has_outgrown, index_in, place_of
 from archiver.storage.connection import is_writable, open_archive
 from archiver.storage.full_text import clear_index_folder, index_folder, index_locked
 

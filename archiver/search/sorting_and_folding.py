@@ -16,8 +16,8 @@ from tantivy import FieldType, Occur, Order, Query
 
 from archiver.articles.near_duplicates import UnionFind
 from archiver.search.index_document import COPY, FIRST, KEYS, TURN, index_schema
-from archiver.search.index_searcher import Searcher
 from archiver.search.query_compiler import key_query
+from archiver.search.tantivy_index import Searcher
 
 Pair = tuple[Any, tantivy.DocAddress]
 """A hit as tantivy returns it: its sort key and its address in the index. A page of 20 may compare thousands of hits,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from lxml.etree import _Element as Element
 
 from archiver.extraction import resolve
-from archiver.extraction.authors import credits
+from archiver.extraction.authors import agency_credits as credits
 from archiver.extraction.authors.byline import BylineBlock
 from archiver.extraction.body import hint_body, render_container
 from archiver.extraction.date_text import Moment, visible_date
@@ -22,7 +22,7 @@ from archiver.extraction.template.site_rule import Rule, SiteRules
 from archiver.fields import WEIGHED
 from archiver.items import Article, Evidence, PageKind, SourceHint
 from archiver.platforms.platform_table import by_name
-from archiver.platforms.selectors import is_below
+from archiver.platforms.selector_index import is_below
 
 _MAX_META_LENGTH = 300
 _MAX_BYLINE_LENGTH = 120

@@ -11,11 +11,11 @@ from typing import Any
 
 from archiver.errors import BadQuery
 from archiver.fields import OPTIONS
-from archiver.search.aggregations import STATES, GeoGrid, Histogram, Period, geo_grid, histogram
+from archiver.search.histograms_and_trends import STATES, GeoGrid, Histogram, Period, geo_grid, histogram
 from archiver.search.query import Query
 from archiver.search.query_tree import Box
 from archiver.web.archive_access import cached, counted
-from archiver.web.query_arguments import PageRequest, SearchLinks, search_link
+from archiver.web.web_requests import PageRequest, SearchLinks, search_link
 
 # The shown periods: an article dated 9998 must not squeeze all others into one bar.
 

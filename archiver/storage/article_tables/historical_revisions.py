@@ -26,11 +26,11 @@ from archiver.articles.revision_history import (
 from archiver.fields import LATEST, LINKS
 from archiver.items import Article
 from archiver.storage.article_tables import clusters
-from archiver.storage.article_tables.article_parts import parts_of
 from archiver.storage.article_tables.articles import Change, Observation, Stored, mark_seen, overwrite, store_article
 from archiver.storage.article_tables.evidence import entries, pack_evidence
 from archiver.storage.article_tables.historical_captures import redirects_to
 from archiver.storage.article_tables.identification import claim, find_article_of
+from archiver.storage.article_tables.multipage_articles import parts_of
 from archiver.storage.article_tables.revisions import (
     NewRevision,
     article_from_revision,

@@ -12,7 +12,8 @@ from urllib.parse import parse_qs, urljoin, urlsplit, urlunsplit
 
 from lxml import etree
 
-from archiver.discovery.documents import (
+from archiver.discovery.feed_items import NAMESPACES, JsonItem, XmlItem
+from archiver.discovery.safe_parsing import (
     MAX_TARGETS,
     decode,
     document_text,
@@ -23,7 +24,6 @@ from archiver.discovery.documents import (
     plain_text,
     root_at,
 )
-from archiver.discovery.feed_formats import NAMESPACES, JsonItem, XmlItem
 from archiver.discovery.url_classifier import is_comment_feed
 from archiver.items import DiscoveredURL, DiscoverySource, GeoTag, PageKind, SourceHint
 from archiver.urls import normalize

@@ -18,7 +18,7 @@ from sqlite_utils import Database
 from archiver.frontier.revisit import DEFAULT_REVISIT, SOURCE_KINDS, next_fetch
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.storage import crawl_exclusions, pages, requisites, tombstones
-from archiver.storage.article_tables import article_parts
+from archiver.storage.article_tables import multipage_articles
 from archiver.storage.article_tables.articles import (
     Change,
     Observation,
@@ -130,10 +130,11 @@ def identify(run: StoringRun, storing: Storing) -> None:
     """Find out what the page is: a page of another post, part of a redirect loop, a removed post, or which article."""
     db, result = run.db, storing.result
     storing.counts.fetched += result.status is not None
-    if result.article and result.rule == article_parts.CLAIMED_PART_RULE and article_parts.is_own_post(db, result):
+    is_claim = result.rule == multipage_articles.CLAIMED_PART_RULE
+    if result.article and is_claim and multipage_articles.is_own_post(db, result):
         result = replace(result, outcome=Outcome.ARCHIVED, kind=PageKind.POST, rule=result.article.kind_rule, reason="")
     if result.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED):
-        result = article_parts.join_parts_of(db, result)
+        result = multipage_articles.join_parts_of(db, result)
     known = pages.page_state(db, storing.key)
     storing.due_for, storing.was, storing.known_kind = known.reason, known.outcome, known.kind
     if result.outcome is Outcome.DUPLICATE and crawl_exclusions.closes_redirect_loop(
@@ -172,7 +173,7 @@ def record(run: StoringRun, storing: Storing) -> None:
     reason = effect.reason
     if result.kind is not PageKind.PART:
         reason = "; ".join(
-            filter(None, (reason, article_parts.settle_parts(db, run.site_id, result, effect.article_id)))
+            filter(None, (reason, multipage_articles.settle_parts(db, run.site_id, result, effect.article_id)))
         )
     rule = tombstones.RULE if effect.outcome is Outcome.REFUSED and result.article else result.rule
     storing.result = replace(result, outcome=effect.outcome, reason=reason, rule=rule)
@@ -209,10 +210,10 @@ def _archived(run: StoringRun, storing: Storing) -> Effect:
         result.article,
         Observation(result.at, run.crawl_started, capture_id, run.run_id, result.redirects, extractor),
         reread=run.reread,
-        completes=article_parts.was_incomplete(db, storing.key),
+        completes=multipage_articles.was_incomplete(db, storing.key),
     )
     if result.parts and stored.change is not Change.GONE:
-        article_parts.set_capture_of_parts(db, stored.article_id, storing.key)
+        multipage_articles.set_capture_of_parts(db, stored.article_id, storing.key)
     _count(storing.counts, stored)
     outcome, changed = _CHANGES.get(stored.change, (Outcome.UNCHANGED, False))
     if stored.change is Change.GONE:
@@ -255,7 +256,7 @@ def _reason(run: StoringRun, result: PageResult, stored: Stored, extractor: str 
 
 
 def _part(run: StoringRun, storing: Storing) -> Effect:
-    return Effect(Outcome.PART, storing.result.reason, article_parts.enter_part(run.db, storing.result))
+    return Effect(Outcome.PART, storing.result.reason, multipage_articles.enter_part(run.db, storing.result))
 
 
 def _gone(run: StoringRun, storing: Storing) -> Effect:

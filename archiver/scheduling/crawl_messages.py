@@ -73,7 +73,7 @@ class CrawlPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class CrawlOrder:
+class CommonOptions:
     """Options for all sites of a command. `since` is a date or "", `limit` 0 for none, `requisites` "" for the sites'
     own settings."""
 
