@@ -1,6 +1,7 @@
-"""Turns a page into an article: by the site's rules if it has any that fit, else by general extraction.
+"""Extracts an article from a parsed page, with the rules of its site if they fit the page, else with general
+extraction.
 
-General extraction has a module of candidates for each field; `resolve` chooses among them.
+General extraction has one module of candidates for each field; `resolve` chooses among them.
 """
 
 from __future__ import annotations
@@ -37,13 +38,15 @@ def extract_page(
     part_of: str = "",
     rules: SiteRules | None = None,
 ) -> Article:
-    """The article of a page: all fields, its kind (`kind`, `kind_rule`), and the evidence for each field.
+    """Extracts the article of a page: all fields, the page's kind (`kind`, `kind_rule`), and the evidence for each
+    field.
 
     `lead`: what a feed or an API says about this address, used as a further source. `known_kind`: as in
-    `classify_page`. With `posts_only`, a page that is not a post gives only its kind, which is all a crawl needs of a
-    listing. `part_of`: the address of the post, if the page was fetched as one of its further pages. `rules`: the
-    rules of the site; a page that does not fit them is read as on an unknown site, but by the rules that a person
-    wrote. Never raises for what a page contains; the same page gives the same article.
+    `classify_page`. `posts_only`: for a page that is not a post, return only its kind, which is all that a crawl
+    needs of a listing. `part_of`: the address of the post, if the page was fetched as one of its further pages.
+    `rules`: the rules of the site; a page that does not fit them is read by general extraction, and then only the
+    rules written by a person are applied. Never raises for what a page contains; the same page always gives the same
+    article.
     """
     collects = gc.isenabled()
     gc.disable()  # the page's objects are freed with it, and the search for cycles takes a twentieth of the time
@@ -71,7 +74,7 @@ def _read(
 def _read_generally(
     page: Page, lead: SourceHint | None, known_kind: PageKind, *, posts_only: bool, part_of: str
 ) -> Article:
-    """The article of a page, read without any knowledge of its site."""
+    """Extracts the article of a page by general extraction, without the rules of its site."""
     post = locate_post(page)
     beside = byline_beside_heading(page, post)
     kind, rule = classify_page(page, lead, known_kind, post, beside)

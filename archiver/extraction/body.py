@@ -1,4 +1,4 @@
-"""Extracts the body: finds the element that contains the text, and removes what is not the post's text."""
+"""Extracts the body of a post: finds the element that contains the text, and removes what is not part of it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ _OWN_TEXT = frozenset({"code", "pre", "td", "th", "tr", "table", "tbody", "body"
 
 @dataclass(frozen=True, slots=True)
 class KnownBoilerplate:
-    """What other fields have found already: the title, the byline's lines and elements, the authors' names."""
+    """What was found for other fields and is not body text: the title, byline lines and elements, and the authors'
+    names.
+    """
 
     title: str = ""
     lines: tuple[str, ...] = ()
@@ -43,7 +45,11 @@ class KnownBoilerplate:
 def dead_elements(
     layout: BlockLayout, lo: int, hi: int, size: list[float], share: float = 0.5
 ) -> list[tuple[int, int]]:
-    """The spans of elements that are not text by tag, attribute or name, unless they contain most of the text."""
+    """Returns the block ranges of elements whose tag, attribute, class or id marks them as boilerplate.
+
+    Elements are ignored if they, or all elements with the same mark, contain more than `share` of the text. `lo` and
+    `hi` bound the container's blocks; `size` has the prefix sums of the blocks' sizes.
+    """
     whole = size[hi] - size[lo]
     found: dict[str, list[tuple[int, int]]] = {}
     for el, (a, z) in layout.spans.items():
@@ -58,13 +64,15 @@ def dead_elements(
 
 
 def _why_no_text(layout: BlockLayout, el: Element) -> str:
-    """The word or tag by which an element is not text, "" if none is."""
+    """Returns the word in its class or id, or the tag, that marks an element as boilerplate; "" if nothing does."""
     why = layout.noise(el) or (el.tag if el.tag in _DROP_TAGS else "")
     return why or ("hidden" if el.get("aria-hidden") == "true" else "")
 
 
 def _is_text(why: str, el: Element, blocks: list[TextBlock]) -> bool:
-    """True if an element that is seldom text is text here."""
+    """Returns True if an element with the boilerplate mark `why` is text after all: a button in a heading, a long
+    aside.
+    """
     if why == "button":
         parent = el.getparent()
         return parent is not None and parent.tag in (*HEADINGS, "dt", "summary", "li")
@@ -78,9 +86,10 @@ def _is_text(why: str, el: Element, blocks: list[TextBlock]) -> bool:
 def pruned_elements(
     layout: BlockLayout, lo: int, hi: int, known: KnownBoilerplate, weights: list[float] | None = None
 ) -> list[TextBlock]:
-    """The blocks in a container's span that are text of the post, in reading order.
+    """Returns the blocks of a container that are text of the post, in reading order, without boilerplate.
 
-    With `weights` (from `container.weights`), prose between the title and the container is included.
+    `lo` and `hi` bound the container's blocks. With `weights` (from `text_weights`), prose between the title and the
+    container is included.
     """
     blocks = layout.blocks
     size = layout.sums([b.size for b in blocks])
@@ -104,13 +113,16 @@ def pruned_elements(
 def _byline_spans(
     layout: BlockLayout, known: KnownBoilerplate, size: list[float], whole: float
 ) -> list[tuple[int, int]]:
-    """The spans of the byline's elements, unless they contain much of the text."""
+    """Returns the block ranges of the byline's elements, except those that contain 30 % or more of the text."""
     spans = (layout.spans[el] for el in known.elements if el in layout.spans)
     return [(a, z) for a, z in spans if size[z] - size[a] < 0.3 * whole]
 
 
 def _intro(blocks: list[TextBlock], lo: int, title: str, weights: list[float]) -> list[TextBlock]:
-    """Prose between the title and a container that begins below it, as the first paragraph is often set apart."""
+    """Returns the blocks of prose between the title and a container that begins below it.
+
+    The first paragraph of a post is often outside the element with the rest of its text.
+    """
     known = fold_text(title)
     if not known:
         return []
@@ -125,7 +137,7 @@ def _intro(blocks: list[TextBlock], lo: int, title: str, weights: list[float]) -
 
 
 def _start(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float], title: str) -> int:
-    """Where the text begins: after the title, if that is near the beginning."""
+    """Returns the index of the block where the text begins: after the title, if that is near the beginning."""
     known = fold_text(title)
     if not known:
         return lo
@@ -141,7 +153,7 @@ def _start(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: lis
 
 
 def _end(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float]) -> int:
-    """Where the text ends: before a heading that introduces other posts, the author or comments."""
+    """Returns the index of the block where the text ends: before a heading for other posts, the author or comments."""
     whole = size[hi] - size[lo]
     for i in range(lo + 1, hi):
         b = blocks[i]
@@ -155,7 +167,9 @@ def _end(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[
 
 
 def _by_paragraphs(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> bool:
-    """True if the text is in <p> and <li>, so that a <div> with a few words is not part of it."""
+    """Returns True if most of the text is in <p>, <li> and the like, so that a <div> with a few words is not part of
+    it.
+    """
     whole = p = 0.0
     for i in range(lo, hi):
         if not dead[i]:
@@ -166,7 +180,9 @@ def _by_paragraphs(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -
 
 
 def _is_nothing(b: TextBlock, by_paragraphs: bool, meta: set[str]) -> bool:
-    """True if a block is not text: signs, template code, a label, a lone link, a meta line or a notice."""
+    """Returns True if a block is not text of the post: punctuation, template code, a label, a link, a byline or a
+    notice.
+    """
     if b.element.tag == "pre":
         return False
     if not any(c.isalnum() for c in b.text) or _TEMPLATE.fullmatch(b.text):
@@ -177,14 +193,14 @@ def _is_nothing(b: TextBlock, by_paragraphs: bool, meta: set[str]) -> bool:
 
 
 def _is_label(b: TextBlock, by_paragraphs: bool) -> bool:
-    """True if a block is a short <div> between paragraphs, or a short <p> that is only a link."""
+    """Returns True if a block is a short <div> between paragraphs, or a short <p> that is only a link."""
     if b.element.tag == "div":
         return by_paragraphs and (b.size < 60 or (b.size < 120 and b.linked > 0.6 * b.size))
     return b.element.tag == "p" and b.size < 60 and b.linked > 0.8 * b.size and not _in_list(b.element)
 
 
 def _drop_repeated(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> None:
-    """Drops repeated sentences: an invitation between paragraphs, a pull quote."""
+    """Marks blocks as dead whose text occurs before or elsewhere in the body, such as invitations and pull quotes."""
     seen: set[str] = set()
     quoted: list[tuple[int, str]] = []
     for i in range(lo, hi):
@@ -206,7 +222,7 @@ def _drop_repeated(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -
 
 
 def _letters(text: str) -> str:
-    """The letters and digits of a text in lower case."""
+    """Returns only the letters and digits of a text, in lower case."""
     if text.isascii():  # translating bytes is about ten times as fast
         return text.encode("ascii").translate(None, _ASCII_SIGNS).decode("ascii").lower()
     return "".join(filter(str.isalnum, text)).lower()
@@ -222,7 +238,7 @@ def _above(el: Element, levels: int) -> list[Element]:
 def _drop_people(
     blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float], people: tuple[str, ...]
 ) -> None:
-    """Drops paragraphs at the end that begin with an author's name, which are about the author."""
+    """Marks paragraphs at the end as dead that begin with an author's name, since they are about the author."""
     if not people:
         return
     last = size[hi] - 0.12 * (size[hi] - size[lo]) - 300
@@ -239,7 +255,7 @@ def _in_list(el: Element) -> bool:
 
 
 def _drop_empty_headings(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> None:
-    """Drops headings at the end of the text whose whole section was dropped."""
+    """Marks headings at the end of the text as dead if everything below them was dropped."""
     i = hi - 1
     while i > lo and (dead[i] or blocks[i].element.tag in HEADINGS):
         dead[i] = 1
@@ -265,7 +281,7 @@ _TEXT_NAME = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """The blocks of one element, from `lo` to `hi`, and their weight."""
+    """The range of an element's blocks, from `lo` up to but not including `hi`, and the sum of their weights."""
 
     weight: float
     element: Element
@@ -277,7 +293,7 @@ class _Span:
 
 
 def text_weights(layout: BlockLayout) -> list[float]:
-    """How much each block says that an element contains the text: the letters of prose, less for links and labels."""
+    """Returns the weight of each block for finding the text: positive for prose, negative for links and labels."""
     blocks = layout.blocks
     prose = layout.sums([b.size - b.linked if b.size > 80 and b.linked < 0.4 * b.size else 0.0 for b in blocks])
     out = list(map(_block_weight, blocks))
@@ -300,7 +316,7 @@ def _block_weight(b: TextBlock) -> float:
 
 
 def _silent_spans(layout: BlockLayout, prose: list[float]) -> dict[str, list[tuple[int, int]]]:
-    """The spans of boilerplate elements, by the word (in class or id) or the tag that marks them as such.
+    """Returns the block ranges of boilerplate elements, by the word (in class or id) or tag that marks them.
 
     Elements that contain an <h1> or a large share of the prose are left out.
     """
@@ -315,7 +331,10 @@ def _silent_spans(layout: BlockLayout, prose: list[float]) -> dict[str, list[tup
 
 
 def heaviest_container(layout: BlockLayout, sums: list[float]) -> Element:
-    """The smallest element with most of the weight of the heaviest one; less is enough if it is named as a text."""
+    """Returns the smallest element with nearly all the weight of the heaviest element.
+
+    A smaller share of the weight is enough if the element's class or id is one commonly used for the text.
+    """
     found = [
         _Span(sums[z] - sums[a], el, a, z)
         for el, (a, z) in layout.spans.items()
@@ -331,7 +350,7 @@ def heaviest_container(layout: BlockLayout, sums: list[float]) -> Element:
 
 
 def _is_named_text(el: Element) -> bool:
-    """True if an element has a name in common use for the text of an article."""
+    """Returns True if an element's tag, class, id or itemprop is one commonly used for the text of an article."""
     if el.tag == "article" or "articleBody" in (el.get("itemprop") or ""):
         return True
     names = f"{el.get('class') or ''} {el.get('id') or ''}"
@@ -339,7 +358,10 @@ def _is_named_text(el: Element) -> bool:
 
 
 def _of_its_kind(one: _Span, found: list[_Span]) -> float:
-    """The weight of all elements with this one's tag and class, apart from those around it: a text may be split."""
+    """Returns the total weight of all elements with the same tag and class, since a text may be split among several.
+
+    Elements around `one` or inside it do not count.
+    """
     tag, classes = one.element.tag, one.element.get("class")
     return sum(
         x.weight
@@ -357,7 +379,9 @@ _AUTHOR_METAS = ("author", "article:author", "parsely-author", "sailthru.author"
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """Plain text, and the rule that found it. `is_whole`: the source gave the whole post and the page shows a part."""
+    """The text of a post and how it was found. `is_whole`: a feed or API gave the whole text, of which the page shows a
+    part.
+    """
 
     text: str
     source: str
@@ -367,10 +391,10 @@ class Body:
 
 
 def extract_body(page: Page, post: Post, title: str, beside: BylineBlock, lead: SourceHint | None = None) -> Body:
-    """The post's text: paragraphs separated by a blank line, without title, byline, footer, share boxes, geo notice.
+    """Extracts the post's text: paragraphs separated by a blank line, without title, byline, share buttons or footer.
 
-    If the page shows only a part of the post (one of several pages, the beginning with "read more") and its source gave
-    the whole text, that is returned.
+    If the page shows only a part of the post (one of several pages, or the beginning with "read more") and its feed
+    or API gave the whole text, that text is returned.
     """
     shown = _shown(page, post, title, beside)
     if text := hint_body(shown.text, page.url, title, lead):
@@ -379,13 +403,13 @@ def extract_body(page: Page, post: Post, title: str, beside: BylineBlock, lead: 
 
 
 def hint_body(shown: str, url: str, title: str, lead: SourceHint | None) -> str:
-    """The whole text from the source, if the page shows only its beginning; else ""."""
+    """Returns the whole text from the feed or API if `shown`, the text on the page, is only its beginning; else ""."""
     text = body_of_html(lead.body_html, url, title) if lead is not None and lead.body_html else ""
     return text if len(text) > 1.15 * len(shown) + 20 and (not shown or _begins(shown, text)) else ""
 
 
 def body_of_html(fragment: str, url: str, title: str = "") -> str:
-    """The plain text of a post's HTML from a feed or an API."""
+    """Returns the plain text of a post's HTML, as given by a feed or an API."""
     page = parse_page(f"<html><body><div class='archiver-whole'>{fragment}</div></body></html>", url)
     top = page.index.first(".archiver-whole")
     if top is None:
@@ -398,7 +422,10 @@ def body_of_html(fragment: str, url: str, title: str = "") -> str:
 def render_container(
     page: Page, post: Post, top: Element, title: str, beside: BylineBlock, extra_drop: Iterable[str] = ()
 ) -> str:
-    """The text of a given container with the usual pruning. `extra_drop`: selectors of more elements to leave out."""
+    """Returns the text of the element `top` with the usual boilerplate removed.
+
+    `extra_drop`: selectors of further elements to leave out.
+    """
     return _text(lay_out(top, _skipped(page, extra_drop)), top, _known(page, title, beside, top))
 
 

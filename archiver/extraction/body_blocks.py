@@ -1,4 +1,4 @@
-"""The text of an element as blocks in reading order, measured in one walk so that later look-ups are cheap."""
+"""The text of an element as blocks in reading order, measured in one walk through its tree."""
 
 from __future__ import annotations
 
@@ -98,10 +98,10 @@ Texts = tuple[str, str]
 
 
 class TextBlock:
-    """A run of text between two breaks. `gap`: what precedes it, a blank line or a line end.
+    """A run of text between two breaks. `gap`: the white space before it, "" or one or two line ends.
 
-    `size` counts letters in the width of Latin ones (a Han character counts as two and a half), `linked` those of
-    them in links. `element` is the block-level element that contains it.
+    `size` is the number of characters in the width of Latin letters (a Han character counts as two and a half),
+    `linked` the part of `size` inside links. `element` is the block-level element that contains the text.
     """
 
     __slots__ = ("element", "gap", "linked", "size", "text")
@@ -114,7 +114,7 @@ class TextBlock:
 
 
 class BlockLayout:
-    """The blocks in `top`, and for each block-level element the range of its blocks (`spans`)."""
+    """The text blocks in `top`, and for each block-level element the range of its blocks (`spans`)."""
 
     __slots__ = ("blocks", "said", "spans", "top")
 
@@ -123,19 +123,22 @@ class BlockLayout:
         self.said: dict[Element, str] = {}
 
     def noise(self, el: Element) -> str:
-        """The word in an element's names that marks it as no text (`boilerplate_kind`)."""
+        """Returns the word in an element's class or id that marks it as boilerplate; "" if there is none. Cached."""
         found = self.said.get(el)
         if found is None:
             found = self.said[el] = boilerplate_kind(el)
         return found
 
     def sums(self, of: list[float]) -> list[float]:
-        """Prefix sums of a figure per block, so that `s[hi] - s[lo]` is that of a span."""
+        """Returns the prefix sums of a number per block, so that `s[hi] - s[lo]` is the sum over a range of blocks."""
         return [0.0, *accumulate(of)]
 
 
 def covered(spans: list[tuple[int, int]], sums: list[float]) -> float:
-    """The total of a figure in several spans; nested ones count once."""
+    """Returns the total of a number over several block ranges; blocks in nested ranges count once.
+
+    `sums`: the number's prefix sums, from `BlockLayout.sums`.
+    """
     total, done = 0.0, 0
     for lo, hi in sorted(spans):
         if hi > done:
@@ -145,15 +148,15 @@ def covered(spans: list[tuple[int, int]], sums: list[float]) -> float:
 
 
 def width(text: str) -> float:
-    """The number of letters of a text, in the width of Latin ones."""
+    """Returns the length of a text in the width of Latin letters; a Han character and the like counts as 2.5."""
     return float(len(text)) if text.isascii() else len(text) + 1.5 * sum(map(len, _WIDE.findall(text)))
 
 
 class _Reader:
-    """The state of the walk: finished blocks, the span of each element, and the run of text up to the next break.
+    """The state of the walk: finished blocks, the block range of each element, and the text since the last break.
 
-    `at` is the block-level element being read; `pre`, `links`, `in_cell` count open elements; `cells` has the cells
-    read of the current row.
+    `at` is the block-level element being read; `pre`, `links` and `in_cell` count the open elements of these kinds;
+    `cells` has the cells read so far of the current row.
     """
 
     __slots__ = (
@@ -204,7 +207,7 @@ class _Reader:
             self.buffer.append(" ")
 
     def block(self, el: Element, tag: str) -> None:
-        """Reads an element that begins and ends a line."""
+        """Reads a block-level element, which begins and ends a line."""
         if tag == "tr":
             self.end_row()
         gap = ""
@@ -230,7 +233,7 @@ class _Reader:
         self.at = outer
 
     def cell(self, el: Element) -> None:
-        """Reads a table's cell: a part of its row's line, or a division of a page with a table layout."""
+        """Reads a table cell: as part of its row's line, or as a block of its own if the table is used for layout."""
         if self.in_cell or not _is_division(el):
             self.in_cell += 1
             self.inside(el)
@@ -249,7 +252,7 @@ class _Reader:
         self.at = outer
 
     def other(self, el: Element, tag: str, kind: str) -> None:
-        """Reads an element by its place and kind; `inside` itself handles the commonest cases."""
+        """Reads an element of any other tag or context; `inside` itself handles the commonest cases."""
         if kind == "inline":
             self.links += tag == "a"
             self.inside(el)
@@ -275,13 +278,13 @@ class _Reader:
             self.spans[el] = (first, len(self.blocks))
 
     def end_row(self) -> None:
-        """Writes the cells of a row as one line."""
+        """Writes the cells of a table row as one line."""
         if self.cells:
             self.buffer.append(" | ".join(c for c in self.cells if c))
             self.cells.clear()
 
     def end_line(self, gap: str) -> None:
-        """Makes a block of the run, and leaves at least `gap` before the next one."""
+        """Ends the current run of text and makes blocks of it; the next block is preceded by at least `gap`."""
         if self.buffer:
             text = "".join(self.buffer)
             self.buffer.clear()
@@ -308,7 +311,9 @@ class _Reader:
 
 
 def _above(skip: Collection[Element]) -> set[Element]:
-    """All ancestors of the elements in `skip`, which are not read. An ancestor cannot be read as one plain piece."""
+    """Returns all ancestors of the elements in `skip`; an ancestor cannot be read in one piece, since a part is
+    skipped.
+    """
     found: set[Element] = set()
     for el in skip:
         for at in el.iterancestors():
@@ -319,19 +324,19 @@ def _above(skip: Collection[Element]) -> set[Element]:
 
 
 def _is_plain(el: Element) -> bool:
-    """True if an element contains only text and inline elements, all of which are to be read."""
+    """Returns True if an element contains only text and inline elements, so that its text can be read in one piece."""
     return all(child.tag not in _NOT_PLAIN and (not len(child) or _is_plain(child)) for child in el)
 
 
 def lay_out(
     top: Element, skip: Collection[Element] = frozenset(), texts: Mapping[Element, Texts] | None = None
 ) -> BlockLayout:
-    """Reads the text of an element.
+    """Reads the text of an element into blocks.
 
-    Paragraphs, headings and the like are blocks after a blank line; list items and table rows (cells joined by
-    " | ") after a line end; two <br> in a row separate paragraphs; `pre` keeps its lines. `skip`: elements left out;
-    `texts`: the text and the tail of each element, if already known. Time and memory are linear in the size of the
-    element. It recurses once or twice per level, and a `Page` is no deeper than `page.MAX_DEPTH`.
+    Paragraphs, headings and the like are blocks after a blank line; list items and table rows (cells joined by " |
+    ") are blocks after a line end; two consecutive <br> separate paragraphs; `pre` keeps its lines. `skip`: elements
+    to leave out; `texts`: the text and tail of each element, if already known. Time and memory are linear in the
+    size of the element. Recurses once or twice per level of nesting; a `Page` is no deeper than `page.MAX_DEPTH`.
     """
     if texts is None:
         texts = {e: (e.text or "", e.tail or "") for e in top.iter("*")}
@@ -346,7 +351,7 @@ def lay_out(
 
 
 def _is_division(cell: Element) -> bool:
-    """True if a table is used for layout: the cell contains a table, headings or several paragraphs."""
+    """Returns True if a table cell is a layout division: it contains a table, headings or several paragraphs."""
     if next(cell.iter("table", "h1", "h2", "h3", "article"), None) is not None:
         return True
     return len(list(islice(cell.iter("p"), 3))) > 2
@@ -363,5 +368,5 @@ def _gap(el: Element, tag: str, top: Element) -> str:
 
 
 def written_text(blocks: list[TextBlock]) -> str:
-    """The blocks as plain text."""
+    """Returns blocks as plain text, each after its gap."""
     return "".join(b.gap + b.text for b in blocks).strip("\n")

@@ -1,5 +1,4 @@
-"""Recognises boilerplate by names of elements (comments, share buttons) and by phrases, in the languages of
-websites."""
+"""Recognises boilerplate by the class, id or role of elements and by phrases in the languages of websites."""
 
 from __future__ import annotations
 
@@ -328,7 +327,7 @@ _FOOTER = re.compile(r"(?:^|\s)(?:(?:page|site)?[_-]?footer|colophon|copyright)(
 
 @lru_cache(maxsize=8_192)
 def names_footer(names: str) -> bool:
-    """True if classes and ids name the footer of a page."""
+    """Returns True if a string of classes and ids names the footer of a page."""
     return bool(_FOOTER.search(names))
 
 
@@ -356,7 +355,9 @@ def _verdict_of_one(name: str) -> str:
 
 
 def boilerplate_kind(el: Element) -> str:
-    """The word in an element's class or id that marks it as no text of a post, "" if there is none."""
+    """Returns the word in an element's class or id that marks it as boilerplate, such as "comments"; "" if there is
+    none.
+    """
     names = el.get("class") or ""
     ident = el.get("id")
     if ident:
@@ -365,13 +366,16 @@ def boilerplate_kind(el: Element) -> str:
 
 
 def _any(*parts: str) -> re.Pattern[str]:
-    """For texts in lower case (`_low`): only case-sensitive patterns let the engine skip alternatives by first
-    letter."""
+    """Compiles a pattern that matches a whole text, apart from punctuation around it, if it matches one of `parts`.
+
+    The pattern is for texts in lower case (`_low`): only with case-sensitive patterns can the engine skip
+    alternatives by their first letter.
+    """
     return re.compile(r"^[\W_]*(?:" + "|".join(parts).replace("ı", "i") + r")[\W_]*$", re.DOTALL)
 
 
 def _low(text: str) -> str:
-    """Lower case, the same for Turkish as for other languages."""
+    """Returns a text in lower case, with the Turkish dotless and dotted i as a plain i."""
     low = text.lower()
     return low if low.isascii() else low.replace("i̇", "i").replace("ı", "i")
 
@@ -529,7 +533,7 @@ _END = _any(
 
 
 def is_notice(text: str) -> bool:
-    """True if a whole block, with clean lines, is a label, a credit, an invitation or a disclosure."""
+    """Returns True if a whole block is boilerplate: a label, a credit, an invitation or a disclosure."""
     if len(text) >= 420:
         return False
     low = _low(text.replace("\n", " "))
@@ -542,10 +546,12 @@ def is_notice(text: str) -> bool:
 
 
 def points_to_other_page(text: str) -> bool:
-    """True if a block names another post to read ("Read also: ...")."""
+    """Returns True if a block points to another post ("Read also: ...")."""
     return len(text) < 260 and _ALSO.match(text) is not None
 
 
 def ends_the_post(text: str) -> bool:
-    """True if a heading or label introduces other posts, the author or the comments."""
+    """Returns True if a heading or label introduces other posts, the author or the comments, so that the post has
+    ended.
+    """
     return len(text) < 100 and _END.match(_low(clean_text(text))) is not None

@@ -1,4 +1,4 @@
-"""Explains why a field has its value: its candidates, which of them won, and the reason in a line.
+"""Explains why a field has its value: its candidates, which of them won, and the reason in one line.
 
 Nothing is decided here. The choice that `extraction.resolve` made is reconstructed from an article and its stored
 evidence, so that an article in an archive can be explained as well as a page.
@@ -62,7 +62,9 @@ _EXACT, _SAME, _PARTLY = 3, 2, 1
 
 @dataclass(frozen=True, slots=True)
 class FieldExplanation:
-    """One field: its value in words, the reason, all candidates, and for each of them whether it won."""
+    """Why one field has its value: the value as text, the reason, all candidates, and for each candidate whether it
+    won.
+    """
 
     field: str
     chosen: str
@@ -72,7 +74,10 @@ class FieldExplanation:
 
 
 def explain(values: Mapping[str, Any], evidence: Iterable[Evidence]) -> tuple[FieldExplanation, ...]:
-    """Explains each of FIELDS. `values`: the article's fields by name, as in `Article` or a record."""
+    """Explains each of FIELDS from an article's evidence.
+
+    `values`: the article's fields by name, as in `Article` or a record.
+    """
     by_field: dict[str, list[Evidence]] = {name: [] for name in FIELDS}
     for one in evidence:
         by_field.setdefault(one.field, []).append(one)
@@ -110,7 +115,7 @@ def _all_kept(name: str, value: Any, found: Sequence[Evidence]) -> FieldExplanat
 
 
 def _text(name: str, value: Any) -> str:
-    """A field's value in the form that its evidence has."""
+    """Returns a field's value as text, in the form used in its evidence, so that the two can be compared."""
     if not value:
         return ""
     if name == "body":
@@ -200,7 +205,7 @@ def _by_agreement(name: str, won: Evidence, others: Sequence[Evidence], path: st
 
 
 def _against(name: str, won: Evidence, rival: Evidence, path: str) -> str:
-    """Why a candidate won against one with higher confidence; "" if agreement alone decided."""
+    """Returns the reason why `won` was chosen over a rival with higher confidence; "" if agreement alone decided."""
     shown = won.source in _SHOWN
     if name == "title":
         if shown:
@@ -220,7 +225,9 @@ def _against(name: str, won: Evidence, rival: Evidence, path: str) -> str:
 
 
 def explanations_as_data(explained: Iterable[FieldExplanation]) -> dict[str, Any]:
-    """For JSON: `{field: {chosen, why, candidates: [{value, source, locator, confidence, won}]}}`."""
+    """Returns the explanations for JSON: `{field: {chosen, why, candidates: [{value, source, locator, confidence,
+    won}]}}`.
+    """
     return {
         e.field: {
             "chosen": e.chosen,

@@ -1,4 +1,4 @@
-"""Text of elements as one line, text folded for comparison, and the white space of a body."""
+"""Text helpers: an element's text as one line, text folded for comparison, and tidy white space for a body."""
 
 from __future__ import annotations
 
@@ -99,7 +99,10 @@ _SHORT = 300  # characters; texts up to this length (names, titles, lines) are f
 
 
 def clean_text(text: str | None) -> str:
-    """One line: NFC, with entities that were escaped twice decoded, white space collapsed, invisible marks removed."""
+    """Returns a text as one clean line: in NFC, white space collapsed, invisible characters removed, entities decoded.
+
+    Entities are still there if the page escaped its text twice.
+    """
     if not text:
         return ""
     if "&" in text and _ENTITY.search(text):
@@ -113,7 +116,7 @@ def clean_text(text: str | None) -> str:
 
 
 def element_line(el: Element | None) -> str:
-    """All text of an element as one line, without scripts; blocks and line breaks become a space."""
+    """Returns all text of an element as one line, without scripts; blocks and line breaks become a space."""
     if el is None or el.tag in _SILENT:
         return ""
     if len(el) == 0:
@@ -135,7 +138,7 @@ def element_line(el: Element | None) -> str:
 
 
 def fold_text(text: str) -> str:
-    """Only the letters and digits of a text, NFKC and casefolded, to compare two texts."""
+    """Returns only the letters and digits of a text, in NFKC and casefolded, to compare it with another one."""
     return _folded_cached(text) if len(text) <= _SHORT else _folded(text)
 
 
@@ -151,7 +154,9 @@ _BEFORE_BREAK = re.compile(r"(?<![ \t])[ \t]+\n")
 
 
 def tidy_body(text: str) -> str:
-    """The text in NFC, with at most one blank line in a row and none at its ends."""
+    """Returns a body in NFC with at most one blank line in a row, none at its ends, and no white space before line
+    ends.
+    """
     if " \n" in text or "\t\n" in text:
         text = _BEFORE_BREAK.sub("\n", text)
     text = unicodedata.normalize("NFC", text)

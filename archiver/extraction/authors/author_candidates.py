@@ -1,4 +1,4 @@
-"""Author candidates: the platform's bylines, declared authors, lines beside the heading, a byline at the end."""
+"""Author candidates from a platform's bylines, metadata, lines beside the heading, and a byline at the end."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ _DESK = re.compile(
 
 
 def _persons_of(found: Names, site: set[str]) -> Names:
-    """The people in a byline, without an outlet or a desk beside them."""
+    """Returns the people in a byline, without the outlet's name or a desk such as "Sports desk" beside them."""
     if len(found) < 2:
         return found
     people = tuple(n for n in found if fold_text(n) not in site and not _DESK.match(n))
@@ -92,8 +92,11 @@ def author_candidates(
     end: Names = (),
     text: str = "",
 ) -> list[Candidate[Names]]:
-    """Sets of authors with their sources. `site`: the site's own names, folded; `end`: the byline at the end of the
-    body; `text`: the body."""
+    """Returns the candidates for a post's authors: sets of names, each with its source and confidence.
+
+    `site`: the site's own names, folded; `beside`: the byline beside the heading; `end`: the names in the byline at
+    the end of the body; `text`: the body.
+    """
     out: list[Candidate[Names]] = []
     node = page.data.article(page.addresses)
 
@@ -127,7 +130,10 @@ def author_candidates(
 
 
 def _visible(page: Page, post: Post, add: Add) -> None:
-    """Adds the authors of the first selector that has any, for the platform and for names in common use."""
+    """Adds the authors shown in elements that match the platform's author selectors or generic ones.
+
+    For each of the two, only the first selector that finds a name counts.
+    """
     generic = by_name("generic")
     if page.platform is not generic:
         _add_first(post, page.index.present(page.platform.authors), "platform", 0.86, add)
@@ -145,12 +151,12 @@ def _add_first(post: Post, rules: Iterable[str], source: str, confidence: float,
 
 
 def _is_marked(el: Element) -> bool:
-    """True if an element is a link or has a rel or the class of a name."""
+    """Returns True if an element is a link, has a rel attribute or the class "fn", so that it surely names a person."""
     return bool(el.get("rel") or "fn" in (el.get("class") or "") or el.tag == "a")
 
 
 def _is_other(el: Element) -> bool:
-    """True if an element is something else by its class or link: a category in a byline, a link to a topic."""
+    """Returns True if an element is not an author by its class or link, such as a category or a topic in a byline."""
     outer = el.getparent()
     classes = f"{el.get('class') or ''} {(outer.get('class') or '') if outer is not None else ''}"
     return marks.author_mark(classes) == marks.NOT or marks.leads_to_term(el.get("href") or "")
@@ -161,7 +167,7 @@ def _below(el: Element, top: Element) -> bool:
 
 
 def names_of_element(el: Element) -> list[str]:
-    """The names in an author element: those of the profile links in it, else those in its own text."""
+    """Returns the names in an author element: those of the profile links in it, else those in its own text."""
     if el.tag == "meta":
         return split_names(el.get("content") or "", one=True)
     if el.tag == "a" or "fn" in (el.get("class") or "").split() or "name" in (el.get("itemprop") or "").split():
@@ -176,7 +182,7 @@ def _leads_to_author(a: Element) -> bool:
 
 
 def urlsplit_path(href: str | None) -> str:
-    """The path of an address, "" if it is malformed."""
+    """Returns the path of an address, "" if it is malformed."""
     try:
         return urlsplit(href or "").path
     except ValueError:
@@ -184,7 +190,7 @@ def urlsplit_path(href: str | None) -> str:
 
 
 def _of_node(page: Page, node: Node | None) -> list[str]:
-    """The names of a JSON-LD or RDFa node's authors."""
+    """Returns the names of the authors in a JSON-LD or RDFa node."""
     found: list[str] = []
     if node is None:
         return found
@@ -215,7 +221,7 @@ def _microdata(page: Page, post: Post, add: Add) -> None:
 
 
 def _of_item(el: Element) -> list[str]:
-    """The names in a microdata item of an author."""
+    """Returns the names in the microdata item of an author."""
     inner = [e for e in el.iter("*") if "name" in (e.get("itemprop") or "").split()]
     return [n for e in inner[:3] for n in split_names(e.get("content") or element_line(e), one=True)] or split_names(
         element_line(el), one=True
@@ -234,7 +240,7 @@ def _metas(page: Page, add: Add) -> None:
 
 
 def _twitter_labels(page: Page, add: Add) -> None:
-    """Adds the author in Twitter's card: twitter:label1 "Written by", twitter:data1 "Jane Doe"."""
+    """Adds the author named in a page's Twitter card: twitter:label1 "Written by", twitter:data1 "Jane Doe"."""
     for n in ("1", "2"):
         label = page.data.meta_first(f"twitter:label{n}")
         value = page.data.meta_first(f"twitter:data{n}")

@@ -1,6 +1,4 @@
-"""How an element is marked as an author's: by the words in its class, by its link, by its picture's alternative
-text.
-"""
+"""How markup shows that a text is an author's name: the words in its class, its link, a picture's alternative text."""
 
 from __future__ import annotations
 
@@ -56,7 +54,7 @@ _ASIDE = re.compile(rf"(?:^|[^a-z])(?:{'|'.join(sorted(_NOT_WORDS))})(?![a-z])",
 
 @lru_cache(maxsize=16_384)
 def author_mark(names: str) -> str:
-    """The author mark in an element's classes: NAME, AUTHOR, BOX, NOT, or ""."""
+    """Returns the author mark in an element's classes: NAME, AUTHOR, BOX, NOT, or "" if they have none."""
     low = names.lower()
     for hint in _HINTS:
         if hint in low:
@@ -73,7 +71,7 @@ def _mark(names: str) -> str:
 
 @lru_cache(maxsize=4096)
 def is_beside_name(names: str) -> bool:
-    """True if classes name something beside an author's name: a job title, a picture, a date."""
+    """Returns True if classes name something beside an author's name: a job title, a picture, a date."""
     return len(names) < 600 and bool(_ASIDE.search(names))
 
 
@@ -93,7 +91,7 @@ def _one(name: str) -> str:
 
 
 def _compound(word: str) -> bool:
-    """True if a compound word contains author: "authorname", "postauthor"."""
+    """Returns True if a word is a compound with "author" or "byline": "authorname", "postauthor"."""
     return (word.startswith("author") and not word.startswith(("authori", "authore"))) or word.endswith(
         ("author", "authors", "byline")
     )
@@ -115,7 +113,7 @@ _TERM_PAGE = re.compile(
 
 @lru_cache(maxsize=8192)
 def leads_to_person(href: str) -> bool:
-    """True if an address has the form of an author's page."""
+    """Returns True if an address has the form of an author's page."""
     try:
         parts = urlsplit(href)
     except ValueError:
@@ -125,8 +123,7 @@ def leads_to_person(href: str) -> bool:
 
 @lru_cache(maxsize=8192)
 def leads_to_term(href: str) -> bool:
-    """True if an address looks like that of a listing (of a category, tag, topic or month) and not like an author's
-    page."""
+    """Returns True if an address has the form of a listing (of a category, tag, topic or month)."""
     try:
         return bool(_TERM_PAGE.search(urlsplit(href).path))
     except ValueError:
@@ -156,12 +153,12 @@ def _foreign_names(names: str) -> bool:
 
 
 def ancestors_of(el: Element) -> Iterator[Element]:
-    """The ancestors of an element, nearest first, up to a limit, since some pages nest thousands deep."""
+    """Returns the ancestors of an element, nearest first; at most _DEPTH, since some pages nest thousands deep."""
     return islice(el.iterancestors(), _DEPTH)
 
 
 def is_foreign(el: Element) -> bool:
-    """True if an element contains something other than the post: comments, other posts, menus, quotations ..."""
+    """Returns True if an element contains something other than the post: comments, other posts, menus, quotations."""
     if el.tag in _FOREIGN_TAGS:
         return True
     if el.tag == "footer" and not any(a.tag in ("article", "main") for a in ancestors_of(el)):
@@ -182,7 +179,7 @@ _ALT = re.compile(
 
 
 def name_in_picture(el: Element) -> str:
-    """The person named in a picture's alternative text: Jane Doe for "Headshot of Jane Doe"."""
+    """Returns the person named in a picture's alternative text: Jane Doe for "Headshot of Jane Doe"."""
     alt = clean_text(el.get("alt"))
     return clean_text(_ALT.sub("", alt)).split(",")[0] if 3 < len(alt) < 120 else ""
 
@@ -205,8 +202,11 @@ _PICTURES = 8  # in one line: a gallery shows no author
 
 @dataclass(frozen=True, slots=True)
 class MarkedText:
-    """A text without elements in it. `mark`: the innermost author mark around it; `href`: that of the link around it;
-    `head`: whether it is in a heading."""
+    """A piece of text within one element, with the marks around it.
+
+    `mark`: the innermost author mark; `href`: the address of the link around the text; `head`: True inside a
+    heading.
+    """
 
     text: str
     el: Element
@@ -217,14 +217,14 @@ class MarkedText:
 
 @dataclass(frozen=True, slots=True)
 class _Around:
-    """What the elements around a text say of it, as in `MarkedText`."""
+    """The marks around the text being read: author mark, link and heading, as in `MarkedText`."""
 
     mark: str = ""
     href: str = ""
     head: bool = False
 
     def inside(self, el: Element) -> _Around:
-        """The same inside one more element."""
+        """Returns the marks that apply inside the child element `el`."""
         mark = _own_mark(el) or (NOT if self.mark and is_beside_name(el.get("class") or "") else self.mark)
         tag = el.tag
         href = (el.get("href") or "#") if tag == "a" else self.href
@@ -246,7 +246,10 @@ class MarkedLine:
 
 
 def after(el: Element) -> Iterator[tuple[Element, bool]]:
-    """What follows an element in the document: (element, False) is to be read whole, (element, True) only its tail."""
+    """Yields the nodes that follow an element in the document, up to the end of the body.
+
+    Each is a pair: (element, False) for a whole element to read, (element, True) for only the text after it.
+    """
     at: Element | None = el
     while at is not None and at.tag not in ("body", "html"):
         yield at, True
@@ -257,7 +260,7 @@ def after(el: Element) -> Iterator[tuple[Element, bool]]:
 
 
 def before(el: Element) -> Iterator[tuple[Element, bool]]:
-    """What precedes an element, nearest first: the siblings before it and before its nearest ancestors."""
+    """Yields the siblings before an element and before its nearest ancestors, nearest first, as (element, False)."""
     at: Element | None = el
     for _ in range(5):
         if at is None or at.tag in ("body", "html", "main"):
@@ -268,9 +271,10 @@ def before(el: Element) -> Iterator[tuple[Element, bool]]:
 
 
 class LineReader:
-    """Reads elements into lines; a line ends where a block begins or ends.
+    """Reads elements into lines; a line ends where a block-level element begins or ends.
 
-    Menus, comments, lists of other posts, quotations and forms are left out. `room`: the characters left to read.
+    Menus, comments, lists of other posts, quotations and forms are left out. `room`: the number of characters left
+    to read.
     """
 
     def __init__(self, room: int) -> None:
@@ -324,7 +328,7 @@ class LineReader:
                 self._take(text, el.getparent(), around)
 
     def _enter(self, el: Element, around: _Around) -> _Around:
-        """Reads an element's picture and the text before its first child."""
+        """Reads an element's picture and the text before its first child; returns the marks inside the element."""
         if el.tag == "img" and len(self._at.pictures) < _PICTURES and (who := name_in_picture(el)):
             self._at.pictures.append(who)
         inside = around.inside(el)

@@ -1,4 +1,4 @@
-"""The words around an author's name in many languages: tables for the author rules."""
+"""The words around an author's name in many languages, as patterns for the author rules."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 
 def word_set(text: str) -> frozenset[str]:
-    """The words of a table row."""
+    """Returns the set of the words in a text that are separated by white space."""
     return frozenset(text.split())
 
 

@@ -1,4 +1,4 @@
-"""The agencies and outlets that a post names as its sources, and the byline at its end."""
+"""The agencies and outlets that a post names as its sources, and the byline in its last paragraphs."""
 
 from __future__ import annotations
 
@@ -21,8 +21,11 @@ Form = Literal["label", "note", "origin"]
 
 
 class AgencyWords(NamedTuple):
-    """How a language names a source. `label`: "Source: X"; `note`: "with material from X"; `origin`: where the text
-    first appeared, "Originally published in X". `words` is a regular expression that precedes X."""
+    """Words by which a language introduces the source of a text. `words` is a regular expression for what precedes the
+    name.
+
+    `form` is "label" ("Source: X"), "note" ("with material from X") or "origin" ("Originally published in X").
+    """
 
     language: str
     form: Form
@@ -192,7 +195,7 @@ PHOTO = re.compile(
 
 
 def of_form(form: Form) -> str:
-    """All words of a form as one regular expression, longest rows first, since languages share beginnings."""
+    """Returns all words of a form, in every language, as one regular expression."""
     return "|".join(row.words for row in ROWS if row.form == form)
 
 
@@ -284,7 +287,7 @@ _METAS = ("contentsource", "source", "dc.source", "article:source", "mediaid", "
 
 @dataclass(frozen=True, slots=True)
 class BodyTail:
-    """What the last paragraphs of a body contain besides text: authors, sources, and how many paragraphs these are."""
+    """The authors and sources named in the last paragraphs of a body, and how many paragraphs contain only these."""
 
     authors: tuple[str, ...] = ()
     credits: tuple[str, ...] = ()
@@ -292,7 +295,7 @@ class BodyTail:
 
 
 def outlets(text: str) -> list[str]:
-    """The names of outlets in a phrase such as "Reuters and CNN"; for an address its host."""
+    """Returns the names of outlets in a phrase such as "Reuters and CNN"; for an address, its host."""
     text = clean_text(text).strip(" .:：–—-\"'“”*")
     if m := re.match(r"(?:https?://|www\.)\S+$", text):
         host = urlsplit(m[0] if "//" in m[0] else f"//{m[0]}").hostname or ""
@@ -311,7 +314,7 @@ def outlets(text: str) -> list[str]:
 
 
 def is_outlet(text: str) -> bool:
-    """True if a text can be an outlet's name: short, with a capital or in a script without capitals."""
+    """Returns True if a text can be an outlet's name: short, and with a capital or in a script without capitals."""
     if not 2 <= len(text) <= _MAX_LENGTH or len(text.split()) > _MAX_WORDS or not any(c.isalpha() for c in text):
         return False
     starts_like_name = text[0].isupper() or text[0].isdigit() or not text[0].isascii()
@@ -321,8 +324,11 @@ def is_outlet(text: str) -> bool:
 
 
 def agencies(text: str, sure: bool = True) -> list[str]:
-    """The agencies in a phrase that consists only of known ones: "Reuters", "dpa/AFP", "dpa/lni" (with an editor's
-    initials). Without `sure`, a short name with other meanings does not count alone."""
+    """Returns the agencies in a phrase that names only known agencies, else []: "Reuters", "dpa/AFP", "dpa/lni".
+
+    An editor's initials, as in "dpa/lni", are ignored. Without `sure`, the phrase must have a name that is not
+    AMBIGUOUS.
+    """
     if len(text) > _MAX_LIST_LENGTH:
         return []
     pieces = list(filter(None, (p.strip(" .©*") for p in _BETWEEN_AGENCIES.split(clean_text(text)))))
@@ -333,7 +339,7 @@ def agencies(text: str, sure: bool = True) -> list[str]:
 
 
 def credits_of_line(text: str) -> list[str]:
-    """The sources named in one paragraph or note."""
+    """Returns the sources named in one paragraph or note."""
     if not text or len(text) > _LINE:
         return _end_of(text[-_LINE:])
     labelled = _LABEL.match(text)
@@ -350,13 +356,13 @@ def credits_of_line(text: str) -> list[str]:
 
 
 def _of_note(text: str) -> list[str]:
-    """The sources of a note like "This report is based on information from Reuters"."""
+    """Returns the sources named in a note such as "This report is based on information from Reuters"; else []."""
     m = _NOTE.search(text) if len(text) < 300 else None
     return outlets(m["who"]) if m and _STARTS_NOTE.match(text) else []
 
 
 def _end_of(text: str) -> list[str]:
-    """Sources in brackets at the end of a paragraph."""
+    """Returns the sources named in brackets at the end of a paragraph."""
     m = _BRACKETS.search(text)
     if m is None:
         return []
@@ -375,8 +381,11 @@ def _end_of(text: str) -> list[str]:
 
 
 def _bare(m: re.Match[str]) -> list[str]:
-    """The names after a label without a colon, if they are names and not a sentence. Anything may follow "mit" and
-    "avec", so only known agencies count there."""
+    """Returns the names after a label without a colon, if they are names and not a sentence.
+
+    `m` is a match of _BARE_LABEL. After "mit", "con" and "avec" only known agencies count, since anything may follow
+    these.
+    """
     who = m["who"]
     if m["word"].lower() in _PREPOSITIONS:
         return agencies(who)
@@ -389,7 +398,7 @@ def _bare(m: re.Match[str]) -> list[str]:
 def read_tail(body: str) -> BodyTail:
     """Reads the byline and the notes on sources in the last paragraphs of a body.
 
-    A line "NAME (note that names the sources)" is both. Such lines are not part of the post's text.
+    A line "NAME (note that names the sources)" has both. Such paragraphs are not part of the post's text.
     """
     paragraphs = body.split("\n\n")
     authors: list[str] = []
@@ -410,7 +419,7 @@ def read_tail(body: str) -> BodyTail:
 
 
 def _signed_note(text: str) -> tuple[list[str], list[str]]:
-    """The authors and sources in a line "NAME (note that names the sources)"; ([], []) for another line."""
+    """Returns the authors and sources in a line "NAME (note that names the sources)"; ([], []) for any other line."""
     m = _END_NOTE.match(text)
     sources = (credits_of_line(f"({m['note']})") or _note_sources(m["note"])) if m else []
     if m is None or not sources or len(clean_text(m["name"])) > 60:
@@ -420,7 +429,7 @@ def _signed_note(text: str) -> tuple[list[str], list[str]]:
 
 
 def _lone_note(text: str) -> list[str]:
-    """The sources in a line that is only a note: in brackets, or after a label."""
+    """Returns the sources in a line that consists only of a note on them, in brackets or after a label; else []."""
     is_note = text[0] in "([（【*" or _LABEL.match(text) or _BARE_LABEL.match(text)
     return credits_of_line(text) if is_note else []
 
@@ -431,7 +440,7 @@ def _note_sources(note: str) -> list[str]:
 
 
 def _covers(text: str, who: list[str]) -> bool:
-    """True if a text is hardly more than the names found in it."""
+    """Returns True if a text is hardly longer than the names found in it."""
     return len(fold_text(text)) <= sum(len(fold_text(n)) for n in who) + 8
 
 
@@ -439,9 +448,12 @@ def credits(
     body: str, tail: BodyTail, lines: tuple[str, ...] = (), captions: Iterable[str] = (), beside: Iterable[str] = (),
     own: Iterable[str] = (),
 ) -> tuple[str, ...]:  # fmt: skip
-    """All sources that a post names: at its end, in a dateline "HANOI (Reuters) -", in separate notes, in its meta
-    lines, and `beside` its text (as `of_page` finds them). A source in a caption is the picture's; the site's `own`
-    names are not sources."""
+    """Returns all sources that a post names, without the site's `own` names.
+
+    Sources are read from the end of the body, a dateline such as "HANOI (Reuters) -", separate notes, the byline's
+    `lines`, and `beside`: those found outside the text (`credits_on_page`). Paragraphs that are `captions` are
+    skipped, since their source is that of the picture.
+    """
     found = list(tail.credits)
     for one in lines:
         if (m := _IN_META.search(one)) and not PHOTO.search(one[max(0, m.start() - 12) : m.start("who")]):
@@ -472,7 +484,10 @@ def unique_credits(found: Iterable[str]) -> tuple[str, ...]:
 
 
 def dateline(text: str) -> tuple[str, list[str]]:
-    """The place (in capitals, as agencies write it) and the agencies in the dateline at the start of a paragraph."""
+    """Returns the place and the agencies in the dateline at the start of a paragraph; ("", []) if it has none.
+
+    The place is "" unless it is in capitals, as agencies write it.
+    """
     for rule in _DATELINES:
         m = rule.match(text[:160])
         if m is None or not (known := agencies(m["who"])):
@@ -488,12 +503,14 @@ def dateline(text: str) -> tuple[str, list[str]]:
 
 
 def dateline_place(body: str) -> str:
-    """The place in the dateline of a text, in capitals as written there; "" if there is none."""
+    """Returns the place in the dateline of a body, in capitals as written there; "" if it has no dateline."""
     return next((place for p in body[:2_000].split("\n\n")[:3] if (place := dateline(clean_text(p))[0])), "")
 
 
 def credits_on_page(page: Page, post: Post) -> list[str]:
-    """The sources beside the text: in elements named so, in meta elements, and in schema.org's sourceOrganization."""
+    """Returns the sources named outside the text: in source elements, meta elements and schema.org's
+    sourceOrganization.
+    """
     shown = (element_line(el) for el, _ in post.select(_PLACES, anywhere=False)[:3])
     texts = [text for text in shown if not PHOTO.search(text)] + page.data.meta(*_METAS)[:3]
     found = [name for text in texts if len(text) <= 60 for name in outlets(_without_label(text))]
@@ -506,7 +523,7 @@ def _without_label(text: str) -> str:
 
 
 def captions(post: Post) -> list[str]:
-    """The captions of a post's pictures."""
+    """Returns the captions of a post's pictures."""
     if post.body is None:
         return []
     index = post.page.index
@@ -514,7 +531,7 @@ def captions(post: Post) -> list[str]:
 
 
 def credits_of_post(page: Page, post: Post, text: str, tail: BodyTail, lines: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """All sources that a post names, anywhere on its page, except the site itself."""
+    """Returns all sources that a post names, anywhere on its page, except the site itself."""
     host = (urlsplit(page.url).hostname or "").lower().removeprefix("www.")
     return credits(
         text, tail, lines, captions(post), credits_on_page(page, post), own=(*page.data.names_of_site(), host)
