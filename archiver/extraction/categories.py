@@ -1,4 +1,4 @@
-"""Category and tag candidates: links in the meta lines, post classes, declarations, and the lists of a source hint."""
+"""Category and tag candidates from term links, post classes, metadata, breadcrumbs, and the lists of a feed or API."""
 
 from __future__ import annotations
 
@@ -44,10 +44,11 @@ _SIMPLE = re.compile(r"[a-z0-9_-]*")
 
 @dataclass(frozen=True, slots=True)
 class ClassTerms:
-    """The terms of one kind: `slugs` as in the class; `names` as the page shows them, else the slug.
+    """The categories or the tags in a post's class: `slugs` as written there, `names` as the page shows them, else the
+    slugs.
 
-    `whole`: the class has every term of the post. A slug without Latin letters is a number there, which only says
-    that there is such a term.
+    `whole`: the class lists every term of the post. It does not if a slug has no Latin letters, since the class then
+    has only a number for it.
     """
 
     slugs: Terms
@@ -56,10 +57,12 @@ class ClassTerms:
 
 
 def class_terms(page: Page, post: Post, declared: Mapping[Kind, Sequence[str]]) -> dict[Kind, ClassTerms]:
-    """The terms in the post's class by kind; empty if the post has no such class.
+    """Returns the categories and tags in the post's WordPress class (category-SLUG, tag-SLUG); {} if it has no such
+    class.
 
-    `declared`: names in JSON-LD and meta elements. They are matched by their slugs, or by order if there are as many
-    of both, since WordPress sorts both by name. A post class without any tag says that the post has none.
+    `declared`: names in JSON-LD and meta elements. They are matched to slugs by their letters, or by order if there
+    are as many names as slugs, since WordPress sorts both by name. A complete post class without any tag means that
+    the post has none.
     """
     classes = _post_class(post)
     terms = [(kind, m[2]) for name in classes if (m := _CLASS_TERM.match(name)) and (kind := _KINDS[m[1]])]
@@ -89,23 +92,23 @@ def _post_class(post: Post) -> list[str]:
 
 
 def class_form(slug: str) -> str:
-    """A slug as WordPress writes it in a class: without percent-encoded characters."""
+    """Returns a slug in the form that WordPress uses in a class, without percent-encoded characters."""
     low = slug.lower()
     return low if _SIMPLE.fullmatch(low) else _ESCAPED.sub("", quote(low, safe="").lower())
 
 
 @lru_cache(maxsize=4_096)
 def _slugs(name: str) -> frozenset[str]:
-    """The slugs that may have been made from a name."""
+    """Returns the slugs that a system may have made from a name."""
     written = {name, re.sub(r"['’.&]", "", name), name.replace("&", " and ")}
     return frozenset(map(slugify, written)) - {""}
 
 
 def _names(page: Page, post: Post, slugs: set[str]) -> dict[tuple[Kind, str], str]:
-    """Names by kind and slug, from links whose address ends in the slug.
+    """Returns the names of terms by kind and slug, from links whose address ends in the slug.
 
-    The post's own links come first, then those of WordPress's lists and those whose text makes the slug; other links,
-    as in a menu, may call a category anything.
+    The post's own links come first, then those of WordPress's term lists and those whose text makes the slug; other
+    links, as in a menu, may call a category anything.
     """
     best: dict[tuple[Kind, str], str] = {}
     other: dict[tuple[Kind, str], str] = {}
@@ -125,12 +128,12 @@ def _names(page: Page, post: Post, slugs: set[str]) -> dict[tuple[Kind, str], st
 
 
 def _is_of_post(a: Element, post: Post) -> bool:
-    """True if a link is in the post's own meta lines."""
+    """Returns True if a link is in the lines of metadata around the post, not in its body."""
     return post.holder is not None and not post.is_noise(a) and is_below(a, post.holder) and not post.in_body(a)
 
 
 def _fits(text: str, slug: str) -> bool:
-    """True if a name contains all words of a slug: "Obras públicas" fits "obras"."""
+    """Returns True if a name contains all words of a slug: "Obras públicas" fits "obras"."""
     words = set(slug.split("-"))
     return any(words <= set(s.split("-")) for s in _slugs(text))
 
@@ -143,7 +146,7 @@ def _of_list(a: Element) -> bool:
 
 
 def _declared_terms(slugs: Sequence[str], declared: Sequence[str]) -> dict[str, str]:
-    """Declared names by slug."""
+    """Returns the declared names by slug, matched by their letters, else by order."""
     names = [t for d in declared if (t := clean_term(d))]
     out = {slug: name for name in names for slug in _slugs(name) & set(slugs)}
     if len(names) == len(slugs):
@@ -157,7 +160,7 @@ Found = tuple[Kind, Candidate[Terms]]
 
 @dataclass(frozen=True, slots=True)
 class _Meta:
-    """A meta element with terms. `is_list`: one element has several terms."""
+    """A meta element that holds terms. `is_list`: one element has several terms."""
 
     kind: Kind
     name: str
@@ -188,7 +191,7 @@ _MAX_COUNT = 60
 def term_candidates(
     page: Page, post: Post, lead: SourceHint | None
 ) -> tuple[list[Candidate[Terms]], list[Candidate[Terms]]]:
-    """Category sets and tag sets with their sources."""
+    """Returns the candidates for a post's categories and those for its tags: sets of terms, each with its source."""
     cats: list[Candidate[Terms]] = []
     tags: list[Candidate[Terms]] = []
     for kind, one in (
@@ -205,7 +208,7 @@ def term_candidates(
 
 
 def choose_terms(cats: list[Candidate[Terms]], tags: list[Candidate[Terms]]) -> tuple[Terms, Terms]:
-    """The categories and the tags chosen from these candidates."""
+    """Returns the categories and the tags chosen from their candidates."""
     category, tag = resolve_terms(cats), resolve_terms([t for t in tags if t.confidence >= 0.5])
     tagged = tag.value if tag else ()
     if tag is not None and tag.source in ("link", "label") and category is not None:
@@ -229,7 +232,7 @@ def _of_source(lead: SourceHint | None) -> Iterator[Found]:
 
 
 def _by_rule(page: Page, post: Post) -> Iterator[Found]:
-    """The terms by the platform's selectors, then by those in common use."""
+    """Yields the terms found by the platform's selectors and by generic ones."""
     generic = by_name("generic")
     rows = [(generic, "class", 0.75)]
     if page.platform is not generic:
@@ -245,9 +248,9 @@ def _by_rule(page: Page, post: Post) -> Iterator[Found]:
 
 
 def _texts(page: Page, post: Post, rule: str, kind: Kind, both: bool) -> list[str]:
-    """The texts of term links, without those in sentences and those to other sites.
+    """Returns the texts of the term links that a selector matches, without links in sentences and links to other sites.
 
-    `both`: the selector matches both kinds, so a link whose address says the other kind is left out.
+    `both`: the selector matches categories and tags, so that a link whose address is of the other kind is left out.
     """
     found: list[str] = []
     prose: dict[Element, bool] = {}
@@ -279,7 +282,7 @@ def _by_link(page: Page, post: Post) -> Iterator[Found]:
 
 
 def _declared(page: Page) -> Iterator[Found]:
-    """The terms in JSON-LD, microdata, RDFa and meta elements."""
+    """Yields the terms in JSON-LD, microdata, RDFa and meta elements."""
     data = page.data
     node = data.article(page.addresses)
     headline = {fold_text(t) for t in [*data.texts(node, "headline"), *data.meta("og:title")]}
@@ -310,9 +313,10 @@ def _by_rank_math(page: Page) -> bool:
 
 
 def _sections(page: Page, text: str) -> list[str]:
-    """ "News,Health" are two sections; "Health, Wellness & Beauty" is one.
+    """Splits the text of a section field into sections: "News,Health" is two; "Health, Wellness & Beauty" is one.
 
-    A text with spaces is a list if each part is a link of its own, or if the whole is not a link and has no "and".
+    A text with spaces after its commas is a list if each part is also a link, or if the whole text is not a link and
+    has no "and".
     """
     parts = re.split(r"\s*[,;]\s+", text)
     if len(parts) == 1:
@@ -339,7 +343,7 @@ def _of_class(page: Page, post: Post) -> Iterator[Found]:
 
 
 def _breadcrumbs(page: Page, post: Post) -> Iterator[Found]:
-    """The breadcrumbs without home, the post itself and folders that only say that it is a post: a last resort."""
+    """Yields the breadcrumbs as categories, without home, the post itself, and folders such as "Blog"."""
     if page.platform.name in _FILED_OTHERWISE:
         return
     own = {
@@ -359,7 +363,7 @@ def _is_section(page: Page, name: str, href: str, known: set[str]) -> bool:
 
 
 def _declared_steps(page: Page) -> list[tuple[str, str]]:
-    """The names and addresses in JSON-LD's breadcrumbs."""
+    """Returns the names and addresses of the breadcrumbs in JSON-LD."""
     steps: list[tuple[str, str]] = []
     for node in page.data.of_type("breadcrumblist")[:1]:
         for item in page.data.resolve(node.get("itemListElement"))[:_MAX_STEPS]:
@@ -372,7 +376,7 @@ def _declared_steps(page: Page) -> list[tuple[str, str]]:
 
 
 def _shown_steps(page: Page) -> list[tuple[str, str]]:
-    """The texts and addresses of the links in the first breadcrumbs that have any."""
+    """Returns the texts and addresses of the links in the first breadcrumb element that has links."""
     for rule in _BREADCRUMBS:
         for el in page.index.select(rule)[:1]:
             if steps := [(element_line(a), a.get("href") or "") for a in islice(el.iter("a"), _MAX_STEPS)]:

@@ -34,7 +34,7 @@ ZA -35 16 -22 33
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """A box in degrees."""
+    """A bounding box in whole degrees."""
 
     south: int
     west: int
@@ -53,14 +53,17 @@ for _row in _BOUNDS.replace("\n", ";").split(";"):
 
 
 def is_swapped(latitude: float, longitude: float, region: str) -> bool:
-    """True if a position is in the region's country only if its numbers are swapped. `region`: ISO 3166, "DE-BE"."""
+    """Returns True if a position lies in its region's country only after latitude and longitude are exchanged.
+
+    `region`: an ISO 3166 code such as "DE" or "DE-BE".
+    """
     bounds = BOUNDS.get(region[:2].upper()) if len(region) == 2 or region[2:3] in ("-", "_") else None
     return bounds is not None and not bounds.holds(latitude, longitude) and bounds.holds(longitude, latitude)
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Degrees in WGS 84, north and east positive, and their precision as written.
+    """A position in degrees of WGS 84, north and east positive, with the precision in which it was written.
 
     `precision` is in degrees, as Darwin Core's coordinatePrecision: 0.0001 for four decimals, 1/3600 for seconds;
     None if unknown.
@@ -149,7 +152,10 @@ _SINGLE = re.compile(rf"(?P<h1>[NSEW])?\s*{_COORDINATE.format(1)}\s*(?P<h2>[NSEW
 
 
 def valid_position(lat: float, lon: float, precision: float | None = None) -> Position | None:
-    """A position within WGS 84's ranges, else None. The numbers are swapped if the first can only be a longitude."""
+    """Returns the position, or None if it is outside WGS 84's ranges.
+
+    The numbers are exchanged if the first can only be a longitude.
+    """
     if abs(lat) > 90 >= abs(lon) and abs(lat) <= 180:
         lat, lon = lon, lat
     if not (abs(lat) <= 90 and abs(lon) <= 180):
@@ -158,7 +164,7 @@ def valid_position(lat: float, lon: float, precision: float | None = None) -> Po
 
 
 def _plain(text: str | None, language: str = "") -> str:
-    """The text with ASCII digits and signs, and with the four sides as N, S, E and W."""
+    """Returns a text with ASCII digits and signs, and with the words for compass directions as N, S, E and W."""
     text = (text or "")[:200].translate(_SIGNS)
     if not text.isascii():
         text = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
@@ -171,13 +177,13 @@ def _plain(text: str | None, language: str = "") -> str:
 
 
 def parse_degrees(text: str | None) -> float | None:
-    """One coordinate in degrees: "10.5", "10,5", "10° 30' 0\\" S", "-10.5", "西经 10.5"."""
+    """Parses one coordinate, in degrees: "10.5", "10,5", "10° 30' 0'' S", "-10.5", "西经 10.5". None if invalid."""
     found = with_precision(text)
     return found[0] if found else None
 
 
 def with_precision(text: str | None) -> tuple[float, float] | None:
-    """One coordinate and its precision, both in degrees."""
+    """Parses one coordinate; returns it with its precision, both in degrees, or None if the text is none."""
     m = _SINGLE.fullmatch(_plain(text))
     if m is None:
         return None
@@ -200,8 +206,11 @@ def _degrees(m: re.Match[str], n: str) -> tuple[float, float] | None:
 
 
 def parse_position(text: str | None, language: str = "") -> Position | None:
-    """Latitude and longitude from one text: "10.5;106.7", "10,5 ; 106,7", "10°30'N 106°42'E", "geo:10.5,106.7",
-    "lat: 10.5, lon: 106.7", "北纬10°30′ 东经106°42′". `language` (BCP 47) decides what "O" means."""
+    """Parses latitude and longitude from one text; None if it is not a position.
+
+    For example "10.5;106.7", "10,5 ; 106,7", "10°30'N 106°42'E", "geo:10.5,106.7", "lat: 10.5, lon: 106.7",
+    "北纬10°30′ 东经106°42′". `language` (BCP 47) decides whether "O" means east or west.
+    """
     if not text or not any(c.isdecimal() for c in text[:200]):
         return None
     plain = _GEO.sub("", _plain(text, language)).strip(" ()[].,;")
@@ -222,7 +231,10 @@ def parse_position(text: str | None, language: str = "") -> Position | None:
 def _from_pair(
     first: tuple[float, float], second: tuple[float, float], sides: tuple[str, str], longitude_first: bool
 ) -> Position | None:
-    """The position of two coordinates, each in degrees with its precision; None if their sides contradict."""
+    """Returns the position made of two coordinates, each in degrees with its precision.
+
+    `sides`: the compass letter of each, or "". None if the two letters contradict each other, such as N and S.
+    """
     if any(sides) and not (set(sides) & {"N", "S"} and set(sides) & {"E", "W"}):
         return None
     one, two = (-v[0] if side and side in "SW" else v[0] for v, side in zip((first, second), sides, strict=True))
@@ -232,7 +244,10 @@ def _from_pair(
 
 
 def middle(text: str | None, turned: bool = False) -> Position | None:
-    """The middle of the bounds of a list "lat lon lat lon ..." (`turned`: "lon lat ..."): a line, box or polygon."""
+    """Returns the centre of the bounding box of a line, box or polygon given as "lat lon lat lon ...".
+
+    `turned`: the list is "lon lat lon lat ...". None if the list has an odd count or is out of range.
+    """
     numbers = [float(n) for n in re.findall(r"[+-]?\d{1,3}(?:\.\d{1,15})?", (text or "")[:20_000])]
     if len(numbers) < 2 or len(numbers) % 2:
         return None
@@ -241,7 +256,9 @@ def middle(text: str | None, turned: bool = False) -> Position | None:
 
 
 def as_dms(degrees: float, axis: str = "NS") -> str:
-    """A coordinate in degrees, minutes and seconds with two decimals: 10°30'0.00"N. `axis`: "NS" or "EW"."""
+    """Returns a coordinate in degrees, minutes and seconds with two decimals, such as 10°30'0.00"N. `axis`: "NS" or
+    "EW".
+    """
     hundredths = round(abs(degrees) * 360_000)
     whole, rest = divmod(hundredths, 360_000)
     minutes, rest = divmod(rest, 6_000)
@@ -258,11 +275,11 @@ _METRES_A_DEGREE = 111_320.0
 
 @dataclass(frozen=True, slots=True)
 class MapService:
-    """How a service writes positions into addresses, most reliable notation first.
+    """How a map service writes positions into its addresses, most reliable notation first.
 
-    `pairs`: two query parameters with one number each; `patterns`: searched in path, query and fragment, with True
-    where the longitude comes first; `queries`: parameters with both numbers, with True likewise. `only`: a parameter
-    and the value that it must have, for services whose own grid is not WGS 84.
+    `pairs`: two query parameters with one number each; `patterns`: regular expressions for path, query and fragment,
+    with True if longitude comes first; `queries`: query parameters that hold both numbers, with True likewise.
+    `only`: a parameter and the value it must have, for services whose own grid is not WGS 84.
     """
 
     host: str
@@ -332,7 +349,7 @@ SERVICES = (
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """A service with its expressions compiled."""
+    """A map service with its regular expressions compiled."""
 
     service: MapService
     host: re.Pattern[str]
@@ -364,7 +381,7 @@ _GEOHACK = re.compile(r"^([\d._-]+[NS]_[\d._-]+[EW])", re.IGNORECASE)
 
 
 def map_link_position(href: str) -> Position | None:
-    """The position in an address of a map service or in a geo: URI (RFC 5870); None if there is none."""
+    """Returns the position in an address of a map service or in a geo: URI (RFC 5870); None if it has none."""
     if len(href) > 4_000 or not any(sign in f"\n{href.lower()}" for sign in SIGNS):
         return None
     if href[:4].lower() == "geo:":
@@ -386,7 +403,10 @@ def map_link_position(href: str) -> Position | None:
 
 
 def _read(compiled: _Compiled, whole: str, query: Mapping[str, list[str]]) -> Position | None:
-    """The position that a service wrote into an address. `whole`: path, query and fragment, without escapes."""
+    """Returns the position in an address of a map service; None if it has none.
+
+    `whole`: path, query and fragment, unescaped; `query`: the parsed query.
+    """
     for lat_key, lon_key in compiled.service.pairs:
         if lat_key in query and lon_key in query:
             return parse_position(f"{query[lat_key][0]};{query[lon_key][0]}")

@@ -1,4 +1,4 @@
-"""Parses dates: written by people in many languages, by machines, in addresses, and relative to the capture.
+"""Parses dates: written by people in many languages, by machines, in addresses, and relative to the time of capture.
 
 A result is never more precise than the text.
 """
@@ -33,17 +33,17 @@ _HAN_DIGITS = {c: n for n, c in enumerate("〇一二三四五六七八九")} | {
 
 
 def civil_year(year: int) -> int:
-    """The year of the common era; a Buddhist year, as written in Thailand, is 543 ahead."""
+    """Returns the year of the common era; a Buddhist year, as written in Thailand, is 543 higher."""
     return year - _BUDDHIST if year in _BUDDHIST_YEARS else year
 
 
 def is_solar(year: int) -> bool:
-    """True if a number can be a year of the Persian solar calendar."""
+    """Returns True if a year can be one of the Persian solar calendar."""
     return year in _SOLAR_YEARS
 
 
 def from_solar(year: int, month: int, day: int) -> date | None:
-    """The Gregorian day of a day in the Persian solar calendar; None if there is no such day.
+    """Converts a day of the Persian solar calendar to the Gregorian calendar; None if there is no such day.
 
     The first of Farvardin is 21 March or the day before or after; leap years follow the 33-year cycle, which agrees
     with the observed calendar from 1210 to 1634.
@@ -58,7 +58,7 @@ def from_solar(year: int, month: int, day: int) -> date | None:
 
 
 def _leaps(years: int) -> int:
-    """The number of leap years among the first `years` of a cycle that began with year 1210."""
+    """Returns the number of leap years among the first `years` of a cycle that began with year 1210."""
     return sum(_is_leap(_BREAKS[0] + n) for n in range(years))
 
 
@@ -71,7 +71,7 @@ def _length(year: int, month: int) -> int:
 
 
 def han_number(text: str) -> int | None:
-    """A number in Han digits, positional (二〇二四) or with tens (二十一); None if it is neither."""
+    """Parses a number in ASCII or Han digits, positional (二〇二四) or with tens (二十一); None if it is neither."""
     if text.isdigit():
         return int(text)
     if any(c not in _HAN_DIGITS and c != "十" for c in text) or not text:
@@ -95,7 +95,7 @@ _EMPTY_DAYS = {(1970, 1, 1), (1969, 12, 31), (1900, 1, 1), (1899, 12, 30), (1899
 
 @dataclass(frozen=True, slots=True)
 class DateParts:
-    """The numbers of a date as written. `hour` and `second` are None where not given; `zone` is the text."""
+    """The numbers of a date as written. `hour` and `second` are None if not given; `zone` is the zone's text."""
 
     year: int
     month: int
@@ -108,7 +108,7 @@ class DateParts:
 
 @dataclass(frozen=True, slots=True)
 class AddressDate:
-    """The date in the path of an address; `day` is None if there is only a month."""
+    """The date in the path of an address; `day` is None if the address has only year and month."""
 
     year: int
     month: int
@@ -116,7 +116,7 @@ class AddressDate:
 
     @property
     def date(self) -> date | None:
-        """The calendar day; None where the address has only a month, or a day that does not exist."""
+        """The calendar day; None if the address has only a month, or a day that does not exist."""
         if self.day is None:
             return None
         try:
@@ -127,7 +127,7 @@ class AddressDate:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A point in time as written. `zoned`: a time zone was given; without one, `at` is in UTC by convention."""
+    """A date or time and its precision, such as "day" or "second". `zoned`: with a time zone; else `at` is in UTC."""
 
     at: datetime
     precision: str
@@ -135,11 +135,11 @@ class Moment:
 
     @property
     def day(self) -> date:
-        """The calendar day in the moment's own zone."""
+        """The calendar day in the moment's own time zone."""
         return self.at.date()
 
     def __str__(self) -> str:
-        """ISO 8601."""
+        """Returns the moment in ISO 8601."""
         return self.at.isoformat()
 
 
@@ -180,9 +180,10 @@ def _zone(text: str | None) -> timezone | None:
 
 
 def make_moment(parts: DateParts, *, first: int = FIRST_YEAR) -> Moment | None:
-    """A moment from its numbers; None if there is no such day or its year is before `first`.
+    """Builds a moment from its numbers; None if the day does not exist or its year is before `first`.
 
-    Buddhist and Persian solar years are converted.
+    Buddhist and Persian solar years are converted. Days that databases store for "no date", such as 1970-01-01, give
+    None.
     """
     year, month_number, day = parts.year, parts.month, parts.day
     if is_solar(year):
@@ -203,9 +204,10 @@ def make_moment(parts: DateParts, *, first: int = FIRST_YEAR) -> Moment | None:
 
 
 def machine_date(text: str | None) -> Moment | None:
-    """A date as a machine writes it: ISO 8601 (also with a space), 20240131, RFC 5322, JavaScript, epoch seconds.
+    """Parses a date written by a machine: ISO 8601 (also with a space), 20240131, RFC 5322, JavaScript or epoch
+    seconds.
 
-    The epoch may be in milliseconds too. What databases write for "no date" (1970-01-01, 0001-01-01) gives None.
+    Epoch milliseconds are read too. What databases write for "no date" (1970-01-01, 0001-01-01) gives None.
     """
     text = clean_text(text).translate(DIGITS)
     if (m := ISO.match(text)) or (m := _COMPACT.match(text)):
@@ -235,7 +237,7 @@ _URL_MONTH = re.compile(r"/((?:19|20)\d{2})[/-](\d{1,2})(?=/)")
 
 
 def url_date(path: str) -> AddressDate | None:
-    """The date in the path of an address, if there is one."""
+    """Returns the date in the path of an address; None if it has none."""
     if m := _URL_DAY.search(path):
         y, mo, d = (int(g) for g in m.groups() if g)
         if 1 <= mo <= 12 and 1 <= d <= 31:
@@ -301,10 +303,10 @@ _MONTH_FIRST_LANGS = ("en-US", "en-PH", "fil", "tl")
 
 @lru_cache(maxsize=4_096)
 def visible_date(text: str, language: str = "", loose: bool = False) -> Moment | None:
-    """The first date in a short visible text, with the time of day beside it.
+    """Returns the first date in a short visible text, with the time of day written beside it; None if there is no date.
 
-    `language` (BCP 47) decides the order of 3/4/2021. `loose` also asks dateparser where no rule here knows the
-    notation and the language of the page is not one of the tables'.
+    `language` (BCP 47) decides the order of 3/4/2021. `loose`: also try the dateparser library if no rule here
+    matches and the page's language is not one of those in the tables.
     """
     text = plain_date_text(text)
     if "年" not in text and not any(c.isdigit() for c in text):
@@ -324,7 +326,7 @@ def visible_date(text: str, language: str = "", loose: bool = False) -> Moment |
 
 
 def _with_clock(found: _Written, clock: re.Match[str]) -> DateParts:
-    """A date with the time of day beside it, on the 24-hour clock."""
+    """Returns the numbers of a date together with the time of day beside it, on the 24-hour clock."""
     hour = int(clock["h"])
     half = (clock["half"] or clock["part"] or "").lower().replace(".", "")
     if half in _AFTERNOON and hour < 12:
@@ -335,7 +337,7 @@ def _with_clock(found: _Written, clock: re.Match[str]) -> DateParts:
 
 
 def _clock(text: str, start: int, end: int, language: str) -> re.Match[str] | None:
-    """The time of day beside the date at `start` to `end`, unless it belongs to the next date."""
+    """Returns the match of the time of day beside the date at `start` to `end`, unless it belongs to the next date."""
     after = _CLOCK.search(text, end, end + 40)
     between = text[end : after.start()] if after else ""
     if after and not (any(c.isdigit() for c in between) and _first(between, language)):
@@ -344,9 +346,9 @@ def _clock(text: str, start: int, end: int, language: str) -> re.Match[str] | No
 
 
 def date_span(text: str, language: str = "") -> tuple[str, str] | None:
-    """The text before its first date, and that after the date and its time of day; None if there is no date.
+    """Returns the text before the first date, and the text after that date and its time of day; None without a date.
 
-    Both have European digits.
+    Digits in both are ASCII.
     """
     text = plain_date_text(text)
     found = _first(text, language)
@@ -360,7 +362,7 @@ def date_span(text: str, language: str = "") -> tuple[str, str] | None:
 
 
 def plain_date_text(text: str) -> str:
-    """A text on one line, cut at 300 characters, with European digits and Thai month names written out."""
+    """Returns a text as one line of at most 300 characters, with ASCII digits and Thai month names written out."""
     text = clean_text(text).translate(DIGITS)[:300]
     if "ค." in text or "ย." in text or "พ." in text:
         for name, number in THAI_SHORT.items():
@@ -373,7 +375,7 @@ _THAI = {n: name for name, n in MONTHS.items() if "\u0e00" <= name[0] <= "\u0e7f
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """A date found in a text: year, month and day as written, and where it starts and ends."""
+    """A date found in a text: year, month and day as written, and where in the text it starts and ends."""
 
     numbers: tuple[int, int, int]
     start: int
@@ -381,7 +383,10 @@ class _Written:
 
 
 def _first(text: str, language: str) -> _Written | None:
-    """The first date; one with the month spelled out before one of numbers only, whose order may be in doubt."""
+    """Returns the first date in a text.
+
+    A date with its month in words precedes one of numbers only, since the order of numbers may be ambiguous.
+    """
     spelled = min(_spelled(text, language), key=lambda f: f.start, default=None)
     return spelled or _numeric(text, language)
 
@@ -391,7 +396,7 @@ def _year(text: str | None, short: str | None = None) -> int:
 
 
 def _spelled(text: str, language: str) -> Iterator[_Written]:
-    """The dates whose month is a word or a sign, one notation after another."""
+    """Yields the dates whose month is a word or a sign, one notation after another."""
     yield from _east_asian(text)
     if "th" in text or "Th" in text or "TH" in text:
         yield from _vietnamese(text)
@@ -412,7 +417,7 @@ def _spelled(text: str, language: str) -> Iterator[_Written]:
 def _possible(
     year: int, number: int | None, day: int, m: re.Match[str], start: int | None = None
 ) -> Iterator[_Written]:
-    """The date at a match, if its month and day can be such."""
+    """Yields the date of a match if its month and day are in range; `start` replaces the start of the match."""
     if number and 1 <= number <= 12 and 1 <= day <= 31:
         yield _Written((year, number, day), m.start() if start is None else start, m.end())
 
@@ -468,7 +473,7 @@ def _by_dateparser(text: str, language: str) -> Moment | None:
 
 
 def month_only(text: str, language: str = "") -> Moment | None:
-    """ "May 2019" and nothing else."""
+    """Parses a text that consists of month and year, such as "May 2019"; None for any other text."""
     m = _MONTH_YEAR.match(plain_date_text(text))
     number = month_number(m[1], language) if m else None
     made = make_moment(DateParts(int(m[2]), number, 1)) if m and number else None
@@ -523,10 +528,10 @@ _MONTH_OR_YEAR = ("month", "year")
 
 
 def relative_time(text: str, captured_at: datetime) -> Moment | None:
-    """The moment of a relative time in a short text, counted back from the capture (aware).
+    """Parses a relative time such as "3 hours ago" in a short text, counted back from `captured_at` (aware).
 
-    Its precision is its unit: "3 hours ago" is an hour, "2 days ago" a day, "2 weeks ago" only a month. None if the
-    text has no such time; a bare "3 days" is a duration.
+    The precision of the result is the unit: "3 hours ago" is precise to the hour, "2 days ago" to the day, "2 weeks
+    ago" only to the month. None if the text has no such time; "3 days" without "ago" is a duration.
     """
     text = plain_date_text(text)
     if not text or len(text) > _MAX_LENGTH:
@@ -543,7 +548,7 @@ def relative_time(text: str, captured_at: datetime) -> Moment | None:
 
 
 def _before(at: datetime, number: int, unit: str) -> Moment | None:
-    """A time that is some units before another, with the precision of the unit; None before the year 1."""
+    """Returns the time `number` units before `at`, with the precision of the unit; None before the year 1."""
     try:
         return _cut(at - timedelta(minutes=number * _MINUTES[unit]), _PRECISION.get(unit, unit))
     except OverflowError:
@@ -551,7 +556,7 @@ def _before(at: datetime, number: int, unit: str) -> Moment | None:
 
 
 def _cut(at: datetime, precision: str) -> Moment:
-    """The start of a time's minute, hour, day, month or year."""
+    """Returns the start of the minute, hour, day, month or year that contains a time."""
     at = at.replace(second=0, microsecond=0)
     if precision != "minute":
         at = at.replace(minute=0)

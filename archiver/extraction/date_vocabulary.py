@@ -122,8 +122,10 @@ VIETNAMESE_MONTHS = {_fold(k): v for k, v in _VIETNAMESE.items()}
 
 @lru_cache(maxsize=4_096)
 def month_number(name: str, language: str = "") -> int | None:
-    """The number of a month by its name or short name, in the page's language or any other; None if it is not a
-    month."""
+    """Returns the number of a month by its name or short name; None if the text is not a month.
+
+    Names are looked up in `language`, the page's, and in all other languages.
+    """
     folded = _fold(name).strip(" .")
     own = _OF_LANGUAGE.get(language[:2].lower())
     if own and folded in own:
@@ -132,12 +134,14 @@ def month_number(name: str, language: str = "") -> int | None:
 
 
 def solar_month_number(name: str) -> int | None:
-    """The number of a month of the Persian solar year by its name; None if it is not a month."""
+    """Returns the number of a month of the Persian solar year by its name; None if it is not a month."""
     return SOLAR_MONTHS.get(_fold(name))
 
 
 def vietnamese_month_number(name: str) -> int | None:
-    """The number of a month by digits or number word: "3", "ba"."""
+    """Returns the number of a month in Vietnamese, given in digits or as a number word: "3", "ba". None if it is
+    neither.
+    """
     return int(name) if name.isdigit() else VIETNAMESE_MONTHS.get(_fold(" ".join(name.split())))
 
 

@@ -1,4 +1,4 @@
-"""Date candidates: publication and last change, from declarations, scripts, meta lines and visible dates."""
+"""Candidates for the dates of publication and of the last change, from metadata, scripts, bylines and visible text."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _MIN_SLUG_LENGTH = 8
 
 @dataclass(frozen=True, slots=True)
 class StateDate:
-    """A date of publication. `sure`: it is the only day of publication in the data."""
+    """A date of publication in the data of a page's scripts. `sure`: no other day of publication is in these data."""
 
     moment: Moment
     key: str
@@ -47,9 +47,11 @@ class StateDate:
 
 
 def state_date(page: Page) -> StateDate | None:
-    """The date of publication in a page's data: the only day there, else the one nearest to the page's own slug.
+    """Returns the date of publication in the data of a page's scripts: the only day there, else the one nearest to the
+    slug.
 
-    The data contain other posts too, each beside its own address; a date far from this page's belongs to another.
+    The data contain other posts too, each beside its own address; a date far from this page's slug belongs to
+    another post.
     """
     found = _dates(page.text)
     if not found:
@@ -62,7 +64,7 @@ def state_date(page: Page) -> StateDate | None:
 
 
 def _dates(text: str) -> dict[int, StateDate]:
-    """The dates of publication in a text, by their position."""
+    """Returns the dates of publication in a text, by their position."""
     found: dict[int, StateDate] = {}
     for fragment in _FRAGMENTS:
         for at in _positions(text, fragment):
@@ -73,7 +75,7 @@ def _dates(text: str) -> dict[int, StateDate]:
 
 
 def _positions(text: str, part: str) -> Iterator[int]:
-    """Where a text contains a part, at most _MAX_COUNT times."""
+    """Yields the positions at which a text contains a part, at most _MAX_SCRIPT_BYTES of them."""
     at = text.find(part)
     for _ in range(_MAX_SCRIPT_BYTES):
         if at < 0:
@@ -83,7 +85,7 @@ def _positions(text: str, part: str) -> Iterator[int]:
 
 
 def _nearest(text: str, slug: str, places: list[int]) -> int | None:
-    """The place that is nearest to an occurrence of the slug, None if all are far from it."""
+    """Returns the position in `places` that is nearest to an occurrence of the slug; None if all are too far."""
     near: list[tuple[int, int]] = []
     for at in _positions(text, slug):
         here = bisect(places, at)
@@ -123,12 +125,14 @@ _UNTRUSTED = 0.35
 
 
 def stated_candidates(moment: Moment, visible: bool) -> float:
-    """A little more trust for a more precise date, so that among equals the most precise wins."""
+    """Returns the confidence added for a date's precision, time zone and visibility, so that the most precise of equals
+    wins.
+    """
     return (0.01 if moment.precision != "day" else 0.0) + (0.01 if moment.zoned else 0.0) + (0.005 if visible else 0.0)
 
 
 class _Found(list[When]):
-    """The candidates of one page, each with the trust that its precision adds."""
+    """The date candidates of one page; `add` raises the confidence of more precise ones."""
 
     def add(self, moment: Moment | None, source: str, locator: str, confidence: float, seen: bool = False) -> None:
         if moment is not None:
@@ -136,9 +140,10 @@ class _Found(list[When]):
 
 
 def published_candidates(page: Page, post: Post, lead: SourceHint | None, beside: BylineBlock) -> list[When]:
-    """The date of publication by every source that gives one.
+    """Returns the candidates for the date of publication from every source.
 
-    What the page itself says is needed twice, to classify the page and for the date, and computed once.
+    The result without a source hint's date is cached on `post`, since it is needed to classify the page and for the
+    date.
     """
     if lead is not None and lead.published is not None:
         return _published(page, post, lead, beside)
@@ -190,13 +195,13 @@ _SURE = 0.8
 
 
 def _settled(found: list[When]) -> bool:
-    """True if a declaration and a visible line agree on one day: then the rest of the page is not searched."""
+    """Returns True if metadata and a visible line agree on one day, so that the rest of the page is not searched."""
     days = [{c.value.day for c in found if c.visible is seen and c.confidence >= _SURE} for seen in (True, False)]
     return bool(days[0] & days[1])
 
 
 def _last_resort(page: Page, post: Post, out: _Found, changed: list[VisibleDate], beside: BylineBlock) -> None:
-    """Adds the weakest sources: the date of a change, and a date in the address of an image."""
+    """Adds the weakest candidates: the date of a change, and a date in the address of an image."""
     out.add(beside.modified, "byline", "changed, beside the heading", 0.42, True)
     for one in changed[:1]:
         out.add(one.moment, "shown", f"changed, {one.where} {_name(one.element)}", 0.4, True)
@@ -217,7 +222,7 @@ def _name(el: Element) -> str:
 
 
 def _read(text: str, language: str) -> Moment | None:
-    """A declared date, in a machine's notation or in a reader's."""
+    """Parses a declared date, in machine notation or as written for readers."""
     return machine_date(text) or visible_date(text, language)
 
 
@@ -239,7 +244,7 @@ def _add_json_ld(page: Page, out: _Found, language: str) -> None:
 
 
 def _add_other_nodes(page: Page, out: _Found) -> None:
-    """Adds the dates of nodes that are not an article, for pages that declare none."""
+    """Adds dates from JSON-LD nodes that are not articles, for pages without an article node."""
     dated = ((types(n), n) for n in page.data.nodes if "datePublished" in n)
     other = next(((kinds, n) for kinds, n in dated if kinds and not kinds & _NO_POSTS), None)
     if other is not None:
@@ -271,7 +276,7 @@ def _add_metas(page: Page, out: _Found, language: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Dated:
-    """An element with its date; `in_text` where the date was read from its visible text."""
+    """An element and its date; `in_text`: the date was read from its visible text, not from an attribute."""
 
     element: Element
     moment: Moment
@@ -279,7 +284,7 @@ class _Dated:
 
 
 def _add_platform(page: Page, post: Post, out: _Found) -> None:
-    """Adds what the first selector with a date finds, for the platform and for names in common use."""
+    """Adds the date found by the platform's first matching selector, and that found by the first generic one."""
     generic = by_name("generic")
     tables = [(page.platform, "platform", 0.9)] if page.platform is not generic else []
     for platform, source, confidence in [*tables, (generic, "class", 0.72)]:
@@ -292,7 +297,9 @@ def _add_platform(page: Page, post: Post, out: _Found) -> None:
 
 
 def _first_dated(post: Post, rule: str, language: str) -> _Dated | None:
-    """The first of three elements of a selector that has a date, and not that of a change."""
+    """Returns the first of the first three elements that a selector matches to have a date that is not that of a
+    change.
+    """
     for el, _ in post.select([rule])[:3]:
         moment, in_text = date_of_element(el, language)
         if moment is not None and not _says_modified(el):
@@ -301,7 +308,7 @@ def _first_dated(post: Post, rule: str, language: str) -> _Dated | None:
 
 
 def _add_dated(dated: _Dated, found: When, confidence: float, out: _Found, language: str) -> None:
-    """Adds the date of an element, and beside it those of its tooltip and its visible text, which differ in zone."""
+    """Adds the date of an element, and those of its tooltip and its visible text, which may be in another time zone."""
     el, moment, rule = dated.element, dated.moment, found.locator
     text = visible_date(element_line(el), language)
     is_seen = el.tag != "meta" and (text is None or text.day == moment.day)
@@ -323,7 +330,9 @@ def _says_modified(el: Element) -> bool:
 
 
 def date_of_element(el: Element, language: str) -> tuple[Moment | None, bool]:
-    """The date of an element, and whether it was read from its visible text because no attribute had it."""
+    """Returns the date of an element (or None), and True if it was read from the visible text and not from an
+    attribute.
+    """
     for attr in ("datetime", "content", "title", "data-datetime", "data-time", "data-timestamp"):
         value = el.get(attr)
         if value and (moment := machine_date(value) or (visible_date(value, language) if attr == "title" else None)):
@@ -338,7 +347,9 @@ def date_of_element(el: Element, language: str) -> tuple[Moment | None, bool]:
 
 
 def _time_in_text(el: Element, moment: Moment, language: str) -> Moment | None:
-    """The visible text's own moment where it adds the time to the day that an attribute gives."""
+    """Returns the date in an element's visible text if it adds a time of day to `moment`, the attribute's day; else
+    None.
+    """
     if moment.precision != "day":
         return None
     text = visible_date(element_line(el)[:120], language)
@@ -346,7 +357,7 @@ def _time_in_text(el: Element, moment: Moment, language: str) -> Moment | None:
 
 
 def _inner_date(el: Element) -> Moment | None:
-    """The date in an attribute of a descendant."""
+    """Returns the date in an attribute of an element inside this one; None if there is none."""
     for inner in el.iter("time", "abbr", "meta"):
         if inner is not el:
             value = inner.get("datetime") or inner.get("title") or inner.get("content")
@@ -356,7 +367,7 @@ def _inner_date(el: Element) -> Moment | None:
 
 
 def modified_candidates(page: Page, post: Post, lead: SourceHint | None, beside: BylineBlock) -> list[When]:
-    """The date of the last change by every source that gives one."""
+    """Returns the candidates for the date of the last change from every source."""
     out = _Found()
     if lead is not None and lead.modified is not None:
         trusted = is_from_api(lead)

@@ -1,5 +1,4 @@
-"""Decodes the bytes of a page to text, even if their declared encoding is wrong or missing, and repairs mojibake. Never
-raises."""
+"""Decodes a page's bytes, even if their declared encoding is wrong or missing, and repairs mojibake. Never raises."""
 
 from __future__ import annotations
 
@@ -18,8 +17,10 @@ _MANY, _MAX_COUNT = 3, 20_000
 
 
 def _table(codec: str) -> dict[int, int]:
-    """The bytes that characters of a single-byte encoding came from; undefined bytes represent themselves, as do, in
-    windows-1252, the control characters that ISO 8859-1 has in place of its marks."""
+    """Returns a map from each character of a single-byte encoding to the byte that it was decoded from.
+
+    Undefined bytes stand for themselves, as do, in windows-1252, the C1 control characters of ISO 8859-1.
+    """
     out: dict[int, int] = {}
     for byte in range(0x80, 0x100):
         char = bytes([byte]).decode(codec, errors="ignore") or chr(byte)
@@ -32,7 +33,10 @@ def _class(table: dict[int, int], first: int, last: int) -> str:
 
 
 class _Reading:
-    """One way in which UTF-8 was misread: every such text has one of `marks`, and `sure` matches what proves it."""
+    """One single-byte encoding as which UTF-8 text was misread.
+
+    Every misread text contains one of `marks`; `sure` matches sequences that prove it.
+    """
 
     def __init__(self, codec: str, marks: str) -> None:
         self.table, self.marks = _table(codec), tuple(marks.split())
@@ -48,7 +52,10 @@ class _Reading:
         )
 
     def hits(self, text: str, beyond: set[str]) -> bool:
-        """True if a text has a mark and `_MANY` certain sequences; `beyond`: its characters outside ASCII."""
+        """Returns True if a text has been misread: it has a mark and at least `_MANY` proving sequences.
+
+        `beyond`: the text's characters outside ASCII.
+        """
         if not any(beyond.issuperset(mark) and mark in text for mark in self.marks):
             return False
         count = last = 0
@@ -63,7 +70,7 @@ class _Reading:
         return False
 
     def read(self, stretch: str) -> str:
-        """What a stretch outside ASCII was before it was misread, "" if it was not."""
+        """Returns the original of a run of non-ASCII characters that was misread; "" if it was not misread."""
         try:
             return bytes(self.table[ord(c)] for c in stretch).decode("utf-8")
         except (KeyError, UnicodeDecodeError):
@@ -82,9 +89,9 @@ _ASCII = bytes(range(128))
 
 
 def repair_mojibake(text: str, source: bytes = b"") -> tuple[str, int]:
-    """The text with double encoding repaired, and the number of repaired runs. Good text is not changed.
+    """Returns a text with double encoding repaired, and the number of repaired runs. A correct text is not changed.
 
-    `source`: the text as UTF-8, if it came as such, since bytes are searched faster.
+    `source`: the same text as UTF-8 bytes, if at hand, since bytes are searched faster.
     """
     if text.isascii():
         return text, 0
@@ -107,7 +114,7 @@ def repair_mojibake(text: str, source: bytes = b"") -> tuple[str, int]:
 
 
 def _beyond(source: bytes) -> set[str]:
-    """The characters of a text outside ASCII."""
+    """Returns the set of a text's characters outside ASCII."""
     return set(source.translate(None, _ASCII).decode("utf-8", errors="ignore"))
 
 
@@ -134,8 +141,10 @@ def _mend(text: str, reading: _Reading) -> tuple[str, int]:
 
 
 def _is_plausible(was: str) -> bool:
-    """Letters and marks that are in use, unlike the phonetic signs that result from a letter before a quotation
-    mark."""
+    """Returns True if a repaired text has only characters in common use.
+
+    Repairing a letter that merely stood before a quotation mark gives phonetic signs or control characters instead.
+    """
     return bool(was) and not any("\u0180" <= c <= "\u02ff" or "\u0080" <= c <= "\u009f" for c in was)
 
 
@@ -155,7 +164,7 @@ _ALPHABETS = (
 
 
 def text_bytes(body: bytes) -> bytes:
-    """The text between tags that has bytes outside ASCII: markup says nothing about a text's encoding."""
+    """Returns a sample of the text between tags that has non-ASCII bytes; markup reveals nothing about the encoding."""
     out: list[bytes] = []
     room = _SAMPLE
     for m in _LETTER_RUN.finditer(body[:400_000]):
@@ -173,14 +182,14 @@ def text_bytes(body: bytes) -> bytes:
 
 
 def high_share(body: bytes) -> float:
-    """The share, 0 to 1, of letters outside ASCII; every byte outside ASCII counts as one."""
+    """Returns the share (0 to 1) of letters outside ASCII; every byte outside ASCII counts as a letter."""
     sample = text_bytes(body)
     high = len(sample.translate(None, _ASCII))
     return high / max(high + len(_LETTERS.findall(sample)), 1)
 
 
 def guess_encoding(body: bytes) -> str:
-    """A name of the encoding, "" if it cannot be determined."""
+    """Returns Python's name of the likeliest encoding of some bytes; "" if it cannot be determined."""
     sample = text_bytes(body)
     if not sample:
         return ""
@@ -188,7 +197,7 @@ def guess_encoding(body: bytes) -> str:
 
 
 def _japanese(sample: bytes) -> str:
-    """Japanese is never written without hiragana, and no other language uses it."""
+    """Returns the Japanese encoding in which a sample has hiragana, which only Japanese uses; "" if none does."""
     for name in ("cp932", "euc_jp"):
         text = sample.decode(name, errors="replace")
         wide = [c for c in text if c > "\u00ff"]
@@ -340,11 +349,11 @@ _HAS_CONTROLS_UTF_8 = re.compile(rb"\xc2[\x80-\x9f]")
 
 @dataclass(frozen=True, slots=True)
 class DecodedText:
-    """The text of a page, the encoding it was read in (Python's name) and what determined that encoding.
+    """The text of a page, the encoding it was decoded with (Python's name), and what determined that encoding.
 
-    `how`: "text" (it was text already), "bom", "utf-8" (the bytes are valid UTF-8), "header", "meta", "xml",
-    "language" (of <html lang>), "zeros" (UTF-16 without a byte order mark) or "detected". `repaired`: the number of
-    runs of text that had been encoded twice and were repaired.
+    `how`: "text" (given as text), "bom", "utf-8" (the bytes are valid UTF-8), "header", "meta", "xml", "language"
+    (of <html lang>), "zeros" (UTF-16 without a byte order mark) or "detected". `repaired`: the number of runs of
+    text that had been encoded twice and were repaired.
     """
 
     text: str
@@ -359,13 +368,14 @@ class DecodedText:
 
 
 def decode_page(body: bytes | str, content_type: str = "") -> DecodedText:
-    """The text of a page, its bytes read in their actual encoding.
+    """Decodes the bytes of a page with their actual encoding, and cleans the text.
 
-    That is determined, in this order, by: a byte order mark; the zero bytes of UTF-16; whether the bytes are valid
-    UTF-8 and more than ASCII, whatever is declared; the Content-Type header; the document's own declaration; the
-    encoding used for its language before UTF-8; a guess; else windows-1252. A declared western encoding is ignored
-    if most letters are outside ASCII, since servers declare latin-1 for everything. Broken bytes become U+FFFD;
-    characters that an XML tree cannot hold are removed; UTF-8 that was clearly decoded as something else is repaired.
+    The encoding is determined, in this order, by: a byte order mark; the zero bytes of UTF-16; whether the bytes are
+    valid UTF-8 and more than ASCII, whatever is declared; the Content-Type header; the document's own declaration;
+    the usual encoding of its language before UTF-8; a guess; else windows-1252. A declared western encoding is
+    ignored if most letters are outside ASCII, since servers declare latin-1 for everything. Broken bytes become
+    U+FFFD; characters that an XML tree cannot hold are removed; UTF-8 that was clearly decoded as something else is
+    repaired.
     """
     body = body[:MAX_BYTES]
     source = b""
@@ -425,7 +435,7 @@ def _by_zeros(body: bytes) -> DecodedText | None:
 
 
 def _seven_bit(body: bytes, content_type: str) -> DecodedText:
-    """ASCII, or a declared encoding that switches between sets of letters by escape sequences."""
+    """Decodes ASCII bytes, with the declared encoding if it is one that uses escape sequences, such as ISO-2022-JP."""
     if b"\x1b" in body or b"~{" in body:
         for name, how in _declared(body, content_type):
             if name.startswith(("iso2022", "hz")) and (text := _strict(body, name)):
@@ -434,9 +444,10 @@ def _seven_bit(body: bytes, content_type: str) -> DecodedText:
 
 
 def _damaged_utf8(body: bytes, text: str, declared: list[str]) -> DecodedText | None:
-    """UTF-8 that is cut within its last character, or has a few broken bytes. `text`: what was valid, if it is cut.
+    """Decodes UTF-8 that is cut within its last character or has a few broken bytes; None if the bytes are not UTF-8.
 
-    A character cut by the end is not an error, unless it is the only reason to assume UTF-8.
+    `text`: the valid part, if only the end is cut. A cut character is not an error, unless it is the only reason to
+    assume UTF-8.
     """
     if text and (not declared or "utf-8" in declared or len(text) - len(text.encode("ascii", errors="ignore")) > 3):
         return _utf8(text)
@@ -446,7 +457,9 @@ def _damaged_utf8(body: bytes, text: str, declared: list[str]) -> DecodedText | 
 
 
 def _as_declared(body: bytes, declared: list[tuple[str, str]]) -> DecodedText | None:
-    """The text in the first declared encoding that fits all bytes, else in the first that fits nearly all."""
+    """Decodes with the first declared encoding that fits all bytes, else with the first that fits nearly all; else
+    None.
+    """
     usable = [(name, how) for name, how in declared if name != "utf-8"]
     if any(name in _WESTERN for name, _ in usable) and high_share(body) > 0.5:
         usable = [(name, how) for name, how in usable if name not in _WESTERN]
@@ -472,7 +485,7 @@ def _guessed(body: bytes) -> DecodedText:
 
 
 def _wide(body: bytes) -> str:
-    """UTF-16 by the place of its zero bytes: markup is ASCII, so every other byte of it is zero."""
+    """Returns "utf-16-le" or "utf-16-be" if every other byte is zero, as in markup in UTF-16; else ""."""
     head = body[:2_000]
     half = len(head) // 2
     if half < 4 or b"\0" not in head:
@@ -484,9 +497,10 @@ def _wide(body: bytes) -> str:
 
 
 def _legacy_encoding(body: bytes) -> str:
-    """The legacy encoding of the page's declared language, windows-1252 for a western European one, "" if unknown.
+    """Returns the usual encoding, before UTF-8, of the page's declared language; "" if unknown.
 
-    If most letters of a western page are outside ASCII, its language was declared wrongly.
+    It is windows-1252 for a western European language. If most letters of such a page are outside ASCII, its
+    language was declared wrongly, and "" is returned.
     """
     match = _LANGUAGE.search(body[:_HEAD])
     if not match:
@@ -497,7 +511,7 @@ def _legacy_encoding(body: bytes) -> str:
 
 
 def _codec(label: str) -> str:
-    """Python's name of a declared encoding, "" for one that is unknown or not used on the web."""
+    """Returns Python's name of an encoding label; "" for a label that is unknown or not used on the web."""
     label = label.strip().lower()
     name = _LABELS.get(label) or resolve_encoding(label) or ""
     try:
@@ -515,7 +529,7 @@ def _codec(label: str) -> str:
 
 
 def _declared(body: bytes, content_type: str) -> list[tuple[str, str]]:
-    """Pairs of encoding and where it is declared, the strongest first, each encoding once."""
+    """Returns pairs of declared encoding and where it is declared, the most reliable first, each encoding once."""
     head = body[:_HEAD]
     out: dict[str, str] = {}
     labels = [(http_content_type_encoding(content_type) or _loose_charset(content_type), "header")]
@@ -531,7 +545,7 @@ def _declared(body: bytes, content_type: str) -> list[tuple[str, str]]:
 
 
 def _loose_charset(content_type: str) -> str:
-    """A label that Python has no name for, or one outside a well-formed parameter."""
+    """Returns the charset in a malformed Content-Type header, or one that w3lib does not know; "" if there is none."""
     m = re.search(r"charset\s*=\s*[\"']?\s*([\w.:-]{2,40})", content_type[:1_000], re.IGNORECASE)
     return m[1] if m else ""
 
@@ -546,7 +560,7 @@ def _strict(body: bytes, name: str) -> str:
 
 
 def _broken_utf8(body: bytes) -> float:
-    """The share of invalid UTF-8 in what is outside ASCII; in another encoding it is nearly all."""
+    """Returns the share of the non-ASCII characters that are invalid UTF-8; in another encoding it is nearly 1."""
     text = body[:400_000].decode("utf-8", errors="replace")
     return text.count("\ufffd") / max(len(text) - len(text.encode("ascii", errors="ignore")), 1)
 
@@ -556,7 +570,11 @@ _STRAY = {b: bytes([b]).decode("cp1252") for b in (*range(0x91, 0x98), 0x85, 0xA
 
 
 def _stray(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Reads a single invalid byte between ASCII ones, in a page of UTF-8, as a windows-1252 sign that was pasted in."""
+    """Handles decoding errors in UTF-8: a single invalid byte between ASCII bytes is read as a pasted windows-1252
+    sign.
+
+    Any other invalid byte becomes U+FFFD.
+    """
     assert isinstance(error, UnicodeDecodeError)
     at, data = error.start, error.object
     alone = error.end - at == 1 and data[at - 1 : at].isascii() and data[at + 1 : at + 2].isascii()

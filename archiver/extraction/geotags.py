@@ -55,7 +55,7 @@ _MAX_LINKS = 2_000
 
 
 def may_have_geotags(page: Page, body: Element | None) -> bool:
-    """False if the page has no notation for places; what passes is then read carefully."""
+    """Returns False if the page certainly has no geo-tags; a cheap check before the page is searched for them."""
     index = page.index
     names = [
         *page.data.meta_names(),
@@ -80,7 +80,7 @@ def _json_ld(page: Page) -> str:
 
 
 def _in_text(page: Page, body: Element) -> bool:
-    """Map links, frames, elements with positions and scripts in the text."""
+    """Returns True if the text may have a map: a map link, a frame, an element with coordinates, or a map script."""
     links = [el.get("href") or el.get("src") or "" for el in islice(body.iter("a", "img"), _MAX_LINKS)]
     return (
         _has(SIGNS, "\n" + "\n".join(links))
@@ -99,19 +99,19 @@ _OF_POST = frozenset(("content", "dateline"))
 
 
 def place_key(tag: GeoTag) -> PlaceKey:
-    """The key by which two tags are the same place of a template: the position to some 10 m, else the name."""
+    """Returns the key by which two geo-tags are the same place: the position to some 10 m, else the folded name."""
     if tag.latitude is not None and tag.longitude is not None:
         return round(tag.latitude, 4), round(tag.longitude, 4)
     return fold_text(tag.placename)
 
 
 def place_name(key: PlaceKey) -> str:
-    """A place as site rules write it: "50.45,30.52" or its folded name."""
+    """Returns a place key in the form used in site rules: "50.45,30.52" or the folded name."""
     return key if isinstance(key, str) else f"{key[0]:g},{key[1]:g}"
 
 
 def site_place(name: str) -> PlaceKey:
-    """The inverse of `place_name`."""
+    """Returns the place key for a place in site rules; the inverse of `place_name`."""
     latitude, comma, longitude = name.partition(",")
     try:
         return (float(latitude), float(longitude)) if comma else fold_text(name)
@@ -120,10 +120,10 @@ def site_place(name: str) -> PlaceKey:
 
 
 def publisher_places(pages: Iterable[tuple[GeoTag, ...]], posts: int) -> frozenset[PlaceKey]:
-    """The places that a site's template puts on its posts, such as the capital of its country.
+    """Returns the places that a site's template puts on its posts, such as the capital of its country.
 
-    `pages`: the geo-tags of each post; `posts`: the number of posts, including those without a place. A place is the
-    template's if at least five posts and 60 % of all have it. Fewer posts prove nothing.
+    `pages`: the geo-tags of each post; `posts`: the number of posts, including those without a place. A place
+    belongs to the template if at least five posts and 60 % of all have it.
     """
     counts: Counter[PlaceKey] = Counter()
     for tags in pages:
@@ -132,7 +132,7 @@ def publisher_places(pages: Iterable[tuple[GeoTag, ...]], posts: int) -> frozens
 
 
 def with_publisher_role(tags: tuple[GeoTag, ...], places: frozenset[PlaceKey]) -> tuple[GeoTag, ...]:
-    """The tags, with the role "publisher" for those among `places` (as returned by `publisher_places`)."""
+    """Returns the geo-tags, with the role "publisher" for those among `places` (from `publisher_places`)."""
     return tuple(replace(t, role="publisher") if t.role in _OF_POST and place_key(t) in places else t for t in tags)
 
 
@@ -153,12 +153,13 @@ _SAMPLES = frozenset(
 
 
 def geotags(page: Page, post: Post, lead: SourceHint | None, dateline: str = "") -> tuple[GeoTag, ...]:
-    """Every place once, in order of trust: meta elements, microformats, schema.org, the source hint, maps in the text.
+    """Returns every place of a post once, most trusted notation first.
 
-    Equal positions (within some 50 m) are one place; its name, region and precision come from whichever notation
-    has them. Positions out of range and those of examples are left out; so is 0,0 unless the page also names it,
-    since empty forms contain it. A position that the page also gives for its publisher is the publisher's, unless the
-    text has it. `dateline`: the place in the dateline of the text.
+    The order is meta elements, microformats, schema.org, the source hint, and maps in the text. Positions within
+    some 50 m of each other are one place; its name, region and precision are taken from whichever notation has them.
+    Positions out of range and those of examples are left out; so is 0,0 without a name, since empty forms contain
+    it. A position that the page also gives for its publisher has the role "publisher", unless the text has it too.
+    `dateline`: the place in the dateline of the text.
     """
     if dateline or (lead is not None and lead.geotags) or may_have_geotags(page, post.body):
         return _gathered(page, post, lead, dateline)
@@ -180,7 +181,7 @@ def _gathered(page: Page, post: Post, lead: SourceHint | None, dateline: str) ->
 
 
 def geotag_evidence(page: Page, post: Post, tags: tuple[GeoTag, ...]) -> list[Evidence]:
-    """One row per place, and one per file of places that the post links to."""
+    """Returns one row of evidence for each place, and one for each file of places that the post links to."""
     rows = []
     for t in tags:
         where = f"{t.latitude}, {t.longitude}" if t.latitude is not None else ""
@@ -190,7 +191,10 @@ def geotag_evidence(page: Page, post: Post, tags: tuple[GeoTag, ...]) -> list[Ev
 
 
 def merge_geotags(found: list[GeoTag]) -> tuple[GeoTag, ...]:
-    """Each place once. A name that got a position may now equal another place, so merges until nothing changes."""
+    """Merges geo-tags of the same place, until each place occurs once.
+
+    Merging is repeated, since a name that was given a position may then equal another place.
+    """
     before, out = tuple(found), _merged_once(found)
     while len(out) < len(before):
         before, out = out, _merged_once(list(out))
@@ -210,7 +214,7 @@ def _merged_once(found: list[GeoTag]) -> tuple[GeoTag, ...]:
 
 
 def _filled(have: GeoTag, tag: GeoTag) -> GeoTag:
-    """A place with what another notation of it adds."""
+    """Returns the geo-tag `have` with what `tag`, another notation of the same place, adds: position, name, region."""
     if have.latitude is None and tag.latitude is not None:
         have = replace(have, latitude=tag.latitude, longitude=tag.longitude, precision=tag.precision)
     return replace(
@@ -223,7 +227,10 @@ def _filled(have: GeoTag, tag: GeoTag) -> GeoTag:
 
 
 def _named_position(tags: list[GeoTag]) -> tuple[GeoTag, ...]:
-    """One place, if there are only a position without a name and a name without a position, with one role; else ()."""
+    """Joins a position without a name and a name without a position into one place, if they are the only two; else ().
+
+    Both must have the same role.
+    """
     placed = [t for t in tags if t.latitude is not None]
     loose = [t for t in tags if t.latitude is None]
     if len(placed) != 1 or len(loose) != 1 or placed[0].placename or placed[0].role != loose[0].role:
@@ -232,7 +239,10 @@ def _named_position(tags: list[GeoTag]) -> tuple[GeoTag, ...]:
 
 
 def _meant(tag: GeoTag) -> bool:
-    """True if somebody chose this position: it is not an example, the same number twice, or a corner of the map."""
+    """Returns True if a position was chosen by a person.
+
+    It is not if it is a known example, the same number twice, or a corner of the map.
+    """
     lat, lon = tag.latitude, tag.longitude
     if lat is None or lon is None:
         return bool(tag.placename)

@@ -1,4 +1,4 @@
-"""Reads what a page declares about itself: JSON-LD, meta elements (OpenGraph, Dublin Core, ...), microdata, RDFa."""
+"""Reads a page's metadata about itself: JSON-LD, meta elements (Open Graph, Dublin Core), microdata and RDFa."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _HALF = re.compile(r"(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}
 
 
 class Scripts:
-    """Reads one page's scripts in order; the limit for broken ones applies to all of them together."""
+    """Parses the JSON-LD scripts of one page in order; limits apply to all its scripts together."""
 
     def __init__(self) -> None:
         self.room, self.broken = MAX_NODES, _MAX_REPAIRED
 
     def nodes(self, raw: str) -> list[Node]:
-        """The nodes of a script, flattened (@graph, lists, nested values), in document order."""
+        """Returns the nodes of a script, flattened (@graph, lists, nested values), in document order."""
         if self.room <= 0 or len(raw) > _MAX_SCRIPT:
             return []
         found = [node for value in self._values(raw) for node in flatten_nodes(value, self.room)][: self.room]
@@ -70,7 +70,7 @@ class Scripts:
 
 
 def flatten_nodes(value: Any, room: int) -> Iterator[Node]:
-    """All objects in a JSON value, at most `room`, in document order."""
+    """Yields all objects in a JSON value, nested ones too, at most `room`, in document order."""
     stack = [value]
     while stack and room > 0:
         at = stack.pop()
@@ -99,7 +99,7 @@ _CLOSING = {"{": "}", "[": "]"}
 
 
 class _Writer:
-    """Writes tokens as well-formed JSON, one text for each top-level value."""
+    """Writes tokens of broken JSON as well-formed JSON, one text for each top-level value."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -109,7 +109,7 @@ class _Writer:
         self.too_deep = False
 
     def value(self, text: str) -> None:
-        """A value in JSON notation; in an object that expects a key, the key."""
+        """Writes a value given in JSON notation; where an object expects a key, writes it as the key."""
         if not self._open:
             return  # words between values
         if self._last == "value":
@@ -154,8 +154,10 @@ class _Writer:
             self._last = ""
 
     def comma(self) -> None:
-        """Completes a key that has no value. The comma itself is written with the next value, so that a trailing one is
-        dropped."""
+        """Completes a key that has no value.
+
+        The comma itself is written with the next value, so that a trailing comma is dropped.
+        """
         if self._last == "key":
             self._out.append(":null")
         elif self._last == ":":
@@ -175,8 +177,11 @@ class _Writer:
 
 
 def repair_json(raw: str) -> list[str]:
-    """JSON texts made from a broken one: extra or missing commas, comments, control characters, unescaped or single
-    quotation marks, bare keys, several values in a row, a missing end."""
+    """Repairs a broken JSON text; returns one well-formed text for each value in it.
+
+    Repaired are extra or missing commas, comments, control characters, unescaped or single quotation marks, bare
+    keys, several values in a row, and a missing end.
+    """
     writer = _Writer()
     for m in _TOKEN.finditer(raw):
         kind = m.lastgroup
@@ -202,7 +207,7 @@ def repair_json(raw: str) -> list[str]:
 
 
 def _word(word: str) -> str:
-    """A number or a constant as it is, a bare key as a string, anything else as null."""
+    """Returns an unquoted word in JSON notation: a number or constant as it is, a bare key as a string, else null."""
     if word in _WORDS or _NUMBER.fullmatch(word):
         return _WORDS.get(word, word)
     if word in ("undefined", "NaN", "None") or not (word[0].isalpha() or word[0] in "@_$"):
@@ -251,7 +256,7 @@ _SAME = {
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedItem:
-    """An item that the markup describes. `element` contains it; `top`: it is not a property of another item."""
+    """A microdata or RDFa item. `element` contains it; `top`: it is not the value of another item's property."""
 
     node: Node
     element: Element
@@ -259,7 +264,7 @@ class EmbeddedItem:
 
 
 def microdata(index: Index) -> list[EmbeddedItem]:
-    """The items of a page that have a type, in document order."""
+    """Returns the microdata items of a page that have a type, in document order."""
     scopes = [e for e in index.select("[itemtype]") if e.get("itemscope") is not None][:_MAX_ITEMS]
     if not scopes:
         return []
@@ -270,7 +275,7 @@ def microdata(index: Index) -> list[EmbeddedItem]:
 
 
 def rdfa(index: Index) -> list[EmbeddedItem]:
-    """The items of a page that have a `typeof`, in document order, in the terms of schema.org."""
+    """Returns the RDFa items of a page that have a `typeof`, in document order, in the terms of schema.org."""
     scopes = index.select("[typeof]")[:_MAX_ITEMS]
     if not scopes:
         return []
@@ -285,7 +290,7 @@ def _property_word(word: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Syntax:
-    """How a markup language is written: what begins an item, and the names of properties and types."""
+    """How microdata or RDFa marks items: the test for an item, and the functions for names of properties and types."""
 
     is_scope: Callable[[Element], bool]
     names: Callable[[Element], list[str]]
@@ -305,8 +310,10 @@ _RDFA = _Syntax(
 
 
 class _Reader:
-    """Collects the items of a page and their properties. `referred`: the items that elements are assigned to by
-    itemref."""
+    """Collects the items of a page and their properties.
+
+    `referred`: for elements named in an itemref, the item that they belong to.
+    """
 
     def __init__(self, syntax: _Syntax, scopes: list[Element], referred: dict[Element, Element]) -> None:
         self.syntax, self.referred = syntax, referred
@@ -334,7 +341,7 @@ class _Reader:
         return [EmbeddedItem(node, el, el not in owned) for el, node in self.nodes.items()]
 
     def _add_relations(self, el: Element, node: Node) -> None:
-        """Adds RDFa's relations. The related item is the element itself or inside it."""
+        """Adds RDFa relations (rel). The related item is the element itself or inside it."""
         for word in (el.get("rel") or "").split():
             if word in _SAME and (item := next((self.nodes[e] for e in el.iter("*") if e in self.nodes), None)):
                 node.setdefault(_SAME[word], []).append(item)
@@ -352,7 +359,7 @@ class _Reader:
 
 
 def _owner(el: Element, is_scope: Callable[[Element], bool], known: dict[Element, Element | None]) -> Element | None:
-    """The nearest item above an element."""
+    """Returns the element of the nearest item around an element; None if there is none. `known` caches results."""
     seen: list[Element] = []
     at = el.getparent()
     while at is not None and at not in known and not is_scope(at):
@@ -414,7 +421,7 @@ _PARSELY = {
 
 
 def json_ld(index: Index) -> list[Node]:
-    """All JSON-LD nodes of a page, flattened, in document order. Broken JSON is repaired if possible, else left out."""
+    """Returns all JSON-LD nodes of a page, flattened, in document order. JSON that cannot be repaired is left out."""
     scripts = Scripts()
     nodes: list[Node] = []
     for script in index.tag("script"):
@@ -424,7 +431,7 @@ def json_ld(index: Index) -> list[Node]:
 
 
 def types(node: Node) -> set[str]:
-    """The node's types in lower case, without the vocabulary's address."""
+    """Returns the node's types in lower case, without the vocabulary's address."""
     given = node.get("@type") or node.get("type") or ()
     names = [given] if isinstance(given, str) else given if isinstance(given, list) else ()
     return {n.rsplit("/", 1)[-1].rsplit("#", 1)[-1].rsplit(":", 1)[-1].lower() for n in names if isinstance(n, str)}
@@ -432,8 +439,10 @@ def types(node: Node) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredArticle:
-    """An article as one kind of markup describes it. `source`: "json-ld", "microdata" or "rdfa"; `element`: the
-    element that contains it, None for JSON-LD."""
+    """The page's article as described by one kind of markup. `source`: "json-ld", "microdata" or "rdfa".
+
+    `element`: the element that contains the item, None for JSON-LD.
+    """
 
     source: str
     node: Node
@@ -441,7 +450,7 @@ class DeclaredArticle:
 
 
 class PageMetadata:
-    """All declarations of one page, with cleaned texts, in the order of the page."""
+    """All metadata of one page, with cleaned texts, in document order."""
 
     def __init__(self, index: Index) -> None:
         self.index = index
@@ -476,7 +485,7 @@ class PageMetadata:
                         self._add(key, content)
 
     def meta(self, *names: str) -> list[str]:
-        """The contents of all meta elements with these names (lower case), in the order of the names."""
+        """Returns the contents of all meta elements with these names (in lower case), in the order of the names."""
         return [v for n in names for v in self._meta.get(n, ())]
 
     def meta_first(self, *names: str) -> str:
@@ -486,7 +495,7 @@ class PageMetadata:
         return list(self._meta)
 
     def resolve(self, value: Any) -> list[Any]:
-        """A property's values as a list, with references by @id resolved."""
+        """Returns a property's values as a list, with references by @id replaced by their nodes."""
         many = value if isinstance(value, list) else [value]
         out: list[Any] = []
         for one in many[:200]:
@@ -499,7 +508,7 @@ class PageMetadata:
         return out
 
     def texts(self, node: Node | None, *names: str) -> list[str]:
-        """The texts of these properties; if a value is an object, its name, headline or value."""
+        """Returns the texts of these properties of a node; for an object as value, its name, headline or value."""
         found: list[str] = []
         for name in names:
             for value in self.resolve((node or {}).get(name)):
@@ -531,7 +540,7 @@ class PageMetadata:
         return rdfa(self.index)
 
     def articles(self) -> list[Node]:
-        """The JSON-LD nodes that describe an article; mere references are left out."""
+        """Returns the JSON-LD nodes that describe an article; nodes that only refer to one are left out."""
         return self._articles
 
     @cached_property
@@ -539,17 +548,21 @@ class PageMetadata:
         return _articles(self.nodes)
 
     def article(self, urls: set[str]) -> Node | None:
-        """The JSON-LD node of the page's own article: the one with an address of the page, else the first complete one
-        if there are at most three."""
+        """Returns the JSON-LD node of the page's own article; None if there is none.
+
+        It is the node with one of `urls`, the page's addresses, else the first with an author or date if there are
+        at most three.
+        """
         key = frozenset(urls)
         if key not in self._article:
             self._article[key] = self._own(self.articles(), urls)
         return self._article[key]
 
     def declared(self, urls: set[str]) -> list[DeclaredArticle]:
-        """The page's own article as each kind of markup describes it, most reliable first; property names are the same.
+        """Returns the page's own article as described by each kind of markup, most reliable first.
 
-        An item of microdata or RDFa counts if it is the only one or has an address of the page; others are teasers.
+        Property names are the same in all of them. An item of microdata or RDFa counts if it is the only one or has
+        one of `urls`, the page's addresses; others are teasers.
         """
         key = frozenset(urls)
         if key in self._declared:
@@ -565,7 +578,7 @@ class PageMetadata:
         return out
 
     def rdfa_article(self, urls: set[str]) -> Node | None:
-        """The RDFa node of the page's own article."""
+        """Returns the RDFa node of the page's own article; None if there is none. `urls`: the page's addresses."""
         return next((one.node for one in self.declared(urls) if one.source == "rdfa"), None)
 
     def _naming(self, found: list[Node], urls: set[str]) -> Node | None:
@@ -586,7 +599,7 @@ class PageMetadata:
         return own[0] if own and len(own) <= 3 else None
 
     def names_of_site(self) -> list[str]:
-        """The names that the page gives its site, most reliable first."""
+        """Returns the names that the page gives for its site, most reliable first."""
         out = self.meta("og:site_name", "application-name", "apple-mobile-web-app-title", "al:ios:app_name")
         for node in self.of_type("website"):
             out += self.texts(node, "name", "alternateName")
@@ -598,7 +611,7 @@ class PageMetadata:
 
 
 def _keys(given: str) -> Iterable[str]:
-    """The names of a meta element in lower case; those of Dublin Core always with a dot instead of a colon."""
+    """Yields the names of a meta element in lower case; a Dublin Core name has a dot and not a colon."""
     for key in given.lower().split():
         prefix, colon, word = key.partition(":")
         yield f"{_DUBLIN[prefix]}.{word}" if colon and prefix in _DUBLIN else key
@@ -609,14 +622,14 @@ def _articles(nodes: Iterable[Node]) -> list[Node]:
 
 
 def _text(value: Any) -> str:
-    """The value if it is a text, the first text if it is a list, else ""."""
+    """Returns the value if it is a text, the first text if it is a list, else ""."""
     if isinstance(value, list):
         value = next((v for v in value if isinstance(v, str)), "")
     return value if isinstance(value, str) else ""
 
 
 def item_of(el: Element) -> Element | None:
-    """The microdata item that a property belongs to: the nearest itemscope above it (HTML, section 5.2.5)."""
+    """Returns the microdata item that a property belongs to: the nearest itemscope above it (HTML, section 5.2.5)."""
     at = el.getparent()
     while at is not None and at.get("itemscope") is None:
         at = at.getparent()

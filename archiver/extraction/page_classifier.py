@@ -74,12 +74,12 @@ PAGE_PATH = re.compile(
 
 
 def linked_heading(page: Page, el: Element) -> bool:
-    """True if an element contains a heading that links to another page."""
+    """Returns True if an element contains a heading that links to another page."""
     return any(heading_link(page, h) for h in el.iter("h1", "h2", "h3", "h4"))
 
 
 def heading_link(page: Page, h: Element) -> str:
-    """The address that a heading links to, "" unless it is another page."""
+    """Returns the address of the other page that a heading links to; "" if it links to none."""
     links = list(h.iter("a"))
     parent = h.getparent()
     if parent is not None and parent.tag == "a":
@@ -92,7 +92,10 @@ def heading_link(page: Page, h: Element) -> str:
 
 
 def linked_headings(page: Page, post: Post) -> list[tuple[Element, str]]:
-    """Headings outside the noise that link to other pages of the same site, one for each page."""
+    """Returns the headings that link to other pages of the same site, each with its address, one for each page.
+
+    Headings in comments, navigation and the like are left out.
+    """
     out: dict[str, Element] = {}
     hosts = _own_hosts(page)
     for h in page.index.tag("h1", "h2", "h3", "h4"):
@@ -112,7 +115,7 @@ def _own_hosts(page: Page) -> set[str]:
 
 
 def teasers_fill(page: Page, heads: list[Element]) -> bool:
-    """True if the blocks around linked headings, each with one heading, make up most of the page's text."""
+    """Returns True if the blocks around these headings, each with one of them, make up most of the page's text."""
     if len(heads) >= _MANY:
         return True
     main = next((e for s in ("main", "[role=main]", "body") for e in page.index.select(s)), page.root)
@@ -124,7 +127,7 @@ def teasers_fill(page: Page, heads: list[Element]) -> bool:
 
 
 def _blocks_around(heads: list[Element], main: Element) -> set[Element]:
-    """For each heading the largest element without another of them; a bare heading counts with its siblings."""
+    """Returns for each heading the largest element with no other of them; a bare heading counts with its siblings."""
     counts = Counter(at for h in heads for at in _up_to(h, main))
     chosen = set(heads)
     blocks: set[Element] = set()
@@ -142,7 +145,7 @@ def _blocks_around(heads: list[Element], main: Element) -> set[Element]:
 
 
 def _up_to(el: Element, top: Element) -> Iterator[Element]:
-    """The ancestors of an element, up to and including `top`."""
+    """Yields the ancestors of an element, up to and including `top`."""
     for at in el.iterancestors():
         yield at
         if at is top:
@@ -150,7 +153,7 @@ def _up_to(el: Element, top: Element) -> Iterator[Element]:
 
 
 def linked_items_fill(page: Page, post: Post) -> bool:
-    """True if list items and table rows that are little more than a link to this site make up most of the page."""
+    """Returns True if list items and table rows with little more than a link to this site make up most of the page."""
     main = post.body if post.body is not None else next(iter(page.index.tag("body")), page.root)
     whole = page.index.text_length(main)
     items = [(item, page.index.text_length(item)) for tag in ("li", "tr", "dt") for item in page.index.tag(tag)]
@@ -169,7 +172,10 @@ def linked_items_fill(page: Page, post: Post) -> bool:
 
 
 def _only_link(page: Page, item: Element, length: int, hosts: set[str]) -> str:
-    """The other page of this site that an item links to, if the item is little more than that link; else ""."""
+    """Returns the address of the page of this site that an item links to, if the item is little more than that link.
+
+    "" if the item has more text or several links. `length`: the item's length.
+    """
     links = [(page.join(a.get("href")), page.index.text_length(a)) for a in item.iter("a")]
     own = {url.partition("#")[0]: n for url, n in links if url and _host(url) in hosts}
     if len(own) != 1:
@@ -179,7 +185,7 @@ def _only_link(page: Page, item: Element, length: int, hosts: set[str]) -> str:
 
 
 def main_types(page: Page) -> set[str]:
-    """The JSON-LD types of what this page is, or is about."""
+    """Returns the types of the JSON-LD nodes that represent this page or its main subject, in lower case."""
     out: set[str] = set()
     for node in page.data.nodes:
         about = {str(node.get(k)) for k in ("url", "@id", "mainEntityOfPage") if isinstance(node.get(k), str)}
@@ -190,7 +196,7 @@ def main_types(page: Page) -> set[str]:
 
 
 def article_node(page: Page) -> bool:
-    """True if JSON-LD declares the page as an article with a date or an author."""
+    """Returns True if JSON-LD declares the page as an article with a date or an author."""
     node = page.data.article(page.addresses)
     return node is not None and ("datePublished" in node or "author" in node)
 
@@ -203,8 +209,7 @@ _REFRESH = re.compile(r"\s*(\d+)\s*[;,]\s*url\s*=\s*['\"]?(\S+?)['\"]?\s*$", re.
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """The facts that the rules use: the page, the post located on it, the lines beside its heading, and what led
-    here."""
+    """What the rules look at: the page, the post located on it, the byline, the source hint, and the expected kind."""
 
     page: Page
     post: Post
@@ -218,7 +223,7 @@ class _Facts:
         return self.page.index.text_length(el) if el is not None else 0
 
     def has_body_below(self, length: int) -> bool:
-        """True if the body is shorter than this, or there is none."""
+        """Returns True if the page has no body or one shorter than `length` characters."""
         return self.post.body is None or self.page.index.text_length(self.post.body) < length
 
 
@@ -229,11 +234,11 @@ def classify_page(
     post: Post | None = None,
     beside: BylineBlock | None = None,
 ) -> Answer:
-    """The kind of a page, and the name of the rule that determined it.
+    """Returns the kind of a page, and the name of the rule that determined it.
 
     `lead`: what a feed or an API says about this address; it makes the page a post, unless the page itself is
-    clearly something else (an error, a password form, a listing). `known_kind`: the kind by the sitemap or the link
-    that led here. Only POST makes an article.
+    clearly something else (an error, a password form, a listing). `known_kind`: the kind expected from the sitemap
+    or link where the address was found. Only a page of kind POST becomes an article.
     """
     post = post or locate_post(page)
     facts = _Facts(page, post, beside or byline_beside_heading(page, post), lead, known_kind)
@@ -241,7 +246,7 @@ def classify_page(
 
 
 def classify_at_a_glance(page: Page, post: Post, lead: SourceHint | None, known: PageKind) -> Answer | None:
-    """The kind by address, by the classes of <body> or by the title of an error or login page; None if unclear."""
+    """Returns kind and rule by address, <body> classes or the title of an error or login page; None if unclear."""
     return _first_answer(_GLANCES, _Facts(page, post, BylineBlock(), lead, known))
 
 
@@ -263,7 +268,7 @@ def _empty(facts: _Facts) -> Answer | None:
 
 
 def _stub(facts: _Facts) -> Answer | None:
-    """A short page that sends the browser on."""
+    """Recognises a short page that redirects the browser by a meta refresh."""
     page = facts.page
     for value in page.data.meta("refresh"):
         m = _REFRESH.match(value)
@@ -290,7 +295,7 @@ def _in_list(post: Post, el: Element) -> bool:
 
 
 def _platform_classes(facts: _Facts) -> Answer | None:
-    """The kind that the platform gives in the classes of <body>."""
+    """Returns the kind of page that the platform marks in the classes of <body>."""
     page, lead = facts.page, facts.lead
     classes = page.body_classes
     if page.platform.name == "wordpress" and (answer := _wordpress_single(facts, classes)):
@@ -303,7 +308,7 @@ def _platform_classes(facts: _Facts) -> Answer | None:
 
 
 def _wordpress_single(facts: _Facts, classes: Sequence[str]) -> Answer | None:
-    """WordPress's "single-post", or "single-KIND" of a post type that the site defined."""
+    """Returns the kind by WordPress's class "single-post", or "single-TYPE" for a post type that the site defined."""
     if "attachment" in classes or "error404" in classes:
         return None
     if "single-post" in classes or "single-format-standard" in classes:
@@ -319,7 +324,7 @@ def _wordpress_single(facts: _Facts, classes: Sequence[str]) -> Answer | None:
 
 
 def _not_found(facts: _Facts) -> Answer | None:
-    """A page whose headings are those of an error, a login or a consent page."""
+    """Recognises an error, login or consent page by its headings."""
     page = facts.page
     heads = [page.head_title] + [element_line(h) for h in page.index.tag("h1")[:3]]
     # "404 new homes approved", "Access denied: the council ...": a heading with a date beside it is a headline.
@@ -366,7 +371,7 @@ def _home(facts: _Facts) -> Answer | None:
 
 
 def _many(facts: _Facts) -> Answer | None:
-    """Several posts, each with a linked heading of its own, and none of them the page's own post."""
+    """Recognises a listing by several posts with linked headings, none of which is the page's own post."""
     page, post = facts.page, facts.post
     if article_node(page):
         return None
@@ -383,7 +388,7 @@ def _many(facts: _Facts) -> Answer | None:
 
 
 def _has_several_entries(page: Page, post: Post) -> bool:
-    """True if two or more elements are marked as posts and link to them, and hardly any <article> does not."""
+    """Returns True if two or more elements are marked as posts and link to them, and at most one <article> does not."""
     articles = [e for e in page.index.tag("article") if not post.is_noise(e)]
     groups = [
         [e for e in page.index.with_class(name) if e.tag not in ("body", "main") and not post.is_noise(e)]
@@ -406,7 +411,7 @@ def _declared(facts: _Facts) -> Answer | None:
 
 
 def _dated(facts: _Facts) -> Answer | None:
-    """A post by its date; a page by the address of one that most sites have ("/about/")."""
+    """Recognises a post by its date, and a static page by an address that most sites have ("/about/")."""
     from archiver.extraction.dates import published_candidates
 
     page, post = facts.page, facts.post
@@ -429,7 +434,7 @@ def _dated(facts: _Facts) -> Answer | None:
 
 
 def _has_published_meta(page: Page, found: Sequence[Candidate[Moment]]) -> bool:
-    """True if a meta element gives the time of publication, and OpenGraph, where present, the type of an article."""
+    """Returns True if a meta element gives the time of publication and Open Graph, if present, says "article"."""
     kinds = {t.lower() for t in page.data.meta("og:type")}
     return (not kinds or "article" in kinds) and any(c.source == "meta" and c.confidence > 0.8 for c in found)
 

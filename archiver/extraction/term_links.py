@@ -1,4 +1,4 @@
-"""Recognises the links in a post's meta lines to listings of its terms, by address, rel, label or icon."""
+"""Recognises the links from a post to the listings of its categories and tags, by address, rel, label or icon."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ FOLDER_WORDS = frozenset(fold_text(w) for w in _FOLDER_WORDS.split())
 
 
 def clean_term(text: str | None) -> str:
-    """A term as shown, without its count, its "#" and separators; "" if the text is not a term."""
+    """Returns a term without its count, its "#" and separators; "" if the text is not a term."""
     text = clean_text(text)
     if len(text) > 200:
         return ""
@@ -127,13 +127,15 @@ def clean_term(text: str | None) -> str:
 
 
 def is_term(text: str, sure: bool = False) -> bool:
-    """True if a text in the place of a term is one, and not a button or a day. A place of the site ("Home", "Blog")
-    is a term only if it is `sure`ly used as one."""
+    """Returns True if a text where a term is expected is one, and not a button or a date.
+
+    The name of a part of the site ("Home", "Blog") counts only with `sure`: its link is certainly a term link.
+    """
     return bool(text) and not _NOT_TERM.match(text) and not _DAY.match(text) and (sure or not _PLACE.match(text))
 
 
 def unique_terms(found: Iterable[str]) -> Terms:
-    """The terms among some texts, each once regardless of case and spacing, as first written."""
+    """Returns the terms among some texts, each once regardless of case and spacing, as first written."""
     out: dict[str, str] = {}
     for one in found:
         if text := clean_term(one):
@@ -142,7 +144,7 @@ def unique_terms(found: Iterable[str]) -> Terms:
 
 
 def terms_in_lists(texts: Iterable[str]) -> list[str]:
-    """The terms in texts that are lists: "a, b; c" and "a、b", without machine-readable keys ("contentId: 12")."""
+    """Splits texts that are lists ("a, b; c", "a、b") into terms, without machine-readable keys ("contentId: 12")."""
     return [
         p for t in texts for p in re.split(r"\s*[,;，、；|]\s*", t) if not _MACHINE.match(p) and len(p) <= _MAX_LENGTH
     ]
@@ -150,7 +152,7 @@ def terms_in_lists(texts: Iterable[str]) -> list[str]:
 
 @lru_cache(maxsize=8_192)
 def kind_of_address(href: str) -> Kind | None:
-    """The kind of term listing that an address leads to, by a folder or a query key."""
+    """Returns "category" or "tag" if an address leads to such a listing, by a folder or a query key; else None."""
     if len(href) > 500:
         return None
     path = unquote(href)
@@ -171,7 +173,7 @@ def _kinds_of_folder(name: str) -> tuple[Kind, ...]:
 
 
 def kind_of_label(text: str) -> Kind | None:
-    """The kind of terms that the last words of a text introduce: "Filed under:", "This entry was posted in", "标签"."""
+    """Returns the kind of terms that the last words of a text introduce: "Filed under:", "This entry was posted in"."""
     text = clean_text(text)[-60:]
     for kind, words in _LABEL_END.items():
         # Within a line, a single word is a label only with a colon: "I like tags" introduces nothing.
@@ -182,7 +184,7 @@ def kind_of_label(text: str) -> Kind | None:
 
 @lru_cache(maxsize=8_192)
 def slug_of(href: str) -> str:
-    """The last folder of an address, decoded, which is a term's slug."""
+    """Returns the last folder of an address, decoded, which is a term's slug."""
     try:
         parts = urlsplit(href)
     except ValueError:
@@ -240,8 +242,10 @@ _ICON_TAGS = ("i", "svg", "span", "img")
 
 @dataclass(frozen=True, slots=True)
 class TermLink:
-    """A link to a term's listing. `sure`: its rel or its address gives the kind; else a label or an icon before it
-    does."""
+    """A link to the listing of a category or tag.
+
+    `sure`: its rel or its address gives the kind; else a label or an icon before it does.
+    """
 
     text: str
     href: str
@@ -250,10 +254,10 @@ class TermLink:
 
 
 def term_links(page: Page, post: Post) -> list[TermLink]:
-    """The term links of the post itself, in document order, without those in its text and in the noise around it.
+    """Returns the links to the post's own categories and tags, in document order, without those in its text.
 
-    Tags are often right below the element that contains the post, or in the last line of its text: if the post has
-    none itself, these are used, those of the text only with a label or rel="tag".
+    Tags are often right below the element that contains the post, or in the last line of its text. If no tags were
+    found elsewhere, those are used; in the text only with a label or rel="tag".
     """
     found = _Links(page, post).terms(_links(page, post))
     for links, strict in ((_links_below(page, post), False), (_last_links(page, post), True)):
@@ -264,9 +268,9 @@ def term_links(page: Page, post: Post) -> list[TermLink]:
 
 
 class _Links:
-    """Decides for one link after another whether it is a term, and its kind.
+    """Decides for one link after another whether it is a term link, and of which kind.
 
-    `strict`: an address alone does not make a term.
+    `strict`: the address alone does not make a link a term link.
     """
 
     def __init__(self, page: Page, post: Post, strict: bool = False) -> None:
@@ -300,7 +304,7 @@ class _Links:
         return TermLink(text, href, kind, sure)
 
     def _declared_kind(self, href: str, rel: frozenset[str]) -> Kind | None:
-        """The kind by rel or by address; not by a folder in which the site also keeps its posts."""
+        """Returns the kind by rel or by address, but not by a folder in which the site also keeps its posts."""
         if "category" in rel:
             return "category"
         kind = kind_of_address(href)
@@ -310,7 +314,7 @@ class _Links:
 
 
 def _kind_before(a: Element, previous: tuple[Element, Kind] | None) -> Kind | None:
-    """The kind by what precedes a link: a label, an icon, or a link of known kind."""
+    """Returns the kind by what precedes a link: a label, an icon, or a link of known kind (`previous`)."""
     before = text_before(a, previous[0] if previous else None)
     if before is None:
         return previous[1] if previous is not None else None
@@ -318,9 +322,9 @@ def _kind_before(a: Element, previous: tuple[Element, Kind] | None) -> Kind | No
 
 
 def _links(page: Page, post: Post) -> Iterator[Element]:
-    """The first links in the holder and outside the body.
+    """Yields the first links in the element that contains the post (the holder) that are not in its body.
 
-    Found by their position in the document, where an element and its descendants are one range.
+    They are found by their position in the document, where an element and its descendants are one range.
     """
     if post.holder is None:
         return
@@ -338,7 +342,7 @@ def _links(page: Page, post: Post) -> Iterator[Element]:
 
 
 def _links_below(page: Page, post: Post) -> Iterator[Element]:
-    """The links that follow the holder under the same parent or its parent, up to the next post's heading."""
+    """Yields the links that follow the holder under its parent or grandparent, up to the next post's heading."""
     if post.holder is None or post.holder.tag in ("body", "main", "html"):
         return
     order = page.index.order
@@ -359,7 +363,7 @@ def _links_below(page: Page, post: Post) -> Iterator[Element]:
 
 
 def _last_links(page: Page, post: Post) -> list[Element]:
-    """The links of the last elements of the text."""
+    """Returns the links in the last elements of the post's text."""
     if post.body is None:
         return []
     order = page.index.order
@@ -369,12 +373,14 @@ def _last_links(page: Page, post: Post) -> list[Element]:
 
 
 def _run(index: Index, el: Element) -> tuple[int, int]:
-    """The range of positions of an element and its descendants."""
+    """Returns the range of document positions of an element and its descendants."""
     return index.order[el], index.end(el)
 
 
 def own_site(page: Page, href: str) -> bool:
-    """True if an address belongs to the page's own site: relative, on the same host, or on a subdomain or parent."""
+    """Returns True if an address belongs to the page's own site: relative, on the same host, or on a subdomain or
+    parent.
+    """
     if "//" not in href[:10]:
         return not href.startswith(("#", "mailto:", "javascript:", "tel:"))
     own, canonical, beginnings = page.hosts
@@ -392,9 +398,9 @@ def _is_address_of_author(href: str) -> bool:
 
 
 def text_before(a: Element, previous: Element | None) -> str | Element | None:
-    """What directly precedes a link in its line, apart from separators.
+    """Returns what directly precedes a link in its line, apart from separators.
 
-    A text, an element without text (an icon), or None for the link `previous`.
+    That is a text, an element without text (an icon), or None if it is the link `previous`.
     """
     at = a
     for _ in range(_CLIMB):
@@ -417,13 +423,13 @@ class _Before:
 
 
 def _words(text: str | None) -> str:
-    """A text, "" if it is only a separator."""
+    """Returns a cleaned text, "" if it is only a separator."""
     text = clean_text(text)
     return "" if _BETWEEN.fullmatch(text) else text
 
 
 def _among_siblings(at: Element, previous: Element | None) -> _Before | None:
-    """What the nearest siblings before an element hold, None if they are empty."""
+    """Returns what the nearest siblings before an element contain; None if they are empty."""
     sibling = at.getprevious()
     for _ in range(_CLIMB):
         if sibling is None:
@@ -446,7 +452,7 @@ def _among_siblings(at: Element, previous: Element | None) -> _Before | None:
 
 
 def _first_of(el: Element) -> list[Element]:
-    """An element and its first descendants, as many as a label or an icon has."""
+    """Returns an element and its first descendants, as many as a label or an icon has."""
     return list(islice(el.iter("*"), 12))
 
 
@@ -456,7 +462,7 @@ def _kind_of_icon(el: Element) -> Kind | None:
 
 
 def in_prose(el: Element, known: dict[Element, bool]) -> bool:
-    """True if a link is in a sentence of the text: its block has much text besides links."""
+    """Returns True if a link is in a sentence: its block has much text besides links. `known` caches results."""
     at = el
     while at.tag not in _BLOCKS and (parent := at.getparent()) is not None:
         at = parent

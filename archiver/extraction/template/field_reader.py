@@ -1,4 +1,4 @@
-"""Reads the fields of one page by its site's rules. A field without a rule is read as on any other site."""
+"""Reads the fields of one page by its site's rules; a field without a rule is read by general extraction."""
 
 from __future__ import annotations
 
@@ -40,20 +40,23 @@ _MAX_BYLINE_LENGTH = 240
 
 
 def by_parsel(page: Page, selector: str) -> list[Found]:
-    """What parsel finds for a selector. Pages are read by rules in this way."""
+    """Returns what parsel finds for a selector on a page; used to read pages by rules."""
     return page.ask(selector)
 
 
 def by_index(page: Page, selector: str) -> list[Found]:
-    """The same, from the page's index where that is possible. Learning tries hundreds of selectors in this way."""
+    """Returns what a selector finds on a page, from the page's index if possible, which is faster.
+
+    Learning uses it to try hundreds of selectors.
+    """
     return page.index.answer(selector)
 
 
 def read_field(page: Page, name: str, rule: Rule, select: Select = by_parsel) -> Value:
-    """The value that a rule gives on a page: a text (title), a tuple of texts (authors, categories, tags), a moment
+    """Returns the value that a rule gives on a page: str (title), tuple of str (authors, categories, tags) or Moment
     (dates).
 
-    Empty, or None for a date, if its selectors find nothing that reads as this field. The body is read by
+    "", () or None if its selectors find nothing that can be read as this field. The body is read by
     `body_container`.
     """
     value = _first(page, name, rule, select)
@@ -79,7 +82,7 @@ def _first(page: Page, name: str, rule: Rule, select: Select) -> Value:
 
 
 def _found(page: Page, selector: str, attribute: str, select: Select) -> Sequence[Found]:
-    """What one selector finds, without blank texts."""
+    """Returns the elements and texts that one selector finds, without blank texts."""
     if selector == JSON_LD:
         return page.data.texts(page.data.article(page.addresses), attribute)
     found = select(page, selector)
@@ -137,13 +140,13 @@ def _moment(page: Page, found: Sequence[Found]) -> Moment | None:
 
 
 def read_date_element(page: Page, el: Element) -> Moment | None:
-    """The date that a reader sees in an element; its attributes are ignored."""
+    """Returns the date that a reader sees in an element, ignoring its attributes; None if the element shows none."""
     text = element_line(el)
     return visible_date(text, page.language or "") if len(text) < 80 else None
 
 
 def body_container(page: Page, rule: Rule, select: Select = by_parsel) -> Element | None:
-    """The element that holds the body: the first with some text or a picture."""
+    """Returns the element that holds the body: the first selected one with some text or a picture; else None."""
     for selector in rule.select:
         for el in select(page, selector):
             if isinstance(el, str):
@@ -177,7 +180,7 @@ _ALWAYS = 0.999  # coverage of a rule that found something on every page it was 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """When a post was published and last modified, as far as known."""
+    """When a post was published and last modified; None if unknown."""
 
     published: Moment | None
     modified: Moment | None
@@ -188,10 +191,10 @@ class Times:
 
 
 class SiteReader:
-    """One page and its site's rules, with the evidence collected so far.
+    """Reads one page by its site's rules, and collects evidence.
 
-    `strange`: a rule that always found something finds nothing here; `is_whole`: the body is the source's whole text;
-    `top`: the body's element, once known.
+    `strange`: a rule that has always found something finds nothing here; `is_whole`: the body is the whole text from
+    a feed or API; `top`: the body's element, once known.
     """
 
     def __init__(self, page: Page, rules: SiteRules, lead: SourceHint | None) -> None:
@@ -203,7 +206,7 @@ class SiteReader:
 
     @cached_property
     def post(self) -> Post:
-        """The post on the page: around the title and the body that the rules found, else located as on any site."""
+        """The post on the page: around the title and body that the rules found, else located by general extraction."""
         return with_title(self.page, self._title(), self.top) if self.top is not None else locate_post(self.page)
 
     @cached_property
@@ -215,8 +218,10 @@ class SiteReader:
         return place(self.page, rule) if rule is not None else None
 
     def by_rule(self, name: str) -> Value:
-        """The value that the field's rule gives. Marks the page as strange if a rule that always found something finds
-        nothing."""
+        """Returns the value that the field's rule gives; None if there is no rule.
+
+        Marks the page as strange if a learned rule that has always found something finds nothing.
+        """
         rule = self.rules.rule(name)
         if rule is None:
             return None
@@ -228,34 +233,34 @@ class SiteReader:
         return value
 
     def knows(self, name: str) -> bool:
-        """True if the field's rule was learned: where it finds nothing, the field is empty, as on some of the posts."""
+        """Returns True if the field's rule was learned, so that the field is empty if the rule finds nothing."""
         rule = self.rules.rule(name)
         return rule is not None and not rule.by_hand
 
     def by_hand(self, name: str) -> bool:
-        """True if a person wrote the field's rule, which then takes precedence over the site's API."""
+        """Returns True if a person wrote the field's rule, which then takes precedence over the site's API."""
         rule = self.rules.rule(name)
         return rule is not None and rule.by_hand
 
     def note_rule(self, name: str, value: Value, rule: Rule) -> None:
-        """Records a value that a rule gives as evidence."""
+        """Records a value found by a rule as evidence."""
         shown = ", ".join(value) if isinstance(value, tuple) else str(value)
         source = "rule by hand" if rule.by_hand else "learned"
         where = " | ".join(rule.select)[:120]
         self.evidence.append(Evidence(name, shown[:300], source, where, round(rule.agreement, 2)))
 
     def note_api(self, name: str, value: Value) -> None:
-        """Records a value that the site's API gives as evidence."""
+        """Records a value given by the site's API as evidence."""
         shown = ", ".join(value) if isinstance(value, tuple) else str(value)
         self.evidence.append(Evidence(name, shown[:300], "api", name, 0.97))
 
     def note_candidates(self, name: str, found: Sequence[Candidate[Any]]) -> None:
-        """Records the candidates of a field without a rule as evidence."""
+        """Records the candidates of a field that no rule reads as evidence."""
         self.evidence += [c.evidence(name) for c in found]
 
 
 def place(page: Page, rule: Rule) -> Element | None:
-    """The first element whose text a rule reads; None if it reads attributes or the page's JSON-LD."""
+    """Returns the first element whose text a rule reads; None if the rule reads attributes or JSON-LD."""
     if rule.attribute:
         return None
     shown = (without_text(selector) for selector in rule.select if selector != JSON_LD)
@@ -263,7 +268,7 @@ def place(page: Page, rule: Rule) -> Element | None:
 
 
 def people(reader: SiteReader) -> tuple[str, ...]:
-    """The authors by rule, else from the API, else as on any site."""
+    """Returns the authors by rule, else from the API, else by general extraction."""
     value = reader.by_rule("authors")
     if isinstance(value, tuple) and value:
         return value  # rather than the API's author, which is the account that posted
@@ -280,7 +285,7 @@ def people(reader: SiteReader) -> tuple[str, ...]:
 
 
 def times(reader: SiteReader) -> Times:
-    """The dates from the API unless a rule was written by a person, else by rule, else as on any site."""
+    """Returns the dates from the API, else by rule, else by general extraction; a rule written by hand comes first."""
     page, api = reader.page, reader.api
     changed = reader.by_rule("modified")
     when = reader.by_rule("published")
@@ -309,7 +314,7 @@ def times(reader: SiteReader) -> Times:
 
 
 def terms(reader: SiteReader) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Categories and tags: from the API unless a rule was written by a person, else by rule, else as on any site."""
+    """Returns categories and tags from the API, by rule or by general extraction; a rule by hand comes first."""
     out: list[tuple[str, ...]] = []
     general: tuple[list[Candidate[tuple[str, ...]]], list[Candidate[tuple[str, ...]]]] | None = None
     for n, name in enumerate(("categories", "tags")):

@@ -1,8 +1,7 @@
 """Learns a site's rules from a sample of its posts, and checks them on the same posts.
 
-The values of a post are known from its source (the REST API, a full-text feed), else from general extraction, where
-the page's declarations and its text agree. For each field, the selector is learned that gives these values on the
-site's posts.
+The values of a post are known from an API or a full-text feed, else from general extraction, where the page's
+declarations and its text agree. For each field, the selector is learned that gives these values on the site's posts.
 """
 
 from __future__ import annotations
@@ -63,7 +62,7 @@ _PART_WORD = re.compile(
 
 
 def selector_clarity(selector: str) -> tuple[int, int, int]:
-    """A sort key: how readable a selector is for a person, higher is better.
+    """Returns a sort key for how readable a selector is to a person; higher is better.
 
     Best is a short selector that names the element itself, with a word for a part of a post.
     """
@@ -75,7 +74,7 @@ def selector_clarity(selector: str) -> tuple[int, int, int]:
 
 
 def own_selectors(el: Element) -> list[str]:
-    """Selectors of one element from its own attributes, most specific first; the bare tag is not among them."""
+    """Returns selectors for an element by its own attributes, most specific first; the tag alone is not among them."""
     tag = el.tag if isinstance(el.tag, str) and _TAG.match(el.tag) else ""
     out = [f"{tag}[{attr}{op}{v}]" for attr, op in _VALUES for v in _values(el, attr, op)]
     classes = [c for c in words(el.get("class") or "") if _PLAIN.match(c) and not _PAGE_SPECIFIC.search(c)]
@@ -97,24 +96,27 @@ def _values(el: Element, attr: str, op: str) -> list[str]:
 
 
 def _quoted(value: str) -> str:
-    """A value in CSS notation: quoted unless it is an identifier."""
+    """Returns a value in CSS notation: quoted unless it is an identifier."""
     return value if _IDENTIFIER.fullmatch(value) else f"'{value}'"
 
 
 def with_attribute(selector: str, attribute: str) -> str:
-    """The selector with `::attr(attribute)`, so that it selects the attribute's values; unchanged for ""."""
+    """Returns the selector with `::attr(attribute)`, so that it selects the attribute's values; unchanged for ""."""
     return f"{selector}::attr({attribute})" if attribute else selector
 
 
 def attribute_of(selector: str) -> str:
-    """The attribute that a selector made by `with_attribute` selects; "" if it selects elements."""
+    """Returns the attribute that a selector made by `with_attribute` selects; "" if it selects elements."""
     found = _ATTRIBUTE.search(selector)
     return found[1] if found else ""
 
 
 def selectors_for(el: Element) -> Iterator[str]:
-    """Selectors that match this element: its own names, a tag that is rarely used twice (h1, time), and its names or
-    tag below a named ancestor."""
+    """Yields selectors that match this element.
+
+    They are its own attributes, a tag that is rarely used twice (h1, time), and its attributes or tag below an
+    ancestor.
+    """
     own = own_selectors(el)
     yield from own
     tag = str(el.tag)
@@ -149,7 +151,10 @@ _MAX_CONTAINERS_TRIED = 30
 
 
 def learn_body(samples: Sequence[Known]) -> Rule | None:
-    """The rule of the body: the container that has the known text on nearly all posts, and the repeated paragraphs."""
+    """Learns the rule for the body: the container with the known text on nearly all posts, and the repeated paragraphs.
+
+    None if no container has the known text on enough posts.
+    """
     usable = [s for s in samples if len(s[1].body) >= _MIN_BODY_LENGTH]
     if 2 * len(usable) < len(samples) or not usable:
         return None
@@ -185,7 +190,7 @@ def learn_body(samples: Sequence[Known]) -> Rule | None:
 
 
 def _headings(page: Page) -> set[str]:
-    """The lines that divide a page's text: headings, and paragraphs that are bold from end to end."""
+    """Returns the texts that divide a page: its headings, and paragraphs that are bold from end to end."""
     index = page.index
     found = {element_line(el) for tag in ("h1", "h2", "h3", "h4", "h5", "h6", "dt", "caption") for el in index.tag(tag)}
     for tag in ("strong", "b"):
@@ -197,7 +202,9 @@ def _headings(page: Page) -> set[str]:
 
 
 def _text(page: Page, article: Article, selector: str, known: dict[Element, tuple[str, int]]) -> tuple[str, int]:
-    """The body text of a container, and the number of all characters in it. `known`: results by container."""
+    """Returns the body text of a container, and the number of all characters in it. `known` caches results by
+    container.
+    """
     el = body_container(page, Rule((selector,)), by_index)
     if el is None:
         return "", 0
@@ -210,7 +217,7 @@ def _text(page: Page, article: Article, selector: str, known: dict[Element, tupl
 
 
 def _containers(page: Page, body: str) -> list[Element]:
-    """The deepest element that holds nearly all paragraphs of a text, and two above it."""
+    """Returns the deepest element that holds nearly all paragraphs of a text, and two of its ancestors."""
     marks = [f[:80] for p in body.split("\n\n") if len(f := fold_text(p)) >= 12][:60]
     if not marks:
         return []
@@ -228,14 +235,15 @@ def _holds(el: Element, marks: Sequence[str]) -> bool:
 
 
 def text_f1(a: str, b: str) -> float:
-    """How much two texts share, 0 to 1: F1 of their words as multisets, or of their letters without spaces."""
+    """Returns how much two texts have in common, 0 to 1: F1 of their words, or of their characters without spaces."""
     one, two = (Counter(t.split()) if " " in t else Counter(t) for t in (a, b))
     total = sum(one.values()) + sum(two.values())
     return 2 * sum((one & two).values()) / total if total else 1.0
 
 
 def repeated_paragraphs(texts: Sequence[str], reported: Sequence[str]) -> tuple[str, ...]:
-    """Paragraphs that are in at least half of the texts, but in none of the bodies that the site's source reported.
+    """Returns paragraphs that are in at least half of the texts, but in none of the `reported` bodies from an API or
+    feed.
 
     One or two words ("References") do not count, because they are section headings.
     """
@@ -248,7 +256,7 @@ def repeated_paragraphs(texts: Sequence[str], reported: Sequence[str]) -> tuple[
 
 
 def _is_statement(paragraph: str) -> bool:
-    """True if a paragraph is long enough to be a sentence rather than a heading."""
+    """Returns True if a paragraph is long enough to be a sentence rather than a heading."""
     wide = width(paragraph)
     if paragraph.endswith(_SENTENCE_END):
         return wide >= _MIN_SENTENCE_WIDTH
@@ -284,9 +292,9 @@ _WHOLE_POST = 400  # characters of HTML in a feed from which on it is a whole po
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A post of the site: its page, and the article that general extraction made of it and its source hint.
+    """A post to learn from: its page, and the article that general extraction made of the page and its source hint.
 
-    `taught`: an API (`by_api`) or a full-text feed reported the values, so they are known and not guessed.
+    `taught`: an API (`by_api`) or a full-text feed reported the values, so that they are certain.
     """
 
     page: Page
@@ -297,7 +305,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """A rule tried on the samples: `right` for each sample, and the number of elements it matched on all of them."""
+    """A rule tried on the samples: whether it was right on each, and the number of elements it matched on all."""
 
     rule: Rule
     right: tuple[bool, ...]
@@ -305,7 +313,7 @@ class _Trial:
 
 
 def learn_rules(samples: Sequence[Sample], others: Iterable[Page] = ()) -> SiteRules | None:
-    """The rules of the site that these posts are from; None if they have no common template.
+    """Learns the rules of the site that these posts are from; None if the posts have no common template.
 
     `others` are pages of the site that are not posts; the selectors that mark a post must not match on them. A field
     gets a rule only if the rule gives the known values. Without rules for title and body there are no rules at all.
@@ -340,7 +348,7 @@ def _known_value(article: Article, name: str) -> Value:
 
 
 def agrees_with(name: str, value: Value, known: Value) -> bool:
-    """True if a rule's value is the known one: texts to the letter, names in any order, dates as the same instant."""
+    """Returns True if a rule's value is the known one: equal texts, names in any order, or the same instant."""
     if isinstance(value, Moment) and isinstance(known, Moment):
         return value.at == known.at and known.precision in ("", value.precision)
     if isinstance(value, tuple) and isinstance(known, tuple):
@@ -387,17 +395,17 @@ def _learn_field(name: str, samples: Sequence[Sample]) -> Rule | None:
 
 
 def _rule(selector: str, attribute: str) -> Rule:
-    """A rule of one selector. An element's attribute is part of the selector; a JSON-LD property is kept apart."""
+    """Returns a rule with one selector, which includes the attribute to read; a JSON-LD property is kept apart."""
     return Rule((selector,), attribute) if selector == JSON_LD else Rule((with_attribute(selector, attribute),))
 
 
 def _attribute_read(rule: Rule) -> str:
-    """The attribute or property that a rule reads. All selectors of one rule read the same."""
+    """Returns the attribute or property that a rule reads, which is the same for all its selectors."""
     return rule.attribute or attribute_of(rule.select[0])
 
 
 def _rank(trial: _Trial) -> tuple[object, ...]:
-    """A sort key: right on most pages; shown rather than declared in the page's head; few matches; a clear name."""
+    """Returns a sort key for a trial: pages right, then shown rather than declared, few matches, a clear selector."""
     selector = trial.rule.select[0]
     declared = selector == JSON_LD or selector.startswith("meta")
     return sum(trial.right), -declared, -trial.matched, selector_clarity(selector)
@@ -422,7 +430,7 @@ def _try(rule: Rule, name: str, samples: Sequence[Sample], known: Sequence[Value
 
 
 def _shown_day(best: _Trial, samples: Sequence[Sample], known: Sequence[Value]) -> tuple[str, ...]:
-    """A selector of the place that shows the day of an instant declared in UTC; () if the pages declare none."""
+    """Returns a selector for the element that shows the day of an instant declared in UTC; () if there is none."""
     times = [read_field(s.page, "published", best.rule, by_index) for s in samples]
     if not all(isinstance(t, Moment) and t.zoned and not t.at.utcoffset() and t.precision != "day" for t in times):
         return ()
@@ -453,8 +461,11 @@ def _shown_day(best: _Trial, samples: Sequence[Sample], known: Sequence[Value]) 
 
 
 def _places(page: Page, name: str, value: Value) -> Iterable[tuple[str, str]]:
-    """Selectors of every place on the page that has this value or a part of it, each with the attribute that holds it
-    ("" for the text)."""
+    """Yields a selector for every place on the page with this value or a part of it, each with the attribute that holds
+    it.
+
+    The attribute is "" if the element's text holds the value.
+    """
     read, _ = READERS[name]
     exactly = set(value) if isinstance(value, tuple) else {str(value)}
     folded = {fold_text(v) for v in exactly}
@@ -484,7 +495,10 @@ _NEVER = frozenset(("html", "head", "body", "script", "style", "noscript", "svg"
 
 
 def _may_hold(el: Element, name: str, values: set[str]) -> bool:
-    """A quick check before an element is read as this field. `values`: the known values, folded."""
+    """Returns False if an element certainly does not hold this field; a cheap check before the element is read.
+
+    `values`: the known values, folded.
+    """
     if len(el) > 12:
         return False
     text = "".join(str(t) for t in el.itertext())[:600].strip()
@@ -501,7 +515,7 @@ def _may_hold(el: Element, name: str, values: set[str]) -> bool:
 
 
 def _post_marks(samples: Sequence[Sample], others: Sequence[Page], fields: dict[str, Rule]) -> tuple[str, ...]:
-    """A selector that matches on every post and on none of the other pages; () if there is none."""
+    """Returns a selector that matches on every post and on none of the other pages, in a tuple; () if there is none."""
     first = samples[0].page.index
     options: list[str] = []
     for tag in ("body", "html", "article", "main"):
@@ -517,5 +531,5 @@ def _post_marks(samples: Sequence[Sample], others: Sequence[Page], fields: dict[
 
 
 def reports_whole_post(lead: SourceHint | None) -> bool:
-    """True if the source reported the post itself: a platform's API, or a feed with whole texts."""
+    """Returns True if a source hint has the whole post: it is from a platform's API or a full-text feed."""
     return lead is not None and (lead.from_api or len(lead.body_html) >= _WHOLE_POST)

@@ -31,7 +31,7 @@ _SENTENCE_END = tuple(".!?…。！？")
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """The post's text. `plain` lacks the signature at its end and a byline at its beginning."""
+    """The text of a post. `plain` is without the signature at its end and the byline at its beginning."""
 
     whole: str
     tail: credits.BodyTail
@@ -41,8 +41,9 @@ class _Text:
 def read_by_rules(
     page: Page, rules: SiteRules, lead: SourceHint | None = None, known: PageKind = PageKind.UNKNOWN
 ) -> Article | None:
-    """The article of a page, read by the site's rules; None if they do not fit and the page must be read as on any
-    site: it is another kind of page, a part of the template is missing, or the template has changed.
+    """Reads the article of a page by the site's rules; None if they do not fit, so that general extraction is needed.
+
+    They do not fit if the page is not a post, a part of the template is missing, or the template has changed.
     """
     if rules.rule("title") is None or rules.rule("body") is None:
         return None
@@ -75,7 +76,7 @@ def read_by_rules(
 
 
 def _title(reader: SiteReader) -> str:
-    """The title; "" if the rules find no title or no body. Sets the body's element as the reader's `top`."""
+    """Returns the title; "" if the rules find no title or no body. Sets the body's element as the reader's `top`."""
     title = reader.by_rule("title")
     reader.top = body_container(reader.page, reader.rules.fields["body"])
     if not isinstance(title, str) or not title or reader.top is None:
@@ -96,7 +97,7 @@ def _text(reader: SiteReader, title: str) -> _Text:
 
 
 def _authors_of(reader: SiteReader, tail: credits.BodyTail) -> tuple[str, ...]:
-    """The names that sign the text, else the page's authors. A rule written by hand takes precedence."""
+    """Returns the names in the signature of the text, else the page's authors. A rule written by hand comes first."""
     signed = () if reader.by_hand("authors") else tail.authors
     authors = signed or people(reader) or tail.authors
     if tail.authors and authors == tail.authors:
@@ -115,7 +116,7 @@ def _dated(article: Article, when: Times) -> Article:
 
 
 def _with_rest(article: Article, reader: SiteReader, text: _Text) -> Article:
-    """The article with the fields that no rule reads: places, credits, declarations, and parts."""
+    """Returns the article with the fields that no rule reads: geo-tags, credits, declared fields and parts."""
     page, lead, top = reader.page, reader.lead, reader.top
     assert top is not None
     pages = find_parts(page)
@@ -144,7 +145,7 @@ def _with_rest(article: Article, reader: SiteReader, text: _Text) -> Article:
 
 
 def apply_hand_rules(article: Article, page: Page, rules: SiteRules) -> Article:
-    """An article read as on any site, with the values of rules written by a person in place of those found."""
+    """Returns an article from general extraction with the values of rules written by hand in place of those found."""
     reader = SiteReader(page, rules, None)
     for name, rule in rules.fields.items():
         if rule.by_hand:
@@ -155,7 +156,7 @@ def apply_hand_rules(article: Article, page: Page, rules: SiteRules) -> Article:
 
 
 def _replaced(article: Article, reader: SiteReader, name: str, rule: Rule) -> Article:
-    """The article with one field as a rule reads it; unchanged if the rule finds nothing."""
+    """Returns the article with one field as a rule reads it; unchanged if the rule finds nothing."""
     if name == "body":
         top = body_container(reader.page, rule)
         text = _body(reader, top, article.title) if top is not None else ""
@@ -171,7 +172,7 @@ def _replaced(article: Article, reader: SiteReader, name: str, rule: Rule) -> Ar
 
 
 def _kind(reader: SiteReader, known: PageKind) -> str | None:
-    """The rule by which the page is a post; None if that is not certain."""
+    """Returns the name of the rule by which the page is a post; None if it is not certainly one."""
     page, rules = reader.page, reader.rules
     answer = classify_at_a_glance(page, Post(page), reader.lead, known)
     if answer is not None:
@@ -208,7 +209,7 @@ def _body(reader: SiteReader, top: Element, title: str) -> str:
 
 
 def _without_byline(text: str, times: list[Moment], language: str) -> str:
-    """A text without a first line that only says when (and by whom) it was published."""
+    """Returns a text without a first paragraph that is only a byline with one of the post's dates (`times`)."""
     first, _, rest = text.partition("\n\n")
     if not rest or not times or len(first) > _MAX_BYLINE_LENGTH or first.endswith(_SENTENCE_END):
         return text
@@ -217,7 +218,9 @@ def _without_byline(text: str, times: list[Moment], language: str) -> str:
 
 
 def _inside(page: Page, rule: Rule, top: Element) -> Element | None:
-    """The element that a rule of another field reads, if it is a short one inside the body, as a byline is."""
+    """Returns the element that another field's rule reads if it is a short one inside the body, as a byline is; else
+    None.
+    """
     found = place(page, rule)
     return (
         found

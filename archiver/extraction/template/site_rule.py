@@ -45,12 +45,13 @@ _HEADER = re.compile(r"""\s*\[\s*["']?(\w+)["']?\s*\]""")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Where a field is on the page: `select`, and the `attribute` of the selected elements (or the property of the
-    JSON-LD) that holds it; "" means their text.
+    """Where a field is on the page: the selectors (`select`), and the attribute or JSON-LD property to read
+    (`attribute`).
 
-    `coverage` is the share of the sample pages on which the rule finds something, `agreement` the share on which it
-    gives the known value. `drop` and `lines` are only for the body. `shown` is only for the publication date: where
-    the page shows the day of an instant that it declares in UTC. If the two differ, the shown day is kept.
+    `attribute` is "" for the text of the selected elements. `coverage` is the share of the sample pages on which the
+    rule finds something, `agreement` the share on which it gives the known value. `drop` and `lines` are only for
+    the body. `shown` is only for the publication date: where the page shows the day of an instant that it declares
+    in UTC. If the two differ, the shown day is kept.
     """
 
     select: tuple[str, ...] = ()
@@ -65,9 +66,11 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class SiteRules:
-    """The rules of one site. `pages`: how many posts they were learned from; `teacher`: where the known values came
-    from ("api", "feed" or "agreement" of a page's own sources); `places`: the publisher's places, the same on every
-    page. `version` names the rules in the evidence of what they read.
+    """The rules of one site.
+
+    `pages`: the number of posts they were learned from; `teacher`: where the known values came from ("api", "feed"
+    or "agreement" of a page's own sources); `places`: the publisher's places, the same on every page. `version`
+    identifies the rules in the evidence of articles read by them.
     """
 
     fields: Mapping[str, Rule] = field(default_factory=dict)
@@ -82,7 +85,7 @@ class SiteRules:
         return self.fields.get(name)
 
     def overruled(self, hand: SiteRules) -> SiteRules:
-        """These rules with those of a person instead, field by field."""
+        """Returns these rules with the rules of `hand`, written by a person, in place of those for the same fields."""
         own = {name: replace(rule, by_hand=True) for name, rule in hand.fields.items()}
         return replace(
             self,
@@ -94,13 +97,13 @@ class SiteRules:
         )
 
     def by_hand(self) -> SiteRules | None:
-        """Only the rules that a person wrote; None if there are none."""
+        """Returns only the rules that a person wrote; None if there are none."""
         own = {name: rule for name, rule in self.fields.items() if rule.by_hand}
         return replace(self, fields=own, pages=0) if own else None
 
 
 def to_toml(rules: SiteRules) -> str:
-    """The rules as TOML; `from_toml` reads them back."""
+    """Returns the rules as TOML; `from_toml` parses it."""
     site: dict[str, Any] = {"platform": rules.platform, "post": list(rules.post)}
     if rules.pages:
         site |= {"learned_from": rules.pages, "teacher": rules.teacher}
@@ -126,7 +129,9 @@ def _table(rule: Rule) -> dict[str, Any]:
 
 
 def from_toml(text: str, subject: str, *, by_hand: bool = False, version: str = "") -> SiteRules:
-    """Rules from TOML. Raises BadRules, which names the subject (a file or site), the line or table and the mistake."""
+    """Parses rules from TOML. Raises BadRules, which names the subject (a file or site), the line or table and the
+    mistake.
+    """
     source = _Source(subject, text)
     try:
         data = tomllib.loads(text)
@@ -166,13 +171,13 @@ def from_toml(text: str, subject: str, *, by_hand: bool = False, version: str = 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A text of rules, and the file or site that it is from."""
+    """The TOML text of rules, and the file or site that it is from, for error messages."""
 
     subject: str
     text: str
 
     def wrong(self, table: str, name: str, selector: str, why: str) -> BadRules:
-        """The error for a selector, with its line number if that can be found."""
+        """Returns the error for an invalid selector, with its line number if that can be found."""
         line = self._line(table, selector)
         return BadRules(self.subject, f"[{table}] {name}{f' (line {line})' if line else ''}: {why}")
 

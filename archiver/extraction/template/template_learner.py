@@ -1,4 +1,4 @@
-"""Learns a site's template during a crawl, and checks while it crawls on that the rules still fit."""
+"""Learns a site's template during a crawl, and checks as the crawl goes on that the rules still fit."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MAX_PAGE_LENGTH = 3_000_000  # characters of a page that is worth learning from
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A page kept compressed, since the trees of 25 pages would take more memory than the crawl."""
+    """A page kept compressed, since the trees of 25 pages would take more memory than the rest of the crawl."""
 
     text: bytes
     decoded: DecodedText  # without its text
@@ -49,10 +49,10 @@ class _Kept:
 
 
 class TemplateLearner:
-    """Reads the posts of one site: as on any site until its template is known, then by its rules.
+    """Reads the posts of one site: by general extraction until its template is known, then by its rules.
 
-    `learned` stores new rules and returns them as stored. `outdated` gets the time since which the site has another
-    template, and returns the rules that remain.
+    `learned` is called with new rules to store, and returns them as stored. `outdated` is called with the time since
+    which the site has had another template, and returns the rules that remain.
     """
 
     def __init__(
@@ -72,11 +72,11 @@ class TemplateLearner:
 
     @property
     def knows(self) -> bool:
-        """True if title and body are read by rules that were learned."""
+        """True if there are learned rules, which read title and body."""
         return self.rules is not None and bool(self.rules.pages)
 
     def read(self, page: Page, lead: SourceHint | None, known: PageKind, part_of: str = "") -> Article:
-        """The article of a page, read by the site's rules if they fit. Keeps pages to learn rules from."""
+        """Extracts the article of a page, by the site's rules if they fit. Keeps pages to learn rules from."""
         article = extract_page(page, lead, known, posts_only=True, part_of=part_of, rules=self.rules)
         split = bool(article.parts) or article.part > 1
         if split and article.read_by:
@@ -108,7 +108,7 @@ class TemplateLearner:
         return article
 
     def samples(self) -> Iterator[_Kept]:
-        """Yields, once each, the posts that the rules were learned from in this run and that were read without them."""
+        """Yields the posts that this run's rules were learned from and that were read without rules; each post once."""
         kept, self._taught_by = self._taught_by, []
         yield from kept
 
@@ -117,12 +117,12 @@ class TemplateLearner:
         self._taught_by.append(sample)
 
     def again(self, sample: _Kept) -> Article | None:
-        """A sample post as the rules read it; None if they do not fit it."""
+        """Extracts a sample post by the learned rules; None if they do not fit it."""
         article = extract_page(sample.page(), sample.lead, PageKind.POST, rules=self.rules)
         return article if self.rules is not None and article.read_by == self.rules.version else None
 
     def finish(self) -> None:
-        """Learns at the end of the run from the posts seen, unless the rules are known already."""
+        """Learns rules at the end of the run from the posts seen, unless rules are known already."""
         if not self.knows and len(self._posts) >= MIN_POSTS:
             self._learn()
 
@@ -181,7 +181,7 @@ def _kept(page: Page, article: Article | None = None, lead: SourceHint | None = 
 
 
 def _same(ruled: Article, plain: Article) -> bool:
-    """True if two readings of one page agree on the title or the day, and on most of the text."""
+    """Returns True if two articles extracted from one page agree on the title or the day, and on most of the text."""
     day = ruled.published.date() if ruled.published else None
     plain_day = plain.published.date() if plain.published else None
     return (ruled.title == plain.title or day == plain_day) and text_f1(ruled.body, plain.body) >= _ALIKE
