@@ -51,13 +51,13 @@ def extract_page(
     collects = gc.isenabled()
     gc.disable()  # the page's objects are freed with it, and the search for cycles takes a twentieth of the time
     try:
-        return _read(page, lead, known_kind, posts_only, part_of, rules)
+        return _extract(page, lead, known_kind, posts_only, part_of, rules)
     finally:
         if collects:
             gc.enable()
 
 
-def _read(
+def _extract(
     page: Page, lead: SourceHint | None, known_kind: PageKind, posts_only: bool, part_of: str, rules: SiteRules | None
 ) -> Article:
     if (
@@ -66,12 +66,12 @@ def _read(
         and (article := rule_reader.read_by_rules(page, rules, lead, known_kind)) is not None
     ):
         return article
-    article = _read_generally(page, lead, known_kind, posts_only=posts_only, part_of=part_of)
+    article = _extract_generally(page, lead, known_kind, posts_only=posts_only, part_of=part_of)
     by_hand = rules is not None and article.kind is PageKind.POST
     return rule_reader.apply_hand_rules(article, page, rules) if by_hand and rules is not None else article
 
 
-def _read_generally(
+def _extract_generally(
     page: Page, lead: SourceHint | None, known_kind: PageKind, *, posts_only: bool, part_of: str
 ) -> Article:
     """Extracts the article of a page by general extraction, without the rules of its site."""

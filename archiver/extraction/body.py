@@ -55,21 +55,21 @@ def dead_elements(
     for el, (a, z) in layout.spans.items():
         if a == z or a < lo or z > hi or (a == lo and z == hi) or el.tag in _OWN_TEXT:
             continue
-        why = _why_no_text(layout, el)
-        if why and size[z] - size[a] <= share * whole and not _is_text(why, el, layout.blocks[a:z]):
+        why = _boilerplate_mark(layout, el)
+        if why and size[z] - size[a] <= share * whole and not _is_text_after_all(why, el, layout.blocks[a:z]):
             found.setdefault(why, []).append((a, z))
     # A name that contains most of the text is ignored.
     sound = [spans for why, spans in found.items() if why in LONG or covered(spans, size) <= share * whole]
     return [span for spans in sound for span in spans]
 
 
-def _why_no_text(layout: BlockLayout, el: Element) -> str:
+def _boilerplate_mark(layout: BlockLayout, el: Element) -> str:
     """Returns the word in its class or id, or the tag, that marks an element as boilerplate; "" if nothing does."""
     why = layout.noise(el) or (el.tag if el.tag in _DROP_TAGS else "")
     return why or ("hidden" if el.get("aria-hidden") == "true" else "")
 
 
-def _is_text(why: str, el: Element, blocks: list[TextBlock]) -> bool:
+def _is_text_after_all(why: str, el: Element, blocks: list[TextBlock]) -> bool:
     """Returns True if an element with the boilerplate mark `why` is text after all: a button in a heading, a long
     aside.
     """
@@ -93,19 +93,19 @@ def pruned_elements(
     """
     blocks = layout.blocks
     size = layout.sums([b.size for b in blocks])
-    intro = _intro(blocks, lo, known.title, weights) if weights else []
+    intro = _intro_blocks(blocks, lo, known.title, weights) if weights else []
     dead = bytearray(len(blocks))
     for a, z in [*dead_elements(layout, lo, hi, size), *_byline_spans(layout, known, size, size[hi] - size[lo])]:
         dead[a:z] = b"\1" * (z - a)
-    start = _start(blocks, lo, hi, dead, size, known.title)
-    end = _end(blocks, start, hi, dead, size)
-    by_paragraphs = _by_paragraphs(blocks, start, end, dead)
+    start = _text_start(blocks, lo, hi, dead, size, known.title)
+    end = _text_end(blocks, start, hi, dead, size)
+    by_paragraphs = _uses_paragraphs(blocks, start, end, dead)
     meta = {fold_text(one) for one in known.lines} - {""}
     for i in range(start, end):
-        if not dead[i] and _is_nothing(blocks[i], by_paragraphs, meta if i < start + 8 else set()):
+        if not dead[i] and _is_boilerplate(blocks[i], by_paragraphs, meta if i < start + 8 else set()):
             dead[i] = 1
     _drop_repeated(blocks, start, end, dead)
-    _drop_people(blocks, start, end, dead, size, known.people)
+    _drop_author_notes(blocks, start, end, dead, size, known.people)
     _drop_empty_headings(blocks, start, end, dead)
     return [*intro, *(blocks[i] for i in range(start, end) if not dead[i])]
 
@@ -118,7 +118,7 @@ def _byline_spans(
     return [(a, z) for a, z in spans if size[z] - size[a] < 0.3 * whole]
 
 
-def _intro(blocks: list[TextBlock], lo: int, title: str, weights: list[float]) -> list[TextBlock]:
+def _intro_blocks(blocks: list[TextBlock], lo: int, title: str, weights: list[float]) -> list[TextBlock]:
     """Returns the blocks of prose between the title and a container that begins below it.
 
     The first paragraph of a post is often outside the element with the rest of its text.
@@ -136,7 +136,7 @@ def _intro(blocks: list[TextBlock], lo: int, title: str, weights: list[float]) -
     return []
 
 
-def _start(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float], title: str) -> int:
+def _text_start(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float], title: str) -> int:
     """Returns the index of the block where the text begins: after the title, if that is near the beginning."""
     known = fold_text(title)
     if not known:
@@ -152,7 +152,7 @@ def _start(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: lis
     return lo
 
 
-def _end(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float]) -> int:
+def _text_end(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float]) -> int:
     """Returns the index of the block where the text ends: before a heading for other posts, the author or comments."""
     whole = size[hi] - size[lo]
     for i in range(lo + 1, hi):
@@ -166,7 +166,7 @@ def _end(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[
     return hi
 
 
-def _by_paragraphs(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> bool:
+def _uses_paragraphs(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> bool:
     """Returns True if most of the text is in <p>, <li> and the like, so that a <div> with a few words is not part of
     it.
     """
@@ -179,7 +179,7 @@ def _by_paragraphs(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -
     return p > 0.7 * whole
 
 
-def _is_nothing(b: TextBlock, by_paragraphs: bool, meta: set[str]) -> bool:
+def _is_boilerplate(b: TextBlock, by_paragraphs: bool, meta: set[str]) -> bool:
     """Returns True if a block is not text of the post: punctuation, template code, a label, a link, a byline or a
     notice.
     """
@@ -212,7 +212,7 @@ def _drop_repeated(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -
             dead[i] = 1
             continue
         seen.add(key)
-        if b.size < 400 and any(e.tag in ("blockquote", "aside", "figure") for e in _above(b.element, 3)):
+        if b.size < 400 and any(e.tag in ("blockquote", "aside", "figure") for e in _with_ancestors(b.element, 3)):
             quoted.append((i, key))
     if quoted:
         whole = "\n".join(seen)
@@ -228,14 +228,14 @@ def _letters(text: str) -> str:
     return "".join(filter(str.isalnum, text)).lower()
 
 
-def _above(el: Element, levels: int) -> list[Element]:
+def _with_ancestors(el: Element, levels: int) -> list[Element]:
     found = [el]
     while len(found) < levels and (parent := found[-1].getparent()) is not None:
         found.append(parent)
     return found
 
 
-def _drop_people(
+def _drop_author_notes(
     blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float], people: tuple[str, ...]
 ) -> None:
     """Marks paragraphs at the end as dead that begin with an author's name, since they are about the author."""
@@ -297,7 +297,7 @@ def text_weights(layout: BlockLayout) -> list[float]:
     blocks = layout.blocks
     prose = layout.sums([b.size - b.linked if b.size > 80 and b.linked < 0.4 * b.size else 0.0 for b in blocks])
     out = list(map(_block_weight, blocks))
-    for word, spans in _silent_spans(layout, prose).items():
+    for word, spans in _spans_by_mark(layout, prose).items():
         # A name that contains most of the page is ignored.
         if word in LONG or covered(spans, prose) <= 0.6 * prose[-1]:
             for a, z in spans:
@@ -315,7 +315,7 @@ def _block_weight(b: TextBlock) -> float:
     return free if is_prose else _LABEL
 
 
-def _silent_spans(layout: BlockLayout, prose: list[float]) -> dict[str, list[tuple[int, int]]]:
+def _spans_by_mark(layout: BlockLayout, prose: list[float]) -> dict[str, list[tuple[int, int]]]:
     """Returns the block ranges of boilerplate elements, by the word (in class or id) or tag that marks them.
 
     Elements that contain an <h1> or a large share of the prose are left out.
@@ -344,7 +344,9 @@ def heaviest_container(layout: BlockLayout, sums: list[float]) -> Element:
         return layout.top
     best = max(found, key=lambda one: one.weight)
     inside = [one for one in found if one.lo >= best.lo and one.hi <= best.hi and one.weight >= NAMED * best.weight]
-    named = [one for one in inside if _is_named_text(one.element) and one.weight >= 0.9 * _of_its_kind(one, found)]
+    named = [
+        one for one in inside if _is_named_text(one.element) and one.weight >= 0.9 * _weight_of_same_class(one, found)
+    ]
     close = [one for one in inside if one.weight >= KEEP * best.weight]
     return min([*close, *named], key=lambda one: one.hi - one.lo).element
 
@@ -357,7 +359,7 @@ def _is_named_text(el: Element) -> bool:
     return len(names) > 4 and _TEXT_NAME.search(names) is not None
 
 
-def _of_its_kind(one: _Span, found: list[_Span]) -> float:
+def _weight_of_same_class(one: _Span, found: list[_Span]) -> float:
     """Returns the total weight of all elements with the same tag and class, since a text may be split among several.
 
     Elements around `one` or inside it do not count.
@@ -396,7 +398,7 @@ def extract_body(page: Page, post: Post, title: str, beside: BylineBlock, lead: 
     If the page shows only a part of the post (one of several pages, or the beginning with "read more") and its feed
     or API gave the whole text, that text is returned.
     """
-    shown = _shown(page, post, title, beside)
+    shown = _body_on_page(page, post, title, beside)
     if text := hint_body(shown.text, page.url, title, lead):
         return Body(text, "api" if is_from_api(lead) else "feed", "whole text", 0.9, is_whole=True)
     return shown
@@ -405,7 +407,7 @@ def extract_body(page: Page, post: Post, title: str, beside: BylineBlock, lead: 
 def hint_body(shown: str, url: str, title: str, lead: SourceHint | None) -> str:
     """Returns the whole text from the feed or API if `shown`, the text on the page, is only its beginning; else ""."""
     text = body_of_html(lead.body_html, url, title) if lead is not None and lead.body_html else ""
-    return text if len(text) > 1.15 * len(shown) + 20 and (not shown or _begins(shown, text)) else ""
+    return text if len(text) > 1.15 * len(shown) + 20 and (not shown or _starts_like(shown, text)) else ""
 
 
 def body_of_html(fragment: str, url: str, title: str = "") -> str:
@@ -416,7 +418,7 @@ def body_of_html(fragment: str, url: str, title: str = "") -> str:
         return ""
     index = page.index
     skip = {e for table in tables() for rule in index.present(table.drop) for e in index.select(rule) if e is not top}
-    return _text(lay_out(top, skip, page.index.texts), top, KnownBoilerplate(title))
+    return _render(lay_out(top, skip, page.index.texts), top, KnownBoilerplate(title))
 
 
 def render_container(
@@ -426,15 +428,15 @@ def render_container(
 
     `extra_drop`: selectors of further elements to leave out.
     """
-    return _text(lay_out(top, _skipped(page, extra_drop)), top, _known(page, title, beside, top))
+    return _render(lay_out(top, _elements_to_skip(page, extra_drop)), top, _known_boilerplate(page, title, beside, top))
 
 
-def _begins(part: str, whole: str) -> bool:
+def _starts_like(part: str, whole: str) -> bool:
     start = fold_text(part[:400])[:120]
     return start in fold_text(whole[: 4 * len(part[:400]) + 2_000])
 
 
-def _skipped(page: Page, extra: Iterable[str] = ()) -> set[Element]:
+def _elements_to_skip(page: Page, extra: Iterable[str] = ()) -> set[Element]:
     generic = by_name("generic")
     index = page.index
     rules = index.present(page.platform.drop)
@@ -444,46 +446,46 @@ def _skipped(page: Page, extra: Iterable[str] = ()) -> set[Element]:
     return {*own, *(e for rule in rules for e in index.select(rule))}
 
 
-def _known(page: Page, title: str, beside: BylineBlock, top: Element) -> KnownBoilerplate:
+def _known_boilerplate(page: Page, title: str, beside: BylineBlock, top: Element) -> KnownBoilerplate:
     elements = tuple(e for e in beside.elements if e is not top and not is_below(top, e))
     authors = page.data.texts(page.data.article(page.addresses), "author")
     people = (*beside.names, *page.data.meta(*_AUTHOR_METAS), *authors)
     return KnownBoilerplate(title, beside.lines, elements, tuple(n for n in people if len(n) > 5))
 
 
-def _text(plan: BlockLayout, top: Element, known: KnownBoilerplate, weights: list[float] | None = None) -> str:
+def _render(plan: BlockLayout, top: Element, known: KnownBoilerplate, weights: list[float] | None = None) -> str:
     lo, hi = plan.spans.get(top, (0, 0))
     return tidy_body(written_text(pruned_elements(plan, lo, hi, known, weights)))
 
 
-def _shown(page: Page, post: Post, title: str, beside: BylineBlock) -> Body:
+def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Body:
     is_known = post.body_rule in page.platform.body and page.platform.name != "generic"
     if post.body is not None and is_known and 3 * text_length(post.body) > page.text_length:
         text = render_container(page, post, post.body, title, beside)
         if 3 * len(text) > page.text_length:  # nothing else on the page can be much longer
             return Body(text, "platform", post.body_rule, 0.95)
     everything = next(iter(page.index.tag("body")), page.root)
-    plan = lay_out(everything, _skipped(page), page.index.texts)
+    plan = lay_out(everything, _elements_to_skip(page), page.index.texts)
     weights = text_weights(plan)
     sums = plan.sums(weights)
     top = heaviest_container(plan, sums)
     source, locator, confidence = "density", f"<{top.tag}>", 0.7
     if post.body is not None:
-        best, own = _weight(plan, sums, top), _weight(plan, sums, post.body)
+        best, own = _weight_of(plan, sums, top), _weight_of(plan, sums, post.body)
         if is_known and best <= 3 * own + 1_500:
             top, source, locator, confidence = post.body, "platform", post.body_rule, 0.95
         elif not is_known and best <= 1.4 * own + 400:
             top, source, locator, confidence = post.body, "class", post.body_rule, 0.85
-    known = _known(page, title, beside, top)
-    text = _text(plan, top, known, weights if source != "platform" else None)
-    if not text and len(bare := _text(lay_out(top), top, known)) > 200:
+    known = _known_boilerplate(page, title, beside, top)
+    text = _render(plan, top, known, weights if source != "platform" else None)
+    if not text and len(bare := _render(lay_out(top), top, known)) > 200:
         text = bare  # a selector of what to drop matched the text itself
     if not text and source == "density":
         return _last_resort(page)
     return Body(text, source, locator, confidence)
 
 
-def _weight(plan: BlockLayout, sums: list[float], el: Element) -> float:
+def _weight_of(plan: BlockLayout, sums: list[float], el: Element) -> float:
     a, z = plan.spans.get(el, (0, 0))
     return sums[z] - sums[a]
 

@@ -152,7 +152,7 @@ def width(text: str) -> float:
     return float(len(text)) if text.isascii() else len(text) + 1.5 * sum(map(len, _WIDE.findall(text)))
 
 
-class _Reader:
+class _LayoutReader:
     """The state of the walk: finished blocks, the block range of each element, and the text since the last break.
 
     `at` is the block-level element being read; `pre`, `links` and `in_cell` count the open elements of these kinds;
@@ -166,7 +166,7 @@ class _Reader:
 
     def __init__(self, top: Element, skip: Collection[Element], texts: Mapping[Element, Texts]) -> None:
         self.top, self.skip, self.texts = top, skip, texts
-        self.touched = _above(skip)
+        self.touched = _ancestors_of(skip)
         self.blocks: list[TextBlock] = []
         self.spans: dict[Element, tuple[int, int]] = {}
         self.buffer: list[str] = []
@@ -212,7 +212,7 @@ class _Reader:
             self.end_row()
         gap = ""
         if self.buffer or self.gap != _BLANK:  # else it changes nothing
-            gap = _gap(el, tag, self.top)
+            gap = _gap_before(el, tag, self.top)
             self.end_line(gap)
         outer, first = self.at, len(self.blocks)
         self.at = el
@@ -227,7 +227,7 @@ class _Reader:
             if tag == "tr":
                 self.end_row()
         if self.buffer or self.gap != _BLANK:
-            self.end_line(gap or _gap(el, tag, self.top))
+            self.end_line(gap or _gap_before(el, tag, self.top))
         self.pre -= tag == "pre"
         self.spans[el] = (first, len(self.blocks))
         self.at = outer
@@ -310,7 +310,7 @@ class _Reader:
             self.gap = gap
 
 
-def _above(skip: Collection[Element]) -> set[Element]:
+def _ancestors_of(skip: Collection[Element]) -> set[Element]:
     """Returns all ancestors of the elements in `skip`; an ancestor cannot be read in one piece, since a part is
     skipped.
     """
@@ -340,7 +340,7 @@ def lay_out(
     """
     if texts is None:
         texts = {e: (e.text or "", e.tail or "") for e in top.iter("*")}
-    reader = _Reader(top, skip, texts)
+    reader = _LayoutReader(top, skip, texts)
     tag, kind = top.tag, _KINDS.get(top.tag, "")
     if kind != "silent" and top not in skip:
         reader.other(top, tag, kind)
@@ -357,7 +357,7 @@ def _is_division(cell: Element) -> bool:
     return len(list(islice(cell.iter("p"), 3))) > 2
 
 
-def _gap(el: Element, tag: str, top: Element) -> str:
+def _gap_before(el: Element, tag: str, top: Element) -> str:
     if tag in _LINE:
         return "\n"
     if tag not in _LISTS and el is not top:

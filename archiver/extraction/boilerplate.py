@@ -332,12 +332,12 @@ def names_footer(names: str) -> bool:
 
 
 @lru_cache(maxsize=20_000)
-def _verdict(names: str) -> str:
-    return next((word for name in names.split() if (word := _verdict_of_one(name))), "")
+def _find_word(names: str) -> str:
+    return next((word for name in names.split() if (word := _find_word_in_name(name))), "")
 
 
 @lru_cache(maxsize=20_000)
-def _verdict_of_one(name: str) -> str:
+def _find_word_in_name(name: str) -> str:
     words: list[str] = [word.lower() for word in _PIECES.findall(name)]
     if not _LAYOUT.isdisjoint(words):
         return ""
@@ -362,26 +362,26 @@ def boilerplate_kind(el: Element) -> str:
     ident = el.get("id")
     if ident:
         names = f"{names} {ident}"
-    return _verdict(names) if names else ""
+    return _find_word(names) if names else ""
 
 
-def _any(*parts: str) -> re.Pattern[str]:
+def _compile_any(*parts: str) -> re.Pattern[str]:
     """Compiles a pattern that matches a whole text, apart from punctuation around it, if it matches one of `parts`.
 
-    The pattern is for texts in lower case (`_low`): only with case-sensitive patterns can the engine skip
+    The pattern is for texts in lower case (`_lower`): only with case-sensitive patterns can the engine skip
     alternatives by their first letter.
     """
     return re.compile(r"^[\W_]*(?:" + "|".join(parts).replace("ı", "i") + r")[\W_]*$", re.DOTALL)
 
 
-def _low(text: str) -> str:
+def _lower(text: str) -> str:
     """Returns a text in lower case, with the Turkish dotless and dotted i as a plain i."""
     low = text.lower()
     return low if low.isascii() else low.replace("i̇", "i").replace("ı", "i")
 
 
 # A block that is one of these, as a whole, is not text of the post.
-_LINE = _any(
+_LINE = _compile_any(
     r"this page (?:contains|has) geo-?tags?",
     r"advert(?:isement|ising|s)?(?: ?[-–—] .{0,40})?|sponsored(?: content| links?)?|ads? by .{0,30}|anzeige|"
     r"werbung|publicité|"
@@ -419,7 +419,7 @@ _LINE = _any(
 )
 _MAX_LINE_LENGTH = 160
 """The most letters that any of these has, with the signs around it."""
-_LONG_LINE = _any(
+_LONG_LINE = _compile_any(
     r"(?:©|\(c\)|copyright).{0,160}|all rights reserved.{0,40}",
     r"filed under.{0,200}|tagged (?:with|as|in)?:? .{0,200}|posted (?:in|on|by) .{0,200}|this entry was posted .*|"
     r"bookmark the permalink|leave a (?:comment|reply)|(?:\d+ )?comments?|no comments|add (?:a )?comment|"
@@ -435,7 +435,7 @@ _LONG_LINE = _any(
 )
 
 # The same for phrases with the decisive words in the middle; these words are searched first, which is cheap.
-_WITHIN = _any(
+_WITHIN = _compile_any(
     r".{0,60}(?:getty images|shutterstock|istock|unsplash|alamy)",
     r".{0,60}\bthis (?:post|article|page|blog|site|website|story) (?:may |might )?contains? .{0,40}(?:affiliate|"
     r"sponsored).{0,400}",
@@ -465,7 +465,7 @@ _ALSO = re.compile(
 )
 
 # A heading that introduces other posts, the author or the comments; nothing of the post follows it.
-_END = _any(
+_END = _compile_any(
     r"(?:you (?:may|might|ll|will|would)(?: also)? (?:like|love|enjoy|be interested).{0,40})",
     r"(?:related|similar|recommended|further|recent|popular|latest|trending|featured|more|other|explore|keep) "
     r"(?:posts?|articles?|stor(?:y|ies)|reading|news|content|resources?|insights?|topics?|blogs?|links?|pages?|"
@@ -536,7 +536,7 @@ def is_notice(text: str) -> bool:
     """Returns True if a whole block is boilerplate: a label, a credit, an invitation or a disclosure."""
     if len(text) >= 420:
         return False
-    low = _low(text.replace("\n", " "))
+    low = _lower(text.replace("\n", " "))
     if _LONG_LINE.match(low) or (len(low) <= _MAX_LINE_LENGTH and _LINE.match(low)):
         return True
     for word in _WITHIN_WORDS:
@@ -554,4 +554,4 @@ def ends_the_post(text: str) -> bool:
     """Returns True if a heading or label introduces other posts, the author or the comments, so that the post has
     ended.
     """
-    return len(text) < 100 and _END.match(_low(clean_text(text))) is not None
+    return len(text) < 100 and _END.match(_lower(clean_text(text))) is not None

@@ -138,7 +138,7 @@ _TAIL = r"(?:\s*[,;]\s*-?\d+(?:\.\d+)?\s*[a-z]*)?"
 _DECIMAL = r"(?P<d{0}>[+-]?\d{{1,3}}(?:[.,]\d{{1,15}})?)\s*°?(?P<m{0}>)(?P<s{0}>)"
 
 
-def _pair(first: str, second: str) -> tuple[re.Pattern[str], ...]:
+def _pair_patterns(first: str, second: str) -> tuple[re.Pattern[str], ...]:
     one, two = first.format(1), second.format(2)
     return (
         re.compile(rf"(?P<h1>[NSEW])\s*{one}{_SEPARATOR}?(?P<h2>[NSEW])\s*{two}"),
@@ -147,7 +147,7 @@ def _pair(first: str, second: str) -> tuple[re.Pattern[str], ...]:
     )
 
 
-_PAIRS = (*_pair(_DECIMAL, _DECIMAL), *_pair(_COORDINATE, _COORDINATE))
+_PAIRS = (*_pair_patterns(_DECIMAL, _DECIMAL), *_pair_patterns(_COORDINATE, _COORDINATE))
 _SINGLE = re.compile(rf"(?P<h1>[NSEW])?\s*{_COORDINATE.format(1)}\s*(?P<h2>[NSEW])?")
 
 
@@ -163,7 +163,7 @@ def valid_position(lat: float, lon: float, precision: float | None = None) -> Po
     return Position(round(lat, 7), round(lon, 7), precision)
 
 
-def _plain(text: str | None, language: str = "") -> str:
+def _plain_text(text: str | None, language: str = "") -> str:
     """Returns a text with ASCII digits and signs, and with the words for compass directions as N, S, E and W."""
     text = (text or "")[:200].translate(_SIGNS)
     if not text.isascii():
@@ -184,7 +184,7 @@ def parse_degrees(text: str | None) -> float | None:
 
 def with_precision(text: str | None) -> tuple[float, float] | None:
     """Parses one coordinate; returns it with its precision, both in degrees, or None if the text is none."""
-    m = _SINGLE.fullmatch(_plain(text))
+    m = _SINGLE.fullmatch(_plain_text(text))
     if m is None:
         return None
     found = _degrees(m, "1")
@@ -213,7 +213,7 @@ def parse_position(text: str | None, language: str = "") -> Position | None:
     """
     if not text or not any(c.isdecimal() for c in text[:200]):
         return None
-    plain = _GEO.sub("", _plain(text, language)).strip(" ()[].,;")
+    plain = _GEO.sub("", _plain_text(text, language)).strip(" ()[].,;")
     if m := _WKT.fullmatch(plain):
         return parse_position(f"{m[2]};{m[1]}")
     labels = [m["what"][:2].lower() for m in _LABEL.finditer(plain)]
@@ -290,11 +290,11 @@ class MapService:
     only: tuple[str, str] | None = None
 
 
-def _plainly(*names: str) -> tuple[tuple[str, bool], ...]:
+def _latitude_first(*names: str) -> tuple[tuple[str, bool], ...]:
     return tuple((n, False) for n in names)
 
 
-def _turned(*names: str) -> tuple[tuple[str, bool], ...]:
+def _longitude_first(*names: str) -> tuple[tuple[str, bool], ...]:
     return tuple((n, True) for n in names)
 
 
@@ -305,7 +305,9 @@ _GOOGLE_PATTERNS = (
     (rf"[?&]q=[^&#]*@{_NUM},{_NUM}(?:[&#]|$)", False),
     (rf"/(?:place|search|dir)/(?:[^?#]*/)?{_NUM},\+?{_NUM}(?:[/?#]|$)", False),
 )
-_GOOGLE_QUERIES = _plainly("q", "query", "ll", "center", "cbll", "viewpoint", "destination", "daddr", "markers", "sll")
+_GOOGLE_QUERIES = _latitude_first(
+    "q", "query", "ll", "center", "cbll", "viewpoint", "destination", "daddr", "markers", "sll"
+)
 SERVICES = (
     MapService(r"(?:^|\.)maps\.google\.[a-z.]+$", patterns=_GOOGLE_PATTERNS, queries=_GOOGLE_QUERIES),
     MapService(r"(?:^|\.)google\.[a-z.]+$", r"^/maps", _GOOGLE_PATTERNS, _GOOGLE_QUERIES),
@@ -315,34 +317,38 @@ SERVICES = (
     MapService(
         r"(?:^|\.)(?:openstreetmap\.(?:org|de|fr)|osm\.org|opentopomap\.org|cyclosm\.org)$",
         patterns=((rf"#(?:marker|map)=\d{{1,2}}(?:\.\d+)?/{_NUM}/{_NUM}", False),),
-        queries=_plainly("marker"),
+        queries=_latitude_first("marker"),
         pairs=(("mlat", "mlon"), ("lat", "lon")),
     ),
-    MapService(r"(?:^|\.)osmand\.net$", pairs=(("lat", "lon"),), queries=_plainly("pin")),
+    MapService(r"(?:^|\.)osmand\.net$", pairs=(("lat", "lon"),), queries=_latitude_first("pin")),
     MapService(
-        r"(?:^|\.)bing\.com$", queries=_plainly("cp", "where1", "center"), patterns=((rf"point\.{_NUM}_{_NUM}", False),)
+        r"(?:^|\.)bing\.com$",
+        queries=_latitude_first("cp", "where1", "center"),
+        patterns=((rf"point\.{_NUM}_{_NUM}", False),),
     ),
-    MapService(r"^maps\.apple\.com$", queries=_plainly("coordinate", "ll", "q", "center", "sll", "daddr")),
+    MapService(r"^maps\.apple\.com$", queries=_latitude_first("coordinate", "ll", "q", "center", "sll", "daddr")),
     MapService(
         r"(?:^|\.)(?:yandex\.[a-z.]+|ya\.ru)$",
         r"maps|1\.x|map-widget|^/$|^/v\d",
-        queries=_turned("whatshere[point]", "pt", "poi[point]", "ll"),
+        queries=_longitude_first("whatshere[point]", "pt", "poi[point]", "ll"),
     ),
     MapService(
         r"(?:^|\.)2gis\.[a-z.]+$", patterns=((rf"(?:geo/(?:\d+/)?|center/|[?&]m=){_NUM}(?:,|%2C){_NUM}", True),)
     ),
-    MapService(r"(?:^|\.)map\.baidu\.com$", queries=_plainly("location", "latlng"), only=("coord_type", "wgs84")),
-    MapService(r"^uri\.amap\.com$", queries=_turned("position", "to"), only=("coordinate", "wgs84")),
-    MapService(r"(?:^|\.)waze\.com$", queries=_plainly("ll", "to", "latlng"), pairs=(("lat", "lon"),)),
+    MapService(
+        r"(?:^|\.)map\.baidu\.com$", queries=_latitude_first("location", "latlng"), only=("coord_type", "wgs84")
+    ),
+    MapService(r"^uri\.amap\.com$", queries=_longitude_first("position", "to"), only=("coordinate", "wgs84")),
+    MapService(r"(?:^|\.)waze\.com$", queries=_latitude_first("ll", "to", "latlng"), pairs=(("lat", "lon"),)),
     MapService(
         r"^(?:share|wego|www)\.here\.com$",
         patterns=((rf"/(?:l|r)/(?:[^?#]*/)?{_NUM},{_NUM}", False),),
-        queries=_plainly("map"),
+        queries=_latitude_first("map"),
     ),
     MapService(r"(?:^|\.)mapy\.(?:cz|com)$", pairs=(("y", "x"),)),
     MapService(r"^map\.kakao\.com$", patterns=((rf"/link/(?:map|to)/[^?#]*,{_NUM},{_NUM}", False),)),
     MapService(r"^map\.naver\.com$", pairs=(("lat", "lng"),)),
-    MapService(r"^geohack\.(?:toolforge|wmflabs)\.org$|^tools\.wmflabs\.org$", queries=_plainly("params")),
+    MapService(r"^geohack\.(?:toolforge|wmflabs)\.org$|^tools\.wmflabs\.org$", queries=_latitude_first("params")),
 )
 """Baidu's and Amap's own grids (BD-09, GCJ-02) are off by some hundred metres: only addresses in WGS 84 are read."""
 
@@ -398,11 +404,11 @@ def map_link_position(href: str) -> Position | None:
         only = one.service.only
         if only and only[1] not in query.get(only[0], [""])[0].lower():
             return None
-        return _read(one, unquote(f"{parts.path}?{parts.query}#{parts.fragment}"), query)
+        return _position_in_address(one, unquote(f"{parts.path}?{parts.query}#{parts.fragment}"), query)
     return None
 
 
-def _read(compiled: _Compiled, whole: str, query: Mapping[str, list[str]]) -> Position | None:
+def _position_in_address(compiled: _Compiled, whole: str, query: Mapping[str, list[str]]) -> Position | None:
     """Returns the position in an address of a map service; None if it has none.
 
     `whole`: path, query and fragment, unescaped; `query`: the parsed query.
@@ -412,18 +418,18 @@ def _read(compiled: _Compiled, whole: str, query: Mapping[str, list[str]]) -> Po
             return parse_position(f"{query[lat_key][0]};{query[lon_key][0]}")
     for pattern, turned in compiled.patterns:
         if m := pattern.search(whole):
-            return _of(m[1], m[2], turned)
+            return _position_of_pair(m[1], m[2], turned)
     for key, turned in compiled.service.queries:
         for value in query.get(key, ()):
             if key == "params":
                 m = _GEOHACK.match(value)
                 return parse_position(m[1].replace("_", " ")) if m else None
             if m := _PAIR.match(_AROUND_PAIR.sub("", value).replace("~", ",")):
-                return _of(m[1], m[2], turned)
+                return _position_of_pair(m[1], m[2], turned)
     return None
 
 
-def _of(first: str, second: str, turned: bool) -> Position | None:
+def _position_of_pair(first: str, second: str, turned: bool) -> Position | None:
     found = parse_position(f"{second};{first}" if turned else f"{first};{second}")
     # A service never swaps its numbers: a pair that fits only if swapped is not a position.
     return found if found and found.latitude == round(float(second if turned else first), 7) else None

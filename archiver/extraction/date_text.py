@@ -48,16 +48,16 @@ def from_solar(year: int, month: int, day: int) -> date | None:
     The first of Farvardin is 21 March or the day before or after; leap years follow the 33-year cycle, which agrees
     with the observed calendar from 1210 to 1634.
     """
-    if not (_BREAKS[0] <= year < _BREAKS[1] and 1 <= month <= 12 and 1 <= day <= _length(year, month)):
+    if not (_BREAKS[0] <= year < _BREAKS[1] and 1 <= month <= 12 and 1 <= day <= _days_in_month(year, month)):
         return None
     before = 31 * (month - 1) if month <= 7 else 186 + 30 * (month - 7)
     cycles, rest = divmod(year - _BREAKS[0], 33)
     # 1210/1/1 was 21 March 1831.
-    days = cycles * 12_053 + rest * 365 + _leaps(rest) + before + day - 1
+    days = cycles * 12_053 + rest * 365 + _leap_years(rest) + before + day - 1
     return date(1_831, 3, 21) + timedelta(days=days)
 
 
-def _leaps(years: int) -> int:
+def _leap_years(years: int) -> int:
     """Returns the number of leap years among the first `years` of a cycle that began with year 1210."""
     return sum(_is_leap(_BREAKS[0] + n) for n in range(years))
 
@@ -66,7 +66,7 @@ def _is_leap(year: int) -> bool:
     return year % 33 in (1, 5, 9, 13, 17, 22, 26, 30)
 
 
-def _length(year: int, month: int) -> int:
+def _days_in_month(year: int, month: int) -> int:
     return 31 if month <= 6 else 30 if month < 12 or _is_leap(year) else 29
 
 
@@ -166,7 +166,7 @@ DIGITS = {
 }  # fmt: skip
 
 
-def _zone(text: str | None) -> timezone | None:
+def _parse_zone(text: str | None) -> timezone | None:
     if not text:
         return None
     t = text.strip("() ").upper()
@@ -194,7 +194,7 @@ def make_moment(parts: DateParts, *, first: int = FIRST_YEAR) -> Moment | None:
     is_midnight = not parts.hour and not parts.minute
     if not first <= year <= LAST_YEAR or (is_midnight and (year, month_number, day) in _EMPTY_DAYS):
         return None
-    tz = _zone(parts.zone)
+    tz = _parse_zone(parts.zone)
     try:
         at = datetime(year, month_number, day, parts.hour or 0, parts.minute, parts.second or 0, tzinfo=tz or UTC)
     except ValueError:
@@ -311,7 +311,7 @@ def visible_date(text: str, language: str = "", loose: bool = False) -> Moment |
     text = plain_date_text(text)
     if "年" not in text and not any(c.isdigit() for c in text):
         return None
-    found = _first(text, language)
+    found = _first_date(text, language)
     if found is None:
         known = language[:2].lower() in _KNOWN or not _WITH_YEAR.search(text)
         return None if known or not loose or len(text) > 60 else _by_dateparser(text, language)
@@ -320,7 +320,7 @@ def visible_date(text: str, language: str = "", loose: bool = False) -> Moment |
         if m[4]:
             return make_moment(DateParts(*found.numbers, int(m[4]), int(m[5]), int(m[6]) if m[6] else None, m[7]))
         end = m.end()
-    clock = _clock(text, found.start, end, language)
+    clock = _find_clock(text, found.start, end, language)
     timed = make_moment(_with_clock(found, clock)) if clock else None
     return timed or make_moment(DateParts(*found.numbers))
 
@@ -336,11 +336,11 @@ def _with_clock(found: _Written, clock: re.Match[str]) -> DateParts:
     return DateParts(*found.numbers, hour, int(clock["m"]), int(clock["s"]) if clock["s"] else None, clock["zone"])
 
 
-def _clock(text: str, start: int, end: int, language: str) -> re.Match[str] | None:
+def _find_clock(text: str, start: int, end: int, language: str) -> re.Match[str] | None:
     """Returns the match of the time of day beside the date at `start` to `end`, unless it belongs to the next date."""
     after = _CLOCK.search(text, end, end + 40)
     between = text[end : after.start()] if after else ""
-    if after and not (any(c.isdigit() for c in between) and _first(between, language)):
+    if after and not (any(c.isdigit() for c in between) and _first_date(between, language)):
         return after
     return _CLOCK.search(text, max(0, start - 25), start)
 
@@ -351,13 +351,13 @@ def date_span(text: str, language: str = "") -> tuple[str, str] | None:
     Digits in both are ASCII.
     """
     text = plain_date_text(text)
-    found = _first(text, language)
+    found = _first_date(text, language)
     if found is None:
         return None
     end = found.end
     if m := ISO.match(text, found.start):
         end = max(end, m.end())
-    clock = _clock(text, found.start, end, language)
+    clock = _find_clock(text, found.start, end, language)
     return text[: found.start], text[max(end, clock.end() if clock else end) :]
 
 
@@ -382,39 +382,39 @@ class _Written:
     end: int
 
 
-def _first(text: str, language: str) -> _Written | None:
+def _first_date(text: str, language: str) -> _Written | None:
     """Returns the first date in a text.
 
     A date with its month in words precedes one of numbers only, since the order of numbers may be ambiguous.
     """
-    spelled = min(_spelled(text, language), key=lambda f: f.start, default=None)
-    return spelled or _numeric(text, language)
+    spelled = min(_spelled_dates(text, language), key=lambda f: f.start, default=None)
+    return spelled or _numeric_date(text, language)
 
 
-def _year(text: str | None, short: str | None = None) -> int:
+def _full_year(text: str | None, short: str | None = None) -> int:
     return int(text) if text else 2000 + int(short or 0)
 
 
-def _spelled(text: str, language: str) -> Iterator[_Written]:
+def _spelled_dates(text: str, language: str) -> Iterator[_Written]:
     """Yields the dates whose month is a word or a sign, one notation after another."""
     yield from _east_asian(text)
     if "th" in text or "Th" in text or "TH" in text:
         yield from _vietnamese(text)
     for m in _DAY_FIRST.finditer(text):
-        year = _year(m[3], m[4] or m[5])
+        year = _full_year(m[3], m[4] or m[5])
         number = solar_month_number(m[2]) if is_solar(year) else month_number(m[2], language)
-        yield from _possible(year, number, int(m[1]), m)
+        yield from _if_possible(year, number, int(m[1]), m)
     for m in _DAY_YEAR.finditer(text):
         if before := _WORD_BEFORE.search(text, max(0, m.start() - 25), m.start() + 1):
             number = month_number(before[1], language)
-            yield from _possible(_year(m[2], m[3]), number, int(m[1]), m, before.start())
+            yield from _if_possible(_full_year(m[2], m[3]), number, int(m[1]), m, before.start())
     for m in _YEAR_FIRST.finditer(text):
-        yield from _possible(int(m[1]), month_number(m[2], language), int(m[3]), m)
+        yield from _if_possible(int(m[1]), month_number(m[2], language), int(m[3]), m)
     for m in _LATVIAN.finditer(text):
-        yield from _possible(int(m[1]), month_number(m[3], language), int(m[2]), m)
+        yield from _if_possible(int(m[1]), month_number(m[3], language), int(m[2]), m)
 
 
-def _possible(
+def _if_possible(
     year: int, number: int | None, day: int, m: re.Match[str], start: int | None = None
 ) -> Iterator[_Written]:
     """Yields the date of a match if its month and day are in range; `start` replaces the start of the match."""
@@ -426,27 +426,27 @@ def _east_asian(text: str) -> Iterator[_Written]:
     for m in _CJK.finditer(text):
         written, number, day = (han_number(g) or 0 for g in m.groups()[1:])
         base = ERAS.get(m[1] or "", ERAS["民國"] if 80 <= written <= 199 else 0)
-        yield from _possible(base + written if base or written > 1_900 else 0, number, day, m)
+        yield from _if_possible(base + written if base or written > 1_900 else 0, number, day, m)
 
 
 def _vietnamese(text: str) -> Iterator[_Written]:
     for m in _VI.finditer(text):
-        yield from _possible(int(m[3]), vietnamese_month_number(m[2]), int(m[1]), m)
+        yield from _if_possible(int(m[3]), vietnamese_month_number(m[2]), int(m[1]), m)
     for m in _VI_MONTH_FIRST.finditer(text):
-        yield from _possible(int(m[3]), vietnamese_month_number(m[1]), int(m[2]), m)
+        yield from _if_possible(int(m[3]), vietnamese_month_number(m[1]), int(m[2]), m)
 
 
-def _numeric(text: str, language: str) -> _Written | None:
+def _numeric_date(text: str, language: str) -> _Written | None:
     for pattern in (ISO, _YMD):
         m = pattern.search(text)
-        if m and (written := next(_possible(int(m[1]), int(m[2]), int(m[3]), m), None)):
+        if m and (written := next(_if_possible(int(m[1]), int(m[2]), int(m[3]), m), None)):
             return written
     for m in _DMY.finditer(text):
         first, second, year = int(m[1]), int(m[2]), int(m[3])
         year += 2000 if year < 70 else 1900 if year < 100 else 0
         month_first = "." not in m[0] and language in _MONTH_FIRST_LANGS and first <= 12
         day, number = (second, first) if month_first or second > 12 else (first, second)
-        if written := next(_possible(year, number, day, m), None):
+        if written := next(_if_possible(year, number, day, m), None):
             return written
     return None
 
@@ -539,23 +539,23 @@ def relative_time(text: str, captured_at: datetime) -> Moment | None:
     for days, pattern in _DAYS:
         m = pattern.match(text)
         if m and sum(c.isalpha() for c in text[m.end() :]) <= _CLOCK_LETTERS:
-            return _cut(captured_at - timedelta(days=days), "day")
+            return _start_of_unit(captured_at - timedelta(days=days), "day")
     for m in _AGO.finditer(text):
         unit = next((name for name in _UNITS if m[name]), None)
         if unit and (m["before"] or m["after"]) and len(text) - len(m[0]) <= _BESIDE:
-            return _before(captured_at, int(m["number"] or 1), unit)
+            return _time_before(captured_at, int(m["number"] or 1), unit)
     return None
 
 
-def _before(at: datetime, number: int, unit: str) -> Moment | None:
+def _time_before(at: datetime, number: int, unit: str) -> Moment | None:
     """Returns the time `number` units before `at`, with the precision of the unit; None before the year 1."""
     try:
-        return _cut(at - timedelta(minutes=number * _MINUTES[unit]), _PRECISION.get(unit, unit))
+        return _start_of_unit(at - timedelta(minutes=number * _MINUTES[unit]), _PRECISION.get(unit, unit))
     except OverflowError:
         return None
 
 
-def _cut(at: datetime, precision: str) -> Moment:
+def _start_of_unit(at: datetime, precision: str) -> Moment:
     """Returns the start of the minute, hour, day, month or year that contains a time."""
     at = at.replace(second=0, microsecond=0)
     if precision != "minute":

@@ -106,7 +106,7 @@ def _fold(name: str) -> str:
     return unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", name.casefold())))
 
 
-def _table(rows: tuple[str, ...]) -> dict[str, int]:
+def _month_numbers(rows: tuple[str, ...]) -> dict[str, int]:
     out: dict[str, int] = {}
     for row in rows:
         for number, names in enumerate(row.split("|"), start=1):
@@ -115,8 +115,8 @@ def _table(rows: tuple[str, ...]) -> dict[str, int]:
     return out
 
 
-MONTHS = _table(_MONTH_TABLE)
-SOLAR_MONTHS = _table(_SOLAR_TABLE)
+MONTHS = _month_numbers(_MONTH_TABLE)
+SOLAR_MONTHS = _month_numbers(_SOLAR_TABLE)
 VIETNAMESE_MONTHS = {_fold(k): v for k, v in _VIETNAMESE.items()}
 
 

@@ -33,7 +33,7 @@ _STATE_PUBLISHED = re.compile(
     re.IGNORECASE,
 )
 _CHANGED = re.compile(r"updat|modif|unpublish", re.IGNORECASE)
-_MAX_SCRIPT_BYTES, _NEAR = 300, 4_000
+_MAX_POSITIONS, _NEAR = 300, 4_000
 _MIN_SLUG_LENGTH = 8
 
 
@@ -53,17 +53,17 @@ def state_date(page: Page) -> StateDate | None:
     The data contain other posts too, each beside its own address; a date far from this page's slug belongs to
     another post.
     """
-    found = _dates(page.text)
+    found = _dates_in_text(page.text)
     if not found:
         return None
     if len({one.moment.day for one in found.values()}) == 1:
         return next(iter(found.values()))
     slug = unquote(page.path.rstrip("/").rsplit("/", 1)[-1]).removesuffix(".html")
-    nearest = _nearest(page.text, slug, sorted(found)) if len(slug) >= _MIN_SLUG_LENGTH else None
+    nearest = _nearest_position(page.text, slug, sorted(found)) if len(slug) >= _MIN_SLUG_LENGTH else None
     return replace(found[nearest], sure=False) if nearest is not None else None
 
 
-def _dates(text: str) -> dict[int, StateDate]:
+def _dates_in_text(text: str) -> dict[int, StateDate]:
     """Returns the dates of publication in a text, by their position."""
     found: dict[int, StateDate] = {}
     for fragment in _FRAGMENTS:
@@ -77,14 +77,14 @@ def _dates(text: str) -> dict[int, StateDate]:
 def _positions(text: str, part: str) -> Iterator[int]:
     """Yields the positions at which a text contains a part, at most _MAX_SCRIPT_BYTES of them."""
     at = text.find(part)
-    for _ in range(_MAX_SCRIPT_BYTES):
+    for _ in range(_MAX_POSITIONS):
         if at < 0:
             return
         yield at
         at = text.find(part, at + len(part))
 
 
-def _nearest(text: str, slug: str, places: list[int]) -> int | None:
+def _nearest_position(text: str, slug: str, places: list[int]) -> int | None:
     """Returns the position in `places` that is nearest to an occurrence of the slug; None if all are too far."""
     near: list[tuple[int, int]] = []
     for at in _positions(text, slug):
@@ -146,15 +146,15 @@ def published_candidates(page: Page, post: Post, lead: SourceHint | None, beside
     date.
     """
     if lead is not None and lead.published is not None:
-        return _published(page, post, lead, beside)
+        return _collect_published(page, post, lead, beside)
     known, found = post.answers.get("published", (None, []))
     if known is not beside:
-        found = _published(page, post, None, beside)
+        found = _collect_published(page, post, None, beside)
         post.answers["published"] = beside, found
     return list(found)
 
 
-def _published(page: Page, post: Post, lead: SourceHint | None, beside: BylineBlock) -> list[When]:
+def _collect_published(page: Page, post: Post, lead: SourceHint | None, beside: BylineBlock) -> list[When]:
     out = _Found()
     language = page.date_language
     if lead is not None and lead.published is not None:
@@ -173,19 +173,19 @@ def _published(page: Page, post: Post, lead: SourceHint | None, beside: BylineBl
         if (found := state_date(page)) is not None:
             out.add(found.moment, "script", found.key, 0.62 if found.sure else 0.52)
         if not any(c.confidence >= _UNTRUSTED for c in out):
-            _last_resort(page, post, out, changed, beside)
+            _add_last_resort(page, post, out, changed, beside)
     return out
 
 
 def _add_shown(page: Page, post: Post, out: _Found, language: str) -> list[VisibleDate]:
     """Adds the visible dates of publication, unless the day is settled; returns the visible dates of a change."""
-    if _settled(out):
+    if _is_day_settled(out):
         return []
     changed: list[VisibleDate] = []
     declared = any(c.confidence >= _SURE and not c.visible for c in out)
     for one in visible_dates(page, post, language, near=declared):
         if one.says == "published":
-            out.add(one.moment, "shown", f"{one.where} {_name(one.element)}", one.confidence, True)
+            out.add(one.moment, "shown", f"{one.where} {_element_name(one.element)}", one.confidence, True)
         else:
             changed.append(one)
     return changed
@@ -194,17 +194,17 @@ def _add_shown(page: Page, post: Post, out: _Found, language: str) -> list[Visib
 _SURE = 0.8
 
 
-def _settled(found: list[When]) -> bool:
+def _is_day_settled(found: list[When]) -> bool:
     """Returns True if metadata and a visible line agree on one day, so that the rest of the page is not searched."""
     days = [{c.value.day for c in found if c.visible is seen and c.confidence >= _SURE} for seen in (True, False)]
     return bool(days[0] & days[1])
 
 
-def _last_resort(page: Page, post: Post, out: _Found, changed: list[VisibleDate], beside: BylineBlock) -> None:
+def _add_last_resort(page: Page, post: Post, out: _Found, changed: list[VisibleDate], beside: BylineBlock) -> None:
     """Adds the weakest candidates: the date of a change, and a date in the address of an image."""
     out.add(beside.modified, "byline", "changed, beside the heading", 0.42, True)
     for one in changed[:1]:
-        out.add(one.moment, "shown", f"changed, {one.where} {_name(one.element)}", 0.4, True)
+        out.add(one.moment, "shown", f"changed, {one.where} {_element_name(one.element)}", 0.4, True)
     for key in _MODIFIED:
         for text in page.data.meta(key)[:1]:
             out.add(machine_date(text), "meta", key, 0.3)
@@ -217,11 +217,11 @@ def _last_resort(page: Page, post: Post, out: _Found, changed: list[VisibleDate]
         out.add(machine_date(f"{m[1]}-{m[3]}-{m[4]}"), "address", "image", 0.2)
 
 
-def _name(el: Element) -> str:
+def _element_name(el: Element) -> str:
     return ".".join([str(el.tag), *(el.get("class") or "").split()[:2]])
 
 
-def _read(text: str, language: str) -> Moment | None:
+def _parse_date(text: str, language: str) -> Moment | None:
     """Parses a declared date, in machine notation or as written for readers."""
     return machine_date(text) or visible_date(text, language)
 
@@ -230,7 +230,7 @@ def _add_declared(page: Page, post: Post, out: _Found, language: str) -> None:
     _add_json_ld(page, out, language)
     _add_microdata(page, post, out, language)
     for text in page.data.texts(page.data.rdfa_article(page.addresses), "datePublished", "dateCreated")[:1]:
-        out.add(_read(text, language), "rdfa", "datePublished", 0.86)
+        out.add(_parse_date(text, language), "rdfa", "datePublished", 0.86)
     _add_metas(page, out, language)
 
 
@@ -238,7 +238,7 @@ def _add_json_ld(page: Page, out: _Found, language: str) -> None:
     node = page.data.article(page.addresses)
     for key, confidence in (("datePublished", 0.86), ("dateCreated", 0.78), ("uploadDate", 0.7)):
         for text in page.data.texts(node, key)[:1]:
-            out.add(_read(text, language), "json-ld", key, confidence)
+            out.add(_parse_date(text, language), "json-ld", key, confidence)
     if node is None:
         _add_other_nodes(page, out)
 
@@ -268,10 +268,10 @@ def _add_metas(page: Page, out: _Found, language: str) -> None:
     for keys, confidence in _PUBLISHED:
         for key in keys:
             for text in page.data.meta(key)[:1]:
-                out.add(_read(text, language), "meta", key, confidence)
+                out.add(_parse_date(text, language), "meta", key, confidence)
     for key in page.data.meta_names():
         if key not in _KNOWN_METAS and _META_PUBLISHED.search(key) and not _META_OTHER.search(key):
-            out.add(_read(page.data.meta_first(key), language), "meta", key, 0.6)
+            out.add(_parse_date(page.data.meta_first(key), language), "meta", key, 0.6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +302,7 @@ def _first_dated(post: Post, rule: str, language: str) -> _Dated | None:
     """
     for el, _ in post.select([rule])[:3]:
         moment, in_text = date_of_element(el, language)
-        if moment is not None and not _says_modified(el):
+        if moment is not None and not _is_modified_date(el):
             return _Dated(el, moment, in_text)
     return None
 
@@ -320,7 +320,7 @@ def _add_dated(dated: _Dated, found: When, confidence: float, out: _Found, langu
         out.add(text, "text", rule, confidence - 0.05, True)
 
 
-def _says_modified(el: Element) -> bool:
+def _is_modified_date(el: Element) -> bool:
     names = f"{el.get('class') or ''} {el.get('itemprop') or ''}"
     if "publish" in names.lower() or "create" in names.lower():
         return False
@@ -383,6 +383,6 @@ def modified_candidates(page: Page, post: Post, lead: SourceHint | None, beside:
             out.add(moment, "platform", rule, 0.84, seen)
     for key in _MODIFIED:
         for text in page.data.meta(key)[:1]:
-            out.add(_read(text, page.date_language), "meta", key, 0.8)
+            out.add(_parse_date(text, page.date_language), "meta", key, 0.8)
     out.add(beside.modified, "byline", "beside the heading", 0.6, True)
     return out

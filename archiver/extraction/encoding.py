@@ -16,7 +16,7 @@ _MANY, _MAX_COUNT = 3, 20_000
 """The certain sequences that a page must have (fewer may be a text about such errors), and the runs that are read."""
 
 
-def _table(codec: str) -> dict[int, int]:
+def _byte_table(codec: str) -> dict[int, int]:
     """Returns a map from each character of a single-byte encoding to the byte that it was decoded from.
 
     Undefined bytes stand for themselves, as do, in windows-1252, the C1 control characters of ISO 8859-1.
@@ -28,24 +28,24 @@ def _table(codec: str) -> dict[int, int]:
     return out | ({byte: byte for byte in range(0x80, 0xA0)} if codec == "cp1252" else {})
 
 
-def _class(table: dict[int, int], first: int, last: int) -> str:
+def _character_class(table: dict[int, int], first: int, last: int) -> str:
     return "[" + "".join(re.escape(chr(c)) for c, byte in table.items() if first <= byte <= last) + "]"
 
 
-class _Reading:
+class _Misreading:
     """One single-byte encoding as which UTF-8 text was misread.
 
     Every misread text contains one of `marks`; `sure` matches sequences that prove it.
     """
 
     def __init__(self, codec: str, marks: str) -> None:
-        self.table, self.marks = _table(codec), tuple(marks.split())
+        self.table, self.marks = _byte_table(codec), tuple(marks.split())
         self.leads = sorted({mark.encode("utf-8")[:1] for mark in self.marks})
-        tail = _class(self.table, 0x80, 0xBF)
-        two, three = _class(self.table, 0xC3, 0xDF), _class(self.table, 0xE0, 0xEF)
+        tail = _character_class(self.table, 0x80, 0xBF)
+        two, three = _character_class(self.table, 0xC3, 0xDF), _character_class(self.table, 0xE0, 0xEF)
         letter = r"[A-Za-z]"
-        quote = f"{_class(self.table, 0xE2, 0xE2)}{_class(self.table, 0x80, 0x80)}{tail}"
-        pair = f"{_class(self.table, 0xC3, 0xC3)}{tail}"
+        quote = f"{_character_class(self.table, 0xE2, 0xE2)}{_character_class(self.table, 0x80, 0x80)}{tail}"
+        pair = f"{_character_class(self.table, 0xC3, 0xC3)}{tail}"
         self.sure = re.compile(
             f"(?<={letter})(?:{pair}|{quote})(?={letter})|(?:{two}{tail}){{4}}|(?:{three}{tail}{tail}){{3}}|"
             f"(?<={letter})(?:{pair})(?=\\s)|(?<={letter}){quote}\\s|\\s{quote}(?={letter})"
@@ -78,9 +78,9 @@ class _Reading:
 
 
 # The marks are the commonest letters (Latin, Cyrillic, Greek, Hebrew, Arabic, Thai, CJK) as they look when misread.
-_READINGS = (
-    _Reading("cp1252", "Ã â€ â\x80 Ð Ñ Î± ×™ ×\x99 Ø§ à¸ ï¼ ã€ ã\x80 ã\x81 ì´ ì— ì\x97 ä¸"),
-    _Reading("cp1251", "Г© Гј ГЎ ГЈ Г¤ Г¶ Г¨ Гі вЂ Р° Рѕ Рё О± Ч™ Ш§ аё пј гЂ гЃ мќґ мќ„ дё"),
+_MISREADINGS = (
+    _Misreading("cp1252", "Ã â€ â\x80 Ð Ñ Î± ×™ ×\x99 Ø§ à¸ ï¼ ã€ ã\x80 ã\x81 ì´ ì— ì\x97 ä¸"),
+    _Misreading("cp1251", "Г© Гј ГЎ ГЈ Г¤ Г¶ Г¨ Гі вЂ Р° Рѕ Рё О± Ч™ Ш§ аё пј гЂ гЃ мќґ мќ„ дё"),
 )
 _RUN = re.compile('[^<>"]+')
 _STRETCH = re.compile("[^\x00-\x7f]+")
@@ -97,15 +97,15 @@ def repair_mojibake(text: str, source: bytes = b"") -> tuple[str, int]:
         return text, 0
     count = 0
     beyond: set[str] | None = None
-    for reading in _READINGS:
+    for reading in _MISREADINGS:
         if source and not count and not any(lead in source for lead in reading.leads):
             continue
         for _ in range(2):  # some texts were misread twice
             if beyond is None:
-                beyond = _beyond(text.encode("utf-8", errors="ignore") if count or not source else source)
+                beyond = _non_ascii_characters(text.encode("utf-8", errors="ignore") if count or not source else source)
             if not reading.hits(text, beyond):
                 break
-            text, more = _mend(text, reading)
+            text, more = _repair_runs(text, reading)
             count += more
             if not more:
                 break
@@ -113,12 +113,12 @@ def repair_mojibake(text: str, source: bytes = b"") -> tuple[str, int]:
     return text, count
 
 
-def _beyond(source: bytes) -> set[str]:
+def _non_ascii_characters(source: bytes) -> set[str]:
     """Returns the set of a text's characters outside ASCII."""
     return set(source.translate(None, _ASCII).decode("utf-8", errors="ignore"))
 
 
-def _mend(text: str, reading: _Reading) -> tuple[str, int]:
+def _repair_runs(text: str, reading: _Misreading) -> tuple[str, int]:
     count = tried = 0
 
     def mend(m: re.Match[str]) -> str:
@@ -193,10 +193,12 @@ def guess_encoding(body: bytes) -> str:
     sample = text_bytes(body)
     if not sample:
         return ""
-    return _japanese(sample) or (_latin(sample) if high_share(body) < 0.5 else "") or _detected(sample)
+    return (
+        _guess_japanese(sample) or (_guess_latin(sample) if high_share(body) < 0.5 else "") or _guess_by_library(sample)
+    )
 
 
-def _japanese(sample: bytes) -> str:
+def _guess_japanese(sample: bytes) -> str:
     """Returns the Japanese encoding in which a sample has hiragana, which only Japanese uses; "" if none does."""
     for name in ("cp932", "euc_jp"):
         text = sample.decode(name, errors="replace")
@@ -207,7 +209,7 @@ def _japanese(sample: bytes) -> str:
     return ""
 
 
-def _latin(sample: bytes) -> str:
+def _guess_latin(sample: bytes) -> str:
     best, most = "", 0
     for name, alphabet in _ALPHABETS:
         high = [c for c in sample.decode(name, errors="replace") if c > "\x7f"]
@@ -217,7 +219,7 @@ def _latin(sample: bytes) -> str:
     return best
 
 
-def _detected(sample: bytes) -> str:
+def _guess_by_library(sample: bytes) -> str:
     try:
         from charset_normalizer import from_bytes
 
@@ -399,64 +401,64 @@ def _has_noncharacter(text: str) -> bool:
 
 
 def _decode(body: bytes, content_type: str) -> DecodedText:
-    if found := _by_mark(body) or _by_zeros(body):
+    if found := _decode_by_mark(body) or _decode_by_zeros(body):
         return found
     if body.isascii():
-        return _seven_bit(body, content_type)
+        return _decode_seven_bit(body, content_type)
     try:
         text, used = codecs.utf_8_decode(body, "strict", False)
     except UnicodeDecodeError:
         text, used = "", 0
     if text and used == len(body):
-        return _utf8(text)
-    declared = _declared(body, content_type)
+        return _as_utf8(text)
+    declared = _declared_encodings(body, content_type)
     return (
-        _damaged_utf8(body, text, [name for name, _ in declared])
-        or _as_declared(body, declared)
-        or _by_language(body)
-        or _guessed(body)
+        _decode_damaged_utf8(body, text, [name for name, _ in declared])
+        or _decode_as_declared(body, declared)
+        or _decode_by_language(body)
+        or _decode_by_guess(body)
     )
 
 
-def _utf8(text: str) -> DecodedText:
+def _as_utf8(text: str) -> DecodedText:
     return DecodedText(text, "utf-8", "utf-8")
 
 
-def _by_mark(body: bytes) -> DecodedText | None:
+def _decode_by_mark(body: bytes) -> DecodedText | None:
     name, mark = read_bom(body)
     if not name or not mark:
         return None
     return DecodedText(body[len(mark) :].decode(name, errors="replace"), name, "bom")
 
 
-def _by_zeros(body: bytes) -> DecodedText | None:
-    wide = _wide(body)
+def _decode_by_zeros(body: bytes) -> DecodedText | None:
+    wide = _utf16_by_zeros(body)
     return DecodedText(body.decode(wide, errors="replace"), wide, "zeros") if wide else None
 
 
-def _seven_bit(body: bytes, content_type: str) -> DecodedText:
+def _decode_seven_bit(body: bytes, content_type: str) -> DecodedText:
     """Decodes ASCII bytes, with the declared encoding if it is one that uses escape sequences, such as ISO-2022-JP."""
     if b"\x1b" in body or b"~{" in body:
-        for name, how in _declared(body, content_type):
-            if name.startswith(("iso2022", "hz")) and (text := _strict(body, name)):
+        for name, how in _declared_encodings(body, content_type):
+            if name.startswith(("iso2022", "hz")) and (text := _decode_strictly(body, name)):
                 return DecodedText(text, name, how)
-    return _utf8(body.decode("ascii"))
+    return _as_utf8(body.decode("ascii"))
 
 
-def _damaged_utf8(body: bytes, text: str, declared: list[str]) -> DecodedText | None:
+def _decode_damaged_utf8(body: bytes, text: str, declared: list[str]) -> DecodedText | None:
     """Decodes UTF-8 that is cut within its last character or has a few broken bytes; None if the bytes are not UTF-8.
 
     `text`: the valid part, if only the end is cut. A cut character is not an error, unless it is the only reason to
     assume UTF-8.
     """
     if text and (not declared or "utf-8" in declared or len(text) - len(text.encode("ascii", errors="ignore")) > 3):
-        return _utf8(text)
-    if (not declared or "utf-8" in declared) and _broken_utf8(body) < 0.1:
-        return _utf8(body.decode("utf-8", errors="archiver-stray"))
+        return _as_utf8(text)
+    if (not declared or "utf-8" in declared) and _broken_share(body) < 0.1:
+        return _as_utf8(body.decode("utf-8", errors="archiver-stray"))
     return None
 
 
-def _as_declared(body: bytes, declared: list[tuple[str, str]]) -> DecodedText | None:
+def _decode_as_declared(body: bytes, declared: list[tuple[str, str]]) -> DecodedText | None:
     """Decodes with the first declared encoding that fits all bytes, else with the first that fits nearly all; else
     None.
     """
@@ -464,7 +466,7 @@ def _as_declared(body: bytes, declared: list[tuple[str, str]]) -> DecodedText | 
     if any(name in _WESTERN for name, _ in usable) and high_share(body) > 0.5:
         usable = [(name, how) for name, how in usable if name not in _WESTERN]
     for name, how in usable:
-        if text := _strict(body, name):
+        if text := _decode_strictly(body, name):
             return DecodedText(text, name, how)
     for name, how in usable:
         text = body.decode(name, errors="replace")
@@ -473,18 +475,18 @@ def _as_declared(body: bytes, declared: list[tuple[str, str]]) -> DecodedText | 
     return None
 
 
-def _by_language(body: bytes) -> DecodedText | None:
+def _decode_by_language(body: bytes) -> DecodedText | None:
     legacy = _legacy_encoding(body)
-    text = _strict(body, legacy)
+    text = _decode_strictly(body, legacy)
     return DecodedText(text, legacy, "language") if text else None
 
 
-def _guessed(body: bytes) -> DecodedText:
+def _decode_by_guess(body: bytes) -> DecodedText:
     name = _codec(guess_encoding(body)) or "cp1252"
     return DecodedText(body.decode(name, errors="replace"), name, "detected")
 
 
-def _wide(body: bytes) -> str:
+def _utf16_by_zeros(body: bytes) -> str:
     """Returns "utf-16-le" or "utf-16-be" if every other byte is zero, as in markup in UTF-16; else ""."""
     head = body[:2_000]
     half = len(head) // 2
@@ -528,7 +530,7 @@ def _codec(label: str) -> str:
     return _WIDER.get(info.name, info.name)
 
 
-def _declared(body: bytes, content_type: str) -> list[tuple[str, str]]:
+def _declared_encodings(body: bytes, content_type: str) -> list[tuple[str, str]]:
     """Returns pairs of declared encoding and where it is declared, the most reliable first, each encoding once."""
     head = body[:_HEAD]
     out: dict[str, str] = {}
@@ -550,7 +552,7 @@ def _loose_charset(content_type: str) -> str:
     return m[1] if m else ""
 
 
-def _strict(body: bytes, name: str) -> str:
+def _decode_strictly(body: bytes, name: str) -> str:
     if not name:
         return ""
     try:
@@ -559,7 +561,7 @@ def _strict(body: bytes, name: str) -> str:
         return ""
 
 
-def _broken_utf8(body: bytes) -> float:
+def _broken_share(body: bytes) -> float:
     """Returns the share of the non-ASCII characters that are invalid UTF-8; in another encoding it is nearly 1."""
     text = body[:400_000].decode("utf-8", errors="replace")
     return text.count("\ufffd") / max(len(text) - len(text.encode("ascii", errors="ignore")), 1)
@@ -569,7 +571,7 @@ def _broken_utf8(body: bytes) -> float:
 _STRAY = {b: bytes([b]).decode("cp1252") for b in (*range(0x91, 0x98), 0x85, 0xA0, 0xAB, 0xBB)}
 
 
-def _stray(error: UnicodeError) -> tuple[str | bytes, int]:
+def _decode_stray(error: UnicodeError) -> tuple[str | bytes, int]:
     """Handles decoding errors in UTF-8: a single invalid byte between ASCII bytes is read as a pasted windows-1252
     sign.
 
@@ -581,4 +583,4 @@ def _stray(error: UnicodeError) -> tuple[str | bytes, int]:
     return (_STRAY.get(data[at], "\ufffd") if alone else "\ufffd"), error.end
 
 
-codecs.register_error("archiver-stray", _stray)
+codecs.register_error("archiver-stray", _decode_stray)

@@ -75,7 +75,7 @@ def geo_metas(page: Page) -> Iterator[GeoTag]:
         return
     name = next((n for n in data.meta(*_NAMES) if not _NOWHERE.match(n)), "")
     region = data.meta_first(*_REGIONS)
-    of_business = _is_of_business(page)
+    of_business = _is_business_address(page)
     places = _positions(page)
     for p, source in places:
         if is_swapped(p.latitude, p.longitude, region):
@@ -108,7 +108,7 @@ def _positions(page: Page) -> list[tuple[Position, str]]:
     ]
 
 
-def _is_of_business(page: Page) -> bool:
+def _is_business_address(page: Page) -> bool:
     """Returns True if the page's Open Graph place data describes the site's business address, not the place of the
     post.
 
@@ -252,14 +252,14 @@ def geo_microformats(page: Page, post: Post) -> Iterator[GeoTag]:
     language = page.language or ""
     for lat_class, lon_class, holders, source in _FORMATS:
         for el in (e for name in holders for e in page.index.with_class(name)[:_MAX_COUNT]):
-            if (place := _of_card(el, lat_class, lon_class, language)) and (role := role_of(post, el)):
-                yield make_geotag(place, _around(el), "", role, source)
+            if (place := _position_in_card(el, lat_class, lon_class, language)) and (role := role_of(post, el)):
+                yield make_geotag(place, _name_around(el), "", role, source)
     for el in (e for name in ("adr", "h-adr", "p-adr") for e in page.index.with_class(name)[:_MAX_COUNT]):
-        if _is_in_holder(post, el) and (parts := _address(el)) and role_of(post, el) == "content":
+        if _is_in_holder(post, el) and (parts := _address_parts(el)) and role_of(post, el) == "content":
             yield GeoTag(None, None, ", ".join(parts), "", "content", "adr")
 
 
-def _address(el: Element) -> list[str]:
+def _address_parts(el: Element) -> list[str]:
     """Returns town, region and country of an address in microformats, each once."""
     parts = [
         element_line(e) for e in islice(el.iter("*"), _INSIDE) if _ADDRESS_PARTS & set((e.get("class") or "").split())
@@ -267,7 +267,7 @@ def _address(el: Element) -> list[str]:
     return list(dict.fromkeys(filter(None, parts)))
 
 
-def _of_card(el: Element, lat_class: str, lon_class: str, language: str) -> Position | None:
+def _position_in_card(el: Element, lat_class: str, lon_class: str, language: str) -> Position | None:
     """Returns the position in a microformat: its latitude and longitude, else a position in its title or text.
 
     The text of a card or location is not read, since it has more than a position.
@@ -288,20 +288,20 @@ def _of_card(el: Element, lat_class: str, lon_class: str, language: str) -> Posi
 
 
 def _first_of_class(elements: list[Element], name: str) -> str | None:
-    return next((_value(e) for e in elements if name in (e.get("class") or "").split()), None)
+    return next((_value_of(e) for e in elements if name in (e.get("class") or "").split()), None)
 
 
 def geo_properties(page: Page, post: Post) -> Iterator[GeoTag]:
     """Yields the places in microdata and RDFa: positions, and places that have only a name."""
     for attribute, source in (("itemprop", "microdata"), ("property", "rdfa")):
-        for el in _having(page, attribute, "latitude", "geo:lat", "schema:latitude"):
+        for el in _elements_with(page, attribute, "latitude", "geo:lat", "schema:latitude"):
             longitude = _longitude_beside(el, attribute)
             role = role_of(post, el) if longitude is not None else None
-            if role == "content" and attribute == "itemprop" and not _in_article(el):
+            if role == "content" and attribute == "itemprop" and not _is_in_article(el):
                 role = "publisher"
-            if role and longitude is not None and (p := split_position(_value(el), _value(longitude))):
-                yield make_geotag(p, _around(el), "", role, source)
-    for el in _having(page, "itemprop", "contentLocation", "locationCreated", "spatialCoverage", "dateline"):
+            if role and longitude is not None and (p := split_position(_value_of(el), _value_of(longitude))):
+                yield make_geotag(p, _name_around(el), "", role, source)
+    for el in _elements_with(page, "itemprop", "contentLocation", "locationCreated", "spatialCoverage", "dateline"):
         name = clean_text(el.get("content")) or _name_in(el)
         if 1 < len(name) <= 80 and not post.is_noise(el):
             kinds = (el.get("itemprop") or "").split()
@@ -318,7 +318,7 @@ def _longitude_beside(el: Element, attribute: str) -> Element | None:
     return next((e for e in inner if not _LONGITUDES.isdisjoint((e.get(attribute) or "").split())), None)
 
 
-def _having(page: Page, attribute: str, *names: str) -> list[Element]:
+def _elements_with(page: Page, attribute: str, *names: str) -> list[Element]:
     return [e for n in names for e in page.index.select(f"[{attribute}~='{n}']")][:_MAX_COUNT]
 
 
@@ -330,7 +330,7 @@ def _name_in(el: Element) -> str:
     return "" if any(e.get("itemprop") for e in inner[1:]) else element_line(el)
 
 
-def _in_article(el: Element) -> bool:
+def _is_in_article(el: Element) -> bool:
     """Returns True if the microdata item around an element is an article, or at least no business and no person."""
     at = item_of(el)
     outermost: Element | None = None
@@ -345,7 +345,7 @@ def _in_article(el: Element) -> bool:
     return outermost is not None
 
 
-def _value(el: Element) -> str:
+def _value_of(el: Element) -> str:
     for inner in islice(el.iter("*"), _INSIDE):
         if "value-title" in (inner.get("class") or "").split() and inner.get("title"):
             return clean_text(inner.get("title"))
@@ -354,7 +354,7 @@ def _value(el: Element) -> str:
     )
 
 
-def _around(el: Element) -> str:
+def _name_around(el: Element) -> str:
     """Returns the name of the place whose card contains a position; "" if it has none."""
     for at in islice(el.iterancestors(), 4):
         if at.get("itemscope") is None and _CARDS.isdisjoint((at.get("class") or "").split()):
@@ -397,7 +397,7 @@ def _frame_source(el: Element) -> str:
 
 
 def _map_elements(post: Post, body: Element) -> Iterator[GeoTag]:
-    for el in _with_data(body):
+    for el in _elements_with_data(body):
         pairs = [split_position(el.get(a), el.get(b)) for a, b in _DATA] + [
             parse_position(el.get(k)) for k in _DATA_WHOLE
         ]
@@ -412,7 +412,7 @@ def _map_scripts(body: Element) -> Iterator[GeoTag]:
                 yield make_geotag(p, "", "", "content", "map script")
 
 
-def _with_data(body: Element) -> list[Element]:
+def _elements_with_data(body: Element) -> list[Element]:
     found = _WITH_DATA(body)
     return [e for e in found[:_MAX_COUNT] if isinstance(e, Element)] if isinstance(found, list) else []
 
@@ -461,14 +461,14 @@ def geo_json_ld(page: Page) -> Iterator[GeoTag]:
     given: Node = node or {}
     for key, role, named in _OWN:
         for value in data.resolve(given.get(key)):
-            yield from _place(page, value, role, f"schema.org {key}", named)
+            yield from _geotags_of_place(page, value, role, f"schema.org {key}", named)
     for key, role in _PEOPLE:
         for someone in data.resolve(given.get(key)):
             for value in _addresses_of(page, someone):
-                yield from _place(page, value, role, f"schema.org {key}", False)
+                yield from _geotags_of_place(page, value, role, f"schema.org {key}", False)
     for other, kinds in _organisations(page, node):
         role = "content" if node is None and _is_subject(page, other, kinds) else "publisher"
-        yield from _place(page, other, role, "schema.org " + min(kinds), False)
+        yield from _geotags_of_place(page, other, role, "schema.org " + min(kinds), False)
 
 
 def _addresses_of(page: Page, someone: Any) -> list[Any]:
@@ -504,16 +504,16 @@ def _is_subject(page: Page, node: Node, kinds: set[str]) -> bool:
     )
 
 
-def _place(page: Page, value: Any, role: str, source: str, named: bool) -> Iterator[GeoTag]:
+def _geotags_of_place(page: Page, value: Any, role: str, source: str, named: bool) -> Iterator[GeoTag]:
     """Yields the geo-tag of a JSON-LD object or text, if it has a position; with `named`, a name is enough."""
     if isinstance(value, str):
         if (p := parse_position(value)) is not None:
             yield make_geotag(p, "", "", role, source)
-        elif named and (name := _name(value)):
+        elif named and (name := _clean_name(value)):
             yield GeoTag(None, None, name, "", role, source)
     elif isinstance(value, dict):
         name, region = _name_and_region(page, value)
-        if p := _position(page, value):
+        if p := _position_of(page, value):
             yield make_geotag(p, name[:200], region[:80], role, source)
         elif named and 1 < len(name) < 200:
             yield GeoTag(None, None, name, region[:80], role, source)
@@ -531,7 +531,7 @@ def _name_and_region(page: Page, place: Node) -> tuple[str, str]:
     return name, region
 
 
-def _name(text: str) -> str:
+def _clean_name(text: str) -> str:
     """Returns a place's name without remarks: "NEW JERSEY" for "NEW JERSEY (WABC)".
 
     "" for a text with digits, an address or more than seven words, which is not a name.
@@ -540,7 +540,7 @@ def _name(text: str) -> str:
     return text if 1 < len(text) < 80 and len(text.split()) <= 7 and not re.search(r"\d|https?:", text) else ""
 
 
-def _position(page: Page, place: Node) -> Position | None:
+def _position_of(page: Page, place: Node) -> Position | None:
     """Returns the position of a JSON-LD place: its own, the centre of its shape, or that in its map's address."""
     data = page.data
     for geo in [*data.resolve(place.get("geo")), place]:

@@ -63,27 +63,27 @@ def may_have_geotags(page: Page, body: Element | None) -> bool:
         *(el.get("property") or "" for el in index.select("[property]")),
     ]
     return bool(
-        _has(_NAMES, " ".join(names))
+        _has_word(_NAMES, " ".join(names))
         or index.present(_CLASSES)
-        or (page.data.nodes and _has(_JSON, _json_ld(page)))
-        or (body is not None and _in_text(page, body))
+        or (page.data.nodes and _has_word(_JSON, _json_ld_text(page)))
+        or (body is not None and _may_have_map(page, body))
     )
 
 
-def _has(words: tuple[str, ...], text: str) -> bool:
+def _has_word(words: tuple[str, ...], text: str) -> bool:
     text = text.lower()
     return any(word in text for word in words)
 
 
-def _json_ld(page: Page) -> str:
+def _json_ld_text(page: Page) -> str:
     return " ".join(s.text or "" for s in page.index.tag("script") if "ld+json" in (s.get("type") or ""))
 
 
-def _in_text(page: Page, body: Element) -> bool:
+def _may_have_map(page: Page, body: Element) -> bool:
     """Returns True if the text may have a map: a map link, a frame, an element with coordinates, or a map script."""
     links = [el.get("href") or el.get("src") or "" for el in islice(body.iter("a", "img"), _MAX_LINKS)]
     return (
-        _has(SIGNS, "\n" + "\n".join(links))
+        _has_word(SIGNS, "\n" + "\n".join(links))
         or next(body.iter("iframe"), None) is not None
         or any(_SCRIPT.search((s.text or "")[:50_000]) for s in body.iter("script"))
         or any(word in page.text for word in _DATA)
@@ -162,11 +162,11 @@ def geotags(page: Page, post: Post, lead: SourceHint | None, dateline: str = "")
     `dateline`: the place in the dateline of the text.
     """
     if dateline or (lead is not None and lead.geotags) or may_have_geotags(page, post.body):
-        return _gathered(page, post, lead, dateline)
+        return _collect(page, post, lead, dateline)
     return ()
 
 
-def _gathered(page: Page, post: Post, lead: SourceHint | None, dateline: str) -> tuple[GeoTag, ...]:
+def _collect(page: Page, post: Post, lead: SourceHint | None, dateline: str) -> tuple[GeoTag, ...]:
     found = [
         *geo_metas(page),
         *geo_custom_fields(page, post),
@@ -195,25 +195,25 @@ def merge_geotags(found: list[GeoTag]) -> tuple[GeoTag, ...]:
 
     Merging is repeated, since a name that was given a position may then equal another place.
     """
-    before, out = tuple(found), _merged_once(found)
+    before, out = tuple(found), _merge_once(found)
     while len(out) < len(before):
-        before, out = out, _merged_once(list(out))
+        before, out = out, _merge_once(list(out))
     return out
 
 
-def _merged_once(found: list[GeoTag]) -> tuple[GeoTag, ...]:
+def _merge_once(found: list[GeoTag]) -> tuple[GeoTag, ...]:
     out: list[GeoTag] = []
-    for tag in filter(_meant, found):
-        at = next((n for n, have in enumerate(out) if _same(have, tag)), None)
+    for tag in filter(_is_deliberate, found):
+        at = next((n for n, have in enumerate(out) if _is_same_place(have, tag)), None)
         if at is None:
             out.append(tag)
         else:
-            out[at] = _filled(out[at], tag)
+            out[at] = _fill(out[at], tag)
     out = [t for t in out if t.placename or (t.latitude, t.longitude) not in ((0, 0), (None, None))]
-    return _named_position(out) or tuple(out)
+    return _join_name_and_position(out) or tuple(out)
 
 
-def _filled(have: GeoTag, tag: GeoTag) -> GeoTag:
+def _fill(have: GeoTag, tag: GeoTag) -> GeoTag:
     """Returns the geo-tag `have` with what `tag`, another notation of the same place, adds: position, name, region."""
     if have.latitude is None and tag.latitude is not None:
         have = replace(have, latitude=tag.latitude, longitude=tag.longitude, precision=tag.precision)
@@ -226,7 +226,7 @@ def _filled(have: GeoTag, tag: GeoTag) -> GeoTag:
     )
 
 
-def _named_position(tags: list[GeoTag]) -> tuple[GeoTag, ...]:
+def _join_name_and_position(tags: list[GeoTag]) -> tuple[GeoTag, ...]:
     """Joins a position without a name and a name without a position into one place, if they are the only two; else ().
 
     Both must have the same role.
@@ -238,7 +238,7 @@ def _named_position(tags: list[GeoTag]) -> tuple[GeoTag, ...]:
     return (replace(placed[0], placename=loose[0].placename, region=placed[0].region or loose[0].region),)
 
 
-def _meant(tag: GeoTag) -> bool:
+def _is_deliberate(tag: GeoTag) -> bool:
     """Returns True if a position was chosen by a person.
 
     It is not if it is a known example, the same number twice, or a corner of the map.
@@ -251,7 +251,7 @@ def _meant(tag: GeoTag) -> bool:
     return not (lat == lon != 0) and not (abs(lat) == 90 and abs(lon) in (0, 90, 180))
 
 
-def _same(a: GeoTag, b: GeoTag) -> bool:
+def _is_same_place(a: GeoTag, b: GeoTag) -> bool:
     if a.latitude is not None and b.latitude is not None and a.longitude is not None and b.longitude is not None:
         return abs(a.latitude - b.latitude) < _NEAR and abs(a.longitude - b.longitude) < _NEAR
     return bool(a.placename) and fold_text(a.placename) == fold_text(b.placename)

@@ -186,9 +186,9 @@ def repair_json(raw: str) -> list[str]:
     for m in _TOKEN.finditer(raw):
         kind = m.lastgroup
         if kind in ("double", "single"):
-            writer.value(_quoted(m[kind]))
+            writer.value(_quote(m[kind]))
         elif kind == "word":
-            writer.value(_word(m[0]))
+            writer.value(_repair_word(m[0]))
         elif kind == "mark":
             mark = m[0]
             if mark in "{[":
@@ -206,16 +206,16 @@ def repair_json(raw: str) -> list[str]:
     return writer.finish()
 
 
-def _word(word: str) -> str:
+def _repair_word(word: str) -> str:
     """Returns an unquoted word in JSON notation: a number or constant as it is, a bare key as a string, else null."""
     if word in _WORDS or _NUMBER.fullmatch(word):
         return _WORDS.get(word, word)
     if word in ("undefined", "NaN", "None") or not (word[0].isalpha() or word[0] in "@_$"):
         return "null"
-    return _quoted(word)
+    return _quote(word)
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     def fix(m: re.Match[str]) -> str:
         return m[0] if m[1] else '\\"' if m[0] == '"' else m[2]
 
@@ -331,7 +331,7 @@ class _Reader:
         for el in properties[:_MAX_ITEMS]:
             owner = self.referred.get(el)
             if owner is None:
-                owner = _owner(el, self.syntax.is_scope, self._owners)
+                owner = _enclosing_item(el, self.syntax.is_scope, self._owners)
             if owner is None or owner not in self.nodes or owner is el:
                 continue
             self._add_relations(el, self.nodes[owner])
@@ -353,12 +353,14 @@ class _Reader:
                 continue
             if name == "name" and item is not None:
                 # In RDFa 1.0, which Drupal 7 writes, this is the name of the item on the element itself.
-                item.setdefault(name, []).append(_value(el, name))
-            elif given := item or _value(el, name):
+                item.setdefault(name, []).append(_item_value(el, name))
+            elif given := item or _item_value(el, name):
                 node.setdefault(name, []).append(given)
 
 
-def _owner(el: Element, is_scope: Callable[[Element], bool], known: dict[Element, Element | None]) -> Element | None:
+def _enclosing_item(
+    el: Element, is_scope: Callable[[Element], bool], known: dict[Element, Element | None]
+) -> Element | None:
     """Returns the element of the nearest item around an element; None if there is none. `known` caches results."""
     seen: list[Element] = []
     at = el.getparent()
@@ -371,7 +373,7 @@ def _owner(el: Element, is_scope: Callable[[Element], bool], known: dict[Element
     return owner
 
 
-def _value(el: Element, name: str) -> str:
+def _item_value(el: Element, name: str) -> str:
     if (content := el.get("content")) is not None:
         return clean_text(content[:5_000])
     if name in _ADDRESSES and (address := el.get("href") or el.get("src") or el.get("resource")):
@@ -466,7 +468,7 @@ class PageMetadata:
         for el in index.tag("meta")[:_MAX_META]:
             if content := clean_text((el.get("content") or "")[:_MAX_CONTENT]):
                 given = " ".join(filter(None, (el.get("name"), el.get("property"), el.get("http-equiv"))))
-                for key in dict.fromkeys(_keys(given)):
+                for key in dict.fromkeys(_meta_names(given)):
                     self._add(key, content)
         for text in self._meta.get("parsely-page", ())[:1]:
             self._parsely(text)
@@ -610,7 +612,7 @@ class PageMetadata:
         return list(dict.fromkeys(t for t in out if not t.startswith(("http:", "https:")) and len(t) < 100))
 
 
-def _keys(given: str) -> Iterable[str]:
+def _meta_names(given: str) -> Iterable[str]:
     """Yields the names of a meta element in lower case; a Dublin Core name has a dot and not a colon."""
     for key in given.lower().split():
         prefix, colon, word = key.partition(":")

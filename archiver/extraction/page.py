@@ -68,7 +68,7 @@ def cut_source(text: str) -> str:
     The parser takes quadratic time in the attributes of an element (minutes for 100,000), so it must not see them.
     """
     if (ordinary := _ORDINARY.match(text)) is None or ordinary.end() < len(text):
-        text = _TAG.sub(_short, text)
+        text = _TAG.sub(_limit_attributes, text)
     if len(text) < MAX_TAGS * 2 or text.count("<") <= MAX_TAGS:
         return text
     at = -1
@@ -77,7 +77,7 @@ def cut_source(text: str) -> str:
     return text[:at]
 
 
-def _short(tag: re.Match[str]) -> str:
+def _limit_attributes(tag: re.Match[str]) -> str:
     given = tag["all"] or ""
     if len(given) < MAX_ATTRIBUTES * 2:
         return tag[0]
@@ -96,7 +96,7 @@ def flatten(root: Element) -> None:
     for el in found:
         text = " ".join(str(t) for t in el.itertext() if t.strip())
         del el[:]
-        el.text = _fit(text)
+        el.text = _remove_unfit(text)
 
 
 _LONG_VALUES = etree.XPath(f"//*[@*[string-length() > {MAX_VALUE}]]")
@@ -114,25 +114,25 @@ def bound_page(root: Element, size: int) -> None:
         for name, value in el.attrib.items():
             most = CUT_CLASS if name == "class" and classes <= 0 else MAX_VALUE
             if len(value) > most:
-                el.set(name, _fit(value[:most]))
+                el.set(name, _remove_unfit(value[:most]))
             if name == "class":
                 classes -= min(len(value), most)
     room = MAX_TEXT
     for el in root.iter("*"):
         if (text := el.text) and el.tag not in _UNREAD:
-            room = _cut(el, "text", text, room)
+            room = _cut_text(el, "text", text, room)
         if tail := el.tail:
-            room = _cut(el, "tail", tail, room)
+            room = _cut_text(el, "tail", tail, room)
 
 
-def _cut(el: Element, where: str, value: str, room: int) -> int:
+def _cut_text(el: Element, where: str, value: str, room: int) -> int:
     most = max(min(room, MAX_RUN), 0)
     if len(value) > most:
-        setattr(el, where, _fit(value[:most]))
+        setattr(el, where, _remove_unfit(value[:most]))
     return room - min(len(value), most)
 
 
-def _fit(text: str | bytes) -> str:
+def _remove_unfit(text: str | bytes) -> str:
     """Removes characters that lxml does not accept but that entities in the source can produce."""
     return UNFIT.sub("", str(text))
 

@@ -128,12 +128,12 @@ def teasers_fill(page: Page, heads: list[Element]) -> bool:
 
 def _blocks_around(heads: list[Element], main: Element) -> set[Element]:
     """Returns for each heading the largest element with no other of them; a bare heading counts with its siblings."""
-    counts = Counter(at for h in heads for at in _up_to(h, main))
+    counts = Counter(at for h in heads for at in _ancestors_up_to(h, main))
     chosen = set(heads)
     blocks: set[Element] = set()
     for h in heads:
         block = h
-        for at in _up_to(h, main):
+        for at in _ancestors_up_to(h, main):
             if counts[at] > 1 or at is main:
                 break
             block = at
@@ -144,7 +144,7 @@ def _blocks_around(heads: list[Element], main: Element) -> set[Element]:
     return blocks
 
 
-def _up_to(el: Element, top: Element) -> Iterator[Element]:
+def _ancestors_up_to(el: Element, top: Element) -> Iterator[Element]:
     """Yields the ancestors of an element, up to and including `top`."""
     for at in el.iterancestors():
         yield at
@@ -208,7 +208,7 @@ _REFRESH = re.compile(r"\s*(\d+)\s*[;,]\s*url\s*=\s*['\"]?(\S+?)['\"]?\s*$", re.
 
 
 @dataclass(frozen=True, slots=True)
-class _Facts:
+class _Context:
     """What the rules look at: the page, the post located on it, the byline, the source hint, and the expected kind."""
 
     page: Page
@@ -241,25 +241,25 @@ def classify_page(
     or link where the address was found. Only a page of kind POST becomes an article.
     """
     post = post or locate_post(page)
-    facts = _Facts(page, post, beside or byline_beside_heading(page, post), lead, known_kind)
-    return _first_answer(_RULES, facts) or (PageKind.PAGE, "undated")
+    context = _Context(page, post, beside or byline_beside_heading(page, post), lead, known_kind)
+    return _first_answer(_RULES, context) or (PageKind.PAGE, "undated")
 
 
 def classify_at_a_glance(page: Page, post: Post, lead: SourceHint | None, known: PageKind) -> Answer | None:
     """Returns kind and rule by address, <body> classes or the title of an error or login page; None if unclear."""
-    return _first_answer(_GLANCES, _Facts(page, post, BylineBlock(), lead, known))
+    return _first_answer(_GLANCES, _Context(page, post, BylineBlock(), lead, known))
 
 
-def _first_answer(rules: Iterable[_Rule], facts: _Facts) -> Answer | None:
+def _first_answer(rules: Iterable[_Rule], context: _Context) -> Answer | None:
     for rule in rules:
-        answer = rule(facts)
+        answer = rule(context)
         if answer is not None:
             return answer
     return None
 
 
-def _empty(facts: _Facts) -> Answer | None:
-    page = facts.page
+def _empty(context: _Context) -> Answer | None:
+    page = context.page
     body = page.index.tag("body")
     if body and (page.index.text_length(body[0]) >= 3 or body[0].find(".//img") is not None):
         return None
@@ -267,9 +267,9 @@ def _empty(facts: _Facts) -> Answer | None:
     return PageKind.OTHER, "redirect-stub" if refresh else "empty"
 
 
-def _stub(facts: _Facts) -> Answer | None:
+def _stub(context: _Context) -> Answer | None:
     """Recognises a short page that redirects the browser by a meta refresh."""
-    page = facts.page
+    page = context.page
     for value in page.data.meta("refresh"):
         m = _REFRESH.match(value)
         if m and int(m[1]) <= 10 and page.index.text_length(page.root) < 1_000:
@@ -279,26 +279,26 @@ def _stub(facts: _Facts) -> Answer | None:
     return None
 
 
-def _password(facts: _Facts) -> Answer | None:
-    if facts.lead is not None and facts.lead.protected:
+def _password(context: _Context) -> Answer | None:
+    if context.lead is not None and context.lead.protected:
         return PageKind.OTHER, "password"
-    forms = facts.page.index.select(".post-password-form") + [
-        f for f in facts.page.index.tag("form") if "postpass" in (f.get("action") or "")
+    forms = context.page.index.select(".post-password-form") + [
+        f for f in context.page.index.tag("form") if "postpass" in (f.get("action") or "")
     ]
-    if any(not _in_list(facts.post, f) for f in forms) and facts.has_body_below(700):
+    if any(not _is_outside_post(context.post, f) for f in forms) and context.has_body_below(700):
         return PageKind.OTHER, "password"
     return None
 
 
-def _in_list(post: Post, el: Element) -> bool:
+def _is_outside_post(post: Post, el: Element) -> bool:
     return post.body is not None and post.holder is not None and not any(a is post.holder for a in el.iterancestors())
 
 
-def _platform_classes(facts: _Facts) -> Answer | None:
+def _platform_classes(context: _Context) -> Answer | None:
     """Returns the kind of page that the platform marks in the classes of <body>."""
-    page, lead = facts.page, facts.lead
+    page, lead = context.page, context.lead
     classes = page.body_classes
-    if page.platform.name == "wordpress" and (answer := _wordpress_single(facts, classes)):
+    if page.platform.name == "wordpress" and (answer := _wordpress_single(context, classes)):
         return answer
     for pattern, kind, rule in page.platform.kinds:
         is_listed_home = kind is PageKind.LISTING and rule == "home" and lead is not None
@@ -307,7 +307,7 @@ def _platform_classes(facts: _Facts) -> Answer | None:
     return None
 
 
-def _wordpress_single(facts: _Facts, classes: Sequence[str]) -> Answer | None:
+def _wordpress_single(context: _Context, classes: Sequence[str]) -> Answer | None:
     """Returns the kind by WordPress's class "single-post", or "single-TYPE" for a post type that the site defined."""
     if "attachment" in classes or "error404" in classes:
         return None
@@ -318,49 +318,49 @@ def _wordpress_single(facts: _Facts, classes: Sequence[str]) -> Answer | None:
     singles = [c for c in classes if c.startswith("single-") and not c.startswith(_SINGLE_BUT_NO_KIND)]
     if not singles:
         return None
-    if main_types(facts.page) & ARTICLE_TYPES or ARTICLE_LIKE.match(singles[0].removeprefix("single-")):
+    if main_types(context.page) & ARTICLE_TYPES or ARTICLE_LIKE.match(singles[0].removeprefix("single-")):
         return PageKind.POST, singles[0]
-    return (PageKind.PAGE, singles[0]) if facts.lead is None else None
+    return (PageKind.PAGE, singles[0]) if context.lead is None else None
 
 
-def _not_found(facts: _Facts) -> Answer | None:
+def _not_found(context: _Context) -> Answer | None:
     """Recognises an error, login or consent page by its headings."""
-    page = facts.page
+    page = context.page
     heads = [page.head_title] + [element_line(h) for h in page.index.tag("h1")[:3]]
     # "404 new homes approved", "Access denied: the council ...": a heading with a date beside it is a headline.
-    is_dated = facts.beside.moment is not None and facts.text_length >= 100
+    is_dated = context.beside.moment is not None and context.text_length >= 100
     errors = [m for h in heads if len(h) < 90 and (m := NOT_FOUND.search(h))]
     is_error = any(not is_dated or ENDS.match(m.string, m.end()) for m in errors)
-    if is_error and facts.has_body_below(1_500) and not article_node(page):
+    if is_error and context.has_body_below(1_500) and not article_node(page):
         return PageKind.OTHER, "not-found"
-    if not is_dated and any(WALL.match(h) for h in heads) and facts.has_body_below(600):
+    if not is_dated and any(WALL.match(h) for h in heads) and context.has_body_below(600):
         return PageKind.OTHER, "wall"
     return None
 
 
-def _paths(facts: _Facts) -> Answer | None:
-    platform = facts.page.platform
+def _by_platform_path(context: _Context) -> Answer | None:
+    platform = context.page.platform
     for pattern, kind, rule in platform.paths:
-        if re.fullmatch(pattern, facts.page.path) and not (kind is PageKind.LISTING and facts.lead is not None):
+        if re.fullmatch(pattern, context.page.path) and not (kind is PageKind.LISTING and context.lead is not None):
             return kind, f"{platform.name} {rule}"
     return None
 
 
-def _led(facts: _Facts) -> Answer | None:
-    lead = facts.lead
+def _by_source_hint(context: _Context) -> Answer | None:
+    lead = context.lead
     if lead is not None and (lead.post_id or lead.published or lead.body_html):
         return PageKind.POST, "api" if lead.post_id else "feed"
     return None
 
 
-def _known(facts: _Facts) -> Answer | None:
-    if facts.known in (PageKind.LISTING, PageKind.PAGE):
-        return facts.known, "told by its source"
+def _by_known_kind(context: _Context) -> Answer | None:
+    if context.known in (PageKind.LISTING, PageKind.PAGE):
+        return context.known, "told by its source"
     return None
 
 
-def _home(facts: _Facts) -> Answer | None:
-    page = facts.page
+def _by_listing_address(context: _Context) -> Answer | None:
+    page = context.page
     if page.path in ("/", "") and not may_name_post(parse_qsl(urlsplit(page.url).query, keep_blank_values=True)):
         return PageKind.LISTING, "home"
     if DATE_FOLDER.search(page.path) and not article_node(page):
@@ -370,9 +370,9 @@ def _home(facts: _Facts) -> Answer | None:
     return None
 
 
-def _many(facts: _Facts) -> Answer | None:
+def _several_posts(context: _Context) -> Answer | None:
     """Recognises a listing by several posts with linked headings, none of which is the page's own post."""
-    page, post = facts.page, facts.post
+    page, post = context.page, context.post
     if article_node(page):
         return None
     if _has_several_entries(page, post):
@@ -398,8 +398,8 @@ def _has_several_entries(page: Page, post: Post) -> bool:
     return most >= 2 and most >= len(articles) - 1
 
 
-def _declared(facts: _Facts) -> Answer | None:
-    page = facts.page
+def _by_json_ld(context: _Context) -> Answer | None:
+    page = context.page
     if page.data.article(page.addresses) is not None and article_node(page):
         return PageKind.POST, "json-ld"
     main = main_types(page)
@@ -410,19 +410,19 @@ def _declared(facts: _Facts) -> Answer | None:
     return None
 
 
-def _dated(facts: _Facts) -> Answer | None:
+def _by_date(context: _Context) -> Answer | None:
     """Recognises a post by its date, and a static page by an address that most sites have ("/about/")."""
     from archiver.extraction.dates import published_candidates
 
-    page, post = facts.page, facts.post
+    page, post = context.page, context.post
     if PAGE_PATH.search(page.path):
         return PageKind.PAGE, "page address"
     if post.title is None and post.body is None:
         return None
-    found = published_candidates(page, post, None, facts.beside)
+    found = published_candidates(page, post, None, context.beside)
     if _has_published_meta(page, found):
         return PageKind.POST, "published time"
-    length = facts.text_length
+    length = context.text_length
     if length >= 20 and any(c.confidence > 0.6 and (c.visible or c.source in ("microdata", "rdfa")) for c in found):
         return PageKind.POST, "dated"
     address = url_date(page.path)
@@ -439,37 +439,46 @@ def _has_published_meta(page: Page, found: Sequence[Candidate[Moment]]) -> bool:
     return (not kinds or "article" in kinds) and any(c.source == "meta" and c.confidence > 0.8 for c in found)
 
 
-def _known_post(facts: _Facts) -> Answer | None:
-    if facts.known is PageKind.POST:
+def _known_post(context: _Context) -> Answer | None:
+    if context.known is PageKind.POST:
         return PageKind.POST, "told by its source"
     return None
 
 
-def _bylined(facts: _Facts) -> Answer | None:
-    if facts.beside.names and facts.beside.sure and facts.text_length >= 200:
+def _by_byline(context: _Context) -> Answer | None:
+    if context.beside.names and context.beside.sure and context.text_length >= 200:
         return PageKind.POST, "byline"
-    select = facts.page.index.select
+    select = context.page.index.select
     marked = select("[itemtype*='schema.org/BlogPosting']") + select("[itemtype*='schema.org/NewsArticle']")
-    if sum(not facts.post.is_noise(e) for e in marked) == 1 and facts.text_length >= 100:
+    if sum(not context.post.is_noise(e) for e in marked) == 1 and context.text_length >= 100:
         return PageKind.POST, "microdata"
     return None
 
 
-_Rule = Callable[[_Facts], Answer | None]
+_Rule = Callable[[_Context], Answer | None]
 _RULES: tuple[_Rule, ...] = (
     _empty,
     _stub,
     _password,
     _platform_classes,
     _not_found,
-    _paths,
-    _led,
-    _home,
-    _many,
-    _declared,
-    _known,
-    _dated,
+    _by_platform_path,
+    _by_source_hint,
+    _by_listing_address,
+    _several_posts,
+    _by_json_ld,
+    _by_known_kind,
+    _by_date,
     _known_post,
-    _bylined,
+    _by_byline,
 )
-_GLANCES: tuple[_Rule, ...] = (_stub, _password, _platform_classes, _not_found, _paths, _led, _home, _known)
+_GLANCES: tuple[_Rule, ...] = (
+    _stub,
+    _password,
+    _platform_classes,
+    _not_found,
+    _by_platform_path,
+    _by_source_hint,
+    _by_listing_address,
+    _by_known_kind,
+)

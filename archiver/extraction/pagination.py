@@ -19,26 +19,26 @@ from archiver.urls import urlkey
 # The words of links between the pages of one post, in the languages that publishing programs are translated into.
 
 
-def _any(*rows: str) -> str:
+def _alternatives(*rows: str) -> str:
     """Joins the alternatives in several rows into one pattern; "_" in a row is a space."""
     return "|".join(word for row in rows for word in row.replace("_", " ").split("|"))
 
 
 _PAGE_WORDS = r"pages?|seiten?|trang|página|pagina|strona|strana|sivu|side|sida|sayfa|halaman|страница|стр\.?|part|teil"
 _OF = r"of|/|von|de|di|sur|trên|из|van|z"
-_NEXT = _any(
+_NEXT = _alternatives(
     "next(?:_page|_part)?|(?:go_to_|continue_(?:reading_|to_)?(?:on_)?(?:the_)?)next_page",
     "nächste_seite|weiter(?:_zur_nächsten_seite)?|(?:la_)?page_suivante|suivante?|siguiente|seguinte|successiva",
     "(?:la_)?p[áa]gina_(?:siguiente|seguinte|successiva)|trang_(?:sau|tiếp(?:_theo)?|kế)|tiếp_theo",
     "следующая(?:_страница)?|дальше|далее|sonraki(?:_sayfa)?|następna(?:_strona)?|volgende(?:_pagina)?",
     "下一?[页頁]|次の?ページ(?:へ)?|次へ|다음(?:_페이지)?|הבא|לעמוד_הבא|الصفحة_التالية|التالي",
 )
-_BACK = _any(
+_BACK = _alternatives(
     "(?:prev(?:ious)?|first|last)(?:_page)?|zurück|vorherige_seite|(?:page_)?précédente|(?:p[áa]gina_)?anterior",
     "trang_(?:trước|đầu|cuối)|предыдущая(?:_страница)?|önceki(?:_sayfa)?|上一?[页頁]|[首尾末][页頁]",
     "前の?ページ(?:へ)?|前へ|이전(?:_페이지)?",
 )
-_CONTINUED = _any(
+_CONTINUED = _alternatives(
     "(?:continued|more)_on_(?:the_)?next_page", "fortsetzung_auf_der_nächsten_seite", "suite_(?:à|en)_la_page_suivante"
 )
 _PAGE_OF = (
@@ -46,14 +46,14 @@ _PAGE_OF = (
     r"第\s*\d{1,3}\s*[页頁]|\d{1,3}\s*(?:/\s*\d{1,3}\s*)?ページ目?|ページ\s*\d{1,3}"
 )
 
-_WHOLE = _any(
+_WHOLE = _alternatives(
     "(?:single|one)[_-]page|view_(?:as_)?(?:all|full|entire)|show_(?:all|full)|all_pages|(?:entire|full)_(?:article|story)",
     "auf_einer_seite|sur_une_(?:seule_)?page|en_una_(?:sola_)?p[áa]gina|su_una_(?:sola_)?pagina|(?:só|única)_página",
     "op_één_pagina|xem_(?:toàn_bộ|tất_cả|toàn_văn)|trên_một_trang|на_одной_странице|одной_страницей|tek_sayfa",
     "一[页頁](?:显示|顯示|阅读)|(?:单|單)[页頁]|(?:显示|顯示|阅读|閱讀|浏览|余下)全文",
     "1ページで|全文を?(?:表示|読む)|(?:すべて|全て)表示|한_?페이지|전체_?보기",
 )
-_VIEW = _any("(?:view|read|show)_(?:this_(?:article|story)_)?(?:as|on|in)(?:_an?)?")
+_VIEW = _alternatives("(?:view|read|show)_(?:this_(?:article|story)_)?(?:as|on|in)(?:_an?)?")
 
 NUMBER = re.compile(
     rf"[\W_]*(?:{_PAGE_WORDS}|第)?[\s:.-]*(\d{{1,3}})\s*(?:页|頁|ページ目?|쪽|페이지)?[\W_]*", re.IGNORECASE
@@ -239,44 +239,44 @@ def find_parts(page: Page, of: str = "") -> PostParts:
     links = list(_links(page, "" if of else _own_word(page.url)))
     if of:
         keys = [urlkey(of), *(split.key for split in part_urls(of) if split.number <= 1)]
-        known = {n: url for key in keys for n, url in _numbered(links, key, zero=False).items()}
+        known = {n: url for key in keys for n, url in _pages_by_number(links, key, zero=False).items()}
         return PostParts(_in_order(known, urlkey(of)), first=of)
     own = urlkey(page.url)
-    found = _numbered(links, own, zero=any(k.onward and _at(k, own) == 1 for k in links))
+    found = _pages_by_number(links, own, zero=any(k.onward and _number_at(k, own) == 1 for k in links))
     if 2 not in found:  # a first page links to the second
         found = {}
     here = part_urls(page.url)
     if not found and here:
-        return _further(page, links, own, here)
-    whole = _whole(page, page.url, bool(found)) if found or _says_several(page) else ""
+        return _parts_by_own_number(page, links, own, here)
+    whole = _find_whole_view(page, page.url, bool(found)) if found or _says_several(page) else ""
     return PostParts(_in_order(found, own), whole=whole)
 
 
-def _further(page: Page, links: list[_Link], own: str, here: list[PartURL]) -> PostParts:
+def _parts_by_own_number(page: Page, links: list[_Link], own: str, here: list[PartURL]) -> PostParts:
     """Returns the pages of a post whose address on this page has a number, be this a further page or the first.
 
     `here`: the ways to read the page's own address as a page of a post.
     """
     for split in here:
-        if found := _by_split(page, links, own, split):
+        if found := _parts_by_split(page, links, own, split):
             return found
     return PostParts()
 
 
-def _by_split(page: Page, links: list[_Link], own: str, split: PartURL) -> PostParts | None:
+def _parts_by_split(page: Page, links: list[_Link], own: str, split: PartURL) -> PostParts | None:
     """Returns the pages of a post if `split` reads the page's own number correctly from its address; else None."""
     first = _first_page(page, split)
-    zero = split.in_query and any(k.text == n + 1 for k in links if (n := _at(k, split.key)) is not None)
+    zero = split.in_query and any(k.text == n + 1 for k in links if (n := _number_at(k, split.key)) is not None)
     number = split.number + zero
     if 1 < number <= MAX_PARTS and first:
-        found = _numbered(links, split.key, zero)
+        found = _pages_by_number(links, split.key, zero)
         return PostParts(_in_order({**found, number: page.url}, split.key), number, first)
     if split.in_query:
         is_first = number <= 1 and (first or urlkey(page.canonical or page.url) == split.key)
         return PostParts(number=1, first=first or split.stem) if is_first else None
     if split.number <= 1:
-        found = _numbered([k for k in links if k.sure], split.key, zero=split.number == 0)
-        return PostParts(_in_order(found, own), whole=_whole(page, page.url, True)) if found else None
+        found = _pages_by_number([k for k in links if k.sure], split.key, zero=split.number == 0)
+        return PostParts(_in_order(found, own), whole=_find_whole_view(page, page.url, True)) if found else None
     return None
 
 
@@ -337,13 +337,13 @@ def _text(el: Element) -> str:
     return clean_text("".join(str(text) for text in islice(el.itertext(), 12)))[:80]
 
 
-def _at(link: _Link, key: str) -> int | None:
+def _number_at(link: _Link, key: str) -> int | None:
     return next((w.number for w in link.ways if w.key == key), None)
 
 
-def _numbered(links: list[_Link], key: str, zero: bool) -> dict[int, str]:
+def _pages_by_number(links: list[_Link], key: str, zero: bool) -> dict[int, str]:
     """Returns the addresses of the further pages by number. `zero`: the addresses count from 0, the links from 1."""
-    at = [(n, k) for k in links if (n := _at(k, key)) is not None]
+    at = [(n, k) for k in links if (n := _number_at(k, key)) is not None]
     shown = [(n, k.text) for n, k in at if k.text is not None]
     zero = (zero or any(t == n + 1 for n, t in shown)) and not any(t == n for n, t in shown)
     found: dict[int, str] = {}
@@ -387,7 +387,7 @@ def _first_of(url: str, split: PartURL, one: bool) -> str:
     return ""
 
 
-def _whole(page: Page, own: str, numbered: bool) -> str:
+def _find_whole_view(page: Page, own: str, numbered: bool) -> str:
     """Returns the address of a view with everything on one page; "" if there is none.
 
     A print view counts only if the pages themselves were not found (`numbered` is False).

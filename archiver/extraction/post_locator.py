@@ -132,7 +132,7 @@ _CONTENT_TAGS = frozenset({"article", "time", "a", "h1"})
 
 
 @lru_cache(maxsize=16_384)
-def _names_noise(names: str) -> bool:
+def _is_noise_name(names: str) -> bool:
     return bool(_NOISE.search(names.replace("elementor-widget", "")))
 
 
@@ -190,7 +190,7 @@ class Post:
         if el.tag in _NOISE_TAGS or (el.tag == "footer" and self._outside_posts(el)):
             return True
         names = f"{el.get('class') or ''} {el.get('id') or ''}"
-        return len(names) > 2 and el.tag not in _CONTENT_TAGS and _names_noise(names)
+        return len(names) > 2 and el.tag not in _CONTENT_TAGS and _is_noise_name(names)
 
     def _contains_post(self, el: Element) -> bool:
         return any(known is not None and known is not el and is_below(known, el) for known in (self.body, self.title))

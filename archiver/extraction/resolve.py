@@ -168,7 +168,7 @@ def resolve_authors(found: list[Candidate[Names]]) -> Candidate[Names] | None:
     A candidate with the same people and more replaces it. A generic account ("admin") gives way to any source with a
     person. The site's own name counts only if a byline shows it or a declaration calls it a person.
     """
-    usable = [(c, _people(c)) for c in found if c.confidence > 0.35]
+    usable = [(c, _folded_names(c)) for c in found if c.confidence > 0.35]
     if not usable:
         return None
 
@@ -183,15 +183,15 @@ def resolve_authors(found: list[Candidate[Names]]) -> Candidate[Names] | None:
         first = best_candidate(persons) or first
     if first.confidence >= 0.95:
         return first
-    have = _people(first)
-    return next((c for c, more in usable if have < more and _completes(c, more)), first)
+    have = _folded_names(first)
+    return next((c for c, more in usable if have < more and _can_complete(c, more)), first)
 
 
-def _people(one: Candidate[Names]) -> set[str]:
+def _folded_names(one: Candidate[Names]) -> set[str]:
     return {fold_text(n) for n in one.value}
 
 
-def _completes(one: Candidate[Names], people: set[str]) -> bool:
+def _can_complete(one: Candidate[Names], people: set[str]) -> bool:
     """Returns True if a candidate may add people to the authors: its source lists all authors, and it is not a staff
     list.
     """
@@ -219,7 +219,7 @@ def _minutes_between(later: datetime, earlier: datetime) -> int:
     return round((later - earlier).total_seconds() / 60)
 
 
-def _local(moment: Moment, others: list[When]) -> Moment | None:
+def _find_local(moment: Moment, others: list[When]) -> Moment | None:
     """Returns the same instant in the page's own time zone, as given by another candidate or shown; None if unknown."""
     for c in others:
         m = c.value
@@ -234,7 +234,7 @@ def _local(moment: Moment, others: list[When]) -> Moment | None:
     return None
 
 
-def _zoned(moment: Moment, others: list[When]) -> Moment | None:
+def _find_zoned(moment: Moment, others: list[When]) -> Moment | None:
     """Returns a time of day without a zone in the zone given by another candidate's instant; None if unknown."""
     for c in others:
         if not c.value.zoned or c.confidence < 0.6 or c.value.precision == "day":
@@ -260,7 +260,7 @@ def resolve_published(
         found = [c for c in found if c.value.at <= latest]
     usable = [c for c in found if c.value.precision not in ("month", "year")] or found
     changed_days = {c.value.day for c in changed}
-    first = _agreed(_without_changes(usable, changed), changed_days)
+    first = _most_supported(_without_changes(usable, changed), changed_days)
     if first is None or first.source == "api":
         return first
     url_day = address.date if address else None
@@ -282,7 +282,7 @@ def _on_day_of_address(first: When, usable: list[When], url_day: date | None) ->
         return None
     agreeing = [c for c in usable if c.value.day == url_day]
     near = [c for c in agreeing if _days_apart(c.value, first.value) <= 1]
-    return _keep_day(first, near or agreeing) if agreeing else None
+    return _with_day_shown(first, near or agreeing) if agreeing else None
 
 
 def _on_day_shown(first: When, shown: list[When]) -> When | None:
@@ -290,14 +290,14 @@ def _on_day_shown(first: When, shown: list[When]) -> When | None:
     if first.visible or any(c.value.day == first.value.day for c in shown):
         return None
     neighbours = [c for c in shown if _days_apart(c.value, first.value) == 1]
-    return _keep_day(first, neighbours) if neighbours else None
+    return _with_day_shown(first, neighbours) if neighbours else None
 
 
 def _in_local_zone(first: When, usable: list[When], url_day: date | None) -> When | None:
     """Returns `first`, a UTC instant, in the page's own zone, unless that moves it off the day in the address; else
     None.
     """
-    local = _local(first.value, usable) if _is_utc(first.value) else None
+    local = _find_local(first.value, usable) if _is_utc(first.value) else None
     if local is None or (url_day is not None and first.value.day == url_day != local.day):
         return None
     return replace(first, value=local)
@@ -306,7 +306,7 @@ def _in_local_zone(first: When, usable: list[When], url_day: date | None) -> Whe
 def _with_zone(first: When, usable: list[When]) -> When | None:
     if first.value.zoned or first.value.precision == "day":
         return None
-    zoned = _zoned(first.value, usable)
+    zoned = _find_zoned(first.value, usable)
     return replace(first, value=zoned) if zoned is not None else None
 
 
@@ -328,15 +328,15 @@ def _days_apart(one: Moment, other: Moment) -> int:
 
 
 # Groups of sources. Sources that read the same lines or the same declaration count as one.
-_WITNESS = {
+_SOURCE_GROUPS = {
     "platform": "markup", "class": "markup", "microdata": "markup", "rdfa": "markup",
     "text": "reader", "byline": "reader", "shown": "reader",
 }  # fmt: skip
 _ONE_PROGRAM, _MARKED = {"json-ld", "meta"}, ("platform", "class", "microdata", "rdfa")
-_PER_WITNESS, _NEAR_HEADING, _DECLARED, _CHANGED = 0.1, 0.7, 0.84, 0.8
+_PER_GROUP, _NEAR_HEADING, _DECLARED, _CHANGED = 0.1, 0.7, 0.84, 0.8
 
 
-def _agreed(found: list[When], changed: set[date]) -> When | None:
+def _most_supported(found: list[When], changed: set[date]) -> When | None:
     """Returns the candidate with the most support: its own confidence, and a bonus for each other kind of source on
     that day.
 
@@ -347,14 +347,14 @@ def _agreed(found: list[When], changed: set[date]) -> When | None:
     """
 
     def support(one: When) -> float:
-        own = _witness(one)
-        others = {_witness(c) for c in found if _same_day(one.value, c.value)} - {own}
-        return one.confidence + _PER_WITNESS * len(others)
+        own = _source_group(one)
+        others = {_source_group(c) for c in found if _same_day(one.value, c.value)} - {own}
+        return one.confidence + _PER_GROUP * len(others)
 
     first = max(found, key=support, default=None)
-    if first is None or first.confidence > 0.95 or _witness(first) == "reader":
+    if first is None or first.confidence > 0.95 or _source_group(first) == "reader":
         return first
-    kinds = {_witness(c) for c in found if _same_day(first.value, c.value)}
+    kinds = {_source_group(c) for c in found if _same_day(first.value, c.value)}
     if len(kinds) > 1 and kinds - _ONE_PROGRAM:
         return first
     earlier = [c for c in found if _is_earlier_line(c, first, changed)]
@@ -367,7 +367,7 @@ def _agreed(found: list[When], changed: set[date]) -> When | None:
 def _is_earlier_line(one: When, first: When, changed: set[date]) -> bool:
     """Returns True if `one` is shown near the heading, on a day well before `first` that is not the day of a change."""
     return (
-        _witness(one) == "reader"
+        _source_group(one) == "reader"
         and one.confidence >= _NEAR_HEADING
         and one.value.day not in changed
         and (first.value.at - one.value.at).days > 1
@@ -394,9 +394,9 @@ def _without_changes(found: list[When], changed: list[When]) -> list[When]:
     return [c for c in found if not (c.visible and too_late(c.value))]
 
 
-def _witness(one: When) -> str:
+def _source_group(one: When) -> str:
     """Returns the group of sources that a candidate belongs to; markup that readers see counts as text."""
-    kind = _WITNESS.get(one.source, one.source)
+    kind = _SOURCE_GROUPS.get(one.source, one.source)
     return "reader" if kind == "markup" and one.visible else kind
 
 
@@ -406,9 +406,9 @@ def _same_day(one: Moment, other: Moment) -> bool:
     return _days_apart(one, other) == 1 and (one.zoned or other.zoned) and "day" in (one.precision, other.precision)
 
 
-def _keep_day(first: When, agreeing: list[When]) -> When:
+def _with_day_shown(first: When, agreeing: list[When]) -> When:
     """Returns `first` in the zone in which it falls on the day shown, if that is known; else the best of `agreeing`."""
-    if _is_utc(first.value) and (local := _local(first.value, agreeing)) is not None:
+    if _is_utc(first.value) and (local := _find_local(first.value, agreeing)) is not None:
         return replace(first, value=local)
     chosen = best_candidate(agreeing)
     assert chosen is not None
@@ -445,15 +445,15 @@ def resolve_title(found: list[Candidate[str]], site: set[str], path: str = "") -
     if not usable:
         return None
     headings = [c for c in usable if c.visible]
-    if heading := _confirmed(headings, [c.value for c in usable if not c.visible]):
-        return _first_written(heading, usable, path)
+    if heading := _confirmed_heading(headings, [c.value for c in usable if not c.visible]):
+        return _original_title(heading, usable, path)
     own = [c for c in usable if c.source in _OF_ARTICLE and not _ALTERED.search(c.value)]
     if own and not headings:
         return max(own, key=lambda c: c.confidence)
     return _most_agreed(usable)
 
 
-def _confirmed(headings: list[Candidate[str]], declared: list[str]) -> Candidate[str] | None:
+def _confirmed_heading(headings: list[Candidate[str]], declared: list[str]) -> Candidate[str] | None:
     """Returns the first heading that is similar to a declared title; None if none is."""
     for one in headings:
         least = _SIMILAR if len(one.value.split()) < _LONG_WORDS else _SIMILAR_LONG
@@ -484,7 +484,7 @@ def _vote(text: str, other: str) -> float:
     return _VOTE_IF_PART if len(text) > 8 and (text in other or other in text) else 0.0
 
 
-def _first_written(heading: Candidate[str], found: list[Candidate[str]], path: str) -> Candidate[str]:
+def _original_title(heading: Candidate[str], found: list[Candidate[str]], path: str) -> Candidate[str]:
     """Returns the heading, unless the declared title is different and the address was clearly made from that.
 
     A declared title that is cut, or has a part after a bar, is not the original.

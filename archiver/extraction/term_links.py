@@ -259,7 +259,7 @@ def term_links(page: Page, post: Post) -> list[TermLink]:
     Tags are often right below the element that contains the post, or in the last line of its text. If no tags were
     found elsewhere, those are used; in the text only with a label or rel="tag".
     """
-    found = _Links(page, post).terms(_links(page, post))
+    found = _Links(page, post).terms(_links_in_holder(page, post))
     for links, strict in ((_links_below(page, post), False), (_last_links(page, post), True)):
         if any(x.kind == "tag" for x in found):
             break
@@ -321,7 +321,7 @@ def _kind_before(a: Element, previous: tuple[Element, Kind] | None) -> Kind | No
     return kind_of_label(before) if isinstance(before, str) else _kind_of_icon(before)
 
 
-def _links(page: Page, post: Post) -> Iterator[Element]:
+def _links_in_holder(page: Page, post: Post) -> Iterator[Element]:
     """Yields the first links in the element that contains the post (the holder) that are not in its body.
 
     They are found by their position in the document, where an element and its descendants are one range.
@@ -329,8 +329,10 @@ def _links(page: Page, post: Post) -> Iterator[Element]:
     if post.holder is None:
         return
     order = page.index.order
-    first, last = _run(page.index, post.holder)
-    begin, end = _run(page.index, post.body) if post.body is not None and post.body is not post.holder else (0, 0)
+    first, last = _position_range(page.index, post.holder)
+    begin, end = (
+        _position_range(page.index, post.body) if post.body is not None and post.body is not post.holder else (0, 0)
+    )
     count = 0
     for a in page.index.tag("a"):
         at = order[a]
@@ -346,13 +348,13 @@ def _links_below(page: Page, post: Post) -> Iterator[Element]:
     if post.holder is None or post.holder.tag in ("body", "main", "html"):
         return
     order = page.index.order
-    _, first = _run(page.index, post.holder)
+    _, first = _position_range(page.index, post.holder)
     around = post.holder.getparent()
     above = around.getparent() if around is not None else None
     top = above if above is not None and above.tag not in ("body", "html") else around
     if top is None:
         return
-    last = min(_run(page.index, top)[1], first + _BELOW)
+    last = min(_position_range(page.index, top)[1], first + _BELOW)
     for a in page.index.tag("a"):
         if order[a] >= last:
             return
@@ -367,12 +369,12 @@ def _last_links(page: Page, post: Post) -> list[Element]:
     if post.body is None:
         return []
     order = page.index.order
-    begin, end = _run(page.index, post.body)
+    begin, end = _position_range(page.index, post.body)
     begin = max(begin, end - _BELOW)
     return [a for a in page.index.tag("a") if begin <= order[a] < end and a.get("href")][-_MAX_LAST:]
 
 
-def _run(index: Index, el: Element) -> tuple[int, int]:
+def _position_range(index: Index, el: Element) -> tuple[int, int]:
     """Returns the range of document positions of an element and its descendants."""
     return index.order[el], index.end(el)
 
@@ -404,12 +406,12 @@ def text_before(a: Element, previous: Element | None) -> str | Element | None:
     """
     at = a
     for _ in range(_CLIMB):
-        if found := _among_siblings(at, previous):
+        if found := _before_among_siblings(at, previous):
             return found.what
         parent = at.getparent()
         if parent is None or not isinstance(parent.tag, str):
             return ""
-        if text := _words(parent.text):
+        if text := _text_unless_separator(parent.text):
             return text
         at = parent
     return ""
@@ -422,27 +424,27 @@ class _Before:
     what: str | Element | None
 
 
-def _words(text: str | None) -> str:
+def _text_unless_separator(text: str | None) -> str:
     """Returns a cleaned text, "" if it is only a separator."""
     text = clean_text(text)
     return "" if _BETWEEN.fullmatch(text) else text
 
 
-def _among_siblings(at: Element, previous: Element | None) -> _Before | None:
+def _before_among_siblings(at: Element, previous: Element | None) -> _Before | None:
     """Returns what the nearest siblings before an element contain; None if they are empty."""
     sibling = at.getprevious()
     for _ in range(_CLIMB):
         if sibling is None:
             break
-        if tail := _words(sibling.tail):
+        if tail := _text_unless_separator(sibling.tail):
             return _Before(tail)
-        inside = _first_of(sibling)
+        inside = _first_descendants(sibling)
         if previous is not None and (sibling is previous or any(e is previous for e in inside)):
             return _Before(None)
         if not isinstance(sibling.tag, str) or any(e.tag == "a" for e in inside):
             return _Before("")
         whole = clean_text(" ".join(t for e in inside for t in (e.text, e.tail if e is not sibling else "") if t))
-        if text := _words(whole):
+        if text := _text_unless_separator(whole):
             # Below a heading "Categories" is the list of all of them.
             return _Before(text if sibling.tag not in _HEADINGS or kind_of_label(text) == "tag" else "")
         if not whole and sibling.tag in _ICON_TAGS:
@@ -451,7 +453,7 @@ def _among_siblings(at: Element, previous: Element | None) -> _Before | None:
     return None
 
 
-def _first_of(el: Element) -> list[Element]:
+def _first_descendants(el: Element) -> list[Element]:
     """Returns an element and its first descendants, as many as a label or an icon has."""
     return list(islice(el.iter("*"), 12))
 

@@ -89,7 +89,7 @@ def _leads_home(page: Page, el: Element) -> bool:
     return not url or page.path == "/" or url.partition("#")[0].rstrip("/") not in page.addresses
 
 
-def _named_like(part: str, separator: str, host: str, path: str) -> bool:
+def _is_site_or_section(part: str, separator: str, host: str, path: str) -> bool:
     """Returns True if the last part of a title is the site's name, by its host, or a section of the site.
 
     "Lumo" is the name of drinklumo.example. A part is a section if it is in the page's own address ("District" of
@@ -140,12 +140,14 @@ def without_site(title: str, names: list[str], host: str, path: str = "") -> str
     cuts = list(_SEPARATOR.finditer(title))
     for m in reversed(cuts):
         head, part = title[: m.start()].strip(), title[m.end() :]
-        if head and (fold_text(part) in known or _named_like(part, m[0], bare, path) or _is_initials(part, names)):
+        if head and (
+            fold_text(part) in known or _is_site_or_section(part, m[0], bare, path) or _is_initials(part, names)
+        ):
             return without_site(head, names, host, path)
     for m in cuts:
         if fold_text(title[: m.start()]) in known and title[m.end() :].strip():
             return title[m.end() :].strip()
-    return _behind_name(title, [bare, *names], path)
+    return _after_name(title, [bare, *names], path)
 
 
 def _host_labels(host: str) -> set[str]:
@@ -176,7 +178,7 @@ def _without_name_before(title: str, name: str) -> str:
     return _SIGNS_AT_START.sub("", tail) if _SIGN_AT_START.match(tail) else ""
 
 
-def _behind_name(title: str, names: list[str], path: str) -> str:
+def _after_name(title: str, names: list[str], path: str) -> str:
     """Returns a title without the site's name before it if no separator follows the name, else the title unchanged.
 
     That needs proof: the words of the page's address are exactly those of the rest.
@@ -255,28 +257,28 @@ def title_candidates(page: Page, post: Post, lead: SourceHint | None, host: str)
     A post whose title element is empty gives "" as a candidate.
     """
     names = site_names(page)
-    declared = _declared(page, post, names, host)
+    declared = _declared_titles(page, post, names, host)
     out: list[Candidate[str]] = []
     if lead is not None and is_from_api(lead):
-        out.append(Candidate(_written(lead.title), "api", "title", 0.93, True))
-    if post.title is not None and (shown := _shown(post, post.title, names, host, declared)) is not None:
+        out.append(Candidate(_clean_title(lead.title), "api", "title", 0.93, True))
+    if post.title is not None and (shown := _shown_title(post, post.title, names, host, declared)) is not None:
         out.append(shown)
     out += declared
-    if lead is not None and not is_from_api(lead) and (text := _written(lead.title)):
+    if lead is not None and not is_from_api(lead) and (text := _clean_title(lead.title)):
         out.append(Candidate(text, "feed", "title", 0.75))
     return out
 
 
-def _written(text: str) -> str:
+def _clean_title(text: str) -> str:
     return repair_mojibake_title(clean_text(text))
 
 
-def _declared(page: Page, post: Post, names: list[str], host: str) -> list[Candidate[str]]:
+def _declared_titles(page: Page, post: Post, names: list[str], host: str) -> list[Candidate[str]]:
     """Returns the titles that the page declares, as candidates."""
     out: list[Candidate[str]] = []
 
     def add(text: str, source: str, locator: str, confidence: float) -> None:
-        if text := _written(text):
+        if text := _clean_title(text):
             out.append(Candidate(text, source, locator, confidence))
 
     def add_bare(text: str, source: str, locator: str, confidence: float) -> None:
@@ -298,7 +300,7 @@ def _declared(page: Page, post: Post, names: list[str], host: str) -> list[Candi
     return out
 
 
-def _shown(
+def _shown_title(
     post: Post, el: Element, names: list[str], host: str, declared: list[Candidate[str]]
 ) -> Candidate[str] | None:
     """Returns the post's heading as a candidate, in the form of a declared title; None if it is only the host."""
@@ -308,7 +310,7 @@ def _shown(
     text = without_section(text, titles, without_site(text, names, ""))
     if text and fold_text(text) == fold_text(host.removeprefix("www.")):
         return None
-    text = _written(restored(text, [c.value for c in declared]))
+    text = _clean_title(restored(text, [c.value for c in declared]))
     if rule in platform.title and platform.name != "generic":
         return Candidate(text, "platform", rule, 0.95, True)
     return Candidate(text, "heading", rule, 0.7 if rule == "h1" else 0.85, True)

@@ -111,7 +111,7 @@ _TRUST = {
 }
 
 
-_ASIDE = 0.36
+_IN_SIDEBAR = 0.36
 """The confidence of a date in a sidebar, which counts only if it is labelled as the day of publication."""
 _SURER_IF_LABELLED, _SURER_IF_FIRST, _LESS_IF_LINKED = 0.06, 0.02, 0.3
 
@@ -199,18 +199,22 @@ def visible_dates(page: Page, post: Post, language: str, *, near: bool = False) 
     days: dict[tuple[str, str], set[date]] = defaultdict(set)
     read = 0
     for el in _holders(page, places, near):
-        holder = _holder(el, places, post) if el not in taken else None
+        holder = _read_holder(el, places, post) if el not in taken else None
         if holder is None:
             continue
         read += 1
-        for one in _read(page, holder, language):
+        for one in _dates_in_holder(page, holder, language):
             found.append(one)
-            days[_signature(el)].add(one.moment.day)
+            days[_list_signature(el)].add(one.moment.day)
             taken.update(el.iter("*"))
         if read >= _MAX_COUNT:
             break
     listed = {signature for signature, different in days.items() if len(different) >= _LISTED}
-    kept = (_weighed(page, one) for one in found if one.where == "near" or _signature(one.element) not in listed)
+    kept = (
+        _lower_if_linked(page, one)
+        for one in found
+        if one.where == "near" or _list_signature(one.element) not in listed
+    )
     return sorted(kept, key=lambda s: -s.confidence)
 
 
@@ -225,23 +229,23 @@ class _Holder:
     aside: bool
 
 
-def _holder(el: Element, places: _Places, post: Post) -> _Holder | None:
+def _read_holder(el: Element, places: _Places, post: Post) -> _Holder | None:
     """Returns the element with its text and position as a `_Holder`; None if its date cannot be the post's."""
     where = places.of(el)
-    aside = not places.close(el) and post.is_noise(el) and not (where == "near" and _small_aside(el))
-    if _in_footer(el):
+    aside = not places.close(el) and post.is_noise(el) and not (where == "near" and _is_small_aside(el))
+    if _is_in_footer(el):
         return None
-    text = _short(el)
+    text = _short_line(el)
     if text is None or (len(text) > _MAX_LENGTH and (where == "in" or not date_label(text[:40]))):
         return None
-    if aside and date_label(_before(el) + " " + text[:30]) != "published":
+    if aside and date_label(_words_before(el) + " " + text[:30]) != "published":
         return None
     return _Holder(el, text, where, el.tag == "time" or any(map(names_a_date, _names(el))), aside)
 
 
-def _weighed(page: Page, one: VisibleDate) -> VisibleDate:
+def _lower_if_linked(page: Page, one: VisibleDate) -> VisibleDate:
     """Returns the date, with less confidence if it is part of a link to another page, away from the heading."""
-    if one.where != "near" and _links_elsewhere(page, one.element):
+    if one.where != "near" and _is_linked_elsewhere(page, one.element):
         return replace(one, confidence=one.confidence - _LESS_IF_LINKED)
     return one
 
@@ -280,7 +284,7 @@ def _names(el: Element) -> list[str]:
     return f"{el.get('class') or ''} {el.get('id') or ''}".split()
 
 
-def _short(el: Element) -> str | None:
+def _short_line(el: Element) -> str | None:
     """Returns the text of an element as one line, None if it is long; stops at the limit, since elements are nested."""
     length = 0
     for text in el.itertext():
@@ -290,13 +294,13 @@ def _short(el: Element) -> str | None:
     return element_line(el)
 
 
-def _read(page: Page, holder: _Holder, language: str) -> list[VisibleDate]:
+def _dates_in_holder(page: Page, holder: _Holder, language: str) -> list[VisibleDate]:
     """Returns the dates in an element, if its class or id, a label or its position makes them the post's."""
     el, text = holder.element, holder.text
-    before = _before(el)
+    before = _words_before(el)
     published, modified = read_dates(text, language, before, page.captured_at if holder.named else None)
     if published is None and modified is None:
-        published, modified = _by_attribute(el, date_label(text) or date_label(before))
+        published, modified = _date_in_attribute(el, date_label(text) or date_label(before))
     label = date_label(before) or date_label(text)
     if not _is_of_post(holder, label, language):
         return []
@@ -310,10 +314,10 @@ def _read(page: Page, holder: _Holder, language: str) -> list[VisibleDate]:
     if modified is not None:
         confidence = trust + (_SURER_IF_LABELLED if label == "modified" else 0.0)
         out.append(VisibleDate(modified, el, holder.where, "modified", bool(label), confidence))
-    return [replace(one, confidence=_ASIDE) for one in out] if holder.aside else out
+    return [replace(one, confidence=_IN_SIDEBAR) for one in out] if holder.aside else out
 
 
-def _by_attribute(el: Element, label: str) -> tuple[Moment | None, Moment | None]:
+def _date_in_attribute(el: Element, label: str) -> tuple[Moment | None, Moment | None]:
     """Returns the date in an element's attribute, as a pair of publication and change like `read_dates`."""
     moment = next((m for a in _ATTRIBUTES if (v := el.get(a)) and (m := machine_date(v))), None)
     if label == "sent":
@@ -334,13 +338,13 @@ def _is_of_post(holder: _Holder, label: str, language: str) -> bool:
     return around is None or len(around[0]) + len(around[1]) <= _ALONE
 
 
-def _before(el: Element) -> str:
+def _words_before(el: Element) -> str:
     """Returns the last words right before an element, which may be a label in an element of its own."""
     at = el
     for _ in range(6):
         previous = at.getprevious()
         if previous is not None:
-            text = (previous.tail or "").strip() or _short(previous)
+            text = (previous.tail or "").strip() or _short_line(previous)
             if text is None or len(text) >= 80:
                 return ""
             if text:
@@ -356,13 +360,13 @@ def _before(el: Element) -> str:
     return ""
 
 
-def _small_aside(el: Element) -> bool:
+def _is_small_aside(el: Element) -> bool:
     """Returns True if the <aside> around an element is short and plain, as one used for a line of the post's header."""
     aside = next(el.iterancestors("aside"), None)
-    return aside is not None and not aside.get("class") and len(_short(aside) or "x" * _TEXT) < 2 * _MAX_LENGTH
+    return aside is not None and not aside.get("class") and len(_short_line(aside) or "x" * _TEXT) < 2 * _MAX_LENGTH
 
 
-def _in_footer(el: Element) -> bool:
+def _is_in_footer(el: Element) -> bool:
     """Returns True if an element is in the footer of the page, where "last changed" is about the site."""
     at: Element | None = el
     while at is not None:
@@ -372,13 +376,13 @@ def _in_footer(el: Element) -> bool:
     return False
 
 
-def _signature(el: Element) -> tuple[str, str]:
+def _list_signature(el: Element) -> tuple[str, str]:
     """Returns tag and class of an element and of its parent, which are the same for all entries of a list."""
     parent = el.getparent()
     return f"{el.tag}.{el.get('class') or ''}", (parent.get("class") or parent.tag) if parent is not None else ""
 
 
-def _links_elsewhere(page: Page, el: Element) -> bool:
+def _is_linked_elsewhere(page: Page, el: Element) -> bool:
     """Returns True if an element is part of a link to another page, as on a card for another post."""
     at: Element | None = el
     for _ in range(6):

@@ -61,7 +61,7 @@ _META = (
 )
 
 
-def _unique(found: list[str]) -> Names:
+def _unique_names(found: list[str]) -> Names:
     out: dict[str, str] = {}
     for name in found:
         out.setdefault(fold_text(name), name)
@@ -75,7 +75,7 @@ _DESK = re.compile(
 )
 
 
-def _persons_of(found: Names, site: set[str]) -> Names:
+def _people_only(found: Names, site: set[str]) -> Names:
     """Returns the people in a byline, without the outlet's name or a desk such as "Sports desk" beside them."""
     if len(found) < 2:
         return found
@@ -101,7 +101,7 @@ def author_candidates(
     node = page.data.article(page.addresses)
 
     def add(found: list[str], source: str, locator: str, confidence: float, visible: bool = False) -> None:
-        value = _persons_of(_unique(found), site)
+        value = _people_only(_unique_names(found), site)
         if value:
             out.append(Candidate(value, source, locator, confidence, visible))
 
@@ -110,12 +110,12 @@ def author_candidates(
         add(list(lead.authors), "api" if trusted else "feed", "author", 0.97 if trusted else 0.5)
     if end:
         add(list(end), "byline", "end of the post", 0.96, visible=True)
-    _visible(page, post, add)
+    _add_visible(page, post, add)
     seen = len(out)
-    add(_of_node(page, node), "json-ld", "author", 0.85)
-    _microdata(page, post, add)
-    add(_of_node(page, page.data.rdfa_article(page.addresses)), "rdfa", "author", 0.84)
-    _metas(page, add)
+    add(_names_of_node(page, node), "json-ld", "author", 0.85)
+    _add_microdata(page, post, add)
+    add(_names_of_node(page, page.data.rdfa_article(page.addresses)), "rdfa", "author", 0.84)
+    _add_metas(page, add)
     declared = out[seen:]
     del out[seen:]
     named = {frozenset(map(fold_text, c.value)) for c in declared}
@@ -129,7 +129,7 @@ def author_candidates(
     return doubtful_authors(out, page, site)
 
 
-def _visible(page: Page, post: Post, add: Add) -> None:
+def _add_visible(page: Page, post: Post, add: Add) -> None:
     """Adds the authors shown in elements that match the platform's author selectors or generic ones.
 
     For each of the two, only the first selector that finds a name counts.
@@ -142,9 +142,9 @@ def _visible(page: Page, post: Post, add: Add) -> None:
 
 def _add_first(post: Post, rules: Iterable[str], source: str, confidence: float, add: Add) -> None:
     for rule in rules:
-        found = [el for el, _ in post.select([rule]) if not _is_other(el)]
+        found = [el for el, _ in post.select([rule]) if not _is_not_author(el)]
         if value := [name for el in found[:_MAX_COUNT] for name in names_of_element(el)]:
-            inside = post.holder is not None and any(_below(el, post.holder) for el in found)
+            inside = post.holder is not None and any(_is_inside(el, post.holder) for el in found)
             sure = inside or any(_is_marked(el) for el in found)
             add(value, source, rule, confidence if sure else min(confidence, 0.66), True)
             return
@@ -155,14 +155,14 @@ def _is_marked(el: Element) -> bool:
     return bool(el.get("rel") or "fn" in (el.get("class") or "") or el.tag == "a")
 
 
-def _is_other(el: Element) -> bool:
+def _is_not_author(el: Element) -> bool:
     """Returns True if an element is not an author by its class or link, such as a category or a topic in a byline."""
     outer = el.getparent()
     classes = f"{el.get('class') or ''} {(outer.get('class') or '') if outer is not None else ''}"
     return marks.author_mark(classes) == marks.NOT or marks.leads_to_term(el.get("href") or "")
 
 
-def _below(el: Element, top: Element) -> bool:
+def _is_inside(el: Element, top: Element) -> bool:
     return any(a is top for a in el.iterancestors()) or el is top
 
 
@@ -189,20 +189,20 @@ def urlsplit_path(href: str | None) -> str:
         return ""
 
 
-def _of_node(page: Page, node: Node | None) -> list[str]:
+def _names_of_node(page: Page, node: Node | None) -> list[str]:
     """Returns the names of the authors in a JSON-LD or RDFa node."""
     found: list[str] = []
     if node is None:
         return found
     for value in page.data.resolve(node.get("author") or node.get("creator")):
         if isinstance(value, dict):
-            found += _of_person(page, value)
+            found += _names_of_person(page, value)
         elif isinstance(value, str) and not value.startswith(("http:", "https:", "#", "/")):
             found += split_names(value)
     return found
 
 
-def _of_person(page: Page, person: Node) -> list[str]:
+def _names_of_person(page: Page, person: Node) -> list[str]:
     found: list[str] = []
     for name in page.data.texts(person, "name"):
         if not name.startswith(("http:", "https:")):
@@ -212,15 +212,19 @@ def _of_person(page: Page, person: Node) -> list[str]:
     return found
 
 
-def _microdata(page: Page, post: Post, add: Add) -> None:
+def _add_microdata(page: Page, post: Post, add: Add) -> None:
     found: list[str] = []
     for el in page.index.select("[itemprop~=author]") or page.index.select("[itemprop~=creator]"):
         if not post.is_noise(el) and is_article_item(item_of(el)):
-            found += split_names(el.get("content") or element_line(el)) if el.get("itemscope") is None else _of_item(el)
+            found += (
+                split_names(el.get("content") or element_line(el))
+                if el.get("itemscope") is None
+                else _names_of_item(el)
+            )
     add(found, "microdata", "author", 0.84)
 
 
-def _of_item(el: Element) -> list[str]:
+def _names_of_item(el: Element) -> list[str]:
     """Returns the names in the microdata item of an author."""
     inner = [e for e in el.iter("*") if "name" in (e.get("itemprop") or "").split()]
     return [n for e in inner[:3] for n in split_names(e.get("content") or element_line(e), one=True)] or split_names(
@@ -228,7 +232,7 @@ def _of_item(el: Element) -> list[str]:
     )
 
 
-def _metas(page: Page, add: Add) -> None:
+def _add_metas(page: Page, add: Add) -> None:
     for keys, confidence in _META:
         for key in keys:
             found: list[str] = []
@@ -236,10 +240,10 @@ def _metas(page: Page, add: Add) -> None:
                 if not value.startswith(("http", "//", "www.")) and "facebook.com" not in value:
                     found += split_names(swapped(value) if "citation" in key or "dc" in key else value)
             add(found, "meta", key, confidence)
-    _twitter_labels(page, add)
+    _add_twitter_labels(page, add)
 
 
-def _twitter_labels(page: Page, add: Add) -> None:
+def _add_twitter_labels(page: Page, add: Add) -> None:
     """Adds the author named in a page's Twitter card: twitter:label1 "Written by", twitter:data1 "Jane Doe"."""
     for n in ("1", "2"):
         label = page.data.meta_first(f"twitter:label{n}")

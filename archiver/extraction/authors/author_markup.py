@@ -49,7 +49,7 @@ _HINTS = (
     "auth", "line", "by", "writ", "contribut", "autor", "auteur", "verfass", "redak", "redac", "journalis", "reporter",
     "columnist", "yazar", "penulis", "gia", "forfatter", "skribent", "avtor",
 )  # fmt: skip
-_ASIDE = re.compile(rf"(?:^|[^a-z])(?:{'|'.join(sorted(_NOT_WORDS))})(?![a-z])", re.IGNORECASE)
+_BESIDE_NAME = re.compile(rf"(?:^|[^a-z])(?:{'|'.join(sorted(_NOT_WORDS))})(?![a-z])", re.IGNORECASE)
 
 
 @lru_cache(maxsize=16_384)
@@ -58,27 +58,27 @@ def author_mark(names: str) -> str:
     low = names.lower()
     for hint in _HINTS:
         if hint in low:
-            return _mark(names)
+            return _find_mark(names)
     return ""
 
 
-def _mark(names: str) -> str:
+def _find_mark(names: str) -> str:
     if len(names) > 600:
         return ""
-    meanings = {_one(name) for name in names.split()}
+    meanings = {_mark_of_class(name) for name in names.split()}
     return next((m for m in (NOT, NAME, AUTHOR, BOX) if m in meanings), "")
 
 
 @lru_cache(maxsize=4096)
 def is_beside_name(names: str) -> bool:
     """Returns True if classes name something beside an author's name: a job title, a picture, a date."""
-    return len(names) < 600 and bool(_ASIDE.search(names))
+    return len(names) < 600 and bool(_BESIDE_NAME.search(names))
 
 
-def _one(name: str) -> str:
+def _mark_of_class(name: str) -> str:
     words = [w.lower() for w in _WORD.findall(name)]
     have = set(words)
-    author = bool(have & _AUTHOR_WORDS) or any(map(_compound, have)) or bool(_PAIRS.search(name.lower()))
+    author = bool(have & _AUTHOR_WORDS) or any(map(_is_author_compound, have)) or bool(_PAIRS.search(name.lower()))
     if not author:
         return ""
     if have & _BESIDE_WORDS:
@@ -90,7 +90,7 @@ def _one(name: str) -> str:
     return BOX if have & _BOX_WORDS else NAME if have & _NAME_WORDS else AUTHOR
 
 
-def _compound(word: str) -> bool:
+def _is_author_compound(word: str) -> bool:
     """Returns True if a word is a compound with "author" or "byline": "authorname", "postauthor"."""
     return (word.startswith("author") and not word.startswith(("authori", "authore"))) or word.endswith(
         ("author", "authors", "byline")
@@ -148,7 +148,7 @@ _FOREIGN_TAGS = frozenset({"nav", "blockquote", "figure", "form"})
 
 
 @lru_cache(maxsize=16384)
-def _foreign_names(names: str) -> bool:
+def _is_foreign_name(names: str) -> bool:
     return bool(_FOREIGN.search(names)) or bool(_FOOTER.search(names) and not _POST_FOOTER.search(names))
 
 
@@ -166,7 +166,7 @@ def is_foreign(el: Element) -> bool:
     names, ident = el.get("class") or "", el.get("id")
     if ident:
         names = f"{names} {ident}"
-    return 1 < len(names) < 600 and el.tag not in _WHOLE and _foreign_names(names)
+    return 1 < len(names) < 600 and el.tag not in _WHOLE and _is_foreign_name(names)
 
 
 _ALT = re.compile(
@@ -216,14 +216,14 @@ class MarkedText:
 
 
 @dataclass(frozen=True, slots=True)
-class _Around:
+class _SurroundingMarks:
     """The marks around the text being read: author mark, link and heading, as in `MarkedText`."""
 
     mark: str = ""
     href: str = ""
     head: bool = False
 
-    def inside(self, el: Element) -> _Around:
+    def inside(self, el: Element) -> _SurroundingMarks:
         """Returns the marks that apply inside the child element `el`."""
         mark = _own_mark(el) or (NOT if self.mark and is_beside_name(el.get("class") or "") else self.mark)
         tag = el.tag
@@ -231,10 +231,10 @@ class _Around:
         head = self.head or tag in ("h1", "h2")
         if mark == self.mark and href == self.href and head == self.head:
             return self
-        return _Around(mark, href, head)
+        return _SurroundingMarks(mark, href, head)
 
 
-_NOTHING_AROUND = _Around()
+_NOTHING_AROUND = _SurroundingMarks()
 
 
 @dataclass(slots=True)
@@ -287,7 +287,7 @@ class LineReader:
         yield one
         self._at = MarkedLine()
 
-    def _take(self, text: str | None, el: Element | None, around: _Around) -> None:
+    def _take(self, text: str | None, el: Element | None, around: _SurroundingMarks) -> None:
         if text and el is not None and not text.isspace() and (text := clean_text(text[:_MAX_COUNT])):
             self.room -= len(text)
             self._at.chunks.append(MarkedText(text, el, around.mark, around.href, around.head))
@@ -327,7 +327,7 @@ class LineReader:
             if el is not root and (text := el.tail):
                 self._take(text, el.getparent(), around)
 
-    def _enter(self, el: Element, around: _Around) -> _Around:
+    def _enter(self, el: Element, around: _SurroundingMarks) -> _SurroundingMarks:
         """Reads an element's picture and the text before its first child; returns the marks inside the element."""
         if el.tag == "img" and len(self._at.pictures) < _PICTURES and (who := name_in_picture(el)):
             self._at.pictures.append(who)

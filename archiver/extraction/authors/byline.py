@@ -334,13 +334,13 @@ def _names_beside_date(one: Line) -> list[str]:
             continue
         found = split_names(bare)
         handled = "@" in "".join(pieces[n : n + 2])
-        if not found or not all(looks_personal(x) and (handled or _full_name(x)) for x in found):
+        if not found or not all(looks_personal(x) and (handled or _looks_like_full_name(x)) for x in found):
             return []
         out += found
     return out
 
 
-def _full_name(text: str) -> bool:
+def _looks_like_full_name(text: str) -> bool:
     """Returns True if a text looks like a full name: capitalised words or, in Han and kana, the length of a name."""
     if _HAN_NAME.fullmatch(text):
         return not _CJK_LABEL.search(text)

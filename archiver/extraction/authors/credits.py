@@ -341,27 +341,31 @@ def agencies(text: str, sure: bool = True) -> list[str]:
 def credits_of_line(text: str) -> list[str]:
     """Returns the sources named in one paragraph or note."""
     if not text or len(text) > _LINE:
-        return _end_of(text[-_LINE:])
+        return _sources_at_end(text[-_LINE:])
     labelled = _LABEL.match(text)
     if labelled and not PHOTO.search(text[: labelled.start("who")]) and not PHOTO.search(labelled["who"]):
         return outlets(labelled["who"])
-    if (m := _BARE_LABEL.match(text)) and (found := _bare(m)):
+    if (m := _BARE_LABEL.match(text)) and (found := _sources_after_bare_label(m)):
         return found
     if m := _ORIGIN.match(text):
         return outlets(m["who"])
     if m := _COPYRIGHT.match(text):
         return agencies(m["who"])
     is_bracketed = text[0] in "([（【—–-"
-    return agencies(text.strip(" ()[]（）【】—–-*."), sure=is_bracketed) or _end_of(text) or _of_note(text)
+    return (
+        agencies(text.strip(" ()[]（）【】—–-*."), sure=is_bracketed)
+        or _sources_at_end(text)
+        or _sources_in_note_line(text)
+    )
 
 
-def _of_note(text: str) -> list[str]:
+def _sources_in_note_line(text: str) -> list[str]:
     """Returns the sources named in a note such as "This report is based on information from Reuters"; else []."""
     m = _NOTE.search(text) if len(text) < 300 else None
     return outlets(m["who"]) if m and _STARTS_NOTE.match(text) else []
 
 
-def _end_of(text: str) -> list[str]:
+def _sources_at_end(text: str) -> list[str]:
     """Returns the sources named in brackets at the end of a paragraph."""
     m = _BRACKETS.search(text)
     if m is None:
@@ -374,13 +378,13 @@ def _end_of(text: str) -> list[str]:
         return []
     if n := _LABEL.match(inner):
         return outlets(n["who"])
-    if (n := _BARE_LABEL.match(inner)) and (found := _bare(n)):
+    if (n := _BARE_LABEL.match(inner)) and (found := _sources_after_bare_label(n)):
         return found
     n = _NOTE.search(inner) or _ORIGIN.match(inner)
     return outlets(n["who"]) if n else []
 
 
-def _bare(m: re.Match[str]) -> list[str]:
+def _sources_after_bare_label(m: re.Match[str]) -> list[str]:
     """Returns the names after a label without a colon, if they are names and not a sentence.
 
     `m` is a match of _BARE_LABEL. After "mit", "con" and "avec" only known agencies count, since anything may follow
@@ -408,8 +412,8 @@ def read_tail(body: str) -> BodyTail:
         one = clean_text(text)
         if "\n" in text.strip() or not one:
             break
-        who, sources = _signed_note(one)
-        sources = sources or _lone_note(one)
+        who, sources = _read_signed_note(one)
+        sources = sources or _sources_of_note_paragraph(one)
         if not sources:
             break
         authors, credits, taken = who + authors, sources + credits, taken + 1
@@ -418,28 +422,28 @@ def read_tail(body: str) -> BodyTail:
     return BodyTail(tuple(dict.fromkeys(authors)), tuple(dict.fromkeys(credits)), taken)
 
 
-def _signed_note(text: str) -> tuple[list[str], list[str]]:
+def _read_signed_note(text: str) -> tuple[list[str], list[str]]:
     """Returns the authors and sources in a line "NAME (note that names the sources)"; ([], []) for any other line."""
     m = _END_NOTE.match(text)
-    sources = (credits_of_line(f"({m['note']})") or _note_sources(m["note"])) if m else []
+    sources = (credits_of_line(f"({m['note']})") or _sources_in_note(m["note"])) if m else []
     if m is None or not sources or len(clean_text(m["name"])) > 60:
         return [], []
     who = [n for n in split_names(m["name"]) if looks_personal(n)]
-    return (who, sources) if who and _covers(m["name"], who) else ([], [])
+    return (who, sources) if who and _consists_of_names(m["name"], who) else ([], [])
 
 
-def _lone_note(text: str) -> list[str]:
+def _sources_of_note_paragraph(text: str) -> list[str]:
     """Returns the sources in a line that consists only of a note on them, in brackets or after a label; else []."""
     is_note = text[0] in "([（【*" or _LABEL.match(text) or _BARE_LABEL.match(text)
     return credits_of_line(text) if is_note else []
 
 
-def _note_sources(note: str) -> list[str]:
+def _sources_in_note(note: str) -> list[str]:
     m = _NOTE.search(note)
     return outlets(m["who"]) if m else []
 
 
-def _covers(text: str, who: list[str]) -> bool:
+def _consists_of_names(text: str, who: list[str]) -> bool:
     """Returns True if a text is hardly longer than the names found in it."""
     return len(fold_text(text)) <= sum(len(fold_text(n)) for n in who) + 8
 
@@ -462,7 +466,7 @@ def credits(
             found += agencies(BY.sub("", one, count=1))
     pictured = set(captions)
     paragraphs = body.split("\n\n")
-    first, last = _some(paragraphs, pictured, _FIRST), _some(reversed(paragraphs), pictured, _LAST)[::-1]
+    first, last = _first_texts(paragraphs, pictured, _FIRST), _first_texts(reversed(paragraphs), pictured, _LAST)[::-1]
     for text in first:
         found += dateline(text)[1]
     for text in dict.fromkeys([*first[:2], *last]):
@@ -471,7 +475,7 @@ def credits(
     return unique_credits(one for one in [*found, *beside] if fold_text(one) not in site)
 
 
-def _some(paragraphs: Iterable[str], left_out: set[str], most: int) -> list[str]:
+def _first_texts(paragraphs: Iterable[str], left_out: set[str], most: int) -> list[str]:
     texts = (clean_text(p) for p in paragraphs)
     return list(islice((t for t in texts if t and t not in left_out), most))
 

@@ -198,7 +198,7 @@ def split_names(text: str, one: bool = False) -> list[str]:
     elif (m := _BEFORE_OFFICE.match(text)) and is_full_name(m[1]):
         text = m[1]
     out: dict[str, str] = {}
-    for piece in map(_bare, _divide(text, one)):
+    for piece in map(_bare_name, _split_pieces(text, one)):
         if piece and is_name(piece) and not _is_role(piece, follows=bool(out)):
             name = _in_mixed_case(piece)
             out.setdefault(name.casefold(), name)
@@ -217,7 +217,7 @@ def _in_mixed_case(piece: str) -> str:
     return piece
 
 
-def _bare(piece: str) -> str:
+def _bare_name(piece: str) -> str:
     """Returns the name in a piece of a byline, without quotes, a degree, or a job title after a full name."""
     piece = _strip_by(piece).strip(" \t,;:.|/·•⋅–—-*\"“”'’") if piece.strip(" .") else ""
     piece = _SUFFIX.sub("", piece)
@@ -235,7 +235,7 @@ def _strip_by(text: str) -> str:
     return text
 
 
-def _divide(text: str, one: bool) -> list[str]:
+def _split_pieces(text: str, one: bool) -> list[str]:
     """Returns the pieces of a byline that may be names."""
     text = re.sub(r",\s*(Jr|Sr|II|III|IV)\b\.?", r" \1", text)
     pieces = [p.strip() for p in AND.split(text) if p and p.strip()]
@@ -297,7 +297,7 @@ class _Doubts:
 
     def __init__(self, page: Page, site: set[str], found: list[Candidate[Names]]) -> None:
         self.page, self.site = page, site
-        self.persons, self.hosts = _persons(page), _host_names(page)
+        self.persons, self.hosts = _declared_persons(page), _host_names(page)
         self.declared = Counter(_keys(c) for c in found if c.source in _DECLARED)
         self.is_only_source = len({c.source for c in found}) == 1
 
@@ -331,7 +331,7 @@ def _keys(one: Candidate[Names]) -> frozenset[str]:
     return frozenset(map(fold_text, one.value))
 
 
-def _persons(page: Page) -> set[str]:
+def _declared_persons(page: Page) -> set[str]:
     """Returns the names of the authors that JSON-LD declares as persons, folded."""
     node = page.data.article(page.addresses) or {}
     return {

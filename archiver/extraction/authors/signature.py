@@ -36,17 +36,22 @@ def author_boxes(page: Page, end: int, top: Element | None) -> list[tuple[str, s
     """
     out: list[tuple[str, str]] = []
     last: Element | None = None
-    for el in _marked(page)[:_BOXES]:
-        if page.index.order[el] <= end or el.tag in _NO_BOX or _inside(el, last) or not _is_own(page, el, top):
+    for el in _author_elements(page)[:_BOXES]:
+        if (
+            page.index.order[el] <= end
+            or el.tag in _NO_BOX
+            or _is_inside(el, last)
+            or not _belongs_to_post(page, el, top)
+        ):
             continue
         last = el
         lines = list(islice(LineReader(600).lines([(el, False)]), 4))
-        if who := next((w for x in lines for w in _boxed(x)), None):
+        if who := next((w for x in lines for w in _names_in_box_line(x)), None):
             out.append((who, lines[0].text[:200]))
     return out if len({who for who, _ in out}) <= _MAX_COUNT else []
 
 
-def _marked(page: Page) -> list[Element]:
+def _author_elements(page: Page) -> list[Element]:
     """Returns the elements whose classes mark them as an author's, in document order."""
     found: list[Element] = []
     for classes in page.index.classes():
@@ -55,14 +60,14 @@ def _marked(page: Page) -> list[Element]:
     return sorted(found, key=page.index.order.__getitem__)
 
 
-def _is_own(page: Page, el: Element, top: Element | None) -> bool:
+def _belongs_to_post(page: Page, el: Element, top: Element | None) -> bool:
     """Returns True if an element belongs to the post itself, not to comments, a menu or the card of another post."""
     if any(marks.is_foreign(a) for a in marks.ancestors_of(el)) or marks.is_foreign(el):
         return False
-    return not _in_card(page, el, top)
+    return not _is_in_card(page, el, top)
 
 
-def _boxed(one: MarkedLine) -> Iterator[str]:
+def _names_in_box_line(one: MarkedLine) -> Iterator[str]:
     for chunk in one.chunks[:4]:
         text = _ABOUT.sub("", chunk.text)
         if len(text) > 70 or LABEL.fullmatch(text) or chunk.mark == marks.NOT:
@@ -72,22 +77,22 @@ def _boxed(one: MarkedLine) -> Iterator[str]:
             yield found[0]
 
 
-def _inside(el: Element, top: Element | None) -> bool:
+def _is_inside(el: Element, top: Element | None) -> bool:
     return top is not None and any(a is top for a in marks.ancestors_of(el))
 
 
-def _short(el: Element) -> str:
+def _first_texts(el: Element) -> str:
     """Returns the first texts of an element, enough to distinguish a label from a title."""
     return clean_text(" ".join(islice(map(str, el.itertext()), 20)))
 
 
-def _in_card(page: Page, el: Element, top: Element | None) -> bool:
+def _is_in_card(page: Page, el: Element, top: Element | None) -> bool:
     """Returns True if an element is in the card of another post: near a link to another page that is as long as a
     title.
     """
     at = el.getparent()
     for _ in range(4):
-        if at is None or at.tag in ("body", "main", "html") or (top is not None and _inside(top, at)):
+        if at is None or at.tag in ("body", "main", "html") or (top is not None and _is_inside(top, at)):
             return False
         if any(_is_title_link(page, a) for a in islice(at.iter("a"), _LINKS)):
             return True
@@ -97,11 +102,11 @@ def _in_card(page: Page, el: Element, top: Element | None) -> bool:
 
 def _is_title_link(page: Page, a: Element) -> bool:
     """Returns True if a link to another page has the length of a title and is not part of a sentence."""
-    text = _short(a)
+    text = _first_texts(a)
     if len(text) < _TITLE_LENGTH or marks.leads_to_person(a.get("href") or ""):
         return False
     outer = a.getparent()
-    if outer is not None and outer.tag == "p" and len(_short(outer)) > len(text) + 20:
+    if outer is not None and outer.tag == "p" and len(_first_texts(outer)) > len(text) + 20:
         return False
     url = page.join(a.get("href"))
     return bool(url) and url.partition("#")[0].rstrip("/") not in page.addresses
@@ -263,7 +268,7 @@ class _BylineReader:
         """Adds the names in a text to the current byline, or begins a new byline with them."""
         chunk = at.chunk
         found = split_names(text, one=bool(chunk.href) or chunk.mark == marks.NAME)
-        if not found or not all(_fits(x, kind) for x in found):
+        if not found or not all(_has_required_form(x, kind) for x in found):
             self._stop()
             return
         shape = (chunk.el.tag, chunk.el.get("class"))
@@ -292,7 +297,7 @@ class _BylineReader:
             return ""
         if self.paragraphs > 1 and (at.index or not signed):
             return ""
-        if signed or (self.state == "by" and (at.number == self.began or _stands_for_itself(chunk, at.line))):
+        if signed or (self.state == "by" and (at.number == self.began or _can_be_labelled_name(chunk, at.line))):
             return "by"
         kind = _kind_by_markup(chunk)
         if kind:
@@ -310,9 +315,9 @@ class _BylineReader:
 
     def _kind_by_look(self, at: _Spot) -> str:
         text = at.chunk.text
-        if _with_degrees(text):
+        if _has_degrees(text):
             return "role"
-        if len(text) > _MAX_NAMES_LENGTH or not _full_names(text):
+        if len(text) > _MAX_NAMES_LENGTH or not _are_full_names(text):
             return ""
         if at.chunk.mark == marks.BOX:
             return "mark"
@@ -339,31 +344,31 @@ def _is_prose(text: str) -> bool:
     return len(text.split()) > 6 and not _DATE.search(text)
 
 
-def _stands_for_itself(chunk: MarkedText, one: MarkedLine) -> bool:
+def _can_be_labelled_name(chunk: MarkedText, one: MarkedLine) -> bool:
     """Returns True if a chunk can be the name that a label such as "Author:" in an earlier line introduces."""
     return (
         chunk.mark in (marks.NAME, marks.AUTHOR)
         or marks.leads_to_person(chunk.href)
-        or _full_names(chunk.text)
+        or _are_full_names(chunk.text)
         or (one.text == chunk.text and " " not in chunk.text)
     )
 
 
-def _full_names(text: str) -> bool:
+def _are_full_names(text: str) -> bool:
     """Returns True if a text consists of names that are recognisable without a mark."""
     return is_full_name(text) or (
         any(c in text for c in ",;&、") and len(found := split_names(text)) > 1 and all(is_full_name(x) for x in found)
     )
 
 
-def _with_degrees(text: str) -> bool:
+def _has_degrees(text: str) -> bool:
     """Returns True if a text is full names with degrees or job titles: "Ann Poe, MD; Eva Roe, PhD"."""
     pieces = [p.strip(" .") for p in AND.split(text) if p.strip(" .")]
     people = [p for p in pieces if not ROLE.match(p)]
     return len(people) < len(pieces) and bool(people) and all(is_full_name(p) for p in people)
 
 
-def _fits(name: str, kind: str) -> bool:
+def _has_required_form(name: str, kind: str) -> bool:
     """Returns True if a name has the form that this kind of sign (a key of CONFIDENCE) requires."""
     if kind in ("avatar", "role", "date"):
         return is_full_name(name)
@@ -389,38 +394,38 @@ def find_signatures(
     exactly one of these sets, or if another visible source did (`agreed`), the text after the body is not read,
     since two sources of different kinds are enough.
     """
-    top = _anchor(page, post)
-    out, end = _around_heading(page, top) if top is not None else (_at_start(page), -1)
+    top = _find_heading(page, post)
+    out, end = _bylines_around_heading(page, top) if top is not None else (_bylines_at_start(page), -1)
     sure = [s for s in out if s.kind in SURE]
     many = len({s.names for s in sure if s.place == "below"}) > _MANY
     if many or not (agreed or any(s.folded in declared for s in sure)):
-        out += _after(page, post, end, top)
+        out += _bylines_after(page, post, end, top)
     return sorted((s for s in out if not many or s.line < _TOP), key=lambda s: -s.confidence), many
 
 
-def _around_heading(page: Page, top: Element) -> tuple[list[Sign], int]:
+def _bylines_around_heading(page: Page, top: Element) -> tuple[list[Sign], int]:
     """Returns the bylines below and above a heading, and the position of the last element read (-1 if none)."""
     above = [x for x in LineReader(700).lines(before(top)) if len(x.text) < LONG][:6]
-    below = list(_till_text(LineReader(3500).lines(after(top))))
+    below = list(_lines_until_text(LineReader(3500).lines(after(top))))
     end = page.index.order.get(below[-1].chunks[-1].el, -1) if below and below[-1].chunks else -1
     out = read_bylines(below, "below")
     # Right above a heading a plain name beside a date is a topic as often as a person.
     return out + [s for s in read_bylines(above, "above") if s.kind != "date"], end
 
 
-def _at_start(page: Page) -> list[Sign]:
+def _bylines_at_start(page: Page) -> list[Sign]:
     """Returns the certain bylines at the start of a page without a heading."""
     body = page.index.tag("body")[:1]
-    lines = list(_till_text(LineReader(3500).lines((child, False) for b in body for child in b)))
+    lines = list(_lines_until_text(LineReader(3500).lines((child, False) for b in body for child in b)))
     return [s for s in read_bylines(lines, "below") if s.kind in SURE]
 
 
-def _after(page: Page, post: Post, end: int, top: Element | None) -> list[Sign]:
+def _bylines_after(page: Page, post: Post, end: int, top: Element | None) -> list[Sign]:
     """Returns the bylines after the body of a post, and those in author boxes."""
     out: list[Sign] = []
     if post.body is not None:
         rest = [x for _, x in zip(range(10), LineReader(900).lines(after(post.body)), strict=False)]
-        out += [s for s in read_bylines(list(_till_heading(rest)), "after") if s.kind in SURE]
+        out += [s for s in read_bylines(list(_lines_until_heading(rest)), "after") if s.kind in SURE]
     out += [Sign((who,), "box", "after", raw) for who, raw in author_boxes(page, end, top)]
     return out
 
@@ -438,7 +443,7 @@ def signatures_in_text(text: str) -> list[Sign]:
     return out
 
 
-def _till_text(lines: Iterator[MarkedLine]) -> Iterator[MarkedLine]:
+def _lines_until_text(lines: Iterator[MarkedLine]) -> Iterator[MarkedLine]:
     """Yields the lines up to the sixth long paragraph, since a standfirst may precede the byline."""
     long = 0
     for n, one in enumerate(lines):
@@ -448,7 +453,7 @@ def _till_text(lines: Iterator[MarkedLine]) -> Iterator[MarkedLine]:
             return
 
 
-def _till_heading(lines: list[MarkedLine]) -> Iterator[MarkedLine]:
+def _lines_until_heading(lines: list[MarkedLine]) -> Iterator[MarkedLine]:
     """Yields the lines up to the next heading or long paragraph."""
     for one in lines:
         if len(one.text) > LONG or any(c.head for c in one.chunks):
@@ -456,7 +461,7 @@ def _till_heading(lines: list[MarkedLine]) -> Iterator[MarkedLine]:
         yield one
 
 
-def _anchor(page: Page, post: Post) -> Element | None:
+def _find_heading(page: Page, post: Post) -> Element | None:
     """Returns the post's heading; if it is unknown, the first <h1>, or an <h2> that the page's <title> begins with."""
     if post.title is not None and element_line(post.title):
         return post.title

@@ -59,9 +59,9 @@ def read_field(page: Page, name: str, rule: Rule, select: Select = by_parsel) ->
     "", () or None if its selectors find nothing that can be read as this field. The body is read by
     `body_container`.
     """
-    value = _first(page, name, rule, select)
+    value = _first_value(page, name, rule, select)
     if isinstance(value, Moment) and rule.shown and value.zoned and not value.at.utcoffset():
-        day = _first(page, name, Rule(rule.shown), select)
+        day = _first_value(page, name, Rule(rule.shown), select)
         if isinstance(day, Moment):
             pair = [
                 Candidate(value, "learned", rule.select[0], 0.9),
@@ -72,7 +72,7 @@ def read_field(page: Page, name: str, rule: Rule, select: Select = by_parsel) ->
     return value
 
 
-def _first(page: Page, name: str, rule: Rule, select: Select) -> Value:
+def _first_value(page: Page, name: str, rule: Rule, select: Select) -> Value:
     read, empty = READERS[name]
     for selector in rule.select:
         found = _found(page, selector, rule.attribute, select)

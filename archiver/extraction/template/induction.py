@@ -76,7 +76,7 @@ def selector_clarity(selector: str) -> tuple[int, int, int]:
 def own_selectors(el: Element) -> list[str]:
     """Returns selectors for an element by its own attributes, most specific first; the tag alone is not among them."""
     tag = el.tag if isinstance(el.tag, str) and _TAG.match(el.tag) else ""
-    out = [f"{tag}[{attr}{op}{v}]" for attr, op in _VALUES for v in _values(el, attr, op)]
+    out = [f"{tag}[{attr}{op}{v}]" for attr, op in _VALUES for v in _attribute_values(el, attr, op)]
     classes = [c for c in words(el.get("class") or "") if _PLAIN.match(c) and not _PAGE_SPECIFIC.search(c)]
     out += [f"{tag}.{c}" for c in classes[:_MAX_CLASSES]]
     if len(classes) > 1:
@@ -87,7 +87,7 @@ def own_selectors(el: Element) -> list[str]:
     return out
 
 
-def _values(el: Element, attr: str, op: str) -> list[str]:
+def _attribute_values(el: Element, attr: str, op: str) -> list[str]:
     value = el.get(attr) or ""
     if len(value) > 60:
         return []
@@ -171,7 +171,10 @@ def learn_body(samples: Sequence[Known]) -> Rule | None:
     )
     memory: list[dict[Element, tuple[str, int]]] = [{} for _ in usable]
     for selector in often[:_MAX_CONTAINERS_TRIED]:
-        read = [_text(page, article, selector, known) for (page, article, _), known in zip(usable, memory, strict=True)]
+        read = [
+            _container_text(page, article, selector, known)
+            for (page, article, _), known in zip(usable, memory, strict=True)
+        ]
         texts = [text for text, _ in read]
         likeness = [text_f1(t, a.body) for t, (_, a, _) in zip(texts, usable, strict=True)]
         right = sum(one >= _ALIKE for one in likeness) / len(usable)
@@ -201,7 +204,9 @@ def _headings(page: Page) -> set[str]:
     return found
 
 
-def _text(page: Page, article: Article, selector: str, known: dict[Element, tuple[str, int]]) -> tuple[str, int]:
+def _container_text(
+    page: Page, article: Article, selector: str, known: dict[Element, tuple[str, int]]
+) -> tuple[str, int]:
     """Returns the body text of a container, and the number of all characters in it. `known` caches results by
     container.
     """
@@ -225,11 +230,11 @@ def _containers(page: Page, body: str) -> list[Element]:
     found: list[Element] = []
     while at is not None:
         found.append(at)
-        at = next((child for child in at if isinstance(child.tag, str) and _holds(child, marks)), None)
+        at = next((child for child in at if isinstance(child.tag, str) and _holds_most(child, marks)), None)
     return found[-3:] if len(found) > 3 else found[1:]
 
 
-def _holds(el: Element, marks: Sequence[str]) -> bool:
+def _holds_most(el: Element, marks: Sequence[str]) -> bool:
     text = fold_text("".join(str(t) for t in el.itertext()))
     return sum(m in text for m in marks) >= 0.9 * len(marks)
 
@@ -364,7 +369,7 @@ def _learn_field(name: str, samples: Sequence[Sample]) -> Rule | None:
     seen: Counter[tuple[str, str]] = Counter()
     for sample, value in zip(samples, known, strict=True):
         if value:
-            seen.update(list(dict.fromkeys(_places(sample.page, name, value))))
+            seen.update(list(dict.fromkeys(_selectors_for_value(sample.page, name, value))))
     misnamed = _NAMES_OF_OTHER_DATE.get(name)
     often = sorted(
         (
@@ -375,26 +380,28 @@ def _learn_field(name: str, samples: Sequence[Sample]) -> Rule | None:
         key=lambda p: (seen[p], selector_clarity(p[0]), p),
         reverse=True,
     )
-    trials = [_try(_rule(selector, attribute), name, samples, known) for selector, attribute in often[:_MAX_TRIED]]
+    trials = [
+        _try_rule(_make_rule(selector, attribute), name, samples, known) for selector, attribute in often[:_MAX_TRIED]
+    ]
     if not trials:
         return None
-    best = max(trials, key=_rank)
+    best = max(trials, key=_trial_rank)
     while not all(best.right) and len(best.rule.select) < _MAX_SELECTORS:
         longer = [
-            _try(Rule((*best.rule.select, *t.rule.select), best.rule.attribute), name, samples, known)
+            _try_rule(Rule((*best.rule.select, *t.rule.select), best.rule.attribute), name, samples, known)
             for t in trials
             if _attribute_read(t.rule) == _attribute_read(best.rule) and t.rule.select[0] not in best.rule.select
         ]
-        better = max(longer, key=_rank, default=best)
+        better = max(longer, key=_trial_rank, default=best)
         if sum(better.right) <= sum(best.right):
             break
         best = better
-    if name == "published" and (shown := _shown_day(best, samples, known)):
-        best = _try(replace(best.rule, shown=shown), name, samples, known)
+    if name == "published" and (shown := _shown_day_selector(best, samples, known)):
+        best = _try_rule(replace(best.rule, shown=shown), name, samples, known)
     return best.rule if _is_accepted(best, samples) else None
 
 
-def _rule(selector: str, attribute: str) -> Rule:
+def _make_rule(selector: str, attribute: str) -> Rule:
     """Returns a rule with one selector, which includes the attribute to read; a JSON-LD property is kept apart."""
     return Rule((selector,), attribute) if selector == JSON_LD else Rule((with_attribute(selector, attribute),))
 
@@ -404,7 +411,7 @@ def _attribute_read(rule: Rule) -> str:
     return rule.attribute or attribute_of(rule.select[0])
 
 
-def _rank(trial: _Trial) -> tuple[object, ...]:
+def _trial_rank(trial: _Trial) -> tuple[object, ...]:
     """Returns a sort key for a trial: pages right, then shown rather than declared, few matches, a clear selector."""
     selector = trial.rule.select[0]
     declared = selector == JSON_LD or selector.startswith("meta")
@@ -417,7 +424,7 @@ def _is_accepted(trial: _Trial, samples: Sequence[Sample]) -> bool:
     return (sum(reported) >= _ACCEPTED_REPORTED * len(reported)) and sum(guessed) >= _ACCEPTED * len(guessed)
 
 
-def _try(rule: Rule, name: str, samples: Sequence[Sample], known: Sequence[Value]) -> _Trial:
+def _try_rule(rule: Rule, name: str, samples: Sequence[Sample], known: Sequence[Value]) -> _Trial:
     values = [read_field(s.page, name, rule, by_index) for s in samples]
     right = tuple(agrees_with(name, v, k) for v, k in zip(values, known, strict=True))
     matched = sum(len(by_index(s.page, rule.select[-1])) for s in samples if rule.select[-1] != JSON_LD)
@@ -429,7 +436,7 @@ def _try(rule: Rule, name: str, samples: Sequence[Sample], known: Sequence[Value
     )
 
 
-def _shown_day(best: _Trial, samples: Sequence[Sample], known: Sequence[Value]) -> tuple[str, ...]:
+def _shown_day_selector(best: _Trial, samples: Sequence[Sample], known: Sequence[Value]) -> tuple[str, ...]:
     """Returns a selector for the element that shows the day of an instant declared in UTC; () if there is none."""
     times = [read_field(s.page, "published", best.rule, by_index) for s in samples]
     if not all(isinstance(t, Moment) and t.zoned and not t.at.utcoffset() and t.precision != "day" for t in times):
@@ -455,12 +462,12 @@ def _shown_day(best: _Trial, samples: Sequence[Sample], known: Sequence[Value]) 
     always = sorted((name for name, n in seen.items() if n == len(samples)), key=lambda n: (selector_clarity(n), n))[
         ::-1
     ]
-    trials = {n: _try(replace(best.rule, shown=(n,)), "published", samples, known) for n in always[:_MAX_TRIED]}
+    trials = {n: _try_rule(replace(best.rule, shown=(n,)), "published", samples, known) for n in always[:_MAX_TRIED]}
     name = max(trials, key=lambda n: (sum(trials[n].right), selector_clarity(n)), default="")
     return (name,) if name and sum(trials[name].right) >= sum(best.right) else ()
 
 
-def _places(page: Page, name: str, value: Value) -> Iterable[tuple[str, str]]:
+def _selectors_for_value(page: Page, name: str, value: Value) -> Iterable[tuple[str, str]]:
     """Yields a selector for every place on the page with this value or a part of it, each with the attribute that holds
     it.
 

@@ -49,11 +49,11 @@ def read_by_rules(
         return None
     page.assume(by_name(rules.platform))
     reader = SiteReader(page, rules, lead)
-    kind = _kind(reader, known)
-    title = _title(reader) if kind is not None else ""
+    kind = _post_rule(reader, known)
+    title = _read_title(reader) if kind is not None else ""
     if kind is None or not title or reader.top is None:
         return None
-    text = _text(reader, title)
+    text = _read_text(reader, title)
     authors = _authors_of(reader, text.tail)
     when = times(reader)
     text = replace(text, plain=_without_byline(text.plain, when.given, page.language or ""))
@@ -72,10 +72,10 @@ def read_by_rules(
         platform=page.platform.name,
         read_by=rules.version,
     )
-    return _with_rest(_dated(article, when), reader, text)
+    return _with_rest(_with_dates(article, when), reader, text)
 
 
-def _title(reader: SiteReader) -> str:
+def _read_title(reader: SiteReader) -> str:
     """Returns the title; "" if the rules find no title or no body. Sets the body's element as the reader's `top`."""
     title = reader.by_rule("title")
     reader.top = body_container(reader.page, reader.rules.fields["body"])
@@ -87,9 +87,9 @@ def _title(reader: SiteReader) -> str:
     return title
 
 
-def _text(reader: SiteReader, title: str) -> _Text:
+def _read_text(reader: SiteReader, title: str) -> _Text:
     assert reader.top is not None
-    whole_text = _body(reader, reader.top, title)
+    whole_text = _read_body(reader, reader.top, title)
     tail = credits.read_tail(whole_text)
     paragraphs = whole_text.split("\n\n")
     plain = "\n\n".join(paragraphs[: -tail.paragraphs]) if tail.paragraphs else whole_text
@@ -105,7 +105,7 @@ def _authors_of(reader: SiteReader, tail: credits.BodyTail) -> tuple[str, ...]:
     return authors
 
 
-def _dated(article: Article, when: Times) -> Article:
+def _with_dates(article: Article, when: Times) -> Article:
     published, modified = when.published, when.modified
     return replace(
         article,
@@ -149,17 +149,17 @@ def apply_hand_rules(article: Article, page: Page, rules: SiteRules) -> Article:
     reader = SiteReader(page, rules, None)
     for name, rule in rules.fields.items():
         if rule.by_hand:
-            article = _replaced(article, reader, name, rule)
+            article = _with_field(article, reader, name, rule)
     if not reader.evidence:
         return article
     return replace(article, evidence=(*reader.evidence, *article.evidence), read_by=f"{rules.version} in part")
 
 
-def _replaced(article: Article, reader: SiteReader, name: str, rule: Rule) -> Article:
+def _with_field(article: Article, reader: SiteReader, name: str, rule: Rule) -> Article:
     """Returns the article with one field as a rule reads it; unchanged if the rule finds nothing."""
     if name == "body":
         top = body_container(reader.page, rule)
-        text = _body(reader, top, article.title) if top is not None else ""
+        text = _read_body(reader, top, article.title) if top is not None else ""
         return replace(article, body=text) if text else article
     value = reader.by_rule(name)
     if not value:
@@ -171,7 +171,7 @@ def _replaced(article: Article, reader: SiteReader, name: str, rule: Rule) -> Ar
     return replace(article, modified=value.at)
 
 
-def _kind(reader: SiteReader, known: PageKind) -> str | None:
+def _post_rule(reader: SiteReader, known: PageKind) -> str | None:
     """Returns the name of the rule by which the page is a post; None if it is not certainly one."""
     page, rules = reader.page, reader.rules
     answer = classify_at_a_glance(page, Post(page), reader.lead, known)
@@ -183,10 +183,10 @@ def _kind(reader: SiteReader, known: PageKind) -> str | None:
     return rule if kind is PageKind.POST else None
 
 
-def _body(reader: SiteReader, top: Element, title: str) -> str:
+def _read_body(reader: SiteReader, top: Element, title: str) -> str:
     page, rule = reader.page, reader.rules.fields["body"]
     others = [one for name in WEIGHED if (one := reader.rules.rule(name)) is not None]
-    meta = [e for one in others if (e := _inside(page, one, top)) is not None]
+    meta = [e for one in others if (e := _byline_element(page, one, top)) is not None]
     post = Post(page, body=top, holder=top)
     text = render_container(page, post, top, title, BylineBlock(elements=tuple(meta)), rule.drop)
     if rule.lines:
@@ -217,7 +217,7 @@ def _without_byline(text: str, times: list[Moment], language: str) -> str:
     return rest if shown is not None and shown.at.date() in {t.at.date() for t in times} else text
 
 
-def _inside(page: Page, rule: Rule, top: Element) -> Element | None:
+def _byline_element(page: Page, rule: Rule, top: Element) -> Element | None:
     """Returns the element that another field's rule reads if it is a short one inside the body, as a byline is; else
     None.
     """

@@ -112,11 +112,11 @@ def to_toml(rules: SiteRules) -> str:
     out: dict[str, Any] = {"site": site}
     for name in LEARNABLE:
         if (rule := rules.rule(name)) is not None:
-            out[name] = _table(rule)
+            out[name] = _rule_table(rule)
     return tomli_w.dumps(out, multiline_strings=False)
 
 
-def _table(rule: Rule) -> dict[str, Any]:
+def _rule_table(rule: Rule) -> dict[str, Any]:
     row: dict[str, Any] = {"select": list(rule.select)}
     if rule.attribute:
         row["attribute"] = rule.attribute
@@ -138,7 +138,7 @@ def from_toml(text: str, subject: str, *, by_hand: bool = False, version: str = 
     except tomllib.TOMLDecodeError as error:
         raise BadRules(subject, str(error)) from None
     site = data.pop("site", {})
-    _only(subject, "site", site, ("platform", "post", "learned_from", "teacher", "places"))
+    _check_keys(subject, "site", site, ("platform", "post", "learned_from", "teacher", "places"))
     platform = site.get("platform", "generic")
     names = [p.name for p in tables()]
     if platform not in names:
@@ -147,7 +147,7 @@ def from_toml(text: str, subject: str, *, by_hand: bool = False, version: str = 
     for name, row in data.items():
         if name not in LEARNABLE:
             raise BadRules(subject, f"unknown field [{name}]; use one of {', '.join(LEARNABLE)}")
-        _only(subject, name, row, ("select", "attribute", *_OF_FIELD.get(name, ()), *_FIGURES))
+        _check_keys(subject, name, row, ("select", "attribute", *_OF_FIELD.get(name, ()), *_FIGURES))
         fields[name] = Rule(
             select=_selectors(source, name, "select", row),
             attribute=str(row.get("attribute", "")),
@@ -192,7 +192,7 @@ class _Source:
         return None
 
 
-def _only(subject: str, table: str, row: object, known: Iterable[str]) -> None:
+def _check_keys(subject: str, table: str, row: object, known: Iterable[str]) -> None:
     if not isinstance(row, dict):
         raise BadRules(subject, f"[{table}] is not a table")
     if unknown := sorted(set(row) - set(known)):

@@ -129,7 +129,7 @@ class TemplateLearner:
     def _keep(self, page: Page, article: Article, lead: SourceHint | None) -> None:
         if len(page.text) > _MAX_PAGE_LENGTH or not article.body:
             return
-        self._posts.append(_kept(page, article, lead))
+        self._posts.append(_keep_page(page, article, lead))
         if len(self._posts) >= ENOUGH:
             self._learn()
 
@@ -140,7 +140,7 @@ class TemplateLearner:
             and len(page.text) <= _MAX_PAGE_LENGTH
             and (article.kind in (PageKind.LISTING, PageKind.PAGE))
         ):
-            self._others.append(_kept(page))
+            self._others.append(_keep_page(page))
 
     def _learn(self) -> None:
         rules = learn_rules([k.sample() for k in self._posts], [k.page() for k in self._others])
@@ -157,14 +157,14 @@ class TemplateLearner:
     def _watch(self, page: Page, article: Article, lead: SourceHint | None, known: PageKind) -> None:
         """Retires rules that do not fit half of the last posts, or that disagree with general extraction."""
         fits = self.rules is not None and article.read_by == self.rules.version
-        self._strange.append(None if fits else _kept(page, article, lead))
+        self._strange.append(None if fits else _keep_page(page, article, lead))
         if fits:
             self._read += 1
             if self._read % _AUDIT_EACH == 1:
                 plain = extract_page(
                     parse_page(page.decoded, page.url, captured_at=page.captured_at), lead, known, posts_only=True
                 )
-                self._agrees.append(_same(article, plain))
+                self._agrees.append(_agree(article, plain))
         strange = [kept for kept in self._strange if kept is not None]
         changed = len(self._strange) == _WATCHED and len(strange) >= _MAX_STRANGE * _WATCHED
         if changed or self._agrees.count(False) >= _MAX_WRONG:
@@ -175,12 +175,12 @@ class TemplateLearner:
             self._agrees.clear()
 
 
-def _kept(page: Page, article: Article | None = None, lead: SourceHint | None = None) -> _Kept:
+def _keep_page(page: Page, article: Article | None = None, lead: SourceHint | None = None) -> _Kept:
     packed = zlib.compress(page.text.encode("utf-8", errors="replace"), 1)
     return _Kept(packed, replace(page.decoded, text=""), page.url, page.captured_at, article, lead)
 
 
-def _same(ruled: Article, plain: Article) -> bool:
+def _agree(ruled: Article, plain: Article) -> bool:
     """Returns True if two articles extracted from one page agree on the title or the day, and on most of the text."""
     day = ruled.published.date() if ruled.published else None
     plain_day = plain.published.date() if plain.published else None
