@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lxml.etree import _Element as Element
 
 from archiver.extraction.authors.byline import BylineBlock
-from archiver.extraction.body_blocks import BlockLayout, TextBlock, covered, lay_out, written_text
+from archiver.extraction.body_blocks import BlockLayout, TextBlock, covered_total, lay_out, written_text
 from archiver.extraction.boilerplate import LONG, ends_the_post, is_notice, points_to_other_page
 from archiver.extraction.page import Page, parse_page
 from archiver.extraction.post_locator import Post, text_length
@@ -42,7 +42,7 @@ class KnownBoilerplate:
     people: tuple[str, ...] = ()
 
 
-def dead_elements(
+def boilerplate_spans(
     layout: BlockLayout, lo: int, hi: int, size: list[float], share: float = 0.5
 ) -> list[tuple[int, int]]:
     """Returns the block ranges of elements whose tag, attribute, class or id marks them as boilerplate.
@@ -58,14 +58,14 @@ def dead_elements(
         why = _boilerplate_mark(layout, el)
         if why and size[z] - size[a] <= share * whole and not _is_text_after_all(why, el, layout.blocks[a:z]):
             found.setdefault(why, []).append((a, z))
-    # A name that contains most of the text is ignored.
-    sound = [spans for why, spans in found.items() if why in LONG or covered(spans, size) <= share * whole]
+    # Ignore a mark whose elements contain most of the text.
+    sound = [spans for why, spans in found.items() if why in LONG or covered_total(spans, size) <= share * whole]
     return [span for spans in sound for span in spans]
 
 
 def _boilerplate_mark(layout: BlockLayout, el: Element) -> str:
     """Returns the word in its class or id, or the tag, that marks an element as boilerplate; "" if nothing does."""
-    why = layout.noise(el) or (el.tag if el.tag in _DROP_TAGS else "")
+    why = layout.boilerplate_word(el) or (el.tag if el.tag in _DROP_TAGS else "")
     return why or ("hidden" if el.get("aria-hidden") == "true" else "")
 
 
@@ -83,7 +83,7 @@ def _is_text_after_all(why: str, el: Element, blocks: list[TextBlock]) -> bool:
     return False
 
 
-def pruned_elements(
+def text_blocks(
     layout: BlockLayout, lo: int, hi: int, known: KnownBoilerplate, weights: list[float] | None = None
 ) -> list[TextBlock]:
     """Returns the blocks of a container that are text of the post, in reading order, without boilerplate.
@@ -92,10 +92,10 @@ def pruned_elements(
     container is included.
     """
     blocks = layout.blocks
-    size = layout.sums([b.size for b in blocks])
+    size = layout.prefix_sums([b.size for b in blocks])
     intro = _intro_blocks(blocks, lo, known.title, weights) if weights else []
     dead = bytearray(len(blocks))
-    for a, z in [*dead_elements(layout, lo, hi, size), *_byline_spans(layout, known, size, size[hi] - size[lo])]:
+    for a, z in [*boilerplate_spans(layout, lo, hi, size), *_byline_spans(layout, known, size, size[hi] - size[lo])]:
         dead[a:z] = b"\1" * (z - a)
     start = _text_start(blocks, lo, hi, dead, size, known.title)
     end = _text_end(blocks, start, hi, dead, size)
@@ -266,7 +266,7 @@ def _drop_empty_headings(blocks: list[TextBlock], lo: int, hi: int, dead: bytear
 
 _SENTENCE_END = re.compile(r"[.!?…。！？؟۔।։።:;][\"'”’»)\]）」』]*\s*$")
 _NO_TEXT = frozenset({"nav", "aside", "footer", "form"})
-_WHOLE = frozenset({"body", "main", "article", *HEADINGS})
+_CONTAINERS = frozenset({"body", "main", "article", *HEADINGS})
 _PART = frozenset({"p", "li", "ul", "ol", "dl", "table", "tbody", "tr", "blockquote", "figure", "pre", *HEADINGS})
 _LINKS, _LABEL, _HEAD = -10.0, -4.0, 5.0
 KEEP, NAMED = 0.9, 0.6
@@ -288,18 +288,18 @@ class _Span:
     lo: int
     hi: int
 
-    def is_apart_from(self, lo: int, hi: int) -> bool:
+    def is_disjoint_from(self, lo: int, hi: int) -> bool:
         return self.hi <= lo or self.lo >= hi
 
 
 def text_weights(layout: BlockLayout) -> list[float]:
     """Returns the weight of each block for finding the text: positive for prose, negative for links and labels."""
     blocks = layout.blocks
-    prose = layout.sums([b.size - b.linked if b.size > 80 and b.linked < 0.4 * b.size else 0.0 for b in blocks])
+    prose = layout.prefix_sums([b.size - b.linked if b.size > 80 and b.linked < 0.4 * b.size else 0.0 for b in blocks])
     out = list(map(_block_weight, blocks))
     for word, spans in _spans_by_mark(layout, prose).items():
-        # A name that contains most of the page is ignored.
-        if word in LONG or covered(spans, prose) <= 0.6 * prose[-1]:
+        # Ignore a mark whose elements contain most of the page.
+        if word in LONG or covered_total(spans, prose) <= 0.6 * prose[-1]:
             for a, z in spans:
                 out[a:z] = [0.0] * (z - a)
     return out
@@ -320,11 +320,11 @@ def _spans_by_mark(layout: BlockLayout, prose: list[float]) -> dict[str, list[tu
 
     Elements that contain an <h1> or a large share of the prose are left out.
     """
-    heads = layout.sums([float(b.element.tag == "h1") for b in layout.blocks])
+    heads = layout.prefix_sums([float(b.element.tag == "h1") for b in layout.blocks])
     found: dict[str, list[tuple[int, int]]] = {}
     for el, (a, z) in layout.spans.items():
-        if a < z and el.tag not in _WHOLE and heads[a] == heads[z]:
-            word = layout.noise(el) or (el.tag if el.tag in _NO_TEXT else "")
+        if a < z and el.tag not in _CONTAINERS and heads[a] == heads[z]:
+            word = layout.boilerplate_word(el) or (el.tag if el.tag in _NO_TEXT else "")
             if word and prose[z] - prose[a] <= (0.5 if word in LONG else 0.3) * prose[-1]:
                 found.setdefault(word, []).append((a, z))
     return found
@@ -370,11 +370,11 @@ def _weight_of_same_class(one: _Span, found: list[_Span]) -> float:
         for x in found
         if x.element.tag == tag
         and x.element.get("class") == classes
-        and (x.element is one.element or x.is_apart_from(one.lo, one.hi))
+        and (x.element is one.element or x.is_disjoint_from(one.lo, one.hi))
     )
 
 
-# The body: chooses the reading of the page that is its text, and returns that text.
+# The body: chooses the container of the text, and returns its text.
 
 _AUTHOR_METAS = ("author", "article:author", "parsely-author", "sailthru.author")
 
@@ -455,7 +455,7 @@ def _known_boilerplate(page: Page, title: str, beside: BylineBlock, top: Element
 
 def _render(plan: BlockLayout, top: Element, known: KnownBoilerplate, weights: list[float] | None = None) -> str:
     lo, hi = plan.spans.get(top, (0, 0))
-    return tidy_body(written_text(pruned_elements(plan, lo, hi, known, weights)))
+    return tidy_body(written_text(text_blocks(plan, lo, hi, known, weights)))
 
 
 def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Body:
@@ -467,7 +467,7 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
     everything = next(iter(page.index.tag("body")), page.root)
     plan = lay_out(everything, _elements_to_skip(page), page.index.texts)
     weights = text_weights(plan)
-    sums = plan.sums(weights)
+    sums = plan.prefix_sums(weights)
     top = heaviest_container(plan, sums)
     source, locator, confidence = "density", f"<{top.tag}>", 0.7
     if post.body is not None:
@@ -479,7 +479,7 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
     known = _known_boilerplate(page, title, beside, top)
     text = _render(plan, top, known, weights if source != "platform" else None)
     if not text and len(bare := _render(lay_out(top), top, known)) > 200:
-        text = bare  # a selector of what to drop matched the text itself
+        text = bare  # a selector of elements to drop matched the text itself
     if not text and source == "density":
         return _last_resort(page)
     return Body(text, source, locator, confidence)

@@ -8,10 +8,10 @@ from itertools import accumulate, islice
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.boilerplate import boilerplate_kind
+from archiver.extraction.boilerplate import boilerplate_word
 from archiver.extraction.text import BREAK, CELL, clean_text
 
-SILENT = frozenset(
+UNREAD = frozenset(
     [
         "script",
         "style",
@@ -85,11 +85,11 @@ _INLINE = frozenset(
 # The kinds of elements in the walk; all others are divisions.
 _KINDS = {
     **dict.fromkeys(BREAK, "break"), **dict.fromkeys(CELL, "cell"), **dict.fromkeys(_INLINE, "inline"),
-    **dict.fromkeys(SILENT, "silent"),
+    **dict.fromkeys(UNREAD, "unread"),
 }  # fmt: skip
-# Elements that mostly contain text and inline elements, and the elements that they must not contain to be read as one.
+# Elements that mostly contain plain text, and the elements that they must not contain to be read in one piece.
 _OFTEN_PLAIN = frozenset(["p", "li", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "dt", "dd", "figcaption"])
-_NOT_PLAIN = BREAK | CELL | SILENT | {"br", "button", "dialog"}
+_NOT_PLAIN = BREAK | CELL | UNREAD | {"br", "button", "dialog"}
 _LISTS = frozenset(["ul", "ol", "dl", "table", "pre", "blockquote"])
 _WIDE = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+")
 _PARAGRAPHS = re.compile("\x1e\\s*\x1e[\\s\x1e]*")
@@ -116,28 +116,28 @@ class TextBlock:
 class BlockLayout:
     """The text blocks in `top`, and for each block-level element the range of its blocks (`spans`)."""
 
-    __slots__ = ("blocks", "said", "spans", "top")
+    __slots__ = ("_boilerplate_words", "blocks", "spans", "top")
 
     def __init__(self, top: Element, blocks: list[TextBlock], spans: dict[Element, tuple[int, int]]) -> None:
         self.top, self.blocks, self.spans = top, blocks, spans
-        self.said: dict[Element, str] = {}
+        self._boilerplate_words: dict[Element, str] = {}
 
-    def noise(self, el: Element) -> str:
+    def boilerplate_word(self, el: Element) -> str:
         """Returns the word in an element's class or id that marks it as boilerplate; "" if there is none. Cached."""
-        found = self.said.get(el)
+        found = self._boilerplate_words.get(el)
         if found is None:
-            found = self.said[el] = boilerplate_kind(el)
+            found = self._boilerplate_words[el] = boilerplate_word(el)
         return found
 
-    def sums(self, of: list[float]) -> list[float]:
+    def prefix_sums(self, of: list[float]) -> list[float]:
         """Returns the prefix sums of a number per block, so that `s[hi] - s[lo]` is the sum over a range of blocks."""
         return [0.0, *accumulate(of)]
 
 
-def covered(spans: list[tuple[int, int]], sums: list[float]) -> float:
+def covered_total(spans: list[tuple[int, int]], sums: list[float]) -> float:
     """Returns the total of a number over several block ranges; blocks in nested ranges count once.
 
-    `sums`: the number's prefix sums, from `BlockLayout.sums`.
+    `sums`: the number's prefix sums, from `BlockLayout.prefix_sums`.
     """
     total, done = 0.0, 0
     for lo, hi in sorted(spans):
@@ -147,7 +147,7 @@ def covered(spans: list[tuple[int, int]], sums: list[float]) -> float:
     return total
 
 
-def width(text: str) -> float:
+def text_width(text: str) -> float:
     """Returns the length of a text in the width of Latin letters; a Han character and the like counts as 2.5."""
     return float(len(text)) if text.isascii() else len(text) + 1.5 * sum(map(len, _WIDE.findall(text)))
 
@@ -175,38 +175,38 @@ class _LayoutReader:
         self.gap, self.linked = "", 0.0
         self.pre = self.links = self.in_cell = 0
 
-    def inside(self, el: Element) -> None:
+    def read_inside(self, el: Element) -> None:
         """Reads the text of an element and of its descendants."""
         texts, skip = self.texts, self.skip
         if text := texts[el][0]:
-            self.take(text)
+            self.take_text(text)
         for child in el:
             tag = child.tag
             kind = _KINDS.get(tag, "")
-            if kind != "silent" and child not in skip:
+            if kind != "unread" and child not in skip:
                 if kind == "break" and not self.in_cell and not self.pre:
-                    self.block(child, tag)
+                    self.read_block(child, tag)
                 elif kind == "inline":
                     if tag == "a":
                         self.links += 1
-                        self.inside(child)
+                        self.read_inside(child)
                         self.links -= 1
                     else:
-                        self.inside(child)
+                        self.read_inside(child)
                 else:
-                    self.other(child, tag, kind)
+                    self.read_other(child, tag, kind)
             if text := texts[child][1]:
-                self.take(text)
+                self.take_text(text)
 
-    def take(self, text: str) -> None:
+    def take_text(self, text: str) -> None:
         if self.pre or not text.isspace():
             self.buffer.append(text)
             if self.links:
-                self.linked += width(text)
+                self.linked += text_width(text)
         elif self.buffer:
             self.buffer.append(" ")
 
-    def block(self, el: Element, tag: str) -> None:
+    def read_block(self, el: Element, tag: str) -> None:
         """Reads a block-level element, which begins and ends a line."""
         if tag == "tr":
             self.end_row()
@@ -219,11 +219,11 @@ class _LayoutReader:
         if tag in _OFTEN_PLAIN and len(el) > 1 and not self.links and el not in self.touched and _is_plain(el):
             self.buffer.append("".join(el.itertext()))  # type: ignore[arg-type]
             for link in el.iter("a"):
-                self.linked += width("".join(link.itertext()))  # type: ignore[arg-type]
+                self.linked += text_width("".join(link.itertext()))  # type: ignore[arg-type]
             self.pre += tag == "pre"
         else:
             self.pre += tag == "pre"
-            self.inside(el)
+            self.read_inside(el)
             if tag == "tr":
                 self.end_row()
         if self.buffer or self.gap != _BLANK:
@@ -232,11 +232,11 @@ class _LayoutReader:
         self.spans[el] = (first, len(self.blocks))
         self.at = outer
 
-    def cell(self, el: Element) -> None:
+    def read_cell(self, el: Element) -> None:
         """Reads a table cell: as part of its row's line, or as a block of its own if the table is used for layout."""
         if self.in_cell or not _is_division(el):
             self.in_cell += 1
-            self.inside(el)
+            self.read_inside(el)
             self.in_cell -= 1
             if not self.in_cell:
                 self.cells.append(clean_text("".join(self.buffer).replace(_NEWLINE, " ")))
@@ -246,35 +246,35 @@ class _LayoutReader:
         self.end_line(_BLANK)
         outer, first = self.at, len(self.blocks)
         self.at = el
-        self.inside(el)
+        self.read_inside(el)
         self.end_line(_BLANK)
         self.spans[el] = (first, len(self.blocks))
         self.at = outer
 
-    def other(self, el: Element, tag: str, kind: str) -> None:
-        """Reads an element of any other tag or context; `inside` itself handles the commonest cases."""
+    def read_other(self, el: Element, tag: str, kind: str) -> None:
+        """Reads an element of any other tag or context; `read_inside` itself handles the commonest cases."""
         if kind == "inline":
             self.links += tag == "a"
-            self.inside(el)
+            self.read_inside(el)
             self.links -= tag == "a"
         elif kind == "cell" and not self.pre:
-            self.cell(el)
+            self.read_cell(el)
         elif self.in_cell and not self.pre:
             self.buffer.append(" ")
-            self.inside(el)
+            self.read_inside(el)
             self.buffer.append(" ")
         elif tag == "br":
             self.buffer.append("\n" if self.pre else _NEWLINE)
-            self.inside(el)
+            self.read_inside(el)
         elif self.pre and tag != "pre":
-            self.inside(el)
+            self.read_inside(el)
             if kind == "break" and self.buffer and not self.buffer[-1].endswith("\n"):
                 self.buffer.append("\n")
         elif kind == "break":
-            self.block(el, tag)
+            self.read_block(el, tag)
         else:
             first = len(self.blocks)
-            self.inside(el)
+            self.read_inside(el)
             self.spans[el] = (first, len(self.blocks))
 
     def end_row(self) -> None:
@@ -301,7 +301,7 @@ class _LayoutReader:
                 parts = [clean_text(text)]
             for part in parts:
                 if part and not part.isspace():
-                    size = width(part)
+                    size = text_width(part)
                     self.blocks.append(TextBlock(part, self.gap, self.at, size, min(self.linked, size)))
                     self.linked = max(0.0, self.linked - size)
                     self.gap = _BLANK if len(parts) > 1 else ""
@@ -342,8 +342,8 @@ def lay_out(
         texts = {e: (e.text or "", e.tail or "") for e in top.iter("*")}
     reader = _LayoutReader(top, skip, texts)
     tag, kind = top.tag, _KINDS.get(top.tag, "")
-    if kind != "silent" and top not in skip:
-        reader.other(top, tag, kind)
+    if kind != "unread" and top not in skip:
+        reader.read_other(top, tag, kind)
     reader.end_row()
     reader.end_line("")
     reader.spans[top] = (0, len(reader.blocks))

@@ -9,9 +9,9 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.text import clean_text
 
-# The names of an element (class, id, role) that mark it as no text: comments, share buttons, other posts ...
+# Classes, ids and roles that mark an element as boilerplate: comments, share buttons, other posts ...
 
-# Words and pairs of words in names, as themes and systems write them: "author-bio", "AuthorBio", "author_bio".
+# Words and pairs of words in them, which themes join in various ways: "author-bio", "AuthorBio", "author_bio".
 _NEVER = frozenset(
     [
         "share",
@@ -320,13 +320,13 @@ _PAIRS = frozenset(
 # Comments and other posts may well be longer than the post.
 LONG = frozenset(["comments", "comment", "commentlist", "disqus", "replies", "related", "relatedposts", "recommended"])
 _PIECES = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\d_a-zA-Z]+|\d+")
-# "with-sidebar", "no-comments", "sidebar-layout": about what is beside the element, not the element itself.
+# "with-sidebar", "no-comments", "sidebar-layout" describe what is beside the element, not the element itself.
 _LAYOUT = frozenset(["with", "without", "no", "has", "js", "is", "layout"])
 _FOOTER = re.compile(r"(?:^|\s)(?:(?:page|site)?[_-]?footer|colophon|copyright)(?:$|\s)", re.IGNORECASE)
 
 
 @lru_cache(maxsize=8_192)
-def names_footer(names: str) -> bool:
+def is_footer_name(names: str) -> bool:
     """Returns True if a string of classes and ids names the footer of a page."""
     return bool(_FOOTER.search(names))
 
@@ -354,7 +354,7 @@ def _find_word_in_name(name: str) -> str:
     return ""
 
 
-def boilerplate_kind(el: Element) -> str:
+def boilerplate_word(el: Element) -> str:
     """Returns the word in an element's class or id that marks it as boilerplate, such as "comments"; "" if there is
     none.
     """
@@ -380,7 +380,7 @@ def _lower(text: str) -> str:
     return low if low.isascii() else low.replace("i̇", "i").replace("ı", "i")
 
 
-# A block that is one of these, as a whole, is not text of the post.
+# A block whose whole text matches one of these is not text of the post.
 _LINE = _compile_any(
     r"this page (?:contains|has) geo-?tags?",
     r"advert(?:isement|ising|s)?(?: ?[-–—] .{0,40})?|sponsored(?: content| links?)?|ads? by .{0,30}|anzeige|"
@@ -434,7 +434,7 @@ _LONG_LINE = _compile_any(
     r"follow (?:us|me|him|her|them|@?\w+(?: \w+)?) (?:on|at) .{0,100}",
 )
 
-# The same for phrases with the decisive words in the middle; these words are searched first, which is cheap.
+# Patterns for phrases with the decisive words in the middle; _WITHIN_WORDS are searched first, which is cheap.
 _WITHIN = _compile_any(
     r".{0,60}(?:getty images|shutterstock|istock|unsplash|alamy)",
     r".{0,60}\bthis (?:post|article|page|blog|site|website|story) (?:may |might )?contains? .{0,40}(?:affiliate|"

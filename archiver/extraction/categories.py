@@ -20,10 +20,10 @@ from archiver.extraction.term_links import (
     Kind,
     Terms,
     clean_term,
-    in_prose,
+    is_in_prose,
+    is_own_site,
     is_term,
     kind_of_address,
-    own_site,
     slug_of,
     term_links,
     terms_in_lists,
@@ -47,13 +47,13 @@ class ClassTerms:
     """The categories or the tags in a post's class: `slugs` as written there, `names` as the page shows them, else the
     slugs.
 
-    `whole`: the class lists every term of the post. It does not if a slug has no Latin letters, since the class then
-    has only a number for it.
+    `is_complete`: the class lists every term of the post. That is not so if a slug has no Latin letters, since the
+    class then has only a number for it.
     """
 
     slugs: Terms
     names: Terms
-    whole: bool
+    is_complete: bool
 
 
 def class_terms(page: Page, post: Post, declared: Mapping[Kind, Sequence[str]]) -> dict[Kind, ClassTerms]:
@@ -212,7 +212,7 @@ def choose_terms(cats: list[Candidate[Terms]], tags: list[Candidate[Terms]]) -> 
     category, tag = resolve_terms(cats), resolve_terms([t for t in tags if t.confidence >= 0.5])
     tagged = tag.value if tag else ()
     if tag is not None and tag.source in ("link", "label") and category is not None:
-        # rel="tag" says only that a link is a term; the platform's selector has found those that are categories.
+        # rel="tag" marks categories too; the platform's selector has found which of the terms are categories.
         tagged = tuple(t for t in tagged if fold_text(t) not in {fold_text(c) for c in category.value})
     return category.value if category else (), tagged
 
@@ -259,7 +259,7 @@ def _selected_terms(page: Page, post: Post, rule: str, kind: Kind, both: bool) -
         href = el.get("href") or ""
         if href and ((both and kind_of_address(href) not in (None, kind)) or _is_other_site(page, el, href)):
             continue
-        if el.tag == "a" and not by_rel and in_prose(el, prose):
+        if el.tag == "a" and not by_rel and is_in_prose(el, prose):
             continue
         if is_term(text := clean_term(element_line(el)), by_rel or kind_of_address(href) == kind):
             found.append(text)
@@ -267,7 +267,7 @@ def _selected_terms(page: Page, post: Post, rule: str, kind: Kind, both: bool) -
 
 
 def _is_other_site(page: Page, el: Element, href: str) -> bool:
-    return not own_site(page, href) and "tag" not in (el.get("rel") or "").split()
+    return not is_own_site(page, href) and "tag" not in (el.get("rel") or "").split()
 
 
 def _from_links(page: Page, post: Post) -> Iterator[Found]:
@@ -341,8 +341,8 @@ def _from_class(page: Page, post: Post) -> Iterator[Found]:
         "tag": terms_in_lists(page.data.texts(node, "keywords")) or page.data.meta("article:tag"),
     }
     for kind, found in class_terms(page, post, declared).items():
-        if found.names or found.whole:  # a post class without any tag: the post has none, unless a link shows one
-            confidence = 0.6 if not found.whole else 0.94 if found.names else 0.79
+        if found.names or found.is_complete:  # a post class without any tag: the post has none, unless a link shows one
+            confidence = 0.6 if not found.is_complete else 0.94 if found.names else 0.79
             yield _as_candidate(kind, found.names, "class", "post class", confidence)
 
 

@@ -74,7 +74,7 @@ class Position:
     precision: float | None = None
 
 
-# The words for the four sides, before or after a number. "O" is west in Romance languages and east in Germanic ones.
+# The words for the compass directions, before or after a number. "O" is west in Romance, east in Germanic languages.
 _SIDES: tuple[tuple[str, str], ...] = (
     (
         "N",
@@ -178,11 +178,11 @@ def _plain_text(text: str | None, language: str = "") -> str:
 
 def parse_degrees(text: str | None) -> float | None:
     """Parses one coordinate, in degrees: "10.5", "10,5", "10° 30' 0'' S", "-10.5", "西经 10.5". None if invalid."""
-    found = with_precision(text)
+    found = parse_degrees_with_precision(text)
     return found[0] if found else None
 
 
-def with_precision(text: str | None) -> tuple[float, float] | None:
+def parse_degrees_with_precision(text: str | None) -> tuple[float, float] | None:
     """Parses one coordinate; returns it with its precision, both in degrees, or None if the text is none."""
     m = _SINGLE.fullmatch(_plain_text(text))
     if m is None:
@@ -243,7 +243,7 @@ def _from_pair(
     return valid_position(one, two, min(first[1], second[1]))
 
 
-def middle(text: str | None, turned: bool = False) -> Position | None:
+def centre_of_bounds(text: str | None, turned: bool = False) -> Position | None:
     """Returns the centre of the bounding box of a line, box or polygon given as "lat lon lat lon ...".
 
     `turned`: the list is "lon lat lon lat ...". None if the list has an odd count or is out of range.

@@ -37,7 +37,7 @@ def civil_year(year: int) -> int:
     return year - _BUDDHIST if year in _BUDDHIST_YEARS else year
 
 
-def is_solar(year: int) -> bool:
+def is_solar_year(year: int) -> bool:
     """Returns True if a year can be one of the Persian solar calendar."""
     return year in _SOLAR_YEARS
 
@@ -186,7 +186,7 @@ def make_moment(parts: DateParts, *, first: int = FIRST_YEAR) -> Moment | None:
     None.
     """
     year, month_number, day = parts.year, parts.month, parts.day
-    if is_solar(year):
+    if is_solar_year(year):
         if (civil := from_solar(year, month_number, day)) is None:
             return None
         year, month_number, day = civil.year, civil.month, civil.day
@@ -290,7 +290,7 @@ _CLOCK = re.compile(
 )
 _AFTERNOON = frozenset(("pm", "ch", "م", "下午", "午後", "오후", "晚上"))
 _MORNING = frozenset(("am", "sa", "ص", "上午", "午前", "오전", "凌晨", "早上"))
-# Languages whose months the tables have: in these, a date that is not found is not there.
+# Languages whose months are in the tables: dateparser would find no date in them that the tables miss.
 _KNOWN = frozenset(re.split(
     r"\s+",
     "en es fr de pt it ca nl ru uk be bg sr pl cs sk sl hr bs tr az sv da no nb nn is fi et lt lv id ms ar fa ur he ro "
@@ -345,7 +345,7 @@ def _find_clock(text: str, start: int, end: int, language: str) -> re.Match[str]
     return _CLOCK.search(text, max(0, start - 25), start)
 
 
-def date_span(text: str, language: str = "") -> tuple[str, str] | None:
+def text_around_date(text: str, language: str = "") -> tuple[str, str] | None:
     """Returns the text before the first date, and the text after that date and its time of day; None without a date.
 
     Digits in both are ASCII.
@@ -402,7 +402,7 @@ def _spelled_dates(text: str, language: str) -> Iterator[_Written]:
         yield from _vietnamese(text)
     for m in _DAY_FIRST.finditer(text):
         year = _full_year(m[3], m[4] or m[5])
-        number = solar_month_number(m[2]) if is_solar(year) else month_number(m[2], language)
+        number = solar_month_number(m[2]) if is_solar_year(year) else month_number(m[2], language)
         yield from _if_possible(year, number, int(m[1]), m)
     for m in _DAY_YEAR.finditer(text):
         if before := _WORD_BEFORE.search(text, max(0, m.start() - 25), m.start() + 1):
@@ -472,7 +472,7 @@ def _by_dateparser(text: str, language: str) -> Moment | None:
     return Moment(at.replace(hour=0, minute=0, second=0, microsecond=0), "day", False)
 
 
-def month_only(text: str, language: str = "") -> Moment | None:
+def parse_month_and_year(text: str, language: str = "") -> Moment | None:
     """Parses a text that consists of month and year, such as "May 2019"; None for any other text."""
     m = _MONTH_YEAR.match(plain_date_text(text))
     number = month_number(m[1], language) if m else None
@@ -520,7 +520,7 @@ _DAYS = (
                    re.IGNORECASE)),
 )  # fmt: skip
 _MINUTES = {"minute": 1, "hour": 60, "day": 1_440, "week": 10_080, "month": 43_830, "year": 525_960}
-# "A week ago" is any of several days, possibly in two months.
+# "A week ago" may be any of several days, even in two months.
 _PRECISION = {"week": "month"}
 # Letters beside a relative time ("at 14:05 Uhr", "Posted ... by Ada Byrne"); with more it is part of a sentence.
 _MAX_LENGTH, _CLOCK_LETTERS, _BESIDE = 80, 8, 40

@@ -86,7 +86,7 @@ _SOLAR_TABLE = (
     "حمل|ثور|جوزا|سرطان|اسد|سنبله|میزان|عقرب|قوس|جدی|دلو|حوت",
     "farvardin|ordibehesht|khordad|tir|mordad|shahrivar|mehr|aban|azar|dey|bahman|esfand",
 )
-# Words that are another month, or a month at all, in one language only.
+# Words that name a month, or another month than elsewhere, in one language only.
 _OF_LANGUAGE = {
     "hr": {"listopad": 10, "listopada": 10, "lis": 10},
     "bs": {"listopad": 10, "listopada": 10},
@@ -145,7 +145,7 @@ def vietnamese_month_number(name: str) -> int | None:
     return int(name) if name.isdigit() else VIETNAMESE_MONTHS.get(_fold(" ".join(name.split())))
 
 
-# Names with a dot or a space, as one word each; a text with one of these letters is rewritten.
+# Thai abbreviations of months; they contain dots, so they are replaced before a date is parsed.
 THAI_SHORT = {
     "ม.ค.": 1, "ก.พ.": 2, "มี.ค.": 3, "เม.ย.": 4, "พ.ค.": 5, "มิ.ย.": 6,
     "ก.ค.": 7, "ส.ค.": 8, "ก.ย.": 9, "ต.ค.": 10, "พ.ย.": 11, "ธ.ค.": 12,

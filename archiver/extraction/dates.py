@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from lxml.etree import _Element as Element
 
 from archiver.extraction.authors.byline import BylineBlock
-from archiver.extraction.date_text import Moment, machine_date, month_only, url_date, visible_date
+from archiver.extraction.date_text import Moment, machine_date, parse_month_and_year, url_date, visible_date
 from archiver.extraction.date_vocabulary import MODIFIED
 from archiver.extraction.metadata import is_article_item, item_of, types
 from archiver.extraction.page import Page
@@ -121,10 +121,10 @@ _NO_POSTS = frozenset(
 _IMAGES = 10
 _IMAGE_DAY = re.compile(r"/((?:19|20)\d{2})([/-]?)(0[1-9]|1[0-2])\2([0-2]\d|3[01])(?=[/_.-])")
 _UNTRUSTED = 0.35
-"""The date of a change is used for that of publication only where no candidate is trusted more than this."""
+"""The date of a change is used as that of publication only if no candidate has at least this confidence."""
 
 
-def stated_candidates(moment: Moment, visible: bool) -> float:
+def precision_bonus(moment: Moment, visible: bool) -> float:
     """Returns the confidence added for a date's precision, time zone and visibility, so that the most precise of equals
     wins.
     """
@@ -136,7 +136,7 @@ class _Found(list[When]):
 
     def add(self, moment: Moment | None, source: str, locator: str, confidence: float, seen: bool = False) -> None:
         if moment is not None:
-            self.append(Candidate(moment, source, locator, confidence + stated_candidates(moment, seen), seen))
+            self.append(Candidate(moment, source, locator, confidence + precision_bonus(moment, seen), seen))
 
 
 def published_candidates(page: Page, post: Post, lead: SourceHint | None, beside: BylineBlock) -> list[When]:
@@ -169,7 +169,7 @@ def _collect_published(page: Page, post: Post, lead: SourceHint | None, beside: 
         out.add(machine_date(f"{address.year:04}-{address.month:02}-{address.day:02}"), "address", page.path, 0.55)
     changed = _add_shown(page, post, out, language)
     if not any(c.confidence >= _SURE for c in out):
-        # Scripts are read only where the page itself is unclear: that takes a walk over its whole source.
+        # Scripts are searched only if the page itself is unclear, since that scans its whole source.
         if (found := state_date(page)) is not None:
             out.add(found.moment, "script", found.key, 0.62 if found.sure else 0.52)
         if not any(c.confidence >= _UNTRUSTED for c in out):
@@ -184,7 +184,7 @@ def _add_shown(page: Page, post: Post, out: _Found, language: str) -> list[Visib
     changed: list[VisibleDate] = []
     declared = any(c.confidence >= _SURE and not c.visible for c in out)
     for one in visible_dates(page, post, language, near=declared):
-        if one.says == "published":
+        if one.meaning == "published":
             out.add(one.moment, "shown", f"{one.where} {_element_name(one.element)}", one.confidence, True)
         else:
             changed.append(one)
@@ -343,7 +343,7 @@ def date_of_element(el: Element, language: str) -> tuple[Moment | None, bool]:
     text = element_line(el)
     if len(text) > 200:
         return None, False
-    return visible_date(text, language, True) or month_only(text), True
+    return visible_date(text, language, True) or parse_month_and_year(text), True
 
 
 def _time_in_text(el: Element, moment: Moment, language: str) -> Moment | None:

@@ -51,7 +51,7 @@ class _Misreading:
             f"(?<={letter})(?:{pair})(?=\\s)|(?<={letter}){quote}\\s|\\s{quote}(?={letter})"
         )
 
-    def hits(self, text: str, beyond: set[str]) -> bool:
+    def matches(self, text: str, beyond: set[str]) -> bool:
         """Returns True if a text has been misread: it has a mark and at least `_MANY` proving sequences.
 
         `beyond`: the text's characters outside ASCII.
@@ -59,7 +59,7 @@ class _Misreading:
         if not any(beyond.issuperset(mark) and mark in text for mark in self.marks):
             return False
         count = last = 0
-        # The proof is in a stretch outside ASCII, with at most one character on either side.
+        # A sequence that proves it is in a run outside ASCII, with at most one more character on either side.
         for m in _SEVERAL.finditer(text):
             at = max(m.start() - 1, last)
             while hit := self.sure.search(text, at, m.end() + 1):
@@ -69,7 +69,7 @@ class _Misreading:
                     return True
         return False
 
-    def read(self, stretch: str) -> str:
+    def restore(self, stretch: str) -> str:
         """Returns the original of a run of non-ASCII characters that was misread; "" if it was not misread."""
         try:
             return bytes(self.table[ord(c)] for c in stretch).decode("utf-8")
@@ -97,15 +97,15 @@ def repair_mojibake(text: str, source: bytes = b"") -> tuple[str, int]:
         return text, 0
     count = 0
     beyond: set[str] | None = None
-    for reading in _MISREADINGS:
-        if source and not count and not any(lead in source for lead in reading.leads):
+    for misreading in _MISREADINGS:
+        if source and not count and not any(lead in source for lead in misreading.leads):
             continue
         for _ in range(2):  # some texts were misread twice
             if beyond is None:
                 beyond = _non_ascii_characters(text.encode("utf-8", errors="ignore") if count or not source else source)
-            if not reading.hits(text, beyond):
+            if not misreading.matches(text, beyond):
                 break
-            text, more = _repair_runs(text, reading)
+            text, more = _repair_runs(text, misreading)
             count += more
             if not more:
                 break
@@ -118,10 +118,10 @@ def _non_ascii_characters(source: bytes) -> set[str]:
     return set(source.translate(None, _ASCII).decode("utf-8", errors="ignore"))
 
 
-def _repair_runs(text: str, reading: _Misreading) -> tuple[str, int]:
+def _repair_runs(text: str, misreading: _Misreading) -> tuple[str, int]:
     count = tried = 0
 
-    def mend(m: re.Match[str]) -> str:
+    def repair(m: re.Match[str]) -> str:
         nonlocal count, tried
         run = m[0]
         if run.isascii() or tried >= _MAX_COUNT:
@@ -129,15 +129,15 @@ def _repair_runs(text: str, reading: _Misreading) -> tuple[str, int]:
         tried += 1
         known: dict[str, str] = {}
         for stretch in _STRETCH.findall(run):
-            was = known.setdefault(stretch, reading.read(stretch))
-            if not _is_plausible(was) and any(c.isalpha() for c in stretch):
+            original = known.setdefault(stretch, misreading.restore(stretch))
+            if not _is_plausible(original) and any(c.isalpha() for c in stretch):
                 return run
-        if not any(_is_plausible(was) for was in known.values()):
+        if not any(_is_plausible(original) for original in known.values()):
             return run
         count += 1
         return _STRETCH.sub(lambda s: known[s[0]] if _is_plausible(known[s[0]]) else s[0], run)
 
-    return _RUN.sub(mend, text), count
+    return _RUN.sub(repair, text), count
 
 
 def _is_plausible(was: str) -> bool:
@@ -163,7 +163,7 @@ _ALPHABETS = (
 )
 
 
-def text_bytes(body: bytes) -> bytes:
+def text_sample(body: bytes) -> bytes:
     """Returns a sample of the text between tags that has non-ASCII bytes; markup reveals nothing about the encoding."""
     out: list[bytes] = []
     room = _SAMPLE
@@ -181,20 +181,22 @@ def text_bytes(body: bytes) -> bytes:
     return b" ".join(out)
 
 
-def high_share(body: bytes) -> float:
+def non_ascii_share(body: bytes) -> float:
     """Returns the share (0 to 1) of letters outside ASCII; every byte outside ASCII counts as a letter."""
-    sample = text_bytes(body)
+    sample = text_sample(body)
     high = len(sample.translate(None, _ASCII))
     return high / max(high + len(_LETTERS.findall(sample)), 1)
 
 
 def guess_encoding(body: bytes) -> str:
     """Returns Python's name of the likeliest encoding of some bytes; "" if it cannot be determined."""
-    sample = text_bytes(body)
+    sample = text_sample(body)
     if not sample:
         return ""
     return (
-        _guess_japanese(sample) or (_guess_latin(sample) if high_share(body) < 0.5 else "") or _guess_by_library(sample)
+        _guess_japanese(sample)
+        or (_guess_latin(sample) if non_ascii_share(body) < 0.5 else "")
+        or _guess_by_library(sample)
     )
 
 
@@ -463,7 +465,7 @@ def _decode_as_declared(body: bytes, declared: list[tuple[str, str]]) -> Decoded
     None.
     """
     usable = [(name, how) for name, how in declared if name != "utf-8"]
-    if any(name in _WESTERN for name, _ in usable) and high_share(body) > 0.5:
+    if any(name in _WESTERN for name, _ in usable) and non_ascii_share(body) > 0.5:
         usable = [(name, how) for name, how in usable if name not in _WESTERN]
     for name, how in usable:
         if text := _decode_strictly(body, name):
@@ -509,7 +511,7 @@ def _legacy_encoding(body: bytes) -> str:
         return ""
     language = match.group(1).decode("ascii").lower()
     name = _LEGACY.get(language) or _LEGACY.get(language.split("-")[0], "cp1252")
-    return "" if name in _WESTERN and high_share(body) > 0.5 else name
+    return "" if name in _WESTERN and non_ascii_share(body) > 0.5 else name
 
 
 def _codec(label: str) -> str:

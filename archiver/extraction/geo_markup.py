@@ -13,12 +13,12 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.coordinates import (
     Position,
+    centre_of_bounds,
     is_swapped,
     map_link_position,
-    middle,
+    parse_degrees_with_precision,
     parse_position,
     valid_position,
-    with_precision,
 )
 from archiver.extraction.metadata import Node, is_article_item, item_of, types
 from archiver.extraction.page import Page
@@ -127,7 +127,7 @@ def make_geotag(p: Position, name: str, region: str, role: str, source: str) -> 
 
 def split_position(lat: str | None, lon: str | None) -> Position | None:
     """Returns the position whose latitude and longitude are given as two texts; None if they are not valid."""
-    a, b = with_precision(lat), with_precision(lon)
+    a, b = parse_degrees_with_precision(lat), parse_degrees_with_precision(lon)
     return valid_position(a[0], b[0], min(a[1], b[1])) if a and b else None
 
 
@@ -142,7 +142,7 @@ def dublin_core(text: str, source: str) -> GeoTag | None:
         p = split_position(given["north"], given["east"])
         return make_geotag(p, name, "", "content", source) if p else None
     if set(_BOX) <= set(given):
-        p = middle(" ".join(given[k] for k in _BOX))
+        p = centre_of_bounds(" ".join(given[k] for k in _BOX))
         return make_geotag(p, name, "", "content", source) if p else None
     if p := parse_position(text):
         return make_geotag(p, "", "", "content", source)
@@ -212,7 +212,7 @@ _FRAME_SOURCES = ("src", "data-src", "data-lazy-src", "data-litespeed-src")
 _TRACKS = re.compile(r"\.(?:kml|kmz|gpx|geojson)(?:$|[?#])", re.IGNORECASE)
 
 
-def role_of(post: Post, el: Element) -> str | None:
+def place_role(post: Post, el: Element) -> str | None:
     """Returns the role of the place in an element: "content" (the post's), "author" or "publisher".
 
     None for a place in comments, sidebars and other posts.
@@ -252,10 +252,10 @@ def geo_microformats(page: Page, post: Post) -> Iterator[GeoTag]:
     language = page.language or ""
     for lat_class, lon_class, holders, source in _FORMATS:
         for el in (e for name in holders for e in page.index.with_class(name)[:_MAX_COUNT]):
-            if (place := _position_in_card(el, lat_class, lon_class, language)) and (role := role_of(post, el)):
+            if (place := _position_in_card(el, lat_class, lon_class, language)) and (role := place_role(post, el)):
                 yield make_geotag(place, _name_around(el), "", role, source)
     for el in (e for name in ("adr", "h-adr", "p-adr") for e in page.index.with_class(name)[:_MAX_COUNT]):
-        if _is_in_holder(post, el) and (parts := _address_parts(el)) and role_of(post, el) == "content":
+        if _is_in_holder(post, el) and (parts := _address_parts(el)) and place_role(post, el) == "content":
             yield GeoTag(None, None, ", ".join(parts), "", "content", "adr")
 
 
@@ -296,7 +296,7 @@ def geo_properties(page: Page, post: Post) -> Iterator[GeoTag]:
     for attribute, source in (("itemprop", "microdata"), ("property", "rdfa")):
         for el in _elements_with(page, attribute, "latitude", "geo:lat", "schema:latitude"):
             longitude = _longitude_beside(el, attribute)
-            role = role_of(post, el) if longitude is not None else None
+            role = place_role(post, el) if longitude is not None else None
             if role == "content" and attribute == "itemprop" and not _is_in_article(el):
                 role = "publisher"
             if role and longitude is not None and (p := split_position(_value_of(el), _value_of(longitude))):
@@ -561,6 +561,6 @@ def _middle_of_shape(page: Page, geo: Node) -> Position | None:
         text = " ".join(page.data.texts(geo, key))
         if key == "circle":  # a middle and a radius
             text = " ".join(re.split(r"[\s,]+", text)[:2])
-        if text and (found := middle(text)):
+        if text and (found := centre_of_bounds(text)):
             return found
     return None

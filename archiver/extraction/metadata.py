@@ -227,7 +227,7 @@ def _quote(text: str) -> str:
 _MAX_ITEMS = 3_000
 _ADDRESSES = frozenset({"url", "image", "thumbnailUrl", "contentUrl", "mainEntityOfPage", "sameAs", "logo", "@id"})
 _LONG = frozenset({"articleBody", "text", "reviewBody", "commentText"})
-# Terms of older vocabularies, used by Drupal 7 and Dublin Core sites, and the terms of schema.org with that meaning.
+# Terms of older vocabularies (Drupal 7, Dublin Core), and the terms of schema.org with the same meaning.
 _SAME = {
     "sioc:Item": "Article",
     "sioc:Post": "Article",
@@ -532,12 +532,12 @@ class PageMetadata:
         return [node for node, kinds in zip(self.nodes, self._types, strict=True) if not kinds.isdisjoint(names)]
 
     @cached_property
-    def items(self) -> list[EmbeddedItem]:
+    def microdata_items(self) -> list[EmbeddedItem]:
         """The typed microdata items, in document order."""
         return microdata(self.index)
 
     @cached_property
-    def things(self) -> list[EmbeddedItem]:
+    def rdfa_items(self) -> list[EmbeddedItem]:
         """The typed RDFa items, in document order."""
         return rdfa(self.index)
 
@@ -572,7 +572,7 @@ class PageMetadata:
         out = self._declared[key] = []
         if (node := self.article(urls)) is not None:
             out.append(DeclaredArticle("json-ld", node))
-        for source, items in (("microdata", self.items), ("rdfa", self.things)):
+        for source, items in (("microdata", self.microdata_items), ("rdfa", self.rdfa_items)):
             found = _articles(i.node for i in items if i.top) or _articles(i.node for i in items)
             own = self._naming(found, urls) or (found[0] if len(found) == 1 else None)
             if own is not None:

@@ -21,10 +21,10 @@ from archiver.platforms.platform_table import Platform, detect
 from archiver.platforms.selectors import Found, Index
 from archiver.urls import folder_path, normalize
 
-# Limits. Of a page that is built to be slow, or badly broken, only the beginning is kept.
+# Limits: of a page that is built to be slow or is badly broken, only the beginning is parsed.
 
 LARGE = 400_000
-"""Characters of source from which on a tree is checked; in a smaller one no part can be too large."""
+"""A tree is checked if its source has more characters; in a smaller one no part can be too large."""
 MAX_TAGS = 40_000
 MAX_DEPTH = 120
 """Levels of elements. Deeper text becomes part of the last level, since selectors walk through all ancestors."""
@@ -139,7 +139,7 @@ def _remove_unfit(text: str | bytes) -> str:
 
 # The page.
 
-# Two-letter top-level domains that sites anywhere use, and that of the country that writes the month first.
+# Two-letter top-level domains that do not imply the day before the month: those used worldwide, and .us.
 _GENERIC_COUNTRY_CODES = frozenset(("us", "io", "co", "ai", "tv", "me", "cc", "ly", "to", "gg", "fm", "so", "sh", "la"))
 _NUMBERS = re.compile(r"(?<![\d/-])(\d{1,2})[/-](\d{1,2})[/-](?:19|20)\d{2}(?![\d/-])")
 _LANG = ("lang", "{http://www.w3.org/XML/1998/namespace}lang", "xml:lang")
@@ -264,10 +264,10 @@ class Page:
     @cached_property
     def text_length(self) -> int:
         """The number of characters of text on the page, without scripts and styles."""
-        silent = 0
+        excluded = 0
         for el in chain.from_iterable(map(self.index.tag, ("script", "style", "noscript", "template"))):
-            silent += len((el.text or "").strip()) + len((el.tail or "").strip())
-        return self.index.text_length(self.root) - silent
+            excluded += len((el.text or "").strip()) + len((el.tail or "").strip())
+        return self.index.text_length(self.root) - excluded
 
     @cached_property
     def head_title(self) -> str:

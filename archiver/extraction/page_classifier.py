@@ -73,7 +73,7 @@ PAGE_PATH = re.compile(
 )
 
 
-def linked_heading(page: Page, el: Element) -> bool:
+def has_linked_heading(page: Page, el: Element) -> bool:
     """Returns True if an element contains a heading that links to another page."""
     return any(heading_link(page, h) for h in el.iter("h1", "h2", "h3", "h4"))
 
@@ -114,7 +114,7 @@ def _own_hosts(page: Page) -> set[str]:
     return set(map(_host, page.addresses))
 
 
-def teasers_fill(page: Page, heads: list[Element]) -> bool:
+def is_filled_by_teasers(page: Page, heads: list[Element]) -> bool:
     """Returns True if the blocks around these headings, each with one of them, make up most of the page's text."""
     if len(heads) >= _MANY:
         return True
@@ -152,7 +152,7 @@ def _ancestors_up_to(el: Element, top: Element) -> Iterator[Element]:
             return
 
 
-def linked_items_fill(page: Page, post: Post) -> bool:
+def is_filled_by_linked_items(page: Page, post: Post) -> bool:
     """Returns True if list items and table rows with little more than a link to this site make up most of the page."""
     main = post.body if post.body is not None else next(iter(page.index.tag("body")), page.root)
     whole = page.index.text_length(main)
@@ -195,7 +195,7 @@ def main_types(page: Page) -> set[str]:
     return out
 
 
-def article_node(page: Page) -> bool:
+def has_article_node(page: Page) -> bool:
     """Returns True if JSON-LD declares the page as an article with a date or an author."""
     node = page.data.article(page.addresses)
     return node is not None and ("datePublished" in node or "author" in node)
@@ -222,7 +222,7 @@ class _Context:
         el = self.post.body if self.post.body is not None else self.post.holder
         return self.page.index.text_length(el) if el is not None else 0
 
-    def has_body_below(self, length: int) -> bool:
+    def has_body_shorter_than(self, length: int) -> bool:
         """Returns True if the page has no body or one shorter than `length` characters."""
         return self.post.body is None or self.page.index.text_length(self.post.body) < length
 
@@ -285,7 +285,7 @@ def _password(context: _Context) -> Answer | None:
     forms = context.page.index.select(".post-password-form") + [
         f for f in context.page.index.tag("form") if "postpass" in (f.get("action") or "")
     ]
-    if any(not _is_outside_post(context.post, f) for f in forms) and context.has_body_below(700):
+    if any(not _is_outside_post(context.post, f) for f in forms) and context.has_body_shorter_than(700):
         return PageKind.OTHER, "password"
     return None
 
@@ -331,9 +331,9 @@ def _not_found(context: _Context) -> Answer | None:
     is_dated = context.beside.moment is not None and context.text_length >= 100
     errors = [m for h in heads if len(h) < 90 and (m := NOT_FOUND.search(h))]
     is_error = any(not is_dated or ENDS.match(m.string, m.end()) for m in errors)
-    if is_error and context.has_body_below(1_500) and not article_node(page):
+    if is_error and context.has_body_shorter_than(1_500) and not has_article_node(page):
         return PageKind.OTHER, "not-found"
-    if not is_dated and any(WALL.match(h) for h in heads) and context.has_body_below(600):
+    if not is_dated and any(WALL.match(h) for h in heads) and context.has_body_shorter_than(600):
         return PageKind.OTHER, "wall"
     return None
 
@@ -363,9 +363,9 @@ def _by_listing_address(context: _Context) -> Answer | None:
     page = context.page
     if page.path in ("/", "") and not may_name_post(parse_qsl(urlsplit(page.url).query, keep_blank_values=True)):
         return PageKind.LISTING, "home"
-    if DATE_FOLDER.search(page.path) and not article_node(page):
+    if DATE_FOLDER.search(page.path) and not has_article_node(page):
         return PageKind.LISTING, "date address"
-    if LISTING_PATH.search(page.path) and not (IN_SECTION.search(page.path) or article_node(page)):
+    if LISTING_PATH.search(page.path) and not (IN_SECTION.search(page.path) or has_article_node(page)):
         return PageKind.LISTING, "listing address"
     return None
 
@@ -373,16 +373,20 @@ def _by_listing_address(context: _Context) -> Answer | None:
 def _several_posts(context: _Context) -> Answer | None:
     """Recognises a listing by several posts with linked headings, none of which is the page's own post."""
     page, post = context.page, context.post
-    if article_node(page):
+    if has_article_node(page):
         return None
     if _has_several_entries(page, post):
         return PageKind.LISTING, "several posts"
     heads = linked_headings(page, post)
     if len(heads) >= 2 and post.title is not None and heading_link(page, post.title):
         return PageKind.LISTING, "several headings"
-    if len(heads) >= 3 and not page.data.meta("article:published_time") and teasers_fill(page, [h for h, _ in heads]):
+    if (
+        len(heads) >= 3
+        and not page.data.meta("article:published_time")
+        and is_filled_by_teasers(page, [h for h, _ in heads])
+    ):
         return PageKind.LISTING, "teasers"
-    if linked_items_fill(page, post):
+    if is_filled_by_linked_items(page, post):
         return PageKind.LISTING, "list of links"
     return None
 
@@ -394,13 +398,13 @@ def _has_several_entries(page: Page, post: Post) -> bool:
         [e for e in page.index.with_class(name) if e.tag not in ("body", "main") and not post.is_noise(e)]
         for name in _ENTRY_CLASSES
     ]
-    most = max(sum(linked_heading(page, e) for e in group) for group in [*groups, articles])
+    most = max(sum(has_linked_heading(page, e) for e in group) for group in [*groups, articles])
     return most >= 2 and most >= len(articles) - 1
 
 
 def _by_json_ld(context: _Context) -> Answer | None:
     page = context.page
-    if page.data.article(page.addresses) is not None and article_node(page):
+    if page.data.article(page.addresses) is not None and has_article_node(page):
         return PageKind.POST, "json-ld"
     main = main_types(page)
     if main & LISTING_TYPES:

@@ -17,9 +17,9 @@ from archiver.extraction.text import element_line, fold_text
 from archiver.platforms.platform_table import by_name
 from archiver.platforms.selectors import is_below
 
-# How similar two titles are.
+# The similarity of two titles.
 
-# A word, or one sign of a script without spaces between words.
+# A word, or one character of a script without spaces between words.
 _TOKEN = re.compile(
     r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+"
 )
@@ -70,7 +70,7 @@ _SITE_HEADER = re.compile(
 _TOP = frozenset({"html", "body", "main"})
 _UNLIKE = 0.4
 ALIKE = 0.6
-"""The similarity from which on a heading counts as a declared title."""
+"""The least similarity at which a heading counts as a declared title."""
 
 
 def declared_titles(page: Page) -> list[str]:
@@ -91,7 +91,7 @@ def most_similar_heading(declared: list[str], headings: list[Element]) -> Elemen
     return headings[alike.index(max(alike))]
 
 
-def opens(body: Element, el: Element) -> bool:
+def is_at_start_of(body: Element, el: Element) -> bool:
     """Returns True if an element is at the start of the body that contains it, with hardly any text before it."""
     before = 0
     for at in body.iter("*"):
@@ -101,7 +101,7 @@ def opens(body: Element, el: Element) -> bool:
     return False
 
 
-def in_site_header(el: Element) -> bool:
+def is_in_site_header(el: Element) -> bool:
     at: Element | None = el
     while at is not None and at.tag not in _TOP:
         if _SITE_HEADER.search(f" {at.get('class') or ''} {at.get('id') or ''}  "):
@@ -187,7 +187,7 @@ class Post:
 
     def _looks_like_noise(self, el: Element) -> bool:
         """Returns True if tag, class or id mark an element as something other than the post."""
-        if el.tag in _NOISE_TAGS or (el.tag == "footer" and self._outside_posts(el)):
+        if el.tag in _NOISE_TAGS or (el.tag == "footer" and self._is_outside_posts(el)):
             return True
         names = f"{el.get('class') or ''} {el.get('id') or ''}"
         return len(names) > 2 and el.tag not in _CONTENT_TAGS and _is_noise_name(names)
@@ -196,7 +196,7 @@ class Post:
         return any(known is not None and known is not el and is_below(known, el) for known in (self.body, self.title))
 
     @staticmethod
-    def _outside_posts(el: Element) -> bool:
+    def _is_outside_posts(el: Element) -> bool:
         at = el.getparent()
         while at is not None:
             if at.tag in ("article", "main") or "entry" in (at.get("class") or "") or "post" in (at.get("class") or ""):
@@ -308,7 +308,7 @@ class _TitleSearch:
         self.post.title, self.post.title_rule = most_similar_heading(self.declared, headings), rule
 
     def is_clear(self, el: Element) -> bool:
-        return not self.post.is_noise(el) and not in_site_header(el)
+        return not self.post.is_noise(el) and not is_in_site_header(el)
 
     def settle_by_selectors(self, rules: Iterable[str]) -> bool:
         """Sets the title to the heading of the first selector that finds one; returns True if no other can be better.
@@ -338,7 +338,7 @@ class _TitleSearch:
         found = [e for e in self.index.select(rule) if self.is_clear(e)]
         if body is not None:
             found = [e for e in found if not is_below(e, body)] or [
-                e for e in found if e.tag == "h1" and opens(body, e)
+                e for e in found if e.tag == "h1" and is_at_start_of(body, e)
             ]
         if entry is not None:
             found = [e for e in found if is_below(e, entry)] or [
@@ -361,8 +361,8 @@ class _TitleSearch:
         """Sets the title to an <h1>, else an <h2> like a declared title, else an element whose class says it is a
         title.
         """
-        # A large heading with a picture is called "masthead" too: it belongs to the post if it has its title.
-        if usable := clear or self._like_declared(headings) or [e for e in headings if not in_site_header(e)]:
+        # A heading over a large picture may be called "masthead" too; it is the post's if it has the declared title.
+        if usable := clear or self._like_declared(headings) or [e for e in headings if not is_in_site_header(e)]:
             self.take(usable, "h1")
         elif alike := self._like_declared(self._second_headings()):
             self.take(alike, "h2")
@@ -375,7 +375,7 @@ class _TitleSearch:
     def _second_headings(self) -> list[Element]:
         body = self.post.body
         clear = [e for e in self.index.tag("h2")[:_HEADINGS] if self.is_clear(e)]
-        return [e for e in clear if body is None or not is_below(e, body) or opens(body, e)]
+        return [e for e in clear if body is None or not is_below(e, body) or is_at_start_of(body, e)]
 
 
 def _named_title(post: Post) -> Element | None:
@@ -384,8 +384,8 @@ def _named_title(post: Post) -> Element | None:
     Chinese systems separate the parts of a <title> with "_": "post_section_site".
     """
     page = post.page
-    whole = [*page.data.meta("og:title")[:1], page.head_title]
-    begins = {fold_text(part) for t in whole if t for part in (t, TITLE_PARTS.split(t)[0], t.split("_")[0])} - {""}
+    titles = [*page.data.meta("og:title")[:1], page.head_title]
+    begins = {fold_text(part) for t in titles if t for part in (t, TITLE_PARTS.split(t)[0], t.split("_")[0])} - {""}
     named = (e for n in page.index.classes() if _TITLE_NAME.search(n) for e in page.index.with_class(n)[:_HEADINGS])
     for el in islice(named, 3 * _HEADINGS):
         if el.tag in _PLAIN and fold_text(element_line(el)[:300]) in begins and not post.is_noise(el):
@@ -393,7 +393,7 @@ def _named_title(post: Post) -> Element | None:
     return None
 
 
-def with_title(page: Page, title: Element | None, body: Element) -> Post:
+def post_with_title(page: Page, title: Element | None, body: Element) -> Post:
     """Returns the post on a page whose title and body elements are already known."""
     post = Post(page, title=title, body=body)
     _find_holder(post)
@@ -412,6 +412,6 @@ def _find_holder(post: Post) -> None:
     while at is not None and post.title is not None and not is_below(post.title, at):
         at = at.getparent()
     if at is None or at.tag == "html":
-        # Pages written by hand often hang all they have right below <body>.
+        # Pages written by hand often have everything directly below <body>.
         at = next((e for e in post.page.index.tag("body") if post.body is None and is_below(start, e)), start)
     post.holder = at

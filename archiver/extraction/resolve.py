@@ -418,7 +418,7 @@ def _with_day_shown(first: When, agreeing: list[When]) -> When:
 # Title.
 
 _SIMILAR, _SIMILAR_LONG, _LONG_WORDS = 0.34, 0.28, 5
-"""The similarity from which on a heading confirms a declared title; the second for one with at least so many words."""
+"""The least similarity by which a heading confirms a declared title; the second if it has _LONG_WORDS words or more."""
 _CLEARLY = 0.15
 _OF_ARTICLE = frozenset({"json-ld", "microdata", "rdfa"})
 _ALTERED = re.compile(r"\s\|\s|(?:\.\.\.|…)$")  # with a part after a bar, or cut
@@ -490,9 +490,9 @@ def _original_title(heading: Candidate[str], found: list[Candidate[str]], path: 
     A declared title that is cut, or has a part after a bar, is not the original.
     """
     others = [c for c in found if not c.visible]
-    whole = [c for c in others if not _ALTERED.search(c.value)]
-    if not whole or any(fold_text(c.value) == fold_text(heading.value) for c in others):
+    unaltered = [c for c in others if not _ALTERED.search(c.value)]
+    if not unaltered or any(fold_text(c.value) == fold_text(heading.value) for c in others):
         return heading
-    declared = max(whole, key=lambda c: c.confidence)
+    declared = max(unaltered, key=lambda c: c.confidence)
     clearly = title_in_url(declared.value, path) > title_in_url(heading.value, path) + _CLEARLY
     return declared if clearly else heading

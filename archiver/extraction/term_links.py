@@ -285,7 +285,7 @@ class _Links:
     def _term(self, a: Element) -> TermLink | None:
         href = a.get("href") or ""
         rel = frozenset((a.get("rel") or "").lower().split())
-        if len(href) > 500 or ("tag" not in rel and not own_site(self.page, href)) or _PAGED.search(href):
+        if len(href) > 500 or ("tag" not in rel and not is_own_site(self.page, href)) or _PAGED.search(href):
             return None
         if not self.strict and self.post.body is self.post.holder and "tag" not in rel:
             return None
@@ -296,7 +296,7 @@ class _Links:
         if kind is None or self.post.is_noise(a):
             self.previous = None
             return None
-        if _TERM_RELS.isdisjoint(rel) and in_prose(a, self.prose):
+        if _TERM_RELS.isdisjoint(rel) and is_in_prose(a, self.prose):
             return None
         if not is_term(text := clean_term(element_line(a)), sure):
             return None
@@ -379,7 +379,7 @@ def _position_range(index: Index, el: Element) -> tuple[int, int]:
     return index.order[el], index.end(el)
 
 
-def own_site(page: Page, href: str) -> bool:
+def is_own_site(page: Page, href: str) -> bool:
     """Returns True if an address belongs to the page's own site: relative, on the same host, or on a subdomain or
     parent.
     """
@@ -443,11 +443,11 @@ def _before_among_siblings(at: Element, previous: Element | None) -> _Before | N
             return _Before(None)
         if not isinstance(sibling.tag, str) or any(e.tag == "a" for e in inside):
             return _Before("")
-        whole = clean_text(" ".join(t for e in inside for t in (e.text, e.tail if e is not sibling else "") if t))
-        if text := _text_unless_separator(whole):
-            # Below a heading "Categories" is the list of all of them.
+        text_inside = clean_text(" ".join(t for e in inside for t in (e.text, e.tail if e is not sibling else "") if t))
+        if text := _text_unless_separator(text_inside):
+            # A heading "Categories" precedes the list of all categories, not those of the post.
             return _Before(text if sibling.tag not in _HEADINGS or kind_of_label(text) == "tag" else "")
-        if not whole and sibling.tag in _ICON_TAGS:
+        if not text_inside and sibling.tag in _ICON_TAGS:
             return _Before(sibling)
         sibling = sibling.getprevious()
     return None
@@ -463,16 +463,16 @@ def _kind_of_icon(el: Element) -> Kind | None:
     return next((kind for kind, words in _ICON if words.search(names.replace("#", " "))), None)
 
 
-def in_prose(el: Element, known: dict[Element, bool]) -> bool:
+def is_in_prose(el: Element, known: dict[Element, bool]) -> bool:
     """Returns True if a link is in a sentence: its block has much text besides links. `known` caches results."""
     at = el
     while at.tag not in _BLOCKS and (parent := at.getparent()) is not None:
         at = parent
     if at not in known:
-        said = len((at.text or "").strip())
+        length = len((at.text or "").strip())
         for child in islice(at, 200):
-            said += len((child.tail or "").strip())
+            length += len((child.tail or "").strip())
             if child.tag not in _BLOCKS and child.tag != "a" and next(child.iter("a"), None) is None:
-                said += sum(len(t.strip()) for t in islice(child.itertext(), 50))
-        known[at] = said > _WORDS_AROUND
+                length += sum(len(t.strip()) for t in islice(child.itertext(), 50))
+        known[at] = length > _WORDS_AROUND
     return known[at]

@@ -12,7 +12,7 @@ from lxml.etree import _Element as Element
 
 _INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _ENTITY = re.compile(r"&(#\d{1,7}|#x[0-9a-fA-F]{1,6}|[a-zA-Z]\w{1,31});")
-_SILENT = frozenset(
+_UNREAD = frozenset(
     [
         "script",
         "style",
@@ -80,9 +80,9 @@ BREAK = frozenset(
         "option",
     ]
 )
-"""Elements that begin and end a line of their own."""
+"""Elements that begin and end a line."""
 CELL = frozenset({"td", "th"})
-_NOT_INLINE = BREAK | CELL | _SILENT | {"br"}
+_NOT_INLINE = BREAK | CELL | _UNREAD | {"br"}
 
 
 class _Kept(dict[int, str | None]):
@@ -117,7 +117,7 @@ def clean_text(text: str | None) -> str:
 
 def element_line(el: Element | None) -> str:
     """Returns all text of an element as one line, without scripts; blocks and line breaks become a space."""
-    if el is None or el.tag in _SILENT:
+    if el is None or el.tag in _UNREAD:
         return ""
     if len(el) == 0:
         return clean_text(el.text)
@@ -126,7 +126,7 @@ def element_line(el: Element | None) -> str:
     parts: list[str] = []
     for event, at in (walker := etree.iterwalk(el, events=("start", "end"))):
         tag = at.tag
-        if tag in _SILENT or not isinstance(tag, str):
+        if tag in _UNREAD or not isinstance(tag, str):
             if event == "start":
                 walker.skip_subtree()
                 continue

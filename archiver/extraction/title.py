@@ -234,7 +234,7 @@ def without_section(text: str, declared: set[str], bare: str) -> str:
     return text
 
 
-def restored(text: str, declared: list[str]) -> str:
+def restore_lost_characters(text: str, declared: list[str]) -> str:
     """Replaces a heading in which "?" or U+FFFD has taken the place of other signs by the declared title.
 
     "The ferry?s pier" becomes "The ferry’s pier". If the declared title has the same letters, "?" is a question
@@ -310,7 +310,7 @@ def _shown_title(
     text = without_section(text, titles, without_site(text, names, ""))
     if text and fold_text(text) == fold_text(host.removeprefix("www.")):
         return None
-    text = _clean_title(restored(text, [c.value for c in declared]))
+    text = _clean_title(restore_lost_characters(text, [c.value for c in declared]))
     if rule in platform.title and platform.name != "generic":
         return Candidate(text, "platform", rule, 0.95, True)
     return Candidate(text, "heading", rule, 0.7 if rule == "h1" else 0.85, True)

@@ -11,8 +11,8 @@ from itertools import islice
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.boilerplate import names_footer
-from archiver.extraction.date_text import Moment, date_span, machine_date, relative_time, visible_date
+from archiver.extraction.boilerplate import is_footer_name
+from archiver.extraction.date_text import Moment, machine_date, relative_time, text_around_date, visible_date
 from archiver.extraction.date_vocabulary import FIRST, MODIFIED, PUBLISHED, SENT
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
@@ -40,7 +40,7 @@ def read_dates(
     rest, label = text, before
     for _ in range(_DATES):
         moment = visible_date(rest, language)
-        around = date_span(rest, language) if moment is not None else None
+        around = text_around_date(rest, language) if moment is not None else None
         if moment is None or around is None:
             break
         head, rest = around
@@ -94,14 +94,15 @@ _OTHER_TIME = re.compile(
 )
 _DIGIT = re.compile(r"[\d年]")
 _LOOKS = re.compile(r"(?<!\d)\d{4}(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2}(?!\d)|[〇一二三四五六七八九]年")
-_SILENT = frozenset(("script", "style", "noscript", "template", "option", "select", "textarea", "title", "meta", "code",
+_UNREAD = frozenset(("script", "style", "noscript", "template", "option", "select", "textarea", "title", "meta", "code",
                      "pre", "button", "head", "html"))  # fmt: skip
 _ATTRIBUTES = ("datetime", "data-datetime", "data-date", "data-time", "data-timestamp", "data-published", "content")
 _MAX_LENGTH, _ALONE = 160, 24
 _NEAR, _ABOVE, _EDGE, _CLOSE, _FARTHEST = 90, 45, 14, 12, 400
 _TEXT, _MAX_COUNT, _HOLDERS, _LISTED = 400, 80, 300, 3
 
-# The confidence of a date by its place: (in <time>, in an element named a date's, or labelled; alone on its line).
+# The confidence of a date by its position: first if it is in <time>, in an element named for a date, or labelled;
+# second if it is alone on its line.
 _TRUST = {
     "near": (0.74, 0.7),
     "above": (0.66, 0.62),
@@ -118,12 +119,12 @@ _SURER_IF_LABELLED, _SURER_IF_FIRST, _LESS_IF_LINKED = 0.06, 0.02, 0.3
 
 @dataclass(frozen=True, slots=True)
 class VisibleDate:
-    """A visible date. `says`: "published" or "modified"; `labelled`: by a word beside it; `where`: key of `_TRUST`."""
+    """A visible date. `meaning`: "published" or "modified"; `labelled`: a label says so; `where`: a key of `_TRUST`."""
 
     moment: Moment
     element: Element
     where: str
-    says: str
+    meaning: str
     labelled: bool
     confidence: float
 
@@ -220,27 +221,27 @@ def visible_dates(page: Page, post: Post, language: str, *, near: bool = False) 
 
 @dataclass(frozen=True, slots=True)
 class _Holder:
-    """An element with a date in its text. `named`: its tag, class or id is a date's; `aside`: it is in a sidebar."""
+    """An element with a date in its text. `named`: its tag, class or id is that of a date."""
 
     element: Element
     text: str
     where: str
     named: bool
-    aside: bool
+    in_sidebar: bool
 
 
 def _read_holder(el: Element, places: _Places, post: Post) -> _Holder | None:
     """Returns the element with its text and position as a `_Holder`; None if its date cannot be the post's."""
     where = places.of(el)
-    aside = not places.close(el) and post.is_noise(el) and not (where == "near" and _is_small_aside(el))
+    in_sidebar = not places.close(el) and post.is_noise(el) and not (where == "near" and _is_small_aside(el))
     if _is_in_footer(el):
         return None
     text = _short_line(el)
     if text is None or (len(text) > _MAX_LENGTH and (where == "in" or not date_label(text[:40]))):
         return None
-    if aside and date_label(_words_before(el) + " " + text[:30]) != "published":
+    if in_sidebar and date_label(_words_before(el) + " " + text[:30]) != "published":
         return None
-    return _Holder(el, text, where, el.tag == "time" or any(map(names_a_date, _names(el))), aside)
+    return _Holder(el, text, where, el.tag == "time" or any(map(names_a_date, _names(el))), in_sidebar)
 
 
 def _lower_if_linked(page: Page, one: VisibleDate) -> VisibleDate:
@@ -273,7 +274,7 @@ def _holders(page: Page, places: _Places, near: bool) -> list[Element]:
     many = sorted(found.items(), key=lambda p: p[1])
     if len(many) > _HOLDERS:
         many = sorted(sorted(many, key=lambda p: abs(p[1] - places.title))[:_HOLDERS], key=lambda p: p[1])
-    return [e for e, _ in many if e.tag not in _SILENT and e.tag != "body"]
+    return [e for e, _ in many if e.tag not in _UNREAD and e.tag != "body"]
 
 
 def _looks_dated(text: str) -> bool:
@@ -314,7 +315,7 @@ def _dates_in_holder(page: Page, holder: _Holder, language: str) -> list[Visible
     if modified is not None:
         confidence = trust + (_SURER_IF_LABELLED if label == "modified" else 0.0)
         out.append(VisibleDate(modified, el, holder.where, "modified", bool(label), confidence))
-    return [replace(one, confidence=_IN_SIDEBAR) for one in out] if holder.aside else out
+    return [replace(one, confidence=_IN_SIDEBAR) for one in out] if holder.in_sidebar else out
 
 
 def _date_in_attribute(el: Element, label: str) -> tuple[Moment | None, Moment | None]:
@@ -334,7 +335,7 @@ def _is_of_post(holder: _Holder, label: str, language: str) -> bool:
         return False
     if holder.named or label:
         return True
-    around = date_span(holder.text, language)
+    around = text_around_date(holder.text, language)
     return around is None or len(around[0]) + len(around[1]) <= _ALONE
 
 
@@ -370,7 +371,7 @@ def _is_in_footer(el: Element) -> bool:
     """Returns True if an element is in the footer of the page, where "last changed" is about the site."""
     at: Element | None = el
     while at is not None:
-        if names_footer(f"{at.get('class') or ''} {at.get('id') or ''}"):
+        if is_footer_name(f"{at.get('class') or ''} {at.get('id') or ''}"):
             return True
         at = at.getparent()
     return False

@@ -11,7 +11,7 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.authors import author_markup as marks
 from archiver.extraction.authors.byline import BylineBlock
-from archiver.extraction.authors.person_names import doubtful_authors, is_name, split_names, swapped
+from archiver.extraction.authors.person_names import downgrade_doubtful_authors, given_name_first, is_name, split_names
 from archiver.extraction.authors.signature import find_signatures, signatures_in_text
 from archiver.extraction.metadata import Node, is_article_item, item_of, types
 from archiver.extraction.page import Page
@@ -126,7 +126,7 @@ def author_candidates(
     out += declared
     if beside.names and not many:
         add(list(beside.names), "byline", "beside the heading", 0.84 if beside.sure else 0.6, visible=True)
-    return doubtful_authors(out, page, site)
+    return downgrade_doubtful_authors(out, page, site)
 
 
 def _add_visible(page: Page, post: Post, add: Add) -> None:
@@ -178,10 +178,10 @@ def names_of_element(el: Element) -> list[str]:
 
 
 def _leads_to_author(a: Element) -> bool:
-    return "author" in (a.get("rel") or "").split() or bool(_PERSON_PAGE.search(urlsplit_path(a.get("href"))))
+    return "author" in (a.get("rel") or "").split() or bool(_PERSON_PAGE.search(url_path(a.get("href"))))
 
 
-def urlsplit_path(href: str | None) -> str:
+def url_path(href: str | None) -> str:
     """Returns the path of an address, "" if it is malformed."""
     try:
         return urlsplit(href or "").path
@@ -238,7 +238,7 @@ def _add_metas(page: Page, add: Add) -> None:
             found: list[str] = []
             for value in page.data.meta(key):
                 if not value.startswith(("http", "//", "www.")) and "facebook.com" not in value:
-                    found += split_names(swapped(value) if "citation" in key or "dc" in key else value)
+                    found += split_names(given_name_first(value) if "citation" in key or "dc" in key else value)
             add(found, "meta", key, confidence)
     _add_twitter_labels(page, add)
 

@@ -44,7 +44,7 @@ _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
 _BESIDE_WORDS = word_set("date time datetime published updated and")
-# Parts of all author words, for a quick check, since most classes have none.
+# Every author word contains one of these; a quick check, since most classes contain none.
 _HINTS = (
     "auth", "line", "by", "writ", "contribut", "autor", "auteur", "verfass", "redak", "redac", "journalis", "reporter",
     "columnist", "yazar", "penulis", "gia", "forfatter", "skribent", "avtor",
@@ -143,7 +143,7 @@ _FOREIGN = re.compile(
 _FOOTER = re.compile(r"(?:^|[\s_-])footer(?:$|[\s_-])", re.IGNORECASE)
 _POST_FOOTER = re.compile(r"entry|post|article|story|blog|content", re.IGNORECASE)
 _DEPTH = 40
-_WHOLE = frozenset({"html", "body", "main", "article"})
+_CONTAINERS = frozenset({"html", "body", "main", "article"})
 _FOREIGN_TAGS = frozenset({"nav", "blockquote", "figure", "form"})
 
 
@@ -166,7 +166,7 @@ def is_foreign(el: Element) -> bool:
     names, ident = el.get("class") or "", el.get("id")
     if ident:
         names = f"{names} {ident}"
-    return 1 < len(names) < 600 and el.tag not in _WHOLE and _is_foreign_name(names)
+    return 1 < len(names) < 600 and el.tag not in _CONTAINERS and _is_foreign_name(names)
 
 
 _ALT = re.compile(
@@ -191,7 +191,7 @@ _BLOCK = word_set(
     "main dl "
     "dt dd address br"
 )
-_SILENT = word_set(
+_UNREAD = word_set(
     "script style noscript template svg iframe select textarea object video audio canvas head button input"
 )
 
@@ -223,7 +223,7 @@ class _SurroundingMarks:
     href: str = ""
     head: bool = False
 
-    def inside(self, el: Element) -> _SurroundingMarks:
+    def within(self, el: Element) -> _SurroundingMarks:
         """Returns the marks that apply inside the child element `el`."""
         mark = _own_mark(el) or (NOT if self.mark and is_beside_name(el.get("class") or "") else self.mark)
         tag = el.tag
@@ -245,7 +245,7 @@ class MarkedLine:
     text: str = ""
 
 
-def after(el: Element) -> Iterator[tuple[Element, bool]]:
+def nodes_after(el: Element) -> Iterator[tuple[Element, bool]]:
     """Yields the nodes that follow an element in the document, up to the end of the body.
 
     Each is a pair: (element, False) for a whole element to read, (element, True) for only the text after it.
@@ -259,7 +259,7 @@ def after(el: Element) -> Iterator[tuple[Element, bool]]:
         at = at.getparent()
 
 
-def before(el: Element) -> Iterator[tuple[Element, bool]]:
+def nodes_before(el: Element) -> Iterator[tuple[Element, bool]]:
     """Yields the siblings before an element and before its nearest ancestors, nearest first, as (element, False)."""
     at: Element | None = el
     for _ in range(5):
@@ -308,14 +308,14 @@ class LineReader:
 
     def _read(self, root: Element) -> Iterator[MarkedLine]:
         stack = [(root, _NOTHING_AROUND)]
-        entered: list[Element] = []  # an element is on the stack twice: to be entered, and to be left
+        entered: list[Element] = []  # an element is on the stack twice: to enter it and to leave it
         while stack and self.room > 0:
             el, around = stack.pop()
             if entered and entered[-1] is el:
                 entered.pop()
                 if el.tag in _BLOCK:
                     yield from self._end_line()
-            elif isinstance(el.tag, str) and el.tag not in _SILENT and not is_foreign(el):
+            elif isinstance(el.tag, str) and el.tag not in _UNREAD and not is_foreign(el):
                 if el.tag in _BLOCK:
                     yield from self._end_line()
                 entered.append(el)
@@ -331,7 +331,7 @@ class LineReader:
         """Reads an element's picture and the text before its first child; returns the marks inside the element."""
         if el.tag == "img" and len(self._at.pictures) < _PICTURES and (who := name_in_picture(el)):
             self._at.pictures.append(who)
-        inside = around.inside(el)
+        inside = around.within(el)
         if text := el.text:
             self._take(text, el, inside)
         return inside

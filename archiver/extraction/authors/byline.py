@@ -9,7 +9,7 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.authors.byline_vocabulary import BY
 from archiver.extraction.authors.person_names import looks_personal, split_names
-from archiver.extraction.boilerplate import names_footer
+from archiver.extraction.boilerplate import is_footer_name
 from archiver.extraction.date_text import Moment
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
@@ -48,7 +48,7 @@ _BLOCK = frozenset(
         "address",
     }
 )
-_SILENT = frozenset({"script", "style", "noscript", "svg", "button", "form", "nav", "aside"})
+_UNREAD = frozenset({"script", "style", "noscript", "svg", "button", "form", "nav", "aside"})
 _MAX_LINES, _ROOM = 10, 900  # lines and characters that are read after the heading
 
 
@@ -59,7 +59,7 @@ class Line:
     elements: list[Element]
 
 
-def lines_before(post: Post) -> list[Line]:
+def lines_above_heading(post: Post) -> list[Line]:
     """Returns up to three short lines right above the heading, nearest first; some themes put the date there."""
     out: list[Line] = []
     at: Element | None = post.title
@@ -78,10 +78,10 @@ def lines_before(post: Post) -> list[Line]:
     return out
 
 
-def lines_after(post: Post) -> list[Line]:
+def lines_below_heading(post: Post) -> list[Line]:
     """Returns the text after the heading as lines; a line ends where a block-level element begins or ends."""
     reader = _LineReader(post)
-    reader.read_after()
+    reader.read_below()
     return reader.lines
 
 
@@ -101,7 +101,7 @@ class _LineReader:
     def is_full(self) -> bool:
         return self.room <= 0 or len(self.lines) > _MAX_LINES
 
-    def read_after(self) -> None:
+    def read_below(self) -> None:
         at = self.post.title
         for _ in range(4):
             if at is None or self.room <= 0 or at.tag in ("body", "html") or at is self.post.body:
@@ -126,9 +126,9 @@ class _LineReader:
         return False
 
     def _read(self, el: Element, depth: int) -> None:
-        if not isinstance(el.tag, str) or el.tag in _SILENT:
+        if not isinstance(el.tag, str) or el.tag in _UNREAD:
             return
-        if names_footer(f"{el.get('class') or ''} {el.get('id') or ''}"):
+        if is_footer_name(f"{el.get('class') or ''} {el.get('id') or ''}"):
             return
         is_block = el.tag in _BLOCK
         if is_block:
@@ -210,9 +210,9 @@ def byline_beside_heading(page: Page, post: Post) -> BylineBlock:
     """Reads the byline from the short lines after the heading or, if they have no date or name, before it."""
     if post.title is None:
         return BylineBlock()
-    above = lines_before(post)
+    above = lines_above_heading(post)
     meta = _MetaLines(page)
-    for number, one in enumerate(lines_after(post)[: _LINES + len(above)]):
+    for number, one in enumerate(lines_below_heading(post)[: _LINES + len(above)]):
         if len(one.text) > _MAX_LENGTH:
             break
         if not meta.read(one) and (number > _FAR or len(one.text) > _MAX_OTHER_LENGTH):

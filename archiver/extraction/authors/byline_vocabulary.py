@@ -62,7 +62,7 @@ LABEL = re.compile(
     r"об\s+авторе|この記事を書いた人|关于作者|關於作者|yazar\s+hakkında|về\s+tác\s+giả)\s*[:：]?",
     re.IGNORECASE,
 )
-# What precedes the name of a person who did something else than write the post.
+# Words before the name of a person who did something other than write the post.
 OTHER_PART = re.compile(
     r"^[\s|·•⋅(\[—–-]*(?:(?:(?:medically|clinically|legally|technically|expert|scientifically|factually|originally|"
     r"last|"

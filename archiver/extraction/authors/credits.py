@@ -194,14 +194,15 @@ PHOTO = re.compile(
 )
 
 
-def of_form(form: Form) -> str:
+def words_of_form(form: Form) -> str:
     """Returns all words of a form, in every language, as one regular expression."""
     return "|".join(row.words for row in ROWS if row.form == form)
 
 
 _OPEN, _CLOSE = r"[\s(\[（【［「—–*/|«]*", r"[\s)\]）】］」*。.»]*"
 _LABEL = re.compile(
-    rf"^{_OPEN}(?:{of_form('label')})\s*[:：丨｜|/／]\s*(?P<who>[^()\[\]（）。]{{2,140}}?){_CLOSE}$", re.IGNORECASE
+    rf"^{_OPEN}(?:{words_of_form('label')})\s*[:：丨｜|/／]\s*(?P<who>[^()\[\]（）。]{{2,140}}?){_CLOSE}$",
+    re.IGNORECASE,
 )
 _BARE_LABEL = re.compile(
     rf"^{_OPEN}(?P<word>(?:tổng\s+hợp\s+)?theo|nguồn|via|avec|mit|con|kaynak)\s+(?P<who>[^()\[\]。:]{{2,80}}?){_CLOSE}$",
@@ -209,16 +210,18 @@ _BARE_LABEL = re.compile(
 )
 """A line of its own or in brackets, without a colon: "(Theo VnExpress)", "(avec AFP)", "(mit dpa)"."""
 _PREPOSITIONS = frozenset(("avec", "mit", "con"))
-_NOTE = re.compile(rf"(?:^|[\s(\[（*—–-])(?:{of_form('note')})\s*:?\s+(?P<who>[^.()\[\]。]{{2,160}})", re.IGNORECASE)
+_NOTE = re.compile(
+    rf"(?:^|[\s(\[（*—–-])(?:{words_of_form('note')})\s*:?\s+(?P<who>[^.()\[\]。]{{2,160}})", re.IGNORECASE
+)
 _MONTH = r"january|february|march|april|may|june|july|august|september|october|november|december|\d{4}"
 _ORIGIN = re.compile(
-    rf"^{_OPEN}(?:{of_form('origin')})\s*[:：]?\s*(?P<who>[^()\[\]。]{{2,160}}?)"
+    rf"^{_OPEN}(?:{words_of_form('origin')})\s*[:：]?\s*(?P<who>[^()\[\]。]{{2,160}}?)"
     rf"(?=[.。，)\]）】»*]|上|的|\s+(?:on|under|and\s+is|at\s+http|in\s+(?:{_MONTH})|with\s+permission|unter|sous|bajo|sob|am|"
     rf"il|le|el|em)\s|,\s*(?:{_MONTH})|$)",
     re.IGNORECASE,
 )
 _IN_META = re.compile(
-    rf"(?:^|[\s|·•(（/])(?:{of_form('label')})\s*[:：丨｜]\s*(?P<who>[^\s|·•:：()（）]{{2,30}}(?:\s[A-Z][\w-]+){{0,3}})",
+    rf"(?:^|[\s|·•(（/])(?:{words_of_form('label')})\s*[:：丨｜]\s*(?P<who>[^\s|·•:：()（）]{{2,30}}(?:\s[A-Z][\w-]+){{0,3}})",
     re.IGNORECASE,
 )
 _BRACKETS = re.compile(r"[(\[（【［]\s*(?P<who>[^()\[\]（）【】［］]{2,160})\s*[)\]）】］]\s*[.。]?\s*$")
@@ -294,7 +297,7 @@ class BodyTail:
     paragraphs: int = 0
 
 
-def outlets(text: str) -> list[str]:
+def find_outlets(text: str) -> list[str]:
     """Returns the names of outlets in a phrase such as "Reuters and CNN"; for an address, its host."""
     text = clean_text(text).strip(" .:：–—-\"'“”*")
     if m := re.match(r"(?:https?://|www\.)\S+$", text):
@@ -323,7 +326,7 @@ def is_outlet(text: str) -> bool:
     ) and not NO_OUTLET.match(text)
 
 
-def agencies(text: str, sure: bool = True) -> list[str]:
+def find_agencies(text: str, sure: bool = True) -> list[str]:
     """Returns the agencies in a phrase that names only known agencies, else []: "Reuters", "dpa/AFP", "dpa/lni".
 
     An editor's initials, as in "dpa/lni", are ignored. Without `sure`, the phrase must have a name that is not
@@ -344,16 +347,16 @@ def credits_of_line(text: str) -> list[str]:
         return _sources_at_end(text[-_LINE:])
     labelled = _LABEL.match(text)
     if labelled and not PHOTO.search(text[: labelled.start("who")]) and not PHOTO.search(labelled["who"]):
-        return outlets(labelled["who"])
+        return find_outlets(labelled["who"])
     if (m := _BARE_LABEL.match(text)) and (found := _sources_after_bare_label(m)):
         return found
     if m := _ORIGIN.match(text):
-        return outlets(m["who"])
+        return find_outlets(m["who"])
     if m := _COPYRIGHT.match(text):
-        return agencies(m["who"])
+        return find_agencies(m["who"])
     is_bracketed = text[0] in "([（【—–-"
     return (
-        agencies(text.strip(" ()[]（）【】—–-*."), sure=is_bracketed)
+        find_agencies(text.strip(" ()[]（）【】—–-*."), sure=is_bracketed)
         or _sources_at_end(text)
         or _sources_in_note_line(text)
     )
@@ -362,7 +365,7 @@ def credits_of_line(text: str) -> list[str]:
 def _sources_in_note_line(text: str) -> list[str]:
     """Returns the sources named in a note such as "This report is based on information from Reuters"; else []."""
     m = _NOTE.search(text) if len(text) < 300 else None
-    return outlets(m["who"]) if m and _STARTS_NOTE.match(text) else []
+    return find_outlets(m["who"]) if m and _STARTS_NOTE.match(text) else []
 
 
 def _sources_at_end(text: str) -> list[str]:
@@ -372,16 +375,16 @@ def _sources_at_end(text: str) -> list[str]:
         return []
     inner = m["who"].strip()
     before = text[: m.start()]
-    if (found := agencies(inner)) and _ENDED.search(before):
+    if (found := find_agencies(inner)) and _ENDED.search(before):
         return found
     if PHOTO.search(inner):
         return []
     if n := _LABEL.match(inner):
-        return outlets(n["who"])
+        return find_outlets(n["who"])
     if (n := _BARE_LABEL.match(inner)) and (found := _sources_after_bare_label(n)):
         return found
     n = _NOTE.search(inner) or _ORIGIN.match(inner)
-    return outlets(n["who"]) if n else []
+    return find_outlets(n["who"]) if n else []
 
 
 def _sources_after_bare_label(m: re.Match[str]) -> list[str]:
@@ -392,11 +395,11 @@ def _sources_after_bare_label(m: re.Match[str]) -> list[str]:
     """
     who = m["who"]
     if m["word"].lower() in _PREPOSITIONS:
-        return agencies(who)
+        return find_agencies(who)
     if PHOTO.search(who) or (m["word"].lower() == "via" and any(w.islower() for w in who.split())):
         return []
     pieces = [_TRIM.sub("", p).strip(" .\"'“”") for p in _SPLIT.split(who) if p.strip()]
-    return outlets(who) if all(map(is_outlet, pieces)) else []
+    return find_outlets(who) if all(map(is_outlet, pieces)) else []
 
 
 def read_tail(body: str) -> BodyTail:
@@ -440,7 +443,7 @@ def _sources_of_note_paragraph(text: str) -> list[str]:
 
 def _sources_in_note(note: str) -> list[str]:
     m = _NOTE.search(note)
-    return outlets(m["who"]) if m else []
+    return find_outlets(m["who"]) if m else []
 
 
 def _consists_of_names(text: str, who: list[str]) -> bool:
@@ -448,7 +451,7 @@ def _consists_of_names(text: str, who: list[str]) -> bool:
     return len(fold_text(text)) <= sum(len(fold_text(n)) for n in who) + 8
 
 
-def credits(
+def collect_credits(
     body: str, tail: BodyTail, lines: tuple[str, ...] = (), captions: Iterable[str] = (), beside: Iterable[str] = (),
     own: Iterable[str] = (),
 ) -> tuple[str, ...]:  # fmt: skip
@@ -461,14 +464,14 @@ def credits(
     found = list(tail.credits)
     for one in lines:
         if (m := _IN_META.search(one)) and not PHOTO.search(one[max(0, m.start() - 12) : m.start("who")]):
-            found += outlets(m["who"])
+            found += find_outlets(m["who"])
         else:
-            found += agencies(BY.sub("", one, count=1))
+            found += find_agencies(BY.sub("", one, count=1))
     pictured = set(captions)
     paragraphs = body.split("\n\n")
     first, last = _first_texts(paragraphs, pictured, _FIRST), _first_texts(reversed(paragraphs), pictured, _LAST)[::-1]
     for text in first:
-        found += dateline(text)[1]
+        found += read_dateline(text)[1]
     for text in dict.fromkeys([*first[:2], *last]):
         found += credits_of_line(text)
     site = {fold_text(n) for n in own}
@@ -487,14 +490,14 @@ def unique_credits(found: Iterable[str]) -> tuple[str, ...]:
     return tuple(out.values())
 
 
-def dateline(text: str) -> tuple[str, list[str]]:
+def read_dateline(text: str) -> tuple[str, list[str]]:
     """Returns the place and the agencies in the dateline at the start of a paragraph; ("", []) if it has none.
 
     The place is "" unless it is in capitals, as agencies write it.
     """
     for rule in _DATELINES:
         m = rule.match(text[:160])
-        if m is None or not (known := agencies(m["who"])):
+        if m is None or not (known := find_agencies(m["who"])):
             continue
         head = text[: m.start("who")].strip(" (（【[/")
         if not (head.isupper() or len(head.split()) <= _DATELINE_WORDS or any(c.isdigit() for c in head)):
@@ -508,7 +511,7 @@ def dateline(text: str) -> tuple[str, list[str]]:
 
 def dateline_place(body: str) -> str:
     """Returns the place in the dateline of a body, in capitals as written there; "" if it has no dateline."""
-    return next((place for p in body[:2_000].split("\n\n")[:3] if (place := dateline(clean_text(p))[0])), "")
+    return next((place for p in body[:2_000].split("\n\n")[:3] if (place := read_dateline(clean_text(p))[0])), "")
 
 
 def credits_on_page(page: Page, post: Post) -> list[str]:
@@ -517,7 +520,7 @@ def credits_on_page(page: Page, post: Post) -> list[str]:
     """
     shown = (element_line(el) for el, _ in post.select(_PLACES, anywhere=False)[:3])
     texts = [text for text in shown if not PHOTO.search(text)] + page.data.meta(*_METAS)[:3]
-    found = [name for text in texts if len(text) <= 60 for name in outlets(_without_label(text))]
+    found = [name for text in texts if len(text) <= 60 for name in find_outlets(_without_label(text))]
     return found + page.data.texts(page.data.article(page.addresses), "sourceOrganization")[:3]
 
 
@@ -526,7 +529,7 @@ def _without_label(text: str) -> str:
     return m["who"] if m else text
 
 
-def captions(post: Post) -> list[str]:
+def picture_captions(post: Post) -> list[str]:
     """Returns the captions of a post's pictures."""
     if post.body is None:
         return []
@@ -537,6 +540,6 @@ def captions(post: Post) -> list[str]:
 def credits_of_post(page: Page, post: Post, text: str, tail: BodyTail, lines: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Returns all sources that a post names, anywhere on its page, except the site itself."""
     host = (urlsplit(page.url).hostname or "").lower().removeprefix("www.")
-    return credits(
-        text, tail, lines, captions(post), credits_on_page(page, post), own=(*page.data.names_of_site(), host)
+    return collect_credits(
+        text, tail, lines, picture_captions(post), credits_on_page(page, post), own=(*page.data.names_of_site(), host)
     )

@@ -262,7 +262,7 @@ def _chinese_names(text: str) -> list[str]:
     return words if len(words) > 2 or all(w[0] in _SURNAMES for w in words) else []
 
 
-def swapped(text: str) -> str:
+def given_name_first(text: str) -> str:
     """Returns "Doe, Jane" as "Jane Doe"; citation_author and dc.creator have the family name first."""
     m = re.fullmatch(r"([^,\s]+(?:\s[^,\s]+)?),\s*([^,]+)", clean_text(text))
     return f"{m[2]} {m[1]}" if m and not ROLE.match(m[2]) else clean_text(text)
@@ -279,7 +279,7 @@ _RUBBISH_ACCOUNT = re.compile(r"(?=[a-z]*\d)[a-z0-9]{9,}|\d+")
 _JOINED_ACCOUNT = re.compile(r"[a-z][a-z0-9]*(?:[._-][a-z0-9]+)+")
 
 
-def doubtful_authors(found: list[Candidate[Names]], page: Page, site: set[str]) -> list[Candidate[Names]]:
+def downgrade_doubtful_authors(found: list[Candidate[Names]], page: Page, site: set[str]) -> list[Candidate[Names]]:
     """Returns all candidates, with the confidence of doubtful ones lowered to DOUBTFUL. Only declared authors can be
     doubtful.
 
@@ -287,7 +287,7 @@ def doubtful_authors(found: list[Candidate[Names]], page: Page, site: set[str]) 
     """
     doubts = _Doubts(page, site, found)
     return [
-        replace(c, confidence=min(c.confidence, DOUBTFUL)) if c.source in _DECLARED and doubts.has(c) else c
+        replace(c, confidence=min(c.confidence, DOUBTFUL)) if c.source in _DECLARED and doubts.is_doubtful(c) else c
         for c in found
     ]
 
@@ -301,7 +301,7 @@ class _Doubts:
         self.declared = Counter(_keys(c) for c in found if c.source in _DECLARED)
         self.is_only_source = len({c.source for c in found}) == 1
 
-    def has(self, one: Candidate[Names]) -> bool:
+    def is_doubtful(self, one: Candidate[Names]) -> bool:
         keys = _keys(one)
         once = self.declared[keys] == 1
         full = all(map(is_full_name, one.value))
@@ -310,11 +310,11 @@ class _Doubts:
         if keys <= self.hosts and not full and once:
             return True
         if all(_RUBBISH_ACCOUNT.fullmatch(n) or (once and _JOINED_ACCOUNT.fullmatch(n)) for n in one.value):
-            return not page_shows(self.page, one.value)
+            return not is_shown_on_page(self.page, one.value)
         is_phrase = one.source == "meta" and not full and once and " " in one.value[0]
-        return self._is_lone(one, is_phrase) and not page_shows(self.page, one.value)
+        return self._is_single_weak_source(one, is_phrase) and not is_shown_on_page(self.page, one.value)
 
-    def _is_lone(self, one: Candidate[Names], is_phrase: bool) -> bool:
+    def _is_single_weak_source(self, one: Candidate[Names], is_phrase: bool) -> bool:
         """Returns True if a candidate with one name comes from the only source on the page, and that source is a weak
         one.
 
@@ -348,7 +348,7 @@ def _host_names(page: Page) -> set[str]:
     return {fold_text(label) for label in labels[:2] if len(label) > 3}
 
 
-def page_shows(page: Page, found: Names) -> bool:
+def is_shown_on_page(page: Page, found: Names) -> bool:
     """Returns True if at least one of the names is in the visible text of the page."""
     folded = [n.casefold() for n in found]
     return any(

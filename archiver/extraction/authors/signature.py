@@ -10,7 +10,7 @@ from itertools import islice
 from lxml.etree import _Element as Element
 
 from archiver.extraction.authors import author_markup as marks
-from archiver.extraction.authors.author_markup import LineReader, MarkedLine, MarkedText, after, before
+from archiver.extraction.authors.author_markup import LineReader, MarkedLine, MarkedText, nodes_after, nodes_before
 from archiver.extraction.authors.byline_vocabulary import AND, BY, LABEL, NOT_A_NAME, OTHER_PART, SIGNED
 from archiver.extraction.authors.person_names import ROLE, is_full_name, looks_personal, split_names
 from archiver.extraction.page import Page
@@ -306,10 +306,10 @@ class _BylineReader:
 
     def _may_be_unmarked(self, at: _Spot) -> bool:
         """Returns True if a name without any mark is plausible here: near the heading, in a line of names and dates."""
-        chunk, whole = at.chunk, at.line.text
+        chunk, line = at.chunk, at.line.text
         if chunk.mark == marks.NOT or chunk.head or chunk.text.endswith(":"):
             return False
-        if self.paragraphs or at.number > _NEAR or len(whole) > _MAX_CHUNK_LENGTH:
+        if self.paragraphs or at.number > _NEAR or len(line) > _MAX_CHUNK_LENGTH:
             return False
         return all(c is chunk or _is_beside_name(c.text) for c in at.line.chunks)
 
@@ -377,7 +377,7 @@ def _has_required_form(name: str, kind: str) -> bool:
     return looks_personal(name) and not ROLE.match(name)
 
 
-# Who signed the post: reads the lines around its heading and after its text, without a table for the platform.
+# Bylines around the heading and after the text, on any platform.
 
 _MANY = 3  # bylines of one post: more than these belong to several posts
 _TOP = 2  # lines below the heading that hold the post's own byline, whatever follows
@@ -405,8 +405,8 @@ def find_signatures(
 
 def _bylines_around_heading(page: Page, top: Element) -> tuple[list[Sign], int]:
     """Returns the bylines below and above a heading, and the position of the last element read (-1 if none)."""
-    above = [x for x in LineReader(700).lines(before(top)) if len(x.text) < LONG][:6]
-    below = list(_lines_until_text(LineReader(3500).lines(after(top))))
+    above = [x for x in LineReader(700).lines(nodes_before(top)) if len(x.text) < LONG][:6]
+    below = list(_lines_until_text(LineReader(3500).lines(nodes_after(top))))
     end = page.index.order.get(below[-1].chunks[-1].el, -1) if below and below[-1].chunks else -1
     out = read_bylines(below, "below")
     # Right above a heading a plain name beside a date is a topic as often as a person.
@@ -424,7 +424,7 @@ def _bylines_after(page: Page, post: Post, end: int, top: Element | None) -> lis
     """Returns the bylines after the body of a post, and those in author boxes."""
     out: list[Sign] = []
     if post.body is not None:
-        rest = [x for _, x in zip(range(10), LineReader(900).lines(after(post.body)), strict=False)]
+        rest = [x for _, x in zip(range(10), LineReader(900).lines(nodes_after(post.body)), strict=False)]
         out += [s for s in read_bylines(list(_lines_until_heading(rest)), "after") if s.kind in SURE]
     out += [Sign((who,), "box", "after", raw) for who, raw in author_boxes(page, end, top)]
     return out

@@ -16,18 +16,18 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.authors.byline import BylineBlock
 from archiver.extraction.body import render_container
-from archiver.extraction.body_blocks import width
+from archiver.extraction.body_blocks import text_width
 from archiver.extraction.date_text import Moment
-from archiver.extraction.geotags import place_name, publisher_places
+from archiver.extraction.geotags import format_place_key, publisher_places
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post, text_length
 from archiver.extraction.template.field_reader import (
     READERS,
     Value,
     body_container,
-    by_index,
     read_date_element,
     read_field,
+    select_by_index,
 )
 from archiver.extraction.template.site_rule import JSON_LD, Rule, SiteRules
 from archiver.extraction.text import element_line, fold_text
@@ -141,7 +141,7 @@ Known = tuple[Page, Article, bool]
 """A page, its known article, and True if the site's API or feed reported the article's values."""
 _ALIKE = 0.97
 _MIN_BODY_LENGTH = 60  # letters; the container of a shorter body is not certain
-_REPEATED = 0.5  # share of the posts that have a paragraph, from which on it belongs to the site
+_REPEATED = 0.5  # a paragraph in at least this share of the posts belongs to the site
 _MIN_REPEATS = 5
 _MAX_LINE_LENGTH = 600
 _MIN_SENTENCE_WIDTH = 14.0  # in Latin letters, of a line that ends like a sentence
@@ -210,7 +210,7 @@ def _container_text(
     """Returns the body text of a container, and the number of all characters in it. `known` caches results by
     container.
     """
-    el = body_container(page, Rule((selector,)), by_index)
+    el = body_container(page, Rule((selector,)), select_by_index)
     if el is None:
         return "", 0
     if el not in known:
@@ -262,7 +262,7 @@ def repeated_paragraphs(texts: Sequence[str], reported: Sequence[str]) -> tuple[
 
 def _is_statement(paragraph: str) -> bool:
     """Returns True if a paragraph is long enough to be a sentence rather than a heading."""
-    wide = width(paragraph)
+    wide = text_width(paragraph)
     if paragraph.endswith(_SENTENCE_END):
         return wide >= _MIN_SENTENCE_WIDTH
     return wide >= _MIN_LINE_WIDTH and (" " not in paragraph or paragraph.count(" ") >= 3)
@@ -285,14 +285,14 @@ _PROPERTIES = {
     "categories": ("articleSection",),
     "tags": ("keywords",),
 }
-# Names of the other date: such an element has the same value only until the post is edited.
+# Words in names for the other date: such an element has the same value only until the post is edited.
 _NAMES_OF_OTHER_DATE = {
     "published": re.compile(r"modif|updat|revis", re.IGNORECASE),
     "modified": re.compile(r"publish|creat", re.IGNORECASE),
 }
 _MAX_TRIED = 40
 _MAX_SELECTORS = 3
-_WHOLE_POST = 400  # characters of HTML in a feed from which on it is a whole post and not a summary
+_WHOLE_POST = 400  # at least so many characters of HTML in a feed are a whole post and not a summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,7 +339,7 @@ def learn_rules(samples: Sequence[Sample], others: Iterable[Page] = ()) -> SiteR
         _post_marks(samples, list(others), fields),
         len(samples),
         ("api" if by_api else "feed") if 2 * taught >= len(samples) else "agreement",
-        tuple(sorted(place_name(p) for p in places)),
+        tuple(sorted(format_place_key(p) for p in places)),
     )
 
 
@@ -425,9 +425,9 @@ def _is_accepted(trial: _Trial, samples: Sequence[Sample]) -> bool:
 
 
 def _try_rule(rule: Rule, name: str, samples: Sequence[Sample], known: Sequence[Value]) -> _Trial:
-    values = [read_field(s.page, name, rule, by_index) for s in samples]
+    values = [read_field(s.page, name, rule, select_by_index) for s in samples]
     right = tuple(agrees_with(name, v, k) for v, k in zip(values, known, strict=True))
-    matched = sum(len(by_index(s.page, rule.select[-1])) for s in samples if rule.select[-1] != JSON_LD)
+    matched = sum(len(select_by_index(s.page, rule.select[-1])) for s in samples if rule.select[-1] != JSON_LD)
     share = 1 / len(samples)
     return _Trial(
         replace(rule, coverage=sum(bool(v) for v in values) * share, agreement=sum(right) * share),
@@ -438,7 +438,7 @@ def _try_rule(rule: Rule, name: str, samples: Sequence[Sample], known: Sequence[
 
 def _shown_day_selector(best: _Trial, samples: Sequence[Sample], known: Sequence[Value]) -> tuple[str, ...]:
     """Returns a selector for the element that shows the day of an instant declared in UTC; () if there is none."""
-    times = [read_field(s.page, "published", best.rule, by_index) for s in samples]
+    times = [read_field(s.page, "published", best.rule, select_by_index) for s in samples]
     if not all(isinstance(t, Moment) and t.zoned and not t.at.utcoffset() and t.precision != "day" for t in times):
         return ()
     seen: Counter[str] = Counter()
@@ -493,7 +493,7 @@ def _selectors_for_value(page: Page, name: str, value: Value) -> Iterable[tuple[
         if matches(el):
             yield from ((selector, "") for selector in selectors_for(el))
     for attribute in _PROPERTIES[name]:
-        declared = read_field(page, name, Rule((JSON_LD,), attribute), by_index)
+        declared = read_field(page, name, Rule((JSON_LD,), attribute), select_by_index)
         if declared and agrees_with(name, declared, value):
             yield JSON_LD, attribute
 
@@ -532,8 +532,8 @@ def _post_marks(samples: Sequence[Sample], others: Sequence[Page], fields: dict[
     options += [
         s for name in ("published", "title", "body") if name in fields for s in fields[name].select[:1] if s != JSON_LD
     ]
-    everywhere = [o for o in dict.fromkeys(options) if all(by_index(s.page, o) for s in samples)]
-    apart = [o for o in everywhere if not any(by_index(p, o) for p in others)]
+    everywhere = [o for o in dict.fromkeys(options) if all(select_by_index(s.page, o) for s in samples)]
+    apart = [o for o in everywhere if not any(select_by_index(p, o) for p in others)]
     return tuple(apart[:1]) if others else ()
 
 

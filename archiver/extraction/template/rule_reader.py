@@ -12,12 +12,20 @@ from archiver.extraction.authors.byline import BylineBlock
 from archiver.extraction.body import hint_body, render_container
 from archiver.extraction.date_text import Moment, visible_date
 from archiver.extraction.geotags import geotag_evidence as geo_evidence
-from archiver.extraction.geotags import geotags, site_place, with_publisher_role
+from archiver.extraction.geotags import geotags, parse_place_key, with_publisher_role
 from archiver.extraction.page import Page
 from archiver.extraction.page_classifier import classify_at_a_glance, classify_page
 from archiver.extraction.pagination import find_parts
 from archiver.extraction.post_locator import Post, text_length
-from archiver.extraction.template.field_reader import SiteReader, Times, body_container, people, place, terms, times
+from archiver.extraction.template.field_reader import (
+    SiteReader,
+    Times,
+    body_container,
+    element_of_rule,
+    read_authors,
+    read_terms,
+    read_times,
+)
 from archiver.extraction.template.site_rule import Rule, SiteRules
 from archiver.fields import WEIGHED
 from archiver.items import Article, Evidence, PageKind, SourceHint
@@ -31,9 +39,9 @@ _SENTENCE_END = tuple(".!?…。！？")
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """The text of a post. `plain` is without the signature at its end and the byline at its beginning."""
+    """The text of a post. `plain` is the text without the signature at its end and the byline at its beginning."""
 
-    whole: str
+    full: str
     tail: credits.BodyTail
     plain: str
 
@@ -55,10 +63,10 @@ def read_by_rules(
         return None
     text = _read_text(reader, title)
     authors = _authors_of(reader, text.tail)
-    when = times(reader)
+    when = read_times(reader)
     text = replace(text, plain=_without_byline(text.plain, when.given, page.language or ""))
-    categories, tags = terms(reader)
-    if reader.strange or not text.plain:
+    categories, tags = read_terms(reader)
+    if reader.is_strange or not text.plain:
         return None
     article = Article(
         url=page.url,
@@ -81,7 +89,7 @@ def _read_title(reader: SiteReader) -> str:
     reader.top = body_container(reader.page, reader.rules.fields["body"])
     if not isinstance(title, str) or not title or reader.top is None:
         return ""
-    if reader.api is not None and reader.api.title and not reader.by_hand("title"):
+    if reader.api is not None and reader.api.title and not reader.has_hand_rule("title"):
         title = reader.api.title
         reader.note_api("title", title)
     return title
@@ -98,8 +106,8 @@ def _read_text(reader: SiteReader, title: str) -> _Text:
 
 def _authors_of(reader: SiteReader, tail: credits.BodyTail) -> tuple[str, ...]:
     """Returns the names in the signature of the text, else the page's authors. A rule written by hand comes first."""
-    signed = () if reader.by_hand("authors") else tail.authors
-    authors = signed or people(reader) or tail.authors
+    signed = () if reader.has_hand_rule("authors") else tail.authors
+    authors = signed or read_authors(reader) or tail.authors
     if tail.authors and authors == tail.authors:
         reader.evidence.append(Evidence("authors", ", ".join(authors)[:300], "signed", "the end of the text", 0.85))
     return authors
@@ -121,10 +129,10 @@ def _with_rest(article: Article, reader: SiteReader, text: _Text) -> Article:
     assert top is not None
     pages = find_parts(page)
     post = Post(page, body=top, holder=top)
-    named = credits.credits_of_post(page, post, text.whole, text.tail)
+    named = credits.credits_of_post(page, post, text.full, text.tail)
     places = with_publisher_role(
-        geotags(page, post, lead, credits.dateline_place(text.whole)),
-        frozenset(site_place(p) for p in reader.rules.places),
+        geotags(page, post, lead, credits.dateline_place(text.full)),
+        frozenset(parse_place_key(p) for p in reader.rules.places),
     )
     others = [Evidence("credits", one, "text", "", 0.7) for one in named]
     others += geo_evidence(page, post, places) if places else []
@@ -221,7 +229,7 @@ def _byline_element(page: Page, rule: Rule, top: Element) -> Element | None:
     """Returns the element that another field's rule reads if it is a short one inside the body, as a byline is; else
     None.
     """
-    found = place(page, rule)
+    found = element_of_rule(page, rule)
     return (
         found
         if found is not None and found is not top and is_below(found, top) and (text_length(found) <= _MAX_META_LENGTH)

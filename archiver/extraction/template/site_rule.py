@@ -176,7 +176,7 @@ class _Source:
     subject: str
     text: str
 
-    def wrong(self, table: str, name: str, selector: str, why: str) -> BadRules:
+    def selector_error(self, table: str, name: str, selector: str, why: str) -> BadRules:
         """Returns the error for an invalid selector, with its line number if that can be found."""
         line = self._line(table, selector)
         return BadRules(self.subject, f"[{table}] {name}{f' (line {line})' if line else ''}: {why}")
@@ -221,7 +221,11 @@ def _selectors(source: _Source, table: str, name: str, row: dict[str, Any]) -> t
                 raise BadRules(source.subject, f'[{table}] select "{JSON_LD}" needs an attribute: the property to read')
         elif why := error_of(selector):
             language = "XPath" if is_xpath(selector) else "CSS"
-            raise source.wrong(table, name, selector, f"parsel cannot read the {language} selector {selector!r}: {why}")
+            raise source.selector_error(
+                table, name, selector, f"parsel cannot read the {language} selector {selector!r}: {why}"
+            )
         elif table == "body" and without_text(selector) != selector:
-            raise source.wrong(table, name, selector, f"{selector!r} selects text; select the element that holds it")
+            raise source.selector_error(
+                table, name, selector, f"{selector!r} selects text; select the element that holds it"
+            )
     return found

@@ -19,8 +19,8 @@ ENOUGH = 25
 """Posts after which a site's template is learned; a run that ends with fewer learns from `MIN_POSTS` or more."""
 _OTHERS = 15  # pages that are not posts, kept to distinguish posts from them
 _WATCHED = 20  # how many of the last posts decide whether the rules still fit
-_MAX_STRANGE = 0.5  # share of them that may not fit
-_AUDIT_EACH = 25  # one of this many posts read by rules is also read as on any site
+_MAX_STRANGE = 0.5  # the share of them that do not fit at which the rules are retired
+_AUDIT_EACH = 25  # one of this many posts read by rules is also read by general extraction
 _AUDITS = 4
 _MAX_WRONG = 3
 _ALIKE = 0.9
@@ -66,7 +66,7 @@ class TemplateLearner:
         self._posts: list[_Kept] = []
         self._others: list[_Kept] = []
         self._taught_by: list[_Kept] = []
-        self._strange: deque[_Kept | None] = deque(maxlen=_WATCHED)  # the last posts: None for those that fit
+        self._strange: deque[_Kept | None] = deque(maxlen=_WATCHED)  # the last posts; None for one that fits
         self._agrees: deque[bool] = deque(maxlen=_AUDITS)
         self._read = 0
 
@@ -80,7 +80,7 @@ class TemplateLearner:
         article = extract_page(page, lead, known, posts_only=True, part_of=part_of, rules=self.rules)
         split = bool(article.parts) or article.part > 1
         if split and article.read_by:
-            # Its further pages may be laid out differently, so all of its pages are read as on any site.
+            # Its further pages may be laid out differently, so all of its pages are read by general extraction.
             hand = self.rules.by_hand() if self.rules is not None else None
             article = extract_page(
                 parse_page(page.text, page.url, captured_at=page.captured_at), lead, known, posts_only=True, rules=hand
