@@ -130,7 +130,9 @@ class BlockLayout:
         return found
 
     def prefix_sums(self, of: list[float]) -> list[float]:
-        """Returns the prefix sums of a number per block, so that `s[hi] - s[lo]` is the sum over a range of blocks."""
+        """Returns the prefix sums of `of`, a number for each block; `s[hi] - s[lo]` is then the sum over a range of
+        blocks.
+        """
         return [0.0, *accumulate(of)]
 
 

@@ -91,7 +91,7 @@ def _post_class(post: Post) -> list[str]:
     return []
 
 
-def class_form(slug: str) -> str:
+def slug_in_class(slug: str) -> str:
     """Returns a slug in the form that WordPress uses in a class, without percent-encoded characters."""
     low = slug.lower()
     return low if _SIMPLE.fullmatch(low) else _ESCAPED.sub("", quote(low, safe="").lower())
@@ -114,7 +114,7 @@ def _shown_names(page: Page, post: Post, slugs: set[str]) -> dict[tuple[Kind, st
     other: dict[tuple[Kind, str], str] = {}
     for a in page.index.tag("a"):
         href = a.get("href") or ""
-        if not href or len(href) > 300 or (slug := class_form(slug_of(href))) not in slugs:
+        if not href or len(href) > 300 or (slug := slug_in_class(slug_of(href))) not in slugs:
             continue
         kind: Kind | None = "category" if "category" in (a.get("rel") or "").split() else kind_of_address(href)
         text = clean_term(element_line(a))
@@ -128,7 +128,7 @@ def _shown_names(page: Page, post: Post, slugs: set[str]) -> dict[tuple[Kind, st
 
 
 def _is_of_post(a: Element, post: Post) -> bool:
-    """Returns True if a link is in the lines of metadata around the post, not in its body."""
+    """Returns True if a link is in the post's own lines of date, author and terms, not in its body."""
     return post.holder is not None and not post.is_noise(a) and is_below(a, post.holder) and not post.in_body(a)
 
 
@@ -248,7 +248,8 @@ def _from_selectors(page: Page, post: Post) -> Iterator[Found]:
 
 
 def _selected_terms(page: Page, post: Post, rule: str, kind: Kind, both: bool) -> list[str]:
-    """Returns the texts of the term links that a selector matches, without links in sentences and links to other sites.
+    """Returns the texts of the category or tag links that a selector matches, without links in sentences and to other
+    sites.
 
     `both`: the selector matches categories and tags, so that a link whose address is of the other kind is left out.
     """

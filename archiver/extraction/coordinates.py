@@ -183,7 +183,7 @@ def parse_degrees(text: str | None) -> float | None:
 
 
 def parse_degrees_with_precision(text: str | None) -> tuple[float, float] | None:
-    """Parses one coordinate; returns it with its precision, both in degrees, or None if the text is none."""
+    """Parses one coordinate; returns it with its precision, both in degrees, or None if the text is invalid."""
     m = _SINGLE.fullmatch(_plain_text(text))
     if m is None:
         return None
@@ -354,7 +354,7 @@ SERVICES = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Compiled:
+class _CompiledService:
     """A map service with its regular expressions compiled."""
 
     service: MapService
@@ -364,7 +364,9 @@ class _Compiled:
 
 
 _COMPILED = tuple(
-    _Compiled(s, re.compile(s.host), re.compile(s.path), tuple((re.compile(p), turned) for p, turned in s.patterns))
+    _CompiledService(
+        s, re.compile(s.host), re.compile(s.path), tuple((re.compile(p), turned) for p, turned in s.patterns)
+    )
     for s in SERVICES
 )
 SIGNS = (
@@ -408,7 +410,7 @@ def map_link_position(href: str) -> Position | None:
     return None
 
 
-def _position_in_address(compiled: _Compiled, whole: str, query: Mapping[str, list[str]]) -> Position | None:
+def _position_in_address(compiled: _CompiledService, whole: str, query: Mapping[str, list[str]]) -> Position | None:
     """Returns the position in an address of a map service; None if it has none.
 
     `whole`: path, query and fragment, unescaped; `query`: the parsed query.

@@ -325,7 +325,7 @@ def visible_date(text: str, language: str = "", loose: bool = False) -> Moment |
     return timed or make_moment(DateParts(*found.numbers))
 
 
-def _with_clock(found: _Written, clock: re.Match[str]) -> DateParts:
+def _with_clock(found: _WrittenDate, clock: re.Match[str]) -> DateParts:
     """Returns the numbers of a date together with the time of day beside it, on the 24-hour clock."""
     hour = int(clock["h"])
     half = (clock["half"] or clock["part"] or "").lower().replace(".", "")
@@ -374,7 +374,7 @@ _THAI = {n: name for name, n in MONTHS.items() if "\u0e00" <= name[0] <= "\u0e7f
 
 
 @dataclass(frozen=True, slots=True)
-class _Written:
+class _WrittenDate:
     """A date found in a text: year, month and day as written, and where in the text it starts and ends."""
 
     numbers: tuple[int, int, int]
@@ -382,7 +382,7 @@ class _Written:
     end: int
 
 
-def _first_date(text: str, language: str) -> _Written | None:
+def _first_date(text: str, language: str) -> _WrittenDate | None:
     """Returns the first date in a text.
 
     A date with its month in words precedes one of numbers only, since the order of numbers may be ambiguous.
@@ -395,7 +395,7 @@ def _full_year(text: str | None, short: str | None = None) -> int:
     return int(text) if text else 2000 + int(short or 0)
 
 
-def _spelled_dates(text: str, language: str) -> Iterator[_Written]:
+def _spelled_dates(text: str, language: str) -> Iterator[_WrittenDate]:
     """Yields the dates whose month is a word or a sign, one notation after another."""
     yield from _east_asian(text)
     if "th" in text or "Th" in text or "TH" in text:
@@ -403,50 +403,50 @@ def _spelled_dates(text: str, language: str) -> Iterator[_Written]:
     for m in _DAY_FIRST.finditer(text):
         year = _full_year(m[3], m[4] or m[5])
         number = solar_month_number(m[2]) if is_solar_year(year) else month_number(m[2], language)
-        yield from _if_possible(year, number, int(m[1]), m)
+        yield from _date_of_match(year, number, int(m[1]), m)
     for m in _DAY_YEAR.finditer(text):
         if before := _WORD_BEFORE.search(text, max(0, m.start() - 25), m.start() + 1):
             number = month_number(before[1], language)
-            yield from _if_possible(_full_year(m[2], m[3]), number, int(m[1]), m, before.start())
+            yield from _date_of_match(_full_year(m[2], m[3]), number, int(m[1]), m, before.start())
     for m in _YEAR_FIRST.finditer(text):
-        yield from _if_possible(int(m[1]), month_number(m[2], language), int(m[3]), m)
+        yield from _date_of_match(int(m[1]), month_number(m[2], language), int(m[3]), m)
     for m in _LATVIAN.finditer(text):
-        yield from _if_possible(int(m[1]), month_number(m[3], language), int(m[2]), m)
+        yield from _date_of_match(int(m[1]), month_number(m[3], language), int(m[2]), m)
 
 
-def _if_possible(
+def _date_of_match(
     year: int, number: int | None, day: int, m: re.Match[str], start: int | None = None
-) -> Iterator[_Written]:
+) -> Iterator[_WrittenDate]:
     """Yields the date of a match if its month and day are in range; `start` replaces the start of the match."""
     if number and 1 <= number <= 12 and 1 <= day <= 31:
-        yield _Written((year, number, day), m.start() if start is None else start, m.end())
+        yield _WrittenDate((year, number, day), m.start() if start is None else start, m.end())
 
 
-def _east_asian(text: str) -> Iterator[_Written]:
+def _east_asian(text: str) -> Iterator[_WrittenDate]:
     for m in _CJK.finditer(text):
         written, number, day = (han_number(g) or 0 for g in m.groups()[1:])
         base = ERAS.get(m[1] or "", ERAS["民國"] if 80 <= written <= 199 else 0)
-        yield from _if_possible(base + written if base or written > 1_900 else 0, number, day, m)
+        yield from _date_of_match(base + written if base or written > 1_900 else 0, number, day, m)
 
 
-def _vietnamese(text: str) -> Iterator[_Written]:
+def _vietnamese(text: str) -> Iterator[_WrittenDate]:
     for m in _VI.finditer(text):
-        yield from _if_possible(int(m[3]), vietnamese_month_number(m[2]), int(m[1]), m)
+        yield from _date_of_match(int(m[3]), vietnamese_month_number(m[2]), int(m[1]), m)
     for m in _VI_MONTH_FIRST.finditer(text):
-        yield from _if_possible(int(m[3]), vietnamese_month_number(m[1]), int(m[2]), m)
+        yield from _date_of_match(int(m[3]), vietnamese_month_number(m[1]), int(m[2]), m)
 
 
-def _numeric_date(text: str, language: str) -> _Written | None:
+def _numeric_date(text: str, language: str) -> _WrittenDate | None:
     for pattern in (ISO, _YMD):
         m = pattern.search(text)
-        if m and (written := next(_if_possible(int(m[1]), int(m[2]), int(m[3]), m), None)):
+        if m and (written := next(_date_of_match(int(m[1]), int(m[2]), int(m[3]), m), None)):
             return written
     for m in _DMY.finditer(text):
         first, second, year = int(m[1]), int(m[2]), int(m[3])
         year += 2000 if year < 70 else 1900 if year < 100 else 0
         month_first = "." not in m[0] and language in _MONTH_FIRST_LANGS and first <= 12
         day, number = (second, first) if month_first or second > 12 else (first, second)
-        if written := next(_if_possible(year, number, day, m), None):
+        if written := next(_date_of_match(year, number, day, m), None):
             return written
     return None
 

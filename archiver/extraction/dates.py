@@ -75,7 +75,7 @@ def _dates_in_text(text: str) -> dict[int, StateDate]:
 
 
 def _positions(text: str, part: str) -> Iterator[int]:
-    """Yields the positions at which a text contains a part, at most _MAX_SCRIPT_BYTES of them."""
+    """Yields the positions at which a text contains a part, at most _MAX_POSITIONS of them."""
     at = text.find(part)
     for _ in range(_MAX_POSITIONS):
         if at < 0:
@@ -131,7 +131,7 @@ def precision_bonus(moment: Moment, visible: bool) -> float:
     return (0.01 if moment.precision != "day" else 0.0) + (0.01 if moment.zoned else 0.0) + (0.005 if visible else 0.0)
 
 
-class _Found(list[When]):
+class _DateCandidates(list[When]):
     """The date candidates of one page; `add` raises the confidence of more precise ones."""
 
     def add(self, moment: Moment | None, source: str, locator: str, confidence: float, seen: bool = False) -> None:
@@ -142,8 +142,7 @@ class _Found(list[When]):
 def published_candidates(page: Page, post: Post, lead: SourceHint | None, beside: BylineBlock) -> list[When]:
     """Returns the candidates for the date of publication from every source.
 
-    The result without a source hint's date is cached on `post`, since it is needed to classify the page and for the
-    date.
+    The result is cached on `post` unless the source hint has a date, since the page classifier needs it too.
     """
     if lead is not None and lead.published is not None:
         return _collect_published(page, post, lead, beside)
@@ -155,7 +154,7 @@ def published_candidates(page: Page, post: Post, lead: SourceHint | None, beside
 
 
 def _collect_published(page: Page, post: Post, lead: SourceHint | None, beside: BylineBlock) -> list[When]:
-    out = _Found()
+    out = _DateCandidates()
     language = page.date_language
     if lead is not None and lead.published is not None:
         trusted = is_from_api(lead)
@@ -177,7 +176,7 @@ def _collect_published(page: Page, post: Post, lead: SourceHint | None, beside: 
     return out
 
 
-def _add_shown(page: Page, post: Post, out: _Found, language: str) -> list[VisibleDate]:
+def _add_shown(page: Page, post: Post, out: _DateCandidates, language: str) -> list[VisibleDate]:
     """Adds the visible dates of publication, unless the day is settled; returns the visible dates of a change."""
     if _is_day_settled(out):
         return []
@@ -200,7 +199,9 @@ def _is_day_settled(found: list[When]) -> bool:
     return bool(days[0] & days[1])
 
 
-def _add_last_resort(page: Page, post: Post, out: _Found, changed: list[VisibleDate], beside: BylineBlock) -> None:
+def _add_last_resort(
+    page: Page, post: Post, out: _DateCandidates, changed: list[VisibleDate], beside: BylineBlock
+) -> None:
     """Adds the weakest candidates: the date of a change, and a date in the address of an image."""
     out.add(beside.modified, "byline", "changed, beside the heading", 0.42, True)
     for one in changed[:1]:
@@ -226,7 +227,7 @@ def _parse_date(text: str, language: str) -> Moment | None:
     return machine_date(text) or visible_date(text, language)
 
 
-def _add_declared(page: Page, post: Post, out: _Found, language: str) -> None:
+def _add_declared(page: Page, post: Post, out: _DateCandidates, language: str) -> None:
     _add_json_ld(page, out, language)
     _add_microdata(page, post, out, language)
     for text in page.data.texts(page.data.rdfa_article(page.addresses), "datePublished", "dateCreated")[:1]:
@@ -234,7 +235,7 @@ def _add_declared(page: Page, post: Post, out: _Found, language: str) -> None:
     _add_metas(page, out, language)
 
 
-def _add_json_ld(page: Page, out: _Found, language: str) -> None:
+def _add_json_ld(page: Page, out: _DateCandidates, language: str) -> None:
     node = page.data.article(page.addresses)
     for key, confidence in (("datePublished", 0.86), ("dateCreated", 0.78), ("uploadDate", 0.7)):
         for text in page.data.texts(node, key)[:1]:
@@ -243,7 +244,7 @@ def _add_json_ld(page: Page, out: _Found, language: str) -> None:
         _add_other_nodes(page, out)
 
 
-def _add_other_nodes(page: Page, out: _Found) -> None:
+def _add_other_nodes(page: Page, out: _DateCandidates) -> None:
     """Adds dates from JSON-LD nodes that are not articles, for pages without an article node."""
     dated = ((types(n), n) for n in page.data.nodes if "datePublished" in n)
     other = next(((kinds, n) for kinds, n in dated if kinds and not kinds & _NO_POSTS), None)
@@ -256,7 +257,7 @@ def _add_other_nodes(page: Page, out: _Found) -> None:
             out.add(machine_date(text), "json-ld", "WebPage", 0.58)
 
 
-def _add_microdata(page: Page, post: Post, out: _Found, language: str) -> None:
+def _add_microdata(page: Page, post: Post, out: _DateCandidates, language: str) -> None:
     for el in page.index.select("[itemprop~=datePublished]") + page.index.select("[itemprop~=dateCreated]"):
         if is_article_item(item_of(el)) and not post.is_noise(el):
             moment, seen = date_of_element(el, language)
@@ -264,7 +265,7 @@ def _add_microdata(page: Page, post: Post, out: _Found, language: str) -> None:
             return
 
 
-def _add_metas(page: Page, out: _Found, language: str) -> None:
+def _add_metas(page: Page, out: _DateCandidates, language: str) -> None:
     for keys, confidence in _PUBLISHED:
         for key in keys:
             for text in page.data.meta(key)[:1]:
@@ -283,7 +284,7 @@ class _Dated:
     in_text: bool
 
 
-def _add_platform(page: Page, post: Post, out: _Found) -> None:
+def _add_platform(page: Page, post: Post, out: _DateCandidates) -> None:
     """Adds the date found by the platform's first matching selector, and that found by the first generic one."""
     generic = by_name("generic")
     tables = [(page.platform, "platform", 0.9)] if page.platform is not generic else []
@@ -307,7 +308,7 @@ def _first_dated(post: Post, rule: str, language: str) -> _Dated | None:
     return None
 
 
-def _add_dated(dated: _Dated, found: When, confidence: float, out: _Found, language: str) -> None:
+def _add_dated(dated: _Dated, found: When, confidence: float, out: _DateCandidates, language: str) -> None:
     """Adds the date of an element, and those of its tooltip and its visible text, which may be in another time zone."""
     el, moment, rule = dated.element, dated.moment, found.locator
     text = visible_date(element_line(el), language)
@@ -368,7 +369,7 @@ def _inner_date(el: Element) -> Moment | None:
 
 def modified_candidates(page: Page, post: Post, lead: SourceHint | None, beside: BylineBlock) -> list[When]:
     """Returns the candidates for the date of the last change from every source."""
-    out = _Found()
+    out = _DateCandidates()
     if lead is not None and lead.modified is not None:
         trusted = is_from_api(lead)
         source, confidence = ("api", 0.97) if trusted else ("feed", 0.7)

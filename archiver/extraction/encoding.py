@@ -140,12 +140,12 @@ def _repair_runs(text: str, misreading: _Misreading) -> tuple[str, int]:
     return _RUN.sub(repair, text), count
 
 
-def _is_plausible(was: str) -> bool:
+def _is_plausible(original: str) -> bool:
     """Returns True if a repaired text has only characters in common use.
 
     Repairing a letter that merely stood before a quotation mark gives phonetic signs or control characters instead.
     """
-    return bool(was) and not any("\u0180" <= c <= "\u02ff" or "\u0080" <= c <= "\u009f" for c in was)
+    return bool(original) and not any("\u0180" <= c <= "\u02ff" or "\u0080" <= c <= "\u009f" for c in original)
 
 
 # Guesses the encoding of bytes that declare none (or a false one), by the letters they would spell.

@@ -74,7 +74,7 @@ class FieldExplanation:
 
 
 def explain(values: Mapping[str, Any], evidence: Iterable[Evidence]) -> tuple[FieldExplanation, ...]:
-    """Explains each of FIELDS from an article's evidence.
+    """Explains the value of each field in FIELDS from an article's evidence.
 
     `values`: the article's fields by name, as in `Article` or a record.
     """

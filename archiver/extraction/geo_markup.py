@@ -505,7 +505,7 @@ def _is_subject(page: Page, node: Node, kinds: set[str]) -> bool:
 
 
 def _geotags_of_place(page: Page, value: Any, role: str, source: str, named: bool) -> Iterator[GeoTag]:
-    """Yields the geo-tag of a JSON-LD object or text, if it has a position; with `named`, a name is enough."""
+    """Yields the geo-tag of a JSON-LD object or text, if it has a position; if `named`, a name is enough."""
     if isinstance(value, str):
         if (p := parse_position(value)) is not None:
             yield make_geotag(p, "", "", role, source)

@@ -208,12 +208,12 @@ def _merge_once(found: list[GeoTag]) -> tuple[GeoTag, ...]:
         if at is None:
             out.append(tag)
         else:
-            out[at] = _fill(out[at], tag)
+            out[at] = _complete(out[at], tag)
     out = [t for t in out if t.placename or (t.latitude, t.longitude) not in ((0, 0), (None, None))]
     return _join_name_and_position(out) or tuple(out)
 
 
-def _fill(have: GeoTag, tag: GeoTag) -> GeoTag:
+def _complete(have: GeoTag, tag: GeoTag) -> GeoTag:
     """Returns the geo-tag `have` with what `tag`, another notation of the same place, adds: position, name, region."""
     if have.latitude is None and tag.latitude is not None:
         have = replace(have, latitude=tag.latitude, longitude=tag.longitude, precision=tag.precision)

@@ -515,7 +515,9 @@ class PageMetadata:
         for name in names:
             for value in self.resolve((node or {}).get(name)):
                 if isinstance(value, dict):
-                    value = next((t for k in ("name", "headline", "@value", "url") if (t := _text(value.get(k)))), "")
+                    value = next(
+                        (t for k in ("name", "headline", "@value", "url") if (t := _first_text(value.get(k)))), ""
+                    )
                 if (
                     isinstance(value, (str, int, float))
                     and not isinstance(value, bool)
@@ -623,7 +625,7 @@ def _articles(nodes: Iterable[Node]) -> list[Node]:
     return [n for n in nodes if types(n) & ARTICLE_TYPES and any(k in n for k in _DESCRIPTIVE)]
 
 
-def _text(value: Any) -> str:
+def _first_text(value: Any) -> str:
     """Returns the value if it is a text, the first text if it is a list, else ""."""
     if isinstance(value, list):
         value = next((v for v in value if isinstance(v, str)), "")

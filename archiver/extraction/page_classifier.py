@@ -209,7 +209,9 @@ _REFRESH = re.compile(r"\s*(\d+)\s*[;,]\s*url\s*=\s*['\"]?(\S+?)['\"]?\s*$", re.
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """What the rules look at: the page, the post located on it, the byline, the source hint, and the expected kind."""
+    """What the classification rules look at: page, located post, byline, source hint, and the kind expected of the
+    page.
+    """
 
     page: Page
     post: Post
@@ -267,7 +269,7 @@ def _empty(context: _Context) -> Answer | None:
     return PageKind.OTHER, "redirect-stub" if refresh else "empty"
 
 
-def _stub(context: _Context) -> Answer | None:
+def _redirect_stub(context: _Context) -> Answer | None:
     """Recognises a short page that redirects the browser by a meta refresh."""
     page = context.page
     for value in page.data.meta("refresh"):
@@ -462,7 +464,7 @@ def _by_byline(context: _Context) -> Answer | None:
 _Rule = Callable[[_Context], Answer | None]
 _RULES: tuple[_Rule, ...] = (
     _empty,
-    _stub,
+    _redirect_stub,
     _password,
     _platform_classes,
     _not_found,
@@ -477,7 +479,7 @@ _RULES: tuple[_Rule, ...] = (
     _by_byline,
 )
 _GLANCES: tuple[_Rule, ...] = (
-    _stub,
+    _redirect_stub,
     _password,
     _platform_classes,
     _not_found,

@@ -288,10 +288,10 @@ def _own_word(url: str) -> str:
 
 
 def _links(page: Page, word: str) -> Iterator[_Link]:
-    """Yields the links that may lead to other pages of the post. `word`: must be in absolute addresses."""
+    """Yields the links that may lead to other pages of the post; absolute addresses must contain `word`."""
     possible = (el for el in page.index.tag("a", "link", "option") if _may_be_page(el, _href(el), word))
     for el in islice(possible, _MAX_LINKS):
-        text = _text(el)
+        text = _first_words(el)
         number = NUMBER.fullmatch(text)
         onward = "next" in _rels(el) or bool(NEXT.fullmatch(text))
         within = _names_above(el)
@@ -332,7 +332,7 @@ def _names_above(el: Element) -> str:
     return " ".join(n for n in names if n)
 
 
-def _text(el: Element) -> str:
+def _first_words(el: Element) -> str:
     """Returns the first words of an element, which is enough for a link between pages."""
     return clean_text("".join(str(text) for text in islice(el.itertext(), 12)))[:80]
 
@@ -367,7 +367,7 @@ def _first_page(page: Page, split: PartURL) -> str:
         back = "prev" in rels or "previous" in rels or "first" in rels
         if el.tag == "link" and not back:
             continue
-        text = _text(el)
+        text = _first_words(el)
         number = NUMBER.fullmatch(text)
         one = bool(number and int(number[1]) == 1)
         if not one and not (split.number <= 2 and (back or BACK.fullmatch(text))):
@@ -399,7 +399,7 @@ def _find_whole_view(page: Page, own: str, numbered: bool) -> str:
         if not href or href.startswith("#") or _is_foreign_host(href, host):
             continue
         by_address = bool(_WHOLE_ADDRESS.search(href))
-        if not by_address and not _PRINT.search(href) and not WHOLE.search(_text(el)):
+        if not by_address and not _PRINT.search(href) and not WHOLE.search(_first_words(el)):
             continue
         url = page.join(href)
         if not url or urlkey(url) == key or urlsplit(url).netloc != host or not urlsplit(url).path.startswith(stem):
@@ -418,4 +418,4 @@ def _is_foreign_host(href: str, host: str) -> bool:
 def _says_several(page: Page) -> bool:
     """Returns True if a block of page links says "page 1 of 4", even if none of its links can be followed."""
     elements = chain.from_iterable(page.index.select(rule)[:3] for rule in page.index.present(_PAGERS))
-    return any(OF_SEVERAL.search(_text(el)) for el in elements)
+    return any(OF_SEVERAL.search(_first_words(el)) for el in elements)

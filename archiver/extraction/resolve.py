@@ -277,7 +277,7 @@ def resolve_published(
 
 
 def _on_day_of_address(first: When, usable: list[When], url_day: date | None) -> When | None:
-    """Returns a candidate on the day in the address, if `first` is on another day; else None."""
+    """Returns a publication date on the day in the page's address, if `first` is on another day; else None."""
     if url_day is None or first.value.day == url_day:
         return None
     agreeing = [c for c in usable if c.value.day == url_day]
@@ -286,7 +286,7 @@ def _on_day_of_address(first: When, usable: list[When], url_day: date | None) ->
 
 
 def _on_day_shown(first: When, shown: list[When]) -> When | None:
-    """Returns a candidate on the day that the page shows, if `first` is declared and on the day before or after it."""
+    """Returns a publication date on the day that the page shows, if `first` is declared and one day off; else None."""
     if first.visible or any(c.value.day == first.value.day for c in shown):
         return None
     neighbours = [c for c in shown if _days_apart(c.value, first.value) == 1]
@@ -395,7 +395,7 @@ def _without_changes(found: list[When], changed: list[When]) -> list[When]:
 
 
 def _source_group(one: When) -> str:
-    """Returns the group of sources that a candidate belongs to; markup that readers see counts as text."""
+    """Returns the group of related sources that a candidate belongs to; markup that readers see counts as text."""
     kind = _SOURCE_GROUPS.get(one.source, one.source)
     return "reader" if kind == "markup" and one.visible else kind
 

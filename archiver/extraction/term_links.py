@@ -116,7 +116,7 @@ FOLDER_WORDS = frozenset(fold_text(w) for w in _FOLDER_WORDS.split())
 
 
 def clean_term(text: str | None) -> str:
-    """Returns a term without its count, its "#" and separators; "" if the text is not a term."""
+    """Returns a category or tag without its post count, its "#" and separators; "" if the text cannot be one."""
     text = clean_text(text)
     if len(text) > 200:
         return ""
@@ -127,15 +127,16 @@ def clean_term(text: str | None) -> str:
 
 
 def is_term(text: str, sure: bool = False) -> bool:
-    """Returns True if a text where a term is expected is one, and not a button or a date.
+    """Returns True if the text of a supposed category or tag link is one, and not a button or a date.
 
-    The name of a part of the site ("Home", "Blog") counts only with `sure`: its link is certainly a term link.
+    The name of a part of the site ("Home", "Blog") counts only with `sure`: the link is certainly to a category or
+    tag.
     """
     return bool(text) and not _NOT_TERM.match(text) and not _DAY.match(text) and (sure or not _PLACE.match(text))
 
 
 def unique_terms(found: Iterable[str]) -> Terms:
-    """Returns the terms among some texts, each once regardless of case and spacing, as first written."""
+    """Returns the categories or tags among some texts, each once regardless of case and spacing, as first written."""
     out: dict[str, str] = {}
     for one in found:
         if text := clean_term(one):
@@ -144,7 +145,7 @@ def unique_terms(found: Iterable[str]) -> Terms:
 
 
 def terms_in_lists(texts: Iterable[str]) -> list[str]:
-    """Splits texts that are lists ("a, b; c", "a、b") into terms, without machine-readable keys ("contentId: 12")."""
+    """Splits texts that list categories or tags ("a, b; c", "a、b") and drops machine keys ("contentId: 12")."""
     return [
         p for t in texts for p in re.split(r"\s*[,;，、；|]\s*", t) if not _MACHINE.match(p) and len(p) <= _MAX_LENGTH
     ]
@@ -173,7 +174,7 @@ def _kinds_of_folder(name: str) -> tuple[Kind, ...]:
 
 
 def kind_of_label(text: str) -> Kind | None:
-    """Returns the kind of terms that the last words of a text introduce: "Filed under:", "This entry was posted in"."""
+    """Returns "category" or "tag" if a text ends in a label for them ("Filed under:", "Tags:"); else None."""
     text = clean_text(text)[-60:]
     for kind, words in _LABEL_END.items():
         # Within a line, a single word is a label only with a colon: "I like tags" introduces nothing.
@@ -184,7 +185,7 @@ def kind_of_label(text: str) -> Kind | None:
 
 @lru_cache(maxsize=8_192)
 def slug_of(href: str) -> str:
-    """Returns the last folder of an address, decoded, which is a term's slug."""
+    """Returns the last folder of an address, decoded: the slug of the category or tag that it leads to."""
     try:
         parts = urlsplit(href)
     except ValueError:
@@ -268,9 +269,9 @@ def term_links(page: Page, post: Post) -> list[TermLink]:
 
 
 class _Links:
-    """Decides for one link after another whether it is a term link, and of which kind.
+    """Decides for one link after another whether it leads to a category or tag, and to which of the two.
 
-    `strict`: the address alone does not make a link a term link.
+    `strict`: the address alone is not enough.
     """
 
     def __init__(self, page: Page, post: Post, strict: bool = False) -> None:
@@ -304,7 +305,10 @@ class _Links:
         return TermLink(text, href, kind, sure)
 
     def _declared_kind(self, href: str, rel: frozenset[str]) -> Kind | None:
-        """Returns the kind by rel or by address, but not by a folder in which the site also keeps its posts."""
+        """Returns "category" or "tag" by a link's rel or address; None if neither gives it.
+
+        A folder in which the site also keeps its posts does not count.
+        """
         if "category" in rel:
             return "category"
         kind = kind_of_address(href)
@@ -314,7 +318,7 @@ class _Links:
 
 
 def _kind_before(a: Element, previous: tuple[Element, Kind] | None) -> Kind | None:
-    """Returns the kind by what precedes a link: a label, an icon, or a link of known kind (`previous`)."""
+    """Returns "category" or "tag" by what precedes a link: a label, an icon, or a link of known kind (`previous`)."""
     before = text_before(a, previous[0] if previous else None)
     if before is None:
         return previous[1] if previous is not None else None
@@ -375,7 +379,7 @@ def _last_links(page: Page, post: Post) -> list[Element]:
 
 
 def _position_range(index: Index, el: Element) -> tuple[int, int]:
-    """Returns the range of document positions of an element and its descendants."""
+    """Returns the range of document positions of an element and its descendants, as (first, end)."""
     return index.order[el], index.end(el)
 
 
@@ -418,7 +422,7 @@ def text_before(a: Element, previous: Element | None) -> str | Element | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Before:
+class _Preceding:
     """What precedes a link, as `text_before` returns it."""
 
     what: str | Element | None
@@ -430,25 +434,25 @@ def _text_unless_separator(text: str | None) -> str:
     return "" if _BETWEEN.fullmatch(text) else text
 
 
-def _before_among_siblings(at: Element, previous: Element | None) -> _Before | None:
+def _before_among_siblings(at: Element, previous: Element | None) -> _Preceding | None:
     """Returns what the nearest siblings before an element contain; None if they are empty."""
     sibling = at.getprevious()
     for _ in range(_CLIMB):
         if sibling is None:
             break
         if tail := _text_unless_separator(sibling.tail):
-            return _Before(tail)
+            return _Preceding(tail)
         inside = _first_descendants(sibling)
         if previous is not None and (sibling is previous or any(e is previous for e in inside)):
-            return _Before(None)
+            return _Preceding(None)
         if not isinstance(sibling.tag, str) or any(e.tag == "a" for e in inside):
-            return _Before("")
+            return _Preceding("")
         text_inside = clean_text(" ".join(t for e in inside for t in (e.text, e.tail if e is not sibling else "") if t))
         if text := _text_unless_separator(text_inside):
             # A heading "Categories" precedes the list of all categories, not those of the post.
-            return _Before(text if sibling.tag not in _HEADINGS or kind_of_label(text) == "tag" else "")
+            return _Preceding(text if sibling.tag not in _HEADINGS or kind_of_label(text) == "tag" else "")
         if not text_inside and sibling.tag in _ICON_TAGS:
-            return _Before(sibling)
+            return _Preceding(sibling)
         sibling = sibling.getprevious()
     return None
 

@@ -85,8 +85,10 @@ CELL = frozenset({"td", "th"})
 _NOT_INLINE = BREAK | CELL | _UNREAD | {"br"}
 
 
-class _Kept(dict[int, str | None]):
-    """A table for `str.translate`, filled as characters are met: keeps letters, digits and marks, removes the rest."""
+class _LettersOnly(dict[int, str | None]):
+    """A table for `str.translate` that keeps letters, digits and marks and removes the rest; filled as characters are
+    met.
+    """
 
     def __missing__(self, code: int) -> str | None:
         c = chr(code)
@@ -94,7 +96,7 @@ class _Kept(dict[int, str | None]):
         return kept
 
 
-_KEPT = _Kept()
+_LETTERS_ONLY = _LettersOnly()
 _SHORT = 300  # characters; texts up to this length (names, titles, lines) are folded often, so results are cached
 
 
@@ -143,7 +145,7 @@ def fold_text(text: str) -> str:
 
 
 def _folded(text: str) -> str:
-    return unicodedata.normalize("NFKC", clean_text(text)).casefold().translate(_KEPT)
+    return unicodedata.normalize("NFKC", clean_text(text)).casefold().translate(_LETTERS_ONLY)
 
 
 _folded_cached = lru_cache(maxsize=8_192)(_folded)

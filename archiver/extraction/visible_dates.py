@@ -156,12 +156,12 @@ class _Places:
                 last = last[-1]
             self.end = order.get(last, self.body)
 
-    def close(self, el: Element) -> bool:
+    def is_close(self, el: Element) -> bool:
         """Returns True if an element is so near the heading that its date is the post's, whatever its class."""
         n = self.order.get(el, 0)
         return any(at >= 0 and -_CLOSE <= n - at <= _CLOSE for at in (self.title, *self.copies))
 
-    def of(self, el: Element) -> str:
+    def position_of(self, el: Element) -> str:
         """Returns where an element is: "near" or "above" the heading, "edge" or "in" the body, "after" the body, or
         "far".
         """
@@ -221,7 +221,10 @@ def visible_dates(page: Page, post: Post, language: str, *, near: bool = False) 
 
 @dataclass(frozen=True, slots=True)
 class _Holder:
-    """An element with a date in its text. `named`: its tag, class or id is that of a date."""
+    """An element with a date in its text.
+
+    `named`: its tag, class or id is that of a date; `where`: its position, a key of `_TRUST` or "in".
+    """
 
     element: Element
     text: str
@@ -232,8 +235,8 @@ class _Holder:
 
 def _read_holder(el: Element, places: _Places, post: Post) -> _Holder | None:
     """Returns the element with its text and position as a `_Holder`; None if its date cannot be the post's."""
-    where = places.of(el)
-    in_sidebar = not places.close(el) and post.is_noise(el) and not (where == "near" and _is_small_aside(el))
+    where = places.position_of(el)
+    in_sidebar = not places.is_close(el) and post.is_noise(el) and not (where == "near" and _is_small_aside(el))
     if _is_in_footer(el):
         return None
     text = _short_line(el)

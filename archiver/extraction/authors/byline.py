@@ -195,7 +195,7 @@ _CJK_LABEL = re.compile(
 class BylineBlock:
     """The names and dates in the lines right below (or above) the heading, with these lines and their elements.
 
-    `sure`: the names are introduced as the author's, by a word such as "by" or by handles beside them.
+    `sure`: a word such as "by" or a handle shows that the names are the author's.
     """
 
     names: tuple[str, ...] = ()
@@ -325,7 +325,7 @@ def _names_after_by(rest: str, dated: bool) -> list[str]:
 
 
 def _names_beside_date(one: Line) -> list[str]:
-    """Returns the names in a dated line, if every piece but labels and numbers has the form of a name; else []."""
+    """Returns the names in a dated line; [] if any piece of the line is not a name, a label or a number."""
     out: list[str] = []
     pieces = [p for c in one.chunks for p in _DOTS.split(c) if p]
     for n, chunk in enumerate(pieces):

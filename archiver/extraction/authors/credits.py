@@ -342,7 +342,7 @@ def find_agencies(text: str, sure: bool = True) -> list[str]:
 
 
 def credits_of_line(text: str) -> list[str]:
-    """Returns the sources named in one paragraph or note."""
+    """Returns the agencies and outlets named as sources in one paragraph or note."""
     if not text or len(text) > _LINE:
         return _sources_at_end(text[-_LINE:])
     labelled = _LABEL.match(text)

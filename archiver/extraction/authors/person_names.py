@@ -185,8 +185,8 @@ def is_name(text: str) -> bool:
 def split_names(text: str, one: bool = False) -> list[str]:
     """Returns the names in a byline, in order, each once.
 
-    `one`: the text is expected to hold one author (a profile link, an author object), so that "Science and Health"
-    is not split, and only what are clearly several people is.
+    `one`: the text is expected to hold one author (a profile link, an author object), so that only what are clearly
+    two people is split, and "Science and Health" is not.
     """
     text = clean_text(text)
     if not text or len(text) > _MAX_LENGTH or "{{" in text or "${" in text:

@@ -82,7 +82,7 @@ def _is_inside(el: Element, top: Element | None) -> bool:
 
 
 def _first_texts(el: Element) -> str:
-    """Returns the first texts of an element, enough to distinguish a label from a title."""
+    """Returns the first text nodes of an element, joined; enough to distinguish a label from a title."""
     return clean_text(" ".join(islice(map(str, el.itertext()), 20)))
 
 
@@ -259,7 +259,7 @@ class _BylineReader:
     def _pass_over(self, text: str) -> None:
         """Ends the current byline at a text that is not an author's name.
 
-        It goes on after a word that joins names, and past the names of editors, translators and the like.
+        The byline goes on after a word that joins names, and past the names of editors, translators and the like.
         """
         if not (self.state == "other" and split_names(text)) and not _JOINT.fullmatch(text):
             self._stop()

@@ -164,7 +164,7 @@ def apply_hand_rules(article: Article, page: Page, rules: SiteRules) -> Article:
 
 
 def _with_field(article: Article, reader: SiteReader, name: str, rule: Rule) -> Article:
-    """Returns the article with one field as a rule reads it; unchanged if the rule finds nothing."""
+    """Returns the article with the field `name` as `rule` reads it; unchanged if the rule finds nothing."""
     if name == "body":
         top = body_container(reader.page, rule)
         text = _read_body(reader, top, article.title) if top is not None else ""

@@ -1,4 +1,5 @@
-"""The rules of one site: where its template holds each field. As TOML 1.0, people can read and edit them.
+"""The rules of one site: where its template holds each field. They are written in TOML 1.0, for people to read and
+edit.
 
     [site]
     platform = "wordpress"
@@ -16,8 +17,8 @@
     lines = ["Follow us on Mastodon."]   # paragraphs that repeat from post to post
 
 Selectors are parsel's and are tried in order: CSS with `::text` and `::attr(name)`, or XPath. They find the same as
-`response.css()` and `response.xpath()` in `scrapy shell`. "ld+json" instead of a selector reads the property named by
-`attribute` from the page's JSON-LD.
+`response.css()` and `response.xpath()` in `scrapy shell`. "ld+json" instead of a selector reads the property named
+by `attribute` from the page's JSON-LD.
 """
 
 from __future__ import annotations

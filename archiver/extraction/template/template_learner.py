@@ -28,7 +28,7 @@ _MAX_PAGE_LENGTH = 3_000_000  # characters of a page that is worth learning from
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _KeptPage:
     """A page kept compressed, since the trees of 25 pages would take more memory than the rest of the crawl."""
 
     text: bytes
@@ -63,10 +63,10 @@ class TemplateLearner:
     ) -> None:
         self.rules = rules
         self._learned, self._outdated = learned, outdated
-        self._posts: list[_Kept] = []
-        self._others: list[_Kept] = []
-        self._taught_by: list[_Kept] = []
-        self._strange: deque[_Kept | None] = deque(maxlen=_WATCHED)  # the last posts; None for one that fits
+        self._posts: list[_KeptPage] = []
+        self._others: list[_KeptPage] = []
+        self._taught_by: list[_KeptPage] = []
+        self._strange: deque[_KeptPage | None] = deque(maxlen=_WATCHED)  # the last posts; None for one that fits
         self._agrees: deque[bool] = deque(maxlen=_AUDITS)
         self._read = 0
 
@@ -107,16 +107,16 @@ class TemplateLearner:
                 )
         return article
 
-    def samples(self) -> Iterator[_Kept]:
+    def samples(self) -> Iterator[_KeptPage]:
         """Yields the posts that this run's rules were learned from and that were read without rules; each post once."""
         kept, self._taught_by = self._taught_by, []
         yield from kept
 
-    def put_back(self, sample: _Kept) -> None:
+    def put_back(self, sample: _KeptPage) -> None:
         """Makes `samples` yield this sample once more."""
         self._taught_by.append(sample)
 
-    def again(self, sample: _Kept) -> Article | None:
+    def again(self, sample: _KeptPage) -> Article | None:
         """Extracts a sample post by the learned rules; None if they do not fit it."""
         article = extract_page(sample.page(), sample.lead, PageKind.POST, rules=self.rules)
         return article if self.rules is not None and article.read_by == self.rules.version else None
@@ -164,7 +164,7 @@ class TemplateLearner:
                 plain = extract_page(
                     parse_page(page.decoded, page.url, captured_at=page.captured_at), lead, known, posts_only=True
                 )
-                self._agrees.append(_agree(article, plain))
+                self._agrees.append(_are_similar(article, plain))
         strange = [kept for kept in self._strange if kept is not None]
         changed = len(self._strange) == _WATCHED and len(strange) >= _MAX_STRANGE * _WATCHED
         if changed or self._agrees.count(False) >= _MAX_WRONG:
@@ -175,12 +175,12 @@ class TemplateLearner:
             self._agrees.clear()
 
 
-def _keep_page(page: Page, article: Article | None = None, lead: SourceHint | None = None) -> _Kept:
+def _keep_page(page: Page, article: Article | None = None, lead: SourceHint | None = None) -> _KeptPage:
     packed = zlib.compress(page.text.encode("utf-8", errors="replace"), 1)
-    return _Kept(packed, replace(page.decoded, text=""), page.url, page.captured_at, article, lead)
+    return _KeptPage(packed, replace(page.decoded, text=""), page.url, page.captured_at, article, lead)
 
 
-def _agree(ruled: Article, plain: Article) -> bool:
+def _are_similar(ruled: Article, plain: Article) -> bool:
     """Returns True if two articles extracted from one page agree on the title or the day, and on most of the text."""
     day = ruled.published.date() if ruled.published else None
     plain_day = plain.published.date() if plain.published else None
