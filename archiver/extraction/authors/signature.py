@@ -335,7 +335,7 @@ def _kind_by_markup(chunk: MarkedText) -> str:
 
 
 def _is_beside_name(text: str) -> bool:
-    """Returns True if a text is what stands beside a name in a byline: a word or two, a date, a job title."""
+    """Returns True if a text is one that often accompanies a name in a byline: a word or two, a date, a job title."""
     return bool(len(text.split()) < 3 or _DATE.search(text) or ROLE.match(text))
 
 
