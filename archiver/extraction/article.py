@@ -1,6 +1,7 @@
-"""Turns a page into an article: by the site's rules if it has any that fit, else by general extraction.
+"""Extracts an article from a parsed page, with the rules of its site if they fit the page, else with general
+extraction.
 
-General extraction has a module of candidates for each field; `resolve` chooses among them.
+General extraction has one module of candidates for each field; `resolve` chooses among them.
 """
 
 from __future__ import annotations
@@ -37,24 +38,26 @@ def extract_page(
     part_of: str = "",
     rules: SiteRules | None = None,
 ) -> Article:
-    """The article of a page: all fields, its kind (`kind`, `kind_rule`), and the evidence for each field.
+    """Extracts the article of a page: all fields, the page's kind (`kind`, `kind_rule`), and the evidence for each
+    field.
 
     `lead`: what a feed or an API says about this address, used as a further source. `known_kind`: as in
-    `classify_page`. With `posts_only`, a page that is not a post gives only its kind, which is all a crawl needs of a
-    listing. `part_of`: the address of the post, if the page was fetched as one of its further pages. `rules`: the
-    rules of the site; a page that does not fit them is read as on an unknown site, but by the rules that a person
-    wrote. Never raises for what a page contains; the same page gives the same article.
+    `classify_page`. `posts_only`: for a page that is not a post, return only its kind, which is all that a crawl
+    needs of a listing. `part_of`: the address of the post, if the page was fetched as one of its further pages.
+    `rules`: the rules of the site; a page that does not fit them is read by general extraction, and then only the
+    rules written by a person are applied. Never raises for what a page contains; the same page always gives the same
+    article.
     """
     collects = gc.isenabled()
     gc.disable()  # the page's objects are freed with it, and the search for cycles takes a twentieth of the time
     try:
-        return _read(page, lead, known_kind, posts_only, part_of, rules)
+        return _extract(page, lead, known_kind, posts_only, part_of, rules)
     finally:
         if collects:
             gc.enable()
 
 
-def _read(
+def _extract(
     page: Page, lead: SourceHint | None, known_kind: PageKind, posts_only: bool, part_of: str, rules: SiteRules | None
 ) -> Article:
     if (
@@ -63,15 +66,15 @@ def _read(
         and (article := rule_reader.read_by_rules(page, rules, lead, known_kind)) is not None
     ):
         return article
-    article = _read_generally(page, lead, known_kind, posts_only=posts_only, part_of=part_of)
+    article = _extract_generally(page, lead, known_kind, posts_only=posts_only, part_of=part_of)
     by_hand = rules is not None and article.kind is PageKind.POST
     return rule_reader.apply_hand_rules(article, page, rules) if by_hand and rules is not None else article
 
 
-def _read_generally(
+def _extract_generally(
     page: Page, lead: SourceHint | None, known_kind: PageKind, *, posts_only: bool, part_of: str
 ) -> Article:
-    """The article of a page, read without any knowledge of its site."""
+    """Extracts the article of a page by general extraction, without the rules of its site."""
     post = locate_post(page)
     beside = byline_beside_heading(page, post)
     kind, rule = classify_page(page, lead, known_kind, post, beside)

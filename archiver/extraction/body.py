@@ -1,4 +1,4 @@
-"""Extracts the body: finds the element that contains the text, and removes what is not the post's text."""
+"""Extracts the body of a post: finds the element that contains the text, and removes what is not part of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lxml.etree import _Element as Element
 
 from archiver.extraction.authors.byline import BylineBlock
-from archiver.extraction.body_blocks import BlockLayout, TextBlock, covered, lay_out, written_text
+from archiver.extraction.body_blocks import BlockLayout, TextBlock, covered_total, lay_out, written_text
 from archiver.extraction.boilerplate import LONG, ends_the_post, is_notice, points_to_other_page
 from archiver.extraction.page import Page, parse_page
 from archiver.extraction.post_locator import Post, text_length
@@ -32,7 +32,9 @@ _OWN_TEXT = frozenset({"code", "pre", "td", "th", "tr", "table", "tbody", "body"
 
 @dataclass(frozen=True, slots=True)
 class KnownBoilerplate:
-    """What other fields have found already: the title, the byline's lines and elements, the authors' names."""
+    """What was found for other fields and is not body text: the title, byline lines and elements, and the authors'
+    names.
+    """
 
     title: str = ""
     lines: tuple[str, ...] = ()
@@ -40,31 +42,37 @@ class KnownBoilerplate:
     people: tuple[str, ...] = ()
 
 
-def dead_elements(
+def boilerplate_spans(
     layout: BlockLayout, lo: int, hi: int, size: list[float], share: float = 0.5
 ) -> list[tuple[int, int]]:
-    """The spans of elements that are not text by tag, attribute or name, unless they contain most of the text."""
+    """Returns the block ranges of elements whose tag, attribute, class or id marks them as boilerplate.
+
+    Elements are ignored if they, or all elements with the same mark, contain more than `share` of the text. `lo` and
+    `hi` bound the container's blocks; `size` has the prefix sums of the blocks' sizes.
+    """
     whole = size[hi] - size[lo]
     found: dict[str, list[tuple[int, int]]] = {}
     for el, (a, z) in layout.spans.items():
         if a == z or a < lo or z > hi or (a == lo and z == hi) or el.tag in _OWN_TEXT:
             continue
-        why = _why_no_text(layout, el)
-        if why and size[z] - size[a] <= share * whole and not _is_text(why, el, layout.blocks[a:z]):
+        why = _boilerplate_mark(layout, el)
+        if why and size[z] - size[a] <= share * whole and not _is_text_after_all(why, el, layout.blocks[a:z]):
             found.setdefault(why, []).append((a, z))
-    # A name that contains most of the text is ignored.
-    sound = [spans for why, spans in found.items() if why in LONG or covered(spans, size) <= share * whole]
+    # Ignore a mark whose elements contain most of the text.
+    sound = [spans for why, spans in found.items() if why in LONG or covered_total(spans, size) <= share * whole]
     return [span for spans in sound for span in spans]
 
 
-def _why_no_text(layout: BlockLayout, el: Element) -> str:
-    """The word or tag by which an element is not text, "" if none is."""
-    why = layout.noise(el) or (el.tag if el.tag in _DROP_TAGS else "")
+def _boilerplate_mark(layout: BlockLayout, el: Element) -> str:
+    """Returns the word in its class or id, or the tag, that marks an element as boilerplate; "" if nothing does."""
+    why = layout.boilerplate_word(el) or (el.tag if el.tag in _DROP_TAGS else "")
     return why or ("hidden" if el.get("aria-hidden") == "true" else "")
 
 
-def _is_text(why: str, el: Element, blocks: list[TextBlock]) -> bool:
-    """True if an element that is seldom text is text here."""
+def _is_text_after_all(why: str, el: Element, blocks: list[TextBlock]) -> bool:
+    """Returns True if an element with the boilerplate mark `why` is text after all: a button in a heading, a long
+    aside.
+    """
     if why == "button":
         parent = el.getparent()
         return parent is not None and parent.tag in (*HEADINGS, "dt", "summary", "li")
@@ -75,28 +83,29 @@ def _is_text(why: str, el: Element, blocks: list[TextBlock]) -> bool:
     return False
 
 
-def pruned_elements(
+def text_blocks(
     layout: BlockLayout, lo: int, hi: int, known: KnownBoilerplate, weights: list[float] | None = None
 ) -> list[TextBlock]:
-    """The blocks in a container's span that are text of the post, in reading order.
+    """Returns the blocks of a container that are text of the post, in reading order, without boilerplate.
 
-    With `weights` (from `container.weights`), prose between the title and the container is included.
+    `lo` and `hi` bound the container's blocks. With `weights` (from `text_weights`), prose between the title and the
+    container is included.
     """
     blocks = layout.blocks
-    size = layout.sums([b.size for b in blocks])
-    intro = _intro(blocks, lo, known.title, weights) if weights else []
+    size = layout.prefix_sums([b.size for b in blocks])
+    intro = _intro_blocks(blocks, lo, known.title, weights) if weights else []
     dead = bytearray(len(blocks))
-    for a, z in [*dead_elements(layout, lo, hi, size), *_byline_spans(layout, known, size, size[hi] - size[lo])]:
+    for a, z in [*boilerplate_spans(layout, lo, hi, size), *_byline_spans(layout, known, size, size[hi] - size[lo])]:
         dead[a:z] = b"\1" * (z - a)
-    start = _start(blocks, lo, hi, dead, size, known.title)
-    end = _end(blocks, start, hi, dead, size)
-    by_paragraphs = _by_paragraphs(blocks, start, end, dead)
+    start = _text_start(blocks, lo, hi, dead, size, known.title)
+    end = _text_end(blocks, start, hi, dead, size)
+    by_paragraphs = _uses_paragraphs(blocks, start, end, dead)
     meta = {fold_text(one) for one in known.lines} - {""}
     for i in range(start, end):
-        if not dead[i] and _is_nothing(blocks[i], by_paragraphs, meta if i < start + 8 else set()):
+        if not dead[i] and _is_boilerplate(blocks[i], by_paragraphs, meta if i < start + 8 else set()):
             dead[i] = 1
     _drop_repeated(blocks, start, end, dead)
-    _drop_people(blocks, start, end, dead, size, known.people)
+    _drop_author_notes(blocks, start, end, dead, size, known.people)
     _drop_empty_headings(blocks, start, end, dead)
     return [*intro, *(blocks[i] for i in range(start, end) if not dead[i])]
 
@@ -104,13 +113,16 @@ def pruned_elements(
 def _byline_spans(
     layout: BlockLayout, known: KnownBoilerplate, size: list[float], whole: float
 ) -> list[tuple[int, int]]:
-    """The spans of the byline's elements, unless they contain much of the text."""
+    """Returns the block ranges of the byline's elements, except those that contain 30 % or more of the text."""
     spans = (layout.spans[el] for el in known.elements if el in layout.spans)
     return [(a, z) for a, z in spans if size[z] - size[a] < 0.3 * whole]
 
 
-def _intro(blocks: list[TextBlock], lo: int, title: str, weights: list[float]) -> list[TextBlock]:
-    """Prose between the title and a container that begins below it, as the first paragraph is often set apart."""
+def _intro_blocks(blocks: list[TextBlock], lo: int, title: str, weights: list[float]) -> list[TextBlock]:
+    """Returns the blocks of prose between the title and a container that begins below it.
+
+    The first paragraph of a post is often outside the element with the rest of its text.
+    """
     known = fold_text(title)
     if not known:
         return []
@@ -124,8 +136,8 @@ def _intro(blocks: list[TextBlock], lo: int, title: str, weights: list[float]) -
     return []
 
 
-def _start(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float], title: str) -> int:
-    """Where the text begins: after the title, if that is near the beginning."""
+def _text_start(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float], title: str) -> int:
+    """Returns the index of the block where the text begins: after the title, if that is near the beginning."""
     known = fold_text(title)
     if not known:
         return lo
@@ -140,8 +152,8 @@ def _start(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: lis
     return lo
 
 
-def _end(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float]) -> int:
-    """Where the text ends: before a heading that introduces other posts, the author or comments."""
+def _text_end(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float]) -> int:
+    """Returns the index of the block where the text ends: before a heading for other posts, the author or comments."""
     whole = size[hi] - size[lo]
     for i in range(lo + 1, hi):
         b = blocks[i]
@@ -154,8 +166,10 @@ def _end(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[
     return hi
 
 
-def _by_paragraphs(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> bool:
-    """True if the text is in <p> and <li>, so that a <div> with a few words is not part of it."""
+def _uses_paragraphs(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> bool:
+    """Returns True if most of the text is in <p>, <li> and the like, so that a <div> with a few words is not part of
+    it.
+    """
     whole = p = 0.0
     for i in range(lo, hi):
         if not dead[i]:
@@ -165,8 +179,10 @@ def _by_paragraphs(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -
     return p > 0.7 * whole
 
 
-def _is_nothing(b: TextBlock, by_paragraphs: bool, meta: set[str]) -> bool:
-    """True if a block is not text: signs, template code, a label, a lone link, a meta line or a notice."""
+def _is_boilerplate(b: TextBlock, by_paragraphs: bool, meta: set[str]) -> bool:
+    """Returns True if a block is not text of the post: punctuation, template code, a label, a link, a byline or a
+    notice.
+    """
     if b.element.tag == "pre":
         return False
     if not any(c.isalnum() for c in b.text) or _TEMPLATE.fullmatch(b.text):
@@ -177,14 +193,14 @@ def _is_nothing(b: TextBlock, by_paragraphs: bool, meta: set[str]) -> bool:
 
 
 def _is_label(b: TextBlock, by_paragraphs: bool) -> bool:
-    """True if a block is a short <div> between paragraphs, or a short <p> that is only a link."""
+    """Returns True if a block is a short <div> between paragraphs, or a short <p> that is only a link."""
     if b.element.tag == "div":
         return by_paragraphs and (b.size < 60 or (b.size < 120 and b.linked > 0.6 * b.size))
     return b.element.tag == "p" and b.size < 60 and b.linked > 0.8 * b.size and not _in_list(b.element)
 
 
 def _drop_repeated(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> None:
-    """Drops repeated sentences: an invitation between paragraphs, a pull quote."""
+    """Marks blocks as dead whose text occurs before or elsewhere in the body, such as invitations and pull quotes."""
     seen: set[str] = set()
     quoted: list[tuple[int, str]] = []
     for i in range(lo, hi):
@@ -196,7 +212,7 @@ def _drop_repeated(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -
             dead[i] = 1
             continue
         seen.add(key)
-        if b.size < 400 and any(e.tag in ("blockquote", "aside", "figure") for e in _above(b.element, 3)):
+        if b.size < 400 and any(e.tag in ("blockquote", "aside", "figure") for e in _with_ancestors(b.element, 3)):
             quoted.append((i, key))
     if quoted:
         whole = "\n".join(seen)
@@ -206,23 +222,23 @@ def _drop_repeated(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -
 
 
 def _letters(text: str) -> str:
-    """The letters and digits of a text in lower case."""
+    """Returns only the letters and digits of a text, in lower case."""
     if text.isascii():  # translating bytes is about ten times as fast
         return text.encode("ascii").translate(None, _ASCII_SIGNS).decode("ascii").lower()
     return "".join(filter(str.isalnum, text)).lower()
 
 
-def _above(el: Element, levels: int) -> list[Element]:
+def _with_ancestors(el: Element, levels: int) -> list[Element]:
     found = [el]
     while len(found) < levels and (parent := found[-1].getparent()) is not None:
         found.append(parent)
     return found
 
 
-def _drop_people(
+def _drop_author_notes(
     blocks: list[TextBlock], lo: int, hi: int, dead: bytearray, size: list[float], people: tuple[str, ...]
 ) -> None:
-    """Drops paragraphs at the end that begin with an author's name, which are about the author."""
+    """Marks paragraphs at the end as dead that begin with an author's name, since they are about the author."""
     if not people:
         return
     last = size[hi] - 0.12 * (size[hi] - size[lo]) - 300
@@ -239,7 +255,7 @@ def _in_list(el: Element) -> bool:
 
 
 def _drop_empty_headings(blocks: list[TextBlock], lo: int, hi: int, dead: bytearray) -> None:
-    """Drops headings at the end of the text whose whole section was dropped."""
+    """Marks headings at the end of the text as dead if everything below them was dropped."""
     i = hi - 1
     while i > lo and (dead[i] or blocks[i].element.tag in HEADINGS):
         dead[i] = 1
@@ -250,7 +266,7 @@ def _drop_empty_headings(blocks: list[TextBlock], lo: int, hi: int, dead: bytear
 
 _SENTENCE_END = re.compile(r"[.!?…。！？؟۔।։።:;][\"'”’»)\]）」』]*\s*$")
 _NO_TEXT = frozenset({"nav", "aside", "footer", "form"})
-_WHOLE = frozenset({"body", "main", "article", *HEADINGS})
+_CONTAINERS = frozenset({"body", "main", "article", *HEADINGS})
 _PART = frozenset({"p", "li", "ul", "ol", "dl", "table", "tbody", "tr", "blockquote", "figure", "pre", *HEADINGS})
 _LINKS, _LABEL, _HEAD = -10.0, -4.0, 5.0
 KEEP, NAMED = 0.9, 0.6
@@ -265,25 +281,25 @@ _TEXT_NAME = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """The blocks of one element, from `lo` to `hi`, and their weight."""
+    """The range of an element's blocks, from `lo` up to but not including `hi`, and the sum of their weights."""
 
     weight: float
     element: Element
     lo: int
     hi: int
 
-    def is_apart_from(self, lo: int, hi: int) -> bool:
+    def is_disjoint_from(self, lo: int, hi: int) -> bool:
         return self.hi <= lo or self.lo >= hi
 
 
 def text_weights(layout: BlockLayout) -> list[float]:
-    """How much each block says that an element contains the text: the letters of prose, less for links and labels."""
+    """Returns the weight of each block for finding the text: positive for prose, negative for links and labels."""
     blocks = layout.blocks
-    prose = layout.sums([b.size - b.linked if b.size > 80 and b.linked < 0.4 * b.size else 0.0 for b in blocks])
+    prose = layout.prefix_sums([b.size - b.linked if b.size > 80 and b.linked < 0.4 * b.size else 0.0 for b in blocks])
     out = list(map(_block_weight, blocks))
-    for word, spans in _silent_spans(layout, prose).items():
-        # A name that contains most of the page is ignored.
-        if word in LONG or covered(spans, prose) <= 0.6 * prose[-1]:
+    for word, spans in _spans_by_mark(layout, prose).items():
+        # Ignore a mark whose elements contain most of the page.
+        if word in LONG or covered_total(spans, prose) <= 0.6 * prose[-1]:
             for a, z in spans:
                 out[a:z] = [0.0] * (z - a)
     return out
@@ -299,23 +315,26 @@ def _block_weight(b: TextBlock) -> float:
     return free if is_prose else _LABEL
 
 
-def _silent_spans(layout: BlockLayout, prose: list[float]) -> dict[str, list[tuple[int, int]]]:
-    """The spans of boilerplate elements, by the word (in class or id) or the tag that marks them as such.
+def _spans_by_mark(layout: BlockLayout, prose: list[float]) -> dict[str, list[tuple[int, int]]]:
+    """Returns the block ranges of boilerplate elements, by the word (in class or id) or tag that marks them.
 
     Elements that contain an <h1> or a large share of the prose are left out.
     """
-    heads = layout.sums([float(b.element.tag == "h1") for b in layout.blocks])
+    heads = layout.prefix_sums([float(b.element.tag == "h1") for b in layout.blocks])
     found: dict[str, list[tuple[int, int]]] = {}
     for el, (a, z) in layout.spans.items():
-        if a < z and el.tag not in _WHOLE and heads[a] == heads[z]:
-            word = layout.noise(el) or (el.tag if el.tag in _NO_TEXT else "")
+        if a < z and el.tag not in _CONTAINERS and heads[a] == heads[z]:
+            word = layout.boilerplate_word(el) or (el.tag if el.tag in _NO_TEXT else "")
             if word and prose[z] - prose[a] <= (0.5 if word in LONG else 0.3) * prose[-1]:
                 found.setdefault(word, []).append((a, z))
     return found
 
 
 def heaviest_container(layout: BlockLayout, sums: list[float]) -> Element:
-    """The smallest element with most of the weight of the heaviest one; less is enough if it is named as a text."""
+    """Returns the smallest element with nearly all the weight of the heaviest element.
+
+    A smaller share of the weight is enough if the element's class or id is one commonly used for the text.
+    """
     found = [
         _Span(sums[z] - sums[a], el, a, z)
         for el, (a, z) in layout.spans.items()
@@ -325,39 +344,46 @@ def heaviest_container(layout: BlockLayout, sums: list[float]) -> Element:
         return layout.top
     best = max(found, key=lambda one: one.weight)
     inside = [one for one in found if one.lo >= best.lo and one.hi <= best.hi and one.weight >= NAMED * best.weight]
-    named = [one for one in inside if _is_named_text(one.element) and one.weight >= 0.9 * _of_its_kind(one, found)]
+    named = [
+        one for one in inside if _is_named_text(one.element) and one.weight >= 0.9 * _weight_of_same_class(one, found)
+    ]
     close = [one for one in inside if one.weight >= KEEP * best.weight]
     return min([*close, *named], key=lambda one: one.hi - one.lo).element
 
 
 def _is_named_text(el: Element) -> bool:
-    """True if an element has a name in common use for the text of an article."""
+    """Returns True if an element's tag, class, id or itemprop is one commonly used for the text of an article."""
     if el.tag == "article" or "articleBody" in (el.get("itemprop") or ""):
         return True
     names = f"{el.get('class') or ''} {el.get('id') or ''}"
     return len(names) > 4 and _TEXT_NAME.search(names) is not None
 
 
-def _of_its_kind(one: _Span, found: list[_Span]) -> float:
-    """The weight of all elements with this one's tag and class, apart from those around it: a text may be split."""
+def _weight_of_same_class(one: _Span, found: list[_Span]) -> float:
+    """Returns the total weight of all elements with the same tag and class, since a text may be split among several.
+
+    Elements around `one` or inside it do not count.
+    """
     tag, classes = one.element.tag, one.element.get("class")
     return sum(
         x.weight
         for x in found
         if x.element.tag == tag
         and x.element.get("class") == classes
-        and (x.element is one.element or x.is_apart_from(one.lo, one.hi))
+        and (x.element is one.element or x.is_disjoint_from(one.lo, one.hi))
     )
 
 
-# The body: chooses the reading of the page that is its text, and returns that text.
+# The body: chooses the container of the text, and returns its text.
 
 _AUTHOR_METAS = ("author", "article:author", "parsely-author", "sailthru.author")
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """Plain text, and the rule that found it. `is_whole`: the source gave the whole post and the page shows a part."""
+    """The text of a post and how it was found. `is_whole`: a feed or API gave the whole text, of which the page shows a
+    part.
+    """
 
     text: str
     source: str
@@ -367,47 +393,50 @@ class Body:
 
 
 def extract_body(page: Page, post: Post, title: str, beside: BylineBlock, lead: SourceHint | None = None) -> Body:
-    """The post's text: paragraphs separated by a blank line, without title, byline, footer, share boxes, geo notice.
+    """Extracts the post's text: paragraphs separated by a blank line, without title, byline, share buttons or footer.
 
-    If the page shows only a part of the post (one of several pages, the beginning with "read more") and its source gave
-    the whole text, that is returned.
+    If the page shows only a part of the post (one of several pages, or the beginning with "read more") and its feed
+    or API gave the whole text, that text is returned.
     """
-    shown = _shown(page, post, title, beside)
+    shown = _body_on_page(page, post, title, beside)
     if text := hint_body(shown.text, page.url, title, lead):
         return Body(text, "api" if is_from_api(lead) else "feed", "whole text", 0.9, is_whole=True)
     return shown
 
 
 def hint_body(shown: str, url: str, title: str, lead: SourceHint | None) -> str:
-    """The whole text from the source, if the page shows only its beginning; else ""."""
+    """Returns the whole text from the feed or API if `shown`, the text on the page, is only its beginning; else ""."""
     text = body_of_html(lead.body_html, url, title) if lead is not None and lead.body_html else ""
-    return text if len(text) > 1.15 * len(shown) + 20 and (not shown or _begins(shown, text)) else ""
+    return text if len(text) > 1.15 * len(shown) + 20 and (not shown or _starts_like(shown, text)) else ""
 
 
 def body_of_html(fragment: str, url: str, title: str = "") -> str:
-    """The plain text of a post's HTML from a feed or an API."""
+    """Returns the plain text of a post's HTML, as given by a feed or an API."""
     page = parse_page(f"<html><body><div class='archiver-whole'>{fragment}</div></body></html>", url)
     top = page.index.first(".archiver-whole")
     if top is None:
         return ""
     index = page.index
     skip = {e for table in tables() for rule in index.present(table.drop) for e in index.select(rule) if e is not top}
-    return _text(lay_out(top, skip, page.index.texts), top, KnownBoilerplate(title))
+    return _render(lay_out(top, skip, page.index.texts), top, KnownBoilerplate(title))
 
 
 def render_container(
     page: Page, post: Post, top: Element, title: str, beside: BylineBlock, extra_drop: Iterable[str] = ()
 ) -> str:
-    """The text of a given container with the usual pruning. `extra_drop`: selectors of more elements to leave out."""
-    return _text(lay_out(top, _skipped(page, extra_drop)), top, _known(page, title, beside, top))
+    """Returns the text of the element `top` with the usual boilerplate removed.
+
+    `extra_drop`: selectors of further elements to leave out.
+    """
+    return _render(lay_out(top, _elements_to_skip(page, extra_drop)), top, _known_boilerplate(page, title, beside, top))
 
 
-def _begins(part: str, whole: str) -> bool:
+def _starts_like(part: str, whole: str) -> bool:
     start = fold_text(part[:400])[:120]
     return start in fold_text(whole[: 4 * len(part[:400]) + 2_000])
 
 
-def _skipped(page: Page, extra: Iterable[str] = ()) -> set[Element]:
+def _elements_to_skip(page: Page, extra: Iterable[str] = ()) -> set[Element]:
     generic = by_name("generic")
     index = page.index
     rules = index.present(page.platform.drop)
@@ -417,46 +446,46 @@ def _skipped(page: Page, extra: Iterable[str] = ()) -> set[Element]:
     return {*own, *(e for rule in rules for e in index.select(rule))}
 
 
-def _known(page: Page, title: str, beside: BylineBlock, top: Element) -> KnownBoilerplate:
+def _known_boilerplate(page: Page, title: str, beside: BylineBlock, top: Element) -> KnownBoilerplate:
     elements = tuple(e for e in beside.elements if e is not top and not is_below(top, e))
     authors = page.data.texts(page.data.article(page.addresses), "author")
     people = (*beside.names, *page.data.meta(*_AUTHOR_METAS), *authors)
     return KnownBoilerplate(title, beside.lines, elements, tuple(n for n in people if len(n) > 5))
 
 
-def _text(plan: BlockLayout, top: Element, known: KnownBoilerplate, weights: list[float] | None = None) -> str:
+def _render(plan: BlockLayout, top: Element, known: KnownBoilerplate, weights: list[float] | None = None) -> str:
     lo, hi = plan.spans.get(top, (0, 0))
-    return tidy_body(written_text(pruned_elements(plan, lo, hi, known, weights)))
+    return tidy_body(written_text(text_blocks(plan, lo, hi, known, weights)))
 
 
-def _shown(page: Page, post: Post, title: str, beside: BylineBlock) -> Body:
+def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Body:
     is_known = post.body_rule in page.platform.body and page.platform.name != "generic"
     if post.body is not None and is_known and 3 * text_length(post.body) > page.text_length:
         text = render_container(page, post, post.body, title, beside)
         if 3 * len(text) > page.text_length:  # nothing else on the page can be much longer
             return Body(text, "platform", post.body_rule, 0.95)
     everything = next(iter(page.index.tag("body")), page.root)
-    plan = lay_out(everything, _skipped(page), page.index.texts)
+    plan = lay_out(everything, _elements_to_skip(page), page.index.texts)
     weights = text_weights(plan)
-    sums = plan.sums(weights)
+    sums = plan.prefix_sums(weights)
     top = heaviest_container(plan, sums)
     source, locator, confidence = "density", f"<{top.tag}>", 0.7
     if post.body is not None:
-        best, own = _weight(plan, sums, top), _weight(plan, sums, post.body)
+        best, own = _weight_of(plan, sums, top), _weight_of(plan, sums, post.body)
         if is_known and best <= 3 * own + 1_500:
             top, source, locator, confidence = post.body, "platform", post.body_rule, 0.95
         elif not is_known and best <= 1.4 * own + 400:
             top, source, locator, confidence = post.body, "class", post.body_rule, 0.85
-    known = _known(page, title, beside, top)
-    text = _text(plan, top, known, weights if source != "platform" else None)
-    if not text and len(bare := _text(lay_out(top), top, known)) > 200:
-        text = bare  # a selector of what to drop matched the text itself
+    known = _known_boilerplate(page, title, beside, top)
+    text = _render(plan, top, known, weights if source != "platform" else None)
+    if not text and len(bare := _render(lay_out(top), top, known)) > 200:
+        text = bare  # a selector of elements to drop matched the text itself
     if not text and source == "density":
         return _last_resort(page)
     return Body(text, source, locator, confidence)
 
 
-def _weight(plan: BlockLayout, sums: list[float], el: Element) -> float:
+def _weight_of(plan: BlockLayout, sums: list[float], el: Element) -> float:
     a, z = plan.spans.get(el, (0, 0))
     return sums[z] - sums[a]
 

@@ -1,4 +1,4 @@
-"""The text of an element as blocks in reading order, measured in one walk so that later look-ups are cheap."""
+"""The text of an element as blocks in reading order, measured in one walk through its tree."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from itertools import accumulate, islice
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.boilerplate import boilerplate_kind
+from archiver.extraction.boilerplate import boilerplate_word
 from archiver.extraction.text import BREAK, CELL, clean_text
 
-SILENT = frozenset(
+UNREAD = frozenset(
     [
         "script",
         "style",
@@ -85,11 +85,11 @@ _INLINE = frozenset(
 # The kinds of elements in the walk; all others are divisions.
 _KINDS = {
     **dict.fromkeys(BREAK, "break"), **dict.fromkeys(CELL, "cell"), **dict.fromkeys(_INLINE, "inline"),
-    **dict.fromkeys(SILENT, "silent"),
+    **dict.fromkeys(UNREAD, "unread"),
 }  # fmt: skip
-# Elements that mostly contain text and inline elements, and the elements that they must not contain to be read as one.
+# Elements that mostly contain plain text, and the elements that they must not contain to be read in one piece.
 _OFTEN_PLAIN = frozenset(["p", "li", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "dt", "dd", "figcaption"])
-_NOT_PLAIN = BREAK | CELL | SILENT | {"br", "button", "dialog"}
+_NOT_PLAIN = BREAK | CELL | UNREAD | {"br", "button", "dialog"}
 _LISTS = frozenset(["ul", "ol", "dl", "table", "pre", "blockquote"])
 _WIDE = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+")
 _PARAGRAPHS = re.compile("\x1e\\s*\x1e[\\s\x1e]*")
@@ -98,10 +98,10 @@ Texts = tuple[str, str]
 
 
 class TextBlock:
-    """A run of text between two breaks. `gap`: what precedes it, a blank line or a line end.
+    """A run of text between two breaks. `gap`: the white space before it, "" or one or two line ends.
 
-    `size` counts letters in the width of Latin ones (a Han character counts as two and a half), `linked` those of
-    them in links. `element` is the block-level element that contains it.
+    `size` is the number of characters in the width of Latin letters (a Han character counts as two and a half),
+    `linked` the part of `size` inside links. `element` is the block-level element that contains the text.
     """
 
     __slots__ = ("element", "gap", "linked", "size", "text")
@@ -114,28 +114,33 @@ class TextBlock:
 
 
 class BlockLayout:
-    """The blocks in `top`, and for each block-level element the range of its blocks (`spans`)."""
+    """The text blocks in `top`, and for each block-level element the range of its blocks (`spans`)."""
 
-    __slots__ = ("blocks", "said", "spans", "top")
+    __slots__ = ("_boilerplate_words", "blocks", "spans", "top")
 
     def __init__(self, top: Element, blocks: list[TextBlock], spans: dict[Element, tuple[int, int]]) -> None:
         self.top, self.blocks, self.spans = top, blocks, spans
-        self.said: dict[Element, str] = {}
+        self._boilerplate_words: dict[Element, str] = {}
 
-    def noise(self, el: Element) -> str:
-        """The word in an element's names that marks it as no text (`boilerplate_kind`)."""
-        found = self.said.get(el)
+    def boilerplate_word(self, el: Element) -> str:
+        """Returns the word in an element's class or id that marks it as boilerplate; "" if there is none. Cached."""
+        found = self._boilerplate_words.get(el)
         if found is None:
-            found = self.said[el] = boilerplate_kind(el)
+            found = self._boilerplate_words[el] = boilerplate_word(el)
         return found
 
-    def sums(self, of: list[float]) -> list[float]:
-        """Prefix sums of a figure per block, so that `s[hi] - s[lo]` is that of a span."""
+    def prefix_sums(self, of: list[float]) -> list[float]:
+        """Returns the prefix sums of `of`, a number for each block; `s[hi] - s[lo]` is then the sum over a range of
+        blocks.
+        """
         return [0.0, *accumulate(of)]
 
 
-def covered(spans: list[tuple[int, int]], sums: list[float]) -> float:
-    """The total of a figure in several spans; nested ones count once."""
+def covered_total(spans: list[tuple[int, int]], sums: list[float]) -> float:
+    """Returns the total of a number over several block ranges; blocks in nested ranges count once.
+
+    `sums`: the number's prefix sums, from `BlockLayout.prefix_sums`.
+    """
     total, done = 0.0, 0
     for lo, hi in sorted(spans):
         if hi > done:
@@ -144,16 +149,16 @@ def covered(spans: list[tuple[int, int]], sums: list[float]) -> float:
     return total
 
 
-def width(text: str) -> float:
-    """The number of letters of a text, in the width of Latin ones."""
+def text_width(text: str) -> float:
+    """Returns the length of a text in the width of Latin letters; a Han character and the like counts as 2.5."""
     return float(len(text)) if text.isascii() else len(text) + 1.5 * sum(map(len, _WIDE.findall(text)))
 
 
-class _Reader:
-    """The state of the walk: finished blocks, the span of each element, and the run of text up to the next break.
+class _LayoutReader:
+    """The state of the walk: finished blocks, the block range of each element, and the text since the last break.
 
-    `at` is the block-level element being read; `pre`, `links`, `in_cell` count open elements; `cells` has the cells
-    read of the current row.
+    `at` is the block-level element being read; `pre`, `links` and `in_cell` count the open elements of these kinds;
+    `cells` has the cells read so far of the current row.
     """
 
     __slots__ = (
@@ -163,7 +168,7 @@ class _Reader:
 
     def __init__(self, top: Element, skip: Collection[Element], texts: Mapping[Element, Texts]) -> None:
         self.top, self.skip, self.texts = top, skip, texts
-        self.touched = _above(skip)
+        self.touched = _ancestors_of(skip)
         self.blocks: list[TextBlock] = []
         self.spans: dict[Element, tuple[int, int]] = {}
         self.buffer: list[str] = []
@@ -172,68 +177,68 @@ class _Reader:
         self.gap, self.linked = "", 0.0
         self.pre = self.links = self.in_cell = 0
 
-    def inside(self, el: Element) -> None:
+    def read_inside(self, el: Element) -> None:
         """Reads the text of an element and of its descendants."""
         texts, skip = self.texts, self.skip
         if text := texts[el][0]:
-            self.take(text)
+            self.take_text(text)
         for child in el:
             tag = child.tag
             kind = _KINDS.get(tag, "")
-            if kind != "silent" and child not in skip:
+            if kind != "unread" and child not in skip:
                 if kind == "break" and not self.in_cell and not self.pre:
-                    self.block(child, tag)
+                    self.read_block(child, tag)
                 elif kind == "inline":
                     if tag == "a":
                         self.links += 1
-                        self.inside(child)
+                        self.read_inside(child)
                         self.links -= 1
                     else:
-                        self.inside(child)
+                        self.read_inside(child)
                 else:
-                    self.other(child, tag, kind)
+                    self.read_other(child, tag, kind)
             if text := texts[child][1]:
-                self.take(text)
+                self.take_text(text)
 
-    def take(self, text: str) -> None:
+    def take_text(self, text: str) -> None:
         if self.pre or not text.isspace():
             self.buffer.append(text)
             if self.links:
-                self.linked += width(text)
+                self.linked += text_width(text)
         elif self.buffer:
             self.buffer.append(" ")
 
-    def block(self, el: Element, tag: str) -> None:
-        """Reads an element that begins and ends a line."""
+    def read_block(self, el: Element, tag: str) -> None:
+        """Reads a block-level element, which begins and ends a line."""
         if tag == "tr":
             self.end_row()
         gap = ""
         if self.buffer or self.gap != _BLANK:  # else it changes nothing
-            gap = _gap(el, tag, self.top)
+            gap = _gap_before(el, tag, self.top)
             self.end_line(gap)
         outer, first = self.at, len(self.blocks)
         self.at = el
         if tag in _OFTEN_PLAIN and len(el) > 1 and not self.links and el not in self.touched and _is_plain(el):
             self.buffer.append("".join(el.itertext()))  # type: ignore[arg-type]
             for link in el.iter("a"):
-                self.linked += width("".join(link.itertext()))  # type: ignore[arg-type]
+                self.linked += text_width("".join(link.itertext()))  # type: ignore[arg-type]
             self.pre += tag == "pre"
         else:
             self.pre += tag == "pre"
-            self.inside(el)
+            self.read_inside(el)
             if tag == "tr":
                 self.end_row()
         if self.buffer or self.gap != _BLANK:
-            self.end_line(gap or _gap(el, tag, self.top))
+            self.end_line(gap or _gap_before(el, tag, self.top))
         self.pre -= tag == "pre"
         self.spans[el] = (first, len(self.blocks))
         self.at = outer
 
-    def cell(self, el: Element) -> None:
-        """Reads a table's cell: a part of its row's line, or a division of a page with a table layout."""
+    def read_cell(self, el: Element) -> None:
+        """Reads a table cell: as part of its row's line, or as a block of its own if the table is used for layout."""
         if self.in_cell or not _is_division(el):
             self.in_cell += 1
-            self.inside(el)
+            self.read_inside(el)
             self.in_cell -= 1
             if not self.in_cell:
                 self.cells.append(clean_text("".join(self.buffer).replace(_NEWLINE, " ")))
@@ -243,45 +248,45 @@ class _Reader:
         self.end_line(_BLANK)
         outer, first = self.at, len(self.blocks)
         self.at = el
-        self.inside(el)
+        self.read_inside(el)
         self.end_line(_BLANK)
         self.spans[el] = (first, len(self.blocks))
         self.at = outer
 
-    def other(self, el: Element, tag: str, kind: str) -> None:
-        """Reads an element by its place and kind; `inside` itself handles the commonest cases."""
+    def read_other(self, el: Element, tag: str, kind: str) -> None:
+        """Reads an element of any other tag or context; `read_inside` itself handles the commonest cases."""
         if kind == "inline":
             self.links += tag == "a"
-            self.inside(el)
+            self.read_inside(el)
             self.links -= tag == "a"
         elif kind == "cell" and not self.pre:
-            self.cell(el)
+            self.read_cell(el)
         elif self.in_cell and not self.pre:
             self.buffer.append(" ")
-            self.inside(el)
+            self.read_inside(el)
             self.buffer.append(" ")
         elif tag == "br":
             self.buffer.append("\n" if self.pre else _NEWLINE)
-            self.inside(el)
+            self.read_inside(el)
         elif self.pre and tag != "pre":
-            self.inside(el)
+            self.read_inside(el)
             if kind == "break" and self.buffer and not self.buffer[-1].endswith("\n"):
                 self.buffer.append("\n")
         elif kind == "break":
-            self.block(el, tag)
+            self.read_block(el, tag)
         else:
             first = len(self.blocks)
-            self.inside(el)
+            self.read_inside(el)
             self.spans[el] = (first, len(self.blocks))
 
     def end_row(self) -> None:
-        """Writes the cells of a row as one line."""
+        """Writes the cells of a table row as one line."""
         if self.cells:
             self.buffer.append(" | ".join(c for c in self.cells if c))
             self.cells.clear()
 
     def end_line(self, gap: str) -> None:
-        """Makes a block of the run, and leaves at least `gap` before the next one."""
+        """Ends the current run of text and makes blocks of it; the next block is preceded by at least `gap`."""
         if self.buffer:
             text = "".join(self.buffer)
             self.buffer.clear()
@@ -298,7 +303,7 @@ class _Reader:
                 parts = [clean_text(text)]
             for part in parts:
                 if part and not part.isspace():
-                    size = width(part)
+                    size = text_width(part)
                     self.blocks.append(TextBlock(part, self.gap, self.at, size, min(self.linked, size)))
                     self.linked = max(0.0, self.linked - size)
                     self.gap = _BLANK if len(parts) > 1 else ""
@@ -307,8 +312,10 @@ class _Reader:
             self.gap = gap
 
 
-def _above(skip: Collection[Element]) -> set[Element]:
-    """All ancestors of the elements in `skip`, which are not read. An ancestor cannot be read as one plain piece."""
+def _ancestors_of(skip: Collection[Element]) -> set[Element]:
+    """Returns all ancestors of the elements in `skip`; an ancestor cannot be read in one piece, since a part is
+    skipped.
+    """
     found: set[Element] = set()
     for el in skip:
         for at in el.iterancestors():
@@ -319,26 +326,26 @@ def _above(skip: Collection[Element]) -> set[Element]:
 
 
 def _is_plain(el: Element) -> bool:
-    """True if an element contains only text and inline elements, all of which are to be read."""
+    """Returns True if an element contains only text and inline elements, so that its text can be read in one piece."""
     return all(child.tag not in _NOT_PLAIN and (not len(child) or _is_plain(child)) for child in el)
 
 
 def lay_out(
     top: Element, skip: Collection[Element] = frozenset(), texts: Mapping[Element, Texts] | None = None
 ) -> BlockLayout:
-    """Reads the text of an element.
+    """Reads the text of an element into blocks.
 
-    Paragraphs, headings and the like are blocks after a blank line; list items and table rows (cells joined by
-    " | ") after a line end; two <br> in a row separate paragraphs; `pre` keeps its lines. `skip`: elements left out;
-    `texts`: the text and the tail of each element, if already known. Time and memory are linear in the size of the
-    element. It recurses once or twice per level, and a `Page` is no deeper than `page.MAX_DEPTH`.
+    Paragraphs, headings and the like are blocks after a blank line; list items and table rows (cells joined by " |
+    ") are blocks after a line end; two consecutive <br> separate paragraphs; `pre` keeps its lines. `skip`: elements
+    to leave out; `texts`: the text and tail of each element, if already known. Time and memory are linear in the
+    size of the element. Recurses once or twice per level of nesting; a `Page` is no deeper than `page.MAX_DEPTH`.
     """
     if texts is None:
         texts = {e: (e.text or "", e.tail or "") for e in top.iter("*")}
-    reader = _Reader(top, skip, texts)
+    reader = _LayoutReader(top, skip, texts)
     tag, kind = top.tag, _KINDS.get(top.tag, "")
-    if kind != "silent" and top not in skip:
-        reader.other(top, tag, kind)
+    if kind != "unread" and top not in skip:
+        reader.read_other(top, tag, kind)
     reader.end_row()
     reader.end_line("")
     reader.spans[top] = (0, len(reader.blocks))
@@ -346,13 +353,13 @@ def lay_out(
 
 
 def _is_division(cell: Element) -> bool:
-    """True if a table is used for layout: the cell contains a table, headings or several paragraphs."""
+    """Returns True if a table cell is a layout division: it contains a table, headings or several paragraphs."""
     if next(cell.iter("table", "h1", "h2", "h3", "article"), None) is not None:
         return True
     return len(list(islice(cell.iter("p"), 3))) > 2
 
 
-def _gap(el: Element, tag: str, top: Element) -> str:
+def _gap_before(el: Element, tag: str, top: Element) -> str:
     if tag in _LINE:
         return "\n"
     if tag not in _LISTS and el is not top:
@@ -363,5 +370,5 @@ def _gap(el: Element, tag: str, top: Element) -> str:
 
 
 def written_text(blocks: list[TextBlock]) -> str:
-    """The blocks as plain text."""
+    """Returns blocks as plain text, each after its gap."""
     return "".join(b.gap + b.text for b in blocks).strip("\n")

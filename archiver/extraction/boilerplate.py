@@ -1,5 +1,4 @@
-"""Recognises boilerplate by names of elements (comments, share buttons) and by phrases, in the languages of
-websites."""
+"""Recognises boilerplate by the class, id or role of elements and by phrases in the languages of websites."""
 
 from __future__ import annotations
 
@@ -10,9 +9,9 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.text import clean_text
 
-# The names of an element (class, id, role) that mark it as no text: comments, share buttons, other posts ...
+# Classes, ids and roles that mark an element as boilerplate: comments, share buttons, other posts ...
 
-# Words and pairs of words in names, as themes and systems write them: "author-bio", "AuthorBio", "author_bio".
+# Words and pairs of words in them, which themes join in various ways: "author-bio", "AuthorBio", "author_bio".
 _NEVER = frozenset(
     [
         "share",
@@ -321,24 +320,24 @@ _PAIRS = frozenset(
 # Comments and other posts may well be longer than the post.
 LONG = frozenset(["comments", "comment", "commentlist", "disqus", "replies", "related", "relatedposts", "recommended"])
 _PIECES = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\d_a-zA-Z]+|\d+")
-# "with-sidebar", "no-comments", "sidebar-layout": about what is beside the element, not the element itself.
+# "with-sidebar", "no-comments", "sidebar-layout" describe what is beside the element, not the element itself.
 _LAYOUT = frozenset(["with", "without", "no", "has", "js", "is", "layout"])
 _FOOTER = re.compile(r"(?:^|\s)(?:(?:page|site)?[_-]?footer|colophon|copyright)(?:$|\s)", re.IGNORECASE)
 
 
 @lru_cache(maxsize=8_192)
-def names_footer(names: str) -> bool:
-    """True if classes and ids name the footer of a page."""
+def is_footer_name(names: str) -> bool:
+    """Returns True if a string of classes and ids names the footer of a page."""
     return bool(_FOOTER.search(names))
 
 
 @lru_cache(maxsize=20_000)
-def _verdict(names: str) -> str:
-    return next((word for name in names.split() if (word := _verdict_of_one(name))), "")
+def _find_word(names: str) -> str:
+    return next((word for name in names.split() if (word := _find_word_in_name(name))), "")
 
 
 @lru_cache(maxsize=20_000)
-def _verdict_of_one(name: str) -> str:
+def _find_word_in_name(name: str) -> str:
     words: list[str] = [word.lower() for word in _PIECES.findall(name)]
     if not _LAYOUT.isdisjoint(words):
         return ""
@@ -355,29 +354,34 @@ def _verdict_of_one(name: str) -> str:
     return ""
 
 
-def boilerplate_kind(el: Element) -> str:
-    """The word in an element's class or id that marks it as no text of a post, "" if there is none."""
+def boilerplate_word(el: Element) -> str:
+    """Returns the word in an element's class or id that marks it as boilerplate, such as "comments"; "" if there is
+    none.
+    """
     names = el.get("class") or ""
     ident = el.get("id")
     if ident:
         names = f"{names} {ident}"
-    return _verdict(names) if names else ""
+    return _find_word(names) if names else ""
 
 
-def _any(*parts: str) -> re.Pattern[str]:
-    """For texts in lower case (`_low`): only case-sensitive patterns let the engine skip alternatives by first
-    letter."""
+def _compile_any(*parts: str) -> re.Pattern[str]:
+    """Compiles a pattern that matches a whole text, apart from punctuation around it, if it matches one of `parts`.
+
+    The pattern is for texts in lower case (`_lower`): only with case-sensitive patterns can the engine skip
+    alternatives by their first letter.
+    """
     return re.compile(r"^[\W_]*(?:" + "|".join(parts).replace("ı", "i") + r")[\W_]*$", re.DOTALL)
 
 
-def _low(text: str) -> str:
-    """Lower case, the same for Turkish as for other languages."""
+def _lower(text: str) -> str:
+    """Returns a text in lower case, with the Turkish dotless and dotted i as a plain i."""
     low = text.lower()
     return low if low.isascii() else low.replace("i̇", "i").replace("ı", "i")
 
 
-# A block that is one of these, as a whole, is not text of the post.
-_LINE = _any(
+# A block whose whole text matches one of these is not text of the post.
+_LINE = _compile_any(
     r"this page (?:contains|has) geo-?tags?",
     r"advert(?:isement|ising|s)?(?: ?[-–—] .{0,40})?|sponsored(?: content| links?)?|ads? by .{0,30}|anzeige|"
     r"werbung|publicité|"
@@ -415,7 +419,7 @@ _LINE = _any(
 )
 _MAX_LINE_LENGTH = 160
 """The most letters that any of these has, with the signs around it."""
-_LONG_LINE = _any(
+_LONG_LINE = _compile_any(
     r"(?:©|\(c\)|copyright).{0,160}|all rights reserved.{0,40}",
     r"filed under.{0,200}|tagged (?:with|as|in)?:? .{0,200}|posted (?:in|on|by) .{0,200}|this entry was posted .*|"
     r"bookmark the permalink|leave a (?:comment|reply)|(?:\d+ )?comments?|no comments|add (?:a )?comment|"
@@ -430,8 +434,8 @@ _LONG_LINE = _any(
     r"follow (?:us|me|him|her|them|@?\w+(?: \w+)?) (?:on|at) .{0,100}",
 )
 
-# The same for phrases with the decisive words in the middle; these words are searched first, which is cheap.
-_WITHIN = _any(
+# Patterns for phrases with the decisive words in the middle; _WITHIN_WORDS are searched first, which is cheap.
+_WITHIN = _compile_any(
     r".{0,60}(?:getty images|shutterstock|istock|unsplash|alamy)",
     r".{0,60}\bthis (?:post|article|page|blog|site|website|story) (?:may |might )?contains? .{0,40}(?:affiliate|"
     r"sponsored).{0,400}",
@@ -461,7 +465,7 @@ _ALSO = re.compile(
 )
 
 # A heading that introduces other posts, the author or the comments; nothing of the post follows it.
-_END = _any(
+_END = _compile_any(
     r"(?:you (?:may|might|ll|will|would)(?: also)? (?:like|love|enjoy|be interested).{0,40})",
     r"(?:related|similar|recommended|further|recent|popular|latest|trending|featured|more|other|explore|keep) "
     r"(?:posts?|articles?|stor(?:y|ies)|reading|news|content|resources?|insights?|topics?|blogs?|links?|pages?|"
@@ -529,10 +533,10 @@ _END = _any(
 
 
 def is_notice(text: str) -> bool:
-    """True if a whole block, with clean lines, is a label, a credit, an invitation or a disclosure."""
+    """Returns True if a whole block is boilerplate: a label, a credit, an invitation or a disclosure."""
     if len(text) >= 420:
         return False
-    low = _low(text.replace("\n", " "))
+    low = _lower(text.replace("\n", " "))
     if _LONG_LINE.match(low) or (len(low) <= _MAX_LINE_LENGTH and _LINE.match(low)):
         return True
     for word in _WITHIN_WORDS:
@@ -542,10 +546,12 @@ def is_notice(text: str) -> bool:
 
 
 def points_to_other_page(text: str) -> bool:
-    """True if a block names another post to read ("Read also: ...")."""
+    """Returns True if a block points to another post ("Read also: ...")."""
     return len(text) < 260 and _ALSO.match(text) is not None
 
 
 def ends_the_post(text: str) -> bool:
-    """True if a heading or label introduces other posts, the author or the comments."""
-    return len(text) < 100 and _END.match(_low(clean_text(text))) is not None
+    """Returns True if a heading or label introduces other posts, the author or the comments, so that the post has
+    ended.
+    """
+    return len(text) < 100 and _END.match(_lower(clean_text(text))) is not None

@@ -1,4 +1,4 @@
-"""Category and tag candidates: links in the meta lines, post classes, declarations, and the lists of a source hint."""
+"""Category and tag candidates from term links, post classes, metadata, breadcrumbs, and the lists of a feed or API."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from archiver.extraction.term_links import (
     Kind,
     Terms,
     clean_term,
-    in_prose,
+    is_in_prose,
+    is_own_site,
     is_term,
     kind_of_address,
-    own_site,
     slug_of,
     term_links,
     terms_in_lists,
@@ -44,22 +44,25 @@ _SIMPLE = re.compile(r"[a-z0-9_-]*")
 
 @dataclass(frozen=True, slots=True)
 class ClassTerms:
-    """The terms of one kind: `slugs` as in the class; `names` as the page shows them, else the slug.
+    """The categories or the tags in a post's class: `slugs` as written there, `names` as the page shows them, else the
+    slugs.
 
-    `whole`: the class has every term of the post. A slug without Latin letters is a number there, which only says
-    that there is such a term.
+    `is_complete`: the class lists every term of the post. That is not so if a slug has no Latin letters, since the
+    class then has only a number for it.
     """
 
     slugs: Terms
     names: Terms
-    whole: bool
+    is_complete: bool
 
 
 def class_terms(page: Page, post: Post, declared: Mapping[Kind, Sequence[str]]) -> dict[Kind, ClassTerms]:
-    """The terms in the post's class by kind; empty if the post has no such class.
+    """Returns the categories and tags in the post's WordPress class (category-SLUG, tag-SLUG); {} if it has no such
+    class.
 
-    `declared`: names in JSON-LD and meta elements. They are matched by their slugs, or by order if there are as many
-    of both, since WordPress sorts both by name. A post class without any tag says that the post has none.
+    `declared`: names in JSON-LD and meta elements. They are matched to slugs by their letters, or by order if there
+    are as many names as slugs, since WordPress sorts both by name. A complete post class without any tag means that
+    the post has none.
     """
     classes = _post_class(post)
     terms = [(kind, m[2]) for name in classes if (m := _CLASS_TERM.match(name)) and (kind := _KINDS[m[1]])]
@@ -67,7 +70,7 @@ def class_terms(page: Page, post: Post, declared: Mapping[Kind, Sequence[str]]) 
     found = {kind: [slug for one, slug in terms if one == kind and not slug.isdigit()] for kind in _KINDS.values()}
     if not any(found.values()):
         return {}
-    shown = _names(page, post, {s for slugs in found.values() for s in slugs})
+    shown = _shown_names(page, post, {s for slugs in found.values() for s in slugs})
     # Every post of WordPress has a category: a class without one comes from a theme that leaves terms out.
     complete = "type-post" in classes and any(kind == "category" for kind, _ in terms)
     out: dict[Kind, ClassTerms] = {}
@@ -88,30 +91,30 @@ def _post_class(post: Post) -> list[str]:
     return []
 
 
-def class_form(slug: str) -> str:
-    """A slug as WordPress writes it in a class: without percent-encoded characters."""
+def slug_in_class(slug: str) -> str:
+    """Returns a slug in the form that WordPress uses in a class, without percent-encoded characters."""
     low = slug.lower()
     return low if _SIMPLE.fullmatch(low) else _ESCAPED.sub("", quote(low, safe="").lower())
 
 
 @lru_cache(maxsize=4_096)
-def _slugs(name: str) -> frozenset[str]:
-    """The slugs that may have been made from a name."""
+def _possible_slugs(name: str) -> frozenset[str]:
+    """Returns the slugs that a system may have made from a name."""
     written = {name, re.sub(r"['’.&]", "", name), name.replace("&", " and ")}
     return frozenset(map(slugify, written)) - {""}
 
 
-def _names(page: Page, post: Post, slugs: set[str]) -> dict[tuple[Kind, str], str]:
-    """Names by kind and slug, from links whose address ends in the slug.
+def _shown_names(page: Page, post: Post, slugs: set[str]) -> dict[tuple[Kind, str], str]:
+    """Returns the names of terms by kind and slug, from links whose address ends in the slug.
 
-    The post's own links come first, then those of WordPress's lists and those whose text makes the slug; other links,
-    as in a menu, may call a category anything.
+    The post's own links come first, then those of WordPress's term lists and those whose text makes the slug; other
+    links, as in a menu, may call a category anything.
     """
     best: dict[tuple[Kind, str], str] = {}
     other: dict[tuple[Kind, str], str] = {}
     for a in page.index.tag("a"):
         href = a.get("href") or ""
-        if not href or len(href) > 300 or (slug := class_form(slug_of(href))) not in slugs:
+        if not href or len(href) > 300 or (slug := slug_in_class(slug_of(href))) not in slugs:
             continue
         kind: Kind | None = "category" if "category" in (a.get("rel") or "").split() else kind_of_address(href)
         text = clean_term(element_line(a))
@@ -119,23 +122,23 @@ def _names(page: Page, post: Post, slugs: set[str]) -> dict[tuple[Kind, str], st
             continue
         if _is_of_post(a, post):
             best.setdefault((kind, slug), text)
-        elif _of_list(a) or _fits(text, slug):
+        elif _is_in_term_list(a) or _fits_slug(text, slug):
             other.setdefault((kind, slug), text)
     return other | best
 
 
 def _is_of_post(a: Element, post: Post) -> bool:
-    """True if a link is in the post's own meta lines."""
+    """Returns True if a link is in the post's own lines of date, author and terms, not in its body."""
     return post.holder is not None and not post.is_noise(a) and is_below(a, post.holder) and not post.in_body(a)
 
 
-def _fits(text: str, slug: str) -> bool:
-    """True if a name contains all words of a slug: "Obras públicas" fits "obras"."""
+def _fits_slug(text: str, slug: str) -> bool:
+    """Returns True if a name contains all words of a slug: "Obras públicas" fits "obras"."""
     words = set(slug.split("-"))
-    return any(words <= set(s.split("-")) for s in _slugs(text))
+    return any(words <= set(s.split("-")) for s in _possible_slugs(text))
 
 
-def _of_list(a: Element) -> bool:
+def _is_in_term_list(a: Element) -> bool:
     parent = a.getparent()
     return "tag-cloud-link" in (a.get("class") or "") or (
         parent is not None and "cat-item" in (parent.get("class") or "").split()
@@ -143,9 +146,9 @@ def _of_list(a: Element) -> bool:
 
 
 def _declared_terms(slugs: Sequence[str], declared: Sequence[str]) -> dict[str, str]:
-    """Declared names by slug."""
+    """Returns the declared names by slug, matched by their letters, else by order."""
     names = [t for d in declared if (t := clean_term(d))]
-    out = {slug: name for name in names for slug in _slugs(name) & set(slugs)}
+    out = {slug: name for name in names for slug in _possible_slugs(name) & set(slugs)}
     if len(names) == len(slugs):
         rest = [n for n in names if n not in out.values()]
         out |= dict(zip((s for s in slugs if s not in out), rest, strict=False))
@@ -157,7 +160,7 @@ Found = tuple[Kind, Candidate[Terms]]
 
 @dataclass(frozen=True, slots=True)
 class _Meta:
-    """A meta element with terms. `is_list`: one element has several terms."""
+    """A meta element that holds terms. `is_list`: one element has several terms."""
 
     kind: Kind
     name: str
@@ -188,16 +191,16 @@ _MAX_COUNT = 60
 def term_candidates(
     page: Page, post: Post, lead: SourceHint | None
 ) -> tuple[list[Candidate[Terms]], list[Candidate[Terms]]]:
-    """Category sets and tag sets with their sources."""
+    """Returns the candidates for a post's categories and those for its tags: sets of terms, each with its source."""
     cats: list[Candidate[Terms]] = []
     tags: list[Candidate[Terms]] = []
     for kind, one in (
-        *_of_source(lead),
-        *_by_rule(page, post),
-        *_by_link(page, post),
-        *_declared(page),
-        *_of_class(page, post),
-        *_breadcrumbs(page, post),
+        *_from_hint(lead),
+        *_from_selectors(page, post),
+        *_from_links(page, post),
+        *_from_metadata(page),
+        *_from_class(page, post),
+        *_from_breadcrumbs(page, post),
     ):
         if one.value or one.locator == "post class":
             (cats if kind == "category" else tags).append(one)
@@ -205,31 +208,31 @@ def term_candidates(
 
 
 def choose_terms(cats: list[Candidate[Terms]], tags: list[Candidate[Terms]]) -> tuple[Terms, Terms]:
-    """The categories and the tags chosen from these candidates."""
+    """Returns the categories and the tags chosen from their candidates."""
     category, tag = resolve_terms(cats), resolve_terms([t for t in tags if t.confidence >= 0.5])
     tagged = tag.value if tag else ()
     if tag is not None and tag.source in ("link", "label") and category is not None:
-        # rel="tag" says only that a link is a term; the platform's selector has found those that are categories.
+        # rel="tag" marks categories too; the platform's selector has found which of the terms are categories.
         tagged = tuple(t for t in tagged if fold_text(t) not in {fold_text(c) for c in category.value})
     return category.value if category else (), tagged
 
 
-def _found(
+def _as_candidate(
     kind: Kind, texts: Iterable[str], source: str, locator: str, confidence: float, visible: bool = False
 ) -> Found:
     return kind, Candidate(unique_terms(texts)[:_MAX_COUNT], source, locator, confidence, visible)
 
 
-def _of_source(lead: SourceHint | None) -> Iterator[Found]:
+def _from_hint(lead: SourceHint | None) -> Iterator[Found]:
     if lead is None:
         return
     source, confidence = ("api", 0.97) if is_from_api(lead) else ("feed", 0.5)
-    yield _found("category", lead.categories, source, "categories", confidence)
-    yield _found("tag", lead.tags, source, "tags", confidence)
+    yield _as_candidate("category", lead.categories, source, "categories", confidence)
+    yield _as_candidate("tag", lead.tags, source, "tags", confidence)
 
 
-def _by_rule(page: Page, post: Post) -> Iterator[Found]:
-    """The terms by the platform's selectors, then by those in common use."""
+def _from_selectors(page: Page, post: Post) -> Iterator[Found]:
+    """Yields the terms found by the platform's selectors and by generic ones."""
     generic = by_name("generic")
     rows = [(generic, "class", 0.75)]
     if page.platform is not generic:
@@ -239,80 +242,86 @@ def _by_rule(page: Page, post: Post) -> Iterator[Found]:
         for kind, rules in kinds:
             both = kind == "tag" or platform is generic
             for rule in page.index.present(rules):
-                if texts := _texts(page, post, rule, kind, both):
-                    yield _found(kind, texts, source, rule, confidence, True)
+                if texts := _selected_terms(page, post, rule, kind, both):
+                    yield _as_candidate(kind, texts, source, rule, confidence, True)
                     break
 
 
-def _texts(page: Page, post: Post, rule: str, kind: Kind, both: bool) -> list[str]:
-    """The texts of term links, without those in sentences and those to other sites.
+def _selected_terms(page: Page, post: Post, rule: str, kind: Kind, both: bool) -> list[str]:
+    """Returns the texts of the category or tag links that a selector matches, without links in sentences and to other
+    sites.
 
-    `both`: the selector matches both kinds, so a link whose address says the other kind is left out.
+    `both`: the selector matches categories and tags, so that a link whose address is of the other kind is left out.
     """
     found: list[str] = []
     prose: dict[Element, bool] = {}
     by_rel = "rel" in rule
     for el, _ in post.select([rule], anywhere=False)[:_MAX_COUNT]:
         href = el.get("href") or ""
-        if href and ((both and kind_of_address(href) not in (None, kind)) or _is_foreign(page, el, href)):
+        if href and ((both and kind_of_address(href) not in (None, kind)) or _is_other_site(page, el, href)):
             continue
-        if el.tag == "a" and not by_rel and in_prose(el, prose):
+        if el.tag == "a" and not by_rel and is_in_prose(el, prose):
             continue
         if is_term(text := clean_term(element_line(el)), by_rel or kind_of_address(href) == kind):
             found.append(text)
     return found
 
 
-def _is_foreign(page: Page, el: Element, href: str) -> bool:
-    return not own_site(page, href) and "tag" not in (el.get("rel") or "").split()
+def _is_other_site(page: Page, el: Element, href: str) -> bool:
+    return not is_own_site(page, href) and "tag" not in (el.get("rel") or "").split()
 
 
-def _by_link(page: Page, post: Post) -> Iterator[Found]:
+def _from_links(page: Page, post: Post) -> Iterator[Found]:
     links = term_links(page, post)
     kinds: tuple[Kind, ...] = ("category", "tag")
     for kind in kinds:
         sure = [x.text for x in links if x.kind == kind and x.sure]
         all_ = [x.text for x in links if x.kind == kind]
-        yield _found(kind, sure, "link", f"{kind} address", 0.8, True)
+        yield _as_candidate(kind, sure, "link", f"{kind} address", 0.8, True)
         if len(all_) > len(sure):
-            yield _found(kind, all_, "label", f"{kind} label", 0.74, True)
+            yield _as_candidate(kind, all_, "label", f"{kind} label", 0.74, True)
 
 
-def _declared(page: Page) -> Iterator[Found]:
-    """The terms in JSON-LD, microdata, RDFa and meta elements."""
+def _from_metadata(page: Page) -> Iterator[Found]:
+    """Yields the terms in JSON-LD, microdata, RDFa and meta elements."""
     data = page.data
     node = data.article(page.addresses)
     headline = {fold_text(t) for t in [*data.texts(node, "headline"), *data.meta("og:title")]}
     sections = [t for t in data.texts(node, "articleSection") if fold_text(t) not in headline]
-    yield _found("category", [p for t in sections for p in _sections(page, t)], "json-ld", "articleSection", 0.82)
+    yield _as_candidate(
+        "category", [p for t in sections for p in _split_sections(page, t)], "json-ld", "articleSection", 0.82
+    )
     # Rank Math writes search phrases there, not the post's tags.
-    trust = 0.3 if _by_rank_math(page) else 0.78
-    yield _found("tag", terms_in_lists(data.texts(node, "keywords")), "json-ld", "keywords", trust)
+    trust = 0.3 if _is_by_rank_math(page) else 0.78
+    yield _as_candidate("tag", terms_in_lists(data.texts(node, "keywords")), "json-ld", "keywords", trust)
     for one in data.declared(page.addresses):
         if one.source != "json-ld":
-            found = [p for t in data.texts(one.node, "articleSection") for p in _sections(page, t)]
-            yield _found("category", found, one.source, "articleSection", 0.8)
-            yield _found("tag", terms_in_lists(data.texts(one.node, "keywords")), one.source, "keywords", 0.7)
+            found = [p for t in data.texts(one.node, "articleSection") for p in _split_sections(page, t)]
+            yield _as_candidate("category", found, one.source, "articleSection", 0.8)
+            yield _as_candidate("tag", terms_in_lists(data.texts(one.node, "keywords")), one.source, "keywords", 0.7)
     for meta in _METAS:
         if meta.name != "article:section" or not page.platform.section_is_folder:
-            yield _of_meta(page, meta, headline)
+            yield _from_meta(page, meta, headline)
 
 
-def _of_meta(page: Page, meta: _Meta, headline: set[str]) -> Found:
+def _from_meta(page: Page, meta: _Meta, headline: set[str]) -> Found:
     texts = page.data.meta(meta.name)[:1] if meta.name == "keywords" else page.data.meta(meta.name)
     if meta.kind == "category":
-        texts = [p for t in texts[:3] if fold_text(t) not in headline for p in _sections(page, t)]
-    return _found(meta.kind, terms_in_lists(texts) if meta.is_list else texts, "meta", meta.name, meta.confidence)
+        texts = [p for t in texts[:3] if fold_text(t) not in headline for p in _split_sections(page, t)]
+    return _as_candidate(
+        meta.kind, terms_in_lists(texts) if meta.is_list else texts, "meta", meta.name, meta.confidence
+    )
 
 
-def _by_rank_math(page: Page) -> bool:
+def _is_by_rank_math(page: Page) -> bool:
     return any(s.get("class", "").startswith("rank-math-schema") for s in page.index.tag("script"))
 
 
-def _sections(page: Page, text: str) -> list[str]:
-    """ "News,Health" are two sections; "Health, Wellness & Beauty" is one.
+def _split_sections(page: Page, text: str) -> list[str]:
+    """Splits the text of a section field into sections: "News,Health" is two; "Health, Wellness & Beauty" is one.
 
-    A text with spaces is a list if each part is a link of its own, or if the whole is not a link and has no "and".
+    A text with spaces after its commas is a list if each part is also a link, or if the whole text is not a link and
+    has no "and".
     """
     parts = re.split(r"\s*[,;]\s+", text)
     if len(parts) == 1:
@@ -324,7 +333,7 @@ def _sections(page: Page, text: str) -> list[str]:
     return [text] if any(fold_text(element_line(a)) == whole for a in page.index.tag("a")[:600]) else parts
 
 
-def _of_class(page: Page, post: Post) -> Iterator[Found]:
+def _from_class(page: Page, post: Post) -> Iterator[Found]:
     if page.platform.name not in ("wordpress", "generic", "squarespace"):
         return
     node = page.data.article(page.addresses)
@@ -333,13 +342,13 @@ def _of_class(page: Page, post: Post) -> Iterator[Found]:
         "tag": terms_in_lists(page.data.texts(node, "keywords")) or page.data.meta("article:tag"),
     }
     for kind, found in class_terms(page, post, declared).items():
-        if found.names or found.whole:  # a post class without any tag: the post has none, unless a link shows one
-            confidence = 0.6 if not found.whole else 0.94 if found.names else 0.79
-            yield _found(kind, found.names, "class", "post class", confidence)
+        if found.names or found.is_complete:  # a post class without any tag: the post has none, unless a link shows one
+            confidence = 0.6 if not found.is_complete else 0.94 if found.names else 0.79
+            yield _as_candidate(kind, found.names, "class", "post class", confidence)
 
 
-def _breadcrumbs(page: Page, post: Post) -> Iterator[Found]:
-    """The breadcrumbs without home, the post itself and folders that only say that it is a post: a last resort."""
+def _from_breadcrumbs(page: Page, post: Post) -> Iterator[Found]:
+    """Yields the breadcrumbs as categories, without home, the post itself, and folders such as "Blog"."""
     if page.platform.name in _FILED_OTHERWISE:
         return
     own = {
@@ -349,7 +358,7 @@ def _breadcrumbs(page: Page, post: Post) -> Iterator[Found]:
     known = own | {fold_text(n) for n in page.data.names_of_site()} | FOLDER_WORDS
     steps = _declared_steps(page) or _shown_steps(page)
     names = [name for name, href in steps[1:] if href and _is_section(page, name, href, known)]
-    yield _found("category", names[:4], "breadcrumb", "breadcrumb", 0.4)
+    yield _as_candidate("category", names[:4], "breadcrumb", "breadcrumb", 0.4)
 
 
 def _is_section(page: Page, name: str, href: str, known: set[str]) -> bool:
@@ -359,7 +368,7 @@ def _is_section(page: Page, name: str, href: str, known: set[str]) -> bool:
 
 
 def _declared_steps(page: Page) -> list[tuple[str, str]]:
-    """The names and addresses in JSON-LD's breadcrumbs."""
+    """Returns the names and addresses of the breadcrumbs in JSON-LD."""
     steps: list[tuple[str, str]] = []
     for node in page.data.of_type("breadcrumblist")[:1]:
         for item in page.data.resolve(node.get("itemListElement"))[:_MAX_STEPS]:
@@ -372,7 +381,7 @@ def _declared_steps(page: Page) -> list[tuple[str, str]]:
 
 
 def _shown_steps(page: Page) -> list[tuple[str, str]]:
-    """The texts and addresses of the links in the first breadcrumbs that have any."""
+    """Returns the texts and addresses of the links in the first breadcrumb element that has links."""
     for rule in _BREADCRUMBS:
         for el in page.index.select(rule)[:1]:
             if steps := [(element_line(a), a.get("href") or "") for a in islice(el.iter("a"), _MAX_STEPS)]:

@@ -34,7 +34,7 @@ ZA -35 16 -22 33
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """A box in degrees."""
+    """A bounding box in whole degrees."""
 
     south: int
     west: int
@@ -53,14 +53,17 @@ for _row in _BOUNDS.replace("\n", ";").split(";"):
 
 
 def is_swapped(latitude: float, longitude: float, region: str) -> bool:
-    """True if a position is in the region's country only if its numbers are swapped. `region`: ISO 3166, "DE-BE"."""
+    """Returns True if a position lies in its region's country only after latitude and longitude are exchanged.
+
+    `region`: an ISO 3166 code such as "DE" or "DE-BE".
+    """
     bounds = BOUNDS.get(region[:2].upper()) if len(region) == 2 or region[2:3] in ("-", "_") else None
     return bounds is not None and not bounds.holds(latitude, longitude) and bounds.holds(longitude, latitude)
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Degrees in WGS 84, north and east positive, and their precision as written.
+    """A position in degrees of WGS 84, north and east positive, with the precision in which it was written.
 
     `precision` is in degrees, as Darwin Core's coordinatePrecision: 0.0001 for four decimals, 1/3600 for seconds;
     None if unknown.
@@ -71,7 +74,7 @@ class Position:
     precision: float | None = None
 
 
-# The words for the four sides, before or after a number. "O" is west in Romance languages and east in Germanic ones.
+# The words for the compass directions, before or after a number. "O" is west in Romance, east in Germanic languages.
 _SIDES: tuple[tuple[str, str], ...] = (
     (
         "N",
@@ -135,7 +138,7 @@ _TAIL = r"(?:\s*[,;]\s*-?\d+(?:\.\d+)?\s*[a-z]*)?"
 _DECIMAL = r"(?P<d{0}>[+-]?\d{{1,3}}(?:[.,]\d{{1,15}})?)\s*°?(?P<m{0}>)(?P<s{0}>)"
 
 
-def _pair(first: str, second: str) -> tuple[re.Pattern[str], ...]:
+def _pair_patterns(first: str, second: str) -> tuple[re.Pattern[str], ...]:
     one, two = first.format(1), second.format(2)
     return (
         re.compile(rf"(?P<h1>[NSEW])\s*{one}{_SEPARATOR}?(?P<h2>[NSEW])\s*{two}"),
@@ -144,12 +147,15 @@ def _pair(first: str, second: str) -> tuple[re.Pattern[str], ...]:
     )
 
 
-_PAIRS = (*_pair(_DECIMAL, _DECIMAL), *_pair(_COORDINATE, _COORDINATE))
+_PAIRS = (*_pair_patterns(_DECIMAL, _DECIMAL), *_pair_patterns(_COORDINATE, _COORDINATE))
 _SINGLE = re.compile(rf"(?P<h1>[NSEW])?\s*{_COORDINATE.format(1)}\s*(?P<h2>[NSEW])?")
 
 
 def valid_position(lat: float, lon: float, precision: float | None = None) -> Position | None:
-    """A position within WGS 84's ranges, else None. The numbers are swapped if the first can only be a longitude."""
+    """Returns the position, or None if it is outside WGS 84's ranges.
+
+    The numbers are exchanged if the first can only be a longitude.
+    """
     if abs(lat) > 90 >= abs(lon) and abs(lat) <= 180:
         lat, lon = lon, lat
     if not (abs(lat) <= 90 and abs(lon) <= 180):
@@ -157,8 +163,8 @@ def valid_position(lat: float, lon: float, precision: float | None = None) -> Po
     return Position(round(lat, 7), round(lon, 7), precision)
 
 
-def _plain(text: str | None, language: str = "") -> str:
-    """The text with ASCII digits and signs, and with the four sides as N, S, E and W."""
+def _plain_text(text: str | None, language: str = "") -> str:
+    """Returns a text with ASCII digits and signs, and with the words for compass directions as N, S, E and W."""
     text = (text or "")[:200].translate(_SIGNS)
     if not text.isascii():
         text = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
@@ -171,14 +177,14 @@ def _plain(text: str | None, language: str = "") -> str:
 
 
 def parse_degrees(text: str | None) -> float | None:
-    """One coordinate in degrees: "10.5", "10,5", "10° 30' 0\\" S", "-10.5", "西经 10.5"."""
-    found = with_precision(text)
+    """Parses one coordinate, in degrees: "10.5", "10,5", "10° 30' 0'' S", "-10.5", "西经 10.5". None if invalid."""
+    found = parse_degrees_with_precision(text)
     return found[0] if found else None
 
 
-def with_precision(text: str | None) -> tuple[float, float] | None:
-    """One coordinate and its precision, both in degrees."""
-    m = _SINGLE.fullmatch(_plain(text))
+def parse_degrees_with_precision(text: str | None) -> tuple[float, float] | None:
+    """Parses one coordinate; returns it with its precision, both in degrees, or None if the text is invalid."""
+    m = _SINGLE.fullmatch(_plain_text(text))
     if m is None:
         return None
     found = _degrees(m, "1")
@@ -200,11 +206,14 @@ def _degrees(m: re.Match[str], n: str) -> tuple[float, float] | None:
 
 
 def parse_position(text: str | None, language: str = "") -> Position | None:
-    """Latitude and longitude from one text: "10.5;106.7", "10,5 ; 106,7", "10°30'N 106°42'E", "geo:10.5,106.7",
-    "lat: 10.5, lon: 106.7", "北纬10°30′ 东经106°42′". `language` (BCP 47) decides what "O" means."""
+    """Parses latitude and longitude from one text; None if it is not a position.
+
+    For example "10.5;106.7", "10,5 ; 106,7", "10°30'N 106°42'E", "geo:10.5,106.7", "lat: 10.5, lon: 106.7",
+    "北纬10°30′ 东经106°42′". `language` (BCP 47) decides whether "O" means east or west.
+    """
     if not text or not any(c.isdecimal() for c in text[:200]):
         return None
-    plain = _GEO.sub("", _plain(text, language)).strip(" ()[].,;")
+    plain = _GEO.sub("", _plain_text(text, language)).strip(" ()[].,;")
     if m := _WKT.fullmatch(plain):
         return parse_position(f"{m[2]};{m[1]}")
     labels = [m["what"][:2].lower() for m in _LABEL.finditer(plain)]
@@ -222,7 +231,10 @@ def parse_position(text: str | None, language: str = "") -> Position | None:
 def _from_pair(
     first: tuple[float, float], second: tuple[float, float], sides: tuple[str, str], longitude_first: bool
 ) -> Position | None:
-    """The position of two coordinates, each in degrees with its precision; None if their sides contradict."""
+    """Returns the position made of two coordinates, each in degrees with its precision.
+
+    `sides`: the compass letter of each, or "". None if the two letters contradict each other, such as N and S.
+    """
     if any(sides) and not (set(sides) & {"N", "S"} and set(sides) & {"E", "W"}):
         return None
     one, two = (-v[0] if side and side in "SW" else v[0] for v, side in zip((first, second), sides, strict=True))
@@ -231,8 +243,11 @@ def _from_pair(
     return valid_position(one, two, min(first[1], second[1]))
 
 
-def middle(text: str | None, turned: bool = False) -> Position | None:
-    """The middle of the bounds of a list "lat lon lat lon ..." (`turned`: "lon lat ..."): a line, box or polygon."""
+def centre_of_bounds(text: str | None, turned: bool = False) -> Position | None:
+    """Returns the centre of the bounding box of a line, box or polygon given as "lat lon lat lon ...".
+
+    `turned`: the list is "lon lat lon lat ...". None if the list has an odd count or is out of range.
+    """
     numbers = [float(n) for n in re.findall(r"[+-]?\d{1,3}(?:\.\d{1,15})?", (text or "")[:20_000])]
     if len(numbers) < 2 or len(numbers) % 2:
         return None
@@ -241,7 +256,9 @@ def middle(text: str | None, turned: bool = False) -> Position | None:
 
 
 def as_dms(degrees: float, axis: str = "NS") -> str:
-    """A coordinate in degrees, minutes and seconds with two decimals: 10°30'0.00"N. `axis`: "NS" or "EW"."""
+    """Returns a coordinate in degrees, minutes and seconds with two decimals, such as 10°30'0.00"N. `axis`: "NS" or
+    "EW".
+    """
     hundredths = round(abs(degrees) * 360_000)
     whole, rest = divmod(hundredths, 360_000)
     minutes, rest = divmod(rest, 6_000)
@@ -258,11 +275,11 @@ _METRES_A_DEGREE = 111_320.0
 
 @dataclass(frozen=True, slots=True)
 class MapService:
-    """How a service writes positions into addresses, most reliable notation first.
+    """How a map service writes positions into its addresses, most reliable notation first.
 
-    `pairs`: two query parameters with one number each; `patterns`: searched in path, query and fragment, with True
-    where the longitude comes first; `queries`: parameters with both numbers, with True likewise. `only`: a parameter
-    and the value that it must have, for services whose own grid is not WGS 84.
+    `pairs`: two query parameters with one number each; `patterns`: regular expressions for path, query and fragment,
+    with True if longitude comes first; `queries`: query parameters that hold both numbers, with True likewise.
+    `only`: a parameter and the value it must have, for services whose own grid is not WGS 84.
     """
 
     host: str
@@ -273,11 +290,11 @@ class MapService:
     only: tuple[str, str] | None = None
 
 
-def _plainly(*names: str) -> tuple[tuple[str, bool], ...]:
+def _latitude_first(*names: str) -> tuple[tuple[str, bool], ...]:
     return tuple((n, False) for n in names)
 
 
-def _turned(*names: str) -> tuple[tuple[str, bool], ...]:
+def _longitude_first(*names: str) -> tuple[tuple[str, bool], ...]:
     return tuple((n, True) for n in names)
 
 
@@ -288,7 +305,9 @@ _GOOGLE_PATTERNS = (
     (rf"[?&]q=[^&#]*@{_NUM},{_NUM}(?:[&#]|$)", False),
     (rf"/(?:place|search|dir)/(?:[^?#]*/)?{_NUM},\+?{_NUM}(?:[/?#]|$)", False),
 )
-_GOOGLE_QUERIES = _plainly("q", "query", "ll", "center", "cbll", "viewpoint", "destination", "daddr", "markers", "sll")
+_GOOGLE_QUERIES = _latitude_first(
+    "q", "query", "ll", "center", "cbll", "viewpoint", "destination", "daddr", "markers", "sll"
+)
 SERVICES = (
     MapService(r"(?:^|\.)maps\.google\.[a-z.]+$", patterns=_GOOGLE_PATTERNS, queries=_GOOGLE_QUERIES),
     MapService(r"(?:^|\.)google\.[a-z.]+$", r"^/maps", _GOOGLE_PATTERNS, _GOOGLE_QUERIES),
@@ -298,41 +317,45 @@ SERVICES = (
     MapService(
         r"(?:^|\.)(?:openstreetmap\.(?:org|de|fr)|osm\.org|opentopomap\.org|cyclosm\.org)$",
         patterns=((rf"#(?:marker|map)=\d{{1,2}}(?:\.\d+)?/{_NUM}/{_NUM}", False),),
-        queries=_plainly("marker"),
+        queries=_latitude_first("marker"),
         pairs=(("mlat", "mlon"), ("lat", "lon")),
     ),
-    MapService(r"(?:^|\.)osmand\.net$", pairs=(("lat", "lon"),), queries=_plainly("pin")),
+    MapService(r"(?:^|\.)osmand\.net$", pairs=(("lat", "lon"),), queries=_latitude_first("pin")),
     MapService(
-        r"(?:^|\.)bing\.com$", queries=_plainly("cp", "where1", "center"), patterns=((rf"point\.{_NUM}_{_NUM}", False),)
+        r"(?:^|\.)bing\.com$",
+        queries=_latitude_first("cp", "where1", "center"),
+        patterns=((rf"point\.{_NUM}_{_NUM}", False),),
     ),
-    MapService(r"^maps\.apple\.com$", queries=_plainly("coordinate", "ll", "q", "center", "sll", "daddr")),
+    MapService(r"^maps\.apple\.com$", queries=_latitude_first("coordinate", "ll", "q", "center", "sll", "daddr")),
     MapService(
         r"(?:^|\.)(?:yandex\.[a-z.]+|ya\.ru)$",
         r"maps|1\.x|map-widget|^/$|^/v\d",
-        queries=_turned("whatshere[point]", "pt", "poi[point]", "ll"),
+        queries=_longitude_first("whatshere[point]", "pt", "poi[point]", "ll"),
     ),
     MapService(
         r"(?:^|\.)2gis\.[a-z.]+$", patterns=((rf"(?:geo/(?:\d+/)?|center/|[?&]m=){_NUM}(?:,|%2C){_NUM}", True),)
     ),
-    MapService(r"(?:^|\.)map\.baidu\.com$", queries=_plainly("location", "latlng"), only=("coord_type", "wgs84")),
-    MapService(r"^uri\.amap\.com$", queries=_turned("position", "to"), only=("coordinate", "wgs84")),
-    MapService(r"(?:^|\.)waze\.com$", queries=_plainly("ll", "to", "latlng"), pairs=(("lat", "lon"),)),
+    MapService(
+        r"(?:^|\.)map\.baidu\.com$", queries=_latitude_first("location", "latlng"), only=("coord_type", "wgs84")
+    ),
+    MapService(r"^uri\.amap\.com$", queries=_longitude_first("position", "to"), only=("coordinate", "wgs84")),
+    MapService(r"(?:^|\.)waze\.com$", queries=_latitude_first("ll", "to", "latlng"), pairs=(("lat", "lon"),)),
     MapService(
         r"^(?:share|wego|www)\.here\.com$",
         patterns=((rf"/(?:l|r)/(?:[^?#]*/)?{_NUM},{_NUM}", False),),
-        queries=_plainly("map"),
+        queries=_latitude_first("map"),
     ),
     MapService(r"(?:^|\.)mapy\.(?:cz|com)$", pairs=(("y", "x"),)),
     MapService(r"^map\.kakao\.com$", patterns=((rf"/link/(?:map|to)/[^?#]*,{_NUM},{_NUM}", False),)),
     MapService(r"^map\.naver\.com$", pairs=(("lat", "lng"),)),
-    MapService(r"^geohack\.(?:toolforge|wmflabs)\.org$|^tools\.wmflabs\.org$", queries=_plainly("params")),
+    MapService(r"^geohack\.(?:toolforge|wmflabs)\.org$|^tools\.wmflabs\.org$", queries=_latitude_first("params")),
 )
 """Baidu's and Amap's own grids (BD-09, GCJ-02) are off by some hundred metres: only addresses in WGS 84 are read."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Compiled:
-    """A service with its expressions compiled."""
+class _CompiledService:
+    """A map service with its regular expressions compiled."""
 
     service: MapService
     host: re.Pattern[str]
@@ -341,7 +364,9 @@ class _Compiled:
 
 
 _COMPILED = tuple(
-    _Compiled(s, re.compile(s.host), re.compile(s.path), tuple((re.compile(p), turned) for p, turned in s.patterns))
+    _CompiledService(
+        s, re.compile(s.host), re.compile(s.path), tuple((re.compile(p), turned) for p, turned in s.patterns)
+    )
     for s in SERVICES
 )
 SIGNS = (
@@ -364,7 +389,7 @@ _GEOHACK = re.compile(r"^([\d._-]+[NS]_[\d._-]+[EW])", re.IGNORECASE)
 
 
 def map_link_position(href: str) -> Position | None:
-    """The position in an address of a map service or in a geo: URI (RFC 5870); None if there is none."""
+    """Returns the position in an address of a map service or in a geo: URI (RFC 5870); None if it has none."""
     if len(href) > 4_000 or not any(sign in f"\n{href.lower()}" for sign in SIGNS):
         return None
     if href[:4].lower() == "geo:":
@@ -381,29 +406,32 @@ def map_link_position(href: str) -> Position | None:
         only = one.service.only
         if only and only[1] not in query.get(only[0], [""])[0].lower():
             return None
-        return _read(one, unquote(f"{parts.path}?{parts.query}#{parts.fragment}"), query)
+        return _position_in_address(one, unquote(f"{parts.path}?{parts.query}#{parts.fragment}"), query)
     return None
 
 
-def _read(compiled: _Compiled, whole: str, query: Mapping[str, list[str]]) -> Position | None:
-    """The position that a service wrote into an address. `whole`: path, query and fragment, without escapes."""
+def _position_in_address(compiled: _CompiledService, whole: str, query: Mapping[str, list[str]]) -> Position | None:
+    """Returns the position in an address of a map service; None if it has none.
+
+    `whole`: path, query and fragment, unescaped; `query`: the parsed query.
+    """
     for lat_key, lon_key in compiled.service.pairs:
         if lat_key in query and lon_key in query:
             return parse_position(f"{query[lat_key][0]};{query[lon_key][0]}")
     for pattern, turned in compiled.patterns:
         if m := pattern.search(whole):
-            return _of(m[1], m[2], turned)
+            return _position_of_pair(m[1], m[2], turned)
     for key, turned in compiled.service.queries:
         for value in query.get(key, ()):
             if key == "params":
                 m = _GEOHACK.match(value)
                 return parse_position(m[1].replace("_", " ")) if m else None
             if m := _PAIR.match(_AROUND_PAIR.sub("", value).replace("~", ",")):
-                return _of(m[1], m[2], turned)
+                return _position_of_pair(m[1], m[2], turned)
     return None
 
 
-def _of(first: str, second: str, turned: bool) -> Position | None:
+def _position_of_pair(first: str, second: str, turned: bool) -> Position | None:
     found = parse_position(f"{second};{first}" if turned else f"{first};{second}")
     # A service never swaps its numbers: a pair that fits only if swapped is not a position.
     return found if found and found.latitude == round(float(second if turned else first), 7) else None

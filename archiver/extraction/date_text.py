@@ -1,4 +1,4 @@
-"""Parses dates: written by people in many languages, by machines, in addresses, and relative to the capture.
+"""Parses dates: written by people in many languages, by machines, in addresses, and relative to the time of capture.
 
 A result is never more precise than the text.
 """
@@ -33,32 +33,32 @@ _HAN_DIGITS = {c: n for n, c in enumerate("〇一二三四五六七八九")} | {
 
 
 def civil_year(year: int) -> int:
-    """The year of the common era; a Buddhist year, as written in Thailand, is 543 ahead."""
+    """Returns the year of the common era; a Buddhist year, as written in Thailand, is 543 higher."""
     return year - _BUDDHIST if year in _BUDDHIST_YEARS else year
 
 
-def is_solar(year: int) -> bool:
-    """True if a number can be a year of the Persian solar calendar."""
+def is_solar_year(year: int) -> bool:
+    """Returns True if a year can be one of the Persian solar calendar."""
     return year in _SOLAR_YEARS
 
 
 def from_solar(year: int, month: int, day: int) -> date | None:
-    """The Gregorian day of a day in the Persian solar calendar; None if there is no such day.
+    """Converts a day of the Persian solar calendar to the Gregorian calendar; None if there is no such day.
 
     The first of Farvardin is 21 March or the day before or after; leap years follow the 33-year cycle, which agrees
     with the observed calendar from 1210 to 1634.
     """
-    if not (_BREAKS[0] <= year < _BREAKS[1] and 1 <= month <= 12 and 1 <= day <= _length(year, month)):
+    if not (_BREAKS[0] <= year < _BREAKS[1] and 1 <= month <= 12 and 1 <= day <= _days_in_month(year, month)):
         return None
     before = 31 * (month - 1) if month <= 7 else 186 + 30 * (month - 7)
     cycles, rest = divmod(year - _BREAKS[0], 33)
     # 1210/1/1 was 21 March 1831.
-    days = cycles * 12_053 + rest * 365 + _leaps(rest) + before + day - 1
+    days = cycles * 12_053 + rest * 365 + _leap_years(rest) + before + day - 1
     return date(1_831, 3, 21) + timedelta(days=days)
 
 
-def _leaps(years: int) -> int:
-    """The number of leap years among the first `years` of a cycle that began with year 1210."""
+def _leap_years(years: int) -> int:
+    """Returns the number of leap years among the first `years` of a cycle that began with year 1210."""
     return sum(_is_leap(_BREAKS[0] + n) for n in range(years))
 
 
@@ -66,12 +66,12 @@ def _is_leap(year: int) -> bool:
     return year % 33 in (1, 5, 9, 13, 17, 22, 26, 30)
 
 
-def _length(year: int, month: int) -> int:
+def _days_in_month(year: int, month: int) -> int:
     return 31 if month <= 6 else 30 if month < 12 or _is_leap(year) else 29
 
 
 def han_number(text: str) -> int | None:
-    """A number in Han digits, positional (二〇二四) or with tens (二十一); None if it is neither."""
+    """Parses a number in ASCII or Han digits, positional (二〇二四) or with tens (二十一); None if it is neither."""
     if text.isdigit():
         return int(text)
     if any(c not in _HAN_DIGITS and c != "十" for c in text) or not text:
@@ -95,7 +95,7 @@ _EMPTY_DAYS = {(1970, 1, 1), (1969, 12, 31), (1900, 1, 1), (1899, 12, 30), (1899
 
 @dataclass(frozen=True, slots=True)
 class DateParts:
-    """The numbers of a date as written. `hour` and `second` are None where not given; `zone` is the text."""
+    """The numbers of a date as written. `hour` and `second` are None if not given; `zone` is the zone's text."""
 
     year: int
     month: int
@@ -108,7 +108,7 @@ class DateParts:
 
 @dataclass(frozen=True, slots=True)
 class AddressDate:
-    """The date in the path of an address; `day` is None if there is only a month."""
+    """The date in the path of an address; `day` is None if the address has only year and month."""
 
     year: int
     month: int
@@ -116,7 +116,7 @@ class AddressDate:
 
     @property
     def date(self) -> date | None:
-        """The calendar day; None where the address has only a month, or a day that does not exist."""
+        """The calendar day; None if the address has only a month, or a day that does not exist."""
         if self.day is None:
             return None
         try:
@@ -127,7 +127,7 @@ class AddressDate:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A point in time as written. `zoned`: a time zone was given; without one, `at` is in UTC by convention."""
+    """A date or time and its precision, such as "day" or "second". `zoned`: with a time zone; else `at` is in UTC."""
 
     at: datetime
     precision: str
@@ -135,11 +135,11 @@ class Moment:
 
     @property
     def day(self) -> date:
-        """The calendar day in the moment's own zone."""
+        """The calendar day in the moment's own time zone."""
         return self.at.date()
 
     def __str__(self) -> str:
-        """ISO 8601."""
+        """Returns the moment in ISO 8601."""
         return self.at.isoformat()
 
 
@@ -166,7 +166,7 @@ DIGITS = {
 }  # fmt: skip
 
 
-def _zone(text: str | None) -> timezone | None:
+def _parse_zone(text: str | None) -> timezone | None:
     if not text:
         return None
     t = text.strip("() ").upper()
@@ -180,12 +180,13 @@ def _zone(text: str | None) -> timezone | None:
 
 
 def make_moment(parts: DateParts, *, first: int = FIRST_YEAR) -> Moment | None:
-    """A moment from its numbers; None if there is no such day or its year is before `first`.
+    """Builds a moment from its numbers; None if the day does not exist or its year is before `first`.
 
-    Buddhist and Persian solar years are converted.
+    Buddhist and Persian solar years are converted. Days that databases store for "no date", such as 1970-01-01, give
+    None.
     """
     year, month_number, day = parts.year, parts.month, parts.day
-    if is_solar(year):
+    if is_solar_year(year):
         if (civil := from_solar(year, month_number, day)) is None:
             return None
         year, month_number, day = civil.year, civil.month, civil.day
@@ -193,7 +194,7 @@ def make_moment(parts: DateParts, *, first: int = FIRST_YEAR) -> Moment | None:
     is_midnight = not parts.hour and not parts.minute
     if not first <= year <= LAST_YEAR or (is_midnight and (year, month_number, day) in _EMPTY_DAYS):
         return None
-    tz = _zone(parts.zone)
+    tz = _parse_zone(parts.zone)
     try:
         at = datetime(year, month_number, day, parts.hour or 0, parts.minute, parts.second or 0, tzinfo=tz or UTC)
     except ValueError:
@@ -203,9 +204,10 @@ def make_moment(parts: DateParts, *, first: int = FIRST_YEAR) -> Moment | None:
 
 
 def machine_date(text: str | None) -> Moment | None:
-    """A date as a machine writes it: ISO 8601 (also with a space), 20240131, RFC 5322, JavaScript, epoch seconds.
+    """Parses a date written by a machine: ISO 8601 (also with a space), 20240131, RFC 5322, JavaScript or epoch
+    seconds.
 
-    The epoch may be in milliseconds too. What databases write for "no date" (1970-01-01, 0001-01-01) gives None.
+    Epoch milliseconds are read too. What databases write for "no date" (1970-01-01, 0001-01-01) gives None.
     """
     text = clean_text(text).translate(DIGITS)
     if (m := ISO.match(text)) or (m := _COMPACT.match(text)):
@@ -235,7 +237,7 @@ _URL_MONTH = re.compile(r"/((?:19|20)\d{2})[/-](\d{1,2})(?=/)")
 
 
 def url_date(path: str) -> AddressDate | None:
-    """The date in the path of an address, if there is one."""
+    """Returns the date in the path of an address; None if it has none."""
     if m := _URL_DAY.search(path):
         y, mo, d = (int(g) for g in m.groups() if g)
         if 1 <= mo <= 12 and 1 <= d <= 31:
@@ -288,7 +290,7 @@ _CLOCK = re.compile(
 )
 _AFTERNOON = frozenset(("pm", "ch", "م", "下午", "午後", "오후", "晚上"))
 _MORNING = frozenset(("am", "sa", "ص", "上午", "午前", "오전", "凌晨", "早上"))
-# Languages whose months the tables have: in these, a date that is not found is not there.
+# Languages whose months are in the tables: dateparser would find no date in them that the tables miss.
 _KNOWN = frozenset(re.split(
     r"\s+",
     "en es fr de pt it ca nl ru uk be bg sr pl cs sk sl hr bs tr az sv da no nb nn is fi et lt lv id ms ar fa ur he ro "
@@ -301,15 +303,15 @@ _MONTH_FIRST_LANGS = ("en-US", "en-PH", "fil", "tl")
 
 @lru_cache(maxsize=4_096)
 def visible_date(text: str, language: str = "", loose: bool = False) -> Moment | None:
-    """The first date in a short visible text, with the time of day beside it.
+    """Returns the first date in a short visible text, with the time of day written beside it; None if there is no date.
 
-    `language` (BCP 47) decides the order of 3/4/2021. `loose` also asks dateparser where no rule here knows the
-    notation and the language of the page is not one of the tables'.
+    `language` (BCP 47) decides the order of 3/4/2021. `loose`: also try the dateparser library if no rule here
+    matches and the page's language is not one of those in the tables.
     """
     text = plain_date_text(text)
     if "年" not in text and not any(c.isdigit() for c in text):
         return None
-    found = _first(text, language)
+    found = _first_date(text, language)
     if found is None:
         known = language[:2].lower() in _KNOWN or not _WITH_YEAR.search(text)
         return None if known or not loose or len(text) > 60 else _by_dateparser(text, language)
@@ -318,13 +320,13 @@ def visible_date(text: str, language: str = "", loose: bool = False) -> Moment |
         if m[4]:
             return make_moment(DateParts(*found.numbers, int(m[4]), int(m[5]), int(m[6]) if m[6] else None, m[7]))
         end = m.end()
-    clock = _clock(text, found.start, end, language)
+    clock = _find_clock(text, found.start, end, language)
     timed = make_moment(_with_clock(found, clock)) if clock else None
     return timed or make_moment(DateParts(*found.numbers))
 
 
-def _with_clock(found: _Written, clock: re.Match[str]) -> DateParts:
-    """A date with the time of day beside it, on the 24-hour clock."""
+def _with_clock(found: _WrittenDate, clock: re.Match[str]) -> DateParts:
+    """Returns the numbers of a date together with the time of day beside it, on the 24-hour clock."""
     hour = int(clock["h"])
     half = (clock["half"] or clock["part"] or "").lower().replace(".", "")
     if half in _AFTERNOON and hour < 12:
@@ -334,33 +336,33 @@ def _with_clock(found: _Written, clock: re.Match[str]) -> DateParts:
     return DateParts(*found.numbers, hour, int(clock["m"]), int(clock["s"]) if clock["s"] else None, clock["zone"])
 
 
-def _clock(text: str, start: int, end: int, language: str) -> re.Match[str] | None:
-    """The time of day beside the date at `start` to `end`, unless it belongs to the next date."""
+def _find_clock(text: str, start: int, end: int, language: str) -> re.Match[str] | None:
+    """Returns the match of the time of day beside the date at `start` to `end`, unless it belongs to the next date."""
     after = _CLOCK.search(text, end, end + 40)
     between = text[end : after.start()] if after else ""
-    if after and not (any(c.isdigit() for c in between) and _first(between, language)):
+    if after and not (any(c.isdigit() for c in between) and _first_date(between, language)):
         return after
     return _CLOCK.search(text, max(0, start - 25), start)
 
 
-def date_span(text: str, language: str = "") -> tuple[str, str] | None:
-    """The text before its first date, and that after the date and its time of day; None if there is no date.
+def text_around_date(text: str, language: str = "") -> tuple[str, str] | None:
+    """Returns the text before the first date, and the text after that date and its time of day; None without a date.
 
-    Both have European digits.
+    Digits in both are ASCII.
     """
     text = plain_date_text(text)
-    found = _first(text, language)
+    found = _first_date(text, language)
     if found is None:
         return None
     end = found.end
     if m := ISO.match(text, found.start):
         end = max(end, m.end())
-    clock = _clock(text, found.start, end, language)
+    clock = _find_clock(text, found.start, end, language)
     return text[: found.start], text[max(end, clock.end() if clock else end) :]
 
 
 def plain_date_text(text: str) -> str:
-    """A text on one line, cut at 300 characters, with European digits and Thai month names written out."""
+    """Returns a text as one line of at most 300 characters, with ASCII digits and Thai month names written out."""
     text = clean_text(text).translate(DIGITS)[:300]
     if "ค." in text or "ย." in text or "พ." in text:
         for name, number in THAI_SHORT.items():
@@ -372,76 +374,79 @@ _THAI = {n: name for name, n in MONTHS.items() if "\u0e00" <= name[0] <= "\u0e7f
 
 
 @dataclass(frozen=True, slots=True)
-class _Written:
-    """A date found in a text: year, month and day as written, and where it starts and ends."""
+class _WrittenDate:
+    """A date found in a text: year, month and day as written, and where in the text it starts and ends."""
 
     numbers: tuple[int, int, int]
     start: int
     end: int
 
 
-def _first(text: str, language: str) -> _Written | None:
-    """The first date; one with the month spelled out before one of numbers only, whose order may be in doubt."""
-    spelled = min(_spelled(text, language), key=lambda f: f.start, default=None)
-    return spelled or _numeric(text, language)
+def _first_date(text: str, language: str) -> _WrittenDate | None:
+    """Returns the first date in a text.
+
+    A date with its month in words precedes one of numbers only, since the order of numbers may be ambiguous.
+    """
+    spelled = min(_spelled_dates(text, language), key=lambda f: f.start, default=None)
+    return spelled or _numeric_date(text, language)
 
 
-def _year(text: str | None, short: str | None = None) -> int:
+def _full_year(text: str | None, short: str | None = None) -> int:
     return int(text) if text else 2000 + int(short or 0)
 
 
-def _spelled(text: str, language: str) -> Iterator[_Written]:
-    """The dates whose month is a word or a sign, one notation after another."""
+def _spelled_dates(text: str, language: str) -> Iterator[_WrittenDate]:
+    """Yields the dates whose month is a word or a sign, one notation after another."""
     yield from _east_asian(text)
     if "th" in text or "Th" in text or "TH" in text:
         yield from _vietnamese(text)
     for m in _DAY_FIRST.finditer(text):
-        year = _year(m[3], m[4] or m[5])
-        number = solar_month_number(m[2]) if is_solar(year) else month_number(m[2], language)
-        yield from _possible(year, number, int(m[1]), m)
+        year = _full_year(m[3], m[4] or m[5])
+        number = solar_month_number(m[2]) if is_solar_year(year) else month_number(m[2], language)
+        yield from _date_of_match(year, number, int(m[1]), m)
     for m in _DAY_YEAR.finditer(text):
         if before := _WORD_BEFORE.search(text, max(0, m.start() - 25), m.start() + 1):
             number = month_number(before[1], language)
-            yield from _possible(_year(m[2], m[3]), number, int(m[1]), m, before.start())
+            yield from _date_of_match(_full_year(m[2], m[3]), number, int(m[1]), m, before.start())
     for m in _YEAR_FIRST.finditer(text):
-        yield from _possible(int(m[1]), month_number(m[2], language), int(m[3]), m)
+        yield from _date_of_match(int(m[1]), month_number(m[2], language), int(m[3]), m)
     for m in _LATVIAN.finditer(text):
-        yield from _possible(int(m[1]), month_number(m[3], language), int(m[2]), m)
+        yield from _date_of_match(int(m[1]), month_number(m[3], language), int(m[2]), m)
 
 
-def _possible(
+def _date_of_match(
     year: int, number: int | None, day: int, m: re.Match[str], start: int | None = None
-) -> Iterator[_Written]:
-    """The date at a match, if its month and day can be such."""
+) -> Iterator[_WrittenDate]:
+    """Yields the date of a match if its month and day are in range; `start` replaces the start of the match."""
     if number and 1 <= number <= 12 and 1 <= day <= 31:
-        yield _Written((year, number, day), m.start() if start is None else start, m.end())
+        yield _WrittenDate((year, number, day), m.start() if start is None else start, m.end())
 
 
-def _east_asian(text: str) -> Iterator[_Written]:
+def _east_asian(text: str) -> Iterator[_WrittenDate]:
     for m in _CJK.finditer(text):
         written, number, day = (han_number(g) or 0 for g in m.groups()[1:])
         base = ERAS.get(m[1] or "", ERAS["民國"] if 80 <= written <= 199 else 0)
-        yield from _possible(base + written if base or written > 1_900 else 0, number, day, m)
+        yield from _date_of_match(base + written if base or written > 1_900 else 0, number, day, m)
 
 
-def _vietnamese(text: str) -> Iterator[_Written]:
+def _vietnamese(text: str) -> Iterator[_WrittenDate]:
     for m in _VI.finditer(text):
-        yield from _possible(int(m[3]), vietnamese_month_number(m[2]), int(m[1]), m)
+        yield from _date_of_match(int(m[3]), vietnamese_month_number(m[2]), int(m[1]), m)
     for m in _VI_MONTH_FIRST.finditer(text):
-        yield from _possible(int(m[3]), vietnamese_month_number(m[1]), int(m[2]), m)
+        yield from _date_of_match(int(m[3]), vietnamese_month_number(m[1]), int(m[2]), m)
 
 
-def _numeric(text: str, language: str) -> _Written | None:
+def _numeric_date(text: str, language: str) -> _WrittenDate | None:
     for pattern in (ISO, _YMD):
         m = pattern.search(text)
-        if m and (written := next(_possible(int(m[1]), int(m[2]), int(m[3]), m), None)):
+        if m and (written := next(_date_of_match(int(m[1]), int(m[2]), int(m[3]), m), None)):
             return written
     for m in _DMY.finditer(text):
         first, second, year = int(m[1]), int(m[2]), int(m[3])
         year += 2000 if year < 70 else 1900 if year < 100 else 0
         month_first = "." not in m[0] and language in _MONTH_FIRST_LANGS and first <= 12
         day, number = (second, first) if month_first or second > 12 else (first, second)
-        if written := next(_possible(year, number, day, m), None):
+        if written := next(_date_of_match(year, number, day, m), None):
             return written
     return None
 
@@ -467,8 +472,8 @@ def _by_dateparser(text: str, language: str) -> Moment | None:
     return Moment(at.replace(hour=0, minute=0, second=0, microsecond=0), "day", False)
 
 
-def month_only(text: str, language: str = "") -> Moment | None:
-    """ "May 2019" and nothing else."""
+def parse_month_and_year(text: str, language: str = "") -> Moment | None:
+    """Parses a text that consists of month and year, such as "May 2019"; None for any other text."""
     m = _MONTH_YEAR.match(plain_date_text(text))
     number = month_number(m[1], language) if m else None
     made = make_moment(DateParts(int(m[2]), number, 1)) if m and number else None
@@ -515,7 +520,7 @@ _DAYS = (
                    re.IGNORECASE)),
 )  # fmt: skip
 _MINUTES = {"minute": 1, "hour": 60, "day": 1_440, "week": 10_080, "month": 43_830, "year": 525_960}
-# "A week ago" is any of several days, possibly in two months.
+# "A week ago" may be any of several days, even in two months.
 _PRECISION = {"week": "month"}
 # Letters beside a relative time ("at 14:05 Uhr", "Posted ... by Ada Byrne"); with more it is part of a sentence.
 _MAX_LENGTH, _CLOCK_LETTERS, _BESIDE = 80, 8, 40
@@ -523,10 +528,10 @@ _MONTH_OR_YEAR = ("month", "year")
 
 
 def relative_time(text: str, captured_at: datetime) -> Moment | None:
-    """The moment of a relative time in a short text, counted back from the capture (aware).
+    """Parses a relative time such as "3 hours ago" in a short text, counted back from `captured_at` (aware).
 
-    Its precision is its unit: "3 hours ago" is an hour, "2 days ago" a day, "2 weeks ago" only a month. None if the
-    text has no such time; a bare "3 days" is a duration.
+    The precision of the result is the unit: "3 hours ago" is precise to the hour, "2 days ago" to the day, "2 weeks
+    ago" only to the month. None if the text has no such time; "3 days" without "ago" is a duration.
     """
     text = plain_date_text(text)
     if not text or len(text) > _MAX_LENGTH:
@@ -534,24 +539,24 @@ def relative_time(text: str, captured_at: datetime) -> Moment | None:
     for days, pattern in _DAYS:
         m = pattern.match(text)
         if m and sum(c.isalpha() for c in text[m.end() :]) <= _CLOCK_LETTERS:
-            return _cut(captured_at - timedelta(days=days), "day")
+            return _start_of_unit(captured_at - timedelta(days=days), "day")
     for m in _AGO.finditer(text):
         unit = next((name for name in _UNITS if m[name]), None)
         if unit and (m["before"] or m["after"]) and len(text) - len(m[0]) <= _BESIDE:
-            return _before(captured_at, int(m["number"] or 1), unit)
+            return _time_before(captured_at, int(m["number"] or 1), unit)
     return None
 
 
-def _before(at: datetime, number: int, unit: str) -> Moment | None:
-    """A time that is some units before another, with the precision of the unit; None before the year 1."""
+def _time_before(at: datetime, number: int, unit: str) -> Moment | None:
+    """Returns the time `number` units before `at`, with the precision of the unit; None before the year 1."""
     try:
-        return _cut(at - timedelta(minutes=number * _MINUTES[unit]), _PRECISION.get(unit, unit))
+        return _start_of_unit(at - timedelta(minutes=number * _MINUTES[unit]), _PRECISION.get(unit, unit))
     except OverflowError:
         return None
 
 
-def _cut(at: datetime, precision: str) -> Moment:
-    """The start of a time's minute, hour, day, month or year."""
+def _start_of_unit(at: datetime, precision: str) -> Moment:
+    """Returns the start of the minute, hour, day, month or year that contains a time."""
     at = at.replace(second=0, microsecond=0)
     if precision != "minute":
         at = at.replace(minute=0)

@@ -86,7 +86,7 @@ _SOLAR_TABLE = (
     "حمل|ثور|جوزا|سرطان|اسد|سنبله|میزان|عقرب|قوس|جدی|دلو|حوت",
     "farvardin|ordibehesht|khordad|tir|mordad|shahrivar|mehr|aban|azar|dey|bahman|esfand",
 )
-# Words that are another month, or a month at all, in one language only.
+# Words that name a month, or another month than elsewhere, in one language only.
 _OF_LANGUAGE = {
     "hr": {"listopad": 10, "listopada": 10, "lis": 10},
     "bs": {"listopad": 10, "listopada": 10},
@@ -106,7 +106,7 @@ def _fold(name: str) -> str:
     return unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", name.casefold())))
 
 
-def _table(rows: tuple[str, ...]) -> dict[str, int]:
+def _month_numbers(rows: tuple[str, ...]) -> dict[str, int]:
     out: dict[str, int] = {}
     for row in rows:
         for number, names in enumerate(row.split("|"), start=1):
@@ -115,15 +115,17 @@ def _table(rows: tuple[str, ...]) -> dict[str, int]:
     return out
 
 
-MONTHS = _table(_MONTH_TABLE)
-SOLAR_MONTHS = _table(_SOLAR_TABLE)
+MONTHS = _month_numbers(_MONTH_TABLE)
+SOLAR_MONTHS = _month_numbers(_SOLAR_TABLE)
 VIETNAMESE_MONTHS = {_fold(k): v for k, v in _VIETNAMESE.items()}
 
 
 @lru_cache(maxsize=4_096)
 def month_number(name: str, language: str = "") -> int | None:
-    """The number of a month by its name or short name, in the page's language or any other; None if it is not a
-    month."""
+    """Returns the number of a month by its name or short name; None if the text is not a month.
+
+    Names are looked up in `language`, the page's, and in all other languages.
+    """
     folded = _fold(name).strip(" .")
     own = _OF_LANGUAGE.get(language[:2].lower())
     if own and folded in own:
@@ -132,16 +134,18 @@ def month_number(name: str, language: str = "") -> int | None:
 
 
 def solar_month_number(name: str) -> int | None:
-    """The number of a month of the Persian solar year by its name; None if it is not a month."""
+    """Returns the number of a month of the Persian solar year by its name; None if it is not a month."""
     return SOLAR_MONTHS.get(_fold(name))
 
 
 def vietnamese_month_number(name: str) -> int | None:
-    """The number of a month by digits or number word: "3", "ba"."""
+    """Returns the number of a month in Vietnamese, given in digits or as a number word: "3", "ba". None if it is
+    neither.
+    """
     return int(name) if name.isdigit() else VIETNAMESE_MONTHS.get(_fold(" ".join(name.split())))
 
 
-# Names with a dot or a space, as one word each; a text with one of these letters is rewritten.
+# Thai abbreviations of months; they contain dots, so they are replaced before a date is parsed.
 THAI_SHORT = {
     "ม.ค.": 1, "ก.พ.": 2, "มี.ค.": 3, "เม.ย.": 4, "พ.ค.": 5, "มิ.ย.": 6,
     "ก.ค.": 7, "ส.ค.": 8, "ก.ย.": 9, "ต.ค.": 10, "พ.ย.": 11, "ธ.ค.": 12,

@@ -1,4 +1,4 @@
-"""Date candidates: publication and last change, from declarations, scripts, meta lines and visible dates."""
+"""Candidates for the dates of publication and of the last change, from metadata, scripts, bylines and visible text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from lxml.etree import _Element as Element
 
 from archiver.extraction.authors.byline import BylineBlock
-from archiver.extraction.date_text import Moment, machine_date, month_only, url_date, visible_date
+from archiver.extraction.date_text import Moment, machine_date, parse_month_and_year, url_date, visible_date
 from archiver.extraction.date_vocabulary import MODIFIED
 from archiver.extraction.metadata import is_article_item, item_of, types
 from archiver.extraction.page import Page
@@ -33,13 +33,13 @@ _STATE_PUBLISHED = re.compile(
     re.IGNORECASE,
 )
 _CHANGED = re.compile(r"updat|modif|unpublish", re.IGNORECASE)
-_MAX_SCRIPT_BYTES, _NEAR = 300, 4_000
+_MAX_POSITIONS, _NEAR = 300, 4_000
 _MIN_SLUG_LENGTH = 8
 
 
 @dataclass(frozen=True, slots=True)
 class StateDate:
-    """A date of publication. `sure`: it is the only day of publication in the data."""
+    """A date of publication in the data of a page's scripts. `sure`: no other day of publication is in these data."""
 
     moment: Moment
     key: str
@@ -47,22 +47,24 @@ class StateDate:
 
 
 def state_date(page: Page) -> StateDate | None:
-    """The date of publication in a page's data: the only day there, else the one nearest to the page's own slug.
+    """Returns the date of publication in the data of a page's scripts: the only day there, else the one nearest to the
+    slug.
 
-    The data contain other posts too, each beside its own address; a date far from this page's belongs to another.
+    The data contain other posts too, each beside its own address; a date far from this page's slug belongs to
+    another post.
     """
-    found = _dates(page.text)
+    found = _dates_in_text(page.text)
     if not found:
         return None
     if len({one.moment.day for one in found.values()}) == 1:
         return next(iter(found.values()))
     slug = unquote(page.path.rstrip("/").rsplit("/", 1)[-1]).removesuffix(".html")
-    nearest = _nearest(page.text, slug, sorted(found)) if len(slug) >= _MIN_SLUG_LENGTH else None
+    nearest = _nearest_position(page.text, slug, sorted(found)) if len(slug) >= _MIN_SLUG_LENGTH else None
     return replace(found[nearest], sure=False) if nearest is not None else None
 
 
-def _dates(text: str) -> dict[int, StateDate]:
-    """The dates of publication in a text, by their position."""
+def _dates_in_text(text: str) -> dict[int, StateDate]:
+    """Returns the dates of publication in a text, by their position."""
     found: dict[int, StateDate] = {}
     for fragment in _FRAGMENTS:
         for at in _positions(text, fragment):
@@ -73,17 +75,17 @@ def _dates(text: str) -> dict[int, StateDate]:
 
 
 def _positions(text: str, part: str) -> Iterator[int]:
-    """Where a text contains a part, at most _MAX_COUNT times."""
+    """Yields the positions at which a text contains a part, at most _MAX_POSITIONS of them."""
     at = text.find(part)
-    for _ in range(_MAX_SCRIPT_BYTES):
+    for _ in range(_MAX_POSITIONS):
         if at < 0:
             return
         yield at
         at = text.find(part, at + len(part))
 
 
-def _nearest(text: str, slug: str, places: list[int]) -> int | None:
-    """The place that is nearest to an occurrence of the slug, None if all are far from it."""
+def _nearest_position(text: str, slug: str, places: list[int]) -> int | None:
+    """Returns the position in `places` that is nearest to an occurrence of the slug; None if all are too far."""
     near: list[tuple[int, int]] = []
     for at in _positions(text, slug):
         here = bisect(places, at)
@@ -119,38 +121,40 @@ _NO_POSTS = frozenset(
 _IMAGES = 10
 _IMAGE_DAY = re.compile(r"/((?:19|20)\d{2})([/-]?)(0[1-9]|1[0-2])\2([0-2]\d|3[01])(?=[/_.-])")
 _UNTRUSTED = 0.35
-"""The date of a change is used for that of publication only where no candidate is trusted more than this."""
+"""The date of a change is used as that of publication only if no candidate has at least this confidence."""
 
 
-def stated_candidates(moment: Moment, visible: bool) -> float:
-    """A little more trust for a more precise date, so that among equals the most precise wins."""
+def precision_bonus(moment: Moment, visible: bool) -> float:
+    """Returns the confidence added for a date's precision, time zone and visibility, so that the most precise of equals
+    wins.
+    """
     return (0.01 if moment.precision != "day" else 0.0) + (0.01 if moment.zoned else 0.0) + (0.005 if visible else 0.0)
 
 
-class _Found(list[When]):
-    """The candidates of one page, each with the trust that its precision adds."""
+class _DateCandidates(list[When]):
+    """The date candidates of one page; `add` raises the confidence of more precise ones."""
 
     def add(self, moment: Moment | None, source: str, locator: str, confidence: float, seen: bool = False) -> None:
         if moment is not None:
-            self.append(Candidate(moment, source, locator, confidence + stated_candidates(moment, seen), seen))
+            self.append(Candidate(moment, source, locator, confidence + precision_bonus(moment, seen), seen))
 
 
 def published_candidates(page: Page, post: Post, lead: SourceHint | None, beside: BylineBlock) -> list[When]:
-    """The date of publication by every source that gives one.
+    """Returns the candidates for the date of publication from every source.
 
-    What the page itself says is needed twice, to classify the page and for the date, and computed once.
+    The result is cached on `post` unless the source hint has a date, since the page classifier needs it too.
     """
     if lead is not None and lead.published is not None:
-        return _published(page, post, lead, beside)
+        return _collect_published(page, post, lead, beside)
     known, found = post.answers.get("published", (None, []))
     if known is not beside:
-        found = _published(page, post, None, beside)
+        found = _collect_published(page, post, None, beside)
         post.answers["published"] = beside, found
     return list(found)
 
 
-def _published(page: Page, post: Post, lead: SourceHint | None, beside: BylineBlock) -> list[When]:
-    out = _Found()
+def _collect_published(page: Page, post: Post, lead: SourceHint | None, beside: BylineBlock) -> list[When]:
+    out = _DateCandidates()
     language = page.date_language
     if lead is not None and lead.published is not None:
         trusted = is_from_api(lead)
@@ -164,23 +168,23 @@ def _published(page: Page, post: Post, lead: SourceHint | None, beside: BylineBl
         out.add(machine_date(f"{address.year:04}-{address.month:02}-{address.day:02}"), "address", page.path, 0.55)
     changed = _add_shown(page, post, out, language)
     if not any(c.confidence >= _SURE for c in out):
-        # Scripts are read only where the page itself is unclear: that takes a walk over its whole source.
+        # Scripts are searched only if the page itself is unclear, since that scans its whole source.
         if (found := state_date(page)) is not None:
             out.add(found.moment, "script", found.key, 0.62 if found.sure else 0.52)
         if not any(c.confidence >= _UNTRUSTED for c in out):
-            _last_resort(page, post, out, changed, beside)
+            _add_last_resort(page, post, out, changed, beside)
     return out
 
 
-def _add_shown(page: Page, post: Post, out: _Found, language: str) -> list[VisibleDate]:
+def _add_shown(page: Page, post: Post, out: _DateCandidates, language: str) -> list[VisibleDate]:
     """Adds the visible dates of publication, unless the day is settled; returns the visible dates of a change."""
-    if _settled(out):
+    if _is_day_settled(out):
         return []
     changed: list[VisibleDate] = []
     declared = any(c.confidence >= _SURE and not c.visible for c in out)
     for one in visible_dates(page, post, language, near=declared):
-        if one.says == "published":
-            out.add(one.moment, "shown", f"{one.where} {_name(one.element)}", one.confidence, True)
+        if one.meaning == "published":
+            out.add(one.moment, "shown", f"{one.where} {_element_name(one.element)}", one.confidence, True)
         else:
             changed.append(one)
     return changed
@@ -189,17 +193,19 @@ def _add_shown(page: Page, post: Post, out: _Found, language: str) -> list[Visib
 _SURE = 0.8
 
 
-def _settled(found: list[When]) -> bool:
-    """True if a declaration and a visible line agree on one day: then the rest of the page is not searched."""
+def _is_day_settled(found: list[When]) -> bool:
+    """Returns True if metadata and a visible line agree on one day, so that the rest of the page is not searched."""
     days = [{c.value.day for c in found if c.visible is seen and c.confidence >= _SURE} for seen in (True, False)]
     return bool(days[0] & days[1])
 
 
-def _last_resort(page: Page, post: Post, out: _Found, changed: list[VisibleDate], beside: BylineBlock) -> None:
-    """Adds the weakest sources: the date of a change, and a date in the address of an image."""
+def _add_last_resort(
+    page: Page, post: Post, out: _DateCandidates, changed: list[VisibleDate], beside: BylineBlock
+) -> None:
+    """Adds the weakest candidates: the date of a change, and a date in the address of an image."""
     out.add(beside.modified, "byline", "changed, beside the heading", 0.42, True)
     for one in changed[:1]:
-        out.add(one.moment, "shown", f"changed, {one.where} {_name(one.element)}", 0.4, True)
+        out.add(one.moment, "shown", f"changed, {one.where} {_element_name(one.element)}", 0.4, True)
     for key in _MODIFIED:
         for text in page.data.meta(key)[:1]:
             out.add(machine_date(text), "meta", key, 0.3)
@@ -212,34 +218,34 @@ def _last_resort(page: Page, post: Post, out: _Found, changed: list[VisibleDate]
         out.add(machine_date(f"{m[1]}-{m[3]}-{m[4]}"), "address", "image", 0.2)
 
 
-def _name(el: Element) -> str:
+def _element_name(el: Element) -> str:
     return ".".join([str(el.tag), *(el.get("class") or "").split()[:2]])
 
 
-def _read(text: str, language: str) -> Moment | None:
-    """A declared date, in a machine's notation or in a reader's."""
+def _parse_date(text: str, language: str) -> Moment | None:
+    """Parses a declared date, in machine notation or as written for readers."""
     return machine_date(text) or visible_date(text, language)
 
 
-def _add_declared(page: Page, post: Post, out: _Found, language: str) -> None:
+def _add_declared(page: Page, post: Post, out: _DateCandidates, language: str) -> None:
     _add_json_ld(page, out, language)
     _add_microdata(page, post, out, language)
     for text in page.data.texts(page.data.rdfa_article(page.addresses), "datePublished", "dateCreated")[:1]:
-        out.add(_read(text, language), "rdfa", "datePublished", 0.86)
+        out.add(_parse_date(text, language), "rdfa", "datePublished", 0.86)
     _add_metas(page, out, language)
 
 
-def _add_json_ld(page: Page, out: _Found, language: str) -> None:
+def _add_json_ld(page: Page, out: _DateCandidates, language: str) -> None:
     node = page.data.article(page.addresses)
     for key, confidence in (("datePublished", 0.86), ("dateCreated", 0.78), ("uploadDate", 0.7)):
         for text in page.data.texts(node, key)[:1]:
-            out.add(_read(text, language), "json-ld", key, confidence)
+            out.add(_parse_date(text, language), "json-ld", key, confidence)
     if node is None:
         _add_other_nodes(page, out)
 
 
-def _add_other_nodes(page: Page, out: _Found) -> None:
-    """Adds the dates of nodes that are not an article, for pages that declare none."""
+def _add_other_nodes(page: Page, out: _DateCandidates) -> None:
+    """Adds dates from JSON-LD nodes that are not articles, for pages without an article node."""
     dated = ((types(n), n) for n in page.data.nodes if "datePublished" in n)
     other = next(((kinds, n) for kinds, n in dated if kinds and not kinds & _NO_POSTS), None)
     if other is not None:
@@ -251,7 +257,7 @@ def _add_other_nodes(page: Page, out: _Found) -> None:
             out.add(machine_date(text), "json-ld", "WebPage", 0.58)
 
 
-def _add_microdata(page: Page, post: Post, out: _Found, language: str) -> None:
+def _add_microdata(page: Page, post: Post, out: _DateCandidates, language: str) -> None:
     for el in page.index.select("[itemprop~=datePublished]") + page.index.select("[itemprop~=dateCreated]"):
         if is_article_item(item_of(el)) and not post.is_noise(el):
             moment, seen = date_of_element(el, language)
@@ -259,27 +265,27 @@ def _add_microdata(page: Page, post: Post, out: _Found, language: str) -> None:
             return
 
 
-def _add_metas(page: Page, out: _Found, language: str) -> None:
+def _add_metas(page: Page, out: _DateCandidates, language: str) -> None:
     for keys, confidence in _PUBLISHED:
         for key in keys:
             for text in page.data.meta(key)[:1]:
-                out.add(_read(text, language), "meta", key, confidence)
+                out.add(_parse_date(text, language), "meta", key, confidence)
     for key in page.data.meta_names():
         if key not in _KNOWN_METAS and _META_PUBLISHED.search(key) and not _META_OTHER.search(key):
-            out.add(_read(page.data.meta_first(key), language), "meta", key, 0.6)
+            out.add(_parse_date(page.data.meta_first(key), language), "meta", key, 0.6)
 
 
 @dataclass(frozen=True, slots=True)
 class _Dated:
-    """An element with its date; `in_text` where the date was read from its visible text."""
+    """An element and its date; `in_text`: the date was read from its visible text, not from an attribute."""
 
     element: Element
     moment: Moment
     in_text: bool
 
 
-def _add_platform(page: Page, post: Post, out: _Found) -> None:
-    """Adds what the first selector with a date finds, for the platform and for names in common use."""
+def _add_platform(page: Page, post: Post, out: _DateCandidates) -> None:
+    """Adds the date found by the platform's first matching selector, and that found by the first generic one."""
     generic = by_name("generic")
     tables = [(page.platform, "platform", 0.9)] if page.platform is not generic else []
     for platform, source, confidence in [*tables, (generic, "class", 0.72)]:
@@ -292,16 +298,18 @@ def _add_platform(page: Page, post: Post, out: _Found) -> None:
 
 
 def _first_dated(post: Post, rule: str, language: str) -> _Dated | None:
-    """The first of three elements of a selector that has a date, and not that of a change."""
+    """Returns the first of the first three elements that a selector matches to have a date that is not that of a
+    change.
+    """
     for el, _ in post.select([rule])[:3]:
         moment, in_text = date_of_element(el, language)
-        if moment is not None and not _says_modified(el):
+        if moment is not None and not _is_modified_date(el):
             return _Dated(el, moment, in_text)
     return None
 
 
-def _add_dated(dated: _Dated, found: When, confidence: float, out: _Found, language: str) -> None:
-    """Adds the date of an element, and beside it those of its tooltip and its visible text, which differ in zone."""
+def _add_dated(dated: _Dated, found: When, confidence: float, out: _DateCandidates, language: str) -> None:
+    """Adds the date of an element, and those of its tooltip and its visible text, which may be in another time zone."""
     el, moment, rule = dated.element, dated.moment, found.locator
     text = visible_date(element_line(el), language)
     is_seen = el.tag != "meta" and (text is None or text.day == moment.day)
@@ -313,7 +321,7 @@ def _add_dated(dated: _Dated, found: When, confidence: float, out: _Found, langu
         out.add(text, "text", rule, confidence - 0.05, True)
 
 
-def _says_modified(el: Element) -> bool:
+def _is_modified_date(el: Element) -> bool:
     names = f"{el.get('class') or ''} {el.get('itemprop') or ''}"
     if "publish" in names.lower() or "create" in names.lower():
         return False
@@ -323,7 +331,9 @@ def _says_modified(el: Element) -> bool:
 
 
 def date_of_element(el: Element, language: str) -> tuple[Moment | None, bool]:
-    """The date of an element, and whether it was read from its visible text because no attribute had it."""
+    """Returns the date of an element (or None), and True if it was read from the visible text and not from an
+    attribute.
+    """
     for attr in ("datetime", "content", "title", "data-datetime", "data-time", "data-timestamp"):
         value = el.get(attr)
         if value and (moment := machine_date(value) or (visible_date(value, language) if attr == "title" else None)):
@@ -334,11 +344,13 @@ def date_of_element(el: Element, language: str) -> tuple[Moment | None, bool]:
     text = element_line(el)
     if len(text) > 200:
         return None, False
-    return visible_date(text, language, True) or month_only(text), True
+    return visible_date(text, language, True) or parse_month_and_year(text), True
 
 
 def _time_in_text(el: Element, moment: Moment, language: str) -> Moment | None:
-    """The visible text's own moment where it adds the time to the day that an attribute gives."""
+    """Returns the date in an element's visible text if it adds a time of day to `moment`, the attribute's day; else
+    None.
+    """
     if moment.precision != "day":
         return None
     text = visible_date(element_line(el)[:120], language)
@@ -346,7 +358,7 @@ def _time_in_text(el: Element, moment: Moment, language: str) -> Moment | None:
 
 
 def _inner_date(el: Element) -> Moment | None:
-    """The date in an attribute of a descendant."""
+    """Returns the date in an attribute of an element inside this one; None if there is none."""
     for inner in el.iter("time", "abbr", "meta"):
         if inner is not el:
             value = inner.get("datetime") or inner.get("title") or inner.get("content")
@@ -356,8 +368,8 @@ def _inner_date(el: Element) -> Moment | None:
 
 
 def modified_candidates(page: Page, post: Post, lead: SourceHint | None, beside: BylineBlock) -> list[When]:
-    """The date of the last change by every source that gives one."""
-    out = _Found()
+    """Returns the candidates for the date of the last change from every source."""
+    out = _DateCandidates()
     if lead is not None and lead.modified is not None:
         trusted = is_from_api(lead)
         source, confidence = ("api", 0.97) if trusted else ("feed", 0.7)
@@ -372,6 +384,6 @@ def modified_candidates(page: Page, post: Post, lead: SourceHint | None, beside:
             out.add(moment, "platform", rule, 0.84, seen)
     for key in _MODIFIED:
         for text in page.data.meta(key)[:1]:
-            out.add(_read(text, page.date_language), "meta", key, 0.8)
+            out.add(_parse_date(text, page.date_language), "meta", key, 0.8)
     out.add(beside.modified, "byline", "beside the heading", 0.6, True)
     return out

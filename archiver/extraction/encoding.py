@@ -1,5 +1,4 @@
-"""Decodes the bytes of a page to text, even if their declared encoding is wrong or missing, and repairs mojibake. Never
-raises."""
+"""Decodes a page's bytes, even if their declared encoding is wrong or missing, and repairs mojibake. Never raises."""
 
 from __future__ import annotations
 
@@ -17,9 +16,11 @@ _MANY, _MAX_COUNT = 3, 20_000
 """The certain sequences that a page must have (fewer may be a text about such errors), and the runs that are read."""
 
 
-def _table(codec: str) -> dict[int, int]:
-    """The bytes that characters of a single-byte encoding came from; undefined bytes represent themselves, as do, in
-    windows-1252, the control characters that ISO 8859-1 has in place of its marks."""
+def _byte_table(codec: str) -> dict[int, int]:
+    """Returns a map from each character of a single-byte encoding to the byte that it was decoded from.
+
+    Undefined bytes stand for themselves, as do, in windows-1252, the C1 control characters of ISO 8859-1.
+    """
     out: dict[int, int] = {}
     for byte in range(0x80, 0x100):
         char = bytes([byte]).decode(codec, errors="ignore") or chr(byte)
@@ -27,32 +28,38 @@ def _table(codec: str) -> dict[int, int]:
     return out | ({byte: byte for byte in range(0x80, 0xA0)} if codec == "cp1252" else {})
 
 
-def _class(table: dict[int, int], first: int, last: int) -> str:
+def _character_class(table: dict[int, int], first: int, last: int) -> str:
     return "[" + "".join(re.escape(chr(c)) for c, byte in table.items() if first <= byte <= last) + "]"
 
 
-class _Reading:
-    """One way in which UTF-8 was misread: every such text has one of `marks`, and `sure` matches what proves it."""
+class _Misreading:
+    """One single-byte encoding as which UTF-8 text was misread.
+
+    Every misread text contains one of `marks`; `sure` matches sequences that prove it.
+    """
 
     def __init__(self, codec: str, marks: str) -> None:
-        self.table, self.marks = _table(codec), tuple(marks.split())
+        self.table, self.marks = _byte_table(codec), tuple(marks.split())
         self.leads = sorted({mark.encode("utf-8")[:1] for mark in self.marks})
-        tail = _class(self.table, 0x80, 0xBF)
-        two, three = _class(self.table, 0xC3, 0xDF), _class(self.table, 0xE0, 0xEF)
+        tail = _character_class(self.table, 0x80, 0xBF)
+        two, three = _character_class(self.table, 0xC3, 0xDF), _character_class(self.table, 0xE0, 0xEF)
         letter = r"[A-Za-z]"
-        quote = f"{_class(self.table, 0xE2, 0xE2)}{_class(self.table, 0x80, 0x80)}{tail}"
-        pair = f"{_class(self.table, 0xC3, 0xC3)}{tail}"
+        quote = f"{_character_class(self.table, 0xE2, 0xE2)}{_character_class(self.table, 0x80, 0x80)}{tail}"
+        pair = f"{_character_class(self.table, 0xC3, 0xC3)}{tail}"
         self.sure = re.compile(
             f"(?<={letter})(?:{pair}|{quote})(?={letter})|(?:{two}{tail}){{4}}|(?:{three}{tail}{tail}){{3}}|"
             f"(?<={letter})(?:{pair})(?=\\s)|(?<={letter}){quote}\\s|\\s{quote}(?={letter})"
         )
 
-    def hits(self, text: str, beyond: set[str]) -> bool:
-        """True if a text has a mark and `_MANY` certain sequences; `beyond`: its characters outside ASCII."""
+    def matches(self, text: str, beyond: set[str]) -> bool:
+        """Returns True if a text has been misread: it has a mark and at least `_MANY` proving sequences.
+
+        `beyond`: the text's characters outside ASCII.
+        """
         if not any(beyond.issuperset(mark) and mark in text for mark in self.marks):
             return False
         count = last = 0
-        # The proof is in a stretch outside ASCII, with at most one character on either side.
+        # A sequence that proves it is in a run outside ASCII, with at most one more character on either side.
         for m in _SEVERAL.finditer(text):
             at = max(m.start() - 1, last)
             while hit := self.sure.search(text, at, m.end() + 1):
@@ -62,8 +69,8 @@ class _Reading:
                     return True
         return False
 
-    def read(self, stretch: str) -> str:
-        """What a stretch outside ASCII was before it was misread, "" if it was not."""
+    def restore(self, stretch: str) -> str:
+        """Returns the original of a run of non-ASCII characters that was misread; "" if it was not misread."""
         try:
             return bytes(self.table[ord(c)] for c in stretch).decode("utf-8")
         except (KeyError, UnicodeDecodeError):
@@ -71,9 +78,9 @@ class _Reading:
 
 
 # The marks are the commonest letters (Latin, Cyrillic, Greek, Hebrew, Arabic, Thai, CJK) as they look when misread.
-_READINGS = (
-    _Reading("cp1252", "Ã â€ â\x80 Ð Ñ Î± ×™ ×\x99 Ø§ à¸ ï¼ ã€ ã\x80 ã\x81 ì´ ì— ì\x97 ä¸"),
-    _Reading("cp1251", "Г© Гј ГЎ ГЈ Г¤ Г¶ Г¨ Гі вЂ Р° Рѕ Рё О± Ч™ Ш§ аё пј гЂ гЃ мќґ мќ„ дё"),
+_MISREADINGS = (
+    _Misreading("cp1252", "Ã â€ â\x80 Ð Ñ Î± ×™ ×\x99 Ø§ à¸ ï¼ ã€ ã\x80 ã\x81 ì´ ì— ì\x97 ä¸"),
+    _Misreading("cp1251", "Г© Гј ГЎ ГЈ Г¤ Г¶ Г¨ Гі вЂ Р° Рѕ Рё О± Ч™ Ш§ аё пј гЂ гЃ мќґ мќ„ дё"),
 )
 _RUN = re.compile('[^<>"]+')
 _STRETCH = re.compile("[^\x00-\x7f]+")
@@ -82,23 +89,23 @@ _ASCII = bytes(range(128))
 
 
 def repair_mojibake(text: str, source: bytes = b"") -> tuple[str, int]:
-    """The text with double encoding repaired, and the number of repaired runs. Good text is not changed.
+    """Returns a text with double encoding repaired, and the number of repaired runs. A correct text is not changed.
 
-    `source`: the text as UTF-8, if it came as such, since bytes are searched faster.
+    `source`: the same text as UTF-8 bytes, if at hand, since bytes are searched faster.
     """
     if text.isascii():
         return text, 0
     count = 0
     beyond: set[str] | None = None
-    for reading in _READINGS:
-        if source and not count and not any(lead in source for lead in reading.leads):
+    for misreading in _MISREADINGS:
+        if source and not count and not any(lead in source for lead in misreading.leads):
             continue
         for _ in range(2):  # some texts were misread twice
             if beyond is None:
-                beyond = _beyond(text.encode("utf-8", errors="ignore") if count or not source else source)
-            if not reading.hits(text, beyond):
+                beyond = _non_ascii_characters(text.encode("utf-8", errors="ignore") if count or not source else source)
+            if not misreading.matches(text, beyond):
                 break
-            text, more = _mend(text, reading)
+            text, more = _repair_runs(text, misreading)
             count += more
             if not more:
                 break
@@ -106,15 +113,15 @@ def repair_mojibake(text: str, source: bytes = b"") -> tuple[str, int]:
     return text, count
 
 
-def _beyond(source: bytes) -> set[str]:
-    """The characters of a text outside ASCII."""
+def _non_ascii_characters(source: bytes) -> set[str]:
+    """Returns the set of a text's characters outside ASCII."""
     return set(source.translate(None, _ASCII).decode("utf-8", errors="ignore"))
 
 
-def _mend(text: str, reading: _Reading) -> tuple[str, int]:
+def _repair_runs(text: str, misreading: _Misreading) -> tuple[str, int]:
     count = tried = 0
 
-    def mend(m: re.Match[str]) -> str:
+    def repair(m: re.Match[str]) -> str:
         nonlocal count, tried
         run = m[0]
         if run.isascii() or tried >= _MAX_COUNT:
@@ -122,21 +129,23 @@ def _mend(text: str, reading: _Reading) -> tuple[str, int]:
         tried += 1
         known: dict[str, str] = {}
         for stretch in _STRETCH.findall(run):
-            was = known.setdefault(stretch, reading.read(stretch))
-            if not _is_plausible(was) and any(c.isalpha() for c in stretch):
+            original = known.setdefault(stretch, misreading.restore(stretch))
+            if not _is_plausible(original) and any(c.isalpha() for c in stretch):
                 return run
-        if not any(_is_plausible(was) for was in known.values()):
+        if not any(_is_plausible(original) for original in known.values()):
             return run
         count += 1
         return _STRETCH.sub(lambda s: known[s[0]] if _is_plausible(known[s[0]]) else s[0], run)
 
-    return _RUN.sub(mend, text), count
+    return _RUN.sub(repair, text), count
 
 
-def _is_plausible(was: str) -> bool:
-    """Letters and marks that are in use, unlike the phonetic signs that result from a letter before a quotation
-    mark."""
-    return bool(was) and not any("\u0180" <= c <= "\u02ff" or "\u0080" <= c <= "\u009f" for c in was)
+def _is_plausible(original: str) -> bool:
+    """Returns True if a repaired text has only characters in common use.
+
+    Repairing a letter that merely stood before a quotation mark gives phonetic signs or control characters instead.
+    """
+    return bool(original) and not any("\u0180" <= c <= "\u02ff" or "\u0080" <= c <= "\u009f" for c in original)
 
 
 # Guesses the encoding of bytes that declare none (or a false one), by the letters they would spell.
@@ -154,8 +163,8 @@ _ALPHABETS = (
 )
 
 
-def text_bytes(body: bytes) -> bytes:
-    """The text between tags that has bytes outside ASCII: markup says nothing about a text's encoding."""
+def text_sample(body: bytes) -> bytes:
+    """Returns a sample of the text between tags that has non-ASCII bytes; markup reveals nothing about the encoding."""
     out: list[bytes] = []
     room = _SAMPLE
     for m in _LETTER_RUN.finditer(body[:400_000]):
@@ -172,23 +181,27 @@ def text_bytes(body: bytes) -> bytes:
     return b" ".join(out)
 
 
-def high_share(body: bytes) -> float:
-    """The share, 0 to 1, of letters outside ASCII; every byte outside ASCII counts as one."""
-    sample = text_bytes(body)
+def non_ascii_share(body: bytes) -> float:
+    """Returns the share (0 to 1) of letters outside ASCII; every byte outside ASCII counts as a letter."""
+    sample = text_sample(body)
     high = len(sample.translate(None, _ASCII))
     return high / max(high + len(_LETTERS.findall(sample)), 1)
 
 
 def guess_encoding(body: bytes) -> str:
-    """A name of the encoding, "" if it cannot be determined."""
-    sample = text_bytes(body)
+    """Returns Python's name of the likeliest encoding of some bytes; "" if it cannot be determined."""
+    sample = text_sample(body)
     if not sample:
         return ""
-    return _japanese(sample) or (_latin(sample) if high_share(body) < 0.5 else "") or _detected(sample)
+    return (
+        _guess_japanese(sample)
+        or (_guess_latin(sample) if non_ascii_share(body) < 0.5 else "")
+        or _guess_by_library(sample)
+    )
 
 
-def _japanese(sample: bytes) -> str:
-    """Japanese is never written without hiragana, and no other language uses it."""
+def _guess_japanese(sample: bytes) -> str:
+    """Returns the Japanese encoding in which a sample has hiragana, which only Japanese uses; "" if none does."""
     for name in ("cp932", "euc_jp"):
         text = sample.decode(name, errors="replace")
         wide = [c for c in text if c > "\u00ff"]
@@ -198,7 +211,7 @@ def _japanese(sample: bytes) -> str:
     return ""
 
 
-def _latin(sample: bytes) -> str:
+def _guess_latin(sample: bytes) -> str:
     best, most = "", 0
     for name, alphabet in _ALPHABETS:
         high = [c for c in sample.decode(name, errors="replace") if c > "\x7f"]
@@ -208,7 +221,7 @@ def _latin(sample: bytes) -> str:
     return best
 
 
-def _detected(sample: bytes) -> str:
+def _guess_by_library(sample: bytes) -> str:
     try:
         from charset_normalizer import from_bytes
 
@@ -340,11 +353,11 @@ _HAS_CONTROLS_UTF_8 = re.compile(rb"\xc2[\x80-\x9f]")
 
 @dataclass(frozen=True, slots=True)
 class DecodedText:
-    """The text of a page, the encoding it was read in (Python's name) and what determined that encoding.
+    """The text of a page, the encoding it was decoded with (Python's name), and what determined that encoding.
 
-    `how`: "text" (it was text already), "bom", "utf-8" (the bytes are valid UTF-8), "header", "meta", "xml",
-    "language" (of <html lang>), "zeros" (UTF-16 without a byte order mark) or "detected". `repaired`: the number of
-    runs of text that had been encoded twice and were repaired.
+    `how`: "text" (given as text), "bom", "utf-8" (the bytes are valid UTF-8), "header", "meta", "xml", "language"
+    (of <html lang>), "zeros" (UTF-16 without a byte order mark) or "detected". `repaired`: the number of runs of
+    text that had been encoded twice and were repaired.
     """
 
     text: str
@@ -359,13 +372,14 @@ class DecodedText:
 
 
 def decode_page(body: bytes | str, content_type: str = "") -> DecodedText:
-    """The text of a page, its bytes read in their actual encoding.
+    """Decodes the bytes of a page with their actual encoding, and cleans the text.
 
-    That is determined, in this order, by: a byte order mark; the zero bytes of UTF-16; whether the bytes are valid
-    UTF-8 and more than ASCII, whatever is declared; the Content-Type header; the document's own declaration; the
-    encoding used for its language before UTF-8; a guess; else windows-1252. A declared western encoding is ignored
-    if most letters are outside ASCII, since servers declare latin-1 for everything. Broken bytes become U+FFFD;
-    characters that an XML tree cannot hold are removed; UTF-8 that was clearly decoded as something else is repaired.
+    The encoding is determined, in this order, by: a byte order mark; the zero bytes of UTF-16; whether the bytes are
+    valid UTF-8 and more than ASCII, whatever is declared; the Content-Type header; the document's own declaration;
+    the usual encoding of its language before UTF-8; a guess; else windows-1252. A declared western encoding is
+    ignored if most letters are outside ASCII, since servers declare latin-1 for everything. Broken bytes become
+    U+FFFD; characters that an XML tree cannot hold are removed; UTF-8 that was clearly decoded as something else is
+    repaired.
     """
     body = body[:MAX_BYTES]
     source = b""
@@ -389,69 +403,72 @@ def _has_noncharacter(text: str) -> bool:
 
 
 def _decode(body: bytes, content_type: str) -> DecodedText:
-    if found := _by_mark(body) or _by_zeros(body):
+    if found := _decode_by_mark(body) or _decode_by_zeros(body):
         return found
     if body.isascii():
-        return _seven_bit(body, content_type)
+        return _decode_seven_bit(body, content_type)
     try:
         text, used = codecs.utf_8_decode(body, "strict", False)
     except UnicodeDecodeError:
         text, used = "", 0
     if text and used == len(body):
-        return _utf8(text)
-    declared = _declared(body, content_type)
+        return _as_utf8(text)
+    declared = _declared_encodings(body, content_type)
     return (
-        _damaged_utf8(body, text, [name for name, _ in declared])
-        or _as_declared(body, declared)
-        or _by_language(body)
-        or _guessed(body)
+        _decode_damaged_utf8(body, text, [name for name, _ in declared])
+        or _decode_as_declared(body, declared)
+        or _decode_by_language(body)
+        or _decode_by_guess(body)
     )
 
 
-def _utf8(text: str) -> DecodedText:
+def _as_utf8(text: str) -> DecodedText:
     return DecodedText(text, "utf-8", "utf-8")
 
 
-def _by_mark(body: bytes) -> DecodedText | None:
+def _decode_by_mark(body: bytes) -> DecodedText | None:
     name, mark = read_bom(body)
     if not name or not mark:
         return None
     return DecodedText(body[len(mark) :].decode(name, errors="replace"), name, "bom")
 
 
-def _by_zeros(body: bytes) -> DecodedText | None:
-    wide = _wide(body)
+def _decode_by_zeros(body: bytes) -> DecodedText | None:
+    wide = _utf16_by_zeros(body)
     return DecodedText(body.decode(wide, errors="replace"), wide, "zeros") if wide else None
 
 
-def _seven_bit(body: bytes, content_type: str) -> DecodedText:
-    """ASCII, or a declared encoding that switches between sets of letters by escape sequences."""
+def _decode_seven_bit(body: bytes, content_type: str) -> DecodedText:
+    """Decodes ASCII bytes, with the declared encoding if it is one that uses escape sequences, such as ISO-2022-JP."""
     if b"\x1b" in body or b"~{" in body:
-        for name, how in _declared(body, content_type):
-            if name.startswith(("iso2022", "hz")) and (text := _strict(body, name)):
+        for name, how in _declared_encodings(body, content_type):
+            if name.startswith(("iso2022", "hz")) and (text := _decode_strictly(body, name)):
                 return DecodedText(text, name, how)
-    return _utf8(body.decode("ascii"))
+    return _as_utf8(body.decode("ascii"))
 
 
-def _damaged_utf8(body: bytes, text: str, declared: list[str]) -> DecodedText | None:
-    """UTF-8 that is cut within its last character, or has a few broken bytes. `text`: what was valid, if it is cut.
+def _decode_damaged_utf8(body: bytes, text: str, declared: list[str]) -> DecodedText | None:
+    """Decodes UTF-8 that is cut within its last character or has a few broken bytes; None if the bytes are not UTF-8.
 
-    A character cut by the end is not an error, unless it is the only reason to assume UTF-8.
+    `text`: the valid part, if only the end is cut. A cut character is not an error, unless it is the only reason to
+    assume UTF-8.
     """
     if text and (not declared or "utf-8" in declared or len(text) - len(text.encode("ascii", errors="ignore")) > 3):
-        return _utf8(text)
-    if (not declared or "utf-8" in declared) and _broken_utf8(body) < 0.1:
-        return _utf8(body.decode("utf-8", errors="archiver-stray"))
+        return _as_utf8(text)
+    if (not declared or "utf-8" in declared) and _broken_share(body) < 0.1:
+        return _as_utf8(body.decode("utf-8", errors="archiver-stray"))
     return None
 
 
-def _as_declared(body: bytes, declared: list[tuple[str, str]]) -> DecodedText | None:
-    """The text in the first declared encoding that fits all bytes, else in the first that fits nearly all."""
+def _decode_as_declared(body: bytes, declared: list[tuple[str, str]]) -> DecodedText | None:
+    """Decodes with the first declared encoding that fits all bytes, else with the first that fits nearly all; else
+    None.
+    """
     usable = [(name, how) for name, how in declared if name != "utf-8"]
-    if any(name in _WESTERN for name, _ in usable) and high_share(body) > 0.5:
+    if any(name in _WESTERN for name, _ in usable) and non_ascii_share(body) > 0.5:
         usable = [(name, how) for name, how in usable if name not in _WESTERN]
     for name, how in usable:
-        if text := _strict(body, name):
+        if text := _decode_strictly(body, name):
             return DecodedText(text, name, how)
     for name, how in usable:
         text = body.decode(name, errors="replace")
@@ -460,19 +477,19 @@ def _as_declared(body: bytes, declared: list[tuple[str, str]]) -> DecodedText | 
     return None
 
 
-def _by_language(body: bytes) -> DecodedText | None:
+def _decode_by_language(body: bytes) -> DecodedText | None:
     legacy = _legacy_encoding(body)
-    text = _strict(body, legacy)
+    text = _decode_strictly(body, legacy)
     return DecodedText(text, legacy, "language") if text else None
 
 
-def _guessed(body: bytes) -> DecodedText:
+def _decode_by_guess(body: bytes) -> DecodedText:
     name = _codec(guess_encoding(body)) or "cp1252"
     return DecodedText(body.decode(name, errors="replace"), name, "detected")
 
 
-def _wide(body: bytes) -> str:
-    """UTF-16 by the place of its zero bytes: markup is ASCII, so every other byte of it is zero."""
+def _utf16_by_zeros(body: bytes) -> str:
+    """Returns "utf-16-le" or "utf-16-be" if every other byte is zero, as in markup in UTF-16; else ""."""
     head = body[:2_000]
     half = len(head) // 2
     if half < 4 or b"\0" not in head:
@@ -484,20 +501,21 @@ def _wide(body: bytes) -> str:
 
 
 def _legacy_encoding(body: bytes) -> str:
-    """The legacy encoding of the page's declared language, windows-1252 for a western European one, "" if unknown.
+    """Returns the usual encoding, before UTF-8, of the page's declared language; "" if unknown.
 
-    If most letters of a western page are outside ASCII, its language was declared wrongly.
+    It is windows-1252 for a western European language. If most letters of such a page are outside ASCII, its
+    language was declared wrongly, and "" is returned.
     """
     match = _LANGUAGE.search(body[:_HEAD])
     if not match:
         return ""
     language = match.group(1).decode("ascii").lower()
     name = _LEGACY.get(language) or _LEGACY.get(language.split("-")[0], "cp1252")
-    return "" if name in _WESTERN and high_share(body) > 0.5 else name
+    return "" if name in _WESTERN and non_ascii_share(body) > 0.5 else name
 
 
 def _codec(label: str) -> str:
-    """Python's name of a declared encoding, "" for one that is unknown or not used on the web."""
+    """Returns Python's name of an encoding label; "" for a label that is unknown or not used on the web."""
     label = label.strip().lower()
     name = _LABELS.get(label) or resolve_encoding(label) or ""
     try:
@@ -514,8 +532,8 @@ def _codec(label: str) -> str:
     return _WIDER.get(info.name, info.name)
 
 
-def _declared(body: bytes, content_type: str) -> list[tuple[str, str]]:
-    """Pairs of encoding and where it is declared, the strongest first, each encoding once."""
+def _declared_encodings(body: bytes, content_type: str) -> list[tuple[str, str]]:
+    """Returns pairs of declared encoding and where it is declared, the most reliable first, each encoding once."""
     head = body[:_HEAD]
     out: dict[str, str] = {}
     labels = [(http_content_type_encoding(content_type) or _loose_charset(content_type), "header")]
@@ -531,12 +549,12 @@ def _declared(body: bytes, content_type: str) -> list[tuple[str, str]]:
 
 
 def _loose_charset(content_type: str) -> str:
-    """A label that Python has no name for, or one outside a well-formed parameter."""
+    """Returns the charset in a malformed Content-Type header, or one that w3lib does not know; "" if there is none."""
     m = re.search(r"charset\s*=\s*[\"']?\s*([\w.:-]{2,40})", content_type[:1_000], re.IGNORECASE)
     return m[1] if m else ""
 
 
-def _strict(body: bytes, name: str) -> str:
+def _decode_strictly(body: bytes, name: str) -> str:
     if not name:
         return ""
     try:
@@ -545,8 +563,8 @@ def _strict(body: bytes, name: str) -> str:
         return ""
 
 
-def _broken_utf8(body: bytes) -> float:
-    """The share of invalid UTF-8 in what is outside ASCII; in another encoding it is nearly all."""
+def _broken_share(body: bytes) -> float:
+    """Returns the share of the non-ASCII characters that are invalid UTF-8; in another encoding it is nearly 1."""
     text = body[:400_000].decode("utf-8", errors="replace")
     return text.count("\ufffd") / max(len(text) - len(text.encode("ascii", errors="ignore")), 1)
 
@@ -555,12 +573,16 @@ def _broken_utf8(body: bytes) -> float:
 _STRAY = {b: bytes([b]).decode("cp1252") for b in (*range(0x91, 0x98), 0x85, 0xA0, 0xAB, 0xBB)}
 
 
-def _stray(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Reads a single invalid byte between ASCII ones, in a page of UTF-8, as a windows-1252 sign that was pasted in."""
+def _decode_stray(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Handles decoding errors in UTF-8: a single invalid byte between ASCII bytes is read as a pasted windows-1252
+    sign.
+
+    Any other invalid byte becomes U+FFFD.
+    """
     assert isinstance(error, UnicodeDecodeError)
     at, data = error.start, error.object
     alone = error.end - at == 1 and data[at - 1 : at].isascii() and data[at + 1 : at + 2].isascii()
     return (_STRAY.get(data[at], "\ufffd") if alone else "\ufffd"), error.end
 
 
-codecs.register_error("archiver-stray", _stray)
+codecs.register_error("archiver-stray", _decode_stray)

@@ -1,4 +1,4 @@
-"""Explains why a field has its value: its candidates, which of them won, and the reason in a line.
+"""Explains why a field has its value: its candidates, which of them won, and the reason in one line.
 
 Nothing is decided here. The choice that `extraction.resolve` made is reconstructed from an article and its stored
 evidence, so that an article in an archive can be explained as well as a page.
@@ -62,7 +62,9 @@ _EXACT, _SAME, _PARTLY = 3, 2, 1
 
 @dataclass(frozen=True, slots=True)
 class FieldExplanation:
-    """One field: its value in words, the reason, all candidates, and for each of them whether it won."""
+    """Why one field has its value: the value as text, the reason, all candidates, and for each candidate whether it
+    won.
+    """
 
     field: str
     chosen: str
@@ -72,45 +74,52 @@ class FieldExplanation:
 
 
 def explain(values: Mapping[str, Any], evidence: Iterable[Evidence]) -> tuple[FieldExplanation, ...]:
-    """Explains each of FIELDS. `values`: the article's fields by name, as in `Article` or a record."""
+    """Explains the value of each field in FIELDS from an article's evidence.
+
+    `values`: the article's fields by name, as in `Article` or a record.
+    """
     by_field: dict[str, list[Evidence]] = {name: [] for name in FIELDS}
     for one in evidence:
         by_field.setdefault(one.field, []).append(one)
     path = urlsplit(str(values.get("url") or "")).path
-    return tuple(_field(name, values.get(name), found, path) for name, found in by_field.items())
+    return tuple(_explain_field(name, values.get(name), found, path) for name, found in by_field.items())
 
 
-def _field(name: str, value: Any, found: Sequence[Evidence], path: str) -> FieldExplanation:
+def _explain_field(name: str, value: Any, found: Sequence[Evidence], path: str) -> FieldExplanation:
     if name in _KEEPS_ALL:
-        return _all_kept(name, value, found)
+        return _explain_all_kept(name, value, found)
     if name == "encoding":
         value = found[0].value if found else ""
-    chosen = _text(name, value)
+    chosen = _value_text(name, value)
     if not chosen and (none := next((n for n, c in enumerate(found) if not c.value), None)) is not None:
-        return FieldExplanation(name, "", f"none, according to {found[none].source}", tuple(found), _only(none, found))
-    fits = [_fit(name, chosen, c) for c in found]
+        return FieldExplanation(
+            name, "", f"none, according to {found[none].source}", tuple(found), _only_winner(none, found)
+        )
+    fits = [_match_level(name, chosen, c) for c in found]
     best = max(range(len(found)), key=lambda n: (fits[n], found[n].confidence), default=None)
     if best is None or not fits[best]:
-        return FieldExplanation(name, chosen, _without_winner(chosen, found), tuple(found), (False,) * len(found))
-    why = _why(name, found[best], [c for n, c in enumerate(found) if n != best], path)
-    return FieldExplanation(name, chosen, why, tuple(found), _only(best, found))
+        return FieldExplanation(
+            name, chosen, _reason_without_winner(chosen, found), tuple(found), (False,) * len(found)
+        )
+    why = _reason(name, found[best], [c for n, c in enumerate(found) if n != best], path)
+    return FieldExplanation(name, chosen, why, tuple(found), _only_winner(best, found))
 
 
-def _only(winner: int, found: Sequence[Evidence]) -> tuple[bool, ...]:
+def _only_winner(winner: int, found: Sequence[Evidence]) -> tuple[bool, ...]:
     return tuple(n == winner for n in range(len(found)))
 
 
-def _all_kept(name: str, value: Any, found: Sequence[Evidence]) -> FieldExplanation:
+def _explain_all_kept(name: str, value: Any, found: Sequence[Evidence]) -> FieldExplanation:
     kept = tuple(bool(value) and c.locator != _LINKED_FILE for c in found)
     chosen = "; ".join(value) if name == "credits" and value else ""
     if name == "geotags" and value:
         chosen = "1 place" if len(value) == 1 else f"{len(value)} places"
-    why = "all candidates are kept" if any(kept) else _without_winner(chosen, found)
+    why = "all candidates are kept" if any(kept) else _reason_without_winner(chosen, found)
     return FieldExplanation(name, chosen, why, tuple(found), kept)
 
 
-def _text(name: str, value: Any) -> str:
-    """A field's value in the form that its evidence has."""
+def _value_text(name: str, value: Any) -> str:
+    """Returns a field's value as text, in the form used in its evidence, so that the two can be compared."""
     if not value:
         return ""
     if name == "body":
@@ -120,23 +129,23 @@ def _text(name: str, value: Any) -> str:
     return value if isinstance(value, str) else ", ".join(value)
 
 
-def _fit(name: str, chosen: str, one: Evidence) -> int:
+def _match_level(name: str, chosen: str, one: Evidence) -> int:
     if not chosen:
         return 0
     if name == "body":  # the same candidate, even if lines were removed from its end
         return _EXACT if one.value == chosen else _PARTLY
     if name in PAGE_TIMES:
-        return _fit_of_date(chosen, one.value)
+        return _date_match_level(chosen, one.value)
     if one.value == chosen[:300] or (name in _FIRST_FOUND and one.value == chosen[:MAX_SHOWN]):
         return _EXACT
     if name in _SETS:
-        names, other = _names(chosen), _names(one.value)
+        names, other = _folded_names(chosen), _folded_names(one.value)
         return _SAME if names == other else _PARTLY if names and names < other else 0
     return _SAME if fold_text(one.value) == fold_text(chosen[:300]) else 0
 
 
-def _fit_of_date(chosen: str, value: str) -> int:
-    one, other = _moment(chosen), _moment(value)
+def _date_match_level(chosen: str, value: str) -> int:
+    one, other = _parse_time(chosen), _parse_time(value)
     if one is None or other is None:
         return 0
     apart = abs((one - other).total_seconds())
@@ -147,7 +156,7 @@ def _fit_of_date(chosen: str, value: str) -> int:
     return _PARTLY if one.date() == other.date() or chosen[:10] == value[:10] else 0
 
 
-def _moment(text: str) -> datetime | None:
+def _parse_time(text: str) -> datetime | None:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
@@ -155,17 +164,17 @@ def _moment(text: str) -> datetime | None:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _names(value: str) -> set[str]:
+def _folded_names(value: str) -> set[str]:
     return {fold_text(name) for name in value.split(", ")}
 
 
-def _without_winner(chosen: str, found: Sequence[Evidence]) -> str:
+def _reason_without_winner(chosen: str, found: Sequence[Evidence]) -> str:
     if chosen:
         return "combined from several candidates" if found else _NOT_KEPT
     return "no candidate is trusted enough" if found else _NOTHING
 
 
-def _why(name: str, won: Evidence, others: Sequence[Evidence], path: str) -> str:
+def _reason(name: str, won: Evidence, others: Sequence[Evidence], path: str) -> str:
     if won.source == "learned":
         return f"a learned rule, agreement {won.confidence:.2f}"
     if words := _DECISIVE.get(won.source):
@@ -176,15 +185,19 @@ def _why(name: str, won: Evidence, others: Sequence[Evidence], path: str) -> str
         return _ENCODING_REASONS.get(won.source, "the only candidate")
     if not others:
         return "the only candidate"
-    return _by_agreement(name, won, others, path)
+    return _reason_by_agreement(name, won, others, path)
 
 
-def _by_agreement(name: str, won: Evidence, others: Sequence[Evidence], path: str) -> str:
+def _reason_by_agreement(name: str, won: Evidence, others: Sequence[Evidence], path: str) -> str:
     least = _PARTLY if name in PAGE_TIMES else _SAME
-    agreeing = [c for c in others if _fit(name, won.value, c) >= least]
+    agreeing = [c for c in others if _match_level(name, won.value, c) >= least]
     sources = {won.source, *(c.source for c in agreeing)}
     rival = max((c for c in others if c not in agreeing), key=lambda c: c.confidence, default=None)
-    if rival is not None and rival.confidence > won.confidence and (words := _against(name, won, rival, path)):
+    if (
+        rival is not None
+        and rival.confidence > won.confidence
+        and (words := _reason_against_rival(name, won, rival, path))
+    ):
         return words
     if sources & _SHOWN and sources & _DECLARED:
         return "shown on the page and declared" + ("" if rival else "; no source disagrees")
@@ -199,8 +212,8 @@ def _by_agreement(name: str, won: Evidence, others: Sequence[Evidence], path: st
     return f"the most trusted of {1 + len(others)} candidates"
 
 
-def _against(name: str, won: Evidence, rival: Evidence, path: str) -> str:
-    """Why a candidate won against one with higher confidence; "" if agreement alone decided."""
+def _reason_against_rival(name: str, won: Evidence, rival: Evidence, path: str) -> str:
+    """Returns the reason why `won` was chosen over a rival with higher confidence; "" if agreement alone decided."""
     shown = won.source in _SHOWN
     if name == "title":
         if shown:
@@ -209,7 +222,7 @@ def _against(name: str, won: Evidence, rival: Evidence, path: str) -> str:
         return "the page's address was made from it" if made else ""
     if name in PAGE_TIMES:
         return f"the day that readers see; {rival.source} has another" if shown else ""
-    mine, theirs = _names(won.value), _names(rival.value)
+    mine, theirs = _folded_names(won.value), _folded_names(rival.value)
     if name == "authors":
         if all(WEAK_ACCOUNTS.match(n) for n in theirs):
             return f"names a person; {rival.source} names only an account"
@@ -220,7 +233,9 @@ def _against(name: str, won: Evidence, rival: Evidence, path: str) -> str:
 
 
 def explanations_as_data(explained: Iterable[FieldExplanation]) -> dict[str, Any]:
-    """For JSON: `{field: {chosen, why, candidates: [{value, source, locator, confidence, won}]}}`."""
+    """Returns the explanations for JSON: `{field: {chosen, why, candidates: [{value, source, locator, confidence,
+    won}]}}`.
+    """
     return {
         e.field: {
             "chosen": e.chosen,

@@ -1,4 +1,4 @@
-"""Finds places in a page's markup: meta elements, microformats, microdata, RDFa, JSON-LD, maps and map links."""
+"""Finds geo-tags in a page's markup: meta elements, microformats, microdata, RDFa, JSON-LD, maps and map links."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.coordinates import (
     Position,
+    centre_of_bounds,
     is_swapped,
     map_link_position,
-    middle,
+    parse_degrees_with_precision,
     parse_position,
     valid_position,
-    with_precision,
 )
 from archiver.extraction.metadata import Node, is_article_item, item_of, types
 from archiver.extraction.page import Page
@@ -64,17 +64,18 @@ _NOWHERE = re.compile(
 
 
 def geo_metas(page: Page) -> Iterator[GeoTag]:
-    """Places in meta elements, positions first. `geo_public` = 0 hides all, as WordPress's geodata standard says.
+    """Yields the places in meta elements, positions first; none if `geo_public` is 0, as WordPress's geodata plugin
+    defines.
 
-    OpenGraph's position is the publisher's if the page also gives the address of the business. Numbers that fit the
-    named region only if swapped are swapped.
+    The position in Open Graph has the role "publisher" if the page also gives the address of a business. Latitude
+    and longitude are exchanged if they fit the named region only then.
     """
     data = page.data
     if data.meta_first("geo_public", "geo.public") == "0":
         return
     name = next((n for n in data.meta(*_NAMES) if not _NOWHERE.match(n)), "")
     region = data.meta_first(*_REGIONS)
-    of_business = _is_of_business(page)
+    of_business = _is_business_address(page)
     places = _positions(page)
     for p, source in places:
         if is_swapped(p.latitude, p.longitude, region):
@@ -90,7 +91,7 @@ def geo_metas(page: Page) -> Iterator[GeoTag]:
 
 
 def _positions(page: Page) -> list[tuple[Position, str]]:
-    """Each position in a meta element, or in a pair of them, with its source."""
+    """Returns each position in a meta element, or in a pair of them, with its source."""
     data = page.data
     language = page.language or ""
     whole = [
@@ -107,11 +108,13 @@ def _positions(page: Page) -> list[tuple[Position, str]]:
     ]
 
 
-def _is_of_business(page: Page) -> bool:
-    """True if the page's OpenGraph position is that of a business and not of the post's subject: on Squarespace, which
-    puts
-    the site owner's there, or if the page also gives a telephone number, a street address or a type such as
-    "restaurant"."""
+def _is_business_address(page: Page) -> bool:
+    """Returns True if the page's Open Graph place data describes the site's business address, not the place of the
+    post.
+
+    That is so on Squarespace, which puts the owner's address there, and if the page also gives a telephone number, a
+    street address or a type such as "restaurant".
+    """
     data = page.data
     return page.platform.name == "squarespace" or bool(
         data.meta(*_OF_BUSINESS) or _BUSINESS_TYPES.match(data.meta_first("og:type"))
@@ -123,20 +126,23 @@ def make_geotag(p: Position, name: str, region: str, role: str, source: str) -> 
 
 
 def split_position(lat: str | None, lon: str | None) -> Position | None:
-    """A position given as two separate numbers."""
-    a, b = with_precision(lat), with_precision(lon)
+    """Returns the position whose latitude and longitude are given as two texts; None if they are not valid."""
+    a, b = parse_degrees_with_precision(lat), parse_degrees_with_precision(lon)
     return valid_position(a[0], b[0], min(a[1], b[1])) if a and b else None
 
 
 def dublin_core(text: str, source: str) -> GeoTag | None:
-    """A spatial coverage: DCMI Point ("east=..; north=..; name=.."), DCMI Box, a bare position, or a place's name."""
+    """Parses a Dublin Core spatial coverage into a geo-tag; None if it is neither a position nor a place name.
+
+    It may be a DCMI Point ("east=..; north=..; name=.."), a DCMI Box, a position, or the name of a place.
+    """
     given = {k.lower(): v.strip() for k, v in _DCMI.findall(text)}
     name = given.get("name", "")
     if "east" in given and "north" in given:
         p = split_position(given["north"], given["east"])
         return make_geotag(p, name, "", "content", source) if p else None
     if set(_BOX) <= set(given):
-        p = middle(" ".join(given[k] for k in _BOX))
+        p = centre_of_bounds(" ".join(given[k] for k in _BOX))
         return make_geotag(p, name, "", "content", source) if p else None
     if p := parse_position(text):
         return make_geotag(p, "", "", "content", source)
@@ -152,7 +158,7 @@ _FIELD = re.compile(r"^(geo_latitude|geo_longitude|geo_address|geo_public|latitu
 
 
 def geo_custom_fields(page: Page, post: Post) -> Iterator[GeoTag]:
-    """A place in WordPress's list of custom fields: "geo_latitude: 10.5"."""
+    """Yields the place in WordPress's list of custom fields: "geo_latitude: 10.5"."""
     fields: dict[str, str] = {}
     for key in page.index.with_class("post-meta-key"):
         if post.is_noise(key) or not (m := _FIELD.match(element_line(key))):
@@ -206,10 +212,10 @@ _FRAME_SOURCES = ("src", "data-src", "data-lazy-src", "data-litespeed-src")
 _TRACKS = re.compile(r"\.(?:kml|kmz|gpx|geojson)(?:$|[?#])", re.IGNORECASE)
 
 
-def role_of(post: Post, el: Element) -> str | None:
-    """Whose place an element gives: the post's ("content"), the author's or the publisher's.
+def place_role(post: Post, el: Element) -> str | None:
+    """Returns the role of the place in an element: "content" (the post's), "author" or "publisher".
 
-    None for comments, sidebars and other posts.
+    None for a place in comments, sidebars and other posts.
     """
     in_footer = False
     for at in (el, *el.iterancestors()):
@@ -229,7 +235,7 @@ def role_of(post: Post, el: Element) -> str | None:
 
 
 def _owner(el: Element) -> str:
-    """Whom an element describes by its class or its microdata: "author", "publisher" or "" for neither."""
+    """Returns "author" or "publisher" if an element's class or microdata says that it describes one; else ""."""
     item = f"{el.get('itemprop') or ''} {el.get('itemtype') or ''}".lower()
     kinds = item.split()
     if "author" in kinds or item.endswith("/person") or not _AUTHOR.isdisjoint((el.get("class") or "").lower().split()):
@@ -242,27 +248,30 @@ def _is_in_holder(post: Post, el: Element) -> bool:
 
 
 def geo_microformats(page: Page, post: Post) -> Iterator[GeoTag]:
-    """geo, h-geo and the formats that contain them, and the post's own adr."""
+    """Yields the places in geo and h-geo microformats and in cards with a position, and the post's own adr."""
     language = page.language or ""
     for lat_class, lon_class, holders, source in _FORMATS:
         for el in (e for name in holders for e in page.index.with_class(name)[:_MAX_COUNT]):
-            if (place := _of_card(el, lat_class, lon_class, language)) and (role := role_of(post, el)):
-                yield make_geotag(place, _around(el), "", role, source)
+            if (place := _position_in_card(el, lat_class, lon_class, language)) and (role := place_role(post, el)):
+                yield make_geotag(place, _name_around(el), "", role, source)
     for el in (e for name in ("adr", "h-adr", "p-adr") for e in page.index.with_class(name)[:_MAX_COUNT]):
-        if _is_in_holder(post, el) and (parts := _address(el)) and role_of(post, el) == "content":
+        if _is_in_holder(post, el) and (parts := _address_parts(el)) and place_role(post, el) == "content":
             yield GeoTag(None, None, ", ".join(parts), "", "content", "adr")
 
 
-def _address(el: Element) -> list[str]:
-    """Town, region and country of an address, each once."""
+def _address_parts(el: Element) -> list[str]:
+    """Returns town, region and country of an address in microformats, each once."""
     parts = [
         element_line(e) for e in islice(el.iter("*"), _INSIDE) if _ADDRESS_PARTS & set((e.get("class") or "").split())
     ]
     return list(dict.fromkeys(filter(None, parts)))
 
 
-def _of_card(el: Element, lat_class: str, lon_class: str, language: str) -> Position | None:
-    """The position in a card: of its latitude and longitude, else in a title or a text of a card that holds no more."""
+def _position_in_card(el: Element, lat_class: str, lon_class: str, language: str) -> Position | None:
+    """Returns the position in a microformat: its latitude and longitude, else a position in its title or text.
+
+    The text of a card or location is not read, since it has more than a position.
+    """
     inner = list(islice(el.iter("*"), _INSIDE))
     lat, lon = _first_of_class(inner, lat_class), _first_of_class(inner, lon_class)
     if lat is not None and lon is not None:
@@ -279,20 +288,20 @@ def _of_card(el: Element, lat_class: str, lon_class: str, language: str) -> Posi
 
 
 def _first_of_class(elements: list[Element], name: str) -> str | None:
-    return next((_value(e) for e in elements if name in (e.get("class") or "").split()), None)
+    return next((_value_of(e) for e in elements if name in (e.get("class") or "").split()), None)
 
 
 def geo_properties(page: Page, post: Post) -> Iterator[GeoTag]:
-    """Microdata and RDFa: latitude and longitude of one item, and places with only a name."""
+    """Yields the places in microdata and RDFa: positions, and places that have only a name."""
     for attribute, source in (("itemprop", "microdata"), ("property", "rdfa")):
-        for el in _having(page, attribute, "latitude", "geo:lat", "schema:latitude"):
+        for el in _elements_with(page, attribute, "latitude", "geo:lat", "schema:latitude"):
             longitude = _longitude_beside(el, attribute)
-            role = role_of(post, el) if longitude is not None else None
-            if role == "content" and attribute == "itemprop" and not _in_article(el):
+            role = place_role(post, el) if longitude is not None else None
+            if role == "content" and attribute == "itemprop" and not _is_in_article(el):
                 role = "publisher"
-            if role and longitude is not None and (p := split_position(_value(el), _value(longitude))):
-                yield make_geotag(p, _around(el), "", role, source)
-    for el in _having(page, "itemprop", "contentLocation", "locationCreated", "spatialCoverage", "dateline"):
+            if role and longitude is not None and (p := split_position(_value_of(el), _value_of(longitude))):
+                yield make_geotag(p, _name_around(el), "", role, source)
+    for el in _elements_with(page, "itemprop", "contentLocation", "locationCreated", "spatialCoverage", "dateline"):
         name = clean_text(el.get("content")) or _name_in(el)
         if 1 < len(name) <= 80 and not post.is_noise(el):
             kinds = (el.get("itemprop") or "").split()
@@ -301,7 +310,7 @@ def geo_properties(page: Page, post: Post) -> Iterator[GeoTag]:
 
 
 def _longitude_beside(el: Element, attribute: str) -> Element | None:
-    """The element with the longitude that belongs to a latitude; <head> may have those of several things."""
+    """Returns the longitude element of the same item as a latitude element; None in <head> or without a match."""
     holder = el.getparent()
     if holder is None or (el.tag == "meta" and holder.tag == "head"):
         return None
@@ -309,7 +318,7 @@ def _longitude_beside(el: Element, attribute: str) -> Element | None:
     return next((e for e in inner if not _LONGITUDES.isdisjoint((e.get(attribute) or "").split())), None)
 
 
-def _having(page: Page, attribute: str, *names: str) -> list[Element]:
+def _elements_with(page: Page, attribute: str, *names: str) -> list[Element]:
     return [e for n in names for e in page.index.select(f"[{attribute}~='{n}']")][:_MAX_COUNT]
 
 
@@ -321,8 +330,8 @@ def _name_in(el: Element) -> str:
     return "" if any(e.get("itemprop") for e in inner[1:]) else element_line(el)
 
 
-def _in_article(el: Element) -> bool:
-    """True if a property's item, or one around it, is an article, or at least no business and no person."""
+def _is_in_article(el: Element) -> bool:
+    """Returns True if the microdata item around an element is an article, or at least no business and no person."""
     at = item_of(el)
     outermost: Element | None = None
     while at is not None:
@@ -336,7 +345,7 @@ def _in_article(el: Element) -> bool:
     return outermost is not None
 
 
-def _value(el: Element) -> str:
+def _value_of(el: Element) -> str:
     for inner in islice(el.iter("*"), _INSIDE):
         if "value-title" in (inner.get("class") or "").split() and inner.get("title"):
             return clean_text(inner.get("title"))
@@ -345,8 +354,8 @@ def _value(el: Element) -> str:
     )
 
 
-def _around(el: Element) -> str:
-    """The name of the place whose card contains a position."""
+def _name_around(el: Element) -> str:
+    """Returns the name of the place whose card contains a position; "" if it has none."""
     for at in islice(el.iterancestors(), 4):
         if at.get("itemscope") is None and _CARDS.isdisjoint((at.get("class") or "").split()):
             continue
@@ -358,7 +367,7 @@ def _around(el: Element) -> str:
 
 
 def geo_maps(page: Page, post: Post) -> Iterator[GeoTag]:
-    """The map link in the post's location line, and maps in its text: links, frames, elements and scripts."""
+    """Yields the place linked in the post's location line, and those of maps in its text: links, frames, scripts."""
     for a, _ in post.select(_LOCATION, anywhere=False)[:1]:
         if p := map_link_position(a.get("href") or ""):
             yield make_geotag(p, element_line(a)[:200], "", "content", "map link")
@@ -372,7 +381,7 @@ def geo_maps(page: Page, post: Post) -> Iterator[GeoTag]:
 
 
 def _map_links(post: Post, body: Element) -> tuple[list[GeoTag], bool]:
-    """The positions of map links and frames, and whether there are more than are read."""
+    """Returns the places of map links and frames, and True if the limit was reached before all were read."""
     found: list[GeoTag] = []
     for el in islice(body.iter("a", "iframe", "img"), _MAX_LINKS):
         href = _frame_source(el) if el.tag == "iframe" else el.get("href") or el.get("src") or ""
@@ -388,7 +397,7 @@ def _frame_source(el: Element) -> str:
 
 
 def _map_elements(post: Post, body: Element) -> Iterator[GeoTag]:
-    for el in _with_data(body):
+    for el in _elements_with_data(body):
         pairs = [split_position(el.get(a), el.get(b)) for a, b in _DATA] + [
             parse_position(el.get(k)) for k in _DATA_WHOLE
         ]
@@ -403,13 +412,13 @@ def _map_scripts(body: Element) -> Iterator[GeoTag]:
                 yield make_geotag(p, "", "", "content", "map script")
 
 
-def _with_data(body: Element) -> list[Element]:
+def _elements_with_data(body: Element) -> list[Element]:
     found = _WITH_DATA(body)
     return [e for e in found[:_MAX_COUNT] if isinstance(e, Element)] if isinstance(found, list) else []
 
 
 def kml_links(page: Page, post: Post) -> list[str]:
-    """The post's links to files of places and tracks (KML, KMZ, GPX, GeoJSON): evidence, which is not fetched."""
+    """Returns the post's links to files of places and tracks (KML, KMZ, GPX, GeoJSON), which are not fetched."""
     if post.body is None:
         return []
     found = [
@@ -443,7 +452,7 @@ _MAX_BESIDE = 5
 
 
 def geo_json_ld(page: Page) -> Iterator[GeoTag]:
-    """Places of the article first, then of its author and publisher, then of the organisations beside it."""
+    """Yields the places of the JSON-LD article, then those of its author and publisher, then those of organisations."""
     data = page.data
     node = data.article(page.addresses)
     if node is None:
@@ -452,25 +461,27 @@ def geo_json_ld(page: Page) -> Iterator[GeoTag]:
     given: Node = node or {}
     for key, role, named in _OWN:
         for value in data.resolve(given.get(key)):
-            yield from _place(page, value, role, f"schema.org {key}", named)
+            yield from _geotags_of_place(page, value, role, f"schema.org {key}", named)
     for key, role in _PEOPLE:
         for someone in data.resolve(given.get(key)):
             for value in _addresses_of(page, someone):
-                yield from _place(page, value, role, f"schema.org {key}", False)
+                yield from _geotags_of_place(page, value, role, f"schema.org {key}", False)
     for other, kinds in _organisations(page, node):
         role = "content" if node is None and _is_subject(page, other, kinds) else "publisher"
-        yield from _place(page, other, role, "schema.org " + min(kinds), False)
+        yield from _geotags_of_place(page, other, role, "schema.org " + min(kinds), False)
 
 
 def _addresses_of(page: Page, someone: Any) -> list[Any]:
-    """What may hold the place of a person or an organisation: they themselves, and their addresses."""
+    """Returns the values that may hold the place of a person or an organisation: the node itself and its addresses."""
     if not isinstance(someone, dict):
         return []
     return [someone, *(v for key in _ADDRESSES for v in page.data.resolve(someone.get(key)))]
 
 
 def _organisations(page: Page, article: Node | None) -> list[tuple[Node, set[str]]]:
-    """The other nodes with a position, and their types; none if there are as many as in a directory."""
+    """Returns the other nodes with a position, with their types; [] if there are more than _MAX_BESIDE, as in a
+    directory.
+    """
     found = [
         (other, kinds)
         for other in page.data.nodes[:_MAX_NODES]
@@ -480,7 +491,10 @@ def _organisations(page: Page, article: Node | None) -> list[tuple[Node, set[str
 
 
 def _is_subject(page: Page, node: Node, kinds: set[str]) -> bool:
-    """True if a page that declares no article is about a place: its title names the place, which is not the site."""
+    """Returns True if a page without an article node is about the place `node`: its title has the place's name.
+
+    The site's own name does not count.
+    """
     names = {fold_text(n) for n in page.data.texts(node, "name")} - {""}
     title = fold_text(page.head_title)
     return (
@@ -490,16 +504,16 @@ def _is_subject(page: Page, node: Node, kinds: set[str]) -> bool:
     )
 
 
-def _place(page: Page, value: Any, role: str, source: str, named: bool) -> Iterator[GeoTag]:
-    """A place from an object or a text; `named`: a name without a position is enough."""
+def _geotags_of_place(page: Page, value: Any, role: str, source: str, named: bool) -> Iterator[GeoTag]:
+    """Yields the geo-tag of a JSON-LD object or text, if it has a position; if `named`, a name is enough."""
     if isinstance(value, str):
         if (p := parse_position(value)) is not None:
             yield make_geotag(p, "", "", role, source)
-        elif named and (name := _name(value)):
+        elif named and (name := _clean_name(value)):
             yield GeoTag(None, None, name, "", role, source)
     elif isinstance(value, dict):
         name, region = _name_and_region(page, value)
-        if p := _position(page, value):
+        if p := _position_of(page, value):
             yield make_geotag(p, name[:200], region[:80], role, source)
         elif named and 1 < len(name) < 200:
             yield GeoTag(None, None, name, region[:80], role, source)
@@ -517,14 +531,17 @@ def _name_and_region(page: Page, place: Node) -> tuple[str, str]:
     return name, region
 
 
-def _name(text: str) -> str:
-    """A place's name: "NEW JERSEY (WABC)" without the station; a text with numbers or many words is a remark."""
+def _clean_name(text: str) -> str:
+    """Returns a place's name without remarks: "NEW JERSEY" for "NEW JERSEY (WABC)".
+
+    "" for a text with digits, an address or more than seven words, which is not a name.
+    """
     text = clean_text(text).partition("(")[0].strip(" ,-–—:")
     return text if 1 < len(text) < 80 and len(text.split()) <= 7 and not re.search(r"\d|https?:", text) else ""
 
 
-def _position(page: Page, place: Node) -> Position | None:
-    """The position of a place: its own, that of its shape, or that of its map."""
+def _position_of(page: Page, place: Node) -> Position | None:
+    """Returns the position of a JSON-LD place: its own, the centre of its shape, or that in its map's address."""
     data = page.data
     for geo in [*data.resolve(place.get("geo")), place]:
         if isinstance(geo, str):
@@ -544,6 +561,6 @@ def _middle_of_shape(page: Page, geo: Node) -> Position | None:
         text = " ".join(page.data.texts(geo, key))
         if key == "circle":  # a middle and a radius
             text = " ".join(re.split(r"[\s,]+", text)[:2])
-        if text and (found := middle(text)):
+        if text and (found := centre_of_bounds(text)):
             return found
     return None

@@ -25,7 +25,7 @@ from archiver.extraction.post_locator import Post
 from archiver.extraction.text import fold_text
 from archiver.items import Evidence, GeoTag, SourceHint
 
-# Whether a page can contain a place at all: a check that costs a tenth of a full reading, and misses none.
+# A check whether a page can contain a place; it takes a tenth of the time of the full search and misses none.
 
 # Parts of the names of meta elements and properties, regardless of case.
 _NAMES = ("geo", "icbm", "lat", "locality", "location", "coverage", "spatial", "country", "region", "place", "dateline")
@@ -55,7 +55,7 @@ _MAX_LINKS = 2_000
 
 
 def may_have_geotags(page: Page, body: Element | None) -> bool:
-    """False if the page has no notation for places; what passes is then read carefully."""
+    """Returns False if the page certainly has no geo-tags; a cheap check before the page is searched for them."""
     index = page.index
     names = [
         *page.data.meta_names(),
@@ -63,27 +63,27 @@ def may_have_geotags(page: Page, body: Element | None) -> bool:
         *(el.get("property") or "" for el in index.select("[property]")),
     ]
     return bool(
-        _has(_NAMES, " ".join(names))
+        _has_word(_NAMES, " ".join(names))
         or index.present(_CLASSES)
-        or (page.data.nodes and _has(_JSON, _json_ld(page)))
-        or (body is not None and _in_text(page, body))
+        or (page.data.nodes and _has_word(_JSON, _json_ld_text(page)))
+        or (body is not None and _may_have_map(page, body))
     )
 
 
-def _has(words: tuple[str, ...], text: str) -> bool:
+def _has_word(words: tuple[str, ...], text: str) -> bool:
     text = text.lower()
     return any(word in text for word in words)
 
 
-def _json_ld(page: Page) -> str:
+def _json_ld_text(page: Page) -> str:
     return " ".join(s.text or "" for s in page.index.tag("script") if "ld+json" in (s.get("type") or ""))
 
 
-def _in_text(page: Page, body: Element) -> bool:
-    """Map links, frames, elements with positions and scripts in the text."""
+def _may_have_map(page: Page, body: Element) -> bool:
+    """Returns True if the text may have a map: a map link, a frame, an element with coordinates, or a map script."""
     links = [el.get("href") or el.get("src") or "" for el in islice(body.iter("a", "img"), _MAX_LINKS)]
     return (
-        _has(SIGNS, "\n" + "\n".join(links))
+        _has_word(SIGNS, "\n" + "\n".join(links))
         or next(body.iter("iframe"), None) is not None
         or any(_SCRIPT.search((s.text or "")[:50_000]) for s in body.iter("script"))
         or any(word in page.text for word in _DATA)
@@ -99,19 +99,19 @@ _OF_POST = frozenset(("content", "dateline"))
 
 
 def place_key(tag: GeoTag) -> PlaceKey:
-    """The key by which two tags are the same place of a template: the position to some 10 m, else the name."""
+    """Returns the key by which two geo-tags are the same place: the position to some 10 m, else the folded name."""
     if tag.latitude is not None and tag.longitude is not None:
         return round(tag.latitude, 4), round(tag.longitude, 4)
     return fold_text(tag.placename)
 
 
-def place_name(key: PlaceKey) -> str:
-    """A place as site rules write it: "50.45,30.52" or its folded name."""
+def format_place_key(key: PlaceKey) -> str:
+    """Returns a place key in the form used in site rules: "50.45,30.52" or the folded name."""
     return key if isinstance(key, str) else f"{key[0]:g},{key[1]:g}"
 
 
-def site_place(name: str) -> PlaceKey:
-    """The inverse of `place_name`."""
+def parse_place_key(name: str) -> PlaceKey:
+    """Returns the place key for a place in site rules; the inverse of `format_place_key`."""
     latitude, comma, longitude = name.partition(",")
     try:
         return (float(latitude), float(longitude)) if comma else fold_text(name)
@@ -120,10 +120,10 @@ def site_place(name: str) -> PlaceKey:
 
 
 def publisher_places(pages: Iterable[tuple[GeoTag, ...]], posts: int) -> frozenset[PlaceKey]:
-    """The places that a site's template puts on its posts, such as the capital of its country.
+    """Returns the places that a site's template puts on its posts, such as the capital of its country.
 
-    `pages`: the geo-tags of each post; `posts`: the number of posts, including those without a place. A place is the
-    template's if at least five posts and 60 % of all have it. Fewer posts prove nothing.
+    `pages`: the geo-tags of each post; `posts`: the number of posts, including those without a place. A place
+    belongs to the template if at least five posts and 60 % of all have it.
     """
     counts: Counter[PlaceKey] = Counter()
     for tags in pages:
@@ -132,7 +132,7 @@ def publisher_places(pages: Iterable[tuple[GeoTag, ...]], posts: int) -> frozens
 
 
 def with_publisher_role(tags: tuple[GeoTag, ...], places: frozenset[PlaceKey]) -> tuple[GeoTag, ...]:
-    """The tags, with the role "publisher" for those among `places` (as returned by `publisher_places`)."""
+    """Returns the geo-tags, with the role "publisher" for those among `places` (from `publisher_places`)."""
     return tuple(replace(t, role="publisher") if t.role in _OF_POST and place_key(t) in places else t for t in tags)
 
 
@@ -153,19 +153,20 @@ _SAMPLES = frozenset(
 
 
 def geotags(page: Page, post: Post, lead: SourceHint | None, dateline: str = "") -> tuple[GeoTag, ...]:
-    """Every place once, in order of trust: meta elements, microformats, schema.org, the source hint, maps in the text.
+    """Returns every place of a post once, most trusted notation first.
 
-    Equal positions (within some 50 m) are one place; its name, region and precision come from whichever notation
-    has them. Positions out of range and those of examples are left out; so is 0,0 unless the page also names it,
-    since empty forms contain it. A position that the page also gives for its publisher is the publisher's, unless the
-    text has it. `dateline`: the place in the dateline of the text.
+    The order is meta elements, microformats, schema.org, the source hint, and maps in the text. Positions within
+    some 50 m of each other are one place; its name, region and precision are taken from whichever notation has them.
+    Positions out of range and those of examples are left out; so is 0,0 without a name, since empty forms contain
+    it. A position that the page also gives for its publisher has the role "publisher", unless the text has it too.
+    `dateline`: the place in the dateline of the text.
     """
     if dateline or (lead is not None and lead.geotags) or may_have_geotags(page, post.body):
-        return _gathered(page, post, lead, dateline)
+        return _collect(page, post, lead, dateline)
     return ()
 
 
-def _gathered(page: Page, post: Post, lead: SourceHint | None, dateline: str) -> tuple[GeoTag, ...]:
+def _collect(page: Page, post: Post, lead: SourceHint | None, dateline: str) -> tuple[GeoTag, ...]:
     found = [
         *geo_metas(page),
         *geo_custom_fields(page, post),
@@ -180,7 +181,7 @@ def _gathered(page: Page, post: Post, lead: SourceHint | None, dateline: str) ->
 
 
 def geotag_evidence(page: Page, post: Post, tags: tuple[GeoTag, ...]) -> list[Evidence]:
-    """One row per place, and one per file of places that the post links to."""
+    """Returns one row of evidence for each place, and one for each file of places that the post links to."""
     rows = []
     for t in tags:
         where = f"{t.latitude}, {t.longitude}" if t.latitude is not None else ""
@@ -190,27 +191,30 @@ def geotag_evidence(page: Page, post: Post, tags: tuple[GeoTag, ...]) -> list[Ev
 
 
 def merge_geotags(found: list[GeoTag]) -> tuple[GeoTag, ...]:
-    """Each place once. A name that got a position may now equal another place, so merges until nothing changes."""
-    before, out = tuple(found), _merged_once(found)
+    """Merges geo-tags of the same place, until each place occurs once.
+
+    Merging is repeated, since a name that was given a position may then equal another place.
+    """
+    before, out = tuple(found), _merge_once(found)
     while len(out) < len(before):
-        before, out = out, _merged_once(list(out))
+        before, out = out, _merge_once(list(out))
     return out
 
 
-def _merged_once(found: list[GeoTag]) -> tuple[GeoTag, ...]:
+def _merge_once(found: list[GeoTag]) -> tuple[GeoTag, ...]:
     out: list[GeoTag] = []
-    for tag in filter(_meant, found):
-        at = next((n for n, have in enumerate(out) if _same(have, tag)), None)
+    for tag in filter(_is_deliberate, found):
+        at = next((n for n, have in enumerate(out) if _is_same_place(have, tag)), None)
         if at is None:
             out.append(tag)
         else:
-            out[at] = _filled(out[at], tag)
+            out[at] = _complete(out[at], tag)
     out = [t for t in out if t.placename or (t.latitude, t.longitude) not in ((0, 0), (None, None))]
-    return _named_position(out) or tuple(out)
+    return _join_name_and_position(out) or tuple(out)
 
 
-def _filled(have: GeoTag, tag: GeoTag) -> GeoTag:
-    """A place with what another notation of it adds."""
+def _complete(have: GeoTag, tag: GeoTag) -> GeoTag:
+    """Returns the geo-tag `have` with what `tag`, another notation of the same place, adds: position, name, region."""
     if have.latitude is None and tag.latitude is not None:
         have = replace(have, latitude=tag.latitude, longitude=tag.longitude, precision=tag.precision)
     return replace(
@@ -222,8 +226,11 @@ def _filled(have: GeoTag, tag: GeoTag) -> GeoTag:
     )
 
 
-def _named_position(tags: list[GeoTag]) -> tuple[GeoTag, ...]:
-    """One place, if there are only a position without a name and a name without a position, with one role; else ()."""
+def _join_name_and_position(tags: list[GeoTag]) -> tuple[GeoTag, ...]:
+    """Joins a position without a name and a name without a position into one place, if they are the only two; else ().
+
+    Both must have the same role.
+    """
     placed = [t for t in tags if t.latitude is not None]
     loose = [t for t in tags if t.latitude is None]
     if len(placed) != 1 or len(loose) != 1 or placed[0].placename or placed[0].role != loose[0].role:
@@ -231,8 +238,11 @@ def _named_position(tags: list[GeoTag]) -> tuple[GeoTag, ...]:
     return (replace(placed[0], placename=loose[0].placename, region=placed[0].region or loose[0].region),)
 
 
-def _meant(tag: GeoTag) -> bool:
-    """True if somebody chose this position: it is not an example, the same number twice, or a corner of the map."""
+def _is_deliberate(tag: GeoTag) -> bool:
+    """Returns True if a position was chosen by a person.
+
+    It is not if it is a known example, the same number twice, or a corner of the map.
+    """
     lat, lon = tag.latitude, tag.longitude
     if lat is None or lon is None:
         return bool(tag.placename)
@@ -241,7 +251,7 @@ def _meant(tag: GeoTag) -> bool:
     return not (lat == lon != 0) and not (abs(lat) == 90 and abs(lon) in (0, 90, 180))
 
 
-def _same(a: GeoTag, b: GeoTag) -> bool:
+def _is_same_place(a: GeoTag, b: GeoTag) -> bool:
     if a.latitude is not None and b.latitude is not None and a.longitude is not None and b.longitude is not None:
         return abs(a.latitude - b.latitude) < _NEAR and abs(a.longitude - b.longitude) < _NEAR
     return bool(a.placename) and fold_text(a.placename) == fold_text(b.placename)

@@ -1,4 +1,4 @@
-"""Reads what a page declares about itself: JSON-LD, meta elements (OpenGraph, Dublin Core, ...), microdata, RDFa."""
+"""Reads a page's metadata about itself: JSON-LD, meta elements (Open Graph, Dublin Core), microdata and RDFa."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _HALF = re.compile(r"(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}
 
 
 class Scripts:
-    """Reads one page's scripts in order; the limit for broken ones applies to all of them together."""
+    """Parses the JSON-LD scripts of one page in order; limits apply to all its scripts together."""
 
     def __init__(self) -> None:
         self.room, self.broken = MAX_NODES, _MAX_REPAIRED
 
     def nodes(self, raw: str) -> list[Node]:
-        """The nodes of a script, flattened (@graph, lists, nested values), in document order."""
+        """Returns the nodes of a script, flattened (@graph, lists, nested values), in document order."""
         if self.room <= 0 or len(raw) > _MAX_SCRIPT:
             return []
         found = [node for value in self._values(raw) for node in flatten_nodes(value, self.room)][: self.room]
@@ -70,7 +70,7 @@ class Scripts:
 
 
 def flatten_nodes(value: Any, room: int) -> Iterator[Node]:
-    """All objects in a JSON value, at most `room`, in document order."""
+    """Yields all objects in a JSON value, nested ones too, at most `room`, in document order."""
     stack = [value]
     while stack and room > 0:
         at = stack.pop()
@@ -99,7 +99,7 @@ _CLOSING = {"{": "}", "[": "]"}
 
 
 class _Writer:
-    """Writes tokens as well-formed JSON, one text for each top-level value."""
+    """Writes tokens of broken JSON as well-formed JSON, one text for each top-level value."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -109,7 +109,7 @@ class _Writer:
         self.too_deep = False
 
     def value(self, text: str) -> None:
-        """A value in JSON notation; in an object that expects a key, the key."""
+        """Writes a value given in JSON notation; where an object expects a key, writes it as the key."""
         if not self._open:
             return  # words between values
         if self._last == "value":
@@ -154,8 +154,10 @@ class _Writer:
             self._last = ""
 
     def comma(self) -> None:
-        """Completes a key that has no value. The comma itself is written with the next value, so that a trailing one is
-        dropped."""
+        """Completes a key that has no value.
+
+        The comma itself is written with the next value, so that a trailing comma is dropped.
+        """
         if self._last == "key":
             self._out.append(":null")
         elif self._last == ":":
@@ -175,15 +177,18 @@ class _Writer:
 
 
 def repair_json(raw: str) -> list[str]:
-    """JSON texts made from a broken one: extra or missing commas, comments, control characters, unescaped or single
-    quotation marks, bare keys, several values in a row, a missing end."""
+    """Repairs a broken JSON text; returns one well-formed text for each value in it.
+
+    Repaired are extra or missing commas, comments, control characters, unescaped or single quotation marks, bare
+    keys, several values in a row, and a missing end.
+    """
     writer = _Writer()
     for m in _TOKEN.finditer(raw):
         kind = m.lastgroup
         if kind in ("double", "single"):
-            writer.value(_quoted(m[kind]))
+            writer.value(_quote(m[kind]))
         elif kind == "word":
-            writer.value(_word(m[0]))
+            writer.value(_repair_word(m[0]))
         elif kind == "mark":
             mark = m[0]
             if mark in "{[":
@@ -201,16 +206,16 @@ def repair_json(raw: str) -> list[str]:
     return writer.finish()
 
 
-def _word(word: str) -> str:
-    """A number or a constant as it is, a bare key as a string, anything else as null."""
+def _repair_word(word: str) -> str:
+    """Returns an unquoted word in JSON notation: a number or constant as it is, a bare key as a string, else null."""
     if word in _WORDS or _NUMBER.fullmatch(word):
         return _WORDS.get(word, word)
     if word in ("undefined", "NaN", "None") or not (word[0].isalpha() or word[0] in "@_$"):
         return "null"
-    return _quoted(word)
+    return _quote(word)
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     def fix(m: re.Match[str]) -> str:
         return m[0] if m[1] else '\\"' if m[0] == '"' else m[2]
 
@@ -222,7 +227,7 @@ def _quoted(text: str) -> str:
 _MAX_ITEMS = 3_000
 _ADDRESSES = frozenset({"url", "image", "thumbnailUrl", "contentUrl", "mainEntityOfPage", "sameAs", "logo", "@id"})
 _LONG = frozenset({"articleBody", "text", "reviewBody", "commentText"})
-# Terms of older vocabularies, used by Drupal 7 and Dublin Core sites, and the terms of schema.org with that meaning.
+# Terms of older vocabularies (Drupal 7, Dublin Core), and the terms of schema.org with the same meaning.
 _SAME = {
     "sioc:Item": "Article",
     "sioc:Post": "Article",
@@ -251,7 +256,7 @@ _SAME = {
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedItem:
-    """An item that the markup describes. `element` contains it; `top`: it is not a property of another item."""
+    """A microdata or RDFa item. `element` contains it; `top`: it is not the value of another item's property."""
 
     node: Node
     element: Element
@@ -259,7 +264,7 @@ class EmbeddedItem:
 
 
 def microdata(index: Index) -> list[EmbeddedItem]:
-    """The items of a page that have a type, in document order."""
+    """Returns the microdata items of a page that have a type, in document order."""
     scopes = [e for e in index.select("[itemtype]") if e.get("itemscope") is not None][:_MAX_ITEMS]
     if not scopes:
         return []
@@ -270,7 +275,7 @@ def microdata(index: Index) -> list[EmbeddedItem]:
 
 
 def rdfa(index: Index) -> list[EmbeddedItem]:
-    """The items of a page that have a `typeof`, in document order, in the terms of schema.org."""
+    """Returns the RDFa items of a page that have a `typeof`, in document order, in the terms of schema.org."""
     scopes = index.select("[typeof]")[:_MAX_ITEMS]
     if not scopes:
         return []
@@ -285,7 +290,7 @@ def _property_word(word: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Syntax:
-    """How a markup language is written: what begins an item, and the names of properties and types."""
+    """How microdata or RDFa marks items: the test for an item, and the functions for names of properties and types."""
 
     is_scope: Callable[[Element], bool]
     names: Callable[[Element], list[str]]
@@ -305,8 +310,10 @@ _RDFA = _Syntax(
 
 
 class _Reader:
-    """Collects the items of a page and their properties. `referred`: the items that elements are assigned to by
-    itemref."""
+    """Collects the items of a page and their properties.
+
+    `referred`: for elements named in an itemref, the item that they belong to.
+    """
 
     def __init__(self, syntax: _Syntax, scopes: list[Element], referred: dict[Element, Element]) -> None:
         self.syntax, self.referred = syntax, referred
@@ -324,7 +331,7 @@ class _Reader:
         for el in properties[:_MAX_ITEMS]:
             owner = self.referred.get(el)
             if owner is None:
-                owner = _owner(el, self.syntax.is_scope, self._owners)
+                owner = _enclosing_item(el, self.syntax.is_scope, self._owners)
             if owner is None or owner not in self.nodes or owner is el:
                 continue
             self._add_relations(el, self.nodes[owner])
@@ -334,7 +341,7 @@ class _Reader:
         return [EmbeddedItem(node, el, el not in owned) for el, node in self.nodes.items()]
 
     def _add_relations(self, el: Element, node: Node) -> None:
-        """Adds RDFa's relations. The related item is the element itself or inside it."""
+        """Adds RDFa relations (rel). The related item is the element itself or inside it."""
         for word in (el.get("rel") or "").split():
             if word in _SAME and (item := next((self.nodes[e] for e in el.iter("*") if e in self.nodes), None)):
                 node.setdefault(_SAME[word], []).append(item)
@@ -346,13 +353,15 @@ class _Reader:
                 continue
             if name == "name" and item is not None:
                 # In RDFa 1.0, which Drupal 7 writes, this is the name of the item on the element itself.
-                item.setdefault(name, []).append(_value(el, name))
-            elif given := item or _value(el, name):
+                item.setdefault(name, []).append(_item_value(el, name))
+            elif given := item or _item_value(el, name):
                 node.setdefault(name, []).append(given)
 
 
-def _owner(el: Element, is_scope: Callable[[Element], bool], known: dict[Element, Element | None]) -> Element | None:
-    """The nearest item above an element."""
+def _enclosing_item(
+    el: Element, is_scope: Callable[[Element], bool], known: dict[Element, Element | None]
+) -> Element | None:
+    """Returns the element of the nearest item around an element; None if there is none. `known` caches results."""
     seen: list[Element] = []
     at = el.getparent()
     while at is not None and at not in known and not is_scope(at):
@@ -364,7 +373,7 @@ def _owner(el: Element, is_scope: Callable[[Element], bool], known: dict[Element
     return owner
 
 
-def _value(el: Element, name: str) -> str:
+def _item_value(el: Element, name: str) -> str:
     if (content := el.get("content")) is not None:
         return clean_text(content[:5_000])
     if name in _ADDRESSES and (address := el.get("href") or el.get("src") or el.get("resource")):
@@ -414,7 +423,7 @@ _PARSELY = {
 
 
 def json_ld(index: Index) -> list[Node]:
-    """All JSON-LD nodes of a page, flattened, in document order. Broken JSON is repaired if possible, else left out."""
+    """Returns all JSON-LD nodes of a page, flattened, in document order. JSON that cannot be repaired is left out."""
     scripts = Scripts()
     nodes: list[Node] = []
     for script in index.tag("script"):
@@ -424,7 +433,7 @@ def json_ld(index: Index) -> list[Node]:
 
 
 def types(node: Node) -> set[str]:
-    """The node's types in lower case, without the vocabulary's address."""
+    """Returns the node's types in lower case, without the vocabulary's address."""
     given = node.get("@type") or node.get("type") or ()
     names = [given] if isinstance(given, str) else given if isinstance(given, list) else ()
     return {n.rsplit("/", 1)[-1].rsplit("#", 1)[-1].rsplit(":", 1)[-1].lower() for n in names if isinstance(n, str)}
@@ -432,8 +441,10 @@ def types(node: Node) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredArticle:
-    """An article as one kind of markup describes it. `source`: "json-ld", "microdata" or "rdfa"; `element`: the
-    element that contains it, None for JSON-LD."""
+    """The page's article as described by one kind of markup. `source`: "json-ld", "microdata" or "rdfa".
+
+    `element`: the element that contains the item, None for JSON-LD.
+    """
 
     source: str
     node: Node
@@ -441,7 +452,7 @@ class DeclaredArticle:
 
 
 class PageMetadata:
-    """All declarations of one page, with cleaned texts, in the order of the page."""
+    """All metadata of one page, with cleaned texts, in document order."""
 
     def __init__(self, index: Index) -> None:
         self.index = index
@@ -457,7 +468,7 @@ class PageMetadata:
         for el in index.tag("meta")[:_MAX_META]:
             if content := clean_text((el.get("content") or "")[:_MAX_CONTENT]):
                 given = " ".join(filter(None, (el.get("name"), el.get("property"), el.get("http-equiv"))))
-                for key in dict.fromkeys(_keys(given)):
+                for key in dict.fromkeys(_meta_names(given)):
                     self._add(key, content)
         for text in self._meta.get("parsely-page", ())[:1]:
             self._parsely(text)
@@ -476,7 +487,7 @@ class PageMetadata:
                         self._add(key, content)
 
     def meta(self, *names: str) -> list[str]:
-        """The contents of all meta elements with these names (lower case), in the order of the names."""
+        """Returns the contents of all meta elements with these names (in lower case), in the order of the names."""
         return [v for n in names for v in self._meta.get(n, ())]
 
     def meta_first(self, *names: str) -> str:
@@ -486,7 +497,7 @@ class PageMetadata:
         return list(self._meta)
 
     def resolve(self, value: Any) -> list[Any]:
-        """A property's values as a list, with references by @id resolved."""
+        """Returns a property's values as a list, with references by @id replaced by their nodes."""
         many = value if isinstance(value, list) else [value]
         out: list[Any] = []
         for one in many[:200]:
@@ -499,12 +510,14 @@ class PageMetadata:
         return out
 
     def texts(self, node: Node | None, *names: str) -> list[str]:
-        """The texts of these properties; if a value is an object, its name, headline or value."""
+        """Returns the texts of these properties of a node; for an object as value, its name, headline or value."""
         found: list[str] = []
         for name in names:
             for value in self.resolve((node or {}).get(name)):
                 if isinstance(value, dict):
-                    value = next((t for k in ("name", "headline", "@value", "url") if (t := _text(value.get(k)))), "")
+                    value = next(
+                        (t for k in ("name", "headline", "@value", "url") if (t := _first_text(value.get(k)))), ""
+                    )
                 if (
                     isinstance(value, (str, int, float))
                     and not isinstance(value, bool)
@@ -521,17 +534,17 @@ class PageMetadata:
         return [node for node, kinds in zip(self.nodes, self._types, strict=True) if not kinds.isdisjoint(names)]
 
     @cached_property
-    def items(self) -> list[EmbeddedItem]:
+    def microdata_items(self) -> list[EmbeddedItem]:
         """The typed microdata items, in document order."""
         return microdata(self.index)
 
     @cached_property
-    def things(self) -> list[EmbeddedItem]:
+    def rdfa_items(self) -> list[EmbeddedItem]:
         """The typed RDFa items, in document order."""
         return rdfa(self.index)
 
     def articles(self) -> list[Node]:
-        """The JSON-LD nodes that describe an article; mere references are left out."""
+        """Returns the JSON-LD nodes that describe an article; nodes that only refer to one are left out."""
         return self._articles
 
     @cached_property
@@ -539,17 +552,21 @@ class PageMetadata:
         return _articles(self.nodes)
 
     def article(self, urls: set[str]) -> Node | None:
-        """The JSON-LD node of the page's own article: the one with an address of the page, else the first complete one
-        if there are at most three."""
+        """Returns the JSON-LD node of the page's own article; None if there is none.
+
+        It is the node with one of `urls`, the page's addresses, else the first with an author or date if there are
+        at most three.
+        """
         key = frozenset(urls)
         if key not in self._article:
             self._article[key] = self._own(self.articles(), urls)
         return self._article[key]
 
     def declared(self, urls: set[str]) -> list[DeclaredArticle]:
-        """The page's own article as each kind of markup describes it, most reliable first; property names are the same.
+        """Returns the page's own article as described by each kind of markup, most reliable first.
 
-        An item of microdata or RDFa counts if it is the only one or has an address of the page; others are teasers.
+        Property names are the same in all of them. An item of microdata or RDFa counts if it is the only one or has
+        one of `urls`, the page's addresses; others are teasers.
         """
         key = frozenset(urls)
         if key in self._declared:
@@ -557,7 +574,7 @@ class PageMetadata:
         out = self._declared[key] = []
         if (node := self.article(urls)) is not None:
             out.append(DeclaredArticle("json-ld", node))
-        for source, items in (("microdata", self.items), ("rdfa", self.things)):
+        for source, items in (("microdata", self.microdata_items), ("rdfa", self.rdfa_items)):
             found = _articles(i.node for i in items if i.top) or _articles(i.node for i in items)
             own = self._naming(found, urls) or (found[0] if len(found) == 1 else None)
             if own is not None:
@@ -565,7 +582,7 @@ class PageMetadata:
         return out
 
     def rdfa_article(self, urls: set[str]) -> Node | None:
-        """The RDFa node of the page's own article."""
+        """Returns the RDFa node of the page's own article; None if there is none. `urls`: the page's addresses."""
         return next((one.node for one in self.declared(urls) if one.source == "rdfa"), None)
 
     def _naming(self, found: list[Node], urls: set[str]) -> Node | None:
@@ -586,7 +603,7 @@ class PageMetadata:
         return own[0] if own and len(own) <= 3 else None
 
     def names_of_site(self) -> list[str]:
-        """The names that the page gives its site, most reliable first."""
+        """Returns the names that the page gives for its site, most reliable first."""
         out = self.meta("og:site_name", "application-name", "apple-mobile-web-app-title", "al:ios:app_name")
         for node in self.of_type("website"):
             out += self.texts(node, "name", "alternateName")
@@ -597,8 +614,8 @@ class PageMetadata:
         return list(dict.fromkeys(t for t in out if not t.startswith(("http:", "https:")) and len(t) < 100))
 
 
-def _keys(given: str) -> Iterable[str]:
-    """The names of a meta element in lower case; those of Dublin Core always with a dot instead of a colon."""
+def _meta_names(given: str) -> Iterable[str]:
+    """Yields the names of a meta element in lower case; a Dublin Core name has a dot and not a colon."""
     for key in given.lower().split():
         prefix, colon, word = key.partition(":")
         yield f"{_DUBLIN[prefix]}.{word}" if colon and prefix in _DUBLIN else key
@@ -608,15 +625,15 @@ def _articles(nodes: Iterable[Node]) -> list[Node]:
     return [n for n in nodes if types(n) & ARTICLE_TYPES and any(k in n for k in _DESCRIPTIVE)]
 
 
-def _text(value: Any) -> str:
-    """The value if it is a text, the first text if it is a list, else ""."""
+def _first_text(value: Any) -> str:
+    """Returns the value if it is a text, the first text if it is a list, else ""."""
     if isinstance(value, list):
         value = next((v for v in value if isinstance(v, str)), "")
     return value if isinstance(value, str) else ""
 
 
 def item_of(el: Element) -> Element | None:
-    """The microdata item that a property belongs to: the nearest itemscope above it (HTML, section 5.2.5)."""
+    """Returns the microdata item that a property belongs to: the nearest itemscope above it (HTML, section 5.2.5)."""
     at = el.getparent()
     while at is not None and at.get("itemscope") is None:
         at = at.getparent()

@@ -1,4 +1,4 @@
-"""A decoded and parsed page, which all modules of extraction read, and the limits on how much of one is parsed."""
+"""A decoded and parsed page, which all modules of extraction read, and the limits on how much of a page is parsed."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from archiver.platforms.platform_table import Platform, detect
 from archiver.platforms.selector_index import Found, Index
 from archiver.urls import folder_path, normalize
 
-# Limits. Of a page that is built to be slow, or badly broken, only the beginning is kept.
+# Limits: of a page that is built to be slow or is badly broken, only the beginning is parsed.
 
 LARGE = 400_000
-"""Characters of source from which on a tree is checked; in a smaller one no part can be too large."""
+"""A tree is checked if its source has more characters; in a smaller one no part can be too large."""
 MAX_TAGS = 40_000
 MAX_DEPTH = 120
 """Levels of elements. Deeper text becomes part of the last level, since selectors walk through all ancestors."""
@@ -62,12 +62,13 @@ _ONE = re.compile(_ATTRIBUTE)
 
 
 def cut_source(text: str) -> str:
-    """The source up to the first tag above the limit, without tags that have more attributes than are read.
+    """Returns HTML source cut before the first tag above MAX_TAGS, and without the attributes of a tag above
+    MAX_ATTRIBUTES.
 
     The parser takes quadratic time in the attributes of an element (minutes for 100,000), so it must not see them.
     """
     if (ordinary := _ORDINARY.match(text)) is None or ordinary.end() < len(text):
-        text = _TAG.sub(_short, text)
+        text = _TAG.sub(_limit_attributes, text)
     if len(text) < MAX_TAGS * 2 or text.count("<") <= MAX_TAGS:
         return text
     at = -1
@@ -76,7 +77,7 @@ def cut_source(text: str) -> str:
     return text[:at]
 
 
-def _short(tag: re.Match[str]) -> str:
+def _limit_attributes(tag: re.Match[str]) -> str:
     given = tag["all"] or ""
     if len(given) < MAX_ATTRIBUTES * 2:
         return tag[0]
@@ -90,19 +91,22 @@ _TOO_DEEP = etree.XPath("/*" * MAX_DEPTH)
 
 
 def flatten(root: Element) -> None:
-    """Turns elements that are nested too deeply into text, in place."""
+    """Replaces elements nested deeper than MAX_DEPTH by their text, in place."""
     found: list[Element] = _TOO_DEEP(root)  # type: ignore[assignment]
     for el in found:
         text = " ".join(str(t) for t in el.itertext() if t.strip())
         del el[:]
-        el.text = _fit(text)
+        el.text = _remove_unfit(text)
 
 
 _LONG_VALUES = etree.XPath(f"//*[@*[string-length() > {MAX_VALUE}]]")
 
 
 def bound_page(root: Element, size: int) -> None:
-    """Cuts what is too long or too many in a large page's tree, in place. `size`: characters of its source."""
+    """Cuts attributes and texts of a large page's tree to the limits of this module, in place.
+
+    `size`: characters of the page's source.
+    """
     few = size <= min(MAX_CLASSES, MAX_TEXT)  # only one value or one text can be too long
     some: Iterable[Element] = _LONG_VALUES(root) if few else root.iter("*")  # type: ignore[assignment]
     classes = MAX_CLASSES
@@ -110,32 +114,32 @@ def bound_page(root: Element, size: int) -> None:
         for name, value in el.attrib.items():
             most = CUT_CLASS if name == "class" and classes <= 0 else MAX_VALUE
             if len(value) > most:
-                el.set(name, _fit(value[:most]))
+                el.set(name, _remove_unfit(value[:most]))
             if name == "class":
                 classes -= min(len(value), most)
     room = MAX_TEXT
     for el in root.iter("*"):
         if (text := el.text) and el.tag not in _UNREAD:
-            room = _cut(el, "text", text, room)
+            room = _cut_text(el, "text", text, room)
         if tail := el.tail:
-            room = _cut(el, "tail", tail, room)
+            room = _cut_text(el, "tail", tail, room)
 
 
-def _cut(el: Element, where: str, value: str, room: int) -> int:
+def _cut_text(el: Element, where: str, value: str, room: int) -> int:
     most = max(min(room, MAX_RUN), 0)
     if len(value) > most:
-        setattr(el, where, _fit(value[:most]))
+        setattr(el, where, _remove_unfit(value[:most]))
     return room - min(len(value), most)
 
 
-def _fit(text: str | bytes) -> str:
-    """Removes characters that entities can bring into a tree but that lxml does not accept."""
+def _remove_unfit(text: str | bytes) -> str:
+    """Removes characters that lxml does not accept but that entities in the source can produce."""
     return UNFIT.sub("", str(text))
 
 
 # The page.
 
-# Two-letter top-level domains that sites anywhere use, and that of the country that writes the month first.
+# Two-letter top-level domains that do not imply the day before the month: those used worldwide, and .us.
 _GENERIC_COUNTRY_CODES = frozenset(("us", "io", "co", "ai", "tv", "me", "cc", "ly", "to", "gg", "fm", "so", "sh", "la"))
 _NUMBERS = re.compile(r"(?<![\d/-])(\d{1,2})[/-](\d{1,2})[/-](?:19|20)\d{2}(?![\d/-])")
 _LANG = ("lang", "{http://www.w3.org/XML/1998/namespace}lang", "xml:lang")
@@ -144,11 +148,10 @@ _EMPTY = "<html><head></head><body></body></html>"
 
 
 class Page:
-    """One page. `root` is its <html> element, `text` its source decoded, `url` the address it was read at.
+    """A parsed page: `root` is its <html> element, `text` its decoded source, `url` the address it was fetched from.
 
-    `captured_at` (aware) is when it was fetched, None if unknown; "3 hours ago" is counted back from it.
-
-    Each attribute is computed at most once and never changes.
+    `captured_at` (aware) is when the page was fetched, None if unknown; relative dates such as "3 hours ago" are
+    counted back from it. Each attribute is computed at most once and never changes.
     """
 
     def __init__(self, root: Element, decoded: DecodedText, url: str, captured_at: datetime | None = None) -> None:
@@ -161,19 +164,19 @@ class Page:
 
     @property
     def selector(self) -> Selector:
-        """parsel's selector of the page, like `response.selector` in Scrapy."""
+        """The page as a parsel selector, like `response.selector` in Scrapy."""
         return self.index.selector
 
     def css(self, query: str) -> SelectorList[Selector]:
-        """Like `response.css()` in `scrapy shell`."""
+        """Returns the nodes that match a CSS query, like `response.css()` in `scrapy shell`."""
         return self.selector.css(query)
 
     def xpath(self, query: str) -> SelectorList[Selector]:
-        """Like `response.xpath()` in `scrapy shell`."""
+        """Returns the nodes that match an XPath query, like `response.xpath()` in `scrapy shell`."""
         return self.selector.xpath(query)
 
     def ask(self, selector: str) -> list[Found]:
-        """What parsel finds for a CSS or XPath selector of the site's rules.
+        """Returns the nodes and strings that parsel finds for a CSS or XPath selector of the site's rules.
 
         Raises BadRules for an XPath that fails only when it meets a node, such as `//p[count('x')]`.
         """
@@ -191,12 +194,12 @@ class Page:
         return detect(self.index, self.data.meta_first("generator"))
 
     def assume(self, platform: Platform) -> None:
-        """Sets the platform, if the site's rules name it, unless it was detected before."""
+        """Sets the platform to the one that the site's rules name, unless it has been detected already."""
         self.__dict__.setdefault("platform", platform)
 
     @cached_property
     def body_classes(self) -> tuple[str, ...]:
-        """Classes of <body> and <html>, in which platforms name the kind of page."""
+        """The classes of <body> and <html>, by which many platforms mark what kind of page it is."""
         found = [e.get("class") or "" for tag in ("body", "html") for e in self.index.tag(tag)[:1]]
         return tuple(" ".join(found).split())
 
@@ -214,12 +217,14 @@ class Page:
             return ""
 
     def join(self, href: str | None) -> str:
-        """An address on the page made absolute and normal; "" if it is not valid."""
+        """Returns an address on the page as an absolute, normalized URL; "" if it is missing or invalid."""
         return (normalize(href, self.base) or "") if href else ""
 
     @cached_property
     def canonical(self) -> str:
-        """The address that the page declares as its own: rel=canonical, else og:url; "" if none."""
+        """The address that the page declares as its own (rel=canonical, else og:url), normalized; "" if it declares
+        none.
+        """
         for el in self.index.select("link[rel~=canonical]"):
             if url := self.join(el.get("href")):
                 return url
@@ -227,7 +232,9 @@ class Page:
 
     @cached_property
     def addresses(self) -> set[str]:
-        """The page's addresses without fragment and final slash, to recognise the page in its own declarations."""
+        """The page's own addresses (fetched, canonical, og:url) without fragment and final slash, to find it in its
+        metadata.
+        """
         return {
             u.partition("#")[0].rstrip("/")
             for u in (self.url, self.canonical, self.join(self.data.meta_first("og:url")))
@@ -236,7 +243,9 @@ class Page:
 
     @cached_property
     def hosts(self) -> tuple[str, str, tuple[str, ...]]:
-        """The page's host and that of its canonical address, without "www.", and all beginnings of addresses there."""
+        """The page's host, the host of its canonical address (both without "www."), and every prefix of an address on
+        either.
+        """
         own, canonical = (_host(url).removeprefix("www.") for url in (self.url, self.canonical or self.url))
         beginnings = (
             f"{scheme}//{www}{host}/"
@@ -249,16 +258,16 @@ class Page:
 
     @cached_property
     def path(self) -> str:
-        """The path of the page's address; the index file of a folder is replaced by the folder."""
+        """The path of the page's address, without the name of an index file such as index.html."""
         return folder_path(urlsplit(self.url).path or "/")
 
     @cached_property
     def text_length(self) -> int:
-        """Characters of text in the body, without scripts and styles."""
-        silent = 0
+        """The number of characters of text on the page, without scripts and styles."""
+        excluded = 0
         for el in chain.from_iterable(map(self.index.tag, ("script", "style", "noscript", "template"))):
-            silent += len((el.text or "").strip()) + len((el.tail or "").strip())
-        return self.index.text_length(self.root) - silent
+            excluded += len((el.text or "").strip()) + len((el.tail or "").strip())
+        return self.index.text_length(self.root) - excluded
 
     @cached_property
     def head_title(self) -> str:
@@ -270,12 +279,16 @@ class Page:
 
     @property
     def language(self) -> str | None:
-        """The declared BCP 47 tag: <html lang>, og:locale, content-language, inLanguage; None if there is none."""
+        """The BCP 47 tag that the page declares (<html lang>, og:locale, content-language, inLanguage); None if it has
+        none.
+        """
         return self.declared_language[0]
 
     @cached_property
     def declared_language(self) -> tuple[str | None, str, str]:
-        """The declared language, the source that declares it, and its place there; (None, "", "") if there is none."""
+        """The declared BCP 47 tag, the source that declares it, and its locator there; (None, "", "") if nothing
+        declares one.
+        """
         given = [(self.root.get(name), "head", "html[lang]") for name in _LANG]
         given += [(e.get("lang"), "head", "body[lang]") for e in self.index.tag("body")[:1]]
         given += [(v, "meta", name) for name in _LANGUAGE_METAS for v in self.data.meta(name)]
@@ -297,9 +310,11 @@ class Page:
 
     @cached_property
     def date_language(self) -> str:
-        """The page's language, with the country whose order its all-number dates have; "" if unknown.
+        """The page's language with a country that decides the order of day and month in all-number dates; "" if
+        unknown.
 
-        "en" does not say which of 3/4/2021 is the month. Other dates of the page do, else the country of its address.
+        "en" alone does not say which number of 3/4/2021 is the month. Another date of the page that is unambiguous
+        decides, else the country of the page's host.
         """
         language = self.language or ""
         if language and language != "en" and not language.startswith("en-"):
@@ -321,10 +336,10 @@ class Page:
 def parse_page(
     body: bytes | str | DecodedText, url: str, content_type: str = "", captured_at: datetime | None = None
 ) -> Page:
-    """Decodes (unless that is done) and parses a page. Never raises; anything that is not HTML gives an empty document.
+    """Decodes and parses a page. Never raises; a body that is not HTML gives an empty document.
 
-    `content_type` is the response's header, for its charset; `captured_at` (aware) as in `Page`. An invalid address
-    becomes "".
+    `body` that is decoded already is not decoded again. `content_type` is the response's header, for its charset;
+    `captured_at` (aware) as in `Page`. An invalid `url` becomes "".
     """
     decoded = body if isinstance(body, DecodedText) else decode_page(body, content_type)
     root: Element | None = None

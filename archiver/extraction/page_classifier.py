@@ -73,13 +73,13 @@ PAGE_PATH = re.compile(
 )
 
 
-def linked_heading(page: Page, el: Element) -> bool:
-    """True if an element contains a heading that links to another page."""
+def has_linked_heading(page: Page, el: Element) -> bool:
+    """Returns True if an element contains a heading that links to another page."""
     return any(heading_link(page, h) for h in el.iter("h1", "h2", "h3", "h4"))
 
 
 def heading_link(page: Page, h: Element) -> str:
-    """The address that a heading links to, "" unless it is another page."""
+    """Returns the address of the other page that a heading links to; "" if it links to none."""
     links = list(h.iter("a"))
     parent = h.getparent()
     if parent is not None and parent.tag == "a":
@@ -92,7 +92,10 @@ def heading_link(page: Page, h: Element) -> str:
 
 
 def linked_headings(page: Page, post: Post) -> list[tuple[Element, str]]:
-    """Headings outside the noise that link to other pages of the same site, one for each page."""
+    """Returns the headings that link to other pages of the same site, each with its address, one for each page.
+
+    Headings in comments, navigation and the like are left out.
+    """
     out: dict[str, Element] = {}
     hosts = _own_hosts(page)
     for h in page.index.tag("h1", "h2", "h3", "h4"):
@@ -111,8 +114,8 @@ def _own_hosts(page: Page) -> set[str]:
     return set(map(_host, page.addresses))
 
 
-def teasers_fill(page: Page, heads: list[Element]) -> bool:
-    """True if the blocks around linked headings, each with one heading, make up most of the page's text."""
+def is_filled_by_teasers(page: Page, heads: list[Element]) -> bool:
+    """Returns True if the blocks around these headings, each with one of them, make up most of the page's text."""
     if len(heads) >= _MANY:
         return True
     main = next((e for s in ("main", "[role=main]", "body") for e in page.index.select(s)), page.root)
@@ -124,13 +127,13 @@ def teasers_fill(page: Page, heads: list[Element]) -> bool:
 
 
 def _blocks_around(heads: list[Element], main: Element) -> set[Element]:
-    """For each heading the largest element without another of them; a bare heading counts with its siblings."""
-    counts = Counter(at for h in heads for at in _up_to(h, main))
+    """Returns for each heading the largest element with no other of them; a bare heading counts with its siblings."""
+    counts = Counter(at for h in heads for at in _ancestors_up_to(h, main))
     chosen = set(heads)
     blocks: set[Element] = set()
     for h in heads:
         block = h
-        for at in _up_to(h, main):
+        for at in _ancestors_up_to(h, main):
             if counts[at] > 1 or at is main:
                 break
             block = at
@@ -141,16 +144,16 @@ def _blocks_around(heads: list[Element], main: Element) -> set[Element]:
     return blocks
 
 
-def _up_to(el: Element, top: Element) -> Iterator[Element]:
-    """The ancestors of an element, up to and including `top`."""
+def _ancestors_up_to(el: Element, top: Element) -> Iterator[Element]:
+    """Yields the ancestors of an element, up to and including `top`."""
     for at in el.iterancestors():
         yield at
         if at is top:
             return
 
 
-def linked_items_fill(page: Page, post: Post) -> bool:
-    """True if list items and table rows that are little more than a link to this site make up most of the page."""
+def is_filled_by_linked_items(page: Page, post: Post) -> bool:
+    """Returns True if list items and table rows with little more than a link to this site make up most of the page."""
     main = post.body if post.body is not None else next(iter(page.index.tag("body")), page.root)
     whole = page.index.text_length(main)
     items = [(item, page.index.text_length(item)) for tag in ("li", "tr", "dt") for item in page.index.tag(tag)]
@@ -169,7 +172,10 @@ def linked_items_fill(page: Page, post: Post) -> bool:
 
 
 def _only_link(page: Page, item: Element, length: int, hosts: set[str]) -> str:
-    """The other page of this site that an item links to, if the item is little more than that link; else ""."""
+    """Returns the address of the page of this site that an item links to, if the item is little more than that link.
+
+    "" if the item has more text or several links. `length`: the item's length.
+    """
     links = [(page.join(a.get("href")), page.index.text_length(a)) for a in item.iter("a")]
     own = {url.partition("#")[0]: n for url, n in links if url and _host(url) in hosts}
     if len(own) != 1:
@@ -179,7 +185,7 @@ def _only_link(page: Page, item: Element, length: int, hosts: set[str]) -> str:
 
 
 def main_types(page: Page) -> set[str]:
-    """The JSON-LD types of what this page is, or is about."""
+    """Returns the types of the JSON-LD nodes that represent this page or its main subject, in lower case."""
     out: set[str] = set()
     for node in page.data.nodes:
         about = {str(node.get(k)) for k in ("url", "@id", "mainEntityOfPage") if isinstance(node.get(k), str)}
@@ -189,8 +195,8 @@ def main_types(page: Page) -> set[str]:
     return out
 
 
-def article_node(page: Page) -> bool:
-    """True if JSON-LD declares the page as an article with a date or an author."""
+def has_article_node(page: Page) -> bool:
+    """Returns True if JSON-LD declares the page as an article with a date or an author."""
     node = page.data.article(page.addresses)
     return node is not None and ("datePublished" in node or "author" in node)
 
@@ -202,9 +208,10 @@ _REFRESH = re.compile(r"\s*(\d+)\s*[;,]\s*url\s*=\s*['\"]?(\S+?)['\"]?\s*$", re.
 
 
 @dataclass(frozen=True, slots=True)
-class _Facts:
-    """The facts that the rules use: the page, the post located on it, the lines beside its heading, and what led
-    here."""
+class _Context:
+    """What the classification rules look at: page, located post, byline, source hint, and the kind expected of the
+    page.
+    """
 
     page: Page
     post: Post
@@ -217,8 +224,8 @@ class _Facts:
         el = self.post.body if self.post.body is not None else self.post.holder
         return self.page.index.text_length(el) if el is not None else 0
 
-    def has_body_below(self, length: int) -> bool:
-        """True if the body is shorter than this, or there is none."""
+    def has_body_shorter_than(self, length: int) -> bool:
+        """Returns True if the page has no body or one shorter than `length` characters."""
         return self.post.body is None or self.page.index.text_length(self.post.body) < length
 
 
@@ -229,32 +236,32 @@ def classify_page(
     post: Post | None = None,
     beside: BylineBlock | None = None,
 ) -> Answer:
-    """The kind of a page, and the name of the rule that determined it.
+    """Returns the kind of a page, and the name of the rule that determined it.
 
     `lead`: what a feed or an API says about this address; it makes the page a post, unless the page itself is
-    clearly something else (an error, a password form, a listing). `known_kind`: the kind by the sitemap or the link
-    that led here. Only POST makes an article.
+    clearly something else (an error, a password form, a listing). `known_kind`: the kind expected from the sitemap
+    or link where the address was found. Only a page of kind POST becomes an article.
     """
     post = post or locate_post(page)
-    facts = _Facts(page, post, beside or byline_beside_heading(page, post), lead, known_kind)
-    return _first_answer(_RULES, facts) or (PageKind.PAGE, "undated")
+    context = _Context(page, post, beside or byline_beside_heading(page, post), lead, known_kind)
+    return _first_answer(_RULES, context) or (PageKind.PAGE, "undated")
 
 
 def classify_at_a_glance(page: Page, post: Post, lead: SourceHint | None, known: PageKind) -> Answer | None:
-    """The kind by address, by the classes of <body> or by the title of an error or login page; None if unclear."""
-    return _first_answer(_GLANCES, _Facts(page, post, BylineBlock(), lead, known))
+    """Returns kind and rule by address, <body> classes or the title of an error or login page; None if unclear."""
+    return _first_answer(_GLANCES, _Context(page, post, BylineBlock(), lead, known))
 
 
-def _first_answer(rules: Iterable[_Rule], facts: _Facts) -> Answer | None:
+def _first_answer(rules: Iterable[_Rule], context: _Context) -> Answer | None:
     for rule in rules:
-        answer = rule(facts)
+        answer = rule(context)
         if answer is not None:
             return answer
     return None
 
 
-def _empty(facts: _Facts) -> Answer | None:
-    page = facts.page
+def _empty(context: _Context) -> Answer | None:
+    page = context.page
     body = page.index.tag("body")
     if body and (page.index.text_length(body[0]) >= 3 or body[0].find(".//img") is not None):
         return None
@@ -262,9 +269,9 @@ def _empty(facts: _Facts) -> Answer | None:
     return PageKind.OTHER, "redirect-stub" if refresh else "empty"
 
 
-def _stub(facts: _Facts) -> Answer | None:
-    """A short page that sends the browser on."""
-    page = facts.page
+def _redirect_stub(context: _Context) -> Answer | None:
+    """Recognises a short page that redirects the browser by a meta refresh."""
+    page = context.page
     for value in page.data.meta("refresh"):
         m = _REFRESH.match(value)
         if m and int(m[1]) <= 10 and page.index.text_length(page.root) < 1_000:
@@ -274,26 +281,26 @@ def _stub(facts: _Facts) -> Answer | None:
     return None
 
 
-def _password(facts: _Facts) -> Answer | None:
-    if facts.lead is not None and facts.lead.protected:
+def _password(context: _Context) -> Answer | None:
+    if context.lead is not None and context.lead.protected:
         return PageKind.OTHER, "password"
-    forms = facts.page.index.select(".post-password-form") + [
-        f for f in facts.page.index.tag("form") if "postpass" in (f.get("action") or "")
+    forms = context.page.index.select(".post-password-form") + [
+        f for f in context.page.index.tag("form") if "postpass" in (f.get("action") or "")
     ]
-    if any(not _in_list(facts.post, f) for f in forms) and facts.has_body_below(700):
+    if any(not _is_outside_post(context.post, f) for f in forms) and context.has_body_shorter_than(700):
         return PageKind.OTHER, "password"
     return None
 
 
-def _in_list(post: Post, el: Element) -> bool:
+def _is_outside_post(post: Post, el: Element) -> bool:
     return post.body is not None and post.holder is not None and not any(a is post.holder for a in el.iterancestors())
 
 
-def _platform_classes(facts: _Facts) -> Answer | None:
-    """The kind that the platform gives in the classes of <body>."""
-    page, lead = facts.page, facts.lead
+def _platform_classes(context: _Context) -> Answer | None:
+    """Returns the kind of page that the platform marks in the classes of <body>."""
+    page, lead = context.page, context.lead
     classes = page.body_classes
-    if page.platform.name == "wordpress" and (answer := _wordpress_single(facts, classes)):
+    if page.platform.name == "wordpress" and (answer := _wordpress_single(context, classes)):
         return answer
     for pattern, kind, rule in page.platform.kinds:
         is_listed_home = kind is PageKind.LISTING and rule == "home" and lead is not None
@@ -302,8 +309,8 @@ def _platform_classes(facts: _Facts) -> Answer | None:
     return None
 
 
-def _wordpress_single(facts: _Facts, classes: Sequence[str]) -> Answer | None:
-    """WordPress's "single-post", or "single-KIND" of a post type that the site defined."""
+def _wordpress_single(context: _Context, classes: Sequence[str]) -> Answer | None:
+    """Returns the kind by WordPress's class "single-post", or "single-TYPE" for a post type that the site defined."""
     if "attachment" in classes or "error404" in classes:
         return None
     if "single-post" in classes or "single-format-standard" in classes:
@@ -313,89 +320,93 @@ def _wordpress_single(facts: _Facts, classes: Sequence[str]) -> Answer | None:
     singles = [c for c in classes if c.startswith("single-") and not c.startswith(_SINGLE_BUT_NO_KIND)]
     if not singles:
         return None
-    if main_types(facts.page) & ARTICLE_TYPES or ARTICLE_LIKE.match(singles[0].removeprefix("single-")):
+    if main_types(context.page) & ARTICLE_TYPES or ARTICLE_LIKE.match(singles[0].removeprefix("single-")):
         return PageKind.POST, singles[0]
-    return (PageKind.PAGE, singles[0]) if facts.lead is None else None
+    return (PageKind.PAGE, singles[0]) if context.lead is None else None
 
 
-def _not_found(facts: _Facts) -> Answer | None:
-    """A page whose headings are those of an error, a login or a consent page."""
-    page = facts.page
+def _not_found(context: _Context) -> Answer | None:
+    """Recognises an error, login or consent page by its headings."""
+    page = context.page
     heads = [page.head_title] + [element_line(h) for h in page.index.tag("h1")[:3]]
     # "404 new homes approved", "Access denied: the council ...": a heading with a date beside it is a headline.
-    is_dated = facts.beside.moment is not None and facts.text_length >= 100
+    is_dated = context.beside.moment is not None and context.text_length >= 100
     errors = [m for h in heads if len(h) < 90 and (m := NOT_FOUND.search(h))]
     is_error = any(not is_dated or ENDS.match(m.string, m.end()) for m in errors)
-    if is_error and facts.has_body_below(1_500) and not article_node(page):
+    if is_error and context.has_body_shorter_than(1_500) and not has_article_node(page):
         return PageKind.OTHER, "not-found"
-    if not is_dated and any(WALL.match(h) for h in heads) and facts.has_body_below(600):
+    if not is_dated and any(WALL.match(h) for h in heads) and context.has_body_shorter_than(600):
         return PageKind.OTHER, "wall"
     return None
 
 
-def _paths(facts: _Facts) -> Answer | None:
-    platform = facts.page.platform
+def _by_platform_path(context: _Context) -> Answer | None:
+    platform = context.page.platform
     for pattern, kind, rule in platform.paths:
-        if re.fullmatch(pattern, facts.page.path) and not (kind is PageKind.LISTING and facts.lead is not None):
+        if re.fullmatch(pattern, context.page.path) and not (kind is PageKind.LISTING and context.lead is not None):
             return kind, f"{platform.name} {rule}"
     return None
 
 
-def _led(facts: _Facts) -> Answer | None:
-    lead = facts.lead
+def _by_source_hint(context: _Context) -> Answer | None:
+    lead = context.lead
     if lead is not None and (lead.post_id or lead.published or lead.body_html):
         return PageKind.POST, "api" if lead.post_id else "feed"
     return None
 
 
-def _known(facts: _Facts) -> Answer | None:
-    if facts.known in (PageKind.LISTING, PageKind.PAGE):
-        return facts.known, "told by its source"
+def _by_known_kind(context: _Context) -> Answer | None:
+    if context.known in (PageKind.LISTING, PageKind.PAGE):
+        return context.known, "told by its source"
     return None
 
 
-def _home(facts: _Facts) -> Answer | None:
-    page = facts.page
+def _by_listing_address(context: _Context) -> Answer | None:
+    page = context.page
     if page.path in ("/", "") and not may_name_post(parse_qsl(urlsplit(page.url).query, keep_blank_values=True)):
         return PageKind.LISTING, "home"
-    if DATE_FOLDER.search(page.path) and not article_node(page):
+    if DATE_FOLDER.search(page.path) and not has_article_node(page):
         return PageKind.LISTING, "date address"
-    if LISTING_PATH.search(page.path) and not (IN_SECTION.search(page.path) or article_node(page)):
+    if LISTING_PATH.search(page.path) and not (IN_SECTION.search(page.path) or has_article_node(page)):
         return PageKind.LISTING, "listing address"
     return None
 
 
-def _many(facts: _Facts) -> Answer | None:
-    """Several posts, each with a linked heading of its own, and none of them the page's own post."""
-    page, post = facts.page, facts.post
-    if article_node(page):
+def _several_posts(context: _Context) -> Answer | None:
+    """Recognises a listing by several posts with linked headings, none of which is the page's own post."""
+    page, post = context.page, context.post
+    if has_article_node(page):
         return None
     if _has_several_entries(page, post):
         return PageKind.LISTING, "several posts"
     heads = linked_headings(page, post)
     if len(heads) >= 2 and post.title is not None and heading_link(page, post.title):
         return PageKind.LISTING, "several headings"
-    if len(heads) >= 3 and not page.data.meta("article:published_time") and teasers_fill(page, [h for h, _ in heads]):
+    if (
+        len(heads) >= 3
+        and not page.data.meta("article:published_time")
+        and is_filled_by_teasers(page, [h for h, _ in heads])
+    ):
         return PageKind.LISTING, "teasers"
-    if linked_items_fill(page, post):
+    if is_filled_by_linked_items(page, post):
         return PageKind.LISTING, "list of links"
     return None
 
 
 def _has_several_entries(page: Page, post: Post) -> bool:
-    """True if two or more elements are marked as posts and link to them, and hardly any <article> does not."""
+    """Returns True if two or more elements are marked as posts and link to them, and at most one <article> does not."""
     articles = [e for e in page.index.tag("article") if not post.is_noise(e)]
     groups = [
         [e for e in page.index.with_class(name) if e.tag not in ("body", "main") and not post.is_noise(e)]
         for name in _ENTRY_CLASSES
     ]
-    most = max(sum(linked_heading(page, e) for e in group) for group in [*groups, articles])
+    most = max(sum(has_linked_heading(page, e) for e in group) for group in [*groups, articles])
     return most >= 2 and most >= len(articles) - 1
 
 
-def _declared(facts: _Facts) -> Answer | None:
-    page = facts.page
-    if page.data.article(page.addresses) is not None and article_node(page):
+def _by_json_ld(context: _Context) -> Answer | None:
+    page = context.page
+    if page.data.article(page.addresses) is not None and has_article_node(page):
         return PageKind.POST, "json-ld"
     main = main_types(page)
     if main & LISTING_TYPES:
@@ -405,19 +416,19 @@ def _declared(facts: _Facts) -> Answer | None:
     return None
 
 
-def _dated(facts: _Facts) -> Answer | None:
-    """A post by its date; a page by the address of one that most sites have ("/about/")."""
+def _by_date(context: _Context) -> Answer | None:
+    """Recognises a post by its date, and a static page by an address that most sites have ("/about/")."""
     from archiver.extraction.dates import published_candidates
 
-    page, post = facts.page, facts.post
+    page, post = context.page, context.post
     if PAGE_PATH.search(page.path):
         return PageKind.PAGE, "page address"
     if post.title is None and post.body is None:
         return None
-    found = published_candidates(page, post, None, facts.beside)
+    found = published_candidates(page, post, None, context.beside)
     if _has_published_meta(page, found):
         return PageKind.POST, "published time"
-    length = facts.text_length
+    length = context.text_length
     if length >= 20 and any(c.confidence > 0.6 and (c.visible or c.source in ("microdata", "rdfa")) for c in found):
         return PageKind.POST, "dated"
     address = url_date(page.path)
@@ -429,42 +440,51 @@ def _dated(facts: _Facts) -> Answer | None:
 
 
 def _has_published_meta(page: Page, found: Sequence[Candidate[Moment]]) -> bool:
-    """True if a meta element gives the time of publication, and OpenGraph, where present, the type of an article."""
+    """Returns True if a meta element gives the time of publication and Open Graph, if present, says "article"."""
     kinds = {t.lower() for t in page.data.meta("og:type")}
     return (not kinds or "article" in kinds) and any(c.source == "meta" and c.confidence > 0.8 for c in found)
 
 
-def _known_post(facts: _Facts) -> Answer | None:
-    if facts.known is PageKind.POST:
+def _known_post(context: _Context) -> Answer | None:
+    if context.known is PageKind.POST:
         return PageKind.POST, "told by its source"
     return None
 
 
-def _bylined(facts: _Facts) -> Answer | None:
-    if facts.beside.names and facts.beside.sure and facts.text_length >= 200:
+def _by_byline(context: _Context) -> Answer | None:
+    if context.beside.names and context.beside.sure and context.text_length >= 200:
         return PageKind.POST, "byline"
-    select = facts.page.index.select
+    select = context.page.index.select
     marked = select("[itemtype*='schema.org/BlogPosting']") + select("[itemtype*='schema.org/NewsArticle']")
-    if sum(not facts.post.is_noise(e) for e in marked) == 1 and facts.text_length >= 100:
+    if sum(not context.post.is_noise(e) for e in marked) == 1 and context.text_length >= 100:
         return PageKind.POST, "microdata"
     return None
 
 
-_Rule = Callable[[_Facts], Answer | None]
+_Rule = Callable[[_Context], Answer | None]
 _RULES: tuple[_Rule, ...] = (
     _empty,
-    _stub,
+    _redirect_stub,
     _password,
     _platform_classes,
     _not_found,
-    _paths,
-    _led,
-    _home,
-    _many,
-    _declared,
-    _known,
-    _dated,
+    _by_platform_path,
+    _by_source_hint,
+    _by_listing_address,
+    _several_posts,
+    _by_json_ld,
+    _by_known_kind,
+    _by_date,
     _known_post,
-    _bylined,
+    _by_byline,
 )
-_GLANCES: tuple[_Rule, ...] = (_stub, _password, _platform_classes, _not_found, _paths, _led, _home, _known)
+_GLANCES: tuple[_Rule, ...] = (
+    _redirect_stub,
+    _password,
+    _platform_classes,
+    _not_found,
+    _by_platform_path,
+    _by_source_hint,
+    _by_listing_address,
+    _by_known_kind,
+)

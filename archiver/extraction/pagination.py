@@ -19,26 +19,26 @@ from archiver.urls import urlkey
 # The words of links between the pages of one post, in the languages that publishing programs are translated into.
 
 
-def _any(*rows: str) -> str:
-    """The alternatives in several rows; "_" in a row is a space."""
+def _alternatives(*rows: str) -> str:
+    """Joins the alternatives in several rows into one pattern; "_" in a row is a space."""
     return "|".join(word for row in rows for word in row.replace("_", " ").split("|"))
 
 
 _PAGE_WORDS = r"pages?|seiten?|trang|página|pagina|strona|strana|sivu|side|sida|sayfa|halaman|страница|стр\.?|part|teil"
 _OF = r"of|/|von|de|di|sur|trên|из|van|z"
-_NEXT = _any(
+_NEXT = _alternatives(
     "next(?:_page|_part)?|(?:go_to_|continue_(?:reading_|to_)?(?:on_)?(?:the_)?)next_page",
     "nächste_seite|weiter(?:_zur_nächsten_seite)?|(?:la_)?page_suivante|suivante?|siguiente|seguinte|successiva",
     "(?:la_)?p[áa]gina_(?:siguiente|seguinte|successiva)|trang_(?:sau|tiếp(?:_theo)?|kế)|tiếp_theo",
     "следующая(?:_страница)?|дальше|далее|sonraki(?:_sayfa)?|następna(?:_strona)?|volgende(?:_pagina)?",
     "下一?[页頁]|次の?ページ(?:へ)?|次へ|다음(?:_페이지)?|הבא|לעמוד_הבא|الصفحة_التالية|التالي",
 )
-_BACK = _any(
+_BACK = _alternatives(
     "(?:prev(?:ious)?|first|last)(?:_page)?|zurück|vorherige_seite|(?:page_)?précédente|(?:p[áa]gina_)?anterior",
     "trang_(?:trước|đầu|cuối)|предыдущая(?:_страница)?|önceki(?:_sayfa)?|上一?[页頁]|[首尾末][页頁]",
     "前の?ページ(?:へ)?|前へ|이전(?:_페이지)?",
 )
-_CONTINUED = _any(
+_CONTINUED = _alternatives(
     "(?:continued|more)_on_(?:the_)?next_page", "fortsetzung_auf_der_nächsten_seite", "suite_(?:à|en)_la_page_suivante"
 )
 _PAGE_OF = (
@@ -46,14 +46,14 @@ _PAGE_OF = (
     r"第\s*\d{1,3}\s*[页頁]|\d{1,3}\s*(?:/\s*\d{1,3}\s*)?ページ目?|ページ\s*\d{1,3}"
 )
 
-_WHOLE = _any(
+_WHOLE = _alternatives(
     "(?:single|one)[_-]page|view_(?:as_)?(?:all|full|entire)|show_(?:all|full)|all_pages|(?:entire|full)_(?:article|story)",
     "auf_einer_seite|sur_une_(?:seule_)?page|en_una_(?:sola_)?p[áa]gina|su_una_(?:sola_)?pagina|(?:só|única)_página",
     "op_één_pagina|xem_(?:toàn_bộ|tất_cả|toàn_văn)|trên_một_trang|на_одной_странице|одной_страницей|tek_sayfa",
     "一[页頁](?:显示|顯示|阅读)|(?:单|單)[页頁]|(?:显示|顯示|阅读|閱讀|浏览|余下)全文",
     "1ページで|全文を?(?:表示|読む)|(?:すべて|全て)表示|한_?페이지|전체_?보기",
 )
-_VIEW = _any("(?:view|read|show)_(?:this_(?:article|story)_)?(?:as|on|in)(?:_an?)?")
+_VIEW = _alternatives("(?:view|read|show)_(?:this_(?:article|story)_)?(?:as|on|in)(?:_an?)?")
 
 NUMBER = re.compile(
     rf"[\W_]*(?:{_PAGE_WORDS}|第)?[\s:.-]*(\d{{1,3}})\s*(?:页|頁|ページ目?|쪽|페이지)?[\W_]*", re.IGNORECASE
@@ -121,10 +121,10 @@ class PartURL(NamedTuple):
 
 
 def part_urls(url: str) -> list[PartURL]:
-    """Every way to read an address as page N of something other than a site's root, with the number as written.
+    """Returns every way to read an address as page N of a longer post, with the number as written.
 
-    "/a/2/", "/a/page/2", "/a-2.html", "/a/2.html", "/a-page-2", "/a?page=2". A number with a leading zero is a month
-    or a day.
+    For example "/a/2/", "/a/page/2", "/a-2.html", "/a/2.html", "/a-page-2", "/a?page=2". A number with a leading
+    zero is a month or a day. Pages of a site's root are left out.
     """
     parts = urlsplit(url)
     found: list[PartURL] = []
@@ -200,11 +200,11 @@ _PRINT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class PostParts:
-    """The pages of one post, as one of them links to them.
+    """The pages of one post, as far as one of its pages links to them.
 
-    `others`: absolute addresses of the further pages (from the second on) that this page links to, in order;
-    `number`: the number of this page; `first`: the address of the first page, if this is not it; `whole`: the address
-    of a view with everything on one page, "" if there is none.
+    `others`: absolute addresses of the further pages (from the second on), in order; `number`: the number of this
+    page; `first`: the address of the first page, if this is not it; `whole`: the address of a view with everything
+    on one page, "" if the page links to none.
     """
 
     others: tuple[str, ...] = ()
@@ -217,7 +217,8 @@ class PostParts:
 class _Link:
     """A link that may lead to another page of this post.
 
-    `text`: the number it shows; `onward`: it only says "next"; `sure`: it is a number or in a block of page links.
+    `ways`: how its address can be read as a page; `text`: the number it shows; `onward`: it says only "next";
+    `sure`: it is a number or in a block of page links.
     """
 
     url: str
@@ -228,67 +229,69 @@ class _Link:
 
 
 def find_parts(page: Page, of: str = "") -> PostParts:
-    """The other pages of the post on this page; empty for a post on one page, as nearly all are.
+    """Returns the other pages of the post on this page; empty for a post on one page, as nearly all are.
 
-    A further page has the post's own address followed by a number, and the link to it is in a platform's block of page
-    links, has rel=next, or shows a bare number or "next page". That excludes the next post, the pages of its comments
-    and of a listing, pictures, and chapters with names of their own. `of`: the address of the post, if this is known to
-    be one of its pages, since a page in the middle need not link to the first.
+    A further page has the post's own address followed by a number, and the link to it is in a platform's block of
+    page links, has rel=next, or shows only a number or "next page". That excludes the next post, the pages of its
+    comments and of a listing, pictures, and chapters with names of their own. `of`: the address of the post, if this
+    page is known to be a part of it, since a page in the middle need not link to the first.
     """
     links = list(_links(page, "" if of else _own_word(page.url)))
     if of:
         keys = [urlkey(of), *(split.key for split in part_urls(of) if split.number <= 1)]
-        known = {n: url for key in keys for n, url in _numbered(links, key, zero=False).items()}
+        known = {n: url for key in keys for n, url in _pages_by_number(links, key, zero=False).items()}
         return PostParts(_in_order(known, urlkey(of)), first=of)
     own = urlkey(page.url)
-    found = _numbered(links, own, zero=any(k.onward and _at(k, own) == 1 for k in links))
+    found = _pages_by_number(links, own, zero=any(k.onward and _number_at(k, own) == 1 for k in links))
     if 2 not in found:  # a first page links to the second
         found = {}
     here = part_urls(page.url)
     if not found and here:
-        return _further(page, links, own, here)
-    whole = _whole(page, page.url, bool(found)) if found or _says_several(page) else ""
+        return _parts_by_own_number(page, links, own, here)
+    whole = _find_whole_view(page, page.url, bool(found)) if found or _says_several(page) else ""
     return PostParts(_in_order(found, own), whole=whole)
 
 
-def _further(page: Page, links: list[_Link], own: str, here: list[PartURL]) -> PostParts:
-    """The pages of a post on a page whose own address has a number: a further page, or a first one with a number."""
+def _parts_by_own_number(page: Page, links: list[_Link], own: str, here: list[PartURL]) -> PostParts:
+    """Returns the pages of a post whose address on this page has a number, be this a further page or the first.
+
+    `here`: the ways to read the page's own address as a page of a post.
+    """
     for split in here:
-        if found := _by_split(page, links, own, split):
+        if found := _parts_by_split(page, links, own, split):
             return found
     return PostParts()
 
 
-def _by_split(page: Page, links: list[_Link], own: str, split: PartURL) -> PostParts | None:
-    """The pages of a post if the page's own number is the one in this part of the address."""
+def _parts_by_split(page: Page, links: list[_Link], own: str, split: PartURL) -> PostParts | None:
+    """Returns the pages of a post if `split` reads the page's own number correctly from its address; else None."""
     first = _first_page(page, split)
-    zero = split.in_query and any(k.text == n + 1 for k in links if (n := _at(k, split.key)) is not None)
+    zero = split.in_query and any(k.text == n + 1 for k in links if (n := _number_at(k, split.key)) is not None)
     number = split.number + zero
     if 1 < number <= MAX_PARTS and first:
-        found = _numbered(links, split.key, zero)
+        found = _pages_by_number(links, split.key, zero)
         return PostParts(_in_order({**found, number: page.url}, split.key), number, first)
     if split.in_query:
         is_first = number <= 1 and (first or urlkey(page.canonical or page.url) == split.key)
         return PostParts(number=1, first=first or split.stem) if is_first else None
     if split.number <= 1:
-        found = _numbered([k for k in links if k.sure], split.key, zero=split.number == 0)
-        return PostParts(_in_order(found, own), whole=_whole(page, page.url, True)) if found else None
+        found = _pages_by_number([k for k in links if k.sure], split.key, zero=split.number == 0)
+        return PostParts(_in_order(found, own), whole=_find_whole_view(page, page.url, True)) if found else None
     return None
 
 
 def _own_word(url: str) -> str:
-    """A word of a page's address that is also in the addresses of its further pages, unless those are relative;
-    "" if no word is certain."""
+    """Returns a word of the page's address that absolute addresses of its further pages contain; "" if unknown."""
     pieces = [p for p in urlsplit(url).path.split("/") if p and not p.isdigit()]
     word = _WORD.match(pieces[-1]) if pieces and "?" not in url and "%" not in url else None
     return word[0] if word and not PAGE_WORD.fullmatch(word[0]) else ""
 
 
 def _links(page: Page, word: str) -> Iterator[_Link]:
-    """The links that may lead to other pages of the post. `word`: one that absolute addresses must contain."""
+    """Yields the links that may lead to other pages of the post; absolute addresses must contain `word`."""
     possible = (el for el in page.index.tag("a", "link", "option") if _may_be_page(el, _href(el), word))
     for el in islice(possible, _MAX_LINKS):
-        text = _text(el)
+        text = _first_words(el)
         number = NUMBER.fullmatch(text)
         onward = "next" in _rels(el) or bool(NEXT.fullmatch(text))
         within = _names_above(el)
@@ -309,7 +312,7 @@ def _rels(el: Element) -> list[str]:
 
 
 def _may_be_page(el: Element, href: str, word: str) -> bool:
-    """True if an address has a number where pages have it, and is not a fragment or another kind of link."""
+    """Returns True if an address has a number where pages have it, and is not a fragment or another kind of link."""
     if word and word not in href and href.startswith(("/", "http")):
         return False
     if not MAYBE.search(href) or href.startswith("#") or href.isdigit() or "#comment" in href or len(href) > 500:
@@ -318,7 +321,7 @@ def _may_be_page(el: Element, href: str, word: str) -> bool:
 
 
 def _names_above(el: Element) -> str:
-    """Classes and ids of an element and of those around it, up to the one that contains the post."""
+    """Returns the classes and ids of an element and its ancestors, up to the element that contains the post."""
     names: list[str] = []
     at: Element | None = el
     for _ in range(6):
@@ -329,18 +332,18 @@ def _names_above(el: Element) -> str:
     return " ".join(n for n in names if n)
 
 
-def _text(el: Element) -> str:
-    """The first words of an element, which is enough for a link between pages."""
+def _first_words(el: Element) -> str:
+    """Returns the first words of an element, which is enough for a link between pages."""
     return clean_text("".join(str(text) for text in islice(el.itertext(), 12)))[:80]
 
 
-def _at(link: _Link, key: str) -> int | None:
+def _number_at(link: _Link, key: str) -> int | None:
     return next((w.number for w in link.ways if w.key == key), None)
 
 
-def _numbered(links: list[_Link], key: str, zero: bool) -> dict[int, str]:
-    """The addresses of the further pages by number. `zero`: the addresses count from 0, the links from 1."""
-    at = [(n, k) for k in links if (n := _at(k, key)) is not None]
+def _pages_by_number(links: list[_Link], key: str, zero: bool) -> dict[int, str]:
+    """Returns the addresses of the further pages by number. `zero`: the addresses count from 0, the links from 1."""
+    at = [(n, k) for k in links if (n := _number_at(k, key)) is not None]
     shown = [(n, k.text) for n, k in at if k.text is not None]
     zero = (zero or any(t == n + 1 for n, t in shown)) and not any(t == n for n, t in shown)
     found: dict[int, str] = {}
@@ -355,13 +358,16 @@ def _in_order(found: dict[int, str], own: str) -> tuple[str, ...]:
 
 
 def _first_page(page: Page, split: PartURL) -> str:
-    """The address of the first page, if the page links to it as such; a link to the home page or archive is not one."""
+    """Returns the address of the post's first page, if a link shows it to be that; "" if none does.
+
+    A link "back" to the home page or an archive does not count.
+    """
     for el in page.index.tag("a", "link"):
         rels = _rels(el)
         back = "prev" in rels or "previous" in rels or "first" in rels
         if el.tag == "link" and not back:
             continue
-        text = _text(el)
+        text = _first_words(el)
         number = NUMBER.fullmatch(text)
         one = bool(number and int(number[1]) == 1)
         if not one and not (split.number <= 2 and (back or BACK.fullmatch(text))):
@@ -373,7 +379,7 @@ def _first_page(page: Page, split: PartURL) -> str:
 
 
 def _first_of(url: str, split: PartURL, one: bool) -> str:
-    """The address of the first page, if a link leads to it. `one`: the link shows the number 1."""
+    """Returns the address of the post's first page if a link leads to it, else "". `one`: the link shows "1"."""
     if urlkey(url) == split.key:
         return url
     if (one or split.in_query) and any(w.key == split.key and w.number <= 1 for w in part_urls(url)):
@@ -381,8 +387,11 @@ def _first_of(url: str, split: PartURL, one: bool) -> str:
     return ""
 
 
-def _whole(page: Page, own: str, numbered: bool) -> str:
-    """The address of the view with everything on one page; a print view only if the pages themselves are not found."""
+def _find_whole_view(page: Page, own: str, numbered: bool) -> str:
+    """Returns the address of a view with everything on one page; "" if there is none.
+
+    A print view counts only if the pages themselves were not found (`numbered` is False).
+    """
     host, stem = urlsplit(own).netloc, re.sub(r"\.\w{3,5}$", "", urlsplit(own).path.rstrip("/"))
     key, printed = urlkey(own), ""
     for el in page.index.tag("a"):
@@ -390,7 +399,7 @@ def _whole(page: Page, own: str, numbered: bool) -> str:
         if not href or href.startswith("#") or _is_foreign_host(href, host):
             continue
         by_address = bool(_WHOLE_ADDRESS.search(href))
-        if not by_address and not _PRINT.search(href) and not WHOLE.search(_text(el)):
+        if not by_address and not _PRINT.search(href) and not WHOLE.search(_first_words(el)):
             continue
         url = page.join(href)
         if not url or urlkey(url) == key or urlsplit(url).netloc != host or not urlsplit(url).path.startswith(stem):
@@ -407,6 +416,6 @@ def _is_foreign_host(href: str, host: str) -> bool:
 
 
 def _says_several(page: Page) -> bool:
-    """True if a block of page links says "page 1 of 4", even if none of its links can be followed."""
+    """Returns True if a block of page links says "page 1 of 4", even if none of its links can be followed."""
     elements = chain.from_iterable(page.index.select(rule)[:3] for rule in page.index.present(_PAGERS))
-    return any(OF_SEVERAL.search(_text(el)) for el in elements)
+    return any(OF_SEVERAL.search(_first_words(el)) for el in elements)

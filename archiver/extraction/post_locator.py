@@ -17,9 +17,9 @@ from archiver.extraction.text import element_line, fold_text
 from archiver.platforms.platform_table import by_name
 from archiver.platforms.selector_index import is_below
 
-# How similar two titles are.
+# The similarity of two titles.
 
-# A word, or one sign of a script without spaces between words.
+# A word, or one character of a script without spaces between words.
 _TOKEN = re.compile(
     r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+"
 )
@@ -29,12 +29,12 @@ _MIN_COUNT = 3
 
 @lru_cache(maxsize=512)
 def title_words(text: str) -> frozenset[str]:
-    """The words of a text in lower case; for scripts without word spaces its signs."""
+    """Returns the words of a text in lower case; in scripts without word spaces, its characters."""
     return frozenset(_TOKEN.findall(text.casefold()))
 
 
 def title_similarity(one: str, other: str) -> float:
-    """From 0 (nothing in common) to 1: the share of the shorter title's words that the other has too.
+    """Returns how similar two titles are, 0 to 1: the share of the shorter title's words that the other has too.
 
     Also 1 if the longer title begins with the shorter. A single common word counts little, however short a title is.
     """
@@ -50,9 +50,9 @@ def title_similarity(one: str, other: str) -> float:
 
 
 def title_in_url(text: str, path: str) -> float:
-    """From 0 to 1: how many words a title shares with the name in an address's path (its longest segment).
+    """Returns how many words a title shares with the slug in an address's path, 0 to 1.
 
-    Systems make that name from the first version of the title.
+    The slug is the longest segment of the path. Systems make it from the first version of the title.
     """
     name = max(unquote(path).split("/"), key=len).rpartition(".html")
     there = title_words(re.sub(r"[-_+.]", " ", name[0] or name[2]))
@@ -70,11 +70,11 @@ _SITE_HEADER = re.compile(
 _TOP = frozenset({"html", "body", "main"})
 _UNLIKE = 0.4
 ALIKE = 0.6
-"""The similarity from which on a heading counts as a declared title."""
+"""The least similarity at which a heading counts as a declared title."""
 
 
 def declared_titles(page: Page) -> list[str]:
-    """The titles that a page declares: of each the longest part, since the others name site and section."""
+    """Returns the titles that a page declares: the longest part of each, since the others name site and section."""
     data = page.data
     given = data.texts(data.article(page.addresses), "headline")[:1]
     given += [*data.meta("og:title")[:1], *data.meta("twitter:title")[:1], page.head_title]
@@ -82,7 +82,7 @@ def declared_titles(page: Page) -> list[str]:
 
 
 def most_similar_heading(declared: list[str], headings: list[Element]) -> Element:
-    """The first heading, unless it is unlike every declared title and a later one is like one of them."""
+    """Returns the first heading, or a later one that is like a declared title if the first is unlike all of them."""
     if len(headings) == 1:
         return headings[0]
     alike = [max((title_similarity(element_line(el), t) for t in declared), default=0.0) for el in headings]
@@ -91,8 +91,8 @@ def most_similar_heading(declared: list[str], headings: list[Element]) -> Elemen
     return headings[alike.index(max(alike))]
 
 
-def opens(body: Element, el: Element) -> bool:
-    """True if hardly any text precedes an element in the body that contains it."""
+def is_at_start_of(body: Element, el: Element) -> bool:
+    """Returns True if an element is at the start of the body that contains it, with hardly any text before it."""
     before = 0
     for at in body.iter("*"):
         if at is el:
@@ -101,7 +101,7 @@ def opens(body: Element, el: Element) -> bool:
     return False
 
 
-def in_site_header(el: Element) -> bool:
+def is_in_site_header(el: Element) -> bool:
     at: Element | None = el
     while at is not None and at.tag not in _TOP:
         if _SITE_HEADER.search(f" {at.get('class') or ''} {at.get('id') or ''}  "):
@@ -132,13 +132,13 @@ _CONTENT_TAGS = frozenset({"article", "time", "a", "h1"})
 
 
 @lru_cache(maxsize=16_384)
-def _names_noise(names: str) -> bool:
+def _is_noise_name(names: str) -> bool:
     return bool(_NOISE.search(names.replace("elementor-widget", "")))
 
 
 @dataclass(slots=True)
 class Post:
-    """Where the post is on its page. `holder` is the element that contains title, body and meta lines."""
+    """Where the post is on its page. `holder` is the element that contains title, body and byline."""
 
     page: Page
     title: Element | None = None
@@ -156,7 +156,9 @@ class Post:
             self._main.update(self.page.index.select(rule))
 
     def is_noise(self, el: Element) -> bool:
-        """True if an element is in a comment list, a sidebar, navigation, a list of other posts or the like."""
+        """Returns True if an element is in a comment list, a sidebar, navigation, a list of other posts or the like.
+        Cached.
+        """
         seen: list[Element] = []
         at: Element | None = el
         answer = False
@@ -184,17 +186,17 @@ class Post:
         return noisy and not self._contains_post(el)
 
     def _looks_like_noise(self, el: Element) -> bool:
-        """True if tag, class or id say that an element holds something other than the post."""
-        if el.tag in _NOISE_TAGS or (el.tag == "footer" and self._outside_posts(el)):
+        """Returns True if tag, class or id mark an element as something other than the post."""
+        if el.tag in _NOISE_TAGS or (el.tag == "footer" and self._is_outside_posts(el)):
             return True
         names = f"{el.get('class') or ''} {el.get('id') or ''}"
-        return len(names) > 2 and el.tag not in _CONTENT_TAGS and _names_noise(names)
+        return len(names) > 2 and el.tag not in _CONTENT_TAGS and _is_noise_name(names)
 
     def _contains_post(self, el: Element) -> bool:
         return any(known is not None and known is not el and is_below(known, el) for known in (self.body, self.title))
 
     @staticmethod
-    def _outside_posts(el: Element) -> bool:
+    def _is_outside_posts(el: Element) -> bool:
         at = el.getparent()
         while at is not None:
             if at.tag in ("article", "main") or "entry" in (at.get("class") or "") or "post" in (at.get("class") or ""):
@@ -203,10 +205,10 @@ class Post:
         return True
 
     def select(self, selectors: Iterable[str], anywhere: bool = True) -> list[tuple[Element, str]]:
-        """The elements of the first selector that matches within the holder, each with that selector.
+        """Returns the elements of the first selector that matches within the holder, each with that selector.
 
-        Noise and the body's own elements are left out. With `anywhere`, the first selector that matches outside the
-        holder is the fallback.
+        Noise and the body's own elements are left out. With `anywhere`, if no selector matches within the holder,
+        the elements of the first that matches outside it are returned.
         """
         outside: list[tuple[Element, str]] = []
         for selector in selectors:
@@ -221,7 +223,7 @@ class Post:
         return outside if anywhere else []
 
     def in_body(self, el: Element) -> bool:
-        """True if an element is part of the post's text."""
+        """Returns True if an element is part of the post's text."""
         body = self.body
         return body is not None and el is not body and body is not self.holder and is_below(el, body)
 
@@ -231,7 +233,7 @@ def text_length(el: Element) -> int:
 
 
 def locate_post(page: Page) -> Post:
-    """Locates the post on a page: by the platform's selectors, then by names in common use."""
+    """Locates the post on a page, by the platform's selectors, then by generic ones."""
     post = Post(page)
     generic = by_name("generic")
     rules = page.platform.body if page.platform is generic else (*page.platform.body, *generic.body)
@@ -260,7 +262,7 @@ def _find_body(post: Post, rules: Iterable[str]) -> None:
 
 
 def _post_of(el: Element) -> Element | None:
-    """The nearest element around this one that is marked as a post."""
+    """Returns the nearest ancestor of an element that is marked as a post; None if there is none."""
     at = el.getparent()
     while at is not None and at.tag not in _KEEP:
         names = (at.get("class") or "").split()
@@ -271,7 +273,7 @@ def _post_of(el: Element) -> Element | None:
 
 
 def _longest_of_first_post(post: Post, found: list[Element]) -> Element:
-    """The longest of the elements that belong to the same post as the first one."""
+    """Returns the element with the longest text among those in the same post as the first one."""
     home = _post_of(found[0])
     length = post.page.index.text_length
     if home is None:
@@ -280,7 +282,7 @@ def _longest_of_first_post(post: Post, found: list[Element]) -> Element:
 
 
 def _find_title(post: Post, rules: Iterable[str]) -> None:
-    """Sets the post's title: the heading of a selector, unless another heading is what the page declares."""
+    """Sets the post's title: the heading found by a selector, unless another one equals a title the page declares."""
     search = _TitleSearch(post)
     if search.settle_by_selectors(rules) or search.has_declared_title():
         return
@@ -293,7 +295,7 @@ def _find_title(post: Post, rules: Iterable[str]) -> None:
 
 
 class _TitleSearch:
-    """The search for a post's title, with what headings are compared with: the site's names, the declared titles."""
+    """The search for a post's title. Headings are compared with the site's names and the declared titles."""
 
     def __init__(self, post: Post) -> None:
         self.post, self.index = post, post.page.index
@@ -306,12 +308,12 @@ class _TitleSearch:
         self.post.title, self.post.title_rule = most_similar_heading(self.declared, headings), rule
 
     def is_clear(self, el: Element) -> bool:
-        return not self.post.is_noise(el) and not in_site_header(el)
+        return not self.post.is_noise(el) and not is_in_site_header(el)
 
     def settle_by_selectors(self, rules: Iterable[str]) -> bool:
-        """Takes a heading of the first selector that has one; True where no other heading can be better.
+        """Sets the title to the heading of the first selector that finds one; returns True if no other can be better.
 
-        That is so for the platform's own selector, and where the title's place is there but empty.
+        That is so for the platform's own selector, and if the title's element exists but is empty.
         """
         empty: tuple[Element, str] | None = None
         for rule in rules:
@@ -327,16 +329,16 @@ class _TitleSearch:
         return empty is not None
 
     def _may_be_title(self, text: str, rule: str) -> bool:
-        """The site's name is a title only where the selector is about a post."""
+        """Returns False for the site's name, unless the selector is specific to a post."""
         return text not in self.site or "post" in rule or "entry" in rule
 
     def _candidates(self, rule: str) -> list[Element]:
-        """What a selector finds: above the body or opening it, and in the body's own entry or in none."""
+        """Returns a selector's elements above the body or at its start, in the body's own entry or in none."""
         body, entry = self.post.body, self.entry
         found = [e for e in self.index.select(rule) if self.is_clear(e)]
         if body is not None:
             found = [e for e in found if not is_below(e, body)] or [
-                e for e in found if e.tag == "h1" and opens(body, e)
+                e for e in found if e.tag == "h1" and is_at_start_of(body, e)
             ]
         if entry is not None:
             found = [e for e in found if is_below(e, entry)] or [
@@ -345,20 +347,22 @@ class _TitleSearch:
         return found
 
     def has_declared_title(self) -> bool:
-        """True if the title found is one that the page declares, or none is declared that it could differ from."""
+        """Returns True if a title was found that equals a declared one, or if the page declares no title."""
         title = self.post.title
         return title is not None and (fold_text(element_line(title)) in self.names or not self.names)
 
     def headings(self, tag: str) -> list[Element]:
-        """The page's first headings of this level that have a text other than the site's name."""
+        """Returns the page's first headings of this level that have a text other than the site's name."""
         return [
             e for e in self.index.tag(tag)[:_HEADINGS] if (text := fold_text(element_line(e))) and text not in self.site
         ]
 
     def settle_by_look(self, headings: list[Element], clear: list[Element]) -> None:
-        """Takes an <h1>, else an <h2> that is like a declared title, else an element that is named a title."""
-        # A large heading with a picture is called "masthead" too: it belongs to the post if it has its title.
-        if usable := clear or self._like_declared(headings) or [e for e in headings if not in_site_header(e)]:
+        """Sets the title to an <h1>, else an <h2> like a declared title, else an element whose class says it is a
+        title.
+        """
+        # A heading over a large picture may be called "masthead" too; it is the post's if it has the declared title.
+        if usable := clear or self._like_declared(headings) or [e for e in headings if not is_in_site_header(e)]:
             self.take(usable, "h1")
         elif alike := self._like_declared(self._second_headings()):
             self.take(alike, "h2")
@@ -371,17 +375,17 @@ class _TitleSearch:
     def _second_headings(self) -> list[Element]:
         body = self.post.body
         clear = [e for e in self.index.tag("h2")[:_HEADINGS] if self.is_clear(e)]
-        return [e for e in clear if body is None or not is_below(e, body) or opens(body, e)]
+        return [e for e in clear if body is None or not is_below(e, body) or is_at_start_of(body, e)]
 
 
 def _named_title(post: Post) -> Element | None:
-    """An element that is not a heading but is named a title, and has the text that the page's <title> begins with.
+    """Returns an element, not a heading, whose class says "title" and whose text begins the page's <title>; else None.
 
     Chinese systems separate the parts of a <title> with "_": "post_section_site".
     """
     page = post.page
-    whole = [*page.data.meta("og:title")[:1], page.head_title]
-    begins = {fold_text(part) for t in whole if t for part in (t, TITLE_PARTS.split(t)[0], t.split("_")[0])} - {""}
+    titles = [*page.data.meta("og:title")[:1], page.head_title]
+    begins = {fold_text(part) for t in titles if t for part in (t, TITLE_PARTS.split(t)[0], t.split("_")[0])} - {""}
     named = (e for n in page.index.classes() if _TITLE_NAME.search(n) for e in page.index.with_class(n)[:_HEADINGS])
     for el in islice(named, 3 * _HEADINGS):
         if el.tag in _PLAIN and fold_text(element_line(el)[:300]) in begins and not post.is_noise(el):
@@ -389,8 +393,8 @@ def _named_title(post: Post) -> Element | None:
     return None
 
 
-def with_title(page: Page, title: Element | None, body: Element) -> Post:
-    """The post on a page whose title and body are already known."""
+def post_with_title(page: Page, title: Element | None, body: Element) -> Post:
+    """Returns the post on a page whose title and body elements are already known."""
     post = Post(page, title=title, body=body)
     _find_holder(post)
     post._noise.clear()
@@ -408,6 +412,6 @@ def _find_holder(post: Post) -> None:
     while at is not None and post.title is not None and not is_below(post.title, at):
         at = at.getparent()
     if at is None or at.tag == "html":
-        # Pages written by hand often hang all they have right below <body>.
+        # Pages written by hand often have everything directly below <body>.
         at = next((e for e in post.page.index.tag("body") if post.body is None and is_below(start, e)), start)
     post.holder = at

@@ -24,7 +24,7 @@ When = Candidate[Moment]
 
 
 def best_candidate(found: list[Candidate[T]]) -> Candidate[T] | None:
-    """The candidate with the highest confidence; the first of several."""
+    """Returns the candidate with the highest confidence, the first of several; None if there are no candidates."""
     return max(found, key=lambda c: c.confidence) if found else None
 
 
@@ -41,14 +41,18 @@ _POST_ID = re.compile(r"^(?:postid|post)-(\d+)$")
 
 @dataclass(frozen=True, slots=True)
 class DeclaredFields:
-    """Declared fields of a page: `values` as attributes of `Article`, and evidence for each value that is not empty."""
+    """The declared fields of a page: `values` as attributes of `Article`, and evidence for each value that is not
+    empty.
+    """
 
     values: Mapping[str, Any]
     evidence: tuple[Evidence, ...]
 
 
 def declared_fields(page: Page, body: Element | None, lead: SourceHint | None) -> DeclaredFields:
-    """The declared fields. Each value is taken from the first source, in a fixed order, that has it."""
+    """Returns language, description, image and canonical URL, each from the first source, in a fixed order, that has
+    it.
+    """
     found = {name: read(page, body, lead) for name, read in _READERS.items()}
     return DeclaredFields(
         {name: value or ("" if BY_NAME[name].prose else None) for name, (value, _, _) in found.items()},
@@ -79,7 +83,7 @@ def _description(page: Page, _: Element | None, lead: SourceHint | None) -> _Fou
 
 
 def _image(page: Page, body: Element | None, lead: SourceHint | None) -> _Found:
-    """The address of the lead image: declared by the page, given by the source, or the first image in the body."""
+    """Returns the address of the lead image: declared by the page, given by a feed or API, or the first in the body."""
     data = page.data
     declared: list[_Found] = [(v, "meta", name) for name in _IMAGES for v in data.meta(name)]
     if not declared:
@@ -111,7 +115,7 @@ assert tuple(_READERS) == fields_with_choice("first")
 
 
 def post_id(page: Page, lead: SourceHint | None) -> str:
-    """The platform's number of the post, which stays the same if the address changes; "" if unknown."""
+    """Returns the platform's number of the post, which stays the same if the address changes; "" if unknown."""
     if is_from_api(lead) and lead is not None:
         return lead.post_id
     if page.platform.name == "wordpress":
@@ -132,10 +136,12 @@ def post_id(page: Page, lead: SourceHint | None) -> str:
 
 
 def resolve_terms(found: list[Candidate[Names]]) -> Candidate[Names] | None:
-    """Categories or tags: the most trusted source; a feed's list or bare keywords only if the page has none.
+    """Chooses categories or tags: the most trusted candidate; a feed's list or keywords only if the page has nothing
+    better.
 
-    If links that were found only by their form differ from the declared terms, the declared ones are chosen if they
-    contain all of the links (the theme shows some), or are several of them (the others belong to other posts).
+    If links that were recognised only by their form differ from the declared terms, the declared terms are chosen if
+    they contain all of the links (the theme shows only some), or if they are two or more of them (the other links
+    belong to other posts).
     """
     first = best_candidate(found)
     if first is None or first.source not in ("class", "link", "label") or not first.visible:
@@ -157,12 +163,12 @@ _COMPLETES = ("json-ld", "meta", "microdata", "rdfa", "signed", "api", "feed")
 
 
 def resolve_authors(found: list[Candidate[Names]]) -> Candidate[Names] | None:
-    """The authors from the most trusted source; sources of other families that have one of the same people add trust.
+    """Chooses the authors: the most trusted candidate, where other kinds of sources that share a person add trust.
 
-    A source that has the same people and more replaces it. A generic account ("admin") gives way to any source with a
+    A candidate with the same people and more replaces it. A generic account ("admin") gives way to any source with a
     person. The site's own name counts only if a byline shows it or a declaration calls it a person.
     """
-    usable = [(c, _people(c)) for c in found if c.confidence > 0.35]
+    usable = [(c, _folded_names(c)) for c in found if c.confidence > 0.35]
     if not usable:
         return None
 
@@ -177,16 +183,18 @@ def resolve_authors(found: list[Candidate[Names]]) -> Candidate[Names] | None:
         first = best_candidate(persons) or first
     if first.confidence >= 0.95:
         return first
-    have = _people(first)
-    return next((c for c, more in usable if have < more and _completes(c, more)), first)
+    have = _folded_names(first)
+    return next((c for c, more in usable if have < more and _can_complete(c, more)), first)
 
 
-def _people(one: Candidate[Names]) -> set[str]:
+def _folded_names(one: Candidate[Names]) -> set[str]:
     return {fold_text(n) for n in one.value}
 
 
-def _completes(one: Candidate[Names], people: set[str]) -> bool:
-    """True if a source may add people: it lists all authors, and is not a list of the staff."""
+def _can_complete(one: Candidate[Names], people: set[str]) -> bool:
+    """Returns True if a candidate may add people to the authors: its source lists all authors, and it is not a staff
+    list.
+    """
     return one.source in _COMPLETES and one.confidence >= 0.6 and len(people) <= 12
 
 
@@ -201,7 +209,7 @@ _MIN_OFFSET, _MAX_OFFSET = -12 * 60, 14 * 60
 
 
 def _at_offset(instant: Moment, minutes: int) -> Moment | None:
-    """The instant at an offset from UTC; None if no time zone has that offset."""
+    """Returns the instant in the time zone `minutes` ahead of UTC; None if no time zone has that offset."""
     if minutes % 15 or not _MIN_OFFSET <= minutes <= _MAX_OFFSET:
         return None
     return Moment(instant.at.astimezone(timezone(timedelta(minutes=minutes))), instant.precision, True)
@@ -211,8 +219,8 @@ def _minutes_between(later: datetime, earlier: datetime) -> int:
     return round((later - earlier).total_seconds() / 60)
 
 
-def _local(moment: Moment, others: list[When]) -> Moment | None:
-    """The same instant in the page's own zone, as another source writes it or the page shows it; None if unknown."""
+def _find_local(moment: Moment, others: list[When]) -> Moment | None:
+    """Returns the same instant in the page's own time zone, as given by another candidate or shown; None if unknown."""
     for c in others:
         m = c.value
         if m.zoned and m.at.utcoffset() and abs((m.at - moment.at).total_seconds()) < 60:
@@ -226,8 +234,8 @@ def _local(moment: Moment, others: list[When]) -> Moment | None:
     return None
 
 
-def _zoned(moment: Moment, others: list[When]) -> Moment | None:
-    """A time of day without a zone, in the zone that follows from the instant of another source; None if unknown."""
+def _find_zoned(moment: Moment, others: list[When]) -> Moment | None:
+    """Returns a time of day without a zone in the zone given by another candidate's instant; None if unknown."""
     for c in others:
         if not c.value.zoned or c.confidence < 0.6 or c.value.precision == "day":
             continue
@@ -240,19 +248,19 @@ def _zoned(moment: Moment, others: list[When]) -> Moment | None:
 def resolve_published(
     found: list[When], changed: list[When], address: AddressDate | None, captured_at: datetime | None = None
 ) -> When | None:
-    """When the post was published: one instant, on the day that the page itself shows.
+    """Chooses when the post was published: one instant, on the day that the page itself shows.
 
-    A time in UTC is written in the page's own zone if another source gives it. If the day shown (or the one in the
-    address) is next to the UTC day and no zone is known, the day shown is returned, as a day. Two sources that agree
-    win over one that is more than a day off. If `captured_at` is known, candidates later than the day after it are
-    ignored.
+    `found`: the candidates; `changed`: those for the last change; `address`: the date in the page's address. A time
+    in UTC is converted to the page's own zone if another candidate gives that zone. If the day shown (or the one in
+    the address) is next to the UTC day and no zone is known, the result is only that day. Two sources that agree win
+    over one that is more than a day off. Candidates more than a day after `captured_at` are ignored.
     """
     if captured_at is not None:
         latest = captured_at + timedelta(days=1)
         found = [c for c in found if c.value.at <= latest]
     usable = [c for c in found if c.value.precision not in ("month", "year")] or found
     changed_days = {c.value.day for c in changed}
-    first = _agreed(_without_changes(usable, changed), changed_days)
+    first = _most_supported(_without_changes(usable, changed), changed_days)
     if first is None or first.source == "api":
         return first
     url_day = address.date if address else None
@@ -269,25 +277,27 @@ def resolve_published(
 
 
 def _on_day_of_address(first: When, usable: list[When], url_day: date | None) -> When | None:
-    """A candidate on the day in the address, if `first` is on another day."""
+    """Returns a publication date on the day in the page's address, if `first` is on another day; else None."""
     if url_day is None or first.value.day == url_day:
         return None
     agreeing = [c for c in usable if c.value.day == url_day]
     near = [c for c in agreeing if _days_apart(c.value, first.value) <= 1]
-    return _keep_day(first, near or agreeing) if agreeing else None
+    return _with_day_shown(first, near or agreeing) if agreeing else None
 
 
 def _on_day_shown(first: When, shown: list[When]) -> When | None:
-    """A candidate on the day that the page shows, if `first` is declared and on the day before or after."""
+    """Returns a publication date on the day that the page shows, if `first` is declared and one day off; else None."""
     if first.visible or any(c.value.day == first.value.day for c in shown):
         return None
     neighbours = [c for c in shown if _days_apart(c.value, first.value) == 1]
-    return _keep_day(first, neighbours) if neighbours else None
+    return _with_day_shown(first, neighbours) if neighbours else None
 
 
 def _in_local_zone(first: When, usable: list[When], url_day: date | None) -> When | None:
-    """A UTC instant in the page's own zone, unless that would move it away from the day in the address."""
-    local = _local(first.value, usable) if _is_utc(first.value) else None
+    """Returns `first`, a UTC instant, in the page's own zone, unless that moves it off the day in the address; else
+    None.
+    """
+    local = _find_local(first.value, usable) if _is_utc(first.value) else None
     if local is None or (url_day is not None and first.value.day == url_day != local.day):
         return None
     return replace(first, value=local)
@@ -296,12 +306,12 @@ def _in_local_zone(first: When, usable: list[When], url_day: date | None) -> Whe
 def _with_zone(first: When, usable: list[When]) -> When | None:
     if first.value.zoned or first.value.precision == "day":
         return None
-    zoned = _zoned(first.value, usable)
+    zoned = _find_zoned(first.value, usable)
     return replace(first, value=zoned) if zoned is not None else None
 
 
 def _with_time_of_day(first: When, usable: list[When]) -> When | None:
-    """The most trusted candidate that adds a time of day to the same day."""
+    """Returns the most trusted candidate that adds a time of day to `first`, which has only a day; else None."""
     if first.value.precision != "day":
         return None
     return best_candidate(
@@ -318,32 +328,33 @@ def _days_apart(one: Moment, other: Moment) -> int:
 
 
 # Groups of sources. Sources that read the same lines or the same declaration count as one.
-_WITNESS = {
+_SOURCE_GROUPS = {
     "platform": "markup", "class": "markup", "microdata": "markup", "rdfa": "markup",
     "text": "reader", "byline": "reader", "shown": "reader",
 }  # fmt: skip
 _ONE_PROGRAM, _MARKED = {"json-ld", "meta"}, ("platform", "class", "microdata", "rdfa")
-_PER_WITNESS, _NEAR_HEADING, _DECLARED, _CHANGED = 0.1, 0.7, 0.84, 0.8
+_PER_GROUP, _NEAR_HEADING, _DECLARED, _CHANGED = 0.1, 0.7, 0.84, 0.8
 
 
-def _agreed(found: list[When], changed: set[date]) -> When | None:
-    """The candidate with the most support: its own confidence, and a bonus for each other kind of source on that day.
+def _most_supported(found: list[When], changed: set[date]) -> When | None:
+    """Returns the candidate with the most support: its own confidence, and a bonus for each other kind of source on
+    that day.
 
-    An instant with zone and time agrees with the days next to its own, since pages show the day in their own zone. If
-    readers see an earlier day, a declared date that nothing else confirms is that of a migration to another system.
-    So is a date that only JSON-LD and meta elements have, which one program writes, if the byline has an earlier day
-    in an element made for dates.
+    An instant with zone and time agrees with the days next to its own, since pages show the day in their own zone.
+    If readers see an earlier day, a declared date that nothing else confirms is that of a migration to another
+    system. The same holds for a date that only JSON-LD and meta elements have, which one program writes, if the
+    byline has an earlier day in an element made for dates.
     """
 
     def support(one: When) -> float:
-        own = _witness(one)
-        others = {_witness(c) for c in found if _same_day(one.value, c.value)} - {own}
-        return one.confidence + _PER_WITNESS * len(others)
+        own = _source_group(one)
+        others = {_source_group(c) for c in found if _same_day(one.value, c.value)} - {own}
+        return one.confidence + _PER_GROUP * len(others)
 
     first = max(found, key=support, default=None)
-    if first is None or first.confidence > 0.95 or _witness(first) == "reader":
+    if first is None or first.confidence > 0.95 or _source_group(first) == "reader":
         return first
-    kinds = {_witness(c) for c in found if _same_day(first.value, c.value)}
+    kinds = {_source_group(c) for c in found if _same_day(first.value, c.value)}
     if len(kinds) > 1 and kinds - _ONE_PROGRAM:
         return first
     earlier = [c for c in found if _is_earlier_line(c, first, changed)]
@@ -354,9 +365,9 @@ def _agreed(found: list[When], changed: set[date]) -> When | None:
 
 
 def _is_earlier_line(one: When, first: When, changed: set[date]) -> bool:
-    """True if readers see, near the heading, a day well before that of `first` which is not the day of a change."""
+    """Returns True if `one` is shown near the heading, on a day well before `first` that is not the day of a change."""
     return (
-        _witness(one) == "reader"
+        _source_group(one) == "reader"
         and one.confidence >= _NEAR_HEADING
         and one.value.day not in changed
         and (first.value.at - one.value.at).days > 1
@@ -364,7 +375,8 @@ def _is_earlier_line(one: When, first: When, changed: set[date]) -> bool:
 
 
 def _without_changes(found: list[When], changed: list[When]) -> list[When]:
-    """Removes shown dates on the day of the last change or later, if an earlier publication is declared.
+    """Returns the candidates without shown dates that are those of a change or later, if an earlier publication is
+    declared.
 
     Themes that show the last change often use the element and class meant for the day of publication. A date later
     than the last change belongs to another post.
@@ -382,9 +394,9 @@ def _without_changes(found: list[When], changed: list[When]) -> list[When]:
     return [c for c in found if not (c.visible and too_late(c.value))]
 
 
-def _witness(one: When) -> str:
-    """The group that a source belongs to. Markup that readers see counts as text that they read."""
-    kind = _WITNESS.get(one.source, one.source)
+def _source_group(one: When) -> str:
+    """Returns the group of related sources that a candidate belongs to; markup that readers see counts as text."""
+    kind = _SOURCE_GROUPS.get(one.source, one.source)
     return "reader" if kind == "markup" and one.visible else kind
 
 
@@ -394,9 +406,9 @@ def _same_day(one: Moment, other: Moment) -> bool:
     return _days_apart(one, other) == 1 and (one.zoned or other.zoned) and "day" in (one.precision, other.precision)
 
 
-def _keep_day(first: When, agreeing: list[When]) -> When:
-    """The day that the page shows, with the instant of `first` if its zone can be determined, else as a day."""
-    if _is_utc(first.value) and (local := _local(first.value, agreeing)) is not None:
+def _with_day_shown(first: When, agreeing: list[When]) -> When:
+    """Returns `first` in the zone in which it falls on the day shown, if that is known; else the best of `agreeing`."""
+    if _is_utc(first.value) and (local := _find_local(first.value, agreeing)) is not None:
         return replace(first, value=local)
     chosen = best_candidate(agreeing)
     assert chosen is not None
@@ -406,7 +418,7 @@ def _keep_day(first: When, agreeing: list[When]) -> When:
 # Title.
 
 _SIMILAR, _SIMILAR_LONG, _LONG_WORDS = 0.34, 0.28, 5
-"""The similarity from which on a heading confirms a declared title; the second for one with at least so many words."""
+"""The least similarity by which a heading confirms a declared title; the second if it has _LONG_WORDS words or more."""
 _CLEARLY = 0.15
 _OF_ARTICLE = frozenset({"json-ld", "microdata", "rdfa"})
 _ALTERED = re.compile(r"\s\|\s|(?:\.\.\.|…)$")  # with a part after a bar, or cut
@@ -416,14 +428,15 @@ _VOTE, _VOTE_IF_PART, _PER_VOTE = 1.0, 0.6, 0.12
 
 
 def resolve_title(found: list[Candidate[str]], site: set[str], path: str = "") -> Candidate[str] | None:
-    """The title: the heading that readers see, if it confirms a declared title; else what most sources agree on.
+    """Chooses the title: the heading that readers see, if a declared title confirms it; else what most sources agree
+    on.
 
-    The platform's own heading is chosen unless it is the site's name. Another heading is chosen if it is similar to a
-    declared title, since declarations are written for search engines and may be cut, while the heading is the
+    The platform's own heading is chosen unless it is the site's name. Another heading is chosen if it is similar to
+    a declared title, since declarations are written for search engines and may be cut, while the heading is the
     author's. If the address (`path`) was clearly made from the declared title, that one is the original. A heading
     unlike all declared titles (a logo, a section, "Comments") is one vote among others. Without a heading, the
-    headline that the article's markup declares is preferred to titles for browsers and for sharing. A post whose title
-    element is empty has no title: "" is chosen, never the site's name.
+    headline in the article's markup is preferred to titles for browsers and for sharing. A post whose title element
+    is empty has no title: "" is chosen, never the site's name. `site`: the site's names, folded.
     """
     shown = next((c for c in found if c.visible and c.source in ("platform", "api")), None)
     if shown is not None and (not shown.value or fold_text(shown.value) not in site):
@@ -432,16 +445,16 @@ def resolve_title(found: list[Candidate[str]], site: set[str], path: str = "") -
     if not usable:
         return None
     headings = [c for c in usable if c.visible]
-    if heading := _confirmed(headings, [c.value for c in usable if not c.visible]):
-        return _first_written(heading, usable, path)
+    if heading := _confirmed_heading(headings, [c.value for c in usable if not c.visible]):
+        return _original_title(heading, usable, path)
     own = [c for c in usable if c.source in _OF_ARTICLE and not _ALTERED.search(c.value)]
     if own and not headings:
         return max(own, key=lambda c: c.confidence)
     return _most_agreed(usable)
 
 
-def _confirmed(headings: list[Candidate[str]], declared: list[str]) -> Candidate[str] | None:
-    """The first heading that is similar to a declared title."""
+def _confirmed_heading(headings: list[Candidate[str]], declared: list[str]) -> Candidate[str] | None:
+    """Returns the first heading that is similar to a declared title; None if none is."""
     for one in headings:
         least = _SIMILAR if len(one.value.split()) < _LONG_WORDS else _SIMILAR_LONG
         if len(one.value) <= _MAX_LENGTH and any(title_similarity(one.value, text) >= least for text in declared):
@@ -450,7 +463,9 @@ def _confirmed(headings: list[Candidate[str]], declared: list[str]) -> Candidate
 
 
 def _most_agreed(usable: list[Candidate[str]]) -> Candidate[str]:
-    """The candidate with most support: its confidence, and votes of the sources with the same or a longer text."""
+    """Returns the candidate with most support: its confidence, and a vote from each source with the same or a longer
+    text.
+    """
     texts = [(c, fold_text(c.value)) for c in usable]
 
     def support(one: Candidate[str], text: str) -> float:
@@ -461,7 +476,7 @@ def _most_agreed(usable: list[Candidate[str]]) -> Candidate[str]:
 
 
 def _vote(text: str, other: str) -> float:
-    """How much one folded title supports another, 0 to 1: fully if equal, less if one is part of the other."""
+    """Returns how much one folded title supports another, 0 to 1: fully if equal, less if one is part of the other."""
     if not text:
         return 0.0
     if other == text:
@@ -469,15 +484,15 @@ def _vote(text: str, other: str) -> float:
     return _VOTE_IF_PART if len(text) > 8 and (text in other or other in text) else 0.0
 
 
-def _first_written(heading: Candidate[str], found: list[Candidate[str]], path: str) -> Candidate[str]:
-    """The heading, unless the declared title is different and the address was clearly made from it.
+def _original_title(heading: Candidate[str], found: list[Candidate[str]], path: str) -> Candidate[str]:
+    """Returns the heading, unless the declared title is different and the address was clearly made from that.
 
-    A title that is cut, or has a part after a bar, is not the original.
+    A declared title that is cut, or has a part after a bar, is not the original.
     """
     others = [c for c in found if not c.visible]
-    whole = [c for c in others if not _ALTERED.search(c.value)]
-    if not whole or any(fold_text(c.value) == fold_text(heading.value) for c in others):
+    unaltered = [c for c in others if not _ALTERED.search(c.value)]
+    if not unaltered or any(fold_text(c.value) == fold_text(heading.value) for c in others):
         return heading
-    declared = max(whole, key=lambda c: c.confidence)
+    declared = max(unaltered, key=lambda c: c.confidence)
     clearly = title_in_url(declared.value, path) > title_in_url(heading.value, path) + _CLEARLY
     return declared if clearly else heading

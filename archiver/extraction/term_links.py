@@ -1,4 +1,4 @@
-"""Recognises the links in a post's meta lines to listings of its terms, by address, rel, label or icon."""
+"""Recognises the links from a post to the listings of its categories and tags, by address, rel, label or icon."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ FOLDER_WORDS = frozenset(fold_text(w) for w in _FOLDER_WORDS.split())
 
 
 def clean_term(text: str | None) -> str:
-    """A term as shown, without its count, its "#" and separators; "" if the text is not a term."""
+    """Returns a category or tag without its post count, its "#" and separators; "" if the text cannot be one."""
     text = clean_text(text)
     if len(text) > 200:
         return ""
@@ -127,13 +127,16 @@ def clean_term(text: str | None) -> str:
 
 
 def is_term(text: str, sure: bool = False) -> bool:
-    """True if a text in the place of a term is one, and not a button or a day. A place of the site ("Home", "Blog")
-    is a term only if it is `sure`ly used as one."""
+    """Returns True if the text of a supposed category or tag link is one, and not a button or a date.
+
+    The name of a part of the site ("Home", "Blog") counts only with `sure`: the link is certainly to a category or
+    tag.
+    """
     return bool(text) and not _NOT_TERM.match(text) and not _DAY.match(text) and (sure or not _PLACE.match(text))
 
 
 def unique_terms(found: Iterable[str]) -> Terms:
-    """The terms among some texts, each once regardless of case and spacing, as first written."""
+    """Returns the categories or tags among some texts, each once regardless of case and spacing, as first written."""
     out: dict[str, str] = {}
     for one in found:
         if text := clean_term(one):
@@ -142,7 +145,7 @@ def unique_terms(found: Iterable[str]) -> Terms:
 
 
 def terms_in_lists(texts: Iterable[str]) -> list[str]:
-    """The terms in texts that are lists: "a, b; c" and "a、b", without machine-readable keys ("contentId: 12")."""
+    """Splits texts that list categories or tags ("a, b; c", "a、b") and drops machine keys ("contentId: 12")."""
     return [
         p for t in texts for p in re.split(r"\s*[,;，、；|]\s*", t) if not _MACHINE.match(p) and len(p) <= _MAX_LENGTH
     ]
@@ -150,7 +153,7 @@ def terms_in_lists(texts: Iterable[str]) -> list[str]:
 
 @lru_cache(maxsize=8_192)
 def kind_of_address(href: str) -> Kind | None:
-    """The kind of term listing that an address leads to, by a folder or a query key."""
+    """Returns "category" or "tag" if an address leads to such a listing, by a folder or a query key; else None."""
     if len(href) > 500:
         return None
     path = unquote(href)
@@ -171,7 +174,7 @@ def _kinds_of_folder(name: str) -> tuple[Kind, ...]:
 
 
 def kind_of_label(text: str) -> Kind | None:
-    """The kind of terms that the last words of a text introduce: "Filed under:", "This entry was posted in", "标签"."""
+    """Returns "category" or "tag" if a text ends in a label for them ("Filed under:", "Tags:"); else None."""
     text = clean_text(text)[-60:]
     for kind, words in _LABEL_END.items():
         # Within a line, a single word is a label only with a colon: "I like tags" introduces nothing.
@@ -182,7 +185,7 @@ def kind_of_label(text: str) -> Kind | None:
 
 @lru_cache(maxsize=8_192)
 def slug_of(href: str) -> str:
-    """The last folder of an address, decoded, which is a term's slug."""
+    """Returns the last folder of an address, decoded: the slug of the category or tag that it leads to."""
     try:
         parts = urlsplit(href)
     except ValueError:
@@ -240,8 +243,10 @@ _ICON_TAGS = ("i", "svg", "span", "img")
 
 @dataclass(frozen=True, slots=True)
 class TermLink:
-    """A link to a term's listing. `sure`: its rel or its address gives the kind; else a label or an icon before it
-    does."""
+    """A link to the listing of a category or tag.
+
+    `sure`: its rel or its address gives the kind; else a label or an icon before it does.
+    """
 
     text: str
     href: str
@@ -250,12 +255,12 @@ class TermLink:
 
 
 def term_links(page: Page, post: Post) -> list[TermLink]:
-    """The term links of the post itself, in document order, without those in its text and in the noise around it.
+    """Returns the links to the post's own categories and tags, in document order, without those in its text.
 
-    Tags are often right below the element that contains the post, or in the last line of its text: if the post has
-    none itself, these are used, those of the text only with a label or rel="tag".
+    Tags are often right below the element that contains the post, or in the last line of its text. If no tags were
+    found elsewhere, those are used; in the text only with a label or rel="tag".
     """
-    found = _Links(page, post).terms(_links(page, post))
+    found = _Links(page, post).terms(_links_in_holder(page, post))
     for links, strict in ((_links_below(page, post), False), (_last_links(page, post), True)):
         if any(x.kind == "tag" for x in found):
             break
@@ -264,9 +269,9 @@ def term_links(page: Page, post: Post) -> list[TermLink]:
 
 
 class _Links:
-    """Decides for one link after another whether it is a term, and its kind.
+    """Decides for one link after another whether it leads to a category or tag, and to which of the two.
 
-    `strict`: an address alone does not make a term.
+    `strict`: the address alone is not enough.
     """
 
     def __init__(self, page: Page, post: Post, strict: bool = False) -> None:
@@ -281,7 +286,7 @@ class _Links:
     def _term(self, a: Element) -> TermLink | None:
         href = a.get("href") or ""
         rel = frozenset((a.get("rel") or "").lower().split())
-        if len(href) > 500 or ("tag" not in rel and not own_site(self.page, href)) or _PAGED.search(href):
+        if len(href) > 500 or ("tag" not in rel and not is_own_site(self.page, href)) or _PAGED.search(href):
             return None
         if not self.strict and self.post.body is self.post.holder and "tag" not in rel:
             return None
@@ -292,7 +297,7 @@ class _Links:
         if kind is None or self.post.is_noise(a):
             self.previous = None
             return None
-        if _TERM_RELS.isdisjoint(rel) and in_prose(a, self.prose):
+        if _TERM_RELS.isdisjoint(rel) and is_in_prose(a, self.prose):
             return None
         if not is_term(text := clean_term(element_line(a)), sure):
             return None
@@ -300,7 +305,10 @@ class _Links:
         return TermLink(text, href, kind, sure)
 
     def _declared_kind(self, href: str, rel: frozenset[str]) -> Kind | None:
-        """The kind by rel or by address; not by a folder in which the site also keeps its posts."""
+        """Returns "category" or "tag" by a link's rel or address; None if neither gives it.
+
+        A folder in which the site also keeps its posts does not count.
+        """
         if "category" in rel:
             return "category"
         kind = kind_of_address(href)
@@ -310,23 +318,25 @@ class _Links:
 
 
 def _kind_before(a: Element, previous: tuple[Element, Kind] | None) -> Kind | None:
-    """The kind by what precedes a link: a label, an icon, or a link of known kind."""
+    """Returns "category" or "tag" by what precedes a link: a label, an icon, or a link of known kind (`previous`)."""
     before = text_before(a, previous[0] if previous else None)
     if before is None:
         return previous[1] if previous is not None else None
     return kind_of_label(before) if isinstance(before, str) else _kind_of_icon(before)
 
 
-def _links(page: Page, post: Post) -> Iterator[Element]:
-    """The first links in the holder and outside the body.
+def _links_in_holder(page: Page, post: Post) -> Iterator[Element]:
+    """Yields the first links in the element that contains the post (the holder) that are not in its body.
 
-    Found by their position in the document, where an element and its descendants are one range.
+    They are found by their position in the document, where an element and its descendants are one range.
     """
     if post.holder is None:
         return
     order = page.index.order
-    first, last = _run(page.index, post.holder)
-    begin, end = _run(page.index, post.body) if post.body is not None and post.body is not post.holder else (0, 0)
+    first, last = _position_range(page.index, post.holder)
+    begin, end = (
+        _position_range(page.index, post.body) if post.body is not None and post.body is not post.holder else (0, 0)
+    )
     count = 0
     for a in page.index.tag("a"):
         at = order[a]
@@ -338,17 +348,17 @@ def _links(page: Page, post: Post) -> Iterator[Element]:
 
 
 def _links_below(page: Page, post: Post) -> Iterator[Element]:
-    """The links that follow the holder under the same parent or its parent, up to the next post's heading."""
+    """Yields the links that follow the holder under its parent or grandparent, up to the next post's heading."""
     if post.holder is None or post.holder.tag in ("body", "main", "html"):
         return
     order = page.index.order
-    _, first = _run(page.index, post.holder)
+    _, first = _position_range(page.index, post.holder)
     around = post.holder.getparent()
     above = around.getparent() if around is not None else None
     top = above if above is not None and above.tag not in ("body", "html") else around
     if top is None:
         return
-    last = min(_run(page.index, top)[1], first + _BELOW)
+    last = min(_position_range(page.index, top)[1], first + _BELOW)
     for a in page.index.tag("a"):
         if order[a] >= last:
             return
@@ -359,22 +369,24 @@ def _links_below(page: Page, post: Post) -> Iterator[Element]:
 
 
 def _last_links(page: Page, post: Post) -> list[Element]:
-    """The links of the last elements of the text."""
+    """Returns the links in the last elements of the post's text."""
     if post.body is None:
         return []
     order = page.index.order
-    begin, end = _run(page.index, post.body)
+    begin, end = _position_range(page.index, post.body)
     begin = max(begin, end - _BELOW)
     return [a for a in page.index.tag("a") if begin <= order[a] < end and a.get("href")][-_MAX_LAST:]
 
 
-def _run(index: Index, el: Element) -> tuple[int, int]:
-    """The range of positions of an element and its descendants."""
+def _position_range(index: Index, el: Element) -> tuple[int, int]:
+    """Returns the range of document positions of an element and its descendants, as (first, end)."""
     return index.order[el], index.end(el)
 
 
-def own_site(page: Page, href: str) -> bool:
-    """True if an address belongs to the page's own site: relative, on the same host, or on a subdomain or parent."""
+def is_own_site(page: Page, href: str) -> bool:
+    """Returns True if an address belongs to the page's own site: relative, on the same host, or on a subdomain or
+    parent.
+    """
     if "//" not in href[:10]:
         return not href.startswith(("#", "mailto:", "javascript:", "tel:"))
     own, canonical, beginnings = page.hosts
@@ -392,61 +404,61 @@ def _is_address_of_author(href: str) -> bool:
 
 
 def text_before(a: Element, previous: Element | None) -> str | Element | None:
-    """What directly precedes a link in its line, apart from separators.
+    """Returns what directly precedes a link in its line, apart from separators.
 
-    A text, an element without text (an icon), or None for the link `previous`.
+    That is a text, an element without text (an icon), or None if it is the link `previous`.
     """
     at = a
     for _ in range(_CLIMB):
-        if found := _among_siblings(at, previous):
+        if found := _before_among_siblings(at, previous):
             return found.what
         parent = at.getparent()
         if parent is None or not isinstance(parent.tag, str):
             return ""
-        if text := _words(parent.text):
+        if text := _text_unless_separator(parent.text):
             return text
         at = parent
     return ""
 
 
 @dataclass(frozen=True, slots=True)
-class _Before:
+class _Preceding:
     """What precedes a link, as `text_before` returns it."""
 
     what: str | Element | None
 
 
-def _words(text: str | None) -> str:
-    """A text, "" if it is only a separator."""
+def _text_unless_separator(text: str | None) -> str:
+    """Returns a cleaned text, "" if it is only a separator."""
     text = clean_text(text)
     return "" if _BETWEEN.fullmatch(text) else text
 
 
-def _among_siblings(at: Element, previous: Element | None) -> _Before | None:
-    """What the nearest siblings before an element hold, None if they are empty."""
+def _before_among_siblings(at: Element, previous: Element | None) -> _Preceding | None:
+    """Returns what the nearest siblings before an element contain; None if they are empty."""
     sibling = at.getprevious()
     for _ in range(_CLIMB):
         if sibling is None:
             break
-        if tail := _words(sibling.tail):
-            return _Before(tail)
-        inside = _first_of(sibling)
+        if tail := _text_unless_separator(sibling.tail):
+            return _Preceding(tail)
+        inside = _first_descendants(sibling)
         if previous is not None and (sibling is previous or any(e is previous for e in inside)):
-            return _Before(None)
+            return _Preceding(None)
         if not isinstance(sibling.tag, str) or any(e.tag == "a" for e in inside):
-            return _Before("")
-        whole = clean_text(" ".join(t for e in inside for t in (e.text, e.tail if e is not sibling else "") if t))
-        if text := _words(whole):
-            # Below a heading "Categories" is the list of all of them.
-            return _Before(text if sibling.tag not in _HEADINGS or kind_of_label(text) == "tag" else "")
-        if not whole and sibling.tag in _ICON_TAGS:
-            return _Before(sibling)
+            return _Preceding("")
+        text_inside = clean_text(" ".join(t for e in inside for t in (e.text, e.tail if e is not sibling else "") if t))
+        if text := _text_unless_separator(text_inside):
+            # A heading "Categories" precedes the list of all categories, not those of the post.
+            return _Preceding(text if sibling.tag not in _HEADINGS or kind_of_label(text) == "tag" else "")
+        if not text_inside and sibling.tag in _ICON_TAGS:
+            return _Preceding(sibling)
         sibling = sibling.getprevious()
     return None
 
 
-def _first_of(el: Element) -> list[Element]:
-    """An element and its first descendants, as many as a label or an icon has."""
+def _first_descendants(el: Element) -> list[Element]:
+    """Returns an element and its first descendants, as many as a label or an icon has."""
     return list(islice(el.iter("*"), 12))
 
 
@@ -455,16 +467,16 @@ def _kind_of_icon(el: Element) -> Kind | None:
     return next((kind for kind, words in _ICON if words.search(names.replace("#", " "))), None)
 
 
-def in_prose(el: Element, known: dict[Element, bool]) -> bool:
-    """True if a link is in a sentence of the text: its block has much text besides links."""
+def is_in_prose(el: Element, known: dict[Element, bool]) -> bool:
+    """Returns True if a link is in a sentence: its block has much text besides links. `known` caches results."""
     at = el
     while at.tag not in _BLOCKS and (parent := at.getparent()) is not None:
         at = parent
     if at not in known:
-        said = len((at.text or "").strip())
+        length = len((at.text or "").strip())
         for child in islice(at, 200):
-            said += len((child.tail or "").strip())
+            length += len((child.tail or "").strip())
             if child.tag not in _BLOCKS and child.tag != "a" and next(child.iter("a"), None) is None:
-                said += sum(len(t.strip()) for t in islice(child.itertext(), 50))
-        known[at] = said > _WORDS_AROUND
+                length += sum(len(t.strip()) for t in islice(child.itertext(), 50))
+        known[at] = length > _WORDS_AROUND
     return known[at]

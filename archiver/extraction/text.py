@@ -1,4 +1,4 @@
-"""Text of elements as one line, text folded for comparison, and the white space of a body."""
+"""Text helpers: an element's text as one line, text folded for comparison, and tidy white space for a body."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lxml.etree import _Element as Element
 
 _INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _ENTITY = re.compile(r"&(#\d{1,7}|#x[0-9a-fA-F]{1,6}|[a-zA-Z]\w{1,31});")
-_SILENT = frozenset(
+_UNREAD = frozenset(
     [
         "script",
         "style",
@@ -80,13 +80,15 @@ BREAK = frozenset(
         "option",
     ]
 )
-"""Elements that begin and end a line of their own."""
+"""Elements that begin and end a line."""
 CELL = frozenset({"td", "th"})
-_NOT_INLINE = BREAK | CELL | _SILENT | {"br"}
+_NOT_INLINE = BREAK | CELL | _UNREAD | {"br"}
 
 
-class _Kept(dict[int, str | None]):
-    """A table for `str.translate`, filled as characters are met: keeps letters, digits and marks, removes the rest."""
+class _LettersOnly(dict[int, str | None]):
+    """A table for `str.translate` that keeps letters, digits and marks and removes the rest; filled as characters are
+    met.
+    """
 
     def __missing__(self, code: int) -> str | None:
         c = chr(code)
@@ -94,12 +96,15 @@ class _Kept(dict[int, str | None]):
         return kept
 
 
-_KEPT = _Kept()
+_LETTERS_ONLY = _LettersOnly()
 _SHORT = 300  # characters; texts up to this length (names, titles, lines) are folded often, so results are cached
 
 
 def clean_text(text: str | None) -> str:
-    """One line: NFC, with entities that were escaped twice decoded, white space collapsed, invisible marks removed."""
+    """Returns a text as one clean line: in NFC, white space collapsed, invisible characters removed, entities decoded.
+
+    Entities are still there if the page escaped its text twice.
+    """
     if not text:
         return ""
     if "&" in text and _ENTITY.search(text):
@@ -113,8 +118,8 @@ def clean_text(text: str | None) -> str:
 
 
 def element_line(el: Element | None) -> str:
-    """All text of an element as one line, without scripts; blocks and line breaks become a space."""
-    if el is None or el.tag in _SILENT:
+    """Returns all text of an element as one line, without scripts; blocks and line breaks become a space."""
+    if el is None or el.tag in _UNREAD:
         return ""
     if len(el) == 0:
         return clean_text(el.text)
@@ -123,7 +128,7 @@ def element_line(el: Element | None) -> str:
     parts: list[str] = []
     for event, at in (walker := etree.iterwalk(el, events=("start", "end"))):
         tag = at.tag
-        if tag in _SILENT or not isinstance(tag, str):
+        if tag in _UNREAD or not isinstance(tag, str):
             if event == "start":
                 walker.skip_subtree()
                 continue
@@ -135,12 +140,12 @@ def element_line(el: Element | None) -> str:
 
 
 def fold_text(text: str) -> str:
-    """Only the letters and digits of a text, NFKC and casefolded, to compare two texts."""
+    """Returns only the letters and digits of a text, in NFKC and casefolded, to compare it with another one."""
     return _folded_cached(text) if len(text) <= _SHORT else _folded(text)
 
 
 def _folded(text: str) -> str:
-    return unicodedata.normalize("NFKC", clean_text(text)).casefold().translate(_KEPT)
+    return unicodedata.normalize("NFKC", clean_text(text)).casefold().translate(_LETTERS_ONLY)
 
 
 _folded_cached = lru_cache(maxsize=8_192)(_folded)
@@ -151,7 +156,9 @@ _BEFORE_BREAK = re.compile(r"(?<![ \t])[ \t]+\n")
 
 
 def tidy_body(text: str) -> str:
-    """The text in NFC, with at most one blank line in a row and none at its ends."""
+    """Returns a body in NFC with at most one blank line in a row, none at its ends, and no white space before line
+    ends.
+    """
     if " \n" in text or "\t\n" in text:
         text = _BEFORE_BREAK.sub("\n", text)
     text = unicodedata.normalize("NFC", text)

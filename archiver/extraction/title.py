@@ -59,7 +59,7 @@ _SECTIONS = frozenset(
 
 
 def site_names(page: Page) -> list[str]:
-    """The names of the site: declared, or shown in its header."""
+    """Returns the names of the site that the page declares or shows in its header."""
     names = list(page.data.names_of_site())
     for selector in _SITE_TITLES:
         names += [
@@ -74,12 +74,14 @@ def site_names(page: Page) -> list[str]:
 
 
 def _is_long_title(text: str, declared: str) -> bool:
-    """True if a text is too long for a name and like the page's title: the header may hold the post's own heading."""
+    """Returns True if a text in the site header is the post's title, not a site name: it is long and like the page's
+    title.
+    """
     return len(text.split()) >= _SENTENCE and title_similarity(text, declared) >= _ALIKE
 
 
 def _leads_home(page: Page, el: Element) -> bool:
-    """True if a name in the header links to a home page, or to nothing; a post's title links to the post."""
+    """Returns True if a site name in the header links to a home page or nowhere; a post's title links to the post."""
     link = el if el.tag == "a" else next(el.iter("a"), None)
     if link is None:
         return el.tag != "h1" or not page.head_title.startswith(element_line(el)) or page.path == "/"
@@ -87,10 +89,11 @@ def _leads_home(page: Page, el: Element) -> bool:
     return not url or page.path == "/" or url.partition("#")[0].rstrip("/") not in page.addresses
 
 
-def _named_like(part: str, separator: str, host: str, path: str) -> bool:
-    """True if the last part of a title is the site's name by its host ("Lumo" of drinklumo.example) or a section.
+def _is_site_or_section(part: str, separator: str, host: str, path: str) -> bool:
+    """Returns True if the last part of a title is the site's name, by its host, or a section of the site.
 
-    A part is a section by the page's own address ("District" of /district/1), or by a common word.
+    "Lumo" is the name of drinklumo.example. A part is a section if it is in the page's own address ("District" of
+    /district/1) or a common word such as "Blog".
     """
     words = part.split()
     if not 1 <= len(words) <= _MAX_WORDS:
@@ -121,7 +124,10 @@ def repair_mojibake_title(text: str) -> str:
 
 
 def without_site(title: str, names: list[str], host: str, path: str = "") -> str:
-    """A title without the site's name before or after it and without its section after it; `path` is the page's own."""
+    """Returns a title without the site's name before or after it and without the section after it.
+
+    `path`: the path of the page's address.
+    """
     if len(title) > 500:
         return title
     bare = re.sub(r"^www\d?\.", "", host.partition(":")[0])
@@ -134,28 +140,30 @@ def without_site(title: str, names: list[str], host: str, path: str = "") -> str
     cuts = list(_SEPARATOR.finditer(title))
     for m in reversed(cuts):
         head, part = title[: m.start()].strip(), title[m.end() :]
-        if head and (fold_text(part) in known or _named_like(part, m[0], bare, path) or _is_initials(part, names)):
+        if head and (
+            fold_text(part) in known or _is_site_or_section(part, m[0], bare, path) or _is_initials(part, names)
+        ):
             return without_site(head, names, host, path)
     for m in cuts:
         if fold_text(title[: m.start()]) in known and title[m.end() :].strip():
             return title[m.end() :].strip()
-    return _behind_name(title, [bare, *names], path)
+    return _after_name(title, [bare, *names], path)
 
 
 def _host_labels(host: str) -> set[str]:
-    """The parts of a host that may be the site's name, folded."""
+    """Returns the parts of a host that may be the site's name, folded."""
     steps = host.split(".")
     labels = {fold_text(part) for part in (host, ".".join(steps[:-1]), ".".join(steps[-2:]), steps[0])}
     return {label for label in labels if len(label) > 2}
 
 
 def _is_initials(part: str, names: list[str]) -> bool:
-    """True if the last part of a title is one of the site's names abbreviated to its initials."""
+    """Returns True if the last part of a title is one of the site's names abbreviated to its initials."""
     return bool(_INITIALS.match(part)) and any(part == _initials(n) for n in names)
 
 
 def _without_name_behind(title: str, name: str) -> str:
-    """A title without a name after it and the sign between them; "" where that is not its form."""
+    """Returns a title without a name after it and the separator between them; "" if the title does not end so."""
     if not name or not title.casefold().endswith(name.casefold()):
         return ""
     head = title[: len(title) - len(name)]
@@ -163,15 +171,18 @@ def _without_name_behind(title: str, name: str) -> str:
 
 
 def _without_name_before(title: str, name: str) -> str:
-    """A title without a name before it and the sign between them; "" where that is not its form."""
+    """Returns a title without a name before it and the separator between them; "" if the title does not begin so."""
     if not name or not title.casefold().startswith(name.casefold()):
         return ""
     tail = title[len(name) :]
     return _SIGNS_AT_START.sub("", tail) if _SIGN_AT_START.match(tail) else ""
 
 
-def _behind_name(title: str, names: list[str], path: str) -> str:
-    """A title that follows the site's name without a sign between them, if the address was made from it alone."""
+def _after_name(title: str, names: list[str], path: str) -> str:
+    """Returns a title without the site's name before it if no separator follows the name, else the title unchanged.
+
+    That needs proof: the words of the page's address are exactly those of the rest.
+    """
     for name in names:
         rest = title[len(name) :].strip()
         if rest and title.casefold().startswith(f"{name.casefold()} ") and title_in_url(rest, path) == 1.0:
@@ -180,7 +191,7 @@ def _behind_name(title: str, names: list[str], path: str) -> str:
 
 
 def heading_text(el: Element) -> str:
-    """The text of a heading, without a permalink sign and without text for screen readers."""
+    """Returns the text of a heading, without a permalink sign and without text for screen readers."""
     text = element_line(el)
     for hidden in el.iter("*"):
         if hidden is not el and _HIDDEN.search(hidden.get("class") or ""):
@@ -191,9 +202,9 @@ def heading_text(el: Element) -> str:
 
 
 def without_labels(el: Element, declared: set[str]) -> str:
-    """The text of a heading, without a kicker before or a subtitle after it if the declared title has none.
+    """Returns the text of a heading, without a kicker before or a subtitle after it if the declared title has none.
 
-    `declared`: the titles that the page declares, folded. Only an element of its own in the heading is removed.
+    `declared`: the titles that the page declares, folded. Only a whole child element of the heading is removed.
     """
     text = heading_text(el)
     children = [t for child in el if isinstance(child.tag, str) and (t := element_line(child))]
@@ -209,11 +220,11 @@ def without_labels(el: Element, declared: set[str]) -> str:
 
 
 def without_section(text: str, declared: set[str], bare: str) -> str:
-    """A heading without the section or site after it, if a declared title has neither.
+    """Returns a heading without the section or site name after it, if a declared title has neither.
 
     `declared`: the titles that the page declares, folded; `bare`: the heading without the declared name of the site.
     What precedes the title stays: "Lumo: a new lamp" of the site Lumo may be declared without its beginning only
-    because we cut it.
+    because `without_site` removed it.
     """
     if fold_text(text) in declared:
         return text
@@ -223,10 +234,11 @@ def without_section(text: str, declared: set[str], bare: str) -> str:
     return text
 
 
-def restored(text: str, declared: list[str]) -> str:
+def restore_lost_characters(text: str, declared: list[str]) -> str:
     """Replaces a heading in which "?" or U+FFFD has taken the place of other signs by the declared title.
 
-    "The ferry?s pier" is "The ferry’s pier". If the declared title has the same letters, "?" is a question mark.
+    "The ferry?s pier" becomes "The ferry’s pier". If the declared title has the same letters, "?" is a question
+    mark.
     """
     parts = _LOST.split(text)
     if not 1 < len(parts) <= _MAX_LOST:
@@ -240,30 +252,33 @@ def restored(text: str, declared: list[str]) -> str:
 
 
 def title_candidates(page: Page, post: Post, lead: SourceHint | None, host: str) -> list[Candidate[str]]:
-    """Titles with their sources, without the site's name. A post that shows an empty title gives "" as one."""
+    """Returns the title candidates with their sources, without the site's name.
+
+    A post whose title element is empty gives "" as a candidate.
+    """
     names = site_names(page)
-    declared = _declared(page, post, names, host)
+    declared = _declared_titles(page, post, names, host)
     out: list[Candidate[str]] = []
     if lead is not None and is_from_api(lead):
-        out.append(Candidate(_written(lead.title), "api", "title", 0.93, True))
-    if post.title is not None and (shown := _shown(post, post.title, names, host, declared)) is not None:
+        out.append(Candidate(_clean_title(lead.title), "api", "title", 0.93, True))
+    if post.title is not None and (shown := _shown_title(post, post.title, names, host, declared)) is not None:
         out.append(shown)
     out += declared
-    if lead is not None and not is_from_api(lead) and (text := _written(lead.title)):
+    if lead is not None and not is_from_api(lead) and (text := _clean_title(lead.title)):
         out.append(Candidate(text, "feed", "title", 0.75))
     return out
 
 
-def _written(text: str) -> str:
+def _clean_title(text: str) -> str:
     return repair_mojibake_title(clean_text(text))
 
 
-def _declared(page: Page, post: Post, names: list[str], host: str) -> list[Candidate[str]]:
-    """The titles that the page declares."""
+def _declared_titles(page: Page, post: Post, names: list[str], host: str) -> list[Candidate[str]]:
+    """Returns the titles that the page declares, as candidates."""
     out: list[Candidate[str]] = []
 
     def add(text: str, source: str, locator: str, confidence: float) -> None:
-        if text := _written(text):
+        if text := _clean_title(text):
             out.append(Candidate(text, source, locator, confidence))
 
     def add_bare(text: str, source: str, locator: str, confidence: float) -> None:
@@ -285,17 +300,17 @@ def _declared(page: Page, post: Post, names: list[str], host: str) -> list[Candi
     return out
 
 
-def _shown(
+def _shown_title(
     post: Post, el: Element, names: list[str], host: str, declared: list[Candidate[str]]
 ) -> Candidate[str] | None:
-    """The post's heading as a candidate, written as a declared title has it; None if it is only the host's name."""
+    """Returns the post's heading as a candidate, in the form of a declared title; None if it is only the host."""
     rule, platform = post.title_rule, post.page.platform
     titles = {fold_text(c.value) for c in declared if c.source != "microdata"}
     text = without_labels(el, titles)
     text = without_section(text, titles, without_site(text, names, ""))
     if text and fold_text(text) == fold_text(host.removeprefix("www.")):
         return None
-    text = _written(restored(text, [c.value for c in declared]))
+    text = _clean_title(restore_lost_characters(text, [c.value for c in declared]))
     if rule in platform.title and platform.name != "generic":
         return Candidate(text, "platform", rule, 0.95, True)
     return Candidate(text, "heading", rule, 0.7 if rule == "h1" else 0.85, True)

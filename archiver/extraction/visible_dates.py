@@ -11,8 +11,8 @@ from itertools import islice
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.boilerplate import names_footer
-from archiver.extraction.date_text import Moment, date_span, machine_date, relative_time, visible_date
+from archiver.extraction.boilerplate import is_footer_name
+from archiver.extraction.date_text import Moment, machine_date, relative_time, text_around_date, visible_date
 from archiver.extraction.date_vocabulary import FIRST, MODIFIED, PUBLISHED, SENT
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
@@ -27,10 +27,11 @@ _RIGHTS = re.compile(r"©|\(c\)|copyright|all rights reserved|alle rechte|tous d
 def read_dates(
     text: str, language: str, before: str = "", captured_at: datetime | None = None
 ) -> tuple[Moment | None, Moment | None]:
-    """The date of publication and that of the last change in a line, each None where the line has none.
+    """Returns the date of publication and that of the last change in a line, each None if the line has none.
 
-    `before`: the words before the line, for a label in an element of its own. A date without a label is the day of
-    publication. A year in a copyright notice is not a date, nor is the day on which a paper was submitted or accepted.
+    `before`: the words before the line, for a label in an element of its own. A date without a label is that of
+    publication. A year in a copyright notice is not a date, nor is the day on which a paper was submitted or
+    accepted. `captured_at`: when the page was fetched, to read dates such as "3 hours ago".
     """
     if _RIGHTS.search(text):
         return None, None
@@ -39,7 +40,7 @@ def read_dates(
     rest, label = text, before
     for _ in range(_DATES):
         moment = visible_date(rest, language)
-        around = date_span(rest, language) if moment is not None else None
+        around = text_around_date(rest, language) if moment is not None else None
         if moment is None or around is None:
             break
         head, rest = around
@@ -59,14 +60,16 @@ def read_dates(
 
 
 def _relative_date(text: str, before: str, captured_at: datetime) -> tuple[Moment | None, Moment | None]:
-    """A date like "3 hours ago", as that of publication or of the last change."""
+    """Returns a date like "3 hours ago" in a line, as that of publication or, if so labelled, of the last change."""
     moment = relative_time(text, captured_at)
     return (None, moment) if (date_label(text) or date_label(before)) == "modified" else (moment, None)
 
 
 @lru_cache(maxsize=4_096)
 def date_label(text: str) -> str:
-    """What the words before a date call it: "published", "modified", "sent" or ""; the last such word decides."""
+    """Returns the meaning of the last label before a date: "published", "modified", "sent" (a paper to its journal) or
+    "".
+    """
     of = {name: max((m.end() for m in pattern.finditer(text)), default=-1) for name, pattern in _LABELS}
     name = max(of, key=lambda n: of[n])
     return name if of[name] >= 0 else ""
@@ -76,7 +79,7 @@ _LABELS = (("published", PUBLISHED), ("modified", MODIFIED), ("sent", SENT))
 
 
 def _is_called_change(tail: str) -> bool:
-    """True if the words right after a date make it that of a change: "12 May 2020 (updated)", "2020-05-12 更新"."""
+    """Returns True if the words after a date make it that of a change: "12 May 2020 (updated)", "2020-05-12 更新"."""
     return bool(MODIFIED.match(tail.lstrip(" ()[]|·–—-,:.")))
 
 
@@ -91,14 +94,15 @@ _OTHER_TIME = re.compile(
 )
 _DIGIT = re.compile(r"[\d年]")
 _LOOKS = re.compile(r"(?<!\d)\d{4}(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2}(?!\d)|[〇一二三四五六七八九]年")
-_SILENT = frozenset(("script", "style", "noscript", "template", "option", "select", "textarea", "title", "meta", "code",
+_UNREAD = frozenset(("script", "style", "noscript", "template", "option", "select", "textarea", "title", "meta", "code",
                      "pre", "button", "head", "html"))  # fmt: skip
 _ATTRIBUTES = ("datetime", "data-datetime", "data-date", "data-time", "data-timestamp", "data-published", "content")
 _MAX_LENGTH, _ALONE = 160, 24
 _NEAR, _ABOVE, _EDGE, _CLOSE, _FARTHEST = 90, 45, 14, 12, 400
 _TEXT, _MAX_COUNT, _HOLDERS, _LISTED = 400, 80, 300, 3
 
-# The confidence of a date by its place: (in <time>, in an element named a date's, or labelled; alone on its line).
+# The confidence of a date by its position: first if it is in <time>, in an element named for a date, or labelled;
+# second if it is alone on its line.
 _TRUST = {
     "near": (0.74, 0.7),
     "above": (0.66, 0.62),
@@ -108,31 +112,31 @@ _TRUST = {
 }
 
 
-_ASIDE = 0.36
+_IN_SIDEBAR = 0.36
 """The confidence of a date in a sidebar, which counts only if it is labelled as the day of publication."""
 _SURER_IF_LABELLED, _SURER_IF_FIRST, _LESS_IF_LINKED = 0.06, 0.02, 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class VisibleDate:
-    """A visible date. `says`: "published" or "modified"; `labelled`: by a word beside it; `where`: as in `_TRUST`."""
+    """A visible date. `meaning`: "published" or "modified"; `labelled`: a label says so; `where`: a key of `_TRUST`."""
 
     moment: Moment
     element: Element
     where: str
-    says: str
+    meaning: str
     labelled: bool
     confidence: float
 
 
 @lru_cache(maxsize=8_192)
 def names_a_date(name: str) -> bool:
-    """True if a class or id is named like a date's."""
+    """Returns True if a class or id is one commonly used for a date."""
     return len(name) < 60 and bool(_NAMED.search(name)) and not _OTHER_TIME.search(name)
 
 
 class _Places:
-    """The places of elements relative to the post's heading and body, by their position in the document."""
+    """Where elements are relative to the post's heading and body, by their position in the document."""
 
     def __init__(self, page: Page, post: Post) -> None:
         order = page.index.order
@@ -152,13 +156,15 @@ class _Places:
                 last = last[-1]
             self.end = order.get(last, self.body)
 
-    def close(self, el: Element) -> bool:
-        """True if an element is so near the heading that its date is the post's, regardless of the element's name."""
+    def is_close(self, el: Element) -> bool:
+        """Returns True if an element is so near the heading that its date is the post's, whatever its class."""
         n = self.order.get(el, 0)
         return any(at >= 0 and -_CLOSE <= n - at <= _CLOSE for at in (self.title, *self.copies))
 
-    def of(self, el: Element) -> str:
-        """The place of an element: near, above, edge, in, after or far."""
+    def position_of(self, el: Element) -> str:
+        """Returns where an element is: "near" or "above" the heading, "edge" or "in" the body, "after" the body, or
+        "far".
+        """
         n = self.order.get(el, 0)
         inside = self.body >= 0 and self.body < n <= self.end
         if self.title >= 0 and not (inside and self.body > self.title) and (place := self._by_heading(n)):
@@ -170,7 +176,7 @@ class _Places:
         return "after" if 0 <= self.body <= n <= self.end + _NEAR else "far"
 
     def around_heading(self, length: int) -> tuple[int, int]:
-        """The positions between which elements are around the heading; (0, 0) without a heading."""
+        """Returns the range of positions around the heading, at most up to `length`; (0, 0) without a heading."""
         if self.title < 0:
             return 0, 0
         last = max(self.title + _NEAR, min(self.body, self.title + _FARTHEST))
@@ -184,9 +190,9 @@ class _Places:
 
 
 def visible_dates(page: Page, post: Post, language: str, *, near: bool = False) -> list[VisibleDate]:
-    """The visible dates, likeliest first, without those of comments, sidebars and other posts.
+    """Returns the visible dates of a post, likeliest first, without those of comments, sidebars and other posts.
 
-    `near`: reads only what is around the heading.
+    `near`: read only the elements around the heading.
     """
     places = _Places(page, post)
     found: list[VisibleDate] = []
@@ -194,55 +200,65 @@ def visible_dates(page: Page, post: Post, language: str, *, near: bool = False) 
     days: dict[tuple[str, str], set[date]] = defaultdict(set)
     read = 0
     for el in _holders(page, places, near):
-        holder = _holder(el, places, post) if el not in taken else None
+        holder = _read_holder(el, places, post) if el not in taken else None
         if holder is None:
             continue
         read += 1
-        for one in _read(page, holder, language):
+        for one in _dates_in_holder(page, holder, language):
             found.append(one)
-            days[_signature(el)].add(one.moment.day)
+            days[_list_signature(el)].add(one.moment.day)
             taken.update(el.iter("*"))
         if read >= _MAX_COUNT:
             break
     listed = {signature for signature, different in days.items() if len(different) >= _LISTED}
-    kept = (_weighed(page, one) for one in found if one.where == "near" or _signature(one.element) not in listed)
+    kept = (
+        _lower_if_linked(page, one)
+        for one in found
+        if one.where == "near" or _list_signature(one.element) not in listed
+    )
     return sorted(kept, key=lambda s: -s.confidence)
 
 
 @dataclass(frozen=True, slots=True)
 class _Holder:
-    """An element with a date in its text. `named`: its name or tag is that of a date; `aside`: it is in a sidebar."""
+    """An element with a date in its text.
+
+    `named`: its tag, class or id is that of a date; `where`: its position, a key of `_TRUST` or "in".
+    """
 
     element: Element
     text: str
     where: str
     named: bool
-    aside: bool
+    in_sidebar: bool
 
 
-def _holder(el: Element, places: _Places, post: Post) -> _Holder | None:
-    """What is known of an element that may hold a date; None if its date cannot be the post's."""
-    where = places.of(el)
-    aside = not places.close(el) and post.is_noise(el) and not (where == "near" and _small_aside(el))
-    if _in_footer(el):
+def _read_holder(el: Element, places: _Places, post: Post) -> _Holder | None:
+    """Returns the element with its text and position as a `_Holder`; None if its date cannot be the post's."""
+    where = places.position_of(el)
+    in_sidebar = not places.is_close(el) and post.is_noise(el) and not (where == "near" and _is_small_aside(el))
+    if _is_in_footer(el):
         return None
-    text = _short(el)
+    text = _short_line(el)
     if text is None or (len(text) > _MAX_LENGTH and (where == "in" or not date_label(text[:40]))):
         return None
-    if aside and date_label(_before(el) + " " + text[:30]) != "published":
+    if in_sidebar and date_label(_words_before(el) + " " + text[:30]) != "published":
         return None
-    return _Holder(el, text, where, el.tag == "time" or any(map(names_a_date, _names(el))), aside)
+    return _Holder(el, text, where, el.tag == "time" or any(map(names_a_date, _names(el))), in_sidebar)
 
 
-def _weighed(page: Page, one: VisibleDate) -> VisibleDate:
-    """A date with less confidence if it is part of a link to another page, away from the heading."""
-    if one.where != "near" and _links_elsewhere(page, one.element):
+def _lower_if_linked(page: Page, one: VisibleDate) -> VisibleDate:
+    """Returns the date, with less confidence if it is part of a link to another page, away from the heading."""
+    if one.where != "near" and _is_linked_elsewhere(page, one.element):
         return replace(one, confidence=one.confidence - _LESS_IF_LINKED)
     return one
 
 
 def _holders(page: Page, places: _Places, near: bool) -> list[Element]:
-    """Elements that may hold a date, outermost first: by their name, by <time>, by what their own text looks like."""
+    """Returns the elements that may hold a date, outermost first, by class or id, by <time>, or by their own text.
+
+    `near`: only the elements around the heading.
+    """
     index = page.index
     begin, end = places.around_heading(len(index.elements)) if near else (0, len(index.elements))
     if near:
@@ -261,7 +277,7 @@ def _holders(page: Page, places: _Places, near: bool) -> list[Element]:
     many = sorted(found.items(), key=lambda p: p[1])
     if len(many) > _HOLDERS:
         many = sorted(sorted(many, key=lambda p: abs(p[1] - places.title))[:_HOLDERS], key=lambda p: p[1])
-    return [e for e, _ in many if e.tag not in _SILENT and e.tag != "body"]
+    return [e for e, _ in many if e.tag not in _UNREAD and e.tag != "body"]
 
 
 def _looks_dated(text: str) -> bool:
@@ -272,8 +288,8 @@ def _names(el: Element) -> list[str]:
     return f"{el.get('class') or ''} {el.get('id') or ''}".split()
 
 
-def _short(el: Element) -> str | None:
-    """The line of an element, None where it is a long text; stops reading at the limit, since elements are nested."""
+def _short_line(el: Element) -> str | None:
+    """Returns the text of an element as one line, None if it is long; stops at the limit, since elements are nested."""
     length = 0
     for text in el.itertext():
         length += len(text.strip())
@@ -282,13 +298,13 @@ def _short(el: Element) -> str | None:
     return element_line(el)
 
 
-def _read(page: Page, holder: _Holder, language: str) -> list[VisibleDate]:
-    """The dates in an element, if its name, a label or its place on the page makes them the post's."""
+def _dates_in_holder(page: Page, holder: _Holder, language: str) -> list[VisibleDate]:
+    """Returns the dates in an element, if its class or id, a label or its position makes them the post's."""
     el, text = holder.element, holder.text
-    before = _before(el)
+    before = _words_before(el)
     published, modified = read_dates(text, language, before, page.captured_at if holder.named else None)
     if published is None and modified is None:
-        published, modified = _by_attribute(el, date_label(text) or date_label(before))
+        published, modified = _date_in_attribute(el, date_label(text) or date_label(before))
     label = date_label(before) or date_label(text)
     if not _is_of_post(holder, label, language):
         return []
@@ -302,11 +318,11 @@ def _read(page: Page, holder: _Holder, language: str) -> list[VisibleDate]:
     if modified is not None:
         confidence = trust + (_SURER_IF_LABELLED if label == "modified" else 0.0)
         out.append(VisibleDate(modified, el, holder.where, "modified", bool(label), confidence))
-    return [replace(one, confidence=_ASIDE) for one in out] if holder.aside else out
+    return [replace(one, confidence=_IN_SIDEBAR) for one in out] if holder.in_sidebar else out
 
 
-def _by_attribute(el: Element, label: str) -> tuple[Moment | None, Moment | None]:
-    """The date in an attribute, as that of publication or of a change."""
+def _date_in_attribute(el: Element, label: str) -> tuple[Moment | None, Moment | None]:
+    """Returns the date in an element's attribute, as a pair of publication and change like `read_dates`."""
     moment = next((m for a in _ATTRIBUTES if (v := el.get(a)) and (m := machine_date(v))), None)
     if label == "sent":
         return None, None
@@ -314,22 +330,25 @@ def _by_attribute(el: Element, label: str) -> tuple[Moment | None, Moment | None
 
 
 def _is_of_post(holder: _Holder, label: str, language: str) -> bool:
-    """True if a date is named, labelled or alone on its line; within the text only if labelled in a short line."""
+    """Returns True if a date is the post's by its element's class or id, by a label, or as the only text of its line.
+
+    Within the body, only a labelled date in a short line counts.
+    """
     if holder.where == "in" and not (label and len(holder.text) < 100):
         return False
     if holder.named or label:
         return True
-    around = date_span(holder.text, language)
+    around = text_around_date(holder.text, language)
     return around is None or len(around[0]) + len(around[1]) <= _ALONE
 
 
-def _before(el: Element) -> str:
-    """The last words right before an element, which may be a label in an element of its own."""
+def _words_before(el: Element) -> str:
+    """Returns the last words right before an element, which may be a label in an element of its own."""
     at = el
     for _ in range(6):
         previous = at.getprevious()
         if previous is not None:
-            text = (previous.tail or "").strip() or _short(previous)
+            text = (previous.tail or "").strip() or _short_line(previous)
             if text is None or len(text) >= 80:
                 return ""
             if text:
@@ -345,30 +364,30 @@ def _before(el: Element) -> str:
     return ""
 
 
-def _small_aside(el: Element) -> bool:
-    """True if the <aside> around an element is only a line of the post's own header."""
+def _is_small_aside(el: Element) -> bool:
+    """Returns True if the <aside> around an element is short and plain, as one used for a line of the post's header."""
     aside = next(el.iterancestors("aside"), None)
-    return aside is not None and not aside.get("class") and len(_short(aside) or "x" * _TEXT) < 2 * _MAX_LENGTH
+    return aside is not None and not aside.get("class") and len(_short_line(aside) or "x" * _TEXT) < 2 * _MAX_LENGTH
 
 
-def _in_footer(el: Element) -> bool:
-    """True if an element is in what is named a page's footer, where "last changed" is about the site."""
+def _is_in_footer(el: Element) -> bool:
+    """Returns True if an element is in the footer of the page, where "last changed" is about the site."""
     at: Element | None = el
     while at is not None:
-        if names_footer(f"{at.get('class') or ''} {at.get('id') or ''}"):
+        if is_footer_name(f"{at.get('class') or ''} {at.get('id') or ''}"):
             return True
         at = at.getparent()
     return False
 
 
-def _signature(el: Element) -> tuple[str, str]:
-    """Tag and class of an element and of its parent: the same for the entries of one list."""
+def _list_signature(el: Element) -> tuple[str, str]:
+    """Returns tag and class of an element and of its parent, which are the same for all entries of a list."""
     parent = el.getparent()
     return f"{el.tag}.{el.get('class') or ''}", (parent.get("class") or parent.tag) if parent is not None else ""
 
 
-def _links_elsewhere(page: Page, el: Element) -> bool:
-    """True if an element is part of a link to another page, as on a card for another post."""
+def _is_linked_elsewhere(page: Page, el: Element) -> bool:
+    """Returns True if an element is part of a link to another page, as on a card for another post."""
     at: Element | None = el
     for _ in range(6):
         if at is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from archiver.extraction.authors.person_names import DOUBTFUL, doubtful_authors
+from archiver.extraction.authors.person_names import DOUBTFUL, downgrade_doubtful_authors
 from archiver.extraction.page import parse_page
 from archiver.items import Candidate
 
@@ -34,6 +34,6 @@ def one(name: str, source: str = "meta", locator: str = "author") -> Candidate[t
     ],
 )
 def test_doubted(found: list[Candidate[tuple[str, ...]]], believed: bool) -> None:
-    got = doubtful_authors(found, PAGE, {"honeynewsltd"})
+    got = downgrade_doubtful_authors(found, PAGE, {"honeynewsltd"})
     assert all((c.confidence > DOUBTFUL) is believed for c in got)
     assert [c.value for c in got] == [c.value for c in found]

@@ -7,7 +7,7 @@ from lxml.etree import fromstring
 
 from archiver.extraction.authors.byline import BylineBlock
 from archiver.extraction.body import body_of_html, extract_body, render_container
-from archiver.extraction.boilerplate import boilerplate_kind, ends_the_post, is_notice, points_to_other_page
+from archiver.extraction.boilerplate import boilerplate_word, ends_the_post, is_notice, points_to_other_page
 from archiver.extraction.page import parse_page
 from archiver.extraction.post_locator import locate_post
 
@@ -32,12 +32,12 @@ def test_a_container_is_rendered_with_the_usual_and_extra_pruning() -> None:
 
 @pytest.mark.parametrize("names", ["share-bar", "ShareBar_bar__k2", "author_bio", "PostMeta", "post__meta"])
 def test_boilerplate_names_are_recognised_in_every_spelling(names: str) -> None:
-    assert boilerplate_kind(fromstring(f'<div class="{names}"/>'))
+    assert boilerplate_word(fromstring(f'<div class="{names}"/>'))
 
 
 @pytest.mark.parametrize("names", ["entry-content", "with-sidebar", "no-comments", "has-share", "adventure", "navy"])
 def test_similar_names_are_not_boilerplate(names: str) -> None:
-    assert not boilerplate_kind(fromstring(f'<div class="{names}"/>'))
+    assert not boilerplate_word(fromstring(f'<div class="{names}"/>'))
 
 
 def test_a_name_around_most_of_the_text_is_ignored() -> None:

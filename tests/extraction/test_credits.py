@@ -10,11 +10,11 @@ from archiver.extraction.article import extract_page
 from archiver.extraction.authors.agency_credits import (
     ROWS,
     BodyTail,
-    agencies,
-    credits,
+    collect_credits,
     credits_of_line,
-    dateline,
-    outlets,
+    find_agencies,
+    find_outlets,
+    read_dateline,
     read_tail,
 )
 from archiver.extraction.page import parse_page
@@ -121,15 +121,15 @@ def test_prose_and_captions_name_no_source(text: str) -> None:
 
 @pytest.mark.parametrize(("text", "place", "known"), DATELINES)
 def test_datelines(text: str, place: str, known: list[str]) -> None:
-    assert dateline(text) == (place, known)
+    assert read_dateline(text) == (place, known)
 
 
 def test_meta_lines_captions_and_the_page_s_own_declarations() -> None:
     lines = ("来源：新华网 2020-01-01", "By Reuters", "Image source: AP", "Posted by Ann Sand")
-    assert credits("One.\n\nTwo.", BodyTail(), lines) == ("新华网", "Reuters")
+    assert collect_credits("One.\n\nTwo.", BodyTail(), lines) == ("新华网", "Reuters")
     body = "The ferry was late.\n\nThe quay at dawn. (AP)"
-    assert credits(body, BodyTail()) == ("AP",)
-    assert credits(body, BodyTail(), captions=["The quay at dawn. (AP)"]) == ()
+    assert collect_credits(body, BodyTail()) == ("AP",)
+    assert collect_credits(body, BodyTail(), captions=["The quay at dawn. (AP)"]) == ()
     html = (
         "<html><head><title>Late ferry</title><meta name=ContentSource content='新华社'></head><body><article>"
         "<h1>Late ferry</h1><div class=meta><span class=source>来源：海港周刊</span></div><div class=entry-content>"
@@ -142,10 +142,10 @@ def test_meta_lines_captions_and_the_page_s_own_declarations() -> None:
 
 
 def test_ambiguous_agencies_count_only_alone() -> None:
-    assert agencies("dpa/AFP") == ["dpa", "AFP"]
-    assert agencies("AP and friends") == []
-    assert agencies("AP", sure=False) == []
-    assert agencies("Reuters", sure=False) == ["Reuters"]
+    assert find_agencies("dpa/AFP") == ["dpa", "AFP"]
+    assert find_agencies("AP and friends") == []
+    assert find_agencies("AP", sure=False) == []
+    assert find_agencies("Reuters", sure=False) == ["Reuters"]
 
 
 def test_every_language_has_a_label() -> None:
@@ -155,6 +155,11 @@ def test_every_language_has_a_label() -> None:
 
 @given(st.text(max_size=300))
 def test_names_are_short_and_nothing_raises(text: str) -> None:
-    for one in (*credits_of_line(text), *outlets(text), *credits(text, read_tail(text)), *dateline(text)[1]):
+    for one in (
+        *credits_of_line(text),
+        *find_outlets(text),
+        *collect_credits(text, read_tail(text)),
+        *read_dateline(text)[1],
+    ):
         assert 2 <= len(one) <= 60
         assert "\n" not in one

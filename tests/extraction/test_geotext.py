@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from archiver.extraction.coordinates import (
     Position,
     as_dms,
+    centre_of_bounds,
     map_link_position,
-    middle,
     parse_degrees,
+    parse_degrees_with_precision,
     parse_position,
     valid_position,
-    with_precision,
 )
 
 
@@ -68,9 +68,9 @@ def test_the_language_decides_what_o_means() -> None:
 
 
 def test_middle_of_bounds() -> None:
-    assert middle("10 100 20 110") == Position(15, 105)
-    assert middle("100 10 110 20", turned=True) == Position(15, 105)
-    assert middle("10 20 30") is None
+    assert centre_of_bounds("10 100 20 110") == Position(15, 105)
+    assert centre_of_bounds("100 10 110 20", turned=True) == Position(15, 105)
+    assert centre_of_bounds("10 20 30") is None
 
 
 @pytest.mark.parametrize(
@@ -140,8 +140,8 @@ def test_decimals_are_read_as_they_are_written(lat: float, lon: float, decimals:
 @given(st.text(alphabet="0123456789.,;°'\"NSEWO -+:latondegш北纬", max_size=60) | st.text(max_size=60))
 def test_never_raises_and_never_out_of_range(text: str) -> None:
     parse_degrees(text)
-    with_precision(text)
-    middle(text)
+    parse_degrees_with_precision(text)
+    centre_of_bounds(text)
     for found in (
         parse_position(text),
         map_link_position(f"geo:{text}"),

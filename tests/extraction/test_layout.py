@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml.etree import _Element as Element
 
-from archiver.extraction.body_blocks import BlockLayout, covered, lay_out, width, written_text
+from archiver.extraction.body_blocks import BlockLayout, covered_total, lay_out, text_width, written_text
 from archiver.extraction.page import parse_page
 from tests.waiting import bounded_work
 
@@ -37,9 +37,9 @@ def test_a_layout_table_is_not_read_as_a_table() -> None:
 def test_links_and_wide_letters_are_measured() -> None:
     (block,) = read('<p>one <a href="/x">two</a> three</p>').blocks
     assert (block.size, block.linked) == (13.0, 3.0)
-    assert width("ab") == 2.0
-    assert width("渡口") == 5.0
-    assert width("кот") == 3.0
+    assert text_width("ab") == 2.0
+    assert text_width("渡口") == 5.0
+    assert text_width("кот") == 3.0
 
 
 def test_text_after_a_skipped_element_is_kept() -> None:
@@ -54,8 +54,8 @@ def test_code_keeps_its_lines_and_its_indent() -> None:
 
 def test_nested_spans_are_counted_once() -> None:
     sums = [0.0, 1.0, 3.0, 6.0, 10.0]
-    assert covered([(0, 2), (1, 2), (3, 4), (1, 3)], sums) == 10.0
-    assert covered([], sums) == 0.0
+    assert covered_total([(0, 2), (1, 2), (3, 4), (1, 3)], sums) == 10.0
+    assert covered_total([], sums) == 0.0
 
 
 PIECES = st.sampled_from(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.extraction.authors.person_names import is_full_name, split_names, swapped
+from archiver.extraction.authors.person_names import given_name_first, is_full_name, split_names
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ def test_two_people_in_one_author_field_are_two() -> None:
 
 
 def test_last_name_first() -> None:
-    assert swapped("Doe, Jane") == "Jane Doe"
-    assert swapped("Jane Doe") == "Jane Doe"
+    assert given_name_first("Doe, Jane") == "Jane Doe"
+    assert given_name_first("Jane Doe") == "Jane Doe"
 
 
 @given(st.text(max_size=120))

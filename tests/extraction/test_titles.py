@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from archiver.extraction import resolve
 from archiver.extraction.post_locator import title_in_url, title_similarity
-from archiver.extraction.title import repair_mojibake_title, restored, without_section, without_site
+from archiver.extraction.title import repair_mojibake_title, restore_lost_characters, without_section, without_site
 from archiver.items import Candidate
 
 
@@ -53,7 +53,7 @@ def test_mojibake_in_a_title_is_repaired() -> None:
     ],
 )
 def test_signs_lost_in_a_heading_are_restored(text: str, declared: str, whole: str) -> None:
-    assert restored(text, [declared]) == whole
+    assert restore_lost_characters(text, [declared]) == whole
 
 
 def test_a_section_after_a_heading_is_removed_if_no_declaration_has_it() -> None:

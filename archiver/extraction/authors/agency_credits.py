@@ -1,4 +1,4 @@
-"""The agencies and outlets that a post names as its sources, and the byline at its end."""
+"""The agencies and outlets that a post names as its sources, and the byline in its last paragraphs."""
 
 from __future__ import annotations
 
@@ -21,8 +21,11 @@ Form = Literal["label", "note", "origin"]
 
 
 class AgencyWords(NamedTuple):
-    """How a language names a source. `label`: "Source: X"; `note`: "with material from X"; `origin`: where the text
-    first appeared, "Originally published in X". `words` is a regular expression that precedes X."""
+    """Words by which a language introduces the source of a text. `words` is a regular expression for what precedes the
+    name.
+
+    `form` is "label" ("Source: X"), "note" ("with material from X") or "origin" ("Originally published in X").
+    """
 
     language: str
     form: Form
@@ -191,14 +194,15 @@ PHOTO = re.compile(
 )
 
 
-def of_form(form: Form) -> str:
-    """All words of a form as one regular expression, longest rows first, since languages share beginnings."""
+def words_of_form(form: Form) -> str:
+    """Returns all words of a form, in every language, as one regular expression."""
     return "|".join(row.words for row in ROWS if row.form == form)
 
 
 _OPEN, _CLOSE = r"[\s(\[（【［「—–*/|«]*", r"[\s)\]）】］」*。.»]*"
 _LABEL = re.compile(
-    rf"^{_OPEN}(?:{of_form('label')})\s*[:：丨｜|/／]\s*(?P<who>[^()\[\]（）。]{{2,140}}?){_CLOSE}$", re.IGNORECASE
+    rf"^{_OPEN}(?:{words_of_form('label')})\s*[:：丨｜|/／]\s*(?P<who>[^()\[\]（）。]{{2,140}}?){_CLOSE}$",
+    re.IGNORECASE,
 )
 _BARE_LABEL = re.compile(
     rf"^{_OPEN}(?P<word>(?:tổng\s+hợp\s+)?theo|nguồn|via|avec|mit|con|kaynak)\s+(?P<who>[^()\[\]。:]{{2,80}}?){_CLOSE}$",
@@ -206,16 +210,18 @@ _BARE_LABEL = re.compile(
 )
 """A line of its own or in brackets, without a colon: "(Theo VnExpress)", "(avec AFP)", "(mit dpa)"."""
 _PREPOSITIONS = frozenset(("avec", "mit", "con"))
-_NOTE = re.compile(rf"(?:^|[\s(\[（*—–-])(?:{of_form('note')})\s*:?\s+(?P<who>[^.()\[\]。]{{2,160}})", re.IGNORECASE)
+_NOTE = re.compile(
+    rf"(?:^|[\s(\[（*—–-])(?:{words_of_form('note')})\s*:?\s+(?P<who>[^.()\[\]。]{{2,160}})", re.IGNORECASE
+)
 _MONTH = r"january|february|march|april|may|june|july|august|september|october|november|december|\d{4}"
 _ORIGIN = re.compile(
-    rf"^{_OPEN}(?:{of_form('origin')})\s*[:：]?\s*(?P<who>[^()\[\]。]{{2,160}}?)"
+    rf"^{_OPEN}(?:{words_of_form('origin')})\s*[:：]?\s*(?P<who>[^()\[\]。]{{2,160}}?)"
     rf"(?=[.。，)\]）】»*]|上|的|\s+(?:on|under|and\s+is|at\s+http|in\s+(?:{_MONTH})|with\s+permission|unter|sous|bajo|sob|am|"
     rf"il|le|el|em)\s|,\s*(?:{_MONTH})|$)",
     re.IGNORECASE,
 )
 _IN_META = re.compile(
-    rf"(?:^|[\s|·•(（/])(?:{of_form('label')})\s*[:：丨｜]\s*(?P<who>[^\s|·•:：()（）]{{2,30}}(?:\s[A-Z][\w-]+){{0,3}})",
+    rf"(?:^|[\s|·•(（/])(?:{words_of_form('label')})\s*[:：丨｜]\s*(?P<who>[^\s|·•:：()（）]{{2,30}}(?:\s[A-Z][\w-]+){{0,3}})",
     re.IGNORECASE,
 )
 _BRACKETS = re.compile(r"[(\[（【［]\s*(?P<who>[^()\[\]（）【】［］]{2,160})\s*[)\]）】］]\s*[.。]?\s*$")
@@ -284,15 +290,15 @@ _METAS = ("contentsource", "source", "dc.source", "article:source", "mediaid", "
 
 @dataclass(frozen=True, slots=True)
 class BodyTail:
-    """What the last paragraphs of a body contain besides text: authors, sources, and how many paragraphs these are."""
+    """The authors and sources named in the last paragraphs of a body, and how many paragraphs contain only these."""
 
     authors: tuple[str, ...] = ()
     credits: tuple[str, ...] = ()
     paragraphs: int = 0
 
 
-def outlets(text: str) -> list[str]:
-    """The names of outlets in a phrase such as "Reuters and CNN"; for an address its host."""
+def find_outlets(text: str) -> list[str]:
+    """Returns the names of outlets in a phrase such as "Reuters and CNN"; for an address, its host."""
     text = clean_text(text).strip(" .:：–—-\"'“”*")
     if m := re.match(r"(?:https?://|www\.)\S+$", text):
         host = urlsplit(m[0] if "//" in m[0] else f"//{m[0]}").hostname or ""
@@ -311,7 +317,7 @@ def outlets(text: str) -> list[str]:
 
 
 def is_outlet(text: str) -> bool:
-    """True if a text can be an outlet's name: short, with a capital or in a script without capitals."""
+    """Returns True if a text can be an outlet's name: short, and with a capital or in a script without capitals."""
     if not 2 <= len(text) <= _MAX_LENGTH or len(text.split()) > _MAX_WORDS or not any(c.isalpha() for c in text):
         return False
     starts_like_name = text[0].isupper() or text[0].isdigit() or not text[0].isascii()
@@ -320,9 +326,12 @@ def is_outlet(text: str) -> bool:
     ) and not NO_OUTLET.match(text)
 
 
-def agencies(text: str, sure: bool = True) -> list[str]:
-    """The agencies in a phrase that consists only of known ones: "Reuters", "dpa/AFP", "dpa/lni" (with an editor's
-    initials). Without `sure`, a short name with other meanings does not count alone."""
+def find_agencies(text: str, sure: bool = True) -> list[str]:
+    """Returns the agencies in a phrase that names only known agencies, else []: "Reuters", "dpa/AFP", "dpa/lni".
+
+    An editor's initials, as in "dpa/lni", are ignored. Without `sure`, the phrase must have a name that is not
+    AMBIGUOUS.
+    """
     if len(text) > _MAX_LIST_LENGTH:
         return []
     pieces = list(filter(None, (p.strip(" .©*") for p in _BETWEEN_AGENCIES.split(clean_text(text)))))
@@ -333,63 +342,70 @@ def agencies(text: str, sure: bool = True) -> list[str]:
 
 
 def credits_of_line(text: str) -> list[str]:
-    """The sources named in one paragraph or note."""
+    """Returns the agencies and outlets named as sources in one paragraph or note."""
     if not text or len(text) > _LINE:
-        return _end_of(text[-_LINE:])
+        return _sources_at_end(text[-_LINE:])
     labelled = _LABEL.match(text)
     if labelled and not PHOTO.search(text[: labelled.start("who")]) and not PHOTO.search(labelled["who"]):
-        return outlets(labelled["who"])
-    if (m := _BARE_LABEL.match(text)) and (found := _bare(m)):
+        return find_outlets(labelled["who"])
+    if (m := _BARE_LABEL.match(text)) and (found := _sources_after_bare_label(m)):
         return found
     if m := _ORIGIN.match(text):
-        return outlets(m["who"])
+        return find_outlets(m["who"])
     if m := _COPYRIGHT.match(text):
-        return agencies(m["who"])
+        return find_agencies(m["who"])
     is_bracketed = text[0] in "([（【—–-"
-    return agencies(text.strip(" ()[]（）【】—–-*."), sure=is_bracketed) or _end_of(text) or _of_note(text)
+    return (
+        find_agencies(text.strip(" ()[]（）【】—–-*."), sure=is_bracketed)
+        or _sources_at_end(text)
+        or _sources_in_note_line(text)
+    )
 
 
-def _of_note(text: str) -> list[str]:
-    """The sources of a note like "This report is based on information from Reuters"."""
+def _sources_in_note_line(text: str) -> list[str]:
+    """Returns the sources named in a note such as "This report is based on information from Reuters"; else []."""
     m = _NOTE.search(text) if len(text) < 300 else None
-    return outlets(m["who"]) if m and _STARTS_NOTE.match(text) else []
+    return find_outlets(m["who"]) if m and _STARTS_NOTE.match(text) else []
 
 
-def _end_of(text: str) -> list[str]:
-    """Sources in brackets at the end of a paragraph."""
+def _sources_at_end(text: str) -> list[str]:
+    """Returns the sources named in brackets at the end of a paragraph."""
     m = _BRACKETS.search(text)
     if m is None:
         return []
     inner = m["who"].strip()
     before = text[: m.start()]
-    if (found := agencies(inner)) and _ENDED.search(before):
+    if (found := find_agencies(inner)) and _ENDED.search(before):
         return found
     if PHOTO.search(inner):
         return []
     if n := _LABEL.match(inner):
-        return outlets(n["who"])
-    if (n := _BARE_LABEL.match(inner)) and (found := _bare(n)):
+        return find_outlets(n["who"])
+    if (n := _BARE_LABEL.match(inner)) and (found := _sources_after_bare_label(n)):
         return found
     n = _NOTE.search(inner) or _ORIGIN.match(inner)
-    return outlets(n["who"]) if n else []
+    return find_outlets(n["who"]) if n else []
 
 
-def _bare(m: re.Match[str]) -> list[str]:
-    """The names after a label without a colon, if they are names and not a sentence. Anything may follow "mit" and
-    "avec", so only known agencies count there."""
+def _sources_after_bare_label(m: re.Match[str]) -> list[str]:
+    """Returns the names after a label without a colon, if they are names and not a sentence.
+
+    `m` is a match of _BARE_LABEL. After "mit", "con" and "avec" only known agencies count, since anything may follow
+    these.
+    """
     who = m["who"]
     if m["word"].lower() in _PREPOSITIONS:
-        return agencies(who)
+        return find_agencies(who)
     if PHOTO.search(who) or (m["word"].lower() == "via" and any(w.islower() for w in who.split())):
         return []
     pieces = [_TRIM.sub("", p).strip(" .\"'“”") for p in _SPLIT.split(who) if p.strip()]
-    return outlets(who) if all(map(is_outlet, pieces)) else []
+    return find_outlets(who) if all(map(is_outlet, pieces)) else []
 
 
 def read_tail(body: str) -> BodyTail:
     """Reads the byline and the notes on sources in the last paragraphs of a body.
 
-    A line "NAME (note that names the sources)" is both. Such lines are not part of the post's text.
+    A line "NAME (note that names the sources)" has both. Such paragraphs are not part of the post's text.
     """
     paragraphs = body.split("\n\n")
     authors: list[str] = []
@@ -399,8 +415,8 @@ def read_tail(body: str) -> BodyTail:
         one = clean_text(text)
         if "\n" in text.strip() or not one:
             break
-        who, sources = _signed_note(one)
-        sources = sources or _lone_note(one)
+        who, sources = _read_signed_note(one)
+        sources = sources or _sources_of_note_paragraph(one)
         if not sources:
             break
         authors, credits, taken = who + authors, sources + credits, taken + 1
@@ -409,57 +425,60 @@ def read_tail(body: str) -> BodyTail:
     return BodyTail(tuple(dict.fromkeys(authors)), tuple(dict.fromkeys(credits)), taken)
 
 
-def _signed_note(text: str) -> tuple[list[str], list[str]]:
-    """The authors and sources in a line "NAME (note that names the sources)"; ([], []) for another line."""
+def _read_signed_note(text: str) -> tuple[list[str], list[str]]:
+    """Returns the authors and sources in a line "NAME (note that names the sources)"; ([], []) for any other line."""
     m = _END_NOTE.match(text)
-    sources = (credits_of_line(f"({m['note']})") or _note_sources(m["note"])) if m else []
+    sources = (credits_of_line(f"({m['note']})") or _sources_in_note(m["note"])) if m else []
     if m is None or not sources or len(clean_text(m["name"])) > 60:
         return [], []
     who = [n for n in split_names(m["name"]) if looks_personal(n)]
-    return (who, sources) if who and _covers(m["name"], who) else ([], [])
+    return (who, sources) if who and _consists_of_names(m["name"], who) else ([], [])
 
 
-def _lone_note(text: str) -> list[str]:
-    """The sources in a line that is only a note: in brackets, or after a label."""
+def _sources_of_note_paragraph(text: str) -> list[str]:
+    """Returns the sources in a line that consists only of a note on them, in brackets or after a label; else []."""
     is_note = text[0] in "([（【*" or _LABEL.match(text) or _BARE_LABEL.match(text)
     return credits_of_line(text) if is_note else []
 
 
-def _note_sources(note: str) -> list[str]:
+def _sources_in_note(note: str) -> list[str]:
     m = _NOTE.search(note)
-    return outlets(m["who"]) if m else []
+    return find_outlets(m["who"]) if m else []
 
 
-def _covers(text: str, who: list[str]) -> bool:
-    """True if a text is hardly more than the names found in it."""
+def _consists_of_names(text: str, who: list[str]) -> bool:
+    """Returns True if a text is hardly longer than the names found in it."""
     return len(fold_text(text)) <= sum(len(fold_text(n)) for n in who) + 8
 
 
-def credits(
+def collect_credits(
     body: str, tail: BodyTail, lines: tuple[str, ...] = (), captions: Iterable[str] = (), beside: Iterable[str] = (),
     own: Iterable[str] = (),
 ) -> tuple[str, ...]:  # fmt: skip
-    """All sources that a post names: at its end, in a dateline "HANOI (Reuters) -", in separate notes, in its meta
-    lines, and `beside` its text (as `of_page` finds them). A source in a caption is the picture's; the site's `own`
-    names are not sources."""
+    """Returns all sources that a post names, without the site's `own` names.
+
+    Sources are read from the end of the body, a dateline such as "HANOI (Reuters) -", separate notes, the byline's
+    `lines`, and `beside`: those found outside the text (`credits_on_page`). Paragraphs that are `captions` are
+    skipped, since their source is that of the picture.
+    """
     found = list(tail.credits)
     for one in lines:
         if (m := _IN_META.search(one)) and not PHOTO.search(one[max(0, m.start() - 12) : m.start("who")]):
-            found += outlets(m["who"])
+            found += find_outlets(m["who"])
         else:
-            found += agencies(BY.sub("", one, count=1))
+            found += find_agencies(BY.sub("", one, count=1))
     pictured = set(captions)
     paragraphs = body.split("\n\n")
-    first, last = _some(paragraphs, pictured, _FIRST), _some(reversed(paragraphs), pictured, _LAST)[::-1]
+    first, last = _first_texts(paragraphs, pictured, _FIRST), _first_texts(reversed(paragraphs), pictured, _LAST)[::-1]
     for text in first:
-        found += dateline(text)[1]
+        found += read_dateline(text)[1]
     for text in dict.fromkeys([*first[:2], *last]):
         found += credits_of_line(text)
     site = {fold_text(n) for n in own}
     return unique_credits(one for one in [*found, *beside] if fold_text(one) not in site)
 
 
-def _some(paragraphs: Iterable[str], left_out: set[str], most: int) -> list[str]:
+def _first_texts(paragraphs: Iterable[str], left_out: set[str], most: int) -> list[str]:
     texts = (clean_text(p) for p in paragraphs)
     return list(islice((t for t in texts if t and t not in left_out), most))
 
@@ -471,11 +490,14 @@ def unique_credits(found: Iterable[str]) -> tuple[str, ...]:
     return tuple(out.values())
 
 
-def dateline(text: str) -> tuple[str, list[str]]:
-    """The place (in capitals, as agencies write it) and the agencies in the dateline at the start of a paragraph."""
+def read_dateline(text: str) -> tuple[str, list[str]]:
+    """Returns the place and the agencies in the dateline at the start of a paragraph; ("", []) if it has none.
+
+    The place is "" unless it is in capitals, as agencies write it.
+    """
     for rule in _DATELINES:
         m = rule.match(text[:160])
-        if m is None or not (known := agencies(m["who"])):
+        if m is None or not (known := find_agencies(m["who"])):
             continue
         head = text[: m.start("who")].strip(" (（【[/")
         if not (head.isupper() or len(head.split()) <= _DATELINE_WORDS or any(c.isdigit() for c in head)):
@@ -488,15 +510,17 @@ def dateline(text: str) -> tuple[str, list[str]]:
 
 
 def dateline_place(body: str) -> str:
-    """The place in the dateline of a text, in capitals as written there; "" if there is none."""
-    return next((place for p in body[:2_000].split("\n\n")[:3] if (place := dateline(clean_text(p))[0])), "")
+    """Returns the place in the dateline of a body, in capitals as written there; "" if it has no dateline."""
+    return next((place for p in body[:2_000].split("\n\n")[:3] if (place := read_dateline(clean_text(p))[0])), "")
 
 
 def credits_on_page(page: Page, post: Post) -> list[str]:
-    """The sources beside the text: in elements named so, in meta elements, and in schema.org's sourceOrganization."""
+    """Returns the sources named outside the text: in source elements, meta elements and schema.org's
+    sourceOrganization.
+    """
     shown = (element_line(el) for el, _ in post.select(_PLACES, anywhere=False)[:3])
     texts = [text for text in shown if not PHOTO.search(text)] + page.data.meta(*_METAS)[:3]
-    found = [name for text in texts if len(text) <= 60 for name in outlets(_without_label(text))]
+    found = [name for text in texts if len(text) <= 60 for name in find_outlets(_without_label(text))]
     return found + page.data.texts(page.data.article(page.addresses), "sourceOrganization")[:3]
 
 
@@ -505,8 +529,8 @@ def _without_label(text: str) -> str:
     return m["who"] if m else text
 
 
-def captions(post: Post) -> list[str]:
-    """The captions of a post's pictures."""
+def picture_captions(post: Post) -> list[str]:
+    """Returns the captions of a post's pictures."""
     if post.body is None:
         return []
     index = post.page.index
@@ -514,8 +538,8 @@ def captions(post: Post) -> list[str]:
 
 
 def credits_of_post(page: Page, post: Post, text: str, tail: BodyTail, lines: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """All sources that a post names, anywhere on its page, except the site itself."""
+    """Returns all sources that a post names, anywhere on its page, except the site itself."""
     host = (urlsplit(page.url).hostname or "").lower().removeprefix("www.")
-    return credits(
-        text, tail, lines, captions(post), credits_on_page(page, post), own=(*page.data.names_of_site(), host)
+    return collect_credits(
+        text, tail, lines, picture_captions(post), credits_on_page(page, post), own=(*page.data.names_of_site(), host)
     )

@@ -1,4 +1,4 @@
-"""Author candidates: the platform's bylines, declared authors, lines beside the heading, a byline at the end."""
+"""Author candidates from a platform's bylines, metadata, lines beside the heading, and a byline at the end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.authors import author_markup as marks
 from archiver.extraction.authors.byline import BylineBlock
-from archiver.extraction.authors.person_names import doubtful_authors, is_name, split_names, swapped
+from archiver.extraction.authors.person_names import downgrade_doubtful_authors, given_name_first, is_name, split_names
 from archiver.extraction.authors.signature import find_signatures, signatures_in_text
 from archiver.extraction.metadata import Node, is_article_item, item_of, types
 from archiver.extraction.page import Page
@@ -61,7 +61,7 @@ _META = (
 )
 
 
-def _unique(found: list[str]) -> Names:
+def _unique_names(found: list[str]) -> Names:
     out: dict[str, str] = {}
     for name in found:
         out.setdefault(fold_text(name), name)
@@ -75,8 +75,8 @@ _DESK = re.compile(
 )
 
 
-def _persons_of(found: Names, site: set[str]) -> Names:
-    """The people in a byline, without an outlet or a desk beside them."""
+def _people_only(found: Names, site: set[str]) -> Names:
+    """Returns the people in a byline, without the outlet's name or a desk such as "Sports desk" beside them."""
     if len(found) < 2:
         return found
     people = tuple(n for n in found if fold_text(n) not in site and not _DESK.match(n))
@@ -92,13 +92,16 @@ def author_candidates(
     end: Names = (),
     text: str = "",
 ) -> list[Candidate[Names]]:
-    """Sets of authors with their sources. `site`: the site's own names, folded; `end`: the byline at the end of the
-    body; `text`: the body."""
+    """Returns the candidates for a post's authors: sets of names, each with its source and confidence.
+
+    `site`: the site's own names, folded; `beside`: the byline beside the heading; `end`: the names in the byline at
+    the end of the body; `text`: the body.
+    """
     out: list[Candidate[Names]] = []
     node = page.data.article(page.addresses)
 
     def add(found: list[str], source: str, locator: str, confidence: float, visible: bool = False) -> None:
-        value = _persons_of(_unique(found), site)
+        value = _people_only(_unique_names(found), site)
         if value:
             out.append(Candidate(value, source, locator, confidence, visible))
 
@@ -107,12 +110,12 @@ def author_candidates(
         add(list(lead.authors), "api" if trusted else "feed", "author", 0.97 if trusted else 0.5)
     if end:
         add(list(end), "byline", "end of the post", 0.96, visible=True)
-    _visible(page, post, add)
+    _add_visible(page, post, add)
     seen = len(out)
-    add(_of_node(page, node), "json-ld", "author", 0.85)
-    _microdata(page, post, add)
-    add(_of_node(page, page.data.rdfa_article(page.addresses)), "rdfa", "author", 0.84)
-    _metas(page, add)
+    add(_names_of_node(page, node), "json-ld", "author", 0.85)
+    _add_microdata(page, post, add)
+    add(_names_of_node(page, page.data.rdfa_article(page.addresses)), "rdfa", "author", 0.84)
+    _add_metas(page, add)
     declared = out[seen:]
     del out[seen:]
     named = {frozenset(map(fold_text, c.value)) for c in declared}
@@ -123,11 +126,14 @@ def author_candidates(
     out += declared
     if beside.names and not many:
         add(list(beside.names), "byline", "beside the heading", 0.84 if beside.sure else 0.6, visible=True)
-    return doubtful_authors(out, page, site)
+    return downgrade_doubtful_authors(out, page, site)
 
 
-def _visible(page: Page, post: Post, add: Add) -> None:
-    """Adds the authors of the first selector that has any, for the platform and for names in common use."""
+def _add_visible(page: Page, post: Post, add: Add) -> None:
+    """Adds the authors shown in elements that match the platform's author selectors or generic ones.
+
+    For each of the two, only the first selector that finds a name counts.
+    """
     generic = by_name("generic")
     if page.platform is not generic:
         _add_first(post, page.index.present(page.platform.authors), "platform", 0.86, add)
@@ -136,32 +142,32 @@ def _visible(page: Page, post: Post, add: Add) -> None:
 
 def _add_first(post: Post, rules: Iterable[str], source: str, confidence: float, add: Add) -> None:
     for rule in rules:
-        found = [el for el, _ in post.select([rule]) if not _is_other(el)]
+        found = [el for el, _ in post.select([rule]) if not _is_not_author(el)]
         if value := [name for el in found[:_MAX_COUNT] for name in names_of_element(el)]:
-            inside = post.holder is not None and any(_below(el, post.holder) for el in found)
+            inside = post.holder is not None and any(_is_inside(el, post.holder) for el in found)
             sure = inside or any(_is_marked(el) for el in found)
             add(value, source, rule, confidence if sure else min(confidence, 0.66), True)
             return
 
 
 def _is_marked(el: Element) -> bool:
-    """True if an element is a link or has a rel or the class of a name."""
+    """Returns True if an element is a link, has a rel attribute or the class "fn", so that it surely names a person."""
     return bool(el.get("rel") or "fn" in (el.get("class") or "") or el.tag == "a")
 
 
-def _is_other(el: Element) -> bool:
-    """True if an element is something else by its class or link: a category in a byline, a link to a topic."""
+def _is_not_author(el: Element) -> bool:
+    """Returns True if an element is not an author by its class or link, such as a category or a topic in a byline."""
     outer = el.getparent()
     classes = f"{el.get('class') or ''} {(outer.get('class') or '') if outer is not None else ''}"
     return marks.author_mark(classes) == marks.NOT or marks.leads_to_term(el.get("href") or "")
 
 
-def _below(el: Element, top: Element) -> bool:
+def _is_inside(el: Element, top: Element) -> bool:
     return any(a is top for a in el.iterancestors()) or el is top
 
 
 def names_of_element(el: Element) -> list[str]:
-    """The names in an author element: those of the profile links in it, else those in its own text."""
+    """Returns the names in an author element: those of the profile links in it, else those in its own text."""
     if el.tag == "meta":
         return split_names(el.get("content") or "", one=True)
     if el.tag == "a" or "fn" in (el.get("class") or "").split() or "name" in (el.get("itemprop") or "").split():
@@ -172,31 +178,31 @@ def names_of_element(el: Element) -> list[str]:
 
 
 def _leads_to_author(a: Element) -> bool:
-    return "author" in (a.get("rel") or "").split() or bool(_PERSON_PAGE.search(urlsplit_path(a.get("href"))))
+    return "author" in (a.get("rel") or "").split() or bool(_PERSON_PAGE.search(url_path(a.get("href"))))
 
 
-def urlsplit_path(href: str | None) -> str:
-    """The path of an address, "" if it is malformed."""
+def url_path(href: str | None) -> str:
+    """Returns the path of an address, "" if it is malformed."""
     try:
         return urlsplit(href or "").path
     except ValueError:
         return ""
 
 
-def _of_node(page: Page, node: Node | None) -> list[str]:
-    """The names of a JSON-LD or RDFa node's authors."""
+def _names_of_node(page: Page, node: Node | None) -> list[str]:
+    """Returns the names of the authors in a JSON-LD or RDFa node."""
     found: list[str] = []
     if node is None:
         return found
     for value in page.data.resolve(node.get("author") or node.get("creator")):
         if isinstance(value, dict):
-            found += _of_person(page, value)
+            found += _names_of_person(page, value)
         elif isinstance(value, str) and not value.startswith(("http:", "https:", "#", "/")):
             found += split_names(value)
     return found
 
 
-def _of_person(page: Page, person: Node) -> list[str]:
+def _names_of_person(page: Page, person: Node) -> list[str]:
     found: list[str] = []
     for name in page.data.texts(person, "name"):
         if not name.startswith(("http:", "https:")):
@@ -206,35 +212,39 @@ def _of_person(page: Page, person: Node) -> list[str]:
     return found
 
 
-def _microdata(page: Page, post: Post, add: Add) -> None:
+def _add_microdata(page: Page, post: Post, add: Add) -> None:
     found: list[str] = []
     for el in page.index.select("[itemprop~=author]") or page.index.select("[itemprop~=creator]"):
         if not post.is_noise(el) and is_article_item(item_of(el)):
-            found += split_names(el.get("content") or element_line(el)) if el.get("itemscope") is None else _of_item(el)
+            found += (
+                split_names(el.get("content") or element_line(el))
+                if el.get("itemscope") is None
+                else _names_of_item(el)
+            )
     add(found, "microdata", "author", 0.84)
 
 
-def _of_item(el: Element) -> list[str]:
-    """The names in a microdata item of an author."""
+def _names_of_item(el: Element) -> list[str]:
+    """Returns the names in the microdata item of an author."""
     inner = [e for e in el.iter("*") if "name" in (e.get("itemprop") or "").split()]
     return [n for e in inner[:3] for n in split_names(e.get("content") or element_line(e), one=True)] or split_names(
         element_line(el), one=True
     )
 
 
-def _metas(page: Page, add: Add) -> None:
+def _add_metas(page: Page, add: Add) -> None:
     for keys, confidence in _META:
         for key in keys:
             found: list[str] = []
             for value in page.data.meta(key):
                 if not value.startswith(("http", "//", "www.")) and "facebook.com" not in value:
-                    found += split_names(swapped(value) if "citation" in key or "dc" in key else value)
+                    found += split_names(given_name_first(value) if "citation" in key or "dc" in key else value)
             add(found, "meta", key, confidence)
-    _twitter_labels(page, add)
+    _add_twitter_labels(page, add)
 
 
-def _twitter_labels(page: Page, add: Add) -> None:
-    """Adds the author in Twitter's card: twitter:label1 "Written by", twitter:data1 "Jane Doe"."""
+def _add_twitter_labels(page: Page, add: Add) -> None:
+    """Adds the author named in a page's Twitter card: twitter:label1 "Written by", twitter:data1 "Jane Doe"."""
     for n in ("1", "2"):
         label = page.data.meta_first(f"twitter:label{n}")
         value = page.data.meta_first(f"twitter:data{n}")

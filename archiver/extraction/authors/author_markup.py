@@ -1,6 +1,4 @@
-"""How an element is marked as an author's: by the words in its class, by its link, by its picture's alternative
-text.
-"""
+"""How markup shows that a text is an author's name: the words in its class, its link, a picture's alternative text."""
 
 from __future__ import annotations
 
@@ -46,41 +44,41 @@ _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
 _BESIDE_WORDS = word_set("date time datetime published updated and")
-# Parts of all author words, for a quick check, since most classes have none.
+# Every author word contains one of these; a quick check, since most classes contain none.
 _HINTS = (
     "auth", "line", "by", "writ", "contribut", "autor", "auteur", "verfass", "redak", "redac", "journalis", "reporter",
     "columnist", "yazar", "penulis", "gia", "forfatter", "skribent", "avtor",
 )  # fmt: skip
-_ASIDE = re.compile(rf"(?:^|[^a-z])(?:{'|'.join(sorted(_NOT_WORDS))})(?![a-z])", re.IGNORECASE)
+_BESIDE_NAME = re.compile(rf"(?:^|[^a-z])(?:{'|'.join(sorted(_NOT_WORDS))})(?![a-z])", re.IGNORECASE)
 
 
 @lru_cache(maxsize=16_384)
 def author_mark(names: str) -> str:
-    """The author mark in an element's classes: NAME, AUTHOR, BOX, NOT, or ""."""
+    """Returns the author mark in an element's classes: NAME, AUTHOR, BOX, NOT, or "" if they have none."""
     low = names.lower()
     for hint in _HINTS:
         if hint in low:
-            return _mark(names)
+            return _find_mark(names)
     return ""
 
 
-def _mark(names: str) -> str:
+def _find_mark(names: str) -> str:
     if len(names) > 600:
         return ""
-    meanings = {_one(name) for name in names.split()}
+    meanings = {_mark_of_class(name) for name in names.split()}
     return next((m for m in (NOT, NAME, AUTHOR, BOX) if m in meanings), "")
 
 
 @lru_cache(maxsize=4096)
 def is_beside_name(names: str) -> bool:
-    """True if classes name something beside an author's name: a job title, a picture, a date."""
-    return len(names) < 600 and bool(_ASIDE.search(names))
+    """Returns True if classes name something beside an author's name: a job title, a picture, a date."""
+    return len(names) < 600 and bool(_BESIDE_NAME.search(names))
 
 
-def _one(name: str) -> str:
+def _mark_of_class(name: str) -> str:
     words = [w.lower() for w in _WORD.findall(name)]
     have = set(words)
-    author = bool(have & _AUTHOR_WORDS) or any(map(_compound, have)) or bool(_PAIRS.search(name.lower()))
+    author = bool(have & _AUTHOR_WORDS) or any(map(_is_author_compound, have)) or bool(_PAIRS.search(name.lower()))
     if not author:
         return ""
     if have & _BESIDE_WORDS:
@@ -92,8 +90,8 @@ def _one(name: str) -> str:
     return BOX if have & _BOX_WORDS else NAME if have & _NAME_WORDS else AUTHOR
 
 
-def _compound(word: str) -> bool:
-    """True if a compound word contains author: "authorname", "postauthor"."""
+def _is_author_compound(word: str) -> bool:
+    """Returns True if a word is a compound with "author" or "byline": "authorname", "postauthor"."""
     return (word.startswith("author") and not word.startswith(("authori", "authore"))) or word.endswith(
         ("author", "authors", "byline")
     )
@@ -115,7 +113,7 @@ _TERM_PAGE = re.compile(
 
 @lru_cache(maxsize=8192)
 def leads_to_person(href: str) -> bool:
-    """True if an address has the form of an author's page."""
+    """Returns True if an address has the form of an author's page."""
     try:
         parts = urlsplit(href)
     except ValueError:
@@ -125,8 +123,7 @@ def leads_to_person(href: str) -> bool:
 
 @lru_cache(maxsize=8192)
 def leads_to_term(href: str) -> bool:
-    """True if an address looks like that of a listing (of a category, tag, topic or month) and not like an author's
-    page."""
+    """Returns True if an address has the form of a listing (of a category, tag, topic or month)."""
     try:
         return bool(_TERM_PAGE.search(urlsplit(href).path))
     except ValueError:
@@ -146,22 +143,22 @@ _FOREIGN = re.compile(
 _FOOTER = re.compile(r"(?:^|[\s_-])footer(?:$|[\s_-])", re.IGNORECASE)
 _POST_FOOTER = re.compile(r"entry|post|article|story|blog|content", re.IGNORECASE)
 _DEPTH = 40
-_WHOLE = frozenset({"html", "body", "main", "article"})
+_CONTAINERS = frozenset({"html", "body", "main", "article"})
 _FOREIGN_TAGS = frozenset({"nav", "blockquote", "figure", "form"})
 
 
 @lru_cache(maxsize=16384)
-def _foreign_names(names: str) -> bool:
+def _is_foreign_name(names: str) -> bool:
     return bool(_FOREIGN.search(names)) or bool(_FOOTER.search(names) and not _POST_FOOTER.search(names))
 
 
 def ancestors_of(el: Element) -> Iterator[Element]:
-    """The ancestors of an element, nearest first, up to a limit, since some pages nest thousands deep."""
+    """Returns the ancestors of an element, nearest first; at most _DEPTH, since some pages nest thousands deep."""
     return islice(el.iterancestors(), _DEPTH)
 
 
 def is_foreign(el: Element) -> bool:
-    """True if an element contains something other than the post: comments, other posts, menus, quotations ..."""
+    """Returns True if an element contains something other than the post: comments, other posts, menus, quotations."""
     if el.tag in _FOREIGN_TAGS:
         return True
     if el.tag == "footer" and not any(a.tag in ("article", "main") for a in ancestors_of(el)):
@@ -169,7 +166,7 @@ def is_foreign(el: Element) -> bool:
     names, ident = el.get("class") or "", el.get("id")
     if ident:
         names = f"{names} {ident}"
-    return 1 < len(names) < 600 and el.tag not in _WHOLE and _foreign_names(names)
+    return 1 < len(names) < 600 and el.tag not in _CONTAINERS and _is_foreign_name(names)
 
 
 _ALT = re.compile(
@@ -182,7 +179,7 @@ _ALT = re.compile(
 
 
 def name_in_picture(el: Element) -> str:
-    """The person named in a picture's alternative text: Jane Doe for "Headshot of Jane Doe"."""
+    """Returns the person named in a picture's alternative text: Jane Doe for "Headshot of Jane Doe"."""
     alt = clean_text(el.get("alt"))
     return clean_text(_ALT.sub("", alt)).split(",")[0] if 3 < len(alt) < 120 else ""
 
@@ -194,7 +191,7 @@ _BLOCK = word_set(
     "main dl "
     "dt dd address br"
 )
-_SILENT = word_set(
+_UNREAD = word_set(
     "script style noscript template svg iframe select textarea object video audio canvas head button input"
 )
 
@@ -205,8 +202,11 @@ _PICTURES = 8  # in one line: a gallery shows no author
 
 @dataclass(frozen=True, slots=True)
 class MarkedText:
-    """A text without elements in it. `mark`: the innermost author mark around it; `href`: that of the link around it;
-    `head`: whether it is in a heading."""
+    """A piece of text within one element, with the marks around it.
+
+    `mark`: the innermost author mark; `href`: the address of the link around the text; `head`: True inside a
+    heading.
+    """
 
     text: str
     el: Element
@@ -216,25 +216,25 @@ class MarkedText:
 
 
 @dataclass(frozen=True, slots=True)
-class _Around:
-    """What the elements around a text say of it, as in `MarkedText`."""
+class _SurroundingMarks:
+    """The marks around the text being read: author mark, link and heading, as in `MarkedText`."""
 
     mark: str = ""
     href: str = ""
     head: bool = False
 
-    def inside(self, el: Element) -> _Around:
-        """The same inside one more element."""
+    def within(self, el: Element) -> _SurroundingMarks:
+        """Returns the marks that apply inside the child element `el`."""
         mark = _own_mark(el) or (NOT if self.mark and is_beside_name(el.get("class") or "") else self.mark)
         tag = el.tag
         href = (el.get("href") or "#") if tag == "a" else self.href
         head = self.head or tag in ("h1", "h2")
         if mark == self.mark and href == self.href and head == self.head:
             return self
-        return _Around(mark, href, head)
+        return _SurroundingMarks(mark, href, head)
 
 
-_NOTHING_AROUND = _Around()
+_NOTHING_AROUND = _SurroundingMarks()
 
 
 @dataclass(slots=True)
@@ -245,8 +245,11 @@ class MarkedLine:
     text: str = ""
 
 
-def after(el: Element) -> Iterator[tuple[Element, bool]]:
-    """What follows an element in the document: (element, False) is to be read whole, (element, True) only its tail."""
+def nodes_after(el: Element) -> Iterator[tuple[Element, bool]]:
+    """Yields the nodes that follow an element in the document, up to the end of the body.
+
+    Each is a pair: (element, False) for a whole element to read, (element, True) for only the text after it.
+    """
     at: Element | None = el
     while at is not None and at.tag not in ("body", "html"):
         yield at, True
@@ -256,8 +259,8 @@ def after(el: Element) -> Iterator[tuple[Element, bool]]:
         at = at.getparent()
 
 
-def before(el: Element) -> Iterator[tuple[Element, bool]]:
-    """What precedes an element, nearest first: the siblings before it and before its nearest ancestors."""
+def nodes_before(el: Element) -> Iterator[tuple[Element, bool]]:
+    """Yields the siblings before an element and before its nearest ancestors, nearest first, as (element, False)."""
     at: Element | None = el
     for _ in range(5):
         if at is None or at.tag in ("body", "html", "main"):
@@ -268,9 +271,10 @@ def before(el: Element) -> Iterator[tuple[Element, bool]]:
 
 
 class LineReader:
-    """Reads elements into lines; a line ends where a block begins or ends.
+    """Reads elements into lines; a line ends where a block-level element begins or ends.
 
-    Menus, comments, lists of other posts, quotations and forms are left out. `room`: the characters left to read.
+    Menus, comments, lists of other posts, quotations and forms are left out. `room`: the number of characters left
+    to read.
     """
 
     def __init__(self, room: int) -> None:
@@ -283,7 +287,7 @@ class LineReader:
         yield one
         self._at = MarkedLine()
 
-    def _take(self, text: str | None, el: Element | None, around: _Around) -> None:
+    def _take(self, text: str | None, el: Element | None, around: _SurroundingMarks) -> None:
         if text and el is not None and not text.isspace() and (text := clean_text(text[:_MAX_COUNT])):
             self.room -= len(text)
             self._at.chunks.append(MarkedText(text, el, around.mark, around.href, around.head))
@@ -304,14 +308,14 @@ class LineReader:
 
     def _read(self, root: Element) -> Iterator[MarkedLine]:
         stack = [(root, _NOTHING_AROUND)]
-        entered: list[Element] = []  # an element is on the stack twice: to be entered, and to be left
+        entered: list[Element] = []  # an element is on the stack twice: to enter it and to leave it
         while stack and self.room > 0:
             el, around = stack.pop()
             if entered and entered[-1] is el:
                 entered.pop()
                 if el.tag in _BLOCK:
                     yield from self._end_line()
-            elif isinstance(el.tag, str) and el.tag not in _SILENT and not is_foreign(el):
+            elif isinstance(el.tag, str) and el.tag not in _UNREAD and not is_foreign(el):
                 if el.tag in _BLOCK:
                     yield from self._end_line()
                 entered.append(el)
@@ -323,11 +327,11 @@ class LineReader:
             if el is not root and (text := el.tail):
                 self._take(text, el.getparent(), around)
 
-    def _enter(self, el: Element, around: _Around) -> _Around:
-        """Reads an element's picture and the text before its first child."""
+    def _enter(self, el: Element, around: _SurroundingMarks) -> _SurroundingMarks:
+        """Reads an element's picture and the text before its first child; returns the marks inside the element."""
         if el.tag == "img" and len(self._at.pictures) < _PICTURES and (who := name_in_picture(el)):
             self._at.pictures.append(who)
-        inside = around.inside(el)
+        inside = around.within(el)
         if text := el.text:
             self._take(text, el, inside)
         return inside

@@ -1,4 +1,4 @@
-"""The meta lines around a heading: "Posted on: Sat 20 June 2026 by NAME", "May 6, 2022 - NAME (@handle) NAME"."""
+"""The byline around a heading: "Posted on: Sat 20 June 2026 by NAME", "May 6, 2022 - NAME (@handle) NAME"."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.authors.byline_vocabulary import BY
 from archiver.extraction.authors.person_names import looks_personal, split_names
-from archiver.extraction.boilerplate import names_footer
+from archiver.extraction.boilerplate import is_footer_name
 from archiver.extraction.date_text import Moment
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
@@ -48,7 +48,7 @@ _BLOCK = frozenset(
         "address",
     }
 )
-_SILENT = frozenset({"script", "style", "noscript", "svg", "button", "form", "nav", "aside"})
+_UNREAD = frozenset({"script", "style", "noscript", "svg", "button", "form", "nav", "aside"})
 _MAX_LINES, _ROOM = 10, 900  # lines and characters that are read after the heading
 
 
@@ -59,8 +59,8 @@ class Line:
     elements: list[Element]
 
 
-def lines_before(post: Post) -> list[Line]:
-    """Short blocks right above the heading, nearest first; some themes put the date there."""
+def lines_above_heading(post: Post) -> list[Line]:
+    """Returns up to three short lines right above the heading, nearest first; some themes put the date there."""
     out: list[Line] = []
     at: Element | None = post.title
     for _ in range(3):
@@ -78,15 +78,17 @@ def lines_before(post: Post) -> list[Line]:
     return out
 
 
-def lines_after(post: Post) -> list[Line]:
-    """The text after the heading, line by line: a line ends where a block element begins or ends."""
+def lines_below_heading(post: Post) -> list[Line]:
+    """Returns the text after the heading as lines; a line ends where a block-level element begins or ends."""
     reader = _LineReader(post)
-    reader.read_after()
+    reader.read_below()
     return reader.lines
 
 
 class _LineReader:
-    """Reads what follows the heading of a post, up to its body, into lines. `room`: the characters left to read."""
+    """Reads the text between the heading of a post and its body into lines. `room`: the number of characters left to
+    read.
+    """
 
     def __init__(self, post: Post) -> None:
         self.post = post
@@ -99,7 +101,7 @@ class _LineReader:
     def is_full(self) -> bool:
         return self.room <= 0 or len(self.lines) > _MAX_LINES
 
-    def read_after(self) -> None:
+    def read_below(self) -> None:
         at = self.post.title
         for _ in range(4):
             if at is None or self.room <= 0 or at.tag in ("body", "html") or at is self.post.body:
@@ -113,7 +115,7 @@ class _LineReader:
         self._close()
 
     def _read_siblings(self, el: Element) -> bool:
-        """Reads the siblings after an element; whether the post's body is one of them."""
+        """Reads the siblings after an element; returns True if it met the post's body, where it stops."""
         sibling = el.getnext()
         while sibling is not None and not self.is_full:
             if sibling is self.post.body:
@@ -124,9 +126,9 @@ class _LineReader:
         return False
 
     def _read(self, el: Element, depth: int) -> None:
-        if not isinstance(el.tag, str) or el.tag in _SILENT:
+        if not isinstance(el.tag, str) or el.tag in _UNREAD:
             return
-        if names_footer(f"{el.get('class') or ''} {el.get('id') or ''}"):
+        if is_footer_name(f"{el.get('class') or ''} {el.get('id') or ''}"):
             return
         is_block = el.tag in _BLOCK
         if is_block:
@@ -149,7 +151,7 @@ class _LineReader:
             self._chunks.extend(part for part in _BLANK_LINE.split(text) if part.strip())
 
     def _close(self) -> None:
-        """Ends the line that is being read."""
+        """Ends the line that is being read and keeps it if it has text."""
         text = clean_text(" ".join(self._chunks))
         if text:
             self.lines.append(Line(text, [c for c in map(clean_text, self._chunks) if c], list(self._elements)))
@@ -191,9 +193,9 @@ _CJK_LABEL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class BylineBlock:
-    """What the lines right below (or above) the heading say. `lines`: the meta lines, without those of the text.
+    """The names and dates in the lines right below (or above) the heading, with these lines and their elements.
 
-    `sure`: the names are introduced as the author's, by a word or by handles beside them.
+    `sure`: a word such as "by" or a handle shows that the names are the author's.
     """
 
     names: tuple[str, ...] = ()
@@ -205,12 +207,12 @@ class BylineBlock:
 
 
 def byline_beside_heading(page: Page, post: Post) -> BylineBlock:
-    """Reads up to a dozen short lines after the title and, if they say nothing, the lines before it."""
+    """Reads the byline from the short lines after the heading or, if they have no date or name, before it."""
     if post.title is None:
         return BylineBlock()
-    above = lines_before(post)
+    above = lines_above_heading(post)
     meta = _MetaLines(page)
-    for number, one in enumerate(lines_after(post)[: _LINES + len(above)]):
+    for number, one in enumerate(lines_below_heading(post)[: _LINES + len(above)]):
         if len(one.text) > _MAX_LENGTH:
             break
         if not meta.read(one) and (number > _FAR or len(one.text) > _MAX_OTHER_LENGTH):
@@ -223,7 +225,7 @@ def byline_beside_heading(page: Page, post: Post) -> BylineBlock:
 
 
 class _MetaLines:
-    """Collects what the lines around a heading say, the first of each kind."""
+    """Collects names, publication date and modification date from the lines around a heading; the first of each."""
 
     def __init__(self, page: Page) -> None:
         self.language, self.captured_at = page.date_language, page.captured_at
@@ -240,7 +242,7 @@ class _MetaLines:
         return BylineBlock(found, self.moment, self.modified, self.sure, tuple(self.texts), tuple(self.elements))
 
     def read(self, one: Line) -> bool:
-        """Reads a line below the heading; whether it has a date or a name."""
+        """Reads a line below the heading; returns True if it has a date or a name."""
         published, modified = self._dates(one, self._label)
         dated = bool(published or modified)
         self._label = one.text if not dated and len(one.text) < _LABEL_LENGTH else ""
@@ -272,7 +274,7 @@ class _MetaLines:
 
 
 def _is_sentence(text: str) -> bool:
-    """True if a line is a sentence with its date as a part: "We opened the shop on 3 May 2010."."""
+    """Returns True if a line such as "We opened the shop on 3 May 2010." is a sentence with a date, not a byline."""
     date = _DATE_PARTS.search(text)
     if date is None or BY.match(text) or _LABEL.match(text) or not _SENTENCE_END.search(text):
         return False
@@ -280,14 +282,14 @@ def _is_sentence(text: str) -> bool:
 
 
 def _is_sure(one: Line, rest: str) -> bool:
-    """True if a line introduces its names as the author's: by a word, or by handles beside them."""
+    """Returns True if a line introduces its names as the author's, by a word such as "by" or by a handle."""
     return bool(
         BY.match(one.text) or BY.match(rest) or _SEARCH_BY.search(rest) or _LABELLED.search(one.text) or "@" in one.text
     )
 
 
 def names_of_line(el: Element) -> list[str]:
-    """The names in an element that is known to be a byline, without its date and handles."""
+    """Returns the names in an element that is known to be a byline, without its date and handles."""
     text = element_line(el)
     if len(text) > _MAX_LENGTH:
         return []
@@ -298,9 +300,9 @@ def names_of_line(el: Element) -> list[str]:
 
 
 def _names_in(one: Line, rest: str, dated: bool) -> list[str]:
-    """The names in a meta line: after "by" or a label; beside a date, also chunks that have the form of names.
+    """Returns the names in a line: after "by" or a label; in a dated line also pieces that have the form of names.
 
-    `rest`: the line without its date.
+    `rest`: the line without its date. `dated`: the line has a date.
     """
     if m := _LABELLED.search(one.text):
         return [x for x in split_names(m[1]) if looks_personal(x)]
@@ -312,7 +314,7 @@ def _names_in(one: Line, rest: str, dated: bool) -> list[str]:
 
 
 def _names_after_by(rest: str, dated: bool) -> list[str]:
-    """The names after a "by" within a line; in a line without a date only after a few words."""
+    """Returns the names after a "by" within a line; if the line has no date, "by" must come within its first words."""
     m = _SEARCH_BY.search(rest)
     if not m or not (dated or len(rest[: m.start()].split()) <= _BEFORE_BY):
         return []
@@ -323,7 +325,7 @@ def _names_after_by(rest: str, dated: bool) -> list[str]:
 
 
 def _names_beside_date(one: Line) -> list[str]:
-    """The chunks of a dated line, if all of them but labels and numbers have the form of names."""
+    """Returns the names in a dated line; [] if any piece of the line is not a name, a label or a number."""
     out: list[str] = []
     pieces = [p for c in one.chunks for p in _DOTS.split(c) if p]
     for n, chunk in enumerate(pieces):
@@ -332,14 +334,14 @@ def _names_beside_date(one: Line) -> list[str]:
             continue
         found = split_names(bare)
         handled = "@" in "".join(pieces[n : n + 2])
-        if not found or not all(looks_personal(x) and (handled or _full_name(x)) for x in found):
+        if not found or not all(looks_personal(x) and (handled or _looks_like_full_name(x)) for x in found):
             return []
         out += found
     return out
 
 
-def _full_name(text: str) -> bool:
-    """First and last name with capitals; in Han and kana, a word of a name's length that is not a label."""
+def _looks_like_full_name(text: str) -> bool:
+    """Returns True if a text looks like a full name: capitalised words or, in Han and kana, the length of a name."""
     if _HAN_NAME.fullmatch(text):
         return not _CJK_LABEL.search(text)
     words = text.split()

@@ -1,4 +1,4 @@
-"""The words around an author's name in many languages: tables for the author rules."""
+"""The words around an author's name in many languages, as patterns for the author rules."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 
 def word_set(text: str) -> frozenset[str]:
-    """The words of a table row."""
+    """Returns the set of the words in a text that are separated by white space."""
     return frozenset(text.split())
 
 
@@ -62,7 +62,7 @@ LABEL = re.compile(
     r"об\s+авторе|この記事を書いた人|关于作者|關於作者|yazar\s+hakkında|về\s+tác\s+giả)\s*[:：]?",
     re.IGNORECASE,
 )
-# What precedes the name of a person who did something else than write the post.
+# Words before the name of a person who did something other than write the post.
 OTHER_PART = re.compile(
     r"^[\s|·•⋅(\[—–-]*(?:(?:(?:medically|clinically|legally|technically|expert|scientifically|factually|originally|"
     r"last|"

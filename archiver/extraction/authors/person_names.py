@@ -1,4 +1,4 @@
-"""Splits a byline into names, without prefixes, job titles, handles and affiliations."""
+"""Splits a byline into names, without prefixes, job titles, handles and affiliations; marks doubtful authors."""
 
 from __future__ import annotations
 
@@ -130,7 +130,9 @@ _SUFFIX = re.compile(r"\s*(?:,\s*)?(?:Ph\.?D|M\.?D|MBA|RD|Esq)\.?$")
 
 @lru_cache(maxsize=4096)
 def looks_personal(text: str) -> bool:
-    """True if a text has the form of a person's name: a few words with capitals, or one handle."""
+    """Returns True if a text has the form of a person's name: one to five capitalised words without digits, or one
+    handle.
+    """
     words = re.sub(r"\s*[(（][^)）]*[)）]", "", text).split()
     if not 1 <= len(words) <= 5:
         return False
@@ -141,8 +143,11 @@ def looks_personal(text: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def is_full_name(text: str) -> bool:
-    """True if a text can be recognised as a name without any mark: first and last name with capitals, and no word of
-    a heading among them; in scripts without capitals, a text of a name's length."""
+    """Returns True if a text is recognisable as a person's name even where nothing marks it as one.
+
+    It needs a first and a last name with capitals and no word that is common in headings; in scripts without
+    capitals, the length of a name.
+    """
     if any(c.isdigit() for c in text) or len(text) > 50 or NOT_A_NAME.match(text) or ROLE.match(text):
         return False
     if _CJK.fullmatch(text):
@@ -159,7 +164,7 @@ def is_full_name(text: str) -> bool:
 
 
 def _is_cjk_name(text: str) -> bool:
-    """True if a text in Han or kana is not a label and, in Han alone, begins with a Chinese surname."""
+    """Returns True if a text in Han or kana is not a label and, in Han alone, begins with a Chinese surname."""
     if _HAN.match(text.replace(" ", "")) and text[0] not in _SURNAMES and not _KANA_OR_SPACE.search(text):
         return False
     return not _CJK_LABEL.search(text)
@@ -167,7 +172,7 @@ def _is_cjk_name(text: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def is_name(text: str) -> bool:
-    """True if a text can be an author's name at all: a person, a desk, an account."""
+    """Returns True if a text can be an author's name at all, be it a person, a desk or an account."""
     if not 2 <= len(text) <= 70 or not any(c.isalpha() for c in text) or NOT_A_NAME.match(text):
         return False
     if _DATEISH.search(text) or text.startswith(("http", "//", "www.")) or len(text.split()) > 8:
@@ -178,10 +183,10 @@ def is_name(text: str) -> bool:
 
 
 def split_names(text: str, one: bool = False) -> list[str]:
-    """The names in a byline, in order, each once.
+    """Returns the names in a byline, in order, each once.
 
-    `one`: the text is in a place meant for one author (a profile link, an author object), so that "Science and
-    Health" stays whole and only two obvious people are split.
+    `one`: the text is expected to hold one author (a profile link, an author object), so that only what are clearly
+    two people is split, and "Science and Health" is not.
     """
     text = clean_text(text)
     if not text or len(text) > _MAX_LENGTH or "{{" in text or "${" in text:
@@ -193,7 +198,7 @@ def split_names(text: str, one: bool = False) -> list[str]:
     elif (m := _BEFORE_OFFICE.match(text)) and is_full_name(m[1]):
         text = m[1]
     out: dict[str, str] = {}
-    for piece in map(_bare, _divide(text, one)):
+    for piece in map(_bare_name, _split_pieces(text, one)):
         if piece and is_name(piece) and not _is_role(piece, follows=bool(out)):
             name = _in_mixed_case(piece)
             out.setdefault(name.casefold(), name)
@@ -201,19 +206,19 @@ def split_names(text: str, one: bool = False) -> list[str]:
 
 
 def _is_role(piece: str, follows: bool) -> bool:
-    """True if a piece is a job title or degree; capitals alone are one only if they follow a name."""
+    """Returns True if a piece of a byline is a job title or degree; capitals such as "PHD" count only after a name."""
     return bool(ROLE.match(piece)) and (follows or not _CAPITALS.fullmatch(piece))
 
 
 def _in_mixed_case(piece: str) -> str:
-    """A name that is written in capitals as it is usually written."""
+    """Returns a name that is written all in capitals in mixed case: "JANE DOE" as "Jane Doe"."""
     if piece.isupper() and len(piece) > 5 and " " in piece and piece.isascii():
         return " ".join(w.capitalize() if len(w) > 2 else w for w in piece.split())
     return piece
 
 
-def _bare(piece: str) -> str:
-    """A piece of a byline without what is not the name: quotes, a degree, a job title after a full name."""
+def _bare_name(piece: str) -> str:
+    """Returns the name in a piece of a byline, without quotes, a degree, or a job title after a full name."""
     piece = _strip_by(piece).strip(" \t,;:.|/·•⋅–—-*\"“”'’") if piece.strip(" .") else ""
     piece = _SUFFIX.sub("", piece)
     if (m := _ROLE_END.match(piece)) and (is_full_name(m["name"]) or _HANGUL.fullmatch(m["name"])):
@@ -230,8 +235,8 @@ def _strip_by(text: str) -> str:
     return text
 
 
-def _divide(text: str, one: bool) -> list[str]:
-    """The pieces of a byline that may be names."""
+def _split_pieces(text: str, one: bool) -> list[str]:
+    """Returns the pieces of a byline that may be names."""
     text = re.sub(r",\s*(Jr|Sr|II|III|IV)\b\.?", r" \1", text)
     pieces = [p.strip() for p in AND.split(text) if p and p.strip()]
     if len(pieces) == 1:
@@ -246,15 +251,19 @@ def _divide(text: str, one: bool) -> list[str]:
 
 
 def _chinese_names(text: str) -> list[str]:
-    """Chinese names separated by spaces; two words may be the family and given name of one Japanese person."""
+    """Returns the Chinese names in a text that separates them by spaces; [] if it is not such a text.
+
+    Two words may be the family and given name of one Japanese person, so each of them must begin with a Chinese
+    surname.
+    """
     words = text.split()
     if len(words) < 2 or not all(_HAN.match(w) for w in words):
         return []
     return words if len(words) > 2 or all(w[0] in _SURNAMES for w in words) else []
 
 
-def swapped(text: str) -> str:
-    """ "Doe, Jane" as "Jane Doe": citation_author and dc.creator have the family name first."""
+def given_name_first(text: str) -> str:
+    """Returns "Doe, Jane" as "Jane Doe"; citation_author and dc.creator have the family name first."""
     m = re.fullmatch(r"([^,\s]+(?:\s[^,\s]+)?),\s*([^,]+)", clean_text(text))
     return f"{m[2]} {m[1]}" if m and not ROLE.match(m[2]) else clean_text(text)
 
@@ -270,28 +279,29 @@ _RUBBISH_ACCOUNT = re.compile(r"(?=[a-z]*\d)[a-z0-9]{9,}|\d+")
 _JOINED_ACCOUNT = re.compile(r"[a-z][a-z0-9]*(?:[._-][a-z0-9]+)+")
 
 
-def doubtful_authors(found: list[Candidate[Names]], page: Page, site: set[str]) -> list[Candidate[Names]]:
-    """The candidates, the doubtful ones with the confidence DOUBTFUL. Only what a page declares can be doubtful.
+def downgrade_doubtful_authors(found: list[Candidate[Names]], page: Page, site: set[str]) -> list[Candidate[Names]]:
+    """Returns all candidates, with the confidence of doubtful ones lowered to DOUBTFUL. Only declared authors can be
+    doubtful.
 
     `site`: the site's own names, folded.
     """
     doubts = _Doubts(page, site, found)
     return [
-        replace(c, confidence=min(c.confidence, DOUBTFUL)) if c.source in _DECLARED and doubts.has(c) else c
+        replace(c, confidence=min(c.confidence, DOUBTFUL)) if c.source in _DECLARED and doubts.is_doubtful(c) else c
         for c in found
     ]
 
 
 class _Doubts:
-    """The reasons to doubt a declared author, with what they are checked against."""
+    """Decides whether a declared author is doubtful, such as the site's name or a technical account name."""
 
     def __init__(self, page: Page, site: set[str], found: list[Candidate[Names]]) -> None:
         self.page, self.site = page, site
-        self.persons, self.hosts = _persons(page), _host_names(page)
+        self.persons, self.hosts = _declared_persons(page), _host_names(page)
         self.declared = Counter(_keys(c) for c in found if c.source in _DECLARED)
         self.is_only_source = len({c.source for c in found}) == 1
 
-    def has(self, one: Candidate[Names]) -> bool:
+    def is_doubtful(self, one: Candidate[Names]) -> bool:
         keys = _keys(one)
         once = self.declared[keys] == 1
         full = all(map(is_full_name, one.value))
@@ -300,16 +310,17 @@ class _Doubts:
         if keys <= self.hosts and not full and once:
             return True
         if all(_RUBBISH_ACCOUNT.fullmatch(n) or (once and _JOINED_ACCOUNT.fullmatch(n)) for n in one.value):
-            return not page_shows(self.page, one.value)
+            return not is_shown_on_page(self.page, one.value)
         is_phrase = one.source == "meta" and not full and once and " " in one.value[0]
-        return self._is_lone(one, is_phrase) and not page_shows(self.page, one.value)
+        return self._is_single_weak_source(one, is_phrase) and not is_shown_on_page(self.page, one.value)
 
-    def _is_lone(self, one: Candidate[Names], is_phrase: bool) -> bool:
-        """True if a weak source is the only one, and has one name.
+    def _is_single_weak_source(self, one: Candidate[Names], is_phrase: bool) -> bool:
+        """Returns True if a candidate with one name comes from the only source on the page, and that source is a weak
+        one.
 
-        One name that only JSON-LD or Dublin Core gives is as often that of the person who entered the page as the
-        author's, and a phrase in a meta element as often a job title. WordPress gives the author there, whether its
-        theme shows it or not.
+        A name that only JSON-LD or Dublin Core gives is as often that of the person who entered the page as the
+        author's, and a phrase in a meta element is as often a job title. WordPress is an exception: it declares the
+        author there, whether its theme shows the name or not.
         """
         is_weak = one.source == "json-ld" or one.locator.startswith("dc") or is_phrase
         is_single = len(_keys(one)) == 1
@@ -320,8 +331,8 @@ def _keys(one: Candidate[Names]) -> frozenset[str]:
     return frozenset(map(fold_text, one.value))
 
 
-def _persons(page: Page) -> set[str]:
-    """The authors that JSON-LD declares as persons, folded."""
+def _declared_persons(page: Page) -> set[str]:
+    """Returns the names of the authors that JSON-LD declares as persons, folded."""
     node = page.data.article(page.addresses) or {}
     return {
         fold_text(name)
@@ -332,13 +343,13 @@ def _persons(page: Page) -> set[str]:
 
 
 def _host_names(page: Page) -> set[str]:
-    """The names in a host that may be the site's: "example" of www.example.co.uk."""
+    """Returns the labels of a page's host that may be the site's name: "example" of www.example.co.uk."""
     labels = (urlsplit(page.url).hostname or "").removeprefix("www.").split(".")
     return {fold_text(label) for label in labels[:2] if len(label) > 3}
 
 
-def page_shows(page: Page, found: Names) -> bool:
-    """True if one of some names is in the visible text of the page."""
+def is_shown_on_page(page: Page, found: Names) -> bool:
+    """Returns True if at least one of the names is in the visible text of the page."""
     folded = [n.casefold() for n in found]
     return any(
         n in text.casefold()

@@ -1,4 +1,4 @@
-"""Reads the bylines in some lines of a page: names, and the signs by which they are the author's."""
+"""Finds the bylines of a post by what shows them to be one: words such as "by", markup, links, job titles, dates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itertools import islice
 from lxml.etree import _Element as Element
 
 from archiver.extraction.authors import author_markup as marks
-from archiver.extraction.authors.author_markup import LineReader, MarkedLine, MarkedText, after, before
+from archiver.extraction.authors.author_markup import LineReader, MarkedLine, MarkedText, nodes_after, nodes_before
 from archiver.extraction.authors.byline_vocabulary import AND, BY, LABEL, NOT_A_NAME, OTHER_PART, SIGNED
 from archiver.extraction.authors.person_names import ROLE, is_full_name, looks_personal, split_names
 from archiver.extraction.page import Page
@@ -28,24 +28,31 @@ _ABOUT = re.compile(
 
 
 def author_boxes(page: Page, end: int, top: Element | None) -> list[tuple[str, str]]:
-    """The people named by author boxes after the element at position `end`, each with the first line of the box.
+    """Returns the people named in author boxes after the element at position `end`, each with the first line of the
+    box.
 
-    `top`: the post's heading. A row of boxes with different people is a list of people, or of other posts.
+    `top`: the post's heading. Boxes for more than two people are a staff list or other posts, so none of them
+    counts.
     """
     out: list[tuple[str, str]] = []
     last: Element | None = None
-    for el in _marked(page)[:_BOXES]:
-        if page.index.order[el] <= end or el.tag in _NO_BOX or _inside(el, last) or not _is_own(page, el, top):
+    for el in _author_elements(page)[:_BOXES]:
+        if (
+            page.index.order[el] <= end
+            or el.tag in _NO_BOX
+            or _is_inside(el, last)
+            or not _belongs_to_post(page, el, top)
+        ):
             continue
         last = el
         lines = list(islice(LineReader(600).lines([(el, False)]), 4))
-        if who := next((w for x in lines for w in _boxed(x)), None):
+        if who := next((w for x in lines for w in _names_in_box_line(x)), None):
             out.append((who, lines[0].text[:200]))
     return out if len({who for who, _ in out}) <= _MAX_COUNT else []
 
 
-def _marked(page: Page) -> list[Element]:
-    """The elements whose classes mark them as an author's, in document order."""
+def _author_elements(page: Page) -> list[Element]:
+    """Returns the elements whose classes mark them as an author's, in document order."""
     found: list[Element] = []
     for classes in page.index.classes():
         if marks.author_mark(classes) in (marks.BOX, marks.NAME, marks.AUTHOR):
@@ -53,14 +60,14 @@ def _marked(page: Page) -> list[Element]:
     return sorted(found, key=page.index.order.__getitem__)
 
 
-def _is_own(page: Page, el: Element, top: Element | None) -> bool:
-    """True if an element belongs to the post itself, not to comments, a menu or the card of another post."""
+def _belongs_to_post(page: Page, el: Element, top: Element | None) -> bool:
+    """Returns True if an element belongs to the post itself, not to comments, a menu or the card of another post."""
     if any(marks.is_foreign(a) for a in marks.ancestors_of(el)) or marks.is_foreign(el):
         return False
-    return not _in_card(page, el, top)
+    return not _is_in_card(page, el, top)
 
 
-def _boxed(one: MarkedLine) -> Iterator[str]:
+def _names_in_box_line(one: MarkedLine) -> Iterator[str]:
     for chunk in one.chunks[:4]:
         text = _ABOUT.sub("", chunk.text)
         if len(text) > 70 or LABEL.fullmatch(text) or chunk.mark == marks.NOT:
@@ -70,20 +77,22 @@ def _boxed(one: MarkedLine) -> Iterator[str]:
             yield found[0]
 
 
-def _inside(el: Element, top: Element | None) -> bool:
+def _is_inside(el: Element, top: Element | None) -> bool:
     return top is not None and any(a is top for a in marks.ancestors_of(el))
 
 
-def _short(el: Element) -> str:
-    """The first texts of an element, enough to distinguish a label from a title."""
+def _first_texts(el: Element) -> str:
+    """Returns the first text nodes of an element, joined; enough to distinguish a label from a title."""
     return clean_text(" ".join(islice(map(str, el.itertext()), 20)))
 
 
-def _in_card(page: Page, el: Element, top: Element | None) -> bool:
-    """True if an element is in the card of another post: beside a link to another page that is as long as a title."""
+def _is_in_card(page: Page, el: Element, top: Element | None) -> bool:
+    """Returns True if an element is in the card of another post: near a link to another page that is as long as a
+    title.
+    """
     at = el.getparent()
     for _ in range(4):
-        if at is None or at.tag in ("body", "main", "html") or (top is not None and _inside(top, at)):
+        if at is None or at.tag in ("body", "main", "html") or (top is not None and _is_inside(top, at)):
             return False
         if any(_is_title_link(page, a) for a in islice(at.iter("a"), _LINKS)):
             return True
@@ -92,12 +101,12 @@ def _in_card(page: Page, el: Element, top: Element | None) -> bool:
 
 
 def _is_title_link(page: Page, a: Element) -> bool:
-    """True if a link to another page has the length of a title and is not part of a sentence."""
-    text = _short(a)
+    """Returns True if a link to another page has the length of a title and is not part of a sentence."""
+    text = _first_texts(a)
     if len(text) < _TITLE_LENGTH or marks.leads_to_person(a.get("href") or ""):
         return False
     outer = a.getparent()
-    if outer is not None and outer.tag == "p" and len(_short(outer)) > len(text) + 20:
+    if outer is not None and outer.tag == "p" and len(_first_texts(outer)) > len(text) + 20:
         return False
     url = page.join(a.get("href"))
     return bool(url) and url.partition("#")[0].rstrip("/") not in page.addresses
@@ -122,7 +131,11 @@ _MAX_CHUNK_LENGTH, _MAX_NAMES_LENGTH = 160, 60
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """One byline: its names, the kind of sign (a key of CONFIDENCE), the place, and the number of its line there."""
+    """One byline: its names, what identifies it (`kind`, a key of CONFIDENCE), and where it is.
+
+    `place` is "above" or "below" the heading or "after" the text; `raw` is its line, `line` the number of that line
+    there.
+    """
 
     names: tuple[str, ...]
     kind: str
@@ -141,7 +154,7 @@ class Sign:
 
 @dataclass(frozen=True, slots=True)
 class _Spot:
-    """A chunk in its line: the line's number among the lines, and the chunk's in the line."""
+    """One chunk of text within a list of lines: the lines, the number of its line, and its index in that line."""
 
     lines: list[MarkedLine]
     number: int
@@ -156,34 +169,36 @@ class _Spot:
         return self.line.chunks[self.index]
 
     def signature(self) -> re.Match[str] | None:
-        """The words that introduce an author at the start of the chunk, unless they belong to a sentence."""
+        """Returns the match of the words that introduce an author at the start of the chunk, unless they are in a
+        sentence.
+        """
         in_sentence = self.index and _is_prose(self.line.chunks[self.index - 1].text)
         return None if in_sentence else SIGNED.match(self.chunk.text)
 
     def is_before_role(self) -> bool:
-        """True if a job title follows, in this line or at the start of the next."""
+        """Returns True if a job title follows, in this line or at the start of the next."""
         following = self.line.chunks[self.index + 1 : self.index + 2]
         if not following:
             following = [c for one in self.lines[self.number + 1 : self.number + 2] for c in one.chunks[:1]]
         return bool(following and ROLE.match(following[0].text.strip(" -–—,·|")))
 
     def is_beside_date(self) -> bool:
-        """True if a date is in this line, or in the short line before or after it."""
+        """Returns True if a date is in this line, or in the short line before or after it."""
         beside = [self.line, *self.lines[max(self.number - 1, 0) : self.number]]
         beside += self.lines[self.number + 1 : self.number + 2]
         return any(len(x.text) < 60 and _DATE.search(x.text) for x in beside) and len(self.line.text) < 90
 
 
 def read_bylines(lines: list[MarkedLine], place: str) -> list[Sign]:
-    """The bylines of some lines, in reading order."""
+    """Returns the bylines in some lines of a page, in reading order."""
     return _BylineReader(lines, place).read()
 
 
 class _BylineReader:
-    """Collects the bylines of some lines. The names of one byline may be in several chunks.
+    """Collects the bylines in some lines of a page. The names of one byline may be in several chunks.
 
-    `state` is "by" while names are expected or may continue, "other" while those that follow did something else than
-    write the post, else "".
+    `state` is "by" while names are expected or may continue, "other" while the names are those of people who did
+    something other than write the post (edit, translate), else "".
     """
 
     def __init__(self, lines: list[MarkedLine], place: str) -> None:
@@ -210,14 +225,14 @@ class _BylineReader:
         return self.signs
 
     def _close(self) -> None:
-        """Ends the byline that is being read."""
+        """Adds the current byline to the result, if it has names."""
         if self.names:
             found = tuple(dict.fromkeys(self.names))
             self.signs.append(Sign(found, self.kind, self.place, self.raw[:200], self.began))
         self.names, self.kind = [], ""
 
     def _stop(self) -> None:
-        """Ends the byline; no more names are expected."""
+        """Ends the current byline, so that the text that follows is not expected to be a name."""
         self._close()
         self.state = ""
 
@@ -242,15 +257,18 @@ class _BylineReader:
             self._take(at, text[signature.end() :] if signature else text, kind)
 
     def _pass_over(self, text: str) -> None:
-        """Ends the byline at a text that is not a name, unless it joins names or belongs to somebody else's part."""
+        """Ends the current byline at a text that is not an author's name.
+
+        The byline goes on after a word that joins names, and past the names of editors, translators and the like.
+        """
         if not (self.state == "other" and split_names(text)) and not _JOINT.fullmatch(text):
             self._stop()
 
     def _take(self, at: _Spot, text: str, kind: str) -> None:
-        """Adds the names of a text to the byline, or begins a new byline with them."""
+        """Adds the names in a text to the current byline, or begins a new byline with them."""
         chunk = at.chunk
         found = split_names(text, one=bool(chunk.href) or chunk.mark == marks.NAME)
-        if not found or not all(_fits(x, kind) for x in found):
+        if not found or not all(_has_required_form(x, kind) for x in found):
             self._stop()
             return
         shape = (chunk.el.tag, chunk.el.get("class"))
@@ -262,19 +280,24 @@ class _BylineReader:
         self.state = "by" if kind == "by" and not self.is_complete else ""
 
     def _continues(self, kind: str, shape: tuple[object, ...], text: str) -> bool:
-        """True if more names of the same byline follow: after a conjunction, or in an element of the same shape."""
+        """Returns True if a name belongs to the current byline: after a conjunction, or in an element of the same
+        shape.
+        """
         if not self.names or (self.kind != kind and kind == "date"):
             return False
         return not self.is_complete or self.shape == shape or text[:1] in ",&"
 
     def _kind_of(self, at: _Spot, signed: bool) -> str:
-        """The kind of sign that makes a chunk a name, "" if there is none. `signed`: a word introduces it."""
+        """Returns the kind of sign (a key of CONFIDENCE) that shows a chunk to be an author's name, "" if none does.
+
+        `signed`: the chunk begins with words that introduce an author.
+        """
         chunk, text = at.chunk, at.chunk.text
         if len(text) > _MAX_CHUNK_LENGTH or NOT_A_NAME.match(text) or (chunk.href and marks.leads_to_term(chunk.href)):
             return ""
         if self.paragraphs > 1 and (at.index or not signed):
             return ""
-        if signed or (self.state == "by" and (at.number == self.began or _stands_for_itself(chunk, at.line))):
+        if signed or (self.state == "by" and (at.number == self.began or _can_be_labelled_name(chunk, at.line))):
             return "by"
         kind = _kind_by_markup(chunk)
         if kind:
@@ -282,19 +305,19 @@ class _BylineReader:
         return self._kind_by_look(at) if self._may_be_unmarked(at) else ""
 
     def _may_be_unmarked(self, at: _Spot) -> bool:
-        """True if a name that nothing marks may be in this place: near the heading, in a line of names and dates."""
-        chunk, whole = at.chunk, at.line.text
+        """Returns True if a name without any mark is plausible here: near the heading, in a line of names and dates."""
+        chunk, line = at.chunk, at.line.text
         if chunk.mark == marks.NOT or chunk.head or chunk.text.endswith(":"):
             return False
-        if self.paragraphs or at.number > _NEAR or len(whole) > _MAX_CHUNK_LENGTH:
+        if self.paragraphs or at.number > _NEAR or len(line) > _MAX_CHUNK_LENGTH:
             return False
         return all(c is chunk or _is_beside_name(c.text) for c in at.line.chunks)
 
     def _kind_by_look(self, at: _Spot) -> str:
         text = at.chunk.text
-        if _with_degrees(text):
+        if _has_degrees(text):
             return "role"
-        if len(text) > _MAX_NAMES_LENGTH or not _full_names(text):
+        if len(text) > _MAX_NAMES_LENGTH or not _are_full_names(text):
             return ""
         if at.chunk.mark == marks.BOX:
             return "mark"
@@ -312,41 +335,41 @@ def _kind_by_markup(chunk: MarkedText) -> str:
 
 
 def _is_beside_name(text: str) -> bool:
-    """True if a text is one of those in a byline beside the name: a word or two, a date, a job title."""
+    """Returns True if a text is one that often accompanies a name in a byline: a word or two, a date, a job title."""
     return bool(len(text.split()) < 3 or _DATE.search(text) or ROLE.match(text))
 
 
 def _is_prose(text: str) -> bool:
-    """True if the words before a "by" are a sentence: "the plugin that was written" by somebody."""
+    """Returns True if the words before a "by" are part of a sentence, as in "the plugin that was written by ..."."""
     return len(text.split()) > 6 and not _DATE.search(text)
 
 
-def _stands_for_itself(chunk: MarkedText, one: MarkedLine) -> bool:
-    """True if a text may be the name that a label in an earlier line introduces."""
+def _can_be_labelled_name(chunk: MarkedText, one: MarkedLine) -> bool:
+    """Returns True if a chunk can be the name that a label such as "Author:" in an earlier line introduces."""
     return (
         chunk.mark in (marks.NAME, marks.AUTHOR)
         or marks.leads_to_person(chunk.href)
-        or _full_names(chunk.text)
+        or _are_full_names(chunk.text)
         or (one.text == chunk.text and " " not in chunk.text)
     )
 
 
-def _full_names(text: str) -> bool:
-    """True if a text consists of names that can be recognised without a mark."""
+def _are_full_names(text: str) -> bool:
+    """Returns True if a text consists of names that are recognisable without a mark."""
     return is_full_name(text) or (
         any(c in text for c in ",;&、") and len(found := split_names(text)) > 1 and all(is_full_name(x) for x in found)
     )
 
 
-def _with_degrees(text: str) -> bool:
-    """True if a text is full names with degrees or job titles: "Ann Poe, MD; Eva Roe, PhD"."""
+def _has_degrees(text: str) -> bool:
+    """Returns True if a text is full names with degrees or job titles: "Ann Poe, MD; Eva Roe, PhD"."""
     pieces = [p.strip(" .") for p in AND.split(text) if p.strip(" .")]
     people = [p for p in pieces if not ROLE.match(p)]
     return len(people) < len(pieces) and bool(people) and all(is_full_name(p) for p in people)
 
 
-def _fits(name: str, kind: str) -> bool:
-    """True if a name has the form that a sign of this kind requires."""
+def _has_required_form(name: str, kind: str) -> bool:
+    """Returns True if a name has the form that this kind of sign (a key of CONFIDENCE) requires."""
     if kind in ("avatar", "role", "date"):
         return is_full_name(name)
     if kind == "link" and " " in name and not is_full_name(name) and name.isascii():
@@ -354,7 +377,7 @@ def _fits(name: str, kind: str) -> bool:
     return looks_personal(name) and not ROLE.match(name)
 
 
-# Who signed the post: reads the lines around its heading and after its text, without a table for the platform.
+# Bylines around the heading and after the text, on any platform.
 
 _MANY = 3  # bylines of one post: more than these belong to several posts
 _TOP = 2  # lines below the heading that hold the post's own byline, whatever follows
@@ -365,50 +388,50 @@ _NAME_ENDS = re.compile(r"[.,;(|–—]|\s(?:is|was|who|has|and\s+is)\s")
 def find_signatures(
     page: Page, post: Post, declared: Collection[frozenset[str]] = (), *, agreed: bool = False
 ) -> tuple[list[Sign], bool]:
-    """Every byline found, best first, and whether they belong to many posts or works, each with its own author.
+    """Returns every byline found, best first, and True if they belong to many posts or works with different authors.
 
-    `declared`: sets of names (folded) that the page declares as its authors. Where a byline beside the heading has
-    exactly one of these sets, or another visible one did (`agreed`), what follows the text is not read: two sources
-    of different kinds are enough.
+    `declared`: the sets of names (folded) that the page declares as its authors. If a byline beside the heading has
+    exactly one of these sets, or if another visible source did (`agreed`), the text after the body is not read,
+    since two sources of different kinds are enough.
     """
-    top = _anchor(page, post)
-    out, end = _around_heading(page, top) if top is not None else (_at_start(page), -1)
+    top = _find_heading(page, post)
+    out, end = _bylines_around_heading(page, top) if top is not None else (_bylines_at_start(page), -1)
     sure = [s for s in out if s.kind in SURE]
     many = len({s.names for s in sure if s.place == "below"}) > _MANY
     if many or not (agreed or any(s.folded in declared for s in sure)):
-        out += _after(page, post, end, top)
+        out += _bylines_after(page, post, end, top)
     return sorted((s for s in out if not many or s.line < _TOP), key=lambda s: -s.confidence), many
 
 
-def _around_heading(page: Page, top: Element) -> tuple[list[Sign], int]:
-    """The bylines below and above a heading, and the position of the last element that was read."""
-    above = [x for x in LineReader(700).lines(before(top)) if len(x.text) < LONG][:6]
-    below = list(_till_text(LineReader(3500).lines(after(top))))
+def _bylines_around_heading(page: Page, top: Element) -> tuple[list[Sign], int]:
+    """Returns the bylines below and above a heading, and the position of the last element read (-1 if none)."""
+    above = [x for x in LineReader(700).lines(nodes_before(top)) if len(x.text) < LONG][:6]
+    below = list(_lines_until_text(LineReader(3500).lines(nodes_after(top))))
     end = page.index.order.get(below[-1].chunks[-1].el, -1) if below and below[-1].chunks else -1
     out = read_bylines(below, "below")
     # Right above a heading a plain name beside a date is a topic as often as a person.
     return out + [s for s in read_bylines(above, "above") if s.kind != "date"], end
 
 
-def _at_start(page: Page) -> list[Sign]:
-    """The sure bylines at the start of a page without a heading."""
+def _bylines_at_start(page: Page) -> list[Sign]:
+    """Returns the certain bylines at the start of a page without a heading."""
     body = page.index.tag("body")[:1]
-    lines = list(_till_text(LineReader(3500).lines((child, False) for b in body for child in b)))
+    lines = list(_lines_until_text(LineReader(3500).lines((child, False) for b in body for child in b)))
     return [s for s in read_bylines(lines, "below") if s.kind in SURE]
 
 
-def _after(page: Page, post: Post, end: int, top: Element | None) -> list[Sign]:
-    """The bylines below the text, and the author boxes."""
+def _bylines_after(page: Page, post: Post, end: int, top: Element | None) -> list[Sign]:
+    """Returns the bylines after the body of a post, and those in author boxes."""
     out: list[Sign] = []
     if post.body is not None:
-        rest = [x for _, x in zip(range(10), LineReader(900).lines(after(post.body)), strict=False)]
-        out += [s for s in read_bylines(list(_till_heading(rest)), "after") if s.kind in SURE]
+        rest = [x for _, x in zip(range(10), LineReader(900).lines(nodes_after(post.body)), strict=False)]
+        out += [s for s in read_bylines(list(_lines_until_heading(rest)), "after") if s.kind in SURE]
     out += [Sign((who,), "box", "after", raw) for who, raw in author_boxes(page, end, top)]
     return out
 
 
 def signatures_in_text(text: str) -> list[Sign]:
-    """The bylines among the last paragraphs of a body: "This post was written by Jane Doe, who keeps bees.\""""
+    """Returns bylines such as "This post was written by Jane Doe, who keeps bees." in the last paragraphs of a body."""
     out: list[Sign] = []
     for paragraph in text[-1500:].split("\n\n")[-_LAST:]:
         one = clean_text(paragraph)
@@ -420,8 +443,8 @@ def signatures_in_text(text: str) -> list[Sign]:
     return out
 
 
-def _till_text(lines: Iterator[MarkedLine]) -> Iterator[MarkedLine]:
-    """The lines up to the sixth paragraph of text, since a standfirst may precede the byline."""
+def _lines_until_text(lines: Iterator[MarkedLine]) -> Iterator[MarkedLine]:
+    """Yields the lines up to the sixth long paragraph, since a standfirst may precede the byline."""
     long = 0
     for n, one in enumerate(lines):
         long += len(one.text) >= LONG
@@ -430,16 +453,16 @@ def _till_text(lines: Iterator[MarkedLine]) -> Iterator[MarkedLine]:
             return
 
 
-def _till_heading(lines: list[MarkedLine]) -> Iterator[MarkedLine]:
-    """The lines up to the next heading or paragraph."""
+def _lines_until_heading(lines: list[MarkedLine]) -> Iterator[MarkedLine]:
+    """Yields the lines up to the next heading or long paragraph."""
     for one in lines:
         if len(one.text) > LONG or any(c.head for c in one.chunks):
             return
         yield one
 
 
-def _anchor(page: Page, post: Post) -> Element | None:
-    """The post's heading; if unknown, the first <h1>, or <h2> that the page's <title> begins with."""
+def _find_heading(page: Page, post: Post) -> Element | None:
+    """Returns the post's heading; if it is unknown, the first <h1>, or an <h2> that the page's <title> begins with."""
     if post.title is not None and element_line(post.title):
         return post.title
     head = fold_text(page.head_title)

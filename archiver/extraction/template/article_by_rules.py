@@ -12,12 +12,20 @@ from archiver.extraction.authors.byline import BylineBlock
 from archiver.extraction.body import hint_body, render_container
 from archiver.extraction.date_text import Moment, visible_date
 from archiver.extraction.geotags import geotag_evidence as geo_evidence
-from archiver.extraction.geotags import geotags, site_place, with_publisher_role
+from archiver.extraction.geotags import geotags, parse_place_key, with_publisher_role
 from archiver.extraction.page import Page
 from archiver.extraction.page_classifier import classify_at_a_glance, classify_page
 from archiver.extraction.pagination import find_parts
 from archiver.extraction.post_locator import Post, text_length
-from archiver.extraction.template.field_reader import SiteReader, Times, body_container, people, place, terms, times
+from archiver.extraction.template.field_reader import (
+    SiteReader,
+    Times,
+    body_container,
+    element_of_rule,
+    read_authors,
+    read_terms,
+    read_times,
+)
 from archiver.extraction.template.site_rule import Rule, SiteRules
 from archiver.fields import WEIGHED
 from archiver.items import Article, Evidence, PageKind, SourceHint
@@ -31,9 +39,9 @@ _SENTENCE_END = tuple(".!?…。！？")
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """The post's text. `plain` lacks the signature at its end and a byline at its beginning."""
+    """The text of a post. `plain` is the text without the signature at its end and the byline at its beginning."""
 
-    whole: str
+    full: str
     tail: credits.BodyTail
     plain: str
 
@@ -41,23 +49,24 @@ class _Text:
 def read_by_rules(
     page: Page, rules: SiteRules, lead: SourceHint | None = None, known: PageKind = PageKind.UNKNOWN
 ) -> Article | None:
-    """The article of a page, read by the site's rules; None if they do not fit and the page must be read as on any
-    site: it is another kind of page, a part of the template is missing, or the template has changed.
+    """Reads the article of a page by the site's rules; None if they do not fit, so that general extraction is needed.
+
+    They do not fit if the page is not a post, a part of the template is missing, or the template has changed.
     """
     if rules.rule("title") is None or rules.rule("body") is None:
         return None
     page.assume(by_name(rules.platform))
     reader = SiteReader(page, rules, lead)
-    kind = _kind(reader, known)
-    title = _title(reader) if kind is not None else ""
+    kind = _post_rule(reader, known)
+    title = _read_title(reader) if kind is not None else ""
     if kind is None or not title or reader.top is None:
         return None
-    text = _text(reader, title)
+    text = _read_text(reader, title)
     authors = _authors_of(reader, text.tail)
-    when = times(reader)
+    when = read_times(reader)
     text = replace(text, plain=_without_byline(text.plain, when.given, page.language or ""))
-    categories, tags = terms(reader)
-    if reader.strange or not text.plain:
+    categories, tags = read_terms(reader)
+    if reader.is_strange or not text.plain:
         return None
     article = Article(
         url=page.url,
@@ -71,24 +80,24 @@ def read_by_rules(
         platform=page.platform.name,
         read_by=rules.version,
     )
-    return _with_rest(_dated(article, when), reader, text)
+    return _with_rest(_with_dates(article, when), reader, text)
 
 
-def _title(reader: SiteReader) -> str:
-    """The title; "" if the rules find no title or no body. Sets the body's element as the reader's `top`."""
+def _read_title(reader: SiteReader) -> str:
+    """Returns the title; "" if the rules find no title or no body. Sets the body's element as the reader's `top`."""
     title = reader.by_rule("title")
     reader.top = body_container(reader.page, reader.rules.fields["body"])
     if not isinstance(title, str) or not title or reader.top is None:
         return ""
-    if reader.api is not None and reader.api.title and not reader.by_hand("title"):
+    if reader.api is not None and reader.api.title and not reader.has_hand_rule("title"):
         title = reader.api.title
         reader.note_api("title", title)
     return title
 
 
-def _text(reader: SiteReader, title: str) -> _Text:
+def _read_text(reader: SiteReader, title: str) -> _Text:
     assert reader.top is not None
-    whole_text = _body(reader, reader.top, title)
+    whole_text = _read_body(reader, reader.top, title)
     tail = credits.read_tail(whole_text)
     paragraphs = whole_text.split("\n\n")
     plain = "\n\n".join(paragraphs[: -tail.paragraphs]) if tail.paragraphs else whole_text
@@ -96,15 +105,15 @@ def _text(reader: SiteReader, title: str) -> _Text:
 
 
 def _authors_of(reader: SiteReader, tail: credits.BodyTail) -> tuple[str, ...]:
-    """The names that sign the text, else the page's authors. A rule written by hand takes precedence."""
-    signed = () if reader.by_hand("authors") else tail.authors
-    authors = signed or people(reader) or tail.authors
+    """Returns the names in the signature of the text, else the page's authors. A rule written by hand comes first."""
+    signed = () if reader.has_hand_rule("authors") else tail.authors
+    authors = signed or read_authors(reader) or tail.authors
     if tail.authors and authors == tail.authors:
         reader.evidence.append(Evidence("authors", ", ".join(authors)[:300], "signed", "the end of the text", 0.85))
     return authors
 
 
-def _dated(article: Article, when: Times) -> Article:
+def _with_dates(article: Article, when: Times) -> Article:
     published, modified = when.published, when.modified
     return replace(
         article,
@@ -115,15 +124,15 @@ def _dated(article: Article, when: Times) -> Article:
 
 
 def _with_rest(article: Article, reader: SiteReader, text: _Text) -> Article:
-    """The article with the fields that no rule reads: places, credits, declarations, and parts."""
+    """Returns the article with the fields that no rule reads: geo-tags, credits, declared fields and parts."""
     page, lead, top = reader.page, reader.lead, reader.top
     assert top is not None
     pages = find_parts(page)
     post = Post(page, body=top, holder=top)
-    named = credits.credits_of_post(page, post, text.whole, text.tail)
+    named = credits.credits_of_post(page, post, text.full, text.tail)
     places = with_publisher_role(
-        geotags(page, post, lead, credits.dateline_place(text.whole)),
-        frozenset(site_place(p) for p in reader.rules.places),
+        geotags(page, post, lead, credits.dateline_place(text.full)),
+        frozenset(parse_place_key(p) for p in reader.rules.places),
     )
     others = [Evidence("credits", one, "text", "", 0.7) for one in named]
     others += geo_evidence(page, post, places) if places else []
@@ -144,21 +153,21 @@ def _with_rest(article: Article, reader: SiteReader, text: _Text) -> Article:
 
 
 def apply_hand_rules(article: Article, page: Page, rules: SiteRules) -> Article:
-    """An article read as on any site, with the values of rules written by a person in place of those found."""
+    """Returns an article from general extraction with the values of rules written by hand in place of those found."""
     reader = SiteReader(page, rules, None)
     for name, rule in rules.fields.items():
         if rule.by_hand:
-            article = _replaced(article, reader, name, rule)
+            article = _with_field(article, reader, name, rule)
     if not reader.evidence:
         return article
     return replace(article, evidence=(*reader.evidence, *article.evidence), read_by=f"{rules.version} in part")
 
 
-def _replaced(article: Article, reader: SiteReader, name: str, rule: Rule) -> Article:
-    """The article with one field as a rule reads it; unchanged if the rule finds nothing."""
+def _with_field(article: Article, reader: SiteReader, name: str, rule: Rule) -> Article:
+    """Returns the article with the field `name` as `rule` reads it; unchanged if the rule finds nothing."""
     if name == "body":
         top = body_container(reader.page, rule)
-        text = _body(reader, top, article.title) if top is not None else ""
+        text = _read_body(reader, top, article.title) if top is not None else ""
         return replace(article, body=text) if text else article
     value = reader.by_rule(name)
     if not value:
@@ -170,8 +179,8 @@ def _replaced(article: Article, reader: SiteReader, name: str, rule: Rule) -> Ar
     return replace(article, modified=value.at)
 
 
-def _kind(reader: SiteReader, known: PageKind) -> str | None:
-    """The rule by which the page is a post; None if that is not certain."""
+def _post_rule(reader: SiteReader, known: PageKind) -> str | None:
+    """Returns the name of the rule by which the page is a post; None if it is not certainly one."""
     page, rules = reader.page, reader.rules
     answer = classify_at_a_glance(page, Post(page), reader.lead, known)
     if answer is not None:
@@ -182,10 +191,10 @@ def _kind(reader: SiteReader, known: PageKind) -> str | None:
     return rule if kind is PageKind.POST else None
 
 
-def _body(reader: SiteReader, top: Element, title: str) -> str:
+def _read_body(reader: SiteReader, top: Element, title: str) -> str:
     page, rule = reader.page, reader.rules.fields["body"]
     others = [one for name in WEIGHED if (one := reader.rules.rule(name)) is not None]
-    meta = [e for one in others if (e := _inside(page, one, top)) is not None]
+    meta = [e for one in others if (e := _byline_element(page, one, top)) is not None]
     post = Post(page, body=top, holder=top)
     text = render_container(page, post, top, title, BylineBlock(elements=tuple(meta)), rule.drop)
     if rule.lines:
@@ -208,7 +217,7 @@ def _body(reader: SiteReader, top: Element, title: str) -> str:
 
 
 def _without_byline(text: str, times: list[Moment], language: str) -> str:
-    """A text without a first line that only says when (and by whom) it was published."""
+    """Returns a text without a first paragraph that is only a byline with one of the post's dates (`times`)."""
     first, _, rest = text.partition("\n\n")
     if not rest or not times or len(first) > _MAX_BYLINE_LENGTH or first.endswith(_SENTENCE_END):
         return text
@@ -216,9 +225,11 @@ def _without_byline(text: str, times: list[Moment], language: str) -> str:
     return rest if shown is not None and shown.at.date() in {t.at.date() for t in times} else text
 
 
-def _inside(page: Page, rule: Rule, top: Element) -> Element | None:
-    """The element that a rule of another field reads, if it is a short one inside the body, as a byline is."""
-    found = place(page, rule)
+def _byline_element(page: Page, rule: Rule, top: Element) -> Element | None:
+    """Returns the element that another field's rule reads if it is a short one inside the body, as a byline is; else
+    None.
+    """
+    found = element_of_rule(page, rule)
     return (
         found
         if found is not None and found is not top and is_below(found, top) and (text_length(found) <= _MAX_META_LENGTH)

@@ -1,4 +1,4 @@
-"""Reads the fields of one page by its site's rules. A field without a rule is read as on any other site."""
+"""Reads the fields of one page by its site's rules; a field without a rule is read by general extraction."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from archiver.extraction.authors.person_names import split_names
 from archiver.extraction.date_text import Moment, machine_date, url_date, visible_date
 from archiver.extraction.dates import date_of_element
 from archiver.extraction.page import Page
-from archiver.extraction.post_locator import Post, locate_post, text_length, with_title
+from archiver.extraction.post_locator import Post, locate_post, post_with_title, text_length
 from archiver.extraction.resolve import resolve_published
 from archiver.extraction.template.site_rule import JSON_LD, Rule, SiteRules
 from archiver.extraction.term_links import terms_in_lists, unique_terms
@@ -39,26 +39,29 @@ _MIN_BODY_LENGTH = 25
 _MAX_BYLINE_LENGTH = 240
 
 
-def by_parsel(page: Page, selector: str) -> list[Found]:
-    """What parsel finds for a selector. Pages are read by rules in this way."""
+def select_by_parsel(page: Page, selector: str) -> list[Found]:
+    """Returns what parsel finds for a selector on a page; used to read pages by rules."""
     return page.ask(selector)
 
 
-def by_index(page: Page, selector: str) -> list[Found]:
-    """The same, from the page's index where that is possible. Learning tries hundreds of selectors in this way."""
+def select_by_index(page: Page, selector: str) -> list[Found]:
+    """Returns what a selector finds on a page, from the page's index if possible, which is faster.
+
+    Learning uses it to try hundreds of selectors.
+    """
     return page.index.answer(selector)
 
 
-def read_field(page: Page, name: str, rule: Rule, select: Select = by_parsel) -> Value:
-    """The value that a rule gives on a page: a text (title), a tuple of texts (authors, categories, tags), a moment
+def read_field(page: Page, name: str, rule: Rule, select: Select = select_by_parsel) -> Value:
+    """Returns the value that a rule gives on a page: str (title), tuple of str (authors, categories, tags) or Moment
     (dates).
 
-    Empty, or None for a date, if its selectors find nothing that reads as this field. The body is read by
+    "", () or None if its selectors find nothing that can be read as this field. The body is read by
     `body_container`.
     """
-    value = _first(page, name, rule, select)
+    value = _first_value(page, name, rule, select)
     if isinstance(value, Moment) and rule.shown and value.zoned and not value.at.utcoffset():
-        day = _first(page, name, Rule(rule.shown), select)
+        day = _first_value(page, name, Rule(rule.shown), select)
         if isinstance(day, Moment):
             pair = [
                 Candidate(value, "learned", rule.select[0], 0.9),
@@ -69,7 +72,7 @@ def read_field(page: Page, name: str, rule: Rule, select: Select = by_parsel) ->
     return value
 
 
-def _first(page: Page, name: str, rule: Rule, select: Select) -> Value:
+def _first_value(page: Page, name: str, rule: Rule, select: Select) -> Value:
     read, empty = READERS[name]
     for selector in rule.select:
         found = _found(page, selector, rule.attribute, select)
@@ -79,7 +82,7 @@ def _first(page: Page, name: str, rule: Rule, select: Select) -> Value:
 
 
 def _found(page: Page, selector: str, attribute: str, select: Select) -> Sequence[Found]:
-    """What one selector finds, without blank texts."""
+    """Returns the elements and texts that one selector finds, without blank texts."""
     if selector == JSON_LD:
         return page.data.texts(page.data.article(page.addresses), attribute)
     found = select(page, selector)
@@ -137,13 +140,13 @@ def _moment(page: Page, found: Sequence[Found]) -> Moment | None:
 
 
 def read_date_element(page: Page, el: Element) -> Moment | None:
-    """The date that a reader sees in an element; its attributes are ignored."""
+    """Returns the date that a reader sees in an element, ignoring its attributes; None if the element shows none."""
     text = element_line(el)
     return visible_date(text, page.language or "") if len(text) < 80 else None
 
 
-def body_container(page: Page, rule: Rule, select: Select = by_parsel) -> Element | None:
-    """The element that holds the body: the first with some text or a picture."""
+def body_container(page: Page, rule: Rule, select: Select = select_by_parsel) -> Element | None:
+    """Returns the element that holds the body: the first selected one with some text or a picture; else None."""
     for selector in rule.select:
         for el in select(page, selector):
             if isinstance(el, str):
@@ -177,7 +180,7 @@ _ALWAYS = 0.999  # coverage of a rule that found something on every page it was 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """When a post was published and last modified, as far as known."""
+    """When a post was published and last modified; None if unknown."""
 
     published: Moment | None
     modified: Moment | None
@@ -188,23 +191,23 @@ class Times:
 
 
 class SiteReader:
-    """One page and its site's rules, with the evidence collected so far.
+    """Reads one page by its site's rules, and collects evidence.
 
-    `strange`: a rule that always found something finds nothing here; `is_whole`: the body is the source's whole text;
-    `top`: the body's element, once known.
+    `is_strange`: a rule that has always found something finds nothing here; `is_whole`: the body is the whole text from
+    a feed or API; `top`: the body's element, once known.
     """
 
     def __init__(self, page: Page, rules: SiteRules, lead: SourceHint | None) -> None:
         self.page, self.rules, self.lead = page, rules, lead
         self.api = lead if lead is not None and is_from_api(lead) else None
         self.evidence: list[Evidence] = []
-        self.strange = self.is_whole = False
+        self.is_strange = self.is_whole = False
         self.top: Element | None = None
 
     @cached_property
     def post(self) -> Post:
-        """The post on the page: around the title and the body that the rules found, else located as on any site."""
-        return with_title(self.page, self._title(), self.top) if self.top is not None else locate_post(self.page)
+        """The post on the page: around the title and body that the rules found, else located by general extraction."""
+        return post_with_title(self.page, self._title(), self.top) if self.top is not None else locate_post(self.page)
 
     @cached_property
     def beside(self) -> BylineBlock:
@@ -212,11 +215,13 @@ class SiteReader:
 
     def _title(self) -> Element | None:
         rule = self.rules.rule("title")
-        return place(self.page, rule) if rule is not None else None
+        return element_of_rule(self.page, rule) if rule is not None else None
 
     def by_rule(self, name: str) -> Value:
-        """The value that the field's rule gives. Marks the page as strange if a rule that always found something finds
-        nothing."""
+        """Returns the value that the field's rule gives; None if there is no rule.
+
+        Sets `is_strange` if a learned rule that has always found something finds nothing.
+        """
         rule = self.rules.rule(name)
         if rule is None:
             return None
@@ -224,53 +229,53 @@ class SiteReader:
         if value:
             self.note_rule(name, value, rule)
         elif rule.coverage >= _ALWAYS and not rule.by_hand:
-            self.strange = True
+            self.is_strange = True
         return value
 
-    def knows(self, name: str) -> bool:
-        """True if the field's rule was learned: where it finds nothing, the field is empty, as on some of the posts."""
+    def has_learned_rule(self, name: str) -> bool:
+        """Returns True if the field's rule was learned, so that the field is empty if the rule finds nothing."""
         rule = self.rules.rule(name)
         return rule is not None and not rule.by_hand
 
-    def by_hand(self, name: str) -> bool:
-        """True if a person wrote the field's rule, which then takes precedence over the site's API."""
+    def has_hand_rule(self, name: str) -> bool:
+        """Returns True if a person wrote the field's rule, which then takes precedence over the site's API."""
         rule = self.rules.rule(name)
         return rule is not None and rule.by_hand
 
     def note_rule(self, name: str, value: Value, rule: Rule) -> None:
-        """Records a value that a rule gives as evidence."""
+        """Records a value found by a rule as evidence."""
         shown = ", ".join(value) if isinstance(value, tuple) else str(value)
         source = "rule by hand" if rule.by_hand else "learned"
         where = " | ".join(rule.select)[:120]
         self.evidence.append(Evidence(name, shown[:300], source, where, round(rule.agreement, 2)))
 
     def note_api(self, name: str, value: Value) -> None:
-        """Records a value that the site's API gives as evidence."""
+        """Records a value given by the site's API as evidence."""
         shown = ", ".join(value) if isinstance(value, tuple) else str(value)
         self.evidence.append(Evidence(name, shown[:300], "api", name, 0.97))
 
     def note_candidates(self, name: str, found: Sequence[Candidate[Any]]) -> None:
-        """Records the candidates of a field without a rule as evidence."""
+        """Records the candidates of a field that no rule reads as evidence."""
         self.evidence += [c.evidence(name) for c in found]
 
 
-def place(page: Page, rule: Rule) -> Element | None:
-    """The first element whose text a rule reads; None if it reads attributes or the page's JSON-LD."""
+def element_of_rule(page: Page, rule: Rule) -> Element | None:
+    """Returns the first element whose text a rule reads; None if the rule reads attributes or JSON-LD."""
     if rule.attribute:
         return None
     shown = (without_text(selector) for selector in rule.select if selector != JSON_LD)
     return next((e for selector in shown if selector for e in page.ask(selector) if not isinstance(e, str)), None)
 
 
-def people(reader: SiteReader) -> tuple[str, ...]:
-    """The authors by rule, else from the API, else as on any site."""
+def read_authors(reader: SiteReader) -> tuple[str, ...]:
+    """Returns the authors by rule, else from the API, else by general extraction."""
     value = reader.by_rule("authors")
     if isinstance(value, tuple) and value:
         return value  # rather than the API's author, which is the account that posted
     if reader.api is not None and reader.api.authors:
         reader.note_api("authors", reader.api.authors)
         return reader.api.authors
-    if isinstance(value, tuple) and reader.knows("authors"):
+    if isinstance(value, tuple) and reader.has_learned_rule("authors"):
         return value
     site = {fold_text(n) for n in site_names(reader.page)}
     candidates = _authors.author_candidates(reader.page, reader.post, reader.lead, site, reader.beside)
@@ -279,22 +284,24 @@ def people(reader: SiteReader) -> tuple[str, ...]:
     return found.value if found else ()
 
 
-def times(reader: SiteReader) -> Times:
-    """The dates from the API unless a rule was written by a person, else by rule, else as on any site."""
+def read_times(reader: SiteReader) -> Times:
+    """Returns the dates from the API, else by rule, else by general extraction; a rule written by hand comes first."""
     page, api = reader.page, reader.api
     changed = reader.by_rule("modified")
     when = reader.by_rule("published")
     modified = changed if isinstance(changed, Moment) else None
     published = when if isinstance(when, Moment) else None
-    if api is not None and api.modified and not (modified and reader.by_hand("modified")):
+    if api is not None and api.modified and not (modified and reader.has_hand_rule("modified")):
         modified = Moment(api.modified, "second", True)
         reader.note_api("modified", api.modified.isoformat())
-    if api is not None and api.published and not (published and reader.by_hand("published")):
+    if api is not None and api.published and not (published and reader.has_hand_rule("published")):
         published = Moment(api.published, "second", True)
         reader.note_api("published", api.published.isoformat())
-    if (published is None and not reader.knows("published")) or (modified is None and not reader.knows("modified")):
+    if (published is None and not reader.has_learned_rule("published")) or (
+        modified is None and not reader.has_learned_rule("modified")
+    ):
         # If only the last change is missing, it is looked for in declarations and not in the page's lines.
-        lines = published is None and not reader.knows("published")
+        lines = published is None and not reader.has_learned_rule("published")
         post, beside = (reader.post, reader.beside) if lines else (Post(page, body=reader.top), BylineBlock())
         changes = _dates.modified_candidates(page, post, reader.lead, beside)
         if lines:
@@ -308,17 +315,17 @@ def times(reader: SiteReader) -> Times:
     return Times(published, modified)
 
 
-def terms(reader: SiteReader) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Categories and tags: from the API unless a rule was written by a person, else by rule, else as on any site."""
+def read_terms(reader: SiteReader) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Returns categories and tags from the API, by rule or by general extraction; a rule by hand comes first."""
     out: list[tuple[str, ...]] = []
     general: tuple[list[Candidate[tuple[str, ...]]], list[Candidate[tuple[str, ...]]]] | None = None
     for n, name in enumerate(("categories", "tags")):
         from_api = getattr(reader.api, name) if reader.api is not None else ()
-        value = reader.by_rule(name) if reader.by_hand(name) or not from_api else None
+        value = reader.by_rule(name) if reader.has_hand_rule(name) or not from_api else None
         if from_api and not value:
             value = from_api
             reader.note_api(name, from_api)
-        if not value and not reader.knows(name):
+        if not value and not reader.has_learned_rule(name):
             general = general or _categories.term_candidates(reader.page, reader.post, reader.lead)
             reader.note_candidates(name, general[n])
             value = _categories.choose_terms(*general)[n]

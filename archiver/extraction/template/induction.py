@@ -1,8 +1,7 @@
 """Learns a site's rules from a sample of its posts, and checks them on the same posts.
 
-The values of a post are known from its source (the REST API, a full-text feed), else from general extraction, where
-the page's declarations and its text agree. For each field, the selector is learned that gives these values on the
-site's posts.
+The values of a post are known from an API or a full-text feed, else from general extraction, where the page's
+declarations and its text agree. For each field, the selector is learned that gives these values on the site's posts.
 """
 
 from __future__ import annotations
@@ -17,18 +16,18 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.authors.byline import BylineBlock
 from archiver.extraction.body import render_container
-from archiver.extraction.body_blocks import width
+from archiver.extraction.body_blocks import text_width
 from archiver.extraction.date_text import Moment
-from archiver.extraction.geotags import place_name, publisher_places
+from archiver.extraction.geotags import format_place_key, publisher_places
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post, text_length
 from archiver.extraction.template.field_reader import (
     READERS,
     Value,
     body_container,
-    by_index,
     read_date_element,
     read_field,
+    select_by_index,
 )
 from archiver.extraction.template.site_rule import JSON_LD, Rule, SiteRules
 from archiver.extraction.text import element_line, fold_text
@@ -63,7 +62,7 @@ _PART_WORD = re.compile(
 
 
 def selector_clarity(selector: str) -> tuple[int, int, int]:
-    """A sort key: how readable a selector is for a person, higher is better.
+    """Returns a sort key for how readable a selector is to a person; higher is better.
 
     Best is a short selector that names the element itself, with a word for a part of a post.
     """
@@ -75,9 +74,9 @@ def selector_clarity(selector: str) -> tuple[int, int, int]:
 
 
 def own_selectors(el: Element) -> list[str]:
-    """Selectors of one element from its own attributes, most specific first; the bare tag is not among them."""
+    """Returns selectors for an element by its own attributes, most specific first; the tag alone is not among them."""
     tag = el.tag if isinstance(el.tag, str) and _TAG.match(el.tag) else ""
-    out = [f"{tag}[{attr}{op}{v}]" for attr, op in _VALUES for v in _values(el, attr, op)]
+    out = [f"{tag}[{attr}{op}{v}]" for attr, op in _VALUES for v in _attribute_values(el, attr, op)]
     classes = [c for c in words(el.get("class") or "") if _PLAIN.match(c) and not _PAGE_SPECIFIC.search(c)]
     out += [f"{tag}.{c}" for c in classes[:_MAX_CLASSES]]
     if len(classes) > 1:
@@ -88,7 +87,7 @@ def own_selectors(el: Element) -> list[str]:
     return out
 
 
-def _values(el: Element, attr: str, op: str) -> list[str]:
+def _attribute_values(el: Element, attr: str, op: str) -> list[str]:
     value = el.get(attr) or ""
     if len(value) > 60:
         return []
@@ -97,24 +96,27 @@ def _values(el: Element, attr: str, op: str) -> list[str]:
 
 
 def _quoted(value: str) -> str:
-    """A value in CSS notation: quoted unless it is an identifier."""
+    """Returns a value in CSS notation: quoted unless it is an identifier."""
     return value if _IDENTIFIER.fullmatch(value) else f"'{value}'"
 
 
 def with_attribute(selector: str, attribute: str) -> str:
-    """The selector with `::attr(attribute)`, so that it selects the attribute's values; unchanged for ""."""
+    """Returns the selector with `::attr(attribute)`, so that it selects the attribute's values; unchanged for ""."""
     return f"{selector}::attr({attribute})" if attribute else selector
 
 
 def attribute_of(selector: str) -> str:
-    """The attribute that a selector made by `with_attribute` selects; "" if it selects elements."""
+    """Returns the attribute that a selector made by `with_attribute` selects; "" if it selects elements."""
     found = _ATTRIBUTE.search(selector)
     return found[1] if found else ""
 
 
 def selectors_for(el: Element) -> Iterator[str]:
-    """Selectors that match this element: its own names, a tag that is rarely used twice (h1, time), and its names or
-    tag below a named ancestor."""
+    """Yields selectors that match this element.
+
+    They are its own attributes, a tag that is rarely used twice (h1, time), and its attributes or tag below an
+    ancestor.
+    """
     own = own_selectors(el)
     yield from own
     tag = str(el.tag)
@@ -139,7 +141,7 @@ Known = tuple[Page, Article, bool]
 """A page, its known article, and True if the site's API or feed reported the article's values."""
 _ALIKE = 0.97
 _MIN_BODY_LENGTH = 60  # letters; the container of a shorter body is not certain
-_REPEATED = 0.5  # share of the posts that have a paragraph, from which on it belongs to the site
+_REPEATED = 0.5  # a paragraph in at least this share of the posts belongs to the site
 _MIN_REPEATS = 5
 _MAX_LINE_LENGTH = 600
 _MIN_SENTENCE_WIDTH = 14.0  # in Latin letters, of a line that ends like a sentence
@@ -149,7 +151,10 @@ _MAX_CONTAINERS_TRIED = 30
 
 
 def learn_body(samples: Sequence[Known]) -> Rule | None:
-    """The rule of the body: the container that has the known text on nearly all posts, and the repeated paragraphs."""
+    """Learns the rule for the body: the container with the known text on nearly all posts, and the repeated paragraphs.
+
+    None if no container has the known text on enough posts.
+    """
     usable = [s for s in samples if len(s[1].body) >= _MIN_BODY_LENGTH]
     if 2 * len(usable) < len(samples) or not usable:
         return None
@@ -166,7 +171,10 @@ def learn_body(samples: Sequence[Known]) -> Rule | None:
     )
     memory: list[dict[Element, tuple[str, int]]] = [{} for _ in usable]
     for selector in often[:_MAX_CONTAINERS_TRIED]:
-        read = [_text(page, article, selector, known) for (page, article, _), known in zip(usable, memory, strict=True)]
+        read = [
+            _container_text(page, article, selector, known)
+            for (page, article, _), known in zip(usable, memory, strict=True)
+        ]
         texts = [text for text, _ in read]
         likeness = [text_f1(t, a.body) for t, (_, a, _) in zip(texts, usable, strict=True)]
         right = sum(one >= _ALIKE for one in likeness) / len(usable)
@@ -185,7 +193,7 @@ def learn_body(samples: Sequence[Known]) -> Rule | None:
 
 
 def _headings(page: Page) -> set[str]:
-    """The lines that divide a page's text: headings, and paragraphs that are bold from end to end."""
+    """Returns the texts that divide a page: its headings, and paragraphs that are bold from end to end."""
     index = page.index
     found = {element_line(el) for tag in ("h1", "h2", "h3", "h4", "h5", "h6", "dt", "caption") for el in index.tag(tag)}
     for tag in ("strong", "b"):
@@ -196,9 +204,13 @@ def _headings(page: Page) -> set[str]:
     return found
 
 
-def _text(page: Page, article: Article, selector: str, known: dict[Element, tuple[str, int]]) -> tuple[str, int]:
-    """The body text of a container, and the number of all characters in it. `known`: results by container."""
-    el = body_container(page, Rule((selector,)), by_index)
+def _container_text(
+    page: Page, article: Article, selector: str, known: dict[Element, tuple[str, int]]
+) -> tuple[str, int]:
+    """Returns the body text of a container, and the number of all characters in it. `known` caches results by
+    container.
+    """
+    el = body_container(page, Rule((selector,)), select_by_index)
     if el is None:
         return "", 0
     if el not in known:
@@ -210,7 +222,7 @@ def _text(page: Page, article: Article, selector: str, known: dict[Element, tupl
 
 
 def _containers(page: Page, body: str) -> list[Element]:
-    """The deepest element that holds nearly all paragraphs of a text, and two above it."""
+    """Returns the deepest element that holds nearly all paragraphs of a text, and two of its ancestors."""
     marks = [f[:80] for p in body.split("\n\n") if len(f := fold_text(p)) >= 12][:60]
     if not marks:
         return []
@@ -218,24 +230,25 @@ def _containers(page: Page, body: str) -> list[Element]:
     found: list[Element] = []
     while at is not None:
         found.append(at)
-        at = next((child for child in at if isinstance(child.tag, str) and _holds(child, marks)), None)
+        at = next((child for child in at if isinstance(child.tag, str) and _holds_most(child, marks)), None)
     return found[-3:] if len(found) > 3 else found[1:]
 
 
-def _holds(el: Element, marks: Sequence[str]) -> bool:
+def _holds_most(el: Element, marks: Sequence[str]) -> bool:
     text = fold_text("".join(str(t) for t in el.itertext()))
     return sum(m in text for m in marks) >= 0.9 * len(marks)
 
 
 def text_f1(a: str, b: str) -> float:
-    """How much two texts share, 0 to 1: F1 of their words as multisets, or of their letters without spaces."""
+    """Returns how much two texts have in common, 0 to 1: F1 of their words, or of their characters without spaces."""
     one, two = (Counter(t.split()) if " " in t else Counter(t) for t in (a, b))
     total = sum(one.values()) + sum(two.values())
     return 2 * sum((one & two).values()) / total if total else 1.0
 
 
 def repeated_paragraphs(texts: Sequence[str], reported: Sequence[str]) -> tuple[str, ...]:
-    """Paragraphs that are in at least half of the texts, but in none of the bodies that the site's source reported.
+    """Returns paragraphs that are in at least half of the texts, but in none of the `reported` bodies from an API or
+    feed.
 
     One or two words ("References") do not count, because they are section headings.
     """
@@ -248,8 +261,8 @@ def repeated_paragraphs(texts: Sequence[str], reported: Sequence[str]) -> tuple[
 
 
 def _is_statement(paragraph: str) -> bool:
-    """True if a paragraph is long enough to be a sentence rather than a heading."""
-    wide = width(paragraph)
+    """Returns True if a paragraph is long enough to be a sentence rather than a heading."""
+    wide = text_width(paragraph)
     if paragraph.endswith(_SENTENCE_END):
         return wide >= _MIN_SENTENCE_WIDTH
     return wide >= _MIN_LINE_WIDTH and (" " not in paragraph or paragraph.count(" ") >= 3)
@@ -272,21 +285,21 @@ _PROPERTIES = {
     "categories": ("articleSection",),
     "tags": ("keywords",),
 }
-# Names of the other date: such an element has the same value only until the post is edited.
+# Words in names for the other date: such an element has the same value only until the post is edited.
 _NAMES_OF_OTHER_DATE = {
     "published": re.compile(r"modif|updat|revis", re.IGNORECASE),
     "modified": re.compile(r"publish|creat", re.IGNORECASE),
 }
 _MAX_TRIED = 40
 _MAX_SELECTORS = 3
-_WHOLE_POST = 400  # characters of HTML in a feed from which on it is a whole post and not a summary
+_WHOLE_POST = 400  # at least so many characters of HTML in a feed are a whole post and not a summary
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A post of the site: its page, and the article that general extraction made of it and its source hint.
+    """A post to learn from: its page, and the article that general extraction made of the page and its source hint.
 
-    `taught`: an API (`by_api`) or a full-text feed reported the values, so they are known and not guessed.
+    `taught`: an API (`by_api`) or a full-text feed reported the values, so that they are certain.
     """
 
     page: Page
@@ -297,7 +310,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """A rule tried on the samples: `right` for each sample, and the number of elements it matched on all of them."""
+    """A rule tried on the samples: whether it was right on each, and the number of elements it matched on all."""
 
     rule: Rule
     right: tuple[bool, ...]
@@ -305,7 +318,7 @@ class _Trial:
 
 
 def learn_rules(samples: Sequence[Sample], others: Iterable[Page] = ()) -> SiteRules | None:
-    """The rules of the site that these posts are from; None if they have no common template.
+    """Learns the rules of the site that these posts are from; None if the posts have no common template.
 
     `others` are pages of the site that are not posts; the selectors that mark a post must not match on them. A field
     gets a rule only if the rule gives the known values. Without rules for title and body there are no rules at all.
@@ -326,7 +339,7 @@ def learn_rules(samples: Sequence[Sample], others: Iterable[Page] = ()) -> SiteR
         _post_marks(samples, list(others), fields),
         len(samples),
         ("api" if by_api else "feed") if 2 * taught >= len(samples) else "agreement",
-        tuple(sorted(place_name(p) for p in places)),
+        tuple(sorted(format_place_key(p) for p in places)),
     )
 
 
@@ -340,7 +353,7 @@ def _known_value(article: Article, name: str) -> Value:
 
 
 def agrees_with(name: str, value: Value, known: Value) -> bool:
-    """True if a rule's value is the known one: texts to the letter, names in any order, dates as the same instant."""
+    """Returns True if a rule's value is the known one: equal texts, names in any order, or the same instant."""
     if isinstance(value, Moment) and isinstance(known, Moment):
         return value.at == known.at and known.precision in ("", value.precision)
     if isinstance(value, tuple) and isinstance(known, tuple):
@@ -356,7 +369,7 @@ def _learn_field(name: str, samples: Sequence[Sample]) -> Rule | None:
     seen: Counter[tuple[str, str]] = Counter()
     for sample, value in zip(samples, known, strict=True):
         if value:
-            seen.update(list(dict.fromkeys(_places(sample.page, name, value))))
+            seen.update(list(dict.fromkeys(_selectors_for_value(sample.page, name, value))))
     misnamed = _NAMES_OF_OTHER_DATE.get(name)
     often = sorted(
         (
@@ -367,37 +380,39 @@ def _learn_field(name: str, samples: Sequence[Sample]) -> Rule | None:
         key=lambda p: (seen[p], selector_clarity(p[0]), p),
         reverse=True,
     )
-    trials = [_try(_rule(selector, attribute), name, samples, known) for selector, attribute in often[:_MAX_TRIED]]
+    trials = [
+        _try_rule(_make_rule(selector, attribute), name, samples, known) for selector, attribute in often[:_MAX_TRIED]
+    ]
     if not trials:
         return None
-    best = max(trials, key=_rank)
+    best = max(trials, key=_trial_rank)
     while not all(best.right) and len(best.rule.select) < _MAX_SELECTORS:
         longer = [
-            _try(Rule((*best.rule.select, *t.rule.select), best.rule.attribute), name, samples, known)
+            _try_rule(Rule((*best.rule.select, *t.rule.select), best.rule.attribute), name, samples, known)
             for t in trials
             if _attribute_read(t.rule) == _attribute_read(best.rule) and t.rule.select[0] not in best.rule.select
         ]
-        better = max(longer, key=_rank, default=best)
+        better = max(longer, key=_trial_rank, default=best)
         if sum(better.right) <= sum(best.right):
             break
         best = better
-    if name == "published" and (shown := _shown_day(best, samples, known)):
-        best = _try(replace(best.rule, shown=shown), name, samples, known)
+    if name == "published" and (shown := _shown_day_selector(best, samples, known)):
+        best = _try_rule(replace(best.rule, shown=shown), name, samples, known)
     return best.rule if _is_accepted(best, samples) else None
 
 
-def _rule(selector: str, attribute: str) -> Rule:
-    """A rule of one selector. An element's attribute is part of the selector; a JSON-LD property is kept apart."""
+def _make_rule(selector: str, attribute: str) -> Rule:
+    """Returns a rule with one selector, which includes the attribute to read; a JSON-LD property is kept apart."""
     return Rule((selector,), attribute) if selector == JSON_LD else Rule((with_attribute(selector, attribute),))
 
 
 def _attribute_read(rule: Rule) -> str:
-    """The attribute or property that a rule reads. All selectors of one rule read the same."""
+    """Returns the attribute or property that a rule reads, which is the same for all its selectors."""
     return rule.attribute or attribute_of(rule.select[0])
 
 
-def _rank(trial: _Trial) -> tuple[object, ...]:
-    """A sort key: right on most pages; shown rather than declared in the page's head; few matches; a clear name."""
+def _trial_rank(trial: _Trial) -> tuple[object, ...]:
+    """Returns a sort key for a trial: pages right, then shown rather than declared, few matches, a clear selector."""
     selector = trial.rule.select[0]
     declared = selector == JSON_LD or selector.startswith("meta")
     return sum(trial.right), -declared, -trial.matched, selector_clarity(selector)
@@ -409,10 +424,10 @@ def _is_accepted(trial: _Trial, samples: Sequence[Sample]) -> bool:
     return (sum(reported) >= _ACCEPTED_REPORTED * len(reported)) and sum(guessed) >= _ACCEPTED * len(guessed)
 
 
-def _try(rule: Rule, name: str, samples: Sequence[Sample], known: Sequence[Value]) -> _Trial:
-    values = [read_field(s.page, name, rule, by_index) for s in samples]
+def _try_rule(rule: Rule, name: str, samples: Sequence[Sample], known: Sequence[Value]) -> _Trial:
+    values = [read_field(s.page, name, rule, select_by_index) for s in samples]
     right = tuple(agrees_with(name, v, k) for v, k in zip(values, known, strict=True))
-    matched = sum(len(by_index(s.page, rule.select[-1])) for s in samples if rule.select[-1] != JSON_LD)
+    matched = sum(len(select_by_index(s.page, rule.select[-1])) for s in samples if rule.select[-1] != JSON_LD)
     share = 1 / len(samples)
     return _Trial(
         replace(rule, coverage=sum(bool(v) for v in values) * share, agreement=sum(right) * share),
@@ -421,9 +436,9 @@ def _try(rule: Rule, name: str, samples: Sequence[Sample], known: Sequence[Value
     )
 
 
-def _shown_day(best: _Trial, samples: Sequence[Sample], known: Sequence[Value]) -> tuple[str, ...]:
-    """A selector of the place that shows the day of an instant declared in UTC; () if the pages declare none."""
-    times = [read_field(s.page, "published", best.rule, by_index) for s in samples]
+def _shown_day_selector(best: _Trial, samples: Sequence[Sample], known: Sequence[Value]) -> tuple[str, ...]:
+    """Returns a selector for the element that shows the day of an instant declared in UTC; () if there is none."""
+    times = [read_field(s.page, "published", best.rule, select_by_index) for s in samples]
     if not all(isinstance(t, Moment) and t.zoned and not t.at.utcoffset() and t.precision != "day" for t in times):
         return ()
     seen: Counter[str] = Counter()
@@ -447,14 +462,17 @@ def _shown_day(best: _Trial, samples: Sequence[Sample], known: Sequence[Value]) 
     always = sorted((name for name, n in seen.items() if n == len(samples)), key=lambda n: (selector_clarity(n), n))[
         ::-1
     ]
-    trials = {n: _try(replace(best.rule, shown=(n,)), "published", samples, known) for n in always[:_MAX_TRIED]}
+    trials = {n: _try_rule(replace(best.rule, shown=(n,)), "published", samples, known) for n in always[:_MAX_TRIED]}
     name = max(trials, key=lambda n: (sum(trials[n].right), selector_clarity(n)), default="")
     return (name,) if name and sum(trials[name].right) >= sum(best.right) else ()
 
 
-def _places(page: Page, name: str, value: Value) -> Iterable[tuple[str, str]]:
-    """Selectors of every place on the page that has this value or a part of it, each with the attribute that holds it
-    ("" for the text)."""
+def _selectors_for_value(page: Page, name: str, value: Value) -> Iterable[tuple[str, str]]:
+    """Yields a selector for every place on the page with this value or a part of it, each with the attribute that holds
+    it.
+
+    The attribute is "" if the element's text holds the value.
+    """
     read, _ = READERS[name]
     exactly = set(value) if isinstance(value, tuple) else {str(value)}
     folded = {fold_text(v) for v in exactly}
@@ -475,7 +493,7 @@ def _places(page: Page, name: str, value: Value) -> Iterable[tuple[str, str]]:
         if matches(el):
             yield from ((selector, "") for selector in selectors_for(el))
     for attribute in _PROPERTIES[name]:
-        declared = read_field(page, name, Rule((JSON_LD,), attribute), by_index)
+        declared = read_field(page, name, Rule((JSON_LD,), attribute), select_by_index)
         if declared and agrees_with(name, declared, value):
             yield JSON_LD, attribute
 
@@ -484,7 +502,10 @@ _NEVER = frozenset(("html", "head", "body", "script", "style", "noscript", "svg"
 
 
 def _may_hold(el: Element, name: str, values: set[str]) -> bool:
-    """A quick check before an element is read as this field. `values`: the known values, folded."""
+    """Returns False if an element certainly does not hold this field; a cheap check before the element is read.
+
+    `values`: the known values, folded.
+    """
     if len(el) > 12:
         return False
     text = "".join(str(t) for t in el.itertext())[:600].strip()
@@ -501,7 +522,7 @@ def _may_hold(el: Element, name: str, values: set[str]) -> bool:
 
 
 def _post_marks(samples: Sequence[Sample], others: Sequence[Page], fields: dict[str, Rule]) -> tuple[str, ...]:
-    """A selector that matches on every post and on none of the other pages; () if there is none."""
+    """Returns a selector that matches on every post and on none of the other pages, in a tuple; () if there is none."""
     first = samples[0].page.index
     options: list[str] = []
     for tag in ("body", "html", "article", "main"):
@@ -511,11 +532,11 @@ def _post_marks(samples: Sequence[Sample], others: Sequence[Page], fields: dict[
     options += [
         s for name in ("published", "title", "body") if name in fields for s in fields[name].select[:1] if s != JSON_LD
     ]
-    everywhere = [o for o in dict.fromkeys(options) if all(by_index(s.page, o) for s in samples)]
-    apart = [o for o in everywhere if not any(by_index(p, o) for p in others)]
+    everywhere = [o for o in dict.fromkeys(options) if all(select_by_index(s.page, o) for s in samples)]
+    apart = [o for o in everywhere if not any(select_by_index(p, o) for p in others)]
     return tuple(apart[:1]) if others else ()
 
 
 def reports_whole_post(lead: SourceHint | None) -> bool:
-    """True if the source reported the post itself: a platform's API, or a feed with whole texts."""
+    """Returns True if a source hint has the whole post: it is from a platform's API or a full-text feed."""
     return lead is not None and (lead.from_api or len(lead.body_html) >= _WHOLE_POST)

@@ -1,4 +1,5 @@
-"""The rules of one site: where its template holds each field. As TOML 1.0, people can read and edit them.
+"""The rules of one site: where its template holds each field. They are written in TOML 1.0, for people to read and
+edit.
 
     [site]
     platform = "wordpress"
@@ -16,8 +17,8 @@
     lines = ["Follow us on Mastodon."]   # paragraphs that repeat from post to post
 
 Selectors are parsel's and are tried in order: CSS with `::text` and `::attr(name)`, or XPath. They find the same as
-`response.css()` and `response.xpath()` in `scrapy shell`. "ld+json" instead of a selector reads the property named by
-`attribute` from the page's JSON-LD.
+`response.css()` and `response.xpath()` in `scrapy shell`. "ld+json" instead of a selector reads the property named
+by `attribute` from the page's JSON-LD.
 """
 
 from __future__ import annotations
@@ -45,12 +46,13 @@ _HEADER = re.compile(r"""\s*\[\s*["']?(\w+)["']?\s*\]""")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Where a field is on the page: `select`, and the `attribute` of the selected elements (or the property of the
-    JSON-LD) that holds it; "" means their text.
+    """Where a field is on the page: the selectors (`select`), and the attribute or JSON-LD property to read
+    (`attribute`).
 
-    `coverage` is the share of the sample pages on which the rule finds something, `agreement` the share on which it
-    gives the known value. `drop` and `lines` are only for the body. `shown` is only for the publication date: where
-    the page shows the day of an instant that it declares in UTC. If the two differ, the shown day is kept.
+    `attribute` is "" for the text of the selected elements. `coverage` is the share of the sample pages on which the
+    rule finds something, `agreement` the share on which it gives the known value. `drop` and `lines` are only for
+    the body. `shown` is only for the publication date: where the page shows the day of an instant that it declares
+    in UTC. If the two differ, the shown day is kept.
     """
 
     select: tuple[str, ...] = ()
@@ -65,9 +67,11 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class SiteRules:
-    """The rules of one site. `pages`: how many posts they were learned from; `teacher`: where the known values came
-    from ("api", "feed" or "agreement" of a page's own sources); `places`: the publisher's places, the same on every
-    page. `version` names the rules in the evidence of what they read.
+    """The rules of one site.
+
+    `pages`: the number of posts they were learned from; `teacher`: where the known values came from ("api", "feed"
+    or "agreement" of a page's own sources); `places`: the publisher's places, the same on every page. `version`
+    identifies the rules in the evidence of articles read by them.
     """
 
     fields: Mapping[str, Rule] = field(default_factory=dict)
@@ -82,7 +86,7 @@ class SiteRules:
         return self.fields.get(name)
 
     def overruled(self, hand: SiteRules) -> SiteRules:
-        """These rules with those of a person instead, field by field."""
+        """Returns these rules with the rules of `hand`, written by a person, in place of those for the same fields."""
         own = {name: replace(rule, by_hand=True) for name, rule in hand.fields.items()}
         return replace(
             self,
@@ -94,13 +98,13 @@ class SiteRules:
         )
 
     def by_hand(self) -> SiteRules | None:
-        """Only the rules that a person wrote; None if there are none."""
+        """Returns only the rules that a person wrote; None if there are none."""
         own = {name: rule for name, rule in self.fields.items() if rule.by_hand}
         return replace(self, fields=own, pages=0) if own else None
 
 
 def to_toml(rules: SiteRules) -> str:
-    """The rules as TOML; `from_toml` reads them back."""
+    """Returns the rules as TOML; `from_toml` parses it."""
     site: dict[str, Any] = {"platform": rules.platform, "post": list(rules.post)}
     if rules.pages:
         site |= {"learned_from": rules.pages, "teacher": rules.teacher}
@@ -109,11 +113,11 @@ def to_toml(rules: SiteRules) -> str:
     out: dict[str, Any] = {"site": site}
     for name in LEARNABLE:
         if (rule := rules.rule(name)) is not None:
-            out[name] = _table(rule)
+            out[name] = _rule_table(rule)
     return tomli_w.dumps(out, multiline_strings=False)
 
 
-def _table(rule: Rule) -> dict[str, Any]:
+def _rule_table(rule: Rule) -> dict[str, Any]:
     row: dict[str, Any] = {"select": list(rule.select)}
     if rule.attribute:
         row["attribute"] = rule.attribute
@@ -126,14 +130,16 @@ def _table(rule: Rule) -> dict[str, Any]:
 
 
 def from_toml(text: str, subject: str, *, by_hand: bool = False, version: str = "") -> SiteRules:
-    """Rules from TOML. Raises BadRules, which names the subject (a file or site), the line or table and the mistake."""
+    """Parses rules from TOML. Raises BadRules, which names the subject (a file or site), the line or table and the
+    mistake.
+    """
     source = _Source(subject, text)
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadRules(subject, str(error)) from None
     site = data.pop("site", {})
-    _only(subject, "site", site, ("platform", "post", "learned_from", "teacher", "places"))
+    _check_keys(subject, "site", site, ("platform", "post", "learned_from", "teacher", "places"))
     platform = site.get("platform", "generic")
     names = [p.name for p in tables()]
     if platform not in names:
@@ -142,7 +148,7 @@ def from_toml(text: str, subject: str, *, by_hand: bool = False, version: str = 
     for name, row in data.items():
         if name not in LEARNABLE:
             raise BadRules(subject, f"unknown field [{name}]; use one of {', '.join(LEARNABLE)}")
-        _only(subject, name, row, ("select", "attribute", *_OF_FIELD.get(name, ()), *_FIGURES))
+        _check_keys(subject, name, row, ("select", "attribute", *_OF_FIELD.get(name, ()), *_FIGURES))
         fields[name] = Rule(
             select=_selectors(source, name, "select", row),
             attribute=str(row.get("attribute", "")),
@@ -166,13 +172,13 @@ def from_toml(text: str, subject: str, *, by_hand: bool = False, version: str = 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A text of rules, and the file or site that it is from."""
+    """The TOML text of rules, and the file or site that it is from, for error messages."""
 
     subject: str
     text: str
 
-    def wrong(self, table: str, name: str, selector: str, why: str) -> BadRules:
-        """The error for a selector, with its line number if that can be found."""
+    def selector_error(self, table: str, name: str, selector: str, why: str) -> BadRules:
+        """Returns the error for an invalid selector, with its line number if that can be found."""
         line = self._line(table, selector)
         return BadRules(self.subject, f"[{table}] {name}{f' (line {line})' if line else ''}: {why}")
 
@@ -187,7 +193,7 @@ class _Source:
         return None
 
 
-def _only(subject: str, table: str, row: object, known: Iterable[str]) -> None:
+def _check_keys(subject: str, table: str, row: object, known: Iterable[str]) -> None:
     if not isinstance(row, dict):
         raise BadRules(subject, f"[{table}] is not a table")
     if unknown := sorted(set(row) - set(known)):
@@ -216,7 +222,11 @@ def _selectors(source: _Source, table: str, name: str, row: dict[str, Any]) -> t
                 raise BadRules(source.subject, f'[{table}] select "{JSON_LD}" needs an attribute: the property to read')
         elif why := error_of(selector):
             language = "XPath" if is_xpath(selector) else "CSS"
-            raise source.wrong(table, name, selector, f"parsel cannot read the {language} selector {selector!r}: {why}")
+            raise source.selector_error(
+                table, name, selector, f"parsel cannot read the {language} selector {selector!r}: {why}"
+            )
         elif table == "body" and without_text(selector) != selector:
-            raise source.wrong(table, name, selector, f"{selector!r} selects text; select the element that holds it")
+            raise source.selector_error(
+                table, name, selector, f"{selector!r} selects text; select the element that holds it"
+            )
     return found

@@ -1,4 +1,4 @@
-"""Learns a site's template during a crawl, and checks while it crawls on that the rules still fit."""
+"""Learns a site's template during a crawl, and checks as the crawl goes on that the rules still fit."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ ENOUGH = 25
 """Posts after which a site's template is learned; a run that ends with fewer learns from `MIN_POSTS` or more."""
 _OTHERS = 15  # pages that are not posts, kept to distinguish posts from them
 _WATCHED = 20  # how many of the last posts decide whether the rules still fit
-_MAX_STRANGE = 0.5  # share of them that may not fit
-_AUDIT_EACH = 25  # one of this many posts read by rules is also read as on any site
+_MAX_STRANGE = 0.5  # the share of them that do not fit at which the rules are retired
+_AUDIT_EACH = 25  # one of this many posts read by rules is also read by general extraction
 _AUDITS = 4
 _MAX_WRONG = 3
 _ALIKE = 0.9
@@ -28,8 +28,8 @@ _MAX_PAGE_LENGTH = 3_000_000  # characters of a page that is worth learning from
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    """A page kept compressed, since the trees of 25 pages would take more memory than the crawl."""
+class _KeptPage:
+    """A page kept compressed, since the trees of 25 pages would take more memory than the rest of the crawl."""
 
     text: bytes
     decoded: DecodedText  # without its text
@@ -49,10 +49,10 @@ class _Kept:
 
 
 class TemplateLearner:
-    """Reads the posts of one site: as on any site until its template is known, then by its rules.
+    """Reads the posts of one site: by general extraction until its template is known, then by its rules.
 
-    `learned` stores new rules and returns them as stored. `outdated` gets the time since which the site has another
-    template, and returns the rules that remain.
+    `learned` is called with new rules to store, and returns them as stored. `outdated` is called with the time since
+    which the site has had another template, and returns the rules that remain.
     """
 
     def __init__(
@@ -63,24 +63,24 @@ class TemplateLearner:
     ) -> None:
         self.rules = rules
         self._learned, self._outdated = learned, outdated
-        self._posts: list[_Kept] = []
-        self._others: list[_Kept] = []
-        self._taught_by: list[_Kept] = []
-        self._strange: deque[_Kept | None] = deque(maxlen=_WATCHED)  # the last posts: None for those that fit
+        self._posts: list[_KeptPage] = []
+        self._others: list[_KeptPage] = []
+        self._taught_by: list[_KeptPage] = []
+        self._strange: deque[_KeptPage | None] = deque(maxlen=_WATCHED)  # the last posts; None for one that fits
         self._agrees: deque[bool] = deque(maxlen=_AUDITS)
         self._read = 0
 
     @property
     def knows(self) -> bool:
-        """True if title and body are read by rules that were learned."""
+        """True if there are learned rules, which read title and body."""
         return self.rules is not None and bool(self.rules.pages)
 
     def read(self, page: Page, lead: SourceHint | None, known: PageKind, part_of: str = "") -> Article:
-        """The article of a page, read by the site's rules if they fit. Keeps pages to learn rules from."""
+        """Extracts the article of a page, by the site's rules if they fit. Keeps pages to learn rules from."""
         article = extract_page(page, lead, known, posts_only=True, part_of=part_of, rules=self.rules)
         split = bool(article.parts) or article.part > 1
         if split and article.read_by:
-            # Its further pages may be laid out differently, so all of its pages are read as on any site.
+            # Its further pages may be laid out differently, so all of its pages are read by general extraction.
             hand = self.rules.by_hand() if self.rules is not None else None
             article = extract_page(
                 parse_page(page.text, page.url, captured_at=page.captured_at), lead, known, posts_only=True, rules=hand
@@ -107,29 +107,29 @@ class TemplateLearner:
                 )
         return article
 
-    def samples(self) -> Iterator[_Kept]:
-        """Yields, once each, the posts that the rules were learned from in this run and that were read without them."""
+    def samples(self) -> Iterator[_KeptPage]:
+        """Yields the posts that this run's rules were learned from and that were read without rules; each post once."""
         kept, self._taught_by = self._taught_by, []
         yield from kept
 
-    def put_back(self, sample: _Kept) -> None:
+    def put_back(self, sample: _KeptPage) -> None:
         """Makes `samples` yield this sample once more."""
         self._taught_by.append(sample)
 
-    def again(self, sample: _Kept) -> Article | None:
-        """A sample post as the rules read it; None if they do not fit it."""
+    def again(self, sample: _KeptPage) -> Article | None:
+        """Extracts a sample post by the learned rules; None if they do not fit it."""
         article = extract_page(sample.page(), sample.lead, PageKind.POST, rules=self.rules)
         return article if self.rules is not None and article.read_by == self.rules.version else None
 
     def finish(self) -> None:
-        """Learns at the end of the run from the posts seen, unless the rules are known already."""
+        """Learns rules at the end of the run from the posts seen, unless rules are known already."""
         if not self.knows and len(self._posts) >= MIN_POSTS:
             self._learn()
 
     def _keep(self, page: Page, article: Article, lead: SourceHint | None) -> None:
         if len(page.text) > _MAX_PAGE_LENGTH or not article.body:
             return
-        self._posts.append(_kept(page, article, lead))
+        self._posts.append(_keep_page(page, article, lead))
         if len(self._posts) >= ENOUGH:
             self._learn()
 
@@ -140,7 +140,7 @@ class TemplateLearner:
             and len(page.text) <= _MAX_PAGE_LENGTH
             and (article.kind in (PageKind.LISTING, PageKind.PAGE))
         ):
-            self._others.append(_kept(page))
+            self._others.append(_keep_page(page))
 
     def _learn(self) -> None:
         rules = learn_rules([k.sample() for k in self._posts], [k.page() for k in self._others])
@@ -157,14 +157,14 @@ class TemplateLearner:
     def _watch(self, page: Page, article: Article, lead: SourceHint | None, known: PageKind) -> None:
         """Retires rules that do not fit half of the last posts, or that disagree with general extraction."""
         fits = self.rules is not None and article.read_by == self.rules.version
-        self._strange.append(None if fits else _kept(page, article, lead))
+        self._strange.append(None if fits else _keep_page(page, article, lead))
         if fits:
             self._read += 1
             if self._read % _AUDIT_EACH == 1:
                 plain = extract_page(
                     parse_page(page.decoded, page.url, captured_at=page.captured_at), lead, known, posts_only=True
                 )
-                self._agrees.append(_same(article, plain))
+                self._agrees.append(_are_similar(article, plain))
         strange = [kept for kept in self._strange if kept is not None]
         changed = len(self._strange) == _WATCHED and len(strange) >= _MAX_STRANGE * _WATCHED
         if changed or self._agrees.count(False) >= _MAX_WRONG:
@@ -175,13 +175,13 @@ class TemplateLearner:
             self._agrees.clear()
 
 
-def _kept(page: Page, article: Article | None = None, lead: SourceHint | None = None) -> _Kept:
+def _keep_page(page: Page, article: Article | None = None, lead: SourceHint | None = None) -> _KeptPage:
     packed = zlib.compress(page.text.encode("utf-8", errors="replace"), 1)
-    return _Kept(packed, replace(page.decoded, text=""), page.url, page.captured_at, article, lead)
+    return _KeptPage(packed, replace(page.decoded, text=""), page.url, page.captured_at, article, lead)
 
 
-def _same(ruled: Article, plain: Article) -> bool:
-    """True if two readings of one page agree on the title or the day, and on most of the text."""
+def _are_similar(ruled: Article, plain: Article) -> bool:
+    """Returns True if two articles extracted from one page agree on the title or the day, and on most of the text."""
     day = ruled.published.date() if ruled.published else None
     plain_day = plain.published.date() if plain.published else None
     return (ruled.title == plain.title or day == plain_day) and text_f1(ruled.body, plain.body) >= _ALIKE
