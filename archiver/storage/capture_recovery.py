@@ -57,7 +57,7 @@ def prove(db: Database, article_id: int, capture_id: int | None) -> None:
 
 
 def files_of_broken_runs(db: Database, site_id: int) -> set[str]:
-    """The WARC files of this site's runs that were never closed, because their process died."""
+    """Returns the WARC files of this site's runs that were never closed, because their process died."""
     runs = [
         row[0]
         for row in db.execute(
@@ -74,7 +74,7 @@ _notice = logging.getLogger("archiver.notice")
 
 
 def warc_prefix(site: str) -> str:
-    """The prefix of the names of a site's WARC files."""
+    """Returns the prefix of the names of a site's WARC files."""
     return slugify(site)
 
 

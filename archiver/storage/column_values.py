@@ -18,7 +18,7 @@ _DEGREES = frozenset({"latitude", "longitude", "precision"})
 
 
 def stored_time(text: object) -> datetime | None:
-    """A time in ISO 8601, taken as UTC if it has no zone; None if it is invalid."""
+    """Returns a time in ISO 8601, taken as UTC if it has no zone; None if it is invalid."""
     try:
         at = datetime.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:
@@ -27,14 +27,15 @@ def stored_time(text: object) -> datetime | None:
 
 
 def stored_object(text: object) -> dict[str, Any]:
-    """The object in a JSON column; {} if it is not an object."""
+    """Returns the object in a JSON column; {} if it is not an object."""
     found = _from_json(text)
     return found if isinstance(found, dict) else {}
 
 
 def settings_of(value: object) -> dict[str, Any]:
-    """A site's own settings. A site with unreadable settings gets crawl=no, because they may have said so or set a
-    longer delay."""
+    """Returns a site's own settings. A site with unreadable settings gets crawl=no, because they may have said so or
+    set a longer delay.
+    """
     return stored_object(value) or ({} if value in (None, "", "{}", {}) else {"crawl": False})
 
 
@@ -75,7 +76,7 @@ def _degree(value: object) -> float | None:
 
 
 def _from_json(value: object) -> object:
-    """The value of a JSON text, None if it is invalid; other values unchanged."""
+    """Returns the value of a JSON text, None if it is invalid; other values unchanged."""
     if not isinstance(value, str | bytes):
         return value
     try:

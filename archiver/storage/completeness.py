@@ -55,7 +55,7 @@ def sources_known(db: Database, site_id: int) -> tuple[set[str], set[str], set[s
 
 
 def count_alive(db: Database, site_id: int, source: DiscoverySource, found_on: str) -> int:
-    """The number of pages that this source document listed and that are not known to be gone."""
+    """Returns the number of pages that this source document listed and that are not known to be gone."""
     return int(
         db.execute(
             "select count(*) from pages p join page_sources s on s.page_id = p.id where p.site_id = ? and s.source = ? "
@@ -96,7 +96,7 @@ def enter_cdx(db: Database, site_id: int, url: str, now: datetime, objection: st
 
 
 def alive_sources(db: Database, site_id: int) -> dict[str, int]:
-    """The number of feeds, sitemaps and APIs that responded when last fetched, by kind."""
+    """Returns the number of feeds, sitemaps and APIs that responded when last fetched, by kind."""
     return dict(
         db.execute(
             "select kind, count(*) from pages where site_id = ? and priority = 0 "
@@ -131,7 +131,9 @@ def make_missing_due(db: Database, site_id: int, *, with_aside: bool) -> None:
 
 
 def due_missing_pages(db: Database, site_id: int, now: datetime, limit: int) -> list[dict[str, Any]]:
-    """The next pages of a run for missing pages, with those newly found on them, in the form of `pages.due_pages`."""
+    """Returns the next pages of a run for missing pages, with those newly found on them, in the form of
+    `pages.due_pages`.
+    """
     return list(
         db.query(
             f"{PAGE_REQUEST_QUERY} where {_MISSING_OUTCOMES} and p.due_at <= ? "
@@ -142,13 +144,13 @@ def due_missing_pages(db: Database, site_id: int, now: datetime, limit: int) -> 
 
 
 def count_missing(db: Database, site_id: int) -> int:
-    """The number of missing pages of any kind."""
+    """Returns the number of missing pages of any kind."""
     row = db.execute(f"select count(*) from ({_MISSING})", [site_id, stamp(datetime.now(UTC))]).fetchone()
     return int(row[0])
 
 
 def missing_pages(db: Database, site_id: int, limit: int = -1) -> list[dict[str, Any]]:
-    """The missing pages, ready for JSON: url, kind, outcome, reason, rule, status, attempts, due_at, sources.
+    """Returns the missing pages, ready for JSON: url, kind, outcome, reason, rule, status, attempts, due_at, sources.
 
     A part of a post that could not be read is listed itself. A `limit` of -1 returns all.
     """
@@ -196,15 +198,15 @@ _EMPTY_PAGE_RULES = (
 
 
 def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict[str, Any]:
-    """The state of one site, ready for JSON.
+    """Returns the state of one site, ready for JSON.
 
-    Keys: site, start_url, platform, articles (all, and how many are gone, duplicates, revised), removed (by takedown,
-    docs/operate.md), posts (URLs of posts by state, the total as `found`), sources (the same per source, the most
-    complete first, each with the `balance` of all that it reported), balance (all URLs by outcome, the total as
-    `found`), pages (the same without empty outcomes), traps (rule, pages, example, and whether they were fetched as
-    `asked`), missing (up to 20 URLs with their reason), missing_total, failures (reason, pages, example), untrusted
-    (claims of the site's server that are not believed, and since when), requisites (`requisite_state`), runs (newest
-    first, with their `statistics`), complete (nothing is missing and the last run finished).
+    Keys: site, start_url, platform, articles (all, and how many are gone, duplicates, revised), removed (by
+    takedown, docs/operate.md), posts (URLs of posts by state, the total as `found`), sources (the same per source,
+    the most complete first, each with the `balance` of all that it reported), balance (all URLs by outcome, the
+    total as `found`), pages (the same without empty outcomes), traps (rule, pages, example, and whether they were
+    fetched as `asked`), missing (up to 20 URLs with their reason), missing_total, failures (reason, pages, example),
+    untrusted (claims of the site's server that are not believed, and since when), requisites (`requisite_state`),
+    runs (newest first, with their `statistics`), complete (nothing is missing and the last run finished).
     """
     site_id = site["id"]
     newest = [
@@ -253,7 +255,7 @@ def _state(count: Count) -> str:
 
 
 def _are_posts(count: Count) -> bool:
-    """True if these pages count as posts. A part of a post counts only if it could not be read."""
+    """Returns True if these pages count as posts. A part of a post counts only if it could not be read."""
     if count.kind == PageKind.PART:
         return count.outcome == Outcome.FAILED
     return (
@@ -262,7 +264,8 @@ def _are_posts(count: Count) -> bool:
 
 
 def _captured_before(db: Database, site_id: int, counted: Iterable[Count]) -> dict[str, int]:
-    """The number of pages by source that were gone before they were ever read and that a web archive has captured.
+    """Returns the number of pages by source that were gone before they were ever read and that a web archive has
+    captured.
 
     They may have been posts.
     """
@@ -343,12 +346,12 @@ def _failures(db: Database, site_id: int) -> list[dict[str, Any]]:
 
 
 def url_history(db: Database, address: str) -> dict[str, Any]:
-    """All that is known about one URL, ready for JSON. Raises BadAddress, URLNotFound or ArticleRemoved.
+    """Returns all that is known about one URL, ready for JSON. Raises BadAddress, URLNotFound or ArticleRemoved.
 
-    Keys: asked, typed (the URL as given, if it has parameters that normalization removes), url, urlkey,
-    site, kind, outcome, reason, rule, status, redirects_to, found_at, fetched_at, changed_at, due_at, attempts,
-    sources, source_hints, article, parts, captures, requisite (see `requisite_at`; the other keys repeat it if the URL
-    is only a requisite). A URL that was never fetched itself, but is an alias of an article, has outcome None and
+    Keys: asked, typed (the URL as given, if it has parameters that normalization removes), url, urlkey, site, kind,
+    outcome, reason, rule, status, redirects_to, found_at, fetched_at, changed_at, due_at, attempts, sources,
+    source_hints, article, parts, captures, requisite (see `requisite_at`; the other keys repeat it if the URL is
+    only a requisite). A URL that was never fetched itself, but is an alias of an article, has outcome None and
     `article.address_kind`. `parts` are the other pages of the post (number, url, outcome).
     """
     asked = start_address(address)
@@ -407,12 +410,12 @@ def url_history(db: Database, address: str) -> dict[str, Any]:
 
 
 def _if_shortened(typed: str) -> str:
-    """The URL as typed, if normalization removes parameters from it, else ""."""
+    """Returns the URL as typed, if normalization removes parameters from it, else ""."""
     return typed if "://" in typed and normalize(typed) != typed and "?" in typed else ""
 
 
 def _redirect_target(db: Database, key: str | None) -> str | None:
-    """The URL that a redirect leads to, or its urlkey if the URL is unknown."""
+    """Returns the URL that a redirect leads to, or its urlkey if the URL is unknown."""
     row = db.execute(
         "select url from pages where urlkey = ? union all select url from article_urls where urlkey = ? limit 1",
         [key, key],
@@ -421,7 +424,7 @@ def _redirect_target(db: Database, key: str | None) -> str | None:
 
 
 def _sources_of_page(db: Database, page_id: int | None) -> list[dict[str, Any]]:
-    """The sources that reported a page. Only web archives report when it was captured."""
+    """Returns the sources that reported a page. Only web archives report when it was captured."""
     return [
         {k: v for k, v in row.items() if k != "page_id" and (v or not k.endswith("_capture"))}
         for row in db.query("select * from page_sources where page_id = ? order by first_seen, source", [page_id])
@@ -429,7 +432,7 @@ def _sources_of_page(db: Database, page_id: int | None) -> list[dict[str, Any]]:
 
 
 def _excluded_by_classifier(db: Database, asked: str) -> dict[str, Any]:
-    """The row that a trap's URL would have: some traps have too many URLs to store each."""
+    """Returns the row that a trap's URL would have: some traps have too many URLs to store each."""
     rule = trap_rule(asked)
     site = next(
         (
@@ -452,7 +455,7 @@ def _excluded_by_classifier(db: Database, asked: str) -> dict[str, Any]:
 
 
 def _captures(db: Database, url: str, capture_id: int | None) -> list[dict[str, Any]]:
-    """The captures of a URL, oldest first, each with its usage statements."""
+    """Returns the captures of a URL, oldest first, each with its usage statements."""
     found = list(
         db.query(
             "select id, captured_at, status, media_type, record_type, digest, warc_file, warc_offset, warc_length "

@@ -50,14 +50,14 @@ _ENVIRONMENT_CODES = {
 
 
 def is_environment_error(error: BaseException) -> bool:
-    """True if an error comes from the disk or the database and not from the data to be written."""
+    """Returns True if an error comes from the disk or the database and not from the data to be written."""
     if isinstance(error, sqlite3.Error):
         return _code(error) & _PRIMARY in _ENVIRONMENT_CODES
     return isinstance(error, OSError | ArchiverError)
 
 
 def environment_error(error: sqlite3.Error | OSError, archive: Path) -> ArchiverError:
-    """The error as one of this program. `archive` is the file that was being written."""
+    """Returns the error as one of this program. `archive` is the file that was being written."""
     if isinstance(error, OSError):
         subject = str(error.filename or archive.parent)
         if error.errno in _FULL:
@@ -78,7 +78,7 @@ def environment_error(error: sqlite3.Error | OSError, archive: Path) -> Archiver
 
 
 def free_bytes(path: Path) -> int:
-    """The free space in the folder of `path`, in bytes; 0 if it is unknown."""
+    """Returns the free space in the folder of `path`, in bytes; 0 if it is unknown."""
     try:
         space = os.statvfs(path.parent)
     except OSError:
@@ -152,14 +152,15 @@ def opened(path: str | os.PathLike[str], *, create: bool = False, read_only: boo
 
 
 def must_open_immutable(file: Path) -> bool:
-    """True if an archive can only be opened as immutable: reading a WAL database creates files in its folder, which is
-    not writable here; an empty log makes them unnecessary."""
+    """Returns True if an archive can only be opened as immutable: reading a WAL database creates files in its folder,
+    which is not writable here; an empty log makes them unnecessary.
+    """
     log = file.with_name(file.name + "-wal")
     return not is_writable(file.parent) and not (log.exists() and log.stat().st_size)
 
 
 def is_writable(path: Path) -> bool:
-    """True if this process may write to a file, or create files in a folder."""
+    """Returns True if this process may write to a file, or create files in a folder."""
     return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
@@ -281,6 +282,6 @@ def _begin(db: Database, patience: float, clock: Callable[[], float]) -> None:
 
 
 def _name(db: Database) -> str:
-    """The path of a database, relative to the working directory if it is inside it."""
+    """Returns the path of a database, relative to the working directory if it is inside it."""
     path = Path(next((row[2] for row in db.execute("PRAGMA database_list")), ""))
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

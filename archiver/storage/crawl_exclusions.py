@@ -51,13 +51,13 @@ def include_again(db: Database, site_id: int, due_at: str) -> None:
 
 
 def discovered_by(db: Database, page_id: int) -> list[tuple[DiscoverySource, str]]:
-    """The discovery sources that reported a page, each with where it was found."""
+    """Returns the discovery sources that reported a page, each with where it was found."""
     rows = db.execute("select source, found_on from page_sources where page_id = ?", [page_id])
     return [(DiscoverySource(source), found_on or "") for source, found_on in rows]
 
 
 def is_only_from_cdx(db: Database, key: str) -> bool:
-    """True if only a web archive's CDX list has reported the page at this urlkey."""
+    """Returns True if only a web archive's CDX list has reported the page at this urlkey."""
     sources = db.execute(
         "select min(source), max(source) from page_sources where page_id = (select id from pages where urlkey = ?)",
         [key],
@@ -66,7 +66,7 @@ def is_only_from_cdx(db: Database, key: str) -> bool:
 
 
 def excluded_counts(db: Database, site_id: int) -> dict[str, int]:
-    """The number of trap-excluded pages per rule."""
+    """Returns the number of trap-excluded pages per rule."""
     return dict(
         db.execute(
             "select rule, count(*) from pages where site_id = ? and outcome = 'trap' group by 1", [site_id]
@@ -75,12 +75,12 @@ def excluded_counts(db: Database, site_id: int) -> dict[str, int]:
 
 
 def known_post_count(db: Database, site_id: int) -> int:
-    """The number of pages of a site that are known to be posts."""
+    """Returns the number of pages of a site that are known to be posts."""
     return int(db.execute("select count(*) from pages where site_id = ? and kind = 'post'", [site_id]).fetchone()[0])
 
 
 def is_post(db: Database, key: str) -> bool:
-    """True if the page at this urlkey was fetched and is a post."""
+    """Returns True if the page at this urlkey was fetched and is a post."""
     return (
         db.execute(
             "select 1 from pages where urlkey = ? and kind = 'post' and article_id is not null", [key]
@@ -90,7 +90,7 @@ def is_post(db: Database, key: str) -> bool:
 
 
 def is_read_instead(db: Database, key: str) -> bool:
-    """True if the page at this urlkey was or will be read, so that an equivalent URL need not be."""
+    """Returns True if the page at this urlkey was or will be read, so that an equivalent URL need not be."""
     return (
         db.execute(
             "select 1 from pages where urlkey = ? and (outcome in ('archived', 'unchanged', 'duplicate') "
@@ -102,7 +102,7 @@ def is_read_instead(db: Database, key: str) -> bool:
 
 
 def sibling_urlkeys(db: Database, plain: str) -> list[str]:
-    """The urlkeys of this path with a query string that are posts or still due, at most 50."""
+    """Returns the urlkeys of this path with a query string that are posts or still due, at most 50."""
     path = plain.partition("?")[0]
     rows = db.execute(
         "select urlkey from pages where urlkey > ? and urlkey < ? and (article_id is not null or "
@@ -113,7 +113,7 @@ def sibling_urlkeys(db: Database, plain: str) -> list[str]:
 
 
 def addresses_of(db: Database, article_id: int) -> list[str]:
-    """The urlkeys of an article."""
+    """Returns the urlkeys of an article."""
     return [row[0] for row in db.execute("select urlkey from article_urls where article_id = ?", [article_id])]
 
 
@@ -129,7 +129,7 @@ REASON = "it redirects in a loop"
 
 
 def redirect_chain(db: Database, key: str) -> list[str]:
-    """The urlkeys that the redirects from `key` lead to, in order, up to the first repetition."""
+    """Returns the urlkeys that the redirects from `key` lead to, in order, up to the first repetition."""
     seen: dict[str, None] = {}
     while row := db.execute(
         "select redirect_urlkey from pages where urlkey = ? and redirect_urlkey is not null", [key]
@@ -142,7 +142,7 @@ def redirect_chain(db: Database, key: str) -> list[str]:
 
 
 def closes_redirect_loop(db: Database, key: str, target: str) -> bool:
-    """True if a redirect from `key` to `target` closes a loop with the redirects in the pages table."""
+    """Returns True if a redirect from `key` to `target` closes a loop with the redirects in the pages table."""
     return key != target and key in redirect_chain(db, target)
 
 
@@ -160,7 +160,7 @@ def fail_redirect_loop(db: Database, key: str) -> int:
 
 
 def redirected_from(db: Database, page_id: int, most: int) -> tuple[str, ...]:
-    """The urlkeys that redirected to this page, the nearest first; at most `most`."""
+    """Returns the urlkeys that redirected to this page, the nearest first; at most `most`."""
     found: list[str] = []
     current: int | None = page_id
     while current is not None and len(found) < most:
@@ -208,7 +208,7 @@ class Trust:
         return self._believes(VALIDATORS)
 
     def in_dates(self, source: DiscoverySource) -> bool:
-        """True if a newer date from this source makes a page due."""
+        """Returns True if a newer date from this source makes a page due."""
         return self._believes(dates_claim(source))
 
     def _believes(self, claim: str) -> bool:
@@ -244,7 +244,9 @@ class Trust:
 
 
 def stored_file(db: Database, origin: str, name: str) -> HostFile | None:
-    """The file of this name ("robots.txt") at this origin ("https://example.org/"), None if it was never fetched."""
+    """Returns the file of this name ("robots.txt") at this origin ("https://example.org/"), None if it was never
+    fetched.
+    """
     row = db.execute(
         "select fetched_at, status, body, etag, last_modified from host_files where origin = ? and name = ?",
         [origin, name],

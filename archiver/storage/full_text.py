@@ -49,7 +49,7 @@ _INDEX_FILE = re.compile(r"[0-9a-f]{32}\..*|meta\.json|\.managed\.json|\.tantivy
 
 
 def index_folder(archive: Path) -> Path:
-    """The folder of an archive's search index, named like SQLite's own files next to a database."""
+    """Returns the folder of an archive's search index, named like SQLite's own files next to a database."""
     return archive.with_name(archive.name + "-search")
 
 

@@ -20,7 +20,9 @@ _parent_pid: list[int] = []
 
 
 def lock_file(archive: Path, kind: Literal["site", "host"], name: str) -> Path:
-    """The path of a lock. The name is percent-encoded (RFC 3986, section 2.1), so that no two names share a file."""
+    """Returns the path of a lock. The name is percent-encoded (RFC 3986, section 2.1), so that no two names share a
+    file.
+    """
     encoded = quote(name.lower(), safe="")
     if len(encoded) > _MAX_NAME:
         encoded = f"{encoded[: _MAX_NAME - 65]}-{sha256(encoded.encode()).hexdigest()}"
@@ -28,7 +30,7 @@ def lock_file(archive: Path, kind: Literal["site", "host"], name: str) -> Path:
 
 
 def lock_files(archive: Path) -> list[Path]:
-    """The existing lock files, sorted: every process that takes several locks takes them in this order."""
+    """Returns the existing lock files, sorted: every process that takes several locks takes them in this order."""
     return sorted(archive.parent.glob(f".{glob.escape(archive.name)}.*.lock"))
 
 
@@ -107,7 +109,7 @@ def lock_notifications(archive: Path) -> BinaryIO | None:
 
 
 def scheduler_process(archive: Path) -> str | None:
-    """The ID of the archive's scheduler process, "" if none is running, None if there never was one."""
+    """Returns the ID of the archive's scheduler process, "" if none is running, None if there never was one."""
     try:
         with _scheduler_lock_file(archive).open("rb") as handle:
             try:
@@ -124,7 +126,7 @@ def _scheduler_lock_file(archive: Path) -> Path:
 
 
 def _lock(path: Path) -> BinaryIO | str:
-    """The lock, or the ID of the process that holds it."""
+    """Returns the lock, or the ID of the process that holds it."""
     handle = path.open("a+b")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

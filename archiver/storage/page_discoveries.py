@@ -85,7 +85,7 @@ class Count:
 
 
 def page_counts(db: Database, site_id: int) -> list[Count]:
-    """The counts of a site."""
+    """Returns the counts of a site."""
     rows = db.execute(
         "select source, kind, outcome, with_article, pages from page_counts where site_id = ? and pages <> 0", [site_id]
     )
@@ -241,7 +241,9 @@ def _update_known(db: Database, known: KnownPage, found: _Found, lastmod: str | 
 
 
 def _better_lead(db: Database, known: KnownPage, target: DiscoveredURL) -> str | None:
-    """The source hint to store for a page, None if it is not new. An API's hint replaces a feed's, not vice versa."""
+    """Returns the source hint to store for a page, None if it is not new. An API's hint replaces a feed's, not vice
+    versa.
+    """
     digest = hint_digest(target.lead) if target.lead else ""
     if not target.lead or digest == known.digests.get(target.source):
         return None
@@ -251,7 +253,7 @@ def _better_lead(db: Database, known: KnownPage, target: DiscoveredURL) -> str |
 
 
 def _surer_kind(known: KnownPage, target: DiscoveredURL) -> PageKind:
-    """The kind of a known page, given the kind that a source reports."""
+    """Returns the kind of a known page, given the kind that a source reports."""
     surer = target.kind is not PageKind.UNKNOWN and (
         known.kind is PageKind.UNKNOWN
         or (known.fetched_at is None and target.source in (DiscoverySource.API, DiscoverySource.FEED))

@@ -25,7 +25,7 @@ _PAGE_BREAK = "<!--nextpage-->"
 
 
 def hint_to_json(lead: SourceHint, digests: Mapping[DiscoverySource, str]) -> str:
-    """A source hint as stored with its page, with the digest of each source's hint.
+    """Returns a source hint as stored with its page, with the digest of each source's hint.
 
     The full text is stored only if the page will show just a part of it (WordPress's page breaks).
     """
@@ -46,7 +46,7 @@ def hint_digest(lead: SourceHint) -> str:
 
 
 def hint_from_json(text: str | None) -> SourceHint | None:
-    """The source hint stored by `hint_to_json`."""
+    """Returns the source hint stored by `hint_to_json`."""
     if not text:
         return None
     values: dict[str, Any] = json.loads(text)
@@ -70,7 +70,7 @@ _CLOCK_TOLERANCE = timedelta(days=1)
 
 
 def stamp(at: datetime) -> str:
-    """A time as stored in the tables: ISO 8601 in UTC, so that text order is time order."""
+    """Returns a time as stored in the tables: ISO 8601 in UTC, so that text order is time order."""
     return (at if at.tzinfo is UTC else at.astimezone(UTC)).isoformat(timespec="microseconds")
 
 
@@ -90,7 +90,7 @@ def insert_row(db: Database, table: str, row: dict[str, Any]) -> int:
 
 
 def last_rowid(db: Database) -> int:
-    """The ID of the last inserted row."""
+    """Returns the ID of the last inserted row."""
     return int(db.execute("select last_insert_rowid()").fetchone()[0])
 
 
@@ -185,17 +185,17 @@ PAGE_REQUEST_QUERY = (
 
 
 def page_row(db: Database, key: str) -> dict[str, Any] | None:
-    """One page in the form of `due_missing_pages`, even if it is not due."""
+    """Returns one page in the form of `due_missing_pages`, even if it is not due."""
     return next(iter(db.query(f"{PAGE_REQUEST_QUERY} where p.urlkey = ?", [key])), None)
 
 
 def due_pages(
     db: Database, site_id: int, now: datetime, limit: int, sources_only: bool, mixed: bool = False
 ) -> list[dict[str, Any]]:
-    """The next pages to fetch, at most `limit`, the longest due first.
+    """Returns the next pages to fetch, at most `limit`, the longest due first.
 
-    While a discovery source is due, only sources are returned, because their hints about a post are needed before its
-    page. With `mixed`, at most half of the pages are sources.
+    While a discovery source is due, only sources are returned, because their hints about a post are needed before
+    its page. With `mixed`, at most half of the pages are sources.
     """
     rows: list[dict[str, Any]] = []
     for level in range(1 if sources_only else 5):
@@ -239,7 +239,7 @@ def make_due(db: Database, site_id: int, now: datetime, *, everything: bool) -> 
 
 
 def _sitemaps_in_turn(db: Database, site_id: int) -> list[tuple[int, str]]:
-    """The child sitemaps that this run does not fetch, each with the time at which it is due.
+    """Returns the child sitemaps that this run does not fetch, each with the time at which it is due.
 
     An index without lastmod may have hundreds of children. Each run fetches those that most recently had news, the
     one added last (new posts go there), and the one fetched longest ago.
@@ -258,7 +258,9 @@ def _sitemaps_in_turn(db: Database, site_id: int) -> list[tuple[int, str]]:
 
 
 def vanished(db: Database, site_id: int, source: DiscoverySource, found_on: str, since: datetime) -> list[int]:
-    """The pages that this source document listed before, but not in this run, which read all of it since `since`."""
+    """Returns the pages that this source document listed before, but not in this run, which read all of it since
+    `since`.
+    """
     rows = db.execute(
         "select p.id from pages p join page_sources s on s.page_id = p.id where p.site_id = ? and s.source = ? "
         "and s.found_on = ? and s.last_seen < ? and p.outcome not in ('gone', 'refused', 'duplicate') "
@@ -269,7 +271,7 @@ def vanished(db: Database, site_id: int, source: DiscoverySource, found_on: str,
 
 
 def resolve_redirects(db: Database, key: str) -> str:
-    """The urlkey that a URL led to when it was last fetched: its own, or the end of its redirects."""
+    """Returns the urlkey that a URL led to when it was last fetched: its own, or the end of its redirects."""
     seen = {key}
     while row := db.execute(
         "select redirect_urlkey from pages where urlkey = ? and redirect_urlkey is not null", [key]
@@ -282,7 +284,7 @@ def resolve_redirects(db: Database, key: str) -> str:
 
 
 def has_api(db: Database, site_id: int) -> bool:
-    """True if an API that lists all posts was read in an earlier run."""
+    """Returns True if an API that lists all posts was read in an earlier run."""
     return (
         db.execute(
             "select 1 from pages where site_id = ? and kind = 'api' and outcome = 'not-article'", [site_id]
@@ -355,7 +357,9 @@ _CONFIRM_AFTER = timedelta(hours=20)
 
 
 def quarantine_gone(result: PageResult) -> PageResult:
-    """The result to store for a gone page until that is confirmed: failed, so that every crawl fetches it first."""
+    """Returns the result to store for a gone page until that is confirmed: failed, so that every crawl fetches it
+    first.
+    """
     return replace(
         result,
         outcome=Outcome.FAILED,
@@ -365,7 +369,7 @@ def quarantine_gone(result: PageResult) -> PageResult:
 
 
 def is_gone_confirmed(db: Database, site_id: int, now: datetime) -> bool:
-    """True if a crawl of yesterday or earlier found the pages gone, and none since found otherwise."""
+    """Returns True if a crawl of yesterday or earlier found the pages gone, and none since found otherwise."""
     return (
         db.execute(
             "select 1 from pages where site_id = ? and rule = ? and fetched_at < ?",

@@ -113,7 +113,7 @@ def enter_requisites(
 
 
 def lead_image(address: str | None) -> tuple[Requisite, ...]:
-    """The lead image of an article as a requisite; () if it has none that can be fetched."""
+    """Returns the lead image of an article as a requisite; () if it has none that can be fetched."""
     url = asset_address(address) if address else None
     return (Requisite(url, RequisiteKind.IMAGE, lead=True),) if url else ()
 
@@ -152,7 +152,7 @@ def _put(db: Database, one: Requisite, due_for: _Due) -> int:
 
 
 def due_requisites(db: Database, site_id: int, now: datetime, limit: int, mode: Mode) -> list[dict[str, Any]]:
-    """The requisites to fetch, at most `limit`, the longest due first, each with its last full capture."""
+    """Returns the requisites to fetch, at most `limit`, the longest due first, each with its last full capture."""
     if mode == "none":
         return []
     return list(
@@ -266,7 +266,7 @@ def forget_capture(db: Database, capture_id: int) -> None:
 
 
 def count_due_requisites(db: Database, site_id: int, now: datetime, mode: Mode) -> int:
-    """The number of due requisites."""
+    """Returns the number of due requisites."""
     if mode == "none":
         return 0
     return int(
@@ -291,16 +291,16 @@ _CAPTURED = "capture_id is not null"
 
 
 def requisite_captures(db: Database, articles: Sequence[int]) -> list[int]:
-    """The IDs of the captures of all requisites of these articles."""
+    """Returns the IDs of the captures of all requisites of these articles."""
     query = NEEDED_CAPTURES_QUERY.format(articles="select value from json_each(?)")
     return [row[0] for row in db.execute(query, [json.dumps(list(articles))])]
 
 
 def captured_lead_image(db: Database, article_id: int) -> dict[str, Any] | None:
-    """The lead image of an article and its capture; None if it has no known lead image.
+    """Returns the lead image of an article and its capture; None if it has no known lead image.
 
-    Keys: url, outcome, reason, media_type, bytes, width, height, capture (as in a record, None if it was not captured).
-    If it redirects, the outcome, media type, size and capture are those of its target.
+    Keys: url, outcome, reason, media_type, bytes, width, height, capture (as in a record, None if it was not
+    captured). If it redirects, the outcome, media type, size and capture are those of its target.
     """
     row = next(
         iter(
@@ -384,10 +384,10 @@ def requisite_at(db: Database, address: str) -> dict[str, Any] | None:
 
 
 def requisite_state(db: Database, site: dict[str, Any]) -> dict[str, Any]:
-    """The requisites of a site, ready for JSON.
+    """Returns the requisites of a site, ready for JSON.
 
-    Keys: mode (none, lead, all), captured (count by kind), outcomes (count by outcome), lacking (those that could not
-    be captured: outcome, reason, number, example; the most frequent first).
+    Keys: mode (none, lead, all), captured (count by kind), outcomes (count by outcome), lacking (those that could
+    not be captured: outcome, reason, number, example; the most frequent first).
     """
     mode = json.loads(site["settings"] or "{}") if isinstance(site["settings"], str) else site["settings"]
     out: dict[str, Any] = {"mode": mode.get("requisites", DEFAULT_MODE), "captured": {}, "outcomes": {}, "lacking": []}

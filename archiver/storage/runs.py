@@ -64,7 +64,7 @@ class Counts:
 
 
 def ensure_site(db: Database, start_url: str, now: datetime) -> dict[str, Any]:
-    """The row of the site with this start URL, inserted if it is new."""
+    """Returns the row of the site with this start URL, inserted if it is new."""
     scope = Scope.of(start_url)
     db.execute(
         "insert into sites (name, start_url, host, path, settings, added_at) values (?, ?, ?, ?, '{}', ?) "
@@ -118,7 +118,7 @@ def crawl_started(db: Database, site_id: int, run_id: int) -> str:
 
 
 def has_finished(db: Database, site_id: int) -> bool:
-    """True if any run of this site ran to its end."""
+    """Returns True if any run of this site ran to its end."""
     return db.execute("select 1 from runs where site_id = ? and outcome = 'finished'", [site_id]).fetchone() is not None
 
 
@@ -131,7 +131,7 @@ def make_seed_due(db: Database, key: str) -> None:
 
 
 def last_run(db: Database, site_id: int) -> dict[str, Any] | None:
-    """The row of the last run that ended."""
+    """Returns the row of the last run that ended."""
     return next(
         iter(
             db.query("select * from runs where site_id = ? and outcome is not null order by id desc limit 1", [site_id])
@@ -199,7 +199,7 @@ class MeasuredRun:
         return sum(number for outcome, number in self.outcomes.items() if not outcome.endswith(AGAIN))
 
     def coverage(self) -> dict[str, float]:
-        """The share of articles that have each field; empty if no article was read."""
+        """Returns the share of articles that have each field; empty if no article was read."""
         return {name: self.fields.get(name, 0) / self.articles for name in MEASURED} if self.articles else {}
 
 
@@ -302,7 +302,7 @@ class RunStatistics:
         )
 
     def as_json(self, sources: Mapping[str, int]) -> str:
-        """The statistics as JSON. `sources` as in `MeasuredRun`."""
+        """Returns the statistics as JSON. `sources` as in `MeasuredRun`."""
         return json.dumps(self.measured(sources).as_dict(), ensure_ascii=False)
 
     def _read(self, article: Article) -> None:
@@ -329,8 +329,9 @@ Settings = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def scheduled_sites(db: Database, now: datetime, settings: Settings) -> list[Scheduled]:
-    """The sites of an archive without those with crawl=no, the longest due first. `settings` returns the effective
-    settings for a row of `sites`."""
+    """Returns the sites of an archive without those with crawl=no, the longest due first. `settings` returns the
+    effective settings for a row of `sites`.
+    """
     return sorted((scheduled_site(db, site, now) for site in _sites(db, settings)), key=_order)
 
 
@@ -345,7 +346,7 @@ class DueSites:
         self._last = self._whole = datetime.min.replace(tzinfo=UTC)
 
     def due(self, db: Database, now: datetime, settings: Settings) -> list[Scheduled]:
-        """The sites that are due, the longest due first."""
+        """Returns the sites that are due, the longest due first."""
         if now < self._last or now - self._whole > _FULL_CHECK_EVERY:
             self._kept.clear()
             self._whole = now
@@ -367,7 +368,7 @@ class DueSites:
 
 
 def scheduled_site(db: Database, site: dict[str, Any], now: datetime) -> Scheduled:
-    """The schedule of one site. `site` is its row with decoded settings."""
+    """Returns the schedule of one site. `site` is its row with decoded settings."""
     cadence = cadence_of(site["settings"])
     past = past_runs(db, site["id"])
     return Scheduled(
@@ -379,7 +380,7 @@ def scheduled_site(db: Database, site: dict[str, Any], now: datetime) -> Schedul
 
 
 def cadence_of(settings: dict[str, Any]) -> Cadence:
-    """A site's cadence; an invalid one (written by hand) counts as not set."""
+    """Returns a site's cadence; an invalid one (written by hand) counts as not set."""
     try:
         return read_cadence(settings.get("cadence") or DEFAULT_CADENCE)
     except ValueError:
@@ -387,7 +388,7 @@ def cadence_of(settings: dict[str, Any]) -> Cadence:
 
 
 def past_runs(db: Database, site_id: int) -> list[PastRun]:
-    """The last runs that looked for new posts, newest first."""
+    """Returns the last runs that looked for new posts, newest first."""
     rows = db.query(
         "select * from runs where site_id = ? and mode in ('full', 'incremental') order by id desc limit ?",
         [site_id, REMEMBERED_RUNS],

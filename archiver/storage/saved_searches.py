@@ -50,7 +50,7 @@ class NewSearch:
 
 
 def saved_search_rows(db: Database, key: str | None = None) -> list[SavedSearchRow]:
-    """The saved searches by name, or the one with this key."""
+    """Returns the saved searches by name, or the one with this key."""
     where = "" if key is None else "where key = :key"
     return [
         SavedSearchRow(**row) for row in db.query(f"select * from saved_searches {where} order by key", {"key": key})
@@ -91,7 +91,7 @@ def delete_saved_search(db: Database, number: int) -> None:
 
 
 def known_hits(db: Database, number: int, ids: Iterable[int]) -> set[int]:
-    """The articles among `ids` that a search has reported."""
+    """Returns the articles among `ids` that a search has reported."""
     return {
         row[0]
         for row in db.execute(

@@ -21,7 +21,7 @@ REMOVED = "removed"
 
 
 def _all(template: str, names: Iterable[str], between: str = ", ") -> str:
-    """The template for each name, joined."""
+    """Returns the template for each name, joined."""
     return between.join(template.format(name) for name in names)
 
 
@@ -447,7 +447,7 @@ create index idx_geotags_latitude_longitude on geotags (latitude, longitude);
 
 
 def _as_of_revision(name: str) -> str:
-    """A field as the revision `r` of the article `a` has it."""
+    """Returns a field as the revision `r` of the article `a` has it."""
     return (
         f"case when r.revision = a.revision and json_type(r.content, '$.{name}') is null then a.{name} "
         f"else json_extract(r.content, '$.{name}') end as {name}"
@@ -913,7 +913,7 @@ end;
 
 
 def _statements(script: str) -> Iterator[str]:
-    """The statements of a script, without the comments between them."""
+    """Returns the statements of a script, without the comments between them."""
     statement = ""
     for line in script.splitlines():
         if not statement and (not line.strip() or line.startswith("--")):

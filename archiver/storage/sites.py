@@ -138,8 +138,9 @@ SETTINGS: tuple[Setting, ...] = (
 
 
 def list_sites(db: Database, only: Collection[str] | None = None) -> list[dict[str, Any]]:
-    """All sites (or those with these names) by name: the row of `sites` with decoded settings, the number of articles,
-    and the row of the last run."""
+    """Returns all sites (or those with these names) by name: the row of `sites` with decoded settings, the number of
+    articles, and the row of the last run.
+    """
     return [
         _site(db, row)
         for row in list(db.query("select * from sites order by name"))
@@ -154,7 +155,9 @@ def _site(db: Database, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def find_site(db: Database, text: str) -> dict[str, Any]:
-    """The site with this name, or whose scope a URL starts. Raises SiteNotFound, which lists the existing sites."""
+    """Returns the site with this name, or whose scope a URL starts. Raises SiteNotFound, which lists the existing
+    sites.
+    """
     row = next(iter(db.query("select * from sites where name = ?", [text.strip().rstrip("/")])), None)
     if row is None:
         try:
@@ -170,7 +173,7 @@ def find_site(db: Database, text: str) -> dict[str, Any]:
 
 
 def add_site(db: Database, text: str, now: datetime) -> tuple[dict[str, Any], bool]:
-    """The site with this start URL, inserted if needed, and whether it is new. Raises BadAddress."""
+    """Returns the site with this start URL, inserted if needed, and whether it is new. Raises BadAddress."""
     before = db.execute("select count(*) from sites").fetchone()[0]
     with writing(db):
         row = ensure_site(db, start_address(text), now)
@@ -267,7 +270,7 @@ _MAX_TAG = 60
 
 
 def read_tag(text: str) -> str:
-    """A tag in its stored form: lower case, single spaces. Raises BadSetting."""
+    """Returns a tag in its stored form: lower case, single spaces. Raises BadSetting."""
     tag = " ".join(text.lower().split())
     if not tag or len(tag) > _MAX_TAG or "," in tag or not tag.isprintable():
         raise BadSetting(text, f"a tag must have 1 to {_MAX_TAG} characters and no comma")
@@ -275,7 +278,7 @@ def read_tag(text: str) -> str:
 
 
 def tags_of_sites(db: Database) -> dict[int, tuple[str, ...]]:
-    """The tags of all sites that have any, by site ID."""
+    """Returns the tags of all sites that have any, by site ID."""
     out: dict[int, tuple[str, ...]] = {}
     for site, tag in db.execute("select site_id, tag from site_tags order by site_id, tag"):
         out[site] = (*out.get(site, ()), tag)
@@ -370,7 +373,7 @@ class SiteLookup:
         self._known: OrderedDict[str, tuple[SiteScope, ...]] = OrderedDict()
 
     def of(self, url: str) -> SiteScope | None:
-        """The site whose scope contains this URL; of several, the one with the longest path."""
+        """Returns the site whose scope contains this URL; of several, the one with the longest path."""
         return next((site for site in self._at(_host(url)) if site.scope.contains(url)), None)
 
     def make(self, url: str, now: datetime) -> SiteScope:
@@ -405,7 +408,7 @@ class SiteLookup:
 
 
 def _host(url: str) -> str:
-    """The host (and port) in the form of `Scope.host`."""
+    """Returns the host (and port) in the form of `Scope.host`."""
     return re.sub(r"^www\d?\.", "", urlsplit(url).netloc.rpartition("@")[2].lower())
 
 
@@ -415,7 +418,9 @@ def _host(url: str) -> str:
 
 
 def rules_at(db: Database, site_id: int, at: datetime | None = None) -> SiteRules | None:
-    """The rules for a page captured `at` (None: now), with those by hand overriding learned ones; None without any."""
+    """Returns the rules for a page captured `at` (None: now), with those by hand overriding learned ones; None without
+    any.
+    """
     from archiver.extraction.template.site_rule import SiteRules
 
     when = stamp(at) if at else None
@@ -433,7 +438,7 @@ def rules_at(db: Database, site_id: int, at: datetime | None = None) -> SiteRule
 
 
 def rule_versions(db: Database, site_id: int) -> list[dict[str, Any]]:
-    """All versions of a site's rules, those by hand first, each newest first: rows of `site_rules`."""
+    """Returns all versions of a site's rules, those by hand first, each newest first: rows of `site_rules`."""
     return list(db.query("select * from site_rules where site_id = ? order by by_hand desc, id desc", [site_id]))
 
 

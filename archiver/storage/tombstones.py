@@ -46,7 +46,7 @@ class Tombstone:
 
 
 def tombstones(db: Database, where: str = "1", values: Iterable[object] = ()) -> list[Tombstone]:
-    """The tombstones that match an SQL condition."""
+    """Returns the tombstones that match an SQL condition."""
     return [
         Tombstone(*row)
         for row in db.execute(f"select {_COLUMNS} from tombstones where {where} order by id", list(values))
@@ -54,13 +54,13 @@ def tombstones(db: Database, where: str = "1", values: Iterable[object] = ()) ->
 
 
 def tombstone_at(db: Database, key: str) -> Tombstone | None:
-    """The tombstone that keeps this urlkey out, None if it may be fetched."""
+    """Returns the tombstone that keeps this urlkey out, None if it may be fetched."""
     found = tombstones(db, "id = (select tombstone_id from tombstone_urls where urlkey = ?)", [key])
     return found[0] if found else None
 
 
 def tombstone_named(db: Database, what: str | int) -> Tombstone | None:
-    """The last tombstone of a post, by the ID it had or by URL; by URL only while that is kept out."""
+    """Returns the last tombstone of a post, by the ID it had or by URL; by URL only while that is kept out."""
     text = str(what).strip()
     if text.isascii() and text.isdigit():
         found = tombstones(db, "article_id = ?", [int(text[:18])])
@@ -72,17 +72,17 @@ def tombstone_named(db: Database, what: str | int) -> Tombstone | None:
 
 
 def pending_takedowns(db: Database) -> list[Tombstone]:
-    """The tombstones of posts of which the database or a WARC file may still contain something."""
+    """Returns the tombstones of posts of which the database or a WARC file may still contain something."""
     return tombstones(db, "erased_at is null and allowed_at is null")
 
 
 def payload_removed(db: Database, digest: str) -> bool:
-    """True if this is the payload digest of a removed post."""
+    """Returns True if this is the payload digest of a removed post."""
     return db.execute("select 1 from tombstone_payloads where digest = ?", [digest]).fetchone() is not None
 
 
 def tombstone_of(db: Database, site: str, article: Article) -> Tombstone | None:
-    """The tombstone of the post that a reading shows, found by URL, platform ID, guid or text."""
+    """Returns the tombstone of the post that a reading shows, found by URL, platform ID, guid or text."""
     key = urlkey(article.url)
     here, of_site = db.execute(
         "select exists (select 1 from tombstone_urls where urlkey = ?), "
@@ -122,7 +122,7 @@ def allow_again(db: Database, removal: Tombstone, at: str, due_at: str) -> None:
 
 
 def next_article_id(db: Database) -> int:
-    """An ID for a new article that no other article has or had."""
+    """Returns an ID for a new article that no other article has or had."""
     row = db.execute(
         "select max(coalesce((select max(id) from articles), 0), "
         "coalesce((select max(article_id) from tombstones), 0)) + 1"
@@ -148,7 +148,7 @@ class RemovedURLs:
         self._pattern = re.compile(b"(?:" + joined + rb")(?![\w-])") if paths else None
 
     def is_in(self, payload: bytes, coding: str) -> bool:
-        """True if a payload (with this Content-Encoding) contains one of the URLs, or its path and query."""
+        """Returns True if a payload (with this Content-Encoding) contains one of the URLs, or its path and query."""
         if self._pattern is None:
             return False
         from archiver.warc.gzip_records import decoded_payload  # imported late: only a crawl needs the WARC libraries
@@ -158,6 +158,6 @@ class RemovedURLs:
 
 
 def _path(url: str) -> str:
-    """The part that every form of a URL contains: path and query, without a trailing slash."""
+    """Returns the part that every form of a URL contains: path and query, without a trailing slash."""
     parts = urlsplit(url)
     return (parts.path.rstrip("/") + (f"?{parts.query}" if parts.query else "")).strip()

@@ -25,7 +25,7 @@ _RELEASED = "its post does not list it as a page"
 
 
 def part_reason(number: int, post: str) -> str:
-    """The reason shown for a part; number 0 is the view of all pages on one."""
+    """Returns the reason shown for a part; number 0 is the view of all pages on one."""
     return f"page {number} of {post}" if number else f"all pages of {post} on one"
 
 
@@ -39,13 +39,13 @@ class StoredPart:
 
 
 def parts_of(db: Database, key: str) -> tuple[StoredPart, ...]:
-    """The pages that were joined into the post at this urlkey, including its first page (number 1)."""
+    """Returns the pages that were joined into the post at this urlkey, including its first page (number 1)."""
     rows = db.execute("select number, url, text from article_parts where post_urlkey = ? order by number", [key])
     return tuple(StoredPart(*row) for row in rows)
 
 
 def text_of(db: Database, key: str) -> str | None:
-    """The last text of the page at this urlkey, None if no reading of its post has confirmed that it is a part."""
+    """Returns the last text of the page at this urlkey, None if no reading of its post has confirmed that it is a part."""
     row = db.execute(
         "select t.text from article_parts t join pages p on p.urlkey = t.urlkey where t.urlkey = ? and p.rule <> ?",
         [key, CLAIMED_PART_RULE],
@@ -54,7 +54,7 @@ def text_of(db: Database, key: str) -> str | None:
 
 
 def article_at(db: Database, key: str) -> Article | None:
-    """The stored article that the page at this urlkey belongs to."""
+    """Returns the stored article that the page at this urlkey belongs to."""
     row = next(
         iter(db.query("select a.* from articles a join pages p on p.article_id = a.id where p.urlkey = ?", [key])), None
     )
@@ -62,7 +62,8 @@ def article_at(db: Database, key: str) -> Article | None:
 
 
 def is_own_post(db: Database, visit: PageResult) -> bool:
-    """True if a page that calls itself a part of another post is a post itself, because it was read as one before.
+    """Returns True if a page that calls itself a part of another post is a post itself, because it was read as one
+    before.
 
     The claim is settled when the other post is read (`release`); a released page that claims again is not a part.
     """
@@ -159,12 +160,12 @@ def settle_parts(db: Database, site_id: int, visit: PageResult, article_id: int 
 
 
 def was_incomplete(db: Database, key: str) -> bool:
-    """True if the post at this urlkey was stored without parts that could not be read."""
+    """Returns True if the post at this urlkey was stored without parts that could not be read."""
     return bool(_unread(db, key))
 
 
 def _unread(db: Database, key: str) -> str:
-    """The phrase in the page's reason that names the parts that could not be read, "" if there is none."""
+    """Returns the phrase in the page's reason that names the parts that could not be read, "" if there is none."""
     row = db.execute("select reason from pages where urlkey = ?", [key]).fetchone()
     return next((phrase for phrase in ((row[0] if row else "") or "").split("; ") if _UNREAD in phrase), "")
 

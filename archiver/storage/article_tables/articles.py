@@ -14,7 +14,14 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.identity import changed_fields, content_digest, is_part, is_stub, meaning_digest, no_longer_shows
+from archiver.articles.identity import (
+    changed_fields,
+    content_digest,
+    is_part_url,
+    is_stub,
+    meaning_digest,
+    no_longer_shows,
+)
 from archiver.fields import LATEST
 from archiver.items import Article
 from archiver.storage.article_tables import clusters
@@ -205,7 +212,7 @@ class _KnownArticle:
         if not self.has_moved:
             return None
         here = urlkey(self.article.url)
-        part = is_part(here, self.row["urlkey"])
+        part = is_part_url(here, self.row["urlkey"])
         if not part and _is_move(self.db, self.row, self.article, self.observed.run_started):
             return None
         urls = [self.article.url, *self.observed.redirects, *redirecting(self.db, here)]
@@ -229,7 +236,7 @@ class _KnownArticle:
         return self._unchanged(tuple(aliases))
 
     def _edited(self, changed: tuple[str, ...], reread: Reread, *, completes: bool) -> tuple[str, ...]:
-        """The changed fields that the site has edited."""
+        """Returns the changed fields that the site has edited."""
         extractor, edited = self.observed.extractor, changed
         if changed and extractor is not None and extractor != self.row["extractor"] and (readings := reread(self.row)):
             edited = edited_fields(decode_evidence(self.db, self.row), self.article, changed, readings)
@@ -402,10 +409,10 @@ def mark_seen(db: Database, article_id: int, at: datetime) -> None:
 
 
 def _is_move(db: Database, row: dict[str, Any], article: Article, run_started: datetime) -> bool:
-    """True if the post has moved to the URL of the reading, False if that is a second URL of it.
+    """Returns True if the post has moved to the URL of the reading, False if that is a second URL of it.
 
-    The canonical URL decides; then an old URL that redirects here or is
-    gone; then, for a post with a platform ID, the later run.
+    The canonical URL decides; then an old URL that redirects here or is gone; then, for a post with a platform ID,
+    the later run.
     """
     here, there = urlkey(article.url), row["urlkey"]
     if article.canonical_url:

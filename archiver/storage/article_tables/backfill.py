@@ -13,15 +13,15 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.identity import changed_fields, is_part, is_stub, meaning_digest
+from archiver.articles.identity import changed_fields, is_part_url, is_stub, meaning_digest
 from archiver.articles.revision_history import (
     Changed,
     Placement,
     RevisionRun,
     Sighting,
     changed_between,
-    insert_reading,
-    run_at,
+    index_of_run_at,
+    insert_into_runs,
 )
 from archiver.fields import LATEST, LINKS
 from archiver.items import Article
@@ -55,7 +55,7 @@ _NEVER = "9999"
 
 
 def revision_runs_of(db: Database, row: dict[str, Any]) -> list[RevisionRun]:
-    """The revisions of an article (its row), in the order of their times."""
+    """Returns the revisions of an article (its row), in the order of their times."""
     rows = revision_rows(
         db,
         "r.article_id = ? order by r.observed_at, r.revision",
@@ -77,7 +77,7 @@ def revision_runs_of(db: Database, row: dict[str, Any]) -> list[RevisionRun]:
 
 
 def edited_between(db: Database, bare: ReadWithoutHints) -> Changed:
-    """A function that returns the fields edited between two revisions, even if they were extracted differently."""
+    """Returns a function that returns the fields edited between two revisions, even if they were extracted differently."""
 
     def changed(before: RevisionRun, after: RevisionRun) -> tuple[str, ...]:
         differs = changed_between(before, after)
@@ -91,7 +91,9 @@ def edited_between(db: Database, bare: ReadWithoutHints) -> Changed:
 
 
 def _same_extraction(db: Database, stored: RevisionRun, reading: RevisionRun) -> bool:
-    """True if a stored revision was read as the reading was: from an import, by the same extractor as far as known."""
+    """Returns True if a stored revision was read as the reading was: from an import, by the same extractor as far as
+    known.
+    """
     if stored.extractor is not None and stored.extractor != reading.extractor:
         return False
     row = db.execute("select import_id from captures where id = ?", [stored.capture]).fetchone()
@@ -101,8 +103,8 @@ def _same_extraction(db: Database, stored: RevisionRun, reading: RevisionRun) ->
 def sighted_again(
     db: Database, row: dict[str, Any], versions: Sequence[RevisionRun], version: RevisionRun, bare: ReadWithoutHints
 ) -> Sighting | None:
-    """The next sighting of the run that a reading falls into, after the reading and before the next run."""
-    n = run_at(versions, version)
+    """Returns the next sighting of the run that a reading falls into, after the reading and before the next run."""
+    n = index_of_run_at(versions, version)
     if n is None:
         return None
     until = stamp(versions[n + 1].at) if n + 1 < len(versions) else _NEVER
@@ -246,7 +248,7 @@ def _mark_stub_captures(db: Database, article_id: int, before: Sequence[Revision
 
 
 def article_at_time(db: Database, row: dict[str, Any], at: datetime) -> Article | None:
-    """The state of an article (its row) at a time: the revision current then, or its first."""
+    """Returns the state of an article (its row) at a time: the revision current then, or its first."""
     versions = revision_runs_of(db, row)
     found = [v for v in versions if v.at <= at] or versions[:1]
     return found[-1].article if found else None
@@ -343,7 +345,7 @@ def _observed(reading: HistoricalReading, ways: list[str]) -> Observation:
 
 
 def _equal_revision(db: Database, row: dict[str, Any], article: Article) -> int | None:
-    """The last revision with the same meaning as this reading."""
+    """Returns the last revision with the same meaning as this reading."""
     found = db.execute(
         "select max(revision) from revisions where article_id = ? and meaning_digest = ?",
         [row["id"], meaning_digest(article)],
@@ -352,7 +354,7 @@ def _equal_revision(db: Database, row: dict[str, Any], article: Article) -> int 
 
 
 def _count_reverts(db: Database, row: dict[str, Any]) -> int:
-    """The number of revisions of an article that repeat an earlier one."""
+    """Returns the number of revisions of an article that repeat an earlier one."""
     return int(db.execute("select count(same_as) from revisions where article_id = ?", [row["id"]]).fetchone()[0])
 
 
@@ -373,7 +375,7 @@ def _inserted(db: Database, row: dict[str, Any], reading: HistoricalReading, bar
     aliases = _address(db, row, reading)
     versions = revision_runs_of(db, row)
     next_sighting = sighted_again(db, row, versions, version, bare)
-    merged, placed = insert_reading(versions, version, next_sighting, edited_between(db, bare))
+    merged, placed = insert_into_runs(versions, version, next_sighting, edited_between(db, bare))
     if (
         placed is Placement.INSERTED
         and (equal := _equal_revision(db, row, reading.article))
@@ -383,7 +385,9 @@ def _inserted(db: Database, row: dict[str, Any], reading: HistoricalReading, bar
         placed = Placement.COUNTED
     elif placed in _WRITTEN:
         write_revisions(db, row, versions, merged, version)
-    elif placed is Placement.WITHIN and next_sighting is None and run_at(versions, version) == len(versions) - 1:
+    elif (
+        placed is Placement.WITHIN and next_sighting is None and index_of_run_at(versions, version) == len(versions) - 1
+    ):
         own = {name: value for name, value in article_row(reading.article).items() if name in LATEST}
         db.table("articles").update(article_id, own)
     db.execute("update articles set first_seen = min(first_seen, ?) where id = ?", [stamp(reading.at), article_id])
@@ -400,7 +404,7 @@ def _inserted(db: Database, row: dict[str, Any], reading: HistoricalReading, bar
 def _address(db: Database, row: dict[str, Any], reading: HistoricalReading) -> tuple[str, ...]:
     """Enters the URL that a post had then. If nothing shows that the post has moved, the older URL becomes its own."""
     url, here, there = reading.article.url, urlkey(reading.article.url), row["urlkey"]
-    if here == there or is_part(here, there):
+    if here == there or is_part_url(here, there):
         return ()
     settled = (
         (row["canonical_url"] and urlkey(row["canonical_url"]) == there)
@@ -429,7 +433,7 @@ def merge_articles(db: Database, into: int, other: int, bare: ReadWithoutHints) 
         row = next(iter(db.query("select * from articles where id = ?", [into])))
         versions = revision_runs_of(db, row)
         fresh = replace(version, number=0, changed=())
-        merged, placed = insert_reading(versions, fresh, sighted_again(db, row, versions, fresh, bare))
+        merged, placed = insert_into_runs(versions, fresh, sighted_again(db, row, versions, fresh, bare))
         if placed in _WRITTEN:
             write_revisions(db, row, versions, merged, fresh)
     db.execute(

@@ -36,7 +36,7 @@ _REFUSALS = frozenset({401, 403, 407, 429})
 
 
 def captures_of_address(db: Database, url: str) -> list[Row]:
-    """All captures of a URL by http and https, with and without www and a trailing slash, oldest first.
+    """Returns all captures of a URL by http and https, with and without www and a trailing slash, oldest first.
 
     Raises ArticleRemoved if the URL is kept out, NotCaptured if there is no capture.
     """
@@ -55,7 +55,9 @@ def captures_of_address(db: Database, url: str) -> list[Row]:
 
 
 def mementos(db: Database, url: str) -> list[Row]:
-    """The captures of a URL without refusals and server errors. Raises the same errors as `captures_of_address`."""
+    """Returns the captures of a URL without refusals and server errors. Raises the same errors as
+    `captures_of_address`.
+    """
     found = [
         row
         for row in captures_of_address(db, url)
@@ -75,7 +77,7 @@ def is_redirect(row: Row) -> bool:
 
 
 def captures_of_article(db: Database, article_id: int) -> list[Row]:
-    """The captures of an article's URLs, and those that its revisions were read from, oldest first."""
+    """Returns the captures of an article's URLs, and those that its revisions were read from, oldest first."""
     return list(
         db.query(
             f"select {_COLUMNS} from captures where id in (select id from captures where article_id = :id union "
@@ -89,7 +91,7 @@ def captures_of_article(db: Database, article_id: int) -> list[Row]:
 
 
 def nearest(rows: Iterable[Row], at: datetime) -> Row:
-    """The capture nearest in time, the earlier one of two equally near. `rows` must not be empty."""
+    """Returns the capture nearest in time, the earlier one of two equally near. `rows` must not be empty."""
     return min(rows, key=lambda row: abs((time_of(row) - at).total_seconds()))
 
 
@@ -100,7 +102,7 @@ def time_of(row: Row) -> datetime:
 
 
 def captured_urls(db: Database, urls: Iterable[str]) -> set[str]:
-    """The URLs among `urls` with a capture that can be shown, or that redirects."""
+    """Returns the URLs among `urls` with a capture that can be shown, or that redirects."""
     return {
         row[0]
         for row in db.execute(
@@ -139,7 +141,7 @@ def store_usage_statements(db: Database, capture_id: int, rights: Iterable[Usage
 
 
 def usage_statements_of(db: Database, capture_id: int) -> list[dict[str, Any]]:
-    """The usage statements of a capture, ready for JSON: source, agent, name, value."""
+    """Returns the usage statements of a capture, ready for JSON: source, agent, name, value."""
     return list(
         db.query(
             "select source, agent, name, value from usage_statements where capture_id = ? order by id", [capture_id]

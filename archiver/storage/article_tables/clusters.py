@@ -159,8 +159,9 @@ def _regroup(db: Database, clusters: Collection[int], more: Iterable[int]) -> No
 
 
 def _heir(db: Database, cluster: int, part_of: dict[int, int], had: dict[int, int | None]) -> int | None:
-    """The component that keeps the ID of a cluster that fell apart: that of its source, else that of its oldest member,
-    preferring components with several members; None if it has no member left."""
+    """Returns the component that keeps the ID of a cluster that fell apart: that of its source, else that of its oldest
+    member, preferring components with several members; None if it has no member left.
+    """
     members = [number for number, before in had.items() if before == cluster]
     if not members:
         return None
@@ -173,7 +174,7 @@ def _heir(db: Database, cluster: int, part_of: dict[int, int], had: dict[int, in
 
 
 def _parts(db: Database, ids: Collection[int]) -> list[list[int]]:
-    """The connected components of articles, sorted by ID inside and out."""
+    """Returns the connected components of articles, sorted by ID inside and out."""
     links = UnionFind(
         (number, other)
         for number in ids

@@ -37,7 +37,7 @@ Entry = dict[str, Any]
 
 
 def unpack_evidence(text: str | None) -> list[Entry]:
-    """The entries of a JSON text in this form, by name; `won` and READING only if they are set."""
+    """Returns the entries of a JSON text in this form, by name; `won` and READING only if they are set."""
     return [evidence_as_dict(one) for one in json.loads(text or "[]")]
 
 
@@ -47,13 +47,13 @@ def pack_evidence(entries: Iterable[Entry]) -> str:
 
 
 def evidence_as_list(one: Entry) -> list[Any]:
-    """An entry as a list, in the order of FORM."""
+    """Returns an entry as a list, in the order of FORM."""
     names = _ALWAYS if one.keys().isdisjoint(READING) else FORM
     return [one.get(name, 0 if name == "won" else None) for name in names]
 
 
 def evidence_as_dict(values: list[Any]) -> Entry:
-    """The inverse of `evidence_as_list`."""
+    """Returns the inverse of `evidence_as_list`."""
     entry = dict(zip(FORM, values, strict=False))
     if not entry.get("won"):
         entry.pop("won", None)
@@ -77,7 +77,7 @@ def encode_evidence(db: Database, entries: Iterable[Entry], row: Mapping[str, An
 
 
 def decode_evidence(db: Database, row: Mapping[str, Any]) -> list[Entry]:
-    """The evidence of a row of `articles`."""
+    """Returns the evidence of a row of `articles`."""
     entries = json.loads(row.get("evidence") or "[]")
     numbers = {one if isinstance(one, int) else one[0] for one in entries if _has_number(one)}
     kinds = (
@@ -115,7 +115,7 @@ def _encode(db: Database, one: Entry, row: Mapping[str, Any]) -> int | list[Any]
 
 
 def _decode(one: int | list[Any], kinds: Mapping[int, list[Any]], row: Mapping[str, Any]) -> Entry | None:
-    """One entry; None if another program deleted its row of `evidence_kinds`, which `archiver verify` reports."""
+    """Returns one entry; None if another program deleted its row of `evidence_kinds`, which `archiver verify` reports."""
     number, won, value, *reading = (one, 1, None) if isinstance(one, int) else one
     if number not in kinds:
         return None
@@ -130,7 +130,7 @@ def _has_number(one: Any) -> bool:
 
 
 def _article_value(field: str, row: Mapping[str, Any]) -> str:
-    """The article's value of a field as evidence writes it; "" if the row does not determine that."""
+    """Returns the article's value of a field as evidence writes it; "" if the row does not determine that."""
     if field in _PLAIN:
         return row[field] or ""
     if field == "body":
@@ -201,7 +201,7 @@ _EVIDENCE = ("field", "value", "source", "locator", "confidence")
 
 
 def entries(article: Article) -> list[Entry]:
-    """The evidence of a reading, with its winners marked."""
+    """Returns the evidence of a reading, with its winners marked."""
     values = {name: getattr(article, name) for name in (*EVIDENCE, "url")}
     found: list[Entry] = [{k: getattr(one, k) for k in _EVIDENCE} for one in article.evidence]
     by_field: dict[str, list[int]] = {}
@@ -239,7 +239,7 @@ def entries(article: Article) -> list[Entry]:
 
 
 def evidence_from(stored: Iterable[Entry]) -> tuple[Evidence, ...]:
-    """The stored candidates, as the reading had them."""
+    """Returns the stored candidates, as the reading had them."""
     return tuple(Evidence(**{k: one[k] for k in _EVIDENCE}) for one in stored if one["source"])
 
 
@@ -261,7 +261,7 @@ def mixed(
 
 
 def readers(stored: Iterable[Entry], row: tuple[Any, ...]) -> dict[str, tuple[Any, ...]]:
-    """The READING of each field's value: that of its entry, or `row` if the entry has none."""
+    """Returns the READING of each field's value: that of its entry, or `row` if the entry has none."""
     return {
         one["field"]: tuple(one.get(k, mine) or None for k, mine in zip(READING, row, strict=True))
         for one in stored

@@ -32,7 +32,7 @@ def store_gone(db: Database, url: str, status: int, at: datetime, import_id: int
 
 
 def last_gone(db: Database, key: str) -> tuple[int, datetime] | None:
-    """The status and time with which a URL was last seen gone."""
+    """Returns the status and time with which a URL was last seen gone."""
     row = db.execute(
         "select target, captured_at from historical_responses where urlkey = ? and kind = 'gone' order "
         "by captured_at desc, target "
@@ -66,7 +66,7 @@ class HistoricalRedirect:
 
 
 def redirects_to(db: Database, key: str) -> list[HistoricalRedirect]:
-    """The URLs that once redirected to this urlkey, directly or through others; nearest first."""
+    """Returns the URLs that once redirected to this urlkey, directly or through others; nearest first."""
     found: dict[str, HistoricalRedirect] = {}
     wave, seen = [key], {key}
     for _ in range(_MOST_HOPS):
@@ -89,7 +89,7 @@ def redirects_to(db: Database, key: str) -> list[HistoricalRedirect]:
 
 
 def redirect_target(db: Database, key: str) -> str:
-    """The urlkey that a URL last led to, at the end of its redirects."""
+    """Returns the urlkey that a URL last led to, at the end of its redirects."""
     seen = {key}
     for _ in range(_MOST_HOPS):
         row = db.execute(
@@ -129,24 +129,24 @@ _SECOND = timedelta(seconds=1)
 
 
 def known_capture(db: Database, url: str, at: datetime, digest: str) -> dict[str, Any] | None:
-    """The row of `captures` for this capture, however it came into the archive; None if there is none."""
+    """Returns the row of `captures` for this capture, however it came into the archive; None if there is none."""
     return _one(db, "url = ? and captured_at = ? and digest = ?", [url, stamp(at), digest])
 
 
 def is_done(db: Database, capture: dict[str, Any]) -> bool:
-    """True if a capture need not be read again. It must be if its site was removed since, with the articles."""
+    """Returns True if a capture need not be read again. It must be if its site was removed since, with the articles."""
     if capture["article_id"] or capture["run_id"] or capture["status"] != 200:
         return True
     return kind_read(db, capture["url"], capture["digest"]) is not None
 
 
 def page_key(url: str, digest: str) -> int:
-    """A hash of a URL and its payload digest: 63 bits, so that collisions are rare among hundreds of millions."""
+    """Returns a hash of a URL and its payload digest: 63 bits, so that collisions are rare among hundreds of millions."""
     return int.from_bytes(hashlib.blake2b(f"{url} {digest}".encode(), digest_size=8).digest(), "big") >> 1
 
 
 def kind_read(db: Database, url: str, digest: str) -> str | None:
-    """The kind of a page with this payload, if it was read before and is not a post."""
+    """Returns the kind of a page with this payload, if it was read before and is not a post."""
     row = db.execute("select kind from historical_pages where key = ?", [page_key(url, digest)]).fetchone()
     return row[0] if row else None
 
@@ -164,7 +164,7 @@ def mark_memento_read(db: Database, key: str, at: datetime, digest: str) -> None
 
 
 def is_memento_known(db: Database, url: str, at: datetime, digest: str) -> bool:
-    """True if a capture in a web archive's list is known: fetched before, or in the archive in another way.
+    """Returns True if a capture in a web archive's list is known: fetched before, or in the archive in another way.
 
     Compares the time to the second and the list's digest ("sha1:" and base 32).
     """
@@ -179,7 +179,7 @@ def is_memento_known(db: Database, url: str, at: datetime, digest: str) -> bool:
 
 
 def is_payload_known(db: Database, url: str, digest: str) -> bool:
-    """True if this payload of this URL was read, whenever it was captured."""
+    """Returns True if this payload of this URL was read, whenever it was captured."""
     return bool(digest) and (
         is_no_post(db, url, digest)
         or any(
@@ -190,12 +190,12 @@ def is_payload_known(db: Database, url: str, digest: str) -> bool:
 
 
 def is_no_post(db: Database, url: str, digest: str) -> bool:
-    """True if this payload of this URL was read and is not a post."""
+    """Returns True if this payload of this URL was read and is not a post."""
     return any(kind_read(db, one, digest) is not None for one in schemes(url))
 
 
 def is_response_known(db: Database, url: str, at: datetime) -> bool:
-    """True if a response without a page is recorded for this URL and time."""
+    """Returns True if a response without a page is recorded for this URL and time."""
     return (
         db.execute(
             "select 1 from historical_responses where urlkey = ? and captured_at = ?", [urlkey(url), stamp(at)]
@@ -205,7 +205,7 @@ def is_response_known(db: Database, url: str, at: datetime) -> bool:
 
 
 def schemes(url: str) -> tuple[str, str]:
-    """The URL as given, then with the other one of http and https."""
+    """Returns the URL as given, then with the other one of http and https."""
     scheme, _, rest = url.partition("://")
     return url, f"{'http' if scheme == 'https' else 'https'}://{rest}"
 
@@ -215,7 +215,7 @@ def _fetched(key: str, at: datetime) -> str:
 
 
 def capture_with_payload(db: Database, digest: str) -> dict[str, Any] | None:
-    """The capture that has this payload in a response record."""
+    """Returns the capture that has this payload in a response record."""
     return _one(db, "digest = ? and record_type = 'response' order by id", [digest])
 
 
@@ -232,8 +232,9 @@ def link_capture_to_article(db: Database, capture_id: int, article_id: int, *, a
 
 
 def capture_of_revisit(db: Database, found: ForeignCapture) -> dict[str, Any] | None:
-    """The capture that a revisit record refers to (WARC/1.1, section 6.7): by URL and time, by the payload digest, or,
-    for the profile server-not-modified, the last earlier one of the same URL."""
+    """Returns the capture that a revisit record refers to (WARC/1.1, section 6.7): by URL and time, by the payload
+    digest, or, for the profile server-not-modified, the last earlier one of the same URL.
+    """
     url = found.refers_url or found.url
     if found.refers_at is not None:
         row = _one(
@@ -280,7 +281,7 @@ def store_unresolved_revisit(db: Database, found: ForeignCapture, import_id: int
 
 
 def open_revisits(db: Database, import_id: int) -> Iterator[tuple[dict[str, Any], ForeignCapture]]:
-    """The revisit records that may be resolvable now, and all of this import, in the order of their times."""
+    """Returns the revisit records that may be resolvable now, and all of this import, in the order of their times."""
     rows = db.query(
         "select r.* from unresolved_revisits r where r.import_id = ? or exists (select 1 from captures c where "
         "c.digest = r.digest and r.digest <> '') or exists (select 1 from captures c where "
@@ -311,7 +312,7 @@ def delete_revisit(db: Database, row: dict[str, Any]) -> None:
 
 
 def article_shown(db: Database, capture: dict[str, Any]) -> int | None:
-    """The article that a capture shows."""
+    """Returns the article that a capture shows."""
     if capture["article_id"]:
         return int(capture["article_id"])
     row = db.execute("select article_id from article_urls where urlkey = ?", [urlkey(capture["url"])]).fetchone()
@@ -449,7 +450,7 @@ class ImportCounts:
 
 
 def last_import(db: Database, digest: str, options: str) -> dict[str, Any] | None:
-    """The last import of this file with these options, as a row of `imports`; None if there was none."""
+    """Returns the last import of this file with these options, as a row of `imports`; None if there was none."""
     return next(
         iter(
             db.query(
@@ -504,5 +505,5 @@ def end_import(db: Database, import_id: int, outcome: str, tally: ImportCounts, 
 
 
 def warc_ends_of_imports(db: Database) -> dict[str, int]:
-    """The end of the last stored record in each WARC file of imports, as an offset."""
+    """Returns the end of the last stored record in each WARC file of imports, as an offset."""
     return dict(db.execute("select warc_file, max(warc_end) from imports where warc_file is not null group by 1"))

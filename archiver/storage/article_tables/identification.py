@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.identity import content_digest, same_post
+from archiver.articles.identity import are_same_post, content_digest
 from archiver.items import Article
 from archiver.storage.article_tables.revisions import article_from_row
 from archiver.storage.pages import stamp
@@ -44,7 +44,7 @@ def promote(db: Database, article_id: int, key: str) -> None:
 
 
 def redirecting(db: Database, key: str) -> list[str]:
-    """The URLs that are known to redirect to this urlkey."""
+    """Returns the URLs that are known to redirect to this urlkey."""
     return [row[0] for row in db.execute("select url from pages where redirect_urlkey = ?", [key])]
 
 
@@ -91,7 +91,7 @@ def claim(db: Database, article_id: int, urls: Iterable[str], kind: str, at: dat
 
 
 def find_article_of(db: Database, site: str, article: Article, redirects: Iterable[str]) -> dict[str, Any] | None:
-    """The article that a reading belongs to: by platform ID or guid, by URL, or by title, time and text."""
+    """Returns the article that a reading belongs to: by platform ID or guid, by URL, or by title, time and text."""
     for where, value in (("site = ? and post_id = ?", article.post_id), ("site = ? and guid = ?", article.guid)):
         if value and (row := article_where(db, where, [site, value])):
             return row
@@ -103,7 +103,7 @@ def find_article_of(db: Database, site: str, article: Article, redirects: Iterab
 
 
 def _keys(db: Database, article: Article, redirects: Iterable[str]) -> Iterator[str]:
-    """The urlkeys of a reading: its own first, then those that redirect to it."""
+    """Returns the urlkeys of a reading: its own first, then those that redirect to it."""
     own = urlkey(article.url)
     yield own
     yield from map(urlkey, (*redirects, *redirecting(db, own)))
@@ -120,18 +120,20 @@ def _at_canonical(db: Database, article: Article) -> dict[str, Any] | None:
 def _with_text(db: Database, site: str, article: Article) -> dict[str, Any] | None:
     digest = content_digest(article.body)
     same = _articles_where(db, "content_digest = ? and site = ? order by id", [digest, site]) if digest else ()
-    return next((row for row in same if same_post(article_from_row(row), article)), None)
+    return next((row for row in same if are_same_post(article_from_row(row), article)), None)
 
 
 def same_post_or_text(a: Article, b: Article) -> bool:
-    """True if two readings are the same post or have the same text or title: only then is a canonical URL believed."""
+    """Returns True if two readings are the same post or have the same text or title: only then is a canonical URL
+    believed.
+    """
     digest = content_digest(a.body)
     same_text = bool(digest) and digest == content_digest(b.body)
-    return same_text or same_post(a, b) or (bool(a.title) and a.title == b.title)
+    return same_text or are_same_post(a, b) or (bool(a.title) and a.title == b.title)
 
 
 def _another_post(row: dict[str, Any], article: Article) -> bool:
-    """True if the platform reused the URL for another post: both have platform IDs, and they differ."""
+    """Returns True if the platform reused the URL for another post: both have platform IDs, and they differ."""
     return bool(article.post_id and row["post_id"] and article.post_id != row["post_id"])
 
 

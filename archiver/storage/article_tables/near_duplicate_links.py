@@ -35,8 +35,9 @@ LEAST_MET = 2
 
 
 def lsh_candidates(db: Database, article_id: int, keys: Sequence[int], most: int) -> tuple[list[int], Counter[int]]:
-    """The other articles that share at least two keys that are not common, at most `most`, those with the most shared
-    keys first; and the number of other articles per key."""
+    """Returns the other articles that share at least two keys that are not common, at most `most`, those with the most
+    shared keys first; and the number of other articles per key.
+    """
     if not keys:
         return [], Counter()
     marks = ",".join("?" * len(keys))
@@ -80,7 +81,7 @@ def remove_all_minhashes(db: Database) -> None:
 
 
 def missing_minhashes(db: Database) -> int:
-    """The number of articles that were never compared, or only with another version of the signature."""
+    """Returns the number of articles that were never compared, or only with another version of the signature."""
     articles = int(db.execute("select count(*) from articles").fetchone()[0])
     return articles - int(
         db.execute("select count(*) from minhash_signatures where version = ?", [SKETCH_VERSION]).fetchone()[0]
@@ -134,7 +135,7 @@ def link(db: Database, article_id: int) -> tuple[set[int], set[int]]:
 
 
 def linked_with(db: Database, article_ids: Collection[int]) -> set[int]:
-    """The articles linked with any of these, without these."""
+    """Returns the articles linked with any of these, without these."""
     out: set[int] = set()
     for article_id in article_ids:
         out |= {
@@ -187,7 +188,7 @@ def _texts(db: Database, ids: list[int]) -> Iterable[_Text]:
 
 
 def _compare(own: _Text, others: Iterable[_Text]) -> tuple[Links, list[_Text]]:
-    """The near-duplicates among some articles, and all articles that were compared."""
+    """Returns the near-duplicates among some articles, and all articles that were compared."""
     out: Links = {}
     seen: list[_Text] = []
     clusters: Counter[int] = Counter()

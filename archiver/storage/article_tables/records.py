@@ -34,7 +34,7 @@ FIRST_ADDRESS = _FIRST.format("a.id")
 
 
 def record_id(urlkey: str) -> str:
-    """The ID of the post that was first seen at this urlkey: 80 bits of its SHA-256, in hexadecimal.
+    """Returns the ID of the post that was first seen at this urlkey: 80 bits of its SHA-256, in hexadecimal.
 
     Two archives that first saw a post at the same URL give it the same ID.
     """
@@ -42,12 +42,12 @@ def record_id(urlkey: str) -> str:
 
 
 def record_id_of_first(first: str) -> str:
-    """The ID for a value of FIRST_ADDRESS."""
+    """Returns the ID for a value of FIRST_ADDRESS."""
     return record_id(first[len(_NEVER) + 1 :])
 
 
 def record_id_of(db: Database, article_id: int) -> str:
-    """The record ID of an article, which must exist."""
+    """Returns the record ID of an article, which must exist."""
     # With a parameter SQLite looks up the article's URLs; with `a.id` it would first materialize the whole view.
     row = db.execute(f"select {_FIRST.format(':id')} from articles a where a.id = :id", {"id": article_id}).fetchone()
     return record_id_of_first(str(row[0]))
@@ -62,7 +62,7 @@ _BATCH = 500
 
 
 def record(db: Database, article_id: int) -> Record:
-    """The article with this ID. Raises ArticleNotFound."""
+    """Returns the article with this ID. Raises ArticleNotFound."""
     found = next(records(db, [article_id]), None)
     if found is None:
         raise ArticleNotFound(str(article_id))
@@ -117,15 +117,15 @@ def _record(stored: Record, aliases: list[str], captured: Record) -> Record:
 
 
 def _capture(captured: Record) -> Record | None:
-    """The capture as in a record; None if the article has none."""
+    """Returns the capture as in a record; None if the article has none."""
     return {**captured, "captured_at": SHAPED["time"](captured["captured_at"])} if captured["digest"] else None
 
 
 def revision_record(db: Database, article_id: int, number: int) -> Record:
-    """The article in the state of revision `number` (from 1), with that revision's capture.
+    """Returns the article in the state of revision `number` (from 1), with that revision's capture.
 
-    Fields that are not part of a revision (site, aliases, times seen, duplicates) have their current values.
-    Raises ArticleNotFound or RevisionNotFound.
+    Fields that are not part of a revision (site, aliases, times seen, duplicates) have their current values. Raises
+    ArticleNotFound or RevisionNotFound.
     """
     now = record(db, article_id)
     capture = ", ".join(f"c.{name}" for name in CAPTURE_KEYS)
@@ -143,7 +143,7 @@ def revision_record(db: Database, article_id: int, number: int) -> Record:
 
 
 def revisions(db: Database, article_id: int) -> list[Record]:
-    """The article's revisions, oldest first.
+    """Returns the article's revisions, oldest first.
 
     Keys: revision, observed_at, changed (names of fields), title; `previous`, the revision that was current before;
     `same_as`, an earlier one that it repeats; `sighted_again` and `seen_again_at`, how often the post reverted to it
@@ -206,7 +206,7 @@ def _revision(row: Record) -> Record:
 
 
 def evidence(db: Database, article_id: int, revision: int | None = None) -> tuple[Evidence, ...]:
-    """The candidates of every field when the article (or this revision) was last read; () if none are stored."""
+    """Returns the candidates of every field when the article (or this revision) was last read; () if none are stored."""
     return evidence_from(_evidence_rows(db, article_id, revision)[1])
 
 
@@ -218,7 +218,7 @@ def readers(db: Database, article_id: int, revision: int | None = None) -> dict[
 
 
 def _evidence_rows(db: Database, article_id: int, revision: int | None) -> tuple[Record, list[Entry]]:
-    """The row with the evidence of a revision (of `articles` for the current one), and that evidence."""
+    """Returns the row with the evidence of a revision (of `articles` for the current one), and that evidence."""
     now: Record = next(iter(db.query("select * from articles where id = ?", [article_id])), {})
     if revision is None or revision == now.get("revision"):
         return now, decode_evidence(db, now)
@@ -229,7 +229,7 @@ def _evidence_rows(db: Database, article_id: int, revision: int | None) -> tuple
 
 
 def find_article(db: Database, what: str | int) -> int:
-    """The ID of an article, given by its ID or by any URL it was seen at.
+    """Returns the ID of an article, given by its ID or by any URL it was seen at.
 
     A URL may lack its scheme and may have tracking parameters. Raises ArticleNotFound, or ArticleRemoved if the post
     was removed.
@@ -268,11 +268,11 @@ _LINKS = """
 
 
 def cluster_by_number(db: Database, number: int) -> Cluster:
-    """The cluster with this ID, or the one it was merged into: id, source_id, reason, size, since, members.
+    """Returns the cluster with this ID, or the one it was merged into: id, source_id, reason, size, since, members.
 
-    A member has id, site, url, title, published, published_precision, gone_at, and its `similarity` (0 to 1) to `near`,
-    with the kind of similarity as `how`. `near` is the source if both were compared, else the most similar member.
-    The source comes first. Raises ClusterNotFound.
+    A member has id, site, url, title, published, published_precision, gone_at, and its `similarity` (0 to 1) to
+    `near`, with the kind of similarity as `how`. `near` is the source if both were compared, else the most similar
+    member. The source comes first. Raises ClusterNotFound.
     """
     requested = number
     while (row := db.execute("select merged_into, size from clusters where id = ?", [number]).fetchone()) and row[0]:
@@ -297,13 +297,13 @@ def _with_members(db: Database, found: Cluster) -> Cluster:
 
 
 def cluster_of(db: Database, article_id: int) -> Cluster | None:
-    """The cluster of an article, in the form of `cluster_by_number`."""
+    """Returns the cluster of an article, in the form of `cluster_by_number`."""
     row = db.execute("select cluster_id from articles where id = ?", [article_id]).fetchone()
     return cluster_by_number(db, row[0]) if row and row[0] else None
 
 
 def find_cluster(db: Database, what: str) -> Cluster:
-    """A cluster by its ID, or by any URL of one of its members. Raises ClusterNotFound, ArticleNotFound."""
+    """Returns a cluster by its ID, or by any URL of one of its members. Raises ClusterNotFound, ArticleNotFound."""
     text = what.strip()
     if text.isascii() and text.isdigit():
         return cluster_by_number(db, int(text[:18]))
@@ -314,7 +314,7 @@ def find_cluster(db: Database, what: str) -> Cluster:
 
 
 def clusters(db: Database, site: str | None = None, limit: int | None = None) -> list[Cluster]:
-    """The clusters, largest first: id, source_id, reason, size, since, and the source's site, url and title.
+    """Returns the clusters, largest first: id, source_id, reason, size, since, and the source's site, url and title.
 
     With `site`, only clusters with a member of that site.
     """

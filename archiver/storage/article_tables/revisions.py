@@ -29,7 +29,7 @@ LISTS = tuple(name for name in PAGE_FIELDS if name in STORED_LISTS)
 
 
 def _revision_json(article: str, name: str) -> str:
-    """A column as an argument of JSON functions; invalid JSON is passed as text, so that no statement fails."""
+    """Returns a column as an argument of JSON functions; invalid JSON is passed as text, so that no statement fails."""
     column = f"{article}.{name}"
     return f"case when json_valid({column}) then json({column}) else {column} end" if name in LISTS else column
 
@@ -72,7 +72,7 @@ Reread = Callable[[dict[str, Any]], Sequence[Article]]
 
 
 def article_row(article: Article) -> dict[str, Any]:
-    """The columns of an article that come from its page; lists are JSON, times ISO 8601 as on the page."""
+    """Returns the columns of an article that come from its page; lists are JSON, times ISO 8601 as on the page."""
     row: dict[str, Any] = {name: getattr(article, name) for name in PAGE_FIELDS}
     for name in PAGE_LISTS:
         row[name] = _as_json(row[name]) if row[name] else "[]"
@@ -83,7 +83,7 @@ def article_row(article: Article) -> dict[str, Any]:
 
 
 def article_from_row(row: dict[str, Any]) -> Article:
-    """The inverse of `article_row`, with the identity columns. Revisions older than a field do not have it."""
+    """Returns the inverse of `article_row`, with the identity columns. Revisions older than a field do not have it."""
     values = {name: row[name] for name in PAGE_FIELDS if name in row}
     for name in PAGE_LISTS:
         values[name] = tuple(json.loads(values.get(name) or "[]"))
@@ -96,19 +96,20 @@ def article_from_row(row: dict[str, Any]) -> Article:
 
 
 def extractor_of(version: str, article: Article) -> str:
-    """The value of `articles.extractor`: the program's version and the site rules, if any."""
+    """Returns the value of `articles.extractor`: the program's version and the site rules, if any."""
     return f"{version} {article.read_by}".strip()
 
 
 def used_site_rules(extractor: str | None) -> bool:
-    """True if an article was read with site rules."""
+    """Returns True if an article was read with site rules."""
     return " " in (extractor or "")
 
 
 def edited_fields(
     then: Iterable[Entry], new: Article, changed: Sequence[str], readings: Sequence[Article]
 ) -> tuple[str, ...]:
-    """The changed fields that the site has edited, without those that differ only because extraction has changed.
+    """Returns the changed fields that the site has edited, without those that differ only because extraction has
+    changed.
 
     A field is not edited if a new extraction of the old capture (`readings`) yields the new value too, unless the
     site's API or feed reports it differently than before, because its hints are not in the capture.
@@ -222,7 +223,7 @@ def shorten_current(db: Database, article_id: int) -> None:
 
 
 def article_from_revision(row: dict[str, Any]) -> Article:
-    """A revision of an article, from a row of `revision_rows`."""
+    """Returns a revision of an article, from a row of `revision_rows`."""
     content = json.loads(row["said"])
     return article_from_row({k: json.dumps(v) if isinstance(v, list) else v for k, v in content.items()})
 
@@ -238,7 +239,7 @@ def rewrite_revision(db: Database, article_id: int, number: int, article: Articl
 
 
 def _current_fields(db: Database, article_id: int, number: int) -> dict[str, Any]:
-    """The fields of the article if this is its current revision, else {}."""
+    """Returns the fields of the article if this is its current revision, else {}."""
     return next(
         iter(
             db.query(
@@ -268,7 +269,7 @@ _COMPARED = 40
 
 
 def revert_of(db: Database, row: dict[str, Any], article: Article, at: datetime) -> Revert | None:
-    """The revert that a reading makes if it differs from the article (`row`) and equals an earlier revision."""
+    """Returns the revert that a reading makes if it differs from the article (`row`) and equals an earlier revision."""
     if row["revision"] == 1 and last_revision(db, row["id"]) == 1:
         return None
     rows = list(revision_rows(db, "r.article_id = ? order by r.revision desc limit ?", [row["id"], _COMPARED]))[::-1]
@@ -290,7 +291,7 @@ def revert_of(db: Database, row: dict[str, Any], article: Article, at: datetime)
 
 
 def last_revision(db: Database, article_id: int) -> int:
-    """The number of an article's newest revision, which after a revert is not the current one."""
+    """Returns the number of an article's newest revision, which after a revert is not the current one."""
     return int(db.execute("select max(revision) from revisions where article_id = ?", [article_id]).fetchone()[0] or 0)
 
 
