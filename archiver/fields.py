@@ -461,7 +461,9 @@ STORED_LISTS = names(lambda f: f.stored and f.is_list)
 MEANING = names(lambda f: f.meaning)
 ADDED = names(lambda f: f.added)
 LATEST = names(lambda f: f.latest)
-"""Fields of which an article has the value extracted last, while its revision keeps the value it was first seen with."""
+"""Fields of which an article has the value extracted last, while its revision keeps the value it was first seen
+with.
+"""
 COMPARED = names(lambda f: f.from_page and (f.choice or f.address))
 """The fields that are compared when two revisions are shown side by side."""
 MEASURED = _with_moved(names(lambda f: f.measured), "description", after="image")

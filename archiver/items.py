@@ -102,7 +102,9 @@ class GeoTag:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One candidate value for a field of an article: its source, its location on the page, and its confidence (0 to 1)."""
+    """One candidate value for a field of an article: its source, its location on the page, and its confidence (0 to
+    1).
+    """
 
     field: str
     value: str

@@ -170,7 +170,9 @@ class UnionFind(Generic[K]):
         return one
 
     def groups(self, each: Iterable[K]) -> list[list[K]]:
-        """Returns the given elements grouped by set, in the given order; the groups are ordered by their first element."""
+        """Returns the given elements grouped by set, in the given order; the groups are ordered by their first
+        element.
+        """
         found: dict[K, list[K]] = {}
         for one in each:
             found.setdefault(self.top(one), []).append(one)

@@ -89,7 +89,9 @@ class RevisionRun:
 
     @property
     def order(self) -> tuple[datetime, str]:
-        """The sort key of runs. Captures of the same second are ordered by their digest, so that the order is unique."""
+        """The sort key of runs. Captures of the same second are ordered by their digest, so that the order is
+        unique.
+        """
         return self.at, self.digest
 
 

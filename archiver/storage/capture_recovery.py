@@ -1,4 +1,6 @@
-"""Recovery from a crawl that died: repairs its WARC files and forgets the captures that were lost with them."""
+"""Recovery from a crawl that died: repairs its WARC files and deletes the captures that were lost with the end of a
+file.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +21,11 @@ _REASON = "its capture was lost with the end of a WARC file"
 
 
 def forget_lost(db: Database, warc_file: str, records: frozenset[tuple[int, int]]) -> int:
-    """Deletes the captures of this file that are not among its records (offset, length); returns how many.
+    """Deletes the captures in this WARC file whose records are not in `records`, pairs of (offset, length) in bytes;
+    returns how many.
 
-    What was read from them stays, without a capture until the page has been fetched again. Expects to run inside the
-    caller's transaction.
+    What was extracted from them stays, without a capture until the page has been fetched again. Expects to run
+    inside the caller's transaction.
     """
     rows = db.execute("select id, warc_offset, warc_length from captures where warc_file = ?", [warc_file]).fetchall()
     lost = [row[0] for row in rows if (row[1], row[2]) not in records]
@@ -47,7 +50,9 @@ def forget_lost(db: Database, warc_file: str, records: frozenset[tuple[int, int]
 
 
 def prove(db: Database, article_id: int, capture_id: int | None) -> None:
-    """Gives the current revision this capture, which shows the same, if its own was lost."""
+    """Links the article's current revision to this capture, which shows the same content, if its own capture was
+    lost.
+    """
     db.execute("update articles set capture_id = ? where id = ? and capture_id is null", [capture_id, article_id])
     db.execute(
         "update revisions set capture_id = ? where article_id = ? and capture_id is null and revision = "
@@ -57,7 +62,9 @@ def prove(db: Database, article_id: int, capture_id: int | None) -> None:
 
 
 def files_of_broken_runs(db: Database, site_id: int) -> set[str]:
-    """Returns the WARC files of this site's runs that were never closed, because their process died."""
+    """Returns the names of the WARC files written by runs of this site that were never closed, because their process
+    died.
+    """
     runs = [
         row[0]
         for row in db.execute(
@@ -79,14 +86,16 @@ def warc_prefix(site: str) -> str:
 
 
 class ArchiveFileGuard:
-    """The identity of the archive's file when the run began: writes to a file deleted since then are lost."""
+    """Detects that the archive's file was replaced or deleted since the run began, after which writes to it would be
+    lost.
+    """
 
     def __init__(self, archive: Path) -> None:
         self._archive = archive
         self._file = self._inode()
 
     def check(self) -> None:
-        """Raises ArchiveMoved if the file was replaced, OSError if it is gone."""
+        """Raises ArchiveMoved if the archive's file was replaced, OSError if it no longer exists."""
         if self._inode() != self._file:
             raise ArchiveMoved(str(self._archive))
 
@@ -96,10 +105,11 @@ class ArchiveFileGuard:
 
 
 def recover(db: Database, folder: Path, site: dict[str, Any]) -> list[str]:
-    """Repairs the site's unfinished WARC files; returns phrases about those that were damaged.
+    """Repairs the site's unfinished WARC files before a crawl begins; returns a message for each that was damaged.
 
-    Files that another process is writing are left alone. If it is killed, the next run does the rest.
-    Expects the site's lock to be held and the new run not to be inserted yet. Raises OSError and sqlite3.Error.
+    Files that another process is writing are left alone. If this process is killed, the next run continues the
+    repair. Expects the site's lock to be held and the new run not to be inserted yet. Raises OSError and
+    sqlite3.Error.
     """
     messages: list[str] = []
     broken = {folder / name for name in files_of_broken_runs(db, site["id"])}

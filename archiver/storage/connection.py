@@ -1,4 +1,6 @@
-"""Opening an archive, write transactions, and the errors of disks and databases as errors of this program."""
+"""Opens archives, runs write transactions, and translates errors of the disk and the database into the program's
+own.
+"""
 
 from __future__ import annotations
 
@@ -50,14 +52,16 @@ _ENVIRONMENT_CODES = {
 
 
 def is_environment_error(error: BaseException) -> bool:
-    """Returns True if an error comes from the disk or the database and not from the data to be written."""
+    """Returns True if an error was caused by the disk or the database and not by the data to be written."""
     if isinstance(error, sqlite3.Error):
         return _code(error) & _PRIMARY in _ENVIRONMENT_CODES
     return isinstance(error, OSError | ArchiverError)
 
 
 def environment_error(error: sqlite3.Error | OSError, archive: Path) -> ArchiverError:
-    """Returns the error as one of this program. `archive` is the file that was being written."""
+    """Translates an error of the disk or the database into one of this program's errors. `archive` is the archive's
+    file, which was being read or written.
+    """
     if isinstance(error, OSError):
         subject = str(error.filename or archive.parent)
         if error.errno in _FULL:
@@ -78,7 +82,7 @@ def environment_error(error: sqlite3.Error | OSError, archive: Path) -> Archiver
 
 
 def free_bytes(path: Path) -> int:
-    """Returns the free space in the folder of `path`, in bytes; 0 if it is unknown."""
+    """Returns the free space in the folder of `path`, in bytes; 0 if it cannot be determined."""
     try:
         space = os.statvfs(path.parent)
     except OSError:
@@ -143,7 +147,7 @@ def open_archive(path: str | os.PathLike[str], *, create: bool = False, read_onl
 
 @contextmanager
 def opened(path: str | os.PathLike[str], *, create: bool = False, read_only: bool = False) -> Iterator[Database]:
-    """Opens an archive as `open_archive` does and closes it at the end of the block."""
+    """Opens an archive as `open_archive` does, yields its database, and closes it at the end of the block."""
     db = open_archive(path, create=create, read_only=read_only)
     try:
         yield db
@@ -152,8 +156,10 @@ def opened(path: str | os.PathLike[str], *, create: bool = False, read_only: boo
 
 
 def must_open_immutable(file: Path) -> bool:
-    """Returns True if an archive can only be opened as immutable: reading a WAL database creates files in its folder,
-    which is not writable here; an empty log makes them unnecessary.
+    """Returns True if a read-only archive must be opened with SQLite's `immutable` option.
+
+    Reading a WAL database creates files in its folder; if the folder is not writable and the log is empty,
+    `immutable` avoids that.
     """
     log = file.with_name(file.name + "-wal")
     return not is_writable(file.parent) and not (log.exists() and log.stat().st_size)
@@ -189,7 +195,8 @@ def _connect(file: Path, *, read_only: bool) -> sqlite3.Connection:
 
 
 def _check(db: Database, file: Path, *, empty: bool) -> None:
-    """Raises if a file is not an SQLite database or not an archive, or was written by a newer or an unreleased version.
+    """Raises an error if a file is not an SQLite database or not an archive, or was written by a newer or an unreleased
+    version.
 
     An empty file is accepted only with `empty`.
     """
@@ -225,18 +232,19 @@ _deadline: list[float] = []
 
 
 def stop_waiting_for_locks() -> None:
-    """Limits all waiting for locks from now on, because the program is shutting down."""
+    """Limits how long this process waits for database locks from now on, because it is shutting down."""
     if not _deadline:
         _deadline.append(time.monotonic() + _SHUTDOWN_PATIENCE)
 
 
 @contextmanager
 def writing(db: Database, patience: float = PATIENCE, clock: Callable[[], float] = time.monotonic) -> Iterator[None]:
-    """Runs the block in a transaction, or in a savepoint if one is open.
+    """Runs the block in a write transaction, or in a savepoint if a transaction is open; commits it at the end, rolls
+    it back on an error.
 
-    Raises ArchiveLocked if another program holds the lock for too long. The lock is taken at the beginning (BEGIN
-    IMMEDIATE), because a transaction that reads first cannot continue once another program has written, however long
-    it waits.
+    Raises ArchiveLocked if another program holds the lock for longer than `patience` seconds. The lock is taken at
+    the beginning (BEGIN IMMEDIATE), because a transaction that reads first cannot continue once another program has
+    written, however long it waits.
     """
     if db.conn.in_transaction:
         try:
@@ -282,6 +290,6 @@ def _begin(db: Database, patience: float, clock: Callable[[], float]) -> None:
 
 
 def _name(db: Database) -> str:
-    """Returns the path of a database, relative to the working directory if it is inside it."""
+    """Returns the path of a database for messages: relative to the working directory if it is inside it."""
     path = Path(next((row[2] for row in db.execute("PRAGMA database_list")), ""))
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

@@ -45,7 +45,9 @@ def parts_of(db: Database, key: str) -> tuple[StoredPart, ...]:
 
 
 def text_of(db: Database, key: str) -> str | None:
-    """Returns the last text of the page at this urlkey, None if no reading of its post has confirmed that it is a part."""
+    """Returns the last text of the page at this urlkey, None if no reading of its post has confirmed that it is a
+    part.
+    """
     row = db.execute(
         "select t.text from article_parts t join pages p on p.urlkey = t.urlkey where t.urlkey = ? and p.rule <> ?",
         [key, CLAIMED_PART_RULE],

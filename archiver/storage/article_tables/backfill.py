@@ -77,7 +77,9 @@ def revision_runs_of(db: Database, row: dict[str, Any]) -> list[RevisionRun]:
 
 
 def edited_between(db: Database, bare: ReadWithoutHints) -> Changed:
-    """Returns a function that returns the fields edited between two revisions, even if they were extracted differently."""
+    """Returns a function that returns the fields edited between two revisions, even if they were extracted
+    differently.
+    """
 
     def changed(before: RevisionRun, after: RevisionRun) -> tuple[str, ...]:
         differs = changed_between(before, after)

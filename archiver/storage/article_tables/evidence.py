@@ -115,7 +115,9 @@ def _encode(db: Database, one: Entry, row: Mapping[str, Any]) -> int | list[Any]
 
 
 def _decode(one: int | list[Any], kinds: Mapping[int, list[Any]], row: Mapping[str, Any]) -> Entry | None:
-    """Returns one entry; None if another program deleted its row of `evidence_kinds`, which `archiver verify` reports."""
+    """Returns one entry; None if another program deleted its row of `evidence_kinds`, which `archiver verify`
+    reports.
+    """
     number, won, value, *reading = (one, 1, None) if isinstance(one, int) else one
     if number not in kinds:
         return None

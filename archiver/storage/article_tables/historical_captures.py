@@ -141,7 +141,9 @@ def is_done(db: Database, capture: dict[str, Any]) -> bool:
 
 
 def page_key(url: str, digest: str) -> int:
-    """Returns a hash of a URL and its payload digest: 63 bits, so that collisions are rare among hundreds of millions."""
+    """Returns a hash of a URL and its payload digest: 63 bits, so that collisions are rare among hundreds of
+    millions.
+    """
     return int.from_bytes(hashlib.blake2b(f"{url} {digest}".encode(), digest_size=8).digest(), "big") >> 1
 
 

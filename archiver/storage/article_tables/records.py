@@ -206,7 +206,9 @@ def _revision(row: Record) -> Record:
 
 
 def evidence(db: Database, article_id: int, revision: int | None = None) -> tuple[Evidence, ...]:
-    """Returns the candidates of every field when the article (or this revision) was last read; () if none are stored."""
+    """Returns the candidates of every field when the article (or this revision) was last read; () if none are
+    stored.
+    """
     return evidence_from(_evidence_rows(db, article_id, revision)[1])
 
 
