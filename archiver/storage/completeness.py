@@ -272,7 +272,8 @@ def _are_posts(count: Count) -> bool:
 
 
 def _captured_before(db: Database, site_id: int, counted: Iterable[Count]) -> dict[str, int]:
-    """Returns, by source, the number of pages that were gone when first fetched but that a web archive has captured.
+    """Returns, by source, the number of pages that were gone before the archive could ever fetch them, but that a web
+    archive has captured.
 
     They may have been posts.
     """

@@ -1,7 +1,8 @@
-"""Writes page results: each passes the stages enter, identify, revise and record, in batches of one transaction.
+"""Writes page results to the archive, in batches of one transaction. Each result passes four stages: enter, identify,
+revise and record.
 
-A stage is a function of the run and of one result. It expects to run inside the batch's transaction, because what it
-decides depends on the rows written for the results before.
+A stage is a function of the run and of one result. It expects to run inside the batch's transaction, because its
+decisions depend on the rows written for earlier results.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from archiver.urls import urlkey
 
 @dataclass(slots=True)
 class StoringRun:
-    """What all results of one run have in common.
+    """What the stages need to know about the run whose results they store.
 
     `crawl_started` is when the crawl began that this run continues. `version` is the version of this program;
     `reread` extracts a stored article's capture again. `mode`: which of a page's requisites are captured.
@@ -71,7 +72,9 @@ class StoringRun:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """The effect of a result: the page's outcome and reason, its article, and whether the article changed."""
+    """What a result means for its page: the outcome and reason to store, the article that the page shows, and whether
+    that article changed.
+    """
 
     outcome: Outcome
     reason: str
@@ -81,11 +84,11 @@ class Effect:
 
 @dataclass(slots=True)
 class Storing:
-    """One result on its way through the stages. `counts` are those of its batch.
+    """One page result on its way through the stages, with what they found out. `counts` are those of its batch.
 
-    `found` are the discovered URLs that are new, `due_for`, `was` and `known_kind` the page's reason, outcome and kind
-    until now. `removal` is the tombstone that keeps its post out, `row` the stored article that its article is a
-    reading of (None: a new one).
+    `found` are the discovered URLs that are new; `due_for`, `was` and `known_kind` are the page's stored reason,
+    outcome and kind before this result. `removal` is the tombstone that forbids storing the post; `row` is the
+    stored article that the page shows (None if it is new).
     """
 
     result: PageResult
@@ -108,7 +111,7 @@ Stage = Callable[[StoringRun, Storing], None]
 
 
 def enter(run: StoringRun, storing: Storing) -> None:
-    """Stores the capture, its usage statements and the discovered URLs."""
+    """Stores the capture, the usage statements and the discovered URLs of a result: the first stage."""
     db, result, counts = run.db, storing.result, storing.counts
     if result.capture:
         storing.capture_id = enter_capture(db, run.run_id, result.capture)
@@ -127,7 +130,9 @@ def enter(run: StoringRun, storing: Storing) -> None:
 
 
 def identify(run: StoringRun, storing: Storing) -> None:
-    """Find out what the page is: a page of another post, part of a redirect loop, a removed post, or which article."""
+    """Finds out what the page is: a further page of a post, part of a redirect loop, a removed post, or a page of which
+    article.
+    """
     db, result = run.db, storing.result
     storing.counts.fetched += result.status is not None
     if result.article and result.rule == article_parts.CLAIMED_PART_RULE and article_parts.is_own_post(db, result):
@@ -150,7 +155,9 @@ def identify(run: StoringRun, storing: Storing) -> None:
 
 
 def revise(run: StoringRun, storing: Storing) -> None:
-    """Applies the result to the articles, by its outcome (`_EFFECTS`)."""
+    """Stores what the result means for its article (a new revision, gone, a further part ...), by the result's
+    outcome.
+    """
     result = storing.result
     if storing.removal is not None:
         # The post was removed under another URL. Its new capture is erased before the next crawl begins.
@@ -161,7 +168,9 @@ def revise(run: StoringRun, storing: Storing) -> None:
 
 
 def record(run: StoringRun, storing: Storing) -> None:
-    """Writes the page's row and what follows from its outcome: when it is due again, and which other pages are due."""
+    """Writes the page's row, its requisites and what follows from its outcome: when it is due again, and which other
+    pages become due.
+    """
     assert storing.effect is not None
     db, result, effect = run.db, storing.result, storing.effect
     if run.mode != "none" and effect.article_id is not None and effect.outcome is not Outcome.DUPLICATE:
@@ -282,7 +291,7 @@ def _unchanged(run: StoringRun, storing: Storing) -> Effect:
 
 
 def _none(run: StoringRun, storing: Storing) -> Effect:
-    """Changes no article; the outcome is that of the page."""
+    """Changes no article; the page keeps the result's outcome and reason."""
     return Effect(storing.result.outcome, storing.result.reason)
 
 
@@ -296,7 +305,9 @@ _EFFECTS: dict[Outcome, Callable[[StoringRun, Storing], Effect]] = {
 
 
 def _judge_claims(run: StoringRun, storing: Storing, effect: Effect) -> None:
-    """Compares the claims of sources and server about the page with what it is; those often wrong lose their trust."""
+    """Compares what sources and server claimed about changes of the page with whether it changed; claims that prove
+    false are no longer trusted.
+    """
     result = storing.result
     if result.kind is PageKind.POST and effect.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED):
         run.trust.hold(storing.due_for, changed=effect.changed)
@@ -328,7 +339,7 @@ def _due_again(run: StoringRun, storing: Storing, effect: Effect) -> datetime | 
 
 
 def _recheck_vanished(run: StoringRun, result: PageResult) -> None:
-    """Makes posts due that a fully read sitemap or API no longer lists: they may be gone."""
+    """Makes the posts due that a sitemap or API, which was read in full, no longer lists: they may be gone."""
     source = {PageKind.SITEMAP: DiscoverySource.SITEMAP, PageKind.API: DiscoverySource.API}.get(result.kind)
     if source is None or result.status != 200 or result.rule in ("api changes", "api count"):
         return
@@ -337,7 +348,7 @@ def _recheck_vanished(run: StoringRun, result: PageResult) -> None:
 
 
 def _enter_requisites(run: StoringRun, storing: Storing, article_id: int, *, changed: bool) -> None:
-    """Records the requisites of the page, in the same transaction as its article."""
+    """Records the requisites of a post's page, in the same transaction as its article."""
     result = storing.result
     if result.article is None:
         return
@@ -360,11 +371,13 @@ _log = logging.getLogger(__name__)
 
 
 class PageWriter:
-    """Collects page results and writes them in order, each with all its rows or not at all.
+    """Collects the page results of a run and writes them in order, in batches; each result is written with all its rows
+    or not at all.
 
-    `counts` covers what was written so far. `before_commit` syncs to disk the files that the rows of a batch point to.
-    `stages` are the functions that a result passes in the batch's transaction. `on_written` is called for each written
-    result; `kept` surrounds each batch and undoes the effects of `on_written` if the batch is rolled back.
+    `counts` covers what was written so far. `before_commit` is called before each batch, to sync the files to disk
+    that its rows point to. `stages` are the functions that each result passes in the batch's transaction.
+    `on_written` is called for each written result; `kept` is a context manager around each batch that undoes the
+    effects of `on_written` if the batch is rolled back.
     """
 
     def __init__(self, run: StoringRun, before_commit: Callable[[], None] = lambda: None) -> None:
@@ -379,7 +392,7 @@ class PageWriter:
 
     @property
     def trust(self) -> Trust:
-        """The claims of the site's server and sources that are believed."""
+        """The claims of the site's server and sources that are trusted."""
         return self._run.trust
 
     def add(self, result: PageResult) -> None:
@@ -388,7 +401,8 @@ class PageWriter:
             self.flush()
 
     def flush(self, patience: float = PATIENCE) -> None:
-        """Writes the collected results. If the disk or the database fails, it raises, writes nothing and keeps them.
+        """Writes the collected results. If the disk or the database fails, raises the error, writes nothing and keeps
+        the results.
 
         A result whose content cannot be stored is recorded as a failed page; the others are stored.
         """

@@ -1,7 +1,7 @@
-"""The schema of an archive, 0.3.0: the SQL that makes its tables, indexes, triggers and views.
+"""The schema of an archive, 0.3.0: the SQL that creates its tables, indexes, triggers and views.
 
-Grouped by subject; docs/schema.md describes each table. Times are ISO 8601 text, lists and objects JSON text.
-A later release never edits this file: it adds a migration to `migrations`. Column lists that the schema shares with
+Grouped by subject; docs/schema.md describes each table. Times are ISO 8601 text, lists and objects are JSON text. A
+later release never edits this file: it adds a migration to `migrations`. Column lists that the schema shares with
 code (fields of a revision, searched columns, evidence) come from there.
 """
 
@@ -21,7 +21,7 @@ REMOVED = "removed"
 
 
 def _all(template: str, names: Iterable[str], between: str = ", ") -> str:
-    """Returns the template for each name, joined."""
+    """Returns the template filled in for each name, joined by `between`."""
     return between.join(template.format(name) for name in names)
 
 
@@ -447,7 +447,7 @@ create index idx_geotags_latitude_longitude on geotags (latitude, longitude);
 
 
 def _as_of_revision(name: str) -> str:
-    """Returns a field as the revision `r` of the article `a` has it."""
+    """Returns SQL for the value of a field in revision `r` of article `a`."""
     return (
         f"case when r.revision = a.revision and json_type(r.content, '$.{name}') is null then a.{name} "
         f"else json_extract(r.content, '$.{name}') end as {name}"
@@ -668,8 +668,11 @@ end;
 
 
 def _note(*ids: str) -> str:
-    """Notes articles for the search index. Not by `insert or replace`: in a trigger the conflict rule of the statement
-    that fired it would be used instead."""
+    """Returns SQL that marks these articles for the search index, which then indexes them again.
+
+    It does not use `insert or replace`: in a trigger, the conflict rule of the statement that fired the trigger
+    would apply instead.
+    """
     return "\n    ".join(
         f"delete from search_index_pending where id = {one};\n"
         f"    insert into search_index_pending (id) select {one} where {one} is not null;"
@@ -913,7 +916,7 @@ end;
 
 
 def _statements(script: str) -> Iterator[str]:
-    """Returns the statements of a script, without the comments between them."""
+    """Splits an SQL script into its statements, without the comments between them."""
     statement = ""
     for line in script.splitlines():
         if not statement and (not line.strip() or line.startswith("--")):

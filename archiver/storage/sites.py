@@ -1,4 +1,6 @@
-"""The sites of an archive: their settings, tags and rules, bulk entry, and which site a URL belongs to."""
+"""The sites of an archive: adding and removing them, their settings, tags and site rules, and which site a URL belongs
+to.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ PUBLISHED = ("reference", "features", "excerpt", "full")
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting of a site: its name, its parser (which raises ValueError with a reason) and its help text."""
+    """One setting of a site: its name, a function that parses its value (and raises ValueError with a reason), and its
+    help text.
+    """
 
     name: str
     read: Callable[[str], Any]
@@ -138,8 +142,8 @@ SETTINGS: tuple[Setting, ...] = (
 
 
 def list_sites(db: Database, only: Collection[str] | None = None) -> list[dict[str, Any]]:
-    """Returns all sites (or those with these names) by name: the row of `sites` with decoded settings, the number of
-    articles, and the row of the last run.
+    """Returns all sites (or those with these names), sorted by name: the row of `sites` with decoded settings, the
+    number of articles as `articles`, and the row of the last run as `last_run`.
     """
     return [
         _site(db, row)
@@ -155,8 +159,8 @@ def _site(db: Database, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def find_site(db: Database, text: str) -> dict[str, Any]:
-    """Returns the site with this name, or whose scope a URL starts. Raises SiteNotFound, which lists the existing
-    sites.
+    """Returns the site with this name, or whose scope is that of a start URL. Raises SiteNotFound, which lists the
+    existing sites.
     """
     row = next(iter(db.query("select * from sites where name = ?", [text.strip().rstrip("/")])), None)
     if row is None:
@@ -173,7 +177,7 @@ def find_site(db: Database, text: str) -> dict[str, Any]:
 
 
 def add_site(db: Database, text: str, now: datetime) -> tuple[dict[str, Any], bool]:
-    """Returns the site with this start URL, inserted if needed, and whether it is new. Raises BadAddress."""
+    """Returns the site with this start URL, inserting it if needed, and whether it is new. Raises BadAddress."""
     before = db.execute("select count(*) from sites").fetchone()[0]
     with writing(db):
         row = ensure_site(db, start_address(text), now)
@@ -181,7 +185,9 @@ def add_site(db: Database, text: str, now: datetime) -> tuple[dict[str, Any], bo
 
 
 def read_setting(text: str) -> tuple[str, Any]:
-    """Parses KEY=VALUE; an empty VALUE is None, which resets the setting. Raises BadSetting."""
+    """Parses KEY=VALUE into the setting's name and value; an empty VALUE gives None, which resets the setting. Raises
+    BadSetting.
+    """
     key, equals, value = text.partition("=")
     key, value = key.strip(), value.strip()
     if not equals:
@@ -196,7 +202,9 @@ def read_setting(text: str) -> tuple[str, Any]:
 
 
 def set_settings(db: Database, name: str, changes: dict[str, Any]) -> dict[str, Any]:
-    """Changes settings of a site; None resets one. Returns the site. Raises SiteNotFound."""
+    """Changes settings of a site, by name; None resets a setting. Returns the site with its new settings. Raises
+    SiteNotFound.
+    """
     site = find_site(db, name)
     settings = {k: v for k, v in {**site["settings"], **changes}.items() if v is not None}
     with writing(db):
@@ -207,8 +215,8 @@ def set_settings(db: Database, name: str, changes: dict[str, Any]) -> dict[str, 
 def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
     """Removes a site with its pages, runs and articles; returns the number of removed articles.
 
-    Captures stay, because the WARC files do. Raises SiteNotFound, and SiteNotEmpty if it has
-    articles and `with_articles` is not given.
+    Captures are kept, because the WARC files are. Raises SiteNotFound, and SiteNotEmpty if the site has articles and
+    `with_articles` is False.
     """
     site = find_site(db, name)
     if site["articles"] and not with_articles:
@@ -250,7 +258,9 @@ def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
 
 
 def _replace_originals(db: Database, name: str) -> None:
-    """Makes the earliest duplicate on another site the original, for each original that is removed with this site."""
+    """Chooses a new original for duplicates on other sites whose original is about to be removed with this site: the
+    earliest duplicate.
+    """
     heirs = db.execute(
         "select d.duplicate_of, min(d.id) from articles d join articles o on o.id = d.duplicate_of "
         "where o.site = ? and d.site <> ? group by 1",
@@ -270,7 +280,9 @@ _MAX_TAG = 60
 
 
 def read_tag(text: str) -> str:
-    """Returns a tag in its stored form: lower case, single spaces. Raises BadSetting."""
+    """Returns a site tag in its stored form: lower case, single spaces. Raises BadSetting if it is empty, too long or
+    contains a comma.
+    """
     tag = " ".join(text.lower().split())
     if not tag or len(tag) > _MAX_TAG or "," in tag or not tag.isprintable():
         raise BadSetting(text, f"a tag must have 1 to {_MAX_TAG} characters and no comma")
@@ -278,7 +290,7 @@ def read_tag(text: str) -> str:
 
 
 def tags_of_sites(db: Database) -> dict[int, tuple[str, ...]]:
-    """Returns the tags of all sites that have any, by site ID."""
+    """Returns the tags of all sites that have tags, by site ID."""
     out: dict[int, tuple[str, ...]] = {}
     for site, tag in db.execute("select site_id, tag from site_tags order by site_id, tag"):
         out[site] = (*out.get(site, ()), tag)
@@ -286,7 +298,7 @@ def tags_of_sites(db: Database) -> dict[int, tuple[str, ...]]:
 
 
 def add_tags(db: Database, site_id: int, tags: Iterable[str]) -> int:
-    """Gives a site these tags; returns how many it did not have."""
+    """Adds tags to a site; returns how many of them it did not have."""
     return sum(
         db.conn.execute("insert or ignore into site_tags (site_id, tag) values (?, ?)", [site_id, tag]).rowcount
         for tag in tags
@@ -306,7 +318,9 @@ _BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class SiteToEnter:
-    """A site to enter: its URL, a feed of it if the list has one, its tags and settings."""
+    """A site to add from a list of sites: its URL, the URL of its feed ("" if the list has none), its tags and
+    settings.
+    """
 
     url: str
     feed: str
@@ -316,7 +330,9 @@ class SiteToEnter:
 
 @dataclass(slots=True)
 class EnteredSites:
-    """The numbers of new sites, of existing ones, and of existing ones that got further tags or settings."""
+    """The counts of a bulk entry: sites added, sites known before, and of these the ones that were given further tags
+    or other settings.
+    """
 
     added: int = 0
     known: int = 0
@@ -324,9 +340,10 @@ class EnteredSites:
 
 
 def enter_sites(db: Database, sites: Iterable[SiteToEnter], now: datetime) -> EnteredSites:
-    """Enters sites. Existing sites keep the settings that the list does not set.
+    """Adds the sites of a list. Existing sites keep the settings that the list does not set.
 
-    A feed on the site's own host is fetched by its first crawl, like a feed that a page declares.
+    The site's first crawl fetches a feed from the list, if it is on the site's own host, like a feed that a page
+    declares.
     """
     done = EnteredSites()
     rest = iter(sites)
@@ -366,18 +383,24 @@ class SiteScope:
 
 
 class SiteLookup:
-    """Looks up sites by URL, with a cache per host, because an archive may have many thousands."""
+    """Looks up the site that a URL belongs to, with a cache per host, because an archive may have many thousands of
+    sites.
+    """
 
     def __init__(self, db: Database) -> None:
         self._db = db
         self._known: OrderedDict[str, tuple[SiteScope, ...]] = OrderedDict()
 
     def of(self, url: str) -> SiteScope | None:
-        """Returns the site whose scope contains this URL; of several, the one with the longest path."""
+        """Returns the site whose scope contains this URL; of several, the one with the longest path; None if there is
+        none.
+        """
         return next((site for site in self._at(_host(url)) if site.scope.contains(url)), None)
 
     def make(self, url: str, now: datetime) -> SiteScope:
-        """Inserts a site for the whole host of a URL that no site contains. It is crawled only if it is named."""
+        """Adds a site for the host of a URL that belongs to no site yet, and returns it. It is crawled only if a person
+        names it.
+        """
         parts = urlsplit(url)
         row = ensure_site(self._db, f"{parts.scheme}://{parts.netloc}/", now)
         self._db.execute(
@@ -388,7 +411,7 @@ class SiteLookup:
         return SiteScope(row["id"], row["name"], Scope(row["host"], row["path"]), row["start_url"])
 
     def forget(self) -> None:
-        """Clears the cache after a rollback, because sites inserted in the transaction no longer exist."""
+        """Clears the cache after a rollback, because sites inserted in that transaction no longer exist."""
         self._known.clear()
 
     def _at(self, host: str) -> tuple[SiteScope, ...]:
@@ -408,7 +431,7 @@ class SiteLookup:
 
 
 def _host(url: str) -> str:
-    """Returns the host (and port) in the form of `Scope.host`."""
+    """Returns the host (and port) of a URL in the form of `Scope.host`."""
     return re.sub(r"^www\d?\.", "", urlsplit(url).netloc.rpartition("@")[2].lower())
 
 
@@ -418,8 +441,9 @@ def _host(url: str) -> str:
 
 
 def rules_at(db: Database, site_id: int, at: datetime | None = None) -> SiteRules | None:
-    """Returns the rules for a page captured `at` (None: now), with those by hand overriding learned ones; None without
-    any.
+    """Returns the site rules for a page captured at this time (None: now); None if the site has no rules.
+
+    Rules written by a person override learned ones.
     """
     from archiver.extraction.template.site_rule import SiteRules
 
@@ -438,12 +462,16 @@ def rules_at(db: Database, site_id: int, at: datetime | None = None) -> SiteRule
 
 
 def rule_versions(db: Database, site_id: int) -> list[dict[str, Any]]:
-    """Returns all versions of a site's rules, those by hand first, each newest first: rows of `site_rules`."""
+    """Returns all versions of a site's rules as rows of `site_rules`: those written by a person first, each group
+    newest first.
+    """
     return list(db.query("select * from site_rules where site_id = ? order by by_hand desc, id desc", [site_id]))
 
 
 def store_learned(db: Database, site_id: int, rules: SiteRules, at: datetime) -> SiteRules:
-    """Stores learned rules in place of the previous ones, which stay valid for their time. Returns the stored rules."""
+    """Stores learned site rules, which replace the previous ones from this time on; earlier captures still use those.
+    Returns the rules now valid.
+    """
     from archiver.extraction.template.site_rule import to_toml
 
     retire_rules(db, site_id, at)
@@ -464,14 +492,16 @@ def store_learned(db: Database, site_id: int, rules: SiteRules, at: datetime) ->
 
 
 def retire_rules(db: Database, site_id: int, at: datetime) -> None:
-    """Ends the validity of the learned rules, because the site's template has changed."""
+    """Ends the validity of a site's learned rules at this time, because the site's template has changed."""
     db.execute(
         "update site_rules set until = ? where site_id = ? and not by_hand and until is null", [stamp(at), site_id]
     )
 
 
 def store_by_hand(db: Database, site_id: int, text: str, subject: str, at: datetime) -> SiteRules:
-    """Stores rules written by a person in place of earlier ones. Raises BadRules."""
+    """Stores site rules written by a person (TOML) in place of earlier ones, and returns them. Raises BadRules, which
+    names `subject`.
+    """
     from archiver.extraction.template.site_rule import from_toml
 
     rules = from_toml(text, subject, by_hand=True)
@@ -484,9 +514,10 @@ def store_by_hand(db: Database, site_id: int, text: str, subject: str, at: datet
 
 
 def forget_rules(db: Database, site_id: int, *, by_hand: bool) -> int:
-    """Deletes the rules of a site, either those by hand or the learned ones; returns the number of versions.
+    """Deletes the rules of a site, either those written by a person or the learned ones; returns the number of deleted
+    versions.
 
-    Articles read with rules lose their extractor, so that any later reading may replace them.
+    Articles extracted with rules lose their extractor, so that any later extraction may replace them.
     """
     db.execute(
         "update articles set extractor = null where extractor like '% rules-%' "

@@ -1,4 +1,4 @@
-"""The parts of posts that are split over several pages: the table `article_parts`, and the body joined from it.
+"""Posts that are split over several pages: their pages in the table `article_parts`, and the body joined from them.
 
 All functions expect to run inside the caller's transaction.
 """
@@ -25,13 +25,17 @@ _RELEASED = "its post does not list it as a page"
 
 
 def part_reason(number: int, post: str) -> str:
-    """Returns the reason shown for a part; number 0 is the view of all pages on one."""
+    """Returns the phrase that explains the outcome `part` of a page, by its number in the post; number 0 is a page that
+    shows the complete post.
+    """
     return f"page {number} of {post}" if number else f"all pages of {post} on one"
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPart:
-    """A page of a post as it was last read; `text` is None if it was never read."""
+    """One page of a post that is split over several, with the text last extracted from it; `text` is None if the page
+    was never fetched.
+    """
 
     number: int
     url: str
@@ -39,14 +43,14 @@ class StoredPart:
 
 
 def parts_of(db: Database, key: str) -> tuple[StoredPart, ...]:
-    """Returns the pages that were joined into the post at this urlkey, including its first page (number 1)."""
+    """Returns the pages whose texts form the post at this urlkey, including its first page (number 1)."""
     rows = db.execute("select number, url, text from article_parts where post_urlkey = ? order by number", [key])
     return tuple(StoredPart(*row) for row in rows)
 
 
 def text_of(db: Database, key: str) -> str | None:
-    """Returns the last text of the page at this urlkey, None if no reading of its post has confirmed that it is a
-    part.
+    """Returns the text last extracted from a further page of a post, by the page's urlkey; None if its post has not
+    confirmed that the page belongs to it.
     """
     row = db.execute(
         "select t.text from article_parts t join pages p on p.urlkey = t.urlkey where t.urlkey = ? and p.rule <> ?",
@@ -56,7 +60,7 @@ def text_of(db: Database, key: str) -> str | None:
 
 
 def article_at(db: Database, key: str) -> Article | None:
-    """Returns the stored article that the page at this urlkey belongs to."""
+    """Returns the stored article that the page at this urlkey shows or is a part of; None if there is none."""
     row = next(
         iter(db.query("select a.* from articles a join pages p on p.article_id = a.id where p.urlkey = ?", [key])), None
     )
@@ -64,10 +68,11 @@ def article_at(db: Database, key: str) -> Article | None:
 
 
 def is_own_post(db: Database, visit: PageResult) -> bool:
-    """Returns True if a page that calls itself a part of another post is a post itself, because it was read as one
-    before.
+    """Returns True if a page that calls itself a part of another post is a post of its own, because it was stored as
+    one before.
 
-    The claim is settled when the other post is read (`release`); a released page that claims again is not a part.
+    The claim is decided when the other post is fetched (`release`); a released page that makes the claim again is
+    not a part.
     """
     known = pages.known_page(db, urlkey(visit.url))
     if known is None or known.fetched_at is None or text_of(db, known.urlkey) is not None:
@@ -76,7 +81,9 @@ def is_own_post(db: Database, visit: PageResult) -> bool:
 
 
 def enter_part(db: Database, visit: PageResult) -> int | None:
-    """Stores the text of a part; returns the article's ID if it is known. An unconfirmed part makes its post due."""
+    """Stores the text of a further page of a post; returns the ID of the post's article if it is stored. If the post
+    does not list the page yet, the post is made due.
+    """
     key, post = urlkey(visit.url), urlkey(visit.part_of)
     listed = db.execute("select 1 from article_parts where urlkey = ? and post_urlkey = ?", [key, post]).fetchone()
     text = visit.article.body if visit.article else None
@@ -97,9 +104,11 @@ def enter_part(db: Database, visit: PageResult) -> int | None:
 
 
 def join_parts_of(db: Database, visit: PageResult) -> PageResult:
-    """Stores the parts of a post and returns its result with the texts of all pages joined into the body.
+    """Stores the parts of a post and returns the page result with the texts of all pages joined into the article's
+    body.
 
-    If the first page is unchanged and another one has changed, the result is a new reading of the stored article.
+    If the first page is unchanged and another page has changed, the result contains the stored article with the new
+    body.
     """
     key = urlkey(visit.url)
     if not visit.parts:
@@ -128,7 +137,9 @@ def join_parts_of(db: Database, visit: PageResult) -> PageResult:
 
 
 def settle_parts(db: Database, site_id: int, visit: PageResult, article_id: int | None) -> str:
-    """Makes the URLs of the parts lead to the stored post. Returns a phrase about parts that were not read, or ""."""
+    """Links the URLs of a post's parts to its stored article. Returns a phrase that names the parts that could not be
+    fetched, or "".
+    """
     if article_id is None or not (visit.parts or visit.article):
         if visit.outcome not in (Outcome.FAILED, Outcome.UNCHANGED):
             release(db, urlkey(visit.url), set(), only_claims=True)
@@ -162,18 +173,20 @@ def settle_parts(db: Database, site_id: int, visit: PageResult, article_id: int 
 
 
 def was_incomplete(db: Database, key: str) -> bool:
-    """Returns True if the post at this urlkey was stored without parts that could not be read."""
+    """Returns True if the post at this urlkey was stored without some of its parts, which could not be fetched."""
     return bool(_unread(db, key))
 
 
 def _unread(db: Database, key: str) -> str:
-    """Returns the phrase in the page's reason that names the parts that could not be read, "" if there is none."""
+    """Returns the phrase in a page's reason that names the parts that could not be fetched; "" if all were."""
     row = db.execute("select reason from pages where urlkey = ?", [key]).fetchone()
     return next((phrase for phrase in ((row[0] if row else "") or "").split("; ") if _UNREAD in phrase), "")
 
 
 def set_capture_of_parts(db: Database, article_id: int, post: str) -> None:
-    """Gives a revision that only a further page caused the newest capture of the post's pages."""
+    """Links a revision to the newest capture among the post's pages, if it has none because only a further page
+    changed.
+    """
     db.execute(
         "update revisions set capture_id = (select max(c.id) from article_parts t join pages p on p.urlkey = t.urlkey "
         "join captures c on c.id = p.capture_id where t.post_urlkey = ? and c.status = 200) "
@@ -185,7 +198,7 @@ def set_capture_of_parts(db: Database, article_id: int, post: str) -> None:
 def _enter_unread(db: Database, site_id: int, visit: PageResult, url: str, number: int) -> bool:
     """Records a part that need not be fetched, because a source hint has its text.
 
-    Returns False if it was fetched before and is not a part.
+    Returns False if the page was fetched before and is not a part.
     """
     record_discovered_urls(
         db, site_id, [DiscoveredURL(url, DiscoverySource.LINK, PageKind.PART, found_on=visit.url)], visit.at
@@ -200,7 +213,11 @@ def _enter_unread(db: Database, site_id: int, visit: PageResult, url: str, numbe
 
 
 def release(db: Database, post: str, keep: set[str], *, only_claims: bool = False) -> None:
-    """Releases the parts that the post at this urlkey does not list: they are fetched again as pages of their own."""
+    """Releases the parts that the post at this urlkey does not list (all but `keep`): they are fetched again as pages
+    of their own.
+
+    `only_claims`: release only those that are not linked to an article.
+    """
     claims = " and p.article_id is null" if only_claims else ""
     rows: list[Any] = db.execute(
         "select t.urlkey from article_parts t join pages p on p.urlkey = t.urlkey where "
