@@ -1,4 +1,5 @@
-"""Backfill: entering historical readings among the revisions of an article, at the time they were captured.
+"""Backfill: entering articles extracted from historical captures among the revisions of a post, at the time they were
+captured.
 
 All functions expect to run inside the caller's transaction.
 """
@@ -55,7 +56,7 @@ _NEVER = "9999"
 
 
 def revision_runs_of(db: Database, row: dict[str, Any]) -> list[RevisionRun]:
-    """Returns the revisions of an article (its row), in the order of their times."""
+    """Returns the stored revisions of an article (its row) as runs, in the order of their times."""
     rows = revision_rows(
         db,
         "r.article_id = ? order by r.observed_at, r.revision",
@@ -77,8 +78,10 @@ def revision_runs_of(db: Database, row: dict[str, Any]) -> list[RevisionRun]:
 
 
 def edited_between(db: Database, bare: ReadWithoutHints) -> Changed:
-    """Returns a function that returns the fields edited between two revisions, even if they were extracted
-    differently.
+    """Returns a function that compares two revisions and returns the fields that the site edited, even if the two were
+    extracted differently.
+
+    `bare` extracts a stored capture again, without source hints.
     """
 
     def changed(before: RevisionRun, after: RevisionRun) -> tuple[str, ...]:
@@ -93,8 +96,8 @@ def edited_between(db: Database, bare: ReadWithoutHints) -> Changed:
 
 
 def _same_extraction(db: Database, stored: RevisionRun, reading: RevisionRun) -> bool:
-    """Returns True if a stored revision was read as the reading was: from an import, by the same extractor as far as
-    known.
+    """Returns True if a stored revision was extracted like the new one: from an imported capture, and by the same
+    extractor as far as known.
     """
     if stored.extractor is not None and stored.extractor != reading.extractor:
         return False
@@ -105,7 +108,9 @@ def _same_extraction(db: Database, stored: RevisionRun, reading: RevisionRun) ->
 def sighted_again(
     db: Database, row: dict[str, Any], versions: Sequence[RevisionRun], version: RevisionRun, bare: ReadWithoutHints
 ) -> Sighting | None:
-    """Returns the next sighting of the run that a reading falls into, after the reading and before the next run."""
+    """Returns the next sighting of the run that a new capture falls into: after that capture and before the next run.
+    None if there is none.
+    """
     n = index_of_run_at(versions, version)
     if n is None:
         return None
@@ -145,7 +150,9 @@ def _other_scheme(url: str) -> str:
 def write_revisions(
     db: Database, row: dict[str, Any], before: Sequence[RevisionRun], after: Sequence[RevisionRun], reading: RevisionRun
 ) -> None:
-    """Replaces the stored revisions with `after`, which includes `reading`; the article gets the state of the last."""
+    """Replaces the stored revisions `before` of an article with `after`, which includes the new one; the article gets
+    the state of the last.
+    """
     article_id = row["id"]
     stored = {v.number: v for v in before}
     numbers = {v.number: n for n, v in enumerate(after, 1) if v.number}
@@ -182,7 +189,7 @@ def _move(db: Database, article_id: int, number: int, version: RevisionRun, was:
 
 
 def _write_provenance(db: Database, article_id: int, number: int, version: RevisionRun) -> None:
-    """Stores the extractor and evidence of a revision, as far as its reading has them."""
+    """Stores which extractor extracted a revision, and its evidence if the revision has any."""
     evidence = pack_evidence(entries(version.article)) if version.article.evidence else None
     db.execute(
         "update revisions set extractor = ?, read_at = ?, evidence = coalesce(?, evidence) "
@@ -192,10 +199,11 @@ def _write_provenance(db: Database, article_id: int, number: int, version: Revis
 
 
 def _link_revisions(db: Database, article_id: int, after: Sequence[RevisionRun], numbers: dict[int, int]) -> None:
-    """Stores for each revision the one that was current before it and the earlier one that it repeats.
+    """Stores for each revision the number of the one that was current before it, and of the earlier one that it
+    repeats.
 
-    The former has the number before, except for a revision made while the post had reverted to an earlier one: that
-    link stays unless a new revision comes between.
+    The former is usually the number before its own. For a revision made while the post had reverted to an earlier
+    one, the stored link is kept unless a new revision comes between.
     """
     by_digest: dict[str, int] = {}
     known = dict(db.execute("select revision, previous from revisions where article_id = ?", [article_id]).fetchall())
@@ -221,7 +229,7 @@ def _make_current(
     numbers: dict[int, int],
     reading: RevisionRun,
 ) -> None:
-    """Gives the article the state of its last revision."""
+    """Updates the article's row to the state of its last revision."""
     facts: dict[str, Any] = {"revision": number, "capture_id": last.capture or row["capture_id"]}
     if last.article is before[-1].article:
         db.table("articles").update(row["id"], facts)
@@ -235,7 +243,9 @@ def _make_current(
 
 
 def _mark_stub_captures(db: Database, article_id: int, before: Sequence[RevisionRun], reading: RevisionRun) -> None:
-    """Marks captures as secondary that turn out to show a stub, because the reading before them has the full text."""
+    """Marks captures as secondary that turn out to show only a stub, because the new, earlier revision has the full
+    text.
+    """
     for n, version in enumerate(before):
         until = before[n + 1].order if n + 1 < len(before) else None
         if until is not None and reading.order >= until:
@@ -250,7 +260,9 @@ def _mark_stub_captures(db: Database, article_id: int, before: Sequence[Revision
 
 
 def article_at_time(db: Database, row: dict[str, Any], at: datetime) -> Article | None:
-    """Returns the state of an article (its row) at a time: the revision current then, or its first."""
+    """Returns the state of an article (its row) at a time: its revision current at that time, or its first one if the
+    time is earlier.
+    """
     versions = revision_runs_of(db, row)
     found = [v for v in versions if v.at <= at] or versions[:1]
     return found[-1].article if found else None
@@ -266,8 +278,11 @@ _WRITTEN = (Placement.INSERTED, Placement.EXTENDED)
 
 @dataclass(frozen=True, slots=True)
 class HistoricalReading:
-    """What one capture says about a post. `at` is when it was captured. `whole`: it has the text of all pages of a
-    post that is split over several."""
+    """An article extracted from a historical capture. `at` is when it was captured, `digest` the capture's payload
+    digest.
+
+    `whole`: the body has the text of all pages of a post that is split over several.
+    """
 
     article: Article
     at: datetime
@@ -278,10 +293,11 @@ class HistoricalReading:
 
 
 def enter_reading(db: Database, site: str, reading: HistoricalReading, bare: ReadWithoutHints) -> Stored:
-    """Enters a reading at its time: as a new article, a revision of an existing one, or one more sighting.
+    """Enters an article extracted from a historical capture at its time: as a new article, as a revision of an existing
+    one, or only as a sighting of a revision.
 
     A difference from a revision that was extracted differently (by a crawl with source hints, for example) is not an
-    edit if the revision's capture has it too when it is extracted like this one.
+    edit if that revision's capture, extracted like this one, shows the same difference.
     """
     ways = {way.url: way for way in redirects_to(db, urlkey(reading.article.url))}
     stored = _entered(db, site, reading, list(ways), bare)
@@ -307,7 +323,8 @@ def _entered(db: Database, site: str, reading: HistoricalReading, ways: list[str
 def _newest(
     db: Database, site: str, row: dict[str, Any], reading: HistoricalReading, ways: list[str], bare: ReadWithoutHints
 ) -> Stored:
-    """Enters a reading later than all stored ones, as a crawl would; an equal reading does not replace a better one.
+    """Enters an article captured later than all that is stored, as a crawl would, but without replacing the stored
+    content by equal content.
 
     A revert is stored as a revision, up to MOST_RETURNS; after that it is only counted, as by a crawl
     (`articles.revision_history`).
@@ -347,7 +364,7 @@ def _observed(reading: HistoricalReading, ways: list[str]) -> Observation:
 
 
 def _equal_revision(db: Database, row: dict[str, Any], article: Article) -> int | None:
-    """Returns the last revision with the same meaning as this reading."""
+    """Returns the number of the article's last revision with the same meaning as `article`; None if there is none."""
     found = db.execute(
         "select max(revision) from revisions where article_id = ? and meaning_digest = ?",
         [row["id"], meaning_digest(article)],
@@ -366,13 +383,13 @@ def _seen(db: Database, row: dict[str, Any], at: datetime) -> None:
 
 
 def _still_gone(db: Database, row: dict[str, Any], at: datetime) -> None:
-    """Restores `gone_at` if it is later than this sighting."""
+    """Marks the article as gone again, if it was found gone later than this sighting."""
     if row["gone_at"] and row["gone_at"] > stamp(at):
         db.execute("update articles set gone_at = ? where id = ?", [row["gone_at"], row["id"]])
 
 
 def _inserted(db: Database, row: dict[str, Any], reading: HistoricalReading, bare: ReadWithoutHints) -> Stored:
-    """Inserts a reading of any time among the stored revisions."""
+    """Enters an article captured at any time among the stored revisions of its post."""
     article_id, version = row["id"], _as_version(reading)
     aliases = _address(db, row, reading)
     versions = revision_runs_of(db, row)
@@ -404,7 +421,9 @@ def _inserted(db: Database, row: dict[str, Any], reading: HistoricalReading, bar
 
 
 def _address(db: Database, row: dict[str, Any], reading: HistoricalReading) -> tuple[str, ...]:
-    """Enters the URL that a post had then. If nothing shows that the post has moved, the older URL becomes its own."""
+    """Records the URL that a post had when it was captured, and returns it if it is new. If nothing shows that the post
+    has moved, the older URL becomes the article's own.
+    """
     url, here, there = reading.article.url, urlkey(reading.article.url), row["urlkey"]
     if here == there or is_part_url(here, there):
         return ()
@@ -427,7 +446,9 @@ def _as_version(reading: HistoricalReading) -> RevisionRun:
 
 
 def merge_articles(db: Database, into: int, other: int, bare: ReadWithoutHints) -> None:
-    """Merges `other` into `into`, with its revisions and URLs, because both are one post that has moved."""
+    """Merges the article with the ID `other` into the article `into`, with its revisions and URLs, because both are one
+    post that has moved.
+    """
     rows = {row["id"]: row for row in db.query("select * from articles where id in (?, ?)", [into, other])}
     gone = rows[other]
     db.execute("update captures set article_id = ? where article_id = ?", [into, other])

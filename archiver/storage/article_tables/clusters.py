@@ -1,8 +1,8 @@
-"""Clusters of near-duplicates and the source of each.
+"""Clusters of near-duplicates, and the source of each cluster: the member that the others were copied from.
 
 A cluster is a connected component of the graph of `near_duplicates`, so it does not depend on the order in which its
-members were added. IDs are stable: when two clusters are merged, the older ID stays.
-All functions that write expect to run inside the caller's transaction, except `rebuild`.
+members were added. IDs are stable: when two clusters are merged, the older ID is kept. All functions that write
+expect to run inside the caller's transaction, except `rebuild`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ def assign_cluster(db: Database, article_id: int, was: str | None = None) -> Non
     """Puts a new article, or one whose text has changed (`was` is the old text), into the cluster of its
     near-duplicates, if it has any.
 
-    The cost does not depend on the size of the archive. A cluster that only the article held together falls apart.
+    The cost does not depend on the size of the archive. A cluster that was connected only through this article is
+    split.
     """
     before = None
     if was is not None:
@@ -52,7 +53,9 @@ def assign_cluster(db: Database, article_id: int, was: str | None = None) -> Non
 
 
 def update_cluster(db: Database, article_id: int, *, was: str | None) -> None:
-    """Updates the cluster of an edited article: its links if the text changed (`was` is the old one), or the source."""
+    """Updates the cluster of an edited article: the article's links if its text changed (`was` is the old text), else
+    only the choice of the cluster's source.
+    """
     if was is not None:
         assign_cluster(db, article_id, was)
         return
@@ -62,7 +65,7 @@ def update_cluster(db: Database, article_id: int, *, was: str | None) -> None:
 
 
 def leave_clusters(db: Database, article_ids: Collection[int]) -> None:
-    """Takes articles that are about to be deleted out of their clusters and out of the index."""
+    """Removes articles that are about to be deleted from their clusters and from the index of MinHash signatures."""
     ids = set(article_ids)
     clusters = _clusters_of(db, ids)
     lost = near_duplicate_links.linked_with(db, ids)
@@ -78,7 +81,7 @@ def leave_clusters(db: Database, article_ids: Collection[int]) -> None:
 
 
 def regroup_all(db: Database) -> None:
-    """Rebuilds all clusters from the existing links."""
+    """Recomputes all clusters from the stored links between articles."""
     ids = {
         row[0]
         for row in db.execute("select article_id from near_duplicates union select other_id from near_duplicates")
@@ -88,7 +91,9 @@ def regroup_all(db: Database) -> None:
 
 
 def _relink(db: Database, ids: Iterable[int]) -> set[int]:
-    """Looks again for the near-duplicates of articles that lost one, so that they represent it in the index."""
+    """Compares articles again that lost a near-duplicate, so that they represent it in the index; returns all articles
+    whose links may have changed.
+    """
     touched: set[int] = set()
     for number in sorted(ids):
         linked, unlinked = near_duplicate_links.link(db, number)
@@ -97,7 +102,9 @@ def _relink(db: Database, ids: Iterable[int]) -> set[int]:
 
 
 def _join(db: Database, article_id: int, linked: Collection[int]) -> None:
-    """Adds a new member and merges the clusters that it links."""
+    """Adds a new article to the cluster of the articles it is linked with, merging their clusters if there are
+    several.
+    """
     clusters = sorted(_clusters_of(db, linked))
     cluster = clusters[0] if clusters else _new(db, article_id)
     for other in clusters[1:]:
@@ -124,7 +131,7 @@ def _merge(db: Database, cluster: int, into: int) -> None:
 
 
 def _regroup(db: Database, clusters: Collection[int], more: Iterable[int]) -> None:
-    """Regroups the members of these clusters, and `more` articles, by their links."""
+    """Recomputes the clusters of these clusters' members, and of the articles `more`, from their links."""
     had: dict[int, int | None] = dict.fromkeys(more)
     for number in sorted(had):
         had[number] = db.execute("select cluster_id from articles where id = ?", [number]).fetchone()[0]
@@ -159,8 +166,11 @@ def _regroup(db: Database, clusters: Collection[int], more: Iterable[int]) -> No
 
 
 def _heir(db: Database, cluster: int, part_of: dict[int, int], had: dict[int, int | None]) -> int | None:
-    """Returns the component that keeps the ID of a cluster that fell apart: that of its source, else that of its oldest
-    member, preferring components with several members; None if it has no member left.
+    """Returns the component that keeps the ID of a cluster that was split, as its index; None if the cluster has no
+    member left.
+
+    It is the component of the cluster's source, else of its oldest member, preferring components with several
+    members.
     """
     members = [number for number, before in had.items() if before == cluster]
     if not members:
@@ -174,7 +184,7 @@ def _heir(db: Database, cluster: int, part_of: dict[int, int], had: dict[int, in
 
 
 def _parts(db: Database, ids: Collection[int]) -> list[list[int]]:
-    """Returns the connected components of articles, sorted by ID inside and out."""
+    """Returns the connected components of these articles, sorted by ID inside and out."""
     links = UnionFind(
         (number, other)
         for number in ids
@@ -185,7 +195,7 @@ def _parts(db: Database, ids: Collection[int]) -> list[list[int]]:
 
 
 def _new(db: Database, article_id: int) -> int:
-    """Inserts a cluster, dated when this article was seen; returns its ID."""
+    """Inserts a cluster that exists since this article was last seen; returns its ID."""
     db.execute("insert into clusters (size, since) select 0, last_seen from articles where id = ?", [article_id])
     return last_rowid(db)
 
@@ -196,7 +206,7 @@ def _clusters_of(db: Database, ids: Iterable[int]) -> set[int]:
 
 
 def _settle(db: Database, cluster: int) -> None:
-    """Updates the size and the source of a cluster."""
+    """Updates the stored size and source of a cluster."""
     db.execute(
         "update clusters set merged_into = null, size = (select count(*) from articles where cluster_id = ?) "
         "where id = ?",
@@ -215,7 +225,9 @@ def _oldest(db: Database, cluster: int) -> list[int]:
 
 
 def _weigh(db: Database, cluster: int, ids: Iterable[int]) -> None:
-    """Determines the source: the member that the others come from. At most 64 members are compared."""
+    """Chooses the source of a cluster among these members and stores it: the member that the others were copied
+    from.
+    """
     source, reason = find_source([_member(db, number) for number in sorted(ids)])
     db.execute("update clusters set source_id = ?, reason = ? where id = ?", [source, reason, cluster])
 
@@ -259,11 +271,11 @@ _BATCH = 200
 
 
 def rebuild(db: Database, progress: Callable[[int], None] = lambda done: None) -> None:
-    """Compares all articles again and rebuilds the clusters; a cluster that still exists keeps its ID.
+    """Compares all articles again and recomputes the clusters; a cluster that still exists keeps its ID.
 
-    For an archive without clusters, or with signatures of another version. Works in short transactions, so that a
-    crawl can write at the same time. If it is interrupted, the clusters are as before and the compared articles need
-    not be compared again. `progress` receives the number of articles done.
+    Needed for an archive without clusters, or with MinHash signatures of another version. Works in short
+    transactions, so that a crawl can write at the same time. If it is interrupted, the clusters are as before and
+    the compared articles need not be compared again. `progress` receives the number of articles done.
     """
     with writing(db):
         near_duplicate_links.remove_all_minhashes(db)

@@ -1,4 +1,5 @@
-"""Historical captures in the database: redirects and gone pages of the past, known captures, revisits, and imports.
+"""Historical captures in the database: past redirects and gone pages, which captures are known, unresolved revisits,
+and imports.
 
 All functions expect to run inside the caller's transaction.
 """
@@ -27,12 +28,14 @@ _MOST_WAYS = 200
 
 
 def store_gone(db: Database, url: str, status: int, at: datetime, import_id: int | None) -> None:
-    """Records that the page was gone at that time, by the response's status, or by its content (status 200)."""
+    """Records that a page was gone at this time, according to the response's status or, with status 200, to its
+    content.
+    """
     _keep(db, url, "gone", str(status), at, import_id)
 
 
 def last_gone(db: Database, key: str) -> tuple[int, datetime] | None:
-    """Returns the status and time with which a URL was last seen gone."""
+    """Returns the status and time of the last historical response that shows the URL gone; None if there is none."""
     row = db.execute(
         "select target, captured_at from historical_responses where urlkey = ? and kind = 'gone' order "
         "by captured_at desc, target "
@@ -43,7 +46,7 @@ def last_gone(db: Database, key: str) -> tuple[int, datetime] | None:
 
 
 def store_redirect(db: Database, url: str, target: str, at: datetime, import_id: int | None) -> None:
-    """Records that the URL redirected to another one at that time."""
+    """Records that a URL redirected to `target` at this time."""
     _keep(db, url, "redirect", urlkey(target), at, import_id)
 
 
@@ -58,7 +61,7 @@ def _keep(db: Database, url: str, kind: str, target: str, at: datetime, import_i
 
 @dataclass(frozen=True, slots=True)
 class HistoricalRedirect:
-    """A URL that redirected to another one, with when that was first and last seen."""
+    """A URL that redirected to another one in the past, with the first and last time it was seen to do so."""
 
     url: str
     first: datetime
@@ -66,7 +69,7 @@ class HistoricalRedirect:
 
 
 def redirects_to(db: Database, key: str) -> list[HistoricalRedirect]:
-    """Returns the URLs that once redirected to this urlkey, directly or through others; nearest first."""
+    """Returns the URLs that once redirected to this urlkey, directly or through others, the nearest first."""
     found: dict[str, HistoricalRedirect] = {}
     wave, seen = [key], {key}
     for _ in range(_MOST_HOPS):
@@ -89,7 +92,9 @@ def redirects_to(db: Database, key: str) -> list[HistoricalRedirect]:
 
 
 def redirect_target(db: Database, key: str) -> str:
-    """Returns the urlkey that a URL last led to, at the end of its redirects."""
+    """Returns the urlkey at the end of a URL's historical redirects, following the latest of each; its own if it never
+    redirected.
+    """
     seen = {key}
     for _ in range(_MOST_HOPS):
         row = db.execute(
@@ -105,7 +110,8 @@ def redirect_target(db: Database, key: str) -> str:
 
 
 def settle_gone(db: Database, article_id: int) -> bool:
-    """Marks a post as gone since the first capture that shows so, if that is later than it was last seen.
+    """Marks an article as gone since the first historical response that shows its URL gone, if that is later than it
+    was last seen.
 
     Returns True if it was not marked as gone before.
     """
@@ -129,26 +135,33 @@ _SECOND = timedelta(seconds=1)
 
 
 def known_capture(db: Database, url: str, at: datetime, digest: str) -> dict[str, Any] | None:
-    """Returns the row of `captures` for this capture, however it came into the archive; None if there is none."""
+    """Returns the row of `captures` for the capture with this URL, time and payload digest, whether crawled or
+    imported; None if there is none.
+    """
     return _one(db, "url = ? and captured_at = ? and digest = ?", [url, stamp(at), digest])
 
 
 def is_done(db: Database, capture: dict[str, Any]) -> bool:
-    """Returns True if a capture need not be read again. It must be if its site was removed since, with the articles."""
+    """Returns True if a capture (a row of `captures`) need not be extracted.
+
+    It must be extracted again if its site, and with it the article, has been removed since.
+    """
     if capture["article_id"] or capture["run_id"] or capture["status"] != 200:
         return True
     return kind_read(db, capture["url"], capture["digest"]) is not None
 
 
 def page_key(url: str, digest: str) -> int:
-    """Returns a hash of a URL and its payload digest: 63 bits, so that collisions are rare among hundreds of
+    """Returns a hash of a URL and its payload digest, of 63 bits, so that collisions are rare among hundreds of
     millions.
     """
     return int.from_bytes(hashlib.blake2b(f"{url} {digest}".encode(), digest_size=8).digest(), "big") >> 1
 
 
 def kind_read(db: Database, url: str, digest: str) -> str | None:
-    """Returns the kind of a page with this payload, if it was read before and is not a post."""
+    """Returns the kind of a page that was extracted before and is not a post, by its URL and payload digest; None if it
+    was not extracted or is a post.
+    """
     row = db.execute("select kind from historical_pages where key = ?", [page_key(url, digest)]).fetchone()
     return row[0] if row else None
 
@@ -160,13 +173,15 @@ def store_page_kind(db: Database, url: str, digest: str, kind: str) -> None:
 
 
 def mark_memento_read(db: Database, key: str, at: datetime, digest: str) -> None:
-    """Records that a web archive's capture was fetched and read, because `captures` has no row for it. `key` is its
-    urlkey."""
+    """Records that a web archive's capture was fetched and extracted, for captures that have no row in `captures`.
+    `key` is its urlkey.
+    """
     store_page_kind(db, _fetched(key, at), digest, "memento")
 
 
 def is_memento_known(db: Database, url: str, at: datetime, digest: str) -> bool:
-    """Returns True if a capture in a web archive's list is known: fetched before, or in the archive in another way.
+    """Returns True if a capture that a web archive lists need not be fetched: it was fetched before, or the archive has
+    it from an import.
 
     Compares the time to the second and the list's digest ("sha1:" and base 32).
     """
@@ -181,7 +196,7 @@ def is_memento_known(db: Database, url: str, at: datetime, digest: str) -> bool:
 
 
 def is_payload_known(db: Database, url: str, digest: str) -> bool:
-    """Returns True if this payload of this URL was read, whenever it was captured."""
+    """Returns True if a payload of this URL was extracted before, whenever it was captured."""
     return bool(digest) and (
         is_no_post(db, url, digest)
         or any(
@@ -192,12 +207,12 @@ def is_payload_known(db: Database, url: str, digest: str) -> bool:
 
 
 def is_no_post(db: Database, url: str, digest: str) -> bool:
-    """Returns True if this payload of this URL was read and is not a post."""
+    """Returns True if a payload of this URL was extracted before and is not a post."""
     return any(kind_read(db, one, digest) is not None for one in schemes(url))
 
 
 def is_response_known(db: Database, url: str, at: datetime) -> bool:
-    """Returns True if a response without a page is recorded for this URL and time."""
+    """Returns True if a gone page or a redirect is recorded for this URL at this time."""
     return (
         db.execute(
             "select 1 from historical_responses where urlkey = ? and captured_at = ?", [urlkey(url), stamp(at)]
@@ -207,7 +222,7 @@ def is_response_known(db: Database, url: str, at: datetime) -> bool:
 
 
 def schemes(url: str) -> tuple[str, str]:
-    """Returns the URL as given, then with the other one of http and https."""
+    """Returns the URL as given, and the same URL with https in place of http or http in place of https."""
     scheme, _, rest = url.partition("://")
     return url, f"{'http' if scheme == 'https' else 'https'}://{rest}"
 
@@ -217,7 +232,7 @@ def _fetched(key: str, at: datetime) -> str:
 
 
 def capture_with_payload(db: Database, digest: str) -> dict[str, Any] | None:
-    """Returns the capture that has this payload in a response record."""
+    """Returns the first capture whose response record contains the payload with this digest; None if there is none."""
     return _one(db, "digest = ? and record_type = 'response' order by id", [digest])
 
 
@@ -227,15 +242,20 @@ def store_capture(db: Database, capture: Capture, import_id: int | None) -> int:
 
 
 def link_capture_to_article(db: Database, capture_id: int, article_id: int, *, aside: bool) -> None:
-    """Links a capture to its article; `aside`: it shows a stub or another URL of it and proves no revision."""
+    """Links a capture to the article it shows; `aside`: it shows only a stub, or another URL of the post, and is not
+    proof of a revision.
+    """
     db.execute(
         "update captures set article_id = ?, secondary = ? where id = ?", [article_id, aside or None, capture_id]
     )
 
 
 def capture_of_revisit(db: Database, found: ForeignCapture) -> dict[str, Any] | None:
-    """Returns the capture that a revisit record refers to (WARC/1.1, section 6.7): by URL and time, by the payload
-    digest, or, for the profile server-not-modified, the last earlier one of the same URL.
+    """Returns the capture that a revisit record refers to (WARC/1.1, section 6.7); None if the archive does not have
+    it.
+
+    It is found by URL and time, by the payload digest, or, for the profile server-not-modified, as the last earlier
+    capture of the URL.
     """
     url = found.refers_url or found.url
     if found.refers_at is not None:
@@ -264,7 +284,7 @@ def _one(db: Database, where: str, values: list[Any]) -> dict[str, Any] | None:
 
 
 def store_unresolved_revisit(db: Database, found: ForeignCapture, import_id: int) -> None:
-    """Stores an unresolved revisit record: a later import may bring the capture that it refers to."""
+    """Stores a revisit record that refers to a capture the archive does not have: a later import may bring it."""
     db.execute(
         "insert into unresolved_revisits (url, captured_at, digest, refers_to_url, refers_to_date, not_modified, "
         "import_id, place) "
@@ -283,7 +303,9 @@ def store_unresolved_revisit(db: Database, found: ForeignCapture, import_id: int
 
 
 def open_revisits(db: Database, import_id: int) -> Iterator[tuple[dict[str, Any], ForeignCapture]]:
-    """Returns the revisit records that may be resolvable now, and all of this import, in the order of their times."""
+    """Yields the stored revisit records that may be resolvable now, and all of this import, in the order of their
+    times, each as its row and as a ForeignCapture.
+    """
     rows = db.query(
         "select r.* from unresolved_revisits r where r.import_id = ? or exists (select 1 from captures c where "
         "c.digest = r.digest and r.digest <> '') or exists (select 1 from captures c where "
@@ -314,7 +336,7 @@ def delete_revisit(db: Database, row: dict[str, Any]) -> None:
 
 
 def article_shown(db: Database, capture: dict[str, Any]) -> int | None:
-    """Returns the article that a capture shows."""
+    """Returns the ID of the article that a capture (a row of `captures`) shows; None if it shows none."""
     if capture["article_id"]:
         return int(capture["article_id"])
     row = db.execute("select article_id from article_urls where urlkey = ?", [urlkey(capture["url"])]).fetchone()
@@ -323,7 +345,9 @@ def article_shown(db: Database, capture: dict[str, Any]) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class ImportedPage:
-    """The page of a post in an import, whose name is `told`. `rule` is how it was recognized as a post."""
+    """The page of a post that was imported. `told` is the name of the import; `rule` names the rule that recognized the
+    page as a post.
+    """
 
     site_id: int
     url: str
@@ -338,7 +362,7 @@ class ImportedPage:
 def enter_page(db: Database, imported: ImportedPage) -> None:
     """Inserts or updates the row of `pages` for an imported post, with the import as its discovery source.
 
-    The results of a crawl stay; if no crawl fetched the URL, the imported capture counts as its result.
+    The results of a crawl are kept; if no crawl fetched the URL, the imported capture counts as its result.
     """
     key, seen = urlkey(imported.url), stamp(imported.at)
     due = stamp(next_fetch(Outcome.ARCHIVED, PageKind.POST, imported.at, imported.published))
@@ -391,8 +415,10 @@ def _record_import_source(db: Database, page_id: int, name: str, seen: str) -> N
 
 
 def enter_gone(db: Database, url: str, status: int, at: datetime, told: str) -> None:
-    """Records in `pages` that a post was gone, unless a newer result is known. `told` is the name of the import; status
-    200 means that the content of the page said so."""
+    """Records in `pages` that a post was gone at this time, unless a newer result is stored.
+
+    `told` is the name of the import; status 200 means that the page's content showed it.
+    """
     answer = f"the server answered {status}" if status != 200 else "the page said that it does not exist"
     db.execute(
         "update pages set outcome = 'gone', status = ?, reason = ?, rule = ?, fetched_at = ? where urlkey = ? "
@@ -418,10 +444,10 @@ MOST_PROBLEMS = 100
 class ImportCounts:
     """The counts of an import.
 
-    `records` is the total in the file. Of them `posts` were read as posts, which were `new`, `revised` (with another
+    `records` is the total in the file. Of them `posts` contained posts, which were `new`, `revised` (they added a
     revision) or `known`. The rest are `pages` that are not posts, `not_html`, responses with another status (`gone`,
     `redirects`, `status`), `revisits`, records about records (`about`), `skipped` because they were not requested,
-    records of `removed` posts, and `damaged` ones. `mended` records had an error that did not prevent reading.
+    records of `removed` posts, and `damaged` ones. `mended` records had an error that did not prevent using them.
     `captures` were copied; `aliases`, `tombstones` (posts marked as gone) and `sites` are new.
     """
 
@@ -452,7 +478,9 @@ class ImportCounts:
 
 
 def last_import(db: Database, digest: str, options: str) -> dict[str, Any] | None:
-    """Returns the last import of this file with these options, as a row of `imports`; None if there was none."""
+    """Returns the last import of the file with this digest and with these options, as a row of `imports`; None if there
+    was none.
+    """
     return next(
         iter(
             db.query(
@@ -478,7 +506,12 @@ def record_progress(
     problems: Iterable[dict[str, Any]],
     warc: tuple[str, int],
 ) -> None:
-    """Records that all up to `place` (None: as before) is in the archive, and adds to the listed `problems`."""
+    """Records how far an import has come, so that it can continue there if it is interrupted, and adds to the listed
+    `problems`.
+
+    `place` is the pair of offsets up to which the file is in the archive (None: as before); `warc` is the name of
+    the WARC file written and the end of its last record.
+    """
     db.execute(
         "update imports set member_offset = coalesce(?, member_offset), inner_offset = coalesce(?, "
         "inner_offset), counts = ?, "
@@ -499,7 +532,7 @@ def add_problems(db: Database, import_id: int, problems: Iterable[dict[str, Any]
 
 
 def end_import(db: Database, import_id: int, outcome: str, tally: ImportCounts, now: datetime) -> None:
-    """Ends an import. `outcome` is finished, or limited if only a part was requested."""
+    """Marks an import as ended. `outcome` is finished, or limited if only a part of the file was requested."""
     db.execute(
         "update imports set outcome = ?, finished_at = ?, counts = ? where id = ?",
         [outcome, stamp(now), json.dumps(asdict(tally)), import_id],
@@ -507,5 +540,5 @@ def end_import(db: Database, import_id: int, outcome: str, tally: ImportCounts, 
 
 
 def warc_ends_of_imports(db: Database) -> dict[str, int]:
-    """Returns the end of the last stored record in each WARC file of imports, as an offset."""
+    """Returns, for each WARC file written by imports, the offset in bytes at which its last recorded record ends."""
     return dict(db.execute("select warc_file, max(warc_end) from imports where warc_file is not null group by 1"))

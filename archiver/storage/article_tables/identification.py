@@ -1,4 +1,4 @@
-"""The URLs of articles, and which article a reading belongs to.
+"""The URLs of articles, and identification: which stored article an extracted one belongs to.
 
 An article has one URL of its own, and aliases.
 
@@ -21,7 +21,9 @@ from archiver.urls import urlkey
 
 
 def add_alias(db: Database, target_key: str, alias: str, at: datetime) -> tuple[int | None, bool]:
-    """Records a URL that redirects to `target_key`. Returns the article there, if any, and whether the alias is new."""
+    """Records that the URL `alias` redirects to the URL with the urlkey `target_key`. Returns the ID of the article
+    there, if any, and whether the alias is new.
+    """
     row = db.execute("select article_id from article_urls where urlkey = ?", [target_key]).fetchone()
     if not row:
         return None, False
@@ -34,7 +36,7 @@ def add_alias(db: Database, target_key: str, alias: str, at: datetime) -> tuple[
 
 
 def promote(db: Database, article_id: int, key: str) -> None:
-    """Makes one of an article's URLs its own; its former one becomes an alias."""
+    """Makes one of an article's URLs (by its urlkey) the article's own; the former one becomes an alias."""
     db.execute("update article_urls set kind = 'moved' where article_id = ? and kind = 'url'", [article_id])
     db.execute("update article_urls set kind = 'url' where urlkey = ?", [key])
     db.execute(
@@ -44,16 +46,17 @@ def promote(db: Database, article_id: int, key: str) -> None:
 
 
 def redirecting(db: Database, key: str) -> list[str]:
-    """Returns the URLs that are known to redirect to this urlkey."""
+    """Returns the URLs that redirected to this urlkey when they were last fetched."""
     return [row[0] for row in db.execute("select url from pages where redirect_urlkey = ?", [key])]
 
 
 def enter_addresses(
     db: Database, article_id: int, article: Article, redirects: Iterable[str], at: datetime, *, new: bool = False
 ) -> list[str]:
-    """Makes the reading's URL the article's own, and its redirects (with earlier ones) aliases; returns new aliases.
+    """Makes the URL of `article` the stored article's own, and the URLs that redirect to it aliases; returns the new
+    aliases.
 
-    `new`: the article has no URL yet.
+    `new`: the stored article has no URL yet.
     """
     key = urlkey(article.url)
     if not new:
@@ -75,7 +78,9 @@ def enter_addresses(
 
 
 def claim(db: Database, article_id: int, urls: Iterable[str], kind: str, at: datetime) -> list[str]:
-    """Enters URLs as aliases if no article has them; returns the new ones."""
+    """Adds URLs to an article as aliases of this kind, except those that some article already has; returns the added
+    ones.
+    """
     return [
         url
         for url in urls
@@ -91,7 +96,9 @@ def claim(db: Database, article_id: int, urls: Iterable[str], kind: str, at: dat
 
 
 def find_article_of(db: Database, site: str, article: Article, redirects: Iterable[str]) -> dict[str, Any] | None:
-    """Returns the article that a reading belongs to: by platform ID or guid, by URL, or by title, time and text."""
+    """Returns the row of the stored article that an extracted article belongs to, found by platform ID or guid, by URL,
+    or by title, date and text; None if it is new.
+    """
     for where, value in (("site = ? and post_id = ?", article.post_id), ("site = ? and guid = ?", article.guid)):
         if value and (row := article_where(db, where, [site, value])):
             return row
@@ -103,7 +110,9 @@ def find_article_of(db: Database, site: str, article: Article, redirects: Iterab
 
 
 def _keys(db: Database, article: Article, redirects: Iterable[str]) -> Iterator[str]:
-    """Returns the urlkeys of a reading: its own first, then those that redirect to it."""
+    """Yields the urlkeys at which an extracted article may be stored: that of its own URL first, then those that
+    redirect to it.
+    """
     own = urlkey(article.url)
     yield own
     yield from map(urlkey, (*redirects, *redirecting(db, own)))
@@ -124,8 +133,8 @@ def _with_text(db: Database, site: str, article: Article) -> dict[str, Any] | No
 
 
 def same_post_or_text(a: Article, b: Article) -> bool:
-    """Returns True if two readings are the same post or have the same text or title: only then is a canonical URL
-    believed.
+    """Returns True if two articles are the same post, or have the same text or title. Only then is a canonical URL that
+    links them believed.
     """
     digest = content_digest(a.body)
     same_text = bool(digest) and digest == content_digest(b.body)
@@ -133,7 +142,9 @@ def same_post_or_text(a: Article, b: Article) -> bool:
 
 
 def _another_post(row: dict[str, Any], article: Article) -> bool:
-    """Returns True if the platform reused the URL for another post: both have platform IDs, and they differ."""
+    """Returns True if a platform reused the URL of a stored article for another post: both have platform IDs, and these
+    differ.
+    """
     return bool(article.post_id and row["post_id"] and article.post_id != row["post_id"])
 
 
