@@ -14,7 +14,7 @@ from sqlite_utils import Database
 from archiver.errors import ArchiveMoved
 from archiver.storage import pages
 from archiver.storage.connection import writing
-from archiver.storage.requisites import forget_capture
+from archiver.storage.requisites import refetch_lost_requisite
 from archiver.warc.file_maintenance import RepairedFile, repair_warc, unfinished_files
 
 _REASON = "its capture was lost with the end of a WARC file"
@@ -44,12 +44,12 @@ def forget_lost(db: Database, warc_file: str, records: frozenset[tuple[int, int]
         )
         db.execute("update articles set capture_id = null where capture_id = ?", [capture_id])
         db.execute("update revisions set capture_id = null where capture_id = ?", [capture_id])
-        forget_capture(db, capture_id)
+        refetch_lost_requisite(db, capture_id)
         db.execute("delete from captures where id = ?", [capture_id])
     return len(lost)
 
 
-def prove(db: Database, article_id: int, capture_id: int | None) -> None:
+def set_missing_capture(db: Database, article_id: int, capture_id: int | None) -> None:
     """Links the article's current revision to this capture, which shows the same content, if its own capture was
     lost.
     """
@@ -116,13 +116,13 @@ def recover(db: Database, folder: Path, site: dict[str, Any]) -> list[str]:
     for file in sorted(
         {*unfinished_files(folder / "warc", warc_prefix(site["name"])), *(f for f in broken if f.exists())}
     ):
-        repair_warc(file, lambda repaired: _forget(db, repaired, messages))
+        repair_warc(file, lambda repaired: _forget_lost_captures(db, repaired, messages))
     for name in sorted(str(file.relative_to(folder)) for file in broken if not file.exists()):
-        _forget(db, RepairedFile(name, frozenset()), messages, f"{name} is missing")
+        _forget_lost_captures(db, RepairedFile(name, frozenset()), messages, f"{name} is missing")
     return messages
 
 
-def _forget(db: Database, repaired: RepairedFile, messages: list[str], message: str = "") -> None:
+def _forget_lost_captures(db: Database, repaired: RepairedFile, messages: list[str], message: str = "") -> None:
     with writing(db):
         lost = forget_lost(db, repaired.file, repaired.records)
     message = message or repaired.sentence

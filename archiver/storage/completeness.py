@@ -220,7 +220,7 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
         for row in db.query("select * from runs where site_id = ? order by id desc limit ?", [site_id, runs])
     ]
     counted = page_counts(db, site_id)
-    captured = _captured_before(db, site_id, counted)
+    captured = _gone_but_captured(db, site_id, counted)
     everything = [count for count in counted if not count.source]
     posts = _by_state(everything, captured.get(str(DiscoverySource.CDX), 0))
     articles = [
@@ -239,7 +239,7 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
         "sources": _sources(counted, captured),
         "balance": _balance(outcomes),
         "pages": dict(sorted(outcomes.items(), key=lambda one: (-one[1], one[0]))),
-        "traps": _traps(db, site_id),
+        "traps": _trap_rules(db, site_id),
         "missing": missing_pages(db, site_id, _LISTED),
         "missing_total": missing,
         "failures": _failures(db, site_id),
@@ -250,7 +250,7 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
     }
 
 
-def _state(count: Count) -> str:
+def _state_of(count: Count) -> str:
     if count.kind == PageKind.PART:
         return "missing"
     if count.outcome == Outcome.GONE:
@@ -260,7 +260,7 @@ def _state(count: Count) -> str:
     return "refused" if count.outcome == Outcome.REFUSED else "missing" if count.outcome in _OPEN else "other"
 
 
-def _are_posts(count: Count) -> bool:
+def _counts_as_posts(count: Count) -> bool:
     """Returns True if the pages of this count are counted as posts. A part of a post counts only if it could not be
     fetched.
     """
@@ -271,13 +271,13 @@ def _are_posts(count: Count) -> bool:
     )
 
 
-def _captured_before(db: Database, site_id: int, counted: Iterable[Count]) -> dict[str, int]:
+def _gone_but_captured(db: Database, site_id: int, counted: Iterable[Count]) -> dict[str, int]:
     """Returns, by source, the number of pages that were gone before the archive could ever fetch them, but that a web
     archive has captured.
 
     They may have been posts.
     """
-    if not any(_never_read(count) and count.source == DiscoverySource.CDX for count in counted):
+    if not any(_is_gone_unread(count) and count.source == DiscoverySource.CDX for count in counted):
         return {}
     return dict(
         db.execute(
@@ -289,14 +289,14 @@ def _captured_before(db: Database, site_id: int, counted: Iterable[Count]) -> di
     )
 
 
-def _never_read(count: Count) -> bool:
+def _is_gone_unread(count: Count) -> bool:
     return count.kind == PageKind.UNKNOWN and count.outcome == Outcome.GONE and not count.with_article
 
 
 def _by_state(counted: Iterable[Count], captured: int) -> dict[str, int]:
     known = dict.fromkeys(STATES, 0)
     for count in counted:
-        if _are_posts(count) and (state := _state(count)) in known:
+        if _counts_as_posts(count) and (state := _state_of(count)) in known:
             known[state] += count.pages
     known["gone"] += captured
     return {"found": sum(known.values()), **known}
@@ -329,7 +329,7 @@ def _sources(counted: list[Count], captured: dict[str, int]) -> list[dict[str, A
     ]
 
 
-def _traps(db: Database, site_id: int) -> list[dict[str, Any]]:
+def _trap_rules(db: Database, site_id: int) -> list[dict[str, Any]]:
     rows = db.query(
         f"select rule, count(*) as pages, min(url) as example, max(outcome <> 'trap') as asked from pages "
         f"where id in (select id from pages where site_id = ?1 and outcome = 'trap' union "
@@ -397,7 +397,7 @@ def url_history(db: Database, address: str) -> dict[str, Any]:
     )
     return {
         "asked": asked,
-        "typed": _if_shortened(typed),
+        "typed": _if_parameters_removed(typed),
         "url": url,
         "urlkey": key,
         "site": own.get("site"),
@@ -418,7 +418,7 @@ def url_history(db: Database, address: str) -> dict[str, Any]:
     }
 
 
-def _if_shortened(typed: str) -> str:
+def _if_parameters_removed(typed: str) -> str:
     """Returns the URL as typed if normalization removes parameters from it, else ""."""
     return typed if "://" in typed and normalize(typed) != typed and "?" in typed else ""
 

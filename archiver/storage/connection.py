@@ -28,7 +28,7 @@ from archiver.errors import (
     NotAnArchive,
 )
 from archiver.storage.article_tables.evidence import forget_evidence_kinds
-from archiver.storage.migrations import UNRELEASED, lend_tables, make_schema, migrations
+from archiver.storage.migrations import UNRELEASED, create_missing_temp_tables, make_schema, migrations
 
 # -- faults of the disk and the database
 
@@ -54,7 +54,7 @@ _ENVIRONMENT_CODES = {
 def is_environment_error(error: BaseException) -> bool:
     """Returns True if an error was caused by the disk or the database and not by the data to be written."""
     if isinstance(error, sqlite3.Error):
-        return _code(error) & _PRIMARY in _ENVIRONMENT_CODES
+        return _error_code(error) & _PRIMARY in _ENVIRONMENT_CODES
     return isinstance(error, OSError | ArchiverError)
 
 
@@ -69,7 +69,7 @@ def environment_error(error: sqlite3.Error | OSError, archive: Path) -> Archiver
         if isinstance(error, FileNotFoundError):
             return ArchiveMoved(subject)
         return ArchiveNotWritable(subject, error.strerror or str(error))
-    kind = _code(error) & _PRIMARY
+    kind = _error_code(error) & _PRIMARY
     if kind == sqlite3.SQLITE_FULL or (
         kind in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and free_bytes(archive) < _NEARLY_FULL
     ):
@@ -90,7 +90,7 @@ def free_bytes(path: Path) -> int:
     return space.f_bavail * space.f_frsize
 
 
-def _code(error: sqlite3.Error) -> int:
+def _error_code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) or 0
 
 
@@ -125,7 +125,7 @@ def open_archive(path: str | os.PathLike[str], *, create: bool = False, read_onl
         _make_writable(file)
     db = Database(_connect(file, read_only=read_only))
     try:
-        _check(db, file, empty=not read_only)
+        _check_is_archive(db, file, empty=not read_only)
         if not read_only:
             db.conn.execute("PRAGMA synchronous=NORMAL")
             make_schema(db)  # before a log exists, so that a full disk leaves the file unchanged
@@ -135,7 +135,7 @@ def open_archive(path: str | os.PathLike[str], *, create: bool = False, read_onl
             if migrations.pending(db):
                 migrations.apply(db)
         elif migrations.pending(db):
-            lend_tables(db)
+            create_missing_temp_tables(db)
     except sqlite3.Error as error:
         db.close()
         raise environment_error(error, file) from error
@@ -194,7 +194,7 @@ def _connect(file: Path, *, read_only: bool) -> sqlite3.Connection:
     return conn
 
 
-def _check(db: Database, file: Path, *, empty: bool) -> None:
+def _check_is_archive(db: Database, file: Path, *, empty: bool) -> None:
     """Raises an error if a file is not an SQLite database or not an archive, or was written by a newer or an unreleased
     version.
 
@@ -254,7 +254,7 @@ def writing(db: Database, patience: float = PATIENCE, clock: Callable[[], float]
             forget_evidence_kinds(db)
             raise
         return
-    _begin(db, patience, clock)
+    _begin_immediate(db, patience, clock)
     try:
         yield
         db.execute("COMMIT")
@@ -264,7 +264,7 @@ def writing(db: Database, patience: float = PATIENCE, clock: Callable[[], float]
         raise
 
 
-def _begin(db: Database, patience: float, clock: Callable[[], float]) -> None:
+def _begin_immediate(db: Database, patience: float, clock: Callable[[], float]) -> None:
     begun, notified = clock(), False
     before = db.execute("PRAGMA busy_timeout").fetchone()[0]
     db.execute(f"PRAGMA busy_timeout = {int(_RETRY_SECONDS * 1000)}")
@@ -279,17 +279,19 @@ def _begin(db: Database, patience: float, clock: Callable[[], float]) -> None:
                 if not locked:
                     raise
                 if waited >= patience or (_deadline and time.monotonic() >= _deadline[0]):
-                    raise ArchiveLocked(_name(db), waited) from error
+                    raise ArchiveLocked(_display_path(db), waited) from error
                 if waited >= _NOTICE_AFTER and not notified:
                     notified = True
                     _notice.warning(
-                        "%s is locked by another program; the crawl waits for up to %.0f seconds", _name(db), patience
+                        "%s is locked by another program; the crawl waits for up to %.0f seconds",
+                        _display_path(db),
+                        patience,
                     )
     finally:
         db.execute(f"PRAGMA busy_timeout = {before}")
 
 
-def _name(db: Database) -> str:
+def _display_path(db: Database) -> str:
     """Returns the path of a database for messages: relative to the working directory if it is inside it."""
     path = Path(next((row[2] for row in db.execute("PRAGMA database_list")), ""))
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

@@ -206,7 +206,7 @@ class Trust:
         self._tallies: dict[str, ClaimTally] = defaultdict(ClaimTally)
 
     @contextmanager
-    def kept(self) -> Iterator[None]:
+    def restored_on_error(self) -> Iterator[None]:
         """A context manager that restores this object's state from before the block if the block raises, because its
         transaction is rolled back too.
         """
@@ -229,7 +229,7 @@ class Trust:
     def _believes(self, claim: str) -> bool:
         return believed(pages.moment(self._since.get(claim)), self._now)
 
-    def hold(self, reason: str, *, changed: bool) -> None:
+    def judge_dates(self, reason: str, *, changed: bool) -> None:
         """Compares a source's claim that a page changed, which was the reason why it was due, with whether it had
         changed.
 
@@ -246,7 +246,7 @@ class Trust:
             self._distrust(dates_claim(source))
             pages.postpone_pages(self._db, self._site_id, f"{source} says it changed at ", self._now + self._revisit)
 
-    def validators_lied(self) -> None:
+    def distrust_validators(self) -> None:
         """Stops trusting the server's validators, because a page changed although its validator did not."""
         if self.in_validators:
             self._distrust(VALIDATORS)

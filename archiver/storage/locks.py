@@ -51,7 +51,7 @@ def lock_all(archive: Path, task: str) -> list[BinaryIO]:
     """
     held: list[BinaryIO] = []
     for path in sorted({*lock_files(archive), lock_file(archive, "site", task)}):
-        lock = _lock(path)
+        lock = _take_lock(path)
         if isinstance(lock, str):
             for other in held:
                 other.close()
@@ -73,7 +73,7 @@ def lock_whole_archive(archive: Path) -> list[BinaryIO]:
         try:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            holder = _holder(handle)
+            holder = _read_holder(handle)
             for lock in held:
                 lock.close()
             raise ArchiveInUse(str(archive), f"process {holder}") from error
@@ -85,7 +85,7 @@ def lock_site(archive: Path, site: str) -> BinaryIO:
 
     Raises ArchiveInUse if another process holds it.
     """
-    lock = _lock(lock_file(archive, "site", site))
+    lock = _take_lock(lock_file(archive, "site", site))
     if isinstance(lock, str):
         raise ArchiveInUse(f"{archive} for {site}", f"process {lock}")
     return lock
@@ -96,7 +96,7 @@ def lock_host(archive: Path, host: str) -> BinaryIO:
 
     Raises HostInUse if another process holds it.
     """
-    lock = _lock(lock_file(archive, "host", host))
+    lock = _take_lock(lock_file(archive, "host", host))
     if isinstance(lock, str):
         raise HostInUse(host, f"process {lock}")
     return lock
@@ -108,7 +108,7 @@ def lock_schedule(archive: Path) -> BinaryIO:
 
     Raises SchedulerAlreadyRunning.
     """
-    lock = _lock(_scheduler_lock_file(archive))
+    lock = _take_lock(_scheduler_lock_file(archive))
     if isinstance(lock, str):
         raise SchedulerAlreadyRunning(str(archive), f"process {lock}")
     return lock
@@ -116,7 +116,7 @@ def lock_schedule(archive: Path) -> BinaryIO:
 
 def lock_notifications(archive: Path) -> BinaryIO | None:
     """Takes the lock for sending notifications; returns None if another process holds it."""
-    lock = _lock(archive.parent / f".{archive.name}.notices")
+    lock = _take_lock(archive.parent / f".{archive.name}.notices")
     return None if isinstance(lock, str) else lock
 
 
@@ -129,7 +129,7 @@ def scheduler_process(archive: Path) -> str | None:
             try:
                 fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                return _holder(handle)
+                return _read_holder(handle)
     except OSError:  # the file does not exist or belongs to another user
         return None
     return ""
@@ -139,20 +139,20 @@ def _scheduler_lock_file(archive: Path) -> Path:
     return archive.parent / f".{archive.name}.scheduler"
 
 
-def _lock(path: Path) -> BinaryIO | str:
+def _take_lock(path: Path) -> BinaryIO | str:
     """Takes the exclusive lock on a file; returns the open file, or the ID of the process that holds the lock."""
     handle = path.open("a+b")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         with handle:
-            return _holder(handle)
+            return _read_holder(handle)
     handle.truncate(0)
     handle.write(str(*_parent_pid or [os.getpid()]).encode())
     handle.flush()
     return handle
 
 
-def _holder(handle: BinaryIO) -> str:
+def _read_holder(handle: BinaryIO) -> str:
     handle.seek(0)
     return handle.read(100).decode(errors="replace").strip() or "unknown"

@@ -48,7 +48,7 @@ def make_schema(db: Database) -> bool:
     return empty
 
 
-def lend_tables(db: Database) -> None:
+def create_missing_temp_tables(db: Database) -> None:
     """Creates the tables that an old archive lacks as empty temporary tables of this connection, so that queries find
     them.
 

@@ -55,7 +55,7 @@ def record_discovery(
     )
 
 
-def keep_places(db: Database, pages: str, values: dict[str, object]) -> None:
+def replace_page_references(db: Database, pages: str, values: dict[str, object]) -> None:
     """Replaces references to pages that are about to be deleted with their URLs, in `page_discoveries`.
 
     `pages` is SQL that selects the IDs of these pages, `values` its parameters.
@@ -133,7 +133,7 @@ def record_discovered_urls(
     return [
         target
         for target in targets
-        if _record_target(
+        if _record_discovered_url(
             db,
             site_id,
             _Found(
@@ -162,7 +162,7 @@ class _Found:
     by_dates: bool
 
 
-def _record_target(db: Database, site_id: int, found: _Found) -> bool:
+def _record_discovered_url(db: Database, site_id: int, found: _Found) -> bool:
     target = found.target
     key = urlkey(target.url)
     if target.lead and tombstone_at(db, key):
@@ -229,7 +229,7 @@ def _update_known(db: Database, known: KnownPage, found: _Found, lastmod: str | 
         post = db.execute("select post_urlkey from article_parts where urlkey = ?", [known.urlkey]).fetchone()
         make_due_again(db, post[0] if post else "", news)
         news = ""
-    kind = _surer_kind(known, target)
+    kind = _more_certain_kind(known, target)
     db.execute(
         "update pages set lastmod = nullif(max(coalesce(lastmod, ''), coalesce(?, '')), ''), "
         "source_hints = coalesce(?, source_hints), kind = ?, priority = min(priority, ?), "
@@ -237,7 +237,7 @@ def _update_known(db: Database, known: KnownPage, found: _Found, lastmod: str | 
         "outcome = case when ? then 'due' else outcome end where id = ?",
         [
             lastmod,
-            _better_lead(db, known, target),
+            _hint_to_store(db, known, target),
             kind,
             priority(kind, target.source, target.url, found.folder),
             bool(news),
@@ -250,7 +250,7 @@ def _update_known(db: Database, known: KnownPage, found: _Found, lastmod: str | 
     )
 
 
-def _better_lead(db: Database, known: KnownPage, target: DiscoveredURL) -> str | None:
+def _hint_to_store(db: Database, known: KnownPage, target: DiscoveredURL) -> str | None:
     """Returns the source hint to store for a page, as JSON; None if the reported hint has not changed.
 
     An API's hint replaces a feed's, but not the other way round.
@@ -263,7 +263,7 @@ def _better_lead(db: Database, known: KnownPage, target: DiscoveredURL) -> str |
     return hint_to_json(hint, {**known.digests, target.source: digest})
 
 
-def _surer_kind(known: KnownPage, target: DiscoveredURL) -> PageKind:
+def _more_certain_kind(known: KnownPage, target: DiscoveredURL) -> PageKind:
     """Returns the kind to store for a known page: the kind that a source reports if that is more certain, else the
     stored one.
     """

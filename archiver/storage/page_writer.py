@@ -164,7 +164,7 @@ def revise(run: StoringRun, storing: Storing) -> None:
         tombstones.keep_url_out(run.db, storing.removal, result.url)
         storing.effect = Effect(Outcome.REFUSED, storing.removal.told)
         return
-    storing.effect = _EFFECTS.get(result.outcome, _none)(run, storing)
+    storing.effect = _EFFECTS.get(result.outcome, _store_nothing)(run, storing)
 
 
 def record(run: StoringRun, storing: Storing) -> None:
@@ -181,7 +181,7 @@ def record(run: StoringRun, storing: Storing) -> None:
     reason = effect.reason
     if result.kind is not PageKind.PART:
         reason = "; ".join(
-            filter(None, (reason, article_parts.settle_parts(db, run.site_id, result, effect.article_id)))
+            filter(None, (reason, article_parts.link_parts_to_article(db, run.site_id, result, effect.article_id)))
         )
     rule = tombstones.RULE if effect.outcome is Outcome.REFUSED and result.article else result.rule
     storing.result = replace(result, outcome=effect.outcome, reason=reason, rule=rule)
@@ -191,7 +191,7 @@ def record(run: StoringRun, storing: Storing) -> None:
         article_id=effect.article_id,
         changed=effect.changed or bool(storing.found and result.kind in SOURCE_KINDS),
         capture_id=storing.capture_id if result.capture and result.capture.record_type == "response" else None,
-        due_at=_due_again(run, storing, effect),
+        due_at=_next_due_time(run, storing, effect),
     )
     if rule == crawl_exclusions.REDIRECT_LOOP_RULE:
         storing.counts.failed += crawl_exclusions.fail_redirect_loop(db, storing.key)
@@ -202,10 +202,10 @@ STAGES: tuple[Stage, ...] = (enter, identify, revise, record)
 """The stages in order. A result with the outcome DUE passes only the first: its source has more documents."""
 
 
-def _archived(run: StoringRun, storing: Storing) -> Effect:
+def _store_archived(run: StoringRun, storing: Storing) -> Effect:
     result, db = storing.result, run.db
     if result.article is None:
-        return _none(run, storing)
+        return _store_nothing(run, storing)
     extractor: str | None = extractor_of(run.version, result.article)
     capture_id = storing.capture_id
     if result.status == 304:
@@ -222,11 +222,11 @@ def _archived(run: StoringRun, storing: Storing) -> Effect:
     )
     if result.parts and stored.change is not Change.GONE:
         article_parts.set_capture_of_parts(db, stored.article_id, storing.key)
-    _count(storing.counts, stored)
+    _count_change(storing.counts, stored)
     outcome, changed = _CHANGES.get(stored.change, (Outcome.UNCHANGED, False))
     if stored.change is Change.GONE:
         changed = bool(stored.changed)
-    return Effect(outcome, _reason(run, result, stored, extractor), stored.article_id, changed)
+    return Effect(outcome, _reason_for_page(run, result, stored, extractor), stored.article_id, changed)
 
 
 _CHANGES = {
@@ -239,7 +239,7 @@ _CHANGES = {
 """The page's outcome for each change of its article, and whether the page counts as changed. Default: unchanged."""
 
 
-def _count(counts: Counts, stored: Stored) -> None:
+def _count_change(counts: Counts, stored: Stored) -> None:
     if stored.change is Change.GONE:
         counts.gone += bool(stored.changed)
         return
@@ -250,7 +250,7 @@ def _count(counts: Counts, stored: Stored) -> None:
     counts.aliased += len(stored.aliases)
 
 
-def _reason(run: StoringRun, result: PageResult, stored: Stored, extractor: str | None) -> str:
+def _reason_for_page(run: StoringRun, result: PageResult, stored: Stored, extractor: str | None) -> str:
     if stored.change is Change.COPY:
         own = run.db.execute("select url from articles where id = ?", [stored.article_id]).fetchone()
         return f"another address of {own[0]}"
@@ -263,24 +263,24 @@ def _reason(run: StoringRun, result: PageResult, stored: Stored, extractor: str 
     }.get(stored.change, result.reason)
 
 
-def _part(run: StoringRun, storing: Storing) -> Effect:
+def _store_part(run: StoringRun, storing: Storing) -> Effect:
     return Effect(Outcome.PART, storing.result.reason, article_parts.enter_part(run.db, storing.result))
 
 
-def _gone(run: StoringRun, storing: Storing) -> Effect:
+def _store_gone(run: StoringRun, storing: Storing) -> Effect:
     article_id = mark_gone(run.db, storing.key, storing.result.at)
     storing.counts.gone += article_id is not None
     return Effect(Outcome.GONE, storing.result.reason, article_id, article_id is not None)
 
 
-def _duplicate(run: StoringRun, storing: Storing) -> Effect:
+def _store_duplicate(run: StoringRun, storing: Storing) -> Effect:
     result = storing.result
     article_id, is_new = add_alias(run.db, urlkey(result.final_url), result.url, result.at)
     storing.counts.aliased += is_new
     return Effect(Outcome.DUPLICATE, result.reason, article_id)
 
 
-def _unchanged(run: StoringRun, storing: Storing) -> Effect:
+def _store_unchanged(run: StoringRun, storing: Storing) -> Effect:
     result = storing.result
     row = run.db.execute("select article_id from pages where urlkey = ?", [storing.key]).fetchone()
     if row is None or not row[0]:
@@ -290,17 +290,17 @@ def _unchanged(run: StoringRun, storing: Storing) -> Effect:
     return Effect(Outcome.UNCHANGED, result.reason, row[0])
 
 
-def _none(run: StoringRun, storing: Storing) -> Effect:
+def _store_nothing(run: StoringRun, storing: Storing) -> Effect:
     """Changes no article; the page keeps the result's outcome and reason."""
     return Effect(storing.result.outcome, storing.result.reason)
 
 
 _EFFECTS: dict[Outcome, Callable[[StoringRun, Storing], Effect]] = {
-    Outcome.ARCHIVED: _archived,
-    Outcome.PART: _part,
-    Outcome.GONE: _gone,
-    Outcome.DUPLICATE: _duplicate,
-    Outcome.UNCHANGED: _unchanged,
+    Outcome.ARCHIVED: _store_archived,
+    Outcome.PART: _store_part,
+    Outcome.GONE: _store_gone,
+    Outcome.DUPLICATE: _store_duplicate,
+    Outcome.UNCHANGED: _store_unchanged,
 }
 
 
@@ -310,14 +310,14 @@ def _judge_claims(run: StoringRun, storing: Storing, effect: Effect) -> None:
     """
     result = storing.result
     if result.kind is PageKind.POST and effect.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED):
-        run.trust.hold(storing.due_for, changed=effect.changed)
+        run.trust.judge_dates(storing.due_for, changed=effect.changed)
     if result.same_validator and (
         storing.found if result.kind in SOURCE_KINDS else effect.changed and effect.outcome is Outcome.ARCHIVED
     ):
-        run.trust.validators_lied()
+        run.trust.distrust_validators()
 
 
-def _due_again(run: StoringRun, storing: Storing, effect: Effect) -> datetime | None:
+def _next_due_time(run: StoringRun, storing: Storing, effect: Effect) -> datetime | None:
     result = storing.result
     if result.kind is PageKind.PART:
         return None
@@ -343,8 +343,8 @@ def _recheck_vanished(run: StoringRun, result: PageResult) -> None:
     source = {PageKind.SITEMAP: DiscoverySource.SITEMAP, PageKind.API: DiscoverySource.API}.get(result.kind)
     if source is None or result.status != 200 or result.rule in ("api changes", "api count"):
         return
-    missing = pages.vanished(run.db, run.site_id, source, result.url, run.started)
-    pages.recheck(run.db, missing, f"{source} no longer lists it")
+    missing = pages.pages_no_longer_listed(run.db, run.site_id, source, result.url, run.started)
+    pages.make_pages_due(run.db, missing, f"{source} no longer lists it")
 
 
 def _enter_requisites(run: StoringRun, storing: Storing, article_id: int, *, changed: bool) -> None:
@@ -421,7 +421,7 @@ class PageWriter:
 
     def _commit(self, results: list[PageResult], patience: float) -> None:
         counts, run = Counts(), self._run
-        with run.trust.kept(), self.kept(), writing(run.db, patience), batch_indexing(run.db):
+        with run.trust.restored_on_error(), self.kept(), writing(run.db, patience), batch_indexing(run.db):
             check_run(run.db, run.run_id, run.site)
             written = [self._write(Storing(result, counts)) for result in results]
         self.counts.add(counts)

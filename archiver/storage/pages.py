@@ -262,7 +262,9 @@ def _sitemaps_in_turn(db: Database, site_id: int) -> list[tuple[int, str]]:
     return [(row[0], row[3]) for row in rows if row[0] not in chosen] if len(rows) > _SITEMAPS_PER_RUN else []
 
 
-def vanished(db: Database, site_id: int, source: DiscoverySource, found_on: str, since: datetime) -> list[int]:
+def pages_no_longer_listed(
+    db: Database, site_id: int, source: DiscoverySource, found_on: str, since: datetime
+) -> list[int]:
     """Returns the IDs of the pages that a sitemap or API response at the URL `found_on` listed before, but no longer
     lists in this run, which began at `since` and read all of it.
     """
@@ -314,7 +316,7 @@ def make_due_now(db: Database, urls: Iterable[str], run_started: datetime) -> No
         )
 
 
-def recheck(db: Database, page_ids: Iterable[int], reason: str) -> None:
+def make_pages_due(db: Database, page_ids: Iterable[int], reason: str) -> None:
     for page_id in page_ids:
         db.execute("update pages set due_at = ?, reason = ? where id = ?", [EPOCH, reason, page_id])
 

@@ -103,14 +103,14 @@ def enter_requisites(
     """
     for role in ("lead", "page"):
         found = [one for one in wanted if one.lead == (role == "lead")]
-        if not found or (not changed and _has(db, needed_by.article_id, role)):
+        if not found or (not changed and _has_requisites(db, needed_by.article_id, role)):
             continue
         before = crawl_started if role == "lead" and changed else needed_by.at - revisit
         due_for = _Due(needed_by.site_id, role, needed_by.found_on, needed_by.at, before)
         for one in found:
             db.execute(
                 "insert or ignore into article_requisites (article_id, requisite_id, role) values (?, ?, ?)",
-                [needed_by.article_id, _put(db, one, due_for), role],
+                [needed_by.article_id, _insert_or_make_due(db, one, due_for), role],
             )
 
 
@@ -120,7 +120,7 @@ def lead_image(address: str | None) -> tuple[Requisite, ...]:
     return (Requisite(url, RequisiteKind.IMAGE, lead=True),) if url else ()
 
 
-def _has(db: Database, article_id: int, role: str) -> bool:
+def _has_requisites(db: Database, article_id: int, role: str) -> bool:
     return (
         db.execute(
             "select 1 from article_requisites where article_id = ? and role = ? limit 1", [article_id, role]
@@ -129,7 +129,7 @@ def _has(db: Database, article_id: int, role: str) -> bool:
     )
 
 
-def _put(db: Database, one: Requisite, due_for: _Due) -> int:
+def _insert_or_make_due(db: Database, one: Requisite, due_for: _Due) -> int:
     """Inserts a requisite, or makes a known one due if it was last fetched too long ago; returns its ID."""
     row = db.execute(
         "insert into requisites (site_id, url, host, kind, wanted, depth, hops, outcome, found_on, found_at, due_at) "
@@ -195,7 +195,7 @@ def record_requisite(
             fetched.status,
             attempts,
             stamp(fetched.at),
-            _due_again(fetched, attempts),
+            _retry_time(fetched, attempts),
             fetched.media_type,
             fetched.size,
             fetched.width,
@@ -218,7 +218,7 @@ def record_requisite(
         row["hops"] + fetched.hops,
     )
     for one in fetched.names:
-        number = _put(db, one, due_for)
+        number = _insert_or_make_due(db, one, due_for)
         db.execute(
             "insert or ignore into requisite_parts (parent_id, requisite_id) values (?, ?)", [fetched.id, number]
         )
@@ -226,7 +226,7 @@ def record_requisite(
     counts.requisites_failed += fetched.outcome not in _CAPTURED_OUTCOMES
 
 
-def _due_again(fetched: FetchedRequisite, attempts: int) -> str | None:
+def _retry_time(fetched: FetchedRequisite, attempts: int) -> str | None:
     if fetched.outcome is not Outcome.FAILED or fetched.rule in _PERMANENT_FAILURES or attempts > len(_RETRY_AFTER):
         return None
     return stamp(fetched.at + _RETRY_AFTER[attempts - 1])
@@ -264,7 +264,7 @@ def enter_lead_images_of_site(db: Database, site_id: int, site: str, at: datetim
         )
 
 
-def forget_capture(db: Database, capture_id: int) -> None:
+def refetch_lost_requisite(db: Database, capture_id: int) -> None:
     """Unlinks a lost capture from its requisite and makes that due, to be fetched in full even if it has not
     changed.
     """
@@ -326,7 +326,9 @@ def captured_lead_image(db: Database, article_id: int) -> dict[str, Any] | None:
     if row is None:
         return None
     seen, shown = {row["id"]}, row
-    while shown["outcome"] == "duplicate" and (onward := _leads_to(db, shown["id"])) and onward["id"] not in seen:
+    while (
+        shown["outcome"] == "duplicate" and (onward := _redirect_target(db, shown["id"])) and onward["id"] not in seen
+    ):
         seen.add(onward["id"])
         shown = onward
     names = ("outcome", "reason", "media_type", "bytes", "width", "height")
@@ -342,7 +344,7 @@ def captured_lead_image(db: Database, article_id: int) -> dict[str, Any] | None:
     return {"url": row["url"], **{name: shown[name] for name in names}, "capture": capture}
 
 
-def _leads_to(db: Database, number: int) -> dict[str, Any] | None:
+def _redirect_target(db: Database, number: int) -> dict[str, Any] | None:
     return next(
         iter(
             db.query(

@@ -268,17 +268,17 @@ class RunStatistics:
         """
         self._outcomes[f"{outcome}{AGAIN}" if outcome in _BAD and outcome == before else str(outcome)] += 1
         if visit.kind is PageKind.FEED:
-            self._feed(visit, outcome)
-        self._promise(visit, outcome, before, kind)
+            self._count_feed(visit, outcome)
+        self._count_reported_posts(visit, outcome, before, kind)
         if visit.article and outcome in _READ and visit.status == 200:
-            self._read(visit.article)
+            self._count_article(visit.article)
 
-    def _feed(self, visit: PageResult, outcome: Outcome) -> None:
+    def _count_feed(self, visit: PageResult, outcome: Outcome) -> None:
         self._as_before |= visit.status == 304
         if visit.status == 200 and outcome is Outcome.NOT_ARTICLE:
             self._listed = max(self._listed or 0, sum(t.source is DiscoverySource.FEED for t in visit.targets))
 
-    def _promise(self, visit: PageResult, outcome: Outcome, before: str, kind: str) -> None:
+    def _count_reported_posts(self, visit: PageResult, outcome: Outcome, before: str, kind: str) -> None:
         """Counts whether a page that a source reported as a post is one (`reported`, `stored`), and whether a page that
         no source reported is a post (`unreported`, `posts`).
         """
@@ -315,7 +315,7 @@ class RunStatistics:
         """Returns the statistics as JSON for the column `runs.statistics`. `sources` as in `MeasuredRun`."""
         return json.dumps(self.measured(sources).as_dict(), ensure_ascii=False)
 
-    def _read(self, article: Article) -> None:
+    def _count_article(self, article: Article) -> None:
         self._articles += 1
         self._fields.update(name for name in MEASURED if getattr(article, name))
         self._lengths.append(len(article.body))
@@ -344,7 +344,7 @@ def scheduled_sites(db: Database, now: datetime, settings: Settings) -> list[Sch
     """Returns the schedules of an archive's sites, the longest due first, without sites with crawl=no. `settings`
     returns the effective settings for a row of `sites`.
     """
-    return sorted((scheduled_site(db, site, now) for site in _sites(db, settings)), key=_order)
+    return sorted((scheduled_site(db, site, now) for site in _sites(db, settings)), key=_due_order)
 
 
 class DueSites:
@@ -377,7 +377,7 @@ class DueSites:
             kept[site["id"]] = before if before and before[0] == key else (key, scheduled_site(db, site, now))
         self._kept = kept
         due = [one for _, one in kept.values() if one.turn.at <= now]
-        return sorted(due, key=_order)
+        return sorted(due, key=_due_order)
 
 
 def scheduled_site(db: Database, site: dict[str, Any], now: datetime) -> Scheduled:
@@ -406,15 +406,15 @@ def past_runs(db: Database, site_id: int) -> list[PastRun]:
         "select * from runs where site_id = ? and mode in ('full', 'incremental') order by id desc limit ?",
         [site_id, REMEMBERED_RUNS],
     )
-    return [_past(row, started) for row in rows if (started := stored_time(row["started_at"]))]
+    return [_past_run(row, started) for row in rows if (started := stored_time(row["started_at"]))]
 
 
-def _past(row: dict[str, Any], started: datetime) -> PastRun:
+def _past_run(row: dict[str, Any], started: datetime) -> PastRun:
     listed = stored_object(row.get("statistics")).get("listed") or 0
     return PastRun(started, row["outcome"] or "", row["new"] or 0, listed)
 
 
-def _order(one: Scheduled) -> tuple[datetime, int]:
+def _due_order(one: Scheduled) -> tuple[datetime, int]:
     return one.turn.at, one.site["id"]
 
 

@@ -23,7 +23,7 @@ from archiver.items import DiscoveredURL, DiscoverySource, PageKind
 from archiver.storage.article_tables import clusters
 from archiver.storage.column_values import settings_of
 from archiver.storage.connection import writing
-from archiver.storage.page_discoveries import keep_places, record_discovered_urls
+from archiver.storage.page_discoveries import record_discovered_urls, replace_page_references
 from archiver.storage.pages import stamp
 from archiver.storage.requisites import MODES
 from archiver.storage.runs import ensure_site
@@ -47,7 +47,7 @@ class Setting:
     doc: str
 
 
-def _number(low: float) -> Callable[[str], float]:
+def _number_parser(low: float) -> Callable[[str], float]:
     def read(text: str) -> float:
         try:
             value = float(text)
@@ -60,26 +60,26 @@ def _number(low: float) -> Callable[[str], float]:
     return read
 
 
-def _count(text: str) -> int:
-    value = _number(1)(text)
+def _parse_whole_number(text: str) -> int:
+    value = _number_parser(1)(text)
     if value != int(value):
         raise ValueError(f"{text!r} is not a whole number")
     return int(value)
 
 
-def _yes(text: str) -> bool:
+def _parse_yes_no(text: str) -> bool:
     if text.lower() not in ("yes", "no"):
         raise ValueError("it must be yes or no")
     return text.lower() == "yes"
 
 
-def _contact(text: str) -> str:
+def _parse_contact(text: str) -> str:
     if "@" not in text and not text.startswith(("http://", "https://")):
         raise ValueError("give an email address or the URL of a page")
     return text
 
 
-def _cdx(text: str) -> str | None:
+def _parse_cdx(text: str) -> str | None:
     from archiver.discovery.cdx import SERVICES, service_address  # loads lxml, which a search does not need
 
     if text.lower() == "no":
@@ -88,52 +88,52 @@ def _cdx(text: str) -> str | None:
     return text.lower() if text.lower() in SERVICES else text
 
 
-def _requisites(text: str) -> str:
+def _parse_requisites(text: str) -> str:
     if text.lower() not in MODES:
         raise ValueError(f"it must be one of {', '.join(MODES)}")
     return text.lower()
 
 
-def _tier(text: str) -> str:
+def _parse_tier(text: str) -> str:
     if text.lower() not in PUBLISHED:
         raise ValueError(f"it must be one of {', '.join(PUBLISHED)}")
     return text.lower()
 
 
-def _cadence(text: str) -> str:
+def _parse_cadence(text: str) -> str:
     return str(read_cadence(text))
 
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("delay", _number(0), "seconds between two requests to its host"),
-    Setting("revisit_days", _count, "days within which every known page is fetched again"),
-    Setting("max_pages", _count, "maximum number of pages fetched in one run"),
-    Setting("max_megabytes", _number(0.001), "maximum megabytes (1,000,000 bytes) received in one run"),
-    Setting("max_minutes", _number(0.001), "maximum minutes that one run takes"),
-    Setting("contact", _contact, "email address or web page given in the User-Agent to this site"),
+    Setting("delay", _number_parser(0), "seconds between two requests to its host"),
+    Setting("revisit_days", _parse_whole_number, "days within which every known page is fetched again"),
+    Setting("max_pages", _parse_whole_number, "maximum number of pages fetched in one run"),
+    Setting("max_megabytes", _number_parser(0.001), "maximum megabytes (1,000,000 bytes) received in one run"),
+    Setting("max_minutes", _number_parser(0.001), "maximum minutes that one run takes"),
+    Setting("contact", _parse_contact, "email address or web page given in the User-Agent to this site"),
     Setting(
         "cdx",
-        _cdx,
+        _parse_cdx,
         "internet-archive, or the URL of another web archive's CDX server, which lists the URLs "
         "that the site had; no: none",
     ),
     Setting(
         "requisites",
-        _requisites,
+        _parse_requisites,
         "what is captured with a post's page: lead (its lead image, the default), all "
         "(all images, stylesheets and fonts of the page) or none",
     ),
     Setting(
         "publish",
-        _tier,
+        _parse_tier,
         "the most that may be published of its posts: reference, features, excerpt or full (docs/datasets.md)",
     ),
     Setting("licence", str, "the licence of its posts: a URL or an SPDX identifier"),
-    Setting("crawl", _yes, "no: it is crawled only if it is named, like sites that an import added"),
-    Setting("private", _yes, "yes: its host may have a private IP address, in your own network"),
+    Setting("crawl", _parse_yes_no, "no: it is crawled only if it is named, like sites that an import added"),
+    Setting("private", _parse_yes_no, "yes: its host may have a private IP address, in your own network"),
     Setting(
         "cadence",
-        _cadence,
+        _parse_cadence,
         "how often 'archiver schedule' crawls it: a period (6h, 2d), cron:MINUTE HOUR DAY "
         "MONTH WEEKDAY in UTC, or adaptive:1h..7d, as often as it has new posts "
         f"({DEFAULT_CADENCE} is the default)",
@@ -146,13 +146,13 @@ def list_sites(db: Database, only: Collection[str] | None = None) -> list[dict[s
     number of articles as `articles`, and the row of the last run as `last_run`.
     """
     return [
-        _site(db, row)
+        _site_with_last_run(db, row)
         for row in list(db.query("select * from sites order by name"))
         if only is None or row["name"] in only
     ]
 
 
-def _site(db: Database, row: dict[str, Any]) -> dict[str, Any]:
+def _site_with_last_run(db: Database, row: dict[str, Any]) -> dict[str, Any]:
     articles = db.execute("select count(*) from articles where site = ?", [row["name"]]).fetchone()[0]
     last = next(iter(db.query("select * from runs where site_id = ? order by id desc limit 1", [row["id"]])), None)
     return {**row, "settings": settings_of(row["settings"]), "articles": articles, "last_run": last}
@@ -173,7 +173,7 @@ def find_site(db: Database, text: str) -> dict[str, Any]:
         names = [r["name"] for r in db.query("select name from sites order by name")]
         more = len(names) - _NAMED_IN_ERROR
         raise SiteNotFound(text, ", ".join(names[:_NAMED_IN_ERROR]) + (f" and {more} more" if more > 0 else ""))
-    return _site(db, row)
+    return _site_with_last_run(db, row)
 
 
 def add_site(db: Database, text: str, now: datetime) -> tuple[dict[str, Any], bool]:
@@ -181,7 +181,7 @@ def add_site(db: Database, text: str, now: datetime) -> tuple[dict[str, Any], bo
     before = db.execute("select count(*) from sites").fetchone()[0]
     with writing(db):
         row = ensure_site(db, start_address(text), now)
-    return _site(db, row), db.execute("select count(*) from sites").fetchone()[0] > before
+    return _site_with_last_run(db, row), db.execute("select count(*) from sites").fetchone()[0] > before
 
 
 def read_setting(text: str) -> tuple[str, Any]:
@@ -243,7 +243,7 @@ def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
         db.execute(f"update articles set duplicate_of = null where duplicate_of in {ours}", values)
         db.execute(f"update captures set article_id = null, secondary = null where article_id in {ours}", values)
         db.execute("delete from articles where site = :name", values)
-        keep_places(db, pages, values)
+        replace_page_references(db, pages, values)
         db.execute(f"delete from page_discoveries where page_id in {pages}", values)
         db.execute("delete from pages where site_id = :id", values)
         db.execute(f"update captures set run_id = null where run_id in {runs}", values)
@@ -350,11 +350,11 @@ def enter_sites(db: Database, sites: Iterable[SiteToEnter], now: datetime) -> En
     while batch := list(islice(rest, _BATCH)):
         with writing(db):
             for one in batch:
-                _enter(db, one, now, done)
+                _enter_site(db, one, now, done)
     return done
 
 
-def _enter(db: Database, one: SiteToEnter, now: datetime, done: EnteredSites) -> None:
+def _enter_site(db: Database, one: SiteToEnter, now: datetime, done: EnteredSites) -> None:
     new = db.execute("select 1 from sites where name = ?", [Scope.of(one.url).name]).fetchone() is None
     site = ensure_site(db, one.url, now)
     before = json.loads(site["settings"] or "{}")
@@ -395,7 +395,7 @@ class SiteLookup:
         """Returns the site whose scope contains this URL; of several, the one with the longest path; None if there is
         none.
         """
-        return next((site for site in self._at(_host(url)) if site.scope.contains(url)), None)
+        return next((site for site in self._at(_scope_host(url)) if site.scope.contains(url)), None)
 
     def make(self, url: str, now: datetime) -> SiteScope:
         """Adds a site for the host of a URL that belongs to no site yet, and returns it. It is crawled only if a person
@@ -430,7 +430,7 @@ class SiteLookup:
         return found
 
 
-def _host(url: str) -> str:
+def _scope_host(url: str) -> str:
     """Returns the host (and port) of a URL in the form of `Scope.host`."""
     return re.sub(r"^www\d?\.", "", urlsplit(url).netloc.rpartition("@")[2].lower())
 
@@ -448,14 +448,14 @@ def rules_at(db: Database, site_id: int, at: datetime | None = None) -> SiteRule
     from archiver.extraction.template.site_rule import SiteRules
 
     when = stamp(at) if at else None
-    learned = _one(
+    learned = _newest_rules(
         db,
         "site_id = :site and not by_hand and (since is null or :at >= since) and (until is null or :at < until)"
         if when
         else "site_id = :site and not by_hand and until is null",
         {"site": site_id, "at": when},
     )
-    hand = _one(db, "site_id = :site and by_hand", {"site": site_id})
+    hand = _newest_rules(db, "site_id = :site and by_hand", {"site": site_id})
     if learned is None or hand is None:
         return learned or (SiteRules().overruled(hand) if hand else None)
     return learned.overruled(hand)
@@ -527,7 +527,7 @@ def forget_rules(db: Database, site_id: int, *, by_hand: bool) -> int:
     return int(db.execute("delete from site_rules where site_id = ? and by_hand = ?", [site_id, int(by_hand)]).rowcount)
 
 
-def _one(db: Database, where: str, values: dict[str, Any]) -> SiteRules | None:
+def _newest_rules(db: Database, where: str, values: dict[str, Any]) -> SiteRules | None:
     from archiver.extraction.template.site_rule import from_toml
 
     row = db.execute(

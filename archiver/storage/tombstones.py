@@ -155,7 +155,7 @@ class RemovedURLs:
                 "select a.url from tombstone_urls a join tombstones m on m.id = a.tombstone_id where m.site = ?", [site]
             )
         ]
-        paths = {_path(url) for url in urls} - {""}
+        paths = {_path_and_query(url) for url in urls} - {""}
         joined = b"|".join(re.escape(path.encode()) for path in sorted(paths))
         self._pattern = re.compile(b"(?:" + joined + rb")(?![\w-])") if paths else None
 
@@ -171,7 +171,7 @@ class RemovedURLs:
         return self._pattern.search(body.replace(b"\\/", b"/").replace(b"&amp;", b"&")) is not None
 
 
-def _path(url: str) -> str:
+def _path_and_query(url: str) -> str:
     """Returns the part of a URL that all its forms contain: path and query, without a trailing slash."""
     parts = urlsplit(url)
     return (parts.path.rstrip("/") + (f"?{parts.query}" if parts.query else "")).strip()

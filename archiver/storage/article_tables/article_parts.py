@@ -136,7 +136,7 @@ def join_parts_of(db: Database, visit: PageResult) -> PageResult:
     return replace(visit, outcome=Outcome.ARCHIVED, kind=PageKind.POST, article=replace(article, body=body))
 
 
-def settle_parts(db: Database, site_id: int, visit: PageResult, article_id: int | None) -> str:
+def link_parts_to_article(db: Database, site_id: int, visit: PageResult, article_id: int | None) -> str:
     """Links the URLs of a post's parts to its stored article. Returns a phrase that names the parts that could not be
     fetched, or "".
     """
@@ -144,11 +144,11 @@ def settle_parts(db: Database, site_id: int, visit: PageResult, article_id: int 
         if visit.outcome not in (Outcome.FAILED, Outcome.UNCHANGED):
             release(db, urlkey(visit.url), set(), only_claims=True)
         # A post that fails now still lacks the same parts: adding them later is not an edit.
-        return _unread(db, urlkey(visit.url)) if visit.outcome is not Outcome.GONE else ""
+        return _phrase_of_unread_parts(db, urlkey(visit.url)) if visit.outcome is not Outcome.GONE else ""
     urls = [url for _, url in visit.parts]
     asked = {urlkey(url) for url in urls}
     for number, url in enumerate(visit.article.parts if visit.article else (), 2):
-        if urlkey(url) not in asked and _enter_unread(db, site_id, visit, url, number):
+        if urlkey(url) not in asked and _enter_part_unfetched(db, site_id, visit, url, number):
             urls.append(url)
     for url in urls:
         # Hide an article made from this page before it was known as a part of another post.
@@ -174,10 +174,10 @@ def settle_parts(db: Database, site_id: int, visit: PageResult, article_id: int 
 
 def was_incomplete(db: Database, key: str) -> bool:
     """Returns True if the post at this urlkey was stored without some of its parts, which could not be fetched."""
-    return bool(_unread(db, key))
+    return bool(_phrase_of_unread_parts(db, key))
 
 
-def _unread(db: Database, key: str) -> str:
+def _phrase_of_unread_parts(db: Database, key: str) -> str:
     """Returns the phrase in a page's reason that names the parts that could not be fetched; "" if all were."""
     row = db.execute("select reason from pages where urlkey = ?", [key]).fetchone()
     return next((phrase for phrase in ((row[0] if row else "") or "").split("; ") if _UNREAD in phrase), "")
@@ -195,7 +195,7 @@ def set_capture_of_parts(db: Database, article_id: int, post: str) -> None:
     )
 
 
-def _enter_unread(db: Database, site_id: int, visit: PageResult, url: str, number: int) -> bool:
+def _enter_part_unfetched(db: Database, site_id: int, visit: PageResult, url: str, number: int) -> bool:
     """Records a part that need not be fetched, because a source hint has its text.
 
     Returns False if the page was fetched before and is not a part.

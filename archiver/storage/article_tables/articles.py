@@ -31,8 +31,8 @@ from archiver.storage.article_tables.identification import (
     claim,
     enter_addresses,
     find_article_of,
-    promote,
-    redirecting,
+    make_own_url,
+    urls_redirecting_to,
 )
 from archiver.storage.article_tables.revisions import (
     NewRevision,
@@ -49,7 +49,7 @@ from archiver.storage.article_tables.revisions import (
     write_facets,
     write_revision,
 )
-from archiver.storage.capture_recovery import prove
+from archiver.storage.capture_recovery import set_missing_capture
 from archiver.storage.pages import insert_row, stamp
 from archiver.storage.tombstones import next_article_id
 from archiver.urls import urlkey
@@ -179,7 +179,12 @@ def store_identified(
     if row is None:
         return _insert(db, site, article, observed)
     known = _KnownArticle(db, row, article_from_row(row), article, observed)
-    return known.as_stub() or known.as_gone() or known.as_copy() or known.stored(reread, completes=completes)
+    return (
+        known.store_as_stub()
+        or known.store_as_gone()
+        or known.store_as_copy()
+        or known.stored(reread, completes=completes)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,19 +205,19 @@ class _KnownArticle:
     def has_moved(self) -> bool:
         return bool(urlkey(self.article.url) != self.row["urlkey"])
 
-    def as_stub(self) -> Stored | None:
+    def store_as_stub(self) -> Stored | None:
         if is_stub(self.old.body, self.article.body):
             mark_seen(self.db, self.id, self.observed.at)
             return Stored(self.id, Change.STUB)
         return None
 
-    def as_gone(self) -> Stored | None:
+    def store_as_gone(self) -> Stored | None:
         if self.has_moved or not no_longer_shows(self.old, self.article):
             return None
         gone = mark_gone(self.db, self.row["urlkey"], self.observed.at)
         return Stored(self.id, Change.GONE, ("gone_at",) if gone else ())
 
-    def as_copy(self) -> Stored | None:
+    def store_as_copy(self) -> Stored | None:
         """Stores the URL of the page as an alias if it is a second URL of a post that has not moved; the post itself is
         unchanged. Returns None if that is not so.
         """
@@ -222,7 +227,7 @@ class _KnownArticle:
         part = is_part_url(here, self.row["urlkey"])
         if not part and _is_move(self.db, self.row, self.article, self.observed.run_started):
             return None
-        urls = [self.article.url, *self.observed.redirects, *redirecting(self.db, here)]
+        urls = [self.article.url, *self.observed.redirects, *urls_redirecting_to(self.db, here)]
         aliases = [] if part else claim(self.db, self.id, urls, "copy", self.observed.at)
         mark_seen(self.db, self.id, self.observed.at)
         return Stored(self.id, Change.COPY, aliases=tuple(aliases))
@@ -236,14 +241,14 @@ class _KnownArticle:
         if self.has_moved:
             aliases.append(self.row["url"])
         changed = changed_fields(self.old, self.article)
-        edited = self._edited(changed, reread, completes=completes)
+        edited = self._edited_fields(changed, reread, completes=completes)
         if edited:
-            return self._revised(edited, tuple(aliases))
+            return self._store_revision(edited, tuple(aliases))
         if changed and (completes or self.article.read_by or not used_site_rules(self.row["extractor"])):
-            return self._reread(changed, tuple(aliases))
-        return self._unchanged(tuple(aliases))
+            return self._store_reextraction(changed, tuple(aliases))
+        return self._store_as_seen(tuple(aliases))
 
-    def _edited(self, changed: tuple[str, ...], reread: Reread, *, completes: bool) -> tuple[str, ...]:
+    def _edited_fields(self, changed: tuple[str, ...], reread: Reread, *, completes: bool) -> tuple[str, ...]:
         """Returns those of the changed fields that the site has edited, rather than the extractor extracted
         differently.
         """
@@ -262,16 +267,16 @@ class _KnownArticle:
     def _seen(self) -> dict[str, Any]:
         return {"last_seen": stamp(self.observed.at), "gone_at": None}
 
-    def _reread(self, changed: tuple[str, ...], aliases: tuple[str, ...]) -> Stored:
+    def _store_reextraction(self, changed: tuple[str, ...], aliases: tuple[str, ...]) -> Stored:
         seen = self.observed
         overwrite(self.db, self.row, self.article, seen.extractor, **self._seen, read_at=stamp(seen.at))
         rewrite_revision(self.db, self.id, self.row["revision"], self.article)
-        prove(self.db, self.id, seen.capture_id)
+        set_missing_capture(self.db, self.id, seen.capture_id)
         return Stored(self.id, Change.REEXTRACTED, changed, aliases)
 
-    def _unchanged(self, aliases: tuple[str, ...]) -> Stored:
+    def _store_as_seen(self, aliases: tuple[str, ...]) -> Stored:
         db, row, article, seen = self.db, self.row, self.article, self.observed
-        prove(db, self.id, seen.capture_id)
+        set_missing_capture(db, self.id, seen.capture_id)
         kept = {k: v for k, v in article_row(article).items() if k in LATEST}
         fresh = [name for name in LATEST if name != "url" and kept[name] != row[name]]
         if fresh:
@@ -291,7 +296,7 @@ class _KnownArticle:
         )
         return Stored(self.id, Change.UNCHANGED, aliases=aliases)
 
-    def _revised(self, edited: tuple[str, ...], aliases: tuple[str, ...]) -> Stored:
+    def _store_revision(self, edited: tuple[str, ...], aliases: tuple[str, ...]) -> Stored:
         """Stores a new revision, or makes an equal earlier one current again."""
         db, row, article, observed = self.db, self.row, self.article, self.observed
         store_superseded(db, row)
@@ -399,7 +404,7 @@ def mark_gone(db: Database, key: str, at: datetime) -> int | None:
         [row[0], key],
     ).fetchone()
     if other:
-        promote(db, row[0], other[0])
+        make_own_url(db, row[0], other[0])
         return None
     db.execute("update articles set gone_at = ? where id = ?", [stamp(at), row[0]])
     return int(row[0])

@@ -105,16 +105,16 @@ def _same_extraction(db: Database, stored: RevisionRun, reading: RevisionRun) ->
     return row is not None and row[0] is not None
 
 
-def sighted_again(
-    db: Database, row: dict[str, Any], versions: Sequence[RevisionRun], version: RevisionRun, bare: ReadWithoutHints
+def find_next_sighting(
+    db: Database, row: dict[str, Any], runs: Sequence[RevisionRun], run: RevisionRun, bare: ReadWithoutHints
 ) -> Sighting | None:
     """Returns the next sighting of the run that a new capture falls into: after that capture and before the next run.
     None if there is none.
     """
-    n = index_of_run_at(versions, version)
+    n = index_of_run_at(runs, run)
     if n is None:
         return None
-    until = stamp(versions[n + 1].at) if n + 1 < len(versions) else _NEVER
+    until = stamp(runs[n + 1].at) if n + 1 < len(runs) else _NEVER
     urls = [url for (url,) in db.execute("select url from article_urls where article_id = ?", [row["id"]])]
     urls += [_other_scheme(url) for url in urls]
     marks = ",".join("?" * len(urls))
@@ -123,23 +123,23 @@ def sighted_again(
         f"select captured_at, id, digest, url from captures where article_id = ? and secondary is null and {between} "
         f"union all select captured_at, id, digest, null from captures where url in ({marks}) and import_id is null "
         f"and status in (200, 304) and {between} order by 1, 3 limit 1",
-        [row["id"], stamp(version.at), until, *urls, stamp(version.at), until],
+        [row["id"], stamp(run.at), until, *urls, stamp(run.at), until],
     ).fetchone()
     if found:
         # Extract an imported capture again: its wording may differ although its meaning is the same.
         shown = bare(found[1], found[3])[:1] if found[3] else ()
-        same = [one for one in shown if not changed_fields(versions[n].article, one)]
-        return Sighting(moment(found[0]) or version.at, found[1], found[2] or "", same[0] if same else None)
+        same = [one for one in shown if not changed_fields(runs[n].article, one)]
+        return Sighting(moment(found[0]) or run.at, found[1], found[2] or "", same[0] if same else None)
     if (
-        n + 1 < len(versions)
-        or row["last_seen"] <= stamp(version.at)
+        n + 1 < len(runs)
+        or row["last_seen"] <= stamp(run.at)
         or db.execute(
             "select 1 from captures where article_id = ? and secondary and captured_at = ?",
             [row["id"], row["last_seen"]],
         ).fetchone()
     ):
         return None  # the last sighting was a stub
-    return Sighting(moment(row["last_seen"]) or version.at, versions[n].capture, versions[n].digest)
+    return Sighting(moment(row["last_seen"]) or run.at, runs[n].capture, runs[n].digest)
 
 
 def _other_scheme(url: str) -> str:
@@ -161,13 +161,13 @@ def write_revisions(
         db.execute("delete from revisions where article_id = ? and revision = ?", [article_id, number])
     _mark_stub_captures(db, article_id, before, reading)
     db.execute("update revisions set revision = -revision where article_id = ?", [article_id])
-    for number, version in enumerate(after, 1):
-        if version.number:
-            _move(db, article_id, number, version, stored[version.number].article)
+    for number, run in enumerate(after, 1):
+        if run.number:
+            _renumber_revision(db, article_id, number, run, stored[run.number].article)
         else:
-            new = NewRevision(number, version.article, version.at, version.changed, version.capture)
+            new = NewRevision(number, run.article, run.at, run.changed, run.capture)
             write_revision(db, article_id, new)
-            _write_provenance(db, article_id, number, version)
+            _write_provenance(db, article_id, number, run)
     _link_revisions(db, article_id, after, numbers)
     if row["revision"] != before[-1].number and row["revision"] in numbers:
         # The post had reverted to an earlier revision, which stays current.
@@ -177,24 +177,24 @@ def write_revisions(
     shorten_current(db, article_id)
 
 
-def _move(db: Database, article_id: int, number: int, version: RevisionRun, was: Article) -> None:
+def _renumber_revision(db: Database, article_id: int, number: int, run: RevisionRun, was: Article) -> None:
     db.execute(
         "update revisions set revision = ?, observed_at = ?, changed = ?, capture_id = ? "
         "where article_id = ? and revision = ?",
-        [number, stamp(version.at), json.dumps(list(version.changed)), version.capture, article_id, -version.number],
+        [number, stamp(run.at), json.dumps(list(run.changed)), run.capture, article_id, -run.number],
     )
-    if version.article is not was:
-        rewrite_revision(db, article_id, number, version.article)
-        _write_provenance(db, article_id, number, version)
+    if run.article is not was:
+        rewrite_revision(db, article_id, number, run.article)
+        _write_provenance(db, article_id, number, run)
 
 
-def _write_provenance(db: Database, article_id: int, number: int, version: RevisionRun) -> None:
+def _write_provenance(db: Database, article_id: int, number: int, run: RevisionRun) -> None:
     """Stores which extractor extracted a revision, and its evidence if the revision has any."""
-    evidence = pack_evidence(entries(version.article)) if version.article.evidence else None
+    evidence = pack_evidence(entries(run.article)) if run.article.evidence else None
     db.execute(
         "update revisions set extractor = ?, read_at = ?, evidence = coalesce(?, evidence) "
         "where article_id = ? and revision = ?",
-        [version.extractor, stamp(version.at), evidence, article_id, number],
+        [run.extractor, stamp(run.at), evidence, article_id, number],
     )
 
 
@@ -207,11 +207,11 @@ def _link_revisions(db: Database, article_id: int, after: Sequence[RevisionRun],
     """
     by_digest: dict[str, int] = {}
     known = dict(db.execute("select revision, previous from revisions where article_id = ?", [article_id]).fetchall())
-    for number, version in enumerate(after, 1):
-        digest = meaning_digest(version.article)
+    for number, run in enumerate(after, 1):
+        digest = meaning_digest(run.article)
         previous = number - 1 or None
         stored = known.get(number)
-        if version.number and number > 1 and after[number - 2].number and stored in numbers:
+        if run.number and number > 1 and after[number - 2].number and stored in numbers:
             previous = numbers[stored] if numbers[stored] < number else previous
         db.execute(
             "update revisions set previous = ?, same_as = ? where article_id = ? and revision = ?",
@@ -246,16 +246,16 @@ def _mark_stub_captures(db: Database, article_id: int, before: Sequence[Revision
     """Marks captures as secondary that turn out to show only a stub, because the new, earlier revision has the full
     text.
     """
-    for n, version in enumerate(before):
+    for n, run in enumerate(before):
         until = before[n + 1].order if n + 1 < len(before) else None
         if until is not None and reading.order >= until:
             continue
-        if not is_stub(reading.article.body, version.article.body):
+        if not is_stub(reading.article.body, run.article.body):
             return
         db.execute(
             "update captures set secondary = 1 where article_id = ? and captured_at >= ? and captured_at > ? "
             "and captured_at < ?",
-            [article_id, stamp(version.at), stamp(reading.at), stamp(until[0]) if until else _NEVER],
+            [article_id, stamp(run.at), stamp(reading.at), stamp(until[0]) if until else _NEVER],
         )
 
 
@@ -263,8 +263,8 @@ def article_at_time(db: Database, row: dict[str, Any], at: datetime) -> Article 
     """Returns the state of an article (its row) at a time: its revision current at that time, or its first one if the
     time is earlier.
     """
-    versions = revision_runs_of(db, row)
-    found = [v for v in versions if v.at <= at] or versions[:1]
+    runs = revision_runs_of(db, row)
+    found = [v for v in runs if v.at <= at] or runs[:1]
     return found[-1].article if found else None
 
 
@@ -300,14 +300,14 @@ def enter_reading(db: Database, site: str, reading: HistoricalReading, bare: Rea
     edit if that revision's capture, extracted like this one, shows the same difference.
     """
     ways = {way.url: way for way in redirects_to(db, urlkey(reading.article.url))}
-    stored = _entered(db, site, reading, list(ways), bare)
+    stored = _enter(db, site, reading, list(ways), bare)
     for url in stored.aliases:
         if url in ways:
             db.execute("update article_urls set first_seen = ? where urlkey = ?", [stamp(ways[url].first), urlkey(url)])
     return stored
 
 
-def _entered(db: Database, site: str, reading: HistoricalReading, ways: list[str], bare: ReadWithoutHints) -> Stored:
+def _enter(db: Database, site: str, reading: HistoricalReading, ways: list[str], bare: ReadWithoutHints) -> Stored:
     article = reading.article
     row = find_article_of(db, site, article, ways)
     if row is None:
@@ -316,11 +316,11 @@ def _entered(db: Database, site: str, reading: HistoricalReading, ways: list[str
         # The reading shows one page of a post that is split over several.
         reading = replace(reading, article=replace(article, body=row["body"]))
     if stamp(reading.at) > row["last_seen"]:
-        return _newest(db, site, row, reading, ways, bare)
-    return _inserted(db, row, reading, bare)
+        return _enter_as_newest(db, site, row, reading, ways, bare)
+    return _enter_among_revisions(db, row, reading, bare)
 
 
-def _newest(
+def _enter_as_newest(
     db: Database, site: str, row: dict[str, Any], reading: HistoricalReading, ways: list[str], bare: ReadWithoutHints
 ) -> Stored:
     """Enters an article captured later than all that is stored, as a crawl would, but without replacing the stored
@@ -329,7 +329,7 @@ def _newest(
     A revert is stored as a revision, up to MOST_RETURNS; after that it is only counted, as by a crawl
     (`articles.revision_history`).
     """
-    version = _as_version(reading)
+    run = _as_run(reading)
     before = RevisionRun(
         moment(row["last_seen"]) or datetime.min,
         article_from_row(row),
@@ -337,9 +337,9 @@ def _newest(
         number=row["revision"],
         extractor=row["extractor"],
     )
-    differs = changed_between(before, version) and not is_stub(row["body"], reading.article.body)
-    if differs and not edited_between(db, bare)(before, version):
-        _seen(db, row, reading.at)
+    differs = changed_between(before, run) and not is_stub(row["body"], reading.article.body)
+    if differs and not edited_between(db, bare)(before, run):
+        _mark_seen(db, row, reading.at)
         claim(db, row["id"], [reading.article.url], "copy", reading.at)
         return Stored(row["id"], Change.UNCHANGED)
     last = db.execute("select max(revision) from revisions where article_id = ?", [row["id"]]).fetchone()[0]
@@ -349,13 +349,13 @@ def _newest(
         and urlkey(reading.article.url) == row["urlkey"]
         and (_equal_revision(db, row, reading.article) and _count_reverts(db, row) < MOST_RETURNS)
     ):
-        stored = _inserted(db, row, reading, bare)
-        _seen(db, row, reading.at)
+        stored = _enter_among_revisions(db, row, reading, bare)
+        _mark_seen(db, row, reading.at)
         return stored
     stored = store_article(
         db, site, reading.article, _observed(reading, ways), reread=lambda old: bare(old["capture_id"], old["url"])
     )
-    _still_gone(db, row, reading.at)
+    _restore_gone(db, row, reading.at)
     return stored
 
 
@@ -377,24 +377,26 @@ def _count_reverts(db: Database, row: dict[str, Any]) -> int:
     return int(db.execute("select count(same_as) from revisions where article_id = ?", [row["id"]]).fetchone()[0])
 
 
-def _seen(db: Database, row: dict[str, Any], at: datetime) -> None:
+def _mark_seen(db: Database, row: dict[str, Any], at: datetime) -> None:
     mark_seen(db, row["id"], at)
-    _still_gone(db, row, at)
+    _restore_gone(db, row, at)
 
 
-def _still_gone(db: Database, row: dict[str, Any], at: datetime) -> None:
+def _restore_gone(db: Database, row: dict[str, Any], at: datetime) -> None:
     """Marks the article as gone again, if it was found gone later than this sighting."""
     if row["gone_at"] and row["gone_at"] > stamp(at):
         db.execute("update articles set gone_at = ? where id = ?", [row["gone_at"], row["id"]])
 
 
-def _inserted(db: Database, row: dict[str, Any], reading: HistoricalReading, bare: ReadWithoutHints) -> Stored:
+def _enter_among_revisions(
+    db: Database, row: dict[str, Any], reading: HistoricalReading, bare: ReadWithoutHints
+) -> Stored:
     """Enters an article captured at any time among the stored revisions of its post."""
-    article_id, version = row["id"], _as_version(reading)
-    aliases = _address(db, row, reading)
-    versions = revision_runs_of(db, row)
-    next_sighting = sighted_again(db, row, versions, version, bare)
-    merged, placed = insert_into_runs(versions, version, next_sighting, edited_between(db, bare))
+    article_id, run = row["id"], _as_run(reading)
+    aliases = _enter_url(db, row, reading)
+    runs = revision_runs_of(db, row)
+    next_sighting = find_next_sighting(db, row, runs, run, bare)
+    merged, placed = insert_into_runs(runs, run, next_sighting, edited_between(db, bare))
     if (
         placed is Placement.INSERTED
         and (equal := _equal_revision(db, row, reading.article))
@@ -403,10 +405,8 @@ def _inserted(db: Database, row: dict[str, Any], reading: HistoricalReading, bar
         count_revert(db, article_id, equal, reading.at)
         placed = Placement.COUNTED
     elif placed in _WRITTEN:
-        write_revisions(db, row, versions, merged, version)
-    elif (
-        placed is Placement.WITHIN and next_sighting is None and index_of_run_at(versions, version) == len(versions) - 1
-    ):
+        write_revisions(db, row, runs, merged, run)
+    elif placed is Placement.WITHIN and next_sighting is None and index_of_run_at(runs, run) == len(runs) - 1:
         own = {name: value for name, value in article_row(reading.article).items() if name in LATEST}
         db.table("articles").update(article_id, own)
     db.execute("update articles set first_seen = min(first_seen, ?) where id = ?", [stamp(reading.at), article_id])
@@ -420,7 +420,7 @@ def _inserted(db: Database, row: dict[str, Any], reading: HistoricalReading, bar
     return Stored(article_id, Change.STUB if placed is Placement.STUB else Change.UNCHANGED, aliases=aliases)
 
 
-def _address(db: Database, row: dict[str, Any], reading: HistoricalReading) -> tuple[str, ...]:
+def _enter_url(db: Database, row: dict[str, Any], reading: HistoricalReading) -> tuple[str, ...]:
     """Records the URL that a post had when it was captured, and returns it if it is new. If nothing shows that the post
     has moved, the older URL becomes the article's own.
     """
@@ -441,7 +441,7 @@ def _address(db: Database, row: dict[str, Any], reading: HistoricalReading) -> t
     return tuple(added)
 
 
-def _as_version(reading: HistoricalReading) -> RevisionRun:
+def _as_run(reading: HistoricalReading) -> RevisionRun:
     return RevisionRun(reading.at, reading.article, reading.capture_id, reading.digest, extractor=reading.extractor)
 
 
@@ -452,13 +452,13 @@ def merge_articles(db: Database, into: int, other: int, bare: ReadWithoutHints) 
     rows = {row["id"]: row for row in db.query("select * from articles where id in (?, ?)", [into, other])}
     gone = rows[other]
     db.execute("update captures set article_id = ? where article_id = ?", [into, other])
-    for version in revision_runs_of(db, gone):
+    for run in revision_runs_of(db, gone):
         row = next(iter(db.query("select * from articles where id = ?", [into])))
-        versions = revision_runs_of(db, row)
-        fresh = replace(version, number=0, changed=())
-        merged, placed = insert_into_runs(versions, fresh, sighted_again(db, row, versions, fresh, bare))
+        runs = revision_runs_of(db, row)
+        fresh = replace(run, number=0, changed=())
+        merged, placed = insert_into_runs(runs, fresh, find_next_sighting(db, row, runs, fresh, bare))
         if placed in _WRITTEN:
-            write_revisions(db, row, versions, merged, fresh)
+            write_revisions(db, row, runs, merged, fresh)
     db.execute(
         "update articles set first_seen = min(first_seen, ?), last_seen = max(last_seen, ?) where id = ?",
         [gone["first_seen"], gone["last_seen"], into],

@@ -185,10 +185,10 @@ FROM_ENTRIES = f"json_each(a.evidence) e left join evidence_kinds k on k.id = {N
 
 def entry_column(name: str) -> str:
     """Returns SQL for one value (a name in FORM) of a candidate from FROM_ENTRIES."""
-    return f"iif(k.id is null, json_extract(e.value, '$[{FORM.index(name)}]'), {_of_kind(name)})"
+    return f"iif(k.id is null, json_extract(e.value, '$[{FORM.index(name)}]'), {_kind_column(name)})"
 
 
-def _of_kind(name: str) -> str:
+def _kind_column(name: str) -> str:
     """Returns SQL for one value of a candidate `e` that has a row `k` of `evidence_kinds`."""
     place = FORM.index(name) - len(_KIND) + 1
     if name in _KIND:
@@ -268,8 +268,8 @@ def mixed(
     READING of their own: `own` is given to those that stay, `other` to the new ones; None for the extraction that is
     in the columns.
     """
-    kept = [_named(one, own) for one in stored if one["field"] not in fields]
-    return kept + [_named(one, other) for one in entries(reading) if one["field"] in fields]
+    kept = [_with_extraction(one, own) for one in stored if one["field"] not in fields]
+    return kept + [_with_extraction(one, other) for one in entries(reading) if one["field"] in fields]
 
 
 def readers(stored: Iterable[Entry], row: tuple[Any, ...]) -> dict[str, tuple[Any, ...]]:
@@ -289,7 +289,7 @@ def _as_text(value: Any) -> str:
     return ", ".join(value) if isinstance(value[0], str) else f"{len(value)} places"
 
 
-def _named(one: Entry, reading: tuple[Any, ...] | None) -> Entry:
+def _with_extraction(one: Entry, reading: tuple[Any, ...] | None) -> Entry:
     """Returns a chosen candidate with the extraction it came from noted, unless one is noted already.
 
     Unknown values are stored as "", because missing ones refer to the columns of the row.

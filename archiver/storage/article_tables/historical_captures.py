@@ -31,7 +31,7 @@ def store_gone(db: Database, url: str, status: int, at: datetime, import_id: int
     """Records that a page was gone at this time, according to the response's status or, with status 200, to its
     content.
     """
-    _keep(db, url, "gone", str(status), at, import_id)
+    _insert_response(db, url, "gone", str(status), at, import_id)
 
 
 def last_gone(db: Database, key: str) -> tuple[int, datetime] | None:
@@ -47,10 +47,10 @@ def last_gone(db: Database, key: str) -> tuple[int, datetime] | None:
 
 def store_redirect(db: Database, url: str, target: str, at: datetime, import_id: int | None) -> None:
     """Records that a URL redirected to `target` at this time."""
-    _keep(db, url, "redirect", urlkey(target), at, import_id)
+    _insert_response(db, url, "redirect", urlkey(target), at, import_id)
 
 
-def _keep(db: Database, url: str, kind: str, target: str, at: datetime, import_id: int | None) -> None:
+def _insert_response(db: Database, url: str, kind: str, target: str, at: datetime, import_id: int | None) -> None:
     db.execute(
         "insert into historical_responses (urlkey, kind, target, captured_at, url, import_id) values (?, ?, ?, "
         "?, ?, ?) "
@@ -138,7 +138,7 @@ def known_capture(db: Database, url: str, at: datetime, digest: str) -> dict[str
     """Returns the row of `captures` for the capture with this URL, time and payload digest, whether crawled or
     imported; None if there is none.
     """
-    return _one(db, "url = ? and captured_at = ? and digest = ?", [url, stamp(at), digest])
+    return _find_capture(db, "url = ? and captured_at = ? and digest = ?", [url, stamp(at), digest])
 
 
 def is_done(db: Database, capture: dict[str, Any]) -> bool:
@@ -176,7 +176,7 @@ def mark_memento_read(db: Database, key: str, at: datetime, digest: str) -> None
     """Records that a web archive's capture was fetched and extracted, for captures that have no row in `captures`.
     `key` is its urlkey.
     """
-    store_page_kind(db, _fetched(key, at), digest, "memento")
+    store_page_kind(db, _memento_key(key, at), digest, "memento")
 
 
 def is_memento_known(db: Database, url: str, at: datetime, digest: str) -> bool:
@@ -185,11 +185,13 @@ def is_memento_known(db: Database, url: str, at: datetime, digest: str) -> bool:
 
     Compares the time to the second and the list's digest ("sha1:" and base 32).
     """
-    if kind_read(db, _fetched(urlkey(url), at), digest) is not None:
+    if kind_read(db, _memento_key(urlkey(url), at), digest) is not None:
         return True
     second = [stamp(at), stamp(at + _SECOND)]
     for one in schemes(url):
-        row = _one(db, "url = ? and captured_at >= ? and captured_at < ? and digest = ?", [one, *second, digest])
+        row = _find_capture(
+            db, "url = ? and captured_at >= ? and captured_at < ? and digest = ?", [one, *second, digest]
+        )
         if row and is_done(db, row):
             return True
     return False
@@ -200,7 +202,7 @@ def is_payload_known(db: Database, url: str, digest: str) -> bool:
     return bool(digest) and (
         is_no_post(db, url, digest)
         or any(
-            (row := _one(db, "url = ? and digest = ?", [one, digest])) is not None and is_done(db, row)
+            (row := _find_capture(db, "url = ? and digest = ?", [one, digest])) is not None and is_done(db, row)
             for one in schemes(url)
         )
     )
@@ -227,13 +229,13 @@ def schemes(url: str) -> tuple[str, str]:
     return url, f"{'http' if scheme == 'https' else 'https'}://{rest}"
 
 
-def _fetched(key: str, at: datetime) -> str:
+def _memento_key(key: str, at: datetime) -> str:
     return f"memento {key} {at:%Y%m%d%H%M%S}"
 
 
 def capture_with_payload(db: Database, digest: str) -> dict[str, Any] | None:
     """Returns the first capture whose response record contains the payload with this digest; None if there is none."""
-    return _one(db, "digest = ? and record_type = 'response' order by id", [digest])
+    return _find_capture(db, "digest = ? and record_type = 'response' order by id", [digest])
 
 
 def store_capture(db: Database, capture: Capture, import_id: int | None) -> int:
@@ -259,7 +261,7 @@ def capture_of_revisit(db: Database, found: ForeignCapture) -> dict[str, Any] | 
     """
     url = found.refers_url or found.url
     if found.refers_at is not None:
-        row = _one(
+        row = _find_capture(
             db,
             "url = ? and captured_at >= ? and captured_at < ? order by captured_at",
             [url, stamp(found.refers_at), stamp(found.refers_at + _SECOND)],
@@ -267,11 +269,11 @@ def capture_of_revisit(db: Database, found: ForeignCapture) -> dict[str, Any] | 
         if row:
             return row
     if found.digest:
-        row = _one(db, "digest = ? order by url = ? desc, captured_at", [found.digest, url])
+        row = _find_capture(db, "digest = ? order by url = ? desc, captured_at", [found.digest, url])
         if row:
             return row
     if found.not_modified and not found.digest:
-        return _one(
+        return _find_capture(
             db,
             "url = ? and captured_at <= ? and status in (200, 304) order by captured_at desc",
             [url, stamp(found.at)],
@@ -279,7 +281,7 @@ def capture_of_revisit(db: Database, found: ForeignCapture) -> dict[str, Any] | 
     return None
 
 
-def _one(db: Database, where: str, values: list[Any]) -> dict[str, Any] | None:
+def _find_capture(db: Database, where: str, values: list[Any]) -> dict[str, Any] | None:
     return next(iter(db.query(f"select * from captures where {where} limit 1", values)), None)
 
 

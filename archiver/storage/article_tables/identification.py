@@ -30,12 +30,12 @@ def add_alias(db: Database, target_key: str, alias: str, at: datetime) -> tuple[
     own = db.execute("select urlkey from articles where id = ?", [row[0]]).fetchone()[0]
     if own == urlkey(alias):
         # The post has moved to a URL that was its alias: the two change places.
-        promote(db, row[0], target_key)
+        make_own_url(db, row[0], target_key)
         return int(row[0]), False
     return int(row[0]), bool(claim(db, row[0], [alias], "redirect", at))
 
 
-def promote(db: Database, article_id: int, key: str) -> None:
+def make_own_url(db: Database, article_id: int, key: str) -> None:
     """Makes one of an article's URLs (by its urlkey) the article's own; the former one becomes an alias."""
     db.execute("update article_urls set kind = 'moved' where article_id = ? and kind = 'url'", [article_id])
     db.execute("update article_urls set kind = 'url' where urlkey = ?", [key])
@@ -45,7 +45,7 @@ def promote(db: Database, article_id: int, key: str) -> None:
     )
 
 
-def redirecting(db: Database, key: str) -> list[str]:
+def urls_redirecting_to(db: Database, key: str) -> list[str]:
     """Returns the URLs that redirected to this urlkey when they were last fetched."""
     return [row[0] for row in db.execute("select url from pages where redirect_urlkey = ?", [key])]
 
@@ -74,7 +74,7 @@ def enter_addresses(
             "or not exists (select 1 from articles where id = ? and urlkey = ?)",
             [key, article.url, article_id, stamp(at), key, article_id, article_id, key],
         )
-    return claim(db, article_id, [*redirects, *redirecting(db, key)], "redirect", at)
+    return claim(db, article_id, [*redirects, *urls_redirecting_to(db, key)], "redirect", at)
 
 
 def claim(db: Database, article_id: int, urls: Iterable[str], kind: str, at: datetime) -> list[str]:
@@ -102,26 +102,26 @@ def find_article_of(db: Database, site: str, article: Article, redirects: Iterab
     for where, value in (("site = ? and post_id = ?", article.post_id), ("site = ? and guid = ?", article.guid)):
         if value and (row := article_where(db, where, [site, value])):
             return row
-    for key in _keys(db, article, redirects):
+    for key in _possible_urlkeys(db, article, redirects):
         row = _at_address(db, key)
-        if row and not _another_post(row, article):
+        if row and not _is_another_post(row, article):
             return row
     return _at_canonical(db, article) or _with_text(db, site, article)
 
 
-def _keys(db: Database, article: Article, redirects: Iterable[str]) -> Iterator[str]:
+def _possible_urlkeys(db: Database, article: Article, redirects: Iterable[str]) -> Iterator[str]:
     """Yields the urlkeys at which an extracted article may be stored: that of its own URL first, then those that
     redirect to it.
     """
     own = urlkey(article.url)
     yield own
-    yield from map(urlkey, (*redirects, *redirecting(db, own)))
+    yield from map(urlkey, (*redirects, *urls_redirecting_to(db, own)))
 
 
 def _at_canonical(db: Database, article: Article) -> dict[str, Any] | None:
     key = urlkey(article.canonical_url) if article.canonical_url else ""
     row = _at_address(db, key) if key and key != urlkey(article.url) else None
-    if row and not _another_post(row, article) and same_post_or_text(article_from_row(row), article):
+    if row and not _is_another_post(row, article) and have_same_post_or_text(article_from_row(row), article):
         return row
     return None
 
@@ -132,7 +132,7 @@ def _with_text(db: Database, site: str, article: Article) -> dict[str, Any] | No
     return next((row for row in same if are_same_post(article_from_row(row), article)), None)
 
 
-def same_post_or_text(a: Article, b: Article) -> bool:
+def have_same_post_or_text(a: Article, b: Article) -> bool:
     """Returns True if two articles are the same post, or have the same text or title. Only then is a canonical URL that
     links them believed.
     """
@@ -141,7 +141,7 @@ def same_post_or_text(a: Article, b: Article) -> bool:
     return same_text or are_same_post(a, b) or (bool(a.title) and a.title == b.title)
 
 
-def _another_post(row: dict[str, Any], article: Article) -> bool:
+def _is_another_post(row: dict[str, Any], article: Article) -> bool:
     """Returns True if a platform reused the URL of a stored article for another post: both have platform IDs, and these
     differ.
     """

@@ -133,11 +133,11 @@ def link(db: Database, article_id: int) -> tuple[set[int], set[int]]:
     found, held = lsh_candidates(db, article_id, keys, _MAX_CANDIDATES)
     if keys and digest:
         # All articles with the same text are linked with the first of them, however many there are.
-        found = list(dict.fromkeys([*_of_same_text(db, article_id, digest), *found]))
+        found = list(dict.fromkeys([*_first_with_same_text(db, article_id, digest), *found]))
     links, seen = _compare(own, _texts(db, found))
     unlinked = _drop_series(db, own, links, seen)
     for other, (_, likeness) in links.items():
-        _write(db, article_id, other, likeness)
+        _store_link(db, article_id, other, likeness)
     enter_minhash(db, article_id, keys, held, clustered=bool(links))
     return set(links), unlinked
 
@@ -176,7 +176,7 @@ def unlink_compared(db: Database, article_id: int) -> None:
     )
 
 
-def _of_same_text(db: Database, article_id: int, digest: str) -> list[int]:
+def _first_with_same_text(db: Database, article_id: int, digest: str) -> list[int]:
     return [
         row[0]
         for row in db.execute(
@@ -246,7 +246,7 @@ def _drop_series(db: Database, own: _Text, links: Links, seen: list[_Text]) -> s
     return unlinked
 
 
-def _write(db: Database, article_id: int, other: int, likeness: NearDuplicate) -> None:
+def _store_link(db: Database, article_id: int, other: int, likeness: NearDuplicate) -> None:
     """Stores the link between two near-duplicates as one row, with the higher ID first."""
     db.execute(
         "insert into near_duplicates (article_id, other_id, similarity, reason) values (?, ?, ?, ?) "

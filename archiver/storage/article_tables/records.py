@@ -79,7 +79,7 @@ def records(db: Database, ids: Iterable[int] | None = None) -> Iterator[Record]:
     """
     numbers = iter(_all_ids(db)) if ids is None else iter(ids)
     while batch := list(islice(numbers, _BATCH)):
-        found = _batch(db, batch)
+        found = _load_batch(db, batch)
         yield from (found[number] for number in batch if number in found)
 
 
@@ -90,7 +90,7 @@ def _all_ids(db: Database) -> Iterator[int]:
         yield from (row[0] for row in rows)
 
 
-def _batch(db: Database, ids: list[int]) -> dict[int, Record]:
+def _load_batch(db: Database, ids: list[int]) -> dict[int, Record]:
     marks = ",".join("?" * len(ids))
     columns = ", ".join(f"a.{name}" for name in STORED)
     capture = ", ".join(f"c.{name}" for name in CAPTURE_KEYS)
@@ -290,10 +290,10 @@ def cluster_by_number(db: Database, number: int) -> Cluster:
         number = row[0]
     if row is None or not row[1]:
         raise ClusterNotFound(str(requested), dissolved=row is not None)
-    return _with_members(db, next(iter(db.query(f"select {_COLUMNS} from clusters where id = ?", [number]))))
+    return _add_members(db, next(iter(db.query(f"select {_COLUMNS} from clusters where id = ?", [number]))))
 
 
-def _with_members(db: Database, found: Cluster) -> Cluster:
+def _add_members(db: Database, found: Cluster) -> Cluster:
     source = found["source_id"]
     near: dict[int, tuple[int, float, str]] = {}
     for one, other, similarity, reason in db.execute(_LINKS, [found["id"]]):
