@@ -424,7 +424,7 @@ def _with_moved(fields: tuple[str, ...], name: str, *, after: str) -> tuple[str,
 # -- content ----------------------------------------------------------------------------------
 
 PAGE_FIELDS = names(lambda f: f.from_page)
-"""The fields read from a page and stored in revisions: attributes of `Article`."""
+"""The fields that are extracted from a page and stored in revisions: attributes of `Article`."""
 PAGE_LISTS = names(lambda f: f.from_page and f.shape == "texts")
 PAGE_TIMES = names(lambda f: f.from_page and f.shape == "time")
 HINTED = names(lambda f: f.hinted)

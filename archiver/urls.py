@@ -18,7 +18,7 @@ from w3lib.url import safe_url_string
 
 from archiver.errors import BadAddress
 
-# Parameters that say where a visitor came from, never what is shown. `p`, `id` and `page_id` name posts.
+# Parameters for the visitor's origin, which do not change what is shown. `p`, `id` and `page_id` name posts.
 TRACKING = re.compile(
     r"(utm_\w+|fbclid|gclid|gclsrc|dclid|gbraid|wbraid|msclkid|yclid|twclid|ttclid|igshid|igsh|mc_cid|mc_eid|"
     r"_ga|_gl|_hsenc|_hsmi|mkt_tok|oly_anon_id|oly_enc_id|vero_id|wickedid|ref_src|ref_url|at_medium|at_campaign|"

@@ -124,7 +124,7 @@ class Placement(Enum):
 
 
 Changed = Callable[[RevisionRun, RevisionRun], tuple[str, ...]]
-"""A function that gives the fields edited between two revisions; () if they are the same."""
+"""A function that returns the fields that the site edited between two revisions; () if they are the same."""
 
 
 def changed_between(before: RevisionRun, after: RevisionRun) -> tuple[str, ...]:
@@ -195,7 +195,7 @@ def _merge_runs(runs: Sequence[RevisionRun], changed: Changed) -> tuple[Revision
     return tuple(out)
 
 
-# Re-extraction: which stored values to keep when a capture is read again.
+# Re-extraction: which stored values to keep when a capture is extracted again.
 
 _REPORTING = ("api", "feed")
 _BEGINNING = 120  # letters by which a text is recognised

@@ -24,7 +24,7 @@ def forget_lost(db: Database, warc_file: str, records: frozenset[tuple[int, int]
     """Deletes the captures in this WARC file whose records are not in `records`, pairs of (offset, length) in bytes;
     returns how many.
 
-    What was extracted from them stays, without a capture until the page has been fetched again. Expects to run
+    What was extracted from them is kept, without a capture until the page has been fetched again. Expects to run
     inside the caller's transaction.
     """
     rows = db.execute("select id, warc_offset, warc_length from captures where warc_file = ?", [warc_file]).fetchall()

@@ -118,7 +118,7 @@ _MISSING_OUTCOMES = (
     "select t.post_urlkey from article_parts t join pages f on f.urlkey = t.urlkey where f.site_id = p.site_id "
     "and f.outcome = 'failed'))"
 )
-# A listing that is postponed because an API lists the posts is not missing. Each part of the query reads only the index
+# A listing that is postponed because an API lists all posts is not missing. Each part of the query reads only the index
 # of sites and outcomes.
 _MISSING = (
     "select id, priority from pages where site_id = ?1 and outcome = 'failed' union all "
@@ -183,7 +183,7 @@ BALANCE = (
     Outcome.FAILED,
     Outcome.DUE,
 )
-"""The outcomes of a balance; an unchanged page counts as archived."""
+"""The outcomes of a `balance`, in order; an unchanged page counts as archived."""
 _LISTED = 20
 # The sources that report posts, the most complete first.
 _SOURCES = (

@@ -256,7 +256,7 @@ class Trust:
         self._db.table("sites").update(self._site_id, {"untrusted": json.dumps(self._since)})
 
 
-# -- files about a whole host (robots.txt, tdmrep.json) as last fetched
+# -- files about a host (robots.txt, tdmrep.json) as last fetched
 
 
 def stored_file(db: Database, origin: str, name: str) -> HostFile | None:

@@ -42,7 +42,7 @@ def make_schema(db: Database) -> bool:
             migrations.apply(db)
         conn.execute("commit")
     except BaseException:
-        if conn.in_transaction:  # a full disk ends the transaction by itself
+        if conn.in_transaction:  # if the disk is full, SQLite has rolled back already
             conn.execute("rollback")
         raise
     return empty

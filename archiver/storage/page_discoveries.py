@@ -21,7 +21,7 @@ from archiver.urls import urlkey
 # -- the table page_discoveries
 
 Place = tuple[str | None, int | None]
-"""`found_on` and `found_on_page_id`, of which one is None."""
+"""Where a URL was found: the columns `found_on` and `found_on_page_id`, one of them None."""
 
 
 def discovery_place(db: Database, url: str) -> Place:
@@ -77,7 +77,7 @@ PAGE_COUNTS_QUERY = f"""select p.site_id, '' as source, {_CLASS.format("p")} as 
     from pages p {{0}} group by 1, 3, 4, 5
     union all select p.site_id, s.source, {_CLASS.format("p")}, count(*)
     from pages p join page_sources s on s.page_id = p.id {{0}} group by 1, 2, 3, 4, 5"""
-"""SQL that counts the same from the pages; {0} is a condition on `p`."""
+"""SQL that computes the rows of `page_counts` from the pages; {0} is a condition on `p`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -427,7 +427,7 @@ class PageWriter:
         self.counts.add(counts)
         for storing in written:
             if storing.effect is not None:
-                self.measuring.stored(storing.result, storing.effect.outcome, storing.was, storing.known_kind)
+                self.measuring.count_result(storing.result, storing.effect.outcome, storing.was, storing.known_kind)
 
     def _commit_alone(self, result: PageResult, patience: float) -> None:
         try:

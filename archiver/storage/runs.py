@@ -260,25 +260,25 @@ class RunStatistics:
         if seconds is not None:
             self._latencies.append(seconds)
 
-    def stored(self, visit: PageResult, outcome: Outcome, before: str, kind: str = "") -> None:
+    def count_result(self, result: PageResult, outcome: Outcome, before: str, kind: str = "") -> None:
         """Counts a page result that was written; `before` and `kind` are the page's outcome and kind before this
         result.
 
         A page that fails again is counted separately, because every run fetches it, unlike other pages.
         """
         self._outcomes[f"{outcome}{AGAIN}" if outcome in _BAD and outcome == before else str(outcome)] += 1
-        if visit.kind is PageKind.FEED:
-            self._count_feed(visit, outcome)
-        self._count_reported_posts(visit, outcome, before, kind)
-        if visit.article and outcome in _READ and visit.status == 200:
-            self._count_article(visit.article)
+        if result.kind is PageKind.FEED:
+            self._count_feed(result, outcome)
+        self._count_reported_posts(result, outcome, before, kind)
+        if result.article and outcome in _READ and result.status == 200:
+            self._count_article(result.article)
 
-    def _count_feed(self, visit: PageResult, outcome: Outcome) -> None:
-        self._as_before |= visit.status == 304
-        if visit.status == 200 and outcome is Outcome.NOT_ARTICLE:
-            self._listed = max(self._listed or 0, sum(t.source is DiscoverySource.FEED for t in visit.targets))
+    def _count_feed(self, result: PageResult, outcome: Outcome) -> None:
+        self._as_before |= result.status == 304
+        if result.status == 200 and outcome is Outcome.NOT_ARTICLE:
+            self._listed = max(self._listed or 0, sum(t.source is DiscoverySource.FEED for t in result.targets))
 
-    def _count_reported_posts(self, visit: PageResult, outcome: Outcome, before: str, kind: str) -> None:
+    def _count_reported_posts(self, result: PageResult, outcome: Outcome, before: str, kind: str) -> None:
         """Counts whether a page that a source reported as a post is one (`reported`, `stored`), and whether a page that
         no source reported is a post (`unreported`, `posts`).
         """
@@ -288,7 +288,7 @@ class RunStatistics:
             self._stored += 1  # also a page that failed at first
         elif outcome in _NO_POST and new and reported:
             self._reported += 1
-        elif new and (archived or (outcome is Outcome.NOT_ARTICLE and visit.rule in _UNCLEAR_RULES)):
+        elif new and (archived or (outcome is Outcome.NOT_ARTICLE and result.rule in _UNCLEAR_RULES)):
             self._unreported += 1
             self._posts += archived
 

@@ -67,88 +67,88 @@ def article_at(db: Database, key: str) -> Article | None:
     return article_from_row(row) if row else None
 
 
-def is_own_post(db: Database, visit: PageResult) -> bool:
+def is_own_post(db: Database, result: PageResult) -> bool:
     """Returns True if a page that calls itself a part of another post is a post of its own, because it was stored as
     one before.
 
-    The claim is decided when the other post is fetched (`release`); a released page that makes the claim again is
+    The claim is decided when the other post is fetched (`release_parts`); a released page that makes the claim again is
     not a part.
     """
-    known = pages.known_page(db, urlkey(visit.url))
+    known = pages.known_page(db, urlkey(result.url))
     if known is None or known.fetched_at is None or text_of(db, known.urlkey) is not None:
         return False
     return known.kind is PageKind.POST or (known.outcome is Outcome.PART and known.kind is not PageKind.PART)
 
 
-def enter_part(db: Database, visit: PageResult) -> int | None:
+def enter_part(db: Database, result: PageResult) -> int | None:
     """Stores the text of a further page of a post; returns the ID of the post's article if it is stored. If the post
     does not list the page yet, the post is made due.
     """
-    key, post = urlkey(visit.url), urlkey(visit.part_of)
+    key, post = urlkey(result.url), urlkey(result.part_of)
     listed = db.execute("select 1 from article_parts where urlkey = ? and post_urlkey = ?", [key, post]).fetchone()
-    text = visit.article.body if visit.article else None
+    text = result.article.body if result.article else None
     db.execute(
         "insert into article_parts (urlkey, url, post_urlkey, number, text) values (?, ?, ?, ?, ?) on conflict "
         "(urlkey) do update "
         "set url = excluded.url, post_urlkey = excluded.post_urlkey, number = excluded.number, text = "
         "coalesce(excluded.text, text)",
-        [key, visit.url, post, visit.part, text],
+        [key, result.url, post, result.part, text],
     )
     row = db.execute(
         "select article_id from pages where urlkey = ? and outcome in ('archived', 'unchanged')", [post]
     ).fetchone()
-    if row and not listed and visit.rule == CLAIMED_PART_RULE:
-        # The post must be read in full: "unchanged" tells nothing about parts that were never fetched.
-        pages.make_due_again(db, post, f"{visit.url} says that it is a page of it", unconditional=True)
+    if row and not listed and result.rule == CLAIMED_PART_RULE:
+        # The post must be read in full: that it is unchanged does not show whether parts that were never fetched exist.
+        pages.make_due_again(db, post, f"{result.url} says that it is a page of it", unconditional=True)
     return row[0] if row and listed else None
 
 
-def join_parts_of(db: Database, visit: PageResult) -> PageResult:
+def join_parts_of(db: Database, result: PageResult) -> PageResult:
     """Stores the parts of a post and returns the page result with the texts of all pages joined into the article's
     body.
 
     If the first page is unchanged and another page has changed, the result contains the stored article with the new
     body.
     """
-    key = urlkey(visit.url)
-    if not visit.parts:
-        if visit.article is not None and parts_of(db, key):
-            release(db, key, {urlkey(url) for url in visit.article.parts})
+    key = urlkey(result.url)
+    if not result.parts:
+        if result.article is not None and parts_of(db, key):
+            release_parts(db, key, {urlkey(url) for url in result.article.parts})
             db.execute("delete from article_parts where post_urlkey = ?", [key])
-        return visit
-    own = visit.article.body if visit.article else None
-    for number, url, text in ((1, visit.url, own), *((n, u, None) for n, u in visit.parts)):
+        return result
+    own = result.article.body if result.article else None
+    for number, url, text in ((1, result.url, own), *((n, u, None) for n, u in result.parts)):
         db.execute(
             "insert into article_parts (urlkey, url, post_urlkey, number, text) values (?, ?, ?, ?, ?) on conflict "
             "(urlkey) do update "
             "set post_urlkey = excluded.post_urlkey, number = excluded.number, text = coalesce(excluded.text, text)",
             [urlkey(url), url, key, number, text],
         )
-    release(db, key, {key, *(urlkey(url) for _, url in visit.parts)})
+    release_parts(db, key, {key, *(urlkey(url) for _, url in result.parts)})
     texts = {part.number: part.text for part in parts_of(db, key) if part.text is not None}
     body = texts[0] if 0 in texts else join_parts([texts[n] for n in sorted(texts)])
-    article = visit.article
+    article = result.article
     if article is None:
         stored = article_at(db, key)
         if stored is None or stored.body == body:
-            return visit
+            return result
         article = stored
-    return replace(visit, outcome=Outcome.ARCHIVED, kind=PageKind.POST, article=replace(article, body=body))
+    return replace(result, outcome=Outcome.ARCHIVED, kind=PageKind.POST, article=replace(article, body=body))
 
 
-def link_parts_to_article(db: Database, site_id: int, visit: PageResult, article_id: int | None) -> str:
+def link_parts_to_article(db: Database, site_id: int, result: PageResult, article_id: int | None) -> str:
     """Links the URLs of a post's parts to its stored article. Returns a phrase that names the parts that could not be
     fetched, or "".
     """
-    if article_id is None or not (visit.parts or visit.article):
-        if visit.outcome not in (Outcome.FAILED, Outcome.UNCHANGED):
-            release(db, urlkey(visit.url), set(), only_claims=True)
+    if article_id is None or not (result.parts or result.article):
+        if result.outcome not in (Outcome.FAILED, Outcome.UNCHANGED):
+            release_parts(db, urlkey(result.url), set(), only_claims=True)
         # A post that fails now still lacks the same parts: adding them later is not an edit.
-        return _phrase_of_unread_parts(db, urlkey(visit.url)) if visit.outcome is not Outcome.GONE else ""
-    urls = [url for _, url in visit.parts]
+        return _phrase_of_unread_parts(db, urlkey(result.url)) if result.outcome is not Outcome.GONE else ""
+    urls = [url for _, url in result.parts]
     asked = {urlkey(url) for url in urls}
-    for number, url in enumerate(visit.article.parts if visit.article else (), 2):
-        if urlkey(url) not in asked and _enter_part_unfetched(db, site_id, visit, url, number):
+    for number, url in enumerate(result.article.parts if result.article else (), 2):
+        if urlkey(url) not in asked and _enter_part_unfetched(db, site_id, result, url, number):
             urls.append(url)
     for url in urls:
         # Hide an article made from this page before it was known as a part of another post.
@@ -158,12 +158,12 @@ def link_parts_to_article(db: Database, site_id: int, visit: PageResult, article
             [article_id, urlkey(url), article_id],
         )
         db.execute("update pages set article_id = ? where urlkey = ? and kind = 'part'", [article_id, urlkey(url)])
-    claim(db, article_id, urls, "part", visit.at)
+    claim(db, article_id, urls, "part", result.at)
     failed = db.execute(
         "select t.number, t.text is null from article_parts t join pages p on p.urlkey = t.urlkey where t.post_urlkey "
         "= ? "
         "and p.outcome in ('failed', 'refused') order by 1",
-        [urlkey(visit.url)],
+        [urlkey(result.url)],
     ).fetchall()
     phrases = (
         (_UNREAD, [str(number) for number, unread in failed if unread]),
@@ -195,24 +195,24 @@ def set_capture_of_parts(db: Database, article_id: int, post: str) -> None:
     )
 
 
-def _enter_part_unfetched(db: Database, site_id: int, visit: PageResult, url: str, number: int) -> bool:
+def _enter_part_unfetched(db: Database, site_id: int, result: PageResult, url: str, number: int) -> bool:
     """Records a part that need not be fetched, because a source hint has its text.
 
     Returns False if the page was fetched before and is not a part.
     """
     record_discovered_urls(
-        db, site_id, [DiscoveredURL(url, DiscoverySource.LINK, PageKind.PART, found_on=visit.url)], visit.at
+        db, site_id, [DiscoveredURL(url, DiscoverySource.LINK, PageKind.PART, found_on=result.url)], result.at
     )
     return bool(
         db.execute(
             "update pages set kind = 'part', outcome = 'part', reason = ?, due_at = null where urlkey = ? "
             "and (fetched_at is null or (kind = 'part' and outcome = 'part')) returning id",
-            [f"{part_reason(number, visit.url)}; its text is known without it", urlkey(url)],
+            [f"{part_reason(number, result.url)}; its text is known without it", urlkey(url)],
         ).fetchall()
     )
 
 
-def release(db: Database, post: str, keep: set[str], *, only_claims: bool = False) -> None:
+def release_parts(db: Database, post: str, keep: set[str], *, only_claims: bool = False) -> None:
     """Releases the parts that the post at this urlkey does not list (all but `keep`): they are fetched again as pages
     of their own.
 

@@ -92,7 +92,7 @@ def settle_duplicates(db: Database, digest: str | None, newcomer: int | None = N
     return len(ids) > 1
 
 
-# -- storing a reading
+# -- storing an extracted article
 
 
 class Change(StrEnum):
@@ -183,7 +183,7 @@ def store_identified(
         known.store_as_stub()
         or known.store_as_gone()
         or known.store_as_copy()
-        or known.stored(reread, completes=completes)
+        or known.store(reread, completes=completes)
     )
 
 
@@ -232,7 +232,7 @@ class _KnownArticle:
         mark_seen(self.db, self.id, self.observed.at)
         return Stored(self.id, Change.COPY, aliases=tuple(aliases))
 
-    def stored(self, reread: Reread, *, completes: bool) -> Stored:
+    def store(self, reread: Reread, *, completes: bool) -> Stored:
         """Stores an article extracted at the post's own URL: as a new revision or a revert if the site edited the post,
         as a correction of the current revision if only the extraction differs, else only as the time it was last
         seen.

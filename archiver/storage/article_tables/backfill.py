@@ -51,7 +51,7 @@ from archiver.urls import urlkey
 # -- the revisions of an article, each as a run of captures that show it
 
 ReadWithoutHints = Callable[[int | None, str], Sequence[Article]]
-"""Extracts a capture (its ID and URL) again, without source hints; () if it cannot be read."""
+"""A function that extracts a capture (its ID and URL) again, without source hints; () if it cannot be extracted."""
 _NEVER = "9999"
 
 
@@ -77,11 +77,11 @@ def revision_runs_of(db: Database, row: dict[str, Any]) -> list[RevisionRun]:
     ]
 
 
-def edited_between(db: Database, bare: ReadWithoutHints) -> Changed:
+def edited_between(db: Database, extract_again: ReadWithoutHints) -> Changed:
     """Returns a function that compares two revisions and returns the fields that the site edited, even if the two were
     extracted differently.
 
-    `bare` extracts a stored capture again, without source hints.
+    `extract_again` extracts a stored capture again, without source hints.
     """
 
     def changed(before: RevisionRun, after: RevisionRun) -> tuple[str, ...]:
@@ -89,24 +89,24 @@ def edited_between(db: Database, bare: ReadWithoutHints) -> Changed:
         new, old = (after, before) if not after.number else (before, after)
         if not differs or not old.number or _same_extraction(db, old, new):
             return differs
-        readings = bare(old.capture, old.article.url)
+        readings = extract_again(old.capture, old.article.url)
         return edited_fields((), new.article, differs, readings) if readings else differs
 
     return changed
 
 
-def _same_extraction(db: Database, stored: RevisionRun, reading: RevisionRun) -> bool:
+def _same_extraction(db: Database, stored: RevisionRun, extracted: RevisionRun) -> bool:
     """Returns True if a stored revision was extracted like the new one: from an imported capture, and by the same
     extractor as far as known.
     """
-    if stored.extractor is not None and stored.extractor != reading.extractor:
+    if stored.extractor is not None and stored.extractor != extracted.extractor:
         return False
     row = db.execute("select import_id from captures where id = ?", [stored.capture]).fetchone()
     return row is not None and row[0] is not None
 
 
 def find_next_sighting(
-    db: Database, row: dict[str, Any], runs: Sequence[RevisionRun], run: RevisionRun, bare: ReadWithoutHints
+    db: Database, row: dict[str, Any], runs: Sequence[RevisionRun], run: RevisionRun, extract_again: ReadWithoutHints
 ) -> Sighting | None:
     """Returns the next sighting of the run that a new capture falls into: after that capture and before the next run.
     None if there is none.
@@ -127,7 +127,7 @@ def find_next_sighting(
     ).fetchone()
     if found:
         # Extract an imported capture again: its wording may differ although its meaning is the same.
-        shown = bare(found[1], found[3])[:1] if found[3] else ()
+        shown = extract_again(found[1], found[3])[:1] if found[3] else ()
         same = [one for one in shown if not changed_fields(runs[n].article, one)]
         return Sighting(moment(found[0]) or run.at, found[1], found[2] or "", same[0] if same else None)
     if (
@@ -148,7 +148,11 @@ def _other_scheme(url: str) -> str:
 
 
 def write_revisions(
-    db: Database, row: dict[str, Any], before: Sequence[RevisionRun], after: Sequence[RevisionRun], reading: RevisionRun
+    db: Database,
+    row: dict[str, Any],
+    before: Sequence[RevisionRun],
+    after: Sequence[RevisionRun],
+    extracted: RevisionRun,
 ) -> None:
     """Replaces the stored revisions `before` of an article with `after`, which includes the new one; the article gets
     the state of the last.
@@ -159,7 +163,7 @@ def write_revisions(
     store_superseded(db, row)
     for number in stored.keys() - numbers.keys():
         db.execute("delete from revisions where article_id = ? and revision = ?", [article_id, number])
-    _mark_stub_captures(db, article_id, before, reading)
+    _mark_stub_captures(db, article_id, before, extracted)
     db.execute("update revisions set revision = -revision where article_id = ?", [article_id])
     for number, run in enumerate(after, 1):
         if run.number:
@@ -170,10 +174,10 @@ def write_revisions(
             _write_provenance(db, article_id, number, run)
     _link_revisions(db, article_id, after, numbers)
     if row["revision"] != before[-1].number and row["revision"] in numbers:
-        # The post had reverted to an earlier revision, which stays current.
+        # The post had reverted to an earlier revision, which is still current.
         db.execute("update articles set revision = ? where id = ?", [numbers[row["revision"]], article_id])
     else:
-        _make_current(db, row, before, after[-1], len(after), numbers, reading)
+        _make_current(db, row, before, after[-1], len(after), numbers, extracted)
     shorten_current(db, article_id)
 
 
@@ -227,7 +231,7 @@ def _make_current(
     last: RevisionRun,
     number: int,
     numbers: dict[int, int],
-    reading: RevisionRun,
+    extracted: RevisionRun,
 ) -> None:
     """Updates the article's row to the state of its last revision."""
     facts: dict[str, Any] = {"revision": number, "capture_id": last.capture or row["capture_id"]}
@@ -235,27 +239,27 @@ def _make_current(
         db.table("articles").update(row["id"], facts)
         return
     now = article_from_row(row)
-    is_last = last.article is reading.article and not last.number
+    is_last = last.article is extracted.article and not last.number
     if (is_last or before[-1].number not in numbers) and urlkey(last.article.url) == row["urlkey"]:
-        now = last.article  # all later readings were stubs and do not count
+        now = last.article  # all later captures showed stubs and do not count
     newest = replace(last.article, **{name: getattr(now, name) for name in LATEST if getattr(now, name)})
     overwrite(db, row, newest, last.extractor, **facts, read_at=stamp(last.at))
 
 
-def _mark_stub_captures(db: Database, article_id: int, before: Sequence[RevisionRun], reading: RevisionRun) -> None:
+def _mark_stub_captures(db: Database, article_id: int, before: Sequence[RevisionRun], extracted: RevisionRun) -> None:
     """Marks captures as secondary that turn out to show only a stub, because the new, earlier revision has the full
     text.
     """
     for n, run in enumerate(before):
         until = before[n + 1].order if n + 1 < len(before) else None
-        if until is not None and reading.order >= until:
+        if until is not None and extracted.order >= until:
             continue
-        if not is_stub(reading.article.body, run.article.body):
+        if not is_stub(extracted.article.body, run.article.body):
             return
         db.execute(
             "update captures set secondary = 1 where article_id = ? and captured_at >= ? and captured_at > ? "
             "and captured_at < ?",
-            [article_id, stamp(run.at), stamp(reading.at), stamp(until[0]) if until else _NEVER],
+            [article_id, stamp(run.at), stamp(extracted.at), stamp(until[0]) if until else _NEVER],
         )
 
 
@@ -268,7 +272,7 @@ def article_at_time(db: Database, row: dict[str, Any], at: datetime) -> Article 
     return found[-1].article if found else None
 
 
-# -- historical readings
+# -- articles extracted from historical captures
 
 MOST_RETURNS = 40
 """Revisions of an article that may repeat an earlier one: a thousand captures of a site that alternates between two
@@ -292,36 +296,45 @@ class HistoricalReading:
     whole: bool = False
 
 
-def enter_reading(db: Database, site: str, reading: HistoricalReading, bare: ReadWithoutHints) -> Stored:
+def enter_reading(db: Database, site: str, extracted: HistoricalReading, extract_again: ReadWithoutHints) -> Stored:
     """Enters an article extracted from a historical capture at its time: as a new article, as a revision of an existing
     one, or only as a sighting of a revision.
 
     A difference from a revision that was extracted differently (by a crawl with source hints, for example) is not an
     edit if that revision's capture, extracted like this one, shows the same difference.
     """
-    ways = {way.url: way for way in redirects_to(db, urlkey(reading.article.url))}
-    stored = _enter(db, site, reading, list(ways), bare)
+    redirects = {redirect.url: redirect for redirect in redirects_to(db, urlkey(extracted.article.url))}
+    stored = _enter(db, site, extracted, list(redirects), extract_again)
     for url in stored.aliases:
-        if url in ways:
-            db.execute("update article_urls set first_seen = ? where urlkey = ?", [stamp(ways[url].first), urlkey(url)])
+        if url in redirects:
+            db.execute(
+                "update article_urls set first_seen = ? where urlkey = ?", [stamp(redirects[url].first), urlkey(url)]
+            )
     return stored
 
 
-def _enter(db: Database, site: str, reading: HistoricalReading, ways: list[str], bare: ReadWithoutHints) -> Stored:
-    article = reading.article
-    row = find_article_of(db, site, article, ways)
+def _enter(
+    db: Database, site: str, extracted: HistoricalReading, redirects: list[str], extract_again: ReadWithoutHints
+) -> Stored:
+    article = extracted.article
+    row = find_article_of(db, site, article, redirects)
     if row is None:
-        return store_article(db, site, article, _observed(reading, ways))
-    if not reading.whole and parts_of(db, row["urlkey"]):
-        # The reading shows one page of a post that is split over several.
-        reading = replace(reading, article=replace(article, body=row["body"]))
-    if stamp(reading.at) > row["last_seen"]:
-        return _enter_as_newest(db, site, row, reading, ways, bare)
-    return _enter_among_revisions(db, row, reading, bare)
+        return store_article(db, site, article, _observed(extracted, redirects))
+    if not extracted.whole and parts_of(db, row["urlkey"]):
+        # The capture shows one page of a post that is split over several.
+        extracted = replace(extracted, article=replace(article, body=row["body"]))
+    if stamp(extracted.at) > row["last_seen"]:
+        return _enter_as_newest(db, site, row, extracted, redirects, extract_again)
+    return _enter_among_revisions(db, row, extracted, extract_again)
 
 
 def _enter_as_newest(
-    db: Database, site: str, row: dict[str, Any], reading: HistoricalReading, ways: list[str], bare: ReadWithoutHints
+    db: Database,
+    site: str,
+    row: dict[str, Any],
+    extracted: HistoricalReading,
+    redirects: list[str],
+    extract_again: ReadWithoutHints,
 ) -> Stored:
     """Enters an article captured later than all that is stored, as a crawl would, but without replacing the stored
     content by equal content.
@@ -329,7 +342,7 @@ def _enter_as_newest(
     A revert is stored as a revision, up to MOST_RETURNS; after that it is only counted, as by a crawl
     (`articles.revision_history`).
     """
-    run = _as_run(reading)
+    run = _as_run(extracted)
     before = RevisionRun(
         moment(row["last_seen"]) or datetime.min,
         article_from_row(row),
@@ -337,30 +350,34 @@ def _enter_as_newest(
         number=row["revision"],
         extractor=row["extractor"],
     )
-    differs = changed_between(before, run) and not is_stub(row["body"], reading.article.body)
-    if differs and not edited_between(db, bare)(before, run):
-        _mark_seen(db, row, reading.at)
-        claim(db, row["id"], [reading.article.url], "copy", reading.at)
+    differs = changed_between(before, run) and not is_stub(row["body"], extracted.article.body)
+    if differs and not edited_between(db, extract_again)(before, run):
+        _mark_seen(db, row, extracted.at)
+        claim(db, row["id"], [extracted.article.url], "copy", extracted.at)
         return Stored(row["id"], Change.UNCHANGED)
     last = db.execute("select max(revision) from revisions where article_id = ?", [row["id"]]).fetchone()[0]
     if (
         differs
         and last == row["revision"]
-        and urlkey(reading.article.url) == row["urlkey"]
-        and (_equal_revision(db, row, reading.article) and _count_reverts(db, row) < MOST_RETURNS)
+        and urlkey(extracted.article.url) == row["urlkey"]
+        and (_equal_revision(db, row, extracted.article) and _count_reverts(db, row) < MOST_RETURNS)
     ):
-        stored = _enter_among_revisions(db, row, reading, bare)
-        _mark_seen(db, row, reading.at)
+        stored = _enter_among_revisions(db, row, extracted, extract_again)
+        _mark_seen(db, row, extracted.at)
         return stored
     stored = store_article(
-        db, site, reading.article, _observed(reading, ways), reread=lambda old: bare(old["capture_id"], old["url"])
+        db,
+        site,
+        extracted.article,
+        _observed(extracted, redirects),
+        reread=lambda old: extract_again(old["capture_id"], old["url"]),
     )
-    _restore_gone(db, row, reading.at)
+    _restore_gone(db, row, extracted.at)
     return stored
 
 
-def _observed(reading: HistoricalReading, ways: list[str]) -> Observation:
-    return Observation(reading.at, reading.at, reading.capture_id, None, tuple(ways), reading.extractor)
+def _observed(extracted: HistoricalReading, redirects: list[str]) -> Observation:
+    return Observation(extracted.at, extracted.at, extracted.capture_id, None, tuple(redirects), extracted.extractor)
 
 
 def _equal_revision(db: Database, row: dict[str, Any], article: Article) -> int | None:
@@ -389,42 +406,42 @@ def _restore_gone(db: Database, row: dict[str, Any], at: datetime) -> None:
 
 
 def _enter_among_revisions(
-    db: Database, row: dict[str, Any], reading: HistoricalReading, bare: ReadWithoutHints
+    db: Database, row: dict[str, Any], extracted: HistoricalReading, extract_again: ReadWithoutHints
 ) -> Stored:
     """Enters an article captured at any time among the stored revisions of its post."""
-    article_id, run = row["id"], _as_run(reading)
-    aliases = _enter_url(db, row, reading)
+    article_id, run = row["id"], _as_run(extracted)
+    aliases = _enter_url(db, row, extracted)
     runs = revision_runs_of(db, row)
-    next_sighting = find_next_sighting(db, row, runs, run, bare)
-    merged, placed = insert_into_runs(runs, run, next_sighting, edited_between(db, bare))
+    next_sighting = find_next_sighting(db, row, runs, run, extract_again)
+    merged, placed = insert_into_runs(runs, run, next_sighting, edited_between(db, extract_again))
     if (
         placed is Placement.INSERTED
-        and (equal := _equal_revision(db, row, reading.article))
+        and (equal := _equal_revision(db, row, extracted.article))
         and _count_reverts(db, row) >= MOST_RETURNS
     ):
-        count_revert(db, article_id, equal, reading.at)
+        count_revert(db, article_id, equal, extracted.at)
         placed = Placement.COUNTED
     elif placed in _WRITTEN:
         write_revisions(db, row, runs, merged, run)
     elif placed is Placement.WITHIN and next_sighting is None and index_of_run_at(runs, run) == len(runs) - 1:
-        own = {name: value for name, value in article_row(reading.article).items() if name in LATEST}
+        own = {name: value for name, value in article_row(extracted.article).items() if name in LATEST}
         db.table("articles").update(article_id, own)
-    db.execute("update articles set first_seen = min(first_seen, ?) where id = ?", [stamp(reading.at), article_id])
+    db.execute("update articles set first_seen = min(first_seen, ?) where id = ?", [stamp(extracted.at), article_id])
     db.execute(
         "update article_urls set first_seen = min(first_seen, ?) where urlkey = ?",
-        [stamp(reading.at), urlkey(reading.article.url)],
+        [stamp(extracted.at), urlkey(extracted.article.url)],
     )
     if placed is Placement.INSERTED:
-        changed = next((v.changed for v in merged if v.capture == reading.capture_id and v.at == reading.at), ())
+        changed = next((v.changed for v in merged if v.capture == extracted.capture_id and v.at == extracted.at), ())
         return Stored(article_id, Change.REVISED, changed, aliases)
     return Stored(article_id, Change.STUB if placed is Placement.STUB else Change.UNCHANGED, aliases=aliases)
 
 
-def _enter_url(db: Database, row: dict[str, Any], reading: HistoricalReading) -> tuple[str, ...]:
+def _enter_url(db: Database, row: dict[str, Any], extracted: HistoricalReading) -> tuple[str, ...]:
     """Records the URL that a post had when it was captured, and returns it if it is new. If nothing shows that the post
     has moved, the older URL becomes the article's own.
     """
-    url, here, there = reading.article.url, urlkey(reading.article.url), row["urlkey"]
+    url, here, there = extracted.article.url, urlkey(extracted.article.url), row["urlkey"]
     if here == there or is_part_url(here, there):
         return ()
     settled = (
@@ -432,8 +449,8 @@ def _enter_url(db: Database, row: dict[str, Any], reading: HistoricalReading) ->
         or row["post_id"]
         or db.execute("select 1 from article_urls where urlkey = ? and article_id = ?", [here, row["id"]]).fetchone()
     )
-    added = claim(db, row["id"], [url], "moved" if settled else "copy", reading.at)
-    if not settled and added and stamp(reading.at) < row["first_seen"]:
+    added = claim(db, row["id"], [url], "moved" if settled else "copy", extracted.at)
+    if not settled and added and stamp(extracted.at) < row["first_seen"]:
         db.execute("update article_urls set kind = 'copy' where urlkey = ?", [there])
         db.execute("update article_urls set kind = 'url' where urlkey = ?", [here])
         db.execute("update articles set url = ?, urlkey = ? where id = ?", [url, here, row["id"]])
@@ -441,11 +458,13 @@ def _enter_url(db: Database, row: dict[str, Any], reading: HistoricalReading) ->
     return tuple(added)
 
 
-def _as_run(reading: HistoricalReading) -> RevisionRun:
-    return RevisionRun(reading.at, reading.article, reading.capture_id, reading.digest, extractor=reading.extractor)
+def _as_run(extracted: HistoricalReading) -> RevisionRun:
+    return RevisionRun(
+        extracted.at, extracted.article, extracted.capture_id, extracted.digest, extractor=extracted.extractor
+    )
 
 
-def merge_articles(db: Database, into: int, other: int, bare: ReadWithoutHints) -> None:
+def merge_articles(db: Database, into: int, other: int, extract_again: ReadWithoutHints) -> None:
     """Merges the article with the ID `other` into the article `into`, with its revisions and URLs, because both are one
     post that has moved.
     """
@@ -456,7 +475,7 @@ def merge_articles(db: Database, into: int, other: int, bare: ReadWithoutHints) 
         row = next(iter(db.query("select * from articles where id = ?", [into])))
         runs = revision_runs_of(db, row)
         fresh = replace(run, number=0, changed=())
-        merged, placed = insert_into_runs(runs, fresh, find_next_sighting(db, row, runs, fresh, bare))
+        merged, placed = insert_into_runs(runs, fresh, find_next_sighting(db, row, runs, fresh, extract_again))
         if placed in _WRITTEN:
             write_revisions(db, row, runs, merged, fresh)
     db.execute(

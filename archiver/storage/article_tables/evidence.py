@@ -5,7 +5,7 @@ a site share is stored once in `evidence_kinds`. It has for each candidate one o
 
 - an integer: the candidate was chosen, its value is that of the article, and the row of `evidence_kinds` with this ID
   has the field, the source, the locator and the confidence;
-- `[id, won, value]`, followed by the values of `READING` if it comes from another extraction. An integer as value is
+- `[id, won, value]`, followed by the values of `EXTRACTION` if it comes from another extraction. An integer as value is
   the length of a prefix of the article's value, because long values are stored shortened;
 - the list of `FORM`, if no other post shares its locator, for example because that contains the post's own URL.
 
@@ -27,9 +27,9 @@ from archiver.items import Article, Evidence
 
 # -- the form of `revisions.evidence`
 
-READING = ("extractor", "capture_id", "read_at")
-"""What identifies a reading: the extractor, the capture and the time."""
-FORM = ("field", "source", "locator", "confidence", "won", "value", *READING)
+EXTRACTION = ("extractor", "capture_id", "read_at")
+"""What identifies an extraction: the extractor's version, the ID of the capture, and the time."""
+FORM = ("field", "source", "locator", "confidence", "won", "value", *EXTRACTION)
 _ALWAYS = FORM[: FORM.index("value") + 1]
 as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -37,7 +37,7 @@ Entry = dict[str, Any]
 
 
 def unpack_evidence(text: str | None) -> list[Entry]:
-    """Decodes the JSON of `revisions.evidence`: returns its candidates as dicts, with `won` and the keys of READING
+    """Decodes the JSON of `revisions.evidence`: returns its candidates as dicts, with `won` and the keys of EXTRACTION
     only if they are set.
     """
     return [evidence_as_dict(one) for one in json.loads(text or "[]")]
@@ -50,7 +50,7 @@ def pack_evidence(entries: Iterable[Entry]) -> str:
 
 def evidence_as_list(one: Entry) -> list[Any]:
     """Returns the values of a candidate as a list, in the order of FORM."""
-    names = _ALWAYS if one.keys().isdisjoint(READING) else FORM
+    names = _ALWAYS if one.keys().isdisjoint(EXTRACTION) else FORM
     return [one.get(name, 0 if name == "won" else None) for name in names]
 
 
@@ -59,7 +59,7 @@ def evidence_as_dict(values: list[Any]) -> Entry:
     entry = dict(zip(FORM, values, strict=False))
     if not entry.get("won"):
         entry.pop("won", None)
-    return {name: value for name, value in entry.items() if value is not None or name not in READING}
+    return {name: value for name, value in entry.items() if value is not None or name not in EXTRACTION}
 
 
 # -- the form of `articles.evidence`
@@ -111,26 +111,26 @@ def _encode(db: Database, one: Entry, row: Mapping[str, Any]) -> int | list[Any]
         return evidence_as_list(one)
     field, value, won = one["field"], one["value"], one.get("won", 0)
     number = _kind_id(db, (field, one["source"], one["locator"], one["confidence"]))
-    reading = [] if one.keys().isdisjoint(READING) else evidence_as_list(one)[len(_KIND) + 2 :]
+    extraction = [] if one.keys().isdisjoint(EXTRACTION) else evidence_as_list(one)[len(_KIND) + 2 :]
     stored = _article_value(field, row) if won and value else ""
     if value and stored.startswith(value):
-        if stored == value and not reading:
+        if stored == value and not extraction:
             return number
         value = len(value)
-    return [number, won, value, *reading]
+    return [number, won, value, *extraction]
 
 
 def _decode(one: int | list[Any], kinds: Mapping[int, list[Any]], row: Mapping[str, Any]) -> Entry | None:
     """Decodes one candidate; returns None if another program deleted its row of `evidence_kinds`, which `archiver
     verify` reports.
     """
-    number, won, value, *reading = (one, 1, None) if isinstance(one, int) else one
+    number, won, value, *extraction = (one, 1, None) if isinstance(one, int) else one
     if number not in kinds:
         return None
     field, *kind = kinds[number]
     if isinstance(one, int) or isinstance(value, int):
         value = _article_value(field, row)[:value]
-    return evidence_as_dict([field, *kind, won, value, *reading])
+    return evidence_as_dict([field, *kind, won, value, *extraction])
 
 
 def _has_number(one: Any) -> bool:
@@ -219,7 +219,7 @@ def entries(article: Article) -> list[Entry]:
         by_field.setdefault(one.field, []).append(n)
     weighed = {name for name, places in by_field.items() if len(places) > 1}
     from archiver.extraction.explain import (
-        explain,  # imported late: it loads lxml, which reading an archive does without
+        explain,  # imported late: it loads lxml, which a program that only reads an archive does not need
     )
 
     explained = (
@@ -255,29 +255,29 @@ def evidence_from(stored: Iterable[Entry]) -> tuple[Evidence, ...]:
 
 def mixed(
     stored: Iterable[Entry],
-    reading: Article,
+    extraction: Article,
     fields: Collection[str],
     *,
     own: tuple[Any, ...] | None = None,
     other: tuple[Any, ...] | None = None,
 ) -> list[Entry]:
     """Returns stored evidence in which the candidates of these fields are replaced by those of another extraction,
-    `reading`.
+    `extraction`.
 
     The row has columns for one extraction only (extractor, capture, time). Candidates of the other one need a
-    READING of their own: `own` is given to those that stay, `other` to the new ones; None for the extraction that is
+    EXTRACTION of their own: `own` is given to those that stay, `other` to the new ones; None for the extraction that is
     in the columns.
     """
     kept = [_with_extraction(one, own) for one in stored if one["field"] not in fields]
-    return kept + [_with_extraction(one, other) for one in entries(reading) if one["field"] in fields]
+    return kept + [_with_extraction(one, other) for one in entries(extraction) if one["field"] in fields]
 
 
 def readers(stored: Iterable[Entry], row: tuple[Any, ...]) -> dict[str, tuple[Any, ...]]:
-    """Returns, by field, which extraction its value came from (the values of READING): that noted in its chosen
+    """Returns, by field, which extraction its value came from (the values of EXTRACTION): that noted in its chosen
     candidate, else `row`.
     """
     return {
-        one["field"]: tuple(one.get(k, mine) or None for k, mine in zip(READING, row, strict=True))
+        one["field"]: tuple(one.get(k, mine) or None for k, mine in zip(EXTRACTION, row, strict=True))
         for one in stored
         if one.get("won")
     }
@@ -289,11 +289,11 @@ def _as_text(value: Any) -> str:
     return ", ".join(value) if isinstance(value[0], str) else f"{len(value)} places"
 
 
-def _with_extraction(one: Entry, reading: tuple[Any, ...] | None) -> Entry:
+def _with_extraction(one: Entry, extraction: tuple[Any, ...] | None) -> Entry:
     """Returns a chosen candidate with the extraction it came from noted, unless one is noted already.
 
     Unknown values are stored as "", because missing ones refer to the columns of the row.
     """
-    if reading is None or not one.get("won") or "read_at" in one:
+    if extraction is None or not one.get("won") or "read_at" in one:
         return one
-    return one | {key: value or "" for key, value in zip(READING, reading, strict=True)}
+    return one | {key: value or "" for key, value in zip(EXTRACTION, extraction, strict=True)}

@@ -188,7 +188,7 @@ def is_memento_known(db: Database, url: str, at: datetime, digest: str) -> bool:
     if kind_read(db, _memento_key(urlkey(url), at), digest) is not None:
         return True
     second = [stamp(at), stamp(at + _SECOND)]
-    for one in schemes(url):
+    for one in with_other_scheme(url):
         row = _find_capture(
             db, "url = ? and captured_at >= ? and captured_at < ? and digest = ?", [one, *second, digest]
         )
@@ -203,14 +203,14 @@ def is_payload_known(db: Database, url: str, digest: str) -> bool:
         is_no_post(db, url, digest)
         or any(
             (row := _find_capture(db, "url = ? and digest = ?", [one, digest])) is not None and is_done(db, row)
-            for one in schemes(url)
+            for one in with_other_scheme(url)
         )
     )
 
 
 def is_no_post(db: Database, url: str, digest: str) -> bool:
     """Returns True if a payload of this URL was extracted before and is not a post."""
-    return any(kind_read(db, one, digest) is not None for one in schemes(url))
+    return any(kind_read(db, one, digest) is not None for one in with_other_scheme(url))
 
 
 def is_response_known(db: Database, url: str, at: datetime) -> bool:
@@ -223,7 +223,7 @@ def is_response_known(db: Database, url: str, at: datetime) -> bool:
     )
 
 
-def schemes(url: str) -> tuple[str, str]:
+def with_other_scheme(url: str) -> tuple[str, str]:
     """Returns the URL as given, and the same URL with https in place of http or http in place of https."""
     scheme, _, rest = url.partition("://")
     return url, f"{'http' if scheme == 'https' else 'https'}://{rest}"

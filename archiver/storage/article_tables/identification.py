@@ -92,7 +92,7 @@ def claim(db: Database, article_id: int, urls: Iterable[str], kind: str, at: dat
     ]
 
 
-# -- which article a reading belongs to
+# -- which stored article an extracted one belongs to
 
 
 def find_article_of(db: Database, site: str, article: Article, redirects: Iterable[str]) -> dict[str, Any] | None:

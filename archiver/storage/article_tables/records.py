@@ -16,7 +16,7 @@ from sqlite_utils import Database
 from archiver.errors import ArticleNotFound, ArticleRemoved, BadAddress, ClusterNotFound, RevisionNotFound
 from archiver.fields import CAPTURE_KEYS, FIELDS, STORED
 from archiver.items import Evidence
-from archiver.storage.article_tables.evidence import READING, Entry, decode_evidence, evidence_from, unpack_evidence
+from archiver.storage.article_tables.evidence import EXTRACTION, Entry, decode_evidence, evidence_from, unpack_evidence
 from archiver.storage.article_tables.evidence import readers as readers_of
 from archiver.storage.article_tables.revisions import FULL_CONTENT
 from archiver.storage.column_values import SHAPED, stored_object, stored_texts
@@ -24,7 +24,7 @@ from archiver.storage.sites import find_site
 from archiver.storage.tombstones import tombstone_named
 from archiver.urls import start_address, urlkey
 
-# -- the ID of a post outside its archive, which is independent of the archive's IDs and stays when the post moves
+# -- the ID of a post that does not depend on the archive's own IDs and does not change when the post moves
 
 _LENGTH = 20
 _NEVER = "9999-99-99T99:99:99"
@@ -222,8 +222,8 @@ def readers(db: Database, article_id: int, revision: int | None = None) -> dict[
     evidence.
     """
     row, entries = _evidence_rows(db, article_id, revision)
-    own = tuple(row.get(name) for name in READING)
-    return {name: dict(zip(READING, one, strict=True)) for name, one in readers_of(entries, own).items()}
+    own = tuple(row.get(name) for name in EXTRACTION)
+    return {name: dict(zip(EXTRACTION, one, strict=True)) for name, one in readers_of(entries, own).items()}
 
 
 def _evidence_rows(db: Database, article_id: int, revision: int | None) -> tuple[Record, list[Entry]]:

@@ -72,7 +72,7 @@ _HINT_SOURCES = ("api", "feed")
 _as_json = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps makes an encoder each time
 
 Reread = Callable[[dict[str, Any]], Sequence[Article]]
-"""Extracts the capture of a stored article (a row of `articles`) again; () if the capture is lost."""
+"""A function that extracts the capture of a stored article (a row of `articles`) again; () if the capture is lost."""
 
 
 def article_row(article: Article) -> dict[str, Any]:
@@ -289,7 +289,9 @@ def _content(article: Article, current: dict[str, Any]) -> dict[str, Any]:
 # -- reverts
 
 _COMPARED = 40
-"""The newest revisions that a reading is compared with: a live blog, which has many, never returns to an old text."""
+"""How many of the newest revisions a post is compared with: a live blog, which has many, never returns to an old
+text.
+"""
 
 
 def revert_of(db: Database, row: dict[str, Any], article: Article, at: datetime) -> Revert | None:
