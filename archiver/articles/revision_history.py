@@ -52,7 +52,8 @@ class Revert:
 
 
 def find_revert(history: Sequence[PastRevision], equal: Sequence[int], at: datetime) -> Revert | None:
-    """Returns how to store a post that has reverted to an earlier revision at the time `at`; None if it equals none.
+    """Recognizes a revert: returns how to store a post that, at the time `at`, equals earlier revisions of it; None if
+    it equals none.
 
     `history` are the article's revisions in order, `equal` the numbers of those that the post now equals (never the
     current one). The first revert always becomes a revision; in all, n different contents make at most n +

@@ -261,8 +261,8 @@ def _state_of(count: Count) -> str:
 
 
 def _counts_as_posts(count: Count) -> bool:
-    """Returns True if the pages of this count are counted as posts. A part of a post counts only if it could not be
-    fetched.
+    """Returns True if the pages of a `Count` are reported as posts. A part of a post is reported only if it could not
+    be fetched.
     """
     if count.kind == PageKind.PART:
         return count.outcome == Outcome.FAILED

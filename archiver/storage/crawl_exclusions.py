@@ -78,12 +78,12 @@ def excluded_counts(db: Database, site_id: int) -> dict[str, int]:
 
 
 def known_post_count(db: Database, site_id: int) -> int:
-    """Returns the number of pages of a site that are known to be posts."""
+    """Returns the number of pages of a site that are recorded as posts."""
     return int(db.execute("select count(*) from pages where site_id = ? and kind = 'post'", [site_id]).fetchone()[0])
 
 
 def is_post(db: Database, key: str) -> bool:
-    """Returns True if the page at this urlkey was fetched and is a post."""
+    """Returns True if the page at this urlkey was fetched and found to be a post."""
     return (
         db.execute(
             "select 1 from pages where urlkey = ? and kind = 'post' and article_id is not null", [key]

@@ -390,7 +390,7 @@ def _equal_revision(db: Database, row: dict[str, Any], article: Article) -> int 
 
 
 def _count_reverts(db: Database, row: dict[str, Any]) -> int:
-    """Returns the number of revisions of an article that repeat an earlier one."""
+    """Returns the number of an article's revisions that repeat an earlier one."""
     return int(db.execute("select count(same_as) from revisions where article_id = ?", [row["id"]]).fetchone()[0])
 
 
@@ -400,7 +400,9 @@ def _mark_seen(db: Database, row: dict[str, Any], at: datetime) -> None:
 
 
 def _restore_gone(db: Database, row: dict[str, Any], at: datetime) -> None:
-    """Marks the article as gone again, if it was found gone later than this sighting."""
+    """Restores the time at which an article was found gone (`row` has it), after the article was marked as seen at an
+    earlier time.
+    """
     if row["gone_at"] and row["gone_at"] > stamp(at):
         db.execute("update articles set gone_at = ? where id = ?", [row["gone_at"], row["id"]])
 

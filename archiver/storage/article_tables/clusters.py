@@ -189,7 +189,9 @@ def _component_keeping_id(
 
 
 def _components(db: Database, ids: Collection[int]) -> list[list[int]]:
-    """Returns the connected components of these articles, sorted by ID inside and out."""
+    """Returns the connected components of these articles under their near-duplicate links, as lists of IDs, sorted
+    inside and out.
+    """
     links = UnionFind(
         (number, other)
         for number in ids

@@ -295,8 +295,8 @@ text.
 
 
 def revert_of(db: Database, row: dict[str, Any], article: Article, at: datetime) -> Revert | None:
-    """Returns how to store an extracted article that differs from the stored one (`row`) and equals an earlier revision
-    of it; None if it equals no earlier revision.
+    """Recognizes a revert: returns how to store an extracted article that differs from the stored one (`row`) and
+    equals an earlier revision of it; None if it equals no earlier revision.
     """
     if row["revision"] == 1 and last_revision(db, row["id"]) == 1:
         return None
