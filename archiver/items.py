@@ -245,13 +245,17 @@ class PageResult:
     `url` is the requested URL, `final_url` the one that responded after `redirects`. `targets` are the URLs
     discovered on this page. They are stored in the same transaction as the page itself, so that a page never counts
     as done while its discoveries are lost. `next_pages` are the pages of a listing that follow this one; they are
-    fetched again if this one has new URLs. The outcome `due` is for one of several documents of a source, of which
-    more follow. For a further page of a post, `part_of` is the post's URL and `part` the number of the page. For a
-    post whose text was extracted from several pages, `parts` are the numbers and URLs of the others; number 0 is a
-    page that shows the complete post. `same_validator`: the response had a full body although its ETag (or
-    Last-Modified) was the same as before. `rights` are the usage statements of the response, stored with its
-    capture. `shown` is the digest of the links on a page of a listing, without those to its other pages; "" for
-    other pages. `requisites` are the files that a post's page needs, if the site's settings ask for all of them.
+    fetched again if this one has new URLs. A document of a source that has more documents to fetch has the outcome
+    `due`.
+
+    For a further page of a post, `part_of` is the post's URL and `part` the number of the page. For a post whose
+    text was extracted from several pages, `parts` are the numbers and URLs of the others; number 0 is a page that
+    shows the complete post.
+
+    `same_validator`: the response had a full body although its ETag (or Last-Modified) was the same as before.
+    `rights` are the usage statements of the response, stored with its capture. `shown` is the digest of the links on
+    a page of a listing, without those to its other pages; "" for other pages. `requisites` are the files that a
+    post's page needs, if the site's settings ask for all of them.
     """
 
     url: str

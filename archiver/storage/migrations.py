@@ -17,7 +17,7 @@ from archiver.storage.schema import SCHEMA
 migrations = Migrations("archiver")
 
 UNRELEASED = "m001_sites_and_runs"
-"""The first migration of archives written by 0.2 and earlier versions, none of which was released."""
+"""The first migration of archives written by 0.2 and earlier versions, which were never released."""
 _TABLE = re.compile(r'create table "?(\w+)', re.IGNORECASE)
 
 

@@ -48,7 +48,7 @@ def hint_digest(lead: SourceHint) -> str:
 
 
 def hint_from_json(text: str | None) -> SourceHint | None:
-    """Returns the source hint that `hint_to_json` stored; None if there is none."""
+    """Returns the source hint that `hint_to_json` encoded; None for an empty text."""
     if not text:
         return None
     values: dict[str, Any] = json.loads(text)

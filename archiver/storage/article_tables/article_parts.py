@@ -60,7 +60,7 @@ def text_of(db: Database, key: str) -> str | None:
 
 
 def article_at(db: Database, key: str) -> Article | None:
-    """Returns the stored article that the page at this urlkey shows or is a part of; None if there is none."""
+    """Returns the stored article that the page at this urlkey shows or is a part of; None if not found."""
     row = next(
         iter(db.query("select a.* from articles a join pages p on p.article_id = a.id where p.urlkey = ?", [key])), None
     )

@@ -109,7 +109,7 @@ def find_next_sighting(
     db: Database, row: dict[str, Any], runs: Sequence[RevisionRun], run: RevisionRun, extract_again: ReadWithoutHints
 ) -> Sighting | None:
     """Returns the next sighting of the run that a new capture falls into: after that capture and before the next run.
-    None if there is none.
+    None if not found.
     """
     n = index_of_run_at(runs, run)
     if n is None:
@@ -381,7 +381,7 @@ def _observed(extracted: HistoricalReading, redirects: list[str]) -> Observation
 
 
 def _equal_revision(db: Database, row: dict[str, Any], article: Article) -> int | None:
-    """Returns the number of the article's last revision with the same meaning as `article`; None if there is none."""
+    """Returns the number of the article's last revision with the same meaning as `article`; None if not found."""
     found = db.execute(
         "select max(revision) from revisions where article_id = ? and meaning_digest = ?",
         [row["id"], meaning_digest(article)],

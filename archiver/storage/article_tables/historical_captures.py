@@ -35,7 +35,7 @@ def store_gone(db: Database, url: str, status: int, at: datetime, import_id: int
 
 
 def last_gone(db: Database, key: str) -> tuple[int, datetime] | None:
-    """Returns the status and time of the last historical response that shows the URL gone; None if there is none."""
+    """Returns the status and time of the last historical response that shows the URL gone; None if not found."""
     row = db.execute(
         "select target, captured_at from historical_responses where urlkey = ? and kind = 'gone' order "
         "by captured_at desc, target "
@@ -136,7 +136,7 @@ _SECOND = timedelta(seconds=1)
 
 def known_capture(db: Database, url: str, at: datetime, digest: str) -> dict[str, Any] | None:
     """Returns the row of `captures` for the capture with this URL, time and payload digest, whether crawled or
-    imported; None if there is none.
+    imported; None if not found.
     """
     return _find_capture(db, "url = ? and captured_at = ? and digest = ?", [url, stamp(at), digest])
 
@@ -234,7 +234,7 @@ def _memento_key(key: str, at: datetime) -> str:
 
 
 def capture_with_payload(db: Database, digest: str) -> dict[str, Any] | None:
-    """Returns the first capture whose response record contains the payload with this digest; None if there is none."""
+    """Returns the first capture whose response record contains the payload with this digest; None if not found."""
     return _find_capture(db, "digest = ? and record_type = 'response' order by id", [digest])
 
 
