@@ -31,10 +31,11 @@ _FILTERS = tuple(f.name for f in fields(Query) if f.name != "text")
 
 
 class Archive:
-    """A read-only view of the archive at `path`, and a context manager that closes it.
+    """A read-only archive, opened from the SQLite file at `path`: search it and read its articles. Use it as a context
+    manager, which closes it.
 
-    Raises ArchiveNotFound, NotAnArchive or ArchiveTooNew. `db` is the sqlite-utils Database,
-    for queries that these methods do not offer.
+    Raises ArchiveNotFound, NotAnArchive or ArchiveTooNew. `db` is the sqlite-utils Database, for queries that these
+    methods do not offer.
 
     >>> with Archive("output/archive.db") as archive:          # doctest: +SKIP
     ...     for hit in archive.search("climate report", since="2023"):
@@ -56,52 +57,65 @@ class Archive:
         self.db.close()
 
     def __len__(self) -> int:
-        """The number of articles."""
+        """Returns the number of articles in the archive."""
         return int(self.db.execute("select count(*) from articles").fetchone()[0])
 
     def search(self, query: str = "", **filters: Any) -> list[Record]:
-        """The matching records, best first: at most `limit` (20), each with `score` and `snippet` added.
+        """Returns the records that match a query, most relevant first: at most `limit` (20 by default), each with
+        `score` and `snippet` added.
 
         `query` is in the language of `archiver.search.query_parser`; `filters` are the other attributes of
-        `archiver.search.query.Query` (site, author, category, tag and language take one name or
-        several). Raises BadQuery, SiteNotFound, and TypeError for an unknown filter.
+        `archiver.search.query.Query` (site, author, category, tag and language take one name or several). Raises
+        BadQuery, SiteNotFound, and TypeError for an unknown filter.
         """
         found = self.results(query, **filters)
         hits = {hit.id: hit for hit in found.hits}
         return [{**r, "score": hits[r["id"]].score, "snippet": hits[r["id"]].snippet} for r in records(self.db, hits)]
 
     def results(self, query: str = "", **filters: Any) -> Results:
-        """The hits without their text, and the number of all matches: a lighter `search`."""
+        """Returns the hits of a search without the articles' texts, and the total number of matches. Faster than
+        `search`; same arguments and errors.
+        """
         return run(self.db, make_query(query, **filters))
 
     def facets(self, query: str = "", **filters: Any) -> dict[str, list[tuple[str, int]]]:
-        """The number of matching articles per site, author, category, tag, language and year."""
+        """Returns the number of matching articles per site, author, category, tag, language and year, as (value, count)
+        pairs by facet.
+        """
         return facets(self.db, make_query(query, **filters))
 
     def histogram(self, query: str = "", *, unit: str = "", **filters: Any) -> Histogram:
-        """The number of matching articles per year, month or day (`unit`; "" chooses one), and the periods of which
-        the archive has no articles at all. Raises the same errors as `search`."""
+        """Returns the number of matching articles per year, month or day, and the periods for which the archive has no
+        articles at all.
+
+        `unit` is "year", "month" or "day"; "" chooses one by the range of dates. Raises the same errors as `search`.
+        """
         return histogram(self.db, make_query(query, **filters), unit)
 
     def trend(self, *terms: str, within: str = "", unit: str = "", **filters: Any) -> Trend:
-        """The share of articles per year, month or day that match each term; a term is a query of its own.
+        """Returns the share of articles per year, month or day that match each of the `terms`; each term is a query.
 
         `within` (a query) and the filters narrow both the matches and the total. Raises the same errors as `search`.
         """
         return trend(self.db, make_query(within, **filters), terms, unit)
 
     def concordance(self, query: str, *, width: int = WIDTH, **filters: Any) -> Concordance:
-        """Every occurrence of the query's words, with `width` characters before and after it; `sort` may also
-        be left or right. Raises the same errors as `search`."""
+        """Returns every occurrence of the query's words, with `width` characters of text before and after it.
+
+        `sort` may also be "left" or "right", to sort by the text on that side. Raises the same errors as `search`.
+        """
         return concordance(self.db, make_query(query, **filters), width)
 
     def articles(self, query: str = "", **filters: Any) -> Iterator[Record]:
-        """Streams all matching records by ID: by default without a limit and with duplicates."""
+        """Iterates over all records that match a query, in the order of their IDs; by default without a limit and
+        including duplicates.
+        """
         options = {"limit": None, "duplicates": True, "sort": "added", **filters}
         return records(self.db, matching_ids(self.db, make_query(query, **options)))
 
     def article(self, id_or_url: int | str, revision: int | None = None) -> Record:
-        """One record, by its ID or by any URL it was seen at; with `revision`, the state of that revision.
+        """Returns the record of one article, given by its ID or by any URL it was seen at; with `revision`, as it was
+        in that revision.
 
         Raises ArticleNotFound or RevisionNotFound.
         """
@@ -109,32 +123,45 @@ class Archive:
         return record(self.db, number) if revision is None else revision_record(self.db, number, revision)
 
     def explain(self, id_or_url: int | str, revision: int | None = None) -> tuple[FieldExplanation, ...]:
-        """Why each field of an article (or of one of its revisions) has its value: the candidates found on the page,
-        and which of them won. An earlier revision has them if version 0.3 or later superseded or re-extracted it.
+        """Explains why each field of an article (or of one of its revisions) has its value: returns the candidates
+        found on the page, and which of them were chosen.
 
-        Raises ArticleNotFound or RevisionNotFound.
+        An earlier revision has them only if version 0.3 or later superseded or re-extracted it. Raises
+        ArticleNotFound or RevisionNotFound.
         """
         number = find_article(self.db, id_or_url)
         return explain(self.article(number, revision), evidence(self.db, number, revision))
 
     def readers(self, id_or_url: int | str, revision: int | None = None) -> dict[str, Record]:
-        """By field, what its value was read with: the extractor's version ("0.3.0 rules-2"), the ID of the capture it
-        was read from, and when. Raises ArticleNotFound."""
+        """Returns, by field, how its value was extracted: the extractor's version ("0.3.0 rules-2"), the ID of the
+        capture it was extracted from, and when.
+
+        Raises ArticleNotFound.
+        """
         return readers(self.db, find_article(self.db, id_or_url), revision)
 
     def revisions(self, id_or_url: int | str) -> list[Record]:
-        """The revisions of an article, oldest first: revision, observed_at, changed, title, previous, same_as,
-        seen_again, seen_again_at, extractor (explained at `archiver.storage.article_tables.records.revisions`)."""
+        """Returns the revisions of an article, oldest first.
+
+        Keys: revision, observed_at, changed, title, previous, same_as, seen_again, seen_again_at, extractor
+        (explained at `archiver.storage.article_tables.records.revisions`). Raises ArticleNotFound.
+        """
         return revisions(self.db, find_article(self.db, id_or_url))
 
     def headlines(self, site: str | None = None, *, changed: bool = False) -> list[Record]:
-        """Every headline of the articles of a site (or of all sites): article_id, site, revision, observed_at, title,
-        previous, same_as, seen_again; with `changed` only those that replaced another. Raises SiteNotFound."""
+        """Returns every headline that the articles of a site (or of all sites) have had; with `changed`, only those
+        that replaced an earlier headline.
+
+        Keys: article_id, site, revision, observed_at, title, previous, same_as, seen_again. Raises SiteNotFound.
+        """
         return headlines(self.db, site, changed=changed)
 
 
 def make_query(text: str = "", **filters: Any) -> Query:
-    """Builds a Query; a single name is accepted in place of a tuple. Raises TypeError for an unknown filter."""
+    """Builds a Query from a query text and filters; a filter that takes several names accepts a single string too.
+
+    Raises TypeError for an unknown filter.
+    """
     unknown = sorted(set(filters) - set(_FILTERS))
     if unknown:
         raise TypeError(f"unknown filter {unknown[0]!r}; the filters are {', '.join(_FILTERS)}")

@@ -1,9 +1,9 @@
 """The field table: one row per field of the record, in the record's order.
 
-Storage, search, export, publication and the docs all iterate over this table. A new field takes a row, a column, an
-attribute of `Article` and the code that reads it from a page. Every list of fields in the program is derived from the
-flags of the rows. If you need a list that is not among the constants below, add a flag here, not a tuple of names
-elsewhere.
+Storage, search, export, publication and the docs all iterate over this table. A new field needs a row, a column, an
+attribute of `Article` and the code that extracts it from a page. Every list of fields in the program is derived from
+the flags of the rows. If you need a list that is not among the constants below, add a flag here, not a tuple of
+names elsewhere.
 """
 
 from __future__ import annotations
@@ -27,34 +27,35 @@ Variety = Literal["repeated", "distinct", "long"]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field.
+    """One field of the record: a row of the field table.
 
-    word: the singular by which queries name one of its values (`author:`), "" if that is `name`.
+    name, shape, doc: its name in the record, the form of its values (see `Shape`), and a description for the docs.
+    word: the singular that queries use for one of its values (`author:`), "" if that is `name`.
 
     Content
         stored: it is a column of `articles`; False if the record takes it from another table.
         required: the column is never null.
-        from_page: it is read from a page, so it is an attribute of `Article` and part of a revision.
-        hinted: feeds and APIs may report it too, so it is an attribute of the source hint.
-        address: it holds URLs.
-        persons: it holds names of persons, which datasets may replace with pseudonyms.
+        from_page: it is extracted from a page, so it is an attribute of `Article` and part of a revision.
+        hinted: feeds and APIs may give it too, so it is an attribute of the source hint.
+        address: its values are URLs.
+        persons: its values are names of persons, which datasets may replace with pseudonyms.
         prose: text by the page's author, on one line or in paragraphs. It is cleaned of control characters, compared
             word by word, and stripped of contacts and names if a dataset requires that.
         varies: see `Variety`. Parquet uses no dictionary for `distinct` and `long` values and no statistics for `long`
             ones; the search index stores pairs of common words for `long` ones.
 
     Storage
-        choice: see `RecordFilter`. Every field with a choice has evidence: its candidates are stored and the winners
-        marked.
-        meaning: a change of it makes a revision.
+        choice: how its value is chosen among candidates, see `Choice`. The candidates of such a field are stored as
+            evidence, with the chosen ones marked.
+        meaning: a change of its value makes a revision.
         added: it was added after 0.2. Meaning digests leave it out if it is empty, so that earlier digests stay valid.
-        latest: an article has the value of its latest reading, even if that made no revision.
+        latest: an article has the value that was extracted last, even if that made no revision.
         linked: its values have a table of their own, linked to `articles`.
         measured: each run counts the articles that have it; health compares the counts of `essential` fields.
 
     Search and display
         weight: its bm25 weight in the full-text index, 0 if it is not indexed there.
-        indexed: a change of it makes the search index read the article again.
+        indexed: a change of its value makes the search index index the article again.
         facet: results can be counted by it; option: they can be filtered with an option of its name.
         in_hit: search results show it.
 
@@ -96,7 +97,7 @@ class Field:
 
     @property
     def is_list(self) -> bool:
-        """True if it has several values, stored as JSON."""
+        """True if the field has several values, stored as JSON."""
         return self.shape in ("texts", "geotags")
 
 
@@ -409,12 +410,12 @@ CAPTURE_KEYS: tuple[str, ...] = ("captured_at", "digest", "warc_file", "warc_off
 
 
 def names(matches: Callable[[Field], object]) -> tuple[str, ...]:
-    """The names of the fields for which `matches` returns true, in the record's order."""
+    """Returns the names of the fields for which `matches` returns true, in the record's order."""
     return tuple(f.name for f in FIELDS if matches(f))
 
 
 def _with_moved(fields: tuple[str, ...], name: str, *, after: str) -> tuple[str, ...]:
-    """The fields with `name` moved to the place after `after`."""
+    """Returns the field names in another order: `name` is moved to directly after the name `after`."""
     rest = [other for other in fields if other != name]
     rest.insert(rest.index(after) + 1, name)
     return tuple(rest)
@@ -423,11 +424,11 @@ def _with_moved(fields: tuple[str, ...], name: str, *, after: str) -> tuple[str,
 # -- content ----------------------------------------------------------------------------------
 
 PAGE_FIELDS = names(lambda f: f.from_page)
-"""The fields read from a page and stored in revisions: attributes of `Article`."""
+"""The fields that are extracted from a page and stored in revisions: attributes of `Article`."""
 PAGE_LISTS = names(lambda f: f.from_page and f.shape == "texts")
 PAGE_TIMES = names(lambda f: f.from_page and f.shape == "time")
 HINTED = names(lambda f: f.hinted)
-"""The fields that feeds and APIs may report: attributes of the source hint."""
+"""The fields that feeds and APIs may give: attributes of the source hint."""
 HINTED_LISTS = names(lambda f: f.hinted and f.shape == "texts")
 HINTED_TIMES = names(lambda f: f.hinted and f.shape == "time")
 PROSE = names(lambda f: f.prose)
@@ -441,7 +442,9 @@ WEIGHED = names(lambda f: f.choice == "weighed")
 
 
 def fields_with_choice(choice: Choice) -> tuple[str, ...]:
-    """The fields with this choice, in the order of `EVIDENCE`."""
+    """Returns the names of the fields whose values are chosen by this method (see `Choice`), in the order of
+    `EVIDENCE`.
+    """
     return tuple(name for name in EVIDENCE if BY_NAME[name].choice == choice)
 
 
@@ -458,19 +461,21 @@ STORED_LISTS = names(lambda f: f.stored and f.is_list)
 MEANING = names(lambda f: f.meaning)
 ADDED = names(lambda f: f.added)
 LATEST = names(lambda f: f.latest)
-"""An article has the latest value of these fields; its revision has the values of when it was first seen."""
+"""Fields of which an article has the value extracted last, while its revision keeps the value it was first seen
+with.
+"""
 COMPARED = names(lambda f: f.from_page and (f.choice or f.address))
-"""The fields in which two revisions are compared."""
+"""The fields that are compared when two revisions are shown side by side."""
 MEASURED = _with_moved(names(lambda f: f.measured), "description", after="image")
 ESSENTIAL = names(lambda f: f.measured == "essential")
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The tables of a field whose values are in a table of their own.
+    """The two tables of a field whose values are stored in a table of their own, such as authors.
 
-    `table` (named as the field) has each value once, `table_of_links` links it to articles by `key`; `word` is the
-    singular for one value.
+    `table` (named as the field) has each value once, `table_of_links` links it to articles by the column `key`;
+    `word` is the singular for one value.
     """
 
     table: str
@@ -513,7 +518,7 @@ ADDRESSES = names(lambda f: f.address)
 
 
 def published_from(tier: Tier) -> tuple[str, ...]:
-    """The fields that a dataset has from this tier on."""
+    """Returns the fields that a dataset contains in full from this tier on, but not in the tiers below it."""
     return names(lambda f: f.published == tier)
 
 

@@ -1,7 +1,7 @@
-"""The values that the stages of a crawl pass on: frozen, slotted dataclasses without behaviour.
+"""The values that the stages of a crawl pass on: frozen, slotted dataclasses with almost no behaviour.
 
-Times are aware `datetime`s and sequences are tuples; a value that the page does not have is None (single values) or
-empty (text, tuples).
+Times are aware `datetime`s and sequences are tuples. A value that a page lacks is None (single values) or empty
+(text, tuples).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 
 class DiscoverySource(StrEnum):
-    """What reported a URL. Stored in `page_discoveries.source`."""
+    """The kinds of source that report a URL. Stored in `page_discoveries.source`."""
 
     SEED = "seed"
     FEED = "feed"
@@ -27,7 +27,7 @@ class DiscoverySource(StrEnum):
 
 
 class PageKind(StrEnum):
-    """What kind of page a URL is, as far as is known. Stored in `pages.kind`."""
+    """What kind of page a URL shows, as far as the archive knows. Stored in `pages.kind`."""
 
     UNKNOWN = "unknown"
     POST = "post"
@@ -43,7 +43,9 @@ class PageKind(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What became of a URL. Every row of `pages` has exactly one."""
+    """The result of the last attempt to fetch a URL, or why it has not been fetched. Every row of `pages` has exactly
+    one.
+    """
 
     DUE = "due"
     ARCHIVED = "archived"
@@ -59,7 +61,7 @@ class Outcome(StrEnum):
 
 
 class RequisiteKind(StrEnum):
-    """The kind of file that a page needs. Stored in `requisites.kind`."""
+    """The kind of a requisite, a file that a page needs to be shown. Stored in `requisites.kind`."""
 
     IMAGE = "image"
     STYLESHEET = "stylesheet"
@@ -68,9 +70,10 @@ class RequisiteKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Requisite:
-    """A file that a page (or a stylesheet) needs to be shown, by the URL that a browser would request.
+    """A file that a page or a stylesheet needs to be shown: an image, a stylesheet or a font, by the URL that a browser
+    would request.
 
-    `lead`: it is the lead image of a post.
+    `lead` is True for the lead image of a post.
     """
 
     url: str
@@ -80,12 +83,12 @@ class Requisite:
 
 @dataclass(frozen=True, slots=True)
 class GeoTag:
-    """A place that a page declares. Degrees are WGS 84, positive north and east.
+    """A geographic place that a page names in its markup. Degrees are WGS 84, positive north and east.
 
-    `role` is content, dateline, author or publisher; `source` is the format it was
-    written in (geo.position, ICBM, geo-microformat, georss, schema.org ...). A place
-    with a name only has None for both degrees. `precision` is the precision of the written position, in
-    degrees (Darwin Core's coordinatePrecision: 0.0001 for four decimals, 1/3600 for seconds).
+    `role` is content, dateline, author or publisher; `source` is the markup format it was written in (geo.position,
+    ICBM, geo-microformat, georss, schema.org ...). A place with a name only has None for both degrees. `precision`
+    is the precision of the written position, in degrees (Darwin Core's coordinatePrecision: 0.0001 for four
+    decimals, 1/3600 for seconds).
     """
 
     latitude: float | None
@@ -99,7 +102,9 @@ class GeoTag:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One candidate for one field: its source, its location on the page, and its confidence (0 to 1)."""
+    """One candidate value for a field of an article: its source, its location on the page, and its confidence (0 to
+    1).
+    """
 
     field: str
     value: str
@@ -110,12 +115,12 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class SourceHint:
-    """What a feed item or an API response says about a post, apart from its page.
+    """What a feed item or an API response says about a post, in addition to the post's own page.
 
-    `guid` is the feed's guid or Atom id; `post_id` is the platform's own ID of the post
-    ("wordpress:123"), which stays the same when its URL changes. `body_html` is the full text, or ""
-    if the source has only an excerpt. `protected`: the post requires a password.
-    `is_from_api`: it comes from the site's own database, which distinguishes authors, categories and tags.
+    `guid` is the feed's guid or Atom id; `post_id` is the platform's own ID of the post ("wordpress:123"), which
+    stays the same when its URL changes. `body_html` is the full text, or "" if the source has only an excerpt.
+    `protected`: the post requires a password. `from_api`: the hint comes from the site's own API, which
+    distinguishes authors, categories and tags.
     """
 
     title: str = ""
@@ -139,8 +144,9 @@ class SourceHint:
 class DiscoveredURL:
     """A URL that a discovery source reported: the only output of discovery.
 
-    `lead` is the source hint. `trap` names the rule by which the URL is not fetched ("" for nearly all). `captured`:
-    when a web archive first and last captured it, if the source says so.
+    `found_on` is the URL of the feed, sitemap, listing or page that contains it; `lead` is the source hint. `trap`
+    names the trap rule that keeps the URL from being fetched ("" for nearly all). `captured` is when a web archive
+    first and last captured it, if the source says so.
     """
 
     url: str
@@ -155,18 +161,19 @@ class DiscoveredURL:
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """The content of one page. Attributes are named as in the record (see `archiver.fields`).
+    """The content extracted from one page. Attributes are named as in the record (see `archiver.fields`).
 
-    `published_precision` is one of second, minute, hour, day, month, year and never finer than
-    on the page; a date with precision day has the time 00:00. `kind` says whether
-    the page is a post at all, `kind_rule` why. `post_id` as in `SourceHint`.
+    `published_precision` is one of second, minute, hour, day, month, year and never finer than on the page; a date
+    with precision day has the time 00:00. `kind` says whether the page is a post at all, `kind_rule` names the rule
+    that decided so. `post_id` as in `SourceHint`.
 
-    For a post that is split over several pages: `parts` are the URLs of its other pages, in order, as far as
-    this page links to them; `part` is the number of this page; `part_of` is the URL of the first page if that is
-    another one. `whole_at` is the URL that shows the whole post: this page's own URL if `body` is complete.
+    For a post that is split over several pages: `parts` are the URLs of its other pages, in order, as far as this
+    page links to them; `part` is the number of this page; `part_of` is the URL of the first page if that is another
+    one. `whole_at` is the URL of a page that shows the complete post: this page's own URL if `body` is complete.
 
-    `read_by` names the site rules used to read it ("rules-3"), "" if none were used;
-    "rules-3 in part" if only the rules written by a person were applied to a reading without rules.
+    `read_by` names the version of the site rules used to extract the article ("rules-3"), "" if none were used;
+    "rules-3 in part" if only the rules written by a person were applied to the result of an extraction without
+    rules.
     """
 
     url: str
@@ -199,10 +206,10 @@ class Article:
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """A stored response: the location of its record in a WARC/1.1 file.
+    """A stored response: its URL, time, status and digest, and the location of its record in a WARC/1.1 file.
 
-    `digest` is the payload digest in WARC's notation ("sha1:" and base 32, section 5.8);
-    `warc_file` is relative to the archive's folder.
+    `digest` is the payload digest in WARC's notation ("sha1:" and base 32, section 5.8); `warc_file` is relative to
+    the archive's folder; `warc_offset` and `warc_length` are in bytes.
     """
 
     url: str
@@ -218,11 +225,11 @@ class Capture:
 
 @dataclass(frozen=True, slots=True)
 class UsageStatement:
-    """One statement in a response about how it may be used.
+    """One statement in a response about how its content may be used, such as a robots directive or a licence.
 
-    `source` is where it was found: header, meta, link (an element with rel=license) or file (the host's tdmrep.json).
-    `name` is robots (X-Robots-Tag and meta robots, one directive each), tdm-reservation, tdm-policy, license or
-    content-usage; `agent` is the crawler it applies to, "" for all.
+    `source` is where it was found: header, meta, link (an element with rel=license) or file (the host's
+    tdmrep.json). `name` is robots (X-Robots-Tag and meta robots, one directive each), tdm-reservation, tdm-policy,
+    license or content-usage; `agent` is the crawler it applies to, "" for all.
     """
 
     source: str
@@ -235,17 +242,20 @@ class UsageStatement:
 class PageResult:
     """One attempt to fetch a URL, with everything that followed from it: the item that the spider yields.
 
-    `url` is the requested URL, `final_url` the one that responded after `redirects`.
-    `targets` are the URLs discovered on this page. They are stored in the same transaction as
-    the page itself, so that a page never counts as done while its discoveries are lost.
-    `next_pages` are the pages of a listing that follow this one; they are fetched again if
-    this one has new URLs. The outcome `due` marks one document of a source that has more to come.
-    For a further page of a post, `part_of` is the post's URL and `part` the number of the page. For a post read
-    from several pages, `parts` are the numbers and URLs of the others; number 0 is the view that has all of it.
+    `url` is the requested URL, `final_url` the one that responded after `redirects`. `targets` are the URLs
+    discovered on this page. They are stored in the same transaction as the page itself, so that a page never counts
+    as done while its discoveries are lost. `next_pages` are the pages of a listing that follow this one; they are
+    fetched again if this one has new URLs. A document of a source that has more documents to fetch has the outcome
+    `due`.
+
+    For a further page of a post, `part_of` is the post's URL and `part` the number of the page. For a post whose
+    text was extracted from several pages, `parts` are the numbers and URLs of the others; number 0 is a page that
+    shows the complete post.
+
     `same_validator`: the response had a full body although its ETag (or Last-Modified) was the same as before.
-    `rights` are the usage statements of the response, stored with its capture.
-    `shown` is the digest of the links on a page of a listing, without those to its other pages; "" for other pages.
-    `requisites` are the files that a post's page needs, if the site's settings ask for all of them.
+    `rights` are the usage statements of the response, stored with its capture. `shown` is the digest of the links on
+    a page of a listing, without those to its other pages; "" for other pages. `requisites` are the files that a
+    post's page needs, if the site's settings ask for all of them.
     """
 
     url: str
@@ -277,7 +287,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Candidate(Generic[T]):
-    """A candidate for a field, with its evidence. `visible`: it is part of the post's visible text."""
+    """A candidate value for a field, with its evidence. `visible`: the value is part of the post's visible text."""
 
     value: T
     source: str
@@ -291,5 +301,5 @@ class Candidate(Generic[T]):
 
 
 def is_from_api(lead: SourceHint | None) -> bool:
-    """True if a source hint comes from a platform's API, which is more reliable than a feed."""
+    """Returns True if a source hint comes from a platform's API, which is more reliable than a feed."""
     return lead is not None and lead.from_api

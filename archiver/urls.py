@@ -1,9 +1,9 @@
 """Normalized URLs, urlkeys, and the scope of a crawl.
 
-The program distinguishes four forms of a URL: requested, final (after redirects), canonical (declared
-by the page), and the urlkey, which is equal for URLs that differ only in http/https, www,
-tracking parameters, index files or a trailing slash. The urlkey is a SURT (Sort-friendly URI
-Reordering Transform, as in CDXJ indexes) of that reduced form.
+The program distinguishes four forms of a URL: requested, final (after redirects), canonical (declared by the page),
+and the urlkey, which is equal for URLs that differ only in http/https, www, tracking parameters, index files or a
+trailing slash. The urlkey is a SURT (Sort-friendly URI Reordering Transform, as in CDXJ indexes) of the URL without
+these.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from w3lib.url import safe_url_string
 
 from archiver.errors import BadAddress
 
-# Parameters that say where a visitor came from, never what is shown. `p`, `id` and `page_id` name posts.
+# Parameters for the visitor's origin, which do not change what is shown. `p`, `id` and `page_id` name posts.
 TRACKING = re.compile(
     r"(utm_\w+|fbclid|gclid|gclsrc|dclid|gbraid|wbraid|msclkid|yclid|twclid|ttclid|igshid|igsh|mc_cid|mc_eid|"
     r"_ga|_gl|_hsenc|_hsmi|mkt_tok|oly_anon_id|oly_enc_id|vero_id|wickedid|ref_src|ref_url|at_medium|at_campaign|"
@@ -68,7 +68,7 @@ _NORMAL = re.compile(r"https?://[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?(?:/[A-Za-
 
 
 def _host(parts: SplitResult) -> str:
-    """The host in lower case and punycode, with its port unless that is the scheme's default."""
+    """Returns the host of a URL in lower case and punycode, with its port unless that is the scheme's default."""
     host = (parts.hostname or "").rstrip(".")
     try:
         host = host.encode("idna").decode("ascii") if not host.isascii() else host
@@ -82,13 +82,15 @@ def _host(parts: SplitResult) -> str:
 
 
 def _path(path: str) -> str:
-    """The path with normalized percent-escapes (RFC 3986, section 6.2.2): needless ones decoded, others upper case."""
+    """Returns a URL's path without session IDs and with normalized percent-escapes (RFC 3986, section 6.2.2): needless
+    ones decoded, others in upper case.
+    """
     path = _SESSION.sub("", re.sub(r"/{2,}", "/", path)) or "/"
     return quote(unquote(path, errors="surrogateescape"), safe="/!$&'()*+,;=:@~-._", errors="surrogateescape")
 
 
 def folder_path(path: str) -> str:
-    """The path without its index file: "/2024/05/index.html" becomes "/2024/05/"."""
+    """Returns a URL's path without its index file: "/2024/05/index.html" becomes "/2024/05/"."""
     return _INDEX.sub("/", path)
 
 
@@ -102,18 +104,20 @@ def _is_significant(key: str, value: str, has_months: bool) -> bool:
 
 
 def _has_months(path: str, keys: Iterable[str]) -> bool:
-    """True if `m` may be a month or anything else but Blogger's mobile parameter."""
+    """Returns True if the parameter `m` of a URL (its path and parameter names) may be a month or anything else but
+    Blogger's switch to the mobile page.
+    """
     return bool(_SCRIPT.search(path)) or any(
         k not in _BLOGGER and not TRACKING.fullmatch(k) and not (SAME_PAGE.fullmatch(k)) for k in map(str.lower, keys)
     )
 
 
 def normalize(url: str, base: str = "") -> str | None:
-    """The URL in the form that is fetched and stored: absolute, without fragment and tracking parameters.
+    """Returns a URL in the form that is fetched and stored: absolute, without fragment and tracking parameters.
 
-    `url` may be relative to `base`. Returns None if it is not an http(s) URL (mailto:,
-    javascript:, a broken host or port) or is longer than 2,000 characters. Keeps the order of
-    parameters, path case, and a trailing slash.
+    `url` may be relative to `base`. Returns None if it is not an http(s) URL (mailto:, javascript:, a broken host or
+    port) or is longer than 2,000 characters. Keeps the order of parameters, the case of the path, and a trailing
+    slash.
     """
     if _NORMAL.fullmatch(url) and len(url) <= _MAX_LENGTH and url.count("/") > 2:
         return url
@@ -130,10 +134,11 @@ def normalize(url: str, base: str = "") -> str | None:
 
 
 def asset_address(url: str, base: str = "") -> str | None:
-    """The URL of an image, stylesheet or font as a browser requests it: absolute, without fragment and credentials.
+    """Returns the URL of an image, stylesheet or font as a browser requests it: absolute, without fragment and
+    credentials.
 
-    Unlike `normalize` it keeps every parameter, because a replayed page requests exactly this URL. Returns None if it
-    is not an http(s) URL (data:, a broken host or port) or is longer than 2,000 characters.
+    Unlike `normalize` it keeps every parameter, because a replayed page requests exactly this URL. Returns None if
+    it is not an http(s) URL (data:, a broken host or port) or is longer than 2,000 characters.
     """
     try:
         parts = urlsplit(urljoin(base, url.strip()) if base else url.strip())
@@ -158,10 +163,10 @@ def _query(path: str, query: str) -> str:
 
 @lru_cache(maxsize=4096)  # the urlkey of a page is needed a dozen times while it is processed
 def urlkey(url: str) -> str:
-    """The identity of a URL as a SURT: "org,example)/2024/05/a-post".
+    """Returns the identity of a URL as a SURT: "org,example)/2024/05/a-post".
 
-    http or https, www, an index file, a trailing slash, parameter order and tracking parameters make
-    no difference; path case and every other parameter do.
+    URLs that differ only in http or https, www, an index file, a trailing slash, parameter order or tracking
+    parameters have the same urlkey. The case of the path and every other parameter are kept.
     """
     parts = urlsplit(url)
     host = re.sub(r"^www\d?\.", "", _host(parts))
@@ -177,12 +182,16 @@ def urlkey(url: str) -> str:
 
 
 def may_name_post(pairs: Iterable[tuple[str, str]]) -> bool:
-    """True if a query string, as pairs of names and values, may name a post; only the page itself can settle it."""
+    """Returns True if a query string, given as (name, value) pairs, may identify a post, as in ?id=12; only the page
+    itself can show whether it does.
+    """
     return any(bool(value and _MAY_NAME.fullmatch(key)) or _is_path(key, value) for key, value in pairs)
 
 
 def names_post(pairs: Iterable[tuple[str, str]]) -> bool:
-    """True if a query string names one post, even if another parameter names a list."""
+    """Returns True if a query string, given as (name, value) pairs, identifies one post, even if another parameter
+    names a list: ?cat=3&nid=12.
+    """
     return any(bool(value and _NAMES.fullmatch(key)) for key, value in pairs)
 
 
@@ -191,7 +200,7 @@ def _is_path(key: str, value: str) -> bool:
 
 
 def start_address(text: str) -> str:
-    """The URL that a person typed: "example.org" becomes "https://example.org/".
+    """Returns the normalized URL for what a person typed: "example.org" becomes "https://example.org/".
 
     Raises BadAddress with the reason if it cannot be crawled.
     """
@@ -213,16 +222,16 @@ def start_address(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The URLs that belong to a site: one host (with or without www, by http or https) and one folder of it."""
+    """The URLs that belong to a site: those of one host (with or without www, by http or https) in one folder of it."""
 
     host: str
     path: str = "/"
 
     @classmethod
     def of(cls, start_url: str) -> Scope:
-        """The scope of a start URL: its host, and its folder if it has one.
+        """Returns the scope of a start URL: its host, and its folder if it has one.
 
-        `https://example.org/blog/` is confined to /blog/; a file name at the end
+        The scope of `https://example.org/blog/` contains only URLs below /blog/; a file name at the end
         (`/blog/index.html`) does not count as a folder.
         """
         parts = urlsplit(start_url)

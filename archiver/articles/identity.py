@@ -1,8 +1,8 @@
-"""Decides whether two readings are the same post, whether a reading is an edit, and which pages form one post.
+"""Decides whether two extracted articles are the same post, whether a change is an edit, and which pages form one post.
 
-The content digest is equal for equal texts (regardless of the title). The meaning digest changes if a reader would call
-the change an edit: it is made from the fields marked `meaning` in the field table, without white space, advertising or
-machine-generated dates.
+The content digest is equal for equal texts, whatever their titles. The meaning digest changes if a reader would call
+the change an edit: it is made from the fields marked `meaning` in the field table, without white space, advertising
+or machine-generated dates.
 """
 
 from __future__ import annotations
@@ -67,9 +67,10 @@ _PASSING = re.compile(rf"\s*[\W_]*(?:{'|'.join(_LINES)})[\W_]*\s*", re.IGNORECAS
 
 
 def plain_typography(text: str) -> str:
-    """Text with single spaces, NFC, one form of quotation mark, dash and ellipsis, and without invisible characters.
+    """Returns a text in plain typography: NFC, single spaces, one form of quotation mark, dash and ellipsis, and no
+    invisible characters.
 
-    Letters, digits, case, accents and meaningful signs stay: 10² and 102 are two numbers.
+    Letters, digits, case, accents and meaningful signs are kept: 10² and 102 are two numbers.
     """
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
@@ -81,10 +82,11 @@ def plain_typography(text: str) -> str:
     return " ".join(text.split())
 
 
-@lru_cache(maxsize=8)  # storing one reading needs it several times
+@lru_cache(maxsize=8)  # storing one article needs it several times
 def lasting_text(body: str) -> str:
-    """A body in plain typography, without lines that change with every visit: view counts, "3 hours ago", the label of
-    an advertisement."""
+    """Returns a post's text in plain typography, without lines that change with every visit: view counts, "3 hours
+    ago", the label of an advertisement.
+    """
     lines = body.split("\n")
     kept = (line for line in lines if len(line) > _MAX_LINE_LENGTH or not _PASSING.fullmatch(line))
     return plain_typography("\n".join(kept))
@@ -114,58 +116,65 @@ _ASCII_SIGNS = bytes(n if chr(n).isalnum() else 32 for n in range(256))
 
 
 def fold_words(text: str) -> str:
-    """Text for comparison: NFKC, one case, only letters and digits, single spaces."""
+    """Returns a text in the form used for comparison: NFKC, lower case, only letters and digits, single spaces."""
     if text.isascii():  # the same result, ten times as fast
         return " ".join(text.lower().encode("ascii").translate(_ASCII_SIGNS).decode("ascii").split())
     return _SIGNS.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()
 
 
-def _short(data: bytes) -> str:
+def _hash(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-@lru_cache(maxsize=8)  # storing one reading needs it three times
+@lru_cache(maxsize=8)  # storing one article needs it three times
 def content_digest(body: str) -> str:
-    """The digest of a post's text; "" if the text is too short to distinguish posts."""
+    """Returns the digest of a post's text, which is equal for equal texts; "" if the text is too short to tell posts
+    apart.
+    """
     text = fold_words(body)
-    return _short(text.encode()) if len(text) - text.count(" ") >= _MIN_SHARED_LETTERS else ""
+    return _hash(text.encode()) if len(text) - text.count(" ") >= _MIN_SHARED_LETTERS else ""
 
 
-def _meaning(name: str, value: object) -> object:
+def _comparable(name: str, value: object) -> object:
     if isinstance(value, str):
         return lasting_text(value) if name == "body" else plain_typography(value)
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, tuple) and name == "geotags":
-        return sorted({_place(g) for g in value})
+        return sorted({_comparable_geotag(g) for g in value})
     # Some templates set names in capitals, but they are the same names.
     return sorted({plain_typography(v).casefold() for v in value}) if isinstance(value, tuple) else value
 
 
-def _place(tag: GeoTag) -> str:
+def _comparable_geotag(tag: GeoTag) -> str:
     degrees = [None if d is None else round(d, 5) for d in (tag.latitude, tag.longitude)]
     return json.dumps([*degrees, tag.placename, tag.role], ensure_ascii=False)
 
 
 def meaning_of(article: Article) -> dict[str, object]:
-    """The meaning of an article: its `meaning` fields in comparable form. Order, spacing, quotation marks, the case of
-    names, and lines that change with every visit ("1,203 views") are left out."""
-    return {name: _meaning(name, getattr(article, name)) for name in MEANING}
+    """Returns the meaning of an article: its `meaning` fields in comparable form, by name. Order, spacing, quotation
+    marks, the case of names, and lines that change with every visit ("1,203 views") make no difference.
+    """
+    return {name: _comparable(name, getattr(article, name)) for name in MEANING}
 
 
-def digested(article: Article) -> dict[str, object]:
-    """The part of the meaning that the digest is made from: without empty fields that were added to the table later."""
+def digest_input(article: Article) -> dict[str, object]:
+    """Returns what an article's meaning digest is computed from: its meaning without empty fields that were added to
+    the field table after 0.2, so that earlier digests stay valid.
+    """
     return {name: value for name, value in meaning_of(article).items() if value or name not in ADDED}
 
 
 def meaning_digest(article: Article) -> str:
-    return _short(_sorted_json(digested(article)).encode())
+    return _hash(_sorted_json(digest_input(article)).encode())
 
 
 def changed_fields(old: Article, new: Article) -> tuple[str, ...]:
-    """The fields whose meaning differs, in the table's order."""
+    """Returns the names of the fields whose meaning differs between two states of an article, in the field table's
+    order.
+    """
     before, after = meaning_of(old), meaning_of(new)
-    if old.published and new.published and _same_time(old, new):
+    if old.published and new.published and _have_same_time(old, new):
         # The same time, once to the second and once to the day (from another source), is not an edit.
         before["published"] = after["published"]
     if old.title.isupper() != new.title.isupper() and old.title.casefold() == new.title.casefold():
@@ -174,17 +183,21 @@ def changed_fields(old: Article, new: Article) -> tuple[str, ...]:
 
 
 def is_stub(old_body: str, new_body: str) -> bool:
-    """True if the new text is that of a paywall or consent wall instead of the old, longer text."""
+    """Returns True if the new text of a page is a stub: the text of a paywall or consent wall in place of the old,
+    longer text.
+    """
     if not old_body or len(new_body) >= len(old_body) * _STUB_SHARE:
         return False
     return not new_body.strip() or bool(_WALL.search(new_body))
 
 
 def no_longer_shows(old: Article, new: Article) -> bool:
-    """True if a page that had a post now has something else, such as "This story is no longer online" in any language.
+    """Returns True if a page that showed a post (`old`) now shows something else (`new`), such as "This story is no
+    longer online" in any language.
 
-    The new page has another title, no date, author or post number of its own, and less text, with no twelve consecutive
-    letters from the post. A retraction that keeps the title, the date or the author's name is an edit.
+    That is so if the new page has another title, no date, author or post ID of its own, and less text, without any
+    twelve consecutive letters of the post. A retraction that keeps the title, the date or the author's name is an
+    edit.
     """
     if (
         not old.body
@@ -195,25 +208,27 @@ def no_longer_shows(old: Article, new: Article) -> bool:
         return False
     if any(e.field in ("published", "authors") and e.source not in _OTHER_SOURCES for e in new.evidence):
         return False
-    return not _runs(old.body) & _runs(new.body)
+    return not _letter_sequences(old.body) & _letter_sequences(new.body)
 
 
-def _runs(text: str) -> set[str]:
+def _letter_sequences(text: str) -> set[str]:
     letters = fold_words(text).replace(" ", "")
     return {letters[n : n + 12] for n in range(len(letters) - 11)}
 
 
-def is_part(key: str, of: str) -> bool:
-    """True if an address (urlkey) is that of a further page of the post at `of`: followed by /2, /page/2 or ?page=2."""
+def is_part_url(key: str, of: str) -> bool:
+    """Returns True if the urlkey `key` is that of a further page of the post at the urlkey `of`: the same, followed by
+    /2, /page/2 or ?page=2.
+    """
     if not key.startswith(of):
         return False
     return bool(re.fullmatch(r"(/page)?/[1-9]\d{0,2}|[?&](page|paged|pg|seite)=\d{1,3}", key[len(of) :]))
 
 
-def same_post(a: Article, b: Article) -> bool:
-    """True if two readings from different addresses of one site are one post.
+def are_same_post(a: Article, b: Article) -> bool:
+    """Returns True if two articles extracted at different URLs of one site are the same post.
 
-    The platform's number or the guid decides; without them, title, day and text must be the same.
+    The platform's post ID or the guid decides; without them, the title, the date and the text must be equal.
     """
     if a.post_id and b.post_id:
         return a.post_id == b.post_id
@@ -221,11 +236,14 @@ def same_post(a: Article, b: Article) -> bool:
         return True
     digest = content_digest(a.body)
     return bool(
-        digest and digest == content_digest(b.body) and fold_words(a.title) == fold_words(b.title) and _same_time(a, b)
+        digest
+        and digest == content_digest(b.body)
+        and fold_words(a.title) == fold_words(b.title)
+        and _have_same_time(a, b)
     )
 
 
-def _same_time(a: Article, b: Article) -> bool:
+def _have_same_time(a: Article, b: Article) -> bool:
     if a.published is None or b.published is None:
         return False
     coarsest = max((a.published_precision or "second", b.published_precision or "second"), key=_PRECISIONS.index)
@@ -243,60 +261,63 @@ _MAX_SEAM = 6
 
 
 def is_further_part(first: Article, part: Article) -> bool:
-    """True if a page belongs to the post with the given first page: number, day and title are the same, as far as both
-    have them.
+    """Returns True if a page is a further page of the post with the given first page: post ID, day and title are the
+    same, as far as both pages have them.
 
-    The title may be followed by the page's number, and may be any of the page's title candidates.
+    The title may end with the page's number, and may be any of the page's title candidates.
     """
     if first.post_id and part.post_id and first.post_id != part.post_id:
         return False
     if first.published and part.published and abs((first.published.date() - part.published.date()).days) > 1:
         return False
-    titles = {_unpaged(t) for t in (part.title, *(e.value for e in part.evidence if e.field == "title"))}
+    titles = {_without_page_number(t) for t in (part.title, *(e.value for e in part.evidence if e.field == "title"))}
     from archiver.extraction.pagination import MARK  # imported late: it loads lxml, which a search does without
 
     return fold_words(MARK.sub("", first.title)) in titles or (not part.title and bool(part.body))
 
 
-def _unpaged(title: str) -> str:
+def _without_page_number(title: str) -> str:
     from archiver.extraction.pagination import BARE_MARK, MARK
 
     return fold_words(BARE_MARK.sub("", MARK.sub("", title)))
 
 
 def repeats_part(text: str, before: Sequence[str]) -> bool:
-    """True if a page repeats another one. For a number past the last page, programs send the last or first page."""
+    """Returns True if the text of a page equals that of an earlier page of the post. If asked for a page after the last
+    one, some programs send the last or the first page.
+    """
     return bool(text) and fold_words(text) in {fold_words(t) for t in before}
 
 
 def join_parts(texts: Sequence[str]) -> str:
-    """The texts of a post's pages, in order, as one body, without repetitions.
+    """Joins the texts of a post's pages, in order, into one body without repetitions.
 
-    An introduction above each page is kept only on the first, a note below each only on the last. A paragraph that ends
-    one page and begins the next is kept once. Paragraphs of page links are left out.
+    An introduction that is above the text of each page is kept only on the first page, a note that is below each
+    only on the last. A paragraph that ends one page and begins the next is kept once. Paragraphs that only link to
+    the other pages are dropped.
     """
-    pages = [_without_pager(text.split("\n\n")) for text in texts if text.strip()]
+    pages = [_without_page_links(text.split("\n\n")) for text in texts if text.strip()]
     if len(texts) < 2 or not pages:
         return texts[0] if texts else ""
-    foot = min((_common(pages[0][::-1], page[::-1]) for page in pages[1:]), default=0)
+    foot = min((_count_common_start(pages[0][::-1], page[::-1]) for page in pages[1:]), default=0)
     out = list(pages[0])
     for page in pages[1:]:
-        fresh = page[_common(pages[0], page) :]
+        fresh = page[_count_common_start(pages[0], page) :]
         if foot and out and len(fresh) >= foot:
             del out[-foot:]
-        out += fresh[_seam(out, fresh) :]
+        out += fresh[_count_repeated_at_seam(out, fresh) :]
     return "\n\n".join(out)
 
 
-def _without_pager(paragraphs: list[str]) -> list[str]:
+def _without_page_links(paragraphs: list[str]) -> list[str]:
     return [
         p
         for at, p in enumerate(paragraphs)
-        if not (at in (0, 1, len(paragraphs) - 2, len(paragraphs) - 1) and _is_pager(p))
+        if not (at in (0, 1, len(paragraphs) - 2, len(paragraphs) - 1) and _is_page_links(p))
     ]
 
 
-def _is_pager(paragraph: str) -> bool:
+def _is_page_links(paragraph: str) -> bool:
     from archiver.extraction.pagination import PAGER
 
     return (
@@ -304,8 +325,8 @@ def _is_pager(paragraph: str) -> bool:
     )
 
 
-def _common(a: list[str], b: list[str]) -> int:
-    """How many paragraphs two pages have in common at their beginning."""
+def _count_common_start(a: list[str], b: list[str]) -> int:
+    """Returns how many paragraphs two pages have in common at their beginning."""
     count = 0
     for one, other in zip(a, b, strict=False):
         if not fold_words(one) or fold_words(one) != fold_words(other):
@@ -314,8 +335,8 @@ def _common(a: list[str], b: list[str]) -> int:
     return count
 
 
-def _seam(before: list[str], after: list[str]) -> int:
-    """How many paragraphs at the end of one page are repeated at the beginning of the next."""
+def _count_repeated_at_seam(before: list[str], after: list[str]) -> int:
+    """Returns how many paragraphs at the end of one page are repeated at the beginning of the next."""
     ends = [fold_words(p) for p in before[-_MAX_SEAM:]]
     begins = [fold_words(p) for p in after[:_MAX_SEAM]]
     for n in range(min(len(ends), len(begins)), 0, -1):

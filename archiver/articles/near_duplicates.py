@@ -1,7 +1,9 @@
-"""Finds near-duplicates: compares texts by shared passages, makes MinHash signatures, and chooses a cluster's origin.
+"""Finds near-duplicates: compares two texts by the passages they share, computes MinHash signatures, and finds which
+article of a cluster the others were copied from.
 
 The measure is how much of a text is in passages that the other text also has. An edited copy shares passages
-throughout, with small gaps where words were changed; a text that quotes another shares some and continues with its own.
+throughout, with small gaps where words were changed; a text that quotes another shares some and continues with its
+own.
 """
 
 from __future__ import annotations
@@ -42,11 +44,12 @@ _ASCII_SIGNS = bytes(n if chr(n).isalnum() else 32 for n in range(256))
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """How texts in one kind of script are compared. All numbers but the last count words.
+    """The thresholds for comparing texts in one kind of script (with spaces, Han, Thai). All numbers except `habits`
+    count words.
 
-    `shingle`: words in a shingle; `least`: a shorter text is not compared; `shared`: the least that copies share;
-    `gap`: two shared passages no further apart count as one; `line`: a line no longer than this is a list entry;
-    `habits`: posts of one site that share less than this part of their words (0 to 1) are not copies.
+    `shingle`: words in a shingle; `least`: a shorter text is not compared; `shared`: words that copies share at
+    least; `gap`: two shared passages no further apart count as one; `line`: a line no longer than this is a list
+    entry; `habits`: posts of one site that share less than this part of their words (0 to 1) are not copies.
     """
 
     name: str
@@ -65,8 +68,11 @@ THAI = Script("thai", 9, 150, 100, 24, 30, 0.5)
 
 @dataclass(frozen=True)
 class Wording:
-    """The words of a text, its shingles in order (the n-th begins at the n-th word), and whether it is a list, that is,
-    consists mostly of short lines."""
+    """The words of a text in order, prepared for comparison with other texts.
+
+    The n-th of `shingles` (short word sequences) begins at the n-th word. `is_list`: the text is a list, that is,
+    most of its lines are short.
+    """
 
     script: Script
     words: tuple[str, ...]
@@ -83,14 +89,14 @@ class Wording:
 
     @property
     def is_short(self) -> bool:
-        """True if the text is too short to recognise a copy."""
+        """True if the text is too short to recognise copies of it."""
         return len(self.words) < self.script.least
 
 
 @lru_cache(maxsize=64)  # a new text is compared at once, and again with texts that arrive soon after it
 def wording_of(body: str) -> Wording:
-    """The wording of a post's text, regardless of case, signs and the width of letters (NFKC)."""
-    script, words = _words(body[:_MAX_LETTERS])
+    """Returns the wording of a post's text; case, punctuation and the width of letters (NFKC) make no difference."""
+    script, words = _split_words(body[:_MAX_LETTERS])
     width = script.shingle
     shingles = tuple(map(" ".join, zip(*(words[n:] for n in range(width)), strict=False)))
     lines = [line for line in body.split("\n") if line.strip()]
@@ -98,7 +104,7 @@ def wording_of(body: str) -> Wording:
     return Wording(script, tuple(words), shingles, is_list)
 
 
-def _words(body: str) -> tuple[Script, list[str]]:
+def _split_words(body: str) -> tuple[Script, list[str]]:
     if body.isascii():
         return SPACED, body.lower().encode("ascii").translate(_ASCII_SIGNS).decode("ascii").split()
     text = unicodedata.normalize("NFKC", body).casefold().replace("_", " ")
@@ -126,7 +132,9 @@ _SALTS = tuple(_random.getrandbits(32) for _ in range(SLOTS))
 
 
 def minhash(text: Wording) -> tuple[int, ...]:
-    """The keys of a text in the index, one per slot, from -2**31 to 2**31-1; () if the text is too short."""
+    """Returns the MinHash signature of a text: one key per slot, from -2**31 to 2**31-1; () if the text is too short to
+    compare.
+    """
     if text.is_short:
         return ()
     signature = RMinHash(num_perm=SLOTS, seed=_SEED)
@@ -140,7 +148,9 @@ K = TypeVar("K", bound=Hashable)
 
 
 class UnionFind(Generic[K]):
-    """Disjoint sets of linked elements. An element without links is a set of its own."""
+    """Union-find: disjoint sets of elements, built from pairs of linked elements. An element without links is a set of
+    its own.
+    """
 
     __slots__ = ("_above",)
 
@@ -153,14 +163,16 @@ class UnionFind(Generic[K]):
         self._above[self.top(one)] = self.top(other)
 
     def top(self, one: K) -> K:
-        """The representative of an element's set."""
+        """Returns the representative of the set that an element belongs to."""
         above = self._above
         while above.setdefault(one, one) != one:
             above[one] = one = above[above[one]]
         return one
 
     def groups(self, each: Iterable[K]) -> list[list[K]]:
-        """The given elements by set, in the given order; sets are ordered by their first element."""
+        """Returns the given elements grouped by set, in the given order; the groups are ordered by their first
+        element.
+        """
         found: dict[K, list[K]] = {}
         for one in each:
             found.setdefault(self.top(one), []).append(one)
@@ -181,8 +193,9 @@ _NUMBER = re.compile(r"\d+(?:[.:/-]\d+)*")
 
 @dataclass(frozen=True, slots=True)
 class NearDuplicate:
-    """Why two texts are near-duplicates: `similarity` is the share of their words (0 to 1) in word sequences that both
-    have; `reason` is a phrase for people."""
+    """The finding that two texts are near-duplicates. `similarity` is the share of their words (0 to 1) in word
+    sequences that both texts have; `reason` is a phrase for people.
+    """
 
     similarity: float
     reason: str
@@ -190,8 +203,12 @@ class NearDuplicate:
 
 @dataclass(frozen=True, slots=True)
 class _Cover:
-    """The words of a text that are in another's shingles: `shared` of `size`, `passages` with small gaps filled;
-    `before` and `after` count the words before the first and after the last passage."""
+    """How much of one text another text also contains, in words: the text has `size` words, `shared` of them are in
+    shingles that both texts have.
+
+    `passages` also counts the words in small gaps between shared words; `before` and `after` are the numbers of
+    words before the first and after the last shared passage.
+    """
 
     size: int
     shared: int
@@ -213,9 +230,9 @@ def _cover(text: Wording, other: Wording) -> _Cover:
 
 
 def near_duplicate(a: Wording, b: Wording, *, one_site: bool = False) -> NearDuplicate | None:
-    """Compares two texts, in any order. None if they are not near-duplicates.
+    """Compares two texts, in any order; returns None if they are not near-duplicates.
 
-    Posts of one site (`one_site`) must share more, since they have phrases in common anyway.
+    Two posts of the same site (`one_site`) must share more, since all posts of a site have phrases in common.
     """
     if a.is_short or b.is_short or a.script is not b.script:
         return None
@@ -231,7 +248,7 @@ def near_duplicate(a: Wording, b: Wording, *, one_site: bool = False) -> NearDup
             return None
     elif not _is_contained(short, long) and not _is_edited(short, long):
         return None
-    if similarity < 1 and _other_numbers(a, b):
+    if similarity < 1 and _differ_in_numbers(a, b):
         return None
     return NearDuplicate(round(similarity, 4), _reason(short, long, similarity, a, b))
 
@@ -248,8 +265,8 @@ def _is_edited(short: _Cover, long: _Cover) -> bool:
     )
 
 
-def _other_numbers(a: Wording, b: Wording) -> bool:
-    """True if most numbers differ, as in two weather reports, tables of results or price lists."""
+def _differ_in_numbers(a: Wording, b: Wording) -> bool:
+    """Returns True if most numbers in two texts differ, as in two weather reports, tables of results or price lists."""
     fewer, more = sorted((a.numbers, b.numbers), key=len)
     if len(fewer) < _MIN_NUMBERS:
         return False
@@ -274,24 +291,28 @@ def _reason(short: _Cover, long: _Cover, similarity: float, a: Wording, b: Wordi
 
 
 def differ_only_in_numbers(a: tuple[str, str], b: tuple[str, str]) -> bool:
-    """True if two posts (title, text) are issues of a series: their titles differ only in numbers ("Release 1.5.4",
-    "Release 1.6.1"; "2017 in review", "2018 in review"), and these are in their texts too."""
+    """Returns True if two posts, each given as (title, text), are issues of a series: their titles differ only in
+    numbers ("Release 1.5.4", "Release 1.6.1"; "2017 in review", "2018 in review"), and their texts contain these
+    numbers too.
+    """
     if _NUMBER.sub("0", a[0].casefold()) != _NUMBER.sub("0", b[0].casefold()):
         return False
     pairs = [(x, y) for x, y in zip(_NUMBER.findall(a[0]), _NUMBER.findall(b[0]), strict=True) if x != y]
-    return bool(pairs) and all(_has(a[1], x) and _has(b[1], y) for x, y in pairs)
+    return bool(pairs) and all(_contains_number(a[1], x) and _contains_number(b[1], y) for x, y in pairs)
 
 
-def _has(text: str, number: str) -> bool:
+def _contains_number(text: str, number: str) -> bool:
     return re.search(rf"(?<![\d.]){re.escape(number)}(?!\d|\.\d)", text) is not None
 
 
 def are_series(a: Wording, b: Wording, c: Wording, *, one_site: bool) -> bool:
-    """True if three texts that look like near-duplicates were made from one template, or share boilerplate.
+    """Returns True if three texts only look like near-duplicates, because they were made from one template or share
+    boilerplate.
 
-    Edits change each copy of a story in other places, so three copies have less in common than two. The frame of a
-    template does not change, so the third text has what the other two share, though much differs. If all differences
-    are in one place (another introduction to the same story), only posts of one site are a series.
+    Edits change each copy of a story in different passages, so three copies have less in common than two. A
+    template's fixed text does not change, so the third text has what the other two share, even if much else differs.
+    If all differences are in one passage (another introduction to the same story), only posts of the same site
+    (`one_site`) count as a series.
     """
     pairs = [len(x.unique & y.unique) for x, y in ((a, b), (a, c), (b, c))]
     smallest = min(len(a.unique), len(b.unique), len(c.unique))
@@ -325,8 +346,11 @@ _LATEST = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class ClusterMember:
-    """One article of a cluster. `keys`: the urlkeys of its addresses; `canonical`: the urlkey of its canonical URL;
-    `names`: the urlkeys of the addresses in its text; `credits` as in the record."""
+    """One article of a cluster, with what is needed to find the cluster's source.
+
+    `keys`: the urlkeys of its URLs; `canonical`: the urlkey of its canonical URL; `names`: the urlkeys of the URLs
+    in its text; `precision`: that of `published`; `credits` as in the record.
+    """
 
     id: int
     site: str
@@ -340,11 +364,12 @@ class ClusterMember:
 
 
 def find_source(members: Sequence[ClusterMember]) -> tuple[int, str]:
-    """The number of the member that the others were copied from, and the reason as a phrase. `members` is not empty.
+    """Returns the ID of the member that the others were copied from, and the reason as a phrase. `members` must not be
+    empty.
 
-    First, what the copies say: another member is the canonical URL of one (RFC 6596), its address is in the text, or
-    its site is credited. Else the origin is the earliest published member, within the precision of the dates, and
-    among those that may be the earliest the one that was seen first.
+    Statements of the copies decide first: a copy declares the other member's URL as canonical (RFC 6596), has its
+    URL in the text, or credits its site. Otherwise it is the member published first, within the precision of the
+    dates; if several may be the first, the one the archive saw first.
     """
     for sign in _SIGNS:
         named = Counter(
@@ -356,29 +381,32 @@ def find_source(members: Sequence[ClusterMember]) -> tuple[int, str]:
         )
         if named:
             most = max(named.values())
-            first, _ = _earliest([m for m in members if named[m.id] == most])
+            first, _ = _earliest_member([m for m in members if named[m.id] == most])
             who = "a copy" if most == 1 else f"{most} copies"
             return first.id, f"{sign.reason} {who}"
-    first, reason = _earliest(members)
+    first, reason = _earliest_member(members)
     return first.id, reason
 
 
-def _declares(one: ClusterMember, other: ClusterMember) -> bool:
+def _declares_canonical(one: ClusterMember, other: ClusterMember) -> bool:
     return one.canonical in other.keys
 
 
-def _refers(one: ClusterMember, other: ClusterMember) -> bool:
+def _contains_url_of(one: ClusterMember, other: ClusterMember) -> bool:
     return not one.names.isdisjoint(other.keys)
 
 
-def _credits(one: ClusterMember, other: ClusterMember) -> bool:
+def _credits_site_of(one: ClusterMember, other: ClusterMember) -> bool:
     return one.site != other.site and any(_is_named(credit, other.site) for credit in one.credits)
 
 
 @dataclass(frozen=True, slots=True)
 class _Sign:
-    """A sign by which one member names another as the origin. `may_name`: a quick check whether it names any, since
-    most members do not and need not be compared with all others."""
+    """A way in which one member of a cluster can name another as its source, such as a credit.
+
+    `names` tests whether one member names another. `may_name` is a quick test whether a member names any at all,
+    since most do not and need not be compared with all others.
+    """
 
     reason: str
     may_name: Callable[[ClusterMember], bool]
@@ -386,14 +414,16 @@ class _Sign:
 
 
 _SIGNS = (
-    _Sign("declared canonical by", lambda one: bool(one.canonical) and one.canonical not in one.keys, _declares),
-    _Sign("named by its address in", lambda one: bool(one.names) and one.names.isdisjoint(one.keys), _refers),
-    _Sign("credited by", lambda one: bool(one.credits), _credits),
+    _Sign(
+        "declared canonical by", lambda one: bool(one.canonical) and one.canonical not in one.keys, _declares_canonical
+    ),
+    _Sign("named by its address in", lambda one: bool(one.names) and one.names.isdisjoint(one.keys), _contains_url_of),
+    _Sign("credited by", lambda one: bool(one.credits), _credits_site_of),
 )
 
 
 def _is_named(credit: str, site: str) -> bool:
-    """True if a credit is the name of a site, such as "Reuters" for www.reuters.com or "AP" for apnews.com."""
+    """Returns True if a credit is the name of a site, such as "Reuters" for www.reuters.com or "AP" for apnews.com."""
     host = site.partition("/")[0].partition(":")[0].removeprefix("www.")
     name = fold_words(credit).replace(" ", "")
     labels = {label.replace("-", "") for label in host.split(".")[:-1]}
@@ -403,9 +433,11 @@ def _is_named(credit: str, site: str) -> bool:
     )
 
 
-def _earliest(members: Sequence[ClusterMember]) -> tuple[ClusterMember, str]:
-    """The first seen of the members that may have been published first, and the reason as a phrase."""
-    spans = [(_span(member), member) for member in members]
+def _earliest_member(members: Sequence[ClusterMember]) -> tuple[ClusterMember, str]:
+    """Returns the member that was published first, and the reason as a phrase; if the dates leave several possible, the
+    one of these that the archive saw first.
+    """
+    spans = [(_publication_period(member), member) for member in members]
     ended = min(end for (_, end), _ in spans)
     possible = [member for (start, _), member in spans if start < ended]
     first = min(possible, key=lambda m: (m.first_seen, m.published or _LATEST, m.id))
@@ -416,8 +448,10 @@ def _earliest(members: Sequence[ClusterMember]) -> tuple[ClusterMember, str]:
     return first, "first seen of those published earliest"
 
 
-def _span(member: ClusterMember) -> tuple[datetime, datetime]:
-    """The period in which a member may have been published; without a date, the moment when it was first seen."""
+def _publication_period(member: ClusterMember) -> tuple[datetime, datetime]:
+    """Returns the period (start, end) in which a member may have been published; for a member without a date, the
+    moment when the archive first saw it.
+    """
     if member.published is None:
         return member.first_seen, member.first_seen + timedelta(microseconds=1)
     length = _LENGTHS.get(member.precision or "second", _LENGTHS["second"])

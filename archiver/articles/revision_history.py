@@ -1,7 +1,8 @@
-"""Rules of an article's history: reverts, readings of old captures, and what re-extraction keeps.
+"""Rules for the revisions of an article: reverts, where an article extracted from an old capture belongs, and what
+re-extraction keeps.
 
-All functions are pure. The revisions of a post are the runs of captures with equal meaning: each begins with its first
-capture and lasts until the next one begins. The runs are the same in any order in which captures arrive.
+All functions are pure. The revisions of a post are runs of captures with equal meaning: each run begins with its
+first capture and lasts until the next one begins. The runs are the same in whatever order captures are entered.
 """
 
 from __future__ import annotations
@@ -26,9 +27,11 @@ MAX_REVERTS = 3
 
 @dataclass(frozen=True, slots=True)
 class PastRevision:
-    """A revision in the history of an article. `same_as`: the number of the earlier revision that it repeats.
+    """A stored revision of an article, as far as it matters for recognizing reverts. `same_as`: the number of the
+    earlier revision that it repeats.
 
-    `sighted_again`: how often a reading reverted to it without becoming a revision; `seen_again_at`: the last time.
+    `seen_again`: how often the post reverted to it without a new revision being stored; `seen_again_at`: the last
+    time that happened.
     """
 
     revision: int
@@ -40,17 +43,21 @@ class PastRevision:
 
 @dataclass(frozen=True, slots=True)
 class Revert:
-    """A reading that equals the earlier revision `of`. It becomes a revision itself, unless it is only `counted`."""
+    """A return of a post to the content of its earlier revision number `of`. It is stored as a new revision, unless
+    `counted` is True: then it is only counted.
+    """
 
     of: int
     counted: bool
 
 
 def find_revert(history: Sequence[PastRevision], equal: Sequence[int], at: datetime) -> Revert | None:
-    """Decides about a reading, given the article's revisions in order and the numbers of those `equal` to it (the
-    current one is not). None if no revision is equal.
+    """Recognizes a revert: returns how to store a post that, at the time `at`, equals earlier revisions of it; None if
+    it equals none.
 
-    Readings with n different meanings make at most n + MAX_REVERTS revisions. The first revert is always a revision.
+    `history` are the article's revisions in order, `equal` the numbers of those that the post now equals (never the
+    current one). The first revert always becomes a revision; in all, n different contents make at most n +
+    MAX_REVERTS revisions.
     """
     if not equal:
         return None
@@ -60,15 +67,17 @@ def find_revert(history: Sequence[PastRevision], equal: Sequence[int], at: datet
     return Revert(max(equal), counted=alternates or len(reverts) >= MAX_REVERTS)
 
 
-# Runs: a reading of an old capture among the known revisions of a post.
+# Runs: inserting an article extracted from an old capture among the known revisions of a post.
 
 
 @dataclass(frozen=True, slots=True)
 class RevisionRun:
-    """One run: `at` is the time of its first capture, `capture` that capture's number, `digest` its payload digest.
+    """A revision as a run of captures: `at` is the time of its first capture, `capture` that capture's ID, `digest` its
+    payload digest.
 
-    `number` is that of the stored revision, 0 if it is not stored. `changed`: the fields that differ from the revision
-    before, () for the first. `extractor` is the version of the program that read it, None if unknown.
+    `number` is the number of the stored revision, 0 if it is not stored. `changed`: the fields that differ from the
+    previous revision, () for the first. `extractor` is the version of the program that extracted `article`, None if
+    unknown.
     """
 
     at: datetime
@@ -81,14 +90,18 @@ class RevisionRun:
 
     @property
     def order(self) -> tuple[datetime, str]:
-        """A sort key. Captures of the same second are ordered by their digest, so that the order is unique."""
+        """The sort key of runs. Captures of the same second are ordered by their digest, so that the order is
+        unique.
+        """
         return self.at, self.digest
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A later capture of a run with the same meaning, which proves that the run lasted until then. `article`: its
-    reading, None if it is the same as that of the run."""
+    """A later capture of the same run, with the same meaning: it proves that the revision lasted until then.
+
+    `article` is the article extracted from it, None if it is the same as that of the run.
+    """
 
     at: datetime
     capture: int | None = None
@@ -97,9 +110,11 @@ class Sighting:
 
 
 class Placement(Enum):
-    """The effect of a reading on the revisions: it made a run, moved the beginning of one back, or added nothing.
+    """What inserting an extracted article did to the stored revisions.
 
-    COUNTED: it would add a further run to a post that alternates between texts.
+    INSERTED: it became a revision. EXTENDED: an existing revision now begins earlier. WITHIN: it lies within an
+    existing revision. STUB: it shows only a stub. COUNTED: it is a further revert of a post that alternates between
+    texts, and was only counted.
     """
 
     INSERTED = auto()
@@ -110,76 +125,78 @@ class Placement(Enum):
 
 
 Changed = Callable[[RevisionRun, RevisionRun], tuple[str, ...]]
-"""A function that gives the fields edited between two revisions; () if they are the same."""
+"""A function that returns the fields that the site edited between two revisions; () if they are the same."""
 
 
 def changed_between(before: RevisionRun, after: RevisionRun) -> tuple[str, ...]:
     return changed_fields(before.article, after.article)
 
 
-def run_at(versions: Sequence[RevisionRun], reading: RevisionRun) -> int | None:
-    """The index of the run during which a reading was captured; None if it is earlier than all runs."""
-    return next((n for n in range(len(versions) - 1, -1, -1) if versions[n].order <= reading.order), None)
+def index_of_run_at(runs: Sequence[RevisionRun], extracted: RevisionRun) -> int | None:
+    """Returns the index of the run during which an article was captured; None if it was captured before all runs."""
+    return next((n for n in range(len(runs) - 1, -1, -1) if runs[n].order <= extracted.order), None)
 
 
-def insert_reading(
-    versions: Sequence[RevisionRun], reading: RevisionRun, again: Sighting | None, changed: Changed = changed_between
+def insert_into_runs(
+    runs: Sequence[RevisionRun], extracted: RevisionRun, again: Sighting | None, changed: Changed = changed_between
 ) -> tuple[tuple[RevisionRun, ...], Placement]:
-    """The revisions with a reading inserted at its time, and the effect.
+    """Inserts an article extracted from an old capture among the revisions, at its time; returns the new revisions and
+    what changed.
 
-    `versions` are in order and not empty. `again`: the first capture of the surrounding run that is later than the
-    reading; None if that run was not seen again. A stub (the text of a paywall or consent wall) after a whole text is
-    not a revision. If a run now begins earlier, the earlier reading replaces the stored one, unless they differ only
-    because of the extractor (`changed` finds nothing although the words differ).
+    The given revisions are in order and not empty. `again`: the first capture of the surrounding run that is later
+    than the inserted one; None if that run was not seen again. A stub (the text of a paywall or consent wall) after
+    a full text is not a revision. If a run now begins earlier, the earlier article replaces the stored one, unless
+    they differ only because of the extractor (`changed` finds nothing although the words differ).
     """
-    n = run_at(versions, reading)
+    n = index_of_run_at(runs, extracted)
     if n is not None:
-        if is_stub(versions[n].article.body, reading.article.body):
-            return tuple(versions), Placement.STUB
-        if not changed(versions[n], reading):
-            return tuple(versions), Placement.WITHIN
-    out = [*versions[: n + 1], reading] if n is not None else [reading]
-    rest = versions[len(out) - 1 :]
+        if is_stub(runs[n].article.body, extracted.article.body):
+            return tuple(runs), Placement.STUB
+        if not changed(runs[n], extracted):
+            return tuple(runs), Placement.WITHIN
+    out = [*runs[: n + 1], extracted] if n is not None else [extracted]
+    rest = runs[len(out) - 1 :]
     if n is not None and again is not None:
         out.append(
             replace(
-                versions[n],
+                runs[n],
                 at=again.at,
                 capture=again.capture,
                 digest=again.digest,
                 number=0,
-                article=again.article or versions[n].article,
+                article=again.article or runs[n].article,
             )
         )
-    joined = _joined([*out, *rest], changed)
-    began = not (n is not None and again is not None) and bool(rest) and not changed(reading, rest[0])
+    joined = _merge_runs([*out, *rest], changed)
+    began = not (n is not None and again is not None) and bool(rest) and not changed(extracted, rest[0])
     return joined, Placement.EXTENDED if began else Placement.INSERTED
 
 
-def _joined(versions: Sequence[RevisionRun], changed: Changed) -> tuple[RevisionRun, ...]:
-    """Merges adjacent revisions that are equal, drops stubs after a whole text, and sets `changed` in each. Two
-    revisions that are both stored are left as they are."""
+def _merge_runs(runs: Sequence[RevisionRun], changed: Changed) -> tuple[RevisionRun, ...]:
+    """Merges adjacent runs with equal content, drops stubs that follow a full text, and sets `changed` in each run. Two
+    revisions that are both stored are not merged.
+    """
     out: list[RevisionRun] = []
-    for version in versions:
+    for run in runs:
         before = out[-1] if out else None
         if before is None:
-            out.append(replace(version, changed=()))
-        elif before.number and version.number:
-            out.append(version)
-        elif is_stub(before.article.body, version.article.body):
+            out.append(replace(run, changed=()))
+        elif before.number and run.number:
+            out.append(run)
+        elif is_stub(before.article.body, run.article.body):
             continue
-        elif edited := changed(before, version):
-            out.append(replace(version, changed=edited))
-        elif not version.number or before.number:
+        elif edited := changed(before, run):
+            out.append(replace(run, changed=edited))
+        elif not run.number or before.number:
             continue
-        elif changed_between(before, version):
-            out[-1] = replace(version, at=before.at, changed=before.changed)
+        elif changed_between(before, run):
+            out[-1] = replace(run, at=before.at, changed=before.changed)
         else:
-            out[-1] = replace(before, number=version.number)
+            out[-1] = replace(before, number=run.number)
     return tuple(out)
 
 
-# Re-extraction: which stored values to keep when a capture is read again.
+# Re-extraction: which stored values to keep when a capture is extracted again.
 
 _REPORTING = ("api", "feed")
 _BEGINNING = 120  # letters by which a text is recognised
@@ -189,12 +206,16 @@ Entries = Sequence[dict[str, Any]]
 
 
 def source_only_fields(entries: Entries) -> frozenset[str]:
-    """The fields with a value from the site's API or feed, not from its page."""
+    """Returns the fields whose chosen value came from the site's API or feed and not from the page."""
     return frozenset(one["field"] for one in entries if one.get("won") and one["source"] in _REPORTING)
 
 
 def source_changed(name: str, then: Entries, now: Entries) -> bool:
-    """True if the site's API or feed gives a field another value than at the time of the capture."""
+    """Returns True if the site's API or feed now gives another value for a field than it did at the time of the
+    capture.
+
+    `then` and `now` are the evidence stored with the capture and the current evidence.
+    """
     for source in _REPORTING:
         new = {one["value"] for one in now if one["field"] == name and one["source"] == source}
         old = {one["value"] for one in then if one["field"] == name and one["source"] == source}
@@ -203,52 +224,56 @@ def source_changed(name: str, then: Entries, now: Entries) -> bool:
     return False
 
 
-def kept_fields(stored: Article, then: Entries, reading: Article, now: Entries, *, is_past: bool) -> frozenset[str]:
-    """The fields that keep their stored value, since the capture alone cannot give it.
+def kept_fields(stored: Article, then: Entries, extracted: Article, now: Entries, *, is_past: bool) -> frozenset[str]:
+    """Returns the fields that keep their stored value when a capture is extracted again, because the capture alone does
+    not contain it.
 
-    A whole body from a source is kept if the source's text is no longer stored. If a source gives another value now,
-    that belongs to a later state of the page, which the next crawl will find. For a superseded revision (`is_past`) it
-    is no longer known what the sources gave.
+    `stored` and `then` are the stored article and its evidence, `extracted` and `now` those of the new extraction. A
+    full body from an API or feed is kept if that text is no longer stored. A value that a source gives only now
+    belongs to a later state of the page, which the next crawl will find. For a superseded revision (`is_past`) the
+    archive may not know what the sources gave.
     """
     kept = {
         name
         for name in source_only_fields(now)
-        if (is_past and not _source_is_same(name, then, now)) or source_changed(name, then, now)
+        if (is_past and not _is_source_unchanged(name, then, now)) or source_changed(name, then, now)
     }
-    if "body" in source_only_fields(then) and _is_beginning(reading.body, stored.body):
+    if "body" in source_only_fields(then) and _is_beginning(extracted.body, stored.body):
         kept |= {"body", "credits"}
-    if stored.body and (not reading.body or is_stub(stored.body, reading.body)):
+    if stored.body and (not extracted.body or is_stub(stored.body, extracted.body)):
         kept |= {"body", "credits"}
-    if stored.title and not reading.title:
+    if stored.title and not extracted.title:
         kept.add("title")
-    if "body" in kept and stored.authors and not reading.authors:
+    if "body" in kept and stored.authors and not extracted.authors:
         kept.add("authors")  # signed below the text
     return frozenset(kept)
 
 
-def _source_is_same(name: str, then: Entries, now: Entries) -> bool:
+def _is_source_unchanged(name: str, then: Entries, now: Entries) -> bool:
     known = any(one["field"] == name and one["source"] in _REPORTING for one in then)
     return known and not source_changed(name, then, now)
 
 
-def _is_beginning(part: str, whole: str) -> bool:
-    if len(part) * 1.15 + 20 >= len(whole):
+def _is_beginning(part: str, full: str) -> bool:
+    if len(part) * 1.15 + 20 >= len(full):
         return False
     return not part or fold_words(part[: 4 * _BEGINNING])[:_BEGINNING] in fold_words(
-        whole[: 4 * len(part[:400]) + 2_000]
+        full[: 4 * len(part[:400]) + 2_000]
     )
 
 
-def merge_reading(stored: Article, reading: Article, fields: Collection[str]) -> Article:
-    """The stored article with these fields from the reading; its address and numbers are kept."""
-    values: dict[str, Any] = {name: getattr(reading, name) for name in fields}
+def merge_reading(stored: Article, extracted: Article, fields: Collection[str]) -> Article:
+    """Returns the stored article with the values of these fields replaced by those of a new extraction. Its URL and IDs
+    are kept.
+    """
+    values: dict[str, Any] = {name: getattr(extracted, name) for name in fields}
     if "published" in fields:
-        values["published_precision"] = reading.published_precision
+        values["published_precision"] = extracted.published_precision
     return replace(stored, **values)
 
 
 def differing_fields(before: Article, after: Article) -> tuple[str, ...]:
-    """The fields whose values are not exactly the same."""
+    """Returns the names of the fields whose values are not exactly equal in two articles."""
     return tuple(
         name
         for name in EVIDENCE
@@ -260,7 +285,9 @@ def differing_fields(before: Article, after: Article) -> tuple[str, ...]:
 def reread_edits(
     before: Article, after: Article, recorded: Collection[str], fields: Collection[str]
 ) -> tuple[str, ...]:
-    """The fields that the edit between two revisions changed, after `fields` of both were extracted again. `recorded`:
-    the fields that it was recorded to have changed."""
+    """Returns the fields that the edit between two revisions changed, after both revisions were extracted again.
+
+    `fields` are those that were extracted again; `recorded` are those that were recorded as changed before.
+    """
     found = changed_fields(before, after)
     return tuple(name for name in MEANING if name in (found if name in fields else recorded))

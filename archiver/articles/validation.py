@@ -1,4 +1,6 @@
-"""Removes values that cannot be true: dates in the future, places off the globe, names without a letter."""
+"""Removes values of an article that cannot be true: dates in the future, coordinates off the globe, names without a
+letter.
+"""
 
 from __future__ import annotations
 
@@ -15,45 +17,46 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff]|
 
 
 def validate_article(article: Article, at: datetime) -> tuple[Article, tuple[str, ...]]:
-    """The article without values that cannot be true at the time `at` of its capture, and a phrase for each of these.
+    """Returns the article without values that cannot be true at the time `at` of its capture, and a phrase for each
+    removed value.
 
-    A date may be up to a day ahead (time zones). Control characters and lone surrogates, which neither a database nor
-    JSON can store, are removed from texts.
+    A date may be up to a day ahead (time zones). Control characters and unpaired surrogates, which neither a
+    database nor JSON can store, are removed from texts.
     """
     problems: list[str] = []
-    values: dict[str, object] = {name: _text(getattr(article, name)) for name in PROSE}
+    values: dict[str, object] = {name: _clean_text(getattr(article, name)) for name in PROSE}
     for name in LINES:
         values[name] = re.sub(r"\s+", " ", str(values[name])).strip()
     for name in PAGE_LISTS:
-        values[name] = _names(getattr(article, name))
+        values[name] = _clean_names(getattr(article, name))
     for name in PAGE_TIMES:
         time: datetime | None = getattr(article, name)
-        if time is not None and not _EARLIEST <= _aware(time) <= at + _TOMORROW:
+        if time is not None and not _EARLIEST <= _with_zone(time) <= at + _TOMORROW:
             problems.append(f"{name} {time.date()} dropped: after the capture, or before {_EARLIEST.year}")
             time = None
-        values[name] = _aware(time) if time else None
+        values[name] = _with_zone(time) if time else None
     if values["published"] is None:
         values["published_precision"] = None
-    kept = tuple(g for g in article.geotags if _on_globe(g))
+    kept = tuple(g for g in article.geotags if _is_on_globe(g))
     if len(kept) < len(article.geotags):
         problems.append("a position off the globe dropped")
     return replace(article, geotags=kept, **values), tuple(problems)  # type: ignore[arg-type]
 
 
-def _text(value: str) -> str:
+def _clean_text(value: str) -> str:
     return _CONTROL.sub("", value.replace("\r\n", "\n").replace("\r", "\n")).strip()
 
 
-def _names(values: tuple[str, ...]) -> tuple[str, ...]:
-    names = (re.sub(r"\s+", " ", _text(v)).strip() for v in values)
+def _clean_names(values: tuple[str, ...]) -> tuple[str, ...]:
+    names = (re.sub(r"\s+", " ", _clean_text(v)).strip() for v in values)
     return tuple(dict.fromkeys(n for n in names if re.search(r"\w", n)))
 
 
-def _aware(time: datetime) -> datetime:
+def _with_zone(time: datetime) -> datetime:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def _on_globe(tag: GeoTag) -> bool:
+def _is_on_globe(tag: GeoTag) -> bool:
     if tag.latitude is None or tag.longitude is None:
         return bool(tag.placename or tag.region)
     return -90 <= tag.latitude <= 90 and -180 <= tag.longitude <= 180

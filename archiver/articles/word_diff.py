@@ -1,8 +1,8 @@
 """Compares two texts word by word: which words were removed, and which were added.
 
-Anchors are words that occur once in both texts (the patience method of Bram Cohen, as in bzr). They are found in
-O(n log n), and they keep a moved sentence whole, which a shortest edit script would split at common words. Only the
-short stretches between anchors are compared in full.
+Anchors are words that occur once in both texts (the patience method of Bram Cohen, as in bzr). They are found in O(n
+log n), and they keep a moved sentence in one piece, which a shortest edit script would split at common words. Only
+the short stretches between anchors are compared in full.
 """
 
 from __future__ import annotations
@@ -46,59 +46,68 @@ class DiffOp(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of text that is in both texts (equal), only in the old one (delete) or only in the new one (insert)."""
+    """A piece of a comparison: a stretch of text, and whether it is in both texts (equal), only in the old one (delete)
+    or only in the new one (insert).
+    """
 
     op: DiffOp
     text: str
 
 
 def split_words(text: str) -> list[str]:
-    """The words of a text, and the spaces and signs between them, in order. Joined, they are the text again."""
+    """Splits a text into words and the spaces and punctuation marks between them. Joined, they are the text again."""
     return _WORD.findall(text)
 
 
 def word_diff(old: str, new: str) -> tuple[Piece, ...]:
-    """The edit between two texts. The pieces that are not `insert` form the old text, those not `delete` the new one.
+    """Compares two texts word by word. The returned pieces that are not `insert` form the old text, those that are not
+    `delete` form the new one.
 
-    Removed text precedes its replacement. The time is bounded: some tenths of a second for texts of 10,000 words that
-    have nothing in common. Never raises.
+    Removed text precedes its replacement. The time is bounded: some tenths of a second for texts of 10,000 words
+    that have nothing in common. Never raises.
     """
     if old == new:
         return (Piece(DiffOp.EQUAL, old),) if old else ()
     paragraphs = re.compile(r"\n+|[^\n]+").findall if len(old) + len(new) > _MAX_WORDS * 5 else split_words
-    return tuple(_pieces(_readable(_script(paragraphs(old), paragraphs(new)))))
+    return tuple(_pieces(_join_steps(_diff_steps(paragraphs(old), paragraphs(new)))))
 
 
 def is_equal(pieces: Iterable[Piece]) -> bool:
-    """True if nothing was edited."""
+    """Returns True if the pieces of a comparison show no edit."""
     return all(piece.op is DiffOp.EQUAL for piece in pieces)
 
 
 def set_diff(old: Sequence[str], new: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The names added to and removed from a list (authors, tags), each in the order of its list."""
+    """Returns the names that were added to a list (authors, tags) and those that were removed from it, each in the
+    order of its list.
+    """
     return tuple(n for n in new if n not in old), tuple(n for n in old if n not in new)
 
 
 _Step = tuple[DiffOp, Sequence[str]]
 
 
-def _script(old: Sequence[str], new: Sequence[str]) -> Iterator[_Step]:
-    """The steps from the old words to the new ones: equal beginnings and ends, and the middle between them."""
-    start = _common(old, new)
-    end = min(_common(old[::-1], new[::-1]), len(old) - start, len(new) - start)
+def _diff_steps(old: Sequence[str], new: Sequence[str]) -> Iterator[_Step]:
+    """Yields the steps that turn the old words into the new ones: the common beginning, the compared middle, and the
+    common end.
+    """
+    start = _common_prefix_length(old, new)
+    end = min(_common_prefix_length(old[::-1], new[::-1]), len(old) - start, len(new) - start)
     if start:
         yield DiffOp.EQUAL, old[:start]
-    yield from _middle(old[start : len(old) - end], new[start : len(new) - end])
+    yield from _diff_middle(old[start : len(old) - end], new[start : len(new) - end])
     if end:
         yield DiffOp.EQUAL, old[len(old) - end :]
 
 
-def _middle(old: Sequence[str], new: Sequence[str], depth: int = 0) -> Iterator[_Step]:
-    """Compares a cheap stretch in full; cuts any other one at its anchors, of one word or of `_RUN` words."""
+def _diff_middle(old: Sequence[str], new: Sequence[str], depth: int = 0) -> Iterator[_Step]:
+    """Compares two word sequences in full if that is cheap; otherwise splits them at anchors, of one word or of `_RUN`
+    words, and compares the stretches in between.
+    """
     if not (old and new) or _cost(old, new) <= _COSTLY:
-        yield from _in_full(old, new)
+        yield from _diff_in_full(old, new)
         return
-    anchors = (_anchors(old, new, 1) or _anchors(old, new, _RUN)) if depth < _MAX_DEPTH else []
+    anchors = (_find_anchors(old, new, 1) or _find_anchors(old, new, _RUN)) if depth < _MAX_DEPTH else []
     if not anchors:
         yield DiffOp.DELETE, old
         yield DiffOp.INSERT, new
@@ -107,23 +116,23 @@ def _middle(old: Sequence[str], new: Sequence[str], depth: int = 0) -> Iterator[
     for i, j in anchors:
         if i < a or j < b:
             continue  # part of the anchor before it
-        back = _common(old[a:i][::-1], new[b:j][::-1])
-        yield from _middle(old[a : i - back], new[b : j - back], depth + 1)
+        back = _common_prefix_length(old[a:i][::-1], new[b:j][::-1])
+        yield from _diff_middle(old[a : i - back], new[b : j - back], depth + 1)
         length = 1
         while i + length < len(old) and j + length < len(new) and old[i + length] == new[j + length]:
             length += 1
         yield DiffOp.EQUAL, old[i - back : i + length]
         a, b = i + length, j + length
-    yield from _middle(old[a:], new[b:], depth + 1)
+    yield from _diff_middle(old[a:], new[b:], depth + 1)
 
 
 def _cost(old: Sequence[str], new: Sequence[str]) -> int:
-    """The number of steps that difflib takes to find one longest match."""
+    """Returns the number of steps that difflib needs to find one longest match."""
     counts = Counter(new)
     return len(old) + sum(counts[word] for word in old)
 
 
-def _in_full(old: Sequence[str], new: Sequence[str]) -> Iterator[_Step]:
+def _diff_in_full(old: Sequence[str], new: Sequence[str]) -> Iterator[_Step]:
     for tag, a, z, b, y in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if tag == "equal":
             yield DiffOp.EQUAL, old[a:z]
@@ -132,10 +141,12 @@ def _in_full(old: Sequence[str], new: Sequence[str]) -> Iterator[_Step]:
         yield DiffOp.INSERT, new[b:y]
 
 
-def _anchors(old: Sequence[str], new: Sequence[str], length: int) -> list[tuple[int, int]]:
-    """Positions in both texts of runs of `length` words that are unique in each: the longest sequence in equal
-    order."""
-    a, b = _runs(old, length), _runs(new, length)
+def _find_anchors(old: Sequence[str], new: Sequence[str], length: int) -> list[tuple[int, int]]:
+    """Returns the positions, in both texts, of word sequences of this length that occur exactly once in each.
+
+    The positions are the longest series of pairs that is in the same order in both texts.
+    """
+    a, b = _word_sequences(old, length), _word_sequences(new, length)
     once = {run for run, n in Counter(a).items() if n == 1} & {run for run, n in Counter(b).items() if n == 1}
     place = {run: n for n, run in enumerate(b) if run in once}
     pairs = [(n, place[run]) for n, run in enumerate(a) if run in once]
@@ -158,16 +169,18 @@ def _anchors(old: Sequence[str], new: Sequence[str], length: int) -> list[tuple[
     return out[::-1]
 
 
-def _runs(text: Sequence[str], length: int) -> Sequence[Hashable]:
+def _word_sequences(text: Sequence[str], length: int) -> Sequence[Hashable]:
     return text if length == 1 else list(zip(*(text[n:] for n in range(length)), strict=False))
 
 
-def _common(old: Sequence[str], new: Sequence[str]) -> int:
+def _common_prefix_length(old: Sequence[str], new: Sequence[str]) -> int:
     return next((n for n, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
 
 
-def _readable(steps: Iterable[_Step]) -> Iterator[tuple[DiffOp, str]]:
-    """Joins steps of one kind. An equal stretch without a word between two changes is made part of them."""
+def _join_steps(steps: Iterable[_Step]) -> Iterator[tuple[DiffOp, str]]:
+    """Joins adjacent steps of the same operation. An equal stretch without a letter or digit between two changes
+    becomes part of the changes, which is easier to read.
+    """
     out = ins = ""
     gap: str | None = None
     for op, part in steps:
@@ -181,7 +194,7 @@ def _readable(steps: Iterable[_Step]) -> Iterator[tuple[DiffOp, str]]:
             if (out or ins) and "\n" not in gap and not any(c.isalnum() for c in gap):
                 out, ins = out + gap, ins + gap
             else:
-                yield from _change(out, ins)
+                yield from _change_pieces(out, ins)
                 yield DiffOp.EQUAL, gap
                 out = ins = ""
             gap = None
@@ -189,12 +202,12 @@ def _readable(steps: Iterable[_Step]) -> Iterator[tuple[DiffOp, str]]:
             out += text
         else:
             ins += text
-    yield from _change(out, ins)
+    yield from _change_pieces(out, ins)
     if gap is not None:
         yield DiffOp.EQUAL, gap
 
 
-def _change(out: str, ins: str) -> Iterator[tuple[DiffOp, str]]:
+def _change_pieces(out: str, ins: str) -> Iterator[tuple[DiffOp, str]]:
     if out:
         yield DiffOp.DELETE, out
     if ins:

@@ -1,4 +1,6 @@
-"""Recovery from a crawl that died: repairs its WARC files and forgets the captures that were lost with them."""
+"""Recovery from a crawl that died: repairs its WARC files and deletes the captures that were lost with the end of a
+file.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +14,18 @@ from sqlite_utils import Database
 from archiver.errors import ArchiveMoved
 from archiver.storage import pages
 from archiver.storage.connection import writing
-from archiver.storage.requisites import forget_capture
+from archiver.storage.requisites import refetch_lost_requisite
 from archiver.warc.file_maintenance import RepairedFile, repair_warc, unfinished_files
 
 _REASON = "its capture was lost with the end of a WARC file"
 
 
 def forget_lost(db: Database, warc_file: str, records: frozenset[tuple[int, int]]) -> int:
-    """Deletes the captures of this file that are not among its records (offset, length); returns how many.
+    """Deletes the captures in this WARC file whose records are not in `records`, pairs of (offset, length) in bytes;
+    returns how many.
 
-    What was read from them stays, without a capture until the page has been fetched again. Expects to run inside the
-    caller's transaction.
+    What was extracted from them is kept, without a capture until the page has been fetched again. Expects to run
+    inside the caller's transaction.
     """
     rows = db.execute("select id, warc_offset, warc_length from captures where warc_file = ?", [warc_file]).fetchall()
     lost = [row[0] for row in rows if (row[1], row[2]) not in records]
@@ -41,13 +44,15 @@ def forget_lost(db: Database, warc_file: str, records: frozenset[tuple[int, int]
         )
         db.execute("update articles set capture_id = null where capture_id = ?", [capture_id])
         db.execute("update revisions set capture_id = null where capture_id = ?", [capture_id])
-        forget_capture(db, capture_id)
+        refetch_lost_requisite(db, capture_id)
         db.execute("delete from captures where id = ?", [capture_id])
     return len(lost)
 
 
-def prove(db: Database, article_id: int, capture_id: int | None) -> None:
-    """Gives the current revision this capture, which shows the same, if its own was lost."""
+def set_missing_capture(db: Database, article_id: int, capture_id: int | None) -> None:
+    """Links the article's current revision to this capture, which shows the same content, if its own capture was
+    lost.
+    """
     db.execute("update articles set capture_id = ? where id = ? and capture_id is null", [capture_id, article_id])
     db.execute(
         "update revisions set capture_id = ? where article_id = ? and capture_id is null and revision = "
@@ -57,7 +62,9 @@ def prove(db: Database, article_id: int, capture_id: int | None) -> None:
 
 
 def files_of_broken_runs(db: Database, site_id: int) -> set[str]:
-    """The WARC files of this site's runs that were never closed, because their process died."""
+    """Returns the names of the WARC files written by runs of this site that were never closed, because their process
+    died.
+    """
     runs = [
         row[0]
         for row in db.execute(
@@ -74,19 +81,21 @@ _notice = logging.getLogger("archiver.notice")
 
 
 def warc_prefix(site: str) -> str:
-    """The prefix of the names of a site's WARC files."""
+    """Returns the prefix of the names of a site's WARC files."""
     return slugify(site)
 
 
 class ArchiveFileGuard:
-    """The identity of the archive's file when the run began: writes to a file deleted since then are lost."""
+    """Detects that the archive's file was replaced or deleted since the run began, after which writes to it would be
+    lost.
+    """
 
     def __init__(self, archive: Path) -> None:
         self._archive = archive
         self._file = self._inode()
 
     def check(self) -> None:
-        """Raises ArchiveMoved if the file was replaced, OSError if it is gone."""
+        """Raises ArchiveMoved if the archive's file was replaced, OSError if it no longer exists."""
         if self._inode() != self._file:
             raise ArchiveMoved(str(self._archive))
 
@@ -96,23 +105,24 @@ class ArchiveFileGuard:
 
 
 def recover(db: Database, folder: Path, site: dict[str, Any]) -> list[str]:
-    """Repairs the site's unfinished WARC files; returns phrases about those that were damaged.
+    """Repairs the site's unfinished WARC files before a crawl begins; returns a message for each that was damaged.
 
-    Files that another process is writing are left alone. If it is killed, the next run does the rest.
-    Expects the site's lock to be held and the new run not to be inserted yet. Raises OSError and sqlite3.Error.
+    Files that another process is writing are left alone. If this process is killed, the next run continues the
+    repair. Expects the site's lock to be held and the new run not to be inserted yet. Raises OSError and
+    sqlite3.Error.
     """
     messages: list[str] = []
     broken = {folder / name for name in files_of_broken_runs(db, site["id"])}
     for file in sorted(
         {*unfinished_files(folder / "warc", warc_prefix(site["name"])), *(f for f in broken if f.exists())}
     ):
-        repair_warc(file, lambda repaired: _forget(db, repaired, messages))
+        repair_warc(file, lambda repaired: _forget_lost_captures(db, repaired, messages))
     for name in sorted(str(file.relative_to(folder)) for file in broken if not file.exists()):
-        _forget(db, RepairedFile(name, frozenset()), messages, f"{name} is missing")
+        _forget_lost_captures(db, RepairedFile(name, frozenset()), messages, f"{name} is missing")
     return messages
 
 
-def _forget(db: Database, repaired: RepairedFile, messages: list[str], message: str = "") -> None:
+def _forget_lost_captures(db: Database, repaired: RepairedFile, messages: list[str], message: str = "") -> None:
     with writing(db):
         lost = forget_lost(db, repaired.file, repaired.records)
     message = message or repaired.sentence

@@ -1,6 +1,6 @@
-"""Column values in the shapes of the field table, even if another program wrote invalid ones.
+"""Reads column values in the shapes of the field table, even if another program wrote invalid ones.
 
-A value of another shape is left out, so that one wrong value does not break the reading of all others;
+A value of another shape is read as None or empty, so that one wrong value does not prevent reading the others;
 `archiver verify` reports it.
 """
 
@@ -18,7 +18,7 @@ _DEGREES = frozenset({"latitude", "longitude", "precision"})
 
 
 def stored_time(text: object) -> datetime | None:
-    """A time in ISO 8601, taken as UTC if it has no zone; None if it is invalid."""
+    """Returns the time in an ISO 8601 text, taken as UTC if it has no zone; None if it is invalid."""
     try:
         at = datetime.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:
@@ -27,14 +27,16 @@ def stored_time(text: object) -> datetime | None:
 
 
 def stored_object(text: object) -> dict[str, Any]:
-    """The object in a JSON column; {} if it is not an object."""
+    """Returns the JSON object in a column as a dict; {} if the column has no valid object."""
     found = _from_json(text)
     return found if isinstance(found, dict) else {}
 
 
 def settings_of(value: object) -> dict[str, Any]:
-    """A site's own settings. A site with unreadable settings gets crawl=no, because they may have said so or set a
-    longer delay."""
+    """Returns a site's own settings from its column, decoded from JSON.
+
+    Unreadable settings give {"crawl": False}, because they may have forbidden crawling or set a longer delay.
+    """
     return stored_object(value) or ({} if value in (None, "", "{}", {}) else {"crawl": False})
 
 
@@ -75,7 +77,9 @@ def _degree(value: object) -> float | None:
 
 
 def _from_json(value: object) -> object:
-    """The value of a JSON text, None if it is invalid; other values unchanged."""
+    """Returns the decoded value of a JSON text, None if it is invalid; a value that is not text is returned
+    unchanged.
+    """
     if not isinstance(value, str | bytes):
         return value
     try:

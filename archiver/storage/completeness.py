@@ -1,8 +1,9 @@
-"""How complete the archive of a site is: its discovery sources, its missing pages, its balance, and one URL's history.
+"""How complete the archive of a site is: its discovery sources, its missing pages, its URLs by outcome, and the history
+of one URL.
 
-A post counts as archived once its text is stored, even if a later fetch found it gone; as missing while a source
-reports it and no fetch has settled what it is. A URL of unknown kind may be a post and counts as a missing one; a URL
-that a web archive has captured and that is gone now counts as a gone post.
+A post counts as archived once its text is stored, even if a later fetch found it gone. It counts as missing while a
+source reports it and no fetch has shown what it is. A URL of unknown kind may be a post and counts as a missing one;
+a URL that a web archive has captured and that is gone now counts as a gone post.
 """
 
 from __future__ import annotations
@@ -34,10 +35,11 @@ _UNSET = "settings"
 
 
 def sources_known(db: Database, site_id: int) -> tuple[set[str], set[str], set[str]]:
-    """Of feeds, sitemaps and the API: the kinds that the site has, the kinds being guessed, the urlkeys of all.
+    """Returns what is known about a site's feeds, sitemaps and API: the kinds of source that the site has, the kinds
+    whose URLs are still being guessed, and the urlkeys of all of them.
 
-    A site has a source that was read or that it declares, even if it does not respond now. Sources guessed by an
-    interrupted run are not guessed again.
+    A site has a kind of source if one was fetched or is declared by the site, even if it does not respond now.
+    Sources guessed by an interrupted run are not guessed again.
     """
     rows = db.execute(
         "select kind, urlkey, outcome, outcome = 'not-article' or outcome in ('due', 'failed') and exists "
@@ -55,7 +57,9 @@ def sources_known(db: Database, site_id: int) -> tuple[set[str], set[str], set[s
 
 
 def count_alive(db: Database, site_id: int, source: DiscoverySource, found_on: str) -> int:
-    """The number of pages that this source document listed and that are not known to be gone."""
+    """Returns the number of pages that the feed, sitemap or API response at the URL `found_on` listed and that are not
+    known to be gone.
+    """
     return int(
         db.execute(
             "select count(*) from pages p join page_sources s on s.page_id = p.id where p.site_id = ? and s.source = ? "
@@ -66,9 +70,9 @@ def count_alive(db: Database, site_id: int, source: DiscoverySource, found_on: s
 
 
 def enter_cdx(db: Database, site_id: int, url: str, now: datetime, objection: str = "") -> None:
-    """Enters the CDX list that the site's settings name; `url` is "" for none.
+    """Records the URL of the CDX list named in the site's settings, so that it is fetched; "" for no list.
 
-    A list that the settings named before is excluded. With an `objection` the list fails for that reason without a
+    A list that the settings named before is excluded. With an `objection` (a reason) the list fails without a
     request.
     """
     key = urlkey(url) if url else ""
@@ -96,7 +100,7 @@ def enter_cdx(db: Database, site_id: int, url: str, now: datetime, objection: st
 
 
 def alive_sources(db: Database, site_id: int) -> dict[str, int]:
-    """The number of feeds, sitemaps and APIs that responded when last fetched, by kind."""
+    """Returns the number of feeds, sitemaps and APIs of a site that responded when last fetched, by kind."""
     return dict(
         db.execute(
             "select kind, count(*) from pages where site_id = ? and priority = 0 "
@@ -114,7 +118,7 @@ _MISSING_OUTCOMES = (
     "select t.post_urlkey from article_parts t join pages f on f.urlkey = t.urlkey where f.site_id = p.site_id "
     "and f.outcome = 'failed'))"
 )
-# A listing that is postponed because an API lists the posts is not missing. Each part of the query reads only the index
+# A listing that is postponed because an API lists all posts is not missing. Each part of the query reads only the index
 # of sites and outcomes.
 _MISSING = (
     "select id, priority from pages where site_id = ?1 and outcome = 'failed' union all "
@@ -124,14 +128,17 @@ _MISSING = (
 
 
 def make_missing_due(db: Database, site_id: int, *, with_aside: bool) -> None:
-    """Makes the missing pages due now; `with_aside`: also those that learned rules excluded."""
+    """Makes a site's missing pages due now; `with_aside`: also the pages that learned trap rules excluded."""
     db.execute(f"update pages as p set due_at = ? where {_MISSING_OUTCOMES}", [EPOCH, site_id])
     if with_aside:
         crawl_exclusions.include_again(db, site_id, EPOCH)
 
 
 def due_missing_pages(db: Database, site_id: int, now: datetime, limit: int) -> list[dict[str, Any]]:
-    """The next pages of a run for missing pages, with those newly found on them, in the form of `pages.due_pages`."""
+    """Returns the next pages to fetch in a run that fetches only missing pages, in the form of `pages.due_pages`.
+
+    Pages discovered during that run are missing too, so they are included.
+    """
     return list(
         db.query(
             f"{PAGE_REQUEST_QUERY} where {_MISSING_OUTCOMES} and p.due_at <= ? "
@@ -142,15 +149,16 @@ def due_missing_pages(db: Database, site_id: int, now: datetime, limit: int) -> 
 
 
 def count_missing(db: Database, site_id: int) -> int:
-    """The number of missing pages of any kind."""
+    """Returns the number of missing pages of a site: due or failed, of any kind."""
     row = db.execute(f"select count(*) from ({_MISSING})", [site_id, stamp(datetime.now(UTC))]).fetchone()
     return int(row[0])
 
 
 def missing_pages(db: Database, site_id: int, limit: int = -1) -> list[dict[str, Any]]:
-    """The missing pages, ready for JSON: url, kind, outcome, reason, rule, status, attempts, due_at, sources.
+    """Returns the missing pages of a site (due or failed), ready for JSON: url, kind, outcome, reason, rule, status,
+    attempts, due_at, sources.
 
-    A part of a post that could not be read is listed itself. A `limit` of -1 returns all.
+    A part of a post that could not be fetched is listed with its own URL. A `limit` of -1 returns all.
     """
     rows = list(
         db.query(
@@ -175,7 +183,7 @@ BALANCE = (
     Outcome.FAILED,
     Outcome.DUE,
 )
-"""The outcomes of a balance; an unchanged page counts as archived."""
+"""The outcomes of a `balance`, in order; an unchanged page counts as archived."""
 _LISTED = 20
 # The sources that report posts, the most complete first.
 _SOURCES = (
@@ -196,15 +204,15 @@ _EMPTY_PAGE_RULES = (
 
 
 def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict[str, Any]:
-    """The state of one site, ready for JSON.
+    """Returns the state of one site, ready for JSON; `site` is its row and `runs` the number of runs to include.
 
-    Keys: site, start_url, platform, articles (all, and how many are gone, duplicates, revised), removed (by takedown,
-    docs/operate.md), posts (URLs of posts by state, the total as `found`), sources (the same per source, the most
-    complete first, each with the `balance` of all that it reported), balance (all URLs by outcome, the total as
-    `found`), pages (the same without empty outcomes), traps (rule, pages, example, and whether they were fetched as
-    `asked`), missing (up to 20 URLs with their reason), missing_total, failures (reason, pages, example), untrusted
-    (claims of the site's server that are not believed, and since when), requisites (`requisite_state`), runs (newest
-    first, with their `statistics`), complete (nothing is missing and the last run finished).
+    Keys: site, start_url, platform, articles (all, and how many are gone, duplicates, revised), removed (by
+    takedown, docs/operate.md), posts (URLs of posts by state, the total as `found`), sources (the same per source,
+    the most complete first, each with the `balance` of all URLs it reported), balance (all URLs by outcome, the
+    total as `found`), pages (the same without empty outcomes), traps (rule, pages, example, and as `asked` whether
+    they were fetched), missing (up to 20 URLs with their reason), missing_total, failures (reason, pages, example),
+    untrusted (claims of the site's server that proved false, and since when), requisites (`requisite_state`), runs
+    (newest first, with their `statistics`), complete (nothing is missing and the last run finished).
     """
     site_id = site["id"]
     newest = [
@@ -212,7 +220,7 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
         for row in db.query("select * from runs where site_id = ? order by id desc limit ?", [site_id, runs])
     ]
     counted = page_counts(db, site_id)
-    captured = _captured_before(db, site_id, counted)
+    captured = _gone_but_captured(db, site_id, counted)
     everything = [count for count in counted if not count.source]
     posts = _by_state(everything, captured.get(str(DiscoverySource.CDX), 0))
     articles = [
@@ -231,7 +239,7 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
         "sources": _sources(counted, captured),
         "balance": _balance(outcomes),
         "pages": dict(sorted(outcomes.items(), key=lambda one: (-one[1], one[0]))),
-        "traps": _traps(db, site_id),
+        "traps": _trap_rules(db, site_id),
         "missing": missing_pages(db, site_id, _LISTED),
         "missing_total": missing,
         "failures": _failures(db, site_id),
@@ -242,7 +250,7 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
     }
 
 
-def _state(count: Count) -> str:
+def _state_of(count: Count) -> str:
     if count.kind == PageKind.PART:
         return "missing"
     if count.outcome == Outcome.GONE:
@@ -252,8 +260,10 @@ def _state(count: Count) -> str:
     return "refused" if count.outcome == Outcome.REFUSED else "missing" if count.outcome in _OPEN else "other"
 
 
-def _are_posts(count: Count) -> bool:
-    """True if these pages count as posts. A part of a post counts only if it could not be read."""
+def _counts_as_posts(count: Count) -> bool:
+    """Returns True if the pages of a `Count` are reported as posts. A part of a post is reported only if it could not
+    be fetched.
+    """
     if count.kind == PageKind.PART:
         return count.outcome == Outcome.FAILED
     return (
@@ -261,12 +271,13 @@ def _are_posts(count: Count) -> bool:
     )
 
 
-def _captured_before(db: Database, site_id: int, counted: Iterable[Count]) -> dict[str, int]:
-    """The number of pages by source that were gone before they were ever read and that a web archive has captured.
+def _gone_but_captured(db: Database, site_id: int, counted: Iterable[Count]) -> dict[str, int]:
+    """Returns, by source, the number of pages that were gone before the archive could ever fetch them, but that a web
+    archive has captured.
 
     They may have been posts.
     """
-    if not any(_never_read(count) and count.source == DiscoverySource.CDX for count in counted):
+    if not any(_is_gone_unread(count) and count.source == DiscoverySource.CDX for count in counted):
         return {}
     return dict(
         db.execute(
@@ -278,14 +289,14 @@ def _captured_before(db: Database, site_id: int, counted: Iterable[Count]) -> di
     )
 
 
-def _never_read(count: Count) -> bool:
+def _is_gone_unread(count: Count) -> bool:
     return count.kind == PageKind.UNKNOWN and count.outcome == Outcome.GONE and not count.with_article
 
 
 def _by_state(counted: Iterable[Count], captured: int) -> dict[str, int]:
     known = dict.fromkeys(STATES, 0)
     for count in counted:
-        if _are_posts(count) and (state := _state(count)) in known:
+        if _counts_as_posts(count) and (state := _state_of(count)) in known:
             known[state] += count.pages
     known["gone"] += captured
     return {"found": sum(known.values()), **known}
@@ -318,7 +329,7 @@ def _sources(counted: list[Count], captured: dict[str, int]) -> list[dict[str, A
     ]
 
 
-def _traps(db: Database, site_id: int) -> list[dict[str, Any]]:
+def _trap_rules(db: Database, site_id: int) -> list[dict[str, Any]]:
     rows = db.query(
         f"select rule, count(*) as pages, min(url) as example, max(outcome <> 'trap') as asked from pages "
         f"where id in (select id from pages where site_id = ?1 and outcome = 'trap' union "
@@ -343,13 +354,14 @@ def _failures(db: Database, site_id: int) -> list[dict[str, Any]]:
 
 
 def url_history(db: Database, address: str) -> dict[str, Any]:
-    """All that is known about one URL, ready for JSON. Raises BadAddress, URLNotFound or ArticleRemoved.
+    """Returns everything the archive knows about one URL, ready for JSON. Raises BadAddress, URLNotFound or
+    ArticleRemoved.
 
-    Keys: asked, typed (the URL as given, if it has parameters that normalization removes), url, urlkey,
-    site, kind, outcome, reason, rule, status, redirects_to, found_at, fetched_at, changed_at, due_at, attempts,
-    sources, source_hints, article, parts, captures, requisite (see `requisite_at`; the other keys repeat it if the URL
-    is only a requisite). A URL that was never fetched itself, but is an alias of an article, has outcome None and
-    `article.address_kind`. `parts` are the other pages of the post (number, url, outcome).
+    Keys: asked (the normalized URL), typed (the URL as given, if it has parameters that normalization removes), url,
+    urlkey, site, kind, outcome, reason, rule, status, redirects_to, found_at, fetched_at, changed_at, due_at,
+    attempts, sources, source_hints, article, parts, captures, requisite (see `requisite_at`; the other keys repeat
+    it if the URL is only a requisite). A URL that was never fetched itself, but is an alias of an article, has
+    outcome None and `article.address_kind`. `parts` are the other pages of the post (number, url, outcome).
     """
     asked = start_address(address)
     key = urlkey(asked)
@@ -385,7 +397,7 @@ def url_history(db: Database, address: str) -> dict[str, Any]:
     )
     return {
         "asked": asked,
-        "typed": _if_shortened(typed),
+        "typed": _if_parameters_removed(typed),
         "url": url,
         "urlkey": key,
         "site": own.get("site"),
@@ -406,13 +418,15 @@ def url_history(db: Database, address: str) -> dict[str, Any]:
     }
 
 
-def _if_shortened(typed: str) -> str:
-    """The URL as typed, if normalization removes parameters from it, else ""."""
+def _if_parameters_removed(typed: str) -> str:
+    """Returns the URL as typed if normalization removes parameters from it, else ""."""
     return typed if "://" in typed and normalize(typed) != typed and "?" in typed else ""
 
 
 def _redirect_target(db: Database, key: str | None) -> str | None:
-    """The URL that a redirect leads to, or its urlkey if the URL is unknown."""
+    """Returns the URL that has this urlkey, to which another URL redirects, or the urlkey if the archive does not have
+    the URL.
+    """
     row = db.execute(
         "select url from pages where urlkey = ? union all select url from article_urls where urlkey = ? limit 1",
         [key, key],
@@ -421,7 +435,9 @@ def _redirect_target(db: Database, key: str | None) -> str | None:
 
 
 def _sources_of_page(db: Database, page_id: int | None) -> list[dict[str, Any]]:
-    """The sources that reported a page. Only web archives report when it was captured."""
+    """Returns the discovery sources that reported a page, as rows for JSON. Only web archives give the times of
+    captures.
+    """
     return [
         {k: v for k, v in row.items() if k != "page_id" and (v or not k.endswith("_capture"))}
         for row in db.query("select * from page_sources where page_id = ? order by first_seen, source", [page_id])
@@ -429,7 +445,9 @@ def _sources_of_page(db: Database, page_id: int | None) -> list[dict[str, Any]]:
 
 
 def _excluded_by_classifier(db: Database, asked: str) -> dict[str, Any]:
-    """The row that a trap's URL would have: some traps have too many URLs to store each."""
+    """Returns the row that a URL excluded by a trap rule would have in `pages`, {} if no rule excludes it. Some traps
+    have too many URLs to store each.
+    """
     rule = trap_rule(asked)
     site = next(
         (
@@ -452,7 +470,7 @@ def _excluded_by_classifier(db: Database, asked: str) -> dict[str, Any]:
 
 
 def _captures(db: Database, url: str, capture_id: int | None) -> list[dict[str, Any]]:
-    """The captures of a URL, oldest first, each with its usage statements."""
+    """Returns the captures of a URL, and the one with this ID, oldest first, each with its usage statements."""
     found = list(
         db.query(
             "select id, captured_at, status, media_type, record_type, digest, warc_file, warc_offset, warc_length "

@@ -1,4 +1,6 @@
-"""Opening an archive, write transactions, and the errors of disks and databases as errors of this program."""
+"""Opens archives, runs write transactions, and translates errors of the disk and the database into the program's
+own.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ from archiver.errors import (
     NotAnArchive,
 )
 from archiver.storage.article_tables.evidence import forget_evidence_kinds
-from archiver.storage.migrations import UNRELEASED, lend_tables, make_schema, migrations
+from archiver.storage.migrations import UNRELEASED, create_missing_temp_tables, make_schema, migrations
 
 # -- faults of the disk and the database
 
@@ -50,14 +52,16 @@ _ENVIRONMENT_CODES = {
 
 
 def is_environment_error(error: BaseException) -> bool:
-    """True if an error comes from the disk or the database and not from the data to be written."""
+    """Returns True if an error was caused by the disk or the database and not by the data to be written."""
     if isinstance(error, sqlite3.Error):
-        return _code(error) & _PRIMARY in _ENVIRONMENT_CODES
+        return _error_code(error) & _PRIMARY in _ENVIRONMENT_CODES
     return isinstance(error, OSError | ArchiverError)
 
 
 def environment_error(error: sqlite3.Error | OSError, archive: Path) -> ArchiverError:
-    """The error as one of this program. `archive` is the file that was being written."""
+    """Translates an error of the disk or the database into one of this program's errors. `archive` is the archive's
+    file, which was being read or written.
+    """
     if isinstance(error, OSError):
         subject = str(error.filename or archive.parent)
         if error.errno in _FULL:
@@ -65,7 +69,7 @@ def environment_error(error: sqlite3.Error | OSError, archive: Path) -> Archiver
         if isinstance(error, FileNotFoundError):
             return ArchiveMoved(subject)
         return ArchiveNotWritable(subject, error.strerror or str(error))
-    kind = _code(error) & _PRIMARY
+    kind = _error_code(error) & _PRIMARY
     if kind == sqlite3.SQLITE_FULL or (
         kind in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and free_bytes(archive) < _NEARLY_FULL
     ):
@@ -78,7 +82,7 @@ def environment_error(error: sqlite3.Error | OSError, archive: Path) -> Archiver
 
 
 def free_bytes(path: Path) -> int:
-    """The free space in the folder of `path`, in bytes; 0 if it is unknown."""
+    """Returns the free space in the folder of `path`, in bytes; 0 if it cannot be determined."""
     try:
         space = os.statvfs(path.parent)
     except OSError:
@@ -86,7 +90,7 @@ def free_bytes(path: Path) -> int:
     return space.f_bavail * space.f_frsize
 
 
-def _code(error: sqlite3.Error) -> int:
+def _error_code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) or 0
 
 
@@ -121,7 +125,7 @@ def open_archive(path: str | os.PathLike[str], *, create: bool = False, read_onl
         _make_writable(file)
     db = Database(_connect(file, read_only=read_only))
     try:
-        _check(db, file, empty=not read_only)
+        _check_is_archive(db, file, empty=not read_only)
         if not read_only:
             db.conn.execute("PRAGMA synchronous=NORMAL")
             make_schema(db)  # before a log exists, so that a full disk leaves the file unchanged
@@ -131,7 +135,7 @@ def open_archive(path: str | os.PathLike[str], *, create: bool = False, read_onl
             if migrations.pending(db):
                 migrations.apply(db)
         elif migrations.pending(db):
-            lend_tables(db)
+            create_missing_temp_tables(db)
     except sqlite3.Error as error:
         db.close()
         raise environment_error(error, file) from error
@@ -143,7 +147,7 @@ def open_archive(path: str | os.PathLike[str], *, create: bool = False, read_onl
 
 @contextmanager
 def opened(path: str | os.PathLike[str], *, create: bool = False, read_only: bool = False) -> Iterator[Database]:
-    """Opens an archive as `open_archive` does and closes it at the end of the block."""
+    """Opens an archive as `open_archive` does, yields its database, and closes it at the end of the block."""
     db = open_archive(path, create=create, read_only=read_only)
     try:
         yield db
@@ -152,14 +156,17 @@ def opened(path: str | os.PathLike[str], *, create: bool = False, read_only: boo
 
 
 def must_open_immutable(file: Path) -> bool:
-    """True if an archive can only be opened as immutable: reading a WAL database creates files in its folder, which is
-    not writable here; an empty log makes them unnecessary."""
+    """Returns True if a read-only archive must be opened with SQLite's `immutable` option.
+
+    Reading a WAL database creates files in its folder; if the folder is not writable and the log is empty,
+    `immutable` avoids that.
+    """
     log = file.with_name(file.name + "-wal")
     return not is_writable(file.parent) and not (log.exists() and log.stat().st_size)
 
 
 def is_writable(path: Path) -> bool:
-    """True if this process may write to a file, or create files in a folder."""
+    """Returns True if this process may write to a file, or create files in a folder."""
     return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
@@ -187,8 +194,9 @@ def _connect(file: Path, *, read_only: bool) -> sqlite3.Connection:
     return conn
 
 
-def _check(db: Database, file: Path, *, empty: bool) -> None:
-    """Raises if a file is not an SQLite database or not an archive, or was written by a newer or an unreleased version.
+def _check_is_archive(db: Database, file: Path, *, empty: bool) -> None:
+    """Raises an error if a file is not an SQLite database or not an archive, or was written by a newer or an unreleased
+    version.
 
     An empty file is accepted only with `empty`.
     """
@@ -224,18 +232,19 @@ _deadline: list[float] = []
 
 
 def stop_waiting_for_locks() -> None:
-    """Limits all waiting for locks from now on, because the program is shutting down."""
+    """Limits how long this process waits for database locks from now on, because it is shutting down."""
     if not _deadline:
         _deadline.append(time.monotonic() + _SHUTDOWN_PATIENCE)
 
 
 @contextmanager
 def writing(db: Database, patience: float = PATIENCE, clock: Callable[[], float] = time.monotonic) -> Iterator[None]:
-    """Runs the block in a transaction, or in a savepoint if one is open.
+    """Runs the block in a write transaction, or in a savepoint if a transaction is open; commits it at the end, rolls
+    it back on an error.
 
-    Raises ArchiveLocked if another program holds the lock for too long. The lock is taken at the beginning (BEGIN
-    IMMEDIATE), because a transaction that reads first cannot continue once another program has written, however long
-    it waits.
+    Raises ArchiveLocked if another program holds the lock for longer than `patience` seconds. The lock is taken at
+    the beginning (BEGIN IMMEDIATE), because a transaction that reads first cannot continue once another program has
+    written, however long it waits.
     """
     if db.conn.in_transaction:
         try:
@@ -245,7 +254,7 @@ def writing(db: Database, patience: float = PATIENCE, clock: Callable[[], float]
             forget_evidence_kinds(db)
             raise
         return
-    _begin(db, patience, clock)
+    _begin_immediate(db, patience, clock)
     try:
         yield
         db.execute("COMMIT")
@@ -255,7 +264,7 @@ def writing(db: Database, patience: float = PATIENCE, clock: Callable[[], float]
         raise
 
 
-def _begin(db: Database, patience: float, clock: Callable[[], float]) -> None:
+def _begin_immediate(db: Database, patience: float, clock: Callable[[], float]) -> None:
     begun, notified = clock(), False
     before = db.execute("PRAGMA busy_timeout").fetchone()[0]
     db.execute(f"PRAGMA busy_timeout = {int(_RETRY_SECONDS * 1000)}")
@@ -270,17 +279,19 @@ def _begin(db: Database, patience: float, clock: Callable[[], float]) -> None:
                 if not locked:
                     raise
                 if waited >= patience or (_deadline and time.monotonic() >= _deadline[0]):
-                    raise ArchiveLocked(_name(db), waited) from error
+                    raise ArchiveLocked(_display_path(db), waited) from error
                 if waited >= _NOTICE_AFTER and not notified:
                     notified = True
                     _notice.warning(
-                        "%s is locked by another program; the crawl waits for up to %.0f seconds", _name(db), patience
+                        "%s is locked by another program; the crawl waits for up to %.0f seconds",
+                        _display_path(db),
+                        patience,
                     )
     finally:
         db.execute(f"PRAGMA busy_timeout = {before}")
 
 
-def _name(db: Database) -> str:
-    """The path of a database, relative to the working directory if it is inside it."""
+def _display_path(db: Database) -> str:
+    """Returns the path of a database for messages: relative to the working directory if it is inside it."""
     path = Path(next((row[2] for row in db.execute("PRAGMA database_list")), ""))
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

@@ -1,4 +1,5 @@
-"""What keeps a crawl from fetching a page: trap rules, redirect loops, disbelieved dates, and the files of hosts.
+"""What keeps a crawl from fetching a page: trap rules, redirect loops, dates and validators that proved false, and
+files about a host such as robots.txt.
 
 All functions expect to run inside the caller's transaction.
 """
@@ -29,19 +30,21 @@ _MOST_SIBLINGS = 50
 
 
 def exclude_page(db: Database, page_id: int, rule: str, reason: str) -> None:
-    """Excludes a page that was never fetched by a trap rule. It stays in the pages table."""
+    """Marks a page that was never fetched as excluded by a trap rule. Its row stays in the pages table."""
     db.execute(
         "update pages set outcome = 'trap', rule = ?, reason = ?, due_at = null where id = ?", [rule, reason, page_id]
     )
 
 
 def postpone_page(db: Database, page_id: int, until: str) -> None:
-    """Postpones a due page."""
+    """Sets the time at which a page is due next to `until` (ISO 8601, UTC)."""
     db.execute("update pages set due_at = ? where id = ?", [until, page_id])
 
 
 def include_again(db: Database, site_id: int, due_at: str) -> None:
-    """Makes pages due that learned rules excluded. Pages excluded by the URL classifier stay excluded."""
+    """Makes the pages of a site due that learned trap rules excluded. Pages excluded by the URL classifier stay
+    excluded.
+    """
     for rule in LEARNED_RULES:
         db.execute(
             "update pages set outcome = 'due', reason = '', rule = null, due_at = ? where site_id = ? and "
@@ -51,13 +54,13 @@ def include_again(db: Database, site_id: int, due_at: str) -> None:
 
 
 def discovered_by(db: Database, page_id: int) -> list[tuple[DiscoverySource, str]]:
-    """The discovery sources that reported a page, each with where it was found."""
+    """Returns the discovery sources that reported a page, each with the URL it was found on."""
     rows = db.execute("select source, found_on from page_sources where page_id = ?", [page_id])
     return [(DiscoverySource(source), found_on or "") for source, found_on in rows]
 
 
 def is_only_from_cdx(db: Database, key: str) -> bool:
-    """True if only a web archive's CDX list has reported the page at this urlkey."""
+    """Returns True if no source but a web archive's CDX list has reported the page at this urlkey."""
     sources = db.execute(
         "select min(source), max(source) from page_sources where page_id = (select id from pages where urlkey = ?)",
         [key],
@@ -66,7 +69,7 @@ def is_only_from_cdx(db: Database, key: str) -> bool:
 
 
 def excluded_counts(db: Database, site_id: int) -> dict[str, int]:
-    """The number of trap-excluded pages per rule."""
+    """Returns the number of trap-excluded pages of a site, by rule."""
     return dict(
         db.execute(
             "select rule, count(*) from pages where site_id = ? and outcome = 'trap' group by 1", [site_id]
@@ -75,12 +78,12 @@ def excluded_counts(db: Database, site_id: int) -> dict[str, int]:
 
 
 def known_post_count(db: Database, site_id: int) -> int:
-    """The number of pages of a site that are known to be posts."""
+    """Returns the number of pages of a site that are recorded as posts."""
     return int(db.execute("select count(*) from pages where site_id = ? and kind = 'post'", [site_id]).fetchone()[0])
 
 
 def is_post(db: Database, key: str) -> bool:
-    """True if the page at this urlkey was fetched and is a post."""
+    """Returns True if the page at this urlkey was fetched and found to be a post."""
     return (
         db.execute(
             "select 1 from pages where urlkey = ? and kind = 'post' and article_id is not null", [key]
@@ -90,7 +93,9 @@ def is_post(db: Database, key: str) -> bool:
 
 
 def is_read_instead(db: Database, key: str) -> bool:
-    """True if the page at this urlkey was or will be read, so that an equivalent URL need not be."""
+    """Returns True if the page at this urlkey was fetched and stored, or is due, so that an equivalent URL need not be
+    fetched.
+    """
     return (
         db.execute(
             "select 1 from pages where urlkey = ? and (outcome in ('archived', 'unchanged', 'duplicate') "
@@ -102,7 +107,9 @@ def is_read_instead(db: Database, key: str) -> bool:
 
 
 def sibling_urlkeys(db: Database, plain: str) -> list[str]:
-    """The urlkeys of this path with a query string that are posts or still due, at most 50."""
+    """Returns the urlkeys that differ from `plain` only in their query string and whose pages are posts or still due,
+    at most 50.
+    """
     path = plain.partition("?")[0]
     rows = db.execute(
         "select urlkey from pages where urlkey > ? and urlkey < ? and (article_id is not null or "
@@ -113,7 +120,7 @@ def sibling_urlkeys(db: Database, plain: str) -> list[str]:
 
 
 def addresses_of(db: Database, article_id: int) -> list[str]:
-    """The urlkeys of an article."""
+    """Returns the urlkeys of all URLs of an article."""
     return [row[0] for row in db.execute("select urlkey from article_urls where article_id = ?", [article_id])]
 
 
@@ -129,7 +136,7 @@ REASON = "it redirects in a loop"
 
 
 def redirect_chain(db: Database, key: str) -> list[str]:
-    """The urlkeys that the redirects from `key` lead to, in order, up to the first repetition."""
+    """Returns the urlkeys that the redirects from the urlkey `key` lead to, in order, up to the first repetition."""
     seen: dict[str, None] = {}
     while row := db.execute(
         "select redirect_urlkey from pages where urlkey = ? and redirect_urlkey is not null", [key]
@@ -142,12 +149,16 @@ def redirect_chain(db: Database, key: str) -> list[str]:
 
 
 def closes_redirect_loop(db: Database, key: str, target: str) -> bool:
-    """True if a redirect from `key` to `target` closes a loop with the redirects in the pages table."""
+    """Returns True if a redirect from the urlkey `key` to `target` would close a loop with the redirects in the pages
+    table.
+    """
     return key != target and key in redirect_chain(db, target)
 
 
 def fail_redirect_loop(db: Database, key: str) -> int:
-    """Marks the other pages of the loop that `key` is in as failed; returns how many were not failed before."""
+    """Marks the other pages of the redirect loop that contains `key` as failed; returns how many were not failed
+    before.
+    """
     others = [other for other in redirect_chain(db, key) if other != key]
     return sum(
         db.execute(
@@ -160,7 +171,7 @@ def fail_redirect_loop(db: Database, key: str) -> int:
 
 
 def redirected_from(db: Database, page_id: int, most: int) -> tuple[str, ...]:
-    """The urlkeys that redirected to this page, the nearest first; at most `most`."""
+    """Returns the urlkeys whose redirects led to this page, the nearest first; at most `most`."""
     found: list[str] = []
     current: int | None = page_id
     while current is not None and len(found) < most:
@@ -182,9 +193,11 @@ def redirected_from(db: Database, page_id: int, most: int) -> tuple[str, ...]:
 
 
 class Trust:
-    """Reads and writes the site's `untrusted`: claims (see `frontier.revisit`) with the time when each proved false.
+    """Which claims of a site's server about changes are trusted: the lastmod dates of its sources, and its validators
+    (ETag, Last-Modified).
 
-    A claim is a source's lastmod dates or the server's validators. Claims are tested while a run is written.
+    Reads and writes the site's column `untrusted`: the claims that proved false (see `frontier.revisit`), each with
+    the time. Claims are tested while a run's results are written.
     """
 
     def __init__(self, db: Database, site: dict[str, Any], now: datetime, revisit: timedelta) -> None:
@@ -193,8 +206,10 @@ class Trust:
         self._tallies: dict[str, ClaimTally] = defaultdict(ClaimTally)
 
     @contextmanager
-    def kept(self) -> Iterator[None]:
-        """Restores the state of before the block if it raises, because its transaction is rolled back too."""
+    def restored_on_error(self) -> Iterator[None]:
+        """A context manager that restores this object's state from before the block if the block raises, because its
+        transaction is rolled back too.
+        """
         since, tallies = dict(self._since), {name: replace(tally) for name, tally in self._tallies.items()}
         try:
             yield
@@ -204,20 +219,21 @@ class Trust:
 
     @property
     def in_validators(self) -> bool:
-        """True if pages may be requested conditionally."""
+        """True if the server's validators are trusted, so that pages may be requested conditionally."""
         return self._believes(VALIDATORS)
 
     def in_dates(self, source: DiscoverySource) -> bool:
-        """True if a newer date from this source makes a page due."""
+        """Returns True if the dates of this source are trusted, so that a newer date makes a page due."""
         return self._believes(dates_claim(source))
 
     def _believes(self, claim: str) -> bool:
         return believed(pages.moment(self._since.get(claim)), self._now)
 
-    def hold(self, reason: str, *, changed: bool) -> None:
-        """Compares the reason that a page was due with whether it had changed.
+    def judge_dates(self, reason: str, *, changed: bool) -> None:
+        """Compares a source's claim that a page changed, which was the reason why it was due, with whether it had
+        changed.
 
-        A source whose dates prove false is no longer believed, and the other pages that it reported as changed are
+        A source whose dates prove false is no longer trusted, and the other pages that it reported as changed are
         postponed to the site's revisit period.
         """
         source = claiming_source(reason)
@@ -230,8 +246,8 @@ class Trust:
             self._distrust(dates_claim(source))
             pages.postpone_pages(self._db, self._site_id, f"{source} says it changed at ", self._now + self._revisit)
 
-    def validators_lied(self) -> None:
-        """Records that a page changed although its validator did not."""
+    def distrust_validators(self) -> None:
+        """Stops trusting the server's validators, because a page changed although its validator did not."""
         if self.in_validators:
             self._distrust(VALIDATORS)
 
@@ -240,11 +256,13 @@ class Trust:
         self._db.table("sites").update(self._site_id, {"untrusted": json.dumps(self._since)})
 
 
-# -- files about a whole host (robots.txt, tdmrep.json) as last fetched
+# -- files about a host (robots.txt, tdmrep.json) as last fetched
 
 
 def stored_file(db: Database, origin: str, name: str) -> HostFile | None:
-    """The file of this name ("robots.txt") at this origin ("https://example.org/"), None if it was never fetched."""
+    """Returns a file about a host as last fetched, by its name ("robots.txt") and origin ("https://example.org/"); None
+    if it was never fetched.
+    """
     row = db.execute(
         "select fetched_at, status, body, etag, last_modified from host_files where origin = ? and name = ?",
         [origin, name],
@@ -257,7 +275,7 @@ def stored_file(db: Database, origin: str, name: str) -> HostFile | None:
 
 
 def store_file(db: Database, origin: str, name: str, file: HostFile) -> None:
-    """Stores a file in place of its previous version."""
+    """Stores a file about a host (robots.txt, tdmrep.json), replacing the one fetched before."""
     db.execute(
         "insert into host_files (origin, name, fetched_at, status, body, etag, last_modified) "
         "values (?, ?, ?, ?, ?, ?, ?) on conflict (origin, name) do update set "

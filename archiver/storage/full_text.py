@@ -1,4 +1,6 @@
-"""The two full-text indexes: the table `articles_fts`, and the folder of the search index next to the archive."""
+"""The two full-text indexes of an archive: the SQLite table `articles_fts`, and the search index in a folder next to
+the archive.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ _names = ", ".join(COLUMNS)
 
 @contextmanager
 def batch_indexing(db: Database) -> Iterator[None]:
-    """Indexes the articles written inside the block together at its end.
+    """Delays the full-text indexing of articles written inside the block until its end, and then indexes them together.
 
     Expects to run inside the caller's transaction, which is rolled back on an error.
     """
@@ -49,12 +51,14 @@ _INDEX_FILE = re.compile(r"[0-9a-f]{32}\..*|meta\.json|\.managed\.json|\.tantivy
 
 
 def index_folder(archive: Path) -> Path:
-    """The folder of an archive's search index, named like SQLite's own files next to a database."""
+    """Returns the folder of an archive's search index, which is named like SQLite's own files next to a database."""
     return archive.with_name(archive.name + "-search")
 
 
 def forget_index(archive: Path) -> None:
-    """Deletes the index, so that it keeps no removed text. It is rebuilt when it is needed. Raises OSError."""
+    """Deletes the archive's search index, so that it contains no removed text. It is rebuilt when it is needed. Raises
+    OSError.
+    """
     folder = index_folder(archive)
     if folder.exists():
         with index_locked(folder):
@@ -62,7 +66,7 @@ def forget_index(archive: Path) -> None:
 
 
 def clear_index_folder(folder: Path) -> None:
-    """Deletes the files of the index, except for the lock. Other files in the folder stay."""
+    """Deletes the search index's files in this folder, except for the lock. Other files in the folder stay."""
     for file in folder.iterdir():
         if _INDEX_FILE.fullmatch(file.name) and not file.is_dir():
             file.unlink()
@@ -70,9 +74,10 @@ def clear_index_folder(folder: Path) -> None:
 
 @contextmanager
 def index_locked(folder: Path) -> Iterator[bool]:
-    """Holds the lock of an index folder; yields False if it was not free within 30 seconds.
+    """Holds the lock of a search index folder during the block; yields False if the lock was not free within 30
+    seconds.
 
-    The system releases the lock of a process that is killed.
+    The operating system releases the lock of a process that is killed.
     """
     handle = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:

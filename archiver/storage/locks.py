@@ -1,4 +1,4 @@
-"""File locks of an archive: per site, per host, for the scheduler, for notifications and for the whole archive.
+"""File locks of an archive: per site, per host, for the scheduler, for notifications and for the entire archive.
 
 Each lock is a file next to the archive and contains the ID of the process that holds it.
 """
@@ -20,7 +20,9 @@ _parent_pid: list[int] = []
 
 
 def lock_file(archive: Path, kind: Literal["site", "host"], name: str) -> Path:
-    """The path of a lock. The name is percent-encoded (RFC 3986, section 2.1), so that no two names share a file."""
+    """Returns the path of the lock file of a site or host. The name is percent-encoded (RFC 3986, section 2.1), so that
+    no two names share a file.
+    """
     encoded = quote(name.lower(), safe="")
     if len(encoded) > _MAX_NAME:
         encoded = f"{encoded[: _MAX_NAME - 65]}-{sha256(encoded.encode()).hexdigest()}"
@@ -28,23 +30,28 @@ def lock_file(archive: Path, kind: Literal["site", "host"], name: str) -> Path:
 
 
 def lock_files(archive: Path) -> list[Path]:
-    """The existing lock files, sorted: every process that takes several locks takes them in this order."""
+    """Returns the existing lock files of an archive, sorted: every process that takes several locks takes them in this
+    order.
+    """
     return sorted(archive.parent.glob(f".{glob.escape(archive.name)}.*.lock"))
 
 
 def belongs_to(pid: int) -> None:
-    """Locks of this process name `pid` instead: the process that a person started and can stop."""
+    """Makes the locks that this process takes name `pid` as their holder: the process that a person started and can
+    stop.
+    """
     _parent_pid[:] = [pid]
 
 
 def lock_all(archive: Path, task: str) -> list[BinaryIO]:
-    """Takes every lock of the archive: no crawl or import writes to it until they are closed.
+    """Takes every lock of the archive exclusively: until the returned files are closed, no crawl or import writes to
+    the archive.
 
-    Raises ArchiveInUse if a crawl or an import is running.
+    Raises ArchiveInUse if a crawl or an import is running. `task` names the lock that this process adds.
     """
     held: list[BinaryIO] = []
     for path in sorted({*lock_files(archive), lock_file(archive, "site", task)}):
-        lock = _lock(path)
+        lock = _take_lock(path)
         if isinstance(lock, str):
             for other in held:
                 other.close()
@@ -54,7 +61,8 @@ def lock_all(archive: Path, task: str) -> list[BinaryIO]:
 
 
 def lock_whole_archive(archive: Path) -> list[BinaryIO]:
-    """Takes shared locks on an archive that is only read: no crawl writes to it until they are closed.
+    """Takes shared locks on an archive that is only read: until the returned files are closed, no crawl writes to the
+    archive.
 
     Writes nothing to its folder. Raises ArchiveInUse if a crawl is running.
     """
@@ -65,7 +73,7 @@ def lock_whole_archive(archive: Path) -> list[BinaryIO]:
         try:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            holder = _holder(handle)
+            holder = _read_holder(handle)
             for lock in held:
                 lock.close()
             raise ArchiveInUse(str(archive), f"process {holder}") from error
@@ -73,47 +81,55 @@ def lock_whole_archive(archive: Path) -> list[BinaryIO]:
 
 
 def lock_site(archive: Path, site: str) -> BinaryIO:
-    """Takes the exclusive lock of a site. The system releases it when the process ends, even if it is killed.
+    """Takes the exclusive lock of a site; closing the returned file releases it, and so does the end of the process.
 
     Raises ArchiveInUse if another process holds it.
     """
-    lock = _lock(lock_file(archive, "site", site))
+    lock = _take_lock(lock_file(archive, "site", site))
     if isinstance(lock, str):
         raise ArchiveInUse(f"{archive} for {site}", f"process {lock}")
     return lock
 
 
 def lock_host(archive: Path, host: str) -> BinaryIO:
-    """Takes the lock of a host, so that only one crawl fetches from it; sites may share it. Raises HostInUse."""
-    lock = _lock(lock_file(archive, "host", host))
+    """Takes the exclusive lock of a host, so that only one crawl fetches from it; several sites may be on one host.
+
+    Raises HostInUse if another process holds it.
+    """
+    lock = _take_lock(lock_file(archive, "host", host))
     if isinstance(lock, str):
         raise HostInUse(host, f"process {lock}")
     return lock
 
 
 def lock_schedule(archive: Path) -> BinaryIO:
-    """Takes the scheduler's lock, which does not prevent others from writing to the archive. Raises
-    SchedulerAlreadyRunning."""
-    lock = _lock(_scheduler_lock_file(archive))
+    """Takes the lock of the archive's scheduler, of which only one may run. It does not prevent others from writing to
+    the archive.
+
+    Raises SchedulerAlreadyRunning.
+    """
+    lock = _take_lock(_scheduler_lock_file(archive))
     if isinstance(lock, str):
         raise SchedulerAlreadyRunning(str(archive), f"process {lock}")
     return lock
 
 
 def lock_notifications(archive: Path) -> BinaryIO | None:
-    """Takes the lock for sending notifications; None if another process holds it."""
-    lock = _lock(archive.parent / f".{archive.name}.notices")
+    """Takes the lock for sending notifications; returns None if another process holds it."""
+    lock = _take_lock(archive.parent / f".{archive.name}.notices")
     return None if isinstance(lock, str) else lock
 
 
 def scheduler_process(archive: Path) -> str | None:
-    """The ID of the archive's scheduler process, "" if none is running, None if there never was one."""
+    """Returns the ID of the archive's scheduler process, "" if none is running, None if there never was one or its lock
+    file cannot be read.
+    """
     try:
         with _scheduler_lock_file(archive).open("rb") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                return _holder(handle)
+                return _read_holder(handle)
     except OSError:  # the file does not exist or belongs to another user
         return None
     return ""
@@ -123,20 +139,20 @@ def _scheduler_lock_file(archive: Path) -> Path:
     return archive.parent / f".{archive.name}.scheduler"
 
 
-def _lock(path: Path) -> BinaryIO | str:
-    """The lock, or the ID of the process that holds it."""
+def _take_lock(path: Path) -> BinaryIO | str:
+    """Takes the exclusive lock on a file; returns the open file, or the ID of the process that holds the lock."""
     handle = path.open("a+b")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         with handle:
-            return _holder(handle)
+            return _read_holder(handle)
     handle.truncate(0)
     handle.write(str(*_parent_pid or [os.getpid()]).encode())
     handle.flush()
     return handle
 
 
-def _holder(handle: BinaryIO) -> str:
+def _read_holder(handle: BinaryIO) -> str:
     handle.seek(0)
     return handle.read(100).decode(errors="replace").strip() or "unknown"

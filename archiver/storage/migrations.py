@@ -1,8 +1,8 @@
-"""The migrations that create the schema of an archive and bring it up to date. A released one is never edited.
+"""The migrations that create the schema of an archive and bring it up to date. A released migration is never edited.
 
-The first migration is the schema of 0.3.0; each later one is a function here that changes it. sqlite-utils runs each in
-a transaction and records it in `_sqlite_migrations`; an archive with a migration that is not listed here was written
-by a newer version.
+The first migration is the schema of 0.3.0; each later one is a function here that changes it. sqlite-utils runs each
+in a transaction and records it in `_sqlite_migrations`; an archive with a migration that is not listed here was
+written by a newer version.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from archiver.storage.schema import SCHEMA
 migrations = Migrations("archiver")
 
 UNRELEASED = "m001_sites_and_runs"
-"""The first migration of archives written by 0.2 and earlier versions, none of which was released."""
+"""The first migration of archives written by 0.2 and earlier versions, which were never released."""
 _TABLE = re.compile(r'create table "?(\w+)', re.IGNORECASE)
 
 
@@ -30,8 +30,8 @@ def m001_schema_0_3_0(db: Database) -> None:
 def make_schema(db: Database) -> bool:
     """Creates the schema in an empty database, in one transaction, because several are many times slower on disk.
 
-    Returns False if the database is not empty, even if another process has just filled it. If killed, it leaves
-    nothing behind. Raises sqlite3.Error.
+    Returns False and changes nothing if the database is not empty, even if another process has just filled it. If
+    the process is killed, nothing is left behind. Raises sqlite3.Error.
     """
     conn = db.conn
     if not _is_empty(db):
@@ -42,16 +42,18 @@ def make_schema(db: Database) -> bool:
             migrations.apply(db)
         conn.execute("commit")
     except BaseException:
-        if conn.in_transaction:  # a full disk ends the transaction by itself
+        if conn.in_transaction:  # if the disk is full, SQLite has rolled back already
             conn.execute("rollback")
         raise
     return empty
 
 
-def lend_tables(db: Database) -> None:
-    """Creates the tables of pending migrations, empty, in this connection's temp schema.
+def create_missing_temp_tables(db: Database) -> None:
+    """Creates the tables that an old archive lacks as empty temporary tables of this connection, so that queries find
+    them.
 
-    For an archive that is only read: its file is not changed, and `table_names` still lists only its own tables.
+    Used for an archive that is only read: its file is not changed, and `table_names` still lists only its own
+    tables.
     """
     existing = {*db.table_names(), *db.view_names()}
     with closing(Database(memory=True)) as made:

@@ -1,4 +1,4 @@
-"""Discovered URLs in the pages table, which discovery sources reported them, and the counts of pages per source.
+"""Discovered URLs in the pages table, which discovery sources reported each page, and the counts of pages per source.
 
 All functions expect to run inside the caller's transaction.
 """
@@ -21,11 +21,13 @@ from archiver.urls import urlkey
 # -- the table page_discoveries
 
 Place = tuple[str | None, int | None]
-"""`found_on` and `found_on_page_id`, of which one is None."""
+"""Where a URL was found: the columns `found_on` and `found_on_page_id`, one of them None."""
 
 
 def discovery_place(db: Database, url: str) -> Place:
-    """Where a URL was found: the page with this URL if the archive has one, else the URL itself."""
+    """Returns where a URL was found, as columns of `page_discoveries`: the ID of the page with the URL `url` if the
+    archive has that page, else `url` itself.
+    """
     try:
         key = urlkey(url)
     except ValueError:  # a file name
@@ -37,7 +39,9 @@ def discovery_place(db: Database, url: str) -> Place:
 def record_discovery(
     db: Database, page_id: int, source: str, found: Place, now: str, first: str | None, last: str | None
 ) -> None:
-    """Records that a source reported a page now; `first` and `last`: when a web archive captured it, if known."""
+    """Records that a source reported a page at the time `now`; `first` and `last` are when a web archive first and last
+    captured it, if known (ISO 8601, UTC).
+    """
     db.execute(
         "insert into page_discoveries (page_id, source, found_on, found_on_page_id, first_seen, last_seen, "
         "first_capture, "
@@ -51,8 +55,11 @@ def record_discovery(
     )
 
 
-def keep_places(db: Database, pages: str, values: dict[str, object]) -> None:
-    """Replaces references to pages that will be deleted with their URLs. `pages` is SQL that selects their IDs."""
+def replace_page_references(db: Database, pages: str, values: dict[str, object]) -> None:
+    """Replaces references to pages that are about to be deleted with their URLs, in `page_discoveries`.
+
+    `pages` is SQL that selects the IDs of these pages, `values` its parameters.
+    """
     db.execute(
         "update page_discoveries set found_on = (select url from pages f where f.id = found_on_page_id), "
         f"found_on_page_id = null where found_on_page_id in {pages} and page_id not in {pages}",
@@ -70,12 +77,14 @@ PAGE_COUNTS_QUERY = f"""select p.site_id, '' as source, {_CLASS.format("p")} as 
     from pages p {{0}} group by 1, 3, 4, 5
     union all select p.site_id, s.source, {_CLASS.format("p")}, count(*)
     from pages p join page_sources s on s.page_id = p.id {{0}} group by 1, 2, 3, 4, 5"""
-"""SQL that counts the same from the pages; {0} is a condition on `p`."""
+"""SQL that computes the rows of `page_counts` from the pages; {0} is a condition on `p`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """The number of pages of one kind and outcome that `source` reported ("": all pages)."""
+    """The number of a site's pages of one kind and outcome that were reported by `source` ("": all pages), with or
+    without an article.
+    """
 
     source: str
     kind: str
@@ -85,7 +94,7 @@ class Count:
 
 
 def page_counts(db: Database, site_id: int) -> list[Count]:
-    """The counts of a site."""
+    """Returns the counts of a site's pages by source, kind and outcome."""
     rows = db.execute(
         "select source, kind, outcome, with_article, pages from page_counts where site_id = ? and pages <> 0", [site_id]
     )
@@ -93,7 +102,7 @@ def page_counts(db: Database, site_id: int) -> list[Count]:
 
 
 def recount_pages(db: Database) -> None:
-    """Counts all pages again."""
+    """Rebuilds the table `page_counts` by counting all pages."""
     db.execute("delete from page_counts")
     db.execute(f"insert into page_counts ({_COLUMNS}) {PAGE_COUNTS_QUERY.format('')}")
 
@@ -110,11 +119,11 @@ def record_discovered_urls(
     folder: str = "/",
     by_dates: Callable[[DiscoverySource], bool] = lambda source: True,
 ) -> list[DiscoveredURL]:
-    """Records discovered URLs; returns those that are new. `folder` is the scope's path; `by_dates` returns whether a
-    source's dates are believed.
+    """Records discovered URLs in the pages table; returns those that are new.
 
-    A new page is due at once, a listing at `listings_due` if that is given; a known page becomes
-    due again only if the target has news of it (see `refetch_reason`).
+    A new page is due at once, a new listing at `listings_due` if that is given; a known page becomes due again only
+    if the source reports a change (see `refetch_reason`). `folder` is the path of the site's scope; `by_dates`
+    returns whether the dates of a source are trusted.
     """
     later = stamp(listings_due) if listings_due else EPOCH
     places: dict[str, Place] = {}  # many targets were found on the same page
@@ -124,7 +133,7 @@ def record_discovered_urls(
     return [
         target
         for target in targets
-        if _record_target(
+        if _record_discovered_url(
             db,
             site_id,
             _Found(
@@ -141,8 +150,9 @@ def record_discovered_urls(
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A discovered URL with where and when it was found, when it is due if it is new, the path of its site's scope,
-    and whether the dates of its source are believed."""
+    """A discovered URL with where and when it was found, when it is due if it is new, the path of its site's scope
+    (`folder`), and whether the dates of its source are trusted (`by_dates`).
+    """
 
     target: DiscoveredURL
     place: Place
@@ -152,7 +162,7 @@ class _Found:
     by_dates: bool
 
 
-def _record_target(db: Database, site_id: int, found: _Found) -> bool:
+def _record_discovered_url(db: Database, site_id: int, found: _Found) -> bool:
     target = found.target
     key = urlkey(target.url)
     if target.lead and tombstone_at(db, key):
@@ -219,7 +229,7 @@ def _update_known(db: Database, known: KnownPage, found: _Found, lastmod: str | 
         post = db.execute("select post_urlkey from article_parts where urlkey = ?", [known.urlkey]).fetchone()
         make_due_again(db, post[0] if post else "", news)
         news = ""
-    kind = _surer_kind(known, target)
+    kind = _more_certain_kind(known, target)
     db.execute(
         "update pages set lastmod = nullif(max(coalesce(lastmod, ''), coalesce(?, '')), ''), "
         "source_hints = coalesce(?, source_hints), kind = ?, priority = min(priority, ?), "
@@ -227,7 +237,7 @@ def _update_known(db: Database, known: KnownPage, found: _Found, lastmod: str | 
         "outcome = case when ? then 'due' else outcome end where id = ?",
         [
             lastmod,
-            _better_lead(db, known, target),
+            _hint_to_store(db, known, target),
             kind,
             priority(kind, target.source, target.url, found.folder),
             bool(news),
@@ -240,8 +250,11 @@ def _update_known(db: Database, known: KnownPage, found: _Found, lastmod: str | 
     )
 
 
-def _better_lead(db: Database, known: KnownPage, target: DiscoveredURL) -> str | None:
-    """The source hint to store for a page, None if it is not new. An API's hint replaces a feed's, not vice versa."""
+def _hint_to_store(db: Database, known: KnownPage, target: DiscoveredURL) -> str | None:
+    """Returns the source hint to store for a page, as JSON; None if the reported hint has not changed.
+
+    An API's hint replaces a feed's, but not the other way round.
+    """
     digest = hint_digest(target.lead) if target.lead else ""
     if not target.lead or digest == known.digests.get(target.source):
         return None
@@ -250,8 +263,10 @@ def _better_lead(db: Database, known: KnownPage, target: DiscoveredURL) -> str |
     return hint_to_json(hint, {**known.digests, target.source: digest})
 
 
-def _surer_kind(known: KnownPage, target: DiscoveredURL) -> PageKind:
-    """The kind of a known page, given the kind that a source reports."""
+def _more_certain_kind(known: KnownPage, target: DiscoveredURL) -> PageKind:
+    """Returns the kind to store for a known page: the kind that a source reports if that is more certain, else the
+    stored one.
+    """
     surer = target.kind is not PageKind.UNKNOWN and (
         known.kind is PageKind.UNKNOWN
         or (known.fetched_at is None and target.source in (DiscoverySource.API, DiscoverySource.FEED))

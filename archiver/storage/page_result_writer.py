@@ -1,7 +1,8 @@
-"""Writes page results: each passes the stages enter, identify, revise and record, in batches of one transaction.
+"""Writes page results to the archive, in batches of one transaction. Each result passes four stages: enter, identify,
+revise and record.
 
-A stage is a function of the run and of one result. It expects to run inside the batch's transaction, because what it
-decides depends on the rows written for the results before.
+A stage is a function of the run and of one result. It expects to run inside the batch's transaction, because its
+decisions depend on the rows written for earlier results.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from archiver.urls import urlkey
 
 @dataclass(slots=True)
 class StoringRun:
-    """What all results of one run have in common.
+    """What the stages need to know about the run whose results they store.
 
     `crawl_started` is when the crawl began that this run continues. `version` is the version of this program;
     `reread` extracts a stored article's capture again. `mode`: which of a page's requisites are captured.
@@ -71,7 +72,9 @@ class StoringRun:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """The effect of a result: the page's outcome and reason, its article, and whether the article changed."""
+    """What a result means for its page: the outcome and reason to store, the article that the page shows, and whether
+    that article changed.
+    """
 
     outcome: Outcome
     reason: str
@@ -81,11 +84,11 @@ class Effect:
 
 @dataclass(slots=True)
 class Storing:
-    """One result on its way through the stages. `counts` are those of its batch.
+    """One page result on its way through the stages, with what they found out. `counts` are those of its batch.
 
-    `found` are the discovered URLs that are new, `due_for`, `was` and `known_kind` the page's reason, outcome and kind
-    until now. `removal` is the tombstone that keeps its post out, `row` the stored article that its article is a
-    reading of (None: a new one).
+    `found` are the discovered URLs that are new; `due_for`, `was` and `known_kind` are the page's stored reason,
+    outcome and kind before this result. `removal` is the tombstone that forbids storing the post; `row` is the
+    stored article that the page shows (None if it is new).
     """
 
     result: PageResult
@@ -108,7 +111,7 @@ Stage = Callable[[StoringRun, Storing], None]
 
 
 def enter(run: StoringRun, storing: Storing) -> None:
-    """Stores the capture, its usage statements and the discovered URLs."""
+    """Stores the capture, the usage statements and the discovered URLs of a result: the first stage."""
     db, result, counts = run.db, storing.result, storing.counts
     if result.capture:
         storing.capture_id = enter_capture(db, run.run_id, result.capture)
@@ -127,7 +130,9 @@ def enter(run: StoringRun, storing: Storing) -> None:
 
 
 def identify(run: StoringRun, storing: Storing) -> None:
-    """Find out what the page is: a page of another post, part of a redirect loop, a removed post, or which article."""
+    """Finds out what the page is: a further page of a post, part of a redirect loop, a removed post, or a page of which
+    article.
+    """
     db, result = run.db, storing.result
     storing.counts.fetched += result.status is not None
     is_claim = result.rule == multipage_articles.CLAIMED_PART_RULE
@@ -151,18 +156,22 @@ def identify(run: StoringRun, storing: Storing) -> None:
 
 
 def revise(run: StoringRun, storing: Storing) -> None:
-    """Applies the result to the articles, by its outcome (`_EFFECTS`)."""
+    """Stores what the result means for its article (a new revision, gone, a further part ...), by the result's
+    outcome.
+    """
     result = storing.result
     if storing.removal is not None:
         # The post was removed under another URL. Its new capture is erased before the next crawl begins.
         tombstones.keep_url_out(run.db, storing.removal, result.url)
         storing.effect = Effect(Outcome.REFUSED, storing.removal.told)
         return
-    storing.effect = _EFFECTS.get(result.outcome, _none)(run, storing)
+    storing.effect = _EFFECTS.get(result.outcome, _store_nothing)(run, storing)
 
 
 def record(run: StoringRun, storing: Storing) -> None:
-    """Writes the page's row and what follows from its outcome: when it is due again, and which other pages are due."""
+    """Writes the page's row, its requisites and what follows from its outcome: when it is due again, and which other
+    pages become due.
+    """
     assert storing.effect is not None
     db, result, effect = run.db, storing.result, storing.effect
     if run.mode != "none" and effect.article_id is not None and effect.outcome is not Outcome.DUPLICATE:
@@ -173,7 +182,7 @@ def record(run: StoringRun, storing: Storing) -> None:
     reason = effect.reason
     if result.kind is not PageKind.PART:
         reason = "; ".join(
-            filter(None, (reason, multipage_articles.settle_parts(db, run.site_id, result, effect.article_id)))
+            filter(None, (reason, multipage_articles.link_parts_to_article(db, run.site_id, result, effect.article_id)))
         )
     rule = tombstones.RULE if effect.outcome is Outcome.REFUSED and result.article else result.rule
     storing.result = replace(result, outcome=effect.outcome, reason=reason, rule=rule)
@@ -183,7 +192,7 @@ def record(run: StoringRun, storing: Storing) -> None:
         article_id=effect.article_id,
         changed=effect.changed or bool(storing.found and result.kind in SOURCE_KINDS),
         capture_id=storing.capture_id if result.capture and result.capture.record_type == "response" else None,
-        due_at=_due_again(run, storing, effect),
+        due_at=_next_due_time(run, storing, effect),
     )
     if rule == crawl_exclusions.REDIRECT_LOOP_RULE:
         storing.counts.failed += crawl_exclusions.fail_redirect_loop(db, storing.key)
@@ -194,10 +203,10 @@ STAGES: tuple[Stage, ...] = (enter, identify, revise, record)
 """The stages in order. A result with the outcome DUE passes only the first: its source has more documents."""
 
 
-def _archived(run: StoringRun, storing: Storing) -> Effect:
+def _store_archived(run: StoringRun, storing: Storing) -> Effect:
     result, db = storing.result, run.db
     if result.article is None:
-        return _none(run, storing)
+        return _store_nothing(run, storing)
     extractor: str | None = extractor_of(run.version, result.article)
     capture_id = storing.capture_id
     if result.status == 304:
@@ -214,11 +223,11 @@ def _archived(run: StoringRun, storing: Storing) -> Effect:
     )
     if result.parts and stored.change is not Change.GONE:
         multipage_articles.set_capture_of_parts(db, stored.article_id, storing.key)
-    _count(storing.counts, stored)
+    _count_change(storing.counts, stored)
     outcome, changed = _CHANGES.get(stored.change, (Outcome.UNCHANGED, False))
     if stored.change is Change.GONE:
         changed = bool(stored.changed)
-    return Effect(outcome, _reason(run, result, stored, extractor), stored.article_id, changed)
+    return Effect(outcome, _reason_for_page(run, result, stored, extractor), stored.article_id, changed)
 
 
 _CHANGES = {
@@ -231,7 +240,7 @@ _CHANGES = {
 """The page's outcome for each change of its article, and whether the page counts as changed. Default: unchanged."""
 
 
-def _count(counts: Counts, stored: Stored) -> None:
+def _count_change(counts: Counts, stored: Stored) -> None:
     if stored.change is Change.GONE:
         counts.gone += bool(stored.changed)
         return
@@ -242,7 +251,7 @@ def _count(counts: Counts, stored: Stored) -> None:
     counts.aliased += len(stored.aliases)
 
 
-def _reason(run: StoringRun, result: PageResult, stored: Stored, extractor: str | None) -> str:
+def _reason_for_page(run: StoringRun, result: PageResult, stored: Stored, extractor: str | None) -> str:
     if stored.change is Change.COPY:
         own = run.db.execute("select url from articles where id = ?", [stored.article_id]).fetchone()
         return f"another address of {own[0]}"
@@ -255,24 +264,24 @@ def _reason(run: StoringRun, result: PageResult, stored: Stored, extractor: str 
     }.get(stored.change, result.reason)
 
 
-def _part(run: StoringRun, storing: Storing) -> Effect:
+def _store_part(run: StoringRun, storing: Storing) -> Effect:
     return Effect(Outcome.PART, storing.result.reason, multipage_articles.enter_part(run.db, storing.result))
 
 
-def _gone(run: StoringRun, storing: Storing) -> Effect:
+def _store_gone(run: StoringRun, storing: Storing) -> Effect:
     article_id = mark_gone(run.db, storing.key, storing.result.at)
     storing.counts.gone += article_id is not None
     return Effect(Outcome.GONE, storing.result.reason, article_id, article_id is not None)
 
 
-def _duplicate(run: StoringRun, storing: Storing) -> Effect:
+def _store_duplicate(run: StoringRun, storing: Storing) -> Effect:
     result = storing.result
     article_id, is_new = add_alias(run.db, urlkey(result.final_url), result.url, result.at)
     storing.counts.aliased += is_new
     return Effect(Outcome.DUPLICATE, result.reason, article_id)
 
 
-def _unchanged(run: StoringRun, storing: Storing) -> Effect:
+def _store_unchanged(run: StoringRun, storing: Storing) -> Effect:
     result = storing.result
     row = run.db.execute("select article_id from pages where urlkey = ?", [storing.key]).fetchone()
     if row is None or not row[0]:
@@ -282,32 +291,34 @@ def _unchanged(run: StoringRun, storing: Storing) -> Effect:
     return Effect(Outcome.UNCHANGED, result.reason, row[0])
 
 
-def _none(run: StoringRun, storing: Storing) -> Effect:
-    """Changes no article; the outcome is that of the page."""
+def _store_nothing(run: StoringRun, storing: Storing) -> Effect:
+    """Changes no article; the page keeps the result's outcome and reason."""
     return Effect(storing.result.outcome, storing.result.reason)
 
 
 _EFFECTS: dict[Outcome, Callable[[StoringRun, Storing], Effect]] = {
-    Outcome.ARCHIVED: _archived,
-    Outcome.PART: _part,
-    Outcome.GONE: _gone,
-    Outcome.DUPLICATE: _duplicate,
-    Outcome.UNCHANGED: _unchanged,
+    Outcome.ARCHIVED: _store_archived,
+    Outcome.PART: _store_part,
+    Outcome.GONE: _store_gone,
+    Outcome.DUPLICATE: _store_duplicate,
+    Outcome.UNCHANGED: _store_unchanged,
 }
 
 
 def _judge_claims(run: StoringRun, storing: Storing, effect: Effect) -> None:
-    """Compares the claims of sources and server about the page with what it is; those often wrong lose their trust."""
+    """Compares what sources and server claimed about changes of the page with whether it changed; claims that prove
+    false are no longer trusted.
+    """
     result = storing.result
     if result.kind is PageKind.POST and effect.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED):
-        run.trust.hold(storing.due_for, changed=effect.changed)
+        run.trust.judge_dates(storing.due_for, changed=effect.changed)
     if result.same_validator and (
         storing.found if result.kind in SOURCE_KINDS else effect.changed and effect.outcome is Outcome.ARCHIVED
     ):
-        run.trust.validators_lied()
+        run.trust.distrust_validators()
 
 
-def _due_again(run: StoringRun, storing: Storing, effect: Effect) -> datetime | None:
+def _next_due_time(run: StoringRun, storing: Storing, effect: Effect) -> datetime | None:
     result = storing.result
     if result.kind is PageKind.PART:
         return None
@@ -329,16 +340,16 @@ def _due_again(run: StoringRun, storing: Storing, effect: Effect) -> datetime | 
 
 
 def _recheck_vanished(run: StoringRun, result: PageResult) -> None:
-    """Makes posts due that a fully read sitemap or API no longer lists: they may be gone."""
+    """Makes the posts due that a sitemap or API, which was read in full, no longer lists: they may be gone."""
     source = {PageKind.SITEMAP: DiscoverySource.SITEMAP, PageKind.API: DiscoverySource.API}.get(result.kind)
     if source is None or result.status != 200 or result.rule in ("api changes", "api count"):
         return
-    missing = pages.vanished(run.db, run.site_id, source, result.url, run.started)
-    pages.recheck(run.db, missing, f"{source} no longer lists it")
+    missing = pages.pages_no_longer_listed(run.db, run.site_id, source, result.url, run.started)
+    pages.make_pages_due(run.db, missing, f"{source} no longer lists it")
 
 
 def _enter_requisites(run: StoringRun, storing: Storing, article_id: int, *, changed: bool) -> None:
-    """Records the requisites of the page, in the same transaction as its article."""
+    """Records the requisites of a post's page, in the same transaction as its article."""
     result = storing.result
     if result.article is None:
         return
@@ -361,11 +372,13 @@ _log = logging.getLogger(__name__)
 
 
 class PageWriter:
-    """Collects page results and writes them in order, each with all its rows or not at all.
+    """Collects the page results of a run and writes them in order, in batches; each result is written with all its rows
+    or not at all.
 
-    `counts` covers what was written so far. `before_commit` syncs to disk the files that the rows of a batch point to.
-    `stages` are the functions that a result passes in the batch's transaction. `on_written` is called for each written
-    result; `kept` surrounds each batch and undoes the effects of `on_written` if the batch is rolled back.
+    `counts` covers what was written so far. `before_commit` is called before each batch, to sync the files to disk
+    that its rows point to. `stages` are the functions that each result passes in the batch's transaction.
+    `on_written` is called for each written result; `kept` is a context manager around each batch that undoes the
+    effects of `on_written` if the batch is rolled back.
     """
 
     def __init__(self, run: StoringRun, before_commit: Callable[[], None] = lambda: None) -> None:
@@ -380,7 +393,7 @@ class PageWriter:
 
     @property
     def trust(self) -> Trust:
-        """The claims of the site's server and sources that are believed."""
+        """The claims of the site's server and sources that are trusted."""
         return self._run.trust
 
     def add(self, result: PageResult) -> None:
@@ -389,7 +402,8 @@ class PageWriter:
             self.flush()
 
     def flush(self, patience: float = PATIENCE) -> None:
-        """Writes the collected results. If the disk or the database fails, it raises, writes nothing and keeps them.
+        """Writes the collected results. If the disk or the database fails, raises the error, writes nothing and keeps
+        the results.
 
         A result whose content cannot be stored is recorded as a failed page; the others are stored.
         """
@@ -408,13 +422,13 @@ class PageWriter:
 
     def _commit(self, results: list[PageResult], patience: float) -> None:
         counts, run = Counts(), self._run
-        with run.trust.kept(), self.kept(), writing(run.db, patience), batch_indexing(run.db):
+        with run.trust.restored_on_error(), self.kept(), writing(run.db, patience), batch_indexing(run.db):
             check_run(run.db, run.run_id, run.site)
             written = [self._write(Storing(result, counts)) for result in results]
         self.counts.add(counts)
         for storing in written:
             if storing.effect is not None:
-                self.measuring.stored(storing.result, storing.effect.outcome, storing.was, storing.known_kind)
+                self.measuring.count_result(storing.result, storing.effect.outcome, storing.was, storing.known_kind)
 
     def _commit_alone(self, result: PageResult, patience: float) -> None:
         try:

@@ -25,9 +25,9 @@ _PAGE_BREAK = "<!--nextpage-->"
 
 
 def hint_to_json(lead: SourceHint, digests: Mapping[DiscoverySource, str]) -> str:
-    """A source hint as stored with its page, with the digest of each source's hint.
+    """Returns a source hint as JSON for the column `source_hints` of its page, with the digest of each source's hint.
 
-    The full text is stored only if the page will show just a part of it (WordPress's page breaks).
+    The full text is stored only if the page shows just a part of it (WordPress's page breaks).
     """
     kept = lead if _PAGE_BREAK in lead.body_html else replace(lead, body_html="")
     values = {k: v for k, v in asdict(kept).items() if v not in ("", (), None, False)}
@@ -39,14 +39,16 @@ def hint_to_json(lead: SourceHint, digests: Mapping[DiscoverySource, str]) -> st
 
 
 def hint_digest(lead: SourceHint) -> str:
-    """Digest of the hint's title and text, "" if it has neither: a change of them is a change of the post."""
+    """Returns the digest of a source hint's title and text, "" if it has neither. If the digest changes, the post has
+    changed.
+    """
     if not (lead.title or lead.body_html or lead.description):
         return ""
     return hashlib.blake2b(f"{lead.title}\0{lead.body_html or lead.description}".encode(), digest_size=12).hexdigest()
 
 
 def hint_from_json(text: str | None) -> SourceHint | None:
-    """The source hint stored by `hint_to_json`."""
+    """Returns the source hint that `hint_to_json` encoded; None for an empty text."""
     if not text:
         return None
     values: dict[str, Any] = json.loads(text)
@@ -70,7 +72,7 @@ _CLOCK_TOLERANCE = timedelta(days=1)
 
 
 def stamp(at: datetime) -> str:
-    """A time as stored in the tables: ISO 8601 in UTC, so that text order is time order."""
+    """Formats a time as stored in the tables: ISO 8601 in UTC, so that text order is time order."""
     return (at if at.tzinfo is UTC else at.astimezone(UTC)).isoformat(timespec="microseconds")
 
 
@@ -90,7 +92,7 @@ def insert_row(db: Database, table: str, row: dict[str, Any]) -> int:
 
 
 def last_rowid(db: Database) -> int:
-    """The ID of the last inserted row."""
+    """Returns the ID of the last inserted row."""
     return int(db.execute("select last_insert_rowid()").fetchone()[0])
 
 
@@ -112,7 +114,7 @@ def _known(row: tuple[Any, ...]) -> KnownPage:
 
 @dataclass(frozen=True, slots=True)
 class PageState:
-    """The reason, outcome and kind of a row of `pages`, each "" if there is no such page."""
+    """The reason, outcome and kind stored in a row of `pages`; "" for each if there is no such page."""
 
     reason: str = ""
     outcome: str = ""
@@ -138,9 +140,10 @@ def record_result(
     capture_id: int | None,
     changed: bool,
 ) -> None:
-    """Records one attempt to fetch a page.
+    """Records one attempt to fetch a page in its row of `pages`.
 
-    Without `due_at` the page never becomes due on its own, as the further pages of a post, which are fetched with it.
+    A page without `due_at` is never fetched on its own again, such as the further pages of a post, which are fetched
+    with it. `changed`: its content has changed.
     """
     key = urlkey(result.url)
     redirect = urlkey(result.final_url) if urlkey(result.final_url) != key else None
@@ -185,17 +188,19 @@ PAGE_REQUEST_QUERY = (
 
 
 def page_row(db: Database, key: str) -> dict[str, Any] | None:
-    """One page in the form of `due_missing_pages`, even if it is not due."""
+    """Returns the page at this urlkey in the form of `due_pages`, even if it is not due; None if the archive does not
+    have it.
+    """
     return next(iter(db.query(f"{PAGE_REQUEST_QUERY} where p.urlkey = ?", [key])), None)
 
 
 def due_pages(
     db: Database, site_id: int, now: datetime, limit: int, sources_only: bool, mixed: bool = False
 ) -> list[dict[str, Any]]:
-    """The next pages to fetch, at most `limit`, the longest due first.
+    """Returns the next pages of a site to fetch, at most `limit`, by priority and then by how long they have been due.
 
-    While a discovery source is due, only sources are returned, because their hints about a post are needed before its
-    page. With `mixed`, at most half of the pages are sources.
+    While a feed, sitemap or API is due, only such sources are returned, because their hints about a post are needed
+    before its page. With `mixed`, at most half of the returned pages are sources, and other pages follow.
     """
     rows: list[dict[str, Any]] = []
     for level in range(1 if sources_only else 5):
@@ -215,11 +220,11 @@ def hint_of(db: Database, page_id: int) -> SourceHint | None:
 
 
 def make_due(db: Database, site_id: int, now: datetime, *, everything: bool) -> None:
-    """Starts a run: makes the seed, the sources and failed pages due; with `everything`, every page.
+    """Makes the pages due that every run fetches: the seed, the sources and failed pages; with `everything`, all pages.
 
-    A page with a fetch time in the future was fetched under a wrong clock and is made due, or it would not be due for
-    years. A child sitemap with a lastmod is fetched when its index reports a change, one of tags
-    or authors after the site's revisit period; of those without a lastmod each run fetches only a few (see
+    A page with a fetch time in the future was fetched while the clock was wrong; it is made due, because it would
+    otherwise not be due for years. A child sitemap with a lastmod is fetched when its index reports a change, one of
+    tags or authors after the site's revisit period; of those without a lastmod each run fetches only a few (see
     `_sitemaps_in_turn`). A further page of a post is fetched with its post, so a failed one makes the post due.
     """
     waiting = [] if everything else _sitemaps_in_turn(db, site_id)
@@ -239,10 +244,10 @@ def make_due(db: Database, site_id: int, now: datetime, *, everything: bool) -> 
 
 
 def _sitemaps_in_turn(db: Database, site_id: int) -> list[tuple[int, str]]:
-    """The child sitemaps that this run does not fetch, each with the time at which it is due.
+    """Returns the child sitemaps that this run skips, as (page ID, due time).
 
-    An index without lastmod may have hundreds of children. Each run fetches those that most recently had news, the
-    one added last (new posts go there), and the one fetched longest ago.
+    An index without lastmod may have hundreds of children. Each run fetches only those that changed most recently,
+    the one added last (new posts go there), and the one fetched longest ago.
     """
     rows = list(
         db.execute(
@@ -257,8 +262,12 @@ def _sitemaps_in_turn(db: Database, site_id: int) -> list[tuple[int, str]]:
     return [(row[0], row[3]) for row in rows if row[0] not in chosen] if len(rows) > _SITEMAPS_PER_RUN else []
 
 
-def vanished(db: Database, site_id: int, source: DiscoverySource, found_on: str, since: datetime) -> list[int]:
-    """The pages that this source document listed before, but not in this run, which read all of it since `since`."""
+def pages_no_longer_listed(
+    db: Database, site_id: int, source: DiscoverySource, found_on: str, since: datetime
+) -> list[int]:
+    """Returns the IDs of the pages that a sitemap or API response at the URL `found_on` listed before, but no longer
+    lists in this run, which began at `since` and read all of it.
+    """
     rows = db.execute(
         "select p.id from pages p join page_sources s on s.page_id = p.id where p.site_id = ? and s.source = ? "
         "and s.found_on = ? and s.last_seen < ? and p.outcome not in ('gone', 'refused', 'duplicate') "
@@ -269,7 +278,7 @@ def vanished(db: Database, site_id: int, source: DiscoverySource, found_on: str,
 
 
 def resolve_redirects(db: Database, key: str) -> str:
-    """The urlkey that a URL led to when it was last fetched: its own, or the end of its redirects."""
+    """Returns the urlkey at the end of a URL's redirects, as last fetched; the URL's own if it does not redirect."""
     seen = {key}
     while row := db.execute(
         "select redirect_urlkey from pages where urlkey = ? and redirect_urlkey is not null", [key]
@@ -282,7 +291,7 @@ def resolve_redirects(db: Database, key: str) -> str:
 
 
 def has_api(db: Database, site_id: int) -> bool:
-    """True if an API that lists all posts was read in an earlier run."""
+    """Returns True if an earlier run read an API of the site that lists all posts."""
     return (
         db.execute(
             "select 1 from pages where site_id = ? and kind = 'api' and outcome = 'not-article'", [site_id]
@@ -292,14 +301,14 @@ def has_api(db: Database, site_id: int) -> bool:
 
 
 def make_new_due(db: Database, site_id: int) -> None:
-    """Makes postponed pages due that were never fetched."""
+    """Makes the postponed pages of a site due that were never fetched."""
     db.execute(
         "update pages set due_at = ? where site_id = ? and outcome = 'due' and fetched_at is null", [EPOCH, site_id]
     )
 
 
 def make_due_now(db: Database, urls: Iterable[str], run_started: datetime) -> None:
-    """Makes listing pages due whose previous page has new URLs, each at most once per run."""
+    """Makes these listing pages due, because the listing page before them has new URLs; each at most once per run."""
     for url in urls:
         db.execute(
             "update pages set due_at = ? where urlkey = ? and kind <> 'post' and fetched_at < ?",
@@ -307,13 +316,13 @@ def make_due_now(db: Database, urls: Iterable[str], run_started: datetime) -> No
         )
 
 
-def recheck(db: Database, page_ids: Iterable[int], reason: str) -> None:
+def make_pages_due(db: Database, page_ids: Iterable[int], reason: str) -> None:
     for page_id in page_ids:
         db.execute("update pages set due_at = ?, reason = ? where id = ?", [EPOCH, reason, page_id])
 
 
 def postpone_pages(db: Database, site_id: int, reason: str, until: datetime) -> None:
-    """Postpones to `until` the pages that are due at once for a reason that starts with `reason`."""
+    """Postpones the pages to `until` that are due at once for a reason that starts with `reason`."""
     db.execute(
         "update pages set due_at = ? where site_id = ? and due_at = ? and fetched_at is not null "
         "and kind <> 'sitemap' and substr(reason, 1, ?) = ?",
@@ -322,7 +331,9 @@ def postpone_pages(db: Database, site_id: int, reason: str, until: datetime) -> 
 
 
 def make_due_again(db: Database, key: str, reason: str, *, unconditional: bool = False) -> None:
-    """Makes the page at this urlkey due; `unconditional`: fetch it in full even if it has not changed."""
+    """Makes the page at this urlkey due; `unconditional`: request it without ETag, so that it is fetched in full even
+    if it has not changed.
+    """
     db.execute(
         "update pages set due_at = ?, reason = ?, etag = case when ? then null else etag end, "
         "last_modified = case when ? then null else last_modified end where urlkey = ?",
@@ -331,7 +342,9 @@ def make_due_again(db: Database, key: str, reason: str, *, unconditional: bool =
 
 
 def mark_host_unavailable(db: Database, site_id: int, reason: str, until: datetime | None) -> None:
-    """Records that the host cannot be fetched from: its due pages get the reason, and no run starts before `until`."""
+    """Records that nothing can be fetched from the host now: its due pages get the reason, and no run starts before
+    `until`.
+    """
     db.execute(
         "update pages set reason = ?, rule = ? where site_id = ? and outcome = 'due'", [reason, _WAITING, site_id]
     )
@@ -340,7 +353,7 @@ def mark_host_unavailable(db: Database, site_id: int, reason: str, until: dateti
 
 
 def mark_host_available(db: Database, site_id: int) -> None:
-    """Records that the host may be fetched from again."""
+    """Records that pages may be fetched from the host again."""
     db.execute(
         "update pages set reason = '', rule = null where site_id = ? and outcome = 'due' and rule = ?",
         [site_id, _WAITING],
@@ -355,7 +368,9 @@ _CONFIRM_AFTER = timedelta(hours=20)
 
 
 def quarantine_gone(result: PageResult) -> PageResult:
-    """The result to store for a gone page until that is confirmed: failed, so that every crawl fetches it first."""
+    """Returns the result to store for a gone page while most pages of the site seem to be gone: failed, so that the
+    next crawl fetches it first.
+    """
     return replace(
         result,
         outcome=Outcome.FAILED,
@@ -365,7 +380,9 @@ def quarantine_gone(result: PageResult) -> PageResult:
 
 
 def is_gone_confirmed(db: Database, site_id: int, now: datetime) -> bool:
-    """True if a crawl of yesterday or earlier found the pages gone, and none since found otherwise."""
+    """Returns True if a mass disappearance is confirmed: a crawl at least 20 hours ago found the pages gone, and they
+    are still recorded so.
+    """
     return (
         db.execute(
             "select 1 from pages where site_id = ? and rule = ? and fetched_at < ?",

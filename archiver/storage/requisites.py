@@ -1,7 +1,8 @@
-"""Requisites (images, stylesheets and fonts): a persistent queue, their outcomes, and which articles need them.
+"""Requisites (images, stylesheets and fonts): the queue of those to fetch, their outcomes, and which articles need
+them.
 
 All functions expect to run inside the caller's transaction. A URL has one row per site that needs it. Requisites are
-not in the pages table and count in no balance.
+not in the pages table and are not counted among a site's pages.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ class FetchedRequisite:
     """One attempt to fetch a requisite. `outcome` is as for a page: archived, unchanged, duplicate (it redirects),
     gone, refused or failed.
 
-    `names` are the requisites that a stylesheet or a redirect leads to; `hops` is 1 for a redirect. `size` is in bytes,
-    decompressed; `width` and `height` are in pixels.
+    `names` are the requisites that a stylesheet refers to, or the target of a redirect; `hops` is 1 for a redirect,
+    else 0. `size` is in bytes, decompressed; `width` and `height` are in pixels.
     """
 
     id: int
@@ -60,7 +61,7 @@ class FetchedRequisite:
 
 @dataclass(frozen=True, slots=True)
 class NeededBy:
-    """An article that needs requisites: `found_on` is the URL of its page, `at` when that was read."""
+    """An article that needs requisites: `found_on` is the URL of its page, `at` when that page was fetched."""
 
     site_id: int
     article_id: int
@@ -70,9 +71,10 @@ class NeededBy:
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """Why a requisite is needed. `wanted` is lead or page. It becomes due if it was last fetched before `before`.
+    """For whom a requisite is recorded, and when it is due again: if it was last fetched before `before`.
 
-    `depth` and `hops` count the stylesheets and redirects that led to it.
+    `wanted` is "lead" for a lead image, "page" for other files of a page. `depth` and `hops` count the stylesheets
+    and redirects that led to the requisite.
     """
 
     site_id: int
@@ -93,32 +95,32 @@ def enter_requisites(
     crawl_started: datetime,
     revisit: timedelta,
 ) -> None:
-    """Records the requisites of an article: new ones are due at once. `changed`: the article is new or was edited.
+    """Records the requisites of an article; new ones are due at once. `changed`: the article is new or was edited.
 
-    Known ones are fetched again, conditionally, if they were last fetched more than `revisit` ago; the lead image
-    of an edited post once in that crawl. An unchanged article that has requisites keeps them, because URLs that are
-    written differently each time bring nothing new.
+    A known one is fetched again, conditionally, if it was last fetched more than `revisit` ago; the lead image of an
+    edited post once per crawl. An unchanged article that has requisites keeps them, because URLs that are written
+    differently each time bring nothing new.
     """
     for role in ("lead", "page"):
         found = [one for one in wanted if one.lead == (role == "lead")]
-        if not found or (not changed and _has(db, needed_by.article_id, role)):
+        if not found or (not changed and _has_requisites(db, needed_by.article_id, role)):
             continue
         before = crawl_started if role == "lead" and changed else needed_by.at - revisit
         due_for = _Due(needed_by.site_id, role, needed_by.found_on, needed_by.at, before)
         for one in found:
             db.execute(
                 "insert or ignore into article_requisites (article_id, requisite_id, role) values (?, ?, ?)",
-                [needed_by.article_id, _put(db, one, due_for), role],
+                [needed_by.article_id, _insert_or_make_due(db, one, due_for), role],
             )
 
 
 def lead_image(address: str | None) -> tuple[Requisite, ...]:
-    """The lead image of an article as a requisite; () if it has none that can be fetched."""
+    """Returns the lead image of an article as a requisite; () if it has none that can be fetched."""
     url = asset_address(address) if address else None
     return (Requisite(url, RequisiteKind.IMAGE, lead=True),) if url else ()
 
 
-def _has(db: Database, article_id: int, role: str) -> bool:
+def _has_requisites(db: Database, article_id: int, role: str) -> bool:
     return (
         db.execute(
             "select 1 from article_requisites where article_id = ? and role = ? limit 1", [article_id, role]
@@ -127,8 +129,8 @@ def _has(db: Database, article_id: int, role: str) -> bool:
     )
 
 
-def _put(db: Database, one: Requisite, due_for: _Due) -> int:
-    """Inserts a requisite or makes it due if it was fetched long ago; returns its ID."""
+def _insert_or_make_due(db: Database, one: Requisite, due_for: _Due) -> int:
+    """Inserts a requisite, or makes a known one due if it was last fetched too long ago; returns its ID."""
     row = db.execute(
         "insert into requisites (site_id, url, host, kind, wanted, depth, hops, outcome, found_on, found_at, due_at) "
         "values (?, ?, ?, ?, ?, ?, ?, 'due', ?, ?, ?) on conflict (site_id, url) do update set "
@@ -152,7 +154,9 @@ def _put(db: Database, one: Requisite, due_for: _Due) -> int:
 
 
 def due_requisites(db: Database, site_id: int, now: datetime, limit: int, mode: Mode) -> list[dict[str, Any]]:
-    """The requisites to fetch, at most `limit`, the longest due first, each with its last full capture."""
+    """Returns the requisites to fetch next, at most `limit`, the longest due first, as rows with the last full capture
+    of each.
+    """
     if mode == "none":
         return []
     return list(
@@ -168,7 +172,9 @@ def due_requisites(db: Database, site_id: int, now: datetime, limit: int, mode: 
 def record_requisite(
     db: Database, site_id: int, run_id: int, fetched: FetchedRequisite, counts: Counts, revisit: timedelta
 ) -> None:
-    """Records an attempt and the requisites that it leads to, and counts it."""
+    """Records an attempt to fetch a requisite, records the further requisites that it refers to, and adds it to
+    `counts`.
+    """
     row = next(db.query("select url, wanted, depth, hops, attempts from requisites where id = ?", [fetched.id]))
     capture_id = enter_capture(db, run_id, fetched.capture) if fetched.capture else None
     if capture_id is not None:
@@ -189,7 +195,7 @@ def record_requisite(
             fetched.status,
             attempts,
             stamp(fetched.at),
-            _due_again(fetched, attempts),
+            _retry_time(fetched, attempts),
             fetched.media_type,
             fetched.size,
             fetched.width,
@@ -212,7 +218,7 @@ def record_requisite(
         row["hops"] + fetched.hops,
     )
     for one in fetched.names:
-        number = _put(db, one, due_for)
+        number = _insert_or_make_due(db, one, due_for)
         db.execute(
             "insert or ignore into requisite_parts (parent_id, requisite_id) values (?, ?)", [fetched.id, number]
         )
@@ -220,14 +226,14 @@ def record_requisite(
     counts.requisites_failed += fetched.outcome not in _CAPTURED_OUTCOMES
 
 
-def _due_again(fetched: FetchedRequisite, attempts: int) -> str | None:
+def _retry_time(fetched: FetchedRequisite, attempts: int) -> str | None:
     if fetched.outcome is not Outcome.FAILED or fetched.rule in _PERMANENT_FAILURES or attempts > len(_RETRY_AFTER):
         return None
     return stamp(fetched.at + _RETRY_AFTER[attempts - 1])
 
 
 def postpone_requisites(db: Database, site_id: int, host: str, until: datetime) -> None:
-    """Postpones the due requisites of a host."""
+    """Postpones the due requisites on a host to `until`."""
     db.execute(
         "update requisites set due_at = ? where site_id = ? and host = ? and due_at < ?",
         [stamp(until), site_id, host, stamp(until)],
@@ -235,7 +241,7 @@ def postpone_requisites(db: Database, site_id: int, host: str, until: datetime) 
 
 
 def retry_requisites(db: Database, site_id: int, *, everything: bool) -> None:
-    """Makes failed requisites due again, however often they failed; with `everything` also gone and refused ones."""
+    """Makes failed requisites due again, even after their last retry; with `everything` also gone and refused ones."""
     db.execute(
         "update requisites set due_at = ?, attempts = 0 where site_id = ? and (outcome in ('failed', 'due') "
         "or (? and outcome in ('refused', 'gone')))",
@@ -244,7 +250,9 @@ def retry_requisites(db: Database, site_id: int, *, everything: bool) -> None:
 
 
 def enter_lead_images_of_site(db: Database, site_id: int, site: str, at: datetime, revisit: timedelta) -> None:
-    """Records the lead images of articles that were stored while lead images were not captured."""
+    """Records the lead images of a site's articles that have none recorded, because the settings excluded lead images
+    when they were stored.
+    """
     rows = db.execute(
         "select id, image, url from articles a where site = ? and image is not null and not exists "
         "(select 1 from article_requisites l where l.article_id = a.id and l.role = 'lead')",
@@ -256,8 +264,10 @@ def enter_lead_images_of_site(db: Database, site_id: int, site: str, at: datetim
         )
 
 
-def forget_capture(db: Database, capture_id: int) -> None:
-    """Makes the requisite of a lost capture due, to be fetched in full even if it has not changed."""
+def refetch_lost_requisite(db: Database, capture_id: int) -> None:
+    """Unlinks a lost capture from its requisite and makes that due, to be fetched in full even if it has not
+    changed.
+    """
     db.execute(
         "update requisites set capture_id = null, etag = null, last_modified = null, outcome = 'due', "
         "due_at = ? where capture_id = ?",
@@ -266,7 +276,7 @@ def forget_capture(db: Database, capture_id: int) -> None:
 
 
 def count_due_requisites(db: Database, site_id: int, now: datetime, mode: Mode) -> int:
-    """The number of due requisites."""
+    """Returns the number of due requisites of a site."""
     if mode == "none":
         return 0
     return int(
@@ -291,16 +301,16 @@ _CAPTURED = "capture_id is not null"
 
 
 def requisite_captures(db: Database, articles: Sequence[int]) -> list[int]:
-    """The IDs of the captures of all requisites of these articles."""
+    """Returns the IDs of the captures of all requisites that these articles need."""
     query = NEEDED_CAPTURES_QUERY.format(articles="select value from json_each(?)")
     return [row[0] for row in db.execute(query, [json.dumps(list(articles))])]
 
 
 def captured_lead_image(db: Database, article_id: int) -> dict[str, Any] | None:
-    """The lead image of an article and its capture; None if it has no known lead image.
+    """Returns the lead image of an article and its capture; None if it has no known lead image.
 
-    Keys: url, outcome, reason, media_type, bytes, width, height, capture (as in a record, None if it was not captured).
-    If it redirects, the outcome, media type, size and capture are those of its target.
+    Keys: url, outcome, reason, media_type, bytes, width, height, capture (as in a record, None if it was not
+    captured). If its URL redirects, the outcome, media type, size and capture are those of the redirect's target.
     """
     row = next(
         iter(
@@ -316,7 +326,9 @@ def captured_lead_image(db: Database, article_id: int) -> dict[str, Any] | None:
     if row is None:
         return None
     seen, shown = {row["id"]}, row
-    while shown["outcome"] == "duplicate" and (onward := _leads_to(db, shown["id"])) and onward["id"] not in seen:
+    while (
+        shown["outcome"] == "duplicate" and (onward := _redirect_target(db, shown["id"])) and onward["id"] not in seen
+    ):
         seen.add(onward["id"])
         shown = onward
     names = ("outcome", "reason", "media_type", "bytes", "width", "height")
@@ -332,7 +344,7 @@ def captured_lead_image(db: Database, article_id: int) -> dict[str, Any] | None:
     return {"url": row["url"], **{name: shown[name] for name in names}, "capture": capture}
 
 
-def _leads_to(db: Database, number: int) -> dict[str, Any] | None:
+def _redirect_target(db: Database, number: int) -> dict[str, Any] | None:
     return next(
         iter(
             db.query(
@@ -345,10 +357,10 @@ def _leads_to(db: Database, number: int) -> dict[str, Any] | None:
 
 
 def requisite_at(db: Database, address: str) -> dict[str, Any] | None:
-    """What is known about a URL as a requisite; None if it is not one.
+    """Returns what the archive knows about a URL as a requisite; None if no article needs it.
 
-    The columns of its row, the site's name as `site`, `needed_by` (id, url and role of the first articles that need it,
-    also through stylesheets and redirects) and `needed_by_total`.
+    Keys: the columns of its row, the site's name as `site`, `needed_by` (id, url and role of the first articles that
+    need it, also through stylesheets and redirects) and `needed_by_total`.
     """
     url = asset_address(address if "://" in address else f"https://{address}")
     if url is None:
@@ -384,10 +396,10 @@ def requisite_at(db: Database, address: str) -> dict[str, Any] | None:
 
 
 def requisite_state(db: Database, site: dict[str, Any]) -> dict[str, Any]:
-    """The requisites of a site, ready for JSON.
+    """Returns the state of a site's requisites, ready for JSON.
 
-    Keys: mode (none, lead, all), captured (count by kind), outcomes (count by outcome), lacking (those that could not
-    be captured: outcome, reason, number, example; the most frequent first).
+    Keys: mode (none, lead, all), captured (count by kind), outcomes (count by outcome), lacking (those that could
+    not be captured: outcome, reason, number, example; the most frequent first).
     """
     mode = json.loads(site["settings"] or "{}") if isinstance(site["settings"], str) else site["settings"]
     out: dict[str, Any] = {"mode": mode.get("requisites", DEFAULT_MODE), "captured": {}, "outcomes": {}, "lacking": []}

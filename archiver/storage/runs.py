@@ -1,4 +1,4 @@
-"""Runs: the table `runs`, the statistics of each run, and when each site is due for its next one."""
+"""Runs: the table `runs`, the statistics of each run, and when each site is due for its next crawl."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ from archiver.urls import Scope
 class Counts:
     """The counts of one run: numbers of pages or articles, and `bytes` received over the network.
 
-    Images, stylesheets and fonts are counted separately: `requisite_requests` were made for them, `requisites` of
-    them were captured or are unchanged, `requisites_failed` could not be captured.
+    Requisites (images, stylesheets and fonts) are counted separately: `requisite_requests` were made for them,
+    `requisites` of them were captured or are unchanged, `requisites_failed` could not be captured.
     """
 
     requests: int = 0
@@ -64,7 +64,7 @@ class Counts:
 
 
 def ensure_site(db: Database, start_url: str, now: datetime) -> dict[str, Any]:
-    """The row of the site with this start URL, inserted if it is new."""
+    """Returns the row of the site with this start URL; inserts the site if it is new."""
     scope = Scope.of(start_url)
     db.execute(
         "insert into sites (name, start_url, host, path, settings, added_at) values (?, ?, ?, ?, '{}', ?) "
@@ -75,9 +75,10 @@ def ensure_site(db: Database, start_url: str, now: datetime) -> dict[str, Any]:
 
 
 def begin_run(db: Database, site_id: int, mode: str, version: str, now: datetime, mended: Sequence[str] = ()) -> int:
-    """Inserts a run that has begun. An earlier run that never ended (a kill, a power cut) is closed as interrupted.
+    """Inserts a run that begins now and returns its ID. An earlier run that never ended (a kill, a power cut) is closed
+    as interrupted.
 
-    `mended` are phrases for the repairs made after the interrupted run.
+    `mended` are phrases for the repairs made after that run; they become part of its reason.
     """
     reason = "; ".join(("the process ended without closing the run", *mended))
     db.execute(
@@ -91,7 +92,7 @@ def begin_run(db: Database, site_id: int, mode: str, version: str, now: datetime
 
 
 def check_run(db: Database, run_id: int, site: dict[str, Any]) -> None:
-    """Raises SiteRemoved if the run is no longer in the archive."""
+    """Raises SiteRemoved if the run is no longer in the archive, because its site was removed."""
     if db.execute("select 1 from runs where id = ? and site_id = ?", [run_id, site["id"]]).fetchone() is None:
         raise SiteRemoved(site["name"])
 
@@ -99,8 +100,9 @@ def check_run(db: Database, run_id: int, site: dict[str, Any]) -> None:
 def end_run(
     db: Database, run_id: int, counts: Counts, outcome: str, reason: str, now: datetime, statistics: str | None = None
 ) -> None:
-    """Closes a run. `outcome` is finished, waiting, interrupted or failed; `reason` is a sentence unless it is
-    finished; `statistics` is the JSON from `RunStatistics.as_json`."""
+    """Closes a run. `outcome` is finished, waiting, interrupted or failed; `reason` is a sentence, except for a
+    finished run; `statistics` is the JSON from `RunStatistics.as_json`.
+    """
     db.table("runs").update(
         run_id,
         {**asdict(counts), "outcome": outcome, "reason": reason, "finished_at": stamp(now), "statistics": statistics},
@@ -108,7 +110,9 @@ def end_run(
 
 
 def crawl_started(db: Database, site_id: int, run_id: int) -> str:
-    """When the crawl began that this run is a part of: an interrupted crawl continues in the next run."""
+    """Returns when the crawl began that this run is a part of (ISO 8601, UTC): an interrupted crawl continues in the
+    next run.
+    """
     began: str = db.execute(
         "select min(started_at) from runs where site_id = ? and id <= ? and id > "
         "(select coalesce(max(id), 0) from runs where site_id = ? and outcome = 'finished' and id < ?)",
@@ -118,12 +122,12 @@ def crawl_started(db: Database, site_id: int, run_id: int) -> str:
 
 
 def has_finished(db: Database, site_id: int) -> bool:
-    """True if any run of this site ran to its end."""
+    """Returns True if any run of this site has finished, rather than been interrupted."""
     return db.execute("select 1 from runs where site_id = ? and outcome = 'finished'", [site_id]).fetchone() is not None
 
 
 def make_seed_due(db: Database, key: str) -> None:
-    """Makes the seed due, even if it was refused or gone: every run fetches it."""
+    """Makes the site's seed due if it was refused, gone or out of scope, because every run fetches it."""
     db.execute(
         "update pages set due_at = ? where urlkey = ? and outcome in ('refused', 'gone', 'out-of-scope')",
         [stamp(datetime.fromtimestamp(0, UTC)), key],
@@ -131,7 +135,7 @@ def make_seed_due(db: Database, key: str) -> None:
 
 
 def last_run(db: Database, site_id: int) -> dict[str, Any] | None:
-    """The row of the last run that ended."""
+    """Returns the row of the site's last run that has ended; None if not found."""
     return next(
         iter(
             db.query("select * from runs where site_id = ? and outcome is not null order by id desc limit 1", [site_id])
@@ -155,15 +159,17 @@ _NO_POST = (*_BAD, Outcome.GONE, Outcome.NOT_ARTICLE)
 
 @dataclass(frozen=True, slots=True)
 class MeasuredRun:
-    """The statistics of one run. A run that ended early may lack any of them.
+    """The statistics of one run, by which later runs are judged. A run that ended early may lack any of them.
 
-    `articles` counts the posts that were fully read, `fields` those with each field; `length` is their median number
-    of characters. `outcomes` counts pages ("failed again": pages that also failed the last time), `statuses` responses
-    by HTTP status. `latency` and `latency_95` are seconds to a response, at the median and the 95th percentile.
-    `listed` is the number of posts in the site's largest feed, None if no feed was read; `sources` counts the feeds,
-    sitemaps and APIs that responded when last fetched. `reported` counts the posts reported by sources that were
-    fetched for the first time, `stored` those of them that were stored. Of new pages that no source reported as posts,
-    `unreported` counts those that are posts or show no sign of what they are, and `posts` those that are posts.
+    `articles` counts the posts whose page was fetched and extracted, `fields` those with each field; `length` is
+    their median number of characters. `outcomes` counts pages ("failed again": pages that also failed the last
+    time), `statuses` responses by HTTP status. `latency` and `latency_95` are seconds to a response, at the median
+    and the 95th percentile. `listed` is the number of posts in the site's largest feed, None if no feed was fetched;
+    `sources` counts the feeds, sitemaps and APIs that responded when last fetched.
+
+    `reported` counts the pages, fetched for the first time, that sources had reported as posts; `stored` those of
+    them that were stored. Of new pages that no source had reported as posts, `unreported` counts those that are
+    posts or show no sign of what they are, and `posts` those that are posts.
     """
 
     articles: int = 0
@@ -182,7 +188,7 @@ class MeasuredRun:
 
     @classmethod
     def from_json(cls, text: str | None) -> MeasuredRun:
-        """Reads the column `runs.statistics`; unknown keys are ignored."""
+        """Decodes the column `runs.statistics`; unknown keys are ignored."""
         known = stored_object(text)
         return cls(**{name: known[name] for name in cls.__slots__ if known.get(name) is not None})
 
@@ -195,16 +201,18 @@ class MeasuredRun:
 
     @property
     def settled(self) -> int:
-        """The number of pages fetched, without those that failed again."""
+        """The number of pages fetched, not counting those that failed again."""
         return sum(number for outcome, number in self.outcomes.items() if not outcome.endswith(AGAIN))
 
     def coverage(self) -> dict[str, float]:
-        """The share of articles that have each field; empty if no article was read."""
+        """Returns the share (0 to 1) of articles that have each field; empty if there were no articles."""
         return {name: self.fields.get(name, 0) / self.articles for name in MEASURED} if self.articles else {}
 
 
 def combine_statistics(runs: Sequence[MeasuredRun]) -> MeasuredRun:
-    """Combines the statistics of runs, newest first: counts are added, lengths and latencies are the median."""
+    """Combines the statistics of several runs, newest first, into one: counts are added, lengths and latencies are the
+    median.
+    """
 
     def sums(name: str) -> dict[str, int]:
         total: Counter[str] = Counter()
@@ -233,7 +241,7 @@ def combine_statistics(runs: Sequence[MeasuredRun]) -> MeasuredRun:
 
 
 class RunStatistics:
-    """Collects the statistics of a run while it is under way."""
+    """Collects the statistics of a run while the run is under way."""
 
     def __init__(self) -> None:
         self._articles = 0
@@ -247,38 +255,40 @@ class RunStatistics:
         self._as_before = False
 
     def answered(self, status: int, seconds: float | None) -> None:
-        """Counts a response to any request."""
+        """Counts a response to any request; `seconds` is its latency."""
         self._statuses[str(status)] += 1
         if seconds is not None:
             self._latencies.append(seconds)
 
-    def stored(self, visit: PageResult, outcome: Outcome, before: str, kind: str = "") -> None:
-        """Counts a page result that was written; `before` and `kind` are the page's outcome and kind until then.
+    def count_result(self, result: PageResult, outcome: Outcome, before: str, kind: str = "") -> None:
+        """Counts a page result that was written; `before` and `kind` are the page's outcome and kind before this
+        result.
 
         A page that fails again is counted separately, because every run fetches it, unlike other pages.
         """
         self._outcomes[f"{outcome}{AGAIN}" if outcome in _BAD and outcome == before else str(outcome)] += 1
-        if visit.kind is PageKind.FEED:
-            self._feed(visit, outcome)
-        self._promise(visit, outcome, before, kind)
-        if visit.article and outcome in _READ and visit.status == 200:
-            self._read(visit.article)
+        if result.kind is PageKind.FEED:
+            self._count_feed(result, outcome)
+        self._count_reported_posts(result, outcome, before, kind)
+        if result.article and outcome in _READ and result.status == 200:
+            self._count_article(result.article)
 
-    def _feed(self, visit: PageResult, outcome: Outcome) -> None:
-        self._as_before |= visit.status == 304
-        if visit.status == 200 and outcome is Outcome.NOT_ARTICLE:
-            self._listed = max(self._listed or 0, sum(t.source is DiscoverySource.FEED for t in visit.targets))
+    def _count_feed(self, result: PageResult, outcome: Outcome) -> None:
+        self._as_before |= result.status == 304
+        if result.status == 200 and outcome is Outcome.NOT_ARTICLE:
+            self._listed = max(self._listed or 0, sum(t.source is DiscoverySource.FEED for t in result.targets))
 
-    def _promise(self, visit: PageResult, outcome: Outcome, before: str, kind: str) -> None:
-        """Counts whether a page reported as a post is one (`reported`, `stored`), and whether another page is a post
-        (`unreported`, `posts`)."""
+    def _count_reported_posts(self, result: PageResult, outcome: Outcome, before: str, kind: str) -> None:
+        """Counts whether a page that a source reported as a post is one (`reported`, `stored`), and whether a page that
+        no source reported is a post (`unreported`, `posts`).
+        """
         archived, new, reported = outcome is Outcome.ARCHIVED, before == Outcome.DUE, kind == PageKind.POST
         if archived and before not in _READ and (reported or not new):
             self._reported += 1
             self._stored += 1  # also a page that failed at first
         elif outcome in _NO_POST and new and reported:
             self._reported += 1
-        elif new and (archived or (outcome is Outcome.NOT_ARTICLE and visit.rule in _UNCLEAR_RULES)):
+        elif new and (archived or (outcome is Outcome.NOT_ARTICLE and result.rule in _UNCLEAR_RULES)):
             self._unreported += 1
             self._posts += archived
 
@@ -302,10 +312,10 @@ class RunStatistics:
         )
 
     def as_json(self, sources: Mapping[str, int]) -> str:
-        """The statistics as JSON. `sources` as in `MeasuredRun`."""
+        """Returns the statistics as JSON for the column `runs.statistics`. `sources` as in `MeasuredRun`."""
         return json.dumps(self.measured(sources).as_dict(), ensure_ascii=False)
 
-    def _read(self, article: Article) -> None:
+    def _count_article(self, article: Article) -> None:
         self._articles += 1
         self._fields.update(name for name in MEASURED if getattr(article, name))
         self._lengths.append(len(article.body))
@@ -316,7 +326,9 @@ class RunStatistics:
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
-    """A site with its effective settings, its last run, and the time of its next crawl."""
+    """The schedule of a site: its row with effective settings, its last run, and the time of its next crawl
+    (`turn`).
+    """
 
     site: dict[str, Any]
     cadence: Cadence
@@ -329,15 +341,17 @@ Settings = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def scheduled_sites(db: Database, now: datetime, settings: Settings) -> list[Scheduled]:
-    """The sites of an archive without those with crawl=no, the longest due first. `settings` returns the effective
-    settings for a row of `sites`."""
-    return sorted((scheduled_site(db, site, now) for site in _sites(db, settings)), key=_order)
+    """Returns the schedules of an archive's sites, the longest due first, without sites with crawl=no. `settings`
+    returns the effective settings for a row of `sites`.
+    """
+    return sorted((scheduled_site(db, site, now) for site in _sites(db, settings)), key=_due_order)
 
 
 class DueSites:
-    """The due sites for a scheduler that asks often: sites that did not change or run since are not read again.
+    """Finds the due sites of an archive for a scheduler that asks often: keeps the schedules of sites that neither
+    changed nor ran since the last call.
 
-    It reads all sites again after an hour, and if the clock goes back.
+    It computes all schedules again once an hour, and if the clock goes back.
     """
 
     def __init__(self) -> None:
@@ -345,7 +359,7 @@ class DueSites:
         self._last = self._whole = datetime.min.replace(tzinfo=UTC)
 
     def due(self, db: Database, now: datetime, settings: Settings) -> list[Scheduled]:
-        """The sites that are due, the longest due first."""
+        """Returns the schedules of the sites that are due at `now`, the longest due first."""
         if now < self._last or now - self._whole > _FULL_CHECK_EVERY:
             self._kept.clear()
             self._whole = now
@@ -363,11 +377,11 @@ class DueSites:
             kept[site["id"]] = before if before and before[0] == key else (key, scheduled_site(db, site, now))
         self._kept = kept
         due = [one for _, one in kept.values() if one.turn.at <= now]
-        return sorted(due, key=_order)
+        return sorted(due, key=_due_order)
 
 
 def scheduled_site(db: Database, site: dict[str, Any], now: datetime) -> Scheduled:
-    """The schedule of one site. `site` is its row with decoded settings."""
+    """Returns the schedule of one site. `site` is its row with decoded settings."""
     cadence = cadence_of(site["settings"])
     past = past_runs(db, site["id"])
     return Scheduled(
@@ -379,7 +393,7 @@ def scheduled_site(db: Database, site: dict[str, Any], now: datetime) -> Schedul
 
 
 def cadence_of(settings: dict[str, Any]) -> Cadence:
-    """A site's cadence; an invalid one (written by hand) counts as not set."""
+    """Returns how often a site is crawled, by its settings; an invalid cadence (written by hand) counts as not set."""
     try:
         return read_cadence(settings.get("cadence") or DEFAULT_CADENCE)
     except ValueError:
@@ -387,20 +401,20 @@ def cadence_of(settings: dict[str, Any]) -> Cadence:
 
 
 def past_runs(db: Database, site_id: int) -> list[PastRun]:
-    """The last runs that looked for new posts, newest first."""
+    """Returns the last runs of a site that looked for new posts, newest first."""
     rows = db.query(
         "select * from runs where site_id = ? and mode in ('full', 'incremental') order by id desc limit ?",
         [site_id, REMEMBERED_RUNS],
     )
-    return [_past(row, started) for row in rows if (started := stored_time(row["started_at"]))]
+    return [_past_run(row, started) for row in rows if (started := stored_time(row["started_at"]))]
 
 
-def _past(row: dict[str, Any], started: datetime) -> PastRun:
+def _past_run(row: dict[str, Any], started: datetime) -> PastRun:
     listed = stored_object(row.get("statistics")).get("listed") or 0
     return PastRun(started, row["outcome"] or "", row["new"] or 0, listed)
 
 
-def _order(one: Scheduled) -> tuple[datetime, int]:
+def _due_order(one: Scheduled) -> tuple[datetime, int]:
     return one.turn.at, one.site["id"]
 
 

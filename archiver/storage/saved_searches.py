@@ -1,7 +1,7 @@
-"""The tables of saved searches: their queries, and the articles that each has reported.
+"""The tables of saved searches: their queries, and the articles that each search has reported.
 
-Hits are stored per article, not by time, so that an article written during a run of the search, or imported with an
-old date, is reported exactly once.
+Reported articles are stored one by one, not as a time, so that an article written during a run of the search, or
+imported with an old date, is reported exactly once.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from sqlite_utils import Database
 
 @dataclass(frozen=True, slots=True)
 class ArchiveMark:
-    """The state of the archive before a search was run: the highest IDs in `articles` and `revisions`."""
+    """A state of the archive, as the highest IDs in `articles` and `revisions`; compared with a later one, it shows
+    what was added since.
+    """
 
     article: int
     revision: int
@@ -23,7 +25,11 @@ class ArchiveMark:
 
 @dataclass(frozen=True, slots=True)
 class SavedSearchRow:
-    """A saved search. `key` is its name in the form used for comparison; times are ISO 8601 in UTC."""
+    """A saved search, as a row of `saved_searches`. `key` is its name in the form used for comparison; times are ISO
+    8601 in UTC.
+
+    `newest_article` and `newest_revision` are the highest IDs in the archive before its last run.
+    """
 
     id: int
     name: str
@@ -38,7 +44,9 @@ class SavedSearchRow:
 
 @dataclass(frozen=True, slots=True)
 class NewSearch:
-    """A search to save. `before`: the state of the archive when it last ran; `ran_at`: "" means when it is saved."""
+    """A search to save. `before`: the state of the archive before it was last run; `ran_at`: when that was, "" for the
+    time it is saved.
+    """
 
     name: str
     key: str
@@ -50,7 +58,7 @@ class NewSearch:
 
 
 def saved_search_rows(db: Database, key: str | None = None) -> list[SavedSearchRow]:
-    """The saved searches by name, or the one with this key."""
+    """Returns all saved searches, sorted by name, or only the one with this key."""
     where = "" if key is None else "where key = :key"
     return [
         SavedSearchRow(**row) for row in db.query(f"select * from saved_searches {where} order by key", {"key": key})
@@ -66,7 +74,7 @@ def archive_mark(db: Database) -> ArchiveMark:
 
 
 def insert_saved_search(db: Database, search: NewSearch) -> int:
-    """Inserts a search without hits. Returns its ID."""
+    """Inserts a saved search that has not reported any articles, and returns its ID."""
     return int(
         db.execute(
             "insert into saved_searches (name, key, uuid, query, saved_at, ran_at, newest_article, newest_revision) "
@@ -91,7 +99,7 @@ def delete_saved_search(db: Database, number: int) -> None:
 
 
 def known_hits(db: Database, number: int, ids: Iterable[int]) -> set[int]:
-    """The articles among `ids` that a search has reported."""
+    """Returns those of the articles `ids` that a saved search has already reported."""
     return {
         row[0]
         for row in db.execute(
@@ -103,10 +111,10 @@ def known_hits(db: Database, number: int, ids: Iterable[int]) -> set[int]:
 
 
 def new_hit_reasons(db: Database, row: SavedSearchRow, ids: Collection[int]) -> dict[int, str]:
-    """Why a search finds articles that it did not find before.
+    """Returns, by article ID, why a saved search now finds an article that it has not reported before.
 
-    "new": added to the archive since its last run; "edited": a revision since then made them match; "changed":
-    something else did (they are gone, have duplicates, or were extracted again).
+    "new": added to the archive since its last run; "edited": revised since then, so that it now matches; "changed":
+    it matches for another reason (it is gone, has duplicates, or was extracted again).
     """
     selected = json.dumps(list(ids))
     edited = {
@@ -125,7 +133,11 @@ def new_hit_reasons(db: Database, row: SavedSearchRow, ids: Collection[int]) -> 
 def add_hits(
     db: Database, number: int, ids: Iterable[int], at: str | None = None, why: Mapping[int, str] | None = None
 ) -> None:
-    """Records the articles that a search reported; removed articles are skipped."""
+    """Records articles as reported by a saved search; articles that were removed from the archive are skipped.
+
+    `at` is the time of the run that reported them, None for those that matched when the search was saved; `why` has
+    the reasons by article ID.
+    """
     reasons = why or {}
     db.conn.executemany(
         "insert or ignore into saved_search_hits (article_id, search_id, found_at, reason) "
@@ -135,7 +147,7 @@ def add_hits(
 
 
 def mark_saved_search_run(db: Database, number: int, at: str, before: ArchiveMark) -> None:
-    """Records a run of a search."""
+    """Records when a saved search ran, and the state of the archive before that run."""
     db.execute(
         "update saved_searches set ran_at = max(ran_at, ?), newest_article = max(newest_article, ?), "
         "newest_revision = max(newest_revision, ?) where id = ?",
@@ -145,7 +157,7 @@ def mark_saved_search_run(db: Database, number: int, at: str, before: ArchiveMar
 
 @dataclass(frozen=True, slots=True)
 class ReportedHit:
-    """An article that a run of a search reported, when (ISO 8601, UTC) and why."""
+    """An article that a run of a saved search reported: its ID, when (ISO 8601, UTC) and why."""
 
     article: int
     at: str
@@ -153,7 +165,9 @@ class ReportedHit:
 
 
 def reported_hits(db: Database, number: int, limit: int, at: str | None = None) -> list[ReportedHit]:
-    """What the runs of a search reported, latest first; with `at` only the run at that time."""
+    """Returns the articles that the runs of a saved search reported, latest first; with `at`, only those of the run at
+    that time.
+    """
     return [
         ReportedHit(*row)
         for row in db.execute(

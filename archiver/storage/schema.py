@@ -1,7 +1,7 @@
-"""The schema of an archive, 0.3.0: the SQL that makes its tables, indexes, triggers and views.
+"""The schema of an archive, 0.3.0: the SQL that creates its tables, indexes, triggers and views.
 
-Grouped by subject; docs/schema.md describes each table. Times are ISO 8601 text, lists and objects JSON text.
-A later release never edits this file: it adds a migration to `migrations`. Column lists that the schema shares with
+Grouped by subject; docs/schema.md describes each table. Times are ISO 8601 text, lists and objects are JSON text. A
+later release never edits this file: it adds a migration to `migrations`. Column lists that the schema shares with
 code (fields of a revision, searched columns, evidence) come from there.
 """
 
@@ -20,8 +20,8 @@ REMOVED = "removed"
 """The rule of pages for URLs of posts that were removed from the archive."""
 
 
-def _all(template: str, names: Iterable[str], between: str = ", ") -> str:
-    """The template for each name, joined."""
+def _fill_in(template: str, names: Iterable[str], between: str = ", ") -> str:
+    """Returns the template filled in for each name, joined by `between`."""
     return between.join(template.format(name) for name in names)
 
 
@@ -446,8 +446,8 @@ create index idx_geotags_latitude_longitude on geotags (latitude, longitude);
 # -- revisions ----------------------------------------------------------------------------------------------------
 
 
-def _as_of_revision(name: str) -> str:
-    """A field as the revision `r` of the article `a` has it."""
+def _field_of_revision(name: str) -> str:
+    """Returns SQL for the value of a field in revision `r` of article `a`."""
     return (
         f"case when r.revision = a.revision and json_type(r.content, '$.{name}') is null then a.{name} "
         f"else json_extract(r.content, '$.{name}') end as {name}"
@@ -483,12 +483,12 @@ create index idx_revisions_capture_id on revisions (capture_id) where capture_id
 -- A field that `content` lacks is as `articles` has it. So before `articles` changes, whatever program changes it, the
 -- old value is written into its revision.
 create trigger articles_unversioned_bu before update of {", ".join(LATEST)} on articles
-when {_all("old.{0} is not new.{0}", LATEST, " or ")} begin
+when {_fill_in("old.{0} is not new.{0}", LATEST, " or ")} begin
     update revisions set content = {with_missing_fields("content", "old", LATEST)}
     where article_id = old.id and revision = old.revision and json_valid(content);
 end;
 create trigger articles_revised_bu before update of {", ".join(_REVISED)} on articles
-when {_all("old.{0} is not new.{0}", _REVISED, " or ")} begin
+when {_fill_in("old.{0} is not new.{0}", _REVISED, " or ")} begin
     update revisions set content = {with_missing_fields("content", "old", TEXTS + LISTS)}
     where article_id = old.id and revision = old.revision and json_valid(content);
 end;
@@ -497,7 +497,7 @@ end;
 create view article_revisions as
     select r.id, r.article_id, a.site, r.revision, r.revision = a.revision as is_current, r.observed_at, r.capture_id,
            r.changed, r.previous, r.same_as, r.seen_again,
-           {", ".join(map(_as_of_revision, TEXTS + LISTS))}
+           {", ".join(map(_field_of_revision, TEXTS + LISTS))}
     from revisions r join articles a on a.id = r.article_id;
 
 create view headlines as
@@ -554,7 +554,7 @@ create view source_disagreements as
 -- The candidates that were chosen.
 create view provenance as
     select a.id as article_id, a.site, {entry_column("field")} as field,
-           case {entry_column("field")} {_all("when '{0}' then a.{0}", _OWN_VALUES, " ")}
+           case {entry_column("field")} {_fill_in("when '{0}' then a.{0}", _OWN_VALUES, " ")}
                 else {entry_column("value")} end as value,
            nullif({entry_column("source")}, '') as source, {entry_column("locator")} as locator,
            {entry_column("confidence")} as confidence,
@@ -566,7 +566,7 @@ create view provenance as
 -- The same for earlier revisions.
 create view revision_provenance as
     select r.article_id, r.revision, {_ITEM["field"]} as field,
-           case {_ITEM["field"]} {_all("when '{0}' then json_extract(r.content, '$.{0}')", _OWN_VALUES, " ")}
+           case {_ITEM["field"]} {_fill_in("when '{0}' then json_extract(r.content, '$.{0}')", _OWN_VALUES, " ")}
                 else {_ITEM["value"]} end as value,
            nullif({_ITEM["source"]}, '') as source, {_ITEM["locator"]} as locator, {_ITEM["confidence"]} as confidence,
            nullif(coalesce({_ITEM["extractor"]}, r.extractor), '') as extractor,
@@ -631,10 +631,10 @@ create view cluster_members as
 # -- search -------------------------------------------------------------------------------------------------------
 
 _IS_BATCH = f"exists (select 1 from fts_pending where id = {MARK})"
-_FTS_ADD = f"insert into articles_fts (rowid, {', '.join(COLUMNS)}) values (new.id, {_all('new.{}', COLUMNS)});"
+_FTS_ADD = f"insert into articles_fts (rowid, {', '.join(COLUMNS)}) values (new.id, {_fill_in('new.{}', COLUMNS)});"
 _FTS_DELETE = (
     f"insert into articles_fts (articles_fts, rowid, {', '.join(COLUMNS)})\n"
-    f"    values ('delete', old.id, {_all('old.{}', COLUMNS)});"
+    f"    values ('delete', old.id, {_fill_in('old.{}', COLUMNS)});"
 )
 
 FULL_TEXT = f"""
@@ -667,9 +667,12 @@ end;
 """
 
 
-def _note(*ids: str) -> str:
-    """Notes articles for the search index. Not by `insert or replace`: in a trigger the conflict rule of the statement
-    that fired it would be used instead."""
+def _mark_for_search_index(*ids: str) -> str:
+    """Returns SQL that marks these articles for the search index, which then indexes them again.
+
+    It does not use `insert or replace`: in a trigger, the conflict rule of the statement that fired the trigger
+    would apply instead.
+    """
     return "\n    ".join(
         f"delete from search_index_pending where id = {one};\n"
         f"    insert into search_index_pending (id) select {one} where {one} is not null;"
@@ -692,27 +695,27 @@ create table search_index_state (
 );
 
 create trigger search_index_article_ai after insert on articles begin
-    {_note("new.id", "new.duplicate_of")}
+    {_mark_for_search_index("new.id", "new.duplicate_of")}
 end;
 create trigger search_index_article_ad after delete on articles begin
-    {_note("old.id", "old.duplicate_of")}
+    {_mark_for_search_index("old.id", "old.duplicate_of")}
 end;
 create trigger search_index_article_au after update of {", ".join(INDEXED)} on articles
-when {_all("old.{0} is not new.{0}", INDEXED, " or ")} begin
-    {_note("new.id", "old.duplicate_of", "new.duplicate_of")}
+when {_fill_in("old.{0} is not new.{0}", INDEXED, " or ")} begin
+    {_mark_for_search_index("new.id", "old.duplicate_of", "new.duplicate_of")}
 end;
 create trigger search_index_cluster_au after update of source_id on clusters
 when old.source_id is not new.source_id begin
-    {_note("old.source_id", "new.source_id")}
+    {_mark_for_search_index("old.source_id", "new.source_id")}
 end;
 create trigger search_index_revision_ai after insert on revisions when new.revision > 1 begin
-    {_note("new.article_id")}
+    {_mark_for_search_index("new.article_id")}
 end;
 create trigger search_index_revision_ad after delete on revisions when old.revision > 1 begin
-    {_note("old.article_id")}
+    {_mark_for_search_index("old.article_id")}
 end;
 create trigger search_index_revision_au after update of changed on revisions when old.changed is not new.changed begin
-    {_note("new.article_id")}
+    {_mark_for_search_index("new.article_id")}
 end;
 """
 
@@ -912,8 +915,8 @@ end;
 """
 
 
-def _statements(script: str) -> Iterator[str]:
-    """The statements of a script, without the comments between them."""
+def _split_statements(script: str) -> Iterator[str]:
+    """Splits an SQL script into its statements, without the comments between them."""
     statement = ""
     for line in script.splitlines():
         if not statement and (not line.strip() or line.startswith("--")):
@@ -942,6 +945,6 @@ SCHEMA = tuple(
         IMPORTS,
         TOMBSTONES,
     )
-    for statement in _statements(script)
+    for statement in _split_statements(script)
 )
 """All statements, in the order in which they are executed."""

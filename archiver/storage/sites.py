@@ -1,4 +1,6 @@
-"""The sites of an archive: their settings, tags and rules, bulk entry, and which site a URL belongs to."""
+"""The sites of an archive: adding and removing them, their settings, tags and site rules, and which site a URL belongs
+to.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ from archiver.items import DiscoveredURL, DiscoverySource, PageKind
 from archiver.storage.article_tables import clusters
 from archiver.storage.column_values import settings_of
 from archiver.storage.connection import writing
-from archiver.storage.page_discoveries import keep_places, record_discovered_urls
+from archiver.storage.page_discoveries import record_discovered_urls, replace_page_references
 from archiver.storage.pages import stamp
 from archiver.storage.requisites import MODES
 from archiver.storage.runs import ensure_site
@@ -36,14 +38,16 @@ PUBLISHED = ("reference", "features", "excerpt", "full")
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting of a site: its name, its parser (which raises ValueError with a reason) and its help text."""
+    """One setting of a site: its name, a function that parses its value (and raises ValueError with a reason), and its
+    help text.
+    """
 
     name: str
     read: Callable[[str], Any]
     doc: str
 
 
-def _number(low: float) -> Callable[[str], float]:
+def _number_parser(low: float) -> Callable[[str], float]:
     def read(text: str) -> float:
         try:
             value = float(text)
@@ -56,26 +60,26 @@ def _number(low: float) -> Callable[[str], float]:
     return read
 
 
-def _count(text: str) -> int:
-    value = _number(1)(text)
+def _parse_whole_number(text: str) -> int:
+    value = _number_parser(1)(text)
     if value != int(value):
         raise ValueError(f"{text!r} is not a whole number")
     return int(value)
 
 
-def _yes(text: str) -> bool:
+def _parse_yes_no(text: str) -> bool:
     if text.lower() not in ("yes", "no"):
         raise ValueError("it must be yes or no")
     return text.lower() == "yes"
 
 
-def _contact(text: str) -> str:
+def _parse_contact(text: str) -> str:
     if "@" not in text and not text.startswith(("http://", "https://")):
         raise ValueError("give an email address or the URL of a page")
     return text
 
 
-def _cdx(text: str) -> str | None:
+def _parse_cdx(text: str) -> str | None:
     from archiver.discovery.cdx import SERVICES, service_address  # loads lxml, which a search does not need
 
     if text.lower() == "no":
@@ -84,52 +88,52 @@ def _cdx(text: str) -> str | None:
     return text.lower() if text.lower() in SERVICES else text
 
 
-def _requisites(text: str) -> str:
+def _parse_requisites(text: str) -> str:
     if text.lower() not in MODES:
         raise ValueError(f"it must be one of {', '.join(MODES)}")
     return text.lower()
 
 
-def _tier(text: str) -> str:
+def _parse_tier(text: str) -> str:
     if text.lower() not in PUBLISHED:
         raise ValueError(f"it must be one of {', '.join(PUBLISHED)}")
     return text.lower()
 
 
-def _cadence(text: str) -> str:
+def _parse_cadence(text: str) -> str:
     return str(read_cadence(text))
 
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("delay", _number(0), "seconds between two requests to its host"),
-    Setting("revisit_days", _count, "days within which every known page is fetched again"),
-    Setting("max_pages", _count, "maximum number of pages fetched in one run"),
-    Setting("max_megabytes", _number(0.001), "maximum megabytes (1,000,000 bytes) received in one run"),
-    Setting("max_minutes", _number(0.001), "maximum minutes that one run takes"),
-    Setting("contact", _contact, "email address or web page given in the User-Agent to this site"),
+    Setting("delay", _number_parser(0), "seconds between two requests to its host"),
+    Setting("revisit_days", _parse_whole_number, "days within which every known page is fetched again"),
+    Setting("max_pages", _parse_whole_number, "maximum number of pages fetched in one run"),
+    Setting("max_megabytes", _number_parser(0.001), "maximum megabytes (1,000,000 bytes) received in one run"),
+    Setting("max_minutes", _number_parser(0.001), "maximum minutes that one run takes"),
+    Setting("contact", _parse_contact, "email address or web page given in the User-Agent to this site"),
     Setting(
         "cdx",
-        _cdx,
+        _parse_cdx,
         "internet-archive, or the URL of another web archive's CDX server, which lists the URLs "
         "that the site had; no: none",
     ),
     Setting(
         "requisites",
-        _requisites,
+        _parse_requisites,
         "what is captured with a post's page: lead (its lead image, the default), all "
         "(all images, stylesheets and fonts of the page) or none",
     ),
     Setting(
         "publish",
-        _tier,
+        _parse_tier,
         "the most that may be published of its posts: reference, features, excerpt or full (docs/datasets.md)",
     ),
     Setting("licence", str, "the licence of its posts: a URL or an SPDX identifier"),
-    Setting("crawl", _yes, "no: it is crawled only if it is named, like sites that an import added"),
-    Setting("private", _yes, "yes: its host may have a private IP address, in your own network"),
+    Setting("crawl", _parse_yes_no, "no: it is crawled only if it is named, like sites that an import added"),
+    Setting("private", _parse_yes_no, "yes: its host may have a private IP address, in your own network"),
     Setting(
         "cadence",
-        _cadence,
+        _parse_cadence,
         "how often 'archiver schedule' crawls it: a period (6h, 2d), cron:MINUTE HOUR DAY "
         "MONTH WEEKDAY in UTC, or adaptive:1h..7d, as often as it has new posts "
         f"({DEFAULT_CADENCE} is the default)",
@@ -138,23 +142,26 @@ SETTINGS: tuple[Setting, ...] = (
 
 
 def list_sites(db: Database, only: Collection[str] | None = None) -> list[dict[str, Any]]:
-    """All sites (or those with these names) by name: the row of `sites` with decoded settings, the number of articles,
-    and the row of the last run."""
+    """Returns all sites (or those with these names), sorted by name: the row of `sites` with decoded settings, the
+    number of articles as `articles`, and the row of the last run as `last_run`.
+    """
     return [
-        _site(db, row)
+        _site_with_last_run(db, row)
         for row in list(db.query("select * from sites order by name"))
         if only is None or row["name"] in only
     ]
 
 
-def _site(db: Database, row: dict[str, Any]) -> dict[str, Any]:
+def _site_with_last_run(db: Database, row: dict[str, Any]) -> dict[str, Any]:
     articles = db.execute("select count(*) from articles where site = ?", [row["name"]]).fetchone()[0]
     last = next(iter(db.query("select * from runs where site_id = ? order by id desc limit 1", [row["id"]])), None)
     return {**row, "settings": settings_of(row["settings"]), "articles": articles, "last_run": last}
 
 
 def find_site(db: Database, text: str) -> dict[str, Any]:
-    """The site with this name, or whose scope a URL starts. Raises SiteNotFound, which lists the existing sites."""
+    """Returns the site with this name, or whose scope is that of a start URL. Raises SiteNotFound, which lists the
+    existing sites.
+    """
     row = next(iter(db.query("select * from sites where name = ?", [text.strip().rstrip("/")])), None)
     if row is None:
         try:
@@ -166,19 +173,21 @@ def find_site(db: Database, text: str) -> dict[str, Any]:
         names = [r["name"] for r in db.query("select name from sites order by name")]
         more = len(names) - _NAMED_IN_ERROR
         raise SiteNotFound(text, ", ".join(names[:_NAMED_IN_ERROR]) + (f" and {more} more" if more > 0 else ""))
-    return _site(db, row)
+    return _site_with_last_run(db, row)
 
 
 def add_site(db: Database, text: str, now: datetime) -> tuple[dict[str, Any], bool]:
-    """The site with this start URL, inserted if needed, and whether it is new. Raises BadAddress."""
+    """Returns the site with this start URL, inserting it if needed, and whether it is new. Raises BadAddress."""
     before = db.execute("select count(*) from sites").fetchone()[0]
     with writing(db):
         row = ensure_site(db, start_address(text), now)
-    return _site(db, row), db.execute("select count(*) from sites").fetchone()[0] > before
+    return _site_with_last_run(db, row), db.execute("select count(*) from sites").fetchone()[0] > before
 
 
 def read_setting(text: str) -> tuple[str, Any]:
-    """Parses KEY=VALUE; an empty VALUE is None, which resets the setting. Raises BadSetting."""
+    """Parses KEY=VALUE into the setting's name and value; an empty VALUE gives None, which resets the setting. Raises
+    BadSetting.
+    """
     key, equals, value = text.partition("=")
     key, value = key.strip(), value.strip()
     if not equals:
@@ -193,7 +202,9 @@ def read_setting(text: str) -> tuple[str, Any]:
 
 
 def set_settings(db: Database, name: str, changes: dict[str, Any]) -> dict[str, Any]:
-    """Changes settings of a site; None resets one. Returns the site. Raises SiteNotFound."""
+    """Changes settings of a site, by name; None resets a setting. Returns the site with its new settings. Raises
+    SiteNotFound.
+    """
     site = find_site(db, name)
     settings = {k: v for k, v in {**site["settings"], **changes}.items() if v is not None}
     with writing(db):
@@ -204,8 +215,8 @@ def set_settings(db: Database, name: str, changes: dict[str, Any]) -> dict[str, 
 def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
     """Removes a site with its pages, runs and articles; returns the number of removed articles.
 
-    Captures stay, because the WARC files do. Raises SiteNotFound, and SiteNotEmpty if it has
-    articles and `with_articles` is not given.
+    Captures are kept, because the WARC files are. Raises SiteNotFound, and SiteNotEmpty if the site has articles and
+    `with_articles` is False.
     """
     site = find_site(db, name)
     if site["articles"] and not with_articles:
@@ -232,7 +243,7 @@ def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
         db.execute(f"update articles set duplicate_of = null where duplicate_of in {ours}", values)
         db.execute(f"update captures set article_id = null, secondary = null where article_id in {ours}", values)
         db.execute("delete from articles where site = :name", values)
-        keep_places(db, pages, values)
+        replace_page_references(db, pages, values)
         db.execute(f"delete from page_discoveries where page_id in {pages}", values)
         db.execute("delete from pages where site_id = :id", values)
         db.execute(f"update captures set run_id = null where run_id in {runs}", values)
@@ -247,7 +258,9 @@ def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
 
 
 def _replace_originals(db: Database, name: str) -> None:
-    """Makes the earliest duplicate on another site the original, for each original that is removed with this site."""
+    """Chooses a new original for duplicates on other sites whose original is about to be removed with this site: the
+    earliest duplicate.
+    """
     heirs = db.execute(
         "select d.duplicate_of, min(d.id) from articles d join articles o on o.id = d.duplicate_of "
         "where o.site = ? and d.site <> ? group by 1",
@@ -267,7 +280,9 @@ _MAX_TAG = 60
 
 
 def read_tag(text: str) -> str:
-    """A tag in its stored form: lower case, single spaces. Raises BadSetting."""
+    """Returns a site tag in its stored form: lower case, single spaces. Raises BadSetting if it is empty, too long or
+    contains a comma.
+    """
     tag = " ".join(text.lower().split())
     if not tag or len(tag) > _MAX_TAG or "," in tag or not tag.isprintable():
         raise BadSetting(text, f"a tag must have 1 to {_MAX_TAG} characters and no comma")
@@ -275,7 +290,7 @@ def read_tag(text: str) -> str:
 
 
 def tags_of_sites(db: Database) -> dict[int, tuple[str, ...]]:
-    """The tags of all sites that have any, by site ID."""
+    """Returns the tags of all sites that have tags, by site ID."""
     out: dict[int, tuple[str, ...]] = {}
     for site, tag in db.execute("select site_id, tag from site_tags order by site_id, tag"):
         out[site] = (*out.get(site, ()), tag)
@@ -283,7 +298,7 @@ def tags_of_sites(db: Database) -> dict[int, tuple[str, ...]]:
 
 
 def add_tags(db: Database, site_id: int, tags: Iterable[str]) -> int:
-    """Gives a site these tags; returns how many it did not have."""
+    """Adds tags to a site; returns how many of them it did not have."""
     return sum(
         db.conn.execute("insert or ignore into site_tags (site_id, tag) values (?, ?)", [site_id, tag]).rowcount
         for tag in tags
@@ -303,7 +318,9 @@ _BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class SiteToEnter:
-    """A site to enter: its URL, a feed of it if the list has one, its tags and settings."""
+    """A site to add from a list of sites: its URL, the URL of its feed ("" if the list has none), its tags and
+    settings.
+    """
 
     url: str
     feed: str
@@ -313,7 +330,9 @@ class SiteToEnter:
 
 @dataclass(slots=True)
 class EnteredSites:
-    """The numbers of new sites, of existing ones, and of existing ones that got further tags or settings."""
+    """The counts of a bulk entry: sites added, sites known before, and of these the ones that were given further tags
+    or other settings.
+    """
 
     added: int = 0
     known: int = 0
@@ -321,20 +340,21 @@ class EnteredSites:
 
 
 def enter_sites(db: Database, sites: Iterable[SiteToEnter], now: datetime) -> EnteredSites:
-    """Enters sites. Existing sites keep the settings that the list does not set.
+    """Adds the sites of a list. Existing sites keep the settings that the list does not set.
 
-    A feed on the site's own host is fetched by its first crawl, like a feed that a page declares.
+    The site's first crawl fetches a feed from the list, if it is on the site's own host, like a feed that a page
+    declares.
     """
     done = EnteredSites()
     rest = iter(sites)
     while batch := list(islice(rest, _BATCH)):
         with writing(db):
             for one in batch:
-                _enter(db, one, now, done)
+                _enter_site(db, one, now, done)
     return done
 
 
-def _enter(db: Database, one: SiteToEnter, now: datetime, done: EnteredSites) -> None:
+def _enter_site(db: Database, one: SiteToEnter, now: datetime, done: EnteredSites) -> None:
     new = db.execute("select 1 from sites where name = ?", [Scope.of(one.url).name]).fetchone() is None
     site = ensure_site(db, one.url, now)
     before = json.loads(site["settings"] or "{}")
@@ -363,18 +383,24 @@ class SiteScope:
 
 
 class SiteLookup:
-    """Looks up sites by URL, with a cache per host, because an archive may have many thousands."""
+    """Looks up the site that a URL belongs to, with a cache per host, because an archive may have many thousands of
+    sites.
+    """
 
     def __init__(self, db: Database) -> None:
         self._db = db
         self._known: OrderedDict[str, tuple[SiteScope, ...]] = OrderedDict()
 
     def of(self, url: str) -> SiteScope | None:
-        """The site whose scope contains this URL; of several, the one with the longest path."""
-        return next((site for site in self._at(_host(url)) if site.scope.contains(url)), None)
+        """Returns the site whose scope contains this URL; of several, the one with the longest path; None if there is
+        none.
+        """
+        return next((site for site in self._at(_scope_host(url)) if site.scope.contains(url)), None)
 
     def make(self, url: str, now: datetime) -> SiteScope:
-        """Inserts a site for the whole host of a URL that no site contains. It is crawled only if it is named."""
+        """Adds a site for the host of a URL that belongs to no site yet, and returns it. It is crawled only if a person
+        names it.
+        """
         parts = urlsplit(url)
         row = ensure_site(self._db, f"{parts.scheme}://{parts.netloc}/", now)
         self._db.execute(
@@ -385,7 +411,7 @@ class SiteLookup:
         return SiteScope(row["id"], row["name"], Scope(row["host"], row["path"]), row["start_url"])
 
     def forget(self) -> None:
-        """Clears the cache after a rollback, because sites inserted in the transaction no longer exist."""
+        """Clears the cache after a rollback, because sites inserted in that transaction no longer exist."""
         self._known.clear()
 
     def _at(self, host: str) -> tuple[SiteScope, ...]:
@@ -404,8 +430,8 @@ class SiteLookup:
         return found
 
 
-def _host(url: str) -> str:
-    """The host (and port) in the form of `Scope.host`."""
+def _scope_host(url: str) -> str:
+    """Returns the host (and port) of a URL in the form of `Scope.host`."""
     return re.sub(r"^www\d?\.", "", urlsplit(url).netloc.rpartition("@")[2].lower())
 
 
@@ -415,30 +441,37 @@ def _host(url: str) -> str:
 
 
 def rules_at(db: Database, site_id: int, at: datetime | None = None) -> SiteRules | None:
-    """The rules for a page captured `at` (None: now), with those by hand overriding learned ones; None without any."""
+    """Returns the site rules for a page captured at this time (None: now); None if the site has no rules.
+
+    Rules written by a person override learned ones.
+    """
     from archiver.extraction.template.site_rule import SiteRules
 
     when = stamp(at) if at else None
-    learned = _one(
+    learned = _newest_rules(
         db,
         "site_id = :site and not by_hand and (since is null or :at >= since) and (until is null or :at < until)"
         if when
         else "site_id = :site and not by_hand and until is null",
         {"site": site_id, "at": when},
     )
-    hand = _one(db, "site_id = :site and by_hand", {"site": site_id})
+    hand = _newest_rules(db, "site_id = :site and by_hand", {"site": site_id})
     if learned is None or hand is None:
         return learned or (SiteRules().overruled(hand) if hand else None)
     return learned.overruled(hand)
 
 
 def rule_versions(db: Database, site_id: int) -> list[dict[str, Any]]:
-    """All versions of a site's rules, those by hand first, each newest first: rows of `site_rules`."""
+    """Returns all versions of a site's rules as rows of `site_rules`: those written by a person first, each group
+    newest first.
+    """
     return list(db.query("select * from site_rules where site_id = ? order by by_hand desc, id desc", [site_id]))
 
 
 def store_learned(db: Database, site_id: int, rules: SiteRules, at: datetime) -> SiteRules:
-    """Stores learned rules in place of the previous ones, which stay valid for their time. Returns the stored rules."""
+    """Stores learned site rules, which replace the previous ones from this time on; earlier captures still use those.
+    Returns the rules now valid.
+    """
     from archiver.extraction.template.site_rule import to_toml
 
     retire_rules(db, site_id, at)
@@ -459,14 +492,16 @@ def store_learned(db: Database, site_id: int, rules: SiteRules, at: datetime) ->
 
 
 def retire_rules(db: Database, site_id: int, at: datetime) -> None:
-    """Ends the validity of the learned rules, because the site's template has changed."""
+    """Ends the validity of a site's learned rules at this time, because the site's template has changed."""
     db.execute(
         "update site_rules set until = ? where site_id = ? and not by_hand and until is null", [stamp(at), site_id]
     )
 
 
 def store_by_hand(db: Database, site_id: int, text: str, subject: str, at: datetime) -> SiteRules:
-    """Stores rules written by a person in place of earlier ones. Raises BadRules."""
+    """Stores site rules written by a person (TOML) in place of earlier ones, and returns them. Raises BadRules, which
+    names `subject`.
+    """
     from archiver.extraction.template.site_rule import from_toml
 
     rules = from_toml(text, subject, by_hand=True)
@@ -479,9 +514,10 @@ def store_by_hand(db: Database, site_id: int, text: str, subject: str, at: datet
 
 
 def forget_rules(db: Database, site_id: int, *, by_hand: bool) -> int:
-    """Deletes the rules of a site, either those by hand or the learned ones; returns the number of versions.
+    """Deletes the rules of a site, either those written by a person or the learned ones; returns the number of deleted
+    versions.
 
-    Articles read with rules lose their extractor, so that any later reading may replace them.
+    Articles extracted with rules lose their extractor, so that any later extraction may replace them.
     """
     db.execute(
         "update articles set extractor = null where extractor like '% rules-%' "
@@ -491,7 +527,7 @@ def forget_rules(db: Database, site_id: int, *, by_hand: bool) -> int:
     return int(db.execute("delete from site_rules where site_id = ? and by_hand = ?", [site_id, int(by_hand)]).rowcount)
 
 
-def _one(db: Database, where: str, values: dict[str, Any]) -> SiteRules | None:
+def _newest_rules(db: Database, where: str, values: dict[str, Any]) -> SiteRules | None:
     from archiver.extraction.template.site_rule import from_toml
 
     row = db.execute(

@@ -24,9 +24,11 @@ _COLUMNS = "id, article_id, site, url, reason, requested_by, removed_at, erased_
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """The tombstone of a removed post. `article_id` is the ID it had, which is never reused; times are ISO
-    8601 in UTC. `erased_at` is None while a file may still contain some of it; since `allowed_at` it may be archived
-    again.
+    """The tombstone of a post that was removed because a person asked for it. `article_id` is the ID that the article
+    had, which is never reused; times are ISO 8601 in UTC.
+
+    `erased_at` is None while the database or a file may still contain some of the post. Once `allowed_at` is set,
+    the post may be archived again.
     """
 
     id: int
@@ -41,12 +43,12 @@ class Tombstone:
 
     @property
     def told(self) -> str:
-        """A phrase like "removed from this archive on 2024-05-01: its author asked for it"."""
+        """A phrase for messages, such as "removed from this archive on 2024-05-01: its author asked for it"."""
         return f"removed from this archive on {self.removed_at[:10]}: {self.reason}"
 
 
 def tombstones(db: Database, where: str = "1", values: Iterable[object] = ()) -> list[Tombstone]:
-    """The tombstones that match an SQL condition."""
+    """Returns the tombstones that match an SQL condition, oldest first."""
     return [
         Tombstone(*row)
         for row in db.execute(f"select {_COLUMNS} from tombstones where {where} order by id", list(values))
@@ -54,13 +56,15 @@ def tombstones(db: Database, where: str = "1", values: Iterable[object] = ()) ->
 
 
 def tombstone_at(db: Database, key: str) -> Tombstone | None:
-    """The tombstone that keeps this urlkey out, None if it may be fetched."""
+    """Returns the tombstone that forbids archiving this urlkey; None if it may be fetched."""
     found = tombstones(db, "id = (select tombstone_id from tombstone_urls where urlkey = ?)", [key])
     return found[0] if found else None
 
 
 def tombstone_named(db: Database, what: str | int) -> Tombstone | None:
-    """The last tombstone of a post, by the ID it had or by URL; by URL only while that is kept out."""
+    """Returns the last tombstone of a post, by the ID that the article had or by a URL that must not be archived; None
+    if there is none.
+    """
     text = str(what).strip()
     if text.isascii() and text.isdigit():
         found = tombstones(db, "article_id = ?", [int(text[:18])])
@@ -72,17 +76,19 @@ def tombstone_named(db: Database, what: str | int) -> Tombstone | None:
 
 
 def pending_takedowns(db: Database) -> list[Tombstone]:
-    """The tombstones of posts of which the database or a WARC file may still contain something."""
+    """Returns the tombstones of posts whose content may still be in the database or a WARC file."""
     return tombstones(db, "erased_at is null and allowed_at is null")
 
 
 def payload_removed(db: Database, digest: str) -> bool:
-    """True if this is the payload digest of a removed post."""
+    """Returns True if a payload with this digest belonged to a removed post, so that it must not be stored."""
     return db.execute("select 1 from tombstone_payloads where digest = ?", [digest]).fetchone() is not None
 
 
 def tombstone_of(db: Database, site: str, article: Article) -> Tombstone | None:
-    """The tombstone of the post that a reading shows, found by URL, platform ID, guid or text."""
+    """Returns the tombstone of the post that an extracted article shows, found by URL, platform ID, guid or text; None
+    if it was not removed.
+    """
     key = urlkey(article.url)
     here, of_site = db.execute(
         "select exists (select 1 from tombstone_urls where urlkey = ?), "
@@ -97,7 +103,9 @@ def tombstone_of(db: Database, site: str, article: Article) -> Tombstone | None:
 
 
 def keep_url_out(db: Database, removal: Tombstone, url: str, *, captured: bool = True) -> None:
-    """Keeps out another URL of a removed post. If it was `captured` there, its erasure is pending again."""
+    """Forbids archiving another URL of a removed post. `captured`: the post was captured there, so its erasure is
+    pending again.
+    """
     db.execute(
         "insert into tombstone_urls (urlkey, url, tombstone_id) values (?, ?, ?) on conflict do nothing",
         [urlkey(url), url, removal.id],
@@ -107,7 +115,9 @@ def keep_url_out(db: Database, removal: Tombstone, url: str, *, captured: bool =
 
 
 def allow_again(db: Database, removal: Tombstone, at: str, due_at: str) -> None:
-    """Allows a removed post to be archived again: its URLs are due at `due_at`, and nothing of it is kept out."""
+    """Allows a removed post to be archived again: its URLs are due at `due_at`, and nothing of the post is blocked any
+    longer.
+    """
     keys = [
         row[0] for row in db.execute("delete from tombstone_urls where tombstone_id = ? returning urlkey", [removal.id])
     ]
@@ -122,7 +132,7 @@ def allow_again(db: Database, removal: Tombstone, at: str, due_at: str) -> None:
 
 
 def next_article_id(db: Database) -> int:
-    """An ID for a new article that no other article has or had."""
+    """Returns an ID for a new article that no article has or ever had."""
     row = db.execute(
         "select max(coalesce((select max(id) from articles), 0), "
         "coalesce((select max(article_id) from tombstones), 0)) + 1"
@@ -134,7 +144,9 @@ def next_article_id(db: Database) -> int:
 
 
 class RemovedURLs:
-    """The URLs of a site's removed posts, in the forms in which its pages may write them."""
+    """The URLs of a site's removed posts, to find them in payloads: in all forms in which the site's pages may write
+    them.
+    """
 
     def __init__(self, db: Database, site: str) -> None:
         urls = [
@@ -143,12 +155,14 @@ class RemovedURLs:
                 "select a.url from tombstone_urls a join tombstones m on m.id = a.tombstone_id where m.site = ?", [site]
             )
         ]
-        paths = {_path(url) for url in urls} - {""}
+        paths = {_path_and_query(url) for url in urls} - {""}
         joined = b"|".join(re.escape(path.encode()) for path in sorted(paths))
         self._pattern = re.compile(b"(?:" + joined + rb")(?![\w-])") if paths else None
 
     def is_in(self, payload: bytes, coding: str) -> bool:
-        """True if a payload (with this Content-Encoding) contains one of the URLs, or its path and query."""
+        """Returns True if a payload (compressed as its Content-Encoding `coding` says) contains one of the URLs, or its
+        path and query.
+        """
         if self._pattern is None:
             return False
         from archiver.warc.gzip_records import decoded_payload  # imported late: only a crawl needs the WARC libraries
@@ -157,7 +171,7 @@ class RemovedURLs:
         return self._pattern.search(body.replace(b"\\/", b"/").replace(b"&amp;", b"&")) is not None
 
 
-def _path(url: str) -> str:
-    """The part that every form of a URL contains: path and query, without a trailing slash."""
+def _path_and_query(url: str) -> str:
+    """Returns the part of a URL that all its forms contain: path and query, without a trailing slash."""
     parts = urlsplit(url)
     return (parts.path.rstrip("/") + (f"?{parts.query}" if parts.query else "")).strip()

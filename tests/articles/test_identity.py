@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.articles.identity import (
+    are_same_post,
     changed_fields,
     content_digest,
     fold_words,
-    is_part,
+    is_part_url,
     is_stub,
     no_longer_shows,
-    same_post,
 )
 from archiver.articles.validation import validate_article
 from archiver.items import Article, Evidence, GeoTag
@@ -57,18 +57,18 @@ def test_an_edit_is_a_change_of_meaning(change: dict[str, object], fields: tuple
 
 def test_one_post_at_two_addresses() -> None:
     twin = replace(POST, url="https://example.org/news/ferry/")
-    assert same_post(POST, twin)
-    assert not same_post(replace(POST, post_id="wordpress:1"), replace(twin, post_id="wordpress:2"))
-    assert same_post(replace(POST, post_id="wordpress:1", title="A"), replace(twin, post_id="wordpress:1"))
-    assert not same_post(POST, replace(twin, published=datetime(2025, 1, 1, tzinfo=UTC)))
-    assert not same_post(replace(POST, body="Short."), replace(twin, body="Short."))
+    assert are_same_post(POST, twin)
+    assert not are_same_post(replace(POST, post_id="wordpress:1"), replace(twin, post_id="wordpress:2"))
+    assert are_same_post(replace(POST, post_id="wordpress:1", title="A"), replace(twin, post_id="wordpress:1"))
+    assert not are_same_post(POST, replace(twin, published=datetime(2025, 1, 1, tzinfo=UTC)))
+    assert not are_same_post(replace(POST, body="Short."), replace(twin, body="Short."))
 
 
 def test_a_further_page_is_a_part() -> None:
-    assert is_part("org,example)/ferry/2", "org,example)/ferry")
-    assert is_part("org,example)/ferry?page=3", "org,example)/ferry")
-    assert not is_part("org,example)/ferry-2", "org,example)/ferry")
-    assert not is_part("org,example)/ferry/2024-report", "org,example)/ferry")
+    assert is_part_url("org,example)/ferry/2", "org,example)/ferry")
+    assert is_part_url("org,example)/ferry?page=3", "org,example)/ferry")
+    assert not is_part_url("org,example)/ferry-2", "org,example)/ferry")
+    assert not is_part_url("org,example)/ferry/2024-report", "org,example)/ferry")
 
 
 NOTICE = Article(url=POST.url, title="Sorry", body="This story is no longer online. Read something else.")

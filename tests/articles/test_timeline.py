@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.articles.revision_history import Placement, RevisionRun, Sighting, insert_reading
+from archiver.articles.revision_history import Placement, RevisionRun, Sighting, insert_into_runs
 from archiver.items import Article
 
 START = datetime(2009, 1, 1, tzinfo=UTC)
@@ -34,7 +34,7 @@ def entered(readings: list[tuple[int, str]]) -> list[tuple[int, str]]:
         until = versions[n + 1].capture if n is not None and n + 1 < len(versions) else 10**6
         later = [d for d, _ in seen if n is not None and day < d < until]
         again = Sighting(START + timedelta(days=min(later)), min(later), f"{min(later)}") if later else None
-        woven, _ = insert_reading(versions, reading, again)
+        woven, _ = insert_into_runs(versions, reading, again)
         versions = tuple(replace(v, number=i) for i, v in enumerate(woven, 1))
     return [(v.capture or 0, v.article.body) for v in versions]
 
@@ -63,12 +63,12 @@ def test_the_same_readings_again_change_nothing(readings: list[tuple[int, str]])
 
 def test_a_stub_between_whole_texts_is_not_a_revision() -> None:
     whole, stub = version(1, TEXTS[0] * 20), version(3, "Subscribe to read this.")
-    assert insert_reading((replace(whole, number=1),), stub, None) == ((replace(whole, number=1),), Placement.STUB)
-    woven, _ = insert_reading((replace(stub, number=1),), whole, None)
+    assert insert_into_runs((replace(whole, number=1),), stub, None) == ((replace(whole, number=1),), Placement.STUB)
+    woven, _ = insert_into_runs((replace(stub, number=1),), whole, None)
     assert [v.article.body for v in woven] == [whole.article.body]
 
 
 def test_a_reading_by_another_extractor_keeps_the_stored_words() -> None:
     stored, reading = replace(version(5, TEXTS[0]), number=1), version(2, TEXTS[1])
-    (only,), placed = insert_reading((stored,), reading, None, lambda a, b: ())
+    (only,), placed = insert_into_runs((stored,), reading, None, lambda a, b: ())
     assert (only.article, only.at, only.number, placed) == (stored.article, reading.at, 1, Placement.EXTENDED)

@@ -141,13 +141,13 @@ def test_findings_of_a_rolled_back_batch_are_undone(tmp_path: Path) -> None:
     trust = Trust(db, ensure_site(db, "https://a.example/", NOW), NOW, timedelta(days=30))
     reason = "sitemap says it changed at 2026-04-01T00:00:00+00:00"
     for _ in range(MIN_CLAIMS - 1):
-        trust.hold(reason, changed=False)
-    with pytest.raises(KeyError), trust.kept(), writing(db):
-        trust.hold(reason, changed=False)
+        trust.judge_dates(reason, changed=False)
+    with pytest.raises(KeyError), trust.restored_on_error(), writing(db):
+        trust.judge_dates(reason, changed=False)
         raise KeyError
     assert trust.in_dates(DiscoverySource.SITEMAP)
-    with trust.kept(), writing(db):
-        trust.hold(reason, changed=False)
+    with trust.restored_on_error(), writing(db):
+        trust.judge_dates(reason, changed=False)
     assert not trust.in_dates(DiscoverySource.SITEMAP)
     assert untrusted(tmp_path / "a.db") == ["sitemap dates"]
     db.close()

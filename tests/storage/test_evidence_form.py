@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.storage.article_tables.evidence import FORM, READING, Entry, pack_evidence, unpack_evidence
+from archiver.storage.article_tables.evidence import EXTRACTION, FORM, Entry, pack_evidence, unpack_evidence
 
 _TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
 _SHARE = st.integers(0, 100).map(lambda n: n / 100)
@@ -32,4 +32,4 @@ def test_entries_round_trip(entries: list[Entry]) -> None:
 def test_the_stored_form_is_short() -> None:
     entry: Entry = {"field": "title", "source": "learned", "locator": "h1", "confidence": 1.0, "value": "A", "won": 1}
     assert pack_evidence([entry]) == '[["title","learned","h1",1.0,1,"A"]]'
-    assert FORM[-3:] == READING
+    assert FORM[-3:] == EXTRACTION

@@ -1,4 +1,4 @@
-"""Storing readings of posts: new articles, revisions, reverts, duplicates, and posts that are gone.
+"""Stores extracted articles: as new articles, revisions, reverts or duplicates, and marks posts as gone.
 
 One post is one row of `articles`, however many URLs it has.
 
@@ -14,7 +14,14 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.identity import changed_fields, content_digest, is_part, is_stub, meaning_digest, no_longer_shows
+from archiver.articles.identity import (
+    changed_fields,
+    content_digest,
+    is_part_url,
+    is_stub,
+    meaning_digest,
+    no_longer_shows,
+)
 from archiver.fields import LATEST
 from archiver.items import Article
 from archiver.storage.article_tables import clusters
@@ -24,8 +31,8 @@ from archiver.storage.article_tables.identification import (
     claim,
     enter_addresses,
     find_article_of,
-    promote,
-    redirecting,
+    make_own_url,
+    urls_redirecting_to,
 )
 from archiver.storage.article_tables.revisions import (
     NewRevision,
@@ -42,7 +49,7 @@ from archiver.storage.article_tables.revisions import (
     write_facets,
     write_revision,
 )
-from archiver.storage.capture_recovery import prove
+from archiver.storage.capture_recovery import set_missing_capture
 from archiver.storage.pages import insert_row, stamp
 from archiver.storage.tombstones import next_article_id
 from archiver.urls import urlkey
@@ -53,10 +60,11 @@ _ORDER = "order by datetime(published) is null, datetime(published), id"
 
 
 def settle_duplicates(db: Database, digest: str | None, newcomer: int | None = None) -> bool:
-    """Determines the original of the articles with this text digest. Returns whether there are several.
+    """Chooses the original among the articles whose text has this digest (the one published first) and marks the others
+    as its duplicates. Returns True if there are several.
 
-    With `newcomer` the others are settled already: it is compared with their original only, because a notice may be
-    repeated thousands of times.
+    With `newcomer` (an article's ID) the others are marked already: it is compared with their original only, because
+    a notice may be repeated thousands of times.
     """
     if not digest:
         return False
@@ -84,15 +92,15 @@ def settle_duplicates(db: Database, digest: str | None, newcomer: int | None = N
     return len(ids) > 1
 
 
-# -- storing a reading
+# -- storing an extracted article
 
 
 class Change(StrEnum):
-    """What storing a reading did to the archive.
+    """What storing an extracted article did to the archive.
 
-    REEXTRACTED: the post is unchanged, but its extraction differs. REVERTED: it repeats an earlier revision, which is
-    the current one again (`articles.revision_history`). STUB: it shows only a stub of the stored text. COPY: it is at
-    another URL of the post.
+    REEXTRACTED: the post is unchanged, but its extraction differs. REVERTED: the post repeats an earlier revision,
+    which is the current one again (`articles.revision_history`). STUB: the page shows only a stub of the stored
+    text. COPY: the page is at another URL of the post.
     """
 
     NEW = "new"
@@ -107,10 +115,10 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The result of storing a reading.
+    """The result of storing an extracted article: its ID, what changed in the archive, and the fields that changed.
 
-    `aliases` are the URLs that it added; `shares_text`: a new article has the same text as another. `back`: the number
-    of the revision that is current again after a REVERTED reading.
+    `aliases` are the URLs that were added to it; `shares_text`: it is new and has the same text as another article.
+    `back`: after REVERTED, the number of the revision that is current again.
     """
 
     article_id: int
@@ -123,8 +131,9 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """When and how a page was read. `redirects` are the URLs that led to it; `extractor` is None if the reading was
-    assembled from stored data. `run_started` is when the crawl began."""
+    """When and how an extracted article was observed. `redirects` are the URLs that led to its page; `extractor` is
+    None if it was assembled from stored data. `run_started` is when the crawl began.
+    """
 
     at: datetime
     run_started: datetime
@@ -143,11 +152,12 @@ def store_article(
     reread: Reread = lambda row: (),
     completes: bool = False,
 ) -> Stored:
-    """Stores one reading: a new article, a new revision of an existing one, or only a last-seen time.
+    """Stores an article extracted from a page: as a new article, as a new revision of an existing one, or only as the
+    time it was last seen.
 
-    A difference from a stored reading of another extractor may not be an edit: `reread` extracts the stored article's
-    capture again to find out. `completes`: the stored text lacked pages that could not be read then; adding them is
-    not an edit either.
+    A difference from an article that another extractor version extracted may not be an edit: `reread` extracts the
+    stored article's capture again to find out. `completes`: the stored text lacked pages that could not be fetched
+    then; adding them is not an edit either.
     """
     row = find_article_of(db, site, article, observed.redirects)
     return store_identified(db, row, site, article, observed, reread=reread, completes=completes)
@@ -163,16 +173,23 @@ def store_identified(
     reread: Reread = lambda row: (),
     completes: bool = False,
 ) -> Stored:
-    """Like `store_article`, for a reading whose stored article (`row`; None: it is new) has already been identified."""
+    """Stores an extracted article like `store_article`, if the stored article that it belongs to has been identified
+    before (`row`; None: it is new).
+    """
     if row is None:
         return _insert(db, site, article, observed)
     known = _KnownArticle(db, row, article_from_row(row), article, observed)
-    return known.as_stub() or known.as_gone() or known.as_copy() or known.stored(reread, completes=completes)
+    return (
+        known.store_as_stub()
+        or known.store_as_gone()
+        or known.store_as_copy()
+        or known.store(reread, completes=completes)
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class _KnownArticle:
-    """A reading (`article`) of a stored article (`row`, also as `old`)."""
+    """An extracted article (`article`) of a post that is stored (`row`, also as `old`), with the ways of storing it."""
 
     db: Database
     row: dict[str, Any]
@@ -188,48 +205,53 @@ class _KnownArticle:
     def has_moved(self) -> bool:
         return bool(urlkey(self.article.url) != self.row["urlkey"])
 
-    def as_stub(self) -> Stored | None:
+    def store_as_stub(self) -> Stored | None:
         if is_stub(self.old.body, self.article.body):
             mark_seen(self.db, self.id, self.observed.at)
             return Stored(self.id, Change.STUB)
         return None
 
-    def as_gone(self) -> Stored | None:
+    def store_as_gone(self) -> Stored | None:
         if self.has_moved or not no_longer_shows(self.old, self.article):
             return None
         gone = mark_gone(self.db, self.row["urlkey"], self.observed.at)
         return Stored(self.id, Change.GONE, ("gone_at",) if gone else ())
 
-    def as_copy(self) -> Stored | None:
-        """Stores a second URL of a post that has not moved as an alias; the post itself is unchanged."""
+    def store_as_copy(self) -> Stored | None:
+        """Stores the URL of the page as an alias if it is a second URL of a post that has not moved; the post itself is
+        unchanged. Returns None if that is not so.
+        """
         if not self.has_moved:
             return None
         here = urlkey(self.article.url)
-        part = is_part(here, self.row["urlkey"])
+        part = is_part_url(here, self.row["urlkey"])
         if not part and _is_move(self.db, self.row, self.article, self.observed.run_started):
             return None
-        urls = [self.article.url, *self.observed.redirects, *redirecting(self.db, here)]
+        urls = [self.article.url, *self.observed.redirects, *urls_redirecting_to(self.db, here)]
         aliases = [] if part else claim(self.db, self.id, urls, "copy", self.observed.at)
         mark_seen(self.db, self.id, self.observed.at)
         return Stored(self.id, Change.COPY, aliases=tuple(aliases))
 
-    def stored(self, reread: Reread, *, completes: bool) -> Stored:
-        """Stores a reading of the post at its own URL: a new revision or a revert if the site edited the post, a
-        correction
-        of the current revision if only the extraction differs, else nothing but that it was seen."""
+    def store(self, reread: Reread, *, completes: bool) -> Stored:
+        """Stores an article extracted at the post's own URL: as a new revision or a revert if the site edited the post,
+        as a correction of the current revision if only the extraction differs, else only as the time it was last
+        seen.
+        """
         aliases = enter_addresses(self.db, self.id, self.article, self.observed.redirects, self.observed.at)
         if self.has_moved:
             aliases.append(self.row["url"])
         changed = changed_fields(self.old, self.article)
-        edited = self._edited(changed, reread, completes=completes)
+        edited = self._edited_fields(changed, reread, completes=completes)
         if edited:
-            return self._revised(edited, tuple(aliases))
+            return self._store_revision(edited, tuple(aliases))
         if changed and (completes or self.article.read_by or not used_site_rules(self.row["extractor"])):
-            return self._reread(changed, tuple(aliases))
-        return self._unchanged(tuple(aliases))
+            return self._store_reextraction(changed, tuple(aliases))
+        return self._store_as_seen(tuple(aliases))
 
-    def _edited(self, changed: tuple[str, ...], reread: Reread, *, completes: bool) -> tuple[str, ...]:
-        """The changed fields that the site has edited."""
+    def _edited_fields(self, changed: tuple[str, ...], reread: Reread, *, completes: bool) -> tuple[str, ...]:
+        """Returns those of the changed fields that the site has edited, rather than the extractor extracted
+        differently.
+        """
         extractor, edited = self.observed.extractor, changed
         if changed and extractor is not None and extractor != self.row["extractor"] and (readings := reread(self.row)):
             edited = edited_fields(decode_evidence(self.db, self.row), self.article, changed, readings)
@@ -245,16 +267,16 @@ class _KnownArticle:
     def _seen(self) -> dict[str, Any]:
         return {"last_seen": stamp(self.observed.at), "gone_at": None}
 
-    def _reread(self, changed: tuple[str, ...], aliases: tuple[str, ...]) -> Stored:
+    def _store_reextraction(self, changed: tuple[str, ...], aliases: tuple[str, ...]) -> Stored:
         seen = self.observed
         overwrite(self.db, self.row, self.article, seen.extractor, **self._seen, read_at=stamp(seen.at))
         rewrite_revision(self.db, self.id, self.row["revision"], self.article)
-        prove(self.db, self.id, seen.capture_id)
+        set_missing_capture(self.db, self.id, seen.capture_id)
         return Stored(self.id, Change.REEXTRACTED, changed, aliases)
 
-    def _unchanged(self, aliases: tuple[str, ...]) -> Stored:
+    def _store_as_seen(self, aliases: tuple[str, ...]) -> Stored:
         db, row, article, seen = self.db, self.row, self.article, self.observed
-        prove(db, self.id, seen.capture_id)
+        set_missing_capture(db, self.id, seen.capture_id)
         kept = {k: v for k, v in article_row(article).items() if k in LATEST}
         fresh = [name for name in LATEST if name != "url" and kept[name] != row[name]]
         if fresh:
@@ -274,7 +296,7 @@ class _KnownArticle:
         )
         return Stored(self.id, Change.UNCHANGED, aliases=aliases)
 
-    def _revised(self, edited: tuple[str, ...], aliases: tuple[str, ...]) -> Stored:
+    def _store_revision(self, edited: tuple[str, ...], aliases: tuple[str, ...]) -> Stored:
         """Stores a new revision, or makes an equal earlier one current again."""
         db, row, article, observed = self.db, self.row, self.article, self.observed
         store_superseded(db, row)
@@ -313,7 +335,7 @@ class _KnownArticle:
 
 
 def replace_reading(db: Database, before: Article, after: Article, extractor: str) -> bool:
-    """Replaces the stored reading `before` with another reading of the same page, without a new revision.
+    """Replaces the stored article `before` with another extraction of the same page, without a new revision.
 
     Returns False and changes nothing if the archive no longer has `before`.
     """
@@ -334,10 +356,10 @@ def overwrite(
     evidence: list[Entry] | None = None,
     **more: Any,
 ) -> None:
-    """Overwrites the current state of an article, its facets and its duplicates with a reading.
+    """Overwrites the current state of an article (its row), its facets and its duplicates with an extracted article.
 
-    `evidence` is given if it comes from several readings; None uses the reading's own, or the stored one if it has
-    none. `more` are further columns.
+    `evidence` is given if it comes from several extractions; None uses that of `article`, or the stored one if it
+    has none. `more` are values for further columns.
     """
     article_id, digest = row["id"], content_digest(article.body)
     if evidence is None:
@@ -366,10 +388,10 @@ def overwrite(
 
 
 def mark_gone(db: Database, key: str, at: datetime) -> int | None:
-    """Marks the article whose current URL has this urlkey as gone; returns its ID, or None if there is none to mark.
+    """Marks the article whose current URL has this urlkey as gone; returns its ID, or None if no article was marked.
 
-    An old URL of a moved post that is gone says nothing about the post, and a post that is
-    still online at another of its URLs has moved there.
+    If an old URL of a moved post is gone, the post is not. A post that is still online at another of its URLs has
+    moved there.
     """
     row = db.execute("select id from articles where urlkey = ? and gone_at is null", [key]).fetchone()
     if not row:
@@ -382,14 +404,14 @@ def mark_gone(db: Database, key: str, at: datetime) -> int | None:
         [row[0], key],
     ).fetchone()
     if other:
-        promote(db, row[0], other[0])
+        make_own_url(db, row[0], other[0])
         return None
     db.execute("update articles set gone_at = ? where id = ?", [stamp(at), row[0]])
     return int(row[0])
 
 
 def edited_at(db: Database, article_id: int | None) -> datetime | None:
-    """When an article's newest edit was first seen; None if it was never edited."""
+    """Returns when an article's newest edit was first seen; None if it was never edited."""
     row = db.execute(
         "select max(observed_at) from revisions where article_id = ? and revision > 1", [article_id]
     ).fetchone()
@@ -397,15 +419,16 @@ def edited_at(db: Database, article_id: int | None) -> datetime | None:
 
 
 def mark_seen(db: Database, article_id: int, at: datetime) -> None:
-    """Records that the post was seen online and unchanged."""
+    """Records that a post was seen online and unchanged at this time."""
     db.execute("update articles set last_seen = ?, gone_at = null where id = ?", [stamp(at), article_id])
 
 
 def _is_move(db: Database, row: dict[str, Any], article: Article, run_started: datetime) -> bool:
-    """True if the post has moved to the URL of the reading, False if that is a second URL of it.
+    """Returns True if a post has moved to the URL where `article` was extracted, False if that is a second URL of the
+    post.
 
-    The canonical URL decides; then an old URL that redirects here or is
-    gone; then, for a post with a platform ID, the later run.
+    The canonical URL decides; then an old URL that redirects here or is gone; then, for a post with a platform ID,
+    whether this crawl began after the post was last seen at its old URL.
     """
     here, there = urlkey(article.url), row["urlkey"]
     if article.canonical_url:

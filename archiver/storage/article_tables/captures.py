@@ -1,4 +1,4 @@
-"""The table `captures`: entering captures, and those of a URL or an article in the order of their time."""
+"""The table `captures`: storing captures, finding those of a URL or an article by time, and their usage statements."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ _REFUSALS = frozenset({401, 403, 407, 429})
 
 
 def captures_of_address(db: Database, url: str) -> list[Row]:
-    """All captures of a URL by http and https, with and without www and a trailing slash, oldest first.
+    """Returns all captures of a URL, by http and https, with and without www and a trailing slash, oldest first.
 
-    Raises ArticleRemoved if the URL is kept out, NotCaptured if there is no capture.
+    Raises ArticleRemoved if the URL belongs to a removed post, NotCaptured if there is no capture.
     """
     found = list(
         db.query(
@@ -55,7 +55,11 @@ def captures_of_address(db: Database, url: str) -> list[Row]:
 
 
 def mementos(db: Database, url: str) -> list[Row]:
-    """The captures of a URL without refusals and server errors. Raises the same errors as `captures_of_address`."""
+    """Returns the captures of a URL that show what was there, oldest first: without refusals (403, 429 ...) and server
+    errors.
+
+    Raises the same errors as `captures_of_address`.
+    """
     found = [
         row
         for row in captures_of_address(db, url)
@@ -75,7 +79,7 @@ def is_redirect(row: Row) -> bool:
 
 
 def captures_of_article(db: Database, article_id: int) -> list[Row]:
-    """The captures of an article's URLs, and those that its revisions were read from, oldest first."""
+    """Returns the captures of an article's URLs, and those that its revisions were extracted from, oldest first."""
     return list(
         db.query(
             f"select {_COLUMNS} from captures where id in (select id from captures where article_id = :id union "
@@ -89,7 +93,7 @@ def captures_of_article(db: Database, article_id: int) -> list[Row]:
 
 
 def nearest(rows: Iterable[Row], at: datetime) -> Row:
-    """The capture nearest in time, the earlier one of two equally near. `rows` must not be empty."""
+    """Returns the capture nearest to a time, the earlier one of two equally near. `rows` must not be empty."""
     return min(rows, key=lambda row: abs((time_of(row) - at).total_seconds()))
 
 
@@ -100,7 +104,9 @@ def time_of(row: Row) -> datetime:
 
 
 def captured_urls(db: Database, urls: Iterable[str]) -> set[str]:
-    """The URLs among `urls` with a capture that can be shown, or that redirects."""
+    """Returns the URLs among `urls` that have a capture with a status below 400: one that can be shown, or that
+    redirects.
+    """
     return {
         row[0]
         for row in db.execute(
@@ -130,7 +136,7 @@ def _forms(url: str) -> set[str]:
 
 
 def store_usage_statements(db: Database, capture_id: int, rights: Iterable[UsageStatement]) -> None:
-    """Stores the usage statements of a response, inside the caller's transaction."""
+    """Stores the usage statements of a capture's response. Expects to run inside the caller's transaction."""
     for statement in rights:
         db.execute(
             "insert into usage_statements (capture_id, source, agent, name, value) values (?, ?, ?, ?, ?)",
@@ -139,7 +145,7 @@ def store_usage_statements(db: Database, capture_id: int, rights: Iterable[Usage
 
 
 def usage_statements_of(db: Database, capture_id: int) -> list[dict[str, Any]]:
-    """The usage statements of a capture, ready for JSON: source, agent, name, value."""
+    """Returns the usage statements of a capture, ready for JSON: source, agent, name, value."""
     return list(
         db.query(
             "select source, agent, name, value from usage_statements where capture_id = ? order by id", [capture_id]

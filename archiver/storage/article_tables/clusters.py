@@ -1,7 +1,8 @@
-"""Clusters of near-duplicates and the source of each.
+"""Clusters of near-duplicates, and the source of each cluster: the member that the others were copied from.
 
 A cluster is a connected component of the graph of `near_duplicates`, so it does not depend on the order in which its
-members were added. IDs are stable: when two clusters are merged, the older ID stays.
+members were added. IDs are stable: when two clusters are merged, the older ID is kept.
+
 All functions that write expect to run inside the caller's transaction, except `rebuild`.
 """
 
@@ -31,7 +32,8 @@ def assign_cluster(db: Database, article_id: int, was: str | None = None) -> Non
     """Puts a new article, or one whose text has changed (`was` is the old text), into the cluster of its
     near-duplicates, if it has any.
 
-    The cost does not depend on the size of the archive. A cluster that only the article held together falls apart.
+    The cost does not depend on the size of the archive. A cluster that was connected only through this article is
+    split.
     """
     before = None
     if was is not None:
@@ -42,27 +44,29 @@ def assign_cluster(db: Database, article_id: int, was: str | None = None) -> Non
         if unlinked:
             _regroup(db, _clusters_of(db, {article_id, *linked, *unlinked}), {article_id, *linked})
         elif linked:
-            _join(db, article_id, linked)
+            _add_to_cluster(db, article_id, linked)
         return
     lost = near_duplicate_links.linked_with(db, [article_id])
     near_duplicate_links.unlink(db, [article_id])
     linked, unlinked = near_duplicate_links.link(db, article_id)
-    touched = {article_id, *linked, *unlinked, *_relink(db, lost - linked)}
+    touched = {article_id, *linked, *unlinked, *_compare_again(db, lost - linked)}
     _regroup(db, {before, *_clusters_of(db, touched)}, touched)
 
 
 def update_cluster(db: Database, article_id: int, *, was: str | None) -> None:
-    """Updates the cluster of an edited article: its links if the text changed (`was` is the old one), or the source."""
+    """Updates the cluster of an edited article: the article's links if its text changed (`was` is the old text), else
+    only the choice of the cluster's source.
+    """
     if was is not None:
         assign_cluster(db, article_id, was)
         return
     for cluster in _clusters_of(db, [article_id]):
         source = db.execute("select source_id from clusters where id = ?", [cluster]).fetchone()[0]
-        _weigh(db, cluster, {article_id, *([source] if source else ()), *_oldest(db, cluster)})
+        _choose_source(db, cluster, {article_id, *([source] if source else ()), *_oldest_members(db, cluster)})
 
 
 def leave_clusters(db: Database, article_ids: Collection[int]) -> None:
-    """Takes articles that are about to be deleted out of their clusters and out of the index."""
+    """Removes articles that are about to be deleted from their clusters and from the index of MinHash signatures."""
     ids = set(article_ids)
     clusters = _clusters_of(db, ids)
     lost = near_duplicate_links.linked_with(db, ids)
@@ -73,12 +77,12 @@ def leave_clusters(db: Database, article_ids: Collection[int]) -> None:
     near_duplicate_links.unlink(db, ids)
     db.conn.executemany("update articles set cluster_id = null where id = ?", [(number,) for number in ids])
     db.conn.executemany("update clusters set source_id = null where source_id = ?", [(number,) for number in ids])
-    touched = _relink(db, lost)
+    touched = _compare_again(db, lost)
     _regroup(db, clusters | _clusters_of(db, touched), touched)
 
 
 def regroup_all(db: Database) -> None:
-    """Rebuilds all clusters from the existing links."""
+    """Recomputes all clusters from the stored links between articles."""
     ids = {
         row[0]
         for row in db.execute("select article_id from near_duplicates union select other_id from near_duplicates")
@@ -87,8 +91,10 @@ def regroup_all(db: Database) -> None:
     _regroup(db, clusters, ids)
 
 
-def _relink(db: Database, ids: Iterable[int]) -> set[int]:
-    """Looks again for the near-duplicates of articles that lost one, so that they represent it in the index."""
+def _compare_again(db: Database, ids: Iterable[int]) -> set[int]:
+    """Compares articles again that lost a near-duplicate, so that they represent it in the index; returns all articles
+    whose links may have changed.
+    """
     touched: set[int] = set()
     for number in sorted(ids):
         linked, unlinked = near_duplicate_links.link(db, number)
@@ -96,12 +102,14 @@ def _relink(db: Database, ids: Iterable[int]) -> set[int]:
     return touched
 
 
-def _join(db: Database, article_id: int, linked: Collection[int]) -> None:
-    """Adds a new member and merges the clusters that it links."""
+def _add_to_cluster(db: Database, article_id: int, linked: Collection[int]) -> None:
+    """Adds a new article to the cluster of the articles it is linked with, merging their clusters if there are
+    several.
+    """
     clusters = sorted(_clusters_of(db, linked))
-    cluster = clusters[0] if clusters else _new(db, article_id)
+    cluster = clusters[0] if clusters else _insert_cluster(db, article_id)
     for other in clusters[1:]:
-        _merge(db, other, cluster)
+        _merge_clusters(db, other, cluster)
     grown = sum(
         db.execute("update articles set cluster_id = ? where id = ? and cluster_id is null", [cluster, number]).rowcount
         for number in (article_id, *linked)
@@ -109,10 +117,12 @@ def _join(db: Database, article_id: int, linked: Collection[int]) -> None:
     size, source = db.execute(
         "update clusters set size = size + ? where id = ? returning size, source_id", [grown, cluster]
     ).fetchone()
-    _weigh(db, cluster, [source, article_id] if source and size > _MOST_WEIGHED else _oldest(db, cluster))
+    _choose_source(
+        db, cluster, [source, article_id] if source and size > _MOST_WEIGHED else _oldest_members(db, cluster)
+    )
 
 
-def _merge(db: Database, cluster: int, into: int) -> None:
+def _merge_clusters(db: Database, cluster: int, into: int) -> None:
     db.execute("update articles set cluster_id = ? where cluster_id = ?", [into, cluster])
     db.execute(
         "update clusters set size = size + (select size from clusters where id = ?), source_id = null where id = ?",
@@ -124,25 +134,25 @@ def _merge(db: Database, cluster: int, into: int) -> None:
 
 
 def _regroup(db: Database, clusters: Collection[int], more: Iterable[int]) -> None:
-    """Regroups the members of these clusters, and `more` articles, by their links."""
+    """Recomputes the clusters of these clusters' members, and of the articles `more`, from their links."""
     had: dict[int, int | None] = dict.fromkeys(more)
     for number in sorted(had):
         had[number] = db.execute("select cluster_id from articles where id = ?", [number]).fetchone()[0]
     for cluster in clusters:
         had.update((row[0], cluster) for row in db.execute("select id from articles where cluster_id = ?", [cluster]))
-    parts = _parts(db, had)
+    parts = _components(db, had)
     part_of = {number: index for index, part in enumerate(parts) for number in part}
     claims: dict[int, list[int]] = defaultdict(list)
     for cluster in sorted(clusters):
-        heir = _heir(db, cluster, part_of, had)
+        heir = _component_keeping_id(db, cluster, part_of, had)
         if heir is None:
             db.execute("update clusters set size = 0, source_id = null, reason = null where id = ?", [cluster])
         else:
             claims[heir].append(cluster)
-    whole = []
+    complete = []
     for number, part in enumerate(parts):
         own = claims[number]
-        kept = (own[0] if own else _new(db, part[-1])) if len(part) > 1 else None
+        kept = (own[0] if own else _insert_cluster(db, part[-1])) if len(part) > 1 else None
         for cluster in own if kept is None else own[1:]:
             db.execute(
                 "update clusters set merged_into = ?, size = 0, source_id = null, reason = null where id = ?",
@@ -153,14 +163,20 @@ def _regroup(db: Database, clusters: Collection[int], more: Iterable[int]) -> No
             [(kept, member, kept) for member in part],
         )
         if kept is not None:
-            whole.append(kept)
-    for cluster in whole:
-        _settle(db, cluster)
+            complete.append(kept)
+    for cluster in complete:
+        _update_size_and_source(db, cluster)
 
 
-def _heir(db: Database, cluster: int, part_of: dict[int, int], had: dict[int, int | None]) -> int | None:
-    """The component that keeps the ID of a cluster that fell apart: that of its source, else that of its oldest member,
-    preferring components with several members; None if it has no member left."""
+def _component_keeping_id(
+    db: Database, cluster: int, part_of: dict[int, int], had: dict[int, int | None]
+) -> int | None:
+    """Returns the component that keeps the ID of a cluster that was split, as its index; None if the cluster has no
+    member left.
+
+    It is the component of the cluster's source, else of its oldest member, preferring components with several
+    members.
+    """
     members = [number for number, before in had.items() if before == cluster]
     if not members:
         return None
@@ -172,8 +188,10 @@ def _heir(db: Database, cluster: int, part_of: dict[int, int], had: dict[int, in
     return part_of[best]
 
 
-def _parts(db: Database, ids: Collection[int]) -> list[list[int]]:
-    """The connected components of articles, sorted by ID inside and out."""
+def _components(db: Database, ids: Collection[int]) -> list[list[int]]:
+    """Returns the connected components of these articles under their near-duplicate links, as lists of IDs, sorted
+    inside and out.
+    """
     links = UnionFind(
         (number, other)
         for number in ids
@@ -183,8 +201,8 @@ def _parts(db: Database, ids: Collection[int]) -> list[list[int]]:
     return links.groups(sorted(ids))
 
 
-def _new(db: Database, article_id: int) -> int:
-    """Inserts a cluster, dated when this article was seen; returns its ID."""
+def _insert_cluster(db: Database, article_id: int) -> int:
+    """Inserts a cluster that exists since this article was last seen; returns its ID."""
     db.execute("insert into clusters (size, since) select 0, last_seen from articles where id = ?", [article_id])
     return last_rowid(db)
 
@@ -194,17 +212,17 @@ def _clusters_of(db: Database, ids: Iterable[int]) -> set[int]:
     return {row[0] for row in rows if row and row[0]}
 
 
-def _settle(db: Database, cluster: int) -> None:
-    """Updates the size and the source of a cluster."""
+def _update_size_and_source(db: Database, cluster: int) -> None:
+    """Updates the stored size and source of a cluster."""
     db.execute(
         "update clusters set merged_into = null, size = (select count(*) from articles where cluster_id = ?) "
         "where id = ?",
         [cluster, cluster],
     )
-    _weigh(db, cluster, _oldest(db, cluster))
+    _choose_source(db, cluster, _oldest_members(db, cluster))
 
 
-def _oldest(db: Database, cluster: int) -> list[int]:
+def _oldest_members(db: Database, cluster: int) -> list[int]:
     return [
         row[0]
         for row in db.execute(
@@ -213,20 +231,26 @@ def _oldest(db: Database, cluster: int) -> list[int]:
     ]
 
 
-def _weigh(db: Database, cluster: int, ids: Iterable[int]) -> None:
-    """Determines the source: the member that the others come from. At most 64 members are compared."""
-    source, reason = find_source([_member(db, number) for number in sorted(ids)])
+def _choose_source(db: Database, cluster: int, ids: Iterable[int]) -> None:
+    """Chooses the source of a cluster among these members and stores it: the member that the others were copied
+    from.
+    """
+    source, reason = find_source([_load_member(db, number) for number in sorted(ids)])
     db.execute("update clusters set source_id = ?, reason = ? where id = ?", [source, reason, cluster])
 
 
-def _member(db: Database, number: int) -> ClusterMember:
+def _load_member(db: Database, number: int) -> ClusterMember:
     row: Sequence[Any] = db.execute(
         "select site, first_seen, published, published_precision, canonical_url, credits, "
         "case when instr(body, '://') then body end from articles where id = ?",
         [number],
     ).fetchone()
     keys = frozenset(r[0] for r in db.execute("select urlkey from article_urls where article_id = ?", [number]))
-    names = frozenset(filter(None, map(_key, _ADDRESS.findall(row[6])[:_MOST_ADDRESSES]))) if row[6] else frozenset()
+    names = (
+        frozenset(filter(None, map(_urlkey_or_empty, _ADDRESS.findall(row[6])[:_MOST_ADDRESSES])))
+        if row[6]
+        else frozenset()
+    )
     published = moment(row[2])
     if published is not None and published.tzinfo is None:
         published = published.replace(tzinfo=UTC)
@@ -239,13 +263,13 @@ def _member(db: Database, number: int) -> ClusterMember:
         first_seen,
         published,
         row[3],
-        _key(row[4] or ""),
+        _urlkey_or_empty(row[4] or ""),
         names,
         tuple(json.loads(row[5] or "[]")),
     )
 
 
-def _key(url: str) -> str:
+def _urlkey_or_empty(url: str) -> str:
     try:
         return urlkey(url) if url else ""
     except ValueError:  # text that only looks like a URL
@@ -258,11 +282,11 @@ _BATCH = 200
 
 
 def rebuild(db: Database, progress: Callable[[int], None] = lambda done: None) -> None:
-    """Compares all articles again and rebuilds the clusters; a cluster that still exists keeps its ID.
+    """Compares all articles again and recomputes the clusters; a cluster that still exists keeps its ID.
 
-    For an archive without clusters, or with signatures of another version. Works in short transactions, so that a
-    crawl can write at the same time. If it is interrupted, the clusters are as before and the compared articles need
-    not be compared again. `progress` receives the number of articles done.
+    Needed for an archive without clusters, or with MinHash signatures of another version. Works in short
+    transactions, so that a crawl can write at the same time. If it is interrupted, the clusters are as before and
+    the compared articles need not be compared again. `progress` receives the number of articles done.
     """
     with writing(db):
         near_duplicate_links.remove_all_minhashes(db)

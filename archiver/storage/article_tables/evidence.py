@@ -1,12 +1,12 @@
-"""Evidence: the candidates for each field, which of them won, and their compact storage.
+"""Evidence: the candidates for each field of an article, which of them were chosen, and their compact storage.
 
-`revisions.evidence` has each candidate as a list (`FORM`). `articles.evidence` is shorter, because what the posts of a
-site share is stored once in `evidence_kinds`. It has for each candidate one of
+`revisions.evidence` has each candidate as a list (`FORM`). `articles.evidence` is shorter, because what the posts of
+a site share is stored once in `evidence_kinds`. It has for each candidate one of
 
-- an integer: the candidate won, its value is that of the article, and the row of `evidence_kinds` with this ID has the
-  field, the source, the locator and the confidence;
-- `[id, won, value]`, followed by the values of `READING` if it comes from another reading. An integer as value is the
-  length of a prefix of the article's value, because long values are stored shortened;
+- an integer: the candidate was chosen, its value is that of the article, and the row of `evidence_kinds` with this ID
+  has the field, the source, the locator and the confidence;
+- `[id, won, value]`, followed by the values of `EXTRACTION` if it comes from another extraction. An integer as value is
+  the length of a prefix of the article's value, because long values are stored shortened;
 - the list of `FORM`, if no other post shares its locator, for example because that contains the post's own URL.
 
 The IDs of `evidence_kinds` never change.
@@ -27,9 +27,9 @@ from archiver.items import Article, Evidence
 
 # -- the form of `revisions.evidence`
 
-READING = ("extractor", "capture_id", "read_at")
-"""What identifies a reading: the extractor, the capture and the time."""
-FORM = ("field", "source", "locator", "confidence", "won", "value", *READING)
+EXTRACTION = ("extractor", "capture_id", "read_at")
+"""What identifies an extraction: the extractor's version, the ID of the capture, and the time."""
+FORM = ("field", "source", "locator", "confidence", "won", "value", *EXTRACTION)
 _ALWAYS = FORM[: FORM.index("value") + 1]
 as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -37,27 +37,29 @@ Entry = dict[str, Any]
 
 
 def unpack_evidence(text: str | None) -> list[Entry]:
-    """The entries of a JSON text in this form, by name; `won` and READING only if they are set."""
+    """Decodes the JSON of `revisions.evidence`: returns its candidates as dicts, with `won` and the keys of EXTRACTION
+    only if they are set.
+    """
     return [evidence_as_dict(one) for one in json.loads(text or "[]")]
 
 
 def pack_evidence(entries: Iterable[Entry]) -> str:
-    """Entries as JSON in this form."""
+    """Encodes candidates as the JSON of `revisions.evidence`."""
     return as_json([evidence_as_list(one) for one in entries])
 
 
 def evidence_as_list(one: Entry) -> list[Any]:
-    """An entry as a list, in the order of FORM."""
-    names = _ALWAYS if one.keys().isdisjoint(READING) else FORM
+    """Returns the values of a candidate as a list, in the order of FORM."""
+    names = _ALWAYS if one.keys().isdisjoint(EXTRACTION) else FORM
     return [one.get(name, 0 if name == "won" else None) for name in names]
 
 
 def evidence_as_dict(values: list[Any]) -> Entry:
-    """The inverse of `evidence_as_list`."""
+    """Returns the candidate for a list of values in the order of FORM: the inverse of `evidence_as_list`."""
     entry = dict(zip(FORM, values, strict=False))
     if not entry.get("won"):
         entry.pop("won", None)
-    return {name: value for name, value in entry.items() if value is not None or name not in READING}
+    return {name: value for name, value in entry.items() if value is not None or name not in EXTRACTION}
 
 
 # -- the form of `articles.evidence`
@@ -71,13 +73,15 @@ _known: WeakKeyDictionary[Database, dict[Kind, int]] = WeakKeyDictionary()
 
 
 def encode_evidence(db: Database, entries: Iterable[Entry], row: Mapping[str, Any]) -> str | None:
-    """Entries in the form of `articles.evidence`, as JSON, for the values in `row`; None if there are none."""
+    """Encodes candidates as the JSON of `articles.evidence`, relative to the article's values in `row`; None if there
+    are no candidates.
+    """
     out = [_encode(db, one, row) for one in entries]
     return as_json(out) if out else None
 
 
 def decode_evidence(db: Database, row: Mapping[str, Any]) -> list[Entry]:
-    """The evidence of a row of `articles`."""
+    """Decodes the evidence in a row of `articles`: returns its candidates as dicts."""
     entries = json.loads(row.get("evidence") or "[]")
     numbers = {one if isinstance(one, int) else one[0] for one in entries if _has_number(one)}
     kinds = (
@@ -96,7 +100,9 @@ def decode_evidence(db: Database, row: Mapping[str, Any]) -> list[Entry]:
 
 
 def forget_evidence_kinds(db: Database) -> None:
-    """Clears the cache of IDs after a rollback, because it may contain IDs inserted in the transaction."""
+    """Clears the cached IDs of `evidence_kinds` after a rollback, because the cache may contain IDs inserted in that
+    transaction.
+    """
     _known.pop(db, None)
 
 
@@ -105,24 +111,26 @@ def _encode(db: Database, one: Entry, row: Mapping[str, Any]) -> int | list[Any]
         return evidence_as_list(one)
     field, value, won = one["field"], one["value"], one.get("won", 0)
     number = _kind_id(db, (field, one["source"], one["locator"], one["confidence"]))
-    reading = [] if one.keys().isdisjoint(READING) else evidence_as_list(one)[len(_KIND) + 2 :]
+    extraction = [] if one.keys().isdisjoint(EXTRACTION) else evidence_as_list(one)[len(_KIND) + 2 :]
     stored = _article_value(field, row) if won and value else ""
     if value and stored.startswith(value):
-        if stored == value and not reading:
+        if stored == value and not extraction:
             return number
         value = len(value)
-    return [number, won, value, *reading]
+    return [number, won, value, *extraction]
 
 
 def _decode(one: int | list[Any], kinds: Mapping[int, list[Any]], row: Mapping[str, Any]) -> Entry | None:
-    """One entry; None if another program deleted its row of `evidence_kinds`, which `archiver verify` reports."""
-    number, won, value, *reading = (one, 1, None) if isinstance(one, int) else one
+    """Decodes one candidate; returns None if another program deleted its row of `evidence_kinds`, which `archiver
+    verify` reports.
+    """
+    number, won, value, *extraction = (one, 1, None) if isinstance(one, int) else one
     if number not in kinds:
         return None
     field, *kind = kinds[number]
     if isinstance(one, int) or isinstance(value, int):
         value = _article_value(field, row)[:value]
-    return evidence_as_dict([field, *kind, won, value, *reading])
+    return evidence_as_dict([field, *kind, won, value, *extraction])
 
 
 def _has_number(one: Any) -> bool:
@@ -130,7 +138,9 @@ def _has_number(one: Any) -> bool:
 
 
 def _article_value(field: str, row: Mapping[str, Any]) -> str:
-    """The article's value of a field as evidence writes it; "" if the row does not determine that."""
+    """Returns the article's value of a field in the text form used for evidence; "" if the row does not
+    determine it.
+    """
     if field in _PLAIN:
         return row[field] or ""
     if field == "body":
@@ -174,12 +184,12 @@ FROM_ENTRIES = f"json_each(a.evidence) e left join evidence_kinds k on k.id = {N
 
 
 def entry_column(name: str) -> str:
-    """SQL: a value (of FORM) of an entry from FROM_ENTRIES."""
-    return f"iif(k.id is null, json_extract(e.value, '$[{FORM.index(name)}]'), {_of_kind(name)})"
+    """Returns SQL for one value (a name in FORM) of a candidate from FROM_ENTRIES."""
+    return f"iif(k.id is null, json_extract(e.value, '$[{FORM.index(name)}]'), {_kind_column(name)})"
 
 
-def _of_kind(name: str) -> str:
-    """SQL: a value of an entry `e` with its row `k` of `evidence_kinds`."""
+def _kind_column(name: str) -> str:
+    """Returns SQL for one value of a candidate `e` that has a row `k` of `evidence_kinds`."""
     place = FORM.index(name) - len(_KIND) + 1
     if name in _KIND:
         return f"k.{name}"
@@ -201,7 +211,7 @@ _EVIDENCE = ("field", "value", "source", "locator", "confidence")
 
 
 def entries(article: Article) -> list[Entry]:
-    """The evidence of a reading, with its winners marked."""
+    """Returns the evidence of an extracted article as dicts, with the chosen candidates marked as `won`."""
     values = {name: getattr(article, name) for name in (*EVIDENCE, "url")}
     found: list[Entry] = [{k: getattr(one, k) for k in _EVIDENCE} for one in article.evidence]
     by_field: dict[str, list[int]] = {}
@@ -209,7 +219,7 @@ def entries(article: Article) -> list[Entry]:
         by_field.setdefault(one.field, []).append(n)
     weighed = {name for name, places in by_field.items() if len(places) > 1}
     from archiver.extraction.explain import (
-        explain,  # imported late: it loads lxml, which reading an archive does without
+        explain,  # imported late: it loads lxml, which a program that only reads an archive does not need
     )
 
     explained = (
@@ -239,31 +249,35 @@ def entries(article: Article) -> list[Entry]:
 
 
 def evidence_from(stored: Iterable[Entry]) -> tuple[Evidence, ...]:
-    """The stored candidates, as the reading had them."""
+    """Returns stored candidates as `Evidence` values, as the extraction produced them."""
     return tuple(Evidence(**{k: one[k] for k in _EVIDENCE}) for one in stored if one["source"])
 
 
 def mixed(
     stored: Iterable[Entry],
-    reading: Article,
+    extraction: Article,
     fields: Collection[str],
     *,
     own: tuple[Any, ...] | None = None,
     other: tuple[Any, ...] | None = None,
 ) -> list[Entry]:
-    """Stored evidence in which these fields are replaced by those of another reading.
+    """Returns stored evidence in which the candidates of these fields are replaced by those of another extraction,
+    `extraction`.
 
-    One of the two readings becomes the row's own. The entries of the other one get its READING: `own` for the entries
-    that stay, `other` for those that are new.
+    The row has columns for one extraction only (extractor, capture, time). Candidates of the other one need a
+    EXTRACTION of their own: `own` is given to those that stay, `other` to the new ones; None for the extraction that is
+    in the columns.
     """
-    kept = [_named(one, own) for one in stored if one["field"] not in fields]
-    return kept + [_named(one, other) for one in entries(reading) if one["field"] in fields]
+    kept = [_with_extraction(one, own) for one in stored if one["field"] not in fields]
+    return kept + [_with_extraction(one, other) for one in entries(extraction) if one["field"] in fields]
 
 
 def readers(stored: Iterable[Entry], row: tuple[Any, ...]) -> dict[str, tuple[Any, ...]]:
-    """The READING of each field's value: that of its entry, or `row` if the entry has none."""
+    """Returns, by field, which extraction its value came from (the values of EXTRACTION): that noted in its chosen
+    candidate, else `row`.
+    """
     return {
-        one["field"]: tuple(one.get(k, mine) or None for k, mine in zip(READING, row, strict=True))
+        one["field"]: tuple(one.get(k, mine) or None for k, mine in zip(EXTRACTION, row, strict=True))
         for one in stored
         if one.get("won")
     }
@@ -275,8 +289,11 @@ def _as_text(value: Any) -> str:
     return ", ".join(value) if isinstance(value[0], str) else f"{len(value)} places"
 
 
-def _named(one: Entry, reading: tuple[Any, ...] | None) -> Entry:
-    """Unknown values of a reading are stored as "", because missing ones refer to the row's own reading."""
-    if reading is None or not one.get("won") or "read_at" in one:
+def _with_extraction(one: Entry, extraction: tuple[Any, ...] | None) -> Entry:
+    """Returns a chosen candidate with the extraction it came from noted, unless one is noted already.
+
+    Unknown values are stored as "", because missing ones refer to the columns of the row.
+    """
+    if extraction is None or not one.get("won") or "read_at" in one:
         return one
-    return one | {key: value or "" for key, value in zip(READING, reading, strict=True)}
+    return one | {key: value or "" for key, value in zip(EXTRACTION, extraction, strict=True)}

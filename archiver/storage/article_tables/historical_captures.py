@@ -1,4 +1,5 @@
-"""Historical captures in the database: redirects and gone pages of the past, known captures, revisits, and imports.
+"""Historical captures in the database: past redirects and gone pages, which captures are known, unresolved revisits,
+and imports.
 
 All functions expect to run inside the caller's transaction.
 """
@@ -27,12 +28,14 @@ _MOST_WAYS = 200
 
 
 def store_gone(db: Database, url: str, status: int, at: datetime, import_id: int | None) -> None:
-    """Records that the page was gone at that time, by the response's status, or by its content (status 200)."""
-    _keep(db, url, "gone", str(status), at, import_id)
+    """Records that a page was gone at this time, according to the response's status or, with status 200, to its
+    content.
+    """
+    _insert_response(db, url, "gone", str(status), at, import_id)
 
 
 def last_gone(db: Database, key: str) -> tuple[int, datetime] | None:
-    """The status and time with which a URL was last seen gone."""
+    """Returns the status and time of the last historical response that shows the URL gone; None if not found."""
     row = db.execute(
         "select target, captured_at from historical_responses where urlkey = ? and kind = 'gone' order "
         "by captured_at desc, target "
@@ -43,11 +46,11 @@ def last_gone(db: Database, key: str) -> tuple[int, datetime] | None:
 
 
 def store_redirect(db: Database, url: str, target: str, at: datetime, import_id: int | None) -> None:
-    """Records that the URL redirected to another one at that time."""
-    _keep(db, url, "redirect", urlkey(target), at, import_id)
+    """Records that a URL redirected to `target` at this time."""
+    _insert_response(db, url, "redirect", urlkey(target), at, import_id)
 
 
-def _keep(db: Database, url: str, kind: str, target: str, at: datetime, import_id: int | None) -> None:
+def _insert_response(db: Database, url: str, kind: str, target: str, at: datetime, import_id: int | None) -> None:
     db.execute(
         "insert into historical_responses (urlkey, kind, target, captured_at, url, import_id) values (?, ?, ?, "
         "?, ?, ?) "
@@ -58,7 +61,7 @@ def _keep(db: Database, url: str, kind: str, target: str, at: datetime, import_i
 
 @dataclass(frozen=True, slots=True)
 class HistoricalRedirect:
-    """A URL that redirected to another one, with when that was first and last seen."""
+    """A URL that redirected to another one in the past, with the first and last time it was seen to do so."""
 
     url: str
     first: datetime
@@ -66,7 +69,7 @@ class HistoricalRedirect:
 
 
 def redirects_to(db: Database, key: str) -> list[HistoricalRedirect]:
-    """The URLs that once redirected to this urlkey, directly or through others; nearest first."""
+    """Returns the URLs that once redirected to this urlkey, directly or through others, the nearest first."""
     found: dict[str, HistoricalRedirect] = {}
     wave, seen = [key], {key}
     for _ in range(_MOST_HOPS):
@@ -89,7 +92,9 @@ def redirects_to(db: Database, key: str) -> list[HistoricalRedirect]:
 
 
 def redirect_target(db: Database, key: str) -> str:
-    """The urlkey that a URL last led to, at the end of its redirects."""
+    """Returns the urlkey at the end of a URL's historical redirects, following the latest of each; its own if it never
+    redirected.
+    """
     seen = {key}
     for _ in range(_MOST_HOPS):
         row = db.execute(
@@ -105,7 +110,8 @@ def redirect_target(db: Database, key: str) -> str:
 
 
 def settle_gone(db: Database, article_id: int) -> bool:
-    """Marks a post as gone since the first capture that shows so, if that is later than it was last seen.
+    """Marks an article as gone since the first historical response that shows its URL gone, if that is later than it
+    was last seen.
 
     Returns True if it was not marked as gone before.
     """
@@ -129,24 +135,33 @@ _SECOND = timedelta(seconds=1)
 
 
 def known_capture(db: Database, url: str, at: datetime, digest: str) -> dict[str, Any] | None:
-    """The row of `captures` for this capture, however it came into the archive; None if there is none."""
-    return _one(db, "url = ? and captured_at = ? and digest = ?", [url, stamp(at), digest])
+    """Returns the row of `captures` for the capture with this URL, time and payload digest, whether crawled or
+    imported; None if not found.
+    """
+    return _find_capture(db, "url = ? and captured_at = ? and digest = ?", [url, stamp(at), digest])
 
 
 def is_done(db: Database, capture: dict[str, Any]) -> bool:
-    """True if a capture need not be read again. It must be if its site was removed since, with the articles."""
+    """Returns True if a capture (a row of `captures`) need not be extracted.
+
+    It must be extracted again if its site, and with it the article, has been removed since.
+    """
     if capture["article_id"] or capture["run_id"] or capture["status"] != 200:
         return True
     return kind_read(db, capture["url"], capture["digest"]) is not None
 
 
 def page_key(url: str, digest: str) -> int:
-    """A hash of a URL and its payload digest: 63 bits, so that collisions are rare among hundreds of millions."""
+    """Returns a hash of a URL and its payload digest, of 63 bits, so that collisions are rare among hundreds of
+    millions.
+    """
     return int.from_bytes(hashlib.blake2b(f"{url} {digest}".encode(), digest_size=8).digest(), "big") >> 1
 
 
 def kind_read(db: Database, url: str, digest: str) -> str | None:
-    """The kind of a page with this payload, if it was read before and is not a post."""
+    """Returns the kind of a page that was extracted before and is not a post, by its URL and payload digest; None if it
+    was not extracted or is a post.
+    """
     row = db.execute("select kind from historical_pages where key = ?", [page_key(url, digest)]).fetchone()
     return row[0] if row else None
 
@@ -158,44 +173,48 @@ def store_page_kind(db: Database, url: str, digest: str, kind: str) -> None:
 
 
 def mark_memento_read(db: Database, key: str, at: datetime, digest: str) -> None:
-    """Records that a web archive's capture was fetched and read, because `captures` has no row for it. `key` is its
-    urlkey."""
-    store_page_kind(db, _fetched(key, at), digest, "memento")
+    """Records that a web archive's capture was fetched and extracted, for captures that have no row in `captures`.
+    `key` is its urlkey.
+    """
+    store_page_kind(db, _memento_key(key, at), digest, "memento")
 
 
 def is_memento_known(db: Database, url: str, at: datetime, digest: str) -> bool:
-    """True if a capture in a web archive's list is known: fetched before, or in the archive in another way.
+    """Returns True if a capture that a web archive lists need not be fetched: it was fetched before, or the archive has
+    it from an import.
 
     Compares the time to the second and the list's digest ("sha1:" and base 32).
     """
-    if kind_read(db, _fetched(urlkey(url), at), digest) is not None:
+    if kind_read(db, _memento_key(urlkey(url), at), digest) is not None:
         return True
     second = [stamp(at), stamp(at + _SECOND)]
-    for one in schemes(url):
-        row = _one(db, "url = ? and captured_at >= ? and captured_at < ? and digest = ?", [one, *second, digest])
+    for one in with_other_scheme(url):
+        row = _find_capture(
+            db, "url = ? and captured_at >= ? and captured_at < ? and digest = ?", [one, *second, digest]
+        )
         if row and is_done(db, row):
             return True
     return False
 
 
 def is_payload_known(db: Database, url: str, digest: str) -> bool:
-    """True if this payload of this URL was read, whenever it was captured."""
+    """Returns True if a payload of this URL was extracted before, whenever it was captured."""
     return bool(digest) and (
         is_no_post(db, url, digest)
         or any(
-            (row := _one(db, "url = ? and digest = ?", [one, digest])) is not None and is_done(db, row)
-            for one in schemes(url)
+            (row := _find_capture(db, "url = ? and digest = ?", [one, digest])) is not None and is_done(db, row)
+            for one in with_other_scheme(url)
         )
     )
 
 
 def is_no_post(db: Database, url: str, digest: str) -> bool:
-    """True if this payload of this URL was read and is not a post."""
-    return any(kind_read(db, one, digest) is not None for one in schemes(url))
+    """Returns True if a payload of this URL was extracted before and is not a post."""
+    return any(kind_read(db, one, digest) is not None for one in with_other_scheme(url))
 
 
 def is_response_known(db: Database, url: str, at: datetime) -> bool:
-    """True if a response without a page is recorded for this URL and time."""
+    """Returns True if a gone page or a redirect is recorded for this URL at this time."""
     return (
         db.execute(
             "select 1 from historical_responses where urlkey = ? and captured_at = ?", [urlkey(url), stamp(at)]
@@ -204,19 +223,19 @@ def is_response_known(db: Database, url: str, at: datetime) -> bool:
     )
 
 
-def schemes(url: str) -> tuple[str, str]:
-    """The URL as given, then with the other one of http and https."""
+def with_other_scheme(url: str) -> tuple[str, str]:
+    """Returns the URL as given, and the same URL with https in place of http or http in place of https."""
     scheme, _, rest = url.partition("://")
     return url, f"{'http' if scheme == 'https' else 'https'}://{rest}"
 
 
-def _fetched(key: str, at: datetime) -> str:
+def _memento_key(key: str, at: datetime) -> str:
     return f"memento {key} {at:%Y%m%d%H%M%S}"
 
 
 def capture_with_payload(db: Database, digest: str) -> dict[str, Any] | None:
-    """The capture that has this payload in a response record."""
-    return _one(db, "digest = ? and record_type = 'response' order by id", [digest])
+    """Returns the first capture whose response record contains the payload with this digest; None if not found."""
+    return _find_capture(db, "digest = ? and record_type = 'response' order by id", [digest])
 
 
 def store_capture(db: Database, capture: Capture, import_id: int | None) -> int:
@@ -225,18 +244,24 @@ def store_capture(db: Database, capture: Capture, import_id: int | None) -> int:
 
 
 def link_capture_to_article(db: Database, capture_id: int, article_id: int, *, aside: bool) -> None:
-    """Links a capture to its article; `aside`: it shows a stub or another URL of it and proves no revision."""
+    """Links a capture to the article it shows; `aside`: it shows only a stub, or another URL of the post, and is not
+    proof of a revision.
+    """
     db.execute(
         "update captures set article_id = ?, secondary = ? where id = ?", [article_id, aside or None, capture_id]
     )
 
 
 def capture_of_revisit(db: Database, found: ForeignCapture) -> dict[str, Any] | None:
-    """The capture that a revisit record refers to (WARC/1.1, section 6.7): by URL and time, by the payload digest, or,
-    for the profile server-not-modified, the last earlier one of the same URL."""
+    """Returns the capture that a revisit record refers to (WARC/1.1, section 6.7); None if the archive does not have
+    it.
+
+    It is found by URL and time, by the payload digest, or, for the profile server-not-modified, as the last earlier
+    capture of the URL.
+    """
     url = found.refers_url or found.url
     if found.refers_at is not None:
-        row = _one(
+        row = _find_capture(
             db,
             "url = ? and captured_at >= ? and captured_at < ? order by captured_at",
             [url, stamp(found.refers_at), stamp(found.refers_at + _SECOND)],
@@ -244,11 +269,11 @@ def capture_of_revisit(db: Database, found: ForeignCapture) -> dict[str, Any] | 
         if row:
             return row
     if found.digest:
-        row = _one(db, "digest = ? order by url = ? desc, captured_at", [found.digest, url])
+        row = _find_capture(db, "digest = ? order by url = ? desc, captured_at", [found.digest, url])
         if row:
             return row
     if found.not_modified and not found.digest:
-        return _one(
+        return _find_capture(
             db,
             "url = ? and captured_at <= ? and status in (200, 304) order by captured_at desc",
             [url, stamp(found.at)],
@@ -256,12 +281,12 @@ def capture_of_revisit(db: Database, found: ForeignCapture) -> dict[str, Any] | 
     return None
 
 
-def _one(db: Database, where: str, values: list[Any]) -> dict[str, Any] | None:
+def _find_capture(db: Database, where: str, values: list[Any]) -> dict[str, Any] | None:
     return next(iter(db.query(f"select * from captures where {where} limit 1", values)), None)
 
 
 def store_unresolved_revisit(db: Database, found: ForeignCapture, import_id: int) -> None:
-    """Stores an unresolved revisit record: a later import may bring the capture that it refers to."""
+    """Stores a revisit record that refers to a capture the archive does not have: a later import may bring it."""
     db.execute(
         "insert into unresolved_revisits (url, captured_at, digest, refers_to_url, refers_to_date, not_modified, "
         "import_id, place) "
@@ -280,7 +305,9 @@ def store_unresolved_revisit(db: Database, found: ForeignCapture, import_id: int
 
 
 def open_revisits(db: Database, import_id: int) -> Iterator[tuple[dict[str, Any], ForeignCapture]]:
-    """The revisit records that may be resolvable now, and all of this import, in the order of their times."""
+    """Yields the stored revisit records that may be resolvable now, and all of this import, in the order of their
+    times, each as its row and as a ForeignCapture.
+    """
     rows = db.query(
         "select r.* from unresolved_revisits r where r.import_id = ? or exists (select 1 from captures c where "
         "c.digest = r.digest and r.digest <> '') or exists (select 1 from captures c where "
@@ -311,7 +338,7 @@ def delete_revisit(db: Database, row: dict[str, Any]) -> None:
 
 
 def article_shown(db: Database, capture: dict[str, Any]) -> int | None:
-    """The article that a capture shows."""
+    """Returns the ID of the article that a capture (a row of `captures`) shows; None if it shows none."""
     if capture["article_id"]:
         return int(capture["article_id"])
     row = db.execute("select article_id from article_urls where urlkey = ?", [urlkey(capture["url"])]).fetchone()
@@ -320,7 +347,9 @@ def article_shown(db: Database, capture: dict[str, Any]) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class ImportedPage:
-    """The page of a post in an import, whose name is `told`. `rule` is how it was recognized as a post."""
+    """The page of a post that was imported. `told` is the name of the import; `rule` names the rule that recognized the
+    page as a post.
+    """
 
     site_id: int
     url: str
@@ -335,7 +364,7 @@ class ImportedPage:
 def enter_page(db: Database, imported: ImportedPage) -> None:
     """Inserts or updates the row of `pages` for an imported post, with the import as its discovery source.
 
-    The results of a crawl stay; if no crawl fetched the URL, the imported capture counts as its result.
+    The results of a crawl are kept; if no crawl fetched the URL, the imported capture counts as its result.
     """
     key, seen = urlkey(imported.url), stamp(imported.at)
     due = stamp(next_fetch(Outcome.ARCHIVED, PageKind.POST, imported.at, imported.published))
@@ -388,8 +417,10 @@ def _record_import_source(db: Database, page_id: int, name: str, seen: str) -> N
 
 
 def enter_gone(db: Database, url: str, status: int, at: datetime, told: str) -> None:
-    """Records in `pages` that a post was gone, unless a newer result is known. `told` is the name of the import; status
-    200 means that the content of the page said so."""
+    """Records in `pages` that a post was gone at this time, unless a newer result is stored.
+
+    `told` is the name of the import; status 200 means that the page's content showed it.
+    """
     answer = f"the server answered {status}" if status != 200 else "the page said that it does not exist"
     db.execute(
         "update pages set outcome = 'gone', status = ?, reason = ?, rule = ?, fetched_at = ? where urlkey = ? "
@@ -415,10 +446,10 @@ MOST_PROBLEMS = 100
 class ImportCounts:
     """The counts of an import.
 
-    `records` is the total in the file. Of them `posts` were read as posts, which were `new`, `revised` (with another
+    `records` is the total in the file. Of them `posts` contained posts, which were `new`, `revised` (they added a
     revision) or `known`. The rest are `pages` that are not posts, `not_html`, responses with another status (`gone`,
     `redirects`, `status`), `revisits`, records about records (`about`), `skipped` because they were not requested,
-    records of `removed` posts, and `damaged` ones. `mended` records had an error that did not prevent reading.
+    records of `removed` posts, and `damaged` ones. `mended` records had an error that did not prevent using them.
     `captures` were copied; `aliases`, `tombstones` (posts marked as gone) and `sites` are new.
     """
 
@@ -449,7 +480,9 @@ class ImportCounts:
 
 
 def last_import(db: Database, digest: str, options: str) -> dict[str, Any] | None:
-    """The last import of this file with these options, as a row of `imports`; None if there was none."""
+    """Returns the last import of the file with this digest and with these options, as a row of `imports`; None if there
+    was none.
+    """
     return next(
         iter(
             db.query(
@@ -475,7 +508,12 @@ def record_progress(
     problems: Iterable[dict[str, Any]],
     warc: tuple[str, int],
 ) -> None:
-    """Records that all up to `place` (None: as before) is in the archive, and adds to the listed `problems`."""
+    """Records how far an import has come, so that it can continue there if it is interrupted, and adds to the listed
+    `problems`.
+
+    `place` is the pair of offsets up to which the file is in the archive (None: as before); `warc` is the name of
+    the WARC file written and the end of its last record.
+    """
     db.execute(
         "update imports set member_offset = coalesce(?, member_offset), inner_offset = coalesce(?, "
         "inner_offset), counts = ?, "
@@ -496,7 +534,7 @@ def add_problems(db: Database, import_id: int, problems: Iterable[dict[str, Any]
 
 
 def end_import(db: Database, import_id: int, outcome: str, tally: ImportCounts, now: datetime) -> None:
-    """Ends an import. `outcome` is finished, or limited if only a part was requested."""
+    """Marks an import as ended. `outcome` is finished, or limited if only a part of the file was requested."""
     db.execute(
         "update imports set outcome = ?, finished_at = ?, counts = ? where id = ?",
         [outcome, stamp(now), json.dumps(asdict(tally)), import_id],
@@ -504,5 +542,5 @@ def end_import(db: Database, import_id: int, outcome: str, tally: ImportCounts, 
 
 
 def warc_ends_of_imports(db: Database) -> dict[str, int]:
-    """The end of the last stored record in each WARC file of imports, as an offset."""
+    """Returns, for each WARC file written by imports, the offset in bytes at which its last recorded record ends."""
     return dict(db.execute("select warc_file, max(warc_end) from imports where warc_file is not null group by 1"))

@@ -1,4 +1,5 @@
-"""Backfill: entering historical readings among the revisions of an article, at the time they were captured.
+"""Backfill: entering articles extracted from historical captures among the revisions of a post, at the time they were
+captured.
 
 All functions expect to run inside the caller's transaction.
 """
@@ -13,15 +14,15 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.identity import changed_fields, is_part, is_stub, meaning_digest
+from archiver.articles.identity import changed_fields, is_part_url, is_stub, meaning_digest
 from archiver.articles.revision_history import (
     Changed,
     Placement,
     RevisionRun,
     Sighting,
     changed_between,
-    insert_reading,
-    run_at,
+    index_of_run_at,
+    insert_into_runs,
 )
 from archiver.fields import LATEST, LINKS
 from archiver.items import Article
@@ -50,12 +51,12 @@ from archiver.urls import urlkey
 # -- the revisions of an article, each as a run of captures that show it
 
 ReadWithoutHints = Callable[[int | None, str], Sequence[Article]]
-"""Extracts a capture (its ID and URL) again, without source hints; () if it cannot be read."""
+"""A function that extracts a capture (its ID and URL) again, without source hints; () if it cannot be extracted."""
 _NEVER = "9999"
 
 
 def revision_runs_of(db: Database, row: dict[str, Any]) -> list[RevisionRun]:
-    """The revisions of an article (its row), in the order of their times."""
+    """Returns the stored revisions of an article (its row) as runs, in the order of their times."""
     rows = revision_rows(
         db,
         "r.article_id = ? order by r.observed_at, r.revision",
@@ -76,36 +77,44 @@ def revision_runs_of(db: Database, row: dict[str, Any]) -> list[RevisionRun]:
     ]
 
 
-def edited_between(db: Database, bare: ReadWithoutHints) -> Changed:
-    """A function that returns the fields edited between two revisions, even if they were extracted differently."""
+def edited_between(db: Database, extract_again: ReadWithoutHints) -> Changed:
+    """Returns a function that compares two revisions and returns the fields that the site edited, even if the two were
+    extracted differently.
+
+    `extract_again` extracts a stored capture again, without source hints.
+    """
 
     def changed(before: RevisionRun, after: RevisionRun) -> tuple[str, ...]:
         differs = changed_between(before, after)
         new, old = (after, before) if not after.number else (before, after)
         if not differs or not old.number or _same_extraction(db, old, new):
             return differs
-        readings = bare(old.capture, old.article.url)
+        readings = extract_again(old.capture, old.article.url)
         return edited_fields((), new.article, differs, readings) if readings else differs
 
     return changed
 
 
-def _same_extraction(db: Database, stored: RevisionRun, reading: RevisionRun) -> bool:
-    """True if a stored revision was read as the reading was: from an import, by the same extractor as far as known."""
-    if stored.extractor is not None and stored.extractor != reading.extractor:
+def _same_extraction(db: Database, stored: RevisionRun, extracted: RevisionRun) -> bool:
+    """Returns True if a stored revision was extracted like the new one: from an imported capture, and by the same
+    extractor as far as known.
+    """
+    if stored.extractor is not None and stored.extractor != extracted.extractor:
         return False
     row = db.execute("select import_id from captures where id = ?", [stored.capture]).fetchone()
     return row is not None and row[0] is not None
 
 
-def sighted_again(
-    db: Database, row: dict[str, Any], versions: Sequence[RevisionRun], version: RevisionRun, bare: ReadWithoutHints
+def find_next_sighting(
+    db: Database, row: dict[str, Any], runs: Sequence[RevisionRun], run: RevisionRun, extract_again: ReadWithoutHints
 ) -> Sighting | None:
-    """The next sighting of the run that a reading falls into, after the reading and before the next run."""
-    n = run_at(versions, version)
+    """Returns the next sighting of the run that a new capture falls into: after that capture and before the next run.
+    None if not found.
+    """
+    n = index_of_run_at(runs, run)
     if n is None:
         return None
-    until = stamp(versions[n + 1].at) if n + 1 < len(versions) else _NEVER
+    until = stamp(runs[n + 1].at) if n + 1 < len(runs) else _NEVER
     urls = [url for (url,) in db.execute("select url from article_urls where article_id = ?", [row["id"]])]
     urls += [_other_scheme(url) for url in urls]
     marks = ",".join("?" * len(urls))
@@ -114,23 +123,23 @@ def sighted_again(
         f"select captured_at, id, digest, url from captures where article_id = ? and secondary is null and {between} "
         f"union all select captured_at, id, digest, null from captures where url in ({marks}) and import_id is null "
         f"and status in (200, 304) and {between} order by 1, 3 limit 1",
-        [row["id"], stamp(version.at), until, *urls, stamp(version.at), until],
+        [row["id"], stamp(run.at), until, *urls, stamp(run.at), until],
     ).fetchone()
     if found:
         # Extract an imported capture again: its wording may differ although its meaning is the same.
-        shown = bare(found[1], found[3])[:1] if found[3] else ()
-        same = [one for one in shown if not changed_fields(versions[n].article, one)]
-        return Sighting(moment(found[0]) or version.at, found[1], found[2] or "", same[0] if same else None)
+        shown = extract_again(found[1], found[3])[:1] if found[3] else ()
+        same = [one for one in shown if not changed_fields(runs[n].article, one)]
+        return Sighting(moment(found[0]) or run.at, found[1], found[2] or "", same[0] if same else None)
     if (
-        n + 1 < len(versions)
-        or row["last_seen"] <= stamp(version.at)
+        n + 1 < len(runs)
+        or row["last_seen"] <= stamp(run.at)
         or db.execute(
             "select 1 from captures where article_id = ? and secondary and captured_at = ?",
             [row["id"], row["last_seen"]],
         ).fetchone()
     ):
         return None  # the last sighting was a stub
-    return Sighting(moment(row["last_seen"]) or version.at, versions[n].capture, versions[n].digest)
+    return Sighting(moment(row["last_seen"]) or run.at, runs[n].capture, runs[n].digest)
 
 
 def _other_scheme(url: str) -> str:
@@ -139,67 +148,74 @@ def _other_scheme(url: str) -> str:
 
 
 def write_revisions(
-    db: Database, row: dict[str, Any], before: Sequence[RevisionRun], after: Sequence[RevisionRun], reading: RevisionRun
+    db: Database,
+    row: dict[str, Any],
+    before: Sequence[RevisionRun],
+    after: Sequence[RevisionRun],
+    extracted: RevisionRun,
 ) -> None:
-    """Replaces the stored revisions with `after`, which includes `reading`; the article gets the state of the last."""
+    """Replaces the stored revisions `before` of an article with `after`, which includes the new one; the article gets
+    the state of the last.
+    """
     article_id = row["id"]
     stored = {v.number: v for v in before}
     numbers = {v.number: n for n, v in enumerate(after, 1) if v.number}
     store_superseded(db, row)
     for number in stored.keys() - numbers.keys():
         db.execute("delete from revisions where article_id = ? and revision = ?", [article_id, number])
-    _mark_stub_captures(db, article_id, before, reading)
+    _mark_stub_captures(db, article_id, before, extracted)
     db.execute("update revisions set revision = -revision where article_id = ?", [article_id])
-    for number, version in enumerate(after, 1):
-        if version.number:
-            _move(db, article_id, number, version, stored[version.number].article)
+    for number, run in enumerate(after, 1):
+        if run.number:
+            _renumber_revision(db, article_id, number, run, stored[run.number].article)
         else:
-            new = NewRevision(number, version.article, version.at, version.changed, version.capture)
+            new = NewRevision(number, run.article, run.at, run.changed, run.capture)
             write_revision(db, article_id, new)
-            _write_provenance(db, article_id, number, version)
+            _write_provenance(db, article_id, number, run)
     _link_revisions(db, article_id, after, numbers)
     if row["revision"] != before[-1].number and row["revision"] in numbers:
-        # The post had reverted to an earlier revision, which stays current.
+        # The post had reverted to an earlier revision, which is still current.
         db.execute("update articles set revision = ? where id = ?", [numbers[row["revision"]], article_id])
     else:
-        _make_current(db, row, before, after[-1], len(after), numbers, reading)
+        _make_current(db, row, before, after[-1], len(after), numbers, extracted)
     shorten_current(db, article_id)
 
 
-def _move(db: Database, article_id: int, number: int, version: RevisionRun, was: Article) -> None:
+def _renumber_revision(db: Database, article_id: int, number: int, run: RevisionRun, was: Article) -> None:
     db.execute(
         "update revisions set revision = ?, observed_at = ?, changed = ?, capture_id = ? "
         "where article_id = ? and revision = ?",
-        [number, stamp(version.at), json.dumps(list(version.changed)), version.capture, article_id, -version.number],
+        [number, stamp(run.at), json.dumps(list(run.changed)), run.capture, article_id, -run.number],
     )
-    if version.article is not was:
-        rewrite_revision(db, article_id, number, version.article)
-        _write_provenance(db, article_id, number, version)
+    if run.article is not was:
+        rewrite_revision(db, article_id, number, run.article)
+        _write_provenance(db, article_id, number, run)
 
 
-def _write_provenance(db: Database, article_id: int, number: int, version: RevisionRun) -> None:
-    """Stores the extractor and evidence of a revision, as far as its reading has them."""
-    evidence = pack_evidence(entries(version.article)) if version.article.evidence else None
+def _write_provenance(db: Database, article_id: int, number: int, run: RevisionRun) -> None:
+    """Stores which extractor extracted a revision, and its evidence if the revision has any."""
+    evidence = pack_evidence(entries(run.article)) if run.article.evidence else None
     db.execute(
         "update revisions set extractor = ?, read_at = ?, evidence = coalesce(?, evidence) "
         "where article_id = ? and revision = ?",
-        [version.extractor, stamp(version.at), evidence, article_id, number],
+        [run.extractor, stamp(run.at), evidence, article_id, number],
     )
 
 
 def _link_revisions(db: Database, article_id: int, after: Sequence[RevisionRun], numbers: dict[int, int]) -> None:
-    """Stores for each revision the one that was current before it and the earlier one that it repeats.
+    """Stores for each revision the number of the one that was current before it, and of the earlier one that it
+    repeats.
 
-    The former has the number before, except for a revision made while the post had reverted to an earlier one: that
-    link stays unless a new revision comes between.
+    The former is usually the number before its own. For a revision made while the post had reverted to an earlier
+    one, the stored link is kept unless a new revision comes between.
     """
     by_digest: dict[str, int] = {}
     known = dict(db.execute("select revision, previous from revisions where article_id = ?", [article_id]).fetchall())
-    for number, version in enumerate(after, 1):
-        digest = meaning_digest(version.article)
+    for number, run in enumerate(after, 1):
+        digest = meaning_digest(run.article)
         previous = number - 1 or None
         stored = known.get(number)
-        if version.number and number > 1 and after[number - 2].number and stored in numbers:
+        if run.number and number > 1 and after[number - 2].number and stored in numbers:
             previous = numbers[stored] if numbers[stored] < number else previous
         db.execute(
             "update revisions set previous = ?, same_as = ? where article_id = ? and revision = ?",
@@ -215,44 +231,48 @@ def _make_current(
     last: RevisionRun,
     number: int,
     numbers: dict[int, int],
-    reading: RevisionRun,
+    extracted: RevisionRun,
 ) -> None:
-    """Gives the article the state of its last revision."""
+    """Updates the article's row to the state of its last revision."""
     facts: dict[str, Any] = {"revision": number, "capture_id": last.capture or row["capture_id"]}
     if last.article is before[-1].article:
         db.table("articles").update(row["id"], facts)
         return
     now = article_from_row(row)
-    is_last = last.article is reading.article and not last.number
+    is_last = last.article is extracted.article and not last.number
     if (is_last or before[-1].number not in numbers) and urlkey(last.article.url) == row["urlkey"]:
-        now = last.article  # all later readings were stubs and do not count
+        now = last.article  # all later captures showed stubs and do not count
     newest = replace(last.article, **{name: getattr(now, name) for name in LATEST if getattr(now, name)})
     overwrite(db, row, newest, last.extractor, **facts, read_at=stamp(last.at))
 
 
-def _mark_stub_captures(db: Database, article_id: int, before: Sequence[RevisionRun], reading: RevisionRun) -> None:
-    """Marks captures as secondary that turn out to show a stub, because the reading before them has the full text."""
-    for n, version in enumerate(before):
+def _mark_stub_captures(db: Database, article_id: int, before: Sequence[RevisionRun], extracted: RevisionRun) -> None:
+    """Marks captures as secondary that turn out to show only a stub, because the new, earlier revision has the full
+    text.
+    """
+    for n, run in enumerate(before):
         until = before[n + 1].order if n + 1 < len(before) else None
-        if until is not None and reading.order >= until:
+        if until is not None and extracted.order >= until:
             continue
-        if not is_stub(reading.article.body, version.article.body):
+        if not is_stub(extracted.article.body, run.article.body):
             return
         db.execute(
             "update captures set secondary = 1 where article_id = ? and captured_at >= ? and captured_at > ? "
             "and captured_at < ?",
-            [article_id, stamp(version.at), stamp(reading.at), stamp(until[0]) if until else _NEVER],
+            [article_id, stamp(run.at), stamp(extracted.at), stamp(until[0]) if until else _NEVER],
         )
 
 
 def article_at_time(db: Database, row: dict[str, Any], at: datetime) -> Article | None:
-    """The state of an article (its row) at a time: the revision current then, or its first."""
-    versions = revision_runs_of(db, row)
-    found = [v for v in versions if v.at <= at] or versions[:1]
+    """Returns the state of an article (its row) at a time: its revision current at that time, or its first one if the
+    time is earlier.
+    """
+    runs = revision_runs_of(db, row)
+    found = [v for v in runs if v.at <= at] or runs[:1]
     return found[-1].article if found else None
 
 
-# -- historical readings
+# -- articles extracted from historical captures
 
 MOST_RETURNS = 40
 """Revisions of an article that may repeat an earlier one: a thousand captures of a site that alternates between two
@@ -262,8 +282,11 @@ _WRITTEN = (Placement.INSERTED, Placement.EXTENDED)
 
 @dataclass(frozen=True, slots=True)
 class HistoricalReading:
-    """What one capture says about a post. `at` is when it was captured. `whole`: it has the text of all pages of a
-    post that is split over several."""
+    """An article extracted from a historical capture. `at` is when it was captured, `digest` the capture's payload
+    digest.
+
+    `whole`: the body has the text of all pages of a post that is split over several.
+    """
 
     article: Article
     at: datetime
@@ -273,42 +296,53 @@ class HistoricalReading:
     whole: bool = False
 
 
-def enter_reading(db: Database, site: str, reading: HistoricalReading, bare: ReadWithoutHints) -> Stored:
-    """Enters a reading at its time: as a new article, a revision of an existing one, or one more sighting.
+def enter_reading(db: Database, site: str, extracted: HistoricalReading, extract_again: ReadWithoutHints) -> Stored:
+    """Enters an article extracted from a historical capture at its time: as a new article, as a revision of an existing
+    one, or only as a sighting of a revision.
 
     A difference from a revision that was extracted differently (by a crawl with source hints, for example) is not an
-    edit if the revision's capture has it too when it is extracted like this one.
+    edit if that revision's capture, extracted like this one, shows the same difference.
     """
-    ways = {way.url: way for way in redirects_to(db, urlkey(reading.article.url))}
-    stored = _entered(db, site, reading, list(ways), bare)
+    redirects = {redirect.url: redirect for redirect in redirects_to(db, urlkey(extracted.article.url))}
+    stored = _enter(db, site, extracted, list(redirects), extract_again)
     for url in stored.aliases:
-        if url in ways:
-            db.execute("update article_urls set first_seen = ? where urlkey = ?", [stamp(ways[url].first), urlkey(url)])
+        if url in redirects:
+            db.execute(
+                "update article_urls set first_seen = ? where urlkey = ?", [stamp(redirects[url].first), urlkey(url)]
+            )
     return stored
 
 
-def _entered(db: Database, site: str, reading: HistoricalReading, ways: list[str], bare: ReadWithoutHints) -> Stored:
-    article = reading.article
-    row = find_article_of(db, site, article, ways)
-    if row is None:
-        return store_article(db, site, article, _observed(reading, ways))
-    if not reading.whole and parts_of(db, row["urlkey"]):
-        # The reading shows one page of a post that is split over several.
-        reading = replace(reading, article=replace(article, body=row["body"]))
-    if stamp(reading.at) > row["last_seen"]:
-        return _newest(db, site, row, reading, ways, bare)
-    return _inserted(db, row, reading, bare)
-
-
-def _newest(
-    db: Database, site: str, row: dict[str, Any], reading: HistoricalReading, ways: list[str], bare: ReadWithoutHints
+def _enter(
+    db: Database, site: str, extracted: HistoricalReading, redirects: list[str], extract_again: ReadWithoutHints
 ) -> Stored:
-    """Enters a reading later than all stored ones, as a crawl would; an equal reading does not replace a better one.
+    article = extracted.article
+    row = find_article_of(db, site, article, redirects)
+    if row is None:
+        return store_article(db, site, article, _observed(extracted, redirects))
+    if not extracted.whole and parts_of(db, row["urlkey"]):
+        # The capture shows one page of a post that is split over several.
+        extracted = replace(extracted, article=replace(article, body=row["body"]))
+    if stamp(extracted.at) > row["last_seen"]:
+        return _enter_as_newest(db, site, row, extracted, redirects, extract_again)
+    return _enter_among_revisions(db, row, extracted, extract_again)
+
+
+def _enter_as_newest(
+    db: Database,
+    site: str,
+    row: dict[str, Any],
+    extracted: HistoricalReading,
+    redirects: list[str],
+    extract_again: ReadWithoutHints,
+) -> Stored:
+    """Enters an article captured later than all that is stored, as a crawl would, but without replacing the stored
+    content by equal content.
 
     A revert is stored as a revision, up to MOST_RETURNS; after that it is only counted, as by a crawl
     (`articles.revision_history`).
     """
-    version = _as_version(reading)
+    run = _as_run(extracted)
     before = RevisionRun(
         moment(row["last_seen"]) or datetime.min,
         article_from_row(row),
@@ -316,34 +350,38 @@ def _newest(
         number=row["revision"],
         extractor=row["extractor"],
     )
-    differs = changed_between(before, version) and not is_stub(row["body"], reading.article.body)
-    if differs and not edited_between(db, bare)(before, version):
-        _seen(db, row, reading.at)
-        claim(db, row["id"], [reading.article.url], "copy", reading.at)
+    differs = changed_between(before, run) and not is_stub(row["body"], extracted.article.body)
+    if differs and not edited_between(db, extract_again)(before, run):
+        _mark_seen(db, row, extracted.at)
+        claim(db, row["id"], [extracted.article.url], "copy", extracted.at)
         return Stored(row["id"], Change.UNCHANGED)
     last = db.execute("select max(revision) from revisions where article_id = ?", [row["id"]]).fetchone()[0]
     if (
         differs
         and last == row["revision"]
-        and urlkey(reading.article.url) == row["urlkey"]
-        and (_equal_revision(db, row, reading.article) and _count_reverts(db, row) < MOST_RETURNS)
+        and urlkey(extracted.article.url) == row["urlkey"]
+        and (_equal_revision(db, row, extracted.article) and _count_reverts(db, row) < MOST_RETURNS)
     ):
-        stored = _inserted(db, row, reading, bare)
-        _seen(db, row, reading.at)
+        stored = _enter_among_revisions(db, row, extracted, extract_again)
+        _mark_seen(db, row, extracted.at)
         return stored
     stored = store_article(
-        db, site, reading.article, _observed(reading, ways), reread=lambda old: bare(old["capture_id"], old["url"])
+        db,
+        site,
+        extracted.article,
+        _observed(extracted, redirects),
+        reread=lambda old: extract_again(old["capture_id"], old["url"]),
     )
-    _still_gone(db, row, reading.at)
+    _restore_gone(db, row, extracted.at)
     return stored
 
 
-def _observed(reading: HistoricalReading, ways: list[str]) -> Observation:
-    return Observation(reading.at, reading.at, reading.capture_id, None, tuple(ways), reading.extractor)
+def _observed(extracted: HistoricalReading, redirects: list[str]) -> Observation:
+    return Observation(extracted.at, extracted.at, extracted.capture_id, None, tuple(redirects), extracted.extractor)
 
 
 def _equal_revision(db: Database, row: dict[str, Any], article: Article) -> int | None:
-    """The last revision with the same meaning as this reading."""
+    """Returns the number of the article's last revision with the same meaning as `article`; None if not found."""
     found = db.execute(
         "select max(revision) from revisions where article_id = ? and meaning_digest = ?",
         [row["id"], meaning_digest(article)],
@@ -352,63 +390,69 @@ def _equal_revision(db: Database, row: dict[str, Any], article: Article) -> int 
 
 
 def _count_reverts(db: Database, row: dict[str, Any]) -> int:
-    """The number of revisions of an article that repeat an earlier one."""
+    """Returns the number of an article's revisions that repeat an earlier one."""
     return int(db.execute("select count(same_as) from revisions where article_id = ?", [row["id"]]).fetchone()[0])
 
 
-def _seen(db: Database, row: dict[str, Any], at: datetime) -> None:
+def _mark_seen(db: Database, row: dict[str, Any], at: datetime) -> None:
     mark_seen(db, row["id"], at)
-    _still_gone(db, row, at)
+    _restore_gone(db, row, at)
 
 
-def _still_gone(db: Database, row: dict[str, Any], at: datetime) -> None:
-    """Restores `gone_at` if it is later than this sighting."""
+def _restore_gone(db: Database, row: dict[str, Any], at: datetime) -> None:
+    """Restores the time at which an article was found gone (`row` has it), after the article was marked as seen at an
+    earlier time.
+    """
     if row["gone_at"] and row["gone_at"] > stamp(at):
         db.execute("update articles set gone_at = ? where id = ?", [row["gone_at"], row["id"]])
 
 
-def _inserted(db: Database, row: dict[str, Any], reading: HistoricalReading, bare: ReadWithoutHints) -> Stored:
-    """Inserts a reading of any time among the stored revisions."""
-    article_id, version = row["id"], _as_version(reading)
-    aliases = _address(db, row, reading)
-    versions = revision_runs_of(db, row)
-    next_sighting = sighted_again(db, row, versions, version, bare)
-    merged, placed = insert_reading(versions, version, next_sighting, edited_between(db, bare))
+def _enter_among_revisions(
+    db: Database, row: dict[str, Any], extracted: HistoricalReading, extract_again: ReadWithoutHints
+) -> Stored:
+    """Enters an article captured at any time among the stored revisions of its post."""
+    article_id, run = row["id"], _as_run(extracted)
+    aliases = _enter_url(db, row, extracted)
+    runs = revision_runs_of(db, row)
+    next_sighting = find_next_sighting(db, row, runs, run, extract_again)
+    merged, placed = insert_into_runs(runs, run, next_sighting, edited_between(db, extract_again))
     if (
         placed is Placement.INSERTED
-        and (equal := _equal_revision(db, row, reading.article))
+        and (equal := _equal_revision(db, row, extracted.article))
         and _count_reverts(db, row) >= MOST_RETURNS
     ):
-        count_revert(db, article_id, equal, reading.at)
+        count_revert(db, article_id, equal, extracted.at)
         placed = Placement.COUNTED
     elif placed in _WRITTEN:
-        write_revisions(db, row, versions, merged, version)
-    elif placed is Placement.WITHIN and next_sighting is None and run_at(versions, version) == len(versions) - 1:
-        own = {name: value for name, value in article_row(reading.article).items() if name in LATEST}
+        write_revisions(db, row, runs, merged, run)
+    elif placed is Placement.WITHIN and next_sighting is None and index_of_run_at(runs, run) == len(runs) - 1:
+        own = {name: value for name, value in article_row(extracted.article).items() if name in LATEST}
         db.table("articles").update(article_id, own)
-    db.execute("update articles set first_seen = min(first_seen, ?) where id = ?", [stamp(reading.at), article_id])
+    db.execute("update articles set first_seen = min(first_seen, ?) where id = ?", [stamp(extracted.at), article_id])
     db.execute(
         "update article_urls set first_seen = min(first_seen, ?) where urlkey = ?",
-        [stamp(reading.at), urlkey(reading.article.url)],
+        [stamp(extracted.at), urlkey(extracted.article.url)],
     )
     if placed is Placement.INSERTED:
-        changed = next((v.changed for v in merged if v.capture == reading.capture_id and v.at == reading.at), ())
+        changed = next((v.changed for v in merged if v.capture == extracted.capture_id and v.at == extracted.at), ())
         return Stored(article_id, Change.REVISED, changed, aliases)
     return Stored(article_id, Change.STUB if placed is Placement.STUB else Change.UNCHANGED, aliases=aliases)
 
 
-def _address(db: Database, row: dict[str, Any], reading: HistoricalReading) -> tuple[str, ...]:
-    """Enters the URL that a post had then. If nothing shows that the post has moved, the older URL becomes its own."""
-    url, here, there = reading.article.url, urlkey(reading.article.url), row["urlkey"]
-    if here == there or is_part(here, there):
+def _enter_url(db: Database, row: dict[str, Any], extracted: HistoricalReading) -> tuple[str, ...]:
+    """Records the URL that a post had when it was captured, and returns it if it is new. If nothing shows that the post
+    has moved, the older URL becomes the article's own.
+    """
+    url, here, there = extracted.article.url, urlkey(extracted.article.url), row["urlkey"]
+    if here == there or is_part_url(here, there):
         return ()
     settled = (
         (row["canonical_url"] and urlkey(row["canonical_url"]) == there)
         or row["post_id"]
         or db.execute("select 1 from article_urls where urlkey = ? and article_id = ?", [here, row["id"]]).fetchone()
     )
-    added = claim(db, row["id"], [url], "moved" if settled else "copy", reading.at)
-    if not settled and added and stamp(reading.at) < row["first_seen"]:
+    added = claim(db, row["id"], [url], "moved" if settled else "copy", extracted.at)
+    if not settled and added and stamp(extracted.at) < row["first_seen"]:
         db.execute("update article_urls set kind = 'copy' where urlkey = ?", [there])
         db.execute("update article_urls set kind = 'url' where urlkey = ?", [here])
         db.execute("update articles set url = ?, urlkey = ? where id = ?", [url, here, row["id"]])
@@ -416,22 +460,26 @@ def _address(db: Database, row: dict[str, Any], reading: HistoricalReading) -> t
     return tuple(added)
 
 
-def _as_version(reading: HistoricalReading) -> RevisionRun:
-    return RevisionRun(reading.at, reading.article, reading.capture_id, reading.digest, extractor=reading.extractor)
+def _as_run(extracted: HistoricalReading) -> RevisionRun:
+    return RevisionRun(
+        extracted.at, extracted.article, extracted.capture_id, extracted.digest, extractor=extracted.extractor
+    )
 
 
-def merge_articles(db: Database, into: int, other: int, bare: ReadWithoutHints) -> None:
-    """Merges `other` into `into`, with its revisions and URLs, because both are one post that has moved."""
+def merge_articles(db: Database, into: int, other: int, extract_again: ReadWithoutHints) -> None:
+    """Merges the article with the ID `other` into the article `into`, with its revisions and URLs, because both are one
+    post that has moved.
+    """
     rows = {row["id"]: row for row in db.query("select * from articles where id in (?, ?)", [into, other])}
     gone = rows[other]
     db.execute("update captures set article_id = ? where article_id = ?", [into, other])
-    for version in revision_runs_of(db, gone):
+    for run in revision_runs_of(db, gone):
         row = next(iter(db.query("select * from articles where id = ?", [into])))
-        versions = revision_runs_of(db, row)
-        fresh = replace(version, number=0, changed=())
-        merged, placed = insert_reading(versions, fresh, sighted_again(db, row, versions, fresh, bare))
+        runs = revision_runs_of(db, row)
+        fresh = replace(run, number=0, changed=())
+        merged, placed = insert_into_runs(runs, fresh, find_next_sighting(db, row, runs, fresh, extract_again))
         if placed in _WRITTEN:
-            write_revisions(db, row, versions, merged, fresh)
+            write_revisions(db, row, runs, merged, fresh)
     db.execute(
         "update articles set first_seen = min(first_seen, ?), last_seen = max(last_seen, ?) where id = ?",
         [gone["first_seen"], gone["last_seen"], into],

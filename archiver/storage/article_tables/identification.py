@@ -1,4 +1,4 @@
-"""The URLs of articles, and which article a reading belongs to.
+"""The URLs of articles, and identification: which stored article an extracted one belongs to.
 
 An article has one URL of its own, and aliases.
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.articles.identity import content_digest, same_post
+from archiver.articles.identity import are_same_post, content_digest
 from archiver.items import Article
 from archiver.storage.article_tables.revisions import article_from_row
 from archiver.storage.pages import stamp
@@ -21,20 +21,22 @@ from archiver.urls import urlkey
 
 
 def add_alias(db: Database, target_key: str, alias: str, at: datetime) -> tuple[int | None, bool]:
-    """Records a URL that redirects to `target_key`. Returns the article there, if any, and whether the alias is new."""
+    """Records that the URL `alias` redirects to the URL with the urlkey `target_key`. Returns the ID of the article
+    there, if any, and whether the alias is new.
+    """
     row = db.execute("select article_id from article_urls where urlkey = ?", [target_key]).fetchone()
     if not row:
         return None, False
     own = db.execute("select urlkey from articles where id = ?", [row[0]]).fetchone()[0]
     if own == urlkey(alias):
         # The post has moved to a URL that was its alias: the two change places.
-        promote(db, row[0], target_key)
+        make_own_url(db, row[0], target_key)
         return int(row[0]), False
     return int(row[0]), bool(claim(db, row[0], [alias], "redirect", at))
 
 
-def promote(db: Database, article_id: int, key: str) -> None:
-    """Makes one of an article's URLs its own; its former one becomes an alias."""
+def make_own_url(db: Database, article_id: int, key: str) -> None:
+    """Makes one of an article's URLs (by its urlkey) the article's own; the former one becomes an alias."""
     db.execute("update article_urls set kind = 'moved' where article_id = ? and kind = 'url'", [article_id])
     db.execute("update article_urls set kind = 'url' where urlkey = ?", [key])
     db.execute(
@@ -43,17 +45,18 @@ def promote(db: Database, article_id: int, key: str) -> None:
     )
 
 
-def redirecting(db: Database, key: str) -> list[str]:
-    """The URLs that are known to redirect to this urlkey."""
+def urls_redirecting_to(db: Database, key: str) -> list[str]:
+    """Returns the URLs that redirected to this urlkey when they were last fetched."""
     return [row[0] for row in db.execute("select url from pages where redirect_urlkey = ?", [key])]
 
 
 def enter_addresses(
     db: Database, article_id: int, article: Article, redirects: Iterable[str], at: datetime, *, new: bool = False
 ) -> list[str]:
-    """Makes the reading's URL the article's own, and its redirects (with earlier ones) aliases; returns new aliases.
+    """Makes the URL of `article` the stored article's own, and the URLs that redirect to it aliases; returns the new
+    aliases.
 
-    `new`: the article has no URL yet.
+    `new`: the stored article has no URL yet.
     """
     key = urlkey(article.url)
     if not new:
@@ -71,11 +74,13 @@ def enter_addresses(
             "or not exists (select 1 from articles where id = ? and urlkey = ?)",
             [key, article.url, article_id, stamp(at), key, article_id, article_id, key],
         )
-    return claim(db, article_id, [*redirects, *redirecting(db, key)], "redirect", at)
+    return claim(db, article_id, [*redirects, *urls_redirecting_to(db, key)], "redirect", at)
 
 
 def claim(db: Database, article_id: int, urls: Iterable[str], kind: str, at: datetime) -> list[str]:
-    """Enters URLs as aliases if no article has them; returns the new ones."""
+    """Adds URLs to an article as aliases of this kind, except those that some article already has; returns the added
+    ones.
+    """
     return [
         url
         for url in urls
@@ -87,32 +92,36 @@ def claim(db: Database, article_id: int, urls: Iterable[str], kind: str, at: dat
     ]
 
 
-# -- which article a reading belongs to
+# -- which stored article an extracted one belongs to
 
 
 def find_article_of(db: Database, site: str, article: Article, redirects: Iterable[str]) -> dict[str, Any] | None:
-    """The article that a reading belongs to: by platform ID or guid, by URL, or by title, time and text."""
+    """Returns the row of the stored article that an extracted article belongs to, found by platform ID or guid, by URL,
+    or by title, date and text; None if it is new.
+    """
     for where, value in (("site = ? and post_id = ?", article.post_id), ("site = ? and guid = ?", article.guid)):
         if value and (row := article_where(db, where, [site, value])):
             return row
-    for key in _keys(db, article, redirects):
+    for key in _possible_urlkeys(db, article, redirects):
         row = _at_address(db, key)
-        if row and not _another_post(row, article):
+        if row and not _is_another_post(row, article):
             return row
     return _at_canonical(db, article) or _with_text(db, site, article)
 
 
-def _keys(db: Database, article: Article, redirects: Iterable[str]) -> Iterator[str]:
-    """The urlkeys of a reading: its own first, then those that redirect to it."""
+def _possible_urlkeys(db: Database, article: Article, redirects: Iterable[str]) -> Iterator[str]:
+    """Yields the urlkeys at which an extracted article may be stored: that of its own URL first, then those that
+    redirect to it.
+    """
     own = urlkey(article.url)
     yield own
-    yield from map(urlkey, (*redirects, *redirecting(db, own)))
+    yield from map(urlkey, (*redirects, *urls_redirecting_to(db, own)))
 
 
 def _at_canonical(db: Database, article: Article) -> dict[str, Any] | None:
     key = urlkey(article.canonical_url) if article.canonical_url else ""
     row = _at_address(db, key) if key and key != urlkey(article.url) else None
-    if row and not _another_post(row, article) and same_post_or_text(article_from_row(row), article):
+    if row and not _is_another_post(row, article) and have_same_post_or_text(article_from_row(row), article):
         return row
     return None
 
@@ -120,18 +129,22 @@ def _at_canonical(db: Database, article: Article) -> dict[str, Any] | None:
 def _with_text(db: Database, site: str, article: Article) -> dict[str, Any] | None:
     digest = content_digest(article.body)
     same = _articles_where(db, "content_digest = ? and site = ? order by id", [digest, site]) if digest else ()
-    return next((row for row in same if same_post(article_from_row(row), article)), None)
+    return next((row for row in same if are_same_post(article_from_row(row), article)), None)
 
 
-def same_post_or_text(a: Article, b: Article) -> bool:
-    """True if two readings are the same post or have the same text or title: only then is a canonical URL believed."""
+def have_same_post_or_text(a: Article, b: Article) -> bool:
+    """Returns True if two articles are the same post, or have the same text or title. Only then is a canonical URL that
+    links them believed.
+    """
     digest = content_digest(a.body)
     same_text = bool(digest) and digest == content_digest(b.body)
-    return same_text or same_post(a, b) or (bool(a.title) and a.title == b.title)
+    return same_text or are_same_post(a, b) or (bool(a.title) and a.title == b.title)
 
 
-def _another_post(row: dict[str, Any], article: Article) -> bool:
-    """True if the platform reused the URL for another post: both have platform IDs, and they differ."""
+def _is_another_post(row: dict[str, Any], article: Article) -> bool:
+    """Returns True if a platform reused the URL of a stored article for another post: both have platform IDs, and these
+    differ.
+    """
     return bool(article.post_id and row["post_id"] and article.post_id != row["post_id"])
 
 

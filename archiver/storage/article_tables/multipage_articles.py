@@ -1,4 +1,4 @@
-"""The parts of posts that are split over several pages: the table `article_parts`, and the body joined from it.
+"""Posts that are split over several pages: their pages in the table `article_parts`, and the body joined from them.
 
 All functions expect to run inside the caller's transaction.
 """
@@ -25,13 +25,17 @@ _RELEASED = "its post does not list it as a page"
 
 
 def part_reason(number: int, post: str) -> str:
-    """The reason shown for a part; number 0 is the view of all pages on one."""
+    """Returns the phrase that explains the outcome `part` of a page, by its number in the post; number 0 is a page that
+    shows the complete post.
+    """
     return f"page {number} of {post}" if number else f"all pages of {post} on one"
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPart:
-    """A page of a post as it was last read; `text` is None if it was never read."""
+    """One page of a post that is split over several, with the text last extracted from it; `text` is None if the page
+    was never fetched.
+    """
 
     number: int
     url: str
@@ -39,13 +43,15 @@ class StoredPart:
 
 
 def parts_of(db: Database, key: str) -> tuple[StoredPart, ...]:
-    """The pages that were joined into the post at this urlkey, including its first page (number 1)."""
+    """Returns the pages whose texts form the post at this urlkey, including its first page (number 1)."""
     rows = db.execute("select number, url, text from article_parts where post_urlkey = ? order by number", [key])
     return tuple(StoredPart(*row) for row in rows)
 
 
 def text_of(db: Database, key: str) -> str | None:
-    """The last text of the page at this urlkey, None if no reading of its post has confirmed that it is a part."""
+    """Returns the text last extracted from a further page of a post, by the page's urlkey; None if its post has not
+    confirmed that the page belongs to it.
+    """
     row = db.execute(
         "select t.text from article_parts t join pages p on p.urlkey = t.urlkey where t.urlkey = ? and p.rule <> ?",
         [key, CLAIMED_PART_RULE],
@@ -54,87 +60,95 @@ def text_of(db: Database, key: str) -> str | None:
 
 
 def article_at(db: Database, key: str) -> Article | None:
-    """The stored article that the page at this urlkey belongs to."""
+    """Returns the stored article that the page at this urlkey shows or is a part of; None if not found."""
     row = next(
         iter(db.query("select a.* from articles a join pages p on p.article_id = a.id where p.urlkey = ?", [key])), None
     )
     return article_from_row(row) if row else None
 
 
-def is_own_post(db: Database, visit: PageResult) -> bool:
-    """True if a page that calls itself a part of another post is a post itself, because it was read as one before.
+def is_own_post(db: Database, result: PageResult) -> bool:
+    """Returns True if a page that calls itself a part of another post is a post of its own, because it was stored as
+    one before.
 
-    The claim is settled when the other post is read (`release`); a released page that claims again is not a part.
+    The claim is decided when the other post is fetched (`release_parts`); a released page that makes the claim again is
+    not a part.
     """
-    known = pages.known_page(db, urlkey(visit.url))
+    known = pages.known_page(db, urlkey(result.url))
     if known is None or known.fetched_at is None or text_of(db, known.urlkey) is not None:
         return False
     return known.kind is PageKind.POST or (known.outcome is Outcome.PART and known.kind is not PageKind.PART)
 
 
-def enter_part(db: Database, visit: PageResult) -> int | None:
-    """Stores the text of a part; returns the article's ID if it is known. An unconfirmed part makes its post due."""
-    key, post = urlkey(visit.url), urlkey(visit.part_of)
+def enter_part(db: Database, result: PageResult) -> int | None:
+    """Stores the text of a further page of a post; returns the ID of the post's article if it is stored. If the post
+    does not list the page yet, the post is made due.
+    """
+    key, post = urlkey(result.url), urlkey(result.part_of)
     listed = db.execute("select 1 from article_parts where urlkey = ? and post_urlkey = ?", [key, post]).fetchone()
-    text = visit.article.body if visit.article else None
+    text = result.article.body if result.article else None
     db.execute(
         "insert into article_parts (urlkey, url, post_urlkey, number, text) values (?, ?, ?, ?, ?) on conflict "
         "(urlkey) do update "
         "set url = excluded.url, post_urlkey = excluded.post_urlkey, number = excluded.number, text = "
         "coalesce(excluded.text, text)",
-        [key, visit.url, post, visit.part, text],
+        [key, result.url, post, result.part, text],
     )
     row = db.execute(
         "select article_id from pages where urlkey = ? and outcome in ('archived', 'unchanged')", [post]
     ).fetchone()
-    if row and not listed and visit.rule == CLAIMED_PART_RULE:
-        # The post must be read in full: "unchanged" tells nothing about parts that were never fetched.
-        pages.make_due_again(db, post, f"{visit.url} says that it is a page of it", unconditional=True)
+    if row and not listed and result.rule == CLAIMED_PART_RULE:
+        # The post must be read in full: that it is unchanged does not show whether parts that were never fetched exist.
+        pages.make_due_again(db, post, f"{result.url} says that it is a page of it", unconditional=True)
     return row[0] if row and listed else None
 
 
-def join_parts_of(db: Database, visit: PageResult) -> PageResult:
-    """Stores the parts of a post and returns its result with the texts of all pages joined into the body.
+def join_parts_of(db: Database, result: PageResult) -> PageResult:
+    """Stores the parts of a post and returns the page result with the texts of all pages joined into the article's
+    body.
 
-    If the first page is unchanged and another one has changed, the result is a new reading of the stored article.
+    If the first page is unchanged and another page has changed, the result contains the stored article with the new
+    body.
     """
-    key = urlkey(visit.url)
-    if not visit.parts:
-        if visit.article is not None and parts_of(db, key):
-            release(db, key, {urlkey(url) for url in visit.article.parts})
+    key = urlkey(result.url)
+    if not result.parts:
+        if result.article is not None and parts_of(db, key):
+            release_parts(db, key, {urlkey(url) for url in result.article.parts})
             db.execute("delete from article_parts where post_urlkey = ?", [key])
-        return visit
-    own = visit.article.body if visit.article else None
-    for number, url, text in ((1, visit.url, own), *((n, u, None) for n, u in visit.parts)):
+        return result
+    own = result.article.body if result.article else None
+    for number, url, text in ((1, result.url, own), *((n, u, None) for n, u in result.parts)):
         db.execute(
             "insert into article_parts (urlkey, url, post_urlkey, number, text) values (?, ?, ?, ?, ?) on conflict "
             "(urlkey) do update "
             "set post_urlkey = excluded.post_urlkey, number = excluded.number, text = coalesce(excluded.text, text)",
             [urlkey(url), url, key, number, text],
         )
-    release(db, key, {key, *(urlkey(url) for _, url in visit.parts)})
+    release_parts(db, key, {key, *(urlkey(url) for _, url in result.parts)})
     texts = {part.number: part.text for part in parts_of(db, key) if part.text is not None}
     body = texts[0] if 0 in texts else join_parts([texts[n] for n in sorted(texts)])
-    article = visit.article
+    article = result.article
     if article is None:
         stored = article_at(db, key)
         if stored is None or stored.body == body:
-            return visit
+            return result
         article = stored
-    return replace(visit, outcome=Outcome.ARCHIVED, kind=PageKind.POST, article=replace(article, body=body))
+    return replace(result, outcome=Outcome.ARCHIVED, kind=PageKind.POST, article=replace(article, body=body))
 
 
-def settle_parts(db: Database, site_id: int, visit: PageResult, article_id: int | None) -> str:
-    """Makes the URLs of the parts lead to the stored post. Returns a phrase about parts that were not read, or ""."""
-    if article_id is None or not (visit.parts or visit.article):
-        if visit.outcome not in (Outcome.FAILED, Outcome.UNCHANGED):
-            release(db, urlkey(visit.url), set(), only_claims=True)
+def link_parts_to_article(db: Database, site_id: int, result: PageResult, article_id: int | None) -> str:
+    """Links the URLs of a post's parts to its stored article. Returns a phrase that names the parts that could not be
+    fetched, or "".
+    """
+    if article_id is None or not (result.parts or result.article):
+        if result.outcome not in (Outcome.FAILED, Outcome.UNCHANGED):
+            release_parts(db, urlkey(result.url), set(), only_claims=True)
         # A post that fails now still lacks the same parts: adding them later is not an edit.
-        return _unread(db, urlkey(visit.url)) if visit.outcome is not Outcome.GONE else ""
-    urls = [url for _, url in visit.parts]
+        return _phrase_of_unread_parts(db, urlkey(result.url)) if result.outcome is not Outcome.GONE else ""
+    urls = [url for _, url in result.parts]
     asked = {urlkey(url) for url in urls}
-    for number, url in enumerate(visit.article.parts if visit.article else (), 2):
-        if urlkey(url) not in asked and _enter_unread(db, site_id, visit, url, number):
+    for number, url in enumerate(result.article.parts if result.article else (), 2):
+        if urlkey(url) not in asked and _enter_part_unfetched(db, site_id, result, url, number):
             urls.append(url)
     for url in urls:
         # Hide an article made from this page before it was known as a part of another post.
@@ -144,12 +158,12 @@ def settle_parts(db: Database, site_id: int, visit: PageResult, article_id: int 
             [article_id, urlkey(url), article_id],
         )
         db.execute("update pages set article_id = ? where urlkey = ? and kind = 'part'", [article_id, urlkey(url)])
-    claim(db, article_id, urls, "part", visit.at)
+    claim(db, article_id, urls, "part", result.at)
     failed = db.execute(
         "select t.number, t.text is null from article_parts t join pages p on p.urlkey = t.urlkey where t.post_urlkey "
         "= ? "
         "and p.outcome in ('failed', 'refused') order by 1",
-        [urlkey(visit.url)],
+        [urlkey(result.url)],
     ).fetchall()
     phrases = (
         (_UNREAD, [str(number) for number, unread in failed if unread]),
@@ -159,18 +173,20 @@ def settle_parts(db: Database, site_id: int, visit: PageResult, article_id: int 
 
 
 def was_incomplete(db: Database, key: str) -> bool:
-    """True if the post at this urlkey was stored without parts that could not be read."""
-    return bool(_unread(db, key))
+    """Returns True if the post at this urlkey was stored without some of its parts, which could not be fetched."""
+    return bool(_phrase_of_unread_parts(db, key))
 
 
-def _unread(db: Database, key: str) -> str:
-    """The phrase in the page's reason that names the parts that could not be read, "" if there is none."""
+def _phrase_of_unread_parts(db: Database, key: str) -> str:
+    """Returns the phrase in a page's reason that names the parts that could not be fetched; "" if all were."""
     row = db.execute("select reason from pages where urlkey = ?", [key]).fetchone()
     return next((phrase for phrase in ((row[0] if row else "") or "").split("; ") if _UNREAD in phrase), "")
 
 
 def set_capture_of_parts(db: Database, article_id: int, post: str) -> None:
-    """Gives a revision that only a further page caused the newest capture of the post's pages."""
+    """Links a revision to the newest capture among the post's pages, if it has none because only a further page
+    changed.
+    """
     db.execute(
         "update revisions set capture_id = (select max(c.id) from article_parts t join pages p on p.urlkey = t.urlkey "
         "join captures c on c.id = p.capture_id where t.post_urlkey = ? and c.status = 200) "
@@ -179,25 +195,29 @@ def set_capture_of_parts(db: Database, article_id: int, post: str) -> None:
     )
 
 
-def _enter_unread(db: Database, site_id: int, visit: PageResult, url: str, number: int) -> bool:
+def _enter_part_unfetched(db: Database, site_id: int, result: PageResult, url: str, number: int) -> bool:
     """Records a part that need not be fetched, because a source hint has its text.
 
-    Returns False if it was fetched before and is not a part.
+    Returns False if the page was fetched before and is not a part.
     """
     record_discovered_urls(
-        db, site_id, [DiscoveredURL(url, DiscoverySource.LINK, PageKind.PART, found_on=visit.url)], visit.at
+        db, site_id, [DiscoveredURL(url, DiscoverySource.LINK, PageKind.PART, found_on=result.url)], result.at
     )
     return bool(
         db.execute(
             "update pages set kind = 'part', outcome = 'part', reason = ?, due_at = null where urlkey = ? "
             "and (fetched_at is null or (kind = 'part' and outcome = 'part')) returning id",
-            [f"{part_reason(number, visit.url)}; its text is known without it", urlkey(url)],
+            [f"{part_reason(number, result.url)}; its text is known without it", urlkey(url)],
         ).fetchall()
     )
 
 
-def release(db: Database, post: str, keep: set[str], *, only_claims: bool = False) -> None:
-    """Releases the parts that the post at this urlkey does not list: they are fetched again as pages of their own."""
+def release_parts(db: Database, post: str, keep: set[str], *, only_claims: bool = False) -> None:
+    """Releases the parts that the post at this urlkey does not list (all but `keep`): they are fetched again as pages
+    of their own.
+
+    `only_claims`: release only those that are not linked to an article.
+    """
     claims = " and p.article_id is null" if only_claims else ""
     rows: list[Any] = db.execute(
         "select t.urlkey from article_parts t join pages p on p.urlkey = t.urlkey where "

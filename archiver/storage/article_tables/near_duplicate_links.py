@@ -35,8 +35,11 @@ LEAST_MET = 2
 
 
 def lsh_candidates(db: Database, article_id: int, keys: Sequence[int], most: int) -> tuple[list[int], Counter[int]]:
-    """The other articles that share at least two keys that are not common, at most `most`, those with the most shared
-    keys first; and the number of other articles per key."""
+    """Returns the articles that may be near-duplicates of one, given its LSH keys: those that share at least two keys
+    with it, at most `most`, those with the most shared keys first.
+
+    Also returns the number of other articles per key. Keys that very many articles have are ignored.
+    """
     if not keys:
         return [], Counter()
     marks = ",".join("?" * len(keys))
@@ -49,7 +52,9 @@ def lsh_candidates(db: Database, article_id: int, keys: Sequence[int], most: int
 
 
 def enter_minhash(db: Database, article_id: int, keys: Sequence[int], held: Counter[int], *, clustered: bool) -> None:
-    """Stores the keys of an article, and that it was compared (even without keys). `held` as from `lsh_candidates`."""
+    """Stores the LSH keys of an article, and that it was compared (even if it has no keys). `held` as returned by
+    `lsh_candidates`.
+    """
     db.execute(
         "insert into minhash_signatures (article_id, version) values (?, ?) on conflict (article_id) "
         "do update set version = excluded.version",
@@ -64,7 +69,7 @@ def enter_minhash(db: Database, article_id: int, keys: Sequence[int], held: Coun
 
 
 def remove_minhash(db: Database, article_id: int, body: str) -> None:
-    """Deletes the keys of an article. `body` is the text it had when they were stored."""
+    """Deletes the LSH keys of an article. `body` is the text from which they were computed."""
     if not db.execute("select 1 from minhash_signatures where article_id = ?", [article_id]).fetchone():
         return
     db.conn.executemany(
@@ -80,7 +85,9 @@ def remove_all_minhashes(db: Database) -> None:
 
 
 def missing_minhashes(db: Database) -> int:
-    """The number of articles that were never compared, or only with another version of the signature."""
+    """Returns the number of articles that were never compared with others, or only with another version of the
+    signature.
+    """
     articles = int(db.execute("select count(*) from articles").fetchone()[0])
     return articles - int(
         db.execute("select count(*) from minhash_signatures where version = ?", [SKETCH_VERSION]).fetchone()[0]
@@ -98,7 +105,7 @@ Links = dict[int, tuple["_Text", NearDuplicate]]
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """The text of an article, for comparison."""
+    """The text of an article with its site and cluster, to be compared with other articles."""
 
     id: int
     cluster: int | None
@@ -112,9 +119,11 @@ class _Text:
 
 
 def link(db: Database, article_id: int) -> tuple[set[int], set[int]]:
-    """Compares a stored article with its candidates, links it with its near-duplicates and stores its keys.
+    """Compares an article with the articles that may be its near-duplicates, stores its links to those that are, and
+    its LSH keys.
 
-    Idempotent. Returns the linked articles, and those that lost a link because they proved to be a series.
+    Idempotent. Returns the IDs of the linked articles, and of those that lost a link because they proved to be
+    issues of a series.
     """
     *text, digest = db.execute(
         "select cluster_id, site, title, body, content_digest from articles where id = ?", [article_id]
@@ -124,17 +133,17 @@ def link(db: Database, article_id: int) -> tuple[set[int], set[int]]:
     found, held = lsh_candidates(db, article_id, keys, _MAX_CANDIDATES)
     if keys and digest:
         # All articles with the same text are linked with the first of them, however many there are.
-        found = list(dict.fromkeys([*_of_same_text(db, article_id, digest), *found]))
+        found = list(dict.fromkeys([*_first_with_same_text(db, article_id, digest), *found]))
     links, seen = _compare(own, _texts(db, found))
     unlinked = _drop_series(db, own, links, seen)
     for other, (_, likeness) in links.items():
-        _write(db, article_id, other, likeness)
+        _store_link(db, article_id, other, likeness)
     enter_minhash(db, article_id, keys, held, clustered=bool(links))
     return set(links), unlinked
 
 
 def linked_with(db: Database, article_ids: Collection[int]) -> set[int]:
-    """The articles linked with any of these, without these."""
+    """Returns the IDs of the articles that are linked with any of these, without these."""
     out: set[int] = set()
     for article_id in article_ids:
         out |= {
@@ -149,14 +158,14 @@ def linked_with(db: Database, article_ids: Collection[int]) -> set[int]:
 
 
 def unlink(db: Database, article_ids: Iterable[int]) -> None:
-    """Deletes all links of articles."""
+    """Deletes all near-duplicate links of these articles."""
     for article_id in article_ids:
         db.execute("delete from near_duplicates where article_id = ?", [article_id])
         db.execute("delete from near_duplicates where other_id = ?", [article_id])
 
 
 def unlink_compared(db: Database, article_id: int) -> None:
-    """Deletes the links of an article to articles that have been compared."""
+    """Deletes the near-duplicate links of an article to articles that have been compared with others again."""
     db.execute(
         "delete from near_duplicates where article_id = ? and other_id in (select article_id from minhash_signatures)",
         [article_id],
@@ -167,7 +176,7 @@ def unlink_compared(db: Database, article_id: int) -> None:
     )
 
 
-def _of_same_text(db: Database, article_id: int, digest: str) -> list[int]:
+def _first_with_same_text(db: Database, article_id: int, digest: str) -> list[int]:
     return [
         row[0]
         for row in db.execute(
@@ -179,7 +188,7 @@ def _of_same_text(db: Database, article_id: int, digest: str) -> list[int]:
 
 
 def _texts(db: Database, ids: list[int]) -> Iterable[_Text]:
-    """Articles, read one at a time, so that those that need not be compared are not read."""
+    """Yields the texts of articles, loaded one at a time, so that those that need not be compared are not loaded."""
     for number in ids:
         row = db.execute("select cluster_id, site, title, body from articles where id = ?", [number]).fetchone()
         if row is not None:  # None: another program deleted the article
@@ -187,7 +196,7 @@ def _texts(db: Database, ids: list[int]) -> Iterable[_Text]:
 
 
 def _compare(own: _Text, others: Iterable[_Text]) -> tuple[Links, list[_Text]]:
-    """The near-duplicates among some articles, and all articles that were compared."""
+    """Compares an article with others; returns those that are near-duplicates, and all that were compared."""
     out: Links = {}
     seen: list[_Text] = []
     clusters: Counter[int] = Counter()
@@ -208,8 +217,11 @@ def _compare(own: _Text, others: Iterable[_Text]) -> tuple[Links, list[_Text]]:
 
 
 def _drop_series(db: Database, own: _Text, links: Links, seen: list[_Text]) -> set[int]:
-    """Removes from an article's links the posts of its own series, if most of the compared articles confirm that, and
-    unlinks those from one another. Returns the articles that lost a stored link."""
+    """Removes from `links` the articles that are only issues of the same series as the article, if most of the compared
+    articles confirm that, and deletes the stored links between those.
+
+    Returns the articles that lost a stored link.
+    """
     if not links or len(seen) < 2:
         return set()
     series = [
@@ -234,8 +246,8 @@ def _drop_series(db: Database, own: _Text, links: Links, seen: list[_Text]) -> s
     return unlinked
 
 
-def _write(db: Database, article_id: int, other: int, likeness: NearDuplicate) -> None:
-    """Stores a pair as one row, with the higher ID first."""
+def _store_link(db: Database, article_id: int, other: int, likeness: NearDuplicate) -> None:
+    """Stores the link between two near-duplicates as one row, with the higher ID first."""
     db.execute(
         "insert into near_duplicates (article_id, other_id, similarity, reason) values (?, ?, ?, ?) "
         "on conflict (article_id, other_id) do update set similarity = excluded.similarity, "

@@ -1,4 +1,5 @@
-"""Reading the archive: articles as records (dicts in the names and order of the field table), revisions and clusters.
+"""Reads articles as records (dicts in the names and order of the field table), and their revisions, evidence and
+clusters.
 
 `show --json`, `export`, search results and the Python API all return these records.
 """
@@ -15,7 +16,7 @@ from sqlite_utils import Database
 from archiver.errors import ArticleNotFound, ArticleRemoved, BadAddress, ClusterNotFound, RevisionNotFound
 from archiver.fields import CAPTURE_KEYS, FIELDS, STORED
 from archiver.items import Evidence
-from archiver.storage.article_tables.evidence import READING, Entry, decode_evidence, evidence_from, unpack_evidence
+from archiver.storage.article_tables.evidence import EXTRACTION, Entry, decode_evidence, evidence_from, unpack_evidence
 from archiver.storage.article_tables.evidence import readers as readers_of
 from archiver.storage.article_tables.revisions import FULL_CONTENT
 from archiver.storage.column_values import SHAPED, stored_object, stored_texts
@@ -23,7 +24,7 @@ from archiver.storage.sites import find_site
 from archiver.storage.tombstones import tombstone_named
 from archiver.urls import start_address, urlkey
 
-# -- the ID of a post outside its archive, which is independent of the archive's IDs and stays when the post moves
+# -- the ID of a post that does not depend on the archive's own IDs and does not change when the post moves
 
 _LENGTH = 20
 _NEVER = "9999-99-99T99:99:99"
@@ -34,7 +35,8 @@ FIRST_ADDRESS = _FIRST.format("a.id")
 
 
 def record_id(urlkey: str) -> str:
-    """The ID of the post that was first seen at this urlkey: 80 bits of its SHA-256, in hexadecimal.
+    """Returns the archive-independent ID of the post that was first seen at this urlkey: 80 bits of the urlkey's
+    SHA-256, in hexadecimal.
 
     Two archives that first saw a post at the same URL give it the same ID.
     """
@@ -42,12 +44,12 @@ def record_id(urlkey: str) -> str:
 
 
 def record_id_of_first(first: str) -> str:
-    """The ID for a value of FIRST_ADDRESS."""
+    """Returns the archive-independent ID of a post, given its value of FIRST_ADDRESS."""
     return record_id(first[len(_NEVER) + 1 :])
 
 
 def record_id_of(db: Database, article_id: int) -> str:
-    """The record ID of an article, which must exist."""
+    """Returns the archive-independent ID of an article. The article must exist."""
     # With a parameter SQLite looks up the article's URLs; with `a.id` it would first materialize the whole view.
     row = db.execute(f"select {_FIRST.format(':id')} from articles a where a.id = :id", {"id": article_id}).fetchone()
     return record_id_of_first(str(row[0]))
@@ -62,7 +64,7 @@ _BATCH = 500
 
 
 def record(db: Database, article_id: int) -> Record:
-    """The article with this ID. Raises ArticleNotFound."""
+    """Returns the record of the article with this ID. Raises ArticleNotFound."""
     found = next(records(db, [article_id]), None)
     if found is None:
         raise ArticleNotFound(str(article_id))
@@ -70,13 +72,14 @@ def record(db: Database, article_id: int) -> Record:
 
 
 def records(db: Database, ids: Iterable[int] | None = None) -> Iterator[Record]:
-    """Records in the order of `ids` (default: all articles by ID), read in batches of 500 with two statements each.
+    """Yields the records of articles in the order of `ids` (default: all articles by ID), loaded in batches of 500 with
+    two statements each.
 
-    Unknown IDs are left out.
+    Unknown IDs are skipped.
     """
     numbers = iter(_all_ids(db)) if ids is None else iter(ids)
     while batch := list(islice(numbers, _BATCH)):
-        found = _batch(db, batch)
+        found = _load_batch(db, batch)
         yield from (found[number] for number in batch if number in found)
 
 
@@ -87,7 +90,7 @@ def _all_ids(db: Database) -> Iterator[int]:
         yield from (row[0] for row in rows)
 
 
-def _batch(db: Database, ids: list[int]) -> dict[int, Record]:
+def _load_batch(db: Database, ids: list[int]) -> dict[int, Record]:
     marks = ",".join("?" * len(ids))
     columns = ", ".join(f"a.{name}" for name in STORED)
     capture = ", ".join(f"c.{name}" for name in CAPTURE_KEYS)
@@ -117,15 +120,15 @@ def _record(stored: Record, aliases: list[str], captured: Record) -> Record:
 
 
 def _capture(captured: Record) -> Record | None:
-    """The capture as in a record; None if the article has none."""
+    """Returns the capture of an article in the form it has in a record; None if the article has none."""
     return {**captured, "captured_at": SHAPED["time"](captured["captured_at"])} if captured["digest"] else None
 
 
 def revision_record(db: Database, article_id: int, number: int) -> Record:
-    """The article in the state of revision `number` (from 1), with that revision's capture.
+    """Returns the record of an article as it was in revision `number` (from 1), with that revision's capture.
 
-    Fields that are not part of a revision (site, aliases, times seen, duplicates) have their current values.
-    Raises ArticleNotFound or RevisionNotFound.
+    Fields that are not part of a revision (site, aliases, times seen, duplicates) have their current values. Raises
+    ArticleNotFound or RevisionNotFound.
     """
     now = record(db, article_id)
     capture = ", ".join(f"c.{name}" for name in CAPTURE_KEYS)
@@ -143,11 +146,11 @@ def revision_record(db: Database, article_id: int, number: int) -> Record:
 
 
 def revisions(db: Database, article_id: int) -> list[Record]:
-    """The article's revisions, oldest first.
+    """Returns the article's revisions, oldest first.
 
     Keys: revision, observed_at, changed (names of fields), title; `previous`, the revision that was current before;
-    `same_as`, an earlier one that it repeats; `sighted_again` and `seen_again_at`, how often the post reverted to it
-    without making a revision, and when last; `extractor`.
+    `same_as`, an earlier one that it repeats; `seen_again` and `seen_again_at`, how often the post reverted to it
+    without a new revision being stored, and when last; `extractor`.
     """
     rows = db.query(
         "select r.*, a.revision as now, a.extractor as reader from revisions r join articles a "
@@ -158,9 +161,11 @@ def revisions(db: Database, article_id: int) -> list[Record]:
 
 
 def headlines(db: Database, site: str | None = None, *, changed: bool = False) -> list[Record]:
-    """Every headline of the articles of one site or all, by article and revision: article_id, site, revision,
-    observed_at, title, `previous` (None for the first), same_as, seen_again; with `changed` only those that replaced
-    another. The view `headlines` has the same rows. Raises SiteNotFound.
+    """Returns every headline that the articles of one site or all sites have had, by article and revision; with
+    `changed`, only those that replaced an earlier headline.
+
+    Keys: article_id, site, revision, observed_at, title, `previous` (the headline it replaced, None for the first),
+    same_as, seen_again. The view `headlines` has the same rows. Raises SiteNotFound.
     """
     name = find_site(db, site)["name"] if site is not None else None
     out: list[Record] = []
@@ -206,19 +211,25 @@ def _revision(row: Record) -> Record:
 
 
 def evidence(db: Database, article_id: int, revision: int | None = None) -> tuple[Evidence, ...]:
-    """The candidates of every field when the article (or this revision) was last read; () if none are stored."""
+    """Returns the candidates for every field that were found when the article (or this revision) was last extracted; ()
+    if none are stored.
+    """
     return evidence_from(_evidence_rows(db, article_id, revision)[1])
 
 
 def readers(db: Database, article_id: int, revision: int | None = None) -> dict[str, Record]:
-    """What each field's value was read with: `{extractor, capture_id, read_at}` by field, for fields with evidence."""
+    """Returns, by field, which extraction its value came from, as `{extractor, capture_id, read_at}`, for fields with
+    evidence.
+    """
     row, entries = _evidence_rows(db, article_id, revision)
-    own = tuple(row.get(name) for name in READING)
-    return {name: dict(zip(READING, one, strict=True)) for name, one in readers_of(entries, own).items()}
+    own = tuple(row.get(name) for name in EXTRACTION)
+    return {name: dict(zip(EXTRACTION, one, strict=True)) for name, one in readers_of(entries, own).items()}
 
 
 def _evidence_rows(db: Database, article_id: int, revision: int | None) -> tuple[Record, list[Entry]]:
-    """The row with the evidence of a revision (of `articles` for the current one), and that evidence."""
+    """Returns the row that has the evidence of a revision (the row of `articles` for the current one), and that
+    evidence, decoded.
+    """
     now: Record = next(iter(db.query("select * from articles where id = ?", [article_id])), {})
     if revision is None or revision == now.get("revision"):
         return now, decode_evidence(db, now)
@@ -229,10 +240,10 @@ def _evidence_rows(db: Database, article_id: int, revision: int | None) -> tuple
 
 
 def find_article(db: Database, what: str | int) -> int:
-    """The ID of an article, given by its ID or by any URL it was seen at.
+    """Returns the ID of an article, given its ID or any URL it was seen at.
 
-    A URL may lack its scheme and may have tracking parameters. Raises ArticleNotFound, or ArticleRemoved if the post
-    was removed.
+    The URL may lack its scheme and may have tracking parameters. Raises ArticleNotFound, or ArticleRemoved if the
+    post was removed.
     """
     text = str(what).strip()
     if text.isascii() and text.isdigit():
@@ -268,21 +279,21 @@ _LINKS = """
 
 
 def cluster_by_number(db: Database, number: int) -> Cluster:
-    """The cluster with this ID, or the one it was merged into: id, source_id, reason, size, since, members.
+    """Returns the cluster with this ID, or the one it was merged into: id, source_id, reason, size, since, members.
 
-    A member has id, site, url, title, published, published_precision, gone_at, and its `similarity` (0 to 1) to `near`,
-    with the kind of similarity as `how`. `near` is the source if both were compared, else the most similar member.
-    The source comes first. Raises ClusterNotFound.
+    Each member has id, site, url, title, published, published_precision, gone_at, and its `similarity` (0 to 1) to
+    the member with the ID `near`, with the reason as `how`. `near` is the source if both were compared, else the
+    most similar member. The source comes first. Raises ClusterNotFound.
     """
     requested = number
     while (row := db.execute("select merged_into, size from clusters where id = ?", [number]).fetchone()) and row[0]:
         number = row[0]
     if row is None or not row[1]:
         raise ClusterNotFound(str(requested), dissolved=row is not None)
-    return _with_members(db, next(iter(db.query(f"select {_COLUMNS} from clusters where id = ?", [number]))))
+    return _add_members(db, next(iter(db.query(f"select {_COLUMNS} from clusters where id = ?", [number]))))
 
 
-def _with_members(db: Database, found: Cluster) -> Cluster:
+def _add_members(db: Database, found: Cluster) -> Cluster:
     source = found["source_id"]
     near: dict[int, tuple[int, float, str]] = {}
     for one, other, similarity, reason in db.execute(_LINKS, [found["id"]]):
@@ -297,13 +308,13 @@ def _with_members(db: Database, found: Cluster) -> Cluster:
 
 
 def cluster_of(db: Database, article_id: int) -> Cluster | None:
-    """The cluster of an article, in the form of `cluster_by_number`."""
+    """Returns the cluster of an article, in the form of `cluster_by_number`; None if it is in no cluster."""
     row = db.execute("select cluster_id from articles where id = ?", [article_id]).fetchone()
     return cluster_by_number(db, row[0]) if row and row[0] else None
 
 
 def find_cluster(db: Database, what: str) -> Cluster:
-    """A cluster by its ID, or by any URL of one of its members. Raises ClusterNotFound, ArticleNotFound."""
+    """Returns a cluster, given its ID or any URL of one of its members. Raises ClusterNotFound, ArticleNotFound."""
     text = what.strip()
     if text.isascii() and text.isdigit():
         return cluster_by_number(db, int(text[:18]))
@@ -314,7 +325,8 @@ def find_cluster(db: Database, what: str) -> Cluster:
 
 
 def clusters(db: Database, site: str | None = None, limit: int | None = None) -> list[Cluster]:
-    """The clusters, largest first: id, source_id, reason, size, since, and the source's site, url and title.
+    """Returns the clusters, largest first, without their members: id, source_id, reason, size, since, and the source's
+    site, url and title.
 
     With `site`, only clusters with a member of that site.
     """

@@ -1,4 +1,4 @@
-"""Articles and revisions as rows: columns, facets, the table `revisions`, and which changes are edits or reverts.
+"""Articles and revisions as rows: their columns, facets, the table `revisions`, and which changes are edits or reverts.
 
 All functions that write expect to run inside the caller's transaction.
 """
@@ -29,13 +29,17 @@ LISTS = tuple(name for name in PAGE_FIELDS if name in STORED_LISTS)
 
 
 def _revision_json(article: str, name: str) -> str:
-    """A column as an argument of JSON functions; invalid JSON is passed as text, so that no statement fails."""
+    """Returns SQL that passes a column to a JSON function; invalid JSON is passed as text, so that no statement
+    fails.
+    """
     column = f"{article}.{name}"
     return f"case when json_valid({column}) then json({column}) else {column} end" if name in LISTS else column
 
 
 def with_missing_fields(content: str, article: str, names: tuple[str, ...]) -> str:
-    """SQL: `content` with its missing fields added from a row of `articles`."""
+    """Returns SQL for the JSON object `content` with the fields that it lacks added from a row of `articles` (by its
+    alias).
+    """
     values = ", ".join(f"'$.{name}', {_revision_json(article, name)}" for name in names)
     return f"json_insert({content}, {values})"
 
@@ -68,11 +72,13 @@ _HINT_SOURCES = ("api", "feed")
 _as_json = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps makes an encoder each time
 
 Reread = Callable[[dict[str, Any]], Sequence[Article]]
-"""Extracts the capture of a stored article (a row of `articles`) again; () if the capture is lost."""
+"""A function that extracts the capture of a stored article (a row of `articles`) again; () if the capture is lost."""
 
 
 def article_row(article: Article) -> dict[str, Any]:
-    """The columns of an article that come from its page; lists are JSON, times ISO 8601 as on the page."""
+    """Returns the columns of `articles` that come from a page, for an extracted article; lists are JSON, times ISO 8601
+    as on the page.
+    """
     row: dict[str, Any] = {name: getattr(article, name) for name in PAGE_FIELDS}
     for name in PAGE_LISTS:
         row[name] = _as_json(row[name]) if row[name] else "[]"
@@ -83,7 +89,9 @@ def article_row(article: Article) -> dict[str, Any]:
 
 
 def article_from_row(row: dict[str, Any]) -> Article:
-    """The inverse of `article_row`, with the identity columns. Revisions older than a field do not have it."""
+    """Returns the Article stored in a row of `articles`: the inverse of `article_row`, with platform, post ID and guid.
+    A revision older than a field of the field table lacks that field.
+    """
     values = {name: row[name] for name in PAGE_FIELDS if name in row}
     for name in PAGE_LISTS:
         values[name] = tuple(json.loads(values.get(name) or "[]"))
@@ -96,22 +104,26 @@ def article_from_row(row: dict[str, Any]) -> Article:
 
 
 def extractor_of(version: str, article: Article) -> str:
-    """The value of `articles.extractor`: the program's version and the site rules, if any."""
+    """Returns the value of `articles.extractor` for an extracted article: the program's version and that of the site
+    rules, if any.
+    """
     return f"{version} {article.read_by}".strip()
 
 
 def used_site_rules(extractor: str | None) -> bool:
-    """True if an article was read with site rules."""
+    """Returns True if an article was extracted with site rules, according to its column `extractor`."""
     return " " in (extractor or "")
 
 
 def edited_fields(
     then: Iterable[Entry], new: Article, changed: Sequence[str], readings: Sequence[Article]
 ) -> tuple[str, ...]:
-    """The changed fields that the site has edited, without those that differ only because extraction has changed.
+    """Returns those of the changed fields that the site has edited, without those that differ only because extraction
+    has changed.
 
-    A field is not edited if a new extraction of the old capture (`readings`) yields the new value too, unless the
-    site's API or feed reports it differently than before, because its hints are not in the capture.
+    A field is not edited if a new extraction of the old capture (`readings`) gives the new value too, unless the
+    site's API or feed gives another value than before (`then` is the stored evidence), because source hints are not
+    in the capture.
     """
     same = [set(changed) - set(changed_fields(reading, new)) for reading in readings]
     before = list(then)
@@ -128,7 +140,9 @@ def _hint_changed(name: str, then: list[Entry], new: Article) -> bool:
 
 
 def write_facets(db: Database, article_id: int, article: Article, *, new: bool = False) -> None:
-    """Replaces the authors, categories, tags and places of an article; `new`: it has none yet."""
+    """Stores the authors, categories, tags and places of an article in place of its previous ones; `new`: it has none
+    yet.
+    """
     for link in LINKS:
         if not new:
             db.execute(f"delete from {link.table_of_links} where article_id = ?", [article_id])
@@ -151,8 +165,11 @@ def write_facets(db: Database, article_id: int, article: Article, *, new: bool =
 
 
 def revision_rows(db: Database, where: str, values: Sequence[Any] = (), more: str = "") -> Iterator[dict[str, Any]]:
-    """Rows of `revisions` (alias r, its article a) for a condition, each with all fields of the revision as `said`
-    (JSON), including those stored in `articles` alone. Further clauses may follow the condition; `more`: other columns.
+    """Yields the rows of `revisions` that match an SQL condition, each with all fields of the revision as `said`
+    (JSON), including those that are stored only in `articles`.
+
+    The condition refers to the revision as `r` and to its article as `a`; further clauses may follow it. `more` is
+    SQL for other columns.
     """
     return db.query(
         f"select r.*, {FULL_CONTENT} as said{more and ', '}{more} from revisions r join articles a "
@@ -163,9 +180,10 @@ def revision_rows(db: Database, where: str, values: Sequence[Any] = (), more: st
 
 @dataclass(frozen=True, slots=True)
 class NewRevision:
-    """A revision to store: its number, the reading, when it was observed, and the fields it changed.
+    """A revision to store: its number, the extracted article, when it was observed, and the fields that changed.
 
-    `previous` is the number of the revision that was current before it, `same_as` an earlier one that it repeats.
+    `previous` is the number of the revision that was current before it, `same_as` that of an earlier one that it
+    repeats.
     """
 
     number: int
@@ -179,9 +197,10 @@ class NewRevision:
 
 
 def write_revision(db: Database, article_id: int, new: NewRevision, *, current: dict[str, Any] | None = None) -> None:
-    """Stores a new revision, without the fields that `articles` holds with the same value if it is the current one.
+    """Stores a new revision. The current revision is stored without the fields that have the same value in `articles`.
 
-    `current` is the article's row if it was just inserted from this very revision: then nothing needs to be compared.
+    `current` is the article's row if it was just inserted from this very revision: then nothing needs to be
+    compared.
     """
     content = (
         _content(new.article, _current_fields(db, article_id, new.number))
@@ -206,7 +225,9 @@ def write_revision(db: Database, article_id: int, new: NewRevision, *, current: 
 
 
 def store_superseded(db: Database, row: dict[str, Any]) -> None:
-    """Stores the full content, extractor and evidence of the current revision before another one replaces it."""
+    """Stores the full content, extractor and evidence of an article's current revision, because another one is about to
+    replace it. `row` is the article's row.
+    """
     evidence = pack_evidence(decode_evidence(db, row)) if row["evidence"] else None
     db.execute(
         "update revisions as r set content = "
@@ -217,18 +238,22 @@ def store_superseded(db: Database, row: dict[str, Any]) -> None:
 
 
 def shorten_current(db: Database, article_id: int) -> None:
-    """Removes the fields of the current revision that `articles` has too, after revisions were renumbered."""
+    """Removes from the current revision of an article the fields that have the same value in `articles`, after its
+    revisions were renumbered.
+    """
     db.execute(f"{SHORTENED} and article_id = ?", [article_id])
 
 
 def article_from_revision(row: dict[str, Any]) -> Article:
-    """A revision of an article, from a row of `revision_rows`."""
+    """Returns the Article stored in a revision, given a row of `revision_rows`."""
     content = json.loads(row["said"])
     return article_from_row({k: json.dumps(v) if isinstance(v, list) else v for k, v in content.items()})
 
 
 def rewrite_revision(db: Database, article_id: int, number: int, article: Article) -> None:
-    """Replaces the content of a revision with another reading of it; its times and changed fields stay."""
+    """Replaces the content of a revision with another extraction of the same capture; its times and changed fields are
+    kept.
+    """
     content = _content(article, _current_fields(db, article_id, number))
     db.execute(
         f"update revisions set {', '.join(f'{name} = :{name}' for name in content)} "
@@ -238,7 +263,7 @@ def rewrite_revision(db: Database, article_id: int, number: int, article: Articl
 
 
 def _current_fields(db: Database, article_id: int, number: int) -> dict[str, Any]:
-    """The fields of the article if this is its current revision, else {}."""
+    """Returns the stored field values of an article if this revision is its current one, else {}."""
     return next(
         iter(
             db.query(
@@ -264,11 +289,15 @@ def _content(article: Article, current: dict[str, Any]) -> dict[str, Any]:
 # -- reverts
 
 _COMPARED = 40
-"""The newest revisions that a reading is compared with: a live blog, which has many, never returns to an old text."""
+"""How many of the newest revisions a post is compared with: a live blog, which has many, never returns to an old
+text.
+"""
 
 
 def revert_of(db: Database, row: dict[str, Any], article: Article, at: datetime) -> Revert | None:
-    """The revert that a reading makes if it differs from the article (`row`) and equals an earlier revision."""
+    """Recognizes a revert: returns how to store an extracted article that differs from the stored one (`row`) and
+    equals an earlier revision of it; None if it equals no earlier revision.
+    """
     if row["revision"] == 1 and last_revision(db, row["id"]) == 1:
         return None
     rows = list(revision_rows(db, "r.article_id = ? order by r.revision desc limit ?", [row["id"], _COMPARED]))[::-1]
@@ -290,12 +319,12 @@ def revert_of(db: Database, row: dict[str, Any], article: Article, at: datetime)
 
 
 def last_revision(db: Database, article_id: int) -> int:
-    """The number of an article's newest revision, which after a revert is not the current one."""
+    """Returns the highest revision number of an article. After a revert, an earlier revision may be the current one."""
     return int(db.execute("select max(revision) from revisions where article_id = ?", [article_id]).fetchone()[0] or 0)
 
 
 def count_revert(db: Database, article_id: int, revision: int, at: datetime) -> None:
-    """Counts a revert to this revision that makes no new one."""
+    """Counts that the post reverted to this revision at this time, without storing a new revision."""
     db.execute(
         "update revisions set seen_again = seen_again + 1, seen_again_at = ? where article_id = ? and revision = ?",
         [stamp(at), article_id, revision],
