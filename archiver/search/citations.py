@@ -1,8 +1,9 @@
-"""Citations of an article in BibTeX, RIS and CSL-JSON.
+"""Formats citations of an article as BibTeX, RIS and CSL-JSON.
 
-A citation identifies the text that was read: the URL of the post, the time of the capture the text was extracted from
-(UTC), its payload digest, and the revision. Names stay as the page has them, because the position of the family name
-differs between cultures and a desk ("Staff") has none. Dates are never more precise than the page's.
+A citation identifies the exact text that was read: the URL of the post, the time (UTC) and payload digest of the
+capture the text was extracted from, and the revision. Author names are copied unchanged from the page, because the
+position of the family name differs between cultures and a desk ("Staff") has none. Dates are never more precise than
+the page's.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ _DATE_PARTS = {"year": 1, "month": 2}
 
 @dataclass(frozen=True, slots=True)
 class CitedArticle:
-    """The content of a citation. Texts are single lines; dates are year, month and day, as many as are known."""
+    """The content of a citation, independent of its format. Texts are single lines; a date is a list of year, month and
+    day, as many as are known.
+    """
 
     key: str
     title: str
@@ -66,11 +69,11 @@ class CitedArticle:
 
 
 def cited(record: Record, *, version: bool = False) -> CitedArticle:
-    """Builds the citation of a record. `version`: a revision was requested by number, which then becomes part of the
-    key.
+    """Builds the citation of an article record. Set `version` if a revision was requested by number; the number then
+    becomes part of the citation key.
 
-    The URL is the page's `canonical_url` if that is on the same host. On another host it may be the source of the text,
-    which need not equal the text that was read.
+    The URL is the page's `canonical_url` if that is on the same host. A canonical URL on another host may be the
+    original source of the post, whose text may differ from the text that was read.
     """
     capture = record["capture"] or {}
     captured = _utc(capture.get("captured_at"))
@@ -108,7 +111,7 @@ def cited(record: Record, *, version: bool = False) -> CitedArticle:
 
 
 def bibtex(one: CitedArticle) -> str:
-    """A @misc entry, which both BibTeX and biblatex support."""
+    """Formats a citation as a BibTeX @misc entry, which biblatex also supports."""
     fields: list[tuple[str, str]] = [
         ("author", " and ".join(_bibtex_name(name) for name in one.authors)),
         ("title", f"{{{_tex(one.title)}}}" if one.title else ""),
@@ -130,7 +133,7 @@ def bibtex(one: CitedArticle) -> str:
 
 
 def ris(one: CitedArticle) -> str:
-    """A RIS record of type ELEC (web page). Lines end in CR LF, as the format requires."""
+    """Formats a citation as a RIS record of type ELEC (web page). Lines end in CR LF, as RIS requires."""
     parts = one.published
     rows: list[tuple[str, str]] = [
         ("TY", "ELEC"),
@@ -151,7 +154,9 @@ def ris(one: CitedArticle) -> str:
 
 
 def csl(one: CitedArticle) -> dict[str, Any]:
-    """A CSL-JSON item of type webpage (Citation Style Language 1.0.2). `custom` has the parts of `note` as fields."""
+    """Returns a citation as a CSL-JSON item of type webpage (Citation Style Language 1.0.2). `custom` has the parts of
+    `note` as separate fields.
+    """
     item: dict[str, Any] = {
         "id": one.key,
         "type": "webpage",
@@ -184,7 +189,7 @@ STYLES: dict[str, Callable[[Iterable[CitedArticle]], str]] = {
 
 
 def _key(record: Record) -> str:
-    """A stable, unique key of author, year and article ID: "lovelace1843-12"."""
+    """Returns a stable, unique citation key made of author, year and article ID, such as "lovelace1843-12"."""
     authors = _lines(record["authors"])
     name = authors[0].split()[-1] if authors else record["site"]
     year = "".join(_date_parts(record)[:1])
@@ -192,7 +197,9 @@ def _key(record: Record) -> str:
 
 
 def _url(record: Record) -> str:
-    """The canonical URL if it is on the same host as the page that was read, else the page's URL."""
+    """Returns the URL to cite: the canonical URL if it is on the same host as the page that was read, otherwise the
+    page's URL.
+    """
     url, canonical = str(record["url"]), str(record["canonical_url"] or "")
     return canonical if canonical and _host(canonical) == _host(url) else url
 
@@ -205,7 +212,7 @@ def _host(url: str) -> str:
 
 
 def _utc(moment: str | None) -> str:
-    """A time in UTC to the second, such as 2024-05-01T12:00:00Z; "" for None."""
+    """Formats an ISO 8601 time in UTC to the second, such as 2024-05-01T12:00:00Z; "" for None."""
     if not moment:
         return ""
     when = datetime.fromisoformat(moment)
@@ -213,7 +220,7 @@ def _utc(moment: str | None) -> str:
 
 
 def _date_parts(record: Record) -> list[str]:
-    """Year, month and day of publication, as many as the page has."""
+    """Returns year, month and day of publication as strings, as many as the page gives."""
     found = _DAY.match(record["published"] or "")  # another program may have written anything there
     return list(found.groups())[: _DATE_PARTS.get(record["published_precision"] or "", 3)] if found else []
 
@@ -223,7 +230,7 @@ def _csl_date(parts: tuple[str, ...]) -> dict[str, Any] | None:
 
 
 def _line(text: str | None) -> str:
-    """A text as one line, without control characters and unpaired surrogates."""
+    """Returns a text as a single line, without control characters or unpaired surrogates."""
     plain = unicodedata.normalize("NFC", (text or "").encode("utf-8", "replace").decode())
     return " ".join("".join(c for c in plain if c.isspace() or unicodedata.category(c) != "Cc").split())
 
@@ -237,8 +244,9 @@ def _tex(text: str) -> str:
 
 
 def _bibtex_name(name: str) -> str:
-    """A name for BibTeX. Braces keep it from splitting desks, and East Asian names, whose family name comes first, into
-    first and last names."""
+    """Returns a name in braces for BibTeX, which would otherwise split it into first and last names, wrongly for desks
+    and for East Asian names (family name first).
+    """
     plain = " " in name and all(c.isalpha() or c in _IN_NAMES or unicodedata.category(c)[0] == "M" for c in name)
     plain = plain and not any(map(is_run, name))
     known = any(fold_name(word) in KNOWN_AGENCIES for word in (name, *name.split()))

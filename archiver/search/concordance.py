@@ -33,10 +33,12 @@ _FIRST_BATCH, _BATCH = 20, 500
 
 @dataclass(frozen=True, slots=True)
 class ConcordanceLine:
-    """One occurrence. `before` and `after` have at most `width` characters of the text, with white space collapsed.
+    """One occurrence of a search term with its context. `before` and `after` have at most `width` characters of the
+    text around it, with white space collapsed.
 
-    `direction` is the text direction of the keyword; `field` is title or body; `id` to `published_precision` are fields
-    of the article."""
+    `direction` is the text direction of the keyword; `field` is title or body; `id` to `published_precision` are
+    fields of the article.
+    """
 
     id: int
     url: str
@@ -56,10 +58,10 @@ _ARTICLE_FIELDS = tuple(f.name for f in fields(ConcordanceLine) if f.name in BY_
 
 @dataclass(frozen=True, slots=True)
 class Concordance:
-    """A page of lines. `more` is true if there are lines beyond the limit.
+    """One page of concordance lines. `more` is true if there are further lines beyond the limit.
 
-    `articles` is the number of matching articles, `read` how many of them were read: all if `more` is false, unless the
-    lines are sorted by context and more than MAX_READ articles match.
+    `articles` is the number of matching articles; `read` is how many of them were searched for occurrences. That is
+    all of them if `more` is false, unless the lines are sorted by context and more than MAX_READ articles match.
     """
 
     lines: tuple[ConcordanceLine, ...]
@@ -69,11 +71,12 @@ class Concordance:
 
 
 def concordance(db: Database, query: Query, width: int = WIDTH) -> Concordance:
-    """The lines of the matching articles, from the query's offset up to its limit, folded as the query says.
+    """Lists the occurrences of a query's terms in the matching articles, from the query's offset up to its limit, with
+    duplicates folded as the query requests.
 
     The query's `sort` orders the articles ("" is newest first). "left" or "right" (BY_CONTEXT; "-" reverses) instead
-    orders the lines of the newest MAX_READ articles by context. Raises BadQuery (also for a query without words),
-    SiteNotFound or IndexMissing.
+    sorts the lines of the newest MAX_READ articles by the words before or after. Raises BadQuery (also for a query
+    without words), SiteNotFound or IndexMissing.
     """
     if not 0 <= width <= MAX_WIDTH:
         raise BadQuery(f"width {width}", f"the width must be 0 to {MAX_WIDTH} characters")
@@ -104,10 +107,10 @@ def concordance(db: Database, query: Query, width: int = WIDTH) -> Concordance:
 
 
 def _batches(last: int) -> Iterator[tuple[int, int]]:
-    """Ranges from 0 to `last`, each four times as large as the previous one.
+    """Yields consecutive (start, end) ranges that cover 0 to `last`, each four times as large as the previous one.
 
-    Each batch orders all articles up to its end again. A page needs few articles, and with growing batches even reading
-    all of them costs only a third more than ordering them once.
+    Reading a batch sorts all articles up to its end again. A page needs few articles, and with growing batches even
+    reading all of them costs only a third more than sorting them once.
     """
     start, size = 0, _FIRST_BATCH
     while start < last:
@@ -144,14 +147,14 @@ def _lines(article: dict[str, Any], rows: dict[str, Any], width: int) -> Iterato
 
 
 def _whole(text: str) -> str:
-    """Removes combining marks at the start of a text whose base letter was cut off."""
+    """Removes combining marks at the start of a text that was cut off after their base letter."""
     while text and unicodedata.category(text[0])[0] == "M":
         text = text[1:]
     return text
 
 
 def _direction(text: str) -> Literal["ltr", "rtl"]:
-    """The direction of the first letter that has one (UAX #9, rules P2 and P3)."""
+    """Returns the text direction of the first letter that has one (UAX #9, rules P2 and P3); "ltr" if none has."""
     for letter in text:
         kind = unicodedata.bidirectional(letter)
         if kind in ("L", "R", "AL"):

@@ -1,4 +1,4 @@
-"""Runs searches over one archive: ordered hits with duplicates folded, facet counts, and similar articles."""
+"""Runs searches over one archive: sorted hits with duplicates folded, facet counts, and similar articles."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ _MIN_SHARED = 0.2
 
 
 def similar_articles(db: Database, searcher: Searcher, number: int, *, near_copies: bool = False) -> Node:
-    """A query for articles on the same topic as the article with ID `number`.
+    """Returns a query for articles on the same topic as the article with ID `number`.
 
-    Excludes the article itself and, unless `near_duplicate`, its duplicates and the members of its cluster. Raises
-    ArticleNotFound.
+    It excludes the article itself and, unless `near_copies` is set, its duplicates and the members of its cluster.
+    Raises ArticleNotFound.
     """
     row = next(
         iter(
@@ -78,8 +78,9 @@ def similar_articles(db: Database, searcher: Searcher, number: int, *, near_copi
 
 
 def distinctive_words(searcher: Searcher, title: str, body: str) -> tuple[Form, ...]:
-    """The words that distinguish a text from others (by tf-idf), best first. Their weight grows with their
-    frequency."""
+    """Returns the words that distinguish a text from the other articles (by tf-idf), best first. The weight of a word
+    grows with its frequency in the text.
+    """
     counts = Counter(_content_words(body))
     for word in set(_content_words(title)):
         counts[word] += _TITLE_BOOST
@@ -96,7 +97,7 @@ def distinctive_words(searcher: Searcher, title: str, body: str) -> tuple[Form, 
 
 
 def _content_words(text: str) -> Iterator[str]:
-    """The words of a text without numbers and single letters, which distinguish little."""
+    """Yields the words of a text except numbers and single letters, which say little about its topic."""
     return (word for word in split_into_words(text) if len(word) > 1 and not word.isdigit())
 
 
@@ -104,7 +105,9 @@ def _content_words(text: str) -> Iterator[str]:
 
 
 def expand_query(node: Node, db: Database, searcher: Searcher, fold: Fold) -> Node:
-    """Fills in the forms of stemmed terms and the words of SimilarTo. Raises ArticleNotFound."""
+    """Returns a query tree with the words that depend on the index filled in: all forms of stemmed terms, and the
+    distinctive words of each SimilarTo. Raises ArticleNotFound.
+    """
     if isinstance(node, And | Or):
         return replace(node, items=tuple(expand_query(item, db, searcher, fold) for item in node.items))
     if isinstance(node, Not):
@@ -134,10 +137,11 @@ _MAX_LIMIT = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The folded result of a query.
+    """The matches of a query after duplicates are folded.
 
-    `node` is the typed query, `found` matches the articles that are shown, `beneath` has the IDs folded beneath each of
-    them. `best` holds the total, and the best hits by score if the query ranks.
+    `node` is the query as typed. `found` is an index query for the articles that are shown; `beneath` maps the ID of
+    a shown article to the IDs folded beneath it. `best` holds the total and, if the query has a relevance score, the
+    best hits.
     """
 
     node: Node | None
@@ -148,7 +152,9 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A query, ready to run over the index of one archive. `key` identifies it in the searcher's cache."""
+    """A query that is compiled for the index of one archive and ready to run. `key` identifies it in the searcher's
+    cache.
+    """
 
     db: Database
     searcher: Searcher
@@ -174,8 +180,10 @@ class Plan:
 
 
 def plan_query(db: Database, query: Query, more: Node | None = None) -> Plan:
-    """Plans a query, narrowed by `more`. Hits, facets and histogram of one query share one plan, which the open index
-    caches. Raises BadQuery, SiteNotFound, ArticleNotFound, IndexMissing or IndexDamaged."""
+    """Compiles a query for an archive's index, narrowed by the additional condition `more`. Hits, facets and histogram
+    of a query share one plan, which the open index caches. Raises BadQuery, SiteNotFound, ArticleNotFound,
+    IndexMissing or IndexDamaged.
+    """
     filters = filter_terms(db, query)
     node = filters_of(db, query)
     searcher = open_searcher(db)
@@ -205,14 +213,18 @@ def _shown(
 
 
 def window(query: Query) -> tuple[int, int]:
-    """The range of results that a query asks for: (first, end), end excluded. Raises BadQuery."""
+    """Returns the range of results selected by a query's offset and limit, as (first, end) with the end excluded.
+    Raises BadQuery if either is negative.
+    """
     if query.offset < 0 or (query.limit is not None and query.limit < 0):
         raise BadQuery(query.text, "limit and offset cannot be negative")
     return query.offset, query.offset + min(query.limit if query.limit is not None else _MAX_LIMIT, _MAX_LIMIT)
 
 
 def order_of(plan: Plan) -> Sort:
-    """The order of a plan's matches; its field is a key of SORTS. Raises BadQuery."""
+    """Returns the sort order for a plan's matches; its field is a key of SORTS. Raises BadQuery for an unknown sort
+    key.
+    """
     name = plan.query.sort.removeprefix("-")
     if name and name not in SORTS:
         raise BadQuery(
@@ -227,7 +239,9 @@ def order_of(plan: Plan) -> Sort:
 
 
 def ordered(plan: Plan, first: int, last: int) -> Iterator[Match]:
-    """The matches of a plan from `first` up to (not including) `last`, with scores and distances. Raises BadQuery."""
+    """Yields the matches of a plan from position `first` up to (not including) `last` in the query's sort order, with
+    scores and distances. Raises BadQuery.
+    """
     by = order_of(plan)
     if by.field == "distance":
         yield from _by_distance(plan, by, first, last)
@@ -274,7 +288,7 @@ low."""
 
 @dataclass(frozen=True, slots=True)
 class Beneath:
-    """An article folded beneath a hit: a copy of it that matches as well."""
+    """An article folded beneath a hit: another copy of the hit's text that also matches the query."""
 
     id: int
     site: str
@@ -286,10 +300,11 @@ class Beneath:
 class Hit:
     """One article that a search found.
 
-    `marks` are the (start, end) of the search terms in `snippet`. `score` is greater for better hits, None if nothing
-    in the query ranks; `distance_km` is the distance from the query's `near`. `copies` are the IDs of other articles
-    with the same text. `folded` are the matching articles that the query's fold shows beneath this one: the hits and
-    their folded articles together are all matches."""
+    `marks` are the (start, end) of the search terms in `snippet`. `score` is the relevance (greater is better), or
+    None if nothing in the query has a score; `distance_km` is the distance from the query's `near`. `copies` are the
+    IDs of all other articles with the same text. `folded` are the matching articles that the query's fold places
+    beneath this one; all hits with their folded articles are all matches.
+    """
 
     id: int
     url: str
@@ -314,14 +329,16 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """A page of hits. `total` is the number of all matches, folded as the query says."""
+    """One page of hits. `total` is the number of all matches, with duplicates folded as the query requests."""
 
     hits: tuple[Hit, ...]
     total: int
 
 
 def run(db: Database, query: Query) -> Results:
-    """The hits of a query. Raises BadQuery, SiteNotFound or IndexMissing."""
+    """Runs a query and returns the page of hits that its offset and limit select. Raises BadQuery, SiteNotFound or
+    IndexMissing.
+    """
     first, last = window(query)
     plan = plan_query(db, query)
     return Results(tuple(load_hits(plan, list(ordered(plan, first, last)))), plan.total)
@@ -329,42 +346,46 @@ def run(db: Database, query: Query) -> Results:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All matches of a query, regardless of its limit. `beneath` has their IDs in order, each with those folded
-    beneath."""
+    """All matches of a query, regardless of its limit. `beneath` maps the ID of each match, in sort order, to the IDs
+    of the copies folded beneath it.
+    """
 
     beneath: dict[int, Sequence[int]]
     _plan: Plan
     _found: dict[int, Match]
 
     def hits(self, ids: Collection[int]) -> tuple[Hit, ...]:
-        """The hits of some of the matches, in the query's order."""
+        """Loads the hits for some of the matches, in the query's sort order."""
         selected = set(ids)
         return tuple(load_hits(self._plan, [found for number, found in self._found.items() if number in selected]))
 
 
 def listing(db: Database, query: Query) -> Listing:
-    """Lists all matches of a query. Raises what `run` does."""
+    """Lists all matches of a query. Raises what `run` raises."""
     plan = plan_query(db, query)
     found = {one.id: one for one in ordered(plan, 0, plan.total)}
     return Listing({number: plan.beneath.get(number, ()) for number in found}, plan, found)
 
 
 def matching_ids(db: Database, query: Query) -> Iterator[int]:
-    """The IDs of the matching articles, in order, within the query's offset and limit."""
+    """Returns the IDs of the articles that a query matches, in its sort order and within its offset and limit."""
     first, last = window(query)
     return (found.id for found in ordered(plan_query(db, query), first, last))
 
 
 def facets(db: Database, query: Query, most: int = 10) -> dict[str, list[tuple[str, int]]]:
-    """The number of matching articles for each value of FACETS, most frequent first; years are newest first.
+    """Counts the matching articles for each value of each facet field (FACETS), most frequent first; years are newest
+    first.
 
-    Counts all matches, regardless of the query's limit.
+    Counts all matches, regardless of the query's limit. At most `most` values are returned for each facet.
     """
     return facets_of([plan_query(db, query)], most)
 
 
 def facets_of(plans: Sequence[Plan], most: int = 10) -> dict[str, list[tuple[str, int]]]:
-    """The facets of several archives together. All values are counted, so that the sums are complete."""
+    """Counts the facets of a query over several archives together. The sums are complete, because all values are
+    counted in each archive.
+    """
     size = most if len(plans) == 1 else _MAX_BUCKETS
     aggregations = {
         name: {
@@ -400,7 +421,8 @@ def _first(plans: Sequence[Plan], name: str, counts: Counter[str], most: int) ->
 
 
 def _usual_spelling(plans: Sequence[Plan], name: str, form: str) -> str:
-    """The most frequent spelling of a value over all articles of the archives, whether they match or not."""
+    """Returns the most frequent spelling of a folded facet value among all articles of the archives, matching or not.
+    """
     spellings: Counter[str] = Counter()
     entries = [
         (plan.searcher, entry)
@@ -420,7 +442,7 @@ def _usual_spelling(plans: Sequence[Plan], name: str, form: str) -> str:
 
 
 def load_hits(plan: Plan, page: list[Match]) -> Iterator[Hit]:
-    """Loads the fields, copies and snippets of a page of matches."""
+    """Yields a hit with its fields, copies and snippet for each match of a page."""
     db = plan.db
     ids = json.dumps([found.id for found in page])
     rows = {
@@ -458,7 +480,7 @@ def load_hits(plan: Plan, page: list[Match]) -> Iterator[Hit]:
 
 
 def _fields(row: dict[str, Any]) -> dict[str, Any]:
-    """The article fields of a hit."""
+    """Returns the article fields of a hit from a row of the table `articles`, with JSON lists as tuples."""
     return {name: tuple(index_texts(row[name])) if BY_NAME[name].is_list else row[name] for name in HIT_FIELDS}
 
 
@@ -481,12 +503,12 @@ _DATE_LENGTHS = {"year": 4, "month": 7, "day": 10}
 
 
 def hit_as_dict(hit: Hit) -> dict[str, Any]:
-    """A hit as a dict with the keys COLUMNS."""
+    """Converts a hit to a dict with the keys COLUMNS."""
     return {name: value for name, value in asdict(hit).items() if name in COLUMNS}
 
 
 def published(moment: str | None, precision: str | None = None) -> str:
-    """A publication date as precise as on its page; "undated" if there is none."""
+    """Formats a publication date only as precisely as the page gives it; "undated" if there is none."""
     if not moment:
         return "undated"
     if precision in _DATE_LENGTHS:

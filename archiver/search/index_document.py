@@ -1,6 +1,6 @@
-"""The search index's schema, and the conversion of an article into an index document.
+"""The schema of the search index, and the conversion of an article into an index document.
 
-Reads databases that any program may have written to, so unreadable values are treated as missing.
+The database may have been written by any program, so values that cannot be parsed are treated as missing.
 """
 
 from __future__ import annotations
@@ -56,13 +56,13 @@ _SEPARATOR = "\t"
 
 
 def fold_name(name: str) -> str:
-    """The folded form of a name: no case, no diacritics, single spaces."""
+    """Returns a name in folded form for comparison: case-folded, without diacritics, with single spaces."""
     plain = unicodedata.normalize("NFKD", name.casefold().translate(_PLAIN))
     return " ".join("".join(c for c in plain if not unicodedata.combining(c)).translate(_PLAIN).split())
 
 
 def facet_key(names: Iterable[str]) -> dict[str, str]:
-    """The names of an article for counting: each folded name once, with its first spelling."""
+    """Maps each folded name of an article to its first spelling, so that spelling variants are counted once."""
     spellings: dict[str, str] = {}
     for name in names:
         spellings.setdefault(fold_name(name), name)
@@ -70,12 +70,14 @@ def facet_key(names: Iterable[str]) -> dict[str, str]:
 
 
 def spelling_entry(field: str, folded: str, name: str = "") -> str:
-    """The index entry for one spelling of a folded name. Without `name`, the prefix of all its entries."""
+    """Returns the index entry that stores one spelling of a folded name. Without `name`, returns the common prefix of
+    the entries of all its spellings.
+    """
     return _SEPARATOR.join((field, folded, name))
 
 
 def spelling_of(entry: str) -> str:
-    """The spelling in an entry. (A folded name contains no tab.)"""
+    """Extracts the spelling from an entry made by `spelling_entry`."""
     return entry.split(_SEPARATOR, 2)[2]
 
 
@@ -86,7 +88,9 @@ MAX_NAME_LENGTH = 5_000
 
 
 def index_text(value: Any) -> str:
-    """A value as valid Unicode text: unpaired surrogates (`\\ud800` in JSON) are replaced."""
+    r"""Returns a database value as valid Unicode text: unpaired surrogates (`\ud800` in JSON) are replaced, and other
+    types become "".
+    """
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
@@ -97,12 +101,12 @@ def index_number(value: Any) -> int | None:
 
 
 def index_texts(value: Any) -> list[str]:
-    """The strings of a JSON array."""
+    """Parses a JSON array and returns its non-empty strings; [] if it is invalid."""
     return [index_text(one)[:MAX_NAME_LENGTH] for one in _array(value) if isinstance(one, str) and one]
 
 
 def index_objects(value: Any) -> list[dict[str, Any]]:
-    """The objects of a JSON array."""
+    """Parses a JSON array and returns its objects; [] if it is invalid."""
     return [one for one in _array(value) if isinstance(one, dict)]
 
 
@@ -196,10 +200,12 @@ assert set(_FLAGS) == {f"is:{name}" for name in IS} | {f"has:{name}" for name in
 
 
 def document_rows(db: Database, ids: Sequence[int]) -> Iterator[Row]:
-    """The existing articles with these IDs, one at a time because a text may have megabytes.
+    """Yields the data to index for each existing article with one of these IDs, one article at a time because a text
+    may have megabytes.
 
-    Adds the `changed` fields, `duplicated` (whether it has duplicates), the `source_id` of its cluster, and `stamp`, a
-    digest of the whole row. Unreadable values are treated as missing.
+    Adds to the row of `articles`: `changed` (fields changed by later revisions), `duplicated` (whether it has
+    duplicates), the `source_id` of its cluster, and `stamp`, a digest of the whole row. Values that cannot be parsed
+    are treated as missing.
     """
     id_list = json.dumps(ids)
     among = "in (select value from json_each(?))"
@@ -242,7 +248,9 @@ def _readable(row: Row) -> Row:
 
 
 def index_document(row: Row, common: Collection[str] = ()) -> tantivy.Document:
-    """The index document of a row from `document_rows`, with the pairs of `common` words."""
+    """Converts a row from `document_rows` into a document of the search index. Adjacent words that are both in `common`
+    are indexed as pairs, too.
+    """
     fields: dict[str, Any] = {name: _words(row[name]) for name in _TEXTS}
     for name, pairs in PAIRED.items():
         tokens = split_into_words(row[name]) if row[name] else []
@@ -275,7 +283,9 @@ def index_document(row: Row, common: Collection[str] = ()) -> tantivy.Document:
 
 
 def paired(tokens: Sequence[str], common: Collection[str]) -> str:
-    """The pairs of adjacent common words, joined by a character that no word contains."""
+    """Returns the pairs of adjacent words that are both in `common`, separated by spaces. The words of a pair are
+    joined by a character that no word contains.
+    """
     return " ".join(f"{one}_{next_one}" for one, next_one in pairwise(tokens) if one in common and next_one in common)
 
 
@@ -284,7 +294,8 @@ def _words(text: str | None) -> str:
 
 
 def numbers(row: Row) -> dict[str, int]:
-    """The values of the numeric fields (NUMBERS) that a row has."""
+    """Returns the values of the numeric index fields (NUMBERS) of an article row; fields without a value are left out.
+    """
     group = row["duplicate_of"] or row["id"]
     turn = row["id"] if group == row["id"] else min(row["id"], _COPY_OFFSET) + _COPY_OFFSET
     out = {"id": row["id"], "group": group, TURN: turn, "stamp": row["stamp"]}
@@ -302,7 +313,9 @@ def numbers(row: Row) -> dict[str, int]:
 
 
 def keys(row: Row) -> Iterator[str]:
-    """The exact keys of an article, such as is:gone or language:en, as `archiver.search.query_tree` looks for them."""
+    """Yields the exact index keys of an article, such as is:gone or language:en, which the nodes of
+    `archiver.search.query_tree` look up.
+    """
     yield from (name for name, so in _FLAGS.items() if so(row))
     if (row["duplicate_of"] or row["id"]) != row["id"]:
         yield COPY
@@ -324,7 +337,9 @@ def keys(row: Row) -> Iterator[str]:
 
 
 def sites(name: str) -> Iterator[str]:
-    """A site and its parents: blog.example.org/news, blog.example.org, example.org/news, example.org, ..."""
+    """Yields a site's name and the names of all its parents: blog.example.org/news, blog.example.org, example.org/news,
+    example.org, ...
+    """
     host, *path = name.split("/")
     labels = host.split(".")
     for start in range(len(labels)):
@@ -332,7 +347,7 @@ def sites(name: str) -> Iterator[str]:
 
 
 def _heads(parts: Iterable[str], sign: str) -> Iterator[str]:
-    """The prefixes of a-b-c: a, a-b, a-b-c."""
+    """Yields the joined prefixes of a sequence of parts: for a, b, c with "-" these are a, a-b, a-b-c."""
     whole = ""
     for part in parts:
         whole = f"{whole}{sign}{part}" if whole else part

@@ -1,6 +1,6 @@
-"""Opens the search index of an archive, after updating or rebuilding it, and checks it against the archive.
+"""Opens the search index of an archive, updating or rebuilding it first, and checks it against the archive.
 
-An update may be killed at any moment: the next one repeats it.
+If an update is killed at any moment, the next update repeats it.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """The result of an update: how many articles were indexed, and whether the index was rebuilt (`anew`). `damaged`
-    names the damage that was found in the previous index, "" if there was none."""
+    """The result of an index update: the number of indexed articles, and whether the index was rebuilt (`anew`).
+    `damaged` describes the damage found in the previous index; "" if there was none.
+    """
 
     articles: int
     anew: bool
@@ -43,11 +44,11 @@ class Refreshed:
 
 
 def refresh_index(db: Database, archive: Path, *, anew: bool = False, progress: Progress | None = None) -> Refreshed:
-    """Adds the changes in the archive to its index. Rebuilds the index with `anew`, or if there is none of this
-    archive.
+    """Updates an archive's search index with the articles that changed. Rebuilds the index if `anew` is set, or if it
+    is missing, damaged or was made from another archive.
 
-    `db` is open for writing. Only one process updates at a time; others wait up to 30 s and then leave it to that one.
-    Raises OSError if the folder cannot be written.
+    `db` must be open for writing. Only one process updates at a time; other processes wait up to 30 s and then skip
+    the update. Raises OSError if the folder cannot be written.
     """
     folder = index_folder(archive)
     folder.mkdir(exist_ok=True)
@@ -78,7 +79,9 @@ def refresh_index(db: Database, archive: Path, *, anew: bool = False, progress: 
 
 
 def refresh_archive(archive: Path, *, anew: bool = False, progress: Progress | None = None) -> Refreshed:
-    """Calls `refresh_index` for the archive at a path. Raises what `open_archive` does, and ArchiveNotWritable."""
+    """Opens the archive at a path and updates its search index (`refresh_index`). Raises what `open_archive` raises,
+    and ArchiveNotWritable.
+    """
     db = open_archive(archive)
     try:
         return refresh_index(db, archive, anew=anew, progress=progress)
@@ -89,8 +92,12 @@ def refresh_archive(archive: Path, *, anew: bool = False, progress: Progress | N
 
 
 def refresh_after_writing(archive: Path, progress: Progress | None = None) -> str:
-    """Calls `refresh_archive` after a crawl or an import, which must not fail with it: the next search tries again.
-    Returns a sentence if the index was damaged or is not up to date, else ""."""
+    """Updates the search index after a crawl or an import. Returns a message if the index was damaged or could not be
+    updated, otherwise "".
+
+    Errors are returned and not raised, so that the crawl does not fail because of its index; the next search updates
+    it again.
+    """
     try:
         return damage_sentence(refresh_archive(archive, progress=progress))
     except ArchiverError as error:
@@ -98,23 +105,23 @@ def refresh_after_writing(archive: Path, progress: Progress | None = None) -> st
 
 
 def damage_sentence(done: Refreshed) -> str:
-    """A sentence that reports a damaged index; "" if it was intact."""
+    """Returns a message that the index was damaged and has been rebuilt; "" if it was intact."""
     if not done.damaged:
         return ""
     return f"The search index was damaged ({done.damaged}). It has been rebuilt from the archive."
 
 
 def _approximate_count(db: Database) -> int:
-    """The highest article ID: close to the number of articles, and much faster than counting them."""
+    """Returns the highest article ID, which is close to the number of articles and much faster than counting them."""
     return int(db.execute("select ifnull(max(id), 0) from articles").fetchone()[0])
 
 
 def _filled(
     folder: Path, db: Database, ids: Sequence[int], common: Collection[str], *, rebuild: bool, progress: Progress | None
 ) -> int | None:
-    """Writes articles to the index in a folder and returns their number; None if the present index is damaged.
+    """Indexes articles in a folder and returns their number. Returns None if the existing index cannot be written to.
 
-    Raises OSError if a new index cannot be written.
+    Raises OSError if a new index (`rebuild`) cannot be written.
     """
     try:
         fill_index(tantivy.Index(index_schema(), path=str(folder)), db, ids, common, rebuild=rebuild, progress=progress)
@@ -126,7 +133,9 @@ def _filled(
 
 
 def _damage(folder: Path) -> str:
-    """Describes the damage of an index, as far as it can be found without reading all files; "" if there is none."""
+    """Returns a description of an index's damage, or "" if it is intact. Files that are unchanged since the last update
+    are not read.
+    """
     known = index_searcher.recorded_state(folder)
     try:
         if name := index_searcher.damaged_file(folder, known):
@@ -151,8 +160,9 @@ def fill_index(
     rebuild: bool,
     progress: Progress | None = None,
 ) -> None:
-    """Adds or replaces the documents of these articles, with their pairs of common words. With `rebuild` the index must
-    be empty."""
+    """Adds the documents of these articles to an index, or replaces them. Adjacent words that are both in `common` are
+    indexed as pairs, too. With `rebuild` the index must be empty.
+    """
     writer = index.writer(heap_size=_HEAP_BYTES, num_threads=1)
     for start in range(0, len(ids), _BATCH):
         batch = ids[start : start + _BATCH]
@@ -181,15 +191,17 @@ _NOT_UPDATED: WeakSet[Database] = WeakSet()
 
 
 def disable_updates(db: Database) -> None:
-    """From now on, searches of this open archive do not update the index. They use it as it is, if it belongs to this
-    database."""
+    """Prevents searches of this open archive from updating the index. They use the existing index if it was made from
+    this database.
+    """
     _NOT_UPDATED.add(db)
 
 
 def open_searcher(db: Database, progress: Progress | None = None) -> Searcher:
-    """The searcher of an open archive, with its latest changes if the index can be updated.
+    """Returns the searcher of an open archive, after updating the index if it can be written. If it cannot be written
+    and is missing or outdated, a small archive is indexed in memory.
 
-    Raises IndexMissing if there is no index, none can be written, and the archive is too large to index in memory.
+    Raises IndexMissing if there is no usable index and the archive is too large to index in memory.
     """
     archive = Path(db.execute("select file from pragma_database_list where name = 'main'").fetchone()[0])
     if db in _HELD:
@@ -203,9 +215,11 @@ def open_searcher(db: Database, progress: Progress | None = None) -> Searcher:
 
 @contextmanager
 def hold_searchers(dbs: Sequence[Database]) -> Iterator[list[Searcher]]:
-    """The searchers of several open archives, which stay the same within the block even if the archives change.
+    """Opens the searchers of several archives. Within the `with` block, searches use these searchers even if the
+    archives change.
 
-    Raises what `open_searcher` does."""
+    Raises what `open_searcher` raises.
+    """
     found = [open_searcher(db) for db in dbs]
     _HELD.update(zip(dbs, found, strict=True))
     try:
@@ -273,10 +287,12 @@ _REMEDY = "Run 'archiver verify --repair' or 'archiver index --rebuild' to rebui
 
 
 def check_index(db: Database, archive: Path, *, quick: bool = False) -> Iterator[VerifyFinding]:
-    """Findings on the index of an archive. `quick` compares only the IDs of the articles.
+    """Yields the differences between an archive and its search index as findings. `quick` compares only the IDs of the
+    articles.
 
-    A missing index and changes not indexed yet are no findings, because the next search updates it. Nor is an index
-    that this user may not read."""
+    A missing index and changes that are not indexed yet are not reported, because the next search updates the index.
+    Neither is an index that the user has no permission to read.
+    """
     folder = index_folder(archive)
     if not index_searcher.is_migrated(db) or not index_searcher.belongs(db, folder):
         return
@@ -333,7 +349,7 @@ def _findings(numbers: Iterable[int], kind: str, sentence: str) -> Iterator[Veri
 
 
 def _stamps(searcher: Searcher) -> dict[int, int]:
-    """The stamp of each indexed article by its ID."""
+    """Returns the stamp (digest of the indexed data) of each article in an index, by article ID."""
     addresses = [address for _, address in searcher.search(Query.all_query(), limit=max(searcher.num_docs, 1)).hits]
     return dict(
         zip(searcher.fast_field_values("id", addresses), searcher.fast_field_values("stamp", addresses), strict=True)

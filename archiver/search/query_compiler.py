@@ -1,4 +1,4 @@
-"""Compiles a query tree into a query for the index, and expands English words into their forms."""
+"""Compiles a query tree into a tantivy query, and expands English words into all their forms."""
 
 from __future__ import annotations
 
@@ -31,10 +31,13 @@ def stem(word: str) -> str:
 
 
 def stem_forms(searcher: Searcher, word: str, columns: Collection[str]) -> tuple[Form, ...]:
-    """The words in these columns with the same stem as `word`, most frequent first. Always includes the word itself.
+    """Returns the words in these index columns that have the same English stem as `word`, most frequent first, always
+    including `word` itself.
 
-    The forms together weigh as much as one word with all their occurrences, so that a rare form does not rank higher
-    than a frequent one. Words in other scripts or of one or two letters have no other forms."""
+    The forms are weighted so that together they score like a single word with all their occurrences; thus a rare
+    form does not rank higher than a frequent one. Words in other scripts or of one or two letters have no other
+    forms.
+    """
     if not _is_english(word):
         return (Form(word),)
     own = stem(word)
@@ -61,8 +64,9 @@ def _is_english(word: str) -> bool:
 
 
 def prefix_forms(own: str) -> tuple[str, ...]:
-    """The prefixes of all forms of a stem: happ- for happi (happy), us- for use (using), di- and dy- for die
-    (dying)."""
+    """Returns the prefixes by which all forms of a stem can be looked up: happ- for happi (happy), us- for use (using),
+    di- and dy- for die (dying).
+    """
     if len(own) > _SHORTEST:
         return (own[:-1],)
     if own[1:] == "ie":
@@ -71,7 +75,7 @@ def prefix_forms(own: str) -> tuple[str, ...]:
 
 
 def rarity(count: int, every: int) -> float:
-    """The inverse document frequency of BM25."""
+    """Returns the inverse document frequency (as in BM25) of a word that `count` of `every` articles contain."""
     return math.log(1 + (every - count + 0.5) / (count + 0.5)) if every > count else math.log(1 + 0.5 / (count + 0.5))
 
 
@@ -91,13 +95,13 @@ tantivy cannot be interrupted."""
 
 
 class TooManyPrefixes(Exception):
-    """A phrase or NEAR has a prefix that matches too many words to be searched in reasonable time."""
+    """A prefix (word*) within a phrase or NEAR matches too many words to be searched in reasonable time."""
 
 
 def compile_query(node: Node | None, db: Database, searcher: Searcher) -> Query:
-    """Compiles a query tree into a query of the search index; None matches every article.
+    """Compiles a query tree into a tantivy query; None matches every article.
 
-    Only terms, NEAR and `like:` affect the score; keys, ranges, boxes and rows found by SQL only filter. Raises
+    Only terms, NEAR and `like:` affect the score; keys, ranges, boxes and SQL conditions only filter. Raises
     TooManyPrefixes.
     """
     if node is None:
@@ -134,7 +138,7 @@ def _one_of(field: str, values: Iterable[Any]) -> Query:
 
 
 def ranks(node: Node | None) -> bool:
-    """True if a query has words that rank its results."""
+    """Returns True if a query contains words, NEAR or `like:`, so that its results have a relevance score."""
     if isinstance(node, And | Or):
         return any(ranks(item) for item in node.items)
     return isinstance(node, Term | Near | SimilarTo)
@@ -162,7 +166,8 @@ def _span(node: Span) -> Query:
 
 
 def _in_columns(column: str, query: Callable[[str], Query]) -> Query:
-    """A query over one column, or with "" over all columns that have a weight."""
+    """Builds a query with `query` for one column, or combines the queries for all weighted columns if `column` is "".
+    """
     if column:
         assert column in TEXTS
         return query(column)
@@ -178,7 +183,7 @@ Place = tuple[int, tuple[Form, ...], bool]
 
 
 def _row_of(term: Term) -> tuple[Row, bool]:
-    """The words of a term, and whether the last one is a prefix."""
+    """Returns the words of a term, each with its forms, and whether the last word is a prefix."""
     tokens, is_prefix = lookup(term.text)
     return list(term.forms) or [(Form(token),) for token in tokens], is_prefix or term.prefix
 
@@ -219,7 +224,9 @@ def _phrase(column: str, row: Row, is_prefix: bool, searcher: Searcher) -> Query
 
 
 def _pair(column: str, tokens: list[str], pair: str, searcher: Searcher) -> Query:
-    """Two adjacent common words. They weigh as much as both words separately, as in a phrase of other words."""
+    """Returns a query for a phrase of two common words, using the index of word pairs. It scores like a phrase of two
+    other words, whose two scores add up.
+    """
     own = rarity(searcher.doc_freq(PAIRED[column], pair), searcher.num_docs)
     both = sum(_rarity(column, token, searcher.all) for token in tokens)
     return Query.boost_query(Query.term_query(index_schema(), PAIRED[column], pair, "freq"), both / own)
@@ -231,8 +238,9 @@ def _rarity(column: str, word: str, indexes: Iterable[Searcher]) -> float:
 
 
 def _federated_weight(query: Query, column: str, words: Iterable[str], searcher: Searcher) -> Query:
-    """Corrects the weight of a query for a federated search: the index weighs its words by their frequency in itself,
-    but the frequency in all indexes should count."""
+    """Scales the score of a query in a federated search: the index weights words by their frequency in its own archive,
+    but their frequency in all archives should count.
+    """
     if not searcher.federated_with:
         return query
     own, every = (sum(_rarity(column, word, indexes) for word in words) for indexes in ((searcher,), searcher.all))
@@ -240,7 +248,7 @@ def _federated_weight(query: Query, column: str, words: Iterable[str], searcher:
 
 
 def _either(column: str, forms: Iterable[Form], searcher: Searcher) -> Query:
-    """Matches any of these words, each with its weight."""
+    """Returns a query that matches any of the forms of a word, each with its own weight."""
     queries = [
         (
             _federated_weight(
@@ -255,11 +263,13 @@ def _either(column: str, forms: Iterable[Form], searcher: Searcher) -> Query:
 
 
 def _near(column: str, node: Near, searcher: Searcher) -> Query:
-    """Terms with at most `distance` other words between the first and the last of them.
+    """Returns a query for articles in which the terms of a NEAR occur with at most `distance` other words between the
+    first and the last of them.
 
-    Compiled as a query for every pair of terms, with a phrase represented by one of its words. A single phrase query
-    with slop over more than two words would take seconds in long texts with few distinct words, would match other
-    articles when it also counts occurrences, and would exclude hardly any."""
+    It combines a query for every pair of terms, with each phrase represented by one of its words. A single phrase
+    query with slop over more than two words would take seconds in long texts with few distinct words, would match
+    other articles when it also counts occurrences, and would exclude hardly any.
+    """
     found = [_row_of(term) for term in node.terms]
     every = sum(len(row) for row, _ in found)
     rarest = [(len(row), _rarest(column, row, is_prefix, searcher)) for row, is_prefix in found]
@@ -274,12 +284,13 @@ def _near(column: str, node: Near, searcher: Searcher) -> Query:
 
 
 def _near_pair(column: str, one: tuple[int, Place], other: tuple[int, Place], most: int, searcher: Searcher) -> Query:
-    """Two terms in either order with at most `most` words between them. Each is given as its length and one of its
-    words.
+    """Returns a query for two terms in either order with at most `most` words between them. Each term is given as its
+    length in words and one of its words.
 
     The second term starts at most `most` words plus the length of the first after the start of the first, or at most
-    `most` words plus its own length before it. This range is symmetric about its middle, and is queried as slop around
-    it (around two middles if the length is odd)."""
+    `most` words plus its own length before it. This range is symmetric about its middle, and is queried as slop
+    around it (around two middles if the length is odd).
+    """
     (length, (at, forms, is_prefix)), (length_2, (at_2, forms_2, is_prefix_2)) = one, other
     middles = {(length - length_2) // 2, (length - length_2 + 1) // 2}
     return Query.boolean_query(
@@ -299,7 +310,9 @@ def _near_pair(column: str, one: tuple[int, Place], other: tuple[int, Place], mo
 
 
 def _rarest(column: str, row: Row, is_prefix: bool, searcher: Searcher) -> Place:
-    """The rarest word of a row. A prefix is only chosen if there is no other word, because its frequency is unknown."""
+    """Returns the word of a phrase that the fewest articles contain, with its position. A prefix is only chosen if it
+    is the only word, because its frequency is unknown.
+    """
     return min(
         _places(row, is_prefix)[: len(row) - is_prefix] or _places(row, is_prefix),
         key=lambda place: sum(searcher.doc_freq(column, form.word) for form in place[1]),
@@ -307,8 +320,12 @@ def _rarest(column: str, row: Row, is_prefix: bool, searcher: Searcher) -> Place
 
 
 def _placed(column: str, places: Sequence[Place], slop: int, searcher: Searcher) -> Query:
-    """Words at their positions with a slop of `slop` words. With several forms or a prefix the index scores them as
-    words that no article has."""
+    """Returns a query for words at given positions relative to each other, with a tolerance of `slop` words. Raises
+    TooManyPrefixes.
+
+    If a word has several forms or is a prefix, the index cannot score it by frequency and treats it as a word that
+    no article has.
+    """
     if all(len(forms) == 1 and not is_prefix for _, forms, is_prefix in places):
         tokens = [forms[0].word for _, forms, _ in places]
         words: list[str | tuple[int, str]] = [(at, forms[0].word) for at, forms, _ in places]
@@ -338,7 +355,7 @@ def _placed(column: str, places: Sequence[Place], slop: int, searcher: Searcher)
 
 
 def _like(node: SimilarTo) -> Query:
-    """Articles that have at least `needed` of the words in the title or the text."""
+    """Returns a query for articles that contain at least `needed` of the distinctive words in their title or body."""
     if not node.words:
         return Query.empty_query()
     return Query.boolean_query(

@@ -1,6 +1,6 @@
-"""Orders the matches of a query, folds duplicates, and ranks by recency.
+"""Sorts the matches of a query, folds duplicates, and ranks by recency.
 
-The order is total and reproducible, so that the pages of a result never overlap.
+The sort order is total and reproducible, so that no article appears on two pages of a result.
 """
 
 from __future__ import annotations
@@ -39,8 +39,10 @@ all (measured with 100,000 and 200,000 articles)."""
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A matching article. `key` is its sort key: a score (for recency a pair), a distance, a number or a text; None if
-    it has none. `score` and `distance` (in km) are set if the query has them."""
+    """An article that matches a query, before its fields are loaded. `key` is the value it is sorted by: a score (or a
+    pair of scores when ranking by recency), a distance, a number or a text; None if it has no value. `score` and
+    `distance` (in km) are set if the query has them.
+    """
 
     id: int
     group: int
@@ -51,13 +53,13 @@ class Match:
 
     @property
     def turn(self) -> tuple[bool, int]:
-        """The order among matches with the same key: originals first, then by ID."""
+        """The order among matches with the same sort key: articles that are not duplicates first, then by ID."""
         return self.group != self.id, self.id
 
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """A sort order by a field of the index, or by score if it is "". `down`: the greatest value first."""
+    """A sort order by a field of the index, or by relevance score if `field` is "". `down` means descending."""
 
     field: str
     down: bool
@@ -65,7 +67,7 @@ class Sort:
 
 @dataclass(frozen=True, slots=True)
 class Best:
-    """The best hits of a query by score, and the number of all hits."""
+    """The best hits of a query by score, and the number of all its hits."""
 
     first: list[Pair]
     total: int
@@ -81,8 +83,9 @@ def top_hits(searcher: Searcher, query: Query, most: int = BEST) -> Best:
 
 
 def with_id(searcher: Searcher, ids: Sequence[int]) -> Query:
-    """A query for the articles with these IDs. A set query compares every article of the index, so a few IDs are looked
-    up one by one."""
+    """Returns a query for the articles with these IDs. A few IDs are looked up one by one, because a query for a set of
+    IDs checks every article of the index.
+    """
     if len(ids) > _MAX_LOOKUPS or len(ids) * _LOOKUP_RATIO > searcher.num_docs:
         return Query.term_set_query(index_schema(), "id", ids)
     return Query.boolean_query(
@@ -93,10 +96,12 @@ def with_id(searcher: Searcher, ids: Sequence[int]) -> Query:
 def in_order(
     searcher: Searcher, query: Query, sort: Sort, *, first: int, last: int, known: Best | None = None
 ) -> list[Match]:
-    """The matches from `first` up to (not including) `last`. `known` is the result of `top_hits` for this query.
+    """Returns the matches of a query from position `first` up to (not including) `last` in a sort order. `known` may be
+    the result of `top_hits` for this query.
 
-    Articles without a value come last in both directions. Ties are ordered with originals first, then by ID, even among
-    a hundred thousand of them, so that no page repeats a match of another page."""
+    Articles without a value come last in both directions. Ties are ordered by duplicates last, then by ID, even
+    among a hundred thousand of them, so that no page repeats a match of another page.
+    """
     last = min(last, searcher.num_docs)
     if last <= first:
         return []
@@ -110,7 +115,7 @@ def in_order(
 
 @dataclass(frozen=True, slots=True)
 class _SortRequest:
-    """A request for the first `last` matches of a query in an order."""
+    """A request for the first `last` matches of a query in a sort order."""
 
     searcher: Searcher
     query: Query
@@ -119,7 +124,7 @@ class _SortRequest:
     known: Best
 
     def read(self, most: int) -> list[Pair]:
-        """The first `most` hits in tantivy's order, which leaves ties unordered."""
+        """Returns the first `most` hits in tantivy's order, in which ties are in no particular order."""
         best = self.known
         if best.first and not self.sort.field and min(most, best.total) <= len(best.first):
             return best.first[:most]
@@ -127,10 +132,11 @@ class _SortRequest:
 
 
 def _first(request: _SortRequest) -> list[Match]:
-    """The requested matches, possibly followed by ties of the last one.
+    """Returns the requested matches in order, possibly followed by further matches that tie with the last one.
 
-    Reads a few hits more than requested, which usually include all ties of the last one. Otherwise the ties are looked
-    up by their key."""
+    Reads a few hits more than requested, which usually include all ties of the last one. Otherwise the ties are
+    looked up by their sort key.
+    """
     searcher, last = request.searcher, request.last
     hits: list[Pair] = []
     for spare in _SPARE[:1] if request.sort.field else _SPARE:
@@ -160,12 +166,12 @@ def _best(searcher: Searcher, query: Query, sort: Sort, most: int) -> list[Pair]
 
 
 def rounded(hits: Iterable[Pair]) -> list[Pair]:
-    """Rounds the scores to the digits that are reproducible."""
+    """Rounds the scores of hits to the digits that are the same in every search."""
     return [(round(score, _DIGITS), address) for score, address in hits]
 
 
 def _ties_end(hits: list[Pair], last: int) -> int:
-    """The end of the ties of the hit before position `last`."""
+    """Returns the index after the last hit that has the same sort key as hit `last` - 1."""
     ends = min(last, len(hits))
     while 0 < ends < len(hits) and hits[ends][0] == hits[ends - 1][0]:
         ends += 1
@@ -173,7 +179,7 @@ def _ties_end(hits: list[Pair], last: int) -> int:
 
 
 def _ties_start(hits: list[Pair]) -> int:
-    """The start of the ties of the last hit."""
+    """Returns the index of the first hit that has the same sort key as the last hit."""
     begins = len(hits)
     while begins and hits[begins - 1][0] == hits[-1][0]:
         begins -= 1
@@ -188,13 +194,15 @@ def _first_by_turn(searcher: Searcher, hits: list[Pair], most: int) -> list[Pair
 
 
 def _by_turn(matches: list[Match]) -> list[Match]:
-    """Orders ties by their turn; the order of the keys stays."""
+    """Sorts matches with the same key by `Match.turn`; the order of different keys is kept."""
     places: dict[Any, int] = {}
     return sorted(matches, key=lambda match: (places.setdefault(match.key, len(places)), match.turn))
 
 
 def _ties(request: _SortRequest, key: Any, known: list[Pair], most: int) -> list[Match]:
-    """The first `most` matches with this key, by turn. `known` are some of the hits with this key, at least `most`."""
+    """Returns the first `most` matches, by turn, that have this sort key. `known` are at least `most` hits with this
+    key, but maybe not the first ones.
+    """
     searcher, query, field = request.searcher, request.query, request.sort.field
     if not field:
         return _with_score(request, key, known, most)
@@ -211,10 +219,11 @@ def _ties(request: _SortRequest, key: Any, known: list[Pair], most: int) -> list
 
 
 def _sample_with_score(request: _SortRequest, score: float) -> list[Pair]:
-    """All hits with this score up to some turn, if that finds enough of them; otherwise an empty list.
+    """Returns the hits with this score among the articles that come first by turn, if these contain enough of them;
+    otherwise an empty list.
 
-    tantivy cannot query for a score. If the hits are spread evenly over the turns and most have this score, a sample of
-    the first turns is enough.
+    tantivy cannot query for a score. If most hits have this score, the first articles by turn are a sample that is
+    large enough.
     """
     searcher, most = request.searcher, request.last
     reach = most * _TIE_SAMPLE
@@ -225,7 +234,9 @@ def _sample_with_score(request: _SortRequest, score: float) -> list[Pair]:
 
 
 def _with_score(request: _SortRequest, score: float, known: list[Pair], most: int) -> list[Match]:
-    """The first `most` matches with this score, by turn. Reads hits in order of turn until enough have the score."""
+    """Returns the first `most` matches, by turn, that have this score. Reads hits in order of turn until enough of them
+    have the score.
+    """
     searcher = request.searcher
     reach = 2 * most * max(2, request.known.total // len(known))
     while True:
@@ -253,7 +264,9 @@ def _turns(searcher: Searcher, query: Query, most: int) -> list[Pair]:
 
 @dataclass(frozen=True, slots=True)
 class MatchColumns:
-    """All matches of a query by ID: IDs, groups and addresses in parallel lists."""
+    """All matches of a query in order of ID, as parallel lists of IDs, duplicate groups (the ID of the original) and
+    index addresses.
+    """
 
     ids: list[int]
     groups: list[int]
@@ -261,7 +274,7 @@ class MatchColumns:
 
 
 def with_groups(searcher: Searcher, query: Query, most: int) -> MatchColumns:
-    """All matches of a query with their groups. `most` is an upper bound of their number."""
+    """Returns all matches of a query with their duplicate groups. `most` is an upper bound of their number."""
     if not most:
         return MatchColumns([], [], [])
     hits = searcher.search(query, limit=most, order_by_field="id", order=Order.Asc).hits
@@ -270,7 +283,7 @@ def with_groups(searcher: Searcher, query: Query, most: int) -> MatchColumns:
 
 
 def matches(searcher: Searcher, query: Query) -> list[Match]:
-    """All matches of a query in order of their ID, which is also their `key`."""
+    """Returns all matches of a query in order of ID, which is also their sort `key`."""
     found = with_groups(searcher, query, count_hits(searcher, query))
     return [
         Match(number, group, number, address)
@@ -293,7 +306,7 @@ def with_ids(searcher: Searcher, hits: Iterable[Pair]) -> list[Match]:
 
 
 def field_values(searcher: Searcher, field: str, addresses: Iterable[tantivy.DocAddress]) -> list[Any]:
-    """The values of a numeric field for these documents; None for a missing value."""
+    """Returns the values of a numeric index field for some documents; None where a value is missing."""
     return list(searcher.fast_field_values(field, list(addresses)))
 
 
@@ -309,8 +322,9 @@ FOLDS: dict[Fold, str] = {
 
 @dataclass(frozen=True, slots=True)
 class CollapsedHits:
-    """A folded result: `query` matches the articles that are shown, `beneath` has the IDs folded beneath each of them,
-    and `left_out` is the number of folded articles."""
+    """The matches of a query after duplicates are folded: `query` matches the articles that are shown, `beneath` maps
+    the ID of a shown article to the IDs folded beneath it, and `left_out` is the number of folded articles.
+    """
 
     query: Query
     beneath: Mapping[int, Sequence[int]]
@@ -318,10 +332,11 @@ class CollapsedHits:
 
 
 def collapse(searcher: Searcher, query: Query, fold: Fold) -> CollapsedHits:
-    """Folds the matches of a query. Total, facets and pages are all computed from the returned query.
+    """Folds the duplicates among the matches of a query. Total, facets and pages are all computed from the returned
+    query.
 
-    A shown article stands for all matches with its text or (`cluster`) in its cluster. Clusters that share a text are
-    merged.
+    Of all matches with the same text, or (`cluster`) in the same cluster, only one article is shown. Clusters that
+    share a text are merged.
     """
     if fold == "none":
         return CollapsedHits(query, {}, 0)
@@ -352,8 +367,9 @@ def _by_text(searcher: Searcher, query: Query) -> CollapsedHits:
 
 
 def _without(searcher: Searcher, query: Query, beneath: Mapping[int, list[int]], shown: list[int]) -> Query:
-    """A query that excludes the folded copies: either by their IDs, or as all copies but the `shown` ones, whichever
-    list is shorter."""
+    """Narrows a query so that it excludes the folded articles: either by their IDs, or as all duplicates except the
+    `shown` ones, whichever list is shorter.
+    """
     if not beneath:
         return query
     if len(beneath) <= len(shown) and len(left_out := [number for many in beneath.values() for number in many]) <= len(
@@ -401,7 +417,7 @@ def _and(query: Query, what: Query) -> Query:
 
 
 def _clusters(searcher: Searcher, members: list[Match]) -> dict[int, int]:
-    """The cluster of each match, by its ID."""
+    """Returns the cluster ID of each match, by article ID."""
     return dict(
         zip(
             (entry.id for entry in members),
@@ -412,7 +428,9 @@ def _clusters(searcher: Searcher, members: list[Match]) -> dict[int, int]:
 
 
 def _together(alike: Iterable[Match], clusters: dict[int, int]) -> list[list[Match]]:
-    """Groups the matches by text, and the texts by cluster."""
+    """Groups matches that have the same text or whose texts are in the same cluster. `clusters` maps article IDs to
+    cluster IDs.
+    """
     texts: dict[int, list[Match]] = defaultdict(list)
     for entry in alike:
         texts[entry.group].append(entry)
@@ -441,10 +459,12 @@ _WIDEST = 2**61
 
 
 def by_recency(searcher: Searcher, query: Query, half_life: float, now: int, *, first: int, last: int) -> list[Match]:
-    """The matches from `first` up to (not including) `last`, ranked by score and age.
+    """Returns the matches of a query from position `first` up to (not including) `last`, ranked by a score that
+    decreases with age.
 
-    `half_life` is in days, `now` in Unix seconds. The `key` of a match is the pair of the base-2 logarithm of its aged
-    score (minus infinity without a date) and its score. Ties are ordered by score, then originals first, then by ID.
+    `half_life` is in days, `now` in Unix seconds. The `key` of a match is a pair: the base-2 logarithm of its aged
+    score (minus infinity without a date), and its original score. Ties are ordered by score, then duplicates last,
+    then by ID.
     """
     if last <= first:
         return []
@@ -465,7 +485,9 @@ def by_recency(searcher: Searcher, query: Query, half_life: float, now: int, *, 
 
 @dataclass(frozen=True, slots=True)
 class _Band:
-    """A time span that starts at `low`: how many of its hits were `read`, and the best matches so far."""
+    """A time span of publication that starts at `low`: the number of its hits that were `read`, and the best matches
+    found so far in this and newer bands.
+    """
 
     low: int
     read: int
@@ -474,7 +496,8 @@ class _Band:
 
 @dataclass(frozen=True, slots=True)
 class _RecencySearch:
-    """A search for the best matches by score and age, in bands of time from new to old."""
+    """Finds the best matches by score and age, searching one band of publication time after the other from new to old.
+    """
 
     searcher: Searcher
     query: Query
@@ -482,7 +505,9 @@ class _RecencySearch:
     now: int
 
     def dated(self, best: float, last: int) -> list[Match]:
-        """The first `last` matches that have a date. `best` is the best score of any of them."""
+        """Returns the best `last` matches that have a date. `best` is the best score of any match, by which the search
+        knows when to stop.
+        """
         ranked: list[Match] = []
         high: int | None = None
         width = int(min(self.half_life * _DAY * _BAND, _WIDEST))
@@ -507,9 +532,11 @@ class _RecencySearch:
             width = min(width, _WIDEST)
 
     def _with_band(self, ranked: list[Match], low: int, high: int | None, last: int) -> _Band:
-        """Reads a band up to `high` that starts at `low` or later, and merges it with the matches ranked so far.
+        """Reads the hits of a band that ends at `high` and starts at `low` or later, and merges them with the matches
+        ranked so far.
 
-        The unread part of the band cannot be among the first `last`."""
+        The hits of the band that are not read cannot be among the first `last`.
+        """
         most = last + _SPARE_CANDIDATES
         while True:
             some = _scored(self.searcher, self._between(low, high), most)
@@ -537,7 +564,9 @@ def _scored(searcher: Searcher, query: Query, most: int) -> list[Match]:
 
 
 def _ranked(searcher: Searcher, found: list[Match], half_life: float, now: int) -> list[Match]:
-    """Sorts matches by their aged score. The key holds its logarithm, which does not underflow, and the score."""
+    """Sorts matches by their aged score. The key of each becomes the logarithm of its aged score, which does not
+    underflow, and its original score.
+    """
     times: Any = searcher.fast_field_values("published_at", [match.address for match in found])
     out = [
         Match(match.id, match.group, (_aged_score(score := _rounded(match), at, half_life, now), score), match.address)
@@ -552,7 +581,7 @@ def _turn(match: Match) -> tuple[float, float, bool, int]:
 
 
 def _rounded(match: Match) -> float:
-    """The reproducible part of a score (see _DIGITS)."""
+    """Returns the score of a match, rounded to the digits that are the same in every search (see _DIGITS)."""
     return round(float(match.key), 4)
 
 

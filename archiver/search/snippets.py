@@ -1,8 +1,8 @@
 """Finds the search terms in a text, and cuts the snippet that shows them.
 
-Splitting a whole text into words takes a millisecond, and a page has twenty hits. If every character of a text maps to
-one character in the index, terms are found by comparing characters; otherwise only the pieces of the text that may
-contain a term are split.
+A page has twenty hits, and splitting a whole text into words takes a millisecond. If every character of a text maps
+to one character in the index, terms are therefore found by comparing characters; otherwise only the parts of the
+text that may contain a term are split into words.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _BLANK = re.compile(r"\s")
 
 
 def occurrences(text: str, rows: Sequence[Row]) -> list[Place]:
-    """The places of the rows in a one-line text, in order and without overlaps."""
+    """Finds all occurrences of the search terms in a one-line text, in order and without overlaps."""
     normalized = normalized_text(text)
     found = list(_in_normalized(normalized, rows) if normalized is not None else _in_pieces(text, rows))
     found.sort(key=lambda place: (place[0], -place[1]))
@@ -60,7 +60,9 @@ def _in_normalized(normalized: str, rows: Sequence[Row]) -> Iterator[Place]:
 
 @lru_cache(maxsize=1_000)
 def _pattern(row: tuple[str, ...], is_prefix: bool) -> re.Pattern[str]:
-    """A pattern that matches a row in a normalized text, from the first letter of its first word."""
+    """Returns a regular expression that matches a search term in a normalized text, from the first letter of its first
+    word.
+    """
     return re.compile(
         " +".join(
             re.escape(word) + (r"\S*" if len(word) >= MAX_WORD or (is_prefix and last) else r"(?!\S)")
@@ -92,7 +94,9 @@ def _in_pieces(text: str, rows: Sequence[Row]) -> Iterator[Place]:
 
 
 def _reach(text: str, pieces: list[tuple[int, int]], last: int, more: int) -> int:
-    """The end of the piece that contains the next `more` words after piece `last`."""
+    """Returns the position at which `more` words after piece `last` have been read: the end of the piece that contains
+    the last of them.
+    """
     while more > 0 and last + 1 < len(pieces):
         last += 1
         more -= len(split_into_words(text[slice(*pieces[last])]))
@@ -109,7 +113,8 @@ def _pieces(text: str) -> Iterator[tuple[int, int]]:
 
 
 def in_words(text: str, rows: Sequence[Row]) -> Iterator[Place]:
-    """The places of the rows among all words of a text; they may overlap."""
+    """Yields the occurrences of the search terms in a text, found by splitting the text into words; they may overlap.
+    """
     placed = words_with_places(text)
     tokens = placed.words
     exact = {row[0] for row, is_prefix in rows if len(row) > 1 or not is_prefix}
@@ -139,7 +144,7 @@ Marks = tuple[tuple[int, int], ...]
 
 
 def highlight_terms(node: Node | None, column: str = "body") -> tuple[Row, ...]:
-    """The terms that a query looks for in the body or another column, without excluded ones."""
+    """Returns the search terms of a query to highlight in the body or another column; excluded terms are left out."""
     return tuple(dict.fromkeys(_terms(node, ("", column))))
 
 
@@ -163,10 +168,11 @@ def _terms(node: Node | None, columns: tuple[str, str]) -> Iterator[Row]:
 
 
 def snippet(text: str, rows: Sequence[Row]) -> tuple[str, Marks]:
-    """Returns the passage with the most terms (the first of several) as one line, and the (start, end) of the terms in
-    it.
+    """Cuts the passage with the most search terms (the first of several) from a text. Returns it as one line, with the
+    (start, end) of each term in it.
 
-    `rows` are from `highlight_terms`. Without any term it is the beginning of the text.
+    `rows` are the terms from `highlight_terms`. If the text contains none of them, the snippet is the beginning of
+    the text.
     """
     flat = " ".join(text.split())
     found = occurrences(flat, rows) if rows else []
@@ -178,7 +184,7 @@ def snippet(text: str, rows: Sequence[Row]) -> tuple[str, Marks]:
 
 
 def highlight_line(text: str, rows: Sequence[Row]) -> tuple[str, Marks]:
-    """A whole text such as a title as one line, and the (start, end) of the terms in it."""
+    """Returns a complete text, such as a title, as one line, with the (start, end) of each search term in it."""
     flat = " ".join(text.split())
     return flat, tuple((start, end) for start, end, _ in occurrences(flat, rows)) if rows else ()
 
@@ -206,6 +212,6 @@ def _window(text: str, found: list[Place]) -> tuple[int, int]:
 
 
 def _boundary(text: str, start: int) -> int:
-    """The next start of a word, if there is one nearby."""
+    """Returns the position of the next start of a word, or `start` if there is none within some thirty characters."""
     found = re.compile(r"\s\S").search(text, start - 1, start + 30)
     return found.end() - 1 if found else start
