@@ -38,7 +38,7 @@ from archiver.datasets.snapshot_writer import Progress, write_other_formats, wri
 from archiver.datasets.wacz_package import pack_wacz
 from archiver.errors import BadQuery, NotASnapshot, NothingToPublish, SnapshotRefused
 from archiver.search.engine import matching_ids
-from archiver.search.federated import Shard, shards_having
+from archiver.search.federated import Shard, shards_with_sites
 from archiver.storage.connection import opened
 
 # Building beside the folder: a snapshot replaces its folder as a whole or not at all.
@@ -279,7 +279,7 @@ def _matching_ids(dbs: Sequence[Database], request: SnapshotRequest) -> Iterator
         )
     queries = {
         shard.name: query
-        for shard, query in shards_having(
+        for shard, query in shards_with_sites(
             [Shard(str(number), db) for number, db in enumerate(dbs)], request.search_query
         )
     }

@@ -21,12 +21,12 @@ from sqlite_utils import Database
 
 from archiver.errors import BadQuery
 from archiver.search.engine import Plan, plan_query
-from archiver.search.index_document import sites
+from archiver.search.index_document import site_and_parents
 from archiver.search.index_searcher import Searcher
 from archiver.search.query import Query, filter_terms
 from archiver.search.query_parser import parse_query
 from archiver.search.query_tree import And, Box, Key, Node, Or, Span
-from archiver.search.ranking import Sort, in_order
+from archiver.search.ranking import Sort, sorted_matches
 
 MAX_PERIODS = 20_000
 """The maximum number of periods in one result."""
@@ -70,10 +70,10 @@ UNITS: dict[str, PeriodUnit] = {
 
 def count_periods(plan: Plan, unit: str) -> dict[int, int]:
     """Returns the number of matching articles for each period number. Periods without articles are left out."""
-    return plan.searcher.remembered((unit, plan.key), lambda: _counted(plan.searcher, plan.found, UNITS[unit]))
+    return plan.searcher.cached((unit, plan.key), lambda: _count_by_unit(plan.searcher, plan.found, UNITS[unit]))
 
 
-def counted_in(plans: Iterable[Plan], unit: str) -> Counter[int]:
+def sum_period_counts(plans: Iterable[Plan], unit: str) -> Counter[int]:
     """Returns the sum of `count_periods` over several archives."""
     out = Counter[int]()
     for plan in plans:
@@ -81,12 +81,12 @@ def counted_in(plans: Iterable[Plan], unit: str) -> Counter[int]:
     return out
 
 
-def _counted(searcher: Searcher, query: tantivy.Query, unit: PeriodUnit) -> dict[int, int]:
+def _count_by_unit(searcher: Searcher, query: tantivy.Query, unit: PeriodUnit) -> dict[int, int]:
     buckets = searcher.aggregate(query, {"by": unit.aggregation})["by"]["buckets"]
     return {unit.of_key(bucket["key"]): int(bucket["doc_count"]) for bucket in buckets}
 
 
-def unit_for(plans: Iterable[Plan], requested: str = "", bounds: Collection[date] = ()) -> str:
+def choose_unit(plans: Iterable[Plan], requested: str = "", bounds: Collection[date] = ()) -> str:
     """Returns the requested unit, or chooses one by the time span: days for up to two months, months for up to sixty,
     otherwise years.
 
@@ -97,7 +97,7 @@ def unit_for(plans: Iterable[Plan], requested: str = "", bounds: Collection[date
         if requested not in UNITS:
             raise BadQuery(f"by {requested}", f"articles are counted by {', '.join(UNITS)}")
         return requested
-    by_month = counted_in(plans, "month")
+    by_month = sum_period_counts(plans, "month")
     numbers = [*by_month, *(UNITS["month"].of_day(day) for day in bounds)] or [0]
     span = max(numbers) - min(numbers) + 1
     months = span if bounds else len(by_month)
@@ -130,7 +130,7 @@ def period_names(unit: str, numbers: range) -> tuple[str, ...]:
     return tuple(map(UNITS[unit].name, numbers))
 
 
-def day_of(seconds: int) -> date:
+def date_of_seconds(seconds: int) -> date:
     """Converts Unix seconds (possibly negative) to a UTC date, limited to the years 1 to 9999."""
     first, last = (int(datetime(*day, tzinfo=UTC).timestamp()) for day in ((1, 1, 1), (9999, 12, 31)))
     return _EPOCH + timedelta(days=max(first, min(seconds, last)) // _DAY)
@@ -150,29 +150,31 @@ def scope_of_query(nodes: Iterable[Node | None]) -> tuple[Node, ...]:
 def scope_dates(scope: Iterable[Node]) -> list[date]:
     """Returns the start and end dates that are named in the scope of a query (see `scope_of_query`)."""
     spans = [node for node in _conjuncts(scope) if isinstance(node, Span)]
-    return [day_of(end) for span in spans for end in (span.low, span.high) if end is not None]
+    return [date_of_seconds(end) for span in spans for end in (span.low, span.high) if end is not None]
 
 
-def looked_until(plan: Plan, scope: Iterable[Node]) -> str | None:
+def archived_until(plan: Plan, scope: Iterable[Node]) -> str | None:
     """Returns the day (UTC) up to which the sites in a query's scope are archived, or None if nothing is known.
 
     It is the day of their last crawl or of the newest article that `plan` matches, whichever is later.
     """
     site_nodes = [node for node in scope if _is_site(node)]
     names = [
-        name for (name,) in plan.db.execute("select name from sites") if all(_has(node, name) for node in site_nodes)
+        name
+        for (name,) in plan.db.execute("select name from sites")
+        if all(_scope_includes_site(node, name) for node in site_nodes)
     ]
     crawled = plan.db.execute(
         "select max(coalesce(r.finished_at, r.started_at)) from runs r join sites s on s.id = r.site_id "
         "where s.name in (select value from json_each(?))",
         [json.dumps(names)],
     ).fetchone()[0]
-    seen = plan.searcher.remembered(
+    seen = plan.searcher.cached(
         ("seen", plan.key),
         lambda: plan.searcher.aggregate(plan.found, {"seen": {"max": {"field": "seen_at"}}})["seen"]["value"],
     )
     days = [crawled[:10]] if crawled else []
-    days += [day_of(int(seen)).isoformat()] if seen is not None else []
+    days += [date_of_seconds(int(seen)).isoformat()] if seen is not None else []
     return max(days, default=None)
 
 
@@ -194,11 +196,11 @@ def _is_time(node: Node) -> bool:
     return isinstance(node, Span) and node.field in _PUBLISHED
 
 
-def _has(node: Node, name: str) -> bool:
+def _scope_includes_site(node: Node, name: str) -> bool:
     if isinstance(node, Or):
-        return any(_has(item, name) for item in node.items)
+        return any(_scope_includes_site(item, name) for item in node.items)
     assert isinstance(node, Key)
-    return node.value in (f"at:{name}", *(f"site:{one}" for one in sites(name.lower())))
+    return node.value in (f"at:{name}", *(f"site:{one}" for one in site_and_parents(name.lower())))
 
 
 # Histogram: the number of matches in each year, month or day, and the periods of which nothing is archived.
@@ -245,7 +247,7 @@ class Histogram:
 
 def histogram(db: Database, query: Query, unit: str = "") -> Histogram:
     """Returns a histogram of all matches of a query, whatever its limit. `unit` is year, month, day, or "" to choose
-    one automatically (`unit_for`). Raises BadQuery, SiteNotFound or IndexMissing.
+    one automatically (`choose_unit`). Raises BadQuery, SiteNotFound or IndexMissing.
     """
     return histogram_of([plan_query(db, query)], unit)
 
@@ -257,10 +259,10 @@ def histogram_of(plans: Sequence[Plan], unit: str = "") -> Histogram:
         scope = scope_of_query((plan.node, *filter_terms(plan.db, plan.query)))
         in_scope = plan_query(plan.db, Query(fold="none"), And(scope) if scope else None)
         everything.append(in_scope)
-        last_days.add(looked_until(in_scope, scope))
+        last_days.add(archived_until(in_scope, scope))
         days.update(scope_dates(scope))
-    unit = unit_for(everything, unit, days)
-    archived, found = counted_in(everything, unit), counted_in(plans, unit)
+    unit = choose_unit(everything, unit, days)
+    archived, found = sum_period_counts(everything, unit), sum_period_counts(plans, unit)
     last = max((day for day in last_days if day), default=None)
     numbers = period_range(unit, archived, days)
     periods = tuple(
@@ -331,8 +333,8 @@ def trend_of(archives: Sequence[tuple[Database, Query]], terms: tuple[str, ...],
     days = {
         day for plan in whole for day in scope_dates(scope_of_query((plan.node, *filter_terms(plan.db, plan.query))))
     }
-    unit = unit_for(whole, unit, days)
-    archived = counted_in(whole, unit)
+    unit = choose_unit(whole, unit, days)
+    archived = sum_period_counts(whole, unit)
     numbers = period_range(unit, archived, days)
     series = []
     for term in terms:
@@ -340,7 +342,7 @@ def trend_of(archives: Sequence[tuple[Database, Query]], terms: tuple[str, ...],
         if node is None:
             raise BadQuery(term, "a trend term is a word, a phrase or a field such as author:name")
         found = [plan_query(plan.db, plan.query, node) for plan in whole]
-        counts = counted_in(found, unit)
+        counts = sum_period_counts(found, unit)
         series.append(
             Series(
                 term,
@@ -398,7 +400,7 @@ def geo_grid(db: Database, query: Query, most: int, columns: int = 24) -> GeoGri
     Raises what `archiver.search.engine.run` raises.
     """
     plan = plan_query(db, query, Key("has:geo"))
-    newest = in_order(plan.searcher, plan.found, Sort("published_at", down=True), first=0, last=most)
+    newest = sorted_matches(plan.searcher, plan.found, Sort("published_at", down=True), first=0, last=most)
     found = db.execute(
         "select article_id, latitude, longitude, placename from geotags where role <> 'publisher' and typeof(latitude) "
         "in ('real', 'integer') and typeof(longitude) in ('real', 'integer') and article_id in "
@@ -422,11 +424,11 @@ def _spots(found: Iterable[tuple[int, float, float, str | None]], view: Box, siz
         names = tuple(dict.fromkeys(row[3] for row in rows if row[3]))[:MAX_NAMES]
         yield GridCell(
             round(sum(row[1] for row in rows) / len(rows), 4),
-            round(_degrees(west + sum(row[2] for row in rows) / len(rows)), 4),
+            round(_normalized_longitude(west + sum(row[2] for row in rows) / len(rows)), 4),
             (
-                round(_degrees(west + column * size), 4),
+                round(_normalized_longitude(west + column * size), 4),
                 round(max(south + line * size, -90), 4),
-                round(_degrees(west + (column + 1) * size), 4),
+                round(_normalized_longitude(west + (column + 1) * size), 4),
                 round(min(south + (line + 1) * size, 90), 4),
             ),
             len({row[0] for row in rows}),
@@ -434,7 +436,7 @@ def _spots(found: Iterable[tuple[int, float, float, str | None]], view: Box, siz
         )
 
 
-def _degrees(longitude: float) -> float:
+def _normalized_longitude(longitude: float) -> float:
     """Returns a longitude normalized to the range -180 to 180."""
     return longitude if -180 <= longitude <= 180 else (longitude + 180) % 360 - 180
 
@@ -445,17 +447,17 @@ def view_of(points: list[tuple[float, float]]) -> Box:
     """
     if not points:
         return -180.0, -90.0, 180.0, 90.0
-    west, spread = _narrowest([longitude for _, longitude in points])
+    west, spread = _narrowest_range([longitude for _, longitude in points])
     low, high = min(p[0] for p in points), max(p[0] for p in points)
     width = max(spread, 2 * (high - low), _MIN_DEGREES) * (1 + 2 * _MARGIN)
     if width > 240:
         return -180.0, -90.0, 180.0, 90.0
     middle, height = west + spread / 2, width / 2
     south = max(-90.0, min((low + high) / 2 - height / 2, 90 - height))
-    return _degrees(middle - width / 2), south, _degrees(middle + width / 2), south + height
+    return _normalized_longitude(middle - width / 2), south, _normalized_longitude(middle + width / 2), south + height
 
 
-def _narrowest(longitudes: list[float]) -> tuple[float, float]:
+def _narrowest_range(longitudes: list[float]) -> tuple[float, float]:
     """Returns the western end and the width of the narrowest range that contains all longitudes, in degrees."""
     ordered = sorted(set(longitudes))
     gaps = [((ordered[(n + 1) % len(ordered)] - one) % 360, n) for n, one in enumerate(ordered)]

@@ -44,11 +44,11 @@ def trend_svg(trend: Trend) -> str:
         stroke = f'stroke="{_COLOURS[number % len(_COLOURS)]}" stroke-width="2" fill="none"'
         if dashes := _DASHES[number % len(_DASHES)]:
             stroke += f' stroke-dasharray="{dashes}"'
-        parts += _line(frame, one.shares, stroke, radius=3 + 2 * number)
+        parts += _series_line(frame, one.shares, stroke, radius=3 + 2 * number)
         y = _HEIGHT + _LINE * number + 6
         parts.append(f'<line x1="{_LEFT}" y1="{y}" x2="{_LEFT + 36}" y2="{y}" {stroke}/>')
-        parts.append(_text(_LEFT + 44, y + 4, f"{_isolated(_short(one.term))} ({one.total:,})"))
-    shown = ", ".join(_isolated(one.term) for one in trend.series)
+        parts.append(_text(_LEFT + 44, y + 4, f"{_with_isolated_direction(_shortened(one.term))} ({one.total:,})"))
+    shown = ", ".join(_with_isolated_direction(one.term) for one in trend.series)
     return frame.drawn(f"Share of archived articles by {trend.unit}: {shown}", parts)
 
 
@@ -149,11 +149,11 @@ class _Frame:
             '<defs><pattern id="nothing" width="6" height="6" patternUnits="userSpaceOnUse">'
             '<path d="M0 6 L6 0" stroke="#bbbbbb" stroke-width="1"/></pattern></defs>\n'
             f'<rect width="{_WIDTH}" height="{self.height}" fill="#ffffff"/>\n'
-            f"{_text(_LEFT, 18, _short(title))}\n" + "\n".join(parts) + "\n</svg>\n"
+            f"{_text(_LEFT, 18, _shortened(title))}\n" + "\n".join(parts) + "\n</svg>\n"
         )
 
 
-def _line(frame: _Frame, shares: Sequence[float | None], stroke: str, radius: int) -> Iterator[str]:
+def _series_line(frame: _Frame, shares: Sequence[float | None], stroke: str, radius: int) -> Iterator[str]:
     """Yields the SVG line through the values of a series, broken where a value is missing. An isolated value is drawn
     as a ring; rings of different radius remain visible at the same point.
     """
@@ -169,12 +169,12 @@ def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
     return f'<text x="{x:.2f}" y="{y:.2f}" text-anchor="{anchor}" fill="#222222">{escape(text)}</text>'
 
 
-def _short(text: str) -> str:
+def _shortened(text: str) -> str:
     """Returns a text cut off with an ellipsis at 100 characters, the width of the picture."""
     return text if len(text) < 100 else text[:99] + "…"
 
 
-def _isolated(term: str) -> str:
+def _with_isolated_direction(term: str) -> str:
     """Wraps a term in Unicode isolate characters, so that its text direction does not affect the text around it (FIRST
     STRONG ISOLATE, section 2.4.3 of Unicode Standard Annex 9).
     """

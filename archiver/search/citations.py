@@ -22,7 +22,7 @@ from slugify import slugify
 from archiver.extraction.authors.credits import KNOWN_AGENCIES
 from archiver.extraction.authors.person_names import is_full_name
 from archiver.search.index_document import fold_name
-from archiver.search.words import is_run
+from archiver.search.words import is_run_letter
 
 Record = dict[str, Any]
 # BibTeX counts braces, escaped or not, so they are written by name.
@@ -76,9 +76,9 @@ def cited(record: Record, *, version: bool = False) -> CitedArticle:
     original source of the post, whose text may differ from the text that was read.
     """
     capture = record["capture"] or {}
-    captured = _utc(capture.get("captured_at"))
-    read = captured or ("" if version else _utc(record["last_seen"]))
-    url = _url(record)
+    captured = _utc_text(capture.get("captured_at"))
+    read = captured or ("" if version else _utc_text(record["last_seen"]))
+    url = _cited_url(record)
     proof = {
         "captured_at": captured,
         "digest": capture.get("digest") or "",
@@ -93,19 +93,19 @@ def cited(record: Record, *, version: bool = False) -> CitedArticle:
         part for part in (" ".join(filter(None, archived)), f"revision {record['revision']}", proof["digest"]) if part
     )
     return CitedArticle(
-        key=_key(record) + (f"-r{record['revision']}" if version else ""),
-        title=_line(record["title"]),
-        authors=_lines(record["authors"]),
-        site=_line(record["site"]),
+        key=_citation_key(record) + (f"-r{record['revision']}" if version else ""),
+        title=_single_line(record["title"]),
+        authors=_single_lines(record["authors"]),
+        site=_single_line(record["site"]),
         published=tuple(_date_parts(record)),
-        url=_line(url),
+        url=_single_line(url),
         read=tuple(read[:10].split("-")) if read else (),
         note=note,
         version=record["revision"],
-        language=_line(record["language"]),
-        description=_line(record["description"]),
-        categories=_lines(record["categories"]),
-        tags=_lines(record["tags"]),
+        language=_single_line(record["language"]),
+        description=_single_line(record["description"]),
+        categories=_single_lines(record["categories"]),
+        tags=_single_lines(record["tags"]),
         proof={name: value for name, value in proof.items() if value},
     )
 
@@ -188,15 +188,15 @@ STYLES: dict[str, Callable[[Iterable[CitedArticle]], str]] = {
 """By format name: a function that formats citations as the text of one file."""
 
 
-def _key(record: Record) -> str:
+def _citation_key(record: Record) -> str:
     """Returns a stable, unique citation key made of author, year and article ID, such as "lovelace1843-12"."""
-    authors = _lines(record["authors"])
+    authors = _single_lines(record["authors"])
     name = authors[0].split()[-1] if authors else record["site"]
     year = "".join(_date_parts(record)[:1])
     return f"{slugify(name, separator='') or 'article'}{year}-{record['id']}"
 
 
-def _url(record: Record) -> str:
+def _cited_url(record: Record) -> str:
     """Returns the URL to cite: the canonical URL if it is on the same host as the page that was read, otherwise the
     page's URL.
     """
@@ -211,7 +211,7 @@ def _host(url: str) -> str:
         return ""
 
 
-def _utc(moment: str | None) -> str:
+def _utc_text(moment: str | None) -> str:
     """Formats an ISO 8601 time in UTC to the second, such as 2024-05-01T12:00:00Z; "" for None."""
     if not moment:
         return ""
@@ -229,14 +229,14 @@ def _csl_date(parts: tuple[str, ...]) -> dict[str, Any] | None:
     return {"date-parts": [[int(part) for part in parts]]} if parts else None
 
 
-def _line(text: str | None) -> str:
+def _single_line(text: str | None) -> str:
     """Returns a text as a single line, without control characters or unpaired surrogates."""
     plain = unicodedata.normalize("NFC", (text or "").encode("utf-8", "replace").decode())
     return " ".join("".join(c for c in plain if c.isspace() or unicodedata.category(c) != "Cc").split())
 
 
-def _lines(many: Iterable[str]) -> tuple[str, ...]:
-    return tuple(line for line in map(_line, many) if line)
+def _single_lines(many: Iterable[str]) -> tuple[str, ...]:
+    return tuple(line for line in map(_single_line, many) if line)
 
 
 def _tex(text: str) -> str:
@@ -248,7 +248,7 @@ def _bibtex_name(name: str) -> str:
     and for East Asian names (family name first).
     """
     plain = " " in name and all(c.isalpha() or c in _IN_NAMES or unicodedata.category(c)[0] == "M" for c in name)
-    plain = plain and not any(map(is_run, name))
+    plain = plain and not any(map(is_run_letter, name))
     known = any(fold_name(word) in KNOWN_AGENCIES for word in (name, *name.split()))
     person = plain and not known and is_full_name(name) and not re.search(r"\band\b", name, re.IGNORECASE)
     return _tex(name) if person else f"{{{_tex(name)}}}"

@@ -19,7 +19,7 @@ from archiver.errors import BadQuery
 from archiver.fields import BY_NAME
 from archiver.search.engine import ordered, plan_query
 from archiver.search.query import Query
-from archiver.search.snippets import highlight_terms, occurrences
+from archiver.search.snippets import find_occurrences, highlight_terms
 from archiver.search.words import split_into_words
 
 WIDTH = 40
@@ -92,7 +92,7 @@ def concordance(db: Database, query: Query, width: int = WIDTH) -> Concordance:
     def lines() -> Iterator[ConcordanceLine]:
         nonlocal read
         last = min(plan.total, MAX_READ) if by else plan.total
-        for start, end in _batches(last):
+        for start, end in _growing_batches(last):
             ids = [found.id for found in ordered(plan, start, end)]
             for at in range(0, len(ids), _BATCH):
                 for article in _articles(db, ids[at : at + _BATCH]):
@@ -100,13 +100,13 @@ def concordance(db: Database, query: Query, width: int = WIDTH) -> Concordance:
                     yield from _lines(article, rows, width)
 
     last = None if query.limit is None else query.offset + query.limit + 1
-    in_order = iter(sorted(lines(), key=_key(by), reverse=query.sort.startswith("-"))) if by else lines()
+    in_order = iter(sorted(lines(), key=_context_sort_key(by), reverse=query.sort.startswith("-"))) if by else lines()
     page = list(islice(in_order, query.offset, last))
     more = query.limit is not None and len(page) > query.limit
     return Concordance(tuple(page[: query.limit]), more, plan.total, read)
 
 
-def _batches(last: int) -> Iterator[tuple[int, int]]:
+def _growing_batches(last: int) -> Iterator[tuple[int, int]]:
     """Yields consecutive (start, end) ranges that cover 0 to `last`, each four times as large as the previous one.
 
     Reading a batch sorts all articles up to its end again. A page needs few articles, and with growing batches even
@@ -135,25 +135,25 @@ def _lines(article: dict[str, Any], rows: dict[str, Any], width: int) -> Iterato
     article_fields = {name: article[name] for name in _ARTICLE_FIELDS}
     for field, text in texts.items():
         flat = " ".join(unicodedata.normalize("NFC", text or "").split())
-        for start, end, _ in occurrences(flat, rows[field]) if rows[field] else ():
+        for start, end, _ in find_occurrences(flat, rows[field]) if rows[field] else ():
             yield ConcordanceLine(
                 **article_fields,
                 field=field,
-                before=_whole(flat[max(0, start - width) : start]),
+                before=_without_leading_marks(flat[max(0, start - width) : start]),
                 keyword=flat[start:end],
                 after=flat[end : end + width],
-                direction=_direction(flat[start:end]),
+                direction=_text_direction(flat[start:end]),
             )
 
 
-def _whole(text: str) -> str:
+def _without_leading_marks(text: str) -> str:
     """Removes combining marks at the start of a text that was cut off after their base letter."""
     while text and unicodedata.category(text[0])[0] == "M":
         text = text[1:]
     return text
 
 
-def _direction(text: str) -> Literal["ltr", "rtl"]:
+def _text_direction(text: str) -> Literal["ltr", "rtl"]:
     """Returns the text direction of the first letter that has one (UAX #9, rules P2 and P3); "ltr" if none has."""
     for letter in text:
         kind = unicodedata.bidirectional(letter)
@@ -162,7 +162,7 @@ def _direction(text: str) -> Literal["ltr", "rtl"]:
     return "ltr"
 
 
-def _key(by: str) -> Any:
+def _context_sort_key(by: str) -> Any:
     if by == "left":
         return lambda line: (
             split_into_words(line.before)[::-1],

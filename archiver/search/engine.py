@@ -25,14 +25,24 @@ from archiver.search.index_document import (
     index_schema,
     index_texts,
     spelling_entry,
-    spelling_of,
+    spelling_in_entry,
 )
 from archiver.search.index_searcher import Searcher
 from archiver.search.open_index import open_searcher
-from archiver.search.query import SORTS, Query, filter_terms, filters_of
-from archiver.search.query_compiler import TooManyPrefixes, compile_query, ranks, stem_forms
+from archiver.search.query import SORTS, Query, filter_terms, ranking_terms
+from archiver.search.query_compiler import TooManyPrefixes, compile_query, has_ranking_terms, stem_forms
 from archiver.search.query_tree import And, Form, Near, Node, Not, Or, SimilarTo, Span, Term, distance_km
-from archiver.search.ranking import Best, Fold, Match, Sort, by_recency, collapse, count_hits, in_order, top_hits
+from archiver.search.ranking import (
+    Best,
+    Fold,
+    Match,
+    Sort,
+    count_hits,
+    fold_duplicates,
+    rank_by_recency,
+    sorted_matches,
+    top_hits,
+)
 from archiver.search.snippets import highlight_terms, snippet
 from archiver.search.words import lookup, split_into_words
 
@@ -49,7 +59,7 @@ _MIN_SHARED = 0.2
 """A similar article has at least this share of the words."""
 
 
-def similar_articles(db: Database, searcher: Searcher, number: int, *, near_copies: bool = False) -> Node:
+def similar_articles_query(db: Database, searcher: Searcher, number: int, *, near_copies: bool = False) -> Node:
     """Returns a query for articles on the same topic as the article with ID `number`.
 
     It excludes the article itself and, unless `near_copies` is set, its duplicates and the members of its cluster.
@@ -117,7 +127,7 @@ def expand_query(node: Node, db: Database, searcher: Searcher, fold: Fold) -> No
     if isinstance(node, Near):
         return replace(node, terms=tuple(_in_all_forms(term, node.column, searcher) for term in node.terms))
     if isinstance(node, SimilarTo):
-        return similar_articles(db, searcher, node.article, near_copies=fold == "none")
+        return similar_articles_query(db, searcher, node.article, near_copies=fold == "none")
     return node
 
 
@@ -136,7 +146,7 @@ _MAX_LIMIT = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class FoldedMatches:
     """The matches of a query after duplicates are folded.
 
     `node` is the query as typed. `found` is an index query for the articles that are shown; `beneath` maps the ID of
@@ -160,7 +170,7 @@ class Plan:
     searcher: Searcher
     query: Query
     key: Hashable
-    shown: Shown
+    shown: FoldedMatches
 
     @property
     def node(self) -> Node | None:
@@ -185,11 +195,11 @@ def plan_query(db: Database, query: Query, more: Node | None = None) -> Plan:
     IndexMissing or IndexDamaged.
     """
     filters = filter_terms(db, query)
-    node = filters_of(db, query)
+    node = ranking_terms(db, query)
     searcher = open_searcher(db)
     key = (node, more, tuple(filters), query.folding)
     try:
-        shown = searcher.remembered(key, lambda: _shown(db, searcher, query.folding, node, more, filters))
+        shown = searcher.cached(key, lambda: _fold_matches(db, searcher, query.folding, node, more, filters))
     except (TooManyPrefixes, ValueError) as error:
         if isinstance(error, ValueError) and "expansions" not in str(error):
             raise
@@ -197,22 +207,24 @@ def plan_query(db: Database, query: Query, more: Node | None = None) -> Plan:
     return Plan(db, searcher, query, key, shown)
 
 
-def _shown(
+def _fold_matches(
     db: Database, searcher: Searcher, folding: Fold, node: Node | None, more: Node | None, filters: list[Node]
-) -> Shown:
+) -> FoldedMatches:
     node, more = (expand_query(one, db, searcher, folding) if one is not None else None for one in (node, more))
     parts = tuple(part for part in (node, more, *filters) if part is not None)
     for function in (distance_km, fold_name):
         db.register_function(function, deterministic=True, replace=True)
     matching = compile_query(And(parts) if parts else None, db, searcher)
-    shown = collapse(searcher, matching, folding)
+    shown = fold_duplicates(searcher, matching, folding)
     best = (
-        top_hits(searcher, shown.query) if ranks(node) else Best([], count_hits(searcher, matching) - shown.left_out)
+        top_hits(searcher, shown.query)
+        if has_ranking_terms(node)
+        else Best([], count_hits(searcher, matching) - shown.left_out)
     )  # counting all articles is cheap
-    return Shown(node, shown.query, shown.beneath, best)
+    return FoldedMatches(node, shown.query, shown.beneath, best)
 
 
-def window(query: Query) -> tuple[int, int]:
+def result_range(query: Query) -> tuple[int, int]:
     """Returns the range of results selected by a query's offset and limit, as (first, end) with the end excluded.
     Raises BadQuery if either is negative.
     """
@@ -221,7 +233,7 @@ def window(query: Query) -> tuple[int, int]:
     return query.offset, query.offset + min(query.limit if query.limit is not None else _MAX_LIMIT, _MAX_LIMIT)
 
 
-def order_of(plan: Plan) -> Sort:
+def sort_order(plan: Plan) -> Sort:
     """Returns the sort order for a plan's matches; its field is a key of SORTS. Raises BadQuery for an unknown sort
     key.
     """
@@ -232,8 +244,8 @@ def order_of(plan: Plan) -> Sort:
         )
     down = plan.query.sort.startswith("-")
     if not name:
-        name, down = ("relevance", False) if ranks(plan.node) else ("date", True)
-    if name == "relevance" and not ranks(plan.node):
+        name, down = ("relevance", False) if has_ranking_terms(plan.node) else ("date", True)
+    if name == "relevance" and not has_ranking_terms(plan.node):
         name, down = "date", not down
     return Sort(name, down != (name == "relevance"))
 
@@ -242,14 +254,14 @@ def ordered(plan: Plan, first: int, last: int) -> Iterator[Match]:
     """Yields the matches of a plan from position `first` up to (not including) `last` in the query's sort order, with
     scores and distances. Raises BadQuery.
     """
-    by = order_of(plan)
+    by = sort_order(plan)
     if by.field == "distance":
         yield from _by_distance(plan, by, first, last)
         return
     if by.field == "relevance" and plan.query.recent is not None:
-        found = by_recency(plan.searcher, plan.found, plan.query.recent, int(time.time()), first=first, last=last)
+        found = rank_by_recency(plan.searcher, plan.found, plan.query.recent, int(time.time()), first=first, last=last)
     else:
-        found = in_order(
+        found = sorted_matches(
             plan.searcher, plan.found, Sort(SORTS[by.field], by.down), first=first, last=last, known=plan.shown.best
         )
     distances = _distances(plan, [match.id for match in found])
@@ -260,7 +272,7 @@ def ordered(plan: Plan, first: int, last: int) -> Iterator[Match]:
 
 
 def _by_distance(plan: Plan, by: Sort, first: int, last: int) -> Iterator[Match]:
-    found = in_order(plan.searcher, plan.found, Sort("id", down=False), first=0, last=plan.total)
+    found = sorted_matches(plan.searcher, plan.found, Sort("id", down=False), first=0, last=plan.total)
     distances = _distances(plan, [match.id for match in found])
     sign = -1 if by.down else 1
     for one in sorted(found, key=lambda match: (distances.get(match.id, inf) * sign, match.id))[first:last]:
@@ -287,7 +299,7 @@ low."""
 
 
 @dataclass(frozen=True, slots=True)
-class Beneath:
+class FoldedArticle:
     """An article folded beneath a hit: another copy of the hit's text that also matches the query."""
 
     id: int
@@ -320,7 +332,7 @@ class Hit:
     duplicate_of: int | None
     cluster_id: int | None
     copies: tuple[int, ...]
-    folded: tuple[Beneath, ...]
+    folded: tuple[FoldedArticle, ...]
     score: float | None
     distance_km: float | None
     snippet: str
@@ -339,7 +351,7 @@ def run(db: Database, query: Query) -> Results:
     """Runs a query and returns the page of hits that its offset and limit select. Raises BadQuery, SiteNotFound or
     IndexMissing.
     """
-    first, last = window(query)
+    first, last = result_range(query)
     plan = plan_query(db, query)
     return Results(tuple(load_hits(plan, list(ordered(plan, first, last)))), plan.total)
 
@@ -369,7 +381,7 @@ def listing(db: Database, query: Query) -> Listing:
 
 def matching_ids(db: Database, query: Query) -> Iterator[int]:
     """Returns the IDs of the articles that a query matches, in its sort order and within its offset and limit."""
-    first, last = window(query)
+    first, last = result_range(query)
     return (found.id for found in ordered(plan_query(db, query), first, last))
 
 
@@ -401,15 +413,15 @@ def facets_of(plans: Sequence[Plan], most: int = 10) -> dict[str, list[tuple[str
     sums: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
     for plan in plans:
         for name, found in plan.searcher.aggregate(plan.found, aggregations).items():
-            sums[name].update({_value(bucket["key"]): int(bucket["doc_count"]) for bucket in found["buckets"]})
-    return {name: _first(plans, name, counts, most) for name, counts in sums.items()}
+            sums[name].update({_facet_value(bucket["key"]): int(bucket["doc_count"]) for bucket in found["buckets"]})
+    return {name: _top_values(plans, name, counts, most) for name, counts in sums.items()}
 
 
-def _value(key: str | float) -> str:
+def _facet_value(key: str | float) -> str:
     return key if isinstance(key, str) else str(int(key))
 
 
-def _first(plans: Sequence[Plan], name: str, counts: Counter[str], most: int) -> list[tuple[str, int]]:
+def _top_values(plans: Sequence[Plan], name: str, counts: Counter[str], most: int) -> list[tuple[str, int]]:
     if name == "year":
         return sorted(counts.items(), key=lambda pair: -int(pair[0]))[:most]
     shown = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:most]
@@ -421,8 +433,7 @@ def _first(plans: Sequence[Plan], name: str, counts: Counter[str], most: int) ->
 
 
 def _usual_spelling(plans: Sequence[Plan], name: str, form: str) -> str:
-    """Returns the most frequent spelling of a folded facet value among all articles of the archives, matching or not.
-    """
+    """Returns the most frequent spelling of a folded facet value, over all articles whether they match or not."""
     spellings: Counter[str] = Counter()
     entries = [
         (plan.searcher, entry)
@@ -430,9 +441,9 @@ def _usual_spelling(plans: Sequence[Plan], name: str, form: str) -> str:
         for entry, _ in plan.searcher.terms_with_prefix(SPELLINGS, spelling_entry(name, form))
     ]
     if len(entries) == 1:
-        return spelling_of(entries[0][1])
+        return spelling_in_entry(entries[0][1])
     for searcher, entry in entries:
-        spellings[spelling_of(entry)] += count_hits(
+        spellings[spelling_in_entry(entry)] += count_hits(
             searcher, tantivy.Query.term_query(index_schema(), SPELLINGS, entry, "basic")
         )
     return min(spellings, key=lambda value: (-spellings[value], value), default=form)
@@ -469,7 +480,7 @@ def load_hits(plan: Plan, page: list[Match]) -> Iterator[Hit]:
             continue
         shown, marks = snippet(unicodedata.normalize("NFC", row["body"] or row["description"] or ""), highlighted)
         yield Hit(
-            **_fields(row),
+            **_article_fields(row),
             copies=tuple(n for n in copies.get(found.group, []) if n != found.id),
             folded=beneath.get(found.id, ()),
             score=round(found.score, 4) if found.score is not None else None,
@@ -479,16 +490,16 @@ def load_hits(plan: Plan, page: list[Match]) -> Iterator[Hit]:
         )
 
 
-def _fields(row: dict[str, Any]) -> dict[str, Any]:
+def _article_fields(row: dict[str, Any]) -> dict[str, Any]:
     """Returns the article fields of a hit from a row of the table `articles`, with JSON lists as tuples."""
     return {name: tuple(index_texts(row[name])) if BY_NAME[name].is_list else row[name] for name in HIT_FIELDS}
 
 
-def _beneath(plan: Plan, page: list[Match]) -> dict[int, tuple[Beneath, ...]]:
+def _beneath(plan: Plan, page: list[Match]) -> dict[int, tuple[FoldedArticle, ...]]:
     numbers = {found.id: plan.beneath[found.id] for found in page if found.id in plan.beneath}
     ids = json.dumps([number for many in numbers.values() for number in many])
     rows = {
-        row[0]: Beneath(*row)
+        row[0]: FoldedArticle(*row)
         for row in plan.db.execute(
             "select id, site, title, published from articles where id in (select value from json_each(?))", [ids]
         )

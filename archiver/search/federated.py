@@ -22,10 +22,10 @@ from tantivy import Query as TantivyQuery
 
 from archiver.articles.near_duplicates import UnionFind, differ_only_in_numbers, minhash, near_duplicate, wording_of
 from archiver.errors import BadQuery, SiteNotFound
-from archiver.search.engine import Hit, Plan, load_hits, order_of, ordered, plan_query, window
+from archiver.search.engine import Hit, Plan, load_hits, ordered, plan_query, result_range, sort_order
 from archiver.search.open_index import hold_searchers
 from archiver.search.query import Query
-from archiver.search.ranking import Match, matches, top_hits, with_id
+from archiver.search.ranking import Match, ids_query, matches_by_id, top_hits
 from archiver.storage.article_tables.near_duplicate_links import COMMON, LEAST_MET
 from archiver.storage.sites import find_site
 
@@ -89,18 +89,18 @@ def federate(shards: Sequence[Shard], query: Query) -> Iterator[FederatedPage]:
         raise BadQuery(f"like {query.like}", "the ID belongs to one archive; search that archive alone")
     with hold_searchers([shard.db for shard in shards]) as searchers:
         for searcher in searchers:
-            searcher.count_with(searchers)
+            searcher.federate_with(searchers)
         try:
-            selected = list(shards_having(shards, query))
+            selected = list(shards_with_sites(shards, query))
             kept = tuple(shard for shard, _ in selected)
             plans = tuple(plan_query(shard.db, own) for shard, own in selected)
             yield FederatedPage(kept, *_folded(kept, plans, query))
         finally:
             for searcher in searchers:
-                searcher.count_with(())
+                searcher.federate_with(())
 
 
-def shards_having(shards: Sequence[Shard], query: Query) -> Iterator[tuple[Shard, Query]]:
+def shards_with_sites(shards: Sequence[Shard], query: Query) -> Iterator[tuple[Shard, Query]]:
     """Yields the archives that have at least one of the query's sites, each with the query restricted to the sites it
     has.
 
@@ -128,8 +128,8 @@ def federated_page(one: FederatedPage) -> tuple[FederatedHit, ...]:
     """
     if not one.plans:
         return ()
-    first, last = window(one.plans[0].query)
-    down = order_of(one.plans[0]).down
+    first, last = result_range(one.plans[0].query)
+    down = sort_order(one.plans[0]).down
     rows = [(shard, found) for shard, plan in enumerate(one.plans) for found in ordered(plan, 0, last)]
     with_key = sorted((row for row in rows if row[1].key is not None), key=lambda row: row[1].key, reverse=down)
     page = [*with_key, *(row for row in rows if row[1].key is None)][first:last]
@@ -204,13 +204,13 @@ def _folded(
 def _without(plan: Plan, ids: list[int]) -> Plan:
     if not ids:
         return plan
-    found = TantivyQuery.boolean_query([(Occur.Must, plan.found), (Occur.MustNot, with_id(plan.searcher, ids))])
+    found = TantivyQuery.boolean_query([(Occur.Must, plan.found), (Occur.MustNot, ids_query(plan.searcher, ids))])
     shown = replace(plan.shown, found=found, best=top_hits(plan.searcher, found))
     return replace(plan, key=(plan.key, tuple(ids)), shown=shown)
 
 
 def _shown(number: int, shard: Shard, plan: Plan) -> Iterator[_Copy]:
-    ids = json.dumps([match.id for match in matches(plan.searcher, plan.found)])
+    ids = json.dumps([match.id for match in matches_by_id(plan.searcher, plan.found)])
     for row in shard.db.execute(
         "select id, coalesce(content_digest, ''), coalesce(published, ''), first_seen from articles "
         "where id in (select value from json_each(?))",

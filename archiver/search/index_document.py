@@ -28,7 +28,7 @@ from archiver.fields import (
     PAGE_LISTS,
     WEIGHTS,
 )
-from archiver.search.query_tree import HAS, IS, key_of, local_seconds, utc_seconds
+from archiver.search.query_tree import HAS, IS, local_seconds, point_key, utc_seconds
 from archiver.search.words import split_into_words
 
 # Names are compared in folded form, so that spelling variants of a name are equal.
@@ -61,7 +61,7 @@ def fold_name(name: str) -> str:
     return " ".join("".join(c for c in plain if not unicodedata.combining(c)).translate(_PLAIN).split())
 
 
-def facet_key(names: Iterable[str]) -> dict[str, str]:
+def spellings_by_folded_name(names: Iterable[str]) -> dict[str, str]:
     """Maps each folded name of an article to its first spelling, so that spelling variants are counted once."""
     spellings: dict[str, str] = {}
     for name in names:
@@ -76,7 +76,7 @@ def spelling_entry(field: str, folded: str, name: str = "") -> str:
     return _SEPARATOR.join((field, folded, name))
 
 
-def spelling_of(entry: str) -> str:
+def spelling_in_entry(entry: str) -> str:
     """Extracts the spelling from an entry made by `spelling_entry`."""
     return entry.split(_SEPARATOR, 2)[2]
 
@@ -137,7 +137,7 @@ NUMBERS: tuple[str, ...] = (
 """`group` is the ID of the original of a text; `turn` orders articles of equal rank; `stamp` is a digest of the data
 the document was made from."""
 FOLDED_NAMES: tuple[str, ...] = tuple(LIST_FIELDS_BY_QUERY_NAME)
-"""Fields of names that are indexed in folded form (`facet_key`)."""
+"""Fields of names that are indexed in folded form (`spellings_by_folded_name`)."""
 FORMAT = " ".join(("6", *TEXTS, *FOLDED_NAMES))
 SPELLINGS = "ways"
 """The field with the spellings of those names. Counting by folded names is faster; the spelling is looked up for the
@@ -254,7 +254,7 @@ def index_document(row: Row, common: Collection[str] = ()) -> tantivy.Document:
     fields: dict[str, Any] = {name: _words(row[name]) for name in _TEXTS}
     for name, pairs in PAIRED.items():
         tokens = split_into_words(row[name]) if row[name] else []
-        fields |= {name: " ".join(tokens), pairs: paired(tokens, common) if common else ""}
+        fields |= {name: " ".join(tokens), pairs: common_word_pairs(tokens, common) if common else ""}
     for name in PAGE_LISTS:
         fields[name] = [_words(value) for value in row[name]]
     places = list(
@@ -264,14 +264,14 @@ def index_document(row: Row, common: Collection[str] = ()) -> tantivy.Document:
     )
     named = {word: row[name] for word, name in LIST_FIELDS_BY_QUERY_NAME.items()}
     named["place"] = [place for tag in row["geotags"] if (place := index_text(tag.get("placename")))]
-    counted = {name: facet_key(values) for name, values in named.items()}
+    counted = {name: spellings_by_folded_name(values) for name, values in named.items()}
     fields |= {
         "places": [_words(place) for place in places],
-        KEYS: sorted(set(keys(row))),
+        KEYS: sorted(set(index_keys(row))),
         SORTED_TITLE: fold_name(row["title"])[:_TITLE_LETTERS],
         "site": row["site"],
         "language": row["language"] or None,
-        **numbers(row),
+        **numeric_fields(row),
         **{name: list(spellings) for name, spellings in counted.items()},
         SPELLINGS: [
             spelling_entry(name, folded, value)
@@ -282,7 +282,7 @@ def index_document(row: Row, common: Collection[str] = ()) -> tantivy.Document:
     return tantivy.Document(**{name: value for name, value in fields.items() if value not in (None, [], "")})
 
 
-def paired(tokens: Sequence[str], common: Collection[str]) -> str:
+def common_word_pairs(tokens: Sequence[str], common: Collection[str]) -> str:
     """Returns the pairs of adjacent words that are both in `common`, separated by spaces. The words of a pair are
     joined by a character that no word contains.
     """
@@ -293,9 +293,8 @@ def _words(text: str | None) -> str:
     return " ".join(split_into_words(text)) if text else ""
 
 
-def numbers(row: Row) -> dict[str, int]:
-    """Returns the values of the numeric index fields (NUMBERS) of an article row; fields without a value are left out.
-    """
+def numeric_fields(row: Row) -> dict[str, int]:
+    """Returns the numeric index fields (NUMBERS) of an article row; fields without a value are left out."""
     group = row["duplicate_of"] or row["id"]
     turn = row["id"] if group == row["id"] else min(row["id"], _COPY_OFFSET) + _COPY_OFFSET
     out = {"id": row["id"], "group": group, TURN: turn, "stamp": row["stamp"]}
@@ -312,7 +311,7 @@ def numbers(row: Row) -> dict[str, int]:
     return out
 
 
-def keys(row: Row) -> Iterator[str]:
+def index_keys(row: Row) -> Iterator[str]:
     """Yields the exact index keys of an article, such as is:gone or language:en, which the nodes of
     `archiver.search.query_tree` look up.
     """
@@ -324,29 +323,29 @@ def keys(row: Row) -> Iterator[str]:
     for link in LINKS:
         yield from (f"{link.word}:{fold_name(value)}" for value in row[link.table])
     tag = (row["language"] or "none").lower().replace("_", "-")
-    yield from (f"language:{start}" for start in _heads(tag.split("-"), "-"))
+    yield from (f"language:{start}" for start in _joined_prefixes(tag.split("-"), "-"))
     yield f"at:{row['site']}"
-    yield from (f"site:{name}" for name in sites(row["site"].lower()))
+    yield from (f"site:{name}" for name in site_and_parents(row["site"].lower()))
     yield from (f"changed:{name}" for name in row["changed"] if name in MEANING)
     if row["revision"] > 1:
         yield "changed:any"
     for place in row["geotags"]:
         latitude, longitude = place.get("latitude"), place.get("longitude")
         if isinstance(latitude, int | float) and isinstance(longitude, int | float):
-            yield key_of(latitude, longitude)
+            yield point_key(latitude, longitude)
 
 
-def sites(name: str) -> Iterator[str]:
+def site_and_parents(name: str) -> Iterator[str]:
     """Yields a site's name and the names of all its parents: blog.example.org/news, blog.example.org, example.org/news,
     example.org, ...
     """
     host, *path = name.split("/")
     labels = host.split(".")
     for start in range(len(labels)):
-        yield from _heads([".".join(labels[start:]), *path], "/")
+        yield from _joined_prefixes([".".join(labels[start:]), *path], "/")
 
 
-def _heads(parts: Iterable[str], sign: str) -> Iterator[str]:
+def _joined_prefixes(parts: Iterable[str], sign: str) -> Iterator[str]:
     """Yields the joined prefixes of a sequence of parts: for a, b, c with "-" these are a, a-b, a-b-c."""
     whole = ""
     for part in parts:

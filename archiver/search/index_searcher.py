@@ -43,7 +43,7 @@ Stamps = dict[str, tuple[int, int]]
 
 
 def file_stamps(folder: Path) -> Stamps:
-    return {path.name: _stamp(path) for path in _parts(folder)}
+    return {path.name: _stamp(path) for path in _segment_files(folder)}
 
 
 def damaged_file(folder: Path, known: Stamps | None = None) -> str:
@@ -60,10 +60,12 @@ def damaged_file(folder: Path, known: Stamps | None = None) -> str:
 
 def _first_damaged(folder: Path, known: Stamps) -> str:
     try:
-        parts = _parts(folder)
+        parts = _segment_files(folder)
     except ValueError:
         return _META
-    return next((path.name for path in parts if known.get(path.name, ()) != _stamp(path) and not _is_whole(path)), "")
+    return next(
+        (path.name for path in parts if known.get(path.name, ()) != _stamp(path) and not _has_valid_checksum(path)), ""
+    )
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -71,7 +73,7 @@ def _stamp(path: Path) -> tuple[int, int]:
     return seen.st_size, seen.st_mtime_ns
 
 
-def _parts(folder: Path) -> list[Path]:
+def _segment_files(folder: Path) -> list[Path]:
     """Returns the files of the index's segments. Other files in the folder, which belong to a running or killed writer,
     are ignored. Raises ValueError if the list of segments cannot be parsed.
     """
@@ -94,7 +96,7 @@ def _parts(folder: Path) -> list[Path]:
     )
 
 
-def _is_whole(path: Path) -> bool:
+def _has_valid_checksum(path: Path) -> bool:
     """Returns True if an index file's content has the checksum that its footer states. The file is read, not
     memory-mapped, because truncating a mapped file would crash the process.
     """
@@ -139,10 +141,10 @@ def is_migrated(db: Database) -> bool:
     return not migrations.pending(db)
 
 
-def belongs(db: Database, folder: Path) -> bool:
+def is_index_of(db: Database, folder: Path) -> bool:
     """Returns True if the index in a folder was made from this database and has the current format."""
     state = index_state(folder)
-    return state.get("format") == FORMAT and state.get("token") in tokens(db).values()
+    return state.get("format") == FORMAT and state.get("token") in update_tokens(db).values()
 
 
 def index_state(folder: Path) -> dict[str, Any]:
@@ -154,7 +156,7 @@ def index_state(folder: Path) -> dict[str, Any]:
     return state if isinstance(state, dict) else {}
 
 
-def recorded_state(folder: Path) -> Stamps:
+def recorded_stamps(folder: Path) -> Stamps:
     """Returns the size and modification time that each index file had when the index was last written, from its state
     file.
     """
@@ -162,7 +164,7 @@ def recorded_state(folder: Path) -> Stamps:
     return {name: tuple(stamp) for name, stamp in files.items()} if isinstance(files, dict) else {}
 
 
-def disown(folder: Path) -> None:
+def mark_for_rebuild(folder: Path) -> None:
     """Deletes the state file of an index, so that the next search rebuilds the index. Does nothing if the folder is
     read-only.
     """
@@ -170,7 +172,7 @@ def disown(folder: Path) -> None:
         (folder / _FILE).unlink()
 
 
-def tokens(db: Database) -> dict[str, str]:
+def update_tokens(db: Database) -> dict[str, str]:
     """Returns the tokens of the last finished index update and of an unfinished one, as stored in the database."""
     return dict(db.execute("select key, value from search_index_state where key in ('token', 'under_way')").fetchall())
 
@@ -179,7 +181,7 @@ def is_behind(db: Database) -> bool:
     return bool(db.execute("select exists (select 1 from search_index_pending)").fetchone()[0])
 
 
-def changes(db: Database) -> Changes:
+def pending_changes(db: Database) -> Changes:
     rows = db.execute("select id, seq from search_index_pending order by seq").fetchall()
     return Changes(tuple(row[0] for row in rows), rows[-1][1] if rows else 0)
 
@@ -255,7 +257,7 @@ def common_words(db: Database, ids: Sequence[int]) -> frozenset[str]:
     return frozenset(word for word, count in counts.most_common(MOST) if count >= SHARE * len(sample))
 
 
-def has_outgrown(articles: int, found_in: int, changed: int) -> bool:
+def needs_new_common_words(articles: int, found_in: int, changed: int) -> bool:
     """Returns True if an index should be rebuilt to determine its common words again: the archive has ten times as many
     articles as when they were determined, and the rebuild takes seconds or hardly longer than the pending update.
     """
@@ -268,7 +270,7 @@ _T = TypeVar("_T")
 _CACHE_SIZE = 16
 
 
-def index_in(folder: Path) -> tantivy.Index:
+def open_index_in(folder: Path) -> tantivy.Index:
     """Opens the index in a folder, without tantivy's background thread that reloads it after writes by other processes.
     Raises ValueError.
     """
@@ -278,7 +280,7 @@ def index_in(folder: Path) -> tantivy.Index:
 
 
 @contextmanager
-def place_of(folder: Path) -> Iterator[Path]:
+def openable_folder(folder: Path) -> Iterator[Path]:
     """Provides a folder in which an index can be opened within the `with` block. Raises OSError.
 
     Opening creates a lock file in the folder. If the folder is read-only, a temporary folder of links to its files
@@ -302,12 +304,12 @@ class Searcher:
     Every method may raise IndexDamaged; the index is then rebuilt before the next search.
     """
 
-    __slots__ = ("_folder", "_inner", "_remembered", "common", "federated_with", "is_whole")
+    __slots__ = ("_cache", "_folder", "_inner", "common", "federated_with", "is_intact")
 
     def __init__(self, index: tantivy.Index, folder: Path | None = None, common: frozenset[str] = frozenset()) -> None:
         self._inner, self._folder = index.searcher(), folder
-        self.is_whole, self.common = True, common
-        self._remembered: dict[Hashable, Any] = {}
+        self.is_intact, self.common = True, common
+        self._cache: dict[Hashable, Any] = {}
         self.federated_with: tuple[Searcher, ...] = ()
 
     @property
@@ -347,23 +349,23 @@ class Searcher:
     def terms_with_prefix(self, field: str, prefix: str) -> list[tuple[str, int]]:
         return self._checked(lambda: self._inner.terms_with_prefix(field, prefix))
 
-    def remembered(self, key: Hashable, make: Callable[[], _T]) -> _T:
+    def cached(self, key: Hashable, make: Callable[[], _T]) -> _T:
         """Returns the cached value for a key; if there is none, calls `make` and caches its result. Only the most
         recently used values are kept.
         """
-        found: _T = self._remembered.pop(key) if key in self._remembered else make()
-        self._remembered[key] = found
-        if len(self._remembered) > _CACHE_SIZE:
-            del self._remembered[next(iter(self._remembered))]
+        found: _T = self._cache.pop(key) if key in self._cache else make()
+        self._cache[key] = found
+        if len(self._cache) > _CACHE_SIZE:
+            del self._cache[next(iter(self._cache))]
         return found
 
-    def count_with(self, others: Sequence[Searcher]) -> None:
-        """Makes later searches count word frequencies over these searchers' indexes as well. Clears the cache."""
+    def federate_with(self, others: Sequence[Searcher]) -> None:
+        """Makes later searches count word frequencies over the indexes of these searchers as well. Clears the cache."""
         self.federated_with = tuple(other for other in others if other is not self)
-        self._remembered.clear()
+        self._cache.clear()
 
     def forget(self) -> None:
-        self._remembered.clear()
+        self._cache.clear()
 
     def _checked(self, ask: Callable[[], _T]) -> _T:
         try:
@@ -379,6 +381,6 @@ class Searcher:
 
     def _raise_if_damaged(self, error: BaseException) -> None:
         if self._folder is not None and (name := damaged_file(self._folder)):
-            self.is_whole = False
-            disown(self._folder)
+            self.is_intact = False
+            mark_for_rebuild(self._folder)
             raise IndexDamaged(str(self._folder), name) from error

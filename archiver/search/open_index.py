@@ -21,7 +21,13 @@ from archiver.errors import ArchiveLocked, ArchiveNotWritable, ArchiverError, In
 from archiver.maintenance.verify_database import VerifyFinding, first_of
 from archiver.search import index_searcher
 from archiver.search.index_document import document_rows, index_document, index_schema
-from archiver.search.index_searcher import Searcher, common_words, has_outgrown, index_in, place_of
+from archiver.search.index_searcher import (
+    Searcher,
+    common_words,
+    needs_new_common_words,
+    open_index_in,
+    openable_folder,
+)
 from archiver.storage.connection import is_writable, open_archive
 from archiver.storage.full_text import clear_index_folder, index_folder, index_locked
 
@@ -55,23 +61,23 @@ def refresh_index(db: Database, archive: Path, *, anew: bool = False, progress: 
     with index_locked(folder) as acquired:
         if not acquired:
             return Refreshed(0, anew=False)
-        damage = "" if anew or not index_searcher.belongs(db, folder) else _damage(folder)
-        anew = anew or bool(damage) or not index_searcher.belongs(db, folder)
+        damage = "" if anew or not index_searcher.is_index_of(db, folder) else _find_damage(folder)
+        anew = anew or bool(damage) or not index_searcher.is_index_of(db, folder)
         if not anew and not index_searcher.is_behind(db):
             return Refreshed(0, anew=False)
-        changed = index_searcher.changes(db)
+        changed = index_searcher.pending_changes(db)
         state = index_searcher.index_state(folder)
         articles = _approximate_count(db)
-        anew = anew or has_outgrown(articles, state.get("articles", 0), len(changed.ids))
+        anew = anew or needs_new_common_words(articles, state.get("articles", 0), len(changed.ids))
         token = index_searcher.begin_update(db)
         common, determined_from = frozenset(state.get("common", ())), state.get("articles", 0)
-        done = None if anew else _filled(folder, db, changed.ids, common, rebuild=False, progress=progress)
+        done = None if anew else _write_documents(folder, db, changed.ids, common, rebuild=False, progress=progress)
         if done is None:
             damage = damage if anew else index_searcher.damaged_file(folder) or "it cannot be written to"
             clear_index_folder(folder)
             ids = [row[0] for row in db.execute("select id from articles order by id")]
             common, determined_from = common_words(db, ids), articles
-            done = _filled(folder, db, ids, common, rebuild=True, progress=progress)
+            done = _write_documents(folder, db, ids, common, rebuild=True, progress=progress)
             anew = True
         index_searcher.write_state(folder, token, common, determined_from)
         index_searcher.finish_update(db, token, changed.last)
@@ -116,7 +122,7 @@ def _approximate_count(db: Database) -> int:
     return int(db.execute("select ifnull(max(id), 0) from articles").fetchone()[0])
 
 
-def _filled(
+def _write_documents(
     folder: Path, db: Database, ids: Sequence[int], common: Collection[str], *, rebuild: bool, progress: Progress | None
 ) -> int | None:
     """Indexes articles in a folder and returns their number. Returns None if the existing index cannot be written to.
@@ -132,15 +138,15 @@ def _filled(
     return len(ids)
 
 
-def _damage(folder: Path) -> str:
+def _find_damage(folder: Path) -> str:
     """Returns a description of an index's damage, or "" if it is intact. Files that are unchanged since the last update
     are not read.
     """
-    known = index_searcher.recorded_state(folder)
+    known = index_searcher.recorded_stamps(folder)
     try:
         if name := index_searcher.damaged_file(folder, known):
             return name
-        index_in(folder).searcher()
+        open_index_in(folder).searcher()
     except (ValueError, OSError) as error:
         return str(error)
     if index_searcher.file_stamps(folder) != known:
@@ -207,7 +213,7 @@ def open_searcher(db: Database, progress: Progress | None = None) -> Searcher:
     if db in _HELD:
         return _HELD[db]
     version, found = _OPENED.get(db, (None, None))
-    if found is None or version != _version(db) or not found.is_whole:
+    if found is None or version != _version(db) or not found.is_intact:
         found = _on_disk(db, archive, progress) or _in_memory(db, archive)
         _OPENED[db] = (_version(db), found)
     return found
@@ -246,17 +252,17 @@ def _on_disk(db: Database, archive: Path, progress: Progress | None) -> Searcher
                     _LOG.warning("The search index in %s was damaged (%s) and has been rebuilt.", folder, done.damaged)
             finally:
                 writable.close()
-        elif index_searcher.damaged_file(folder, index_searcher.recorded_state(folder)) or (
+        elif index_searcher.damaged_file(folder, index_searcher.recorded_stamps(folder)) or (
             db not in _NOT_UPDATED and index_searcher.is_behind(db)
         ):
             return None
         state = index_searcher.index_state(folder)
-        with place_of(folder) as place:
-            found = Searcher(index_in(place), folder, frozenset(state.get("common", ())))
+        with openable_folder(folder) as place:
+            found = Searcher(open_index_in(place), folder, frozenset(state.get("common", ())))
         # If another process has rebuilt the index in the meantime, these are no longer its common words.
         return (
             found
-            if index_searcher.belongs(db, folder)
+            if index_searcher.is_index_of(db, folder)
             and index_searcher.index_state(folder).get("token") == state.get("token")
             else None
         )
@@ -276,7 +282,7 @@ def _in_memory(db: Database, archive: Path) -> Searcher:
 
 def _damaged(folder: Path) -> str:
     try:
-        return index_searcher.damaged_file(folder, index_searcher.recorded_state(folder))
+        return index_searcher.damaged_file(folder, index_searcher.recorded_stamps(folder))
     except OSError:
         return ""
 
@@ -294,12 +300,12 @@ def check_index(db: Database, archive: Path, *, quick: bool = False) -> Iterator
     Neither is an index that the user has no permission to read.
     """
     folder = index_folder(archive)
-    if not index_searcher.is_migrated(db) or not index_searcher.belongs(db, folder):
+    if not index_searcher.is_migrated(db) or not index_searcher.is_index_of(db, folder):
         return
     try:
-        damage = index_searcher.damaged_file(folder, index_searcher.recorded_state(folder) if quick else None)
-        with place_of(folder) as place:
-            indexed = {} if damage else _stamps(Searcher(index_in(place), folder))
+        damage = index_searcher.damaged_file(folder, index_searcher.recorded_stamps(folder) if quick else None)
+        with openable_folder(folder) as place:
+            indexed = {} if damage else _stamps(Searcher(open_index_in(place), folder))
     except PermissionError:
         return
     except (ValueError, OSError) as error:
@@ -313,7 +319,7 @@ def check_index(db: Database, archive: Path, *, quick: bool = False) -> Iterator
             "search",
         )
         return
-    behind = set(index_searcher.changes(db).ids)
+    behind = set(index_searcher.pending_changes(db).ids)
     ids = [row[0] for row in db.execute("select id from articles order by id")]
     yield from _findings(
         sorted(set(indexed) - set(ids) - behind),

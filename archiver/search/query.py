@@ -89,7 +89,7 @@ class Query:
         return self.fold or ("none" if self.duplicates else "text")
 
 
-def filters_of(db: Database, query: Query) -> Node | None:
+def ranking_terms(db: Database, query: Query) -> Node | None:
     """Returns the part of a query that determines relevance and is highlighted in snippets: its text and its `like`
     article. None if it has neither.
 

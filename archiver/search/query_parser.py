@@ -30,7 +30,7 @@ from typing import Literal
 
 from archiver.errors import BadQuery
 from archiver.fields import BY_NAME, WEIGHTS
-from archiver.search.query_tree import FACTS, And, Near, Node, Not, Or, Term
+from archiver.search.query_tree import PREDICATES, And, Near, Node, Not, Or, Term
 from archiver.search.words import lookup, split_into_words
 
 COLUMN_OF: dict[str, str] = {word: name for name in WEIGHTS for word in (BY_NAME[name].query_name, name)} | {
@@ -54,7 +54,7 @@ _TOKEN = re.compile(
         (?: (?:(?P<of>(?i:NAMES)):)?(?P<open>(?:NEAR)?\() |
             (?:(?P<field>[A-Za-z]+):(?=[^\s()]))?
             (?: "(?P<phrase>[^"]*)(?:"|$)(?P<star>\*)? | (?P<word>[^\s()"]+) )? )
-    )""".replace("NAMES", "|".join((*COLUMN_OF, *FACTS, _STEM))),
+    )""".replace("NAMES", "|".join((*COLUMN_OF, *PREDICATES, _STEM))),
     re.VERBOSE,
 )
 
@@ -95,8 +95,7 @@ def parse_query(text: str, *, stem: bool = False) -> Node | None:
 
 
 def token_end(text: str, at: int) -> int:
-    """Returns the end of the token that starts at position `at`, for marking the error that a BadQuery reports there.
-    """
+    """Returns the end of the token that starts at position `at`, for marking the position of a BadQuery."""
     found = _TOKEN.match(text, at)
     return max(found.end() if found else 0, at + 1)
 
@@ -139,14 +138,14 @@ def _tokens(text: str, stem: bool) -> Iterator[_Token]:
             groups.append(replace(groups[-1].of((found["of"] or "").lower()), near=found["open"] != "("))
             yield _Token("(" if found["open"] == "(" else "near", at)
             continue
-        for token in _words(text, found, at, stem, groups[-1]):
+        for token in _word_tokens(text, found, at, stem, groups[-1]):
             terms += token.kind == "term"
             if terms > MAX_TERMS:
                 raise BadQuery(text, f"it has more than {MAX_TERMS} terms", at)
             yield token
 
 
-def _words(text: str, found: re.Match[str], at: int, stem: bool, group: _Group) -> Iterator[_Token]:
+def _word_tokens(text: str, found: re.Match[str], at: int, stem: bool, group: _Group) -> Iterator[_Token]:
     """Yields the tokens of a matched word or phrase: an operator, a term, or the distance of a NEAR( ), possibly
     followed by a term.
     """
@@ -157,7 +156,7 @@ def _words(text: str, found: re.Match[str], at: int, stem: bool, group: _Group) 
     if operator:
         yield operator
         return
-    if group.near and found["word"] and (split := _distance(text, found)):
+    if group.near and found["word"] and (split := _split_distance(text, found)):
         value, distance = split
         yield _Token("distance", at, distance=distance)
         if not value:
@@ -173,7 +172,7 @@ def _operator(word: str, at: int) -> _Token | None:
     return None
 
 
-def _distance(text: str, found: re.Match[str]) -> tuple[str, int] | None:
+def _split_distance(text: str, found: re.Match[str]) -> tuple[str, int] | None:
     """Splits the last word within `NEAR( )` into the text before the comma and the distance after it; None if it has no
     distance.
     """
@@ -185,12 +184,12 @@ def _distance(text: str, found: re.Match[str]) -> tuple[str, int] | None:
 
 def _term_node(text: str, found: re.Match[str], at: int, value: str, stem: bool, group: _Group) -> Node | None:
     own = (found["field"] or "").lower()
-    known = own in FACTS or own in COLUMN_OF or own == _STEM
+    known = own in PREDICATES or own in COLUMN_OF or own == _STEM
     group = group.of(own) if known else group
     value = value if known or not own else f"{found['field']}:{value}"
-    if group.name in FACTS:
+    if group.name in PREDICATES:
         try:
-            return FACTS[group.name](value)
+            return PREDICATES[group.name](value)
         except BadQuery as error:
             raise BadQuery(text, f"{found[0].strip().lstrip('-')}: {error.why}", at) from None
     column = COLUMN_OF.get(group.name, "")
@@ -303,8 +302,7 @@ class _Parser:
 
 
 def _contains(one: Term, other: Term) -> bool:
-    """Returns True if the words of `one` contain those of `other`, so that NEAR could match both at the same position.
-    """
+    """Returns True if the words of `one` contain those of `other`, so that both could match at the same position."""
     words, (row, is_prefix) = split_into_words(one.text), lookup(other.text)
     is_prefix = is_prefix or other.prefix
     *whole, last = row

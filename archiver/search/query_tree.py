@@ -1,16 +1,16 @@
 """The nodes of a query tree, and the predicates on articles that a query can contain (NAME:VALUE).
 
-    site:blog.example.org   of this site or one below it (example.org includes blog.example.org and example.org/news)
-    language:en             en includes en-GB; language:none has no language
-    date:2023-07..2023-08   published in these months; date:2023, date:..2023-07-14, date:2023-07..; also
-                            modified:, seen: (first archived) and gone:
-    near:50.45,30.52~100km  with a place within this distance (default: 25 km; mi for miles); box:W,S,E,N
-    place:lisbon            with a place or region of this name
-    credit:reuters          names this agency or outlet as its source
-    changed:title           with a revision that changed this field after publication; changed:any
-    is:gone has:geo         see `IS` and `HAS`
-    like:7                  on the same topic as article 7
-    id:7 cluster:3          by ID; url:/2024/05/ one of its URLs contains this text
+site:blog.example.org   of this site or one below it (example.org includes blog.example.org and example.org/news)
+language:en             en includes en-GB; language:none has no language
+date:2023-07..2023-08   published in these months; date:2023, date:..2023-07-14, date:2023-07..; also
+                        modified:, seen: (first archived) and gone:
+near:50.45,30.52~100km  with a place within this distance (default: 25 km; mi for miles); box:W,S,E,N
+place:lisbon            with a place or region of this name
+credit:reuters          names this agency or outlet as its source
+changed:title           with a revision that changed this field after publication; changed:any
+is:gone has:geo         see `IS` and `HAS`
+like:7                  on the same topic as article 7
+id:7 cluster:3          by ID; url:/2024/05/ one of its URLs contains this text
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Near:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Matches articles that have an exact index key (`archiver.search.index_document.keys`), such as is:gone or
+    """Matches articles that have an exact index key (`archiver.search.index_document.index_keys`), such as is:gone or
     language:en.
     """
 
@@ -156,14 +156,14 @@ def parse_period(text: str) -> Period:
     typed = text.strip()
     try:
         if found := re.fullmatch(r"(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?", typed):
-            return _days(*(int(part) if part else None for part in found.groups()))
+            return _calendar_period(*(int(part) if part else None for part in found.groups()))
         moment = datetime.fromisoformat(typed).isoformat()
     except (ValueError, OverflowError):
         raise BadQuery(text, "use 2024, 2024-05, 2024-05-31 or 2024-05-31T18:00+02:00") from None
     return Period(moment, moment, is_moment=True)
 
 
-def _days(year: int | None, month: int | None, day: int | None) -> Period:
+def _calendar_period(year: int | None, month: int | None, day: int | None) -> Period:
     """Returns the period of a year, a month or a single day. Raises ValueError or OverflowError for a date that does
     not exist.
     """
@@ -202,8 +202,7 @@ def time_term(field: str, since: str | None, until: str | None) -> Node:
 
 
 def local_seconds(text: str) -> int:
-    """Converts an ISO 8601 date or time to seconds since 1970-01-01T00:00:00 in local time; its time zone is ignored.
-    """
+    """Converts an ISO 8601 date or time to seconds since 1970-01-01T00:00:00 local time, ignoring its time zone."""
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
 
 
@@ -265,7 +264,7 @@ def distance_km(lat1: float | None, lon1: float | None, lat2: float, lon2: float
     return 2 * EARTH_KM * math.asin(min(1.0, math.sqrt(h)))
 
 
-def circle_term(latitude: float, longitude: float, km: float) -> Box:
+def circle_bounds(latitude: float, longitude: float, km: float) -> Box:
     """Returns the bounding box (W, S, E, N) of a circle; west is greater than east if it crosses the antimeridian."""
     angle = km / EARTH_KM
     south, north = latitude - math.degrees(angle), latitude + math.degrees(angle)
@@ -283,12 +282,11 @@ def in_circle(latitude: float, longitude: float, km: float) -> InBox:
     """
     if not km > 0 or not math.isfinite(km):
         raise BadQuery(f"within {km:g} km", "the distance must be greater than 0")
-    return InBox(circle_term(latitude, longitude, km), (latitude, longitude, km))
+    return InBox(circle_bounds(latitude, longitude, km), (latitude, longitude, km))
 
 
-def points(db: Database, where: InBox) -> list[str]:
-    """Returns the index keys of all distinct places in an archive that are within an area. Many articles share a place.
-    """
+def place_keys_in_area(db: Database, where: InBox) -> list[str]:
+    """Returns the index keys of all distinct places in an archive that are within an area."""
     west, south, east, north = where.box
     across = "longitude between ? and ?" if west <= east else "(longitude >= ? or longitude <= ?)"
     found = db.execute(
@@ -296,16 +294,16 @@ def points(db: Database, where: InBox) -> list[str]:
         (south, north, west, east),
     )
     if where.circle is None:
-        return [key_of(*point) for point in found]
+        return [point_key(*point) for point in found]
     latitude, longitude, km = where.circle
     return [
-        key_of(*point)
+        point_key(*point)
         for point in found
         if (distance := distance_km(point[0], point[1], latitude, longitude)) is not None and distance <= km
     ]
 
 
-def key_of(latitude: float, longitude: float) -> str:
+def point_key(latitude: float, longitude: float) -> str:
     """Returns the index key that articles with a place at this point have."""
     return f"point:{latitude + 0.0!r},{longitude + 0.0!r}"  # adding 0.0 turns integers into floats and -0.0 into 0.0
 
@@ -339,13 +337,13 @@ def _site(value: str) -> Key:
 
 
 def _dated(field: str) -> Callable[[str], Node]:
-    def fact(value: str) -> Node:
+    def parse(value: str) -> Node:
         since, dots, until = value.partition("..")
         if dots and not (since or until):
             raise BadQuery(value, "a period needs a start or an end: 2023-07.., ..2023-08 or 2023-07..2023-08")
         return time_term(field, since or None, (until if dots else since) or None)
 
-    return fact
+    return parse
 
 
 def _near(value: str) -> InBox:
@@ -365,21 +363,21 @@ def _changed(value: str) -> Key:
 
 
 def _one_of(words: Collection[str], name: str) -> Callable[[str], Key]:
-    def fact(value: str) -> Key:
+    def parse(value: str) -> Key:
         if value.lower() not in words:
             raise BadQuery(value, f"the values of {name}: are {', '.join(words)}")
         return Key(f"{name}:{value.lower()}")
 
-    return fact
+    return parse
 
 
 def _numbered(field: str) -> Callable[[str], Span]:
-    def fact(value: str) -> Span:
+    def parse(value: str) -> Span:
         if not re.fullmatch("[0-9]{1,18}", value):
             raise BadQuery(value, "it must be a number")
         return Span(field, int(value), int(value))
 
-    return fact
+    return parse
 
 
 def _like(value: str) -> SimilarTo:
@@ -397,7 +395,7 @@ def _url(value: str) -> ByRows:
     )
 
 
-FACTS: dict[str, Callable[[str], Node]] = {
+PREDICATES: dict[str, Callable[[str], Node]] = {
     "site": _site,
     "language": language_term,
     "lang": language_term,
@@ -417,4 +415,4 @@ FACTS: dict[str, Callable[[str], Node]] = {
     "url": _url,
     "like": _like,
 }
-"""By fact name: a function that parses a value into a node. Each raises BadQuery for an invalid value."""
+"""By predicate name: a function that parses a value into a node. Each raises BadQuery for an invalid value."""

@@ -235,8 +235,7 @@ def edited(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple[str,
 
 
 def marked(pieces: Iterable[Piece], *, paragraphs: bool = False) -> str:
-    """Formats the pieces of a diff as HTML with <del> and <ins>. With `paragraphs` a new <p> begins at each blank line.
-    """
+    """Formats the pieces of a diff as HTML with <del> and <ins>. With `paragraphs` each blank line starts a new <p>."""
     return "".join(_marked(pieces, paragraphs=paragraphs))
 
 

@@ -104,7 +104,7 @@ def save_search(db: Database, name: str, query: Query, now: datetime | None = No
         if stored.saved_search_rows(db, key):
             raise BadSearchName(shown, f"the name is in use; 'archiver searches remove {shown}' removes that search")
         number = stored.insert_saved_search(
-            db, stored.NewSearch(shown, key, str(uuid.uuid4()), _as_json(query), _moment(now), before)
+            db, stored.NewSearch(shown, key, str(uuid.uuid4()), _query_as_json(query), _moment(now), before)
         )
         stored.add_hits(db, number, _matching_ids(found))
     return find_saved_search(db, shown)
@@ -218,7 +218,7 @@ def valid_name(name: str) -> tuple[str, str]:
             "a name consists of letters, digits, spaces and . _ + -, starts with a letter or digit, does not end with "
             f"a space, and has at most {MAX_NAME_LETTERS} characters",
         )
-    return shown, _key(shown)
+    return shown, _comparable_name(shown)
 
 
 # -- helpers ----------------------------------------------------------------------------------
@@ -248,13 +248,13 @@ def _result(saved: SavedSearch, since: str, found: Listing, new: Mapping[int, st
     return NewHits(saved, since, tuple(NewHit(hit, new[hit.id], at) for hit in hits), len(found.beneath))
 
 
-def _key(name: str) -> str:
+def _comparable_name(name: str) -> str:
     """Returns the form of a name used for comparison: case-folded and NFKC-normalised (UAX #15)."""
     return unicodedata.normalize("NFKC", name.encode("utf-8", "replace").decode()).casefold()
 
 
 def _row(db: Database, name: str) -> stored.SavedSearchRow:
-    found = stored.saved_search_rows(db, _key(name))
+    found = stored.saved_search_rows(db, _comparable_name(name))
     if not found:
         raise SavedSearchNotFound(name)
     return found[0]
@@ -264,7 +264,7 @@ def _moment(now: datetime | None) -> str:
     return (now or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def _as_json(query: Query) -> str:
+def _query_as_json(query: Query) -> str:
     """Serializes the fields of a query that differ from their defaults, except limit and offset, as a JSON object."""
     values = {
         f.name: getattr(query, f.name)
@@ -312,7 +312,7 @@ def feed(saved: SavedSearch, reported: Sequence[NewHit], *, own_url: str = "", s
     root = etree.Element(f"{{{ATOM}}}feed", nsmap={None: ATOM})  # type: ignore[dict-item]  # the stubs lack None
     _add(root, "id", f"urn:uuid:{saved.uuid}")
     _add(root, "title", f"{saved.name}: {query_as_options(saved.query) or 'every article'}")
-    _add(root, "updated", _utc(max((one.found_at for one in reported), default=saved.saved_at)))
+    _add(root, "updated", _rfc3339(max((one.found_at for one in reported), default=saved.saved_at)))
     _add(_add(root, "author"), "name", software)
     _add(root, "generator", software)
     if own_url:
@@ -329,9 +329,9 @@ def _add_entry(root: etree._Element, saved: SavedSearch, one: NewHit) -> None:
         entry.set("{http://www.w3.org/XML/1998/namespace}lang", hit.language)
     _add(entry, "id", uuid.uuid5(uuid.UUID(saved.uuid), str(hit.id)).urn)
     _add(entry, "title", hit.title or hit.url)
-    _add(entry, "updated", _utc(one.found_at))
+    _add(entry, "updated", _rfc3339(one.found_at))
     if hit.published and hit.published_precision in _EXACT:  # the element requires a time, not only a day
-        _add(entry, "published", _utc(hit.published))
+        _add(entry, "published", _rfc3339(hit.published))
     for name in hit.authors or (hit.site,):
         _add(_add(entry, "author"), "name", name)
     _add(entry, "link", rel="alternate", href=hit.url)
@@ -349,7 +349,7 @@ def _add(parent: etree._Element, name: str, text: str = "", **attributes: str) -
     return element
 
 
-def _utc(moment: str) -> str:
+def _rfc3339(moment: str) -> str:
     """Formats a time in UTC as RFC 3339 requires; a time without a zone is taken as UTC."""
     when = datetime.fromisoformat(moment)
     return (

@@ -16,7 +16,7 @@ from itertools import islice, product
 from archiver.search.query_tree import And, Near, Node, Or, SimilarTo, Term
 from archiver.search.words import (
     MAX_WORD,
-    is_run,
+    is_run_letter,
     lookup,
     normalized_text,
     searchable_text,
@@ -34,7 +34,7 @@ _PIECE = 400
 _BLANK = re.compile(r"\s")
 
 
-def occurrences(text: str, rows: Sequence[Row]) -> list[Place]:
+def find_occurrences(text: str, rows: Sequence[Row]) -> list[Place]:
     """Finds all occurrences of the search terms in a one-line text, in order and without overlaps."""
     normalized = normalized_text(text)
     found = list(_in_normalized(normalized, rows) if normalized is not None else _in_pieces(text, rows))
@@ -49,7 +49,7 @@ def occurrences(text: str, rows: Sequence[Row]) -> list[Place]:
 def _in_normalized(normalized: str, rows: Sequence[Row]) -> Iterator[Place]:
     text = f" {normalized} "
     for number, (row, is_prefix) in enumerate(rows):
-        whole = _pattern(row, is_prefix)
+        whole = _term_pattern(row, is_prefix)
         first = f" {row[0]}" if len(row) > 1 or is_prefix or len(row[0]) >= MAX_WORD else f" {row[0]} "
         at = text.find(first)
         while at >= 0:
@@ -59,7 +59,7 @@ def _in_normalized(normalized: str, rows: Sequence[Row]) -> Iterator[Place]:
 
 
 @lru_cache(maxsize=1_000)
-def _pattern(row: tuple[str, ...], is_prefix: bool) -> re.Pattern[str]:
+def _term_pattern(row: tuple[str, ...], is_prefix: bool) -> re.Pattern[str]:
     """Returns a regular expression that matches a search term in a normalized text, from the first letter of its first
     word.
     """
@@ -86,14 +86,14 @@ def _in_pieces(text: str, rows: Sequence[Row]) -> Iterator[Place]:
         last = number
         while last + 1 < len(pieces) and is_candidate[last + 1]:
             last += 1
-        start, end = pieces[number][0], _reach(text, pieces, last, longest - 1)
-        for a, b, row in in_words(text[start:end], rows):
+        start, end = pieces[number][0], _end_after_words(text, pieces, last, longest - 1)
+        for a, b, row in occurrences_among_words(text[start:end], rows):
             if a + start < pieces[last][1]:
                 yield a + start, b + start, row
         number = last + 1
 
 
-def _reach(text: str, pieces: list[tuple[int, int]], last: int, more: int) -> int:
+def _end_after_words(text: str, pieces: list[tuple[int, int]], last: int, more: int) -> int:
     """Returns the position at which `more` words after piece `last` have been read: the end of the piece that contains
     the last of them.
     """
@@ -112,9 +112,8 @@ def _pieces(text: str) -> Iterator[tuple[int, int]]:
         start = end
 
 
-def in_words(text: str, rows: Sequence[Row]) -> Iterator[Place]:
-    """Yields the occurrences of the search terms in a text, found by splitting the text into words; they may overlap.
-    """
+def occurrences_among_words(text: str, rows: Sequence[Row]) -> Iterator[Place]:
+    """Yields the occurrences of the search terms in a text, which may overlap, by splitting the text into words."""
     placed = words_with_places(text)
     tokens = placed.words
     exact = {row[0] for row, is_prefix in rows if len(row) > 1 or not is_prefix}
@@ -126,7 +125,7 @@ def in_words(text: str, rows: Sequence[Row]) -> Iterator[Place]:
             here = tuple(tokens[position : position + len(row)])
             if here == row or (is_prefix and here[:last] == row[:last] and "".join(here[last:]).startswith(row[last])):
                 begin, end = placed.place(position + last)
-                if is_prefix and len(row[last]) == 1 and len(tokens[position + last]) == 2 and is_run(row[last]):
+                if is_prefix and len(row[last]) == 1 and len(tokens[position + last]) == 2 and is_run_letter(row[last]):
                     second = placed.place(position + last + 1)[0]  # only the first letter of the pair
                     end = second if second > begin else end
                 yield placed.place(position)[0], end, number
@@ -175,7 +174,7 @@ def snippet(text: str, rows: Sequence[Row]) -> tuple[str, Marks]:
     the text.
     """
     flat = " ".join(text.split())
-    found = occurrences(flat, rows) if rows else []
+    found = find_occurrences(flat, rows) if rows else []
     start, end = _window(flat, found)
     lead = "…" if start else ""
     shown = lead + flat[start:end] + ("…" if end < len(flat) else "")
@@ -186,7 +185,7 @@ def snippet(text: str, rows: Sequence[Row]) -> tuple[str, Marks]:
 def highlight_line(text: str, rows: Sequence[Row]) -> tuple[str, Marks]:
     """Returns a complete text, such as a title, as one line, with the (start, end) of each search term in it."""
     flat = " ".join(text.split())
-    return flat, tuple((start, end) for start, end, _ in occurrences(flat, rows)) if rows else ()
+    return flat, tuple((start, end) for start, end, _ in find_occurrences(flat, rows)) if rows else ()
 
 
 def _window(text: str, found: list[Place]) -> tuple[int, int]:
@@ -204,14 +203,14 @@ def _window(text: str, found: list[Place]) -> tuple[int, int]:
             del inside[number]
     start = max(0, min(start - _LEAD, len(text) - SNIPPET_LENGTH))
     if found and start:
-        start = _boundary(text, start)
+        start = _next_word_start(text, start)
     end = min(len(text), start + SNIPPET_LENGTH)
     if end < len(text) and (cut := text.rfind(" ", end - 40, end)) > start:
         end = max(cut, *(b for a, b, _ in found if a < end), 0) if any(a < end < b for a, b, _ in found) else cut
     return start, end
 
 
-def _boundary(text: str, start: int) -> int:
+def _next_word_start(text: str, start: int) -> int:
     """Returns the position of the next start of a word, or `start` if there is none within some thirty characters."""
     found = re.compile(r"\s\S").search(text, start - 1, start + 30)
     return found.end() - 1 if found else start

@@ -6,8 +6,8 @@ make a different letter in Cyrillic (й) and in kana. A symbol (an emoji, €) i
 words.
 
 In scripts without spaces between words, and in Korean, where particles are attached to words, a sequence of letters
-is called a run. It is split into overlapping pairs, followed by its last letter: 深度学习 becomes 深度 度学 学习 习. Any part
-of a run is then found as a phrase of its pairs (`lookup`), and a single letter as the prefix of a pair.
+is called a run. It is split into overlapping pairs, followed by its last letter: 深度学习 becomes 深度 度学 学习 习.
+Any part of a run is then found as a phrase of its pairs (`lookup`), and a single letter as the prefix of a pair.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _PRIVATE = (_PLUS, _SHARP, _EVEN_PLUS)
 MAX_WORD = 80
 
 
-def _folded(letter: str) -> str:
+def _fold_character(letter: str) -> str:
     """Returns a character as it is indexed: folded, or a space if it separates words, with a mark before it if it is
     part of a run.
     """
@@ -66,7 +66,7 @@ class _Table(dict[int, str]):
     """A table for `str.translate` that folds each character as the index does, and caches the result."""
 
     def __missing__(self, code: int) -> str:
-        value = self[code] = sys.intern(_folded(chr(code)))
+        value = self[code] = sys.intern(_fold_character(chr(code)))
         return value
 
 
@@ -99,7 +99,7 @@ def _even(letter: str) -> str:
 _EVEN = _Even({ord(_EVEN_PLUS): "+", ord(_SHARP): "#"})
 
 
-def _pairs(token: str) -> Iterator[str]:
+def _token_words(token: str) -> Iterator[str]:
     """Yields the words of a token that contains runs: its ordinary words, and the pairs and last letter of each run."""
     for part in re.split(f"((?:{_IN_RUN}[^{_IN_RUN}])+)", token):
         if part.startswith(_IN_RUN):
@@ -117,7 +117,7 @@ def split_into_words(text: str) -> list[str]:
         text = unicodedata.normalize("NFKC", text)
     tokens = text.translate(_TABLE).split()
     if _IN_RUN in "".join(tokens):
-        tokens = [piece for token in tokens for piece in (_pairs(token) if _IN_RUN in token else (token,))]
+        tokens = [piece for token in tokens for piece in (_token_words(token) if _IN_RUN in token else (token,))]
     return [token[:MAX_WORD] for token in tokens] if any(len(t) > MAX_WORD for t in tokens) else tokens
 
 
@@ -144,7 +144,7 @@ def searchable_text(text: str) -> str:
     return unicodedata.normalize("NFKC", signed).translate(_TABLE).replace(_IN_RUN, "")
 
 
-def is_run(letter: str) -> bool:
+def is_run_letter(letter: str) -> bool:
     """Returns True if a letter belongs to a script whose words are indexed as overlapping pairs of letters, such as
     Chinese, Thai or Korean.
     """
@@ -166,7 +166,7 @@ def lookup(text: str) -> tuple[list[str], bool]:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PositionedWords:
     """The words of a text with their positions. `chunks` has for each word the start of the chunk between spaces it
     comes from, the chunk itself, and the index of the word within the chunk.
     """
@@ -177,12 +177,12 @@ class Placed:
     def place(self, number: int) -> tuple[int, int]:
         """Returns the (start, end) of word `number` in the text, in characters."""
         start, chunk, index = self.chunks[number]
-        places = _places(chunk)
+        places = _word_positions(chunk)
         first, last = places[min(index, len(places) - 1)]
         return start + first, start + last
 
 
-def words_with_places(text: str) -> Placed:
+def words_with_places(text: str) -> PositionedWords:
     """Splits a text into words and keeps track of the position of each word."""
     found: list[str] = []
     chunks: list[tuple[int, str, int]] = []
@@ -190,7 +190,7 @@ def words_with_places(text: str) -> Placed:
         tokens = _words_of(match[0])
         found += tokens
         chunks += [(match.start(), match[0], index) for index in range(len(tokens))]
-    return Placed(found, chunks)
+    return PositionedWords(found, chunks)
 
 
 _CHUNK = re.compile(r"\S+")
@@ -202,7 +202,7 @@ def _words_of(chunk: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1_000)
-def _places(chunk: str) -> list[tuple[int, int]]:
+def _word_positions(chunk: str) -> list[tuple[int, int]]:
     """Returns the (start, end) of each word in a chunk without spaces, in the order of `split_into_words`.
 
     Splits in the same way as that function, but tracks which characters of the chunk each letter comes from. A mark
@@ -223,7 +223,7 @@ def _places(chunk: str) -> list[tuple[int, int]]:
                 word = (word[0], max(last, word[1]))
             continue
         if run and not marked:
-            out += _run_places(run)
+            out += _run_positions(run)
             run = []
         if word and (marked or letter == " "):
             out.append(word)
@@ -236,7 +236,7 @@ def _places(chunk: str) -> list[tuple[int, int]]:
     return out or [(0, len(chunk))]
 
 
-def _run_places(run: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+def _run_positions(run: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """Yields the (start, end) of each pair and of the last letter of a run, given the (start, end) of its letters."""
     return ((first, run[i + 1][1] if i + 1 < len(run) else last) for i, (first, last) in enumerate(run))
 
@@ -252,7 +252,7 @@ def _folded_letters(chunk: str) -> Iterator[tuple[str, int, int]]:
             whole = _SIGNS[chunk[first:last]]
         else:
             last = first + 1
-            while last < len(chunk) and last not in signs and _joins(chunk[first:last], chunk[last]):
+            while last < len(chunk) and last not in signs and _combines_with(chunk[first:last], chunk[last]):
                 last += 1
             whole = unicodedata.normalize("NFKC", chunk[first:last])
         for letter in whole.translate(_TABLE) or ("",):
@@ -261,7 +261,7 @@ def _folded_letters(chunk: str) -> Iterator[tuple[str, int, int]]:
     yield " ", first, first
 
 
-def _joins(before: str, letter: str) -> bool:
+def _combines_with(before: str, letter: str) -> bool:
     """Returns True if Unicode normalisation combines a letter with the characters before it (UAX #15)."""
     return not letter.isascii() and (
         unicodedata.combining(letter) > 0
