@@ -1,7 +1,8 @@
-"""README.md, CHANGES.md and the plots of a dataset, and the facts about it that every description repeats.
+"""Writes README.md, CHANGES.md and the plots of a dataset, and determines the title, licence and identifier that every
+description of it repeats.
 
-README.md is a dataset card for the `datasets` library and a datasheet (Gebru et al., "Datasheets for Datasets", 2021).
-Every figure in it is counted, none is entered by hand.
+README.md is a dataset card for the `datasets` library and a datasheet (Gebru et al., "Datasheets for Datasets",
+2021). Every figure in it is counted, none is entered by hand.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ MEDIA = {
 
 @dataclass(frozen=True, slots=True)
 class DatasetFile:
-    """A file of the dataset: its path within the dataset, size in bytes, SHA-256 and media type."""
+    """A file of a dataset: its path relative to the dataset's folder, size in bytes, SHA-256 and media type."""
 
     path: str
     bytes: int
@@ -59,11 +60,12 @@ class DatasetFile:
 
 @dataclass(frozen=True, slots=True)
 class DatasetAbout:
-    """How a dataset describes itself.
+    """The general information about a dataset that its descriptions contain: title, creators, licences, identifier and
+    so on.
 
-    `licences` are URLs: the dataset's licence if it has one, otherwise the licences of its records. `spdx` is the SPDX
-    identifier of a single licence that covers the whole dataset, otherwise "". `identifier` is the URL of the DOI, the
-    dataset's own URL, or a URN derived from its content. `query` is written as options of the command line.
+    `licences` are URLs: the dataset's licence if it has one, otherwise the licences of its records. `spdx` is the
+    SPDX identifier of a single licence that covers the whole dataset, otherwise "". `identifier` is the URL of the
+    DOI, the dataset's own URL, or a URN derived from its content. `query` is written as command line options.
     """
 
     name: str
@@ -82,7 +84,9 @@ class DatasetAbout:
 
 
 def dataset_about(facts: SnapshotFacts) -> DatasetAbout:
-    """Describe a dataset from the `[dataset]` table of its rules, and from its articles where the table is silent."""
+    """Return the general information about a dataset, from the `[dataset]` table of its rule file; what is missing
+    there is derived from its articles.
+    """
     table = facts.dataset
     sites = sorted(facts.sites)
     query = facts.request.words
@@ -112,13 +116,15 @@ def _title(sites: list[str]) -> str:
 
 
 def _spdx(facts: SnapshotFacts, licences: list[str]) -> str:
-    """Return the SPDX identifier of the licence that covers the whole dataset, or ""."""
+    """Return the SPDX identifier of the single licence that covers the whole dataset; "" if there is none."""
     whole = bool(facts.dataset.get("licence")) or (len(licences) == 1 and not facts.licences[""])
     return spdx(licences[0]) if whole else ""
 
 
 def _identifier(facts: SnapshotFacts, name: str) -> str:
-    """Return the dataset's DOI as a URL, its own URL, or a URN derived from its content."""
+    """Return the identifier of a dataset: its DOI as a URL, otherwise its own URL, otherwise a URN derived from its
+    content.
+    """
     if doi := facts.dataset.get("doi"):
         return f"https://doi.org/{doi}"
     urn = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'{name} {facts.request.version} {facts.digest}')}"
@@ -136,7 +142,9 @@ def _description(facts: SnapshotFacts, sites: list[str], query: str) -> str:
 
 
 def list_files(folder: Path, before: Iterable[DatasetFile] = ()) -> list[DatasetFile]:
-    """List the files in the folder by path. Files that are in `before` are not read again."""
+    """List the files in a dataset's folder, sorted by path. Entries for files in `before` are reused without reading
+    the files again.
+    """
     known = {file.path: file for file in before}
     return [
         known.get(path.relative_to(folder).as_posix()) or _file(folder, path)
@@ -154,12 +162,12 @@ def _file(folder: Path, path: Path) -> DatasetFile:
 
 
 def tables(facts: SnapshotFacts) -> list[DatasetTable]:
-    """The tables that the dataset has."""
+    """Return the tables that a dataset contains; optional tables without rows are left out."""
     return [table for table in TABLES if table.name in facts.files]
 
 
 def creator(one: dict[str, str]) -> dict[str, Any]:
-    """Return a creator as a schema.org object: a Person if it has an ORCID, otherwise an Organization."""
+    """Convert a creator to a schema.org object: a Person if an ORCID is given, otherwise an Organization."""
     out: dict[str, Any] = {"@type": "Person" if one.get("orcid") else "Organization", "name": one["name"]}
     if one.get("orcid"):
         out["@id"] = orcid(one["orcid"])
@@ -169,7 +177,7 @@ def creator(one: dict[str, str]) -> dict[str, Any]:
 
 
 def orcid(text: str) -> str:
-    """Return the URL of an ORCID."""
+    """Return an ORCID as a URL."""
     return f"https://orcid.org/{text}"
 
 
@@ -182,10 +190,11 @@ _LISTED = 1_000
 
 @dataclass(frozen=True, slots=True)
 class DatasetChanges:
-    """Differences between two versions of a dataset.
+    """The differences between two versions of a dataset, each as a list of article identifiers (`withdrawn` with the
+    reasons).
 
     `gone`: articles that are no longer in the dataset but were not withdrawn, because the query, the rules or the
-    archive changed. `moved`: articles that are in another split now, for example because two clusters were joined.
+    archive changed. `moved`: articles that are now in another split, for example because two clusters were joined.
     """
 
     since: str
@@ -197,7 +206,9 @@ class DatasetChanges:
 
 
 def compare_snapshots(folder: Path, facts: SnapshotFacts, previous: Path, since: str) -> DatasetChanges:
-    """Compare a snapshot with the previous one by identifier, content and tier. Raises NotASnapshot."""
+    """Compare the articles of a snapshot with those of the previous snapshot by identifier, content and tier. Raises
+    NotASnapshot.
+    """
     reasons = _withdrawn(folder, facts)
     with closing(sqlite3.connect("")) as db:  # SQLite moves it to the disk when it outgrows memory
         for name, place in (("before", previous), ("now", folder)):
@@ -234,8 +245,9 @@ def _withdrawn(folder: Path, facts: SnapshotFacts) -> dict[str, str]:
 
 
 def changes_text(facts: SnapshotFacts, changes: DatasetChanges | None, since: str = "") -> str:
-    """Return the text of CHANGES.md. `since` is the previous version; `changes` is None if there is no previous version
-    or its folder was not available."""
+    """Return the text of CHANGES.md, which describes the differences from the previous version `since`. `changes` is
+    None if there is no previous version or its folder was not available.
+    """
     version = facts.request.version
     if changes is None and since:
         return (
@@ -272,7 +284,9 @@ _INK, _BLUE = "#222222", "#0072b2"
 
 
 def plots(facts: SnapshotFacts) -> dict[str, str]:
-    """Return the SVG of each plot by its file name. There is a map only if articles have places."""
+    """Draw the plots of a dataset. Returns the SVG of each by its file name; a map is included only if articles have
+    places.
+    """
     out = {"plots/time.svg": histogram_svg(over_time(facts)), "plots/languages.svg": _bars(facts)}
     if facts.squares:
         out["plots/map.svg"] = _map(facts)
@@ -280,7 +294,9 @@ def plots(facts: SnapshotFacts) -> dict[str, str]:
 
 
 def over_time(facts: SnapshotFacts) -> Histogram:
-    """Count articles by month or year. A period without articles between the first and the last is a gap."""
+    """Return a histogram of the dataset's articles by month or year. A period without articles between the first and
+    the last is shown as a gap.
+    """
     months = {name: count for name, count in facts.months.items() if _MONTH.fullmatch(name)}
     numbers = {int(name[:4]) * 12 + int(name[5:]) - 1: count for name, count in months.items()}
     unit = "month" if numbers and max(numbers) - min(numbers) < _MONTHS else "year"
@@ -317,8 +333,9 @@ def _bars(facts: SnapshotFacts) -> str:
 
 
 def _map(facts: SnapshotFacts) -> str:
-    """Draw the places on a plate carrée map, two units a degree. Each square degree with places is a circle whose
-    radius grows with the square root of their number."""
+    """Draw the places of a dataset on a map in plate carrée projection, two units a degree, and return the SVG. Each
+    square degree with places is a circle whose radius grows with the square root of their number.
+    """
     most = max(facts.squares.values())
     parts = list(_graticule())
     for (latitude, longitude), count in sorted(facts.squares.items()):
@@ -359,7 +376,9 @@ def _svg_text(x: float, y: float, text: str, anchor: str = "start") -> str:
 
 
 def _plain(text: str) -> str:
-    """Reduce a language tag to letters, digits and hyphens (BCP 47), because a page may declare anything."""
+    """Reduce a language tag to the characters that BCP 47 allows (letters, digits and hyphens), because a page may
+    declare anything.
+    """
     return re.sub(r"[^A-Za-z0-9-]", "", text)[:12]
 
 
@@ -409,7 +428,7 @@ whether it is exact, changed or gone.
 
 
 def card(facts: SnapshotFacts, about: DatasetAbout, files: list[DatasetFile], citation: str) -> str:
-    """Return the text of README.md: YAML front matter for the `datasets` library, then the datasheet."""
+    """Return the text of README.md: YAML front matter for the `datasets` library, followed by the datasheet."""
     return "\n".join((_front(facts, about), *_text(facts, about, files, citation))) + "\n"
 
 
@@ -612,5 +631,7 @@ def _cell(text: str) -> str:
 
 
 def _line(text: str) -> str:
-    """Collapse white space into single spaces and escape `<`, so that no HTML gets into the card."""
+    """Return a text as a single line for the card: white space is collapsed, and `<` escaped so that it cannot contain
+    HTML.
+    """
     return " ".join(text.split()).replace("<", "&lt;")

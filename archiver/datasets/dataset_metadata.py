@@ -1,6 +1,8 @@
-"""Metadata files of a dataset: CITATION.cff, datacite.json, croissant.json, datapackage.json, ro-crate-metadata.json.
+"""Writes the metadata files of a dataset: CITATION.cff, datacite.json, croissant.json, datapackage.json and
+ro-crate-metadata.json.
 
-`describe` writes them and all other descriptions into the folder of a snapshot, from one set of facts.
+`describe` writes these and all other descriptions into the folder of a snapshot, from the same counts and
+information.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ def citation_line(facts: SnapshotFacts, about: DatasetAbout) -> str:
 
 
 def cff(facts: SnapshotFacts, about: DatasetAbout) -> str:
-    """Return CITATION.cff as YAML. Its values are written as JSON, which is valid YAML."""
+    """Return the content of CITATION.cff as YAML. Its values are written as JSON, which is valid YAML."""
     fields: dict[str, Any] = {
         "cff-version": "1.2.0",
         "message": "If you use this dataset, please cite it as below.",
@@ -72,8 +74,9 @@ def cff(facts: SnapshotFacts, about: DatasetAbout) -> str:
 
 
 def _author(one: dict[str, str]) -> dict[str, str]:
-    """Return a creator for CFF: a person if there is an ORCID, otherwise an entity. The last word of a person's name is
-    taken as the family name."""
+    """Convert a creator to an author in Citation File Format: a person if an ORCID is given, otherwise an entity. The
+    last word of a person's name is taken as the family name.
+    """
     if not one.get("orcid"):
         return {"name": one["name"]}
     given, _, family = one["name"].rpartition(" ")
@@ -87,7 +90,7 @@ def _author(one: dict[str, str]) -> dict[str, str]:
 
 
 def datacite(facts: SnapshotFacts, about: DatasetAbout, size: int) -> dict[str, Any]:
-    """Return datacite.json. `size` is the bytes of all data files."""
+    """Return the content of datacite.json (DataCite metadata). `size` is the total size of all data files in bytes."""
     out: dict[str, Any] = {
         "schemaVersion": "http://datacite.org/schema/kernel-4",
         "types": {"resourceType": "Web archive", "resourceTypeGeneral": "Dataset"},
@@ -226,7 +229,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
 
 
 def croissant(facts: SnapshotFacts, about: DatasetAbout, files: Iterable[DatasetFile], citation: str) -> dict[str, Any]:
-    """Return croissant.json."""
+    """Return the content of croissant.json (Croissant metadata for machine learning)."""
     data = [file for file in files if file.path.startswith("data/")]
     found = tables(facts)
     distribution: list[dict[str, Any]] = [
@@ -282,8 +285,9 @@ def croissant(facts: SnapshotFacts, about: DatasetAbout, files: Iterable[Dataset
 
 
 def _media(name: str) -> str | list[str]:
-    """Return the media type. Parquet has a registered type since 2024, but the reference implementation only knows
-    `application/x-parquet`, so both are given."""
+    """Return the media type of a file for Croissant. Parquet has a registered type since 2024, but the reference
+    implementation only knows `application/x-parquet`, so both are given.
+    """
     return [name, "application/x-parquet"] if name.endswith(".parquet") else name
 
 
@@ -319,7 +323,7 @@ def _field(table: DatasetTable, column: Column, source: dict[str, Any]) -> dict[
 
 
 def missing_properties(document: dict[str, Any]) -> list[str]:
-    """Return the REQUIRED properties that a document does not have, as "node: property"."""
+    """Return the properties that Croissant requires and a document lacks, as "node: property"."""
     nodes = [
         document,
         *document.get("distribution", ()),
@@ -343,7 +347,7 @@ _FRICTIONLESS_TYPES = {"text": "string", "integer": "integer", "number": "number
 def datapackage(
     facts: SnapshotFacts, about: DatasetAbout, files: Iterable[DatasetFile], software: str
 ) -> dict[str, Any]:
-    """Return datapackage.json. `software` is NAME/VERSION of the program."""
+    """Return the content of datapackage.json (Frictionless Data Package). `software` is NAME/VERSION of the program."""
     by_path = {file.path: file for file in files}
     resources = []
     for table in tables(facts):
@@ -377,8 +381,9 @@ def _licence(licence: str) -> dict[str, str]:
 
 
 def _parquet(table: DatasetTable, file: DatasetFile, number: int) -> dict[str, Any]:
-    """Describe a Parquet file. Its type is "file" because frictionless cannot read columns of lists as a table; it has
-    a schema anyway."""
+    """Return the Data Package resource that describes a Parquet file. Its type is "file" because frictionless cannot
+    read columns of lists as a table; it has a schema anyway.
+    """
     resource = _file(table.name if not number else f"{table.name}-{number + 1}", file, "parquet")
     return {**resource, "type": "file", "description": table.doc, "schema": _schema(table)}
 
@@ -424,7 +429,7 @@ _RO_CRATE_PROFILE = "https://w3id.org/ro/crate/1.2"
 def ro_crate(
     facts: SnapshotFacts, about: DatasetAbout, files: Iterable[DatasetFile], software: str, citation: str
 ) -> dict[str, Any]:
-    """Return ro-crate-metadata.json. `software` is NAME/VERSION of the program."""
+    """Return the content of ro-crate-metadata.json (RO-Crate). `software` is NAME/VERSION of the program."""
     people = [{"@id": f"#creator-{number}", **creator(one)} for number, one in enumerate(about.creators, start=1)]
     for one in people:
         if isinstance(held := one.get("affiliation"), dict):
@@ -492,9 +497,10 @@ def ro_crate(
 
 
 def describe(folder: Path, facts: SnapshotFacts, software: str, previous: Path | None, since: str) -> list[DatasetFile]:
-    """Write all descriptions into the folder and return all files in it.
+    """Write all descriptions of a dataset into its folder (metadata files, README.md, CHANGES.md, plots), and return
+    all files in it.
 
-    `previous` is the folder of version `since`, or None if it is not available. Raises OSError.
+    `previous` is the folder of the previous version `since`, or None if it is not available. Raises OSError.
     """
     about = dataset_about(facts)
     cited = citation_line(facts, about)

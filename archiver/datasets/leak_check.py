@@ -1,7 +1,9 @@
-"""Keeps withheld texts out of a dataset: what each tier publishes, and which published values quote a withheld text.
+"""Keeps withheld texts out of a dataset: removes from each record what its tier does not publish, and the published
+values that quote a withheld text.
 
 For example, a headline may quote a passage of another article whose text is withheld. Passages are compared by their
-hashes. A collision leaves out a value that could have been published; it never publishes one that may not be.
+hashes. A hash collision may remove a value that could have been published; it never publishes a value that must not
+be.
 """
 
 from __future__ import annotations
@@ -26,10 +28,12 @@ _SHARE_BITS = 4
 
 
 class PublishedPassages:
-    """Passages that must not be published, as hashes in ascending order."""
+    """A set of passages that must not be published because they are from withheld texts, stored as hashes in ascending
+    order.
+    """
 
     def __init__(self, found: Any = None) -> None:
-        """`found` is an Arrow array of the hashes, in ascending order."""
+        """`found` is an Arrow array of the passages' hashes, in ascending order."""
         self._found = array("Q")
         if found is not None and len(found):
             start = found.offset * self._found.itemsize
@@ -39,7 +43,7 @@ class PublishedPassages:
         return bool(self._found)
 
     def repeats(self, text: object) -> bool:
-        """Return whether `text` is a text that contains one of the passages."""
+        """Return whether a value is a text that contains one of the passages."""
         if not self._found or not isinstance(text, str) or (len(text) < 2 * RUN - 1 and text.isascii()):
             return False
         return any(map(self._has, of_text(text, RUN)))
@@ -50,9 +54,10 @@ class PublishedPassages:
 
 
 def leaked_passages(published: Iterable[str], withheld: Callable[[], Iterator[str]]) -> PublishedPassages:
-    """Return the passages of `published` that also occur in withheld texts.
+    """Return the passages of the texts to be published that also occur in withheld texts.
 
-    `withheld` is called once for every two million passages of `published`, so that memory stays bounded.
+    `withheld` yields the withheld texts. It is called once for every two million passages of `published`, so that
+    memory stays bounded.
     """
     pa, _ = arrow()
     found = [distinct(list(_occurring(passages, withheld()))) for passages in _distinct_passages(published)]
@@ -64,7 +69,9 @@ def leaked_passages(published: Iterable[str], withheld: Callable[[], Iterator[st
 
 
 def distinct(parts: list[Any]) -> Any:
-    """Return the distinct hashes of some arrays in ascending order. Sorting takes less memory than `unique`."""
+    """Merge arrays of hashes into one without duplicates, in ascending order. Sorting takes less memory than Arrow's
+    `unique`.
+    """
     pa, _ = arrow()
     import pyarrow.compute as pc
 
@@ -77,7 +84,7 @@ def distinct(parts: list[Any]) -> Any:
 
 
 def hashed(texts: Iterable[str]) -> Iterator[Any]:
-    """Yield the hashes of all passages of the texts, as one array per batch. Texts may have any length."""
+    """Yield the hashes of all passages of some texts, one array per batch. Texts may have any length."""
     batch: list[bytes] = []
     size = 0
     for text in texts:
@@ -92,8 +99,9 @@ def hashed(texts: Iterable[str]) -> Iterator[Any]:
 
 
 def _pieces(data: bytes) -> Iterator[bytes]:
-    """Split a text into pieces of at most half a batch. Each piece begins with the last seven words of the previous
-    one, so that no passage is lost."""
+    """Split a long text into pieces of at most half a batch. Each piece begins with the last seven words of the
+    previous one, so that no passage is lost at the border.
+    """
     most = BATCH // 2
     while len(data) > most:
         end = max(data.rfind(b" ", 0, most), 0) or most
@@ -107,7 +115,7 @@ def _pieces(data: bytes) -> Iterator[bytes]:
 
 
 def _distinct_passages(published: Iterable[str]) -> Iterator[Any]:
-    """Yield the distinct passages of the texts, in arrays of up to about _QUERY_ROWS."""
+    """Yield the hashes of all distinct passages of some texts, in arrays of up to about _QUERY_ROWS."""
     parts: list[Any] = []
     size = 0
     for part in hashed(published):
@@ -124,7 +132,9 @@ def _distinct_passages(published: Iterable[str]) -> Iterator[Any]:
 
 
 def _occurring(passages: Any, texts: Iterable[str]) -> Iterator[Any]:
-    """Yield those of the passages that occur in the texts. A bitmap finds candidates, which are looked up in bulk."""
+    """Yield the hashes in `passages` whose passages occur in the texts. A bitmap filters candidates, which are then
+    looked up in bulk.
+    """
     bitmap = Bitmap(passages)
     shares = _by_share(passages)
     candidates: list[Any] = []
@@ -148,7 +158,7 @@ def _common(parts: list[Any], shares: list[Any]) -> Iterator[Any]:
 
 
 def _by_share(hashes: Any) -> list[Any]:
-    """Split ascending hashes into shares by their leading bits."""
+    """Split an ascending array of hashes by their leading bits into sixteen parts."""
     pa, _ = arrow()
     import pyarrow.compute as pc
 
@@ -188,8 +198,9 @@ SHARE = 5
 
 
 def redact(record: dict[str, Any], tier: Tier, leaked: PublishedPassages) -> dict[str, Any]:
-    """Remove from a record (of `articles` or `revisions`) what its tier withholds. Below the tier full, values that
-    contain one of the `leaked` passages are removed as well."""
+    """Return a record (of `articles` or `revisions`) without the values that its tier withholds. Below the tier full,
+    values that contain one of the `leaked` passages are removed as well.
+    """
     if tier is Tier.FULL:
         return record
     if tier is Tier.REFERENCE:
@@ -214,8 +225,9 @@ def redact(record: dict[str, Any], tier: Tier, leaked: PublishedPassages) -> dic
 
 
 def first_words(text: str | None, share: int = SHARE) -> str | None:
-    """Return the beginning of a text: at most `WORDS` words and at most 1/`share` of its characters; None if that is
-    empty."""
+    """Return the beginning of a text as an excerpt: at most `WORDS` words and at most 1/`share` of its characters; None
+    if that is empty.
+    """
     if not text:
         return None
     most = min(10 * WORDS, len(text) // share)

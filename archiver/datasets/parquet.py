@@ -1,8 +1,8 @@
-"""Writes Parquet: the tables of a dataset, and records as an export format.
+"""Writes Parquet files: the tables of a dataset, and records as an export format.
 
-The tables of a dataset are reproducible: the same rows make the same bytes with the same release of pyarrow, because
-row groups are split by the rows alone. Compression is Zstandard. Columns that are searched have statistics, columns
-with repeating values have dictionaries, long texts have neither.
+The tables of a dataset are reproducible: the same rows produce the same bytes with the same release of pyarrow,
+because row groups are split by the rows alone. Compression is Zstandard. Columns that are searched have statistics,
+columns with repeating values have dictionaries, long texts have neither.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _UNIQUE = frozenset(
 
 
 def arrow() -> tuple[Any, Any]:
-    """Return pyarrow and its Parquet module. Raises ExtraMissing if they are not installed."""
+    """Import pyarrow and return it with its Parquet module. Raises ExtraMissing if it is not installed."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -48,11 +48,12 @@ def arrow() -> tuple[Any, Any]:
 
 
 class ParquetTable:
-    """Writes one file row by row. Row groups are compressed in another thread while the next one is collected."""
+    """Writes one Parquet file row by row. Row groups are compressed in another thread while the next is collected."""
 
     def __init__(self, file: Path, columns: Iterable[tuple[str, str]]) -> None:
-        """`columns` are names and kinds (text, integer, number, texts). `filled` counts the values of each column that
-        are not null, empty or zero."""
+        """`columns` are pairs of name and type (text, integer, number, texts). The attribute `filled` counts the values
+        of each column that are not null, empty or zero.
+        """
         pa, pq = arrow()
         kinds = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64(), "texts": pa.list_(pa.string())}
         self._types = {name: kinds[kind] for name, kind in columns}
@@ -85,7 +86,7 @@ class ParquetTable:
             self._gather()
 
     def _gather(self) -> None:
-        """Convert the collected rows to columns."""
+        """Move the collected rows into columns of Arrow arrays."""
         rows, self._rows = self._rows, []
         arrays = []
         for name, kind in self._types.items():
@@ -113,7 +114,7 @@ class ParquetTable:
             self._pending = None
 
     def close(self) -> None:
-        """Write the rest. Raises OSError if the disk is full."""
+        """Write the remaining rows and close the file. Raises OSError if the disk is full."""
         try:
             if self._count:
                 self._flush()
@@ -124,7 +125,9 @@ class ParquetTable:
 
 
 def _clean(value: Any) -> Any:
-    """Replace lone surrogates, because text in Parquet must be valid UTF-8 (the format's "String Types")."""
+    """Replace unpaired surrogates in a value, because text in Parquet must be valid UTF-8 (the format's "String
+    Types").
+    """
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
     return [_clean(one) for one in value] if isinstance(value, list) else value

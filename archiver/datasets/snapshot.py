@@ -1,7 +1,7 @@
-"""Builds a snapshot of one or more archives into a folder, and checks one that was built.
+"""Builds a snapshot of one or more archives into a folder, and verifies an existing snapshot.
 
-A snapshot is built beside its folder and moved there when it is complete. Its bytes depend on the archives and the
-request alone, not on the clock, the folder or the order in which articles were stored.
+A snapshot is built beside its folder and moved there when it is complete. Its bytes depend only on the archives and
+the request, not on the clock, the folder or the order in which articles were stored.
 """
 
 from __future__ import annotations
@@ -45,12 +45,14 @@ from archiver.storage.connection import opened
 
 
 def true_place(out: Path) -> Path:
-    """Resolve symbolic links, so that the folder that a link points to is replaced and not the link."""
+    """Return a path with symbolic links resolved, so that the folder that a link points to is replaced and not the
+    link.
+    """
     return Path(os.path.realpath(out))
 
 
 def refusal(out: Path, error: OSError | sqlite3.Error) -> SnapshotRefused:
-    """Turn an error of the disk or the database into a message that says what to do."""
+    """Convert an error of the disk or the database to a SnapshotRefused whose message says what to do."""
     full = (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)) or (
         isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
     )
@@ -61,9 +63,9 @@ def refusal(out: Path, error: OSError | sqlite3.Error) -> SnapshotRefused:
 
 @contextmanager
 def unfinished_folder(out: Path) -> Iterator[Path]:
-    """Make a folder beside `out` to build in, and remove it afterwards unless it was moved.
+    """Create a temporary folder beside `out` to build in. After the `with` block it is removed unless it was moved.
 
-    Removes what an earlier build left when it was killed. Raises SnapshotRefused if another build is running.
+    Also removes what a killed build left. Raises SnapshotRefused if another build is running.
     """
     whole = true_place(out)
     folder = whole.parent / f".{whole.name}.unfinished"
@@ -96,12 +98,12 @@ def unfinished_folder(out: Path) -> Iterator[Path]:
 
 
 def _old(folder: Path) -> Path:
-    """Where the old folder is kept while the new one is moved to its place."""
+    """Return the path at which the old folder is kept while the new one is moved to its place."""
     return folder.with_name(f"{folder.name}.old")
 
 
 def _recover(folder: Path, out: Path) -> None:
-    """Clean up after a build that was killed: restore the old folder if nothing replaced it, and remove the rest."""
+    """Clean up after a build that was killed: restore the old folder if no new one replaced it, and remove the rest."""
     old = _old(folder)
     if old.exists() and not out.exists():
         old.replace(out)
@@ -110,7 +112,7 @@ def _recover(folder: Path, out: Path) -> None:
 
 
 def put_in_place(folder: Path, out: Path, rename: Callable[[Path, Path], object] = os.replace) -> None:
-    """Move `folder` to `out`. An old folder at `out` is removed only after that."""
+    """Move the built `folder` to `out`. An old folder at `out` is only removed after the move has succeeded."""
     if not out.exists():
         rename(folder, out)
         return
@@ -131,7 +133,7 @@ _FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class BuiltSnapshot:
-    """A snapshot in its place. `same`: a folder with the same bytes was there before."""
+    """The result of building a snapshot. `same` is true if a folder with the same bytes was there before."""
 
     folder: Path
     facts: SnapshotFacts
@@ -141,11 +143,12 @@ class BuiltSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Building:
-    """How a snapshot is built: everything that does not affect which articles are in it.
+    """Options for building a snapshot that do not affect which articles are in it.
 
-    `progress` is called with the progress. `key` is the key for pseudonyms, if the request asks for them. `previous` is
-    the folder of the previous version, with which CHANGES.md compares; `since` is that version if its folder is not
-    available. Each of `sites` must be in one of the archives. An existing folder is replaced only with `replace`.
+    `progress` is called with the progress. `key` is the key for pseudonyms, if the request asks for them. `previous`
+    is the folder of the previous version, with which CHANGES.md compares; `since` is that version if its folder is
+    not available. Each of `sites` must be in one of the archives. An existing folder is replaced only with
+    `replace`.
     """
 
     software: str
@@ -159,8 +162,9 @@ class Building:
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """What was chosen from the archives: the cut-off, the partitions in order, and the number of records by tier and
-    reason."""
+    """The result of choosing articles from the archives: the cut-off, the partitions in order, and the number of
+    records by tier and reason.
+    """
 
     cutoff: str
     parts: list[str]
@@ -168,7 +172,7 @@ class _Chosen:
 
 
 def build_snapshot(archives: Sequence[Path], out: Path, request: SnapshotRequest, how: Building) -> BuiltSnapshot:
-    """Build a snapshot of one archive, or of several archives without a common site, into the folder `out`.
+    """Build a snapshot into the folder `out`, from one archive or from several archives that have no site in common.
 
     Raises SnapshotRefused, NothingToPublish, NotASnapshot, BadPublishRules, ExtraMissing, and what searching and
     `open_archive` raise.
@@ -208,8 +212,10 @@ def build_snapshot(archives: Sequence[Path], out: Path, request: SnapshotRequest
 
 
 def _put(folder: Path, out: Path, request: SnapshotRequest, *, replace: bool) -> bool:
-    """Move the built folder to its place. Returns whether the same snapshot was there before; it stays unless `replace`
-    is set. Raises SnapshotRefused if a different snapshot is there."""
+    """Move a built snapshot to its place, unless the same snapshot is there and `replace` is not set. Returns whether
+    the same snapshot was there before. Raises SnapshotRefused if a different snapshot is there and `replace` is not
+    set.
+    """
     same = out.exists() and (out / SUMS).is_file() and (out / SUMS).read_bytes() == (folder / SUMS).read_bytes()
     if same and not replace:
         return True
@@ -224,8 +230,9 @@ def _put(folder: Path, out: Path, request: SnapshotRequest, *, replace: bool) ->
 
 
 def _pseudonymizer(out: Path, request: SnapshotRequest, rules: PublicationRules, key: bytes | None) -> Pseudonymizer:
-    """Return what hides personal data. Raises SnapshotRefused if the key is not that of the request, or if the query or
-    the rules contain a name that the key should hide."""
+    """Return the Pseudonymizer that a request needs. Raises SnapshotRefused if `key` is not the key of the request, or
+    if the query or the rules contain a name that should be hidden.
+    """
     if request.pseudonymised:
         if key is None or fingerprint(key) != request.pseudonymised:
             raise SnapshotRefused(
@@ -272,7 +279,9 @@ def _chosen(dbs: Sequence[Database], request: SnapshotRequest, rules: Publicatio
 
 
 def _matching_ids(dbs: Sequence[Database], request: SnapshotRequest) -> Iterator[list[int] | None]:
-    """Yield for each archive the articles that the query finds, None for all. Raises what searching raises."""
+    """Yield for each archive the IDs of the articles that the query matches; None means all articles. Raises what
+    searching raises.
+    """
     if len(dbs) > 1 and request.search_query.like is not None:
         raise BadQuery(
             f"like {request.search_query.like}", "it names an article of one archive; publish from that archive alone"
@@ -292,7 +301,9 @@ def _matching_ids(dbs: Sequence[Database], request: SnapshotRequest) -> Iterator
 
 
 def _check_sites(dbs: Sequence[Database], sites: Iterable[str], out: Path) -> None:
-    """Raise SnapshotRefused if a site is in none of the archives: perhaps one of them was not named."""
+    """Raise SnapshotRefused if one of the sites is in none of the archives, because the user may have forgotten to name
+    an archive.
+    """
     known = {row[0] for db in dbs for row in db.execute("select name from sites")}
     if lost := sorted(set(sites) - known):
         raise SnapshotRefused(
@@ -318,7 +329,9 @@ def _check_disjoint(dbs: Sequence[Database], out: Path) -> None:
 
 
 def _check_wacz(out: Path, request: SnapshotRequest, dbs: Sequence[Database]) -> None:
-    """Raise SnapshotRefused if whole pages may not be published: they show names, contacts and other articles."""
+    """Raise SnapshotRefused if a WACZ file may not be published: its whole pages show names, contacts and other
+    articles.
+    """
     limited = sum(
         db.execute("select count(*) from temp.considered where chosen and tier < 3").fetchone()[0] for db in dbs
     )
@@ -336,7 +349,7 @@ def _check_wacz(out: Path, request: SnapshotRequest, dbs: Sequence[Database]) ->
 
 
 def _pack(db: Database, archive: Path, folder: Path, out: Path, software: str) -> None:
-    """Write the captures of the articles to `captures.wacz`. Raises SnapshotRefused if one cannot be read."""
+    """Write the captures of the chosen articles to `captures.wacz`. Raises SnapshotRefused if a capture cannot be read."""
     ids = [row[0] for row in db.execute("select article_id from temp.ordered order by position")]
     with (folder / "captures.wacz").open("wb") as file:
         done = pack_wacz(db, archive, ids, file, software=software, title="Captures")
@@ -349,8 +362,9 @@ def _pack(db: Database, archive: Path, folder: Path, out: Path, software: str) -
 
 
 def _rebuild(facts: SnapshotFacts, software: str, dbs: Sequence[Database], since: str) -> bytes:
-    """Return rebuild.json, which has all that is needed to build the same snapshot: the request with its cut-off, the
-    software, and the digest of the content."""
+    """Return the content of rebuild.json, from which the same snapshot can be built again: the request with its
+    cut-off, the software, and the digest of the content.
+    """
     import pyarrow
 
     request = as_json(facts.request)
@@ -371,7 +385,9 @@ def _rebuild(facts: SnapshotFacts, software: str, dbs: Sequence[Database], since
 
 
 def _sum(folder: Path, files: Iterable[DatasetFile]) -> int:
-    """Write SHA256SUMS of these files in the format of `sha256sum -c`. Returns the size of all files in bytes."""
+    """Write the checksums of these files to SHA256SUMS, in the format of `sha256sum -c`. Returns the size of all files
+    in bytes.
+    """
     found = sorted(files, key=lambda file: file.path)
     sums = "".join(f"{file.sha256}  {file.path}\n" for file in found).encode()
     (folder / SUMS).write_bytes(sums)
@@ -386,7 +402,7 @@ def files_of(folder: Path) -> list[str]:
 
 
 def version_of(folder: Path) -> dict[str, Any]:
-    """Read the rebuild.json of a folder; `request` is a SnapshotRequest. Raises NotASnapshot."""
+    """Parse the rebuild.json in a snapshot's folder; its `request` becomes a SnapshotRequest. Raises NotASnapshot."""
     return parse_rebuild(text_of(folder, REBUILD), str(folder))
 
 
@@ -402,7 +418,7 @@ def text_of(folder: Path, name: str) -> str:
 
 
 def _previous_version(previous: Path) -> str:
-    """Return the version of the previous snapshot. Raises NotASnapshot, before anything is built."""
+    """Return the version of the previous snapshot. Raises NotASnapshot."""
     version: str = version_of(previous)["request"].version
     if not table_files(previous, ARTICLES):
         raise NotASnapshot(str(previous), "it has no articles table")
@@ -410,7 +426,7 @@ def _previous_version(previous: Path) -> str:
 
 
 def _check_target(out: Path, request: SnapshotRequest) -> None:
-    """Raise SnapshotRefused if the folder cannot be written or replaced. Raises OSError."""
+    """Raise SnapshotRefused if the target folder cannot be written or must not be replaced. Raises OSError."""
     if os.path.ismount(true_place(out)):
         raise SnapshotRefused(
             str(out), "it is a mount point, which cannot be replaced as a whole; name a folder inside it"
@@ -449,7 +465,9 @@ _CHECKSUM_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 
 def check_snapshot(folder: Path) -> tuple[str, ...]:
-    """Return what is wrong with a snapshot, one sentence each; () if nothing is. Raises NotASnapshot, ExtraMissing."""
+    """Verify a snapshot and return what is wrong with it, one sentence each; () if it is intact. Raises NotASnapshot
+    and ExtraMissing.
+    """
     document = version_of(folder)
     return (*_check_sums(folder, text_of(folder, SUMS)), *_check_tables(folder, document))
 

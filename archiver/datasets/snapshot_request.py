@@ -1,4 +1,4 @@
-"""The request for a snapshot, which `rebuild.json` stores, and the facts that are counted while it is written.
+"""The request for a snapshot, which `rebuild.json` stores, and the statistics that are counted while it is written.
 
 The request and the archive together determine the bytes of a snapshot.
 """
@@ -28,13 +28,13 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 @dataclass(frozen=True, slots=True)
 class SnapshotRequest:
-    """What a snapshot should contain.
+    """The specification of a snapshot: which articles it contains, and in which form.
 
     `query` has the fields of a search query that differ from their defaults; it is empty for the whole archive.
-    `cutoff` is a time in UTC to the second ("2024-06-01T12:00:00"), or "" for the newest of the archive. `rules` is the
-    text of the rule file. `ngrams` is the length of the longest n-grams that are counted; with None it depends on
-    whether texts are withheld. `splits` are names with shares in percent. `pseudonymised` is the fingerprint of the key
-    for pseudonyms; the key itself is not stored.
+    `cutoff` is a time in UTC to the second ("2024-06-01T12:00:00"), or "" for the latest time in the archive.
+    `rules` is the text of the rule file. `ngrams` is the length of the longest n-grams that are counted; with None
+    it depends on whether texts are withheld. `splits` are names with shares in percent. `pseudonymised` is the
+    fingerprint of the key for pseudonyms; the key itself is not stored.
     """
 
     version: str
@@ -51,7 +51,7 @@ class SnapshotRequest:
 
     @property
     def search_query(self) -> Query:
-        """The search query."""
+        """The `query` as a search Query that matches without limit and includes duplicates by default."""
         values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in self.query.items()
         }
@@ -59,7 +59,7 @@ class SnapshotRequest:
 
     @property
     def words(self) -> str:
-        """The query as options of `search` and `publish`, without the option for duplicates."""
+        """The query formatted as options of `search` and `publish`, without the option for duplicates."""
         return query_as_options(replace(self.search_query, duplicates=False))
 
 
@@ -75,7 +75,7 @@ _CHECKS: dict[str, Callable[[Any], object]] = {
 
 
 def query_values(query: Query) -> dict[str, Any]:
-    """Return the fields of a query that determine its results and differ from their defaults, ready for JSON."""
+    """Return the fields of a query that determine its results and differ from their defaults, as JSON-ready values."""
     values = {
         f.name: getattr(query, f.name)
         for f in fields(Query)
@@ -87,8 +87,9 @@ def query_values(query: Query) -> dict[str, Any]:
 
 
 def parse_cutoff(text: str) -> str:
-    """Parse a cut-off as people write it into UTC to the second. A year, month or day counts to its end. Raises
-    BadQuery."""
+    """Parse a cut-off given as a date or time, and return it in UTC to the second. A year, month or day includes its
+    end. Raises BadQuery.
+    """
     from datetime import UTC, datetime
 
     cutoff = parse_period(text)
@@ -101,7 +102,9 @@ def as_json(request: SnapshotRequest) -> dict[str, Any]:
 
 
 def from_json(data: Any, where: str) -> SnapshotRequest:
-    """Return the request of a `rebuild.json`. Raises NotASnapshot if it is invalid or from a newer version."""
+    """Validate the `request` of a `rebuild.json` and convert it to a SnapshotRequest. Raises NotASnapshot if it is
+    invalid or from a newer version.
+    """
     try:
         known = {f.name for f in fields(SnapshotRequest)}
         unknown = sorted(set(data) - known)
@@ -127,7 +130,7 @@ def _any(value: Any) -> bool:
 
 
 def _fits(value: Any, kind: Any) -> bool:
-    """Return whether a value has an annotated type. The members of a tuple are checked as well."""
+    """Return whether a value has the annotated type `kind`. The members of a tuple are checked as well."""
     of = get_args(kind)
     if get_origin(kind) is UnionType:
         return any(_fits(value, one) for one in of)
@@ -138,10 +141,10 @@ def _fits(value: Any, kind: Any) -> bool:
 
 
 def parse_rebuild(text: str, where: str) -> dict[str, Any]:
-    """Parse a `rebuild.json`. Raises NotASnapshot.
+    """Parse the text of a `rebuild.json`. Raises NotASnapshot if it is invalid.
 
-    `request` becomes a SnapshotRequest. `since` is the version that it was compared with, or "". `sites` are the sites
-    of its articles.
+    In the result, `request` is a SnapshotRequest, `since` the previous version with which the snapshot was compared,
+    or "", and `sites` the sites of its articles.
     """
     try:
         data = json.loads(text)
@@ -170,7 +173,7 @@ def parse_splits(text: str) -> tuple[tuple[str, int], ...]:
 
 
 def is_complete(splits: Sequence[tuple[str, int]]) -> bool:
-    """Return whether the shares add up to 100 and each name is used once."""
+    """Return whether the shares of some splits add up to 100 and each name is used once."""
     return sum(share for _, share in splits) == 100 and len({name for name, _ in splits}) == len(splits)
 
 
@@ -182,12 +185,13 @@ _GRID = 1.0
 
 @dataclass(slots=True)
 class SnapshotFacts:
-    """Counts of a snapshot.
+    """The statistics of a snapshot, counted while it is written.
 
     `rows` and `files` are by table (files relative to the folder). `months` counts articles by "2024-05" ("" if they
-    have no date), `tiers` by tier, `reasons` by tier and reason. `missing` counts pages by site and outcome, `squares`
-    places by the center of their square degree (latitude, longitude), `filled` articles by column that has a value.
-    `spans` has the first and last day of publication of each site. `words` are those of published bodies.
+    have no date), `tiers` by tier, `reasons` by tier and reason. `missing` counts pages by site and outcome,
+    `squares` places by the center of their square degree (latitude, longitude), `filled` articles by column that has
+    a value. `spans` has the first and last day of publication of each site. `words` counts the words of published
+    bodies.
     """
 
     request: SnapshotRequest
@@ -213,7 +217,7 @@ class SnapshotFacts:
     digest: str = ""
 
     def article(self, record: Mapping[str, Any]) -> None:
-        """Count a row of `articles`."""
+        """Add a row of the table `articles` to the statistics."""
         day = (record["published"] or "")[:10]
         self.months[day[:7]] += 1
         self.languages[record["language"] or ""] += 1
@@ -232,12 +236,12 @@ class SnapshotFacts:
         self.words += record["words"] if record["body"] else 0
 
     def place(self, row: Mapping[str, Any]) -> None:
-        """Count a row of `places`."""
+        """Add a row of the table `places` to the statistics."""
         if row["latitude"] is not None and row["longitude"] is not None:
             square = tuple((degrees // _GRID + 0.5) * _GRID for degrees in (row["latitude"], row["longitude"]))
             self.squares[square[0], square[1]] += 1
 
     @property
     def day(self) -> str:
-        """The day of the snapshot: the day of its cut-off, so that it does not depend on the clock."""
+        """The date of the snapshot: the day of its cut-off, so that it does not depend on the clock."""
         return self.cutoff[:10]

@@ -1,4 +1,6 @@
-"""Writes the tables of a snapshot: Parquet in one pass over the archives, then other formats from the Parquet files."""
+"""Writes the tables of a snapshot: first Parquet, in one pass over the archives, then other formats from the Parquet
+files.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +86,9 @@ class _TableFiles:
 
 
 def _file_names(parts: Iterable[str]) -> dict[str, str]:
-    """Return a file name for each partition. Names that would be equal get a digest of the partition as suffix."""
+    """Return a file name for each partition. If several partitions would get the same name, a digest of the partition
+    is appended.
+    """
     slugs = {part: slugify(part) for part in parts}
     count: dict[str, int] = {}
     for name in slugs.values():
@@ -215,7 +219,9 @@ def _opened(files: _TableFiles) -> Iterator[_TableFiles]:
 
 
 def write_other_formats(folder: Path, facts: SnapshotFacts) -> None:
-    """Write the requested formats other than Parquet, with the same rows in the same order. Raises OSError."""
+    """Write the tables in the requested formats other than Parquet, with the same rows in the same order. Raises
+    OSError.
+    """
     writers: dict[str, Callable[[Iterable[dict[str, Any]], IO[bytes], tuple[str, ...]], int]] = {
         "csv": record_formats.write_csv,
         "jsonl": lambda found, out, _: record_formats.write_jsonl(found, out),
@@ -233,7 +239,9 @@ def write_other_formats(folder: Path, facts: SnapshotFacts) -> None:
 
 
 def _paths(folder: Path, facts: SnapshotFacts, table: DatasetTable) -> list[Path]:
-    """Return the Parquet files of a table in the order in which they were written, which is the order of its rows."""
+    """Return the Parquet files of a table in the order in which they were written, so that reading them gives the rows
+    in order.
+    """
     return [folder / name for name in facts.files[table.name]]
 
 
@@ -241,8 +249,9 @@ _REFERENCES = ("id", "url", "site", "captured_at", "payload_digest", "words", "s
 
 
 def write_references(folder: Path, facts: SnapshotFacts) -> None:
-    """Write `references.csv.gz`, which lists the texts that are not in the dataset, and the program that fetches them.
-    Raises OSError."""
+    """Write `references.csv.gz`, which lists the articles whose texts are not in the dataset, and rehydrate.py, which
+    fetches these texts. Raises OSError.
+    """
     if facts.tiers["full"] == facts.rows["articles"]:
         return
     with _gzip(folder / "data" / "references.csv.gz") as out:
@@ -262,7 +271,7 @@ _PROPERTIES = ("id", "url", "site", "title", "published", "language", "tier")
 
 
 def _features(folder: Path, facts: SnapshotFacts) -> Iterator[dict[str, Any]]:
-    """Yield the articles that have places, with these. Both tables have the same order."""
+    """Yield each article that has places, together with its places, for GeoJSON. Both tables are in the same order."""
     places = groupby(read_table(_paths(folder, facts, PLACES)), key=lambda row: row["id"])
     identifier, found = next(places, ("", iter(())))
     for record in read_table(_paths(folder, facts, ARTICLES), _PROPERTIES):
@@ -274,8 +283,9 @@ def _features(folder: Path, facts: SnapshotFacts) -> Iterator[dict[str, Any]]:
 
 @contextmanager
 def _gzip(file: Path) -> Iterator[IO[bytes]]:
-    """Open a gzip file without time or name in its header, so that the bytes are reproducible (RFC 1952, section
-    2.3)."""
+    """Open a gzip file for writing, without time or file name in its header, so that its bytes are reproducible (RFC
+    1952, section 2.3).
+    """
     with ExitStack() as stack:
         raw = stack.enter_context(file.open("wb"))
         yield stack.enter_context(gzip.GzipFile("", "wb", 6, raw, mtime=0))  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
-"""The demonstration blog as a pure function: a path in, a response out.
+"""The demonstration blog as a pure function from a path to an HTTP response.
 
-`Blog(base, edition, theme).get("/2023/05/a-post/")` is what the server sends. The second edition
-is the same blog some days later: one post edited, one new, one moved, one deleted.
+`Blog(base, edition, theme).get("/2023/05/a-post/")` is what the server sends. The second edition is the same blog
+some days later: one post edited, one new, one moved, one deleted.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ It is made up, and so are the people: it comes with the archiver, so that there 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An HTTP response. `changed` is the time for Last-Modified, or None."""
+    """An HTTP response of the demonstration blog. `changed` is the time for Last-Modified, or None."""
 
     status: int
     media_type: str = HTML
@@ -46,7 +46,7 @@ class Response:
 
 
 class Blog:
-    """One edition of the blog at a base URL, which has no slash at its end."""
+    """One edition of the demonstration blog at a base URL, which has no slash at its end."""
 
     def __init__(self, base: str, edition: int = 1, theme: Theme = "classic") -> None:
         self.base = base
@@ -240,7 +240,9 @@ class Blog:
 
 
 def not_modified(response: Response, if_none_match: str, if_modified_since: str) -> bool:
-    """Return whether a conditional request gets status 304. An ETag has precedence (RFC 9110, section 13.2.2)."""
+    """Return whether a conditional request is answered with status 304. An ETag takes precedence over a time (RFC 9110,
+    section 13.2.2).
+    """
     if response.status != 200:
         return False
     if if_none_match:
@@ -254,5 +256,5 @@ def not_modified(response: Response, if_none_match: str, if_modified_since: str)
 
 
 def http_date(time: datetime) -> str:
-    """Format an aware time as an HTTP date (RFC 9110, section 5.6.7)."""
+    """Format a time (with time zone) as an HTTP date (RFC 9110, section 5.6.7)."""
     return format_datetime(time.astimezone(UTC), usegmt=True)

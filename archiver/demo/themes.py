@@ -1,4 +1,4 @@
-"""The pages of the demonstration blog in the markup of WordPress's block themes and classic themes."""
+"""Renders the pages of the demonstration blog in the markup of WordPress's block themes and classic themes."""
 
 from __future__ import annotations
 
@@ -277,7 +277,7 @@ def _summary(post: Post) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """The functions that write the pages of one theme."""
+    """A theme of the demonstration blog: the functions that render each type of page."""
 
     single: Callable[[Single, str], str]
     listing: Callable[[Listing, str], str]
