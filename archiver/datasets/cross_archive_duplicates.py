@@ -16,8 +16,8 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.articles.near_duplicates import UnionFind, wording_of
-from archiver.datasets.publication_rules import Decision, PublicationRules, Reason, Tier, capped
-from archiver.datasets.selection import NEWEST, choose_articles, decide_tiers, groups, newest
+from archiver.datasets.publication_rules import Decision, PublicationRules, Reason, Tier, limit_decision
+from archiver.datasets.selection import NEWEST, choose_articles, decide_tiers, duplicate_groups, latest_time
 
 Place = tuple[int, int]
 """An article: the index of its archive, and its number in that archive."""
@@ -57,7 +57,7 @@ def consider_copies(
         for archive, numbers in more.items():
             entered.setdefault(archive, []).extend(numbers)
             choose_articles(dbs[archive], selected[archive], cutoff, entered[archive])
-    return _name(dbs, texts, fold)
+    return _set_duplicates(dbs, texts, fold)
 
 
 def _equal_texts(dbs: Sequence[Database], cutoff: str) -> Groups:
@@ -91,30 +91,29 @@ def _is_considered(db: Database, number: int) -> bool:
     return db.execute("select 1 from temp.considered where article_id = ?", [number]).fetchone() is not None
 
 
-def _name(dbs: Sequence[Database], texts: Groups, fold: bool) -> list[list[Place]]:
+def _set_duplicates(dbs: Sequence[Database], texts: Groups, fold: bool) -> list[list[Place]]:
     """Set `duplicate_of`, `cluster_id` and `split_key` of equal texts across all archives, as `choose_articles` does
     within one archive. Returns the groups of copies that are in more than one archive.
     """
     texts = [group for group in texts if all(_is_considered(dbs[archive], number) for archive, number in group)]
     for group in texts:
-        _name_copies(dbs, group, fold)
+        _set_original(dbs, group, fold)
     equal_ones = {place for group in texts for place in group}
     if not equal_ones:
         return []
-    own = _groups(dbs, equal_ones)
+    own = _groups_by_article(dbs, equal_ones)
     find = UnionFind((own[group[0]][0], own[place][0]) for group in texts for place in group[1:]).top
     whole: dict[Place, set[Place]] = {}
     for members in own.values():
         whole.setdefault(find(members[0]), set()).update(members)
     out = sorted(map(sorted, whole.values()))
     for places in out:
-        _name_cluster(dbs, places, equal_ones)
+        _set_cluster(dbs, places, equal_ones)
     return out
 
 
-def _name_copies(dbs: Sequence[Database], group: Sequence[Place], fold: bool) -> None:
-    """Mark the chosen copy that was published first as the original of the others; with `fold`, only it stays chosen.
-    """
+def _set_original(dbs: Sequence[Database], group: Sequence[Place], fold: bool) -> None:
+    """Mark the chosen copy that was published first as the original of the others. `fold`: only it stays chosen."""
     chosen = sorted(
         (copy for copy in _read(dbs, group) if copy.chosen),
         key=lambda copy: (copy.published is None, copy.published or "", copy.first_seen, copy.id),
@@ -126,7 +125,7 @@ def _name_copies(dbs: Sequence[Database], group: Sequence[Place], fold: bool) ->
             _set(dbs, copy.place, "duplicate_of", None if copy is chosen[0] else chosen[0].id)
 
 
-def _name_cluster(dbs: Sequence[Database], places: list[Place], equal_ones: set[Place]) -> None:
+def _set_cluster(dbs: Sequence[Database], places: list[Place], equal_ones: set[Place]) -> None:
     copies = _read(dbs, places)
     near = [
         copy
@@ -139,13 +138,13 @@ def _name_cluster(dbs: Sequence[Database], places: list[Place], equal_ones: set[
         _set(dbs, copy.place, "cluster_id", min(near, key=lambda one: one.seen).id)
 
 
-def _groups(dbs: Sequence[Database], places: set[Place]) -> Mapping[Place, list[Place]]:
+def _groups_by_article(dbs: Sequence[Database], places: set[Place]) -> Mapping[Place, list[Place]]:
     """Return, for each article, the group of its copies in its own archive, including the article. The articles of a
     group share one list.
     """
     out: dict[Place, list[Place]] = {}
     for archive, db in enumerate(dbs):
-        for group in groups(db):
+        for group in duplicate_groups(db):
             members = [(archive, number) for number in group]
             if not places.isdisjoint(members):
                 out.update(dict.fromkeys(members, members))
@@ -170,7 +169,7 @@ def apply_strictest(
         for copy in found:
             archive, number = copy.place
             before = decided[archive][number]
-            after = capped(before, least, f"its copy on {site} is limited to {least.label}")
+            after = limit_decision(before, least, f"its copy on {site} is limited to {least.label}")
             if after is before:
                 continue
             decided[archive][number] = after
@@ -186,7 +185,7 @@ def explain(dbs: Sequence[Database], place: Place, rules: PublicationRules, cuto
     for db, ids in zip(dbs, selected, strict=True):
         choose_articles(db, ids, cutoff)
     copies = consider_copies(dbs, selected, cutoff)
-    at = cutoff or max(map(newest, dbs))
+    at = cutoff or max(map(latest_time, dbs))
     decided = [
         decide_tiers(
             db, rules, at, {number for group in [*copies, [place]] for one, number in group if one == archive}

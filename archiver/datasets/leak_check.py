@@ -14,8 +14,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from archiver.datasets.ngrams import BATCH, RUN, Bitmap, HashedTexts, of_text, plain
-from archiver.datasets.parquet import arrow
+from archiver.datasets.ngrams import BATCH, RUN, Bitmap, HashedTexts, plain_words, run_hashes
+from archiver.datasets.parquet import import_arrow
 from archiver.datasets.publication_rules import Tier
 from archiver.fields import BY_NAME, QUOTING, published_from
 
@@ -27,7 +27,7 @@ _SHARE_BITS = 4
 """Hashes are looked up in shares by this many leading bits, because Arrow's hash table of two million takes 100 MB."""
 
 
-class PublishedPassages:
+class LeakedPassages:
     """A set of passages that must not be published because they are from withheld texts, stored as hashes in ascending
     order.
     """
@@ -42,37 +42,39 @@ class PublishedPassages:
     def __bool__(self) -> bool:
         return bool(self._found)
 
-    def repeats(self, text: object) -> bool:
+    def occur_in(self, text: object) -> bool:
         """Return whether a value is a text that contains one of the passages."""
         if not self._found or not isinstance(text, str) or (len(text) < 2 * RUN - 1 and text.isascii()):
             return False
-        return any(map(self._has, of_text(text, RUN)))
+        return any(map(self._has, run_hashes(text, RUN)))
 
     def _has(self, passage: int) -> bool:
         at = bisect_left(self._found, passage)
         return at < len(self._found) and self._found[at] == passage
 
 
-def leaked_passages(published: Iterable[str], withheld: Callable[[], Iterator[str]]) -> PublishedPassages:
+def leaked_passages(published: Iterable[str], withheld: Callable[[], Iterator[str]]) -> LeakedPassages:
     """Return the passages of the texts to be published that also occur in withheld texts.
 
     `withheld` yields the withheld texts. It is called once for every two million passages of `published`, so that
     memory stays bounded.
     """
-    pa, _ = arrow()
-    found = [distinct(list(_occurring(passages, withheld()))) for passages in _distinct_passages(published)]
+    pa, _ = import_arrow()
+    found = [
+        merge_distinct(list(_passages_in_texts(passages, withheld()))) for passages in _distinct_passages(published)
+    ]
     try:
-        return PublishedPassages(distinct(found))
+        return LeakedPassages(merge_distinct(found))
     finally:
         found.clear()
         pa.default_memory_pool().release_unused()
 
 
-def distinct(parts: list[Any]) -> Any:
+def merge_distinct(parts: list[Any]) -> Any:
     """Merge arrays of hashes into one without duplicates, in ascending order. Sorting takes less memory than Arrow's
     `unique`.
     """
-    pa, _ = arrow()
+    pa, _ = import_arrow()
     import pyarrow.compute as pc
 
     every = pa.concat_arrays(parts) if parts else pa.array([], pa.uint64())
@@ -83,12 +85,12 @@ def distinct(parts: list[Any]) -> Any:
     return every.filter(pa.concat_arrays([pa.array([True]), pc.not_equal(every[1:], every[:-1])]))
 
 
-def hashed(texts: Iterable[str]) -> Iterator[Any]:
+def passage_hashes(texts: Iterable[str]) -> Iterator[Any]:
     """Yield the hashes of all passages of some texts, one array per batch. Texts may have any length."""
     batch: list[bytes] = []
     size = 0
     for text in texts:
-        for piece in _pieces(plain(text)):
+        for piece in _pieces(plain_words(text)):
             if batch and size + len(piece) + 4 > BATCH:
                 yield HashedTexts(batch).runs(RUN).hashes
                 batch, size = [], 0
@@ -118,29 +120,29 @@ def _distinct_passages(published: Iterable[str]) -> Iterator[Any]:
     """Yield the hashes of all distinct passages of some texts, in arrays of up to about _QUERY_ROWS."""
     parts: list[Any] = []
     size = 0
-    for part in hashed(published):
+    for part in passage_hashes(published):
         parts.append(part)
         size += len(part)
         if size > _QUERY_ROWS:
-            parts = [distinct(parts)]
+            parts = [merge_distinct(parts)]
             size = len(parts[0])
             if size > _QUERY_ROWS // 2:
                 yield parts[0]
                 parts, size = [], 0
     if size:
-        yield distinct(parts)
+        yield merge_distinct(parts)
 
 
-def _occurring(passages: Any, texts: Iterable[str]) -> Iterator[Any]:
+def _passages_in_texts(passages: Any, texts: Iterable[str]) -> Iterator[Any]:
     """Yield the hashes in `passages` whose passages occur in the texts. A bitmap filters candidates, which are then
     looked up in bulk.
     """
     bitmap = Bitmap(passages)
-    shares = _by_share(passages)
+    shares = _split_by_leading_bits(passages)
     candidates: list[Any] = []
     size = 0
-    for part in hashed(texts):
-        candidates.append(part.filter(bitmap.may_have(part)))
+    for part in passage_hashes(texts):
+        candidates.append(part.filter(bitmap.may_contain(part)))
         size += len(candidates[-1])
         if size > _BUFFER_ROWS:
             yield from _common(candidates, shares)
@@ -152,14 +154,14 @@ def _occurring(passages: Any, texts: Iterable[str]) -> Iterator[Any]:
 def _common(parts: list[Any], shares: list[Any]) -> Iterator[Any]:
     import pyarrow.compute as pc
 
-    for own, others in zip(_by_share(distinct(parts)), shares, strict=True):
+    for own, others in zip(_split_by_leading_bits(merge_distinct(parts)), shares, strict=True):
         if len(own) and len(others):
             yield own.filter(pc.is_in(own, value_set=others))
 
 
-def _by_share(hashes: Any) -> list[Any]:
+def _split_by_leading_bits(hashes: Any) -> list[Any]:
     """Split an ascending array of hashes by their leading bits into sixteen parts."""
-    pa, _ = arrow()
+    pa, _ = import_arrow()
     import pyarrow.compute as pc
 
     shares = pc.shift_right(hashes, pa.scalar(64 - _SHARE_BITS, pa.uint64()))
@@ -197,7 +199,7 @@ SHARE = 5
 """An excerpt has at most 25 words, and at most a fifth of the text."""
 
 
-def redact(record: dict[str, Any], tier: Tier, leaked: PublishedPassages) -> dict[str, Any]:
+def redact(record: dict[str, Any], tier: Tier, leaked: LeakedPassages) -> dict[str, Any]:
     """Return a record (of `articles` or `revisions`) without the values that its tier withholds. Below the tier full,
     values that contain one of the `leaked` passages are removed as well.
     """
@@ -216,10 +218,10 @@ def redact(record: dict[str, Any], tier: Tier, leaked: PublishedPassages) -> dic
         for name in _TEXTS:
             value = out.get(name)
             if isinstance(value, list):
-                out[name] = [one for one in value if not leaked.repeats(one)]
-                if leaked.repeats(" ".join(out[name])):  # short values may form a passage together
+                out[name] = [one for one in value if not leaked.occur_in(one)]
+                if leaked.occur_in(" ".join(out[name])):  # short values may form a passage together
                     out[name] = []
-            elif leaked.repeats(value):
+            elif leaked.occur_in(value):
                 out[name] = None
     return out
 

@@ -24,7 +24,7 @@ from itertools import accumulate, chain
 from pathlib import Path
 from typing import IO, Any
 
-from archiver.datasets.parquet import arrow
+from archiver.datasets.parquet import import_arrow
 
 # Words and passages: how texts are compared, and how a text is recognized without publishing it.
 
@@ -52,7 +52,7 @@ def words_of_text(text: str) -> list[str]:
     return found.decode("utf-8").split() if isinstance(found, bytes) else _WORD.findall(found)
 
 
-def count(text: str) -> int:
+def count_words(text: str) -> int:
     """Count the words of a text without splitting it, as the transitions from a separator to a letter or digit."""
     if text.isascii():
         return b" ".join((b"", text.encode("ascii"))).translate(_OF_ASCII).count(b" a")
@@ -63,7 +63,7 @@ def count(text: str) -> int:
     return len(found) - sum(map(len, others)) + len(" ".join(others).split())
 
 
-def plain(text: str) -> bytes:
+def plain_words(text: str) -> bytes:
     """Return the normalised words of a text separated by single spaces, in UTF-8 (`words_of_text`)."""
     found = _spaced(text)
     return b" ".join(found.split()) if isinstance(found, bytes) else " ".join(_WORD.findall(found)).encode("utf-8")
@@ -133,12 +133,12 @@ class Runs:
 
 
 class HashedTexts:
-    """A batch of texts prepared for hashing their runs of words. The texts come from `plain` and none is empty; `data`
-    contains them separated by NUL words.
+    """A batch of texts prepared for hashing their runs of words. The texts come from `plain_words` and none is empty;
+    `data` contains them separated by NUL words.
     """
 
     def __init__(self, texts: Sequence[bytes]) -> None:
-        pa, _ = arrow()
+        pa, _ = import_arrow()
         import pyarrow.compute as pc
 
         self.data = b" %b " % b" \0 ".join(texts)
@@ -162,11 +162,11 @@ class HashedTexts:
         return Runs(hashes.filter(within), number.filter(within), starts.filter(within), ends.filter(within))
 
 
-def of_text(text: str, words: int) -> list[int]:
+def run_hashes(text: str, words: int) -> list[int]:
     """Return the hashes of all runs of `words` adjacent words in a single text. For short texts this is faster than
     HashedTexts.
     """
-    data = plain(text)
+    data = plain_words(text)
     if data.count(b" ") + 1 < words:
         return []
     total, power, inverse = 0, 1, 1
@@ -185,7 +185,7 @@ class Bitmap:
     _MOST_BITS = 27
 
     def __init__(self, hashes: Any) -> None:
-        pa, _ = arrow()
+        pa, _ = import_arrow()
         import pyarrow.compute as pc
 
         self._count = len(hashes)
@@ -200,7 +200,7 @@ class Bitmap:
     def __len__(self) -> int:
         return self._count
 
-    def may_have(self, hashes: Any) -> Any:
+    def may_contain(self, hashes: Any) -> Any:
         """Return an array of booleans: for each hash, whether it may be in the set."""
         import pyarrow.compute as pc
 
@@ -210,7 +210,7 @@ class Bitmap:
 @cache
 def _powers(count: int) -> tuple[Any, Any]:
     """Return the first `count` powers of the rolling hash's base and of its inverse, modulo 2^64."""
-    pa, _ = arrow()
+    pa, _ = import_arrow()
     import pyarrow.compute as pc
 
     out = []
@@ -281,7 +281,7 @@ class Ngrams:
 
     def _count(self) -> None:
         """Count the n-grams of each article in the current batch, and write the batch's texts to the temporary file."""
-        pa, _ = arrow()
+        pa, _ = import_arrow()
         texts = HashedTexts(self._batch)
         number, key = [], []
         for n in range(1, self._longest + 1):
@@ -301,14 +301,14 @@ class Ngrams:
         """Mix year, language and n-gram length into hashes, so that each combination is counted separately. `number` is
         the index of the text of each hash, `of` the group (year and language) of each text.
         """
-        pa, _ = arrow()
+        pa, _ = import_arrow()
         import pyarrow.compute as pc
 
         salts = pa.array([self._salts[group][n] for group in of], pa.uint64())
         return pc.add(hashes, salts.take(number))
 
     def _spill(self) -> None:
-        pa, _ = arrow()
+        pa, _ = import_arrow()
         self._counts.add(pa.concat_tables(self._buffer))
         self._buffer, self._rows = [], 0
 
@@ -346,7 +346,7 @@ class Ngrams:
         """Yield lines with the words and counts of the n-grams in the table `kept`, which has only their hashes. The
         words are found by reading all texts again; an n-gram that was found is not searched for again.
         """
-        pa, _ = arrow()
+        pa, _ = import_arrow()
         import pyarrow.compute as pc
 
         left = kept["key"].combine_chunks()
@@ -369,7 +369,7 @@ class Ngrams:
                         "n": pa.repeat(pa.scalar(n, pa.uint8()), len(key)),
                     }
                 )
-                seen.append(found.filter(bitmap.may_have(key)))
+                seen.append(found.filter(bitmap.may_contain(key)))
             batches.append(texts.data)
             if last or len(batches) == _BATCHES or sum(map(len, seen)) > _BUFFER_ROWS // 2:
                 lines, left = self._lines(pa.concat_tables(seen), batches, kept, left)
@@ -441,7 +441,7 @@ class _CountFile:
 
     def add(self, table: Any) -> None:
         """Add a table with the columns `key` (a hash) and `times` (its count in one article)."""
-        pa, _ = arrow()
+        pa, _ = import_arrow()
         import pyarrow.compute as pc
 
         self._file = self._file or tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115
@@ -457,7 +457,7 @@ class _CountFile:
         """Yield the total counts of the n-grams that occur in at least MIN_ARTICLES articles, in tables of about `most`
         rows.
         """
-        pa, _ = arrow()
+        pa, _ = import_arrow()
         import pyarrow.compute as pc
 
         parts: list[Any] = []
@@ -479,7 +479,7 @@ class _CountFile:
             yield pa.concat_tables(parts)
 
     def _read(self, start: int, bounds: array[int], part: int) -> Any | None:
-        pa, _ = arrow()
+        pa, _ = import_arrow()
         assert self._file is not None
         first, last = bounds[part], bounds[part + 1]
         if first == last:

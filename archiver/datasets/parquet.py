@@ -37,8 +37,8 @@ _UNIQUE = frozenset(
 )
 
 
-def arrow() -> tuple[Any, Any]:
-    """Import pyarrow and return it with its Parquet module. Raises ExtraMissing if it is not installed."""
+def import_arrow() -> tuple[Any, Any]:
+    """Import pyarrow, and return it with its Parquet module. Raises ExtraMissing if it is not installed."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -54,7 +54,7 @@ class ParquetTable:
         """`columns` are pairs of name and type (text, integer, number, texts). The attribute `filled` counts the values
         of each column that are not null, empty or zero.
         """
-        pa, pq = arrow()
+        pa, pq = import_arrow()
         kinds = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64(), "texts": pa.list_(pa.string())}
         self._types = {name: kinds[kind] for name, kind in columns}
         self._arrow = pa
@@ -95,7 +95,7 @@ class ParquetTable:
             try:
                 arrays.append(self._arrow.array(values, type=kind))
             except UnicodeEncodeError:
-                arrays.append(self._arrow.array(list(map(_clean, values)), type=kind))
+                arrays.append(self._arrow.array(list(map(_replace_surrogates, values)), type=kind))
         self._batches.append(self._arrow.RecordBatch.from_arrays(arrays, schema=self._schema))
 
     def _flush(self) -> None:
@@ -124,13 +124,13 @@ class ParquetTable:
             self._writer.close()
 
 
-def _clean(value: Any) -> Any:
+def _replace_surrogates(value: Any) -> Any:
     """Replace unpaired surrogates in a value, because text in Parquet must be valid UTF-8 (the format's "String
     Types").
     """
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
-    return [_clean(one) for one in value] if isinstance(value, list) else value
+    return [_replace_surrogates(one) for one in value] if isinstance(value, list) else value
 
 
 # Export of records: one typed column per field, with nested lists and objects.

@@ -64,11 +64,11 @@ class Pseudonymizer:
         if self._key is not None:
             names = {*(record["authors"] or ()), *self._others.get(record["id"], ())}
             longest = tuple(sorted(names, key=lambda name: (-len(name), name)))
-            _change(out, WRITTEN, lambda text: self._replace_names(text, longest))
+            _change_fields(out, WRITTEN, lambda text: self._replace_names(text, longest))
             out["authors"] = list(dict.fromkeys(map(self._pseudonym, record["authors"] or ())))
         if self._contacts:
-            where = regions(record)
-            _change(out, (*WRITTEN, *PERSONS), lambda text: without_contacts(text, where))
+            where = phone_regions(record)
+            _change_fields(out, (*WRITTEN, *PERSONS), lambda text: remove_contacts(text, where))
         return out
 
     @property
@@ -88,7 +88,7 @@ class Pseudonymizer:
         """
         if not names:
             return text
-        return _pattern(names).sub(lambda found: self._pseudonym(names[(found.lastindex or 1) - 1]), text)
+        return _names_pattern(names).sub(lambda found: self._pseudonym(names[(found.lastindex or 1) - 1]), text)
 
     def _pseudonym(self, name: str) -> str:
         assert self._key is not None
@@ -97,7 +97,7 @@ class Pseudonymizer:
         return self._names[name]
 
 
-def _change(record: dict[str, Any], names: Iterable[str], change: Callable[[str], str]) -> None:
+def _change_fields(record: dict[str, Any], names: Iterable[str], change: Callable[[str], str]) -> None:
     """Apply the function `change` to the fields `names` of a record in place; in lists, to each item."""
     for name in names:
         value = record.get(name)
@@ -106,12 +106,12 @@ def _change(record: dict[str, Any], names: Iterable[str], change: Callable[[str]
 
 
 @lru_cache(maxsize=256)  # most sites have few authors
-def _pattern(names: tuple[str, ...]) -> re.Pattern[str]:
+def _names_pattern(names: tuple[str, ...]) -> re.Pattern[str]:
     """Return a regular expression that matches any of the names, with one group for each name."""
-    return re.compile("|".join(f"({_form(name)})" for name in names), re.IGNORECASE)
+    return re.compile("|".join(f"({_name_pattern(name)})" for name in names), re.IGNORECASE)
 
 
-def _form(name: str) -> str:
+def _name_pattern(name: str) -> str:
     """Return a regular expression for a name as it may be written in texts.
 
     Any punctuation and spaces may separate its words (O'Neil, Jean-Luc), and it may be inflected (Ada Bergs). In
@@ -127,7 +127,7 @@ def _form(name: str) -> str:
     return rf"(?<!\w){written}{inflected}(?!\w)"
 
 
-def without_contacts(text: str, where: Iterable[str | None] = (None,)) -> str:
+def remove_contacts(text: str, where: Iterable[str | None] = (None,)) -> str:
     """Remove e-mail addresses and valid telephone numbers from a text. Numbers are recognized in international form,
     and in the national form of the regions `where` (ISO 3166 codes).
     """
@@ -143,7 +143,7 @@ def without_contacts(text: str, where: Iterable[str | None] = (None,)) -> str:
     return text
 
 
-def regions(record: Mapping[str, Any]) -> tuple[str | None, ...]:
+def phone_regions(record: Mapping[str, Any]) -> tuple[str | None, ...]:
     """Return the regions whose national telephone numbers a record may contain, guessed from its language and its
     site's domain.
     """

@@ -54,7 +54,7 @@ COMMON = {
 """SPDX identifiers of common dataset licences other than the CC BY family, by their lower-case form."""
 
 
-def spdx(licence: str) -> str:
+def spdx_identifier(licence: str) -> str:
     """Return the SPDX identifier of a licence given as a URL, an SPDX identifier, or a common name ("CC BY 4.0"); "" if
     it is unknown.
     """
@@ -80,7 +80,7 @@ def licence_url(licence: str) -> str:
     text = _BARE.sub("https://", licence.strip(), count=1) if _BARE.match(licence.strip()) else licence.strip()
     if re.match(r"https?://[^\s/]", text):
         return quote(text, safe="%/:?#[]@!$&'()*+,;=~")
-    return f"https://spdx.org/licenses/{name}.html" if (name := spdx(text)) else ""
+    return f"https://spdx.org/licenses/{name}.html" if (name := spdx_identifier(text)) else ""
 
 
 # The table `[dataset]` of a rule file: name, creators and licence of a dataset.
@@ -193,7 +193,7 @@ DEFAULT = Tier.FEATURES
 TIERS: dict[str, Tier] = {tier.label: tier for tier in Tier}
 
 # Robots directives that limit what is shown of a page. max-snippet and unavailable_after have values; see
-# _of_directive.
+# _tier_of_directive.
 _DIRECTIVES = {
     "noindex": Tier.REFERENCE,
     "none": Tier.REFERENCE,
@@ -255,9 +255,9 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class UsageFacts:
-    """What a person states about the use of records: the operator in a rule, or the definition of the site. A field is
-    None or "" if nothing is stated.
+class OperatorStatement:
+    """What the operator states about publishing records, in a rule or in the definition of a site. A field is None or
+    "" if nothing is stated.
 
     `permission` names the basis of the tier (a contract, a letter). With a permission, the statements that pages
     address to everybody do not limit the tier.
@@ -270,32 +270,32 @@ class UsageFacts:
     permission: str = ""
 
 
-def decide_tier(facts: Sequence[UsageFacts], page: Sequence[UsageStatement], at: str) -> Decision:
-    """Decide how much of a record is published, from what people state (`facts`) and what its page states. `at` is the
+def decide_tier(statements: Sequence[OperatorStatement], page: Sequence[UsageStatement], at: str) -> Decision:
+    """Decide how much of a record is published, from what the operator (`statements`) and its page state. `at` is the
     day of the snapshot (ISO 8601), with which `unavailable_after` is compared.
     """
     stated = [
-        Reason(one.tier, f"{one.who} sets {one.tier.label}", permits=True) for one in facts if one.tier is not None
+        Reason(one.tier, f"{one.who} sets {one.tier.label}", permits=True) for one in statements if one.tier is not None
     ]
-    licence = next((one.licence for one in facts if one.licence), "")
-    named = () if licence else licences(page)
+    licence = next((one.licence for one in statements if one.licence), "")
+    named = () if licence else known_licences(page)
     licensed = [
         Reason(tier, f"licensed under {name}", permits=True)
         for name in (licence, *named)
-        if name and (tier := of_licence(name)) is not None
+        if name and (tier := tier_of_licence(name)) is not None
     ]
-    permission = next((one.permission for one in facts if one.permission), "")
-    bounds = [Reason(Tier.FULL, f"permitted by {permission}")] if permission else limits(page, at)
+    permission = next((one.permission for one in statements if one.permission), "")
+    bounds = [Reason(Tier.FULL, f"permitted by {permission}")] if permission else page_limits(page, at)
     grants = stated if permission else [*stated, *licensed]
     default = [] if grants else [Reason(DEFAULT, "nothing permits more", permits=True)]
     # A permission is listed right after the licences, limits of the page at the end.
     reasons = [*stated, *licensed, *(bounds + default if permission else default + bounds)]
     tier = min(reason.tier for reason in (*grants, *default, *bounds))
     found = named[0] if len(named) == 1 else ""
-    return Decision(tier, licence or found, all(one.geo is not False for one in facts), tuple(reasons))
+    return Decision(tier, licence or found, all(one.geo is not False for one in statements), tuple(reasons))
 
 
-def limits(page: Iterable[UsageStatement], at: str) -> list[Reason]:
+def page_limits(page: Iterable[UsageStatement], at: str) -> list[Reason]:
     """Return the limits that a page states: robots directives for all agents or for this archiver, reservations of text
     and data mining, and usage preferences. `at` is the day of the snapshot (ISO 8601).
     """
@@ -304,7 +304,7 @@ def limits(page: Iterable[UsageStatement], at: str) -> list[Reason]:
     for one in page:
         if one.agent not in _OUR_AGENTS:
             continue
-        if one.name == "robots" and (tier := _of_directive(one.value, at)) is not None:
+        if one.name == "robots" and (tier := _tier_of_directive(one.value, at)) is not None:
             out.append(Reason(tier, f"robots directive {one.value} in its {one.source}"))
         elif one.name == "content-usage" and re.search(r"(?:^|[,;\s])(?:train-ai|tdm|ai|bots)\s*=\s*n", one.value):
             out.append(Reason(Tier.REFERENCE, f"Content-Usage {one.value} in its {one.source}"))
@@ -315,7 +315,7 @@ def limits(page: Iterable[UsageStatement], at: str) -> list[Reason]:
     return list(dict.fromkeys(out))
 
 
-def _of_directive(value: str, at: str) -> Tier | None:
+def _tier_of_directive(value: str, at: str) -> Tier | None:
     """Return the tier to which a robots directive limits a page; None if it does not limit the page."""
     word, _, rest = value.partition(":")
     if word == "max-snippet":
@@ -341,15 +341,15 @@ def _is_past(text: str, at: str) -> bool:
     return True
 
 
-def licences(page: Iterable[UsageStatement]) -> tuple[str, ...]:
+def known_licences(page: Iterable[UsageStatement]) -> tuple[str, ...]:
     """Return the known licences that the statements of a page name, without repetition, in the order of the page."""
     named = (r.value.strip() for r in page if r.name in ("license", "dcterms.license", "dc.rights.license"))
-    return tuple(dict.fromkeys(value for value in named if of_licence(value) is not None))
+    return tuple(dict.fromkeys(value for value in named if tier_of_licence(value) is not None))
 
 
-def of_licence(name: str) -> Tier | None:
+def tier_of_licence(name: str) -> Tier | None:
     """Return the highest tier that a licence, given by URL or name, permits; None if the licence is unknown."""
-    identifier = spdx(name).lower()
+    identifier = spdx_identifier(name).lower()
     if identifier in _OTHER_LICENCES:
         return _OTHER_LICENCES[identifier]
     if re.fullmatch(r"cc-by(-[a-z]+)*-\d\.\d", identifier):
@@ -359,7 +359,7 @@ def of_licence(name: str) -> Tier | None:
     return None
 
 
-def capped(decision: Decision, tier: Tier, why: str) -> Decision:
+def limit_decision(decision: Decision, tier: Tier, why: str) -> Decision:
     """Return a decision limited to `tier` for the reason `why`; it is unchanged if it is not above `tier`."""
     if tier >= decision.tier:
         return decision
@@ -391,7 +391,7 @@ class PublicationRule:
 
     number: int
     of: tuple[tuple[str, tuple[str, ...]], ...]
-    facts: UsageFacts
+    statement: OperatorStatement
 
     def applies_to(self, site: str, url: str, authors: tuple[str, ...], categories: tuple[str, ...]) -> bool:
         return all(
@@ -404,7 +404,7 @@ class PublicationRule:
         )
 
     @property
-    def is_of_site(self) -> bool:
+    def depends_on_site_only(self) -> bool:
         """True if all conditions are on the site or URL, and none on authors or categories."""
         return not {name for name, _ in self.of} & {"author", "category"}
 
@@ -458,7 +458,7 @@ def _rule(file: str, number: int, entry: dict[str, Any]) -> PublicationRule:
     return PublicationRule(
         number,
         of,
-        UsageFacts(
+        OperatorStatement(
             f"rule {number}",
             TIERS.get(tier or ""),
             entry.get("licence", ""),

@@ -93,7 +93,7 @@ _INLINE = {
 _VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 
 
-class Text(html.parser.HTMLParser):
+class VisibleText(html.parser.HTMLParser):
     """An HTML parser that collects the visible text of a page. Elements that are not inline separate words."""
 
     def __init__(self) -> None:
@@ -119,9 +119,9 @@ class Text(html.parser.HTMLParser):
             self.parts.append(data)
 
 
-def visible(page: str) -> str:
+def visible_text(page: str) -> str:
     """Return the visible text of an HTML page."""
-    parser = Text()
+    parser = VisibleText()
     parser.feed(page)
     parser.close()
     return "".join(parser.parts)
@@ -135,7 +135,7 @@ def tokens(text: str) -> list[str]:
     return _UNSPACED.sub(r" \1 ", plain).split()
 
 
-def compare(text: str, sketch: str, words: int) -> tuple[str, str, str]:
+def find_passages(text: str, sketch: str, words: int) -> tuple[str, str, str]:
     """Look for the passages whose hashes are in `sketch` in a text.
 
     Returns three values: `by` ("text" or "passages"; "" if not all passages were found), the count of passages as
@@ -158,11 +158,11 @@ def compare(text: str, sketch: str, words: int) -> tuple[str, str, str]:
     return (
         ("text" if last + RUN - first == words else "passages"),
         share,
-        _between(text, of[first][1], of[last + RUN - 1][1]),
+        _text_between(text, of[first][1], of[last + RUN - 1][1]),
     )
 
 
-def _between(text: str, first: int, last: int) -> str:
+def _text_between(text: str, first: int, last: int) -> str:
     """Return the part of a text from one of its white-space separated words to another, given by their indexes, keeping
     its paragraphs.
     """
@@ -190,7 +190,11 @@ class Robots:
             group_ended = name != "user-agent"
         own = groups.get(AGENT.partition("/")[0], groups.get("*", []))
         self._rules = sorted(
-            ((len(value), name == "allow", _glob(value)) for name, value in own if value and name != "crawl-delay"),
+            (
+                (len(value), name == "allow", _rule_pattern(value))
+                for name, value in own
+                if value and name != "crawl-delay"
+            ),
             reverse=True,
         )
         self.delay = max(
@@ -208,13 +212,13 @@ class Robots:
         return next((allowed for _, allowed, glob in self._rules if re.match(glob, plain)), True)
 
 
-def _glob(rule: str) -> str:
+def _rule_pattern(rule: str) -> str:
     """Convert a path rule of robots.txt to a regular expression: * matches anything, $ the end."""
     plain = urllib.parse.unquote(rule[:-1] if rule.endswith("$") else f"{rule}*")
     return fnmatch.translate(re.sub(r"[?\[]", r"[\g<0>]", plain))
 
 
-class Polite:
+class PoliteFetcher:
     """Fetches one page at a time, with a delay between requests to the same host, and obeys robots.txt."""
 
     def __init__(self, contact: str, delay: float) -> None:
@@ -274,10 +278,10 @@ class Polite:
         except UNREACHED as error:
             return error
         text = "User-agent: *\nDisallow: /" if status >= 500 else ""
-        return Robots(decoded(body, headers).decode("utf-8", "replace") if status == 200 else text)
+        return Robots(decode_body(body, headers).decode("utf-8", "replace") if status == 200 else text)
 
 
-def decoded(body: bytes, headers: Any) -> bytes:
+def decode_body(body: bytes, headers: Any) -> bytes:
     """Undo the content coding (such as gzip) of a response body. A body that cannot be decoded is left unchanged."""
     coding = headers.get("content-encoding", "").strip().lower()
     if coding not in ("gzip", "x-gzip", "deflate"):
@@ -288,7 +292,7 @@ def decoded(body: bytes, headers: Any) -> bytes:
         return body
 
 
-def page_of(body: bytes, headers: Any) -> str:
+def decode_page(body: bytes, headers: Any) -> str:
     """Decode a page to text, with the charset in its header or meta element, otherwise as UTF-8."""
     named = re.search(r"charset=[\"']?([\w.:-]+)", headers.get("content-type", ""), re.IGNORECASE)
     meta = re.search(rb"<meta[^>]{0,200}charset=[\"']?([\w.:-]+)", body[:4096], re.IGNORECASE)
@@ -304,7 +308,7 @@ def digest(payload: bytes) -> str:
     return "sha1:" + base64.b32encode(hashlib.sha1(payload).digest()).decode()
 
 
-def rehydrate(row: dict[str, str], url: str, source: str, polite: Polite) -> dict[str, Any]:
+def rehydrate(row: dict[str, str], url: str, source: str, polite: PoliteFetcher) -> dict[str, Any]:
     """Fetch `url` and compare the page with the dataset's record `row`. Returns a line of the output."""
     now = datetime.datetime.now(datetime.timezone.utc)  # noqa: UP017  Python before 3.11
     out: dict[str, Any] = {
@@ -329,9 +333,11 @@ def rehydrate(row: dict[str, str], url: str, source: str, polite: Polite) -> dic
         return {**out, "status": "refused", "by": f"HTTP {status}" if status else "robots.txt"}
     if status != 200:
         return {**out, "by": f"HTTP {status}"}
-    payload = decoded(body, headers)
+    payload = decode_body(body, headers)
     same = row["payload_digest"] in (digest(body), digest(payload))
-    by, passages, text = compare(visible(page_of(payload, headers)), row["sketch"], int(row["words"] or 0))
+    by, passages, text = find_passages(
+        visible_text(decode_page(payload, headers)), row["sketch"], int(row["words"] or 0)
+    )
     by = "payload" if same else by
     out |= {"passages": passages, "digest": digest(body), "text": text}
     if not by and not row["sketch"]:
@@ -378,7 +384,7 @@ def main() -> int | str:
     done = finished_ids(out)
     unknown = set(options.ids)
     counts: dict[str, int] = {}
-    polite = Polite(options.contact, options.delay)
+    polite = PoliteFetcher(options.contact, options.delay)
     with (
         gzip.open(HERE / "data" / "references.csv.gz", "rt", encoding="utf-8", newline="") as table,
         out.open("a", encoding="utf-8", errors="replace", newline="\n") as output,

@@ -20,11 +20,11 @@ from archiver.articles.near_duplicates import UnionFind
 from archiver.datasets.publication_rules import (
     TIERS,
     Decision,
+    OperatorStatement,
     PublicationRule,
     PublicationRules,
-    UsageFacts,
-    capped,
     decide_tier,
+    limit_decision,
 )
 from archiver.items import UsageStatement
 from archiver.storage.article_tables.records import FIRST_ADDRESS, record_id_of_first
@@ -94,8 +94,8 @@ def choose_articles(db: Database, ids: Iterable[int] | None, cutoff: str = "", c
         ):
             db.execute(_ENTER.format(source=f"{source} and a.id not in {considered}"), [cutoff or NEWEST])
     if cutoff:
-        _restore(db, cutoff)
-    _name_groups(db)
+        _restore_state(db, cutoff)
+    _set_duplicate_groups(db)
     return _count(db, "temp.considered where chosen")
 
 
@@ -103,7 +103,7 @@ def _count(db: Database, rows: str) -> int:
     return int(db.execute(f"select count(*) from {rows}").fetchone()[0])
 
 
-def _restore(db: Database, cutoff: str) -> None:
+def _restore_state(db: Database, cutoff: str) -> None:
     """Restore in `temp.considered` the state of the articles at the cut-off: the last revision seen by then, and no
     `gone_at` of a later time.
     """
@@ -148,7 +148,7 @@ def _split_later_clusters(db: Database) -> None:
     )
 
 
-def _name_groups(db: Database) -> None:
+def _set_duplicate_groups(db: Database) -> None:
     """Set `duplicate_of` of each considered article to the article with equal text that was published first, and
     `cluster_id` to the cluster member that was seen first.
 
@@ -175,7 +175,7 @@ def _name_groups(db: Database) -> None:
     )
     db.conn.executemany(
         "update temp.considered set split_key = ? where article_id = ?",
-        ((min(firsts[number] for number in group)[20:], number) for group in groups(db) for number in group),
+        ((min(firsts[number] for number in group)[20:], number) for group in duplicate_groups(db) for number in group),
     )
 
 
@@ -185,7 +185,7 @@ def _named(rows: Iterable[tuple[int, int, str]], first_too: bool) -> Iterator[tu
         yield from ((members[0][2], number) for _, number, _ in members[0 if first_too else 1 :])
 
 
-def groups(db: Database) -> Iterator[list[int]]:
+def duplicate_groups(db: Database) -> Iterator[list[int]]:
     """Yield the groups of considered articles that share a text or are near-duplicates, as lists of article IDs. A
     duplicate that is in a cluster merges both groups.
     """
@@ -214,8 +214,8 @@ def order_articles(db: Database, partition: str) -> list[str]:
     return [row[0] for row in db.execute("select part from temp.ordered group by part order by part")]
 
 
-def newest(db: Database) -> str:
-    """Return the latest time stored in the archive, in UTC to the second, which is the default cut-off of a snapshot."""
+def latest_time(db: Database) -> str:
+    """Return the latest time stored in the archive, in UTC to the second: the default cut-off of a snapshot."""
     found = [
         db.execute(sql).fetchone()[0]
         for sql in (
@@ -265,11 +265,11 @@ def _limit_by_copies(db: Database, own: dict[int, Decision]) -> dict[int, Decisi
     """
     sites = dict(db.execute("select article_id, site from temp.considered"))
     out: dict[int, Decision] = {}
-    for group in groups(db):
+    for group in duplicate_groups(db):
         least = min(own[number].tier for number in group)
         site = min(sites[number] for number in group if own[number].tier == least)
         for number in group:
-            decision = capped(own[number], least, f"its copy on {site} is limited to {least.label}")
+            decision = limit_decision(own[number], least, f"its copy on {site} is limited to {least.label}")
             if decision is not own[number]:
                 out[number] = decision
     return out
@@ -280,12 +280,12 @@ def _decisions(db: Database, rules: PublicationRules, cutoff: str) -> Iterator[t
         name: _definition(name, json.loads(settings or "{}"))
         for name, settings in db.execute("select name, settings from sites")
     }
-    statements = _statements(db, cutoff)
+    statements = _usage_statements(db, cutoff)
     stated_for, stated = next(statements, (0, ()))
     known: dict[Any, Decision] = {}
     by_site: dict[str, tuple[PublicationRule, ...]] = {}
     simple = all(name == "site" for rule in rules.rules for name, _ in rule.of)
-    by_fields = any(not rule.is_of_site for rule in rules.rules)
+    by_fields = any(not rule.depends_on_site_only for rule in rules.rules)
     names = ", a.authors, a.categories" if by_fields else ""
     join = "join articles a on a.id = c.article_id" if by_fields else ""
     for number, site, url, *lists in db.execute(
@@ -302,18 +302,18 @@ def _decisions(db: Database, rules: PublicationRules, cutoff: str) -> Iterator[t
                 by_site[site] = applicable
         key = (site, tuple(rule.number for rule in applicable), rights)
         if key not in known:
-            facts = [*(rule.facts for rule in applicable), *((sites[site],) if site in sites else ())]
-            known[key] = decide_tier(facts, rights, cutoff)
+            operator_statements = [*(rule.statement for rule in applicable), *((sites[site],) if site in sites else ())]
+            known[key] = decide_tier(operator_statements, rights, cutoff)
         yield number, known[key]
 
 
-def _definition(name: str, settings: dict[str, Any]) -> UsageFacts:
-    return UsageFacts(
+def _definition(name: str, settings: dict[str, Any]) -> OperatorStatement:
+    return OperatorStatement(
         f"the definition of {name}", TIERS.get(settings.get("publish", "")), settings.get("licence") or ""
     )
 
 
-def _statements(db: Database, cutoff: str) -> Iterator[tuple[int, tuple[UsageStatement, ...]]]:
+def _usage_statements(db: Database, cutoff: str) -> Iterator[tuple[int, tuple[UsageStatement, ...]]]:
     """Yield for each article the usage statements of two captures: the one it was extracted from, and its last capture
     up to the cut-off.
     """

@@ -58,7 +58,7 @@ class SnapshotRequest:
         return Query(**{"limit": None, "duplicates": True, **values})
 
     @property
-    def words(self) -> str:
+    def query_options(self) -> str:
         """The query formatted as options of `search` and `publish`, without the option for duplicates."""
         return query_as_options(replace(self.search_query, duplicates=False))
 
@@ -70,7 +70,7 @@ _CHECKS: dict[str, Callable[[Any], object]] = {
     "formats": lambda value: set(value) <= set(FORMATS),
     "partition": lambda value: value in PARTITIONS,
     "ngrams": lambda value: value is None or 0 <= value <= MAX_N,
-    "splits": lambda value: not value or is_complete(value),
+    "splits": lambda value: not value or are_valid_splits(value),
 }
 
 
@@ -101,7 +101,7 @@ def as_json(request: SnapshotRequest) -> dict[str, Any]:
     return asdict(request)
 
 
-def from_json(data: Any, where: str) -> SnapshotRequest:
+def request_from_json(data: Any, where: str) -> SnapshotRequest:
     """Validate the `request` of a `rebuild.json` and convert it to a SnapshotRequest. Raises NotASnapshot if it is
     invalid or from a newer version.
     """
@@ -118,7 +118,9 @@ def from_json(data: Any, where: str) -> SnapshotRequest:
             kinds = get_type_hints(type(part))
             for one in fields(part):
                 value = getattr(part, one.name)
-                if not (_fits(value, kinds[one.name]) and (part is not request or _CHECKS.get(one.name, _any)(value))):
+                if not (
+                    _has_type(value, kinds[one.name]) and (part is not request or _CHECKS.get(one.name, _any)(value))
+                ):
                     raise NotASnapshot(where, f"its rebuild.json has an invalid {one.name}: {value!r:.80}")
         return request
     except (TypeError, ValueError, AttributeError) as error:
@@ -129,14 +131,14 @@ def _any(value: Any) -> bool:
     return True
 
 
-def _fits(value: Any, kind: Any) -> bool:
+def _has_type(value: Any, kind: Any) -> bool:
     """Return whether a value has the annotated type `kind`. The members of a tuple are checked as well."""
     of = get_args(kind)
     if get_origin(kind) is UnionType:
-        return any(_fits(value, one) for one in of)
+        return any(_has_type(value, one) for one in of)
     if get_origin(kind) is tuple:
         members = of[:1] * len(value) if of[-1] is Ellipsis else of
-        return isinstance(value, tuple) and len(value) == len(members) and all(map(_fits, value, members))
+        return isinstance(value, tuple) and len(value) == len(members) and all(map(_has_type, value, members))
     return type(value) is (get_origin(kind) or kind) or (kind is float and type(value) is int)
 
 
@@ -151,7 +153,7 @@ def parse_rebuild(text: str, where: str) -> dict[str, Any]:
         since, sites = data.get("since"), data.get("sites")
         return {
             **data,
-            "request": from_json(data["request"], where),
+            "request": request_from_json(data["request"], where),
             "sites": [one for one in sites if isinstance(one, str)] if isinstance(sites, list) else [],
             "since": since if isinstance(since, str) and VERSION.fullmatch(since) else "",
         }
@@ -167,24 +169,24 @@ def parse_splits(text: str) -> tuple[tuple[str, int], ...]:
         if not match:
             raise BadSplits(text, "splits are written train=80,validation=10,test=10")
         found.append((match[1], int(match[2])))
-    if not is_complete(found):
+    if not are_valid_splits(found):
         raise BadSplits(text, "the shares must add up to 100, and each name may be used once")
     return tuple(found)
 
 
-def is_complete(splits: Sequence[tuple[str, int]]) -> bool:
+def are_valid_splits(splits: Sequence[tuple[str, int]]) -> bool:
     """Return whether the shares of some splits add up to 100 and each name is used once."""
     return sum(share for _, share in splits) == 100 and len({name for name, _ in splits}) == len(splits)
 
 
-# Facts about a snapshot: counted while it is written, shown in its card, plots and `rebuild.json`.
+# Statistics of a snapshot: counted while it is written, shown in its card, plots and `rebuild.json`.
 
 _GRID = 1.0
 """Degrees: places are counted by squares of this size, so that the number of counters stays bounded."""
 
 
 @dataclass(slots=True)
-class SnapshotFacts:
+class SnapshotStatistics:
     """The statistics of a snapshot, counted while it is written.
 
     `rows` and `files` are by table (files relative to the folder). `months` counts articles by "2024-05" ("" if they
@@ -216,7 +218,7 @@ class SnapshotFacts:
     words: int = 0
     digest: str = ""
 
-    def article(self, record: Mapping[str, Any]) -> None:
+    def count_article(self, record: Mapping[str, Any]) -> None:
         """Add a row of the table `articles` to the statistics."""
         day = (record["published"] or "")[:10]
         self.months[day[:7]] += 1
@@ -235,7 +237,7 @@ class SnapshotFacts:
         self.duplicates += record["duplicate_of"] is not None
         self.words += record["words"] if record["body"] else 0
 
-    def place(self, row: Mapping[str, Any]) -> None:
+    def count_place(self, row: Mapping[str, Any]) -> None:
         """Add a row of the table `places` to the statistics."""
         if row["latitude"] is not None and row["longitude"] is not None:
             square = tuple((degrees // _GRID + 0.5) * _GRID for degrees in (row["latitude"], row["longitude"]))

@@ -14,9 +14,9 @@ from typing import Any, Literal, NamedTuple
 
 from sqlite_utils import Database
 
-from archiver.datasets.leak_check import PublishedPassages, redact
-from archiver.datasets.ngrams import RUN, count, sketch, words_of_text
-from archiver.datasets.parquet import arrow
+from archiver.datasets.leak_check import LeakedPassages, redact
+from archiver.datasets.ngrams import RUN, count_words, sketch, words_of_text
+from archiver.datasets.parquet import import_arrow
 from archiver.datasets.publication_rules import Tier
 from archiver.datasets.selection import NEWEST
 from archiver.fields import ADDRESSES, BY_NAME, GEOTAG_KEYS, PAGE_FIELDS, PUBLISHED, STORED_LISTS, Shape
@@ -89,7 +89,7 @@ _DESCRIBED_HERE: dict[str, tuple[Column, ...]] = {
 """Columns of the fields that a dataset describes or stores differently than a record."""
 
 
-def _of_fields() -> Iterator[Column]:
+def _field_columns() -> Iterator[Column]:
     """Yield the columns of the table `articles` that come from fields of a record. Geo-tags have their own table,
     `places`.
     """
@@ -105,7 +105,7 @@ ARTICLES = DatasetTable(
     "articles",
     "One row per article, in its state at the cut-off.",
     (
-        *_of_fields(),
+        *_field_columns(),
         Column("words", "integer", "number of words in the body (of characters in scripts without spaces)"),
         _CAPTURED,
         _PAYLOAD,
@@ -229,7 +229,7 @@ def table_files(folder: Path, table: DatasetTable) -> list[Path]:
 
 def read_table(files: Iterable[Path], columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
     """Yield the rows of some Parquet files, with all columns or only those named."""
-    _, pq = arrow()
+    _, pq = import_arrow()
     for file in files:
         with pq.ParquetFile(file) as opened:
             for batch in opened.iter_batches(_BATCH, columns=columns and list(columns)):
@@ -248,7 +248,7 @@ _REGION_HINTS = frozenset({"site", "url", "language"})
 """Columns from which the region of telephone numbers is guessed. The table `revisions` does not have them."""
 _NOT_QUOTED = frozenset({"id", *ADDRESSES, "payload_digest", "content_digest", "sketch"})
 _TIERS = tuple(Tier)
-NO_PASSAGES = PublishedPassages()
+NO_PASSAGES = LeakedPassages()
 # SQL of each column of a record. Columns that are null here are filled in later.
 _RECORD = {
     **{name: f"a.{name}" for name in _READ},
@@ -297,7 +297,7 @@ def article_rows(
     cutoff: str,
     change: Change,
     counted: bool,
-    leaked: PublishedPassages = NO_PASSAGES,
+    leaked: LeakedPassages = NO_PASSAGES,
     *,
     limited: bool = False,
 ) -> Iterator[ArticleRow]:
@@ -308,19 +308,19 @@ def article_rows(
     derived from a withheld text.
     """
     for row in db.execute(_query(db, limited=limited), {"cutoff": cutoff or NEWEST}):
-        record = _record(row)
+        record = _record_at_cutoff(row)
         level, geo, group, _, _, _, part = row[_BESIDE:]
         is_counted = counted and level > Tier.REFERENCE
         body, places = record["body"] or "", record.pop("geotags")
         record["tier"] = _LABELS[level]
-        tokens = [] if limited else _measured(record, body, is_counted or level < Tier.FULL)
+        tokens = [] if limited else _fill_in_text_columns(record, body, is_counted or level < Tier.FULL)
         if level == Tier.FULL:
             record["sketch"] = None
         hidden = NO_PASSAGES if level == Tier.FULL else leaked
         changed = change(record)
         if is_counted and changed["body"] is not record["body"]:
             tokens = words_of_text(changed["body"] or "")
-        given = _places(record["id"], places, hidden) if places and geo and level > Tier.REFERENCE else ()
+        given = _place_rows(record["id"], places, hidden) if places and geo and level > Tier.REFERENCE else ()
         yield ArticleRow(part, redact(changed, _TIERS[level], hidden), given, tokens if is_counted else (), group or "")
 
 
@@ -330,7 +330,7 @@ def _query(db: Database, *, limited: bool) -> str:
     return _ARTICLES.format(aliases=_ALIASES, body="a.body", which="")
 
 
-def _record(row: Sequence[Any]) -> Row:
+def _record_at_cutoff(row: Sequence[Any]) -> Row:
     """Convert a row of the query to the record of an article, with the values of the revision that was current at the
     cut-off.
     """
@@ -345,25 +345,25 @@ def _record(row: Sequence[Any]) -> Row:
     return record
 
 
-def _places(number: str, tags: Sequence[Row], hidden: PublishedPassages) -> Sequence[Row]:
-    """Return rows of the table `places` for an article's geo-tags, without values that quote a withheld text."""
+def _place_rows(number: str, tags: Sequence[Row], hidden: LeakedPassages) -> Sequence[Row]:
+    """Return the rows of the table `places` for an article, without values that quote a withheld text."""
     return [
         {
             "id": number,
             "place": at,
-            **{key: None if hidden.repeats(tag.get(key)) else tag.get(key) for key in GEOTAG_KEYS},
+            **{key: None if hidden.occur_in(tag.get(key)) else tag.get(key) for key in GEOTAG_KEYS},
         }
         for at, tag in enumerate(tags, start=1)
     ]
 
 
-def _measured(record: Row, body: str, counted: bool) -> list[str]:
+def _fill_in_text_columns(record: Row, body: str, counted: bool) -> list[str]:
     """Fill in the columns of a record that are derived from its text: digest, number of words and sketch. Returns the
     words if they are counted, otherwise [].
     """
     record["content_digest"] = hashlib.sha256(f"{record['title']}\n\n{body}".encode("utf-8", "replace")).hexdigest()
     if not counted:
-        record["words"] = count(body)
+        record["words"] = count_words(body)
         return []
     tokens = words_of_text(body)
     record["words"], record["sketch"] = len(tokens), sketch(tokens)
@@ -375,14 +375,14 @@ def published_texts(db: Database, cutoff: str, change: Change) -> Iterator[str]:
     texts are removed.
     """
     for one in article_rows(db, cutoff, change, counted=False, limited=True):
-        yield from _texts(one.record)
+        yield from _quotable_texts(one.record)
         for place in one.places:
-            yield from _texts(place)
+            yield from _quotable_texts(place)
     for row in revision_rows(db, cutoff, change, which="and c.tier < 3"):
-        yield from _texts(row)
+        yield from _quotable_texts(row)
 
 
-def _texts(row: Row) -> Iterator[str]:
+def _quotable_texts(row: Row) -> Iterator[str]:
     """Yield the values of a row that are long enough to contain a passage. URLs are left out, because they are
     published unchanged.
     """
@@ -407,7 +407,7 @@ def withheld_texts(db: Database, cutoff: str) -> Iterator[str]:
 
 
 def revision_rows(
-    db: Database, cutoff: str, change: Change, leaked: PublishedPassages = NO_PASSAGES, which: str = ""
+    db: Database, cutoff: str, change: Change, leaked: LeakedPassages = NO_PASSAGES, which: str = ""
 ) -> Iterator[Row]:
     """Yield the rows of the table `revisions` for the chosen articles up to the cut-off, sorted by identifier and
     number.

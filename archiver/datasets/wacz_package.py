@@ -51,7 +51,7 @@ _ORIGINAL = (
 
 
 def choose_wacz_captures(db: Database, ids: Iterable[int]) -> None:
-    """Insert the captures of these articles into the temporary table `wacz_captures`, which the other functions read."""
+    """Insert the captures of these articles into the temporary table `wacz_captures`, which other functions read."""
     for table in ("wacz_articles", "wacz_captures"):
         db.execute(f"drop table if exists temp.{table}")
         db.execute(f"create temp table {table} (id integer primary key)")
@@ -70,21 +70,21 @@ def choose_wacz_captures(db: Database, ids: Iterable[int]) -> None:
             db.execute("insert or ignore into temp.wacz_captures values (?)", original)
 
 
-def places(db: Database) -> Iterator[tuple[str, int]]:
+def capture_offsets(db: Database) -> Iterator[tuple[str, int]]:
     """Yield the WARC file and the offset in bytes of each chosen capture, sorted by both."""
     yield from db.execute(
         "select warc_file, warc_offset from captures join temp.wacz_captures using (id) order by warc_file, warc_offset"
     )
 
 
-def newest(db: Database) -> datetime:
+def newest_capture_time(db: Database) -> datetime:
     """Return the time of the latest chosen capture; 1980-01-01, the earliest time in a ZIP, if there is none."""
     row = db.execute("select max(captured_at) from captures join temp.wacz_captures using (id)").fetchone()
     found = datetime.fromisoformat(row[0]).astimezone(UTC) if row[0] else datetime(1980, 1, 1, tzinfo=UTC)
     return found.replace(microsecond=0)
 
 
-def pages(db: Database) -> Iterator[dict[str, Any]]:
+def page_entries(db: Database) -> Iterator[dict[str, Any]]:
     """Yield the entries of pages.jsonl, one for each capture from which a revision was extracted: id, url, ts, title,
     text.
     """
@@ -130,15 +130,15 @@ def pack_wacz(
     """
     choose_wacz_captures(db, ids)
     done = PackedWACZ(articles=db.execute("select count(*) from temp.wacz_articles").fetchone()[0])
-    package = _Package(out, newest(db))
+    package = _Package(out, newest_capture_time(db))
     db.execute("drop table if exists temp.wacz_lines")
     db.execute("create temp table wacz_lines (line blob primary key) without rowid")
-    for warc_file, group in groupby(places(db), key=lambda place: place[0]):
+    for warc_file, group in groupby(capture_offsets(db), key=lambda place: place[0]):
         _copy(db, folder, str(warc_file), [offset for _, offset in group], package, done)
     _write_index(db, package)
     with package.entry("pages/pages.jsonl", packed=True) as entry:
         entry.write(_json({"format": "json-pages-1.0", "id": "pages", "title": "Articles", "hasText": True}))
-        for page in pages(db):
+        for page in page_entries(db):
             entry.write(_json(page))
     package.close(software, title)
     return done

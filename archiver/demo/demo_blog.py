@@ -18,7 +18,7 @@ from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
 from archiver.demo import theme_markup
-from archiver.demo.theme_markup import Listing, Plain, Post, Single, link, load, slug
+from archiver.demo.theme_markup import Listing, Plain, Post, Single, link, load_posts, slug
 from archiver.demo.themes import THEMES
 
 Theme = Literal["classic", "block"]
@@ -52,7 +52,7 @@ class Blog:
         self.base = base
         self.edition = edition
         self.theme = theme
-        self.every_post = load(edition)
+        self.every_post = load_posts(edition)
         self.posts = tuple(p for p in self.every_post if not p.gone)
         self.changed = max(p.modified for p in self.every_post)
         self._markup = THEMES[theme]
@@ -223,7 +223,7 @@ class Blog:
 
     def _post_sitemap(self) -> Response:
         text = theme_markup.urlset(self.base, [(p.path(), p.modified) for p in self.posts])
-        return self._xml(theme_markup.gzipped(text), "application/gzip")
+        return self._xml(theme_markup.gzip_text(text), "application/gzip")
 
     def _other_sitemap(self, kind: str) -> Response:
         pages = [("/about/", self.posts[-1].published)]

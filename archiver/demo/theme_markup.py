@@ -78,7 +78,7 @@ class Post:
 
 
 @cache
-def load(edition: int = 1) -> tuple[Post, ...]:
+def load_posts(edition: int = 1) -> tuple[Post, ...]:
     """Load the posts of an edition, newest first, including the deleted ones (`gone`)."""
     rows = [tomllib.loads(f.read_text(encoding="utf-8")) for f in _files()]
     posts = [_post(row, edition) for row in rows if row.pop("since", 1) <= edition]
@@ -256,7 +256,7 @@ def comments(post: Post) -> str:
     return f'<div id="comments" class="comments-area"><ol class="commentlist comment-list">\n{items}\n</ol></div>\n'
 
 
-def head(base: str, path: str, title: str, *, language: str = "en-US", extra: str = "") -> str:
+def page_head(base: str, path: str, title: str, *, language: str = "en-US", extra: str = "") -> str:
     """Return the HTML of a page up to </head>. `path` is the canonical path; `extra` is HTML for this page only."""
     full = f"{title} – {NAME}" if title else f"{NAME} – {TAGLINE}"
     return f"""<!DOCTYPE html>
@@ -285,7 +285,9 @@ def post_head(page: Single) -> str:
         )
     if post.image:
         extra += f'<meta property="og:image" content="{page.base}{post.image}">\n'
-    return head(page.base, post.path(), shown_title(post), language=post.language, extra=extra + geo_metas(post.places))
+    return page_head(
+        page.base, post.path(), shown_title(post), language=post.language, extra=extra + geo_metas(post.places)
+    )
 
 
 def listing_head(page: Listing) -> str:
@@ -295,7 +297,7 @@ def listing_head(page: Listing) -> str:
         extra += f'<link rel="prev" href="{page.base}{page_path(page, page.number - 1)}">\n'
     if page.number < page.pages:
         extra += f'<link rel="next" href="{page.base}{page_path(page, page.number + 1)}">\n'
-    return head(page.base, numbered, page.heading, extra=extra)
+    return page_head(page.base, numbered, page.heading, extra=extra)
 
 
 def page_path(page: Listing, number: int) -> str:
@@ -392,7 +394,7 @@ def urlset(base: str, pages: Iterable[tuple[str, datetime]]) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<urlset {SITEMAP_NS}>\n{rows}\n</urlset>\n'
 
 
-def gzipped(text: str) -> bytes:
+def gzip_text(text: str) -> bytes:
     """Compress a text with gzip (RFC 1952) and a fixed time stamp, so that the same sitemap has the same ETag."""
     return gzip.compress(text.encode(), mtime=0)
 

@@ -20,13 +20,13 @@ from archiver.demo.theme_markup import (
     link,
     listing_head,
     long_date,
+    page_head,
     page_path,
     post_head,
     shown_title,
     slug,
     term_links,
 )
-from archiver.demo.theme_markup import head as page_head
 
 # Block themes: wp-block-post-title, wp-block-post-date and so on.
 

@@ -329,19 +329,19 @@ def trend_of(archives: Sequence[tuple[Database, Query]], terms: tuple[str, ...],
     """Computes one trend over several archives, each given with its own query. Raises what `trend` raises."""
     if not 0 < len(terms) <= MAX_TERMS:
         raise BadQuery(" ".join(terms), f"a trend has 1 to {MAX_TERMS} terms")
-    whole = [plan_query(db, replace(query, fold="none")) for db, query in archives]
+    unfolded = [plan_query(db, replace(query, fold="none")) for db, query in archives]
     days = {
-        day for plan in whole for day in scope_dates(scope_of_query((plan.node, *filter_terms(plan.db, plan.query))))
+        day for plan in unfolded for day in scope_dates(scope_of_query((plan.node, *filter_terms(plan.db, plan.query))))
     }
-    unit = choose_unit(whole, unit, days)
-    archived = sum_period_counts(whole, unit)
+    unit = choose_unit(unfolded, unit, days)
+    archived = sum_period_counts(unfolded, unit)
     numbers = period_range(unit, archived, days)
     series = []
     for term in terms:
         node = parse_query(term, stem=any(query.stem for _, query in archives))
         if node is None:
             raise BadQuery(term, "a trend term is a word, a phrase or a field such as author:name")
-        found = [plan_query(plan.db, plan.query, node) for plan in whole]
+        found = [plan_query(plan.db, plan.query, node) for plan in unfolded]
         counts = sum_period_counts(found, unit)
         series.append(
             Series(
@@ -356,7 +356,7 @@ def trend_of(archives: Sequence[tuple[Database, Query]], terms: tuple[str, ...],
         period_names(unit, numbers),
         tuple(archived[n] for n in numbers),
         tuple(series),
-        sum(plan.total for plan in whole) - archived.total(),
+        sum(plan.total for plan in unfolded) - archived.total(),
     )
 
 
@@ -442,7 +442,7 @@ def _normalized_longitude(longitude: float) -> float:
 
 
 def view_of(points: list[tuple[float, float]]) -> Box:
-    """Returns the bounding box of (latitude, longitude) points with a margin, twice as wide as high. It is the whole
+    """Returns the bounding box of (latitude, longitude) points with a margin, twice as wide as high. It is the unfolded
     Earth if there are no points or they are spread over most of it.
     """
     if not points:

@@ -347,7 +347,7 @@ def site_and_parents(name: str) -> Iterator[str]:
 
 def _joined_prefixes(parts: Iterable[str], sign: str) -> Iterator[str]:
     """Yields the joined prefixes of a sequence of parts: for a, b, c with "-" these are a, a-b, a-b-c."""
-    whole = ""
+    prefix = ""
     for part in parts:
-        whole = f"{whole}{sign}{part}" if whole else part
-        yield whole
+        prefix = f"{prefix}{sign}{part}" if prefix else part
+        yield prefix

@@ -69,8 +69,10 @@ def stem_forms(searcher: Searcher, word: str, columns: Collection[str]) -> tuple
                     found[term] += count
     best = dict(found.most_common(MAX_FORMS)) | {word: found[word]}
     every = sum(one.num_docs for one in searcher.all)
-    whole = inverse_document_frequency(min(sum(best.values()), every), every)
-    return tuple(Form(term, min(1.0, whole / inverse_document_frequency(count, every))) for term, count in best.items())
+    combined = inverse_document_frequency(min(sum(best.values()), every), every)
+    return tuple(
+        Form(term, min(1.0, combined / inverse_document_frequency(count, every))) for term, count in best.items()
+    )
 
 
 def _is_english(word: str) -> bool:

@@ -79,8 +79,8 @@ def parse_query(text: str, *, stem: bool = False) -> Node | None:
     has a predicate with an invalid value, or has NEAR next to something other than words.
     """
     # A shell passes bytes that are not UTF-8 as unpaired surrogates.
-    whole = text.encode("utf-8", "replace").decode()
-    clean = unicodedata.normalize("NFC", whole.replace("\0", " ")).translate(_PLAIN).strip()
+    valid = text.encode("utf-8", "replace").decode()
+    clean = unicodedata.normalize("NFC", valid.replace("\0", " ")).translate(_PLAIN).strip()
     if not clean:
         return None
     parser = _Parser(clean, list(_tokens(clean, stem)))
