@@ -45,7 +45,7 @@ _OF_ASCII = _SPACES.translate(_EDGES)
 
 
 def words_of_text(text: str) -> list[str]:
-    """Split a text into words for comparison: NFKC-normalised, case-folded, only letters and digits. In scripts without
+    """Split a text into words for comparison: NFKC-normalized, case-folded, only letters and digits. In scripts without
     spaces each character is a word.
     """
     found = _spaced(text)
@@ -64,13 +64,13 @@ def count_words(text: str) -> int:
 
 
 def plain_words(text: str) -> bytes:
-    """Return the normalised words of a text separated by single spaces, in UTF-8 (`words_of_text`)."""
+    """Return the normalized words of a text separated by single spaces, in UTF-8 (`words_of_text`)."""
     found = _spaced(text)
     return b" ".join(found.split()) if isinstance(found, bytes) else " ".join(_WORD.findall(found)).encode("utf-8")
 
 
 def _spaced(text: str) -> bytes | str:
-    """Normalise a text and replace all characters except letters and digits by spaces.
+    """Normalize a text and replace all characters except letters and digits by spaces.
 
     Returns UTF-8 bytes, or a string if the text contains a script without spaces. For speed, ASCII is translated as
     bytes, and each distinct other character is tested once.

@@ -76,7 +76,7 @@ class ParquetTable:
         )
 
     def add(self, row: dict[str, Any]) -> None:
-        """Add a row. Raises OSError if the disk is full."""
+        """Add a row to the file. Raises OSError if the disk is full."""
         self._rows.append(row)
         self._count += 1
         self._characters += len(row.get("body") or "")

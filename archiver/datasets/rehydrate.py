@@ -128,7 +128,7 @@ def visible_text(page: str) -> str:
 
 
 def tokens(text: str) -> list[str]:
-    """Split a text into words in the same way as the dataset counts and hashes them: NFKC-normalised, case-folded, only
+    """Split a text into words in the same way as the dataset counts and hashes them: NFKC-normalized, case-folded, only
     letters and digits.
     """
     plain = _SEPARATORS.sub(" ", unicodedata.normalize("NFKC", text).casefold())

@@ -32,7 +32,7 @@ from archiver.datasets.parquet import import_arrow
 from archiver.datasets.pseudonyms import Pseudonymizer, fingerprint
 from archiver.datasets.publication_rules import PublicationRules, parse_publication_rules
 from archiver.datasets.selection import PARTITION_ROWS, choose_articles, decide_tiers, latest_time, order_articles
-from archiver.datasets.snapshot_request import SnapshotRequest, SnapshotStatistics, as_json, parse_rebuild
+from archiver.datasets.snapshot_request import SnapshotRequest, SnapshotStatistics, parse_rebuild, request_as_json
 from archiver.datasets.snapshot_rows import ARTICLES, TABLES, table_files
 from archiver.datasets.snapshot_writer import Progress, write_other_formats, write_references, write_tables
 from archiver.datasets.wacz_package import pack_wacz
@@ -251,7 +251,9 @@ def _pseudonymizer(out: Path, request: SnapshotRequest, rules: PublicationRules,
 
 
 def _choose(dbs: Sequence[Database], request: SnapshotRequest, rules: PublicationRules, out: Path) -> _Choice:
-    """Choose articles in all archives and decide their tiers. Raises NothingToPublish and SnapshotRefused."""
+    """Choose the articles of a snapshot in all archives and decide their tiers. Raises NothingToPublish and
+    SnapshotRefused.
+    """
     selected = [*_matching_ids(dbs, request)]
     if not sum(choose_articles(db, ids, request.cutoff) for db, ids in zip(dbs, selected, strict=True)):
         raise NothingToPublish(str(out), request.query_options, request.cutoff, holds=(out / REBUILD).exists())
@@ -367,7 +369,7 @@ def _rebuild_json(stats: SnapshotStatistics, software: str, dbs: Sequence[Databa
     """
     import pyarrow
 
-    request = as_json(stats.request)
+    request = request_as_json(stats.request)
     request["cutoff"] = stats.cutoff  # the request may have left it open
     schema = sorted({str(db.execute("select max(name) from _sqlite_migrations").fetchone()[0]) for db in dbs})
     document = {

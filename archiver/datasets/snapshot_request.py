@@ -97,7 +97,7 @@ def parse_cutoff(text: str) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def as_json(request: SnapshotRequest) -> dict[str, Any]:
+def request_as_json(request: SnapshotRequest) -> dict[str, Any]:
     return asdict(request)
 
 

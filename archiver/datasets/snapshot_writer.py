@@ -43,7 +43,7 @@ _PROGRESS_ROWS = 5_000
 
 
 class _TableFiles:
-    """Writes the Parquet files of one table: a single file, or one for each partition."""
+    """Writes one table of a snapshot as Parquet: a single file, or one file for each partition."""
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ def write_tables(
     parts: Sequence[str],
     progress: Progress,
 ) -> None:
-    """Write all tables as Parquet under `data/`. Raises OSError."""
+    """Write all tables of a snapshot as Parquet files under `data/`. Raises OSError."""
     request = stats.request
     tiers = "select coalesce(min(tier), 3) from temp.considered where chosen"
     least = min(db.execute(tiers).fetchone()[0] for db in dbs)

@@ -175,7 +175,7 @@ class _Package:
             )
 
     def close(self, software: str, title: str) -> None:
-        """Write datapackage.json and its digest, and close the ZIP."""
+        """Write datapackage.json and its digest to the WACZ file, and close it."""
         stamp = self._created.strftime("%Y-%m-%dT%H:%M:%SZ")
         package = {
             "profile": "data-package",

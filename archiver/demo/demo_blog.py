@@ -78,7 +78,7 @@ class Blog:
         )
 
     def get(self, target: str) -> Response:
-        """Return the response to GET `target` (a path with or without a query)."""
+        """Return the response to a GET request for `target` (a path with or without a query)."""
         parts = urlsplit(target)
         query = {k: v[0] for k, v in parse_qs(parts.query).items()}
         if parts.path == "/" and "p" in query:

@@ -110,7 +110,7 @@ def cited(record: Record, *, version: bool = False) -> CitedArticle:
     )
 
 
-def bibtex(one: CitedArticle) -> str:
+def format_bibtex(one: CitedArticle) -> str:
     """Formats a citation as a BibTeX @misc entry, which biblatex also supports."""
     fields: list[tuple[str, str]] = [
         ("author", " and ".join(_bibtex_name(name) for name in one.authors)),
@@ -132,7 +132,7 @@ def bibtex(one: CitedArticle) -> str:
     return f"@misc{{{one.key},\n{body}\n}}\n"
 
 
-def ris(one: CitedArticle) -> str:
+def format_ris(one: CitedArticle) -> str:
     """Formats a citation as a RIS record of type ELEC (web page). Lines end in CR LF, as RIS requires."""
     parts = one.published
     rows: list[tuple[str, str]] = [
@@ -153,7 +153,7 @@ def ris(one: CitedArticle) -> str:
     return "\r\n".join([*(f"{tag}  - {value}" for tag, value in rows if value), "ER  - "]) + "\r\n"
 
 
-def csl(one: CitedArticle) -> dict[str, Any]:
+def csl_item(one: CitedArticle) -> dict[str, Any]:
     """Returns a citation as a CSL-JSON item of type webpage (Citation Style Language 1.0.2). `custom` has the parts of
     `note` as separate fields.
     """
@@ -177,12 +177,12 @@ def csl(one: CitedArticle) -> dict[str, Any]:
 
 
 def _all_csl(many: Iterable[CitedArticle]) -> str:
-    return json.dumps([csl(one) for one in many], ensure_ascii=False, indent=2) + "\n"
+    return json.dumps([csl_item(one) for one in many], ensure_ascii=False, indent=2) + "\n"
 
 
 STYLES: dict[str, Callable[[Iterable[CitedArticle]], str]] = {
-    "bibtex": lambda many: "\n".join(bibtex(one) for one in many),
-    "ris": lambda many: "".join(ris(one) for one in many),
+    "bibtex": lambda many: "\n".join(format_bibtex(one) for one in many),
+    "ris": lambda many: "".join(format_ris(one) for one in many),
     "csl-json": _all_csl,
 }
 """By format name: a function that formats citations as the text of one file."""

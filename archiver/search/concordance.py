@@ -1,7 +1,8 @@
-"""Concordance (keyword in context): every occurrence of the search terms, with the text around it.
+"""Builds a concordance (keyword in context): every occurrence of the search terms, with the text around it.
 
-Each occurrence in a title or a body is one line, in every script. Without a body the description is used, as in
-snippets. "Before" and "after" follow the reading order: the text before an Arabic word is printed to its right.
+Each occurrence in a title or a body is one line, in every script. Articles without a body are searched in their
+description, as in snippets. "Before" and "after" follow the reading order: the text before an Arabic word is printed
+to its right.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from sqlite_utils import Database
 
 from archiver.errors import BadQuery
 from archiver.fields import BY_NAME
-from archiver.search.engine import ordered, plan_query
+from archiver.search.engine import ordered_matches, plan_query
 from archiver.search.query import Query
 from archiver.search.snippets import find_occurrences, highlight_terms
 from archiver.search.words import split_into_words
@@ -93,7 +94,7 @@ def concordance(db: Database, query: Query, width: int = WIDTH) -> Concordance:
         nonlocal read
         last = min(plan.total, MAX_READ) if by else plan.total
         for start, end in _growing_batches(last):
-            ids = [found.id for found in ordered(plan, start, end)]
+            ids = [found.id for found in ordered_matches(plan, start, end)]
             for at in range(0, len(ids), _BATCH):
                 for article in _articles(db, ids[at : at + _BATCH]):
                     read += 1

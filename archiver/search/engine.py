@@ -44,7 +44,7 @@ from archiver.search.ranking import (
     top_hits,
 )
 from archiver.search.snippets import highlight_terms, snippet
-from archiver.search.words import lookup, split_into_words
+from archiver.search.words import lookup_words, split_into_words
 
 # More like this: articles on the same topic, found by the words that distinguish an article from others.
 
@@ -134,7 +134,7 @@ def expand_query(node: Node, db: Database, searcher: Searcher, fold: Fold) -> No
 def _in_all_forms(term: Term, column: str, searcher: Searcher) -> Term:
     if not term.stem:
         return term
-    tokens, begun = lookup(term.text)
+    tokens, begun = lookup_words(term.text)
     if begun:  # part of a run: a script without such forms
         return term
     return replace(term, forms=tuple(stem_forms(searcher, token, (column,) if column else WEIGHTS) for token in tokens))
@@ -250,7 +250,7 @@ def sort_order(plan: Plan) -> Sort:
     return Sort(name, down != (name == "relevance"))
 
 
-def ordered(plan: Plan, first: int, last: int) -> Iterator[Match]:
+def ordered_matches(plan: Plan, first: int, last: int) -> Iterator[Match]:
     """Yields the matches of a plan from position `first` up to (not including) `last` in the query's sort order, with
     scores and distances. Raises BadQuery.
     """
@@ -353,7 +353,7 @@ def run(db: Database, query: Query) -> Results:
     """
     first, last = result_range(query)
     plan = plan_query(db, query)
-    return Results(tuple(load_hits(plan, list(ordered(plan, first, last)))), plan.total)
+    return Results(tuple(load_hits(plan, list(ordered_matches(plan, first, last)))), plan.total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,17 +372,17 @@ class Listing:
         return tuple(load_hits(self._plan, [found for number, found in self._found.items() if number in selected]))
 
 
-def listing(db: Database, query: Query) -> Listing:
+def list_matches(db: Database, query: Query) -> Listing:
     """Lists all matches of a query. Raises what `run` raises."""
     plan = plan_query(db, query)
-    found = {one.id: one for one in ordered(plan, 0, plan.total)}
+    found = {one.id: one for one in ordered_matches(plan, 0, plan.total)}
     return Listing({number: plan.beneath.get(number, ()) for number in found}, plan, found)
 
 
 def matching_ids(db: Database, query: Query) -> Iterator[int]:
     """Returns the IDs of the articles that a query matches, in its sort order and within its offset and limit."""
     first, last = result_range(query)
-    return (found.id for found in ordered(plan_query(db, query), first, last))
+    return (found.id for found in ordered_matches(plan_query(db, query), first, last))
 
 
 def facets(db: Database, query: Query, most: int = 10) -> dict[str, list[tuple[str, int]]]:

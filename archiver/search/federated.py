@@ -22,7 +22,7 @@ from tantivy import Query as TantivyQuery
 
 from archiver.articles.near_duplicates import UnionFind, differ_only_in_numbers, minhash, near_duplicate, wording_of
 from archiver.errors import BadQuery, SiteNotFound
-from archiver.search.engine import Hit, Plan, load_hits, ordered, plan_query, result_range, sort_order
+from archiver.search.engine import Hit, Plan, load_hits, ordered_matches, plan_query, result_range, sort_order
 from archiver.search.open_index import hold_searchers
 from archiver.search.query import Query
 from archiver.search.ranking import Match, ids_query, matches_by_id, top_hits
@@ -130,7 +130,7 @@ def federated_page(one: FederatedPage) -> tuple[FederatedHit, ...]:
         return ()
     first, last = result_range(one.plans[0].query)
     down = sort_order(one.plans[0]).down
-    rows = [(shard, found) for shard, plan in enumerate(one.plans) for found in ordered(plan, 0, last)]
+    rows = [(shard, found) for shard, plan in enumerate(one.plans) for found in ordered_matches(plan, 0, last)]
     with_key = sorted((row for row in rows if row[1].key is not None), key=lambda row: row[1].key, reverse=down)
     page = [*with_key, *(row for row in rows if row[1].key is None)][first:last]
     by_shard: dict[int, list[Match]] = defaultdict(list)

@@ -32,7 +32,7 @@ from archiver.search.query_tree import (
     Term,
     place_keys_in_area,
 )
-from archiver.search.words import lookup
+from archiver.search.words import lookup_words
 
 # Stemming: all English words of the index that have the same stem.
 
@@ -199,7 +199,7 @@ Place = tuple[int, tuple[Form, ...], bool]
 
 def _words_of_term(term: Term) -> tuple[Row, bool]:
     """Returns the words of a term, each with its forms, and whether the last word is a prefix."""
-    tokens, is_prefix = lookup(term.text)
+    tokens, is_prefix = lookup_words(term.text)
     return list(term.forms) or [(Form(token),) for token in tokens], is_prefix or term.prefix
 
 

@@ -31,7 +31,7 @@ from typing import Literal
 from archiver.errors import BadQuery
 from archiver.fields import BY_NAME, WEIGHTS
 from archiver.search.query_tree import PREDICATES, And, Near, Node, Not, Or, Term
-from archiver.search.words import lookup, split_into_words
+from archiver.search.words import lookup_words, split_into_words
 
 COLUMN_OF: dict[str, str] = {word: name for name in WEIGHTS for word in (BY_NAME[name].query_name, name)} | {
     "text": "body"
@@ -303,7 +303,7 @@ class _Parser:
 
 def _contains(one: Term, other: Term) -> bool:
     """Returns True if the words of `one` contain those of `other`, so that both could match at the same position."""
-    words, (row, is_prefix) = split_into_words(one.text), lookup(other.text)
+    words, (row, is_prefix) = split_into_words(one.text), lookup_words(other.text)
     is_prefix = is_prefix or other.prefix
     *whole, last = row
     return any(

@@ -480,7 +480,7 @@ def rank_by_recency(
     if len(best) < reach:
         return _sort_by_aged_score(searcher, best, half_life, now)[first:last]
     search = _RecencySearch(searcher, query, half_life, now)
-    dated = search.dated(_rounded_score(best[0]), last)
+    dated = search.best_dated(_rounded_score(best[0]), last)
     if len(dated) < last:
         no_date = Query.boolean_query([(Occur.Must, query), (Occur.MustNot, Query.exists_query(_FIELD))])
         dated += [
@@ -510,16 +510,16 @@ class _RecencySearch:
     half_life: float
     now: int
 
-    def dated(self, best: float, last: int) -> list[Match]:
-        """Returns the best `last` matches that have a date. `best` is the best score of any match, by which the search
-        knows when to stop.
+    def best_dated(self, best: float, last: int) -> list[Match]:
+        """Returns the `last` best-ranked matches that have a date, best first. `best` is the best score of any match,
+        by which the search knows when to stop.
         """
         ranked: list[Match] = []
         high: int | None = None
         width = int(min(self.half_life * _DAY * _BAND, _WIDEST))
         while True:
             newest = self.now if high is None else high
-            band = self._with_band(ranked, max(newest - width, -_WIDEST), high, last)
+            band = self._read_band(ranked, max(newest - width, -_WIDEST), high, last)
             ranked, high, width = band.ranked, band.low - 1, newest - band.low
             beyond = self._aged_score(best, high) - ranked[-1].key[0] if len(ranked) == last else inf
             if beyond < 0:
@@ -537,7 +537,7 @@ class _RecencySearch:
                 width = max(width, _DAY) * 4
             width = min(width, _WIDEST)
 
-    def _with_band(self, ranked: list[Match], low: int, high: int | None, last: int) -> _Band:
+    def _read_band(self, ranked: list[Match], low: int, high: int | None, last: int) -> _Band:
         """Reads the hits of a band that ends at `high` and starts at `low` or later, and merges them with the matches
         ranked so far.
 

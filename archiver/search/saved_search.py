@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from sqlite_utils import Database
 
 from archiver.errors import ArchiverError, BadSearchName, SavedSearchNotFound, SavedSearchUnreadable
-from archiver.search.engine import Hit, Listing, listing
+from archiver.search.engine import Hit, Listing, list_matches
 from archiver.search.query import Query, query_as_options
 from archiver.storage import saved_searches as stored
 from archiver.storage.connection import writing
@@ -93,13 +93,15 @@ class SavedSearchState:
 
 
 def save_search(db: Database, name: str, query: Query, now: datetime | None = None) -> SavedSearch:
-    """Saves a query under a name, which is compared case-insensitively. The present matches count as reported.
+    """Saves a query under a name, which is compared case-insensitively. The query's present matches count as already
+    reported.
 
-    `db` is open for writing. Raises BadSearchName (also for a name in use) and what `engine.run` raises for the query.
+    `db` must be open for writing. Raises BadSearchName (also for a name in use) and what `engine.run` raises for the
+    query.
     """
     shown, key = valid_name(name)
     before = stored.archive_mark(db)
-    found = listing(db, _all_pages(query))
+    found = list_matches(db, _all_pages(query))
     with writing(db):
         if stored.saved_search_rows(db, key):
             raise BadSearchName(shown, f"the name is in use; 'archiver searches remove {shown}' removes that search")
@@ -138,7 +140,7 @@ def run_saved_search(db: Database, name: str, now: datetime | None = None) -> Ne
     row = _row(db, name)
     saved = _saved(row)
     before = stored.archive_mark(db)
-    found = listing(db, _all_pages(saved.query))
+    found = list_matches(db, _all_pages(saved.query))
     with writing(db):
         row = _row(db, name)  # another run may have finished in the meantime
         at = max(_moment(now), row.ran_at)
@@ -155,7 +157,7 @@ def peek_saved_search(db: Database, name: str, now: datetime | None = None) -> N
     """
     row = _row(db, name)
     saved = _saved(row)
-    found = listing(db, _all_pages(saved.query))
+    found = list_matches(db, _all_pages(saved.query))
     new = _new_matches(db, row, found, stored.known_hits(db, row.id, _matching_ids(found)))
     return _result(saved, row.ran_at, found, new, _moment(now))
 
@@ -170,7 +172,7 @@ def last_reported(db: Database, name: str, most: int | None = None, *, of_run: s
     reported = stored.reported_hits(db, row.id, -1, of_run)
     if not reported:
         return ()
-    found = listing(db, _all_pages(_saved(row).query))
+    found = list_matches(db, _all_pages(_saved(row).query))
     current = [one for one in reported if one.article in found.beneath][:most]
     hits = {hit.id: hit for hit in found.hits([one.article for one in current])}
     return tuple(NewHit(hits[one.article], one.why, one.at) for one in current if one.article in hits)
@@ -192,7 +194,7 @@ def saved_search_states(db: Database) -> list[SavedSearchState]:
             )
             continue
         try:
-            found = listing(db, replace(_all_pages(saved.query), sort="added"))
+            found = list_matches(db, replace(_all_pages(saved.query), sort="added"))
             known = stored.known_hits(db, row.id, _matching_ids(found))
             out.append(SavedSearchState(saved, len(found.beneath), len(_new_matches(db, row, found, known))))
         except ArchiverError as error:
@@ -249,7 +251,7 @@ def _result(saved: SavedSearch, since: str, found: Listing, new: Mapping[int, st
 
 
 def _comparable_name(name: str) -> str:
-    """Returns the form of a name used for comparison: case-folded and NFKC-normalised (UAX #15)."""
+    """Returns the form of a name used for comparison: case-folded and NFKC-normalized (UAX #15)."""
     return unicodedata.normalize("NFKC", name.encode("utf-8", "replace").decode()).casefold()
 
 

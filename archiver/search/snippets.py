@@ -17,7 +17,7 @@ from archiver.search.query_tree import And, Near, Node, Or, SimilarTo, Term
 from archiver.search.words import (
     MAX_WORD,
     is_run_letter,
-    lookup,
+    lookup_words,
     normalized_text,
     searchable_text,
     split_into_words,
@@ -149,7 +149,7 @@ def highlight_terms(node: Node | None, column: str = "body") -> tuple[Row, ...]:
 
 def _terms(node: Node | None, columns: tuple[str, str]) -> Iterator[Row]:
     if isinstance(node, Term) and node.column in columns:
-        tokens, is_prefix = lookup(node.text)
+        tokens, is_prefix = lookup_words(node.text)
         if node.forms:
             for row in islice(product(*node.forms), _MAX_ROWS):
                 yield tuple(form.word for form in row), False

@@ -1,13 +1,13 @@
 """Splits text into words, in the same way for the index and for queries.
 
 A word is a sequence of letters, digits and their marks (Unicode categories L, N, M), folded: without case and
-accents, and NFKC-normalised (UAX #15). Marks that are vowels or tones (Devanagari, Thai) are kept, as are those that
+accents, and NFKC-normalized (UAX #15). Marks that are vowels or tones (Devanagari, Thai) are kept, as are those that
 make a different letter in Cyrillic (й) and in kana. A symbol (an emoji, €) is a word of its own; `c++` and `c#` are
 words.
 
 In scripts without spaces between words, and in Korean, where particles are attached to words, a sequence of letters
 is called a run. It is split into overlapping pairs, followed by its last letter: 深度学习 becomes 深度 度学 学习 习.
-Any part of a run is then found as a phrase of its pairs (`lookup`), and a single letter as the prefix of a pair.
+Any part of a run is then found as a phrase of its pairs (`lookup_words`), and a single letter as the prefix of a pair.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def is_run_letter(letter: str) -> bool:
     return bool(_RUNS.match(letter))
 
 
-def lookup(text: str) -> tuple[list[str], bool]:
+def lookup_words(text: str) -> tuple[list[str], bool]:
     """Returns the words by which a search term is looked up in the index, and whether the last of them is a prefix.
 
     The term may be part of a longer run in a text. Therefore the single last letter that ends a run in the index is
@@ -262,7 +262,7 @@ def _folded_letters(chunk: str) -> Iterator[tuple[str, int, int]]:
 
 
 def _combines_with(before: str, letter: str) -> bool:
-    """Returns True if Unicode normalisation combines a letter with the characters before it (UAX #15)."""
+    """Returns True if Unicode normalization combines a letter with the characters before it (UAX #15)."""
     return not letter.isascii() and (
         unicodedata.combining(letter) > 0
         or unicodedata.normalize("NFKC", before + letter)
