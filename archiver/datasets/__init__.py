@@ -1,1 +1,1 @@
-"""Datasets and exports: what is published from the archive, and in which formats."""
+"""Datasets and exports: selects what may be published from an archive, and writes it in various formats."""

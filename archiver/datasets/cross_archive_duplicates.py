@@ -1,7 +1,7 @@
-"""Duplicates across several archives that are published together without being merged.
+"""Finds duplicates across several archives that are published together as one dataset, without merging the archives.
 
-Equal texts are found by their digests. Near-duplicates are known within each archive only: finding them across archives
-would mean comparing the MinHash of every text.
+Equal texts are found by their digests. Near-duplicates are only known within each archive, because finding them
+across archives would mean comparing the MinHash of every text.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.articles.near_duplicates import UnionFind, wording_of
-from archiver.datasets.publication_rules import Decision, PublicationRules, Reason, Tier, capped
-from archiver.datasets.selection import NEWEST, choose_articles, decide_tiers, groups, newest
+from archiver.datasets.publication_rules import Decision, PublicationRules, Reason, Tier, limit_decision
+from archiver.datasets.selection import NEWEST, choose_articles, decide_tiers, duplicate_groups, latest_time
 
 Place = tuple[int, int]
 """An article: the index of its archive, and its number in that archive."""
@@ -26,7 +26,7 @@ Groups = list[list[Place]]
 
 @dataclass(frozen=True, slots=True)
 class _Copy:
-    """A considered article, from `temp.considered` of its archive."""
+    """An article considered for a dataset, as a row of `temp.considered` in its archive."""
 
     place: Place
     id: str
@@ -45,10 +45,11 @@ class _Copy:
 def consider_copies(
     dbs: Sequence[Database], selected: Sequence[Iterable[int] | None], cutoff: str, *, fold: bool = False
 ) -> list[list[Place]]:
-    """Consider the copies of the chosen articles in other archives as well, and name duplicates and clusters.
+    """Add copies of the chosen articles in other archives to `temp.considered`, and set the duplicates and clusters of
+    all articles across the archives.
 
-    `choose_articles` must have chosen the `selected` articles of each archive before. `fold`: only one of several equal
-    texts stays chosen. Returns the groups of copies that are in more than one archive.
+    `choose_articles` must have chosen the `selected` articles of each archive before. With `fold`, only one of
+    several equal texts stays chosen. Returns the groups of copies that are in more than one archive.
     """
     texts = _equal_texts(dbs, cutoff) if len(dbs) > 1 else []
     entered: dict[int, list[int]] = {}
@@ -56,11 +57,11 @@ def consider_copies(
         for archive, numbers in more.items():
             entered.setdefault(archive, []).extend(numbers)
             choose_articles(dbs[archive], selected[archive], cutoff, entered[archive])
-    return _name(dbs, texts, fold)
+    return _set_duplicates(dbs, texts, fold)
 
 
 def _equal_texts(dbs: Sequence[Database], cutoff: str) -> Groups:
-    """Return the groups of articles with equal text that are in more than one archive at the cut-off."""
+    """Return the groups of articles that have equal text and are in more than one archive, as of the cut-off."""
     rows = heapq.merge(
         *(
             db.execute(
@@ -76,7 +77,7 @@ def _equal_texts(dbs: Sequence[Database], cutoff: str) -> Groups:
 
 
 def _missing_copies(dbs: Sequence[Database], texts: Groups) -> dict[int, list[int]]:
-    """Return, by archive, the copies of considered articles that are not considered yet."""
+    """Return the copies of considered articles that are not considered yet, as article IDs by archive index."""
     out: dict[int, list[int]] = {}
     for group in texts:
         considered = [_is_considered(dbs[archive], number) for archive, number in group]
@@ -90,28 +91,29 @@ def _is_considered(db: Database, number: int) -> bool:
     return db.execute("select 1 from temp.considered where article_id = ?", [number]).fetchone() is not None
 
 
-def _name(dbs: Sequence[Database], texts: Groups, fold: bool) -> list[list[Place]]:
+def _set_duplicates(dbs: Sequence[Database], texts: Groups, fold: bool) -> list[list[Place]]:
     """Set `duplicate_of`, `cluster_id` and `split_key` of equal texts across all archives, as `choose_articles` does
-    within one. Returns the groups of copies that are in more than one archive."""
+    within one archive. Returns the groups of copies that are in more than one archive.
+    """
     texts = [group for group in texts if all(_is_considered(dbs[archive], number) for archive, number in group)]
     for group in texts:
-        _name_copies(dbs, group, fold)
+        _set_original(dbs, group, fold)
     equal_ones = {place for group in texts for place in group}
     if not equal_ones:
         return []
-    own = _groups(dbs, equal_ones)
+    own = _groups_by_article(dbs, equal_ones)
     find = UnionFind((own[group[0]][0], own[place][0]) for group in texts for place in group[1:]).top
     whole: dict[Place, set[Place]] = {}
     for members in own.values():
         whole.setdefault(find(members[0]), set()).update(members)
     out = sorted(map(sorted, whole.values()))
     for places in out:
-        _name_cluster(dbs, places, equal_ones)
+        _set_cluster(dbs, places, equal_ones)
     return out
 
 
-def _name_copies(dbs: Sequence[Database], group: Sequence[Place], fold: bool) -> None:
-    """Name the chosen copy that was published first as the original of the others; with `fold` only it stays chosen."""
+def _set_original(dbs: Sequence[Database], group: Sequence[Place], fold: bool) -> None:
+    """Mark the chosen copy that was published first as the original of the others. `fold`: only it stays chosen."""
     chosen = sorted(
         (copy for copy in _read(dbs, group) if copy.chosen),
         key=lambda copy: (copy.published is None, copy.published or "", copy.first_seen, copy.id),
@@ -123,7 +125,7 @@ def _name_copies(dbs: Sequence[Database], group: Sequence[Place], fold: bool) ->
             _set(dbs, copy.place, "duplicate_of", None if copy is chosen[0] else chosen[0].id)
 
 
-def _name_cluster(dbs: Sequence[Database], places: list[Place], equal_ones: set[Place]) -> None:
+def _set_cluster(dbs: Sequence[Database], places: list[Place], equal_ones: set[Place]) -> None:
     copies = _read(dbs, places)
     near = [
         copy
@@ -136,11 +138,13 @@ def _name_cluster(dbs: Sequence[Database], places: list[Place], equal_ones: set[
         _set(dbs, copy.place, "cluster_id", min(near, key=lambda one: one.seen).id)
 
 
-def _groups(dbs: Sequence[Database], places: set[Place]) -> Mapping[Place, list[Place]]:
-    """Return, for each article, the group of its copies in its own archive including itself; members share one list."""
+def _groups_by_article(dbs: Sequence[Database], places: set[Place]) -> Mapping[Place, list[Place]]:
+    """Return, for each article, the group of its copies in its own archive, including the article. The articles of a
+    group share one list.
+    """
     out: dict[Place, list[Place]] = {}
     for archive, db in enumerate(dbs):
-        for group in groups(db):
+        for group in duplicate_groups(db):
             members = [(archive, number) for number in group]
             if not places.isdisjoint(members):
                 out.update(dict.fromkeys(members, members))
@@ -153,8 +157,11 @@ def apply_strictest(
     decided: Sequence[dict[int, Decision]],
     reasons: Counter[tuple[str, str]],
 ) -> None:
-    """Apply the strictest decision on any copy to all copies, and update `decided` and `reasons`: a text that may not
-    be published from one archive is not published from another."""
+    """Apply the strictest publication decision on any copy of a text to all its copies in all archives. Updates the
+    decisions in `decided` and the counts in `reasons`.
+
+    Thus a text that may not be published from one archive is not published from another either.
+    """
     for places in copies:
         found = _read(dbs, places)
         least = min(Tier(copy.tier or 0) for copy in found)
@@ -162,7 +169,7 @@ def apply_strictest(
         for copy in found:
             archive, number = copy.place
             before = decided[archive][number]
-            after = capped(before, least, f"its copy on {site} is limited to {least.label}")
+            after = limit_decision(before, least, f"its copy on {site} is limited to {least.label}")
             if after is before:
                 continue
             decided[archive][number] = after
@@ -173,12 +180,12 @@ def apply_strictest(
 
 
 def explain(dbs: Sequence[Database], place: Place, rules: PublicationRules, cutoff: str = "") -> Decision:
-    """Return the decision on one article with all its reasons."""
+    """Return the publication decision on one article with all its reasons."""
     selected = [[place[1]] if archive == place[0] else [] for archive in range(len(dbs))]
     for db, ids in zip(dbs, selected, strict=True):
         choose_articles(db, ids, cutoff)
     copies = consider_copies(dbs, selected, cutoff)
-    at = cutoff or max(map(newest, dbs))
+    at = cutoff or max(map(latest_time, dbs))
     decided = [
         decide_tiers(
             db, rules, at, {number for group in [*copies, [place]] for one, number in group if one == archive}
@@ -212,6 +219,6 @@ def _set(dbs: Sequence[Database], place: Place, column: str, value: Any) -> None
 
 
 def _is_short(dbs: Sequence[Database], place: Place) -> bool:
-    """Return whether a text is too short to have near-duplicates."""
+    """Return whether the body of an article is too short to have near-duplicates."""
     [body] = dbs[place[0]].execute("select body from articles where id = ?", [place[1]]).fetchone()
     return wording_of(body or "").is_short

@@ -1,7 +1,8 @@
-"""README.md, CHANGES.md and the plots of a dataset, and the facts about it that every description repeats.
+"""Writes README.md, CHANGES.md and the plots of a dataset, and determines the title, licence and identifier that every
+description of it repeats.
 
-README.md is a dataset card for the `datasets` library and a datasheet (Gebru et al., "Datasheets for Datasets", 2021).
-Every figure in it is counted, none is entered by hand.
+README.md is a dataset card for the `datasets` library and a datasheet (Gebru et al., "Datasheets for Datasets",
+2021). Every figure in it is counted, none is entered by hand.
 """
 
 from __future__ import annotations
@@ -21,15 +22,15 @@ from typing import Any
 from slugify import slugify
 
 from archiver.datasets.ngrams import MIN_ARTICLES
-from archiver.datasets.parquet import arrow
-from archiver.datasets.publication_rules import DOCS, Tier, licence_url, spdx
-from archiver.datasets.snapshot_request import SnapshotFacts
+from archiver.datasets.parquet import import_arrow
+from archiver.datasets.publication_rules import DOCS, Tier, licence_url, spdx_identifier
+from archiver.datasets.snapshot_request import SnapshotStatistics
 from archiver.datasets.snapshot_rows import ARTICLES, TABLES, DatasetTable, read_table, table_files
 from archiver.errors import NotASnapshot
 from archiver.search.chart import histogram_svg
 from archiver.search.histograms_and_trends import Histogram, Period
 
-# Name, creators and licence of a dataset: from the operator's `[dataset]` table, or derived from the facts.
+# Name, creators and licence of a dataset: from the operator's `[dataset]` table, or derived from its articles.
 
 UNKNOWN_LICENCE = "http://rightsstatements.org/vocab/CNE/1.0/"
 """RightsStatements.org's "Copyright Not Evaluated": the licence of a dataset if none is known for its records."""
@@ -49,7 +50,7 @@ MEDIA = {
 
 @dataclass(frozen=True, slots=True)
 class DatasetFile:
-    """A file of the dataset: its path within the dataset, size in bytes, SHA-256 and media type."""
+    """A file of a dataset: its path relative to the dataset's folder, size in bytes, SHA-256 and media type."""
 
     path: str
     bytes: int
@@ -59,11 +60,12 @@ class DatasetFile:
 
 @dataclass(frozen=True, slots=True)
 class DatasetAbout:
-    """How a dataset describes itself.
+    """The general information about a dataset that its descriptions contain: title, creators, licences, identifier and
+    so on.
 
-    `licences` are URLs: the dataset's licence if it has one, otherwise the licences of its records. `spdx` is the SPDX
-    identifier of a single licence that covers the whole dataset, otherwise "". `identifier` is the URL of the DOI, the
-    dataset's own URL, or a URN derived from its content. `query` is written as options of the command line.
+    `licences` are URLs: the dataset's licence if it has one, otherwise the licences of its records. `spdx` is the
+    SPDX identifier of a single licence that covers the whole dataset, otherwise "". `identifier` is the URL of the
+    DOI, the dataset's own URL, or a URN derived from its content. `query` is written as command line options.
     """
 
     name: str
@@ -81,23 +83,25 @@ class DatasetAbout:
     query: str
 
 
-def dataset_about(facts: SnapshotFacts) -> DatasetAbout:
-    """Describe a dataset from the `[dataset]` table of its rules, and from its articles where the table is silent."""
-    table = facts.dataset
-    sites = sorted(facts.sites)
-    query = facts.request.words
+def dataset_about(stats: SnapshotStatistics) -> DatasetAbout:
+    """Return the general information about a dataset, from the `[dataset]` table of its rule file; what is missing
+    there is derived from its articles.
+    """
+    table = stats.dataset
+    sites = sorted(stats.sites)
+    query = stats.request.query_options
     name = slugify(table.get("name") or table.get("title") or "-".join(sites[:3]))[:60] or "archive"
-    own = [table["licence"]] if table.get("licence") else sorted({one for one in facts.licences if one})
+    own = [table["licence"]] if table.get("licence") else sorted({one for one in stats.licences if one})
     publisher = table.get("publisher") or _DEFAULT_PUBLISHER
     creators = tuple(table.get("creators") or ({"name": publisher},))
     return DatasetAbout(
         name,
         table.get("title") or _title(sites),
-        table.get("description") or _description(facts, sites, query),
+        table.get("description") or _description(stats, sites, query),
         creators,
         tuple(dict.fromkeys(licence_url(one) or UNKNOWN_LICENCE for one in own)) or (UNKNOWN_LICENCE,),
-        _spdx(facts, own),
-        _identifier(facts, name),
+        _spdx(stats, own),
+        _identifier(stats, name),
         table.get("doi", ""),
         table.get("publisher") or creators[0]["name"],
         tuple(table.get("keywords") or ("news", "blogs", "web archive")),
@@ -111,32 +115,36 @@ def _title(sites: list[str]) -> str:
     return f"Articles of {sites[0]}" if len(sites) == 1 else f"Articles of {len(sites)} sites"
 
 
-def _spdx(facts: SnapshotFacts, licences: list[str]) -> str:
-    """Return the SPDX identifier of the licence that covers the whole dataset, or ""."""
-    whole = bool(facts.dataset.get("licence")) or (len(licences) == 1 and not facts.licences[""])
-    return spdx(licences[0]) if whole else ""
+def _spdx(stats: SnapshotStatistics, licences: list[str]) -> str:
+    """Return the SPDX identifier of the single licence that covers the whole dataset; "" if there is none."""
+    is_single = bool(stats.dataset.get("licence")) or (len(licences) == 1 and not stats.licences[""])
+    return spdx_identifier(licences[0]) if is_single else ""
 
 
-def _identifier(facts: SnapshotFacts, name: str) -> str:
-    """Return the dataset's DOI as a URL, its own URL, or a URN derived from its content."""
-    if doi := facts.dataset.get("doi"):
+def _identifier(stats: SnapshotStatistics, name: str) -> str:
+    """Return the identifier of a dataset: its DOI as a URL, otherwise its own URL, otherwise a URN derived from its
+    content.
+    """
+    if doi := stats.dataset.get("doi"):
         return f"https://doi.org/{doi}"
-    urn = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'{name} {facts.request.version} {facts.digest}')}"
-    return facts.dataset.get("url") or urn
+    urn = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'{name} {stats.request.version} {stats.digest}')}"
+    return stats.dataset.get("url") or urn
 
 
-def _description(facts: SnapshotFacts, sites: list[str], query: str) -> str:
+def _description(stats: SnapshotStatistics, sites: list[str], query: str) -> str:
     of = ", ".join(sites[:5]) + (f" and {len(sites) - 5} other sites" if len(sites) > 5 else "")
     match = f" that match {query}" if query else ""
     return (
-        f"{facts.rows['articles']:,} articles from {of}{match}, as stored in a web archive at {facts.cutoff} UTC: "
+        f"{stats.rows['articles']:,} articles from {of}{match}, as stored in a web archive at {stats.cutoff} UTC: "
         "metadata, revisions, captures and places, and a list of the pages known to be missing. Each article is "
         "published as far as its usage rights permit."
     )
 
 
 def list_files(folder: Path, before: Iterable[DatasetFile] = ()) -> list[DatasetFile]:
-    """List the files in the folder by path. Files that are in `before` are not read again."""
+    """List the files in a dataset's folder, sorted by path. Entries for files in `before` are reused without reading
+    the files again.
+    """
     known = {file.path: file for file in before}
     return [
         known.get(path.relative_to(folder).as_posix()) or _file(folder, path)
@@ -153,23 +161,23 @@ def _file(folder: Path, path: Path) -> DatasetFile:
     )
 
 
-def tables(facts: SnapshotFacts) -> list[DatasetTable]:
-    """The tables that the dataset has."""
-    return [table for table in TABLES if table.name in facts.files]
+def tables_present(stats: SnapshotStatistics) -> list[DatasetTable]:
+    """Return the tables that a dataset contains; optional tables without rows are left out."""
+    return [table for table in TABLES if table.name in stats.files]
 
 
-def creator(one: dict[str, str]) -> dict[str, Any]:
-    """Return a creator as a schema.org object: a Person if it has an ORCID, otherwise an Organization."""
+def creator_object(one: dict[str, str]) -> dict[str, Any]:
+    """Convert a creator to a schema.org object: a Person if an ORCID is given, otherwise an Organization."""
     out: dict[str, Any] = {"@type": "Person" if one.get("orcid") else "Organization", "name": one["name"]}
     if one.get("orcid"):
-        out["@id"] = orcid(one["orcid"])
+        out["@id"] = orcid_url(one["orcid"])
     if one.get("affiliation"):
         out["affiliation"] = {"@type": "Organization", "name": one["affiliation"]}
     return out
 
 
-def orcid(text: str) -> str:
-    """Return the URL of an ORCID."""
+def orcid_url(text: str) -> str:
+    """Return an ORCID as a URL."""
     return f"https://orcid.org/{text}"
 
 
@@ -182,10 +190,11 @@ _LISTED = 1_000
 
 @dataclass(frozen=True, slots=True)
 class DatasetChanges:
-    """Differences between two versions of a dataset.
+    """The differences between two versions of a dataset, each as a list of article identifiers (`withdrawn` with the
+    reasons).
 
     `gone`: articles that are no longer in the dataset but were not withdrawn, because the query, the rules or the
-    archive changed. `moved`: articles that are in another split now, for example because two clusters were joined.
+    archive changed. `moved`: articles that are now in another split, for example because two clusters were joined.
     """
 
     since: str
@@ -196,9 +205,11 @@ class DatasetChanges:
     moved: list[str]
 
 
-def compare_snapshots(folder: Path, facts: SnapshotFacts, previous: Path, since: str) -> DatasetChanges:
-    """Compare a snapshot with the previous one by identifier, content and tier. Raises NotASnapshot."""
-    reasons = _withdrawn(folder, facts)
+def compare_snapshots(folder: Path, stats: SnapshotStatistics, previous: Path, since: str) -> DatasetChanges:
+    """Compare the articles of a snapshot with those of the previous snapshot by identifier, content and tier. Raises
+    NotASnapshot.
+    """
+    reasons = _withdrawn(folder, stats)
     with closing(sqlite3.connect("")) as db:  # SQLite moves it to the disk when it outgrows memory
         for name, place in (("before", previous), ("now", folder)):
             db.execute(f"create table {name} (id text primary key, state text, split text) without rowid")
@@ -219,7 +230,7 @@ def compare_snapshots(folder: Path, facts: SnapshotFacts, previous: Path, since:
 
 
 def _rows(folder: Path) -> Iterator[tuple[str, str, str]]:
-    pa, _ = arrow()
+    pa, _ = import_arrow()
     try:
         for row in read_table(table_files(folder, ARTICLES), _COMPARED):
             yield row["id"], f"{row['revision']} {row['content_digest']} {row['tier']}", row["split"]
@@ -228,23 +239,24 @@ def _rows(folder: Path) -> Iterator[tuple[str, str, str]]:
         raise NotASnapshot(str(folder), f"its articles table cannot be read: {why}") from error
 
 
-def _withdrawn(folder: Path, facts: SnapshotFacts) -> dict[str, str]:
-    files = [folder / name for name in facts.files.get("withdrawn", ())]
+def _withdrawn(folder: Path, stats: SnapshotStatistics) -> dict[str, str]:
+    files = [folder / name for name in stats.files.get("withdrawn", ())]
     return {row["id"]: row["reason"] for row in read_table(files, ("id", "reason"))}
 
 
-def changes_text(facts: SnapshotFacts, changes: DatasetChanges | None, since: str = "") -> str:
-    """Return the text of CHANGES.md. `since` is the previous version; `changes` is None if there is no previous version
-    or its folder was not available."""
-    version = facts.request.version
+def changes_text(stats: SnapshotStatistics, changes: DatasetChanges | None, since: str = "") -> str:
+    """Return the text of CHANGES.md, which describes the differences from the previous version `since`. `changes` is
+    None if there is no previous version or its folder was not available.
+    """
+    version = stats.request.version
     if changes is None and since:
         return (
-            f"# Changes\n\n## {version} ({facts.day}), since {since}\n\nThis copy was built without version {since}, "
+            f"# Changes\n\n## {version} ({stats.day}), since {since}\n\nThis copy was built without version {since}, "
             f"so it cannot list the changes. See CHANGES.md in the copy of {version} that was published first.\n"
         )
     if changes is None:
-        return f"# Changes\n\n## {version} ({facts.day})\n\nNo previous version was given for a comparison.\n"
-    parts = [f"# Changes\n\n## {version} ({facts.day}), since {changes.since}\n"]
+        return f"# Changes\n\n## {version} ({stats.day})\n\nNo previous version was given for a comparison.\n"
+    parts = [f"# Changes\n\n## {version} ({stats.day}), since {changes.since}\n"]
     for title, entries in (
         ("Added", changes.added),
         ("Changed", changes.changed),
@@ -271,17 +283,21 @@ _MOST = 15
 _INK, _BLUE = "#222222", "#0072b2"
 
 
-def plots(facts: SnapshotFacts) -> dict[str, str]:
-    """Return the SVG of each plot by its file name. There is a map only if articles have places."""
-    out = {"plots/time.svg": histogram_svg(over_time(facts)), "plots/languages.svg": _bars(facts)}
-    if facts.squares:
-        out["plots/map.svg"] = _map(facts)
+def draw_plots(stats: SnapshotStatistics) -> dict[str, str]:
+    """Draw the plots of a dataset. Returns the SVG of each by its file name; a map is included only if articles have
+    places.
+    """
+    out = {"plots/time.svg": histogram_svg(articles_over_time(stats)), "plots/languages.svg": _bars(stats)}
+    if stats.squares:
+        out["plots/map.svg"] = _draw_map(stats)
     return out
 
 
-def over_time(facts: SnapshotFacts) -> Histogram:
-    """Count articles by month or year. A period without articles between the first and the last is a gap."""
-    months = {name: count for name, count in facts.months.items() if _MONTH.fullmatch(name)}
+def articles_over_time(stats: SnapshotStatistics) -> Histogram:
+    """Return a histogram of the dataset's articles by month or year. A period without articles between the first and
+    the last is shown as a gap.
+    """
+    months = {name: count for name, count in stats.months.items() if _MONTH.fullmatch(name)}
     numbers = {int(name[:4]) * 12 + int(name[5:]) - 1: count for name, count in months.items()}
     unit = "month" if numbers and max(numbers) - min(numbers) < _MONTHS else "year"
     if unit == "year":
@@ -299,29 +315,30 @@ def over_time(facts: SnapshotFacts) -> Histogram:
         )
         for n in (span if len(span) <= max(_YEARS, _MONTHS) else sorted(numbers))
     )
-    total = sum(facts.months.values())
-    return Histogram(unit, periods, total, total - sum(numbers.values()), facts.day)
+    total = sum(stats.months.values())
+    return Histogram(unit, periods, total, total - sum(numbers.values()), stats.day)
 
 
-def _bars(facts: SnapshotFacts) -> str:
-    rows = sorted(facts.languages.items(), key=lambda pair: (-pair[1], pair[0]))
+def _bars(stats: SnapshotStatistics) -> str:
+    rows = sorted(stats.languages.items(), key=lambda pair: (-pair[1], pair[0]))
     shown = rows[:_MOST] + ([("others", sum(count for _, count in rows[_MOST:]))] if len(rows) > _MOST else [])
     most = max((count for _, count in shown), default=1)
     parts = []
     for number, (name, count) in enumerate(shown):
         y, width = 34 + number * _BAR, 560 * count / most
-        parts.append(_svg_text(100, y + 13, _plain(name) or "unknown", "end"))
+        parts.append(_svg_text(100, y + 13, _clean_language_tag(name) or "unknown", "end"))
         parts.append(f'<rect x="106" y="{y + 2}" width="{width:.2f}" height="{_BAR - 5}" fill="{_BLUE}"/>')
         parts.append(_svg_text(112 + width, y + 13, f"{count:,}"))
     return _svg("Articles by language", _WIDE, 44 + len(shown) * _BAR, parts)
 
 
-def _map(facts: SnapshotFacts) -> str:
-    """Draw the places on a plate carrée map, two units a degree. Each square degree with places is a circle whose
-    radius grows with the square root of their number."""
-    most = max(facts.squares.values())
+def _draw_map(stats: SnapshotStatistics) -> str:
+    """Draw the places of a dataset on a map in plate carrée projection, two units a degree, and return the SVG. Each
+    square degree with places is a circle whose radius grows with the square root of their number.
+    """
+    most = max(stats.squares.values())
     parts = list(_graticule())
-    for (latitude, longitude), count in sorted(facts.squares.items()):
+    for (latitude, longitude), count in sorted(stats.squares.items()):
         x, y = 20 + 2 * (longitude + 180), 34 + 2 * (90 - latitude)
         parts.append(
             f'<circle cx="{x:.2f}" cy="{y:.2f}" r="{2 + 8 * (count / most) ** 0.5:.2f}" fill="{_BLUE}" '
@@ -358,8 +375,10 @@ def _svg_text(x: float, y: float, text: str, anchor: str = "start") -> str:
     return f'<text x="{x:.2f}" y="{y:.2f}" text-anchor="{anchor}" fill="{_INK}">{text}</text>'
 
 
-def _plain(text: str) -> str:
-    """Reduce a language tag to letters, digits and hyphens (BCP 47), because a page may declare anything."""
+def _clean_language_tag(text: str) -> str:
+    """Reduce a language tag to the characters that BCP 47 allows (letters, digits and hyphens), because a page may
+    declare anything.
+    """
     return re.sub(r"[^A-Za-z0-9-]", "", text)[:12]
 
 
@@ -408,28 +427,28 @@ whether it is exact, changed or gone.
 """
 
 
-def card(facts: SnapshotFacts, about: DatasetAbout, files: list[DatasetFile], citation: str) -> str:
-    """Return the text of README.md: YAML front matter for the `datasets` library, then the datasheet."""
-    return "\n".join((_front(facts, about), *_text(facts, about, files, citation))) + "\n"
+def card_text(stats: SnapshotStatistics, about: DatasetAbout, files: list[DatasetFile], citation: str) -> str:
+    """Return the text of README.md: YAML front matter for the `datasets` library, followed by the datasheet."""
+    return "\n".join((_front(stats, about), *_text(stats, about, files, citation))) + "\n"
 
 
-def _front(facts: SnapshotFacts, about: DatasetAbout) -> str:
+def _front(stats: SnapshotStatistics, about: DatasetAbout) -> str:
     licence = about.spdx.lower()
-    number_of = facts.rows
+    number_of = stats.rows
     number = number_of["articles"]
     front: dict[str, Any] = {
         "pretty_name": about.title,
         "license": licence if licence in _HUB else "other",
-        "language": sorted({name.split("-")[0].lower() for name in facts.languages if name}) or ["und"],
+        "language": sorted({name.split("-")[0].lower() for name in stats.languages if name}) or ["und"],
         "size_categories": [next((label for most, label in _SIZES if number < most), "n>1T")],
         "tags": sorted({*about.keywords, "archiver"}),
         "configs": [
             {
                 "config_name": table.name,
-                "data_files": [{"split": "train", "path": facts.files[table.name]}],
+                "data_files": [{"split": "train", "path": stats.files[table.name]}],
                 **({"default": True} if table.name == "articles" else {}),
             }
-            for table in tables(facts)
+            for table in tables_present(stats)
             if number_of[table.name]  # the library fails on a table without rows
         ],
     }
@@ -438,18 +457,20 @@ def _front(facts: SnapshotFacts, about: DatasetAbout) -> str:
     return "---\n" + "".join(f"{k}: {json.dumps(v, ensure_ascii=False)}\n" for k, v in front.items()) + "---\n"
 
 
-def _text(facts: SnapshotFacts, about: DatasetAbout, files: list[DatasetFile], citation: str) -> Iterator[str]:
-    rows = facts.rows
-    yield f"# {_line(about.title)}\n\n{_line(about.description)}\n"
-    yield f"Version {facts.request.version}: the state of the archive at {facts.cutoff} UTC.\n"
+def _text(stats: SnapshotStatistics, about: DatasetAbout, files: list[DatasetFile], citation: str) -> Iterator[str]:
+    rows = stats.rows
+    yield f"# {_single_line(about.title)}\n\n{_single_line(about.description)}\n"
+    yield f"Version {stats.request.version}: the state of the archive at {stats.cutoff} UTC.\n"
     yield _LOAD
     yield "![Articles over time](plots/time.svg)\n"
     yield f"## Motivation\n\n{about.motivation or 'The operator states no purpose beyond preservation and counting.'}\n"
     yield "## Composition\n"
-    yield _table(("table", "rows", "description"), [(t.name, f"{rows[t.name]:,}", t.doc) for t in tables(facts)])
+    yield _table(
+        ("table", "rows", "description"), [(t.name, f"{rows[t.name]:,}", t.doc) for t in tables_present(stats)]
+    )
     yield (
-        f"Articles edited after they were first seen: {facts.revised:,}. Gone from their sites: {facts.gone:,}. "
-        f"Duplicates of another article: {facts.duplicates:,}. Full texts: {facts.words:,} words.\n"
+        f"Articles edited after they were first seen: {stats.revised:,}. Gone from their sites: {stats.gone:,}. "
+        f"Duplicates of another article: {stats.duplicates:,}. Full texts: {stats.words:,} words.\n"
     )
     yield _table(
         ("site", "articles", "first", "last", "missing"),
@@ -457,50 +478,50 @@ def _text(facts: SnapshotFacts, about: DatasetAbout, files: list[DatasetFile], c
             (
                 site,
                 f"{count:,}",
-                *facts.spans.get(site, ("", "")),
-                f"{sum(n for (name, _), n in facts.missing.items() if name == site):,}",
+                *stats.spans.get(site, ("", "")),
+                f"{sum(n for (name, _), n in stats.missing.items() if name == site):,}",
             )
-            for site, count in facts.sites.most_common(_SITES)
+            for site, count in stats.sites.most_common(_SITES)
         ],
     )
-    if len(facts.sites) > _SITES:
-        yield f"And {len(facts.sites) - _SITES:,} more sites.\n"
+    if len(stats.sites) > _SITES:
+        yield f"And {len(stats.sites) - _SITES:,} more sites.\n"
     yield "![Languages](plots/languages.svg)\n"
-    if facts.squares:
+    if stats.squares:
         yield "![Places](plots/map.svg)\n"
     yield "## What is published of each article, and why\n"
     yield _table(
         ("tier", "articles", "what is published"),
-        [(tier.label, f"{facts.tiers[tier.label]:,}", DOCS[tier]) for tier in reversed(Tier)],
+        [(tier.label, f"{stats.tiers[tier.label]:,}", DOCS[tier]) for tier in reversed(Tier)],
     )
     yield _table(
         ("tier", "reason", "articles"),
         [
-            (tier, _line(why), f"{count:,}")
-            for (tier, why), count in sorted(facts.reasons.items(), key=lambda pair: (-pair[1], pair[0]))[:40]
+            (tier, _single_line(why), f"{count:,}")
+            for (tier, why), count in sorted(stats.reasons.items(), key=lambda pair: (-pair[1], pair[0]))[:40]
         ],
     )
-    yield _licences(facts)
-    if facts.tiers["full"] < rows["articles"]:
+    yield _licences(stats)
+    if stats.tiers["full"] < rows["articles"]:
         yield _REHYDRATE
-    yield _collection(facts, about)
-    yield _coverage(facts)
-    yield _limits(facts)
-    if facts.splits:
+    yield _collection(stats, about)
+    yield _coverage(stats)
+    yield _limits(stats)
+    if stats.splits:
         yield (
             "## Splits\n\nThe column `split` has these values: "
-            + ", ".join(f"{name} {count:,}" for name, count in sorted(facts.splits.items()))
+            + ", ".join(f"{name} {count:,}" for name, count in sorted(stats.splits.items()))
             + (
                 ". The split of a cluster is derived from the member that the archive saw first. Thus no cluster is "
                 "divided, and a copy that is added later moves no article. If two clusters turn out to be one, the "
                 "later cluster moves to the split of the earlier; CHANGES.md lists what moved.\n"
             )
         )
-    yield "## Personal data\n\n" + _personal(facts)
+    yield "## Personal data\n\n" + _personal(stats)
     yield "## Fields\n"
-    for table in tables(facts):
+    for table in tables_present(stats):
         yield f"### {table.name}\n"
-        filled = facts.filled if table.name == "articles" else {}
+        filled = stats.filled if table.name == "articles" else {}
         yield _table(
             ("field", "type", "description", *(("filled",) if filled else ())),
             [
@@ -513,15 +534,15 @@ def _text(facts: SnapshotFacts, about: DatasetAbout, files: list[DatasetFile], c
                 for c in table.columns
             ],
         )
-    yield f"## Citation\n\n{_line(citation)}\n"
+    yield f"## Citation\n\n{_single_line(citation)}\n"
     yield "## Files\n"
     yield _table(("file", "bytes"), [(f"`{one.path}`", f"{one.bytes:,}") for one in files])
 
 
-def _licences(facts: SnapshotFacts) -> str:
+def _licences(stats: SnapshotStatistics) -> str:
     known = _table(
         ("licence of the records", "articles"),
-        [(_line(name) or "none known", f"{count:,}") for name, count in facts.licences.most_common(20)],
+        [(_single_line(name) or "none known", f"{count:,}") for name, count in stats.licences.most_common(20)],
     )
     return (
         known
@@ -530,7 +551,7 @@ def _licences(facts: SnapshotFacts) -> str:
     )
 
 
-def _collection(facts: SnapshotFacts, about: DatasetAbout) -> str:
+def _collection(stats: SnapshotStatistics, about: DatasetAbout) -> str:
     selection = (
         f"The dataset has the articles that `{about.query}` finds."
         if about.query
@@ -539,14 +560,14 @@ def _collection(facts: SnapshotFacts, about: DatasetAbout) -> str:
     return (
         "## Collection\n\nArticles were discovered through the feeds, sitemaps, APIs and archive pages of the sites, "
         "crawled at a polite rate, and stored unchanged as WARC records. Each value was extracted from such a capture. "
-        f"{_line(selection)} It was built with `archiver publish`. `rebuild.json` has everything that determines its "
-        "bytes except the previous version that CHANGES.md compares it with. `SHA256SUMS` has the checksums of its "
-        "files; `archiver publish --check` verifies them.\n"
+        f"{_single_line(selection)} It was built with `archiver publish`. `rebuild.json` has everything that "
+        "determines its bytes except the previous version that CHANGES.md compares it with. `SHA256SUMS` has the "
+        "checksums of its files; `archiver publish --check` verifies them.\n"
     )
 
 
-def _coverage(facts: SnapshotFacts) -> str:
-    found = over_time(facts)
+def _coverage(stats: SnapshotStatistics) -> str:
+    found = articles_over_time(stats)
     gaps = [
         f"{run[0]} to {run[-1]}" if len(run) > 1 else run[0]
         for empty, group in groupby(found.periods, key=lambda one: not one.articles)
@@ -555,7 +576,7 @@ def _coverage(facts: SnapshotFacts) -> str:
     ]
     missing = _table(
         ("site", "outcome", "addresses"),
-        [(site, outcome, f"{count:,}") for (site, outcome), count in sorted(facts.missing.items())[:200]],
+        [(site, outcome, f"{count:,}") for (site, outcome), count in sorted(stats.missing.items())[:200]],
     )
     listed_gaps = ", ".join(gaps[:60]) + (f" and {len(gaps) - 60} more" if len(gaps) > 60 else "")
     return (
@@ -567,11 +588,11 @@ def _coverage(facts: SnapshotFacts) -> str:
         )
         + f"{found.undated:,} articles have no date. A gap does not prove that nothing was published.\n\n"
         "Known addresses without an article in the archive (table `missing`):\n\n"
-        + (missing if facts.missing else "None.\n")
+        + (missing if stats.missing else "None.\n")
     )
 
 
-def _limits(facts: SnapshotFacts) -> str:
+def _limits(stats: SnapshotStatistics) -> str:
     return (
         "## Known limits\n\n- A post that no feed, sitemap, API or link of its site led to is not in the archive.\n"
         "- Revisions are those that the archive saw. A state between two visits may be missing.\n"
@@ -582,14 +603,14 @@ def _limits(facts: SnapshotFacts) -> str:
     )
 
 
-def _personal(facts: SnapshotFacts) -> str:
+def _personal(stats: SnapshotStatistics) -> str:
     sentences = [
         "Authors are named as on their pages."
-        if not facts.request.pseudonymised
+        if not stats.request.pseudonymised
         else "Names of authors are replaced by keyed hashes (HMAC-SHA-256): the same name has the same hash, and the "
         "key is not in the dataset. Articles by others, and URLs, may still name them."
     ]
-    if facts.request.drop_contacts:
+    if stats.request.drop_contacts:
         sentences.append(
             "E-mail addresses and telephone numbers were removed from titles, texts and other fields as far as they "
             "were recognised."
@@ -608,9 +629,11 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 
 def _cell(text: str) -> str:
-    return _line(text).replace("|", "\\|")
+    return _single_line(text).replace("|", "\\|")
 
 
-def _line(text: str) -> str:
-    """Collapse white space into single spaces and escape `<`, so that no HTML gets into the card."""
+def _single_line(text: str) -> str:
+    """Return a text as a single line for the card: white space is collapsed, and `<` escaped so that it cannot contain
+    HTML.
+    """
     return " ".join(text.split()).replace("<", "&lt;")

@@ -1,6 +1,8 @@
-"""Metadata files of a dataset: CITATION.cff, datacite.json, croissant.json, datapackage.json, ro-crate-metadata.json.
+"""Writes the metadata files of a dataset: CITATION.cff, datacite.json, croissant.json, datapackage.json and
+ro-crate-metadata.json.
 
-`describe` writes them and all other descriptions into the folder of a snapshot, from one set of facts.
+`write_descriptions` writes these and all other descriptions into the folder of a snapshot, from the same counts and
+information.
 """
 
 from __future__ import annotations
@@ -14,18 +16,18 @@ from typing import Any
 from archiver.datasets.dataset_card import (
     DatasetAbout,
     DatasetFile,
-    card,
+    card_text,
     changes_text,
     compare_snapshots,
-    creator,
+    creator_object,
     dataset_about,
+    draw_plots,
     list_files,
-    orcid,
-    plots,
-    tables,
+    orcid_url,
+    tables_present,
 )
-from archiver.datasets.publication_rules import is_listed, spdx
-from archiver.datasets.snapshot_request import SnapshotFacts
+from archiver.datasets.publication_rules import is_listed, spdx_identifier
+from archiver.datasets.snapshot_request import SnapshotStatistics
 from archiver.datasets.snapshot_rows import ARTICLES, Column, DatasetTable
 
 # Citation: CITATION.cff (Citation File Format 1.2.0), DataCite JSON (schema 4), and one line of text.
@@ -34,27 +36,27 @@ _DOI = re.compile(r"10\.\d{4,9}(\.\d+)?/[A-Za-z0-9:/_;\-.()\[\]\\]+")
 """A DOI as CFF accepts it. A DOI with other characters is written as a URL instead."""
 
 
-def citation_line(facts: SnapshotFacts, about: DatasetAbout) -> str:
+def citation_line(stats: SnapshotStatistics, about: DatasetAbout) -> str:
     """Return the citation in DataCite's recommended form: creators (year): title. Version. Publisher. Identifier."""
     names = "; ".join(one["name"] for one in about.creators)
     return (
-        f"{names} ({facts.day[:4]}): {about.title}. Version {facts.request.version}. {about.publisher}. "
+        f"{names} ({stats.day[:4]}): {about.title}. Version {stats.request.version}. {about.publisher}. "
         f"{about.identifier}"
     )
 
 
-def cff(facts: SnapshotFacts, about: DatasetAbout) -> str:
-    """Return CITATION.cff as YAML. Its values are written as JSON, which is valid YAML."""
+def citation_cff(stats: SnapshotStatistics, about: DatasetAbout) -> str:
+    """Return the content of CITATION.cff as YAML. Its values are written as JSON, which is valid YAML."""
     fields: dict[str, Any] = {
         "cff-version": "1.2.0",
         "message": "If you use this dataset, please cite it as below.",
         "type": "dataset",
         "title": about.title,
         "abstract": about.description,
-        "version": facts.request.version,
-        "date-released": facts.day,
+        "version": stats.request.version,
+        "date-released": stats.day,
         "keywords": list(about.keywords),
-        "authors": [_author(one) for one in about.creators],
+        "authors": [_cff_author(one) for one in about.creators],
     }
     if is_listed(about.spdx):  # CFF's schema may not list any other
         fields["license"] = about.spdx
@@ -71,23 +73,24 @@ def cff(facts: SnapshotFacts, about: DatasetAbout) -> str:
     return "".join(f"{name}: {json.dumps(value, ensure_ascii=False)}\n" for name, value in fields.items())
 
 
-def _author(one: dict[str, str]) -> dict[str, str]:
-    """Return a creator for CFF: a person if there is an ORCID, otherwise an entity. The last word of a person's name is
-    taken as the family name."""
+def _cff_author(one: dict[str, str]) -> dict[str, str]:
+    """Convert a creator to an author in Citation File Format: a person if an ORCID is given, otherwise an entity. The
+    last word of a person's name is taken as the family name.
+    """
     if not one.get("orcid"):
         return {"name": one["name"]}
     given, _, family = one["name"].rpartition(" ")
     out = {
         "family-names": family,
         "given-names": given,
-        "orcid": orcid(one["orcid"]),
+        "orcid": orcid_url(one["orcid"]),
         "affiliation": one.get("affiliation", ""),
     }
     return {name: value for name, value in out.items() if value}
 
 
-def datacite(facts: SnapshotFacts, about: DatasetAbout, size: int) -> dict[str, Any]:
-    """Return datacite.json. `size` is the bytes of all data files."""
+def datacite_json(stats: SnapshotStatistics, about: DatasetAbout, size: int) -> dict[str, Any]:
+    """Return the content of datacite.json (DataCite metadata). `size` is the total size of all data files in bytes."""
     out: dict[str, Any] = {
         "schemaVersion": "http://datacite.org/schema/kernel-4",
         "types": {"resourceType": "Web archive", "resourceTypeGeneral": "Dataset"},
@@ -103,26 +106,27 @@ def datacite(facts: SnapshotFacts, about: DatasetAbout, size: int) -> dict[str, 
         "creators": [_creator(one) for one in about.creators],
         "titles": [{"title": about.title}],
         "publisher": {"name": about.publisher},
-        "publicationYear": facts.day[:4],
+        "publicationYear": stats.day[:4],
         "subjects": [{"subject": one} for one in about.keywords],
-        "dates": [{"date": facts.day, "dateType": "Issued"}, *_covered(facts)],
-        "version": facts.request.version,
+        "dates": [{"date": stats.day, "dateType": "Issued"}, *_covered(stats)],
+        "version": stats.request.version,
         "rightsList": [
-            {"rightsUri": one, **({"rightsIdentifier": spdx(one)} if spdx(one) else {})} for one in about.licences
+            {"rightsUri": one, **({"rightsIdentifier": spdx_identifier(one)} if spdx_identifier(one) else {})}
+            for one in about.licences
         ],
         "descriptions": [{"description": about.description, "descriptionType": "Abstract"}],
-        "sizes": [f"{facts.rows['articles']} articles", f"{size} bytes"],
+        "sizes": [f"{stats.rows['articles']} articles", f"{size} bytes"],
         "formats": sorted(
             {"application/vnd.apache.parquet"}
             | {
                 {"csv": "text/csv", "jsonl": "application/jsonl", "geojson": "application/geo+json"}[form]
-                for form in facts.request.formats
+                for form in stats.request.formats
                 if form != "parquet"
             }
         ),
     }
-    if facts.squares:
-        lat, lon = zip(*facts.squares, strict=True)
+    if stats.squares:
+        lat, lon = zip(*stats.squares, strict=True)
         out["geoLocations"] = [
             {
                 "geoLocationBox": {
@@ -140,17 +144,21 @@ def _creator(one: dict[str, str]) -> dict[str, Any]:
     out: dict[str, Any] = {"name": one["name"], "nameType": "Personal" if one.get("orcid") else "Organizational"}
     if one.get("orcid"):
         out["nameIdentifiers"] = [
-            {"nameIdentifier": orcid(one["orcid"]), "nameIdentifierScheme": "ORCID", "schemeUri": "https://orcid.org"}
+            {
+                "nameIdentifier": orcid_url(one["orcid"]),
+                "nameIdentifierScheme": "ORCID",
+                "schemeUri": "https://orcid.org",
+            }
         ]
     if one.get("affiliation"):
         out["affiliation"] = [{"name": one["affiliation"]}]
     return out
 
 
-def _covered(facts: SnapshotFacts) -> list[dict[str, str]]:
-    if not facts.spans:
+def _covered(stats: SnapshotStatistics) -> list[dict[str, str]]:
+    if not stats.spans:
         return []
-    first, last = min(one for one, _ in facts.spans.values()), max(one for _, one in facts.spans.values())
+    first, last = min(one for one, _ in stats.spans.values()), max(one for _, one in stats.spans.values())
     return [{"date": f"{first}/{last}", "dateType": "Other", "dateInformation": "publication of the articles"}]
 
 
@@ -225,10 +233,12 @@ REQUIRED: dict[str, tuple[str, ...]] = {
 """Required properties by type of node. The reference validator only warns about some of them."""
 
 
-def croissant(facts: SnapshotFacts, about: DatasetAbout, files: Iterable[DatasetFile], citation: str) -> dict[str, Any]:
-    """Return croissant.json."""
+def croissant_json(
+    stats: SnapshotStatistics, about: DatasetAbout, files: Iterable[DatasetFile], citation: str
+) -> dict[str, Any]:
+    """Return the content of croissant.json (Croissant metadata for machine learning)."""
     data = [file for file in files if file.path.startswith("data/")]
-    found = tables(facts)
+    found = tables_present(stats)
     distribution: list[dict[str, Any]] = [
         {
             "@type": "cr:FileObject",
@@ -236,7 +246,7 @@ def croissant(facts: SnapshotFacts, about: DatasetAbout, files: Iterable[Dataset
             "name": file.path,
             "contentUrl": file.path,
             "contentSize": f"{file.bytes} B",
-            "encodingFormat": _media(file.media),
+            "encodingFormat": _media_type(file.media),
             "sha256": file.sha256,
         }
         for file in data
@@ -247,11 +257,11 @@ def croissant(facts: SnapshotFacts, about: DatasetAbout, files: Iterable[Dataset
             "@id": f"{table.name}-files",
             "name": f"{table.name}-files",
             "description": f"The files of {table.name}.",
-            "encodingFormat": _media("application/vnd.apache.parquet"),
+            "encodingFormat": _media_type("application/vnd.apache.parquet"),
             "includes": f"data/{table.name}/*.parquet",
         }
         for table in found
-        if len(facts.files[table.name]) > 1
+        if len(stats.files[table.name]) > 1
     ]
     return {
         "@context": CONTEXT,
@@ -263,32 +273,33 @@ def croissant(facts: SnapshotFacts, about: DatasetAbout, files: Iterable[Dataset
         "license": list(about.licences),
         "url": about.identifier,
         "identifier": about.identifier,
-        "version": facts.request.version,
-        "datePublished": facts.day,
+        "version": stats.request.version,
+        "datePublished": stats.day,
         "citeAs": citation,
         "keywords": list(about.keywords),
         "isLiveDataset": False,
-        "creator": [creator(one) for one in about.creators],
+        "creator": [creator_object(one) for one in about.creators],
         "publisher": {"@type": "Organization", "name": about.publisher},
-        "inLanguage": sorted(filter(None, facts.languages)),
+        "inLanguage": sorted(filter(None, stats.languages)),
         "isAccessibleForFree": True,
         "rai:dataCollection": "Crawled through the sites' feeds, sitemaps, APIs and archive pages; responses are kept.",
         "rai:personalSensitiveInformation": "Names of authors"
-        + (", replaced by keyed hashes" if facts.request.pseudonymised else "")
+        + (", replaced by keyed hashes" if stats.request.pseudonymised else "")
         + ", and what the texts say about people.",
         "distribution": distribution,
-        "recordSet": [_record_set(table, facts) for table in found],
+        "recordSet": [_record_set(table, stats) for table in found],
     }
 
 
-def _media(name: str) -> str | list[str]:
-    """Return the media type. Parquet has a registered type since 2024, but the reference implementation only knows
-    `application/x-parquet`, so both are given."""
+def _media_type(name: str) -> str | list[str]:
+    """Return the media type of a file for Croissant. Parquet has a registered type since 2024, but the reference
+    implementation only knows `application/x-parquet`, so both are given.
+    """
     return [name, "application/x-parquet"] if name.endswith(".parquet") else name
 
 
-def _record_set(table: DatasetTable, facts: SnapshotFacts) -> dict[str, Any]:
-    files = facts.files[table.name]
+def _record_set(table: DatasetTable, stats: SnapshotStatistics) -> dict[str, Any]:
+    files = stats.files[table.name]
     source = {"fileObject": {"@id": files[0]}} if len(files) == 1 else {"fileSet": {"@id": f"{table.name}-files"}}
     return {
         "@type": "cr:RecordSet",
@@ -319,7 +330,7 @@ def _field(table: DatasetTable, column: Column, source: dict[str, Any]) -> dict[
 
 
 def missing_properties(document: dict[str, Any]) -> list[str]:
-    """Return the REQUIRED properties that a document does not have, as "node: property"."""
+    """Return the properties that Croissant requires and a document lacks, as "node: property"."""
     nodes = [
         document,
         *document.get("distribution", ()),
@@ -340,14 +351,16 @@ _PROFILE = "https://datapackage.org/profiles/2.0"
 _FRICTIONLESS_TYPES = {"text": "string", "integer": "integer", "number": "number", "texts": "array"}
 
 
-def datapackage(
-    facts: SnapshotFacts, about: DatasetAbout, files: Iterable[DatasetFile], software: str
+def data_package_json(
+    stats: SnapshotStatistics, about: DatasetAbout, files: Iterable[DatasetFile], software: str
 ) -> dict[str, Any]:
-    """Return datapackage.json. `software` is NAME/VERSION of the program."""
+    """Return the content of datapackage.json (Frictionless Data Package). `software` is NAME/VERSION of the program."""
     by_path = {file.path: file for file in files}
     resources = []
-    for table in tables(facts):
-        resources += [_parquet(table, by_path[path], number) for number, path in enumerate(facts.files[table.name])]
+    for table in tables_present(stats):
+        resources += [
+            _parquet_resource(table, by_path[path], number) for number, path in enumerate(stats.files[table.name])
+        ]
         for form in ("csv", "jsonl"):
             if file := by_path.get(f"data/{table.name}.{form}.gz"):
                 resources.append(_text(table, file, form))
@@ -360,25 +373,26 @@ def datapackage(
         "id": about.identifier,
         "title": about.title,
         "description": about.description,
-        "version": facts.request.version,
-        "created": f"{facts.cutoff}Z",
+        "version": stats.request.version,
+        "created": f"{stats.cutoff}Z",
         "licenses": [_licence(one) for one in about.licences],
         "keywords": list(about.keywords),
         "contributors": [{"title": one["name"], "roles": ["creator"]} for one in about.creators],
-        "sources": [{"title": site, "path": f"https://{site}/"} for site in sorted(facts.sites)],
+        "sources": [{"title": site, "path": f"https://{site}/"} for site in sorted(stats.sites)],
         "software": software,
         "resources": resources,
     }
 
 
 def _licence(licence: str) -> dict[str, str]:
-    name = spdx(licence)
+    name = spdx_identifier(licence)
     return {"name": name, "path": licence} if name else {"path": licence, "title": licence}
 
 
-def _parquet(table: DatasetTable, file: DatasetFile, number: int) -> dict[str, Any]:
-    """Describe a Parquet file. Its type is "file" because frictionless cannot read columns of lists as a table; it has
-    a schema anyway."""
+def _parquet_resource(table: DatasetTable, file: DatasetFile, number: int) -> dict[str, Any]:
+    """Return the Data Package resource that describes a Parquet file. Its type is "file" because frictionless cannot
+    read columns of lists as a table; it has a schema anyway.
+    """
     resource = _file(table.name if not number else f"{table.name}-{number + 1}", file, "parquet")
     return {**resource, "type": "file", "description": table.doc, "schema": _schema(table)}
 
@@ -421,11 +435,13 @@ _CONTEXT = "https://w3id.org/ro/crate/1.2/context"
 _RO_CRATE_PROFILE = "https://w3id.org/ro/crate/1.2"
 
 
-def ro_crate(
-    facts: SnapshotFacts, about: DatasetAbout, files: Iterable[DatasetFile], software: str, citation: str
+def ro_crate_json(
+    stats: SnapshotStatistics, about: DatasetAbout, files: Iterable[DatasetFile], software: str, citation: str
 ) -> dict[str, Any]:
-    """Return ro-crate-metadata.json. `software` is NAME/VERSION of the program."""
-    people = [{"@id": f"#creator-{number}", **creator(one)} for number, one in enumerate(about.creators, start=1)]
+    """Return the content of ro-crate-metadata.json (RO-Crate). `software` is NAME/VERSION of the program."""
+    people = [
+        {"@id": f"#creator-{number}", **creator_object(one)} for number, one in enumerate(about.creators, start=1)
+    ]
     for one in people:
         if isinstance(held := one.get("affiliation"), dict):
             one["affiliation"] = held["name"]
@@ -446,8 +462,8 @@ def ro_crate(
                 "name": about.title,
                 "alternateName": about.name,
                 "description": about.description,
-                "datePublished": facts.day,
-                "version": facts.request.version,
+                "datePublished": stats.day,
+                "version": stats.request.version,
                 "identifier": about.identifier,
                 "license": [{"@id": one} for one in about.licences],
                 "keywords": list(about.keywords),
@@ -469,7 +485,7 @@ def ro_crate(
                 "name": "publish",
                 "instrument": {"@id": "#software"},
                 "description": "Built from the archive as of the cut-off, as rebuild.json specifies",
-                "endTime": f"{facts.cutoff}Z",
+                "endTime": f"{stats.cutoff}Z",
                 "object": [{"@id": "rebuild.json"}],
                 "result": {"@id": "./"},
             },
@@ -488,31 +504,34 @@ def ro_crate(
     }
 
 
-# All descriptions of a snapshot, made from the same facts.
+# All descriptions of a snapshot, made from the same statistics.
 
 
-def describe(folder: Path, facts: SnapshotFacts, software: str, previous: Path | None, since: str) -> list[DatasetFile]:
-    """Write all descriptions into the folder and return all files in it.
+def write_descriptions(
+    folder: Path, stats: SnapshotStatistics, software: str, previous: Path | None, since: str
+) -> list[DatasetFile]:
+    """Write all descriptions of a dataset into its folder (metadata files, README.md, CHANGES.md, plots), and return
+    all files in it.
 
-    `previous` is the folder of version `since`, or None if it is not available. Raises OSError.
+    `previous` is the folder of the previous version `since`, or None if it is not available. Raises OSError.
     """
-    about = dataset_about(facts)
-    cited = citation_line(facts, about)
+    about = dataset_about(stats)
+    cited = citation_line(stats, about)
     (folder / "plots").mkdir()
-    for name, drawing in plots(facts).items():
+    for name, drawing in draw_plots(stats).items():
         _write(folder / name, drawing)
-    compared = compare_snapshots(folder, facts, previous, since) if previous else None
-    _write(folder / "CHANGES.md", changes_text(facts, compared, since))
-    _write(folder / "CITATION.cff", cff(facts, about))
+    compared = compare_snapshots(folder, stats, previous, since) if previous else None
+    _write(folder / "CHANGES.md", changes_text(stats, compared, since))
+    _write(folder / "CITATION.cff", citation_cff(stats, about))
     files = list_files(folder)
     size = sum(file.bytes for file in files if file.path.startswith("data/"))
-    _json(folder / "datacite.json", datacite(facts, about, size))
-    _json(folder / "datapackage.json", datapackage(facts, about, files, software))
-    _json(folder / "croissant.json", croissant(facts, about, files, cited))
+    _json(folder / "datacite.json", datacite_json(stats, about, size))
+    _json(folder / "datapackage.json", data_package_json(stats, about, files, software))
+    _json(folder / "croissant.json", croissant_json(stats, about, files, cited))
     files = list_files(folder, files)
-    _write(folder / "README.md", card(facts, about, files, cited))
+    _write(folder / "README.md", card_text(stats, about, files, cited))
     files = list_files(folder, files)
-    _json(folder / "ro-crate-metadata.json", ro_crate(facts, about, files, software, cited))
+    _json(folder / "ro-crate-metadata.json", ro_crate_json(stats, about, files, software, cited))
     return list_files(folder, files)
 
 

@@ -1,11 +1,11 @@
-"""Counts n-grams over all articles of a year and language in bounded memory, and hashes passages of texts.
+"""Counts n-grams over all articles of each year and language in bounded memory, and hashes passages of texts.
 
-N-grams that few articles have are left out. Thus no text can be put together from them, and names that only one or two
-texts mention do not appear.
+N-grams that occur in few articles are left out. Thus no text can be put together from them, and names that only one
+or two texts mention do not appear.
 
 N-grams are counted by 64-bit hashes of their year, language, length and words; about one in a hundred datasets of a
-million articles has a collision. Texts and hashes are kept in temporary files. At the end the texts are read again to
-find the words of the n-grams that remain.
+million articles has a collision. Texts and hashes are kept in temporary files. At the end the texts are read again
+to find the words of the n-grams that remain.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from itertools import accumulate, chain
 from pathlib import Path
 from typing import IO, Any
 
-from archiver.datasets.parquet import arrow
+from archiver.datasets.parquet import import_arrow
 
 # Words and passages: how texts are compared, and how a text is recognized without publishing it.
 
@@ -45,14 +45,15 @@ _OF_ASCII = _SPACES.translate(_EDGES)
 
 
 def words_of_text(text: str) -> list[str]:
-    """Return the words of a text for comparison: NFKC, case-folded, only letters and digits. In scripts without spaces
-    each character is a word."""
+    """Split a text into words for comparison: NFKC-normalized, case-folded, only letters and digits. In scripts without
+    spaces each character is a word.
+    """
     found = _spaced(text)
     return found.decode("utf-8").split() if isinstance(found, bytes) else _WORD.findall(found)
 
 
-def count(text: str) -> int:
-    """Count the words of a text, as the transitions from a separator to a letter or digit."""
+def count_words(text: str) -> int:
+    """Count the words of a text without splitting it, as the transitions from a separator to a letter or digit."""
     if text.isascii():
         return b" ".join((b"", text.encode("ascii"))).translate(_OF_ASCII).count(b" a")
     found = _spaced(text)
@@ -62,8 +63,8 @@ def count(text: str) -> int:
     return len(found) - sum(map(len, others)) + len(" ".join(others).split())
 
 
-def plain(text: str) -> bytes:
-    """Return the words of a text separated by single spaces, in UTF-8."""
+def plain_words(text: str) -> bytes:
+    """Return the normalized words of a text separated by single spaces, in UTF-8 (`words_of_text`)."""
     found = _spaced(text)
     return b" ".join(found.split()) if isinstance(found, bytes) else " ".join(_WORD.findall(found)).encode("utf-8")
 
@@ -71,8 +72,8 @@ def plain(text: str) -> bytes:
 def _spaced(text: str) -> bytes | str:
     """Normalize a text and replace all characters except letters and digits by spaces.
 
-    Returns UTF-8 bytes, or a string if the text has a script without spaces. For speed, ASCII is translated as bytes,
-    and each distinct other character is tested once.
+    Returns UTF-8 bytes, or a string if the text contains a script without spaces. For speed, ASCII is translated as
+    bytes, and each distinct other character is tested once.
     """
     if text.isascii():
         return text.lower().encode("ascii").translate(_SPACES)
@@ -88,14 +89,16 @@ def _spaced(text: str) -> bytes | str:
 
 
 def runs(tokens: list[str]) -> Iterator[str]:
-    """Yield all passages of RUN words."""
+    """Yield all passages of a text: every sequence of RUN adjacent words, joined by spaces."""
     return (" ".join(tokens[at : at + RUN]) for at in range(len(tokens) - RUN + 1))
 
 
 def sketch(tokens: list[str]) -> str:
-    """Return hashes (64 bits, hexadecimal) of up to twelve passages of eight words, spread evenly over the text.
+    """Return the hashes (64 bits, hexadecimal) of up to twelve passages of eight words, spread evenly over a text, by
+    which the text can be recognized.
 
-    "" if the text is shorter than a passage. `rehydrate.py` looks for the same hashes in the pages it fetches.
+    Returns "" if the text is shorter than a passage. `rehydrate.py` looks for the same hashes in the pages it
+    fetches.
     """
     last = len(tokens) - RUN
     if last < 0:
@@ -119,8 +122,9 @@ _SPACE = 32
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """Runs of words as columns (Arrow arrays): the hash of each run, the index of its text, and the positions in `data`
-    of the spaces before and after it."""
+    """Sequences of adjacent words (runs) as columns in Arrow arrays: the hash of each run, the index of its text, and
+    the positions in `data` of the spaces before and after it.
+    """
 
     hashes: Any
     texts: Any
@@ -129,10 +133,12 @@ class Runs:
 
 
 class HashedTexts:
-    """Texts prepared for hashing. They come from `plain` and none is empty. `data` has them separated by NUL words."""
+    """A batch of texts prepared for hashing their runs of words. The texts come from `plain_words` and none is empty;
+    `data` contains them separated by NUL words.
+    """
 
     def __init__(self, texts: Sequence[bytes]) -> None:
-        pa, _ = arrow()
+        pa, _ = import_arrow()
         import pyarrow.compute as pc
 
         self.data = b" %b " % b" \0 ".join(texts)
@@ -145,7 +151,7 @@ class HashedTexts:
         self._numbers = borders.take(self._spaces)
 
     def runs(self, words: int) -> Runs:
-        """Return all runs of `words` words that lie within one text."""
+        """Return all runs of `words` adjacent words that lie within one text."""
         import pyarrow.compute as pc
 
         count = max(len(self._spaces) - words, 0)
@@ -156,9 +162,11 @@ class HashedTexts:
         return Runs(hashes.filter(within), number.filter(within), starts.filter(within), ends.filter(within))
 
 
-def of_text(text: str, words: int) -> list[int]:
-    """Return the hashes of the runs of a single text. For short texts this is faster than HashedTexts."""
-    data = plain(text)
+def run_hashes(text: str, words: int) -> list[int]:
+    """Return the hashes of all runs of `words` adjacent words in a single text. For short texts this is faster than
+    HashedTexts.
+    """
+    data = plain_words(text)
     if data.count(b" ") + 1 < words:
         return []
     total, power, inverse = 0, 1, 1
@@ -172,12 +180,12 @@ def of_text(text: str, words: int) -> list[int]:
 
 
 class Bitmap:
-    """A filter over a set of 64-bit hashes: it accepts all of the set and few others."""
+    """A fast membership filter for a set of 64-bit hashes: it accepts all hashes of the set and few others."""
 
     _MOST_BITS = 27
 
     def __init__(self, hashes: Any) -> None:
-        pa, _ = arrow()
+        pa, _ = import_arrow()
         import pyarrow.compute as pc
 
         self._count = len(hashes)
@@ -192,8 +200,8 @@ class Bitmap:
     def __len__(self) -> int:
         return self._count
 
-    def may_have(self, hashes: Any) -> Any:
-        """Return for each hash whether it may be in the set, as an array of booleans."""
+    def may_contain(self, hashes: Any) -> Any:
+        """Return an array of booleans: for each hash, whether it may be in the set."""
         import pyarrow.compute as pc
 
         return self._bits.take(pc.shift_right(hashes, self._shift))
@@ -201,8 +209,8 @@ class Bitmap:
 
 @cache
 def _powers(count: int) -> tuple[Any, Any]:
-    """Return the first `count` powers of the base and of its inverse, modulo 2^64."""
-    pa, _ = arrow()
+    """Return the first `count` powers of the rolling hash's base and of its inverse, modulo 2^64."""
+    pa, _ = import_arrow()
     import pyarrow.compute as pc
 
     out = []
@@ -234,8 +242,9 @@ _MAX_BYTES = 1 << 22
 
 
 class Ngrams:
-    """Counts the n-grams of articles: `add` the words of each, then read `rows`. Data that does not fit into memory
-    goes into unnamed temporary files in `folder`."""
+    """Counts the n-grams of articles by year and language: call `add` for each article, then read `rows`. Data that
+    does not fit into memory goes into unnamed temporary files in `folder`.
+    """
 
     def __init__(self, longest: int, folder: Path, buffer_rows: int = _BUFFER_ROWS) -> None:
         self._longest, self._folder, self._buffer_rows = longest, folder, buffer_rows
@@ -250,7 +259,7 @@ class Ngrams:
         self._rows = 0
 
     def add(self, year: str, language: str, tokens: Sequence[str]) -> None:
-        """Count the words of one article."""
+        """Add the words of one article to the counts."""
         group = self._groups.setdefault((year, language), len(self._groups))
         if group == len(self._salts):
             self._salts.append(
@@ -271,8 +280,8 @@ class Ngrams:
         self._size += len(text) + 3
 
     def _count(self) -> None:
-        """Count the n-grams of the batch by article, and write its texts to the file."""
-        pa, _ = arrow()
+        """Count the n-grams of each article in the current batch, and write the batch's texts to the temporary file."""
+        pa, _ = import_arrow()
         texts = HashedTexts(self._batch)
         number, key = [], []
         for n in range(1, self._longest + 1):
@@ -289,16 +298,17 @@ class Ngrams:
             self._spill()
 
     def _keyed(self, hashes: Any, number: Any, of: Sequence[int], n: int) -> Any:
-        """Mix year, language and length into hashes. `number` is the index of the text of each, `of` the groups of the
-        texts."""
-        pa, _ = arrow()
+        """Mix year, language and n-gram length into hashes, so that each combination is counted separately. `number` is
+        the index of the text of each hash, `of` the group (year and language) of each text.
+        """
+        pa, _ = import_arrow()
         import pyarrow.compute as pc
 
         salts = pa.array([self._salts[group][n] for group in of], pa.uint64())
         return pc.add(hashes, salts.take(number))
 
     def _spill(self) -> None:
-        pa, _ = arrow()
+        pa, _ = import_arrow()
         self._counts.add(pa.concat_tables(self._buffer))
         self._buffer, self._rows = [], 0
 
@@ -333,9 +343,10 @@ class Ngrams:
             }
 
     def _find_words(self, kept: Any, ranks: dict[int, int]) -> Iterator[list[str]]:
-        """Yield lines with the words and counts of some n-grams, found by reading the texts. An n-gram that was found
-        is not searched for again."""
-        pa, _ = arrow()
+        """Yield lines with the words and counts of the n-grams in the table `kept`, which has only their hashes. The
+        words are found by reading all texts again; an n-gram that was found is not searched for again.
+        """
+        pa, _ = import_arrow()
         import pyarrow.compute as pc
 
         left = kept["key"].combine_chunks()
@@ -358,7 +369,7 @@ class Ngrams:
                         "n": pa.repeat(pa.scalar(n, pa.uint8()), len(key)),
                     }
                 )
-                seen.append(found.filter(bitmap.may_have(key)))
+                seen.append(found.filter(bitmap.may_contain(key)))
             batches.append(texts.data)
             if last or len(batches) == _BATCHES or sum(map(len, seen)) > _BUFFER_ROWS // 2:
                 lines, left = self._lines(pa.concat_tables(seen), batches, kept, left)
@@ -371,7 +382,9 @@ class Ngrams:
                 batches, seen = [], []
 
     def _lines(self, seen: Any, batches: Sequence[bytes], kept: Any, left: Any) -> tuple[list[str], Any]:
-        """Return the lines of the n-grams that were found, and the hashes that are left to find."""
+        """Return lines for the n-grams that were found in some batches of text, and the hashes that are still to be
+        found.
+        """
         import pyarrow.compute as pc
 
         found = seen.group_by("key", use_threads=False).aggregate(
@@ -394,7 +407,7 @@ class Ngrams:
 
 
 class _TextFile:
-    """Batches of texts in a temporary file, with the group of each text."""
+    """A temporary file with batches of texts and the group (year and language) of each text."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -407,8 +420,9 @@ class _TextFile:
         self._sizes.append((array("L", map(len, batch)), array("L", of)))
 
     def __iter__(self) -> Iterator[tuple[bool, list[bytes], Sequence[int]]]:
-        """Yield each batch in the order of adding: True if it is the last one, its texts, and the number of each text's
-        group."""
+        """Yield each batch in the order in which it was added: True if it is the last one, its texts, and the group of
+        each text.
+        """
         if self._file is not None:
             self._file.seek(0)
             for left, (sizes, of) in zip(range(len(self._sizes))[::-1], self._sizes, strict=True):
@@ -416,7 +430,9 @@ class _TextFile:
 
 
 class _CountFile:
-    """Counts of each n-gram in each article in a temporary file, split into parts by the first byte of the hash."""
+    """A temporary file with the count of each n-gram in each article, split into parts by the first byte of the
+    n-gram's hash.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -425,7 +441,7 @@ class _CountFile:
 
     def add(self, table: Any) -> None:
         """Add a table with the columns `key` (a hash) and `times` (its count in one article)."""
-        pa, _ = arrow()
+        pa, _ = import_arrow()
         import pyarrow.compute as pc
 
         self._file = self._file or tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115
@@ -438,8 +454,10 @@ class _CountFile:
             self._file.write(pc.cast(table[name], kind).combine_chunks().take(order).buffers()[1])
 
     def kept(self, most: int) -> Iterator[Any]:
-        """Yield the counts of n-grams that enough articles have, in tables of about `most` rows."""
-        pa, _ = arrow()
+        """Yield the total counts of the n-grams that occur in at least MIN_ARTICLES articles, in tables of about `most`
+        rows.
+        """
+        pa, _ = import_arrow()
         import pyarrow.compute as pc
 
         parts: list[Any] = []
@@ -461,7 +479,7 @@ class _CountFile:
             yield pa.concat_tables(parts)
 
     def _read(self, start: int, bounds: array[int], part: int) -> Any | None:
-        pa, _ = arrow()
+        pa, _ = import_arrow()
         assert self._file is not None
         first, last = bounds[part], bounds[part + 1]
         if first == last:
@@ -476,7 +494,7 @@ class _CountFile:
 
 
 class _SortedLines:
-    """Sorted lines in a temporary file."""
+    """A temporary file of sorted lines, for merging."""
 
     def __init__(self, folder: Path, lines: Sequence[str]) -> None:
         self._file = tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n", dir=folder)  # noqa: SIM115

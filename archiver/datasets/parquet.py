@@ -1,8 +1,8 @@
-"""Writes Parquet: the tables of a dataset, and records as an export format.
+"""Writes Parquet files: the tables of a dataset, and records as an export format.
 
-The tables of a dataset are reproducible: the same rows make the same bytes with the same release of pyarrow, because
-row groups are split by the rows alone. Compression is Zstandard. Columns that are searched have statistics, columns
-with repeating values have dictionaries, long texts have neither.
+The tables of a dataset are reproducible: the same rows produce the same bytes with the same release of pyarrow,
+because row groups are split by the rows alone. Compression is Zstandard. Columns that are searched have statistics,
+columns with repeating values have dictionaries, long texts have neither.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ _UNIQUE = frozenset(
 )
 
 
-def arrow() -> tuple[Any, Any]:
-    """Return pyarrow and its Parquet module. Raises ExtraMissing if they are not installed."""
+def import_arrow() -> tuple[Any, Any]:
+    """Import pyarrow, and return it with its Parquet module. Raises ExtraMissing if it is not installed."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -48,12 +48,13 @@ def arrow() -> tuple[Any, Any]:
 
 
 class ParquetTable:
-    """Writes one file row by row. Row groups are compressed in another thread while the next one is collected."""
+    """Writes one Parquet file row by row. Row groups are compressed in another thread while the next is collected."""
 
     def __init__(self, file: Path, columns: Iterable[tuple[str, str]]) -> None:
-        """`columns` are names and kinds (text, integer, number, texts). `filled` counts the values of each column that
-        are not null, empty or zero."""
-        pa, pq = arrow()
+        """`columns` are pairs of name and type (text, integer, number, texts). The attribute `filled` counts the values
+        of each column that are not null, empty or zero.
+        """
+        pa, pq = import_arrow()
         kinds = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64(), "texts": pa.list_(pa.string())}
         self._types = {name: kinds[kind] for name, kind in columns}
         self._arrow = pa
@@ -75,7 +76,7 @@ class ParquetTable:
         )
 
     def add(self, row: dict[str, Any]) -> None:
-        """Add a row. Raises OSError if the disk is full."""
+        """Add a row to the file. Raises OSError if the disk is full."""
         self._rows.append(row)
         self._count += 1
         self._characters += len(row.get("body") or "")
@@ -85,7 +86,7 @@ class ParquetTable:
             self._gather()
 
     def _gather(self) -> None:
-        """Convert the collected rows to columns."""
+        """Move the collected rows into columns of Arrow arrays."""
         rows, self._rows = self._rows, []
         arrays = []
         for name, kind in self._types.items():
@@ -94,7 +95,7 @@ class ParquetTable:
             try:
                 arrays.append(self._arrow.array(values, type=kind))
             except UnicodeEncodeError:
-                arrays.append(self._arrow.array(list(map(_clean, values)), type=kind))
+                arrays.append(self._arrow.array(list(map(_replace_surrogates, values)), type=kind))
         self._batches.append(self._arrow.RecordBatch.from_arrays(arrays, schema=self._schema))
 
     def _flush(self) -> None:
@@ -113,7 +114,7 @@ class ParquetTable:
             self._pending = None
 
     def close(self) -> None:
-        """Write the rest. Raises OSError if the disk is full."""
+        """Write the remaining rows and close the file. Raises OSError if the disk is full."""
         try:
             if self._count:
                 self._flush()
@@ -123,11 +124,13 @@ class ParquetTable:
             self._writer.close()
 
 
-def _clean(value: Any) -> Any:
-    """Replace lone surrogates, because text in Parquet must be valid UTF-8 (the format's "String Types")."""
+def _replace_surrogates(value: Any) -> Any:
+    """Replace unpaired surrogates in a value, because text in Parquet must be valid UTF-8 (the format's "String
+    Types").
+    """
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
-    return [_clean(one) for one in value] if isinstance(value, list) else value
+    return [_replace_surrogates(one) for one in value] if isinstance(value, list) else value
 
 
 # Export of records: one typed column per field, with nested lists and objects.

@@ -1,4 +1,6 @@
-"""Removes personal data from records: pseudonyms for authors, no e-mail addresses or telephone numbers in texts."""
+"""Removes personal data from records: replaces authors by pseudonyms, and removes e-mail addresses and telephone
+numbers from texts.
+"""
 
 from __future__ import annotations
 
@@ -31,20 +33,24 @@ _MAYBE_NUMBER = re.compile(r"[+(\d](?:[\s().\-/\u2010-\u2015]{0,3}\d){6}")
 
 
 def pseudonym(key: bytes, name: str) -> str:
-    """Return "author-" and 64 bits of the name's HMAC-SHA-256 (RFC 2104). Case and spacing do not matter."""
+    """Return the pseudonym of an author: "author-" and 64 bits of the HMAC-SHA-256 (RFC 2104) of the name. Case and
+    spacing of the name do not matter.
+    """
     return f"author-{hmac.new(key, fold_words(name).encode(), hashlib.sha256).hexdigest()[:16]}"
 
 
 def fingerprint(key: bytes) -> str:
-    """Return a value that identifies a key without revealing it."""
+    """Return a value that identifies a pseudonym key without revealing it."""
     return hmac.new(key, b"archiver publish: fingerprint of a key", hashlib.sha256).hexdigest()[:16]
 
 
 class Pseudonymizer:
-    """Removes personal data from records (of `articles` and `revisions`), before anything is withheld or counted."""
+    """Removes personal data from records of `articles` and `revisions`, before anything else is withheld or counted."""
 
     def __init__(self, key: bytes | None, *, contacts: bool) -> None:
-        """`key`: replace authors by pseudonyms made with it. `contacts`: remove contact data. Raises ExtraMissing."""
+        """With `key`, authors are replaced by pseudonyms made with this key. With `contacts`, e-mail addresses and
+        telephone numbers are removed. Raises ExtraMissing.
+        """
         self._key, self._contacts = key, contacts
         self._names: dict[str, str] = {}
         self._others: dict[str, list[str]] = {}
@@ -58,11 +64,11 @@ class Pseudonymizer:
         if self._key is not None:
             names = {*(record["authors"] or ()), *self._others.get(record["id"], ())}
             longest = tuple(sorted(names, key=lambda name: (-len(name), name)))
-            _change(out, WRITTEN, lambda text: self._replace_names(text, longest))
+            _change_fields(out, WRITTEN, lambda text: self._replace_names(text, longest))
             out["authors"] = list(dict.fromkeys(map(self._pseudonym, record["authors"] or ())))
         if self._contacts:
-            where = regions(record)
-            _change(out, (*WRITTEN, *PERSONS), lambda text: without_contacts(text, where))
+            where = phone_regions(record)
+            _change_fields(out, (*WRITTEN, *PERSONS), lambda text: remove_contacts(text, where))
         return out
 
     @property
@@ -70,16 +76,19 @@ class Pseudonymizer:
         return self._key is not None
 
     def add_names(self, written: Iterable[tuple[str, Iterable[str]]]) -> None:
-        """Add names to hide in all revisions of a record, by its identifier: the author of one revision may be
-        mentioned in the text of the next."""
+        """Add author names to hide in all revisions of a record, given by its identifier. The author of one revision
+        may be mentioned in the text of another.
+        """
         for identifier, names in written:
             self._others.setdefault(identifier, []).extend(names)
 
     def _replace_names(self, text: str, names: tuple[str, ...]) -> str:
-        """Replace the names in a text by their pseudonyms. If several match at a place, the first of them counts."""
+        """Replace the names in a text by their pseudonyms. If several names match at the same position, the first of
+        them counts.
+        """
         if not names:
             return text
-        return _pattern(names).sub(lambda found: self._pseudonym(names[(found.lastindex or 1) - 1]), text)
+        return _names_pattern(names).sub(lambda found: self._pseudonym(names[(found.lastindex or 1) - 1]), text)
 
     def _pseudonym(self, name: str) -> str:
         assert self._key is not None
@@ -88,8 +97,8 @@ class Pseudonymizer:
         return self._names[name]
 
 
-def _change(record: dict[str, Any], names: Iterable[str], change: Callable[[str], str]) -> None:
-    """Apply `change` to some fields of a record, for lists to each item."""
+def _change_fields(record: dict[str, Any], names: Iterable[str], change: Callable[[str], str]) -> None:
+    """Apply the function `change` to the fields `names` of a record in place; in lists, to each item."""
     for name in names:
         value = record.get(name)
         if value:
@@ -97,13 +106,13 @@ def _change(record: dict[str, Any], names: Iterable[str], change: Callable[[str]
 
 
 @lru_cache(maxsize=256)  # most sites have few authors
-def _pattern(names: tuple[str, ...]) -> re.Pattern[str]:
-    """Return a pattern that matches any of the names, with one group for each name."""
-    return re.compile("|".join(f"({_form(name)})" for name in names), re.IGNORECASE)
+def _names_pattern(names: tuple[str, ...]) -> re.Pattern[str]:
+    """Return a regular expression that matches any of the names, with one group for each name."""
+    return re.compile("|".join(f"({_name_pattern(name)})" for name in names), re.IGNORECASE)
 
 
-def _form(name: str) -> str:
-    """Return a pattern for a name as it appears in texts.
+def _name_pattern(name: str) -> str:
+    """Return a regular expression for a name as it may be written in texts.
 
     Any punctuation and spaces may separate its words (O'Neil, Jean-Luc), and it may be inflected (Ada Bergs). In
     scripts without spaces other words surround it directly; in Korean particles follow it directly.
@@ -118,9 +127,10 @@ def _form(name: str) -> str:
     return rf"(?<!\w){written}{inflected}(?!\w)"
 
 
-def without_contacts(text: str, where: Iterable[str | None] = (None,)) -> str:
-    """Remove e-mail addresses and valid telephone numbers from a text. Numbers may be written internationally, or
-    nationally in one of the regions `where` (ISO 3166 codes)."""
+def remove_contacts(text: str, where: Iterable[str | None] = (None,)) -> str:
+    """Remove e-mail addresses and valid telephone numbers from a text. Numbers are recognized in international form,
+    and in the national form of the regions `where` (ISO 3166 codes).
+    """
     if "@" in text or "at" in text.lower():
         text = _EMAIL.sub(EMAIL, text)
     if not _MAYBE_NUMBER.search(text):
@@ -133,8 +143,10 @@ def without_contacts(text: str, where: Iterable[str | None] = (None,)) -> str:
     return text
 
 
-def regions(record: Mapping[str, Any]) -> tuple[str | None, ...]:
-    """Return the regions whose national numbers a text may contain, from its language and its site's domain."""
+def phone_regions(record: Mapping[str, Any]) -> tuple[str | None, ...]:
+    """Return the regions whose national telephone numbers a record may contain, guessed from its language and its
+    site's domain.
+    """
     supported = _library().SUPPORTED_REGIONS
     return (None, *dict.fromkeys(name for name in _region_hints(record) if name in supported))
 

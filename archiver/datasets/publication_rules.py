@@ -1,9 +1,9 @@
-"""Decides how much of a record may be published (its tier), and reads the operator's publication rules.
+"""Decides how much of a record may be published (its tier), and parses the operator's publication rules.
 
-The decision is based on statements: what the operator and the site's definition say, what the page said about its use
-when it was captured, and what limits the copies of its text. The strictest statement wins, among those that permit and
-among those that limit. Without any statement only features are published: a public page gives nobody the right to
-redistribute its text, but facts about it and counts of its words are not a copy.
+The decision is based on statements: what the operator and the site's definition say, what the page said about its
+use when it was captured, and what limits the copies of its text. The strictest statement wins, both among those that
+permit and among those that limit. Without any statement only features are published: a public page gives nobody the
+right to redistribute its text, but metadata and word counts are not a copy of it.
 """
 
 from __future__ import annotations
@@ -54,9 +54,10 @@ COMMON = {
 """SPDX identifiers of common dataset licences other than the CC BY family, by their lower-case form."""
 
 
-def spdx(licence: str) -> str:
-    """Return the SPDX identifier of a licence that is given as a URL, as an identifier, or as people write it
-    ("CC BY 4.0"); "" if it is unknown."""
+def spdx_identifier(licence: str) -> str:
+    """Return the SPDX identifier of a licence given as a URL, an SPDX identifier, or a common name ("CC BY 4.0"); "" if
+    it is unknown.
+    """
     text = licence.strip()
     if found := _PAGE.fullmatch(text):
         text = found[1]
@@ -68,16 +69,18 @@ def spdx(licence: str) -> str:
 
 
 def is_listed(identifier: str) -> bool:
-    """Return whether an identifier is in every edition of the SPDX licence list."""
+    """Return whether an SPDX identifier is in every edition of the SPDX licence list."""
     return identifier in COMMON.values() or _CC_NAME.fullmatch(identifier) is not None
 
 
 def licence_url(licence: str) -> str:
-    """Return a licence as a URL: SPDX's page if it is given by name; "" if it is neither a URL nor a known name."""
+    """Return the URL of a licence, which is its SPDX page if the licence is given by name; "" if it is neither a URL
+    nor a known name.
+    """
     text = _BARE.sub("https://", licence.strip(), count=1) if _BARE.match(licence.strip()) else licence.strip()
     if re.match(r"https?://[^\s/]", text):
         return quote(text, safe="%/:?#[]@!$&'()*+,;=~")
-    return f"https://spdx.org/licenses/{name}.html" if (name := spdx(text)) else ""
+    return f"https://spdx.org/licenses/{name}.html" if (name := spdx_identifier(text)) else ""
 
 
 # The table `[dataset]` of a rule file: name, creators and licence of a dataset.
@@ -101,8 +104,9 @@ _ORCID = re.compile(r"(?:https?://orcid\.org/)?((?:\d{4}-){3}\d{3}[\dX])/?", re.
 
 
 def check_dataset_table(file: str, table: Mapping[str, Any]) -> dict[str, Any]:
-    """Normalize the table: DOI and ORCID without a URL prefix, keywords and creators without repetition.
-    Raises BadPublishRules."""
+    """Validate the `[dataset]` table of a rule file and return it normalized: DOI and ORCID without a URL prefix,
+    keywords and creators without repetition. Raises BadPublishRules.
+    """
     for name, value in table.items():
         if not isinstance(value, DATASET_KEYS[name]):
             raise BadPublishRules(
@@ -155,7 +159,7 @@ def _part(pattern: re.Pattern[str], text: str, file: str, why: str) -> str:
 
 
 def _has_valid_check_digit(orcid: str) -> bool:
-    """Return whether the last character of an ORCID is the check digit of the others (ISO/IEC 7064, MOD 11-2)."""
+    """Return whether the last character of an ORCID is the correct check digit (ISO/IEC 7064, MOD 11-2)."""
     total = 0
     for digit in orcid.replace("-", "")[:-1]:
         total = (total + int(digit)) * 2
@@ -166,7 +170,7 @@ def _has_valid_check_digit(orcid: str) -> bool:
 
 
 class Tier(IntEnum):
-    """How much of a record is published, the strictest tier first."""
+    """How much of a record is published, from the least (reference) to everything (full)."""
 
     REFERENCE = 0
     FEATURES = 1
@@ -189,7 +193,7 @@ DEFAULT = Tier.FEATURES
 TIERS: dict[str, Tier] = {tier.label: tier for tier in Tier}
 
 # Robots directives that limit what is shown of a page. max-snippet and unavailable_after have values; see
-# _of_directive.
+# _tier_of_directive.
 _DIRECTIVES = {
     "noindex": Tier.REFERENCE,
     "none": Tier.REFERENCE,
@@ -219,7 +223,9 @@ _OTHER_LICENCES = {
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A statement that affected a decision. `permits`: it grants the tier; otherwise it limits the record to it."""
+    """A statement that affected a publication decision. If `permits` is true it grants the tier; otherwise it limits
+    the record to the tier.
+    """
 
     tier: Tier
     why: str
@@ -228,8 +234,9 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The decision on a record: its tier, its licence ("" if unknown), whether its places are published, and all
-    statements that affected it."""
+    """The decision what of a record is published: its tier, its licence ("" if unknown), whether its places are
+    published, and all statements that affected the decision.
+    """
 
     tier: Tier
     licence: str = ""
@@ -238,18 +245,19 @@ class Decision:
 
     @property
     def deciding(self) -> tuple[Reason, ...]:
-        """The reasons for the tier."""
+        """The reasons that determined the tier, as opposed to those that permit or limit more generously."""
         return tuple(reason for reason in self.reasons if reason.tier == self.tier)
 
     @property
     def label(self) -> tuple[str, str]:
-        """The tier and the deciding reasons in words, by which decisions are counted."""
+        """The name of the tier and the deciding reasons as text, by which decisions are counted."""
         return self.tier.label, "; ".join(sorted({reason.why for reason in self.deciding}))
 
 
 @dataclass(frozen=True, slots=True)
-class UsageFacts:
-    """What a person states about records: a rule of the operator, or the definition of the site. None if not stated.
+class OperatorStatement:
+    """What the operator states about publishing records, in a rule or in the definition of a site. A field is None or
+    "" if nothing is stated.
 
     `permission` names the basis of the tier (a contract, a letter). With a permission, the statements that pages
     address to everybody do not limit the tier.
@@ -262,40 +270,41 @@ class UsageFacts:
     permission: str = ""
 
 
-def decide_tier(facts: Sequence[UsageFacts], page: Sequence[UsageStatement], at: str) -> Decision:
-    """Decide on a record from the statements of people (`facts`) and of its page. `at` is the day of the snapshot (ISO
-    8601), with which `unavailable_after` is compared.
+def decide_tier(statements: Sequence[OperatorStatement], page: Sequence[UsageStatement], at: str) -> Decision:
+    """Decide how much of a record is published, from what the operator (`statements`) and its page state. `at` is the
+    day of the snapshot (ISO 8601), with which `unavailable_after` is compared.
     """
     stated = [
-        Reason(one.tier, f"{one.who} sets {one.tier.label}", permits=True) for one in facts if one.tier is not None
+        Reason(one.tier, f"{one.who} sets {one.tier.label}", permits=True) for one in statements if one.tier is not None
     ]
-    licence = next((one.licence for one in facts if one.licence), "")
-    named = () if licence else licences(page)
+    licence = next((one.licence for one in statements if one.licence), "")
+    named = () if licence else known_licences(page)
     licensed = [
         Reason(tier, f"licensed under {name}", permits=True)
         for name in (licence, *named)
-        if name and (tier := of_licence(name)) is not None
+        if name and (tier := tier_of_licence(name)) is not None
     ]
-    permission = next((one.permission for one in facts if one.permission), "")
-    bounds = [Reason(Tier.FULL, f"permitted by {permission}")] if permission else limits(page, at)
+    permission = next((one.permission for one in statements if one.permission), "")
+    bounds = [Reason(Tier.FULL, f"permitted by {permission}")] if permission else page_limits(page, at)
     grants = stated if permission else [*stated, *licensed]
     default = [] if grants else [Reason(DEFAULT, "nothing permits more", permits=True)]
     # A permission is listed right after the licences, limits of the page at the end.
     reasons = [*stated, *licensed, *(bounds + default if permission else default + bounds)]
     tier = min(reason.tier for reason in (*grants, *default, *bounds))
     found = named[0] if len(named) == 1 else ""
-    return Decision(tier, licence or found, all(one.geo is not False for one in facts), tuple(reasons))
+    return Decision(tier, licence or found, all(one.geo is not False for one in statements), tuple(reasons))
 
 
-def limits(page: Iterable[UsageStatement], at: str) -> list[Reason]:
-    """Return the limits that a page states: robots directives for all agents or for us, reservations of text and data
-    mining, usage preferences."""
+def page_limits(page: Iterable[UsageStatement], at: str) -> list[Reason]:
+    """Return the limits that a page states: robots directives for all agents or for this archiver, reservations of text
+    and data mining, and usage preferences. `at` is the day of the snapshot (ISO 8601).
+    """
     page = tuple(page)
     out: list[Reason] = []
     for one in page:
         if one.agent not in _OUR_AGENTS:
             continue
-        if one.name == "robots" and (tier := _of_directive(one.value, at)) is not None:
+        if one.name == "robots" and (tier := _tier_of_directive(one.value, at)) is not None:
             out.append(Reason(tier, f"robots directive {one.value} in its {one.source}"))
         elif one.name == "content-usage" and re.search(r"(?:^|[,;\s])(?:train-ai|tdm|ai|bots)\s*=\s*n", one.value):
             out.append(Reason(Tier.REFERENCE, f"Content-Usage {one.value} in its {one.source}"))
@@ -306,8 +315,8 @@ def limits(page: Iterable[UsageStatement], at: str) -> list[Reason]:
     return list(dict.fromkeys(out))
 
 
-def _of_directive(value: str, at: str) -> Tier | None:
-    """Return the tier that a robots directive limits a page to, None if it does not limit it."""
+def _tier_of_directive(value: str, at: str) -> Tier | None:
+    """Return the tier to which a robots directive limits a page; None if it does not limit the page."""
     word, _, rest = value.partition(":")
     if word == "max-snippet":
         number = rest.strip()
@@ -318,8 +327,9 @@ def _of_directive(value: str, at: str) -> Tier | None:
 
 
 def _is_past(text: str, at: str) -> bool:
-    """Return whether a time is before the end of day `at`. A time that cannot be parsed counts as past, because it was
-    meant as a limit."""
+    """Return whether a time is on or before the day `at`. A time that cannot be parsed counts as past, because it was
+    meant as a limit.
+    """
     from datetime import datetime
     from email.utils import parsedate_to_datetime
 
@@ -331,15 +341,15 @@ def _is_past(text: str, at: str) -> bool:
     return True
 
 
-def licences(page: Iterable[UsageStatement]) -> tuple[str, ...]:
-    """Return the known licences that a page names, without repetition, in the order of the page."""
+def known_licences(page: Iterable[UsageStatement]) -> tuple[str, ...]:
+    """Return the known licences that the statements of a page name, without repetition, in the order of the page."""
     named = (r.value.strip() for r in page if r.name in ("license", "dcterms.license", "dc.rights.license"))
-    return tuple(dict.fromkeys(value for value in named if of_licence(value) is not None))
+    return tuple(dict.fromkeys(value for value in named if tier_of_licence(value) is not None))
 
 
-def of_licence(name: str) -> Tier | None:
-    """Return the tier that a licence permits, by its URL or name; None if the licence is unknown."""
-    identifier = spdx(name).lower()
+def tier_of_licence(name: str) -> Tier | None:
+    """Return the highest tier that a licence, given by URL or name, permits; None if the licence is unknown."""
+    identifier = spdx_identifier(name).lower()
     if identifier in _OTHER_LICENCES:
         return _OTHER_LICENCES[identifier]
     if re.fullmatch(r"cc-by(-[a-z]+)*-\d\.\d", identifier):
@@ -349,8 +359,8 @@ def of_licence(name: str) -> Tier | None:
     return None
 
 
-def capped(decision: Decision, tier: Tier, why: str) -> Decision:
-    """Limit a decision to `tier`, because of the decision on another record."""
+def limit_decision(decision: Decision, tier: Tier, why: str) -> Decision:
+    """Return a decision limited to `tier` for the reason `why`; it is unchanged if it is not above `tier`."""
     if tier >= decision.tier:
         return decision
     return Decision(tier, decision.licence, decision.geo, (*decision.reasons, Reason(tier, why)))
@@ -375,12 +385,13 @@ _VALUES: dict[str, Callable[[str, str, tuple[str, ...], tuple[str, ...]], tuple[
 
 @dataclass(frozen=True, slots=True)
 class PublicationRule:
-    """A rule. `number` is its position in the file, from 1. `of` are its conditions: names with patterns. It applies if
-    each condition has a pattern that matches."""
+    """One rule of the operator's rule file. `number` is its position in the file, from 1. `of` are its conditions, each
+    a name with patterns. The rule applies if each condition has a pattern that matches.
+    """
 
     number: int
     of: tuple[tuple[str, tuple[str, ...]], ...]
-    facts: UsageFacts
+    statement: OperatorStatement
 
     def applies_to(self, site: str, url: str, authors: tuple[str, ...], categories: tuple[str, ...]) -> bool:
         return all(
@@ -393,14 +404,14 @@ class PublicationRule:
         )
 
     @property
-    def is_of_site(self) -> bool:
-        """True if the rule depends on site and URL only."""
+    def depends_on_site_only(self) -> bool:
+        """True if all conditions are on the site or URL, and none on authors or categories."""
         return not {name for name, _ in self.of} & {"author", "category"}
 
 
 @dataclass(frozen=True, slots=True)
 class PublicationRules:
-    """A parsed rule file. `text` is its source."""
+    """A parsed rule file: its rules, its `[dataset]` table and its source `text`."""
 
     rules: tuple[PublicationRule, ...] = ()
     dataset: Mapping[str, Any] = field(default_factory=dict)
@@ -408,7 +419,7 @@ class PublicationRules:
 
 
 def parse_publication_rules(text: str, file: str) -> PublicationRules:
-    """Parse a rule file. Raises BadPublishRules, which names the error and its place."""
+    """Parse a rule file (TOML). Raises BadPublishRules, which names the error and where it is."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -447,7 +458,7 @@ def _rule(file: str, number: int, entry: dict[str, Any]) -> PublicationRule:
     return PublicationRule(
         number,
         of,
-        UsageFacts(
+        OperatorStatement(
             f"rule {number}",
             TIERS.get(tier or ""),
             entry.get("licence", ""),

@@ -1,4 +1,4 @@
-"""Export formats of records: CSV, GeoJSON and JSON Lines, and the table of all formats."""
+"""Writes records as CSV, GeoJSON and JSON Lines, and lists all export formats."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _cell(value: Any) -> Any:
 
 
 def write_geojson(records: Iterable[dict[str, Any]], out: IO[bytes]) -> int:
-    """Write the records that have a position, and return their number."""
+    """Write the records that have a position as GeoJSON, and return their number."""
     out.write(b'{"type": "FeatureCollection", "features": [')
     count = 0
     for record in records:
@@ -60,7 +60,9 @@ def write_geojson(records: Iterable[dict[str, Any]], out: IO[bytes]) -> int:
 
 
 def geometry_of(geotags: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return the positions as a geometry, longitude first (section 3.1.1); None if there are none."""
+    """Return the positions of geo-tags as a GeoJSON geometry, longitude first (RFC 7946, section 3.1.1); None if there
+    are none.
+    """
     points = [
         [tag["longitude"], tag["latitude"]]
         for tag in geotags
@@ -94,7 +96,9 @@ Writer = Callable[[Iterable[dict[str, Any]], IO[bytes]], int]
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """An export format. `function` is MODULE.NAME within `archiver.datasets`; the module is imported on use."""
+    """An export format of records. `function` is the writer as MODULE.NAME within `archiver.datasets`; the module is
+    imported on use.
+    """
 
     name: str
     function: str

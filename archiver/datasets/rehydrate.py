@@ -93,8 +93,8 @@ _INLINE = {
 _VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 
 
-class Text(html.parser.HTMLParser):
-    """Collects the visible text of a page. Elements that are not inline separate words."""
+class VisibleText(html.parser.HTMLParser):
+    """An HTML parser that collects the visible text of a page. Elements that are not inline separate words."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -119,25 +119,28 @@ class Text(html.parser.HTMLParser):
             self.parts.append(data)
 
 
-def visible(page: str) -> str:
+def visible_text(page: str) -> str:
     """Return the visible text of an HTML page."""
-    parser = Text()
+    parser = VisibleText()
     parser.feed(page)
     parser.close()
     return "".join(parser.parts)
 
 
 def tokens(text: str) -> list[str]:
-    """Return the words of a text as the dataset counts and hashes them: NFKC, case-folded, only letters and digits."""
+    """Split a text into words in the same way as the dataset counts and hashes them: NFKC-normalized, case-folded, only
+    letters and digits.
+    """
     plain = _SEPARATORS.sub(" ", unicodedata.normalize("NFKC", text).casefold())
     return _UNSPACED.sub(r" \1 ", plain).split()
 
 
-def compare(text: str, sketch: str, words: int) -> tuple[str, str, str]:
-    """Look for the passages of a sketch in a text.
+def find_passages(text: str, sketch: str, words: int) -> tuple[str, str, str]:
+    """Look for the passages whose hashes are in `sketch` in a text.
 
-    Returns `by` ("" if not all passages are found), `passages` as "found/all", and the text from the first passage to
-    the last, or the whole text if not all are found. `words` is the number of words that the article had.
+    Returns three values: `by` ("text" or "passages"; "" if not all passages were found), the count of passages as
+    "found/all", and the text from the first passage to the last, or the whole text if not all were found. `words` is
+    the number of words that the article had.
     """
     passages = sketch.split()
     pieces = text.split()
@@ -155,12 +158,14 @@ def compare(text: str, sketch: str, words: int) -> tuple[str, str, str]:
     return (
         ("text" if last + RUN - first == words else "passages"),
         share,
-        _between(text, of[first][1], of[last + RUN - 1][1]),
+        _text_between(text, of[first][1], of[last + RUN - 1][1]),
     )
 
 
-def _between(text: str, first: int, last: int) -> str:
-    """Return the text from one of its white-space separated pieces to another, with its paragraphs."""
+def _text_between(text: str, first: int, last: int) -> str:
+    """Return the part of a text from one of its white-space separated words to another, given by their indexes, keeping
+    its paragraphs.
+    """
     spans = [m.span() for m in re.finditer(r"\S+", text)]
     return re.sub(r"\s*\n\s*", "\n\n", re.sub(r"[^\S\n]+", " ", text[spans[first][0] : spans[last][1]]))
 
@@ -170,7 +175,7 @@ UNREACHED = (OSError, http.client.HTTPException, ValueError)
 
 
 class Robots:
-    """The rules of a robots.txt for this program, or for all programs (RFC 9309). The longest matching rule applies."""
+    """The rules of a robots.txt that apply to this program (RFC 9309). The longest matching rule wins."""
 
     def __init__(self, text: str) -> None:
         groups: dict[str, list[tuple[str, str]]] = {}
@@ -185,7 +190,11 @@ class Robots:
             group_ended = name != "user-agent"
         own = groups.get(AGENT.partition("/")[0], groups.get("*", []))
         self._rules = sorted(
-            ((len(value), name == "allow", _glob(value)) for name, value in own if value and name != "crawl-delay"),
+            (
+                (len(value), name == "allow", _rule_pattern(value))
+                for name, value in own
+                if value and name != "crawl-delay"
+            ),
             reverse=True,
         )
         self.delay = max(
@@ -198,19 +207,19 @@ class Robots:
         )
 
     def allows(self, path: str) -> bool:
-        """Return whether a path with its query may be fetched."""
+        """Return whether robots.txt allows this program to fetch a path (with its query string)."""
         plain = urllib.parse.unquote(path or "/")
         return next((allowed for _, allowed, glob in self._rules if re.match(glob, plain)), True)
 
 
-def _glob(rule: str) -> str:
-    """Return a rule as a regular expression: * matches anything, $ the end."""
+def _rule_pattern(rule: str) -> str:
+    """Convert a path rule of robots.txt to a regular expression: * matches anything, $ the end."""
     plain = urllib.parse.unquote(rule[:-1] if rule.endswith("$") else f"{rule}*")
     return fnmatch.translate(re.sub(r"[?\[]", r"[\g<0>]", plain))
 
 
-class Polite:
-    """Fetches one page at a time, with a delay between requests to a host, and obeys robots.txt."""
+class PoliteFetcher:
+    """Fetches one page at a time, with a delay between requests to the same host, and obeys robots.txt."""
 
     def __init__(self, contact: str, delay: float) -> None:
         self._agent = AGENT.format(contact=contact)
@@ -219,7 +228,9 @@ class Polite:
         self._robots: dict[str, Robots | Exception] = {}
 
     def get(self, url: str) -> tuple[int, bytes, Any]:
-        """Fetch a URL. Returns status (0: robots.txt forbids it), body as sent, and header fields. Raises UNREACHED."""
+        """Fetch a URL. Returns the status (0 if robots.txt forbids the fetch), the body as sent, and the header fields.
+        Raises one of the exceptions in UNREACHED if there is no response.
+        """
         parts = urllib.parse.urlsplit(url)
         host = f"{parts.scheme}://{parts.netloc}"
         if host not in self._robots:
@@ -259,18 +270,19 @@ class Polite:
             self._free[host] = time.monotonic() + pause
 
     def _read_robots(self, host: str) -> Robots | Exception:
-        """Fetch robots.txt. Without one everything is allowed; if the server fails, nothing is (RFC 9309, section
-        2.3.1)."""
+        """Fetch the robots.txt of a host. If there is none everything is allowed; if the server fails, nothing is (RFC
+        9309, section 2.3.1).
+        """
         try:
             status, body, headers = self._ask(f"{host}/robots.txt", host, self._delay)
         except UNREACHED as error:
             return error
         text = "User-agent: *\nDisallow: /" if status >= 500 else ""
-        return Robots(decoded(body, headers).decode("utf-8", "replace") if status == 200 else text)
+        return Robots(decode_body(body, headers).decode("utf-8", "replace") if status == 200 else text)
 
 
-def decoded(body: bytes, headers: Any) -> bytes:
-    """Undo the content coding of a body. A body that cannot be decoded is returned as it is."""
+def decode_body(body: bytes, headers: Any) -> bytes:
+    """Undo the content coding (such as gzip) of a response body. A body that cannot be decoded is left unchanged."""
     coding = headers.get("content-encoding", "").strip().lower()
     if coding not in ("gzip", "x-gzip", "deflate"):
         return body
@@ -280,8 +292,8 @@ def decoded(body: bytes, headers: Any) -> bytes:
         return body
 
 
-def page_of(body: bytes, headers: Any) -> str:
-    """Decode a page by the charset of its header or meta element; UTF-8 if there is none."""
+def decode_page(body: bytes, headers: Any) -> str:
+    """Decode a page to text, with the charset in its header or meta element, otherwise as UTF-8."""
     named = re.search(r"charset=[\"']?([\w.:-]+)", headers.get("content-type", ""), re.IGNORECASE)
     meta = re.search(rb"<meta[^>]{0,200}charset=[\"']?([\w.:-]+)", body[:4096], re.IGNORECASE)
     coding = named[1] if named else meta[1].decode("ascii", "replace") if meta else "utf-8"
@@ -292,12 +304,12 @@ def page_of(body: bytes, headers: Any) -> str:
 
 
 def digest(payload: bytes) -> str:
-    """Return a SHA-1 digest as WARC writes it."""
+    """Return the SHA-1 digest of a payload in the notation of WARC."""
     return "sha1:" + base64.b32encode(hashlib.sha1(payload).digest()).decode()
 
 
-def rehydrate(row: dict[str, str], url: str, source: str, polite: Polite) -> dict[str, Any]:
-    """Fetch `url` and compare it with a record. Returns a line of the output."""
+def rehydrate(row: dict[str, str], url: str, source: str, polite: PoliteFetcher) -> dict[str, Any]:
+    """Fetch `url` and compare the page with the dataset's record `row`. Returns a line of the output."""
     now = datetime.datetime.now(datetime.timezone.utc)  # noqa: UP017  Python before 3.11
     out: dict[str, Any] = {
         "id": row["id"],
@@ -321,9 +333,11 @@ def rehydrate(row: dict[str, str], url: str, source: str, polite: Polite) -> dic
         return {**out, "status": "refused", "by": f"HTTP {status}" if status else "robots.txt"}
     if status != 200:
         return {**out, "by": f"HTTP {status}"}
-    payload = decoded(body, headers)
+    payload = decode_body(body, headers)
     same = row["payload_digest"] in (digest(body), digest(payload))
-    by, passages, text = compare(visible(page_of(payload, headers)), row["sketch"], int(row["words"] or 0))
+    by, passages, text = find_passages(
+        visible_text(decode_page(payload, headers)), row["sketch"], int(row["words"] or 0)
+    )
     by = "payload" if same else by
     out |= {"passages": passages, "digest": digest(body), "text": text}
     if not by and not row["sketch"]:
@@ -332,7 +346,9 @@ def rehydrate(row: dict[str, str], url: str, source: str, polite: Polite) -> dic
 
 
 def sources(row: dict[str, str], chosen: str, archive: str) -> Iterator[tuple[str, str]]:
-    """Yield the sources of a record with the URLs to fetch."""
+    """Yield (source, URL) for each place from which the text of a record is to be fetched: the live site, the web
+    archive, or both.
+    """
     if chosen in ("live", "both"):
         yield "live", row["url"]
     if chosen in ("archive", "both"):
@@ -341,7 +357,9 @@ def sources(row: dict[str, str], chosen: str, archive: str) -> Iterator[tuple[st
 
 
 def finished_ids(out: Path) -> set[str]:
-    """Return the records in the output of an earlier run. An incomplete last line is removed."""
+    """Return the identifiers of the records that an earlier run has already written to the output. Removes an
+    incomplete last line.
+    """
     done: set[str] = set()
     with out.open("ab+") as file:
         file.seek(0)
@@ -366,7 +384,7 @@ def main() -> int | str:
     done = finished_ids(out)
     unknown = set(options.ids)
     counts: dict[str, int] = {}
-    polite = Polite(options.contact, options.delay)
+    polite = PoliteFetcher(options.contact, options.delay)
     with (
         gzip.open(HERE / "data" / "references.csv.gz", "rt", encoding="utf-8", newline="") as table,
         out.open("a", encoding="utf-8", errors="replace", newline="\n") as output,

@@ -1,8 +1,8 @@
-"""Chooses the articles of a snapshot, names their duplicates and clusters, decides their tiers, and sorts them.
+"""Chooses the articles of a snapshot, determines their duplicates and clusters, decides their tiers, and sorts them.
 
-The results are in temporary tables of the connection. `temp.considered` has the chosen articles and all their copies,
-`temp.ordered` the chosen articles by their position in the files. Nothing depends on the order in which the archive
-stored the articles.
+The results are in temporary tables of the database connection. `temp.considered` contains the chosen articles and
+all their copies, `temp.ordered` the chosen articles in the order of their rows in the files. Nothing depends on the
+order in which the archive stored the articles.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from archiver.articles.near_duplicates import UnionFind
 from archiver.datasets.publication_rules import (
     TIERS,
     Decision,
+    OperatorStatement,
     PublicationRule,
     PublicationRules,
-    UsageFacts,
-    capped,
     decide_tier,
+    limit_decision,
 )
 from archiver.items import UsageStatement
 from archiver.storage.article_tables.records import FIRST_ADDRESS, record_id_of_first
@@ -33,7 +33,9 @@ from archiver.storage.article_tables.records import FIRST_ADDRESS, record_id_of_
 
 
 def split_of(key: str, splits: Sequence[tuple[str, int]]) -> str:
-    """Return the split of a key. `splits` are names with shares that add up to 100."""
+    """Return the machine learning split (train, test ...) of the articles with this key, derived from a hash of the
+    key. `splits` are names with shares in percent.
+    """
     place = int.from_bytes(hashlib.sha256(f"split {key}".encode()).digest()[:8], "big") * 100 >> 64
     for name, share in splits:
         place -= share
@@ -60,11 +62,11 @@ PARTITION_ROWS = 250_000
 
 
 def choose_articles(db: Database, ids: Iterable[int] | None, cutoff: str = "", copies: Iterable[int] = ()) -> int:
-    """Choose the articles with these numbers (None is all) that were in the archive at the cut-off, and return how
-    many.
+    """Choose the articles with these IDs (None is all) that were in the archive at the cut-off, and return their
+    number.
 
-    Their copies are considered but not chosen; `copies` are further articles to be considered so, with their own
-    copies.
+    Copies of the chosen articles are entered in `temp.considered` but not chosen. `copies` are IDs of further
+    articles to enter there with their copies.
     """
     db.conn.create_function("record_id", 1, record_id_of_first, deterministic=True)
     for table in ("chosen", "considered", "ordered"):
@@ -92,8 +94,8 @@ def choose_articles(db: Database, ids: Iterable[int] | None, cutoff: str = "", c
         ):
             db.execute(_ENTER.format(source=f"{source} and a.id not in {considered}"), [cutoff or NEWEST])
     if cutoff:
-        _restore(db, cutoff)
-    _name_groups(db)
+        _restore_state(db, cutoff)
+    _set_duplicate_groups(db)
     return _count(db, "temp.considered where chosen")
 
 
@@ -101,8 +103,10 @@ def _count(db: Database, rows: str) -> int:
     return int(db.execute(f"select count(*) from {rows}").fetchone()[0])
 
 
-def _restore(db: Database, cutoff: str) -> None:
-    """Restore the state at the cut-off: the last revision seen by then, and no `gone_at` of a later time."""
+def _restore_state(db: Database, cutoff: str) -> None:
+    """Restore in `temp.considered` the state of the articles at the cut-off: the last revision seen by then, and no
+    `gone_at` of a later time.
+    """
     db.execute(
         "update temp.considered set revision = coalesce((select max(r.revision) from revisions r where r.article_id = "
         "considered.article_id and substr(r.observed_at, 1, 19) <= ?), revision)",
@@ -118,8 +122,9 @@ def _restore(db: Database, cutoff: str) -> None:
 
 
 def _split_later_clusters(db: Database) -> None:
-    """Split the clusters that an article after the cut-off joined, by the links among the earlier articles. These
-    clusters get negative numbers, which no cluster in the archive has."""
+    """Undo the merging of clusters by articles that joined after the cut-off, using the near-duplicate links among the
+    earlier articles. The resulting clusters get negative numbers, which no cluster in the archive has.
+    """
     earlier = dict(
         db.execute(
             "select article_id, cluster from temp.considered where cluster in (select a.cluster_id from articles a "
@@ -143,11 +148,12 @@ def _split_later_clusters(db: Database) -> None:
     )
 
 
-def _name_groups(db: Database) -> None:
-    """Set `duplicate_of` to the equal text that was published first, and `cluster_id` to the member that was seen
-    first.
+def _set_duplicate_groups(db: Database) -> None:
+    """Set `duplicate_of` of each considered article to the article with equal text that was published first, and
+    `cluster_id` to the cluster member that was seen first.
 
-    Neither depends on the numbers in the archive. A member that joins a cluster later is never its first.
+    Neither depends on the article IDs in the archive, and an article that joins a cluster later is never its first
+    member.
     """
     for column, group_by, order, where in (
         ("duplicate_of", "root", "published is null, published, first_seen, id", "chosen"),
@@ -169,7 +175,7 @@ def _name_groups(db: Database) -> None:
     )
     db.conn.executemany(
         "update temp.considered set split_key = ? where article_id = ?",
-        ((min(firsts[number] for number in group)[20:], number) for group in groups(db) for number in group),
+        ((min(firsts[number] for number in group)[20:], number) for group in duplicate_groups(db) for number in group),
     )
 
 
@@ -179,9 +185,10 @@ def _named(rows: Iterable[tuple[int, int, str]], first_too: bool) -> Iterator[tu
         yield from ((members[0][2], number) for _, number, _ in members[0 if first_too else 1 :])
 
 
-def groups(db: Database) -> Iterator[list[int]]:
-    """Yield the groups of considered articles that share a text or most of it. A duplicate that is in a cluster joins
-    both groups."""
+def duplicate_groups(db: Database) -> Iterator[list[int]]:
+    """Yield the groups of considered articles that share a text or are near-duplicates, as lists of article IDs. A
+    duplicate that is in a cluster merges both groups.
+    """
     rows = db.execute(_SHARED).fetchall()
     find = UnionFind((("root", root), ("cluster", cluster)) for _, root, cluster in rows if cluster is not None).top
     keyed = sorted((find(("root", root)), number) for number, root, _ in rows)
@@ -207,8 +214,8 @@ def order_articles(db: Database, partition: str) -> list[str]:
     return [row[0] for row in db.execute("select part from temp.ordered group by part order by part")]
 
 
-def newest(db: Database) -> str:
-    """Return the newest time in the archive, in UTC to the second: the cut-off of a snapshot if none is given."""
+def latest_time(db: Database) -> str:
+    """Return the latest time stored in the archive, in UTC to the second: the default cut-off of a snapshot."""
     found = [
         db.execute(sql).fetchone()[0]
         for sql in (
@@ -227,7 +234,7 @@ def newest(db: Database) -> str:
 def decide_tiers(
     db: Database, rules: PublicationRules, cutoff: str, keep: Container[int] = ()
 ) -> tuple[Counter[tuple[str, str]], dict[int, Decision]]:
-    """Decide on all articles of `temp.considered`.
+    """Decide how much of each article in `temp.considered` may be published, and store the tiers there.
 
     Returns the number of chosen articles by tier and reason, and the decisions on the articles in `keep`.
     """
@@ -253,15 +260,16 @@ def decide_tiers(
 
 
 def _limit_by_copies(db: Database, own: dict[int, Decision]) -> dict[int, Decision]:
-    """Return the decisions that a copy limits: a text that one site does not permit to publish is not published as the
-    text of another site either."""
+    """Return the decisions that must be stricter because of a copy: a text that one site does not permit to be
+    published is not published as the text of another site either.
+    """
     sites = dict(db.execute("select article_id, site from temp.considered"))
     out: dict[int, Decision] = {}
-    for group in groups(db):
+    for group in duplicate_groups(db):
         least = min(own[number].tier for number in group)
         site = min(sites[number] for number in group if own[number].tier == least)
         for number in group:
-            decision = capped(own[number], least, f"its copy on {site} is limited to {least.label}")
+            decision = limit_decision(own[number], least, f"its copy on {site} is limited to {least.label}")
             if decision is not own[number]:
                 out[number] = decision
     return out
@@ -272,12 +280,12 @@ def _decisions(db: Database, rules: PublicationRules, cutoff: str) -> Iterator[t
         name: _definition(name, json.loads(settings or "{}"))
         for name, settings in db.execute("select name, settings from sites")
     }
-    statements = _statements(db, cutoff)
+    statements = _usage_statements(db, cutoff)
     stated_for, stated = next(statements, (0, ()))
     known: dict[Any, Decision] = {}
     by_site: dict[str, tuple[PublicationRule, ...]] = {}
     simple = all(name == "site" for rule in rules.rules for name, _ in rule.of)
-    by_fields = any(not rule.is_of_site for rule in rules.rules)
+    by_fields = any(not rule.depends_on_site_only for rule in rules.rules)
     names = ", a.authors, a.categories" if by_fields else ""
     join = "join articles a on a.id = c.article_id" if by_fields else ""
     for number, site, url, *lists in db.execute(
@@ -294,20 +302,21 @@ def _decisions(db: Database, rules: PublicationRules, cutoff: str) -> Iterator[t
                 by_site[site] = applicable
         key = (site, tuple(rule.number for rule in applicable), rights)
         if key not in known:
-            facts = [*(rule.facts for rule in applicable), *((sites[site],) if site in sites else ())]
-            known[key] = decide_tier(facts, rights, cutoff)
+            operator_statements = [*(rule.statement for rule in applicable), *((sites[site],) if site in sites else ())]
+            known[key] = decide_tier(operator_statements, rights, cutoff)
         yield number, known[key]
 
 
-def _definition(name: str, settings: dict[str, Any]) -> UsageFacts:
-    return UsageFacts(
+def _definition(name: str, settings: dict[str, Any]) -> OperatorStatement:
+    return OperatorStatement(
         f"the definition of {name}", TIERS.get(settings.get("publish", "")), settings.get("licence") or ""
     )
 
 
-def _statements(db: Database, cutoff: str) -> Iterator[tuple[int, tuple[UsageStatement, ...]]]:
-    """Yield, by article, the usage statements of the capture it was read from and of its last capture up to the
-    cut-off."""
+def _usage_statements(db: Database, cutoff: str) -> Iterator[tuple[int, tuple[UsageStatement, ...]]]:
+    """Yield for each article the usage statements of two captures: the one it was extracted from, and its last capture
+    up to the cut-off.
+    """
     rows = db.execute(
         """
         with read_from as materialized (

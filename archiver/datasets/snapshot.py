@@ -1,7 +1,7 @@
-"""Builds a snapshot of one or more archives into a folder, and checks one that was built.
+"""Builds a snapshot of one or more archives into a folder, and verifies an existing snapshot.
 
-A snapshot is built beside its folder and moved there when it is complete. Its bytes depend on the archives and the
-request alone, not on the clock, the folder or the order in which articles were stored.
+A snapshot is built beside its folder and moved there when it is complete. Its bytes depend only on the archives and
+the request, not on the clock, the folder or the order in which articles were stored.
 """
 
 from __future__ import annotations
@@ -27,30 +27,32 @@ from sqlite_utils import Database
 
 from archiver.datasets import cross_archive_duplicates, snapshot_rows
 from archiver.datasets.dataset_card import DatasetFile
-from archiver.datasets.dataset_metadata import describe
-from archiver.datasets.parquet import arrow
+from archiver.datasets.dataset_metadata import write_descriptions
+from archiver.datasets.parquet import import_arrow
 from archiver.datasets.personal_data import Pseudonymizer, fingerprint
 from archiver.datasets.publication_rules import PublicationRules, parse_publication_rules
-from archiver.datasets.selection import PARTITION_ROWS, choose_articles, decide_tiers, newest, order_articles
-from archiver.datasets.snapshot_request import SnapshotFacts, SnapshotRequest, as_json, parse_rebuild
+from archiver.datasets.selection import PARTITION_ROWS, choose_articles, decide_tiers, latest_time, order_articles
+from archiver.datasets.snapshot_request import SnapshotRequest, SnapshotStatistics, parse_rebuild, request_as_json
 from archiver.datasets.snapshot_rows import ARTICLES, TABLES, table_files
 from archiver.datasets.snapshot_writer import Progress, write_other_formats, write_references, write_tables
 from archiver.datasets.wacz_package import pack_wacz
 from archiver.errors import BadQuery, NotASnapshot, NothingToPublish, SnapshotRefused
 from archiver.search.engine import matching_ids
-from archiver.search.federated import Shard, shards_having
+from archiver.search.federated import Shard, shards_with_sites
 from archiver.storage.connection import opened
 
 # Building beside the folder: a snapshot replaces its folder as a whole or not at all.
 
 
-def true_place(out: Path) -> Path:
-    """Resolve symbolic links, so that the folder that a link points to is replaced and not the link."""
+def resolve_links(out: Path) -> Path:
+    """Return a path with symbolic links resolved, so that the folder that a link points to is replaced and not the
+    link.
+    """
     return Path(os.path.realpath(out))
 
 
-def refusal(out: Path, error: OSError | sqlite3.Error) -> SnapshotRefused:
-    """Turn an error of the disk or the database into a message that says what to do."""
+def as_refusal(out: Path, error: OSError | sqlite3.Error) -> SnapshotRefused:
+    """Convert an error of the disk or the database to a SnapshotRefused whose message says what to do."""
     full = (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)) or (
         isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
     )
@@ -61,17 +63,17 @@ def refusal(out: Path, error: OSError | sqlite3.Error) -> SnapshotRefused:
 
 @contextmanager
 def unfinished_folder(out: Path) -> Iterator[Path]:
-    """Make a folder beside `out` to build in, and remove it afterwards unless it was moved.
+    """Create a temporary folder beside `out` to build in. After the `with` block it is removed unless it was moved.
 
-    Removes what an earlier build left when it was killed. Raises SnapshotRefused if another build is running.
+    Also removes what a killed build left. Raises SnapshotRefused if another build is running.
     """
-    whole = true_place(out)
-    folder = whole.parent / f".{whole.name}.unfinished"
-    lock_file = whole.parent / f".{whole.name}.lock"
+    target = resolve_links(out)
+    folder = target.parent / f".{target.name}.unfinished"
+    lock_file = target.parent / f".{target.name}.lock"
     try:
         lock = os.open(lock_file, os.O_CREAT | os.O_RDWR, 0o666)
     except OSError as error:
-        raise refusal(out, error) from error
+        raise as_refusal(out, error) from error
     try:
         # Lock before removing anything below: until then, folder and lock may belong to another build.
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -81,13 +83,13 @@ def unfinished_folder(out: Path) -> Iterator[Path]:
             raise SnapshotRefused(
                 str(out), "another build of this dataset is running; wait until it has ended"
             ) from error
-        raise refusal(out, error) from error
+        raise as_refusal(out, error) from error
     try:
-        _recover(folder, whole)
+        _recover(folder, target)
         folder.mkdir()
         yield folder
     except OSError as error:
-        raise refusal(out, error) from error
+        raise as_refusal(out, error) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         with suppress(OSError):
@@ -95,14 +97,14 @@ def unfinished_folder(out: Path) -> Iterator[Path]:
         os.close(lock)
 
 
-def _old(folder: Path) -> Path:
-    """Where the old folder is kept while the new one is moved to its place."""
+def _old_folder(folder: Path) -> Path:
+    """Return the path at which the old folder is kept while the new one is moved to its place."""
     return folder.with_name(f"{folder.name}.old")
 
 
 def _recover(folder: Path, out: Path) -> None:
-    """Clean up after a build that was killed: restore the old folder if nothing replaced it, and remove the rest."""
-    old = _old(folder)
+    """Clean up after a build that was killed: restore the old folder if no new one replaced it, and remove the rest."""
+    old = _old_folder(folder)
     if old.exists() and not out.exists():
         old.replace(out)
     for left in (folder, old):
@@ -110,11 +112,11 @@ def _recover(folder: Path, out: Path) -> None:
 
 
 def put_in_place(folder: Path, out: Path, rename: Callable[[Path, Path], object] = os.replace) -> None:
-    """Move `folder` to `out`. An old folder at `out` is removed only after that."""
+    """Move the built `folder` to `out`. An old folder at `out` is only removed after the move has succeeded."""
     if not out.exists():
         rename(folder, out)
         return
-    old = _old(folder)
+    old = _old_folder(folder)
     rename(out, old)
     try:
         rename(folder, out)
@@ -131,21 +133,22 @@ _FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class BuiltSnapshot:
-    """A snapshot in its place. `same`: a folder with the same bytes was there before."""
+    """The result of building a snapshot. `same` is true if a folder with the same bytes was there before."""
 
     folder: Path
-    facts: SnapshotFacts
+    facts: SnapshotStatistics
     bytes: int
     same: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Building:
-    """How a snapshot is built: everything that does not affect which articles are in it.
+    """Options for building a snapshot that do not affect which articles are in it.
 
-    `progress` is called with the progress. `key` is the key for pseudonyms, if the request asks for them. `previous` is
-    the folder of the previous version, with which CHANGES.md compares; `since` is that version if its folder is not
-    available. Each of `sites` must be in one of the archives. An existing folder is replaced only with `replace`.
+    `progress` is called with the progress. `key` is the key for pseudonyms, if the request asks for them. `previous`
+    is the folder of the previous version, with which CHANGES.md compares; `since` is that version if its folder is
+    not available. Each of `sites` must be in one of the archives. An existing folder is replaced only with
+    `replace`.
     """
 
     software: str
@@ -158,9 +161,10 @@ class Building:
 
 
 @dataclass(frozen=True, slots=True)
-class _Chosen:
-    """What was chosen from the archives: the cut-off, the partitions in order, and the number of records by tier and
-    reason."""
+class _Choice:
+    """The result of choosing articles from the archives: the cut-off, the partitions in order, and the number of
+    records by tier and reason.
+    """
 
     cutoff: str
     parts: list[str]
@@ -168,25 +172,25 @@ class _Chosen:
 
 
 def build_snapshot(archives: Sequence[Path], out: Path, request: SnapshotRequest, how: Building) -> BuiltSnapshot:
-    """Build a snapshot of one archive, or of several archives without a common site, into the folder `out`.
+    """Build a snapshot into the folder `out`, from one archive or from several archives that have no site in common.
 
     Raises SnapshotRefused, NothingToPublish, NotASnapshot, BadPublishRules, ExtraMissing, and what searching and
     `open_archive` raise.
     """
-    arrow()
+    import_arrow()
     try:
         _check_target(out, request)
     except OSError as error:
-        raise refusal(out, error) from error
+        raise as_refusal(out, error) from error
     since = _previous_version(how.previous) if how.previous else how.since
     rules = parse_publication_rules(request.rules, "rebuild.json")
     change = _pseudonymizer(out, request, rules, how.key)
     with ExitStack() as stack:
         dbs = [stack.enter_context(opened(archive, read_only=True)) for archive in archives]
         _check_sites(dbs, how.sites, out)
-        chosen = _chosen(dbs, request, rules, out)
-        facts = SnapshotFacts(request, chosen.cutoff, rules.dataset)
-        facts.reasons = chosen.reasons
+        chosen = _choose(dbs, request, rules, out)
+        stats = SnapshotStatistics(request, chosen.cutoff, rules.dataset)
+        stats.reasons = chosen.reasons
         if change.hides_names:
             for db in dbs:
                 change.add_names(snapshot_rows.author_rows(db, chosen.cutoff))
@@ -194,22 +198,24 @@ def build_snapshot(archives: Sequence[Path], out: Path, request: SnapshotRequest
             _check_wacz(out, request, dbs)
         with unfinished_folder(out) as folder:
             try:
-                write_tables(dbs, folder, facts, change, chosen.parts, how.progress)
-                write_other_formats(folder, facts)
-                write_references(folder, facts)
+                write_tables(dbs, folder, stats, change, chosen.parts, how.progress)
+                write_other_formats(folder, stats)
+                write_references(folder, stats)
                 if request.wacz:
-                    _pack(dbs[0], archives[0].parent, folder, out, how.software)
-                (folder / REBUILD).write_bytes(_rebuild(facts, how.software, dbs, since))
-                size = _sum(folder, describe(folder, facts, how.software, how.previous, since))
+                    _write_wacz(dbs[0], archives[0].parent, folder, out, how.software)
+                (folder / REBUILD).write_bytes(_rebuild_json(stats, how.software, dbs, since))
+                size = _write_checksums(folder, write_descriptions(folder, stats, how.software, how.previous, since))
             except (OSError, sqlite3.Error) as error:
-                raise refusal(out, error) from error
-            same = _put(folder, out, request, replace=how.replace)
-            return BuiltSnapshot(out, facts, size, same)
+                raise as_refusal(out, error) from error
+            same = _move_into_place(folder, out, request, replace=how.replace)
+            return BuiltSnapshot(out, stats, size, same)
 
 
-def _put(folder: Path, out: Path, request: SnapshotRequest, *, replace: bool) -> bool:
-    """Move the built folder to its place. Returns whether the same snapshot was there before; it stays unless `replace`
-    is set. Raises SnapshotRefused if a different snapshot is there."""
+def _move_into_place(folder: Path, out: Path, request: SnapshotRequest, *, replace: bool) -> bool:
+    """Move a built snapshot to its place, unless the same snapshot is there and `replace` is not set. Returns whether
+    the same snapshot was there before. Raises SnapshotRefused if a different snapshot is there and `replace` is not
+    set.
+    """
     same = out.exists() and (out / SUMS).is_file() and (out / SUMS).read_bytes() == (folder / SUMS).read_bytes()
     if same and not replace:
         return True
@@ -219,13 +225,14 @@ def _put(folder: Path, out: Path, request: SnapshotRequest, *, replace: bool) ->
             f"it has a version {request.version} with different content; give another --version, or --replace to "
             "overwrite it",
         )
-    put_in_place(folder, true_place(out))
+    put_in_place(folder, resolve_links(out))
     return same
 
 
 def _pseudonymizer(out: Path, request: SnapshotRequest, rules: PublicationRules, key: bytes | None) -> Pseudonymizer:
-    """Return what hides personal data. Raises SnapshotRefused if the key is not that of the request, or if the query or
-    the rules contain a name that the key should hide."""
+    """Return the Pseudonymizer that a request needs. Raises SnapshotRefused if `key` is not the key of the request, or
+    if the query or the rules contain a name that should be hidden.
+    """
     if request.pseudonymised:
         if key is None or fingerprint(key) != request.pseudonymised:
             raise SnapshotRefused(
@@ -243,11 +250,13 @@ def _pseudonymizer(out: Path, request: SnapshotRequest, rules: PublicationRules,
     return Pseudonymizer(key if request.pseudonymised else None, contacts=request.drop_contacts)
 
 
-def _chosen(dbs: Sequence[Database], request: SnapshotRequest, rules: PublicationRules, out: Path) -> _Chosen:
-    """Choose articles in all archives and decide their tiers. Raises NothingToPublish and SnapshotRefused."""
+def _choose(dbs: Sequence[Database], request: SnapshotRequest, rules: PublicationRules, out: Path) -> _Choice:
+    """Choose the articles of a snapshot in all archives and decide their tiers. Raises NothingToPublish and
+    SnapshotRefused.
+    """
     selected = [*_matching_ids(dbs, request)]
     if not sum(choose_articles(db, ids, request.cutoff) for db, ids in zip(dbs, selected, strict=True)):
-        raise NothingToPublish(str(out), request.words, request.cutoff, holds=(out / REBUILD).exists())
+        raise NothingToPublish(str(out), request.query_options, request.cutoff, holds=(out / REBUILD).exists())
     if len(dbs) > 1:
         _check_disjoint(dbs, out)
     copies = cross_archive_duplicates.consider_copies(
@@ -257,7 +266,7 @@ def _chosen(dbs: Sequence[Database], request: SnapshotRequest, rules: Publicatio
     partition = request.partition
     if partition == "auto":
         partition = "year" if total > PARTITION_ROWS else "none"
-    cutoff = request.cutoff or max(map(newest, dbs))
+    cutoff = request.cutoff or max(map(latest_time, dbs))
     parts = sorted({part for db in dbs for part in order_articles(db, partition)})
     reasons: Counter[tuple[str, str]] = Counter()
     decided = []
@@ -268,18 +277,20 @@ def _chosen(dbs: Sequence[Database], request: SnapshotRequest, rules: Publicatio
         reasons += counts
         decided.append(kept)
     cross_archive_duplicates.apply_strictest(dbs, copies, decided, reasons)
-    return _Chosen(cutoff, parts, +reasons)
+    return _Choice(cutoff, parts, +reasons)
 
 
 def _matching_ids(dbs: Sequence[Database], request: SnapshotRequest) -> Iterator[list[int] | None]:
-    """Yield for each archive the articles that the query finds, None for all. Raises what searching raises."""
+    """Yield for each archive the IDs of the articles that the query matches; None means all articles. Raises what
+    searching raises.
+    """
     if len(dbs) > 1 and request.search_query.like is not None:
         raise BadQuery(
             f"like {request.search_query.like}", "it names an article of one archive; publish from that archive alone"
         )
     queries = {
         shard.name: query
-        for shard, query in shards_having(
+        for shard, query in shards_with_sites(
             [Shard(str(number), db) for number, db in enumerate(dbs)], request.search_query
         )
     }
@@ -292,7 +303,9 @@ def _matching_ids(dbs: Sequence[Database], request: SnapshotRequest) -> Iterator
 
 
 def _check_sites(dbs: Sequence[Database], sites: Iterable[str], out: Path) -> None:
-    """Raise SnapshotRefused if a site is in none of the archives: perhaps one of them was not named."""
+    """Raise SnapshotRefused if one of the sites is in none of the archives, because the user may have forgotten to name
+    an archive.
+    """
     known = {row[0] for db in dbs for row in db.execute("select name from sites")}
     if lost := sorted(set(sites) - known):
         raise SnapshotRefused(
@@ -318,7 +331,9 @@ def _check_disjoint(dbs: Sequence[Database], out: Path) -> None:
 
 
 def _check_wacz(out: Path, request: SnapshotRequest, dbs: Sequence[Database]) -> None:
-    """Raise SnapshotRefused if whole pages may not be published: they show names, contacts and other articles."""
+    """Raise SnapshotRefused if a WACZ file may not be published: its whole pages show names, contacts and other
+    articles.
+    """
     limited = sum(
         db.execute("select count(*) from temp.considered where chosen and tier < 3").fetchone()[0] for db in dbs
     )
@@ -335,8 +350,8 @@ def _check_wacz(out: Path, request: SnapshotRequest, dbs: Sequence[Database]) ->
         raise SnapshotRefused(str(out), f"{why}; leave --wacz out, or choose other articles")
 
 
-def _pack(db: Database, archive: Path, folder: Path, out: Path, software: str) -> None:
-    """Write the captures of the articles to `captures.wacz`. Raises SnapshotRefused if one cannot be read."""
+def _write_wacz(db: Database, archive: Path, folder: Path, out: Path, software: str) -> None:
+    """Write the captures of the chosen articles to `captures.wacz`. Raises SnapshotRefused if one cannot be read."""
     ids = [row[0] for row in db.execute("select article_id from temp.ordered order by position")]
     with (folder / "captures.wacz").open("wb") as file:
         done = pack_wacz(db, archive, ids, file, software=software, title="Captures")
@@ -348,13 +363,14 @@ def _pack(db: Database, archive: Path, folder: Path, out: Path, software: str) -
         )
 
 
-def _rebuild(facts: SnapshotFacts, software: str, dbs: Sequence[Database], since: str) -> bytes:
-    """Return rebuild.json, which has all that is needed to build the same snapshot: the request with its cut-off, the
-    software, and the digest of the content."""
+def _rebuild_json(stats: SnapshotStatistics, software: str, dbs: Sequence[Database], since: str) -> bytes:
+    """Return the content of rebuild.json, from which the same snapshot can be built again: the request with its
+    cut-off, the software, and the digest of the content.
+    """
     import pyarrow
 
-    request = as_json(facts.request)
-    request["cutoff"] = facts.cutoff  # the request may have left it open
+    request = request_as_json(stats.request)
+    request["cutoff"] = stats.cutoff  # the request may have left it open
     schema = sorted({str(db.execute("select max(name) from _sqlite_migrations").fetchone()[0]) for db in dbs})
     document = {
         "snapshot": _FORMAT,
@@ -363,22 +379,24 @@ def _rebuild(facts: SnapshotFacts, software: str, dbs: Sequence[Database], since
         "software": software,
         "pyarrow": pyarrow.__version__,
         "schema": schema,
-        "sites": sorted(facts.sites),
-        "content": facts.digest,
-        "rows": dict(sorted(facts.rows.items())),
+        "sites": sorted(stats.sites),
+        "content": stats.digest,
+        "rows": dict(sorted(stats.rows.items())),
     }
     return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "replace")
 
 
-def _sum(folder: Path, files: Iterable[DatasetFile]) -> int:
-    """Write SHA256SUMS of these files in the format of `sha256sum -c`. Returns the size of all files in bytes."""
+def _write_checksums(folder: Path, files: Iterable[DatasetFile]) -> int:
+    """Write the checksums of these files to SHA256SUMS, in the format of `sha256sum -c`. Returns the size of all files
+    in bytes.
+    """
     found = sorted(files, key=lambda file: file.path)
     sums = "".join(f"{file.sha256}  {file.path}\n" for file in found).encode()
     (folder / SUMS).write_bytes(sums)
     return len(sums) + sum(file.bytes for file in found)
 
 
-def files_of(folder: Path) -> list[str]:
+def snapshot_files(folder: Path) -> list[str]:
     """List the files of a snapshot except SHA256SUMS, as paths relative to its folder."""
     return [
         path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and path != folder / SUMS
@@ -386,11 +404,11 @@ def files_of(folder: Path) -> list[str]:
 
 
 def version_of(folder: Path) -> dict[str, Any]:
-    """Read the rebuild.json of a folder; `request` is a SnapshotRequest. Raises NotASnapshot."""
-    return parse_rebuild(text_of(folder, REBUILD), str(folder))
+    """Parse the rebuild.json in a snapshot's folder; its `request` becomes a SnapshotRequest. Raises NotASnapshot."""
+    return parse_rebuild(read_snapshot_file(folder, REBUILD), str(folder))
 
 
-def text_of(folder: Path, name: str) -> str:
+def read_snapshot_file(folder: Path, name: str) -> str:
     """Return the text of a file of a snapshot. Raises NotASnapshot."""
     try:
         return (folder / name).read_text(encoding="utf-8")
@@ -402,7 +420,7 @@ def text_of(folder: Path, name: str) -> str:
 
 
 def _previous_version(previous: Path) -> str:
-    """Return the version of the previous snapshot. Raises NotASnapshot, before anything is built."""
+    """Return the version of the previous snapshot. Raises NotASnapshot."""
     version: str = version_of(previous)["request"].version
     if not table_files(previous, ARTICLES):
         raise NotASnapshot(str(previous), "it has no articles table")
@@ -410,12 +428,12 @@ def _previous_version(previous: Path) -> str:
 
 
 def _check_target(out: Path, request: SnapshotRequest) -> None:
-    """Raise SnapshotRefused if the folder cannot be written or replaced. Raises OSError."""
-    if os.path.ismount(true_place(out)):
+    """Raise SnapshotRefused if the target folder cannot be written or must not be replaced. Raises OSError."""
+    if os.path.ismount(resolve_links(out)):
         raise SnapshotRefused(
             str(out), "it is a mount point, which cannot be replaced as a whole; name a folder inside it"
         )
-    if Path.cwd().is_relative_to(true_place(out)):
+    if Path.cwd().is_relative_to(resolve_links(out)):
         raise SnapshotRefused(
             str(out),
             "it is, or contains, the current folder, which cannot be replaced as a whole; change to another folder and "
@@ -449,9 +467,11 @@ _CHECKSUM_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 
 def check_snapshot(folder: Path) -> tuple[str, ...]:
-    """Return what is wrong with a snapshot, one sentence each; () if nothing is. Raises NotASnapshot, ExtraMissing."""
+    """Verify a snapshot and return what is wrong with it, one sentence each; () if it is intact. Raises NotASnapshot
+    and ExtraMissing.
+    """
     document = version_of(folder)
-    return (*_check_sums(folder, text_of(folder, SUMS)), *_check_tables(folder, document))
+    return (*_check_sums(folder, read_snapshot_file(folder, SUMS)), *_check_tables(folder, document))
 
 
 def _check_sums(folder: Path, text: str) -> Iterator[str]:
@@ -461,7 +481,7 @@ def _check_sums(folder: Path, text: str) -> Iterator[str]:
             listed[found[2]] = found[1]
         else:
             yield f"{SUMS} has a line that is not a checksum: {line[:80]!r}."
-    present = set(files_of(folder))
+    present = set(snapshot_files(folder))
     yield from (f"{name} is listed in {SUMS} but missing." for name in sorted(set(listed) - present))
     yield from (f"{name} is not listed in {SUMS}." for name in sorted(present - set(listed)))
     for name in sorted(present & set(listed)):
@@ -476,7 +496,7 @@ def _check_sums(folder: Path, text: str) -> Iterator[str]:
 
 
 def _check_tables(folder: Path, document: dict[str, Any]) -> Iterator[str]:
-    pa, pq = arrow()
+    pa, pq = import_arrow()
     rows_of = document.get("rows")
     counts = rows_of if isinstance(rows_of, dict) else {}  # rebuild.json itself may have been changed
     ids: set[str] = set()

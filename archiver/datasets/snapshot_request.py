@@ -1,4 +1,4 @@
-"""The request for a snapshot, which `rebuild.json` stores, and the facts that are counted while it is written.
+"""The request for a snapshot, which `rebuild.json` stores, and the statistics that are counted while it is written.
 
 The request and the archive together determine the bytes of a snapshot.
 """
@@ -28,13 +28,13 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 @dataclass(frozen=True, slots=True)
 class SnapshotRequest:
-    """What a snapshot should contain.
+    """The specification of a snapshot: which articles it contains, and in which form.
 
     `query` has the fields of a search query that differ from their defaults; it is empty for the whole archive.
-    `cutoff` is a time in UTC to the second ("2024-06-01T12:00:00"), or "" for the newest of the archive. `rules` is the
-    text of the rule file. `ngrams` is the length of the longest n-grams that are counted; with None it depends on
-    whether texts are withheld. `splits` are names with shares in percent. `pseudonymised` is the fingerprint of the key
-    for pseudonyms; the key itself is not stored.
+    `cutoff` is a time in UTC to the second ("2024-06-01T12:00:00"), or "" for the latest time in the archive.
+    `rules` is the text of the rule file. `ngrams` is the length of the longest n-grams that are counted; with None
+    it depends on whether texts are withheld. `splits` are names with shares in percent. `pseudonymised` is the
+    fingerprint of the key for pseudonyms; the key itself is not stored.
     """
 
     version: str
@@ -51,15 +51,15 @@ class SnapshotRequest:
 
     @property
     def search_query(self) -> Query:
-        """The search query."""
+        """The `query` as a search Query that matches without limit and includes duplicates by default."""
         values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in self.query.items()
         }
         return Query(**{"limit": None, "duplicates": True, **values})
 
     @property
-    def words(self) -> str:
-        """The query as options of `search` and `publish`, without the option for duplicates."""
+    def query_options(self) -> str:
+        """The query formatted as options of `search` and `publish`, without the option for duplicates."""
         return query_as_options(replace(self.search_query, duplicates=False))
 
 
@@ -70,12 +70,12 @@ _CHECKS: dict[str, Callable[[Any], object]] = {
     "formats": lambda value: set(value) <= set(FORMATS),
     "partition": lambda value: value in PARTITIONS,
     "ngrams": lambda value: value is None or 0 <= value <= MAX_N,
-    "splits": lambda value: not value or is_complete(value),
+    "splits": lambda value: not value or are_valid_splits(value),
 }
 
 
 def query_values(query: Query) -> dict[str, Any]:
-    """Return the fields of a query that determine its results and differ from their defaults, ready for JSON."""
+    """Return the fields of a query that determine its results and differ from their defaults, as JSON-ready values."""
     values = {
         f.name: getattr(query, f.name)
         for f in fields(Query)
@@ -87,8 +87,9 @@ def query_values(query: Query) -> dict[str, Any]:
 
 
 def parse_cutoff(text: str) -> str:
-    """Parse a cut-off as people write it into UTC to the second. A year, month or day counts to its end. Raises
-    BadQuery."""
+    """Parse a cut-off given as a date or time, and return it in UTC to the second. A year, month or day includes its
+    end. Raises BadQuery.
+    """
     from datetime import UTC, datetime
 
     cutoff = parse_period(text)
@@ -96,12 +97,14 @@ def parse_cutoff(text: str) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def as_json(request: SnapshotRequest) -> dict[str, Any]:
+def request_as_json(request: SnapshotRequest) -> dict[str, Any]:
     return asdict(request)
 
 
-def from_json(data: Any, where: str) -> SnapshotRequest:
-    """Return the request of a `rebuild.json`. Raises NotASnapshot if it is invalid or from a newer version."""
+def request_from_json(data: Any, where: str) -> SnapshotRequest:
+    """Validate the `request` of a `rebuild.json` and convert it to a SnapshotRequest. Raises NotASnapshot if it is
+    invalid or from a newer version.
+    """
     try:
         known = {f.name for f in fields(SnapshotRequest)}
         unknown = sorted(set(data) - known)
@@ -115,7 +118,9 @@ def from_json(data: Any, where: str) -> SnapshotRequest:
             kinds = get_type_hints(type(part))
             for one in fields(part):
                 value = getattr(part, one.name)
-                if not (_fits(value, kinds[one.name]) and (part is not request or _CHECKS.get(one.name, _any)(value))):
+                if not (
+                    _has_type(value, kinds[one.name]) and (part is not request or _CHECKS.get(one.name, _any)(value))
+                ):
                     raise NotASnapshot(where, f"its rebuild.json has an invalid {one.name}: {value!r:.80}")
         return request
     except (TypeError, ValueError, AttributeError) as error:
@@ -126,29 +131,29 @@ def _any(value: Any) -> bool:
     return True
 
 
-def _fits(value: Any, kind: Any) -> bool:
-    """Return whether a value has an annotated type. The members of a tuple are checked as well."""
+def _has_type(value: Any, kind: Any) -> bool:
+    """Return whether a value has the annotated type `kind`. The members of a tuple are checked as well."""
     of = get_args(kind)
     if get_origin(kind) is UnionType:
-        return any(_fits(value, one) for one in of)
+        return any(_has_type(value, one) for one in of)
     if get_origin(kind) is tuple:
         members = of[:1] * len(value) if of[-1] is Ellipsis else of
-        return isinstance(value, tuple) and len(value) == len(members) and all(map(_fits, value, members))
+        return isinstance(value, tuple) and len(value) == len(members) and all(map(_has_type, value, members))
     return type(value) is (get_origin(kind) or kind) or (kind is float and type(value) is int)
 
 
 def parse_rebuild(text: str, where: str) -> dict[str, Any]:
-    """Parse a `rebuild.json`. Raises NotASnapshot.
+    """Parse the text of a `rebuild.json`. Raises NotASnapshot if it is invalid.
 
-    `request` becomes a SnapshotRequest. `since` is the version that it was compared with, or "". `sites` are the sites
-    of its articles.
+    In the result, `request` is a SnapshotRequest, `since` the previous version with which the snapshot was compared,
+    or "", and `sites` the sites of its articles.
     """
     try:
         data = json.loads(text)
         since, sites = data.get("since"), data.get("sites")
         return {
             **data,
-            "request": from_json(data["request"], where),
+            "request": request_from_json(data["request"], where),
             "sites": [one for one in sites if isinstance(one, str)] if isinstance(sites, list) else [],
             "since": since if isinstance(since, str) and VERSION.fullmatch(since) else "",
         }
@@ -164,30 +169,31 @@ def parse_splits(text: str) -> tuple[tuple[str, int], ...]:
         if not match:
             raise BadSplits(text, "splits are written train=80,validation=10,test=10")
         found.append((match[1], int(match[2])))
-    if not is_complete(found):
+    if not are_valid_splits(found):
         raise BadSplits(text, "the shares must add up to 100, and each name may be used once")
     return tuple(found)
 
 
-def is_complete(splits: Sequence[tuple[str, int]]) -> bool:
-    """Return whether the shares add up to 100 and each name is used once."""
+def are_valid_splits(splits: Sequence[tuple[str, int]]) -> bool:
+    """Return whether the shares of some splits add up to 100 and each name is used once."""
     return sum(share for _, share in splits) == 100 and len({name for name, _ in splits}) == len(splits)
 
 
-# Facts about a snapshot: counted while it is written, shown in its card, plots and `rebuild.json`.
+# Statistics of a snapshot: counted while it is written, shown in its card, plots and `rebuild.json`.
 
 _GRID = 1.0
 """Degrees: places are counted by squares of this size, so that the number of counters stays bounded."""
 
 
 @dataclass(slots=True)
-class SnapshotFacts:
-    """Counts of a snapshot.
+class SnapshotStatistics:
+    """The statistics of a snapshot, counted while it is written.
 
     `rows` and `files` are by table (files relative to the folder). `months` counts articles by "2024-05" ("" if they
-    have no date), `tiers` by tier, `reasons` by tier and reason. `missing` counts pages by site and outcome, `squares`
-    places by the center of their square degree (latitude, longitude), `filled` articles by column that has a value.
-    `spans` has the first and last day of publication of each site. `words` are those of published bodies.
+    have no date), `tiers` by tier, `reasons` by tier and reason. `missing` counts pages by site and outcome,
+    `squares` places by the center of their square degree (latitude, longitude), `filled` articles by column that has
+    a value. `spans` has the first and last day of publication of each site. `words` counts the words of published
+    bodies.
     """
 
     request: SnapshotRequest
@@ -212,8 +218,8 @@ class SnapshotFacts:
     words: int = 0
     digest: str = ""
 
-    def article(self, record: Mapping[str, Any]) -> None:
-        """Count a row of `articles`."""
+    def count_article(self, record: Mapping[str, Any]) -> None:
+        """Add a row of the table `articles` to the statistics."""
         day = (record["published"] or "")[:10]
         self.months[day[:7]] += 1
         self.languages[record["language"] or ""] += 1
@@ -231,13 +237,13 @@ class SnapshotFacts:
         self.duplicates += record["duplicate_of"] is not None
         self.words += record["words"] if record["body"] else 0
 
-    def place(self, row: Mapping[str, Any]) -> None:
-        """Count a row of `places`."""
+    def count_place(self, row: Mapping[str, Any]) -> None:
+        """Add a row of the table `places` to the statistics."""
         if row["latitude"] is not None and row["longitude"] is not None:
             square = tuple((degrees // _GRID + 0.5) * _GRID for degrees in (row["latitude"], row["longitude"]))
             self.squares[square[0], square[1]] += 1
 
     @property
     def day(self) -> str:
-        """The day of the snapshot: the day of its cut-off, so that it does not depend on the clock."""
+        """The date of the snapshot: the day of its cut-off, so that it does not depend on the clock."""
         return self.cutoff[:10]

@@ -1,4 +1,4 @@
-"""The tables of a snapshot with their columns, and their rows, streamed from one archive.
+"""Defines the tables of a snapshot with their columns, and reads their rows from an archive as a stream.
 
 `selection.choose_articles` must have chosen the articles of the archive before.
 """
@@ -14,11 +14,11 @@ from typing import Any, Literal, NamedTuple
 
 from sqlite_utils import Database
 
-from archiver.datasets.ngrams import RUN, count, sketch, words_of_text
-from archiver.datasets.parquet import arrow
+from archiver.datasets.ngrams import RUN, count_words, sketch, words_of_text
+from archiver.datasets.parquet import import_arrow
 from archiver.datasets.publication_rules import Tier
 from archiver.datasets.selection import NEWEST
-from archiver.datasets.withheld_passages import PublishedPassages, redact
+from archiver.datasets.withheld_passages import LeakedPassages, redact
 from archiver.fields import ADDRESSES, BY_NAME, GEOTAG_KEYS, PAGE_FIELDS, PUBLISHED, STORED_LISTS, Shape
 from archiver.storage.article_tables.records import record_id
 from archiver.storage.tombstones import tombstones
@@ -30,8 +30,9 @@ Kind = Literal["text", "integer", "number", "texts"]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column. `kind` is text, integer (64 bits), number (double) or texts (a list of text). `schema_org` is its
-    schema.org property, or ""."""
+    """A column of a dataset table. `kind` is text, integer (64 bits), number (double) or texts (a list of text).
+    `schema_org` is the corresponding schema.org property, or "".
+    """
 
     name: str
     kind: Kind
@@ -41,8 +42,9 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class DatasetTable:
-    """A table. `key` are the columns that identify a row; rows are sorted by them. `of_article`: its column `id` refers
-    to `articles`. `optional`: it is left out if it has no rows."""
+    """A table of a dataset. `key` are the columns that identify a row and by which rows are sorted. If `of_article` is
+    true, its column `id` refers to `articles`. An `optional` table is left out if it has no rows.
+    """
 
     name: str
     doc: str
@@ -87,8 +89,10 @@ _DESCRIBED_HERE: dict[str, tuple[Column, ...]] = {
 """Columns of the fields that a dataset describes or stores differently than a record."""
 
 
-def _of_fields() -> Iterator[Column]:
-    """Yield the columns of `articles` that are fields of a record. Geo-tags have their own table, `places`."""
+def _field_columns() -> Iterator[Column]:
+    """Yield the columns of the table `articles` that come from fields of a record. Geo-tags have their own table,
+    `places`.
+    """
     for name in PUBLISHED:
         field = BY_NAME[name]
         if name in _DESCRIBED_HERE:
@@ -101,7 +105,7 @@ ARTICLES = DatasetTable(
     "articles",
     "One row per article, in its state at the cut-off.",
     (
-        *_of_fields(),
+        *_field_columns(),
         Column("words", "integer", "number of words in the body (of characters in scripts without spaces)"),
         _CAPTURED,
         _PAYLOAD,
@@ -218,14 +222,14 @@ _BATCH = 1_000
 
 
 def table_files(folder: Path, table: DatasetTable) -> list[Path]:
-    """Return the Parquet files of a table, sorted by name."""
+    """Return the Parquet files of a table in a snapshot's folder, sorted by name."""
     whole = folder / "data" / f"{table.name}.parquet"
     return [whole] if whole.exists() else sorted((folder / "data" / table.name).glob("*.parquet"))
 
 
 def read_table(files: Iterable[Path], columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
-    """Yield the rows of Parquet files, with the named columns or all."""
-    _, pq = arrow()
+    """Yield the rows of some Parquet files, with all columns or only those named."""
+    _, pq = import_arrow()
     for file in files:
         with pq.ParquetFile(file) as opened:
             for batch in opened.iter_batches(_BATCH, columns=columns and list(columns)):
@@ -244,7 +248,7 @@ _REGION_HINTS = frozenset({"site", "url", "language"})
 """Columns from which the region of telephone numbers is guessed. The table `revisions` does not have them."""
 _NOT_QUOTED = frozenset({"id", *ADDRESSES, "payload_digest", "content_digest", "sketch"})
 _TIERS = tuple(Tier)
-NO_PASSAGES = PublishedPassages()
+NO_PASSAGES = LeakedPassages()
 # SQL of each column of a record. Columns that are null here are filled in later.
 _RECORD = {
     **{name: f"a.{name}" for name in _READ},
@@ -277,8 +281,9 @@ _ARTICLES = f"""
 
 
 class ArticleRow(NamedTuple):
-    """One article: its partition, its record as published, its places, the words that may be counted ([] if none), and
-    the key of the group of articles that share its text or most of it ("" if there are no others)."""
+    """One article of a dataset: its partition, its record as published, its places, its words for counting n-grams ([]
+    if they may not be counted), and the key of its group of duplicates and near-duplicates ("" if it has none).
+    """
 
     part: str
     record: Row
@@ -292,29 +297,30 @@ def article_rows(
     cutoff: str,
     change: Change,
     counted: bool,
-    leaked: PublishedPassages = NO_PASSAGES,
+    leaked: LeakedPassages = NO_PASSAGES,
     *,
     limited: bool = False,
 ) -> Iterator[ArticleRow]:
-    """Yield the chosen articles in order.
+    """Yield the chosen articles in order, as they are published.
 
-    `counted`: yield their words as well. `leaked`: passages that must not be published. `limited`: only articles below
-    the tier full, without anything derived from a withheld text.
+    `change` removes personal data from a record. With `counted` the words are yielded as well. `leaked` are passages
+    that must not be published. With `limited` only articles below the tier full are yielded, without anything
+    derived from a withheld text.
     """
     for row in db.execute(_query(db, limited=limited), {"cutoff": cutoff or NEWEST}):
-        record = _record(row)
+        record = _record_at_cutoff(row)
         level, geo, group, _, _, _, part = row[_BESIDE:]
         is_counted = counted and level > Tier.REFERENCE
         body, places = record["body"] or "", record.pop("geotags")
         record["tier"] = _LABELS[level]
-        tokens = [] if limited else _measured(record, body, is_counted or level < Tier.FULL)
+        tokens = [] if limited else _fill_in_text_columns(record, body, is_counted or level < Tier.FULL)
         if level == Tier.FULL:
             record["sketch"] = None
         hidden = NO_PASSAGES if level == Tier.FULL else leaked
         changed = change(record)
         if is_counted and changed["body"] is not record["body"]:
             tokens = words_of_text(changed["body"] or "")
-        given = _places(record["id"], places, hidden) if places and geo and level > Tier.REFERENCE else ()
+        given = _place_rows(record["id"], places, hidden) if places and geo and level > Tier.REFERENCE else ()
         yield ArticleRow(part, redact(changed, _TIERS[level], hidden), given, tokens if is_counted else (), group or "")
 
 
@@ -324,8 +330,10 @@ def _query(db: Database, *, limited: bool) -> str:
     return _ARTICLES.format(aliases=_ALIASES, body="a.body", which="")
 
 
-def _record(row: Sequence[Any]) -> Row:
-    """Return the record of a row of the query, with the values of the revision at the cut-off."""
+def _record_at_cutoff(row: Sequence[Any]) -> Row:
+    """Convert a row of the query to the record of an article, with the values of the revision that was current at the
+    cut-off.
+    """
     record: Row = dict(zip(_RECORD, row, strict=False))
     for name in STORED_LISTS:
         text = record[name]
@@ -337,23 +345,25 @@ def _record(row: Sequence[Any]) -> Row:
     return record
 
 
-def _places(number: str, tags: Sequence[Row], hidden: PublishedPassages) -> Sequence[Row]:
-    """Return the rows of an article's places, without values that quote a withheld text."""
+def _place_rows(number: str, tags: Sequence[Row], hidden: LeakedPassages) -> Sequence[Row]:
+    """Return the rows of the table `places` for an article, without values that quote a withheld text."""
     return [
         {
             "id": number,
             "place": at,
-            **{key: None if hidden.repeats(tag.get(key)) else tag.get(key) for key in GEOTAG_KEYS},
+            **{key: None if hidden.occur_in(tag.get(key)) else tag.get(key) for key in GEOTAG_KEYS},
         }
         for at, tag in enumerate(tags, start=1)
     ]
 
 
-def _measured(record: Row, body: str, counted: bool) -> list[str]:
-    """Fill in the columns that are derived from the text. Returns its words if they are counted."""
+def _fill_in_text_columns(record: Row, body: str, counted: bool) -> list[str]:
+    """Fill in the columns of a record that are derived from its text: digest, number of words and sketch. Returns the
+    words if they are counted, otherwise [].
+    """
     record["content_digest"] = hashlib.sha256(f"{record['title']}\n\n{body}".encode("utf-8", "replace")).hexdigest()
     if not counted:
-        record["words"] = count(body)
+        record["words"] = count_words(body)
         return []
     tokens = words_of_text(body)
     record["words"], record["sketch"] = len(tokens), sketch(tokens)
@@ -361,18 +371,21 @@ def _measured(record: Row, body: str, counted: bool) -> list[str]:
 
 
 def published_texts(db: Database, cutoff: str, change: Change) -> Iterator[str]:
-    """Yield the values below full text that the tables would publish if none of them quoted a withheld text."""
+    """Yield all texts that the tables may publish of articles below the tier full, before those that quote withheld
+    texts are removed.
+    """
     for one in article_rows(db, cutoff, change, counted=False, limited=True):
-        yield from _texts(one.record)
+        yield from _quotable_texts(one.record)
         for place in one.places:
-            yield from _texts(place)
+            yield from _quotable_texts(place)
     for row in revision_rows(db, cutoff, change, which="and c.tier < 3"):
-        yield from _texts(row)
+        yield from _quotable_texts(row)
 
 
-def _texts(row: Row) -> Iterator[str]:
-    """Yield the values of a row that are long enough for a passage. URLs are left out, because they are published
-    unchanged."""
+def _quotable_texts(row: Row) -> Iterator[str]:
+    """Yield the values of a row that are long enough to contain a passage. URLs are left out, because they are
+    published unchanged.
+    """
     for name, value in row.items():
         if name not in _NOT_QUOTED:
             for text in (*value, " ".join(value)) if isinstance(value, list) else (value,):
@@ -381,7 +394,7 @@ def _texts(row: Row) -> Iterator[str]:
 
 
 def withheld_texts(db: Database, cutoff: str) -> Iterator[str]:
-    """Yield the texts that are withheld completely, in all revisions up to the cut-off."""
+    """Yield the bodies, of all revisions up to the cut-off, that are not published even as an excerpt."""
     for query in (
         "select a.body from temp.considered c cross join articles a on a.id = c.article_id where c.chosen and "
         "c.tier < 2 and c.revision = a.revision",
@@ -394,11 +407,13 @@ def withheld_texts(db: Database, cutoff: str) -> Iterator[str]:
 
 
 def revision_rows(
-    db: Database, cutoff: str, change: Change, leaked: PublishedPassages = NO_PASSAGES, which: str = ""
+    db: Database, cutoff: str, change: Change, leaked: LeakedPassages = NO_PASSAGES, which: str = ""
 ) -> Iterator[Row]:
-    """Yield the revisions of the chosen articles up to the cut-off, by identifier and number.
+    """Yield the rows of the table `revisions` for the chosen articles up to the cut-off, sorted by identifier and
+    number.
 
-    `leaked`: passages that must not be published. `which`: an SQL condition on the article `c`.
+    `change` removes personal data. `leaked` are passages that must not be published. `which` is an additional SQL
+    condition on the article `c`.
     """
     for row in db.query(
         "select c.id, c.tier, v.revision, v.observed_at, v.changed, v.title, case when c.tier = 3 and v.revision "
@@ -417,7 +432,7 @@ def revision_rows(
 
 
 def author_rows(db: Database, cutoff: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield the authors of each revision of the chosen articles whose authors changed, by identifier."""
+    """Yield (identifier, authors) for each revision of the chosen articles whose authors were edited."""
     for name, authors in db.execute(
         "select c.id, v.authors from temp.considered c cross join article_revisions v on v.article_id = "
         "c.article_id where "
@@ -429,7 +444,9 @@ def author_rows(db: Database, cutoff: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def capture_rows(db: Database, cutoff: str) -> Iterator[Row]:
-    """Yield the captures of all URLs of the chosen articles, and the captures that their revisions were read from."""
+    """Yield the rows of the table `captures`: the captures of all URLs of the chosen articles, and those from which
+    their revisions were extracted.
+    """
     yield from db.query(
         "with own as (select c.id, d.url, c.article_id from temp.considered c join article_urls d on d.article_id = "
         "c.article_id where c.chosen) "
@@ -443,8 +460,9 @@ def capture_rows(db: Database, cutoff: str) -> Iterator[Row]:
 
 
 def missing_rows(db: Database, cutoff: str) -> Iterator[Row]:
-    """Yield the URLs of the chosen articles' sites that may be posts but have no article. Withdrawn posts are left
-    out."""
+    """Yield the rows of the table `missing`: URLs of the chosen articles' sites that may be posts but have no article
+    in the archive. Withdrawn posts are left out.
+    """
     for row in db.query(
         "select s.name as site, p.url, p.outcome, p.reason, p.rule, p.status, p.found_at, (select "
         "json_group_array(source) from (select distinct source from page_sources where page_id = p.id order by 1)) "
@@ -464,7 +482,9 @@ def missing_rows(db: Database, cutoff: str) -> Iterator[Row]:
 
 
 def withdrawn_rows(db: Database) -> Iterator[Row]:
-    """Yield the identifier and the reason of each post that was removed from the sites of the dataset by a takedown."""
+    """Yield the rows of the table `withdrawn`: identifier and reason of each post that a takedown removed from the
+    dataset's sites.
+    """
     from archiver.urls import urlkey
 
     ids = dict(db.execute("select id, record_id from tombstones"))

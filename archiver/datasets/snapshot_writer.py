@@ -1,4 +1,6 @@
-"""Writes the tables of a snapshot: Parquet in one pass over the archives, then other formats from the Parquet files."""
+"""Writes the tables of a snapshot: first Parquet, in one pass over the archives, then other formats from the Parquet
+files.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ from archiver.datasets.ngrams import Ngrams
 from archiver.datasets.parquet import ParquetTable
 from archiver.datasets.publication_rules import Tier
 from archiver.datasets.selection import split_of
-from archiver.datasets.snapshot_request import SnapshotFacts
+from archiver.datasets.snapshot_request import SnapshotStatistics
 from archiver.datasets.snapshot_rows import (
     ARTICLES,
     CAPTURES,
@@ -42,16 +44,21 @@ _PROGRESS_ROWS = 5_000
 
 
 class _TableFiles:
-    """Writes the Parquet files of one table: a single file, or one for each partition."""
+    """Writes one table of a snapshot as Parquet: a single file, or one file for each partition."""
 
     def __init__(
-        self, table: DatasetTable, folder: Path, facts: SnapshotFacts, progress: Progress, parts: Sequence[str] = ("",)
+        self,
+        table: DatasetTable,
+        folder: Path,
+        stats: SnapshotStatistics,
+        progress: Progress,
+        parts: Sequence[str] = ("",),
     ) -> None:
-        self._table, self._folder, self._facts, self._progress = table, folder, facts, progress
+        self._table, self._folder, self._stats, self._progress = table, folder, stats, progress
         self._names = _file_names(parts)
         self._open: ParquetTable | None = None
         self._part: str | None = None
-        facts.files[table.name] = []
+        stats.files[table.name] = []
         if not any(parts):
             self._open_part("")
 
@@ -63,7 +70,7 @@ class _TableFiles:
             else Path("data", self._table.name, f"{self._names[part]}.parquet")
         )
         (self._folder / path).parent.mkdir(parents=True, exist_ok=True)
-        self._facts.files[self._table.name].append(path.as_posix())
+        self._stats.files[self._table.name].append(path.as_posix())
         self._open = ParquetTable(self._folder / path, [(c.name, c.kind) for c in self._table.columns])
         self._part = part
 
@@ -72,20 +79,22 @@ class _TableFiles:
             self._open_part(part)
         assert self._open is not None
         self._open.add(row)
-        self._facts.rows[self._table.name] += 1
-        if self._facts.rows[self._table.name] % _PROGRESS_ROWS == 0:
-            self._progress(self._table.name, self._facts.rows[self._table.name])
+        self._stats.rows[self._table.name] += 1
+        if self._stats.rows[self._table.name] % _PROGRESS_ROWS == 0:
+            self._progress(self._table.name, self._stats.rows[self._table.name])
 
     def close(self) -> None:
         if self._open is not None:
             opened, self._open = self._open, None
             opened.close()
             if self._table is ARTICLES:
-                self._facts.filled += opened.filled
+                self._stats.filled += opened.filled
 
 
 def _file_names(parts: Iterable[str]) -> dict[str, str]:
-    """Return a file name for each partition. Names that would be equal get a digest of the partition as suffix."""
+    """Return a file name for each partition. If several partitions would get the same name, a digest of the partition
+    is appended.
+    """
     slugs = {part: slugify(part) for part in parts}
     count: dict[str, int] = {}
     for name in slugs.values():
@@ -101,20 +110,20 @@ def _file_names(parts: Iterable[str]) -> dict[str, str]:
 def write_tables(
     dbs: Sequence[Database],
     folder: Path,
-    facts: SnapshotFacts,
+    stats: SnapshotStatistics,
     change: snapshot_rows.Change,
     parts: Sequence[str],
     progress: Progress,
 ) -> None:
-    """Write all tables as Parquet under `data/`. Raises OSError."""
-    request = facts.request
+    """Write all tables of a snapshot as Parquet files under `data/`. Raises OSError."""
+    request = stats.request
     tiers = "select coalesce(min(tier), 3) from temp.considered where chosen"
     least = min(db.execute(tiers).fetchone()[0] for db in dbs)
     longest = (2 if least < Tier.FULL else 0) if request.ngrams is None else request.ngrams
     leaked = (
         leak_check.leaked_passages(  # texts are withheld completely only below the tier excerpt
-            chain.from_iterable(snapshot_rows.published_texts(db, facts.cutoff, change) for db in dbs),
-            lambda: chain.from_iterable(snapshot_rows.withheld_texts(db, facts.cutoff) for db in dbs),
+            chain.from_iterable(snapshot_rows.published_texts(db, stats.cutoff, change) for db in dbs),
+            lambda: chain.from_iterable(snapshot_rows.withheld_texts(db, stats.cutoff) for db in dbs),
         )
         if least < Tier.EXCERPT
         else snapshot_rows.NO_PASSAGES
@@ -122,10 +131,10 @@ def write_tables(
     counting, counted_groups = Ngrams(longest, folder), set[str]()
     digest = hashlib.sha256()
     with (
-        _opened(_TableFiles(ARTICLES, folder, facts, progress, parts)) as articles,
-        _opened(_TableFiles(PLACES, folder, facts, progress)) as places,
+        _opened(_TableFiles(ARTICLES, folder, stats, progress, parts)) as articles,
+        _opened(_TableFiles(PLACES, folder, stats, progress)) as places,
     ):
-        streams = [snapshot_rows.article_rows(db, facts.cutoff, change, longest > 0, leaked) for db in dbs]
+        streams = [snapshot_rows.article_rows(db, stats.cutoff, change, longest > 0, leaked) for db in dbs]
         for one in _merged(
             streams, lambda one: (one.part, one.record["site"], one.record["published"] or "", one.record["id"])
         ):
@@ -134,51 +143,51 @@ def write_tables(
                 record["split"] = split_of(one.group or record["id"], request.splits)
             digest.update(f"{record['id']} {record['revision']} {record['content_digest']}\n".encode())
             articles.add(record, one.part)
-            facts.article(record)
+            stats.count_article(record)
             for place in one.places:
                 places.add(place)
-                facts.place(place)
+                stats.count_place(place)
             if one.tokens and one.group not in counted_groups:
                 counting.add((record["published"] or "")[:4], (record["language"] or "").split("-")[0], one.tokens)
                 if one.group:  # count a text and its copies once: otherwise five copies would reveal its n-grams
                     counted_groups.add(one.group)
-    facts.digest = digest.hexdigest()
+    stats.digest = digest.hexdigest()
     _write(
         REVISIONS,
         folder,
-        facts,
+        stats,
         progress,
         _merged(
-            [snapshot_rows.revision_rows(db, facts.cutoff, change, leaked) for db in dbs],
+            [snapshot_rows.revision_rows(db, stats.cutoff, change, leaked) for db in dbs],
             lambda row: (row["id"], row["revision"]),
         ),
     )
     _write(
         CAPTURES,
         folder,
-        facts,
+        stats,
         progress,
         _merged(
-            [snapshot_rows.capture_rows(db, facts.cutoff) for db in dbs], lambda row: (row["id"], row["captured_at"])
+            [snapshot_rows.capture_rows(db, stats.cutoff) for db in dbs], lambda row: (row["id"], row["captured_at"])
         ),
     )
     _write(
         MISSING,
         folder,
-        facts,
+        stats,
         progress,
         _counted(
-            facts,
+            stats,
             _merged(
-                [snapshot_rows.missing_rows(db, facts.cutoff) for db in dbs], lambda row: (row["site"], row["url"])
+                [snapshot_rows.missing_rows(db, stats.cutoff) for db in dbs], lambda row: (row["site"], row["url"])
             ),
         ),
     )
-    _write(NGRAMS, folder, facts, progress, counting.rows())
+    _write(NGRAMS, folder, stats, progress, counting.rows())
     _write(
         WITHDRAWN,
         folder,
-        facts,
+        stats,
         progress,
         _merged([snapshot_rows.withdrawn_rows(db) for db in dbs], lambda row: row["id"]),
     )
@@ -188,19 +197,19 @@ def _merged(streams: list[Iterator[Any]], key: Callable[[Any], Any]) -> Iterator
     return streams[0] if len(streams) == 1 else heapq.merge(*streams, key=key)
 
 
-def _counted(facts: SnapshotFacts, found: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _counted(stats: SnapshotStatistics, found: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for row in found:
-        facts.missing[row["site"], row["outcome"]] += 1
+        stats.missing[row["site"], row["outcome"]] += 1
         yield row
 
 
 def _write(
-    table: DatasetTable, folder: Path, facts: SnapshotFacts, progress: Progress, found: Iterator[dict[str, Any]]
+    table: DatasetTable, folder: Path, stats: SnapshotStatistics, progress: Progress, found: Iterator[dict[str, Any]]
 ) -> None:
     first = next(found, None)
     if first is None and table.optional:
         return
-    with _opened(_TableFiles(table, folder, facts, progress)) as out:
+    with _opened(_TableFiles(table, folder, stats, progress)) as out:
         if first is not None:
             out.add(first)
         for row in found:
@@ -215,42 +224,51 @@ def _opened(files: _TableFiles) -> Iterator[_TableFiles]:
         files.close()
 
 
-def write_other_formats(folder: Path, facts: SnapshotFacts) -> None:
-    """Write the requested formats other than Parquet, with the same rows in the same order. Raises OSError."""
+def write_other_formats(folder: Path, stats: SnapshotStatistics) -> None:
+    """Write the tables in the requested formats other than Parquet, with the same rows in the same order. Raises
+    OSError.
+    """
     writers: dict[str, Callable[[Iterable[dict[str, Any]], IO[bytes], tuple[str, ...]], int]] = {
         "csv": record_formats.write_csv,
         "jsonl": lambda found, out, _: record_formats.write_jsonl(found, out),
     }
     for table in TABLES:
-        if table.name not in facts.files:
+        if table.name not in stats.files:
             continue
         for form, write in writers.items():
-            if form in facts.request.formats:
+            if form in stats.request.formats:
                 with _gzip(folder / "data" / f"{table.name}.{form}.gz") as out:
-                    write(read_table(_paths(folder, facts, table)), out, tuple(column.name for column in table.columns))
-    if "geojson" in facts.request.formats:
+                    write(
+                        read_table(_files_in_row_order(folder, stats, table)),
+                        out,
+                        tuple(column.name for column in table.columns),
+                    )
+    if "geojson" in stats.request.formats:
         with (folder / "data" / "places.geojson").open("wb") as out:
-            record_formats.write_geojson(_features(folder, facts), out)
+            record_formats.write_geojson(_articles_with_places(folder, stats), out)
 
 
-def _paths(folder: Path, facts: SnapshotFacts, table: DatasetTable) -> list[Path]:
-    """Return the Parquet files of a table in the order in which they were written, which is the order of its rows."""
-    return [folder / name for name in facts.files[table.name]]
+def _files_in_row_order(folder: Path, stats: SnapshotStatistics, table: DatasetTable) -> list[Path]:
+    """Return the Parquet files of a table in the order in which they were written, so that reading them gives the rows
+    in order.
+    """
+    return [folder / name for name in stats.files[table.name]]
 
 
 _REFERENCES = ("id", "url", "site", "captured_at", "payload_digest", "words", "sketch")
 
 
-def write_references(folder: Path, facts: SnapshotFacts) -> None:
-    """Write `references.csv.gz`, which lists the texts that are not in the dataset, and the program that fetches them.
-    Raises OSError."""
-    if facts.tiers["full"] == facts.rows["articles"]:
+def write_references(folder: Path, stats: SnapshotStatistics) -> None:
+    """Write `references.csv.gz`, which lists the articles whose texts are not in the dataset, and rehydrate.py, which
+    fetches these texts. Raises OSError.
+    """
+    if stats.tiers["full"] == stats.rows["articles"]:
         return
     with _gzip(folder / "data" / "references.csv.gz") as out:
         record_formats.write_csv(
             (
                 row
-                for row in read_table(_paths(folder, facts, ARTICLES), (*_REFERENCES, "tier"))
+                for row in read_table(_files_in_row_order(folder, stats, ARTICLES), (*_REFERENCES, "tier"))
                 if row["tier"] != "full"
             ),
             out,
@@ -262,11 +280,11 @@ def write_references(folder: Path, facts: SnapshotFacts) -> None:
 _PROPERTIES = ("id", "url", "site", "title", "published", "language", "tier")
 
 
-def _features(folder: Path, facts: SnapshotFacts) -> Iterator[dict[str, Any]]:
-    """Yield the articles that have places, with these. Both tables have the same order."""
-    places = groupby(read_table(_paths(folder, facts, PLACES)), key=lambda row: row["id"])
+def _articles_with_places(folder: Path, stats: SnapshotStatistics) -> Iterator[dict[str, Any]]:
+    """Yield each article that has places, together with its places, for GeoJSON. Both tables are in the same order."""
+    places = groupby(read_table(_files_in_row_order(folder, stats, PLACES)), key=lambda row: row["id"])
     identifier, found = next(places, ("", iter(())))
-    for record in read_table(_paths(folder, facts, ARTICLES), _PROPERTIES):
+    for record in read_table(_files_in_row_order(folder, stats, ARTICLES), _PROPERTIES):
         if record["id"] == identifier:
             tags = [{name: value for name, value in tag.items() if name not in ("id", "place")} for tag in found]
             yield {**record, "geotags": tags}
@@ -275,8 +293,9 @@ def _features(folder: Path, facts: SnapshotFacts) -> Iterator[dict[str, Any]]:
 
 @contextmanager
 def _gzip(file: Path) -> Iterator[IO[bytes]]:
-    """Open a gzip file without time or name in its header, so that the bytes are reproducible (RFC 1952, section
-    2.3)."""
+    """Open a gzip file for writing, without time or file name in its header, so that its bytes are reproducible (RFC
+    1952, section 2.3).
+    """
     with ExitStack() as stack:
         raw = stack.enter_context(file.open("wb"))
         yield stack.enter_context(gzip.GzipFile("", "wb", 6, raw, mtime=0))  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
-"""Writes a WACZ file (WACZ 1.1.1, https://specs.webrecorder.net/wacz/1.1.1/) with the captures of some articles.
+"""Writes the captures of some articles to a WACZ file (WACZ 1.1.1, https://specs.webrecorder.net/wacz/1.1.1/).
 
-The selected records of the archive's WARC files are copied unchanged, as whole gzip members. Everything is streamed in
-bounded memory, and the same captures make the same bytes.
+The selected records of the archive's WARC files are copied unchanged, as whole gzip members. Everything is streamed
+in bounded memory, and the same captures produce the same bytes.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _ORIGINAL = (
 
 
 def choose_wacz_captures(db: Database, ids: Iterable[int]) -> None:
-    """Insert the captures of these articles into the temporary table `wacz_captures`."""
+    """Insert the captures of these articles into the temporary table `wacz_captures`, which other functions read."""
     for table in ("wacz_articles", "wacz_captures"):
         db.execute(f"drop table if exists temp.{table}")
         db.execute(f"create temp table {table} (id integer primary key)")
@@ -70,22 +70,24 @@ def choose_wacz_captures(db: Database, ids: Iterable[int]) -> None:
             db.execute("insert or ignore into temp.wacz_captures values (?)", original)
 
 
-def places(db: Database) -> Iterator[tuple[str, int]]:
-    """Yield file and offset (bytes) of each chosen capture, sorted by both."""
+def capture_offsets(db: Database) -> Iterator[tuple[str, int]]:
+    """Yield the WARC file and the offset in bytes of each chosen capture, sorted by both."""
     yield from db.execute(
         "select warc_file, warc_offset from captures join temp.wacz_captures using (id) order by warc_file, warc_offset"
     )
 
 
-def newest(db: Database) -> datetime:
-    """Return the time of the newest chosen capture; 1980-01-01, the earliest time in a ZIP, if there is none."""
+def newest_capture_time(db: Database) -> datetime:
+    """Return the time of the latest chosen capture; 1980-01-01, the earliest time in a ZIP, if there is none."""
     row = db.execute("select max(captured_at) from captures join temp.wacz_captures using (id)").fetchone()
     found = datetime.fromisoformat(row[0]).astimezone(UTC) if row[0] else datetime(1980, 1, 1, tzinfo=UTC)
     return found.replace(microsecond=0)
 
 
-def pages(db: Database) -> Iterator[dict[str, Any]]:
-    """Yield an entry of pages.jsonl for each capture that a revision was read from: id, url, ts, title, text."""
+def page_entries(db: Database) -> Iterator[dict[str, Any]]:
+    """Yield the entries of pages.jsonl, one for each capture from which a revision was extracted: id, url, ts, title,
+    text.
+    """
     for row in db.execute(
         f"select r.article_id, r.revision, c.url, c.captured_at, r.title, {FULL_CONTENT} from revisions r "
         "join articles a on a.id = r.article_id "
@@ -111,7 +113,9 @@ _CHUNK = 1 << 20
 
 @dataclass(slots=True)
 class PackedWACZ:
-    """Counts of a package. `missing` are records that could not be read at their place in the archive."""
+    """The numbers of records written to a WACZ file. `missing` counts records that could not be read from the archive's
+    WARC files.
+    """
 
     articles: int = 0
     records: int = 0
@@ -121,25 +125,27 @@ class PackedWACZ:
 def pack_wacz(
     db: Database, folder: Path, ids: Iterable[int], out: IO[bytes], *, software: str, title: str
 ) -> PackedWACZ:
-    """Write the captures of these articles to `out`, which must be seekable. `folder` is the archive's folder."""
+    """Write a WACZ file with the captures of these articles to `out`, which must be seekable. `folder` is the archive's
+    folder.
+    """
     choose_wacz_captures(db, ids)
     done = PackedWACZ(articles=db.execute("select count(*) from temp.wacz_articles").fetchone()[0])
-    package = _Package(out, newest(db))
+    package = _Package(out, newest_capture_time(db))
     db.execute("drop table if exists temp.wacz_lines")
     db.execute("create temp table wacz_lines (line blob primary key) without rowid")
-    for warc_file, group in groupby(places(db), key=lambda place: place[0]):
+    for warc_file, group in groupby(capture_offsets(db), key=lambda place: place[0]):
         _copy(db, folder, str(warc_file), [offset for _, offset in group], package, done)
     _write_index(db, package)
     with package.entry("pages/pages.jsonl", packed=True) as entry:
         entry.write(_json({"format": "json-pages-1.0", "id": "pages", "title": "Articles", "hasText": True}))
-        for page in pages(db):
+        for page in page_entries(db):
             entry.write(_json(page))
     package.close(software, title)
     return done
 
 
 class _Package:
-    """The ZIP file and the list of its entries (Frictionless Data Package)."""
+    """A WACZ file that is being written: the ZIP file, and the list of its entries for datapackage.json."""
 
     def __init__(self, out: IO[bytes], created: datetime) -> None:
         self._zip = zipfile.ZipFile(out, "w", allowZip64=True)
@@ -148,8 +154,9 @@ class _Package:
 
     @contextmanager
     def entry(self, path: str, *, packed: bool = False, listed: bool = True) -> Iterator[_HashingWriter]:
-        """Open a new file of the package. WARC files and compressed indexes are stored without further compression, so
-        that a player can read parts of them (section "Zip Format")."""
+        """Open a new file in the ZIP. With `packed` it is compressed; WARC files and compressed indexes are stored, so
+        that a player can read parts of them (WACZ, section "Zip Format").
+        """
         info = zipfile.ZipInfo(path, self._created.timetuple()[:6])
         info.compress_type = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED
         info.external_attr = 0o644 << 16
@@ -168,7 +175,7 @@ class _Package:
             )
 
     def close(self, software: str, title: str) -> None:
-        """Write datapackage.json and its digest, and close the ZIP."""
+        """Write datapackage.json and its digest to the WACZ file, and close it."""
         stamp = self._created.strftime("%Y-%m-%dT%H:%M:%SZ")
         package = {
             "profile": "data-package",
@@ -188,7 +195,7 @@ class _Package:
 
 
 class _HashingWriter:
-    """Writes to a file and keeps the number of bytes and their SHA-256."""
+    """Writes to a file, and keeps the SHA-256 and the number of the bytes written."""
 
     def __init__(self, handle: IO[bytes]) -> None:
         self._handle = handle
@@ -202,7 +209,9 @@ class _HashingWriter:
 
 
 def _copy(db: Database, folder: Path, warc_file: str, offsets: list[int], package: _Package, done: PackedWACZ) -> None:
-    """Copy the chosen records of one WARC file with its warcinfo record, and their request and metadata records."""
+    """Copy the chosen records of one WARC file to the package, with its warcinfo record and the request and metadata
+    records that belong to them.
+    """
     name = warc_file.removeprefix("warc/").replace("/", "-")
     try:
         handle = (folder / warc_file).open("rb")

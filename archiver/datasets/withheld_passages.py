@@ -1,7 +1,9 @@
-"""Keeps withheld texts out of a dataset: what each tier publishes, and which published values quote a withheld text.
+"""Keeps withheld texts out of a dataset: removes from each record what its tier does not publish, and the published
+values that quote a withheld text.
 
 For example, a headline may quote a passage of another article whose text is withheld. Passages are compared by their
-hashes. A collision leaves out a value that could have been published; it never publishes one that may not be.
+hashes. A hash collision may remove a value that could have been published; it never publishes a value that must not
+be.
 """
 
 from __future__ import annotations
@@ -12,8 +14,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from archiver.datasets.ngrams import BATCH, RUN, Bitmap, HashedTexts, of_text, plain
-from archiver.datasets.parquet import arrow
+from archiver.datasets.ngrams import BATCH, RUN, Bitmap, HashedTexts, plain_words, run_hashes
+from archiver.datasets.parquet import import_arrow
 from archiver.datasets.publication_rules import Tier
 from archiver.fields import BY_NAME, QUOTING, published_from
 
@@ -25,11 +27,13 @@ _SHARE_BITS = 4
 """Hashes are looked up in shares by this many leading bits, because Arrow's hash table of two million takes 100 MB."""
 
 
-class PublishedPassages:
-    """Passages that must not be published, as hashes in ascending order."""
+class LeakedPassages:
+    """A set of passages that must not be published because they are from withheld texts, stored as hashes in ascending
+    order.
+    """
 
     def __init__(self, found: Any = None) -> None:
-        """`found` is an Arrow array of the hashes, in ascending order."""
+        """`found` is an Arrow array of the passages' hashes, in ascending order."""
         self._found = array("Q")
         if found is not None and len(found):
             start = found.offset * self._found.itemsize
@@ -38,34 +42,39 @@ class PublishedPassages:
     def __bool__(self) -> bool:
         return bool(self._found)
 
-    def repeats(self, text: object) -> bool:
-        """Return whether `text` is a text that contains one of the passages."""
+    def occur_in(self, text: object) -> bool:
+        """Return whether a value is a text that contains one of the passages."""
         if not self._found or not isinstance(text, str) or (len(text) < 2 * RUN - 1 and text.isascii()):
             return False
-        return any(map(self._has, of_text(text, RUN)))
+        return any(map(self._has, run_hashes(text, RUN)))
 
     def _has(self, passage: int) -> bool:
         at = bisect_left(self._found, passage)
         return at < len(self._found) and self._found[at] == passage
 
 
-def leaked_passages(published: Iterable[str], withheld: Callable[[], Iterator[str]]) -> PublishedPassages:
-    """Return the passages of `published` that also occur in withheld texts.
+def leaked_passages(published: Iterable[str], withheld: Callable[[], Iterator[str]]) -> LeakedPassages:
+    """Return the passages of the texts to be published that also occur in withheld texts.
 
-    `withheld` is called once for every two million passages of `published`, so that memory stays bounded.
+    `withheld` yields the withheld texts. It is called once for every two million passages of `published`, so that
+    memory stays bounded.
     """
-    pa, _ = arrow()
-    found = [distinct(list(_occurring(passages, withheld()))) for passages in _distinct_passages(published)]
+    pa, _ = import_arrow()
+    found = [
+        merge_distinct(list(_passages_in_texts(passages, withheld()))) for passages in _distinct_passages(published)
+    ]
     try:
-        return PublishedPassages(distinct(found))
+        return LeakedPassages(merge_distinct(found))
     finally:
         found.clear()
         pa.default_memory_pool().release_unused()
 
 
-def distinct(parts: list[Any]) -> Any:
-    """Return the distinct hashes of some arrays in ascending order. Sorting takes less memory than `unique`."""
-    pa, _ = arrow()
+def merge_distinct(parts: list[Any]) -> Any:
+    """Merge arrays of hashes into one without duplicates, in ascending order. Sorting takes less memory than Arrow's
+    `unique`.
+    """
+    pa, _ = import_arrow()
     import pyarrow.compute as pc
 
     every = pa.concat_arrays(parts) if parts else pa.array([], pa.uint64())
@@ -76,12 +85,12 @@ def distinct(parts: list[Any]) -> Any:
     return every.filter(pa.concat_arrays([pa.array([True]), pc.not_equal(every[1:], every[:-1])]))
 
 
-def hashed(texts: Iterable[str]) -> Iterator[Any]:
-    """Yield the hashes of all passages of the texts, as one array per batch. Texts may have any length."""
+def passage_hashes(texts: Iterable[str]) -> Iterator[Any]:
+    """Yield the hashes of all passages of some texts, one array per batch. Texts may have any length."""
     batch: list[bytes] = []
     size = 0
     for text in texts:
-        for piece in _pieces(plain(text)):
+        for piece in _pieces(plain_words(text)):
             if batch and size + len(piece) + 4 > BATCH:
                 yield HashedTexts(batch).runs(RUN).hashes
                 batch, size = [], 0
@@ -92,8 +101,9 @@ def hashed(texts: Iterable[str]) -> Iterator[Any]:
 
 
 def _pieces(data: bytes) -> Iterator[bytes]:
-    """Split a text into pieces of at most half a batch. Each piece begins with the last seven words of the previous
-    one, so that no passage is lost."""
+    """Split a long text into pieces of at most half a batch. Each piece begins with the last seven words of the
+    previous one, so that no passage is lost at the border.
+    """
     most = BATCH // 2
     while len(data) > most:
         end = max(data.rfind(b" ", 0, most), 0) or most
@@ -107,30 +117,32 @@ def _pieces(data: bytes) -> Iterator[bytes]:
 
 
 def _distinct_passages(published: Iterable[str]) -> Iterator[Any]:
-    """Yield the distinct passages of the texts, in arrays of up to about _QUERY_ROWS."""
+    """Yield the hashes of all distinct passages of some texts, in arrays of up to about _QUERY_ROWS."""
     parts: list[Any] = []
     size = 0
-    for part in hashed(published):
+    for part in passage_hashes(published):
         parts.append(part)
         size += len(part)
         if size > _QUERY_ROWS:
-            parts = [distinct(parts)]
+            parts = [merge_distinct(parts)]
             size = len(parts[0])
             if size > _QUERY_ROWS // 2:
                 yield parts[0]
                 parts, size = [], 0
     if size:
-        yield distinct(parts)
+        yield merge_distinct(parts)
 
 
-def _occurring(passages: Any, texts: Iterable[str]) -> Iterator[Any]:
-    """Yield those of the passages that occur in the texts. A bitmap finds candidates, which are looked up in bulk."""
+def _passages_in_texts(passages: Any, texts: Iterable[str]) -> Iterator[Any]:
+    """Yield the hashes in `passages` whose passages occur in the texts. A bitmap filters candidates, which are then
+    looked up in bulk.
+    """
     bitmap = Bitmap(passages)
-    shares = _by_share(passages)
+    shares = _split_by_leading_bits(passages)
     candidates: list[Any] = []
     size = 0
-    for part in hashed(texts):
-        candidates.append(part.filter(bitmap.may_have(part)))
+    for part in passage_hashes(texts):
+        candidates.append(part.filter(bitmap.may_contain(part)))
         size += len(candidates[-1])
         if size > _BUFFER_ROWS:
             yield from _common(candidates, shares)
@@ -142,14 +154,14 @@ def _occurring(passages: Any, texts: Iterable[str]) -> Iterator[Any]:
 def _common(parts: list[Any], shares: list[Any]) -> Iterator[Any]:
     import pyarrow.compute as pc
 
-    for own, others in zip(_by_share(distinct(parts)), shares, strict=True):
+    for own, others in zip(_split_by_leading_bits(merge_distinct(parts)), shares, strict=True):
         if len(own) and len(others):
             yield own.filter(pc.is_in(own, value_set=others))
 
 
-def _by_share(hashes: Any) -> list[Any]:
-    """Split ascending hashes into shares by their leading bits."""
-    pa, _ = arrow()
+def _split_by_leading_bits(hashes: Any) -> list[Any]:
+    """Split an ascending array of hashes by their leading bits into sixteen parts."""
+    pa, _ = import_arrow()
     import pyarrow.compute as pc
 
     shares = pc.shift_right(hashes, pa.scalar(64 - _SHARE_BITS, pa.uint64()))
@@ -187,9 +199,10 @@ SHARE = 5
 """An excerpt has at most 25 words, and at most a fifth of the text."""
 
 
-def redact(record: dict[str, Any], tier: Tier, leaked: PublishedPassages) -> dict[str, Any]:
-    """Remove from a record (of `articles` or `revisions`) what its tier withholds. Below the tier full, values that
-    contain one of the `leaked` passages are removed as well."""
+def redact(record: dict[str, Any], tier: Tier, leaked: LeakedPassages) -> dict[str, Any]:
+    """Return a record (of `articles` or `revisions`) without the values that its tier withholds. Below the tier full,
+    values that contain one of the `leaked` passages are removed as well.
+    """
     if tier is Tier.FULL:
         return record
     if tier is Tier.REFERENCE:
@@ -205,17 +218,18 @@ def redact(record: dict[str, Any], tier: Tier, leaked: PublishedPassages) -> dic
         for name in _TEXTS:
             value = out.get(name)
             if isinstance(value, list):
-                out[name] = [one for one in value if not leaked.repeats(one)]
-                if leaked.repeats(" ".join(out[name])):  # short values may form a passage together
+                out[name] = [one for one in value if not leaked.occur_in(one)]
+                if leaked.occur_in(" ".join(out[name])):  # short values may form a passage together
                     out[name] = []
-            elif leaked.repeats(value):
+            elif leaked.occur_in(value):
                 out[name] = None
     return out
 
 
 def first_words(text: str | None, share: int = SHARE) -> str | None:
-    """Return the beginning of a text: at most `WORDS` words and at most 1/`share` of its characters; None if that is
-    empty."""
+    """Return the beginning of a text as an excerpt: at most `WORDS` words and at most 1/`share` of its characters; None
+    if that is empty.
+    """
     if not text:
         return None
     most = min(10 * WORDS, len(text) // share)

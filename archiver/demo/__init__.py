@@ -1,4 +1,4 @@
-"""The demonstration blog: a made-up blog of some thirty posts, served on loopback, to crawl and to test against."""
+"""A demonstration blog to crawl and to test against: some thirty made-up posts, served on the loopback interface."""
 
 from archiver.demo.demo_posts import Post
 from archiver.demo.demo_responses import Blog, Response

@@ -1,4 +1,4 @@
-"""`python -m archiver.demo`: serve the demonstration blog until Ctrl-C."""
+"""Serves the demonstration blog until Ctrl-C: `python -m archiver.demo`."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""The posts of the demonstration blog, and the markup that its themes share: page heads, links, times, geo-tags, feeds,
-sitemaps and robots.txt."""
+"""The posts of the demonstration blog, and the markup that all its themes share: page heads, links, times, geo-tags,
+feeds, sitemaps and robots.txt.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ EDITIONS = (1, 2)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place. Coordinates are degrees in WGS 84; `region` is an ISO 3166-2 code."""
+    """A place named in a post. Coordinates are degrees in WGS 84; `region` is an ISO 3166-2 code."""
 
     name: str
     region: str
@@ -41,11 +42,11 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A post of one edition. Times are aware, in the blog's own zone (+02:00).
+    """A post of one edition of the demonstration blog. Times are in the blog's own zone (+02:00).
 
-    `byline`: the author is named only at the end of the text, followed by these words. `attachment` is the slug of the
-    attachment page of the post's picture. `moved_from` is its slug in the previous edition. `gone`: this edition
-    deleted it.
+    If `byline` is set, the author is named only at the end of the text, after these words. `attachment` is the slug
+    of the attachment page of the post's picture. `moved_from` is the post's slug in the previous edition. If `gone`
+    is true, this edition deleted the post.
     """
 
     id: int
@@ -77,8 +78,8 @@ class Post:
 
 
 @cache
-def load(edition: int = 1) -> tuple[Post, ...]:
-    """Return the posts of an edition, newest first, including the deleted ones (`gone`)."""
+def load_posts(edition: int = 1) -> tuple[Post, ...]:
+    """Load the posts of an edition, newest first, including the deleted ones (`gone`)."""
     rows = [tomllib.loads(f.read_text(encoding="utf-8")) for f in _files()]
     posts = [_post(row, edition) for row in rows if row.pop("since", 1) <= edition]
     return tuple(sorted(posts, key=lambda p: p.published, reverse=True))
@@ -136,7 +137,7 @@ PASSWORD_FORM = (
 
 @dataclass(frozen=True, slots=True)
 class Single:
-    """A post and its neighbours, for the page of the post."""
+    """The data of a post's page: the post and its neighbours, to which the page links."""
 
     base: str
     post: Post
@@ -146,7 +147,9 @@ class Single:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A page of a listing. `path` is that of its first page; `body_class` is the class of WordPress."""
+    """The data of a listing page. `path` is the path of the listing's first page; `body_class` is the class that
+    WordPress gives the body element.
+    """
 
     base: str
     path: str
@@ -159,7 +162,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """A page that is not a post: about, an attachment, "not found"."""
+    """The data of a page that is not a post: about, an attachment, "not found"."""
 
     base: str
     path: str
@@ -177,7 +180,7 @@ def shown_title(post: Post) -> str:
 
 
 def content(post: Post) -> str:
-    """Return the body as HTML, or the password form in its place."""
+    """Return the body of a post as HTML; for a protected post, the password form instead."""
     if post.protected:
         return PASSWORD_FORM
     blocks = paragraphs(post)
@@ -212,7 +215,7 @@ def long_date(time: datetime) -> str:
 
 
 def geo_metas(places: tuple[Place, ...]) -> str:
-    """Return the meta elements geo.position and ICBM. They can hold only one place: the first."""
+    """Return the meta elements geo.position and ICBM for the first place, since they can hold only one."""
     if not places:
         return ""
     p = places[0]
@@ -225,7 +228,9 @@ def geo_metas(places: tuple[Place, ...]) -> str:
 
 
 def geo_spans(places: tuple[Place, ...]) -> str:
-    """Return the geo microformat, hidden as geo-tagging plugins print it, and the notice that the page has it."""
+    """Return the places in the geo microformat, hidden in the way that geo-tagging plugins print it, and the notice
+    that the page is geo-tagged.
+    """
     if not places:
         return ""
     spans = "\n".join(
@@ -251,8 +256,8 @@ def comments(post: Post) -> str:
     return f'<div id="comments" class="comments-area"><ol class="commentlist comment-list">\n{items}\n</ol></div>\n'
 
 
-def head(base: str, path: str, title: str, *, language: str = "en-US", extra: str = "") -> str:
-    """Return the page up to </head>. `path` is the canonical path, `extra` is for this page only."""
+def page_head(base: str, path: str, title: str, *, language: str = "en-US", extra: str = "") -> str:
+    """Return the HTML of a page up to </head>. `path` is the canonical path; `extra` is HTML for this page only."""
     full = f"{title} – {NAME}" if title else f"{NAME} – {TAGLINE}"
     return f"""<!DOCTYPE html>
 <html lang="{language}">
@@ -280,7 +285,9 @@ def post_head(page: Single) -> str:
         )
     if post.image:
         extra += f'<meta property="og:image" content="{page.base}{post.image}">\n'
-    return head(page.base, post.path(), shown_title(post), language=post.language, extra=extra + geo_metas(post.places))
+    return page_head(
+        page.base, post.path(), shown_title(post), language=post.language, extra=extra + geo_metas(post.places)
+    )
 
 
 def listing_head(page: Listing) -> str:
@@ -290,7 +297,7 @@ def listing_head(page: Listing) -> str:
         extra += f'<link rel="prev" href="{page.base}{page_path(page, page.number - 1)}">\n'
     if page.number < page.pages:
         extra += f'<link rel="next" href="{page.base}{page_path(page, page.number + 1)}">\n'
-    return head(page.base, numbered, page.heading, extra=extra)
+    return page_head(page.base, numbered, page.heading, extra=extra)
 
 
 def page_path(page: Listing, number: int) -> str:
@@ -304,7 +311,9 @@ GEORSS_NS = 'xmlns:georss="http://www.georss.org/georss"'
 
 
 def rss(base: str, path: str, posts: Iterable[Post], changed: datetime) -> str:
-    """Return RSS 2.0 as WordPress writes it: full texts, dc:creator, guid by number, times in UTC, and georss."""
+    """Return an RSS 2.0 feed of posts in the form that WordPress writes: full texts, dc:creator, numeric guid, times in
+    UTC, and georss.
+    """
     items = "\n".join(_item(base, p) for p in posts)
     return f"""<?xml version="1.0" encoding="UTF-8"?>
 <rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/content/" \
@@ -346,7 +355,7 @@ def _points(places: tuple[Place, ...]) -> str:
 
 
 def atom(base: str, path: str, posts: Iterable[Post], changed: datetime) -> str:
-    """Atom (RFC 4287)."""
+    """Return an Atom feed (RFC 4287) of posts."""
     entries = "\n".join(
         f"""<entry xml:lang="{p.language}">
 <author><name>{feeds_escape(p.author)}</name></author>
@@ -385,8 +394,8 @@ def urlset(base: str, pages: Iterable[tuple[str, datetime]]) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<urlset {SITEMAP_NS}>\n{rows}\n</urlset>\n'
 
 
-def gzipped(text: str) -> bytes:
-    """Compress with gzip (RFC 1952) and a fixed time stamp, so that the same sitemap has the same ETag."""
+def gzip_text(text: str) -> bytes:
+    """Compress a text with gzip (RFC 1952) and a fixed time stamp, so that the same sitemap has the same ETag."""
     return gzip.compress(text.encode(), mtime=0)
 
 

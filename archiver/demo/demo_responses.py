@@ -1,7 +1,7 @@
-"""The demonstration blog as a pure function: a path in, a response out.
+"""The demonstration blog as a pure function from a path to an HTTP response.
 
-`Blog(base, edition, theme).get("/2023/05/a-post/")` is what the server sends. The second edition
-is the same blog some days later: one post edited, one new, one moved, one deleted.
+`Blog(base, edition, theme).get("/2023/05/a-post/")` is what the server sends. The second edition is the same blog
+some days later: one post edited, one new, one moved, one deleted.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from html import escape
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
-from archiver.demo import demo_posts as theme_markup
-from archiver.demo.demo_posts import Listing, Plain, Post, Single, link, load, slug
+from archiver.demo import theme_markup
+from archiver.demo.demo_posts import Listing, Plain, Post, Single, link, load_posts, slug
 from archiver.demo.themes import THEMES
 
 Theme = Literal["classic", "block"]
@@ -32,7 +32,7 @@ It is made up, and so are the people: it comes with the archiver, so that there 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An HTTP response. `changed` is the time for Last-Modified, or None."""
+    """An HTTP response of the demonstration blog. `changed` is the time for Last-Modified, or None."""
 
     status: int
     media_type: str = HTML
@@ -46,13 +46,13 @@ class Response:
 
 
 class Blog:
-    """One edition of the blog at a base URL, which has no slash at its end."""
+    """One edition of the demonstration blog at a base URL, which has no slash at its end."""
 
     def __init__(self, base: str, edition: int = 1, theme: Theme = "classic") -> None:
         self.base = base
         self.edition = edition
         self.theme = theme
-        self.every_post = load(edition)
+        self.every_post = load_posts(edition)
         self.posts = tuple(p for p in self.every_post if not p.gone)
         self.changed = max(p.modified for p in self.every_post)
         self._markup = THEMES[theme]
@@ -78,7 +78,7 @@ class Blog:
         )
 
     def get(self, target: str) -> Response:
-        """Return the response to GET `target` (a path with or without a query)."""
+        """Return the response to a GET request for `target` (a path with or without a query)."""
         parts = urlsplit(target)
         query = {k: v[0] for k, v in parse_qs(parts.query).items()}
         if parts.path == "/" and "p" in query:
@@ -223,7 +223,7 @@ class Blog:
 
     def _post_sitemap(self) -> Response:
         text = theme_markup.urlset(self.base, [(p.path(), p.modified) for p in self.posts])
-        return self._xml(theme_markup.gzipped(text), "application/gzip")
+        return self._xml(theme_markup.gzip_text(text), "application/gzip")
 
     def _other_sitemap(self, kind: str) -> Response:
         pages = [("/about/", self.posts[-1].published)]
@@ -240,7 +240,9 @@ class Blog:
 
 
 def not_modified(response: Response, if_none_match: str, if_modified_since: str) -> bool:
-    """Return whether a conditional request gets status 304. An ETag has precedence (RFC 9110, section 13.2.2)."""
+    """Return whether a conditional request is answered with status 304. An ETag takes precedence over a time (RFC 9110,
+    section 13.2.2).
+    """
     if response.status != 200:
         return False
     if if_none_match:
@@ -254,5 +256,5 @@ def not_modified(response: Response, if_none_match: str, if_modified_since: str)
 
 
 def http_date(time: datetime) -> str:
-    """Format an aware time as an HTTP date (RFC 9110, section 5.6.7)."""
+    """Format a time (with time zone) as an HTTP date (RFC 9110, section 5.6.7)."""
     return format_datetime(time.astimezone(UTC), usegmt=True)

@@ -1,4 +1,4 @@
-"""The demonstration blog as a real HTTP server on loopback."""
+"""Serves the demonstration blog over HTTP on the loopback interface."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PORT = 28080
 
 
 class DemoPortTaken(ArchiverError):
-    """The port of the demonstration blog is in use."""
+    """Raised if the port for the demonstration blog is already in use."""
 
     def __init__(self, port: int, why: str) -> None:
         super().__init__(
@@ -30,7 +30,9 @@ class DemoPortTaken(ArchiverError):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A line of the access log. `conditional`: it had If-None-Match or If-Modified-Since."""
+    """A request that the demonstration server received. `conditional` is true if it had If-None-Match or
+    If-Modified-Since.
+    """
 
     method: str
     target: str
@@ -40,7 +42,7 @@ class Request:
 
 
 class Demo:
-    """A running demonstration blog: its URL, the blog that it serves, and the requests it received."""
+    """A running demonstration server: its URL, the blog that it serves, and the requests it received."""
 
     def __init__(self, server: ThreadingHTTPServer, edition: int, theme: Theme) -> None:
         self._server = server
@@ -51,11 +53,11 @@ class Demo:
         self.blog = Blog(self.base, edition, theme)
 
     def show(self, edition: int, theme: Theme | None = None) -> None:
-        """Serve another edition (1 or 2) from the next request on."""
+        """Switch to another edition (1 or 2) of the blog, starting with the next request."""
         self.blog = Blog(self.base, edition, theme or self.blog.theme)
 
     def wait(self) -> None:
-        """Serve until interrupted."""
+        """Wait, while requests are served, until the user interrupts the program."""
         threading.Event().wait()
 
 
@@ -91,15 +93,15 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def log_message(self, format: str, *args: object) -> None:
-        """The access log is `Demo.requests`; nothing is printed."""
+        """Print nothing: requests are recorded in `Demo.requests`."""
 
 
 @contextmanager
 def serve(port: int = PORT, *, edition: int = 1, theme: Theme = "classic") -> Iterator[Demo]:
-    """Serve the demonstration blog on loopback while the context lasts.
+    """Serve the demonstration blog on the loopback interface within the `with` block.
 
-    `port` 0 takes any free port. Edition 2 is the blog some days after edition 1: one post edited, one new, one moved,
-    one deleted. Raises DemoPortTaken.
+    `port` 0 chooses a free port. Edition 2 is the blog some days after edition 1: one post edited, one new, one
+    moved, one deleted. Raises DemoPortTaken.
     """
     handler = type("Handler", (_Handler,), {})
     try:

@@ -1,4 +1,4 @@
-"""The pages of the demonstration blog in the markup of WordPress's block themes and classic themes."""
+"""Renders the pages of the demonstration blog in the markup of WordPress's block themes and classic themes."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from archiver.demo.demo_posts import (
     link,
     listing_head,
     long_date,
+    page_head,
     page_path,
     post_head,
     shown_title,
     slug,
     term_links,
 )
-from archiver.demo.demo_posts import head as page_head
 
 # Block themes: wp-block-post-title, wp-block-post-date and so on.
 
@@ -277,7 +277,7 @@ def _summary(post: Post) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """The functions that write the pages of one theme."""
+    """A theme of the demonstration blog: the functions that render each type of page."""
 
     single: Callable[[Single, str], str]
     listing: Callable[[Listing, str], str]

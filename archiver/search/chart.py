@@ -1,8 +1,8 @@
 """Draws trends and histograms as SVG 1.1, without style sheets or scripts, and converts them to PNG.
 
-Files and web pages use the same drawing. Lines differ in dashes as well as in colour (the palette of Okabe and Ito is
-safe for colour blindness). A missing value is not zero: the line is broken there, and periods of which nothing is
-archived are hatched.
+Files and web pages use the same drawing. Lines differ in dash pattern as well as in colour (the palette of Okabe and
+Ito, which is safe for colour blindness). A missing value is not drawn as zero: the line is broken there, and periods
+without any archived article are hatched.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Encoder = Callable[[str], bytes]
 
 
 def trend_svg(trend: Trend) -> str:
-    """A line chart of a trend, one line a term, with a legend."""
+    """Draws a trend as a line chart with one line for each term and a legend. Returns the SVG."""
     top = _round_up(max((share for one in trend.series for share in one.shares if share), default=0.0) or 0.01)
     frame = _Frame(trend.unit, trend.periods, top, _HEIGHT + _LINE * len(trend.series))
     parts = list(frame.hatched("" if archived else STATES["unarchived"] for archived in trend.archived))
@@ -44,16 +44,18 @@ def trend_svg(trend: Trend) -> str:
         stroke = f'stroke="{_COLOURS[number % len(_COLOURS)]}" stroke-width="2" fill="none"'
         if dashes := _DASHES[number % len(_DASHES)]:
             stroke += f' stroke-dasharray="{dashes}"'
-        parts += _line(frame, one.shares, stroke, radius=3 + 2 * number)
+        parts += _series_line(frame, one.shares, stroke, radius=3 + 2 * number)
         y = _HEIGHT + _LINE * number + 6
         parts.append(f'<line x1="{_LEFT}" y1="{y}" x2="{_LEFT + 36}" y2="{y}" {stroke}/>')
-        parts.append(_text(_LEFT + 44, y + 4, f"{_isolated(_short(one.term))} ({one.total:,})"))
-    shown = ", ".join(_isolated(one.term) for one in trend.series)
+        parts.append(_text(_LEFT + 44, y + 4, f"{_with_isolated_direction(_shortened(one.term))} ({one.total:,})"))
+    shown = ", ".join(_with_isolated_direction(one.term) for one in trend.series)
     return frame.drawn(f"Share of archived articles by {trend.unit}: {shown}", parts)
 
 
 def histogram_svg(found: Histogram) -> str:
-    """A bar chart of a histogram. A period with archived articles but no match has a short grey mark."""
+    """Draws a histogram as a bar chart. A period with archived articles but no match gets a short grey mark. Returns
+    the SVG.
+    """
     top = _round_up(max((period.articles for period in found.periods), default=0) or 1)
     frame = _Frame(found.unit, [period.period for period in found.periods], top, _HEIGHT)
     parts = list(frame.hatched("" if period.archived else STATES[period.state] for period in found.periods))
@@ -72,7 +74,8 @@ def histogram_svg(found: Histogram) -> str:
 
 
 def kind(file: str) -> Encoder:
-    """Returns a function that turns a drawing into the bytes of this file: SVG as it is, PNG at twice the size.
+    """Returns a function that encodes an SVG drawing for a file, by the file's ending: .svg unchanged, .png at twice
+    the size.
 
     Raises BadQuery if the file does not end in .svg or .png, ExtraMissing if the PNG renderer is not installed.
     """
@@ -106,7 +109,9 @@ class _Frame:
         return _HEIGHT - _BOTTOM - (_HEIGHT - _BOTTOM - _TOP) * value / self.top
 
     def hatched(self, reasons: Iterable[str]) -> Iterator[str]:
-        """Hatched areas for periods without data. `reasons` has an entry for each period; "" means that it has data."""
+        """Yields a hatched rectangle for each stretch of periods without data. `reasons` has one label per period; ""
+        means that the period has data.
+        """
         for reason, places in groupby(enumerate(reasons), key=lambda pair: pair[1]):
             if reason:
                 numbers = [number for number, _ in places]
@@ -144,13 +149,14 @@ class _Frame:
             '<defs><pattern id="nothing" width="6" height="6" patternUnits="userSpaceOnUse">'
             '<path d="M0 6 L6 0" stroke="#bbbbbb" stroke-width="1"/></pattern></defs>\n'
             f'<rect width="{_WIDTH}" height="{self.height}" fill="#ffffff"/>\n'
-            f"{_text(_LEFT, 18, _short(title))}\n" + "\n".join(parts) + "\n</svg>\n"
+            f"{_text(_LEFT, 18, _shortened(title))}\n" + "\n".join(parts) + "\n</svg>\n"
         )
 
 
-def _line(frame: _Frame, shares: Sequence[float | None], stroke: str, radius: int) -> Iterator[str]:
-    """A line through the values, broken where one is missing. A single value is a ring, so that rings of several terms
-    at the same point remain visible."""
+def _series_line(frame: _Frame, shares: Sequence[float | None], stroke: str, radius: int) -> Iterator[str]:
+    """Yields the SVG line through the values of a series, broken where a value is missing. An isolated value is drawn
+    as a ring; rings of different radius remain visible at the same point.
+    """
     for is_gap, places in groupby(enumerate(shares), key=lambda pair: pair[1] is None):
         points = [] if is_gap else [(frame.x(n + 0.5), frame.y(share)) for n, share in places if share is not None]
         if len(points) == 1:
@@ -163,19 +169,20 @@ def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
     return f'<text x="{x:.2f}" y="{y:.2f}" text-anchor="{anchor}" fill="#222222">{escape(text)}</text>'
 
 
-def _short(text: str) -> str:
-    """A text cut to the width of the picture."""
+def _shortened(text: str) -> str:
+    """Returns a text cut off with an ellipsis at 100 characters, the width of the picture."""
     return text if len(text) < 100 else text[:99] + "…"
 
 
-def _isolated(term: str) -> str:
-    """A term that keeps its own text direction and does not affect the text around it (FIRST STRONG ISOLATE, section
-    2.4.3 of Unicode Standard Annex 9)."""
+def _with_isolated_direction(term: str) -> str:
+    """Wraps a term in Unicode isolate characters, so that its text direction does not affect the text around it (FIRST
+    STRONG ISOLATE, section 2.4.3 of Unicode Standard Annex 9).
+    """
     return f"\u2068{_UNSAFE.sub('', term)}\u2069"
 
 
 def _round_up(value: float) -> float:
-    """Rounds up to 1, 2 or 5 times a power of ten."""
+    """Rounds a value up to the next 1, 2 or 5 times a power of ten, for the top of an axis."""
     power = 10.0**-6
     while True:
         for times in (1, 2, 5):

@@ -1,8 +1,9 @@
-"""Citations of an article in BibTeX, RIS and CSL-JSON.
+"""Formats citations of an article as BibTeX, RIS and CSL-JSON.
 
-A citation identifies the text that was read: the URL of the post, the time of the capture the text was extracted from
-(UTC), its payload digest, and the revision. Names stay as the page has them, because the position of the family name
-differs between cultures and a desk ("Staff") has none. Dates are never more precise than the page's.
+A citation identifies the exact text that was read: the URL of the post, the time (UTC) and payload digest of the
+capture the text was extracted from, and the revision. Author names are copied unchanged from the page, because the
+position of the family name differs between cultures and a desk ("Staff") has none. Dates are never more precise than
+the page's.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from slugify import slugify
 from archiver.extraction.authors.agency_credits import KNOWN_AGENCIES
 from archiver.extraction.authors.person_names import is_full_name
 from archiver.search.index_document import fold_name
-from archiver.search.words import is_run
+from archiver.search.words import is_run_letter
 
 Record = dict[str, Any]
 # BibTeX counts braces, escaped or not, so they are written by name.
@@ -47,7 +48,9 @@ _DATE_PARTS = {"year": 1, "month": 2}
 
 @dataclass(frozen=True, slots=True)
 class CitedArticle:
-    """The content of a citation. Texts are single lines; dates are year, month and day, as many as are known."""
+    """The content of a citation, independent of its format. Texts are single lines; a date is a list of year, month and
+    day, as many as are known.
+    """
 
     key: str
     title: str
@@ -66,16 +69,16 @@ class CitedArticle:
 
 
 def cited(record: Record, *, version: bool = False) -> CitedArticle:
-    """Builds the citation of a record. `version`: a revision was requested by number, which then becomes part of the
-    key.
+    """Builds the citation of an article record. Set `version` if a revision was requested by number; the number then
+    becomes part of the citation key.
 
-    The URL is the page's `canonical_url` if that is on the same host. On another host it may be the source of the text,
-    which need not equal the text that was read.
+    The URL is the page's `canonical_url` if that is on the same host. A canonical URL on another host may be the
+    original source of the post, whose text may differ from the text that was read.
     """
     capture = record["capture"] or {}
-    captured = _utc(capture.get("captured_at"))
-    read = captured or ("" if version else _utc(record["last_seen"]))
-    url = _url(record)
+    captured = _utc_text(capture.get("captured_at"))
+    read = captured or ("" if version else _utc_text(record["last_seen"]))
+    url = _cited_url(record)
     proof = {
         "captured_at": captured,
         "digest": capture.get("digest") or "",
@@ -90,25 +93,25 @@ def cited(record: Record, *, version: bool = False) -> CitedArticle:
         part for part in (" ".join(filter(None, archived)), f"revision {record['revision']}", proof["digest"]) if part
     )
     return CitedArticle(
-        key=_key(record) + (f"-r{record['revision']}" if version else ""),
-        title=_line(record["title"]),
-        authors=_lines(record["authors"]),
-        site=_line(record["site"]),
+        key=_citation_key(record) + (f"-r{record['revision']}" if version else ""),
+        title=_single_line(record["title"]),
+        authors=_single_lines(record["authors"]),
+        site=_single_line(record["site"]),
         published=tuple(_date_parts(record)),
-        url=_line(url),
+        url=_single_line(url),
         read=tuple(read[:10].split("-")) if read else (),
         note=note,
         version=record["revision"],
-        language=_line(record["language"]),
-        description=_line(record["description"]),
-        categories=_lines(record["categories"]),
-        tags=_lines(record["tags"]),
+        language=_single_line(record["language"]),
+        description=_single_line(record["description"]),
+        categories=_single_lines(record["categories"]),
+        tags=_single_lines(record["tags"]),
         proof={name: value for name, value in proof.items() if value},
     )
 
 
-def bibtex(one: CitedArticle) -> str:
-    """A @misc entry, which both BibTeX and biblatex support."""
+def format_bibtex(one: CitedArticle) -> str:
+    """Formats a citation as a BibTeX @misc entry, which biblatex also supports."""
     fields: list[tuple[str, str]] = [
         ("author", " and ".join(_bibtex_name(name) for name in one.authors)),
         ("title", f"{{{_tex(one.title)}}}" if one.title else ""),
@@ -129,8 +132,8 @@ def bibtex(one: CitedArticle) -> str:
     return f"@misc{{{one.key},\n{body}\n}}\n"
 
 
-def ris(one: CitedArticle) -> str:
-    """A RIS record of type ELEC (web page). Lines end in CR LF, as the format requires."""
+def format_ris(one: CitedArticle) -> str:
+    """Formats a citation as a RIS record of type ELEC (web page). Lines end in CR LF, as RIS requires."""
     parts = one.published
     rows: list[tuple[str, str]] = [
         ("TY", "ELEC"),
@@ -150,8 +153,10 @@ def ris(one: CitedArticle) -> str:
     return "\r\n".join([*(f"{tag}  - {value}" for tag, value in rows if value), "ER  - "]) + "\r\n"
 
 
-def csl(one: CitedArticle) -> dict[str, Any]:
-    """A CSL-JSON item of type webpage (Citation Style Language 1.0.2). `custom` has the parts of `note` as fields."""
+def csl_item(one: CitedArticle) -> dict[str, Any]:
+    """Returns a citation as a CSL-JSON item of type webpage (Citation Style Language 1.0.2). `custom` has the parts of
+    `note` as separate fields.
+    """
     item: dict[str, Any] = {
         "id": one.key,
         "type": "webpage",
@@ -172,27 +177,29 @@ def csl(one: CitedArticle) -> dict[str, Any]:
 
 
 def _all_csl(many: Iterable[CitedArticle]) -> str:
-    return json.dumps([csl(one) for one in many], ensure_ascii=False, indent=2) + "\n"
+    return json.dumps([csl_item(one) for one in many], ensure_ascii=False, indent=2) + "\n"
 
 
 STYLES: dict[str, Callable[[Iterable[CitedArticle]], str]] = {
-    "bibtex": lambda many: "\n".join(bibtex(one) for one in many),
-    "ris": lambda many: "".join(ris(one) for one in many),
+    "bibtex": lambda many: "\n".join(format_bibtex(one) for one in many),
+    "ris": lambda many: "".join(format_ris(one) for one in many),
     "csl-json": _all_csl,
 }
 """By format name: a function that formats citations as the text of one file."""
 
 
-def _key(record: Record) -> str:
-    """A stable, unique key of author, year and article ID: "lovelace1843-12"."""
-    authors = _lines(record["authors"])
+def _citation_key(record: Record) -> str:
+    """Returns a stable, unique citation key made of author, year and article ID, such as "lovelace1843-12"."""
+    authors = _single_lines(record["authors"])
     name = authors[0].split()[-1] if authors else record["site"]
     year = "".join(_date_parts(record)[:1])
     return f"{slugify(name, separator='') or 'article'}{year}-{record['id']}"
 
 
-def _url(record: Record) -> str:
-    """The canonical URL if it is on the same host as the page that was read, else the page's URL."""
+def _cited_url(record: Record) -> str:
+    """Returns the URL to cite: the canonical URL if it is on the same host as the page that was read, otherwise the
+    page's URL.
+    """
     url, canonical = str(record["url"]), str(record["canonical_url"] or "")
     return canonical if canonical and _host(canonical) == _host(url) else url
 
@@ -204,8 +211,8 @@ def _host(url: str) -> str:
         return ""
 
 
-def _utc(moment: str | None) -> str:
-    """A time in UTC to the second, such as 2024-05-01T12:00:00Z; "" for None."""
+def _utc_text(moment: str | None) -> str:
+    """Formats an ISO 8601 time in UTC to the second, such as 2024-05-01T12:00:00Z; "" for None."""
     if not moment:
         return ""
     when = datetime.fromisoformat(moment)
@@ -213,7 +220,7 @@ def _utc(moment: str | None) -> str:
 
 
 def _date_parts(record: Record) -> list[str]:
-    """Year, month and day of publication, as many as the page has."""
+    """Returns year, month and day of publication as strings, as many as the page gives."""
     found = _DAY.match(record["published"] or "")  # another program may have written anything there
     return list(found.groups())[: _DATE_PARTS.get(record["published_precision"] or "", 3)] if found else []
 
@@ -222,14 +229,14 @@ def _csl_date(parts: tuple[str, ...]) -> dict[str, Any] | None:
     return {"date-parts": [[int(part) for part in parts]]} if parts else None
 
 
-def _line(text: str | None) -> str:
-    """A text as one line, without control characters and unpaired surrogates."""
+def _single_line(text: str | None) -> str:
+    """Returns a text as a single line, without control characters or unpaired surrogates."""
     plain = unicodedata.normalize("NFC", (text or "").encode("utf-8", "replace").decode())
     return " ".join("".join(c for c in plain if c.isspace() or unicodedata.category(c) != "Cc").split())
 
 
-def _lines(many: Iterable[str]) -> tuple[str, ...]:
-    return tuple(line for line in map(_line, many) if line)
+def _single_lines(many: Iterable[str]) -> tuple[str, ...]:
+    return tuple(line for line in map(_single_line, many) if line)
 
 
 def _tex(text: str) -> str:
@@ -237,10 +244,11 @@ def _tex(text: str) -> str:
 
 
 def _bibtex_name(name: str) -> str:
-    """A name for BibTeX. Braces keep it from splitting desks, and East Asian names, whose family name comes first, into
-    first and last names."""
+    """Returns a name in braces for BibTeX, which would otherwise split it into first and last names, wrongly for desks
+    and for East Asian names (family name first).
+    """
     plain = " " in name and all(c.isalpha() or c in _IN_NAMES or unicodedata.category(c)[0] == "M" for c in name)
-    plain = plain and not any(map(is_run, name))
+    plain = plain and not any(map(is_run_letter, name))
     known = any(fold_name(word) in KNOWN_AGENCIES for word in (name, *name.split()))
     person = plain and not known and is_full_name(name) and not re.search(r"\band\b", name, re.IGNORECASE)
     return _tex(name) if person else f"{{{_tex(name)}}}"

@@ -1,7 +1,8 @@
-"""Concordance (keyword in context): every occurrence of the search terms, with the text around it.
+"""Builds a concordance (keyword in context): every occurrence of the search terms, with the text around it.
 
-Each occurrence in a title or a body is one line, in every script. Without a body the description is used, as in
-snippets. "Before" and "after" follow the reading order: the text before an Arabic word is printed to its right.
+Each occurrence in a title or a body is one line, in every script. Articles without a body are searched in their
+description, as in snippets. "Before" and "after" follow the reading order: the text before an Arabic word is printed
+to its right.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from sqlite_utils import Database
 
 from archiver.errors import BadQuery
 from archiver.fields import BY_NAME
-from archiver.search.engine import ordered, plan_query
+from archiver.search.engine import ordered_matches, plan_query
 from archiver.search.query import Query
-from archiver.search.snippets import highlight_terms, occurrences
+from archiver.search.snippets import find_occurrences, highlight_terms
 from archiver.search.words import split_into_words
 
 WIDTH = 40
@@ -33,10 +34,12 @@ _FIRST_BATCH, _BATCH = 20, 500
 
 @dataclass(frozen=True, slots=True)
 class ConcordanceLine:
-    """One occurrence. `before` and `after` have at most `width` characters of the text, with white space collapsed.
+    """One occurrence of a search term with its context. `before` and `after` have at most `width` characters of the
+    text around it, with white space collapsed.
 
-    `direction` is the text direction of the keyword; `field` is title or body; `id` to `published_precision` are fields
-    of the article."""
+    `direction` is the text direction of the keyword; `field` is title or body; `id` to `published_precision` are
+    fields of the article.
+    """
 
     id: int
     url: str
@@ -56,10 +59,10 @@ _ARTICLE_FIELDS = tuple(f.name for f in fields(ConcordanceLine) if f.name in BY_
 
 @dataclass(frozen=True, slots=True)
 class Concordance:
-    """A page of lines. `more` is true if there are lines beyond the limit.
+    """One page of concordance lines. `more` is true if there are further lines beyond the limit.
 
-    `articles` is the number of matching articles, `read` how many of them were read: all if `more` is false, unless the
-    lines are sorted by context and more than MAX_READ articles match.
+    `articles` is the number of matching articles; `read` is how many of them were searched for occurrences. That is
+    all of them if `more` is false, unless the lines are sorted by context and more than MAX_READ articles match.
     """
 
     lines: tuple[ConcordanceLine, ...]
@@ -69,11 +72,12 @@ class Concordance:
 
 
 def concordance(db: Database, query: Query, width: int = WIDTH) -> Concordance:
-    """The lines of the matching articles, from the query's offset up to its limit, folded as the query says.
+    """Lists the occurrences of a query's terms in the matching articles, from the query's offset up to its limit, with
+    duplicates folded as the query requests.
 
     The query's `sort` orders the articles ("" is newest first). "left" or "right" (BY_CONTEXT; "-" reverses) instead
-    orders the lines of the newest MAX_READ articles by context. Raises BadQuery (also for a query without words),
-    SiteNotFound or IndexMissing.
+    sorts the lines of the newest MAX_READ articles by the words before or after. Raises BadQuery (also for a query
+    without words), SiteNotFound or IndexMissing.
     """
     if not 0 <= width <= MAX_WIDTH:
         raise BadQuery(f"width {width}", f"the width must be 0 to {MAX_WIDTH} characters")
@@ -89,25 +93,25 @@ def concordance(db: Database, query: Query, width: int = WIDTH) -> Concordance:
     def lines() -> Iterator[ConcordanceLine]:
         nonlocal read
         last = min(plan.total, MAX_READ) if by else plan.total
-        for start, end in _batches(last):
-            ids = [found.id for found in ordered(plan, start, end)]
+        for start, end in _growing_batches(last):
+            ids = [found.id for found in ordered_matches(plan, start, end)]
             for at in range(0, len(ids), _BATCH):
                 for article in _articles(db, ids[at : at + _BATCH]):
                     read += 1
                     yield from _lines(article, rows, width)
 
     last = None if query.limit is None else query.offset + query.limit + 1
-    in_order = iter(sorted(lines(), key=_key(by), reverse=query.sort.startswith("-"))) if by else lines()
+    in_order = iter(sorted(lines(), key=_context_sort_key(by), reverse=query.sort.startswith("-"))) if by else lines()
     page = list(islice(in_order, query.offset, last))
     more = query.limit is not None and len(page) > query.limit
     return Concordance(tuple(page[: query.limit]), more, plan.total, read)
 
 
-def _batches(last: int) -> Iterator[tuple[int, int]]:
-    """Ranges from 0 to `last`, each four times as large as the previous one.
+def _growing_batches(last: int) -> Iterator[tuple[int, int]]:
+    """Yields consecutive (start, end) ranges that cover 0 to `last`, each four times as large as the previous one.
 
-    Each batch orders all articles up to its end again. A page needs few articles, and with growing batches even reading
-    all of them costs only a third more than ordering them once.
+    Reading a batch sorts all articles up to its end again. A page needs few articles, and with growing batches even
+    reading all of them costs only a third more than sorting them once.
     """
     start, size = 0, _FIRST_BATCH
     while start < last:
@@ -132,26 +136,26 @@ def _lines(article: dict[str, Any], rows: dict[str, Any], width: int) -> Iterato
     article_fields = {name: article[name] for name in _ARTICLE_FIELDS}
     for field, text in texts.items():
         flat = " ".join(unicodedata.normalize("NFC", text or "").split())
-        for start, end, _ in occurrences(flat, rows[field]) if rows[field] else ():
+        for start, end, _ in find_occurrences(flat, rows[field]) if rows[field] else ():
             yield ConcordanceLine(
                 **article_fields,
                 field=field,
-                before=_whole(flat[max(0, start - width) : start]),
+                before=_without_leading_marks(flat[max(0, start - width) : start]),
                 keyword=flat[start:end],
                 after=flat[end : end + width],
-                direction=_direction(flat[start:end]),
+                direction=_text_direction(flat[start:end]),
             )
 
 
-def _whole(text: str) -> str:
-    """Removes combining marks at the start of a text whose base letter was cut off."""
+def _without_leading_marks(text: str) -> str:
+    """Removes combining marks at the start of a text that was cut off after their base letter."""
     while text and unicodedata.category(text[0])[0] == "M":
         text = text[1:]
     return text
 
 
-def _direction(text: str) -> Literal["ltr", "rtl"]:
-    """The direction of the first letter that has one (UAX #9, rules P2 and P3)."""
+def _text_direction(text: str) -> Literal["ltr", "rtl"]:
+    """Returns the text direction of the first letter that has one (UAX #9, rules P2 and P3); "ltr" if none has."""
     for letter in text:
         kind = unicodedata.bidirectional(letter)
         if kind in ("L", "R", "AL"):
@@ -159,7 +163,7 @@ def _direction(text: str) -> Literal["ltr", "rtl"]:
     return "ltr"
 
 
-def _key(by: str) -> Any:
+def _context_sort_key(by: str) -> Any:
     if by == "left":
         return lambda line: (
             split_into_words(line.before)[::-1],

@@ -1,4 +1,4 @@
-"""Runs searches over one archive: ordered hits with duplicates folded, facet counts, and similar articles."""
+"""Runs searches over one archive: sorted hits with duplicates folded, facet counts, and similar articles."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from archiver.search.index_document import (
     index_schema,
     index_texts,
     spelling_entry,
-    spelling_of,
+    spelling_in_entry,
 )
 from archiver.search.index_refresh import open_searcher
-from archiver.search.query import SORTS, Query, filter_terms, filters_of
-from archiver.search.query_compiler import TooManyPrefixes, compile_query, ranks, stem_forms
+from archiver.search.query import SORTS, Query, filter_terms, ranking_terms
+from archiver.search.query_compiler import TooManyPrefixes, compile_query, has_ranking_terms, stem_forms
 from archiver.search.query_tree import And, Form, Near, Node, Not, Or, SimilarTo, Span, Term, distance_km
 from archiver.search.snippets import highlight_terms, snippet
 from archiver.search.sorting_and_folding import (
@@ -37,14 +37,14 @@ from archiver.search.sorting_and_folding import (
     Fold,
     Match,
     Sort,
-    by_recency,
-    collapse,
     count_hits,
-    in_order,
+    fold_duplicates,
+    rank_by_recency,
+    sorted_matches,
     top_hits,
 )
 from archiver.search.tantivy_index import Searcher
-from archiver.search.words import lookup, split_into_words
+from archiver.search.words import lookup_words, split_into_words
 
 # More like this: articles on the same topic, found by the words that distinguish an article from others.
 
@@ -59,11 +59,11 @@ _MIN_SHARED = 0.2
 """A similar article has at least this share of the words."""
 
 
-def similar_articles(db: Database, searcher: Searcher, number: int, *, near_copies: bool = False) -> Node:
-    """A query for articles on the same topic as the article with ID `number`.
+def similar_articles_query(db: Database, searcher: Searcher, number: int, *, near_copies: bool = False) -> Node:
+    """Returns a query for articles on the same topic as the article with ID `number`.
 
-    Excludes the article itself and, unless `near_duplicate`, its duplicates and the members of its cluster. Raises
-    ArticleNotFound.
+    It excludes the article itself and, unless `near_copies` is set, its duplicates and the members of its cluster.
+    Raises ArticleNotFound.
     """
     row = next(
         iter(
@@ -88,8 +88,9 @@ def similar_articles(db: Database, searcher: Searcher, number: int, *, near_copi
 
 
 def distinctive_words(searcher: Searcher, title: str, body: str) -> tuple[Form, ...]:
-    """The words that distinguish a text from others (by tf-idf), best first. Their weight grows with their
-    frequency."""
+    """Returns the words that distinguish a text from the other articles (by tf-idf), best first. The weight of a word
+    grows with its frequency in the text.
+    """
     counts = Counter(_content_words(body))
     for word in set(_content_words(title)):
         counts[word] += _TITLE_BOOST
@@ -106,7 +107,7 @@ def distinctive_words(searcher: Searcher, title: str, body: str) -> tuple[Form, 
 
 
 def _content_words(text: str) -> Iterator[str]:
-    """The words of a text without numbers and single letters, which distinguish little."""
+    """Yields the words of a text except numbers and single letters, which say little about its topic."""
     return (word for word in split_into_words(text) if len(word) > 1 and not word.isdigit())
 
 
@@ -114,7 +115,9 @@ def _content_words(text: str) -> Iterator[str]:
 
 
 def expand_query(node: Node, db: Database, searcher: Searcher, fold: Fold) -> Node:
-    """Fills in the forms of stemmed terms and the words of SimilarTo. Raises ArticleNotFound."""
+    """Returns a query tree with the words that depend on the index filled in: all forms of stemmed terms, and the
+    distinctive words of each SimilarTo. Raises ArticleNotFound.
+    """
     if isinstance(node, And | Or):
         return replace(node, items=tuple(expand_query(item, db, searcher, fold) for item in node.items))
     if isinstance(node, Not):
@@ -124,14 +127,14 @@ def expand_query(node: Node, db: Database, searcher: Searcher, fold: Fold) -> No
     if isinstance(node, Near):
         return replace(node, terms=tuple(_in_all_forms(term, node.column, searcher) for term in node.terms))
     if isinstance(node, SimilarTo):
-        return similar_articles(db, searcher, node.article, near_copies=fold == "none")
+        return similar_articles_query(db, searcher, node.article, near_copies=fold == "none")
     return node
 
 
 def _in_all_forms(term: Term, column: str, searcher: Searcher) -> Term:
     if not term.stem:
         return term
-    tokens, begun = lookup(term.text)
+    tokens, begun = lookup_words(term.text)
     if begun:  # part of a run: a script without such forms
         return term
     return replace(term, forms=tuple(stem_forms(searcher, token, (column,) if column else WEIGHTS) for token in tokens))
@@ -143,11 +146,12 @@ _MAX_LIMIT = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """The folded result of a query.
+class FoldedMatches:
+    """The matches of a query after duplicates are folded.
 
-    `node` is the typed query, `found` matches the articles that are shown, `beneath` has the IDs folded beneath each of
-    them. `best` holds the total, and the best hits by score if the query ranks.
+    `node` is the query as typed. `found` is an index query for the articles that are shown; `beneath` maps the ID of
+    a shown article to the IDs folded beneath it. `best` holds the total and, if the query has a relevance score, the
+    best hits.
     """
 
     node: Node | None
@@ -158,13 +162,15 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A query, ready to run over the index of one archive. `key` identifies it in the searcher's cache."""
+    """A query that is compiled for the index of one archive and ready to run. `key` identifies it in the searcher's
+    cache.
+    """
 
     db: Database
     searcher: Searcher
     query: Query
     key: Hashable
-    shown: Shown
+    shown: FoldedMatches
 
     @property
     def node(self) -> Node | None:
@@ -184,14 +190,16 @@ class Plan:
 
 
 def plan_query(db: Database, query: Query, more: Node | None = None) -> Plan:
-    """Plans a query, narrowed by `more`. Hits, facets and histogram of one query share one plan, which the open index
-    caches. Raises BadQuery, SiteNotFound, ArticleNotFound, IndexMissing or IndexDamaged."""
+    """Compiles a query for an archive's index, narrowed by the additional condition `more`. Hits, facets and histogram
+    of a query share one plan, which the open index caches. Raises BadQuery, SiteNotFound, ArticleNotFound,
+    IndexMissing or IndexDamaged.
+    """
     filters = filter_terms(db, query)
-    node = filters_of(db, query)
+    node = ranking_terms(db, query)
     searcher = open_searcher(db)
     key = (node, more, tuple(filters), query.folding)
     try:
-        shown = searcher.remembered(key, lambda: _shown(db, searcher, query.folding, node, more, filters))
+        shown = searcher.cached(key, lambda: _fold_matches(db, searcher, query.folding, node, more, filters))
     except (TooManyPrefixes, ValueError) as error:
         if isinstance(error, ValueError) and "expansions" not in str(error):
             raise
@@ -199,30 +207,36 @@ def plan_query(db: Database, query: Query, more: Node | None = None) -> Plan:
     return Plan(db, searcher, query, key, shown)
 
 
-def _shown(
+def _fold_matches(
     db: Database, searcher: Searcher, folding: Fold, node: Node | None, more: Node | None, filters: list[Node]
-) -> Shown:
+) -> FoldedMatches:
     node, more = (expand_query(one, db, searcher, folding) if one is not None else None for one in (node, more))
     parts = tuple(part for part in (node, more, *filters) if part is not None)
     for function in (distance_km, fold_name):
         db.register_function(function, deterministic=True, replace=True)
     matching = compile_query(And(parts) if parts else None, db, searcher)
-    shown = collapse(searcher, matching, folding)
+    shown = fold_duplicates(searcher, matching, folding)
     best = (
-        top_hits(searcher, shown.query) if ranks(node) else Best([], count_hits(searcher, matching) - shown.left_out)
+        top_hits(searcher, shown.query)
+        if has_ranking_terms(node)
+        else Best([], count_hits(searcher, matching) - shown.left_out)
     )  # counting all articles is cheap
-    return Shown(node, shown.query, shown.beneath, best)
+    return FoldedMatches(node, shown.query, shown.beneath, best)
 
 
-def window(query: Query) -> tuple[int, int]:
-    """The range of results that a query asks for: (first, end), end excluded. Raises BadQuery."""
+def result_range(query: Query) -> tuple[int, int]:
+    """Returns the range of results selected by a query's offset and limit, as (first, end) with the end excluded.
+    Raises BadQuery if either is negative.
+    """
     if query.offset < 0 or (query.limit is not None and query.limit < 0):
         raise BadQuery(query.text, "limit and offset cannot be negative")
     return query.offset, query.offset + min(query.limit if query.limit is not None else _MAX_LIMIT, _MAX_LIMIT)
 
 
-def order_of(plan: Plan) -> Sort:
-    """The order of a plan's matches; its field is a key of SORTS. Raises BadQuery."""
+def sort_order(plan: Plan) -> Sort:
+    """Returns the sort order for a plan's matches; its field is a key of SORTS. Raises BadQuery for an unknown sort
+    key.
+    """
     name = plan.query.sort.removeprefix("-")
     if name and name not in SORTS:
         raise BadQuery(
@@ -230,22 +244,24 @@ def order_of(plan: Plan) -> Sort:
         )
     down = plan.query.sort.startswith("-")
     if not name:
-        name, down = ("relevance", False) if ranks(plan.node) else ("date", True)
-    if name == "relevance" and not ranks(plan.node):
+        name, down = ("relevance", False) if has_ranking_terms(plan.node) else ("date", True)
+    if name == "relevance" and not has_ranking_terms(plan.node):
         name, down = "date", not down
     return Sort(name, down != (name == "relevance"))
 
 
-def ordered(plan: Plan, first: int, last: int) -> Iterator[Match]:
-    """The matches of a plan from `first` up to (not including) `last`, with scores and distances. Raises BadQuery."""
-    by = order_of(plan)
+def ordered_matches(plan: Plan, first: int, last: int) -> Iterator[Match]:
+    """Yields the matches of a plan from position `first` up to (not including) `last` in the query's sort order, with
+    scores and distances. Raises BadQuery.
+    """
+    by = sort_order(plan)
     if by.field == "distance":
         yield from _by_distance(plan, by, first, last)
         return
     if by.field == "relevance" and plan.query.recent is not None:
-        found = by_recency(plan.searcher, plan.found, plan.query.recent, int(time.time()), first=first, last=last)
+        found = rank_by_recency(plan.searcher, plan.found, plan.query.recent, int(time.time()), first=first, last=last)
     else:
-        found = in_order(
+        found = sorted_matches(
             plan.searcher, plan.found, Sort(SORTS[by.field], by.down), first=first, last=last, known=plan.shown.best
         )
     distances = _distances(plan, [match.id for match in found])
@@ -256,7 +272,7 @@ def ordered(plan: Plan, first: int, last: int) -> Iterator[Match]:
 
 
 def _by_distance(plan: Plan, by: Sort, first: int, last: int) -> Iterator[Match]:
-    found = in_order(plan.searcher, plan.found, Sort("id", down=False), first=0, last=plan.total)
+    found = sorted_matches(plan.searcher, plan.found, Sort("id", down=False), first=0, last=plan.total)
     distances = _distances(plan, [match.id for match in found])
     sign = -1 if by.down else 1
     for one in sorted(found, key=lambda match: (distances.get(match.id, inf) * sign, match.id))[first:last]:
@@ -283,8 +299,8 @@ low."""
 
 
 @dataclass(frozen=True, slots=True)
-class Beneath:
-    """An article folded beneath a hit: a copy of it that matches as well."""
+class FoldedArticle:
+    """An article folded beneath a hit: another copy of the hit's text that also matches the query."""
 
     id: int
     site: str
@@ -296,10 +312,11 @@ class Beneath:
 class Hit:
     """One article that a search found.
 
-    `marks` are the (start, end) of the search terms in `snippet`. `score` is greater for better hits, None if nothing
-    in the query ranks; `distance_km` is the distance from the query's `near`. `copies` are the IDs of other articles
-    with the same text. `folded` are the matching articles that the query's fold shows beneath this one: the hits and
-    their folded articles together are all matches."""
+    `marks` are the (start, end) of the search terms in `snippet`. `score` is the relevance (greater is better), or
+    None if nothing in the query has a score; `distance_km` is the distance from the query's `near`. `copies` are the
+    IDs of all other articles with the same text. `folded` are the matching articles that the query's fold places
+    beneath this one; all hits with their folded articles are all matches.
+    """
 
     id: int
     url: str
@@ -315,7 +332,7 @@ class Hit:
     duplicate_of: int | None
     cluster_id: int | None
     copies: tuple[int, ...]
-    folded: tuple[Beneath, ...]
+    folded: tuple[FoldedArticle, ...]
     score: float | None
     distance_km: float | None
     snippet: str
@@ -324,57 +341,63 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """A page of hits. `total` is the number of all matches, folded as the query says."""
+    """One page of hits. `total` is the number of all matches, with duplicates folded as the query requests."""
 
     hits: tuple[Hit, ...]
     total: int
 
 
 def run(db: Database, query: Query) -> Results:
-    """The hits of a query. Raises BadQuery, SiteNotFound or IndexMissing."""
-    first, last = window(query)
+    """Runs a query and returns the page of hits that its offset and limit select. Raises BadQuery, SiteNotFound or
+    IndexMissing.
+    """
+    first, last = result_range(query)
     plan = plan_query(db, query)
-    return Results(tuple(load_hits(plan, list(ordered(plan, first, last)))), plan.total)
+    return Results(tuple(load_hits(plan, list(ordered_matches(plan, first, last)))), plan.total)
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All matches of a query, regardless of its limit. `beneath` has their IDs in order, each with those folded
-    beneath."""
+    """All matches of a query, regardless of its limit. `beneath` maps the ID of each match, in sort order, to the IDs
+    of the copies folded beneath it.
+    """
 
     beneath: dict[int, Sequence[int]]
     _plan: Plan
     _found: dict[int, Match]
 
     def hits(self, ids: Collection[int]) -> tuple[Hit, ...]:
-        """The hits of some of the matches, in the query's order."""
+        """Loads the hits for some of the matches, in the query's sort order."""
         selected = set(ids)
         return tuple(load_hits(self._plan, [found for number, found in self._found.items() if number in selected]))
 
 
-def listing(db: Database, query: Query) -> Listing:
-    """Lists all matches of a query. Raises what `run` does."""
+def list_matches(db: Database, query: Query) -> Listing:
+    """Lists all matches of a query. Raises what `run` raises."""
     plan = plan_query(db, query)
-    found = {one.id: one for one in ordered(plan, 0, plan.total)}
+    found = {one.id: one for one in ordered_matches(plan, 0, plan.total)}
     return Listing({number: plan.beneath.get(number, ()) for number in found}, plan, found)
 
 
 def matching_ids(db: Database, query: Query) -> Iterator[int]:
-    """The IDs of the matching articles, in order, within the query's offset and limit."""
-    first, last = window(query)
-    return (found.id for found in ordered(plan_query(db, query), first, last))
+    """Returns the IDs of the articles that a query matches, in its sort order and within its offset and limit."""
+    first, last = result_range(query)
+    return (found.id for found in ordered_matches(plan_query(db, query), first, last))
 
 
 def facets(db: Database, query: Query, most: int = 10) -> dict[str, list[tuple[str, int]]]:
-    """The number of matching articles for each value of FACETS, most frequent first; years are newest first.
+    """Counts the matching articles for each value of each facet field (FACETS), most frequent first; years are newest
+    first.
 
-    Counts all matches, regardless of the query's limit.
+    Counts all matches, regardless of the query's limit. At most `most` values are returned for each facet.
     """
     return facets_of([plan_query(db, query)], most)
 
 
 def facets_of(plans: Sequence[Plan], most: int = 10) -> dict[str, list[tuple[str, int]]]:
-    """The facets of several archives together. All values are counted, so that the sums are complete."""
+    """Counts the facets of a query over several archives together. The sums are complete, because all values are
+    counted in each archive.
+    """
     size = most if len(plans) == 1 else _MAX_BUCKETS
     aggregations = {
         name: {
@@ -390,15 +413,15 @@ def facets_of(plans: Sequence[Plan], most: int = 10) -> dict[str, list[tuple[str
     sums: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
     for plan in plans:
         for name, found in plan.searcher.aggregate(plan.found, aggregations).items():
-            sums[name].update({_value(bucket["key"]): int(bucket["doc_count"]) for bucket in found["buckets"]})
-    return {name: _first(plans, name, counts, most) for name, counts in sums.items()}
+            sums[name].update({_facet_value(bucket["key"]): int(bucket["doc_count"]) for bucket in found["buckets"]})
+    return {name: _top_values(plans, name, counts, most) for name, counts in sums.items()}
 
 
-def _value(key: str | float) -> str:
+def _facet_value(key: str | float) -> str:
     return key if isinstance(key, str) else str(int(key))
 
 
-def _first(plans: Sequence[Plan], name: str, counts: Counter[str], most: int) -> list[tuple[str, int]]:
+def _top_values(plans: Sequence[Plan], name: str, counts: Counter[str], most: int) -> list[tuple[str, int]]:
     if name == "year":
         return sorted(counts.items(), key=lambda pair: -int(pair[0]))[:most]
     shown = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:most]
@@ -410,7 +433,7 @@ def _first(plans: Sequence[Plan], name: str, counts: Counter[str], most: int) ->
 
 
 def _usual_spelling(plans: Sequence[Plan], name: str, form: str) -> str:
-    """The most frequent spelling of a value over all articles of the archives, whether they match or not."""
+    """Returns the most frequent spelling of a folded facet value, over all articles whether they match or not."""
     spellings: Counter[str] = Counter()
     entries = [
         (plan.searcher, entry)
@@ -418,9 +441,9 @@ def _usual_spelling(plans: Sequence[Plan], name: str, form: str) -> str:
         for entry, _ in plan.searcher.terms_with_prefix(SPELLINGS, spelling_entry(name, form))
     ]
     if len(entries) == 1:
-        return spelling_of(entries[0][1])
+        return spelling_in_entry(entries[0][1])
     for searcher, entry in entries:
-        spellings[spelling_of(entry)] += count_hits(
+        spellings[spelling_in_entry(entry)] += count_hits(
             searcher, tantivy.Query.term_query(index_schema(), SPELLINGS, entry, "basic")
         )
     return min(spellings, key=lambda value: (-spellings[value], value), default=form)
@@ -430,7 +453,7 @@ def _usual_spelling(plans: Sequence[Plan], name: str, form: str) -> str:
 
 
 def load_hits(plan: Plan, page: list[Match]) -> Iterator[Hit]:
-    """Loads the fields, copies and snippets of a page of matches."""
+    """Yields a hit with its fields, copies and snippet for each match of a page."""
     db = plan.db
     ids = json.dumps([found.id for found in page])
     rows = {
@@ -457,7 +480,7 @@ def load_hits(plan: Plan, page: list[Match]) -> Iterator[Hit]:
             continue
         shown, marks = snippet(unicodedata.normalize("NFC", row["body"] or row["description"] or ""), highlighted)
         yield Hit(
-            **_fields(row),
+            **_article_fields(row),
             copies=tuple(n for n in copies.get(found.group, []) if n != found.id),
             folded=beneath.get(found.id, ()),
             score=round(found.score, 4) if found.score is not None else None,
@@ -467,16 +490,16 @@ def load_hits(plan: Plan, page: list[Match]) -> Iterator[Hit]:
         )
 
 
-def _fields(row: dict[str, Any]) -> dict[str, Any]:
-    """The article fields of a hit."""
+def _article_fields(row: dict[str, Any]) -> dict[str, Any]:
+    """Returns the article fields of a hit from a row of the table `articles`, with JSON lists as tuples."""
     return {name: tuple(index_texts(row[name])) if BY_NAME[name].is_list else row[name] for name in HIT_FIELDS}
 
 
-def _beneath(plan: Plan, page: list[Match]) -> dict[int, tuple[Beneath, ...]]:
+def _beneath(plan: Plan, page: list[Match]) -> dict[int, tuple[FoldedArticle, ...]]:
     numbers = {found.id: plan.beneath[found.id] for found in page if found.id in plan.beneath}
     ids = json.dumps([number for many in numbers.values() for number in many])
     rows = {
-        row[0]: Beneath(*row)
+        row[0]: FoldedArticle(*row)
         for row in plan.db.execute(
             "select id, site, title, published from articles where id in (select value from json_each(?))", [ids]
         )
@@ -491,12 +514,12 @@ _DATE_LENGTHS = {"year": 4, "month": 7, "day": 10}
 
 
 def hit_as_dict(hit: Hit) -> dict[str, Any]:
-    """A hit as a dict with the keys COLUMNS."""
+    """Converts a hit to a dict with the keys COLUMNS."""
     return {name: value for name, value in asdict(hit).items() if name in COLUMNS}
 
 
 def published(moment: str | None, precision: str | None = None) -> str:
-    """A publication date as precise as on its page; "undated" if there is none."""
+    """Formats a publication date only as precisely as the page gives it; "undated" if there is none."""
     if not moment:
         return "undated"
     if precision in _DATE_LENGTHS:

@@ -1,11 +1,11 @@
-"""Federated search: one search over several archives, such as shards, with one list of results.
+"""Federated search: runs one search over several archives, such as shards, and merges the results into one list.
 
 Totals, facets and periods are exact sums, and sorting by date, title or another field is exact. For relevance, word
-frequencies are counted over all archives together; only the average text length in BM25 is that of each archive, so a
-score can differ slightly from the one in a merged archive.
+frequencies are counted over all archives together; only the average text length in BM25 is that of each archive, so
+a score can differ slightly from the score in a single merged archive.
 
-Article IDs are those of each archive. Each archive folds its own duplicates; duplicates across archives are folded as
-well, and with `cluster` also near-duplicates across archives.
+Article IDs are those of each archive. Each archive folds its own duplicates; duplicates across archives are folded
+as well, and with the fold `cluster` also near-duplicates across archives.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from tantivy import Query as TantivyQuery
 
 from archiver.articles.near_duplicates import UnionFind, differ_only_in_numbers, minhash, near_duplicate, wording_of
 from archiver.errors import BadQuery, SiteNotFound
-from archiver.search.engine import Hit, Plan, load_hits, order_of, ordered, plan_query, window
+from archiver.search.engine import Hit, Plan, load_hits, ordered_matches, plan_query, result_range, sort_order
 from archiver.search.index_refresh import hold_searchers
 from archiver.search.query import Query
-from archiver.search.sorting_and_folding import Match, matches, top_hits, with_id
+from archiver.search.sorting_and_folding import Match, ids_query, matches_by_id, top_hits
 from archiver.storage.article_tables.near_duplicate_links import COMMON, LEAST_MET
 from archiver.storage.sites import find_site
 
@@ -35,7 +35,7 @@ MAX_COMPARED = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One of the archives of a federated search. `name` is its path as given."""
+    """One of the archives in a federated search. `name` is the archive's path as the user gave it."""
 
     name: str
     db: Database
@@ -43,7 +43,7 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class CopyElsewhere:
-    """A copy in another archive, folded beneath a hit."""
+    """An article in another archive that is a copy of a hit and is folded beneath it."""
 
     archive: str
     id: int
@@ -55,7 +55,7 @@ class CopyElsewhere:
 
 @dataclass(frozen=True, slots=True)
 class FederatedHit:
-    """A hit, its archive, and its copies in other archives."""
+    """A hit of a federated search with its archive and its copies in other archives."""
 
     archive: str
     hit: Hit
@@ -64,7 +64,9 @@ class FederatedHit:
 
 @dataclass(frozen=True, slots=True)
 class FederatedPage:
-    """A query over the archives that have the requested sites, with a plan for each archive."""
+    """A query planned for several archives: the archives that have at least one of the requested sites, a plan for
+    each, and the copies folded across archives.
+    """
 
     shards: tuple[Shard, ...]
     plans: tuple[Plan, ...]
@@ -78,28 +80,32 @@ class FederatedPage:
 
 @contextmanager
 def federate(shards: Sequence[Shard], query: Query) -> Iterator[FederatedPage]:
-    """Plans a query over several archives. Within the block, their indexes count word frequencies over all of them.
+    """Plans a query over several archives. Within the `with` block, each index counts word frequencies over all of
+    them.
 
-    Raises BadQuery, SiteNotFound if no archive has a requested site, IndexMissing or IndexDamaged."""
+    Raises BadQuery, SiteNotFound if no archive has a requested site, IndexMissing or IndexDamaged.
+    """
     if query.like is not None:
         raise BadQuery(f"like {query.like}", "the ID belongs to one archive; search that archive alone")
     with hold_searchers([shard.db for shard in shards]) as searchers:
         for searcher in searchers:
-            searcher.count_with(searchers)
+            searcher.federate_with(searchers)
         try:
-            selected = list(shards_having(shards, query))
+            selected = list(shards_with_sites(shards, query))
             kept = tuple(shard for shard, _ in selected)
             plans = tuple(plan_query(shard.db, own) for shard, own in selected)
             yield FederatedPage(kept, *_folded(kept, plans, query))
         finally:
             for searcher in searchers:
-                searcher.count_with(())
+                searcher.federate_with(())
 
 
-def shards_having(shards: Sequence[Shard], query: Query) -> Iterator[tuple[Shard, Query]]:
-    """The archives that have at least one of the query's sites, each with the query limited to the sites it has.
+def shards_with_sites(shards: Sequence[Shard], query: Query) -> Iterator[tuple[Shard, Query]]:
+    """Yields the archives that have at least one of the query's sites, each with the query restricted to the sites it
+    has.
 
-    Raises SiteNotFound for a site that no archive has."""
+    Raises SiteNotFound for a site that is in no archive.
+    """
     missing: dict[str, SiteNotFound] = {}
     known: set[str] = set()
     for shard in shards:
@@ -117,12 +123,14 @@ def shards_having(shards: Sequence[Shard], query: Query) -> Iterator[tuple[Shard
 
 
 def federated_page(one: FederatedPage) -> tuple[FederatedHit, ...]:
-    """The requested page of hits, of all archives in one order. Ties are ordered by archive."""
+    """Loads the page of hits that the query's offset and limit select, sorted over all archives. Ties are ordered by
+    archive.
+    """
     if not one.plans:
         return ()
-    first, last = window(one.plans[0].query)
-    down = order_of(one.plans[0]).down
-    rows = [(shard, found) for shard, plan in enumerate(one.plans) for found in ordered(plan, 0, last)]
+    first, last = result_range(one.plans[0].query)
+    down = sort_order(one.plans[0]).down
+    rows = [(shard, found) for shard, plan in enumerate(one.plans) for found in ordered_matches(plan, 0, last)]
     with_key = sorted((row for row in rows if row[1].key is not None), key=lambda row: row[1].key, reverse=down)
     page = [*with_key, *(row for row in rows if row[1].key is None)][first:last]
     by_shard: dict[int, list[Match]] = defaultdict(list)
@@ -151,7 +159,9 @@ def _elsewhere(one: FederatedPage, shard: int, number: int) -> tuple[CopyElsewhe
 
 @dataclass(frozen=True, slots=True)
 class _Copy:
-    """An article that its archive shows. Of several copies the one published first is shown, the others beneath it."""
+    """An article shown in its own archive, compared with the other archives to find copies. Of several copies the one
+    published first is shown, with the others beneath it.
+    """
 
     shard: int
     id: int
@@ -194,13 +204,13 @@ def _folded(
 def _without(plan: Plan, ids: list[int]) -> Plan:
     if not ids:
         return plan
-    found = TantivyQuery.boolean_query([(Occur.Must, plan.found), (Occur.MustNot, with_id(plan.searcher, ids))])
+    found = TantivyQuery.boolean_query([(Occur.Must, plan.found), (Occur.MustNot, ids_query(plan.searcher, ids))])
     shown = replace(plan.shown, found=found, best=top_hits(plan.searcher, found))
     return replace(plan, key=(plan.key, tuple(ids)), shown=shown)
 
 
 def _shown(number: int, shard: Shard, plan: Plan) -> Iterator[_Copy]:
-    ids = json.dumps([match.id for match in matches(plan.searcher, plan.found)])
+    ids = json.dumps([match.id for match in matches_by_id(plan.searcher, plan.found)])
     for row in shard.db.execute(
         "select id, coalesce(content_digest, ''), coalesce(published, ''), first_seen from articles "
         "where id in (select value from json_each(?))",
@@ -218,7 +228,9 @@ class _Text:
 
 
 def _merge_near_duplicates(shards: Sequence[Shard], groups: list[list[_Copy]]) -> list[list[_Copy]]:
-    """Merges groups of equal texts whose texts are near-duplicates from different archives."""
+    """Merges groups of articles whose texts are near-duplicates of each other in different archives. The articles
+    within one group have equal texts.
+    """
     if len(groups) > MAX_COMPARED:
         raise BadQuery(
             "fold cluster",
@@ -253,7 +265,9 @@ def _text(shards: Sequence[Shard], copy: _Copy) -> _Text:
 
 
 def _are_near_duplicates(one: _Text, other: _Text) -> bool:
-    """True if two texts of different archives are near-duplicates, by the same test as within one archive."""
+    """Returns True if two texts are from different archives and are near-duplicates, by the same test as within one
+    archive.
+    """
     if one.shard == other.shard:
         return False
     one_site = one.site == other.site

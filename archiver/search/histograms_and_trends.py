@@ -1,8 +1,8 @@
-"""Aggregations over everything a query matches: histograms and trends over time, and a grid of places.
+"""Counts everything a query matches: histograms and trends over time, and a map grid of places.
 
-A period is written as in the query language: 2023, 2023-07, 2023-07-14. An article belongs to the period of the date on
-its page, in the page's own time zone. Internally a period is a number that grows by one: the year, the months since the
-year 0, or the days since 1970.
+A period is written as in the query language: 2023, 2023-07 or 2023-07-14. An article belongs to the period of the
+publication date on its page, in the page's own time zone. Internally, a period is an integer that grows by one: the
+year, the number of months since the year 0, or the number of days since 1970.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from sqlite_utils import Database
 
 from archiver.errors import BadQuery
 from archiver.search.engine import Plan, plan_query
-from archiver.search.index_document import sites
+from archiver.search.index_document import site_and_parents
 from archiver.search.query import Query, filter_terms
 from archiver.search.query_parser import parse_query
 from archiver.search.query_tree import And, Box, Key, Node, Or, Span
-from archiver.search.sorting_and_folding import Sort, in_order
+from archiver.search.sorting_and_folding import Sort, sorted_matches
 from archiver.search.tantivy_index import Searcher
 
 MAX_PERIODS = 20_000
@@ -39,10 +39,11 @@ _FEW_MONTHS, _MANY_MONTHS = 2, 60
 
 @dataclass(frozen=True, slots=True)
 class PeriodUnit:
-    """A unit of time to count by.
+    """A unit of time by which articles are counted: year, month or day.
 
-    `aggregation` is tantivy's. `of_key` turns a bucket's key into a period number, `of_day` does the same for a day,
-    and `name` formats a period number."""
+    `aggregation` is the aggregation that tantivy runs. `of_key` converts the key of one of its buckets to a period
+    number, `of_day` converts a date, and `name` formats a period number.
+    """
 
     aggregation: dict[str, Any]
     of_key: Callable[[float], int]
@@ -68,34 +69,35 @@ UNITS: dict[str, PeriodUnit] = {
 
 
 def count_periods(plan: Plan, unit: str) -> dict[int, int]:
-    """Number of matching articles by period. Periods without articles are left out."""
-    return plan.searcher.remembered((unit, plan.key), lambda: _counted(plan.searcher, plan.found, UNITS[unit]))
+    """Returns the number of matching articles for each period number. Periods without articles are left out."""
+    return plan.searcher.cached((unit, plan.key), lambda: _count_by_unit(plan.searcher, plan.found, UNITS[unit]))
 
 
-def counted_in(plans: Iterable[Plan], unit: str) -> Counter[int]:
-    """Like `count_periods`, summed over several archives."""
+def sum_period_counts(plans: Iterable[Plan], unit: str) -> Counter[int]:
+    """Returns the sum of `count_periods` over several archives."""
     out = Counter[int]()
     for plan in plans:
         out.update(count_periods(plan, unit))
     return out
 
 
-def _counted(searcher: Searcher, query: tantivy.Query, unit: PeriodUnit) -> dict[int, int]:
+def _count_by_unit(searcher: Searcher, query: tantivy.Query, unit: PeriodUnit) -> dict[int, int]:
     buckets = searcher.aggregate(query, {"by": unit.aggregation})["by"]["buckets"]
     return {unit.of_key(bucket["key"]): int(bucket["doc_count"]) for bucket in buckets}
 
 
-def unit_for(plans: Iterable[Plan], requested: str = "", bounds: Collection[date] = ()) -> str:
-    """Returns the requested unit, or chooses one: days for up to two months, months for up to sixty, else years.
+def choose_unit(plans: Iterable[Plan], requested: str = "", bounds: Collection[date] = ()) -> str:
+    """Returns the requested unit, or chooses one by the time span: days for up to two months, months for up to sixty,
+    otherwise years.
 
-    Without `bounds` only months that have articles count, so that one article dated 1970 does not change the unit.
-    Raises BadQuery for an unknown unit.
+    The span reaches over the matches and the dates in `bounds`. Without `bounds`, only months that have articles
+    count, so that a single article dated 1970 does not change the unit. Raises BadQuery for an unknown unit.
     """
     if requested:
         if requested not in UNITS:
             raise BadQuery(f"by {requested}", f"articles are counted by {', '.join(UNITS)}")
         return requested
-    by_month = counted_in(plans, "month")
+    by_month = sum_period_counts(plans, "month")
     numbers = [*by_month, *(UNITS["month"].of_day(day) for day in bounds)] or [0]
     span = max(numbers) - min(numbers) + 1
     months = span if bounds else len(by_month)
@@ -105,9 +107,10 @@ def unit_for(plans: Iterable[Plan], requested: str = "", bounds: Collection[date
 
 
 def period_range(unit: str, numbers: Collection[int], bounds: Iterable[date] = ()) -> range:
-    """All periods from the first to the last of `numbers` and `bounds`.
+    """Returns the range of period numbers from the earliest to the latest of `numbers` and `bounds`.
 
-    Raises BadQuery if there are more than MAX_PERIODS."""
+    Raises BadQuery if it has more than MAX_PERIODS periods.
+    """
     ends = [*numbers, *(UNITS[unit].of_day(day) for day in bounds)]
     out = range(min(ends), max(ends) + 1) if ends else range(0)
     if len(out) > MAX_PERIODS:
@@ -121,12 +124,14 @@ def period_range(unit: str, numbers: Collection[int], bounds: Iterable[date] = (
 
 @lru_cache(maxsize=16)
 def period_names(unit: str, numbers: range) -> tuple[str, ...]:
-    """The name of each period. Cached, because every histogram by day needs thousands of them."""
+    """Returns the formatted name of each period number, such as 2023-07. Cached, because a histogram by day needs
+    thousands of names.
+    """
     return tuple(map(UNITS[unit].name, numbers))
 
 
-def day_of(seconds: int) -> date:
-    """The day of a time in seconds since 1970 (may be negative), limited to the years 1 to 9999."""
+def date_of_seconds(seconds: int) -> date:
+    """Converts Unix seconds (possibly negative) to a UTC date, limited to the years 1 to 9999."""
     first, last = (int(datetime(*day, tzinfo=UTC).timestamp()) for day in ((1, 1, 1), (9999, 12, 31)))
     return _EPOCH + timedelta(days=max(first, min(seconds, last)) // _DAY)
 
@@ -138,34 +143,38 @@ _PUBLISHED = ("published", "published_at")
 
 
 def scope_of_query(nodes: Iterable[Node | None]) -> tuple[Node, ...]:
-    """The terms on sites and publication times that every result meets."""
+    """Returns the conditions of a query that limit all of its results to certain sites or publication times."""
     return tuple(node for node in _conjuncts(nodes) if _is_site(node) or _is_time(node))
 
 
 def scope_dates(scope: Iterable[Node]) -> list[date]:
-    """The first and last days that a scope names."""
+    """Returns the start and end dates that are named in the scope of a query (see `scope_of_query`)."""
     spans = [node for node in _conjuncts(scope) if isinstance(node, Span)]
-    return [day_of(end) for span in spans for end in (span.low, span.high) if end is not None]
+    return [date_of_seconds(end) for span in spans for end in (span.low, span.high) if end is not None]
 
 
-def looked_until(plan: Plan, scope: Iterable[Node]) -> str | None:
-    """The day (UTC) up to which the sites of a scope are archived: that of the last crawl, or of the newest article
-    that `plan` finds, whichever is later. None without either."""
+def archived_until(plan: Plan, scope: Iterable[Node]) -> str | None:
+    """Returns the day (UTC) up to which the sites in a query's scope are archived, or None if nothing is known.
+
+    It is the day of their last crawl or of the newest article that `plan` matches, whichever is later.
+    """
     site_nodes = [node for node in scope if _is_site(node)]
     names = [
-        name for (name,) in plan.db.execute("select name from sites") if all(_has(node, name) for node in site_nodes)
+        name
+        for (name,) in plan.db.execute("select name from sites")
+        if all(_scope_includes_site(node, name) for node in site_nodes)
     ]
     crawled = plan.db.execute(
         "select max(coalesce(r.finished_at, r.started_at)) from runs r join sites s on s.id = r.site_id "
         "where s.name in (select value from json_each(?))",
         [json.dumps(names)],
     ).fetchone()[0]
-    seen = plan.searcher.remembered(
+    seen = plan.searcher.cached(
         ("seen", plan.key),
         lambda: plan.searcher.aggregate(plan.found, {"seen": {"max": {"field": "seen_at"}}})["seen"]["value"],
     )
     days = [crawled[:10]] if crawled else []
-    days += [day_of(int(seen)).isoformat()] if seen is not None else []
+    days += [date_of_seconds(int(seen)).isoformat()] if seen is not None else []
     return max(days, default=None)
 
 
@@ -187,11 +196,11 @@ def _is_time(node: Node) -> bool:
     return isinstance(node, Span) and node.field in _PUBLISHED
 
 
-def _has(node: Node, name: str) -> bool:
+def _scope_includes_site(node: Node, name: str) -> bool:
     if isinstance(node, Or):
-        return any(_has(item, name) for item in node.items)
+        return any(_scope_includes_site(item, name) for item in node.items)
     assert isinstance(node, Key)
-    return node.value in (f"at:{name}", *(f"site:{one}" for one in sites(name.lower())))
+    return node.value in (f"at:{name}", *(f"site:{one}" for one in site_and_parents(name.lower())))
 
 
 # Histogram: the number of matches in each year, month or day, and the periods of which nothing is archived.
@@ -207,10 +216,11 @@ STATES: dict[State, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """One bar of a histogram.
+    """One bar of a histogram: a period with its article counts.
 
-    `period` is 2023, 2023-07 or 2023-07-14, as the query term date: takes it. `articles` is the number of matches,
-    folded as the query says; `archived` the number of all articles of the sites in that period, duplicates included.
+    `period` is 2023, 2023-07 or 2023-07-14, as in the query term `date:`. `articles` is the number of matches, with
+    duplicates folded as the query requests; `archived` is the number of all articles of the sites in that period,
+    including duplicates.
     """
 
     period: str
@@ -221,10 +231,11 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """All periods from the first to the last that has an archived article or that the query names.
+    """The number of matching articles in each period, from the first to the last period that has an archived article or
+    is named in the query.
 
-    `total` is the number of matches, as `run` counts them; `undated` of them have no date and are in no period.
-    `looked_until` is the day (UTC) up to which these sites are archived, None if they never were.
+    `total` is the number of matches, as `run` counts them; `undated` of these have no date and are in no period.
+    `looked_until` is the day (UTC) up to which the sites are archived, or None if they were never crawled.
     """
 
     unit: str
@@ -235,22 +246,23 @@ class Histogram:
 
 
 def histogram(db: Database, query: Query, unit: str = "") -> Histogram:
-    """The histogram of everything a query matches; its limit is ignored. `unit` is year, month or day; "" chooses one
-    (`unit_for`). Raises BadQuery, SiteNotFound or IndexMissing."""
+    """Returns a histogram of all matches of a query, whatever its limit. `unit` is year, month, day, or "" to choose
+    one automatically (`choose_unit`). Raises BadQuery, SiteNotFound or IndexMissing.
+    """
     return histogram_of([plan_query(db, query)], unit)
 
 
 def histogram_of(plans: Sequence[Plan], unit: str = "") -> Histogram:
-    """The histogram of one query over several archives. Raises what `histogram` does."""
+    """Returns one histogram for a query that was planned for several archives. Raises what `histogram` raises."""
     everything, last_days, days = [], set(), set[date]()
     for plan in plans:
         scope = scope_of_query((plan.node, *filter_terms(plan.db, plan.query)))
         in_scope = plan_query(plan.db, Query(fold="none"), And(scope) if scope else None)
         everything.append(in_scope)
-        last_days.add(looked_until(in_scope, scope))
+        last_days.add(archived_until(in_scope, scope))
         days.update(scope_dates(scope))
-    unit = unit_for(everything, unit, days)
-    archived, found = counted_in(everything, unit), counted_in(plans, unit)
+    unit = choose_unit(everything, unit, days)
+    archived, found = sum_period_counts(everything, unit), sum_period_counts(plans, unit)
     last = max((day for day in last_days if day), default=None)
     numbers = period_range(unit, archived, days)
     periods = tuple(
@@ -280,8 +292,9 @@ MAX_TERMS = 12
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One term of a trend: by period the number of articles that match it and their share of the archived ones (None if
-    none is archived). `total` includes articles without a date."""
+    """One term of a trend: for each period, the number of articles that match the term, and their share of the archived
+    articles (None if there are none). `total` includes articles without a date.
+    """
 
     term: str
     articles: tuple[int, ...]
@@ -291,8 +304,9 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """Several terms over the same periods. The shares are of `archived`, the number of articles of each period;
-    `undated` articles have no date and are in no period."""
+    """How often several terms occur over the same periods. `archived` is the number of articles of each period, from
+    which the shares are computed; `undated` articles have no date and are in no period.
+    """
 
     unit: str
     periods: tuple[str, ...]
@@ -302,31 +316,33 @@ class Trend:
 
 
 def trend(db: Database, query: Query, terms: tuple[str, ...], unit: str = "") -> Trend:
-    """The share of each term among the articles that `query` matches; the query's limit is ignored.
+    """Computes for each term and period the share of articles that match it, among all articles that `query` matches.
+    The query's limit is ignored.
 
-    Each term is a query of its own. `unit` as for `histogram`. Raises BadQuery (also for no term, an empty term, or
-    more than MAX_TERMS), SiteNotFound or IndexMissing."""
+    Each term is a query of its own. `unit` is the same as for `histogram`. Raises BadQuery (also for no term, an
+    empty term, or more than MAX_TERMS), SiteNotFound or IndexMissing.
+    """
     return trend_of([(db, query)], terms, unit)
 
 
 def trend_of(archives: Sequence[tuple[Database, Query]], terms: tuple[str, ...], unit: str = "") -> Trend:
-    """The trend over several archives, each with its own query. Raises what `trend` does."""
+    """Computes one trend over several archives, each given with its own query. Raises what `trend` raises."""
     if not 0 < len(terms) <= MAX_TERMS:
         raise BadQuery(" ".join(terms), f"a trend has 1 to {MAX_TERMS} terms")
-    whole = [plan_query(db, replace(query, fold="none")) for db, query in archives]
+    unfolded = [plan_query(db, replace(query, fold="none")) for db, query in archives]
     days = {
-        day for plan in whole for day in scope_dates(scope_of_query((plan.node, *filter_terms(plan.db, plan.query))))
+        day for plan in unfolded for day in scope_dates(scope_of_query((plan.node, *filter_terms(plan.db, plan.query))))
     }
-    unit = unit_for(whole, unit, days)
-    archived = counted_in(whole, unit)
+    unit = choose_unit(unfolded, unit, days)
+    archived = sum_period_counts(unfolded, unit)
     numbers = period_range(unit, archived, days)
     series = []
     for term in terms:
         node = parse_query(term, stem=any(query.stem for _, query in archives))
         if node is None:
             raise BadQuery(term, "a trend term is a word, a phrase or a field such as author:name")
-        found = [plan_query(plan.db, plan.query, node) for plan in whole]
-        counts = counted_in(found, unit)
+        found = [plan_query(plan.db, plan.query, node) for plan in unfolded]
+        counts = sum_period_counts(found, unit)
         series.append(
             Series(
                 term,
@@ -340,7 +356,7 @@ def trend_of(archives: Sequence[tuple[Database, Query]], terms: tuple[str, ...],
         period_names(unit, numbers),
         tuple(archived[n] for n in numbers),
         tuple(series),
-        sum(plan.total for plan in whole) - archived.total(),
+        sum(plan.total for plan in unfolded) - archived.total(),
     )
 
 
@@ -353,8 +369,9 @@ _MARGIN = 0.08
 
 @dataclass(frozen=True, slots=True)
 class GridCell:
-    """A cell of the grid that has places. `latitude` and `longitude` are their mean, in degrees; `names` holds the
-    first few place names."""
+    """A grid cell that contains at least one place of a matching article. `latitude` and `longitude` are the mean
+    position of its places, in degrees; `names` holds the first few of their names.
+    """
 
     latitude: float
     longitude: float
@@ -365,10 +382,11 @@ class GridCell:
 
 @dataclass(frozen=True, slots=True)
 class GeoGrid:
-    """Matching articles on a map.
+    """The places of matching articles, counted in the cells of a map grid.
 
-    `located` of them have a place; the newest `shown` of these are counted. `view` is a box (W, S, E, N) twice as wide
-    as high that holds all spots; if west is greater than east, it crosses the antimeridian."""
+    `located` is the number of matches that have a place; the newest `shown` of them are counted. `view` is the map's
+    bounding box (W, S, E, N), twice as wide as high; if west is greater than east, it crosses the antimeridian.
+    """
 
     spots: tuple[GridCell, ...]
     located: int
@@ -377,11 +395,12 @@ class GeoGrid:
 
 
 def geo_grid(db: Database, query: Query, most: int, columns: int = 24) -> GeoGrid:
-    """The places of the newest `most` matching articles, on a grid with `columns` columns.
+    """Counts the places of the newest `most` matching articles on a grid of `columns` columns.
 
-    Raises what `archiver.search.engine.run` does."""
+    Raises what `archiver.search.engine.run` raises.
+    """
     plan = plan_query(db, query, Key("has:geo"))
-    newest = in_order(plan.searcher, plan.found, Sort("published_at", down=True), first=0, last=most)
+    newest = sorted_matches(plan.searcher, plan.found, Sort("published_at", down=True), first=0, last=most)
     found = db.execute(
         "select article_id, latitude, longitude, placename from geotags where role <> 'publisher' and typeof(latitude) "
         "in ('real', 'integer') and typeof(longitude) in ('real', 'integer') and article_id in "
@@ -405,11 +424,11 @@ def _spots(found: Iterable[tuple[int, float, float, str | None]], view: Box, siz
         names = tuple(dict.fromkeys(row[3] for row in rows if row[3]))[:MAX_NAMES]
         yield GridCell(
             round(sum(row[1] for row in rows) / len(rows), 4),
-            round(_degrees(west + sum(row[2] for row in rows) / len(rows)), 4),
+            round(_normalized_longitude(west + sum(row[2] for row in rows) / len(rows)), 4),
             (
-                round(_degrees(west + column * size), 4),
+                round(_normalized_longitude(west + column * size), 4),
                 round(max(south + line * size, -90), 4),
-                round(_degrees(west + (column + 1) * size), 4),
+                round(_normalized_longitude(west + (column + 1) * size), 4),
                 round(min(south + (line + 1) * size, 90), 4),
             ),
             len({row[0] for row in rows}),
@@ -417,28 +436,29 @@ def _spots(found: Iterable[tuple[int, float, float, str | None]], view: Box, siz
         )
 
 
-def _degrees(longitude: float) -> float:
-    """A longitude brought into the range -180 to 180."""
+def _normalized_longitude(longitude: float) -> float:
+    """Returns a longitude normalized to the range -180 to 180."""
     return longitude if -180 <= longitude <= 180 else (longitude + 180) % 360 - 180
 
 
 def view_of(points: list[tuple[float, float]]) -> Box:
-    """The box around (latitude, longitude) points, twice as wide as high, with a margin. The whole Earth if there are
-    no points or they are spread over most of it."""
+    """Returns the bounding box of (latitude, longitude) points with a margin, twice as wide as high. It is the unfolded
+    Earth if there are no points or they are spread over most of it.
+    """
     if not points:
         return -180.0, -90.0, 180.0, 90.0
-    west, spread = _narrowest([longitude for _, longitude in points])
+    west, spread = _narrowest_range([longitude for _, longitude in points])
     low, high = min(p[0] for p in points), max(p[0] for p in points)
     width = max(spread, 2 * (high - low), _MIN_DEGREES) * (1 + 2 * _MARGIN)
     if width > 240:
         return -180.0, -90.0, 180.0, 90.0
     middle, height = west + spread / 2, width / 2
     south = max(-90.0, min((low + high) / 2 - height / 2, 90 - height))
-    return _degrees(middle - width / 2), south, _degrees(middle + width / 2), south + height
+    return _normalized_longitude(middle - width / 2), south, _normalized_longitude(middle + width / 2), south + height
 
 
-def _narrowest(longitudes: list[float]) -> tuple[float, float]:
-    """The west end and the width of the narrowest range that holds all longitudes."""
+def _narrowest_range(longitudes: list[float]) -> tuple[float, float]:
+    """Returns the western end and the width of the narrowest range that contains all longitudes, in degrees."""
     ordered = sorted(set(longitudes))
     gaps = [((ordered[(n + 1) % len(ordered)] - one) % 360, n) for n, one in enumerate(ordered)]
     widest, before = max(gaps)

@@ -1,6 +1,6 @@
-"""The search index's schema, and the conversion of an article into an index document.
+"""The schema of the search index, and the conversion of an article into an index document.
 
-Reads databases that any program may have written to, so unreadable values are treated as missing.
+The database may have been written by any program, so values that cannot be parsed are treated as missing.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from archiver.fields import (
     PAGE_LISTS,
     WEIGHTS,
 )
-from archiver.search.query_tree import HAS, IS, key_of, local_seconds, utc_seconds
+from archiver.search.query_tree import HAS, IS, local_seconds, point_key, utc_seconds
 from archiver.search.words import split_into_words
 
 # Names are compared in folded form, so that spelling variants of a name are equal.
@@ -56,13 +56,13 @@ _SEPARATOR = "\t"
 
 
 def fold_name(name: str) -> str:
-    """The folded form of a name: no case, no diacritics, single spaces."""
+    """Returns a name in folded form for comparison: case-folded, without diacritics, with single spaces."""
     plain = unicodedata.normalize("NFKD", name.casefold().translate(_PLAIN))
     return " ".join("".join(c for c in plain if not unicodedata.combining(c)).translate(_PLAIN).split())
 
 
-def facet_key(names: Iterable[str]) -> dict[str, str]:
-    """The names of an article for counting: each folded name once, with its first spelling."""
+def spellings_by_folded_name(names: Iterable[str]) -> dict[str, str]:
+    """Maps each folded name of an article to its first spelling, so that spelling variants are counted once."""
     spellings: dict[str, str] = {}
     for name in names:
         spellings.setdefault(fold_name(name), name)
@@ -70,12 +70,14 @@ def facet_key(names: Iterable[str]) -> dict[str, str]:
 
 
 def spelling_entry(field: str, folded: str, name: str = "") -> str:
-    """The index entry for one spelling of a folded name. Without `name`, the prefix of all its entries."""
+    """Returns the index entry that stores one spelling of a folded name. Without `name`, returns the common prefix of
+    the entries of all its spellings.
+    """
     return _SEPARATOR.join((field, folded, name))
 
 
-def spelling_of(entry: str) -> str:
-    """The spelling in an entry. (A folded name contains no tab.)"""
+def spelling_in_entry(entry: str) -> str:
+    """Extracts the spelling from an entry made by `spelling_entry`."""
     return entry.split(_SEPARATOR, 2)[2]
 
 
@@ -86,7 +88,9 @@ MAX_NAME_LENGTH = 5_000
 
 
 def index_text(value: Any) -> str:
-    """A value as valid Unicode text: unpaired surrogates (`\\ud800` in JSON) are replaced."""
+    r"""Returns a database value as valid Unicode text: unpaired surrogates (`\ud800` in JSON) are replaced, and other
+    types become "".
+    """
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
@@ -97,12 +101,12 @@ def index_number(value: Any) -> int | None:
 
 
 def index_texts(value: Any) -> list[str]:
-    """The strings of a JSON array."""
+    """Parses a JSON array and returns its non-empty strings; [] if it is invalid."""
     return [index_text(one)[:MAX_NAME_LENGTH] for one in _array(value) if isinstance(one, str) and one]
 
 
 def index_objects(value: Any) -> list[dict[str, Any]]:
-    """The objects of a JSON array."""
+    """Parses a JSON array and returns its objects; [] if it is invalid."""
     return [one for one in _array(value) if isinstance(one, dict)]
 
 
@@ -133,7 +137,7 @@ NUMBERS: tuple[str, ...] = (
 """`group` is the ID of the original of a text; `turn` orders articles of equal rank; `stamp` is a digest of the data
 the document was made from."""
 FOLDED_NAMES: tuple[str, ...] = tuple(LIST_FIELDS_BY_QUERY_NAME)
-"""Fields of names that are indexed in folded form (`facet_key`)."""
+"""Fields of names that are indexed in folded form (`spellings_by_folded_name`)."""
 FORMAT = " ".join(("6", *TEXTS, *FOLDED_NAMES))
 SPELLINGS = "ways"
 """The field with the spellings of those names. Counting by folded names is faster; the spelling is looked up for the
@@ -196,10 +200,12 @@ assert set(_FLAGS) == {f"is:{name}" for name in IS} | {f"has:{name}" for name in
 
 
 def document_rows(db: Database, ids: Sequence[int]) -> Iterator[Row]:
-    """The existing articles with these IDs, one at a time because a text may have megabytes.
+    """Yields the data to index for each existing article with one of these IDs, one article at a time because a text
+    may have megabytes.
 
-    Adds the `changed` fields, `duplicated` (whether it has duplicates), the `source_id` of its cluster, and `stamp`, a
-    digest of the whole row. Unreadable values are treated as missing.
+    Adds to the row of `articles`: `changed` (fields changed by later revisions), `duplicated` (whether it has
+    duplicates), the `source_id` of its cluster, and `stamp`, a digest of the whole row. Values that cannot be parsed
+    are treated as missing.
     """
     id_list = json.dumps(ids)
     among = "in (select value from json_each(?))"
@@ -242,11 +248,13 @@ def _readable(row: Row) -> Row:
 
 
 def index_document(row: Row, common: Collection[str] = ()) -> tantivy.Document:
-    """The index document of a row from `document_rows`, with the pairs of `common` words."""
+    """Converts a row from `document_rows` into a document of the search index. Adjacent words that are both in `common`
+    are indexed as pairs, too.
+    """
     fields: dict[str, Any] = {name: _words(row[name]) for name in _TEXTS}
     for name, pairs in PAIRED.items():
         tokens = split_into_words(row[name]) if row[name] else []
-        fields |= {name: " ".join(tokens), pairs: paired(tokens, common) if common else ""}
+        fields |= {name: " ".join(tokens), pairs: common_word_pairs(tokens, common) if common else ""}
     for name in PAGE_LISTS:
         fields[name] = [_words(value) for value in row[name]]
     places = list(
@@ -256,14 +264,14 @@ def index_document(row: Row, common: Collection[str] = ()) -> tantivy.Document:
     )
     named = {word: row[name] for word, name in LIST_FIELDS_BY_QUERY_NAME.items()}
     named["place"] = [place for tag in row["geotags"] if (place := index_text(tag.get("placename")))]
-    counted = {name: facet_key(values) for name, values in named.items()}
+    counted = {name: spellings_by_folded_name(values) for name, values in named.items()}
     fields |= {
         "places": [_words(place) for place in places],
-        KEYS: sorted(set(keys(row))),
+        KEYS: sorted(set(index_keys(row))),
         SORTED_TITLE: fold_name(row["title"])[:_TITLE_LETTERS],
         "site": row["site"],
         "language": row["language"] or None,
-        **numbers(row),
+        **numeric_fields(row),
         **{name: list(spellings) for name, spellings in counted.items()},
         SPELLINGS: [
             spelling_entry(name, folded, value)
@@ -274,8 +282,10 @@ def index_document(row: Row, common: Collection[str] = ()) -> tantivy.Document:
     return tantivy.Document(**{name: value for name, value in fields.items() if value not in (None, [], "")})
 
 
-def paired(tokens: Sequence[str], common: Collection[str]) -> str:
-    """The pairs of adjacent common words, joined by a character that no word contains."""
+def common_word_pairs(tokens: Sequence[str], common: Collection[str]) -> str:
+    """Returns the pairs of adjacent words that are both in `common`, separated by spaces. The words of a pair are
+    joined by a character that no word contains.
+    """
     return " ".join(f"{one}_{next_one}" for one, next_one in pairwise(tokens) if one in common and next_one in common)
 
 
@@ -283,8 +293,8 @@ def _words(text: str | None) -> str:
     return " ".join(split_into_words(text)) if text else ""
 
 
-def numbers(row: Row) -> dict[str, int]:
-    """The values of the numeric fields (NUMBERS) that a row has."""
+def numeric_fields(row: Row) -> dict[str, int]:
+    """Returns the numeric index fields (NUMBERS) of an article row; fields without a value are left out."""
     group = row["duplicate_of"] or row["id"]
     turn = row["id"] if group == row["id"] else min(row["id"], _COPY_OFFSET) + _COPY_OFFSET
     out = {"id": row["id"], "group": group, TURN: turn, "stamp": row["stamp"]}
@@ -301,8 +311,10 @@ def numbers(row: Row) -> dict[str, int]:
     return out
 
 
-def keys(row: Row) -> Iterator[str]:
-    """The exact keys of an article, such as is:gone or language:en, as `archiver.search.query_tree` looks for them."""
+def index_keys(row: Row) -> Iterator[str]:
+    """Yields the exact index keys of an article, such as is:gone or language:en, which the nodes of
+    `archiver.search.query_tree` look up.
+    """
     yield from (name for name, so in _FLAGS.items() if so(row))
     if (row["duplicate_of"] or row["id"]) != row["id"]:
         yield COPY
@@ -311,29 +323,31 @@ def keys(row: Row) -> Iterator[str]:
     for link in LINKS:
         yield from (f"{link.word}:{fold_name(value)}" for value in row[link.table])
     tag = (row["language"] or "none").lower().replace("_", "-")
-    yield from (f"language:{start}" for start in _heads(tag.split("-"), "-"))
+    yield from (f"language:{start}" for start in _joined_prefixes(tag.split("-"), "-"))
     yield f"at:{row['site']}"
-    yield from (f"site:{name}" for name in sites(row["site"].lower()))
+    yield from (f"site:{name}" for name in site_and_parents(row["site"].lower()))
     yield from (f"changed:{name}" for name in row["changed"] if name in MEANING)
     if row["revision"] > 1:
         yield "changed:any"
     for place in row["geotags"]:
         latitude, longitude = place.get("latitude"), place.get("longitude")
         if isinstance(latitude, int | float) and isinstance(longitude, int | float):
-            yield key_of(latitude, longitude)
+            yield point_key(latitude, longitude)
 
 
-def sites(name: str) -> Iterator[str]:
-    """A site and its parents: blog.example.org/news, blog.example.org, example.org/news, example.org, ..."""
+def site_and_parents(name: str) -> Iterator[str]:
+    """Yields a site's name and the names of all its parents: blog.example.org/news, blog.example.org, example.org/news,
+    example.org, ...
+    """
     host, *path = name.split("/")
     labels = host.split(".")
     for start in range(len(labels)):
-        yield from _heads([".".join(labels[start:]), *path], "/")
+        yield from _joined_prefixes([".".join(labels[start:]), *path], "/")
 
 
-def _heads(parts: Iterable[str], sign: str) -> Iterator[str]:
-    """The prefixes of a-b-c: a, a-b, a-b-c."""
-    whole = ""
+def _joined_prefixes(parts: Iterable[str], sign: str) -> Iterator[str]:
+    """Yields the joined prefixes of a sequence of parts: for a, b, c with "-" these are a, a-b, a-b-c."""
+    prefix = ""
     for part in parts:
-        whole = f"{whole}{sign}{part}" if whole else part
-        yield whole
+        prefix = f"{prefix}{sign}{part}" if prefix else part
+        yield prefix

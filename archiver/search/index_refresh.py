@@ -1,6 +1,6 @@
-"""Opens the search index of an archive, after updating or rebuilding it, and checks it against the archive.
+"""Opens the search index of an archive, updating or rebuilding it first, and checks it against the archive.
 
-An update may be killed at any moment: the next one repeats it.
+If an update is killed at any moment, the next update repeats it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,13 @@ from archiver.errors import ArchiveLocked, ArchiveNotWritable, ArchiverError, In
 from archiver.maintenance.verify_database import VerifyFinding, first_of
 from archiver.search import tantivy_index as index_searcher
 from archiver.search.index_document import document_rows, index_document, index_schema
-from archiver.search.tantivy_index import Searcher, common_words, has_outgrown, index_in, place_of
+from archiver.search.tantivy_index import (
+    Searcher,
+    common_words,
+    needs_new_common_words,
+    open_index_in,
+    openable_folder,
+)
 from archiver.storage.connection import is_writable, open_archive
 from archiver.storage.full_text import clear_index_folder, index_folder, index_locked
 
@@ -34,8 +40,9 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """The result of an update: how many articles were indexed, and whether the index was rebuilt (`anew`). `damaged`
-    names the damage that was found in the previous index, "" if there was none."""
+    """The result of an index update: the number of indexed articles, and whether the index was rebuilt (`anew`).
+    `damaged` describes the damage found in the previous index; "" if there was none.
+    """
 
     articles: int
     anew: bool
@@ -43,34 +50,34 @@ class Refreshed:
 
 
 def refresh_index(db: Database, archive: Path, *, anew: bool = False, progress: Progress | None = None) -> Refreshed:
-    """Adds the changes in the archive to its index. Rebuilds the index with `anew`, or if there is none of this
-    archive.
+    """Updates an archive's search index with the articles that changed. Rebuilds the index if `anew` is set, or if it
+    is missing, damaged or was made from another archive.
 
-    `db` is open for writing. Only one process updates at a time; others wait up to 30 s and then leave it to that one.
-    Raises OSError if the folder cannot be written.
+    `db` must be open for writing. Only one process updates at a time; other processes wait up to 30 s and then skip
+    the update. Raises OSError if the folder cannot be written.
     """
     folder = index_folder(archive)
     folder.mkdir(exist_ok=True)
     with index_locked(folder) as acquired:
         if not acquired:
             return Refreshed(0, anew=False)
-        damage = "" if anew or not index_searcher.belongs(db, folder) else _damage(folder)
-        anew = anew or bool(damage) or not index_searcher.belongs(db, folder)
+        damage = "" if anew or not index_searcher.is_index_of(db, folder) else _find_damage(folder)
+        anew = anew or bool(damage) or not index_searcher.is_index_of(db, folder)
         if not anew and not index_searcher.is_behind(db):
             return Refreshed(0, anew=False)
-        changed = index_searcher.changes(db)
+        changed = index_searcher.pending_changes(db)
         state = index_searcher.index_state(folder)
         articles = _approximate_count(db)
-        anew = anew or has_outgrown(articles, state.get("articles", 0), len(changed.ids))
+        anew = anew or needs_new_common_words(articles, state.get("articles", 0), len(changed.ids))
         token = index_searcher.begin_update(db)
         common, determined_from = frozenset(state.get("common", ())), state.get("articles", 0)
-        done = None if anew else _filled(folder, db, changed.ids, common, rebuild=False, progress=progress)
+        done = None if anew else _write_documents(folder, db, changed.ids, common, rebuild=False, progress=progress)
         if done is None:
             damage = damage if anew else index_searcher.damaged_file(folder) or "it cannot be written to"
             clear_index_folder(folder)
             ids = [row[0] for row in db.execute("select id from articles order by id")]
             common, determined_from = common_words(db, ids), articles
-            done = _filled(folder, db, ids, common, rebuild=True, progress=progress)
+            done = _write_documents(folder, db, ids, common, rebuild=True, progress=progress)
             anew = True
         index_searcher.write_state(folder, token, common, determined_from)
         index_searcher.finish_update(db, token, changed.last)
@@ -78,7 +85,9 @@ def refresh_index(db: Database, archive: Path, *, anew: bool = False, progress: 
 
 
 def refresh_archive(archive: Path, *, anew: bool = False, progress: Progress | None = None) -> Refreshed:
-    """Calls `refresh_index` for the archive at a path. Raises what `open_archive` does, and ArchiveNotWritable."""
+    """Opens the archive at a path and updates its search index (`refresh_index`). Raises what `open_archive` raises,
+    and ArchiveNotWritable.
+    """
     db = open_archive(archive)
     try:
         return refresh_index(db, archive, anew=anew, progress=progress)
@@ -89,8 +98,12 @@ def refresh_archive(archive: Path, *, anew: bool = False, progress: Progress | N
 
 
 def refresh_after_writing(archive: Path, progress: Progress | None = None) -> str:
-    """Calls `refresh_archive` after a crawl or an import, which must not fail with it: the next search tries again.
-    Returns a sentence if the index was damaged or is not up to date, else ""."""
+    """Updates the search index after a crawl or an import. Returns a message if the index was damaged or could not be
+    updated, otherwise "".
+
+    Errors are returned and not raised, so that the crawl does not fail because of its index; the next search updates
+    it again.
+    """
     try:
         return damage_sentence(refresh_archive(archive, progress=progress))
     except ArchiverError as error:
@@ -98,23 +111,23 @@ def refresh_after_writing(archive: Path, progress: Progress | None = None) -> st
 
 
 def damage_sentence(done: Refreshed) -> str:
-    """A sentence that reports a damaged index; "" if it was intact."""
+    """Returns a message that the index was damaged and has been rebuilt; "" if it was intact."""
     if not done.damaged:
         return ""
     return f"The search index was damaged ({done.damaged}). It has been rebuilt from the archive."
 
 
 def _approximate_count(db: Database) -> int:
-    """The highest article ID: close to the number of articles, and much faster than counting them."""
+    """Returns the highest article ID, which is close to the number of articles and much faster than counting them."""
     return int(db.execute("select ifnull(max(id), 0) from articles").fetchone()[0])
 
 
-def _filled(
+def _write_documents(
     folder: Path, db: Database, ids: Sequence[int], common: Collection[str], *, rebuild: bool, progress: Progress | None
 ) -> int | None:
-    """Writes articles to the index in a folder and returns their number; None if the present index is damaged.
+    """Indexes articles in a folder and returns their number. Returns None if the existing index cannot be written to.
 
-    Raises OSError if a new index cannot be written.
+    Raises OSError if a new index (`rebuild`) cannot be written.
     """
     try:
         fill_index(tantivy.Index(index_schema(), path=str(folder)), db, ids, common, rebuild=rebuild, progress=progress)
@@ -125,13 +138,15 @@ def _filled(
     return len(ids)
 
 
-def _damage(folder: Path) -> str:
-    """Describes the damage of an index, as far as it can be found without reading all files; "" if there is none."""
-    known = index_searcher.recorded_state(folder)
+def _find_damage(folder: Path) -> str:
+    """Returns a description of an index's damage, or "" if it is intact. Files that are unchanged since the last update
+    are not read.
+    """
+    known = index_searcher.recorded_stamps(folder)
     try:
         if name := index_searcher.damaged_file(folder, known):
             return name
-        index_in(folder).searcher()
+        open_index_in(folder).searcher()
     except (ValueError, OSError) as error:
         return str(error)
     if index_searcher.file_stamps(folder) != known:
@@ -151,8 +166,9 @@ def fill_index(
     rebuild: bool,
     progress: Progress | None = None,
 ) -> None:
-    """Adds or replaces the documents of these articles, with their pairs of common words. With `rebuild` the index must
-    be empty."""
+    """Adds the documents of these articles to an index, or replaces them. Adjacent words that are both in `common` are
+    indexed as pairs, too. With `rebuild` the index must be empty.
+    """
     writer = index.writer(heap_size=_HEAP_BYTES, num_threads=1)
     for start in range(0, len(ids), _BATCH):
         batch = ids[start : start + _BATCH]
@@ -181,21 +197,23 @@ _NOT_UPDATED: WeakSet[Database] = WeakSet()
 
 
 def disable_updates(db: Database) -> None:
-    """From now on, searches of this open archive do not update the index. They use it as it is, if it belongs to this
-    database."""
+    """Prevents searches of this open archive from updating the index. They use the existing index if it was made from
+    this database.
+    """
     _NOT_UPDATED.add(db)
 
 
 def open_searcher(db: Database, progress: Progress | None = None) -> Searcher:
-    """The searcher of an open archive, with its latest changes if the index can be updated.
+    """Returns the searcher of an open archive, after updating the index if it can be written. If it cannot be written
+    and is missing or outdated, a small archive is indexed in memory.
 
-    Raises IndexMissing if there is no index, none can be written, and the archive is too large to index in memory.
+    Raises IndexMissing if there is no usable index and the archive is too large to index in memory.
     """
     archive = Path(db.execute("select file from pragma_database_list where name = 'main'").fetchone()[0])
     if db in _HELD:
         return _HELD[db]
     version, found = _OPENED.get(db, (None, None))
-    if found is None or version != _version(db) or not found.is_whole:
+    if found is None or version != _version(db) or not found.is_intact:
         found = _on_disk(db, archive, progress) or _in_memory(db, archive)
         _OPENED[db] = (_version(db), found)
     return found
@@ -203,9 +221,11 @@ def open_searcher(db: Database, progress: Progress | None = None) -> Searcher:
 
 @contextmanager
 def hold_searchers(dbs: Sequence[Database]) -> Iterator[list[Searcher]]:
-    """The searchers of several open archives, which stay the same within the block even if the archives change.
+    """Opens the searchers of several archives. Within the `with` block, searches use these searchers even if the
+    archives change.
 
-    Raises what `open_searcher` does."""
+    Raises what `open_searcher` raises.
+    """
     found = [open_searcher(db) for db in dbs]
     _HELD.update(zip(dbs, found, strict=True))
     try:
@@ -232,17 +252,17 @@ def _on_disk(db: Database, archive: Path, progress: Progress | None) -> Searcher
                     _LOG.warning("The search index in %s was damaged (%s) and has been rebuilt.", folder, done.damaged)
             finally:
                 writable.close()
-        elif index_searcher.damaged_file(folder, index_searcher.recorded_state(folder)) or (
+        elif index_searcher.damaged_file(folder, index_searcher.recorded_stamps(folder)) or (
             db not in _NOT_UPDATED and index_searcher.is_behind(db)
         ):
             return None
         state = index_searcher.index_state(folder)
-        with place_of(folder) as place:
-            found = Searcher(index_in(place), folder, frozenset(state.get("common", ())))
+        with openable_folder(folder) as place:
+            found = Searcher(open_index_in(place), folder, frozenset(state.get("common", ())))
         # If another process has rebuilt the index in the meantime, these are no longer its common words.
         return (
             found
-            if index_searcher.belongs(db, folder)
+            if index_searcher.is_index_of(db, folder)
             and index_searcher.index_state(folder).get("token") == state.get("token")
             else None
         )
@@ -262,7 +282,7 @@ def _in_memory(db: Database, archive: Path) -> Searcher:
 
 def _damaged(folder: Path) -> str:
     try:
-        return index_searcher.damaged_file(folder, index_searcher.recorded_state(folder))
+        return index_searcher.damaged_file(folder, index_searcher.recorded_stamps(folder))
     except OSError:
         return ""
 
@@ -273,17 +293,19 @@ _REMEDY = "Run 'archiver verify --repair' or 'archiver index --rebuild' to rebui
 
 
 def check_index(db: Database, archive: Path, *, quick: bool = False) -> Iterator[VerifyFinding]:
-    """Findings on the index of an archive. `quick` compares only the IDs of the articles.
+    """Yields the differences between an archive and its search index as findings. `quick` compares only the IDs of the
+    articles.
 
-    A missing index and changes not indexed yet are no findings, because the next search updates it. Nor is an index
-    that this user may not read."""
+    A missing index and changes that are not indexed yet are not reported, because the next search updates the index.
+    Neither is an index that the user has no permission to read.
+    """
     folder = index_folder(archive)
-    if not index_searcher.is_migrated(db) or not index_searcher.belongs(db, folder):
+    if not index_searcher.is_migrated(db) or not index_searcher.is_index_of(db, folder):
         return
     try:
-        damage = index_searcher.damaged_file(folder, index_searcher.recorded_state(folder) if quick else None)
-        with place_of(folder) as place:
-            indexed = {} if damage else _stamps(Searcher(index_in(place), folder))
+        damage = index_searcher.damaged_file(folder, index_searcher.recorded_stamps(folder) if quick else None)
+        with openable_folder(folder) as place:
+            indexed = {} if damage else _stamps(Searcher(open_index_in(place), folder))
     except PermissionError:
         return
     except (ValueError, OSError) as error:
@@ -297,7 +319,7 @@ def check_index(db: Database, archive: Path, *, quick: bool = False) -> Iterator
             "search",
         )
         return
-    behind = set(index_searcher.changes(db).ids)
+    behind = set(index_searcher.pending_changes(db).ids)
     ids = [row[0] for row in db.execute("select id from articles order by id")]
     yield from _findings(
         sorted(set(indexed) - set(ids) - behind),
@@ -333,7 +355,7 @@ def _findings(numbers: Iterable[int], kind: str, sentence: str) -> Iterator[Veri
 
 
 def _stamps(searcher: Searcher) -> dict[int, int]:
-    """The stamp of each indexed article by its ID."""
+    """Returns the stamp (digest of the indexed data) of each article in an index, by article ID."""
     addresses = [address for _, address in searcher.search(Query.all_query(), limit=max(searcher.num_docs, 1)).hits]
     return dict(
         zip(searcher.fast_field_values("id", addresses), searcher.fast_field_values("stamp", addresses), strict=True)

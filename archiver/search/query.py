@@ -1,6 +1,7 @@
-"""A query with its text, filters and sort order, and its terms for the index.
+"""The search query with its text, filters and sort order, and its translation to query tree nodes.
 
-Several values of one filter mean any of them (two authors: either); different filters must all match.
+Several values of one filter are alternatives (an article by either of two authors); different filters must all
+match.
 """
 
 from __future__ import annotations
@@ -45,17 +46,18 @@ SORTS: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One search. `text` is in the language of `archiver.search.query_parser`; "" matches every article.
+    """A search query. `text` is in the language of `archiver.search.query_parser`; "" matches every article.
 
     `since` and `until` are a year, a month or a day (inclusive, in the page's time zone) or a full ISO 8601 time.
     `near` is (latitude, longitude) and `within` the radius in kilometres (None: 25). `bbox` is (west, south, east,
     north) in degrees; if west is greater than east, it crosses the antimeridian.
 
-    `sort` is a key of SORTS, with "-" before it for descending order; "" sorts by relevance if there is text, else
-    newest first. `recent` ranks newer articles higher: it is the number of days in which a score halves. `fold` is a
-    key of `sorting_and_folding.FOLDS`; "" means "none" with `duplicates`, else "text". `limit` None is no
-    limit. `stem` also finds other forms of English words that are not in quotation marks. `like` is the ID or a URL of
-    an article, and finds articles on the same topic."""
+    `sort` is a key of SORTS, with "-" before it for descending order; "" sorts by relevance if there is text,
+    otherwise newest first. `recent` ranks newer articles higher: it is the number of days in which a score halves
+    (see `sorting_and_folding`). `fold` is a key of `sorting_and_folding.FOLDS`; "" means "none" if `duplicates`
+    is set, otherwise "text". `limit` None means no limit. `stem` also finds other forms of English words that are
+    not in quotation marks. `like` is the ID or a URL of an article, and finds articles on the same topic.
+    """
 
     text: str = ""
     site: tuple[str, ...] = ()
@@ -79,14 +81,17 @@ class Query:
 
     @property
     def folding(self) -> Fold:
-        """The effective fold. Raises BadQuery."""
+        """How duplicates are folded: `fold`, or the default that follows from `duplicates`. Raises BadQuery for an
+        unknown value.
+        """
         if self.fold and self.fold not in FOLDS:
             raise BadQuery(f"fold {self.fold}", f"the possible values are {', '.join(FOLDS)}")
         return self.fold or ("none" if self.duplicates else "text")
 
 
-def filters_of(db: Database, query: Query) -> Node | None:
-    """The terms that rank the results and are shown in snippets: the text, and the article of `like`.
+def ranking_terms(db: Database, query: Query) -> Node | None:
+    """Returns the part of a query that determines relevance and is highlighted in snippets: its text and its `like`
+    article. None if it has neither.
 
     Raises BadQuery, ArticleNotFound and ArticleRemoved.
     """
@@ -101,7 +106,9 @@ def filters_of(db: Database, query: Query) -> Node | None:
 
 
 def filter_terms(db: Database, query: Query) -> list[Node]:
-    """The terms of the filters, which all results must meet. Raises BadQuery, and SiteNotFound for an unknown site."""
+    """Returns a query tree node for each filter of a query (site, author, date, place ...), all of which every result
+    must match. Raises BadQuery, and SiteNotFound for an unknown site.
+    """
     out: list[Node] = []
     if query.site:
         out.append(Or(tuple(Key(f"at:{find_site(db, name)['name']}") for name in query.site)))
@@ -135,8 +142,9 @@ def filter_terms(db: Database, query: Query) -> list[Node]:
 
 
 def query_as_options(query: Query) -> str:
-    """The query as arguments of `archiver search`, quoted for a shell. Default values are left out, and so are `limit`
-    and `offset`, which only select the page."""
+    """Formats a query as arguments of `archiver search`, quoted for a shell. Default values are left out, and so are
+    `limit` and `offset`, which only select the page.
+    """
     return " ".join(_options(query))
 
 

@@ -1,4 +1,4 @@
-"""Compiles a query tree into a query for the index, and expands English words into their forms."""
+"""Compiles a query tree into a tantivy query, and expands English words into all their forms."""
 
 from __future__ import annotations
 
@@ -15,10 +15,24 @@ from sqlite_utils import Database
 from tantivy import Occur, Query
 
 from archiver.fields import WEIGHTS
-from archiver.search.index_document import KEYS, NUMBERS, PAIRED, TEXTS, index_schema, paired
-from archiver.search.query_tree import And, ByRows, Form, InBox, Key, Near, Node, Not, Or, SimilarTo, Span, Term, points
+from archiver.search.index_document import KEYS, NUMBERS, PAIRED, TEXTS, common_word_pairs, index_schema
+from archiver.search.query_tree import (
+    And,
+    ByRows,
+    Form,
+    InBox,
+    Key,
+    Near,
+    Node,
+    Not,
+    Or,
+    SimilarTo,
+    Span,
+    Term,
+    place_keys_in_area,
+)
 from archiver.search.tantivy_index import Searcher
-from archiver.search.words import lookup
+from archiver.search.words import lookup_words
 
 # Stemming: all English words of the index that have the same stem.
 
@@ -31,16 +45,19 @@ def stem(word: str) -> str:
 
 
 def stem_forms(searcher: Searcher, word: str, columns: Collection[str]) -> tuple[Form, ...]:
-    """The words in these columns with the same stem as `word`, most frequent first. Always includes the word itself.
+    """Returns the words in these index columns that have the same English stem as `word`, most frequent first, always
+    including `word` itself.
 
-    The forms together weigh as much as one word with all their occurrences, so that a rare form does not rank higher
-    than a frequent one. Words in other scripts or of one or two letters have no other forms."""
+    The forms are weighted so that together they score like a single word with all their occurrences; thus a rare
+    form does not rank higher than a frequent one. Words in other scripts or of one or two letters have no other
+    forms.
+    """
     if not _is_english(word):
         return (Form(word),)
     own = stem(word)
     found: Counter[str] = Counter({word: 0})
     for column in columns:
-        for prefix in prefix_forms(own):
+        for prefix in stem_prefixes(own):
             terms = [
                 (term, count)
                 for one in searcher.all
@@ -52,17 +69,20 @@ def stem_forms(searcher: Searcher, word: str, columns: Collection[str]) -> tuple
                     found[term] += count
     best = dict(found.most_common(MAX_FORMS)) | {word: found[word]}
     every = sum(one.num_docs for one in searcher.all)
-    whole = rarity(min(sum(best.values()), every), every)
-    return tuple(Form(term, min(1.0, whole / rarity(count, every))) for term, count in best.items())
+    combined = inverse_document_frequency(min(sum(best.values()), every), every)
+    return tuple(
+        Form(term, min(1.0, combined / inverse_document_frequency(count, every))) for term, count in best.items()
+    )
 
 
 def _is_english(word: str) -> bool:
     return len(word) >= _SHORTEST and word.isascii() and word.isalpha()
 
 
-def prefix_forms(own: str) -> tuple[str, ...]:
-    """The prefixes of all forms of a stem: happ- for happi (happy), us- for use (using), di- and dy- for die
-    (dying)."""
+def stem_prefixes(own: str) -> tuple[str, ...]:
+    """Returns the prefixes by which all forms of a stem can be looked up: happ- for happi (happy), us- for use (using),
+    di- and dy- for die (dying).
+    """
     if len(own) > _SHORTEST:
         return (own[:-1],)
     if own[1:] == "ie":
@@ -70,8 +90,8 @@ def prefix_forms(own: str) -> tuple[str, ...]:
     return (own[:2],) if own[-1:] in ("e", "i", "y") else (own,)
 
 
-def rarity(count: int, every: int) -> float:
-    """The inverse document frequency of BM25."""
+def inverse_document_frequency(count: int, every: int) -> float:
+    """Returns the inverse document frequency (as in BM25) of a word that `count` of `every` articles contain."""
     return math.log(1 + (every - count + 0.5) / (count + 0.5)) if every > count else math.log(1 + 0.5 / (count + 0.5))
 
 
@@ -91,13 +111,13 @@ tantivy cannot be interrupted."""
 
 
 class TooManyPrefixes(Exception):
-    """A phrase or NEAR has a prefix that matches too many words to be searched in reasonable time."""
+    """A prefix (word*) within a phrase or NEAR matches too many words to be searched in reasonable time."""
 
 
 def compile_query(node: Node | None, db: Database, searcher: Searcher) -> Query:
-    """Compiles a query tree into a query of the search index; None matches every article.
+    """Compiles a query tree into a tantivy query; None matches every article.
 
-    Only terms, NEAR and `like:` affect the score; keys, ranges, boxes and rows found by SQL only filter. Raises
+    Only terms, NEAR and `like:` affect the score; keys, ranges, boxes and SQL conditions only filter. Raises
     TooManyPrefixes.
     """
     if node is None:
@@ -113,13 +133,13 @@ def compile_query(node: Node | None, db: Database, searcher: Searcher) -> Query:
     if isinstance(node, Near):
         return _in_columns(node.column, lambda column: _near(column, node, searcher))
     if isinstance(node, SimilarTo):
-        return _like(node)
+        return _similar(node)
     if isinstance(node, Key):
         return _unranked(key_query(node.value))
     if isinstance(node, Span):
         return _unranked(_span(node))
     if isinstance(node, InBox):
-        return _unranked(_one_of(KEYS, points(db, node)))
+        return _unranked(_one_of(KEYS, place_keys_in_area(db, node)))
     assert isinstance(node, ByRows)
     return _unranked(_one_of("id", [row[0] for row in db.execute(node.sql, node.values) if row[0] is not None]))
 
@@ -133,10 +153,10 @@ def _one_of(field: str, values: Iterable[Any]) -> Query:
     return Query.term_set_query(index_schema(), field, terms) if terms else Query.empty_query()
 
 
-def ranks(node: Node | None) -> bool:
-    """True if a query has words that rank its results."""
+def has_ranking_terms(node: Node | None) -> bool:
+    """Returns True if a query contains words, NEAR or `like:`, so that its results have a relevance score."""
     if isinstance(node, And | Or):
-        return any(ranks(item) for item in node.items)
+        return any(has_ranking_terms(item) for item in node.items)
     return isinstance(node, Term | Near | SimilarTo)
 
 
@@ -162,7 +182,7 @@ def _span(node: Span) -> Query:
 
 
 def _in_columns(column: str, query: Callable[[str], Query]) -> Query:
-    """A query over one column, or with "" over all columns that have a weight."""
+    """Returns `query` applied to one column or, if `column` is "", to all columns with a search weight together."""
     if column:
         assert column in TEXTS
         return query(column)
@@ -177,9 +197,9 @@ Place = tuple[int, tuple[Form, ...], bool]
 """The position of a word in a row, its forms, and whether they are prefixes."""
 
 
-def _row_of(term: Term) -> tuple[Row, bool]:
-    """The words of a term, and whether the last one is a prefix."""
-    tokens, is_prefix = lookup(term.text)
+def _words_of_term(term: Term) -> tuple[Row, bool]:
+    """Returns the words of a term, each with its forms, and whether the last word is a prefix."""
+    tokens, is_prefix = lookup_words(term.text)
     return list(term.forms) or [(Form(token),) for token in tokens], is_prefix or term.prefix
 
 
@@ -188,25 +208,25 @@ def _places(row: Row, is_prefix: bool) -> list[Place]:
 
 
 def _term(column: str, term: Term, searcher: Searcher) -> Query:
-    row, is_prefix = _row_of(term)
+    row, is_prefix = _words_of_term(term)
     if not row:
         return Query.empty_query()
     if len(row) > 1:
         return _phrase(column, row, is_prefix, searcher)
     if is_prefix:
         return Query.regex_query(index_schema(), column, re.escape(row[0][0].word) + ".*")
-    return _either(column, row[0], searcher)
+    return _any_form(column, row[0], searcher)
 
 
 def _phrase(column: str, row: Row, is_prefix: bool, searcher: Searcher) -> Query:
-    phrase = _placed(column, _places(row, is_prefix), 0, searcher)
+    phrase = _positioned_words(column, _places(row, is_prefix), 0, searcher)
     tokens = [forms[0].word for forms in row]
     plain = not is_prefix and all(len(forms) == 1 for forms in row)
-    pairs = paired(tokens, searcher.common).split() if plain and column in PAIRED else []
+    pairs = common_word_pairs(tokens, searcher.common).split() if plain and column in PAIRED else []
     if not pairs:
         return phrase
     if len(tokens) == 2:
-        return _pair(column, tokens, pairs[0], searcher)
+        return _common_pair(column, tokens, pairs[0], searcher)
     return Query.boolean_query(
         [
             (Occur.Must, phrase),
@@ -218,29 +238,32 @@ def _phrase(column: str, row: Row, is_prefix: bool, searcher: Searcher) -> Query
     )
 
 
-def _pair(column: str, tokens: list[str], pair: str, searcher: Searcher) -> Query:
-    """Two adjacent common words. They weigh as much as both words separately, as in a phrase of other words."""
-    own = rarity(searcher.doc_freq(PAIRED[column], pair), searcher.num_docs)
-    both = sum(_rarity(column, token, searcher.all) for token in tokens)
+def _common_pair(column: str, tokens: list[str], pair: str, searcher: Searcher) -> Query:
+    """Returns a query for a phrase of two common words, using the index of word pairs. It scores like a phrase of two
+    other words, whose two scores add up.
+    """
+    own = inverse_document_frequency(searcher.doc_freq(PAIRED[column], pair), searcher.num_docs)
+    both = sum(_word_rarity(column, token, searcher.all) for token in tokens)
     return Query.boost_query(Query.term_query(index_schema(), PAIRED[column], pair, "freq"), both / own)
 
 
-def _rarity(column: str, word: str, indexes: Iterable[Searcher]) -> float:
+def _word_rarity(column: str, word: str, indexes: Iterable[Searcher]) -> float:
     counts = [(one.doc_freq(column, word), one.num_docs) for one in indexes]
-    return rarity(sum(count for count, _ in counts), sum(every for _, every in counts))
+    return inverse_document_frequency(sum(count for count, _ in counts), sum(every for _, every in counts))
 
 
 def _federated_weight(query: Query, column: str, words: Iterable[str], searcher: Searcher) -> Query:
-    """Corrects the weight of a query for a federated search: the index weighs its words by their frequency in itself,
-    but the frequency in all indexes should count."""
+    """Scales the score of a query in a federated search: the index weights words by their frequency in its own archive,
+    but their frequency in all archives should count.
+    """
     if not searcher.federated_with:
         return query
-    own, every = (sum(_rarity(column, word, indexes) for word in words) for indexes in ((searcher,), searcher.all))
+    own, every = (sum(_word_rarity(column, word, indexes) for word in words) for indexes in ((searcher,), searcher.all))
     return Query.boost_query(query, every / own)
 
 
-def _either(column: str, forms: Iterable[Form], searcher: Searcher) -> Query:
-    """Matches any of these words, each with its weight."""
+def _any_form(column: str, forms: Iterable[Form], searcher: Searcher) -> Query:
+    """Returns a query that matches any of the forms of a word, each with its own weight."""
     queries = [
         (
             _federated_weight(
@@ -255,14 +278,16 @@ def _either(column: str, forms: Iterable[Form], searcher: Searcher) -> Query:
 
 
 def _near(column: str, node: Near, searcher: Searcher) -> Query:
-    """Terms with at most `distance` other words between the first and the last of them.
+    """Returns a query for articles in which the terms of a NEAR occur with at most `distance` other words between the
+    first and the last of them.
 
-    Compiled as a query for every pair of terms, with a phrase represented by one of its words. A single phrase query
-    with slop over more than two words would take seconds in long texts with few distinct words, would match other
-    articles when it also counts occurrences, and would exclude hardly any."""
-    found = [_row_of(term) for term in node.terms]
+    It combines a query for every pair of terms, with each phrase represented by one of its words. A single phrase
+    query with slop over more than two words would take seconds in long texts with few distinct words, would match
+    other articles when it also counts occurrences, and would exclude hardly any.
+    """
+    found = [_words_of_term(term) for term in node.terms]
     every = sum(len(row) for row, _ in found)
-    rarest = [(len(row), _rarest(column, row, is_prefix, searcher)) for row, is_prefix in found]
+    rarest = [(len(row), _rarest_word(column, row, is_prefix, searcher)) for row, is_prefix in found]
     pairs = [
         Query.boost_query(
             _near_pair(column, one, other, node.distance + every - one[0] - other[0], searcher), 1 / (len(found) - 1)
@@ -274,19 +299,20 @@ def _near(column: str, node: Near, searcher: Searcher) -> Query:
 
 
 def _near_pair(column: str, one: tuple[int, Place], other: tuple[int, Place], most: int, searcher: Searcher) -> Query:
-    """Two terms in either order with at most `most` words between them. Each is given as its length and one of its
-    words.
+    """Returns a query for two terms in either order with at most `most` words between them. Each term is given as its
+    length in words and one of its words.
 
     The second term starts at most `most` words plus the length of the first after the start of the first, or at most
-    `most` words plus its own length before it. This range is symmetric about its middle, and is queried as slop around
-    it (around two middles if the length is odd)."""
+    `most` words plus its own length before it. This range is symmetric about its middle, and is queried as slop
+    around it (around two middles if the length is odd).
+    """
     (length, (at, forms, is_prefix)), (length_2, (at_2, forms_2, is_prefix_2)) = one, other
     middles = {(length - length_2) // 2, (length - length_2 + 1) // 2}
     return Query.boolean_query(
         [
             (
                 Occur.Should,
-                _placed(
+                _positioned_words(
                     column,
                     [(length_2 + at, forms, is_prefix), (length_2 + at_2 + middle, forms_2, is_prefix_2)],
                     most + (length + length_2) // 2,
@@ -298,17 +324,23 @@ def _near_pair(column: str, one: tuple[int, Place], other: tuple[int, Place], mo
     )
 
 
-def _rarest(column: str, row: Row, is_prefix: bool, searcher: Searcher) -> Place:
-    """The rarest word of a row. A prefix is only chosen if there is no other word, because its frequency is unknown."""
+def _rarest_word(column: str, row: Row, is_prefix: bool, searcher: Searcher) -> Place:
+    """Returns the word of a phrase that the fewest articles contain, with its position. A prefix is only chosen if it
+    is the only word, because its frequency is unknown.
+    """
     return min(
         _places(row, is_prefix)[: len(row) - is_prefix] or _places(row, is_prefix),
         key=lambda place: sum(searcher.doc_freq(column, form.word) for form in place[1]),
     )
 
 
-def _placed(column: str, places: Sequence[Place], slop: int, searcher: Searcher) -> Query:
-    """Words at their positions with a slop of `slop` words. With several forms or a prefix the index scores them as
-    words that no article has."""
+def _positioned_words(column: str, places: Sequence[Place], slop: int, searcher: Searcher) -> Query:
+    """Returns a query for words at given positions relative to each other, with a tolerance of `slop` words. Raises
+    TooManyPrefixes.
+
+    If a word has several forms or is a prefix, the index cannot score it by frequency and treats it as a word that
+    no article has.
+    """
     if all(len(forms) == 1 and not is_prefix for _, forms, is_prefix in places):
         tokens = [forms[0].word for _, forms, _ in places]
         words: list[str | tuple[int, str]] = [(at, forms[0].word) for at, forms, _ in places]
@@ -337,8 +369,8 @@ def _placed(column: str, places: Sequence[Place], slop: int, searcher: Searcher)
     )
 
 
-def _like(node: SimilarTo) -> Query:
-    """Articles that have at least `needed` of the words in the title or the text."""
+def _similar(node: SimilarTo) -> Query:
+    """Returns a query for articles that contain at least `needed` of the distinctive words in their title or body."""
     if not node.words:
         return Query.empty_query()
     return Query.boolean_query(

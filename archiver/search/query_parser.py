@@ -1,4 +1,4 @@
-"""Parses the query language into a tree (`archiver.search.query_tree`). docs/search.md is its manual.
+"""Parses the query language into a tree (`archiver.search.query_tree`). docs/search.md is the user's manual.
 
     climate report          both words, anywhere in the article
     "climate report"        this phrase
@@ -10,13 +10,14 @@
                             NEAR(flood bridge "city hall", 5) for more than two
     title:climate           in one field: title, body, author, category, tag, description
     author:"Ada Lovelace"   a phrase in one field
-    title:(flood OR storm)  a group within one field; facts and stem: can also precede a group
+    title:(flood OR storm)  a group within one field; predicates and stem: can also precede a group
     stem:reporting          an English word in all its forms: report, reports, reported
-    date:2023-07..2023-08   a fact about the article (`archiver.search.query_tree` lists them)
+    date:2023-07..2023-08   a predicate on the article (`archiver.search.query_tree` lists them)
 
-Everything else is text: O'Brien, AT&T, c++, a-b, 10:30, an unknown name before a colon, or an unclosed quotation mark
-are never syntax errors. Case and accents are ignored. In Korean and in scripts without spaces between words, any part
-of a word matches. An emoji, `c++` and `c#` are words (`archiver.search.words`)."""
+Everything else is text: O'Brien, AT&T, c++, a-b, 10:30, an unknown name before a colon, or an unclosed quotation
+mark are never syntax errors. Case and accents are ignored. In Korean and in scripts without spaces between words,
+any part of a word matches. An emoji, `c++` and `c#` are words (`archiver.search.words`).
+"""
 
 from __future__ import annotations
 
@@ -29,8 +30,8 @@ from typing import Literal
 
 from archiver.errors import BadQuery
 from archiver.fields import BY_NAME, WEIGHTS
-from archiver.search.query_tree import FACTS, And, Near, Node, Not, Or, Term
-from archiver.search.words import lookup, split_into_words
+from archiver.search.query_tree import PREDICATES, And, Near, Node, Not, Or, Term
+from archiver.search.words import lookup_words, split_into_words
 
 COLUMN_OF: dict[str, str] = {word: name for name in WEIGHTS for word in (BY_NAME[name].query_name, name)} | {
     "text": "body"
@@ -53,14 +54,16 @@ _TOKEN = re.compile(
         (?: (?:(?P<of>(?i:NAMES)):)?(?P<open>(?:NEAR)?\() |
             (?:(?P<field>[A-Za-z]+):(?=[^\s()]))?
             (?: "(?P<phrase>[^"]*)(?:"|$)(?P<star>\*)? | (?P<word>[^\s()"]+) )? )
-    )""".replace("NAMES", "|".join((*COLUMN_OF, *FACTS, _STEM))),
+    )""".replace("NAMES", "|".join((*COLUMN_OF, *PREDICATES, _STEM))),
     re.VERBOSE,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class _Token:
-    """A token of the query, at position `at`. `node` is the node of a term, None for a term without words."""
+    """A token of a query, at character position `at`. `node` is the tree node of a term, or None if the term contains
+    no word.
+    """
 
     kind: Literal["term", "near", "distance", "(", ")", "AND", "OR", "NOT", "NEAR"]
     at: int
@@ -69,14 +72,15 @@ class _Token:
 
 
 def parse_query(text: str, *, stem: bool = False) -> Node | None:
-    """Parses a query into a tree; None for an empty query, which matches everything. With `stem` words outside
+    """Parses a query into a tree; returns None for an empty query, which matches everything. With `stem`, words outside
     quotation marks also match in their other forms.
 
-    Raises BadQuery with the position in the query: for a query without words, one that is too long or too deeply
-    nested, a fact with an invalid value, and NEAR next to something other than words."""
+    Raises BadQuery with the position of the error if the query contains no words, is too long or too deeply nested,
+    has a predicate with an invalid value, or has NEAR next to something other than words.
+    """
     # A shell passes bytes that are not UTF-8 as unpaired surrogates.
-    whole = text.encode("utf-8", "replace").decode()
-    clean = unicodedata.normalize("NFC", whole.replace("\0", " ")).translate(_PLAIN).strip()
+    valid = text.encode("utf-8", "replace").decode()
+    clean = unicodedata.normalize("NFC", valid.replace("\0", " ")).translate(_PLAIN).strip()
     if not clean:
         return None
     parser = _Parser(clean, list(_tokens(clean, stem)))
@@ -91,7 +95,7 @@ def parse_query(text: str, *, stem: bool = False) -> Node | None:
 
 
 def token_end(text: str, at: int) -> int:
-    """The end of the token that starts at `at`, the position in a BadQuery."""
+    """Returns the end of the token that starts at position `at`, for marking the position of a BadQuery."""
     found = _TOKEN.match(text, at)
     return max(found.end() if found else 0, at + 1)
 
@@ -101,8 +105,9 @@ def token_end(text: str, at: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """The prefix of the enclosing parentheses: the `name` of a field or fact, whether words are stemmed, and whether
-    they belong to NEAR( )."""
+    """What the enclosing parentheses apply to the words inside them: the `name` of a field or predicate, whether words
+    are stemmed, and whether the parentheses are those of NEAR( ).
+    """
 
     name: str = ""
     stem: bool = False
@@ -133,15 +138,17 @@ def _tokens(text: str, stem: bool) -> Iterator[_Token]:
             groups.append(replace(groups[-1].of((found["of"] or "").lower()), near=found["open"] != "("))
             yield _Token("(" if found["open"] == "(" else "near", at)
             continue
-        for token in _words(text, found, at, stem, groups[-1]):
+        for token in _word_tokens(text, found, at, stem, groups[-1]):
             terms += token.kind == "term"
             if terms > MAX_TERMS:
                 raise BadQuery(text, f"it has more than {MAX_TERMS} terms", at)
             yield token
 
 
-def _words(text: str, found: re.Match[str], at: int, stem: bool, group: _Group) -> Iterator[_Token]:
-    """The token of a word or phrase: an operator, the distance of a NEAR( ), or a term."""
+def _word_tokens(text: str, found: re.Match[str], at: int, stem: bool, group: _Group) -> Iterator[_Token]:
+    """Yields the tokens of a matched word or phrase: an operator, a term, or the distance of a NEAR( ), possibly
+    followed by a term.
+    """
     value = found["word"] if found["phrase"] is None else found["phrase"]
     if value is None:
         return
@@ -149,7 +156,7 @@ def _words(text: str, found: re.Match[str], at: int, stem: bool, group: _Group) 
     if operator:
         yield operator
         return
-    if group.near and found["word"] and (split := _distance(text, found)):
+    if group.near and found["word"] and (split := _split_distance(text, found)):
         value, distance = split
         yield _Token("distance", at, distance=distance)
         if not value:
@@ -165,8 +172,10 @@ def _operator(word: str, at: int) -> _Token | None:
     return None
 
 
-def _distance(text: str, found: re.Match[str]) -> tuple[str, int] | None:
-    """Splits the last word in `NEAR( )` into the text before the comma and the distance after it."""
+def _split_distance(text: str, found: re.Match[str]) -> tuple[str, int] | None:
+    """Splits the last word within `NEAR( )` into the text before the comma and the distance after it; None if it has no
+    distance.
+    """
     word, comma, number = found["word"].rpartition(",")
     if not _ENDS.match(text, found.end()) or not re.fullmatch("[0-9]{1,3}", number):
         return None
@@ -175,12 +184,12 @@ def _distance(text: str, found: re.Match[str]) -> tuple[str, int] | None:
 
 def _term_node(text: str, found: re.Match[str], at: int, value: str, stem: bool, group: _Group) -> Node | None:
     own = (found["field"] or "").lower()
-    known = own in FACTS or own in COLUMN_OF or own == _STEM
+    known = own in PREDICATES or own in COLUMN_OF or own == _STEM
     group = group.of(own) if known else group
     value = value if known or not own else f"{found['field']}:{value}"
-    if group.name in FACTS:
+    if group.name in PREDICATES:
         try:
-            return FACTS[group.name](value)
+            return PREDICATES[group.name](value)
         except BadQuery as error:
             raise BadQuery(text, f"{found[0].strip().lstrip('-')}: {error.why}", at) from None
     column = COLUMN_OF.get(group.name, "")
@@ -228,7 +237,7 @@ class _Parser:
         return _join(Or, [item for item in items if item])
 
     def near(self, depth: int) -> Node | None:
-        """One item, or several with NEAR between them."""
+        """Parses one item, or several items joined by NEAR."""
         first = self.position
         item = self.one(depth)
         terms, distance = [item], 0
@@ -258,7 +267,7 @@ class _Parser:
         return Near(tuple(replace(term, column="") for term in terms), distance, next(iter(columns), ""))
 
     def _near_group(self, at: int) -> Node | None:
-        """Parses what follows `NEAR(`: terms, then a comma and the distance."""
+        """Parses the content of a `NEAR(` group: terms, then optionally a comma and the distance."""
         items: list[Node | None] = []
         distance = NEAR_WORDS
         while self._kind() not in ("", ")"):
@@ -293,8 +302,8 @@ class _Parser:
 
 
 def _contains(one: Term, other: Term) -> bool:
-    """True if a term contains another one, so that one place in a text could match both."""
-    words, (row, is_prefix) = split_into_words(one.text), lookup(other.text)
+    """Returns True if the words of `one` contain those of `other`, so that both could match at the same position."""
+    words, (row, is_prefix) = split_into_words(one.text), lookup_words(other.text)
     is_prefix = is_prefix or other.prefix
     *whole, last = row
     return any(

@@ -1,4 +1,4 @@
-"""The nodes of a query tree, and the facts that a query can name with a colon.
+"""The nodes of a query tree, and the predicates on articles that a query can contain (NAME:VALUE).
 
 site:blog.example.org   of this site or one below it (example.org includes blog.example.org and example.org/news)
 language:en             en includes en-GB; language:none has no language
@@ -32,7 +32,7 @@ from archiver.fields import HAS_FIELDS, LINKS, MEANING
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A word of the index, and its weight relative to the other forms of a term."""
+    """One inflected form of a query word, as it occurs in the index, with its weight relative to the other forms."""
 
     word: str
     weight: float = 1.0
@@ -40,10 +40,11 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A word, or a phrase of adjacent words. `column` "" means all columns of `archiver.fields` that have a weight.
+    """Matches a word, or a phrase of adjacent words. `column` "" means all fields of `archiver.fields` that have a
+    search weight.
 
-    With `stem` each word matches in all its forms. `archiver.search.engine` reads them from an index and puts the forms
-    of each word into `forms`, in the order of the words.
+    With `stem` each word matches in all its forms. `archiver.search.engine` looks these up in an index and stores
+    them in `forms`, one tuple for each word.
     """
 
     text: str
@@ -55,7 +56,9 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Near:
-    """Terms of one column with at most `distance` other words between the first and the last of them."""
+    """Matches if several terms occur in one field with at most `distance` other words between the first and the last of
+    them.
+    """
 
     terms: tuple[Term, ...]
     distance: int
@@ -64,14 +67,16 @@ class Near:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One of the keys of an article (`archiver.search.index_document.keys`), such as is:gone or language:en."""
+    """Matches articles that have an exact index key (`archiver.search.index_document.index_keys`), such as is:gone or
+    language:en.
+    """
 
     value: str
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A numeric field lies between `low` and `high`, inclusive; None is unbounded."""
+    """Matches if a numeric index field is between `low` and `high`, inclusive; None is unbounded."""
 
     field: str
     low: int | None
@@ -80,7 +85,9 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class ByRows:
-    """The articles whose IDs an SQL statement selects. It may use the functions `fold_name` and `distance_km`."""
+    """Matches the articles whose IDs an SQL statement selects. The statement may call the functions `fold_name` and
+    `distance_km`.
+    """
 
     sql: str
     values: tuple[Any, ...] = ()
@@ -88,8 +95,9 @@ class ByRows:
 
 @dataclass(frozen=True, slots=True)
 class InBox:
-    """An article has a place in a box (west, south, east, north; if west is greater than east, it crosses the
-    antimeridian) and, if given, in a circle (latitude, longitude, radius in km)."""
+    """Matches articles that have a place in a box (west, south, east, north; if west is greater than east, it crosses
+    the antimeridian) and, if given, in a circle (latitude, longitude, radius in km).
+    """
 
     box: tuple[float, float, float, float]
     circle: tuple[float, float, float] | None = None
@@ -97,9 +105,11 @@ class InBox:
 
 @dataclass(frozen=True, slots=True)
 class SimilarTo:
-    """Articles with at least `needed` of the `words` that distinguish an article, given by its ID, from others.
+    """Matches articles that contain at least `needed` of the `words` that are distinctive of another article, given by
+    its ID.
 
-    `archiver.search.engine` reads the words from an index."""
+    `archiver.search.engine` fills in `words` from an index.
+    """
 
     article: int
     words: tuple[Form, ...] = ()
@@ -132,7 +142,9 @@ _LAST = datetime.max.isoformat()
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The days from `start` up to (not including) `end`. If it `is_moment`, both are that time."""
+    """A period from the date `start` up to (not including) the date `end`. If `is_moment` is true, it is a point in
+    time, to which both are set.
+    """
 
     start: str
     end: str
@@ -144,15 +156,17 @@ def parse_period(text: str) -> Period:
     typed = text.strip()
     try:
         if found := re.fullmatch(r"(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?", typed):
-            return _days(*(int(part) if part else None for part in found.groups()))
+            return _calendar_period(*(int(part) if part else None for part in found.groups()))
         moment = datetime.fromisoformat(typed).isoformat()
     except (ValueError, OverflowError):
         raise BadQuery(text, "use 2024, 2024-05, 2024-05-31 or 2024-05-31T18:00+02:00") from None
     return Period(moment, moment, is_moment=True)
 
 
-def _days(year: int | None, month: int | None, day: int | None) -> Period:
-    """Raises ValueError or OverflowError for a date that does not exist."""
+def _calendar_period(year: int | None, month: int | None, day: int | None) -> Period:
+    """Returns the period of a year, a month or a single day. Raises ValueError or OverflowError for a date that does
+    not exist.
+    """
     assert year is not None
     start = date(year, month or 1, day or 1)
     if year == MAXYEAR and (not month or (month, day or 31) == (12, 31)):
@@ -162,10 +176,11 @@ def _days(year: int | None, month: int | None, day: int | None) -> Period:
 
 
 def time_term(field: str, since: str | None, until: str | None) -> Node:
-    """The term that a time lies between `since` and `until`, inclusive; None is unbounded.
+    """Returns a node that matches if an article's time is between `since` and `until`, inclusive; None is unbounded.
 
-    A year, month or day is compared with the page's local time (index field `field`), a full time with the moment
-    (index field `field` with the suffix _at). Raises BadQuery."""
+    A year, month or day is compared with the page's local time (index field `field`), a full time with the moment in
+    UTC (index field `field` with the suffix _at). Raises BadQuery.
+    """
     spans: list[Node] = []
     first = parse_period(since) if since else None
     last = parse_period(until) if until else None
@@ -187,12 +202,12 @@ def time_term(field: str, since: str | None, until: str | None) -> Node:
 
 
 def local_seconds(text: str) -> int:
-    """An ISO 8601 date or time as seconds since 1970-01-01T00:00:00 local time; its zone is ignored."""
+    """Converts an ISO 8601 date or time to seconds since 1970-01-01T00:00:00 local time, ignoring its time zone."""
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
 
 
 def utc_seconds(text: str) -> int:
-    """An ISO 8601 date or time in Unix seconds; without a zone it is taken as UTC."""
+    """Converts an ISO 8601 date or time to Unix seconds; a time without a zone is taken as UTC."""
     moment = datetime.fromisoformat(text)
     return math.floor((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
@@ -219,7 +234,7 @@ def parse_point(text: str) -> tuple[float, float]:
 
 
 def box(text: str) -> Box:
-    """Parses "W,S,E,N" in degrees, the order of GeoJSON (RFC 7946, section 5). Raises BadQuery."""
+    """Parses a bounding box "W,S,E,N" in degrees, the order of GeoJSON (RFC 7946, section 5). Raises BadQuery."""
     west, south, east, north = _degrees(text, 4, "use W,S,E,N in degrees, for example 5.9,45.8,10.5,47.8")
     if max(abs(west), abs(east)) > 180 or max(abs(south), abs(north)) > 90:
         raise BadQuery(text, "west and east must be -180 to 180, south and north -90 to 90")
@@ -239,8 +254,9 @@ def _degrees(text: str, count: int, message: str) -> tuple[float, ...]:
 
 
 def distance_km(lat1: float | None, lon1: float | None, lat2: float, lon2: float) -> float | None:
-    """Great-circle distance in km by the haversine formula, with the Earth's mean radius; None if a coordinate is
-    None."""
+    """Returns the great-circle distance between two points in km (haversine formula with the Earth's mean radius); None
+    if a coordinate is None.
+    """
     if lat1 is None or lon1 is None:
         return None
     a, b = math.radians(lat1), math.radians(lat2)
@@ -248,8 +264,8 @@ def distance_km(lat1: float | None, lon1: float | None, lat2: float, lon2: float
     return 2 * EARTH_KM * math.asin(min(1.0, math.sqrt(h)))
 
 
-def circle_term(latitude: float, longitude: float, km: float) -> Box:
-    """The bounding box (W, S, E, N) of a circle; west is greater than east if it crosses the antimeridian."""
+def circle_bounds(latitude: float, longitude: float, km: float) -> Box:
+    """Returns the bounding box (W, S, E, N) of a circle; west is greater than east if it crosses the antimeridian."""
     angle = km / EARTH_KM
     south, north = latitude - math.degrees(angle), latitude + math.degrees(angle)
     if south <= -90 or north >= 90 or angle >= math.pi / 2:
@@ -261,14 +277,16 @@ def circle_term(latitude: float, longitude: float, km: float) -> Box:
 
 
 def in_circle(latitude: float, longitude: float, km: float) -> InBox:
-    """The term that an article has a place within `km` kilometres. Raises BadQuery for an invalid distance."""
+    """Returns a node that matches articles with a place within `km` kilometres of a point. Raises BadQuery for an
+    invalid distance.
+    """
     if not km > 0 or not math.isfinite(km):
         raise BadQuery(f"within {km:g} km", "the distance must be greater than 0")
-    return InBox(circle_term(latitude, longitude, km), (latitude, longitude, km))
+    return InBox(circle_bounds(latitude, longitude, km), (latitude, longitude, km))
 
 
-def points(db: Database, where: InBox) -> list[str]:
-    """The index keys of all places of an archive in an area. Many articles share a place."""
+def place_keys_in_area(db: Database, where: InBox) -> list[str]:
+    """Returns the index keys of all distinct places in an archive that are within an area."""
     west, south, east, north = where.box
     across = "longitude between ? and ?" if west <= east else "(longitude >= ? or longitude <= ?)"
     found = db.execute(
@@ -276,17 +294,17 @@ def points(db: Database, where: InBox) -> list[str]:
         (south, north, west, east),
     )
     if where.circle is None:
-        return [key_of(*point) for point in found]
+        return [point_key(*point) for point in found]
     latitude, longitude, km = where.circle
     return [
-        key_of(*point)
+        point_key(*point)
         for point in found
         if (distance := distance_km(point[0], point[1], latitude, longitude)) is not None and distance <= km
     ]
 
 
-def key_of(latitude: float, longitude: float) -> str:
-    """The index key of an article with a place at this point."""
+def point_key(latitude: float, longitude: float) -> str:
+    """Returns the index key that articles with a place at this point have."""
     return f"point:{latitude + 0.0!r},{longitude + 0.0!r}"  # adding 0.0 turns integers into floats and -0.0 into 0.0
 
 
@@ -308,7 +326,9 @@ SINGULAR: dict[str, str] = {
 
 
 def language_term(tag: str) -> Key:
-    """Basic filtering of RFC 4647, section 3.3.1: "en" also matches en-GB."""
+    """Returns a node that matches a language and its regional variants: "en" also matches en-GB (basic filtering, RFC
+    4647, section 3.3.1).
+    """
     return Key(f"language:{tag.lower().replace('_', '-')}")
 
 
@@ -317,13 +337,13 @@ def _site(value: str) -> Key:
 
 
 def _dated(field: str) -> Callable[[str], Node]:
-    def fact(value: str) -> Node:
+    def parse(value: str) -> Node:
         since, dots, until = value.partition("..")
         if dots and not (since or until):
             raise BadQuery(value, "a period needs a start or an end: 2023-07.., ..2023-08 or 2023-07..2023-08")
         return time_term(field, since or None, (until if dots else since) or None)
 
-    return fact
+    return parse
 
 
 def _near(value: str) -> InBox:
@@ -343,21 +363,21 @@ def _changed(value: str) -> Key:
 
 
 def _one_of(words: Collection[str], name: str) -> Callable[[str], Key]:
-    def fact(value: str) -> Key:
+    def parse(value: str) -> Key:
         if value.lower() not in words:
             raise BadQuery(value, f"the values of {name}: are {', '.join(words)}")
         return Key(f"{name}:{value.lower()}")
 
-    return fact
+    return parse
 
 
 def _numbered(field: str) -> Callable[[str], Span]:
-    def fact(value: str) -> Span:
+    def parse(value: str) -> Span:
         if not re.fullmatch("[0-9]{1,18}", value):
             raise BadQuery(value, "it must be a number")
         return Span(field, int(value), int(value))
 
-    return fact
+    return parse
 
 
 def _like(value: str) -> SimilarTo:
@@ -375,7 +395,7 @@ def _url(value: str) -> ByRows:
     )
 
 
-FACTS: dict[str, Callable[[str], Node]] = {
+PREDICATES: dict[str, Callable[[str], Node]] = {
     "site": _site,
     "language": language_term,
     "lang": language_term,
@@ -395,4 +415,4 @@ FACTS: dict[str, Callable[[str], Node]] = {
     "url": _url,
     "like": _like,
 }
-"""By fact name: a function that parses a value into a node. Each raises BadQuery for an invalid value."""
+"""By predicate name: a function that parses a value into a node. Each raises BadQuery for an invalid value."""

@@ -22,12 +22,12 @@ Record = dict[str, Any]
 
 
 def changed_values(before: Record, after: Record) -> dict[str, tuple[Any, Any]]:
-    """The fields that differ between two records, in the table's order, each as (before, after)."""
+    """Returns the fields that differ between two records, each as (before, after), in the order of the field table."""
     return {name: (before[name], after[name]) for name in COMPARED if before[name] != after[name]}
 
 
 def edited_texts(before: Record, after: Record) -> dict[str, tuple[Piece, ...]]:
-    """The texts that differ (title, body, description), word by word."""
+    """Returns a word-by-word diff of each text field that differs between two records (title, body, description)."""
     return {
         name: word_diff(before[name] or "", after[name] or "")
         for name in PROSE
@@ -36,7 +36,8 @@ def edited_texts(before: Record, after: Record) -> dict[str, tuple[Piece, ...]]:
 
 
 def edited_lists(before: Record, after: Record) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
-    """The lists that differ (authors, categories, tags, geotags, credits), each as (added, removed).
+    """Returns the list fields that differ between two records (authors, categories, tags, geotags, credits), each as
+    (added, removed).
 
     Both are empty if only the order differs.
     """
@@ -48,7 +49,7 @@ def edited_lists(before: Record, after: Record) -> dict[str, tuple[tuple[str, ..
 
 
 def as_text(value: Any) -> str:
-    """A list entry as text: a name, or a place with its coordinates."""
+    """Formats a list entry as text: a name unchanged, a place with its coordinates."""
     if isinstance(value, str):
         return value
     name = ", ".join(part for part in (value.get("placename"), value.get("region")) if part)
@@ -59,10 +60,12 @@ def as_text(value: Any) -> str:
 
 
 def operations(before: Record, after: Record) -> dict[str, Any]:
-    """The differences for programs: `{field: [{op, text}]}` for texts, `{field: {added, removed}}` for lists.
+    """Returns the differences between two records as JSON-ready data: `{field: [{op, text}]}` for texts, `{field:
+    {added, removed}}` for lists.
 
-    `op` is equal, delete or insert. Without the inserted pieces the text is the old one, without the deleted ones the
-    new."""
+    `op` is equal, delete or insert. Without the inserted pieces the text is the old one, without the deleted ones
+    the new one.
+    """
     texts = {
         name: [{"op": str(piece.op), "text": piece.text} for piece in pieces]
         for name, pieces in edited_texts(before, after).items()
@@ -75,7 +78,9 @@ def operations(before: Record, after: Record) -> dict[str, Any]:
 
 
 def diff_as_data(before: Record, after: Record) -> dict[str, Any]:
-    """The comparison of two revisions of an article for JSON: id, url, from, to, changed, operations, diff."""
+    """Returns the comparison of two revisions of an article as JSON-ready data: id, url, from, to, changed, operations,
+    diff.
+    """
     return {
         "id": after["id"],
         "url": after["url"],
@@ -88,13 +93,15 @@ def diff_as_data(before: Record, after: Record) -> dict[str, Any]:
 
 
 def previous_revision(revisions: Sequence[Record], number: int) -> int:
-    """The number of the revision before this one; 1 for the first. `revisions` are rows of the revisions table."""
+    """Returns the number of the revision before revision `number`; 1 for the first. `revisions` are rows of the table
+    `revisions`.
+    """
     previous = next((one["previous"] for one in revisions if one["revision"] == number), None)
     return int(previous or max(1, number - 1))
 
 
 def unified_diff(before: Record, after: Record) -> list[str]:
-    """A unified diff of title and body by paragraph; empty if they are equal."""
+    """Returns the lines of a unified diff of title and body, compared by paragraph; empty if they are equal."""
     return list(
         difflib.unified_diff(
             _lines(before),
@@ -160,7 +167,9 @@ color: #ffc9c9 } }
 
 
 def direction(language: str | None, text: str) -> str:
-    """The text direction, "rtl" or "ltr": that of the language, or else of the first letter that has a direction."""
+    """Returns the text direction, "rtl" or "ltr", of a language; without a language, that of the first letter in the
+    text that has one.
+    """
     tag = (language or "").lower()
     if tag in _RTL_LANGUAGES or tag.split("-")[0] in _RTL_LANGUAGES or "-arab" in tag or "-hebr" in tag:
         return "rtl"
@@ -171,7 +180,7 @@ def direction(language: str | None, text: str) -> str:
 
 
 def diff_page_html(before: dict[str, Any], after: dict[str, Any], times: tuple[str, str]) -> str:
-    """The HTML page that compares two records of an article. `times` are when each revision was first seen."""
+    """Returns an HTML page that compares two records of an article. `times` are when each revision was first seen."""
     texts = edited_texts(before, after)
     way = direction(after["language"], after["title"] + after["body"])
     lang = f' lang="{_attribute(after["language"])}"' if after["language"] else ""
@@ -207,7 +216,7 @@ def _fields(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
 
 
 def edited(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """The differing fields other than title and body, as (name, edits as HTML)."""
+    """Yields each differing field other than title and body as (name, HTML with the edits marked)."""
     texts, lists = edited_texts(before, after), edited_lists(before, after)
     for name, (old, new) in changed_values(before, after).items():
         if name in ("title", "body"):
@@ -226,12 +235,14 @@ def edited(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple[str,
 
 
 def marked(pieces: Iterable[Piece], *, paragraphs: bool = False) -> str:
-    """Pieces as HTML with <del> and <ins>. With `paragraphs` a new <p> begins at each blank line."""
+    """Formats the pieces of a diff as HTML with <del> and <ins>. With `paragraphs` each blank line starts a new <p>."""
     return "".join(_marked(pieces, paragraphs=paragraphs))
 
 
 def _marked(pieces: Iterable[Piece], *, paragraphs: bool = False) -> Iterator[str]:
-    """Each piece as HTML. Marks are split at the end of a paragraph, because HTML does not allow them to span it."""
+    """Yields each piece of a diff as HTML. Marks are split at the end of a paragraph, because HTML does not allow them
+    to span it.
+    """
     for piece in pieces:
         parts = piece.text.split("\n\n") if paragraphs else [piece.text]
         yield "</p><p>".join(_mark(piece.op, part) for part in parts)

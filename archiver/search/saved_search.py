@@ -1,11 +1,11 @@
 """Saved searches: named queries that report new matches, and their Atom feeds.
 
-    save_search(db, "floods", Query("flood OR storm"))  the present matches count as reported
-    run_saved_search(db, "floods")                      the new matches, which are then reported
-    peek_saved_search(db, "floods")                     the new matches, without marking them as reported
+    save_search(db, "floods", Query("flood OR storm"))  saves a query; its present matches count as reported
+    run_saved_search(db, "floods")                      returns the new matches and marks them as reported
+    peek_saved_search(db, "floods")                     returns the new matches without marking them as reported
 
-Each matching article is reported once, by the first run that finds it, even if it is edited later. Saving and running
-are safe during a crawl and concurrently. Times are ISO 8601 in UTC.
+Each matching article is reported once, by the first run that finds it, even if it is edited later. Saving and
+running are safe during a crawl and concurrently. Times are ISO 8601 in UTC.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from sqlite_utils import Database
 
 from archiver.errors import ArchiverError, BadSearchName, SavedSearchNotFound, SavedSearchUnreadable
-from archiver.search.engine import Hit, Listing, listing
+from archiver.search.engine import Hit, Listing, list_matches
 from archiver.search.query import Query, query_as_options
 from archiver.storage import saved_searches as stored
 from archiver.storage.connection import writing
@@ -46,7 +46,9 @@ _PAGE = frozenset(("limit", "offset"))
 
 @dataclass(frozen=True, slots=True)
 class SavedSearch:
-    """A saved search. `ran_at` is the time of the last run, or of saving. `uuid` never changes."""
+    """A query stored under a name. `ran_at` is the time of its last run, or of saving if it has not run. `uuid` never
+    changes.
+    """
 
     name: str
     query: Query
@@ -57,7 +59,9 @@ class SavedSearch:
 
 @dataclass(frozen=True, slots=True)
 class NewHit:
-    """A new match. `why` is a key of WHY, `found_at` the time of the run that reported it."""
+    """A match that a saved search had not reported before. `why` says why it is new (a key of WHY); `found_at` is the
+    time of the run that reported it.
+    """
 
     hit: Hit
     why: str
@@ -66,8 +70,9 @@ class NewHit:
 
 @dataclass(frozen=True, slots=True)
 class NewHits:
-    """The result of a run: the `new` matches since the previous run at `since`, and the `total` of all matches,
-    folded."""
+    """The result of running a saved search: the `new` matches since the previous run at `since`, and the `total` number
+    of all matches after folding.
+    """
 
     saved: SavedSearch
     since: str
@@ -77,8 +82,9 @@ class NewHits:
 
 @dataclass(frozen=True, slots=True)
 class SavedSearchState:
-    """A saved search with its current number of matches and new matches, or with the error that prevents it from
-    running."""
+    """A saved search with its current numbers of matches and of new matches, or with the error that prevents it from
+    running.
+    """
 
     saved: SavedSearch
     total: int | None
@@ -87,30 +93,34 @@ class SavedSearchState:
 
 
 def save_search(db: Database, name: str, query: Query, now: datetime | None = None) -> SavedSearch:
-    """Saves a query under a name, which is compared case-insensitively. The present matches count as reported.
+    """Saves a query under a name, which is compared case-insensitively. The query's present matches count as already
+    reported.
 
-    `db` is open for writing. Raises BadSearchName (also for a name in use) and what `engine.run` raises for the query.
+    `db` must be open for writing. Raises BadSearchName (also for a name in use) and what `engine.run` raises for the
+    query.
     """
     shown, key = valid_name(name)
     before = stored.archive_mark(db)
-    found = listing(db, _all_pages(query))
+    found = list_matches(db, _all_pages(query))
     with writing(db):
         if stored.saved_search_rows(db, key):
             raise BadSearchName(shown, f"the name is in use; 'archiver searches remove {shown}' removes that search")
         number = stored.insert_saved_search(
-            db, stored.NewSearch(shown, key, str(uuid.uuid4()), _as_json(query), _moment(now), before)
+            db, stored.NewSearch(shown, key, str(uuid.uuid4()), _query_as_json(query), _moment(now), before)
         )
         stored.add_hits(db, number, _matching_ids(found))
     return find_saved_search(db, shown)
 
 
 def saved_searches(db: Database) -> list[SavedSearch]:
-    """All saved searches by name. Raises SavedSearchUnreadable for one saved by a newer release."""
+    """Returns all saved searches, sorted by name. Raises SavedSearchUnreadable for a search that was saved by a newer
+    release.
+    """
     return [_saved(row) for row in stored.saved_search_rows(db)]
 
 
 def find_saved_search(db: Database, name: str) -> SavedSearch:
-    """The saved search with this name. Raises SavedSearchNotFound and SavedSearchUnreadable."""
+    """Returns the saved search with this name. Raises SavedSearchNotFound and SavedSearchUnreadable."""
     return _saved(_row(db, name))
 
 
@@ -121,15 +131,16 @@ def remove_saved_search(db: Database, name: str) -> None:
 
 
 def run_saved_search(db: Database, name: str, now: datetime | None = None) -> NewHits:
-    """Returns the new matches and marks them as reported. Of several concurrent runs only one reports a match.
+    """Runs a saved search: returns its new matches and marks them as reported. If several runs are concurrent, only one
+    reports a match.
 
-    If a run is killed before its result is shown, `last_reported` returns it. `db` is open for writing. Raises
-    SavedSearchNotFound, SavedSearchUnreadable and what `engine.run` raises for the query.
+    If a run is killed before its result is shown, `last_reported` returns the result. `db` must be open for writing.
+    Raises SavedSearchNotFound, SavedSearchUnreadable and what `engine.run` raises for the query.
     """
     row = _row(db, name)
     saved = _saved(row)
     before = stored.archive_mark(db)
-    found = listing(db, _all_pages(saved.query))
+    found = list_matches(db, _all_pages(saved.query))
     with writing(db):
         row = _row(db, name)  # another run may have finished in the meantime
         at = max(_moment(now), row.ran_at)
@@ -141,30 +152,36 @@ def run_saved_search(db: Database, name: str, now: datetime | None = None) -> Ne
 
 
 def peek_saved_search(db: Database, name: str, now: datetime | None = None) -> NewHits:
-    """The new matches, without marking them as reported. Writes nothing. Raises what `run_saved_search` does."""
+    """Returns the new matches of a saved search without marking them as reported. Writes nothing. Raises what
+    `run_saved_search` raises.
+    """
     row = _row(db, name)
     saved = _saved(row)
-    found = listing(db, _all_pages(saved.query))
+    found = list_matches(db, _all_pages(saved.query))
     new = _new_matches(db, row, found, stored.known_hits(db, row.id, _matching_ids(found)))
     return _result(saved, row.ran_at, found, new, _moment(now))
 
 
 def last_reported(db: Database, name: str, most: int | None = None, *, of_run: str | None = None) -> tuple[NewHit, ...]:
-    """The reported articles in their current state, latest first. `of_run` limits them to the run at that time.
+    """Returns the matches that a saved search has already reported, with their current fields, latest first. `of_run`
+    limits them to the run at that time.
 
-    Articles that no longer match are left out. Raises what `run_saved_search` does."""
+    Articles that no longer match are left out. Raises what `run_saved_search` raises.
+    """
     row = _row(db, name)
     reported = stored.reported_hits(db, row.id, -1, of_run)
     if not reported:
         return ()
-    found = listing(db, _all_pages(_saved(row).query))
+    found = list_matches(db, _all_pages(_saved(row).query))
     current = [one for one in reported if one.article in found.beneath][:most]
     hits = {hit.id: hit for hit in found.hits([one.article for one in current])}
     return tuple(NewHit(hits[one.article], one.why, one.at) for one in current if one.article in hits)
 
 
 def saved_search_states(db: Database) -> list[SavedSearchState]:
-    """All saved searches with their current matches. One that cannot run has its error and does not stop the others."""
+    """Returns all saved searches with their current numbers of matches. If a search cannot run, its entry has the error
+    instead.
+    """
     out = []
     for row in stored.saved_search_rows(db):
         try:
@@ -177,7 +194,7 @@ def saved_search_states(db: Database) -> list[SavedSearchState]:
             )
             continue
         try:
-            found = listing(db, replace(_all_pages(saved.query), sort="added"))
+            found = list_matches(db, replace(_all_pages(saved.query), sort="added"))
             known = stored.known_hits(db, row.id, _matching_ids(found))
             out.append(SavedSearchState(saved, len(found.beneath), len(_new_matches(db, row, found, known))))
         except ArchiverError as error:
@@ -186,7 +203,9 @@ def saved_search_states(db: Database) -> list[SavedSearchState]:
 
 
 def valid_name(name: str) -> tuple[str, str]:
-    """Returns a name as shown and as compared. Raises BadSearchName."""
+    """Checks the name of a saved search and returns it in two forms: as displayed, and case-folded for comparison.
+    Raises BadSearchName.
+    """
     shown = unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode())
     kinds = [unicodedata.category(letter)[0] for letter in shown]
     if (
@@ -201,7 +220,7 @@ def valid_name(name: str) -> tuple[str, str]:
             "a name consists of letters, digits, spaces and . _ + -, starts with a letter or digit, does not end with "
             f"a space, and has at most {MAX_NAME_LETTERS} characters",
         )
-    return shown, _key(shown)
+    return shown, _comparable_name(shown)
 
 
 # -- helpers ----------------------------------------------------------------------------------
@@ -212,12 +231,16 @@ def _all_pages(query: Query) -> Query:
 
 
 def _matching_ids(found: Listing) -> list[int]:
-    """The IDs of all matches, including folded ones: a copy of a reported article is not new, whichever is shown."""
+    """Returns the IDs of all matches, including folded ones. A copy of a reported article thus never counts as new,
+    whichever copy is shown.
+    """
     return [number for top, beneath in found.beneath.items() for number in (top, *beneath)]
 
 
 def _new_matches(db: Database, row: stored.SavedSearchRow, found: Listing, known: set[int]) -> dict[int, str]:
-    """The shown matches of which no copy is `known`, with the reason why they are new."""
+    """Returns the shown matches that are new, with the reason: neither the match nor any of its folded copies is in
+    `known`.
+    """
     fresh = [top for top, beneath in found.beneath.items() if not known.intersection((top, *beneath))]
     return stored.new_hit_reasons(db, row, fresh)
 
@@ -227,13 +250,13 @@ def _result(saved: SavedSearch, since: str, found: Listing, new: Mapping[int, st
     return NewHits(saved, since, tuple(NewHit(hit, new[hit.id], at) for hit in hits), len(found.beneath))
 
 
-def _key(name: str) -> str:
-    """A name as compared: case-folded and NFKC-normalised (UAX #15)."""
+def _comparable_name(name: str) -> str:
+    """Returns the form of a name used for comparison: case-folded and NFKC-normalized (UAX #15)."""
     return unicodedata.normalize("NFKC", name.encode("utf-8", "replace").decode()).casefold()
 
 
 def _row(db: Database, name: str) -> stored.SavedSearchRow:
-    found = stored.saved_search_rows(db, _key(name))
+    found = stored.saved_search_rows(db, _comparable_name(name))
     if not found:
         raise SavedSearchNotFound(name)
     return found[0]
@@ -243,8 +266,8 @@ def _moment(now: datetime | None) -> str:
     return (now or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def _as_json(query: Query) -> str:
-    """The parts of a query that differ from the default."""
+def _query_as_json(query: Query) -> str:
+    """Serializes the fields of a query that differ from their defaults, except limit and offset, as a JSON object."""
     values = {
         f.name: getattr(query, f.name)
         for f in fields(Query)
@@ -279,18 +302,19 @@ _EXACT = ("second", "minute")
 
 
 def feed(saved: SavedSearch, reported: Sequence[NewHit], *, own_url: str = "", software: str = "archiver") -> bytes:
-    """The feed of a saved search: an entry for each of what `archiver.search.saved_search.last_reported` gives, in that
-    order.
+    """Returns the Atom feed of a saved search, with one entry for each of the `reported` matches (from
+    `last_reported`), in that order.
 
-    `own_url` is where the feed is served, if it is. An entry says why it is new in its category. Without a byline the
-    site stands for the author, whom an entry must have (section 4.1.2).
+    `own_url` is the URL at which the feed is served, if it is served. The category of an entry says why it is new.
+    If an article has no author, the name of its site is used, because an entry must have an author (RFC 4287,
+    section 4.1.2).
     """
     from lxml import etree  # imported late: only a feed needs it
 
     root = etree.Element(f"{{{ATOM}}}feed", nsmap={None: ATOM})  # type: ignore[dict-item]  # the stubs lack None
     _add(root, "id", f"urn:uuid:{saved.uuid}")
     _add(root, "title", f"{saved.name}: {query_as_options(saved.query) or 'every article'}")
-    _add(root, "updated", _utc(max((one.found_at for one in reported), default=saved.saved_at)))
+    _add(root, "updated", _rfc3339(max((one.found_at for one in reported), default=saved.saved_at)))
     _add(_add(root, "author"), "name", software)
     _add(root, "generator", software)
     if own_url:
@@ -307,9 +331,9 @@ def _add_entry(root: etree._Element, saved: SavedSearch, one: NewHit) -> None:
         entry.set("{http://www.w3.org/XML/1998/namespace}lang", hit.language)
     _add(entry, "id", uuid.uuid5(uuid.UUID(saved.uuid), str(hit.id)).urn)
     _add(entry, "title", hit.title or hit.url)
-    _add(entry, "updated", _utc(one.found_at))
+    _add(entry, "updated", _rfc3339(one.found_at))
     if hit.published and hit.published_precision in _EXACT:  # the element requires a time, not only a day
-        _add(entry, "published", _utc(hit.published))
+        _add(entry, "published", _rfc3339(hit.published))
     for name in hit.authors or (hit.site,):
         _add(_add(entry, "author"), "name", name)
     _add(entry, "link", rel="alternate", href=hit.url)
@@ -327,8 +351,8 @@ def _add(parent: etree._Element, name: str, text: str = "", **attributes: str) -
     return element
 
 
-def _utc(moment: str) -> str:
-    """A time in the format of RFC 3339; without a zone it is taken as UTC."""
+def _rfc3339(moment: str) -> str:
+    """Formats a time in UTC as RFC 3339 requires; a time without a zone is taken as UTC."""
     when = datetime.fromisoformat(moment)
     return (
         (when if when.tzinfo else when.replace(tzinfo=UTC))

@@ -1,8 +1,8 @@
 """Finds the search terms in a text, and cuts the snippet that shows them.
 
-Splitting a whole text into words takes a millisecond, and a page has twenty hits. If every character of a text maps to
-one character in the index, terms are found by comparing characters; otherwise only the pieces of the text that may
-contain a term are split.
+A page has twenty hits, and splitting a whole text into words takes a millisecond. If every character of a text maps
+to one character in the index, terms are therefore found by comparing characters; otherwise only the parts of the
+text that may contain a term are split into words.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from itertools import islice, product
 from archiver.search.query_tree import And, Near, Node, Or, SimilarTo, Term
 from archiver.search.words import (
     MAX_WORD,
-    is_run,
-    lookup,
+    is_run_letter,
+    lookup_words,
     normalized_text,
     searchable_text,
     split_into_words,
@@ -34,8 +34,8 @@ _PIECE = 400
 _BLANK = re.compile(r"\s")
 
 
-def occurrences(text: str, rows: Sequence[Row]) -> list[Place]:
-    """The places of the rows in a one-line text, in order and without overlaps."""
+def find_occurrences(text: str, rows: Sequence[Row]) -> list[Place]:
+    """Finds all occurrences of the search terms in a one-line text, in order and without overlaps."""
     normalized = normalized_text(text)
     found = list(_in_normalized(normalized, rows) if normalized is not None else _in_pieces(text, rows))
     found.sort(key=lambda place: (place[0], -place[1]))
@@ -49,7 +49,7 @@ def occurrences(text: str, rows: Sequence[Row]) -> list[Place]:
 def _in_normalized(normalized: str, rows: Sequence[Row]) -> Iterator[Place]:
     text = f" {normalized} "
     for number, (row, is_prefix) in enumerate(rows):
-        whole = _pattern(row, is_prefix)
+        whole = _term_pattern(row, is_prefix)
         first = f" {row[0]}" if len(row) > 1 or is_prefix or len(row[0]) >= MAX_WORD else f" {row[0]} "
         at = text.find(first)
         while at >= 0:
@@ -59,8 +59,10 @@ def _in_normalized(normalized: str, rows: Sequence[Row]) -> Iterator[Place]:
 
 
 @lru_cache(maxsize=1_000)
-def _pattern(row: tuple[str, ...], is_prefix: bool) -> re.Pattern[str]:
-    """A pattern that matches a row in a normalized text, from the first letter of its first word."""
+def _term_pattern(row: tuple[str, ...], is_prefix: bool) -> re.Pattern[str]:
+    """Returns a regular expression that matches a search term in a normalized text, from the first letter of its first
+    word.
+    """
     return re.compile(
         " +".join(
             re.escape(word) + (r"\S*" if len(word) >= MAX_WORD or (is_prefix and last) else r"(?!\S)")
@@ -84,15 +86,17 @@ def _in_pieces(text: str, rows: Sequence[Row]) -> Iterator[Place]:
         last = number
         while last + 1 < len(pieces) and is_candidate[last + 1]:
             last += 1
-        start, end = pieces[number][0], _reach(text, pieces, last, longest - 1)
-        for a, b, row in in_words(text[start:end], rows):
+        start, end = pieces[number][0], _end_after_words(text, pieces, last, longest - 1)
+        for a, b, row in occurrences_among_words(text[start:end], rows):
             if a + start < pieces[last][1]:
                 yield a + start, b + start, row
         number = last + 1
 
 
-def _reach(text: str, pieces: list[tuple[int, int]], last: int, more: int) -> int:
-    """The end of the piece that contains the next `more` words after piece `last`."""
+def _end_after_words(text: str, pieces: list[tuple[int, int]], last: int, more: int) -> int:
+    """Returns the position at which `more` words after piece `last` have been read: the end of the piece that contains
+    the last of them.
+    """
     while more > 0 and last + 1 < len(pieces):
         last += 1
         more -= len(split_into_words(text[slice(*pieces[last])]))
@@ -108,8 +112,8 @@ def _pieces(text: str) -> Iterator[tuple[int, int]]:
         start = end
 
 
-def in_words(text: str, rows: Sequence[Row]) -> Iterator[Place]:
-    """The places of the rows among all words of a text; they may overlap."""
+def occurrences_among_words(text: str, rows: Sequence[Row]) -> Iterator[Place]:
+    """Yields the occurrences of the search terms in a text, which may overlap, by splitting the text into words."""
     placed = words_with_places(text)
     tokens = placed.words
     exact = {row[0] for row, is_prefix in rows if len(row) > 1 or not is_prefix}
@@ -121,7 +125,7 @@ def in_words(text: str, rows: Sequence[Row]) -> Iterator[Place]:
             here = tuple(tokens[position : position + len(row)])
             if here == row or (is_prefix and here[:last] == row[:last] and "".join(here[last:]).startswith(row[last])):
                 begin, end = placed.place(position + last)
-                if is_prefix and len(row[last]) == 1 and len(tokens[position + last]) == 2 and is_run(row[last]):
+                if is_prefix and len(row[last]) == 1 and len(tokens[position + last]) == 2 and is_run_letter(row[last]):
                     second = placed.place(position + last + 1)[0]  # only the first letter of the pair
                     end = second if second > begin else end
                 yield placed.place(position)[0], end, number
@@ -139,13 +143,13 @@ Marks = tuple[tuple[int, int], ...]
 
 
 def highlight_terms(node: Node | None, column: str = "body") -> tuple[Row, ...]:
-    """The terms that a query looks for in the body or another column, without excluded ones."""
+    """Returns the search terms of a query to highlight in the body or another column; excluded terms are left out."""
     return tuple(dict.fromkeys(_terms(node, ("", column))))
 
 
 def _terms(node: Node | None, columns: tuple[str, str]) -> Iterator[Row]:
     if isinstance(node, Term) and node.column in columns:
-        tokens, is_prefix = lookup(node.text)
+        tokens, is_prefix = lookup_words(node.text)
         if node.forms:
             for row in islice(product(*node.forms), _MAX_ROWS):
                 yield tuple(form.word for form in row), False
@@ -163,13 +167,14 @@ def _terms(node: Node | None, columns: tuple[str, str]) -> Iterator[Row]:
 
 
 def snippet(text: str, rows: Sequence[Row]) -> tuple[str, Marks]:
-    """Returns the passage with the most terms (the first of several) as one line, and the (start, end) of the terms in
-    it.
+    """Cuts the passage with the most search terms (the first of several) from a text. Returns it as one line, with the
+    (start, end) of each term in it.
 
-    `rows` are from `highlight_terms`. Without any term it is the beginning of the text.
+    `rows` are the terms from `highlight_terms`. If the text contains none of them, the snippet is the beginning of
+    the text.
     """
     flat = " ".join(text.split())
-    found = occurrences(flat, rows) if rows else []
+    found = find_occurrences(flat, rows) if rows else []
     start, end = _window(flat, found)
     lead = "…" if start else ""
     shown = lead + flat[start:end] + ("…" if end < len(flat) else "")
@@ -178,9 +183,9 @@ def snippet(text: str, rows: Sequence[Row]) -> tuple[str, Marks]:
 
 
 def highlight_line(text: str, rows: Sequence[Row]) -> tuple[str, Marks]:
-    """A whole text such as a title as one line, and the (start, end) of the terms in it."""
+    """Returns a complete text, such as a title, as one line, with the (start, end) of each search term in it."""
     flat = " ".join(text.split())
-    return flat, tuple((start, end) for start, end, _ in occurrences(flat, rows)) if rows else ()
+    return flat, tuple((start, end) for start, end, _ in find_occurrences(flat, rows)) if rows else ()
 
 
 def _window(text: str, found: list[Place]) -> tuple[int, int]:
@@ -198,14 +203,14 @@ def _window(text: str, found: list[Place]) -> tuple[int, int]:
             del inside[number]
     start = max(0, min(start - _LEAD, len(text) - SNIPPET_LENGTH))
     if found and start:
-        start = _boundary(text, start)
+        start = _next_word_start(text, start)
     end = min(len(text), start + SNIPPET_LENGTH)
     if end < len(text) and (cut := text.rfind(" ", end - 40, end)) > start:
         end = max(cut, *(b for a, b, _ in found if a < end), 0) if any(a < end < b for a, b, _ in found) else cut
     return start, end
 
 
-def _boundary(text: str, start: int) -> int:
-    """The next start of a word, if there is one nearby."""
+def _next_word_start(text: str, start: int) -> int:
+    """Returns the position of the next start of a word, or `start` if there is none within some thirty characters."""
     found = re.compile(r"\s\S").search(text, start - 1, start + 30)
     return found.end() - 1 if found else start

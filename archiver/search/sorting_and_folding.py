@@ -1,6 +1,6 @@
-"""Orders the matches of a query, folds duplicates, and ranks by recency.
+"""Sorts the matches of a query, folds duplicates, and ranks by recency.
 
-The order is total and reproducible, so that the pages of a result never overlap.
+The sort order is total and reproducible, so that no article appears on two pages of a result.
 """
 
 from __future__ import annotations
@@ -39,8 +39,10 @@ all (measured with 100,000 and 200,000 articles)."""
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A matching article. `key` is its sort key: a score (for recency a pair), a distance, a number or a text; None if
-    it has none. `score` and `distance` (in km) are set if the query has them."""
+    """An article that matches a query, before its fields are loaded. `key` is the value it is sorted by: a score (or a
+    pair of scores when ranking by recency), a distance, a number or a text; None if it has no value. `score` and
+    `distance` (in km) are set if the query has them.
+    """
 
     id: int
     group: int
@@ -51,13 +53,15 @@ class Match:
 
     @property
     def turn(self) -> tuple[bool, int]:
-        """The order among matches with the same key: originals first, then by ID."""
+        """The sort key among matches that tie: articles that are not duplicates first, then by ID. The index field
+        `turn` has the same order.
+        """
         return self.group != self.id, self.id
 
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """A sort order by a field of the index, or by score if it is "". `down`: the greatest value first."""
+    """A sort order by a field of the index, or by relevance score if `field` is "". `down` means descending."""
 
     field: str
     down: bool
@@ -65,7 +69,7 @@ class Sort:
 
 @dataclass(frozen=True, slots=True)
 class Best:
-    """The best hits of a query by score, and the number of all hits."""
+    """The best hits of a query by score, and the number of all its hits."""
 
     first: list[Pair]
     total: int
@@ -77,12 +81,13 @@ def count_hits(searcher: Searcher, query: Query) -> int:
 
 def top_hits(searcher: Searcher, query: Query, most: int = BEST) -> Best:
     found: Any = searcher.search(query, limit=most, count=True)  # tantivy's type stubs lack `count`
-    return Best(rounded(found.hits), int(found.count))
+    return Best(round_scores(found.hits), int(found.count))
 
 
-def with_id(searcher: Searcher, ids: Sequence[int]) -> Query:
-    """A query for the articles with these IDs. A set query compares every article of the index, so a few IDs are looked
-    up one by one."""
+def ids_query(searcher: Searcher, ids: Sequence[int]) -> Query:
+    """Returns a query for the articles with these IDs. A few IDs are looked up one by one, because a query for a set of
+    IDs checks every article of the index.
+    """
     if len(ids) > _MAX_LOOKUPS or len(ids) * _LOOKUP_RATIO > searcher.num_docs:
         return Query.term_set_query(index_schema(), "id", ids)
     return Query.boolean_query(
@@ -90,27 +95,29 @@ def with_id(searcher: Searcher, ids: Sequence[int]) -> Query:
     )
 
 
-def in_order(
+def sorted_matches(
     searcher: Searcher, query: Query, sort: Sort, *, first: int, last: int, known: Best | None = None
 ) -> list[Match]:
-    """The matches from `first` up to (not including) `last`. `known` is the result of `top_hits` for this query.
+    """Returns the matches of a query from position `first` up to (not including) `last` in a sort order. `known` may be
+    the result of `top_hits` for this query.
 
-    Articles without a value come last in both directions. Ties are ordered with originals first, then by ID, even among
-    a hundred thousand of them, so that no page repeats a match of another page."""
+    Articles without a value come last in both directions. Ties are ordered by duplicates last, then by ID, even
+    among a hundred thousand of them, so that no page repeats a match of another page.
+    """
     last = min(last, searcher.num_docs)
     if last <= first:
         return []
     if not sort.field and not sort.down:  # tantivy cannot sort by ascending score
-        all_matches = with_ids(searcher, _best(searcher, query, Sort("", down=True), searcher.num_docs))
+        all_matches = hits_to_matches(searcher, _best(searcher, query, Sort("", down=True), searcher.num_docs))
         return sorted(all_matches, key=lambda match: (match.key, match.turn))[first:last]
     if known is None:  # only scores need the count
         known = Best([], 0 if sort.field else count_hits(searcher, query))
-    return _first(_SortRequest(searcher, query, sort, last, known))[first:last]
+    return _matches_with_ties(_SortRequest(searcher, query, sort, last, known))[first:last]
 
 
 @dataclass(frozen=True, slots=True)
 class _SortRequest:
-    """A request for the first `last` matches of a query in an order."""
+    """A request for the first `last` matches of a query in a sort order."""
 
     searcher: Searcher
     query: Query
@@ -119,18 +126,19 @@ class _SortRequest:
     known: Best
 
     def read(self, most: int) -> list[Pair]:
-        """The first `most` hits in tantivy's order, which leaves ties unordered."""
+        """Returns the first `most` hits in tantivy's order, in which ties are in no particular order."""
         best = self.known
         if best.first and not self.sort.field and min(most, best.total) <= len(best.first):
             return best.first[:most]
         return _best(self.searcher, self.query, self.sort, most)
 
 
-def _first(request: _SortRequest) -> list[Match]:
-    """The requested matches, possibly followed by ties of the last one.
+def _matches_with_ties(request: _SortRequest) -> list[Match]:
+    """Returns the requested matches in order, possibly followed by further matches that tie with the last one.
 
-    Reads a few hits more than requested, which usually include all ties of the last one. Otherwise the ties are looked
-    up by their key."""
+    Reads a few hits more than requested, which usually include all ties of the last one. Otherwise the ties are
+    looked up by their sort key.
+    """
     searcher, last = request.searcher, request.last
     hits: list[Pair] = []
     for spare in _SPARE[:1] if request.sort.field else _SPARE:
@@ -138,15 +146,15 @@ def _first(request: _SortRequest) -> list[Match]:
         ends = _ties_end(hits, last)
         if len(hits) < last + spare or ends < len(hits):
             begins = _ties_start(hits[:ends])
-            same = _first_by_turn(searcher, hits[begins:ends], last - begins)
-            return _by_turn(with_ids(searcher, hits[:begins] + same))
+            same = _first_ties(searcher, hits[begins:ends], last - begins)
+            return _sort_ties(hits_to_matches(searcher, hits[:begins] + same))
         if spare == _SPARE[0] and not request.sort.field and not _ties_start(hits):  # all hits read so far tie
             same = _sample_with_score(request, hits[0][0])
             if same:
-                return _by_turn(with_ids(searcher, _first_by_turn(searcher, same, last)))
+                return _sort_ties(hits_to_matches(searcher, _first_ties(searcher, same, last)))
     begins = _ties_start(hits)
-    equals = _ties(request, hits[-1][0], hits[begins:], last - begins)
-    return _by_turn(with_ids(searcher, hits[:begins]) + equals)
+    equals = _matches_with_key(request, hits[-1][0], hits[begins:], last - begins)
+    return _sort_ties(hits_to_matches(searcher, hits[:begins]) + equals)
 
 
 def _best(searcher: Searcher, query: Query, sort: Sort, most: int) -> list[Pair]:
@@ -156,16 +164,16 @@ def _best(searcher: Searcher, query: Query, sort: Sort, most: int) -> list[Pair]
             query, limit=most, order_by_field=sort.field, order=Order.Desc if sort.down else Order.Asc
         ).hits
         return hits
-    return rounded(searcher.search(query, limit=most).hits)
+    return round_scores(searcher.search(query, limit=most).hits)
 
 
-def rounded(hits: Iterable[Pair]) -> list[Pair]:
-    """Rounds the scores to the digits that are reproducible."""
+def round_scores(hits: Iterable[Pair]) -> list[Pair]:
+    """Rounds the scores of hits to the digits that are the same in every search."""
     return [(round(score, _DIGITS), address) for score, address in hits]
 
 
 def _ties_end(hits: list[Pair], last: int) -> int:
-    """The end of the ties of the hit before position `last`."""
+    """Returns the index after the last hit that has the same sort key as hit `last` - 1."""
     ends = min(last, len(hits))
     while 0 < ends < len(hits) and hits[ends][0] == hits[ends - 1][0]:
         ends += 1
@@ -173,31 +181,33 @@ def _ties_end(hits: list[Pair], last: int) -> int:
 
 
 def _ties_start(hits: list[Pair]) -> int:
-    """The start of the ties of the last hit."""
+    """Returns the index of the first hit that has the same sort key as the last hit."""
     begins = len(hits)
     while begins and hits[begins - 1][0] == hits[-1][0]:
         begins -= 1
     return begins
 
 
-def _first_by_turn(searcher: Searcher, hits: list[Pair], most: int) -> list[Pair]:
+def _first_ties(searcher: Searcher, hits: list[Pair], most: int) -> list[Pair]:
     if len(hits) <= most:
         return hits
     turns = field_values(searcher, TURN, [address for _, address in hits])
     return [hits[place] for place in sorted(range(len(hits)), key=turns.__getitem__)[:most]]
 
 
-def _by_turn(matches: list[Match]) -> list[Match]:
-    """Orders ties by their turn; the order of the keys stays."""
+def _sort_ties(matches: list[Match]) -> list[Match]:
+    """Sorts matches that have the same sort key by `Match.turn`; the order of different keys is kept."""
     places: dict[Any, int] = {}
     return sorted(matches, key=lambda match: (places.setdefault(match.key, len(places)), match.turn))
 
 
-def _ties(request: _SortRequest, key: Any, known: list[Pair], most: int) -> list[Match]:
-    """The first `most` matches with this key, by turn. `known` are some of the hits with this key, at least `most`."""
+def _matches_with_key(request: _SortRequest, key: Any, known: list[Pair], most: int) -> list[Match]:
+    """Returns the first `most` matches with this sort key, ordered by `Match.turn`. `known` are hits with this key, at
+    least `most` of them, but perhaps not the first ones.
+    """
     searcher, query, field = request.searcher, request.query, request.sort.field
     if not field:
-        return _with_score(request, key, known, most)
+        return _matches_with_score(request, key, known, most)
     if key is None:
         equal = [(Occur.Must, query), (Occur.MustNot, Query.exists_query(field))]
     elif isinstance(key, str):
@@ -207,14 +217,18 @@ def _ties(request: _SortRequest, key: Any, known: list[Pair], most: int) -> list
             (Occur.Must, query),
             (Occur.Must, Query.range_query(index_schema(), field, tantivy.FieldType.Integer, key, key)),
         ]
-    return [replace(match, key=key) for match in with_ids(searcher, _turns(searcher, Query.boolean_query(equal), most))]
+    return [
+        replace(match, key=key)
+        for match in hits_to_matches(searcher, _turns(searcher, Query.boolean_query(equal), most))
+    ]
 
 
 def _sample_with_score(request: _SortRequest, score: float) -> list[Pair]:
-    """All hits with this score up to some turn, if that finds enough of them; otherwise an empty list.
+    """Returns hits with this score from a sample of the matching articles; an empty list if the sample has fewer than
+    requested.
 
-    tantivy cannot query for a score. If the hits are spread evenly over the turns and most have this score, a sample of
-    the first turns is enough.
+    The sample is the articles with the lowest `turn`, because tantivy cannot query for a score. It is large enough
+    if most hits have this score.
     """
     searcher, most = request.searcher, request.last
     reach = most * _TIE_SAMPLE
@@ -224,8 +238,10 @@ def _sample_with_score(request: _SortRequest, score: float) -> list[Pair]:
     return same if len(same) >= most and (len(found) < 2 * reach or found[-1][0] < score) else []
 
 
-def _with_score(request: _SortRequest, score: float, known: list[Pair], most: int) -> list[Match]:
-    """The first `most` matches with this score, by turn. Reads hits in order of turn until enough have the score."""
+def _matches_with_score(request: _SortRequest, score: float, known: list[Pair], most: int) -> list[Match]:
+    """Returns the first `most` matches with this score, ordered by `Match.turn`. Reads hits in that order until enough
+    of them have the score.
+    """
     searcher = request.searcher
     reach = 2 * most * max(2, request.known.total // len(known))
     while True:
@@ -235,7 +251,7 @@ def _with_score(request: _SortRequest, score: float, known: list[Pair], most: in
         if len(same) < most and len(turns) < reach:  # all hits were read: a last digit differed this time
             same = known
         if len(same) >= most:
-            return with_ids(searcher, _first_by_turn(searcher, same, most))
+            return hits_to_matches(searcher, _first_ties(searcher, same, most))
         reach *= 4
 
 
@@ -253,15 +269,17 @@ def _turns(searcher: Searcher, query: Query, most: int) -> list[Pair]:
 
 @dataclass(frozen=True, slots=True)
 class MatchColumns:
-    """All matches of a query by ID: IDs, groups and addresses in parallel lists."""
+    """All matches of a query in order of ID, as parallel lists of IDs, duplicate groups (the ID of the original) and
+    index addresses.
+    """
 
     ids: list[int]
     groups: list[int]
     addresses: list[tantivy.DocAddress]
 
 
-def with_groups(searcher: Searcher, query: Query, most: int) -> MatchColumns:
-    """All matches of a query with their groups. `most` is an upper bound of their number."""
+def matches_with_groups(searcher: Searcher, query: Query, most: int) -> MatchColumns:
+    """Returns all matches of a query with their duplicate groups. `most` is an upper bound of their number."""
     if not most:
         return MatchColumns([], [], [])
     hits = searcher.search(query, limit=most, order_by_field="id", order=Order.Asc).hits
@@ -269,16 +287,16 @@ def with_groups(searcher: Searcher, query: Query, most: int) -> MatchColumns:
     return MatchColumns([number for number, _ in hits], field_values(searcher, "group", addresses), addresses)
 
 
-def matches(searcher: Searcher, query: Query) -> list[Match]:
-    """All matches of a query in order of their ID, which is also their `key`."""
-    found = with_groups(searcher, query, count_hits(searcher, query))
+def matches_by_id(searcher: Searcher, query: Query) -> list[Match]:
+    """Returns all matches of a query in order of ID, which is also their sort `key`."""
+    found = matches_with_groups(searcher, query, count_hits(searcher, query))
     return [
         Match(number, group, number, address)
         for number, group, address in zip(found.ids, found.groups, found.addresses, strict=True)
     ]
 
 
-def with_ids(searcher: Searcher, hits: Iterable[Pair]) -> list[Match]:
+def hits_to_matches(searcher: Searcher, hits: Iterable[Pair]) -> list[Match]:
     keys, addresses = zip(*hits, strict=True) if hits else ((), ())
     return [
         Match(*row)
@@ -293,7 +311,7 @@ def with_ids(searcher: Searcher, hits: Iterable[Pair]) -> list[Match]:
 
 
 def field_values(searcher: Searcher, field: str, addresses: Iterable[tantivy.DocAddress]) -> list[Any]:
-    """The values of a numeric field for these documents; None for a missing value."""
+    """Returns the values of a numeric index field for some documents; None where a value is missing."""
     return list(searcher.fast_field_values(field, list(addresses)))
 
 
@@ -308,33 +326,35 @@ FOLDS: dict[Fold, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class CollapsedHits:
-    """A folded result: `query` matches the articles that are shown, `beneath` has the IDs folded beneath each of them,
-    and `left_out` is the number of folded articles."""
+class FoldedQuery:
+    """The matches of a query after duplicates are folded: `query` matches the articles that are shown, `beneath` maps
+    the ID of a shown article to the IDs folded beneath it, and `left_out` is the number of folded articles.
+    """
 
     query: Query
     beneath: Mapping[int, Sequence[int]]
     left_out: int
 
 
-def collapse(searcher: Searcher, query: Query, fold: Fold) -> CollapsedHits:
-    """Folds the matches of a query. Total, facets and pages are all computed from the returned query.
+def fold_duplicates(searcher: Searcher, query: Query, fold: Fold) -> FoldedQuery:
+    """Folds the duplicates among the matches of a query. Total, facets and pages are all computed from the returned
+    query.
 
-    A shown article stands for all matches with its text or (`cluster`) in its cluster. Clusters that share a text are
-    merged.
+    Of all matches with the same text, or (`cluster`) in the same cluster, only one article is shown. Clusters that
+    share a text are merged.
     """
     if fold == "none":
-        return CollapsedHits(query, {}, 0)
+        return FoldedQuery(query, {}, 0)
     return _by_cluster(searcher, query) if fold == "cluster" else _by_text(searcher, query)
 
 
-def _by_text(searcher: Searcher, query: Query) -> CollapsedHits:
+def _by_text(searcher: Searcher, query: Query) -> FoldedQuery:
     same = Query.term_set_query(index_schema(), KEYS, [COPY, FIRST])
     # A frequent word matches tens of thousands of copies, so the work for each of them dominates the search.
-    found = with_groups(searcher, _and(query, same), sum(searcher.doc_freq(KEYS, key) for key in (COPY, FIRST)))
+    found = matches_with_groups(searcher, _and(query, same), sum(searcher.doc_freq(KEYS, key) for key in (COPY, FIRST)))
     copies = [pair for pair in zip(found.ids, found.groups, strict=True) if pair[0] != pair[1]]
     if not copies:
-        return CollapsedHits(query, {}, 0)
+        return FoldedQuery(query, {}, 0)
     originals = set(found.ids) - {number for number, _ in copies}
     beneath: dict[int, list[int]] = {}
     without_original: dict[int, list[int]] = {}
@@ -348,26 +368,27 @@ def _by_text(searcher: Searcher, query: Query) -> CollapsedHits:
         if others:
             beneath[first] = others
     shown = [alike[0] for alike in without_original.values()]
-    return CollapsedHits(_without(searcher, query, beneath, shown), beneath, len(copies) - len(shown))
+    return FoldedQuery(_exclude_folded(searcher, query, beneath, shown), beneath, len(copies) - len(shown))
 
 
-def _without(searcher: Searcher, query: Query, beneath: Mapping[int, list[int]], shown: list[int]) -> Query:
-    """A query that excludes the folded copies: either by their IDs, or as all copies but the `shown` ones, whichever
-    list is shorter."""
+def _exclude_folded(searcher: Searcher, query: Query, beneath: Mapping[int, list[int]], shown: list[int]) -> Query:
+    """Narrows a query so that it excludes the folded articles: either by their IDs, or as all duplicates except the
+    `shown` ones, whichever list is shorter.
+    """
     if not beneath:
         return query
     if len(beneath) <= len(shown) and len(left_out := [number for many in beneath.values() for number in many]) <= len(
         shown
     ):
-        excluded = with_id(searcher, left_out)
+        excluded = ids_query(searcher, left_out)
     elif not shown:
         excluded = key_query(COPY)
     else:
-        excluded = Query.boolean_query([(Occur.Must, key_query(COPY)), (Occur.MustNot, with_id(searcher, shown))])
+        excluded = Query.boolean_query([(Occur.Must, key_query(COPY)), (Occur.MustNot, ids_query(searcher, shown))])
     return Query.boolean_query([(Occur.Must, query), (Occur.MustNot, excluded)])
 
 
-def _by_cluster(searcher: Searcher, query: Query) -> CollapsedHits:
+def _by_cluster(searcher: Searcher, query: Query) -> FoldedQuery:
     members = _having(searcher, query, Query.range_query(index_schema(), "cluster", tantivy.FieldType.Integer, 1, None))
     if not members:
         return _by_text(searcher, query)
@@ -376,32 +397,32 @@ def _by_cluster(searcher: Searcher, query: Query) -> CollapsedHits:
     if copies:
         alike |= {entry.id: entry for entry in _having(searcher, query, key_query(FIRST))}
     sources = {entry.id for entry in _having(searcher, query, key_query("is:source"))}
-    clusters = _clusters(searcher, members)
+    clusters = _cluster_ids(searcher, members)
     beneath = {}
-    for together in _together(alike.values(), clusters):
+    for together in _group_copies(alike.values(), clusters):
         if len(together) > 1:
             first = min(together, key=lambda e: (e.id not in sources, e.turn))
             beneath[first.id] = tuple(sorted(entry.id for entry in together if entry is not first))
     if not beneath:
-        return CollapsedHits(query, {}, 0)
+        return FoldedQuery(query, {}, 0)
     left_out = [number for numbers in beneath.values() for number in numbers]
-    return CollapsedHits(
-        Query.boolean_query([(Occur.Must, query), (Occur.MustNot, with_id(searcher, left_out))]),
+    return FoldedQuery(
+        Query.boolean_query([(Occur.Must, query), (Occur.MustNot, ids_query(searcher, left_out))]),
         beneath,
         len(left_out),
     )
 
 
 def _having(searcher: Searcher, query: Query, what: Query) -> list[Match]:
-    return matches(searcher, _and(query, what))
+    return matches_by_id(searcher, _and(query, what))
 
 
 def _and(query: Query, what: Query) -> Query:
     return Query.boolean_query([(Occur.Must, query), (Occur.Must, what)])
 
 
-def _clusters(searcher: Searcher, members: list[Match]) -> dict[int, int]:
-    """The cluster of each match, by its ID."""
+def _cluster_ids(searcher: Searcher, members: list[Match]) -> dict[int, int]:
+    """Returns the cluster ID of each match, by article ID."""
     return dict(
         zip(
             (entry.id for entry in members),
@@ -411,8 +432,10 @@ def _clusters(searcher: Searcher, members: list[Match]) -> dict[int, int]:
     )
 
 
-def _together(alike: Iterable[Match], clusters: dict[int, int]) -> list[list[Match]]:
-    """Groups the matches by text, and the texts by cluster."""
+def _group_copies(alike: Iterable[Match], clusters: dict[int, int]) -> list[list[Match]]:
+    """Groups matches that have the same text or whose texts are in the same cluster. `clusters` maps article IDs to
+    cluster IDs.
+    """
     texts: dict[int, list[Match]] = defaultdict(list)
     for entry in alike:
         texts[entry.group].append(entry)
@@ -440,32 +463,38 @@ _WIDEST = 2**61
 """The maximum width of a band in seconds, limited by the index's 64-bit integers."""
 
 
-def by_recency(searcher: Searcher, query: Query, half_life: float, now: int, *, first: int, last: int) -> list[Match]:
-    """The matches from `first` up to (not including) `last`, ranked by score and age.
+def rank_by_recency(
+    searcher: Searcher, query: Query, half_life: float, now: int, *, first: int, last: int
+) -> list[Match]:
+    """Returns the matches of a query from position `first` up to (not including) `last`, ranked by a score that
+    decreases with age.
 
-    `half_life` is in days, `now` in Unix seconds. The `key` of a match is the pair of the base-2 logarithm of its aged
-    score (minus infinity without a date) and its score. Ties are ordered by score, then originals first, then by ID.
+    `half_life` is in days, `now` in Unix seconds. The `key` of a match is a pair: the base-2 logarithm of its aged
+    score (minus infinity without a date), and its original score. Ties are ordered by score, then duplicates last,
+    then by ID.
     """
     if last <= first:
         return []
     reach = max(_FIRST, 2 * last)
     best = _scored(searcher, query, reach)
     if len(best) < reach:
-        return _ranked(searcher, best, half_life, now)[first:last]
+        return _sort_by_aged_score(searcher, best, half_life, now)[first:last]
     search = _RecencySearch(searcher, query, half_life, now)
-    dated = search.dated(_rounded(best[0]), last)
+    dated = search.best_dated(_rounded_score(best[0]), last)
     if len(dated) < last:
         no_date = Query.boolean_query([(Occur.Must, query), (Occur.MustNot, Query.exists_query(_FIELD))])
         dated += [
             replace(match, key=(-inf, match.key))
-            for match in in_order(searcher, no_date, Sort("", down=True), first=0, last=last - len(dated))
+            for match in sorted_matches(searcher, no_date, Sort("", down=True), first=0, last=last - len(dated))
         ]
     return dated[first:last]
 
 
 @dataclass(frozen=True, slots=True)
 class _Band:
-    """A time span that starts at `low`: how many of its hits were `read`, and the best matches so far."""
+    """A time span of publication that starts at `low`: the number of its hits that were `read`, and the best matches
+    found so far in this and newer bands.
+    """
 
     low: int
     read: int
@@ -474,21 +503,23 @@ class _Band:
 
 @dataclass(frozen=True, slots=True)
 class _RecencySearch:
-    """A search for the best matches by score and age, in bands of time from new to old."""
+    """Finds the best matches by score and age, searching bands of publication time one by one from new to old."""
 
     searcher: Searcher
     query: Query
     half_life: float
     now: int
 
-    def dated(self, best: float, last: int) -> list[Match]:
-        """The first `last` matches that have a date. `best` is the best score of any of them."""
+    def best_dated(self, best: float, last: int) -> list[Match]:
+        """Returns the `last` best-ranked matches that have a date, best first. `best` is the best score of any match,
+        by which the search knows when to stop.
+        """
         ranked: list[Match] = []
         high: int | None = None
         width = int(min(self.half_life * _DAY * _BAND, _WIDEST))
         while True:
             newest = self.now if high is None else high
-            band = self._with_band(ranked, max(newest - width, -_WIDEST), high, last)
+            band = self._read_band(ranked, max(newest - width, -_WIDEST), high, last)
             ranked, high, width = band.ranked, band.low - 1, newest - band.low
             beyond = self._aged_score(best, high) - ranked[-1].key[0] if len(ranked) == last else inf
             if beyond < 0:
@@ -506,17 +537,21 @@ class _RecencySearch:
                 width = max(width, _DAY) * 4
             width = min(width, _WIDEST)
 
-    def _with_band(self, ranked: list[Match], low: int, high: int | None, last: int) -> _Band:
-        """Reads a band up to `high` that starts at `low` or later, and merges it with the matches ranked so far.
+    def _read_band(self, ranked: list[Match], low: int, high: int | None, last: int) -> _Band:
+        """Reads the hits of a band that ends at `high` and starts at `low` or later, and merges them with the matches
+        ranked so far.
 
-        The unread part of the band cannot be among the first `last`."""
+        The hits of the band that are not read cannot be among the first `last`.
+        """
         most = last + _SPARE_CANDIDATES
         while True:
             some = _scored(self.searcher, self._between(low, high), most)
-            both = sorted([*ranked, *_ranked(self.searcher, some, self.half_life, self.now)], key=_turn)[:last]
+            both = sorted([*ranked, *_sort_by_aged_score(self.searcher, some, self.half_life, self.now)], key=_turn)[
+                :last
+            ]
             newest = self.now if high is None else high
             if len(some) < most or (
-                len(both) == last and both[-1].key[0] > self._aged_score(_rounded(some[-1]), newest)
+                len(both) == last and both[-1].key[0] > self._aged_score(_rounded_score(some[-1]), newest)
             ):
                 return _Band(low, len(some), both)
             if newest - low > _DAY:
@@ -533,14 +568,21 @@ class _RecencySearch:
 
 
 def _scored(searcher: Searcher, query: Query, most: int) -> list[Match]:
-    return with_ids(searcher, list(searcher.search(query, limit=min(most, searcher.num_docs)).hits))
+    return hits_to_matches(searcher, list(searcher.search(query, limit=min(most, searcher.num_docs)).hits))
 
 
-def _ranked(searcher: Searcher, found: list[Match], half_life: float, now: int) -> list[Match]:
-    """Sorts matches by their aged score. The key holds its logarithm, which does not underflow, and the score."""
+def _sort_by_aged_score(searcher: Searcher, found: list[Match], half_life: float, now: int) -> list[Match]:
+    """Sorts matches by their aged score. The key of each becomes the logarithm of its aged score, which does not
+    underflow, and its original score.
+    """
     times: Any = searcher.fast_field_values("published_at", [match.address for match in found])
     out = [
-        Match(match.id, match.group, (_aged_score(score := _rounded(match), at, half_life, now), score), match.address)
+        Match(
+            match.id,
+            match.group,
+            (_aged_score(score := _rounded_score(match), at, half_life, now), score),
+            match.address,
+        )
         for match, at in zip(found, times, strict=True)
     ]
     return sorted(out, key=_turn)
@@ -551,8 +593,8 @@ def _turn(match: Match) -> tuple[float, float, bool, int]:
     return (-aged_score, -score, *match.turn)
 
 
-def _rounded(match: Match) -> float:
-    """The reproducible part of a score (see _DIGITS)."""
+def _rounded_score(match: Match) -> float:
+    """Returns the score of a match, rounded to the digits that are the same in every search (see _DIGITS)."""
     return round(float(match.key), 4)
 
 

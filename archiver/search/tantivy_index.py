@@ -1,6 +1,6 @@
-"""Opens an index on disk, and wraps tantivy's searcher so that a damaged index is detected and named.
+"""Opens a search index on disk, and wraps tantivy's searcher so that damaged index files are detected and reported.
 
-Also tracks which database an index belongs to and which changes it lacks.
+Also records which database an index was made from and which changed articles it does not contain yet.
 """
 
 from __future__ import annotations
@@ -43,12 +43,13 @@ Stamps = dict[str, tuple[int, int]]
 
 
 def file_stamps(folder: Path) -> Stamps:
-    return {path.name: _stamp(path) for path in _parts(folder)}
+    return {path.name: _stamp(path) for path in _segment_files(folder)}
 
 
 def damaged_file(folder: Path, known: Stamps | None = None) -> str:
-    """The name of the first damaged file, "" if all are intact. Files whose stamp equals the `known` one are not read.
-    Raises OSError."""
+    """Returns the name of the first damaged index file, or "" if all are intact. Files whose size and modification time
+    equal those in `known` are not checked. Raises OSError.
+    """
     for _ in range(_LOOKS):
         try:
             return _first_damaged(folder, known or {})
@@ -59,10 +60,12 @@ def damaged_file(folder: Path, known: Stamps | None = None) -> str:
 
 def _first_damaged(folder: Path, known: Stamps) -> str:
     try:
-        parts = _parts(folder)
+        parts = _segment_files(folder)
     except ValueError:
         return _META
-    return next((path.name for path in parts if known.get(path.name, ()) != _stamp(path) and not _is_whole(path)), "")
+    return next(
+        (path.name for path in parts if known.get(path.name, ()) != _stamp(path) and not _has_valid_checksum(path)), ""
+    )
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -70,9 +73,10 @@ def _stamp(path: Path) -> tuple[int, int]:
     return seen.st_size, seen.st_mtime_ns
 
 
-def _parts(folder: Path) -> list[Path]:
-    """The files of the index's segments. Other files in the folder belong to a running or killed writer and are
-    ignored. Raises ValueError if the list of segments cannot be read."""
+def _segment_files(folder: Path) -> list[Path]:
+    """Returns the files of the index's segments. Other files in the folder, which belong to a running or killed writer,
+    are ignored. Raises ValueError if the list of segments cannot be parsed.
+    """
     meta = folder / _META
     if not meta.exists():
         return []
@@ -92,9 +96,10 @@ def _parts(folder: Path) -> list[Path]:
     )
 
 
-def _is_whole(path: Path) -> bool:
-    """True if a file has the checksum in its footer. Reads instead of mapping: truncating a mapped file would crash the
-    process."""
+def _has_valid_checksum(path: Path) -> bool:
+    """Returns True if an index file's content has the checksum that its footer states. The file is read, not
+    memory-mapped, because truncating a mapped file would crash the process.
+    """
     ends = path.stat().st_size - _TAIL
     with path.open("rb") as handle:
         handle.seek(max(0, ends))
@@ -121,26 +126,29 @@ _FILE = "archiver.json"
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """IDs of the articles that changed since the last update, in order; `last` is the sequence number of the last
-    one."""
+    """The articles that changed since the last index update. `ids` are in order of change; `last` is the sequence
+    number of the latest change.
+    """
 
     ids: tuple[int, ...]
     last: int
 
 
 def is_migrated(db: Database) -> bool:
-    """False for an archive of an earlier release. Updating its index would open it for writing and so migrate it."""
+    """Returns False if the database was written by an earlier release and has pending migrations. Its index must not be
+    updated, because opening the database for writing would migrate it.
+    """
     return not migrations.pending(db)
 
 
-def belongs(db: Database, folder: Path) -> bool:
-    """True if the index in a folder was made from this database and has the current format."""
+def is_index_of(db: Database, folder: Path) -> bool:
+    """Returns True if the index in a folder was made from this database and has the current format."""
     state = index_state(folder)
-    return state.get("format") == FORMAT and state.get("token") in tokens(db).values()
+    return state.get("format") == FORMAT and state.get("token") in update_tokens(db).values()
 
 
 def index_state(folder: Path) -> dict[str, Any]:
-    """The content of the index's state file; {} if it is missing or unreadable."""
+    """Returns the content of an index's state file; {} if it is missing or invalid."""
     try:
         state = json.loads((folder / _FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -148,20 +156,24 @@ def index_state(folder: Path) -> dict[str, Any]:
     return state if isinstance(state, dict) else {}
 
 
-def recorded_state(folder: Path) -> Stamps:
-    """The stamps of the index files when it was last written."""
+def recorded_stamps(folder: Path) -> Stamps:
+    """Returns the size and modification time that each index file had when the index was last written, from its state
+    file.
+    """
     files = index_state(folder).get("files")
     return {name: tuple(stamp) for name, stamp in files.items()} if isinstance(files, dict) else {}
 
 
-def disown(folder: Path) -> None:
-    """Deletes the state file, so that the index is rebuilt. Does nothing if the folder is read-only."""
+def mark_for_rebuild(folder: Path) -> None:
+    """Deletes the state file of an index, so that the next search rebuilds the index. Does nothing if the folder is
+    read-only.
+    """
     with suppress(OSError):
         (folder / _FILE).unlink()
 
 
-def tokens(db: Database) -> dict[str, str]:
-    """The tokens of the finished update and of one under way."""
+def update_tokens(db: Database) -> dict[str, str]:
+    """Returns the tokens of the last finished index update and of an unfinished one, as stored in the database."""
     return dict(db.execute("select key, value from search_index_state where key in ('token', 'under_way')").fetchall())
 
 
@@ -169,13 +181,15 @@ def is_behind(db: Database) -> bool:
     return bool(db.execute("select exists (select 1 from search_index_pending)").fetchone()[0])
 
 
-def changes(db: Database) -> Changes:
+def pending_changes(db: Database) -> Changes:
     rows = db.execute("select id, seq from search_index_pending order by seq").fetchall()
     return Changes(tuple(row[0] for row in rows), rows[-1][1] if rows else 0)
 
 
 def begin_update(db: Database) -> str:
-    """Starts an update: stores and returns a new token, by which the index is recognised as this database's."""
+    """Starts an index update: creates a token, stores it in the database and returns it. The same token in the index's
+    state file later proves that the index was made from this database.
+    """
     token = secrets.token_hex(16)
     with writing(db):
         db.execute("insert or replace into search_index_state (key, value) values ('under_way', ?)", [token])
@@ -183,9 +197,10 @@ def begin_update(db: Database) -> str:
 
 
 def write_state(folder: Path, token: str, common: Collection[str], articles: int) -> None:
-    """Writes the state file of an index (and syncs it to disk) before the database records the update as finished.
+    """Writes the state file of an index and syncs it to disk, before the database records the update as finished.
 
-    `common` are the words whose pairs it has, `articles` the number of articles they were determined from.
+    `common` are the common words whose pairs are indexed, `articles` the number of articles from which they were
+    determined.
     """
     new = folder / f"{_FILE}.new"
     with new.open("w", encoding="utf-8") as out:
@@ -209,7 +224,9 @@ def write_state(folder: Path, token: str, common: Collection[str], articles: int
 
 
 def finish_update(db: Database, token: str, last: int) -> None:
-    """Records that the changes up to `last` are in the index."""
+    """Records in the database that an index update is finished and contains all changes up to the sequence number
+    `last`.
+    """
     with writing(db):
         db.execute("delete from search_index_pending where seq <= ?", [last])
         db.execute("insert or replace into search_index_state (key, value) values ('token', ?)", [token])
@@ -228,7 +245,9 @@ _GROWN, _QUICKLY = 10, 50_000
 
 
 def common_words(db: Database, ids: Sequence[int]) -> frozenset[str]:
-    """The most common words, from a sample of the articles with these IDs."""
+    """Returns the words that occur in the most articles, from a sample of the articles with these IDs; none if there
+    are few articles.
+    """
     if len(ids) < MIN_ARTICLES:
         return frozenset()
     sample = ids[:: max(1, len(ids) // SAMPLE)][:SAMPLE]
@@ -238,9 +257,10 @@ def common_words(db: Database, ids: Sequence[int]) -> frozenset[str]:
     return frozenset(word for word, count in counts.most_common(MOST) if count >= SHARE * len(sample))
 
 
-def has_outgrown(articles: int, found_in: int, changed: int) -> bool:
-    """True if the index should be rebuilt with new common words: there are ten times as many articles as they were
-    determined from, and the rebuild takes seconds or little longer than the update itself."""
+def needs_new_common_words(articles: int, found_in: int, changed: int) -> bool:
+    """Returns True if an index should be rebuilt to determine its common words again: the archive has ten times as many
+    articles as when they were determined, and the rebuild takes seconds or hardly longer than the pending update.
+    """
     return articles >= max(MIN_ARTICLES, _GROWN * found_in) and (articles <= _QUICKLY or 2 * changed >= articles)
 
 
@@ -250,20 +270,22 @@ _T = TypeVar("_T")
 _CACHE_SIZE = 16
 
 
-def index_in(folder: Path) -> tantivy.Index:
-    """Opens an index without the background thread that reloads it after writes by other processes. Raises
-    ValueError."""
+def open_index_in(folder: Path) -> tantivy.Index:
+    """Opens the index in a folder, without tantivy's background thread that reloads it after writes by other processes.
+    Raises ValueError.
+    """
     index = tantivy.Index.open(str(folder))
     index.config_reader("manual", 0)
     return index
 
 
 @contextmanager
-def place_of(folder: Path) -> Iterator[Path]:
-    """A folder in which the index can be opened. Raises OSError.
+def openable_folder(folder: Path) -> Iterator[Path]:
+    """Provides a folder in which an index can be opened within the `with` block. Raises OSError.
 
-    Opening needs a lock file in the folder. If the folder is read-only, this is a temporary folder of links to its
-    files; once the files are open the links are no longer needed."""
+    Opening creates a lock file in the folder. If the folder is read-only, a temporary folder of links to its files
+    is provided instead; once the files are open the links are no longer needed.
+    """
     if is_writable(folder):
         yield folder
         return
@@ -275,18 +297,19 @@ def place_of(folder: Path) -> Iterator[Path]:
 
 
 class Searcher:
-    """A snapshot of an index.
+    """Searches a snapshot of an index.
 
-    `folder` is None for an index in memory. `common` are the words whose pairs it has. `federated_with` are the indexes
-    of other archives in a federated search: word frequencies are then counted over all of them. Every method may raise
-    IndexDamaged; the index is then rebuilt before the next search."""
+    `folder` is None for an index in memory. `common` are the common words whose pairs are indexed. `federated_with`
+    are the searchers of other archives in a federated search: word frequencies are then counted over all of them.
+    Every method may raise IndexDamaged; the index is then rebuilt before the next search.
+    """
 
-    __slots__ = ("_folder", "_inner", "_remembered", "common", "federated_with", "is_whole")
+    __slots__ = ("_cache", "_folder", "_inner", "common", "federated_with", "is_intact")
 
     def __init__(self, index: tantivy.Index, folder: Path | None = None, common: frozenset[str] = frozenset()) -> None:
         self._inner, self._folder = index.searcher(), folder
-        self.is_whole, self.common = True, common
-        self._remembered: dict[Hashable, Any] = {}
+        self.is_intact, self.common = True, common
+        self._cache: dict[Hashable, Any] = {}
         self.federated_with: tuple[Searcher, ...] = ()
 
     @property
@@ -326,21 +349,23 @@ class Searcher:
     def terms_with_prefix(self, field: str, prefix: str) -> list[tuple[str, int]]:
         return self._checked(lambda: self._inner.terms_with_prefix(field, prefix))
 
-    def remembered(self, key: Hashable, make: Callable[[], _T]) -> _T:
-        """Returns the cached value of a key, or makes and caches it. The most recently used values are kept."""
-        found: _T = self._remembered.pop(key) if key in self._remembered else make()
-        self._remembered[key] = found
-        if len(self._remembered) > _CACHE_SIZE:
-            del self._remembered[next(iter(self._remembered))]
+    def cached(self, key: Hashable, make: Callable[[], _T]) -> _T:
+        """Returns the cached value for a key; if there is none, calls `make` and caches its result. Only the most
+        recently used values are kept.
+        """
+        found: _T = self._cache.pop(key) if key in self._cache else make()
+        self._cache[key] = found
+        if len(self._cache) > _CACHE_SIZE:
+            del self._cache[next(iter(self._cache))]
         return found
 
-    def count_with(self, others: Sequence[Searcher]) -> None:
-        """Counts word frequencies over these indexes, too, from now on."""
+    def federate_with(self, others: Sequence[Searcher]) -> None:
+        """Makes later searches count word frequencies over the indexes of these searchers as well. Clears the cache."""
         self.federated_with = tuple(other for other in others if other is not self)
-        self._remembered.clear()
+        self._cache.clear()
 
     def forget(self) -> None:
-        self._remembered.clear()
+        self._cache.clear()
 
     def _checked(self, ask: Callable[[], _T]) -> _T:
         try:
@@ -356,6 +381,6 @@ class Searcher:
 
     def _raise_if_damaged(self, error: BaseException) -> None:
         if self._folder is not None and (name := damaged_file(self._folder)):
-            self.is_whole = False
-            disown(self._folder)
+            self.is_intact = False
+            mark_for_rebuild(self._folder)
             raise IndexDamaged(str(self._folder), name) from error

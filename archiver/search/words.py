@@ -1,12 +1,13 @@
 """Splits text into words, in the same way for the index and for queries.
 
-A word is a sequence of letters, digits and their marks (Unicode categories L, N, M), folded: without case and accents,
-and NFKC-normalised (UAX #15). Marks that are vowels or tones (Devanagari, Thai) are kept, as are those that make a
-different letter in Cyrillic (й) and in kana. A symbol (an emoji, €) is a word of its own; `c++` and `c#` are words.
+A word is a sequence of letters, digits and their marks (Unicode categories L, N, M), folded: without case and
+accents, and NFKC-normalized (UAX #15). Marks that are vowels or tones (Devanagari, Thai) are kept, as are those that
+make a different letter in Cyrillic (й) and in kana. A symbol (an emoji, €) is a word of its own; `c++` and `c#` are
+words.
 
-In scripts without spaces between words, and in Korean, where particles are attached to words, a run of letters is split
-into overlapping pairs, followed by its last letter: 深度学习 becomes 深度 度学 学习 习. Any part of a run is then found
-as a phrase of its pairs (`lookup`), and a single letter as the prefix of a pair.
+In scripts without spaces between words, and in Korean, where particles are attached to words, a sequence of letters
+is called a run. It is split into overlapping pairs, followed by its last letter: 深度学习 becomes 深度 度学 学习 习.
+Any part of a run is then found as a phrase of its pairs (`lookup_words`), and a single letter as the prefix of a pair.
 """
 
 from __future__ import annotations
@@ -42,8 +43,10 @@ _PRIVATE = (_PLUS, _SHARP, _EVEN_PLUS)
 MAX_WORD = 80
 
 
-def _folded(letter: str) -> str:
-    """One character as the index has it: folded, a space if it separates words, marked if it is part of a run."""
+def _fold_character(letter: str) -> str:
+    """Returns a character as it is indexed: folded, or a space if it separates words, with a mark before it if it is
+    part of a run.
+    """
     lower = letter.casefold()
     if lower in _KEPT:
         return _KEPT[lower]
@@ -60,10 +63,10 @@ def _folded(letter: str) -> str:
 
 
 class _Table(dict[int, str]):
-    """A table for `str.translate` that folds each character and caches the result."""
+    """A table for `str.translate` that folds each character as the index does, and caches the result."""
 
     def __missing__(self, code: int) -> str:
-        value = self[code] = sys.intern(_folded(chr(code)))
+        value = self[code] = sys.intern(_fold_character(chr(code)))
         return value
 
 
@@ -74,7 +77,9 @@ _ODD = "\x02"
 
 
 class _Even(dict[int, str]):
-    """A table for `str.translate` that maps each character to exactly one (`normalized_text`)."""
+    """A table for `str.translate` that replaces each character by exactly one folded character, so that positions do
+    not change (`normalized_text`).
+    """
 
     def __missing__(self, code: int) -> str:
         value = self[code] = sys.intern(_even(chr(code)))
@@ -94,8 +99,8 @@ def _even(letter: str) -> str:
 _EVEN = _Even({ord(_EVEN_PLUS): "+", ord(_SHARP): "#"})
 
 
-def _pairs(token: str) -> Iterator[str]:
-    """Splits a token that contains runs into its words, and the pairs and last letters of its runs."""
+def _token_words(token: str) -> Iterator[str]:
+    """Yields the words of a token that contains runs: its ordinary words, and the pairs and last letter of each run."""
     for part in re.split(f"((?:{_IN_RUN}[^{_IN_RUN}])+)", token):
         if part.startswith(_IN_RUN):
             run = part.replace(_IN_RUN, "")
@@ -105,22 +110,24 @@ def _pairs(token: str) -> Iterator[str]:
 
 
 def split_into_words(text: str) -> list[str]:
-    """The words of a text in order, cut at 80 letters (MAX_WORD)."""
+    """Returns the folded words of a text in order, each cut at 80 letters (MAX_WORD)."""
     if ("+" in text or "#" in text) and _SUFFIXED.search(text):
         text = _SUFFIXED.sub(lambda found: _SIGNS[found[0]], text)
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
     tokens = text.translate(_TABLE).split()
     if _IN_RUN in "".join(tokens):
-        tokens = [piece for token in tokens for piece in (_pairs(token) if _IN_RUN in token else (token,))]
+        tokens = [piece for token in tokens for piece in (_token_words(token) if _IN_RUN in token else (token,))]
     return [token[:MAX_WORD] for token in tokens] if any(len(t) > MAX_WORD for t in tokens) else tokens
 
 
 def normalized_text(text: str) -> str | None:
-    """A text folded character by character with words separated by spaces, so that positions in it equal those in the
-    text.
+    """Folds a text character by character, with words separated by spaces, so that positions in the result equal those
+    in the text.
 
-    None if a character cannot be folded to exactly one, such as letters of a run or combining accents."""
+    Returns None if a character cannot be folded to exactly one character, such as letters of a run or combining
+    accents.
+    """
     if not text.isascii() and any(sign in text for sign in _PRIVATE):
         return None
     if ("+" in text or "#" in text) and _SUFFIXED.search(text):
@@ -130,21 +137,25 @@ def normalized_text(text: str) -> str | None:
 
 
 def searchable_text(text: str) -> str:
-    """A folded text that contains every word of the text (and possibly others), for a quick test which words may be in
-    it."""
+    """Returns a folded text that contains every word of the text (and possibly others), for a quick test of which words
+    may occur in it.
+    """
     signed = _SUFFIXED.sub(lambda found: _SIGNS[found[0]], text)
     return unicodedata.normalize("NFKC", signed).translate(_TABLE).replace(_IN_RUN, "")
 
 
-def is_run(letter: str) -> bool:
-    """True if a letter belongs to a script whose words are split into pairs."""
+def is_run_letter(letter: str) -> bool:
+    """Returns True if a letter belongs to a script whose words are indexed as overlapping pairs of letters, such as
+    Chinese, Thai or Korean.
+    """
     return bool(_RUNS.match(letter))
 
 
-def lookup(text: str) -> tuple[list[str], bool]:
-    """The words of a search term, and whether the last of them is a prefix.
+def lookup_words(text: str) -> tuple[list[str], bool]:
+    """Returns the words by which a search term is looked up in the index, and whether the last of them is a prefix.
 
-    The term may be part of a longer run, so the last letter of a run, which marks its end in the index, is left out.
+    The term may be part of a longer run in a text. Therefore the single last letter that ends a run in the index is
+    left out.
     """
     tokens = split_into_words(text)
     if not tokens or len(tokens[-1]) > 1 or not _RUNS.match(tokens[-1]):
@@ -155,30 +166,31 @@ def lookup(text: str) -> tuple[list[str], bool]:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
-    """The words of a text, and for each of them the chunk between spaces it comes from: the chunk's start in the text,
-    the chunk, and the index of the word within it."""
+class PositionedWords:
+    """The words of a text with their positions. `chunks` has for each word the start of the chunk between spaces it
+    comes from, the chunk itself, and the index of the word within the chunk.
+    """
 
     words: list[str]
     chunks: list[tuple[int, str, int]]
 
     def place(self, number: int) -> tuple[int, int]:
-        """The (start, end) of a word in the text, in characters."""
+        """Returns the (start, end) of word `number` in the text, in characters."""
         start, chunk, index = self.chunks[number]
-        places = _places(chunk)
+        places = _word_positions(chunk)
         first, last = places[min(index, len(places) - 1)]
         return start + first, start + last
 
 
-def words_with_places(text: str) -> Placed:
-    """The words of a text with their places."""
+def words_with_places(text: str) -> PositionedWords:
+    """Splits a text into words and keeps track of the position of each word."""
     found: list[str] = []
     chunks: list[tuple[int, str, int]] = []
     for match in _CHUNK.finditer(text):
         tokens = _words_of(match[0])
         found += tokens
         chunks += [(match.start(), match[0], index) for index in range(len(tokens))]
-    return Placed(found, chunks)
+    return PositionedWords(found, chunks)
 
 
 _CHUNK = re.compile(r"\S+")
@@ -190,11 +202,12 @@ def _words_of(chunk: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1_000)
-def _places(chunk: str) -> list[tuple[int, int]]:
-    """The (start, end) of the words of a chunk without spaces, in the order of `split_into_words`.
+def _word_positions(chunk: str) -> list[tuple[int, int]]:
+    """Returns the (start, end) of each word in a chunk without spaces, in the order of `split_into_words`.
 
-    Splits in the same way, but tracks which characters of the chunk each letter comes from. A dropped mark belongs to
-    the letter before it."""
+    Splits in the same way as that function, but tracks which characters of the chunk each letter comes from. A mark
+    that is dropped belongs to the letter before it.
+    """
     out: list[tuple[int, int]] = []
     run: list[tuple[int, int]] = []
     word: tuple[int, int] | None = None
@@ -210,7 +223,7 @@ def _places(chunk: str) -> list[tuple[int, int]]:
                 word = (word[0], max(last, word[1]))
             continue
         if run and not marked:
-            out += _run_places(run)
+            out += _run_positions(run)
             run = []
         if word and (marked or letter == " "):
             out.append(word)
@@ -223,13 +236,15 @@ def _places(chunk: str) -> list[tuple[int, int]]:
     return out or [(0, len(chunk))]
 
 
-def _run_places(run: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """The places of the pairs and of the last letter of a run."""
+def _run_positions(run: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yields the (start, end) of each pair and of the last letter of a run, given the (start, end) of its letters."""
     return ((first, run[i + 1][1] if i + 1 < len(run) else last) for i, (first, last) in enumerate(run))
 
 
 def _folded_letters(chunk: str) -> Iterator[tuple[str, int, int]]:
-    """Each folded letter of a chunk with the place it comes from: "" for dropped characters, and a space at the end."""
+    """Yields each folded letter of a chunk with the (start, end) it comes from: "" for a dropped character, and a space
+    at the end.
+    """
     signs = {match.start(): match.end() for match in _SUFFIXED.finditer(chunk)}
     first = 0
     while first < len(chunk):
@@ -237,7 +252,7 @@ def _folded_letters(chunk: str) -> Iterator[tuple[str, int, int]]:
             whole = _SIGNS[chunk[first:last]]
         else:
             last = first + 1
-            while last < len(chunk) and last not in signs and _joins(chunk[first:last], chunk[last]):
+            while last < len(chunk) and last not in signs and _combines_with(chunk[first:last], chunk[last]):
                 last += 1
             whole = unicodedata.normalize("NFKC", chunk[first:last])
         for letter in whole.translate(_TABLE) or ("",):
@@ -246,8 +261,8 @@ def _folded_letters(chunk: str) -> Iterator[tuple[str, int, int]]:
     yield " ", first, first
 
 
-def _joins(before: str, letter: str) -> bool:
-    """True if a letter is normalised together with the characters before it (UAX #15)."""
+def _combines_with(before: str, letter: str) -> bool:
+    """Returns True if Unicode normalization combines a letter with the characters before it (UAX #15)."""
     return not letter.isascii() and (
         unicodedata.combining(letter) > 0
         or unicodedata.normalize("NFKC", before + letter)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from archiver.datasets.personal_data import Pseudonymizer, pseudonym, without_contacts
+from archiver.datasets.personal_data import Pseudonymizer, pseudonym, remove_contacts
 from archiver.errors import SnapshotRefused
 from tests.datasets.published import CC_BY, FREE, Post, all_words, contents, make, publish, rows, text
 from tests.runner import failure, fault
@@ -140,7 +140,7 @@ def test_national_numbers_are_removed_from_all_revisions(tmp_path: Path) -> None
     ],
 )
 def test_contacts_are_removed_and_other_numbers_stay(said: str, left: str | None) -> None:
-    assert without_contacts(said, (None, "GB", "DE")) == (said if left is None else left)
+    assert remove_contacts(said, (None, "GB", "DE")) == (said if left is None else left)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.datasets.ngrams import sketch, words_of_text
-from archiver.datasets.rehydrate import Robots, compare, page_of, tokens, visible
+from archiver.datasets.rehydrate import Robots, decode_page, find_passages, tokens, visible_text
 from tests.datasets.published import CC_BY, Post, make, publish, rows, text
 from tests.spiders.site_server import Answer, SiteServer, serving
 
@@ -214,7 +214,7 @@ def test_crawl_delay(said: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("charset", ["undefined", "idna", "hex", "utf-8"])
 def test_page_with_invalid_charset_is_decoded(charset: str) -> None:
-    assert page_of(b"as it is", {"content-type": f"text/html; charset={charset}"}) == "as it is"
+    assert decode_page(b"as it is", {"content-type": f"text/html; charset={charset}"}) == "as it is"
 
 
 def test_unknown_ids_are_reported_and_the_dataset_is_unchanged(folder: Path) -> None:
@@ -253,8 +253,8 @@ def test_it_splits_words_like_the_dataset(said: str) -> None:
 @given(st.lists(st.sampled_from(["harbour", "Ｗide", "深度学习", "naïve", "C++", "42"]), min_size=8, max_size=60))
 def test_sketch_recognizes_a_text_within_a_page(said: list[str]) -> None:
     body = " ".join(said)
-    by, passages, cut = compare(
-        visible(f"<p>Menu one two</p><div>{body}</div><p>End of it</p>"),
+    by, passages, cut = find_passages(
+        visible_text(f"<p>Menu one two</p><div>{body}</div><p>End of it</p>"),
         sketch(words_of_text(body)),
         len(words_of_text(body)),
     )

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from archiver.datasets.publication_rules import Tier, is_listed, licence_url, of_licence, parse_publication_rules, spdx
+from archiver.datasets.publication_rules import (
+    Tier,
+    is_listed,
+    licence_url,
+    parse_publication_rules,
+    spdx_identifier,
+    tier_of_licence,
+)
 from archiver.errors import BadPublishRules
 
 
@@ -71,5 +78,5 @@ def test_dataset_table_is_normalized() -> None:
     ],
 )
 def test_licences_are_recognized_as_people_write_them(said: str, identifier: str, at: str, tier: Tier | None) -> None:
-    assert (spdx(said), licence_url(said), of_licence(said)) == (identifier, at, tier)
+    assert (spdx_identifier(said), licence_url(said), tier_of_licence(said)) == (identifier, at, tier)
     assert is_listed(identifier) is bool(identifier)

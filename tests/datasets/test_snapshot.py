@@ -14,7 +14,7 @@ import click
 import pytest
 
 from archiver.datasets.dataset_card import DatasetFile
-from archiver.datasets.dataset_metadata import describe
+from archiver.datasets.dataset_metadata import write_descriptions
 from archiver.errors import SnapshotRefused
 from tests.datasets.published import FREE, POSTS, Post, contents, make, publish, rows
 from tests.runner import failure, fault
@@ -255,9 +255,9 @@ def test_concurrent_build_is_refused(archive: Path, tmp_path: Path, monkeypatch:
             done = publish(archive, str(tmp_path / "d"), "--version", "1.0.0")
             assert done.exit_code == 1, done.output
             refused.append(done.output)
-        return describe(*args)
+        return write_descriptions(*args)
 
-    monkeypatch.setattr("archiver.datasets.snapshot.describe", meanwhile)
+    monkeypatch.setattr("archiver.datasets.snapshot.write_descriptions", meanwhile)
     first = publish(archive, str(tmp_path / "d"), "--version", "1.0.0")
     assert first.exit_code == 0, first.output
     assert len(refused) == 2

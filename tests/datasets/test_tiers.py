@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from archiver.datasets.ngrams import Ngrams, words_of_text
-from archiver.datasets.publication_rules import Tier, UsageFacts, decide_tier, parse_publication_rules
+from archiver.datasets.publication_rules import OperatorStatement, Tier, decide_tier, parse_publication_rules
 from archiver.datasets.withheld_passages import first_words
 from archiver.items import GeoTag, UsageStatement
 from tests.datasets.published import CC_BY, POSTS, Post, all_words, leaked, make, publish, rows, text
@@ -24,7 +24,7 @@ def licence(address: str) -> UsageStatement:
     return UsageStatement("link", "license", address)
 
 
-OPERATOR = UsageFacts("rule 1", Tier.FULL)
+OPERATOR = OperatorStatement("rule 1", Tier.FULL)
 RESERVED = UsageStatement("file", "tdm-reservation", "1")
 
 
@@ -33,8 +33,8 @@ RESERVED = UsageStatement("file", "tdm-reservation", "1")
     [
         ((), (), Tier.FEATURES),
         ((OPERATOR,), (), Tier.FULL),
-        ((OPERATOR, UsageFacts("the definition of x", Tier.EXCERPT)), (), Tier.EXCERPT),
-        ((UsageFacts("rule 1", Tier.REFERENCE),), (CC_BY,), Tier.REFERENCE),
+        ((OPERATOR, OperatorStatement("the definition of x", Tier.EXCERPT)), (), Tier.EXCERPT),
+        ((OperatorStatement("rule 1", Tier.REFERENCE),), (CC_BY,), Tier.REFERENCE),
         ((), (CC_BY,), Tier.FULL),
         ((), (licence("https://creativecommons.org/licenses/by-nc-sa/3.0/de/"),), Tier.FULL),
         ((), (licence("https://creativecommons.org/licenses/by-nc-nd/4.0/"),), Tier.EXCERPT),
@@ -61,15 +61,24 @@ RESERVED = UsageStatement("file", "tdm-reservation", "1")
         ((OPERATOR,), (RESERVED,), Tier.REFERENCE),
         ((OPERATOR,), (RESERVED, UsageStatement("meta", "tdm-reservation", "0")), Tier.FULL),
         ((OPERATOR,), (UsageStatement("header", "content-usage", "train-ai=n"),), Tier.REFERENCE),
-        ((UsageFacts("rule 1", Tier.FULL, permission="a contract"),), (RESERVED, robots("noarchive")), Tier.FULL),
         (
-            (UsageFacts("rule 1", Tier.FULL, permission="a contract"), UsageFacts("rule 2", Tier.EXCERPT)),
+            (OperatorStatement("rule 1", Tier.FULL, permission="a contract"),),
+            (RESERVED, robots("noarchive")),
+            Tier.FULL,
+        ),
+        (
+            (
+                OperatorStatement("rule 1", Tier.FULL, permission="a contract"),
+                OperatorStatement("rule 2", Tier.EXCERPT),
+            ),
             (),
             Tier.EXCERPT,
         ),
     ],
 )
-def test_strictest_statement_wins(said: tuple[UsageFacts, ...], page: tuple[UsageStatement, ...], tier: Tier) -> None:
+def test_strictest_statement_wins(
+    said: tuple[OperatorStatement, ...], page: tuple[UsageStatement, ...], tier: Tier
+) -> None:
     found = decide_tier(said, page, DAY)
     assert found.tier is tier
     assert found.deciding, "every decision has a reason"
@@ -77,7 +86,7 @@ def test_strictest_statement_wins(said: tuple[UsageFacts, ...], page: tuple[Usag
 
 def test_decision_has_the_licence() -> None:
     assert decide_tier((), (CC_BY,), DAY).licence == CC_BY.value
-    assert decide_tier((UsageFacts("rule 1", licence="CC-BY-SA-4.0"),), (CC_BY,), DAY).licence == "CC-BY-SA-4.0"
+    assert decide_tier((OperatorStatement("rule 1", licence="CC-BY-SA-4.0"),), (CC_BY,), DAY).licence == "CC-BY-SA-4.0"
     assert decide_tier((), (CC_BY, licence("https://creativecommons.org/licenses/by/2.0/")), DAY).licence == ""
 
 

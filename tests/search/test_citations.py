@@ -25,7 +25,7 @@ from pybtex.database import parse_string
 from pybtex.richtext import Text
 
 from archiver.archive import Archive
-from archiver.search.citations import STYLES, CitedArticle, bibtex, cited, csl, ris
+from archiver.search.citations import STYLES, CitedArticle, cited, csl_item, format_bibtex, format_ris
 
 HOSTILE = {
     "braces": "a { b } c } {{ d",
@@ -105,13 +105,13 @@ def style() -> CitationStylesStyle:
 
 
 def read_bibtex(one: CitedArticle) -> Any:
-    database = parse_string(bibtex(one), "bibtex")
+    database = parse_string(format_bibtex(one), "bibtex")
     assert list(database.entries) == [one.key]
     return database.entries[one.key]
 
 
 def read_ris(one: CitedArticle) -> dict[str, Any]:
-    (found,) = rispy.loads(ris(one))
+    (found,) = rispy.loads(format_ris(one))
     return found
 
 
@@ -119,7 +119,7 @@ def printed(one: CitedArticle) -> str:
     """The line of a bibliography that citeproc makes."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        bibliography = CitationStylesBibliography(style(), CiteProcJSON([csl(one)]), formatter.plain)
+        bibliography = CitationStylesBibliography(style(), CiteProcJSON([csl_item(one)]), formatter.plain)
         bibliography.register(Citation([CitationItem(one.key)]))
         return str(bibliography.bibliography()[0])
 
@@ -139,7 +139,7 @@ def tex_of(text: str) -> str:
 def same(one: CitedArticle, wanted: dict[str, Any]) -> None:
     """All three readers read what was written."""
     title, authors = plain(wanted["title"]), [plain(name) for name in wanted["authors"] if plain(name)]
-    entry, found, item = read_bibtex(one), read_ris(one), csl(one)
+    entry, found, item = read_bibtex(one), read_ris(one), csl_item(one)
     assert tex(entry, "title") == title
     assert [
         tex_of(" ".join((*p.first_names, *p.middle_names, *p.prelast_names, *p.last_names)))
@@ -156,7 +156,7 @@ def test_hostile_titles(title: str) -> None:
     one = cited(wanted)
     same(one, wanted)
     assert printed(one)
-    format_from_string(bibtex(one), style="plain", citations=["*"], output_backend="text")
+    format_from_string(format_bibtex(one), style="plain", citations=["*"], output_backend="text")
 
 
 @pytest.mark.parametrize("authors", AUTHORS.values(), ids=AUTHORS)
@@ -180,7 +180,7 @@ def test_authors(authors: list[str]) -> None:
 def test_any_title_and_names_come_back(title: str, authors: list[str]) -> None:
     wanted = record(title=title, authors=authors)
     one = cited(wanted)
-    found, item = read_ris(one), csl(one)
+    found, item = read_ris(one), csl_item(one)
     assert found.get("title", "") == plain(title) == item.get("title", "") == tex(read_bibtex(one), "title")
     assert found.get("authors", []) == [plain(name) for name in authors if plain(name)]
     assert len(read_bibtex(one).persons.get("author", [])) == len(found.get("authors", []))
@@ -188,7 +188,7 @@ def test_any_title_and_names_come_back(title: str, authors: list[str]) -> None:
 
 def test_every_format_names_the_capture_that_was_read() -> None:
     one = cited(record())
-    entry, found, item = read_bibtex(one), read_ris(one), csl(one)
+    entry, found, item = read_bibtex(one), read_ris(one), csl_item(one)
     assert entry.fields["url"] == item["URL"] == found["urls"][0] == "https://blog.example.org/2024/05/a-post"
     assert (entry.fields["urldate"], entry.fields["version"]) == ("2024-05-31", "2")
     assert tex(entry, "note") == found["notes"][0] == item["note"] == NOTE
@@ -219,7 +219,7 @@ def test_every_format_names_the_capture_that_was_read() -> None:
 )
 def test_dates_are_as_exact_as_the_page(published: str | None, precision: str | None, parts: list[str]) -> None:
     one = cited(record(published=published, published_precision=precision))
-    entry, found, item = read_bibtex(one), read_ris(one), csl(one)
+    entry, found, item = read_bibtex(one), read_ris(one), csl_item(one)
     months = ("jan", "feb", "mar", "apr")
     month = entry.fields.get("month", "")
     assert [entry.fields.get("year"), entry.fields.get("day")] == [

@@ -14,7 +14,7 @@ from archiver.archive import Archive, make_query
 from archiver.search import tantivy_index as index_searcher
 from archiver.search.engine import run
 from archiver.search.index_refresh import refresh_index
-from archiver.search.tantivy_index import common_words, has_outgrown
+from archiver.search.tantivy_index import common_words, needs_new_common_words
 from archiver.storage.connection import open_archive
 from archiver.storage.full_text import index_folder
 from tests.archive_fixture import make_archive
@@ -117,7 +117,7 @@ def test_few_articles_have_no_common_words(file: Path) -> None:
     ],
 )
 def test_an_index_of_few_articles_is_outgrown(articles: int, found_in: int, changed: int, expected: bool) -> None:
-    assert has_outgrown(articles, found_in, changed) is expected
+    assert needs_new_common_words(articles, found_in, changed) is expected
 
 
 def test_an_outgrown_index_is_rebuilt(file: Path, few: None) -> None:

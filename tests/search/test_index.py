@@ -335,8 +335,8 @@ def test_a_copied_index_is_not_damaged(file: Path) -> None:
         os.utime(part, (5, 5))
     db = open_archive(file)
     assert open_index.refresh_index(db, file) == open_index.Refreshed(0, anew=False)
-    assert index_searcher.recorded_state(index_folder(file))
-    assert all(time == 5 * 10**9 for _, time in index_searcher.recorded_state(index_folder(file)).values())
+    assert index_searcher.recorded_stamps(index_folder(file))
+    assert all(time == 5 * 10**9 for _, time in index_searcher.recorded_stamps(index_folder(file)).values())
     db.close()
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from archiver.archive import Archive, make_query
 from archiver.cli.main import cli
 from archiver.errors import BadQuery
-from archiver.search.engine import listing, matching_ids
+from archiver.search.engine import list_matches, matching_ids
 
 EDGES = (
     "O'Brien",
@@ -127,7 +127,7 @@ def test_every_count_is_the_same(archive: Archive, text: str, fold: str) -> None
     assert sum(count for _, count in archive.facets(text, fold=fold)["site"]) == total
     bars = archive.histogram(text, fold=fold)
     assert bars.total == total == sum(period.articles for period in bars.periods) + bars.undated
-    assert set(listing(archive.db, asked).beneath) == set(ids)
+    assert set(list_matches(archive.db, asked).beneath) == set(ids)
     assert [record["id"] for record in archive.articles(text, fold=fold, duplicates=fold == "none")] == sorted(ids)
 
 

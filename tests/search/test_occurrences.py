@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from archiver.search import snippets as module
-from archiver.search.snippets import Place, Row, in_words, occurrences
+from archiver.search.snippets import Place, Row, find_occurrences, occurrences_among_words
 from archiver.search.words import MAX_WORD, normalized_text, split_into_words
 
 PIECES = (
@@ -57,7 +57,7 @@ TEXTS = st.lists(st.tuples(st.sampled_from(PIECES), st.sampled_from((" ", " ", "
 
 def by_cutting(text: str, rows: list[Row]) -> list[Place]:
     kept: list[Place] = []
-    for one in sorted(in_words(text, rows), key=lambda place: (place[0], -place[1])):
+    for one in sorted(occurrences_among_words(text, rows), key=lambda place: (place[0], -place[1])):
         if not kept or one[0] >= kept[-1][1]:
             kept.append(one)
     return kept
@@ -80,7 +80,7 @@ def test_occurrences_equal_those_of_splitting(text: str, asked: list[tuple[str, 
     ]
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(module, "_PIECE", stretch)
-        assert occurrences(text, rows) == by_cutting(text, rows)
+        assert find_occurrences(text, rows) == by_cutting(text, rows)
 
 
 @settings(max_examples=200, deadline=None)

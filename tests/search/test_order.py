@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from archiver.search import sorting_and_folding as ranking
 from archiver.search.index_document import index_schema
-from archiver.search.sorting_and_folding import Sort, in_order
+from archiver.search.sorting_and_folding import Sort, sorted_matches
 from archiver.search.tantivy_index import Searcher
 
 COUNT = 400
@@ -68,7 +68,7 @@ def test_pages_are_slices_of_one_order(
     expected = [row["id"] for row in sorted(rows, key=key_of(field, down))]
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(ranking, "_SPARE", spare)
-        found = in_order(searcher, WORD, Sort(field, down), first=first, last=first + length)
+        found = sorted_matches(searcher, WORD, Sort(field, down), first=first, last=first + length)
     assert [entry.id for entry in found] == expected[first : first + length]
 
 
@@ -77,7 +77,7 @@ def test_pages_do_not_overlap_when_most_hits_tie(many: tuple[Searcher, list[dict
     pages = [
         entry.id
         for first in range(0, COUNT, 20)
-        for entry in in_order(searcher, WORD, Sort("", down=True), first=first, last=first + 20)
+        for entry in sorted_matches(searcher, WORD, Sort("", down=True), first=first, last=first + 20)
     ]
     assert len(pages) == len(set(pages)) == COUNT
     assert set(pages) == {row["id"] for row in rows}

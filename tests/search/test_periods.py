@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from archiver.archive import Archive
 from archiver.errors import BadQuery, SiteNotFound
-from archiver.search.histograms_and_trends import MAX_PERIODS, UNITS, Histogram, day_of, period_range
+from archiver.search.histograms_and_trends import MAX_PERIODS, UNITS, Histogram, date_of_seconds, period_range
 from archiver.storage.connection import open_archive
 from tests.archive_fixture import make_archive
 
@@ -150,7 +150,7 @@ def test_a_period_range_is_complete_and_contains_its_days(days: list[date], unit
 
 @given(st.integers(-(2**62), 2**62))
 def test_any_number_of_seconds_has_a_day(seconds: int) -> None:
-    assert date.min <= day_of(seconds) <= date.max
+    assert date.min <= date_of_seconds(seconds) <= date.max
 
 
 def test_a_too_frequent_prefix_is_an_error_in_every_result(tmp_path: Path) -> None:

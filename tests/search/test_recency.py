@@ -18,7 +18,7 @@ from archiver.search import sorting_and_folding as ranking
 from archiver.search.index_refresh import open_searcher
 from archiver.search.query_compiler import compile_query
 from archiver.search.query_tree import Term
-from archiver.search.sorting_and_folding import by_recency, count_hits, with_id
+from archiver.search.sorting_and_folding import count_hits, ids_query, rank_by_recency
 from archiver.storage.connection import open_archive
 
 NOW = int(datetime(2025, 1, 1, tzinfo=UTC).timestamp())
@@ -88,7 +88,7 @@ def test_the_order_is_that_of_all_that_match(
         patch.setattr(ranking, "_FIRST", reach)
         patch.setattr(ranking, "_SPARE", reach)
         asked = open_searcher(dated.db)
-        found = by_recency(
+        found = rank_by_recency(
             asked, compile_query(Term("tide"), dated.db, asked), half_life, NOW, first=first, last=first + length
         )
     assert [entry.id for entry in found] == by_hand(dated, half_life)[first : first + length]
@@ -99,7 +99,7 @@ def test_undated_articles_come_last(dated: Archive, last: int, reach: int) -> No
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ranking, "_FIRST", reach)
         asked = open_searcher(dated.db)
-        found = by_recency(asked, compile_query(Term("calm"), dated.db, asked), 30, NOW, first=0, last=last)
+        found = rank_by_recency(asked, compile_query(Term("calm"), dated.db, asked), 30, NOW, first=0, last=last)
     assert [entry.id for entry in found] == by_hand(dated, 30, "calm")[:last]
 
 
@@ -107,7 +107,7 @@ def test_undated_articles_come_last(dated: Archive, last: int, reach: int) -> No
 def test_the_order_is_the_same_on_any_day(dated: Archive, later: int, half_life: float) -> None:
     asked, query = open_searcher(dated.db), compile_query(Term("tide"), dated.db, open_searcher(dated.db))
     start = NOW + 100 * 86_400  # after the last of them was published
-    one, other = (by_recency(asked, query, half_life, now, first=0, last=30) for now in (start, start + later))
+    one, other = (rank_by_recency(asked, query, half_life, now, first=0, last=30) for now in (start, start + later))
     assert [entry.id for entry in one] == [entry.id for entry in other]
 
 
@@ -137,4 +137,4 @@ def test_recent_is_for_ranking(dated: Archive) -> None:
 @pytest.mark.parametrize("many", [0, 1, 3, 290])
 def test_few_and_many_ids_are_found(dated: Archive, many: int) -> None:
     asked = open_searcher(dated.db)
-    assert count_hits(asked, with_id(asked, [*range(5, 5 + many), 10**6])) == many
+    assert count_hits(asked, ids_query(asked, [*range(5, 5 + many), 10**6])) == many

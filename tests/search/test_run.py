@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from archiver.archive import Archive
 from archiver.errors import BadQuery, SiteNotFound
 from archiver.search.index_document import fold_name
-from archiver.search.query_tree import Period, box, circle_term, distance_km, parse_period, parse_point
+from archiver.search.query_tree import Period, box, circle_bounds, distance_km, parse_period, parse_point
 
 
 def ids(archive: Archive, text: str = "", **filters: Any) -> list[int]:
@@ -187,7 +187,7 @@ def test_the_box_around_a_circle_holds_it(lat: float, lon: float, lat2: float, l
     assert 0 <= distance <= 20_016
     if distance > km * 0.999999:
         return
-    west, south, east, north = circle_term(lat, lon, km)
+    west, south, east, north = circle_bounds(lat, lon, km)
     slack = 1e-6
     assert south - slack <= lat2 <= north + slack
     inside = west - slack <= lon2 <= east + slack if west <= east else lon2 >= west - slack or lon2 <= east + slack

@@ -222,7 +222,7 @@ QUERIES = st.builds(
 
 @given(QUERIES)
 def test_a_saved_query_is_unchanged(query: Query) -> None:
-    row = saved_search.stored.SavedSearchRow(1, "n", "n", "u", saved_search._as_json(query), NOW, NOW, 0, 0)
+    row = saved_search.stored.SavedSearchRow(1, "n", "n", "u", saved_search._query_as_json(query), NOW, NOW, 0, 0)
     assert saved_search._saved(row).query == query
 
 

@@ -61,14 +61,14 @@ def test_unfinished_segments_are_not_damage(folder: Path) -> None:
 
 def test_a_segment_deleted_during_a_check_is_not_damage(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a merge does it, between the reading of the list and of the files in it."""
-    listed, looks = index_searcher._parts, []
+    listed, looks = index_searcher._segment_files, []
 
     def slow(where: Path) -> list[Path]:
         looks.append(1)
         return [*listed(where), *([where / "taken-away.idx"] if len(looks) == 1 else [])]
 
     with monkeypatch.context() as patched:
-        patched.setattr(index_searcher, "_parts", slow)
+        patched.setattr(index_searcher, "_segment_files", slow)
         assert index_searcher.damaged_file(folder) == ""
         assert len(looks) == 2
 

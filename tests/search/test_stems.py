@@ -15,7 +15,7 @@ from sqlite_utils import Database
 
 from archiver.archive import make_query
 from archiver.search.engine import run
-from archiver.search.query_compiler import prefix_forms, stem
+from archiver.search.query_compiler import stem, stem_prefixes
 from archiver.storage.connection import open_archive
 from tests.search.writing import write
 
@@ -143,4 +143,4 @@ ENDINGS = (
 @given(st.text("abcdefghiklmnoprstuvwyz", min_size=2, max_size=8), st.sampled_from(ENDINGS))
 def test_all_forms_of_a_stem_share_a_prefix(root: str, ending: str) -> None:
     word = root + ending
-    assert len(word) < 3 or word.startswith(prefix_forms(stem(word))), (word, stem(word))
+    assert len(word) < 3 or word.startswith(stem_prefixes(stem(word))), (word, stem(word))

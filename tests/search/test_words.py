@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.search.snippets import SNIPPET_LENGTH, snippet
-from archiver.search.words import lookup, split_into_words, words_with_places
+from archiver.search.words import lookup_words, split_into_words, words_with_places
 
 CASES = {
     "O'Brien of AT&T": ["o", "brien", "of", "at", "t"],
@@ -52,7 +52,7 @@ LOOKED_UP = {
 
 @pytest.mark.parametrize(("text", "expected"), LOOKED_UP.items(), ids=repr)
 def test_a_search_term_may_be_part_of_a_run(text: str, expected: tuple[list[str], bool]) -> None:
-    assert lookup(text) == expected
+    assert lookup_words(text) == expected
 
 
 def is_in_a_row(tokens: list[str], text: list[str], *, begun: bool) -> bool:
@@ -70,7 +70,7 @@ RUNS = st.text(alphabet="学习深度天", min_size=1, max_size=8)
 
 @given(RUNS, RUNS, RUNS)
 def test_a_part_of_a_run_is_found_and_nothing_else(before: str, part: str, other: str) -> None:
-    tokens, begun = lookup(part)
+    tokens, begun = lookup_words(part)
     for text in (before + part, part + before, f"{other} {before}{part}{other} x", other, f"{other} {before}"):
         assert is_in_a_row(tokens, split_into_words(text), begun=begun) == any(part in run for run in text.split())
 

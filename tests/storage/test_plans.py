@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 from sqlite_utils import Database
 
-from archiver.search.query_tree import FACTS, ByRows
+from archiver.search.query_tree import PREDICATES, ByRows
 from archiver.storage import completeness
 from archiver.storage.article_tables import records
 from archiver.storage.completeness import site_completeness
@@ -36,18 +36,18 @@ def plans(db: Database, *, of: object) -> list[str]:
 
 
 def test_urls_are_looked_up_in_an_index(db: Database) -> None:
-    fact = FACTS["url"]("/2024/")
+    fact = PREDICATES["url"]("/2024/")
     assert isinstance(fact, ByRows)
     assert "SCAN articles USING COVERING INDEX idx_articles_urlkey" in plan(db, fact.sql, fact.values)
 
 
 def test_the_letters_of_an_article_s_urls_are_searchable(db: Database) -> None:
     for url, number in db.execute("select url, article_id from article_urls").fetchall():
-        fact = FACTS["url"](url[10:])
+        fact = PREDICATES["url"](url[10:])
         assert isinstance(fact, ByRows)
         assert number in {row[0] for row in db.execute(fact.sql, fact.values)}
     for odd in ("%", "_", "\\", "no-such-letters"):
-        fact = FACTS["url"](odd)
+        fact = PREDICATES["url"](odd)
         assert isinstance(fact, ByRows)
         expected = {row[0] for row in db.execute("select article_id, url from article_urls") if odd in row[1]}
         assert {row[0] for row in db.execute(fact.sql, fact.values)} == expected

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from archiver.demo.demo_posts import load, paragraphs
+from archiver.demo.demo_posts import load_posts, paragraphs
 
 HERE = Path(__file__).parent
 CODE = Path("/usr/share/wordpress")
@@ -117,7 +117,7 @@ def posts() -> list[dict[str, Any]]:
             "password": "secret" if p.protected else "",
             "place": asdict(p.places[0]) if p.places else None,
         }
-        for p in reversed(load(1))
+        for p in reversed(load_posts(1))
     ]
     hidden = {"author": "Tom Ashdown", "categories": ["Harbour"], "content": "<p>Nobody may read this yet.</p>"}
     return [

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from archiver.demo.demo_posts import load
+from archiver.demo.demo_posts import load_posts
 from tests.test_demo_crawl import crawl, records
 from tests.wordpress.site import PACKAGES, WordPress
 
@@ -23,7 +23,7 @@ def test_every_public_post_is_archived_and_no_hidden_one(
     found = records(archive)
     public = {row.url: row for row in wordpress_server.rows() if row.public}
     assert found.keys() == public.keys()
-    written = {f"{wordpress_server.base}{p.path()}": p for p in load(1)}
+    written = {f"{wordpress_server.base}{p.path()}": p for p in load_posts(1)}
     for url, record in found.items():
         if post := written.get(url):
             assert record["title"] == post.title
