@@ -17,7 +17,7 @@ from html import escape
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
-from archiver.demo import theme_markup
+from archiver.demo import demo_posts
 from archiver.demo.demo_posts import Listing, Plain, Post, Single, link, load_posts, slug
 from archiver.demo.themes import THEMES
 
@@ -198,10 +198,10 @@ class Blog:
     # Machine-readable
 
     def _rss(self, number: str = "1") -> Response:
-        return self._feed(number, "/feed/", "application/rss+xml; charset=UTF-8", theme_markup.rss)
+        return self._feed(number, "/feed/", "application/rss+xml; charset=UTF-8", demo_posts.rss)
 
     def _atom(self, number: str = "1") -> Response:
-        return self._feed(number, "/feed/atom/", "application/atom+xml; charset=UTF-8", theme_markup.atom)
+        return self._feed(number, "/feed/atom/", "application/atom+xml; charset=UTF-8", demo_posts.atom)
 
     def _feed(self, number: str, path: str, media_type: str, write: Callable[..., str]) -> Response:
         page = int(number) if number.isdecimal() else 1
@@ -211,7 +211,7 @@ class Blog:
         return Response(200, media_type, write(self.base, path, shown, self.changed).encode(), changed=self.changed)
 
     def _robots(self) -> Response:
-        return Response(200, "text/plain; charset=UTF-8", theme_markup.robots(self.base).encode())
+        return Response(200, "text/plain; charset=UTF-8", demo_posts.robots(self.base).encode())
 
     def _sitemap(self) -> Response:
         children = [
@@ -219,18 +219,18 @@ class Blog:
             ("/page-sitemap.xml", self.posts[-1].published),
             ("/category-sitemap.xml", self.changed),
         ]
-        return self._xml(theme_markup.sitemap_index(self.base, children).encode())
+        return self._xml(demo_posts.sitemap_index(self.base, children).encode())
 
     def _post_sitemap(self) -> Response:
-        text = theme_markup.urlset(self.base, [(p.path(), p.modified) for p in self.posts])
-        return self._xml(theme_markup.gzip_text(text), "application/gzip")
+        text = demo_posts.urlset(self.base, [(p.path(), p.modified) for p in self.posts])
+        return self._xml(demo_posts.gzip_text(text), "application/gzip")
 
     def _other_sitemap(self, kind: str) -> Response:
         pages = [("/about/", self.posts[-1].published)]
         if kind == "category":
             names = sorted({c for p in self.posts for c in p.categories})
             pages = [(f"/category/{slug(c)}/", max(p.modified for p in self.posts if c in p.categories)) for c in names]
-        return self._xml(theme_markup.urlset(self.base, pages).encode())
+        return self._xml(demo_posts.urlset(self.base, pages).encode())
 
     def _xml(self, body: bytes, media_type: str = "application/xml; charset=UTF-8") -> Response:
         return Response(200, media_type, body, changed=self.changed)
