@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from archiver.articles.word_diff import DiffOp, Piece
-from archiver.cli.terminal import count_noun, has_colours, print_line, print_lines, print_table
+from archiver.cli.terminal import count_noun, has_colours, print_lines, print_table, styled_line
 from archiver.extraction.explain import FieldExplanation
 from archiver.search.revision_diff import changed_values, edited_lists, edited_texts
 
@@ -27,34 +27,40 @@ def print_edits(before: dict[str, Any], after: dict[str, Any]) -> None:
         if name == "body":
             continue
         if name in texts:
-            print_lines(print_line(label, *styled_pieces(texts[name])))
+            print_lines(styled_line(label, *style_pieces(texts[name])))
         else:
             print_lines(
-                print_line(label, (_value(old), "red"), " -> ", (_value(new), "green"), *_list_edits(lists.get(name)))
+                styled_line(
+                    label,
+                    (_format_value(old), "red"),
+                    " -> ",
+                    (_format_value(new), "green"),
+                    *_format_list_edits(lists.get(name)),
+                )
             )
     if "body" in texts:
-        print_lines("", *(print_line(*row) for row in _paragraphs(texts["body"])))
+        print_lines("", *(styled_line(*row) for row in _edited_paragraphs_only(texts["body"])))
 
 
-def _list_edits(names: tuple[Sequence[str], Sequence[str]] | None) -> _Pieces:
+def _format_list_edits(names: tuple[Sequence[str], Sequence[str]] | None) -> _Pieces:
     if names is None:
         return ()
     added, removed = names
     pieces = [Piece(DiffOp.DELETE, one) for one in removed] + [Piece(DiffOp.INSERT, one) for one in added]
     return (
-        (" (", *(part for n, one in enumerate(pieces) for part in (", " if n else "", *styled_pieces([one]))), ")")
+        (" (", *(part for n, one in enumerate(pieces) for part in (", " if n else "", *style_pieces([one]))), ")")
         if pieces
         else (" (order changed)",)
     )
 
 
-def styled_pieces(pieces: Iterable[Piece]) -> _Pieces:
+def style_pieces(pieces: Iterable[Piece]) -> _Pieces:
     """Converts diff pieces to pieces for `print_line`: coloured, or marked."""
     colours = has_colours()
     return tuple((p.text, _STYLES[p.op]) if colours else _MARKS[p.op].format(p.text) for p in pieces)
 
 
-def _paragraphs(pieces: Iterable[Piece]) -> Iterator[_Pieces]:
+def _edited_paragraphs_only(pieces: Iterable[Piece]) -> Iterator[_Pieces]:
     """Yields the edited paragraphs, each followed by a blank line, and counts those in between."""
     rows: list[list[Piece]] = [[]]
     for piece in pieces:
@@ -70,13 +76,13 @@ def _paragraphs(pieces: Iterable[Piece]) -> Iterator[_Pieces]:
         if unchanged:
             yield from (((f"({count_noun(unchanged, 'unchanged paragraph')})", "dim"),), ("",))
         unchanged = 0
-        yield styled_pieces(shown)
+        yield style_pieces(shown)
         yield ("",)
     if unchanged:
         yield ((f"({count_noun(unchanged, 'unchanged paragraph')})", "dim"),)
 
 
-def _value(value: Any) -> str:
+def _format_value(value: Any) -> str:
     from archiver.search.revision_diff import as_text
 
     if isinstance(value, list):
@@ -100,22 +106,23 @@ def print_explanations(
             continue
         why = "; ".join(filter(None, (one.why, readers.get(one.field))))
         print_lines(
-            print_line((one.field, "bold"), "  ", _short(one.chosen) or "(none)"), print_line((why, "dim"), indent=2)
+            styled_line((one.field, "bold"), "  ", _shorten(one.chosen) or "(none)"),
+            styled_line((why, "dim"), indent=2),
         )
         if one.candidates:
             print_table(
                 ("", "candidate", "source", "location", "confidence"),
                 [
-                    ("*" if won else "", _short(c.value) or "(none)", c.source, c.locator, f"{c.confidence:.2f}")
+                    ("*" if won else "", _shorten(c.value) or "(none)", c.source, c.locator, f"{c.confidence:.2f}")
                     for c, won in zip(one.candidates, one.won, strict=True)
                 ],
                 numbers=(4,),
             )
         print_lines("")
     if empty:
-        print_lines(print_line(("not found: ", "dim"), ", ".join(empty)))
+        print_lines(styled_line(("not found: ", "dim"), ", ".join(empty)))
 
 
-def _short(value: str) -> str:
+def _shorten(value: str) -> str:
     text = " ".join(value.split())
     return text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"

@@ -49,7 +49,7 @@ USAGE_ERRORS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CommandEntry:
     """One command: its name, its line in the help, and the module that defines the click command.
 
     `module` is relative to `archiver.cli`; without it, it is `commands.NAME`.
@@ -69,35 +69,35 @@ class Entry:
 
 
 # In the order of the data: collect it, check it, read it, share it.
-COMMANDS: tuple[Entry, ...] = (
-    Entry("crawl", "Collect", "Crawl sites into the archive."),
-    Entry("schedule", "Collect", "Crawl each site when it is due."),
-    Entry("fleet", "Collect", "Crawl, import and re-extract on many machines."),
-    Entry("import", "Collect", "Import captures from WARC, ARC and WACZ files or from a web archive."),
-    Entry("merge", "Collect", "Merge other archives into this one."),
-    Entry("sites", "Collect", "List and change the sites of the archive."),
-    Entry("reextract", "Collect", "Extract stored captures again with the current extraction."),
-    Entry("remove", "Collect", "Remove posts and their captures permanently."),
-    Entry(
+COMMANDS: tuple[CommandEntry, ...] = (
+    CommandEntry("crawl", "Collect", "Crawl sites into the archive."),
+    CommandEntry("schedule", "Collect", "Crawl each site when it is due."),
+    CommandEntry("fleet", "Collect", "Crawl, import and re-extract on many machines."),
+    CommandEntry("import", "Collect", "Import captures from WARC, ARC and WACZ files or from a web archive."),
+    CommandEntry("merge", "Collect", "Merge other archives into this one."),
+    CommandEntry("sites", "Collect", "List and change the sites of the archive."),
+    CommandEntry("reextract", "Collect", "Extract stored captures again with the current extraction."),
+    CommandEntry("remove", "Collect", "Remove posts and their captures permanently."),
+    CommandEntry(
         "withdraw", "Collect", "Remove posts from the archive and from all future dataset builds.", "commands.publish"
     ),
-    Entry("extract", "Collect", "Extract an article from one page, without an archive."),
-    Entry("status", "Check", "Show what was found and archived, and what is missing."),
-    Entry("why", "Check", "Explain what happened to a URL."),
-    Entry("verify", "Check", "Check every article against its capture, and the archive for damage."),
-    Entry("backup", "Check", "Copy the archive, even during a crawl."),
-    Entry("vacuum", "Check", "Compact the archive."),
-    Entry("search", "Read", "Search the archive."),
-    Entry("searches", "Read", "List saved searches and show their new results."),
-    Entry("index", "Read", "Update or rebuild the search index."),
-    Entry("serve", "Read", "Browse the archive in a web browser."),
-    Entry("show", "Read", "Show one article."),
-    Entry("diff", "Read", "Compare two revisions of an article."),
-    Entry("clusters", "Read", "List clusters of near-duplicates, or show one."),
-    Entry("cite", "Read", "Print citations of articles."),
-    Entry("export", "Share", "Export articles as JSON Lines, CSV, GeoJSON or Parquet, or captures as WACZ."),
-    Entry("publish", "Share", "Publish a versioned dataset that can be cited, checked and rebuilt."),
-    Entry("completion", "Set up", "Print the tab completion script for a shell.", "main"),
+    CommandEntry("extract", "Collect", "Extract an article from one page, without an archive."),
+    CommandEntry("status", "Check", "Show what was found and archived, and what is missing."),
+    CommandEntry("why", "Check", "Explain what happened to a URL."),
+    CommandEntry("verify", "Check", "Check every article against its capture, and the archive for damage."),
+    CommandEntry("backup", "Check", "Copy the archive, even during a crawl."),
+    CommandEntry("vacuum", "Check", "Compact the archive."),
+    CommandEntry("search", "Read", "Search the archive."),
+    CommandEntry("searches", "Read", "List saved searches and show their new results."),
+    CommandEntry("index", "Read", "Update or rebuild the search index."),
+    CommandEntry("serve", "Read", "Browse the archive in a web browser."),
+    CommandEntry("show", "Read", "Show one article."),
+    CommandEntry("diff", "Read", "Compare two revisions of an article."),
+    CommandEntry("clusters", "Read", "List clusters of near-duplicates, or show one."),
+    CommandEntry("cite", "Read", "Print citations of articles."),
+    CommandEntry("export", "Share", "Export articles as JSON Lines, CSV, GeoJSON or Parquet, or captures as WACZ."),
+    CommandEntry("publish", "Share", "Publish a versioned dataset that can be cited, checked and rebuilt."),
+    CommandEntry("completion", "Set up", "Print the tab completion script for a shell.", "main"),
 )
 
 

@@ -29,7 +29,7 @@ class QueryCommand(click.Command):
         return super().parse_args(ctx, ["--help"] if args == ["-h"] else args)
 
 
-class OptionalValues(QueryCommand):
+class OptionalValueCommand(QueryCommand):
     """A query command with options whose value may be omitted: `--recent 30 flood` and `--recent flood`.
 
     `optional` has for each such option a test of the next argument, and the default if that fails.
@@ -55,7 +55,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
 
-def takes(kind: type[T], **groups: type) -> Callable[[Callable[[T], None]], Callable[..., None]]:
+def pass_options_as(options_class: type[T], **groups: type) -> Callable[[Callable[[T], None]], Callable[..., None]]:
     """Passes a command its options as one value: an instance of the dataclass `kind`, whose fields are named like the
     options. `groups` maps fields that are themselves dataclasses of options to their classes. The decorator goes
     directly above the function, below the options."""
@@ -65,7 +65,7 @@ def takes(kind: type[T], **groups: type) -> Callable[[Callable[[T], None]], Call
         def called(**options: Any) -> None:
             for name, group in groups.items():
                 options[name] = group(**{one.name: options.pop(one.name) for one in fields(group)})
-            function(kind(**options))
+            function(options_class(**options))
 
         return called
 
@@ -96,8 +96,8 @@ def report_archive_faults(function: F) -> F:
             return function(*args, **named)
         except Exception as error:
             archives = named.get("archives", [])
-            if fault := _fault(
-                error, _first_damaged(archives) if len(archives) > 1 else named.get("archive", *archives)
+            if fault := _to_archive_error(
+                error, _find_damaged(archives) if len(archives) > 1 else named.get("archive", *archives)
             ):
                 raise fault from error
             raise
@@ -105,7 +105,7 @@ def report_archive_faults(function: F) -> F:
     return cast(F, reporting)
 
 
-def _first_damaged(archives: Sequence[str]) -> str:
+def _find_damaged(archives: Sequence[str]) -> str:
     """Returns the first archive that is damaged, or the first one if none is."""
     import sqlite3
     from contextlib import closing
@@ -120,7 +120,7 @@ def _first_damaged(archives: Sequence[str]) -> str:
     return archives[0]
 
 
-def _fault(error: Exception, archive: Any) -> ArchiverError | None:
+def _to_archive_error(error: Exception, archive: Any) -> ArchiverError | None:
     import sqlite3
 
     if not archive or isinstance(error, ArchiverError) or not isinstance(error, sqlite3.Error | OSError):
@@ -290,7 +290,7 @@ def archives_option(function: F) -> F:
 
     @wraps(function)
     def resolved(*args: Any, archives: tuple[str, ...], shards: str | None, **named: Any) -> Any:
-        return report_archive_faults(function)(*args, archives=archives_of(archives, shards), **named)
+        return report_archive_faults(function)(*args, archives=resolve_archives(archives, shards), **named)
 
     one = click.option(
         "--archive",
@@ -312,10 +312,10 @@ def archives_option(function: F) -> F:
     return one(many(cast(F, resolved)))
 
 
-def archives_of(archives: tuple[str, ...], shards: str | None) -> list[str]:
+def resolve_archives(archives: tuple[str, ...], shards: str | None) -> list[str]:
     """The paths of the archives without repetitions; those of --shards are sorted by name."""
     if not shards:
-        return _unique("--archive", archives)
+        return _remove_repetitions("--archive", archives)
     if click.get_current_context().get_parameter_source("archives") is click.core.ParameterSource.COMMANDLINE:
         raise click.UsageError("Use either --archive or --shards.")
     path = Path(shards)
@@ -333,10 +333,10 @@ def archives_of(archives: tuple[str, ...], shards: str | None) -> list[str]:
             f"--shards {shards} matches no archive. Give a folder that contains archives, or a "
             "pattern in quotation marks."
         )
-    return _unique(f"--shards {shards}", found)
+    return _remove_repetitions(f"--shards {shards}", found)
 
 
-def _unique(option: str, named: Sequence[str]) -> list[str]:
+def _remove_repetitions(option: str, named: Sequence[str]) -> list[str]:
     """Removes repetitions of a file, keeping the first name. Raises UsageError for too many."""
     unique: dict[Path, str] = {}
     for name in named:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
-def clean(text: str) -> str:
+def strip_control_characters(text: str) -> str:
     """Removes control characters and bidirectional overrides from text, so that it is safe to print on a terminal."""
     return _CONTROL.sub("", text.replace("\r\n", "\n"))
 
@@ -47,14 +47,14 @@ def has_colours() -> bool:
     return screen.color_system is not None and not screen.no_color
 
 
-def print_line(*pieces: str | tuple[str, str], indent: int = 0) -> Text:
+def styled_line(*pieces: str | tuple[str, str], indent: int = 0) -> Text:
     """Builds one line from pieces, each a text or a (text, style) pair."""
     from rich.text import Text
 
     text = Text(" " * indent)
     for piece in pieces:
         words, style = (piece, "") if isinstance(piece, str) else piece
-        text.append(clean(words), style)
+        text.append(strip_control_characters(words), style)
     return text
 
 
@@ -64,7 +64,7 @@ def print_lines(*texts: Text | str) -> None:
 
     screen = console()
     for text in texts:
-        shown = print_line(text) if isinstance(text, str) else text
+        shown = styled_line(text) if isinstance(text, str) else text
         indent = len(shown.plain) - len(shown.plain.lstrip(" "))
         if screen.is_terminal and indent:
             screen.print(Padding(shown[indent:], (0, 0, 0, indent)))
@@ -75,7 +75,10 @@ def print_lines(*texts: Text | str) -> None:
 def print_table(headers: Sequence[str], rows: Iterable[Sequence[object]], numbers: Iterable[int] = ()) -> None:
     """Prints a table; the columns in `numbers` (from 0) are right-aligned."""
     cells = [
-        [clean("" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell)) for cell in row]
+        [
+            strip_control_characters("" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell))
+            for cell in row
+        ]
         for row in rows
     ]
     right = set(numbers)
@@ -102,7 +105,7 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[object]], number
 
 def print_details(rows: Iterable[tuple[str, str]], indent: int = 0) -> None:
     """Prints labels with their values; wrapped values are aligned. Empty values are left out."""
-    shown = [(label, clean(value)) for label, value in rows if value]
+    shown = [(label, strip_control_characters(value)) for label, value in rows if value]
     width = max((len(label) for label, _ in shown), default=0) + 2
     if not sys.stdout.isatty():
         for label, value in shown:
@@ -138,7 +141,7 @@ def count_noun(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def percent(share: float | None) -> str:
+def format_percent(share: float | None) -> str:
     """Formats a share between 0 and 1 in whole percent; only exactly 1 is "100 %"."""
     if share is None:
         return "unknown"
@@ -183,7 +186,7 @@ Progress = Callable[[str, int, int], None]
 
 
 @contextmanager
-def stage_progress(quiet: bool) -> Iterator[Progress]:
+def show_stage_progress(quiet: bool) -> Iterator[Progress]:
     """A progress bar on stderr, if that is a terminal."""
     if quiet or not sys.stderr.isatty():
         yield lambda stage, done, total: None

@@ -26,7 +26,7 @@ _CACHE_SIZE = 64
 _CACHE: WeakKeyDictionary[Database, tuple[int, OrderedDict[Hashable, Any]]] = WeakKeyDictionary()
 
 
-def cached(db: Database, name: str, of: Hashable, make: Callable[[], T]) -> T:
+def get_cached(db: Database, name: str, of: Hashable, make: Callable[[], T]) -> T:
     """Returns the result of `make`, cached until the archive is written to (SQLite's data_version, which also changes
     with the index). Exceptions are not cached."""
     version = int(db.execute("pragma data_version").fetchone()[0])
@@ -44,7 +44,7 @@ def cached(db: Database, name: str, of: Hashable, make: Callable[[], T]) -> T:
     return found
 
 
-def counted(query: Query) -> Query:
+def strip_paging(query: Query) -> Query:
     """A query without the parts that do not affect its counts, as a cache key."""
     return replace(query, sort="", limit=None, offset=0, recent=None)
 
@@ -91,14 +91,14 @@ class ArchivePool:
 
     def __init__(self, path: Path, seconds: float = SECONDS) -> None:
         self.path, self.seconds = path, seconds
-        self._opened = PerThread(path, lambda: _reading(path), Database.close)
+        self._opened = PerThread(path, lambda: _open_read_only(path), Database.close)
         self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="page")
         self.downloads = ThreadPoolExecutor(DOWNLOADS, thread_name_prefix="download")
 
     def with_limit(self, function: Callable[[Database], T]) -> T:
         """Calls a function with the archive, within the time limit. To be called in a thread of `pool`."""
         db = self._opened.get()
-        with _limited(db, self.seconds):
+        with _limit_time(db, self.seconds):
             return function(db)
 
     def without_limit(self, function: Callable[[Database], T]) -> T:
@@ -106,14 +106,14 @@ class ArchivePool:
         return function(self._opened.get())
 
 
-def _reading(path: Path) -> Database:
+def _open_read_only(path: Path) -> Database:
     db = open_archive(path, read_only=True)
     disable_updates(db)
     return db
 
 
 @contextmanager
-def _limited(db: Database, seconds: float) -> Iterator[None]:
+def _limit_time(db: Database, seconds: float) -> Iterator[None]:
     until = time.monotonic() + seconds
     db.conn.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
     try:
@@ -149,6 +149,6 @@ def attach_served_archive(datasette: Any, site: ServedArchive) -> None:
     _SITES[datasette] = site
 
 
-def served_archive(datasette: Any) -> ServedArchive:
+def get_served_archive(datasette: Any) -> ServedArchive:
     """The archive of a Datasette instance. Raises KeyError if `archiver.web.server` did not create it."""
     return _SITES[datasette]

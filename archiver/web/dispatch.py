@@ -48,7 +48,7 @@ from archiver.errors import (
 from archiver.search.query_parser import token_end
 from archiver.storage.connection import environment_error, is_environment_error
 from archiver.web import request_guard
-from archiver.web.archive_access import DATABASE, ServedArchive, served_archive
+from archiver.web.archive_access import DATABASE, ServedArchive, get_served_archive
 from archiver.web.query_arguments import (
     FORM_PAGES,
     LABELS,
@@ -58,7 +58,7 @@ from archiver.web.query_arguments import (
     PageResponse,
     RawResponse,
     WebRequest,
-    address,
+    build_url,
 )
 from archiver.web.rendering import render_page
 
@@ -66,7 +66,7 @@ from archiver.web.rendering import render_page
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class PageRoute:
     """One page. In `path`, "{name}" matches anything without a slash and "{name*}" anything. `function` is the module
     and function that answer it. `label` is its name in the navigation, "" if it is not listed there.
 
@@ -93,32 +93,32 @@ class Page:
         return function(request)
 
 
-PAGES: tuple[Page, ...] = (
-    Page("/", "search_pages.search_page"),
-    Page("/search", "search_pages.search_page", "Search"),
-    Page("/trends", "search_pages.trends_page", "Trends"),
-    Page("/concordance", "search_pages.concordance_page", "Concordance"),
-    Page("/searches", "search_pages.searches_page", "Saved searches"),
-    Page("/searches/{name}", "search_pages.saved_search_page"),
-    Page("/searches/{name}/feed", "search_pages.feed_page"),
-    Page("/collection", "search_pages.collection_page", "Collection"),
-    Page("/export", "search_pages.export_page"),
-    Page("/sites", "site_pages.sites_page", "Sites"),
-    Page("/site/{name*}", "site_pages.site_page"),
-    Page("/article/{id}", "article_pages.article_page"),
-    Page("/-/metrics", "site_pages.metrics_page"),
-    Page("/article/{id}/evidence", "article_pages.evidence_page"),
-    Page("/article/{id}/versions", "article_pages.revisions_page"),
-    Page("/article/{id}/diff", "article_pages.diff_page"),
-    Page("/article/{id}/cite/{style}", "article_pages.cite_page"),
-    Page("/article/{id}/image", "article_pages.image_page"),
-    Page("/article/{id}/captures", "capture_pages.article_captures_page"),
-    Page("/capture/{number}", "capture_pages.capture_page"),
-    Page("/capture/{number}/record", "capture_pages.record_page"),
-    Page("/capture/{number}/payload", "capture_pages.payload_page"),
-    Page("/captures/{place*}", "capture_pages.url_captures_page", names_address=True),
-    Page("/view/{place*}", "capture_pages.view_page", names_address=True),
-    Page("/web/{place*}", "capture_pages.memento_page", names_address=True),
+PAGES: tuple[PageRoute, ...] = (
+    PageRoute("/", "search_pages.search_page"),
+    PageRoute("/search", "search_pages.search_page", "Search"),
+    PageRoute("/trends", "search_pages.trends_page", "Trends"),
+    PageRoute("/concordance", "search_pages.concordance_page", "Concordance"),
+    PageRoute("/searches", "search_pages.searches_page", "Saved searches"),
+    PageRoute("/searches/{name}", "search_pages.saved_search_page"),
+    PageRoute("/searches/{name}/feed", "search_pages.feed_page"),
+    PageRoute("/collection", "search_pages.collection_page", "Collection"),
+    PageRoute("/export", "search_pages.export_page"),
+    PageRoute("/sites", "site_pages.sites_page", "Sites"),
+    PageRoute("/site/{name*}", "site_pages.site_page"),
+    PageRoute("/article/{id}", "article_pages.article_page"),
+    PageRoute("/-/metrics", "site_pages.metrics_page"),
+    PageRoute("/article/{id}/evidence", "article_pages.evidence_page"),
+    PageRoute("/article/{id}/versions", "article_pages.revisions_page"),
+    PageRoute("/article/{id}/diff", "article_pages.diff_page"),
+    PageRoute("/article/{id}/cite/{style}", "article_pages.cite_page"),
+    PageRoute("/article/{id}/image", "article_pages.image_page"),
+    PageRoute("/article/{id}/captures", "capture_pages.article_captures_page"),
+    PageRoute("/capture/{number}", "capture_pages.capture_page"),
+    PageRoute("/capture/{number}/record", "capture_pages.record_page"),
+    PageRoute("/capture/{number}/payload", "capture_pages.payload_page"),
+    PageRoute("/captures/{place*}", "capture_pages.url_captures_page", names_address=True),
+    PageRoute("/view/{place*}", "capture_pages.view_page", names_address=True),
+    PageRoute("/web/{place*}", "capture_pages.memento_page", names_address=True),
 )
 
 
@@ -245,16 +245,16 @@ OWN = "datasette.handle_exception"
 """The name of Datasette's own handler among its plugins."""
 
 
-def failure(path: str, error: Exception, archive: Path, searched: str | None = None) -> tuple[int, str]:
+def describe_error(path: str, error: Exception, archive: Path, searched: str | None = None) -> tuple[int, str]:
     """The status and message for an error at a path. Logs faults of the program and of the archive's file system.
 
     `searched` is the text of a table search."""
     if isinstance(error, NotFound) and path.split("/")[1:2] != [DATABASE]:
         return 404, f"There is no page at {path}."
     if isinstance(error, Forbidden):
-        return 403, _sentence(str(error))
+        return 403, _as_sentence(str(error))
     if isinstance(error, Base400):
-        return error.status, _sentence(str(error.args[0]) if error.args else "404")
+        return error.status, _as_sentence(str(error.args[0]) if error.args else "404")
     if isinstance(error, DatasetteError):
         if searched is not None and _BAD_FTS_QUERY.match(str(error.message)):
             shown = searched[:80] + "…" * (len(searched) > 80)
@@ -262,7 +262,7 @@ def failure(path: str, error: Exception, archive: Path, searched: str | None = N
         # Datasette answers 500 for an unknown sort column. Its only message in HTML is that the SQL timed out.
         return (
             400 if error.status == 500 else error.status,
-            _TIMED_OUT if error.message_is_html else _sentence(str(error.message)),
+            _TIMED_OUT if error.message_is_html else _as_sentence(str(error.message)),
         )
     if isinstance(error, sqlite3.Error) and is_environment_error(error):
         error = environment_error(error, archive)
@@ -273,7 +273,7 @@ def failure(path: str, error: Exception, archive: Path, searched: str | None = N
     return 500, "This page failed because of an internal error. The server's log has the details."
 
 
-def _sentence(message: str) -> str:
+def _as_sentence(message: str) -> str:
     return "There is no such page." if message == "404" else message[:1].upper() + message[1:].rstrip(".") + "."
 
 
@@ -301,29 +301,29 @@ _TOO_LONG = (
 )
 
 
-def page_view(page: Page) -> Callable[..., Awaitable[Response | StreamingResponse]]:
+def make_view(page: PageRoute) -> Callable[..., Awaitable[Response | StreamingResponse]]:
     """The view of a page, as Datasette calls it."""
 
     async def view(request: Request, datasette: Datasette) -> Response | StreamingResponse:
-        site = served_archive(datasette)
+        site = get_served_archive(datasette)
         loop = asyncio.get_running_loop()
-        made = await loop.run_in_executor(site.archive.pool, _answer, page, request, site)
-        return _streaming(made, site, request) if isinstance(made, Download) else made
+        made = await loop.run_in_executor(site.archive.pool, _answer_page, page, request, site)
+        return _make_streaming_response(made, site, request) if isinstance(made, Download) else made
 
     return view
 
 
-async def failed(request: Request, datasette: Datasette, error: Exception) -> Response:
+async def render_error(request: Request, datasette: Datasette, error: Exception) -> Response:
     """The error page for an exception that no page of ours handled."""
-    site = served_archive(datasette)
+    site = get_served_archive(datasette)
     path = unquote(request.path.partition("?")[0])
     searched = next((request.args[name] for name in request.args if name.startswith("_search")), None)
-    status, sentence = failure(path, error, site.archive.path, searched)
+    status, sentence = describe_error(path, error, site.archive.path, searched)
     form = "json" if path.endswith(".json") or request.args.get("_format") == "json" else "html"
-    return _failed(_web_request(request, site, path, {}, form), sentence, status)
+    return _error_response(_web_request(request, site, path, {}, form), sentence, status)
 
 
-async def static_file(request: Request) -> Response:
+async def serve_static_file(request: Request) -> Response:
     """A static file. Its URL contains its hash, so it can be cached forever."""
     name = request.url_vars["name"]
     if name not in _STATIC:
@@ -337,7 +337,7 @@ async def static_file(request: Request) -> Response:
     )
 
 
-def _answer(page: Page, request: Request, site: ServedArchive) -> Response | Download:
+def _answer_page(page: PageRoute, request: Request, site: ServedArchive) -> Response | Download:
     """The response of a page. Raises only faults of the program or the archive's file system, which `failed`
     handles."""
     sent = {name: value for name, value in request.url_vars.items() if value is not None}
@@ -349,21 +349,21 @@ def _answer(page: Page, request: Request, site: ServedArchive) -> Response | Dow
         form = twin or "html"
     web_request = _web_request(request, site, page.path, named, form.lstrip("."))
     try:
-        return site.archive.with_limit(lambda db: _made(page, web_request.with_archive(db)))
+        return site.archive.with_limit(lambda db: _make_response(page, web_request.with_archive(db)))
     except ArchiverError as error:
         if isinstance(error, UNREADABLE):
             raise
         status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
         # The position is useless if the error is in another field, or if normalisation (NFC) changed the query.
         at = error.at if isinstance(error, BadQuery) and error.subject == web_request.one("q") else None
-        return _failed(web_request, str(error), status, at)
+        return _error_response(web_request, str(error), status, at)
     except sqlite3.OperationalError as error:
         if str(error) != "interrupted":
             raise
-        return _failed(web_request, _TOO_LONG, 503)
+        return _error_response(web_request, _TOO_LONG, 503)
 
 
-def _made(page: Page, request: PageRequest) -> Response | Download:
+def _make_response(page: PageRoute, request: PageRequest) -> Response | Download:
     answer = page.answer(request)
     return answer if isinstance(answer, Download) else _to_response(answer, request)
 
@@ -383,7 +383,7 @@ def _web_request(request: Request, site: ServedArchive, path: str, named: dict[s
     )
 
 
-def _streaming(made: Download, site: ServedArchive, request: Request) -> StreamingResponse:
+def _make_streaming_response(made: Download, site: ServedArchive, request: Request) -> StreamingResponse:
     return StreamingResponse(
         lambda out: site.archive.without_limit(lambda db: made.write(db, out)),
         site.archive.downloads,
@@ -396,7 +396,7 @@ def _streaming(made: Download, site: ServedArchive, request: Request) -> Streami
     )
 
 
-def _failed(request: WebRequest, sentence: str, status: int, at: int | None = None) -> Response:
+def _error_response(request: WebRequest, sentence: str, status: int, at: int | None = None) -> Response:
     """An error page with the request in a form to correct it. `at` is the position of the error in the query."""
     fields = [(name, LABELS.get(name, name), value) for name, value in request.args if value]
     query = request.one("q")
@@ -434,7 +434,7 @@ def _to_response(answer: PageResponse | RawResponse, request: WebRequest) -> Res
         text = json.dumps(answer.data, ensure_ascii=False).encode("utf-8", "replace")
         return Response(text, answer.status, _headers("inert") | answer.headers, "application/json; charset=utf-8")
     text = render_page(
-        answer, request, NAVIGATION, lambda name: address(request.base, f"/-/archiver/{name}", [("v", _HASHES[name])])
+        answer, request, NAVIGATION, lambda name: build_url(request.base, f"/-/archiver/{name}", [("v", _HASHES[name])])
     ).encode("utf-8", "replace")
     policy = {"content-security-policy": answer.policy} if answer.policy else {}
     return Response(text, answer.status, _headers("own") | policy | answer.headers, "text/html; charset=utf-8")

@@ -40,7 +40,7 @@ class StoredCapture:
     response: StoredResponse
 
 
-def stored_capture(db: Database, folder: Path, row: Row) -> StoredCapture:
+def read_capture(db: Database, folder: Path, row: Row) -> StoredCapture:
     """The response of a capture, verified by its digest. Raises CaptureUnreadable, and ArticleRemoved if it was taken
     down."""
     refuse_removed(db, row)
@@ -48,12 +48,12 @@ def stored_capture(db: Database, folder: Path, row: Row) -> StoredCapture:
     if source is None:
         raise CaptureUnreadable(row["id"], "it is a revisit of a response that is not in the archive")
     try:
-        response = read_record(file_of(folder, source), source["warc_offset"], source["warc_length"])
+        response = read_record(locate_warc_file(folder, source), source["warc_offset"], source["warc_length"])
     except UnreadableInput as error:
-        raise CaptureUnreadable(row["id"], f"{_place(source)} cannot be read ({error.why})") from error
+        raise CaptureUnreadable(row["id"], f"{_describe_location(source)} cannot be read ({error.why})") from error
     digest = source["digest"] or ""
     if digest.startswith("sha1:") and payload_digest(response.payload) != digest:
-        raise CaptureUnreadable(row["id"], f"the payload of {_place(source)} does not match its digest")
+        raise CaptureUnreadable(row["id"], f"the payload of {_describe_location(source)} does not match its digest")
     return StoredCapture(row, source, response)
 
 
@@ -67,10 +67,10 @@ def refuse_removed(db: Database, row: Row) -> None:
         raise ArticleRemoved(row["url"], tombstone.told if tombstone else "removed from this archive")
 
 
-def record_of(folder: Path, row: Row) -> bytes:
+def read_record_bytes(folder: Path, row: Row) -> bytes:
     """The stored bytes of a capture's record: one gzip member (WARC/1.1, annex D.2). Raises CaptureUnreadable."""
     length = check_stored_record(folder, row).length
-    with file_of(folder, row).open("rb") as handle:
+    with locate_warc_file(folder, row).open("rb") as handle:
         handle.seek(row["warc_offset"])
         return handle.read(length)
 
@@ -78,16 +78,18 @@ def record_of(folder: Path, row: Row) -> bytes:
 def check_stored_record(folder: Path, row: Row) -> CheckedRecord:
     """Recomputes the digests of a capture's record. Raises CaptureUnreadable if there is no complete record."""
     try:
-        with file_of(folder, row).open("rb") as handle:
+        with locate_warc_file(folder, row).open("rb") as handle:
             found = check_record_at(handle, row["warc_offset"], row["warc_file"])
     except OSError as error:
-        raise CaptureUnreadable(row["id"], f"{_place(row)} cannot be read ({error.strerror or error})") from error
+        raise CaptureUnreadable(
+            row["id"], f"{_describe_location(row)} cannot be read ({error.strerror or error})"
+        ) from error
     if found is None:
-        raise CaptureUnreadable(row["id"], f"there is no complete record in its place ({_place(row)})")
+        raise CaptureUnreadable(row["id"], f"there is no complete record in its place ({_describe_location(row)})")
     return found
 
 
-def file_of(folder: Path, row: Row) -> Path:
+def locate_warc_file(folder: Path, row: Row) -> Path:
     """The WARC file of a capture. Raises CaptureUnreadable if its name points outside the archive's folder."""
     name = PurePosixPath(row["warc_file"] or "")
     if not name.name or name.is_absolute() or ".." in name.parts or "\0" in str(name):
@@ -95,7 +97,7 @@ def file_of(folder: Path, row: Row) -> Path:
     return folder / name
 
 
-def _place(row: Row) -> str:
+def _describe_location(row: Row) -> str:
     return f"its record at byte {row['warc_offset']:,} of {row['warc_file']}"
 
 
@@ -121,16 +123,16 @@ _ENDINGS = {
 }
 
 
-def media_type(content_type: str) -> str:
+def parse_media_type(content_type: str) -> str:
     """The media type of a Content-Type field without parameters; application/octet-stream if it is invalid."""
     found = _TYPE.match(content_type.strip())
     return found[0].lower() if found else "application/octet-stream"
 
 
-def payload_response(found: StoredCapture, *, download: bool = False) -> RawResponse:
+def make_payload_response(found: StoredCapture, *, download: bool = False) -> RawResponse:
     """The payload without its content coding, as a response or a download."""
-    kind = media_type(found.response.content_type)
-    named = {"content-disposition": f'attachment; filename="{file_name(found)}"'}
+    kind = parse_media_type(found.response.content_type)
+    named = {"content-disposition": f'attachment; filename="{make_file_name(found)}"'}
     if _SHOWN.fullmatch(kind) and not download:
         # An SVG within a page is an image regardless of this header, but opened directly it would be a document.
         return RawResponse(
@@ -140,11 +142,11 @@ def payload_response(found: StoredCapture, *, download: bool = False) -> RawResp
     return RawResponse(found.response.body, kind if not _is_active(kind) else "application/octet-stream", headers=named)
 
 
-def file_name(found: StoredCapture) -> str:
+def make_file_name(found: StoredCapture) -> str:
     """A portable file name for a download, made of the capture's ID and the last segment of its path."""
     path = unquote(urlsplit(found.row["url"] or "").path, errors="replace").rstrip("/").rpartition("/")[2]
     stem, _, ending = re.sub(r"[^A-Za-z0-9._-]+", "-", path).strip("-.").rpartition(".")
-    known = _ENDINGS.get(media_type(found.response.content_type), "")
+    known = _ENDINGS.get(parse_media_type(found.response.content_type), "")
     name = "-".join(filter(None, ("capture", str(found.row["id"]), (stem or ending)[:60])))
     return f"{name}.{known or (ending if stem and len(ending) <= 5 else '') or 'bin'}"
 
@@ -169,7 +171,7 @@ class ExportFormat:
     write: Write
 
 
-def _format(name: str) -> Write:
+def _format_writer(name: str) -> Write:
     def write(db: Database, ids: Sequence[int], out: IO[bytes]) -> None:
         from archiver.datasets.record_formats import FORMATS
 
@@ -178,7 +180,7 @@ def _format(name: str) -> Write:
     return write
 
 
-def _style(name: str) -> Write:
+def _citation_writer(name: str) -> Write:
     def write(db: Database, ids: Sequence[int], out: IO[bytes]) -> None:
         out.write(STYLES[name]([cited(one) for one in records(db, ids)]).encode("utf-8", "replace"))
 
@@ -188,18 +190,24 @@ def _style(name: str) -> Write:
 EXPORT_FORMATS: dict[str, ExportFormat] = {
     kind.name: kind
     for kind in (
-        ExportFormat("csv", "CSV", "text/csv; charset=utf-8; header=present", "csv", _format("csv")),
-        ExportFormat("jsonl", "JSON Lines", "application/jsonl; charset=utf-8", "jsonl", _format("jsonl")),
-        ExportFormat("geojson", "GeoJSON", "application/geo+json; charset=utf-8", "geojson", _format("geojson")),
-        ExportFormat("bibtex", "BibTeX", "application/x-bibtex; charset=utf-8", "bib", _style("bibtex")),
-        ExportFormat("ris", "RIS", "application/x-research-info-systems; charset=utf-8", "ris", _style("ris")),
+        ExportFormat("csv", "CSV", "text/csv; charset=utf-8; header=present", "csv", _format_writer("csv")),
+        ExportFormat("jsonl", "JSON Lines", "application/jsonl; charset=utf-8", "jsonl", _format_writer("jsonl")),
+        ExportFormat("geojson", "GeoJSON", "application/geo+json; charset=utf-8", "geojson", _format_writer("geojson")),
+        ExportFormat("bibtex", "BibTeX", "application/x-bibtex; charset=utf-8", "bib", _citation_writer("bibtex")),
         ExportFormat(
-            "csl-json", "CSL-JSON", "application/vnd.citationstyles.csl+json; charset=utf-8", "json", _style("csl-json")
+            "ris", "RIS", "application/x-research-info-systems; charset=utf-8", "ris", _citation_writer("ris")
+        ),
+        ExportFormat(
+            "csl-json",
+            "CSL-JSON",
+            "application/vnd.citationstyles.csl+json; charset=utf-8",
+            "json",
+            _citation_writer("csl-json"),
         ),
     )
 }
 
 
-def found_ids(db: Database, query: Query) -> list[int]:
+def find_ids(db: Database, query: Query) -> list[int]:
     """The IDs of all results of a search, ordered and folded as on the page. Raises what `matching_ids` does."""
     return list(matching_ids(db, replace(query, limit=None, offset=0)))

@@ -55,7 +55,7 @@ class WebRequest:
 
     def link(self, path: str, args: Iterable[tuple[str, Any]] = ()) -> str:
         """A URL of this server: a path such as "/article/7" below `base`, with arguments."""
-        return address(self.base, path, args)
+        return build_url(self.base, path, args)
 
     def with_archive(self, db: Database) -> PageRequest:
         """This request together with the archive."""
@@ -76,7 +76,7 @@ class CannotAnswer(ArchiverError):
         super().__init__(subject, f"Invalid request ({subject[:80]}{'…' if len(subject) > 80 else ''}): {why}.")
 
 
-def address(base: str, path: str, args: Iterable[tuple[str, Any]] = ()) -> str:
+def build_url(base: str, path: str, args: Iterable[tuple[str, Any]] = ()) -> str:
     """A URL below `base`. Arguments that are None or empty are left out."""
     present = [(name, value) for name, value in args if value not in (None, "")]
     text = urlencode(present, quote_via=quote, safe="/:,")
@@ -153,28 +153,28 @@ LABELS = {
 }
 
 
-def _kilometres(text: str) -> float:
-    return _number(text, "it must be a number of kilometres")
+def _parse_kilometres(text: str) -> float:
+    return _parse_number(text, "it must be a number of kilometres")
 
 
-def _days(text: str) -> float:
-    return _number(text, "it must be a number of days")
+def _parse_days(text: str) -> float:
+    return _parse_number(text, "it must be a number of days")
 
 
-def _number(text: str, why: str) -> float:
+def _parse_number(text: str, why: str) -> float:
     try:
         return float(text)
     except ValueError:
         raise BadQuery(text, why) from None
 
 
-def _whole(text: str) -> int:
+def _parse_integer(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise BadQuery(text, "it must be a whole number")
     return int(text[:9])
 
 
-def _yes(text: str) -> bool:
+def _parse_yes(text: str) -> bool:
     return text not in ("0", "no", "false")
 
 
@@ -182,46 +182,46 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "since": str,
     "until": str,
     "near": parse_point,
-    "within": _kilometres,
+    "within": _parse_kilometres,
     "bbox": box,
     "sort": str,
-    "recent": _days,
+    "recent": _parse_days,
     "fold": str,
-    "stem": _yes,
+    "stem": _parse_yes,
     "like": str,
-    "limit": _whole,
-    "offset": _whole,
+    "limit": _parse_integer,
+    "offset": _parse_integer,
 }
 """The parsers of the arguments that have a single value. They raise BadQuery for invalid values."""
 
 
-def query_of(request: PageRequest) -> Query:
+def parse_query(request: PageRequest) -> Query:
     """The query of a request. Empty arguments are ignored, because forms send empty fields. Raises BadQuery."""
     values: dict[str, Any] = {name: request.many(name) for name in OPTIONS}
-    values |= {name: _parse(name, request.one(name)) for name in PARSERS if request.one(name)}
+    values |= {name: _parse_argument(name, request.one(name)) for name in PARSERS if request.one(name)}
     values["limit"] = min(values.get("limit", PAGE_SIZE), MAX_HITS)
     if values.get("near") is None:  # the form sends a radius even if the place was removed
         values.pop("within", None)
     return Query(request.one("q"), **values)
 
 
-def _parse(name: str, text: str) -> Any:
+def _parse_argument(name: str, text: str) -> Any:
     try:
         return PARSERS[name](text)
     except BadQuery as error:
         raise BadQuery(f"{name} {text}", error.why) from None
 
 
-def args_of(query: Query) -> tuple[tuple[str, str], ...]:
+def format_query(query: Query) -> tuple[tuple[str, str], ...]:
     """The URL arguments of a query, without default values."""
-    return tuple(_args(query))
+    return tuple(_iterate_arguments(query))
 
 
-def search_link(request: PageRequest, query: Query, path: str = "/search") -> str:
+def make_search_link(request: PageRequest, query: Query, path: str = "/search") -> str:
     """The URL of the first page of a search. Without a place, sorting by distance is left out."""
     if query.near is None:
         query = replace(query, within=None, sort="" if query.sort.lstrip("-") == "distance" else query.sort)
-    return request.link(path, args_of(replace(query, offset=0)))
+    return request.link(path, format_query(replace(query, offset=0)))
 
 
 class SearchLinks:
@@ -229,7 +229,7 @@ class SearchLinks:
     of a chart. Parts that come first get their links first."""
 
     def __init__(self, request: PageRequest, query: Query) -> None:
-        self._request, self.each, self._room = request, len(search_link(request, query)), MAX_LINK_CHARACTERS
+        self._request, self.each, self._room = request, len(make_search_link(request, query)), MAX_LINK_CHARACTERS
 
     @property
     def is_long(self) -> bool:
@@ -241,14 +241,14 @@ class SearchLinks:
         """True if a part of the page got no links."""
         return self._room < 0
 
-    def of(self, number: int) -> Callable[[Query], str]:
+    def reserve(self, number: int) -> Callable[[Query], str]:
         """A function that makes the links of a part with this many links; it returns "" if they exceed the limit."""
         left = self._room - number * self.each
         self._room = left if left >= 0 else -1
-        return partial(search_link, self._request) if left >= 0 else lambda _: ""
+        return partial(make_search_link, self._request) if left >= 0 else lambda _: ""
 
 
-def _args(query: Query) -> Iterator[tuple[str, str]]:
+def _iterate_arguments(query: Query) -> Iterator[tuple[str, str]]:
     for one in fields(Query):
         value = getattr(query, one.name)
         default = PAGE_SIZE if one.name == "limit" else one.default
@@ -270,7 +270,7 @@ def _args(query: Query) -> Iterator[tuple[str, str]]:
 # The objects that a URL names: an article, a revision, a capture.
 
 
-def article_of(request: PageRequest) -> int:
+def find_requested_article(request: PageRequest) -> int:
     """The ID of the requested article. Raises ArticleNotFound, and ArticleRemoved, even if the takedown is not
     completed yet."""
     number = find_article(request.db, request.named["id"])
@@ -279,7 +279,7 @@ def article_of(request: PageRequest) -> int:
     return number
 
 
-def revision_of(request: PageRequest, name: str) -> int | None:
+def parse_revision(request: PageRequest, name: str) -> int | None:
     """The revision number in an argument, None if there is none. Raises CannotAnswer."""
     text = request.one(name)
     if text and not (text.isascii() and text.isdigit()):
@@ -291,7 +291,7 @@ MANY = 100
 """The number of revisions, captures or collected articles on a page."""
 
 
-def offset_of(request: PageRequest) -> int:
+def parse_offset(request: PageRequest) -> int:
     """The number of list entries to skip. Raises CannotAnswer."""
     text = request.one("offset", "0")
     if not (text.isascii() and text.isdigit()):
@@ -299,7 +299,7 @@ def offset_of(request: PageRequest) -> int:
     return int(text[:9])
 
 
-def capture_row_of(db: Database, text: str) -> dict[str, Any]:
+def find_capture_row(db: Database, text: str) -> dict[str, Any]:
     """The row of a capture by its ID. Raises CaptureNotFound."""
     number = int(text[:18]) if text.isascii() and text.isdigit() else 0
     row = next(iter(db.query("select * from captures where id = ?", [number])), None)
@@ -339,7 +339,7 @@ def collected_articles(db: Database, named: Iterable[str]) -> Collection:
     return Collection(tuple(dict.fromkeys(ids)), tuple(missing))
 
 
-def fingerprint(found: Sequence[dict[str, Any]]) -> str:
+def collection_fingerprint(found: Sequence[dict[str, Any]]) -> str:
     """A hash that identifies the content of a collection: the SHA-256 of the sorted lines "url revision digest" of its
     articles. The same revisions of the same articles have the same fingerprint."""
     lines = sorted(f"{one['url']} {one['revision']} {(one['capture'] or {}).get('digest') or '-'}" for one in found)

@@ -31,12 +31,12 @@ class Block:
     lines: tuple[str, ...]
 
 
-def blocks(body: str) -> tuple[Block, ...]:
+def split_blocks(body: str) -> tuple[Block, ...]:
     """Splits a text into blocks."""
-    return tuple(_blocks([text for part in (body or "").split("\n\n") if (text := part.strip("\n"))]))
+    return tuple(_iterate_blocks([text for part in (body or "").split("\n\n") if (text := part.strip("\n"))]))
 
 
-def _blocks(parts: list[str]) -> Iterator[Block]:
+def _iterate_blocks(parts: list[str]) -> Iterator[Block]:
     for number, part in enumerate(parts):
         lines = tuple(line for line in part.split("\n") if line.strip())
         if len(lines) == 1:
@@ -71,14 +71,14 @@ Links = Callable[[str], str]
 def render_page(answer: PageResponse, request: WebRequest, navigation: Sequence[tuple[str, str]], static: Links) -> str:
     """Renders a page as HTML. `navigation` has labels and paths; `static` returns the URL of a static file."""
     return (
-        _environment()
+        _make_environment()
         .get_template(answer.template)
         .render(**answer.values, request=request, link=request.link, navigation=navigation, static=static)
     )
 
 
 @cache
-def _environment() -> Environment:
+def _make_environment() -> Environment:
     made = Environment(
         loader=PackageLoader("archiver.web"),
         autoescape=True,
@@ -87,7 +87,12 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(
-        marked=mark_text, day=published, instant=format_minute, number=number, language=language, web=web
+        marked=mark_text,
+        day=published,
+        instant=format_minute,
+        number=format_number,
+        language=valid_language,
+        web=safe_url,
     )
     return made
 
@@ -106,17 +111,17 @@ def format_minute(moment: str | None) -> str:
     return f"{moment[:16].replace('T', ' ')} UTC" if moment else "never"
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """A number with thousands separators."""
     return f"{value:,}" if isinstance(value, int | float) else str(value)  # another program may have written a text
 
 
-def language(tag: str | None) -> str:
+def valid_language(tag: str | None) -> str:
     """A language tag for the `lang` attribute (BCP 47); "" if the stored value is not one."""
     return tag if tag and _LANGUAGE.fullmatch(tag) else ""
 
 
-def web(url: Any) -> str:
+def safe_url(url: Any) -> str:
     """A URL that is safe to link (http or https); "" for any other, which might run code or open local files."""
     text = str(url or "")
     return text if re.match(r"https?://", text, re.IGNORECASE) else ""

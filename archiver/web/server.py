@@ -91,7 +91,7 @@ def application(
     if not pm.is_registered(plugin):
         pm.register(plugin, "archiver")
         pm.unregister(name=dispatch.OWN)
-    made = Datasette([], settings={**_SETTINGS, "base_url": base}, memory=False, metadata=_metadata(archive))
+    made = Datasette([], settings={**_SETTINGS, "base_url": base}, memory=False, metadata=_build_metadata(archive))
     made.add_database(ArchiveTables(made, archive), name=DATABASE)
     made.remove_database("_memory")  # Datasette adds this empty database if it is given no file
     attach_served_archive(
@@ -101,7 +101,7 @@ def application(
     return made
 
 
-def _metadata(archive: Path) -> dict[str, object]:
+def _build_metadata(archive: Path) -> dict[str, object]:
     tables = {
         "articles": {"label_column": "title", "sort_desc": "id"},
         "revisions": {"label_column": "title"},
@@ -122,13 +122,13 @@ def serve(archive: Path, host: str, port: int, public_url: str, on_listening: Ca
     `public_url` is the URL of a proxy in front of the server. Raises AddressInUse, BadPublicURL and what `open_archive`
     raises.
     """
-    seen = _public(public_url)
+    seen = _parse_public_url(public_url)
     base = "/" + f"{seen.path.strip('/')}/".lstrip("/")
     names = _LOOPBACK | {_bracketed(host)} | ({_bracketed(seen.hostname)} if seen.hostname else set())
     made = application(
         archive,
         base=base,
-        hosts=frozenset() if _is_any(host) and not public_url else names,
+        hosts=frozenset() if _is_any_address(host) and not public_url else names,
         origin=f"{seen.scheme}://{seen.netloc}" if public_url else "",
     )
     listening = _listen(host, port)
@@ -144,7 +144,7 @@ def serve(archive: Path, host: str, port: int, public_url: str, on_listening: Ca
     uvicorn.Server(config).run(sockets=[listening])
 
 
-def _public(url: str) -> SplitResult:
+def _parse_public_url(url: str) -> SplitResult:
     """The parts of a public URL, all empty for "". Raises BadPublicURL."""
     try:
         seen = urlsplit(url)
@@ -166,7 +166,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _is_any(host: str) -> bool:
+def _is_any_address(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_unspecified
     except ValueError:

@@ -16,8 +16,8 @@ from archiver.sites.config import effective_settings
 from archiver.storage import completeness
 from archiver.storage.completeness import site_completeness
 from archiver.storage.sites import SETTINGS, find_site, list_sites, rule_versions, rules_at, tags_of_sites
-from archiver.web.query_arguments import PageRequest, PageResponse, RawResponse, offset_of
-from archiver.web.views import histogram_bars
+from archiver.web.query_arguments import PageRequest, PageResponse, RawResponse, parse_offset
+from archiver.web.views import build_bars
 
 _RUNS = 20
 _OUTCOMES = {"not-article": "not an article", "out-of-scope": "out of scope", "trap": "crawler trap"}
@@ -52,13 +52,13 @@ def site_page(request: PageRequest) -> PageResponse:
             "site": site,
             "state": state,
             "health": health,
-            "verdict": _verdict(state),
-            "balance": _balance(state),
+            "verdict": _judge_completeness(state),
+            "balance": _build_source_table(state),
             "runs": list(
                 request.db.query("select * from runs where site_id = ? order by id desc limit ?", [site["id"], _RUNS])
             ),
             "counts": RUN_COUNTS,
-            **_over_time(request, site),
+            **_build_chart(request, site),
             "rules": details["rules"],
             "history": history,
             "settings": SETTINGS,
@@ -68,17 +68,17 @@ def site_page(request: PageRequest) -> PageResponse:
     )
 
 
-def _over_time(request: PageRequest, site: dict[str, Any]) -> dict[str, Any]:
+def _build_chart(request: PageRequest, site: dict[str, Any]) -> dict[str, Any]:
     """A bar chart of the archived articles, or the reason why there is none."""
     if not site["articles"]:
         return {"chart": None, "why_no_chart": ""}
     try:
-        return {"chart": histogram_bars(request, Query(site=(site["name"],))), "why_no_chart": ""}
+        return {"chart": build_bars(request, Query(site=(site["name"],))), "why_no_chart": ""}
     except IndexMissing as error:
         return {"chart": None, "why_no_chart": str(error)}
 
 
-def _verdict(state: dict[str, Any]) -> tuple[str, str]:
+def _judge_completeness(state: dict[str, Any]) -> tuple[str, str]:
     """The completeness of a site as a code and a sentence."""
     posts, missing = state["posts"], state["missing_total"]
     if not state["runs"]:
@@ -94,7 +94,7 @@ def _verdict(state: dict[str, Any]) -> tuple[str, str]:
     )
 
 
-def _balance(state: dict[str, Any]) -> tuple[list[str], list[tuple[str, list[int]]]]:
+def _build_source_table(state: dict[str, Any]) -> tuple[list[str], list[tuple[str, list[int]]]]:
     """A table of sources and outcomes, as column heads and rows. Outcomes without URLs are left out."""
     shown = [name for name in ("found", *map(str, Outcome)) if state["balance"].get(name)]
     rows = [
@@ -120,7 +120,7 @@ def sites_page(request: PageRequest) -> PageResponse:
         for number, name in request.db.execute("select id, name from sites order by name").fetchall()
         if (not tag or tag in tags.get(number, ())) and letters in name.lower()
     ]
-    first = offset_of(request)
+    first = parse_offset(request)
     shown = names if request.form == "json" else names[first : first + PAGE_SIZE]
     found = [{**row, "tags": list(tags.get(row["id"], ()))} for row in list_sites(request.db, set(shown))]
     if request.form == "json":

@@ -14,8 +14,8 @@ from archiver.fields import OPTIONS
 from archiver.search.aggregations import STATES, GeoGrid, Histogram, Period, geo_grid, histogram
 from archiver.search.query import Query
 from archiver.search.query_tree import Box
-from archiver.web.archive_access import cached, counted
-from archiver.web.query_arguments import PageRequest, SearchLinks, search_link
+from archiver.web.archive_access import get_cached, strip_paging
+from archiver.web.query_arguments import PageRequest, SearchLinks, make_search_link
 
 # The shown periods: an article dated 9998 must not squeeze all others into one bar.
 
@@ -86,15 +86,17 @@ class Bars:
     after: int
 
 
-def histogram_bars(request: PageRequest, query: Query, unit: str = "", links: SearchLinks | None = None) -> Bars:
+def build_bars(request: PageRequest, query: Query, unit: str = "", links: SearchLinks | None = None) -> Bars:
     """The bar chart of a query, with a unit that needs at most MAX_BARS bars. Raises what `histogram` does."""
-    found = cached(request.db, "histogram", (counted(query), unit), lambda: _counted(request, query, unit))
+    found = get_cached(
+        request.db, "histogram", (strip_paging(query), unit), lambda: _count_articles(request, query, unit)
+    )
     start, end = densest_window(
         [one.articles for one in found.periods], [one.archived for one in found.periods], MAX_BARS
     )
     drawn = found.periods[start:end]
     top = max((period.articles for period in drawn), default=0)
-    link = (links or SearchLinks(request, query)).of(len(drawn))
+    link = (links or SearchLinks(request, query)).reserve(len(drawn))
     made, gaps = [], []
     for at, period in enumerate(drawn):
         if period.archived:
@@ -112,7 +114,7 @@ def histogram_bars(request: PageRequest, query: Query, unit: str = "", links: Se
             )
     for state, places in groupby(enumerate(drawn), key=lambda pair: "" if pair[1].archived else pair[1].state):
         if state:
-            gaps.append(_gap(list(places)))
+            gaps.append(_build_gap(list(places)))
     return Bars(
         found,
         tuple(made),
@@ -126,14 +128,14 @@ def histogram_bars(request: PageRequest, query: Query, unit: str = "", links: Se
     )
 
 
-def _gap(places: list[tuple[int, Period]]) -> Gap:
+def _build_gap(places: list[tuple[int, Period]]) -> Gap:
     first, last = places[0][1], places[-1][1]
     span = first.period if len(places) == 1 else f"{first.period} to {last.period}"
     return Gap(places[0][0], len(places), f"{span}: {STATES[first.state]}", first.state)
 
 
-def _counted(request: PageRequest, query: Query, unit: str) -> Histogram:
-    for longer in _units(unit):
+def _count_articles(request: PageRequest, query: Query, unit: str) -> Histogram:
+    for longer in _coarser_units(unit):
         try:
             found = histogram(request.db, query, longer)
         except BadQuery:
@@ -145,7 +147,7 @@ def _counted(request: PageRequest, query: Query, unit: str) -> Histogram:
     return histogram(request.db, query, "year")
 
 
-def _units(unit: str) -> Iterator[str]:
+def _coarser_units(unit: str) -> Iterator[str]:
     yield unit
     yield from ("month", "year") if unit in ("", "day") else ("year",) if unit == "month" else ()
 
@@ -176,19 +178,19 @@ class Map:
     dots: tuple[MapDot, ...]
 
 
-def map_view(request: PageRequest, query: Query, links: SearchLinks, most: int = MAX_MAPPED) -> Map | None:
+def build_map(request: PageRequest, query: Query, links: SearchLinks, most: int = MAX_MAPPED) -> Map | None:
     """The map of the results, None if none of them has a place. Raises what `geo_grid` does."""
-    found = cached(request.db, "spots", (counted(query), most), lambda: geo_grid(request.db, query, most))
+    found = get_cached(request.db, "spots", (strip_paging(query), most), lambda: geo_grid(request.db, query, most))
     if not found.spots:
         return None
-    view, shifts = canvas(found.view)
+    view, shifts = map_canvas(found.view)
     most_articles = max(spot.articles for spot in found.spots)
-    link, dots = links.of(len(found.spots)), []
+    link, dots = links.reserve(len(found.spots)), []
     for spot in sorted(found.spots, key=lambda s: -s.articles):
         names = ", ".join(spot.names)
         dots.append(
             MapDot(
-                *position(found.view, spot.latitude, spot.longitude),
+                *map_position(found.view, spot.latitude, spot.longitude),
                 round(view[2] * (0.006 + 0.014 * sqrt(spot.articles / most_articles)), 1),
                 f"{spot.articles:,} {'article' if spot.articles == 1 else 'articles'}{f': {names}' if names else ''}",
                 link(replace(query, bbox=spot.box, near=None)),
@@ -197,7 +199,7 @@ def map_view(request: PageRequest, query: Query, links: SearchLinks, most: int =
     return Map(found, view, shifts, tuple(dots))
 
 
-def canvas(box: Box) -> tuple[tuple[float, float, float, float], tuple[int, ...]]:
+def map_canvas(box: Box) -> tuple[tuple[float, float, float, float], tuple[int, ...]]:
     """The SVG viewBox for a box of the Earth, and the x offsets at which the outline is drawn."""
     west, south, east, north = box
     width = ((east - west) % 360 or 360.0) * 10
@@ -207,7 +209,7 @@ def canvas(box: Box) -> tuple[tuple[float, float, float, float], tuple[int, ...]
     )
 
 
-def position(box: Box, latitude: float, longitude: float) -> tuple[float, float]:
+def map_position(box: Box, latitude: float, longitude: float) -> tuple[float, float]:
     """The SVG coordinates of a place on the map of the Earth, at ten units per degree.
 
     The box only decides on which side of the antimeridian the place is drawn: x is never west of the box.
@@ -230,7 +232,7 @@ LABELS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class FacetValue:
     """A facet value. `href` adds it as a filter, or removes it if it is `active`; "" if the page has no room for the
     link."""
 
@@ -244,7 +246,7 @@ class Value:
 class Facet:
     name: str
     label: str
-    values: tuple[Value, ...]
+    values: tuple[FacetValue, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,36 +258,38 @@ class ActiveFilter:
     href: str
 
 
-def facet_links(query: Query, counts: dict[str, list[tuple[str, int]]], links: SearchLinks) -> tuple[Facet, ...]:
+def link_facets(query: Query, counts: dict[str, list[tuple[str, int]]], links: SearchLinks) -> tuple[Facet, ...]:
     """The non-empty facets in the order of LABELS."""
-    link = links.of(sum(map(len, counts.values())))
+    link = links.reserve(sum(map(len, counts.values())))
     return tuple(
-        Facet(name, label, tuple(_value(query, name, *pair, link) for pair in counts[name]))
+        Facet(name, label, tuple(_build_value(query, name, *pair, link) for pair in counts[name]))
         for name, label in LABELS.items()
         if counts.get(name)
     )
 
 
-def _value(query: Query, name: str, text: str, articles: int, link: Callable[[Query], str]) -> Value:
-    other, active = _toggled(query, name, text)
-    return Value(text, articles, link(other), active)
+def _build_value(query: Query, name: str, text: str, articles: int, link: Callable[[Query], str]) -> FacetValue:
+    other, active = _toggle_value(query, name, text)
+    return FacetValue(text, articles, link(other), active)
 
 
-def _toggled(query: Query, name: str, text: str) -> tuple[Query, bool]:
+def _toggle_value(query: Query, name: str, text: str) -> tuple[Query, bool]:
     if name in OPTIONS:
         selected: tuple[str, ...] = getattr(query, name)
         active = text in selected
-        return _with(query, name, tuple(v for v in selected if v != text) if active else (*selected, text)), active
+        return _replace_filter(
+            query, name, tuple(v for v in selected if v != text) if active else (*selected, text)
+        ), active
     if name == "year":
         active = query.since == query.until == text
         return replace(query, since=None if active else text, until=None if active else text), active
-    fact = f'{name}:"{" ".join(text.replace(chr(34), " ").split())}"'
-    if fact in query.text:
-        return replace(query, text=" ".join(query.text.replace(fact, " ").split())), True
-    return replace(query, text=f"{query.text} {fact}".strip()), False
+    term = f'{name}:"{" ".join(text.replace(chr(34), " ").split())}"'
+    if term in query.text:
+        return replace(query, text=" ".join(query.text.replace(term, " ").split())), True
+    return replace(query, text=f"{query.text} {term}".strip()), False
 
 
-def _with(query: Query, name: str, value: Any) -> Query:
+def _replace_filter(query: Query, name: str, value: Any) -> Query:
     changed: dict[str, Any] = {name: value}
     return replace(query, **changed)
 
@@ -299,7 +303,7 @@ _SINGLE: tuple[tuple[str, str, Callable[[Query], str]], ...] = (
 )
 
 
-def suggestions(request: PageRequest, query: Query) -> tuple[tuple[str, str], ...]:
+def suggest_searches(request: PageRequest, query: Query) -> tuple[tuple[str, str], ...]:
     """Alternative searches if nothing matches, as (label, URL)."""
     found = []
     words = query.text.split()
@@ -308,28 +312,30 @@ def suggestions(request: PageRequest, query: Query) -> tuple[tuple[str, str], ..
         and all(word[0].isalnum() and not re.search(r'[":()*|]', word) for word in words)
         and not ({"OR", "NOT", "AND"} & set(words) or any(word.startswith("NEAR") for word in words))
     ):
-        found.append(("any of these words", search_link(request, replace(query, text=" OR ".join(words)))))
-    if query.text and any(_filters(query)):
-        found.append(("the same without filters", search_link(request, Query(query.text, stem=query.stem))))
+        found.append(("any of these words", make_search_link(request, replace(query, text=" OR ".join(words)))))
+    if query.text and any(_list_filters(query)):
+        found.append(("the same without filters", make_search_link(request, Query(query.text, stem=query.stem))))
     if query.text and not query.stem:
-        found.append(("all forms of English words", search_link(request, replace(query, stem=True))))
+        found.append(("all forms of English words", make_search_link(request, replace(query, stem=True))))
     return tuple(found)
 
 
-def active_filters(query: Query, links: SearchLinks) -> tuple[ActiveFilter, ...]:
+def list_active_filters(query: Query, links: SearchLinks) -> tuple[ActiveFilter, ...]:
     """The filters of a query besides its text."""
-    found = tuple(_filters(query))
-    link = links.of(len(found))
-    return tuple(ActiveFilter(label, text, link(_without(query, name, text))) for name, label, text in found)
+    found = tuple(_list_filters(query))
+    link = links.reserve(len(found))
+    return tuple(ActiveFilter(label, text, link(_remove_filter(query, name, text))) for name, label, text in found)
 
 
-def _filters(query: Query) -> Iterable[tuple[str, str, str]]:
+def _list_filters(query: Query) -> Iterable[tuple[str, str, str]]:
     """The name, label and text of each filter."""
     for name in OPTIONS:
         yield from ((name, LABELS[name], text) for text in getattr(query, name))
     yield from ((name, label, text) for name, label, shown in _SINGLE if (text := shown(query)))
 
 
-def _without(query: Query, name: str, text: str) -> Query:
+def _remove_filter(query: Query, name: str, text: str) -> Query:
     selected = getattr(query, name)
-    return _with(query, name, tuple(value for value in selected if value != text) if name in OPTIONS else None)
+    return _replace_filter(
+        query, name, tuple(value for value in selected if value != text) if name in OPTIONS else None
+    )

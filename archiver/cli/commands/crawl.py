@@ -15,8 +15,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archiver.cli.commands.index import update_search_index
-from archiver.cli.options import archive_option, json_option, politeness_options, tag_option, takes
-from archiver.cli.run_output import health_after_crawl, health_lines, no_posts_note, search_hints, summary_lines
+from archiver.cli.options import archive_option, json_option, pass_options_as, politeness_options, tag_option
+from archiver.cli.run_output import (
+    format_health,
+    format_run_summary,
+    note_missing_posts,
+    read_health_after_crawl,
+    suggest_searches,
+)
 from archiver.health.notifications import notify_after_runs
 from archiver.scheduling.crawl_plan import CrawlOrder, CrawlResult, plan_of, print_notice
 from archiver.scheduling.process_pool import run_plans
@@ -51,7 +57,7 @@ class CrawlOptions:
     as_json: bool
 
     @property
-    def silent(self) -> bool:
+    def is_silent(self) -> bool:
         """True if neither progress nor hints are printed."""
         return self.quiet or self.as_json
 
@@ -65,8 +71,8 @@ class CrawlOptions:
             since,
             only,
             self.requisites or "",
-            progress=not self.silent,
-            quiet=self.silent,
+            progress=not self.is_silent,
+            quiet=self.is_silent,
         )
 
 
@@ -109,7 +115,7 @@ class CrawlOptions:
 @click.option("--demo", is_flag=True, help="Crawl the demonstration blog that comes with archiver.")
 @click.option("--quiet", is_flag=True, help="Print only errors, no progress or summary.")
 @json_option
-@takes(CrawlOptions)
+@pass_options_as(CrawlOptions)
 def crawl(options: CrawlOptions) -> None:
     """Crawl sites into the archive.
 
@@ -130,15 +136,15 @@ def crawl(options: CrawlOptions) -> None:
     """
     if options.full and (options.missing or options.set_aside):
         raise click.UsageError("--full cannot be combined with --missing or --set-aside.")
-    results, signum = _crawled(options)
-    _finish(options, results, signum)
-    found = health_after_crawl(options.archive, (result.site for result in results))
+    results, signum = _run_crawls(options)
+    _index_and_notify(options, results, signum)
+    found = read_health_after_crawl(options.archive, (result.site for result in results))
     if options.as_json:
         click.echo(
             json.dumps([{**r.as_json(), "health": found.get(r.site)} for r in results], ensure_ascii=False, indent=2)
         )
     elif not options.quiet:
-        _print(options.archive, results, found)
+        _print_results(options.archive, results, found)
     for result in results:
         if result.outcome in ("failed", "waiting"):
             click.echo(f"Error: {result.reason}", err=True)
@@ -147,51 +153,53 @@ def crawl(options: CrawlOptions) -> None:
         sys.exit(128 + (signum or signal.SIGINT) if interrupted else 1)
 
 
-def _crawled(options: CrawlOptions) -> tuple[list[CrawlResult], int]:
+def _run_crawls(options: CrawlOptions) -> tuple[list[CrawlResult], int]:
     """Crawls the selected sites; serves the demonstration blog meanwhile if it is one of them.
 
     Returns a result per site and the signal that ended the crawls (0 for none).
     """
     with ExitStack() as stack:
-        known = _known_sites(options.archive)
+        known = _read_sites(options.archive)
         settings = {row["start_url"]: row["settings"] for row in known}
         tag = options.tag
         sites = options.sites + tuple(row["name"] for row in known if tag and tag in row["tags"])
         if tag and not sites:
             raise click.UsageError(f"No site has the tag {tag!r}. Add it with 'archiver sites tag {tag} SITE'.")
         excluded = {url for url, own in settings.items() if own.get("crawl") is False}
-        urls = _addresses(sites, {row["name"]: row["start_url"] for row in known}, options.demo, stack, excluded)
+        urls = _resolve_start_urls(
+            sites, {row["name"]: row["start_url"] for row in known}, options.demo, stack, excluded
+        )
         plans = [
             plan_of(url, settings.get(url, {}), options.delay, options.contact, known=url in settings) for url in urls
         ]
         return run_plans(plans, options.order(), options.workers)
 
 
-def _finish(options: CrawlOptions, results: list[CrawlResult], signum: int) -> None:
+def _index_and_notify(options: CrawlOptions, results: list[CrawlResult], signum: int) -> None:
     """Updates the search index and sends notifications, unless a signal ended the crawl."""
     if signum:
         return
     if not any(result.outcome == "failed" for result in results):
-        update_search_index(options.archive, quiet=options.silent)
+        update_search_index(options.archive, quiet=options.is_silent)
     if Path(options.archive).exists():  # if it was deleted during the crawl, the results say so
         notify_after_runs(Path(options.archive), {result.site for result in results}, print_notice)
 
 
-def _print(archive: str, results: list[CrawlResult], found: dict[str, dict[str, Any]]) -> None:
+def _print_results(archive: str, results: list[CrawlResult], found: dict[str, dict[str, Any]]) -> None:
     lines = [
         line
         for result in results
         for line in (
-            *summary_lines(result.as_json(), archive),
-            *no_posts_note(archive, result.site, result.outcome),
-            *health_lines(found.get(result.site)),
+            *format_run_summary(result.as_json(), archive),
+            *note_missing_posts(archive, result.site, result.outcome),
+            *format_health(found.get(result.site)),
         )
     ]
-    for line in (*lines, *search_hints(archive, results[0].counts.new if len(results) == 1 else 0)):
+    for line in (*lines, *suggest_searches(archive, results[0].counts.new if len(results) == 1 else 0)):
         click.echo(line)
 
 
-def _addresses(
+def _resolve_start_urls(
     sites: tuple[str, ...], known: dict[str, str], demo: bool, stack: ExitStack, excluded: Collection[str] = ()
 ) -> list[str]:
     """Returns the start URLs for the arguments of the command, and serves the demonstration blog if it is one of them.
@@ -217,7 +225,7 @@ def _addresses(
     return list(dict.fromkeys(urls))
 
 
-def _known_sites(archive: str) -> list[dict[str, Any]]:
+def _read_sites(archive: str) -> list[dict[str, Any]]:
     """Returns the rows of the archive's sites, each with its tags and the settings in force."""
     file = Path(archive)
     if not file.exists() or (file.is_file() and not file.stat().st_size):

@@ -12,9 +12,9 @@ from archiver.cli.options import (
     QueryCommand,
     QueryOptions,
     archive_option,
+    pass_options_as,
     query_options,
     refuse_unknown_options,
-    takes,
 )
 from archiver.cli.terminal import count_noun, open_output
 from archiver.datasets.record_formats import FORMATS
@@ -75,7 +75,7 @@ class ExportOptions:
 )
 @click.option("--wacz", metavar="FILE", type=click.Path(), help="Same as -f wacz -o FILE.")
 @archive_option
-@takes(ExportOptions, query=QueryOptions)
+@pass_options_as(ExportOptions, query=QueryOptions)
 def export(options: ExportOptions) -> None:
     """Export articles for other programs: one record per line or row, sorted by ID unless --sort is given.
 

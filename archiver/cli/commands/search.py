@@ -13,12 +13,12 @@ import click
 
 from archiver.cli.options import (
     OptionalValue,
-    OptionalValues,
+    OptionalValueCommand,
     QueryOptions,
     archives_option,
+    pass_options_as,
     query_options,
     refuse_unknown_options,
-    takes,
 )
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ MODES = ("facets", "histogram", "trend", "concordance")
 _UNITS = ("year", "month", "day")
 
 
-class _Search(OptionalValues):
+class _Search(OptionalValueCommand):
     optional: ClassVar[dict[str, OptionalValue]] = {
         "--histogram": (lambda value: value in _UNITS, "auto"),
         "--recent": (lambda value: value.replace(".", "", 1).isdecimal(), "365"),
@@ -141,7 +141,7 @@ class SearchOptions:
 @click.option("--jsonl", "form", flag_value="jsonl", help="Print one JSON object per line.")
 @click.option("--csv", "form", flag_value="csv", help="Print CSV.")
 @archives_option
-@takes(SearchOptions, query=QueryOptions)
+@pass_options_as(SearchOptions, query=QueryOptions)
 def search(options: SearchOptions) -> None:
     """Search the archive.
 
@@ -175,7 +175,7 @@ def search(options: SearchOptions) -> None:
 
         opening: AbstractContextManager[SearchTarget] = open_several(options.archives, query)
     else:
-        opening = _open_one(options.archives[0], query, options.save)
+        opening = _open_archive(options.archives[0], query, options.save)
     from archiver.cli.search_output import RENDERERS
 
     with opening as target:
@@ -183,7 +183,7 @@ def search(options: SearchOptions) -> None:
 
 
 @contextmanager
-def _open_one(archive: str, query: Query, save: str | None) -> Iterator[SearchTarget]:
+def _open_archive(archive: str, query: Query, save: str | None) -> Iterator[SearchTarget]:
     """Opens one archive for the query, and updates its index if it is writable. Saves the query under the name `save`,
     if given."""
     from archiver.cli.commands.index import update_search_index
