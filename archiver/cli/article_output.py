@@ -1,4 +1,4 @@
-"""Prints edits of an article, and the evidence for its fields.
+"""Prints the differences between two revisions of an article, and the evidence for its fields.
 
 Edits are coloured on a terminal and marked as [-deleted-] and {+inserted+} (as wdiff does) elsewhere.
 """
@@ -20,7 +20,9 @@ _Pieces = tuple[str | tuple[str, str], ...]
 
 
 def print_edits(before: dict[str, Any], after: dict[str, Any]) -> None:
-    """Prints every field that differs. The body is last, with only its edited paragraphs."""
+    """Prints each field that differs between two revisions of an article, given as records. The body comes last, with
+    only its edited paragraphs.
+    """
     texts, lists = edited_texts(before, after), edited_lists(before, after)
     for name, (old, new) in changed_values(before, after).items():
         label = (f"{name}: ", "bold")
@@ -55,13 +57,17 @@ def _format_list_edits(names: tuple[Sequence[str], Sequence[str]] | None) -> _Pi
 
 
 def style_pieces(pieces: Iterable[Piece]) -> _Pieces:
-    """Converts diff pieces to pieces for `print_line`: coloured, or marked."""
+    """Converts the pieces of a text diff to pieces for `styled_line`: deletions and insertions are coloured if the
+    terminal shows colours, else marked as [-deleted-] and {+inserted+}.
+    """
     colours = has_colours()
     return tuple((p.text, _STYLES[p.op]) if colours else _MARKS[p.op].format(p.text) for p in pieces)
 
 
 def _edited_paragraphs_only(pieces: Iterable[Piece]) -> Iterator[_Pieces]:
-    """Yields the edited paragraphs, each followed by a blank line, and counts those in between."""
+    """Yields the lines to print for a diff of two bodies: each edited paragraph followed by a blank line, and the
+    number of unchanged paragraphs in between.
+    """
     rows: list[list[Piece]] = [[]]
     for piece in pieces:
         first, *more = piece.text.split("\n\n")
@@ -98,7 +104,9 @@ _WIDTH = 72
 def print_explanations(
     explained: Iterable[FieldExplanation], readers: Mapping[str, str] = MappingProxyType({})
 ) -> None:
-    """Prints a table per field; `readers` says what read it. Fields without a value are listed at the end."""
+    """Prints a table of candidates for each field, with the chosen value and the reason. `readers` maps a field to a
+    description of the extractor that read it. Fields without any candidate are listed at the end.
+    """
     empty = []
     for one in explained:
         if not one.chosen and not one.candidates:

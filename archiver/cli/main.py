@@ -1,4 +1,4 @@
-"""The command line: a click group that imports a command's file only when that command is called.
+"""The command line: a click group that imports the file of a command only when that command is called.
 
 Exit codes: 0 done; 1 findings, a partial failure, or missing data; 2 wrong usage; 130 stopped by Ctrl-C. Every
 ArchiverError is printed as one sentence on stderr.
@@ -50,9 +50,9 @@ USAGE_ERRORS = (
 
 @dataclass(frozen=True, slots=True)
 class CommandEntry:
-    """One command: its name, its line in the help, and the module that defines the click command.
+    """A command's row in the table of commands: its name, its section and line in the help, and its module.
 
-    `module` is relative to `archiver.cli`; without it, it is `commands.NAME`.
+    `module` is relative to `archiver.cli`; "" means `commands.NAME`.
     """
 
     name: str
@@ -102,22 +102,22 @@ COMMANDS: tuple[CommandEntry, ...] = (
 
 
 class CommandError(click.ClickException):
-    """An ArchiverError as click prints it, with exit code 1."""
+    """An ArchiverError in the form that click prints, with exit code 1."""
 
     exit_code = 1
 
 
 class WrongUsage(CommandError):
-    """An error that the caller can avoid by calling the command differently."""
+    """A CommandError that the caller can avoid by calling the command differently. Its exit code is 2."""
 
     exit_code = 2
 
 
 class LazyGroup(click.Group):
-    """Lists the commands of the table, and imports a command's file when it is called."""
+    """A click group that lists its commands from a table, and imports the file of a command only when it is called."""
 
     def main(self, *args: Any, **named: Any) -> Any:
-        """Runs the command. A full disk or a closed pipe at standard output ends it without a traceback."""
+        """Runs the command line. If standard output is a closed pipe or on a full disk, ends without a traceback."""
         if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
             sys.stdout.reconfigure(errors="backslashreplace")  # for characters that the terminal's encoding lacks
         try:
@@ -149,7 +149,9 @@ class LazyGroup(click.Group):
                 formatter.write_dl([(e.name, e.summary) for e in COMMANDS if e.section == section])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Completes command names from the table, because loading all commands would take a second at each Tab."""
+        """Completes command names from the table of commands, because importing all commands would take a second at
+        each Tab.
+        """
         if not incomplete.startswith("-"):
             return [CompletionItem(e.name, help=e.summary) for e in COMMANDS if e.name.startswith(incomplete)]
         return super().shell_complete(ctx, incomplete)

@@ -32,14 +32,16 @@ EXIT_CODES: dict[Level, int] = {"green": 0, "unknown": 0, "amber": 1, "red": 2}
 
 
 def read_overall_health(archive: str, now: datetime | None = None) -> Overall:
-    """Returns the health of the archive and its sites. Raises the errors of `open_archive`."""
+    """Reads the health of the archive and all its sites. Raises the errors of `open_archive`."""
     path = Path(archive)
     with opened(path, read_only=True) as db:
         return overall(db, path, scheduler_process(path), now or datetime.now(UTC), effective_settings(db))
 
 
 def show_health(archive: str, site: str | None, as_data: bool) -> int:
-    """`status --health`: prints a line per finding and returns the exit code. An unreadable archive is red."""
+    """Prints a line per health finding for `archiver status --health`, and returns the exit code. An archive that
+    cannot be read counts as red.
+    """
     try:
         found = read_overall_health(archive)
         if site:
@@ -62,7 +64,7 @@ def show_health(archive: str, site: str | None, as_data: bool) -> int:
 
 
 def write_metrics(archive: str, file: str) -> None:
-    """`status --prometheus`: writes the metrics; the file appears when it is complete."""
+    """Writes the metrics for `archiver status --prometheus` to a file, which appears only when it is complete."""
     path = Path(archive)
     with opened(path, read_only=True) as db:
         text = metrics(
@@ -73,8 +75,10 @@ def write_metrics(archive: str, file: str) -> None:
 
 
 def show_deliveries(archive: str, *, trial: bool) -> int:
-    """`status --notify` and `--try-notify`: prints the result per channel. Returns 1 if a message was not
-    sent, or if no channel is configured."""
+    """Sends the notifications that are due for `archiver status --notify`, or with `trial` a test message for
+    --try-notify, and prints the result per channel. Returns 1 if a message was not sent or no channel is configured,
+    else 0.
+    """
     open_archive(archive, read_only=True).close()
     if not channels_of(load_config().notify):
         click.echo(f"No notifications are configured in {config_file()}; docs/operate.md shows how.", err=True)
@@ -88,7 +92,7 @@ def show_deliveries(archive: str, *, trial: bool) -> int:
 
 
 def format_findings(health: Health) -> list[Any]:
-    """Lines for the findings of a site, or for its state if it is green."""
+    """Formats the health of a site: a line per finding, or its state if it is green."""
     if not health.findings:
         return [styled_line((health.state, STYLES[health.state]), indent=2)] if health.state == "green" else []
     return [styled_line((one.level, STYLES[one.level]), f": {one.sentence}", indent=2) for one in health.findings]
@@ -141,7 +145,7 @@ _FEW_PAGES = 5  # a site with fewer pages may have no posts yet
 
 
 def format_run_summary(result: dict[str, Any], archive: str) -> list[str]:
-    """Summarizes a run in a few lines; `result` is what the crawl prints with --json."""
+    """Summarizes a crawl in a few lines. `result` is what `archiver crawl --json` prints."""
     changes = [
         f"{result[key]:,} {one if result[key] == 1 else many}"
         for key, one, many in _CHANGES
@@ -179,7 +183,7 @@ def format_run_summary(result: dict[str, Any], archive: str) -> list[str]:
 
 
 def note_missing_posts(archive: str, site: str, outcome: str) -> list[str]:
-    """A line for a site that has pages but no posts; empty otherwise."""
+    """Returns a line that says that none of the site's pages is a post, if its crawl finished; else an empty list."""
     if outcome != "finished":
         return []
     try:
@@ -209,7 +213,9 @@ _SHOWN_BY_OUTCOME = ("failed", "waiting", "interrupted")
 
 
 def read_health_after_crawl(archive: str, sites: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """The health of sites after a crawl, as in `status --json`; empty if the archive cannot be read."""
+    """Returns the health of each crawled site as `archiver status --json` shows it; empty if the archive cannot be
+    read.
+    """
     selected = set(sites)
     try:
         db = open_archive(archive, read_only=True)
@@ -223,7 +229,9 @@ def read_health_after_crawl(archive: str, sites: Iterable[str]) -> dict[str, dic
 
 
 def format_health(health: dict[str, Any] | None) -> list[str]:
-    """Lines for the findings of a site, except for those that the outcome of the run already shows."""
+    """Returns lines for the findings of a site, except for those that the summary of its crawl already shows. `health`
+    is in the form of `archiver status --json`.
+    """
     return [
         f"  {one['level']}: {one['sentence']}"
         for one in (health or {"findings": []})["findings"]
@@ -232,7 +240,9 @@ def format_health(health: dict[str, Any] | None) -> list[str]:
 
 
 def suggest_searches(archive: str, new: int) -> list[str]:
-    """Suggests up to three searches that find something: a word, a place, a category, an author."""
+    """Returns lines with up to three example searches that find something in the archive. Empty if the crawl stored no
+    new articles (`new` is 0).
+    """
     if not new:
         return []
     try:

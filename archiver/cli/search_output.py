@@ -53,7 +53,7 @@ def print_csv(values: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
 
 
 def format_hit(hit: Hit) -> list[Any]:
-    """Formats a hit in up to four lines: ID and title; date, authors, site; snippet; URL."""
+    """Formats a search hit in up to four lines: ID and title; date, authors, site; snippet; URL."""
     about = [published(hit.published, hit.published_precision), ", ".join(hit.authors), hit.site]
     if hit.distance_km is not None:
         about.append(f"{hit.distance_km:,.1f} km away")
@@ -79,13 +79,15 @@ def format_hit(hit: Hit) -> list[Any]:
 
 
 def abbreviate_list(names: Sequence[str]) -> str:
-    """Joins the first few names, and says how many more there are."""
+    """Joins the first few names with commas, and adds how many more there are."""
     more = f" and {len(names) - _MAX_NAMED:,} more" if len(names) > _MAX_NAMED else ""
     return ", ".join(names[:_MAX_NAMED]) + more
 
 
 def _describe_near_duplicates(hit: Hit) -> list[str]:
-    """Counts the near-duplicates folded into a hit, by site. Copies with the same text are listed separately."""
+    """Describes the near-duplicates that were folded into a hit, with their IDs by site; an empty list if there are
+    none. Copies with the same text are not counted here.
+    """
     near = [one for one in hit.folded if one.id not in hit.copies]
     if not near:
         return []
@@ -117,7 +119,9 @@ def print_facets(counts: dict[str, list[tuple[str, int]]], form: str | None) -> 
 
 @dataclass(frozen=True, slots=True)
 class HitPage:
-    """A page of `total` hits, with functions that turn a hit into a row of `columns` or into lines of text."""
+    """One page of search hits, with functions that turn a hit into a row of `columns` or into lines of text. `total`
+    counts the hits on all pages.
+    """
 
     hits: Sequence[Any]
     total: int
@@ -212,7 +216,9 @@ def draw_histogram(found: Histogram) -> None:
 
 
 def _format_periods(state: str, periods: list[Period]) -> Iterator[tuple[str, int | str]]:
-    """Yields each period with its count; consecutive periods without archived articles become one row."""
+    """Formats consecutive periods of a histogram that have the same state as (period, count or text) rows: a row for
+    each period if articles are archived from it, else one row for all of them.
+    """
     from archiver.search.aggregations import STATES
 
     if state in ("matched", "none"):
@@ -255,7 +261,7 @@ def print_trend(found: Trend, form: str | None) -> None:
 
 
 def format_share(share: float | None) -> str:
-    """Formats a share in percent, with enough digits to differ from zero; "-" for None."""
+    """Formats a share between 0 and 1 in percent, with enough digits to tell it from zero; "-" for None."""
     if share is None:
         return "-"
     percent = share * 100
@@ -263,7 +269,9 @@ def format_share(share: float | None) -> str:
 
 
 def draw_trend(found: Trend) -> None:
-    """Draws the terms below each other on a common scale. The axis is broken where nothing is archived."""
+    """Draws the bar charts of the trend's terms one below the other on a common scale. Periods without archived
+    articles are left blank.
+    """
     width = min(console().width, _MAX_WIDTH) - 9
     per_column = -(-len(found.periods) // width)
     column = f", {count_noun(per_column, found.unit)} per column" if per_column > 1 else ""
@@ -294,8 +302,9 @@ def draw_trend(found: Trend) -> None:
 
 
 def _fit_to_columns(found: Trend, one: Series, per_column: int, width: int) -> list[float | None]:
-    """Returns the shares for at most `width` screen columns: several periods per column, or several columns per
-    period."""
+    """Returns the shares of one term for at most `width` screen columns. A column shows `per_column` periods together;
+    if there are few, each is repeated over several columns.
+    """
     starts = range(0, len(found.periods), per_column)
     columns = max(1, min(width // len(starts), 4))
     out: list[float | None] = []
@@ -363,8 +372,9 @@ def _summarize_concordance(found: Concordance, offset: int) -> str:
 
 
 def align_keyword(prefix: str, one: ConcordanceLine, width: int) -> Text:
-    """Formats a line so that its keyword starts in the same column as in the other lines. In right-to-left text the
-    words before the keyword are to its right."""
+    """Formats a concordance line of `width` columns so that the keyword starts in the same column in every line. In
+    right-to-left text, the words before the keyword are on its right.
+    """
     before, keyword, after = (
         strip_control_characters(one.before),
         strip_control_characters(one.keyword),
@@ -396,7 +406,7 @@ def _align_right(text: str, width: int, *, from_end: bool) -> str:
 
 
 def _cut(text: str, width: int, *, from_end: bool = False) -> str:
-    """Cuts a text to `width` screen columns, at its beginning if `from_end`."""
+    """Shortens a text to `width` screen columns, at its beginning if `from_end`, else at its end."""
     from rich.cells import cell_len
 
     letters = list(reversed(text)) if from_end else list(text)
@@ -412,24 +422,26 @@ def _cut(text: str, width: int, *, from_end: bool = False) -> str:
 
 
 class SearchTarget(Protocol):
-    """A query on one archive, or on several that are searched as one."""
+    """A query bound to what it searches: one archive, or several that are searched as one."""
 
     @property
     def query(self) -> Query: ...
 
     def plans(self) -> Sequence[Plan]:
-        """A plan for each archive that has what the query refers to. Raises the errors of a query."""
+        """Compiles the query for each archive that has the sites, categories and other values it names. Raises the
+        errors of a query.
+        """
 
     def archives(self) -> Sequence[tuple[Database, Query]]:
-        """Each of these archives with its query."""
+        """Returns the archives that are searched, each with the query for it."""
 
     def page(self) -> HitPage:
-        """The requested page of hits."""
+        """Returns the requested page of hits."""
 
 
 @dataclass(frozen=True, slots=True)
 class OneArchive:
-    """A query on one archive."""
+    """A query bound to one archive."""
 
     db: Database
     query: Query
@@ -497,7 +509,7 @@ _COLUMNS = ("archive", *COLUMNS, "elsewhere")
 
 @dataclass(frozen=True, slots=True)
 class SeveralArchives:
-    """A query on several archives."""
+    """A query bound to several archives that are searched as one."""
 
     query: Query
     result: FederatedPage
@@ -516,7 +528,7 @@ class SeveralArchives:
 
 @contextmanager
 def open_several(archives: list[str], query: Query) -> Iterator[SeveralArchives]:
-    """Opens the archives for the query, as long as the block lasts."""
+    """Opens several archives for the query. They are closed when the `with` block ends."""
     with ExitStack() as stack:
         shards = [Shard(archive, stack.enter_context(opened(archive, read_only=True))) for archive in archives]
         yield SeveralArchives(query, stack.enter_context(federate(shards, query)))
@@ -527,7 +539,9 @@ def _federated_hit_as_dict(one: FederatedHit) -> dict[str, Any]:
 
 
 def _format_federated_hit(one: FederatedHit) -> list[Any]:
-    """Formats a hit, then a line with its archive and its ID there, and its copies in other archives."""
+    """Formats a hit of a search over several archives: the lines of the hit, then a line with its archive, its ID
+    there, and its copies in other archives.
+    """
     about = [f"{one.archive} {one.hit.id}"]
     if one.elsewhere:
         others = abbreviate_list([f"{copy.archive} {copy.id}" for copy in one.elsewhere])

@@ -1,4 +1,4 @@
-"""Commands on many sites: `sites import`, `sites export`, `sites tag` and `sites check`."""
+"""Subcommands of `archiver sites` for many sites: `import`, `export`, `tag` and `check`."""
 
 from __future__ import annotations
 
@@ -206,7 +206,7 @@ def _as_opml(rows: list[dict[str, Any]]) -> bytes:
 
 
 def _format_setting(value: Any) -> str:
-    """A setting in the form that `sites set` reads."""
+    """Formats a setting's value in the form that `archiver sites set` reads."""
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
@@ -276,8 +276,9 @@ def _plan_checks(
     plan_for: Callable[[str, dict[str, Any]], CrawlPlan],
     hosts: ExitStack,
 ) -> tuple[list[CrawlPlan], list[dict[str, Any]]]:
-    """Returns a plan for each site that can be crawled, and the reason for each that cannot. The hosts are locked until
-    `hosts` is closed."""
+    """Returns a crawl plan for each site that can be checked, and a report with the reason for each that cannot. Locks
+    their hosts until `hosts` is closed.
+    """
     plans: list[CrawlPlan] = []
     refused: list[dict[str, Any]] = []
     for url, settings in selected.items():
@@ -294,7 +295,7 @@ def _plan_checks(
 def _crawl_samples(
     path: Path, plans: list[CrawlPlan], selected: dict[str, dict[str, Any]], workers: int
 ) -> list[dict[str, Any]]:
-    """Crawls a few posts of each site into the archive at `path`, and reports on each site."""
+    """Crawls a few posts of each site into a new archive at `path`. Returns a report per site."""
     from archiver.health.health_report import trial_report
     from archiver.scheduling.process_pool import run_plans
     from archiver.storage.connection import opened
@@ -313,7 +314,9 @@ def _crawl_samples(
 
 
 def _select_sites(archive: str, names: tuple[str, ...], tag: str | None) -> dict[str, dict[str, Any]]:
-    """Returns the start URLs to check, with the settings in force for each."""
+    """Returns the start URLs of the sites to check, each with its settings in force. Without names and tag, these are
+    the sites that were never crawled.
+    """
     from archiver.sites.config import effective_settings
     from archiver.storage.connection import opened
     from archiver.storage.sites import tags_of_sites
@@ -384,7 +387,7 @@ def _print_reports(one: dict[str, Any], *, first: bool) -> None:
 
 
 def _print_sample(one: dict[str, Any]) -> None:
-    """Prints which fields the sampled posts have."""
+    """Prints which fields a site's sampled posts have, and whether its template can be learned from them."""
     have = ", ".join(f"{name} {share:.0%}" for name, share in one["fields"].items() if share)
     print_lines(styled_line(f"fields in {count_noun(one['sampled'], 'sampled post')}: {have or 'none'}", indent=2))
     if one["missing"]:

@@ -1,4 +1,4 @@
-"""The pages of an article: text and fields, revisions, comparison, evidence, citations and lead image."""
+"""The web pages of an article: text and fields, revisions, comparison, evidence, citations and lead image."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _FILTERS = {link.table: link.word for link in LINKS}
 
 
 def article_page(request: PageRequest) -> PageResponse:
-    """An article or one of its revisions, with its places, copies and similar articles."""
+    """Answers the page of an article or of one of its revisions, with a map, copies and similar articles."""
     number, revision = find_requested_article(request), parse_revision(request, "revision")
     db = request.db
     now = records.record(db, number)
@@ -90,7 +90,9 @@ def article_page(request: PageRequest) -> PageResponse:
 
 
 def _build_places(request: PageRequest, record: dict[str, Any]) -> dict[str, Any]:
-    """The places of an article, and a map of those that have coordinates."""
+    """Returns the places of an article for the template, and a map of those that have coordinates (None if there are
+    none).
+    """
     places = [tag for tag in record["geotags"] if tag["latitude"] is not None]
     if not places:
         return {"places": [tag for tag in record["geotags"] if tag["placename"]], "map": None}
@@ -109,12 +111,14 @@ def _build_places(request: PageRequest, record: dict[str, Any]) -> dict[str, Any
 
 
 def _list_fields(record: dict[str, Any]) -> list[tuple[str, str, Any]]:
-    """Name, shape and value of each non-empty field that is not shown elsewhere on the page."""
+    """Returns the name, shape and value of each non-empty field that the page does not show elsewhere."""
     return [(f.name, f.shape, record[f.name]) for f in FIELDS if f.name not in _SHOWN_ELSEWHERE and record[f.name]]
 
 
 def _find_sources(record: dict[str, Any], evidence: Iterable[Evidence]) -> dict[str, str]:
-    """The source of each field's value, "" if it comes from several sources."""
+    """Returns the source of each field's value, such as the JSON-LD of the page; "" if none of the candidates was
+    chosen.
+    """
     return {
         one.field: next((c.source for c, won in zip(one.candidates, one.won, strict=True) if won), "")
         for one in explain(record, evidence)
@@ -123,7 +127,9 @@ def _find_sources(record: dict[str, Any], evidence: Iterable[Evidence]) -> dict[
 
 
 def _find_similar(request: PageRequest, number: int) -> tuple[tuple[Hit, ...], str]:
-    """Similar articles, or the reason why they cannot be searched."""
+    """Returns articles that are similar to an article, and ""; or no articles, and the reason why they cannot be
+    searched.
+    """
     try:
         return tuple(run(request.db, Query(like=number, limit=_MAX_SIMILAR)).hits), ""
     except IndexMissing as error:
@@ -131,9 +137,10 @@ def _find_similar(request: PageRequest, number: int) -> tuple[tuple[Hit, ...], s
 
 
 def _find_copies(request: PageRequest, number: int, record: dict[str, Any]) -> dict[str, Any]:
-    """Articles with the same text (`same`), and the article's cluster of near-duplicates.
+    """Returns the articles with the same text as this one (`same`), and its cluster of near-duplicates.
 
-    `source` is the member that the others are copied from, `own` this article's entry in the cluster.
+    `source` is the member of the cluster that the others were copied from, `own` this article's entry in the
+    cluster.
     """
     columns = "id, site, url, title, published, published_precision"
     original = record["duplicate_of"] or number
@@ -165,7 +172,7 @@ def _find_copies(request: PageRequest, number: int, record: dict[str, Any]) -> d
 
 
 def revisions_page(request: PageRequest) -> PageResponse:
-    """The revisions of an article and its past headlines, 100 a page. The JSON has all of them."""
+    """Answers the list of an article's revisions and past headlines, 100 revisions a page. The JSON has all of them."""
     number = find_requested_article(request)
     record, revisions = records.record(request.db, number), records.revisions(request.db, number)
     title_of = {one["revision"]: one["title"] for one in revisions}
@@ -199,7 +206,7 @@ def revisions_page(request: PageRequest) -> PageResponse:
 
 
 def diff_page(request: PageRequest) -> PageResponse:
-    """Two revisions compared word by word, like `archiver diff --html`."""
+    """Answers the word-by-word comparison of two revisions, as `archiver diff --html` writes it."""
     number = find_requested_article(request)
     db = request.db
     now, revisions = records.record(db, number), records.revisions(db, number)
@@ -233,7 +240,9 @@ def diff_page(request: PageRequest) -> PageResponse:
 
 
 def evidence_page(request: PageRequest) -> PageResponse:
-    """Why each field has its value: all candidates, the chosen one, and the extractor that read it."""
+    """Answers why each field of an article has its value: all candidates, the chosen one, and the extractor that read
+    it.
+    """
     number, revision = find_requested_article(request), parse_revision(request, "revision")
     db = request.db
     record = records.record(db, number) if revision is None else records.revision_record(db, number, revision)
@@ -270,7 +279,7 @@ _FILES = {
 
 
 def cite_page(request: PageRequest) -> RawResponse:
-    """The citation of an article as a file for a reference manager."""
+    """Answers the citation of an article as a file for a reference manager."""
     number, revision, style = (
         find_requested_article(request),
         parse_revision(request, "revision"),
@@ -292,7 +301,7 @@ def cite_page(request: PageRequest) -> RawResponse:
 
 
 def image_page(request: PageRequest) -> RawResponse:
-    """The captured lead image of an article."""
+    """Answers the captured lead image of an article."""
     number = find_requested_article(request)
     found = captured_lead_image(request.db, number)
     if found is None:

@@ -1,4 +1,4 @@
-"""The pages of captures, and captures by URL and time: TimeGate, TimeMap and mementos (RFC 7089)."""
+"""The web pages of captures, and captures by URL and time: TimeGate, TimeMap and mementos (RFC 7089)."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ from archiver.web.replay import (
 
 
 def url_captures_page(request: PageRequest) -> PageResponse:
-    """The captures of a URL, newest first; with a time in the address, those up to it."""
+    """Answers the list of a URL's captures, newest first. If the address has a time, later captures are left out."""
     where = parse_memento_address(request)
     rows = captures_of_address(request.db, where.url)[::-1]
     at = where.at
@@ -86,7 +86,9 @@ def url_captures_page(request: PageRequest) -> PageResponse:
 
 
 def capture_page(request: PageRequest) -> PageResponse:
-    """One capture: its response, the location of its record, and whether the record matches its digests."""
+    """Answers the page of one capture: its response, the location of its record, and whether the record matches its
+    digests.
+    """
     row = find_capture_row(request.db, request.named["number"])
     refuse_removed(request.db, row)
     wrong, found = _verify_capture(request, row)
@@ -126,7 +128,9 @@ def capture_page(request: PageRequest) -> PageResponse:
 
 
 def _verify_capture(request: PageRequest, row: dict[str, Any]) -> tuple[str, StoredCapture | None]:
-    """Verifies a record. Returns what is wrong with it ("" if all digests match), and its content if it is readable."""
+    """Verifies the WARC record of a capture. Returns what is wrong with it ("" if all digests match), and the stored
+    response (None if it is unreadable).
+    """
     try:
         checked = check_stored_record(request.folder, row)
         found = read_capture(request.db, request.folder, row)
@@ -140,7 +144,9 @@ def _verify_capture(request: PageRequest, row: dict[str, Any]) -> tuple[str, Sto
 
 
 def article_captures_page(request: PageRequest) -> PageResponse:
-    """The captures of an article's URLs and those its revisions were read from, newest first. The JSON has all."""
+    """Answers the list of the captures of an article: those of its URLs and those that its revisions were read from,
+    newest first. The JSON has all of them.
+    """
     number = find_requested_article(request)
     record, rows = records.record(request.db, number), captures_of_article(request.db, number)
     read: dict[int, list[int]] = {}
@@ -173,14 +179,14 @@ def article_captures_page(request: PageRequest) -> PageResponse:
 
 
 def payload_page(request: PageRequest) -> RawResponse:
-    """The payload of a capture as a download, with its content coding removed."""
+    """Answers the payload of a capture as a download, with its content coding removed."""
     return make_payload_response(
         read_capture(request.db, request.folder, find_capture_row(request.db, request.named["number"])), download=True
     )
 
 
 def record_page(request: PageRequest) -> RawResponse:
-    """The stored record of a capture, which is a valid WARC file on its own."""
+    """Answers the stored record of a capture as a download, which is a valid WARC file on its own."""
     row = find_capture_row(request.db, request.named["number"])
     refuse_removed(request.db, row)
     return RawResponse(
@@ -198,7 +204,7 @@ _ORIGINAL = "x-archive-orig-"
 
 
 def memento_page(request: PageRequest) -> RawResponse:
-    """A TimeGate, TimeMap or memento, depending on the address."""
+    """Answers a Memento address: a TimeGate, a TimeMap or a memento."""
     where = replay.parse_memento_address(request)
     rows = mementos(request.db, where.url)
     if where.timemap == "json":
@@ -230,8 +236,9 @@ def memento_page(request: PageRequest) -> RawResponse:
 
 
 def _answer_timegate(request: PageRequest, url: str, rows: Sequence[Row]) -> RawResponse:
-    """The TimeGate, which redirects to the memento (section 4.1, pattern 1.1). Raises CannotAnswer for an invalid time
-    (section 4.5.3)."""
+    """Redirects from the TimeGate of a URL to the memento nearest to the requested time (RFC 7089, section 4.1, pattern
+    1.1). Raises CannotAnswer for an invalid time (section 4.5.3).
+    """
     text = request.headers.get("accept-datetime", "")
     at = http_date(text) if text else None
     if text and at is None:
@@ -247,8 +254,9 @@ def _redirect(where: str, headers: dict[str, str]) -> RawResponse:
 
 
 def _original_response(found: StoredCapture, headers: dict[str, str]) -> RawResponse:
-    """The payload with its status and the server's header fields under prefixed names. Always a download, because the
-    browser would execute it otherwise."""
+    """Returns the captured response unchanged: its payload and status, and the server's header fields under prefixed
+    names. It is always a download, because a browser would run the page's scripts otherwise.
+    """
     answer = make_payload_response(found, download=True)
     fields = {
         f"{_ORIGINAL}{name.lower()}": value
@@ -266,7 +274,9 @@ def _original_response(found: StoredCapture, headers: dict[str, str]) -> RawResp
 
 
 def _response_status(found: StoredCapture) -> int:
-    """The status of the captured response (for a revisit, that of the original response)."""
+    """Returns the status of the captured response, or 200 if that has no body that could be shown (such as 204 or
+    304).
+    """
     status = found.response.status
     return status if 200 <= status < 600 and status not in (204, 205, 206, 304) else 200
 
@@ -298,8 +308,9 @@ def _safe_response(request: PageRequest, found: StoredCapture, headers: dict[str
 
 
 def redirect_target(request: PageRequest, found: StoredCapture, rows: Sequence[Row], kind: str) -> str:
-    """The address ("web" or "view") of a redirect's target at that time. Raises NotCaptured if it has no valid
-    target."""
+    """Returns the URL on this server of the page that a captured redirect leads to, at the time of its capture. `kind`
+    is "web" or "view". Raises NotCaptured if the redirect has no valid target.
+    """
     to = next((value for name, value in found.response.headers if name.lower() == "location"), "")
     url = asset_address(to, found.row["url"])
     if url is None:
@@ -313,7 +324,9 @@ def redirect_target(request: PageRequest, found: StoredCapture, rows: Sequence[R
 
 
 def render_capture(request: PageRequest, found: StoredCapture) -> str:
-    """The captured page made safe to view, with the images and stylesheets that are in the archive."""
+    """Returns the HTML of a captured page made safe to view, with the images and stylesheets that are in the
+    archive.
+    """
     response, url, stamp = found.response, found.row["url"], replay.format_timestamp(found.row)
     page = parse_page(response.body, url, response.content_type, time_of(found.source))
     captured = captured_urls(request.db, find_requisites(page, url))
@@ -333,7 +346,7 @@ def _parse_charset(content_type: str) -> str:
 
 
 def view_page(request: PageRequest) -> PageResponse | RawResponse:
-    """A captured page in a sandboxed frame, with its URL, time and neighbouring captures around it."""
+    """Answers a captured page in a sandboxed frame, with its URL, time and neighbouring captures around it."""
     where = replay.parse_memento_address(request)
     rows = mementos(request.db, where.url)
     row = nearest(rows, where.at) if where.at else rows[-1]

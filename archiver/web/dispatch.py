@@ -1,4 +1,6 @@
-"""The table of pages, and the way from a request to a response: pages run in threads that have the archive open."""
+"""The table of web pages, and how a request becomes a response: page functions run in threads that have the archive
+open.
+"""
 
 from __future__ import annotations
 
@@ -67,12 +69,14 @@ from archiver.web.rendering import render_page
 
 @dataclass(frozen=True, slots=True)
 class PageRoute:
-    """One page. In `path`, "{name}" matches anything without a slash and "{name*}" anything. `function` is the module
-    and function that answer it. `label` is its name in the navigation, "" if it is not listed there.
+    """A row of the table of pages. In `path`, "{name}" matches anything without a slash and "{name*}" anything.
+    `function` is the module and function that answer the page, `label` its name in the navigation ("" if it is not
+    listed there).
 
-    Each page has a JSON twin, at the same path with the suffix .json or with ?_format=json. (If a name itself ends in
-    .json, ?_format=html selects the page.) Pages whose path ends in a URL of the web (`names_address`) have no twin,
-    and receive that URL undecoded."""
+    Each page is also available as JSON, at the same path with the suffix .json or with ?_format=json. (If a name
+    itself ends in .json, ?_format=html selects the page.) Pages whose path ends in a URL of the web
+    (`names_address`) have no JSON, and receive that URL undecoded.
+    """
 
     path: str
     function: str
@@ -81,7 +85,7 @@ class PageRoute:
 
     @property
     def address(self) -> str:
-        """A regular expression that matches the percent-encoded path."""
+        """The regular expression that the percent-encoded path of a request for this page matches."""
         pattern = re.sub(
             r"\\\{(\w+)(\\\*)?\\\}", lambda m: f"(?P<{m[1]}>{'.+?' if m[2] else '[^/]+?'})", re.escape(self.path)
         )
@@ -130,8 +134,9 @@ _AHEAD = 8
 
 
 class StreamingResponse:
-    """A response for Datasette that is sent while `make` writes it in a thread of `pool`. `make` blocks while the
-    client is slower; if the client disconnects, it gets a BrokenPipeError."""
+    """A response for Datasette that is sent while `make` writes it in a thread of `pool`. `make` is blocked while the
+    client reads more slowly; its next write raises BrokenPipeError if the client disconnects.
+    """
 
     def __init__(
         self,
@@ -143,8 +148,9 @@ class StreamingResponse:
         self.make, self.pool, self.headers, self.receive = make, pool, headers, receive
 
     async def asgi_send(self, send: Callable[[Message], Awaitable[None]]) -> None:
-        """Sends the response. An error before the first byte is raised before anything is sent, so that it becomes an
-        error page."""
+        """Sends the response. An error of `make` before the first byte is raised before anything is sent, so that it
+        becomes an error page.
+        """
         loop = asyncio.get_running_loop()
         out = _Pipe(loop)
         gone = asyncio.create_task(self._wait_for_disconnect(out))
@@ -189,8 +195,9 @@ class StreamingResponse:
 
 
 class _Pipe(io.RawIOBase):
-    """A file for the writing thread, and a queue of chunks (None at the end) for the event loop. `room` limits the
-    number of queued chunks."""
+    """Passes bytes from a writing thread to the event loop: a file for the thread, and a queue of chunks (None at the
+    end) for the event loop. `room` limits the number of queued chunks.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
@@ -215,11 +222,11 @@ class _Pipe(io.RawIOBase):
             self._put(chunk)
 
     def end(self) -> None:
-        """Marks the end. To be called even after an error, because the reader waits for it."""
+        """Marks the end of the data. To be called even after an error, because the reader waits for it."""
         self.loop.call_soon_threadsafe(self.chunks.put_nowait, None)
 
     def close_by_reader(self) -> None:
-        """Wakes the writer, which then gets a BrokenPipeError."""
+        """Closes the pipe from the reader's side. A waiting writer wakes up and gets a BrokenPipeError."""
         self.broken = True
         self.room.release()
 
@@ -246,9 +253,11 @@ OWN = "datasette.handle_exception"
 
 
 def describe_error(path: str, error: Exception, archive: Path, searched: str | None = None) -> tuple[int, str]:
-    """The status and message for an error at a path. Logs faults of the program and of the archive's file system.
+    """Returns the HTTP status and the message for an error at a path. Logs errors of the program and of the archive's
+    file system.
 
-    `searched` is the text of a table search."""
+    `searched` is the text of a search in a table of Datasette.
+    """
     if isinstance(error, NotFound) and path.split("/")[1:2] != [DATABASE]:
         return 404, f"There is no page at {path}."
     if isinstance(error, Forbidden):
@@ -302,7 +311,7 @@ _TOO_LONG = (
 
 
 def make_view(page: PageRoute) -> Callable[..., Awaitable[Response | StreamingResponse]]:
-    """The view of a page, as Datasette calls it."""
+    """Returns the view function of a page, in the form that Datasette calls."""
 
     async def view(request: Request, datasette: Datasette) -> Response | StreamingResponse:
         site = get_served_archive(datasette)
@@ -314,7 +323,7 @@ def make_view(page: PageRoute) -> Callable[..., Awaitable[Response | StreamingRe
 
 
 async def render_error(request: Request, datasette: Datasette, error: Exception) -> Response:
-    """The error page for an exception that no page of ours handled."""
+    """Returns the error page for an exception that was raised outside of our page functions."""
     site = get_served_archive(datasette)
     path = unquote(request.path.partition("?")[0])
     searched = next((request.args[name] for name in request.args if name.startswith("_search")), None)
@@ -324,7 +333,9 @@ async def render_error(request: Request, datasette: Datasette, error: Exception)
 
 
 async def serve_static_file(request: Request) -> Response:
-    """A static file. Its URL contains its hash, so it can be cached forever."""
+    """Answers a stylesheet, script or image of the web interface. Its URL contains its hash, so it can be cached
+    forever.
+    """
     name = request.url_vars["name"]
     if name not in _STATIC:
         return Response("There is no such file.\n", status=404, content_type="text/plain; charset=utf-8")
@@ -338,8 +349,9 @@ async def serve_static_file(request: Request) -> Response:
 
 
 def _answer_page(page: PageRoute, request: Request, site: ServedArchive) -> Response | Download:
-    """The response of a page. Raises only faults of the program or the archive's file system, which `failed`
-    handles."""
+    """Returns the response of a page. An ArchiverError becomes an error page; errors of the program or of the archive's
+    file system are raised for `render_error`.
+    """
     sent = {name: value for name, value in request.url_vars.items() if value is not None}
     named = sent if page.names_address else {name: unquote(value) for name, value in sent.items()}
     twin, form = named.pop("twin", ""), request.args.get("_format")
@@ -397,7 +409,7 @@ def _make_streaming_response(made: Download, site: ServedArchive, request: Reque
 
 
 def _error_response(request: WebRequest, sentence: str, status: int, at: int | None = None) -> Response:
-    """An error page with the request in a form to correct it. `at` is the position of the error in the query."""
+    """Returns an error page with a form to correct the request. `at` is the position of the error in the query."""
     fields = [(name, LABELS.get(name, name), value) for name, value in request.args if value]
     query = request.one("q")
     marks = ((at, token_end(query, at)),) if at is not None and at < len(query) else ()

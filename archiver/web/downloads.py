@@ -32,8 +32,9 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class StoredCapture:
-    """A capture with its response. `row` is the requested capture, `source` the one that holds the payload: another one
-    if `row` is a revisit."""
+    """A capture with its stored response. `row` is the requested capture; `source` is the capture that holds the
+    payload, which differs from `row` if that is a revisit.
+    """
 
     row: Row
     source: Row
@@ -41,8 +42,9 @@ class StoredCapture:
 
 
 def read_capture(db: Database, folder: Path, row: Row) -> StoredCapture:
-    """The response of a capture, verified by its digest. Raises CaptureUnreadable, and ArticleRemoved if it was taken
-    down."""
+    """Reads the response of a capture and verifies it by its digest. Raises CaptureUnreadable, and ArticleRemoved after
+    a takedown.
+    """
     refuse_removed(db, row)
     source = capture_row(db, row["id"])
     if source is None:
@@ -58,8 +60,9 @@ def read_capture(db: Database, folder: Path, row: Row) -> StoredCapture:
 
 
 def refuse_removed(db: Database, row: Row) -> None:
-    """Raises ArticleRemoved if the URL or the payload of a capture was taken down. Until the takedown is completed, its
-    records are still stored."""
+    """Raises ArticleRemoved if the URL or the payload of a capture was taken down. Its record may still be stored until
+    the takedown is completed.
+    """
     if not tombstones(db, "allowed_at is null"):
         return
     tombstone = tombstone_at(db, urlkey(row["url"]))
@@ -68,7 +71,9 @@ def refuse_removed(db: Database, row: Row) -> None:
 
 
 def read_record_bytes(folder: Path, row: Row) -> bytes:
-    """The stored bytes of a capture's record: one gzip member (WARC/1.1, annex D.2). Raises CaptureUnreadable."""
+    """Returns the stored bytes of a capture's WARC record: one gzip member (WARC/1.1, annex D.2). Raises
+    CaptureUnreadable.
+    """
     length = check_stored_record(folder, row).length
     with locate_warc_file(folder, row).open("rb") as handle:
         handle.seek(row["warc_offset"])
@@ -76,7 +81,9 @@ def read_record_bytes(folder: Path, row: Row) -> bytes:
 
 
 def check_stored_record(folder: Path, row: Row) -> CheckedRecord:
-    """Recomputes the digests of a capture's record. Raises CaptureUnreadable if there is no complete record."""
+    """Recomputes the digests of a capture's WARC record and returns the result. Raises CaptureUnreadable if there is no
+    complete record.
+    """
     try:
         with locate_warc_file(folder, row).open("rb") as handle:
             found = check_record_at(handle, row["warc_offset"], row["warc_file"])
@@ -90,7 +97,9 @@ def check_stored_record(folder: Path, row: Row) -> CheckedRecord:
 
 
 def locate_warc_file(folder: Path, row: Row) -> Path:
-    """The WARC file of a capture. Raises CaptureUnreadable if its name points outside the archive's folder."""
+    """Returns the path of a capture's WARC file. Raises CaptureUnreadable if the path is outside the archive's
+    folder.
+    """
     name = PurePosixPath(row["warc_file"] or "")
     if not name.name or name.is_absolute() or ".." in name.parts or "\0" in str(name):
         raise CaptureUnreadable(row["id"], f"{row['warc_file']!r} is not a WARC file of this archive")
@@ -124,13 +133,15 @@ _ENDINGS = {
 
 
 def parse_media_type(content_type: str) -> str:
-    """The media type of a Content-Type field without parameters; application/octet-stream if it is invalid."""
+    """Returns the media type of a Content-Type field without parameters; application/octet-stream if it is invalid."""
     found = _TYPE.match(content_type.strip())
     return found[0].lower() if found else "application/octet-stream"
 
 
 def make_payload_response(found: StoredCapture, *, download: bool = False) -> RawResponse:
-    """The payload without its content coding, as a response or a download."""
+    """Returns the payload of a capture, without its content coding, as a response to show, or with `download` as a file
+    to save.
+    """
     kind = parse_media_type(found.response.content_type)
     named = {"content-disposition": f'attachment; filename="{make_file_name(found)}"'}
     if _SHOWN.fullmatch(kind) and not download:
@@ -143,7 +154,7 @@ def make_payload_response(found: StoredCapture, *, download: bool = False) -> Ra
 
 
 def make_file_name(found: StoredCapture) -> str:
-    """A portable file name for a download, made of the capture's ID and the last segment of its path."""
+    """Returns a portable file name for downloading a capture, made of its ID and the last segment of its URL's path."""
     path = unquote(urlsplit(found.row["url"] or "").path, errors="replace").rstrip("/").rpartition("/")[2]
     stem, _, ending = re.sub(r"[^A-Za-z0-9._-]+", "-", path).strip("-.").rpartition(".")
     known = _ENDINGS.get(parse_media_type(found.response.content_type), "")
@@ -162,7 +173,9 @@ Write = Callable[[Database, Sequence[int], IO[bytes]], None]
 
 @dataclass(frozen=True, slots=True)
 class ExportFormat:
-    """An export format. `name` is used in URLs, `label` on pages."""
+    """A format in which articles can be exported. `name` is used in URLs, `label` on pages; `ending` is the file name's
+    suffix, and `write` writes the file.
+    """
 
     name: str
     label: str
@@ -209,5 +222,7 @@ EXPORT_FORMATS: dict[str, ExportFormat] = {
 
 
 def find_ids(db: Database, query: Query) -> list[int]:
-    """The IDs of all results of a search, ordered and folded as on the page. Raises what `matching_ids` does."""
+    """Returns the IDs of all results of a search, in the order of the results page and with the same duplicates folded.
+    Raises what `matching_ids` raises.
+    """
     return list(matching_ids(db, replace(query, limit=None, offset=0)))

@@ -1,4 +1,4 @@
-"""Datasette's plugin hooks: routes, menu links, SQL functions, error pages and response headers."""
+"""Implements Datasette's plugin hooks: routes, menu links, SQL functions, error pages and response headers."""
 
 from __future__ import annotations
 
@@ -52,6 +52,6 @@ def menu_links(datasette: Datasette) -> list[dict[str, str]]:
 
 @hookimpl
 def prepare_connection(conn: sqlite3.Connection) -> None:
-    """Registers the SQL functions of the archive for SQL that people write."""
+    """Registers the archive's SQL functions (`folded`, `distance_km`), for use in queries on Datasette's SQL page."""
     conn.create_function("folded", 1, fold_name, deterministic=True)
     conn.create_function("distance_km", 4, distance_km, deterministic=True)

@@ -1,6 +1,7 @@
-"""Requests and responses of the pages, and the conversion of searches to and from URL arguments.
+"""Requests and responses of the web pages, and the conversion of search queries to and from URL arguments.
 
-`?q=flood&site=blog.example.org&since=2023`: the names are those of the options of `archiver search`; `q` is its QUERY.
+`?q=flood&site=blog.example.org&since=2023`: the names are those of the options of `archiver search`; `q` is its
+QUERY.
 """
 
 from __future__ import annotations
@@ -29,11 +30,13 @@ Args = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class WebRequest:
-    """A request without the archive.
+    """A request for a page, before it is given the archive.
 
     `named` are the decoded variable parts of the path, `args` the query arguments in order, `query` the raw query
-    string. `form` is html or json. `base` is the prefix of all URLs of this server, "/" or "/news/", and `origin` its
-    public scheme and host. `folder` contains the archive and its WARC files. `headers` have lower-case names."""
+    string. `form` is html or json. `base` is the prefix of all URL paths of this server, "/" or "/news/", and
+    `origin` its public scheme and host. `folder` contains the archive and its WARC files. `headers` have lower-case
+    names.
+    """
 
     path: str
     named: Mapping[str, str]
@@ -46,38 +49,38 @@ class WebRequest:
     query: str
 
     def one(self, name: str, default: str = "") -> str:
-        """The last value of an argument, stripped of white space."""
+        """Returns the last value of a query argument without surrounding white space."""
         return next((value.strip() for key, value in reversed(self.args) if key == name), default)
 
     def many(self, name: str) -> tuple[str, ...]:
-        """The distinct non-empty values of an argument."""
+        """Returns the distinct non-empty values of a query argument."""
         return tuple(dict.fromkeys(value.strip() for key, value in self.args if key == name and value.strip()))
 
     def link(self, path: str, args: Iterable[tuple[str, Any]] = ()) -> str:
-        """A URL of this server: a path such as "/article/7" below `base`, with arguments."""
+        """Returns a URL of this server: `base`, then a path such as "/article/7", then query arguments."""
         return build_url(self.base, path, args)
 
     def with_archive(self, db: Database) -> PageRequest:
-        """This request together with the archive."""
+        """Returns this request together with the open archive."""
         return PageRequest(**{one.name: getattr(self, one.name) for one in fields(WebRequest)}, db=db)
 
 
 @dataclass(frozen=True, slots=True)
 class PageRequest(WebRequest):
-    """A request with the archive, opened read-only by the current thread."""
+    """A request for a page together with the archive, opened read-only by the current thread."""
 
     db: Database
 
 
 class CannotAnswer(ArchiverError):
-    """The arguments of a URL are invalid. (Errors in a search are a BadQuery.)"""
+    """Raised when the arguments of a URL are invalid. (Errors in a search query are a BadQuery.)"""
 
     def __init__(self, subject: str, why: str) -> None:
         super().__init__(subject, f"Invalid request ({subject[:80]}{'…' if len(subject) > 80 else ''}): {why}.")
 
 
 def build_url(base: str, path: str, args: Iterable[tuple[str, Any]] = ()) -> str:
-    """A URL below `base`. Arguments that are None or empty are left out."""
+    """Returns a URL below the prefix `base`. Query arguments that are None or empty are left out."""
     present = [(name, value) for name, value in args if value not in (None, "")]
     text = urlencode(present, quote_via=quote, safe="/:,")
     return base + quote(path.lstrip("/"), safe="/:@~-._") + (f"?{text}" if text else "")
@@ -85,7 +88,9 @@ def build_url(base: str, path: str, args: Iterable[tuple[str, Any]] = ()) -> str
 
 @dataclass(frozen=True, slots=True)
 class PageResponse:
-    """A page: a template with its values, and the data of its JSON twin if it has one."""
+    """A page to be rendered: the name of its template, the values for it, and the page's data as JSON, if it has
+    any.
+    """
 
     template: str
     values: dict[str, Any]
@@ -98,7 +103,7 @@ class PageResponse:
 
 @dataclass(frozen=True, slots=True)
 class RawResponse:
-    """Bytes (or text) that are sent unchanged."""
+    """A response whose bytes or text are sent unchanged, without a template."""
 
     body: bytes | str
     content_type: str
@@ -110,7 +115,9 @@ class RawResponse:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A file that is written while it is sent, without a time limit. Invalid requests must be detected before."""
+    """A file that is written while it is sent, without a time limit. An invalid request must be rejected before the
+    writing starts.
+    """
 
     write: Callable[[Database, IO[bytes]], None]
     content_type: str
@@ -196,7 +203,9 @@ PARSERS: dict[str, Callable[[str], Any]] = {
 
 
 def parse_query(request: PageRequest) -> Query:
-    """The query of a request. Empty arguments are ignored, because forms send empty fields. Raises BadQuery."""
+    """Parses the search query of a request. Empty arguments are ignored, because forms send empty fields. Raises
+    BadQuery.
+    """
     values: dict[str, Any] = {name: request.many(name) for name in OPTIONS}
     values |= {name: _parse_argument(name, request.one(name)) for name in PARSERS if request.one(name)}
     values["limit"] = min(values.get("limit", PAGE_SIZE), MAX_HITS)
@@ -213,20 +222,23 @@ def _parse_argument(name: str, text: str) -> Any:
 
 
 def format_query(query: Query) -> tuple[tuple[str, str], ...]:
-    """The URL arguments of a query, without default values."""
+    """Returns a query as URL arguments, without default values; the reverse of `parse_query`."""
     return tuple(_iterate_arguments(query))
 
 
 def make_search_link(request: PageRequest, query: Query, path: str = "/search") -> str:
-    """The URL of the first page of a search. Without a place, sorting by distance is left out."""
+    """Returns the URL of the first page of a search's results. If the query has no place, sorting by distance is
+    dropped.
+    """
     if query.near is None:
         query = replace(query, within=None, sort="" if query.sort.lstrip("-") == "distance" else query.sort)
     return request.link(path, format_query(replace(query, offset=0)))
 
 
 class SearchLinks:
-    """Search links for the parts of a page, limited in total length so that a long query is not repeated in every bar
-    of a chart. Parts that come first get their links first."""
+    """Makes the search links of a page within a limit on their total length, because a long query would be repeated in
+    every bar of a chart. The parts of the page that call `reserve` first get their links first.
+    """
 
     def __init__(self, request: PageRequest, query: Query) -> None:
         self._request, self.each, self._room = request, len(make_search_link(request, query)), MAX_LINK_CHARACTERS
@@ -238,11 +250,13 @@ class SearchLinks:
 
     @property
     def is_incomplete(self) -> bool:
-        """True if a part of the page got no links."""
+        """True if the links of a part of the page were left out because of the limit."""
         return self._room < 0
 
     def reserve(self, number: int) -> Callable[[Query], str]:
-        """A function that makes the links of a part with this many links; it returns "" if they exceed the limit."""
+        """Reserves room for `number` links. Returns a function that makes the link of a query, or one that always
+        returns "" if the links would exceed the limit.
+        """
         left = self._room - number * self.each
         self._room = left if left >= 0 else -1
         return partial(make_search_link, self._request) if left >= 0 else lambda _: ""
@@ -271,8 +285,9 @@ def _iterate_arguments(query: Query) -> Iterator[tuple[str, str]]:
 
 
 def find_requested_article(request: PageRequest) -> int:
-    """The ID of the requested article. Raises ArticleNotFound, and ArticleRemoved, even if the takedown is not
-    completed yet."""
+    """Returns the ID of the article that the request is for. Raises ArticleNotFound, and ArticleRemoved as soon as its
+    takedown begins.
+    """
     number = find_article(request.db, request.named["id"])
     for tombstone in tombstones(request.db, "article_id = ? and allowed_at is null", [number]):
         raise ArticleRemoved(str(number), tombstone.told)
@@ -280,7 +295,7 @@ def find_requested_article(request: PageRequest) -> int:
 
 
 def parse_revision(request: PageRequest, name: str) -> int | None:
-    """The revision number in an argument, None if there is none. Raises CannotAnswer."""
+    """Returns the revision number in the query argument `name`, None if that is missing. Raises CannotAnswer."""
     text = request.one(name)
     if text and not (text.isascii() and text.isdigit()):
         raise CannotAnswer(f"{name}={text}", "a revision must be a number")
@@ -292,7 +307,7 @@ MANY = 100
 
 
 def parse_offset(request: PageRequest) -> int:
-    """The number of list entries to skip. Raises CannotAnswer."""
+    """Returns how many entries of a list the request skips. Raises CannotAnswer."""
     text = request.one("offset", "0")
     if not (text.isascii() and text.isdigit()):
         raise CannotAnswer(f"offset {text}", "it must be a whole number")
@@ -300,7 +315,7 @@ def parse_offset(request: PageRequest) -> int:
 
 
 def find_capture_row(db: Database, text: str) -> dict[str, Any]:
-    """The row of a capture by its ID. Raises CaptureNotFound."""
+    """Returns the row of the capture with the ID in `text`. Raises CaptureNotFound."""
     number = int(text[:18]) if text.isascii() and text.isdigit() else 0
     row = next(iter(db.query("select * from captures where id = ?", [number])), None)
     if row is None:
@@ -316,15 +331,18 @@ MAX_COLLECTED = 500
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """`ids` are distinct and in the requested order; `missing` has a message for each article that is not available."""
+    """The articles of a collection. `ids` are distinct and in the requested order; `missing` has a message for each
+    requested article that is not available.
+    """
 
     ids: tuple[int, ...]
     missing: tuple[str, ...]
 
 
 def collected_articles(db: Database, named: Iterable[str]) -> Collection:
-    """Finds articles by ID or URL. One value may contain several, separated by spaces or commas. Raises CannotAnswer
-    for more than MAX_COLLECTED."""
+    """Finds the articles of a collection by ID or URL. A value may contain several of them, separated by spaces or
+    commas. Raises CannotAnswer for more than MAX_COLLECTED.
+    """
     words = [word for text in named for word in text.replace(",", " ").split()]
     if len(words) > MAX_COLLECTED:
         raise CannotAnswer(
@@ -340,7 +358,8 @@ def collected_articles(db: Database, named: Iterable[str]) -> Collection:
 
 
 def collection_fingerprint(found: Sequence[dict[str, Any]]) -> str:
-    """A hash that identifies the content of a collection: the SHA-256 of the sorted lines "url revision digest" of its
-    articles. The same revisions of the same articles have the same fingerprint."""
+    """Returns a hash that identifies the content of a collection: the SHA-256 of the sorted lines "url revision digest"
+    of its articles. The same revisions of the same articles have the same fingerprint.
+    """
     lines = sorted(f"{one['url']} {one['revision']} {(one['capture'] or {}).get('digest') or '-'}" for one in found)
     return "sha256:" + hashlib.sha256("".join(f"{line}\n" for line in lines).encode("utf-8", "replace")).hexdigest()

@@ -1,9 +1,11 @@
-"""Memento addresses (RFC 7089), and captured pages made safe to view: text, styles and images, but nothing active.
+"""Parses Memento addresses (RFC 7089), and makes captured pages safe to view: they keep text, styles and images, but
+nothing active.
 
-As the last step, nh3 (ammonia) parses the page and keeps only the elements and attributes that are listed here. Before
-that, URLs are rewritten: images and stylesheets to captures in this archive if there are any, links to archived pages.
-As a second line of defence the page is sent with a Content-Security-Policy that allows no scripts, forms or frames, and
-loads nothing from elsewhere (Content Security Policy Level 3, sandbox)."""
+As the last step, nh3 (ammonia) parses the page and keeps only the elements and attributes that are listed here.
+Before that, URLs are rewritten: images and stylesheets to captures in this archive if there are any, links to
+archived pages. As a second line of defence the page is sent with a Content-Security-Policy that allows no scripts,
+forms or frames, and loads nothing from elsewhere (Content Security Policy Level 3, sandbox).
+"""
 
 from __future__ import annotations
 
@@ -36,8 +38,10 @@ _SAFE = "/:?#[]@!$&*+,;=%~-._"
 
 @dataclass(frozen=True, slots=True)
 class MementoAddress:
-    """A parsed Memento address. `timemap` is link, json or "". `at` is the time of a memento (None for the TimeGate)
-    and `stamp` its digits as given. `flag` is the modifier after the timestamp, such as id_ or im_."""
+    """A parsed Memento address. `timemap` is the requested format of a TimeMap, link or json, else "". `at` is the time
+    of a memento (None for the TimeGate) and `stamp` its digits as given. `flag` is the modifier after the timestamp,
+    such as id_ or im_.
+    """
 
     url: str
     timemap: str = ""
@@ -51,12 +55,12 @@ class MementoAddress:
 
     @property
     def is_asset(self) -> bool:
-        """True for an image, stylesheet or other requisite of a page."""
+        """True if the address is for an image, stylesheet or other requisite of a page."""
         return self.flag not in ("", "id_")
 
 
 def parse_memento_address(request: PageRequest) -> MementoAddress:
-    """Parses the address of a request. Raises BadAddress and CannotAnswer."""
+    """Parses the Memento address in a request. Raises BadAddress and CannotAnswer."""
     text = request.named["place"] + (f"?{request.query}" if request.query else "")
     found = _PLACE.fullmatch(text)
     if found is None:
@@ -72,7 +76,9 @@ def parse_memento_address(request: PageRequest) -> MementoAddress:
 
 
 def _parse_timestamp(stamp: str) -> datetime:
-    """Parses a timestamp of 4 to 14 digits; missing digits mean the start of the period. Raises CannotAnswer."""
+    """Parses a timestamp of 4 to 14 digits in UTC; missing digits mean the start of the year, month, day and so on.
+    Raises CannotAnswer.
+    """
     digits = stamp + "00000101000000"[len(stamp) :]
     try:
         return datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
@@ -81,22 +87,26 @@ def _parse_timestamp(stamp: str) -> datetime:
 
 
 def format_timestamp(row: Row) -> str:
-    """The 14-digit UTC timestamp of a capture."""
+    """Returns the time of a capture as a 14-digit UTC timestamp."""
     return f"{time_of(row).astimezone(UTC):%Y%m%d%H%M%S}"
 
 
 def build_memento_url(request: PageRequest, kind: str, url: str) -> str:
-    """A URL of this server for a captured URL. `kind` is "web/", "web/20240501120000/", "view/20240501120000/" ..."""
+    """Returns the URL on this server for a captured URL. `kind` is the part of the path before it: "web/",
+    "web/20240501120000/", "view/20240501120000/" ...
+    """
     return f"{request.base}{kind}{quote(url, safe=_SAFE)}"
 
 
 def memento_url_of(request: PageRequest, row: Row, flag: str = "") -> str:
-    """The URL of a memento."""
+    """Returns the URL of the memento that shows a capture. `flag` is the modifier after its timestamp."""
     return build_memento_url(request, f"web/{format_timestamp(row)}{flag}/", row["url"])
 
 
 def memento_headers(request: PageRequest, url: str, rows: Sequence[Row], shown: Row | None = None) -> dict[str, str]:
-    """The header fields Link and Memento-Datetime (sections 2.1.1 and 2.2)."""
+    """Returns the header fields Link and, for a memento (`shown`), Memento-Datetime (RFC 7089, sections 2.1.1 and 2.2).
+    `rows` are all captures of the URL.
+    """
     headers = {"link": ", ".join(_format_links(request, url, rows, shown))}
     return headers | {"memento-datetime": format_http_date(time_of(shown))} if shown else headers
 
@@ -132,7 +142,7 @@ def _format_memento_link(request: PageRequest, row: Row, rels: str) -> str:
 
 
 def timemap_link(request: PageRequest, url: str, rows: Sequence[Row]) -> str:
-    """A TimeMap (section 5) in the link format of RFC 6690, one link a line."""
+    """Returns the TimeMap of a URL (RFC 7089, section 5) in the link format of RFC 6690, one link a line."""
     at = request.origin
     span = f'from="{format_http_date(time_of(rows[0]))}"; until="{format_http_date(time_of(rows[-1]))}"'
     out = [
@@ -147,7 +157,7 @@ def timemap_link(request: PageRequest, url: str, rows: Sequence[Row]) -> str:
 
 
 def timemap_json(request: PageRequest, url: str, rows: Sequence[Row]) -> dict[str, Any]:
-    """A TimeMap as JSON, with the field names of the Memento project's aggregator."""
+    """Returns the TimeMap of a URL as JSON data, with the field names of the Memento project's aggregator."""
     at = request.origin
     listed = [
         {
@@ -168,7 +178,7 @@ def timemap_json(request: PageRequest, url: str, rows: Sequence[Row]) -> dict[st
 
 
 def format_http_date(at: datetime) -> str:
-    """A time in the format of RFC 9110, section 5.6.7."""
+    """Formats a time for an HTTP header field (RFC 9110, section 5.6.7)."""
     return format_datetime(at.astimezone(UTC).replace(microsecond=0), usegmt=True)
 
 
@@ -271,13 +281,14 @@ _MEDIA = re.compile(r"[\w\s(),:.-]{1,200}")
 
 
 def find_requisites(page: Page, url: str) -> list[str]:
-    """The URLs of all images, stylesheets and fonts of a page."""
+    """Returns the URLs of all images, stylesheets and fonts that a page needs."""
     return [one.url for one in requisites_of_page(page.root, url)]
 
 
 def sanitize_page(page: Page, url: str, asset: RewriteURL, link: RewriteURL) -> str:
-    """The page as a sanitised document. `asset` rewrites the URL of an image or stylesheet ("" if it is not captured),
-    and `link` that of a page. The URLs they return must not contain quotes."""
+    """Returns a captured page as a sanitised HTML document. `asset` rewrites the URL of an image or stylesheet ("" if
+    it is not captured), and `link` that of a page. The URLs they return must not contain quotes.
+    """
     root = page.root
     base = next((found for one in root.iter("base") if (found := asset_address(one.get("href") or "", url))), url)
     head = "".join(_collect_stylesheets(root, base, asset))
@@ -304,7 +315,9 @@ def sanitize_page(page: Page, url: str, asset: RewriteURL, link: RewriteURL) -> 
 
 
 def _format_root_attributes(element: Element) -> str:
-    """The class, ID, language and direction of <html> or <body>, which are not part of the sanitised fragment."""
+    """Formats the class, ID, language and direction of <html> or <body> as HTML attributes. They have to be copied
+    because these elements are not part of the sanitised fragment.
+    """
     return "".join(
         f' {name}="{escape(value)}"'
         for name in ("class", "id", "lang", "dir")
@@ -313,7 +326,7 @@ def _format_root_attributes(element: Element) -> str:
 
 
 def _collect_stylesheets(root: Element, base: str, asset: RewriteURL) -> Iterator[str]:
-    """The linked and embedded stylesheets of a page in order."""
+    """Yields the linked and embedded stylesheets of a page in order, as sanitised <link> and <style> elements."""
     for element in root.iter("link", "style"):
         media = element.get("media") or ""
         media_attribute = f' media="{escape(media)}"' if _MEDIA.fullmatch(media) else ""
@@ -328,8 +341,9 @@ def _collect_stylesheets(root: Element, base: str, asset: RewriteURL) -> Iterato
 
 
 def _prepare_element(element: Element, base: str, asset: RewriteURL) -> None:
-    """Sets the source of an image to the first of its URLs that is captured, and replaces embedded content by a
-    link."""
+    """Prepares an element for the sanitiser: sets the source of an image to the first of its URLs that is captured, and
+    replaces embedded content by a link.
+    """
     if element.tag == "img":
         src = next(_image_candidates(element, base, asset), "")
         for name in (*_LAZY, *_SETS):

@@ -39,7 +39,9 @@ EVERYWHERE: Mapping[str, str] = {
 
 
 def build_policies(templates: Path) -> dict[str, str]:
-    """The policies by name. `templates` is Datasette's template folder, whose inline scripts are allowed by hash."""
+    """Returns the Content-Security-Policies by name. `templates` is Datasette's template folder, whose inline scripts
+    are allowed by hash.
+    """
     scripts = " ".join(f"'sha256-{digest}'" for digest in sorted(set(_hash_inline_scripts(templates))))
     tables = (
         "default-src 'none'; style-src 'self' 'unsafe-inline'; "
@@ -74,7 +76,9 @@ paths."""
 def guard_application(
     application: Application, site: Callable[[], ServedArchive], policies: Mapping[str, str]
 ) -> Application:
-    """Wraps an application in the guard. `site` is called for each request."""
+    """Wraps an ASGI application so that unsafe requests are rejected and security headers are added. `site` is called
+    for each request to get the served archive.
+    """
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -116,7 +120,7 @@ def _check_request(scope: Scope, site: ServedArchive) -> tuple[int, str] | None:
 
 
 def _normalize_host(host: str) -> str:
-    """The normalised host name of "name:port"; an IPv6 address keeps its brackets."""
+    """Returns the host name of "name:port" in normalised form; an IPv6 address keeps its brackets."""
     return (host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]).lower().rstrip(".")
 
 

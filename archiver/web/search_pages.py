@@ -1,4 +1,4 @@
-"""The pages around search: results, concordance, trends, saved searches, exports and collections."""
+"""The web pages around search: results, concordance, trends, saved searches, exports and collections."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ _FIELDS = ("since", "until", "near", "within", "bbox", "sort", "fold", "stem", "
 
 
 def search_page(request: PageRequest) -> PageResponse:
-    """The results of a search with chart, map and facets."""
+    """Answers the results of a search with chart, map and facets."""
     query = parse_query(request)
     if request.one("by") not in ("", *_UNITS):
         raise BadQuery(f"by {request.one('by')}", f"articles are counted by {', '.join(_UNITS)}")
@@ -127,7 +127,7 @@ def search_page(request: PageRequest) -> PageResponse:
 
 
 def _parse_value_count(request: PageRequest) -> int:
-    """The requested number of values of each facet."""
+    """Returns how many values of each facet the request wants. Raises BadQuery if the argument is invalid."""
     text = request.one("values", str(VALUES))
     if not (text.isascii() and text.isdigit() and int(text[:9])):
         raise BadQuery(f"values {text}", "it must be a whole number greater than 0")
@@ -161,7 +161,7 @@ CONCORDANCE_SORTS = (
 
 
 def concordance_page(request: PageRequest) -> PageResponse:
-    """Every occurrence of the search terms in context."""
+    """Answers every occurrence of the search terms in context."""
     query = parse_query(request)
     query = replace(query, limit=LINES if not request.one("limit") else query.limit)
     text = request.one("width", str(WIDTH))
@@ -204,7 +204,7 @@ _TREND_FIELDS = ("q", "since", "until", "limit", "offset", "sort", "fold")
 
 
 def trends_page(request: PageRequest) -> PageResponse:
-    """The share of articles that match each term over time, as a chart and a table."""
+    """Answers the share of articles that match each term over time, as a chart and a table."""
     query = parse_query(request)
     terms = request.many("term")
     if not terms and query.text:  # a link from a search: its text is the term, its filters stay
@@ -245,7 +245,7 @@ def trends_page(request: PageRequest) -> PageResponse:
 
 
 def _densest_periods(found: Trend) -> Trend:
-    """The most relevant periods if there are too many for a page."""
+    """Limits a trend to the consecutive periods with the most matches, if it has too many periods for a page."""
     start, end = densest_window(
         [sum(one.articles[n] for one in found.series) for n in range(len(found.periods))], found.archived, MAX_PERIODS
     )
@@ -254,12 +254,14 @@ def _densest_periods(found: Trend) -> Trend:
 
 
 def _combine_texts(text: str, term: str) -> str:
-    """A query that matches both the text and the term."""
+    """Returns the text of a query that requires both a search text and a term."""
     return f"({text}) ({term})" if text else term
 
 
 def _build_table(found: Trend) -> list[tuple[str, int, list[tuple[int, str]]]]:
-    """For each period its name, the number of archived articles, and the matches and share of each term."""
+    """Returns the rows of a trend's table: the period, its number of archived articles, and for each term the matches
+    and their share.
+    """
     return [
         (period, found.archived[n], [(one.articles[n], _format_percent(one.shares[n])) for one in found.series])
         for n, period in enumerate(found.periods)
@@ -274,7 +276,7 @@ def _format_percent(share: float | None) -> str:
 
 
 def searches_page(request: PageRequest) -> PageResponse:
-    """All saved searches with the numbers of their matches and new matches."""
+    """Answers the list of saved searches with their numbers of matches and new matches."""
     found = get_cached(request.db, "saved searches", None, lambda: saved_search_states(request.db))
     data = [
         {
@@ -304,7 +306,7 @@ def _saved_search_link(request: PageRequest, name: str) -> str:
 
 
 def saved_search_page(request: PageRequest) -> PageResponse:
-    """A saved search with its new matches. Only the command marks them as reported."""
+    """Answers a saved search with its new matches. They stay new until `archiver searches run` shows them."""
     result = peek_saved_search(request.db, request.named["name"])
     saved = result.saved
     data = {
@@ -332,7 +334,7 @@ _ENTRIES = 100
 
 
 def feed_page(request: PageRequest) -> RawResponse:
-    """The reported articles of a saved search as an Atom feed (RFC 4287)."""
+    """Answers the matches that a saved search has reported as an Atom feed (RFC 4287)."""
     saved = find_saved_search(request.db, request.named["name"])
     return RawResponse(
         feed(
@@ -348,7 +350,7 @@ def feed_page(request: PageRequest) -> RawResponse:
 
 
 def export_page(request: PageRequest) -> Download:
-    """A search or, with `id=`, a collection as a file; `as=csv` is the format."""
+    """Answers the results of a search or, with `id=`, a collection as a file; `as=csv` selects the format."""
     if (name := request.one("as")) not in EXPORT_FORMATS:
         raise CannotAnswer(f"export as {name}", f"the formats are {', '.join(EXPORT_FORMATS)}")
     kind = EXPORT_FORMATS[name]
@@ -362,10 +364,11 @@ def export_page(request: PageRequest) -> Download:
 
 
 def collection_page(request: PageRequest) -> PageResponse | RawResponse:
-    """A collection: a URL that lists articles, to bookmark, share, export and cite. Shows 100 articles a page.
+    """Answers a collection: a URL that lists articles, to bookmark, share, export and cite. Shows 100 articles a page.
 
-    The argument `without` removes an article. It is sent by a form, so that the page need not repeat the whole list in
-    a link for each article."""
+    The argument `without` removes an article. It is sent by a form, so that the page need not repeat the whole list
+    in a link for each article.
+    """
     chosen = collected_articles(request.db, request.many("id"))
     name, removed = request.one("name"), request.many("without")
     style = request.one("style") if request.one("style") in STYLES else ""

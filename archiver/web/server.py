@@ -1,4 +1,4 @@
-"""Builds the Datasette application for an archive, and serves it."""
+"""Builds the Datasette application for an archive, and runs its web server."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ and randomblob(1e9) takes half a minute and a gigabyte. Archived pages are small
 
 
 class ArchiveTables(Database):  # type: ignore[misc]  # Datasette has no types
-    """A Datasette database that reopens the archive's file when it is replaced."""
+    """The archive as a Datasette database, which is reopened when the archive's file is replaced."""
 
     def __init__(self, datasette: Datasette, archive: Path) -> None:
         super().__init__(datasette, path=str(archive.resolve()), is_mutable=not must_open_immutable(archive))
@@ -84,7 +84,9 @@ def application(
     origin: str = "",
     seconds: float | None = None,
 ) -> Datasette:
-    """A Datasette for an archive; its `app()` is the ASGI application. Raises what `open_archive` does."""
+    """Builds a Datasette instance for an archive; its `app()` is the ASGI application. `seconds` is the time limit of a
+    page. Raises what `open_archive` raises.
+    """
     from archiver.web import dispatch, plugin
 
     open_archive(archive, read_only=True).close()
@@ -119,8 +121,8 @@ def _build_metadata(archive: Path) -> dict[str, object]:
 def serve(archive: Path, host: str, port: int, public_url: str, on_listening: Callable[[str], None]) -> None:
     """Serves an archive until SIGINT or SIGTERM. Calls `on_listening` with the URL once the server listens.
 
-    `public_url` is the URL of a proxy in front of the server. Raises AddressInUse, BadPublicURL and what `open_archive`
-    raises.
+    `public_url` is the URL of a proxy in front of the server, "" for none. Raises AddressInUse, BadPublicURL and
+    what `open_archive` raises.
     """
     seen = _parse_public_url(public_url)
     base = "/" + f"{seen.path.strip('/')}/".lstrip("/")
@@ -145,7 +147,7 @@ def serve(archive: Path, host: str, port: int, public_url: str, on_listening: Ca
 
 
 def _parse_public_url(url: str) -> SplitResult:
-    """The parts of a public URL, all empty for "". Raises BadPublicURL."""
+    """Splits the value of --public-url into its parts, which are all empty for "". Raises BadPublicURL."""
     try:
         seen = urlsplit(url)
         _ = seen.port  # accessing it raises ValueError for an invalid port
@@ -159,7 +161,7 @@ def _parse_public_url(url: str) -> SplitResult:
 
 
 def is_loopback(host: str) -> bool:
-    """True if only this machine can reach a server at this host."""
+    """Returns True if only this machine can reach a server that listens at this host."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -192,7 +194,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _reason_and_remedy(error: OSError | UnicodeError) -> tuple[str, str]:
-    """Why a server cannot listen, and what to do about it."""
+    """Returns why the server cannot listen at its address, and what to do about it."""
     if isinstance(error, UnicodeError):
         return "it is not a valid host name", _ANOTHER_HOST
     if isinstance(error, socket.gaierror) or error.errno in (errno.EADDRNOTAVAIL, errno.EINVAL):

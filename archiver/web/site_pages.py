@@ -1,4 +1,4 @@
-"""The pages of sites (completeness, runs, site rules, settings), the list of sites, and metrics for Prometheus."""
+"""The web pages of sites (completeness, runs, site rules, settings), the list of sites, and metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ RUN_COUNTS = ("found", "fetched", "new", "revised", "unchanged", "aliased", "dup
 
 
 def site_page(request: PageRequest) -> PageResponse:
-    """One site."""
+    """Answers the page of one site: completeness, runs, health, extraction rules and settings."""
     site = find_site(request.db, request.named["name"])
     health = health_of(request.db, site, datetime.now(UTC))
     state = {**site_completeness(request.db, site), "health": health_json(health)}
@@ -69,7 +69,7 @@ def site_page(request: PageRequest) -> PageResponse:
 
 
 def _build_chart(request: PageRequest, site: dict[str, Any]) -> dict[str, Any]:
-    """A bar chart of the archived articles, or the reason why there is none."""
+    """Returns a bar chart of a site's archived articles over time, or the reason why it cannot be drawn."""
     if not site["articles"]:
         return {"chart": None, "why_no_chart": ""}
     try:
@@ -79,7 +79,7 @@ def _build_chart(request: PageRequest, site: dict[str, Any]) -> dict[str, Any]:
 
 
 def _judge_completeness(state: dict[str, Any]) -> tuple[str, str]:
-    """The completeness of a site as a code and a sentence."""
+    """Returns the completeness of a site as a code (never, complete, lacking, open) and a sentence."""
     posts, missing = state["posts"], state["missing_total"]
     if not state["runs"]:
         return "never", "This site was never crawled."
@@ -95,7 +95,9 @@ def _judge_completeness(state: dict[str, Any]) -> tuple[str, str]:
 
 
 def _build_source_table(state: dict[str, Any]) -> tuple[list[str], list[tuple[str, list[int]]]]:
-    """A table of sources and outcomes, as column heads and rows. Outcomes without URLs are left out."""
+    """Returns a table with the number of a site's URLs for each discovery source and outcome, as column heads and rows.
+    Outcomes without URLs are left out.
+    """
     shown = [name for name in ("found", *map(str, Outcome)) if state["balance"].get(name)]
     rows = [
         (_SOURCES.get(row["source"], row["source"]), [row["balance"][name] for name in shown])
@@ -113,7 +115,7 @@ PAGE_SIZE = 100
 
 
 def sites_page(request: PageRequest) -> PageResponse:
-    """The sites of the archive, optionally those with a tag or a text in their name; 100 a page."""
+    """Answers the list of sites, 100 a page, optionally only those with a tag or with a text in their name."""
     tags, tag, letters = tags_of_sites(request.db), request.one("tag").lower(), request.one("q").lower()
     names = [
         name
@@ -153,7 +155,8 @@ def sites_page(request: PageRequest) -> PageResponse:
 
 
 def metrics_page(request: PageRequest) -> RawResponse:
-    """The archive's health in Prometheus' format. It includes when sites are due, but not whether crawls are late,
-    which would need the scheduler's lock."""
+    """Answers the archive's health in the format of Prometheus. It includes when sites are due, but not whether crawls
+    are late, which would need the scheduler's lock.
+    """
     found = overall(request.db, request.folder / "archive.db", None, datetime.now(UTC), effective_settings(request.db))
     return RawResponse(metrics(request.db, found, __version__), CONTENT_TYPE, headers={"Cache-Control": "no-store"})

@@ -1,4 +1,6 @@
-"""The parts of a search page: bar chart, map, facets and active filters, each with links that refine the search."""
+"""Builds the parts of a search page: bar chart, map, facets and active filters, each with links that refine the
+search.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +23,11 @@ from archiver.web.query_arguments import PageRequest, SearchLinks, make_search_l
 
 
 def densest_window(found: Sequence[int], archived: Sequence[int], most: int) -> tuple[int, int]:
-    """The (start, end) of the `most` consecutive periods with the most matches, without empty periods at either end.
+    """Returns the (start, end) of the `most` consecutive periods with the most matches (`found`), without empty periods
+    at either end; the whole range if it has at most `most` periods.
 
-    Ties are decided by the number of archived articles, then the latest window wins. Returns the whole range if it has
-    at most `most` periods."""
+    Ties are decided by the number of archived articles; then the latest window wins.
+    """
     if len(archived) <= most:
         return 0, len(archived)
     sums = [sum(values[:most]) for values in (found, archived)]
@@ -48,8 +51,9 @@ _LONGER = {"day": "month", "month": "year", "year": "year"}
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """The bar of a period. `at` is its position from the left, `height` is relative to HEIGHT, `href` searches only
-    this period."""
+    """The bar of a period in a chart. `at` is its position from the left, `height` is relative to HEIGHT, and `href`
+    links to a search in this period only.
+    """
 
     period: str
     at: int
@@ -62,7 +66,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Consecutive periods of which nothing is archived or that were not crawled yet."""
+    """A gap in a chart: consecutive periods from which nothing is archived, or that were not crawled yet."""
 
     at: int
     length: int
@@ -72,8 +76,9 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """A bar chart. `periods` is the number of periods drawn; `before` and `after` are the numbers of matches
-    outside."""
+    """A bar chart. `periods` is the number of periods drawn; `before` and `after` are the numbers of matches in earlier
+    and later periods.
+    """
 
     found: Histogram
     bars: tuple[Bar, ...]
@@ -87,7 +92,9 @@ class Bars:
 
 
 def build_bars(request: PageRequest, query: Query, unit: str = "", links: SearchLinks | None = None) -> Bars:
-    """The bar chart of a query, with a unit that needs at most MAX_BARS bars. Raises what `histogram` does."""
+    """Builds the bar chart of a query's matches over time, with a unit that needs at most MAX_BARS bars. Raises what
+    `histogram` raises.
+    """
     found = get_cached(
         request.db, "histogram", (strip_paging(query), unit), lambda: _count_articles(request, query, unit)
     )
@@ -169,8 +176,9 @@ class MapDot:
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """A map. `view` is the SVG viewBox. `shifts` are the x offsets at which the outline is drawn: two if the view
-    crosses the antimeridian."""
+    """A map of search results. `view` is the SVG viewBox. `shifts` are the x offsets at which the outline of the land
+    is drawn: two if the view crosses the antimeridian.
+    """
 
     found: GeoGrid
     view: tuple[float, float, float, float]
@@ -179,7 +187,7 @@ class Map:
 
 
 def build_map(request: PageRequest, query: Query, links: SearchLinks, most: int = MAX_MAPPED) -> Map | None:
-    """The map of the results, None if none of them has a place. Raises what `geo_grid` does."""
+    """Builds the map of a query's results, None if none of them has a place. Raises what `geo_grid` raises."""
     found = get_cached(request.db, "spots", (strip_paging(query), most), lambda: geo_grid(request.db, query, most))
     if not found.spots:
         return None
@@ -200,7 +208,7 @@ def build_map(request: PageRequest, query: Query, links: SearchLinks, most: int 
 
 
 def map_canvas(box: Box) -> tuple[tuple[float, float, float, float], tuple[int, ...]]:
-    """The SVG viewBox for a box of the Earth, and the x offsets at which the outline is drawn."""
+    """Returns the SVG viewBox for a box of the Earth, and the x offsets at which the outline of the land is drawn."""
     west, south, east, north = box
     width = ((east - west) % 360 or 360.0) * 10
     return (
@@ -210,7 +218,7 @@ def map_canvas(box: Box) -> tuple[tuple[float, float, float, float], tuple[int, 
 
 
 def map_position(box: Box, latitude: float, longitude: float) -> tuple[float, float]:
-    """The SVG coordinates of a place on the map of the Earth, at ten units per degree.
+    """Returns the SVG coordinates of a place on the map of the Earth, at ten units per degree.
 
     The box only decides on which side of the antimeridian the place is drawn: x is never west of the box.
     """
@@ -233,8 +241,9 @@ LABELS = {
 
 @dataclass(frozen=True, slots=True)
 class FacetValue:
-    """A facet value. `href` adds it as a filter, or removes it if it is `active`; "" if the page has no room for the
-    link."""
+    """A value of a facet with its number of articles. `href` links to the search with this value as a filter, or
+    without it if it is `active`; "" if the page has no room for the link.
+    """
 
     text: str
     articles: int
@@ -251,7 +260,7 @@ class Facet:
 
 @dataclass(frozen=True, slots=True)
 class ActiveFilter:
-    """A filter of the search. `href` is the search without it; "" if the page has no room for the link."""
+    """A filter that the search uses. `href` links to the search without it; "" if the page has no room for the link."""
 
     label: str
     text: str
@@ -259,7 +268,7 @@ class ActiveFilter:
 
 
 def link_facets(query: Query, counts: dict[str, list[tuple[str, int]]], links: SearchLinks) -> tuple[Facet, ...]:
-    """The non-empty facets in the order of LABELS."""
+    """Returns the non-empty facets of a search with a link for each value, in the order of LABELS."""
     link = links.reserve(sum(map(len, counts.values())))
     return tuple(
         Facet(name, label, tuple(_build_value(query, name, *pair, link) for pair in counts[name]))
@@ -304,7 +313,7 @@ _SINGLE: tuple[tuple[str, str, Callable[[Query], str]], ...] = (
 
 
 def suggest_searches(request: PageRequest, query: Query) -> tuple[tuple[str, str], ...]:
-    """Alternative searches if nothing matches, as (label, URL)."""
+    """Returns other searches to try if nothing matches, as (label, URL) pairs."""
     found = []
     words = query.text.split()
     if (
@@ -321,14 +330,14 @@ def suggest_searches(request: PageRequest, query: Query) -> tuple[tuple[str, str
 
 
 def list_active_filters(query: Query, links: SearchLinks) -> tuple[ActiveFilter, ...]:
-    """The filters of a query besides its text."""
+    """Returns the filters of a query (all but its text), each with a link to the search without it."""
     found = tuple(_list_filters(query))
     link = links.reserve(len(found))
     return tuple(ActiveFilter(label, text, link(_remove_filter(query, name, text))) for name, label, text in found)
 
 
 def _list_filters(query: Query) -> Iterable[tuple[str, str, str]]:
-    """The name, label and text of each filter."""
+    """Yields the name, label and text of each filter that a query uses."""
     for name in OPTIONS:
         yield from ((name, LABELS[name], text) for text in getattr(query, name))
     yield from ((name, label, text) for name, label, shown in _SINGLE if (text := shown(query)))

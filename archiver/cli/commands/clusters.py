@@ -1,4 +1,4 @@
-"""`archiver clusters`: near-duplicates and their sources."""
+"""`archiver clusters`: lists clusters of near-duplicate articles, with the source of each."""
 
 from __future__ import annotations
 
@@ -122,7 +122,9 @@ def _print_one(found: dict[str, Any]) -> None:
 
 @contextmanager
 def _show_progress(db: Database) -> Iterator[Callable[[int], None]]:
-    """A progress bar on stderr, if that is a terminal."""
+    """Shows a progress bar on stderr if that is a terminal. Yields a function that takes the number of articles
+    compared so far.
+    """
     if not sys.stderr.isatty():
         yield lambda done: None
         return

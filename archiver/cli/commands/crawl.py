@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CrawlOptions:
-    """The options of `archiver crawl`; None means the settings of the site."""
+    """The options of `archiver crawl`. An option that is None leaves the site's setting in force."""
 
     sites: tuple[str, ...]
     archive: str
@@ -58,7 +58,7 @@ class CrawlOptions:
 
     @property
     def is_silent(self) -> bool:
-        """True if neither progress nor hints are printed."""
+        """True if neither progress nor hints are printed (--quiet or --json)."""
         return self.quiet or self.as_json
 
     def order(self) -> CrawlOrder:
@@ -154,9 +154,9 @@ def crawl(options: CrawlOptions) -> None:
 
 
 def _run_crawls(options: CrawlOptions) -> tuple[list[CrawlResult], int]:
-    """Crawls the selected sites; serves the demonstration blog meanwhile if it is one of them.
+    """Crawls the selected sites; if the demonstration blog is one of them, serves it until they are done.
 
-    Returns a result per site and the signal that ended the crawls (0 for none).
+    Returns a result per site and the number of the signal that ended the crawls (0 for none).
     """
     with ExitStack() as stack:
         known = _read_sites(options.archive)
@@ -176,7 +176,7 @@ def _run_crawls(options: CrawlOptions) -> tuple[list[CrawlResult], int]:
 
 
 def _index_and_notify(options: CrawlOptions, results: list[CrawlResult], signum: int) -> None:
-    """Updates the search index and sends notifications, unless a signal ended the crawl."""
+    """Updates the search index and sends notifications after a crawl. Does nothing if the signal `signum` ended it."""
     if signum:
         return
     if not any(result.outcome == "failed" for result in results):
@@ -202,9 +202,10 @@ def _print_results(archive: str, results: list[CrawlResult], found: dict[str, di
 def _resolve_start_urls(
     sites: tuple[str, ...], known: dict[str, str], demo: bool, stack: ExitStack, excluded: Collection[str] = ()
 ) -> list[str]:
-    """Returns the start URLs for the arguments of the command, and serves the demonstration blog if it is one of them.
+    """Returns the start URLs of the sites to crawl: the named ones, or by default all sites of the archive (`known`)
+    except those in `excluded`, which are crawled only if they are named.
 
-    URLs in `excluded` are crawled only if they are named.
+    Starts the server of the demonstration blog in `stack` if the blog is one of them.
     """
     if sites:
         urls = [known.get(word.removeprefix("www.").rstrip("/")) or start_address(word) for word in sites]
@@ -226,7 +227,9 @@ def _resolve_start_urls(
 
 
 def _read_sites(archive: str) -> list[dict[str, Any]]:
-    """Returns the rows of the archive's sites, each with its tags and the settings in force."""
+    """Returns the rows of the archive's sites, each with its tags and its settings in force; none if the archive does
+    not exist yet.
+    """
     file = Path(archive)
     if not file.exists() or (file.is_file() and not file.stat().st_size):
         return []

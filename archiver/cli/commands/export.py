@@ -1,4 +1,4 @@
-"""`archiver export`: writes records for other programs."""
+"""`archiver export`: writes articles to a file in a format for other programs."""
 
 from __future__ import annotations
 
@@ -117,7 +117,9 @@ def export(options: ExportOptions) -> None:
 
 
 def _write_wacz(db: Database, folder: Path, ids: list[int], output: str) -> None:
-    """Writes the WACZ. Exits with 1 if captures are missing; all others are in the file."""
+    """Writes the captures of the articles to a WACZ file. Exits with code 1 if some captures cannot be read; the file
+    then contains all others.
+    """
     from archiver import __version__
     from archiver.datasets.wacz_package import pack_wacz
 

@@ -1,4 +1,4 @@
-"""`archiver fleet`: crawls, imports and re-extraction on many machines."""
+"""`archiver fleet`: runs crawls, imports and re-extraction on many machines."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def jobs_option(function: F) -> F:
-    """`--jobs URL`, or ARCHIVER_JOBS in the environment, which keeps the password out of the process list."""
+    """Adds the option `--jobs URL` to a command. It can also be given as ARCHIVER_JOBS in the environment, which keeps
+    the password out of the process list.
+    """
     return click.option(
         "--jobs",
         metavar="postgresql://...",
@@ -44,7 +46,9 @@ def jobs_option(function: F) -> F:
 
 
 def storage_option(text: str, *, required: bool = False) -> Callable[[F], F]:
-    """`--storage URL`, or ARCHIVER_STORAGE. A folder becomes an absolute path, because other machines read it too."""
+    """Returns a decorator that adds the option `--storage URL` with the help text `text`; ARCHIVER_STORAGE in the
+    environment is its default. A folder is made an absolute path, because other machines read it too.
+    """
 
     def absolute(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
         if value is not None and not value.strip():
@@ -181,7 +185,7 @@ _KINDS = {"reextract": "re-extraction", "scan": "files scanned", "import": "impo
 
 
 def format_tasks(found: dict[str, Any]) -> list[tuple[str, str]]:
-    """The tasks of a fleet's status, as `details` shows them."""
+    """Formats the numbers of tasks in a fleet's status as (label, text) rows, one for each kind of task."""
     return [
         (
             _KINDS[kind],
@@ -194,7 +198,7 @@ def format_tasks(found: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def format_task_failures(found: dict[str, Any]) -> list[str]:
-    """Returns a line for each task that failed or had problems, with its file or shard."""
+    """Returns a line for each task in a fleet's status that failed or had problems, with its file or shard."""
 
     def name(row: dict[str, Any]) -> str:
         return " ".join(filter(None, (row["kind"], row["file"], row["site"] and f"for {row['site']}")))
@@ -560,7 +564,9 @@ def drain(jobs: str, now: bool, seconds: float) -> None:
 
 
 def _open_checked_storage(queue: QueueDatabase, storage: str | None) -> ShardStorage:
-    """Checks the fleet, the clock and the storage before a worker starts. Returns the storage."""
+    """Opens the shard storage for a worker, after checking the fleet, this machine's clock and the storage. `storage`
+    replaces the fleet's configured storage.
+    """
     from archiver.fleet.shard_storage import ShardStorage, check_storage
 
     made = queue.fleet()

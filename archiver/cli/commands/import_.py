@@ -1,4 +1,4 @@
-"""`archiver import`: captures from WARC, ARC and WACZ files, or with --wayback from a web archive."""
+"""`archiver import`: imports captures from WARC, ARC and WACZ files, or with --wayback from an online web archive."""
 
 from __future__ import annotations
 
@@ -35,12 +35,14 @@ _SHOWN = 20
 
 
 def problems_to_json(problems: Iterable[Problem]) -> list[dict[str, Any]]:
-    """Returns problems in the form for JSON."""
+    """Converts the problems of an import to dictionaries for JSON output."""
     return [{"kind": p.kind.value, "offset": p.offset, "url": p.url, "what": p.sentence} for p in problems]
 
 
 def format_problems(problems: Sequence[tuple[str, Mapping[str, Any]]], kinds: Mapping[str, int]) -> list[str]:
-    """Returns a line for each of the first problems, and a line with the number of each kind."""
+    """Returns a line for each of the first problems of an import, and one line with the number of problems of each
+    kind. `problems` are (file, problem) pairs.
+    """
     lines = []
     for name, problem in problems[:_SHOWN]:
         where = f"{name} at {problem['offset']}" if name and problem["offset"] else name or problem["offset"]
@@ -52,7 +54,7 @@ def format_problems(problems: Sequence[tuple[str, Mapping[str, Any]]], kinds: Ma
 
 
 def describe_new_rows(counts: Mapping[str, Any]) -> list[str]:
-    """ "1 new site", "3 new aliases", "1 tombstone", "12 responses copied"."""
+    """Describes what an import added to the archive: "1 new site", "3 new aliases", "12 responses copied"."""
     new = [
         count_noun(counts[key], one, many)
         for key, one, many in (
@@ -66,7 +68,9 @@ def describe_new_rows(counts: Mapping[str, Any]) -> list[str]:
 
 
 def describe_records(counts: dict[str, Any]) -> str:
-    """ "12,345 records: 4,321 posts (4,000 new, 120 revisions, 201 known), 3,000 other pages, 12 damaged"."""
+    """Describes the records of an import in a line: "12,345 records: 4,321 posts (4,000 new, 120 revisions, 201 known),
+    3,000 other pages, 12 damaged".
+    """
     of_posts = ", ".join(
         f"{counts[key]:,} {word}"
         for key, word in (
@@ -146,7 +150,9 @@ def wayback_options(function: F) -> F:
 
 @dataclass(frozen=True, slots=True)
 class WaybackOptions:
-    """The options of `archiver import` for --wayback only; None means the site's settings."""
+    """The options of `archiver import` that need --wayback. An option that is None leaves the site's setting in
+    force.
+    """
 
     service: str | None
     replay: str
@@ -157,7 +163,9 @@ class WaybackOptions:
 
 
 def import_wayback(options: ImportOptions) -> None:
-    """Runs the import, prints its summary, and exits with its code if that is not 0."""
+    """Imports captures from an online web archive and prints a summary. Exits with the code of the import if it is not
+    0.
+    """
     from archiver.importers.wayback_import import WaybackImport
     from archiver.scheduling.crawl_plan import log_file
     from archiver.sites.crawler_identity import contact_of, user_agent
@@ -192,7 +200,9 @@ def import_wayback(options: ImportOptions) -> None:
 
 
 def _build_plan(options: ImportOptions, url: str, until: datetime | None, service: str | None) -> WaybackPlan:
-    """Builds the plan; `service` is the site's setting. Raises UsageError for a TimeMap without --exact."""
+    """Builds the plan of an import from a web archive. `service` is the web archive in the site's settings, used if no
+    option names one. Raises UsageError for a TimeMap service without --exact.
+    """
     from archiver.importers.capture_lists import WaybackPlan
 
     own = options.wayback_only
@@ -215,7 +225,7 @@ def _build_plan(options: ImportOptions, url: str, until: datetime | None, servic
 
 
 def _find_site(archive: str, word: str) -> tuple[dict[str, Any] | None, str]:
-    """Returns the archive's site of this name, if there is one, and its start URL."""
+    """Returns the archive's row of the site named `word` (None if it has no such site), and the site's start URL."""
     from archiver.storage.connection import opened
     from archiver.urls import start_address
 
@@ -244,7 +254,9 @@ def _end_of_day(day: str) -> datetime | None:
 
 
 def _fetch_captures(run: Any, agent: str, log: Path | None, *, shown: bool) -> int:
-    """Fetches the captures. Returns the signal that ended the run (0 for none); raises its error if it failed."""
+    """Fetches captures from a web archive and imports them. Returns the number of the signal that ended the run (0 for
+    none). Raises the error that made the run fail.
+    """
     from scrapy.crawler import Crawler
     from scrapy.settings import Settings
 
@@ -275,7 +287,7 @@ def _fetch_captures(run: Any, agent: str, log: Path | None, *, shown: bool) -> i
 
 
 def _start_progress_display(run: Any, terminal: Any) -> None:
-    """Draws the progress at regular intervals."""
+    """Starts drawing the progress of an import from a web archive on the terminal at regular intervals."""
     from twisted.internet.task import LoopingCall
 
     from archiver.extensions.progress import Line
@@ -370,8 +382,9 @@ class _Stopped(KeyboardInterrupt):
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """The options of `archiver import`. `wayback` is the site to import from a web archive, and `wayback_only` are the
-    options for that."""
+    """The options of `archiver import`. `wayback` names the site to import from a web archive; `wayback_only` holds the
+    options that need it.
+    """
 
     files: tuple[str, ...]
     archive: str
@@ -397,7 +410,7 @@ class ImportOptions:
         return parse_last_day(self.until)
 
     def record_filter(self) -> RecordFilter:
-        """Returns which captures to import. Raises BadAddress if a name is not a site or host."""
+        """Builds the filter that selects the captures to import. Raises BadAddress if a name is not a site or host."""
         from archiver.importers.import_inputs import RecordFilter
         from archiver.urls import Scope, start_address
 
@@ -412,7 +425,9 @@ class ImportOptions:
 
 
 def parse_last_day(text: str | None) -> str:
-    """The last day of a year or month, or the day itself; "" for no date."""
+    """Converts the date of --until (2012, 2012-05 or 2012-05-31) to the last day that it includes; "" for no date. The
+    last day of a month is given as 31, which is enough for comparisons. Raises BadParameter.
+    """
     if not text:
         return ""
     if not re.fullmatch(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?", text):
@@ -510,7 +525,9 @@ def import_(options: ImportOptions) -> None:
 
 
 def _import_files(options: ImportOptions) -> tuple[list[FileResult], int]:
-    """Imports the files. Returns a result per file and the signal that ended the import (0 for none)."""
+    """Imports the given files. Returns a result per file and the number of the signal that ended the import (0 for
+    none).
+    """
     from archiver.importers.import_run import ImportProgress, ImportRun
     from archiver.maintenance.takedown import finish_pending_takedowns
     from archiver.scheduling.crawl_plan import print_notice
@@ -546,7 +563,9 @@ def _import_files(options: ImportOptions) -> tuple[list[FileResult], int]:
 
 
 def _reject_options(needs: str = "", **options: Any) -> None:
-    """Raises UsageError for options that cannot be combined with the given ones."""
+    """Raises UsageError if any of the given options is set. `needs` is the option that they require; without it, the
+    error says that they cannot be combined with --wayback.
+    """
     for name, value in options.items():
         if value:
             what = "FILE" if name == "files" else f"--{name.replace('_', '-')}"
@@ -586,7 +605,9 @@ def _summarize_files(results: list[FileResult], seconds: float, archive: str) ->
 
 
 def _format_file_summary(summary: dict[str, Any]) -> list[str]:
-    """Summarizes an import in a few lines, with its first problems."""
+    """Formats the summary of an import from files: a line per file, the first problems, and the new rows of the
+    archive.
+    """
     lines = []
     for file in summary["files"]:
         what = {

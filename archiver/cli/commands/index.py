@@ -52,7 +52,9 @@ def index(archive: str, rebuild: bool, as_json: bool) -> None:
 
 
 def update_search_index(archive: str, *, quiet: bool = False) -> None:
-    """Updates the index after a crawl or an import, with a progress bar on a terminal if it takes long."""
+    """Updates the search index of an archive after a crawl or an import. On a terminal, a progress bar is shown if it
+    takes long.
+    """
     from archiver.search.open_index import refresh_after_writing
 
     with _show_progress(quiet) as progress:

@@ -98,7 +98,7 @@ def _format_merged(other: str, merged: Merged) -> list[str]:
 
 
 def _make_progress_reporter(quiet: bool) -> Any:
-    """Returns a function that shows progress on one line of stderr, if that is a terminal."""
+    """Returns a function (stage, done, total) that shows progress on one line of stderr, if that is a terminal."""
     terminal = sys.stderr.isatty() and not quiet
 
     def report(stage: str, done: int, total: int) -> None:

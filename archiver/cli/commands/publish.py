@@ -1,4 +1,6 @@
-"""`archiver publish`: builds and checks datasets. `archiver withdraw`: removes posts from archive and datasets."""
+"""`archiver publish` builds and checks datasets. `archiver withdraw` removes posts from the archive and from
+datasets.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ _COMPATIBLE = {
 
 @dataclass(frozen=True, slots=True)
 class PublishOptions:
-    """The options of `archiver publish`. `key_in` is the environment variable with the key for pseudonyms."""
+    """The options of `archiver publish`. `key_in` is the name of the environment variable that holds the key for
+    pseudonyms.
+    """
 
     folder: str | None
     archives: tuple[str, ...]
@@ -80,7 +84,9 @@ class PublishOptions:
 
 @dataclass(frozen=True, slots=True)
 class DatasetBasis:
-    """What a dataset is built from: its request, the version that it is compared with ("" for none), and its sites."""
+    """What an existing dataset was built from: the request, the earlier version that its changes refer to (`since`, ""
+    for none), and its sites.
+    """
 
     request: SnapshotRequest
     since: str
@@ -239,7 +245,9 @@ def _read_pseudonym_key(variable: str | None) -> bytes | None:
 
 
 def _build_request(options: PublishOptions, rules: str, key: bytes | None) -> SnapshotRequest:
-    """Builds the request from the options. Raises UsageError, BadQuery and BadSplits."""
+    """Builds the request for a dataset from the options; `rules` is the text of the publication rules. Raises
+    UsageError, BadQuery and BadSplits.
+    """
     from archiver.datasets.pseudonyms import fingerprint
     from archiver.datasets.snapshot_request import VERSION, SnapshotRequest, parse_cutoff, parse_splits, query_values
 
@@ -265,7 +273,9 @@ def _build_request(options: PublishOptions, rules: str, key: bytes | None) -> Sn
 
 
 def _parse_formats(names: str) -> tuple[str, ...]:
-    """Parses a list of formats; Parquet is first. Raises UsageError for an unknown one."""
+    """Parses a comma-separated list of dataset formats; Parquet is always included and comes first. Raises UsageError
+    for an unknown format.
+    """
     from archiver.datasets.snapshot_request import FORMATS
 
     formats = tuple(dict.fromkeys(("parquet", *(name.strip() for name in names.split(",") if name.strip()))))
@@ -275,7 +285,7 @@ def _parse_formats(names: str) -> tuple[str, ...]:
 
 
 def _reject_combinations(context: click.Context) -> None:
-    """Raises UsageError for options that cannot be combined."""
+    """Raises UsageError for options of `archiver publish` that cannot be combined."""
     given = [
         parameter
         for parameter in context.command.get_params(context)
@@ -413,7 +423,9 @@ def _explain_decisions(
 
 
 def _find_in_archives(dbs: Sequence[Database], what: str) -> tuple[int, int]:
-    """Returns the index of the first archive that has the article, and its ID there. Raises ArticleNotFound."""
+    """Finds an article by ID or URL in several archives. Returns the index of the first archive that has it, and its ID
+    there. Raises ArticleNotFound.
+    """
     from archiver.errors import ArticleNotFound
     from archiver.storage.article_tables.records import find_article
 
@@ -466,7 +478,9 @@ def withdraw(
 
 
 def _resolve_posts(archive: Path, what: tuple[str, ...]) -> tuple[str, ...]:
-    """Returns the posts as IDs and URLs; a query stands for all its results. Raises ArticleNotFound, BadQuery."""
+    """Returns the IDs or URLs of the posts to withdraw. The arguments are IDs, URLs or dataset identifiers; anything
+    else is a search query that selects all its results. Raises ArticleNotFound and BadQuery.
+    """
     from archiver.errors import ArticleNotFound
     from archiver.search.engine import matching_ids
     from archiver.search.query import Query

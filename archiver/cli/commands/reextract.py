@@ -1,4 +1,4 @@
-"""`archiver reextract`: applies the current extraction to stored captures."""
+"""`archiver reextract`: extracts stored captures again with the current extraction."""
 
 from __future__ import annotations
 
@@ -123,7 +123,9 @@ def reextract(options: ReextractOptions) -> None:
 
 @contextmanager
 def _open_archive(file: Path, dry_run: bool) -> Iterator[Database]:
-    """Opens the archive, read-only for a dry run. Turns database and disk errors into an ArchiverError."""
+    """Opens the archive for a re-extraction, read-only for a dry run. Turns database and disk errors into an
+    ArchiverError.
+    """
     from archiver.storage.connection import environment_error, open_archive
 
     db = open_archive(file, read_only=dry_run)
@@ -136,7 +138,9 @@ def _open_archive(file: Path, dry_run: bool) -> Iterator[Database]:
 
 
 def parse_time_bounds(since: str | None, until: str | None) -> dict[str, str]:
-    """Returns the bounds as stored time_bounds; days are in UTC. Raises BadQuery for an invalid date."""
+    """Converts the values of --since and --until to bounds in the stored UTC format, under the keys "since" and
+    "until". Raises BadQuery for an invalid date.
+    """
     from archiver.search.query_tree import Period, parse_period
     from archiver.storage.pages import stamp
 
@@ -155,7 +159,7 @@ def parse_time_bounds(since: str | None, until: str | None) -> dict[str, str]:
 
 @contextmanager
 def _show_progress(total: int, quiet: bool) -> Iterator[Any]:
-    """Shows the number of articles done, if stderr is a terminal."""
+    """Shows the number of articles done on stderr if that is a terminal."""
     if quiet or not sys.stderr.isatty():
         yield lambda number: None
         return
@@ -176,7 +180,7 @@ def _show_progress(total: int, quiet: bool) -> Iterator[Any]:
 
 @dataclass(slots=True)
 class _Report:
-    """The report of a re-extraction. JSON is printed as the run proceeds, text at its end."""
+    """Collects and prints the changes of a re-extraction: as JSON while it runs, as text at its end."""
 
     as_json: bool
     dry_run: bool

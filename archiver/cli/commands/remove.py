@@ -1,4 +1,4 @@
-"""`archiver remove`: removes posts with their captures, and keeps a tombstone of each."""
+"""`archiver remove`: removes posts with their captures, and leaves a tombstone for each."""
 
 from __future__ import annotations
 
@@ -56,8 +56,7 @@ class RemoveOptions:
 
 @dataclass(frozen=True, slots=True)
 class Takedown:
-    """A requested removal: the IDs and URLs of posts (`words`), the reason, and who requested it. With `yes`, no
-    confirmation is needed."""
+    """A request to remove posts. `words` are their IDs and URLs. With `yes`, no confirmation is needed."""
 
     words: tuple[str, ...]
     reason: str
@@ -110,7 +109,7 @@ def remove(options: RemoveOptions) -> None:
 
 
 def _reject_combinations(options: RemoveOptions) -> None:
-    """Raises UsageError for options that cannot be combined, and for a missing reason or post."""
+    """Raises UsageError for options of `archiver remove` that cannot be combined, and for a missing reason or post."""
     if sum((options.allow, options.listing, options.go_on)) > 1:
         raise click.UsageError("Use one of --allow, --list and --finish.")
     if bool(options.articles) == (options.listing or options.go_on):
@@ -123,7 +122,9 @@ def _reject_combinations(options: RemoveOptions) -> None:
 
 
 def remove_posts(archive: Path, takedown: Takedown) -> None:
-    """Removes the posts after a confirmation. Raises ArticleNotFound, and the errors of `archive_without_writers`."""
+    """Removes posts from the archive after asking for confirmation. Raises ArticleNotFound, and the errors of
+    `archive_without_writers`.
+    """
     plans, before = _plan_takedowns(archive, takedown.words)
     if not takedown.as_json:
         for text in before:
@@ -153,7 +154,7 @@ def _confirm(number: int) -> None:
 
 
 def _remove_articles(archive: Path, numbers: list[int], takedown: Takedown) -> int:
-    """Removes the articles. Returns the number of deleted WARC records."""
+    """Removes the articles with these IDs and their captures. Returns the number of deleted WARC records."""
     from archiver.maintenance.takedown import archive_without_writers, remove_articles
 
     if not numbers:
@@ -165,8 +166,9 @@ def _remove_articles(archive: Path, numbers: list[int], takedown: Takedown) -> i
 
 
 def _plan_takedowns(archive: Path, words: tuple[str, ...]) -> tuple[list[TakedownScope], list[str]]:
-    """Returns the scope of each removal, and a sentence for each post that was already removed. Raises
-    ArticleNotFound."""
+    """Returns what the removal of each post would delete, and a sentence for each post that was already removed.
+    `words` are IDs or URLs. Raises ArticleNotFound.
+    """
     from archiver.errors import ArticleRemoved
     from archiver.maintenance.takedown_scope import takedown_scope
     from archiver.storage.article_tables.records import find_article

@@ -1,4 +1,6 @@
-"""`archiver schedule`: crawls sites when they are due, lists due times, prints files for systemd, cron and Docker."""
+"""`archiver schedule`: crawls sites when they are due, lists due times, and prints files for systemd, cron and
+Docker.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleOptions:
-    """The options of `archiver schedule`. `kind` is systemd, cron or docker to print files, else None."""
+    """The options of `archiver schedule`. `kind` is systemd, cron or docker to print the files for it; None to
+    crawl.
+    """
 
     archive: str
     once: bool
@@ -91,7 +95,7 @@ def schedule(options: ScheduleOptions) -> None:
 
 
 def _run_scheduler(options: ScheduleOptions) -> int:
-    """Crawls what is due. Returns the exit code."""
+    """Crawls sites when they are due, with --once only those due now. Returns the exit code."""
     from archiver.errors import SchedulerAlreadyRunning
     from archiver.health.notifications import notify_after_runs
     from archiver.scheduling.crawl_plan import CrawlOrder, print_notice
@@ -134,7 +138,7 @@ def _run_scheduler(options: ScheduleOptions) -> int:
 
 
 def _print_result(site: str, result: CrawlOutcome, quiet: bool, as_json: bool) -> None:
-    """Prints the result of a crawl as a line of text or JSON."""
+    """Prints the result of a scheduled crawl as a line of text or JSON."""
     from archiver.errors import ArchiverError
 
     now = datetime.now(UTC)

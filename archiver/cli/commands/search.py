@@ -44,7 +44,7 @@ _WORDS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 
 @dataclass(frozen=True, slots=True)
 class SearchOptions:
-    """The options of `archiver search`. `form` is json, jsonl or csv, or None for text."""
+    """The options of `archiver search`. `form` is the output format: json, jsonl or csv, or None for text."""
 
     query: QueryOptions
     limit: int
@@ -64,14 +64,16 @@ class SearchOptions:
 
     @property
     def mode(self) -> str:
-        """The kind of result, as the name of its option; "hits" without one. Raises UsageError for several."""
+        """The requested kind of result, by the name of its option (such as "facets"); "hits" by default. Raises
+        UsageError if several are requested.
+        """
         given = [name for name in MODES if getattr(self, name)]
         if len(given) > 1:
             raise click.UsageError(f"--{given[0]} and --{given[1]} cannot be combined.")
         return given[0] if given else "hits"
 
     def as_query(self) -> Query:
-        """Builds the query. Raises BadQuery, and UsageError for options that cannot be combined."""
+        """Builds the query from the options. Raises BadQuery, and UsageError for options that cannot be combined."""
         if self.fold and self.duplicates:
             raise click.UsageError("--all is the same as --fold none. Use only one of them.")
         query = self.query.as_query(
@@ -184,8 +186,9 @@ def search(options: SearchOptions) -> None:
 
 @contextmanager
 def _open_archive(archive: str, query: Query, save: str | None) -> Iterator[SearchTarget]:
-    """Opens one archive for the query, and updates its index if it is writable. Saves the query under the name `save`,
-    if given."""
+    """Opens one archive for the query, after updating its search index if that is writable. With `save`, stores the
+    query as a saved search of that name.
+    """
     from archiver.cli.commands.index import update_search_index
     from archiver.cli.search_output import OneArchive
     from archiver.search import index_searcher

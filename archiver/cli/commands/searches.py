@@ -1,4 +1,4 @@
-"""`archiver searches`: saved searches and their new results."""
+"""`archiver searches`: lists and runs saved searches, and shows their new results."""
 
 from __future__ import annotations
 

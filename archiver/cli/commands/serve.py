@@ -76,7 +76,7 @@ def serve(archive: str, host: str, port: int, public_url: str, open_browser: boo
 
 
 def _can_update_index(archive: str) -> bool:
-    """True if the search index next to the archive can be updated."""
+    """Returns True if the search index next to the archive can be updated."""
     from archiver.search import index_searcher
     from archiver.storage.connection import is_writable, opened
 

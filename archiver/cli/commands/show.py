@@ -132,7 +132,9 @@ def _describe_revision(revision: dict[str, Any]) -> str:
 
 
 def _describe_image(image: dict[str, Any] | None, address: str | None) -> str:
-    """Describes the lead image and its capture."""
+    """Describes the lead image of an article and its capture. `address` is the image's URL, used if nothing else is
+    known of it.
+    """
     if image is None:
         return address or ""
     capture = image["capture"]
@@ -146,7 +148,9 @@ def _describe_image(image: dict[str, Any] | None, address: str | None) -> str:
 
 
 def _describe_copies(record: dict[str, Any], cluster: dict[str, Any] | None) -> list[tuple[str, str]]:
-    """Describes the place of an article in its cluster: a near-duplicate of another, or the source of others."""
+    """Describes an article's cluster as (label, text) rows: which article it is a near-duplicate of, or which are
+    near-duplicates of it. Empty without a cluster.
+    """
     if cluster is None:
         return []
     source, own = cluster["members"][0], next(m for m in cluster["members"] if m["id"] == record["id"])

@@ -1,4 +1,4 @@
-"""`archiver sites`: the sites of the archive, their settings and their extraction rules."""
+"""`archiver sites`: lists and changes the sites of the archive, their settings and their extraction rules."""
 
 from __future__ import annotations
 
@@ -147,12 +147,14 @@ def show(site: str, as_json: bool, archive: str) -> None:
 
 
 def _format_setting(name: str, own: dict[str, Any], in_force: dict[str, Any]) -> str:
-    """Formats a setting; names archiver.toml if the value comes from it."""
+    """Formats the value of a site's setting: its own value, the value from archiver.toml with a note, or "default"."""
     return str(own[name]) if name in own else f"{in_force[name]} (archiver.toml)" if name in in_force else "default"
 
 
 def _describe_rules(history: list[dict[str, Any]], name: str) -> list[str]:
-    """Returns a line each for the learned rules and the rules written by hand."""
+    """Describes the extraction rules of a site: a line for the learned rules, and one for the rules written by hand.
+    `history` has all versions of its rules.
+    """
     learned = next((v for v in history if not v["by_hand"] and not v["until"]), None)
     hand = next((v for v in history if v["by_hand"]), None)
     out = []

@@ -1,4 +1,4 @@
-"""`archiver status`: what was found, what is archived, what is missing, and the health of sites."""
+"""`archiver status`: shows what was found, what is archived, what is missing, and the health of sites."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def _reject_combinations(options: StatusOptions) -> None:
 
 @contextmanager
 def _open_sites(options: StatusOptions) -> Iterator[tuple[Database, list[dict[str, Any]]]]:
-    """Opens the archive. Yields it with the rows of the selected sites."""
+    """Opens the archive read-only. Yields it with the rows of the selected sites."""
     from archiver.storage.connection import opened
     from archiver.storage.sites import find_site, list_sites
 
@@ -162,7 +162,7 @@ def _accept_findings(options: StatusOptions) -> None:
 
 
 def _print_sites(options: StatusOptions) -> None:
-    """Prints everything about the sites. Exits with 1 if one is not complete."""
+    """Prints the completeness and health of each selected site. Exits with code 1 if a crawled site is not complete."""
     from archiver.health.health_report import health_json
     from archiver.health.health_state import health_of
     from archiver.storage.completeness import site_completeness
@@ -253,7 +253,7 @@ def _print_distrusted(state: dict[str, Any]) -> None:
 
 
 def _print_requisites(state: dict[str, Any]) -> None:
-    """Prints how many images, stylesheets and fonts are captured, and which failed."""
+    """Prints how many images, stylesheets and fonts of a site are captured, and why others are not."""
     requisites = state["requisites"]
     if not requisites["outcomes"]:
         return
@@ -286,7 +286,9 @@ _SECTIONS: tuple[tuple[Callable[[dict[str, Any]], None], str], ...] = (
 
 
 def _summarize_completeness(state: dict[str, Any]) -> str:
-    """Summarizes completeness in one line: "sitemap 691, API 690, listings 690: archived 690, missing 0"."""
+    """Summarizes the completeness of a site in one line: "sitemap 691, API 690, listings 690: archived 690,
+    missing 0".
+    """
     found = [
         f"{_SOURCES.get(row['source'], row['source'])} {row['found']:,}" for row in state["sources"] if row["found"]
     ]
@@ -297,7 +299,7 @@ def _summarize_completeness(state: dict[str, Any]) -> str:
 
 
 def _print_source_table(state: dict[str, Any]) -> None:
-    """Prints a table of sources and outcomes, without empty columns."""
+    """Prints a table with the number of a site's URLs for each discovery source and outcome, without empty columns."""
     shown = [name for name in _OUTCOMES if state["balance"][name]]
     rows = [
         [_SOURCES.get(row["source"], row["source"]), *(row["balance"][name] for name in shown)]
@@ -308,7 +310,7 @@ def _print_source_table(state: dict[str, Any]) -> None:
 
 
 def _print_all_missing(options: StatusOptions) -> None:
-    """Prints everything that is missing, by site. Exits with 1 if anything is."""
+    """Prints all missing URLs of the selected sites, by site. Exits with code 1 if there are any."""
     from archiver.storage.completeness import missing_pages
 
     with _open_sites(options) as (db, sites):

@@ -1,4 +1,4 @@
-"""`archiver verify`: checks the articles against their captures, and the archive for damage."""
+"""`archiver verify`: checks the articles against their captures, and the archive's files for damage."""
 
 from __future__ import annotations
 
@@ -97,7 +97,9 @@ def _check_search_index(archive: Path, *, quick: bool) -> list[VerifyFinding]:
 
 
 def _find_article_ids(archive: str, what: tuple[str, ...]) -> list[int]:
-    """Returns the IDs of the selected articles. Raises ArticleNotFound, SiteNotFound."""
+    """Returns the IDs of the articles to verify. `what` are article IDs, URLs and site names. Raises ArticleNotFound
+    and SiteNotFound.
+    """
     from archiver.errors import ArticleNotFound
     from archiver.storage.article_tables.records import find_article
     from archiver.storage.connection import opened

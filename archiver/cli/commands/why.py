@@ -1,4 +1,4 @@
-"""`archiver why`: explains what happened to a URL."""
+"""`archiver why`: explains what happened to a URL in the crawls of its site."""
 
 from __future__ import annotations
 
@@ -66,7 +66,9 @@ def why(url: str, as_json: bool, archive: str) -> None:
 
 
 def _format_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
-    """Returns labels and values in the order of the output. Rows without a value are not printed."""
+    """Formats all that is known of a URL as (label, text) rows in the order of the output. Rows without text are not
+    printed.
+    """
     return [
         (
             "normalized to",
@@ -85,7 +87,7 @@ def _format_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _is_requisite_only(found: dict[str, Any]) -> bool:
-    """True if the URL is known only as an image, stylesheet or font of a page."""
+    """Returns True if the URL is known only as an image, stylesheet or font of a page, not as a page itself."""
     return found["requisite"] is not None and not found["sources"] and not found["article"]
 
 
@@ -96,7 +98,7 @@ def _format_outcome(found: dict[str, Any]) -> str:
 
 
 def _format_discovery(found: dict[str, Any]) -> list[tuple[str, str]]:
-    """The sources that found it, and their hints."""
+    """Formats the discovery sources of a URL and their hints about the post as (label, text) rows."""
     hint = {key: value for key, value in (found["source_hints"] or {}).items() if key in ("title", "published")}
     return [
         *(("found by", _format_source(source)) for source in found["sources"]),
@@ -123,7 +125,7 @@ def _format_requisite(found: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _format_article(found: dict[str, Any]) -> list[tuple[str, str]]:
-    """The article at the URL, and its further pages."""
+    """Formats the article at the URL, and the further pages of a post over several pages, as (label, text) rows."""
     rows = [
         (f"page {part['number']}" if part["number"] else "all pages", f"{part['url']} ({_OUTCOMES[part['outcome']]})")
         for part in found["parts"]
@@ -142,7 +144,7 @@ def _format_article(found: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _format_captures(found: dict[str, Any]) -> list[tuple[str, str]]:
-    """The captures, and the usage statements of the newest one."""
+    """Formats the captures of the URL, and the usage statements of the newest one, as (label, text) rows."""
     rows = [
         (
             "capture",
@@ -172,7 +174,7 @@ def _format_usage_statement(statement: dict[str, Any]) -> str:
 
 
 def _is_excluded_by_learned_rule(found: dict[str, Any]) -> bool:
-    """True if it was excluded as a crawl trap by a learned rule, so that --set-aside can fetch it."""
+    """Returns True if the URL was excluded as a crawl trap by a learned rule. --set-aside fetches such URLs."""
     from archiver.storage.crawl_exclusions import LEARNED_RULES
 
     return found["outcome"] == "trap" and (found["rule"] or "").startswith(LEARNED_RULES)
@@ -184,7 +186,7 @@ def _format_source(source: dict[str, Any]) -> str:
 
 
 def _format_capture_times(source: dict[str, Any]) -> str:
-    """The captures of a web archive, according to its list."""
+    """Formats the times of the first and last capture that a web archive lists for the URL."""
     first, last = source["first_capture"], source.get("last_capture")
     times = f"first on {format_time(first)}" + (f", last on {format_time(last)}" if last and last != first else "")
     return f"{times}, by {urlsplit(source['found_on']).hostname}"
