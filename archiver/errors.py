@@ -45,7 +45,7 @@ class ArchiveNotFound(ArchiverError):
 
 
 class NotAnArchive(ArchiverError):
-    """Raised when the file to open as an archive is a folder, is empty, or is not an SQLite database of this program."""
+    """Raised when the file to open as an archive is a folder, empty, or not an SQLite database of this program."""
 
     def __init__(self, path: str, why: str) -> None:
         super().__init__(path, f"{path} is not an archive of this program ({why}): choose another file.")
@@ -196,7 +196,7 @@ class ArticleNotFound(ArchiverError):
 class ArticleRemoved(ArchiverError):
     """Raised when the requested article was removed by a takedown.
 
-    `removal` describes the removal (`Tombstone.told`). `allowed` says whether a crawl may store the post again.
+    `removal` is a phrase that describes the removal. `allowed` says whether a crawl may store the post again.
     """
 
     def __init__(self, what: str, removal: str, *, allowed: bool = False) -> None:
@@ -506,7 +506,7 @@ class BadSplits(ArchiverError):
 # -- web --------------------------------------------------------------------------------------------
 
 
-class AddressInUse(ArchiverError):
+class CannotListen(ArchiverError):
     """Raised when the web server cannot listen at an address, for example because another program uses it."""
 
     def __init__(self, where: str, why: str, advice: str) -> None:

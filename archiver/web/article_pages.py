@@ -56,7 +56,7 @@ _FILTERS = {link.table: link.word for link in LINKS}
 
 
 def article_page(request: PageRequest) -> PageResponse:
-    """Answers the page of an article or of one of its revisions, with a map, copies and similar articles."""
+    """Returns the page of an article or of one of its revisions, with a map, copies and similar articles."""
     number, revision = find_requested_article(request), parse_revision(request, "revision")
     db = request.db
     now = records.record(db, number)
@@ -172,7 +172,9 @@ def _find_copies(request: PageRequest, number: int, record: dict[str, Any]) -> d
 
 
 def revisions_page(request: PageRequest) -> PageResponse:
-    """Answers the list of an article's revisions and past headlines, 100 revisions a page. The JSON has all of them."""
+    """Returns the page with an article's revisions and past headlines, 100 revisions a page. The JSON has all of
+    them.
+    """
     number = find_requested_article(request)
     record, revisions = records.record(request.db, number), records.revisions(request.db, number)
     title_of = {one["revision"]: one["title"] for one in revisions}
@@ -206,7 +208,7 @@ def revisions_page(request: PageRequest) -> PageResponse:
 
 
 def diff_page(request: PageRequest) -> PageResponse:
-    """Answers the word-by-word comparison of two revisions, as `archiver diff --html` writes it."""
+    """Returns the page that compares two revisions word by word, as `archiver diff --html` writes it."""
     number = find_requested_article(request)
     db = request.db
     now, revisions = records.record(db, number), records.revisions(db, number)
@@ -240,8 +242,8 @@ def diff_page(request: PageRequest) -> PageResponse:
 
 
 def evidence_page(request: PageRequest) -> PageResponse:
-    """Answers why each field of an article has its value: all candidates, the chosen one, and the extractor that read
-    it.
+    """Returns the page that explains why each field of an article has its value: all candidates, the chosen one, and
+    the extractor that read it.
     """
     number, revision = find_requested_article(request), parse_revision(request, "revision")
     db = request.db
@@ -279,7 +281,7 @@ _FILES = {
 
 
 def cite_page(request: PageRequest) -> RawResponse:
-    """Answers the citation of an article as a file for a reference manager."""
+    """Returns the citation of an article as a file for a reference manager."""
     number, revision, style = (
         find_requested_article(request),
         parse_revision(request, "revision"),
@@ -301,7 +303,7 @@ def cite_page(request: PageRequest) -> RawResponse:
 
 
 def image_page(request: PageRequest) -> RawResponse:
-    """Answers the captured lead image of an article."""
+    """Returns the captured lead image of an article."""
     number = find_requested_article(request)
     found = captured_lead_image(request.db, number)
     if found is None:

@@ -59,7 +59,9 @@ from archiver.web.replay import (
 
 
 def url_captures_page(request: PageRequest) -> PageResponse:
-    """Answers the list of a URL's captures, newest first. If the address has a time, later captures are left out."""
+    """Returns the page that lists a URL's captures, newest first. If the address has a time, later captures are left
+    out.
+    """
     where = parse_memento_address(request)
     rows = captures_of_address(request.db, where.url)[::-1]
     at = where.at
@@ -86,7 +88,7 @@ def url_captures_page(request: PageRequest) -> PageResponse:
 
 
 def capture_page(request: PageRequest) -> PageResponse:
-    """Answers the page of one capture: its response, the location of its record, and whether the record matches its
+    """Returns the page of one capture: its response, the location of its record, and whether the record matches its
     digests.
     """
     row = find_capture_row(request.db, request.named["number"])
@@ -144,8 +146,8 @@ def _verify_capture(request: PageRequest, row: dict[str, Any]) -> tuple[str, Sto
 
 
 def article_captures_page(request: PageRequest) -> PageResponse:
-    """Answers the list of the captures of an article: those of its URLs and those that its revisions were read from,
-    newest first. The JSON has all of them.
+    """Returns the page that lists the captures of an article: those of its URLs and those that its revisions were read
+    from, newest first. The JSON has all of them.
     """
     number = find_requested_article(request)
     record, rows = records.record(request.db, number), captures_of_article(request.db, number)
@@ -179,14 +181,14 @@ def article_captures_page(request: PageRequest) -> PageResponse:
 
 
 def payload_page(request: PageRequest) -> RawResponse:
-    """Answers the payload of a capture as a download, with its content coding removed."""
+    """Returns the payload of a capture as a download, with its content coding removed."""
     return make_payload_response(
         read_capture(request.db, request.folder, find_capture_row(request.db, request.named["number"])), download=True
     )
 
 
 def record_page(request: PageRequest) -> RawResponse:
-    """Answers the stored record of a capture as a download, which is a valid WARC file on its own."""
+    """Returns the stored record of a capture as a download, which is a valid WARC file on its own."""
     row = find_capture_row(request.db, request.named["number"])
     refuse_removed(request.db, row)
     return RawResponse(
@@ -204,7 +206,7 @@ _ORIGINAL = "x-archive-orig-"
 
 
 def memento_page(request: PageRequest) -> RawResponse:
-    """Answers a Memento address: a TimeGate, a TimeMap or a memento."""
+    """Returns the response for a Memento address, which is a TimeGate, a TimeMap or a memento."""
     where = replay.parse_memento_address(request)
     rows = mementos(request.db, where.url)
     if where.timemap == "json":
@@ -346,7 +348,9 @@ def _parse_charset(content_type: str) -> str:
 
 
 def view_page(request: PageRequest) -> PageResponse | RawResponse:
-    """Answers a captured page in a sandboxed frame, with its URL, time and neighbouring captures around it."""
+    """Returns the page that shows a captured page in a sandboxed frame, with its URL, time and neighbouring captures
+    around it.
+    """
     where = replay.parse_memento_address(request)
     rows = mementos(request.db, where.url)
     row = nearest(rows, where.at) if where.at else rows[-1]

@@ -333,7 +333,7 @@ async def render_error(request: Request, datasette: Datasette, error: Exception)
 
 
 async def serve_static_file(request: Request) -> Response:
-    """Answers a stylesheet, script or image of the web interface. Its URL contains its hash, so it can be cached
+    """Returns a stylesheet, script or image of the web interface. Its URL contains its hash, so it can be cached
     forever.
     """
     name = request.url_vars["name"]

@@ -65,7 +65,7 @@ _FIELDS = ("since", "until", "near", "within", "bbox", "sort", "fold", "stem", "
 
 
 def search_page(request: PageRequest) -> PageResponse:
-    """Answers the results of a search with chart, map and facets."""
+    """Returns the page with the results of a search, their chart, map and facets."""
     query = parse_query(request)
     if request.one("by") not in ("", *_UNITS):
         raise BadQuery(f"by {request.one('by')}", f"articles are counted by {', '.join(_UNITS)}")
@@ -161,7 +161,7 @@ CONCORDANCE_SORTS = (
 
 
 def concordance_page(request: PageRequest) -> PageResponse:
-    """Answers every occurrence of the search terms in context."""
+    """Returns the page that lists every occurrence of the search terms in context."""
     query = parse_query(request)
     query = replace(query, limit=LINES if not request.one("limit") else query.limit)
     text = request.one("width", str(WIDTH))
@@ -204,7 +204,7 @@ _TREND_FIELDS = ("q", "since", "until", "limit", "offset", "sort", "fold")
 
 
 def trends_page(request: PageRequest) -> PageResponse:
-    """Answers the share of articles that match each term over time, as a chart and a table."""
+    """Returns the page that shows the share of articles that match each term over time, as a chart and a table."""
     query = parse_query(request)
     terms = request.many("term")
     if not terms and query.text:  # a link from a search: its text is the term, its filters stay
@@ -276,7 +276,7 @@ def _format_percent(share: float | None) -> str:
 
 
 def searches_page(request: PageRequest) -> PageResponse:
-    """Answers the list of saved searches with their numbers of matches and new matches."""
+    """Returns the page that lists the saved searches with their numbers of matches and new matches."""
     found = get_cached(request.db, "saved searches", None, lambda: saved_search_states(request.db))
     data = [
         {
@@ -306,7 +306,9 @@ def _saved_search_link(request: PageRequest, name: str) -> str:
 
 
 def saved_search_page(request: PageRequest) -> PageResponse:
-    """Answers a saved search with its new matches. They stay new until `archiver searches run` shows them."""
+    """Returns the page of a saved search with its new matches. They stay new until `archiver searches run` shows
+    them.
+    """
     result = peek_saved_search(request.db, request.named["name"])
     saved = result.saved
     data = {
@@ -334,7 +336,7 @@ _ENTRIES = 100
 
 
 def feed_page(request: PageRequest) -> RawResponse:
-    """Answers the matches that a saved search has reported as an Atom feed (RFC 4287)."""
+    """Returns the matches that a saved search has reported as an Atom feed (RFC 4287)."""
     saved = find_saved_search(request.db, request.named["name"])
     return RawResponse(
         feed(
@@ -350,7 +352,7 @@ def feed_page(request: PageRequest) -> RawResponse:
 
 
 def export_page(request: PageRequest) -> Download:
-    """Answers the results of a search or, with `id=`, a collection as a file; `as=csv` selects the format."""
+    """Returns the results of a search or, with `id=`, a collection as a file; `as=csv` selects the format."""
     if (name := request.one("as")) not in EXPORT_FORMATS:
         raise CannotAnswer(f"export as {name}", f"the formats are {', '.join(EXPORT_FORMATS)}")
     kind = EXPORT_FORMATS[name]
@@ -364,7 +366,8 @@ def export_page(request: PageRequest) -> Download:
 
 
 def collection_page(request: PageRequest) -> PageResponse | RawResponse:
-    """Answers a collection: a URL that lists articles, to bookmark, share, export and cite. Shows 100 articles a page.
+    """Returns the page of a collection: a URL that lists articles, to bookmark, share, export and cite. Shows 100
+    articles a page.
 
     The argument `without` removes an article. It is sent by a form, so that the page need not repeat the whole list
     in a link for each article.

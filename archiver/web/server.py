@@ -17,7 +17,7 @@ from datasette.app import Datasette
 from datasette.database import Database
 from datasette.plugins import pm
 
-from archiver.errors import AddressInUse, BadPublicURL
+from archiver.errors import BadPublicURL, CannotListen
 from archiver.storage.connection import must_open_immutable, open_archive
 from archiver.web.archive_access import DATABASE, ArchivePool, PerThread, ServedArchive, attach_served_archive
 
@@ -121,7 +121,7 @@ def _build_metadata(archive: Path) -> dict[str, object]:
 def serve(archive: Path, host: str, port: int, public_url: str, on_listening: Callable[[str], None]) -> None:
     """Serves an archive until SIGINT or SIGTERM. Calls `on_listening` with the URL once the server listens.
 
-    `public_url` is the URL of a proxy in front of the server, "" for none. Raises AddressInUse, BadPublicURL and
+    `public_url` is the URL of a proxy in front of the server, "" for none. Raises CannotListen, BadPublicURL and
     what `open_archive` raises.
     """
     seen = _parse_public_url(public_url)
@@ -189,7 +189,7 @@ def _listen(host: str, port: int) -> socket.socket:
         made.bind(where)
         made.listen(128)
     except (OSError, UnicodeError) as error:  # UnicodeError is for names that are invalid in DNS
-        raise AddressInUse(f"{_bracketed(host)}:{port}", *_reason_and_remedy(error)) from error
+        raise CannotListen(f"{_bracketed(host)}:{port}", *_reason_and_remedy(error)) from error
     return made
 
 

@@ -33,7 +33,7 @@ RUN_COUNTS = ("found", "fetched", "new", "revised", "unchanged", "aliased", "dup
 
 
 def site_page(request: PageRequest) -> PageResponse:
-    """Answers the page of one site: completeness, runs, health, extraction rules and settings."""
+    """Returns the page of one site: completeness, runs, health, extraction rules and settings."""
     site = find_site(request.db, request.named["name"])
     health = health_of(request.db, site, datetime.now(UTC))
     state = {**site_completeness(request.db, site), "health": health_json(health)}
@@ -115,7 +115,9 @@ PAGE_SIZE = 100
 
 
 def sites_page(request: PageRequest) -> PageResponse:
-    """Answers the list of sites, 100 a page, optionally only those with a tag or with a text in their name."""
+    """Returns the page that lists the sites, 100 a page, optionally only those with a tag or with a text in their
+    name.
+    """
     tags, tag, letters = tags_of_sites(request.db), request.one("tag").lower(), request.one("q").lower()
     names = [
         name
@@ -155,7 +157,7 @@ def sites_page(request: PageRequest) -> PageResponse:
 
 
 def metrics_page(request: PageRequest) -> RawResponse:
-    """Answers the archive's health in the format of Prometheus. It includes when sites are due, but not whether crawls
+    """Returns the archive's health in the format of Prometheus. It includes when sites are due, but not whether crawls
     are late, which would need the scheduler's lock.
     """
     found = overall(request.db, request.folder / "archive.db", None, datetime.now(UTC), effective_settings(request.db))

@@ -268,7 +268,7 @@ class ActiveFilter:
 
 
 def link_facets(query: Query, counts: dict[str, list[tuple[str, int]]], links: SearchLinks) -> tuple[Facet, ...]:
-    """Returns the non-empty facets of a search with a link for each value, in the order of LABELS."""
+    """Returns the non-empty facets of a search with a link for each value, in the fixed order of the page."""
     link = links.reserve(sum(map(len, counts.values())))
     return tuple(
         Facet(name, label, tuple(_build_value(query, name, *pair, link) for pair in counts[name]))

@@ -227,8 +227,8 @@ def _resolve_start_urls(
 
 
 def _read_sites(archive: str) -> list[dict[str, Any]]:
-    """Returns the rows of the archive's sites, each with its tags and its settings in force; none if the archive does
-    not exist yet.
+    """Returns the rows of the archive's sites, each with its tags and its settings in force; an empty list if the
+    archive does not exist yet.
     """
     file = Path(archive)
     if not file.exists() or (file.is_file() and not file.stat().st_size):

@@ -377,7 +377,7 @@ DAY = click.DateTime(["%Y-%m-%d", "%Y-%m", "%Y"])
 
 
 class _Stopped(KeyboardInterrupt):
-    """Raised on SIGTERM, to be handled like Ctrl-C."""
+    """Raised when SIGTERM arrives during an import; handled like Ctrl-C."""
 
 
 @dataclass(frozen=True, slots=True)

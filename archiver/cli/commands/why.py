@@ -66,8 +66,8 @@ def why(url: str, as_json: bool, archive: str) -> None:
 
 
 def _format_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
-    """Formats all that is known of a URL as (label, text) rows in the order of the output. Rows without text are not
-    printed.
+    """Formats everything the archive knows about a URL as (label, text) rows in the order of the output. Rows without
+    text are not printed.
     """
     return [
         (
