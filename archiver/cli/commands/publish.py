@@ -457,8 +457,8 @@ def withdraw(
     dataset that is built afterwards, whatever its version.
 
     Posts are given as IDs, URLs or dataset identifiers; anything else is a search query, and all its results are
-    withdrawn. To update a published dataset, run 'archiver publish DIR --rebuild': of a withdrawn post it then lists
-    only the identifier and the reason.
+    withdrawn. To update a published dataset, run 'archiver publish DIR --rebuild'; the dataset then lists only the
+    identifier of each withdrawn post and the reason.
 
     \b
     Examples:
