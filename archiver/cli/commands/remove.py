@@ -56,9 +56,9 @@ class RemoveOptions:
 
 @dataclass(frozen=True, slots=True)
 class Takedown:
-    """A request to remove posts. `words` are their IDs and URLs. With `yes`, no confirmation is needed."""
+    """A request to remove posts, which are given as IDs or URLs. With `yes`, no confirmation is needed."""
 
-    words: tuple[str, ...]
+    posts: tuple[str, ...]
     reason: str
     requested_by: str
     dry_run: bool
@@ -125,7 +125,7 @@ def remove_posts(archive: Path, takedown: Takedown) -> None:
     """Removes posts from the archive after asking for confirmation. Raises ArticleNotFound, and the errors of
     `archive_without_writers`.
     """
-    plans, before = _plan_takedowns(archive, takedown.words)
+    plans, before = _plan_takedowns(archive, takedown.posts)
     if not takedown.as_json:
         for text in before:
             click.echo(text)
@@ -165,9 +165,9 @@ def _remove_articles(archive: Path, numbers: list[int], takedown: Takedown) -> i
         )
 
 
-def _plan_takedowns(archive: Path, words: tuple[str, ...]) -> tuple[list[TakedownScope], list[str]]:
+def _plan_takedowns(archive: Path, posts: tuple[str, ...]) -> tuple[list[TakedownScope], list[str]]:
     """Returns what the removal of each post would delete, and a sentence for each post that was already removed.
-    `words` are IDs or URLs. Raises ArticleNotFound.
+    Posts are given as IDs or URLs. Raises ArticleNotFound.
     """
     from archiver.errors import ArticleRemoved
     from archiver.maintenance.takedown_scope import takedown_scope
@@ -177,9 +177,9 @@ def _plan_takedowns(archive: Path, words: tuple[str, ...]) -> tuple[list[Takedow
     numbers: dict[int, None] = {}
     before = []
     with opened(archive, read_only=True) as db:
-        for word in words:
+        for post in posts:
             try:
-                numbers[find_article(db, word)] = None
+                numbers[find_article(db, post)] = None
             except ArticleRemoved as removed:
                 before.append(str(removed))
         return [takedown_scope(db, number) for number in numbers], before
@@ -232,7 +232,7 @@ def _finish_takedowns(archive: Path, as_json: bool) -> None:
         )
 
 
-def _allow_posts(archive: Path, words: tuple[str, ...], as_json: bool) -> None:
+def _allow_posts(archive: Path, posts: tuple[str, ...], as_json: bool) -> None:
     from archiver.errors import ArticleNotFound
     from archiver.maintenance.takedown import archive_without_writers, finish_takedowns
     from archiver.storage.connection import writing
@@ -241,10 +241,10 @@ def _allow_posts(archive: Path, words: tuple[str, ...], as_json: bool) -> None:
 
     with archive_without_writers(archive, "remove") as db:
         found = []
-        for word in words:
-            removal = tombstone_named(db, word)
+        for post in posts:
+            removal = tombstone_named(db, post)
             if removal is None:
-                raise ArticleNotFound(word)
+                raise ArticleNotFound(post)
             found.append(removal)
         finish_takedowns(db, archive)
         with writing(db):

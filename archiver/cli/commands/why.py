@@ -133,13 +133,13 @@ def _format_article(found: dict[str, Any]) -> list[tuple[str, str]]:
     article = found["article"]
     if not article:
         return rows
-    facts = [
+    details = [
         f"revision {article['revision']}",
         _URL_KINDS.get(article["address_kind"] or "", ""),
         f"gone since {format_time(article['gone_at'])}" if article["gone_at"] else "",
         f"same text as {article['duplicate_of']}" if article["duplicate_of"] else "",
     ]
-    shown = f'{article["id"]} "{article["title"]}" ({", ".join(filter(None, facts))})'
+    shown = f'{article["id"]} "{article["title"]}" ({", ".join(filter(None, details))})'
     return [("article", shown), *rows]
 
 
